@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Under construction.
+#![no_std]
