@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and why.
+# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, lint, bench.
+set -euo pipefail
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+mkdir -p "$TARGET"
+
+missing=()
+# want PKG WHY: notes PKG when it is not installed.
+want() {
+	if ! have_package "$1"; then
+		say "need: $1: $2"
+		missing+=("$1")
+	fi
+}
+
+for group in "$@"; do
+	case $group in
+	build)
+		command -v cc >/dev/null || want gcc "links host programs"
+		[ -e /usr/include/stdio.h ] || want libc6-dev "links host programs"
+		if ! command -v cargo >/dev/null; then
+			want cargo-web "no cargo on PATH"
+			want rustc-web "no cargo on PATH"
+		fi
+		;;
+	arm64)
+		want clang-19 "links arm64 programs against the sysroot"
+		want lld-19 "the arm64 linker"
+		want rustc-web "the compiler that Debian's arm64 Rust std belongs to"
+		command -v cargo >/dev/null || want cargo-web "no cargo on PATH"
+		;;
+	qemu)
+		# What Debian's qemu-user links; the program itself is unpacked below target/ (the package would register binfmt handlers).
+		for lib in libcapstone4 libglib2.0-0 libgnutls30 libnuma1 liburing2; do
+			want "$lib" "library of qemu-aarch64"
+		done
+		;;
+	test)
+		want kyua "runs the ATF test programs"
+		;;
+	lint)
+		if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then :; else want rustfmt-web "cargo fmt"; fi
+		if command -v cargo >/dev/null && cargo clippy --version >/dev/null 2>&1; then :; else want rust-web-clippy "cargo clippy"; fi
+		want bindgen "checks the bindings of drm_os.h"
+		;;
+	bench)
+		want valgrind "counts instructions and checks memory"
+		;;
+	*)
+		die "no such group: $group"
+		;;
+	esac
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+	install_packages "${missing[@]}"
+fi
+
+for group in "$@"; do
+	case $group in
+	qemu)
+		if [ ! -x "$QEMU" ]; then
+			say "need: qemu-aarch64: unpacking Debian's qemu-user into target/qemu (not installed)"
+			rm -rf "$TARGET/qemu.new"
+			mkdir -p "$TARGET/qemu.new"
+			(
+				cd "$TARGET/qemu.new"
+				if ! apt-get -q download qemu-user >download.log 2>&1; then
+					as_root apt-get -q update >>download.log 2>&1 || :
+					apt-get -q download qemu-user >>download.log 2>&1 || {
+						cat download.log >&2
+						exit 1
+					}
+				fi
+				dpkg -x qemu-user_*.deb .
+				mv usr/bin/qemu-aarch64 .
+				rm -rf usr qemu-user_*.deb
+			)
+			rm -rf "$TARGET/qemu"
+			mv "$TARGET/qemu.new" "$TARGET/qemu"
+		fi
+		"$QEMU" --version >/dev/null || die "$QEMU does not start"
+		;;
+	arm64)
+		# The arm64 std in the sysroot is of one exact compiler version.
+		want_version=$(sed -n 's/^libstd-rust-web-dev_\(.*\)_arm64\.deb$/\1/p' "$TARGET/sysroot.apt/debs" 2>/dev/null | sed 's/%3a/:/g')
+		have_version=$(dpkg-query -W -f '${Version}' rustc-web)
+		if [ -n "$want_version" ] && [ "$want_version" != "$have_version" ]; then
+			say "need: rustc-web $want_version: $have_version is here and the sysroot's std is newer"
+			install_packages "rustc-web=$want_version"
+		fi
+		;;
+	esac
+done

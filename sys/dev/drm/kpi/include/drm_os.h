@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (c) 2026 The drmkpi authors
+ *
+ * drm_os.h - everything the DRM layer and its drivers ask of an operating
+ * system, and everything the operating system asks of them.
+ *
+ * Implemented in C on FreeBSD (sys/dev/drm/kpi/freebsd) and in user space by
+ * tests/os.  The Rust side wraps it once, in sys/dev/drm/kpi/src/os.
+ *
+ * Conventions
+ *   - Every call takes a handle; there is no hidden global.
+ *   - int results are 0 or a positive FreeBSD errno (DRM_OS_E*).
+ *   - A call that fails changes nothing and stores nothing.
+ *   - "May sleep" calls say so.  All others may be used with a drm_os_mtx held
+ *     and from an interrupt handler; an interrupt handler runs in a thread of
+ *     its own (FreeBSD: ithread) and must not sleep.
+ *   - Times are nanoseconds of a monotonic clock; DRM_OS_NEVER is no deadline.
+ *   - A callback is a (function, argument) pair.  Its _destroy or _teardown
+ *     returns only when the callback is not running and will not run again.
+ *   - Lock order: sx, then drm_os_resv_lock, then mtx.  Nothing that sleeps is
+ *     called with an mtx or the reservation lock held.
+ */
+#ifndef _DRM_OS_H_
+#define	_DRM_OS_H_
+
+#ifdef _KERNEL
+#include <sys/types.h>
+#else
+#include <stddef.h>
+#include <stdint.h>
+#endif
+
+/* FreeBSD's numbers, whatever system this is compiled on. */
+#define	DRM_OS_ERESTART		(-1)	/* only from drm_os_cv_wait */
+#define	DRM_OS_EPERM		1
+#define	DRM_OS_ENOENT		2
+#define	DRM_OS_EINTR		4
+#define	DRM_OS_EIO		5
+#define	DRM_OS_ENXIO		6
+#define	DRM_OS_E2BIG		7
+#define	DRM_OS_EBADF		9
+#define	DRM_OS_ENOMEM		12
+#define	DRM_OS_EACCES		13
+#define	DRM_OS_EFAULT		14
+#define	DRM_OS_EBUSY		16
+#define	DRM_OS_EEXIST		17
+#define	DRM_OS_ENODEV		19
+#define	DRM_OS_EINVAL		22
+#define	DRM_OS_EMFILE		24
+#define	DRM_OS_ENOTTY		25
+#define	DRM_OS_ENOSPC		28
+#define	DRM_OS_ERANGE		34
+#define	DRM_OS_EAGAIN		35
+#define	DRM_OS_EOPNOTSUPP	45
+#define	DRM_OS_ETIMEDOUT	60
+#define	DRM_OS_ENOSYS		78
+#define	DRM_OS_EOVERFLOW	84
+#define	DRM_OS_ECANCELED	85
+
+#define	DRM_OS_NEVER		UINT64_MAX
+#define	DRM_OS_PAGE_SIZE	4096u
+
+struct drm_os;			/* one instance of the system */
+struct drm_os_dev;		/* one device node: newbus device_t, FDT node */
+struct drm_os_caller;		/* the user thread on whose behalf a call runs */
+
+/*
+ * Memory.  drm_os_malloc returns size bytes, zeroed and aligned to 16, or NULL.
+ * DRM_OS_WAITOK may sleep (and may still return NULL); DRM_OS_NOWAIT never
+ * sleeps.  drm_os_free(NULL) does nothing.
+ */
+#define	DRM_OS_WAITOK		0u
+#define	DRM_OS_NOWAIT		1u
+void	*drm_os_malloc(struct drm_os *os, size_t size, uint32_t flags);
+void	 drm_os_free(void *p);
+
+/* Time. */
+uint64_t drm_os_now(struct drm_os *os);
+/* Spin for about ns nanoseconds; for waits of at most a few microseconds. */
+void	 drm_os_delay(struct drm_os *os, uint64_t ns);
+/* Sleep for at least ns nanoseconds.  May sleep. */
+void	 drm_os_sleep(struct drm_os *os, uint64_t ns);
+
+/* A number never handed out before by this instance; starts at 1. */
+uint64_t drm_os_unique(struct drm_os *os);
+
+/* Log levels follow syslog(3): 3 error, 4 warning, 6 info. */
+#define	DRM_OS_LOG_ERR		3u
+#define	DRM_OS_LOG_WARNING	4u
+#define	DRM_OS_LOG_INFO		6u
+/* One line of len bytes without newline; dev may be NULL. */
+void	 drm_os_log(struct drm_os *os, struct drm_os_dev *dev, uint32_t level,
+	    const char *msg, size_t len);
+void	 drm_os_panic(const char *msg, size_t len) __attribute__((__noreturn__));
+
+/*
+ * Locks.  drm_os_mtx: mtx(9) MTX_DEF, may be taken by interrupt handlers, its
+ * holder never sleeps.  drm_os_sx: sx(9) exclusive, its holder may sleep; to
+ * take it may sleep.  Neither recurses.  name must be a literal that lives as
+ * long as the lock; locks of one name are one class to witness(4).
+ * try: nonzero when taken.
+ */
+struct drm_os_mtx;
+struct drm_os_sx;
+int	 drm_os_mtx_create(struct drm_os *os, const char *name,
+	    struct drm_os_mtx **mtxp);
+void	 drm_os_mtx_destroy(struct drm_os_mtx *mtx);
+void	 drm_os_mtx_lock(struct drm_os_mtx *mtx);
+void	 drm_os_mtx_unlock(struct drm_os_mtx *mtx);
+int	 drm_os_sx_create(struct drm_os *os, const char *name,
+	    struct drm_os_sx **sxp);
+void	 drm_os_sx_destroy(struct drm_os_sx *sx);
+void	 drm_os_sx_lock(struct drm_os_sx *sx);
+int	 drm_os_sx_try(struct drm_os_sx *sx);
+void	 drm_os_sx_unlock(struct drm_os_sx *sx);
+
+/*
+ * The reservation lock: one mtx of the instance that every change of the
+ * fences of buffers takes, so that two submits that share buffers, on one
+ * device or on two, see them all in the same order.
+ */
+void	 drm_os_resv_lock(struct drm_os *os);
+void	 drm_os_resv_unlock(struct drm_os *os);
+
+/*
+ * Condition variables.  drm_os_cv_wait releases mtx, sleeps until a broadcast
+ * or until the clock reaches deadline, and takes mtx again: 0 (look again, also
+ * spurious), ETIMEDOUT, or, when caller is not NULL and has a signal pending or
+ * is dying, EINTR or ERESTART.
+ */
+struct drm_os_cv;
+int	 drm_os_cv_create(struct drm_os *os, const char *name,
+	    struct drm_os_cv **cvp);
+void	 drm_os_cv_destroy(struct drm_os_cv *cv);
+int	 drm_os_cv_wait(struct drm_os_cv *cv, struct drm_os_mtx *mtx,
+	    struct drm_os_caller *caller, uint64_t deadline);
+void	 drm_os_cv_broadcast(struct drm_os_cv *cv);
+
+/*
+ * Tasks run one after another in the thread of their queue and may sleep.
+ * Enqueueing a pending task does nothing; one enqueued while it runs runs once
+ * more.  _at runs it no earlier than the clock reads when, and moves the time
+ * of a task already so scheduled.  cancel: not pending any more (it may be
+ * running).  drain waits until it is neither pending nor running; may sleep.
+ */
+struct drm_os_taskqueue;
+struct drm_os_task;
+typedef void drm_os_task_fn(void *arg);
+int	 drm_os_taskqueue_create(struct drm_os *os, const char *name,
+	    struct drm_os_taskqueue **tqp);
+void	 drm_os_taskqueue_destroy(struct drm_os_taskqueue *tq);
+int	 drm_os_task_create(struct drm_os_taskqueue *tq, drm_os_task_fn *fn,
+	    void *arg, struct drm_os_task **taskp);
+void	 drm_os_task_destroy(struct drm_os_task *task);
+void	 drm_os_task_enqueue(struct drm_os_task *task);
+void	 drm_os_task_enqueue_at(struct drm_os_task *task, uint64_t when);
+void	 drm_os_task_cancel(struct drm_os_task *task);
+void	 drm_os_task_drain(struct drm_os_task *task);
+
+/*
+ * The caller.  copyin and copyout move len bytes, or fail with EFAULT having
+ * moved none or some.  May sleep.
+ */
+int	 drm_os_copyin(struct drm_os_caller *caller, uint64_t uaddr, void *kaddr,
+	    size_t len);
+int	 drm_os_copyout(struct drm_os_caller *caller, const void *kaddr,
+	    uint64_t uaddr, size_t len);
+int32_t	 drm_os_caller_pid(struct drm_os_caller *caller);
+/* Stores the name of the program, cut to len - 1 bytes and ended by NUL. */
+void	 drm_os_caller_comm(struct drm_os_caller *caller, char *buf, size_t len);
+/* Nonzero for who may do anything (FreeBSD: PRIV_DRIVER). */
+int	 drm_os_caller_privileged(struct drm_os_caller *caller);
+
+/*
+ * Device resources, found by the names of the device tree.  A NULL name is the
+ * only or first one.  ENOENT: the node has none of that name.
+ */
+struct drm_os	*drm_os_dev_os(struct drm_os_dev *dev);
+/* Nonzero when the device snoops the CPU's caches (dma-coherent). */
+int	 drm_os_dev_coherent(struct drm_os_dev *dev);
+/* The device can address this many bits; EINVAL if memory lies beyond. */
+int	 drm_os_dev_dma_bits(struct drm_os_dev *dev, uint32_t bits);
+
+struct drm_os_mmio;
+int	 drm_os_mmio_map(struct drm_os_dev *dev, const char *name, size_t min_len,
+	    struct drm_os_mmio **mmiop);
+void	 drm_os_mmio_unmap(struct drm_os_mmio *mmio);
+/* off is a multiple of 4 below min_len.  A write is ordered after all earlier
+ * stores of this CPU, a read before all later loads. */
+uint32_t drm_os_mmio_read4(struct drm_os_mmio *mmio, uint32_t off);
+void	 drm_os_mmio_write4(struct drm_os_mmio *mmio, uint32_t off, uint32_t val);
+
+/* Level interrupts; the line is masked while its handler runs.  sync waits for
+ * a handler that is running now; may sleep.  teardown may sleep. */
+struct drm_os_irq;
+typedef void drm_os_irq_fn(void *arg);
+int	 drm_os_irq_setup(struct drm_os_dev *dev, const char *name,
+	    drm_os_irq_fn *fn, void *arg, struct drm_os_irq **irqp);
+void	 drm_os_irq_teardown(struct drm_os_irq *irq);
+void	 drm_os_irq_sync(struct drm_os_irq *irq);
+
+/* Clocks, regulators, resets and the power domain; all may sleep. */
+struct drm_os_clk;
+int	 drm_os_clk_get(struct drm_os_dev *dev, const char *name,
+	    struct drm_os_clk **clkp);
+void	 drm_os_clk_put(struct drm_os_clk *clk);
+int	 drm_os_clk_enable(struct drm_os_clk *clk);
+int	 drm_os_clk_disable(struct drm_os_clk *clk);
+int	 drm_os_clk_rate(struct drm_os_clk *clk, uint64_t *hz);
+struct drm_os_regulator;
+int	 drm_os_regulator_get(struct drm_os_dev *dev, const char *name,
+	    struct drm_os_regulator **regp);
+void	 drm_os_regulator_put(struct drm_os_regulator *reg);
+int	 drm_os_regulator_enable(struct drm_os_regulator *reg);
+int	 drm_os_regulator_disable(struct drm_os_regulator *reg);
+struct drm_os_reset;
+int	 drm_os_reset_get(struct drm_os_dev *dev, const char *name,
+	    struct drm_os_reset **resetp);
+void	 drm_os_reset_put(struct drm_os_reset *reset);
+int	 drm_os_reset_assert(struct drm_os_reset *reset);
+int	 drm_os_reset_deassert(struct drm_os_reset *reset);
+int	 drm_os_power_on(struct drm_os_dev *dev);
+int	 drm_os_power_off(struct drm_os_dev *dev);
+
+/*
+ * Single pages for the device's own tables: wired, zeroed, cached, below the
+ * device's DMA bits, their zeroes visible to the device.  _kva gives the CPU
+ * address of a page so allocated (FreeBSD: the direct map), NULL for others.
+ */
+int	 drm_os_page_alloc(struct drm_os_dev *dev, uint64_t *pa);
+void	 drm_os_page_free(struct drm_os_dev *dev, uint64_t pa);
+void	*drm_os_page_kva(struct drm_os_dev *dev, uint64_t pa);
+
+/*
+ * Cache maintenance for memory that the CPU maps cached and a device that does
+ * not snoop.  FOR_DEVICE: what the CPU wrote in [pa, pa + len) is in memory when
+ * this returns.  FOR_CPU: later loads see what the device wrote.  The range
+ * stays within one page.  Does nothing where the device snoops.
+ */
+#define	DRM_OS_SYNC_FOR_DEVICE	0u
+#define	DRM_OS_SYNC_FOR_CPU	1u
+void	 drm_os_page_sync(struct drm_os_dev *dev, uint64_t pa, size_t len,
+	    uint32_t dir);
+
+/*
+ * Objects: the memory of a buffer, size bytes in whole pages, that user
+ * processes map, the device reaches by physical address, and the kernel may map.
+ * A page comes, zeroed, when first wired or touched by a user.  Attributes: how
+ * CPUs map it.  WRITE_COMBINE memory needs no sync (FreeBSD/arm64: Normal-NC,
+ * VM_MEMATTR_UNCACHEABLE); CACHED needs it unless the device snoops.
+ */
+#define	DRM_OS_MEM_CACHED	0u
+#define	DRM_OS_MEM_WRITE_COMBINE 1u
+struct drm_os_object;
+int	 drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
+	    struct drm_os_object **objp);
+/* create gives one reference; the pages are freed with the last one, wired or
+ * not.  unref may sleep. */
+void	 drm_os_object_ref(struct drm_os_object *obj);
+void	 drm_os_object_unref(struct drm_os_object *obj);
+/*
+ * Wires pages [first, first + count) and stores their physical addresses in
+ * pa[count].  Aligned 2 MiB runs are contiguous and aligned where the system
+ * has such memory.  ENOMEM, EINVAL (beyond the end), ENXIO (purged).  Pages stay
+ * wired until the object is purged or freed.  May sleep.
+ */
+int	 drm_os_object_wire(struct drm_os_object *obj, uint64_t first,
+	    uint64_t count, uint64_t *pa);
+/* Revokes every user mapping (a later touch is SIGBUS) and frees all pages.
+ * There must be no kernel mapping.  May sleep. */
+void	 drm_os_object_purge(struct drm_os_object *obj);
+/* Pages that this object has now. */
+uint64_t drm_os_object_resident(struct drm_os_object *obj);
+/* Maps all of it, wired, into the kernel.  May sleep. */
+int	 drm_os_object_kmap(struct drm_os_object *obj, void **kva);
+void	 drm_os_object_kunmap(struct drm_os_object *obj);
+/* As drm_os_page_sync, for [off, off + len) of the object. */
+void	 drm_os_object_sync(struct drm_os_object *obj, uint64_t off, uint64_t len,
+	    uint32_t dir);
+
+/*
+ * Open files: device nodes, dma-bufs and sync_files.  The system calls ops with
+ * the private pointer of the file.  Any op but release may be NULL (the system
+ * answers ENOTTY to ioctl, ENODEV to mmap, 0 to poll, ESPIPE to size).
+ */
+struct drm_os_file;
+struct drm_os_file_ops {
+	/* Last close; may sleep. */
+	void	(*release)(void *priv);
+	/*
+	 * group and nr of the request code, data = its argument already copied in
+	 * (size bytes, zeroed where the request only reads) and copied out by the
+	 * system when 0 is returned.
+	 */
+	int	(*ioctl)(void *priv, struct drm_os_caller *caller, uint32_t group,
+		    uint32_t nr, void *data, uint32_t size);
+	/*
+	 * Which object, from which offset of it, a mapping of len bytes at offset
+	 * of the file means.  The object comes with a reference for the system,
+	 * which the system drops when the mapping is gone.  May sleep.
+	 */
+	int	(*mmap)(void *priv, uint64_t offset, uint64_t len,
+		    struct drm_os_object **objp, uint64_t *obj_offset);
+	/* Nonzero: readable. */
+	int	(*poll)(void *priv);
+	/* What lseek(2) to the end answers. */
+	uint64_t (*size)(void *priv);
+};
+/*
+ * A file of our own that is no device node.  create makes it (with no
+ * descriptor yet), install gives caller a descriptor of it and consumes it;
+ * cloexec nonzero sets FD_CLOEXEC.  discard is for one never installed; it calls
+ * release.  wake makes pollers look again; it may be called until release.
+ */
+int	 drm_os_file_create(struct drm_os *os, const struct drm_os_file_ops *ops,
+	    void *priv, struct drm_os_file **filep);
+int	 drm_os_file_install(struct drm_os_caller *caller, struct drm_os_file *file,
+	    int cloexec, int32_t *fdp);
+void	 drm_os_file_discard(struct drm_os_file *file);
+void	 drm_os_file_wake(struct drm_os_file *file);
+/* The file behind a descriptor, held until put.  EBADF: no such descriptor;
+ * EINVAL: a file with other ops.  May sleep. */
+int	 drm_os_file_get(struct drm_os_caller *caller, int32_t fd,
+	    const struct drm_os_file_ops *ops, void **privp,
+	    struct drm_os_file **filep);
+void	 drm_os_file_put(struct drm_os_file *file);
+
+/*
+ * Device nodes.  open makes the private pointer of a new file.  unregister makes
+ * further opens fail; open files stay until closed.  May sleep.
+ */
+#define	DRM_OS_MINOR_PRIMARY	0u
+#define	DRM_OS_MINOR_RENDER	2u
+struct drm_os_minor;
+typedef int drm_os_open_fn(void *arg, struct drm_os_caller *caller, void **privp);
+int	 drm_os_minor_register(struct drm_os_dev *dev, uint32_t type,
+	    drm_os_open_fn *open, void *arg, const struct drm_os_file_ops *ops,
+	    struct drm_os_minor **minorp);
+void	 drm_os_minor_unregister(struct drm_os_minor *minor);
+
+/*
+ * What a driver gives the system (one constant table per driver).
+ *   attach: brings the device up and registers its nodes; may sleep.
+ *   detach: EBUSY while files are open unless force; may sleep.
+ *   lowmem: frees memory that clients said they do not need; returns pages freed.
+ *   stat: the index-th statistic of the device, ENOENT past the last.
+ *   file_stat: the same of one open file (its private pointer).
+ */
+struct drm_os_driver {
+	const char	*name;
+	const char *const *compatible;	/* ended by NULL */
+	int	(*attach)(struct drm_os_dev *dev, void **softc);
+	int	(*detach)(void *softc, int force);
+	uint64_t (*lowmem)(void *softc, uint64_t pages);
+	int	(*stat)(void *softc, uint32_t index, const char **name,
+		    uint64_t *value);
+	int	(*file_stat)(void *priv, uint32_t index, const char **name,
+		    uint64_t *value);
+};
+
+/* Bytes of memory that one open file may hold; a tunable. */
+uint64_t drm_os_file_mem_limit(struct drm_os *os);
+
+#endif /* _DRM_OS_H_ */
