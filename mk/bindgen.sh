@@ -9,5 +9,5 @@ cat <<'HEAD'
 HEAD
 exec bindgen "$top/sys/dev/drm/kpi/include/drm_os.h" \
     --use-core --ctypes-prefix core::ffi --no-layout-tests --no-doc-comments \
-    --size_t-is-usize --merge-extern-blocks --disable-header-comment --no-prepend-enum-name \
+    --size_t-is-usize --disable-header-comment --no-prepend-enum-name \
     --allowlist-function 'drm_os_.*' --allowlist-type 'drm_os_.*' --allowlist-var 'DRM_OS_.*'
