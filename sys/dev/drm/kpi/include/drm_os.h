@@ -57,6 +57,8 @@
 #define	DRM_OS_ENOSYS		78
 #define	DRM_OS_EOVERFLOW	84
 #define	DRM_OS_ECANCELED	85
+/* Linux's ETIME, which FreeBSD lacks: its glue answers ETIMEDOUT. */
+#define	DRM_OS_ETIME		1062
 
 #define	DRM_OS_NEVER		UINT64_MAX
 #define	DRM_OS_PAGE_SIZE	4096u
@@ -177,6 +179,9 @@ int	 drm_os_caller_privileged(struct drm_os_caller *caller);
  * only or first one.  ENOENT: the node has none of that name.
  */
 struct drm_os	*drm_os_dev_os(struct drm_os_dev *dev);
+/* Stores the name of the device, len bytes at the most, without NUL; returns how
+ * many bytes that were. */
+size_t	 drm_os_dev_name(struct drm_os_dev *dev, char *buf, size_t len);
 /* Nonzero when the device snoops the CPU's caches (dma-coherent). */
 int	 drm_os_dev_coherent(struct drm_os_dev *dev);
 /* The device can address this many bits; EINVAL if memory lies beyond. */

@@ -1,3 +1,34 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Under construction.
+//! drmkpi: a small DRM layer over FreeBSD's own primitives, for GPU drivers without displays.
+//!
+//! A driver implements [`driver::Driver`] and gives C a [`ffi::DriverTable`]; files, ioctls, handles,
+//! buffers, fences and jobs are here. The operating system is behind [`os`], memory behind [`alloc`];
+//! those two and `ffi` are the only places with unsafe code.
+//!
+//! Lock order (each may be taken while holding those before it):
+//! `Sx` locks of drivers and of `File::gem_lock`, the reservation lock, a driver's job lock, then the
+//! short ones, which nest only as `Gem::state` -> `Device::map_offsets`/`names`, and `Resv` -> `Fence`.
+//! Hooks of fences run with no lock held.
 #![no_std]
+
+pub mod account;
+pub mod alloc;
+mod auth;
+pub mod buffer;
+mod core_ioctls;
+pub mod device;
+pub mod dma_buf;
+pub mod driver;
+pub mod errno;
+pub mod fence;
+pub mod ffi;
+pub mod file;
+pub mod gem;
+pub mod handle;
+pub mod ioctl;
+pub mod num;
+pub mod os;
+pub mod resv;
+pub mod sync_file;
+pub mod syncobj;
+pub mod uapi;

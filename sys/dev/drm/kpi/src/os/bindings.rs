@@ -25,6 +25,7 @@ pub const DRM_OS_ETIMEDOUT: u32 = 60;
 pub const DRM_OS_ENOSYS: u32 = 78;
 pub const DRM_OS_EOVERFLOW: u32 = 84;
 pub const DRM_OS_ECANCELED: u32 = 85;
+pub const DRM_OS_ETIME: u32 = 1062;
 pub const DRM_OS_PAGE_SIZE: u32 = 4096;
 pub const DRM_OS_WAITOK: u32 = 0;
 pub const DRM_OS_NOWAIT: u32 = 1;
@@ -233,6 +234,9 @@ extern "C" {
 }
 extern "C" {
     pub fn drm_os_dev_os(dev: *mut drm_os_dev) -> *mut drm_os;
+}
+extern "C" {
+    pub fn drm_os_dev_name(dev: *mut drm_os_dev, buf: *mut core::ffi::c_char, len: usize) -> usize;
 }
 extern "C" {
     pub fn drm_os_dev_coherent(dev: *mut drm_os_dev) -> core::ffi::c_int;

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `Arc<T>`: a shared value with a saturating reference count and no weak references.
+
+use super::{allocate, release};
+use crate::errno::Result;
+use crate::os::Os;
+use core::any::Any;
+use core::ops::Deref;
+use core::ptr::NonNull;
+use core::sync::atomic::{fence, AtomicUsize, Ordering};
+
+#[repr(C)]
+struct Inner<T: ?Sized> {
+    refs: AtomicUsize,
+    value: T,
+}
+
+/// A count that reached this stays there: the value leaks rather than being freed too early.
+const SATURATED: usize = usize::MAX / 2;
+
+/// A shared value in kernel memory.
+///
+/// # Invariants
+///
+/// The pointer came from `allocate` and stays valid while the count is not zero; each `Arc` is one count.
+pub struct Arc<T: ?Sized>(NonNull<Inner<T>>);
+
+// SAFETY: an Arc gives out &T from any thread and drops T in any thread.
+unsafe impl<T: ?Sized + Send + Sync> Send for Arc<T> {}
+// SAFETY: as above.
+unsafe impl<T: ?Sized + Send + Sync> Sync for Arc<T> {}
+
+impl<T> Arc<T> {
+    /// Moves `value` into kernel memory with one reference.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; `value` is dropped.
+    pub fn new(os: Os, value: T) -> Result<Self> {
+        let p = allocate::<Inner<T>>(os, 1)?;
+        // SAFETY: `p` is fresh memory of the size and alignment of Inner<T>.
+        unsafe { p.as_ptr().write(Inner { refs: AtomicUsize::new(1), value }) };
+        // INVARIANT: just allocated, with one count.
+        Ok(Arc(p))
+    }
+
+    /// The pointer to the value, holding its count, for C to keep until `from_raw`.
+    pub(crate) fn into_raw(self) -> *mut core::ffi::c_void {
+        let p = self.0.as_ptr().cast();
+        core::mem::forget(self);
+        p
+    }
+
+    /// Takes back what `into_raw` gave.
+    ///
+    /// # Safety
+    ///
+    /// `p` came from `into_raw` of an `Arc<T>` and is taken back once.
+    pub(crate) unsafe fn from_raw(p: *mut core::ffi::c_void) -> Option<Self> {
+        // INVARIANT: the caller returns a pointer of ours with its count.
+        NonNull::new(p.cast::<Inner<T>>()).map(Arc)
+    }
+
+    /// The value behind a pointer that `into_raw` gave and C still holds.
+    ///
+    /// # Safety
+    ///
+    /// `p` came from `into_raw` of an `Arc<T>` and is not taken back during `'a`.
+    pub(crate) unsafe fn borrow_raw<'a>(p: *mut core::ffi::c_void) -> Option<&'a T> {
+        let p = NonNull::new(p.cast::<Inner<T>>())?;
+        // SAFETY: as the caller promises, the count that C holds keeps it alive.
+        let inner: &'a Inner<T> = unsafe { p.as_ref() };
+        Some(&inner.value)
+    }
+
+    /// A new reference to a value of which only `&T` is at hand.
+    ///
+    /// # Safety
+    ///
+    /// `value` lives in an `Arc<T>`.
+    pub(crate) unsafe fn from_ref(value: &T) -> Self {
+        let offset = core::mem::offset_of!(Inner<T>, value);
+        // SAFETY: the value is the field of an Inner<T> at this offset.
+        let p = unsafe { core::ptr::from_ref(value).byte_sub(offset) };
+        let p = p.cast::<Inner<T>>().cast_mut();
+        // SAFETY: derived from a reference, not null.
+        let this = core::mem::ManuallyDrop::new(Arc(unsafe { NonNull::new_unchecked(p) }));
+        Arc::clone(&this)
+    }
+}
+
+/// Sharing a value as a trait object: the unsizing coercion that the language keeps to its own `Arc`.
+macro_rules! unsize {
+    ($(#[$doc:meta])* $name:ident, $tr:path) => {
+        impl<T: $tr + 'static> Arc<T> {
+            $(#[$doc])*
+            pub fn $name(self) -> Arc<dyn $tr> {
+                let p: *mut Inner<T> = self.0.as_ptr();
+                core::mem::forget(self);
+                let p: *mut Inner<dyn $tr> = p;
+                // SAFETY: came from a NonNull.
+                Arc(unsafe { NonNull::new_unchecked(p) })
+            }
+        }
+    };
+}
+unsize!(
+    /// This value seen as something that fences tell of their end.
+    into_hook, crate::fence::Hook
+);
+unsize!(
+    /// This value seen as the object behind a dma-buf.
+    into_shared, crate::dma_buf::Shared
+);
+
+impl<T: ?Sized> Arc<T> {
+    /// Whether both share one value.
+    pub fn ptr_eq(a: &Self, b: &Self) -> bool {
+        core::ptr::addr_eq(a.0.as_ptr(), b.0.as_ptr())
+    }
+
+    /// An address that no other live shared value has.
+    pub fn address(this: &Self) -> usize {
+        this.0.as_ptr().cast::<u8>().addr()
+    }
+
+    fn inner(&self) -> &Inner<T> {
+        // SAFETY: alive by the invariant.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Arc<dyn crate::dma_buf::Shared> {
+    /// The value as what it was made from, if that is a `T`.
+    pub fn downcast<T: Any>(self) -> core::result::Result<Arc<T>, Self> {
+        if self.as_any().is::<T>() {
+            let p = self.0.cast::<Inner<T>>();
+            core::mem::forget(self);
+            Ok(Arc(p))
+        } else {
+            Err(self)
+        }
+    }
+}
+
+impl<T: ?Sized> Clone for Arc<T> {
+    fn clone(&self) -> Self {
+        // ORDERING: a new reference is made from one that is alive; nothing is published by it.
+        let old = self.inner().refs.fetch_add(1, Ordering::Relaxed);
+        if old >= SATURATED {
+            self.inner().refs.store(SATURATED, Ordering::Relaxed);
+        }
+        Arc(self.0)
+    }
+}
+
+impl<T: ?Sized> Deref for Arc<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.inner().value
+    }
+}
+
+impl<T: ?Sized> Drop for Arc<T> {
+    fn drop(&mut self) {
+        let refs = &self.inner().refs;
+        // ORDERING: Release so that every use through this reference is before the end of the value.
+        if refs.load(Ordering::Relaxed) >= SATURATED || refs.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        // ORDERING: Acquire pairs with the Release of the other references' drops.
+        fence(Ordering::Acquire);
+        // SAFETY: the last reference: nobody else can reach the value.
+        let inner = unsafe { self.0.as_mut() };
+        // SAFETY: as above, and the value is dropped once.
+        unsafe { core::ptr::drop_in_place(&raw mut inner.value) };
+        // SAFETY: the memory came from `allocate` and its value is gone.
+        unsafe { release(self.0) };
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `KVec<T>`: a growable array that says ENOMEM instead of aborting.
+
+use super::{allocate, release};
+use crate::errno::{Result, ENOMEM};
+use crate::os::Os;
+use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
+
+/// A growable array in kernel memory.
+///
+/// # Invariants
+///
+/// `ptr` has room for `cap` values (from `allocate` when `cap` is not 0), the first `len` of which are valid.
+pub struct KVec<T> {
+    os: Os,
+    ptr: NonNull<T>,
+    len: usize,
+    cap: usize,
+}
+
+// SAFETY: a KVec is its values, elsewhere.
+unsafe impl<T: Send> Send for KVec<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for KVec<T> {}
+
+impl<T> KVec<T> {
+    /// An empty array; allocates nothing.
+    pub const fn new(os: Os) -> Self {
+        // INVARIANT: no room, no values.
+        KVec { os, ptr: NonNull::dangling(), len: 0, cap: 0 }
+    }
+
+    /// An empty array with room for `capacity` values.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn with_capacity(os: Os, capacity: usize) -> Result<Self> {
+        let mut v = KVec::new(os);
+        v.grow_to(capacity)?;
+        Ok(v)
+    }
+
+    /// `count` values, each made by `f` of its index.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, or what `f` says.
+    pub fn from_fn(os: Os, count: usize, mut f: impl FnMut(usize) -> Result<T>) -> Result<Self> {
+        let mut v = KVec::with_capacity(os, count)?;
+        for i in 0..count {
+            v.push(f(i)?)?;
+        }
+        Ok(v)
+    }
+
+    fn grow_to(&mut self, capacity: usize) -> Result<()> {
+        const { assert!(size_of::<T>() != 0) };
+        if capacity <= self.cap {
+            return Ok(());
+        }
+        let fresh = allocate::<T>(self.os, capacity)?;
+        // SAFETY: both have room for `len` values, and fresh memory does not overlap.
+        unsafe { fresh.as_ptr().copy_from_nonoverlapping(self.ptr.as_ptr(), self.len) };
+        let old = core::mem::replace(&mut self.ptr, fresh);
+        let had = core::mem::replace(&mut self.cap, capacity);
+        if had != 0 {
+            // SAFETY: the old room came from `allocate`; its values have moved.
+            unsafe { release(old) };
+        }
+        Ok(())
+    }
+
+    /// Makes room for `more` further values, so that as many pushes cannot fail.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; nothing changed.
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        let need = self.len.checked_add(more).ok_or(ENOMEM)?;
+        if need <= self.cap {
+            return Ok(());
+        }
+        self.grow_to(need.max(self.cap.saturating_mul(2)).max(4))
+    }
+
+    /// Appends `value`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; `value` is dropped and nothing changed.
+    pub fn push(&mut self, value: T) -> Result<()> {
+        self.try_push(value).map_err(|_| ENOMEM)
+    }
+
+    /// Appends `value`, or gives it back when there is no memory.
+    pub fn try_push(&mut self, value: T) -> core::result::Result<(), T> {
+        if self.reserve(1).is_err() {
+            return Err(value);
+        }
+        // SAFETY: there is room for one more after the first `len`.
+        let slot = unsafe { self.ptr.as_ptr().add(self.len) };
+        // SAFETY: the slot is ours and holds no value.
+        unsafe { slot.write(value) };
+        // INVARIANT: the slot just written is the new last.
+        self.len = self.len.wrapping_add(1);
+        Ok(())
+    }
+
+    /// Takes the last value.
+    pub fn pop(&mut self) -> Option<T> {
+        self.len = self.len.checked_sub(1)?;
+        // SAFETY: in bounds of the room.
+        let slot = unsafe { self.ptr.as_ptr().add(self.len) };
+        // SAFETY: the value was valid and, beyond the new `len`, is not read again.
+        Some(unsafe { slot.read() })
+    }
+
+    /// Takes value `index`, moving the last into its place; None beyond the end.
+    pub fn swap_remove(&mut self, index: usize) -> Option<T> {
+        let last = self.len.checked_sub(1)?;
+        if index > last {
+            return None;
+        }
+        self.as_mut_slice().swap(index, last);
+        self.pop()
+    }
+
+    /// Drops all values; keeps the room.
+    pub fn clear(&mut self) {
+        while self.pop().is_some() {}
+    }
+
+    /// The values.
+    pub fn as_slice(&self) -> &[T] {
+        // SAFETY: the first `len` values are valid.
+        unsafe { core::slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
+    }
+
+    /// The values, to be changed.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        // SAFETY: the first `len` values are valid and ours.
+        unsafe { core::slice::from_raw_parts_mut(self.ptr.as_ptr(), self.len) }
+    }
+
+    /// The instance whose memory this uses.
+    pub fn os(&self) -> Os {
+        self.os
+    }
+}
+
+impl<T: Copy> KVec<T> {
+    /// `count` copies of `value`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn filled(os: Os, value: T, count: usize) -> Result<Self> {
+        KVec::from_fn(os, count, |_| Ok(value))
+    }
+}
+
+impl<T> Deref for KVec<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        self.as_slice()
+    }
+}
+
+impl<T> DerefMut for KVec<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        self.as_mut_slice()
+    }
+}
+
+impl<T> Drop for KVec<T> {
+    fn drop(&mut self) {
+        self.clear();
+        if self.cap != 0 {
+            // SAFETY: the room came from `allocate` and holds no value any more.
+            unsafe { release(self.ptr) };
+        }
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A buffer: memory, its fences and who pays for it, independent of any device. What a GEM object has on
+//! one device and a dma-buf carries to another.
+
+use crate::account::{Account, Charge};
+use crate::alloc::Arc;
+use crate::errno::{Result, EINVAL, ENXIO};
+use crate::os::{Dev, MemAttr, Object, Os, PAGE_SIZE};
+use crate::resv::Resv;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// Memory that clients and devices share.
+pub struct Buffer {
+    os: Os,
+    id: u64,
+    size: u64,
+    object: Object,
+    resv: Resv,
+    charge: Charge,
+    purged: AtomicBool,
+}
+
+impl Buffer {
+    /// A buffer of `size` bytes, rounded up to whole pages, of which `charged` bytes are charged to
+    /// `account` at once (a buffer that grows later is charged as it grows). No page is allocated yet.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL for an empty or absurd size; ENOMEM, also over the account's limit.
+    pub fn new(
+        dev: Dev,
+        account: &Arc<Account>,
+        size: u64,
+        charged: u64,
+        attr: MemAttr,
+    ) -> Result<Arc<Buffer>> {
+        let size = size.checked_next_multiple_of(PAGE_SIZE).filter(|n| *n != 0).ok_or(EINVAL)?;
+        let os = dev.os();
+        let charge = Charge::new(account, charged)?;
+        let object = Object::new(dev, size, attr)?;
+        let resv = Resv::new(os)?;
+        let purged = AtomicBool::new(false);
+        Arc::new(os, Buffer { os, id: os.unique(), size, object, resv, charge, purged })
+    }
+
+    /// A number that no other buffer has.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The instance that its memory comes from.
+    pub fn os(&self) -> Os {
+        self.os
+    }
+
+    /// Its memory.
+    pub fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// Its fences.
+    pub fn resv(&self) -> &Resv {
+        &self.resv
+    }
+
+    /// Who pays for it.
+    pub fn charge(&self) -> &Charge {
+        &self.charge
+    }
+
+    /// Physical addresses of the pages from `first`, allocated if they were not.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, EINVAL beyond the end, ENXIO when purged.
+    pub fn wire(&self, first: u64, pas: &mut [u64]) -> Result<()> {
+        if self.is_purged() {
+            return Err(ENXIO);
+        }
+        self.object.wire(first, pas)
+    }
+
+    /// Frees its memory for good. The caller has seen to it that no device reaches it.
+    pub fn purge(&self) {
+        if !self.purged.swap(true, Ordering::AcqRel) {
+            self.object.purge();
+            self.charge.shrink(u64::MAX);
+        }
+    }
+
+    /// Whether its memory was freed for good.
+    pub fn is_purged(&self) -> bool {
+        self.purged.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Sync objects. Binary only: a driver without timelines answers EOPNOTSUPP to those (see the table).
+
+use crate::alloc::{Arc, KVec};
+use crate::driver::{Call, Driver};
+use crate::errno::{Result, EINVAL, ENOENT};
+use crate::fence::{user_deadline, Fence};
+use crate::os::UserSlice;
+use crate::sync_file::SyncFile;
+use crate::syncobj::{self, Syncobj, WaitMode};
+use crate::uapi::{SyncobjArray, SyncobjCreate, SyncobjHandle, SyncobjWait};
+
+const CREATE_SIGNALED: u32 = 1;
+/// EXPORT_SYNC_FILE one way, IMPORT_SYNC_FILE the other.
+const SYNC_FILE: u32 = 1;
+const WAIT_ALL: u32 = 1;
+const WAIT_FOR_SUBMIT: u32 = 2;
+
+pub(super) fn create<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjCreate) -> Result<()> {
+    if arg.flags & !CREATE_SIGNALED != 0 {
+        return Err(EINVAL);
+    }
+    let os = call.file.os();
+    let fence = if arg.flags == CREATE_SIGNALED { Some(Fence::stub(os)?) } else { None };
+    let syncobj = Syncobj::new(os, fence)?;
+    arg.handle = call.file.syncobjs().lock().insert(syncobj)?;
+    Ok(())
+}
+
+pub(super) fn destroy<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjCreate) -> Result<()> {
+    // The field is padding here.
+    if arg.flags != 0 {
+        return Err(EINVAL);
+    }
+    let gone = call.file.syncobjs().lock().remove(arg.handle);
+    gone.map(drop).ok_or(EINVAL)
+}
+
+pub(super) fn handle_to_fd<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjHandle) -> Result<()> {
+    if arg.pad != 0 || arg.flags & !SYNC_FILE != 0 {
+        return Err(EINVAL);
+    }
+    let os = call.file.os();
+    if arg.flags == SYNC_FILE {
+        // Linux: drm_syncobj_find_fence.
+        let syncobj = call.file.syncobj(arg.handle)?;
+        let fence = syncobj.fence().ok_or(EINVAL)?;
+        let mut fences = KVec::new(os);
+        fences.push(fence)?;
+        let mut name = [0; 32];
+        for (to, from) in name.iter_mut().zip(D::INFO.name.to_bytes()) {
+            *to = *from;
+        }
+        arg.fd = SyncFile::export(os, call.caller, fences, name)?;
+    } else {
+        let syncobj = call.file.syncobj(arg.handle).map_err(|_| EINVAL)?;
+        arg.fd = Syncobj::export(&syncobj, os, call.caller)?;
+    }
+    Ok(())
+}
+
+pub(super) fn fd_to_handle<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjHandle) -> Result<()> {
+    if arg.pad != 0 || arg.flags & !SYNC_FILE != 0 {
+        return Err(EINVAL);
+    }
+    if arg.flags == SYNC_FILE {
+        let fence = SyncFile::import(call.file.os(), call.caller, arg.fd)?;
+        call.file.syncobj(arg.handle).map_err(|_| ENOENT)?.replace(Some(fence));
+    } else {
+        let syncobj = Syncobj::import(call.caller, arg.fd)?;
+        arg.handle = call.file.syncobjs().lock().insert(syncobj)?;
+    }
+    Ok(())
+}
+
+fn boxes<D: Driver>(call: &Call<'_, D>, handles: u64, count: u32) -> Result<KVec<Arc<Syncobj>>> {
+    let os = call.file.os();
+    let bytes = u64::from(count).saturating_mul(4);
+    let handles = UserSlice::new(handles, bytes).read_u32s(os, call.caller)?;
+    let mut boxes = KVec::with_capacity(os, handles.len())?;
+    for handle in handles.iter() {
+        boxes.push(call.file.syncobj(*handle)?)?;
+    }
+    Ok(boxes)
+}
+
+pub(super) fn wait<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjWait) -> Result<()> {
+    if arg.flags & !(WAIT_ALL | WAIT_FOR_SUBMIT) != 0 {
+        return Err(EINVAL);
+    }
+    if arg.count_handles == 0 {
+        return Err(EINVAL);
+    }
+    let mode = WaitMode {
+        all: arg.flags & WAIT_ALL != 0,
+        for_submit: arg.flags & WAIT_FOR_SUBMIT != 0,
+    };
+    let boxes = boxes(call, arg.handles, arg.count_handles)?;
+    let deadline = user_deadline(arg.timeout_nsec);
+    arg.first_signaled = syncobj::wait(call.file.os(), &boxes, mode, call.caller, deadline)?;
+    Ok(())
+}
+
+pub(super) fn reset<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjArray) -> Result<()> {
+    if arg.pad != 0 || arg.count_handles == 0 {
+        return Err(EINVAL);
+    }
+    for syncobj in boxes(call, arg.handles, arg.count_handles)?.iter() {
+        syncobj.replace(None);
+    }
+    Ok(())
+}
+
+pub(super) fn signal<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjArray) -> Result<()> {
+    if arg.pad != 0 || arg.count_handles == 0 {
+        return Err(EINVAL);
+    }
+    let boxes = boxes(call, arg.handles, arg.count_handles)?;
+    let fence = Fence::stub(call.file.os())?;
+    for syncobj in boxes.iter() {
+        syncobj.replace(Some(fence.clone()));
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A DRM device: a driver's device and its nodes.
+
+use crate::alloc::Arc;
+use crate::auth::Masters;
+use crate::driver::Driver;
+use crate::errno::{Result, EBUSY, ENXIO};
+use crate::ffi::{self, Node};
+use crate::gem::Gem;
+use crate::handle::HandleTable;
+use crate::os::{Dev, Level, Mtx, Os, Sx};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+/// The nodes, registered; gone first when the device goes.
+struct Nodes<D: Driver> {
+    _primary: Node<D>,
+    _render: Node<D>,
+}
+
+/// A device with its nodes, tables and driver.
+pub struct Device<D: Driver> {
+    dev: Dev,
+    id: u64,
+    data: Arc<D::Data>,
+    gone: AtomicBool,
+    open: AtomicU32,
+    nodes: Sx<Option<Nodes<D>>>,
+    masters: Mtx<Masters>,
+    names: Mtx<HandleTable<Arc<Gem<D>>>>,
+    map_offsets: Mtx<HandleTable<Arc<Gem<D>>>>,
+    log_window: AtomicU64,
+}
+
+impl<D: Driver> Device<D> {
+    /// Brings a device up and registers its nodes.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says, ENOMEM.
+    pub(crate) fn attach(dev: Dev) -> Result<Arc<Device<D>>> {
+        let os = dev.os();
+        let data = D::probe(dev)?;
+        let device = Self::build(os, dev, &data).and_then(|device| {
+            let nodes = Nodes {
+                _primary: Node::register(dev, ffi::NodeKind::Primary, device.clone())?,
+                _render: Node::register(dev, ffi::NodeKind::Render, device.clone())?,
+            };
+            *device.nodes.lock() = Some(nodes);
+            Ok(device)
+        });
+        if device.is_err() {
+            D::remove(&data);
+        }
+        device
+    }
+
+    fn build(os: Os, dev: Dev, data: &Arc<D::Data>) -> Result<Arc<Device<D>>> {
+        Arc::new(
+            os,
+            Device {
+                dev,
+                id: os.unique(),
+                data: data.clone(),
+                gone: AtomicBool::new(false),
+                open: AtomicU32::new(0),
+                nodes: Sx::new(os, c"drm nodes", None)?,
+                masters: Mtx::new(os, c"drm masters", Masters::new(os))?,
+                names: Mtx::new(os, c"drm names", HandleTable::new(os))?,
+                map_offsets: Mtx::new(os, c"drm map offsets", HandleTable::new(os))?,
+                log_window: AtomicU64::new(0),
+            },
+        )
+    }
+
+    /// Takes the nodes away and turns the device off. Open files stay, and answer ENXIO.
+    ///
+    /// # Errors
+    ///
+    /// EBUSY while files are open, unless `force`d.
+    pub(crate) fn detach(&self, force: bool) -> Result<()> {
+        if !force && self.open.load(Ordering::Acquire) != 0 {
+            return Err(EBUSY);
+        }
+        self.gone.store(true, Ordering::Release);
+        let nodes = self.nodes.lock().take();
+        drop(nodes);
+        D::remove(&self.data);
+        Ok(())
+    }
+
+    /// The instance of the system.
+    pub fn os(&self) -> Os {
+        self.dev.os()
+    }
+
+    /// The device node.
+    pub fn dev(&self) -> Dev {
+        self.dev
+    }
+
+    /// A number that no other device has.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The driver's part.
+    pub fn data(&self) -> &Arc<D::Data> {
+        &self.data
+    }
+
+    /// Whether it has been detached.
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// ENXIO once it has been detached.
+    ///
+    /// # Errors
+    ///
+    /// ENXIO.
+    pub fn check(&self) -> Result<()> {
+        if self.is_gone() {
+            Err(ENXIO)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Files that are open.
+    pub fn open_files(&self) -> u32 {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Logs what a client caused, once a second at the most.
+    pub fn log_client(&self, args: core::fmt::Arguments<'_>) {
+        const WINDOW_NS: u64 = 1_000_000_000;
+        let now = self.os().now();
+        let last = self.log_window.load(Ordering::Relaxed);
+        if last != 0 && now < last.saturating_add(WINDOW_NS) {
+            return;
+        }
+        self.log_window.store(now.max(1), Ordering::Relaxed);
+        self.dev.log(Level::Warning, args);
+    }
+
+    pub(crate) fn file_opened(&self) {
+        self.open.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn file_closed(&self) {
+        self.open.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn masters(&self) -> &Mtx<Masters> {
+        &self.masters
+    }
+
+    pub(crate) fn names(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+        &self.names
+    }
+
+    pub(crate) fn map_offsets(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+        &self.map_offsets
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! dma-bufs: buffers behind descriptors, for other processes and other devices.
+
+use crate::alloc::Arc;
+use crate::buffer::Buffer;
+use crate::errno::{Result, EINVAL, ENOTTY};
+use crate::ffi;
+use crate::os::{Caller, FileRef, NewFile, Os, UserMapping};
+use crate::resv::Usage;
+use core::any::Any;
+
+/// A device's object that has been shared.
+pub trait Shared: Send + Sync {
+    /// Its buffer.
+    fn buffer(&self) -> &Arc<Buffer>;
+    /// Itself, for the device that made it to recognise its own.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// What stands behind a dma-buf descriptor.
+pub struct DmaBuf {
+    shared: Arc<dyn Shared>,
+}
+
+/// `_IOW('b', 0, struct dma_buf_sync)`.
+const SYNC_NR: u32 = 0;
+const SYNC_GROUP: u32 = 0x62;
+/// READ 1, WRITE 2, END 4 (include/uapi/linux/dma-buf.h).
+const SYNC_VALID: u64 = 7;
+const SYNC_READ: u64 = 1;
+const SYNC_WRITE: u64 = 2;
+const SYNC_END: u64 = 4;
+
+impl DmaBuf {
+    /// Gives `caller` a descriptor of `shared`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, EMFILE.
+    pub fn export(os: Os, caller: &Caller<'_>, shared: Arc<dyn Shared>, cloexec: bool) -> Result<i32> {
+        let content = Arc::new(os, DmaBuf { shared })?;
+        NewFile::new(os, content)?.install(caller, cloexec)
+    }
+
+    /// What stands behind descriptor `fd` of `caller`.
+    ///
+    /// # Errors
+    ///
+    /// EBADF; EINVAL when it is no dma-buf.
+    pub fn import(caller: &Caller<'_>, fd: i32) -> Result<Arc<dyn Shared>> {
+        let file = FileRef::<DmaBuf>::get(caller, fd)?;
+        Ok(file.shared.clone())
+    }
+
+    fn buffer(&self) -> &Arc<Buffer> {
+        self.shared.buffer()
+    }
+}
+
+impl ffi::PlainFile for DmaBuf {
+    fn size(&self) -> u64 {
+        self.buffer().size()
+    }
+
+    fn readable(&self) -> bool {
+        self.buffer().resv().is_idle(Usage::Read)
+    }
+
+    fn mmap(&self, offset: u64, len: u64) -> Result<UserMapping> {
+        let end = offset.checked_add(len).ok_or(EINVAL)?;
+        if end > self.buffer().size() {
+            return Err(EINVAL);
+        }
+        Ok(self.buffer().object().user_mapping(offset))
+    }
+
+    /// DMA_BUF_IOCTL_SYNC: a begin waits for the device as Linux's does; all buffers of these drivers are
+    /// mapped so that no cache maintenance is left to do.
+    fn ioctl(&self, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
+        if (group, nr) != (SYNC_GROUP, SYNC_NR) {
+            return Err(ENOTTY);
+        }
+        let flags = data.first_chunk().map(|b| u64::from_ne_bytes(*b)).ok_or(EINVAL)?;
+        if flags & !SYNC_VALID != 0 || flags & (SYNC_READ | SYNC_WRITE) == 0 {
+            return Err(EINVAL);
+        }
+        if flags & SYNC_END == 0 {
+            let usage = if flags & SYNC_WRITE != 0 { Usage::Write } else { Usage::Read };
+            self.buffer().resv().wait(self.buffer().os(), usage, Some(caller), crate::os::NEVER)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What a driver gives the DRM core.
+
+use crate::alloc::Arc;
+use crate::buffer::Buffer;
+use crate::device::Device;
+use crate::errno::Result;
+use crate::file::File;
+use crate::gem::Gem;
+use crate::ioctl::Ioctl;
+use crate::os::{Caller, Dev};
+use core::ffi::CStr;
+
+/// Who a driver is, as VERSION tells.
+pub struct Info {
+    /// Mesa knows the driver by this.
+    pub name: &'static CStr,
+    /// What it is.
+    pub desc: &'static CStr,
+    /// When its user ABI last changed.
+    pub date: &'static CStr,
+    /// Major version of the user ABI.
+    pub major: i32,
+    /// Minor version.
+    pub minor: i32,
+    /// Patch level.
+    pub patchlevel: i32,
+}
+
+/// One named number of a device or of an open file.
+pub type Statistic = (&'static CStr, u64);
+
+/// A driver of the DRM layer.
+pub trait Driver: Sized + Send + Sync + 'static {
+    /// Who it is.
+    const INFO: Info;
+    /// Its ioctls, by number from 0x40 without a gap.
+    const IOCTLS: &'static [Ioctl<Self>];
+
+    /// What it keeps per device.
+    type Data: Send + Sync;
+    /// What it keeps per open file.
+    type File: Send + Sync;
+    /// What it keeps per GEM object.
+    type Object: Send + Sync;
+
+    /// Brings the device up; nobody else can reach it yet.
+    ///
+    /// # Errors
+    ///
+    /// ENODEV for unknown hardware, EIO when it does not answer, ENOMEM.
+    fn probe(dev: Dev) -> Result<Arc<Self::Data>>;
+    /// Stops all work and turns the device off. Files may still be open: their calls answer ENXIO.
+    fn remove(data: &Arc<Self::Data>);
+    /// A new open file.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    fn open(dev: &Device<Self>, id: u64) -> Result<Self::File>;
+    /// The last close of a file: its handles are gone already.
+    fn close(file: &File<Self>);
+    /// A file got its first handle of an object.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    fn gem_open(file: &File<Self>, gem: &Arc<Gem<Self>>) -> Result<()>;
+    /// A file gave up its last handle of an object.
+    fn gem_close(file: &File<Self>, gem: &Arc<Gem<Self>>);
+    /// Whether users may map the object.
+    fn may_mmap(gem: &Gem<Self>) -> bool;
+    /// What it keeps for a buffer that another device shared.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    fn import(dev: &Device<Self>, buffer: &Arc<Buffer>) -> Result<Self::Object>;
+    /// Frees memory that clients said they do not need: pages freed.
+    fn shrink(data: &Self::Data, pages: u64) -> u64;
+    /// The `index`-th statistic of the device.
+    fn stat(data: &Self::Data, index: u32) -> Option<Statistic>;
+    /// The `index`-th statistic of an open file.
+    fn file_stat(file: &File<Self>, index: u32) -> Option<Statistic>;
+}
+
+/// A call of an ioctl: whose, on which file.
+pub struct Call<'a, D: Driver> {
+    /// The open file.
+    pub file: &'a File<D>,
+    /// The calling thread.
+    pub caller: &'a Caller<'a>,
+}
+
+impl<D: Driver> Call<'_, D> {
+    /// The device of the file.
+    pub fn device(&self) -> &Device<D> {
+        self.file.device()
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Open files of a device node.
+
+use crate::account::Account;
+use crate::alloc::{Arc, KVec};
+use crate::auth::FileAuth;
+use crate::device::Device;
+use crate::driver::Driver;
+use crate::errno::{Result, ENOENT};
+use crate::gem::Gem;
+use crate::handle::HandleTable;
+use crate::os::{Caller, Mtx, Os, Sx};
+use crate::syncobj::Syncobj;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Which node a file was opened on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Minor {
+    /// /dev/dri/cardN.
+    Primary,
+    /// /dev/dri/renderDN.
+    Render,
+}
+
+/// An open file: what one client has on one device.
+pub struct File<D: Driver> {
+    id: u64,
+    device: Arc<Device<D>>,
+    minor: Minor,
+    pid: i32,
+    account: Arc<Account>,
+    handles: Mtx<HandleTable<Arc<Gem<D>>>>,
+    gem_lock: Sx<()>,
+    /// Buffers that came or went by dma-buf, and their handles.
+    imports: Mtx<KVec<(u64, u32)>>,
+    syncobjs: Mtx<HandleTable<Arc<Syncobj>>>,
+    auth: Arc<FileAuth>,
+    ioctls: AtomicU64,
+    driver: D::File,
+}
+
+impl<D: Driver> File<D> {
+    /// A file on `device`, opened by `caller`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, and what the driver says.
+    pub(crate) fn open(device: Arc<Device<D>>, minor: Minor, caller: &Caller<'_>) -> Result<Arc<File<D>>> {
+        let os = device.os();
+        let id = os.unique();
+        let file = Arc::new(
+            os,
+            File {
+                id,
+                minor,
+                pid: caller.pid(),
+                account: Arc::new(os, Account::new(os.file_mem_limit()))?,
+                handles: Mtx::new(os, c"drm handles", HandleTable::new(os))?,
+                gem_lock: Sx::new(os, c"drm file gem", ())?,
+                imports: Mtx::new(os, c"drm imports", KVec::new(os))?,
+                syncobjs: Mtx::new(os, c"drm syncobjs", HandleTable::new(os))?,
+                auth: Arc::new(os, FileAuth::default())?,
+                ioctls: AtomicU64::new(0),
+                driver: D::open(&device, id)?,
+                device,
+            },
+        )?;
+        file.device.file_opened();
+        if minor == Minor::Primary {
+            file.master_open(caller);
+        }
+        Ok(file)
+    }
+
+    /// The last close.
+    pub(crate) fn close(&self) {
+        self.close_handles();
+        let none = HandleTable::new(self.os());
+        let syncobjs = core::mem::replace(&mut *self.syncobjs.lock(), none);
+        drop(syncobjs);
+        D::close(self);
+        self.master_close();
+        self.device.file_closed();
+    }
+
+    /// A number that no other file has.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device<D> {
+        &self.device
+    }
+
+    /// The instance of the system.
+    pub fn os(&self) -> Os {
+        self.device.os()
+    }
+
+    /// The driver's part.
+    pub fn driver(&self) -> &D::File {
+        &self.driver
+    }
+
+    /// What the file's memory is charged to.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    /// The process that opened it.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Whether it was opened on the render node.
+    pub fn is_render(&self) -> bool {
+        self.minor == Minor::Render
+    }
+
+    /// Ioctls done on it.
+    pub fn ioctls(&self) -> u64 {
+        self.ioctls.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_ioctl(&self) {
+        self.ioctls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn handles(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+        &self.handles
+    }
+
+    pub(crate) fn gem_lock(&self) -> &Sx<()> {
+        &self.gem_lock
+    }
+
+    pub(crate) fn auth(&self) -> &Arc<FileAuth> {
+        &self.auth
+    }
+
+    pub(crate) fn syncobjs(&self) -> &Mtx<HandleTable<Arc<Syncobj>>> {
+        &self.syncobjs
+    }
+
+    /// The sync object of a handle.
+    ///
+    /// # Errors
+    ///
+    /// ENOENT.
+    pub fn syncobj(&self, handle: u32) -> Result<Arc<Syncobj>> {
+        self.syncobjs.lock().get(handle).cloned().ok_or(ENOENT)
+    }
+
+    pub(crate) fn imported(&self, buffer: u64) -> Option<u32> {
+        self.imports.lock().iter().find(|(b, _)| *b == buffer).map(|(_, handle)| *handle)
+    }
+
+    pub(crate) fn remember_import(&self, buffer: u64, handle: u32) -> Result<()> {
+        let mut imports = self.imports.lock();
+        if imports.iter().any(|(b, _)| *b == buffer) {
+            return Ok(());
+        }
+        imports.push((buffer, handle))
+    }
+
+    pub(crate) fn forget_import(&self, handle: u32) {
+        let mut imports = self.imports.lock();
+        if let Some(i) = imports.iter().position(|(_, h)| *h == handle) {
+            imports.swap_remove(i);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Files of our own that are no device nodes (dma-bufs, sync_files, syncobjs), and descriptors.
+
+use super::{c, Caller, Os};
+use crate::alloc::Arc;
+use crate::errno::{Errno, Result};
+use core::ffi::c_void;
+use core::marker::PhantomData;
+use core::ptr::null_mut;
+
+/// A type that can stand behind a descriptor: its table of operations, whose private pointer is an
+/// `Arc<Self>` made by `into_raw`.
+pub(crate) trait FileOps: Send + Sync + Sized + 'static {
+    /// The one table; a descriptor is known by its address.
+    const OPS: &'static c::drm_os_file_ops;
+}
+
+/// A file without a descriptor yet. Dropping it discards the file.
+///
+/// # Invariants
+///
+/// `raw` is a live file made by `create`, neither installed nor discarded.
+pub(crate) struct NewFile<T> {
+    raw: *mut c::drm_os_file,
+    _content: PhantomData<T>,
+}
+
+impl<T: FileOps> NewFile<T> {
+    /// A file around `content`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(os: Os, content: Arc<T>) -> Result<Self> {
+        let content = content.into_raw();
+        let mut raw = null_mut();
+        // SAFETY: `os` is live, the table static, the pointer of the type that the table expects.
+        let made = Errno::check(unsafe {
+            c::drm_os_file_create(os.as_ptr(), T::OPS, content, &raw mut raw)
+        });
+        if let Err(e) = made {
+            // SAFETY: made by `into_raw` just above; C did not take it.
+            drop(unsafe { Arc::<T>::from_raw(content) });
+            return Err(e);
+        }
+        // INVARIANT: just created.
+        Ok(NewFile { raw, _content: PhantomData })
+    }
+
+    /// Gives `caller` a descriptor of the file.
+    ///
+    /// # Errors
+    ///
+    /// EMFILE, ENOMEM; the file is discarded.
+    pub(crate) fn install(self, caller: &Caller<'_>, cloexec: bool) -> Result<i32> {
+        let mut fd = -1;
+        // SAFETY: live by the invariant; the caller is live; `fd` is ours to fill.
+        Errno::check(unsafe {
+            c::drm_os_file_install(caller.as_ptr(), self.raw, i32::from(cloexec), &raw mut fd)
+        })?;
+        core::mem::forget(self);
+        Ok(fd)
+    }
+
+    /// A handle by which pollers can be woken for as long as the content is not released.
+    pub(crate) fn waker(&self) -> Waker {
+        Waker(self.raw)
+    }
+}
+
+impl<T> Drop for NewFile<T> {
+    fn drop(&mut self) {
+        // SAFETY: never installed, discarded once.
+        unsafe { c::drm_os_file_discard(self.raw) }
+    }
+}
+
+/// Wakes the pollers of a file; kept by the file's content, which the file outlives.
+#[derive(Clone, Copy)]
+pub(crate) struct Waker(*mut c::drm_os_file);
+
+// SAFETY: the C side locks for itself.
+unsafe impl Send for Waker {}
+// SAFETY: as above.
+unsafe impl Sync for Waker {}
+
+impl Waker {
+    /// Makes pollers look again. To be called only while the file's content is not released.
+    pub(crate) fn wake(self) {
+        // SAFETY: the content, whose release comes before the file's end, calls this.
+        unsafe { c::drm_os_file_wake(self.0) }
+    }
+}
+
+/// A file behind a descriptor of a user, held.
+///
+/// # Invariants
+///
+/// `file` is held, and its private pointer `content` is a `T`'s.
+pub(crate) struct FileRef<T> {
+    file: *mut c::drm_os_file,
+    content: *mut c_void,
+    _content: PhantomData<T>,
+}
+
+impl<T: FileOps> FileRef<T> {
+    /// The file behind descriptor `fd` of `caller`.
+    ///
+    /// # Errors
+    ///
+    /// EBADF when there is none, EINVAL when it is of another kind.
+    pub(crate) fn get(caller: &Caller<'_>, fd: i32) -> Result<Self> {
+        let mut content = null_mut();
+        let mut file = null_mut();
+        // SAFETY: the caller is live; both pointers are ours to fill.
+        Errno::check(unsafe {
+            c::drm_os_file_get(caller.as_ptr(), fd, T::OPS, &raw mut content, &raw mut file)
+        })?;
+        // INVARIANT: C compared the tables.
+        Ok(FileRef { file, content, _content: PhantomData })
+    }
+}
+
+impl<T: FileOps> core::ops::Deref for FileRef<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: the file is held, so its content is not released; into_raw's layout is known to Arc.
+        let content = unsafe { Arc::<T>::borrow_raw(self.content) };
+        match content {
+            Some(content) => content,
+            // A file of ours always has content; the C side would have to lie.
+            None => super::fatal("file without content"),
+        }
+    }
+}
+
+impl<T> Drop for FileRef<T> {
+    fn drop(&mut self) {
+        // SAFETY: held by `get`, put once.
+        unsafe { c::drm_os_file_put(self.file) }
+    }
+}

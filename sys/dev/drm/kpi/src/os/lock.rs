@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Locks that own what they guard: `Mtx` for the short and interrupts, `Sx` for what may sleep, and the
+//! instance-wide reservation lock.
+
+use super::{c, Os};
+use crate::errno::{Errno, Result};
+use core::cell::UnsafeCell;
+use core::ffi::CStr;
+use core::ops::{Deref, DerefMut};
+use core::ptr::null_mut;
+
+macro_rules! lock {
+    ($Lock:ident, $Guard:ident, $raw:ty, $create:path, $destroy:path, $lock:path, $unlock:path, $doc:literal) => {
+        #[doc = $doc]
+        ///
+        /// # Invariants
+        ///
+        /// `raw` is a live C lock; `value` is reached only while it is held.
+        pub struct $Lock<T> {
+            raw: *mut $raw,
+            value: UnsafeCell<T>,
+        }
+
+        // SAFETY: the lock hands its value to one thread at a time.
+        unsafe impl<T: Send> Send for $Lock<T> {}
+        // SAFETY: as above.
+        unsafe impl<T: Send> Sync for $Lock<T> {}
+
+        impl<T> $Lock<T> {
+            /// A lock named `name` around `value`. Locks of one name are one class in the lock order.
+            ///
+            /// # Errors
+            ///
+            /// ENOMEM.
+            pub fn new(os: Os, name: &'static CStr, value: T) -> Result<Self> {
+                let mut raw = null_mut();
+                // SAFETY: `os` is live, the name is static, `raw` is ours to fill.
+                Errno::check(unsafe { $create(os.as_ptr(), name.as_ptr(), &raw mut raw) })?;
+                // INVARIANT: C made the lock.
+                Ok(Self { raw, value: UnsafeCell::new(value) })
+            }
+
+            /// Takes the lock.
+            pub fn lock(&self) -> $Guard<'_, T> {
+                // SAFETY: live by the invariant.
+                unsafe { $lock(self.raw) };
+                $Guard { lock: self, _not_send: core::marker::PhantomData }
+            }
+
+            /// The value, without locking: `&mut self` proves that nobody else has it.
+            pub fn get_mut(&mut self) -> &mut T {
+                self.value.get_mut()
+            }
+        }
+
+        impl<T> Drop for $Lock<T> {
+            fn drop(&mut self) {
+                // SAFETY: ours, live, and nobody holds it: guards borrow the lock.
+                unsafe { $destroy(self.raw) }
+            }
+        }
+
+        /// The lock, held.
+        pub struct $Guard<'a, T> {
+            lock: &'a $Lock<T>,
+            _not_send: core::marker::PhantomData<*mut ()>,
+        }
+
+        impl<T> Deref for $Guard<'_, T> {
+            type Target = T;
+            fn deref(&self) -> &T {
+                // SAFETY: the lock is held.
+                unsafe { &*self.lock.value.get() }
+            }
+        }
+
+        impl<T> DerefMut for $Guard<'_, T> {
+            fn deref_mut(&mut self) -> &mut T {
+                // SAFETY: the lock is held, and this guard is borrowed mutably.
+                unsafe { &mut *self.lock.value.get() }
+            }
+        }
+
+        impl<T> Drop for $Guard<'_, T> {
+            fn drop(&mut self) {
+                // SAFETY: taken by `lock`, given back once.
+                unsafe { $unlock(self.lock.raw) }
+            }
+        }
+    };
+}
+
+lock!(
+    Mtx,
+    MtxGuard,
+    c::drm_os_mtx,
+    c::drm_os_mtx_create,
+    c::drm_os_mtx_destroy,
+    c::drm_os_mtx_lock,
+    c::drm_os_mtx_unlock,
+    "A lock whose holder never sleeps; interrupt handlers may take it."
+);
+lock!(
+    Sx,
+    SxGuard,
+    c::drm_os_sx,
+    c::drm_os_sx_create,
+    c::drm_os_sx_destroy,
+    c::drm_os_sx_lock,
+    c::drm_os_sx_unlock,
+    "A lock whose holder may sleep; to take it may sleep."
+);
+
+impl<T> MtxGuard<'_, T> {
+    pub(super) fn raw(&self) -> *mut c::drm_os_mtx {
+        self.lock.raw
+    }
+}
+
+impl<T> Sx<T> {
+    /// Takes the lock if nobody has it.
+    pub fn try_lock(&self) -> Option<SxGuard<'_, T>> {
+        // SAFETY: live by the invariant.
+        let taken = unsafe { c::drm_os_sx_try(self.raw) };
+        (taken != 0).then_some(SxGuard { lock: self, _not_send: core::marker::PhantomData })
+    }
+}
+
+/// The reservation lock, held.
+pub struct ResvGuard {
+    os: Os,
+    _not_send: core::marker::PhantomData<*mut ()>,
+}
+
+impl ResvGuard {
+    /// The instance whose reservation lock this is.
+    pub fn os(&self) -> Os {
+        self.os
+    }
+}
+
+impl Os {
+    /// Takes the lock under which all fences of buffers change.
+    pub fn resv_lock(self) -> ResvGuard {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_resv_lock(self.as_ptr()) };
+        ResvGuard { os: self, _not_send: core::marker::PhantomData }
+    }
+}
+
+impl Drop for ResvGuard {
+    fn drop(&mut self) {
+        // SAFETY: taken by `resv_lock`, given back once.
+        unsafe { c::drm_os_resv_unlock(self.os.as_ptr()) }
+    }
+}

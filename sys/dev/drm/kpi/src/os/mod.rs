@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The operating system as safe types: `drm_os.h`, wrapped once. One of the three places where unsafe
+//! code is allowed. A wrapper adds ownership and lifetimes, never policy.
+// UNSAFETY: every function here calls C.
+#![expect(unsafe_code, reason = "calls drm_os.h")]
+
+#[expect(
+    non_camel_case_types,
+    unreachable_pub,
+    dead_code,
+    reason = "made by bindgen; documented in drm_os.h"
+)]
+pub(crate) mod bindings;
+mod caller;
+mod condvar;
+mod device;
+mod file;
+mod irq;
+mod lock;
+mod mmio;
+mod object;
+mod page;
+mod power;
+mod task;
+
+pub use caller::{Caller, UserSlice};
+pub use condvar::Condvar;
+pub use device::Dev;
+pub(crate) use file::{FileRef, NewFile};
+pub use irq::Irq;
+pub use lock::{Mtx, MtxGuard, ResvGuard, Sx, SxGuard};
+pub use mmio::Mmio;
+pub use object::{MemAttr, Object, UserMapping};
+pub use page::{Page, PageView};
+pub use power::{Clk, Regulator, Reset};
+pub use task::{Task, TaskQueue};
+
+pub(crate) use file::{FileOps, Waker};
+
+use bindings as c;
+use core::fmt::Write;
+
+/// The deadline that never comes.
+pub const NEVER: u64 = u64::MAX;
+
+/// Bytes in a page.
+pub const PAGE_SIZE: u64 = 4096;
+
+/// One instance of the operating system; all there is on FreeBSD, one per world on the host.
+///
+/// # Invariants
+///
+/// The instance outlives every value made with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Os(*mut c::drm_os);
+
+// SAFETY: the C side locks for itself.
+unsafe impl Send for Os {}
+// SAFETY: as above.
+unsafe impl Sync for Os {}
+
+/// Which way memory changes hands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SyncDir {
+    /// The CPU wrote, the device will read.
+    ForDevice,
+    /// The device wrote, the CPU will read.
+    ForCpu,
+}
+
+impl SyncDir {
+    fn raw(self) -> u32 {
+        match self {
+            SyncDir::ForDevice => c::DRM_OS_SYNC_FOR_DEVICE,
+            SyncDir::ForCpu => c::DRM_OS_SYNC_FOR_CPU,
+        }
+    }
+}
+
+/// How much a log line matters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// Something failed that should not.
+    Error,
+    /// A client or the device misbehaved; the driver coped.
+    Warning,
+    /// For the record.
+    Info,
+}
+
+impl Os {
+    /// Wraps the instance that C gave.
+    ///
+    /// # Safety
+    ///
+    /// `raw` outlives every value made with the result.
+    pub(crate) unsafe fn from_raw(raw: *mut c::drm_os) -> Os {
+        // INVARIANT: as the caller promises.
+        Os(raw)
+    }
+
+    pub(crate) fn as_ptr(self) -> *mut c::drm_os {
+        self.0
+    }
+
+    /// Nanoseconds of the monotonic clock.
+    pub fn now(self) -> u64 {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_now(self.0) }
+    }
+
+    /// Spins for about `ns` nanoseconds; for a few microseconds at most.
+    pub fn delay(self, ns: u64) {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_delay(self.0, ns) }
+    }
+
+    /// Sleeps for at least `ns` nanoseconds.
+    pub fn sleep(self, ns: u64) {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_sleep(self.0, ns) }
+    }
+
+    /// A number never handed out before.
+    pub fn unique(self) -> u64 {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_unique(self.0) }
+    }
+
+    /// Bytes that one open file may hold.
+    pub fn file_mem_limit(self) -> u64 {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_file_mem_limit(self.0) }
+    }
+}
+
+/// One line of text on the stack; what does not fit is cut.
+struct Line {
+    text: [u8; 240],
+    len: usize,
+}
+
+impl Write for Line {
+    fn write_str(&mut self, s: &str) -> core::fmt::Result {
+        let room = self.text.get_mut(self.len..).unwrap_or_default();
+        for (to, from) in room.iter_mut().zip(s.as_bytes()) {
+            *to = *from;
+            self.len = self.len.wrapping_add(1);
+        }
+        Ok(())
+    }
+}
+
+fn log(os: *mut c::drm_os, dev: *mut c::drm_os_dev, level: Level, args: core::fmt::Arguments<'_>) {
+    let mut line = Line { text: [0; 240], len: 0 };
+    // A Line takes everything; formatting integers and strings cannot fail.
+    let _ = line.write_fmt(args);
+    let level = match level {
+        Level::Error => c::DRM_OS_LOG_ERR,
+        Level::Warning => c::DRM_OS_LOG_WARNING,
+        Level::Info => c::DRM_OS_LOG_INFO,
+    };
+    // SAFETY: the handles are live or null as C allows, the text is `len` bytes long.
+    unsafe { c::drm_os_log(os, dev, level, line.text.as_ptr().cast(), line.len) }
+}
+
+/// Stops the system: something that cannot be has happened.
+pub(crate) fn fatal(why: &str) -> ! {
+    // SAFETY: the text is `len` bytes long.
+    unsafe { c::drm_os_panic(why.as_ptr().cast(), why.len()) };
+    // bindgen loses that C does not return.
+    loop {
+        core::hint::spin_loop();
+    }
+}

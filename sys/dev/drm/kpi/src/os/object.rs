@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The memory of a buffer.
+
+use super::{c, Dev, SyncDir};
+use crate::errno::{Errno, Result};
+use crate::num::u64_of;
+use core::ptr::null_mut;
+
+/// How CPUs map an object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MemAttr {
+    /// Write-back cached; needs `sync` unless the device snoops.
+    Cached,
+    /// Never cached, writes combined.
+    WriteCombine,
+}
+
+/// The memory of a buffer: pages that users map and the device reaches.
+///
+/// # Invariants
+///
+/// The pointer is a live C object of which this holds one reference.
+pub struct Object(*mut c::drm_os_object);
+
+// SAFETY: the C side locks for itself.
+unsafe impl Send for Object {}
+// SAFETY: as above.
+unsafe impl Sync for Object {}
+
+impl Object {
+    /// `size` bytes, a multiple of the page size; no page is allocated yet.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, EINVAL.
+    pub fn new(dev: Dev, size: u64, attr: MemAttr) -> Result<Self> {
+        let attr = match attr {
+            MemAttr::Cached => c::DRM_OS_MEM_CACHED,
+            MemAttr::WriteCombine => c::DRM_OS_MEM_WRITE_COMBINE,
+        };
+        let mut raw = null_mut();
+        // SAFETY: the device is live, `raw` is ours to fill.
+        Errno::check(unsafe { c::drm_os_object_create(dev.as_ptr(), size, attr, &raw mut raw) })?;
+        // INVARIANT: C gave one reference.
+        Ok(Object(raw))
+    }
+
+    /// Wires the pages from `first`, as many as `pas` has room for, and stores their physical addresses.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, EINVAL beyond the end, ENXIO when purged.
+    pub fn wire(&self, first: u64, pas: &mut [u64]) -> Result<()> {
+        // SAFETY: live by the invariant; `pas` has the length that is passed.
+        Errno::check(unsafe {
+            c::drm_os_object_wire(self.0, first, u64_of(pas.len()), pas.as_mut_ptr())
+        })
+    }
+
+    /// Takes the object away from its users and frees its pages.
+    pub fn purge(&self) {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_object_purge(self.0) }
+    }
+
+    /// Pages that it has now.
+    pub fn resident(&self) -> u64 {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_object_resident(self.0) }
+    }
+
+    /// Cache maintenance of `len` bytes at `off`.
+    pub fn sync(&self, off: u64, len: u64, dir: SyncDir) {
+        // SAFETY: live by the invariant; C cuts the range at the object's end.
+        unsafe { c::drm_os_object_sync(self.0, off, len, dir.raw()) }
+    }
+
+    /// Copies bytes at `off` of the object into `to`, through a mapping made for it.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; EINVAL unless the range is inside `size`, the object's size.
+    pub fn read(&self, size: u64, off: u64, to: &mut [u8]) -> Result<()> {
+        let end = off.checked_add(u64_of(to.len())).ok_or(crate::errno::EINVAL)?;
+        if end > size {
+            return Err(crate::errno::EINVAL);
+        }
+        let mut kva = null_mut();
+        // SAFETY: live by the invariant, `kva` is ours to fill.
+        Errno::check(unsafe { c::drm_os_object_kmap(self.0, &raw mut kva) })?;
+        // SAFETY: the mapping covers the object, and the range is inside it.
+        let from = unsafe { kva.cast::<u8>().add(crate::num::usize_of(off)) };
+        for (i, byte) in to.iter_mut().enumerate() {
+            // SAFETY: inside the mapping.
+            let p = unsafe { from.add(i) };
+            // SAFETY: mapped and readable; the device may write it meanwhile, hence volatile.
+            *byte = unsafe { p.read_volatile() };
+        }
+        // SAFETY: mapped above.
+        unsafe { c::drm_os_object_kunmap(self.0) };
+        Ok(())
+    }
+
+    /// A reference for a user's mapping, which starts `offset` bytes into the object.
+    pub fn user_mapping(&self, offset: u64) -> UserMapping {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_object_ref(self.0) };
+        UserMapping { raw: self.0, offset }
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        // SAFETY: gives back the one reference that this held.
+        unsafe { c::drm_os_object_unref(self.0) }
+    }
+}
+
+/// What an mmap of a file means: an object with a reference for the system to take, and an offset.
+pub struct UserMapping {
+    raw: *mut c::drm_os_object,
+    offset: u64,
+}
+
+impl UserMapping {
+    /// The reference, for the system, and the offset.
+    pub(crate) fn into_raw(self) -> (*mut c::drm_os_object, u64) {
+        let parts = (self.raw, self.offset);
+        core::mem::forget(self);
+        parts
+    }
+}
+
+impl Drop for UserMapping {
+    fn drop(&mut self) {
+        // SAFETY: the system did not take the reference.
+        unsafe { c::drm_os_object_unref(self.raw) }
+    }
+}

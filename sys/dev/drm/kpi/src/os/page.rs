@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Single pages for the device's own tables.
+
+use super::{c, Dev, SyncDir, PAGE_SIZE};
+use crate::errno::{Errno, Result};
+use crate::num::usize_of;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// A page by its physical address; whoever holds the number owns the page.
+#[derive(Debug)]
+pub struct Page(u64);
+
+/// The CPU's view of a page as 512 words that the device may read or change at any time.
+///
+/// # Invariants
+///
+/// The pointer is the page's mapping; it is valid while the page is allocated, which the user of a view
+/// sees to (a view is made anew from the address for each walk).
+#[derive(Clone, Copy)]
+pub struct PageView<'a> {
+    base: NonNull<AtomicU64>,
+    _life: PhantomData<&'a ()>,
+}
+
+impl Page {
+    /// A zeroed page.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn alloc(dev: Dev) -> Result<Page> {
+        let mut pa = 0;
+        // SAFETY: the device is live, `pa` is ours to fill.
+        Errno::check(unsafe { c::drm_os_page_alloc(dev.as_ptr(), &raw mut pa) })?;
+        Ok(Page(pa))
+    }
+
+    /// Its physical address, now owned by whoever writes it into a table.
+    pub fn into_pa(self) -> u64 {
+        self.0
+    }
+
+    /// The page whose address `into_pa` gave.
+    pub fn from_pa(pa: u64) -> Page {
+        Page(pa)
+    }
+
+    /// Gives the page back. An address that is not of a page from `alloc` is refused by the C side.
+    pub fn free(self, dev: Dev) {
+        // SAFETY: the device is live; C checks the address.
+        unsafe { c::drm_os_page_free(dev.as_ptr(), self.0) }
+    }
+}
+
+impl<'a> PageView<'a> {
+    /// The page at `pa`, None unless it came from `Page::alloc`. The borrow of `dev` stands for the
+    /// caller's hold on the page.
+    pub fn open(dev: &'a Dev, pa: u64) -> Option<PageView<'a>> {
+        // SAFETY: the device is live; C answers NULL for an address that it does not know.
+        let base = unsafe { c::drm_os_page_kva(dev.as_ptr(), pa) };
+        // INVARIANT: the page's mapping.
+        NonNull::new(base.cast::<AtomicU64>()).map(|base| PageView { base, _life: PhantomData })
+    }
+
+    fn word(&self, index: u16) -> &AtomicU64 {
+        let index = usize::from(index % 512);
+        // SAFETY: 512 words make a page, which is mapped and aligned.
+        let p = unsafe { self.base.add(index) };
+        // SAFETY: valid by the invariant; shared words are only reached as atomics.
+        unsafe { p.as_ref() }
+    }
+
+    /// Word `index`, modulo 512.
+    pub fn read(&self, index: u16) -> u64 {
+        self.word(index).load(Ordering::Relaxed)
+    }
+
+    /// Stores word `index`, modulo 512.
+    pub fn write(&self, index: u16, value: u64) {
+        // ORDERING: a table entry may be walked at once; what it points to was stored before.
+        self.word(index).store(value, Ordering::Release);
+    }
+}
+
+impl Dev {
+    /// Cache maintenance of bytes `off..off + len` of the page at `pa`, cut at the page's end.
+    pub fn page_sync(self, pa: u64, off: u64, len: u64, dir: SyncDir) {
+        let off = off.min(PAGE_SIZE);
+        let len = len.min(PAGE_SIZE.wrapping_sub(off));
+        // SAFETY: the device is live; the range is within one page.
+        unsafe { c::drm_os_page_sync(self.as_ptr(), pa.wrapping_add(off), usize_of(len), dir.raw()) }
+    }
+}
