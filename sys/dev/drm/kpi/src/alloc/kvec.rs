@@ -127,6 +127,26 @@ impl<T> KVec<T> {
         self.pop()
     }
 
+    /// Puts `value` before value `index`, or at the end.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; `value` is dropped and nothing changed.
+    pub fn insert(&mut self, index: usize, value: T) -> Result<()> {
+        self.push(value)?;
+        if let Some(tail) = self.as_mut_slice().get_mut(index..) {
+            tail.rotate_right(1.min(tail.len()));
+        }
+        Ok(())
+    }
+
+    /// Takes value `index`; those behind it move up. None beyond the end.
+    pub fn remove(&mut self, index: usize) -> Option<T> {
+        let tail = self.as_mut_slice().get_mut(index..).filter(|tail| !tail.is_empty())?;
+        tail.rotate_left(1);
+        self.pop()
+    }
+
     /// Drops all values; keeps the room.
     pub fn clear(&mut self) {
         while self.pop().is_some() {}

@@ -3,7 +3,7 @@
 
 use super::{c, Dev, SyncDir, PAGE_SIZE};
 use crate::errno::{Errno, Result};
-use crate::num::usize_of;
+use crate::num::{usize_of, usize_of_u32};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -64,8 +64,8 @@ impl<'a> PageView<'a> {
         NonNull::new(base.cast::<AtomicU64>()).map(|base| PageView { base, _life: PhantomData })
     }
 
-    fn word(&self, index: u16) -> &AtomicU64 {
-        let index = usize::from(index % 512);
+    fn word(&self, index: u32) -> &AtomicU64 {
+        let index = usize_of_u32(index % 512);
         // SAFETY: 512 words make a page, which is mapped and aligned.
         let p = unsafe { self.base.add(index) };
         // SAFETY: valid by the invariant; shared words are only reached as atomics.
@@ -73,12 +73,12 @@ impl<'a> PageView<'a> {
     }
 
     /// Word `index`, modulo 512.
-    pub fn read(&self, index: u16) -> u64 {
+    pub fn read(&self, index: u32) -> u64 {
         self.word(index).load(Ordering::Relaxed)
     }
 
     /// Stores word `index`, modulo 512.
-    pub fn write(&self, index: u16, value: u64) {
+    pub fn write(&self, index: u32, value: u64) {
         // ORDERING: a table entry may be walked at once; what it points to was stored before.
         self.word(index).store(value, Ordering::Release);
     }

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The scheduler at work: `drm_sched` under a lock, jobs with fences, and the one way out for all of them.
+//!
+//! A job is prepared, told its dependencies and submitted, all under the reservation lock, so that fences
+//! of one entity are numbered in the order in which its jobs run. Whatever becomes of it, it leaves by
+//! `retire`, which tells the driver, signals the fence and drops what the job held. `retire` may sleep.
+
+use crate::alloc::{Arc, KVec};
+use crate::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
+use crate::fence::{Fence, Hook, Signaler};
+use crate::os::{Mtx, MtxGuard, Os, ResvGuard, Task};
+use crate::storage::KernelStorage;
+use drm_sched::{Config, EntityId, Error, JobId, Outcome, Scheduler, SlotConfig};
+
+/// A job in the scheduler: the driver's part and the promise.
+pub struct Entry<P> {
+    /// The driver's part.
+    pub payload: P,
+    signaler: Signaler,
+}
+
+/// What the queue's lock guards: the scheduler, and the driver's view of the hardware that runs its jobs.
+pub struct Engine<P, H> {
+    /// Who runs when.
+    pub sched: Scheduler<Entry<P>, KernelStorage>,
+    /// What the driver knows of the hardware.
+    pub hw: H,
+}
+
+/// Jobs of one device.
+pub struct Queue<P, H> {
+    os: Os,
+    engine: Mtx<Engine<P, H>>,
+    kick: Mtx<Option<Arc<dyn Hook>>>,
+}
+
+/// A job that has left the scheduler, as `retire` shows it to the driver.
+pub struct Retired<'a, P> {
+    /// The driver's part.
+    pub payload: &'a P,
+    /// How it ended.
+    pub outcome: Result<()>,
+    /// Time in the hardware, ns.
+    pub run_ns: u64,
+}
+
+/// The timeline of one entity's jobs.
+pub struct Timeline {
+    context: u64,
+    seqno: u64,
+}
+
+impl Timeline {
+    /// A timeline without fences.
+    pub fn new(os: Os) -> Timeline {
+        Timeline { context: os.unique(), seqno: 0 }
+    }
+}
+
+/// What a refusal of the scheduler means to a client.
+pub fn errno(error: Error) -> Errno {
+    match error {
+        Error::NoMemory => ENOMEM,
+        Error::Killed => ECANCELED,
+        Error::Shutdown => ENXIO,
+        Error::Invalid | Error::Busy | Error::Stale => EINVAL,
+    }
+}
+
+impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
+    /// A queue for the hardware slots `slots`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, EINVAL.
+    pub fn new(os: Os, slots: &[SlotConfig], config: Config, hw: H) -> Result<Arc<Self>> {
+        let sched = Scheduler::new(&os, slots, config).map_err(errno)?;
+        let engine = Mtx::new(os, c"drm jobs", Engine { sched, hw })?;
+        let kick = Mtx::new(os, c"drm job kick", None)?;
+        Arc::new(os, Queue { os, engine, kick })
+    }
+
+    /// What is to be enqueued when a job may have become ready; None when the device goes.
+    pub fn set_kick(&self, kick: Option<Arc<dyn Hook>>) {
+        let old = core::mem::replace(&mut *self.kick.lock(), kick);
+        drop(old);
+    }
+
+    /// Has ready jobs started soon.
+    pub fn kick(&self) {
+        let kick = self.kick.lock().clone();
+        if let Some(kick) = kick {
+            kick.signaled(0);
+        }
+    }
+
+    /// The scheduler and the hardware.
+    pub fn lock(&self) -> MtxGuard<'_, Engine<P, H>> {
+        self.engine.lock()
+    }
+
+    /// A job for `entity`, with its fence, that waits for `submit`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, ECANCELED when the entity was killed, ENXIO when the device is gone.
+    pub fn prepare(
+        &self,
+        _lock: &ResvGuard,
+        entity: EntityId,
+        timeline: &mut Timeline,
+        payload: P,
+    ) -> Result<(JobId, Arc<Fence>)> {
+        let seqno = timeline.seqno.wrapping_add(1);
+        let signaler = Fence::promise(self.os, timeline.context, seqno)?;
+        let fence = signaler.fence().clone();
+        let prepared = self.lock().sched.prepare(entity, Entry { payload, signaler });
+        let id = prepared.map_err(|(e, _)| errno(e))?;
+        timeline.seqno = seqno;
+        Ok((id, fence))
+    }
+
+    /// Makes a prepared job wait for `fences`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; the job is to be given up with `abandon`.
+    pub fn depend(this: &Arc<Self>, id: JobId, fences: &[Arc<Fence>]) -> Result<()> {
+        let hook = this.clone().into_hook();
+        for fence in fences {
+            if fence.is_signaled() {
+                continue;
+            }
+            this.lock().sched.add_dependency(id).map_err(errno)?;
+            let waits = fence.add_hook(&hook, id.to_bits());
+            if !matches!(waits, Ok(true)) {
+                this.lock().sched.dependency_done(id, Ok(()));
+            }
+            waits?;
+        }
+        Ok(())
+    }
+
+    /// Queues a prepared job; it runs when its dependencies are over and its turn has come.
+    ///
+    /// # Errors
+    ///
+    /// ECANCELED when the entity was killed meanwhile; the fence tells that, too.
+    pub fn submit(&self, _lock: &ResvGuard, id: JobId) -> Result<()> {
+        self.lock().sched.submit(id).map_err(errno)
+    }
+
+    /// Gives up a prepared job: its fence is signaled ECANCELED and what it held is dropped.
+    pub fn abandon(&self, id: JobId) {
+        let job = self.lock().sched.abandon(id);
+        drop(job);
+    }
+
+    /// Lets all jobs go that are over: `tell`s the driver, signals their fences and drops them. May sleep.
+    pub fn retire(&self, mut tell: impl FnMut(Retired<'_, P>)) {
+        loop {
+            let done = self.lock().sched.pop_done();
+            let Some(done) = done else { break };
+            let outcome = match done.outcome {
+                Outcome::Done => Ok(()),
+                Outcome::Failed(n) => Err(Errno::check(n).err().unwrap_or(EINVAL)),
+                Outcome::Cancelled => Err(ECANCELED),
+                Outcome::TimedOut => Err(ETIMEDOUT),
+            };
+            let Entry { payload, signaler } = done.payload;
+            tell(Retired { payload: &payload, outcome, run_ns: done.run_ns });
+            signaler.signal(outcome);
+            drop(payload);
+        }
+    }
+}
+
+impl<P: Send + 'static, H: Send + 'static> Hook for Queue<P, H> {
+    fn signaled(&self, token: u64) {
+        let ready = self.lock().sched.dependency_done(JobId::from_bits(token), Ok(()));
+        if ready.is_some() {
+            self.kick();
+        }
+    }
+}
+
+impl<T: Send + Sync> Hook for Task<T> {
+    fn signaled(&self, _token: u64) {
+        self.enqueue();
+    }
+}
+
+/// Fences gathered for one job.
+pub struct Dependencies {
+    fences: KVec<Arc<Fence>>,
+}
+
+impl Dependencies {
+    /// None yet.
+    pub fn new(os: Os) -> Dependencies {
+        Dependencies { fences: KVec::new(os) }
+    }
+
+    /// One more, unless it is over.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn add(&mut self, fence: &Arc<Fence>) -> Result<()> {
+        if fence.is_signaled() {
+            return Ok(());
+        }
+        self.fences.push(fence.clone())
+    }
+
+    /// All of them.
+    pub fn fences(&self) -> &[Arc<Fence>] {
+        &self.fences
+    }
+}
