@@ -6,7 +6,10 @@ TOP=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 TARGET=${DRMKPI_TARGET:-$TOP/target}
 SYSROOT=${DRMBOARD_SYSROOT:-$TARGET/sysroot}
 QEMU=$TARGET/qemu/qemu-aarch64
+ARM64=$TARGET/arm64/aarch64-unknown-linux-gnu/release
+export CARGO_TARGET_DIR=$TARGET
 cd -- "$TOP"
+mkdir -p "$TARGET"
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and why.
-# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, lint, bench.
+# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, lint, audit, bench.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
-mkdir -p "$TARGET"
 
 missing=()
 # want PKG WHY: notes PKG when it is not installed.
@@ -20,6 +19,7 @@ for group in "$@"; do
 	build)
 		command -v cc >/dev/null || want gcc "links host programs"
 		[ -e /usr/include/stdio.h ] || want libc6-dev "links host programs"
+		[ -e /etc/ssl/certs/ca-certificates.crt ] || want ca-certificates "cargo fetches crates by https"
 		if ! command -v cargo >/dev/null; then
 			want cargo-web "no cargo on PATH"
 			want rustc-web "no cargo on PATH"
@@ -44,6 +44,9 @@ for group in "$@"; do
 		if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then :; else want rustfmt-web "cargo fmt"; fi
 		if command -v cargo >/dev/null && cargo clippy --version >/dev/null 2>&1; then :; else want rust-web-clippy "cargo clippy"; fi
 		want bindgen "checks the bindings of drm_os.h"
+		;;
+	audit)
+		command -v nm >/dev/null || want binutils "nm reads object files"
 		;;
 	bench)
 		want valgrind "counts instructions and checks memory"
@@ -83,8 +86,11 @@ for group in "$@"; do
 		"$QEMU" --version >/dev/null || die "$QEMU does not start"
 		;;
 	arm64)
-		# The arm64 std in the sysroot is of one exact compiler version.
-		want_version=$(sed -n 's/^libstd-rust-web-dev_\(.*\)_arm64\.deb$/\1/p' "$TARGET/sysroot.apt/debs" 2>/dev/null | sed 's/%3a/:/g')
+		# The arm64 std in the sysroot is of one exact compiler version; nothing to compare before there is a sysroot.
+		want_version=
+		if [ -e "$TARGET/sysroot.apt/debs" ]; then
+			want_version=$(sed -n 's/^libstd-rust-web-dev_\(.*\)_arm64\.deb$/\1/p' "$TARGET/sysroot.apt/debs" | sed 's/%3a/:/g')
+		fi
 		have_version=$(dpkg-query -W -f '${Version}' rustc-web)
 		if [ -n "$want_version" ] && [ "$want_version" != "$have_version" ]; then
 			say "need: rustc-web $want_version: $have_version is here and the sysroot's std is newer"

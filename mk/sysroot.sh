@@ -10,15 +10,18 @@ PACKAGES="libgl1-mesa-dri libegl1 libgles2 libgbm1 libegl-mesa0 libgl1 libwaylan
 	mesa-utils-bin mesa-utils weston glmark2-es2-wayland glmark2-data libdrm-tests
 	libc6-dev libgcc-12-dev linux-libc-dev libegl-dev libgles-dev libgbm-dev libdrm-dev libstd-rust-web-dev"
 
+# Goes up when the unpacking below changes what a sysroot looks like.
+LAYOUT=1
+
 stamp=$TARGET/sysroot/.stamp
-key=$(printf '%s' "$PACKAGES" | cat - mk/sysroot.sh | sha256sum | cut -d' ' -f1)
+key=$(printf '%s %s' "$LAYOUT" "$PACKAGES" | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
 	exit 0
 fi
 
 root=$TARGET/sysroot.apt
 new=$TARGET/sysroot.new
-say "sysroot: arm64 packages for target/sysroot (once; about 220 MB to download, 900 MB on disk)"
+say "sysroot: arm64 packages for target/sysroot (once; about 250 MB to download, 1.2 GB on disk)"
 mkdir -p "$root/state/lists/partial" "$root/cache/archives/partial" "$root/parts"
 : >"$root/status"
 {

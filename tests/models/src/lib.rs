@@ -1,2 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Under construction.
+//! Register-level software models of the GPUs.
+//!
+//! Each model is a pure state machine: it is told the time, is given the board as a
+//! [`Bus`], and answers register accesses. It shares no code with the drivers it checks; its
+//! facts come from published sources named in `// HW:` comments.
+
+#![forbid(unsafe_code)]
+
+pub mod bus;
+pub mod mali;
+
+pub use bus::{Access, Bus, BusError};
+pub use mali::{Domain, Injection, Mali, Variant};

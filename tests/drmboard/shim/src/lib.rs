@@ -1,2 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Under construction.
+//! LD_PRELOAD side of drmboard: gives an unmodified Linux program the board's /dev/dri.
+//!
+//! A descriptor of the board is a socket whose peer the server holds, and the peer's name tells which file it is.
+//! So there is no table of descriptors here: dup, close, fork, exec, SCM_RIGHTS and poll are the kernel's own.
+//! Only open, ioctl, mmap, lseek and the stat family are taken over, and exec to keep children under the shim.
+
+#[macro_use]
+mod next;
+mod config;
+mod control;
+mod elf;
+mod exec;
+mod fileops;
+mod proto;
+mod spawn;
+mod stat;

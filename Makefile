@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The front door. Every target installs the Debian packages that it lacks (saying which and why) and may be run again at any time.
+#
+#   make demo      unmodified arm64 Mesa on each virtual board: a table, and pictures in target/demo/
+#   make test      unit tests and the kyua suite; the last line is `N passed, N failed`   (BOARD=name: that board only)
+#   make lint      rustfmt, clippy, rustdoc, generated bindings, licence lines
+#   make audit     panic and unsafe audits of the kernel crates
+#   make bench     benchmarks beside a peer
+#
+# Parts of these, for use by hand:
+#   make sysroot   Debian's arm64 Mesa, clients and development files, unpacked in target/sysroot (nothing is installed)
+#   make build     drmboard, its shims and the arm64 clients
+#   make clean     removes what cargo built; the sysroot stays
+#   make distclean removes target/
+#
+# mk/README says where everything comes out; mk/arm64.sh is cargo for arm64 Linux programs.
+
+.PHONY: all demo test lint audit bench sysroot build clean distclean
+
+all: build
+
+demo:
+	@mk/demo.sh
+
+test:
+	@mk/test.sh
+
+lint:
+	@mk/lint.sh
+
+audit:
+	@mk/audit.sh
+
+bench:
+	@mk/bench.sh
+
+sysroot:
+	@mk/sysroot.sh
+
+build:
+	@mk/build.sh
+
+clean:
+	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo
+
+distclean:
+	@rm -rf target

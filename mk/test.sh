@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Unit tests of every crate, then the kyua suite on the virtual boards. The last line is the sum: `N passed, N failed[, N skipped]`.
+# BOARD=NAME runs the suite on that board only; the full logs are target/test/{cargo,kyua}.log.
+set -euo pipefail
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+log=$TARGET/test
+mkdir -p "$log"
+passed=0
+failed=0
+skipped=0
+
+# fail WHAT LOG: something that should have run tests could not; it counts as one failure.
+fail() {
+	say "test: $1; the end of $2:"
+	tail -n 40 "$2"
+	failed=$((failed + 1))
+}
+
+unit_tests() {
+	local status=0 p f i
+	say "test: unit tests (cargo test)"
+	# Progress is one line for each program that has tests; all of them run even when one fails.
+	cargo test --workspace --no-fail-fast 2>&1 | tee "$log/cargo.log" | awk '
+		/^ +(Running|Doc-tests) / { name = $0; sub(/ \(.*/, "", name); n = split($0, part, "/"); sub(/-[0-9a-f]+\)$/, "", part[n])
+			if (/Running/) name = name " of " part[n] }
+		/^test result: / && !/ 0 passed; 0 failed/ { sub(/^test result: /, ""); print name ": " $0; fflush() }
+		/^test .* FAILED$|panicked at|^error(\[|: [^1-9t])/ { print; fflush() }' || status=${PIPESTATUS[0]}
+	read -r p f i < <(awk '
+		/^test result: / { for (n = 1; n < NF; n++) { if ($(n + 1) ~ /^passed/) p += $n; if ($(n + 1) ~ /^failed/) f += $n; if ($(n + 1) ~ /^ignored/) i += $n } }
+		END { print p + 0, f + 0, i + 0 }' "$log/cargo.log")
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + i))
+	if [ "$status" != 0 ] && [ "$f" = 0 ]; then fail "cargo test failed" "$log/cargo.log"; fi
+	if [ "$f" != 0 ]; then sed -n '/^failures:$/,/^test result/p' "$log/cargo.log" | head -n 100; fi
+}
+
+# kyua finds a program at BUILD-ROOT/DIRECTORY-OF-KYUAFILE/NAME; cargo puts it elsewhere, so the build root is made of links.
+link_programs() {
+	local name
+	rm -rf "$TARGET/kyua"
+	mkdir -p "$TARGET/kyua/tests"
+	for name in $(sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile); do
+		ln -s "$TARGET/debug/$name" "$TARGET/kyua/tests/$name"
+	done
+}
+
+suite() {
+	local status=0 p f s
+	say "test: the kyua suite"
+	if ! cargo build -q -p atf --bins >"$log/kyua.log" 2>&1; then
+		fail "the test programs do not build" "$log/kyua.log"
+		return
+	fi
+	link_programs
+	local args=(-c none -v "test_suites.drmkpi.drmboard=$TARGET/release/drmboard" -v "test_suites.drmkpi.clients=$ARM64")
+	if [ -n "${BOARD:-}" ]; then args+=(-v "test_suites.drmkpi.board=$BOARD"); fi
+	rm -f "$log/kyua.db"
+	kyua "${args[@]}" test --build-root="$TARGET/kyua" -r "$log/kyua.db" 2>&1 | tee "$log/kyua.log" || status=${PIPESTATUS[0]}
+	read -r p f s < <(awk -F'  ->  ' '
+		NF == 2 { if ($2 ~ /^(passed|expected)/) p++; else if ($2 ~ /^(failed|broken)/) f++; else if ($2 ~ /^skipped/) s++ }
+		END { print p + 0, f + 0, s + 0 }' "$log/kyua.log")
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	if [ "$((p + f + s))" = 0 ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; }; then fail "kyua failed" "$log/kyua.log"; fi
+}
+
+mk/need.sh build test
+if ! mk/build.sh 2>&1 | tee "$log/build.log"; then fail "the build failed" "$log/build.log"; fi
+unit_tests
+suite
+
+line="$passed passed, $failed failed"
+if [ "$skipped" -gt 0 ]; then line="$line, $skipped skipped"; fi
+say "$line"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Entities: a client's ordered job queues.
+//!
+//! An entity is either freed by `entity_free` once it is empty, or killed, in which case it frees itself when
+//! its last job has been popped from the done list.
+
+use crate::list::{next_of, Link, List, Node};
+use crate::pool::NIL;
+use crate::storage::{Arr, Storage};
+use crate::{ClientId, EntityId, Error, JobId, Outcome, Priority, Scheduler};
+
+pub(crate) struct Entity {
+    pub(crate) client: ClientId,
+    pub(crate) group: u32,
+    pub(crate) slot: usize,
+    pub(crate) priority: Priority,
+    /// Submitted jobs in order.
+    pub(crate) queue: List,
+    /// Prepared, not yet submitted jobs in order.
+    pub(crate) built: List,
+    /// All jobs that were not popped from the done list yet.
+    pub(crate) jobs: u32,
+    /// In the ready list of its group.
+    pub(crate) ready: bool,
+    pub(crate) killed: bool,
+    link: Link,
+}
+
+impl Node for Entity {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+impl<J, S: Storage> Scheduler<J, S> {
+    /// Adds an entity that feeds one slot at one priority.
+    ///
+    /// # Errors
+    /// `Invalid` for an unknown slot, `Stale` for an unknown client, `Shutdown`, `NoMemory`.
+    pub fn entity_new(
+        &mut self,
+        client: ClientId,
+        slot: usize,
+        priority: Priority,
+    ) -> Result<EntityId, Error> {
+        if self.dead {
+            return Err(Error::Shutdown);
+        }
+        if slot >= self.slots.len() {
+            return Err(Error::Invalid);
+        }
+        self.entities.reserve().map_err(|()| Error::NoMemory)?;
+        let group = self.group_for(client, slot, priority)?;
+        let entity = Entity {
+            client,
+            group,
+            slot,
+            priority,
+            queue: List::EMPTY,
+            built: List::EMPTY,
+            jobs: 0,
+            ready: false,
+            killed: false,
+            link: Link::NONE,
+        };
+        let id = self.entities.insert(entity).map_err(|_| Error::NoMemory)?;
+        if let Some(owner) = self.clients.get_mut(client.0) {
+            owner.entities = owner.entities.wrapping_add(1);
+        }
+        Ok(EntityId(id))
+    }
+
+    /// Frees an entity that has no jobs; jobs not yet popped from the done list count.
+    ///
+    /// # Errors
+    /// `Stale` for an unknown entity, `Busy` if a job is left (or it was killed and frees itself).
+    pub fn entity_free(&mut self, id: EntityId) -> Result<(), Error> {
+        let entity = self.entities.get(id.0).ok_or(Error::Stale)?;
+        if entity.jobs != 0 {
+            return Err(Error::Busy);
+        }
+        self.entity_remove(id);
+        Ok(())
+    }
+
+    /// Cancels what does not run yet: jobs given back by the hardware, then the queue, then jobs never
+    /// submitted, each in order. Running jobs stay in the hardware (see [`Self::running_of`]) until they are
+    /// completed; after the last job is popped the entity is freed by itself. False for an unknown or
+    /// already killed entity.
+    pub fn entity_kill(&mut self, id: EntityId) -> bool {
+        let Some(entity) = self.entities.get_mut(id.0).filter(|entity| !entity.killed) else {
+            return false;
+        };
+        entity.killed = true;
+        let client = entity.client;
+        if let Some(owner) = self.clients.get_mut(client.0) {
+            owner.killed = owner.killed.wrapping_add(1);
+        }
+        self.cancel_waiting(id.0.index());
+        self.entity_reap(id);
+        true
+    }
+
+    /// Jobs of an entity that are in the hardware, oldest first, for the driver to hard-stop.
+    pub fn running_of(&self, id: EntityId) -> impl Iterator<Item = JobId> + '_ {
+        let slot = self.entities.get(id.0).map_or(usize::MAX, |entity| entity.slot);
+        self.running(slot)
+            .filter(move |job| self.jobs.get(job.0).is_some_and(|job| job.entity == id))
+    }
+
+    /// Jobs of an entity that were not popped from the done list yet; `None` for an unknown entity.
+    pub fn entity_jobs(&self, id: EntityId) -> Option<u32> {
+        self.entities.get(id.0).map(|entity| entity.jobs)
+    }
+
+    /// Moves every job of an entity that is not in the hardware to the done list.
+    pub(crate) fn cancel_waiting(&mut self, index: u32) {
+        self.unready(index);
+        self.cancel_resumed(index);
+        while let Some(job) = self
+            .entities
+            .at_mut(index)
+            .and_then(|e| e.queue.pop_front(&mut self.jobs))
+        {
+            self.finish(job, Outcome::Cancelled);
+        }
+        while let Some(job) = self
+            .entities
+            .at_mut(index)
+            .and_then(|e| e.built.pop_front(&mut self.jobs))
+        {
+            self.finish(job, Outcome::Cancelled);
+        }
+    }
+
+    /// The resume list is shared by a queue's entities, but never longer than the slot is deep.
+    fn cancel_resumed(&mut self, index: u32) {
+        let Some(entity) = self.entities.at(index) else {
+            return;
+        };
+        let (slot, priority) = (entity.slot, entity.priority);
+        let mut cursor = self
+            .slots
+            .get(slot)
+            .map_or(NIL, |slot| slot.queue(priority).resume.head());
+        while cursor != NIL {
+            let next = next_of(&self.jobs, cursor);
+            if self
+                .jobs
+                .at(cursor)
+                .is_some_and(|job| job.entity.0.index() == index)
+            {
+                if let Some(slot) = self.slots.get_mut(slot) {
+                    slot.queue_mut(priority).resume.remove(&mut self.jobs, cursor);
+                }
+                self.finish(cursor, Outcome::Cancelled);
+            }
+            cursor = next;
+        }
+    }
+
+    /// Frees a killed entity that has drained.
+    pub(crate) fn entity_reap(&mut self, id: EntityId) {
+        if self
+            .entities
+            .get(id.0)
+            .is_some_and(|entity| entity.killed && entity.jobs == 0)
+        {
+            self.entity_remove(id);
+        }
+    }
+
+    fn entity_remove(&mut self, id: EntityId) {
+        let Some(entity) = self.entities.remove(id.0) else {
+            return;
+        };
+        if let Some(client) = self.clients.get_mut(entity.client.0) {
+            client.entities = client.entities.wrapping_sub(1);
+            if entity.killed {
+                client.killed = client.killed.wrapping_sub(1);
+            }
+        }
+        self.client_reap(entity.client);
+    }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Jobs before they run: prepare, dependencies, submit.
+//!
+//! The scheduler owns the job from `prepare` until `pop_done` (or `abandon`) gives it back. All memory the
+//! job needs on its way is reserved by `prepare`.
+
+use crate::list::{Link, Node};
+use crate::stats::bump;
+use crate::storage::Storage;
+use crate::{ClientId, EntityId, Error, JobId, Outcome, Scheduler};
+
+/// Where a job is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Prepared; dependencies may be added.
+    Built,
+    /// In its entity's queue.
+    Queued,
+    /// Was in the hardware and goes first when the slot has room again.
+    Requeued,
+    /// In the hardware.
+    Running,
+    /// Ended; waits to be popped.
+    Done,
+}
+
+pub(crate) struct Job<J> {
+    pub(crate) payload: J,
+    pub(crate) entity: EntityId,
+    pub(crate) client: ClientId,
+    pub(crate) slot: usize,
+    pub(crate) group: u32,
+    pub(crate) state: State,
+    /// Dependencies not yet done. The submit guard is `State::Built` itself.
+    pub(crate) open: u32,
+    pub(crate) failed_dependencies: u32,
+    /// Order of first start, kept over reruns.
+    pub(crate) sequence: Option<u64>,
+    pub(crate) runs: u32,
+    /// Resets that took the job out of the hardware.
+    pub(crate) resets: u32,
+    /// Time at the head of the slot, ns, all runs together.
+    pub(crate) run_ns: u64,
+    pub(crate) extensions: u32,
+    pub(crate) token: Option<u64>,
+    pub(crate) holders: u32,
+    pub(crate) outcome: Outcome,
+    link: Link,
+}
+
+impl<J> Node for Job<J> {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+impl<J, S: Storage> Scheduler<J, S> {
+    /// Takes a job over, in state `Built`: it does not run before [`Self::submit`], whatever its dependencies
+    /// do. The last call in a job's life that can fail for want of memory.
+    ///
+    /// # Errors
+    /// Gives the payload back with `Stale` (unknown entity), `Killed`, `Shutdown` or `NoMemory`.
+    pub fn prepare(&mut self, entity: EntityId, payload: J) -> Result<JobId, (Error, J)> {
+        if self.dead {
+            return Err((Error::Shutdown, payload));
+        }
+        let Some(owner) = self.entities.get_mut(entity.0) else {
+            return Err((Error::Stale, payload));
+        };
+        if owner.killed {
+            return Err((Error::Killed, payload));
+        }
+        let job = Job {
+            payload,
+            entity,
+            client: owner.client,
+            slot: owner.slot,
+            group: owner.group,
+            state: State::Built,
+            open: 0,
+            failed_dependencies: 0,
+            sequence: None,
+            runs: 0,
+            resets: 0,
+            run_ns: 0,
+            extensions: 0,
+            token: None,
+            holders: 0,
+            outcome: Outcome::Cancelled,
+            link: Link::NONE,
+        };
+        let id = self
+            .jobs
+            .insert(job)
+            .map_err(|job| (Error::NoMemory, job.payload))?;
+        owner.built.push_back(&mut self.jobs, id.index());
+        owner.jobs = owner.jobs.wrapping_add(1);
+        Ok(JobId(id))
+    }
+
+    /// Makes a built job wait for one more [`Self::dependency_done`].
+    ///
+    /// # Errors
+    /// `Stale`, `Killed` if it was cancelled meanwhile, `Invalid` once submitted (or too many).
+    pub fn add_dependency(&mut self, id: JobId) -> Result<(), Error> {
+        self.must_be_built(id)?;
+        let job = self.jobs.get_mut(id.0).ok_or(Error::Stale)?;
+        job.open = job.open.checked_add(1).ok_or(Error::Invalid)?;
+        Ok(())
+    }
+
+    /// One dependency ended. An error is recorded and does not keep the job from running. A job that was
+    /// cancelled meanwhile, or an unknown one, is ignored. Returns the slot that may have something to start.
+    pub fn dependency_done(&mut self, id: JobId, result: Result<(), ()>) -> Option<usize> {
+        let job = self.jobs.get_mut(id.0)?;
+        job.open = job.open.checked_sub(1)?;
+        if result.is_err() {
+            job.failed_dependencies = job.failed_dependencies.saturating_add(1);
+        }
+        let (open, slot, entity) = (job.open, job.slot, job.entity.0.index());
+        if open != 0 || job.state != State::Queued {
+            return None;
+        }
+        self.refresh(entity).then_some(slot)
+    }
+
+    /// Queues a built job at the tail of its entity. The order of submits is the order of starts.
+    ///
+    /// # Errors
+    /// `Stale`, `Killed` if it was cancelled meanwhile, `Invalid` if it was submitted before.
+    pub fn submit(&mut self, id: JobId) -> Result<(), Error> {
+        self.must_be_built(id)?;
+        let job = self.jobs.get_mut(id.0).ok_or(Error::Stale)?;
+        job.state = State::Queued;
+        let (index, entity) = (id.0.index(), job.entity.0.index());
+        if let Some(owner) = self.entities.at_mut(entity) {
+            owner.built.remove(&mut self.jobs, index);
+            owner.queue.push_back(&mut self.jobs, index);
+        }
+        self.waiting = self.waiting.wrapping_add(1);
+        bump(&mut self.stats.submitted);
+        self.refresh(entity);
+        Ok(())
+    }
+
+    /// Takes back a job that was never submitted. `None` if it was submitted or cancelled, or if a reader
+    /// holds it: then it ends `Cancelled` and comes from `pop_done`.
+    pub fn abandon(&mut self, id: JobId) -> Option<J> {
+        self.must_be_built(id).ok()?;
+        let index = id.0.index();
+        let job = self.jobs.get(id.0)?;
+        let (entity, held) = (job.entity, job.holders != 0);
+        self.entities
+            .get_mut(entity.0)?
+            .built
+            .remove(&mut self.jobs, index);
+        if held {
+            self.finish(index, Outcome::Cancelled);
+            return None;
+        }
+        let job = self.jobs.remove(id.0)?;
+        self.job_gone(entity);
+        Some(job.payload)
+    }
+
+    /// The job's payload, until it is popped.
+    pub fn job(&self, id: JobId) -> Option<&J> {
+        self.jobs.get(id.0).map(|job| &job.payload)
+    }
+
+    /// The job's payload for writing, until it is popped.
+    pub fn job_mut(&mut self, id: JobId) -> Option<&mut J> {
+        self.jobs.get_mut(id.0).map(|job| &mut job.payload)
+    }
+
+    /// Where a job is; `None` if it is unknown or was given back.
+    pub fn state(&self, id: JobId) -> Option<State> {
+        self.jobs.get(id.0).map(|job| job.state)
+    }
+
+    /// The entity and the slot of a job.
+    pub fn place_of(&self, id: JobId) -> Option<(EntityId, usize)> {
+        self.jobs.get(id.0).map(|job| (job.entity, job.slot))
+    }
+
+    /// How many of a job's dependencies ended in error so far.
+    pub fn failed_dependencies(&self, id: JobId) -> Option<u32> {
+        self.jobs.get(id.0).map(|job| job.failed_dependencies)
+    }
+
+    fn must_be_built(&self, id: JobId) -> Result<(), Error> {
+        match self.jobs.get(id.0).ok_or(Error::Stale)?.state {
+            State::Built => Ok(()),
+            State::Done => Err(Error::Killed),
+            State::Queued | State::Requeued | State::Running => Err(Error::Invalid),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What runs next.
+//!
+//! Strict priority; within a priority first what the hardware gave back, then the client group with the
+//! least virtual run time, then its entities in turn. Every step is O(1) or O(log groups).
+
+use crate::job::State;
+use crate::list::prev_of;
+use crate::pool::NIL;
+use crate::stats::bump;
+use crate::storage::{Arr, Storage};
+use crate::{JobId, Outcome, Priority, Scheduler};
+
+impl<J, S: Storage> Scheduler<J, S> {
+    /// Picks the next job of a slot and counts it as running from `now_ns` on, or `None` if the slot is full
+    /// or stopped or nothing may run. The driver gives the job to the hardware before it lets go of the lock.
+    pub fn next(&mut self, slot: usize, now_ns: u64) -> Option<JobId> {
+        if self.stopped || !self.slots.get(slot)?.has_room() {
+            return None;
+        }
+        for priority in [Priority::High, Priority::Medium, Priority::Low] {
+            let picked = self
+                .take_resumed(slot, priority)
+                .or_else(|| self.take_fair(slot, priority));
+            if let Some(index) = picked {
+                self.enter_hardware(index, slot, now_ns);
+                return self.jobs.id_at(index).map(JobId);
+            }
+        }
+        None
+    }
+
+    /// Takes a job out of the hardware without ending it: it was second when the first failed, or it was
+    /// soft-stopped. It goes ahead of all else of its slot and priority, and keeps its place among jobs that
+    /// were given back likewise. A job of a killed entity ends `Cancelled`. False if it was not running.
+    pub fn requeue(&mut self, id: JobId, now_ns: u64) -> bool {
+        if self.state(id) != Some(State::Running) {
+            return false;
+        }
+        self.leave_hardware(id.0.index(), now_ns);
+        self.resume_or_cancel(id.0.index());
+        true
+    }
+
+    /// Puts a job that left the hardware into the resume list, by order of first start; at most the slot's
+    /// depth of jobs can be there.
+    pub(crate) fn resume_or_cancel(&mut self, index: u32) {
+        let Some(job) = self.jobs.at_mut(index) else {
+            return;
+        };
+        let killed = self.entities.get(job.entity.0).is_none_or(|entity| entity.killed);
+        if killed || self.dead {
+            return self.finish(index, Outcome::Cancelled);
+        }
+        job.state = State::Requeued;
+        let (sequence, slot, group) = (job.sequence, job.slot, job.group);
+        let Some(priority) = self.groups.at(group).map(|group| group.priority) else {
+            return;
+        };
+        let Some(slot) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let resume = &mut slot.queue_mut(priority).resume;
+        let mut before = resume.tail();
+        while before != NIL
+            && self
+                .jobs
+                .at(before)
+                .is_some_and(|other| other.sequence > sequence)
+        {
+            before = prev_of(&self.jobs, before);
+        }
+        resume.insert_after(&mut self.jobs, before, index);
+        self.waiting = self.waiting.wrapping_add(1);
+        bump(&mut self.stats.resubmitted);
+    }
+
+    /// Puts an entity whose first job may run into its group's ready list. True if it did.
+    pub(crate) fn refresh(&mut self, index: u32) -> bool {
+        let Some(entity) = self.entities.at_mut(index) else {
+            return false;
+        };
+        let first_may_run = self.jobs.at(entity.queue.head()).is_some_and(|job| job.open == 0);
+        if entity.ready || entity.killed || !first_may_run {
+            return false;
+        }
+        entity.ready = true;
+        let Some(group_index) = self.entities.at(index).map(|entity| entity.group) else {
+            return false;
+        };
+        let Some(group) = self.groups.at_mut(group_index) else {
+            return false;
+        };
+        group.ready.push_back(&mut self.entities, index);
+        if group.position.is_none() {
+            self.stamp = self.stamp.wrapping_add(1);
+            group.stamp = self.stamp;
+            if let Some(slot) = self.slots.get_mut(group.slot) {
+                let queue = slot.queue_mut(group.priority);
+                // A client that was idle has no claim on the time others used meanwhile.
+                group.vruntime = group.vruntime.max(queue.floor);
+                let key = group.key();
+                queue.heap.push(key, group_index, &mut self.groups);
+            }
+        }
+        true
+    }
+
+    /// Takes an entity out of its group's ready list, and the group out of its queue if that was the last.
+    pub(crate) fn unready(&mut self, index: u32) {
+        let Some(entity) = self.entities.at_mut(index).filter(|entity| entity.ready) else {
+            return;
+        };
+        entity.ready = false;
+        let group = entity.group;
+        let Some(group) = self.groups.at_mut(group) else {
+            return;
+        };
+        group.ready.remove(&mut self.entities, index);
+        if !group.ready.is_empty() {
+            return;
+        }
+        let (slot, priority) = (group.slot, group.priority);
+        if let (Some(position), Some(slot)) = (group.position, self.slots.get_mut(slot)) {
+            slot.queue_mut(priority).heap.remove(position, &mut self.groups);
+        }
+    }
+
+    fn take_resumed(&mut self, slot: usize, priority: Priority) -> Option<u32> {
+        self.slots
+            .get_mut(slot)?
+            .queue_mut(priority)
+            .resume
+            .pop_front(&mut self.jobs)
+    }
+
+    fn take_fair(&mut self, slot: usize, priority: Priority) -> Option<u32> {
+        let queue = self.slots.get_mut(slot)?.queue_mut(priority);
+        let (key, group_index) = queue.heap.first()?;
+        queue.floor = queue.floor.max(key.vruntime);
+        let group = self.groups.at_mut(group_index)?;
+        let entity_index = group.ready.pop_front(&mut self.entities)?;
+        let entity = self.entities.at_mut(entity_index)?;
+        let job = entity.queue.pop_front(&mut self.jobs)?;
+        entity.ready = self.jobs.at(entity.queue.head()).is_some_and(|job| job.open == 0);
+        if entity.ready {
+            group.ready.push_back(&mut self.entities, entity_index);
+        }
+        if group.ready.is_empty() {
+            queue.heap.remove(0, &mut self.groups);
+        } else {
+            // Behind groups with the same run time, so that ties go round.
+            self.stamp = self.stamp.wrapping_add(1);
+            group.stamp = self.stamp;
+            let key = group.key();
+            queue.heap.update(0, key, &mut self.groups);
+        }
+        Some(job)
+    }
+
+    fn enter_hardware(&mut self, index: u32, slot: usize, now_ns: u64) {
+        let sequence = self.sequence;
+        if let Some(job) = self.jobs.at_mut(index) {
+            job.state = State::Running;
+            job.runs = job.runs.saturating_add(1);
+            if job.sequence.is_none() {
+                job.sequence = Some(sequence);
+                self.sequence = sequence.wrapping_add(1);
+            }
+        }
+        self.waiting = self.waiting.wrapping_sub(1);
+        bump(&mut self.stats.started);
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.running.push_back(&mut self.jobs, index);
+            if slot.running.head() == index {
+                slot.head_changed(now_ns);
+            }
+        }
+    }
+}

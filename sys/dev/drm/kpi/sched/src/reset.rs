@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Stop, reset, start, and the end of the scheduler.
+//!
+//! A reset empties the hardware: one job may be guilty, all others run again, at most `Config::max_runs`
+//! times around resets, so that a reset loop ends by itself.
+
+use crate::pool::NIL;
+use crate::storage::{Arr, Storage};
+use crate::{JobId, Outcome, Scheduler};
+
+impl<J, S: Storage> Scheduler<J, S> {
+    /// Nothing starts on any slot until [`Self::start`]; what runs goes on.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Ends [`Self::stop`]; the driver asks every slot for its next job.
+    pub fn start(&mut self) {
+        self.stopped = false;
+    }
+
+    /// Nothing starts on one slot until [`Self::start_slot`]. False for an unknown slot.
+    pub fn stop_slot(&mut self, slot: usize) -> bool {
+        self.slots.get_mut(slot).map(|slot| slot.stopped = true).is_some()
+    }
+
+    /// Ends [`Self::stop_slot`]. False for an unknown slot.
+    pub fn start_slot(&mut self, slot: usize) -> bool {
+        self.slots
+            .get_mut(slot)
+            .map(|slot| slot.stopped = false)
+            .is_some()
+    }
+
+    /// The hardware was reset and is empty. The guilty job, if it is running, ends with `outcome`, first.
+    /// Then slot by slot, oldest first: a job of a killed entity ends `Cancelled`, one that had its
+    /// `Config::max_runs` ends `Failed(Config::rerun_errno)`, and all others run again, in their order, ahead
+    /// of what is queued. Returns how many will run again.
+    pub fn reset(&mut self, guilty: Option<JobId>, outcome: Outcome, now_ns: u64) -> u32 {
+        if let Some(id) = guilty {
+            self.complete(id, outcome, now_ns);
+        }
+        let before = self.stats.resubmitted;
+        for slot in 0..self.slots.len() {
+            for _ in 0..self.in_flight(slot) {
+                let index = self.slots.get(slot).map_or(NIL, |slot| slot.running.head());
+                let Some(job) = self.jobs.at_mut(index) else {
+                    break;
+                };
+                job.resets = job.resets.saturating_add(1);
+                // The job starts from scratch, so what it had shown of progress counts no more.
+                job.extensions = 0;
+                job.token = None;
+                let spent = job.resets >= self.config.max_runs;
+                let killed = self.entities.get(job.entity.0).is_none_or(|entity| entity.killed);
+                self.leave_hardware(index, now_ns);
+                if spent && !killed && !self.dead {
+                    self.finish(index, Outcome::Failed(self.config.rerun_errno));
+                } else {
+                    self.resume_or_cancel(index);
+                }
+            }
+        }
+        u32::try_from(self.stats.resubmitted.wrapping_sub(before)).unwrap_or(u32::MAX)
+    }
+
+    /// Cancels everything that is not in the hardware, for good: no client, entity or job can be made any
+    /// more, and a job the hardware gives back ends `Cancelled`. Linear in the number of entities.
+    pub fn shutdown(&mut self) {
+        self.dead = true;
+        for index in 0..self.entities.bound() {
+            self.cancel_waiting(index);
+        }
+    }
+
+    /// Whether no job is queued or in the hardware. Built and done jobs may be left, see [`Self::live_jobs`].
+    pub fn is_idle(&self) -> bool {
+        let slots = (0..self.slots.len()).filter_map(|slot| self.slots.get(slot));
+        self.waiting == 0 && slots.map(|slot| slot.running.len()).all(|running| running == 0)
+    }
+
+    /// Jobs the scheduler owns, in any state.
+    pub fn live_jobs(&self) -> u32 {
+        self.jobs.live()
+    }
+}

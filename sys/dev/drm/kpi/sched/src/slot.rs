@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! One hardware slot: what runs in it, and one run queue per priority.
+//!
+//! The oldest job in a slot is its head: only the head is charged run time and only the head has a deadline.
+
+use crate::heap::Heap;
+use crate::list::List;
+use crate::storage::{Arr, Storage};
+use crate::{JobId, Priority, Scheduler};
+
+/// What the driver says about a hardware slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SlotConfig {
+    /// Jobs the hardware takes at once, at least 1.
+    pub depth: u8,
+    /// Time a job may be at the head of the slot, in ns; 0 means forever.
+    pub timeout_ns: u64,
+}
+
+/// The waiting side of one (slot, priority) pair.
+pub(crate) struct RunQueue<S: Storage> {
+    /// Groups with at least one entity that could run.
+    pub(crate) heap: Heap<S>,
+    /// Groups that exist for this queue; the heap has room for all of them.
+    pub(crate) groups: u32,
+    /// Jobs that were in the hardware and go first, by order of their first start.
+    pub(crate) resume: List,
+    /// Virtual run time a group starts from when it has something to run again.
+    pub(crate) floor: u128,
+}
+
+pub(crate) struct Slot<S: Storage> {
+    pub(crate) config: SlotConfig,
+    pub(crate) stopped: bool,
+    /// Jobs in the hardware, oldest first.
+    pub(crate) running: List,
+    /// When the present head became head, ns.
+    pub(crate) head_since: u64,
+    pub(crate) deadline: Option<u64>,
+    queues: [RunQueue<S>; 3],
+}
+
+impl<S: Storage> Slot<S> {
+    pub(crate) fn new(ctx: &S::Ctx, config: SlotConfig) -> Self {
+        let queue = || RunQueue {
+            heap: Heap::new(ctx),
+            groups: 0,
+            resume: List::EMPTY,
+            floor: 0,
+        };
+        Self {
+            config,
+            stopped: false,
+            running: List::EMPTY,
+            head_since: 0,
+            deadline: None,
+            queues: [queue(), queue(), queue()],
+        }
+    }
+
+    pub(crate) fn queue(&self, priority: Priority) -> &RunQueue<S> {
+        let [high, medium, low] = &self.queues;
+        match priority {
+            Priority::High => high,
+            Priority::Medium => medium,
+            Priority::Low => low,
+        }
+    }
+
+    pub(crate) fn queue_mut(&mut self, priority: Priority) -> &mut RunQueue<S> {
+        let [high, medium, low] = &mut self.queues;
+        match priority {
+            Priority::High => high,
+            Priority::Medium => medium,
+            Priority::Low => low,
+        }
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        !self.stopped && self.running.len() < u32::from(self.config.depth)
+    }
+
+    /// Starts the clock of whatever is the head now.
+    pub(crate) fn head_changed(&mut self, now_ns: u64) {
+        self.head_since = now_ns;
+        self.arm(now_ns);
+    }
+
+    /// Gives the head its full time from `now_ns` on.
+    pub(crate) fn arm(&mut self, now_ns: u64) {
+        let timed = !self.running.is_empty() && self.config.timeout_ns != 0;
+        self.deadline = timed.then_some(now_ns.saturating_add(self.config.timeout_ns));
+    }
+}
+
+impl<J, S: Storage> Scheduler<J, S> {
+    /// Jobs in the hardware of a slot, oldest (the head) first; at most the slot's depth.
+    pub fn running(&self, slot: usize) -> impl Iterator<Item = JobId> + '_ {
+        let list = self.slots.get(slot).map_or(List::EMPTY, |slot| slot.running);
+        list.iter(&self.jobs)
+            .filter_map(|index| self.jobs.id_at(index))
+            .map(JobId)
+    }
+
+    /// Jobs in the hardware of a slot.
+    pub fn in_flight(&self, slot: usize) -> u32 {
+        self.slots.get(slot).map_or(0, |slot| slot.running.len())
+    }
+
+    /// Number of hardware slots.
+    pub fn slot_count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Takes a job out of the hardware, charges what it ran and starts the clock of the next head.
+    pub(crate) fn leave_hardware(&mut self, index: u32, now_ns: u64) {
+        let Some(job) = self.jobs.at_mut(index) else {
+            return;
+        };
+        let (slot, group) = (job.slot, job.group);
+        let Some(slot) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let was_head = slot.running.head() == index;
+        slot.running.remove(&mut self.jobs, index);
+        if !was_head {
+            return;
+        }
+        let ran_ns = now_ns.saturating_sub(slot.head_since);
+        slot.head_changed(now_ns);
+        if let Some(job) = self.jobs.at_mut(index) {
+            job.run_ns = job.run_ns.saturating_add(ran_ns);
+        }
+        self.charge(group, ran_ns);
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Consistency check of the whole state, for tests and for a debugger's hand. Not for a hot path: it is
+//! quadratic.
+
+use crate::job::State;
+use crate::list::{prev_of, List};
+use crate::pool::NIL;
+use crate::storage::{Arr, Storage};
+use crate::{Priority, Scheduler};
+
+type Check = Result<(), &'static str>;
+
+/// Like `Iterator::count`, which panics on overflow.
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    items.fold(0, |count: u32, _| count.saturating_add(1))
+}
+
+fn ensure(holds: bool, rule: &'static str) -> Check {
+    holds.then_some(()).ok_or(rule)
+}
+
+impl<J, S: Storage> Scheduler<J, S> {
+    /// Checks every invariant of the scheduler.
+    ///
+    /// # Errors
+    /// The rule that does not hold.
+    pub fn verify(&self) -> Result<(), &'static str> {
+        let mut seen = self.verify_list(&self.done, State::Done)?;
+        let mut waiting: u32 = 0;
+        for index in 0..self.slots.len() {
+            let (running, resumed) = self.verify_slot(index)?;
+            seen = seen.wrapping_add(running).wrapping_add(resumed);
+            waiting = waiting.wrapping_add(resumed);
+        }
+        for index in 0..self.entities.bound() {
+            let (queued, built) = self.verify_entity(index)?;
+            seen = seen.wrapping_add(queued).wrapping_add(built);
+            waiting = waiting.wrapping_add(queued);
+        }
+        let held = (0..self.jobs.bound()).filter_map(|index| self.jobs.at(index));
+        let held = held.filter(|job| job.state == State::Done && job.holders != 0);
+        seen = seen.wrapping_add(count(held));
+        ensure(
+            seen == self.jobs.live(),
+            "every job is in one list, or done and held",
+        )?;
+        ensure(waiting == self.waiting, "waiting jobs are counted")?;
+        self.verify_clients()
+    }
+
+    fn verify_list(&self, list: &List, state: State) -> Result<u32, &'static str> {
+        let mut last = NIL;
+        let mut length: u32 = 0;
+        for index in list.iter(&self.jobs) {
+            let job = self.jobs.at(index).ok_or("a list holds live jobs")?;
+            ensure(job.state == state, "a job's state matches its list")?;
+            ensure(
+                state != State::Done || job.holders == 0,
+                "no held job in the done list",
+            )?;
+            ensure(prev_of(&self.jobs, index) == last, "links agree both ways")?;
+            last = index;
+            length = length.wrapping_add(1);
+        }
+        ensure(
+            length == list.len() && last == list.tail(),
+            "a list's length and tail are right",
+        )?;
+        Ok(length)
+    }
+
+    fn verify_slot(&self, index: usize) -> Result<(u32, u32), &'static str> {
+        let slot = self.slots.get(index).ok_or("slot exists")?;
+        let running = self.verify_list(&slot.running, State::Running)?;
+        ensure(
+            running <= u32::from(slot.config.depth),
+            "no more in flight than the slot is deep",
+        )?;
+        let timed = running != 0 && slot.config.timeout_ns != 0;
+        ensure(timed == slot.deadline.is_some(), "a timed head has a deadline")?;
+        let mut resumed: u32 = 0;
+        for priority in [Priority::High, Priority::Medium, Priority::Low] {
+            let queue = slot.queue(priority);
+            resumed = resumed.wrapping_add(self.verify_list(&queue.resume, State::Requeued)?);
+            let mut sequence = None;
+            for job in queue
+                .resume
+                .iter(&self.jobs)
+                .filter_map(|index| self.jobs.at(index))
+            {
+                ensure(job.sequence > sequence, "resumed jobs keep their order")?;
+                sequence = job.sequence;
+            }
+            for position in 0..queue.heap.len() {
+                let (key, member) = queue.heap.member(position).ok_or("heap is dense")?;
+                let above = queue
+                    .heap
+                    .member(position.saturating_sub(1) >> 1)
+                    .ok_or("heap is dense")?;
+                ensure(position == 0 || above.0 < key, "heap is ordered")?;
+                let group = self.groups.at(member).ok_or("heap holds live groups")?;
+                ensure(
+                    group.position == Some(position) && group.key() == key,
+                    "group knows its place",
+                )?;
+                ensure(
+                    group.slot == index && group.priority == priority,
+                    "group is in its own queue",
+                )?;
+                ensure(!group.ready.is_empty(), "group in the heap has a ready entity")?;
+            }
+        }
+        Ok((running, resumed))
+    }
+
+    fn verify_entity(&self, index: u32) -> Result<(u32, u32), &'static str> {
+        let (Some(entity), Some(id)) = (self.entities.at(index), self.entities.id_at(index)) else {
+            return Ok((0, 0));
+        };
+        let queued = self.verify_list(&entity.queue, State::Queued)?;
+        let built = self.verify_list(&entity.built, State::Built)?;
+        let eligible = self.jobs.at(entity.queue.head()).is_some_and(|job| job.open == 0);
+        ensure(
+            entity.ready == eligible,
+            "an entity is ready if its first job may run",
+        )?;
+        ensure(
+            !entity.killed || queued.wrapping_add(built) == 0,
+            "a killed entity has nothing waiting",
+        )?;
+        let jobs = (0..self.jobs.bound()).filter_map(|index| self.jobs.at(index));
+        let jobs = jobs.filter(|job| job.entity.0 == id);
+        ensure(count(jobs) == entity.jobs, "an entity counts its jobs")?;
+        ensure(
+            !entity.killed || entity.jobs != 0,
+            "a drained killed entity is freed",
+        )?;
+        let group = self.groups.at(entity.group).ok_or("an entity has a group")?;
+        let listed = group.ready.iter(&self.entities).any(|other| other == index);
+        ensure(listed == entity.ready, "a ready entity is in its group's list")?;
+        ensure(
+            !listed || group.position.is_some(),
+            "a group with a ready entity is in the heap",
+        )?;
+        Ok((queued, built))
+    }
+
+    fn verify_clients(&self) -> Check {
+        for id in (0..self.clients.bound()).filter_map(|index| self.clients.id_at(index)) {
+            let client = self.clients.get(id).ok_or("client exists")?;
+            let own = || {
+                let all = (0..self.entities.bound()).filter_map(|index| self.entities.at(index));
+                all.filter(|entity| entity.client.0 == id)
+            };
+            let killed = own().filter(|entity| entity.killed);
+            ensure(count(own()) == client.entities, "a client counts its entities")?;
+            ensure(
+                count(killed) == client.killed,
+                "a client counts its killed entities",
+            )?;
+        }
+        Ok(())
+    }
+}

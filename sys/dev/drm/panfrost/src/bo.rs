@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What the driver keeps per GEM object.
+
+use crate::driver::{Panfrost, PanfrostGem};
+use crate::mapping::Mapping;
+use bitflags::bitflags;
+use core::sync::atomic::{AtomicU32, Ordering};
+use drmkpi::alloc::{Arc, KVec};
+use drmkpi::errno::{Result, EINVAL};
+use drmkpi::file::File;
+use drmkpi::os::{Mtx, Os};
+
+bitflags! {
+    /// Flags of CREATE_BO.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub(crate) struct BoFlags: u32 {
+        /// The GPU never fetches programs from it.
+        const NOEXEC = 1;
+        /// Grows when the GPU faults on it.
+        const HEAP = 2;
+    }
+}
+
+/// The driver's part of a GEM object.
+pub struct Bo {
+    pub(crate) flags: BoFlags,
+    /// By file; as many as files have the object open.
+    mappings: Mtx<KVec<(u64, Arc<Mapping>)>>,
+    /// Where the shrinker has it; 0 when its memory is needed.
+    pub(crate) purge_slot: AtomicU32,
+}
+
+impl Bo {
+    /// A new object with `flags`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(os: Os, flags: BoFlags) -> Result<Bo> {
+        let mappings = Mtx::new(os, c"panfrost mappings", KVec::new(os))?;
+        Ok(Bo { flags, mappings, purge_slot: AtomicU32::new(0) })
+    }
+
+    /// The place of the object in a file's address space.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL when the file has given it up.
+    pub(crate) fn mapping(&self, file: u64) -> Result<Arc<Mapping>> {
+        let mappings = self.mappings.lock();
+        let found = mappings.iter().find(|(f, _)| *f == file);
+        found.map(|(_, m)| m.clone()).ok_or(EINVAL)
+    }
+
+    /// The place in the one file that has the object open; None when there are more.
+    pub(crate) fn only_mapping(&self) -> Option<(u64, Arc<Mapping>)> {
+        match self.mappings.lock().as_slice() {
+            [(file, mapping)] => Some((*file, mapping.clone())),
+            _ => None,
+        }
+    }
+
+    /// Maps the object for a file.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, ENOSPC.
+    pub(crate) fn open(gem: &PanfrostGem, file: &File<Panfrost>) -> Result<()> {
+        let bo = gem.object();
+        let exec = !bo.flags.contains(BoFlags::NOEXEC);
+        let heap = bo.flags.contains(BoFlags::HEAP);
+        let mapping = Mapping::new(&file.driver().context, gem.buffer(), exec, heap)?;
+        let mapping = Arc::new(file.os(), mapping)?;
+        let added = bo.mappings.lock().push((file.id(), mapping.clone()));
+        // Dropped here, outside of the lock, if it was not added.
+        drop(mapping);
+        added
+    }
+
+    /// Gives up the file's place; jobs may hold it on.
+    pub(crate) fn close(&self, file: u64) {
+        let removed = {
+            let mut mappings = self.mappings.lock();
+            let found = mappings.iter().position(|(f, _)| *f == file);
+            found.and_then(|i| mappings.swap_remove(i))
+        };
+        drop(removed);
+    }
+
+    /// Whether the shrinker has it.
+    pub(crate) fn is_purgeable(&self) -> bool {
+        self.purge_slot.load(Ordering::Relaxed) != 0
+    }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! MMU: interrupts and address spaces (0x2000-0x2FFF).
+//!
+//! TRANSTAB, MEMATTR and TRANSCFG are latched: they count from the next UPDATE command on.
+
+use super::{index_u32, Reg, Reg64};
+
+/// Interrupts raised: bit n = page fault in address space n, bit n+16 = bus error there.
+pub(crate) const MMU_INT_RAWSTAT: Reg = Reg::at(0x2000);
+/// WO: clears what is written as one; with it the MMU tries the access again.
+pub(crate) const MMU_INT_CLEAR: Reg = Reg::at(0x2004);
+/// One = may interrupt.
+pub(crate) const MMU_INT_MASK: Reg = Reg::at(0x2008);
+/// RO: RAWSTAT and MASK.
+pub(crate) const MMU_INT_STAT: Reg = Reg::at(0x200C);
+
+/// Address spaces that the register map has room for.
+pub(crate) const SPACES: usize = 16;
+
+/// An address space of the hardware.
+///
+/// # Invariants
+///
+/// The number is below [`SPACES`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct As(u8);
+
+/// Bytes from one address space's registers to the next one's.
+const STRIDE: u32 = 0x40;
+
+impl As {
+    /// The address space with this number.
+    pub(crate) fn new(nr: u8) -> Option<As> {
+        // INVARIANT: checked here.
+        (usize::from(nr) < SPACES).then_some(As(nr))
+    }
+
+    /// Its number.
+    pub(crate) const fn nr(self) -> u8 {
+        self.0
+    }
+
+    /// Its number as an index of an array of [`SPACES`].
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// Its page fault bit.
+    pub(crate) const fn fault_bit(self) -> u32 {
+        1_u32.wrapping_shl(index_u32(self.0))
+    }
+
+    /// Its bus error bit.
+    pub(crate) const fn bus_error_bit(self) -> u32 {
+        self.fault_bit().wrapping_shl(16)
+    }
+
+    /// Both of its bits.
+    pub(crate) const fn bits(self) -> u32 {
+        self.fault_bit() | self.bus_error_bit()
+    }
+
+    /// Root of the page table, and mode bits.
+    pub(crate) const fn transtab(self) -> Reg64 {
+        const { Reg64::at(0x2400) }.index(self.0, STRIDE)
+    }
+
+    /// Memory attributes: one byte for each index that a page table entry can name.
+    pub(crate) const fn memattr(self) -> Reg64 {
+        const { Reg64::at(0x2408) }.index(self.0, STRIDE)
+    }
+
+    /// The region that LOCK and the flushes work on.
+    pub(crate) const fn lockaddr(self) -> Reg64 {
+        const { Reg64::at(0x2410) }.index(self.0, STRIDE)
+    }
+
+    /// WO: see [`Command`].
+    pub(crate) const fn command(self) -> Reg {
+        const { Reg::at(0x2418) }.index(self.0, STRIDE)
+    }
+
+    /// RO: exception code 7:0, access 9:8, decoder 10, source 31:16.
+    pub(crate) const fn fault_status(self) -> Reg {
+        const { Reg::at(0x241C) }.index(self.0, STRIDE)
+    }
+
+    /// RO: the virtual address that faulted.
+    pub(crate) const fn fault_address(self) -> Reg64 {
+        const { Reg64::at(0x2420) }.index(self.0, STRIDE)
+    }
+
+    /// RO: see [`STATUS_ACTIVE`].
+    pub(crate) const fn status(self) -> Reg {
+        const { Reg::at(0x2428) }.index(self.0, STRIDE)
+    }
+
+    /// Format of the page table (Bifrost and later; not there before).
+    pub(crate) const fn transcfg(self) -> Reg64 {
+        const { Reg64::at(0x2430) }.index(self.0, STRIDE)
+    }
+}
+
+/// STATUS: a command is being worked on; no other may be written.
+pub(crate) const STATUS_ACTIVE: u32 = 1 << 0;
+
+/// Log2 of the smallest region that LOCKADDR can name: 32 KiB.
+pub(crate) const LOCK_REGION_MIN_LOG2: u32 = 15;
+
+/// What an address space's COMMAND takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Command {
+    /// Latch TRANSTAB, MEMATTR and TRANSCFG.
+    Update,
+    /// Hold accesses to the region.
+    Lock,
+    /// Let go of the region without a flush.
+    Unlock,
+    /// Write back the L2, forget cached translations of the region, let go of it.
+    FlushPt,
+    /// As FlushPt, once accesses to memory under way are over and the L1 caches are written back.
+    FlushMem,
+}
+
+impl Command {
+    /// Its code.
+    pub(crate) const fn code(self) -> u32 {
+        match self {
+            Command::Update => 0x01,
+            Command::Lock => 0x02,
+            Command::Unlock => 0x03,
+            Command::FlushPt => 0x04,
+            Command::FlushMem => 0x05,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The user ABI of driver version 1.2 (include/uapi/drm/panfrost_drm.h).
+
+use drmkpi::uapi_struct;
+
+uapi_struct! {
+    /// `struct drm_panfrost_submit` with the two fields that version 1.5 added, which must be zero here; a
+    /// client of an older header leaves them out.
+    pub struct Submit {
+        /// GPU address of the first job of the chain.
+        jc: u64,
+        /// User address of the handles of the syncobjs to wait for.
+        in_syncs: u64,
+        /// How many.
+        in_sync_count: u32,
+        /// The syncobj that gets the job's fence; 0 for none.
+        out_sync: u32,
+        /// User address of the handles of the BOs that the job uses.
+        bo_handles: u64,
+        /// How many.
+        bo_handle_count: u32,
+        /// FS 1: a fragment job.
+        requirements: u32,
+        /// Of version 1.5.
+        jm_ctx_handle: u32,
+        /// Of version 1.5.
+        pad: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_panfrost_wait_bo`.
+    pub struct WaitBo {
+        /// The BO.
+        handle: u32,
+        /// Must be zero.
+        pad: u32,
+        /// Absolute, ns.
+        timeout_ns: i64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_panfrost_create_bo`.
+    pub struct CreateBo {
+        /// Bytes.
+        size: u32,
+        /// NOEXEC 1, HEAP 2.
+        flags: u32,
+        /// The new BO.
+        handle: u32,
+        /// Must be zero.
+        pad: u32,
+        /// Its GPU address.
+        offset: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_panfrost_mmap_bo`.
+    pub struct MmapBo {
+        /// The BO.
+        handle: u32,
+        /// Must be zero.
+        flags: u32,
+        /// Where to map it.
+        offset: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_panfrost_get_param`.
+    pub struct GetParam {
+        /// Which.
+        param: u32,
+        /// Must be zero.
+        pad: u32,
+        /// Its value.
+        value: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_panfrost_get_bo_offset`.
+    pub struct GetBoOffset {
+        /// The BO.
+        handle: u32,
+        /// Ignored, as on Linux.
+        pad: u32,
+        /// Its GPU address.
+        offset: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_panfrost_perfcnt_enable`.
+    pub struct PerfcntEnable {
+        /// 0 or 1.
+        enable: u32,
+        /// Which set, on Bifrost.
+        counterset: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_panfrost_perfcnt_dump`.
+    pub struct PerfcntDump {
+        /// User address of the buffer.
+        buf_ptr: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_panfrost_madvise`.
+    pub struct Madvise {
+        /// The BO.
+        handle: u32,
+        /// WILLNEED 0, DONTNEED 1.
+        madv: u32,
+        /// Whether its memory is still there.
+        retained: u32,
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Gets a case onto a board: a case that names boards runs below `drmboard`, or on the machine itself when that is the board.
+//!
+//! In this order: inside `drmboard run` (it sets `DRMBOARD_BOARD`) the case just runs; when the configuration variable `drmboard`
+//! or the environment's `DRMBOARD` says where that program is, the test program executes itself again below it; else a machine
+//! with a render node is the board. The configuration variable `board` chooses among the case's boards.
+
+use crate::case::Ctx;
+use crate::drm::RENDER_NODE;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+/// Where the calling process turned out to be.
+pub(crate) enum Entry {
+    /// On the board: run the case.
+    Here,
+    /// The board asked for is none of the case's.
+    Elsewhere(String),
+    /// There is no way to get there.
+    Lost(String),
+}
+
+/// The board to use: the one asked for when the case has it, its first one when none was asked for.
+fn choose<'a>(boards: &'a str, asked: Option<&str>) -> Option<&'a str> {
+    let mut names = boards.split_whitespace();
+    match asked {
+        None => names.next(),
+        Some(name) => names.find(|board| *board == name),
+    }
+}
+
+/// Enters one of `boards` or says why not. Does not return when the program is executed again below `drmboard`.
+pub(crate) fn enter(boards: &str, ctx: &Ctx) -> Entry {
+    let inside = std::env::var("DRMBOARD_BOARD").ok();
+    let asked = inside.as_deref().or(ctx.config("board"));
+    let Some(board) = choose(boards, asked) else {
+        return Entry::Elsewhere(format!("needs board {boards}, not {}", asked.unwrap_or("none")));
+    };
+    if inside.is_some() {
+        return Entry::Here;
+    }
+    let Some(drmboard) = ctx
+        .config("drmboard")
+        .map(String::from)
+        .or_else(|| std::env::var("DRMBOARD").ok())
+    else {
+        return match Path::new(RENDER_NODE).exists() {
+            true => Entry::Here,
+            false => Entry::Lost(format!(
+                "no {RENDER_NODE}, and neither the variable drmboard nor DRMBOARD in the environment names the program"
+            )),
+        };
+    };
+    let program = match std::env::current_exe() {
+        Ok(path) => path,
+        Err(error) => return Entry::Lost(format!("cannot find this program: {error}")),
+    };
+    let error = Command::new(&drmboard)
+        .args(["run", "--board", board, "--"])
+        .arg(program)
+        .args(std::env::args().skip(1))
+        .exec();
+    Entry::Lost(format!("cannot execute {drmboard}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_board_is_the_default_and_only_the_named_ones_are_taken() {
+        assert_eq!(choose("rk3399 imx8mq", None), Some("rk3399"));
+        assert_eq!(choose("rk3399 imx8mq", Some("imx8mq")), Some("imx8mq"));
+        assert_eq!(choose("rk3399", Some("imx8mq")), None);
+        assert_eq!(choose("rk3399", Some("rk33")), None);
+    }
+}

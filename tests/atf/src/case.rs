@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A test case and what it sees when it runs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// What a running case is told.
+#[derive(Debug, Default)]
+pub struct Ctx {
+    pub(crate) config: BTreeMap<String, String>,
+    pub(crate) srcdir: PathBuf,
+}
+
+impl Ctx {
+    /// The configuration variable `name` (kyua's `-v test_suites.drmkpi.NAME=VALUE`), when set.
+    pub fn config(&self, name: &str) -> Option<&str> {
+        self.config.get(name).map(String::as_str)
+    }
+
+    /// Where the test program and its data files lie.
+    pub fn srcdir(&self) -> &std::path::Path {
+        &self.srcdir
+    }
+}
+
+/// One test case with its metadata.
+pub struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) body: fn(&Ctx),
+    pub(crate) cleanup: Option<fn(&Ctx)>,
+    pub(crate) boards: Option<&'static str>,
+    /// Metadata lines in the order in which they were added.
+    meta: Vec<(&'static str, String)>,
+}
+
+impl Case {
+    /// A case without further metadata; the name is an identifier, the description one line.
+    pub fn new(name: &'static str, descr: &str, body: fn(&Ctx)) -> Case {
+        Case {
+            name,
+            body,
+            cleanup: None,
+            boards: None,
+            meta: vec![("descr", descr.to_string())],
+        }
+    }
+
+    fn with(mut self, key: &'static str, value: impl ToString) -> Case {
+        self.meta.push((key, value.to_string()));
+        self
+    }
+
+    /// kyua kills the case after this many seconds (its default is 300).
+    pub fn timeout(self, seconds: u32) -> Case {
+        self.with("timeout", seconds)
+    }
+
+    /// Runs only as `root` or only as `unprivileged`.
+    pub fn require_user(self, user: &str) -> Case {
+        self.with("require.user", user)
+    }
+
+    /// Runs only where these programs (blank-separated) are found.
+    pub fn require_progs(self, progs: &str) -> Case {
+        self.with("require.progs", progs)
+    }
+
+    /// Runs only when these configuration variables (blank-separated) are set.
+    pub fn require_config(self, vars: &str) -> Case {
+        self.with("require.config", vars)
+    }
+
+    /// Runs on one of these boards (blank-separated names, first the default): see [`board`](crate::board).
+    pub fn board(mut self, boards: &'static str) -> Case {
+        self.boards = Some(boards);
+        self.with("X-board", boards)
+    }
+
+    /// A clean-up that kyua runs in a process of its own after the case, however the case ended.
+    pub fn cleanup(mut self, cleanup: fn(&Ctx)) -> Case {
+        self.cleanup = Some(cleanup);
+        self.with("has.cleanup", true)
+    }
+}
+
+/// The answer to `-l`.
+pub(crate) fn list(cases: &[Case]) -> String {
+    let mut out = String::from("Content-Type: application/X-atf-tp; version=\"1\"\n");
+    for case in cases {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "\nident: {}\n", case.name);
+        for (key, value) in &case.meta {
+            let _ = writeln!(out, "{key}: {value}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_has_ident_first_and_blank_lines_between() {
+        let cases = [
+            Case::new("one", "first", |_| {})
+                .timeout(7)
+                .board("rk3399 imx8mq"),
+            Case::new("two", "second", |_| {})
+                .require_user("root")
+                .cleanup(|_| {}),
+        ];
+        assert_eq!(
+            list(&cases),
+            "Content-Type: application/X-atf-tp; version=\"1\"\n\
+             \nident: one\ndescr: first\ntimeout: 7\nX-board: rk3399 imx8mq\n\
+             \nident: two\ndescr: second\nrequire.user: root\nhas.cleanup: true\n"
+        );
+    }
+}

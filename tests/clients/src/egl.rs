@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! EGL without a window: a current OpenGL ES 2 context that renders to framebuffer objects only.
+
+use crate::drm::{Node, RENDER_NODE};
+use crate::gbm::Device;
+use crate::Outcome;
+use std::ffi::c_void;
+use std::path::Path;
+
+type Handle = *mut c_void;
+
+const PLATFORM_GBM: u32 = 0x31d7;
+const PLATFORM_SURFACELESS: u32 = 0x31dd;
+const OPENGL_ES_API: u32 = 0x30a0;
+const NONE: i32 = 0x3038;
+const SURFACE_TYPE: i32 = 0x3033;
+const RENDERABLE_TYPE: i32 = 0x3040;
+const OPENGL_ES2_BIT: i32 = 4;
+const CONTEXT_CLIENT_VERSION: i32 = 0x3098;
+
+#[link(name = "EGL")]
+extern "C" {
+    fn eglGetError() -> i32;
+    fn eglGetPlatformDisplay(platform: u32, native: *mut c_void, attributes: *const isize) -> Handle;
+    fn eglInitialize(display: Handle, major: *mut i32, minor: *mut i32) -> u32;
+    fn eglBindAPI(api: u32) -> u32;
+    fn eglChooseConfig(
+        display: Handle,
+        attributes: *const i32,
+        configs: *mut Handle,
+        room: i32,
+        found: *mut i32,
+    ) -> u32;
+    fn eglCreateContext(display: Handle, config: Handle, share: Handle, attributes: *const i32) -> Handle;
+    fn eglMakeCurrent(display: Handle, draw: Handle, read: Handle, context: Handle) -> u32;
+    fn eglDestroyContext(display: Handle, context: Handle) -> u32;
+    fn eglTerminate(display: Handle) -> u32;
+}
+
+/// Which EGL platform to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// GBM on the first render node: the device is the one named, or there is none.
+    Gbm,
+    /// Mesa's choice: a device that it finds by itself, or the software renderer.
+    Surfaceless,
+}
+
+impl Platform {
+    /// GBM where there is a render node.
+    pub fn of_this_machine() -> Platform {
+        match Path::new(RENDER_NODE).exists() {
+            true => Platform::Gbm,
+            false => Platform::Surfaceless,
+        }
+    }
+}
+
+/// A current context; made not current and destroyed when dropped.
+pub struct Context {
+    display: Handle,
+    context: Handle,
+    /// EGL's display uses it until it is terminated; fields drop after `drop` ran.
+    _device: Option<Device>,
+}
+
+fn failed<T>(call: &str) -> Outcome<T> {
+    // SAFETY: the call has no preconditions.
+    Err(format!("{call} failed with EGL error {:#06x}", unsafe {
+        eglGetError()
+    }))
+}
+
+impl Context {
+    /// Makes a context of OpenGL ES 2 and makes it current, without any surface.
+    ///
+    /// # Errors
+    /// Which call failed, and EGL's error.
+    pub fn new(platform: Platform) -> Outcome<Context> {
+        let (kind, device) = match platform {
+            Platform::Surfaceless => (PLATFORM_SURFACELESS, None),
+            Platform::Gbm => {
+                let node = Node::render().map_err(|errno| format!("{RENDER_NODE}: {errno}"))?;
+                (PLATFORM_GBM, Some(Device::new(node)?))
+            }
+        };
+        let native = device.as_ref().map_or(std::ptr::null_mut(), Device::native);
+        // SAFETY: native is what the platform takes, and lives as long as the context.
+        let display = unsafe { eglGetPlatformDisplay(kind, native, std::ptr::null()) };
+        if display.is_null() {
+            return failed("eglGetPlatformDisplay");
+        }
+        let mut made = Context {
+            display,
+            context: std::ptr::null_mut(),
+            _device: device,
+        };
+        made.initialize()?;
+        Ok(made)
+    }
+
+    fn initialize(&mut self) -> Outcome<()> {
+        let none = std::ptr::null_mut();
+        // SAFETY: the display is valid, and null is allowed for both versions.
+        if unsafe { eglInitialize(self.display, std::ptr::null_mut(), std::ptr::null_mut()) } == 0 {
+            return failed("eglInitialize");
+        }
+        // SAFETY: the call has no preconditions.
+        if unsafe { eglBindAPI(OPENGL_ES_API) } == 0 {
+            return failed("eglBindAPI");
+        }
+        let wanted = [SURFACE_TYPE, 0, RENDERABLE_TYPE, OPENGL_ES2_BIT, NONE];
+        let (mut config, mut found) = (none, 0);
+        // SAFETY: the list ends with NONE; there is room for the one configuration.
+        let chosen = unsafe { eglChooseConfig(self.display, wanted.as_ptr(), &mut config, 1, &mut found) };
+        if chosen == 0 || found == 0 {
+            return failed("eglChooseConfig");
+        }
+        let version = [CONTEXT_CLIENT_VERSION, 2, NONE];
+        // SAFETY: display and configuration belong together; the list ends with NONE.
+        self.context = unsafe { eglCreateContext(self.display, config, none, version.as_ptr()) };
+        if self.context.is_null() {
+            return failed("eglCreateContext");
+        }
+        // SAFETY: display and context belong together; no surface is needed.
+        if unsafe { eglMakeCurrent(self.display, none, none, self.context) } == 0 {
+            return failed("eglMakeCurrent");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        let none = std::ptr::null_mut();
+        // SAFETY: the display is valid, and the context is its or null, which is refused without harm.
+        unsafe {
+            eglMakeCurrent(self.display, none, none, none);
+            eglDestroyContext(self.display, self.context);
+            eglTerminate(self.display);
+        }
+    }
+}

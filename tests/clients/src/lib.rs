@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What the test clients share: EGL without a window, a little OpenGL ES, GBM buffers.
+//!
+//! The three C libraries are declared here by hand, only as far as the clients call them. The raw DRM client and the process
+//! helpers are the source files of crate `atf`; that crate as such would bring the kernel side into an arm64 program.
+
+pub mod egl;
+pub mod gbm;
+pub mod gl;
+
+#[path = "../../atf/src/drm/mod.rs"]
+pub mod drm;
+#[path = "../../atf/src/errno.rs"]
+pub mod errno;
+#[path = "../../atf/src/process.rs"]
+pub mod process;
+
+/// What a client gives up with: a sentence for the user.
+pub type Outcome<T> = Result<T, String>;
+
+/// Prints what went wrong and gives the exit status that fits: 0, or 1 after a failure.
+pub fn exit_status(program: &str, outcome: Outcome<()>) -> std::process::ExitCode {
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{program}: {why}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

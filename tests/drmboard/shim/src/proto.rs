@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What the shim and the server say to each other; this one file is compiled into both.
+//!
+//! Two kinds of `SOCK_SEQPACKET` sockets exist. A *control* connection carries requests of one thread, one at a
+//! time: header, then the argument in line. A *file* is one end of a socket pair that the server made; the
+//! other end, which the server keeps, is bound to the abstract name `<listener>#<key in hex>`, so `getpeername`
+//! on any copy of the file, in any process, tells its key. All numbers are of the machine's byte order and every
+//! structure is laid out alike on x86_64 and arm64.
+
+/// First word of every request: protocol and version.
+pub(crate) const MAGIC: u32 = 0x4452_4d02;
+
+/// `Request::op`: the sender's program name follows in line. No reply.
+pub(crate) const OP_HELLO: u32 = 1;
+/// Opens the node with minor number `code`. Reply: one descriptor.
+pub(crate) const OP_OPEN: u32 = 2;
+/// The ioctl `code` (Linux numbering) with user address `arg`; what it copies in follows in line.
+pub(crate) const OP_IOCTL: u32 = 3;
+/// Maps `extra` bytes at file offset `arg`. Reply: a memfd, `value` = offset in it.
+pub(crate) const OP_MMAP: u32 = 4;
+/// What the file is. Reply: `value` = device number or 0 if it is no node, `value2` = size in bytes, `value3` = identity.
+pub(crate) const OP_STAT: u32 = 5;
+/// The request `seq` of the same process's control connection `control` was hit by a signal. No reply.
+pub(crate) const OP_INTERRUPT: u32 = 6;
+
+/// `Reply::status` that means "do the same ioctl again, or fail with EINTR if a signal was caught".
+pub(crate) const RESTART: i32 = 512;
+
+/// Most descriptors that one reply carries.
+pub(crate) const MAX_FDS: usize = 4;
+/// Major number of DRM nodes on Linux.
+pub(crate) const DRM_MAJOR: u32 = 226;
+
+/// Header of a message to the server.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) magic: u32,
+    pub(crate) op: u32,
+    /// Number of the control connection, unique in its process.
+    pub(crate) control: u64,
+    /// Number of the request, unique in its connection.
+    pub(crate) seq: u64,
+    /// File meant; 0 for none.
+    pub(crate) key: u64,
+    pub(crate) arg: u64,
+    pub(crate) extra: u64,
+    pub(crate) code: u32,
+    /// Bytes in line after this header.
+    pub(crate) len: u32,
+}
+
+/// Header of an answer.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reply {
+    pub(crate) seq: u64,
+    pub(crate) value: u64,
+    pub(crate) value2: u64,
+    pub(crate) value3: u64,
+    /// 0, a Linux errno, or [`RESTART`].
+    pub(crate) status: i32,
+    /// Bytes in line after this header: the argument as it is copied out.
+    pub(crate) len: u32,
+    /// Descriptors that come along.
+    pub(crate) fds: u32,
+    /// Bit n: descriptor n is closed on exec.
+    pub(crate) cloexec: u32,
+    /// Where in the argument the number of descriptor n goes.
+    pub(crate) fd_at: [u32; MAX_FDS],
+}

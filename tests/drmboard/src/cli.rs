@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The command line.
+
+use crate::board::{self, Board};
+use crate::launch::{Program, Signals};
+use crate::server::Server;
+use crate::trace::TraceFile;
+use crate::{inject, namespace, picture, stats};
+use drm_os_host::{ClockMode, Config};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long descendants of the program may go on using the board after it ended.
+const GRACE: Duration = Duration::from_secs(2);
+
+const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--png F] [--inject SPEC]... \
+                     [--set NAME=VALUE]... -- CMD [ARGS...]";
+
+/// Makes the board of a name; tests give their own.
+pub type MakeBoard = fn(&str, Config) -> Result<Board, String>;
+
+#[derive(Debug, Default)]
+struct Options {
+    board: String,
+    trace: Option<PathBuf>,
+    stats: bool,
+    png: Option<PathBuf>,
+    inject: Vec<String>,
+    set: Vec<String>,
+    command: Vec<OsString>,
+}
+
+fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
+    let mut args = args.peekable();
+    match args.next() {
+        Some(verb) if verb == "run" => {}
+        _ => return Err(USAGE.into()),
+    }
+    let mut options = Options::default();
+    while let Some(arg) = args.next() {
+        let name = arg.to_string_lossy().into_owned();
+        let mut value = || args.next().ok_or(format!("{name} needs a value; {USAGE}"));
+        let text = |value: OsString| value.into_string().map_err(|_| format!("{name}: not UTF-8"));
+        match name.as_str() {
+            "--board" => options.board = text(value()?)?,
+            "--trace" => options.trace = Some(value()?.into()),
+            "--png" => options.png = Some(value()?.into()),
+            "--inject" => options.inject.push(text(value()?)?),
+            "--set" => options.set.push(text(value()?)?),
+            "--stats" => options.stats = true,
+            "--" => {
+                options.command = args.collect();
+                break;
+            }
+            _ => return Err(format!("unknown argument {name}; {USAGE}")),
+        }
+    }
+    if options.command.is_empty() {
+        return Err(format!("no program given; {USAGE}"));
+    }
+    if options.board.is_empty() {
+        return Err(format!("no board given; boards are {}", board::names().join(", ")));
+    }
+    Ok(options)
+}
+
+/// Applies `--set`: properties of the board that are not in its device tree.
+fn set(config: &mut Config, setting: &str) -> Result<(), String> {
+    let bad = || format!("--set {setting}: known are coherence=0|1, contiguous=0|1, ram_mib=N and file_mem_mib=N");
+    let (name, value) = setting.split_once('=').ok_or_else(bad)?;
+    let number: u64 = value.parse().map_err(|_| bad())?;
+    match name {
+        "coherence" if number < 2 => config.coherence = number == 1,
+        "contiguous" if number < 2 => config.contiguous = number == 1,
+        "ram_mib" if (16..=1 << 16).contains(&number) => config.pages = number << 8,
+        "file_mem_mib" if number <= 1 << 20 => config.file_mem_limit = number << 20,
+        _ => return Err(bad()),
+    }
+    Ok(())
+}
+
+/// Runs the command line; the exit code of the program, or 2 after one sentence on stderr.
+#[must_use]
+pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
+    match parse(args).and_then(|options| run(&options, make)) {
+        Ok(code) => code,
+        Err(sentence) => {
+            eprintln!("drmboard: {sentence}");
+            2
+        }
+    }
+}
+
+fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
+    let mut config = Config { clock: ClockMode::Real, ..Config::default() };
+    for setting in &options.set {
+        set(&mut config, setting)?;
+    }
+    let injections: Vec<_> = options.inject.iter().map(|spec| inject::parse(spec)).collect::<Result<_, _>>()?;
+    // Cheap checks first: nothing is set up for a program that cannot run.
+    if !board::known(&options.board) {
+        return Err(format!("no board {}; boards are {}", options.board, board::names().join(", ")));
+    }
+    let program = Program::find(&options.command[0])?;
+    let trace = match &options.trace {
+        Some(path) => Some(TraceFile::create(path).map_err(|error| format!("{}: {error}", path.display()))?),
+        None => None,
+    };
+    let node = board::node(&options.board).ok_or("no such board")?;
+    // Before any thread is made: a mount namespace and a signal mask belong to a thread and to those it makes.
+    namespace::enter(&node)
+        .map_err(|error| format!("cannot set up a private /dev, which takes root or CAP_SYS_ADMIN: {error}"))?;
+    let signals = Signals::block();
+
+    let board = make(&options.board, config)?;
+    if options.png.is_some() {
+        board.set_capture(true);
+    }
+    for planted in injections {
+        board.inject(planted)?;
+    }
+    if let Some(trace) = &trace {
+        trace.follow(board.world(), &node);
+    }
+    let server = Server::start(board.world(), board.device(), board.driver_name(), trace.clone())
+        .map_err(|error| format!("cannot serve the board: {error}"))?;
+    let child = program.start(&options.command[1..], &options.board, server.name(), signals.before());
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => {
+            let _ = server.finish(Duration::ZERO);
+            return Err(format!("{}: {error}", options.command[0].display()));
+        }
+    };
+    let code = signals.wait(&mut child).map_err(|error| error.to_string())?;
+
+    let (clients, left) = server.finish(GRACE);
+    for process in left {
+        let (pid, comm, files) = (process.pid, process.comm, process.files);
+        eprintln!("drmboard: still using the board, cut off: pid={pid} comm={comm} files={files}");
+    }
+    let device = board.device().stats();
+    if let Some(path) = &options.png {
+        match board.last_frame() {
+            Some(frame) => picture::write(path, &frame).map_err(|error| format!("{}: {error}", path.display()))?,
+            None => eprintln!("drmboard: nothing was rendered, {} is not written", path.display()),
+        }
+    }
+    let counters = board.close()?;
+    if let Some(trace) = &trace {
+        trace.flush().map_err(|error| format!("trace: {error}"))?;
+    }
+    let leaked = stats::live(&counters);
+    if options.stats {
+        print!("{}", stats::report(&clients, &device, leaked));
+    }
+    if leaked != 0 {
+        eprintln!("drmboard: leaked after detach: {counters}");
+    }
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Options, String> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn options_end_at_the_dashes() {
+        let options = parsed("run --board rk3399 --stats --inject hang:slot=0 --inject gpu-fault -- a --stats b").unwrap();
+        assert_eq!((options.board.as_str(), options.stats, options.inject.len()), ("rk3399", true, 2));
+        assert_eq!(options.command, ["a", "--stats", "b"]);
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (line, word) in [
+            ("", "usage"),
+            ("run --board", "needs a value"),
+            ("run --board rk3399", "no program"),
+            ("run -- true", "no board"),
+            ("run --frob -- true", "unknown argument"),
+        ] {
+            let error = parsed(line).unwrap_err();
+            assert!(error.contains(word), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn settings() {
+        let mut config = Config::default();
+        set(&mut config, "ram_mib=64").unwrap();
+        set(&mut config, "coherence=1").unwrap();
+        assert_eq!((config.pages, config.coherence), (64 << 8, true));
+        for bad in ["ram_mib", "ram_mib=x", "ram_mib=1", "coherence=2", "speed=1"] {
+            assert!(set(&mut config, bad).unwrap_err().contains("known are"), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! One control connection: the requests of one client thread, one after another.
+
+use crate::errno::to_linux;
+use crate::ioctl_code::Code;
+use crate::process::{Call, Client, Installed};
+use crate::proto::{Reply, Request, DRM_MAJOR, MAGIC, MAX_FDS};
+use crate::proto::{OP_HELLO, OP_INTERRUPT, OP_IOCTL, OP_MMAP, OP_OPEN, OP_STAT};
+use crate::server::Shared;
+use crate::sock;
+use drm_os_host::{sys, Caller, Mapping};
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+/// Minor numbers of Linux: nodes of type primary are 0 to 63, render nodes 128 to 191.
+const RENDER_MINORS: std::ops::Range<u32> = 128..192;
+/// Largest argument that a request code can name, rounded up.
+const MAX_ARG: usize = 1 << 14;
+const HEADER: usize = size_of::<Request>();
+/// How long a new connection may take to say what it is.
+const HELLO_MS: i32 = 5000;
+
+enum Running {
+    Nothing,
+    /// A request that a signal or the client's death may interrupt.
+    Request(u64, Caller),
+    /// The client is gone.
+    Dead,
+}
+
+/// A control connection as the other threads see it.
+pub(crate) struct Control {
+    pub(crate) client: Arc<Client>,
+    /// What the client calls this connection.
+    pub(crate) number: u64,
+    pub(crate) socket: OwnedFd,
+    running: Mutex<Running>,
+}
+
+impl Control {
+    pub(crate) fn interrupt(&self, seq: u64) {
+        match &*self.running.lock().unwrap() {
+            Running::Request(now, caller) if *now == seq => caller.interrupt(),
+            _ => {}
+        }
+    }
+
+    /// The client is gone or is to go: no sleep of its request lasts, and no further request comes.
+    pub(crate) fn kill(&self) {
+        let before = std::mem::replace(&mut *self.running.lock().unwrap(), Running::Dead);
+        if let Running::Request(_, caller) = before {
+            caller.kill();
+        }
+        sock::shutdown(self.socket.as_raw_fd());
+    }
+
+    /// False when the client is gone.
+    fn begin(&self, seq: u64, caller: &Caller) -> bool {
+        let mut running = self.running.lock().unwrap();
+        let alive = !matches!(*running, Running::Dead);
+        if alive {
+            *running = Running::Request(seq, caller.clone());
+        }
+        alive
+    }
+
+    fn end(&self) {
+        let mut running = self.running.lock().unwrap();
+        if let Running::Request(..) = *running {
+            *running = Running::Nothing;
+        }
+    }
+}
+
+/// What goes back besides the header.
+#[derive(Default)]
+struct Parcel {
+    reply: Reply,
+    data: usize,
+    fds: Vec<OwnedFd>,
+    /// Holds the object of a memfd until the client has it.
+    mapping: Option<Mapping>,
+}
+
+type Outcome = Result<Parcel, i32>;
+
+/// Serves `socket` until it is hung up.
+pub(crate) fn serve(shared: &Arc<Shared>, socket: OwnedFd, pid: i32, uid: u32) {
+    let mut buf = vec![0u8; HEADER + MAX_ARG];
+    if !sock::readable(socket.as_raw_fd(), HELLO_MS) {
+        return;
+    }
+    let Some(hello) = receive(&socket, &mut buf) else { return };
+    if hello.op == OP_INTERRUPT {
+        shared.interrupt(pid, hello.control, hello.seq);
+    }
+    let Ok(client) = shared.client(pid, uid) else { return };
+    if hello.op != OP_HELLO {
+        return;
+    }
+    client.set_comm(&String::from_utf8_lossy(&buf[HEADER..HEADER + hello.len as usize]));
+    let control =
+        Arc::new(Control { client, number: hello.control, socket, running: Mutex::new(Running::Nothing) });
+    let Ok(id) = shared.add_control(&control) else { return };
+    while let Some(request) = receive(&control.socket, &mut buf) {
+        let call = Arc::new(Call {
+            client: control.client.clone(),
+            shared: shared.clone(),
+            installed: Mutex::default(),
+        });
+        let caller = Caller::new(&shared.world, call.clone());
+        if !control.begin(request.seq, &caller) {
+            break;
+        }
+        let outcome = dispatch(shared, &request, &caller, &call, &mut buf[HEADER..]);
+        control.end();
+        let mut parcel = outcome.unwrap_or_else(|error| Parcel {
+            reply: Reply { status: to_linux(error), ..Reply::default() },
+            ..Parcel::default()
+        });
+        parcel.reply.seq = request.seq;
+        parcel.reply.len = parcel.data as u32;
+        let body = &buf[HEADER..HEADER + parcel.data];
+        if reply(&control.socket, &parcel, body).is_err() {
+            break;
+        }
+    }
+    shared.remove_control(id);
+}
+
+/// The next request; None on hang-up and on nonsense.
+fn receive(socket: &OwnedFd, buf: &mut [u8]) -> Option<Request> {
+    let n = sock::receive(socket.as_raw_fd(), buf).ok()?;
+    if n < HEADER {
+        return None;
+    }
+    // SAFETY: at least a Request, which any bytes are.
+    let request = unsafe { buf.as_ptr().cast::<Request>().read_unaligned() };
+    (request.magic == MAGIC && request.len as usize == n - HEADER).then_some(request)
+}
+
+fn reply(socket: &OwnedFd, parcel: &Parcel, body: &[u8]) -> std::io::Result<()> {
+    // SAFETY: a Reply has no padding.
+    let header = unsafe { std::slice::from_raw_parts((&raw const parcel.reply).cast::<u8>(), size_of::<Reply>()) };
+    let memfd = parcel.mapping.as_ref().map(|mapping| mapping.memfd());
+    let fds: Vec<_> = parcel.fds.iter().map(|fd| fd.as_fd()).chain(memfd).map(|fd: BorrowedFd| fd.as_raw_fd()).collect();
+    sock::send(socket.as_raw_fd(), header, body, &fds)
+}
+
+fn dispatch(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, buf: &mut [u8]) -> Outcome {
+    match request.op {
+        OP_OPEN => open(shared, request.code, caller, call),
+        OP_IOCTL => ioctl(shared, request, caller, call, buf),
+        OP_MMAP => {
+            let open = shared.file(request.key).ok_or(sys::DRM_OS_EBADF as i32)?;
+            let mapping = open.file.mmap(request.arg, request.extra)?;
+            let reply = Reply { fds: 1, value: mapping.memfd_offset(), ..Reply::default() };
+            Ok(Parcel { reply, mapping: Some(mapping), ..Parcel::default() })
+        }
+        OP_STAT => {
+            let open = shared.file(request.key).ok_or(sys::DRM_OS_EBADF as i32)?;
+            let size = if open.device == 0 { open.file.size().unwrap_or(0) } else { 0 };
+            let reply = Reply { value: open.device, value2: size, value3: open.file.id(), ..Reply::default() };
+            Ok(Parcel { reply, ..Parcel::default() })
+        }
+        _ => Err(sys::DRM_OS_EINVAL as i32),
+    }
+}
+
+fn open(shared: &Arc<Shared>, minor: u32, caller: &Caller, call: &Call) -> Outcome {
+    let kind = if RENDER_MINORS.contains(&minor) { sys::DRM_OS_MINOR_RENDER } else { sys::DRM_OS_MINOR_PRIMARY };
+    let result = shared.device.open(kind, caller);
+    if let Some(trace) = &shared.trace {
+        trace.open(shared.world.now(), call.client.pid, minor, result.as_ref().err().map_or(0, |e| to_linux(*e)));
+    }
+    let device = libc::makedev(DRM_MAJOR, minor);
+    let fd = shared.make_file(result?, device, &call.client).map_err(|_| sys::DRM_OS_EMFILE as i32)?;
+    let reply = Reply { fds: 1, cloexec: 1, ..Reply::default() };
+    Ok(Parcel { reply, fds: vec![fd], ..Parcel::default() })
+}
+
+fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, buf: &mut [u8]) -> Outcome {
+    let code = Code(request.code);
+    let open = shared.file(request.key).ok_or(sys::DRM_OS_EBADF as i32)?;
+    call.client.ioctls.fetch_add(1, Ordering::Relaxed);
+    let data = buf.get_mut(..code.size()).ok_or(sys::DRM_OS_EINVAL as i32)?;
+    if !code.copies_in() {
+        data.fill(0);
+    } else if request.len as usize != data.len() {
+        return Err(sys::DRM_OS_EINVAL as i32);
+    }
+    let result = open.file.ioctl(caller, code.group(), code.nr(), data);
+    if let Some(trace) = &shared.trace {
+        let ret = result.as_ref().err().map_or(0, |error| to_linux(*error));
+        trace.ioctl(shared.world.now(), call.client.pid, open.key, code, code.name(&shared.driver), ret);
+    }
+    let installed = std::mem::take(&mut *call.installed.lock().unwrap());
+    result?;
+    let mut parcel = Parcel { data: if code.copies_out() { data.len() } else { 0 }, ..Parcel::default() };
+    deliver(shared, call, installed, &data[..parcel.data], &mut parcel)?;
+    Ok(parcel)
+}
+
+/// Makes descriptors of the installed files and finds where in the argument their numbers go.
+fn deliver(
+    shared: &Arc<Shared>,
+    call: &Call,
+    installed: Vec<Installed>,
+    data: &[u8],
+    parcel: &mut Parcel,
+) -> Result<(), i32> {
+    for Installed { token, file, cloexec } in installed.into_iter().take(MAX_FDS) {
+        let place = data.chunks_exact(4).position(|word| word == token.to_ne_bytes());
+        // A driver that keeps the number to itself gave a descriptor that nobody knows.
+        let place = place.ok_or(sys::DRM_OS_EIO as i32)?;
+        let fd = shared.make_file(file, 0, &call.client).map_err(|_| sys::DRM_OS_EMFILE as i32)?;
+        let nth = parcel.fds.len();
+        parcel.reply.fd_at[nth] = place as u32 * 4;
+        parcel.reply.cloexec |= u32::from(cloexec) << nth;
+        parcel.reply.fds += 1;
+        parcel.fds.push(fd);
+    }
+    Ok(())
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Finds the program, starts it under the shim, and waits for it.
+
+use crate::elf::{self, Kind, Machine};
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+/// Where the parts lie that a program on the board needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    sysroot: PathBuf,
+    qemu: Option<PathBuf>,
+    shims: PathBuf,
+}
+
+fn on_path(name: &OsStr) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+impl Places {
+    /// Defaults are next to this executable: TARGET/release/drmboard has TARGET/sysroot, TARGET/qemu, TARGET/shim.
+    pub(crate) fn find() -> Places {
+        let exe = env::current_exe().unwrap_or_default();
+        let target = exe.parent().and_then(Path::parent).unwrap_or(Path::new("target"));
+        let own_qemu = target.join("qemu/qemu-aarch64");
+        Places {
+            sysroot: variable("DRMBOARD_SYSROOT").unwrap_or_else(|| target.join("sysroot")),
+            qemu: variable("DRMBOARD_QEMU")
+                .or(Some(own_qemu).filter(|qemu| qemu.is_file()))
+                .or_else(|| on_path("qemu-aarch64".as_ref())),
+            shims: variable("DRMBOARD_SHIM_DIR").unwrap_or_else(|| target.join("shim")),
+        }
+    }
+
+    fn shim(&self, machine: Machine) -> Result<PathBuf, String> {
+        let name = if machine == Machine::Aarch64 { "aarch64" } else { "x86_64" };
+        let path = self.shims.join(name).join("libdrmboard_shim.so");
+        if path.is_file() {
+            Ok(path)
+        } else {
+            Err(format!("no shim for {name} programs at {}", path.display()))
+        }
+    }
+
+    /// The program file that CMD means.
+    fn program(&self, cmd: &OsStr) -> Result<PathBuf, String> {
+        if cmd.as_encoded_bytes().contains(&b'/') {
+            return Ok(PathBuf::from(cmd));
+        }
+        let in_sysroot = || Some(self.sysroot.join("usr/bin").join(cmd)).filter(|path| path.is_file());
+        let found = if env::var_os("DRMBOARD_ARCH").is_some_and(|arch| arch == "aarch64") {
+            in_sysroot().or_else(|| on_path(cmd))
+        } else {
+            on_path(cmd).or_else(in_sysroot)
+        };
+        found.ok_or_else(|| format!("{}: no such program on PATH or in {}/usr/bin", cmd.display(), self.sysroot.display()))
+    }
+}
+
+/// A program that can run on the board, and how.
+#[derive(Debug)]
+pub(crate) struct Program {
+    path: PathBuf,
+    name: OsString,
+    machine: Machine,
+    shim: PathBuf,
+    places: Places,
+}
+
+/// The machine that this program runs on.
+const HOST: Machine = if cfg!(target_arch = "aarch64") { Machine::Aarch64 } else { Machine::X86_64 };
+
+impl Program {
+    /// # Errors
+    /// One sentence that says why `cmd` cannot run on the board.
+    pub(crate) fn find(cmd: &OsStr) -> Result<Program, String> {
+        let mut places = Places::find();
+        let path = places.program(cmd)?;
+        let shown = path.display();
+        let machine = match elf::kind(&path).map_err(|error| format!("{shown}: {error}"))? {
+            Kind::Dynamic(machine) => machine,
+            Kind::Script => HOST,
+            Kind::Static(_) => return Err(format!("{shown} is a static program, which cannot be put on the board")),
+            Kind::Foreign(machine) => {
+                return Err(format!("{shown} is for another machine (ELF e_machine {machine}), not x86_64 or aarch64"))
+            }
+            Kind::NotAProgram => return Err(format!("{shown} is not a program")),
+        };
+        if machine != HOST {
+            if machine == Machine::X86_64 {
+                return Err(format!("{shown} is an x86_64 program and this machine is none"));
+            }
+            if places.qemu.is_none() {
+                return Err(format!("{shown} is an aarch64 program and there is no qemu-aarch64 to run it"));
+            }
+            if !places.sysroot.is_dir() {
+                let root = places.sysroot.display();
+                return Err(format!("{shown} is an aarch64 program and its sysroot {root} is not there"));
+            }
+        }
+        // Paths are made absolute for children that change their directory. The library of the other machine is
+        // looked for only when a program of that machine is started.
+        places.sysroot = std::path::absolute(&places.sysroot).map_err(|e| e.to_string())?;
+        places.shims = std::path::absolute(&places.shims).map_err(|e| e.to_string())?;
+        places.qemu = places.qemu.map(|qemu| std::path::absolute(&qemu).unwrap_or(qemu));
+        let shim = places.shim(machine)?;
+        Ok(Program { path, name: cmd.to_owned(), machine, shim, places })
+    }
+
+    /// Starts it in its own process group, with the signal mask `mask`; it is killed with us.
+    pub(crate) fn start(
+        &self,
+        args: &[OsString],
+        board: &str,
+        socket: &str,
+        mask: libc::sigset_t,
+    ) -> io::Result<Child> {
+        let mut preload = self.shim.clone().into_os_string();
+        if let Some(more) = env::var_os("LD_PRELOAD").filter(|more| !more.is_empty()) {
+            preload.push(":");
+            preload.push(more);
+        }
+        let mut command;
+        if self.machine == HOST {
+            command = Command::new(&self.path);
+            command.arg0(&self.name).env("LD_PRELOAD", preload);
+        } else {
+            let mut setting = OsString::from("LD_PRELOAD=");
+            setting.push(preload);
+            command = Command::new(self.places.qemu.as_deref().unwrap_or(Path::new("qemu-aarch64")));
+            command.arg("-L").arg(&self.places.sysroot).arg("-0").arg(&self.name).arg("-E").arg(setting);
+            // QEMU is a program of this machine: the guest's library is not for it.
+            command.arg(&self.path).env_remove("LD_PRELOAD");
+        }
+        command.args(args).env("DRMBOARD_BOARD", board).env("DRMBOARD_SOCKET", socket);
+        command.env("DRMBOARD_SHIM_DIR", &self.places.shims).env("DRMBOARD_SYSROOT", &self.places.sysroot);
+        if HOST != Machine::Aarch64 {
+            if let Some(qemu) = &self.places.qemu {
+                command.env("DRMBOARD_QEMU", qemu);
+            }
+        }
+        command.process_group(0);
+        // SAFETY: only system calls that are safe between fork and exec.
+        unsafe {
+            command.pre_exec(move || {
+                libc::sigprocmask(libc::SIG_SETMASK, &mask, std::ptr::null_mut());
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                Ok(())
+            });
+        }
+        command.spawn()
+    }
+}
+
+/// Signals that go on to the program.
+const FORWARDED: [libc::c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
+
+/// Blocked signals, to be waited for; made before any thread is, so that all threads block them.
+pub(crate) struct Signals {
+    set: libc::sigset_t,
+    before: libc::sigset_t,
+}
+
+impl Signals {
+    pub(crate) fn block() -> Signals {
+        // SAFETY: sigset_t is plain data, filled by the calls.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut set);
+            for signal in FORWARDED.into_iter().chain([libc::SIGCHLD]) {
+                libc::sigaddset(&mut set, signal);
+            }
+            libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before);
+            Signals { set, before }
+        }
+    }
+
+    /// The mask as it was, which the program gets.
+    pub(crate) fn before(&self) -> libc::sigset_t {
+        self.before
+    }
+
+    /// Waits for the program, passing signals on to its group. Its exit code, or 128 + signal.
+    ///
+    /// # Errors
+    /// Of waitpid.
+    pub(crate) fn wait(&self, child: &mut Child) -> io::Result<u8> {
+        let group = child.id() as i32;
+        let terminal = Terminal::lend(group);
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            let mut signal = 0;
+            // SAFETY: the set is valid; SIGCHLD is in it and blocked, so no end of the child is missed.
+            unsafe { libc::sigwait(&self.set, &mut signal) };
+            if FORWARDED.contains(&signal) {
+                // SAFETY: the group of our own child, which is not reaped.
+                unsafe { libc::kill(-group, signal) };
+            }
+        };
+        drop(terminal);
+        Ok(status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1) as u8)
+    }
+}
+
+/// The terminal on stdin, whose foreground group the program is for its time.
+struct Terminal(Option<i32>);
+
+impl Terminal {
+    fn lend(group: i32) -> Terminal {
+        // SAFETY: plain system calls. A background process that sets the group gets SIGTTOU, ignored meanwhile.
+        unsafe {
+            let before = libc::tcgetpgrp(0);
+            if before < 0 || before != libc::getpgrp() {
+                return Terminal(None);
+            }
+            libc::signal(libc::SIGTTOU, libc::SIG_IGN);
+            libc::tcsetpgrp(0, group);
+            Terminal(Some(before))
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if let Some(before) = self.0 {
+            // SAFETY: plain system calls.
+            unsafe {
+                libc::tcsetpgrp(0, before);
+                libc::signal(libc::SIGTTOU, libc::SIG_DFL);
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A client process: its memory, its descriptors, and what it did so far.
+//!
+//! It is known by a pidfd, so a number used again is no mistake, and its death is seen even while forked children
+//! keep copies of its sockets.
+
+use crate::server::Shared;
+use crate::sock;
+use drm_os_host::{sys, File, Process};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Counts of one client, and of its files that are closed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    pub(crate) jobs: u64,
+    pub(crate) faults: u64,
+    pub(crate) resets: u64,
+    /// Largest `mem_peak` of its files, bytes.
+    pub(crate) peak: u64,
+    /// Files that it had opened and that were open when the board was taken down.
+    pub(crate) leaked: u64,
+}
+
+pub(crate) struct Client {
+    pub(crate) pid: i32,
+    uid: u32,
+    pub(crate) pidfd: OwnedFd,
+    comm: Mutex<String>,
+    pub(crate) ioctls: AtomicU64,
+    pub(crate) usage: Mutex<Usage>,
+}
+
+impl Client {
+    /// # Errors
+    /// The process is gone already.
+    pub(crate) fn new(pid: i32, uid: u32) -> std::io::Result<Client> {
+        // SAFETY: plain system call.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } as i32;
+        if fd < 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+        // SAFETY: a new descriptor that is ours.
+        let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let client =
+            Client { pid, uid, pidfd, comm: Mutex::default(), ioctls: AtomicU64::new(0), usage: Mutex::default() };
+        client.set_comm(&comm);
+        Ok(client)
+    }
+
+    /// One word, for reports.
+    pub(crate) fn comm(&self) -> String {
+        self.comm.lock().unwrap().clone()
+    }
+
+    pub(crate) fn set_comm(&self, comm: &str) {
+        let word: String = comm.trim().chars().map(|c| if c.is_whitespace() { '_' } else { c }).collect();
+        *self.comm.lock().unwrap() = word;
+    }
+
+    pub(crate) fn dead(&self) -> bool {
+        sock::readable(self.pidfd.as_raw_fd(), 0)
+    }
+
+    /// Moves bytes between this process and `buf`; EFAULT unless all of them went.
+    fn transfer(&self, addr: u64, buf: *mut u8, len: usize, call: libc::c_long) -> Result<(), i32> {
+        if len == 0 {
+            return Ok(());
+        }
+        let local = libc::iovec { iov_base: buf.cast(), iov_len: len };
+        let remote = libc::iovec { iov_base: addr as *mut _, iov_len: len };
+        // SAFETY: `buf` is valid for `len` bytes by the callers; the kernel checks the other side.
+        let n = unsafe { libc::syscall(call, self.pid, &local, 1usize, &remote, 1usize, 0usize) };
+        if usize::try_from(n) == Ok(len) {
+            Ok(())
+        } else {
+            Err(sys::DRM_OS_EFAULT as i32)
+        }
+    }
+}
+
+/// A file that a request gave its caller, not yet a descriptor.
+pub(crate) struct Installed {
+    /// What stands for the descriptor's number in the argument until the client has one.
+    pub(crate) token: i32,
+    pub(crate) file: File,
+    pub(crate) cloexec: bool,
+}
+
+/// A client during one request.
+pub(crate) struct Call {
+    pub(crate) client: Arc<Client>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) installed: Mutex<Vec<Installed>>,
+}
+
+/// The splitmix64 sequence: numbers that do not turn up by chance in an ioctl argument.
+fn token() -> i32 {
+    static STATE: AtomicU64 = AtomicU64::new(0x9e37_79b9_7f4a_7c15);
+    let mut z = STATE.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ z >> 31) & 0x3fff_ffff) as i32 | 0x4000_0000
+}
+
+impl Process for Call {
+    fn pid(&self) -> i32 {
+        self.client.pid
+    }
+    fn comm(&self) -> String {
+        self.client.comm()
+    }
+    fn privileged(&self) -> bool {
+        self.client.uid == 0
+    }
+    fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), i32> {
+        self.client.transfer(addr, buf.as_mut_ptr(), buf.len(), libc::SYS_process_vm_readv)
+    }
+    fn write(&self, addr: u64, buf: &[u8]) -> Result<(), i32> {
+        self.client.transfer(addr, buf.as_ptr().cast_mut(), buf.len(), libc::SYS_process_vm_writev)
+    }
+    fn install(&self, file: File, cloexec: bool) -> Result<i32, i32> {
+        let mut installed = self.installed.lock().unwrap();
+        if installed.len() >= crate::proto::MAX_FDS {
+            return Err(sys::DRM_OS_EMFILE as i32);
+        }
+        let token = token();
+        installed.push(Installed { token, file, cloexec });
+        Ok(token)
+    }
+    fn file(&self, fd: i32) -> Result<File, i32> {
+        // SAFETY: plain system call.
+        let copy = unsafe { libc::syscall(libc::SYS_pidfd_getfd, self.client.pidfd.as_raw_fd(), fd, 0) } as i32;
+        if copy < 0 {
+            return Err(sys::DRM_OS_EBADF as i32);
+        }
+        // SAFETY: a new descriptor that is ours. Its life is short: while we hold it the file cannot be seen closing.
+        let copy = unsafe { OwnedFd::from_raw_fd(copy) };
+        let key = sock::peer_key(copy.as_raw_fd(), &self.shared.name);
+        drop(copy);
+        let open = key.and_then(|key| self.shared.file(key));
+        open.map(|open| open.file.clone()).ok_or(sys::DRM_OS_EINVAL as i32)
+    }
+}

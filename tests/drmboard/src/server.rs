@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Serves a board to processes: the listener, the open files and the threads.
+//!
+//! Threads: one poller (new connections, hang-ups, dead clients), one closer (last closes, which may sleep), one
+//! notifier (readiness of files; the kernel side says "look again" with locks held, so the look is taken here) and
+//! one worker per control connection, that is, per client thread that talks to the board; each ends with its
+//! connection. Lock order: `files`, `controls` and `clients` are never held together.
+
+use crate::connection::{self, Control};
+use crate::process::Client;
+use crate::sock;
+use crate::trace::TraceFile;
+use drm_os_host::{Device, File, World};
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{channel, Receiver, Sender};
+use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// An open file of the board: what it is, and our end of its socket.
+pub(crate) struct OpenFile {
+    pub(crate) key: u64,
+    pub(crate) file: File,
+    /// Device number of a node; 0 for a dma-buf or sync_file.
+    pub(crate) device: u64,
+    pub(crate) owner: Arc<Client>,
+    socket: OwnedFd,
+    /// The other end was made readable, which cannot be taken back.
+    readable: AtomicBool,
+}
+
+impl OpenFile {
+    fn look(&self) {
+        if self.file.poll() && !self.readable.swap(true, Ordering::AcqRel) {
+            sock::nudge(self.socket.as_raw_fd());
+        }
+    }
+}
+
+enum Notice {
+    Look(u64),
+    Stop,
+}
+
+/// What all threads of a server share.
+pub(crate) struct Shared {
+    pub(crate) world: World,
+    pub(crate) device: Device,
+    /// Driver's name, which names its requests.
+    pub(crate) driver: String,
+    /// Abstract name of the listener.
+    pub(crate) name: String,
+    pub(crate) trace: Option<Arc<TraceFile>>,
+    listener: OwnedFd,
+    epoll: OwnedFd,
+    stop: OwnedFd,
+    next: AtomicU64,
+    files: Mutex<HashMap<u64, Arc<OpenFile>>>,
+    controls: Mutex<HashMap<u64, Arc<Control>>>,
+    clients: Mutex<HashMap<i32, Arc<Client>>>,
+    /// All clients ever, in order of their first call.
+    seen: Mutex<Vec<Arc<Client>>>,
+    workers: AtomicUsize,
+    changed: (Mutex<()>, Condvar),
+    closer: Mutex<Sender<Arc<OpenFile>>>,
+    notifier: Mutex<Sender<Notice>>,
+}
+
+/// What an epoll event is about: kind in the top byte, number below.
+const LISTENER: u64 = 1 << 56;
+const STOP: u64 = 2 << 56;
+const FILE: u64 = 3 << 56;
+const CONTROL: u64 = 4 << 56;
+const CLIENT: u64 = 5 << 56;
+const KIND: u64 = 0xff << 56;
+
+impl Shared {
+    pub(crate) fn file(&self, key: u64) -> Option<Arc<OpenFile>> {
+        self.files.lock().unwrap().get(&key).cloned()
+    }
+
+    fn changed(&self) {
+        let _guard = self.changed.0.lock().unwrap();
+        self.changed.1.notify_all();
+    }
+
+    /// Waits until `done` or the deadline; true when done.
+    fn wait(&self, until: Instant, done: impl Fn() -> bool) -> bool {
+        let mut guard = self.changed.0.lock().unwrap();
+        loop {
+            if done() {
+                return true;
+            }
+            let Some(left) = until.checked_duration_since(Instant::now()) else { return false };
+            guard = self.changed.1.wait_timeout(guard, left).unwrap().0;
+        }
+    }
+
+    fn watch(&self, fd: RawFd, what: u64, events: libc::c_int) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: events as u32, u64: what };
+        // SAFETY: plain system call.
+        let result = unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    fn unwatch(&self, fd: RawFd) {
+        // SAFETY: plain system call; a descriptor not watched is no harm.
+        unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) };
+    }
+
+    /// Gives `file` a descriptor: the client's end of its socket, to be sent away.
+    ///
+    /// # Errors
+    /// The server is out of descriptors; the file is closed.
+    pub(crate) fn make_file(&self, file: File, device: u64, owner: &Arc<Client>) -> io::Result<OwnedFd> {
+        let key = self.next.fetch_add(1, Ordering::Relaxed);
+        let (socket, theirs) = sock::pair(&format!("{}#{key:x}", self.name))?;
+        let notify = Mutex::new(self.notifier.lock().unwrap().clone());
+        file.on_wake(Box::new(move || {
+            // A notifier that is gone: the board is being taken down.
+            let _ = notify.lock().unwrap().send(Notice::Look(key));
+        }));
+        let fd = socket.as_raw_fd();
+        let open =
+            Arc::new(OpenFile { key, file, device, owner: owner.clone(), socket, readable: AtomicBool::new(false) });
+        open.look();
+        self.files.lock().unwrap().insert(key, open);
+        // Only hang-ups, which need no asking: what a client writes is never read.
+        if let Err(error) = self.watch(fd, FILE | key, 0) {
+            self.close(key);
+            return Err(error);
+        }
+        Ok(theirs)
+    }
+
+    /// The last copy of a file was closed.
+    fn close(&self, key: u64) {
+        let open = self.files.lock().unwrap().remove(&key);
+        if let Some(open) = open {
+            self.unwatch(open.socket.as_raw_fd());
+            // The closer lives until the server is finished, which closes the rest itself.
+            let _ = self.closer.lock().unwrap().send(open);
+        }
+        self.changed();
+    }
+
+    /// The client `pid`, new if it was not seen or if the number is used again.
+    pub(crate) fn client(&self, pid: i32, uid: u32) -> io::Result<Arc<Client>> {
+        let mut clients = self.clients.lock().unwrap();
+        if let Some(client) = clients.get(&pid).filter(|client| !client.dead()) {
+            return Ok(client.clone());
+        }
+        let client = Arc::new(Client::new(pid, uid)?);
+        self.watch(client.pidfd.as_raw_fd(), CLIENT | pid as u64, libc::EPOLLIN)?;
+        if let Some(old) = clients.insert(pid, client.clone()) {
+            self.unwatch(old.pidfd.as_raw_fd());
+        }
+        self.seen.lock().unwrap().push(client.clone());
+        Ok(client)
+    }
+
+    pub(crate) fn add_control(&self, control: &Arc<Control>) -> io::Result<u64> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.controls.lock().unwrap().insert(id, control.clone());
+        self.watch(control.socket.as_raw_fd(), CONTROL | id, 0).map(|()| id).inspect_err(|_| self.remove_control(id))
+    }
+
+    pub(crate) fn remove_control(&self, id: u64) {
+        if let Some(control) = self.controls.lock().unwrap().remove(&id) {
+            self.unwatch(control.socket.as_raw_fd());
+        }
+        self.changed();
+    }
+
+    /// A signal hit request `seq` of the connection that its process calls `number`.
+    pub(crate) fn interrupt(&self, pid: i32, number: u64, seq: u64) {
+        let controls = self.controls.lock().unwrap();
+        for control in controls.values().filter(|c| c.client.pid == pid && c.number == number) {
+            control.interrupt(seq);
+        }
+    }
+
+    /// Ends the control connections that `which` picks.
+    fn kill(&self, which: impl Fn(&Control) -> bool) {
+        let picked: Vec<_> = self.controls.lock().unwrap().values().filter(|c| which(c)).cloned().collect();
+        for control in picked {
+            control.kill();
+        }
+    }
+
+    fn died(&self, pid: i32) {
+        let client = {
+            let mut clients = self.clients.lock().unwrap();
+            match clients.get(&pid) {
+                Some(client) if client.dead() => clients.remove(&pid),
+                _ => None,
+            }
+        };
+        if let Some(client) = client {
+            self.unwatch(client.pidfd.as_raw_fd());
+            self.kill(|control| Arc::ptr_eq(&control.client, &client));
+        }
+        self.changed();
+    }
+
+    fn accept(self: &Arc<Shared>) {
+        while let Some((socket, pid, uid)) = sock::accept(self.listener.as_raw_fd()) {
+            self.workers.fetch_add(1, Ordering::AcqRel);
+            let shared = self.clone();
+            let worker = thread::Builder::new().name(format!("client {pid}")).spawn(move || {
+                connection::serve(&shared, socket, pid, uid);
+                shared.workers.fetch_sub(1, Ordering::AcqRel);
+                shared.changed();
+            });
+            if worker.is_err() {
+                self.workers.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+    }
+
+    fn poll(self: &Arc<Shared>) {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; 64];
+        loop {
+            // SAFETY: room for 64 events.
+            let n = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), 64, -1) };
+            for event in &events[..usize::try_from(n).unwrap_or(0)] {
+                let what = event.u64;
+                let number = what & !KIND;
+                match what & KIND {
+                    LISTENER => self.accept(),
+                    STOP => return,
+                    FILE => self.close(number),
+                    CONTROL => {
+                        let control = self.controls.lock().unwrap().get(&number).cloned();
+                        if let Some(control) = control {
+                            self.unwatch(control.socket.as_raw_fd());
+                            control.kill();
+                        }
+                    }
+                    CLIENT => self.died(number as i32),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// Takes the statistics of a file that is about to be closed.
+fn account(open: &OpenFile) {
+    if open.device == 0 {
+        return;
+    }
+    let mut usage = open.owner.usage.lock().unwrap();
+    for (name, value) in open.file.stats() {
+        match name.as_str() {
+            "jobs" => usage.jobs += value,
+            "faults" => usage.faults += value,
+            "resets" => usage.resets += value,
+            "mem_peak" => usage.peak = usage.peak.max(value),
+            _ => {}
+        }
+    }
+}
+
+fn close_files(files: &Receiver<Arc<OpenFile>>) {
+    for open in files {
+        account(&open);
+    }
+}
+
+fn notify(shared: &Weak<Shared>, notices: &Receiver<Notice>) {
+    while let Ok(Notice::Look(key)) = notices.recv() {
+        let Some(open) = shared.upgrade().and_then(|shared| shared.file(key)) else { continue };
+        open.look();
+    }
+}
+
+/// Who still used the board when it was taken down.
+#[derive(Debug)]
+pub(crate) struct Leftover {
+    pub(crate) pid: i32,
+    pub(crate) comm: String,
+    pub(crate) files: usize,
+}
+
+/// A running server.
+pub(crate) struct Server {
+    shared: Arc<Shared>,
+    poller: JoinHandle<()>,
+    closer: JoinHandle<()>,
+    notifier: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// Of the sockets and threads.
+    pub(crate) fn start(
+        world: &World,
+        device: &Device,
+        driver: &str,
+        trace: Option<Arc<TraceFile>>,
+    ) -> io::Result<Server> {
+        static SERVERS: AtomicU64 = AtomicU64::new(1);
+        let nth = SERVERS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("drmboard-{}-{nth}", std::process::id());
+        let listener = sock::listen(&name)?;
+        // SAFETY: plain system calls whose new descriptors are ours.
+        let (epoll, stop) = unsafe {
+            let epoll = libc::epoll_create1(libc::EPOLL_CLOEXEC);
+            let stop = libc::eventfd(0, libc::EFD_CLOEXEC);
+            if epoll < 0 || stop < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            (OwnedFd::from_raw_fd(epoll), OwnedFd::from_raw_fd(stop))
+        };
+        let (to_closer, closing) = channel();
+        let (to_notifier, notices) = channel();
+        let shared = Arc::new(Shared {
+            world: world.clone(),
+            device: device.clone(),
+            driver: driver.to_owned(),
+            name,
+            trace,
+            listener,
+            epoll,
+            stop,
+            next: AtomicU64::new(1),
+            files: Mutex::default(),
+            controls: Mutex::default(),
+            clients: Mutex::default(),
+            seen: Mutex::default(),
+            workers: AtomicUsize::new(0),
+            changed: Default::default(),
+            closer: Mutex::new(to_closer),
+            notifier: Mutex::new(to_notifier),
+        });
+        shared.watch(shared.listener.as_raw_fd(), LISTENER, libc::EPOLLIN)?;
+        shared.watch(shared.stop.as_raw_fd(), STOP, libc::EPOLLIN)?;
+        let for_poller = shared.clone();
+        let for_notifier = Arc::downgrade(&shared);
+        let spawn = |name: &str, f: Box<dyn FnOnce() + Send>| thread::Builder::new().name(name.into()).spawn(f);
+        Ok(Server {
+            poller: spawn("poller", Box::new(move || for_poller.poll()))?,
+            closer: spawn("closer", Box::new(move || close_files(&closing)))?,
+            notifier: spawn("notifier", Box::new(move || notify(&for_notifier, &notices)))?,
+            shared,
+        })
+    }
+
+    /// Abstract name that clients connect to.
+    pub(crate) fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Gives those who still use the board `grace` to end, then takes it from them. All files are closed and all
+    /// threads have ended on return. Clients in order of their first call, and who had to be cut off.
+    pub(crate) fn finish(self, grace: Duration) -> (Vec<Arc<Client>>, Vec<Leftover>) {
+        let shared = self.shared;
+        let idle = || shared.files.lock().unwrap().is_empty() && shared.controls.lock().unwrap().is_empty();
+        shared.wait(Instant::now() + grace, idle);
+        // SAFETY: our own eventfd.
+        unsafe { libc::eventfd_write(shared.stop.as_raw_fd(), 1) };
+        self.poller.join().expect("poller");
+
+        let mut left: Vec<Leftover> = Vec::new();
+        let mut note = |client: &Client, files: usize| match left.iter_mut().find(|l| l.pid == client.pid) {
+            Some(entry) => entry.files += files,
+            None => left.push(Leftover { pid: client.pid, comm: client.comm(), files }),
+        };
+        let files: Vec<_> = shared.files.lock().unwrap().drain().map(|(_, open)| open).collect();
+        for open in &files {
+            note(&open.owner, 1);
+            open.owner.usage.lock().unwrap().leaked += 1;
+        }
+        for control in shared.controls.lock().unwrap().values() {
+            note(&control.client, 0);
+        }
+        // Workers that were accepted but have not said hello are in no list yet: ask again until all are gone.
+        while shared.workers.load(Ordering::Acquire) > 0 {
+            shared.kill(|_| true);
+            let soon = Instant::now() + Duration::from_millis(50);
+            shared.wait(soon, || shared.workers.load(Ordering::Acquire) == 0);
+        }
+        for open in files {
+            let _ = shared.closer.lock().unwrap().send(open);
+        }
+        // Both threads end when nobody can send to them any more.
+        let _ = shared.notifier.lock().unwrap().send(Notice::Stop);
+        *shared.closer.lock().unwrap() = channel().0;
+        self.notifier.join().expect("notifier");
+        self.closer.join().expect("closer");
+        let seen = std::mem::take(&mut *shared.seen.lock().unwrap());
+        (seen, left)
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The trace file: one line per event. The format is a contract, written down in docs/trace.md.
+
+use crate::ioctl_code::Code;
+use drm_os_host::{Node, Trace, World};
+use std::fmt::Arguments;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+/// A trace being written.
+pub(crate) struct TraceFile(Mutex<BufWriter<File>>);
+
+impl TraceFile {
+    /// # Errors
+    /// The file cannot be made.
+    pub(crate) fn create(path: &Path) -> std::io::Result<Arc<TraceFile>> {
+        Ok(Arc::new(TraceFile(Mutex::new(BufWriter::with_capacity(1 << 18, File::create(path)?)))))
+    }
+
+    fn line(&self, line: Arguments) {
+        let mut out = self.0.lock().unwrap();
+        // A full disk shows when the file is flushed at the end.
+        let _ = out.write_fmt(line);
+        let _ = out.write_all(b"\n");
+    }
+
+    /// # Errors
+    /// The file could not be written in full.
+    pub(crate) fn flush(&self) -> std::io::Result<()> {
+        self.0.lock().unwrap().flush()
+    }
+
+    pub(crate) fn open(&self, now: u64, pid: i32, minor: u32, ret: i32) {
+        self.line(format_args!("{now} open pid={pid} minor={minor} ret={ret}"));
+    }
+
+    pub(crate) fn ioctl(&self, now: u64, pid: i32, file: u64, code: Code, name: &str, ret: i32) {
+        let (nr, size) = (code.nr(), code.size());
+        self.line(format_args!("{now} ioctl pid={pid} file={file} nr=0x{nr:02x} name={name} size={size} ret={ret}"));
+    }
+
+    /// Writes what `world` reports from now on. `node` names the interrupt lines.
+    pub(crate) fn follow(self: &Arc<TraceFile>, world: &World, node: &Node) {
+        let to = self.clone();
+        let lines = node.irqs.clone();
+        world.set_trace(Some(Box::new(move |event| to.event(event, &lines))));
+    }
+
+    fn event(&self, event: &Trace, lines: &[String]) {
+        match event {
+            Trace::MmioRead { t, dev, off, val } => self.line(format_args!("{t} mmio {dev} r 0x{off:04x} 0x{val:08x}")),
+            Trace::MmioWrite { t, dev, off, val } => {
+                self.line(format_args!("{t} mmio {dev} w 0x{off:04x} 0x{val:08x}"));
+            }
+            Trace::Irq { t, dev, line, level } => {
+                let name = lines.get(*line).map_or("?", String::as_str);
+                self.line(format_args!("{t} irq {dev} {name} {}", u8::from(*level)));
+            }
+            Trace::Power { t, dev, on } => self.line(format_args!("{t} power {dev} {}", u8::from(*on))),
+            Trace::BadDma { t, dev, pa, len, write } => {
+                let way = if *write { 'w' } else { 'r' };
+                self.line(format_args!("{t} baddma {dev} {way} 0x{pa:x} {len}"));
+            }
+            Trace::Log { t, dev, level, text } => {
+                let dev = dev.as_deref().unwrap_or("-");
+                self.line(format_args!("{t} log {dev} {level} {}", text.escape_default()));
+            }
+        }
+    }
+}

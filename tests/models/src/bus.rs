@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What a model sees of the board: memory by physical address, and interrupt lines.
+//!
+//! A model owns no memory, no thread and no clock. Whoever embeds it (a unit test, the host
+//! harness, a machine emulator) implements [`Bus`] and passes it with the current time into
+//! every call.
+
+/// Direction of a register access, as counted in statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Access {
+    /// The processor read a register.
+    Read,
+    /// The processor wrote a register.
+    Write,
+}
+
+/// No memory answers at the address: the bus returned an error response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BusError;
+
+/// The board as one device sees it.
+pub trait Bus {
+    /// Reads `buf.len()` bytes at physical address `pa`.
+    ///
+    /// # Errors
+    /// [`BusError`] if any byte of the range has no memory behind it.
+    fn read(&mut self, pa: u64, buf: &mut [u8]) -> Result<(), BusError>;
+
+    /// Writes `buf` at physical address `pa`.
+    ///
+    /// # Errors
+    /// [`BusError`] if any byte of the range has no memory behind it.
+    fn write(&mut self, pa: u64, buf: &[u8]) -> Result<(), BusError>;
+
+    /// Drives interrupt line `line` of the device; called only when the level changes.
+    fn irq(&mut self, line: usize, level: bool);
+}

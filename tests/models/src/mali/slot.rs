@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Job slots: registers, the two-deep queue, stops. What a running chain does is in
+//! [`chain`](super::chain).
+//!
+//! The one thing to know: a chain that completes makes room for NEXT at once, without waiting
+//! for the driver; a chain that fails holds NEXT back until the driver clears the ERR bit.
+//! HW: panfrost.md 2.5 (queue, stops, JS_STATE).
+
+use super::regs::job as reg;
+use super::stats::Stats;
+use std::collections::BTreeSet;
+
+/// What a running chain waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The header of the current job is about to be read.
+    Fetch,
+    /// The current job runs; it takes effect when its time is over.
+    Execute,
+    /// The current job will never end (injected).
+    Hung,
+    /// A hard stop is being carried out.
+    Stopping,
+}
+
+/// A chain in execution.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) space: usize,
+    pub(crate) job: u64,
+    pub(crate) kind: u32,
+    pub(crate) phase: Phase,
+    /// When the phase ends; `None` while stalled or hung.
+    pub(crate) at: Option<u64>,
+    /// An access waits for the MMU.
+    pub(crate) stalled: bool,
+    pub(crate) soft_stop: bool,
+    pub(crate) hard_stop: bool,
+    /// Indices of jobs done in this chain.
+    pub(crate) done: BTreeSet<u16>,
+}
+
+/// One job slot.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) head: u64,
+    pub(crate) tail: u64,
+    pub(crate) affinity: u64,
+    pub(crate) xaffinity: u32,
+    pub(crate) config: u32,
+    pub(crate) status: u8,
+    next_head: u64,
+    next_affinity: u64,
+    next_xaffinity: u32,
+    next_config: u32,
+    next_flush_id: u32,
+    /// START has been written to COMMAND_NEXT and not yet taken.
+    pub(crate) next_pending: bool,
+    pub(crate) run: Option<Run>,
+}
+
+fn low(value: u64) -> u32 {
+    value as u32
+}
+
+fn high(value: u64) -> u32 {
+    (value >> 32) as u32
+}
+
+fn set_low(value: &mut u64, word: u32) {
+    *value = (*value & !0xffff_ffff) | u64::from(word);
+}
+
+fn set_high(value: &mut u64, word: u32) {
+    *value = (*value & 0xffff_ffff) | u64::from(word) << 32;
+}
+
+/// What a write to a slot asks the job manager to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    None,
+    /// NEXT may have become startable.
+    TryStart,
+    SoftStop,
+    HardStop,
+}
+
+impl Slot {
+    pub(crate) fn read(&self, rel: u32) -> Option<u32> {
+        Some(match rel {
+            reg::HEAD_LO => low(self.head),
+            reg::HEAD_HI => high(self.head),
+            reg::TAIL_LO => low(self.tail),
+            reg::TAIL_HI => high(self.tail),
+            reg::AFFINITY_LO => low(self.affinity),
+            reg::AFFINITY_HI => high(self.affinity),
+            reg::CONFIG => self.config,
+            reg::XAFFINITY => self.xaffinity,
+            reg::COMMAND => 0,
+            reg::STATUS => u32::from(self.status),
+            reg::HEAD_NEXT_LO => low(self.next_head),
+            reg::HEAD_NEXT_HI => high(self.next_head),
+            reg::AFFINITY_NEXT_LO => low(self.next_affinity),
+            reg::AFFINITY_NEXT_HI => high(self.next_affinity),
+            reg::CONFIG_NEXT => self.next_config,
+            reg::XAFFINITY_NEXT => self.next_xaffinity,
+            reg::COMMAND_NEXT => u32::from(self.next_pending) * reg::CMD_START,
+            reg::FLUSH_ID_NEXT => self.next_flush_id,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn write(
+        &mut self,
+        rel: u32,
+        value: u32,
+        disambiguation: bool,
+        stats: &mut Stats,
+    ) -> Option<Action> {
+        match rel {
+            reg::HEAD_NEXT_LO => set_low(&mut self.next_head, value),
+            reg::HEAD_NEXT_HI => set_high(&mut self.next_head, value),
+            reg::AFFINITY_NEXT_LO => set_low(&mut self.next_affinity, value),
+            reg::AFFINITY_NEXT_HI => set_high(&mut self.next_affinity, value),
+            reg::CONFIG_NEXT => self.next_config = value,
+            reg::XAFFINITY_NEXT => self.next_xaffinity = value,
+            reg::FLUSH_ID_NEXT => self.next_flush_id = value,
+            reg::COMMAND_NEXT => return Some(self.command_next(value, stats)),
+            reg::COMMAND => return Some(self.command(value, disambiguation, stats)),
+            reg::HEAD_LO
+            | reg::HEAD_HI
+            | reg::TAIL_LO
+            | reg::TAIL_HI
+            | reg::AFFINITY_LO
+            | reg::AFFINITY_HI
+            | reg::CONFIG
+            | reg::XAFFINITY
+            | reg::STATUS => stats.readonly_writes += 1,
+            _ => return None,
+        }
+        Some(Action::None)
+    }
+
+    fn command_next(&mut self, value: u32, stats: &mut Stats) -> Action {
+        match value {
+            reg::CMD_NOP => self.next_pending = false,
+            reg::CMD_START => {
+                if self.next_pending {
+                    stats.protocol("START over a pending START");
+                }
+                self.next_pending = true;
+                return Action::TryStart;
+            }
+            _ => stats.protocol("unknown command in COMMAND_NEXT"),
+        }
+        Action::None
+    }
+
+    fn command(&mut self, value: u32, disambiguation: bool, stats: &mut Stats) -> Action {
+        let flag = self.config & reg::CONFIG_JOB_CHAIN_FLAG != 0;
+        let action = match value {
+            reg::CMD_NOP => Action::None,
+            reg::CMD_SOFT_STOP => Action::SoftStop,
+            reg::CMD_HARD_STOP => Action::HardStop,
+            reg::CMD_SOFT_STOP_0..=reg::CMD_HARD_STOP_1 if !disambiguation => {
+                stats.protocol("stop by chain flag without disambiguation");
+                Action::None
+            }
+            reg::CMD_SOFT_STOP_0 if !flag => Action::SoftStop,
+            reg::CMD_SOFT_STOP_1 if flag => Action::SoftStop,
+            reg::CMD_HARD_STOP_0 if !flag => Action::HardStop,
+            reg::CMD_HARD_STOP_1 if flag => Action::HardStop,
+            reg::CMD_SOFT_STOP_0..=reg::CMD_HARD_STOP_1 => Action::None,
+            _ => {
+                stats.protocol("unknown job slot command");
+                Action::None
+            }
+        };
+        if self.run.is_some() {
+            action
+        } else {
+            Action::None
+        }
+    }
+
+    /// Moves NEXT into the current registers. HEAD_NEXT then reads zero, which tells a driver
+    /// that tries to cancel whether it came too late; the other NEXT registers keep their value.
+    pub(crate) fn promote(&mut self, fetch_at: u64) {
+        self.head = self.next_head;
+        self.tail = self.next_head;
+        self.affinity = self.next_affinity;
+        self.xaffinity = self.next_xaffinity;
+        self.config = self.next_config;
+        self.next_head = 0;
+        self.next_pending = false;
+        self.run = Some(Run {
+            space: (self.config & reg::CONFIG_AS_MASK) as usize,
+            // Cut like any pointer: far above what translates.
+            job: self.head.min(1 << 56),
+            kind: 0,
+            phase: Phase::Fetch,
+            at: Some(fetch_at),
+            stalled: false,
+            soft_stop: false,
+            hard_stop: false,
+            done: BTreeSet::new(),
+        });
+    }
+}

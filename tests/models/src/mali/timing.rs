@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! How long things take, in nanoseconds of the caller's clock.
+//!
+//! The orders of magnitude follow what drivers wait for (panfrost.md 2.1: reset polled for
+//! 10 ms, power for 1 to 20 ms); the values themselves are the model's.
+
+/// Durations of the model; all may be changed while it runs and apply to what starts later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// A null, write-value or cache-flush job.
+    pub short_job_ns: u64,
+    /// A vertex, geometry or compute job.
+    pub compute_ns: u64,
+    /// A tiler, fused or indexed-vertex job.
+    pub tiler_ns: u64,
+    /// A fragment job, apart from its tiles.
+    pub fragment_ns: u64,
+    /// Each 16x16 tile inside the bounds of a fragment job.
+    pub per_tile_ns: u64,
+    /// From START, or from the end of a job, to the next header being read.
+    pub fetch_ns: u64,
+    /// From a hard stop to its completion.
+    pub stop_ns: u64,
+    /// From the release of a stalled access to its next try.
+    pub retry_ns: u64,
+    /// MMU LOCK, UNLOCK and UPDATE.
+    pub as_command_ns: u64,
+    /// MMU FLUSH_PT and FLUSH_MEM.
+    pub as_flush_ns: u64,
+    /// Power up of a domain.
+    pub power_on_ns: u64,
+    /// Power down of a domain.
+    pub power_off_ns: u64,
+    /// Soft or hard reset.
+    pub reset_ns: u64,
+    /// GPU cache clean.
+    pub clean_ns: u64,
+    /// Performance counter sample.
+    pub sample_ns: u64,
+}
+
+impl Default for Timing {
+    fn default() -> Timing {
+        Timing {
+            short_job_ns: 5_000,
+            compute_ns: 20_000,
+            tiler_ns: 20_000,
+            fragment_ns: 20_000,
+            per_tile_ns: 50,
+            fetch_ns: 1_000,
+            stop_ns: 5_000,
+            retry_ns: 500,
+            as_command_ns: 1_000,
+            as_flush_ns: 5_000,
+            power_on_ns: 30_000,
+            power_off_ns: 10_000,
+            reset_ns: 100_000,
+            clean_ns: 10_000,
+            sample_ns: 10_000,
+        }
+    }
+}

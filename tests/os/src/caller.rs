@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Callers: one thread of a process on whose behalf a call runs, its signals, its memory, its descriptors.
+
+use crate::clock::{Waiter, Wake};
+use crate::file::File;
+use crate::local::LocalProcess;
+use crate::sys;
+use crate::util::lk;
+use crate::witness;
+use crate::world::{Inner, World};
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::{Arc, Mutex};
+
+/// What the world needs of a process.  Errors are FreeBSD's numbers.
+pub trait Process: Send + Sync {
+    /// Its number.
+    fn pid(&self) -> i32;
+    /// The name of its program.
+    fn comm(&self) -> String;
+    /// Whether it may do anything.
+    fn privileged(&self) -> bool;
+    /// Reads its memory; EFAULT.
+    fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), i32>;
+    /// Writes its memory; EFAULT.
+    fn write(&self, addr: u64, buf: &[u8]) -> Result<(), i32>;
+    /// Gives it a descriptor of a file; EMFILE.
+    fn install(&self, f: File, cloexec: bool) -> Result<i32, i32>;
+    /// The file behind a descriptor; EBADF, or EINVAL if it is none of ours.
+    fn file(&self, fd: i32) -> Result<File, i32>;
+}
+
+#[derive(Default)]
+struct Signals {
+    pending: bool,
+    dying: bool,
+    waiting: Vec<Arc<Waiter>>,
+}
+
+/// What `struct drm_os_caller` is here.
+pub(crate) struct CallerInner {
+    pub(crate) w: Arc<Inner>,
+    pub(crate) process: Arc<dyn Process>,
+    signals: Mutex<Signals>,
+}
+
+impl CallerInner {
+    /// # Safety
+    /// `p` is a caller of this crate, alive for the call.
+    pub(crate) unsafe fn of<'a>(p: *mut sys::drm_os_caller) -> &'a CallerInner {
+        // SAFETY: the caller's promise.
+        unsafe { &*p.cast::<CallerInner>().cast_const() }
+    }
+
+    /// Lists a wait that signals interrupt; false if one is pending already, which it consumes.
+    pub(crate) fn begin_wait(&self, waiter: &Arc<Waiter>) -> bool {
+        let mut s = lk(&self.signals);
+        if s.dying || std::mem::take(&mut s.pending) {
+            return false;
+        }
+        s.waiting.push(waiter.clone());
+        true
+    }
+
+    pub(crate) fn end_wait(&self, waiter: &Arc<Waiter>, why: Wake) {
+        let mut s = lk(&self.signals);
+        s.waiting.retain(|x| !Arc::ptr_eq(x, waiter));
+        if why == Wake::Signal {
+            s.pending = false;
+        }
+    }
+
+    fn signal(&self, dying: bool) {
+        let mut s = lk(&self.signals);
+        s.pending = true;
+        s.dying |= dying;
+        for waiter in &s.waiting {
+            self.w.wake(waiter, Wake::Signal);
+        }
+    }
+}
+
+/// One thread of a process.
+#[derive(Clone)]
+pub struct Caller {
+    pub(crate) inner: Arc<CallerInner>,
+    local: Option<Arc<LocalProcess>>,
+}
+
+impl Caller {
+    /// A thread of `p`.
+    pub fn new(world: &World, p: Arc<dyn Process>) -> Caller {
+        let w = world.inner().clone();
+        Caller {
+            inner: Arc::new(CallerInner {
+                w,
+                process: p,
+                signals: Mutex::default(),
+            }),
+            local: None,
+        }
+    }
+
+    /// A thread of a process of its own that shares this program's memory; not privileged.  Its descriptors are
+    /// known by [`Caller::fd`].
+    pub fn local(world: &World, comm: &str) -> Caller {
+        let p = Arc::new(LocalProcess::new(comm));
+        Caller {
+            local: Some(p.clone()),
+            ..Caller::new(world, p)
+        }
+    }
+
+    /// A signal: ends one wait of this caller, this one or the next, with EINTR.
+    pub fn interrupt(&self) {
+        self.inner.signal(false);
+    }
+
+    /// The thread is dying: every wait from now on ends with EINTR.
+    pub fn kill(&self) {
+        self.inner.signal(true);
+    }
+
+    /// The file behind a descriptor of a local caller; a new reference.
+    pub fn fd(&self, fd: i32) -> Option<File> {
+        self.inner.process.file(fd).ok()
+    }
+
+    /// Closes a descriptor of a local caller; nothing for others.
+    pub fn close_fd(&self, fd: i32) {
+        if let Some(l) = &self.local {
+            l.close(fd);
+        }
+    }
+
+    /// The `struct drm_os_caller`, for code that calls `drm_os_*` itself; valid while this clone lives.
+    pub fn as_raw(&self) -> *mut sys::drm_os_caller {
+        Arc::as_ptr(&self.inner).cast_mut().cast()
+    }
+}
+
+pub(crate) mod exports {
+    use super::*;
+
+    fn answer(r: Result<(), i32>) -> c_int {
+        r.err().unwrap_or(0)
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_copyin(
+        caller: *mut sys::drm_os_caller,
+        uaddr: u64,
+        kaddr: *mut c_void,
+        len: usize,
+    ) -> c_int {
+        witness::may_sleep("drm_os_copyin");
+        if len == 0 {
+            return 0;
+        }
+        let buf = std::slice::from_raw_parts_mut(kaddr.cast(), len);
+        answer(CallerInner::of(caller).process.read(uaddr, buf))
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_copyout(
+        caller: *mut sys::drm_os_caller,
+        kaddr: *const c_void,
+        uaddr: u64,
+        len: usize,
+    ) -> c_int {
+        witness::may_sleep("drm_os_copyout");
+        if len == 0 {
+            return 0;
+        }
+        answer(
+            CallerInner::of(caller)
+                .process
+                .write(uaddr, std::slice::from_raw_parts(kaddr.cast(), len)),
+        )
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_caller_pid(caller: *mut sys::drm_os_caller) -> i32 {
+        CallerInner::of(caller).process.pid()
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_caller_comm(
+        caller: *mut sys::drm_os_caller,
+        buf: *mut c_char,
+        len: usize,
+    ) {
+        if len == 0 {
+            return;
+        }
+        let name = CallerInner::of(caller).process.comm();
+        let n = name.len().min(len - 1);
+        buf.cast::<u8>().copy_from_nonoverlapping(name.as_ptr(), n);
+        buf.add(n).write(0);
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_caller_privileged(caller: *mut sys::drm_os_caller) -> c_int {
+        c_int::from(CallerInner::of(caller).process.privileged())
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Condition variables.  The waiter is listed before the mutex is released, so no wake-up is lost.
+
+use crate::caller::CallerInner;
+use crate::clock::{Waiter, Wake};
+use crate::counters::Kind;
+use crate::locks::Mtx;
+use crate::sys;
+use crate::util::{cstr, errno, fatal, lk};
+use crate::witness;
+use crate::world::Inner;
+use std::ffi::{c_char, c_int};
+use std::sync::{Arc, Mutex};
+
+/// What `struct drm_os_cv` is here.
+struct Cv {
+    w: Arc<Inner>,
+    name: String,
+    waiting: Mutex<Vec<Arc<Waiter>>>,
+}
+
+impl Cv {
+    fn wait(&self, mtx: &Mtx, caller: Option<&CallerInner>, deadline: u64) -> u32 {
+        witness::may_sleep_but(&format!("drm_os_cv_wait(\"{}\")", self.name), mtx.raw.addr());
+        if !mtx.raw.is_mine() {
+            fatal(&format!("drm_os_cv_wait(\"{}\") without its mtx", self.name));
+        }
+        let waiter = Waiter::new();
+        if caller.is_some_and(|c| !c.begin_wait(&waiter)) {
+            return sys::DRM_OS_EINTR;
+        }
+        lk(&self.waiting).push(waiter.clone());
+        mtx.raw.unlock(&self.w);
+        let why = self.w.block(&waiter, deadline, "drm_os_cv_wait", &self.name);
+        if why != Wake::Event {
+            lk(&self.waiting).retain(|x| !Arc::ptr_eq(x, &waiter));
+        }
+        if let Some(c) = caller {
+            c.end_wait(&waiter, why);
+        }
+        mtx.raw.lock(&self.w);
+        match why {
+            Wake::Event => 0,
+            Wake::Timeout => sys::DRM_OS_ETIMEDOUT,
+            Wake::Signal => sys::DRM_OS_EINTR,
+        }
+    }
+}
+
+pub(crate) mod exports {
+    use super::*;
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_cv_create(
+        os: *mut sys::drm_os,
+        name: *const c_char,
+        cvp: *mut *mut sys::drm_os_cv,
+    ) -> c_int {
+        let w = Inner::of(os);
+        errno(w.gate().map(|()| {
+            w.counts.add(Kind::Cvs, 1);
+            let name = cstr(name).unwrap_or_default();
+            cvp.write(
+                Box::into_raw(Box::new(Cv {
+                    w: w.arc(),
+                    name,
+                    waiting: Mutex::default(),
+                }))
+                .cast(),
+            );
+        }))
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_cv_destroy(cv: *mut sys::drm_os_cv) {
+        let c = Box::from_raw(cv.cast::<Cv>());
+        if !lk(&c.waiting).is_empty() {
+            fatal(&format!("cv \"{}\" destroyed while a thread waits on it", c.name));
+        }
+        c.w.counts.sub(Kind::Cvs, 1);
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_cv_wait(
+        cv: *mut sys::drm_os_cv,
+        mtx: *mut sys::drm_os_mtx,
+        caller: *mut sys::drm_os_caller,
+        deadline: u64,
+    ) -> c_int {
+        let caller = (!caller.is_null()).then(|| CallerInner::of(caller));
+        (*cv.cast::<Cv>()).wait(&*mtx.cast::<Mtx>(), caller, deadline) as c_int
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_cv_broadcast(cv: *mut sys::drm_os_cv) {
+        let c = &*cv.cast::<Cv>();
+        let all = std::mem::take(&mut *lk(&c.waiting));
+        c.w.wake_all(all);
+    }
+}

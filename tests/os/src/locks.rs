@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `drm_os_mtx`, `drm_os_sx` and the reservation lock, with witness's checks on every call.
+
+use crate::clock::{Waiter, NEVER};
+use crate::counters::Kind;
+use crate::sys;
+use crate::util::{cstr, errno, fatal, lk};
+use crate::witness::{self, Class, LockKind, Witness};
+use crate::world::Inner;
+use std::collections::VecDeque;
+use std::ffi::{c_char, c_int};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// A mutex without its world.
+pub(crate) struct RawMtx {
+    class: Class,
+    owner: AtomicU64,
+    st: Mutex<(bool, u32)>, // (locked, waiting)
+    cond: Condvar,
+}
+
+impl RawMtx {
+    fn new(class: Class) -> RawMtx {
+        RawMtx {
+            class,
+            owner: AtomicU64::new(0),
+            st: Mutex::default(),
+            cond: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn addr(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+
+    pub(crate) fn lock(&self, w: &Inner) {
+        w.witness.check(w.addr(), self.addr(), &self.class);
+        let mut st = lk(&self.st);
+        if st.0 && w.is_virtual() {
+            fatal(&format!(
+                "mtx \"{}\" is held by a thread that waits, and time is virtual",
+                self.class.name
+            ));
+        }
+        while st.0 {
+            st.1 += 1;
+            st = self.cond.wait(st).unwrap_or_else(PoisonError::into_inner);
+            st.1 -= 1;
+        }
+        st.0 = true;
+        drop(st);
+        self.owner.store(witness::thread_id(), Relaxed);
+        w.witness.acquired(w.addr(), self.addr(), &self.class);
+    }
+
+    pub(crate) fn unlock(&self, w: &Inner) {
+        w.witness.released(self.addr(), &self.class);
+        self.owner.store(0, Relaxed);
+        let mut st = lk(&self.st);
+        st.0 = false;
+        if st.1 != 0 {
+            self.cond.notify_one();
+        }
+    }
+
+    pub(crate) fn is_mine(&self) -> bool {
+        self.owner.load(Relaxed) == witness::thread_id()
+    }
+}
+
+/// The reservation lock of a world.
+pub(crate) struct Resv {
+    pub(crate) raw: RawMtx,
+}
+
+impl Resv {
+    pub(crate) fn new(w: &Witness) -> Resv {
+        Resv {
+            raw: RawMtx::new(w.class(LockKind::Resv, "reservation")),
+        }
+    }
+}
+
+/// What `struct drm_os_mtx` is here.
+pub(crate) struct Mtx {
+    pub(crate) w: Arc<Inner>,
+    pub(crate) raw: RawMtx,
+}
+
+#[derive(Default)]
+struct SxState {
+    owner: u64,
+    waiting: VecDeque<(u64, Arc<Waiter>)>,
+}
+
+/// What `struct drm_os_sx` is here.  Handed over in the order of arrival.
+struct Sx {
+    w: Arc<Inner>,
+    class: Class,
+    st: Mutex<SxState>,
+}
+
+impl Sx {
+    fn addr(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+
+    fn lock(&self) {
+        witness::may_sleep(&format!("drm_os_sx_lock(\"{}\")", self.class.name));
+        self.w.witness.check(self.w.addr(), self.addr(), &self.class);
+        let me = witness::thread_id();
+        let waiter = {
+            let mut st = lk(&self.st);
+            if st.owner == 0 {
+                st.owner = me;
+                None
+            } else {
+                let waiter = Waiter::new();
+                st.waiting.push_back((me, waiter.clone()));
+                Some(waiter)
+            }
+        };
+        if let Some(waiter) = waiter {
+            self.w.block(&waiter, NEVER, "drm_os_sx_lock", &self.class.name);
+        }
+        self.w.witness.acquired(self.w.addr(), self.addr(), &self.class);
+    }
+
+    /// As sx_try_xlock(9): false for the thread that holds it, too.
+    fn try_lock(&self) -> bool {
+        let mut st = lk(&self.st);
+        if st.owner != 0 {
+            return false;
+        }
+        st.owner = witness::thread_id();
+        drop(st);
+        self.w.witness.acquired(self.w.addr(), self.addr(), &self.class);
+        true
+    }
+
+    fn unlock(&self) {
+        self.w.witness.released(self.addr(), &self.class);
+        let mut st = lk(&self.st);
+        match st.waiting.pop_front() {
+            Some((id, waiter)) => {
+                st.owner = id;
+                drop(st);
+                self.w.wake(&waiter, crate::clock::Wake::Event);
+            }
+            None => st.owner = 0,
+        }
+    }
+}
+
+unsafe fn name_of(p: *const c_char) -> String {
+    // SAFETY: the header asks for a literal.
+    unsafe { cstr(p) }.unwrap_or_else(|| fatal("a lock without a name"))
+}
+
+pub(crate) mod exports {
+    use super::*;
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_mtx_create(
+        os: *mut sys::drm_os,
+        name: *const c_char,
+        mtxp: *mut *mut sys::drm_os_mtx,
+    ) -> c_int {
+        let w = Inner::of(os);
+        errno(w.gate().map(|()| {
+            let class = w.witness.class(LockKind::Mtx, &name_of(name));
+            w.counts.add(Kind::Mtxs, 1);
+            mtxp.write(
+                Box::into_raw(Box::new(Mtx {
+                    w: w.arc(),
+                    raw: RawMtx::new(class),
+                }))
+                .cast(),
+            );
+        }))
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_mtx_destroy(mtx: *mut sys::drm_os_mtx) {
+        let m = Box::from_raw(mtx.cast::<Mtx>());
+        if lk(&m.raw.st).0 {
+            fatal(&format!(
+                "mtx \"{}\" destroyed while it is held",
+                m.raw.class.name
+            ));
+        }
+        m.w.counts.sub(Kind::Mtxs, 1);
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_mtx_lock(mtx: *mut sys::drm_os_mtx) {
+        let m = &*mtx.cast::<Mtx>();
+        m.raw.lock(&m.w);
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_mtx_unlock(mtx: *mut sys::drm_os_mtx) {
+        let m = &*mtx.cast::<Mtx>();
+        m.raw.unlock(&m.w);
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_sx_create(
+        os: *mut sys::drm_os,
+        name: *const c_char,
+        sxp: *mut *mut sys::drm_os_sx,
+    ) -> c_int {
+        let w = Inner::of(os);
+        errno(w.gate().map(|()| {
+            let class = w.witness.class(LockKind::Sx, &name_of(name));
+            w.counts.add(Kind::Sxs, 1);
+            sxp.write(
+                Box::into_raw(Box::new(Sx {
+                    w: w.arc(),
+                    class,
+                    st: Mutex::default(),
+                }))
+                .cast(),
+            );
+        }))
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_sx_destroy(sx: *mut sys::drm_os_sx) {
+        let s = Box::from_raw(sx.cast::<Sx>());
+        if lk(&s.st).owner != 0 {
+            fatal(&format!("sx \"{}\" destroyed while it is held", s.class.name));
+        }
+        s.w.counts.sub(Kind::Sxs, 1);
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_sx_lock(sx: *mut sys::drm_os_sx) {
+        (*sx.cast::<Sx>()).lock();
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_sx_try(sx: *mut sys::drm_os_sx) -> c_int {
+        c_int::from((*sx.cast::<Sx>()).try_lock())
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_sx_unlock(sx: *mut sys::drm_os_sx) {
+        (*sx.cast::<Sx>()).unlock();
+    }
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Physical memory: page frames, what the CPU and the device see of each, and single pages.
+//!
+//! A frame that has memory has two host addresses, the CPU's and the device's; they differ only where coherence
+//! is modelled.  Frames that are freed come back late: first those never used, then the ones freed longest ago.
+
+use crate::counters::Kind;
+use crate::device::Dev;
+use crate::hardware::NoMemory;
+use crate::malloc::POISON;
+use crate::sys;
+use crate::util::{fatal, lk, rd, wr};
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::sync::{Mutex, RwLock};
+
+/// Size of a page in bytes.
+pub(crate) const PAGE: usize = sys::DRM_OS_PAGE_SIZE as usize;
+/// Pages of a 2 MiB run.
+pub(crate) const RUN: u64 = 512;
+/// The lowest physical address of RAM.
+pub const PA_BASE: u64 = 0x1_0000_0000;
+/// Width of a physical address.
+const PA_BITS: u32 = 40;
+const LINE: u64 = 64;
+/// Freed frames, and freed host pages, that wait before one is used again.
+const FRAMES_KEPT: usize = 8192;
+const HOST_KEPT: usize = 1024;
+const CHUNK_PAGES: usize = 64;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    Free = 0,
+    Single = 1,
+    Object = 2,
+}
+
+/// Frame number (from 0 = [`PA_BASE`]) to host addresses; 0 where nothing is.
+struct Table {
+    cpu: Vec<usize>,
+    dev: Vec<usize>,
+    used: Vec<u8>,
+}
+
+/// Frames not in use.
+struct Frames {
+    runs: VecDeque<u64>,
+    singles: VecDeque<u64>,
+    kept: VecDeque<u64>,
+}
+
+/// Host memory behind single pages.
+#[derive(Default)]
+struct HostPages {
+    chunks: Vec<usize>,
+    fresh: Vec<usize>,
+    kept: VecDeque<usize>,
+}
+
+pub(crate) struct Memory {
+    pages: u64,
+    pub(crate) contiguous: bool,
+    table: RwLock<Table>,
+    frames: Mutex<Frames>,
+    host: Mutex<HostPages>,
+}
+
+/// Indices below 512 such that no two neighbours in the sequence are neighbours in number.
+fn scatter(base: u64, n: u64) -> impl Iterator<Item = u64> {
+    (0..RUN)
+        .map(|i| i * 197 % RUN)
+        .filter(move |&i| i < n)
+        .map(move |i| base + i)
+}
+
+/// Anonymous zeroed memory, or null.
+pub(crate) fn map_anonymous(len: usize) -> *mut u8 {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping at an address of the system's choice.
+    let p = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            len,
+            libc::PROT_READ | libc::PROT_WRITE,
+            flags,
+            -1,
+            0,
+        )
+    };
+    if p == libc::MAP_FAILED {
+        std::ptr::null_mut()
+    } else {
+        p.cast()
+    }
+}
+
+impl Memory {
+    pub(crate) fn new(pages: u64, contiguous: bool) -> Memory {
+        assert!(
+            pages <= ((1 << PA_BITS) - PA_BASE) / PAGE as u64,
+            "RAM ends beyond 2^{PA_BITS}"
+        );
+        let n = pages as usize;
+        let runs = pages / RUN;
+        Memory {
+            pages,
+            contiguous,
+            table: RwLock::new(Table {
+                cpu: vec![0; n],
+                dev: vec![0; n],
+                used: vec![0; n],
+            }),
+            frames: Mutex::new(Frames {
+                runs: (0..runs).map(|r| r * RUN).collect(),
+                singles: scatter(runs * RUN, pages % RUN).collect(),
+                kept: VecDeque::new(),
+            }),
+            host: Mutex::default(),
+        }
+    }
+
+    /// Whether all of RAM lies below 2^`bits`.
+    pub(crate) fn below(&self, bits: u32) -> bool {
+        let end = PA_BASE + self.pages * PAGE as u64;
+        bits >= 64 || end <= 1u64 << bits
+    }
+
+    /// A whole aligned run of frames; its first frame.
+    pub(crate) fn take_run(&self) -> Option<u64> {
+        lk(&self.frames).runs.pop_front()
+    }
+
+    pub(crate) fn give_run(&self, first: u64) {
+        lk(&self.frames).runs.push_back(first);
+    }
+
+    pub(crate) fn take_frame(&self) -> Option<u64> {
+        let mut f = lk(&self.frames);
+        if let Some(n) = f.singles.pop_front() {
+            return Some(n);
+        }
+        if f.kept.len() <= FRAMES_KEPT {
+            if let Some(r) = f.runs.pop_front() {
+                f.singles.extend(scatter(r, RUN));
+                return f.singles.pop_front();
+            }
+        }
+        f.kept.pop_front()
+    }
+
+    pub(crate) fn give_frames(&self, frames: impl IntoIterator<Item = u64>) {
+        lk(&self.frames).kept.extend(frames);
+    }
+
+    /// Gives frames their memory: (frame, address for the CPU, address for the device).
+    pub(crate) fn install(&self, what: Use, list: impl IntoIterator<Item = (u64, usize, usize)>) {
+        let mut t = wr(&self.table);
+        for (f, cpu, dev) in list {
+            let i = f as usize;
+            t.cpu[i] = cpu;
+            t.dev[i] = dev;
+            t.used[i] = what as u8;
+        }
+    }
+
+    /// Takes it away; when this returns no DMA access touches it any more.
+    pub(crate) fn remove(&self, list: impl IntoIterator<Item = u64>) {
+        self.install(Use::Free, list.into_iter().map(|f| (f, 0, 0)));
+    }
+
+    fn index(&self, pa: u64) -> Option<usize> {
+        let f = pa.checked_sub(PA_BASE)? / PAGE as u64;
+        (f < self.pages).then_some(f as usize)
+    }
+
+    /// Calls `f(address, offset in the transfer, bytes)` for each page of [pa, pa + len), all or none.
+    fn walk(&self, pa: u64, len: usize, f: impl Fn(*mut u8, usize, usize)) -> Result<(), NoMemory> {
+        let t = rd(&self.table);
+        let at = |done: usize| {
+            let a = pa.checked_add(done as u64).ok_or(NoMemory)?;
+            let host = self.index(a).map_or(0, |i| t.dev[i]);
+            if host == 0 {
+                return Err(NoMemory);
+            }
+            let off = (a % PAGE as u64) as usize;
+            Ok((host + off, (PAGE - off).min(len - done)))
+        };
+        let mut done = 0;
+        while done < len {
+            done += at(done)?.1;
+        }
+        done = 0;
+        while done < len {
+            let (p, n) = at(done)?;
+            f(p as *mut u8, done, n);
+            done += n;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn dma_read(&self, pa: u64, buf: &mut [u8]) -> Result<(), NoMemory> {
+        let out = buf.as_mut_ptr();
+        self.walk(pa, buf.len(), |p, off, n| {
+            // SAFETY: the table lock keeps the page; off + n is within buf.
+            unsafe { std::ptr::copy_nonoverlapping(p.cast_const(), out.add(off), n) }
+        })
+    }
+
+    pub(crate) fn dma_write(&self, pa: u64, buf: &[u8]) -> Result<(), NoMemory> {
+        self.walk(pa, buf.len(), |p, off, n| {
+            // SAFETY: the table lock keeps the page; off + n is within buf.
+            unsafe { std::ptr::copy_nonoverlapping(buf[off..].as_ptr(), p, n) }
+        })
+    }
+
+    /// Moves whole cache lines that touch [pa, pa + len), within one page, to the other side.
+    pub(crate) fn sync(&self, pa: u64, len: u64, dir: u32) {
+        let t = rd(&self.table);
+        let off = pa % PAGE as u64;
+        if len == 0 || off.checked_add(len).is_none_or(|end| end > PAGE as u64) {
+            fatal(&format!(
+                "page sync of [{pa:#x}, + {len:#x}), which is not within one page"
+            ));
+        }
+        let host = self.index(pa).map(|i| (t.cpu[i], t.dev[i]));
+        let Some((cpu, dev)) = host.filter(|h| h.0 != 0) else {
+            fatal(&format!("page sync of {pa:#x}, where no page is allocated"));
+        };
+        sync_lines(cpu, dev, off, len, dir);
+    }
+
+    fn host_page(&self) -> *mut u8 {
+        let mut h = lk(&self.host);
+        if h.fresh.is_empty() {
+            if h.kept.len() > HOST_KEPT {
+                let p = h.kept.pop_front().unwrap_or(0) as *mut u8;
+                // SAFETY: a page of ours that nobody uses.
+                unsafe { p.write_bytes(0, PAGE) };
+                return p;
+            }
+            let chunk = map_anonymous(CHUNK_PAGES * PAGE);
+            if chunk.is_null() {
+                return chunk;
+            }
+            h.chunks.push(chunk as usize);
+            h.fresh
+                .extend((0..CHUNK_PAGES).rev().map(|i| chunk as usize + i * PAGE));
+        }
+        h.fresh.pop().unwrap_or(0) as *mut u8
+    }
+
+    fn free_host_page(&self, p: usize) {
+        // SAFETY: a page of ours whose frame is gone.
+        unsafe { (p as *mut u8).write_bytes(POISON, PAGE) };
+        lk(&self.host).kept.push_back(p);
+    }
+
+    /// A zeroed single page; its physical address.
+    fn alloc_single(&self, two_copies: bool) -> Option<u64> {
+        let f = self.take_frame()?;
+        let cpu = self.host_page();
+        let dev = if two_copies { self.host_page() } else { cpu };
+        if cpu.is_null() || dev.is_null() {
+            self.give_frames([f]);
+            return None;
+        }
+        self.install(Use::Single, [(f, cpu as usize, dev as usize)]);
+        Some(pa_of(f))
+    }
+
+    /// The host address of a single page, 0 if `pa` is none.
+    fn single(&self, pa: u64) -> (u64, usize, usize) {
+        let t = rd(&self.table);
+        match self.index(pa) {
+            Some(i) if t.used[i] == Use::Single as u8 => (i as u64, t.cpu[i], t.dev[i]),
+            _ => (0, 0, 0),
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        for &c in &lk(&self.host).chunks {
+            // SAFETY: mapped by host_page, and nobody is left who could use it.
+            unsafe { libc::munmap(c as *mut c_void, CHUNK_PAGES * PAGE) };
+        }
+    }
+}
+
+pub(crate) fn pa_of(frame: u64) -> u64 {
+    PA_BASE + frame * PAGE as u64
+}
+
+/// Moves whole lines that touch [off, off + len) between the copies at `cpu` and `dev`.
+pub(crate) fn sync_lines(cpu: usize, dev: usize, off: u64, len: u64, dir: u32) {
+    if cpu == dev || len == 0 {
+        return;
+    }
+    let first = (off / LINE * LINE) as usize;
+    let n = (off + len).next_multiple_of(LINE) as usize - first;
+    let (from, to) = match dir {
+        sys::DRM_OS_SYNC_FOR_DEVICE => (cpu, dev),
+        sys::DRM_OS_SYNC_FOR_CPU => (dev, cpu),
+        _ => fatal(&format!("sync with direction {dir}")),
+    };
+    // SAFETY: both copies are whole pages, and lines do not cross pages.
+    unsafe { std::ptr::copy_nonoverlapping((from + first) as *const u8, (to + first) as *mut u8, n) };
+}
+
+pub(crate) mod exports {
+    use super::*;
+    use std::ffi::c_int;
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_page_alloc(dev: *mut sys::drm_os_dev, pa: *mut u64) -> c_int {
+        let d = Dev::of(dev);
+        if let Err(e) = d.w.gate() {
+            return e as c_int;
+        }
+        let Some(a) = d.w.mem.alloc_single(d.two_copies()) else {
+            return sys::DRM_OS_ENOMEM as c_int;
+        };
+        d.w.counts.add(Kind::Pages, 1);
+        pa.write(a);
+        0
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_page_free(dev: *mut sys::drm_os_dev, pa: u64) {
+        let w = &Dev::of(dev).w;
+        let (frame, cpu, other) = w.mem.single(pa);
+        if cpu == 0 || pa % PAGE as u64 != 0 {
+            fatal(&format!(
+                "drm_os_page_free of {pa:#x}, which is no page of drm_os_page_alloc (now)"
+            ));
+        }
+        w.mem.remove([frame]);
+        w.mem.free_host_page(cpu);
+        if other != cpu {
+            w.mem.free_host_page(other);
+        }
+        w.mem.give_frames([frame]);
+        w.counts.sub(Kind::Pages, 1);
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_page_kva(dev: *mut sys::drm_os_dev, pa: u64) -> *mut c_void {
+        let (_, cpu, _) = Dev::of(dev).w.mem.single(pa);
+        if cpu == 0 {
+            return std::ptr::null_mut();
+        }
+        (cpu + pa as usize % PAGE) as *mut c_void
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_page_sync(dev: *mut sys::drm_os_dev, pa: u64, len: usize, dir: u32) {
+        Dev::of(dev).w.mem.sync(pa, len as u64, dir);
+    }
+}

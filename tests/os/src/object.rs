@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Objects: the memory of a buffer, a memfd whose pages get their physical address when first wired or mapped.
+//!
+//! The file is sparse, so memory is used only where it is touched.  The server maps it once for DMA; every
+//! kernel mapping and every user mapping is one more mapping, so that a use after unmapping faults.
+
+use crate::counters::Kind;
+use crate::device::Dev;
+use crate::memory::{map_anonymous, pa_of, sync_lines, Use, PAGE, RUN};
+use crate::sys;
+use crate::util::{errno, fatal, lk};
+use crate::witness;
+use crate::world::Inner;
+use std::ffi::{c_int, c_void};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::{Arc, Mutex};
+
+const NO_FRAME: u64 = u64::MAX;
+
+#[derive(Default)]
+struct State {
+    /// Frame of each page, NO_FRAME where it has none; empty before the first one.
+    frames: Vec<u64>,
+    /// First frame of each aligned run that this object owns whole, NO_FRAME where it owns none.
+    runs: Vec<u64>,
+    resident: u64,
+    /// The server's mapping, and the device's copy where it has one; 0 before first use.
+    map: usize,
+    copy: usize,
+    kmap: usize,
+    kmaps: u64,
+    purged: bool,
+}
+
+/// What `struct drm_os_object` is here; the C reference count is that of the `Arc`.
+pub(crate) struct Object {
+    w: Arc<Inner>,
+    fd: OwnedFd,
+    pages: u64,
+    two_copies: bool,
+    st: Mutex<State>,
+}
+
+fn new_memfd(size: u64) -> Option<OwnedFd> {
+    // SAFETY: a literal name.
+    let fd = unsafe { libc::memfd_create(c"drm_os_object".as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return None;
+    }
+    // SAFETY: a new descriptor of ours.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    let len = libc::off_t::try_from(size).ok()?;
+    // SAFETY: our own descriptor.
+    (unsafe { libc::ftruncate(fd.as_raw_fd(), len) } == 0).then_some(fd)
+}
+
+/// A shared mapping of the file, or 0.
+pub(crate) fn map_file(fd: BorrowedFd<'_>, off: u64, len: usize) -> usize {
+    let prot = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping at an address of the system's choice.
+    let p = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            len,
+            prot,
+            libc::MAP_SHARED,
+            fd.as_raw_fd(),
+            off as libc::off_t,
+        )
+    };
+    if p == libc::MAP_FAILED {
+        0
+    } else {
+        p as usize
+    }
+}
+
+pub(crate) fn unmap(addr: usize, len: usize) {
+    if addr != 0 {
+        // SAFETY: the callers pass mappings of their own that nobody uses any more.
+        unsafe { libc::munmap(addr as *mut c_void, len) };
+    }
+}
+
+impl Object {
+    fn create(d: &Dev, size: u64, attr: u32) -> Result<Arc<Object>, u32> {
+        d.w.gate()?;
+        let cached = match attr {
+            sys::DRM_OS_MEM_CACHED => true,
+            sys::DRM_OS_MEM_WRITE_COMBINE => false,
+            _ => return Err(sys::DRM_OS_EINVAL),
+        };
+        if size == 0 || !size.is_multiple_of(PAGE as u64) {
+            return Err(sys::DRM_OS_EINVAL);
+        }
+        let fd = new_memfd(size).ok_or(sys::DRM_OS_ENOMEM)?;
+        d.w.counts.add(Kind::Objects, 1);
+        Ok(Arc::new(Object {
+            w: d.w.clone(),
+            fd,
+            pages: size / PAGE as u64,
+            two_copies: cached && d.two_copies(),
+            st: Mutex::default(),
+        }))
+    }
+
+    /// # Safety
+    /// `p` is an object of this crate, alive as long as the answer is used.
+    unsafe fn of<'a>(p: *mut sys::drm_os_object) -> &'a Object {
+        // SAFETY: the caller's promise.
+        unsafe { &*p.cast::<Object>().cast_const() }
+    }
+
+    /// Takes over one reference that the C side gave.
+    ///
+    /// # Safety
+    /// `p` is an object of this crate and the caller owns a reference.
+    pub(crate) unsafe fn from_raw(p: *mut sys::drm_os_object) -> Arc<Object> {
+        // SAFETY: the caller's promise.
+        unsafe { Arc::from_raw(p.cast::<Object>().cast_const()) }
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.pages * PAGE as u64
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    fn prepare(&self, st: &mut State) -> Result<(), u32> {
+        if st.map == 0 {
+            st.map = map_file(self.fd(), 0, self.size() as usize);
+        }
+        if st.map == 0 {
+            return Err(sys::DRM_OS_ENOMEM);
+        }
+        if self.two_copies && st.copy == 0 {
+            st.copy = map_anonymous(self.size() as usize) as usize;
+            if st.copy == 0 {
+                return Err(sys::DRM_OS_ENOMEM);
+            }
+        }
+        if st.frames.is_empty() {
+            st.frames = vec![NO_FRAME; self.pages as usize];
+            st.runs = vec![NO_FRAME; (self.pages / RUN) as usize];
+        }
+        Ok(())
+    }
+
+    /// A frame for page `i`: its place in the object's own run if there is one or one can be had.
+    fn frame_for(&self, st: &mut State, i: u64) -> Option<u64> {
+        let run = (i / RUN) as usize;
+        if self.w.mem.contiguous && run < st.runs.len() {
+            if st.runs[run] == NO_FRAME {
+                // A run with single frames in it already stays as it is.
+                let from = run * RUN as usize;
+                if st.frames[from..from + RUN as usize]
+                    .iter()
+                    .all(|&f| f == NO_FRAME)
+                {
+                    st.runs[run] = self.w.mem.take_run().unwrap_or(NO_FRAME);
+                }
+            }
+            if st.runs[run] != NO_FRAME {
+                return Some(st.runs[run] + i % RUN);
+            }
+        }
+        self.w.mem.take_frame()
+    }
+
+    /// Gives pages their frames, all or none.
+    pub(crate) fn make_resident(&self, first: u64, count: u64) -> Result<(), u32> {
+        let mut st = lk(&self.st);
+        let end = first
+            .checked_add(count)
+            .filter(|&e| e <= self.pages)
+            .ok_or(sys::DRM_OS_EINVAL)?;
+        if st.purged {
+            return Err(sys::DRM_OS_ENXIO);
+        }
+        self.prepare(&mut st)?;
+        let mut new = Vec::new();
+        for i in first..end {
+            if st.frames[i as usize] != NO_FRAME {
+                continue;
+            }
+            let Some(f) = self.frame_for(&mut st, i) else {
+                self.take_back(&mut st, &new);
+                return Err(sys::DRM_OS_ENOMEM);
+            };
+            st.frames[i as usize] = f;
+            new.push(i);
+        }
+        let copy = if self.two_copies { st.copy } else { st.map };
+        let list = new.iter().map(|&i| {
+            let off = i as usize * PAGE;
+            (st.frames[i as usize], st.map + off, copy + off)
+        });
+        self.w.mem.install(Use::Object, list);
+        st.resident += new.len() as u64;
+        self.w.counts.add(Kind::ObjectPages, new.len() as u64);
+        Ok(())
+    }
+
+    /// Undoes the frames of pages that were not installed yet, and runs that have no page left.
+    fn take_back(&self, st: &mut State, pages: &[u64]) {
+        for &i in pages {
+            let f = std::mem::replace(&mut st.frames[i as usize], NO_FRAME);
+            if st.runs.get((i / RUN) as usize).is_none_or(|&r| r == NO_FRAME) {
+                self.w.mem.give_frames([f]);
+            }
+        }
+        for (r, first) in st.runs.iter_mut().enumerate() {
+            let from = r * RUN as usize;
+            let empty = st.frames[from..from + RUN as usize]
+                .iter()
+                .all(|&f| f == NO_FRAME);
+            if *first != NO_FRAME && empty {
+                self.w.mem.give_run(std::mem::replace(first, NO_FRAME));
+            }
+        }
+    }
+
+    fn free_pages(&self, st: &mut State) {
+        let all: Vec<u64> = (0..st.frames.len() as u64)
+            .filter(|&i| st.frames[i as usize] != NO_FRAME)
+            .collect();
+        self.w.mem.remove(all.iter().map(|&i| st.frames[i as usize]));
+        self.take_back(st, &all);
+        self.w.counts.sub(Kind::ObjectPages, st.resident);
+        st.resident = 0;
+        unmap(std::mem::take(&mut st.copy), self.size() as usize);
+    }
+
+    fn wire(&self, first: u64, pa: &mut [u64]) -> Result<(), u32> {
+        self.w.gate()?;
+        self.make_resident(first, pa.len() as u64)?;
+        let st = lk(&self.st);
+        if st.purged {
+            return Err(sys::DRM_OS_ENXIO);
+        }
+        for (p, f) in pa.iter_mut().zip(&st.frames[first as usize..]) {
+            *p = pa_of(*f);
+        }
+        Ok(())
+    }
+
+    fn purge(&self) {
+        let mut st = lk(&self.st);
+        if st.kmaps != 0 {
+            fatal("drm_os_object_purge of an object that is mapped into the kernel");
+        }
+        st.purged = true;
+        self.free_pages(&mut st);
+        unmap(std::mem::take(&mut st.map), self.size() as usize);
+        // SAFETY: our own descriptor.
+        if unsafe { libc::ftruncate(self.fd.as_raw_fd(), 0) } != 0 {
+            fatal("ftruncate of a memfd failed");
+        }
+    }
+
+    fn kmap(&self) -> Result<usize, u32> {
+        self.w.gate()?;
+        self.make_resident(0, self.pages)?;
+        let mut st = lk(&self.st);
+        if st.purged {
+            return Err(sys::DRM_OS_ENXIO);
+        }
+        if st.kmaps == 0 {
+            st.kmap = map_file(self.fd(), 0, self.size() as usize);
+            if st.kmap == 0 {
+                return Err(sys::DRM_OS_ENOMEM);
+            }
+        }
+        st.kmaps += 1;
+        self.w.counts.add(Kind::Kmaps, 1);
+        Ok(st.kmap)
+    }
+
+    fn kunmap(&self) {
+        let mut st = lk(&self.st);
+        if st.kmaps == 0 {
+            fatal("drm_os_object_kunmap of an object that is not mapped");
+        }
+        st.kmaps -= 1;
+        self.w.counts.sub(Kind::Kmaps, 1);
+        if st.kmaps == 0 {
+            unmap(std::mem::take(&mut st.kmap), self.size() as usize);
+        }
+    }
+
+    fn sync(&self, off: u64, len: u64, dir: u32) {
+        let Some(end) = off.checked_add(len).filter(|&e| e <= self.size()) else {
+            fatal(&format!(
+                "drm_os_object_sync of [{off:#x}, + {len:#x}) beyond {:#x}",
+                self.size()
+            ));
+        };
+        let st = lk(&self.st);
+        if st.copy == 0 {
+            return;
+        }
+        let mut at = off;
+        while at < end {
+            let page = at / PAGE as u64;
+            let n = (end - at).min((page + 1) * PAGE as u64 - at);
+            if st.frames[page as usize] != NO_FRAME {
+                sync_lines(st.map, st.copy, at, n, dir);
+            }
+            at += n;
+        }
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        let mut st = std::mem::take(&mut *lk(&self.st));
+        if st.kmaps != 0 {
+            fatal("the last reference of an object went while it is mapped into the kernel");
+        }
+        self.free_pages(&mut st);
+        unmap(st.map, self.size() as usize);
+        self.w.counts.sub(Kind::Objects, 1);
+    }
+}
+
+pub(crate) mod exports {
+    use super::*;
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_object_create(
+        dev: *mut sys::drm_os_dev,
+        size: u64,
+        attr: u32,
+        objp: *mut *mut sys::drm_os_object,
+    ) -> c_int {
+        errno(
+            Object::create(Dev::of(dev), size, attr).map(|o| objp.write(Arc::into_raw(o).cast_mut().cast())),
+        )
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_object_ref(obj: *mut sys::drm_os_object) {
+        Arc::increment_strong_count(obj.cast::<Object>().cast_const());
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_object_unref(obj: *mut sys::drm_os_object) {
+        witness::may_sleep("drm_os_object_unref");
+        drop(Object::from_raw(obj));
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_object_wire(
+        obj: *mut sys::drm_os_object,
+        first: u64,
+        count: u64,
+        pa: *mut u64,
+    ) -> c_int {
+        witness::may_sleep("drm_os_object_wire");
+        let o = Object::of(obj);
+        if first.checked_add(count).is_none_or(|end| end > o.pages) {
+            return sys::DRM_OS_EINVAL as c_int;
+        }
+        if count == 0 {
+            return 0;
+        }
+        errno(o.wire(first, std::slice::from_raw_parts_mut(pa, count as usize)))
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_object_purge(obj: *mut sys::drm_os_object) {
+        witness::may_sleep("drm_os_object_purge");
+        Object::of(obj).purge();
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_object_resident(obj: *mut sys::drm_os_object) -> u64 {
+        lk(&Object::of(obj).st).resident
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_object_kmap(
+        obj: *mut sys::drm_os_object,
+        kva: *mut *mut c_void,
+    ) -> c_int {
+        witness::may_sleep("drm_os_object_kmap");
+        errno(Object::of(obj).kmap().map(|p| kva.write(p as *mut c_void)))
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_object_kunmap(obj: *mut sys::drm_os_object) {
+        Object::of(obj).kunmap();
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_object_sync(obj: *mut sys::drm_os_object, off: u64, len: u64, dir: u32) {
+        Object::of(obj).sync(off, len, dir);
+    }
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Task queues: a thread each, in both modes; in virtual mode it runs only while it has the baton.
+
+use crate::clock::{Waiter, Wake, NEVER};
+use crate::counters::Kind;
+use crate::sys;
+use crate::util::{cstr, errno, fatal, lk, no_unwind, raw_line};
+use crate::witness;
+use crate::world::{came_back, Inner};
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+type TaskFn = unsafe extern "C" fn(*mut c_void);
+
+#[derive(Default)]
+struct Pending {
+    queued: bool,
+    /// Its key in the queue's `timed`.
+    timed: Option<(u64, u64)>,
+}
+
+/// What `struct drm_os_task` is here.  `st` is taken with the queue's lock held only.
+struct Task {
+    q: Arc<Queue>,
+    f: TaskFn,
+    arg: usize,
+    st: Mutex<Pending>,
+}
+
+#[derive(Default)]
+struct State {
+    pending: VecDeque<Arc<Task>>,
+    timed: BTreeMap<(u64, u64), Arc<Task>>,
+    seq: u64,
+    /// Address of the task that runs, 0 for none.
+    running: usize,
+    /// The queue's thread, waiting for work.
+    idle: Option<Arc<Waiter>>,
+    /// Who waits for a change: drain, destroy.
+    watchers: Vec<Arc<Waiter>>,
+    tasks: u64,
+    stop: bool,
+    finished: bool,
+}
+
+/// What `struct drm_os_taskqueue` is here.
+pub(crate) struct Queue {
+    w: Arc<Inner>,
+    name: String,
+    st: Mutex<State>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+fn addr_of(t: &Arc<Task>) -> usize {
+    Arc::as_ptr(t) as usize
+}
+
+impl Queue {
+    fn create(w: &Inner, name: String) -> Result<Arc<Queue>, u32> {
+        w.gate()?;
+        let st = Mutex::default();
+        let q = Arc::new(Queue {
+            w: w.arc(),
+            name,
+            st,
+            thread: Mutex::new(None),
+        });
+        let start = Waiter::new();
+        let (me, first) = (q.clone(), start.clone());
+        let t = std::thread::Builder::new()
+            .name(format!("task {}", q.name))
+            .spawn(move || {
+                if me.w.is_virtual() {
+                    first.await_baton();
+                }
+                no_unwind(|| me.serve());
+            });
+        *lk(&q.thread) = Some(t.map_err(|_| sys::DRM_OS_ENOMEM)?);
+        w.wake(&start, Wake::Event);
+        lk(&w.queues).retain(|x| x.strong_count() != 0);
+        lk(&w.queues).push(Arc::downgrade(&q));
+        w.counts.add(Kind::Taskqueues, 1);
+        Ok(q)
+    }
+
+    fn addr(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+
+    fn is_own_thread(&self) -> bool {
+        witness::this_queue() == self.addr()
+    }
+
+    fn serve(&self) {
+        witness::set_this_queue(self.addr());
+        loop {
+            let mut st = lk(&self.st);
+            self.collect_due(&mut st);
+            if let Some(t) = st.pending.pop_front() {
+                lk(&t.st).queued = false;
+                st.running = addr_of(&t);
+                drop(st);
+                // SAFETY: who made the task promised that fn takes this arg until its destroy.
+                unsafe { (t.f)(t.arg as *mut c_void) };
+                came_back(&self.w, "a task returned");
+                let watchers = {
+                    let mut st = lk(&self.st);
+                    st.running = 0;
+                    std::mem::take(&mut st.watchers)
+                };
+                self.w.wake_all(watchers);
+                continue;
+            }
+            if st.stop {
+                st.finished = true;
+                let watchers = std::mem::take(&mut st.watchers);
+                drop(st);
+                self.w.wake_all(watchers);
+                break;
+            }
+            let waiter = Waiter::new();
+            st.idle = Some(waiter.clone());
+            let deadline = st.timed.first_key_value().map_or(NEVER, |(k, _)| k.0);
+            drop(st);
+            self.w.block(&waiter, deadline, "idle task queue", &self.name);
+            lk(&self.st).idle = None;
+        }
+        if self.w.is_virtual() {
+            self.w.leave();
+        }
+    }
+
+    fn collect_due(&self, st: &mut State) {
+        let now = self.w.now();
+        while let Some(e) = st.timed.first_entry().filter(|e| e.key().0 <= now) {
+            let t = e.remove();
+            let mut p = lk(&t.st);
+            p.timed = None;
+            p.queued = true;
+            drop(p);
+            st.pending.push_back(t);
+        }
+    }
+
+    fn kick(&self, st: &mut State) {
+        if let Some(i) = st.idle.take() {
+            self.w.wake(&i, Wake::Event);
+        }
+    }
+
+    /// Waits until `done`, which changes with the queue's watchers told.
+    fn wait_for(&self, what: &str, done: impl Fn(&State) -> bool) {
+        loop {
+            let waiter = Waiter::new();
+            {
+                let mut st = lk(&self.st);
+                if done(&st) {
+                    return;
+                }
+                st.watchers.push(waiter.clone());
+            }
+            self.w.block(&waiter, NEVER, what, &self.name);
+        }
+    }
+
+    fn stop(&self) {
+        {
+            let mut st = lk(&self.st);
+            st.stop = true;
+            self.kick(&mut st);
+        }
+        self.wait_for("drm_os_taskqueue_destroy", |st| st.finished);
+        if let Some(t) = lk(&self.thread).take() {
+            // The baton is passed on before the thread ends, so this does not block on virtual time.
+            if t.join().is_err() {
+                fatal("a task thread panicked");
+            }
+        }
+    }
+
+    /// The world ends with this queue still there.
+    pub(crate) fn stop_with_world(&self) {
+        let stuck = {
+            let mut st = lk(&self.st);
+            st.pending.clear();
+            st.timed.clear();
+            self.w.is_virtual() && st.running != 0
+        };
+        if stuck || self.is_own_thread() || std::thread::panicking() {
+            return raw_line(&format!(
+                "drm_os: the world ended with a task of queue \"{}\" running",
+                self.name
+            ));
+        }
+        self.stop();
+    }
+}
+
+impl Task {
+    fn enqueue(self: &Arc<Task>) {
+        let mut st = lk(&self.q.st);
+        let mut p = lk(&self.st);
+        if p.queued {
+            return;
+        }
+        if let Some(k) = p.timed.take() {
+            st.timed.remove(&k);
+        }
+        p.queued = true;
+        st.pending.push_back(self.clone());
+        self.q.kick(&mut st);
+    }
+
+    fn enqueue_at(self: &Arc<Task>, when: u64) {
+        let mut st = lk(&self.q.st);
+        let mut p = lk(&self.st);
+        if p.queued {
+            return;
+        }
+        if let Some(k) = p.timed.take() {
+            st.timed.remove(&k);
+        }
+        st.seq += 1;
+        let k = (when, st.seq);
+        p.timed = Some(k);
+        st.timed.insert(k, self.clone());
+        self.q.kick(&mut st);
+    }
+
+    fn cancel(self: &Arc<Task>) {
+        let watchers = {
+            let mut st = lk(&self.q.st);
+            let mut p = lk(&self.st);
+            if std::mem::take(&mut p.queued) {
+                st.pending.retain(|t| !Arc::ptr_eq(t, self));
+            }
+            if let Some(k) = p.timed.take() {
+                st.timed.remove(&k);
+            }
+            std::mem::take(&mut st.watchers)
+        };
+        self.q.w.wake_all(watchers);
+    }
+
+    fn drain(self: &Arc<Task>, what: &str) {
+        witness::may_sleep(what);
+        if self.q.is_own_thread() {
+            fatal(&format!(
+                "{what} in the thread of its own queue \"{}\"",
+                self.q.name
+            ));
+        }
+        let me = addr_of(self);
+        self.q.wait_for(what, |st| {
+            let p = lk(&self.st);
+            !p.queued && p.timed.is_none() && st.running != me
+        });
+    }
+
+    /// # Safety
+    /// `p` is a live task of this crate.
+    unsafe fn of(p: *mut sys::drm_os_task) -> Arc<Task> {
+        let t = p.cast::<Task>().cast_const();
+        // SAFETY: the C side owns a reference while the task lives; this makes another.
+        unsafe {
+            Arc::increment_strong_count(t);
+            Arc::from_raw(t)
+        }
+    }
+}
+
+impl Inner {
+    /// The queues that are left, for the report of leaks.
+    pub(crate) fn task_names(&self) -> String {
+        let left: Vec<String> = lk(&self.queues)
+            .iter()
+            .filter_map(std::sync::Weak::upgrade)
+            .map(|q| format!("\"{}\" ({} tasks)", q.name, lk(&q.st).tasks))
+            .collect();
+        if left.is_empty() {
+            String::new()
+        } else {
+            format!("; task queues: {}", left.join(", "))
+        }
+    }
+}
+
+pub(crate) mod exports {
+    use super::*;
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_taskqueue_create(
+        os: *mut sys::drm_os,
+        name: *const c_char,
+        tqp: *mut *mut sys::drm_os_taskqueue,
+    ) -> c_int {
+        let name = cstr(name).unwrap_or_default();
+        errno(Queue::create(Inner::of(os), name).map(|q| tqp.write(Arc::into_raw(q).cast_mut().cast())))
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_taskqueue_destroy(tq: *mut sys::drm_os_taskqueue) {
+        witness::may_sleep("drm_os_taskqueue_destroy");
+        let q = Arc::from_raw(tq.cast::<Queue>().cast_const());
+        if q.is_own_thread() {
+            fatal(&format!("queue \"{}\" destroyed by a task of its own", q.name));
+        }
+        let tasks = lk(&q.st).tasks;
+        if tasks != 0 {
+            fatal(&format!("queue \"{}\" destroyed with {tasks} tasks", q.name));
+        }
+        q.stop();
+        q.w.counts.sub(Kind::Taskqueues, 1);
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_task_create(
+        tq: *mut sys::drm_os_taskqueue,
+        fn_: sys::drm_os_task_fn,
+        arg: *mut c_void,
+        taskp: *mut *mut sys::drm_os_task,
+    ) -> c_int {
+        let Some(f) = fn_ else {
+            fatal("a task without a function")
+        };
+        let p = tq.cast::<Queue>().cast_const();
+        Arc::increment_strong_count(p);
+        let q = Arc::from_raw(p);
+        errno(q.w.gate().map(|()| {
+            lk(&q.st).tasks += 1;
+            q.w.counts.add(Kind::Tasks, 1);
+            let t = Arc::new(Task {
+                q: q.clone(),
+                f,
+                arg: arg as usize,
+                st: Mutex::default(),
+            });
+            taskp.write(Arc::into_raw(t).cast_mut().cast());
+        }))
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_task_destroy(task: *mut sys::drm_os_task) {
+        let t = Arc::from_raw(task.cast::<Task>().cast_const());
+        t.cancel();
+        t.drain("drm_os_task_destroy");
+        lk(&t.q.st).tasks -= 1;
+        t.q.w.counts.sub(Kind::Tasks, 1);
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_task_enqueue(task: *mut sys::drm_os_task) {
+        Task::of(task).enqueue();
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_task_enqueue_at(task: *mut sys::drm_os_task, when: u64) {
+        Task::of(task).enqueue_at(when);
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_task_cancel(task: *mut sys::drm_os_task) {
+        Task::of(task).cancel();
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_task_drain(task: *mut sys::drm_os_task) {
+        Task::of(task).drain("drm_os_task_drain");
+    }
+}

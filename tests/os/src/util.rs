@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Small things every module needs: the fatal report, locks without poison, C strings.
+//!
+//! The one thing to know: a driver calls this crate through `extern "C"`, where a panic cannot unwind and so
+//! aborts the process before a test harness shows what it captured.  [`fatal`] therefore writes to descriptor 2
+//! itself first.
+
+use std::ffi::{c_char, CStr};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// FreeBSD's ESPIPE, which `drm_os.h` names in prose only.
+pub(crate) const ESPIPE: i32 = 29;
+
+/// Reports a broken rule of `drm_os.h` and panics.
+#[cold]
+#[track_caller]
+pub(crate) fn fatal(msg: &str) -> ! {
+    raw_line(&format!("drm_os: {msg}"));
+    panic!("{msg}")
+}
+
+/// Writes one line to descriptor 2, past any capture of a test harness.
+pub(crate) fn raw_line(msg: &str) {
+    let line = format!("{msg}\n");
+    // SAFETY: the pointer and length are those of `line`.
+    unsafe { libc::write(2, line.as_ptr().cast(), line.len()) };
+}
+
+/// Locks; a panic of another thread while it held the lock is that thread's report, not ours.
+pub(crate) fn lk<T: ?Sized>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Shared lock, as [`lk`].
+pub(crate) fn rd<T>(m: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    m.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Exclusive lock, as [`lk`].
+pub(crate) fn wr<T>(m: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    m.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A C string, or `None` for NULL.
+///
+/// # Safety
+/// `p` is NULL or a string that ends with NUL.
+pub(crate) unsafe fn cstr(p: *const c_char) -> Option<String> {
+    if p.is_null() {
+        return None;
+    }
+    // SAFETY: not NULL; the rest is the caller's promise.
+    Some(unsafe { CStr::from_ptr(p) }.to_string_lossy().into_owned())
+}
+
+/// Errno of a `Result`, 0 for success.
+pub(crate) fn errno(r: Result<(), u32>) -> i32 {
+    match r {
+        Ok(()) => 0,
+        Err(e) => e as i32,
+    }
+}
+
+/// Runs the body of a thread of ours: a panic there is the end of the process, not of the thread.
+pub(crate) fn no_unwind(f: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err() {
+        raw_line("drm_os: a thread of the world panicked");
+        std::process::abort();
+    }
+}

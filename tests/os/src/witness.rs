@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Lock checks in the manner of FreeBSD's witness(4): what a thread holds, in which order classes were taken.
+//!
+//! Locks of one name are one class.  The first time class B is taken with class A held, the edge A -> B is kept
+//! together with the stack; a later edge that closes a circle is fatal and shows both.
+
+use crate::util::{fatal, lk};
+use std::backtrace::Backtrace;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LockKind {
+    Mtx,
+    Resv,
+    Sx,
+}
+
+/// What a lock is to witness.
+#[derive(Clone)]
+pub(crate) struct Class {
+    pub(crate) id: u32,
+    pub(crate) kind: LockKind,
+    pub(crate) name: Arc<str>,
+}
+
+impl Class {
+    fn label(&self) -> String {
+        match self.kind {
+            LockKind::Mtx => format!("mtx \"{}\"", self.name),
+            LockKind::Resv => "the reservation lock".to_string(),
+            LockKind::Sx => format!("sx \"{}\"", self.name),
+        }
+    }
+}
+
+struct Held {
+    world: usize,
+    lock: usize,
+    class: Class,
+}
+
+struct Frame {
+    held: Vec<Held>,
+    irq: bool,
+}
+
+thread_local! {
+    static ID: u64 = {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        NEXT.fetch_add(1, Relaxed)
+    };
+    static FRAME: RefCell<Frame> = const { RefCell::new(Frame { held: Vec::new(), irq: false }) };
+    static QUEUE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A number of this thread that no other thread ever has; not 0.
+pub(crate) fn thread_id() -> u64 {
+    ID.with(|i| *i)
+}
+
+/// The task queue whose thread this is, by address; 0 for none.
+pub(crate) fn this_queue() -> usize {
+    QUEUE.with(Cell::get)
+}
+
+pub(crate) fn set_this_queue(q: usize) {
+    QUEUE.with(|c| c.set(q));
+}
+
+fn who() -> String {
+    std::thread::current().name().unwrap_or("unnamed").to_string()
+}
+
+/// The first lock held that forbids sleeping, other than `but`.
+fn no_sleep_lock(but: usize) -> Option<String> {
+    FRAME.with_borrow(|f| {
+        f.held
+            .iter()
+            .find(|h| h.class.kind != LockKind::Sx && h.lock != but)
+            .map(|h| h.class.label())
+    })
+}
+
+pub(crate) fn in_interrupt() -> bool {
+    FRAME.with_borrow(|f| f.irq)
+}
+
+/// Whether the thread may sleep now.
+pub(crate) fn can_sleep() -> bool {
+    !in_interrupt() && no_sleep_lock(0).is_none()
+}
+
+/// Fatal unless the thread may sleep; `but` is a lock that the call releases first (0 for none).
+#[track_caller]
+pub(crate) fn may_sleep_but(what: &str, but: usize) {
+    if in_interrupt() {
+        fatal(&format!(
+            "{what}, which may sleep, in an interrupt handler (thread {})",
+            who()
+        ));
+    }
+    if let Some(l) = no_sleep_lock(but) {
+        fatal(&format!(
+            "{what}, which may sleep, with {l} held (thread {})",
+            who()
+        ));
+    }
+}
+
+#[track_caller]
+pub(crate) fn may_sleep(what: &str) {
+    may_sleep_but(what, 0);
+}
+
+/// Fatal if the thread still holds a lock where it must hold none (`what` says where).
+#[track_caller]
+pub(crate) fn none_held(world: usize, what: &str) {
+    let left = FRAME.with_borrow(|f| f.held.iter().find(|h| h.world == world).map(|h| h.class.label()));
+    if let Some(l) = left {
+        fatal(&format!("{what} with {l} held (thread {})", who()));
+    }
+}
+
+/// Runs `f` as an interrupt handler: it holds nothing of what the thread under it holds.
+pub(crate) fn as_interrupt(world: usize, f: impl FnOnce()) {
+    let outer = FRAME.with_borrow_mut(|fr| {
+        std::mem::replace(
+            fr,
+            Frame {
+                held: Vec::new(),
+                irq: true,
+            },
+        )
+    });
+    f();
+    none_held(world, "interrupt handler returned");
+    FRAME.with_borrow_mut(|fr| *fr = outer);
+}
+
+struct Edge {
+    thread: String,
+    stack: Backtrace,
+}
+
+/// Lock classes and their order in one world.
+#[derive(Default)]
+pub(crate) struct Witness {
+    classes: Mutex<HashMap<(u8, String), Class>>,
+    edges: Mutex<HashMap<u32, HashMap<u32, Edge>>>,
+}
+
+impl Witness {
+    pub(crate) fn class(&self, kind: LockKind, name: &str) -> Class {
+        let mut c = lk(&self.classes);
+        let id = c.len() as u32;
+        c.entry((kind as u8, name.to_string()))
+            .or_insert_with(|| Class {
+                id,
+                kind,
+                name: name.into(),
+            })
+            .clone()
+    }
+
+    /// Checks that the thread may take `lock` now.  Call before blocking on it.
+    #[track_caller]
+    pub(crate) fn check(&self, world: usize, lock: usize, class: &Class) {
+        FRAME.with_borrow(|f| {
+            for h in f.held.iter().filter(|h| h.world == world) {
+                if h.lock == lock {
+                    fatal(&format!("recursed on {} (thread {})", class.label(), who()));
+                }
+                if h.class.id == class.id {
+                    fatal(&format!(
+                        "two locks of class {} at once (thread {})",
+                        class.label(),
+                        who()
+                    ));
+                }
+                if class.kind == LockKind::Resv && h.class.kind == LockKind::Mtx {
+                    fatal(&format!(
+                        "lock order: the reservation lock after {} (thread {}); the order is sx, resv, mtx",
+                        h.class.label(),
+                        who()
+                    ));
+                }
+                self.edge(&h.class, class);
+            }
+        });
+    }
+
+    #[track_caller]
+    fn edge(&self, a: &Class, b: &Class) {
+        let mut edges = lk(&self.edges);
+        if edges.get(&a.id).is_some_and(|m| m.contains_key(&b.id)) {
+            return;
+        }
+        if let Some(path) = find_path(&edges, b.id, a.id) {
+            let mut msg = format!(
+                "lock order reversal: {} then {} in thread {}, at\n{}\n",
+                a.label(),
+                b.label(),
+                who(),
+                Backtrace::force_capture()
+            );
+            for (from, to) in path {
+                let e = &edges[&from][&to];
+                msg += &format!(
+                    "the other order: {} then {} was taken by thread {}, at\n{}\n",
+                    self.name_of(from),
+                    self.name_of(to),
+                    e.thread,
+                    e.stack
+                );
+            }
+            fatal(&msg);
+        }
+        let e = Edge {
+            thread: who(),
+            stack: Backtrace::force_capture(),
+        };
+        edges.entry(a.id).or_default().insert(b.id, e);
+    }
+
+    fn name_of(&self, id: u32) -> String {
+        lk(&self.classes)
+            .values()
+            .find(|c| c.id == id)
+            .map_or_else(String::new, Class::label)
+    }
+
+    /// The lock is taken.
+    pub(crate) fn acquired(&self, world: usize, lock: usize, class: &Class) {
+        FRAME.with_borrow_mut(|f| {
+            f.held.push(Held {
+                world,
+                lock,
+                class: class.clone(),
+            })
+        });
+    }
+
+    /// The lock is about to be released; fatal if another thread holds it.
+    #[track_caller]
+    pub(crate) fn released(&self, lock: usize, class: &Class) {
+        let had = FRAME.with_borrow_mut(|f| {
+            let at = f.held.iter().rposition(|h| h.lock == lock);
+            at.map(|i| f.held.remove(i)).is_some()
+        });
+        if !had {
+            fatal(&format!(
+                "{} released by a thread that does not hold it (thread {})",
+                class.label(),
+                who()
+            ));
+        }
+    }
+}
+
+/// Edges of a shortest path from `from` to `to`, if there is one.
+fn find_path(edges: &HashMap<u32, HashMap<u32, Edge>>, from: u32, to: u32) -> Option<Vec<(u32, u32)>> {
+    let mut came: HashMap<u32, u32> = HashMap::new();
+    let mut todo = VecDeque::from([from]);
+    while let Some(n) = todo.pop_front() {
+        if n == to {
+            let mut path = Vec::new();
+            let mut at = to;
+            while at != from {
+                let prev = came[&at];
+                path.push((prev, at));
+                at = prev;
+            }
+            path.reverse();
+            return Some(path);
+        }
+        for &m in edges.get(&n).into_iter().flat_map(HashMap::keys) {
+            if m != from && !came.contains_key(&m) {
+                came.insert(m, n);
+                todo.push_back(m);
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The world: one instance of the system, with its clock, memory, devices and log.
+//!
+//! There are no globals; many worlds live in one process.  Files, mappings and callers keep a world's memory
+//! alive; its threads end when the last [`World`] goes.
+
+use crate::clock::Sched;
+use crate::counters::{Counters, Counts};
+use crate::device::{Dev, Device, Node};
+use crate::hardware::Hardware;
+use crate::locks::Resv;
+use crate::log::Log;
+use crate::malloc::Mallocs;
+use crate::memory::Memory;
+use crate::sys;
+use crate::task::Queue;
+use crate::trace::{TraceFn, Tracer};
+use crate::util::{fatal, lk};
+use crate::witness::{self, Witness};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+
+/// What time is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockMode {
+    /// Time stands still but for [`World::advance`] and waits; one thread runs at a time, in an order that
+    /// depends on nothing but the calls made.
+    Virtual,
+    /// The host's monotonic clock and real threads.
+    Real,
+}
+
+/// How a world is made.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What time is.
+    pub clock: ClockMode,
+    /// Devices that do not snoop see their own copy of cached memory, which only syncs bring up to date.
+    pub coherence: bool,
+    /// Aligned 2 MiB runs of objects are physically contiguous; otherwise no two neighbouring pages are.
+    pub contiguous: bool,
+    /// RAM in 4 KiB pages, from physical address [`crate::PA_BASE`] upwards.
+    pub pages: u64,
+    /// What `drm_os_file_mem_limit` answers, in bytes.
+    pub file_mem_limit: u64,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            clock: ClockMode::Virtual,
+            coherence: false,
+            contiguous: true,
+            pages: 1 << 20,
+            file_mem_limit: 4 << 30,
+        }
+    }
+}
+
+/// What `struct drm_os` is here.
+pub(crate) struct Inner {
+    me: Weak<Inner>,
+    pub(crate) cfg: Config,
+    pub(crate) start: Instant,
+    pub(crate) vnow: AtomicU64,
+    unique: AtomicU64,
+    file_ids: AtomicU64,
+    pub(crate) irq_turn: AtomicU64,
+    pub(crate) counts: Counts,
+    pub(crate) mallocs: Mallocs,
+    pub(crate) mem: Memory,
+    pub(crate) sched: Mutex<Sched>,
+    pub(crate) witness: Witness,
+    pub(crate) resv: Resv,
+    pub(crate) devices: Mutex<Vec<Arc<Dev>>>,
+    pub(crate) queues: Mutex<Vec<Weak<Queue>>>,
+    pub(crate) log: Log,
+    pub(crate) tracer: Tracer,
+}
+
+impl Inner {
+    /// The world behind a C handle.
+    ///
+    /// # Safety
+    /// `os` came from this crate and its world is alive.
+    pub(crate) unsafe fn of<'a>(os: *mut sys::drm_os) -> &'a Inner {
+        if os.is_null() {
+            fatal("NULL instead of a struct drm_os");
+        }
+        // SAFETY: the caller's promise.
+        unsafe { &*os.cast::<Inner>().cast_const() }
+    }
+
+    pub(crate) fn arc(&self) -> Arc<Inner> {
+        self.me
+            .upgrade()
+            .unwrap_or_else(|| fatal("a world is used after its end"))
+    }
+
+    pub(crate) fn addr(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+
+    pub(crate) fn raw(&self) -> *mut sys::drm_os {
+        std::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    pub(crate) fn next_file_id(&self) -> u64 {
+        self.file_ids.fetch_add(1, Relaxed)
+    }
+}
+
+struct Handle {
+    inner: Arc<Inner>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let devices = std::mem::take(&mut *lk(&self.inner.devices));
+        for d in &devices {
+            d.stop_threads();
+        }
+        let queues: Vec<_> = lk(&self.inner.queues).iter().filter_map(Weak::upgrade).collect();
+        for q in queues {
+            q.stop_with_world();
+        }
+    }
+}
+
+/// One instance of the system.  The last clone stops the world's threads.
+#[derive(Clone)]
+pub struct World {
+    handle: Arc<Handle>,
+}
+
+impl World {
+    /// Makes a world.  Panics when RAM does not end below 2^40.
+    pub fn new(cfg: Config) -> World {
+        let inner = Arc::new_cyclic(|me| {
+            let witness = Witness::default();
+            Inner {
+                me: me.clone(),
+                start: Instant::now(),
+                vnow: AtomicU64::new(0),
+                unique: AtomicU64::new(1),
+                file_ids: AtomicU64::new(1),
+                irq_turn: AtomicU64::new(1),
+                counts: Counts::default(),
+                mallocs: Mallocs::default(),
+                mem: Memory::new(cfg.pages, cfg.contiguous),
+                sched: Mutex::default(),
+                resv: Resv::new(&witness),
+                witness,
+                devices: Mutex::default(),
+                queues: Mutex::default(),
+                log: Log::default(),
+                tracer: Tracer::default(),
+                cfg,
+            }
+        });
+        World {
+            handle: Arc::new(Handle { inner }),
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.handle.inner
+    }
+
+    /// The clock, in ns; a virtual one starts at 0.
+    pub fn now(&self) -> u64 {
+        self.inner().now()
+    }
+
+    /// Lets `ns` pass.  Virtual: hardware events, interrupts and tasks due on the way run, in time order, and
+    /// what is due at the last instant too.  Real: sleeps.
+    pub fn advance(&self, ns: u64) {
+        let w = self.inner();
+        if w.is_virtual() {
+            w.run_until(w.now().saturating_add(ns));
+        } else {
+            std::thread::sleep(Duration::from_nanos(ns));
+        }
+    }
+
+    /// Virtual: runs what is pending at the present time.  Real: does nothing.
+    pub fn settle(&self) {
+        let w = self.inner();
+        if w.is_virtual() {
+            w.run_until(w.now());
+        }
+    }
+
+    /// Puts a device on the bus.
+    pub fn add_device(&self, node: Node, hw: Box<dyn Hardware>) -> Device {
+        Device::new(self, node, hw)
+    }
+
+    /// What is live now.
+    pub fn counters(&self) -> Counters {
+        self.inner().counts.snapshot()
+    }
+
+    /// Panics with a list if anything but the world itself is live, or if freed memory was written to.
+    pub fn assert_clean(&self) {
+        let w = self.inner();
+        w.mallocs.check_freed();
+        let c = self.counters();
+        if !c.is_clean() {
+            let tasks = w.task_names();
+            fatal(&format!("left over: {c}{}{tasks}", w.mallocs.report()));
+        }
+    }
+
+    /// How many fallible allocations were asked for so far: `drm_os_malloc`, `drm_os_page_alloc`,
+    /// `drm_os_object_wire` and `_kmap` (one per call), `drm_os_file_install`, and every `_create`, `_map`,
+    /// `_setup`, `_register` and resource `_get`.
+    pub fn allocations(&self) -> u64 {
+        self.inner().counts.asked()
+    }
+
+    /// Makes one allocation fail: `Some(0)` the next one; `None` none.  [`Counters::failed_allocations`] goes up
+    /// when it fires.
+    pub fn fail_allocation(&self, nth_from_now: Option<u64>) {
+        self.inner().counts.fail_at(nth_from_now);
+    }
+
+    /// Asks the drivers to free memory until `pages` are freed; returns the pages freed.
+    pub fn lowmem(&self, pages: u64) -> u64 {
+        let devices = lk(&self.inner().devices).clone();
+        let mut freed = 0u64;
+        for d in devices {
+            if freed >= pages {
+                break;
+            }
+            freed = freed.saturating_add(d.lowmem(pages - freed));
+        }
+        freed
+    }
+
+    /// The newest lines of the log, oldest first: `<level> device: text`.
+    pub fn log_lines(&self) -> Vec<String> {
+        self.inner().log.lines()
+    }
+
+    /// Whom to tell of what happens.  The function may be called with internal locks held: it must not call
+    /// into this crate.
+    pub fn set_trace(&self, t: Option<TraceFn>) {
+        self.inner().tracer.set(t);
+    }
+
+    /// The `struct drm_os` of this world, for code that calls `drm_os_*` itself.
+    pub fn as_raw(&self) -> *mut sys::drm_os {
+        self.inner().raw()
+    }
+}
+
+pub(crate) mod exports {
+    use super::*;
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_unique(os: *mut sys::drm_os) -> u64 {
+        Inner::of(os).unique.fetch_add(1, Relaxed)
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_file_mem_limit(os: *mut sys::drm_os) -> u64 {
+        Inner::of(os).cfg.file_mem_limit
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_resv_lock(os: *mut sys::drm_os) {
+        let w = Inner::of(os);
+        w.resv.raw.lock(w);
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_resv_unlock(os: *mut sys::drm_os) {
+        let w = Inner::of(os);
+        w.resv.raw.unlock(w);
+    }
+}
+
+/// Fatal when a callback of the driver comes back with a lock held.
+pub(crate) fn came_back(w: &Inner, what: &str) {
+    witness::none_held(w.addr(), what);
+}

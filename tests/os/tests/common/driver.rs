@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A driver for the toy, as the C side sees one: a buffer per file, exported as a file of its own.
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use crate::common::{COPY, MMIO_LEN};
+use drm_os_host::sys::{self, drm_os_caller, drm_os_dev, drm_os_file_ops, drm_os_object};
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr::null_mut;
+
+pub const GROUP: u32 = b'd' as u32;
+/// Export the buffer: the argument gets a descriptor.
+pub const NR_EXPORT: u32 = 1;
+/// The argument is a descriptor of an export; it gets the pages of that buffer.
+pub const NR_IMPORT: u32 = 2;
+/// The argument is an address; the word there is incremented.
+pub const NR_BUMP: u32 = 3;
+/// Purges the buffer.
+pub const NR_PURGE: u32 = 4;
+/// Wakes who polls the export that was made last.
+pub const NR_WAKE: u32 = 5;
+/// Scribbles on its argument and fails.
+pub const NR_FAIL: u32 = 6;
+
+pub const BUF_PAGES: u64 = 3;
+
+#[derive(Default)]
+pub struct Softc {
+    dev: usize,
+    mmio: usize,
+    minor: usize,
+    mtx: usize,
+    files: u64,
+}
+
+pub struct Client {
+    sc: *mut Softc,
+    obj: *mut drm_os_object,
+    last: *mut sys::drm_os_file,
+}
+
+macro_rules! give {
+    ($call:expr) => {
+        match $call {
+            0 => {}
+            e => return Err(e),
+        }
+    };
+}
+
+fn code(r: Result<(), i32>) -> c_int {
+    r.err().unwrap_or(0)
+}
+
+unsafe fn lock(sc: *mut Softc) {
+    sys::drm_os_mtx_lock((*sc).mtx as *mut _);
+}
+
+unsafe fn unlock(sc: *mut Softc) {
+    sys::drm_os_mtx_unlock((*sc).mtx as *mut _);
+}
+
+unsafe fn bring_up(dev: *mut drm_os_dev, sc: &mut Softc, me: *mut Softc) -> Result<(), i32> {
+    sc.dev = dev as usize;
+    let os = sys::drm_os_dev_os(dev);
+    let mut mtx = null_mut();
+    give!(sys::drm_os_mtx_create(os, c"toy".as_ptr(), &mut mtx));
+    sc.mtx = mtx as usize;
+    let mut mmio = null_mut();
+    give!(sys::drm_os_mmio_map(dev, std::ptr::null(), MMIO_LEN, &mut mmio));
+    sc.mmio = mmio as usize;
+    let mut minor = null_mut();
+    let kind = sys::DRM_OS_MINOR_RENDER;
+    give!(sys::drm_os_minor_register(
+        dev,
+        kind,
+        Some(open),
+        me.cast(),
+        &FILE_OPS,
+        &mut minor
+    ));
+    sc.minor = minor as usize;
+    Ok(())
+}
+
+unsafe fn tear_down(sc: *mut Softc) {
+    if (*sc).minor != 0 {
+        sys::drm_os_minor_unregister((*sc).minor as *mut _);
+    }
+    if (*sc).mmio != 0 {
+        sys::drm_os_mmio_unmap((*sc).mmio as *mut _);
+    }
+    if (*sc).mtx != 0 {
+        sys::drm_os_mtx_destroy((*sc).mtx as *mut _);
+    }
+    sys::drm_os_free(sc.cast());
+}
+
+unsafe extern "C" fn attach(dev: *mut drm_os_dev, softc: *mut *mut c_void) -> c_int {
+    let os = sys::drm_os_dev_os(dev);
+    let sc = sys::drm_os_malloc(os, size_of::<Softc>(), sys::DRM_OS_WAITOK).cast::<Softc>();
+    if sc.is_null() {
+        return sys::DRM_OS_ENOMEM as c_int;
+    }
+    let r = bring_up(dev, &mut *sc, sc);
+    match r {
+        Ok(()) => {
+            let msg = "attached";
+            sys::drm_os_log(os, dev, sys::DRM_OS_LOG_INFO, msg.as_ptr().cast(), msg.len());
+            *softc = sc.cast();
+        }
+        Err(_) => tear_down(sc),
+    }
+    code(r)
+}
+
+unsafe extern "C" fn detach(softc: *mut c_void, _force: c_int) -> c_int {
+    let sc = softc.cast::<Softc>();
+    lock(sc);
+    let files = (*sc).files;
+    unlock(sc);
+    if files != 0 {
+        return sys::DRM_OS_EBUSY as c_int;
+    }
+    tear_down(sc);
+    0
+}
+
+unsafe extern "C" fn open(arg: *mut c_void, _caller: *mut drm_os_caller, privp: *mut *mut c_void) -> c_int {
+    let sc = arg.cast::<Softc>();
+    let dev = (*sc).dev as *mut drm_os_dev;
+    let os = sys::drm_os_dev_os(dev);
+    let c = sys::drm_os_malloc(os, size_of::<Client>(), sys::DRM_OS_WAITOK).cast::<Client>();
+    if c.is_null() {
+        return sys::DRM_OS_ENOMEM as c_int;
+    }
+    let mut obj = null_mut();
+    let r = sys::drm_os_object_create(dev, BUF_PAGES * 4096, sys::DRM_OS_MEM_WRITE_COMBINE, &mut obj);
+    if r != 0 {
+        sys::drm_os_free(c.cast());
+        return r;
+    }
+    c.write(Client {
+        sc,
+        obj,
+        last: null_mut(),
+    });
+    lock(sc);
+    (*sc).files += 1;
+    unlock(sc);
+    *privp = c.cast();
+    0
+}
+
+unsafe extern "C" fn release(p: *mut c_void) {
+    let c = p.cast::<Client>();
+    let sc = (*c).sc;
+    sys::drm_os_object_unref((*c).obj);
+    lock(sc);
+    (*sc).files -= 1;
+    unlock(sc);
+    sys::drm_os_free(p);
+}
+
+unsafe fn export(c: *mut Client, caller: *mut drm_os_caller, data: *mut u64) -> Result<(), i32> {
+    let os = sys::drm_os_dev_os((*(*c).sc).dev as *mut _);
+    let (mut file, mut fd) = (null_mut(), -1);
+    sys::drm_os_object_ref((*c).obj);
+    let r = sys::drm_os_file_create(os, &EXPORT_OPS, (*c).obj.cast(), &mut file);
+    if r != 0 {
+        sys::drm_os_object_unref((*c).obj);
+        return Err(r);
+    }
+    let r = sys::drm_os_file_install(caller, file, 1, &mut fd);
+    if r != 0 {
+        sys::drm_os_file_discard(file);
+        return Err(r);
+    }
+    (*c).last = file;
+    *data = fd as u64;
+    Ok(())
+}
+
+unsafe fn import(caller: *mut drm_os_caller, data: *mut u64) -> Result<(), i32> {
+    let (mut private, mut file) = (null_mut(), null_mut());
+    give!(sys::drm_os_file_get(
+        caller,
+        *data as i32,
+        &EXPORT_OPS,
+        &mut private,
+        &mut file
+    ));
+    *data = sys::drm_os_object_resident(private.cast());
+    sys::drm_os_file_put(file);
+    Ok(())
+}
+
+unsafe fn bump(caller: *mut drm_os_caller, uaddr: u64) -> Result<(), i32> {
+    let mut v = 0u32;
+    give!(sys::drm_os_copyin(
+        caller,
+        uaddr,
+        std::ptr::from_mut(&mut v).cast(),
+        4
+    ));
+    v += 1;
+    give!(sys::drm_os_copyout(
+        caller,
+        std::ptr::from_ref(&v).cast(),
+        uaddr,
+        4
+    ));
+    Ok(())
+}
+
+unsafe extern "C" fn ioctl(
+    p: *mut c_void,
+    caller: *mut drm_os_caller,
+    group: u32,
+    nr: u32,
+    data: *mut c_void,
+    size: u32,
+) -> c_int {
+    let (c, data) = (p.cast::<Client>(), data.cast::<u64>());
+    if group != GROUP || size != 8 {
+        return sys::DRM_OS_EINVAL as c_int;
+    }
+    code(match nr {
+        NR_EXPORT => export(c, caller, data),
+        NR_IMPORT => import(caller, data),
+        NR_BUMP => bump(caller, *data),
+        NR_PURGE => {
+            sys::drm_os_object_purge((*c).obj);
+            Ok(())
+        }
+        NR_WAKE => {
+            sys::drm_os_file_wake((*c).last);
+            Ok(())
+        }
+        NR_FAIL => {
+            *data = u64::MAX;
+            Err(sys::DRM_OS_EBUSY as i32)
+        }
+        _ => Err(sys::DRM_OS_ENOTTY as i32),
+    })
+}
+
+unsafe extern "C" fn mmap(
+    p: *mut c_void,
+    offset: u64,
+    len: u64,
+    objp: *mut *mut drm_os_object,
+    obj_offset: *mut u64,
+) -> c_int {
+    let obj = (*p.cast::<Client>()).obj;
+    if offset + len > BUF_PAGES * 4096 {
+        return sys::DRM_OS_EINVAL as c_int;
+    }
+    sys::drm_os_object_ref(obj);
+    *objp = obj;
+    *obj_offset = offset;
+    0
+}
+
+static FILE_OPS: drm_os_file_ops = drm_os_file_ops {
+    release: Some(release),
+    ioctl: Some(ioctl),
+    mmap: Some(mmap),
+    poll: None,
+    size: None,
+};
+
+unsafe extern "C" fn export_release(p: *mut c_void) {
+    sys::drm_os_object_unref(p.cast());
+}
+
+unsafe extern "C" fn export_poll(p: *mut c_void) -> c_int {
+    c_int::from(sys::drm_os_object_resident(p.cast()) != 0)
+}
+
+unsafe extern "C" fn export_size(_p: *mut c_void) -> u64 {
+    BUF_PAGES * 4096
+}
+
+static EXPORT_OPS: drm_os_file_ops = drm_os_file_ops {
+    release: Some(export_release),
+    ioctl: None,
+    mmap: None,
+    poll: Some(export_poll),
+    size: Some(export_size),
+};
+
+unsafe extern "C" fn lowmem(softc: *mut c_void, pages: u64) -> u64 {
+    lock(softc.cast());
+    unlock(softc.cast());
+    pages.min(5)
+}
+
+unsafe extern "C" fn stat(
+    softc: *mut c_void,
+    index: u32,
+    name: *mut *const c_char,
+    value: *mut u64,
+) -> c_int {
+    if index > 0 {
+        return sys::DRM_OS_ENOENT as c_int;
+    }
+    *name = c"files".as_ptr();
+    *value = (*softc.cast::<Softc>()).files;
+    0
+}
+
+unsafe extern "C" fn file_stat(
+    p: *mut c_void,
+    index: u32,
+    name: *mut *const c_char,
+    value: *mut u64,
+) -> c_int {
+    if index > 1 {
+        return sys::DRM_OS_ENOENT as c_int;
+    }
+    *name = [c"resident", c"copy-register"][index as usize].as_ptr();
+    *value = [
+        sys::drm_os_object_resident((*p.cast::<Client>()).obj),
+        u64::from(COPY),
+    ][index as usize];
+    0
+}
+
+struct Names([*const c_char; 2]);
+// SAFETY: constant strings.
+unsafe impl Sync for Names {}
+static COMPATIBLE: Names = Names([c"acme,toy".as_ptr(), std::ptr::null()]);
+
+struct Table(sys::drm_os_driver);
+// SAFETY: constant.
+unsafe impl Sync for Table {}
+static DRIVER: Table = Table(sys::drm_os_driver {
+    name: c"toy".as_ptr(),
+    compatible: COMPATIBLE.0.as_ptr(),
+    attach: Some(attach),
+    detach: Some(detach),
+    lowmem: Some(lowmem),
+    stat: Some(stat),
+    file_stat: Some(file_stat),
+});
+
+pub fn table() -> *const sys::drm_os_driver {
+    &DRIVER.0
+}
