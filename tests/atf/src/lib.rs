@@ -14,6 +14,7 @@ mod case;
 pub mod drm;
 mod errno;
 mod macros;
+pub mod mali;
 pub mod process;
 mod run;
 

@@ -60,21 +60,27 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
         return Err(format!("no program given; {USAGE}"));
     }
     if options.board.is_empty() {
-        return Err(format!("no board given; boards are {}", board::names().join(", ")));
+        return Err(format!(
+            "no board given; boards are {}",
+            board::names().join(", ")
+        ));
     }
     Ok(options)
 }
 
 /// Applies `--set`: properties of the board that are not in its device tree.
 fn set(config: &mut Config, setting: &str) -> Result<(), String> {
-    let bad = || format!("--set {setting}: known are coherence=0|1, contiguous=0|1, ram_mib=N and file_mem_mib=N");
+    let bad =
+        || format!("--set {setting}: known are coherence=0|1, contiguous=0|1, ram_mib=N and the driver's tunables");
     let (name, value) = setting.split_once('=').ok_or_else(bad)?;
     let number: u64 = value.parse().map_err(|_| bad())?;
     match name {
         "coherence" if number < 2 => config.coherence = number == 1,
         "contiguous" if number < 2 => config.contiguous = number == 1,
         "ram_mib" if (16..=1 << 16).contains(&number) => config.pages = number << 8,
-        "file_mem_mib" if number <= 1 << 20 => config.file_mem_limit = number << 20,
+        "file_mem_limit" | "unstable_ioctls" => {
+            config.tunables.insert(name.to_string(), number);
+        }
         _ => return Err(bad()),
     }
     Ok(())
@@ -93,14 +99,25 @@ pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
 }
 
 fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
-    let mut config = Config { clock: ClockMode::Real, ..Config::default() };
+    let mut config = Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    };
     for setting in &options.set {
         set(&mut config, setting)?;
     }
-    let injections: Vec<_> = options.inject.iter().map(|spec| inject::parse(spec)).collect::<Result<_, _>>()?;
+    let injections: Vec<_> = options
+        .inject
+        .iter()
+        .map(|spec| inject::parse(spec))
+        .collect::<Result<_, _>>()?;
     // Cheap checks first: nothing is set up for a program that cannot run.
     if !board::known(&options.board) {
-        return Err(format!("no board {}; boards are {}", options.board, board::names().join(", ")));
+        return Err(format!(
+            "no board {}; boards are {}",
+            options.board,
+            board::names().join(", ")
+        ));
     }
     let program = Program::find(&options.command[0])?;
     let trace = match &options.trace {
@@ -109,8 +126,9 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     };
     let node = board::node(&options.board).ok_or("no such board")?;
     // Before any thread is made: a mount namespace and a signal mask belong to a thread and to those it makes.
-    namespace::enter(&node)
-        .map_err(|error| format!("cannot set up a private /dev, which takes root or CAP_SYS_ADMIN: {error}"))?;
+    namespace::enter(&node).map_err(|error| {
+        format!("cannot set up a private /dev, which takes root or CAP_SYS_ADMIN: {error}")
+    })?;
     let signals = Signals::block();
 
     let board = make(&options.board, config)?;
@@ -125,7 +143,12 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     }
     let server = Server::start(board.world(), board.device(), board.driver_name(), trace.clone())
         .map_err(|error| format!("cannot serve the board: {error}"))?;
-    let child = program.start(&options.command[1..], &options.board, server.name(), signals.before());
+    let child = program.start(
+        &options.command[1..],
+        &options.board,
+        server.name(),
+        signals.before(),
+    );
     let mut child = match child {
         Ok(child) => child,
         Err(error) => {
@@ -143,8 +166,13 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     let device = board.device().stats();
     if let Some(path) = &options.png {
         match board.last_frame() {
-            Some(frame) => picture::write(path, &frame).map_err(|error| format!("{}: {error}", path.display()))?,
-            None => eprintln!("drmboard: nothing was rendered, {} is not written", path.display()),
+            Some(frame) => {
+                picture::write(path, &frame).map_err(|error| format!("{}: {error}", path.display()))?
+            }
+            None => eprintln!(
+                "drmboard: nothing was rendered, {} is not written",
+                path.display()
+            ),
         }
     }
     let counters = board.close()?;
@@ -171,8 +199,13 @@ mod tests {
 
     #[test]
     fn options_end_at_the_dashes() {
-        let options = parsed("run --board rk3399 --stats --inject hang:slot=0 --inject gpu-fault -- a --stats b").unwrap();
-        assert_eq!((options.board.as_str(), options.stats, options.inject.len()), ("rk3399", true, 2));
+        let options =
+            parsed("run --board rk3399 --stats --inject hang:slot=0 --inject gpu-fault -- a --stats b")
+                .unwrap();
+        assert_eq!(
+            (options.board.as_str(), options.stats, options.inject.len()),
+            ("rk3399", true, 2)
+        );
         assert_eq!(options.command, ["a", "--stats", "b"]);
     }
 

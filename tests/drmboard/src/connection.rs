@@ -11,8 +11,9 @@ use crate::sock;
 use drm_os_host::{sys, Caller, Mapping};
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Minor numbers of Linux: nodes of type primary are 0 to 63, render nodes 128 to 191.
 const RENDER_MINORS: std::ops::Range<u32> = 128..192;
@@ -37,12 +38,15 @@ pub(crate) struct Control {
     pub(crate) number: u64,
     pub(crate) socket: OwnedFd,
     running: Mutex<Running>,
+    /// A request that a signal hit before it was received.
+    early: AtomicU64,
 }
 
 impl Control {
     pub(crate) fn interrupt(&self, seq: u64) {
         match &*self.running.lock().unwrap() {
             Running::Request(now, caller) if *now == seq => caller.interrupt(),
+            Running::Nothing => self.early.store(seq, Ordering::Relaxed),
             _ => {}
         }
     }
@@ -62,6 +66,9 @@ impl Control {
         let alive = !matches!(*running, Running::Dead);
         if alive {
             *running = Running::Request(seq, caller.clone());
+            if self.early.load(Ordering::Relaxed) == seq {
+                caller.interrupt();
+            }
         }
         alive
     }
@@ -92,19 +99,44 @@ pub(crate) fn serve(shared: &Arc<Shared>, socket: OwnedFd, pid: i32, uid: u32) {
     if !sock::readable(socket.as_raw_fd(), HELLO_MS) {
         return;
     }
-    let Some(hello) = receive(&socket, &mut buf) else { return };
+    let Some(hello) = receive(&socket, &mut buf) else {
+        return;
+    };
     if hello.op == OP_INTERRUPT {
-        shared.interrupt(pid, hello.control, hello.seq);
+        // The connection it is about may be as young as this one.
+        for _ in 0..20 {
+            if shared.interrupt(pid, hello.control, hello.seq) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        return;
     }
-    let Ok(client) = shared.client(pid, uid) else { return };
+    let Ok(client) = shared.client(pid, uid) else {
+        return;
+    };
     if hello.op != OP_HELLO {
         return;
     }
-    client.set_comm(&String::from_utf8_lossy(&buf[HEADER..HEADER + hello.len as usize]));
-    let control =
-        Arc::new(Control { client, number: hello.control, socket, running: Mutex::new(Running::Nothing) });
-    let Ok(id) = shared.add_control(&control) else { return };
+    client.set_comm(&String::from_utf8_lossy(
+        &buf[HEADER..HEADER + hello.len as usize],
+    ));
+    let control = Arc::new(Control {
+        client,
+        number: hello.control,
+        socket,
+        running: Mutex::new(Running::Nothing),
+        early: AtomicU64::new(0),
+    });
+    let Ok(id) = shared.add_control(&control) else {
+        return;
+    };
+    let mut cpu = u32::MAX;
     while let Some(request) = receive(&control.socket, &mut buf) {
+        if request.cpu != cpu {
+            cpu = request.cpu;
+            move_to(cpu);
+        }
         let call = Arc::new(Call {
             client: control.client.clone(),
             shared: shared.clone(),
@@ -117,7 +149,10 @@ pub(crate) fn serve(shared: &Arc<Shared>, socket: OwnedFd, pid: i32, uid: u32) {
         let outcome = dispatch(shared, &request, &caller, &call, &mut buf[HEADER..]);
         control.end();
         let mut parcel = outcome.unwrap_or_else(|error| Parcel {
-            reply: Reply { status: to_linux(error), ..Reply::default() },
+            reply: Reply {
+                status: to_linux(error),
+                ..Reply::default()
+            },
             ..Parcel::default()
         });
         parcel.reply.seq = request.seq;
@@ -130,6 +165,18 @@ pub(crate) fn serve(shared: &Arc<Shared>, socket: OwnedFd, pid: i32, uid: u32) {
     shared.remove_control(id);
 }
 
+/// Moves the calling thread to the CPU that its client left for it, if that is one.
+fn move_to(cpu: u32) {
+    // SAFETY: cpu_set_t is plain data; CPU_SET is told numbers below its size only.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if (cpu as usize) < libc::CPU_SETSIZE as usize {
+            libc::CPU_SET(cpu as usize, &mut set);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
+        }
+    }
+}
+
 /// The next request; None on hang-up and on nonsense.
 fn receive(socket: &OwnedFd, buf: &mut [u8]) -> Option<Request> {
     let n = sock::receive(socket.as_raw_fd(), buf).ok()?;
@@ -138,47 +185,105 @@ fn receive(socket: &OwnedFd, buf: &mut [u8]) -> Option<Request> {
     }
     // SAFETY: at least a Request, which any bytes are.
     let request = unsafe { buf.as_ptr().cast::<Request>().read_unaligned() };
-    (request.magic == MAGIC && request.len as usize == n - HEADER).then_some(request)
+    let whole = request.len as usize == n - HEADER;
+    // QEMU cuts a message short where the kernel would answer EFAULT.
+    let short = request.op == OP_IOCTL && n - HEADER < request.len as usize;
+    (request.magic == MAGIC && (whole || short)).then_some(Request {
+        len: (n - HEADER) as u32,
+        ..request
+    })
 }
 
 fn reply(socket: &OwnedFd, parcel: &Parcel, body: &[u8]) -> std::io::Result<()> {
     // SAFETY: a Reply has no padding.
-    let header = unsafe { std::slice::from_raw_parts((&raw const parcel.reply).cast::<u8>(), size_of::<Reply>()) };
+    let header =
+        unsafe { std::slice::from_raw_parts((&raw const parcel.reply).cast::<u8>(), size_of::<Reply>()) };
     let memfd = parcel.mapping.as_ref().map(|mapping| mapping.memfd());
-    let fds: Vec<_> = parcel.fds.iter().map(|fd| fd.as_fd()).chain(memfd).map(|fd: BorrowedFd| fd.as_raw_fd()).collect();
+    let fds: Vec<_> = parcel
+        .fds
+        .iter()
+        .map(|fd| fd.as_fd())
+        .chain(memfd)
+        .map(|fd: BorrowedFd| fd.as_raw_fd())
+        .collect();
     sock::send(socket.as_raw_fd(), header, body, &fds)
 }
 
-fn dispatch(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, buf: &mut [u8]) -> Outcome {
+fn dispatch(
+    shared: &Arc<Shared>,
+    request: &Request,
+    caller: &Caller,
+    call: &Call,
+    buf: &mut [u8],
+) -> Outcome {
     match request.op {
         OP_OPEN => open(shared, request.code, caller, call),
         OP_IOCTL => ioctl(shared, request, caller, call, buf),
         OP_MMAP => {
             let open = shared.file(request.key).ok_or(sys::DRM_OS_EBADF as i32)?;
             let mapping = open.file.mmap(request.arg, request.extra)?;
-            let reply = Reply { fds: 1, value: mapping.memfd_offset(), ..Reply::default() };
-            Ok(Parcel { reply, mapping: Some(mapping), ..Parcel::default() })
+            let reply = Reply {
+                fds: 1,
+                value: mapping.memfd_offset(),
+                ..Reply::default()
+            };
+            Ok(Parcel {
+                reply,
+                mapping: Some(mapping),
+                ..Parcel::default()
+            })
         }
         OP_STAT => {
             let open = shared.file(request.key).ok_or(sys::DRM_OS_EBADF as i32)?;
-            let size = if open.device == 0 { open.file.size().unwrap_or(0) } else { 0 };
-            let reply = Reply { value: open.device, value2: size, value3: open.file.id(), ..Reply::default() };
-            Ok(Parcel { reply, ..Parcel::default() })
+            let size = if open.device == 0 {
+                open.file.size().unwrap_or(0)
+            } else {
+                0
+            };
+            let reply = Reply {
+                value: open.device,
+                value2: size,
+                value3: open.file.id(),
+                ..Reply::default()
+            };
+            Ok(Parcel {
+                reply,
+                ..Parcel::default()
+            })
         }
         _ => Err(sys::DRM_OS_EINVAL as i32),
     }
 }
 
 fn open(shared: &Arc<Shared>, minor: u32, caller: &Caller, call: &Call) -> Outcome {
-    let kind = if RENDER_MINORS.contains(&minor) { sys::DRM_OS_MINOR_RENDER } else { sys::DRM_OS_MINOR_PRIMARY };
+    let kind = if RENDER_MINORS.contains(&minor) {
+        sys::DRM_OS_MINOR_RENDER
+    } else {
+        sys::DRM_OS_MINOR_PRIMARY
+    };
     let result = shared.device.open(kind, caller);
     if let Some(trace) = &shared.trace {
-        trace.open(shared.world.now(), call.client.pid, minor, result.as_ref().err().map_or(0, |e| to_linux(*e)));
+        trace.open(
+            shared.world.now(),
+            call.client.pid,
+            minor,
+            result.as_ref().err().map_or(0, |e| to_linux(*e)),
+        );
     }
     let device = libc::makedev(DRM_MAJOR, minor);
-    let fd = shared.make_file(result?, device, &call.client).map_err(|_| sys::DRM_OS_EMFILE as i32)?;
-    let reply = Reply { fds: 1, cloexec: 1, ..Reply::default() };
-    Ok(Parcel { reply, fds: vec![fd], ..Parcel::default() })
+    let fd = shared
+        .make_file(result?, device, &call.client)
+        .map_err(|_| sys::DRM_OS_EMFILE as i32)?;
+    let reply = Reply {
+        fds: 1,
+        cloexec: 1,
+        ..Reply::default()
+    };
+    Ok(Parcel {
+        reply,
+        fds: vec![fd],
+        ..Parcel::default()
+    })
 }
 
 fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, buf: &mut [u8]) -> Outcome {
@@ -189,16 +294,26 @@ fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, 
     if !code.copies_in() {
         data.fill(0);
     } else if request.len as usize != data.len() {
-        return Err(sys::DRM_OS_EINVAL as i32);
+        return Err(sys::DRM_OS_EFAULT as i32);
     }
     let result = open.file.ioctl(caller, code.group(), code.nr(), data);
     if let Some(trace) = &shared.trace {
         let ret = result.as_ref().err().map_or(0, |error| to_linux(*error));
-        trace.ioctl(shared.world.now(), call.client.pid, open.key, code, code.name(&shared.driver), ret);
+        trace.ioctl(
+            shared.world.now(),
+            call.client.pid,
+            open.key,
+            code,
+            code.name(&shared.driver),
+            ret,
+        );
     }
     let installed = std::mem::take(&mut *call.installed.lock().unwrap());
     result?;
-    let mut parcel = Parcel { data: if code.copies_out() { data.len() } else { 0 }, ..Parcel::default() };
+    let mut parcel = Parcel {
+        data: if code.copies_out() { data.len() } else { 0 },
+        ..Parcel::default()
+    };
     deliver(shared, call, installed, &data[..parcel.data], &mut parcel)?;
     Ok(parcel)
 }
@@ -215,7 +330,9 @@ fn deliver(
         let place = data.chunks_exact(4).position(|word| word == token.to_ne_bytes());
         // A driver that keeps the number to itself gave a descriptor that nobody knows.
         let place = place.ok_or(sys::DRM_OS_EIO as i32)?;
-        let fd = shared.make_file(file, 0, &call.client).map_err(|_| sys::DRM_OS_EMFILE as i32)?;
+        let fd = shared
+            .make_file(file, 0, &call.client)
+            .map_err(|_| sys::DRM_OS_EMFILE as i32)?;
         let nth = parcel.fds.len();
         parcel.reply.fd_at[nth] = place as u32 * 4;
         parcel.reply.cloexec |= u32::from(cloexec) << nth;

@@ -72,7 +72,11 @@ mod tests {
     #[test]
     fn tells_programs_apart() {
         let own = std::env::current_exe().unwrap();
-        let here = if cfg!(target_arch = "aarch64") { Machine::Aarch64 } else { Machine::X86_64 };
+        let here = if cfg!(target_arch = "aarch64") {
+            Machine::Aarch64
+        } else {
+            Machine::X86_64
+        };
         assert_eq!(kind(&own).unwrap(), Kind::Dynamic(here));
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/elf.rs");
         assert_eq!(kind(&source).unwrap(), Kind::NotAProgram);
@@ -95,7 +99,10 @@ mod tests {
             std::fs::write(&path, head).unwrap();
             path
         };
-        assert_eq!(kind(&write("static", 183)).unwrap(), Kind::Static(Machine::Aarch64));
+        assert_eq!(
+            kind(&write("static", 183)).unwrap(),
+            Kind::Static(Machine::Aarch64)
+        );
         assert_eq!(kind(&write("riscv", 243)).unwrap(), Kind::Foreign(243));
         std::fs::remove_dir_all(&dir).unwrap();
     }

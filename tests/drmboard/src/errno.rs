@@ -38,7 +38,10 @@ pub(crate) fn to_linux(error: i32) -> i32 {
     if error == sys::DRM_OS_ERESTART {
         return RESTART;
     }
-    TABLE.iter().find(|(bsd, _)| i64::from(*bsd) == i64::from(error)).map_or(libc::EIO, |(_, linux)| *linux)
+    TABLE
+        .iter()
+        .find(|(bsd, _)| i64::from(*bsd) == i64::from(error))
+        .map_or(libc::EIO, |(_, linux)| *linux)
 }
 
 /// The name of a Linux error that [`to_linux`] gives, for people.
@@ -84,7 +87,10 @@ mod tests {
     fn unknown_is_eio_and_no_number_occurs_twice() {
         assert_eq!(to_linux(9999), libc::EIO);
         for (i, (bsd, linux)) in TABLE.iter().enumerate() {
-            assert!(TABLE[i + 1..].iter().all(|(b, l)| b != bsd && l != linux), "{bsd} {linux}");
+            assert!(
+                TABLE[i + 1..].iter().all(|(b, l)| b != bsd && l != linux),
+                "{bsd} {linux}"
+            );
         }
     }
 }

@@ -75,10 +75,17 @@ impl Values<'_> {
 /// A sentence that says what is wrong with it.
 pub fn parse(spec: &str) -> Result<Planted, String> {
     let (kind, rest) = spec.split_once(':').unwrap_or((spec, ""));
-    let mut values = Values { spec, left: Vec::new() };
+    let mut values = Values {
+        spec,
+        left: Vec::new(),
+    };
     for pair in rest.split(',').filter(|pair| !pair.is_empty()) {
-        let value = pair.split_once('=').and_then(|(name, value)| Some((name, number(value)?)));
-        values.left.push(value.ok_or_else(|| format!("--inject {spec}: {pair} is not NAME=NUMBER"))?);
+        let value = pair
+            .split_once('=')
+            .and_then(|(name, value)| Some((name, number(value)?)));
+        values
+            .left
+            .push(value.ok_or_else(|| format!("--inject {spec}: {pair} is not NAME=NUMBER"))?);
     }
     let v = &mut values;
     let when = match (v.optional("after"), v.optional("at_ms")) {
@@ -88,27 +95,45 @@ pub fn parse(spec: &str) -> Result<Planted, String> {
         _ => return Err(format!("--inject {spec}: after or at_ms, not both")),
     };
     let what = match kind {
-        "hang" => Injection::HangNextJob { slot: v.index("slot", 3)? },
+        "hang" => Injection::HangNextJob {
+            slot: v.index("slot", 3)?,
+        },
         "jobfault" => {
             let code = v.optional("code").unwrap_or(0x58);
             let code = u8::try_from(code).map_err(|_| format!("--inject {spec}: code is below 256"))?;
-            Injection::JobFault { slot: v.index("slot", 3)?, code }
+            Injection::JobFault {
+                slot: v.index("slot", 3)?,
+                code,
+            }
         }
         "fault" => Injection::PageFaultAtAccess(v.optional("access").unwrap_or(0)),
         "buserror" => Injection::BusErrorAt(v.optional("access").unwrap_or(0)),
         "late-irq" => {
-            let ns = v.optional("ns").ok_or_else(|| format!("--inject {spec}: late by ns= how much"))?;
-            Injection::LateIrq { line: v.index("line", 3)?, ns }
+            let ns = v
+                .optional("ns")
+                .ok_or_else(|| format!("--inject {spec}: late by ns= how much"))?;
+            Injection::LateIrq {
+                line: v.index("line", 3)?,
+                ns,
+            }
         }
-        "lose-irq" => Injection::LoseIrq { line: v.index("line", 3)? },
-        "spurious-irq" => Injection::SpuriousIrq { line: v.index("line", 3)? },
+        "lose-irq" => Injection::LoseIrq {
+            line: v.index("line", 3)?,
+        },
+        "spurious-irq" => Injection::SpuriousIrq {
+            line: v.index("line", 3)?,
+        },
         "reset-stuck" => Injection::ResetStuck,
         "power-stuck" => {
             Injection::PowerStuck([Domain::Shader, Domain::Tiler, Domain::L2][v.index("domain", 3)?])
         }
         "as-stuck" => Injection::AsStuck(v.index("as", 8)?),
         "gpu-fault" => Injection::GpuFault,
-        _ => return Err(format!("--inject {spec}: no such fault; see docs/trace.md for the list")),
+        _ => {
+            return Err(format!(
+                "--inject {spec}: no such fault; see docs/trace.md for the list"
+            ))
+        }
     };
     match values.left.first() {
         Some((name, _)) => Err(format!("--inject {spec}: {kind} has no {name}")),
@@ -122,14 +147,26 @@ mod tests {
 
     #[test]
     fn specifications() {
-        let hang = Planted { when: When::Chains(10), what: Injection::HangNextJob { slot: 0 } };
+        let hang = Planted {
+            when: When::Chains(10),
+            what: Injection::HangNextJob { slot: 0 },
+        };
         assert_eq!(parse("hang:slot=0,after=10"), Ok(hang));
         assert_eq!(parse("hang:after=0xa"), Ok(hang));
-        let fault = Planted { when: When::Time(3_000_000), what: Injection::PageFaultAtAccess(7) };
+        let fault = Planted {
+            when: When::Time(3_000_000),
+            what: Injection::PageFaultAtAccess(7),
+        };
         assert_eq!(parse("fault:access=7,at_ms=3"), Ok(fault));
         assert_eq!(parse("gpu-fault").unwrap().what, Injection::GpuFault);
-        assert_eq!(parse("jobfault:slot=1").unwrap().what, Injection::JobFault { slot: 1, code: 0x58 });
-        assert_eq!(parse("power-stuck:domain=2").unwrap().what, Injection::PowerStuck(Domain::L2));
+        assert_eq!(
+            parse("jobfault:slot=1").unwrap().what,
+            Injection::JobFault { slot: 1, code: 0x58 }
+        );
+        assert_eq!(
+            parse("power-stuck:domain=2").unwrap().what,
+            Injection::PowerStuck(Domain::L2)
+        );
     }
 
     #[test]

@@ -40,7 +40,10 @@ impl Code {
             (b'>', _) => SYNC,
             _ => &[],
         };
-        table.iter().find(|(nr, _)| *nr == self.nr()).map_or("?", |(_, name)| name)
+        table
+            .iter()
+            .find(|(nr, _)| *nr == self.nr())
+            .map_or("?", |(_, name)| name)
     }
 }
 
@@ -141,7 +144,10 @@ mod tests {
         assert_eq!(submit.name("panfrost"), "PANFROST_SUBMIT");
         assert_eq!(submit.name("etnaviv"), "ETNAVIV_GET_PARAM");
         let version = Code(0xc040_6400);
-        assert_eq!((version.nr(), version.size(), version.name("panfrost")), (0, 64, "VERSION"));
+        assert_eq!(
+            (version.nr(), version.size(), version.name("panfrost")),
+            (0, 64, "VERSION")
+        );
         assert!(version.copies_in() && version.copies_out());
         assert_eq!(Code(0x0000_6501).name("panfrost"), "?");
         assert_eq!(Code(0xc030_3e03).name(""), "SYNC_MERGE");

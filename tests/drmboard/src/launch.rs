@@ -19,11 +19,15 @@ pub(crate) struct Places {
 
 fn on_path(name: &OsStr) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+    env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
 }
 
 fn variable(name: &str) -> Option<PathBuf> {
-    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 impl Places {
@@ -42,7 +46,11 @@ impl Places {
     }
 
     fn shim(&self, machine: Machine) -> Result<PathBuf, String> {
-        let name = if machine == Machine::Aarch64 { "aarch64" } else { "x86_64" };
+        let name = if machine == Machine::Aarch64 {
+            "aarch64"
+        } else {
+            "x86_64"
+        };
         let path = self.shims.join(name).join("libdrmboard_shim.so");
         if path.is_file() {
             Ok(path)
@@ -62,7 +70,13 @@ impl Places {
         } else {
             on_path(cmd).or_else(in_sysroot)
         };
-        found.ok_or_else(|| format!("{}: no such program on PATH or in {}/usr/bin", cmd.display(), self.sysroot.display()))
+        found.ok_or_else(|| {
+            format!(
+                "{}: no such program on PATH or in {}/usr/bin",
+                cmd.display(),
+                self.sysroot.display()
+            )
+        })
     }
 }
 
@@ -77,7 +91,11 @@ pub(crate) struct Program {
 }
 
 /// The machine that this program runs on.
-const HOST: Machine = if cfg!(target_arch = "aarch64") { Machine::Aarch64 } else { Machine::X86_64 };
+const HOST: Machine = if cfg!(target_arch = "aarch64") {
+    Machine::Aarch64
+} else {
+    Machine::X86_64
+};
 
 impl Program {
     /// # Errors
@@ -89,9 +107,15 @@ impl Program {
         let machine = match elf::kind(&path).map_err(|error| format!("{shown}: {error}"))? {
             Kind::Dynamic(machine) => machine,
             Kind::Script => HOST,
-            Kind::Static(_) => return Err(format!("{shown} is a static program, which cannot be put on the board")),
+            Kind::Static(_) => {
+                return Err(format!(
+                    "{shown} is a static program, which cannot be put on the board"
+                ))
+            }
             Kind::Foreign(machine) => {
-                return Err(format!("{shown} is for another machine (ELF e_machine {machine}), not x86_64 or aarch64"))
+                return Err(format!(
+                    "{shown} is for another machine (ELF e_machine {machine}), not x86_64 or aarch64"
+                ))
             }
             Kind::NotAProgram => return Err(format!("{shown} is not a program")),
         };
@@ -100,11 +124,15 @@ impl Program {
                 return Err(format!("{shown} is an x86_64 program and this machine is none"));
             }
             if places.qemu.is_none() {
-                return Err(format!("{shown} is an aarch64 program and there is no qemu-aarch64 to run it"));
+                return Err(format!(
+                    "{shown} is an aarch64 program and there is no qemu-aarch64 to run it"
+                ));
             }
             if !places.sysroot.is_dir() {
                 let root = places.sysroot.display();
-                return Err(format!("{shown} is an aarch64 program and its sysroot {root} is not there"));
+                return Err(format!(
+                    "{shown} is an aarch64 program and its sysroot {root} is not there"
+                ));
             }
         }
         // Paths are made absolute for children that change their directory. The library of the other machine is
@@ -113,16 +141,22 @@ impl Program {
         places.shims = std::path::absolute(&places.shims).map_err(|e| e.to_string())?;
         places.qemu = places.qemu.map(|qemu| std::path::absolute(&qemu).unwrap_or(qemu));
         let shim = places.shim(machine)?;
-        Ok(Program { path, name: cmd.to_owned(), machine, shim, places })
+        Ok(Program {
+            path,
+            name: cmd.to_owned(),
+            machine,
+            shim,
+            places,
+        })
     }
 
-    /// Starts it in its own process group, with the signal mask `mask`; it is killed with us.
+    /// Starts it in its own process group, with the signal mask and limits of `before`; it is killed with us.
     pub(crate) fn start(
         &self,
         args: &[OsString],
         board: &str,
         socket: &str,
-        mask: libc::sigset_t,
+        before: Before,
     ) -> io::Result<Child> {
         let mut preload = self.shim.clone().into_os_string();
         if let Some(more) = env::var_os("LD_PRELOAD").filter(|more| !more.is_empty()) {
@@ -137,12 +171,23 @@ impl Program {
             let mut setting = OsString::from("LD_PRELOAD=");
             setting.push(preload);
             command = Command::new(self.places.qemu.as_deref().unwrap_or(Path::new("qemu-aarch64")));
-            command.arg("-L").arg(&self.places.sysroot).arg("-0").arg(&self.name).arg("-E").arg(setting);
+            command
+                .arg("-L")
+                .arg(&self.places.sysroot)
+                .arg("-0")
+                .arg(&self.name)
+                .arg("-E")
+                .arg(setting);
             // QEMU is a program of this machine: the guest's library is not for it.
             command.arg(&self.path).env_remove("LD_PRELOAD");
         }
-        command.args(args).env("DRMBOARD_BOARD", board).env("DRMBOARD_SOCKET", socket);
-        command.env("DRMBOARD_SHIM_DIR", &self.places.shims).env("DRMBOARD_SYSROOT", &self.places.sysroot);
+        command
+            .args(args)
+            .env("DRMBOARD_BOARD", board)
+            .env("DRMBOARD_SOCKET", socket);
+        command
+            .env("DRMBOARD_SHIM_DIR", &self.places.shims)
+            .env("DRMBOARD_SYSROOT", &self.places.sysroot);
         if HOST != Machine::Aarch64 {
             if let Some(qemu) = &self.places.qemu {
                 command.env("DRMBOARD_QEMU", qemu);
@@ -152,7 +197,8 @@ impl Program {
         // SAFETY: only system calls that are safe between fork and exec.
         unsafe {
             command.pre_exec(move || {
-                libc::sigprocmask(libc::SIG_SETMASK, &mask, std::ptr::null_mut());
+                libc::sigprocmask(libc::SIG_SETMASK, &before.mask, std::ptr::null_mut());
+                libc::setrlimit(libc::RLIMIT_NOFILE, &before.files);
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 Ok(())
             });
@@ -164,10 +210,35 @@ impl Program {
 /// Signals that go on to the program.
 const FORWARDED: [libc::c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
+/// What the program gets as we got it.
+#[derive(Clone, Copy)]
+pub(crate) struct Before {
+    mask: libc::sigset_t,
+    files: libc::rlimit,
+}
+
+/// Allows this process all the descriptors it may have: each buffer, file and client takes some.
+fn raise_files() -> libc::rlimit {
+    let mut before = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: plain system calls on a local.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut before);
+        let all = libc::rlimit {
+            rlim_cur: before.rlim_max,
+            ..before
+        };
+        libc::setrlimit(libc::RLIMIT_NOFILE, &all);
+    }
+    before
+}
+
 /// Blocked signals, to be waited for; made before any thread is, so that all threads block them.
 pub(crate) struct Signals {
     set: libc::sigset_t,
-    before: libc::sigset_t,
+    before: Before,
 }
 
 impl Signals {
@@ -175,18 +246,24 @@ impl Signals {
         // SAFETY: sigset_t is plain data, filled by the calls.
         unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
-            let mut before: libc::sigset_t = std::mem::zeroed();
+            let mut mask: libc::sigset_t = std::mem::zeroed();
             libc::sigemptyset(&mut set);
             for signal in FORWARDED.into_iter().chain([libc::SIGCHLD]) {
                 libc::sigaddset(&mut set, signal);
             }
-            libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before);
-            Signals { set, before }
+            libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut mask);
+            Signals {
+                set,
+                before: Before {
+                    mask,
+                    files: raise_files(),
+                },
+            }
         }
     }
 
-    /// The mask as it was, which the program gets.
-    pub(crate) fn before(&self) -> libc::sigset_t {
+    /// What the program is to have.
+    pub(crate) fn before(&self) -> Before {
         self.before
     }
 
@@ -210,7 +287,10 @@ impl Signals {
             }
         };
         drop(terminal);
-        Ok(status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1) as u8)
+        Ok(status
+            .code()
+            .or(status.signal().map(|signal| 128 + signal))
+            .unwrap_or(1) as u8)
     }
 }
 

@@ -17,6 +17,7 @@ pub mod inject;
 mod ioctl_code;
 mod launch;
 mod namespace;
+mod open_file;
 #[path = "png.rs"]
 mod picture;
 mod process;

@@ -4,5 +4,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(drmboard::cli::main(std::env::args_os().skip(1), drmboard::Board::new))
+    ExitCode::from(drmboard::cli::main(
+        std::env::args_os().skip(1),
+        drmboard::Board::new,
+    ))
 }

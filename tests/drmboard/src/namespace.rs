@@ -31,17 +31,31 @@ fn check(result: libc::c_int, what: &str) -> Result<()> {
 }
 
 fn mount(from: &Path, to: &Path, kind: &str, flags: libc::c_ulong, options: &str) -> Result<()> {
-    let (from, target, kind, options) =
-        (c(from.as_os_str()), c(to.as_os_str()), c(kind.as_ref()), c(options.as_ref()));
+    let (from, target, kind, options) = (
+        c(from.as_os_str()),
+        c(to.as_os_str()),
+        c(kind.as_ref()),
+        c(options.as_ref()),
+    );
     // SAFETY: NUL-ended strings that outlive the call.
-    let result =
-        unsafe { libc::mount(from.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, options.as_ptr().cast()) };
+    let result = unsafe {
+        libc::mount(
+            from.as_ptr(),
+            target.as_ptr(),
+            kind.as_ptr(),
+            flags,
+            options.as_ptr().cast(),
+        )
+    };
     check(result, &format!("mount {}", to.display()))
 }
 
 /// Covers `dir` with a tmpfs that repeats its entries, but those named `without`.
 fn mirror(dir: &Path, without: &[&str]) -> Result<()> {
-    let old = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(dir)?;
+    let old = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_DIRECTORY)
+        .open(dir)?;
     let behind = Path::new("/proc/self/fd").join(old.as_raw_fd().to_string());
     let entries: Vec<_> = fs::read_dir(dir)?.collect::<Result<_>>()?;
     mount(Path::new("drmboard"), dir, "tmpfs", libc::MS_NOSUID, "mode=755")?;
@@ -137,7 +151,11 @@ fn fill_dev() -> Result<()> {
         let name = c(path.as_os_str());
         // SAFETY: a NUL-ended string. The umask does not apply to what chmod sets.
         let result = unsafe {
-            match libc::mknod(name.as_ptr(), libc::S_IFCHR | 0o660, libc::makedev(DRM_MAJOR, minor)) {
+            match libc::mknod(
+                name.as_ptr(),
+                libc::S_IFCHR | 0o660,
+                libc::makedev(DRM_MAJOR, minor),
+            ) {
                 0 => libc::chmod(name.as_ptr(), 0o660),
                 error => error,
             }
@@ -154,7 +172,13 @@ fn fill_dev() -> Result<()> {
 pub(crate) fn enter(node: &Node) -> Result<()> {
     // SAFETY: plain system call.
     check(unsafe { libc::unshare(libc::CLONE_NEWNS) }, "unshare")?;
-    mount(Path::new("none"), Path::new("/"), "", libc::MS_REC | libc::MS_PRIVATE, "")?;
+    mount(
+        Path::new("none"),
+        Path::new("/"),
+        "",
+        libc::MS_REC | libc::MS_PRIVATE,
+        "",
+    )?;
     fill_dev()?;
     fill_sys(node)
 }

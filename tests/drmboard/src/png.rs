@@ -11,8 +11,13 @@ use std::path::Path;
 /// # Errors
 /// The file cannot be written, or the frame has no pixels (the model does not know its format).
 pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
-    if frame.pixels.len() as u64 != u64::from(frame.width) * u64::from(frame.height) * 4 || frame.pixels.is_empty() {
-        let why = format!("the last frame, of format {:#x}, has no pixels that the model can read", frame.format);
+    if frame.pixels.len() as u64 != u64::from(frame.width) * u64::from(frame.height) * 4
+        || frame.pixels.is_empty()
+    {
+        let why = format!(
+            "the last frame, of format {:#x}, has no pixels that the model can read",
+            frame.format
+        );
         return Err(Error::new(ErrorKind::InvalidData, why));
     }
     let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), frame.width, frame.height);
@@ -29,7 +34,16 @@ mod tests {
     use super::*;
 
     fn frame(pixels: Vec<u8>) -> Frame {
-        Frame { va: 0, address_space: 0, width: 2, height: 1, stride: 8, format: 0, block: None, pixels }
+        Frame {
+            va: 0,
+            address_space: 0,
+            width: 2,
+            height: 1,
+            stride: 8,
+            format: 0,
+            block: None,
+            pixels,
+        }
     }
 
     #[test]

@@ -44,8 +44,14 @@ impl Client {
         // SAFETY: a new descriptor that is ours.
         let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
         let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        let client =
-            Client { pid, uid, pidfd, comm: Mutex::default(), ioctls: AtomicU64::new(0), usage: Mutex::default() };
+        let client = Client {
+            pid,
+            uid,
+            pidfd,
+            comm: Mutex::default(),
+            ioctls: AtomicU64::new(0),
+            usage: Mutex::default(),
+        };
         client.set_comm(&comm);
         Ok(client)
     }
@@ -56,7 +62,11 @@ impl Client {
     }
 
     pub(crate) fn set_comm(&self, comm: &str) {
-        let word: String = comm.trim().chars().map(|c| if c.is_whitespace() { '_' } else { c }).collect();
+        let word: String = comm
+            .trim()
+            .chars()
+            .map(|c| if c.is_whitespace() { '_' } else { c })
+            .collect();
         *self.comm.lock().unwrap() = word;
     }
 
@@ -69,8 +79,14 @@ impl Client {
         if len == 0 {
             return Ok(());
         }
-        let local = libc::iovec { iov_base: buf.cast(), iov_len: len };
-        let remote = libc::iovec { iov_base: addr as *mut _, iov_len: len };
+        let local = libc::iovec {
+            iov_base: buf.cast(),
+            iov_len: len,
+        };
+        let remote = libc::iovec {
+            iov_base: addr as *mut _,
+            iov_len: len,
+        };
         // SAFETY: `buf` is valid for `len` bytes by the callers; the kernel checks the other side.
         let n = unsafe { libc::syscall(call, self.pid, &local, 1usize, &remote, 1usize, 0usize) };
         if usize::try_from(n) == Ok(len) {
@@ -116,10 +132,16 @@ impl Process for Call {
         self.client.uid == 0
     }
     fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), i32> {
-        self.client.transfer(addr, buf.as_mut_ptr(), buf.len(), libc::SYS_process_vm_readv)
+        self.client
+            .transfer(addr, buf.as_mut_ptr(), buf.len(), libc::SYS_process_vm_readv)
     }
     fn write(&self, addr: u64, buf: &[u8]) -> Result<(), i32> {
-        self.client.transfer(addr, buf.as_ptr().cast_mut(), buf.len(), libc::SYS_process_vm_writev)
+        self.client.transfer(
+            addr,
+            buf.as_ptr().cast_mut(),
+            buf.len(),
+            libc::SYS_process_vm_writev,
+        )
     }
     fn install(&self, file: File, cloexec: bool) -> Result<i32, i32> {
         let mut installed = self.installed.lock().unwrap();
@@ -132,7 +154,8 @@ impl Process for Call {
     }
     fn file(&self, fd: i32) -> Result<File, i32> {
         // SAFETY: plain system call.
-        let copy = unsafe { libc::syscall(libc::SYS_pidfd_getfd, self.client.pidfd.as_raw_fd(), fd, 0) } as i32;
+        let copy =
+            unsafe { libc::syscall(libc::SYS_pidfd_getfd, self.client.pidfd.as_raw_fd(), fd, 0) } as i32;
         if copy < 0 {
             return Err(sys::DRM_OS_EBADF as i32);
         }
@@ -141,6 +164,7 @@ impl Process for Call {
         let key = sock::peer_key(copy.as_raw_fd(), &self.shared.name);
         drop(copy);
         let open = key.and_then(|key| self.shared.file(key));
-        open.map(|open| open.file.clone()).ok_or(sys::DRM_OS_EINVAL as i32)
+        open.map(|open| open.file.clone())
+            .ok_or(sys::DRM_OS_EINVAL as i32)
     }
 }

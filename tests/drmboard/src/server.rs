@@ -7,6 +7,7 @@
 //! connection. Lock order: `files`, `controls` and `clients` are never held together.
 
 use crate::connection::{self, Control};
+use crate::open_file::{close_files, OpenFile};
 use crate::process::Client;
 use crate::sock;
 use crate::trace::TraceFile;
@@ -14,31 +15,11 @@ use drm_os_host::{Device, File, World};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-
-/// An open file of the board: what it is, and our end of its socket.
-pub(crate) struct OpenFile {
-    pub(crate) key: u64,
-    pub(crate) file: File,
-    /// Device number of a node; 0 for a dma-buf or sync_file.
-    pub(crate) device: u64,
-    pub(crate) owner: Arc<Client>,
-    socket: OwnedFd,
-    /// The other end was made readable, which cannot be taken back.
-    readable: AtomicBool,
-}
-
-impl OpenFile {
-    fn look(&self) {
-        if self.file.poll() && !self.readable.swap(true, Ordering::AcqRel) {
-            sock::nudge(self.socket.as_raw_fd());
-        }
-    }
-}
 
 enum Notice {
     Look(u64),
@@ -94,13 +75,18 @@ impl Shared {
             if done() {
                 return true;
             }
-            let Some(left) = until.checked_duration_since(Instant::now()) else { return false };
+            let Some(left) = until.checked_duration_since(Instant::now()) else {
+                return false;
+            };
             guard = self.changed.1.wait_timeout(guard, left).unwrap().0;
         }
     }
 
     fn watch(&self, fd: RawFd, what: u64, events: libc::c_int) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: events as u32, u64: what };
+        let mut event = libc::epoll_event {
+            events: events as u32,
+            u64: what,
+        };
         // SAFETY: plain system call.
         let result = unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) };
         if result == 0 {
@@ -112,7 +98,14 @@ impl Shared {
 
     fn unwatch(&self, fd: RawFd) {
         // SAFETY: plain system call; a descriptor not watched is no harm.
-        unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) };
+        unsafe {
+            libc::epoll_ctl(
+                self.epoll.as_raw_fd(),
+                libc::EPOLL_CTL_DEL,
+                fd,
+                std::ptr::null_mut(),
+            )
+        };
     }
 
     /// Gives `file` a descriptor: the client's end of its socket, to be sent away.
@@ -128,8 +121,7 @@ impl Shared {
             let _ = notify.lock().unwrap().send(Notice::Look(key));
         }));
         let fd = socket.as_raw_fd();
-        let open =
-            Arc::new(OpenFile { key, file, device, owner: owner.clone(), socket, readable: AtomicBool::new(false) });
+        let open = Arc::new(OpenFile::new(key, file, device, owner, socket));
         open.look();
         self.files.lock().unwrap().insert(key, open);
         // Only hang-ups, which need no asking: what a client writes is never read.
@@ -169,7 +161,9 @@ impl Shared {
     pub(crate) fn add_control(&self, control: &Arc<Control>) -> io::Result<u64> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.controls.lock().unwrap().insert(id, control.clone());
-        self.watch(control.socket.as_raw_fd(), CONTROL | id, 0).map(|()| id).inspect_err(|_| self.remove_control(id))
+        self.watch(control.socket.as_raw_fd(), CONTROL | id, 0)
+            .map(|()| id)
+            .inspect_err(|_| self.remove_control(id))
     }
 
     pub(crate) fn remove_control(&self, id: u64) {
@@ -179,17 +173,25 @@ impl Shared {
         self.changed();
     }
 
-    /// A signal hit request `seq` of the connection that its process calls `number`.
-    pub(crate) fn interrupt(&self, pid: i32, number: u64, seq: u64) {
+    /// A signal hit request `seq` of the connection that its process calls `number`. False: there is none such.
+    pub(crate) fn interrupt(&self, pid: i32, number: u64, seq: u64) -> bool {
         let controls = self.controls.lock().unwrap();
-        for control in controls.values().filter(|c| c.client.pid == pid && c.number == number) {
-            control.interrupt(seq);
-        }
+        let control = controls
+            .values()
+            .find(|c| c.client.pid == pid && c.number == number);
+        control.inspect(|control| control.interrupt(seq)).is_some()
     }
 
     /// Ends the control connections that `which` picks.
     fn kill(&self, which: impl Fn(&Control) -> bool) {
-        let picked: Vec<_> = self.controls.lock().unwrap().values().filter(|c| which(c)).cloned().collect();
+        let picked: Vec<_> = self
+            .controls
+            .lock()
+            .unwrap()
+            .values()
+            .filter(|c| which(c))
+            .cloned()
+            .collect();
         for control in picked {
             control.kill();
         }
@@ -214,11 +216,13 @@ impl Shared {
         while let Some((socket, pid, uid)) = sock::accept(self.listener.as_raw_fd()) {
             self.workers.fetch_add(1, Ordering::AcqRel);
             let shared = self.clone();
-            let worker = thread::Builder::new().name(format!("client {pid}")).spawn(move || {
-                connection::serve(&shared, socket, pid, uid);
-                shared.workers.fetch_sub(1, Ordering::AcqRel);
-                shared.changed();
-            });
+            let worker = thread::Builder::new()
+                .name(format!("client {pid}"))
+                .spawn(move || {
+                    connection::serve(&shared, socket, pid, uid);
+                    shared.workers.fetch_sub(1, Ordering::AcqRel);
+                    shared.changed();
+                });
             if worker.is_err() {
                 self.workers.fetch_sub(1, Ordering::AcqRel);
             }
@@ -252,32 +256,11 @@ impl Shared {
     }
 }
 
-/// Takes the statistics of a file that is about to be closed.
-fn account(open: &OpenFile) {
-    if open.device == 0 {
-        return;
-    }
-    let mut usage = open.owner.usage.lock().unwrap();
-    for (name, value) in open.file.stats() {
-        match name.as_str() {
-            "jobs" => usage.jobs += value,
-            "faults" => usage.faults += value,
-            "resets" => usage.resets += value,
-            "mem_peak" => usage.peak = usage.peak.max(value),
-            _ => {}
-        }
-    }
-}
-
-fn close_files(files: &Receiver<Arc<OpenFile>>) {
-    for open in files {
-        account(&open);
-    }
-}
-
 fn notify(shared: &Weak<Shared>, notices: &Receiver<Notice>) {
     while let Ok(Notice::Look(key)) = notices.recv() {
-        let Some(open) = shared.upgrade().and_then(|shared| shared.file(key)) else { continue };
+        let Some(open) = shared.upgrade().and_then(|shared| shared.file(key)) else {
+            continue;
+        };
         open.look();
     }
 }
@@ -347,7 +330,8 @@ impl Server {
         shared.watch(shared.stop.as_raw_fd(), STOP, libc::EPOLLIN)?;
         let for_poller = shared.clone();
         let for_notifier = Arc::downgrade(&shared);
-        let spawn = |name: &str, f: Box<dyn FnOnce() + Send>| thread::Builder::new().name(name.into()).spawn(f);
+        let spawn =
+            |name: &str, f: Box<dyn FnOnce() + Send>| thread::Builder::new().name(name.into()).spawn(f);
         Ok(Server {
             poller: spawn("poller", Box::new(move || for_poller.poll()))?,
             closer: spawn("closer", Box::new(move || close_files(&closing)))?,
@@ -374,9 +358,19 @@ impl Server {
         let mut left: Vec<Leftover> = Vec::new();
         let mut note = |client: &Client, files: usize| match left.iter_mut().find(|l| l.pid == client.pid) {
             Some(entry) => entry.files += files,
-            None => left.push(Leftover { pid: client.pid, comm: client.comm(), files }),
+            None => left.push(Leftover {
+                pid: client.pid,
+                comm: client.comm(),
+                files,
+            }),
         };
-        let files: Vec<_> = shared.files.lock().unwrap().drain().map(|(_, open)| open).collect();
+        let files: Vec<_> = shared
+            .files
+            .lock()
+            .unwrap()
+            .drain()
+            .map(|(_, open)| open)
+            .collect();
         for open in &files {
             note(&open.owner, 1);
             open.owner.usage.lock().unwrap().leaked += 1;

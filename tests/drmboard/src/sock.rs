@@ -47,12 +47,24 @@ pub(crate) fn listen(name: &str) -> Result<OwnedFd> {
 pub(crate) fn accept(listener: RawFd) -> Option<(OwnedFd, i32, u32)> {
     // SAFETY: plain system calls; cred and len are valid for the call.
     unsafe {
-        let fd = libc::accept4(listener, std::ptr::null_mut(), std::ptr::null_mut(), libc::SOCK_CLOEXEC);
+        let fd = libc::accept4(
+            listener,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            libc::SOCK_CLOEXEC,
+        );
         let fd = OwnedFd::from_raw_fd(check(fd).ok()?);
         let mut cred: libc::ucred = zeroed();
         let mut len = size_of::<libc::ucred>() as libc::socklen_t;
         let at = (&raw mut cred).cast();
-        check(libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, at, &mut len)).ok()?;
+        check(libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            at,
+            &mut len,
+        ))
+        .ok()?;
         Some((fd, cred.pid, cred.uid))
     }
 }
@@ -62,7 +74,12 @@ pub(crate) fn pair(name: &str) -> Result<(OwnedFd, OwnedFd)> {
     let mut fds = [0; 2];
     // SAFETY: fds has room for two; both are new and ours.
     let ends = unsafe {
-        check(libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0, fds.as_mut_ptr()))?;
+        check(libc::socketpair(
+            libc::AF_UNIX,
+            libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC,
+            0,
+            fds.as_mut_ptr(),
+        ))?;
         (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1]))
     };
     bind(ends.0.as_raw_fd(), name)?;
@@ -76,9 +93,14 @@ pub(crate) fn peer_key(fd: RawFd, name: &str) -> Option<u64> {
     let mut len = size_of::<libc::sockaddr_un>() as libc::socklen_t;
     // SAFETY: addr and len are valid for the call.
     check(unsafe { libc::getpeername(fd, (&raw mut addr).cast(), &mut len) }).ok()?;
-    let used = (len as usize).saturating_sub(size_of::<libc::sa_family_t>()).min(addr.sun_path.len());
+    let used = (len as usize)
+        .saturating_sub(size_of::<libc::sa_family_t>())
+        .min(addr.sun_path.len());
     let path: Vec<u8> = addr.sun_path[..used].iter().map(|c| *c as u8).collect();
-    let rest = path.strip_prefix(&[0])?.strip_prefix(name.as_bytes())?.strip_prefix(b"#")?;
+    let rest = path
+        .strip_prefix(&[0])?
+        .strip_prefix(name.as_bytes())?
+        .strip_prefix(b"#")?;
     u64::from_str_radix(std::str::from_utf8(rest).ok()?, 16).ok()
 }
 
@@ -101,8 +123,14 @@ struct Ancillary([u8; 64]);
 /// Sends header and body as one message, with descriptors.
 pub(crate) fn send(fd: RawFd, header: &[u8], body: &[u8], fds: &[RawFd]) -> Result<()> {
     let mut iov = [
-        libc::iovec { iov_base: header.as_ptr().cast_mut().cast(), iov_len: header.len() },
-        libc::iovec { iov_base: body.as_ptr().cast_mut().cast(), iov_len: body.len() },
+        libc::iovec {
+            iov_base: header.as_ptr().cast_mut().cast(),
+            iov_len: header.len(),
+        },
+        libc::iovec {
+            iov_base: body.as_ptr().cast_mut().cast(),
+            iov_len: body.len(),
+        },
     ];
     let mut ancillary = Ancillary([0; 64]);
     // SAFETY: the pointers live as long as the call; the control buffer has room for MAX_FDS descriptors.
@@ -118,7 +146,9 @@ pub(crate) fn send(fd: RawFd, header: &[u8], body: &[u8], fds: &[RawFd]) -> Resu
             (*cmsg).cmsg_level = libc::SOL_SOCKET;
             (*cmsg).cmsg_type = libc::SCM_RIGHTS;
             (*cmsg).cmsg_len = libc::CMSG_LEN(bytes) as _;
-            libc::CMSG_DATA(cmsg).cast::<RawFd>().copy_from_nonoverlapping(fds.as_ptr(), fds.len());
+            libc::CMSG_DATA(cmsg)
+                .cast::<RawFd>()
+                .copy_from_nonoverlapping(fds.as_ptr(), fds.len());
         }
         check(libc::sendmsg(fd, &msg, libc::MSG_NOSIGNAL) as libc::c_int).map(|_| ())
     }
@@ -127,7 +157,14 @@ pub(crate) fn send(fd: RawFd, header: &[u8], body: &[u8], fds: &[RawFd]) -> Resu
 /// One byte that makes the other end readable; a full or closed socket needs none.
 pub(crate) fn nudge(fd: RawFd) {
     // SAFETY: one byte of a literal.
-    unsafe { libc::send(fd, b"!".as_ptr().cast(), 1, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) };
+    unsafe {
+        libc::send(
+            fd,
+            b"!".as_ptr().cast(),
+            1,
+            libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT,
+        )
+    };
 }
 
 /// Ends both directions: who waits on the socket sees it closed.
@@ -138,7 +175,11 @@ pub(crate) fn shutdown(fd: RawFd) {
 
 /// True when `fd` is readable within `timeout_ms`.
 pub(crate) fn readable(fd: RawFd, timeout_ms: i32) -> bool {
-    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
     // SAFETY: one valid pollfd.
     unsafe { libc::poll(&mut poll, 1, timeout_ms) == 1 && poll.revents & libc::POLLIN != 0 }
 }

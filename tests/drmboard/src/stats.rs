@@ -58,7 +58,12 @@ pub(crate) fn report(clients: &[Arc<Client>], device: &[(String, u64)], leaked: 
             usage.jobs, usage.faults, usage.resets, usage.leaked
         );
     }
-    let of = |name: &str, sum: u64| device.iter().find(|(n, _)| n == name).map_or(sum, |(_, value)| *value);
+    let of = |name: &str, sum: u64| {
+        device
+            .iter()
+            .find(|(n, _)| n == name)
+            .map_or(sum, |(_, value)| *value)
+    };
     let _ = writeln!(
         text,
         "stats: total ioctls={ioctls} jobs={} faults={} resets={} peak_kib={} leaked={leaked}",

@@ -16,7 +16,10 @@ impl TraceFile {
     /// # Errors
     /// The file cannot be made.
     pub(crate) fn create(path: &Path) -> std::io::Result<Arc<TraceFile>> {
-        Ok(Arc::new(TraceFile(Mutex::new(BufWriter::with_capacity(1 << 18, File::create(path)?)))))
+        Ok(Arc::new(TraceFile(Mutex::new(BufWriter::with_capacity(
+            1 << 18,
+            File::create(path)?,
+        )))))
     }
 
     fn line(&self, line: Arguments) {
@@ -38,7 +41,9 @@ impl TraceFile {
 
     pub(crate) fn ioctl(&self, now: u64, pid: i32, file: u64, code: Code, name: &str, ret: i32) {
         let (nr, size) = (code.nr(), code.size());
-        self.line(format_args!("{now} ioctl pid={pid} file={file} nr=0x{nr:02x} name={name} size={size} ret={ret}"));
+        self.line(format_args!(
+            "{now} ioctl pid={pid} file={file} nr=0x{nr:02x} name={name} size={size} ret={ret}"
+        ));
     }
 
     /// Writes what `world` reports from now on. `node` names the interrupt lines.
@@ -50,7 +55,9 @@ impl TraceFile {
 
     fn event(&self, event: &Trace, lines: &[String]) {
         match event {
-            Trace::MmioRead { t, dev, off, val } => self.line(format_args!("{t} mmio {dev} r 0x{off:04x} 0x{val:08x}")),
+            Trace::MmioRead { t, dev, off, val } => {
+                self.line(format_args!("{t} mmio {dev} r 0x{off:04x} 0x{val:08x}"))
+            }
             Trace::MmioWrite { t, dev, off, val } => {
                 self.line(format_args!("{t} mmio {dev} w 0x{off:04x} 0x{val:08x}"));
             }
@@ -59,7 +66,13 @@ impl TraceFile {
                 self.line(format_args!("{t} irq {dev} {name} {}", u8::from(*level)));
             }
             Trace::Power { t, dev, on } => self.line(format_args!("{t} power {dev} {}", u8::from(*on))),
-            Trace::BadDma { t, dev, pa, len, write } => {
+            Trace::BadDma {
+                t,
+                dev,
+                pa,
+                len,
+                write,
+            } => {
                 let way = if *write { 'w' } else { 'r' };
                 self.line(format_args!("{t} baddma {dev} {way} 0x{pa:x} {len}"));
             }

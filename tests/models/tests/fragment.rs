@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Fragment jobs: pixel-exact clears through the MMU, on all descriptor generations.
 mod common;
-use common::frame::{self, emit, pixel, rgba8, run, Rt, Zs, AFBC, BGRA, FBD, FRAGMENT_JOB, LINEAR, RGBA, TILED};
+use common::frame::{
+    self, emit, pixel, rgba8, run, Rt, Zs, AFBC, BGRA, FBD, FRAGMENT_JOB, LINEAR, RGBA, TILED,
+};
 use common::{Rig, MMU, R, RW};
 use models::mali::Block;
 use models::Variant;
@@ -37,7 +39,12 @@ fn stride(width: u32, layout: u32, bpp: u32) -> u32 {
 }
 
 fn size(height: u32, stride: u32, layout: u32) -> u64 {
-    u64::from(stride) * u64::from(if layout == LINEAR { height } else { height.div_ceil(16) })
+    u64::from(stride)
+        * u64::from(if layout == LINEAR {
+            height
+        } else {
+            height.div_ceil(16)
+        })
 }
 
 /// Every pixel inside `area` has the value, every byte of every other pixel the mark, and so
@@ -50,7 +57,10 @@ fn check(g: &mut Rig, rt: &Rt, bpp: u32, height: u32, area: [u32; 4], want: &[u8
             assert_eq!(pixel(&bytes, rt, bpp, x, y), want, "pixel {x},{y}");
         }
     }
-    let changed = bytes.chunks_exact(bpp as usize).filter(|p| p.iter().any(|b| *b != OLD)).count() as u64;
+    let changed = bytes
+        .chunks_exact(bpp as usize)
+        .filter(|p| p.iter().any(|b| *b != OLD))
+        .count() as u64;
     assert_eq!(changed, inside, "nothing else was written");
 }
 
@@ -69,7 +79,14 @@ fn clears_are_pixel_exact() {
                 f.v7 = v7;
                 emit(&mut g, &f);
                 run(&mut g);
-                check(&mut g, &rt, 4, height, [0, 0, width - 1, height - 1], &[0x33, 0x66, 0x99, 0xff]);
+                check(
+                    &mut g,
+                    &rt,
+                    4,
+                    height,
+                    [0, 0, width - 1, height - 1],
+                    &[0x33, 0x66, 0x99, 0xff],
+                );
                 let s = g.mali.stats();
                 assert_eq!(s.pixels_written, u64::from(width * height));
                 assert_eq!(s.decode_error_count(), 0, "{:?}", s.decode_errors);
@@ -129,6 +146,24 @@ fn scissor_by_tiles_and_by_pixels() {
     assert_eq!(g.slot_status(0), 0x59);
 }
 
+/// Would catch a partial update that clears what it must keep.
+/// Source: Mesa genxml v5.xml "Fragment Job Payload" (Tile Enable Map), pan_resource.c
+/// panfrost_resource_set_damage_region (a bit per 32x32 pixels).
+#[test]
+fn tile_enable_map() {
+    let row = stride(96, LINEAR, 4);
+    let mut g = rig(Variant::T860, size(64, row, LINEAR));
+    let rt = rgba8(IMAGE, row, LINEAR, COLOR);
+    emit(&mut g, &frame::frame(96, 64, &[rt]));
+    let map = FBD + 0xc00;
+    g.poke32(FRAGMENT_JOB + 36, &[5 | 3 << 16 | 1 << 31]);
+    g.poke32(FRAGMENT_JOB + 48, &[map as u32, 0, 64]);
+    // Second block of the second row.
+    g.poke(map + 64, &[1 << 1]);
+    run(&mut g);
+    check(&mut g, &rt, 4, 64, [32, 32, 63, 63], &[0x33, 0x66, 0x99, 0xff]);
+}
+
 /// Would catch a target taken for another: two images, one preserved, one without writes.
 /// Source: Mesa pan_cs.c pan_prepare_rt (Write Enable, Clean Pixel Write Enable).
 #[test]
@@ -140,8 +175,16 @@ fn several_targets() {
     }
     let first = rgba8(IMAGE, row, LINEAR, COLOR);
     let second = rgba8(IMAGE2, stride(40, TILED, 4), TILED, 0x0403_0201);
-    let kept = Rt { base: IMAGE2 + 0x10_0000, clear: false, ..first };
-    let unwritten = Rt { base: IMAGE2 + 0x20_0000, write: false, ..first };
+    let kept = Rt {
+        base: IMAGE2 + 0x10_0000,
+        clear: false,
+        ..first
+    };
+    let unwritten = Rt {
+        base: IMAGE2 + 0x20_0000,
+        write: false,
+        ..first
+    };
     emit(&mut g, &frame::frame(40, 24, &[first, second, kept, unwritten]));
     run(&mut g);
     check(&mut g, &first, 4, 24, [0, 0, 39, 23], &[0x33, 0x66, 0x99, 0xff]);
@@ -152,6 +195,9 @@ fn several_targets() {
     assert_eq!(g.mali.stats().targets_preserved, 1);
 }
 
+/// Internal format, memory format, swizzle, clear words, bytes in memory.
+type Case = (u32, u32, u32, [u32; 4], &'static [u8]);
+
 /// Would catch swapped channels, wrong packing or rounding.
 /// Source: Mesa genxml "Color Format"; pan_clear.c tib_layouts; clients.md 6 (swizzle 1546).
 #[test]
@@ -160,7 +206,7 @@ fn colour_formats() {
     let half_565 = 496 | 504 << 10 | 496 << 20;
     let half_4444 = 120 | 120 << 8 | 120 << 16 | 120 << 24;
     let f16 = [0x3c00_3800, 0x4000_3400];
-    let cases: &[(u32, u32, u32, [u32; 4], &[u8])] = &[
+    let cases: &[Case] = &[
         (1, 19, RGBA, [COLOR; 4], &[0x33, 0x66, 0x99, 0xff]),
         (1, 19, BGRA, [COLOR; 4], &[0x99, 0x66, 0x33, 0xff]),
         // A8R8G8B8 in memory: component 3 first.
@@ -177,13 +223,31 @@ fn colour_formats() {
         (5, 21, RGBA, [half_565, 0, 0, 0], &[0x10, 0x84]),
         (4, 20, RGBA, [half_4444, 0, 0, 0], &[0x88, 0x88]),
         (4, 20, RGBA, [0xf0 | 0xf0 << 24, 0, 0, 0], &[0x0f, 0xf0]),
-        (2, 24, RGBA, [0x3ff | 0x155 << 10 | 1 << 30, 0, 0, 0], &[0xff, 0x57, 0x05, 0x40]),
+        (
+            2,
+            24,
+            RGBA,
+            [0x3ff | 0x155 << 10 | 1 << 30, 0, 0, 0],
+            &[0xff, 0x57, 0x05, 0x40],
+        ),
         (6, 28, RGBA, [31 << 5 | 2 << 30, 0, 0, 0], &[0x1f, 0x80]),
         // Raw: R16F, RG16F, RGBA16F, RGBA32F.
         (33, 1, RGBA, [0x3800_3800; 4], &[0x00, 0x38]),
         (34, 3, RGBA, [0x3c00_3800; 4], &[0x00, 0x38, 0x00, 0x3c]),
-        (35, 5, RGBA, [f16[0], f16[1], f16[0], f16[1]], &[0x00, 0x38, 0x00, 0x3c, 0x00, 0x34, 0x00, 0x40]),
-        (36, 7, RGBA, [1, 2, 3, 4], &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0]),
+        (
+            35,
+            5,
+            RGBA,
+            [f16[0], f16[1], f16[0], f16[1]],
+            &[0x00, 0x38, 0x00, 0x3c, 0x00, 0x34, 0x00, 0x40],
+        ),
+        (
+            36,
+            7,
+            RGBA,
+            [1, 2, 3, 4],
+            &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0],
+        ),
         (32, 0, RGBA, [0x5a5a_5a5a; 4], &[0x5a]),
     ];
     for (internal, format, swizzle, value, want) in cases {
@@ -202,7 +266,11 @@ fn colour_formats() {
             run(&mut g);
             let bytes = g.peek(IMAGE, size(20, row, layout) as usize);
             for (x, y) in [(0, 0), (19, 0), (0, 19), (19, 19), (7, 13)] {
-                assert_eq!(pixel(&bytes, &rt, bpp, x, y), *want, "internal {internal} format {format}");
+                assert_eq!(
+                    pixel(&bytes, &rt, bpp, x, y),
+                    *want,
+                    "internal {internal} format {format}"
+                );
             }
         }
     }
@@ -230,8 +298,31 @@ fn unknown_formats_and_layouts_are_counted() {
     }
 }
 
+/// Would catch the two-bit block format of v5 read in v7 descriptors, where it has four bits.
+/// Source: Mesa genxml v7.xml "ZS CRC Extension".
+#[test]
+fn compressed_depth_is_counted() {
+    for v7 in [false, true] {
+        let mut g = rig(if v7 { Variant::G52 } else { Variant::T860 }, 0x4000);
+        let zs = Zs {
+            z_format: 5,
+            z_layout: AFBC,
+            z_base: IMAGE,
+            z_write: true,
+            clear: true,
+            ..Zs::default()
+        };
+        emit(&mut g, &zs_frame(zs, v7));
+        run(&mut g);
+        assert_eq!(g.mali.stats().decode_errors["AFBC depth target"], 1);
+    }
+}
+
 fn zs_frame(zs: Zs, v7: bool) -> frame::Frame {
-    let rt = Rt { write: false, ..rgba8(0, 0, LINEAR, 0) };
+    let rt = Rt {
+        write: false,
+        ..rgba8(0, 0, LINEAR, 0)
+    };
     let mut f = frame::frame(40, 20, &[rt]);
     f.zs = Some(zs);
     f.v7 = v7;
@@ -260,7 +351,10 @@ fn depth_and_stencil_clears() {
             for layout in [LINEAR, TILED] {
                 let bpp = want.len() as u32;
                 let row = stride(40, layout, bpp);
-                let mut g = rig(if v7 { Variant::G31 } else { Variant::T860 }, size(20, row, layout));
+                let mut g = rig(
+                    if v7 { Variant::G31 } else { Variant::T860 },
+                    size(20, row, layout),
+                );
                 let zs = Zs {
                     z_format: *format,
                     z_layout: layout,
@@ -277,10 +371,16 @@ fn depth_and_stencil_clears() {
                 let rt = rgba8(IMAGE, row, layout, 0);
                 check(&mut g, &rt, bpp, 20, [0, 0, 39, 19], want);
                 // The same without the clear flag leaves the surface alone.
-                let mut g = rig(if v7 { Variant::G31 } else { Variant::T860 }, size(20, row, layout));
+                let mut g = rig(
+                    if v7 { Variant::G31 } else { Variant::T860 },
+                    size(20, row, layout),
+                );
                 emit(&mut g, &zs_frame(Zs { clear: false, ..zs }, v7));
                 run(&mut g);
-                assert!(g.peek(IMAGE, size(20, row, layout) as usize).iter().all(|b| *b == OLD));
+                assert!(g
+                    .peek(IMAGE, size(20, row, layout) as usize)
+                    .iter()
+                    .all(|b| *b == OLD));
             }
         }
     }
@@ -312,7 +412,14 @@ fn stencil_alone_keeps_other_bytes() {
             };
             emit(&mut g, &zs_frame(zs, false));
             run(&mut g);
-            check(&mut g, &rgba8(IMAGE, row, layout, 0), bpp, 20, [0, 0, 39, 19], want);
+            check(
+                &mut g,
+                &rgba8(IMAGE, row, layout, 0),
+                bpp,
+                20,
+                [0, 0, 39, 19],
+                want,
+            );
         }
     }
 }
@@ -374,15 +481,24 @@ fn v4_reload_draw_preserves_the_target() {
         g.poke32(at + 0x500, &[32 | 20 << 16, 0, 2 << 22 | 1 << 28]);
         g.poke64(at + 0x520, IMAGE);
         let (x, y) = (corner, 21.0f32);
-        let rect_words = [0.0, 0.0, 0.0, 1.0, x, 0.0, 0.0, 1.0, 0.0, y, 0.0, 1.0, x, y, 0.0, 1.0];
+        let rect_words = [
+            0.0, 0.0, 0.0, 1.0, x, 0.0, 0.0, 1.0, 0.0, y, 0.0, 1.0, x, y, 0.0, 1.0,
+        ];
         g.poke32(rect, &rect_words.map(f32::to_bits));
         g.submit(1, at, 0);
         g.settle();
         assert_eq!(g.job_raw(), 2, "status {:#x}", g.slot_status(1));
         g.wr(0x1004, 2);
         run(&mut g);
-        let kept = g.peek(IMAGE, size(21, row, LINEAR) as usize).iter().all(|b| *b == OLD);
-        assert_eq!(kept, corner == 33.0, "only a draw over the whole frame restores it");
+        let kept = g
+            .peek(IMAGE, size(21, row, LINEAR) as usize)
+            .iter()
+            .all(|b| *b == OLD);
+        assert_eq!(
+            kept,
+            corner == 33.0,
+            "only a draw over the whole frame restores it"
+        );
         // The mark is used up: the next frame on the descriptor clears again.
         run(&mut g);
         assert_eq!(g.peek(IMAGE, 3), [0x99, 0x66, 0x33]);
@@ -417,7 +533,14 @@ fn v7_pre_frame_shader_restores_one_part() {
     g.poke64(draws + 128 + 56, state);
     g.poke32(state + 36, &[1 << 16]);
     run(&mut g);
-    check(&mut g, &rgba8(IMAGE, row, TILED, 0), 4, 20, [0, 0, 39, 19], &[0xff, 0xff, 0xff, OLD]);
+    check(
+        &mut g,
+        &rgba8(IMAGE, row, TILED, 0),
+        4,
+        20,
+        [0, 0, 39, 19],
+        &[0xff, 0xff, 0xff, OLD],
+    );
 }
 
 /// Would catch a clear that ignores the MMU: a hole in the image, and a read-only image.
@@ -431,7 +554,10 @@ fn clear_goes_through_the_mmu() {
     g.submit(0, FRAGMENT_JOB, 0);
     g.settle();
     assert!(g.board.lines[MMU]);
-    assert_eq!((g.rd(0x241c), g.rd64(0x2420)), (0xc3 | 3 << 8 | 0x80 << 16, IMAGE + 0x2000));
+    assert_eq!(
+        (g.rd(0x241c), g.rd64(0x2420)),
+        (0xc3 | 3 << 8 | 0x80 << 16, IMAGE + 0x2000)
+    );
     g.wr(0x2004, 1);
     image(&mut g, IMAGE + 0x2000, 4096);
     g.flush(0, 4, IMAGE + 0x2000, 0x1000);
@@ -454,7 +580,10 @@ fn last_frame_and_capture() {
     for layout in [LINEAR, TILED] {
         let row = stride(37, layout, 4);
         let mut g = rig(Variant::T860, size(19, row, layout));
-        let rt = Rt { swizzle: BGRA, ..rgba8(IMAGE, row, layout, COLOR) };
+        let rt = Rt {
+            swizzle: BGRA,
+            ..rgba8(IMAGE, row, layout, COLOR)
+        };
         emit(&mut g, &frame::frame(37, 19, &[rt]));
         assert!(g.mali.last_frame().is_none());
         run(&mut g);
@@ -462,8 +591,18 @@ fn last_frame_and_capture() {
         g.mali.set_capture(true);
         run(&mut g);
         let f = g.mali.last_frame().unwrap();
-        assert_eq!((f.va, f.address_space, f.width, f.height, f.stride, f.format), (IMAGE, 0, 37, 19, row, 19));
-        assert_eq!(f.block, Some(if layout == LINEAR { Block::Linear } else { Block::Tiled }));
+        assert_eq!(
+            (f.va, f.address_space, f.width, f.height, f.stride, f.format),
+            (IMAGE, 0, 37, 19, row, 19)
+        );
+        assert_eq!(
+            f.block,
+            Some(if layout == LINEAR {
+                Block::Linear
+            } else {
+                Block::Tiled
+            })
+        );
         assert_eq!(f.pixels, [0x33, 0x66, 0x99, 0xff].repeat(37 * 19));
     }
 }
@@ -475,7 +614,10 @@ fn time_grows_with_the_tiles() {
     for tiles in [1, 64] {
         let row = stride(16, LINEAR, 4);
         let mut g = rig(Variant::T860, size(1024, row, LINEAR));
-        emit(&mut g, &frame::frame(16, 16 * tiles, &[rgba8(IMAGE, row, LINEAR, 0)]));
+        emit(
+            &mut g,
+            &frame::frame(16, 16 * tiles, &[rgba8(IMAGE, row, LINEAR, 0)]),
+        );
         g.submit(0, FRAGMENT_JOB, 0);
         let start = g.now;
         g.settle();

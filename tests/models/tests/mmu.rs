@@ -200,7 +200,11 @@ fn tlb_is_stale_until_flushed() {
     g.submit(1, JC, 0);
     g.settle();
     g.wr(0x1004, 2);
-    assert_eq!((g.pte(old), g.pte(new)), (0, u64::MAX), "the job wrote to the old page");
+    assert_eq!(
+        (g.pte(old), g.pte(new)),
+        (0, u64::MAX),
+        "the job wrote to the old page"
+    );
     // A flush of another region does not help.
     g.flush(0, 4, TARGET + 0x10_0000, 0x1000);
     models::Bus::write(&mut g.board, old, &fill).unwrap();
@@ -312,6 +316,47 @@ fn command_while_active_is_lost() {
     assert_eq!(g.job_raw(), 2);
 }
 
+/// Would catch a lock that covers less than its region: an access in the upper half waits, one
+/// behind it does not. Source: panfrost.md 3.3 "LOCKADDR encoding".
+#[test]
+fn locked_region_holds_accesses() {
+    for (target, waits) in [
+        (TARGET, true),
+        (TARGET + 0xf000, true),
+        (TARGET + 0x1_0000, false),
+    ] {
+        let mut g = rig_for(Variant::T860, target);
+        g.map(target, 4096, RW);
+        g.wr64(0x2410, TARGET | 15);
+        g.as_command(0, 2);
+        g.submit(1, JC, 0);
+        g.settle();
+        assert_eq!((g.job_raw(), g.rd(0x2000)), (if waits { 0 } else { 2 }, 0));
+        g.as_command(0, 3);
+        g.settle();
+        assert_eq!(g.job_raw(), 2);
+    }
+}
+
+/// Would catch a stale entry that survives its own flush because it was used last: the page of
+/// the job header is remapped to another job.
+#[test]
+fn flush_of_the_page_used_last() {
+    let mut g = rig_for(Variant::T860, TARGET);
+    g.map(TARGET, 4096, RW);
+    g.submit(1, JC, 0);
+    g.settle();
+    g.wr(0x1004, 2);
+    let new = g.page();
+    g.map_page(JC, new, RW);
+    g.header(JC, 1, 1, (0, 0), 0);
+    g.flush(0, 4, JC, 0x1000);
+    g.submit(1, JC, 0);
+    g.settle();
+    let s = g.mali.stats();
+    assert_eq!((s.jobs[2], s.jobs[1]), (1, 1), "write value before, null after");
+}
+
 /// Would catch retries that need too little (no flush, no clear) or too much.
 /// Source: panfrost.md 2.4 "On success clear the bit (retry is implicit)" together with the
 /// order of Linux 6.1 (clear, map, flush).
@@ -379,6 +424,27 @@ fn disabling_the_address_space_kills_the_stalled_job() {
     g.submit(1, JC, 0);
     g.settle();
     assert_eq!(g.job_raw(), 2);
+}
+
+/// Would catch a fault that blocks the ones after it: the address space is unmapped and mapped
+/// again while the interrupt is still pending, then a new job faults.
+#[test]
+fn disabling_forgets_the_pending_fault() {
+    let mut g = rig_for(Variant::T860, TARGET);
+    g.submit(1, JC, 0);
+    g.settle();
+    g.disable(0);
+    g.settle();
+    assert_eq!(g.slot_status(1), 0x48);
+    g.enable(0, g.root);
+    g.wr(0x1004, 0x2_0000);
+    g.submit(1, JC, 0);
+    g.settle();
+    g.wr(0x2004, 1);
+    g.map(TARGET, 4096, RW);
+    g.flush(0, 4, TARGET, 0x1000);
+    g.settle();
+    assert_eq!((g.job_raw(), g.mali.stats().mmu_faults[&0xc2]), (2, 2));
 }
 
 /// Would catch address spaces that share anything: the same VA, two tables, two slots; and two

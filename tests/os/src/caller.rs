@@ -9,6 +9,7 @@ use crate::util::lk;
 use crate::witness;
 use crate::world::{Inner, World};
 use std::ffi::{c_char, c_int, c_void};
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 /// What the world needs of a process.  Errors are FreeBSD's numbers.
@@ -84,6 +85,17 @@ impl CallerInner {
 pub struct Caller {
     pub(crate) inner: Arc<CallerInner>,
     local: Option<Arc<LocalProcess>>,
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Caller({}, {})",
+            self.inner.process.pid(),
+            self.inner.process.comm()
+        )
+    }
 }
 
 impl Caller {

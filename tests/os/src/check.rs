@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Compile-time check: each function has exactly the type that the header declares.
+//!
+//! The `exports` modules hold these functions.  What they may assume of their arguments is what the header says;
+//! handles that this crate gave out and that are not destroyed, pointers that are good for what is stored there.
 
 use crate::sys;
 
@@ -49,5 +52,5 @@ same_types! {
         drm_os_taskqueue_create drm_os_taskqueue_destroy drm_os_task_create drm_os_task_destroy
         drm_os_task_enqueue drm_os_task_enqueue_at drm_os_task_cancel drm_os_task_drain;
     world:
-        drm_os_unique drm_os_resv_lock drm_os_resv_unlock drm_os_file_mem_limit;
+        drm_os_unique drm_os_resv_lock drm_os_resv_unlock drm_os_tunable;
 }

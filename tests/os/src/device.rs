@@ -6,6 +6,7 @@
 
 use crate::caller::Caller;
 use crate::file::{File, Minor};
+use crate::gate::Gate;
 use crate::hardware::{Bus, Hardware};
 use crate::irq::Line;
 use crate::power::Power;
@@ -13,6 +14,7 @@ use crate::sys;
 use crate::util::{cstr, fatal, lk, no_unwind};
 use crate::world::{came_back, Inner, World};
 use std::ffi::{c_char, c_int, c_void};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -72,6 +74,8 @@ pub(crate) struct Dev {
     pub(crate) minors: Mutex<Vec<Arc<Minor>>>,
     hw: Mutex<Box<dyn Hardware>>,
     attached: Mutex<Option<Attached>>,
+    /// Calls of lowmem and stat in progress.
+    gate: Gate,
     events: EventThread,
 }
 
@@ -185,6 +189,9 @@ impl Dev {
     }
 
     pub(crate) fn lowmem(&self, pages: u64) -> u64 {
+        let Some(_inside) = self.gate.enter(&self.w) else {
+            return 0;
+        };
         let a = *lk(&self.attached);
         let Some((a, f)) = a.and_then(|a| Some((a, a.driver.lowmem?))) else {
             return 0;
@@ -221,6 +228,12 @@ pub struct Device {
     _world: World,
 }
 
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Device({})", self.dev.name)
+    }
+}
+
 impl Device {
     pub(crate) fn new(world: &World, node: Node, hw: Box<dyn Hardware>) -> Device {
         let w = world.inner().clone();
@@ -233,6 +246,7 @@ impl Device {
             minors: Mutex::default(),
             hw: Mutex::new(hw),
             attached: Mutex::new(None),
+            gate: Gate::default(),
             events: EventThread::default(),
             node,
         });
@@ -282,6 +296,7 @@ impl Device {
             driver,
             softc: softc as usize,
         });
+        d.gate.open();
         Ok(())
     }
 
@@ -310,11 +325,13 @@ impl Device {
         let Some(detach) = a.driver.detach else {
             fatal("a driver without detach")
         };
+        d.gate.close(&d.w, "detach", &d.name);
         // SAFETY: softc is what attach of this driver gave.
         let r = unsafe { detach(a.softc as *mut c_void, c_int::from(force)) };
         came_back(&d.w, "detach returned");
         if r != 0 {
             *lk(&d.attached) = Some(a);
+            d.gate.open();
             return Err(r);
         }
         Ok(())
@@ -327,6 +344,9 @@ impl Device {
 
     /// The statistics of the device; none without a driver.
     pub fn stats(&self) -> Vec<(String, u64)> {
+        let Some(_inside) = self.dev.gate.enter(&self.dev.w) else {
+            return Vec::new();
+        };
         let a = *lk(&self.dev.attached);
         let Some((a, f)) = a.and_then(|a| Some((a, a.driver.stat?))) else {
             return Vec::new();

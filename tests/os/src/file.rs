@@ -4,9 +4,9 @@
 //! A [`File`] is a reference; the last one dropped calls the driver's release, in the thread that drops it.
 
 use crate::caller::{Caller, CallerInner};
-use crate::clock::{Waiter, NEVER};
 use crate::counters::Kind;
 use crate::device::{collect_stats, Dev};
+use crate::gate::Gate;
 use crate::mapping::Mapping;
 use crate::object::Object;
 use crate::sys;
@@ -14,6 +14,7 @@ use crate::util::{errno, fatal, lk, ESPIPE};
 use crate::witness;
 use crate::world::{came_back, Inner};
 use std::ffi::{c_int, c_void};
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 type Wakers = Vec<Arc<dyn Fn() + Send + Sync>>;
@@ -71,14 +72,22 @@ pub struct File {
     inner: Arc<FileInner>,
 }
 
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "File({})", self.inner.id)
+    }
+}
+
 impl File {
     pub(crate) fn open(dev: &Arc<Dev>, kind: u32, caller: &Caller) -> Result<File, i32> {
         let minor = lk(&dev.minors).iter().find(|m| m.kind == kind).cloned();
-        let minor = minor.filter(|m| m.enter()).ok_or(sys::DRM_OS_ENXIO as i32)?;
+        let minor = minor.ok_or(sys::DRM_OS_ENXIO as i32)?;
         let mut private = std::ptr::null_mut();
-        // SAFETY: register's caller promised that open takes this arg until unregister, which waits for us.
-        let r = unsafe { (minor.open)(minor.arg as *mut c_void, caller.as_raw(), &mut private) };
-        minor.leave();
+        let r = {
+            let _inside = minor.gate.enter(&dev.w).ok_or(sys::DRM_OS_ENXIO as i32)?;
+            // SAFETY: register's caller promised that open takes this arg until unregister, which waits for us.
+            unsafe { (minor.open)(minor.arg as *mut c_void, caller.as_raw(), &mut private) }
+        };
         came_back(&dev.w, "open returned");
         if r != 0 {
             return Err(r);
@@ -123,7 +132,7 @@ impl File {
         let page = u64::from(sys::DRM_OS_PAGE_SIZE);
         let whole = len
             .checked_next_multiple_of(page)
-            .filter(|&l| l != 0 && offset % page == 0);
+            .filter(|&l| l != 0 && offset.is_multiple_of(page));
         let len = whole.ok_or(sys::DRM_OS_EINVAL as i32)?;
         let (mut obj, mut obj_off) = (std::ptr::null_mut(), 0);
         // SAFETY: ops and the private pointer belong together.
@@ -190,13 +199,6 @@ impl File {
     }
 }
 
-#[derive(Default)]
-struct MinorState {
-    gone: bool,
-    opening: u32,
-    waiting: Vec<Arc<Waiter>>,
-}
-
 /// What `struct drm_os_minor` is here.
 pub(crate) struct Minor {
     dev: Arc<Dev>,
@@ -204,43 +206,17 @@ pub(crate) struct Minor {
     open: OpenFn,
     arg: usize,
     ops: &'static sys::drm_os_file_ops,
-    st: Mutex<MinorState>,
+    /// Opens in progress.
+    gate: Gate,
 }
 
 type OpenFn = unsafe extern "C" fn(*mut c_void, *mut sys::drm_os_caller, *mut *mut c_void) -> c_int;
 
 impl Minor {
-    fn enter(&self) -> bool {
-        let mut st = lk(&self.st);
-        st.opening += u32::from(!st.gone);
-        !st.gone
-    }
-
-    fn leave(&self) {
-        let waiting = {
-            let mut st = lk(&self.st);
-            st.opening -= 1;
-            std::mem::take(&mut st.waiting)
-        };
-        self.dev.w.wake_all(waiting);
-    }
-
     fn unregister(&self) {
         lk(&self.dev.minors).retain(|m| !std::ptr::eq(&**m, self));
-        loop {
-            let waiter = Waiter::new();
-            {
-                let mut st = lk(&self.st);
-                st.gone = true;
-                if st.opening == 0 {
-                    return;
-                }
-                st.waiting.push(waiter.clone());
-            }
-            self.dev
-                .w
-                .block(&waiter, NEVER, "drm_os_minor_unregister", &self.dev.name);
-        }
+        self.gate
+            .close(&self.dev.w, "drm_os_minor_unregister", &self.dev.name);
     }
 }
 
@@ -353,14 +329,15 @@ pub(crate) mod exports {
         if let Err(e) = d.w.gate() {
             return e as c_int;
         }
-        let st = Mutex::default();
+        let gate = Gate::default();
+        gate.open();
         let m = Arc::new(Minor {
             dev: d.arc(),
             kind: type_,
             open,
             arg: arg as usize,
             ops: &*ops,
-            st,
+            gate,
         });
         {
             let mut minors = lk(&d.minors);

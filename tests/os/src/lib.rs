@@ -17,6 +17,7 @@ mod counters;
 mod cv;
 mod device;
 mod file;
+mod gate;
 mod hardware;
 mod irq;
 mod local;

@@ -6,6 +6,7 @@ use crate::object::{map_file, unmap, Object};
 use crate::sys;
 use crate::witness;
 use crate::world::Inner;
+use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -16,6 +17,12 @@ pub struct Mapping {
     off: u64,
     addr: usize,
     len: usize,
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mapping({:#x}, + {:#x})", self.off, self.len)
+    }
 }
 
 impl Mapping {

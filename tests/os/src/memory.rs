@@ -186,10 +186,12 @@ impl Memory {
             Ok((host + off, (PAGE - off).min(len - done)))
         };
         let mut done = 0;
-        while done < len {
-            done += at(done)?.1;
+        if pa % PAGE as u64 + len as u64 > PAGE as u64 {
+            while done < len {
+                done += at(done)?.1;
+            }
+            done = 0;
         }
-        done = 0;
         while done < len {
             let (p, n) = at(done)?;
             f(p as *mut u8, done, n);
@@ -329,7 +331,7 @@ pub(crate) mod exports {
     pub unsafe extern "C" fn drm_os_page_free(dev: *mut sys::drm_os_dev, pa: u64) {
         let w = &Dev::of(dev).w;
         let (frame, cpu, other) = w.mem.single(pa);
-        if cpu == 0 || pa % PAGE as u64 != 0 {
+        if cpu == 0 || !pa.is_multiple_of(PAGE as u64) {
             fatal(&format!(
                 "drm_os_page_free of {pa:#x}, which is no page of drm_os_page_alloc (now)"
             ));

@@ -29,7 +29,7 @@ impl Mmio {
     }
 
     fn check(&self, off: u32) {
-        if off % 4 != 0 || off >= self.len {
+        if !off.is_multiple_of(4) || off >= self.len {
             fatal(&format!(
                 "register access at {off:#x} of {}, window of {:#x} bytes",
                 self.dev.name, self.len

@@ -90,8 +90,12 @@ impl Resource {
         })))
     }
 
-    fn put(self: Box<Resource>) {
-        self.dev.w.counts.sub(self.kind, 1);
+    /// # Safety
+    /// `p` came from `get` and is not used again.
+    unsafe fn put(p: *mut Resource) {
+        // SAFETY: the caller's promise.
+        let r = unsafe { Box::from_raw(p) };
+        r.dev.w.counts.sub(r.kind, 1);
     }
 
     fn enable(&self, kind: Kind) {
@@ -139,7 +143,7 @@ pub(crate) mod exports {
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_clk_put(clk: *mut sys::drm_os_clk) {
         may_sleep("drm_os_clk_put");
-        Box::from_raw(clk.cast::<Resource>()).put();
+        Resource::put(clk.cast());
     }
 
     #[no_mangle]
@@ -183,7 +187,7 @@ pub(crate) mod exports {
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_regulator_put(reg: *mut sys::drm_os_regulator) {
         may_sleep("drm_os_regulator_put");
-        Box::from_raw(reg.cast::<Resource>()).put();
+        Resource::put(reg.cast());
     }
 
     #[no_mangle]
@@ -215,7 +219,7 @@ pub(crate) mod exports {
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_reset_put(reset: *mut sys::drm_os_reset) {
         may_sleep("drm_os_reset_put");
-        Box::from_raw(reset.cast::<Resource>()).put();
+        Resource::put(reset.cast());
     }
 
     #[no_mangle]

@@ -255,7 +255,8 @@ impl Task {
         let me = addr_of(self);
         self.q.wait_for(what, |st| {
             let p = lk(&self.st);
-            !p.queued && p.timed.is_none() && st.running != me
+            // No task of a queue that ended with its world will ever run.
+            st.finished || (!p.queued && p.timed.is_none() && st.running != me)
         });
     }
 

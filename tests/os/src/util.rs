@@ -16,6 +16,9 @@ pub(crate) const ESPIPE: i32 = 29;
 #[track_caller]
 pub(crate) fn fatal(msg: &str) -> ! {
     raw_line(&format!("drm_os: {msg}"));
+    if std::thread::panicking() {
+        raw_line("drm_os: (while another panic unwinds; run with --nocapture to see that one)");
+    }
     panic!("{msg}")
 }
 

@@ -17,15 +17,18 @@ use crate::task::Queue;
 use crate::trace::{TraceFn, Tracer};
 use crate::util::{fatal, lk};
 use crate::witness::{self, Witness};
+use std::collections::BTreeMap;
+use std::ffi::{c_char, CStr};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, Once, Weak};
 use std::time::{Duration, Instant};
 
 /// What time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockMode {
     /// Time stands still but for [`World::advance`] and waits; one thread runs at a time, in an order that
-    /// depends on nothing but the calls made.
+    /// depends on nothing but the calls made.  Calls from outside come from one thread at a time.
     Virtual,
     /// The host's monotonic clock and real threads.
     Real,
@@ -42,8 +45,8 @@ pub struct Config {
     pub contiguous: bool,
     /// RAM in 4 KiB pages, from physical address [`crate::PA_BASE`] upwards.
     pub pages: u64,
-    /// What `drm_os_file_mem_limit` answers, in bytes.
-    pub file_mem_limit: u64,
+    /// Tunables that somebody set; the others have the driver's values.
+    pub tunables: BTreeMap<String, u64>,
 }
 
 impl Default for Config {
@@ -53,7 +56,7 @@ impl Default for Config {
             coherence: false,
             contiguous: true,
             pages: 1 << 20,
-            file_mem_limit: 4 << 30,
+            tunables: BTreeMap::new(),
         }
     }
 }
@@ -134,9 +137,22 @@ pub struct World {
     handle: Arc<Handle>,
 }
 
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "World({:?}, {} ns, {})",
+            self.inner().cfg.clock,
+            self.now(),
+            self.counters()
+        )
+    }
+}
+
 impl World {
     /// Makes a world.  Panics when RAM does not end below 2^40.
     pub fn new(cfg: Config) -> World {
+        raise_fd_limit();
         let inner = Arc::new_cyclic(|me| {
             let witness = Witness::default();
             Inner {
@@ -256,6 +272,23 @@ impl World {
     }
 }
 
+/// Each object is a descriptor: takes as many as the hard limit allows.
+fn raise_fd_limit() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        let mut l = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: l is a valid rlimit.
+        if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut l) } == 0 {
+            l.rlim_cur = l.rlim_max;
+            // SAFETY: as above.
+            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &l) };
+        }
+    });
+}
+
 pub(crate) mod exports {
     use super::*;
 
@@ -265,8 +298,10 @@ pub(crate) mod exports {
     }
 
     #[no_mangle]
-    pub unsafe extern "C" fn drm_os_file_mem_limit(os: *mut sys::drm_os) -> u64 {
-        Inner::of(os).cfg.file_mem_limit
+    pub unsafe extern "C" fn drm_os_tunable(os: *mut sys::drm_os, name: *const c_char, value: u64) -> u64 {
+        let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
+        let set = Inner::of(os).cfg.tunables.get(name.as_ref());
+        set.copied().unwrap_or(value)
     }
 
     #[no_mangle]

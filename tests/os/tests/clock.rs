@@ -285,12 +285,13 @@ fn drain_in_the_own_queue_is_reported() {
 #[test]
 fn unique_numbers_start_at_one() {
     let w = World::new(Config {
-        file_mem_limit: 77,
+        tunables: [("answer".to_string(), 77)].into(),
         ..Config::default()
     });
     unsafe {
         assert_eq!(sys::drm_os_unique(w.as_raw()), 1);
         assert_eq!(sys::drm_os_unique(w.as_raw()), 2);
-        assert_eq!(sys::drm_os_file_mem_limit(w.as_raw()), 77);
+        assert_eq!(sys::drm_os_tunable(w.as_raw(), c"answer".as_ptr(), 1), 77);
+        assert_eq!(sys::drm_os_tunable(w.as_raw(), c"question".as_ptr(), 1), 1);
     }
 }

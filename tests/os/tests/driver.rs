@@ -294,3 +294,16 @@ fn the_type_check_names_every_function_of_the_header() {
     }
     assert!(n > 70);
 }
+
+#[test]
+fn files_and_mappings_may_outlive_their_world() {
+    let (w, d, c) = attached(Config::default());
+    let f = d.open(RENDER, &c).unwrap();
+    let m = f.mmap(0, 4096).unwrap();
+    call(&f, &c, NR_EXPORT, 0).unwrap();
+    drop((w, d));
+    m.write_u32(0, 3);
+    assert_eq!(m.read_u32(0), 3);
+    drop(f);
+    drop((c, m));
+}

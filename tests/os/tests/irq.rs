@@ -261,3 +261,86 @@ fn the_trace_tells_the_order() {
     ];
     assert_eq!(*seen.lock().unwrap(), expect);
 }
+
+struct Worker {
+    isr: Isr,
+    task: Mutex<usize>,
+    left: Mutex<u32>,
+}
+
+unsafe extern "C" fn first_half(arg: *mut c_void) {
+    let w = &*arg.cast::<Worker>();
+    isr(std::ptr::from_ref(&w.isr).cast_mut().cast());
+    sys::drm_os_task_enqueue(*w.task.lock().unwrap() as *mut _);
+}
+
+unsafe extern "C" fn second_half(arg: *mut c_void) {
+    let w = &*arg.cast::<Worker>();
+    sys::drm_os_sleep(w.isr.os, 30);
+    let left = {
+        let mut l = w.left.lock().unwrap();
+        *l -= 1;
+        *l
+    };
+    let msg = format!("left {left}");
+    sys::drm_os_log(w.isr.os, std::ptr::null_mut(), 6, msg.as_ptr().cast(), msg.len());
+    if left != 0 {
+        sys::drm_os_mmio_write4(w.isr.m, TIMER, 100 - 2 * left);
+    }
+}
+
+/// Two devices whose timers, interrupts and tasks collide.
+fn busy_world() -> Vec<Trace> {
+    let w = World::new(Config::default());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = seen.clone();
+    w.set_trace(Some(Box::new(move |t: &Trace| {
+        sink.lock().unwrap().push(t.clone())
+    })));
+    let all = ["a", "b"].map(|name| {
+        let d = w.add_device(
+            drm_os_host::Node {
+                name: name.into(),
+                ..node()
+            },
+            Box::<Toy>::default(),
+        );
+        let worker = Box::new(Worker {
+            isr: isr_for(&w, &d, 0),
+            task: Mutex::new(0),
+            left: Mutex::new(20),
+        });
+        let q = queue(&w, c"work");
+        let t = task(q, second_half, &*worker);
+        *worker.task.lock().unwrap() = t as usize;
+        let h = irq(&d, first_half, &*worker);
+        unsafe { sys::drm_os_mmio_write4(worker.isr.m, TIMER, 100) };
+        (worker, q, t, h)
+    });
+    w.advance(5000);
+    for (worker, q, t, h) in all {
+        assert_eq!(*worker.left.lock().unwrap(), 0);
+        unsafe {
+            sys::drm_os_irq_teardown(h);
+            sys::drm_os_task_destroy(t);
+            sys::drm_os_taskqueue_destroy(q);
+            sys::drm_os_mmio_unmap(worker.isr.m);
+        }
+    }
+    w.assert_clean();
+    let trace = seen.lock().unwrap().clone();
+    trace
+}
+
+#[test]
+fn the_same_calls_give_the_same_trace_whatever_else_runs() {
+    let first = busy_world();
+    // Power at the start of each device, then per round: timer write, up, status, clear, down, log.
+    assert_eq!(first.len(), 2 * (1 + 20 * 6));
+    std::thread::scope(|s| {
+        let runs: Vec<_> = (0..8).map(|_| s.spawn(busy_world)).collect();
+        for r in runs {
+            assert_eq!(r.join().unwrap(), first);
+        }
+    });
+}

@@ -25,7 +25,8 @@ fn recursion() {
 
 #[test]
 fn sleeping_with_a_mutex_or_the_reservation_lock() {
-    let sleepers: [(&str, fn(&World)); 6] = [
+    type Sleeper = (&'static str, fn(&World));
+    let sleepers: [Sleeper; 6] = [
         ("drm_os_malloc(DRM_OS_WAITOK)", |w| unsafe {
             sys::drm_os_malloc(w.as_raw(), 1, sys::DRM_OS_WAITOK);
         }),

@@ -264,3 +264,47 @@ fn the_end_of_a_world_ends_its_threads() {
         eventually("the threads are gone", || all.map(threads_named) == [0; 3]);
     }
 }
+
+#[test]
+fn unregister_waits_for_an_open_in_progress() {
+    struct Slow {
+        os: Shared<sys::drm_os>,
+        state: AtomicU64,
+    }
+    unsafe extern "C" fn open(arg: *mut c_void, _: *mut sys::drm_os_caller, _: *mut *mut c_void) -> i32 {
+        let s = &*arg.cast::<Slow>();
+        s.state.store(1, SeqCst);
+        sys::drm_os_sleep(s.os.get(), 20_000_000);
+        s.state.store(2, SeqCst);
+        sys::DRM_OS_EBUSY as i32
+    }
+    static OPS: sys::drm_os_file_ops = sys::drm_os_file_ops {
+        release: None,
+        ioctl: None,
+        mmap: None,
+        poll: None,
+        size: None,
+    };
+    let w = World::new(real());
+    let d = w.add_device(node(), Box::<Toy>::default());
+    let slow = Slow {
+        os: Shared(w.as_raw()),
+        state: AtomicU64::new(0),
+    };
+    let arg = std::ptr::from_ref(&slow).cast_mut().cast();
+    let kind = sys::DRM_OS_MINOR_PRIMARY;
+    let register =
+        || make(|p| unsafe { sys::drm_os_minor_register(d.as_raw(), kind, Some(open), arg, &OPS, p) });
+    let minor = register().unwrap();
+    assert_eq!(register(), Err(sys::DRM_OS_EEXIST as i32));
+    let c = Caller::local(&w, "client");
+    std::thread::scope(|s| {
+        let t = s.spawn(|| d.open(kind, &c).unwrap_err());
+        eventually("open runs", || slow.state.load(SeqCst) == 1);
+        unsafe { sys::drm_os_minor_unregister(minor) };
+        assert_eq!(slow.state.load(SeqCst), 2);
+        assert_eq!(t.join().unwrap(), sys::DRM_OS_EBUSY as i32);
+    });
+    assert_eq!(d.open(kind, &c).unwrap_err(), sys::DRM_OS_ENXIO as i32);
+    w.assert_clean();
+}

@@ -4,6 +4,7 @@
 //! No libdrm and nothing of the kernel crates: numbers and layouts are written here from the uapi's documentation, in Linux's
 //! encoding, and their sizes are asserted at compile time. A request code carries the type of its argument.
 
+pub mod client;
 pub mod core;
 pub mod panfrost;
 pub mod sync_file;
@@ -89,7 +90,16 @@ impl Node {
     /// # Errors
     /// What mmap(2) gives.
     pub fn map(&self, offset: u64, len: usize) -> Sys<Mapping> {
-        Mapping::new(self.as_fd(), offset, len)
+        let prot = libc::PROT_READ | libc::PROT_WRITE;
+        self.map_as(offset, len, prot, libc::MAP_SHARED)
+    }
+
+    /// mmap(2) with any protection and flags. The mapping's methods write only where `prot` lets them.
+    ///
+    /// # Errors
+    /// What mmap(2) gives.
+    pub fn map_as(&self, offset: u64, len: usize, prot: i32, flags: i32) -> Sys<Mapping> {
+        Mapping::new(self.as_fd(), offset, len, prot, flags)
     }
 
     /// True when poll(2) finds one of `events` within `timeout_ms` (0 looks once, -1 waits for ever).

@@ -81,12 +81,21 @@ fn basics() {
     add(fd);
     let mut st: libc::stat = unsafe { std::mem::zeroed() };
     assert_eq!(unsafe { libc::fstat(fd, &mut st) }, 0);
-    assert_eq!((st.st_mode & libc::S_IFMT, st.st_rdev), (libc::S_IFCHR, libc::makedev(226, 128)));
+    assert_eq!(
+        (st.st_mode & libc::S_IFMT, st.st_rdev),
+        (libc::S_IFCHR, libc::makedev(226, 128))
+    );
     let mut stx: libc::statx = unsafe { std::mem::zeroed() };
     let empty = c"".as_ptr();
-    assert_eq!(unsafe { libc::statx(fd, empty, libc::AT_EMPTY_PATH, libc::STATX_BASIC_STATS, &mut stx) }, 0);
+    assert_eq!(
+        unsafe { libc::statx(fd, empty, libc::AT_EMPTY_PATH, libc::STATX_BASIC_STATS, &mut stx) },
+        0
+    );
     assert_eq!((stx.stx_rdev_major, stx.stx_rdev_minor), (226, 128));
-    assert_eq!(unsafe { libc::fstatat(fd, empty, &mut st, libc::AT_EMPTY_PATH) }, 0);
+    assert_eq!(
+        unsafe { libc::fstatat(fd, empty, &mut st, libc::AT_EMPTY_PATH) },
+        0
+    );
     assert_eq!(st.st_mode & libc::S_IFMT, libc::S_IFCHR);
     assert_eq!(unsafe { libc::fcntl(fd, libc::F_GETFD) }, libc::FD_CLOEXEC);
     let plain = open(0);
@@ -94,7 +103,7 @@ fn basics() {
     assert_eq!(unsafe { libc::isatty(fd) }, 0);
     assert_eq!(errno(), libc::ENOTTY);
     assert_eq!(request(fd, 0xc008_647f, [0]), Err(libc::ENOTTY));
-    assert_eq!(request(0, abi::ADD, [0; 3]).is_err(), true);
+    assert!(request(0, abi::ADD, [0; 3]).is_err());
     // FreeBSD EAGAIN and ETIMEDOUT come out as Linux's.
     assert_eq!(request(fd, abi::FAIL, [35]), Err(libc::EAGAIN));
     assert_eq!(request(fd, abi::FAIL, [60]), Err(libc::ETIMEDOUT));
@@ -102,10 +111,22 @@ fn basics() {
     assert_eq!(errno(), libc::EFAULT);
     let from = [7u8; 5000];
     let mut to = [0u8; 5000];
-    assert!(request(fd, abi::COPY, [from.as_ptr() as u64, to.as_mut_ptr() as u64, 5000]).is_ok());
+    assert!(request(
+        fd,
+        abi::COPY,
+        [from.as_ptr() as u64, to.as_mut_ptr() as u64, 5000]
+    )
+    .is_ok());
     assert_eq!(from, to);
-    assert_eq!(request(fd, abi::COPY, [16, to.as_mut_ptr() as u64, 8]), Err(libc::EFAULT));
-    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    assert_eq!(
+        request(fd, abi::COPY, [16, to.as_mut_ptr() as u64, 8]),
+        Err(libc::EFAULT)
+    );
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
     assert_eq!(unsafe { libc::poll(&mut poll, 1, 0) }, 0);
     let missing = CString::new("/dev/dri/card7").unwrap();
     assert_eq!(unsafe { libc::open(missing.as_ptr(), libc::O_RDWR) }, -1);
@@ -115,20 +136,32 @@ fn basics() {
     assert_eq!(link.file_name().unwrap(), "platform");
     let uevent = std::fs::read_to_string("/sys/dev/char/226:128/device/uevent").unwrap();
     assert!(uevent.contains("OF_COMPATIBLE_0=rockchip,rk3399-mali"));
-    let mut nodes: Vec<_> = std::fs::read_dir("/dev/dri").unwrap().map(|e| e.unwrap().file_name()).collect();
+    let mut nodes: Vec<_> = std::fs::read_dir("/dev/dri")
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
     nodes.sort();
     assert_eq!(nodes, ["card0", "renderD128"]);
     assert!(std::path::Path::new("/sys/dev/char/226:0/device/drm/renderD128").is_dir());
-    assert!(std::path::Path::new("/dev/null").exists() && std::path::Path::new("/sys/dev/char/1:3/uevent").exists());
+    assert!(
+        std::path::Path::new("/dev/null").exists()
+            && std::path::Path::new("/sys/dev/char/1:3/uevent").exists()
+    );
 }
 
 fn sharing() {
     const SIZE: usize = 3 << 20;
     let fd = open(0);
     let handle = buffer(fd, SIZE as u64);
-    assert_eq!(map(fd, SIZE, handle << 32, libc::MAP_PRIVATE).cast(), libc::MAP_FAILED);
+    assert_eq!(
+        map(fd, SIZE, handle << 32, libc::MAP_PRIVATE).cast(),
+        libc::MAP_FAILED
+    );
     assert_eq!(errno(), libc::EINVAL);
-    assert_eq!(map(fd, SIZE + 4096, handle << 32, libc::MAP_SHARED).cast(), libc::MAP_FAILED);
+    assert_eq!(
+        map(fd, SIZE + 4096, handle << 32, libc::MAP_SHARED).cast(),
+        libc::MAP_FAILED
+    );
     let first = shared(fd, SIZE, handle << 32);
     unsafe { first.write_volatile(11) };
     let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
@@ -141,7 +174,10 @@ fn sharing() {
         unsafe { again.add(SIZE / 8 - 1).write_volatile(99) };
         add(copy);
     });
-    assert_eq!(unsafe { (first.read_volatile(), first.add(SIZE / 8 - 1).read_volatile()) }, (12, 99));
+    assert_eq!(
+        unsafe { (first.read_volatile(), first.add(SIZE / 8 - 1).read_volatile()) },
+        (12, 99)
+    );
     // A fixed address, and an offset into the buffer.
     let place = map(-1, 8192, 0, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     let prot = libc::PROT_READ;
@@ -155,7 +191,10 @@ fn sharing() {
 fn send_fd(socket: i32, fd: i32) {
     let mut control = [0u64; 4];
     let mut byte = 1u8;
-    let mut iov = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let mut iov = libc::iovec {
+        iov_base: (&raw mut byte).cast(),
+        iov_len: 1,
+    };
     unsafe {
         let mut msg: libc::msghdr = std::mem::zeroed();
         msg.msg_iov = &mut iov;
@@ -174,7 +213,10 @@ fn send_fd(socket: i32, fd: i32) {
 fn receive_fd(socket: i32) -> i32 {
     let mut control = [0u64; 4];
     let mut byte = 0u8;
-    let mut iov = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let mut iov = libc::iovec {
+        iov_base: (&raw mut byte).cast(),
+        iov_len: 1,
+    };
     unsafe {
         let mut msg: libc::msghdr = std::mem::zeroed();
         msg.msg_iov = &mut iov;
@@ -182,13 +224,18 @@ fn receive_fd(socket: i32) -> i32 {
         msg.msg_control = control.as_mut_ptr().cast();
         msg.msg_controllen = 32;
         assert_eq!(libc::recvmsg(socket, &mut msg, 0), 1);
-        libc::CMSG_DATA(libc::CMSG_FIRSTHDR(&msg)).cast::<i32>().read_unaligned()
+        libc::CMSG_DATA(libc::CMSG_FIRSTHDR(&msg))
+            .cast::<i32>()
+            .read_unaligned()
     }
 }
 
 fn passing() {
     let mut sockets = [0; 2];
-    assert_eq!(unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, sockets.as_mut_ptr()) }, 0);
+    assert_eq!(
+        unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, sockets.as_mut_ptr()) },
+        0
+    );
     // The child has never opened the board when it gets the two descriptors.
     let child = fork(|| {
         let node = receive_fd(sockets[1]);
@@ -226,7 +273,11 @@ fn events() {
     let event = request(fd, abi::EVENT, [0]).expect("EVENT")[0] as i32;
     let other = request(fd, abi::EVENT, [0]).expect("EVENT")[0] as i32;
     assert_ne!(event, other);
-    let mut poll = libc::pollfd { fd: event, events: libc::POLLIN, revents: 0 };
+    let mut poll = libc::pollfd {
+        fd: event,
+        events: libc::POLLIN,
+        revents: 0,
+    };
     assert_eq!(unsafe { libc::poll(&mut poll, 1, 20) }, 0);
     let start = Instant::now();
     let thread = thread::spawn(move || {
@@ -240,8 +291,14 @@ fn events() {
     // It stays readable, for epoll too, and in a copy.
     let copy = unsafe { libc::dup(other) };
     let epoll = unsafe { libc::epoll_create1(0) };
-    let mut want = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 5 };
-    assert_eq!(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, copy, &mut want) }, 0);
+    let mut want = libc::epoll_event {
+        events: libc::EPOLLIN as u32,
+        u64: 5,
+    };
+    assert_eq!(
+        unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, copy, &mut want) },
+        0
+    );
     let mut got = want;
     assert_eq!(unsafe { libc::epoll_wait(epoll, &mut got, 1, 5000) }, 1);
     assert_eq!(unsafe { libc::poll(&mut poll, 1, 0) }, 1);
@@ -321,7 +378,10 @@ fn killed() {
 fn orphaned() {
     let fd = open(0);
     let mut sockets = [0; 2];
-    assert_eq!(unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, sockets.as_mut_ptr()) }, 0);
+    assert_eq!(
+        unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, sockets.as_mut_ptr()) },
+        0
+    );
     let child = fork(|| {
         thread::spawn(move || request(fd, abi::BLOCK, []));
         until("it blocks", || blocked(fd) == 1);
@@ -392,12 +452,30 @@ fn exec() {
         let a = std::slice::from_raw_parts(argv, 3);
         libc::execl(path, a[0], a[1], a[2], null::<libc::c_char>());
     });
-    run(&own, &[&own, "many", "1", "2", "3", "4", "5", "6", "7", "8"], |path, argv| unsafe {
-        let a = std::slice::from_raw_parts(argv, 10);
-        let end = null::<libc::c_char>();
-        let env = [c"X=1".as_ptr(), null()];
-        libc::execle(path, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], end, env.as_ptr());
-    });
+    run(
+        &own,
+        &[&own, "many", "1", "2", "3", "4", "5", "6", "7", "8"],
+        |path, argv| unsafe {
+            let a = std::slice::from_raw_parts(argv, 10);
+            let end = null::<libc::c_char>();
+            let env = [c"X=1".as_ptr(), null()];
+            libc::execle(
+                path,
+                a[0],
+                a[1],
+                a[2],
+                a[3],
+                a[4],
+                a[5],
+                a[6],
+                a[7],
+                a[8],
+                a[9],
+                end,
+                env.as_ptr(),
+            );
+        },
+    );
     run(&own, &inherit, |path, argv| unsafe {
         libc::execvp(path, argv);
     });
@@ -433,6 +511,45 @@ fn closed() {
     add(again);
 }
 
+/// Speaks to the server without knowing its language, and goes on as a good client.
+fn nonsense() {
+    let name = std::env::var("DRMBOARD_SOCKET").unwrap();
+    let connect = || unsafe {
+        let fd = libc::socket(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0);
+        let mut addr: libc::sockaddr_un = std::mem::zeroed();
+        addr.sun_family = libc::AF_UNIX as libc::sa_family_t;
+        for (to, from) in addr.sun_path[1..].iter_mut().zip(name.bytes()) {
+            *to = from as libc::c_char;
+        }
+        let len = (3 + name.len()) as libc::socklen_t;
+        assert_eq!(libc::connect(fd, (&raw const addr).cast(), len), 0);
+        fd
+    };
+    // One that never speaks, and messages of all sizes.
+    let silent = connect();
+    for size in [1usize, 55, 64, 72, 200, 16384, 100_000] {
+        let fd = connect();
+        let bytes = vec![0x5au8; size];
+        assert_eq!(
+            unsafe { libc::send(fd, bytes.as_ptr().cast(), size, 0) },
+            size as isize
+        );
+        let mut back = [0u8; 16];
+        assert_eq!(
+            unsafe { libc::recv(fd, back.as_mut_ptr().cast(), 16, 0) },
+            0,
+            "hung up on {size} bytes"
+        );
+        unsafe { libc::close(fd) };
+    }
+    let fd = open(0);
+    // A file is no place to write to, nor does that end it.
+    let bytes = [1u8; 64];
+    unsafe { libc::write(fd, bytes.as_ptr().cast(), 64) };
+    add(fd);
+    unsafe { libc::close(silent) };
+}
+
 fn latency() {
     let fd = open(0);
     add(fd);
@@ -445,13 +562,18 @@ fn latency() {
         }
         best = best.min(start.elapsed() / (count / 5));
     }
-    println!("round trip of a trivial ioctl: {:.1} us", best.as_nanos() as f64 / 1000.0);
+    println!(
+        "round trip of a trivial ioctl: {:.1} us",
+        best.as_nanos() as f64 / 1000.0
+    );
 }
 
 /// Leaves a process behind that holds a file for some time.
 fn linger(ms: u64) {
     fork(|| {
         let fd = open(0);
+        // Who waits for the end of our output is not to wait for this process.
+        unsafe { (libc::close(1), libc::close(2)) };
         thread::sleep(Duration::from_millis(ms));
         add(fd);
     });
@@ -474,6 +596,7 @@ fn main() {
         "inherit" => add(args[2].parse().unwrap()),
         "many" => assert_eq!(args[2..], ["1", "2", "3", "4", "5", "6", "7", "8"]),
         "closed" => closed(),
+        "nonsense" => nonsense(),
         "latency" => latency(),
         "linger" => linger(args[2].parse().unwrap()),
         "exit" => exit(args[2].parse().unwrap()),

@@ -9,8 +9,14 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Names of the variables, in the order of [`Config::values`].
-pub(crate) const NAMES: [&CStr; 6] =
-    [c"DRMBOARD_SOCKET", c"DRMBOARD_BOARD", c"DRMBOARD_SHIM_DIR", c"DRMBOARD_QEMU", c"DRMBOARD_SYSROOT", c"LD_PRELOAD"];
+pub(crate) const NAMES: [&CStr; 6] = [
+    c"DRMBOARD_SOCKET",
+    c"DRMBOARD_BOARD",
+    c"DRMBOARD_SHIM_DIR",
+    c"DRMBOARD_QEMU",
+    c"DRMBOARD_SYSROOT",
+    c"LD_PRELOAD",
+];
 const SOCKET: usize = 0;
 const SHIM_DIR: usize = 2;
 const QEMU: usize = 3;
@@ -28,7 +34,10 @@ struct Cell(UnsafeCell<Config>);
 // SAFETY: written only by the thread that moved STATE from 0 to 1, read only after it is 2.
 unsafe impl Sync for Cell {}
 
-static CONFIG: Cell = Cell(UnsafeCell::new(Config { values: [[0; MAX]; NAMES.len()], lens: [0; NAMES.len()] }));
+static CONFIG: Cell = Cell(UnsafeCell::new(Config {
+    values: [[0; MAX]; NAMES.len()],
+    lens: [0; NAMES.len()],
+}));
 static STATE: AtomicU32 = AtomicU32::new(0);
 
 impl Config {
@@ -54,7 +63,10 @@ impl Config {
 /// The configuration; read from the environment by the first call.
 pub(crate) fn get() -> &'static Config {
     if STATE.load(Ordering::Acquire) != 2 {
-        if STATE.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+        if STATE
+            .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+        {
             // SAFETY: this thread alone won the exchange.
             let config = unsafe { &mut *CONFIG.0.get() };
             for (i, name) in NAMES.iter().enumerate() {
@@ -93,7 +105,10 @@ pub(crate) fn program_name() -> Raw {
     }
     // SAFETY: a NUL-ended string of the C library.
     let len = unsafe { CStr::from_ptr(name) }.to_bytes().len().min(64);
-    Raw { at: name.cast_mut().cast(), len }
+    Raw {
+        at: name.cast_mut().cast(),
+        len,
+    }
 }
 
 extern "C" fn load() {

@@ -25,7 +25,10 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    pub(crate) const NONE: Raw = Raw { at: null_mut(), len: 0 };
+    pub(crate) const NONE: Raw = Raw {
+        at: null_mut(),
+        len: 0,
+    };
 }
 
 /// An answer with the descriptors that came along, -1 where none did.
@@ -101,7 +104,12 @@ fn connect() -> Result<c_int, c_int> {
     }
     // SAFETY: plain system calls on values of this frame.
     unsafe {
-        let fd = libc::syscall(libc::SYS_socket, libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0) as c_int;
+        let fd = libc::syscall(
+            libc::SYS_socket,
+            libc::AF_UNIX,
+            libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC,
+            0,
+        ) as c_int;
         if fd < 0 {
             return Err(errno());
         }
@@ -116,7 +124,12 @@ fn connect() -> Result<c_int, c_int> {
             close(fd);
             return Err(libc::ENODEV);
         }
-        let high = libc::syscall(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, FD_FLOOR as libc::c_long) as c_int;
+        let high = libc::syscall(
+            libc::SYS_fcntl,
+            fd,
+            libc::F_DUPFD_CLOEXEC,
+            FD_FLOOR as libc::c_long,
+        ) as c_int;
         if high < 0 {
             return Ok(fd);
         }
@@ -128,8 +141,14 @@ fn connect() -> Result<c_int, c_int> {
 /// Sends header and body; the kernel answers EFAULT for a bad body.
 fn send(fd: c_int, request: &Request, body: Raw) -> Result<(), c_int> {
     let mut iov = [
-        iovec { iov_base: request as *const Request as *mut c_void, iov_len: size_of::<Request>() },
-        iovec { iov_base: body.at, iov_len: body.len },
+        iovec {
+            iov_base: request as *const Request as *mut c_void,
+            iov_len: size_of::<Request>(),
+        },
+        iovec {
+            iov_base: body.at,
+            iov_len: body.len,
+        },
     ];
     loop {
         // SAFETY: msghdr is plain data; its pointers live as long as the call.
@@ -154,11 +173,20 @@ struct Ancillary([u8; 64]);
 
 /// Receives one answer, its body straight into `body`. EINTR when a signal handler ran.
 fn receive(fd: c_int, body: Raw) -> Result<Answer, c_int> {
-    let mut answer = Answer { reply: Reply::default(), fds: [-1; MAX_FDS] };
+    let mut answer = Answer {
+        reply: Reply::default(),
+        fds: [-1; MAX_FDS],
+    };
     let mut ancillary = Ancillary([0; 64]);
     let mut iov = [
-        iovec { iov_base: addr_of_mut!(answer.reply).cast(), iov_len: size_of::<Reply>() },
-        iovec { iov_base: body.at, iov_len: body.len },
+        iovec {
+            iov_base: addr_of_mut!(answer.reply).cast(),
+            iov_len: size_of::<Reply>(),
+        },
+        iovec {
+            iov_base: body.at,
+            iov_len: body.len,
+        },
     ];
     // SAFETY: all pointers are valid for the call; the ancillary data is walked as the kernel laid it out.
     unsafe {
@@ -174,13 +202,20 @@ fn receive(fd: c_int, body: Raw) -> Result<Answer, c_int> {
         if (n as usize) < size_of::<Reply>() {
             return Err(libc::ENODEV);
         }
+        let cut = (n as usize) < size_of::<Reply>() + answer.reply.len as usize;
         let cmsg = libc::CMSG_FIRSTHDR(addr_of!(msg));
-        if !cmsg.is_null() && (*cmsg).cmsg_level == libc::SOL_SOCKET && (*cmsg).cmsg_type == libc::SCM_RIGHTS {
+        if !cmsg.is_null() && (*cmsg).cmsg_level == libc::SOL_SOCKET && (*cmsg).cmsg_type == libc::SCM_RIGHTS
+        {
             let bytes = ((*cmsg).cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
             let data: *const c_int = libc::CMSG_DATA(cmsg).cast();
             for (i, slot) in answer.fds.iter_mut().enumerate().take(bytes / size_of::<c_int>()) {
                 *slot = data.add(i).read_unaligned();
             }
+        }
+        // QEMU leaves out what the program cannot take, where the kernel would answer EFAULT.
+        if cut {
+            answer.fds.iter().filter(|fd| **fd >= 0).for_each(|fd| close(*fd));
+            return Err(libc::EFAULT);
         }
     }
     Ok(answer)
@@ -208,13 +243,25 @@ impl Control {
         self.id = tid << 32 | u64::from(NEXT_ID.fetch_add(1, Ordering::Relaxed));
         self.seq = 0;
         let name = crate::config::program_name();
-        let hello = Request { magic: MAGIC, op: OP_HELLO, control: self.id, len: name.len as u32, ..Request::default() };
+        let hello = Request {
+            magic: MAGIC,
+            op: OP_HELLO,
+            control: self.id,
+            len: name.len as u32,
+            ..Request::default()
+        };
         send(fd, &hello, name)
     }
 
     fn interrupt(&self) {
         if let Ok(fd) = connect() {
-            let op = Request { magic: MAGIC, op: OP_INTERRUPT, control: self.id, seq: self.seq, ..Request::default() };
+            let op = Request {
+                magic: MAGIC,
+                op: OP_INTERRUPT,
+                control: self.id,
+                seq: self.seq,
+                ..Request::default()
+            };
             // A server that is gone answers the request itself with a hang-up.
             let _ = send(fd, &op, Raw::NONE);
             close(fd);
@@ -228,6 +275,8 @@ impl Control {
         request.magic = MAGIC;
         request.control = self.id;
         request.len = out.len as u32;
+        // SAFETY: no preconditions. -1, where there is no such call, is no CPU of the server's.
+        request.cpu = unsafe { libc::sched_getcpu() } as u32;
         loop {
             self.seq += 1;
             request.seq = self.seq;
@@ -274,7 +323,15 @@ pub(crate) fn call(request: Request, out: Raw, into: Raw) -> Result<Answer, c_in
     match result {
         Ok(Some(result)) => result,
         // In a signal handler that interrupted a request of this thread, or in a thread that is ending.
-        _ => Control { fd: -1, pid: 0, name: [0; 8], id: 0, seq: 0, busy: true }.call(request, out, into),
+        _ => Control {
+            fd: -1,
+            pid: 0,
+            name: [0; 8],
+            id: 0,
+            seq: 0,
+            busy: true,
+        }
+        .call(request, out, into),
     }
 }
 
@@ -293,10 +350,17 @@ pub(crate) fn key(fd: c_int) -> Option<u64> {
         fail(saved);
         return None;
     }
-    let used = (len as usize).saturating_sub(size_of::<libc::sa_family_t>()).min(addr.sun_path.len());
+    let used = (len as usize)
+        .saturating_sub(size_of::<libc::sa_family_t>())
+        .min(addr.sun_path.len());
     let mut path = addr.sun_path[..used].iter().map(|c| *c as u8);
-    if path.next() != Some(0) || !server.iter().all(|want| path.next() == Some(*want)) || path.next() != Some(b'#') {
+    if path.next() != Some(0)
+        || !server.iter().all(|want| path.next() == Some(*want))
+        || path.next() != Some(b'#')
+    {
         return None;
     }
-    path.try_fold(0u64, |key, digit| Some(key << 4 | u64::from((digit as char).to_digit(16)?)))
+    path.try_fold(0u64, |key, digit| {
+        Some(key << 4 | u64::from((digit as char).to_digit(16)?))
+    })
 }

@@ -22,7 +22,13 @@ pub(crate) unsafe fn program(path: *const c_char) -> Program {
     let mut head = [0u8; 20];
     // SAFETY: plain system calls; head is valid for the read.
     let n = unsafe {
-        let fd = libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, libc::O_RDONLY | libc::O_CLOEXEC, 0) as c_int;
+        let fd = libc::syscall(
+            libc::SYS_openat,
+            libc::AT_FDCWD,
+            path,
+            libc::O_RDONLY | libc::O_CLOEXEC,
+            0,
+        ) as c_int;
         if fd < 0 {
             return Program::Missing;
         }

@@ -17,7 +17,11 @@ use std::ptr::null;
 const MAX_STRINGS: usize = 2048;
 /// Bytes for the strings that are added.
 const MAX_TEXT: usize = 12 * 1024;
-const MACHINE: &str = if cfg!(target_arch = "aarch64") { "aarch64" } else { "x86_64" };
+const MACHINE: &str = if cfg!(target_arch = "aarch64") {
+    "aarch64"
+} else {
+    "x86_64"
+};
 
 /// NUL-ended strings and NULL-ended pointer arrays for one exec.
 pub(crate) struct Plan {
@@ -57,7 +61,10 @@ impl Plan {
         let start = self.used;
         for part in parts {
             let end = self.used + part.len();
-            self.text.get_mut(self.used..end).ok_or(libc::E2BIG)?.copy_from_slice(part);
+            self.text
+                .get_mut(self.used..end)
+                .ok_or(libc::E2BIG)?
+                .copy_from_slice(part);
             self.used = end;
         }
         *self.text.get_mut(self.used).ok_or(libc::E2BIG)? = 0;
@@ -121,7 +128,10 @@ unsafe fn host_path(plan: &mut Plan, path: *const c_char) -> Result<*const c_cha
 fn preload(plan: &mut Plan, prefix: &[u8], machine: &str, had: &[u8]) -> Result<*const c_char, c_int> {
     let dir = config::get().shim_dir();
     let start = plan.store(&[prefix, dir, b"/", machine.as_bytes(), b"/libdrmboard_shim.so"])?;
-    for other in had.split(|c| *c == b':' || *c == b' ').filter(|o| !o.is_empty() && !o.ends_with(b"/libdrmboard_shim.so")) {
+    for other in had
+        .split(|c| *c == b':' || *c == b' ')
+        .filter(|o| !o.is_empty() && !o.ends_with(b"/libdrmboard_shim.so"))
+    {
         plan.used -= 1;
         plan.store(&[b":", other])?;
     }
@@ -152,7 +162,11 @@ pub(crate) unsafe fn plan(
             plan.var(var)?;
         }
     }
-    for (i, name) in NAMES.iter().enumerate().filter(|(_, name)| **name != c"LD_PRELOAD") {
+    for (i, name) in NAMES
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| **name != c"LD_PRELOAD")
+    {
         if !config.value(i).is_empty() {
             let var = plan.store(&[name.to_bytes(), b"=", config.value(i)])?;
             plan.var(var)?;
@@ -181,7 +195,11 @@ pub(crate) unsafe fn plan(
     } else {
         plan.path = path;
         // A program for this machine, or a script: the kernel of an arm64 guest is the host's.
-        let machine = if config.qemu().is_empty() { MACHINE } else { "x86_64" };
+        let machine = if config.qemu().is_empty() {
+            MACHINE
+        } else {
+            "x86_64"
+        };
         let preload = preload(plan, b"LD_PRELOAD=", machine, had)?;
         plan.var(preload)?;
     }
@@ -204,7 +222,11 @@ type Execve = unsafe extern "C" fn(*const c_char, *const *const c_char, *const *
 /// # Safety
 /// As in C.
 #[no_mangle]
-pub unsafe extern "C" fn execve(path: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> c_int {
+pub unsafe extern "C" fn execve(
+    path: *const c_char,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> c_int {
     // SAFETY: its type in the C library.
     let next = unsafe { next!(c"execve": Execve) };
     if !active() || path.is_null() {
@@ -249,7 +271,11 @@ pub(crate) unsafe fn search(file: *const c_char, out: &mut [u8; 4096]) -> Result
     // SAFETY: getenv gives NULL or a string.
     let path = unsafe {
         let path = libc::getenv(c"PATH".as_ptr());
-        if path.is_null() { c"/bin:/usr/bin" } else { CStr::from_ptr(path) }
+        if path.is_null() {
+            c"/bin:/usr/bin"
+        } else {
+            CStr::from_ptr(path)
+        }
     };
     let mut error = libc::ENOENT;
     for root in [b"".as_slice(), config::get().sysroot()] {
@@ -265,7 +291,10 @@ pub(crate) unsafe fn search(file: *const c_char, out: &mut [u8; 4096]) -> Result
                 used += part.len();
             }
             // SAFETY: NUL-ended when it fits.
-            if fits && unsafe { libc::syscall(libc::SYS_faccessat, libc::AT_FDCWD, out.as_ptr(), libc::X_OK) } == 0 {
+            if fits
+                && unsafe { libc::syscall(libc::SYS_faccessat, libc::AT_FDCWD, out.as_ptr(), libc::X_OK) }
+                    == 0
+            {
                 return Ok(out.as_ptr().cast());
             }
             if crate::control::errno() == libc::EACCES {
@@ -281,7 +310,11 @@ pub(crate) unsafe fn search(file: *const c_char, out: &mut [u8; 4096]) -> Result
 /// # Safety
 /// As in C.
 #[no_mangle]
-pub unsafe extern "C" fn execvpe(file: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> c_int {
+pub unsafe extern "C" fn execvpe(
+    file: *const c_char,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> c_int {
     if !active() || file.is_null() {
         type Execvpe = Execve;
         // SAFETY: the caller's arguments.

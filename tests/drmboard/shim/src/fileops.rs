@@ -31,7 +31,11 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
     // SAFETY: plain system calls; st is valid for the call.
     let (st, allowed) = unsafe {
         let mut st: libc::stat = zeroed();
-        let follow = if flags & libc::O_NOFOLLOW != 0 { libc::AT_SYMLINK_NOFOLLOW } else { 0 };
+        let follow = if flags & libc::O_NOFOLLOW != 0 {
+            libc::AT_SYMLINK_NOFOLLOW
+        } else {
+            0
+        };
         if libc::syscall(libc::SYS_newfstatat, dir, path, addr_of_mut!(st), follow) != 0 {
             return None;
         }
@@ -48,7 +52,11 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
     if !allowed {
         return Some(fail(libc::EACCES));
     }
-    let request = Request { op: OP_OPEN, code: libc::minor(st.st_rdev), ..Request::default() };
+    let request = Request {
+        op: OP_OPEN,
+        code: libc::minor(st.st_rdev),
+        ..Request::default()
+    };
     let answer = match call(request, Raw::NONE, Raw::NONE) {
         Ok(answer) => answer,
         Err(error) => return Some(fail(error)),
@@ -127,12 +135,26 @@ pub unsafe extern "C" fn ioctl(fd: c_int, code: c_ulong, arg: *mut c_void) -> c_
     };
     let Some(key) = ours else {
         // SAFETY: the caller's arguments.
-        return unsafe { next!(c"ioctl": unsafe extern "C" fn(c_int, c_ulong, *mut c_void) -> c_int)(fd, code.into(), arg) };
+        return unsafe {
+            next!(c"ioctl": unsafe extern "C" fn(c_int, c_ulong, *mut c_void) -> c_int)(fd, code.into(), arg)
+        };
     };
     let size = (code >> 16 & 0x3fff) as usize;
-    let out = Raw { at: arg, len: if code >> 30 & WRITE != 0 { size } else { 0 } };
-    let into = Raw { at: arg, len: if code >> 30 & READ != 0 { size } else { 0 } };
-    let request = Request { op: OP_IOCTL, key, code, arg: arg as u64, ..Request::default() };
+    let out = Raw {
+        at: arg,
+        len: if code >> 30 & WRITE != 0 { size } else { 0 },
+    };
+    let into = Raw {
+        at: arg,
+        len: if code >> 30 & READ != 0 { size } else { 0 },
+    };
+    let request = Request {
+        op: OP_IOCTL,
+        key,
+        code,
+        arg: arg as u64,
+        ..Request::default()
+    };
     let answer = match call(request, out, into) {
         Ok(answer) => answer,
         Err(error) => return fail(error),
@@ -154,8 +176,19 @@ pub unsafe extern "C" fn ioctl(fd: c_int, code: c_ulong, arg: *mut c_void) -> c_
     answer.reply.value as c_int
 }
 
-unsafe fn map(addr: *mut c_void, len: size_t, prot: c_int, flags: c_int, fd: c_int, off: off_t) -> *mut c_void {
-    let fd = if flags & libc::MAP_ANONYMOUS == 0 { key(fd).ok_or(fd) } else { Err(fd) };
+unsafe fn map(
+    addr: *mut c_void,
+    len: size_t,
+    prot: c_int,
+    flags: c_int,
+    fd: c_int,
+    off: off_t,
+) -> *mut c_void {
+    let fd = if flags & libc::MAP_ANONYMOUS == 0 {
+        key(fd).ok_or(fd)
+    } else {
+        Err(fd)
+    };
     let key = match fd {
         Ok(key) => key,
         Err(fd) => {
@@ -172,7 +205,13 @@ unsafe fn map(addr: *mut c_void, len: size_t, prot: c_int, flags: c_int, fd: c_i
         fail(libc::EINVAL);
         return libc::MAP_FAILED;
     }
-    let request = Request { op: OP_MMAP, key, arg: off as u64, extra: len as u64, ..Request::default() };
+    let request = Request {
+        op: OP_MMAP,
+        key,
+        arg: off as u64,
+        extra: len as u64,
+        ..Request::default()
+    };
     let answer = match call(request, Raw::NONE, Raw::NONE) {
         Ok(answer) if answer.fds[0] >= 0 => answer,
         Ok(_) => {
@@ -185,7 +224,17 @@ unsafe fn map(addr: *mut c_void, len: size_t, prot: c_int, flags: c_int, fd: c_i
         }
     };
     // SAFETY: the caller's arguments, with a memfd in place of the file.
-    let at = unsafe { libc::syscall(libc::SYS_mmap, addr, len, c_long::from(prot), c_long::from(flags), c_long::from(answer.fds[0]), answer.reply.value) };
+    let at = unsafe {
+        libc::syscall(
+            libc::SYS_mmap,
+            addr,
+            len,
+            c_long::from(prot),
+            c_long::from(flags),
+            c_long::from(answer.fds[0]),
+            answer.reply.value,
+        )
+    };
     let saved = crate::control::errno();
     close(answer.fds[0]);
     fail(saved);
@@ -197,7 +246,14 @@ unsafe fn map(addr: *mut c_void, len: size_t, prot: c_int, flags: c_int, fd: c_i
 /// # Safety
 /// As in C.
 #[no_mangle]
-pub unsafe extern "C" fn mmap(addr: *mut c_void, len: size_t, prot: c_int, flags: c_int, fd: c_int, off: off_t) -> *mut c_void {
+pub unsafe extern "C" fn mmap(
+    addr: *mut c_void,
+    len: size_t,
+    prot: c_int,
+    flags: c_int,
+    fd: c_int,
+    off: off_t,
+) -> *mut c_void {
     // SAFETY: the caller's arguments.
     unsafe { map(addr, len, prot, flags, fd, off) }
 }
@@ -207,7 +263,14 @@ pub unsafe extern "C" fn mmap(addr: *mut c_void, len: size_t, prot: c_int, flags
 /// # Safety
 /// As in C.
 #[no_mangle]
-pub unsafe extern "C" fn mmap64(addr: *mut c_void, len: size_t, prot: c_int, flags: c_int, fd: c_int, off: off_t) -> *mut c_void {
+pub unsafe extern "C" fn mmap64(
+    addr: *mut c_void,
+    len: size_t,
+    prot: c_int,
+    flags: c_int,
+    fd: c_int,
+    off: off_t,
+) -> *mut c_void {
     // SAFETY: the caller's arguments.
     unsafe { map(addr, len, prot, flags, fd, off) }
 }
@@ -215,7 +278,11 @@ pub unsafe extern "C" fn mmap64(addr: *mut c_void, len: size_t, prot: c_int, fla
 /// What lseek answers on a file of the board; None when it is none. A dma-buf tells its size at its end and
 /// knows no other offset than 0; a node stays at 0.
 fn seek(fd: c_int, off: off_t, whence: c_int) -> Option<off_t> {
-    let request = Request { op: OP_STAT, key: key(fd)?, ..Request::default() };
+    let request = Request {
+        op: OP_STAT,
+        key: key(fd)?,
+        ..Request::default()
+    };
     Some(match call(request, Raw::NONE, Raw::NONE) {
         Err(error) => fail(error).into(),
         Ok(answer) if answer.reply.value != 0 => 0,

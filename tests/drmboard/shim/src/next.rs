@@ -24,7 +24,8 @@ pub(crate) fn find(cache: &AtomicPtr<c_void>, name: &CStr) -> *mut c_void {
 /// `next!(NAME: fn type)`: the next definition as a function pointer. Unsafe: the symbol must have that type.
 macro_rules! next {
     ($name:literal: $type:ty) => {{
-        static CACHE: std::sync::atomic::AtomicPtr<libc::c_void> = std::sync::atomic::AtomicPtr::new(std::ptr::null_mut());
+        static CACHE: std::sync::atomic::AtomicPtr<libc::c_void> =
+            std::sync::atomic::AtomicPtr::new(std::ptr::null_mut());
         std::mem::transmute::<*mut libc::c_void, $type>($crate::next::find(&CACHE, $name))
     }};
 }

@@ -8,7 +8,7 @@
 //! structure is laid out alike on x86_64 and arm64.
 
 /// First word of every request: protocol and version.
-pub(crate) const MAGIC: u32 = 0x4452_4d02;
+pub(crate) const MAGIC: u32 = 0x4452_4d03;
 
 /// `Request::op`: the sender's program name follows in line. No reply.
 pub(crate) const OP_HELLO: u32 = 1;
@@ -48,6 +48,10 @@ pub(crate) struct Request {
     pub(crate) code: u32,
     /// Bytes in line after this header.
     pub(crate) len: u32,
+    /// CPU that the sender runs on. It sleeps until the answer comes, so that is the place to work on it: waking
+    /// another CPU takes several times as long.
+    pub(crate) cpu: u32,
+    pub(crate) reserved: u32,
 }
 
 /// Header of an answer.

@@ -30,10 +30,22 @@ impl What {
 fn what(fd: c_int) -> Option<What> {
     let key = key(fd)?;
     let saved = crate::control::errno();
-    let answer = call(Request { op: OP_STAT, key, ..Request::default() }, Raw::NONE, Raw::NONE);
+    let answer = call(
+        Request {
+            op: OP_STAT,
+            key,
+            ..Request::default()
+        },
+        Raw::NONE,
+        Raw::NONE,
+    );
     crate::control::fail(saved);
     let reply = answer.ok()?.reply;
-    Some(What { device: reply.value, size: reply.value2, identity: reply.value3 })
+    Some(What {
+        device: reply.value,
+        size: reply.value2,
+        identity: reply.value3,
+    })
 }
 
 /// # Safety
@@ -152,11 +164,20 @@ old_fstatats!(__fxstatat, __fxstatat64);
 /// # Safety
 /// As in C.
 #[no_mangle]
-pub unsafe extern "C" fn statx(dir: c_int, path: *const c_char, flags: c_int, mask: c_uint, st: *mut libc::statx) -> c_int {
+pub unsafe extern "C" fn statx(
+    dir: c_int,
+    path: *const c_char,
+    flags: c_int,
+    mask: c_uint,
+    st: *mut libc::statx,
+) -> c_int {
     // SAFETY: the caller's arguments.
     unsafe {
         let result = libc::syscall(libc::SYS_statx, dir, path, flags, mask, st) as c_int;
-        if result != 0 || !empty(path, flags) || addr_of!((*st).stx_mode).read() as mode_t & libc::S_IFMT != libc::S_IFSOCK {
+        if result != 0
+            || !empty(path, flags)
+            || addr_of!((*st).stx_mode).read() as mode_t & libc::S_IFMT != libc::S_IFSOCK
+        {
             return result;
         }
         if let Some(what) = what(dir) {

@@ -19,15 +19,40 @@ pub(crate) struct MaliBoard {
 
 /// HW: Documentation/devicetree/bindings/gpu/arm,mali-midgard.yaml and arm,mali-bifrost.yaml.
 pub(crate) const BOARDS: &[MaliBoard] = &[
-    row("rk3399", Variant::T860, &["rockchip,rk3399-mali", "arm,mali-t860"]),
-    row("mali-t720", Variant::T720, &["allwinner,sun50i-h6-mali", "arm,mali-t720"]),
-    row("mali-t760", Variant::T760, &["rockchip,rk3288-mali", "arm,mali-t760"]),
-    row("mali-g31", Variant::G31, &["rockchip,px30-mali", "arm,mali-bifrost"]),
-    row("mali-g52", Variant::G52, &["rockchip,rk3568-mali", "arm,mali-bifrost"]),
+    row(
+        "rk3399",
+        Variant::T860,
+        &["rockchip,rk3399-mali", "arm,mali-t860"],
+    ),
+    row(
+        "mali-t720",
+        Variant::T720,
+        &["allwinner,sun50i-h6-mali", "arm,mali-t720"],
+    ),
+    row(
+        "mali-t760",
+        Variant::T760,
+        &["rockchip,rk3288-mali", "arm,mali-t760"],
+    ),
+    row(
+        "mali-g31",
+        Variant::G31,
+        &["rockchip,px30-mali", "arm,mali-bifrost"],
+    ),
+    row(
+        "mali-g52",
+        Variant::G52,
+        &["rockchip,rk3568-mali", "arm,mali-bifrost"],
+    ),
 ];
 
 const fn row(name: &'static str, variant: Variant, compatible: &'static [&'static str]) -> MaliBoard {
-    MaliBoard { name, driver: "panfrost", variant, compatible }
+    MaliBoard {
+        name,
+        driver: "panfrost",
+        variant,
+        compatible,
+    }
 }
 
 /// HW: rk3399.dtsi, gpu@ff9a0000: 64 KiB window, interrupts job, mmu, gpu; one clock without a name (ACLK_GPU),
@@ -69,7 +94,10 @@ pub(crate) struct MaliHardware {
 
 impl MaliHardware {
     pub(crate) fn new(variant: Variant) -> MaliHardware {
-        MaliHardware { model: Mali::new(variant), planted: Vec::new() }
+        MaliHardware {
+            model: Mali::new(variant),
+            planted: Vec::new(),
+        }
     }
 
     pub(crate) fn model(&mut self) -> &mut Mali {
@@ -169,7 +197,10 @@ mod tests {
     fn planted_faults_wait_for_their_time() {
         let mut hardware = MaliHardware::new(Variant::T860);
         hardware.set_power(&mut NoBus, 0, true);
-        hardware.plant(Planted { when: When::Time(5_000), what: models::Injection::GpuFault });
+        hardware.plant(Planted {
+            when: When::Time(5_000),
+            what: models::Injection::GpuFault,
+        });
         assert_eq!(hardware.next_event(), Some(5_000));
         hardware.poll(&mut NoBus, 4_999);
         assert_eq!(hardware.model.stats().injected, 0);

@@ -31,7 +31,10 @@ pub(crate) fn known(name: &str) -> bool {
 /// What the device tree of a board says of its GPU.
 #[must_use]
 pub fn node(name: &str) -> Option<Node> {
-    mali::BOARDS.iter().find(|board| board.name == name).map(mali::node)
+    mali::BOARDS
+        .iter()
+        .find(|board| board.name == name)
+        .map(mali::node)
 }
 
 impl Board {
@@ -42,7 +45,8 @@ impl Board {
     pub fn new(name: &str, config: Config) -> Result<Board, String> {
         let board = mali::BOARDS.iter().find(|board| board.name == name);
         let board = board.ok_or_else(|| format!("no board {name}; boards are {}", names().join(", ")))?;
-        let table = driver::table(board.driver).ok_or_else(|| format!("no driver {} in this build", board.driver))?;
+        let table =
+            driver::table(board.driver).ok_or_else(|| format!("no driver {} in this build", board.driver))?;
         let hardware = Box::new(MaliHardware::new(board.variant));
         // SAFETY: the table is a constant of the driver's crate.
         unsafe { Board::with_parts(mali::node(board), hardware, config, table, board.driver) }
@@ -66,10 +70,18 @@ impl Board {
         let device = world.add_device(node, hardware);
         device.attach(driver).map_err(|error| {
             let why = errno::describe(errno::to_linux(error));
-            let log = world.log_lines().pop().map(|line| format!(" (its last word: {line})")).unwrap_or_default();
+            let log = world
+                .log_lines()
+                .pop()
+                .map(|line| format!(" (its last word: {line})"))
+                .unwrap_or_default();
             format!("the driver {driver_name} does not attach: {why}{log}")
         })?;
-        Ok(Board { device, world, driver: driver_name.to_owned() })
+        Ok(Board {
+            device,
+            world,
+            driver: driver_name.to_owned(),
+        })
     }
 
     /// The world.
@@ -93,7 +105,10 @@ impl Board {
     /// Runs `f` on the Mali model, with its lock held; None if the GPU is no such model.
     pub fn with_mali<R>(&self, f: impl FnOnce(&mut models::Mali) -> R) -> Option<R> {
         self.device.with_hardware(|hardware| {
-            hardware.as_any().downcast_mut::<MaliHardware>().map(|mali| f(mali.model()))
+            hardware
+                .as_any()
+                .downcast_mut::<MaliHardware>()
+                .map(|mali| f(mali.model()))
         })
     }
 
@@ -104,7 +119,10 @@ impl Board {
     pub fn inject(&self, planted: Planted) -> Result<(), String> {
         self.device
             .with_hardware(|hardware| {
-                hardware.as_any().downcast_mut::<MaliHardware>().map(|mali| mali.plant(planted))
+                hardware
+                    .as_any()
+                    .downcast_mut::<MaliHardware>()
+                    .map(|mali| mali.plant(planted))
             })
             .ok_or_else(|| "this board's model has no faults to inject".into())
     }
@@ -126,7 +144,11 @@ impl Board {
     /// A sentence: the driver refuses.
     pub fn close(self) -> Result<Counters, String> {
         self.device.detach(true).map_err(|error| {
-            format!("the driver {} does not detach: {}", self.driver, errno::describe(errno::to_linux(error)))
+            format!(
+                "the driver {} does not detach: {}",
+                self.driver,
+                errno::describe(errno::to_linux(error))
+            )
         })?;
         Ok(self.world.counters())
     }

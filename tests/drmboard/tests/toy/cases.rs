@@ -17,9 +17,10 @@ pub const ALL: &[(&str, Case)] = &[
     ("x86_64_killed_in_the_middle", || native(&["killed"])),
     ("x86_64_killed_while_a_child_lives", || native(&["orphaned"])),
     ("x86_64_threads", || native(&["threads"])),
-    ("x86_64_200_processes", || native(&["processes", "200"])),
+    ("x86_64_200_processes", many_processes),
     ("x86_64_exec", || native(&["exec"])),
     ("x86_64_closes_everything", || native(&["closed"])),
+    ("x86_64_nonsense", || native(&["nonsense"])),
     ("x86_64_latency", || native(&["latency"])),
     ("aarch64_basics", || arm64(&["basics"])),
     ("aarch64_fork_and_dup_share_a_buffer", || arm64(&["sharing"])),
@@ -40,12 +41,16 @@ pub const ALL: &[(&str, Case)] = &[
     ("lingering_processes", lingering),
     ("signals_go_to_the_program", forwarding),
     ("nothing_is_seen_outside", outside),
+    ("in_process_board", in_process),
 ];
 
 fn run(client: &Path, words: &[&str]) {
     let output = client_of(client, &[], words);
     clean(&output);
-    for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| !line.starts_with("stats:")) {
+    for line in String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter(|line| !line.starts_with("stats:"))
+    {
         println!("     {line}");
     }
 }
@@ -60,11 +65,29 @@ fn arm64(words: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
+fn many_processes() -> Result<(), String> {
+    let output = client_of(&parts().client, &[], &["processes", "200"]);
+    clean(&output);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // The parent only opens; each child adds on the shared file and on its own.
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.contains(" ioctls=2 jobs=1 "))
+            .count(),
+        200,
+        "{text}"
+    );
+    assert_eq!(number(&output, "stats: total", "jobs"), 400);
+    Ok(())
+}
+
 /// A host shell on the board starts an arm64 program, and that one a host program.
 fn arm64_from_a_shell() -> Result<(), String> {
     let client = parts().arm64.as_ref().map_err(String::clone)?;
     let script = format!("{0} basics && {0} exec", client.display());
-    let output = board(&["run", "--board", "rk3399", "--stats", "--", "sh", "-c", &script]).output().unwrap();
+    let output = board(&["run", "--board", "rk3399", "--stats", "--", "sh", "-c", &script])
+        .output()
+        .unwrap();
     clean(&output);
     Ok(())
 }
@@ -75,8 +98,18 @@ fn code(output: &Output) -> Option<i32> {
 
 fn exit_codes() -> Result<(), String> {
     assert_eq!(code(&client_of(&parts().client, &[], &["exit", "7"])), Some(7));
-    assert_eq!(code(&client_of(&parts().client, &[], &["signal"])), Some(128 + 15));
-    assert_eq!(code(&board(&["run", "--board", "rk3399", "--", "true"]).output().unwrap()), Some(0));
+    assert_eq!(
+        code(&client_of(&parts().client, &[], &["signal"])),
+        Some(128 + 15)
+    );
+    assert_eq!(
+        code(
+            &board(&["run", "--board", "rk3399", "--", "true"])
+                .output()
+                .unwrap()
+        ),
+        Some(0)
+    );
     Ok(())
 }
 
@@ -86,7 +119,8 @@ fn mistakes() -> Result<(), String> {
     let elf = |name: &str, machine: u8, with_interp: u8| {
         let mut head = vec![0u8; 120];
         head[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        (head[18], head[32], head[54], head[56], head[64]) = (machine, 64, 56, 1, if with_interp == 1 { 3 } else { 1 });
+        (head[18], head[32], head[54], head[56], head[64]) =
+            (machine, 64, 56, 1, if with_interp == 1 { 3 } else { 1 });
         std::fs::write(dir.join(name), head).unwrap();
         dir.join(name).to_str().unwrap().to_owned()
     };
@@ -96,30 +130,75 @@ fn mistakes() -> Result<(), String> {
     std::fs::write(&text, "not a program").unwrap();
     for (args, word) in [
         (vec!["bare"], "usage"),
-        (vec!["run", "--board", "rk9999", "--", "true"], "no board rk9999; boards are rk3399"),
-        (vec!["run", "--board", "rk3399", "--", "no-such-program-anywhere"], "no such program"),
-        (vec!["run", "--board", "rk3399", "--", "/no/such/file"], "No such file"),
-        (vec!["run", "--board", "rk3399", "--", &fixed], "is a static program"),
-        (vec!["run", "--board", "rk3399", "--", &foreign], "another machine (ELF e_machine 243)"),
+        (
+            vec!["run", "--board", "rk9999", "--", "true"],
+            "no board rk9999; boards are rk3399",
+        ),
+        (
+            vec!["run", "--board", "rk3399", "--", "no-such-program-anywhere"],
+            "no such program",
+        ),
+        (
+            vec!["run", "--board", "rk3399", "--", "/no/such/file"],
+            "No such file",
+        ),
+        (
+            vec!["run", "--board", "rk3399", "--", &fixed],
+            "is a static program",
+        ),
+        (
+            vec!["run", "--board", "rk3399", "--", &foreign],
+            "another machine (ELF e_machine 243)",
+        ),
         (vec!["run", "--board", "rk3399", "--", &text], "is not a program"),
-        (vec!["run", "--board", "rk3399", "--inject", "frob", "--", "true"], "no such fault"),
-        (vec!["run", "--board", "rk3399", "--inject", "hang", "--", "true"], "no faults to inject"),
-        (vec!["run", "--board", "rk3399", "--set", "x=1", "--", "true"], "known are"),
-        (vec!["run", "--board", "rk3399", "--trace", "/no/such/dir/f", "--", "true"], "/no/such/dir/f"),
+        (
+            vec!["run", "--board", "rk3399", "--inject", "frob", "--", "true"],
+            "no such fault",
+        ),
+        (
+            vec!["run", "--board", "rk3399", "--inject", "hang", "--", "true"],
+            "no faults to inject",
+        ),
+        (
+            vec!["run", "--board", "rk3399", "--set", "x=1", "--", "true"],
+            "known are",
+        ),
+        (
+            vec![
+                "run",
+                "--board",
+                "rk3399",
+                "--trace",
+                "/no/such/dir/f",
+                "--",
+                "true",
+            ],
+            "/no/such/dir/f",
+        ),
     ] {
         let output = board(&args).output().unwrap();
         let err = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(code(&output), Some(2), "{args:?}: {err}");
-        assert!(err.starts_with("drmboard: ") && err.contains(word) && err.lines().count() == 1, "{args:?}: {err}");
+        assert!(
+            err.starts_with("drmboard: ") && err.contains(word) && err.lines().count() == 1,
+            "{args:?}: {err}"
+        );
     }
     let unprivileged = board(&["run", "--board", "rk3399", "--", "true"]);
     let mut command = std::process::Command::new("setpriv");
-    command.args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]).arg(unprivileged.get_program());
-    command.args(unprivileged.get_args()).env("DRMBOARD_SHIM_DIR", &parts().shims);
+    command
+        .args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"])
+        .arg(unprivileged.get_program());
+    command
+        .args(unprivileged.get_args())
+        .env("DRMBOARD_SHIM_DIR", &parts().shims);
     let output = command.output().map_err(|error| format!("setpriv: {error}"))?;
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(code(&output), Some(2), "{err}");
-    assert!(err.contains("takes root or CAP_SYS_ADMIN") && err.lines().count() == 1, "{err}");
+    assert!(
+        err.contains("takes root or CAP_SYS_ADMIN") && err.lines().count() == 1,
+        "{err}"
+    );
     Ok(())
 }
 
@@ -128,18 +207,37 @@ fn statistics() -> Result<(), String> {
     clean(&output);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // The parent and its child; the child's calls are its own, the file's counts the opener's.
-    let clients: Vec<&str> = text.lines().filter(|line| line.starts_with("stats: client")).collect();
+    let clients: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("stats: client"))
+        .collect();
     assert_eq!(clients.len(), 2, "{text}");
-    assert!(clients.iter().all(|line| line.contains("comm=board_client ")), "{text}");
-    assert!(clients[0].contains(" ioctls=2 jobs=2 ") && clients[0].contains(" peak_kib=3072 "), "{text}");
+    assert!(
+        clients.iter().all(|line| line.contains("comm=board_client ")),
+        "{text}"
+    );
+    assert!(
+        clients[0].contains(" ioctls=2 jobs=2 ") && clients[0].contains(" peak_kib=3072 "),
+        "{text}"
+    );
     assert!(clients[1].contains(" ioctls=1 jobs=0 "), "{text}");
-    assert_eq!((number(&output, "stats: total", "ioctls"), number(&output, "stats: total", "jobs")), (3, 2));
+    assert_eq!(
+        (
+            number(&output, "stats: total", "ioctls"),
+            number(&output, "stats: total", "jobs")
+        ),
+        (3, 2)
+    );
     Ok(())
 }
 
 fn trace() -> Result<(), String> {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("trace.txt");
-    clean(&client_of(&parts().client, &["--trace", path.to_str().unwrap()], &["basics"]));
+    clean(&client_of(
+        &parts().client,
+        &["--trace", path.to_str().unwrap()],
+        &["basics"],
+    ));
     let text = std::fs::read_to_string(&path).unwrap();
     let mut last = 0;
     for line in text.lines() {
@@ -147,8 +245,15 @@ fn trace() -> Result<(), String> {
         assert!(time >= last, "time runs backwards: {line}");
         last = time;
     }
-    assert!(text.lines().any(|l| l.contains(" open pid=") && l.ends_with(" minor=128 ret=0")), "{text}");
-    assert!(text.lines().any(|l| l.contains(" nr=0x40 name=? size=24 ret=0")), "{text}");
+    assert!(
+        text.lines()
+            .any(|l| l.contains(" open pid=") && l.ends_with(" minor=128 ret=0")),
+        "{text}"
+    );
+    assert!(
+        text.lines().any(|l| l.contains(" nr=0x40 name=? size=24 ret=0")),
+        "{text}"
+    );
     let failed = format!(" nr=0x4a name=? size=8 ret={}", libc::EAGAIN);
     assert!(text.lines().any(|l| l.ends_with(&failed)), "{text}");
     Ok(())
@@ -159,21 +264,34 @@ fn lingering() -> Result<(), String> {
     let start = Instant::now();
     let output = client_of(&parts().client, &[], &["linger", "900"]);
     clean(&output);
-    assert!((800..1900).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    assert!(
+        (800..1900).contains(&start.elapsed().as_millis()),
+        "{:?}",
+        start.elapsed()
+    );
     assert!(!String::from_utf8_lossy(&output.stderr).contains("still using"));
     // Does not: cut off, named, and nothing leaks.
     let start = Instant::now();
     let output = client_of(&parts().client, &[], &["linger", "4000"]);
-    assert!((2000..3500).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    assert!(
+        (2000..3500).contains(&start.elapsed().as_millis()),
+        "{:?}",
+        start.elapsed()
+    );
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(err.contains("still using the board") && err.contains("comm=board_client files=1"), "{err}");
+    assert!(
+        err.contains("still using the board") && err.contains("comm=board_client files=1"),
+        "{err}"
+    );
     clean(&output);
     Ok(())
 }
 
 fn forwarding() -> Result<(), String> {
     let client = parts().client.to_str().unwrap();
-    let mut child = board(&["run", "--board", "rk3399", "--", client, "sleep"]).spawn().unwrap();
+    let mut child = board(&["run", "--board", "rk3399", "--", client, "sleep"])
+        .spawn()
+        .unwrap();
     std::thread::sleep(Duration::from_millis(500));
     // SAFETY: our own child, not reaped.
     unsafe { libc::kill(child.id() as i32, libc::SIGTERM) };
@@ -182,10 +300,38 @@ fn forwarding() -> Result<(), String> {
 }
 
 fn outside() -> Result<(), String> {
-    let before = (Path::new("/dev/dri").exists(), Path::new("/sys/class/drm").exists());
+    let before = (
+        Path::new("/dev/dri").exists(),
+        Path::new("/sys/class/drm").exists(),
+    );
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
     native(&["basics"])?;
-    assert_eq!(before, (Path::new("/dev/dri").exists(), Path::new("/sys/class/drm").exists()));
+    assert_eq!(
+        before,
+        (
+            Path::new("/dev/dri").exists(),
+            Path::new("/sys/class/drm").exists()
+        )
+    );
     assert_eq!(mounts, std::fs::read_to_string("/proc/self/mounts").unwrap());
+    Ok(())
+}
+
+/// The library without processes: a virtual clock, a caller of this process.
+fn in_process() -> Result<(), String> {
+    let board = super::toy_board("rk3399", drm_os_host::Config::default())?;
+    let caller = drm_os_host::Caller::local(board.world(), "in process");
+    let file = board
+        .device()
+        .open(drm_os_host::sys::DRM_OS_MINOR_RENDER, &caller)
+        .unwrap();
+    let mut data = [40u64, 2, 0].map(u64::to_ne_bytes).concat();
+    file.ioctl(&caller, u32::from(b'd'), 0x40, &mut data).unwrap();
+    assert_eq!(data[16..], 42u64.to_ne_bytes());
+    assert_eq!(file.stats()[0], ("jobs".to_owned(), 1));
+    assert!(board.with_mali(|_| ()).is_none() && board.last_frame().is_none());
+    drop((file, caller));
+    let counters = board.close()?;
+    assert_eq!(drmboard::stats::live(&counters), 0, "{counters}");
     Ok(())
 }

@@ -119,7 +119,9 @@ impl Node {
             }
             (n, [size, handle, _]) if n == abi::NEW & 0xff => {
                 let mut object = null_mut();
-                c(unsafe { sys::drm_os_object_create(softc.dev, *size, sys::DRM_OS_MEM_CACHED, &mut object) })?;
+                c(unsafe {
+                    sys::drm_os_object_create(softc.dev, *size, sys::DRM_OS_MEM_CACHED, &mut object)
+                })?;
                 let mut objects = self.objects.lock().unwrap();
                 objects.push((object, *size));
                 *handle = objects.len() as u64;
@@ -131,15 +133,31 @@ impl Node {
                 sys::drm_os_object_ref(object);
                 let mut file = null_mut();
                 let private = Box::into_raw(Box::new(Buffer { object, size }));
-                c(sys::drm_os_file_create(softc.os, &BUFFER_OPS, private.cast(), &mut file))?;
+                c(sys::drm_os_file_create(
+                    softc.os,
+                    &BUFFER_OPS,
+                    private.cast(),
+                    &mut file,
+                ))?;
                 let mut number = 0;
-                c(sys::drm_os_file_install(caller, file, *cloexec as c_int, &mut number))?;
+                c(sys::drm_os_file_install(
+                    caller,
+                    file,
+                    *cloexec as c_int,
+                    &mut number,
+                ))?;
                 *fd = number as u64;
                 Ok(())
             },
             (n, [fd, handle, _]) if n == abi::IMPORT & 0xff => unsafe {
                 let (mut private, mut file) = (null_mut(), null_mut());
-                c(sys::drm_os_file_get(caller, *fd as i32, &BUFFER_OPS, &mut private, &mut file))?;
+                c(sys::drm_os_file_get(
+                    caller,
+                    *fd as i32,
+                    &BUFFER_OPS,
+                    &mut private,
+                    &mut file,
+                ))?;
                 let buffer = &*private.cast::<Buffer>();
                 sys::drm_os_object_ref(buffer.object);
                 let mut objects = self.objects.lock().unwrap();
@@ -149,9 +167,17 @@ impl Node {
                 Ok(())
             },
             (n, [fd]) if n == abi::EVENT & 0xff => unsafe {
-                let private = Box::into_raw(Box::new(Event { softc, signalled: AtomicBool::new(false) }));
+                let private = Box::into_raw(Box::new(Event {
+                    softc,
+                    signalled: AtomicBool::new(false),
+                }));
                 let mut file = null_mut();
-                c(sys::drm_os_file_create(softc.os, &EVENT_OPS, private.cast(), &mut file))?;
+                c(sys::drm_os_file_create(
+                    softc.os,
+                    &EVENT_OPS,
+                    private.cast(),
+                    &mut file,
+                ))?;
                 softc.locked(|state| state.events.push((file, private)));
                 let mut number = 0;
                 c(sys::drm_os_file_install(caller, file, 1, &mut number))?;
@@ -193,7 +219,11 @@ unsafe extern "C" fn node_ioctl(
     if group != u32::from(b'd') {
         return sys::DRM_OS_ENOTTY as c_int;
     }
-    let data = if size == 0 { &mut [] } else { unsafe { from_raw_parts_mut(data.cast(), size as usize / 8) } };
+    let data = if size == 0 {
+        &mut []
+    } else {
+        unsafe { from_raw_parts_mut(data.cast(), size as usize / 8) }
+    };
     let node = unsafe { &*private.cast::<Node>() };
     unsafe { node.call(caller, nr, data) }.err().unwrap_or(0)
 }
@@ -252,7 +282,11 @@ unsafe extern "C" fn buffer_mmap(
 
 unsafe extern "C" fn event_release(private: *mut c_void) {
     let event = unsafe { Box::from_raw(private.cast::<Event>()) };
-    event.softc.locked(|state| state.events.retain(|(_, other)| *other != private.cast_const().cast()));
+    event.softc.locked(|state| {
+        state
+            .events
+            .retain(|(_, other)| *other != private.cast_const().cast())
+    });
 }
 
 unsafe extern "C" fn event_poll(private: *mut c_void) -> c_int {
@@ -287,7 +321,11 @@ unsafe extern "C" fn open(
     privp: *mut *mut c_void,
 ) -> c_int {
     let softc: &'static Softc = unsafe { &*arg.cast::<Softc>() };
-    let node = Node { softc, objects: Default::default(), adds: AtomicU64::new(0) };
+    let node = Node {
+        softc,
+        objects: Default::default(),
+        adds: AtomicU64::new(0),
+    };
     unsafe { *privp = Box::into_raw(Box::new(node)).cast() };
     0
 }
@@ -307,9 +345,15 @@ unsafe extern "C" fn attach(dev: *mut sys::drm_os_dev, out: *mut *mut c_void) ->
             state: UnsafeCell::default(),
             adds: AtomicU64::new(0),
         }));
-        for (i, kind) in [sys::DRM_OS_MINOR_PRIMARY, sys::DRM_OS_MINOR_RENDER].into_iter().enumerate() {
+        for (i, kind) in [sys::DRM_OS_MINOR_PRIMARY, sys::DRM_OS_MINOR_RENDER]
+            .into_iter()
+            .enumerate()
+        {
             let minor = &raw mut (*softc).minors[i];
-            assert_eq!(sys::drm_os_minor_register(dev, kind, Some(open), softc.cast(), &NODE_OPS, minor), 0);
+            assert_eq!(
+                sys::drm_os_minor_register(dev, kind, Some(open), softc.cast(), &NODE_OPS, minor),
+                0
+            );
         }
         *out = softc.cast();
     }
@@ -319,7 +363,10 @@ unsafe extern "C" fn attach(dev: *mut sys::drm_os_dev, out: *mut *mut c_void) ->
 unsafe extern "C" fn detach(softc: *mut c_void, _force: c_int) -> c_int {
     unsafe {
         let softc = Box::from_raw(softc.cast::<Softc>());
-        softc.minors.iter().for_each(|minor| sys::drm_os_minor_unregister(*minor));
+        softc
+            .minors
+            .iter()
+            .for_each(|minor| sys::drm_os_minor_unregister(*minor));
         sys::drm_os_cv_destroy(softc.cv);
         sys::drm_os_mtx_destroy(softc.mtx);
     }
@@ -334,9 +381,21 @@ unsafe fn give(name: *mut *const c_char, value: *mut u64, n: &'static CStr, v: u
     0
 }
 
-unsafe extern "C" fn stat(softc: *mut c_void, index: u32, name: *mut *const c_char, value: *mut u64) -> c_int {
+unsafe extern "C" fn stat(
+    softc: *mut c_void,
+    index: u32,
+    name: *mut *const c_char,
+    value: *mut u64,
+) -> c_int {
     match index {
-        0 => unsafe { give(name, value, c"jobs", (*softc.cast::<Softc>()).adds.load(Ordering::Relaxed)) },
+        0 => unsafe {
+            give(
+                name,
+                value,
+                c"jobs",
+                (*softc.cast::<Softc>()).adds.load(Ordering::Relaxed),
+            )
+        },
         _ => sys::DRM_OS_ENOENT as c_int,
     }
 }

@@ -27,7 +27,11 @@ fn main() -> ExitCode {
         let skip = usize::from(args[0] == "bare");
         return ExitCode::from(drmboard::cli::main(args.into_iter().skip(skip), toy_board));
     }
-    let filter = args.iter().filter_map(|arg| arg.to_str()).find(|arg| !arg.starts_with('-')).unwrap_or("");
+    let filter = args
+        .iter()
+        .filter_map(|arg| arg.to_str())
+        .find(|arg| !arg.starts_with('-'))
+        .unwrap_or("");
     if args.iter().any(|arg| arg == "--list") {
         cases::ALL.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;

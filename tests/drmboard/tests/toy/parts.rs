@@ -27,7 +27,10 @@ fn qemu() -> PathBuf {
 }
 
 fn checked(command: &mut Command) -> Result<(), String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());
     }
@@ -36,7 +39,14 @@ fn checked(command: &mut Command) -> Result<(), String> {
     Err(tail.into_iter().rev().collect::<Vec<_>>().join(" | "))
 }
 
-const BUILD: [&str; 6] = ["build", "-q", "-p", "drmboard_shim", "--lib", "--example=board_client"];
+const BUILD: [&str; 6] = [
+    "build",
+    "-q",
+    "-p",
+    "drmboard_shim",
+    "--lib",
+    "--example=board_client",
+];
 
 fn install(from: &Path, shims: &Path, machine: &str) {
     let dir = shims.join(machine);
@@ -52,9 +62,14 @@ fn build_arm64(target: &Path, shims: &Path) -> Result<PathBuf, String> {
         return Err(format!("no {}", qemu().display()));
     }
     let mut command = Command::new(top().join("mk/arm64.sh"));
-    command.args(BUILD).arg("--release").env("DRMKPI_ARM64_TARGET", target.join("arm64"));
+    command
+        .args(BUILD)
+        .arg("--release")
+        .env("DRMKPI_ARM64_TARGET", target.join("arm64"));
     // Those are for the machine that the test runs on.
-    command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    command
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
     checked(&mut command).map_err(|error| format!("mk/arm64.sh: {error}"))?;
     let built = target.join("arm64/aarch64-unknown-linux-gnu/release");
     install(&built, shims, "aarch64");
@@ -68,11 +83,20 @@ pub fn parts() -> &'static Parts {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shim-build");
         let shims = target.join("shims");
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-        command.current_dir(top()).args(BUILD).arg("--release").arg("--target-dir").arg(&target);
+        command
+            .current_dir(top())
+            .args(BUILD)
+            .arg("--release")
+            .arg("--target-dir")
+            .arg(&target);
         checked(&mut command).expect("cargo build of the shim");
         install(&target.join("release"), &shims, std::env::consts::ARCH);
         let arm64 = build_arm64(&target, &shims);
-        Parts { client: target.join("release/examples/board_client"), shims, arm64 }
+        Parts {
+            client: target.join("release/examples/board_client"),
+            shims,
+            arm64,
+        }
     })
 }
 
@@ -80,7 +104,10 @@ pub fn parts() -> &'static Parts {
 pub fn board(args: &[&str]) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(args).stdin(Stdio::null());
-    command.env("DRMBOARD_SHIM_DIR", &parts().shims).env("DRMBOARD_SYSROOT", sysroot()).env("DRMBOARD_QEMU", qemu());
+    command
+        .env("DRMBOARD_SHIM_DIR", &parts().shims)
+        .env("DRMBOARD_SYSROOT", sysroot())
+        .env("DRMBOARD_QEMU", qemu());
     command.env_remove("DRMBOARD_ARCH").env_remove("LD_PRELOAD");
     command
 }
@@ -97,14 +124,24 @@ pub fn client_of(client: &Path, options: &[&str], words: &[&str]) -> Output {
 /// The number after `name=` in the last line that starts with `line`.
 pub fn number(output: &Output, line: &str, name: &str) -> u64 {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = text.lines().filter(|l| l.starts_with(line)).next_back().unwrap_or_else(|| panic!("no {line} in {text}"));
-    let value = line.split_whitespace().find_map(|word| word.strip_prefix(&format!("{name}=")));
-    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {line}"))
+    let line = text
+        .lines()
+        .rfind(|l| l.starts_with(line))
+        .unwrap_or_else(|| panic!("no {line} in {text}"));
+    let value = line
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix(&format!("{name}=")));
+    value
+        .and_then(|value| value.parse().ok())
+        .unwrap_or_else(|| panic!("no {name} in {line}"))
 }
 
 /// The client ended well and left nothing on the board.
 pub fn clean(output: &Output) {
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
     assert_eq!(number(output, "stats: total", "leaked"), 0, "{out}\n{err}");
 }

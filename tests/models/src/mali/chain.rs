@@ -193,14 +193,12 @@ impl Mali {
 
     fn duration(&self, kind: u32, payload: &[u32]) -> u64 {
         let t = &self.timing;
-        let ns = match kind {
+        match kind {
             job_type::COMPUTE | job_type::VERTEX | job_type::GEOMETRY => t.compute_ns,
             job_type::TILER | job_type::FUSED | job_type::INDEXED_VERTEX => t.tiler_ns,
             job_type::FRAGMENT => t.fragment_ns + t.per_tile_ns * fragment::tiles(payload),
             _ => t.short_job_ns,
-        };
-        // Time must pass, or a chain that links to itself would never return.
-        ns.max(1)
+        }
     }
 
     fn execute(&mut self, bus: &mut dyn Bus, n: usize) {
@@ -242,6 +240,7 @@ impl Mali {
             run.done.insert(header.index);
             run.job = header.next;
             run.phase = Phase::Fetch;
+            // Time must pass, or a chain that links to itself would never return.
             run.at = Some(fetch_at.max(self.now + 1));
             return;
         }

@@ -94,8 +94,11 @@ pub(crate) fn check(exec: &mut Exec, va: u64, stage: Stage) -> Result<Facts, Sto
     if matches!(stage, Stage::Tiler | Stage::Fragment) {
         probe(exec, pointer(&d, 24), 32, Kind::Read)?;
     }
-    if stage == Stage::Tiler {
-        probe(exec, facts.position, 16, Kind::Read)?;
+    match stage {
+        Stage::Tiler => probe(exec, facts.position, 16, Kind::Read)?,
+        // The vertex half of an indexed vertex job writes positions.
+        Stage::Vertex if facts.position != 0 => exec.mem.probe(facts.position, 16, Kind::Write)?,
+        _ => (),
     }
     let occlusion = bits(d[0], 3, 2);
     if occlusion != 0 {

@@ -66,9 +66,6 @@ pub(crate) fn run(exec: &mut Exec, job: u64) -> Result<(), Stop> {
             va: job,
         });
     }
-    if exec.arch != Arch::V4 && bits(words[1], 31, 1) != 0 {
-        exec.mem.stats.decode("tile enable map");
-    }
     let fbd = pointer(&words, 2);
     let fb = framebuffer::decode(&mut exec.mem, exec.arch, fbd)?;
     if fbd & TAG_MASK != fb.tag {
@@ -90,7 +87,11 @@ pub(crate) fn run(exec: &mut Exec, job: u64) -> Result<(), Stop> {
     };
     let area = tiles.intersect(fb.bounds).and_then(|r| r.intersect(image));
     let reload = check_inputs(exec, &fb, fbd)?;
-    if let Some(area) = area {
+    let mut areas: Vec<Rect> = area.into_iter().collect();
+    if let (Some(area), true) = (area, exec.arch != Arch::V4 && bits(words[1], 31, 1) != 0) {
+        areas = enabled_areas(exec, pointer(&words, 4), bits(words[6], 0, 8), area)?;
+    }
+    for area in areas {
         for color in &fb.colors {
             clear_color(exec, &fb, color, reload, area)?;
         }
@@ -100,6 +101,28 @@ pub(crate) fn run(exec: &mut Exec, job: u64) -> Result<(), Stop> {
     capture(exec, &fb)?;
     exec.reloads.remove(&(exec.address_space, fbd & !TAG_MASK));
     Ok(())
+}
+
+/// The parts of `area` that a tile enable map switches on: a bit per 32x32 pixels, rows `stride`
+/// bytes apart. HW: Mesa pan_resource.c panfrost_resource_set_damage_region.
+fn enabled_areas(exec: &mut Exec, map: u64, stride: u32, area: Rect) -> Result<Vec<Rect>, Stop> {
+    let mut areas = Vec::new();
+    for ty in area.y0 / 32..=area.y1 / 32 {
+        let mut row = vec![0; (area.x1 / 256 + 1) as usize];
+        exec.mem.read(map + u64::from(ty) * u64::from(stride), &mut row)?;
+        for tx in area.x0 / 32..=area.x1 / 32 {
+            let block = Rect {
+                x0: tx * 32,
+                y0: ty * 32,
+                x1: tx * 32 + 31,
+                y1: ty * 32 + 31,
+            };
+            if row[(tx / 8) as usize] & (1 << (tx % 8)) != 0 {
+                areas.extend(block.intersect(area));
+            }
+        }
+    }
+    Ok(areas)
 }
 
 /// Checks what the hardware reads besides the targets, and finds out what reload draws restore.

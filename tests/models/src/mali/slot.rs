@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Job slots: registers, the two-deep queue, stops. What a running chain does is in
+//! Job block: interrupts, JS_STATE, and the slots with their two-deep queue and stops. What a running chain does is in
 //! [`chain`](super::chain).
 //!
 //! The one thing to know: a chain that completes makes room for NEXT at once, without waiting
@@ -8,6 +8,7 @@
 
 use super::regs::job as reg;
 use super::stats::Stats;
+use super::Mali;
 use std::collections::BTreeSet;
 
 /// What a running chain waits for.
@@ -205,5 +206,57 @@ impl Slot {
             hard_stop: false,
             done: BTreeSet::new(),
         });
+    }
+}
+
+impl Mali {
+    pub(crate) fn job_read(&self, offset: u32) -> Option<u32> {
+        match offset {
+            reg::INT_RAWSTAT => return Some(self.job_raw),
+            reg::INT_CLEAR => return Some(0),
+            reg::INT_MASK => return Some(self.job_mask),
+            reg::INT_STAT => return Some(self.job_raw & self.job_mask),
+            reg::JS_STATE => return Some(self.js_state),
+            reg::THROTTLE => return Some(self.throttle),
+            _ => (),
+        }
+        let rel = offset.checked_sub(reg::SLOT_BASE)?;
+        let n = (rel / reg::SLOT_STRIDE) as usize;
+        self.slots.get(n)?.read(rel % reg::SLOT_STRIDE)
+    }
+
+    pub(crate) fn job_write(&mut self, offset: u32, value: u32) -> Option<()> {
+        match offset {
+            reg::INT_CLEAR => self.job_clear(value),
+            reg::INT_MASK => self.job_mask = value,
+            reg::THROTTLE => self.throttle = value,
+            reg::INT_RAWSTAT | reg::INT_STAT | reg::JS_STATE => self.stats.readonly_writes += 1,
+            _ => {
+                let rel = offset.checked_sub(reg::SLOT_BASE)?;
+                let n = (rel / reg::SLOT_STRIDE) as usize;
+                let flags = self.identity.chain_disambiguation;
+                let slot = self.slots.get_mut(n)?;
+                let action = slot.write(rel % reg::SLOT_STRIDE, value, flags, &mut self.stats)?;
+                self.slot_action(n, action);
+            }
+        }
+        Some(())
+    }
+
+    /// Acknowledges job interrupts. JS_STATE is sampled here, for the slots named, and nowhere
+    /// else: bit n = a chain runs in slot n, bit 16 + n = another waits in NEXT.
+    /// HW: panfrost.md 2.5 "JS_STATE (only updated by INT_CLEAR)".
+    fn job_clear(&mut self, bits: u32) {
+        self.job_raw &= !bits;
+        for n in 0..self.slots.len() {
+            let both = 0x1_0001 << n;
+            if bits & both == 0 {
+                continue;
+            }
+            let slot = &self.slots[n];
+            let state = u32::from(slot.run.is_some()) << n | u32::from(slot.next_pending) << (16 + n);
+            self.js_state = (self.js_state & !both) | state;
+            self.try_start(n);
+        }
     }
 }

@@ -85,8 +85,12 @@ pub struct Rig {
 impl Rig {
     /// A GPU as found at power on; nothing has been written yet.
     pub fn cold(variant: Variant) -> Rig {
-        let board =
-            Board { ram: vec![0; RAM_SIZE], holes: Vec::new(), lines: [false; 3], changes: Vec::new() };
+        let board = Board {
+            ram: vec![0; RAM_SIZE],
+            holes: Vec::new(),
+            lines: [false; 3],
+            changes: Vec::new(),
+        };
         let mut rig = Rig {
             mali: Mali::new(variant),
             board,
@@ -160,7 +164,11 @@ impl Rig {
 
     /// L2, then shader cores, then tiler. HW: panfrost.md 2.1 power_on.
     pub fn power_up(&mut self) {
-        for (on, ready, present) in [(0x1a0, 0x160, 0x120), (0x180, 0x140, 0x100), (0x190, 0x150, 0x110)] {
+        for (on, ready, present) in [
+            (0x1a0, 0x160, 0x120),
+            (0x180, 0x140, 0x100),
+            (0x190, 0x150, 0x110),
+        ] {
             let mask = self.rd(present);
             self.wr(on, mask);
             self.settle();
@@ -192,7 +200,11 @@ impl Rig {
         let last = start + (size - 1);
         let differing = 64 - (start ^ last).leading_zeros() as u64;
         let width = differing.max(15) - 1;
-        let base = if width >= 63 { 0 } else { start & !((1u64 << (width + 1)) - 1) };
+        let base = if width >= 63 {
+            0
+        } else {
+            start & !((1u64 << (width + 1)) - 1)
+        };
         base | width
     }
 

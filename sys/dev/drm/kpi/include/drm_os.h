@@ -50,6 +50,7 @@
 #define	DRM_OS_EMFILE		24
 #define	DRM_OS_ENOTTY		25
 #define	DRM_OS_ENOSPC		28
+#define	DRM_OS_ESPIPE		29
 #define	DRM_OS_ERANGE		34
 #define	DRM_OS_EAGAIN		35
 #define	DRM_OS_EOPNOTSUPP	45
@@ -364,7 +365,8 @@ struct drm_os_driver {
 		    uint64_t *value);
 };
 
-/* Bytes of memory that one open file may hold; a tunable. */
-uint64_t drm_os_file_mem_limit(struct drm_os *os);
+/* A tunable of the module (FreeBSD: kenv hw.drmkpi.<name>), or what it is when
+ * nobody set it. */
+uint64_t drm_os_tunable(struct drm_os *os, const char *name, uint64_t value);
 
 #endif /* _DRM_OS_H_ */

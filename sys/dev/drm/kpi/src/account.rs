@@ -10,6 +10,8 @@ pub struct Account {
     used: AtomicU64,
     peak: AtomicU64,
     limit: u64,
+    /// What the sum of several accounts is counted in.
+    total: Option<Arc<Account>>,
 }
 
 /// Bytes charged to an account until dropped.
@@ -19,9 +21,9 @@ pub struct Charge {
 }
 
 impl Account {
-    /// An account that may hold `limit` bytes.
-    pub fn new(limit: u64) -> Account {
-        Account { used: AtomicU64::new(0), peak: AtomicU64::new(0), limit }
+    /// An account that may hold `limit` bytes, which also count in `total`.
+    pub fn new(limit: u64, total: Option<Arc<Account>>) -> Account {
+        Account { used: AtomicU64::new(0), peak: AtomicU64::new(0), limit, total }
     }
 
     /// Bytes held now.
@@ -40,8 +42,19 @@ impl Account {
             .used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum)
             .map_err(|_| ENOMEM)?;
+        if let Some(Err(e)) = self.total.as_ref().map(|total| total.add(bytes)) {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(e);
+        }
         self.peak.fetch_max(old.saturating_add(bytes), Ordering::Relaxed);
         Ok(())
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(total) = &self.total {
+            total.give_back(bytes);
+        }
     }
 }
 
@@ -72,7 +85,7 @@ impl Charge {
         let less = |n: u64| Some(n.saturating_sub(bytes));
         let old = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         let given = old.unwrap_or(0).min(bytes);
-        self.account.used.fetch_sub(given, Ordering::Relaxed);
+        self.account.give_back(given);
     }
 }
 

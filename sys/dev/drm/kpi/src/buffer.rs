@@ -85,12 +85,16 @@ impl Buffer {
         self.object.wire(first, pas)
     }
 
+    /// From now on it counts as purged: no page is handed out any more.
+    pub fn mark_purged(&self) {
+        self.purged.store(true, Ordering::Release);
+    }
+
     /// Frees its memory for good. The caller has seen to it that no device reaches it.
     pub fn purge(&self) {
-        if !self.purged.swap(true, Ordering::AcqRel) {
-            self.object.purge();
-            self.charge.shrink(u64::MAX);
-        }
+        self.mark_purged();
+        self.object.purge();
+        self.charge.shrink(u64::MAX);
     }
 
     /// Whether its memory was freed for good.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A DRM device: a driver's device and its nodes.
 
+use crate::account::Account;
 use crate::alloc::Arc;
 use crate::auth::Masters;
 use crate::driver::Driver;
@@ -8,8 +9,8 @@ use crate::errno::{Result, EBUSY, ENXIO};
 use crate::ffi::{self, Node};
 use crate::gem::Gem;
 use crate::handle::HandleTable;
-use crate::os::{Dev, Level, Mtx, Os, Sx};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::os::{Dev, LogLimit, Mtx, Os, Sx};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// The nodes, registered; gone first when the device goes.
 struct Nodes<D: Driver> {
@@ -28,7 +29,8 @@ pub struct Device<D: Driver> {
     masters: Mtx<Masters>,
     names: Mtx<HandleTable<Arc<Gem<D>>>>,
     map_offsets: Mtx<HandleTable<Arc<Gem<D>>>>,
-    log_window: AtomicU64,
+    memory: Arc<Account>,
+    log: LogLimit,
 }
 
 impl<D: Driver> Device<D> {
@@ -67,7 +69,8 @@ impl<D: Driver> Device<D> {
                 masters: Mtx::new(os, c"drm masters", Masters::new(os))?,
                 names: Mtx::new(os, c"drm names", HandleTable::new(os))?,
                 map_offsets: Mtx::new(os, c"drm map offsets", HandleTable::new(os))?,
-                log_window: AtomicU64::new(0),
+                memory: Arc::new(os, Account::new(u64::MAX, None))?,
+                log: LogLimit::new(),
             },
         )
     }
@@ -133,14 +136,12 @@ impl<D: Driver> Device<D> {
 
     /// Logs what a client caused, once a second at the most.
     pub fn log_client(&self, args: core::fmt::Arguments<'_>) {
-        const WINDOW_NS: u64 = 1_000_000_000;
-        let now = self.os().now();
-        let last = self.log_window.load(Ordering::Relaxed);
-        if last != 0 && now < last.saturating_add(WINDOW_NS) {
-            return;
-        }
-        self.log_window.store(now.max(1), Ordering::Relaxed);
-        self.dev.log(Level::Warning, args);
+        self.log.warn(self.dev, args);
+    }
+
+    /// What all open files hold together.
+    pub fn memory(&self) -> &Arc<Account> {
+        &self.memory
     }
 
     pub(crate) fn file_opened(&self) {

@@ -377,7 +377,12 @@ unsafe extern "C" fn stat<D: Driver>(
 ) -> c_int {
     // SAFETY: C passes what `attach` stored and still holds.
     let device = unsafe { Arc::<Device<D>>::borrow_raw(softc) };
-    let stat = device.and_then(|d| D::stat(d.data(), index));
+    let stat = device.and_then(|d| match index {
+        0 => Some((c"mem", d.memory().used())),
+        1 => Some((c"mem_peak", d.memory().peak())),
+        2 => Some((c"open_files", u64::from(d.open_files()))),
+        n => D::stat(d.data(), n.wrapping_sub(3)),
+    });
     // SAFETY: C passes pointers to variables of its own.
     unsafe { store_stat(stat, namep, valuep) }
 }

@@ -13,6 +13,9 @@ use crate::os::{Caller, Mtx, Os, Sx};
 use crate::syncobj::Syncobj;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+/// Bytes that one open file may hold, unless the tunable file_mem_limit says otherwise.
+const FILE_MEM_LIMIT: u64 = 2 << 30;
+
 /// Which node a file was opened on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Minor {
@@ -48,13 +51,14 @@ impl<D: Driver> File<D> {
     pub(crate) fn open(device: Arc<Device<D>>, minor: Minor, caller: &Caller<'_>) -> Result<Arc<File<D>>> {
         let os = device.os();
         let id = os.unique();
+        let limit = os.tunable(c"file_mem_limit", FILE_MEM_LIMIT);
         let file = Arc::new(
             os,
             File {
                 id,
                 minor,
                 pid: caller.pid(),
-                account: Arc::new(os, Account::new(os.file_mem_limit()))?,
+                account: Arc::new(os, Account::new(limit, Some(device.memory().clone())))?,
                 handles: Mtx::new(os, c"drm handles", HandleTable::new(os))?,
                 gem_lock: Sx::new(os, c"drm file gem", ())?,
                 imports: Mtx::new(os, c"drm imports", KVec::new(os))?,

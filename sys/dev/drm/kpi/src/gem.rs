@@ -13,6 +13,7 @@ use crate::errno::{Result, EINVAL, ENOENT};
 use crate::file::File;
 use crate::os::{Caller, Mtx, UserMapping};
 use core::any::Any;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// The files that hold handles of an object, with how many, and where the object is in the tables.
 struct State {
@@ -26,6 +27,7 @@ pub struct Gem<D: Driver> {
     device_id: u64,
     buffer: Arc<Buffer>,
     object: D::Object,
+    shared: AtomicBool,
     state: Mtx<State>,
 }
 
@@ -39,7 +41,7 @@ impl<D: Driver> Gem<D> {
         let os = dev.os();
         let state = State { holders: KVec::new(os), name: 0, map_slot: 0 };
         let state = Mtx::new(os, c"drm gem", state)?;
-        Arc::new(os, Gem { device_id: dev.id(), buffer, object, state })
+        Arc::new(os, Gem { device_id: dev.id(), buffer, object, shared: AtomicBool::new(false), state })
     }
 
     /// Its buffer.
@@ -52,9 +54,9 @@ impl<D: Driver> Gem<D> {
         &self.object
     }
 
-    /// How many files hold handles of it.
-    pub fn holders(&self) -> usize {
-        self.state.lock().holders.len()
+    /// Whether it was ever known by descriptor.
+    pub fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
     }
 
     fn is_held_by(&self, file: u64) -> bool {
@@ -247,6 +249,7 @@ impl<D: Driver> Call<'_, D> {
     pub(crate) fn export(&self, handle: u32, cloexec: bool) -> Result<i32> {
         let gem = self.file.gem(handle)?;
         self.file.remember_import(gem.buffer.id(), handle)?;
+        gem.shared.store(true, Ordering::Relaxed);
         DmaBuf::export(self.file.os(), self.caller, gem.into_shared(), cloexec)
     }
 
@@ -264,6 +267,7 @@ impl<D: Driver> Call<'_, D> {
                 Gem::new(self.device(), buffer.clone(), object)?
             }
         };
+        gem.shared.store(true, Ordering::Relaxed);
         let handle = self.file.create_handle(&gem)?;
         if let Err(e) = self.file.remember_import(buffer.id(), handle) {
             // The handle is this call's own: nobody has been told of it.

@@ -103,6 +103,16 @@ impl<T> HandleTable<T> {
         }
     }
 
+    /// The first number above `handle` that has a value, with its value.
+    pub fn next_used(&self, handle: u32) -> Option<(u32, &T)> {
+        let from = usize_of_u32(handle);
+        let used = |(i, slot)| match slot {
+            &Slot::Used(ref value) => u32::try_from(i).ok().map(|i: u32| (i.wrapping_add(1), value)),
+            _ => None,
+        };
+        self.slots.iter().enumerate().skip(from).find_map(used)
+    }
+
     /// Takes any one value out, to empty the table.
     pub fn take_any(&mut self) -> Option<T> {
         while let Some(slot) = self.slots.pop() {

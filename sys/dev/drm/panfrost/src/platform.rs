@@ -2,11 +2,14 @@
 //! What the board gives the GPU: power domain, regulator, clocks, resets. Each is optional, for boards
 //! name different ones (facts of the bindings arm,mali-midgard and arm,mali-bifrost).
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use drmkpi::errno::Result;
 use drmkpi::os::{Clk, Dev, Regulator, Reset};
 
-/// The resources, found.
+/// The resources, found. Whoever turns them on and off holds the power lock; what is on at the end goes off
+/// with them.
 pub(crate) struct Platform {
+    is_on: AtomicBool,
     dev: Dev,
     core: Option<Clk>,
     bus: Option<Clk>,
@@ -22,6 +25,7 @@ impl Platform {
     /// What the frameworks say, ENOMEM.
     pub(crate) fn find(dev: Dev) -> Result<Platform> {
         Ok(Platform {
+            is_on: AtomicBool::new(false),
             dev,
             core: Clk::find(dev, None)?,
             bus: Clk::find(dev, Some(c"bus"))?,
@@ -49,6 +53,7 @@ impl Platform {
         if let (Err(_), Some(regulator)) = (up, &self.regulator) {
             self.log_failure(regulator.disable());
         }
+        self.is_on.store(up.is_ok(), Ordering::Relaxed);
         up
     }
 
@@ -75,6 +80,9 @@ impl Platform {
 
     /// Takes clocks and power away. A step that fails is logged and the others are done all the same.
     pub(crate) fn off(&self) {
+        if !self.is_on.swap(false, Ordering::Relaxed) {
+            return;
+        }
         if let Some(reset) = &self.reset {
             self.log_failure(reset.assert());
         }
@@ -91,5 +99,11 @@ impl Platform {
         if let Err(e) = result {
             self.dev.log(drmkpi::os::Level::Error, format_args!("turning the GPU off: {e:?}"));
         }
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        self.off();
     }
 }

@@ -42,6 +42,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Shader cores, as a job's affinity names them.
+    pub(crate) fn shader(&self) -> u64 {
+        self.shader
+    }
+
     /// All cores of the first core group, which is all there are where there is one group.
     ///
     /// Groups are coherent among themselves only through memory, and the user ABI cannot name one; so the others

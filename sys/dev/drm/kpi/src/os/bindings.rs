@@ -18,6 +18,7 @@ pub const DRM_OS_EINVAL: u32 = 22;
 pub const DRM_OS_EMFILE: u32 = 24;
 pub const DRM_OS_ENOTTY: u32 = 25;
 pub const DRM_OS_ENOSPC: u32 = 28;
+pub const DRM_OS_ESPIPE: u32 = 29;
 pub const DRM_OS_ERANGE: u32 = 34;
 pub const DRM_OS_EAGAIN: u32 = 35;
 pub const DRM_OS_EOPNOTSUPP: u32 = 45;
@@ -534,5 +535,5 @@ pub struct drm_os_driver {
     >,
 }
 extern "C" {
-    pub fn drm_os_file_mem_limit(os: *mut drm_os) -> u64;
+    pub fn drm_os_tunable(os: *mut drm_os, name: *const core::ffi::c_char, value: u64) -> u64;
 }

@@ -17,6 +17,7 @@ mod device;
 mod file;
 mod irq;
 mod lock;
+mod log_limit;
 mod mmio;
 mod object;
 mod page;
@@ -29,6 +30,7 @@ pub use device::Dev;
 pub(crate) use file::{FileRef, NewFile};
 pub use irq::Irq;
 pub use lock::{Mtx, MtxGuard, ResvGuard, Sx, SxGuard};
+pub use log_limit::LogLimit;
 pub use mmio::Mmio;
 pub use object::{MemAttr, Object, UserMapping};
 pub use page::{Page, PageView};
@@ -127,10 +129,10 @@ impl Os {
         unsafe { c::drm_os_unique(self.0) }
     }
 
-    /// Bytes that one open file may hold.
-    pub fn file_mem_limit(self) -> u64 {
-        // SAFETY: live by the invariant.
-        unsafe { c::drm_os_file_mem_limit(self.0) }
+    /// A tunable, or `value` when nobody set it.
+    pub fn tunable(self, name: &'static core::ffi::CStr, value: u64) -> u64 {
+        // SAFETY: live by the invariant; the name is static.
+        unsafe { c::drm_os_tunable(self.0, name.as_ptr(), value) }
     }
 }
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The driver as the DRM core sees it.
+
+use crate::bo::{Bo, BoFlags};
+use crate::context::Context;
+use crate::device::Gpu;
+use crate::ioctls;
+use crate::jobs;
+use crate::shrinker;
+use crate::stats::Stats;
+use drmkpi::alloc::Arc;
+use drmkpi::buffer::Buffer;
+use drmkpi::device::Device;
+use drmkpi::driver::{Driver, Info, Statistic};
+use drmkpi::errno::Result;
+use drmkpi::ffi::{Compatible, DriverTable};
+use drmkpi::file::File;
+use drmkpi::gem::Gem;
+use drmkpi::ioctl::{is_dense, Ioctl, DRIVER_BASE};
+use drmkpi::jobs::Timeline;
+use drmkpi::os::{Dev, Mtx};
+use drm_sched::{ClientId, EntityId};
+
+/// The driver.
+pub struct Panfrost;
+
+/// Its GEM objects.
+pub(crate) type PanfrostGem = Gem<Panfrost>;
+
+/// Job slots that clients can use: fragment jobs, and all others.
+pub(crate) const USED_SLOTS: usize = 2;
+
+/// What the driver keeps per open file.
+pub struct PanfrostFile {
+    pub(crate) context: Arc<Context>,
+    pub(crate) client: ClientId,
+    pub(crate) entities: [EntityId; USED_SLOTS],
+    pub(crate) timelines: Mtx<[Timeline; USED_SLOTS]>,
+    pub(crate) stats: Arc<Stats>,
+}
+
+impl Driver for Panfrost {
+    const INFO: Info = Info {
+        name: c"panfrost",
+        desc: c"panfrost DRM",
+        date: c"20180908",
+        major: 1,
+        minor: 2,
+        patchlevel: 0,
+    };
+    const IOCTLS: &'static [Ioctl<Self>] = ioctls::TABLE;
+
+    type Data = Gpu;
+    type File = PanfrostFile;
+    type Object = Bo;
+
+    fn probe(dev: Dev) -> Result<Arc<Gpu>> {
+        Gpu::probe(dev)
+    }
+
+    fn remove(gpu: &Arc<Gpu>) {
+        Gpu::remove(gpu);
+    }
+
+    fn open(dev: &Device<Self>, _id: u64) -> Result<PanfrostFile> {
+        let gpu = dev.data();
+        let os = gpu.os();
+        let context = Context::new(gpu)?;
+        let timelines = Mtx::new(os, c"panfrost timelines", [Timeline::new(os), Timeline::new(os)])?;
+        let stats = Arc::new(os, Stats::default())?;
+        let (client, entities) = jobs::open(gpu)?;
+        Ok(PanfrostFile { context, client, entities, timelines, stats })
+    }
+
+    fn close(file: &File<Self>) {
+        jobs::close(file.device().data(), file.driver());
+        crate::perfcnt::close(file);
+    }
+
+    fn gem_open(file: &File<Self>, gem: &Arc<PanfrostGem>) -> Result<()> {
+        Bo::open(gem, file)
+    }
+
+    fn gem_close(file: &File<Self>, gem: &Arc<PanfrostGem>) {
+        shrinker::forget(file.device().data(), gem.object());
+        gem.object().close(file.id());
+    }
+
+    fn may_mmap(gem: &PanfrostGem) -> bool {
+        // A heap has no memory where the GPU has not asked for it.
+        !gem.object().flags.contains(BoFlags::HEAP)
+    }
+
+    fn import(dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {
+        Bo::new(dev.os(), BoFlags::NOEXEC)
+    }
+
+    fn shrink(gpu: &Gpu, pages: u64) -> u64 {
+        shrinker::shrink(gpu, pages)
+    }
+
+    fn stat(gpu: &Gpu, index: u32) -> Option<Statistic> {
+        gpu.stats.get(index)
+    }
+
+    fn file_stat(file: &File<Self>, index: u32) -> Option<Statistic> {
+        file.driver().stats.get(index)
+    }
+}
+
+const _: () = assert!(is_dense(Panfrost::IOCTLS, DRIVER_BASE), "ioctl numbers have a gap");
+
+/// Most specific first, as in the device tree bindings arm,mali-midgard and arm,mali-bifrost.
+static COMPATIBLE: Compatible<5> = Compatible::new([
+    c"arm,mali-t720".as_ptr(),
+    c"arm,mali-t760".as_ptr(),
+    c"arm,mali-t860".as_ptr(),
+    c"arm,mali-bifrost".as_ptr(),
+    core::ptr::null(),
+]);
+
+/// The driver as C sees it.
+pub static DRIVER: DriverTable = DriverTable::new::<Panfrost, 5>(&COMPATIBLE);

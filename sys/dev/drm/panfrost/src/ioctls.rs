@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The driver's ioctls: panfrost_drv.c of Linux 6.1 is what clients know.
+
+use crate::bo::{Bo, BoFlags};
+use crate::driver::{Panfrost, PanfrostGem};
+use crate::perfcnt;
+use crate::shrinker;
+use crate::submit;
+use crate::uapi::{
+    CreateBo, GetBoOffset, GetParam, Madvise, MmapBo, PerfcntDump, PerfcntEnable, Submit, WaitBo,
+};
+use drmkpi::alloc::Arc;
+use drmkpi::buffer::Buffer;
+use drmkpi::driver::Call;
+use drmkpi::drm_ioctl;
+use drmkpi::errno::{Result, EBUSY, EINVAL, ENOMEM};
+use drmkpi::fence::user_deadline;
+use drmkpi::gem::Gem;
+use drmkpi::ioctl::{Ioctl, RENDER};
+use drmkpi::os::MemAttr;
+use drmkpi::resv::Usage;
+
+/// By number.
+pub(crate) const TABLE: &[Ioctl<Panfrost>] = &[
+    drm_ioctl!(0x4030_6440, Submit, RENDER, submit::submit),
+    drm_ioctl!(0x4010_6441, WaitBo, RENDER, wait_bo),
+    drm_ioctl!(0xc018_6442, CreateBo, RENDER, create_bo),
+    drm_ioctl!(0xc010_6443, MmapBo, RENDER, mmap_bo),
+    drm_ioctl!(0xc010_6444, GetParam, RENDER, get_param),
+    drm_ioctl!(0xc010_6445, GetBoOffset, RENDER, get_bo_offset),
+    drm_ioctl!(0x4008_6446, PerfcntEnable, RENDER, perfcnt::enable),
+    drm_ioctl!(0x4008_6447, PerfcntDump, RENDER, perfcnt::dump),
+    drm_ioctl!(0xc00c_6448, Madvise, RENDER, shrinker::madvise),
+];
+
+type PanCall<'a> = Call<'a, Panfrost>;
+
+fn wait_bo(call: &PanCall<'_>, arg: &mut WaitBo) -> Result<()> {
+    if arg.pad != 0 {
+        return Err(EINVAL);
+    }
+    let gem = call.file.gem(arg.handle)?;
+    let resv = gem.buffer().resv();
+    let os = call.file.os();
+    let deadline = user_deadline(arg.timeout_ns);
+    if deadline <= os.now() {
+        return if resv.is_idle(Usage::Write) { Ok(()) } else { Err(EBUSY) };
+    }
+    resv.wait(os, Usage::Write, Some(call.caller), deadline)
+}
+
+/// Heaps are in chunks of what a fault adds.
+const HEAP_ALIGN: u64 = crate::context::CHUNK;
+
+fn create_bo(call: &PanCall<'_>, arg: &mut CreateBo) -> Result<()> {
+    let flags = BoFlags::from_bits(arg.flags).ok_or(EINVAL)?;
+    if arg.size == 0 || arg.pad != 0 {
+        return Err(EINVAL);
+    }
+    let heap = flags.contains(BoFlags::HEAP);
+    if heap && !flags.contains(BoFlags::NOEXEC) {
+        return Err(EINVAL);
+    }
+    let created = new_bo(call, u64::from(arg.size), flags, heap);
+    if created.as_ref().is_err_and(|e| *e == ENOMEM) {
+        call.device().log_client(format_args!(
+            "no memory for a BO of {} bytes for process {}",
+            arg.size,
+            call.caller.pid()
+        ));
+    }
+    let gem = created?;
+    let handle = call.file.create_handle(&gem)?;
+    match gem.object().mapping(call.file.id()) {
+        Ok(mapping) => {
+            arg.handle = handle;
+            arg.offset = mapping.start();
+            Ok(())
+        }
+        // Only another thread that guessed the handle and closed it leads here.
+        Err(e) => Err(e),
+    }
+}
+
+fn new_bo(call: &PanCall<'_>, size: u64, flags: BoFlags, heap: bool) -> Result<Arc<PanfrostGem>> {
+    let dev = call.device().dev();
+    // The GPU would not see what is in the CPU's caches, unless it snoops.
+    let attr = if dev.coherent() { MemAttr::Cached } else { MemAttr::WriteCombine };
+    let align = if heap { HEAP_ALIGN } else { drmkpi::os::PAGE_SIZE };
+    let size = size.checked_next_multiple_of(align).ok_or(EINVAL)?;
+    let charged = if heap { 0 } else { size };
+    let buffer = Buffer::new(dev, call.file.account(), size, charged, attr)?;
+    Gem::new(call.device(), buffer, Bo::new(call.file.os(), flags)?)
+}
+
+fn mmap_bo(call: &PanCall<'_>, arg: &mut MmapBo) -> Result<()> {
+    if arg.flags != 0 {
+        return Err(EINVAL);
+    }
+    let gem = call.file.gem(arg.handle)?;
+    if gem.object().flags.contains(BoFlags::HEAP) {
+        return Err(EINVAL);
+    }
+    arg.offset = gem.map_offset()?;
+    Ok(())
+}
+
+fn get_param(call: &PanCall<'_>, arg: &mut GetParam) -> Result<()> {
+    if arg.pad != 0 {
+        return Err(EINVAL);
+    }
+    arg.value = call.device().data().identity.param(arg.param).ok_or(EINVAL)?;
+    Ok(())
+}
+
+fn get_bo_offset(call: &PanCall<'_>, arg: &mut GetBoOffset) -> Result<()> {
+    let gem = call.file.gem(arg.handle)?;
+    arg.offset = gem.object().mapping(call.file.id())?.start();
+    Ok(())
+}

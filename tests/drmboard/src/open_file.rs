@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! An open file of the board as the server keeps it, from open or install to the last close.
+
+use crate::process::Client;
+use crate::sock;
+use drm_os_host::File;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::Arc;
+
+/// An open file of the board: what it is, and our end of its socket.
+pub(crate) struct OpenFile {
+    pub(crate) key: u64,
+    pub(crate) file: File,
+    /// Device number of a node; 0 for a dma-buf or sync_file.
+    pub(crate) device: u64,
+    pub(crate) owner: Arc<Client>,
+    pub(crate) socket: OwnedFd,
+    /// The other end was made readable, which cannot be taken back.
+    readable: AtomicBool,
+}
+
+impl OpenFile {
+    pub(crate) fn new(key: u64, file: File, device: u64, owner: &Arc<Client>, socket: OwnedFd) -> OpenFile {
+        OpenFile {
+            key,
+            file,
+            device,
+            owner: owner.clone(),
+            socket,
+            readable: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes the other end readable when the file is.
+    pub(crate) fn look(&self) {
+        if self.file.poll() && !self.readable.swap(true, Ordering::AcqRel) {
+            sock::nudge(self.socket.as_raw_fd());
+        }
+    }
+}
+
+/// Takes the statistics of a file that is about to be closed.
+fn account(open: &OpenFile) {
+    if open.device == 0 {
+        return;
+    }
+    let mut usage = open.owner.usage.lock().unwrap();
+    for (name, value) in open.file.stats() {
+        match name.as_str() {
+            "jobs" => usage.jobs += value,
+            "faults" => usage.faults += value,
+            "resets" => usage.resets += value,
+            "mem_peak" => usage.peak = usage.peak.max(value),
+            _ => {}
+        }
+    }
+}
+
+/// The closer's thread: last closes, which may sleep.
+pub(crate) fn close_files(files: &Receiver<Arc<OpenFile>>) {
+    for open in files {
+        account(&open);
+    }
+}
