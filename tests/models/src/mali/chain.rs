@@ -186,7 +186,10 @@ impl Mali {
                 self.stats.decode("dependency on a job not earlier in the chain");
             }
         }
+        // The header is read once: what is changed in it later has no effect.
         run.kind = header.kind;
+        run.index = header.index;
+        run.next = header.next;
         run.phase = if hang { Phase::Hung } else { Phase::Execute };
         run.at = (!hang).then_some(end);
     }
@@ -214,31 +217,24 @@ impl Mali {
         if let Err(stop) = self.with_exec(bus, space, |e| exec::run(e, kind, job)) {
             return self.stopped(bus, n, stop, Part::Body);
         }
-        let write_back = self.slots[n].config & reg::CONFIG_DISABLE_DESCRIPTOR_WR_BK == 0;
-        // Exception status, first incomplete task, fault pointer.
-        let status = status_words(ex::DONE, 0);
-        let finished = self.with_exec(bus, space, |e| {
-            if write_back {
-                e.mem.write(job, &status)?;
+        if self.slots[n].config & reg::CONFIG_DISABLE_DESCRIPTOR_WR_BK == 0 {
+            let status = status_words(ex::DONE, 0);
+            if let Err(stop) = self.with_exec(bus, space, |e| e.mem.write(job, &status)) {
+                return self.stopped(bus, n, stop, Part::WriteBack);
             }
-            let words: [u32; 8] = e.mem.words(job)?;
-            Ok(words)
-        });
-        match finished {
-            Ok(words) => self.finish_job(n, &Header::decode(&words)),
-            Err(stop) => self.stopped(bus, n, stop, Part::WriteBack),
         }
+        self.finish_job(n);
     }
 
-    fn finish_job(&mut self, n: usize, header: &Header) {
-        self.stats.jobs[(header.kind & 15) as usize] += 1;
+    fn finish_job(&mut self, n: usize) {
         self.counters.job_done(n);
         let fetch_at = self.now + self.timing.fetch_ns;
         let slot = &mut self.slots[n];
         let Some(run) = &mut slot.run else { return };
-        if header.next != 0 {
-            run.done.insert(header.index);
-            run.job = header.next;
+        self.stats.jobs[(run.kind & 15) as usize] += 1;
+        if run.next != 0 {
+            run.done.insert(run.index);
+            run.job = run.next;
             run.phase = Phase::Fetch;
             // Time must pass, or a chain that links to itself would never return.
             run.at = Some(fetch_at.max(self.now + 1));

@@ -30,6 +30,8 @@ pub(crate) struct Run {
     pub(crate) space: usize,
     pub(crate) job: u64,
     pub(crate) kind: u32,
+    pub(crate) index: u16,
+    pub(crate) next: u64,
     pub(crate) phase: Phase,
     /// When the phase ends; `None` while stalled or hung.
     pub(crate) at: Option<u64>,
@@ -199,6 +201,8 @@ impl Slot {
             // Cut like any pointer: far above what translates.
             job: self.head.min(1 << 56),
             kind: 0,
+            index: 0,
+            next: 0,
             phase: Phase::Fetch,
             at: Some(fetch_at),
             stalled: false,

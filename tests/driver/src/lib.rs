@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A client of panfrost in the process of the driver: ioctls as a program would do them, by number and
+//! bytes, and job chains written by hand. The layouts are written again here, from the user ABI.
+
+use drm_os_host::{Caller, Config, File, World};
+use drmboard::Board;
+
+/// DRM ioctls are of this group.
+pub const GROUP: u32 = 0x64;
+/// The render node's minor type.
+pub const RENDER: u32 = 2;
+/// The primary node's.
+pub const PRIMARY: u32 = 0;
+/// FreeBSD's numbers.
+pub mod errno {
+    /// Interrupted.
+    pub const EINTR: i32 = 4;
+    /// No memory.
+    pub const ENOMEM: i32 = 12;
+    /// Busy.
+    pub const EBUSY: i32 = 16;
+    /// Invalid.
+    pub const EINVAL: i32 = 22;
+    /// Gone.
+    pub const ENXIO: i32 = 6;
+    /// Timed out.
+    pub const ETIMEDOUT: i32 = 60;
+}
+
+/// A board in this process.
+pub fn board(name: &str, config: Config) -> Board {
+    Board::new(name, config).expect("the board comes up")
+}
+
+/// A file on a board and the thread that uses it.
+#[derive(Clone)]
+pub struct Client {
+    /// The file.
+    pub file: File,
+    /// The thread.
+    pub caller: Caller,
+    world: World,
+}
+
+/// A buffer object, mapped when it is no heap.
+pub struct Bo {
+    /// Its handle.
+    pub handle: u32,
+    /// Its GPU address.
+    pub va: u64,
+    map: Option<drm_os_host::Mapping>,
+}
+
+/// The result of a call.
+pub type Result<T> = std::result::Result<T, i32>;
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
+}
+
+fn long(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
+}
+
+/// The bytes of a structure made of words and longs.
+#[derive(Default)]
+pub struct Arg(Vec<u8>);
+
+impl Arg {
+    /// Empty.
+    pub fn new() -> Arg {
+        Arg::default()
+    }
+    /// Appends a u32.
+    pub fn w(mut self, v: u32) -> Arg {
+        self.0.extend(v.to_le_bytes());
+        self
+    }
+    /// Appends a u64.
+    pub fn l(mut self, v: u64) -> Arg {
+        self.0.extend(v.to_le_bytes());
+        self
+    }
+}
+
+impl Client {
+    /// Opens the render node.
+    pub fn open(board: &Board) -> Result<Client> {
+        Client::open_minor(board, RENDER)
+    }
+
+    /// Opens a node.
+    pub fn open_minor(board: &Board, minor: u32) -> Result<Client> {
+        let caller = Caller::local(board.world(), "test");
+        let file = board.device().open(minor, &caller)?;
+        Ok(Client { file, caller, world: board.world().clone() })
+    }
+
+    /// An ioctl; the answer is the structure afterwards.
+    pub fn ioctl(&self, nr: u32, arg: Arg) -> Result<Vec<u8>> {
+        let mut data = arg.0;
+        self.file.ioctl(&self.caller, GROUP, nr, &mut data)?;
+        Ok(data)
+    }
+
+    /// CREATE_BO, and a mapping unless it is a heap.
+    pub fn bo(&self, size: u32, flags: u32) -> Result<Bo> {
+        let out = self.ioctl(0x42, Arg::new().w(size).w(flags).w(0).w(0).l(0))?;
+        let (handle, va) = (word(&out, 8), long(&out, 16));
+        let map = if flags & 2 != 0 {
+            None
+        } else {
+            let offset = long(&self.ioctl(0x43, Arg::new().w(handle).w(0).l(0))?, 8);
+            Some(self.file.mmap(offset, u64::from(size).next_multiple_of(4096))?)
+        };
+        Ok(Bo { handle, va, map })
+    }
+
+    /// GEM_CLOSE.
+    pub fn close(&self, handle: u32) -> Result<()> {
+        self.ioctl(0x09, Arg::new().w(handle).w(0)).map(drop)
+    }
+
+    /// GET_PARAM.
+    pub fn param(&self, param: u32) -> Result<u64> {
+        Ok(long(&self.ioctl(0x44, Arg::new().w(param).w(0).l(0))?, 8))
+    }
+
+    /// SUBMIT of a chain: fragment or not, buffers, syncobjs to wait for, syncobj to fill.
+    pub fn submit(&self, jc: u64, fragment: bool, bos: &[u32], waits: &[u32], out: u32) -> Result<()> {
+        let arg = Arg::new()
+            .l(jc)
+            .l(waits.as_ptr() as u64)
+            .w(waits.len() as u32)
+            .w(out)
+            .l(bos.as_ptr() as u64)
+            .w(bos.len() as u32)
+            .w(u32::from(fragment));
+        self.ioctl(0x40, arg).map(drop)
+    }
+
+    /// WAIT_BO for at most `ns` more nanoseconds.
+    pub fn wait(&self, handle: u32, ns: u64) -> Result<()> {
+        let until = if ns == 0 { 0 } else { self.world.now() + ns };
+        self.ioctl(0x41, Arg::new().w(handle).w(0).l(until)).map(drop)
+    }
+
+    /// MADVISE: retained.
+    pub fn madvise(&self, handle: u32, advice: u32) -> Result<bool> {
+        Ok(word(&self.ioctl(0x48, Arg::new().w(handle).w(advice).w(0))?, 8) != 0)
+    }
+
+    /// SYNCOBJ_CREATE.
+    pub fn syncobj(&self, signaled: bool) -> Result<u32> {
+        Ok(word(&self.ioctl(0xbf, Arg::new().w(0).w(u32::from(signaled)))?, 0))
+    }
+
+    /// SYNCOBJ_DESTROY.
+    pub fn syncobj_destroy(&self, handle: u32) -> Result<()> {
+        self.ioctl(0xc0, Arg::new().w(handle).w(0)).map(drop)
+    }
+
+    /// SYNCOBJ_WAIT for one, for at most `ns` more nanoseconds.
+    pub fn syncobj_wait(&self, handle: u32, ns: u64) -> Result<()> {
+        let handles = [handle];
+        let until = self.world.now() + ns;
+        let arg = Arg::new().l(handles.as_ptr() as u64).l(until).w(1).w(0).w(0).w(0);
+        self.ioctl(0xc3, arg).map(drop)
+    }
+
+    /// SYNCOBJ_HANDLE_TO_FD as a sync_file: the descriptor.
+    pub fn sync_file(&self, handle: u32) -> Result<i32> {
+        Ok(word(&self.ioctl(0xc1, Arg::new().w(handle).w(1).w(0).w(0))?, 8) as i32)
+    }
+
+    /// PRIME_HANDLE_TO_FD: the descriptor.
+    pub fn export(&self, handle: u32) -> Result<i32> {
+        Ok(word(&self.ioctl(0x2d, Arg::new().w(handle).w(0).w(0))?, 8) as i32)
+    }
+
+    /// PRIME_FD_TO_HANDLE: the handle.
+    pub fn import(&self, fd: i32) -> Result<u32> {
+        Ok(word(&self.ioctl(0x2e, Arg::new().w(0).w(0).w(fd as u32))?, 0))
+    }
+
+    /// GET_BO_OFFSET: the GPU address.
+    pub fn va(&self, handle: u32) -> Result<u64> {
+        Ok(long(&self.ioctl(0x45, Arg::new().w(handle).w(0).l(0))?, 8))
+    }
+
+    /// A counter of the file.
+    pub fn stat(&self, name: &str) -> u64 {
+        let stats = self.file.stats();
+        stats.into_iter().find(|(n, _)| n == name).map_or(0, |(_, v)| v)
+    }
+}
+
+impl Bo {
+    /// Writes through the mapping.
+    pub fn write(&self, at: usize, bytes: &[u8]) {
+        self.map.as_ref().expect("mapped").write(at, bytes);
+    }
+
+    /// Reads through the mapping.
+    pub fn read(&self, at: usize, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        self.map.as_ref().expect("mapped").read(at, &mut bytes);
+        bytes
+    }
+
+    /// Reads a u64.
+    pub fn read_u64(&self, at: usize) -> u64 {
+        long(&self.read(at, 8), 0)
+    }
+
+    /// Whether it is mapped.
+    pub fn is_mapped(&self) -> bool {
+        self.map.is_some()
+    }
+}
+
+/// A job of type write-value: stores a zero of 64 bits at `to`. The header is that of Mesa's genxml v5.xml
+/// "Job Header" (as decoded in pandecode-t860-clear-tri.txt) and "Write Value Job Payload"; v5 knows no
+/// immediate values.
+pub fn write_zero(to: u64, next: u64) -> Vec<u8> {
+    let mut job = header(2, next);
+    job.extend(to.to_le_bytes());
+    // Type 3: zero.
+    job.extend(3u32.to_le_bytes());
+    job.extend(0u32.to_le_bytes());
+    job
+}
+
+/// A job that does nothing.
+pub fn null(next: u64) -> Vec<u8> {
+    header(1, next)
+}
+
+fn header(kind: u32, next: u64) -> Vec<u8> {
+    let mut job = vec![0; 16];
+    // Word 4: 64-bit pointers, type; high half: index.
+    job.extend((1 | kind << 1 | 1 << 16).to_le_bytes());
+    job.extend(0u32.to_le_bytes());
+    job.extend(next.to_le_bytes());
+    job
+}
