@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The command line.
 
-use crate::board::{self, Board};
+use crate::board::{self, Board, Watch};
 use crate::launch::{Program, Signals};
 use crate::server::Server;
 use crate::trace::TraceFile;
 use crate::{inject, namespace, picture, stats};
-use drm_os_host::{ClockMode, Config};
+use drm_os_host::{ClockMode, Config, World};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--p
                      [--set NAME=VALUE]... -- CMD [ARGS...]";
 
 /// Makes the board of a name; tests give their own.
-pub type MakeBoard = fn(&str, Config) -> Result<Board, String>;
+pub type MakeBoard = fn(&str, Config, Watch) -> Result<Board, String>;
 
 #[derive(Debug, Default)]
 struct Options {
@@ -70,8 +70,11 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
 
 /// Applies `--set`: properties of the board that are not in its device tree.
 fn set(config: &mut Config, setting: &str) -> Result<(), String> {
-    let bad =
-        || format!("--set {setting}: known are coherence=0|1, contiguous=0|1, ram_mib=N and the driver's tunables");
+    let bad = || {
+        format!(
+            "--set {setting}: known are coherence=0|1, contiguous=0|1, ram_mib=N and the driver's tunables"
+        )
+    };
     let (name, value) = setting.split_once('=').ok_or_else(bad)?;
     let number: u64 = value.parse().map_err(|_| bad())?;
     match name {
@@ -131,15 +134,18 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     })?;
     let signals = Signals::block();
 
-    let board = make(&options.board, config)?;
+    // A trace begins with what the driver does when it attaches.
+    let watch = |world: &World| {
+        if let Some(trace) = &trace {
+            trace.follow(world, &node);
+        }
+    };
+    let board = make(&options.board, config, &watch)?;
     if options.png.is_some() {
         board.set_capture(true);
     }
     for planted in injections {
         board.inject(planted)?;
-    }
-    if let Some(trace) = &trace {
-        trace.follow(board.world(), &node);
     }
     let server = Server::start(board.world(), board.device(), board.driver_name(), trace.clone())
         .map_err(|error| format!("cannot serve the board: {error}"))?;
@@ -165,14 +171,13 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     }
     let device = board.device().stats();
     if let Some(path) = &options.png {
-        match board.last_frame() {
-            Some(frame) => {
-                picture::write(path, &frame).map_err(|error| format!("{}: {error}", path.display()))?
-            }
-            None => eprintln!(
-                "drmboard: nothing was rendered, {} is not written",
-                path.display()
-            ),
+        // The program has done its work: what is wrong with the picture is told, and the rest goes on.
+        let written = match board.last_frame() {
+            Some(frame) => picture::write(path, &frame).map_err(|error| error.to_string()),
+            None => Err("nothing was rendered".into()),
+        };
+        if let Err(why) = written {
+            eprintln!("drmboard: {} is not written: {why}", path.display());
         }
     }
     let counters = board.close()?;

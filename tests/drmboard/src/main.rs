@@ -6,6 +6,6 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     ExitCode::from(drmboard::cli::main(
         std::env::args_os().skip(1),
-        drmboard::Board::new,
+        drmboard::Board::new_watched,
     ))
 }

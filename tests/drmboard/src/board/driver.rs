@@ -10,5 +10,8 @@ const DRIVERS: &[(&str, Table)] = &[("panfrost", || panfrost::DRIVER.as_ptr().ca
 
 /// The table of the driver `name`; None if it is not in this build.
 pub(crate) fn table(name: &str) -> Option<*const sys::drm_os_driver> {
-    DRIVERS.iter().find(|(driver, _)| *driver == name).map(|(_, table)| table())
+    DRIVERS
+        .iter()
+        .find(|(driver, _)| *driver == name)
+        .map(|(_, table)| table())
 }

@@ -18,6 +18,9 @@ pub struct Board {
     driver: String,
 }
 
+/// Looks at a world.
+pub type Watch<'a> = &'a dyn Fn(&World);
+
 /// The names that [`Board::new`] knows.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
@@ -43,16 +46,25 @@ impl Board {
     /// # Errors
     /// A sentence: no such board, no driver for it in this build, or the driver does not attach.
     pub fn new(name: &str, config: Config) -> Result<Board, String> {
+        Board::new_watched(name, config, &|_| ())
+    }
+
+    /// As [`Board::new`]; `watch` is given the world before the driver is attached.
+    ///
+    /// # Errors
+    /// As [`Board::new`].
+    pub fn new_watched(name: &str, config: Config, watch: Watch) -> Result<Board, String> {
         let board = mali::BOARDS.iter().find(|board| board.name == name);
         let board = board.ok_or_else(|| format!("no board {name}; boards are {}", names().join(", ")))?;
         let table =
             driver::table(board.driver).ok_or_else(|| format!("no driver {} in this build", board.driver))?;
         let hardware = Box::new(MaliHardware::new(board.variant));
         // SAFETY: the table is a constant of the driver's crate.
-        unsafe { Board::with_parts(mali::node(board), hardware, config, table, board.driver) }
+        unsafe { Board::with_parts(mali::node(board), hardware, config, table, board.driver, watch) }
     }
 
-    /// A board of other parts. `driver_name` names the driver's requests in traces.
+    /// A board of other parts. `driver_name` names the driver's requests in traces; `watch` is given the world
+    /// before the driver is attached.
     ///
     /// # Safety
     /// `driver` is a driver table that lives as long as the program.
@@ -65,9 +77,11 @@ impl Board {
         config: Config,
         driver: *const sys::drm_os_driver,
         driver_name: &str,
+        watch: Watch,
     ) -> Result<Board, String> {
         let world = World::new(config);
         let device = world.add_device(node, hardware);
+        watch(&world);
         device.attach(driver).map_err(|error| {
             let why = errno::describe(errno::to_linux(error));
             let log = world

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The cases. A case fails by panicking and says why it cannot run by an error.
 
-use super::parts::{board, clean, client_of, number, parts};
+use super::parts::{board, clean, client_of, number, parts, program, sysroot};
 use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -42,6 +42,7 @@ pub const ALL: &[(&str, Case)] = &[
     ("signals_go_to_the_program", forwarding),
     ("nothing_is_seen_outside", outside),
     ("in_process_board", in_process),
+    ("mesa_names_the_driver", mesa),
 ];
 
 fn run(client: &Path, words: &[&str]) {
@@ -319,7 +320,7 @@ fn outside() -> Result<(), String> {
 
 /// The library without processes: a virtual clock, a caller of this process.
 fn in_process() -> Result<(), String> {
-    let board = super::toy_board("rk3399", drm_os_host::Config::default())?;
+    let board = super::toy_board("rk3399", drm_os_host::Config::default(), &|_| ())?;
     let caller = drm_os_host::Caller::local(board.world(), "in process");
     let file = board
         .device()
@@ -333,5 +334,38 @@ fn in_process() -> Result<(), String> {
     drop((file, caller));
     let counters = board.close()?;
     assert_eq!(drmboard::stats::live(&counters), 0, "{counters}");
+    Ok(())
+}
+
+/// Debian's eglinfo, as it is, on every board with its real driver.
+fn mesa() -> Result<(), String> {
+    parts().arm64.as_ref().map_err(String::clone)?;
+    if !sysroot().join("usr/bin/eglinfo.aarch64-linux-gnu").exists() {
+        return Err("no eglinfo in the sysroot".into());
+    }
+    for name in drmboard::board::names() {
+        let mut command = program(
+            env!("CARGO_BIN_EXE_drmboard").as_ref(),
+            &["run", "--board", name, "--stats"],
+        );
+        let output = command
+            .args(["--", "eglinfo.aarch64-linux-gnu"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        // GBM, surfaceless and the device: three displays on the board.
+        let named = text
+            .lines()
+            .filter(|line| *line == "EGL driver name: panfrost")
+            .count();
+        assert_eq!(
+            named,
+            3,
+            "{name}: {text}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(number(&output, "stats: client", "ioctls") > 50, "{text}");
+        assert_eq!(number(&output, "stats: total", "leaked"), 0, "{text}");
+    }
     Ok(())
 }

@@ -18,7 +18,8 @@ fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn sysroot() -> PathBuf {
+/// The arm64 root.
+pub fn sysroot() -> PathBuf {
     std::env::var_os("DRMBOARD_SYSROOT").map_or_else(|| top().join("target/sysroot"), PathBuf::from)
 }
 
@@ -48,10 +49,12 @@ const BUILD: [&str; 6] = [
     "--example=board_client",
 ];
 
+/// A new file in the place of the old one: a process that still runs has the old one mapped.
 fn install(from: &Path, shims: &Path, machine: &str) {
     let dir = shims.join(machine);
     std::fs::create_dir_all(&dir).unwrap();
-    std::fs::copy(from.join("libdrmboard_shim.so"), dir.join("libdrmboard_shim.so")).unwrap();
+    std::fs::copy(from.join("libdrmboard_shim.so"), dir.join("new")).unwrap();
+    std::fs::rename(dir.join("new"), dir.join("libdrmboard_shim.so")).unwrap();
 }
 
 fn build_arm64(target: &Path, shims: &Path) -> Result<PathBuf, String> {
@@ -100,9 +103,9 @@ pub fn parts() -> &'static Parts {
     })
 }
 
-/// `drmboard ARGS` with the toy driver.
-pub fn board(args: &[&str]) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+/// `program ARGS` with what a board needs in its environment.
+pub fn program(program: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command.args(args).stdin(Stdio::null());
     command
         .env("DRMBOARD_SHIM_DIR", &parts().shims)
@@ -110,6 +113,11 @@ pub fn board(args: &[&str]) -> Command {
         .env("DRMBOARD_QEMU", qemu());
     command.env_remove("DRMBOARD_ARCH").env_remove("LD_PRELOAD");
     command
+}
+
+/// `drmboard ARGS` with the toy driver.
+pub fn board(args: &[&str]) -> Command {
+    program(&std::env::current_exe().unwrap(), args)
 }
 
 /// Runs `client WORDS` on the board with `--stats` and `options`.

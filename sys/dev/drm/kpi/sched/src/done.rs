@@ -35,8 +35,9 @@ impl<J, S: Storage> Scheduler<J, S> {
         if self.state(id) != Some(State::Running) {
             return false;
         }
-        self.leave_hardware(id.0.index(), now_ns);
+        let entity = self.leave_hardware(id.0.index(), now_ns);
         self.finish(id.0.index(), outcome);
+        self.unpark(entity);
         true
     }
 
@@ -105,6 +106,37 @@ impl<J, S: Storage> Scheduler<J, S> {
         self.stats.count(outcome);
         if !held {
             self.done.push_back(&mut self.jobs, index);
+        }
+    }
+
+    /// Ends a job that is in no list any more and did not run to its end. While its entity has jobs in the
+    /// hardware it is kept behind them, by a reader of its own.
+    pub(crate) fn cancel(&mut self, index: u32) {
+        let Some(job) = self.jobs.at_mut(index) else {
+            return;
+        };
+        let entity = job.entity;
+        if self.entities.get(entity.0).is_none_or(|owner| owner.running == 0) {
+            return self.finish(index, Outcome::Cancelled);
+        }
+        job.holders = job.holders.saturating_add(1);
+        self.finish(index, Outcome::Cancelled);
+        if let Some(owner) = self.entities.get_mut(entity.0) {
+            owner.parked.push_back(&mut self.jobs, index);
+        }
+    }
+
+    /// Lets go of the jobs that were kept behind those in the hardware, if none is there any more.
+    pub(crate) fn unpark(&mut self, entity: u32) {
+        while let Some(owner) = self.entities.at_mut(entity).filter(|owner| owner.running == 0) {
+            let Some(id) = owner
+                .parked
+                .pop_front(&mut self.jobs)
+                .and_then(|index| self.jobs.id_at(index))
+            else {
+                break;
+            };
+            self.release(JobId(id));
         }
     }
 

@@ -7,7 +7,7 @@
 use crate::list::{next_of, Link, List, Node};
 use crate::pool::NIL;
 use crate::storage::{Arr, Storage};
-use crate::{ClientId, EntityId, Error, JobId, Outcome, Priority, Scheduler};
+use crate::{ClientId, EntityId, Error, JobId, Priority, Scheduler};
 
 pub(crate) struct Entity {
     pub(crate) client: ClientId,
@@ -20,6 +20,10 @@ pub(crate) struct Entity {
     pub(crate) built: List,
     /// All jobs that were not popped from the done list yet.
     pub(crate) jobs: u32,
+    /// Jobs in the hardware.
+    pub(crate) running: u32,
+    /// Cancelled jobs that wait for those in the hardware, in order; each holds itself as a reader.
+    pub(crate) parked: List,
     /// In the ready list of its group.
     pub(crate) ready: bool,
     pub(crate) killed: bool,
@@ -62,6 +66,8 @@ impl<J, S: Storage> Scheduler<J, S> {
             queue: List::EMPTY,
             built: List::EMPTY,
             jobs: 0,
+            running: 0,
+            parked: List::EMPTY,
             ready: false,
             killed: false,
             link: Link::NONE,
@@ -87,7 +93,8 @@ impl<J, S: Storage> Scheduler<J, S> {
     }
 
     /// Cancels what does not run yet: jobs given back by the hardware, then the queue, then jobs never
-    /// submitted, each in order. Running jobs stay in the hardware (see [`Self::running_of`]) until they are
+    /// submitted, each in order. They come out of `pop_done` after the entity's jobs in the hardware, so an
+    /// entity's jobs end in the order in which they were submitted. Running jobs stay in the hardware (see [`Self::running_of`]) until they are
     /// completed; after the last job is popped the entity is freed by itself. False for an unknown or
     /// already killed entity.
     pub fn entity_kill(&mut self, id: EntityId) -> bool {
@@ -125,14 +132,14 @@ impl<J, S: Storage> Scheduler<J, S> {
             .at_mut(index)
             .and_then(|e| e.queue.pop_front(&mut self.jobs))
         {
-            self.finish(job, Outcome::Cancelled);
+            self.cancel(job);
         }
         while let Some(job) = self
             .entities
             .at_mut(index)
             .and_then(|e| e.built.pop_front(&mut self.jobs))
         {
-            self.finish(job, Outcome::Cancelled);
+            self.cancel(job);
         }
     }
 
@@ -156,7 +163,7 @@ impl<J, S: Storage> Scheduler<J, S> {
                 if let Some(slot) = self.slots.get_mut(slot) {
                     slot.queue_mut(priority).resume.remove(&mut self.jobs, cursor);
                 }
-                self.finish(cursor, Outcome::Cancelled);
+                self.cancel(cursor);
             }
             cursor = next;
         }

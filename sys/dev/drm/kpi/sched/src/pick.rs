@@ -37,8 +37,9 @@ impl<J, S: Storage> Scheduler<J, S> {
         if self.state(id) != Some(State::Running) {
             return false;
         }
-        self.leave_hardware(id.0.index(), now_ns);
+        let entity = self.leave_hardware(id.0.index(), now_ns);
         self.resume_or_cancel(id.0.index());
+        self.unpark(entity);
         true
     }
 
@@ -161,6 +162,9 @@ impl<J, S: Storage> Scheduler<J, S> {
     fn enter_hardware(&mut self, index: u32, slot: usize, now_ns: u64) {
         let sequence = self.sequence;
         if let Some(job) = self.jobs.at_mut(index) {
+            if let Some(owner) = self.entities.get_mut(job.entity.0) {
+                owner.running = owner.running.saturating_add(1);
+            }
             job.state = State::Running;
             job.runs = job.runs.saturating_add(1);
             if job.sequence.is_none() {

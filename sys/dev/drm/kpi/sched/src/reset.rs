@@ -53,12 +53,13 @@ impl<J, S: Storage> Scheduler<J, S> {
                 job.token = None;
                 let spent = job.resets >= self.config.max_runs;
                 let killed = self.entities.get(job.entity.0).is_none_or(|entity| entity.killed);
-                self.leave_hardware(index, now_ns);
+                let entity = self.leave_hardware(index, now_ns);
                 if spent && !killed && !self.dead {
                     self.finish(index, Outcome::Failed(self.config.rerun_errno));
                 } else {
                     self.resume_or_cancel(index);
                 }
+                self.unpark(entity);
             }
         }
         u32::try_from(self.stats.resubmitted.wrapping_sub(before)).unwrap_or(u32::MAX)

@@ -5,6 +5,7 @@
 
 use crate::heap::Heap;
 use crate::list::List;
+use crate::pool::NIL;
 use crate::storage::{Arr, Storage};
 use crate::{JobId, Priority, Scheduler};
 
@@ -113,18 +114,22 @@ impl<J, S: Storage> Scheduler<J, S> {
     }
 
     /// Takes a job out of the hardware, charges what it ran and starts the clock of the next head.
-    pub(crate) fn leave_hardware(&mut self, index: u32, now_ns: u64) {
+    /// The answer is its entity, for `unpark`.
+    pub(crate) fn leave_hardware(&mut self, index: u32, now_ns: u64) -> u32 {
         let Some(job) = self.jobs.at_mut(index) else {
-            return;
+            return NIL;
         };
-        let (slot, group) = (job.slot, job.group);
+        let (slot, group, entity) = (job.slot, job.group, job.entity.0.index());
+        if let Some(owner) = self.entities.at_mut(entity) {
+            owner.running = owner.running.saturating_sub(1);
+        }
         let Some(slot) = self.slots.get_mut(slot) else {
-            return;
+            return entity;
         };
         let was_head = slot.running.head() == index;
         slot.running.remove(&mut self.jobs, index);
         if !was_head {
-            return;
+            return entity;
         }
         let ran_ns = now_ns.saturating_sub(slot.head_since);
         slot.head_changed(now_ns);
@@ -132,5 +137,6 @@ impl<J, S: Storage> Scheduler<J, S> {
             job.run_ns = job.run_ns.saturating_add(ran_ns);
         }
         self.charge(group, ran_ns);
+        entity
     }
 }

@@ -124,6 +124,26 @@ impl<J, S: Storage> Scheduler<J, S> {
             entity.ready == eligible,
             "an entity is ready if its first job may run",
         )?;
+        let running = (0..self.jobs.bound()).filter_map(|index| self.jobs.at(index));
+        let running = running.filter(|job| job.entity.0 == id && job.state == State::Running);
+        ensure(
+            count(running) == entity.running,
+            "an entity counts its running jobs",
+        )?;
+        ensure(
+            entity.parked.is_empty() || entity.running != 0,
+            "nothing is parked behind an empty hardware",
+        )?;
+        for parked in entity
+            .parked
+            .iter(&self.jobs)
+            .filter_map(|index| self.jobs.at(index))
+        {
+            ensure(
+                parked.state == State::Done && parked.holders != 0,
+                "a parked job holds itself",
+            )?;
+        }
         ensure(
             !entity.killed || queued.wrapping_add(built) == 0,
             "a killed entity has nothing waiting",

@@ -55,6 +55,8 @@ struct OracleJob {
     token: Option<u64>,
     extensions: u32,
     outcome: Outcome,
+    /// Cancelled behind a running job of its entity.
+    parked: bool,
 }
 
 struct OracleEntity {
@@ -261,6 +263,24 @@ impl Oracle {
         tags.extend(self.tags(|job| job.entity == entity && job.state == State::Built));
         for tag in tags {
             self.finish(tag, Outcome::Cancelled);
+            self.jobs.get_mut(&tag).unwrap().parked = self.has_running(entity);
+        }
+    }
+
+    fn has_running(&self, entity: usize) -> bool {
+        self.jobs
+            .values()
+            .any(|job| job.entity == entity && job.state == State::Running)
+    }
+
+    /// What waited for the running jobs of an entity follows the last of them.
+    fn unpark(&mut self, entity: usize) {
+        if self.has_running(entity) {
+            return;
+        }
+        for tag in self.tags(|job| job.entity == entity && job.parked) {
+            self.set(tag, State::Done);
+            self.jobs.get_mut(&tag).unwrap().parked = false;
         }
     }
 
@@ -268,6 +288,7 @@ impl Oracle {
         if let Some(tag) = guilty {
             self.leave(tag, now);
             self.finish(tag, outcome);
+            self.unpark(self.jobs[&tag].entity);
         }
         let mut again = 0;
         for slot in 0..self.depths.len() {
@@ -284,6 +305,7 @@ impl Oracle {
                     self.again(tag);
                     again += u32::from(self.jobs[&tag].state == State::Requeued);
                 }
+                self.unpark(self.jobs[&tag].entity);
             }
         }
         self.settle(now);
@@ -292,7 +314,7 @@ impl Oracle {
 
     fn pop(&mut self) -> Option<(u64, OracleJob)> {
         let tag = *self
-            .tags(|job| job.state == State::Done && job.holders == 0)
+            .tags(|job| job.state == State::Done && job.holders == 0 && !job.parked)
             .first()?;
         let job = self.jobs.remove(&tag)?;
         let entity = &mut self.entities[job.entity];
@@ -418,6 +440,7 @@ impl Run {
             holders: 0,
             token: None,
             extensions: 0,
+            parked: false,
             outcome: Outcome::Done,
         };
         self.oracle.jobs.insert(tag, job);
@@ -485,6 +508,7 @@ impl Run {
         assert!(self.gpu.sched.complete(id, outcome, self.gpu.now));
         self.oracle.leave(tag, self.gpu.now);
         self.oracle.finish(tag, outcome);
+        self.oracle.unpark(self.oracle.jobs[&tag].entity);
         self.oracle.settle(self.gpu.now);
     }
 
@@ -493,6 +517,7 @@ impl Run {
             assert!(self.gpu.sched.requeue(id, self.gpu.now));
             self.oracle.leave(tag, self.gpu.now);
             self.oracle.again(tag);
+            self.oracle.unpark(self.oracle.jobs[&tag].entity);
             self.oracle.settle(self.gpu.now);
         }
     }
@@ -531,7 +556,7 @@ impl Run {
             let job = self.oracle.jobs.get_mut(&tag).unwrap();
             job.holders -= 1;
             assert!(self.gpu.sched.release(job.id));
-            if job.holders == 0 && job.state == State::Done {
+            if job.holders == 0 && job.state == State::Done && !job.parked {
                 self.oracle.set(tag, State::Done);
             }
         } else if let Some((tag, id)) = self.any(&[State::Built, State::Queued, State::Running, State::Done])
@@ -675,7 +700,7 @@ impl Run {
                 let job = self.oracle.jobs.get_mut(&tag).unwrap();
                 job.holders -= 1;
                 assert!(self.gpu.sched.release(job.id));
-                if job.holders == 0 && job.state == State::Done {
+                if job.holders == 0 && job.state == State::Done && !job.parked {
                     self.oracle.set(tag, State::Done);
                 }
             }
