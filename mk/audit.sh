@@ -6,30 +6,72 @@ set -euo pipefail
 
 bad=0
 
-# panic_audit CRATE=LIMIT...: references from the crate's own optimised code to core's panic functions, overflow checks included.
-# Generic code is seen only as far as the crate itself instantiates it. LIMIT is what is known and allowed; it may only go down.
+# object CRATE: the crate's own optimised code as the kernel would have it (no unwinding, overflow checks on), in one object file.
+object() {
+	local dir=$TARGET/audit/$1
+	mkdir -p "$dir"
+	cargo rustc -q --release -p "$1" --lib --target-dir "$TARGET/audit/cargo" -- -Cpanic=abort -Ccodegen-units=1 --emit=obj="$dir/lib.o"
+	objdump -dr -C --no-show-raw-insn "$dir/lib.o" >"$dir/code"
+	nm --undefined-only "$dir/lib.o" | awk '{ print $NF }' | sort -u >"$dir/undefined"
+}
+
+# panic_audit CRATE=LIMIT...: calls of core's panic functions, with the function that calls. LIMIT may only go down.
 panic_audit() {
-	local entry crate limit dir refs count functions
+	local entry crate limit count
 	for entry in "$@"; do
 		crate=${entry%%=*}
 		limit=${entry#*=}
-		dir=$TARGET/audit/$crate
-		mkdir -p "$dir"
-		cargo rustc -q --release -p "$crate" --lib --target-dir "$TARGET/audit/cargo" -- -Ccodegen-units=1 --emit=obj="$dir/lib.o"
-		refs=$(nm -C --undefined-only "$dir/lib.o" | awk '{ $1 = ""; print }' |
-			grep -E 'core::(panicking|slice::index|str::slice_error|option::(unwrap|expect)_failed|result::unwrap_failed|cell::panic)' || :)
-		count=$(printf '%s' "$refs" | grep -c . || :)
-		functions=$(nm --defined-only "$dir/lib.o" | grep -ci ' t ' || :)
-		say "audit: panics: $crate: $functions functions, $count panic functions referenced, $limit allowed"
-		if [ "$functions" = 0 ]; then
-			say "audit: $crate: no code to look at (a generic function is compiled where it is used)"
-			bad=1
-		fi
+		awk '/^[0-9a-f]+ <.*>:$/ { fn = $0; sub(/^[0-9a-f]+ </, "", fn); sub(/>:$/, "", fn) }
+			/R_[A-Z0-9_]+[ \t]+core::(panicking|slice::index|str::slice_error|option::(unwrap|expect)_failed|result::unwrap_failed|cell::panic)/ {
+				print "  " fn " calls " $NF }' "$TARGET/audit/$crate/code" >"$TARGET/audit/$crate/panics"
+		count=$(wc -l <"$TARGET/audit/$crate/panics")
+		say "audit: panics: $crate: $count calls, $limit allowed"
 		if [ "$count" -gt "$limit" ]; then
-			printf '%s\n' "$refs"
+			cat "$TARGET/audit/$crate/panics"
 			bad=1
 		fi
 	done
+}
+
+# instances CRATE GENERIC...: a generic crate's code is in the object of the crate that uses it; make sure that it is there.
+instances() {
+	local generic functions
+	for generic in "${@:2}"; do
+		functions=$(grep -cE "^[0-9a-f]+ <.*$generic::" "$TARGET/audit/$1/code" || :)
+		say "audit: $generic: $functions functions in the object of $1"
+		if [ "$functions" = 0 ]; then bad=1; fi
+	done
+}
+
+# frame_audit BYTES CRATE...: no function's stack frame is larger; a kernel stack has 16 KiB.
+frame_audit() {
+	local limit=$1 crate
+	for crate in "${@:2}"; do
+		awk -v limit="$limit" '
+			function hex(s,  i, n) { n = 0; for (i = 1; i <= length(s); i++) n = n * 16 + index("0123456789abcdef", substr(s, i, 1)) - 1; return n }
+			/^[0-9a-f]+ <.*>:$/ { fn = $0; sub(/^[0-9a-f]+ </, "", fn); sub(/>:$/, "", fn) }
+			/sub +\$0x[0-9a-f]+,%rsp/ { match($0, /\$0x[0-9a-f]+/); n = hex(substr($0, RSTART + 3, RLENGTH - 3)); if (n > most) { most = n; who = fn }
+				if (n > limit) { print "  " fn ": " n " bytes"; over = 1 } }
+			END { printf "audit: stack frames: largest %d bytes, %d allowed: %s\n", most, limit, who; exit over }' \
+			"$TARGET/audit/$crate/code" || bad=1
+	done
+}
+
+# symbol_audit CRATE...: what the kernel crates want of C is in drm_os.h, but for the four functions that compilers call by themselves.
+symbol_audit() {
+	local crate header=sys/dev/drm/kpi/include/drm_os.h symbol
+	for crate in "$@"; do
+		while read -r symbol; do
+			case $symbol in
+			memcpy | memmove | memset | memcmp | bcmp | _R* | _ZN*) continue ;;
+			esac
+			if ! grep -qE "[^a-z_]$symbol\(" "$header"; then
+				say "audit: $crate wants $symbol, which is not in drm_os.h"
+				bad=1
+			fi
+		done <"$TARGET/audit/$crate/undefined"
+	done
+	say "audit: undefined symbols: looked at $*"
 }
 
 # unsafe_audit ISLAND...: unsafe code of sys/ lies below these paths only.
@@ -47,7 +89,11 @@ unsafe_audit() {
 
 mk/need.sh build audit
 unsafe_audit sys/dev/drm/kpi/src/ffi sys/dev/drm/kpi/src/os sys/dev/drm/kpi/src/alloc
-# drm_sched is generic throughout: its code is in the object of the crate that instantiates it.
-panic_audit iommu_pmap=0
+for crate in iommu_pmap drmkpi panfrost; do object $crate; done
+instances panfrost iommu_pmap drm_sched drmkpi
+# The one call in panfrost is in the text parser that bitflags gives every type; nothing of ours calls that.
+panic_audit iommu_pmap=0 drmkpi=0 panfrost=1
+frame_audit 2048 drmkpi panfrost
+symbol_audit drmkpi panfrost
 if [ "$bad" = 0 ]; then say "audit: clean"; fi
 exit "$bad"

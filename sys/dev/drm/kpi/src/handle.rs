@@ -105,12 +105,12 @@ impl<T> HandleTable<T> {
 
     /// The first number above `handle` that has a value, with its value.
     pub fn next_used(&self, handle: u32) -> Option<(u32, &T)> {
-        let from = usize_of_u32(handle);
-        let used = |(i, slot)| match slot {
-            &Slot::Used(ref value) => u32::try_from(i).ok().map(|i: u32| (i.wrapping_add(1), value)),
+        let rest = self.slots.get(usize_of_u32(handle)..).unwrap_or_default();
+        let numbers = core::iter::successors(handle.checked_add(1), |n| n.checked_add(1));
+        numbers.zip(rest).find_map(|(number, slot)| match slot {
+            Slot::Used(value) => Some((number, value)),
             _ => None,
-        };
-        self.slots.iter().enumerate().skip(from).find_map(used)
+        })
     }
 
     /// Takes any one value out, to empty the table.

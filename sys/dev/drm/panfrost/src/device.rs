@@ -20,10 +20,11 @@ use crate::regs::Regs;
 use crate::reset;
 use crate::stats::Stats;
 use crate::timeout;
+use crate::va;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
-use drmkpi::alloc::Arc;
-use drmkpi::errno::{Result, EIO, ENXIO};
+use drmkpi::alloc::{Arc, KBox};
+use drmkpi::errno::{Result, EIO, ENODEV, ENXIO};
 use drmkpi::handle::HandleTable;
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Level, LogLimit, Mtx, MtxGuard, Os, Sx, SxGuard, Task, TaskQueue};
@@ -84,7 +85,7 @@ pub struct Gpu {
     bifrost: bool,
     quirks: Quirks,
     /// Jobs, and what the hardware has of them.
-    pub(crate) queue: Arc<Queue<Job, Hardware>>,
+    pub(crate) queue: Arc<JobQueue>,
     pub(crate) power: Sx<Power>,
     pub(crate) resetting: Sx<()>,
     tasks: Mtx<Option<Tasks>>,
@@ -96,8 +97,11 @@ pub struct Gpu {
     removed: AtomicBool,
 }
 
+/// The jobs, and what the hardware has of them; boxed, for it is large.
+pub(crate) type JobQueue = Queue<Job, KBox<Hardware>>;
+
 /// The job lock, held.
-pub(crate) type Engine<'a> = MtxGuard<'a, drmkpi::jobs::Engine<Job, Hardware>>;
+pub(crate) type Engine<'a> = MtxGuard<'a, drmkpi::jobs::Engine<Job, KBox<Hardware>>>;
 
 impl Gpu {
     /// Finds out what GPU this is and gets it ready; it goes off soon if nobody comes.
@@ -127,25 +131,38 @@ impl Gpu {
         gpu::soft_reset(&regs, os)?;
         let identity = Identity::read(&regs);
         let model = Model::find(identity.product)?;
+        if identity.va_bits() < va::BITS {
+            return Err(ENODEV);
+        }
         // HW: an entry holds 40 bits of address (facts, section 3.1).
         dev.set_dma_bits(identity.pa_bits().min(40))?;
         dev.log(
             Level::Info,
             format_args!("mali-{} id {:#x} revision {:#x}", model.name, identity.product, identity.revision),
         );
-        let slot = SlotConfig { depth: model.features.slot_depth(), timeout_ns: JOB_TIMEOUT_NS };
-        let config = Config { max_runs: MAX_RUNS, max_extensions: 0, rerun_errno: EIO.get() };
-        let hardware = Hardware::new(AsSlots::new(identity.as_present));
+        Self::build(dev, platform, regs, identity, model)
+    }
+
+    /// Puts the parts together. Not inlined: the parts are large, and a kernel stack is not.
+    #[inline(never)]
+    fn build(
+        dev: Dev,
+        platform: Platform,
+        regs: Regs,
+        identity: Identity,
+        model: &Model,
+    ) -> Result<Arc<Gpu>> {
+        let os = dev.os();
         let gpu = Gpu {
             dev,
             regs,
             platform,
-            identity,
+            queue: Self::new_queue(os, model, &identity)?,
             features: model.features,
             issues: model.issues(identity.revision),
             bifrost: model.is_bifrost(),
             quirks: quirks::quirks(model, &identity, Integration::Plain),
-            queue: Queue::new(os, &[slot; 3], config, hardware)?,
+            identity,
             power: Sx::new(os, c"panfrost power", Power { on: false, pins: 0 })?,
             resetting: Sx::new(os, c"panfrost reset", ())?,
             tasks: Mtx::new(os, c"panfrost tasks", None)?,
@@ -157,6 +174,18 @@ impl Gpu {
             removed: AtomicBool::new(false),
         };
         Arc::new(os, gpu)
+    }
+
+    #[inline(never)]
+    fn new_queue(os: Os, model: &Model, identity: &Identity) -> Result<Arc<JobQueue>> {
+        let slot = SlotConfig { depth: model.features.slot_depth(), timeout_ns: JOB_TIMEOUT_NS };
+        let config = Config { max_runs: MAX_RUNS, max_extensions: 0, rerun_errno: EIO.get() };
+        Queue::new(os, &[slot; 3], config, Self::new_hardware(os, identity)?)
+    }
+
+    #[inline(never)]
+    fn new_hardware(os: Os, identity: &Identity) -> Result<KBox<Hardware>> {
+        KBox::new(os, Hardware::new(AsSlots::new(identity.as_present)))
     }
 
     fn start_services(gpu: &Arc<Gpu>) -> Result<()> {

@@ -42,12 +42,6 @@ impl Outcome {
 }
 
 impl Exception {
-    /// The job is done.
-    pub(crate) const DONE: Exception = Exception(0x01);
-    /// The job was stopped gently.
-    pub(crate) const STOPPED: Exception = Exception(0x03);
-    /// The job was stopped for good.
-    pub(crate) const TERMINATED: Exception = Exception(0x04);
     /// A bus error during a job's access.
     pub(crate) const JOB_BUS_FAULT: Exception = Exception(0x48);
 
@@ -153,15 +147,15 @@ mod tests {
                 assert_eq!(outcome.error(), Some(EINVAL), "{code:#x}");
             }
         }
-        assert_eq!(Exception::TERMINATED.outcome(None).error(), Some(ECANCELED));
+        assert_eq!(Exception(0x04).outcome(None).error(), Some(ECANCELED));
         assert_eq!(Exception(0x00).outcome(Some(Stop::Soft)).error(), Some(ECANCELED));
     }
 
     #[test]
     fn a_hard_stop_never_resumes() {
-        assert_eq!(Exception::STOPPED.outcome(Some(Stop::Soft)), Outcome::Stopped);
-        assert_eq!(Exception::STOPPED.outcome(Some(Stop::Hard)), Outcome::Terminated);
-        assert_eq!(Exception::DONE.outcome(Some(Stop::Hard)), Outcome::Done);
+        assert_eq!(Exception(0x03).outcome(Some(Stop::Soft)), Outcome::Stopped);
+        assert_eq!(Exception(0x03).outcome(Some(Stop::Hard)), Outcome::Terminated);
+        assert_eq!(Exception(0x01).outcome(Some(Stop::Hard)), Outcome::Done);
     }
 
     #[test]
@@ -184,7 +178,7 @@ mod tests {
         assert_eq!(Exception(0xC7).walk_level(), None);
         assert_eq!(Exception(0xCB).walk_level(), Some(3));
         assert_eq!(Exception(0xE6).walk_level(), Some(2));
-        assert_eq!(Exception::DONE.walk_level(), None);
+        assert_eq!(Exception(0x01).walk_level(), None);
     }
 
     #[test]

@@ -78,9 +78,10 @@ fn settle(gpu: &Gpu, space: As, fault: &Fault, grown: Result<()>) -> bool {
     drop(engine);
     gpu.stats.fault();
     gpu.log_client(format_args!(
-        "{} at {:#x}, {:?} by unit {:#x}{} ({e:?}): address space {} off",
+        "{} at {:#x} (level {:?}), {:?} by unit {:#x}{} ({e:?}): address space {} off",
         fault.exception().name(),
         fault.address,
+        fault.exception().walk_level(),
         fault.access(),
         fault.source_id(),
         if fault.is_decoder_fault() { ", decoder" } else { "" },

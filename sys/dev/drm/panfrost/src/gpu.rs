@@ -226,11 +226,6 @@ pub(crate) fn mask_interrupts(regs: &Regs) {
     reg::GPU_INT_MASK.write(regs, 0);
 }
 
-/// Lets the wanted interrupts of this block through.
-pub(crate) fn unmask_interrupts(regs: &Regs) {
-    reg::GPU_INT_MASK.write(regs, Irq::WANTED.bits());
-}
-
 /// A fault that no job and no address space was to blame for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Fault {

@@ -16,6 +16,7 @@ use crate::mapping::Mapping;
 use crate::power::Plan;
 use crate::regs::job::Slot;
 use crate::stats::Stats;
+use crate::timeout;
 use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::errno::{Result, EIO};
@@ -231,9 +232,9 @@ fn start_all(gpu: &Gpu) -> Started {
             }
         }
     }
-    if let Some(deadline) = engine.sched.next_deadline() {
+    if let Some(when) = timeout::next_look(gpu, &mut engine) {
         drop(engine);
-        gpu.enqueue(Work::Timeout(deadline));
+        gpu.enqueue(Work::Timeout(when));
     }
     Started::All
 }

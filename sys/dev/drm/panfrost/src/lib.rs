@@ -13,6 +13,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+// Unit tests run over the user-space system.
+#[cfg(test)]
+extern crate drm_os_host as _;
+
 mod address_space;
 mod as_slots;
 mod bo;

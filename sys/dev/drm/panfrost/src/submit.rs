@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! SUBMIT: from a user's structure to a job in its queue.
 
+use crate::device::JobQueue;
 use crate::driver::{Panfrost, PanfrostGem};
 use crate::gpu;
 use crate::jobs::Job;
@@ -105,7 +106,7 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
 /// Makes the job wait for the other users of its buffers, makes later users wait for it, and queues it.
 fn reserve(
     lock: &ResvGuard,
-    queue: &Arc<Queue<Job, crate::jobs::Hardware>>,
+    queue: &Arc<JobQueue>,
     id: JobId,
     buffers: &[Arc<PanfrostGem>],
     mut waits: Dependencies,

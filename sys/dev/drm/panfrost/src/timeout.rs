@@ -21,23 +21,25 @@ pub(crate) fn check(gpu: &Gpu) {
         }
         // The interrupt may be on its way, or lost (erratum 10883): what is over is over.
         jobs::collect(gpu, &mut engine, Pass::Ordinary);
-        let guilty = act(gpu, &mut engine);
-        let now = gpu.os().now();
-        let expired = engine.sched.expired(now);
-        let look_again = match expired.and_then(|(slot, _)| slot_of(slot)) {
-            Some(slot) => engine.hw.head(slot).and_then(|head| head.late),
-            None => engine.sched.next_deadline(),
-        };
-        drop(engine);
-        if let Some(when) = look_again {
-            gpu.enqueue(Work::Timeout(when));
-        }
-        guilty
+        act(gpu, &mut engine)
     };
     if let Some(job) = guilty {
         reset::after_hang(gpu, job);
     }
     gpu.enqueue(Work::Pump);
+}
+
+/// When the task has something to do next. The time of a late job is over, so it is not its deadline that
+/// counts but the end of the stop that it was sent.
+pub(crate) fn next_look(gpu: &Gpu, engine: &mut Engine<'_>) -> Option<u64> {
+    let now = gpu.os().now();
+    match engine.sched.expired(now) {
+        Some((slot, _)) => {
+            let head = slot_of(slot).and_then(|slot| engine.hw.head(slot));
+            Some(head.and_then(|head| head.late).unwrap_or(now))
+        }
+        None => engine.sched.next_deadline(),
+    }
 }
 
 fn slot_of(index: usize) -> Option<Slot> {

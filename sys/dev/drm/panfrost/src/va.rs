@@ -13,6 +13,8 @@ use drmkpi::errno::{Result, EINVAL, ENOSPC};
 pub(crate) const START: u64 = 0x0200_0000;
 /// The address behind the last one.
 pub(crate) const END: u64 = 0x1_0000_0000;
+/// Bits of an address in the window.
+pub(crate) const BITS: u32 = 32;
 
 const BLOCK: u64 = 2 << 20;
 const PC_SPAN: u64 = 16 << 20;
@@ -68,5 +70,6 @@ fn gaps(regions: &[Region], first: usize, from: u64) -> impl Iterator<Item = (us
     let rest = regions.get(first..).unwrap_or_default();
     let starts = core::iter::once(from).chain(rest.iter().map(Region::end));
     let ends = rest.iter().map(Region::start).chain(core::iter::once(END));
-    (first..).zip(starts.zip(ends)).map(|(index, (start, end))| (index, start, end))
+    let indexes = core::iter::successors(Some(first), |i| Some(i.wrapping_add(1)));
+    indexes.zip(starts.zip(ends)).map(|(index, (start, end))| (index, start, end))
 }

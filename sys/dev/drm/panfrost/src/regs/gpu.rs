@@ -62,8 +62,6 @@ bitflags! {
 
 /// WO: see [`Command`].
 pub(crate) const GPU_CMD: Reg = Reg::at(0x030);
-/// RO: bit 2 = the counters are being written.
-pub(crate) const GPU_STATUS: Reg = Reg::at(0x034);
 /// RO: counts cache flushes (flush reduction).
 pub(crate) const LATEST_FLUSH_ID: Reg = Reg::at(0x038);
 /// RO: exception code in bits 7:0.

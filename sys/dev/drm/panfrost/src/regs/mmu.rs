@@ -114,8 +114,6 @@ pub(crate) enum Command {
     Update,
     /// Hold accesses to the region.
     Lock,
-    /// Let go of the region without a flush.
-    Unlock,
     /// Write back the L2, forget cached translations of the region, let go of it.
     FlushPt,
     /// As FlushPt, once accesses to memory under way are over and the L1 caches are written back.
@@ -128,7 +126,6 @@ impl Command {
         match self {
             Command::Update => 0x01,
             Command::Lock => 0x02,
-            Command::Unlock => 0x03,
             Command::FlushPt => 0x04,
             Command::FlushMem => 0x05,
         }

@@ -35,11 +35,6 @@ impl Reg {
         Reg(self.0.wrapping_add(index_u32(index).wrapping_mul(stride)))
     }
 
-    /// Its byte offset in the window.
-    pub(crate) const fn offset(self) -> u32 {
-        self.0
-    }
-
     /// Reads it.
     pub(crate) fn read(self, regs: &Regs) -> u32 {
         regs.read(self.0)
