@@ -39,7 +39,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
 
     /// What it keeps per device.
     type Data: Send + Sync;
-    /// What it keeps per open file.
+    /// What it keeps per open file. Dropped at the last close, when the file's handles are gone already.
     type File: Send + Sync;
     /// What it keeps per GEM object.
     type Object: Send + Sync;
@@ -58,8 +58,6 @@ pub trait Driver: Sized + Send + Sync + 'static {
     ///
     /// ENOMEM.
     fn open(dev: &Device<Self>, id: u64) -> Result<Self::File>;
-    /// The last close of a file: its handles are gone already.
-    fn close(file: &File<Self>);
     /// A file got its first handle of an object.
     ///
     /// # Errors

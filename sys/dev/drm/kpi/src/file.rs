@@ -76,13 +76,12 @@ impl<D: Driver> File<D> {
         Ok(file)
     }
 
-    /// The last close.
+    /// The last close; what the driver has of the file goes with the file itself, soon after.
     pub(crate) fn close(&self) {
         self.close_handles();
         let none = HandleTable::new(self.os());
         let syncobjs = core::mem::replace(&mut *self.syncobjs.lock(), none);
         drop(syncobjs);
-        D::close(self);
         self.master_close();
         self.device.file_closed();
     }

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::device::Gpu;
 use crate::ioctls;
 use crate::jobs;
+use crate::perfcnt;
 use crate::shrinker;
 use crate::stats::Stats;
 use drmkpi::alloc::Arc;
@@ -32,11 +33,20 @@ pub(crate) const USED_SLOTS: usize = 2;
 
 /// What the driver keeps per open file.
 pub struct PanfrostFile {
+    id: u64,
+    gpu: Arc<Gpu>,
     pub(crate) context: Arc<Context>,
     pub(crate) client: ClientId,
     pub(crate) entities: [EntityId; USED_SLOTS],
     pub(crate) timelines: Mtx<[Timeline; USED_SLOTS]>,
     pub(crate) stats: Arc<Stats>,
+}
+
+impl Drop for PanfrostFile {
+    fn drop(&mut self) {
+        jobs::close(&self.gpu, self);
+        perfcnt::close(&self.gpu, self.id);
+    }
 }
 
 impl Driver for Panfrost {
@@ -62,19 +72,14 @@ impl Driver for Panfrost {
         Gpu::remove(gpu);
     }
 
-    fn open(dev: &Device<Self>, _id: u64) -> Result<PanfrostFile> {
+    fn open(dev: &Device<Self>, id: u64) -> Result<PanfrostFile> {
         let gpu = dev.data();
         let os = gpu.os();
         let context = Context::new(gpu)?;
         let timelines = Mtx::new(os, c"panfrost timelines", [Timeline::new(os), Timeline::new(os)])?;
         let stats = Arc::new(os, Stats::default())?;
         let (client, entities) = jobs::open(gpu)?;
-        Ok(PanfrostFile { context, client, entities, timelines, stats })
-    }
-
-    fn close(file: &File<Self>) {
-        jobs::close(file.device().data(), file.driver());
-        crate::perfcnt::close(file);
+        Ok(PanfrostFile { id, gpu: gpu.clone(), context, client, entities, timelines, stats })
     }
 
     fn gem_open(file: &File<Self>, gem: &Arc<PanfrostGem>) -> Result<()> {

@@ -18,6 +18,7 @@ use crate::regs::job::Slot;
 use crate::stats::Stats;
 use crate::timeout;
 use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
+use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::errno::{Result, EIO};
 use drmkpi::jobs::errno;
@@ -32,6 +33,7 @@ pub(crate) struct Job {
     pub(crate) flush_id: u32,
     pub(crate) context: Arc<Context>,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) _charge: Charge,
     /// Held until the job is over.
     pub(crate) _mappings: KVec<Arc<Mapping>>,
     pub(crate) _gems: KVec<Arc<PanfrostGem>>,

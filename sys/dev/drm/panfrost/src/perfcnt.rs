@@ -18,7 +18,6 @@ use drmkpi::alloc::{Arc, KVec};
 use drmkpi::buffer::Buffer;
 use drmkpi::driver::Call;
 use drmkpi::errno::{Result, EBUSY, EINVAL, EIO, ENOSYS};
-use drmkpi::file::File;
 use drmkpi::num::{u64_of, usize_of};
 use drmkpi::os::{Condvar, MemAttr, Mtx, Os, Sx, SyncDir, UserSlice};
 
@@ -251,10 +250,9 @@ fn copy(gpu: &Gpu, session: &Session, call: &Call<'_, Panfrost>, to: u64) -> Res
 }
 
 /// A file that is being closed gives the counters up.
-pub(crate) fn close(file: &File<Panfrost>) {
-    let gpu = file.device().data();
+pub(crate) fn close(gpu: &Gpu, file: u64) {
     let mut session = gpu.perfcnt.session.lock();
-    if session.as_ref().is_some_and(|s| s.file == file.id()) {
+    if session.as_ref().is_some_and(|s| s.file == file) {
         end(gpu, &mut session);
     }
 }

@@ -9,11 +9,13 @@ use crate::mapping::Mapping;
 use crate::regs::job::Slot;
 use crate::uapi::Submit;
 use drm_sched::JobId;
+use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::driver::Call;
 use drmkpi::errno::{Result, EINVAL, ENODEV, ENOENT};
 use drmkpi::fence::Fence;
 use drmkpi::jobs::{Dependencies, Queue};
+use drmkpi::num::u64_of;
 use drmkpi::os::{ResvGuard, UserSlice};
 use drmkpi::resv::Usage;
 
@@ -84,6 +86,7 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
         flush_id,
         context: file.context.clone(),
         stats: file.stats.clone(),
+        _charge: Charge::new(call.file.account(), job_bytes(gems.len()))?,
         _mappings: mappings,
         _gems: gems,
     };
@@ -101,6 +104,14 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
         return Err(e);
     }
     Ok(fence)
+}
+
+/// What a job that names `bos` buffers costs the kernel, about: it is charged to the client, so that nobody
+/// queues jobs without end.
+fn job_bytes(bos: usize) -> u64 {
+    const JOB: u64 = 1024;
+    const BO: u64 = 64;
+    u64_of(bos).saturating_mul(BO).saturating_add(JOB)
 }
 
 /// Makes the job wait for the other users of its buffers, makes later users wait for it, and queues it.
