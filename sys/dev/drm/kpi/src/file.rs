@@ -34,8 +34,7 @@ pub struct File<D: Driver> {
     account: Arc<Account>,
     handles: Mtx<HandleTable<Arc<Gem<D>>>>,
     gem_lock: Sx<()>,
-    /// Buffers that came or went by dma-buf, and their handles.
-    imports: Mtx<KVec<(u64, u32)>>,
+    prime: Sx<Prime>,
     syncobjs: Mtx<HandleTable<Arc<Syncobj>>>,
     auth: Arc<FileAuth>,
     ioctls: AtomicU64,
@@ -61,7 +60,7 @@ impl<D: Driver> File<D> {
                 account: Arc::new(os, Account::new(limit, Some(device.memory().clone())))?,
                 handles: Mtx::new(os, c"drm handles", HandleTable::new(os))?,
                 gem_lock: Sx::new(os, c"drm file gem", ())?,
-                imports: Mtx::new(os, c"drm imports", KVec::new(os))?,
+                prime: Sx::new(os, c"drm prime", Prime(KVec::new(os)))?,
                 syncobjs: Mtx::new(os, c"drm syncobjs", HandleTable::new(os))?,
                 auth: Arc::new(os, FileAuth::default())?,
                 ioctls: AtomicU64::new(0),
@@ -155,22 +154,33 @@ impl<D: Driver> File<D> {
         self.syncobjs.lock().get(handle).cloned().ok_or(ENOENT)
     }
 
-    pub(crate) fn imported(&self, buffer: u64) -> Option<u32> {
-        self.imports.lock().iter().find(|(b, _)| *b == buffer).map(|(_, handle)| *handle)
+    /// Held while a descriptor becomes a handle or a handle goes, so that one buffer has one handle.
+    pub(crate) fn prime(&self) -> &Sx<Prime> {
+        &self.prime
+    }
+}
+
+/// Buffers of a file that came or went by dma-buf, and their handles.
+pub(crate) struct Prime(KVec<(u64, u32)>);
+
+impl Prime {
+    /// The handle of a buffer.
+    pub(crate) fn handle(&self, buffer: u64) -> Option<u32> {
+        self.0.iter().find(|(b, _)| *b == buffer).map(|(_, handle)| *handle)
     }
 
-    pub(crate) fn remember_import(&self, buffer: u64, handle: u32) -> Result<()> {
-        let mut imports = self.imports.lock();
-        if imports.iter().any(|(b, _)| *b == buffer) {
-            return Ok(());
+    /// Notes the handle of a buffer, unless it has one.
+    pub(crate) fn remember(&mut self, buffer: u64, handle: u32) -> Result<()> {
+        match self.handle(buffer) {
+            Some(_) => Ok(()),
+            None => self.0.push((buffer, handle)),
         }
-        imports.push((buffer, handle))
     }
 
-    pub(crate) fn forget_import(&self, handle: u32) {
-        let mut imports = self.imports.lock();
-        if let Some(i) = imports.iter().position(|(_, h)| *h == handle) {
-            imports.swap_remove(i);
+    /// The handle goes.
+    pub(crate) fn forget(&mut self, handle: u32) {
+        if let Some(i) = self.0.iter().position(|(_, h)| *h == handle) {
+            self.0.swap_remove(i);
         }
     }
 }

@@ -185,8 +185,12 @@ impl<D: Driver> File<D> {
     ///
     /// EINVAL when there is no such handle.
     pub fn close_handle(&self, handle: u32) -> Result<()> {
-        let gem = self.handles().lock().remove(handle).ok_or(EINVAL)?;
-        self.forget_import(handle);
+        let gem = {
+            let mut prime = self.prime().lock();
+            let gem = self.handles().lock().remove(handle).ok_or(EINVAL)?;
+            prime.forget(handle);
+            gem
+        };
         self.unhold(&gem);
         Ok(())
     }
@@ -248,7 +252,7 @@ impl<D: Driver> Call<'_, D> {
     /// A descriptor of an object.
     pub(crate) fn export(&self, handle: u32, cloexec: bool) -> Result<i32> {
         let gem = self.file.gem(handle)?;
-        self.file.remember_import(gem.buffer.id(), handle)?;
+        self.file.prime().lock().remember(gem.buffer.id(), handle)?;
         gem.shared.store(true, Ordering::Relaxed);
         DmaBuf::export(self.file.os(), self.caller, gem.into_shared(), cloexec)
     }
@@ -257,7 +261,8 @@ impl<D: Driver> Call<'_, D> {
     pub(crate) fn import(&self, caller: &Caller<'_>, fd: i32) -> Result<u32> {
         let shared = DmaBuf::import(caller, fd)?;
         let buffer = shared.buffer().clone();
-        if let Some(handle) = self.file.imported(buffer.id()) {
+        let mut prime = self.file.prime().lock();
+        if let Some(handle) = prime.handle(buffer.id()) {
             return Ok(handle);
         }
         let gem = match shared.downcast::<Gem<D>>() {
@@ -269,7 +274,8 @@ impl<D: Driver> Call<'_, D> {
         };
         gem.shared.store(true, Ordering::Relaxed);
         let handle = self.file.create_handle(&gem)?;
-        if let Err(e) = self.file.remember_import(buffer.id(), handle) {
+        if let Err(e) = prime.remember(buffer.id(), handle) {
+            drop(prime);
             // The handle is this call's own: nobody has been told of it.
             let _ = self.file.close_handle(handle);
             return Err(e);

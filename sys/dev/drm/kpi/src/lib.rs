@@ -5,10 +5,8 @@
 //! buffers, fences and jobs are here. The operating system is behind [`os`], memory behind [`alloc`];
 //! those two and `ffi` are the only places with unsafe code.
 //!
-//! Lock order (each may be taken while holding those before it):
-//! `Sx` locks of drivers and of `File::gem_lock`, the reservation lock, a driver's job lock, then the
-//! short ones, which nest only as `Gem::state` -> `Device::map_offsets`/`names`, and `Resv` -> `Fence`.
-//! Hooks of fences run with no lock held.
+//! Lock order: docs/design.md. In short: `Sx` locks, the reservation lock, `Resv`, a driver's job lock; then
+//! leaves, which nest only as `Gem::state` -> `Device::map_offsets`. Hooks of fences run with no lock held.
 #![no_std]
 
 pub mod account;

@@ -58,7 +58,8 @@ const EMPTY: Entry = Entry {
 ///
 /// # Invariants
 ///
-/// A context owns at most one entry. An entry that is not present is EMPTY; an entry without owner has no users.
+/// A context owns at most one entry. An entry that is not present is EMPTY; an entry without owner has no users, and may be
+/// faulty: its interrupts stay off until somebody has it enabled.
 pub(crate) struct AsSlots {
     present: u16,
     entries: [Entry; SPACES],
@@ -225,7 +226,8 @@ impl AsSlots {
     /// its page table is freed.
     pub(crate) fn remove(&mut self, ctx: u64) -> Option<As> {
         let space = self.find(ctx)?;
-        *self.entry(space)? = EMPTY;
+        let entry = self.entry(space)?;
+        *entry = Entry { faulty: entry.faulty, ..EMPTY };
         Some(space)
     }
 
@@ -302,6 +304,24 @@ mod tests {
         let b = slots.acquire(2).unwrap();
         assert_eq!((b.evicted, b.fresh, b.was_faulty), (Some(1), true, true));
         assert_eq!(slots.faulty(), 0);
+    }
+
+    /// Else the next owner's page faults would reach nobody.
+    #[test]
+    fn a_faulty_one_stays_known_when_its_owner_is_gone() {
+        let mut slots = AsSlots::new(0x1);
+        let a = slots.acquire(1).unwrap();
+        slots.set_faulty(a.seat.space());
+        assert_eq!(slots.remove(1).map(As::nr), Some(0));
+        assert_eq!((slots.owner(a.seat.space()), slots.faulty()), (None, 0x1));
+        let b = slots.acquire(2).unwrap();
+        assert_eq!((b.evicted, b.fresh, b.was_faulty), (None, true, true));
+        assert_eq!(slots.faulty(), 0);
+        // The hardware could not be told: it is enabled anew by the next use.
+        slots.cancel(&b);
+        assert_eq!(slots.faulty(), 0x1);
+        let c = slots.acquire(2).unwrap();
+        assert!(c.fresh && c.was_faulty);
     }
 
     #[test]
