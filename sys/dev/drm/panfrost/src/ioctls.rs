@@ -61,25 +61,20 @@ fn create_bo(call: &PanCall<'_>, arg: &mut CreateBo) -> Result<()> {
     if heap && !flags.contains(BoFlags::NOEXEC) {
         return Err(EINVAL);
     }
-    let created = new_bo(call, u64::from(arg.size), flags, heap);
-    if created.as_ref().is_err_and(|e| *e == ENOMEM) {
+    let created = new_bo(call, u64::from(arg.size), flags, heap).and_then(|gem| {
+        let handle = call.file.create_handle(&gem)?;
+        // Only another thread that guessed the handle and closed it makes this fail.
+        Ok((handle, gem.object().mapping(call.file.id())?.start()))
+    });
+    if created == Err(ENOMEM) {
         call.device().log_client(format_args!(
             "no memory for a BO of {} bytes for process {}",
             arg.size,
             call.caller.pid()
         ));
     }
-    let gem = created?;
-    let handle = call.file.create_handle(&gem)?;
-    match gem.object().mapping(call.file.id()) {
-        Ok(mapping) => {
-            arg.handle = handle;
-            arg.offset = mapping.start();
-            Ok(())
-        }
-        // Only another thread that guessed the handle and closed it leads here.
-        Err(e) => Err(e),
-    }
+    (arg.handle, arg.offset) = created?;
+    Ok(())
 }
 
 fn new_bo(call: &PanCall<'_>, size: u64, flags: BoFlags, heap: bool) -> Result<Arc<PanfrostGem>> {
