@@ -53,7 +53,8 @@ suite() {
 		return
 	fi
 	link_programs
-	local args=(-c none -v "test_suites.drmkpi.drmboard=$TARGET/release/drmboard" -v "test_suites.drmkpi.clients=$ARM64")
+	local args=(-c none -v "test_suites.drmkpi.drmboard=$TARGET/release/drmboard" -v "test_suites.drmkpi.clients=$ARM64"
+		-v "test_suites.drmkpi.session=$TOP/mk/session.sh")
 	if [ -n "${BOARD:-}" ]; then args+=(-v "test_suites.drmkpi.board=$BOARD"); fi
 	rm -f "$log/kyua.db"
 	kyua "${args[@]}" test --build-root="$TARGET/kyua" -r "$log/kyua.db" 2>&1 | tee "$log/kyua.log" || status=${PIPESTATUS[0]}

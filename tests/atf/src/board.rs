@@ -4,12 +4,14 @@
 //! In this order: inside `drmboard run` (it sets `DRMBOARD_BOARD`) the case just runs; when the configuration variable `drmboard`
 //! or the environment's `DRMBOARD` says where that program is, the test program executes itself again below it; else a machine
 //! with a render node is the board. The configuration variable `board` chooses among the case's boards.
+//! A case that wants to know what the board counted has `drmboard` as a child instead, and looks at its output after its end.
 
-use crate::case::Ctx;
+use crate::case::{Case, Ctx};
 use crate::drm::RENDER_NODE;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Where the calling process turned out to be.
 pub(crate) enum Entry {
@@ -19,6 +21,8 @@ pub(crate) enum Entry {
     Elsewhere(String),
     /// There is no way to get there.
     Lost(String),
+    /// The case has run, on a board that is gone: how drmboard ended and what it printed.
+    Gone(ExitStatus, String),
 }
 
 /// The board to use: the one asked for when the case has it, its first one when none was asked for.
@@ -30,8 +34,9 @@ fn choose<'a>(boards: &'a str, asked: Option<&str>) -> Option<&'a str> {
     }
 }
 
-/// Enters one of `boards` or says why not. Does not return when the program is executed again below `drmboard`.
-pub(crate) fn enter(boards: &str, ctx: &Ctx) -> Entry {
+/// Enters one of `boards`, which are the case's, or says why not. Does not return when the program is executed again below
+/// `drmboard`, unless the case has a look at drmboard's output.
+pub(crate) fn enter(boards: &str, case: &Case, ctx: &Ctx) -> Entry {
     let inside = std::env::var("DRMBOARD_BOARD").ok();
     let asked = inside.as_deref().or(ctx.config("board"));
     let Some(board) = choose(boards, asked) else {
@@ -56,12 +61,37 @@ pub(crate) fn enter(boards: &str, ctx: &Ctx) -> Entry {
         Ok(path) => path,
         Err(error) => return Entry::Lost(format!("cannot find this program: {error}")),
     };
-    let error = Command::new(&drmboard)
-        .args(["run", "--board", board, "--"])
+    let options = case.drmboard.map_or(&[][..], |wanted| wanted.options);
+    let mut command = Command::new(&drmboard);
+    command
+        .args(["run", "--board", board])
+        .args(options)
+        .arg("--")
         .arg(program)
-        .args(std::env::args().skip(1))
-        .exec();
+        .args(std::env::args().skip(1));
+    let error = match case.drmboard {
+        None => command.exec(),
+        Some(_) => match watch(&mut command) {
+            Ok((status, output)) => return Entry::Gone(status, output),
+            Err(error) => error,
+        },
+    };
     Entry::Lost(format!("cannot execute {drmboard}: {error}"))
+}
+
+/// Runs a command to its end; what it prints goes on to our standard output as it comes.
+fn watch(command: &mut Command) -> std::io::Result<(ExitStatus, String)> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut output = String::new();
+    if let Some(from) = child.stdout.take() {
+        for line in BufReader::new(from).lines() {
+            let line = line?;
+            println!("{line}");
+            output.push_str(&line);
+            output.push('\n');
+        }
+    }
+    Ok((child.wait()?, output))
 }
 
 #[cfg(test)]

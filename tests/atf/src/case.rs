@@ -24,12 +24,20 @@ impl Ctx {
     }
 }
 
+/// What a case wants of `drmboard`: more options, and a look at what it printed when the board was taken down.
+#[derive(Clone, Copy)]
+pub(crate) struct Drmboard {
+    pub(crate) options: &'static [&'static str],
+    pub(crate) check: fn(&str),
+}
+
 /// One test case with its metadata.
 pub struct Case {
     pub(crate) name: &'static str,
     pub(crate) body: fn(&Ctx),
     pub(crate) cleanup: Option<fn(&Ctx)>,
     pub(crate) boards: Option<&'static str>,
+    pub(crate) drmboard: Option<Drmboard>,
     /// Metadata lines in the order in which they were added.
     meta: Vec<(&'static str, String)>,
 }
@@ -42,6 +50,7 @@ impl Case {
             body,
             cleanup: None,
             boards: None,
+            drmboard: None,
             meta: vec![("descr", descr.to_string())],
         }
     }
@@ -75,6 +84,13 @@ impl Case {
     pub fn board(mut self, boards: &'static str) -> Case {
         self.boards = Some(boards);
         self.with("X-board", boards)
+    }
+
+    /// Runs below `drmboard run OPTIONS...`. When the body has passed and the board is gone, `check` sees all that drmboard and
+    /// the body wrote to standard output, and may fail the case. Neither happens on a machine that is the board itself.
+    pub fn drmboard(mut self, options: &'static [&'static str], check: fn(&str)) -> Case {
+        self.drmboard = Some(Drmboard { options, check });
+        self.with("X-drmboard", options.join(" "))
     }
 
     /// A clean-up that kyua runs in a process of its own after the case, however the case ended.

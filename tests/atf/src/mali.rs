@@ -27,7 +27,8 @@ pub struct Chain<'a> {
     bo: Bo<'a>,
     map: Mapping,
     used: usize,
-    last: Option<usize>,
+    /// Offsets of the first and the last job.
+    ends: Option<(usize, usize)>,
 }
 
 /// A linear image of R8G8B8A8 pixels.
@@ -49,7 +50,12 @@ impl<'a> Chain<'a> {
     pub fn new(node: &'a Node, units: usize) -> Sys<Chain<'a>> {
         let bo = node.bo((units * UNIT) as u32, BO_NOEXEC)?;
         let map = bo.map()?;
-        Ok(Chain { bo, map, used: 0, last: None })
+        Ok(Chain {
+            bo,
+            map,
+            used: 0,
+            ends: None,
+        })
     }
 
     fn allocate(&mut self, units: usize) -> usize {
@@ -75,10 +81,10 @@ impl<'a> Chain<'a> {
         // Exception status, first incomplete task and fault pointer are zero; bit 0 of word 4: 64-bit pointers.
         self.write_words(at, &[0, 0, 0, 0, 1 | kind << 1, 0, 0, 0]);
         self.write_words(at + 32, payload);
-        if let Some(last) = self.last {
+        if let Some((_, last)) = self.ends {
             self.map.write_u64(last + 24, self.va(at));
         }
-        self.last = Some(at);
+        self.ends = Some((self.ends.map_or(at, |(first, _)| first), at));
         self
     }
 
@@ -128,25 +134,28 @@ impl<'a> Chain<'a> {
         let tiles = (image.width - 1) / 16 | (image.height - 1) / 16 << 16;
         // Tag: a multi-target framebuffer, one target, no extension.
         let pointer = self.va(fbd) | 1;
-        self.job(FRAGMENT, &[0, tiles, pointer as u32, (pointer >> 32) as u32, 0, 0, 0, 0])
+        self.job(
+            FRAGMENT,
+            &[0, tiles, pointer as u32, (pointer >> 32) as u32, 0, 0, 0, 0],
+        )
     }
 
     /// Makes the last job point to `va` as the next one.
     pub fn then(&mut self, va: u64) -> &mut Self {
-        if let Some(last) = self.last {
+        if let Some((_, last)) = self.ends {
             self.map.write_u64(last + 24, va);
         }
         self
     }
 
-    /// Address of the last job.
-    pub fn last(&self) -> u64 {
-        self.va(self.last.unwrap_or(0))
-    }
-
     /// What the GPU wrote into the header of the last job: 0 not run, 1 done, else the exception.
     pub fn last_status(&self) -> u32 {
-        self.map.read_u32(self.last.unwrap_or(0))
+        self.ends.map_or(0, |(_, last)| self.map.read_u32(last))
+    }
+
+    /// Address of the first job.
+    pub fn head(&self) -> u64 {
+        self.va(self.ends.map_or(0, |(first, _)| first))
     }
 
     /// Handle of the buffer that the jobs lie in.
@@ -162,21 +171,19 @@ impl<'a> Chain<'a> {
         self.bo.wait(timeout_ns)
     }
 
-    /// Address of the first job; a fragment job's is behind its descriptors.
-    pub fn head(&self) -> u64 {
-        if self.map.read_u32(16) & 1 != 0 {
-            return self.bo.va;
-        }
-        self.last()
-    }
-
     /// The work of running the chain in the vertex and tiler slot, with nothing else.
     pub fn work(&self) -> Work<'static> {
-        Work { jc: self.head(), ..Work::default() }
+        Work {
+            jc: self.head(),
+            ..Work::default()
+        }
     }
 
     /// The work of running the chain in the fragment slot, with nothing else.
     pub fn fragment_work(&self) -> Work<'static> {
-        Work { requirements: REQ_FS, ..self.work() }
+        Work {
+            requirements: REQ_FS,
+            ..self.work()
+        }
     }
 }

@@ -118,6 +118,45 @@ impl Drop for Child {
     }
 }
 
+/// Waits, for two seconds at most, until `condition` holds; tells whether it did.
+///
+/// For what the last close of a file does: on a virtual board the close of a descriptor returns before the board has heard of it.
+pub fn eventually(mut condition: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        if condition() {
+            return true;
+        }
+        if start.elapsed() > Duration::from_secs(2) {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// How many descriptors this process has open.
+pub fn open_descriptors() -> usize {
+    // The directory that is being read is one of them, each time.
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// Becomes a user without privileges who may open `node` by its group; for a child, as there is no way back.
+///
+/// # Errors
+/// What stat(2), setgroups(2), setresgid(2) and setresuid(2) give; EPERM when the process was not privileged.
+pub fn drop_privileges(node: &str) -> Sys<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    const NOBODY: libc::uid_t = 65534;
+    let status = std::fs::metadata(node).map_err(|error| Errno(error.raw_os_error().unwrap_or(0)))?;
+    let gid = status.gid();
+    // SAFETY: these take any numbers, and an empty list.
+    check(unsafe { libc::setgroups(0, std::ptr::null()) })?;
+    // SAFETY: as above.
+    check(unsafe { libc::setresgid(gid, gid, gid) })?;
+    // SAFETY: as above.
+    check(unsafe { libc::setresuid(NOBODY, NOBODY, NOBODY) }).map(drop)
+}
+
 /// One end of a socket pair: messages of bytes, each with at most one descriptor.
 #[derive(Debug)]
 pub struct Channel(OwnedFd);

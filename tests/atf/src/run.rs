@@ -43,8 +43,8 @@ enum Outcome {
     Failed(String),
 }
 
-fn run_body(body: fn(&Ctx), ctx: &Ctx) -> Outcome {
-    match catch_unwind(AssertUnwindSafe(|| body(ctx))) {
+fn outcome(body: impl FnOnce()) -> Outcome {
+    match catch_unwind(AssertUnwindSafe(body)) {
         Ok(()) => Outcome::Passed,
         Err(payload) => match payload.downcast::<Skip>() {
             Ok(skip) => Outcome::Skipped(skip.0),
@@ -99,13 +99,19 @@ fn run(cases: &[Case], program: &str, run: Run) -> ! {
         let Some(cleanup) = case.cleanup else {
             usage(program, &format!("{} has no cleanup", case.name))
         };
-        exit(match run_body(cleanup, &ctx) {
+        exit(match outcome(|| cleanup(&ctx)) {
             Outcome::Failed(_) => 1,
             Outcome::Passed | Outcome::Skipped(_) => 0,
         });
     }
-    let outcome = match case.boards.map(|boards| board::enter(boards, &ctx)) {
-        None | Some(board::Entry::Here) => run_body(case.body, &ctx),
+    let outcome = match case.boards.map(|boards| board::enter(boards, case, &ctx)) {
+        None | Some(board::Entry::Here) => outcome(|| (case.body)(&ctx)),
+        // The body has reported; a look at the board's output can only make that worse.
+        Some(board::Entry::Gone(status, _)) if !status.success() => exit(status.code().unwrap_or(1)),
+        Some(board::Entry::Gone(_, output)) => match outcome(|| case.drmboard.iter().for_each(|d| (d.check)(&output))) {
+            Outcome::Failed(why) => Outcome::Failed(why),
+            Outcome::Passed | Outcome::Skipped(_) => exit(0),
+        },
         Some(board::Entry::Elsewhere(why)) => Outcome::Skipped(why),
         Some(board::Entry::Lost(why)) => Outcome::Failed(why),
     };

@@ -5,6 +5,12 @@
 use drm_os_host::{Caller, Config, File, World};
 use drmboard::Board;
 
+mod chain;
+mod rig;
+
+pub use chain::{compute, null, write_time, write_zero};
+pub use rig::{coherent, pass, tunable, with_memory, Rig, Work, MS, SEC};
+
 /// DRM ioctls are of this group.
 pub const GROUP: u32 = 0x64;
 /// The render node's minor type.
@@ -25,6 +31,18 @@ pub mod errno {
     pub const ENXIO: i32 = 6;
     /// Timed out.
     pub const ETIMEDOUT: i32 = 60;
+    /// Input or output.
+    pub const EIO: i32 = 5;
+    /// Not there.
+    pub const ENOENT: i32 = 2;
+    /// Bad address.
+    pub const EFAULT: i32 = 14;
+    /// No room.
+    pub const ENOSPC: i32 = 28;
+    /// Not offered.
+    pub const ENOSYS: i32 = 78;
+    /// Cancelled.
+    pub const ECANCELED: i32 = 85;
 }
 
 /// A board in this process.
@@ -173,6 +191,37 @@ impl Client {
         Ok(word(&self.ioctl(0xc1, Arg::new().w(handle).w(1).w(0).w(0))?, 8) as i32)
     }
 
+    /// SYNCOBJ_FD_TO_HANDLE: puts a sync_file's fence into a syncobj.
+    pub fn import_sync_file(&self, handle: u32, fd: i32) -> Result<()> {
+        self.ioctl(0xc2, Arg::new().w(handle).w(1).w(fd as u32).w(0)).map(drop)
+    }
+
+    /// What a sync_file of the syncobj's fence says: 0 under way, 1 done, else an error, negative.
+    pub fn outcome(&self, syncobj: u32) -> i32 {
+        let fd = self.sync_file(syncobj).expect("the syncobj has a fence");
+        let status = self.sync_file_status(fd);
+        self.caller.close_fd(fd);
+        status
+    }
+
+    /// SYNC_IOC_FILE_INFO: status.
+    pub fn sync_file_status(&self, fd: i32) -> i32 {
+        let file = self.caller.fd(fd).expect("the descriptor is there");
+        let mut info = [0; 56];
+        file.ioctl(&self.caller, 0x3e, 4, &mut info).expect("the descriptor is a sync_file's");
+        word(&info, 32) as i32
+    }
+
+    /// PERFCNT_ENABLE.
+    pub fn perfcnt_enable(&self, on: bool, set: u32) -> Result<()> {
+        self.ioctl(0x46, Arg::new().w(u32::from(on)).w(set)).map(drop)
+    }
+
+    /// PERFCNT_DUMP.
+    pub fn perfcnt_dump(&self, to: &mut [u8]) -> Result<()> {
+        self.ioctl(0x47, Arg::new().l(to.as_mut_ptr() as u64)).map(drop)
+    }
+
     /// PRIME_HANDLE_TO_FD: the descriptor.
     pub fn export(&self, handle: u32) -> Result<i32> {
         Ok(word(&self.ioctl(0x2d, Arg::new().w(handle).w(0).w(0))?, 8) as i32)
@@ -217,30 +266,4 @@ impl Bo {
     pub fn is_mapped(&self) -> bool {
         self.map.is_some()
     }
-}
-
-/// A job of type write-value: stores a zero of 64 bits at `to`. The header is that of Mesa's genxml v5.xml
-/// "Job Header" (as decoded in pandecode-t860-clear-tri.txt) and "Write Value Job Payload"; v5 knows no
-/// immediate values.
-pub fn write_zero(to: u64, next: u64) -> Vec<u8> {
-    let mut job = header(2, next);
-    job.extend(to.to_le_bytes());
-    // Type 3: zero.
-    job.extend(3u32.to_le_bytes());
-    job.extend(0u32.to_le_bytes());
-    job
-}
-
-/// A job that does nothing.
-pub fn null(next: u64) -> Vec<u8> {
-    header(1, next)
-}
-
-fn header(kind: u32, next: u64) -> Vec<u8> {
-    let mut job = vec![0; 16];
-    // Word 4: 64-bit pointers, type; high half: index.
-    job.extend((1 | kind << 1 | 1 << 16).to_le_bytes());
-    job.extend(0u32.to_le_bytes());
-    job.extend(next.to_le_bytes());
-    job
 }

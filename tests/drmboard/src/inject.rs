@@ -4,6 +4,7 @@
 //! | kind | values | what happens |
 //! |---|---|---|
 //! | `hang` | `slot` (0) | the next hardware job of the slot never ends |
+//! | `hang` | `va`, `end` | every job whose header lies from `va` to `end` hangs for good: no stop ends it, a reset does |
 //! | `jobfault` | `slot` (0), `code` (0x58) | the next job that would complete in the slot ends with the exception code |
 //! | `fault` | `access` (0) | the access-th translation for a job raises a page fault although the page is mapped |
 //! | `buserror` | `access` (0) | the access-th memory transfer of a job gets a bus error |
@@ -16,7 +17,7 @@
 //! | `gpu-fault` | | a GPU fault is raised |
 //!
 //! When: at once; with `after=N` when N job chains have been started; with `at_ms=T` T milliseconds after the
-//! board's clock started. Each happens once. Numbers are decimal or 0x hexadecimal.
+//! board's clock started. Each but a `hang` by address happens once. Numbers are decimal or 0x hexadecimal.
 
 use models::{Domain, Injection};
 
@@ -95,8 +96,12 @@ pub fn parse(spec: &str) -> Result<Planted, String> {
         _ => return Err(format!("--inject {spec}: after or at_ms, not both")),
     };
     let what = match kind {
-        "hang" => Injection::HangNextJob {
-            slot: v.index("slot", 3)?,
+        "hang" => match (v.optional("va"), v.optional("end")) {
+            (Some(first), Some(last)) => Injection::HangJobsAt { first, last },
+            (None, None) => Injection::HangNextJob {
+                slot: v.index("slot", 3)?,
+            },
+            _ => return Err(format!("--inject {spec}: va and end belong together")),
         },
         "jobfault" => {
             let code = v.optional("code").unwrap_or(0x58);
@@ -158,6 +163,8 @@ mod tests {
             what: Injection::PageFaultAtAccess(7),
         };
         assert_eq!(parse("fault:access=7,at_ms=3"), Ok(fault));
+        let stuck = Injection::HangJobsAt { first: 0x1000, last: 0x1fff };
+        assert_eq!(parse("hang:va=0x1000,end=0x1fff").unwrap().what, stuck);
         assert_eq!(parse("gpu-fault").unwrap().what, Injection::GpuFault);
         assert_eq!(
             parse("jobfault:slot=1").unwrap().what,
@@ -178,6 +185,8 @@ mod tests {
             "hang:slot",
             "hang:slot=x",
             "hang:speed=1",
+            "hang:va=1",
+            "hang:va=1,end=2,slot=0",
             "hang:after=1,at_ms=1",
             "late-irq:line=1",
             "jobfault:code=256",

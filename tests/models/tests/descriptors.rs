@@ -311,7 +311,6 @@ fn every_pointer_is_checked() {
         (FBD + 0x240 + 112, wild | 1),
         (FBD + 0x300, wild | 1),
         (FBD + 0x2d0, wild | 1),
-        (FBD + 0x340, (wild >> 4) << 12),
         (STATES, wild | 5),
         (FBD + 0x380, wild | 5),
     ];
@@ -325,6 +324,21 @@ fn every_pointer_is_checked() {
         g.settle();
         assert_eq!(g.rd64(0x2420) & !0xfff, wild, "pointer at {at:#x}");
     }
+}
+
+/// Would catch a table entry that the shader never loads from being followed: such entries hold what the memory held
+/// before. Source: Mesa pan_cmdstream.c panfrost_emit_const_buf (only buffers of `ubo_mask` are written).
+#[test]
+fn entries_of_unused_uniform_buffers_are_not_followed() {
+    let mut g = Rig::ready(Variant::T860);
+    map_triangle(&mut g);
+    g.map(HEAP, 0x2000, RW);
+    triangle(&mut g, HEAP + 0x2000);
+    // A viewport's 160.0 and -120.0, left there by an earlier use.
+    g.poke64(FBD + 0x340, 0xc2f0_0000_4320_0000);
+    g.submit(1, FBD + 0x400, 0);
+    g.settle();
+    assert_eq!((g.job_raw(), g.slot_status(1)), (2, 1));
 }
 
 /// Would catch varyings that are read-only for the vertex job, and a buffer that runs over the

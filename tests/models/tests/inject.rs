@@ -53,6 +53,34 @@ fn hang() {
     }
 }
 
+/// Jobs in a range of addresses hang whatever they are told, each time, and others do not. A reset ends them.
+#[test]
+fn hang_by_address() {
+    let mut g = rig();
+    g.write_value(JC + 0x80, 1, 0, DATA, 3);
+    g.mali.inject(Injection::HangJobsAt {
+        first: JC + 0x80,
+        last: JC + 0xbf,
+    });
+    for n in 1..=2 {
+        runs(&mut g);
+        g.submit(1, JC + 0x80, 0);
+        for command in [2, 3] {
+            g.wait(10_000_000);
+            g.wr(0x18a0, command);
+        }
+        g.wait(500_000_000);
+        assert_eq!((g.job_raw(), g.slot_status(1)), (0, 8), "no stop helps");
+        g.wr(0x030, 1);
+        g.settle();
+        assert_eq!((g.slot_status(1), g.mali.stats().injected), (0, n));
+        g.power_up();
+        let root = g.root;
+        g.enable(0, root);
+    }
+    runs(&mut g);
+}
+
 /// The line is late, the registers are not.
 #[test]
 fn late_irq() {

@@ -137,6 +137,14 @@ impl Caller {
         self.inner.process.file(fd).ok()
     }
 
+    /// Gives the process a descriptor of a file, as a socket does that carries one.
+    ///
+    /// # Errors
+    /// EMFILE.
+    pub fn install(&self, file: File) -> Result<i32, i32> {
+        self.inner.process.install(file, true)
+    }
+
     /// Closes a descriptor of a local caller; nothing for others.
     pub fn close_fd(&self, fd: i32) {
         if let Some(l) = &self.local {

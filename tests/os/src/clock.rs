@@ -80,6 +80,14 @@ pub(crate) struct Sched {
     outsider: u64,
 }
 
+/// The clock on which the deadlines of this machine's clients count.
+fn monotonic() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a place to write to.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 impl Inner {
     pub(crate) fn is_virtual(&self) -> bool {
         self.cfg.clock == ClockMode::Virtual
@@ -88,7 +96,7 @@ impl Inner {
     pub(crate) fn now(&self) -> u64 {
         match self.cfg.clock {
             ClockMode::Virtual => self.vnow.load(Relaxed),
-            ClockMode::Real => self.start.elapsed().as_nanos() as u64,
+            ClockMode::Real => monotonic(),
         }
     }
 

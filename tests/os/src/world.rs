@@ -22,7 +22,7 @@ use std::ffi::{c_char, CStr};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Once, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,6 @@ impl Default for Config {
 pub(crate) struct Inner {
     me: Weak<Inner>,
     pub(crate) cfg: Config,
-    pub(crate) start: Instant,
     pub(crate) vnow: AtomicU64,
     unique: AtomicU64,
     file_ids: AtomicU64,
@@ -157,7 +156,6 @@ impl World {
             let witness = Witness::default();
             Inner {
                 me: me.clone(),
-                start: Instant::now(),
                 vnow: AtomicU64::new(0),
                 unique: AtomicU64::new(1),
                 file_ids: AtomicU64::new(1),

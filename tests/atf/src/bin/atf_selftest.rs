@@ -74,11 +74,12 @@ fn usage() {
     require_eq!(String::from_utf8_lossy(&to_stdout.stdout), "passed\n");
 }
 
-/// A stand-in for drmboard: shows how it was called, sets what drmboard sets, and runs the command.
+/// A stand-in for drmboard: shows how it was called, sets what drmboard sets, runs the command, and prints the file `counted`.
 fn write_fake_board() -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let path = std::env::current_dir().unwrap().join("board.sh");
-    let script = "#!/bin/sh\necho \"$1 $2 $3 $4\" >called\nshift 4\nDRMBOARD_BOARD=$(cut -d' ' -f3 called) exec \"$@\"\n";
+    let script = "#!/bin/sh\n: >called\nboard=$3\nwhile printf '%s ' \"$1\" >>called && [ \"$1\" != -- ]; do shift; done\nshift\n\
+                  DRMBOARD_BOARD=$board \"$@\"\nstatus=$?\n[ -f counted ] && cat counted\nexit $status\n";
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     path
@@ -92,7 +93,7 @@ fn board_entry() {
     );
     require_eq!(
         std::fs::read_to_string("called").unwrap(),
-        "run --board imx8mq --\n"
+        "run --board imx8mq -- "
     );
     let (status, line) = result_of(&[&drmboard, "on_a_board"]);
     require!(
@@ -109,6 +110,26 @@ fn board_entry() {
         status == 1 && line.contains("cannot execute /nonexistent"),
         "{line:?}"
     );
+}
+
+fn counting_board() {
+    let drmboard = format!("-vdrmboard={}", write_fake_board().display());
+    let result = || result_of(&[&drmboard, "on_a_counting_board"]);
+    std::fs::write("counted", "stats: leaked=0\n").unwrap();
+    require_eq!(result(), (0, "passed\n".to_string()));
+    require_eq!(
+        std::fs::read_to_string("called").unwrap(),
+        "run --board rk3399 --stats --set x=1 -- "
+    );
+    std::fs::write("counted", "stats: leaked=1\n").unwrap();
+    let (status, line) = result();
+    require!(
+        status == 1 && line.contains("printed \"body\\nstats: leaked=1\\n\""),
+        "a leak gave {status} {line:?}"
+    );
+    // A board that does not run the body leaves no result, which kyua calls broken.
+    std::fs::remove_file("result").unwrap();
+    require_eq!(result_of(&["-vdrmboard=/bin/false", "on_a_counting_board"]), (1, String::new()));
 }
 
 fn by_kyua() {
@@ -158,6 +179,7 @@ fn by_kyua() {
         ("hangs", "broken: Test case body timed out"),
         ("cleans_up", "passed"),
         ("on_a_board", "passed"),
+        ("on_a_counting_board", "skipped: needs board rk3399"),
     ] {
         require!(
             verdict(case).starts_with(start),
@@ -244,6 +266,9 @@ fn main() {
         }),
         case!("board_entry", "a case with boards runs below drmboard", |_| {
             board_entry()
+        }),
+        case!("counting_board", "a case sees what drmboard printed in the end", |_| {
+            counting_board()
         }),
         case!("by_kyua", "kyua reads every ending as it was meant", |_| by_kyua(
         ))

@@ -4,13 +4,13 @@
 //! Nothing here hides an error: each method is one ioctl (or the two that belong together) and gives its errno.
 
 use super::core::{
-    GemClose, PrimeHandle, SyncobjArray, SyncobjCreate, SyncobjDestroy, SyncobjHandle, SyncobjWait, GEM_CLOSE,
-    PRIME_FD_TO_HANDLE, PRIME_HANDLE_TO_FD, SYNCOBJ_CREATE, SYNCOBJ_DESTROY, SYNCOBJ_FD_TO_HANDLE,
+    GemClose, PrimeHandle, SyncobjArray, SyncobjCreate, SyncobjDestroy, SyncobjHandle, SyncobjWait,
+    GEM_CLOSE, PRIME_FD_TO_HANDLE, PRIME_HANDLE_TO_FD, SYNCOBJ_CREATE, SYNCOBJ_DESTROY, SYNCOBJ_FD_TO_HANDLE,
     SYNCOBJ_HANDLE_TO_FD, SYNCOBJ_RESET, SYNCOBJ_SIGNAL, SYNCOBJ_SYNC_FILE, SYNCOBJ_WAIT,
 };
 use super::panfrost::{
-    CreateBo, GetBoOffset, GetParam, MmapBo, Submit40, WaitBo, CREATE_BO, GET_BO_OFFSET, GET_PARAM, MMAP_BO, SUBMIT_40,
-    WAIT_BO,
+    CreateBo, GetBoOffset, GetParam, MmapBo, Submit40, WaitBo, CREATE_BO, GET_BO_OFFSET, GET_PARAM, MMAP_BO,
+    SUBMIT_40, WAIT_BO,
 };
 use super::sync_file::{FileInfo, FILE_INFO};
 use super::{Mapping, Node};
@@ -166,7 +166,10 @@ impl Node {
     /// # Errors
     /// What GET_PARAM gives.
     pub fn param(&self, param: u32) -> Sys<u64> {
-        let mut arg = GetParam { param, ..GetParam::default() };
+        let mut arg = GetParam {
+            param,
+            ..GetParam::default()
+        };
         self.ioctl(GET_PARAM, &mut arg)?;
         Ok(arg.value)
     }
@@ -176,9 +179,18 @@ impl Node {
     /// # Errors
     /// What CREATE_BO gives.
     pub fn bo(&self, size: u32, flags: u32) -> Sys<Bo<'_>> {
-        let mut arg = CreateBo { size, flags, ..CreateBo::default() };
+        let mut arg = CreateBo {
+            size,
+            flags,
+            ..CreateBo::default()
+        };
         self.ioctl(CREATE_BO, &mut arg)?;
-        Ok(Bo { node: self, handle: arg.handle, va: arg.offset, size })
+        Ok(Bo {
+            node: self,
+            handle: arg.handle,
+            va: arg.offset,
+            size,
+        })
     }
 
     /// Gives up a buffer's handle.
@@ -194,7 +206,10 @@ impl Node {
     /// # Errors
     /// What GET_BO_OFFSET gives.
     pub fn bo_offset(&self, handle: u32) -> Sys<u64> {
-        let mut arg = GetBoOffset { handle, ..GetBoOffset::default() };
+        let mut arg = GetBoOffset {
+            handle,
+            ..GetBoOffset::default()
+        };
         self.ioctl(GET_BO_OFFSET, &mut arg)?;
         Ok(arg.offset)
     }
@@ -204,7 +219,10 @@ impl Node {
     /// # Errors
     /// What MMAP_BO gives.
     pub fn map_offset(&self, handle: u32) -> Sys<u64> {
-        let mut arg = MmapBo { handle, ..MmapBo::default() };
+        let mut arg = MmapBo {
+            handle,
+            ..MmapBo::default()
+        };
         self.ioctl(MMAP_BO, &mut arg)?;
         Ok(arg.offset)
     }
@@ -214,12 +232,21 @@ impl Node {
     /// # Errors
     /// What WAIT_BO gives.
     pub fn wait_bo(&self, handle: u32, timeout_ns: i64) -> Sys<i32> {
-        self.ioctl(WAIT_BO, &mut WaitBo { handle, pad: 0, timeout_ns })
+        self.ioctl(
+            WAIT_BO,
+            &mut WaitBo {
+                handle,
+                pad: 0,
+                timeout_ns,
+            },
+        )
     }
 
     /// Handles of buffers that this file has, among the first 256 numbers.
     pub fn live_handles(&self) -> Vec<u32> {
-        HANDLES_LOOKED_AT.filter(|handle| self.bo_offset(*handle).is_ok()).collect()
+        HANDLES_LOOKED_AT
+            .filter(|handle| self.bo_offset(*handle).is_ok())
+            .collect()
     }
 
     /// A dma-buf of a buffer.
@@ -227,7 +254,11 @@ impl Node {
     /// # Errors
     /// What PRIME_HANDLE_TO_FD gives.
     pub fn export(&self, handle: u32, flags: i32) -> Sys<Node> {
-        let mut arg = PrimeHandle { handle, flags: flags as u32, fd: -1 };
+        let mut arg = PrimeHandle {
+            handle,
+            flags: flags as u32,
+            fd: -1,
+        };
         self.ioctl(PRIME_HANDLE_TO_FD, &mut arg)?;
         Ok(take(arg.fd))
     }
@@ -237,7 +268,10 @@ impl Node {
     /// # Errors
     /// What PRIME_FD_TO_HANDLE gives.
     pub fn import(&self, fd: &impl AsRawFd) -> Sys<u32> {
-        let mut arg = PrimeHandle { fd: fd.as_raw_fd(), ..PrimeHandle::default() };
+        let mut arg = PrimeHandle {
+            fd: fd.as_raw_fd(),
+            ..PrimeHandle::default()
+        };
         self.ioctl(PRIME_FD_TO_HANDLE, &mut arg)?;
         Ok(arg.handle)
     }
@@ -249,7 +283,10 @@ impl Node {
     pub fn syncobj(&self, flags: u32) -> Sys<Syncobj<'_>> {
         let mut arg = SyncobjCreate { handle: 0, flags };
         self.ioctl(SYNCOBJ_CREATE, &mut arg)?;
-        Ok(Syncobj { node: self, handle: arg.handle })
+        Ok(Syncobj {
+            node: self,
+            handle: arg.handle,
+        })
     }
 
     /// Gives up a sync object's handle.
@@ -257,7 +294,8 @@ impl Node {
     /// # Errors
     /// What SYNCOBJ_DESTROY gives.
     pub fn syncobj_destroy(&self, handle: u32) -> Sys<()> {
-        self.ioctl(SYNCOBJ_DESTROY, &mut SyncobjDestroy { handle, pad: 0 }).map(drop)
+        self.ioctl(SYNCOBJ_DESTROY, &mut SyncobjDestroy { handle, pad: 0 })
+            .map(drop)
     }
 
     /// SYNCOBJ_WAIT; gives the index of the first that was signalled.
@@ -297,7 +335,12 @@ impl Node {
     /// # Errors
     /// What SYNCOBJ_HANDLE_TO_FD gives.
     pub fn syncobj_fd(&self, handle: u32, flags: u32) -> Sys<Node> {
-        let mut arg = SyncobjHandle { handle, flags, fd: -1, pad: 0 };
+        let mut arg = SyncobjHandle {
+            handle,
+            flags,
+            fd: -1,
+            pad: 0,
+        };
         self.ioctl(SYNCOBJ_HANDLE_TO_FD, &mut arg)?;
         Ok(take(arg.fd))
     }
@@ -307,9 +350,15 @@ impl Node {
     /// # Errors
     /// What SYNCOBJ_FD_TO_HANDLE gives.
     pub fn syncobj_import(&self, fd: &impl AsRawFd) -> Sys<Syncobj<'_>> {
-        let mut arg = SyncobjHandle { fd: fd.as_raw_fd(), ..SyncobjHandle::default() };
+        let mut arg = SyncobjHandle {
+            fd: fd.as_raw_fd(),
+            ..SyncobjHandle::default()
+        };
         self.ioctl(SYNCOBJ_FD_TO_HANDLE, &mut arg)?;
-        Ok(Syncobj { node: self, handle: arg.handle })
+        Ok(Syncobj {
+            node: self,
+            handle: arg.handle,
+        })
     }
 
     /// Puts the fence of a sync_file in a sync object.
@@ -317,7 +366,12 @@ impl Node {
     /// # Errors
     /// What SYNCOBJ_FD_TO_HANDLE gives.
     pub fn syncobj_import_fence(&self, handle: u32, fd: &impl AsRawFd) -> Sys<()> {
-        let mut arg = SyncobjHandle { handle, flags: SYNCOBJ_SYNC_FILE, fd: fd.as_raw_fd(), pad: 0 };
+        let mut arg = SyncobjHandle {
+            handle,
+            flags: SYNCOBJ_SYNC_FILE,
+            fd: fd.as_raw_fd(),
+            pad: 0,
+        };
         self.ioctl(SYNCOBJ_FD_TO_HANDLE, &mut arg).map(drop)
     }
 
@@ -331,5 +385,9 @@ impl Node {
 }
 
 fn array(handles: &[u32]) -> SyncobjArray {
-    SyncobjArray { handles: handles.as_ptr() as u64, count_handles: handles.len() as u32, pad: 0 }
+    SyncobjArray {
+        handles: handles.as_ptr() as u64,
+        count_handles: handles.len() as u32,
+        pad: 0,
+    }
 }

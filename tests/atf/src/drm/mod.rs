@@ -22,6 +22,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 /// The first render node.
 pub const RENDER_NODE: &str = "/dev/dri/renderD128";
 
+/// An address at which no program has memory: what EFAULT is tested with.
+pub const BAD_ADDRESS: usize = 0x1000;
+
 /// An open DRM file, or any descriptor that takes ioctls.
 #[derive(Debug)]
 pub struct Node(OwnedFd);

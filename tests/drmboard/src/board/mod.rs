@@ -5,7 +5,7 @@ mod driver;
 mod mali;
 
 use crate::errno;
-use crate::inject::Planted;
+use crate::inject::{Planted, When};
 use drm_os_host::{sys, Config, Counters, Device, Hardware, Node, World};
 use mali::MaliHardware;
 pub use models::mali::Frame;
@@ -130,7 +130,10 @@ impl Board {
     ///
     /// # Errors
     /// A sentence: the GPU is no model that has such faults.
-    pub fn inject(&self, planted: Planted) -> Result<(), String> {
+    pub fn inject(&self, mut planted: Planted) -> Result<(), String> {
+        if let When::Time(ns) = &mut planted.when {
+            *ns = ns.saturating_add(self.world.now());
+        }
         self.device
             .with_hardware(|hardware| {
                 hardware

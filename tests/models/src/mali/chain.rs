@@ -63,7 +63,7 @@ impl Mali {
                 if let Some(run) = &mut self.slots[n].run {
                     run.hard_stop = true;
                     // An access that waits for the MMU holds the stop up until it is released.
-                    if !run.stalled {
+                    if !run.stalled && run.phase != Phase::Stuck {
                         run.phase = Phase::Stopping;
                         run.at = Some(stop_at);
                     }
@@ -114,7 +114,7 @@ impl Mali {
             Phase::Fetch => self.fetch(bus, n),
             Phase::Execute => self.execute(bus, n),
             Phase::Stopping => self.terminate(bus, n),
-            Phase::Hung => (),
+            Phase::Hung | Phase::Stuck => (),
         }
     }
 
@@ -175,7 +175,8 @@ impl Mali {
         }
         let head = self.slots[n].head.min(1 << 56);
         let hang = std::mem::take(&mut self.armed.hang[n]);
-        self.stats.injected += u64::from(hang);
+        let stuck = self.armed.hang_at.is_some_and(|(first, last)| (first..=last).contains(&job));
+        self.stats.injected += u64::from(hang || stuck);
         let end = self.now + self.duration(header.kind, &payload);
         let slot = &mut self.slots[n];
         slot.tail = job;
@@ -190,8 +191,12 @@ impl Mali {
         run.kind = header.kind;
         run.index = header.index;
         run.next = header.next;
-        run.phase = if hang { Phase::Hung } else { Phase::Execute };
-        run.at = (!hang).then_some(end);
+        run.phase = match (stuck, hang) {
+            (true, _) => Phase::Stuck,
+            (false, true) => Phase::Hung,
+            (false, false) => Phase::Execute,
+        };
+        run.at = (!hang && !stuck).then_some(end);
     }
 
     fn duration(&self, kind: u32, payload: &[u32]) -> u64 {

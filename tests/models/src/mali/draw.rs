@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Draw descriptors: checks that every pointer in them, and in what they point to, can be used
-//! in the job's address space with the permission the hardware would need.
+//! in the job's address space with the permission the hardware would need. Uniform buffers are
+//! the exception: see [`check_uniforms`].
 //!
 //! A null pointer is counted and skipped even where a count asks for data: Mesa leaves some so
 //! when the shader does not use them.
@@ -240,20 +241,11 @@ fn check_attributes(
     Ok(())
 }
 
-/// HW: "Uniform Buffer": entries - 1 in bits 11:0, address >> 4 in bits 63:12.
+/// The table must be there; its entries are read by the shader's loads alone, which the model does not run. Entries of
+/// buffers that the shader never names hold what the memory held before: Mesa writes those of `ubo_mask` only.
+/// HW: Mesa pan_cmdstream.c panfrost_emit_const_buf; genxml "Uniform Buffer", 8 bytes an entry.
 fn check_uniforms(exec: &mut Exec, table: u64, count: u32) -> Result<(), Stop> {
-    if count != 0 && table == 0 {
-        exec.mem.stats.null_pointers += 1;
-        return Ok(());
-    }
-    for n in 0..u64::from(count) {
-        let descriptor = exec.mem.u64(table + 8 * n)?;
-        let va = (descriptor >> 12) << 4;
-        if va != 0 {
-            exec.mem.probe(va, ((descriptor & 0xfff) + 1) * 16, Kind::Read)?;
-        }
-    }
-    Ok(())
+    probe(exec, table, 8 * u64::from(count), Kind::Read)
 }
 
 fn check_textures(exec: &mut Exec, table: u64, count: u32) -> Result<(), Stop> {

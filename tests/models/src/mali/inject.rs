@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Faults a test can plant. Each is one-shot: it waits for its occasion, happens once and is
-//! gone. A reset of the GPU does not disarm one that still waits.
+//! Faults a test can plant. Each but [`Injection::HangJobsAt`] is one-shot: it waits for its occasion,
+//! happens once and is gone. A reset of the GPU does not disarm one that still waits.
 
 use super::power::Domain;
 
@@ -12,6 +12,14 @@ pub enum Injection {
     HangNextJob {
         /// Job slot, 0 to 2.
         slot: usize,
+    },
+    /// Every job whose header lies at one of these GPU addresses hangs, for as long as the model lives. Neither
+    /// stop has an effect on it; a reset ends it.
+    HangJobsAt {
+        /// First address.
+        first: u64,
+        /// Last address.
+        last: u64,
     },
     /// The next rise of the line is delayed. The status registers are not.
     LateIrq {
@@ -59,6 +67,7 @@ pub enum Injection {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Armed {
     pub(crate) hang: [bool; 3],
+    pub(crate) hang_at: Option<(u64, u64)>,
     pub(crate) late: [Option<u64>; 3],
     pub(crate) lose: [bool; 3],
     pub(crate) bus_error: Option<u64>,

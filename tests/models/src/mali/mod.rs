@@ -231,6 +231,7 @@ impl Mali {
     pub fn inject(&mut self, f: Injection) {
         match f {
             Injection::HangNextJob { slot } => self.armed.hang[slot] = true,
+            Injection::HangJobsAt { first, last } => self.armed.hang_at = Some((first, last)),
             Injection::LateIrq { line, ns } => self.armed.late[line] = Some(ns),
             Injection::LoseIrq { line } => self.armed.lose[line] = true,
             Injection::BusErrorAt(n) => self.armed.bus_error = Some(n),

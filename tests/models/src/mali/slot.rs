@@ -20,6 +20,8 @@ pub(crate) enum Phase {
     Execute,
     /// The current job will never end (injected).
     Hung,
+    /// As `Hung`, and no stop moves it.
+    Stuck,
     /// A hard stop is being carried out.
     Stopping,
 }

@@ -53,6 +53,7 @@
 #define	DRM_OS_ESPIPE		29
 #define	DRM_OS_ERANGE		34
 #define	DRM_OS_EAGAIN		35
+#define	DRM_OS_EALREADY		37
 #define	DRM_OS_EOPNOTSUPP	45
 #define	DRM_OS_ETIMEDOUT	60
 #define	DRM_OS_ENOSYS		78

@@ -5,7 +5,6 @@
 //! a magic, with which the master under which it was opened can authenticate it.
 
 use crate::alloc::{Arc, KVec};
-use crate::device::Device;
 use crate::driver::{Call, Driver};
 use crate::errno::{Result, EACCES, EBUSY, EINVAL};
 use crate::file::File;
@@ -30,18 +29,17 @@ pub(crate) struct Masters {
     /// Magics not used yet: number, group, whose.
     magics: KVec<(u32, u64, Arc<FileAuth>)>,
     last_magic: u32,
-    /// The master has asked for the bus name.
-    bus_name: bool,
+    /// Masters that have asked for the bus name.
+    named: KVec<u64>,
 }
 
 impl Masters {
     pub(crate) fn new(os: Os) -> Masters {
-        Masters { current: 0, magics: KVec::new(os), last_magic: 0, bus_name: false }
+        Masters { current: 0, magics: KVec::new(os), last_magic: 0, named: KVec::new(os) }
     }
 
     fn found<D: Driver>(&mut self, file: &File<D>) {
         self.current = file.id();
-        self.bus_name = false;
         let auth = file.auth();
         auth.group.store(file.id(), Ordering::Relaxed);
         auth.was_master.store(true, Ordering::Relaxed);
@@ -49,23 +47,31 @@ impl Masters {
     }
 }
 
-impl<D: Driver> Device<D> {
-    /// From now on clients are told the bus name.
-    pub(crate) fn show_bus_name(&self) {
-        self.masters().lock().bus_name = true;
+impl<D: Driver> File<D> {
+    /// From now on clients of this file's master are told the bus name.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn show_bus_name(&self) -> Result<()> {
+        let mut masters = self.device().masters().lock();
+        let group = self.auth().group.load(Ordering::Relaxed);
+        if masters.named.contains(&group) {
+            return Ok(());
+        }
+        masters.named.push(group)
     }
 
-    /// The bus name as clients may know it.
+    /// The bus name as clients of this file's master may know it.
     pub(crate) fn bus_name<'a>(&self, buffer: &'a mut [u8]) -> &'a [u8] {
-        if self.masters().lock().bus_name {
-            self.dev().name(buffer)
+        let group = self.auth().group.load(Ordering::Relaxed);
+        if self.device().masters().lock().named.contains(&group) {
+            self.device().dev().name(buffer)
         } else {
             &[]
         }
     }
-}
 
-impl<D: Driver> File<D> {
     pub(crate) fn is_authenticated(&self) -> bool {
         self.auth().authenticated.load(Ordering::Relaxed)
     }
@@ -87,6 +93,9 @@ impl<D: Driver> File<D> {
         let mut masters = self.device().masters().lock();
         if masters.current == self.id() {
             masters.current = 0;
+        }
+        if let Some(i) = masters.named.iter().position(|group| *group == self.id()) {
+            masters.named.swap_remove(i);
         }
         if let Some(i) = masters.magics.iter().position(|(_, _, a)| Arc::ptr_eq(a, self.auth())) {
             masters.magics.swap_remove(i);

@@ -77,10 +77,12 @@ impl ffi::PlainFile for DmaBuf {
     /// DMA_BUF_IOCTL_SYNC: a begin waits for the device as Linux's does; all buffers of these drivers are
     /// mapped so that no cache maintenance is left to do.
     fn ioctl(&self, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
+        // Linux compares the whole request code, which has the size in it.
+        let Ok(flags) = <[u8; 8]>::try_from(&*data) else { return Err(ENOTTY) };
         if (group, nr) != (SYNC_GROUP, SYNC_NR) {
             return Err(ENOTTY);
         }
-        let flags = data.first_chunk().map(|b| u64::from_ne_bytes(*b)).ok_or(EINVAL)?;
+        let flags = u64::from_ne_bytes(flags);
         if flags & !SYNC_VALID != 0 || flags & (SYNC_READ | SYNC_WRITE) == 0 {
             return Err(EINVAL);
         }

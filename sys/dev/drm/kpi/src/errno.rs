@@ -88,6 +88,7 @@ errnos! {
     ENOSPC = c::DRM_OS_ENOSPC, "No room left.";
     ERANGE = c::DRM_OS_ERANGE, "Result too large.";
     EAGAIN = c::DRM_OS_EAGAIN, "Try again.";
+    EALREADY = c::DRM_OS_EALREADY, "Named twice.";
     EOPNOTSUPP = c::DRM_OS_EOPNOTSUPP, "Not supported by this driver.";
     ETIMEDOUT = c::DRM_OS_ETIMEDOUT, "Timed out.";
     ENOSYS = c::DRM_OS_ENOSYS, "Not offered.";

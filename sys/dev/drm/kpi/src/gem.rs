@@ -59,6 +59,11 @@ impl<D: Driver> Gem<D> {
         self.shared.load(Ordering::Relaxed)
     }
 
+    /// How many handles of it there are.
+    pub fn handles(&self) -> u64 {
+        self.state.lock().holders.iter().map(|(_, count)| u64::from(*count)).fold(0, u64::saturating_add)
+    }
+
     fn is_held_by(&self, file: u64) -> bool {
         self.state.lock().holders.iter().any(|(f, _)| *f == file)
     }

@@ -119,13 +119,18 @@ impl SyncFile {
         let other =
             FileRef::<SyncFile>::get(caller, arg.fd2).map_err(|_| crate::errno::ENOENT)?;
         let mut fences: KVec<Arc<Fence>> = KVec::new(self.os);
-        for fence in self.fences.iter().chain(other.fences.iter()) {
+        // Linux: dma_fence_unwrap_merge leaves out what is over, and has one stub when nothing is left.
+        let both = self.fences.iter().chain(other.fences.iter());
+        for fence in both.filter(|f| !f.is_signaled()) {
             let later = fences.iter_mut().find(|f| f.context() == fence.context());
             match later {
                 Some(f) if f.seqno() < fence.seqno() => *f = fence.clone(),
                 Some(_) => {}
                 None => fences.push(fence.clone())?,
             }
+        }
+        if fences.is_empty() {
+            fences.push(Fence::stub(self.os)?)?;
         }
         arg.fence = SyncFile::export(self.os, caller, fences, terminated(arg.name))?;
         arg.write(data);

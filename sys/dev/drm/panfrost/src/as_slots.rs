@@ -212,6 +212,12 @@ impl AsSlots {
         }
     }
 
+    /// Whether the seat's address space is one of those.
+    pub(crate) fn is_faulty(&self, seat: Seat) -> bool {
+        let entry = self.entries.get(seat.space.index());
+        entry.is_some_and(|e| e.seqno == seat.seqno && e.faulty)
+    }
+
     /// The mask of those.
     pub(crate) fn faulty(&self) -> u16 {
         let set = self
@@ -288,8 +294,9 @@ mod tests {
         let a = slots.acquire(1).unwrap();
         slots.set_faulty(a.seat.space());
         assert_eq!(slots.faulty(), 0x1);
+        assert!(slots.is_faulty(a.seat));
         let b = slots.acquire(1).unwrap();
-        assert!(b.fresh && b.was_faulty && nr(&b) == 0);
+        assert!(b.fresh && b.was_faulty && nr(&b) == 0 && !slots.is_faulty(a.seat));
         assert_eq!(slots.faulty(), 0);
         slots.set_faulty(As::new(1).unwrap());
         assert_eq!(slots.faulty(), 0, "nobody's");

@@ -10,7 +10,7 @@ use crate::jobs::{self, Pass};
 use crate::regs::gpu::Irq as Cause;
 use drmkpi::alloc::Arc;
 use drmkpi::errno::Result;
-use drmkpi::os::{Irq, Level};
+use drmkpi::os::Irq;
 
 /// The handlers, installed.
 pub(crate) struct Irqs {
@@ -74,10 +74,7 @@ fn on_gpu(gpu: &Gpu) {
     }
     if causes.intersects(Cause::FAULT | Cause::MULTIPLE_FAULT) {
         let fault = gpu::Fault::read(gpu.regs());
-        gpu.dev().log(
-            Level::Warning,
-            format_args!("GPU fault {} at {:#x}", fault.exception().name(), fault.address),
-        );
+        gpu.log_client(format_args!("GPU fault {} at {:#x}", fault.exception().name(), fault.address));
         gpu.stats.fault();
     }
     gpu::clear(gpu.regs(), causes);

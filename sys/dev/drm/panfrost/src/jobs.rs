@@ -314,11 +314,24 @@ pub(crate) fn collect(gpu: &Gpu, engine: &mut Engine<'_>, pass: Pass) {
         }
         if pass == Pass::Ordinary {
             if verdict.requeue_next {
-                job_slot::start(gpu.regs(), slot);
+                start_again(gpu, engine, slot);
             }
             stop_closed(gpu, engine, slot);
         }
     }
+}
+
+/// Hands the job over again that was taken back because the one before it failed.
+fn start_again(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
+    let Some(next) = engine.hw.head(slot).copied() else { return };
+    if !engine.hw.spaces.is_faulty(next.seat) {
+        job_slot::start(gpu.regs(), slot);
+        return;
+    }
+    // The one before was of the same context, and its fault switched the address space off. The job's next
+    // start switches it on.
+    engine.hw.pop(slot);
+    engine.sched.requeue(next.id, gpu.os().now());
 }
 
 /// Ends the oldest job of a slot, which failed or was stopped.

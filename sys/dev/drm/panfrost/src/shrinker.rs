@@ -18,7 +18,11 @@ const DONTNEED: u32 = 1;
 pub(crate) fn madvise(call: &Call<'_, Panfrost>, arg: &mut Madvise) -> Result<()> {
     let gem = call.file.gem(arg.handle)?;
     let gpu = call.device().data();
-    if arg.madv == DONTNEED && gem.object().only_mapping().is_none_or(|(file, _)| file != call.file.id()) {
+    // Linux counts mappings, of which each handle is one there.
+    let shared = || {
+        gem.handles() > 1 || gem.object().only_mapping().is_none_or(|(file, _)| file != call.file.id())
+    };
+    if arg.madv == DONTNEED && shared() {
         return Err(EINVAL);
     }
     let retained = !gem.buffer().is_purged();

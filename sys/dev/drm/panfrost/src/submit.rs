@@ -123,7 +123,9 @@ fn reserve(
     mut waits: Dependencies,
     fence: &Arc<Fence>,
 ) -> Result<()> {
+    let submit = buffers.first().map_or(0, |gem| gem.buffer().os().unique());
     for gem in buffers {
+        gem.object().name(lock, submit)?;
         gem.buffer().resv().prepare(lock, Usage::Write, |other| waits.add(other))?;
     }
     Queue::depend(queue, id, waits.fences())?;

@@ -30,7 +30,7 @@ pub(super) fn version<D: Driver>(call: &Call<'_, D>, arg: &mut Version) -> Resul
 /// The bus name: empty until the master asks for interface 1.1 or later with SET_VERSION.
 pub(super) fn get_unique<D: Driver>(call: &Call<'_, D>, arg: &mut Unique) -> Result<()> {
     let mut buffer = [0; 48];
-    let name = call.device().bus_name(&mut buffer);
+    let name = call.file.bus_name(&mut buffer);
     let room = core::mem::replace(&mut arg.unique_len, u64_of(name.len()));
     if room < u64_of(name.len()) {
         return Ok(());
@@ -67,7 +67,7 @@ pub(super) fn set_version<D: Driver>(call: &Call<'_, D>, arg: &mut SetVersion) -
         return Err(EINVAL);
     }
     if arg.di_major == DI_MAJOR && arg.di_minor >= 1 {
-        call.device().show_bus_name();
+        call.file.show_bus_name()?;
     }
     *arg = SetVersion {
         di_major: DI_MAJOR,

@@ -25,6 +25,7 @@ pub(super) fn table<D: Driver>() -> &'static [Ioctl<D>] {
         (0x10, ROOT, Err(EINVAL)),
         (0x12, ROOT, Ok(())),
         (0x13, ROOT, Ok(())),
+        (0x14, ROOT, Err(EINVAL)),
         (0x15, ROOT, Err(EINVAL)),
         (0x16, ROOT, Err(EINVAL)),
         (0x17, ROOT, Err(EINVAL)),
@@ -92,6 +93,6 @@ pub(super) fn table<D: Driver>() -> &'static [Ioctl<D>] {
         (0xcb, RENDER, Err(EOPNOTSUPP)),
         (0xcc, RENDER, Err(EOPNOTSUPP)),
         (0xcd, RENDER, Err(EOPNOTSUPP)),
-        (0xce, ANY, Err(EOPNOTSUPP)),
+        (0xce, ANY, Err(EINVAL)),
     ]
 }

@@ -21,6 +21,7 @@ pub const DRM_OS_ENOSPC: u32 = 28;
 pub const DRM_OS_ESPIPE: u32 = 29;
 pub const DRM_OS_ERANGE: u32 = 34;
 pub const DRM_OS_EAGAIN: u32 = 35;
+pub const DRM_OS_EALREADY: u32 = 37;
 pub const DRM_OS_EOPNOTSUPP: u32 = 45;
 pub const DRM_OS_ETIMEDOUT: u32 = 60;
 pub const DRM_OS_ENOSYS: u32 = 78;

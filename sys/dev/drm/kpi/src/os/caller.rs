@@ -3,7 +3,7 @@
 
 use super::{c, Os};
 use crate::alloc::KVec;
-use crate::errno::{Errno, Result, EFAULT, EINVAL};
+use crate::errno::{Errno, Result, EFAULT, ENOMEM};
 use crate::num::{u64_of, usize_of};
 use core::marker::PhantomData;
 
@@ -82,10 +82,10 @@ impl UserSlice {
     ///
     /// # Errors
     ///
-    /// EFAULT, ENOMEM; EINVAL when it is absurdly long.
+    /// EFAULT; ENOMEM, also when it is absurdly long.
     pub fn read_u32s(self, os: Os, caller: &Caller<'_>) -> Result<KVec<u32>> {
         if self.len > MAX_BYTES {
-            return Err(EINVAL);
+            return Err(ENOMEM);
         }
         let mut words = KVec::filled(os, 0u32, usize_of(self.len / 4))?;
         let bytes = words.len().checked_mul(4).ok_or(EFAULT)?;

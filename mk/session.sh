@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# session.sh [BOARD]: a compositor and its client, both Debian's arm64 programs, on one virtual board (rk3399) to their end.
+# session.sh here: the same on the board that this process is on already; what drmboard counts is the caller's to look at.
+# glmark2 hands its buffers to headless weston as dma-bufs. weston draws into a pbuffer, which Mesa flushes when somebody reads it:
+# so a screenshot is taken, for which weston's jobs have to wait for those of glmark2.
+set -euo pipefail
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+SCENES="-b build:duration=0.5 -b texture:duration=0.5 -b shading:shading=phong:duration=0.5 -b effect2d:duration=0.5
+	-b desktop:effect=blur:duration=0.5 -b shadow:duration=0.5"
+
+if [ "${1:-rk3399}" != here ]; then
+	mk/build.sh
+	log=$TARGET/session.log
+	"$TARGET/release/drmboard" run --board "${1:-rk3399}" --stats -- "$TOP/mk/session.sh" here | tee "$log"
+	grep -Eq '^stats: total .* faults=0 .* leaked=0$' "$log" || die "faults or leaks: see the last line"
+	exit 0
+fi
+
+# The runtime directory holds the socket, whose name has at most 107 bytes.
+run=$(mktemp -d "$TARGET/session.XXXXXX")
+if [ "${#run}" -gt 90 ]; then
+	rmdir "$run"
+	run=$(mktemp -d)
+fi
+export XDG_RUNTIME_DIR=$run
+weston=
+finish() {
+	if [ -n "$weston" ]; then kill -KILL "$weston" 2>/dev/null || :; fi
+	rm -rf "$run"
+}
+trap finish EXIT
+
+# fail WHY: what both programs said, then why that is wrong.
+fail() {
+	tail -n 40 "$run/weston.log" "$run/weston.out" "$run/glmark2.log" "$run/screenshot.log" 2>/dev/null || :
+	die "$@"
+}
+
+# program NAME: the sysroot's, on a board without one its own.
+program() { if [ -e "$SYSROOT/usr/bin/$1" ]; then printf '%s' "$SYSROOT/usr/bin/$1"; else command -v "$1" || die "no $1"; fi; }
+
+# until_true SECONDS CMD...: waits for CMD to succeed while weston lives.
+until_true() {
+	local n
+	for ((n = 0; n < $1 * 20; n++)); do
+		if "${@:2}"; then return 0; fi
+		kill -0 "$weston" 2>/dev/null || return 1
+		sleep 0.05
+	done
+	return 1
+}
+
+# No helper clients: an input method, or a screen that goes blank.
+printf '[core]\nidle-time=0\n[input-method]\npath=\n' >"$run/weston.ini"
+# The screenshot interface is one of --debug. A kiosk's windows must fit the output, so both have one size.
+"$(program weston)" --debug --backend=headless-backend.so --use-gl --width=320 --height=240 --shell=kiosk-shell.so \
+	--config="$run/weston.ini" --socket=session --log="$run/weston.log" >"$run/weston.out" 2>&1 &
+weston=$!
+until_true 60 test -S "$run/session" || fail "weston does not start"
+
+export WAYLAND_DISPLAY=session
+# shellcheck disable=SC2086 # the list is words
+timeout 120 "$(program glmark2-es2-wayland)" --size 320x240 $SCENES >"$run/glmark2.log" 2>&1 &
+glmark2=$!
+# A line is begun when its scene is.
+until_true 60 grep -qs '^\[texture\]' "$run/glmark2.log" || fail "glmark2 does not get to its second scene"
+(cd "$run" && timeout 60 "$(program weston-screenshooter)") >"$run/screenshot.log" 2>&1 || fail "no screenshot ($?)"
+picture=$(find "$run" -name '*.png' | wc -l)
+status=0
+wait "$glmark2" || status=$?
+[ "$status" = 0 ] || fail "glmark2 ended with $status"
+kill -TERM "$weston" 2>/dev/null || fail "weston is gone"
+wait "$weston" || status=$?
+weston=
+[ "$status" = 0 ] || fail "weston ended with $status"
+
+[ "$picture" = 1 ] || fail "$picture screenshots"
+ours=$(sed -n 's/.* GL renderer: //p' "$run/weston.log")
+theirs=$(sed -n 's/.*GL_RENDERER: *//p' "$run/glmark2.log")
+score=$(sed -n 's/.*glmark2 Score: \([0-9]*\).*/\1/p' "$run/glmark2.log")
+case $ours in
+'' | *swrast* | *llvmpipe* | *softpipe*) fail "weston's renderer: ${ours:-none}" ;;
+esac
+[ "$theirs" = "$ours" ] || fail "glmark2's renderer: ${theirs:-none}, weston's: $ours"
+[ -n "$score" ] || fail "glmark2 gave no score"
+scenes=$(grep -c '^\[.* FPS: [1-9]' "$run/glmark2.log" || :)
+[ "$scenes" = 6 ] || fail "$scenes of 6 scenes ran"
+say "renderer: $ours"
+say "note: glmark2 score $score, $scenes scenes"

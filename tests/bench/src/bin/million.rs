@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `million [COUNT]`: that many submits in one process, 1,000,000 unless told otherwise.
+//!
+//! A submit of the last tenth must cost what one of the first tenth does: instructions within 2 %, resident memory within 1 %.
+//! Memory is looked at in this process; instructions are counted here too where the processor lends its counters, else in a second
+//! process under callgrind, which does all submits again and counts in both tenths. Prints what it measured; exits with 1 if that
+//! is out of bounds, with 2 if it cannot be measured.
+
+use bench::count::{under_callgrind, Counter};
+use bench::submit::Submitter;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Bounds of last tenth against first tenth.
+const INSTRUCTIONS: f64 = 0.02;
+const MEMORY: f64 = 0.01;
+/// Given to the process under callgrind.
+const COUNTED: &str = "--counted";
+
+/// One number for the first tenth, one for the last.
+#[derive(Clone, Copy)]
+struct Tenths {
+    first: u64,
+    last: u64,
+}
+
+impl Tenths {
+    fn ratio(self) -> f64 {
+        self.last as f64 / self.first as f64
+    }
+}
+
+/// Resident memory of this process, in KiB.
+fn resident_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Submits `count` jobs; `around` is given each tenth's work and whether it is the first or the last.
+fn submits(count: u64, mut around: impl FnMut(Option<bool>, &mut dyn FnMut(), &Submitter)) {
+    let submitter = Submitter::new();
+    // Whatever is allocated once is allocated now.
+    let warm = (count / 100).max(1);
+    (0..warm).for_each(|_| submitter.once());
+    for tenth in 0..10 {
+        let which = [(0, true), (9, false)].into_iter().find_map(|(n, first)| (n == tenth).then_some(first));
+        around(which, &mut || (0..count / 10).for_each(|_| submitter.once()), &submitter);
+    }
+    assert_eq!(submitter.jobs(), warm + count / 10 * 10, "every submit was a job");
+    submitter.finish();
+}
+
+/// Counts instructions of the two tenths, in this process.
+fn counted(count: u64, counter: &mut Counter) -> Tenths {
+    let mut tenths = Tenths { first: 0, last: 0 };
+    submits(count, |which, work, _| match which {
+        Some(true) => tenths.first = counter.count(work),
+        Some(false) => tenths.last = counter.count(work),
+        None => work(),
+    });
+    tenths
+}
+
+/// Counts them in a process under callgrind.
+fn counted_elsewhere(count: u64) -> Result<Tenths, String> {
+    let directory = std::env::temp_dir().join(format!("million.{}", std::process::id()));
+    let count = count.to_string();
+    let output = under_callgrind(&directory, &[COUNTED, &count]).and_then(|mut command| command.output());
+    // Left over are dumps of nothing.
+    let _ = std::fs::remove_dir_all(&directory);
+    let output = output.map_err(|error| format!("no counters in the processor, and no valgrind: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let numbers: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    match numbers[..] {
+        [first, last] if output.status.success() => Ok(Tenths { first, last }),
+        _ => Err(format!("under callgrind: {}: {text}{}", output.status, String::from_utf8_lossy(&output.stderr))),
+    }
+}
+
+fn measure(count: u64) -> Result<bool, String> {
+    let start = Instant::now();
+    let (mut resident, mut kernel) = (Tenths { first: 0, last: 0 }, Tenths { first: 0, last: 0 });
+    submits(count, |which, work, submitter| {
+        work();
+        let now = (resident_kib().unwrap_or(0), submitter.kernel_bytes());
+        match which {
+            Some(true) => (resident.first, kernel.first) = now,
+            Some(false) => (resident.last, kernel.last) = now,
+            None => {}
+        }
+    });
+    let elapsed = start.elapsed();
+    if resident.first == 0 {
+        return Err("resident memory is unknown".into());
+    }
+    let (how, instructions) = match Counter::find() {
+        Some(mut counter) => ("the processor", counted(count, &mut counter)),
+        None => ("callgrind", counted_elsewhere(count)?),
+    };
+    let each = count / 10;
+    println!(
+        "submit: {count} submits, {:.0} ns each; instructions by {how}: first tenth {} a submit, last tenth {}, ratio {:.4}; \
+         rss first {} KiB, last {} KiB; kernel first {} bytes, last {}",
+        elapsed.as_nanos() as f64 / count as f64,
+        instructions.first / each,
+        instructions.last / each,
+        instructions.ratio(),
+        resident.first,
+        resident.last,
+        kernel.first,
+        kernel.last,
+    );
+    let good = (instructions.ratio() - 1.0).abs() <= INSTRUCTIONS
+        && resident.ratio() <= 1.0 + MEMORY
+        && kernel.last == kernel.first;
+    Ok(good)
+}
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let inside = args.first().is_some_and(|arg| arg == COUNTED);
+    if inside {
+        args.remove(0);
+    }
+    let count = match args.first().map_or(Ok(1_000_000), |arg| arg.parse()) {
+        Ok(count) if count >= 10 => count,
+        _ => {
+            eprintln!("usage: million [COUNT], at least 10");
+            return ExitCode::from(2);
+        }
+    };
+    if inside {
+        let Some(mut counter) = Counter::find() else { return ExitCode::from(2) };
+        let Tenths { first, last } = counted(count, &mut counter);
+        println!("{first} {last}");
+        return ExitCode::SUCCESS;
+    }
+    match measure(count) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            println!("submit: out of bounds: instructions within 2 %, rss within 1 %, no kernel memory");
+            ExitCode::FAILURE
+        }
+        Err(why) => {
+            eprintln!("million: {why}");
+            ExitCode::from(2)
+        }
+    }
+}

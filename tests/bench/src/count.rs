@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Instructions that a piece of code executes in user space.
+//!
+//! Either perf_event_open(2) counts them, or this process runs under callgrind, which is told where to count by client requests:
+//! instruction sequences without effect on a processor (valgrind.h and callgrind.h of Valgrind 3.19). What lies between two
+//! counted pieces then runs several times faster than what is counted.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names the dumps' path in the environment of a process under callgrind.
+const DUMPS: &str = "BENCH_CALLGRIND";
+
+/// Counts instructions.
+pub enum Counter {
+    /// By the processor.
+    Processor(OwnedFd),
+    /// By callgrind: where its dumps go, and how many there are.
+    Callgrind(PathBuf, u32),
+}
+
+impl Counter {
+    /// What this process can count with; `None` where the processor's counters are out of reach and callgrind is not there.
+    pub fn find() -> Option<Counter> {
+        match std::env::var_os(DUMPS) {
+            Some(path) => Some(Counter::Callgrind(path.into(), 0)),
+            None => processor().ok().map(Counter::Processor),
+        }
+    }
+
+    /// Instructions of this thread in `f`, and a few of the counting itself.
+    ///
+    /// # Panics
+    /// If the counter cannot be read.
+    pub fn count(&mut self, f: impl FnOnce()) -> u64 {
+        match self {
+            Counter::Processor(fd) => {
+                let before = read(fd);
+                f();
+                read(fd) - before
+            }
+            Counter::Callgrind(path, dumps) => {
+                request(START_INSTRUMENTATION);
+                request(ZERO_STATS);
+                f();
+                request(DUMP_STATS);
+                request(STOP_INSTRUMENTATION);
+                *dumps += 1;
+                let mut dump = path.clone().into_os_string();
+                dump.push(format!(".{dumps}"));
+                total(Path::new(&dump)).expect("callgrind has written a dump")
+            }
+        }
+    }
+}
+
+/// A command that runs this program with `args` below callgrind, where [`Counter::find`] succeeds. Dumps go to `directory`.
+///
+/// # Errors
+/// Of finding this program and of making the directory.
+pub fn under_callgrind(directory: &Path, args: &[&str]) -> io::Result<Command> {
+    std::fs::create_dir_all(directory)?;
+    let dumps = directory.join(format!("callgrind.{}", std::process::id()));
+    let mut option = OsString::from("--callgrind-out-file=");
+    option.push(&dumps);
+    let mut command = Command::new("valgrind");
+    command.args(["-q", "--tool=callgrind", "--instr-atstart=no"]);
+    command.arg(option).arg(std::env::current_exe()?).args(args).env(DUMPS, dumps);
+    Ok(command)
+}
+
+fn processor() -> io::Result<OwnedFd> {
+    // HW: perf_event_attr of version 0 is 64 bytes: type, size, config, period, sample type, read format, flags, ...
+    let mut attr = [0u64; 8];
+    const HARDWARE: u64 = 0;
+    const INSTRUCTIONS: u64 = 1;
+    const EXCLUDE_KERNEL: u64 = 1 << 5;
+    const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
+    attr[0] = HARDWARE | 64 << 32;
+    attr[1] = INSTRUCTIONS;
+    attr[5] = EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR;
+    // SAFETY: the structure is as long as it says; this thread, any processor, no group, closed on exec.
+    let fd = unsafe { libc::syscall(libc::SYS_perf_event_open, attr.as_ptr(), 0, -1, -1, 8) };
+    match i32::try_from(fd) {
+        // SAFETY: the descriptor is new and belongs to nobody else.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn read(fd: &OwnedFd) -> u64 {
+    let mut count = 0u64;
+    // SAFETY: count has room for the eight bytes of a counter.
+    let got = unsafe { libc::read(fd.as_raw_fd(), (&raw mut count).cast(), 8) };
+    assert_eq!(got, 8, "the counter cannot be read");
+    count
+}
+
+/// Client requests of callgrind.h: the tool's number is 'C', 'T'.
+const DUMP_STATS: usize = 0x4354_0000;
+const ZERO_STATS: usize = DUMP_STATS + 1;
+const START_INSTRUMENTATION: usize = DUMP_STATS + 4;
+const STOP_INSTRUMENTATION: usize = DUMP_STATS + 5;
+
+/// Makes a client request; nothing happens on a bare processor.
+#[cfg(target_arch = "x86_64")]
+fn request(code: usize) {
+    let args = [code, 0, 0, 0, 0, 0];
+    // SAFETY: the rotations add up to full turns and the exchange is of a register with itself.
+    unsafe {
+        std::arch::asm!(
+            "rol rdi, 3", "rol rdi, 13", "rol rdi, 61", "rol rdi, 51", "xchg rbx, rbx",
+            in("rax") args.as_ptr(), inout("rdx") 0usize => _,
+        );
+    }
+}
+
+/// Makes a client request; nothing happens on a bare processor.
+#[cfg(target_arch = "aarch64")]
+fn request(code: usize) {
+    let args = [code, 0, 0, 0, 0, 0];
+    // SAFETY: the rotations add up to full turns and the last instruction changes nothing.
+    unsafe {
+        std::arch::asm!(
+            "ror x12, x12, #3", "ror x12, x12, #13", "ror x12, x12, #51", "ror x12, x12, #61", "orr x10, x10, x10",
+            in("x4") args.as_ptr(), inout("x3") 0usize => _,
+        );
+    }
+}
+
+/// The sum of a dump, which is deleted. Only "totals:" is the sum of what the dump holds: "summary:" is short in all but the first.
+fn total(dump: &Path) -> io::Result<u64> {
+    let text = std::fs::read_to_string(dump)?;
+    std::fs::remove_file(dump)?;
+    let sum = text.lines().find_map(|line| line.strip_prefix("totals: "));
+    sum.and_then(|sum| sum.trim().parse().ok()).ok_or_else(|| io::Error::other("a dump without a sum"))
+}

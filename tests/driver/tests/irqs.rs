@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Interrupts that lie: without a cause, late, lost, or two in one.
+
+use driver_tests::{Rig, Work, MS, SEC};
+use models::Injection;
+
+/// Catches: a handler that acts without a cause, or does not look at the status (the line would stay up).
+#[test]
+fn spurious_interrupts_do_nothing() {
+    let rig = Rig::new();
+    let c = rig.client();
+    for line in 0..3 {
+        rig.slow_jobs(5 * MS);
+        let work = c.work().unwrap();
+        c.start(&work).unwrap();
+        rig.advance(MS);
+        rig.plant_now(Injection::SpuriousIrq { line });
+        assert_eq!(c.outcome(work.done), 0, "line {line}");
+        assert_eq!(c.finish(&work, SEC), 1);
+        assert!(work.is_done());
+        c.discard(work);
+    }
+    assert_eq!((rig.stats().injected, rig.stat("faults"), rig.stat("resets")), (3, 0, 0));
+    drop(c);
+    rig.finish();
+}
+
+/// The line is shared and another device interrupts while the GPU is off. Catches: registers touched without
+/// power (dead_accesses).
+#[test]
+fn interrupts_while_the_power_is_off_do_nothing() {
+    let rig = Rig::new();
+    let c = rig.client();
+    rig.advance(100 * MS);
+    assert_eq!(rig.world().counters().power_domains_on, 0);
+    for line in 0..3 {
+        rig.plant_now(Injection::SpuriousIrq { line });
+        rig.advance(MS);
+    }
+    assert_eq!(rig.stats().injected, 3);
+    c.expect_works();
+    drop(c);
+    rig.finish();
+}
+
+/// Erratum 10883: the end of a job without an interrupt. Catches: a job blamed for it, a reset, no task that
+/// looks.
+#[test]
+fn a_lost_completion_is_found_by_the_timeout() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let work = c.work().unwrap();
+    rig.plant(Injection::LoseIrq { line: 0 });
+    let begin = rig.world().now();
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), 1);
+    assert!(rig.world().now() - begin < 510 * MS);
+    assert!(work.is_done());
+    assert_eq!((rig.stats().injected, rig.stat("faults"), rig.stat("resets")), (1, 0, 0));
+    assert_eq!(rig.logged("timeout"), 0);
+    drop((work, c));
+    rig.finish();
+}
+
+/// Another job's end brings the lost one to light. Catches: ends counted by interrupts.
+#[test]
+fn a_lost_completion_is_found_with_the_next_one() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let works = [c.work().unwrap(), c.work().unwrap()];
+    rig.plant(Injection::LoseIrq { line: 0 });
+    for work in &works {
+        c.start(work).unwrap();
+    }
+    for work in &works {
+        assert_eq!(c.finish(work, SEC), 1);
+        assert!(work.is_done());
+    }
+    drop((works, c));
+    rig.finish();
+}
+
+/// The MMU's interrupt is late. Catches: a fault forgotten; a job that is stopped for it.
+#[test]
+fn late_interrupts_are_served() {
+    for line in 0..2 {
+        let rig = Rig::new();
+        let c = rig.client();
+        let heap = c.bo(4 << 20, 3).unwrap();
+        let work = c.work().unwrap();
+        work.chain.write(0, &driver_tests::write_zero(heap.va, 0));
+        rig.plant(Injection::LateIrq { line, ns: 50 * MS });
+        let begin = rig.world().now();
+        c.start(&work).unwrap();
+        assert_eq!(c.finish(&work, SEC), 1, "line {line}");
+        let took = rig.world().now() - begin;
+        assert!((50 * MS..52 * MS).contains(&took), "{took}");
+        assert_eq!((rig.stat("faults"), rig.stat("resets")), (0, 0));
+        drop((heap, work, c));
+        rig.finish();
+    }
+}
+
+/// Both jobs of a slot end before anybody looks. Catches: the second one's end counted as one, so that it times
+/// out although it is done.
+#[test]
+fn two_completions_in_one_interrupt_are_two() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let works = [c.work().unwrap(), c.work().unwrap()];
+    rig.plant(Injection::LateIrq { line: 0, ns: MS });
+    let begin = rig.world().now();
+    for work in &works {
+        c.start(work).unwrap();
+    }
+    for work in &works {
+        assert_eq!(c.finish(work, SEC), 1);
+    }
+    assert!(rig.world().now() - begin < 2 * MS);
+    assert_eq!(rig.stats().merged_completions, 1);
+    assert_eq!(c.stat("jobs"), 2);
+    drop((works, c));
+    rig.finish();
+}
+
+/// The first job of a slot ends well and the second fails before anybody looks. Catches: the failure pinned on
+/// the first.
+#[test]
+fn a_success_and_a_failure_in_one_interrupt() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let works: Vec<Work> = (0..3).map(|_| c.work().unwrap()).collect();
+    works[1].chain.write(0, &[0; 64]);
+    rig.plant(Injection::LateIrq { line: 0, ns: MS });
+    for work in &works {
+        c.start(work).unwrap();
+    }
+    let outcomes: Vec<i32> = works.iter().map(|work| c.finish(work, SEC)).collect();
+    assert_eq!(outcomes, [1, -driver_tests::errno::EINVAL, 1]);
+    drop((works, c));
+    rig.finish();
+}
+
+/// A GPU whose slots take one job each. Catches: a second job put into a slot that cannot name it.
+#[test]
+fn a_t720_has_one_job_in_a_slot() {
+    let rig = Rig::with("mali-t720", Default::default());
+    let c = rig.client();
+    rig.slow_jobs(MS);
+    let works: Vec<Work> = (0..5).map(|_| c.work().unwrap()).collect();
+    for work in &works {
+        c.start(work).unwrap();
+    }
+    for n in 1..=5 {
+        rig.advance(MS / 2);
+        assert_eq!(rig.stats().chains[1], n, "no job starts before the one before it is over");
+        rig.advance(MS / 2 + MS / 50);
+    }
+    for work in &works {
+        assert_eq!(c.finish(work, SEC), 1);
+        assert!(work.is_done());
+    }
+    assert_eq!(rig.stats().merged_completions, 0);
+    drop((works, c));
+    rig.finish();
+}

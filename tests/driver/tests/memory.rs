@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Memory: what clients say they do not need, and what they may have.
+
+use driver_tests::{errno, pass, with_memory, write_zero, Rig, MS, SEC};
+
+/// Catches: memory that is not given back, charges that stay, a purge that is not told, pages that the GPU still
+/// reaches (bad_dma), one that is used again as if nothing had happened.
+#[test]
+fn what_is_not_needed_is_purged_when_memory_is_short() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let work = c.work().unwrap();
+    let big = c.bo(1 << 20, 1).unwrap();
+    big.write(0, &[0x5a; 4096]);
+    work.chain.write(0, &write_zero(big.va, 0));
+    // The GPU has translations of it.
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), 1);
+    let (mem, pages) = (c.stat("mem"), rig.world().counters().object_pages);
+    assert_eq!(c.madvise(big.handle, 1), Ok(true));
+    assert_eq!((c.stat("mem"), rig.world().counters().object_pages), (mem, pages));
+    assert_eq!(rig.world().lowmem(1), 256);
+    assert_eq!((c.stat("mem"), rig.world().counters().object_pages), (mem - (1 << 20), pages - 256));
+    assert_eq!(rig.world().lowmem(1), 0);
+    // The GPU faults; nothing stale is left.
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), -errno::EINVAL);
+    assert_eq!(c.madvise(big.handle, 0), Ok(false));
+    assert_eq!(c.madvise(big.handle, 1), Ok(false));
+    assert_eq!(rig.world().lowmem(1000), 0);
+    c.expect_works();
+    c.close(big.handle).unwrap();
+    assert_eq!(c.stat("mem"), mem - (1 << 20));
+    drop((big, work, c));
+    rig.finish();
+}
+
+/// Catches: memory taken from a client that said in time that it needs it.
+#[test]
+fn what_is_needed_again_stays() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let bo = c.bo(4096, 1).unwrap();
+    bo.write(0, &[7; 8]);
+    assert_eq!(c.madvise(bo.handle, 1), Ok(true));
+    assert_eq!(c.madvise(bo.handle, 1), Ok(true));
+    assert_eq!(c.madvise(bo.handle, 0), Ok(true));
+    assert_eq!(rig.world().lowmem(1000), 0);
+    assert_eq!(bo.read(0, 8), [7; 8]);
+    assert_eq!(c.madvise(99, 1), Err(errno::ENOENT));
+    drop((bo, c));
+    rig.finish();
+}
+
+/// Catches: memory taken from under a job.
+#[test]
+fn what_a_job_uses_is_not_purged() {
+    let rig = Rig::new();
+    let c = rig.client();
+    rig.slow_jobs(10 * MS);
+    let work = c.work().unwrap();
+    c.start(&work).unwrap();
+    for handle in [work.chain.handle, work.data.handle] {
+        assert_eq!(c.madvise(handle, 1), Ok(true));
+    }
+    assert_eq!(rig.world().lowmem(1000), 0);
+    assert_eq!(c.finish(&work, SEC), 1);
+    assert!(work.is_done());
+    assert_eq!(rig.world().lowmem(1000), 2);
+    drop((work, c));
+    rig.finish();
+}
+
+/// Oldest first, and no more than is asked for. Catches: all taken for a little.
+#[test]
+fn no_more_is_purged_than_is_needed() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let bos: Vec<_> = (0..4).map(|_| c.bo(8 << 12, 1).unwrap()).collect();
+    for bo in &bos {
+        c.madvise(bo.handle, 1).unwrap();
+    }
+    assert_eq!(rig.world().lowmem(9), 16);
+    let kept: Vec<bool> = bos.iter().map(|bo| c.madvise(bo.handle, 0).unwrap()).collect();
+    assert_eq!(kept, [false, false, true, true]);
+    drop((bos, c));
+    rig.finish();
+}
+
+/// A heap that has grown is purged like all else. Catches: chunks charged for ever.
+#[test]
+fn a_heap_is_purged_with_its_chunks() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let work = c.work().unwrap();
+    let heap = c.bo(4 << 20, 3).unwrap();
+    let mem = c.stat("mem");
+    work.chain.write(0, &write_zero(heap.va, 0));
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), 1);
+    assert_eq!(c.stat("mem"), mem + (2 << 20));
+    c.madvise(heap.handle, 1).unwrap();
+    assert_eq!(rig.world().lowmem(1), 512);
+    assert_eq!(c.stat("mem"), mem);
+    // It does not grow again.
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), -errno::EINVAL);
+    assert_eq!(c.stat("mem"), mem);
+    drop((heap, work, c));
+    rig.finish();
+}
+
+/// The handle is closed while the shrinker has the object. Catches: an object that the shrinker keeps alive.
+#[test]
+fn a_closed_handle_is_forgotten_by_the_shrinker() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let bo = c.bo(4096, 1).unwrap();
+    c.madvise(bo.handle, 1).unwrap();
+    c.close(bo.handle).unwrap();
+    drop(bo);
+    assert_eq!(rig.world().lowmem(1000), 0);
+    assert_eq!(rig.world().counters().objects, 0);
+    drop(c);
+    rig.finish();
+}
+
+/// Two files have it. Catches: memory purged that another client has not given up.
+#[test]
+fn shared_memory_is_not_purged() {
+    let rig = Rig::new();
+    let [a, b] = [rig.client(), rig.client()];
+    let bo = a.bo(4096, 1).unwrap();
+    bo.write(0, &[3; 8]);
+    let fd = a.export(bo.handle).unwrap();
+    // Known by descriptor, still in one file: the advice is taken, and not acted upon.
+    assert_eq!(a.madvise(bo.handle, 1), Ok(true));
+    assert_eq!(rig.world().lowmem(1000), 0);
+    assert_eq!(a.madvise(bo.handle, 0), Ok(true));
+    let theirs = pass(&a, &b, fd);
+    assert_eq!(a.madvise(bo.handle, 1), Err(errno::EINVAL));
+    assert_eq!(b.madvise(theirs, 1), Err(errno::EINVAL));
+    assert_eq!(rig.world().lowmem(1000), 0);
+    assert_eq!(bo.read(0, 8), [3; 8]);
+    drop((bo, a, b));
+    rig.finish();
+}
+
+/// Catches: a limit without effect, one that others' memory counts in, a log that a client can fill, memory that
+/// a refused call keeps.
+#[test]
+fn a_file_may_have_so_much() {
+    let rig = Rig::with("rk3399", with_memory(64 << 12));
+    let [a, b] = [rig.client(), rig.client()];
+    let bos: Vec<_> = (0..4).map(|_| a.bo(16 << 12, 1).unwrap()).collect();
+    let before = rig.world().counters();
+    for _ in 0..10 {
+        assert_eq!(a.bo(4096, 1).err(), Some(errno::ENOMEM));
+    }
+    assert_eq!(rig.world().counters(), before);
+    assert_eq!(rig.logged("no memory"), 1);
+    assert_eq!((a.stat("mem"), a.stat("mem_peak"), b.stat("mem")), (64 << 12, 64 << 12, 0));
+    b.expect_works();
+    a.close(bos[0].handle).unwrap();
+    a.expect_works();
+    rig.advance(2 * SEC);
+    assert!(a.bo(17 << 12, 1).is_err());
+    assert_eq!(rig.logged("no memory"), 2, "once a second");
+    drop((bos, a, b));
+    rig.finish();
+}
+
+/// RAM itself runs out. Catches: a BO half there.
+#[test]
+fn ram_runs_out() {
+    let config = drm_os_host::Config { pages: 4096, ..Default::default() };
+    let rig = Rig::with("rk3399", config);
+    let c = rig.client();
+    c.expect_works();
+    let before = rig.world().counters();
+    assert_eq!(c.bo(64 << 20, 1).err(), Some(errno::ENOMEM));
+    assert_eq!(rig.world().counters(), before);
+    c.expect_works();
+    drop(c);
+    rig.finish();
+}
