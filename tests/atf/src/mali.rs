@@ -131,7 +131,7 @@ impl<'a> Chain<'a> {
         words[42] = image.width * 4;
         words[44..].fill(pixel);
         self.write_words(fbd, &words);
-        let tiles = (image.width - 1) / 16 | (image.height - 1) / 16 << 16;
+        let tiles = ((image.width - 1) / 16) | (((image.height - 1) / 16) << 16);
         // Tag: a multi-target framebuffer, one target, no extension.
         let pointer = self.va(fbd) | 1;
         self.job(

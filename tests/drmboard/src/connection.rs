@@ -194,6 +194,12 @@ fn receive(socket: &OwnedFd, buf: &mut [u8]) -> Option<Request> {
     })
 }
 
+/// The same memory, of which the client's kernel allows no writable mapping.
+fn read_only(memfd: BorrowedFd<'_>) -> Result<OwnedFd, i32> {
+    let again = std::fs::File::open(format!("/proc/self/fd/{}", memfd.as_raw_fd()));
+    again.map(OwnedFd::from).map_err(|_| sys::DRM_OS_EMFILE as i32)
+}
+
 fn reply(socket: &OwnedFd, parcel: &Parcel, body: &[u8]) -> std::io::Result<()> {
     // SAFETY: a Reply has no padding.
     let header =
@@ -227,6 +233,13 @@ fn dispatch(
                 value: mapping.memfd_offset(),
                 ..Reply::default()
             };
+            if !open.file.writable() {
+                return Ok(Parcel {
+                    reply,
+                    fds: vec![read_only(mapping.memfd())?],
+                    ..Parcel::default()
+                });
+            }
             Ok(Parcel {
                 reply,
                 mapping: Some(mapping),

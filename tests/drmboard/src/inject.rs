@@ -163,7 +163,10 @@ mod tests {
             what: Injection::PageFaultAtAccess(7),
         };
         assert_eq!(parse("fault:access=7,at_ms=3"), Ok(fault));
-        let stuck = Injection::HangJobsAt { first: 0x1000, last: 0x1fff };
+        let stuck = Injection::HangJobsAt {
+            first: 0x1000,
+            last: 0x1fff,
+        };
         assert_eq!(parse("hang:va=0x1000,end=0x1fff").unwrap().what, stuck);
         assert_eq!(parse("gpu-fault").unwrap().what, Injection::GpuFault);
         assert_eq!(

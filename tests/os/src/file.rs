@@ -15,6 +15,7 @@ use crate::witness;
 use crate::world::{came_back, Inner};
 use std::ffi::{c_int, c_void};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 type Wakers = Vec<Arc<dyn Fn() + Send + Sync>>;
@@ -28,6 +29,8 @@ struct FileInner {
     /// The device whose node this is.
     dev: Option<Arc<Dev>>,
     wakers: Mutex<Wakers>,
+    /// May be mapped writable.
+    writable: AtomicBool,
 }
 
 impl FileInner {
@@ -46,6 +49,7 @@ impl FileInner {
             id,
             dev,
             wakers: Mutex::default(),
+            writable: AtomicBool::new(true),
         })
     }
 
@@ -119,6 +123,11 @@ impl File {
         // SAFETY: as above.
         unsafe { std::ptr::copy_nonoverlapping(p.cast_const(), data.as_mut_ptr(), data.len()) };
         Ok(())
+    }
+
+    /// Whether mappings may be writable; those of [`File::mmap`] are all the same.
+    pub fn writable(&self) -> bool {
+        self.inner.writable.load(Relaxed)
     }
 
     /// mmap(2), shared, readable and writable; everything in the range is made resident.  Errors: ENODEV without
@@ -248,7 +257,7 @@ pub(crate) mod exports {
     pub unsafe extern "C" fn drm_os_file_install(
         caller: *mut sys::drm_os_caller,
         file: *mut sys::drm_os_file,
-        cloexec: c_int,
+        flags: u32,
         fdp: *mut i32,
     ) -> c_int {
         witness::may_sleep("drm_os_file_install");
@@ -257,13 +266,14 @@ pub(crate) mod exports {
             return e as c_int;
         }
         let raw = file.cast::<FileInner>().cast_const();
+        (*raw).writable.store(flags & sys::DRM_OS_FD_WRITE != 0, Relaxed);
         // The process gets a reference of its own, so that a failure leaves the file to its maker.
         Arc::increment_strong_count(raw);
         match c.process.install(
             File {
                 inner: Arc::from_raw(raw),
             },
-            cloexec != 0,
+            flags & sys::DRM_OS_FD_CLOEXEC != 0,
         ) {
             Ok(fd) => {
                 fdp.write(fd);

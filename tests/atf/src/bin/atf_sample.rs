@@ -51,10 +51,17 @@ fn main() {
             Ok("imx8mq")
         ))
         .board("rk3399 imx8mq"),
-        case!("on_a_counting_board", "looks at what the board counted", |_| println!("body"))
-            .board("rk3399")
-            .drmboard(&["--stats", "--set", "x=1"], |output| {
-                require!(output.starts_with("body\n") && output.contains("leaked=0"), "printed {output:?}");
-            }),
+        case!(
+            "on_a_counting_board",
+            "looks at what the board counted",
+            |_| println!("body")
+        )
+        .board("rk3399")
+        .drmboard(&["--stats", "--set", "x=1"], |output| {
+            require!(
+                output.starts_with("body\n") && output.contains("leaked=0"),
+                "printed {output:?}"
+            );
+        }),
     ]);
 }

@@ -129,7 +129,10 @@ fn counting_board() {
     );
     // A board that does not run the body leaves no result, which kyua calls broken.
     std::fs::remove_file("result").unwrap();
-    require_eq!(result_of(&["-vdrmboard=/bin/false", "on_a_counting_board"]), (1, String::new()));
+    require_eq!(
+        result_of(&["-vdrmboard=/bin/false", "on_a_counting_board"]),
+        (1, String::new())
+    );
 }
 
 fn by_kyua() {
@@ -267,9 +270,11 @@ fn main() {
         case!("board_entry", "a case with boards runs below drmboard", |_| {
             board_entry()
         }),
-        case!("counting_board", "a case sees what drmboard printed in the end", |_| {
-            counting_board()
-        }),
+        case!(
+            "counting_board",
+            "a case sees what drmboard printed in the end",
+            |_| { counting_board() }
+        ),
         case!("by_kyua", "kyua reads every ending as it was meant", |_| by_kyua(
         ))
         .require_progs("kyua")

@@ -84,7 +84,10 @@ fn zero_words(node: &Node, handle: u32, va: u64, map: &Mapping, random: &mut Ran
         chain.write_zero(va + *at as u64 * 8);
     }
     let bos = [chain.handle(), handle];
-    let work = Work { bos: &bos, ..chain.work() };
+    let work = Work {
+        bos: &bos,
+        ..chain.work()
+    };
     match random.below(3) {
         // Implicit synchronisation.
         0 => {
@@ -94,10 +97,17 @@ fn zero_words(node: &Node, handle: u32, va: u64, map: &Mapping, random: &mut Ran
         // A sync object of its own, and a job that comes after.
         1 => {
             let (first, second) = (ok!(node.syncobj(0)), ok!(node.syncobj(0)));
-            ok!(node.submit(&Work { out_sync: first.handle, ..work }));
+            ok!(node.submit(&Work {
+                out_sync: first.handle,
+                ..work
+            }));
             let mut after = ok!(Chain::new(node, 1));
             after.null(1);
-            let after_all = Work { in_syncs: &[first.handle], out_sync: second.handle, ..after.work() };
+            let after_all = Work {
+                in_syncs: &[first.handle],
+                out_sync: second.handle,
+                ..after.work()
+            };
             ok!(node.submit(&after_all));
             ok!(second.wait(deadline_ns(PATIENCE_MS), 0));
             let status = [ok!(first.status()), ok!(second.status())];
@@ -106,11 +116,17 @@ fn zero_words(node: &Node, handle: u32, va: u64, map: &Mapping, random: &mut Ran
         // A sync_file.
         _ => {
             let done = ok!(node.syncobj(0));
-            ok!(node.submit(&Work { out_sync: done.handle, ..work }));
+            ok!(node.submit(&Work {
+                out_sync: done.handle,
+                ..work
+            }));
             let file = ok!(done.sync_file());
             let ready = ok!(file.poll(libc::POLLIN, PATIENCE_MS as i32));
             let status = ok!(done.status());
-            holds!(ready && status == 1, "the job ended with {status}, ready: {ready}");
+            holds!(
+                ready && status == 1,
+                "the job ended with {status}, ready: {ready}"
+            );
         }
     }
     let status = chain.last_status();
@@ -126,7 +142,11 @@ fn zero_words(node: &Node, handle: u32, va: u64, map: &Mapping, random: &mut Ran
 
 /// One round of a client that does nothing wrong.
 fn work_once(node: &Node, random: &mut Random) -> Told<()> {
-    let size = if random.one_in(16) { 2 << 20 } else { PAGE * (1 + random.below(8) as u32) };
+    let size = if random.one_in(16) {
+        2 << 20
+    } else {
+        PAGE * (1 + random.below(8) as u32)
+    };
     let bo = ok!(node.bo(size, random.below(2) as u32 * BO_NOEXEC));
     let map = ok!(bo.map());
     zero_words(node, bo.handle, bo.va, &map, random)?;
@@ -147,7 +167,10 @@ fn work_once(node: &Node, random: &mut Random) -> Told<()> {
         let mut chain = ok!(Chain::new(node, 2));
         chain.write_zero(heap.va).write_zero(heap.va + (4 << 20));
         let done = ok!(node.syncobj(0));
-        ok!(node.submit(&Work { out_sync: done.handle, ..chain.work() }));
+        ok!(node.submit(&Work {
+            out_sync: done.handle,
+            ..chain.work()
+        }));
         ok!(done.wait(deadline_ns(PATIENCE_MS), 0));
         let status = ok!(done.status());
         holds!(status == 1, "the job on a heap ended with {status}");
@@ -206,13 +229,21 @@ fn bad(random: &mut Random, tell: &UnixDatagram, life: usize) -> Told<()> {
         let chain = ok!(misdeed(&node, kind));
         let done = ok!(node.syncobj(0));
         for _ in 0..=random.below(3) {
-            ok!(node.submit(&Work { out_sync: done.handle, ..chain.work() }));
+            ok!(node.submit(&Work {
+                out_sync: done.handle,
+                ..chain.work()
+            }));
         }
-        tell.send(&[BAD as u8, kind as u8]).map_err(|error| error.to_string())?;
+        tell.send(&[BAD as u8, kind as u8])
+            .map_err(|error| error.to_string())?;
         if !random.one_in(4) {
             ok!(done.wait(deadline_ns(PATIENCE_MS), 0));
             let status = ok!(done.status());
-            holds!(status < 0 || kind == 2 && !on_board, "a job that is {} ended with {status}", MISDEEDS[kind]);
+            holds!(
+                status < 0 || kind == 2 && !on_board,
+                "a job that is {} ended with {status}",
+                MISDEEDS[kind]
+            );
         }
         drop((chain, done));
         drop(node);
@@ -250,7 +281,8 @@ impl Tally {
     fn take(&mut self, message: &[u8]) {
         match message {
             [0x7f, text @ ..] => {
-                self.error.get_or_insert_with(|| String::from_utf8_lossy(text).into_owned());
+                self.error
+                    .get_or_insert_with(|| String::from_utf8_lossy(text).into_owned());
             }
             [id] => self.rounds[usize::from(*id)] += 1,
             [_, kind] => self.misdeeds[usize::from(*kind)] += 1,
@@ -282,8 +314,16 @@ fn crowd(ctx: &Ctx, seconds: u64) {
     let mut next_life = |id: usize, now: Instant, life: usize| {
         lives += 1;
         // The eighth lives long enough for a hang to be noticed in most of its lives.
-        let ms = if id == BAD { 200 + random.below(2500) } else { 20 + random.below(1500) };
-        (spawn(id, life, seed, &tell), now + Duration::from_millis(ms), life)
+        let ms = if id == BAD {
+            200 + random.below(2500)
+        } else {
+            20 + random.below(1500)
+        };
+        (
+            spawn(id, life, seed, &tell),
+            now + Duration::from_millis(ms),
+            life,
+        )
     };
     let mut clients: Vec<_> = (0..=BAD).map(|id| next_life(id, start, 0)).collect();
     while Instant::now() < end {
@@ -293,13 +333,19 @@ fn crowd(ctx: &Ctx, seconds: u64) {
             let (child, until, life) = client;
             if let Some(exit) = require_ok!(child.wait_for(Duration::ZERO)) {
                 tally.receive(&told);
-                let why = tally.error.take().unwrap_or_else(|| format!("client {id} ended with {exit:?}"));
+                let why = tally
+                    .error
+                    .take()
+                    .unwrap_or_else(|| format!("client {id} ended with {exit:?}"));
                 panic!("{why}; seed {seed}, {tally:?}");
             }
             if *until <= now {
                 require_ok!(child.kill(libc::SIGKILL));
                 let exit = require_ok!(child.wait());
-                require!(exit == Exit::Signal(libc::SIGKILL) || tally.error.is_some(), "client {id}: {exit:?}");
+                require!(
+                    exit == Exit::Signal(libc::SIGKILL) || tally.error.is_some(),
+                    "client {id}: {exit:?}"
+                );
                 *client = next_life(id, now, *life + 1);
             }
         }
@@ -307,10 +353,19 @@ fn crowd(ctx: &Ctx, seconds: u64) {
     }
     drop(clients);
     tally.receive(&told);
-    println!("crowd: seed {seed}, {lives} lives, rounds {:?}, misdeeds {MISDEEDS:?} {:?}", tally.rounds, tally.misdeeds);
+    println!(
+        "crowd: seed {seed}, {lives} lives, rounds {:?}, misdeeds {MISDEEDS:?} {:?}",
+        tally.rounds, tally.misdeeds
+    );
     require!(tally.error.is_none(), "seed {seed}, {tally:?}");
-    require!(tally.rounds.iter().all(|rounds| *rounds > 0), "everybody got on: {tally:?}");
-    require!(tally.misdeeds.iter().all(|times| *times > 0), "nothing was left out: {tally:?}");
+    require!(
+        tally.rounds.iter().all(|rounds| *rounds > 0),
+        "everybody got on: {tally:?}"
+    );
+    require!(
+        tally.misdeeds.iter().all(|times| *times > 0),
+        "nothing was left out: {tally:?}"
+    );
 }
 
 /// A number of the line `stats: total NAME=N ...`.
@@ -320,14 +375,19 @@ fn total(output: &str, name: &str) -> u64 {
         let mut pairs = line.split_whitespace().filter_map(|pair| pair.split_once('='));
         pairs.find(|(n, _)| *n == name)?.1.parse().ok()
     };
-    line.and_then(number).unwrap_or_else(|| panic!("the board did not count {name}"))
+    line.and_then(number)
+        .unwrap_or_else(|| panic!("the board did not count {name}"))
 }
 
 /// The board is gone, and with it everything that the clients had.
 fn nothing_left(output: &str) {
-    let [jobs, faults, resets, leaked] = ["jobs", "faults", "resets", "leaked"].map(|name| total(output, name));
+    let [jobs, faults, resets, leaked] =
+        ["jobs", "faults", "resets", "leaked"].map(|name| total(output, name));
     require!(leaked == 0, "{leaked} objects of the kernel's outlived the board");
-    require!(jobs > 0 && faults > 0 && resets > 0, "jobs {jobs}, faults {faults}, resets {resets}");
+    require!(
+        jobs > 0 && faults > 0 && resets > 0,
+        "jobs {jobs}, faults {faults}, resets {resets}"
+    );
 }
 
 fn main() {

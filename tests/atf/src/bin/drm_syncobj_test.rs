@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 /// Jobs that do nothing, long enough to be looked at while they run.
-const LONG: usize = 10_000;
+const LONG: usize = 20_000;
 const UNKNOWN: u32 = 77;
 
 fn render() -> Node {

@@ -17,7 +17,7 @@ const GIB: u64 = 1 << 30;
 /// What clients may be given: panfrost_mmu_ctx_create.
 const WINDOW: std::ops::Range<u64> = 32 * MIB..4 * GIB;
 /// Jobs that do nothing, long enough to be looked at while they run.
-const LONG: usize = 10_000;
+const LONG: usize = 20_000;
 
 fn render() -> Node {
     require_ok!(Node::render())
@@ -398,6 +398,52 @@ fn madvise_of_two_handles(_: &Ctx) {
     require_eq!(madvise(&node, bo.handle, MADV_DONTNEED), Ok(1));
 }
 
+/// What the board of `madvise_purged` and `out_of_memory` has.
+const SMALL_BOARD: &[&str] = &["--set", "ram_mib=64"];
+const PART: u32 = 20 << 20;
+
+fn madvise_purged(_: &Ctx) {
+    let node = render();
+    let idle = require_ok!(node.bo(PART, BO_NOEXEC));
+    let used = require_ok!(node.bo(PART, BO_NOEXEC));
+    let map = require_ok!(used.map());
+    map.write_u32(0, 61);
+    require_eq!(madvise(&node, idle.handle, MADV_DONTNEED), Ok(1));
+    // More than there is, unless the idle one gives way.
+    let third = require_ok!(node.bo(PART, BO_NOEXEC));
+    let fourth = require_ok!(node.bo(PART / 2, BO_NOEXEC));
+    require_eq!(map.read_u32(0), 61);
+    for madv in [MADV_WILLNEED, MADV_WILLNEED, MADV_DONTNEED] {
+        require_eq!(madvise(&node, idle.handle, madv), Ok(0), "advice {madv}");
+    }
+    for bo in [&used, &third, &fourth] {
+        require_eq!(madvise(&node, bo.handle, MADV_WILLNEED), Ok(1));
+    }
+    require_ok!(node.gem_close(idle.handle));
+}
+
+fn out_of_memory(_: &Ctx) {
+    let node = render();
+    let used = require_ok!(node.bo(PART, BO_NOEXEC));
+    require_ok!(used.map()).write_u32(0, 62);
+    let mut arg = CreateBo {
+        size: 80 << 20,
+        flags: BO_NOEXEC,
+        handle: 7,
+        offset: 8,
+        ..CreateBo::default()
+    };
+    require_errno!(node.ioctl(CREATE_BO, &mut arg), libc::ENOMEM);
+    require_eq!(
+        (arg.handle, arg.offset, node.live_handles()),
+        (7, 8, vec![used.handle])
+    );
+    require_eq!(require_ok!(used.map()).read_u32(0), 62);
+    // All of it came back.
+    let rest = require_ok!(node.bo(PART, BO_NOEXEC));
+    require_ok!(rest.map()).write_u32(0, 63);
+}
+
 fn main() {
     let cases = [
         case!("create", "panfrost_ioctl_create_bo: flags and answers", create),
@@ -477,6 +523,18 @@ fn main() {
             madvise_keeps
         ),
         case!("madvise_errors", "panfrost_ioctl_madvise: ENOENT", madvise_errors),
+        case!(
+            "madvise_purged",
+            "panfrost_gem_purge: retained is 0 when the memory was taken",
+            madvise_purged
+        )
+        .drmboard(SMALL_BOARD, |_| {}),
+        case!(
+            "out_of_memory",
+            "drm_gem_shmem_get_pages: ENOMEM, and nothing changed",
+            out_of_memory
+        )
+        .drmboard(SMALL_BOARD, |_| {}),
         case!(
             "madvise_of_shared",
             "panfrost_ioctl_madvise: EINVAL to give up what two files have",

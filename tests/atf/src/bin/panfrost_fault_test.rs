@@ -12,6 +12,7 @@ use atf::process::{channel, fork, Exit};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx};
 use std::time::Duration;
 
+/// Jobs that do nothing, long enough to be looked at while they run.
 const LONG: usize = 20_000;
 const BLOCK: u64 = 2 << 20;
 /// In the window, where these tests never have a buffer.

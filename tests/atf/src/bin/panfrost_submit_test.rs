@@ -13,7 +13,7 @@ use atf::process::open_descriptors;
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx};
 
 /// Jobs that do nothing, long enough for what does not wait to overtake them.
-const LONG: usize = 5_000;
+const LONG: usize = 20_000;
 const UNKNOWN: u32 = 77;
 const FILLED: u32 = 0xdead_beef;
 const PIXEL: u32 = 0x4433_2211;
@@ -237,7 +237,9 @@ fn across_pages(_: &Ctx) {
     // More than a 2 MiB block of page table.
     let target = require_ok!(node.bo(5 << 20, BO_NOEXEC));
     let map = require_ok!(target.map());
-    let places: Vec<usize> = (0..5).flat_map(|mib| [mib << 20, (mib + 1 << 20) - 8]).collect();
+    let places: Vec<usize> = (0..5)
+        .flat_map(|mib| [mib << 20, ((mib + 1) << 20) - 8])
+        .collect();
     let mut chain = require_ok!(Chain::new(&node, places.len()));
     for place in &places {
         map.write_u64(*place, u64::MAX);

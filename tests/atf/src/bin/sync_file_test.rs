@@ -12,7 +12,7 @@ use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// Jobs that do nothing, long enough to be looked at while they run.
-const LONG: usize = 10_000;
+const LONG: usize = 20_000;
 
 fn render() -> Node {
     require_ok!(Node::render())

@@ -143,7 +143,7 @@ impl Node {
                 c(sys::drm_os_file_install(
                     caller,
                     file,
-                    *cloexec as c_int,
+                    *cloexec as u32 | sys::DRM_OS_FD_WRITE,
                     &mut number,
                 ))?;
                 *fd = number as u64;
@@ -180,7 +180,7 @@ impl Node {
                 ))?;
                 softc.locked(|state| state.events.push((file, private)));
                 let mut number = 0;
-                c(sys::drm_os_file_install(caller, file, 1, &mut number))?;
+                c(sys::drm_os_file_install(caller, file, 3, &mut number))?;
                 *fd = number as u64;
                 Ok(())
             },

@@ -170,7 +170,7 @@ unsafe fn export(c: *mut Client, caller: *mut drm_os_caller, data: *mut u64) -> 
         sys::drm_os_object_unref((*c).obj);
         return Err(r);
     }
-    let r = sys::drm_os_file_install(caller, file, 1, &mut fd);
+    let r = sys::drm_os_file_install(caller, file, 3, &mut fd);
     if r != 0 {
         sys::drm_os_file_discard(file);
         return Err(r);

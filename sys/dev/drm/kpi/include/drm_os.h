@@ -316,14 +316,16 @@ struct drm_os_file_ops {
 };
 /*
  * A file of our own that is no device node.  create makes it (with no
- * descriptor yet), install gives caller a descriptor of it and consumes it;
- * cloexec nonzero sets FD_CLOEXEC.  discard is for one never installed; it calls
+ * descriptor yet), install gives caller a descriptor of it and consumes it; on
+ * one without DRM_OS_FD_WRITE a writable mapping is EACCES.  discard is for one never installed; it calls
  * release.  wake makes pollers look again; it may be called until release.
  */
 int	 drm_os_file_create(struct drm_os *os, const struct drm_os_file_ops *ops,
 	    void *priv, struct drm_os_file **filep);
+#define	DRM_OS_FD_CLOEXEC	1u
+#define	DRM_OS_FD_WRITE		2u
 int	 drm_os_file_install(struct drm_os_caller *caller, struct drm_os_file *file,
-	    int cloexec, int32_t *fdp);
+	    uint32_t flags, int32_t *fdp);
 void	 drm_os_file_discard(struct drm_os_file *file);
 void	 drm_os_file_wake(struct drm_os_file *file);
 /* The file behind a descriptor, held until put.  EBADF: no such descriptor;

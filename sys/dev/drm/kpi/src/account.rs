@@ -23,7 +23,12 @@ pub struct Charge {
 impl Account {
     /// An account that may hold `limit` bytes, which also count in `total`.
     pub fn new(limit: u64, total: Option<Arc<Account>>) -> Account {
-        Account { used: AtomicU64::new(0), peak: AtomicU64::new(0), limit, total }
+        Account {
+            used: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            limit,
+            total,
+        }
     }
 
     /// Bytes held now.
@@ -66,7 +71,10 @@ impl Charge {
     /// ENOMEM over the limit.
     pub fn new(account: &Arc<Account>, bytes: u64) -> Result<Charge> {
         account.add(bytes)?;
-        Ok(Charge { account: account.clone(), bytes: AtomicU64::new(bytes) })
+        Ok(Charge {
+            account: account.clone(),
+            bytes: AtomicU64::new(bytes),
+        })
     }
 
     /// Charges `more` bytes.
@@ -83,7 +91,9 @@ impl Charge {
     /// Gives `bytes` back, at most what is charged.
     pub fn shrink(&self, bytes: u64) {
         let less = |n: u64| Some(n.saturating_sub(bytes));
-        let old = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        let old = self
+            .bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         let given = old.unwrap_or(0).min(bytes);
         self.account.give_back(given);
     }

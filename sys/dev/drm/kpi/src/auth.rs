@@ -35,7 +35,12 @@ pub(crate) struct Masters {
 
 impl Masters {
     pub(crate) fn new(os: Os) -> Masters {
-        Masters { current: 0, magics: KVec::new(os), last_magic: 0, named: KVec::new(os) }
+        Masters {
+            current: 0,
+            magics: KVec::new(os),
+            last_magic: 0,
+            named: KVec::new(os),
+        }
     }
 
     fn found<D: Driver>(&mut self, file: &File<D>) {
@@ -82,7 +87,9 @@ impl<D: Driver> File<D> {
 
     pub(crate) fn master_open(&self, caller: &Caller<'_>) {
         let mut masters = self.device().masters().lock();
-        self.auth().authenticated.store(caller.privileged(), Ordering::Relaxed);
+        self.auth()
+            .authenticated
+            .store(caller.privileged(), Ordering::Relaxed);
         match masters.current {
             0 => masters.found(self),
             current => self.auth().group.store(current, Ordering::Relaxed),
@@ -97,7 +104,11 @@ impl<D: Driver> File<D> {
         if let Some(i) = masters.named.iter().position(|group| *group == self.id()) {
             masters.named.swap_remove(i);
         }
-        if let Some(i) = masters.magics.iter().position(|(_, _, a)| Arc::ptr_eq(a, self.auth())) {
+        if let Some(i) = masters
+            .magics
+            .iter()
+            .position(|(_, _, a)| Arc::ptr_eq(a, self.auth()))
+        {
             masters.magics.swap_remove(i);
         }
     }
@@ -122,7 +133,10 @@ pub(crate) fn get_magic<D: Driver>(call: &Call<'_, D>, arg: &mut Auth) -> Result
 pub(crate) fn auth_magic<D: Driver>(call: &Call<'_, D>, arg: &mut Auth) -> Result<()> {
     let group = call.file.auth().group.load(Ordering::Relaxed);
     let mut masters = call.device().masters().lock();
-    let found = masters.magics.iter().position(|(m, g, _)| *m == arg.magic && *g == group);
+    let found = masters
+        .magics
+        .iter()
+        .position(|(m, g, _)| *m == arg.magic && *g == group);
     let (_, _, auth) = found.and_then(|i| masters.magics.swap_remove(i)).ok_or(EINVAL)?;
     auth.authenticated.store(true, Ordering::Relaxed);
     Ok(())

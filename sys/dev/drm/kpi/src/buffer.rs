@@ -34,13 +34,27 @@ impl Buffer {
         charged: u64,
         attr: MemAttr,
     ) -> Result<Arc<Buffer>> {
-        let size = size.checked_next_multiple_of(PAGE_SIZE).filter(|n| *n != 0).ok_or(EINVAL)?;
+        let size = size
+            .checked_next_multiple_of(PAGE_SIZE)
+            .filter(|n| *n != 0)
+            .ok_or(EINVAL)?;
         let os = dev.os();
         let charge = Charge::new(account, charged)?;
         let object = Object::new(dev, size, attr)?;
         let resv = Resv::new(os)?;
         let purged = AtomicBool::new(false);
-        Arc::new(os, Buffer { os, id: os.unique(), size, object, resv, charge, purged })
+        Arc::new(
+            os,
+            Buffer {
+                os,
+                id: os.unique(),
+                size,
+                object,
+                resv,
+                charge,
+                purged,
+            },
+        )
     }
 
     /// A number that no other buffer has.

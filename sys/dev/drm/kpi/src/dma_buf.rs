@@ -2,10 +2,11 @@
 //! dma-bufs: buffers behind descriptors, for other processes and other devices.
 
 use crate::alloc::Arc;
+use crate::bell::Bell;
 use crate::buffer::Buffer;
 use crate::errno::{Result, EINVAL, ENOTTY};
 use crate::ffi;
-use crate::os::{Caller, FileRef, NewFile, Os, UserMapping};
+use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, UserMapping};
 use crate::resv::Usage;
 use core::any::Any;
 
@@ -20,6 +21,7 @@ pub trait Shared: Send + Sync {
 /// What stands behind a dma-buf descriptor.
 pub struct DmaBuf {
     shared: Arc<dyn Shared>,
+    bell: Arc<Bell>,
 }
 
 /// `_IOW('b', 0, struct dma_buf_sync)`.
@@ -37,9 +39,17 @@ impl DmaBuf {
     /// # Errors
     ///
     /// ENOMEM, EMFILE.
-    pub fn export(os: Os, caller: &Caller<'_>, shared: Arc<dyn Shared>, cloexec: bool) -> Result<i32> {
-        let content = Arc::new(os, DmaBuf { shared })?;
-        NewFile::new(os, content)?.install(caller, cloexec)
+    pub fn export(os: Os, caller: &Caller<'_>, shared: Arc<dyn Shared>, flags: FdFlags) -> Result<i32> {
+        let content = Arc::new(
+            os,
+            DmaBuf {
+                shared,
+                bell: Bell::new(os)?,
+            },
+        )?;
+        let file = NewFile::new(os, content.clone())?;
+        content.bell.connect(file.waker());
+        file.install(caller, flags)
     }
 
     /// What stands behind descriptor `fd` of `caller`.
@@ -57,13 +67,29 @@ impl DmaBuf {
     }
 }
 
+impl Drop for DmaBuf {
+    fn drop(&mut self) {
+        self.bell.disconnect();
+    }
+}
+
 impl ffi::PlainFile for DmaBuf {
     fn size(&self) -> u64 {
         self.buffer().size()
     }
 
+    /// A poll for reading waits for those who write; the fences it found are told to wake it.
     fn readable(&self) -> bool {
-        self.buffer().resv().is_idle(Usage::Read)
+        let hook = self.bell.clone().into_hook();
+        let Ok(pending) = self.buffer().resv().pending(self.buffer().os(), Usage::Read) else {
+            return true;
+        };
+        let mut idle = true;
+        for fence in pending.iter() {
+            fence.remove_hook(&hook, 0);
+            idle &= !matches!(fence.add_hook(&hook, 0), Ok(true));
+        }
+        idle
     }
 
     fn mmap(&self, offset: u64, len: u64) -> Result<UserMapping> {
@@ -78,7 +104,9 @@ impl ffi::PlainFile for DmaBuf {
     /// mapped so that no cache maintenance is left to do.
     fn ioctl(&self, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
         // Linux compares the whole request code, which has the size in it.
-        let Ok(flags) = <[u8; 8]>::try_from(&*data) else { return Err(ENOTTY) };
+        let Ok(flags) = <[u8; 8]>::try_from(&*data) else {
+            return Err(ENOTTY);
+        };
         if (group, nr) != (SYNC_GROUP, SYNC_NR) {
             return Err(ENOTTY);
         }
@@ -87,8 +115,14 @@ impl ffi::PlainFile for DmaBuf {
             return Err(EINVAL);
         }
         if flags & SYNC_END == 0 {
-            let usage = if flags & SYNC_WRITE != 0 { Usage::Write } else { Usage::Read };
-            self.buffer().resv().wait(self.buffer().os(), usage, Some(caller), crate::os::NEVER)?;
+            let usage = if flags & SYNC_WRITE != 0 {
+                Usage::Write
+            } else {
+                Usage::Read
+            };
+            self.buffer()
+                .resv()
+                .wait(self.buffer().os(), usage, Some(caller), crate::os::NEVER)?;
         }
         Ok(())
     }

@@ -31,7 +31,10 @@ macro_rules! errnos {
 }
 
 impl Errno {
-    #[expect(clippy::as_conversions, reason = "bindgen types positive defines u32; all are below 2000")]
+    #[expect(
+        clippy::as_conversions,
+        reason = "bindgen types positive defines u32; all are below 2000"
+    )]
     const fn from_const(value: u32) -> Errno {
         Errno::from_i32_const(value as i32)
     }

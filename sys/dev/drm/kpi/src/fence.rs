@@ -44,9 +44,21 @@ impl Fence {
     ///
     /// ENOMEM.
     pub fn promise(os: Os, context: u64, seqno: u64) -> Result<Signaler> {
-        let state = State { outcome: None, when: 0, hooks: KVec::new(os) };
+        let state = State {
+            outcome: None,
+            when: 0,
+            hooks: KVec::new(os),
+        };
         let state = Mtx::new(os, c"drm fence", state)?;
-        let fence = Arc::new(os, Fence { context, seqno, over: AtomicBool::new(false), state })?;
+        let fence = Arc::new(
+            os,
+            Fence {
+                context,
+                seqno,
+                over: AtomicBool::new(false),
+                state,
+            },
+        )?;
         Ok(Signaler { os, fence })
     }
 
@@ -126,7 +138,10 @@ impl Fence {
     pub fn remove_hook(&self, hook: &Arc<dyn Hook>, token: u64) {
         let removed = {
             let mut state = self.state.lock();
-            let found = state.hooks.iter().position(|(h, t)| Arc::ptr_eq(h, hook) && *t == token);
+            let found = state
+                .hooks
+                .iter()
+                .position(|(h, t)| Arc::ptr_eq(h, hook) && *t == token);
             found.and_then(|i| state.hooks.swap_remove(i))
         };
         drop(removed);
@@ -239,7 +254,13 @@ impl Waiter {
     /// ENOMEM.
     pub fn new(os: Os) -> Result<Arc<Waiter>> {
         let wakes = Mtx::new(os, c"drm waiter", 0)?;
-        Arc::new(os, Waiter { wakes, cv: Condvar::new(os, c"drmwait")? })
+        Arc::new(
+            os,
+            Waiter {
+                wakes,
+                cv: Condvar::new(os, c"drmwait")?,
+            },
+        )
     }
 
     /// How often it was woken; to be read before looking at what it waits for.

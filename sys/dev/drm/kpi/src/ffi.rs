@@ -60,7 +60,9 @@ unsafe fn store_mapping(
 ///
 /// Both pointers are writable.
 unsafe fn store_stat(stat: Option<Statistic>, namep: *mut *const c_char, valuep: *mut u64) -> c_int {
-    let Some((name, value)) = stat else { return ENOENT.get() };
+    let Some((name, value)) = stat else {
+        return ENOENT.get();
+    };
     // SAFETY: as the caller promises; the name is static.
     unsafe { namep.write(name.as_ptr()) };
     // SAFETY: as the caller promises.
@@ -114,7 +116,9 @@ unsafe extern "C" fn plain_ioctl<T: PlainFile>(
     size: u32,
 ) -> c_int {
     // SAFETY: C holds the file during the call.
-    let Some(content) = (unsafe { Arc::<T>::borrow_raw(content) }) else { return EINVAL.get() };
+    let Some(content) = (unsafe { Arc::<T>::borrow_raw(content) }) else {
+        return EINVAL.get();
+    };
     // SAFETY: C passes `size` bytes of its own, for this call.
     let data = unsafe { argument(data, size) };
     // SAFETY: the caller of this very call.
@@ -130,7 +134,9 @@ unsafe extern "C" fn plain_mmap<T: PlainFile>(
     offsetp: *mut u64,
 ) -> c_int {
     // SAFETY: C holds the file during the call.
-    let Some(content) = (unsafe { Arc::<T>::borrow_raw(content) }) else { return EINVAL.get() };
+    let Some(content) = (unsafe { Arc::<T>::borrow_raw(content) }) else {
+        return EINVAL.get();
+    };
     // SAFETY: C passes pointers to variables of its own.
     unsafe { store_mapping(content.mmap(offset, len), objp, offsetp) }
 }
@@ -204,7 +210,11 @@ impl<D: Driver> Node<D> {
             return Err(e);
         }
         // INVARIANT: just registered.
-        Ok(Node { raw, device, _driver: core::marker::PhantomData })
+        Ok(Node {
+            raw,
+            device,
+            _driver: core::marker::PhantomData,
+        })
     }
 }
 
@@ -224,7 +234,9 @@ unsafe fn open<D: Driver>(
     filep: *mut *mut c_void,
 ) -> c_int {
     // SAFETY: the node keeps the device while C can call open.
-    let Some(device) = (unsafe { Arc::<Device<D>>::borrow_raw(device) }) else { return ENXIO.get() };
+    let Some(device) = (unsafe { Arc::<Device<D>>::borrow_raw(device) }) else {
+        return ENXIO.get();
+    };
     // SAFETY: `borrow_raw` gave the content of an Arc.
     let device = unsafe { Arc::from_ref(device) };
     // SAFETY: the caller of this very call.
@@ -273,13 +285,18 @@ unsafe extern "C" fn node_ioctl<D: Driver>(
     size: u32,
 ) -> c_int {
     // SAFETY: C holds the file during the call.
-    let Some(file) = (unsafe { Arc::<File<D>>::borrow_raw(file) }) else { return EINVAL.get() };
+    let Some(file) = (unsafe { Arc::<File<D>>::borrow_raw(file) }) else {
+        return EINVAL.get();
+    };
     // SAFETY: C passes `size` bytes of its own, for this call.
     let data = unsafe { argument(data, size) };
     // SAFETY: the caller of this very call.
     let caller = unsafe { Caller::from_raw(caller) };
     file.count_ioctl();
-    let call = Call { file, caller: &caller };
+    let call = Call {
+        file,
+        caller: &caller,
+    };
     Errno::code(ioctl::dispatch(&call, group, nr, data))
 }
 
@@ -291,7 +308,9 @@ unsafe extern "C" fn node_mmap<D: Driver>(
     offsetp: *mut u64,
 ) -> c_int {
     // SAFETY: C holds the file during the call.
-    let Some(file) = (unsafe { Arc::<File<D>>::borrow_raw(file) }) else { return EINVAL.get() };
+    let Some(file) = (unsafe { Arc::<File<D>>::borrow_raw(file) }) else {
+        return EINVAL.get();
+    };
     let mapping = file.device().check().and_then(|()| file.mmap(offset, len));
     // SAFETY: C passes pointers to variables of its own.
     unsafe { store_mapping(mapping, objp, offsetp) }
@@ -354,7 +373,9 @@ unsafe extern "C" fn attach<D: Driver>(dev: *mut c::drm_os_dev, softc: *mut *mut
 
 unsafe extern "C" fn detach<D: Driver>(softc: *mut c_void, force: c_int) -> c_int {
     // SAFETY: C passes what `attach` stored and still holds.
-    let Some(device) = (unsafe { Arc::<Device<D>>::borrow_raw(softc) }) else { return ENXIO.get() };
+    let Some(device) = (unsafe { Arc::<Device<D>>::borrow_raw(softc) }) else {
+        return ENXIO.get();
+    };
     if let Err(e) = device.detach(force != 0) {
         return e.get();
     }

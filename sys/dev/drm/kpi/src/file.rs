@@ -166,7 +166,10 @@ pub(crate) struct Prime(KVec<(u64, u32)>);
 impl Prime {
     /// The handle of a buffer.
     pub(crate) fn handle(&self, buffer: u64) -> Option<u32> {
-        self.0.iter().find(|(b, _)| *b == buffer).map(|(_, handle)| *handle)
+        self.0
+            .iter()
+            .find(|(b, _)| *b == buffer)
+            .map(|(_, handle)| *handle)
     }
 
     /// Notes the handle of a buffer, unless it has one.

@@ -11,7 +11,7 @@ use crate::dma_buf::{DmaBuf, Shared};
 use crate::driver::{Call, Driver};
 use crate::errno::{Result, EINVAL, ENOENT};
 use crate::file::File;
-use crate::os::{Caller, Mtx, UserMapping};
+use crate::os::{Caller, FdFlags, Mtx, UserMapping};
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,9 +39,22 @@ impl<D: Driver> Gem<D> {
     /// ENOMEM.
     pub fn new(dev: &Device<D>, buffer: Arc<Buffer>, object: D::Object) -> Result<Arc<Gem<D>>> {
         let os = dev.os();
-        let state = State { holders: KVec::new(os), name: 0, map_slot: 0 };
+        let state = State {
+            holders: KVec::new(os),
+            name: 0,
+            map_slot: 0,
+        };
         let state = Mtx::new(os, c"drm gem", state)?;
-        Arc::new(os, Gem { device_id: dev.id(), buffer, object, shared: AtomicBool::new(false), state })
+        Arc::new(
+            os,
+            Gem {
+                device_id: dev.id(),
+                buffer,
+                object,
+                shared: AtomicBool::new(false),
+                state,
+            },
+        )
     }
 
     /// Its buffer.
@@ -61,7 +74,12 @@ impl<D: Driver> Gem<D> {
 
     /// How many handles of it there are.
     pub fn handles(&self) -> u64 {
-        self.state.lock().holders.iter().map(|(_, count)| u64::from(*count)).fold(0, u64::saturating_add)
+        self.state
+            .lock()
+            .holders
+            .iter()
+            .map(|(_, count)| u64::from(*count))
+            .fold(0, u64::saturating_add)
     }
 
     fn is_held_by(&self, file: u64) -> bool {
@@ -163,7 +181,9 @@ impl<D: Driver> File<D> {
         let _gem_lock = self.gem_lock().lock();
         let (map_slot, name) = {
             let mut state = gem.state.lock();
-            let Some(i) = state.holders.iter().position(|(f, _)| *f == self.id()) else { return };
+            let Some(i) = state.holders.iter().position(|(f, _)| *f == self.id()) else {
+                return;
+            };
             if let Some(held) = state.holders.get_mut(i) {
                 held.1 = held.1.saturating_sub(1);
                 if held.1 != 0 {
@@ -172,7 +192,10 @@ impl<D: Driver> File<D> {
             }
             state.holders.swap_remove(i);
             if state.holders.is_empty() {
-                (core::mem::take(&mut state.map_slot), core::mem::take(&mut state.name))
+                (
+                    core::mem::take(&mut state.map_slot),
+                    core::mem::take(&mut state.name),
+                )
             } else {
                 (0, 0)
             }
@@ -219,7 +242,13 @@ impl<D: Driver> File<D> {
     /// object is not this file's, EINVAL when its driver forbids maps.
     pub(crate) fn mmap(&self, offset: u64, len: u64) -> Result<UserMapping> {
         let slot = u32::try_from(offset >> MAP_SHIFT).map_err(|_| EINVAL)?;
-        let gem = self.device().map_offsets().lock().get(slot).cloned().ok_or(EINVAL)?;
+        let gem = self
+            .device()
+            .map_offsets()
+            .lock()
+            .get(slot)
+            .cloned()
+            .ok_or(EINVAL)?;
         // Linux looks objects up by their exact start.
         if offset != u64::from(slot) << MAP_SHIFT || len > gem.buffer.size() {
             return Err(EINVAL);
@@ -255,11 +284,11 @@ impl<D: Driver> File<D> {
 
 impl<D: Driver> Call<'_, D> {
     /// A descriptor of an object.
-    pub(crate) fn export(&self, handle: u32, cloexec: bool) -> Result<i32> {
+    pub(crate) fn export(&self, handle: u32, flags: FdFlags) -> Result<i32> {
         let gem = self.file.gem(handle)?;
         self.file.prime().lock().remember(gem.buffer.id(), handle)?;
         gem.shared.store(true, Ordering::Relaxed);
-        DmaBuf::export(self.file.os(), self.caller, gem.into_shared(), cloexec)
+        DmaBuf::export(self.file.os(), self.caller, gem.into_shared(), flags)
     }
 
     /// A handle of the object behind a descriptor: the one that this file has already, or a new one.

@@ -29,7 +29,11 @@ pub struct HandleTable<T> {
 impl<T> HandleTable<T> {
     /// An empty table.
     pub fn new(os: Os) -> Self {
-        HandleTable { slots: KVec::new(os), free: NONE, used: 0 }
+        HandleTable {
+            slots: KVec::new(os),
+            free: NONE,
+            used: 0,
+        }
     }
 
     /// A number that no one else gets, without a value yet.

@@ -24,7 +24,12 @@ pub struct Access {
 }
 
 /// Any file of the primary node.
-pub const ANY: Access = Access { render: false, auth: false, master: false, root: false };
+pub const ANY: Access = Access {
+    render: false,
+    auth: false,
+    master: false,
+    root: false,
+};
 /// Any file.
 pub const RENDER: Access = Access { render: true, ..ANY };
 /// Authenticated files of the primary node.
@@ -32,7 +37,12 @@ pub const AUTH: Access = Access { auth: true, ..ANY };
 /// The master.
 pub const MASTER: Access = Access { master: true, ..ANY };
 /// The privileged, authenticated master.
-pub const ROOT: Access = Access { auth: true, master: true, root: true, ..ANY };
+pub const ROOT: Access = Access {
+    auth: true,
+    master: true,
+    root: true,
+    ..ANY
+};
 
 /// One ioctl.
 pub struct Ioctl<D: Driver> {
@@ -61,7 +71,11 @@ pub const fn code_size(code: u32) -> usize {
 }
 
 /// Whether `table` has the numbers `first`, `first + 1`, and so on, as `find` needs.
-#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "at compile time only")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "at compile time only"
+)]
 pub const fn is_dense<D: Driver>(table: &[Ioctl<D>], first: u32) -> bool {
     let mut i = 0;
     let mut nr = first;
@@ -106,7 +120,9 @@ const DRIVER_END: u32 = 0xa0;
 
 fn find<D: Driver>(nr: u32) -> Result<&'static Ioctl<D>> {
     if (DRIVER_BASE..DRIVER_END).contains(&nr) {
-        D::IOCTLS.get(usize_of_u32(nr.wrapping_sub(DRIVER_BASE))).ok_or(EINVAL)
+        D::IOCTLS
+            .get(usize_of_u32(nr.wrapping_sub(DRIVER_BASE)))
+            .ok_or(EINVAL)
     } else {
         crate::core_ioctls::find::<D>(nr).ok_or(EINVAL)
     }
@@ -131,12 +147,7 @@ fn permit<D: Driver>(access: Access, call: &Call<'_, D>) -> Result<()> {
 ///
 /// ENOTTY for another group, EINVAL for an unknown number or a longer structure that is not zero where
 /// this version knows no field, ENXIO when the device is gone, EACCES, and what the ioctl says.
-pub(crate) fn dispatch<D: Driver>(
-    call: &Call<'_, D>,
-    group: u32,
-    nr: u32,
-    data: &mut [u8],
-) -> Result<()> {
+pub(crate) fn dispatch<D: Driver>(call: &Call<'_, D>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
     if group != GROUP {
         return Err(ENOTTY);
     }

@@ -53,7 +53,10 @@ pub struct Timeline {
 impl Timeline {
     /// A timeline without fences.
     pub fn new(os: Os) -> Timeline {
-        Timeline { context: os.unique(), seqno: 0 }
+        Timeline {
+            context: os.unique(),
+            seqno: 0,
+        }
     }
 }
 
@@ -168,7 +171,11 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
                 Outcome::TimedOut => Err(ETIMEDOUT),
             };
             let Entry { payload, signaler } = done.payload;
-            tell(Retired { payload: &payload, outcome, run_ns: done.run_ns });
+            tell(Retired {
+                payload: &payload,
+                outcome,
+                run_ns: done.run_ns,
+            });
             signaler.signal(outcome);
             drop(payload);
         }
@@ -198,7 +205,9 @@ pub struct Dependencies {
 impl Dependencies {
     /// None yet.
     pub fn new(os: Os) -> Dependencies {
-        Dependencies { fences: KVec::new(os) }
+        Dependencies {
+            fences: KVec::new(os),
+        }
     }
 
     /// One more, unless it is over.

@@ -12,6 +12,7 @@
 pub mod account;
 pub mod alloc;
 mod auth;
+mod bell;
 pub mod buffer;
 mod core_ioctls;
 pub mod device;

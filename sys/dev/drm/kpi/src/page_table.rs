@@ -24,7 +24,10 @@ const ENTRY_BYTES: u64 = 8;
 impl<'a> KernelTables<'a> {
     /// Table memory for `dev`.
     pub fn new(dev: &'a Dev) -> Self {
-        KernelTables { dev, coherent: dev.coherent() }
+        KernelTables {
+            dev,
+            coherent: dev.coherent(),
+        }
     }
 }
 
@@ -32,7 +35,9 @@ impl<'a> TableMem for KernelTables<'a> {
     type Table = Table<'a>;
 
     fn alloc(&mut self) -> core::result::Result<Pa, NoMemory> {
-        Page::alloc(*self.dev).map(|page| Pa(page.into_pa())).map_err(|_| NoMemory)
+        Page::alloc(*self.dev)
+            .map(|page| Pa(page.into_pa()))
+            .map_err(|_| NoMemory)
     }
 
     fn free(&mut self, pa: Pa) {

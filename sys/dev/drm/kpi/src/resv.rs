@@ -32,7 +32,9 @@ impl Resv {
     ///
     /// ENOMEM.
     pub fn new(os: Os) -> Result<Resv> {
-        Ok(Resv { fences: Mtx::new(os, c"drm resv", KVec::new(os))? })
+        Ok(Resv {
+            fences: Mtx::new(os, c"drm resv", KVec::new(os))?,
+        })
     }
 
     /// Drops fences that are over, makes room for one more, and calls `each` with those a new user has
@@ -96,7 +98,9 @@ impl Resv {
     /// Whether a user of kind `usage` need not wait.
     pub fn is_idle(&self, usage: Usage) -> bool {
         let fences = self.fences.lock();
-        !fences.iter().any(|(f, theirs)| (usage == Usage::Write || *theirs == Usage::Write) && !f.is_signaled())
+        !fences
+            .iter()
+            .any(|(f, theirs)| (usage == Usage::Write || *theirs == Usage::Write) && !f.is_signaled())
     }
 
     /// Sleeps until a user of kind `usage` need not wait for what is there now.

@@ -3,11 +3,12 @@
 //! their fences are over.
 
 use crate::alloc::{Arc, KVec};
+use crate::bell::Bell;
 use crate::errno::{Result, EINVAL, ENOTTY};
-use crate::fence::{Fence, Hook};
+use crate::fence::Fence;
 use crate::ffi;
-use crate::os::{Caller, FileRef, Mtx, NewFile, Os, UserSlice, Waker};
-use crate::uapi::{Uapi, uapi_struct};
+use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, UserSlice};
+use crate::uapi::{uapi_struct, Uapi};
 
 /// A set of fences that can stand behind a descriptor.
 pub struct SyncFile {
@@ -15,21 +16,6 @@ pub struct SyncFile {
     name: [u8; 32],
     fences: KVec<Arc<Fence>>,
     bell: Arc<Bell>,
-}
-
-/// Wakes the pollers of a file for as long as the file is there.
-struct Bell {
-    waker: Mtx<Option<Waker>>,
-}
-
-impl Hook for Bell {
-    fn signaled(&self, _token: u64) {
-        // Held while waking, so that the file cannot go away meanwhile.
-        let waker = self.waker.lock();
-        if let Some(w) = *waker {
-            w.wake();
-        }
-    }
 }
 
 const GROUP: u32 = 0x3e;
@@ -77,15 +63,23 @@ impl SyncFile {
     ///
     /// ENOMEM, EMFILE.
     pub fn export(os: Os, caller: &Caller<'_>, fences: KVec<Arc<Fence>>, name: [u8; 32]) -> Result<i32> {
-        let bell = Arc::new(os, Bell { waker: Mtx::new(os, c"drm sync_file", None)? })?;
-        let content = Arc::new(os, SyncFile { os, name, fences, bell })?;
+        let bell = Bell::new(os)?;
+        let content = Arc::new(
+            os,
+            SyncFile {
+                os,
+                name,
+                fences,
+                bell,
+            },
+        )?;
         let file = NewFile::new(os, content.clone())?;
-        *content.bell.waker.lock() = Some(file.waker());
+        content.bell.connect(file.waker());
         let hook = content.bell.clone().into_hook();
         for fence in content.fences.iter() {
             fence.add_hook(&hook, 0)?;
         }
-        file.install(caller, true)
+        file.install(caller, FdFlags::CLOEXEC)
     }
 
     /// One fence for all of the sync_file behind `fd`.
@@ -116,8 +110,7 @@ impl SyncFile {
             return Err(EINVAL);
         }
         // Linux: sync_file_fdget fails with ENOENT.
-        let other =
-            FileRef::<SyncFile>::get(caller, arg.fd2).map_err(|_| crate::errno::ENOENT)?;
+        let other = FileRef::<SyncFile>::get(caller, arg.fd2).map_err(|_| crate::errno::ENOENT)?;
         let mut fences: KVec<Arc<Fence>> = KVec::new(self.os);
         // Linux: dma_fence_unwrap_merge leaves out what is over, and has one stub when nothing is left.
         let both = self.fences.iter().chain(other.fences.iter());
@@ -149,7 +142,10 @@ impl SyncFile {
             }
             let mut at = arg.sync_fence_info;
             for fence in self.fences.iter() {
-                let mut info = FenceInfo { status: fence_status(fence), ..FenceInfo::default() };
+                let mut info = FenceInfo {
+                    status: fence_status(fence),
+                    ..FenceInfo::default()
+                };
                 name_into(&mut info.obj_name, b"drm");
                 name_into(&mut info.driver_name, b"drmkpi");
                 info.timestamp_ns = fence.outcome().map_or(0, |(_, when)| when);
@@ -205,7 +201,7 @@ impl ffi::PlainFile for SyncFile {
 
 impl Drop for SyncFile {
     fn drop(&mut self) {
-        *self.bell.waker.lock() = None;
+        self.bell.disconnect();
         let hook = self.bell.clone().into_hook();
         for fence in self.fences.iter() {
             fence.remove_hook(&hook, 0);

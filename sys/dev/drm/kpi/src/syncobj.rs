@@ -5,7 +5,7 @@ use crate::alloc::{Arc, KVec};
 use crate::errno::{Result, EINVAL, ETIME, ETIMEDOUT};
 use crate::fence::{Fence, Hook, Waiter};
 use crate::ffi::PlainFile;
-use crate::os::{Caller, FileRef, Mtx, NewFile, Os};
+use crate::os::{Caller, FdFlags, FileRef, Mtx, NewFile, Os};
 
 struct State {
     fence: Option<Arc<Fence>>,
@@ -39,8 +39,17 @@ impl Syncobj {
     ///
     /// ENOMEM.
     pub fn new(os: Os, fence: Option<Arc<Fence>>) -> Result<Arc<Syncobj>> {
-        let state = State { fence, waiters: KVec::new(os) };
-        Arc::new(os, Syncobj { os, state: Mtx::new(os, c"drm syncobj", state)? })
+        let state = State {
+            fence,
+            waiters: KVec::new(os),
+        };
+        Arc::new(
+            os,
+            Syncobj {
+                os,
+                state: Mtx::new(os, c"drm syncobj", state)?,
+            },
+        )
     }
 
     /// What is in the box.
@@ -80,7 +89,7 @@ impl Syncobj {
     /// ENOMEM, EMFILE.
     pub fn export(this: &Arc<Self>, os: Os, caller: &Caller<'_>) -> Result<i32> {
         let content = Arc::new(os, SyncobjFile(this.clone()))?;
-        NewFile::new(os, content)?.install(caller, true)
+        NewFile::new(os, content)?.install(caller, FdFlags::CLOEXEC)
     }
 
     /// The box behind a descriptor.
@@ -144,7 +153,10 @@ pub fn wait(
     result
 }
 
-#[expect(clippy::too_many_arguments, reason = "the second half of `wait`, which cleans up after it")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the second half of `wait`, which cleans up after it"
+)]
 fn sleep(
     boxes: &[Arc<Syncobj>],
     fences: &mut KVec<Option<Arc<Fence>>>,
@@ -188,6 +200,10 @@ fn satisfied(fences: &[Option<Arc<Fence>>], mode: WaitMode, first: &mut u32) -> 
     if let Some(i) = index {
         *first = u32::try_from(i).unwrap_or(u32::MAX);
     }
-    let enough = if mode.all { fences.iter().all(good) } else { index.is_some() };
+    let enough = if mode.all {
+        fences.iter().all(good)
+    } else {
+        index.is_some()
+    };
     enough.then_some(*first)
 }

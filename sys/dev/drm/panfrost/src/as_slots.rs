@@ -233,7 +233,10 @@ impl AsSlots {
     pub(crate) fn remove(&mut self, ctx: u64) -> Option<As> {
         let space = self.find(ctx)?;
         let entry = self.entry(space)?;
-        *entry = Entry { faulty: entry.faulty, ..EMPTY };
+        *entry = Entry {
+            faulty: entry.faulty,
+            ..EMPTY
+        };
         Some(space)
     }
 

@@ -40,7 +40,12 @@ impl Bo {
     /// ENOMEM.
     pub(crate) fn new(os: Os, flags: BoFlags) -> Result<Bo> {
         let mappings = Mtx::new(os, c"panfrost mappings", KVec::new(os))?;
-        Ok(Bo { flags, mappings, named_by: AtomicU64::new(0), purge_slot: AtomicU32::new(0) })
+        Ok(Bo {
+            flags,
+            mappings,
+            named_by: AtomicU64::new(0),
+            purge_slot: AtomicU32::new(0),
+        })
     }
 
     /// The place of the object in a file's address space.

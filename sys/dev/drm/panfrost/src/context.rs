@@ -95,10 +95,23 @@ impl Context {
         let mut tables = KernelTables::new(&dev);
         let table = PageTable::new(&mut tables).map_err(errno)?;
         let root = table.root().0;
-        let space = Space { table, regions: KVec::new(os), hint: va::START };
+        let space = Space {
+            table,
+            regions: KVec::new(os),
+            hint: va::START,
+        };
         let made = Sx::new(os, c"panfrost context", None).and_then(|lock| {
             let closed = AtomicBool::new(false);
-            Arc::new(os, Context { id: os.unique(), gpu: gpu.clone(), root, space: lock, closed })
+            Arc::new(
+                os,
+                Context {
+                    id: os.unique(),
+                    gpu: gpu.clone(),
+                    root,
+                    space: lock,
+                    closed,
+                },
+            )
         });
         match made {
             Ok(context) => {
@@ -144,9 +157,17 @@ impl Context {
     pub(crate) fn insert(&self, buffer: &Arc<Buffer>, exec: bool, heap: bool) -> Result<u64> {
         let mut guard = self.space.lock();
         let space = guard.as_mut().ok_or(EINVAL)?;
-        let need = Need { size: buffer.size(), exec };
+        let need = Need {
+            size: buffer.size(),
+            exec,
+        };
         let (start, index) = va::find(&space.regions, need, space.hint)?;
-        let region = Region { start, buffer: buffer.clone(), heap, exec };
+        let region = Region {
+            start,
+            buffer: buffer.clone(),
+            heap,
+            exec,
+        };
         space.hint = region.end();
         space.regions.insert(index, region)?;
         if heap {
@@ -167,21 +188,29 @@ impl Context {
         let mut pas = KVec::filled(self.os(), 0u64, pages)?;
         let dev = self.gpu.dev();
         let mut tables = KernelTables::new(&dev);
-        let mut tlb = Tlb { gpu: &self.gpu, context: self.id };
+        let mut tlb = Tlb {
+            gpu: &self.gpu,
+            context: self.id,
+        };
         let mut update = table.update(&mut tables, &mut tlb);
         let mut done = 0;
         while done < len {
             let at = offset.wrapping_add(done);
             let pages = usize_of(len.wrapping_sub(done).wrapping_div(PAGE_SIZE)).min(pas.len());
             let pas = pas.get_mut(..pages).unwrap_or_default();
-            let mapped = region.buffer.wire(at.wrapping_div(PAGE_SIZE), pas).and_then(|()| {
-                let mut iova = region.start.wrapping_add(at);
-                for (pa, bytes) in Runs(pas) {
-                    update.map(Iova(iova), Pa(pa), bytes, region.prot(), MemAttr::Cached).map_err(errno)?;
-                    iova = iova.wrapping_add(bytes);
-                }
-                Ok(())
-            });
+            let mapped = region
+                .buffer
+                .wire(at.wrapping_div(PAGE_SIZE), pas)
+                .and_then(|()| {
+                    let mut iova = region.start.wrapping_add(at);
+                    for (pa, bytes) in Runs(pas) {
+                        update
+                            .map(Iova(iova), Pa(pa), bytes, region.prot(), MemAttr::Cached)
+                            .map_err(errno)?;
+                        iova = iova.wrapping_add(bytes);
+                    }
+                    Ok(())
+                });
             if let Err(e) = mapped {
                 if let Ok(range) = IovaRange::new(region.start.wrapping_add(offset), len) {
                     // Holes are no error, and whole regions are never split.
@@ -197,7 +226,10 @@ impl Context {
     fn unmap(&self, space: &mut Space, start: u64, len: u64) {
         let dev = self.gpu.dev();
         let mut tables = KernelTables::new(&dev);
-        let mut tlb = Tlb { gpu: &self.gpu, context: self.id };
+        let mut tlb = Tlb {
+            gpu: &self.gpu,
+            context: self.id,
+        };
         if let Ok(range) = IovaRange::new(start, len) {
             // Leaves of one region are its own, so no leaf is split and nothing is allocated.
             let _ = space.table.update(&mut tables, &mut tlb).unmap(range);
@@ -209,24 +241,34 @@ impl Context {
         let removed = {
             let mut guard = self.space.lock();
             let Some(space) = guard.as_mut() else { return };
-            let Ok(index) = space.regions.binary_search_by_key(&start, |r| r.start) else { return };
-            let Some(region) = space.regions.remove(index) else { return };
+            let Ok(index) = space.regions.binary_search_by_key(&start, |r| r.start) else {
+                return;
+            };
+            let Some(region) = space.regions.remove(index) else {
+                return;
+            };
             self.unmap(space, region.start, region.buffer.size());
             region
         };
         drop(removed);
     }
 
-    /// Takes the memory at `start` away from the GPU but keeps the place.
+    /// Takes the memory at `start` away from the GPU but keeps the place, if `agreed` says so at the last moment.
     ///
     /// # Errors
     ///
-    /// EBUSY when somebody changes the address space right now.
-    pub(crate) fn clear(&self, start: u64) -> Result<()> {
+    /// EBUSY when somebody changes the address space right now, or there was no agreement.
+    pub(crate) fn clear(&self, start: u64, agreed: impl FnOnce() -> bool) -> Result<()> {
         let mut guard: SxGuard<'_, _> = self.space.try_lock().ok_or(EBUSY)?;
         let space = guard.as_mut().ok_or(EINVAL)?;
-        let index = space.regions.binary_search_by_key(&start, |r| r.start).map_err(|_| EINVAL)?;
+        let index = space
+            .regions
+            .binary_search_by_key(&start, |r| r.start)
+            .map_err(|_| EINVAL)?;
         let size = space.regions.get(index).map_or(0, |r| r.buffer.size());
+        if !agreed() {
+            return Err(EBUSY);
+        }
         self.unmap(space, start, size);
         Ok(())
     }
@@ -240,11 +282,19 @@ impl Context {
         let mut guard = self.space.lock();
         let space = guard.as_mut().ok_or(EINVAL)?;
         let index = space.regions.partition_point(|r| r.end() <= address);
-        let region = space.regions.get(index).filter(|r| r.heap && r.start <= address).ok_or(EINVAL)?;
+        let region = space
+            .regions
+            .get(index)
+            .filter(|r| r.heap && r.start <= address)
+            .ok_or(EINVAL)?;
         let offset = address.wrapping_sub(region.start) & !CHUNK.wrapping_sub(1);
         let len = region.buffer.size().saturating_sub(offset).min(CHUNK);
         let dev = self.gpu.dev();
-        if space.table.lookup(&KernelTables::new(&dev), Iova(address)).is_some() {
+        if space
+            .table
+            .lookup(&KernelTables::new(&dev), Iova(address))
+            .is_some()
+        {
             // Grown for another fault meanwhile; make sure that the hardware sees it.
             self.gpu.flush_tlb(self.id, LockRegion::ALL, Flush::PageTable);
             return Ok(());

@@ -138,7 +138,10 @@ impl Gpu {
         dev.set_dma_bits(identity.pa_bits().min(40))?;
         dev.log(
             Level::Info,
-            format_args!("mali-{} id {:#x} revision {:#x}", model.name, identity.product, identity.revision),
+            format_args!(
+                "mali-{} id {:#x} revision {:#x}",
+                model.name, identity.product, identity.revision
+            ),
         );
         Self::build(dev, platform, regs, identity, model)
     }
@@ -178,8 +181,15 @@ impl Gpu {
 
     #[inline(never)]
     fn new_queue(os: Os, model: &Model, identity: &Identity) -> Result<Arc<JobQueue>> {
-        let slot = SlotConfig { depth: model.features.slot_depth(), timeout_ns: JOB_TIMEOUT_NS };
-        let config = Config { max_runs: MAX_RUNS, max_extensions: 0, rerun_errno: EIO.get() };
+        let slot = SlotConfig {
+            depth: model.features.slot_depth(),
+            timeout_ns: JOB_TIMEOUT_NS,
+        };
+        let config = Config {
+            max_runs: MAX_RUNS,
+            max_extensions: 0,
+            rerun_errno: EIO.get(),
+        };
         Queue::new(os, &[slot; 3], config, Self::new_hardware(os, identity)?)
     }
 
@@ -265,7 +275,11 @@ impl Gpu {
 
     /// What the hardware is told of the page table whose root is at `root`.
     pub(crate) fn table_registers(&self, root: u64) -> Table {
-        let snoop = if self.dev.coherent() { TRANSTAB_SHARE_OUTER } else { 0 };
+        let snoop = if self.dev.coherent() {
+            TRANSTAB_SHARE_OUTER
+        } else {
+            0
+        };
         Table {
             transtab: root | TRANSTAB_TABLE | TRANSTAB_READ_INNER | snoop,
             memattr: MEMATTR,
@@ -358,7 +372,8 @@ impl Gpu {
         }
         self.perfcnt.registers_off(&self.regs);
         if let Err(stuck) = power::power_off(&self.regs, self.os(), &Plan::all(&self.identity)) {
-            self.dev.log(Level::Error, format_args!("{stuck:?} does not power off"));
+            self.dev
+                .log(Level::Error, format_args!("{stuck:?} does not power off"));
         }
         self.platform.off();
         power.on = false;
@@ -387,9 +402,7 @@ impl Gpu {
         let off = {
             let mut engine = self.queue.lock();
             match engine.hw.spaces.remove(context) {
-                Some(space) if engine.hw.powered => {
-                    address_space::disable(&self.regs, self.os(), space)
-                }
+                Some(space) if engine.hw.powered => address_space::disable(&self.regs, self.os(), space),
                 _ => Ok(()),
             }
         };
@@ -400,7 +413,8 @@ impl Gpu {
 
     /// The MMU does not answer: only a reset makes sure that it uses no freed memory.
     fn stuck(&self, what: &str) {
-        self.dev.log(Level::Error, format_args!("{what} is stuck, resetting"));
+        self.dev
+            .log(Level::Error, format_args!("{what} is stuck, resetting"));
         reset::now(self);
     }
 }

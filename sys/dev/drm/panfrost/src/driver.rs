@@ -9,6 +9,7 @@ use crate::jobs;
 use crate::perfcnt;
 use crate::shrinker;
 use crate::stats::Stats;
+use drm_sched::{ClientId, EntityId};
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::device::Device;
@@ -20,7 +21,6 @@ use drmkpi::gem::Gem;
 use drmkpi::ioctl::{is_dense, Ioctl, DRIVER_BASE};
 use drmkpi::jobs::Timeline;
 use drmkpi::os::{Dev, Mtx};
-use drm_sched::{ClientId, EntityId};
 
 /// The driver.
 pub struct Panfrost;
@@ -79,7 +79,15 @@ impl Driver for Panfrost {
         let timelines = Mtx::new(os, c"panfrost timelines", [Timeline::new(os), Timeline::new(os)])?;
         let stats = Arc::new(os, Stats::default())?;
         let (client, entities) = jobs::open(gpu)?;
-        Ok(PanfrostFile { id, gpu: gpu.clone(), context, client, entities, timelines, stats })
+        Ok(PanfrostFile {
+            id,
+            gpu: gpu.clone(),
+            context,
+            client,
+            entities,
+            timelines,
+            stats,
+        })
     }
 
     fn gem_open(file: &File<Self>, gem: &Arc<PanfrostGem>) -> Result<()> {
@@ -113,7 +121,10 @@ impl Driver for Panfrost {
     }
 }
 
-const _: () = assert!(is_dense(Panfrost::IOCTLS, DRIVER_BASE), "ioctl numbers have a gap");
+const _: () = assert!(
+    is_dense(Panfrost::IOCTLS, DRIVER_BASE),
+    "ioctl numbers have a gap"
+);
 
 /// Most specific first, as in the device tree bindings arm,mali-midgard and arm,mali-bifrost.
 static COMPATIBLE: Compatible<5> = Compatible::new([

@@ -46,14 +46,14 @@ fn serve(gpu: &Gpu, space: As, cause: Cause) {
             return;
         }
         let owner = engine.hw.spaces.owner(space);
-        let job = owner.and_then(|ctx| engine.hw.job_of_context(ctx)).and_then(|id| engine.sched.job(id));
+        let job = owner
+            .and_then(|ctx| engine.hw.job_of_context(ctx))
+            .and_then(|id| engine.sched.job(id));
         let who = job.map(|job| (job.payload.context.clone(), job.payload.stats.clone()));
         (Fault::read(gpu.regs(), space), who)
     };
     let grown = match (&context, cause) {
-        (Some((context, _)), Cause::PageFault) if fault.is_translation_fault() => {
-            context.grow(fault.address)
-        }
+        (Some((context, _)), Cause::PageFault) if fault.is_translation_fault() => context.grow(fault.address),
         _ => Err(EFAULT),
     };
     let switched_off = settle(gpu, space, &fault, grown);
@@ -92,4 +92,3 @@ fn settle(gpu: &Gpu, space: As, fault: &Fault, grown: Result<()>) -> bool {
     }
     true
 }
-

@@ -44,7 +44,11 @@ fn wait_bo(call: &PanCall<'_>, arg: &mut WaitBo) -> Result<()> {
     let os = call.file.os();
     let deadline = user_deadline(arg.timeout_ns);
     if deadline <= os.now() {
-        return if resv.is_idle(Usage::Write) { Ok(()) } else { Err(EBUSY) };
+        return if resv.is_idle(Usage::Write) {
+            Ok(())
+        } else {
+            Err(EBUSY)
+        };
     }
     resv.wait(os, Usage::Write, Some(call.caller), deadline)
 }
@@ -61,11 +65,19 @@ fn create_bo(call: &PanCall<'_>, arg: &mut CreateBo) -> Result<()> {
     if heap && !flags.contains(BoFlags::NOEXEC) {
         return Err(EINVAL);
     }
-    let created = new_bo(call, u64::from(arg.size), flags, heap).and_then(|gem| {
+    let size = u64::from(arg.size);
+    let create = || {
+        let gem = new_bo(call, size, flags, heap)?;
         let handle = call.file.create_handle(&gem)?;
         // Only another thread that guessed the handle and closed it makes this fail.
         Ok((handle, gem.object().mapping(call.file.id())?.start()))
-    });
+    };
+    let mut created = create();
+    // What nobody needs goes first, as in Linux the allocator sees to.
+    let pages = size.div_ceil(drmkpi::os::PAGE_SIZE);
+    if created == Err(ENOMEM) && shrinker::shrink(call.device().data(), pages) != 0 {
+        created = create();
+    }
     if created == Err(ENOMEM) {
         call.device().log_client(format_args!(
             "no memory for a BO of {} bytes for process {}",
@@ -80,7 +92,11 @@ fn create_bo(call: &PanCall<'_>, arg: &mut CreateBo) -> Result<()> {
 fn new_bo(call: &PanCall<'_>, size: u64, flags: BoFlags, heap: bool) -> Result<Arc<PanfrostGem>> {
     let dev = call.device().dev();
     // The GPU would not see what is in the CPU's caches, unless it snoops.
-    let attr = if dev.coherent() { MemAttr::Cached } else { MemAttr::WriteCombine };
+    let attr = if dev.coherent() {
+        MemAttr::Cached
+    } else {
+        MemAttr::WriteCombine
+    };
     let align = if heap { HEAP_ALIGN } else { drmkpi::os::PAGE_SIZE };
     let size = size.checked_next_multiple_of(align).ok_or(EINVAL)?;
     let charged = if heap { 0 } else { size };

@@ -74,10 +74,13 @@ fn on_gpu(gpu: &Gpu) {
     }
     if causes.intersects(Cause::FAULT | Cause::MULTIPLE_FAULT) {
         let fault = gpu::Fault::read(gpu.regs());
-        gpu.log_client(format_args!("GPU fault {} at {:#x}", fault.exception().name(), fault.address));
+        gpu.log_client(format_args!(
+            "GPU fault {} at {:#x}",
+            fault.exception().name(),
+            fault.address
+        ));
         gpu.stats.fault();
     }
     gpu::clear(gpu.regs(), causes);
-    drop(engine);
     gpu.perfcnt.on_interrupt(gpu, causes);
 }

@@ -20,7 +20,7 @@ use crate::timeout;
 use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
 use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::errno::{Result, EIO};
+use drmkpi::errno::{Result, EBUSY, EIO};
 use drmkpi::jobs::errno;
 use drmkpi::os::Level;
 
@@ -64,7 +64,12 @@ pub(crate) struct Hardware {
 impl Hardware {
     /// It has nothing.
     pub(crate) fn new(spaces: AsSlots) -> Hardware {
-        Hardware { powered: false, spaces, slots: [[None; 2]; 3], broken_until: 0 }
+        Hardware {
+            powered: false,
+            spaces,
+            slots: [[None; 2]; 3],
+            broken_until: 0,
+        }
     }
 
     /// Whether no slot has a job.
@@ -101,7 +106,10 @@ impl Hardware {
     }
 
     fn push(&mut self, slot: Slot, running: Running) {
-        if let Some(free) = self.slot(slot).and_then(|jobs| jobs.iter_mut().find(|j| j.is_none())) {
+        if let Some(free) = self
+            .slot(slot)
+            .and_then(|jobs| jobs.iter_mut().find(|j| j.is_none()))
+        {
             *free = Some(running);
         }
     }
@@ -124,7 +132,12 @@ impl Hardware {
 
     /// The context that a job in the hardware gave this id.
     pub(crate) fn job_of_context(&self, context: u64) -> Option<JobId> {
-        self.slots.iter().flatten().flatten().find(|r| r.context == context).map(|r| r.id)
+        self.slots
+            .iter()
+            .flatten()
+            .flatten()
+            .find(|r| r.context == context)
+            .map(|r| r.id)
     }
 }
 
@@ -147,7 +160,9 @@ pub(crate) fn open(gpu: &Gpu) -> Result<(ClientId, [EntityId; USED_SLOTS])> {
             }
             // Nothing of the client is left that could keep it.
             let _ = sched.client_free(client);
-            Err(errno(fragment.and(tiler).err().unwrap_or(drm_sched::Error::NoMemory)))
+            Err(errno(
+                fragment.and(tiler).err().unwrap_or(drm_sched::Error::NoMemory),
+            ))
         }
     }
 }
@@ -175,7 +190,10 @@ fn stop_closed(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
     let powered = engine.hw.powered;
     let Some(head) = engine.hw.head(slot) else { return };
     let (id, flag, sent) = (head.id, head.chain_flag, head.sent);
-    let closed = engine.sched.job(id).is_some_and(|job| job.payload.context.is_closed());
+    let closed = engine
+        .sched
+        .job(id)
+        .is_some_and(|job| job.payload.context.is_closed());
     if powered && closed && sent != Some(Stop::Hard) {
         if let Some(head) = engine.hw.head(slot) {
             head.sent = Some(Stop::Hard);
@@ -197,7 +215,8 @@ pub(crate) fn pump(gpu: &Gpu) {
     retire(gpu);
     while start_all(gpu) == Started::NeedsPower {
         if let Err(e) = gpu.turn_on() {
-            gpu.dev().log(Level::Error, format_args!("the GPU does not come on: {e:?}"));
+            gpu.dev()
+                .log(Level::Error, format_args!("the GPU does not come on: {e:?}"));
             let mut engine = gpu.queue.lock();
             engine.hw.broken_until = gpu.os().now().saturating_add(BROKEN_NS);
         }
@@ -225,7 +244,9 @@ fn start_all(gpu: &Gpu) -> Started {
         // Each turn puts a job into the hardware or ends one, so there are as many as there are jobs.
         while let Some(id) = engine.sched.next(slot.index(), gpu.os().now()) {
             if engine.hw.broken_until > gpu.os().now() {
-                engine.sched.complete(id, Outcome::Failed(EIO.get()), gpu.os().now());
+                engine
+                    .sched
+                    .complete(id, Outcome::Failed(EIO.get()), gpu.os().now());
             } else if !engine.hw.powered {
                 engine.sched.requeue(id, gpu.os().now());
                 return Started::NeedsPower;
@@ -244,46 +265,71 @@ fn start_all(gpu: &Gpu) -> Started {
 /// Hands a job to the hardware. False: the hardware takes none now, and the job is back in its queue.
 fn start(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, id: JobId) -> bool {
     let now = gpu.os().now();
-    let Some(job) = engine.sched.job(id) else { return true };
+    let Some(job) = engine.sched.job(id) else {
+        return true;
+    };
     let (jc, flush_id, context) = (job.payload.jc, job.payload.flush_id, job.payload.context.clone());
-    let given = take_space(gpu, engine, &context).and_then(|seat| {
-        if job_slot::can_submit(gpu.regs(), slot) {
-            return Some(seat);
+    let seat = match take_space(gpu, engine, &context) {
+        Ok(seat) if job_slot::can_submit(gpu.regs(), slot) => seat,
+        Ok(seat) => {
+            engine.hw.spaces.release(seat);
+            engine.sched.requeue(id, now);
+            return false;
         }
-        engine.hw.spaces.release(seat);
-        None
-    });
-    let Some(seat) = given else {
-        engine.sched.requeue(id, now);
-        return false;
+        Err(EBUSY) => {
+            engine.sched.requeue(id, now);
+            return false;
+        }
+        // For the scheduler it is in the hardware, so the reset that comes counts as one of its runs: where
+        // resets do not help, it fails.
+        Err(_) => return false,
     };
     let chain_flag = engine.hw.free_flag(slot);
-    let hw = JobHw { jc, space: seat.space(), chain_flag, flush_id };
+    let hw = JobHw {
+        jc,
+        space: seat.space(),
+        chain_flag,
+        flush_id,
+    };
     let affinity = Plan::first_group(&gpu.identity).shader();
     job_slot::load(gpu.regs(), slot, &hw, affinity, gpu.features, gpu.issues);
     let context = context.id();
-    engine.hw.push(slot, Running { id, seat, context, chain_flag, sent: None, late: None });
+    engine.hw.push(
+        slot,
+        Running {
+            id,
+            seat,
+            context,
+            chain_flag,
+            sent: None,
+            late: None,
+        },
+    );
     job_slot::start(gpu.regs(), slot);
     true
 }
 
 /// A hardware address space for a context, enabled.
-pub(crate) fn take_space(gpu: &Gpu, engine: &mut Engine<'_>, context: &Context) -> Option<Seat> {
-    let acquired = engine.hw.spaces.acquire(context.id()).ok()?;
+///
+/// # Errors
+///
+/// EBUSY when jobs use all of them; ETIMEDOUT when it is stuck, and a reset will come.
+pub(crate) fn take_space(gpu: &Gpu, engine: &mut Engine<'_>, context: &Context) -> Result<Seat> {
+    let acquired = engine.hw.spaces.acquire(context.id())?;
     if !acquired.fresh {
-        return Some(acquired.seat);
+        return Ok(acquired.seat);
     }
     let space = acquired.seat.space();
     if acquired.was_faulty {
         address_space::clear_interrupts(gpu.regs(), space);
         address_space::unmask_interrupts(gpu.regs(), engine.hw.spaces.faulty());
     }
-    if address_space::enable(gpu.regs(), gpu.os(), space, &context.registers()).is_err() {
+    if let Err(stuck) = address_space::enable(gpu.regs(), gpu.os(), space, &context.registers()) {
         engine.hw.spaces.cancel(&acquired);
         gpu.enqueue(Work::Reset);
-        return None;
+        return Err(stuck);
     }
-    Some(acquired.seat)
+    Ok(acquired.seat)
 }
 
 /// What a pass over the job interrupts does with jobs that a reset is about to take.
@@ -323,7 +369,9 @@ pub(crate) fn collect(gpu: &Gpu, engine: &mut Engine<'_>, pass: Pass) {
 
 /// Hands the job over again that was taken back because the one before it failed.
 fn start_again(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
-    let Some(next) = engine.hw.head(slot).copied() else { return };
+    let Some(next) = engine.hw.head(slot).copied() else {
+        return;
+    };
     if !engine.hw.spaces.is_faulty(next.seat) {
         job_slot::start(gpu.regs(), slot);
         return;
@@ -336,7 +384,9 @@ fn start_again(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
 
 /// Ends the oldest job of a slot, which failed or was stopped.
 fn failed(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, failure: Failure, pass: Pass) {
-    let Some(head) = engine.hw.head(slot).copied() else { return };
+    let Some(head) = engine.hw.head(slot).copied() else {
+        return;
+    };
     let ended = failure.exception.outcome(head.sent);
     let late = head.late.is_some();
     if pass == Pass::BeforeReset && ended == Ended::Stopped {

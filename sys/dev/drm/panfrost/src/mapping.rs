@@ -18,9 +18,17 @@ impl Mapping {
     /// # Errors
     ///
     /// ENOMEM, ENOSPC.
-    pub(crate) fn new(context: &Arc<Context>, buffer: &Arc<Buffer>, exec: bool, heap: bool) -> Result<Mapping> {
+    pub(crate) fn new(
+        context: &Arc<Context>,
+        buffer: &Arc<Buffer>,
+        exec: bool,
+        heap: bool,
+    ) -> Result<Mapping> {
         let start = context.insert(buffer, exec, heap)?;
-        Ok(Mapping { context: context.clone(), start })
+        Ok(Mapping {
+            context: context.clone(),
+            start,
+        })
     }
 
     /// The GPU address.
@@ -28,13 +36,13 @@ impl Mapping {
         self.start
     }
 
-    /// Takes the memory away from the GPU but keeps the place.
+    /// Takes the memory away from the GPU but keeps the place, if `agreed` says so at the last moment.
     ///
     /// # Errors
     ///
-    /// EBUSY when somebody changes the address space right now.
-    pub(crate) fn clear(&self) -> Result<()> {
-        self.context.clear(self.start)
+    /// EBUSY when somebody changes the address space right now, or there was no agreement.
+    pub(crate) fn clear(&self, agreed: impl FnOnce() -> bool) -> Result<()> {
+        self.context.clear(self.start, agreed)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::as_slots::Seat;
 use crate::context::Context;
-use crate::device::Gpu;
+use crate::device::{Engine, Gpu};
 use crate::driver::Panfrost;
 use crate::features::Features;
 use crate::mapping::Mapping;
@@ -17,7 +17,7 @@ use crate::uapi::{PerfcntDump, PerfcntEnable};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::buffer::Buffer;
 use drmkpi::driver::Call;
-use drmkpi::errno::{Result, EBUSY, EINVAL, EIO, ENOSYS};
+use drmkpi::errno::{Result, EBUSY, EINVAL, EIO, ENOSYS, ETIMEDOUT};
 use drmkpi::num::{u64_of, usize_of};
 use drmkpi::os::{Condvar, MemAttr, Mtx, Os, Sx, SyncDir, UserSlice};
 
@@ -43,6 +43,8 @@ struct Session {
     mapping: Mapping,
     seat: Seat,
     counterset: u32,
+    /// A dump that nobody waits for any more: how many there were before it.
+    left: Option<u64>,
 }
 
 /// The counters of a GPU.
@@ -67,7 +69,7 @@ impl Perfcnt {
         })
     }
 
-    /// Interrupts of the GPU block; the job lock is not held.
+    /// Interrupts of the GPU block, under the job lock: no reset is under way.
     pub(crate) fn on_interrupt(&self, gpu: &Gpu, causes: Irq) {
         if causes.contains(Irq::PERFCNT_SAMPLE_COMPLETED) {
             reg::GPU_CMD.write(gpu.regs(), Command::CleanCaches.code());
@@ -109,7 +111,9 @@ fn dump_bytes(gpu: &Gpu) -> u64 {
     } else {
         let cores = u64::from(u64::BITS.saturating_sub(id.shader_present.leading_zeros()));
         // The job manager and the tiler have one each.
-        u64::from(id.core_groups()).saturating_add(cores).saturating_add(2)
+        u64::from(id.core_groups())
+            .saturating_add(cores)
+            .saturating_add(2)
     };
     blocks.saturating_mul(BLOCK_BYTES)
 }
@@ -151,21 +155,32 @@ fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<S
         power.pins = power.pins.saturating_add(1);
     }
     let program = || {
-        reg::GPU_INT_CLEAR.write(
-            gpu.regs(),
-            (Irq::CLEAN_CACHES_COMPLETED | Irq::PERFCNT_SAMPLE_COMPLETED).bits(),
-        );
-        let seen = *gpu.perfcnt.dumped.lock();
-        reg::GPU_CMD.write(gpu.regs(), Command::PerfcntClear.code());
-        reg::GPU_CMD.write(gpu.regs(), Command::CleanInvCaches.code());
+        let seen = {
+            let engine = powered(gpu)?;
+            let seen = clear_interrupts(gpu);
+            reg::GPU_CMD.write(gpu.regs(), Command::PerfcntClear.code());
+            reg::GPU_CMD.write(gpu.regs(), Command::CleanInvCaches.code());
+            drop(engine);
+            seen
+        };
         poll(gpu.os(), CLEAN_STEP_NS, CLEAN_NS, || {
             *gpu.perfcnt.dumped.lock() != seen
-                || reg::GPU_INT_RAWSTAT.read(gpu.regs()) & Irq::CLEAN_CACHES_COMPLETED.bits() != 0
         })?;
-        attach(gpu, &context, counterset)
+        attach(gpu, &mut powered(gpu)?, &context, counterset)
     };
     match program() {
-        Ok(seat) => Ok(Session { file: call.file.id(), context, buffer, mapping, seat, counterset }),
+        Ok(seat) => {
+            let left = None;
+            Ok(Session {
+                file: call.file.id(),
+                context,
+                buffer,
+                mapping,
+                seat,
+                counterset,
+                left,
+            })
+        }
         Err(e) => {
             unpin(gpu);
             Err(e)
@@ -173,17 +188,40 @@ fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<S
     }
 }
 
+/// The job lock, under which no reset begins and the power stays.
+///
+/// # Errors
+///
+/// EIO when there is no power, or a reset is under way.
+fn powered(gpu: &Gpu) -> Result<Engine<'_>> {
+    let engine = gpu.queue.lock();
+    if engine.hw.powered {
+        Ok(engine)
+    } else {
+        Err(EIO)
+    }
+}
+
+/// Forgets dumps that are over. The answer is how many there were.
+fn clear_interrupts(gpu: &Gpu) -> u64 {
+    let causes = Irq::CLEAN_CACHES_COMPLETED | Irq::PERFCNT_SAMPLE_COMPLETED;
+    reg::GPU_INT_CLEAR.write(gpu.regs(), causes.bits());
+    *gpu.perfcnt.dumped.lock()
+}
+
 /// Gives the context an address space and the counters to it.
-fn attach(gpu: &Gpu, context: &Context, counterset: u32) -> Result<Seat> {
-    let mut engine = gpu.queue.lock();
-    let seat = crate::jobs::take_space(gpu, &mut engine, context).ok_or(EBUSY)?;
+fn attach(gpu: &Gpu, engine: &mut Engine<'_>, context: &Context, counterset: u32) -> Result<Seat> {
+    let seat = crate::jobs::take_space(gpu, engine, context)?;
     let regs = gpu.regs();
     reg::PERFCNT_JM_EN.write(regs, u32::MAX);
     reg::PERFCNT_SHADER_EN.write(regs, u32::MAX);
     reg::PERFCNT_MMU_L2_EN.write(regs, u32::MAX);
     reg::PERFCNT_TILER_EN.write(regs, u32::MAX);
     let set = counterset.wrapping_shl(SETSEL_SHIFT);
-    reg::PERFCNT_CFG.write(regs, u32::from(seat.space().nr()).wrapping_shl(4) | MODE_MANUAL | set);
+    reg::PERFCNT_CFG.write(
+        regs,
+        u32::from(seat.space().nr()).wrapping_shl(4) | MODE_MANUAL | set,
+    );
     Ok(seat)
 }
 
@@ -212,32 +250,50 @@ pub(crate) fn dump(call: &Call<'_, Panfrost>, arg: &mut PerfcntDump) -> Result<(
     let gpu = call.device().data();
     offered(gpu.os())?;
     let mut guard = gpu.perfcnt.session.lock();
-    let session = guard.as_mut().filter(|s| s.file == call.file.id()).ok_or(EINVAL)?;
-    let seen = *gpu.perfcnt.dumped.lock();
-    let stale = {
-        let engine = gpu.queue.lock();
-        if !engine.hw.powered {
-            return Err(EIO);
+    let session = guard
+        .as_mut()
+        .filter(|s| s.file == call.file.id())
+        .ok_or(EINVAL)?;
+    if let Some(seen) = session.left {
+        match wait(call, seen) {
+            // Lost, as by a reset.
+            Ok(()) | Err(ETIMEDOUT) => session.left = None,
+            Err(e) => return Err(e),
         }
-        engine.hw.spaces.is_stale(session.seat)
-    };
-    if stale {
-        // A reset took the address space and the registers.
-        session.seat = attach(gpu, &session.context, session.counterset)?;
+    }
+    let seen = sample(gpu, session)?;
+    let dumped = wait(call, seen);
+    if dumped.is_err_and(|e| e != ETIMEDOUT) {
+        session.left = Some(seen);
+    }
+    dumped?;
+    copy(gpu, session, call, arg.buf_ptr)
+}
+
+/// Starts a dump. The answer is how many there were before.
+fn sample(gpu: &Gpu, session: &mut Session) -> Result<u64> {
+    let mut engine = powered(gpu)?;
+    let old = session.seat;
+    if engine.hw.spaces.is_stale(old) || engine.hw.spaces.is_faulty(old) {
+        // A reset took the address space and the registers, or a fault switched it off.
+        session.seat = attach(gpu, &mut engine, &session.context, session.counterset)?;
+        engine.hw.spaces.release(old);
     }
     reg::PERFCNT_BASE.write(gpu.regs(), session.mapping.start());
-    reg::GPU_INT_CLEAR.write(
-        gpu.regs(),
-        (Irq::CLEAN_CACHES_COMPLETED | Irq::PERFCNT_SAMPLE_COMPLETED).bits(),
-    );
+    let seen = clear_interrupts(gpu);
     reg::GPU_CMD.write(gpu.regs(), Command::PerfcntSample.code());
+    Ok(seen)
+}
+
+/// Sleeps until there are more dumps than `seen`.
+fn wait(call: &Call<'_, Panfrost>, seen: u64) -> Result<()> {
+    let gpu = call.device().data();
     let deadline = gpu.os().now().saturating_add(DUMP_NS);
     let mut dumped = gpu.perfcnt.dumped.lock();
     while *dumped == seen {
         gpu.perfcnt.wake.wait(&mut dumped, Some(call.caller), deadline)?;
     }
-    drop(dumped);
-    copy(gpu, session, call, arg.buf_ptr)
+    Ok(())
 }
 
 fn copy(gpu: &Gpu, session: &Session, call: &Call<'_, Panfrost>, to: u64) -> Result<()> {

@@ -44,7 +44,9 @@ fn reset(gpu: &Gpu, guilty: Option<JobId>) {
     gpu.stats.reset();
     match back {
         Ok(()) => gpu.dev().log(Level::Warning, format_args!("GPU reset")),
-        Err(e) => gpu.dev().log(Level::Error, format_args!("GPU reset failed: {e:?}")),
+        Err(e) => gpu
+            .dev()
+            .log(Level::Error, format_args!("GPU reset failed: {e:?}")),
     }
     gpu.queue.kick();
 }
@@ -77,7 +79,9 @@ fn fail_all(gpu: &Gpu, engine: &mut crate::device::Engine<'_>) {
     engine.sched.start();
     for slot in 0..engine.sched.slot_count() {
         while let Some(id) = engine.sched.next(slot, gpu.os().now()) {
-            engine.sched.complete(id, Outcome::Failed(EIO.get()), gpu.os().now());
+            engine
+                .sched
+                .complete(id, Outcome::Failed(EIO.get()), gpu.os().now());
         }
     }
 }
@@ -88,7 +92,8 @@ pub(crate) fn for_good(gpu: &Gpu) {
     let mut power = gpu.power.lock();
     empty_slots(gpu);
     if let Err(e) = gpu.reset_cores(&mut power) {
-        gpu.dev().log(Level::Error, format_args!("GPU reset failed: {e:?}"));
+        gpu.dev()
+            .log(Level::Error, format_args!("GPU reset failed: {e:?}"));
     }
     let mut engine = gpu.queue.lock();
     engine.hw.forget_jobs();

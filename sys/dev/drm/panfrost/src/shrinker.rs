@@ -20,7 +20,11 @@ pub(crate) fn madvise(call: &Call<'_, Panfrost>, arg: &mut Madvise) -> Result<()
     let gpu = call.device().data();
     // Linux counts mappings, of which each handle is one there.
     let shared = || {
-        gem.handles() > 1 || gem.object().only_mapping().is_none_or(|(file, _)| file != call.file.id())
+        gem.handles() > 1
+            || gem
+                .object()
+                .only_mapping()
+                .is_none_or(|(file, _)| file != call.file.id())
     };
     if arg.madv == DONTNEED && shared() {
         return Err(EINVAL);
@@ -77,23 +81,30 @@ pub(crate) fn shrink(gpu: &Gpu, pages: u64) -> u64 {
 /// Frees one object: pages freed.
 fn purge(gpu: &Gpu, gem: &PanfrostGem) -> u64 {
     let buffer = gem.buffer();
-    let Some((_, mapping)) = gem.object().only_mapping() else { return 0 };
+    let Some((_, mapping)) = gem.object().only_mapping() else {
+        return 0;
+    };
     let needed = || !gem.object().is_purgeable() || gem.is_shared() || !buffer.resv().is_idle(Usage::Write);
-    if needed() || mapping.clear().is_err() {
+    if needed() {
         return 0;
     }
     let pages = buffer.object().resident();
-    {
-        // A client that says WILLNEED now finds it gone; a job that named it meanwhile faults.
+    let mut listed = None;
+    // From here on a client that says WILLNEED finds it gone; before, it is left as it is. A job that names it
+    // meanwhile faults.
+    let take = || {
         let mut purgeable = gpu.purgeable.lock();
         let slot = gem.object().purge_slot.swap(0, Ordering::Relaxed);
-        if slot == 0 {
-            return 0;
+        listed = purgeable.remove(slot);
+        if listed.is_some() {
+            buffer.mark_purged();
         }
-        let listed = purgeable.remove(slot);
-        buffer.mark_purged();
-        drop(purgeable);
-        drop(listed);
+        listed.is_some()
+    };
+    let cleared = mapping.clear(take);
+    drop(listed);
+    if cleared.is_err() {
+        return 0;
     }
     buffer.purge();
     pages

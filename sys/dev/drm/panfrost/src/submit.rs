@@ -65,21 +65,37 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
     for gem in gems.iter() {
         mappings.push(gem.object().mapping(call.file.id())?)?;
     }
-    Ok(Named { gems, mappings, waits })
+    Ok(Named {
+        gems,
+        mappings,
+        waits,
+    })
 }
 
 fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fence>> {
     let gpu = call.device().data();
     let file = call.file.driver();
     let os = call.file.os();
-    let slot = if arg.requirements & FS != 0 { Slot::FRAGMENT } else { Slot::VERTEX_TILER };
+    let slot = if arg.requirements & FS != 0 {
+        Slot::FRAGMENT
+    } else {
+        Slot::VERTEX_TILER
+    };
     let entity = file.entities.get(slot.index()).copied().ok_or(EINVAL)?;
-    let Named { gems, mappings, waits } = named;
+    let Named {
+        gems,
+        mappings,
+        waits,
+    } = named;
     let buffers = KVec::from_fn(os, gems.len(), |i| gems.get(i).cloned().ok_or(EINVAL))?;
     let flush_id = {
         let engine = gpu.queue.lock();
         // HW: an id does not survive a power-off; 1 is older than any.
-        if engine.hw.powered { gpu::latest_flush_id(gpu.regs(), gpu.features) } else { 1 }
+        if engine.hw.powered {
+            gpu::latest_flush_id(gpu.regs(), gpu.features)
+        } else {
+            1
+        }
     };
     let job = Job {
         jc: arg.jc,
@@ -126,7 +142,9 @@ fn reserve(
     let submit = buffers.first().map_or(0, |gem| gem.buffer().os().unique());
     for gem in buffers {
         gem.object().name(lock, submit)?;
-        gem.buffer().resv().prepare(lock, Usage::Write, |other| waits.add(other))?;
+        gem.buffer()
+            .resv()
+            .prepare(lock, Usage::Write, |other| waits.add(other))?;
     }
     Queue::depend(queue, id, waits.fences())?;
     queue.submit(lock, id)?;

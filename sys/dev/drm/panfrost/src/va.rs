@@ -32,7 +32,11 @@ impl Need {
     fn align(self) -> Result<u64> {
         if self.exec {
             let size = self.size.checked_next_power_of_two().filter(|n| *n <= PC_SPAN);
-            return size.ok_or(EINVAL).or(if self.size > PC_SPAN { Ok(PC_SPAN) } else { Err(EINVAL) });
+            return size.ok_or(EINVAL).or(if self.size > PC_SPAN {
+                Ok(PC_SPAN)
+            } else {
+                Err(EINVAL)
+            });
         }
         Ok(if self.size >= BLOCK { BLOCK } else { 4096 })
     }
@@ -41,7 +45,11 @@ impl Need {
     fn fit(self, align: u64, start: u64, end: u64) -> Option<u64> {
         let at = start.checked_next_multiple_of(align)?;
         let behind = at.checked_add(self.size)?;
-        let last = if self.exec { end.min(END.wrapping_sub(1)) } else { end };
+        let last = if self.exec {
+            end.min(END.wrapping_sub(1))
+        } else {
+            end
+        };
         (behind <= last).then_some(at)
     }
 }
@@ -71,5 +79,7 @@ fn gaps(regions: &[Region], first: usize, from: u64) -> impl Iterator<Item = (us
     let starts = core::iter::once(from).chain(rest.iter().map(Region::end));
     let ends = rest.iter().map(Region::start).chain(core::iter::once(END));
     let indexes = core::iter::successors(Some(first), |i| Some(i.wrapping_add(1)));
-    indexes.zip(starts.zip(ends)).map(|(index, (start, end))| (index, start, end))
+    indexes
+        .zip(starts.zip(ends))
+        .map(|(index, (start, end))| (index, start, end))
 }

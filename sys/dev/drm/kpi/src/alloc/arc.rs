@@ -39,7 +39,12 @@ impl<T> Arc<T> {
     pub fn new(os: Os, value: T) -> Result<Self> {
         let p = allocate::<Inner<T>>(os, 1)?;
         // SAFETY: `p` is fresh memory of the size and alignment of Inner<T>.
-        unsafe { p.as_ptr().write(Inner { refs: AtomicUsize::new(1), value }) };
+        unsafe {
+            p.as_ptr().write(Inner {
+                refs: AtomicUsize::new(1),
+                value,
+            })
+        };
         // INVARIANT: just allocated, with one count.
         Ok(Arc(p))
     }

@@ -28,7 +28,12 @@ impl<T> KVec<T> {
     /// An empty array; allocates nothing.
     pub const fn new(os: Os) -> Self {
         // INVARIANT: no room, no values.
-        KVec { os, ptr: NonNull::dangling(), len: 0, cap: 0 }
+        KVec {
+            os,
+            ptr: NonNull::dangling(),
+            len: 0,
+            cap: 0,
+        }
     }
 
     /// An empty array with room for `capacity` values.
@@ -62,7 +67,11 @@ impl<T> KVec<T> {
         }
         let fresh = allocate::<T>(self.os, capacity)?;
         // SAFETY: both have room for `len` values, and fresh memory does not overlap.
-        unsafe { fresh.as_ptr().copy_from_nonoverlapping(self.ptr.as_ptr(), self.len) };
+        unsafe {
+            fresh
+                .as_ptr()
+                .copy_from_nonoverlapping(self.ptr.as_ptr(), self.len)
+        };
         let old = core::mem::replace(&mut self.ptr, fresh);
         let had = core::mem::replace(&mut self.cap, capacity);
         if had != 0 {
@@ -142,7 +151,10 @@ impl<T> KVec<T> {
 
     /// Takes value `index`; those behind it move up. None beyond the end.
     pub fn remove(&mut self, index: usize) -> Option<T> {
-        let tail = self.as_mut_slice().get_mut(index..).filter(|tail| !tail.is_empty())?;
+        let tail = self
+            .as_mut_slice()
+            .get_mut(index..)
+            .filter(|tail| !tail.is_empty())?;
         tail.rotate_left(1);
         self.pop()
     }

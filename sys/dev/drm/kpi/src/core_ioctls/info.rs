@@ -48,7 +48,13 @@ pub(super) fn get_client<D: Driver>(call: &Call<'_, D>, arg: &mut Client) -> Res
     }
     let auth = i32::from(call.file.is_authenticated());
     let pid = u64::try_from(call.caller.pid()).unwrap_or(0);
-    *arg = Client { idx: 0, auth, pid, uid: NOBODY, ..Client::default() };
+    *arg = Client {
+        idx: 0,
+        auth,
+        pid,
+        uid: NOBODY,
+        ..Client::default()
+    };
     Ok(())
 }
 

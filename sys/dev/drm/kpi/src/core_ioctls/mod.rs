@@ -19,7 +19,12 @@ use crate::uapi::{
 /// An ioctl without a structure of ours.
 macro_rules! bare {
     ($nr:literal, $access:expr, $run:expr) => {
-        Ioctl { nr: $nr, size: 0, access: $access, run: $run }
+        Ioctl {
+            nr: $nr,
+            size: 0,
+            access: $access,
+            run: $run,
+        }
     };
 }
 

@@ -3,6 +3,7 @@
 
 use crate::driver::{Call, Driver};
 use crate::errno::{Result, EINVAL};
+use crate::os::FdFlags;
 use crate::uapi::{GemClose, GemFlink, GemOpen, PrimeHandle};
 
 /// Linux's O_CLOEXEC and O_RDWR, which DRM_CLOEXEC and DRM_RDWR are.
@@ -29,7 +30,10 @@ pub(super) fn handle_to_fd<D: Driver>(call: &Call<'_, D>, arg: &mut PrimeHandle)
     if arg.flags & !(CLOEXEC | CLOEXEC_FREEBSD | RDWR) != 0 {
         return Err(EINVAL);
     }
-    arg.fd = call.export(arg.handle, arg.flags & (CLOEXEC | CLOEXEC_FREEBSD) != 0)?;
+    let mut flags = FdFlags::empty();
+    flags.set(FdFlags::CLOEXEC, arg.flags & (CLOEXEC | CLOEXEC_FREEBSD) != 0);
+    flags.set(FdFlags::WRITE, arg.flags & RDWR != 0);
+    arg.fd = call.export(arg.handle, flags)?;
     Ok(())
 }
 

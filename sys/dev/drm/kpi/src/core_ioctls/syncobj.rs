@@ -21,7 +21,11 @@ pub(super) fn create<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjCreate) -> 
         return Err(EINVAL);
     }
     let os = call.file.os();
-    let fence = if arg.flags == CREATE_SIGNALED { Some(Fence::stub(os)?) } else { None };
+    let fence = if arg.flags == CREATE_SIGNALED {
+        Some(Fence::stub(os)?)
+    } else {
+        None
+    };
     let syncobj = Syncobj::new(os, fence)?;
     arg.handle = call.file.syncobjs().lock().insert(syncobj)?;
     Ok(())
@@ -65,7 +69,10 @@ pub(super) fn fd_to_handle<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjHandl
     }
     if arg.flags == SYNC_FILE {
         let fence = SyncFile::import(call.file.os(), call.caller, arg.fd)?;
-        call.file.syncobj(arg.handle).map_err(|_| ENOENT)?.replace(Some(fence));
+        call.file
+            .syncobj(arg.handle)
+            .map_err(|_| ENOENT)?
+            .replace(Some(fence));
     } else {
         let syncobj = Syncobj::import(call.caller, arg.fd)?;
         arg.handle = call.file.syncobjs().lock().insert(syncobj)?;

@@ -38,6 +38,8 @@ pub const DRM_OS_SYNC_FOR_DEVICE: u32 = 0;
 pub const DRM_OS_SYNC_FOR_CPU: u32 = 1;
 pub const DRM_OS_MEM_CACHED: u32 = 0;
 pub const DRM_OS_MEM_WRITE_COMBINE: u32 = 1;
+pub const DRM_OS_FD_CLOEXEC: u32 = 1;
+pub const DRM_OS_FD_WRITE: u32 = 2;
 pub const DRM_OS_MINOR_PRIMARY: u32 = 0;
 pub const DRM_OS_MINOR_RENDER: u32 = 2;
 pub type __int32_t = core::ffi::c_int;
@@ -458,7 +460,7 @@ extern "C" {
     pub fn drm_os_file_install(
         caller: *mut drm_os_caller,
         file: *mut drm_os_file,
-        cloexec: core::ffi::c_int,
+        flags: u32,
         fdp: *mut i32,
     ) -> core::ffi::c_int;
 }

@@ -23,7 +23,10 @@ impl Caller<'_> {
     /// `raw` is the caller of a call that lasts at least as long as the result.
     pub(crate) unsafe fn from_raw(raw: *mut c::drm_os_caller) -> Self {
         // INVARIANT: as the caller promises.
-        Caller { raw, _life: PhantomData }
+        Caller {
+            raw,
+            _life: PhantomData,
+        }
     }
 
     pub(crate) fn as_ptr(&self) -> *mut c::drm_os_caller {
@@ -73,9 +76,7 @@ impl UserSlice {
             return Ok(());
         }
         // SAFETY: the caller is live; `to` is writable for its length.
-        Errno::check(unsafe {
-            c::drm_os_copyin(caller.raw, self.addr, to.as_mut_ptr().cast(), to.len())
-        })
+        Errno::check(unsafe { c::drm_os_copyin(caller.raw, self.addr, to.as_mut_ptr().cast(), to.len()) })
     }
 
     /// Copies an array of little-endian u32, `len / 4` of them.
@@ -119,8 +120,6 @@ impl UserSlice {
             return Ok(());
         }
         // SAFETY: the caller is live; `from` is readable for `n` bytes.
-        Errno::check(unsafe {
-            c::drm_os_copyout(caller.raw, from.as_ptr().cast(), self.addr, usize_of(n))
-        })
+        Errno::check(unsafe { c::drm_os_copyout(caller.raw, from.as_ptr().cast(), self.addr, usize_of(n)) })
     }
 }

@@ -4,6 +4,7 @@
 use super::{c, Caller, Os};
 use crate::alloc::Arc;
 use crate::errno::{Errno, Result};
+use bitflags::bitflags;
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::null_mut;
@@ -13,6 +14,17 @@ use core::ptr::null_mut;
 pub(crate) trait FileOps: Send + Sync + Sized + 'static {
     /// The one table; a descriptor is known by its address.
     const OPS: &'static c::drm_os_file_ops;
+}
+
+bitflags! {
+    /// What a new descriptor is like.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct FdFlags: u32 {
+        /// Closed by execve(2).
+        const CLOEXEC = c::DRM_OS_FD_CLOEXEC;
+        /// May be mapped writable.
+        const WRITE = c::DRM_OS_FD_WRITE;
+    }
 }
 
 /// A file without a descriptor yet. Dropping it discards the file.
@@ -35,16 +47,17 @@ impl<T: FileOps> NewFile<T> {
         let content = content.into_raw();
         let mut raw = null_mut();
         // SAFETY: `os` is live, the table static, the pointer of the type that the table expects.
-        let made = Errno::check(unsafe {
-            c::drm_os_file_create(os.as_ptr(), T::OPS, content, &raw mut raw)
-        });
+        let made = Errno::check(unsafe { c::drm_os_file_create(os.as_ptr(), T::OPS, content, &raw mut raw) });
         if let Err(e) = made {
             // SAFETY: made by `into_raw` just above; C did not take it.
             drop(unsafe { Arc::<T>::from_raw(content) });
             return Err(e);
         }
         // INVARIANT: just created.
-        Ok(NewFile { raw, _content: PhantomData })
+        Ok(NewFile {
+            raw,
+            _content: PhantomData,
+        })
     }
 
     /// Gives `caller` a descriptor of the file.
@@ -52,11 +65,11 @@ impl<T: FileOps> NewFile<T> {
     /// # Errors
     ///
     /// EMFILE, ENOMEM; the file is discarded.
-    pub(crate) fn install(self, caller: &Caller<'_>, cloexec: bool) -> Result<i32> {
+    pub(crate) fn install(self, caller: &Caller<'_>, flags: FdFlags) -> Result<i32> {
         let mut fd = -1;
         // SAFETY: live by the invariant; the caller is live; `fd` is ours to fill.
         Errno::check(unsafe {
-            c::drm_os_file_install(caller.as_ptr(), self.raw, i32::from(cloexec), &raw mut fd)
+            c::drm_os_file_install(caller.as_ptr(), self.raw, flags.bits(), &raw mut fd)
         })?;
         core::mem::forget(self);
         Ok(fd)
@@ -117,7 +130,11 @@ impl<T: FileOps> FileRef<T> {
             c::drm_os_file_get(caller.as_ptr(), fd, T::OPS, &raw mut content, &raw mut file)
         })?;
         // INVARIANT: C compared the tables.
-        Ok(FileRef { file, content, _content: PhantomData })
+        Ok(FileRef {
+            file,
+            content,
+            _content: PhantomData,
+        })
     }
 }
 

@@ -37,14 +37,20 @@ macro_rules! lock {
                 // SAFETY: `os` is live, the name is static, `raw` is ours to fill.
                 Errno::check(unsafe { $create(os.as_ptr(), name.as_ptr(), &raw mut raw) })?;
                 // INVARIANT: C made the lock.
-                Ok(Self { raw, value: UnsafeCell::new(value) })
+                Ok(Self {
+                    raw,
+                    value: UnsafeCell::new(value),
+                })
             }
 
             /// Takes the lock.
             pub fn lock(&self) -> $Guard<'_, T> {
                 // SAFETY: live by the invariant.
                 unsafe { $lock(self.raw) };
-                $Guard { lock: self, _not_send: core::marker::PhantomData }
+                $Guard {
+                    lock: self,
+                    _not_send: core::marker::PhantomData,
+                }
             }
 
             /// The value, without locking: `&mut self` proves that nobody else has it.
@@ -122,7 +128,10 @@ impl<T> Sx<T> {
     pub fn try_lock(&self) -> Option<SxGuard<'_, T>> {
         // SAFETY: live by the invariant.
         let taken = unsafe { c::drm_os_sx_try(self.raw) };
-        (taken != 0).then_some(SxGuard { lock: self, _not_send: core::marker::PhantomData })
+        (taken != 0).then_some(SxGuard {
+            lock: self,
+            _not_send: core::marker::PhantomData,
+        })
     }
 }
 
@@ -144,7 +153,10 @@ impl Os {
     pub fn resv_lock(self) -> ResvGuard {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_resv_lock(self.as_ptr()) };
-        ResvGuard { os: self, _not_send: core::marker::PhantomData }
+        ResvGuard {
+            os: self,
+            _not_send: core::marker::PhantomData,
+        }
     }
 }
 

@@ -16,14 +16,20 @@ pub struct LogLimit {
 impl LogLimit {
     /// Nothing has been logged.
     pub const fn new() -> LogLimit {
-        LogLimit { until: AtomicU64::new(0) }
+        LogLimit {
+            until: AtomicU64::new(0),
+        }
     }
 
     /// Logs a warning, or swallows it.
     pub fn warn(&self, dev: Dev, args: core::fmt::Arguments<'_>) {
         let now = dev.os().now();
         let open = |until: u64| (now >= until).then(|| now.saturating_add(WINDOW_NS));
-        if self.until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open).is_ok() {
+        if self
+            .until
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, open)
+            .is_ok()
+        {
             dev.log(Level::Warning, args);
         }
     }

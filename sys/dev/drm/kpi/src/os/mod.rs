@@ -27,6 +27,7 @@ mod task;
 pub use caller::{Caller, UserSlice};
 pub use condvar::Condvar;
 pub use device::Dev;
+pub use file::FdFlags;
 pub(crate) use file::{FileRef, NewFile};
 pub use irq::Irq;
 pub use lock::{Mtx, MtxGuard, ResvGuard, Sx, SxGuard};
@@ -154,7 +155,10 @@ impl Write for Line {
 }
 
 fn log(os: *mut c::drm_os, dev: *mut c::drm_os_dev, level: Level, args: core::fmt::Arguments<'_>) {
-    let mut line = Line { text: [0; 240], len: 0 };
+    let mut line = Line {
+        text: [0; 240],
+        len: 0,
+    };
     // A Line takes everything; formatting integers and strings cannot fail.
     let _ = line.write_fmt(args);
     let level = match level {

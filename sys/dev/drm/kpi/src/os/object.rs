@@ -52,9 +52,7 @@ impl Object {
     /// ENOMEM, EINVAL beyond the end, ENXIO when purged.
     pub fn wire(&self, first: u64, pas: &mut [u64]) -> Result<()> {
         // SAFETY: live by the invariant; `pas` has the length that is passed.
-        Errno::check(unsafe {
-            c::drm_os_object_wire(self.0, first, u64_of(pas.len()), pas.as_mut_ptr())
-        })
+        Errno::check(unsafe { c::drm_os_object_wire(self.0, first, u64_of(pas.len()), pas.as_mut_ptr()) })
     }
 
     /// Takes the object away from its users and frees its pages.

@@ -61,7 +61,10 @@ impl<'a> PageView<'a> {
         // SAFETY: the device is live; C answers NULL for an address that it does not know.
         let base = unsafe { c::drm_os_page_kva(dev.as_ptr(), pa) };
         // INVARIANT: the page's mapping.
-        NonNull::new(base.cast::<AtomicU64>()).map(|base| PageView { base, _life: PhantomData })
+        NonNull::new(base.cast::<AtomicU64>()).map(|base| PageView {
+            base,
+            _life: PhantomData,
+        })
     }
 
     fn word(&self, index: u32) -> &AtomicU64 {

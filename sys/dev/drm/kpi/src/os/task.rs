@@ -88,7 +88,11 @@ impl<T: Send + Sync> Task<T> {
             return Err(e);
         }
         // INVARIANT: C made it with `work`.
-        Ok(Task { raw, work, _queue: queue.clone() })
+        Ok(Task {
+            raw,
+            work,
+            _queue: queue.clone(),
+        })
     }
 
     /// Runs it soon.
