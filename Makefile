@@ -41,7 +41,7 @@ build:
 	@mk/build.sh
 
 clean:
-	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo
+	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench
 
 distclean:
 	@rm -rf target

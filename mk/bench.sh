@@ -1,13 +1,23 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs every benchmark of the workspace (benches/ of its crates); each measures a peer in the same run and prints ratios.
+# Benchmarks, each beside a peer in the same run, and a million submits. The result is also in target/bench/bench.txt.
+# The peers are parts of Debian's linux-source-6.1, unpacked and built below target/bench; nothing else ever sees them.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
+SUBMITS=${SUBMITS:-1000000}
+out=$TARGET/bench
+
 mk/need.sh build bench
-mapfile -t manifests < <(git ls-files -co --exclude-standard '*/benches/*.rs' | sed 's,/benches/.*,/Cargo.toml,' | sort -u)
-[ "${#manifests[@]}" -gt 0 ] || die "no crate has a benches/ directory"
-for manifest in "${manifests[@]}"; do
-	say "bench: ${manifest%/Cargo.toml}"
-	cargo bench -q --manifest-path "$manifest" --benches
-done
+mk/build.sh
+mkdir -p "$out"
+say "bench: building the peers"
+tests/bench/peer/build.sh "$out" >"$out/peer.log" 2>&1 || {
+	tail -n 20 "$out/peer.log" >&2
+	die "the peers do not build"
+}
+cargo build -q --release -p bench
+say "bench: measuring"
+"$TARGET/release/bench" "$out/libpeer.so" "$TARGET/release/drmboard" | tee "$out/bench.txt"
+say "bench: $SUBMITS submits in one process (a million take five minutes)"
+"$TARGET/release/million" "$SUBMITS" | tee -a "$out/bench.txt"

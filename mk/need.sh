@@ -39,6 +39,7 @@ for group in "$@"; do
 		;;
 	test)
 		want kyua "runs the ATF test programs"
+		want valgrind "counts instructions of the first and the last submits"
 		;;
 	lint)
 		if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then :; else want rustfmt-web "cargo fmt"; fi
@@ -49,7 +50,9 @@ for group in "$@"; do
 		command -v nm >/dev/null || want binutils "nm reads object files"
 		;;
 	bench)
-		want valgrind "counts instructions and checks memory"
+		want valgrind "counts instructions"
+		want linux-source-6.1 "the peers: page tables and scheduler of Linux"
+		command -v xz >/dev/null || want xz-utils "unpacks it"
 		;;
 	*)
 		die "no such group: $group"

@@ -31,7 +31,7 @@ impl Counter {
         }
     }
 
-    /// Instructions of this thread in `f`, and a few of the counting itself.
+    /// Instructions in `f`, of this thread and of those made since the counter was, and a few of the counting itself.
     ///
     /// # Panics
     /// If the counter cannot be read.
@@ -68,7 +68,11 @@ pub fn under_callgrind(directory: &Path, args: &[&str]) -> io::Result<Command> {
     option.push(&dumps);
     let mut command = Command::new("valgrind");
     command.args(["-q", "--tool=callgrind", "--instr-atstart=no"]);
-    command.arg(option).arg(std::env::current_exe()?).args(args).env(DUMPS, dumps);
+    command
+        .arg(option)
+        .arg(std::env::current_exe()?)
+        .args(args)
+        .env(DUMPS, dumps);
     Ok(command)
 }
 
@@ -77,11 +81,12 @@ fn processor() -> io::Result<OwnedFd> {
     let mut attr = [0u64; 8];
     const HARDWARE: u64 = 0;
     const INSTRUCTIONS: u64 = 1;
+    const INHERIT: u64 = 1 << 1;
     const EXCLUDE_KERNEL: u64 = 1 << 5;
     const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
     attr[0] = HARDWARE | 64 << 32;
     attr[1] = INSTRUCTIONS;
-    attr[5] = EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR;
+    attr[5] = INHERIT | EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR;
     // SAFETY: the structure is as long as it says; this thread, any processor, no group, closed on exec.
     let fd = unsafe { libc::syscall(libc::SYS_perf_event_open, attr.as_ptr(), 0, -1, -1, 8) };
     match i32::try_from(fd) {
@@ -131,10 +136,11 @@ fn request(code: usize) {
     }
 }
 
-/// The sum of a dump, which is deleted. Only "totals:" is the sum of what the dump holds: "summary:" is short in all but the first.
+/// The sum of a dump, which is deleted: "totals:" is that of all threads, "summary:" from the second dump on is not.
 fn total(dump: &Path) -> io::Result<u64> {
     let text = std::fs::read_to_string(dump)?;
     std::fs::remove_file(dump)?;
     let sum = text.lines().find_map(|line| line.strip_prefix("totals: "));
-    sum.and_then(|sum| sum.trim().parse().ok()).ok_or_else(|| io::Error::other("a dump without a sum"))
+    sum.and_then(|sum| sum.trim().parse().ok())
+        .ok_or_else(|| io::Error::other("a dump without a sum"))
 }

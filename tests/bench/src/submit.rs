@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The way of a job from SUBMIT to WAIT_BO, with the driver, the system below it and the GPU's model in one thread.
+//! The way of a job from SUBMIT to WAIT_BO, with the driver, the system below it and the GPU's model in one process.
 
 use driver_tests::{board, write_zero, Bo, Client};
 use drm_os_host::Config;
@@ -29,7 +29,13 @@ impl Submitter {
         let data = client.bo(4096, 1).expect("a buffer for its result");
         let syncobj = client.syncobj(false).expect("a sync object");
         chain.write(0, &write_zero(data.va, 0));
-        Submitter { chain, data, syncobj, client, board }
+        Submitter {
+            chain,
+            data,
+            syncobj,
+            client,
+            board,
+        }
     }
 
     /// Submits one job, waits for it, and looks at what it wrote.
@@ -39,7 +45,9 @@ impl Submitter {
     pub fn once(&self) {
         self.data.write(0, &[0xff; 8]);
         let bos = [self.chain.handle, self.data.handle];
-        self.client.submit(self.chain.va, false, &bos, &[], self.syncobj).expect("SUBMIT");
+        self.client
+            .submit(self.chain.va, false, &bos, &[], self.syncobj)
+            .expect("SUBMIT");
         self.client.wait(self.data.handle, LIMIT).expect("WAIT_BO");
         assert_eq!(self.data.read_u64(0), 0, "the job has run");
     }
@@ -59,7 +67,13 @@ impl Submitter {
     /// # Panics
     /// If something of the kernel's is left.
     pub fn finish(self) {
-        let Submitter { chain, data, client, board, .. } = self;
+        let Submitter {
+            chain,
+            data,
+            client,
+            board,
+            ..
+        } = self;
         drop((chain, data, client));
         let left = board.close().expect("the driver detaches");
         assert_eq!(drmboard::stats::live(&left), 0, "left: {left}");

@@ -41,6 +41,8 @@ pub mod errno {
     pub const ENOSPC: i32 = 28;
     /// Not offered.
     pub const ENOSYS: i32 = 78;
+    /// Timed out, as syncobjs say it; drm_os.h gives it a number that FreeBSD has not.
+    pub const ETIME: i32 = 1062;
     /// Cancelled.
     pub const ECANCELED: i32 = 85;
 }
@@ -111,7 +113,11 @@ impl Client {
     pub fn open_minor(board: &Board, minor: u32) -> Result<Client> {
         let caller = Caller::local(board.world(), "test");
         let file = board.device().open(minor, &caller)?;
-        Ok(Client { file, caller, world: board.world().clone() })
+        Ok(Client {
+            file,
+            caller,
+            world: board.world().clone(),
+        })
     }
 
     /// An ioctl; the answer is the structure afterwards.
@@ -170,7 +176,10 @@ impl Client {
 
     /// SYNCOBJ_CREATE.
     pub fn syncobj(&self, signaled: bool) -> Result<u32> {
-        Ok(word(&self.ioctl(0xbf, Arg::new().w(0).w(u32::from(signaled)))?, 0))
+        Ok(word(
+            &self.ioctl(0xbf, Arg::new().w(0).w(u32::from(signaled)))?,
+            0,
+        ))
     }
 
     /// SYNCOBJ_DESTROY.
@@ -193,7 +202,8 @@ impl Client {
 
     /// SYNCOBJ_FD_TO_HANDLE: puts a sync_file's fence into a syncobj.
     pub fn import_sync_file(&self, handle: u32, fd: i32) -> Result<()> {
-        self.ioctl(0xc2, Arg::new().w(handle).w(1).w(fd as u32).w(0)).map(drop)
+        self.ioctl(0xc2, Arg::new().w(handle).w(1).w(fd as u32).w(0))
+            .map(drop)
     }
 
     /// What a sync_file of the syncobj's fence says: 0 under way, 1 done, else an error, negative.
@@ -208,7 +218,8 @@ impl Client {
     pub fn sync_file_status(&self, fd: i32) -> i32 {
         let file = self.caller.fd(fd).expect("the descriptor is there");
         let mut info = [0; 56];
-        file.ioctl(&self.caller, 0x3e, 4, &mut info).expect("the descriptor is a sync_file's");
+        file.ioctl(&self.caller, 0x3e, 4, &mut info)
+            .expect("the descriptor is a sync_file's");
         word(&info, 32) as i32
     }
 

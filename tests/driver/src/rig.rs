@@ -28,12 +28,19 @@ impl Deref for Rig {
 
 /// The device sees its own copy of cached memory; runs are contiguous or not.
 pub fn coherent(contiguous: bool) -> Config {
-    Config { coherence: true, contiguous, ..Config::default() }
+    Config {
+        coherence: true,
+        contiguous,
+        ..Config::default()
+    }
 }
 
 /// A tunable set.
 pub fn tunable(name: &str, value: u64) -> Config {
-    Config { tunables: [(name.to_owned(), value)].into(), ..Config::default() }
+    Config {
+        tunables: [(name.to_owned(), value)].into(),
+        ..Config::default()
+    }
 }
 
 /// Files may have `bytes`.
@@ -47,9 +54,20 @@ impl Rig {
         Rig::with("rk3399", Config::default())
     }
 
-    /// Another board, or another world.
-    pub fn with(name: &str, config: Config) -> Rig {
-        Rig { board: crate::board(name, config) }
+    /// Another board, or another world. In the test programs whose name begins with "scattered" every world has
+    /// devices that do not snoop, and no two neighbouring pages: they include tests of other programs.
+    pub fn with(name: &str, mut config: Config) -> Rig {
+        let program = std::env::current_exe().expect("a program has a name");
+        if program
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("scattered"))
+        {
+            config.coherence = true;
+            config.contiguous = false;
+        }
+        Rig {
+            board: crate::board(name, config),
+        }
     }
 
     /// One more client.
@@ -100,7 +118,11 @@ impl Rig {
 
     /// Log lines with `text` in them.
     pub fn logged(&self, text: &str) -> usize {
-        self.world().log_lines().iter().filter(|line| line.contains(text)).count()
+        self.world()
+            .log_lines()
+            .iter()
+            .filter(|line| line.contains(text))
+            .count()
     }
 
     /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on the way.
@@ -111,7 +133,11 @@ impl Rig {
         let world: World = self.world().clone();
         drop(self.board);
         world.assert_clean();
-        assert_eq!(world.counters().bad_dma, 0, "the GPU used memory that is not there");
+        assert_eq!(
+            world.counters().bad_dma,
+            0,
+            "the GPU used memory that is not there"
+        );
         stats
     }
 
@@ -121,7 +147,11 @@ impl Rig {
         let world: World = self.world().clone();
         drop(self.board);
         world.assert_clean();
-        assert_eq!(world.counters().bad_dma, 0, "the GPU used memory that is not there");
+        assert_eq!(
+            world.counters().bad_dma,
+            0,
+            "the GPU used memory that is not there"
+        );
     }
 }
 
@@ -132,9 +162,16 @@ impl Default for Rig {
 }
 
 fn check_manners(stats: &Stats) {
-    assert_eq!(stats.dead_accesses, 0, "registers were touched while the power was off");
+    assert_eq!(
+        stats.dead_accesses, 0,
+        "registers were touched while the power was off"
+    );
     assert!(stats.protocol_errors.is_empty(), "{:?}", stats.protocol_errors);
-    assert!(stats.unknown_registers.is_empty(), "{:?}", stats.unknown_registers);
+    assert!(
+        stats.unknown_registers.is_empty(),
+        "{:?}",
+        stats.unknown_registers
+    );
 }
 
 /// A job that clears eight bytes, and how it shows that it did.
@@ -150,7 +187,11 @@ pub struct Work {
 impl Client {
     /// Work in new buffers.
     pub fn work(&self) -> Result<Work> {
-        let work = Work { chain: self.bo(4096, 1)?, data: self.bo(4096, 1)?, done: self.syncobj(false)? };
+        let work = Work {
+            chain: self.bo(4096, 1)?,
+            data: self.bo(4096, 1)?,
+            done: self.syncobj(false)?,
+        };
         work.chain.write(0, &write_zero(work.data.va + 8, 0));
         work.data.write(0, &[0xff; 24]);
         Ok(work)
@@ -207,11 +248,11 @@ impl Work {
 
 /// Hands a descriptor of `a`'s to `b`, as over a socket, and imports it there: `b`'s handle. `a`'s descriptor is
 /// closed.
-pub fn pass(a: &Client, b: &Client, fd: i32) -> u32 {
+pub fn pass(a: &Client, b: &Client, fd: i32) -> Result<u32> {
     let file = a.caller.fd(fd).expect("the descriptor is there");
     a.caller.close_fd(fd);
-    let fd = b.caller.install(file).expect("there is room for a descriptor");
-    let handle = b.import(fd).expect("the descriptor is a buffer's");
+    let fd = b.caller.install(file)?;
+    let handle = b.import(fd);
     b.caller.close_fd(fd);
     handle
 }

@@ -34,9 +34,13 @@ fn a_job_writes_memory() {
     chain.write(0, &write_zero(data.va + 8, 0));
     data.write(0, &[0xff; 24]);
     let done = c.syncobj(false).unwrap();
-    c.submit(chain.va, false, &[chain.handle, data.handle], &[], done).unwrap();
+    c.submit(chain.va, false, &[chain.handle, data.handle], &[], done)
+        .unwrap();
     c.wait(data.handle, 1_000_000_000).unwrap();
-    assert_eq!([data.read_u64(0), data.read_u64(8), data.read_u64(16)], [u64::MAX, 0, u64::MAX]);
+    assert_eq!(
+        [data.read_u64(0), data.read_u64(8), data.read_u64(16)],
+        [u64::MAX, 0, u64::MAX]
+    );
     assert_eq!(c.syncobj_wait(done, 0), Ok(()));
     assert_eq!(c.stat("jobs"), 1);
     assert_eq!(c.stat("faults"), 0);

@@ -117,7 +117,10 @@ fn a_storm_of_faults_is_bounded_and_others_live() {
     }
     let begin = rig.world().now();
     good.expect_works();
-    assert!(rig.world().now() - begin < 10 * MS, "others wait for their turn only");
+    assert!(
+        rig.world().now() - begin < 10 * MS,
+        "others wait for their turn only"
+    );
     for work in &works {
         assert_eq!(bad.finish(work, SEC), -errno::EINVAL);
     }
@@ -166,7 +169,10 @@ fn a_heap_grows_by_chunks_and_is_paid_for_as_it_grows() {
         assert_eq!(c.stat("mem") - mem, n * CHUNK);
         assert_eq!(rig.world().counters().object_pages - pages, n * CHUNK / 4096);
     }
-    assert_eq!((c.stat("faults"), rig.stats().mmu_faults.values().sum::<u64>()), (0, 3));
+    assert_eq!(
+        (c.stat("faults"), rig.stats().mmu_faults.values().sum::<u64>()),
+        (0, 3)
+    );
     c.close(heap.handle).unwrap();
     assert_eq!(c.stat("mem"), mem);
     assert_eq!(rig.world().counters().object_pages, pages);
@@ -186,7 +192,8 @@ fn one_job_makes_a_heap_grow_many_times() {
         chain.write(n as usize * 64, &write_zero(heap.va + n * CHUNK, next));
     }
     let done = c.syncobj(false).unwrap();
-    c.submit(chain.va, false, &[chain.handle, heap.handle], &[], done).unwrap();
+    c.submit(chain.va, false, &[chain.handle, heap.handle], &[], done)
+        .unwrap();
     c.syncobj_wait(done, SEC).unwrap();
     assert_eq!(c.outcome(done), 1);
     assert_eq!(rig.stats().mmu_faults.values().sum::<u64>(), 8);
@@ -263,7 +270,10 @@ fn a_bus_error_ends_its_job() {
         assert_eq!(c.finish(&work, SEC), -errno::EINVAL, "access {access}");
         other.expect_works();
         c.expect_works();
-        assert_eq!((c.stat("faults"), other.stat("faults"), rig.stat("resets")), (1, 0, 0));
+        assert_eq!(
+            (c.stat("faults"), other.stat("faults"), rig.stat("resets")),
+            (1, 0, 0)
+        );
         drop((work, c, other));
         rig.finish();
     }
@@ -300,7 +310,10 @@ fn a_fault_where_a_heap_has_grown_is_tried_again() {
     rig.plant(Injection::PageFaultAtAccess(3));
     c.start(&work).unwrap();
     assert_eq!(c.finish(&work, SEC), 1);
-    assert_eq!((rig.stats().injected, c.stat("mem"), c.stat("faults")), (1, mem, 0));
+    assert_eq!(
+        (rig.stats().injected, c.stat("mem"), c.stat("faults")),
+        (1, mem, 0)
+    );
     drop((work, heap, c));
     rig.finish();
 }
@@ -334,7 +347,10 @@ fn a_gpu_fault_is_counted_and_nothing_else() {
     c.start(&work).unwrap();
     rig.advance(MS);
     rig.plant_now(Injection::GpuFault);
-    assert_eq!((rig.logged("GPU fault"), rig.stat("faults"), c.stat("faults")), (1, 1, 0));
+    assert_eq!(
+        (rig.logged("GPU fault"), rig.stat("faults"), c.stat("faults")),
+        (1, 1, 0)
+    );
     assert_eq!(c.finish(&work, SEC), 1);
     let irqs = rig.stats().irqs;
     rig.advance(10 * MS);
@@ -370,7 +386,8 @@ fn a_crooked_chain_is_refused() {
     let c = rig.client();
     let work = c.work().unwrap();
     work.chain.write(32, &null(0));
-    c.submit(work.chain.va + 32, false, &[work.chain.handle], &[], work.done).unwrap();
+    c.submit(work.chain.va + 32, false, &[work.chain.handle], &[], work.done)
+        .unwrap();
     assert_eq!(c.finish(&work, SEC), -errno::EINVAL);
     c.expect_works();
     drop((work, c));

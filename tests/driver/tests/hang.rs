@@ -30,7 +30,11 @@ fn an_endless_chain_is_stopped_without_a_reset() {
     c.start(&work).unwrap();
     assert_eq!(c.finish(&work, 2 * SEC), -errno::ETIMEDOUT);
     assert!(rig.world().now() - begin < 502 * MS);
-    assert_eq!((rig.stat("resets"), rig.stats().soft_resets), (0, 1), "the probe's reset is the only one");
+    assert_eq!(
+        (rig.stat("resets"), rig.stats().soft_resets),
+        (0, 1),
+        "the probe's reset is the only one"
+    );
     assert_eq!(rig.stats().job_exceptions.get(&3), Some(&1), "STOPPED");
     assert_eq!((c.stat("faults"), c.stat("jobs")), (1, 1));
     assert_eq!(rig.logged("job timeout"), 1);
@@ -66,7 +70,9 @@ fn hangs_in_two_slots_both_end() {
     let c = rig.client();
     let works = [false, true].map(|fragment| {
         let work = c.work().unwrap();
-        rig.plant(Injection::HangNextJob { slot: usize::from(!fragment) });
+        rig.plant(Injection::HangNextJob {
+            slot: usize::from(!fragment),
+        });
         c.start_in(&work, fragment).unwrap();
         work
     });
@@ -158,6 +164,23 @@ fn a_gpu_that_does_not_come_back_fails_jobs_and_is_tried_again() {
     rig.finish();
 }
 
+/// The reset itself succeeds, but cores do not come on after it; they do when the power has been off and on. Catches:
+/// innocent jobs failed for that.
+#[test]
+fn cores_stuck_after_a_reset_come_on_after_a_power_cycle() {
+    let rig = Rig::new();
+    let [guilty, other] = [rig.client(), rig.client()];
+    let bad = start_immovable(&rig, &guilty, 1);
+    let queued = other.work().unwrap();
+    other.start(&queued).unwrap();
+    rig.plant(Injection::PowerStuck(Domain::L2));
+    assert_eq!(guilty.finish(&bad, 2 * SEC), -errno::ETIMEDOUT);
+    assert_eq!(other.finish(&queued, 100 * MS), 1);
+    assert_eq!((rig.stats().injected, rig.logged("GPU reset failed")), (2, 1));
+    drop((bad, queued, guilty, other));
+    rig.finish();
+}
+
 /// An address space takes no command. Catches: a wait without bound, a page table used that may be freed, the
 /// waiting job blamed.
 #[test]
@@ -170,6 +193,28 @@ fn a_stuck_address_space_is_reset_and_the_job_runs() {
     assert!(rig.world().now() - begin < 300 * MS);
     assert_eq!((rig.stat("resets"), c.stat("faults")), (1, 0));
     drop(c);
+    rig.finish();
+}
+
+/// It takes no command after a reset either. Catches: resets without end, a job that waits for ever.
+#[test]
+fn an_address_space_that_stays_stuck_fails_the_job() {
+    let rig = Rig::new();
+    let [c, other] = [rig.client(), rig.client()];
+    let work = c.work().unwrap();
+    c.start(&work).unwrap();
+    let begin = rig.world().now();
+    while c.outcome(work.done) == 0 {
+        rig.plant(Injection::AsStuck(0));
+        rig.advance(MS / 10);
+        assert!(rig.world().now() - begin < SEC);
+    }
+    assert_eq!((c.outcome(work.done), rig.stat("resets")), (-errno::EIO, 3));
+    // One stuck command may be planted still.
+    rig.advance(MS);
+    other.expect_works();
+    c.expect_works();
+    drop((work, c, other));
     rig.finish();
 }
 

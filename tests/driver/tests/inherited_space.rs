@@ -20,7 +20,11 @@ fn a_heap_grows_where_another_client_faulted() {
         chain.write(0, &write_zero(NOWHERE, 0));
         astray.submit(chain.va, false, &[chain.handle], &[], 0).unwrap();
         astray.wait(chain.handle, 10_000_000).unwrap();
-        assert_eq!(astray.stat("faults"), 2, "the address space's fault, and the job's");
+        assert_eq!(
+            astray.stat("faults"),
+            2,
+            "the address space's fault, and the job's"
+        );
         drop((chain, astray));
         b.world().settle();
 

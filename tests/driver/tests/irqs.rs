@@ -20,7 +20,10 @@ fn spurious_interrupts_do_nothing() {
         assert!(work.is_done());
         c.discard(work);
     }
-    assert_eq!((rig.stats().injected, rig.stat("faults"), rig.stat("resets")), (3, 0, 0));
+    assert_eq!(
+        (rig.stats().injected, rig.stat("faults"), rig.stat("resets")),
+        (3, 0, 0)
+    );
     drop(c);
     rig.finish();
 }
@@ -56,7 +59,10 @@ fn a_lost_completion_is_found_by_the_timeout() {
     assert_eq!(c.finish(&work, SEC), 1);
     assert!(rig.world().now() - begin < 510 * MS);
     assert!(work.is_done());
-    assert_eq!((rig.stats().injected, rig.stat("faults"), rig.stat("resets")), (1, 0, 0));
+    assert_eq!(
+        (rig.stats().injected, rig.stat("faults"), rig.stat("resets")),
+        (1, 0, 0)
+    );
     assert_eq!(rig.logged("timeout"), 0);
     drop((work, c));
     rig.finish();
@@ -153,7 +159,11 @@ fn a_t720_has_one_job_in_a_slot() {
     }
     for n in 1..=5 {
         rig.advance(MS / 2);
-        assert_eq!(rig.stats().chains[1], n, "no job starts before the one before it is over");
+        assert_eq!(
+            rig.stats().chains[1],
+            n,
+            "no job starts before the one before it is over"
+        );
         rig.advance(MS / 2 + MS / 50);
     }
     for work in &works {

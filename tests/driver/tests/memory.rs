@@ -2,6 +2,7 @@
 //! Memory: what clients say they do not need, and what they may have.
 
 use driver_tests::{errno, pass, with_memory, write_zero, Rig, MS, SEC};
+use models::Injection;
 
 /// Catches: memory that is not given back, charges that stay, a purge that is not told, pages that the GPU still
 /// reaches (bad_dma), one that is used again as if nothing had happened.
@@ -20,7 +21,10 @@ fn what_is_not_needed_is_purged_when_memory_is_short() {
     assert_eq!(c.madvise(big.handle, 1), Ok(true));
     assert_eq!((c.stat("mem"), rig.world().counters().object_pages), (mem, pages));
     assert_eq!(rig.world().lowmem(1), 256);
-    assert_eq!((c.stat("mem"), rig.world().counters().object_pages), (mem - (1 << 20), pages - 256));
+    assert_eq!(
+        (c.stat("mem"), rig.world().counters().object_pages),
+        (mem - (1 << 20), pages - 256)
+    );
     assert_eq!(rig.world().lowmem(1), 0);
     // The GPU faults; nothing stale is left.
     c.start(&work).unwrap();
@@ -110,6 +114,34 @@ fn a_heap_is_purged_with_its_chunks() {
     rig.finish();
 }
 
+/// Memory is short while the fault task changes the address space, and waits there for a reset. Catches: a lock
+/// that is given back by who did not get it, memory taken from tables that are being changed.
+#[test]
+fn nothing_is_purged_while_its_address_space_changes() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let work = c.work().unwrap();
+    let heap = c.bo(2 << 20, 3).unwrap();
+    work.chain.write(0, &write_zero(heap.va, 0));
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), 1);
+    let spare = c.bo(4096, 1).unwrap();
+    c.madvise(spare.handle, 1).unwrap();
+    // The store faults once more, the flush that follows is stuck, and the reset takes a while.
+    rig.plant(Injection::PageFaultAtAccess(3));
+    rig.plant(Injection::AsStuck(0));
+    rig.timing(|t| t.reset_ns = 8 * MS);
+    c.start(&work).unwrap();
+    // 100 ms for the flush, 10 for jobs to stop.
+    rig.advance(113 * MS);
+    assert_eq!((rig.stats().injected, rig.stats().soft_resets), (2, 2), "it is in the middle of the reset");
+    assert_eq!(rig.world().lowmem(1), 0);
+    assert_eq!(c.finish(&work, SEC), 1);
+    assert_eq!(rig.world().lowmem(1), 1);
+    drop((work, heap, spare, c));
+    rig.finish();
+}
+
 /// The handle is closed while the shrinker has the object. Catches: an object that the shrinker keeps alive.
 #[test]
 fn a_closed_handle_is_forgotten_by_the_shrinker() {
@@ -137,7 +169,7 @@ fn shared_memory_is_not_purged() {
     assert_eq!(a.madvise(bo.handle, 1), Ok(true));
     assert_eq!(rig.world().lowmem(1000), 0);
     assert_eq!(a.madvise(bo.handle, 0), Ok(true));
-    let theirs = pass(&a, &b, fd);
+    let theirs = pass(&a, &b, fd).unwrap();
     assert_eq!(a.madvise(bo.handle, 1), Err(errno::EINVAL));
     assert_eq!(b.madvise(theirs, 1), Err(errno::EINVAL));
     assert_eq!(rig.world().lowmem(1000), 0);
@@ -159,7 +191,10 @@ fn a_file_may_have_so_much() {
     }
     assert_eq!(rig.world().counters(), before);
     assert_eq!(rig.logged("no memory"), 1);
-    assert_eq!((a.stat("mem"), a.stat("mem_peak"), b.stat("mem")), (64 << 12, 64 << 12, 0));
+    assert_eq!(
+        (a.stat("mem"), a.stat("mem_peak"), b.stat("mem")),
+        (64 << 12, 64 << 12, 0)
+    );
     b.expect_works();
     a.close(bos[0].handle).unwrap();
     a.expect_works();
@@ -173,7 +208,10 @@ fn a_file_may_have_so_much() {
 /// RAM itself runs out. Catches: a BO half there.
 #[test]
 fn ram_runs_out() {
-    let config = drm_os_host::Config { pages: 4096, ..Default::default() };
+    let config = drm_os_host::Config {
+        pages: 4096,
+        ..Default::default()
+    };
     let rig = Rig::with("rk3399", config);
     let c = rig.client();
     c.expect_works();

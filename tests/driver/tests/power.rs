@@ -27,7 +27,11 @@ fn power_goes_after_50_ms_and_comes_for_a_job() {
     }
     let resets = rig.stats().soft_resets;
     c.expect_works();
-    assert_eq!(rig.stats().soft_resets, resets + 1, "each power-up begins with a reset");
+    assert_eq!(
+        rig.stats().soft_resets,
+        resets + 1,
+        "each power-up begins with a reset"
+    );
     assert_eq!(rig.stat("resets"), 0);
     drop(c);
     rig.finish();
@@ -145,7 +149,10 @@ fn a_forced_detach_ends_everything() {
         assert!(file.poll());
         let mut info = [0; 56];
         file.ioctl(&c.caller, 0x3e, 4, &mut info).unwrap();
-        assert_eq!(i32::from_le_bytes(info[32..36].try_into().unwrap()), -errno::ECANCELED);
+        assert_eq!(
+            i32::from_le_bytes(info[32..36].try_into().unwrap()),
+            -errno::ECANCELED
+        );
     }
     let work = &works[0];
     let gone = Err(errno::ENXIO);

@@ -40,7 +40,10 @@ fn an_evicted_client_keeps_its_memory() {
             c.start(work).unwrap();
             assert_eq!(c.finish(work, SEC), 1);
             for (m, w) in works.iter().enumerate() {
-                assert!(if m == n { w.is_done() } else { w.is_untouched() }, "{n} wrote to {m}");
+                assert!(
+                    if m == n { w.is_done() } else { w.is_untouched() },
+                    "{n} wrote to {m}"
+                );
             }
         }
     }
@@ -73,12 +76,20 @@ fn a_new_buffer_at_an_old_address_is_seen() {
     for _ in 0..3 {
         target.write(0, &[0xff; 24]);
         work.chain.write(0, &write_zero(target.va + 8, 0));
-        c.submit(work.chain.va, false, &[work.chain.handle, target.handle], &[], work.done).unwrap();
+        c.submit(
+            work.chain.va,
+            false,
+            &[work.chain.handle, target.handle],
+            &[],
+            work.done,
+        )
+        .unwrap();
         assert_eq!(c.finish(&work, SEC), 1);
         assert_eq!([0, 8, 16].map(|at| target.read_u64(at)), [u64::MAX, 0, u64::MAX]);
         c.close(target.handle).unwrap();
         // What was there is not there any more.
-        c.submit(work.chain.va, false, &[work.chain.handle], &[], work.done).unwrap();
+        c.submit(work.chain.va, false, &[work.chain.handle], &[], work.done)
+            .unwrap();
         assert_eq!(c.finish(&work, SEC), -errno::EINVAL);
         target = c.bo(4096, 1).unwrap();
         assert_eq!(target.va, va);
@@ -103,7 +114,11 @@ fn translations_of_idle_spaces_are_flushed() {
     let off = rig.stats().tlb_flushes;
     let other = c.bo(4096, 1).unwrap();
     c.close(other.handle).unwrap();
-    assert_eq!(rig.stats().tlb_flushes, off, "there is nothing to flush without power");
+    assert_eq!(
+        rig.stats().tlb_flushes,
+        off,
+        "there is nothing to flush without power"
+    );
     drop((bo, other, c));
     rig.finish();
 }
@@ -126,7 +141,9 @@ fn a_job_keeps_its_buffers_after_gem_close() {
     let pages = rig.world().counters().object_pages;
     // Others must not get the addresses either.
     let fresh = c.work().unwrap();
-    assert!(works.iter().all(|w| w.data.va != fresh.data.va && w.chain.va != fresh.data.va));
+    assert!(works
+        .iter()
+        .all(|w| w.data.va != fresh.data.va && w.chain.va != fresh.data.va));
     for work in &works {
         assert_eq!(c.finish(work, SEC), 1);
         assert!(work.is_done());
@@ -168,14 +185,20 @@ fn a_closed_files_jobs_end_at_once() {
         assert!(file.poll(), "the fence is over");
         let mut info = [0; 56];
         file.ioctl(&caller, 0x3e, 4, &mut info).unwrap();
-        assert_eq!(i32::from_le_bytes(info[32..36].try_into().unwrap()), -errno::ECANCELED);
+        assert_eq!(
+            i32::from_le_bytes(info[32..36].try_into().unwrap()),
+            -errno::ECANCELED
+        );
     }
     assert!(works.iter().all(Work::is_untouched));
     for work in &theirs {
         assert_eq!(other.finish(work, SEC), 1);
         assert!(work.is_done());
     }
-    assert!(rig.world().now() - begin < 110 * MS, "nothing of the closed file ran on");
+    assert!(
+        rig.world().now() - begin < 110 * MS,
+        "nothing of the closed file ran on"
+    );
     assert_eq!((rig.stat("resets"), other.stat("faults")), (0, 0));
     drop((watched, works, theirs, other));
     rig.finish();
@@ -195,7 +218,9 @@ fn a_closed_file_leaves_nothing() {
         let c = rig.client();
         let work = c.work().unwrap();
         let _heap = c.bo(4 << 20, 3).unwrap();
-        let (Some(a), Some(b)) = (c.syncobj(true).ok(), c.syncobj(false).ok()) else { panic!("no syncobj") };
+        let (Some(a), Some(b)) = (c.syncobj(true).ok(), c.syncobj(false).ok()) else {
+            panic!("no syncobj")
+        };
         assert_ne!(a, b);
         c.start(&work).unwrap();
         c.start_in(&work, true).unwrap();
@@ -210,7 +235,10 @@ fn a_closed_file_leaves_nothing() {
     rig.advance(MS);
     let after = rig.world().counters();
     assert_eq!(after.malloc_bytes, before.malloc_bytes, "{after}");
-    assert_eq!((after.pages, after.object_pages, after.mtxs), (before.pages, before.object_pages, before.mtxs));
+    assert_eq!(
+        (after.pages, after.object_pages, after.mtxs),
+        (before.pages, before.object_pages, before.mtxs)
+    );
     rig.finish();
 }
 

@@ -44,8 +44,14 @@ fn submits(count: u64, mut around: impl FnMut(Option<bool>, &mut dyn FnMut(), &S
     let warm = (count / 100).max(1);
     (0..warm).for_each(|_| submitter.once());
     for tenth in 0..10 {
-        let which = [(0, true), (9, false)].into_iter().find_map(|(n, first)| (n == tenth).then_some(first));
-        around(which, &mut || (0..count / 10).for_each(|_| submitter.once()), &submitter);
+        let which = [(0, true), (9, false)]
+            .into_iter()
+            .find_map(|(n, first)| (n == tenth).then_some(first));
+        around(
+            which,
+            &mut || (0..count / 10).for_each(|_| submitter.once()),
+            &submitter,
+        );
     }
     assert_eq!(submitter.jobs(), warm + count / 10 * 10, "every submit was a job");
     submitter.finish();
@@ -71,10 +77,17 @@ fn counted_elsewhere(count: u64) -> Result<Tenths, String> {
     let _ = std::fs::remove_dir_all(&directory);
     let output = output.map_err(|error| format!("no counters in the processor, and no valgrind: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let numbers: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let numbers: Vec<u64> = text
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
     match numbers[..] {
         [first, last] if output.status.success() => Ok(Tenths { first, last }),
-        _ => Err(format!("under callgrind: {}: {text}{}", output.status, String::from_utf8_lossy(&output.stderr))),
+        _ => Err(format!(
+            "under callgrind: {}: {text}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        )),
     }
 }
 
@@ -131,7 +144,9 @@ fn main() -> ExitCode {
         }
     };
     if inside {
-        let Some(mut counter) = Counter::find() else { return ExitCode::from(2) };
+        let Some(mut counter) = Counter::find() else {
+            return ExitCode::from(2);
+        };
         let Tenths { first, last } = counted(count, &mut counter);
         println!("{first} {last}");
         return ExitCode::SUCCESS;

@@ -175,7 +175,10 @@ impl Mali {
         }
         let head = self.slots[n].head.min(1 << 56);
         let hang = std::mem::take(&mut self.armed.hang[n]);
-        let stuck = self.armed.hang_at.is_some_and(|(first, last)| (first..=last).contains(&job));
+        let stuck = self
+            .armed
+            .hang_at
+            .is_some_and(|(first, last)| (first..=last).contains(&job));
         self.stats.injected += u64::from(hang || stuck);
         let end = self.now + self.duration(header.kind, &payload);
         let slot = &mut self.slots[n];

@@ -326,6 +326,7 @@ impl Gpu {
         address_space::reset_interrupts(&self.regs);
         job_slot::clear_interrupts(&self.regs);
         job_slot::unmask_interrupts(&self.regs);
+        gpu::unmask_interrupts(&self.regs);
         Ok(())
     }
 
@@ -338,7 +339,12 @@ impl Gpu {
         if !power.on {
             return Ok(());
         }
-        self.queue.lock().hw.powered = false;
+        {
+            let mut engine = self.queue.lock();
+            engine.hw.powered = false;
+            // Nobody serves a fault now, and one that was raised may outlive a reset that fails.
+            address_space::mask_interrupts(&self.regs);
+        }
         let up = gpu::soft_reset(&self.regs, self.os()).and_then(|_| self.start_cores(power));
         if up.is_err() {
             self.platform.off();

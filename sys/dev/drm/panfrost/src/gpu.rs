@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The GPU control block: who the GPU is, resets, its interrupts.
 //!
-//! After a reset every register has its reset value and all cores are off; interrupts of this block are as
-//! [`soft_reset`] leaves them, those of the job manager and the MMU are masked.
+//! After a reset every register has its reset value, all cores are off, and all interrupts are masked.
 
 use crate::exception::Exception;
 use crate::features::Features;
@@ -183,11 +182,12 @@ pub(crate) enum Reset {
     Hard,
 }
 
-/// Resets the GPU and leaves the wanted interrupts of this block unmasked. Spins for up to 20 ms.
+/// Resets the GPU and leaves the interrupts of this block masked: until all of it is up, nobody serves them, and
+/// a level interrupt that nobody serves does not end. Spins for up to 20 ms.
 ///
 /// # Errors
 ///
-/// ETIMEDOUT when neither reset command has an effect; this block's interrupts stay masked.
+/// ETIMEDOUT when neither reset command has an effect.
 pub(crate) fn soft_reset(regs: &Regs, os: Os) -> Result<Reset> {
     reg::GPU_INT_MASK.write(regs, 0);
     reg::GPU_INT_CLEAR.write(regs, Irq::RESET_COMPLETED.bits());
@@ -199,7 +199,6 @@ pub(crate) fn soft_reset(regs: &Regs, os: Os) -> Result<Reset> {
         }
     };
     reg::GPU_INT_CLEAR.write(regs, Irq::all().bits());
-    reg::GPU_INT_MASK.write(regs, Irq::WANTED.bits());
     Ok(reset)
 }
 
@@ -219,6 +218,11 @@ pub(crate) fn pending(regs: &Regs) -> Irq {
 /// Clears interrupts of this block.
 pub(crate) fn clear(regs: &Regs, irqs: Irq) {
     reg::GPU_INT_CLEAR.write(regs, irqs.bits());
+}
+
+/// Lets the wanted interrupts of this block through.
+pub(crate) fn unmask_interrupts(regs: &Regs) {
+    reg::GPU_INT_MASK.write(regs, Irq::WANTED.bits());
 }
 
 /// Masks all interrupts of this block.

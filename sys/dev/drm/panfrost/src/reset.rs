@@ -8,7 +8,6 @@ use crate::job_slot;
 use crate::jobs::{self, Pass};
 use crate::regs::job::Slot;
 use drm_sched::{JobId, Outcome};
-use drmkpi::errno::EIO;
 use drmkpi::os::Level;
 
 /// The task: somebody who could not sleep asked for it.
@@ -16,7 +15,7 @@ pub(crate) fn requested(gpu: &Gpu) {
     now(gpu);
 }
 
-/// Resets the GPU; no job is to blame.
+/// Resets the GPU; no job is to blame. One that does not come back is off, and the next job turns it on anew.
 pub(crate) fn now(gpu: &Gpu) {
     reset(gpu, None);
 }
@@ -35,9 +34,6 @@ fn reset(gpu: &Gpu, guilty: Option<JobId>) {
     let now = gpu.os().now();
     engine.hw.forget_jobs();
     engine.sched.reset(guilty, Outcome::TimedOut, now);
-    if back.is_err() {
-        fail_all(gpu, &mut engine);
-    }
     engine.sched.start();
     drop(engine);
     drop(power);
@@ -72,18 +68,6 @@ fn empty_slots(gpu: &Gpu) {
     // What does not stop is stopped by the reset.
     let _ = job_slot::wait_stopped(gpu.regs(), gpu.os(), busy);
     jobs::collect(gpu, &mut gpu.queue.lock(), Pass::BeforeReset);
-}
-
-/// The GPU is lost: nothing runs any more until it comes on again.
-fn fail_all(gpu: &Gpu, engine: &mut crate::device::Engine<'_>) {
-    engine.sched.start();
-    for slot in 0..engine.sched.slot_count() {
-        while let Some(id) = engine.sched.next(slot, gpu.os().now()) {
-            engine
-                .sched
-                .complete(id, Outcome::Failed(EIO.get()), gpu.os().now());
-        }
-    }
 }
 
 /// The device goes: takes all jobs from the hardware. The scheduler was shut down, so none is run again.

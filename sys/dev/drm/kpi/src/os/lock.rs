@@ -128,7 +128,8 @@ impl<T> Sx<T> {
     pub fn try_lock(&self) -> Option<SxGuard<'_, T>> {
         // SAFETY: live by the invariant.
         let taken = unsafe { c::drm_os_sx_try(self.raw) };
-        (taken != 0).then_some(SxGuard {
+        // Made only when the lock is held: to drop a guard is to unlock.
+        (taken != 0).then(|| SxGuard {
             lock: self,
             _not_send: core::marker::PhantomData,
         })

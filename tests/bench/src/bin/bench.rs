@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `bench PEER.SO [DRMBOARD]`: what ours costs beside a peer, measured in the same run.
+//!
+//! Every operation is measured by the clock and, in user space, by instructions; the ratio is that of instructions where both sides
+//! have them, else that of times. A number says what one operation costs.
+
+use bench::count::{under_callgrind, Counter};
+use bench::meter::{row, Meter, Row};
+use bench::model::Bare;
+use bench::peer::Peer;
+use bench::submit::Submitter;
+use bench::{ioctl, iommu, sched};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Submits of a measurement.
+const SUBMITS: u32 = 200;
+const COUNTED: &str = "--counted";
+const CLIENT: &str = "--client";
+
+/// Rows that belong together, with their peer.
+struct Group {
+    title: &'static str,
+    rows: Vec<Row>,
+}
+
+fn submits(meter: &mut Meter) -> Vec<Row> {
+    let submitter = Submitter::new();
+    let ours = meter.work(SUBMITS, || (0..SUBMITS).for_each(|_| submitter.once()));
+    submitter.finish();
+    let mut bare = Bare::new();
+    let peer = meter.work(SUBMITS, || (0..SUBMITS).for_each(|_| bare.once()));
+    vec![row("SUBMIT to retire, one job", ours, peer)]
+}
+
+/// All that can be measured in this process.
+fn groups(meter: &mut Meter, peer: &Peer) -> Vec<Group> {
+    vec![
+        Group {
+            title: "page tables; peer: io-pgtable-arm.c of Linux 6.1",
+            rows: iommu::rows(meter, peer),
+        },
+        Group {
+            title: "scheduler; peer: drm_sched of Linux 6.1, which makes the job's fences as well",
+            rows: sched::rows(meter, peer),
+        },
+        Group {
+            title:
+                "job, with driver, system and model in one process; peer: the model alone, by its registers",
+            rows: submits(meter),
+        },
+        Group {
+            title: "ioctl, with the system below the driver in user space; peer: ioctl(2) on /dev/null",
+            rows: ioctl::rows(meter),
+        },
+    ]
+}
+
+/// The counts of a process under callgrind: ours and the peer's, in the order of the rows.
+fn counted_elsewhere(peer: &str) -> Result<Vec<(f64, Option<f64>)>, String> {
+    let directory = std::env::temp_dir().join(format!("bench.{}", std::process::id()));
+    let output = under_callgrind(&directory, &[COUNTED, peer]).and_then(|mut command| command.output());
+    // Left over are dumps of nothing.
+    let _ = std::fs::remove_dir_all(&directory);
+    let output = output.map_err(|error| format!("no counters in the processor, and no valgrind: {error}"))?;
+    if !output.status.success() {
+        return Err(format!(
+            "under callgrind: {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let counts = text.lines().filter_map(|line| {
+        let (ours, peer) = line.strip_prefix("count ")?.split_once(' ')?;
+        Some((ours.parse().ok()?, peer.parse().ok()))
+    });
+    Ok(counts.collect())
+}
+
+fn counts_of(groups: &[Group]) -> Vec<(f64, Option<f64>)> {
+    groups
+        .iter()
+        .flat_map(|group| &group.rows)
+        .map(|row| (row.ours, row.peer))
+        .collect()
+}
+
+fn shown(value: Option<f64>) -> String {
+    value.map_or_else(
+        || "-".into(),
+        |value| {
+            if value < 100.0 {
+                format!("{value:.1}")
+            } else {
+                format!("{value:.0}")
+            }
+        },
+    )
+}
+
+fn print(groups: &[Group], counts: &[(f64, Option<f64>)], how: &str) {
+    println!("instructions of user space, counted by {how}; each number is for one operation\n");
+    println!(
+        "{:<44} {:>10} {:>10} {:>12} {:>12} {:>7}",
+        "name", "ours ns", "peer ns", "ours instr", "peer instr", "ratio"
+    );
+    let mut counts = counts.iter();
+    for group in groups {
+        println!("-- {}", group.title);
+        for Row { name, ours, peer } in &group.rows {
+            let (instructions, peer_instructions) = counts
+                .next()
+                .map_or((None, None), |(ours, peer)| (Some(*ours), *peer));
+            let ratio = match (instructions, peer_instructions, peer) {
+                (Some(ours), Some(peer), _) => format!("{:.2}", ours / peer),
+                (_, _, Some(peer)) => format!("{:.2} ns", ours / peer),
+                _ => "-".into(),
+            };
+            let (ours, peer) = (shown(Some(*ours)), shown(*peer));
+            let (instructions, peer_instructions) = (shown(instructions), shown(peer_instructions));
+            println!(
+                "{name:<44} {ours:>10} {peer:>10} {instructions:>12} {peer_instructions:>12} {ratio:>7}"
+            );
+        }
+    }
+}
+
+fn run(args: &[&str]) -> Result<(), String> {
+    match args {
+        [CLIENT] => ioctl::client(),
+        [COUNTED, peer] => {
+            let counter = Counter::find().ok_or("nothing to count with")?;
+            let groups = groups(&mut Meter::Instructions(counter), &Peer::load(Path::new(peer))?);
+            for (ours, peer) in counts_of(&groups) {
+                println!(
+                    "count {ours} {}",
+                    peer.map_or_else(|| "-".into(), |peer| peer.to_string())
+                );
+            }
+            Ok(())
+        }
+        [library, drmboard @ ..] if drmboard.len() < 2 => {
+            let peer = Peer::load(Path::new(library))?;
+            let (how, counts) = match Counter::find() {
+                Some(counter) => (
+                    "the processor",
+                    counts_of(&groups(&mut Meter::Instructions(counter), &peer)),
+                ),
+                None => ("callgrind", counted_elsewhere(library)?),
+            };
+            let mut clocked = groups(&mut Meter::Clock, &peer);
+            if counts.len() != counts_of(&clocked).len() {
+                return Err("not everything was counted".into());
+            }
+            if let [drmboard] = drmboard {
+                let title = "ioctl of another process, on the real clock; peer: a byte there and back between two processes";
+                clocked.push(Group {
+                    title,
+                    rows: ioctl::served(&mut Meter::Clock, Path::new(drmboard))?,
+                });
+            }
+            print(&clocked, &counts, how);
+            Ok(())
+        }
+        _ => Err("usage: bench PEER.SO [DRMBOARD]".into()),
+    }
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("bench: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

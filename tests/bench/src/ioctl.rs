@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Dispatch of ioctls: in the process of the driver, and through drmboard.
+
+use crate::meter::{row, Meter, Row};
+use driver_tests::{Arg, Client};
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
+
+const CALLS: u32 = 1000;
+/// Of DRM, in Linux's encoding.
+const GET_PARAM: u64 = 0xc010_6444;
+const VERSION: u64 = 0xc040_6400;
+
+/// One ioctl(2) of this machine's kernel that does nothing: it says that a null device has none.
+fn null_ioctl(meter: &mut Meter) -> Option<f64> {
+    if !meter.is_clock() {
+        // Its instructions are the kernel's.
+        return None;
+    }
+    let null = std::fs::File::open("/dev/null").ok()?;
+    let mut arg = [0u64; 8];
+    Some(meter.work(CALLS, || {
+        for _ in 0..CALLS {
+            // SAFETY: the argument is as long as any ioctl's here.
+            let result = unsafe { libc::ioctl(null.as_raw_fd(), GET_PARAM as _, arg.as_mut_ptr()) };
+            assert_eq!(result, -1);
+        }
+    }))
+}
+
+/// In one process: the driver's ioctls on the virtual clock, with the system below it.
+///
+/// # Panics
+/// If an ioctl fails.
+pub fn rows(meter: &mut Meter) -> Vec<Row> {
+    let board = driver_tests::board("rk3399", drm_os_host::Config::default());
+    let client = Client::open(&board).expect("the node opens");
+    let param = meter.work(CALLS, || {
+        (0..CALLS).for_each(|_| assert_eq!(client.param(0), Ok(0x860)))
+    });
+    let mut name = [0u8; 16];
+    let version = meter.work(CALLS, || {
+        for _ in 0..CALLS {
+            let arg = Arg::new()
+                .w(0)
+                .w(0)
+                .w(0)
+                .w(0)
+                .l(16)
+                .l(name.as_mut_ptr() as u64)
+                .l(0)
+                .l(0)
+                .l(0)
+                .l(0);
+            client.ioctl(0, arg).expect("VERSION");
+        }
+    });
+    assert_eq!(&name[..8], b"panfrost");
+    let null = null_ioctl(meter);
+    vec![
+        row("GET_PARAM", param, null),
+        row("VERSION with its name", version, null),
+    ]
+}
+
+/// The part of a process on the board: its ioctls' times, printed.
+///
+/// # Errors
+/// A sentence: what failed.
+pub fn client() -> Result<(), String> {
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/dri/renderD128");
+    let file = file.map_err(|error| format!("renderD128: {error}"))?;
+    let mut clock = Meter::Clock;
+    let mut measure = |code: u64, arg: &mut [u64; 8]| {
+        let mut failed = false;
+        let time = clock.work(CALLS, || {
+            for _ in 0..CALLS {
+                // SAFETY: the argument is as long as the code says, and its pointers are this process's.
+                failed |= unsafe { libc::ioctl(file.as_raw_fd(), code as _, arg.as_mut_ptr()) } != 0;
+            }
+        });
+        if failed {
+            Err(format!("ioctl {code:#x}: {}", std::io::Error::last_os_error()))
+        } else {
+            Ok(time)
+        }
+    };
+    let param = measure(GET_PARAM, &mut [0; 8])?;
+    let mut name = [0u8; 16];
+    let version = measure(VERSION, &mut [0, 0, 16, name.as_mut_ptr() as u64, 0, 0, 0, 0])?;
+    println!("ioctl {param} {version}");
+    Ok(())
+}
+
+/// A byte there and back between two processes, which is the least that a served ioctl costs.
+fn round_trip(meter: &mut Meter) -> std::io::Result<f64> {
+    let (mut ours, mut theirs) = UnixStream::pair()?;
+    // SAFETY: the child only reads and writes, and leaves without unwinding.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        drop(ours);
+        let mut byte = [0];
+        while theirs
+            .read_exact(&mut byte)
+            .and_then(|()| theirs.write_all(&byte))
+            .is_ok()
+        {}
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(0) };
+    }
+    drop(theirs);
+    let time = meter.work(CALLS, || {
+        for _ in 0..CALLS {
+            let mut byte = [1];
+            ours.write_all(&byte)
+                .and_then(|()| ours.read_exact(&mut byte))
+                .expect("the other process answers");
+        }
+    });
+    drop(ours);
+    // SAFETY: the child is ours.
+    unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    Ok(time)
+}
+
+/// Through drmboard: the same ioctls of another process, which `client` runs. Times only.
+///
+/// # Errors
+/// A sentence: drmboard does not run it.
+pub fn served(meter: &mut Meter, drmboard: &Path) -> Result<Vec<Row>, String> {
+    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+    let output = Command::new(drmboard)
+        .args(["run", "--board", "rk3399", "--"])
+        .arg(this)
+        .arg("--client")
+        .output();
+    let output = output.map_err(|error| format!("{}: {error}", drmboard.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find_map(|line| line.strip_prefix("ioctl "));
+    let times: Vec<f64> = line
+        .iter()
+        .flat_map(|line| line.split(' '))
+        .filter_map(|time| time.parse().ok())
+        .collect();
+    let [param, version] = times[..] else {
+        return Err(format!(
+            "drmboard: {}{text}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    };
+    let trip = round_trip(meter).map_err(|error| error.to_string())?;
+    Ok(vec![
+        row("GET_PARAM, drmboard", param, trip),
+        row("VERSION, drmboard", version, trip),
+    ])
+}
