@@ -4,8 +4,8 @@
 //! Blocks that stick out of the range are split first; that is the only step that can fail. What
 //! follows rewrites whole leaves, table by table, and takes empty tables out of the tree.
 
-use crate::addr::{IovaRange, MapError};
-use crate::fmt::{index, last_level, next, span, Entry, Format};
+use crate::addr::{align_down, IovaRange, MapError};
+use crate::fmt::{index, last_level, next, shift, span, Entry, Format};
 use crate::mem::TableMem;
 use crate::prot::{MemAttr, Prot};
 use crate::update::{PtUpdate, TlbFlush};
@@ -95,7 +95,6 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
                     all_invalid &= new == F::INVALID;
                     if new != old {
                         self.mem.write(table, index, new);
-                        self.touch_entry(level, iova);
                         written = Some((written.map_or(index, |(first, _)| first), index));
                     }
                 }
@@ -108,6 +107,10 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
         if let Some((first, last)) = written {
             self.mem
                 .sync(table, first, last.wrapping_sub(first).wrapping_add(1));
+            // Once for the run: unmapping is as hot as mapping.
+            let ahead = |index: u32| u64::from(index.wrapping_sub(slot.index));
+            let at = |n: u64| align_down(start, span::<F>(level)).wrapping_add(n.wrapping_shl(shift::<F>(level)));
+            self.touch(at(ahead(first)), at(ahead(last).wrapping_add(1)));
             if all_invalid {
                 self.prune(start, slot, behind);
             }
