@@ -3,6 +3,7 @@
 
 use crate::{write_zero, Bo, Client, Result};
 use drm_os_host::{Config, World};
+use drmboard::inject::{Planted, When};
 use drmboard::Board;
 use models::mali::{Stats, Timing};
 use models::Injection;
@@ -101,7 +102,11 @@ impl Rig {
 
     /// Plants a fault that needs no occasion, and lets it happen.
     pub fn plant_now(&self, what: Injection) {
-        self.plant(what);
+        let planted = Planted {
+            when: When::Time(0),
+            what,
+        };
+        self.board.inject(planted).expect("a Mali");
         self.world().settle();
     }
 

@@ -147,6 +147,33 @@ fn a_success_and_a_failure_in_one_interrupt() {
     rig.finish();
 }
 
+/// The first job of a slot is over, but nobody knows; the second, another file's, runs when the first one's file is
+/// closed and its job is stopped. Catches: stop commands that hit whichever job runs.
+#[test]
+fn a_stop_hits_only_the_job_it_is_for() {
+    for board in ["rk3399", "mali-g52"] {
+        let rig = Rig::with(board, Default::default());
+        let [a, b] = [rig.client(), rig.client()];
+        let [x, y] = [a.work().unwrap(), b.work().unwrap()];
+        // The other way round, too: marks alternate.
+        for _ in 0..2 {
+            b.expect_works();
+        }
+        rig.plant(Injection::LateIrq { line: 0, ns: 10 * MS });
+        a.start(&x).unwrap();
+        rig.advance(MS / 5);
+        rig.slow_jobs(5 * MS);
+        b.start(&y).unwrap();
+        rig.advance(MS);
+        assert!(x.is_done(), "{board}");
+        drop((x, a));
+        assert_eq!(b.finish(&y, SEC), 1, "{board}");
+        assert!(y.is_done(), "{board}");
+        drop((y, b));
+        rig.finish();
+    }
+}
+
 /// A GPU whose slots take one job each. Catches: a second job put into a slot that cannot name it.
 #[test]
 fn a_t720_has_one_job_in_a_slot() {

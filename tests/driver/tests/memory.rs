@@ -134,7 +134,11 @@ fn nothing_is_purged_while_its_address_space_changes() {
     c.start(&work).unwrap();
     // 100 ms for the flush, 10 for jobs to stop.
     rig.advance(113 * MS);
-    assert_eq!((rig.stats().injected, rig.stats().soft_resets), (2, 2), "it is in the middle of the reset");
+    assert_eq!(
+        (rig.stats().injected, rig.stats().soft_resets),
+        (2, 2),
+        "it is in the middle of the reset"
+    );
     assert_eq!(rig.world().lowmem(1), 0);
     assert_eq!(c.finish(&work, SEC), 1);
     assert_eq!(rig.world().lowmem(1), 1);

@@ -30,12 +30,10 @@ struct User {
 }
 
 /// What the model may be asked to do wrong. Anything that goes by an address is left out: addresses are shared.
-/// So are interrupts without a cause: while the driver does not look at registers they would go on for ever, for
-/// handlers take no time here.
 fn wrong(r: &mut Random) -> Injection {
     let slot = r.below(2) as usize;
     let line = r.below(3) as usize;
-    match r.below(10) {
+    match r.below(11) {
         0 => Injection::HangNextJob { slot },
         1 => Injection::LateIrq {
             line,
@@ -44,6 +42,7 @@ fn wrong(r: &mut Random) -> Injection {
         2 => Injection::LoseIrq {
             line: r.below(2) as usize,
         },
+        9 => Injection::SpuriousIrq { line },
         3 => Injection::BusErrorAt(r.below(20)),
         4 => Injection::PageFaultAtAccess(r.below(20)),
         5 => Injection::ResetStuck,

@@ -2,6 +2,7 @@
 //! One control connection: the requests of one client thread, one after another.
 
 use crate::errno::to_linux;
+use crate::fence_status;
 use crate::ioctl_code::Code;
 use crate::process::{Call, Client, Installed};
 use crate::proto::{Reply, Request, DRM_MAJOR, MAGIC, MAX_FDS};
@@ -309,6 +310,7 @@ fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, 
     } else if request.len as usize != data.len() {
         return Err(sys::DRM_OS_EFAULT as i32);
     }
+    let asked = fence_status::asked(code, data);
     let result = open.file.ioctl(caller, code.group(), code.nr(), data);
     if let Some(trace) = &shared.trace {
         let ret = result.as_ref().err().map_or(0, |error| to_linux(*error));
@@ -323,6 +325,7 @@ fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, 
     }
     let installed = std::mem::take(&mut *call.installed.lock().unwrap());
     result?;
+    fence_status::translate(code, asked, data, call)?;
     let mut parcel = Parcel {
         data: if code.copies_out() { data.len() } else { 0 },
         ..Parcel::default()

@@ -13,6 +13,7 @@ pub mod cli;
 mod connection;
 mod elf;
 mod errno;
+mod fence_status;
 pub mod inject;
 mod ioctl_code;
 mod launch;

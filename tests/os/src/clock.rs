@@ -23,8 +23,10 @@ use std::time::Duration;
 /// No deadline.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// Steps at one instant after which the world is taken to be stuck.
+/// Steps at one instant, or interrupts in a row, after which the world is taken to be stuck.
 const STORM: u64 = 1_000_000;
+/// Handlers take time: after so many interrupts in a row time may move although a line is still up.
+const ROW: u64 = 1_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wake {
@@ -76,6 +78,8 @@ pub(crate) struct Sched {
     seq: u64,
     /// Steps since time last moved or a thread last ran.
     steps: u64,
+    /// Interrupts in a row.
+    row: u64,
     /// The thread outside of task queues that waits now, 0 for none.
     outsider: u64,
 }
@@ -220,7 +224,7 @@ impl Inner {
         {
             let mut s = lk(&self.sched);
             s.steps += 1;
-            if s.steps > STORM {
+            if s.steps > STORM || s.row > STORM {
                 let list = blocked_list(&s);
                 drop(s);
                 fatal(&format!(
@@ -229,11 +233,13 @@ impl Inner {
                 ));
             }
         }
-        if irq::run_one(self, &devices) {
-            return;
-        }
+        let interrupted = irq::run_one(self, &devices);
         let hw = next_hardware(&devices);
         let mut s = lk(&self.sched);
+        s.row = if interrupted { s.row + 1 } else { 0 };
+        if s.row % ROW != 0 {
+            return;
+        }
         let sleep = s.sleepers.first_key_value().map(|(k, _)| k.0).unwrap_or(NEVER);
         let event = hw.as_ref().map_or(NEVER, |h| h.0);
         let t = sleep.min(event);
@@ -245,6 +251,9 @@ impl Inner {
                 return;
             }
             s.idle = Some((limit, w));
+        }
+        if t == NEVER && interrupted {
+            return;
         }
         if t == NEVER {
             let list = blocked_list(&s);

@@ -110,10 +110,12 @@ impl MaliHardware {
 
     /// Arms what is due. Comes before each register write, so a fault "after n chains" is armed when the write
     /// that starts the next one arrives.
-    fn arm(&mut self, now: u64) {
+    fn arm(&mut self, bus: &mut dyn Dma, now: u64) {
         if self.planted.is_empty() {
             return;
         }
+        // What happens at once is to happen now, not when the model was looked at last.
+        self.model.poll(&mut Adapter(bus), now);
         let chains: u64 = self.model.stats().chains.iter().sum();
         let model = &mut self.model;
         self.planted.retain(|planted| {
@@ -136,7 +138,7 @@ impl Hardware for MaliHardware {
     }
 
     fn mmio_write(&mut self, bus: &mut dyn Dma, now: u64, off: u32, val: u32) {
-        self.arm(now);
+        self.arm(bus, now);
         self.model.mmio_write(&mut Adapter(bus), now, off, val);
     }
 
@@ -149,7 +151,7 @@ impl Hardware for MaliHardware {
     }
 
     fn poll(&mut self, bus: &mut dyn Dma, now: u64) {
-        self.arm(now);
+        self.arm(bus, now);
         self.model.poll(&mut Adapter(bus), now);
     }
 
