@@ -125,6 +125,7 @@ fn create_bo() {
     for (size, flags) in [(4096, 1), (8192, 0), (4 << 20, 1), (4 << 20, 3)] {
         let failures = sweep(Rig::client, |_, c| {
             let made = create(c, size, flags)?;
+            assert_eq!(made, 1, "a failed call keeps no handle");
             c.close(made).unwrap();
             Ok(())
         });

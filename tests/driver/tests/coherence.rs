@@ -1,5 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A GPU that does not snoop: it sees page tables and cached buffers only as far as they were synchronised.
+//!
+//! Each place that synchronises was taken out once; these tests failed then, here if no other file is named.
+//!
+//! | place | fails without it |
+//! |---|---|
+//! | drmkpi page_table.rs, `KernelTables::sync` | all |
+//! | iommu_pmap map.rs, `place`: the leaves | `new_tables_and_new_entries_are_seen`, `a_heaps_new_entries_are_seen` |
+//! | iommu_pmap map.rs, `table_for`: the entry of a new table | `new_tables_under_old_ones_are_seen` |
+//! | iommu_pmap unmap.rs, `rewrite_run`: cleared leaves | `cleared_entries_are_seen`, `purged_memory_is_not_reached` |
+//! | iommu_pmap unmap.rs, `prune`: the entry of an empty table | `a_freed_table_is_not_walked` |
+//! | panfrost perfcnt.rs, `copy`: the dump | perfcnt.rs, `a_dump_shows_what_was_counted` |
+//! | iommu_pmap map.rs, `table_for`: the link in a new table | none: a new page is zero for the device as well |
+//! | iommu_pmap mem.rs, `new_table` | none: an invalid entry of Mali's format is zero |
+//! | iommu_pmap block.rs, `split` (two) and `merge` | none: panfrost does neither |
+//!
+//! The last three rows are for the tests of iommu_pmap, whose device sees what has not been written back, too.
+
 use driver_tests::{coherent, errno, write_zero, Client, Rig, Work, MS, SEC};
 use models::Injection;
 

@@ -46,6 +46,28 @@ fn interrupts_while_the_power_is_off_do_nothing() {
     rig.finish();
 }
 
+/// The GPU faults while its cores come on, when the driver serves nothing yet. Catches: a level interrupt let through
+/// that nobody ends (it would keep a CPU busy until the GPU is up), or one forgotten.
+#[test]
+fn a_fault_during_power_up_is_served_after_it() {
+    let rig = Rig::new();
+    let c = rig.client();
+    rig.advance(100 * MS);
+    // Level 2 cache, then shader cores, then the tiler, of which the driver waits 1 ms for the last.
+    rig.timing(|t| t.power_on_ns = MS - MS / 10);
+    let work = c.work().unwrap();
+    c.start(&work).unwrap();
+    rig.advance(MS + MS / 2);
+    let before = rig.stats().irqs[2];
+    rig.plant_now(Injection::GpuFault);
+    rig.advance(MS / 10);
+    assert_eq!((rig.stats().irqs[2], rig.stat("faults")), (before, 0));
+    assert_eq!(c.finish(&work, SEC), 1);
+    assert_eq!((rig.stats().irqs[2], rig.stat("faults")), (before + 1, 1));
+    drop((work, c));
+    rig.finish();
+}
+
 /// Erratum 10883: the end of a job without an interrupt. Catches: a job blamed for it, a reset, no task that
 /// looks.
 #[test]

@@ -167,6 +167,27 @@ fn they_survive_a_fault_of_their_client() {
     rig.finish();
 }
 
+/// As many clients as there are address spaces count, fault and stop counting, one after another. Catches: an address
+/// space that stays in use when the counters have been renewed in it.
+#[test]
+fn renewed_counters_give_their_address_space_back() {
+    let rig = Rig::with("mali-t720", offered());
+    let clients: Vec<Client> = (0..4).map(|_| rig.client()).collect();
+    for c in &clients {
+        c.perfcnt_enable(true, 0).unwrap();
+        let bad = c.work().unwrap();
+        bad.chain.write(0, &write_zero(0x7000_0000, 0));
+        c.start(&bad).unwrap();
+        assert_eq!(c.finish(&bad, SEC), -errno::EINVAL);
+        c.perfcnt_dump(&mut [0; 8 * 256]).unwrap();
+        c.perfcnt_enable(false, 0).unwrap();
+    }
+    let other = rig.client();
+    other.expect_works();
+    drop((clients, other));
+    rig.finish();
+}
+
 /// The dump itself faults. Catches: a wait without bound, an address space that stays off.
 #[test]
 fn a_dump_that_faults_ends() {

@@ -204,6 +204,34 @@ fn a_closed_files_jobs_end_at_once() {
     rig.finish();
 }
 
+/// The closed file's job is second in its slot and moves up later. Catches: a stop that comes too early to hit it, and
+/// never again.
+#[test]
+fn a_closed_files_job_is_stopped_when_it_moves_up() {
+    let rig = Rig::new();
+    let [first, closed, last] = [rig.client(), rig.client(), rig.client()];
+    rig.slow_jobs(10 * MS);
+    let x = first.work().unwrap();
+    first.start(&x).unwrap();
+    let y = closed.work().unwrap();
+    closed.start(&y).unwrap();
+    let z = last.work().unwrap();
+    last.start(&z).unwrap();
+    rig.advance(MS);
+    drop(closed);
+    rig.slow_jobs(200 * MS);
+    assert_eq!(first.finish(&x, SEC), 1);
+    rig.slow_jobs(5_000);
+    assert_eq!(
+        last.finish(&z, MS),
+        1,
+        "it has not waited for the closed file's job"
+    );
+    assert!(x.is_done() && y.is_untouched() && z.is_done());
+    drop((x, y, z, first, last));
+    rig.finish();
+}
+
 /// Catches: memory that a closed file keeps.
 #[test]
 fn a_closed_file_leaves_nothing() {

@@ -109,7 +109,8 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
                 .sync(table, first, last.wrapping_sub(first).wrapping_add(1));
             // Once for the run: unmapping is as hot as mapping.
             let ahead = |index: u32| u64::from(index.wrapping_sub(slot.index));
-            let at = |n: u64| align_down(start, span::<F>(level)).wrapping_add(n.wrapping_shl(shift::<F>(level)));
+            let at =
+                |n: u64| align_down(start, span::<F>(level)).wrapping_add(n.wrapping_shl(shift::<F>(level)));
             self.touch(at(ahead(first)), at(ahead(last).wrapping_add(1)));
             if all_invalid {
                 self.prune(start, slot, behind);

@@ -94,6 +94,7 @@ pub struct Gpu {
     pub(crate) perfcnt: Perfcnt,
     pub(crate) stats: Stats,
     log: LogLimit,
+    pub(crate) reset_log: LogLimit,
     removed: AtomicBool,
 }
 
@@ -174,6 +175,7 @@ impl Gpu {
             perfcnt: Perfcnt::new(os)?,
             stats: Stats::default(),
             log: LogLimit::new(),
+            reset_log: LogLimit::new(),
             removed: AtomicBool::new(false),
         };
         Arc::new(os, gpu)

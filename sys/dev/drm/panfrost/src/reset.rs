@@ -39,7 +39,8 @@ fn reset(gpu: &Gpu, guilty: Option<JobId>) {
     drop(power);
     gpu.stats.reset();
     match back {
-        Ok(()) => gpu.dev().log(Level::Warning, format_args!("GPU reset")),
+        // A client that hangs causes two a second.
+        Ok(()) => gpu.reset_log.warn(gpu.dev(), format_args!("GPU reset")),
         Err(e) => gpu
             .dev()
             .log(Level::Error, format_args!("GPU reset failed: {e:?}")),

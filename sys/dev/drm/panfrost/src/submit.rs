@@ -12,7 +12,7 @@ use drm_sched::JobId;
 use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::driver::Call;
-use drmkpi::errno::{Result, EINVAL, ENODEV, ENOENT};
+use drmkpi::errno::{Result, EINVAL, ENODEV, ENOENT, ENXIO};
 use drmkpi::fence::Fence;
 use drmkpi::jobs::{Dependencies, Queue};
 use drmkpi::num::u64_of;
@@ -117,7 +117,8 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
     drop(lock);
     if let Err(e) = queued {
         gpu.queue.abandon(id);
-        return Err(e);
+        // A device that goes cancels jobs that are being made.
+        return Err(if gpu.is_removed() { ENXIO } else { e });
     }
     Ok(fence)
 }
