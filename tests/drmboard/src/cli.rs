@@ -104,6 +104,8 @@ pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
 fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     let mut config = Config {
         clock: ClockMode::Real,
+        // As on the boards: none of these GPUs snoops.
+        coherence: true,
         ..Config::default()
     };
     for setting in &options.set {
@@ -230,10 +232,13 @@ mod tests {
 
     #[test]
     fn settings() {
-        let mut config = Config::default();
+        let mut config = Config {
+            coherence: true,
+            ..Config::default()
+        };
         set(&mut config, "ram_mib=64").unwrap();
-        set(&mut config, "coherence=1").unwrap();
-        assert_eq!((config.pages, config.coherence), (64 << 8, true));
+        set(&mut config, "coherence=0").unwrap();
+        assert_eq!((config.pages, config.coherence), (64 << 8, false));
         for bad in ["ram_mib", "ram_mib=x", "ram_mib=1", "coherence=2", "speed=1"] {
             assert!(set(&mut config, bad).unwrap_err().contains("known are"), "{bad}");
         }
