@@ -9,6 +9,8 @@
 
 pub mod bus;
 pub mod mali;
+pub mod vivante;
 
 pub use bus::{Access, Bus, BusError};
 pub use mali::{Domain, Injection, Mali, Variant};
+pub use vivante::Vivante;

@@ -29,6 +29,8 @@ mod walk;
 
 pub use addr::{Iova, IovaRange, MapError, Pa, PageSize, PAGE_BYTES};
 pub use fmt::mali_lpae::MaliLpae;
+pub use fmt::vivante_v1::VivanteV1;
+pub use fmt::vivante_v2::VivanteV2;
 pub use fmt::{Entry, Format};
 pub use mem::{NoMemory, TableMem};
 pub use prot::{MemAttr, Prot};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The bits of Mali entries, as literals, and the rules every format promises.
+//! The bits of the entries of hardware, as literals, and the rules every format promises.
 
 #![expect(
     clippy::unwrap_used,
@@ -116,6 +116,95 @@ fn mali_tables_are_where_the_hardware_looks() {
     h.finish();
 }
 
+/// What is mapped, and the word in the slave table.
+#[test]
+fn vivante_v2_entries_are_bit_exact() {
+    let rw = Prot::READ | Prot::WRITE;
+    let cases = [
+        (0x1234_5000, rw, 0x1234_5005),
+        (0x1234_5000, Prot::READ, 0x1234_5001),
+        (0x1234_5000, Prot::all(), 0x1234_5005),
+        (0, rw, 0x0000_0005),
+        (0xff_ffff_f000, Prot::READ, 0xffff_fff1),
+        (0xa5_8000_0000, rw, 0x8000_0a55),
+        (0x01_0000_0000, Prot::READ, 0x0000_0011),
+    ];
+    for (pa, prot, word) in cases {
+        for attr in [MemAttr::Uncached, MemAttr::Cached, MemAttr::Device] {
+            assert_eq!(VivanteV2::leaf(1, Pa(pa), prot, attr), word, "{pa:#x} {prot:?}");
+        }
+        let prot = prot | Prot::READ | Prot::EXEC;
+        let attr = MemAttr::Uncached;
+        assert_eq!(
+            VivanteV2::decode(1, word),
+            Entry::Leaf {
+                pa: Pa(pa),
+                prot,
+                attr
+            }
+        );
+    }
+    assert_eq!(VivanteV2::table(Pa(0xfedc_b000)), 0xfedc_b001);
+    assert_eq!(VivanteV2::decode(0, 0xfedc_b001), Entry::Table(Pa(0xfedc_b000)));
+    assert_eq!(VivanteV2::INVALID, 2);
+    for level in 0..2 {
+        assert_eq!(VivanteV2::decode(level, 2), Entry::Invalid);
+        assert_eq!(VivanteV2::decode(level, 0), Entry::Invalid);
+    }
+}
+
+/// The words in memory, reached by hand: indexes 31:22 and 21:12.
+#[test]
+fn vivante_v2_tables_are_where_the_hardware_looks() {
+    let mut h = Harness::<VivanteV2>::new(VIVANTE_V2);
+    let iova = (0x2aa << 22) | (0x133 << 12);
+    h.run(
+        Op::Map(iova, 0x12_3456_7000, 0x1000, Prot::READ, MemAttr::Cached),
+        None,
+    )
+    .unwrap();
+    let world = h.world.borrow();
+    let master = world.raw(world.root(), 0x2aa);
+    assert_eq!(master & 0xfff, 1);
+    assert_eq!(world.raw(master - 1, 0x133), 0x3456_7121);
+    assert_eq!(world.raw(master - 1, 0x132), 2);
+    assert_eq!(world.raw(world.root(), 0x2a9), 2);
+    drop(world);
+    h.finish();
+}
+
+/// The table of addresses, and the bad page in it.
+#[test]
+fn vivante_v1_entries_are_addresses() {
+    let mut h = Harness::<VivanteV1>::new(VIVANTE_V1);
+    h.run(
+        Op::Map(0x8000_3000, 0x1234_5000, 0x1000, Prot::READ, MemAttr::Cached),
+        None,
+    )
+    .unwrap();
+    h.run(
+        Op::Map(0xffff_f000, 0, 0x1000, Prot::all(), MemAttr::Device),
+        None,
+    )
+    .unwrap();
+    let bad = Pa(0x4567_8000);
+    let world = h.world.borrow();
+    let stored = |index| VivanteV1::stored(world.raw(world.root(), index), bad);
+    assert_eq!(
+        (stored(2), stored(3), stored(4)),
+        (0x4567_8000, 0x1234_5000, 0x4567_8000)
+    );
+    assert_eq!((stored(0), stored(0x7_ffff)), (0x4567_8000, 0));
+    for index in [0, 2, 3, 4, 0x7_ffff] {
+        assert_eq!(
+            VivanteV1::loaded(stored(index), bad),
+            world.raw(world.root(), index)
+        );
+    }
+    drop(world);
+    h.finish();
+}
+
 fn prot() -> impl Strategy<Value = Prot> {
     (0u32..8).prop_map(Prot::from_bits_truncate)
 }
@@ -168,6 +257,8 @@ proptest! {
     #[test]
     fn formats_keep_their_promises(page in 0u64..1 << 28, prot in prot(), attr in attr()) {
         check_format::<MaliLpae>(MALI, page, prot, attr);
+        check_format::<VivanteV2>(VIVANTE_V2, page, prot, attr);
+        check_format::<VivanteV1>(VIVANTE_V1, page, prot, attr);
         check_format::<TwoLevel>(TWO_LEVEL, page, prot, attr);
         check_format::<OneLevel>(ONE_LEVEL, page, prot, attr);
     }
@@ -197,6 +288,14 @@ fn constants_of_the_formats() {
     assert_eq!(
         (MaliLpae::ENTRIES, MaliLpae::TABLE_BYTES, MaliLpae::IOVA_BITS),
         (512, 4096, 48)
+    );
+    assert_eq!(
+        (VivanteV2::ENTRIES, VivanteV2::TABLE_BYTES, VivanteV2::IOVA_BITS),
+        (1024, 4096, 32)
+    );
+    assert_eq!(
+        (VivanteV1::ENTRIES, VivanteV1::TABLE_BYTES, VivanteV1::IOVA_BITS),
+        (1 << 19, 2 << 20, 31)
     );
     assert_eq!(
         (TwoLevel::ENTRIES, TwoLevel::TABLE_BYTES, TwoLevel::IOVA_BITS),

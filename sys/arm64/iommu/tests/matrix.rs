@@ -433,6 +433,58 @@ fn two_levels_of_32_bit_entries() {
 }
 
 #[test]
+fn vivante_v2() {
+    small::<VivanteV2>(VIVANTE_V2);
+}
+
+#[test]
+fn vivante_v1() {
+    small::<VivanteV1>(VIVANTE_V1);
+}
+
+/// Every start next to a border of a slave table, every length around its size, refused again and unmapped in halves.
+#[test]
+fn vivante_places_and_lengths() {
+    const M4: u64 = 0x40_0000;
+    for around in [0, M4, 0x8000_0000, 1 << 32] {
+        for len in [K4, 2 * K4, M4 - K4, M4, M4 + K4, 2 * M4 + 3 * K4] {
+            for back in [0, K4, M4 - K4, len, len / 2 / K4 * K4] {
+                let Some(start) = around.checked_sub(back).filter(|start| start + len <= 1 << 32) else {
+                    continue;
+                };
+                for pa in [0x4000_0000, 0xfe_0000_0000, 0xff_ffff_f000 - len + K4] {
+                    let mut h = Harness::<VivanteV2>::new(VIVANTE_V2);
+                    h.run(map(start, pa, len), None).unwrap();
+                    for (page, pages) in [(0, 1), (len / K4 - 1, 1), (0, len / K4)] {
+                        let again = map(start + page * K4, 0, pages * K4);
+                        assert_eq!(h.run(again, None), Err(MapError::Overlap));
+                    }
+                    let half = (len / 2 / K4 * K4).max(K4);
+                    assert_eq!(h.run(Op::Unmap(start, half), None), Ok(half));
+                    assert_eq!(h.run(Op::Unmap(start, len), None), Ok(len - half));
+                    assert_eq!(h.world.borrow().live_tables(), 1);
+                    h.finish();
+                }
+            }
+        }
+    }
+}
+
+/// The second slave table is missing when memory runs out: nothing stays of the first.
+#[test]
+fn vivante_v2_without_memory() {
+    for fail in 0..3 {
+        let mut h = Harness::<VivanteV2>::new(VIVANTE_V2);
+        let op = map(0x40_0000 - K4, 0x1_0000_0000, 0x40_0000 + 2 * K4);
+        assert_eq!(h.run(op, Some(fail)), Err(MapError::NoMemory));
+        assert_eq!(h.world.borrow().live_tables(), 1);
+        assert!(h.world.borrow().flushes.is_empty());
+        h.run(op, Some(3)).unwrap();
+        h.finish();
+    }
+}
+
+#[test]
 fn one_level_with_a_base() {
     small::<OneLevel>(ONE_LEVEL);
 }

@@ -115,6 +115,29 @@ proptest! {
     }
 
     #[test]
+    fn vivante_v2_follows_the_oracle(
+        ops in prop::collection::vec((op(&TWO_BASES), failure()), 1..24),
+    ) {
+        let mut h = Harness::<VivanteV2>::new(VIVANTE_V2);
+        for (op, fail) in ops {
+            let _ = h.run(op, fail);
+        }
+        h.finish();
+    }
+
+    #[test]
+    fn vivante_v2_never_shows_the_device_anything_else(
+        ops in prop::collection::vec((op(&TWO_BASES), failure()), 1..10),
+    ) {
+        let mut h = Harness::<VivanteV2>::new(VIVANTE_V2);
+        h.world.borrow_mut().trace = Some(Vec::new());
+        for (op, fail) in ops {
+            let _ = h.run(op, fail);
+        }
+        h.finish();
+    }
+
+    #[test]
     fn two_levels_follow_the_oracle(
         ops in prop::collection::vec((op(&TWO_BASES), failure()), 1..24),
     ) {
@@ -128,6 +151,17 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 8, ..ProptestConfig::default() })]
+
+    #[test]
+    fn vivante_v1_follows_the_oracle(
+        ops in prop::collection::vec((op(&ONE_BASES), failure()), 1..8),
+    ) {
+        let mut h = Harness::<VivanteV1>::new(VIVANTE_V1);
+        for (op, fail) in ops {
+            let _ = h.run(op, fail);
+        }
+        h.finish();
+    }
 
     #[test]
     fn one_level_follows_the_oracle(

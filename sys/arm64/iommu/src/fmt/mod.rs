@@ -8,6 +8,8 @@ use crate::addr::{Iova, Pa, PAGE_BYTES};
 use crate::prot::{MemAttr, Prot};
 
 pub mod mali_lpae;
+pub mod vivante_v1;
+pub mod vivante_v2;
 
 /// An entry of a table, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Layouts for the checks, and two formats that exist only here to show that the crate is generic.
+//! Layouts for the checks: those of hardware, from its description, and of two formats that exist only here to show that the crate is
+//! generic.
 
 use super::{Kind, Layout};
 use iommu_pmap::*;
@@ -62,6 +63,61 @@ fn classify_mali(level: u32, raw: u64) -> Kind {
         _ => panic!("type 2: {raw:#x}"),
     }
 }
+
+/// Vivante MMUv2: present, exception and writeable in bits 0 to 2, address bits 39:32 in bits 11:4.
+pub const VIVANTE_V2: Layout = Layout {
+    levels: 2,
+    bits: 10,
+    base: 0,
+    entry_bytes: 4,
+    blocks: false,
+    flush_on_map: true,
+    invalid: 2,
+    classify: classify_vivante_v2,
+    normal: |prot, _| (prot | Prot::READ | Prot::EXEC, MemAttr::Uncached),
+    first_table: 0xf000_0000,
+};
+
+fn classify_vivante_v2(level: u32, raw: u64) -> Kind {
+    assert!(raw < 1 << 32, "wider than an entry: {raw:#x}");
+    let (flags, low, high) = (raw % 8, raw / 0x1000 * 0x1000, raw / 0x10 % 0x100);
+    match (level, flags) {
+        // Links between tables that wait to be freed have no flags at all.
+        (_, 2) | (_, 0) => Kind::Invalid,
+        (0, 1) => {
+            assert_eq!((high, raw / 8 % 2), (0, 0), "a slave table above 4 GiB: {raw:#x}");
+            Kind::Table(low)
+        }
+        (1, 1) | (1, 5) => {
+            assert_eq!(raw / 8 % 2, 0, "bit 3");
+            let write = if flags == 5 { Prot::WRITE } else { Prot::empty() };
+            Kind::Leaf(
+                high * (1 << 32) + low,
+                Prot::READ | Prot::EXEC | write,
+                MemAttr::Uncached,
+            )
+        }
+        _ => panic!("flags {flags} on level {level}"),
+    }
+}
+
+/// Vivante MMUv1: the address of the page. 1 stands for the bad page.
+pub const VIVANTE_V1: Layout = Layout {
+    levels: 1,
+    bits: 19,
+    base: 0x8000_0000,
+    entry_bytes: 4,
+    blocks: false,
+    flush_on_map: true,
+    invalid: 1,
+    classify: |_, raw| match raw % 0x1000 {
+        0 => Kind::Leaf(raw, Prot::all(), MemAttr::Uncached),
+        1 if raw == 1 => Kind::Invalid,
+        _ => panic!("an entry with other bits: {raw:#x}"),
+    },
+    normal: |_, _| (Prot::all(), MemAttr::Uncached),
+    first_table: 0x4000_0000,
+};
 
 /// Two levels of 1024 entries of 32 bits, an invalid entry that is not zero, 40 bits of address
 /// folded into 32, only "writable" stored, and no flush after a map.

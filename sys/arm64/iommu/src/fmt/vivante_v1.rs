@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Vivante MMUv1: GC2000 and earlier.
+//!
+//! One table of 512 Ki entries of 4 bytes that translates the upper half of 4 GiB; the lower half is a window into
+//! physical memory that no table has a say in. An entry is the physical address of the page and nothing else: every page can
+//! be read and written, and there is no entry that faults.
+//!
+//! The one thing to know: "no translation" must therefore be a page that may be hit without harm, the bad page, whose address
+//! is known only at run time. The tree uses [`VivanteV1::INVALID`], which is no page's address, and [`crate::TableMem`] has to put
+//! [`VivanteV1::stored`] into memory and to read it back by [`VivanteV1::loaded`]. The bad page itself cannot be mapped.
+//!
+//! Source: Linux `drivers/gpu/drm/etnaviv/etnaviv_iommu.c`, read for its facts; registers in rnndb `state_hi.xml`.
+
+use super::{Entry, Format};
+use crate::addr::Pa;
+use crate::prot::{MemAttr, Prot};
+
+/// The MMUv1 format. Never constructed: it names the format in types.
+#[derive(Clone, Copy, Debug)]
+pub enum VivanteV1 {}
+
+/// Bits 31:12 of an address.
+const ADDRESS: u64 = 0xffff_f000;
+
+impl VivanteV1 {
+    /// What the hardware has to find in place of `entry`, if unmapped addresses lead to `bad_page`.
+    #[must_use]
+    pub fn stored(entry: u64, bad_page: Pa) -> u64 {
+        match Self::decode(0, entry) {
+            Entry::Leaf { .. } => entry,
+            _ => bad_page.0 & ADDRESS,
+        }
+    }
+
+    /// The entry that is in memory as `stored`.
+    #[must_use]
+    pub fn loaded(stored: u64, bad_page: Pa) -> u64 {
+        if stored == bad_page.0 & ADDRESS {
+            Self::INVALID
+        } else {
+            stored
+        }
+    }
+}
+
+impl Format for VivanteV1 {
+    const LEVELS: u32 = 1;
+    const INDEX_BITS: u32 = 19;
+    const ENTRY_BYTES: u32 = 4;
+    const BLOCKS: bool = false;
+    const IOVA_BASE: u64 = 0x8000_0000;
+    const PA_BITS: u32 = 32;
+    // HW: what was looked up while it led to the bad page may be kept.
+    const FLUSH_ON_MAP: bool = true;
+    // Not 0, which is where memory begins on some boards.
+    const INVALID: u64 = 1;
+
+    /// There is one level: nothing points to a table.
+    fn table(pa: Pa) -> u64 {
+        pa.0 & ADDRESS
+    }
+
+    fn leaf(_level: u32, pa: Pa, _prot: Prot, _attr: MemAttr) -> u64 {
+        pa.0 & ADDRESS
+    }
+
+    fn decode(_level: u32, entry: u64) -> Entry {
+        if entry & !ADDRESS != 0 {
+            return Entry::Invalid;
+        }
+        Entry::Leaf {
+            pa: Pa(entry),
+            prot: Prot::all(),
+            attr: MemAttr::Uncached,
+        }
+    }
+}

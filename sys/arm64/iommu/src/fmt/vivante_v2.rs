@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Vivante MMUv2 in its 4 KiB mode: GC3000 and later.
+//!
+//! Two levels of 1024 entries of 4 bytes: the master table (MTLB, address bits 31:22) and the slave tables (STLB, bits 21:12).
+//! A page may be anywhere in 40 bits of physical address, a slave table only below 4 GiB. Whatever is present can be read;
+//! writing is the only permission. An entry without translation asks for the exception, so that the walk faults and does
+//! not end at the safe address.
+//!
+//! The hardware has 64 KiB pages too; nothing here makes them.
+//!
+//! Source: Linux `drivers/gpu/drm/etnaviv/etnaviv_iommu_v2.c`, read for its facts; registers in rnndb `state_hi.xml`.
+
+use super::{Entry, Format};
+use crate::addr::Pa;
+use crate::prot::{MemAttr, Prot};
+
+/// The MMUv2 format. Never constructed: it names the format in types.
+#[derive(Clone, Copy, Debug)]
+pub enum VivanteV2 {}
+
+/// The entry leads on.
+const PRESENT: u64 = 1 << 0;
+/// The walk raises an exception.
+const EXCEPTION: u64 = 1 << 1;
+/// The GPU may write.
+const WRITEABLE: u64 = 1 << 2;
+/// Bits 31:12 of an address, in place.
+const ADDRESS_LOW: u64 = 0xffff_f000;
+/// Where bits 39:32 of a page's address are, and how far they were moved down.
+const ADDRESS_HIGH: u64 = 0xff0;
+const HIGH_SHIFT: u32 = 28;
+
+/// The level of the slave tables.
+const PAGE_LEVEL: u32 = 1;
+
+impl Format for VivanteV2 {
+    const LEVELS: u32 = 2;
+    const INDEX_BITS: u32 = 10;
+    const ENTRY_BYTES: u32 = 4;
+    const BLOCKS: bool = false;
+    const PA_BITS: u32 = 40;
+    const TABLE_PA_BITS: u32 = 32;
+    // HW: the MMU keeps walks that failed; Linux flushes after every map.
+    const FLUSH_ON_MAP: bool = true;
+    const INVALID: u64 = EXCEPTION;
+
+    fn table(pa: Pa) -> u64 {
+        (pa.0 & ADDRESS_LOW) | PRESENT
+    }
+
+    fn leaf(_level: u32, pa: Pa, prot: Prot, _attr: MemAttr) -> u64 {
+        let mut entry = (pa.0 & ADDRESS_LOW) | ((pa.0 >> HIGH_SHIFT) & ADDRESS_HIGH) | PRESENT;
+        if prot.contains(Prot::WRITE) {
+            entry |= WRITEABLE;
+        }
+        entry
+    }
+
+    fn decode(level: u32, entry: u64) -> Entry {
+        if entry & PRESENT == 0 {
+            return Entry::Invalid;
+        }
+        if level < PAGE_LEVEL {
+            return Entry::Table(Pa(entry & ADDRESS_LOW));
+        }
+        let mut prot = Prot::READ | Prot::EXEC;
+        prot.set(Prot::WRITE, entry & WRITEABLE != 0);
+        Entry::Leaf {
+            pa: Pa((entry & ADDRESS_LOW) | ((entry & ADDRESS_HIGH) << HIGH_SHIFT)),
+            prot,
+            attr: MemAttr::Uncached,
+        }
+    }
+}

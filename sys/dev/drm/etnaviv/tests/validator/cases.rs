@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Which streams the validator admits: Mesa's, and none of them with anything foreign in it.
+
+use crate::reader::{execute, kind, reloc, samples, Harm, Kind, Sample};
+use etnaviv::stream::{CmdStream, Placed, Policy, Refused, Reloc, Why};
+
+pub(crate) fn policy(shared: bool) -> Policy {
+    match shared {
+        true => Policy::Mmuv1,
+        false => Policy::Mmuv2,
+    }
+}
+
+fn verdict(words: &[u32], relocs: &[Reloc], policy: Policy) -> Result<(), Refused> {
+    CmdStream::new(words).validate(policy, relocs).map(|_| ())
+}
+
+fn why(words: &[u32], relocs: &[Reloc], policy: Policy) -> Option<(u32, Why)> {
+    verdict(words, relocs, policy)
+        .err()
+        .map(|refused| (refused.offset_words, refused.why))
+}
+
+/// A load of `values` from byte address `register` on.
+fn load(register: u32, values: &[u32]) -> Vec<u32> {
+    let mut words = vec![0x0800_0000 | ((values.len() as u32 % 1024) << 16) | (register / 4)];
+    words.extend(values);
+    words.resize(words.len().next_multiple_of(2), 0);
+    words
+}
+
+#[test]
+fn what_mesa_emits_is_admitted() {
+    let mut commands = 0;
+    for Sample {
+        name,
+        words,
+        relocs,
+        shared,
+    } in samples()
+    {
+        assert_eq!(verdict(&words, &relocs, policy(shared)), Ok(()), "{name}");
+        let run = execute(&words, &relocs, shared).unwrap();
+        commands += run.headers.len();
+        // With relocations, MMUv2 takes it too; without, MMUv1 does not.
+        assert_eq!(verdict(&words, &relocs, Policy::Mmuv2), Ok(()), "{name}");
+        let first = run
+            .values
+            .iter()
+            .find(|(_, register)| kind(*register) == Kind::Address)
+            .unwrap();
+        let refused = verdict(&words, &[], Policy::Mmuv1).unwrap_err();
+        assert_eq!(refused.offset_words as usize * 4, first.0, "{name}");
+        assert_eq!(
+            (refused.why, refused.word),
+            (Why::Uncovered, words[first.0 / 4]),
+            "{name}"
+        );
+        // A copy is the same, and what is behind it is left alone.
+        let mut copy = vec![0xdead_beef; words.len() + 3];
+        let stream = CmdStream::new(&words[..])
+            .validate_into(&mut copy[..], policy(shared), &relocs)
+            .unwrap();
+        let stream = stream
+            .relocate(|_| {
+                Some(Placed {
+                    iova: 0x8000_0000,
+                    bytes: 4,
+                })
+            })
+            .unwrap();
+        assert_eq!(stream.words().len(), words.len());
+        for (i, (new, old)) in stream.words().iter().zip(&words).enumerate() {
+            let here = relocs.iter().any(|reloc| reloc.submit_offset as usize == i * 4);
+            assert_eq!(*new, if here { 0x8000_0000 } else { *old }, "{name}: word {i}");
+        }
+        assert_eq!(copy[words.len()..], [0xdead_beef; 3]);
+    }
+    assert_eq!(commands, 28 + 32 + 89 + 53 + 52 + 186);
+}
+
+/// Headers of everything that a client may not do: every other opcode, and loads of every guarded register.
+fn foreign(shared: bool) -> Vec<u32> {
+    let mut headers = Vec::new();
+    for opcode in 0..32u32 {
+        let admitted = [1, 3, 4, 5, 6, 9, 12].contains(&opcode) || (opcode == 16 && !shared);
+        if !admitted {
+            for low in [0, 1, 0x0000_0100, 0x0001_0000, 0x07ff_ffff] {
+                headers.push(opcode << 27 | low);
+            }
+        }
+    }
+    for register in (0..0x4_0000)
+        .step_by(4)
+        .filter(|register| kind(*register) == Kind::Guarded)
+    {
+        headers.push(0x0801_0000 | (register as u32 / 4));
+        headers.push(0x0c01_0000 | (register as u32 / 4));
+    }
+    // 1024 states, and runs that only their last state spoils.
+    headers.extend([
+        0x0800_0180,
+        0x0802_0194,
+        0x0804_0e00 - 3,
+        0x0820_0600 / 4,
+        0x0802_ffff,
+    ]);
+    headers
+}
+
+/// Every word of every stream replaced by everything foreign. As a header it is refused, at that word. As a value it is what any
+/// value is; what has become of the stream is for the second reader to say.
+#[test]
+fn one_foreign_word_anywhere_is_refused() {
+    let (mut as_header, mut as_value) = (0, 0);
+    for Sample {
+        name,
+        words,
+        relocs,
+        shared,
+    } in samples()
+    {
+        let run = execute(&words, &relocs, shared).unwrap();
+        let foreign = foreign(shared);
+        let mut stream = words.clone();
+        for at in 0..words.len() {
+            for header in &foreign {
+                stream[at] = *header;
+                let verdict = verdict(&stream, &relocs, policy(shared));
+                if run.headers.contains(&(at * 4)) {
+                    let refused = verdict.unwrap_err();
+                    assert!(
+                        (at..at + 34).contains(&(refused.offset_words as usize)),
+                        "{name}: {header:#x} at {at}: {refused}"
+                    );
+                    as_header += 1;
+                } else if verdict.is_ok() {
+                    let harm = execute(&stream, &relocs, shared).err();
+                    assert_eq!(harm, None, "{name}: {header:#x} at {at}");
+                    as_value += 1;
+                }
+            }
+            stream[at] = words[at];
+        }
+    }
+    assert!(
+        as_header > 300_000 && as_value > 300_000,
+        "{as_header} {as_value}"
+    );
+}
+
+/// The same with every value of the upper half, which has opcode and count, over what was there below.
+#[test]
+fn every_opcode_and_count_at_every_header() {
+    let mut admitted = 0;
+    for Sample {
+        words,
+        relocs,
+        shared,
+        ..
+    } in samples()
+    {
+        let run = execute(&words, &relocs, shared).unwrap();
+        let mut stream = words.clone();
+        for at in run.headers.iter().map(|offset| offset / 4).step_by(7) {
+            for high in (0..=0xffffu32).step_by(3) {
+                stream[at] = high << 16 | words[at] & 0xffff;
+                if verdict(&stream, &relocs, policy(shared)).is_ok() {
+                    assert!(
+                        execute(&stream, &relocs, shared).is_ok(),
+                        "{:#x} at {at}",
+                        stream[at]
+                    );
+                    admitted += 1;
+                }
+            }
+            stream[at] = words[at];
+        }
+    }
+    assert!(admitted > 1000, "{admitted}");
+}
+
+#[test]
+fn commands_and_their_lengths() {
+    let v2 = |words: &[u32]| why(words, &[], Policy::Mmuv2);
+    assert_eq!(v2(&[]), None);
+    assert_eq!(v2(&[0x1800_0000]), Some((0, Why::Length)));
+    assert_eq!(v2(&[0x1800_0000, 0]), None);
+    assert_eq!(v2(&[0x1800_0000, 0, 0x1800_0000]), Some((2, Why::Length)));
+    for (header, words) in [
+        (0x4800_0000, 2),
+        (0x2800_0000, 4),
+        (0x6000_0000, 4),
+        (0x3000_0000, 6),
+        (0x8000_0000, 2),
+    ] {
+        for len in (2..=8).step_by(2) {
+            let mut stream = vec![0x1000_0000; len];
+            stream[0] = header;
+            let expected = match len.cmp(&words) {
+                std::cmp::Ordering::Less => Some((0, Why::Length)),
+                std::cmp::Ordering::Equal => None,
+                std::cmp::Ordering::Greater => Some((words as u32, Why::Command)),
+            };
+            assert_eq!(v2(&stream), expected, "{header:#x}, {len} words");
+        }
+    }
+    // DRAW_2D: rectangles, 0 for 256, and no data.
+    for (count, words) in [(1, 4), (2, 6), (255, 512), (0, 514)] {
+        let mut stream = vec![0; words];
+        stream[0] = 0x2000_0000 | count << 8;
+        assert_eq!(v2(&stream), None, "{count} rectangles");
+        assert_eq!(
+            v2(&stream[..words - 2]),
+            Some((0, Why::Length)),
+            "{count} rectangles"
+        );
+        stream[0] |= 1 << 16;
+        assert_eq!(v2(&stream), Some((0, Why::Command)));
+    }
+    // LOAD_STATE: up to 1023 by number, 1024 as 0, in a run of allowed states and in one that ends.
+    for count in 1..=1024usize {
+        let stream = load(0x0c000, &vec![0x1000_0000; count]);
+        assert_eq!(v2(&stream), None, "{count} states");
+        let short = (count > 1).then_some((0, Why::Length));
+        assert_eq!(v2(&stream[..stream.len() - 2]), short, "{count} states");
+        let stream = load(0x10000 - 4 * count as u32 + 4 * 128 + 4, &vec![0; count]);
+        assert_eq!(
+            v2(&stream),
+            Some((count as u32, Why::State)),
+            "{count} states up to 0x10200"
+        );
+    }
+    // The last state, and the one behind it.
+    assert_eq!(v2(&load(0x3fffc, &[0])), None);
+    assert_eq!(v2(&load(0x3fffc, &[0, 0])), Some((2, Why::State)));
+    // Opcodes of MMUv2 alone.
+    assert_eq!(
+        why(&[0x8000_0000, 0], &[], Policy::Mmuv1),
+        Some((0, Why::Command))
+    );
+}
+
+#[test]
+fn relocations_go_where_addresses_go() {
+    let mut stream = load(0x01410, &[7]); // PE DEPTH_ADDR: words 0, 1
+    stream.extend(load(0x01414, &[7])); // PE DEPTH_STRIDE: words 2, 3
+    stream.extend(load(0x01460, &[7, 7])); // PE PIPE_COLOR_ADDR: words 4 to 6, 7 fills up
+    stream.extend(load(0x30000, &[7])); // SH UNIFORMS: words 8, 9
+    stream.extend([0x2800_0000, 4, 0, 1]); // words 10 to 13
+    let good = [reloc(4), reloc(20), reloc(24)];
+    let v1 = |relocs: &[Reloc]| why(&stream, relocs, Policy::Mmuv1);
+    assert_eq!(v1(&good), None);
+    assert_eq!(
+        v1(&[good[0], good[1], good[2], reloc(36)]),
+        None,
+        "a uniform may be an address"
+    );
+    assert_eq!(
+        v1(&[good[0], good[0], good[1], good[2]]),
+        None,
+        "the last one counts"
+    );
+    assert_eq!(v1(&[]), Some((1, Why::Uncovered)));
+    assert_eq!(v1(&good[1..]), Some((1, Why::Uncovered)));
+    assert_eq!(v1(&good[..2]), Some((6, Why::Uncovered)));
+    assert_eq!(v1(&[good[0], good[2]]), Some((5, Why::Uncovered)));
+    assert_eq!(
+        v1(&[good[0], good[2], good[1]]),
+        Some((5, Why::Uncovered)),
+        "out of order"
+    );
+    for policy in [Policy::Mmuv1, Policy::Mmuv2] {
+        let at = |offset: u32| {
+            let mut relocs = good.to_vec();
+            relocs.push(reloc(offset));
+            relocs.sort_by_key(|reloc| reloc.submit_offset);
+            why(&stream, &relocs, policy)
+        };
+        // Headers, a stride, the word that fills up, a draw, between words, behind the end.
+        for offset in [
+            0,
+            8,
+            12,
+            16,
+            28,
+            32,
+            40,
+            44,
+            48,
+            52,
+            5,
+            6,
+            21,
+            22,
+            35,
+            37,
+            56,
+            60,
+            0x8000_0000,
+            u32::MAX,
+        ] {
+            let refused = at(offset).unwrap_or_else(|| panic!("relocation at {offset} with {policy:?}"));
+            assert!(
+                matches!(refused.1, Why::Relocation | Why::Uncovered),
+                "{offset}: {refused:?}"
+            );
+        }
+        assert_eq!(at(36), None);
+    }
+    assert_eq!(why(&stream, &[], Policy::Mmuv2), None);
+    assert_eq!(why(&stream, &good[1..2], Policy::Mmuv2), None);
+    // An address converted to floating point is another address.
+    let mut float = stream.clone();
+    float[0] |= 0x0400_0000;
+    assert_eq!(why(&float, &good, Policy::Mmuv1), Some((1, Why::FixedPoint)));
+    assert_eq!(why(&float, &good, Policy::Mmuv2), Some((1, Why::FixedPoint)));
+    assert_eq!(why(&float, &[], Policy::Mmuv2), None);
+    let mut float = stream.clone();
+    float[8] |= 0x0400_0000;
+    assert_eq!(why(&float, &good, Policy::Mmuv1), None);
+}
+
+#[test]
+fn relocations_point_into_their_object() {
+    let stream = load(0x01410, &[7]);
+    let relocated = |reloc: Reloc, objects: &[Placed]| {
+        let mut words = stream.clone();
+        let relocs = [reloc];
+        let checked = CmdStream::new(&mut words[..])
+            .validate(Policy::Mmuv1, &relocs)
+            .unwrap();
+        checked
+            .relocate(|i| objects.get(i as usize).copied())
+            .map(|stream| stream.words()[1])
+            .map_err(|refused| refused.why)
+    };
+    let object = Placed {
+        iova: 0x8000_1000,
+        bytes: 0x3000,
+    };
+    let to = |reloc_idx, reloc_offset| Reloc {
+        submit_offset: 4,
+        reloc_idx,
+        reloc_offset,
+        ..Reloc::default()
+    };
+    assert_eq!(relocated(to(0, 0), &[object]), Ok(0x8000_1000));
+    assert_eq!(relocated(to(0, 0x2ffc), &[object]), Ok(0x8000_3ffc));
+    assert_eq!(
+        relocated(
+            to(1, 0),
+            &[
+                object,
+                Placed {
+                    iova: 0xffff_f000,
+                    bytes: 0x1000
+                }
+            ]
+        ),
+        Ok(0xffff_f000)
+    );
+    for offset in [0x2ffd, 0x3000, 1 << 32, u64::MAX - 3, u64::MAX] {
+        assert_eq!(
+            relocated(to(0, offset), &[object]),
+            Err(Why::Bounds),
+            "{offset:#x}"
+        );
+    }
+    assert_eq!(
+        relocated(to(0, 0), &[Placed { iova: 0, bytes: 3 }]),
+        Err(Why::Bounds)
+    );
+    assert_eq!(
+        relocated(
+            to(0, 0x1000),
+            &[Placed {
+                iova: 0xffff_f000,
+                bytes: 1 << 33
+            }]
+        ),
+        Err(Why::Bounds)
+    );
+    assert_eq!(relocated(to(1, 0), &[object]), Err(Why::Object));
+    assert_eq!(relocated(to(u32::MAX, 0), &[object]), Err(Why::Object));
+    assert_eq!(
+        relocated(Reloc { flags: 1, ..to(0, 0) }, &[object]),
+        Err(Why::Object)
+    );
+}
+
+/// A destination without room gets nothing, nor does one whose stream is refused.
+#[test]
+fn a_copy_is_whole_or_not_made() {
+    let mut to = [9; 4];
+    let stream = load(0x01414, &[1, 2, 3, 4, 5]);
+    let refused = CmdStream::new(&stream[..])
+        .validate_into(&mut to[..], Policy::Mmuv2, &[])
+        .map(|_| ())
+        .unwrap_err();
+    assert_eq!((refused.offset_words, refused.why), (4, Why::Length));
+    let refused = CmdStream::new(&[0x0801_0505, 1, 0x1000_0000, 0][..])
+        .validate_into(&mut to[..], Policy::Mmuv2, &[])
+        .map(|_| ())
+        .unwrap_err();
+    assert_eq!(refused.to_string(), "command not permitted at word 2: 0x10000000");
+    assert_eq!(to, [9; 4]);
+}
+
+/// The second reader calls these harmful, so it is no yes-man.
+#[test]
+fn the_second_reader_sees_harm() {
+    for Sample {
+        words,
+        relocs,
+        shared,
+        ..
+    } in samples()
+    {
+        assert!(execute(&words, &relocs, shared).is_ok());
+        assert!(execute(&words, &relocs[..relocs.len().saturating_sub(1)], shared).is_ok() != shared);
+        let mut harmful = words.clone();
+        harmful.extend([0x0801_006b, 0]);
+        assert_eq!(
+            execute(&harmful, &relocs, shared).err(),
+            Some(Harm::Guarded(0x1ac))
+        );
+        assert_eq!(
+            execute(&words[..words.len() - 1], &relocs, shared).err(),
+            Some(Harm::Overrun)
+        );
+    }
+}

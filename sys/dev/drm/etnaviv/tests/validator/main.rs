@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What the validator of command streams admits, beside a second reader of the same streams.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail loudly"
+)]
+
+mod cases;
+mod fuzz;
+mod reader;

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! BLT engine: clear, copy, copy of buffers, in-place resolve.
+//!
+//! HW: Mesa etnaviv_blt.c and state_blt.xml.h for the states of each operation; the streams in
+//! tests/data/etnaviv for their values. Formats matter only by their size: Mesa asks for copies
+//! between equal formats only.
+
+use super::frame::{Engine, Frame};
+use super::image::{resolve_in_place, Image, Layout, Rect, TileStatus};
+use super::mem::Mem;
+use super::mmu::{Client, Stop};
+use super::regs::blt as reg;
+use super::states::States;
+use super::stats::Stats;
+
+const CLEAR: u32 = 1;
+const COPY: u32 = 2;
+const COPY_BUFFER: u32 = 3;
+const IN_PLACE: u32 = 4;
+
+// BLT_IMAGE_CONFIG
+const CONFIG_TS: u32 = 1;
+const CONFIG_TS_256B: u32 = 1 << 17;
+const CONFIG_FLIP_Y: u32 = 1 << 19;
+const CONFIG_FROM_SUPER_TILED: u32 = 1 << 21;
+const CONFIG_TO_SUPER_TILED: u32 = 1 << 26;
+
+/// Rows of a piece of a large copy; a multiple of every tile height.
+const BAND: u32 = 64;
+
+/// One operation with everything it needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Op {
+    command: u32,
+    source: Image,
+    dest: Image,
+    source_pos: [u32; 2],
+    dest_pos: [u32; 2],
+    size: [u32; 2],
+    color: [u32; 2],
+    bits: [u32; 2],
+    flip: bool,
+    downsample: [u32; 2],
+    tiles: u32,
+    bytes: u32,
+    odd: Option<&'static str>,
+}
+
+/// Bytes per pixel of a BLT_FORMAT.
+fn format_bytes(format: u32) -> Option<u32> {
+    Some(match format {
+        0x10 | 0x21 | 0x23 => 1,
+        0x00..=0x04 | 0x07 | 0x08 | 0x18 | 0x20 | 0x24 => 2,
+        0x05 | 0x06 | 0x16 | 0x17 => 4,
+        0x1c => 8,
+        _ => return None,
+    })
+}
+
+fn halves(word: u32) -> [u32; 2] {
+    [word & 0xffff, word >> 16]
+}
+
+fn image(
+    states: &States,
+    addr: u32,
+    stride: u32,
+    config: u32,
+    super_tiled: u32,
+    ts: (u32, u32),
+) -> (Image, bool) {
+    let (stride, config) = (states.get(stride), states.get(config));
+    let surface = states.get(addr);
+    // HW: TILING 0 is linear; for 3 the config says which tiles.
+    let layout = match (stride >> 29 & 3, config & super_tiled != 0) {
+        (0, _) => Layout::Linear,
+        (_, false) => Layout::Tiled,
+        (_, true) => Layout::SuperTiled,
+    };
+    let status = (config & CONFIG_TS != 0).then(|| TileStatus {
+        status: states.get(ts.0),
+        surface,
+        // HW: Mesa etnaviv_screen.h etna_screen_get_tile_size.
+        tile_bytes: if config & CONFIG_TS_256B != 0 { 256 } else { 128 },
+        bits: 4,
+        clear: states.pair(ts.1),
+    });
+    // HW: six bits in the source register, where two more say downsample.
+    let bpp = format_bytes(stride >> 21 & 0x3f);
+    let image = Image {
+        addr: [surface; 2],
+        split: false,
+        layout,
+        stride: stride & 0xf_ffff,
+        bpp: bpp.unwrap_or(4),
+        ts: status,
+    };
+    (image, bpp.is_some())
+}
+
+impl Op {
+    /// The operation that the states describe.
+    pub(crate) fn decode(states: &States) -> Op {
+        let command = states.get(reg::COMMAND) & 0xf;
+        let config = states.get(reg::CONFIG);
+        let source_ts = (reg::SRC_TS, reg::SRC_TS_CLEAR_VALUE0);
+        let dest_ts = (reg::DEST_TS, reg::DEST_TS_CLEAR_VALUE0);
+        let (source, source_known) = image(
+            states,
+            reg::SRC_ADDR,
+            reg::SRC_STRIDE,
+            reg::SRC_CONFIG,
+            CONFIG_FROM_SUPER_TILED,
+            source_ts,
+        );
+        let (mut dest, dest_known) = image(
+            states,
+            reg::DEST_ADDR,
+            reg::DEST_STRIDE,
+            reg::DEST_CONFIG,
+            CONFIG_TO_SUPER_TILED,
+            dest_ts,
+        );
+        let swizzle = states.get(reg::SWIZZLE);
+        let mut odd = None;
+        match command {
+            CLEAR => dest.bpp = (config >> 7 & 7) + 1,
+            COPY if !source_known || !dest_known || source.bpp != dest.bpp => {
+                odd = Some("BLT copy between formats");
+            }
+            COPY if swizzle & 0xfff != swizzle >> 12 & 0xfff => odd = Some("BLT swizzle"),
+            COPY if config & 0x1e != 0 => odd = Some("BLT endian"),
+            COPY if dest.ts.is_some() => odd = Some("BLT copy into tile status"),
+            IN_PLACE => {
+                // HW: INPLACE_BPP is a logarithm, INPLACE_TS_MODE the tile size.
+                dest.bpp = 1 << (config >> 15 & 7).min(3);
+                dest.ts = Some(TileStatus {
+                    status: states.get(reg::DEST_TS),
+                    surface: dest.addr[0],
+                    tile_bytes: if config >> 10 & 1 != 0 { 256 } else { 128 },
+                    bits: 4,
+                    clear: states.pair(reg::DEST_TS_CLEAR_VALUE0),
+                });
+            }
+            COPY | COPY_BUFFER => (),
+            _ => odd = Some("BLT command"),
+        }
+        let source_stride = states.get(reg::SRC_STRIDE);
+        Op {
+            command,
+            source,
+            dest,
+            source_pos: halves(states.get(reg::SRC_POS)),
+            dest_pos: halves(states.get(reg::DEST_POS)),
+            size: halves(states.get(reg::IMAGE_SIZE)),
+            color: states.pair(reg::CLEAR_COLOR0),
+            bits: states.pair(reg::CLEAR_BITS0),
+            flip: states.get(reg::DEST_CONFIG) & CONFIG_FLIP_Y != 0,
+            downsample: [source_stride >> 27 & 1, source_stride >> 28 & 1],
+            tiles: states.get(reg::INPLACE_TILE_COUNT),
+            bytes: states.get(reg::BUFFER_SIZE),
+            odd,
+        }
+    }
+
+    /// Pixels it handles, for its duration.
+    pub(crate) fn pixels(&self) -> u64 {
+        match self.command {
+            IN_PLACE => u64::from(self.tiles) * 64,
+            COPY_BUFFER => u64::from(self.bytes) / 4,
+            _ => u64::from(self.size[0]) * u64::from(self.size[1]),
+        }
+    }
+
+    /// Does it.
+    pub(crate) fn run(&self, mem: &mut Mem, capture: bool) -> Result<Option<Frame>, Stop> {
+        mem.stats.blt_operations[self.command as usize] += 1;
+        if let Some(what) = self.odd {
+            mem.stats.decode(what);
+            return Ok(None);
+        }
+        let [w, h] = self.size;
+        let mut rect = Rect {
+            x: self.dest_pos[0],
+            y: self.dest_pos[1],
+            w,
+            h,
+        };
+        match self.command {
+            CLEAR => self.dest.clear(mem, rect, self.color, self.bits)?,
+            COPY => {
+                rect.w >>= self.downsample[0];
+                rect.h >>= self.downsample[1];
+                self.copy(mem, rect)?;
+            }
+            COPY_BUFFER => {
+                self.copy_buffer(mem)?;
+                return Ok(None);
+            }
+            _ => {
+                if let Some(ts) = &self.dest.ts {
+                    resolve_in_place(mem, ts, self.tiles, self.dest.bpp)?;
+                }
+                return Ok(None);
+            }
+        }
+        mem.stats.pixels_written += u64::from(rect.w) * u64::from(rect.h);
+        Frame::of(Engine::Blt, &self.dest, rect, mem, capture).map(Some)
+    }
+
+    fn copy(&self, mem: &mut Mem, rect: Rect) -> Result<(), Stop> {
+        let [down_x, down_y] = self.downsample;
+        for y in (0..rect.h).step_by(BAND as usize) {
+            let rows = BAND.min(rect.h - y);
+            let from = Rect {
+                x: self.source_pos[0],
+                y: self.source_pos[1] + (y << down_y),
+                w: rect.w << down_x,
+                h: rows << down_y,
+            };
+            let mut pixels = self.source.read(mem, from)?;
+            if down_x + down_y != 0 {
+                pixels = pick(&pixels, from, self.downsample, self.source.bpp);
+            }
+            let mut to = Rect {
+                y: rect.y + y,
+                h: rows,
+                ..rect
+            };
+            if self.flip {
+                to.y = rect.y + rect.h - y - rows;
+                let row = (rect.w * self.dest.bpp) as usize;
+                pixels = pixels.chunks(row.max(1)).rev().flatten().copied().collect();
+            }
+            self.dest.write(mem, to, &pixels)?;
+        }
+        Ok(())
+    }
+
+    fn copy_buffer(&self, mem: &mut Mem) -> Result<(), Stop> {
+        let mut buf = vec![0; 4096];
+        let mut done = 0;
+        while done < self.bytes {
+            let len = (self.bytes - done).min(4096) as usize;
+            mem.read(
+                Client::Pe,
+                self.source.addr[0].wrapping_add(done),
+                &mut buf[..len],
+            )?;
+            mem.write(Client::Pe, self.dest.addr[0].wrapping_add(done), &buf[..len])?;
+            done += len as u32;
+        }
+        Ok(())
+    }
+
+    /// What hardware leaves undefined.
+    pub(crate) fn complain(&self, states: &States, stats: &mut Stats) {
+        if states.get(reg::ENABLE) & 1 == 0 {
+            stats.protocol("BLT command without BLT enable");
+        }
+    }
+}
+
+/// The first sample of each group; hardware averages.
+pub(crate) fn pick(pixels: &[u8], from: Rect, downsample: [u32; 2], bpp: u32) -> Vec<u8> {
+    let (row, bpp) = ((from.w * bpp) as usize, bpp as usize);
+    let mut out = Vec::new();
+    for line in pixels.chunks(row.max(1)).step_by(1 << downsample[1]) {
+        for pixel in line.chunks(bpp).step_by(1 << downsample[0]) {
+            out.extend_from_slice(pixel);
+        }
+    }
+    out
+}

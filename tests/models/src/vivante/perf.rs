@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Profile counters. They move as work goes by; no number is what silicon would count.
+//!
+//! HW: etnaviv.md 2.12; state_hi.xml.h MC_PROFILE_*; the front end's current primitive (select 9)
+//! is what drivers since Linux 6.13 watch to tell a long draw from a hang (etnaviv.md 2.10).
+
+use super::mem::Traffic;
+
+/// Select value that resets the counters of a module.
+const RESET: u32 = 0xf;
+
+/// Module of each read register from PROFILE_READ on.
+const RA: usize = 0;
+const TX: usize = 1;
+const FE: usize = 2;
+const PE: usize = 3;
+const SH: usize = 5;
+const PA: usize = 6;
+const MC: usize = 8;
+
+/// Where the select of each module is: configuration register, byte.
+const SELECT: [(usize, u32); 10] = [
+    (1, 2),
+    (1, 3),
+    (0, 0),
+    (0, 2),
+    (0, 1),
+    (0, 3),
+    (1, 0),
+    (1, 1),
+    (2, 0),
+    (2, 1),
+];
+
+/// What has been done since the model was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) draws: u64,
+    pub(crate) primitives: u64,
+    pub(crate) vertices: u64,
+    pub(crate) pixels_2d: u64,
+    /// Time any unit was busy, ns.
+    pub(crate) busy_ns: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) totals: Totals,
+    pub(crate) traffic: Traffic,
+    pub(crate) config: [u32; 4],
+    base: [Totals; 10],
+    base_traffic: [Traffic; 10],
+    /// When HI_MEMORY_COUNTER_RESET was written.
+    pub(crate) cycles_from: u64,
+}
+
+impl Counters {
+    pub(crate) fn write_config(&mut self, n: usize, value: u32) {
+        self.config[n] = value;
+        for (module, (register, byte)) in SELECT.into_iter().enumerate() {
+            if register == n && value >> (8 * byte) & 0xff == RESET {
+                self.base[module] = self.totals;
+                self.base_traffic[module] = self.traffic;
+            }
+        }
+    }
+
+    pub(crate) fn reset_memory(&mut self, now: u64) {
+        self.traffic = Traffic::default();
+        self.base_traffic = [Traffic::default(); 10];
+        self.cycles_from = now;
+    }
+
+    /// Reads module `n`, counted from PROFILE_READ in registers. `current` is how many
+    /// primitives of the running draw are done; `share` is (this pipe, number of pipes).
+    pub(crate) fn read(&self, n: usize, current: u64, share: (u32, u32)) -> u32 {
+        let Some((register, byte)) = SELECT.get(n) else {
+            return 0;
+        };
+        let select = self.config[*register] >> (8 * byte) & 0xff;
+        let (now, base) = (self.totals, self.base[n]);
+        let primitives = now.primitives + current - base.primitives;
+        let vertices = now.vertices - base.vertices;
+        let value = match (n, select) {
+            (FE, 9) => now.primitives + current,
+            (FE, _) => now.draws - base.draws,
+            (PE, 0x0b) => now.pixels_2d - base.pixels_2d,
+            (PE, 2 | 3) => primitives * 64,
+            (SH, 4) => now.busy_ns - base.busy_ns,
+            (SH, 9 | 10) => vertices,
+            (SH, 7 | 8) => primitives * 64,
+            (PA, 3) => vertices,
+            (PA, 4 | 5) | (RA, 3) => primitives,
+            (RA, 0..=2) => primitives * 16,
+            (TX, 3 | 5 | 6) => (self.traffic.read - self.base_traffic[n].read) / 64,
+            (MC, 1) => (self.traffic.read - self.base_traffic[n].read) / 8,
+            (MC, 3) => (self.traffic.written - self.base_traffic[n].written) / 8,
+            _ => 0,
+        };
+        let value = match n {
+            PE | MC => {
+                let (pipe, pipes) = (u64::from(share.0), u64::from(share.1.max(1)));
+                value / pipes + if pipe == 0 { value % pipes } else { 0 }
+            }
+            _ => value,
+        };
+        value as u32
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Streams nobody would write: the model must survive them, and stay usable after a reset.
+
+mod vivante_common;
+
+use models::vivante::Variant;
+use vivante_common::*;
+
+/// xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+    }
+
+    fn pick(&mut self, of: &[u32]) -> u32 {
+        of[self.next() as usize % of.len()]
+    }
+}
+
+/// States that make something happen, and the registers they act on.
+const STATES: [u32; 32] = [
+    0x184, 0x1ac, 0x600, 0x644, 0x680, 0x6a0, 0x808, 0x1228, 0x122c, 0x1234, 0x1264, 0x142c, 0x1434, 0x1460,
+    0x1600, 0x1604, 0x160c, 0x1614, 0x1620, 0x1654, 0x1658, 0x16b0, 0x16e0, 0x3804, 0x3808, 0x380c, 0x3c00,
+    0x14018, 0x14024, 0x14028, 0x14030, 0x14060,
+];
+
+#[test]
+fn random_streams_end_in_a_hang_at_worst() {
+    for (n, variant) in [Variant::Gc7000L, Variant::Gc3000, Variant::Gc2000, Variant::Gc320]
+        .into_iter()
+        .enumerate()
+    {
+        let mut random = Random(0x9e37_79b9_7f4a_7c15 + n as u64);
+        let mut rig = Rig::cold(variant);
+        let at = rig.alloc(4);
+        for round in 0..200 {
+            rig.reset();
+            rig.init();
+            if variant == Variant::Gc7000L {
+                rig.wr(0x38c, rig.pta as u32);
+                rig.wr(0x394, 1);
+            }
+            let mut stream = Stream::new().state(0x140b8, 1);
+            for _ in 0..60 {
+                let near = at as u32 + random.next() % 0x2000;
+                let value = random.next();
+                let value = random.pick(&[value, near, value & 0xff, value & 0xff_00ff]);
+                stream = match random.next() % 12 {
+                    0..=8 => {
+                        let state = random.pick(&STATES);
+                        stream.state(state, value)
+                    }
+                    9 => stream.raw(&[random.next() & 0x07ff_ffff | 5 << 27, value & 15, 0, value]),
+                    10 => stream.raw(&[0x2000_0000 | value & 0x300, 0, 0, near, 0, near, 0, near]),
+                    _ => stream.raw(&[random.next(), value]),
+                };
+            }
+            let stream = stream.end();
+            rig.put(at, &stream.0);
+            rig.start(at, stream.len());
+            rig.wait(100_000);
+            // Time goes on, whatever happened.
+            rig.wait(1_000_000);
+            assert!(
+                rig.gpu.stats().starts > round,
+                "round {round} of {variant:?} was not started"
+            );
+        }
+        rig.reset();
+        rig.init();
+        rig.ack();
+        rig.exec(Stream::new().event(9, FROM_PE).end());
+        assert_eq!(rig.ack(), 1 << 9);
+        assert!(rig.gpu.stats().illegal_commands > 0);
+        assert!(rig.gpu.stats().commands[1] > 1_000);
+    }
+}

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Streams that unmodified Mesa 22.3.6 submitted (tests/data/etnaviv), executed by the model with
+//! memory laid out so that the clear colour must arrive in the read-back buffer.
+
+mod vivante_common;
+
+use models::vivante::{Engine, Layout, Variant};
+use vivante_common::*;
+
+const COLOR: u32 = 0xff33_6699;
+
+fn words(bytes: &[u8]) -> Vec<u32> {
+    bytes
+        .chunks_exact(4)
+        .map(|w| u32::from_le_bytes(w.try_into().unwrap()))
+        .collect()
+}
+
+/// Byte addresses of the states a stream loads, with the index of each value; draws and stalls
+/// are skipped.
+fn loads(stream: &[u32]) -> Vec<(u32, usize)> {
+    let (mut at, mut out) = (0, Vec::new());
+    while at < stream.len() {
+        let header = stream[at];
+        let len = match header >> 27 {
+            1 => 1 + (header >> 16 & 0x3ff) as usize,
+            9 => 2,
+            5 | 12 => 4,
+            op => panic!("opcode {op} at {at}"),
+        };
+        if header >> 27 == 1 {
+            out.extend((1..len).map(|n| ((header & 0xffff) * 4 + n as u32 * 4 - 4, at + n)));
+        }
+        at += len.next_multiple_of(2);
+    }
+    out
+}
+
+// --- GC7000L: addresses are in the stream. HW: tests/data/etnaviv/README.md ---
+
+const TARGET: u32 = 0xfffb_b000;
+const STATUS: u32 = 0xfffb_a000;
+const READBACK: u32 = 0xfff7_9000;
+
+struct Softpin {
+    rig: Rig,
+    mtlb: u64,
+    ring: u64,
+    target: u64,
+    status: u64,
+    readback: u64,
+    /// Next address for a user buffer: never used twice, so no TLB flush is needed.
+    user_va: u32,
+}
+
+const RING_VA: u32 = 0x1000;
+
+impl Softpin {
+    fn new() -> Softpin {
+        let mut rig = Rig::ready(Variant::Gc7000L);
+        let mtlb = rig.tables();
+        let target = rig.map_new(mtlb, TARGET, 64, PRESENT | WRITEABLE);
+        let status = rig.map_new(mtlb, STATUS, 1, PRESENT | WRITEABLE);
+        let readback = rig.map_new(mtlb, READBACK, 64, PRESENT | WRITEABLE);
+        for input in [0xfffb_9000, 0xfffb_8000, 0xfffb_7000, 0xffff_b000] {
+            rig.map_new(mtlb, input, 1, PRESENT);
+        }
+        let ring = rig.map_new(mtlb, RING_VA, 1, PRESENT);
+        rig.enable_mmu(mtlb);
+        rig.idle_loop(ring, u64::from(RING_VA));
+        rig.start(u64::from(RING_VA), 2);
+        Softpin {
+            rig,
+            mtlb,
+            ring,
+            target,
+            status,
+            readback,
+            user_va: 0x10_0000,
+        }
+    }
+
+    /// Runs a stream as a driver does: user buffer with a LINK back, then the return part.
+    /// HW: etnaviv.md 2.7, 2.8.
+    fn submit(&mut self, bytes: &[u8]) {
+        let rig = &mut self.rig;
+        let user = words(bytes);
+        let back = RING_VA + 0x100;
+        let tail = Stream::new()
+            .state(0x380c, 0x23)
+            .state(0x140b8, 1)
+            .state(0x140ac, 1)
+            .state(0x140b8, 0)
+            .sync(FE, PE)
+            .sync_blt()
+            .event(2, FROM_PE)
+            .wait(200)
+            .link(2, u64::from(back) + 11 * 8);
+        assert_eq!(tail.len(), 13);
+        rig.put(self.ring + 0x100, &tail.0);
+        let user = Stream(user).link(tail.len(), u64::from(back));
+        let pa = rig.place(&user);
+        rig.map(self.mtlb, self.user_va, pa, 1, PRESENT);
+        rig.kick(self.ring, user.len(), u64::from(self.user_va));
+        self.user_va += 0x1000;
+        rig.run(1_000_000);
+        assert!(rig.board.line, "the job is done");
+        assert_eq!(rig.ack(), 1 << 2);
+        rig.assert_clean();
+        // Back to the idle loop at the start of the ring for the next one.
+        rig.idle_loop(self.ring, u64::from(RING_VA));
+        rig.kick(self.ring + 0x100 + 11 * 8, 2, u64::from(RING_VA));
+        rig.run(100_000);
+    }
+}
+
+#[test]
+fn gc7000l_clear_and_read_back() {
+    let mut s = Softpin::new();
+    s.rig.gpu.set_capture(true);
+    s.submit(include_bytes!("../../data/etnaviv/etna-GC7000L.m1.0.bin"));
+    // With tile status the surface itself stays; 1024 tiles of 256 bytes, four bits each.
+    assert_eq!(s.rig.r32(s.target), 0);
+    for n in 0..128 {
+        assert_eq!(s.rig.r32(s.status + n * 4), 0x1111_1111);
+    }
+    assert_eq!(s.rig.r32(s.status + 512), 0, "nothing behind the tile status");
+    let frame = s.rig.gpu.last_frame().unwrap();
+    assert_eq!(
+        (frame.va, frame.width, frame.height, frame.stride),
+        (TARGET, 256, 256, 1024)
+    );
+    assert_eq!(
+        (frame.engine, frame.layout, frame.bytes_per_pixel),
+        (Engine::Blt, Layout::SuperTiled, 4)
+    );
+    assert!(frame.pixels.chunks(4).all(|p| p == COLOR.to_le_bytes()));
+    assert_eq!(s.rig.gpu.stats().blt_operations[1], 1);
+    assert_eq!(s.rig.gpu.stats().pixels_written, 256 * 256);
+
+    s.submit(include_bytes!("../../data/etnaviv/etna-GC7000L.m1.1.bin"));
+    let pixel = s.readback + 127 * 1024 + 128 * 4;
+    assert_eq!(s.rig.r32(pixel), COLOR);
+    assert_eq!(s.rig.r32(pixel + 4), 0, "one pixel only");
+    assert_eq!(s.rig.r32(pixel - 4), 0);
+    let frame = s.rig.gpu.last_frame().unwrap();
+    assert_eq!((frame.x, frame.y, frame.width, frame.height), (128, 127, 1, 1));
+    assert_eq!(frame.pixels, COLOR.to_le_bytes());
+    assert_eq!(s.rig.gpu.stats().blt_operations[2], 1);
+}
+
+#[test]
+fn gc7000l_read_back_takes_uncleared_tiles_from_memory() {
+    let mut s = Softpin::new();
+    s.submit(include_bytes!("../../data/etnaviv/etna-GC7000L.m1.0.bin"));
+    // The tile of (128, 127): super-tile row 1, column 2; inside it x 0, y 63: group 24, tile 6.
+    // HW: drm_fourcc.h, DRM_FORMAT_MOD_VIVANTE_SUPER_TILED.
+    let offset = u64::from(((4 + 2) * 4096 + 24 * 128 + 6 * 16 + 3 * 4) * 4_u32);
+    let tile = offset / 256;
+    let (word, shift) = (s.status + tile / 8 * 4, tile % 8 * 4);
+    let cleared = s.rig.r32(word);
+    s.rig.w32(word, cleared & !(0xf << shift));
+    s.rig.w32(s.target + offset, 0x1234_5678);
+    s.submit(include_bytes!("../../data/etnaviv/etna-GC7000L.m1.1.bin"));
+    assert_eq!(s.rig.r32(s.readback + 127 * 1024 + 128 * 4), 0x1234_5678);
+}
+
+#[test]
+fn gc7000l_triangle() {
+    let mut s = Softpin::new();
+    s.submit(include_bytes!("../../data/etnaviv/etna-GC7000L.m3.0.bin"));
+    let stats = s.rig.gpu.stats();
+    assert_eq!(stats.draws, 1);
+    assert_eq!(stats.commands[12], 1, "DRAW_INSTANCED");
+    // Vertices, two shaders, colour, tile status, its surface, one descriptor.
+    assert_eq!(stats.draw_addresses, 7);
+    assert!(stats.touched(0x14600) && stats.touched(0x15c7c));
+}
+
+#[test]
+fn gc7000l_triangle_faults_where_an_input_is_not_mapped() {
+    for (va, flags) in [
+        (0xfffb_9000, EXCEPTION),
+        (0xfffb_8000, EXCEPTION),
+        (0xfffb_7000, EXCEPTION),
+        (0xffff_b000, EXCEPTION),
+        (TARGET + 0x3_f000, PRESENT),
+    ] {
+        let mut s = Softpin::new();
+        let at = s.rig.entry(s.mtlb, va);
+        let entry = s.rig.r32(at) & !7;
+        s.rig.w32(at, entry | flags);
+        let user = Stream(words(include_bytes!("../../data/etnaviv/etna-GC7000L.m3.0.bin")))
+            .link(2, u64::from(RING_VA));
+        let pa = s.rig.place(&user);
+        s.rig.map(s.mtlb, 0x10_0000, pa, 1, PRESENT);
+        s.rig.kick(s.ring, user.len(), 0x10_0000);
+        s.rig.run(1_000_000);
+        assert_eq!(s.rig.ack(), 1 << 30, "{va:x}");
+        assert_eq!(s.rig.rd(0x384), if flags == PRESENT { 3 } else { 2 });
+        assert_eq!(s.rig.rd(0x380) & !0xfff, va);
+    }
+}
+
+#[test]
+fn mesa_streams_stay_in_user_states() {
+    for bytes in [
+        &include_bytes!("../../data/etnaviv/etna-GC7000L.m1.0.bin")[..],
+        include_bytes!("../../data/etnaviv/etna-GC7000L.m1.1.bin"),
+        include_bytes!("../../data/etnaviv/etna-GC7000L.m3.0.bin"),
+    ] {
+        let mut rig = Rig::ready(Variant::Gc7000L);
+        rig.gpu.clear_states_loaded();
+        // Faults are of no interest: without an MMU the addresses lead nowhere.
+        let at = rig.place(&Stream(words(bytes)).end());
+        rig.start(at, bytes.len() as u32 / 8 + 1);
+        rig.run(1_000_000);
+        let stats = rig.gpu.stats();
+        assert_eq!(stats.blocked_loads, 0);
+        assert!(!stats.states_loaded.touched_in(0, 0x5ff));
+        assert!(!stats.states_loaded.touched_in(0x654, 0x66c));
+        assert!(!stats.touched(0x3804));
+        let expected: std::collections::BTreeSet<u32> = loads(&words(bytes)).iter().map(|l| l.0).collect();
+        let seen: std::collections::BTreeSet<u32> = stats.states_loaded.addresses().collect();
+        assert_eq!(seen, expected);
+    }
+}
+
+// --- GC2000: states that name buffers hold offsets into them ---
+
+struct Reloc {
+    rig: Rig,
+    target: u64,
+    status: u64,
+    readback: u64,
+    vertices: u64,
+}
+
+impl Reloc {
+    fn new() -> Reloc {
+        let mut rig = Rig::ready(Variant::Gc2000);
+        Reloc {
+            target: rig.alloc(64),
+            status: rig.alloc(1),
+            readback: rig.alloc(64),
+            vertices: rig.alloc(1),
+            rig,
+        }
+    }
+
+    /// Runs a stream with each address state moved into the buffer it belongs to. Addresses go
+    /// through the linear window, whose base is 0.
+    fn submit(&mut self, bytes: &[u8]) {
+        let mut stream = words(bytes);
+        let mut relocated = 0;
+        let clearing = loads(&stream).iter().any(|l| stream[l.1] == 0x5555_5555);
+        for (state, at) in loads(&stream.clone()) {
+            let base = match state {
+                // RS destination: the tile status if it is filled, the read-back buffer else.
+                0x16e0 if clearing => self.status,
+                0x16e0 => self.readback,
+                0x16c0 | 0x16c4 | 0x165c | 0x1460 | 0x1464 => self.target,
+                0x1658 => self.status,
+                0x680 => self.vertices,
+                _ => continue,
+            };
+            stream[at] += base as u32;
+            relocated += 1;
+        }
+        assert!(relocated > 0);
+        let tail = Stream(stream)
+            .state(0x380c, 3)
+            .state(0x1650, 1)
+            .sync(FE, PE)
+            .event(1, FROM_PE)
+            .end();
+        self.rig.exec(tail);
+        assert_eq!(self.rig.ack(), 2);
+        assert!(self.rig.is_idle());
+        self.rig.assert_clean();
+    }
+}
+
+#[test]
+fn gc2000_clear_and_read_back() {
+    let mut s = Reloc::new();
+    s.rig.gpu.set_capture(true);
+    s.submit(include_bytes!("../../data/etnaviv/etna-GC2000.m1.0.bin"));
+    // 4096 tiles of 64 bytes, two bits each.
+    for n in 0..256 {
+        assert_eq!(s.rig.r32(s.status + n * 4), 0x5555_5555);
+    }
+    assert_eq!(s.rig.r32(s.status + 1024), 0);
+    assert_eq!(s.rig.gpu.stats().rs_operations, 1);
+    assert!(
+        s.rig.gpu.last_frame().is_none(),
+        "a fill of tile status is no frame"
+    );
+
+    s.submit(include_bytes!("../../data/etnaviv/etna-GC2000.m1.1.bin"));
+    // The window is 16 x 128 at x 128: two pipes of 64 rows.
+    for y in 0..256 {
+        for x in 0..256 {
+            let expected = if (128..144).contains(&x) && y < 128 {
+                COLOR
+            } else {
+                0
+            };
+            assert_eq!(s.rig.r32(s.readback + y * 1024 + x * 4), expected, "{x} {y}");
+        }
+    }
+    let frame = s.rig.gpu.last_frame().unwrap();
+    assert_eq!((frame.engine, frame.width, frame.height), (Engine::Rs, 16, 128));
+    assert!(frame.pixels.chunks(4).all(|p| p == COLOR.to_le_bytes()));
+}
+
+#[test]
+fn gc2000_read_back_of_a_split_image() {
+    // Without cleared tiles the pixels come from both halves of the buffer: rows 0 to 63 from the
+    // first, 64 to 127 from the second.
+    let mut s = Reloc::new();
+    s.rig.fill(s.target, 0x2_0000, 0x1111_1111);
+    s.rig.fill(s.target + 0x2_0000, 0x2_0000, 0x2222_2222);
+    s.submit(include_bytes!("../../data/etnaviv/etna-GC2000.m1.1.bin"));
+    let at = s.readback + 128 * 4;
+    assert_eq!(s.rig.r32(at), 0x1111_1111);
+    assert_eq!(s.rig.r32(at + 63 * 1024), 0x1111_1111);
+    assert_eq!(s.rig.r32(at + 64 * 1024), 0x2222_2222);
+    assert_eq!(s.rig.r32(at + 127 * 1024), 0x2222_2222);
+}
+
+#[test]
+fn gc2000_triangle() {
+    let mut s = Reloc::new();
+    s.submit(include_bytes!("../../data/etnaviv/etna-GC2000.m3.0.bin"));
+    let stats = s.rig.gpu.stats();
+    assert_eq!(stats.draws, 1);
+    assert_eq!(stats.commands[5], 1, "DRAW_PRIMITIVES");
+    // Vertices, two halves of the colour buffer, tile status, its surface.
+    assert_eq!(stats.draw_addresses, 5);
+}
