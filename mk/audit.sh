@@ -89,11 +89,11 @@ unsafe_audit() {
 
 mk/need.sh build audit
 unsafe_audit sys/dev/drm/kpi/src/ffi sys/dev/drm/kpi/src/os sys/dev/drm/kpi/src/alloc
-for crate in iommu_pmap drmkpi panfrost; do object $crate; done
+for crate in iommu_pmap drmkpi panfrost etnaviv; do object $crate; done
 instances panfrost iommu_pmap drm_sched drmkpi
-# The one call in panfrost is in the text parser that bitflags gives every type; nothing of ours calls that.
-panic_audit iommu_pmap=0 drmkpi=0 panfrost=1
-frame_audit 2048 drmkpi panfrost
-symbol_audit drmkpi panfrost
+# The one call in each driver is in the text parser that bitflags gives every type; nothing of ours calls that.
+panic_audit iommu_pmap=0 drmkpi=0 panfrost=1 etnaviv=1
+frame_audit 2048 drmkpi panfrost etnaviv
+symbol_audit drmkpi panfrost etnaviv
 if [ "$bad" = 0 ]; then say "audit: clean"; fi
 exit "$bad"

@@ -12,12 +12,14 @@ mk/need.sh build bench
 mk/build.sh
 mkdir -p "$out"
 say "bench: building the peers"
-tests/bench/peer/build.sh "$out" >"$out/peer.log" 2>&1 || {
+{ tests/bench/peer/build.sh "$out" && tests/bench/peer/etnaviv.sh "$out"; } >"$out/peer.log" 2>&1 || {
 	tail -n 20 "$out/peer.log" >&2
 	die "the peers do not build"
 }
 cargo build -q --release -p bench
 say "bench: measuring"
 "$TARGET/release/bench" "$out/libpeer.so" "$TARGET/release/drmboard" | tee "$out/bench.txt"
+say "bench: copy and check a command stream; peer: the parser of Linux 6.1, which only checks"
+"$TARGET/release/parser" "$out/libetnaviv_peer.so" tests/data/etnaviv/*.bin | tee -a "$out/bench.txt"
 say "bench: $SUBMITS submits in one process (a million take five minutes)"
 "$TARGET/release/million" "$SUBMITS" | tee -a "$out/bench.txt"

@@ -6,12 +6,12 @@
 use bitflags::bitflags;
 
 /// Feature words of a core: major, then minor 0 to 11.
-pub(crate) type Words = [u32; 13];
+pub type Words = [u32; 13];
 
 bitflags! {
     /// Abilities of a core.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub(crate) struct Features: u32 {
+    pub struct Features: u32 {
         /// Fast clear.
         const FAST_CLEAR = 1 << 0;
         /// It draws in 3D.
@@ -75,7 +75,7 @@ const PLACES: [(Features, usize, u32); 18] = [
 
 impl Features {
     /// What is set in the words.
-    pub(crate) fn of(words: &Words) -> Features {
+    pub fn of(words: &Words) -> Features {
         let set = |(_, word, bit): &&(Features, usize, u32)| {
             words
                 .get(*word)

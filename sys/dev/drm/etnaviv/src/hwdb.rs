@@ -10,7 +10,7 @@ use crate::identity::{Identity, Ids, Specs};
 use crate::regs::pm;
 
 /// A core of the table.
-pub(crate) struct Row {
+pub struct Row {
     model: u32,
     revision: u32,
     /// `None` matches every one, here and below.
@@ -18,9 +18,9 @@ pub(crate) struct Row {
     customer_id: Option<u32>,
     eco_id: Option<u32>,
     /// Its feature words.
-    pub(crate) words: Words,
+    pub words: Words,
     /// Its sizes.
-    pub(crate) specs: Specs,
+    pub specs: Specs,
 }
 
 static ROWS: [Row; 1] = [
@@ -63,7 +63,7 @@ static ROWS: [Row; 1] = [
 ];
 
 /// The row of a core.
-pub(crate) fn find(ids: &Ids) -> Option<&'static Row> {
+pub fn find(ids: &Ids) -> Option<&'static Row> {
     let same = |want: Option<u32>, is: u32| want.is_none_or(|want| want == is);
     ROWS.iter().find(|row| {
         (row.model, row.revision) == (ids.model, ids.revision)
@@ -76,7 +76,7 @@ pub(crate) fn find(ids: &Ids) -> Option<&'static Row> {
 bitflags! {
     /// What is done differently.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub(crate) struct Quirks: u32 {
+    pub struct Quirks: u32 {
         /// Modules that stall are not gated.
         const NO_STALL_GATING = 1 << 0;
         /// Textures are not gated, else the GPU hangs.
@@ -144,7 +144,7 @@ static QUIRKS: [(u32, u32, Quirks); 30] = [
 ];
 
 /// The quirks of a core.
-pub(crate) fn quirks(model: u32, revision: u32) -> Quirks {
+pub fn quirks(model: u32, revision: u32) -> Quirks {
     let matches = |row: &&(u32, u32, Quirks)| row.0 == model && (row.1 == revision || row.1 == ANY);
     let found = QUIRKS
         .iter()
@@ -157,7 +157,7 @@ pub(crate) fn quirks(model: u32, revision: u32) -> Quirks {
 }
 
 /// What is set in POWER_CONTROLS (0x100) and in MODULE_CONTROLS (0x104) to have modules gated.
-pub(crate) fn clock_gating(core: &Identity) -> (u32, u32) {
+pub fn clock_gating(core: &Identity) -> (u32, u32) {
     let (model, revision) = (core.ids.model, core.ids.revision);
     let quirks = quirks(model, revision);
     let power = match quirks.contains(Quirks::NO_STALL_GATING) {
@@ -190,7 +190,7 @@ pub(crate) fn clock_gating(core: &Identity) -> (u32, u32) {
 }
 
 /// What PULSE_EATER (0x10c) is set to; `read` is what it holds.
-pub(crate) fn pulse_eater(core: &Identity, read: u32) -> u32 {
+pub fn pulse_eater(core: &Identity, read: u32) -> u32 {
     if core.ids.revision > 0x5420 && core.features.contains(Features::PIPE_3D) {
         return read | pm::PULSE_EATER_NO_DFS;
     }

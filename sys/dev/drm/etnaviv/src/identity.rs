@@ -10,62 +10,62 @@ use crate::regs::hi;
 
 /// What a core calls itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Ids {
+pub struct Ids {
     /// "0x7000" for a GC7000. 0 is no core.
-    pub(crate) model: u32,
+    pub model: u32,
     /// Revision.
-    pub(crate) revision: u32,
+    pub revision: u32,
     /// Product.
-    pub(crate) product_id: u32,
+    pub product_id: u32,
     /// Customer.
-    pub(crate) customer_id: u32,
+    pub customer_id: u32,
     /// Engineering change order.
-    pub(crate) eco_id: u32,
+    pub eco_id: u32,
 }
 
 /// What there is in a core, in the units that clients get.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Specs {
+pub struct Specs {
     /// Vertex streams.
-    pub(crate) stream_count: u32,
+    pub stream_count: u32,
     /// Temporary registers of a shader.
-    pub(crate) register_max: u32,
+    pub register_max: u32,
     /// Threads.
-    pub(crate) thread_count: u32,
+    pub thread_count: u32,
     /// Entries of the vertex cache.
-    pub(crate) vertex_cache_size: u32,
+    pub vertex_cache_size: u32,
     /// Shader cores.
-    pub(crate) shader_core_count: u32,
+    pub shader_core_count: u32,
     /// Pixel pipes.
-    pub(crate) pixel_pipes: u32,
+    pub pixel_pipes: u32,
     /// Entries of the buffer behind the vertex shader.
-    pub(crate) vertex_output_buffer_size: u32,
+    pub vertex_output_buffer_size: u32,
     /// Size of a buffer nobody describes.
-    pub(crate) buffer_size: u32,
+    pub buffer_size: u32,
     /// Instructions of a shader.
-    pub(crate) instruction_count: u32,
+    pub instruction_count: u32,
     /// Constants of a shader.
-    pub(crate) num_constants: u32,
+    pub num_constants: u32,
     /// Varyings.
-    pub(crate) num_varyings: u32,
+    pub num_varyings: u32,
 }
 
 /// A core.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Identity {
+pub struct Identity {
     /// What it calls itself.
-    pub(crate) ids: Ids,
+    pub ids: Ids,
     /// What it can do, for clients.
-    pub(crate) words: Words,
+    pub words: Words,
     /// What it can do, for the driver.
-    pub(crate) features: Features,
+    pub features: Features,
     /// What there is in it.
-    pub(crate) specs: Specs,
+    pub specs: Specs,
 }
 
 /// Why a core is not driven.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Unsupported {
+pub enum Unsupported {
     /// No core is there, or it is fused off.
     Absent,
     /// It draws vectors, with commands of its own.
@@ -74,7 +74,7 @@ pub(crate) enum Unsupported {
 
 /// Who looks after the registers of the MMU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Security {
+pub enum Security {
     /// There is no secure state.
     None,
     /// The kernel does, in the secure bank.
@@ -93,7 +93,7 @@ const SOFTPIN_START: u64 = 0x40_0000;
 /// # Errors
 ///
 /// [`Unsupported`] if it is none that can be driven.
-pub(crate) fn identify(mut read: impl FnMut(u32) -> u32) -> Result<Identity, Unsupported> {
+pub fn identify(mut read: impl FnMut(u32) -> u32) -> Result<Identity, Unsupported> {
     let ids = ids(&mut read);
     if ids.model == 0 {
         return Err(Unsupported::Absent);
@@ -243,7 +243,7 @@ fn specs(ids: &Ids, features: Features, read: &mut impl FnMut(u32) -> u32) -> Sp
 
 impl Identity {
     /// Who looks after the registers of the MMU.
-    pub(crate) fn security(&self) -> Security {
+    pub fn security(&self) -> Security {
         match self
             .features
             .contains(Features::BIT_SECURITY.union(Features::SECURITY_AHB))
@@ -254,7 +254,7 @@ impl Identity {
     }
 
     /// The bits of IDLE_STATE (0x004) that are all set when the core is idle.
-    pub(crate) fn idle_mask(&self) -> u32 {
+    pub fn idle_mask(&self) -> u32 {
         match hwdb::quirks(self.ids.model, self.ids.revision).contains(Quirks::NAMED_IDLE_BITS) {
             true => IDLE_FE_TO_TX,
             false => !IDLE_AXI_LOW_POWER,
@@ -262,7 +262,7 @@ impl Identity {
     }
 
     /// What GET_PARAM answers for parameter `nr`; `None` if there is no such parameter.
-    pub(crate) fn param(&self, nr: u32) -> Option<u64> {
+    pub fn param(&self, nr: u32) -> Option<u64> {
         if nr == 0x1b {
             // All ones: addresses are the kernel's.
             let pinned = self.features.contains(Features::MMU_V2);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Cores by their registers.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
-
 extern crate std;
 
 use super::*;

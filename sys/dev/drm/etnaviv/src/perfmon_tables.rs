@@ -13,7 +13,7 @@ use Sample::{IdleCycles, ReadPipes, Select, SelectPipes, TotalCycles};
 
 /// How a signal is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Sample {
+pub enum Sample {
     /// The value goes to the domain's `config`, the answer is in its `read`.
     Select(u32),
     /// The same for each pixel pipe in turn, and the sum. The debug pipe has to end as pipe 0, else the GPU hangs.
@@ -28,29 +28,29 @@ pub(crate) enum Sample {
 
 /// A counter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Signal {
+pub struct Signal {
     /// Its name.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// How it is read.
-    pub(crate) sample: Sample,
+    pub sample: Sample,
 }
 
 /// Counters of one unit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Domain {
+pub struct Domain {
     /// Its name.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Where the selected counter is read.
-    pub(crate) read: u32,
+    pub read: u32,
     /// Where it is selected.
-    pub(crate) config: u32,
+    pub config: u32,
     /// What can be selected.
-    pub(crate) signals: &'static [Signal],
+    pub signals: &'static [Signal],
 }
 
 /// What a submit runs on; the values are user ABI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Pipe {
+pub enum Pipe {
     /// 3D.
     Three = 0,
     /// 2D.
@@ -172,7 +172,7 @@ impl Pipe {
     ];
 
     /// The pipe that a submit names by `exec_state`.
-    pub(crate) fn of(exec_state: u32) -> Option<Pipe> {
+    pub fn of(exec_state: u32) -> Option<Pipe> {
         match exec_state {
             0 => Some(Pipe::Three),
             1 => Some(Pipe::Two),
@@ -182,7 +182,7 @@ impl Pipe {
     }
 
     /// Its domains.
-    pub(crate) fn domains(self) -> &'static [Domain] {
+    pub fn domains(self) -> &'static [Domain] {
         match self {
             Pipe::Three => &DOMAINS_3D,
             Pipe::Two => &DOMAINS_2D,
@@ -192,7 +192,7 @@ impl Pipe {
 }
 
 /// All domains of a core with `features`, in order.
-pub(crate) fn domains(features: Features) -> impl Iterator<Item = &'static Domain> {
+pub fn domains(features: Features) -> impl Iterator<Item = &'static Domain> {
     let there = Pipe::ALL
         .into_iter()
         .filter(move |(_, feature)| features.contains(*feature));
@@ -200,12 +200,12 @@ pub(crate) fn domains(features: Features) -> impl Iterator<Item = &'static Domai
 }
 
 /// The domain with an index over all pipes of a core with `features`.
-pub(crate) fn domain(features: Features, index: usize) -> Option<&'static Domain> {
+pub fn domain(features: Features, index: usize) -> Option<&'static Domain> {
     domains(features).nth(index)
 }
 
 /// The register with the cycles of a core.
-pub(crate) fn total_cycles(model: u32, revision: u32) -> u32 {
+pub fn total_cycles(model: u32, revision: u32) -> u32 {
     match hwdb::quirks(model, revision).contains(Quirks::MC_CYCLES) {
         true => mc::PROFILE_CYCLE_COUNTER,
         false => hi::PROFILE_TOTAL_CYCLES,
@@ -213,7 +213,7 @@ pub(crate) fn total_cycles(model: u32, revision: u32) -> u32 {
 }
 
 /// The register with the idle cycles of a core.
-pub(crate) fn idle_cycles(model: u32, revision: u32) -> u32 {
+pub fn idle_cycles(model: u32, revision: u32) -> u32 {
     match hwdb::quirks(model, revision).contains(Quirks::MC_CYCLES) {
         true => hi::PROFILE_TOTAL_CYCLES,
         false => hi::PROFILE_IDLE_CYCLES,
@@ -222,7 +222,6 @@ pub(crate) fn idle_cycles(model: u32, revision: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
     extern crate std;
 

@@ -2,33 +2,33 @@
 //! Host interface: who the core is.
 
 /// Family in bits 31:24, revision in bits 15:12; replaced by MODEL and REVISION after the GC500.
-pub(crate) const CHIP_IDENTITY: u32 = 0x018;
+pub const CHIP_IDENTITY: u32 = 0x018;
 /// Major features.
-pub(crate) const FEATURES: u32 = 0x01c;
+pub const FEATURES: u32 = 0x01c;
 /// Model, "0x2000" for a GC2000.
-pub(crate) const MODEL: u32 = 0x020;
+pub const MODEL: u32 = 0x020;
 /// Revision.
-pub(crate) const REVISION: u32 = 0x024;
+pub const REVISION: u32 = 0x024;
 /// Date of the design in BCD.
-pub(crate) const DATE: u32 = 0x028;
+pub const DATE: u32 = 0x028;
 /// Time of the design in BCD.
-pub(crate) const TIME: u32 = 0x02c;
+pub const TIME: u32 = 0x02c;
 /// Customer.
-pub(crate) const CUSTOMER_ID: u32 = 0x030;
+pub const CUSTOMER_ID: u32 = 0x030;
 /// Minor features 0 to 5.
-pub(crate) const MINOR_FEATURES: [u32; 6] = [0x034, 0x074, 0x084, 0x088, 0x094, 0x0a0];
+pub const MINOR_FEATURES: [u32; 6] = [0x034, 0x074, 0x084, 0x088, 0x094, 0x0a0];
 /// Sizes of what is in the core.
-pub(crate) const SPECS: [u32; 4] = [0x048, 0x080, 0x08c, 0x09c];
+pub const SPECS: [u32; 4] = [0x048, 0x080, 0x08c, 0x09c];
 /// Product.
-pub(crate) const PRODUCT_ID: u32 = 0x0a8;
+pub const PRODUCT_ID: u32 = 0x0a8;
 /// Engineering change order.
-pub(crate) const ECO_ID: u32 = 0x0e8;
+pub const ECO_ID: u32 = 0x0e8;
 
 /// Reads in units of 8 bytes.
-pub(crate) const PROFILE_READ_BYTES8: u32 = 0x040;
+pub const PROFILE_READ_BYTES8: u32 = 0x040;
 /// Writes in units of 8 bytes.
-pub(crate) const PROFILE_WRITE_BYTES8: u32 = 0x044;
+pub const PROFILE_WRITE_BYTES8: u32 = 0x044;
 /// Cycles.
-pub(crate) const PROFILE_TOTAL_CYCLES: u32 = 0x078;
+pub const PROFILE_TOTAL_CYCLES: u32 = 0x078;
 /// Cycles in which everything but the front end is idle.
-pub(crate) const PROFILE_IDLE_CYCLES: u32 = 0x07c;
+pub const PROFILE_IDLE_CYCLES: u32 = 0x07c;

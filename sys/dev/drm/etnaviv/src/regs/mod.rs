@@ -3,6 +3,6 @@
 //!
 //! Source: rnndb `state_hi.xml` of etna_viv.
 
-pub(crate) mod hi;
-pub(crate) mod mc;
-pub(crate) mod pm;
+pub mod hi;
+pub mod mc;
+pub mod pm;
