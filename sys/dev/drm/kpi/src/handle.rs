@@ -92,6 +92,14 @@ impl<T> HandleTable<T> {
         }
     }
 
+    /// The value of a number, to be changed.
+    pub fn get_mut(&mut self, handle: u32) -> Option<&mut T> {
+        match self.slot_mut(handle)? {
+            Slot::Used(value) => Some(value),
+            _ => None,
+        }
+    }
+
     /// Takes a number and its value out of the table.
     pub fn remove(&mut self, handle: u32) -> Option<T> {
         let slot = self.slot_mut(handle)?;

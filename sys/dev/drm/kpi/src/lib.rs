@@ -30,6 +30,7 @@ pub mod num;
 pub mod os;
 pub mod page_table;
 pub mod resv;
+pub mod stats;
 pub mod storage;
 pub mod sync_file;
 pub mod syncobj;

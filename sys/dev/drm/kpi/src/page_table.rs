@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Kernel pages for a device's page tables, with the cache maintenance that its walker needs.
 
+use crate::num::low32;
 use crate::os::{Dev, Page, PageView, SyncDir};
 use iommu_pmap::{NoMemory, Pa, TableMem};
 
-/// Table memory of one device.
-pub struct KernelTables<'a> {
+/// Table memory of one device, for entries of `ENTRY_BYTES` bytes, 4 or 8.
+pub struct KernelTables<'a, const ENTRY_BYTES: u32 = 8> {
     dev: &'a Dev,
     /// A device that snoops sees stores as they are.
     coherent: bool,
@@ -18,12 +19,12 @@ pub struct Table<'a> {
     pa: u64,
 }
 
-/// Bytes of an entry; narrower formats are for devices with tables of their own size.
-const ENTRY_BYTES: u64 = 8;
+impl<'a, const ENTRY_BYTES: u32> KernelTables<'a, ENTRY_BYTES> {
+    const WIDTH: () = assert!(ENTRY_BYTES == 4 || ENTRY_BYTES == 8);
 
-impl<'a> KernelTables<'a> {
     /// Table memory for `dev`.
     pub fn new(dev: &'a Dev) -> Self {
+        let () = Self::WIDTH;
         KernelTables {
             dev,
             coherent: dev.coherent(),
@@ -31,7 +32,7 @@ impl<'a> KernelTables<'a> {
     }
 }
 
-impl<'a> TableMem for KernelTables<'a> {
+impl<'a, const ENTRY_BYTES: u32> TableMem for KernelTables<'a, ENTRY_BYTES> {
     type Table = Table<'a>;
 
     fn alloc(&mut self) -> core::result::Result<Pa, NoMemory> {
@@ -49,17 +50,23 @@ impl<'a> TableMem for KernelTables<'a> {
     }
 
     fn read(&self, table: Table<'a>, index: u32) -> u64 {
-        table.view.read(index)
+        match ENTRY_BYTES {
+            4 => u64::from(table.view.read32(index)),
+            _ => table.view.read(index),
+        }
     }
 
     fn write(&mut self, table: Table<'a>, index: u32, entry: u64) {
-        table.view.write(index, entry);
+        match ENTRY_BYTES {
+            4 => table.view.write32(index, low32(entry)),
+            _ => table.view.write(index, entry),
+        }
     }
 
     fn sync(&mut self, table: Table<'a>, first: u32, count: u32) {
         if !self.coherent {
-            let off = u64::from(first).wrapping_mul(ENTRY_BYTES);
-            let len = u64::from(count).wrapping_mul(ENTRY_BYTES);
+            let off = u64::from(first).wrapping_mul(u64::from(ENTRY_BYTES));
+            let len = u64::from(count).wrapping_mul(u64::from(ENTRY_BYTES));
             self.dev.page_sync(table.pa, off, len, SyncDir::ForDevice);
         }
     }

@@ -92,7 +92,7 @@ impl Context {
     pub(crate) fn new(gpu: &Arc<Gpu>) -> Result<Arc<Context>> {
         let os = gpu.os();
         let dev = gpu.dev();
-        let mut tables = KernelTables::new(&dev);
+        let mut tables = KernelTables::<8>::new(&dev);
         let table = PageTable::new(&mut tables).map_err(errno)?;
         let root = table.root().0;
         let space = Space {
@@ -187,7 +187,7 @@ impl Context {
         let pages = usize_of(len.wrapping_div(PAGE_SIZE)).min(CHUNK_PAGES);
         let mut pas = KVec::filled(self.os(), 0u64, pages)?;
         let dev = self.gpu.dev();
-        let mut tables = KernelTables::new(&dev);
+        let mut tables = KernelTables::<8>::new(&dev);
         let mut tlb = Tlb {
             gpu: &self.gpu,
             context: self.id,
@@ -225,7 +225,7 @@ impl Context {
 
     fn unmap(&self, space: &mut Space, start: u64, len: u64) {
         let dev = self.gpu.dev();
-        let mut tables = KernelTables::new(&dev);
+        let mut tables = KernelTables::<8>::new(&dev);
         let mut tlb = Tlb {
             gpu: &self.gpu,
             context: self.id,
@@ -292,7 +292,7 @@ impl Context {
         let dev = self.gpu.dev();
         if space
             .table
-            .lookup(&KernelTables::new(&dev), Iova(address))
+            .lookup(&KernelTables::<8>::new(&dev), Iova(address))
             .is_some()
         {
             // Grown for another fault meanwhile; make sure that the hardware sees it.
@@ -315,7 +315,7 @@ impl Drop for Context {
         self.gpu.drop_space(self.id);
         if let Some(space) = self.space.get_mut().take() {
             let dev = self.gpu.dev();
-            space.table.destroy(&mut KernelTables::new(&dev));
+            space.table.destroy(&mut KernelTables::<8>::new(&dev));
         }
     }
 }

@@ -18,7 +18,6 @@ use crate::power::{self, Plan};
 use crate::quirks::{self, Integration, Quirks};
 use crate::regs::Regs;
 use crate::reset;
-use crate::stats::Stats;
 use crate::timeout;
 use crate::va;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +27,7 @@ use drmkpi::errno::{Result, EIO, ENODEV, ENXIO};
 use drmkpi::handle::HandleTable;
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Level, LogLimit, Mtx, MtxGuard, Os, Sx, SxGuard, Task, TaskQueue};
+use drmkpi::stats::Stats;
 
 /// A job gets this long in the hardware. HW: Linux's bound.
 const JOB_TIMEOUT_NS: u64 = 500_000_000;

@@ -8,7 +8,6 @@ use crate::ioctls;
 use crate::jobs;
 use crate::perfcnt;
 use crate::shrinker;
-use crate::stats::Stats;
 use drm_sched::{ClientId, EntityId};
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
@@ -21,6 +20,7 @@ use drmkpi::gem::Gem;
 use drmkpi::ioctl::{is_dense, Ioctl, DRIVER_BASE};
 use drmkpi::jobs::Timeline;
 use drmkpi::os::{Dev, Mtx};
+use drmkpi::stats::Stats;
 
 /// The driver.
 pub struct Panfrost;

@@ -15,7 +15,6 @@ use crate::job_slot::{self, JobHw};
 use crate::mapping::Mapping;
 use crate::power::Plan;
 use crate::regs::job::Slot;
-use crate::stats::Stats;
 use crate::timeout;
 use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
 use drmkpi::account::Charge;
@@ -23,6 +22,7 @@ use drmkpi::alloc::{Arc, KVec};
 use drmkpi::errno::{Result, EBUSY, EIO};
 use drmkpi::jobs::errno;
 use drmkpi::os::Level;
+use drmkpi::stats::Stats;
 
 /// After the GPU did not come on, jobs fail at once for this long.
 const BROKEN_NS: u64 = 1_000_000_000;

@@ -42,7 +42,6 @@ mod quirks;
 mod regs;
 mod reset;
 mod shrinker;
-mod stats;
 mod submit;
 mod timeout;
 pub mod uapi;

@@ -33,7 +33,7 @@ pub use irq::Irq;
 pub use lock::{Mtx, MtxGuard, ResvGuard, Sx, SxGuard};
 pub use log_limit::LogLimit;
 pub use mmio::Mmio;
-pub use object::{MemAttr, Object, UserMapping};
+pub use object::{KernelMap, MemAttr, Object, UserMapping};
 pub use page::{Page, PageView};
 pub use power::{Clk, Regulator, Reset};
 pub use task::{Task, TaskQueue};

@@ -4,7 +4,8 @@
 use super::{c, Dev, SyncDir};
 use crate::errno::{Errno, Result};
 use crate::num::u64_of;
-use core::ptr::null_mut;
+use core::ptr::{null_mut, NonNull};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How CPUs map an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -104,6 +105,87 @@ impl Object {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_object_ref(self.0) };
         UserMapping { raw: self.0, offset }
+    }
+}
+
+impl Object {
+    /// Maps all of it into the kernel, for as long as the answer lives.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn kernel_map(&self, size: u64) -> Result<KernelMap> {
+        let mut kva = null_mut();
+        // SAFETY: live by the invariant, `kva` is ours to fill.
+        Errno::check(unsafe { c::drm_os_object_kmap(self.0, &raw mut kva) })?;
+        let Some(base) = NonNull::new(kva.cast::<AtomicU32>()) else {
+            return Err(crate::errno::ENOMEM);
+        };
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_object_ref(self.0) };
+        // INVARIANT: mapped and referenced just now.
+        Ok(KernelMap {
+            raw: self.0,
+            base,
+            words: crate::num::usize_of(size / 4),
+        })
+    }
+}
+
+/// An object in the kernel's address space.
+///
+/// # Invariants
+///
+/// `raw` is referenced and mapped at `base`, `words` 32-bit words long at least.
+pub struct KernelMap {
+    raw: *mut c::drm_os_object,
+    base: NonNull<AtomicU32>,
+    words: usize,
+}
+
+// SAFETY: words are only reached as atomics.
+unsafe impl Send for KernelMap {}
+// SAFETY: as above.
+unsafe impl Sync for KernelMap {}
+
+impl KernelMap {
+    /// Stores `words` from word `at` on, as many as there is room for, and lets the device see them.
+    pub fn store(&self, at: usize, words: &[u32]) {
+        for (index, word) in (at..self.words).zip(words) {
+            // SAFETY: in bounds of the mapping.
+            let p = unsafe { self.base.add(index) };
+            // SAFETY: mapped and aligned; the device may read it meanwhile, hence atomic.
+            unsafe { p.as_ref() }.store(*word, Ordering::Relaxed);
+        }
+        self.sync(u64_of(at).wrapping_mul(4), u64_of(words.len()).wrapping_mul(4));
+    }
+
+    /// Stores a pair of words at the even word `at` at once, and lets the device see it: it sees both or none.
+    pub fn store_pair(&self, at: usize, low: u32, high: u32) {
+        if !at.is_multiple_of(2) || at >= self.words {
+            return;
+        }
+        // SAFETY: in bounds of the mapping, which is whole pages.
+        let p = unsafe { self.base.add(at) }.cast::<AtomicU64>();
+        let pair = u64::from(high) << 32 | u64::from(low);
+        // ORDERING: what the pair leads to was stored and synchronised before.
+        // SAFETY: mapped, and aligned to 8 because `at` is even.
+        unsafe { p.as_ref() }.store(pair, Ordering::Release);
+        self.sync(u64_of(at).wrapping_mul(4), 8);
+    }
+
+    fn sync(&self, off: u64, len: u64) {
+        // SAFETY: live by the invariant; C cuts the range at the object's end.
+        unsafe { c::drm_os_object_sync(self.raw, off, len, SyncDir::ForDevice.raw()) }
+    }
+}
+
+impl Drop for KernelMap {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `kernel_map`, unmapped once.
+        unsafe { c::drm_os_object_kunmap(self.raw) };
+        // SAFETY: gives back the reference that this held.
+        unsafe { c::drm_os_object_unref(self.raw) };
     }
 }
 

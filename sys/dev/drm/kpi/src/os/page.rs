@@ -6,7 +6,7 @@ use crate::errno::{Errno, Result};
 use crate::num::{usize_of, usize_of_u32};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A page by its physical address; whoever holds the number owns the page.
 #[derive(Debug)]
@@ -73,6 +73,26 @@ impl<'a> PageView<'a> {
         let p = unsafe { self.base.add(index) };
         // SAFETY: valid by the invariant; shared words are only reached as atomics.
         unsafe { p.as_ref() }
+    }
+
+    fn half(&self, index: u32) -> &AtomicU32 {
+        let index = usize_of_u32(index % 1024);
+        let base = self.base.cast::<AtomicU32>();
+        // SAFETY: 1024 halves make a page, which is mapped and aligned.
+        let p = unsafe { base.add(index) };
+        // SAFETY: valid by the invariant; shared words are only reached as atomics.
+        unsafe { p.as_ref() }
+    }
+
+    /// 32-bit word `index`, modulo 1024.
+    pub fn read32(&self, index: u32) -> u32 {
+        self.half(index).load(Ordering::Relaxed)
+    }
+
+    /// Stores 32-bit word `index`, modulo 1024.
+    pub fn write32(&self, index: u32, value: u32) {
+        // ORDERING: as `write`.
+        self.half(index).store(value, Ordering::Release);
     }
 
     /// Word `index`, modulo 512.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is counted, per open file and per device.
+//! What drivers count, per open file and per device.
 
+use crate::driver::Statistic;
 use core::sync::atomic::{AtomicU64, Ordering};
-use drmkpi::driver::Statistic;
 
 /// Counters of jobs.
 #[derive(Default)]
-pub(crate) struct Stats {
+pub struct Stats {
     jobs: AtomicU64,
     busy_ns: AtomicU64,
     faults: AtomicU64,
@@ -15,23 +15,23 @@ pub(crate) struct Stats {
 
 impl Stats {
     /// A job is over after `busy_ns` in the hardware.
-    pub(crate) fn job(&self, busy_ns: u64) {
+    pub fn job(&self, busy_ns: u64) {
         self.jobs.fetch_add(1, Ordering::Relaxed);
         self.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
     }
 
     /// A job failed, hung, or its address space faulted.
-    pub(crate) fn fault(&self) {
+    pub fn fault(&self) {
         self.faults.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The GPU was reset.
-    pub(crate) fn reset(&self) {
+    pub fn reset(&self) {
         self.resets.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The `index`-th of them.
-    pub(crate) fn get(&self, index: u32) -> Option<Statistic> {
+    pub fn get(&self, index: u32) -> Option<Statistic> {
         let (name, counter) = match index {
             0 => (c"jobs", &self.jobs),
             1 => (c"busy_ns", &self.busy_ns),
