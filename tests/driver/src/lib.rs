@@ -6,6 +6,7 @@ use drm_os_host::{Caller, Config, File, World};
 use drmboard::Board;
 
 mod chain;
+pub mod etnaviv;
 mod rig;
 
 pub use chain::{compute, null, write_time, write_zero};
@@ -27,6 +28,8 @@ pub mod errno {
     pub const EBUSY: i32 = 16;
     /// Invalid.
     pub const EINVAL: i32 = 22;
+    /// Already so; FreeBSD's number.
+    pub const EALREADY: i32 = 37;
     /// Gone.
     pub const ENXIO: i32 = 6;
     /// Timed out.

@@ -44,6 +44,18 @@ pub fn tunable(name: &str, value: u64) -> Config {
     }
 }
 
+/// What [`Rig::with`] does in the test programs whose name begins with "scattered".
+pub(crate) fn scatter(config: &mut Config) {
+    let program = std::env::current_exe().expect("a program has a name");
+    if program
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("scattered"))
+    {
+        config.coherence = true;
+        config.contiguous = false;
+    }
+}
+
 /// Files may have `bytes`.
 pub fn with_memory(bytes: u64) -> Config {
     tunable("file_mem_limit", bytes)
@@ -58,14 +70,7 @@ impl Rig {
     /// Another board, or another world. In the test programs whose name begins with "scattered" every world has
     /// devices that do not snoop, and no two neighbouring pages: they include tests of other programs.
     pub fn with(name: &str, mut config: Config) -> Rig {
-        let program = std::env::current_exe().expect("a program has a name");
-        if program
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("scattered"))
-        {
-            config.coherence = true;
-            config.contiguous = false;
-        }
+        scatter(&mut config);
         Rig {
             board: crate::board(name, config),
         }

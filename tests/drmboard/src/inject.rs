@@ -16,8 +16,11 @@
 //! | `as-stuck` | `as` (0) | the next command of the address space stays active until a reset |
 //! | `gpu-fault` | | a GPU fault is raised |
 //!
-//! When: at once; with `after=N` when N job chains have been started; with `at_ms=T` T milliseconds after the
-//! board's clock started. Each but a `hang` by address happens once. Numbers are decimal or 0x hexadecimal.
+//! A Vivante GPU knows `hang` without slots, `fault`, `buserror`, `reset-stuck` and the interrupts of line 0.
+//!
+//! When: at once; with `after=N` when N job chains have been started (Vivante: N jobs have ended); with `at_ms=T`
+//! T milliseconds after the board's clock started. Each but a `hang` by address happens once. Numbers are decimal
+//! or 0x hexadecimal.
 
 use models::{Domain, Injection};
 

@@ -15,7 +15,7 @@ pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
         || frame.pixels.is_empty()
     {
         let why = format!(
-            "the last frame, of format {:#x}, has no pixels that the model can read",
+            "the last frame, of format {}, has no pixels that the model can read",
             frame.format
         );
         return Err(Error::new(ErrorKind::InvalidData, why));
@@ -35,13 +35,9 @@ mod tests {
 
     fn frame(pixels: Vec<u8>) -> Frame {
         Frame {
-            va: 0,
-            address_space: 0,
             width: 2,
             height: 1,
-            stride: 8,
-            format: 0,
-            block: None,
+            format: "none".into(),
             pixels,
         }
     }

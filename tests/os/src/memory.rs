@@ -18,7 +18,7 @@ use std::sync::{Mutex, RwLock};
 pub(crate) const PAGE: usize = sys::DRM_OS_PAGE_SIZE as usize;
 /// Pages of a 2 MiB run.
 pub(crate) const RUN: u64 = 512;
-/// The lowest physical address of RAM.
+/// The lowest physical address of RAM, unless [`crate::Config::ram_base`] says otherwise: beyond 32 bits.
 pub const PA_BASE: u64 = 0x1_0000_0000;
 /// Width of a physical address.
 const PA_BITS: u32 = 40;
@@ -35,7 +35,7 @@ pub(crate) enum Use {
     Object = 2,
 }
 
-/// Frame number (from 0 = [`PA_BASE`]) to host addresses; 0 where nothing is.
+/// Frame number (from 0 = the lowest address of RAM) to host addresses; 0 where nothing is.
 struct Table {
     cpu: Vec<usize>,
     dev: Vec<usize>,
@@ -58,6 +58,8 @@ struct HostPages {
 }
 
 pub(crate) struct Memory {
+    /// The lowest physical address.
+    base: u64,
     pages: u64,
     pub(crate) contiguous: bool,
     table: RwLock<Table>,
@@ -95,14 +97,15 @@ pub(crate) fn map_anonymous(len: usize) -> *mut u8 {
 }
 
 impl Memory {
-    pub(crate) fn new(pages: u64, contiguous: bool) -> Memory {
+    pub(crate) fn new(base: u64, pages: u64, contiguous: bool) -> Memory {
         assert!(
-            pages <= ((1 << PA_BITS) - PA_BASE) / PAGE as u64,
+            pages <= ((1 << PA_BITS) - base) / PAGE as u64,
             "RAM ends beyond 2^{PA_BITS}"
         );
         let n = pages as usize;
         let runs = pages / RUN;
         Memory {
+            base,
             pages,
             contiguous,
             table: RwLock::new(Table {
@@ -121,7 +124,7 @@ impl Memory {
 
     /// Whether all of RAM lies below 2^`bits`.
     pub(crate) fn below(&self, bits: u32) -> bool {
-        let end = PA_BASE + self.pages * PAGE as u64;
+        let end = self.base + self.pages * PAGE as u64;
         bits >= 64 || end <= 1u64 << bits
     }
 
@@ -168,8 +171,12 @@ impl Memory {
         self.install(Use::Free, list.into_iter().map(|f| (f, 0, 0)));
     }
 
+    pub(crate) fn pa_of(&self, frame: u64) -> u64 {
+        self.base + frame * PAGE as u64
+    }
+
     fn index(&self, pa: u64) -> Option<usize> {
-        let f = pa.checked_sub(PA_BASE)? / PAGE as u64;
+        let f = pa.checked_sub(self.base)? / PAGE as u64;
         (f < self.pages).then_some(f as usize)
     }
 
@@ -267,7 +274,7 @@ impl Memory {
             return None;
         }
         self.install(Use::Single, [(f, cpu as usize, dev as usize)]);
-        Some(pa_of(f))
+        Some(self.pa_of(f))
     }
 
     /// The host address of a single page, 0 if `pa` is none.
@@ -287,10 +294,6 @@ impl Drop for Memory {
             unsafe { libc::munmap(c as *mut c_void, CHUNK_PAGES * PAGE) };
         }
     }
-}
-
-pub(crate) fn pa_of(frame: u64) -> u64 {
-    PA_BASE + frame * PAGE as u64
 }
 
 /// Moves whole lines that touch [off, off + len) between the copies at `cpu` and `dev`.

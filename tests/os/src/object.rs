@@ -6,7 +6,7 @@
 
 use crate::counters::Kind;
 use crate::device::Dev;
-use crate::memory::{map_anonymous, pa_of, sync_lines, Use, PAGE, RUN};
+use crate::memory::{map_anonymous, sync_lines, Use, PAGE, RUN};
 use crate::sys;
 use crate::util::{errno, fatal, lk};
 use crate::witness;
@@ -241,7 +241,7 @@ impl Object {
             return Err(sys::DRM_OS_ENXIO);
         }
         for (p, f) in pa.iter_mut().zip(&st.frames[first as usize..]) {
-            *p = pa_of(*f);
+            *p = self.w.mem.pa_of(*f);
         }
         Ok(())
     }

@@ -43,7 +43,9 @@ pub struct Config {
     pub coherence: bool,
     /// Aligned 2 MiB runs of objects are physically contiguous; otherwise no two neighbouring pages are.
     pub contiguous: bool,
-    /// RAM in 4 KiB pages, from physical address [`crate::PA_BASE`] upwards.
+    /// The lowest physical address of RAM.
+    pub ram_base: u64,
+    /// RAM in 4 KiB pages.
     pub pages: u64,
     /// Tunables that somebody set; the others have the driver's values.
     pub tunables: BTreeMap<String, u64>,
@@ -55,6 +57,7 @@ impl Default for Config {
             clock: ClockMode::Virtual,
             coherence: false,
             contiguous: true,
+            ram_base: crate::PA_BASE,
             pages: 1 << 20,
             tunables: BTreeMap::new(),
         }
@@ -162,7 +165,7 @@ impl World {
                 irq_turn: AtomicU64::new(1),
                 counts: Counts::default(),
                 mallocs: Mallocs::default(),
-                mem: Memory::new(cfg.pages, cfg.contiguous),
+                mem: Memory::new(cfg.ram_base, cfg.pages, cfg.contiguous),
                 sched: Mutex::default(),
                 resv: Resv::new(&witness),
                 witness,

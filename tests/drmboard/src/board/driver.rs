@@ -6,7 +6,10 @@ use drm_os_host::sys;
 type Table = fn() -> *const sys::drm_os_driver;
 
 /// Name and constant table of each driver. The type of a table is each crate's own; its layout is drm_os.h's.
-const DRIVERS: &[(&str, Table)] = &[("panfrost", || panfrost::DRIVER.as_ptr().cast())];
+const DRIVERS: &[(&str, Table)] = &[
+    ("panfrost", || panfrost::DRIVER.as_ptr().cast()),
+    ("etnaviv", || etnaviv::DRIVER.as_ptr().cast()),
+];
 
 /// The table of the driver `name`; None if it is not in this build.
 pub(crate) fn table(name: &str) -> Option<*const sys::drm_os_driver> {

@@ -4,9 +4,10 @@
 //! `rk3399` is the RK3399's node; the other rows are the same board with another GPU on it, for tests of what
 //! differs between GPUs.
 
+use super::adapter::Adapter;
 use crate::inject::{Planted, When};
 use drm_os_host::{Dma, Hardware, Node};
-use models::{Bus, BusError, Mali, Variant};
+use models::{Mali, Variant};
 use std::any::Any;
 
 /// One board: its name, and the GPU that differs.
@@ -68,21 +69,6 @@ pub(crate) fn node(board: &MaliBoard) -> Node {
         resets: Vec::new(),
         power_domain: true,
         coherent: false,
-    }
-}
-
-/// The world's bus as the model knows it.
-struct Adapter<'a>(&'a mut dyn Dma);
-
-impl Bus for Adapter<'_> {
-    fn read(&mut self, pa: u64, buf: &mut [u8]) -> Result<(), BusError> {
-        self.0.read(pa, buf).map_err(|_| BusError)
-    }
-    fn write(&mut self, pa: u64, buf: &[u8]) -> Result<(), BusError> {
-        self.0.write(pa, buf).map_err(|_| BusError)
-    }
-    fn irq(&mut self, line: usize, level: bool) {
-        self.0.irq(line, level);
     }
 }
 

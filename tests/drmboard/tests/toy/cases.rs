@@ -354,10 +354,9 @@ fn mesa() -> Result<(), String> {
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         // GBM, surfaceless and the device: three displays on the board.
-        let named = text
-            .lines()
-            .filter(|line| *line == "EGL driver name: panfrost")
-            .count();
+        let driver = if name == "imx8mq" { "etnaviv" } else { "panfrost" };
+        let found = format!("EGL driver name: {driver}");
+        let named = text.lines().filter(|line| *line == found).count();
         assert_eq!(
             named,
             3,

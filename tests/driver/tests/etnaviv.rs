@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! etnaviv on the i.MX8MQ: the way from an ioctl to the GPU and back, what is refused, and what goes wrong.
+
+use driver_tests::etnaviv::{
+    prep, stream, Bo, Client, Fence, Rig, Submit, Work, BROKEN, NONBLOCK, SOFTPIN_START,
+};
+use driver_tests::{errno, Arg, MS, SEC};
+use models::vivante::Injection;
+
+#[test]
+fn attach_and_detach_leave_nothing() {
+    let rig = Rig::new();
+    rig.advance(SEC);
+    let c = rig.world().counters();
+    assert_eq!(
+        (c.power_domains_on, c.clocks_enabled),
+        (0, 0),
+        "nobody uses the GPU"
+    );
+    assert!(rig.finish().resets > 0);
+}
+
+/// HW: the row of the hardware database in the facts, section 2.3; product, customer and ECO are the model's.
+#[test]
+fn params_are_the_gc7000ls() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let expected = [
+        (0x01, 0x7000),
+        (0x02, 0x6214),
+        (0x03, 0xe028_7cad),
+        (0x04, 0xc179_9eff),
+        (0x05, 0xfefb_fad9),
+        (0x06, 0xeb9d_4fbf),
+        (0x07, 0xedff_fced),
+        (0x08, 0xdb0d_afc7),
+        (0x09, 0xbb5a_c333),
+        (0x0a, 0xfc8e_e200),
+        (0x0b, 0x03fb_fa6f),
+        (0x0c, 0x00ef_0ef0),
+        (0x0d, 0x0edb_f03c),
+        (0x0e, 0x9004_4250),
+        (0x0f, 0x0000_0024),
+        (0x10, 16),
+        (0x11, 64),
+        (0x12, 1024),
+        (0x13, 16),
+        (0x14, 4),
+        (0x15, 2),
+        (0x16, 1024),
+        (0x17, 0),
+        (0x18, 512),
+        (0x19, 320),
+        (0x1a, 16),
+        (0x1b, u64::from(SOFTPIN_START)),
+        (0x1c, 0x7_0003),
+        (0x1d, 0),
+        (0x1e, 0),
+    ];
+    for (param, value) in expected {
+        assert_eq!(c.param_of(0, param), Ok(value), "{param:#x}");
+    }
+    for param in [0, 0x1f, 0x24, u32::MAX] {
+        assert_eq!(c.param_of(0, param), Err(errno::EINVAL), "{param:#x}");
+    }
+    assert_eq!(c.param_of(1, 1), Err(errno::ENXIO));
+    assert_eq!(c.param_of(4, 1), Err(errno::EINVAL));
+    drop(c);
+    rig.finish();
+}
+
+#[test]
+fn a_nop_ends() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let fence = c.run(stream::nop(), &[]).unwrap();
+    assert_eq!(c.end_of(fence, SEC), 1);
+    drop(c);
+    let stats = rig.finish();
+    assert_eq!(stats.mmu_exception_count(), 0);
+}
+
+#[test]
+fn a_job_writes_memory() {
+    let rig = Rig::new();
+    let c = rig.client();
+    c.expect_works();
+    c.expect_works();
+    drop(c);
+    rig.finish();
+}
+
+/// Buffers of Mesa's streams.
+fn mesa(c: &Client) -> Vec<Bo> {
+    // The read-back buffer ends where the next one begins.
+    let large =
+        [(stream::TARGET, 0x4_0000), (stream::READBACK, 0x3_e000)].map(|(va, n)| c.bo_at(n, va).unwrap());
+    let small = [stream::STATUS]
+        .into_iter()
+        .chain(stream::INPUTS)
+        .map(|va| c.bo_at(4096, va).unwrap());
+    large.into_iter().chain(small).collect()
+}
+
+#[test]
+fn mesas_clear_and_read_back() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let bos = mesa(&c);
+    let all: Vec<&Bo> = bos.iter().collect();
+    let clear = c.run(stream::words(stream::CLEAR), &all).unwrap();
+    let read = c.run(stream::words(stream::READ_BACK), &all).unwrap();
+    assert_eq!([c.end_of(read, SEC), c.end_of(clear, SEC)], [1, 1]);
+    c.cpu_prep(bos[1].handle, prep::READ, SEC).unwrap();
+    let pixel = 127 * 1024 + 128 * 4;
+    assert_eq!(bos[1].get(pixel), stream::COLOR);
+    assert_eq!((bos[1].get(pixel - 4), bos[1].get(pixel + 4)), (0, 0));
+    c.cpu_fini(bos[1].handle).unwrap();
+    let triangle = c.run(stream::words(stream::TRIANGLE), &all).unwrap();
+    assert_eq!(c.end_of(triangle, SEC), 1);
+    drop((bos, c));
+    let stats = rig.finish();
+    assert_eq!((stats.draws, stats.blt_operations[2]), (1, 1));
+    assert_eq!(stats.mmu_exception_count(), 0);
+}
+
+fn events(rig: &Rig) -> u64 {
+    rig.stats().events.iter().sum()
+}
+
+/// Catches: a way out of the client's own stream, into another address space, the ring, or another's event.
+#[test]
+fn what_a_client_may_not_do_is_refused_whole() {
+    let rig = Rig::new();
+    let c = rig.client();
+    c.expect_works();
+    let work = c.work(0x1000_0000, 7).unwrap();
+    let before = (events(&rig), rig.stats().blt_operations);
+    let run_over_event = [vec![0x0803_0000 | (0x3800 / 4)], vec![0; 3]].concat();
+    for (bad, why) in [
+        (stream::state(0x1ac, 0), "PTA_CONFIG"),
+        (stream::state(0x184, 0x18), "MMUv2 CONFIGURATION"),
+        (stream::state(0x3804, 0x41), "EVENT"),
+        (run_over_event, "EVENT in a run of states"),
+        (stream::state(0x654, 0), "FE address"),
+        (stream::link(2, 0x1000), "LINK"),
+        (stream::end(), "END"),
+        (stream::wait(100), "WAIT"),
+        (vec![0x5000_0002, 0x1000, 2, 0x1000], "CALL"),
+        (vec![0x5800_0000, 0], "RETURN"),
+        (vec![0x6800_0001, 0], "CHIP_SELECT"),
+        (vec![0, 0], "no command"),
+        (vec![0x0804_0000, 0], "end within a command"),
+        (vec![0x1800_0000], "half a command"),
+    ] {
+        let stream = [stream::fill(work.data.va, 7), bad].concat();
+        assert_eq!(c.run(stream, &[&work.data]).err(), Some(errno::EINVAL), "{why}");
+    }
+    rig.advance(10 * MS);
+    assert!(work.is_untouched());
+    assert_eq!((events(&rig), rig.stats().blt_operations), before);
+    c.expect_works();
+    drop((work, c));
+    rig.finish();
+}
+
+#[test]
+fn submits_that_make_no_sense() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let [a, b] = [0x1000_0000, 0x1000_1000].map(|va| c.bo_at(4096, va).unwrap());
+    let good = Submit::new(stream::nop(), &[&a, &b]);
+    type Change<'a> = &'a dyn Fn(&mut Submit);
+    let cases: &[(&str, i32, Change)] = &[
+        ("no such core", errno::EINVAL, &|s| s.pipe = 4),
+        ("core that is not there", errno::ENXIO, &|s| s.pipe = 1),
+        ("unknown flag", errno::EINVAL, &|s| s.flags |= 0x100),
+        ("unknown pipe", errno::EINVAL, &|s| s.exec_state = 3),
+        ("size", errno::EINVAL, &|s| s.stream_size = Some(6)),
+        ("large", errno::EINVAL, &|s| s.stream_size = Some(256 << 10)),
+        ("no handle", errno::EINVAL, &|s| s.bos[1].1 = 99),
+        ("unknown access", errno::EINVAL, &|s| s.bos[1].0 = 4),
+        ("twice", errno::EALREADY, &|s| s.bos[1].1 = s.bos[0].1),
+        ("kernel's part", errno::EINVAL, &|s| s.bos[1].2 = 0x3f_f000),
+        ("odd", errno::EINVAL, &|s| s.bos[1].2 = 0x1000_1800),
+        ("above", errno::EINVAL, &|s| s.bos[1].2 = 1 << 32),
+        ("in-fence", errno::EINVAL, &|s| s.flags |= 2),
+    ];
+    for (what, error, change) in cases {
+        let mut bad = good.clone();
+        change(&mut bad);
+        assert_eq!(c.submit_raw(&bad).err(), Some(*error), "{what}");
+    }
+    let mut over = good.clone();
+    over.bos[1].2 = over.bos[0].2;
+    assert!(c.submit_raw(&over).is_err(), "two at one address");
+    // What failed left no mapping, no fence and no handle in the way.
+    let fence = c.submit_raw(&good).unwrap();
+    assert_eq!(c.end_of(fence, SEC), 1);
+    c.expect_works();
+    drop((a, b, c));
+    rig.finish();
+}
+
+#[test]
+fn sizes_and_flags_of_buffers() {
+    let rig = Rig::new();
+    let c = rig.client();
+    for flags in [0x1_0000, 0x2_0000, 0x4_0000, 0x12_0000] {
+        let handle = c.gem_new(100, flags).unwrap();
+        let bo = c.adopt(handle, 100, 0).unwrap();
+        assert_eq!(bo.get(0), 0, "new memory is clear");
+        c.close(handle).unwrap();
+    }
+    for (size, flags) in [(4096, 0), (4096, 0x3_0000), (4096, 0x8_0000), (0, 0x2_0000)] {
+        assert_eq!(c.gem_new(size, flags), Err(errno::EINVAL), "{size} {flags:#x}");
+    }
+    assert!(c.gem_info(77).is_err());
+    drop(c);
+    rig.finish();
+}
+
+/// A client whose work takes 20 ms and is under way.
+fn busy(rig: &Rig) -> (Client, Work, Fence) {
+    let c = rig.client();
+    c.expect_works();
+    rig.slow_jobs(20 * MS);
+    let work = c.work(0x2000_0000, 0x7777).unwrap();
+    let fence = c.start(&work).unwrap();
+    rig.advance(MS);
+    assert!(work.is_untouched(), "it takes its time");
+    (c, work, fence)
+}
+
+#[test]
+fn waits_end_with_the_work_or_with_the_time() {
+    let rig = Rig::new();
+    let (c, work, fence) = busy(&rig);
+    let handle = work.data.handle;
+    assert_eq!(c.wait_fence(fence.id, NONBLOCK, 0), Err(errno::EBUSY));
+    assert_eq!(c.gem_wait(handle, NONBLOCK, 0), Err(errno::EBUSY));
+    assert_eq!(
+        c.cpu_prep(handle, prep::READ | prep::NOSYNC, 0),
+        Err(errno::EBUSY)
+    );
+    for ns in [0, MS] {
+        assert_eq!(c.wait_fence(fence.id, 0, ns), Err(errno::ETIMEDOUT));
+        assert_eq!(c.gem_wait(handle, 0, ns), Err(errno::ETIMEDOUT));
+        assert_eq!(c.cpu_prep(handle, prep::READ, ns), Err(errno::ETIMEDOUT));
+    }
+    // Nanoseconds that are seconds, as user space passes them.
+    let far = Arg::new().w(0).w(fence.id).w(0).w(0).l(0).l(3600 * SEC);
+    c.ioctl(0x47, far).unwrap();
+    assert!(work.is_done());
+    assert_eq!(c.gem_wait(handle, NONBLOCK, 0), Ok(()));
+    assert_eq!(c.cpu_prep(handle, prep::WRITE | prep::NOSYNC, 0), Ok(()));
+    assert_eq!(c.cpu_fini(handle), Ok(()));
+    assert_eq!(c.cpu_prep(handle, 8, 0), Err(errno::EINVAL));
+    assert_eq!(c.end_of(fence, 0), 1);
+    drop((work, c));
+    rig.finish();
+}
+
+/// ABI: a fence that is not known is one that ended long ago.
+#[test]
+fn fences_that_nobody_knows_have_ended() {
+    let rig = Rig::new();
+    let (c, work, fence) = busy(&rig);
+    for id in [fence.id.wrapping_add(1000), u32::MAX] {
+        assert_eq!(c.wait_fence(id, 0, 0), Ok(()));
+        assert_eq!(c.wait_fence(id, NONBLOCK, 0), Ok(()));
+    }
+    assert_eq!(c.wait_fence(fence.id, 2, 0), Err(errno::EINVAL));
+    assert_eq!(c.end_of(fence, SEC), 1);
+    drop((work, c));
+    rig.finish();
+}
+
+/// Catches: address spaces that are not switched, or whose translations stay in the TLB.
+#[test]
+fn one_address_is_each_clients_own_memory() {
+    let rig = Rig::new();
+    let clients = [rig.client(), rig.client(), rig.client()];
+    let works: Vec<Work> = (0..3)
+        .map(|n| clients[n].work(0x1000_0000, 100 + n as u32).unwrap())
+        .collect();
+    for _ in 0..5 {
+        let fences: Vec<Fence> = (0..3).map(|n| clients[n].start(&works[n]).unwrap()).collect();
+        for n in 0..3 {
+            assert_eq!(clients[n].end_of(fences[n], SEC), 1);
+        }
+        assert!(works.iter().all(Work::is_done));
+        works.iter().for_each(Work::forget);
+    }
+    drop((works, clients));
+    let stats = rig.finish();
+    assert_eq!(stats.safe_accesses, 0);
+}
+
+/// Catches: a translation of a buffer that is gone from its address.
+#[test]
+fn an_address_is_used_again() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let works: Vec<Work> = (0..4).map(|n| c.work(0x1000_0000, n).unwrap()).collect();
+    for work in works.iter().chain(works.iter().rev()) {
+        works.iter().for_each(Work::forget);
+        let fence = c.start(work).unwrap();
+        assert_eq!(c.end_of(fence, SEC), 1);
+        let hit: Vec<bool> = works.iter().map(Work::is_done).collect();
+        assert_eq!(hit.iter().filter(|hit| **hit).count(), 1, "{hit:?}");
+        assert!(work.is_done());
+    }
+    // And the buffer of the last one at another address.
+    let mut moved = Submit::new(stream::fill(0x3000_0000, 9), &[&works[0].data]);
+    moved.bos[0].2 = 0x3000_0000;
+    let fence = c.submit_raw(&moved).unwrap();
+    assert_eq!(c.end_of(fence, SEC), 1);
+    assert_eq!(works[0].data.get(0), 9);
+    drop((works, c));
+    rig.finish();
+}
+
+/// ABI: an address in use by work that has not ended cannot be given to another buffer.
+#[test]
+fn an_address_in_use_is_no_room() {
+    let rig = Rig::new();
+    let (c, work, fence) = busy(&rig);
+    let other = c.work(work.data.va, 5).unwrap();
+    assert_eq!(c.start(&other).err(), Some(errno::ENOSPC));
+    assert_eq!(c.end_of(fence, SEC), 1);
+    assert!(work.is_done());
+    let fence = c.start(&other).unwrap();
+    assert_eq!(c.end_of(fence, SEC), 1);
+    assert!(other.is_done());
+    drop((work, other, c));
+    rig.finish();
+}
+
+/// Mesa gives the address of a buffer that is idle and closed to the next one, whatever else of its work is under
+/// way. Catches: a submit that fails because the address space is busy.
+#[test]
+fn an_idle_address_is_taken_over_while_other_work_runs() {
+    for close in [false, true] {
+        let rig = Rig::new();
+        let c = rig.client();
+        let old = c.work(0x1000_0000, 1).unwrap();
+        let fence = c.start(&old).unwrap();
+        assert_eq!(c.end_of(fence, SEC), 1);
+        rig.slow_jobs(20 * MS);
+        let slow = c.work(0x2000_0000, 2).unwrap();
+        let running = c.start(&slow).unwrap();
+        rig.advance(MS);
+        assert!(slow.is_untouched(), "it is under way");
+        old.forget();
+        if close {
+            c.close(old.data.handle).unwrap();
+        }
+        let new = c.work(0x1000_0000, 3).unwrap();
+        let fence = c.start(&new).unwrap();
+        assert_eq!(c.end_of(fence, SEC), 1);
+        assert_eq!(c.end_of(running, SEC), 1);
+        assert!(new.is_done() && slow.is_done() && old.is_untouched());
+        drop((old, slow, new, c));
+        rig.finish();
+    }
+}
+
+#[test]
+fn memory_is_shared_and_fences_too() {
+    let rig = Rig::new();
+    let (a, work, fence) = busy(&rig);
+    let b = rig.client();
+    let handle = driver_tests::pass(&a, &b, a.export(work.data.handle).unwrap()).unwrap();
+    let theirs = b.adopt(handle, 4096, 0x3000_0000).unwrap();
+    let mut second = Submit::new(stream::fill(0x3000_0000, 0x8888), &[&theirs]);
+    second.flags |= 2;
+    second.fence_fd = b.caller.install(a.caller.fd(fence.fd).unwrap()).unwrap();
+    let after = b.submit_raw(&second).unwrap();
+    b.caller.close_fd(second.fence_fd);
+    assert_ne!(after.fd, second.fence_fd);
+    assert_eq!(b.end_of(after, SEC), 1);
+    assert_eq!(a.end_of(fence, 0), 1, "one after the other");
+    assert_eq!(work.data.get(0), 0x8888);
+    drop((work, theirs, a, b));
+    rig.finish();
+}
+
+#[test]
+fn a_fault_ends_one_job() {
+    let rig = Rig::new();
+    let (other, running, running_fence) = busy(&rig);
+    let c = rig.client();
+    let [before, after] = [0x1000_0000, 0x1000_1000].map(|va| c.work(va, va).unwrap());
+    let theirs = other.work(0x1100_0000, 3).unwrap();
+    let first = c.start(&before).unwrap();
+    let astray = c.run(stream::fill(BROKEN, 1), &[&before.data]).unwrap();
+    let second = c.start(&after).unwrap();
+    let third = other.start(&theirs).unwrap();
+    assert_eq!(c.end_of(first, 10 * SEC), 1);
+    assert!(c.end_of(astray, 10 * SEC) < 0, "its fence says so");
+    assert_eq!(c.end_of(second, 10 * SEC), 1);
+    assert_eq!(other.end_of(third, 10 * SEC), 1);
+    assert_eq!(other.end_of(running_fence, 0), 1);
+    assert!([&before, &after, &theirs, &running]
+        .into_iter()
+        .all(Work::is_done));
+    c.expect_works();
+    other.expect_works();
+    drop((before, after, theirs, running, c, other));
+    let stats = rig.finish();
+    assert_eq!(stats.mmu_exception_count(), 1);
+}
+
+/// Catches: a watchdog that waits although the GPU has said that it stands.
+#[test]
+fn a_fault_is_no_time_out() {
+    let rig = Rig::new();
+    let c = rig.client();
+    c.expect_works();
+    let fence = c.run(stream::fill(BROKEN, 1), &[]).unwrap();
+    assert!(c.end_of(fence, 50 * MS) < 0);
+    // An address of the kernel's own part, which may be read by the front end at most.
+    let fence = c.run(stream::fill(0x1000, 1), &[]).unwrap();
+    assert!(c.end_of(fence, 50 * MS) < 0);
+    c.expect_works();
+    drop(c);
+    rig.finish();
+}
+
+#[test]
+fn a_hang_ends_one_job() {
+    let rig = Rig::new();
+    let [guilty, other] = [rig.client(), rig.client()];
+    guilty.expect_works();
+    let resets = rig.stats().resets;
+    let [stuck, behind] = [0x1000_0000, 0x1000_1000].map(|va| guilty.work(va, va).unwrap());
+    let innocent = other.work(0x1000_0000, 3).unwrap();
+    rig.plant(Injection::HangNextJob);
+    let first = guilty.start(&stuck).unwrap();
+    // In the hardware, before the scheduler can choose the client that has had less.
+    rig.advance(MS);
+    let second = other.start(&innocent).unwrap();
+    let third = guilty.start(&behind).unwrap();
+    rig.advance(100 * MS);
+    assert!(stuck.is_untouched() && innocent.is_untouched());
+    assert!(guilty.end_of(first, 10 * SEC) < 0, "its fence says so");
+    assert_eq!(other.end_of(second, 10 * SEC), 1);
+    assert_eq!(guilty.end_of(third, 10 * SEC), 1);
+    assert!(stuck.is_untouched(), "what hung is not run again");
+    assert!(innocent.is_done() && behind.is_done());
+    assert!(rig.stats().resets > resets);
+    guilty.expect_works();
+    other.expect_works();
+    drop((stuck, behind, innocent, guilty, other));
+    rig.finish();
+}
+
+/// Catches: a job that runs twice, or whose end is told before it, when the GPU hangs again and again.
+#[test]
+fn hangs_in_a_row() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let work = c.work(0x1000_0000, 1).unwrap();
+    for _ in 0..5 {
+        rig.plant(Injection::HangNextJob);
+        let fences: Vec<Fence> = (0..8).map(|_| c.start(&work).unwrap()).collect();
+        let ends: Vec<i32> = fences
+            .into_iter()
+            .map(|fence| c.end_of(fence, 10 * SEC))
+            .collect();
+        assert!(ends[0] < 0 && ends[1..].iter().all(|end| *end == 1), "{ends:?}");
+    }
+    drop((work, c));
+    rig.finish();
+}
+
+/// Interrupts that do not come, come late or for nothing; resets that do not work at once; bus errors.
+#[test]
+fn a_gpu_that_lies() {
+    for n in 0..60 {
+        let rig = Rig::new();
+        let c = rig.client();
+        c.expect_works();
+        let harmless = n < 3;
+        match n {
+            0 => rig.plant(Injection::SpuriousIrq),
+            1 => rig.plant(Injection::LateIrq { ns: 100 * MS }),
+            2 => rig.plant(Injection::LoseIrq),
+            3 => {
+                rig.plant(Injection::HangNextJob);
+                rig.plant(Injection::ResetStuck);
+            }
+            _ if n < 30 => rig.plant(Injection::BusErrorAt(n - 4)),
+            _ => rig.plant(Injection::MmuExceptionAt(n - 30)),
+        }
+        let work = c.work(0x1000_0000, 1).unwrap();
+        let fence = c.start(&work).unwrap();
+        let end = c.end_of(fence, 10 * SEC);
+        assert_ne!(end, 0, "case {n}: every fence ends");
+        if harmless {
+            assert_eq!(end, 1, "case {n}");
+        }
+        assert!(end < 0 || work.is_done() || n >= 4, "case {n}");
+        // A fault that still waits for its time may meet one of the next.
+        for _ in 0..20 {
+            if rig.stats().injected > u64::from(n == 3) {
+                break;
+            }
+            let fence = c.start(&work).unwrap();
+            assert_ne!(c.end_of(fence, 10 * SEC), 0, "case {n}");
+            rig.advance(MS);
+        }
+        assert!(rig.stats().injected > 0, "case {n}");
+        rig.advance(2 * SEC);
+        c.expect_works();
+        drop((work, c));
+        rig.finish();
+    }
+}
+
+#[test]
+fn the_gpu_sleeps_and_wakes() {
+    let rig = Rig::new();
+    let c = rig.client();
+    for _ in 0..3 {
+        c.expect_works();
+        assert_eq!(rig.world().counters().power_domains_on, 1);
+        rig.advance(2 * SEC);
+        assert_eq!(rig.world().counters().power_domains_on, 0);
+        assert_eq!(rig.world().counters().clocks_enabled, 0);
+    }
+    drop(c);
+    rig.finish();
+}
+
+/// Catches: memory that goes back to the system while the GPU writes to it.
+#[test]
+fn closing_what_is_in_use() {
+    let rig = Rig::new();
+    let (c, work, fence) = busy(&rig);
+    c.close(work.data.handle).unwrap();
+    assert_eq!(c.end_of(fence, SEC), 1);
+    assert!(work.is_done(), "a mapping keeps memory");
+    let other = c.work(0x3000_0000, 1).unwrap();
+    for _ in 0..6 {
+        let fence = c.start(&other).unwrap();
+        c.caller.close_fd(fence.fd);
+    }
+    // The file goes with work queued and under way.
+    drop((work, other, c));
+    let bystander = rig.client();
+    bystander.expect_works();
+    drop(bystander);
+    rig.finish();
+}
+
+/// Catches: a ring that runs over work that has not been read yet.
+#[test]
+fn many_jobs_in_a_row() {
+    let rig = Rig::new();
+    let clients = [rig.client(), rig.client()];
+    let works = [0, 1].map(|n| clients[n].work(0x1000_0000, n as u32).unwrap());
+    let mut fences = Vec::new();
+    for n in 0..300 {
+        fences.push((n % 2, clients[n % 2].start(&works[n % 2]).unwrap()));
+    }
+    for (n, fence) in fences {
+        assert_eq!(clients[n].end_of(fence, 10 * SEC), 1);
+    }
+    assert!(works.iter().all(Work::is_done));
+    drop((works, clients));
+    let stats = rig.finish();
+    assert_eq!(stats.blt_operations[1], 300, "each once");
+}
+
+/// A stream of 128 KiB is the longest: Mesa makes such.
+#[test]
+fn the_longest_stream() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let work = c.work(0x1000_0000, 6).unwrap();
+    let fill = stream::fill(work.data.va, 6);
+    let mut long: Vec<u32> = (0..16_000).flat_map(|_| stream::nop()).collect();
+    long.extend(&fill);
+    let fence = c.run(long, &[&work.data]).unwrap();
+    assert_eq!(c.end_of(fence, 10 * SEC), 1);
+    assert!(work.is_done());
+    drop((work, c));
+    rig.finish();
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! etnaviv: the n-th allocation fails, for every n, in every call that allocates. As allocation.rs, which says
+//! what it catches.
+
+use driver_tests::etnaviv::{prep, stream, Client, Fence, Rig, Work, BROKEN, WC};
+use driver_tests::{errno, MS, SEC};
+use drm_os_host::{Config, World};
+use drmboard::Board;
+use models::vivante::Injection;
+use std::cell::RefCell;
+
+/// No call allocates more often.
+const MOST: u64 = 400;
+
+/// Places in [`shape`].
+const PAGES: usize = 0;
+const MTXS: usize = 5;
+
+/// What a call that failed must not change.
+fn shape(world: &World) -> [u64; 11] {
+    let c = world.counters();
+    [
+        c.pages,
+        c.objects,
+        c.object_pages,
+        c.kmaps,
+        c.mappings,
+        c.mtxs,
+        c.sxs,
+        c.cvs,
+        c.tasks,
+        c.files,
+        c.minors,
+    ]
+}
+
+/// Runs `step` on what `setup` made with the n-th allocation from its begin failing, for every n, each in a world
+/// of its own. The answer is how many of them made the step fail.
+fn sweep<S, T>(setup: impl Fn(&Rig) -> S, step: impl Fn(&Rig, &S) -> Result<T, i32>) -> u64 {
+    sweep_keeping(&[], setup, step)
+}
+
+/// The same, but a call that fails may keep one more of each `kinds` (in [`shape`]), to the end of its file.
+fn sweep_keeping<S, T>(
+    kinds: &[usize],
+    setup: impl Fn(&Rig) -> S,
+    step: impl Fn(&Rig, &S) -> Result<T, i32>,
+) -> u64 {
+    let mut failures = 0;
+    for n in 0..MOST {
+        let rig = Rig::new();
+        let bystander = rig.client();
+        bystander.expect_works();
+        let state = setup(&rig);
+        let world = rig.world().clone();
+        let try_once = || {
+            world.fail_allocation(Some(n));
+            let result = step(&rig, &state);
+            world.fail_allocation(None);
+            result
+        };
+        let before = shape(&world);
+        let result = try_once();
+        let hit = world.counters().failed_allocations != 0;
+        let made = match result {
+            Ok(made) => made,
+            Err(e) => {
+                failures += 1;
+                assert_eq!((e, hit), (errno::ENOMEM, true), "allocation {n}");
+                rig.advance(MS);
+                let mut after = shape(&world);
+                for kind in kinds {
+                    after[*kind] -= u64::from(after[*kind] == before[*kind] + 1);
+                }
+                assert_eq!(after, before, "allocation {n} left something");
+                let _ = try_once();
+                let blocks = world.counters().mallocs;
+                if (0..3).all(|_| try_once().is_err()) {
+                    assert_eq!(world.counters().mallocs, blocks, "allocation {n} leaks");
+                }
+                step(&rig, &state).expect("there is memory now")
+            }
+        };
+        bystander.expect_works();
+        drop((made, state, bystander));
+        rig.advance(SEC);
+        rig.finish();
+        if !hit {
+            return failures;
+        }
+    }
+    panic!("more than {MOST} allocations");
+}
+
+#[test]
+fn attach() {
+    for n in 0..MOST {
+        let world = RefCell::new(None);
+        let watch = |w: &World| {
+            w.fail_allocation(Some(n));
+            *world.borrow_mut() = Some(w.clone());
+        };
+        let board = Board::new_watched("imx8mq", Config::default(), &watch);
+        let world = world.borrow_mut().take().unwrap();
+        let hit = world.counters().failed_allocations != 0;
+        match board {
+            Ok(board) => {
+                world.fail_allocation(None);
+                Client::open(&board).unwrap().expect_works();
+                board.close().unwrap();
+                assert!(!hit, "allocation {n} was not missed");
+                assert!(n > 20, "{n}");
+                return;
+            }
+            Err(why) => assert!(hit && why.contains("allocate memory"), "{why}"),
+        }
+        world.assert_clean();
+    }
+    panic!("it never attaches");
+}
+
+#[test]
+fn open() {
+    let failures = sweep(|_| (), |rig, ()| Client::open(rig));
+    assert!(failures > 5, "{failures}");
+}
+
+#[test]
+fn gem_new() {
+    for size in [4096, 1 << 20] {
+        let failures = sweep(Rig::client, |_, c| {
+            let handle = c.gem_new(size, WC)?;
+            assert_eq!(handle, 1, "a failed call keeps no handle");
+            c.close(handle).unwrap();
+            Ok(())
+        });
+        assert!(failures > 2, "{failures}");
+    }
+}
+
+#[test]
+fn maps() {
+    let setup = |rig: &Rig| {
+        let c = rig.client();
+        let handle = c.gem_new(8192, WC).unwrap();
+        (c, handle)
+    };
+    sweep(setup, |_, (c, handle)| c.adopt(*handle, 8192, 0));
+}
+
+/// A client whose work is under way.
+fn busy(rig: &Rig) -> (Client, Work, Fence) {
+    let c = rig.client();
+    rig.slow_jobs(20 * MS);
+    let work = c.work(0x2000_0000, 0x7777).unwrap();
+    let fence = c.start(&work).unwrap();
+    rig.advance(MS);
+    (c, work, fence)
+}
+
+/// Besides: a fence that is never signaled, a BO that stays busy, an address that stays taken.
+#[test]
+fn submit() {
+    let setup = |rig: &Rig| {
+        let running = busy(rig);
+        let c = rig.client();
+        let first = c.work(0x1000_0000, 1).unwrap();
+        (running, c, first)
+    };
+    // The buffer stays at its address for the next submit, and with it a page table; and it knows its last fence.
+    let failures = sweep_keeping(&[PAGES, MTXS], setup, |rig, (_, c, work)| {
+        let result = c.start(work);
+        rig.world().fail_allocation(None);
+        if result.is_err() {
+            // ABI: a job whose out-fence found no descriptor runs all the same.
+            rig.advance(50 * MS);
+            assert_eq!(
+                c.cpu_prep(work.data.handle, prep::WRITE | prep::NOSYNC, 0),
+                Ok(()),
+                "a failed submit keeps nobody waiting"
+            );
+            assert!(work.is_untouched() || work.is_done());
+            work.forget();
+        }
+        let fence = result?;
+        assert_eq!(c.end_of(fence, SEC), 1);
+        assert!(work.is_done());
+        work.forget();
+        Ok(())
+    });
+    assert!(failures > 4, "{failures}");
+}
+
+#[test]
+fn waits() {
+    sweep(busy, |_, (c, work, fence)| {
+        for result in [
+            c.wait_fence(fence.id, 0, 1000),
+            c.gem_wait(work.data.handle, 0, 1000),
+            c.cpu_prep(work.data.handle, prep::READ, 1000),
+        ] {
+            match result {
+                Err(errno::ETIMEDOUT) | Ok(()) => (),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    });
+}
+
+/// What gives back never needs memory.
+#[test]
+fn closes() {
+    let setup = |rig: &Rig| RefCell::new(Some(busy(rig)));
+    let failures = sweep(setup, |rig, state| {
+        let (c, work, fence) = state.borrow_mut().take().unwrap();
+        c.close(work.data.handle)?;
+        c.caller.close_fd(fence.fd);
+        drop((c, work));
+        rig.advance(MS);
+        Ok(())
+    });
+    assert_eq!(failures, 0);
+}
+
+/// Jobs run without memory: start, end, fault, hang, reset, sleep.
+#[test]
+fn jobs_under_way_need_no_memory() {
+    let rig = Rig::new();
+    let (other, running, running_fence) = busy(&rig);
+    let c = rig.client();
+    let [good, hung, behind] = [1, 2, 3].map(|n| c.work(0x1000_0000 + n * 0x1000, n).unwrap());
+    let fences = [
+        c.start(&good),
+        c.run(stream::fill(BROKEN, 0), &[]),
+        c.start(&behind),
+    ]
+    .map(Result::unwrap);
+    let n = rig.world().counters().failed_allocations;
+    rig.world().fail_allocation(Some(0));
+    rig.advance(3 * SEC);
+    rig.world().fail_allocation(None);
+    let [first, astray, last] = fences.map(|fence| c.end_of(fence, 0));
+    assert!(
+        (first, astray < 0, last) == (1, true, 1),
+        "{first} {astray} {last}"
+    );
+    assert_eq!(other.end_of(running_fence, 0), 1);
+    rig.plant(Injection::HangNextJob);
+    let fences = [c.start(&hung), c.start(&behind)].map(Result::unwrap);
+    rig.world().fail_allocation(Some(0));
+    rig.advance(5 * SEC);
+    rig.world().fail_allocation(None);
+    let [stuck, last] = fences.map(|fence| c.end_of(fence, 0));
+    assert!((stuck < 0, last) == (true, 1), "{stuck} {last}");
+    assert_eq!(
+        rig.world().counters().failed_allocations,
+        n,
+        "a job's life asks for memory"
+    );
+    drop((running, other, good, hung, behind, c));
+    rig.finish();
+}
