@@ -5,7 +5,7 @@
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-BOARDS=${BOARDS:-rk3399}
+BOARDS=${BOARDS:-rk3399 imx8mq}
 CLIENTS=${CLIENTS:-eglinfo gles_clear share session}
 out=$TARGET/demo
 bad=0
