@@ -94,7 +94,7 @@ impl CommandMemory {
         buffer.wire(0, &mut first)?;
         let [ring_pa] = first;
         Ok(CommandMemory {
-            map: buffer.object().kernel_map(BYTES)?,
+            map: buffer.object().kernel_map()?,
             ring_pa,
         })
     }

@@ -301,7 +301,7 @@ fn copy(gpu: &Gpu, session: &Session, call: &Call<'_, Panfrost>, to: u64) -> Res
     let object = session.buffer.object();
     object.sync(0, size, SyncDir::ForCpu);
     let mut bytes = KVec::filled(gpu.os(), 0u8, usize_of(size))?;
-    object.read(session.buffer.size(), 0, &mut bytes)?;
+    object.read(0, &mut bytes)?;
     UserSlice::new(to, u64_of(bytes.len())).write(call.caller, &bytes)
 }
 

@@ -20,8 +20,11 @@ pub enum MemAttr {
 ///
 /// # Invariants
 ///
-/// The pointer is a live C object of which this holds one reference.
-pub struct Object(*mut c::drm_os_object);
+/// `raw` is a live C object of `size` bytes, of which this holds one reference.
+pub struct Object {
+    raw: *mut c::drm_os_object,
+    size: u64,
+}
 
 // SAFETY: the C side locks for itself.
 unsafe impl Send for Object {}
@@ -43,7 +46,7 @@ impl Object {
         // SAFETY: the device is live, `raw` is ours to fill.
         Errno::check(unsafe { c::drm_os_object_create(dev.as_ptr(), size, attr, &raw mut raw) })?;
         // INVARIANT: C gave one reference.
-        Ok(Object(raw))
+        Ok(Object { raw, size })
     }
 
     /// Wires the pages from `first`, as many as `pas` has room for, and stores their physical addresses.
@@ -53,40 +56,40 @@ impl Object {
     /// ENOMEM, EINVAL beyond the end, ENXIO when purged.
     pub fn wire(&self, first: u64, pas: &mut [u64]) -> Result<()> {
         // SAFETY: live by the invariant; `pas` has the length that is passed.
-        Errno::check(unsafe { c::drm_os_object_wire(self.0, first, u64_of(pas.len()), pas.as_mut_ptr()) })
+        Errno::check(unsafe { c::drm_os_object_wire(self.raw, first, u64_of(pas.len()), pas.as_mut_ptr()) })
     }
 
     /// Takes the object away from its users and frees its pages.
     pub fn purge(&self) {
         // SAFETY: live by the invariant.
-        unsafe { c::drm_os_object_purge(self.0) }
+        unsafe { c::drm_os_object_purge(self.raw) }
     }
 
     /// Pages that it has now.
     pub fn resident(&self) -> u64 {
         // SAFETY: live by the invariant.
-        unsafe { c::drm_os_object_resident(self.0) }
+        unsafe { c::drm_os_object_resident(self.raw) }
     }
 
     /// Cache maintenance of `len` bytes at `off`.
     pub fn sync(&self, off: u64, len: u64, dir: SyncDir) {
         // SAFETY: live by the invariant; C cuts the range at the object's end.
-        unsafe { c::drm_os_object_sync(self.0, off, len, dir.raw()) }
+        unsafe { c::drm_os_object_sync(self.raw, off, len, dir.raw()) }
     }
 
     /// Copies bytes at `off` of the object into `to`, through a mapping made for it.
     ///
     /// # Errors
     ///
-    /// ENOMEM; EINVAL unless the range is inside `size`, the object's size.
-    pub fn read(&self, size: u64, off: u64, to: &mut [u8]) -> Result<()> {
+    /// ENOMEM; EINVAL beyond the end.
+    pub fn read(&self, off: u64, to: &mut [u8]) -> Result<()> {
         let end = off.checked_add(u64_of(to.len())).ok_or(crate::errno::EINVAL)?;
-        if end > size {
+        if end > self.size {
             return Err(crate::errno::EINVAL);
         }
         let mut kva = null_mut();
         // SAFETY: live by the invariant, `kva` is ours to fill.
-        Errno::check(unsafe { c::drm_os_object_kmap(self.0, &raw mut kva) })?;
+        Errno::check(unsafe { c::drm_os_object_kmap(self.raw, &raw mut kva) })?;
         // SAFETY: the mapping covers the object, and the range is inside it.
         let from = unsafe { kva.cast::<u8>().add(crate::num::usize_of(off)) };
         for (i, byte) in to.iter_mut().enumerate() {
@@ -96,38 +99,39 @@ impl Object {
             *byte = unsafe { p.read_volatile() };
         }
         // SAFETY: mapped above.
-        unsafe { c::drm_os_object_kunmap(self.0) };
+        unsafe { c::drm_os_object_kunmap(self.raw) };
         Ok(())
     }
 
     /// A reference for a user's mapping, which starts `offset` bytes into the object.
     pub fn user_mapping(&self, offset: u64) -> UserMapping {
         // SAFETY: live by the invariant.
-        unsafe { c::drm_os_object_ref(self.0) };
-        UserMapping { raw: self.0, offset }
+        unsafe { c::drm_os_object_ref(self.raw) };
+        UserMapping {
+            raw: self.raw,
+            offset,
+        }
     }
-}
 
-impl Object {
     /// Maps all of it into the kernel, for as long as the answer lives.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub fn kernel_map(&self, size: u64) -> Result<KernelMap> {
+    pub fn kernel_map(&self) -> Result<KernelMap> {
         let mut kva = null_mut();
         // SAFETY: live by the invariant, `kva` is ours to fill.
-        Errno::check(unsafe { c::drm_os_object_kmap(self.0, &raw mut kva) })?;
+        Errno::check(unsafe { c::drm_os_object_kmap(self.raw, &raw mut kva) })?;
         let Some(base) = NonNull::new(kva.cast::<AtomicU32>()) else {
             return Err(crate::errno::ENOMEM);
         };
         // SAFETY: live by the invariant.
-        unsafe { c::drm_os_object_ref(self.0) };
+        unsafe { c::drm_os_object_ref(self.raw) };
         // INVARIANT: mapped and referenced just now.
         Ok(KernelMap {
-            raw: self.0,
+            raw: self.raw,
             base,
-            words: crate::num::usize_of(size / 4),
+            words: crate::num::usize_of(self.size / 4),
         })
     }
 }
@@ -192,7 +196,7 @@ impl Drop for KernelMap {
 impl Drop for Object {
     fn drop(&mut self) {
         // SAFETY: gives back the one reference that this held.
-        unsafe { c::drm_os_object_unref(self.0) }
+        unsafe { c::drm_os_object_unref(self.raw) }
     }
 }
 
