@@ -11,6 +11,10 @@
 //! | iommu_pmap unmap.rs, `rewrite_run`: cleared leaves | `cleared_entries_are_seen`, `purged_memory_is_not_reached` |
 //! | iommu_pmap unmap.rs, `prune`: the entry of an empty table | `a_freed_table_is_not_walked` |
 //! | panfrost perfcnt.rs, `copy`: the dump | perfcnt.rs, `a_dump_shows_what_was_counted` |
+//! | drmkpi object.rs, `KernelMap::sync`: ring and streams | scattered_etnaviv.rs, all that run a job |
+//! | etnaviv tables.rs, `set`: an entry of the page table array | scattered_etnaviv.rs, all that run a job |
+//! | etnaviv ioctls.rs, `cpu_prep` and `cpu_fini` | scattered_etnaviv.rs, `a_cached_buffer_is_kept_in_step` |
+//! | etnaviv tables.rs, `new`: the page for strays | none: what is in it only shows in dumps |
 //! | iommu_pmap map.rs, `table_for`: the link in a new table | none: a new page is zero for the device as well |
 //! | iommu_pmap mem.rs, `new_table` | none: an invalid entry of Mali's format is zero |
 //! | iommu_pmap block.rs, `split` (two) and `merge` | none: panfrost does neither |

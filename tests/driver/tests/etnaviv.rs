@@ -297,6 +297,29 @@ fn one_address_is_each_clients_own_memory() {
     assert_eq!(stats.safe_accesses, 0);
 }
 
+/// Catches, in scattered_etnaviv: CPU_PREP or CPU_FINI without cache maintenance.
+#[test]
+fn a_cached_buffer_is_kept_in_step() {
+    const CACHED: u32 = 0x1_0000;
+    let rig = Rig::new();
+    let c = rig.client();
+    let handle = c.gem_new(4096, CACHED).unwrap();
+    let bo = c.adopt(handle, 4096, 0x1000_0000).unwrap();
+    c.cpu_prep(handle, prep::WRITE, SEC).unwrap();
+    (0..1024).for_each(|n| bo.put(n * 4, 0x77));
+    c.cpu_fini(handle).unwrap();
+    let fence = c.run(stream::fill(bo.va, 0x99), &[&bo]).unwrap();
+    assert_eq!(c.end_of(fence, SEC), 1);
+    c.cpu_prep(handle, prep::READ, SEC).unwrap();
+    assert_eq!(
+        (bo.get(0), bo.get(60), bo.get(64), bo.get(4092)),
+        (0x99, 0x99, 0x77, 0x77)
+    );
+    c.cpu_fini(handle).unwrap();
+    drop((bo, c));
+    rig.finish();
+}
+
 /// Catches: a translation of a buffer that is gone from its address.
 #[test]
 fn an_address_is_used_again() {
