@@ -184,6 +184,13 @@ struct drm_os	*drm_os_dev_os(struct drm_os_dev *dev);
 /* Stores the name of the device, len bytes at the most, without NUL; returns how
  * many bytes that were. */
 size_t	 drm_os_dev_name(struct drm_os_dev *dev, char *buf, size_t len);
+/*
+ * For a driver whose one DRM device spans several nodes: what attach stored for
+ * the index-th other device of the instance that has the same driver attached,
+ * NULL past the last.  Only during attach; attach and detach of an instance do
+ * not run side by side (FreeBSD: the topology lock, devclass_get_softc()).
+ */
+void	*drm_os_dev_peer(struct drm_os_dev *dev, uint32_t index);
 /* Nonzero when the device snoops the CPU's caches (dma-coherent). */
 int	 drm_os_dev_coherent(struct drm_os_dev *dev);
 /* The device can address this many bits; EINVAL if memory lies beyond. */
@@ -238,6 +245,13 @@ int	 drm_os_power_off(struct drm_os_dev *dev);
 int	 drm_os_page_alloc(struct drm_os_dev *dev, uint64_t *pa);
 void	 drm_os_page_free(struct drm_os_dev *dev, uint64_t pa);
 void	*drm_os_page_kva(struct drm_os_dev *dev, uint64_t pa);
+/*
+ * The same for a run of pages: physically contiguous, aligned to its size, which
+ * is a power of two of at most 2 MiB.  _kva of its first page is the CPU address
+ * of all of it.  May sleep.
+ */
+int	 drm_os_run_alloc(struct drm_os_dev *dev, uint64_t size, uint64_t *pa);
+void	 drm_os_run_free(struct drm_os_dev *dev, uint64_t pa, uint64_t size);
 
 /*
  * Cache maintenance for memory that the CPU maps cached and a device that does
@@ -261,6 +275,16 @@ void	 drm_os_page_sync(struct drm_os_dev *dev, uint64_t pa, size_t len,
 #define	DRM_OS_MEM_WRITE_COMBINE 1u
 struct drm_os_object;
 int	 drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
+	    struct drm_os_object **objp);
+/*
+ * An object of the memory that caller has at [uaddr, uaddr + size), whole pages,
+ * wired until the object is freed, seen by the device as that process sees it.
+ * write: the device may write to it.  EFAULT: no memory there, or none that
+ * caller may write to; EINVAL: not whole pages, or none.  It is CACHED, wire
+ * gives its pages, it cannot be purged or mapped.  May sleep.
+ */
+int	 drm_os_object_create_user(struct drm_os_dev *dev,
+	    struct drm_os_caller *caller, uint64_t uaddr, uint64_t size, int write,
 	    struct drm_os_object **objp);
 /* create gives one reference; the pages are freed with the last one, wired or
  * not.  unref may sleep. */
@@ -355,6 +379,10 @@ void	 drm_os_minor_unregister(struct drm_os_minor *minor);
  *   lowmem: frees memory that clients said they do not need; returns pages freed.
  *   stat: the index-th statistic of the device, ENOENT past the last.
  *   file_stat: the same of one open file (its private pointer).
+ *   dump: copies up to len bytes from byte off of the crash dump that the device
+ *     keeps; returns how many, 0 past its end or without one.  May sleep.
+ *   dump_clear: the device keeps no dump any more, and takes the next one.
+ * lowmem to dump_clear may be NULL.
  */
 struct drm_os_driver {
 	const char	*name;
@@ -366,6 +394,8 @@ struct drm_os_driver {
 		    uint64_t *value);
 	int	(*file_stat)(void *priv, uint32_t index, const char **name,
 		    uint64_t *value);
+	size_t	(*dump)(void *softc, uint64_t off, void *buf, size_t len);
+	void	(*dump_clear)(void *softc);
 };
 
 /* A tunable of the module (FreeBSD: kenv hw.drmkpi.<name>), or what it is when

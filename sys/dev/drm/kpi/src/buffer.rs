@@ -5,7 +5,7 @@
 use crate::account::{Account, Charge};
 use crate::alloc::Arc;
 use crate::errno::{Result, EINVAL, ENXIO};
-use crate::os::{Dev, MemAttr, Object, Os, PAGE_SIZE};
+use crate::os::{Caller, Dev, MemAttr, Object, Os, PAGE_SIZE};
 use crate::resv::Resv;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,6 +17,7 @@ pub struct Buffer {
     object: Object,
     resv: Resv,
     charge: Charge,
+    of_user: bool,
     purged: AtomicBool,
 }
 
@@ -38,23 +39,49 @@ impl Buffer {
             .checked_next_multiple_of(PAGE_SIZE)
             .filter(|n| *n != 0)
             .ok_or(EINVAL)?;
-        let os = dev.os();
         let charge = Charge::new(account, charged)?;
         let object = Object::new(dev, size, attr)?;
+        Self::with_object(dev.os(), size, object, charge, false)
+    }
+
+    /// The memory that a process has at `address`: `size` bytes, charged to `account`. `write`: devices may write
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// EFAULT when the process has no such memory, EINVAL unless both are whole pages; ENOMEM, also over the account's
+    /// limit.
+    pub fn of_user(
+        dev: Dev,
+        account: &Arc<Account>,
+        caller: &Caller<'_>,
+        address: u64,
+        size: u64,
+        write: bool,
+    ) -> Result<Arc<Buffer>> {
+        let charge = Charge::new(account, size)?;
+        let object = Object::of_user(dev, caller, address, size, write)?;
+        Self::with_object(dev.os(), size, object, charge, true)
+    }
+
+    fn with_object(os: Os, size: u64, object: Object, charge: Charge, of_user: bool) -> Result<Arc<Buffer>> {
         let resv = Resv::new(os)?;
-        let purged = AtomicBool::new(false);
-        Arc::new(
+        let buffer = Buffer {
             os,
-            Buffer {
-                os,
-                id: os.unique(),
-                size,
-                object,
-                resv,
-                charge,
-                purged,
-            },
-        )
+            id: os.unique(),
+            size,
+            object,
+            resv,
+            charge,
+            of_user,
+            purged: AtomicBool::new(false),
+        };
+        Arc::new(os, buffer)
+    }
+
+    /// Whether it is memory of a process, which no other process can be given.
+    pub fn is_of_user(&self) -> bool {
+        self.of_user
     }
 
     /// A number that no other buffer has.

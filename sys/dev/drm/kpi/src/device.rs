@@ -75,12 +75,25 @@ impl<D: Driver> Device<D> {
         )
     }
 
-    /// Takes the nodes away and turns the device off. Open files stay, and answer ENXIO.
+    /// One more node of the device tree belongs to it.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says.
+    pub(crate) fn join(&self, dev: Dev) -> Result<()> {
+        D::join(&self.data, dev)
+    }
+
+    /// Takes the nodes away and turns the device off. Open files stay, and answer ENXIO. A device of several nodes of
+    /// the device tree goes with the first of them.
     ///
     /// # Errors
     ///
     /// EBUSY while files are open, unless `force`d.
     pub(crate) fn detach(&self, force: bool) -> Result<()> {
+        if self.is_gone() {
+            return Ok(());
+        }
         if !force && self.open.load(Ordering::Acquire) != 0 {
             return Err(EBUSY);
         }

@@ -38,8 +38,11 @@ impl DmaBuf {
     ///
     /// # Errors
     ///
-    /// ENOMEM, EMFILE.
+    /// ENOMEM, EMFILE; EINVAL for memory of a process.
     pub fn export(os: Os, caller: &Caller<'_>, shared: Arc<dyn Shared>, flags: FdFlags) -> Result<i32> {
+        if shared.buffer().is_of_user() {
+            return Err(EINVAL);
+        }
         let content = Arc::new(
             os,
             DmaBuf {

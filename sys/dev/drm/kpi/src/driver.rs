@@ -3,8 +3,9 @@
 
 use crate::alloc::Arc;
 use crate::buffer::Buffer;
+use crate::coredump::CoreDump;
 use crate::device::Device;
-use crate::errno::Result;
+use crate::errno::{Result, ENXIO};
 use crate::file::File;
 use crate::gem::Gem;
 use crate::ioctl::Ioctl;
@@ -50,6 +51,17 @@ pub trait Driver: Sized + Send + Sync + 'static {
     ///
     /// ENODEV for unknown hardware, EIO when it does not answer, ENOMEM.
     fn probe(dev: Dev) -> Result<Arc<Self::Data>>;
+    /// Another node of the device tree belongs to the device, for hardware whose cores are nodes of their own;
+    /// clients may be using the device.
+    ///
+    /// # Errors
+    ///
+    /// ENXIO when a node is a device, else as `probe`; the device goes on without the node.
+    fn join(_data: &Arc<Self::Data>, _dev: Dev) -> Result<()> {
+        Err(ENXIO)
+    }
+    /// Whether a node joins the device of an earlier one, if there is such a device.
+    const JOINS: bool = false;
     /// Stops all work and turns the device off. Files may still be open: their calls answer ENXIO.
     fn remove(data: &Arc<Self::Data>);
     /// A new open file.
@@ -78,6 +90,10 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn shrink(data: &Self::Data, pages: u64) -> u64;
     /// The `index`-th statistic of the device.
     fn stat(data: &Self::Data, index: u32) -> Option<Statistic>;
+    /// What it keeps of a crash, for a driver that keeps any.
+    fn dump(_data: &Self::Data) -> Option<&CoreDump> {
+        None
+    }
     /// The `index`-th statistic of an open file.
     fn file_stat(file: &File<Self>, index: u32) -> Option<Statistic>;
 }

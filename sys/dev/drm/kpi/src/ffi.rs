@@ -349,6 +349,8 @@ impl DriverTable {
             lowmem: Some(lowmem::<D>),
             stat: Some(stat::<D>),
             file_stat: Some(file_stat::<D>),
+            dump: Some(dump::<D>),
+            dump_clear: Some(dump_clear::<D>),
         })
     }
 
@@ -358,10 +360,31 @@ impl DriverTable {
     }
 }
 
+/// The device that a node joins: nodes of one device have the same device as their softc.
+fn first_node<D: Driver>(dev: Dev) -> Option<Arc<Device<D>>> {
+    if !D::JOINS {
+        return None;
+    }
+    let mut index = 0;
+    loop {
+        // SAFETY: a peer's softc is what `attach` of this driver stored, and no detach runs during an attach.
+        let device = unsafe { Arc::<Device<D>>::borrow_raw(dev.peer(index)) }?;
+        if !device.is_gone() {
+            // SAFETY: `borrow_raw` gave the content of an Arc.
+            return Some(unsafe { Arc::from_ref(device) });
+        }
+        index = index.checked_add(1)?;
+    }
+}
+
 unsafe extern "C" fn attach<D: Driver>(dev: *mut c::drm_os_dev, softc: *mut *mut c_void) -> c_int {
     // SAFETY: C keeps the device until detach has returned.
     let dev = unsafe { Dev::from_raw(dev) };
-    match Device::<D>::attach(dev) {
+    let attached = match first_node::<D>(dev) {
+        Some(device) => device.join(dev).map(|()| device),
+        None => Device::<D>::attach(dev),
+    };
+    match attached {
         Ok(device) => {
             // SAFETY: C passes a pointer to a variable of its own.
             unsafe { softc.write(device.into_raw()) };
@@ -424,4 +447,23 @@ unsafe extern "C" fn file_stat<D: Driver>(
     });
     // SAFETY: C passes pointers to variables of its own.
     unsafe { store_stat(stat, namep, valuep) }
+}
+
+unsafe extern "C" fn dump<D: Driver>(softc: *mut c_void, off: u64, buf: *mut c_void, len: usize) -> usize {
+    // SAFETY: C passes what `attach` stored and still holds.
+    let device = unsafe { Arc::<Device<D>>::borrow_raw(softc) };
+    let Some(dump) = device.and_then(|d| D::dump(d.data())) else {
+        return 0;
+    };
+    let len = u32::try_from(len).unwrap_or(u32::MAX);
+    // SAFETY: C passes `len` bytes of its own, for this call.
+    dump.read(off, unsafe { argument(buf, len) })
+}
+
+unsafe extern "C" fn dump_clear<D: Driver>(softc: *mut c_void) {
+    // SAFETY: C passes what `attach` stored and still holds.
+    let device = unsafe { Arc::<Device<D>>::borrow_raw(softc) };
+    if let Some(dump) = device.and_then(|d| D::dump(d.data())) {
+        dump.clear();
+    }
 }

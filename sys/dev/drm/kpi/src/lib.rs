@@ -15,6 +15,7 @@ mod auth;
 mod bell;
 pub mod buffer;
 mod core_ioctls;
+pub mod coredump;
 pub mod device;
 pub mod dma_buf;
 pub mod driver;

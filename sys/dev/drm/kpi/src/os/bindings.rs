@@ -243,6 +243,9 @@ extern "C" {
     pub fn drm_os_dev_name(dev: *mut drm_os_dev, buf: *mut core::ffi::c_char, len: usize) -> usize;
 }
 extern "C" {
+    pub fn drm_os_dev_peer(dev: *mut drm_os_dev, index: u32) -> *mut core::ffi::c_void;
+}
+extern "C" {
     pub fn drm_os_dev_coherent(dev: *mut drm_os_dev) -> core::ffi::c_int;
 }
 extern "C" {
@@ -373,6 +376,12 @@ extern "C" {
     pub fn drm_os_page_kva(dev: *mut drm_os_dev, pa: u64) -> *mut core::ffi::c_void;
 }
 extern "C" {
+    pub fn drm_os_run_alloc(dev: *mut drm_os_dev, size: u64, pa: *mut u64) -> core::ffi::c_int;
+}
+extern "C" {
+    pub fn drm_os_run_free(dev: *mut drm_os_dev, pa: u64, size: u64);
+}
+extern "C" {
     pub fn drm_os_page_sync(dev: *mut drm_os_dev, pa: u64, len: usize, dir: u32);
 }
 #[repr(C)]
@@ -385,6 +394,16 @@ extern "C" {
         dev: *mut drm_os_dev,
         size: u64,
         attr: u32,
+        objp: *mut *mut drm_os_object,
+    ) -> core::ffi::c_int;
+}
+extern "C" {
+    pub fn drm_os_object_create_user(
+        dev: *mut drm_os_dev,
+        caller: *mut drm_os_caller,
+        uaddr: u64,
+        size: u64,
+        write: core::ffi::c_int,
         objp: *mut *mut drm_os_object,
     ) -> core::ffi::c_int;
 }
@@ -536,6 +555,15 @@ pub struct drm_os_driver {
             value: *mut u64,
         ) -> core::ffi::c_int,
     >,
+    pub dump: ::core::option::Option<
+        unsafe extern "C" fn(
+            softc: *mut core::ffi::c_void,
+            off: u64,
+            buf: *mut core::ffi::c_void,
+            len: usize,
+        ) -> usize,
+    >,
+    pub dump_clear: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
 }
 extern "C" {
     pub fn drm_os_tunable(os: *mut drm_os, name: *const core::ffi::c_char, value: u64) -> u64;

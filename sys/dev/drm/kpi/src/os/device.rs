@@ -45,6 +45,13 @@ impl Dev {
         buffer.get(..len).unwrap_or_default()
     }
 
+    /// What attach stored for the `index`-th other device that has the same driver; null past the last. Only during
+    /// attach.
+    pub(crate) fn peer(self, index: u32) -> *mut core::ffi::c_void {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_dev_peer(self.0, index) }
+    }
+
     /// Whether it snoops the CPU's caches.
     pub fn coherent(self) -> bool {
         // SAFETY: live by the invariant.

@@ -22,6 +22,7 @@ mod mmio;
 mod object;
 mod page;
 mod power;
+mod run;
 mod task;
 
 pub use caller::{Caller, UserSlice};
@@ -36,6 +37,7 @@ pub use mmio::Mmio;
 pub use object::{KernelMap, MemAttr, Object, UserMapping};
 pub use page::{Page, PageView};
 pub use power::{Clk, Regulator, Reset};
+pub use run::PageRun;
 pub use task::{Task, TaskQueue};
 
 pub(crate) use file::{FileOps, Waker};

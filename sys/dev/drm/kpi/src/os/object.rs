@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The memory of a buffer.
 
-use super::{c, Dev, SyncDir};
+use super::{c, Caller, Dev, SyncDir};
 use crate::errno::{Errno, Result};
 use crate::num::u64_of;
 use core::ptr::{null_mut, NonNull};
@@ -45,6 +45,30 @@ impl Object {
         let mut raw = null_mut();
         // SAFETY: the device is live, `raw` is ours to fill.
         Errno::check(unsafe { c::drm_os_object_create(dev.as_ptr(), size, attr, &raw mut raw) })?;
+        // INVARIANT: C gave one reference.
+        Ok(Object { raw, size })
+    }
+
+    /// The memory that a process has at `address`, `size` bytes of it; `write`: the device may write there. Users
+    /// cannot map it.
+    ///
+    /// # Errors
+    ///
+    /// EFAULT when the process has no such memory, EINVAL unless both are whole pages, ENOMEM.
+    pub fn of_user(dev: Dev, caller: &Caller<'_>, address: u64, size: u64, write: bool) -> Result<Self> {
+        let mut raw = null_mut();
+        // SAFETY: device and caller are live, `raw` is ours to fill.
+        let created = unsafe {
+            c::drm_os_object_create_user(
+                dev.as_ptr(),
+                caller.as_ptr(),
+                address,
+                size,
+                i32::from(write),
+                &raw mut raw,
+            )
+        };
+        Errno::check(created)?;
         // INVARIANT: C gave one reference.
         Ok(Object { raw, size })
     }

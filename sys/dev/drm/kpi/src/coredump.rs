@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The dump of a crash: kept until somebody clears it, for the first crash tells most.
+
+use crate::alloc::KVec;
+use crate::errno::Result;
+use crate::num::usize_of;
+use crate::os::{Os, Sx};
+
+/// What a device keeps of a crash.
+pub struct CoreDump {
+    os: Os,
+    bytes: Sx<Option<KVec<u8>>>,
+}
+
+impl CoreDump {
+    /// No dump.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn new(os: Os) -> Result<CoreDump> {
+        Ok(CoreDump {
+            os,
+            bytes: Sx::new(os, c"drm dump", None)?,
+        })
+    }
+
+    /// Keeps what `make` writes, unless a dump is kept already; none if memory is short. May sleep.
+    pub fn keep(&self, make: impl FnOnce(&mut KVec<u8>) -> Result<()>) {
+        let mut kept = self.bytes.lock();
+        if kept.is_none() {
+            let mut bytes = KVec::new(self.os);
+            if make(&mut bytes).is_ok() {
+                *kept = Some(bytes);
+            }
+        }
+    }
+
+    /// Copies what is there from byte `off` on: how many bytes.
+    pub(crate) fn read(&self, off: u64, to: &mut [u8]) -> usize {
+        let kept = self.bytes.lock();
+        let rest = kept.as_ref().and_then(|bytes| bytes.get(usize_of(off)..));
+        let mut copied = 0usize;
+        for (to, from) in to.iter_mut().zip(rest.unwrap_or_default()) {
+            *to = *from;
+            copied = copied.wrapping_add(1);
+        }
+        copied
+    }
+
+    /// Keeps no dump.
+    pub(crate) fn clear(&self) {
+        let gone = self.bytes.lock().take();
+        drop(gone);
+    }
+}
