@@ -1,62 +1,109 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The GPU address space of one open file (MMUv2). Clients choose addresses; a buffer is mapped when a job first
-//! names it, and its place is given up when it is in the way or its handle goes.
+//! A GPU address space: that of one open file (MMUv2), or of all (MMUv1). A buffer is mapped when a job first names it,
+//! where the client says (softpin) or where there is room; its place is given up when it is in the way or its handle
+//! goes.
 //!
-//! A translation is only taken away while no job of the address space is in the hardware, and none starts
-//! meanwhile (`frozen`); the next job then begins with a flush, for the sequence number has changed. So no job
-//! ever runs with stale translations.
+//! Nothing waits for the GPU here. What is unmapped stays allocated, memory and page tables alike, until every job is
+//! over that began before (`Old`), for the GPU may still have the old translation; and every job that begins later
+//! begins with a flush, for the sequence number has changed. So no job ever reaches memory that was freed.
 
-use crate::device::Gpu;
-use crate::ring;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::mmu::{Mmu, Version, COMMAND_BYTES, COMMAND_VA};
+use crate::regions::{Regions, Room};
+use crate::tables::{OldTables, TreeTables};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::buffer::Buffer;
-use drmkpi::errno::{Errno, Result, EBUSY, EINVAL, ENOMEM, ENOSPC};
+use drmkpi::errno::{Errno, Result, EINVAL, ENOMEM, ENOSPC};
 use drmkpi::num::{u64_of, usize_of};
-use drmkpi::os::{Sx, PAGE_SIZE};
-use drmkpi::page_table::KernelTables;
-use iommu_pmap::{Iova, IovaRange, MapError, MemAttr, Pa, PageTable, Prot, TlbFlush, VivanteV2};
+use drmkpi::os::{Dev, Mtx, Sx, PAGE_SIZE};
+use iommu_pmap::{
+    Format, Iova, IovaRange, MapError, MemAttr, Pa, PageTable, Prot, PtUpdate, TableMem, TlbFlush, VivanteV1,
+    VivanteV2,
+};
 
-type Tables<'a> = KernelTables<'a, 4>;
-
-/// First address that a client may choose.
+/// MMUv2: the first address that a client may choose, and the end.
 pub(crate) const CLIENT_START: u64 = 0x40_0000;
 const CLIENT_END: u64 = 1 << 32;
-/// A submit that takes an idle buffer's place waits this long for the client's own jobs in the hardware.
-const TAKE_NS: u64 = 2_000_000_000;
-const POLL_NS: u64 = 100_000;
+/// MMUv1: the first address that the table translates.
+const TABLE_START: u64 = 0x8000_0000;
 
-struct Region {
-    start: u64,
-    buffer: Arc<Buffer>,
-    /// Jobs that use it.
-    users: u32,
-    /// Its handle is gone.
-    closing: bool,
+enum Table {
+    V1(PageTable<VivanteV1>),
+    V2(PageTable<VivanteV2>),
 }
 
-impl Region {
-    fn end(&self) -> u64 {
-        self.start.saturating_add(self.buffer.size())
-    }
+/// What was unmapped, until no job can reach it.
+struct Old {
+    buffers: KVec<Arc<Buffer>>,
+    tables: OldTables,
 }
 
 struct Space {
-    table: PageTable<VivanteV2>,
-    /// In order of address.
-    regions: KVec<Region>,
+    table: Table,
+    regions: Regions,
+    /// Unmapped while jobs of the current generation may have been running; there is room for all regions.
+    young: Old,
+    /// Unmapped before the current generation of jobs began.
+    old: Old,
+}
+
+/// Jobs of the address space that the hardware has, by generation.
+#[derive(Default)]
+struct Jobs {
+    odd: bool,
+    count: [u32; 2],
+}
+
+impl Jobs {
+    fn of(&mut self, odd: bool) -> &mut u32 {
+        let [even_jobs, odd_jobs] = &mut self.count;
+        if odd {
+            odd_jobs
+        } else {
+            even_jobs
+        }
+    }
 }
 
 /// An address space.
 pub(crate) struct Context {
     id: u64,
-    gpu: Arc<Gpu>,
+    mmu: Arc<Mmu>,
     slot: u32,
+    /// Physical address of the root table.
+    root: u64,
     space: Sx<Option<Space>>,
+    jobs: Mtx<Jobs>,
     /// Changes with every change of the page table.
     seqno: AtomicU32,
-    /// Guarded by the job lock.
-    frozen: AtomicBool,
+}
+
+/// A job in the hardware, as its address space sees it.
+pub(crate) struct Presence {
+    context: Arc<Context>,
+    odd: bool,
+}
+
+impl Presence {
+    /// A job of `context` is about to begin. Before its sequence number is looked at.
+    pub(crate) fn new(context: &Arc<Context>) -> Presence {
+        let mut jobs = context.jobs.lock();
+        let odd = jobs.odd;
+        let count = jobs.of(odd);
+        *count = count.saturating_add(1);
+        Presence {
+            context: context.clone(),
+            odd,
+        }
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let mut jobs = self.context.jobs.lock();
+        let count = jobs.of(self.odd);
+        *count = count.saturating_sub(1);
+    }
 }
 
 /// Changes are seen at the next job, which flushes first.
@@ -75,40 +122,257 @@ fn errno(error: MapError) -> Errno {
     }
 }
 
+impl Old {
+    fn new(mmu: &Mmu) -> Old {
+        Old {
+            buffers: KVec::new(mmu.os()),
+            tables: OldTables::default(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.buffers.is_empty() && self.tables.is_empty()
+    }
+
+    fn free(&mut self, dev: Dev) {
+        self.buffers.clear();
+        self.tables.free(dev);
+    }
+}
+
+impl Table {
+    fn new(mmu: &Mmu, old: &mut OldTables) -> Result<Table> {
+        let made = match mmu.version() {
+            Version::V1 => PageTable::new(&mut mmu.flat()).map(Table::V1),
+            Version::V2 | Version::V2Secure => {
+                PageTable::new(&mut TreeTables::new(&mmu.dev(), old)).map(Table::V2)
+            }
+        };
+        made.map_err(errno)
+    }
+
+    fn root(&self) -> u64 {
+        match self {
+            Table::V1(table) => table.root().0,
+            Table::V2(table) => table.root().0,
+        }
+    }
+
+    fn map(
+        &mut self,
+        mmu: &Mmu,
+        old: &mut OldTables,
+        seqno: &AtomicU32,
+        start: u64,
+        pas: &[u64],
+        prot: Prot,
+    ) -> Result<()> {
+        let mut flush = NextJob(seqno);
+        match self {
+            Table::V1(table) => map_pages(&mut table.update(&mut mmu.flat(), &mut flush), start, pas, prot),
+            Table::V2(table) => {
+                let dev = mmu.dev();
+                let mut memory = TreeTables::new(&dev, old);
+                let mut update = table.update(&mut memory, &mut flush);
+                map_pages(&mut update, start, pas, prot)
+            }
+        }
+    }
+
+    /// Takes translations away. Only 4 KiB leaves: nothing is split, so nothing can fail.
+    fn unmap(&mut self, mmu: &Mmu, old: &mut OldTables, seqno: &AtomicU32, range: IovaRange) {
+        let mut flush = NextJob(seqno);
+        match self {
+            Table::V1(table) => {
+                let _ = table.update(&mut mmu.flat(), &mut flush).unmap(range);
+            }
+            Table::V2(table) => {
+                let dev = mmu.dev();
+                let mut memory = TreeTables::new(&dev, old);
+                let _ = table.update(&mut memory, &mut flush).unmap(range);
+            }
+        }
+    }
+
+    fn destroy(self, mmu: &Mmu, old: &mut OldTables) {
+        match self {
+            Table::V1(table) => table.destroy(&mut mmu.flat()),
+            Table::V2(table) => table.destroy(&mut TreeTables::new(&mmu.dev(), old)),
+        }
+    }
+}
+
+fn map_pages<F: Format, M: TableMem, T: TlbFlush>(
+    update: &mut PtUpdate<'_, F, M, T>,
+    start: u64,
+    pas: &[u64],
+    prot: Prot,
+) -> Result<()> {
+    let mut iova = start;
+    for pa in pas {
+        update
+            .map(Iova(iova), Pa(*pa), PAGE_SIZE, prot, MemAttr::Uncached)
+            .map_err(errno)?;
+        iova = iova.wrapping_add(PAGE_SIZE);
+    }
+    Ok(())
+}
+
+impl Space {
+    fn map(&mut self, context: &Context, start: u64, buffer: &Buffer, prot: Prot) -> Result<()> {
+        const CHUNK: usize = 512;
+        let mmu = &*context.mmu;
+        let total = usize_of(buffer.size().wrapping_div(PAGE_SIZE));
+        let mut pas = KVec::filled(mmu.os(), 0u64, total.min(CHUNK))?;
+        let mut done = 0usize;
+        while done < total {
+            let count = total.wrapping_sub(done).min(CHUNK);
+            let pas = pas.get_mut(..count).unwrap_or_default();
+            let at = u64_of(done);
+            buffer.wire(at, pas)?;
+            let iova = start.wrapping_add(at.wrapping_mul(PAGE_SIZE));
+            let tables = &mut self.young.tables;
+            self.table.map(mmu, tables, &context.seqno, iova, pas, prot)?;
+            done = done.wrapping_add(count);
+        }
+        Ok(())
+    }
+
+    /// Takes a region's translations away and keeps its buffer for those who may still have them.
+    fn unmap(&mut self, context: &Context, index: usize) {
+        let Some(region) = self.regions.remove(index) else {
+            return;
+        };
+        if let Ok(range) = IovaRange::new(region.start, region.buffer.size()) {
+            let tables = &mut self.young.tables;
+            self.table.unmap(&context.mmu, tables, &context.seqno, range);
+        }
+        // There is room: see `insert`. Without it the buffer would go too early, so it stays for good.
+        if let Err(buffer) = self.young.buffers.try_push(region.buffer) {
+            core::mem::forget(buffer);
+        }
+    }
+
+    fn insert(&mut self, context: &Context, room: &Room, buffer: &Arc<Buffer>, prot: Prot) -> Result<()> {
+        for _ in room.evict.clone() {
+            self.unmap(context, room.evict.start);
+        }
+        self.young.buffers.reserve(self.regions.len().saturating_add(1))?;
+        self.regions.insert(room.start, buffer)?;
+        let mapped = self.map(context, room.start, buffer, prot);
+        if mapped.is_err() {
+            if let Some((index, _)) = self.regions.at(room.start) {
+                self.unmap(context, index);
+            }
+        }
+        mapped
+    }
+
+    /// Frees what no job can reach any more.
+    fn sweep(&mut self, context: &Context) {
+        let dev = context.mmu.dev();
+        // What is young now is old after the first turn and may go in the second.
+        for _ in 0..2 {
+            if self.young.is_empty() && self.old.is_empty() {
+                return;
+            }
+            // Before a generation of jobs is let begin: its buffers must find room.
+            let room = self.old.buffers.reserve(self.regions.len());
+            let mut jobs = context.jobs.lock();
+            let before = !jobs.odd;
+            if *jobs.of(before) != 0 {
+                return;
+            }
+            // The jobs that have begun since then flushed first.
+            if room.is_ok() {
+                jobs.odd = before;
+            }
+            drop(jobs);
+            self.old.free(dev);
+            if room.is_err() {
+                return;
+            }
+            core::mem::swap(&mut self.old, &mut self.young);
+        }
+    }
+}
+
 impl Context {
     /// An address space with the command memory in it.
     ///
     /// # Errors
     ///
     /// ENOMEM; ENOSPC when there are as many clients as the hardware has page tables for.
-    pub(crate) fn new(gpu: &Arc<Gpu>) -> Result<Arc<Context>> {
-        let os = gpu.os();
-        let dev = gpu.dev();
-        let slot = gpu.tables.take_slot()?;
-        let space = Sx::new(os, c"etnaviv context", None);
-        let made = space.and_then(|space| {
+    pub(crate) fn new(mmu: &Arc<Mmu>) -> Result<Arc<Context>> {
+        let os = mmu.os();
+        let slot = mmu.take_slot()?;
+        let mut young = Old::new(mmu);
+        let made = Table::new(mmu, &mut young.tables).and_then(|table| {
+            let range = match table {
+                Table::V1(_) => TABLE_START..CLIENT_END,
+                Table::V2(_) => CLIENT_START..CLIENT_END,
+            };
+            let root = table.root();
+            let space = Space {
+                table,
+                regions: Regions::new(os, range),
+                young,
+                old: Old::new(mmu),
+            };
+            Context::with_space(mmu, slot, root, space)
+        });
+        let Ok(context) = made else {
+            mmu.give_slot(slot);
+            return made;
+        };
+        mmu.set(slot, context.root);
+        context.map_commands()?;
+        Ok(context)
+    }
+
+    fn with_space(mmu: &Arc<Mmu>, slot: u32, root: u64, space: Space) -> Result<Arc<Context>> {
+        let os = mmu.os();
+        let context = Sx::new(os, c"etnaviv context", None).and_then(|guarded| {
             let context = Context {
                 id: os.unique(),
-                gpu: gpu.clone(),
+                mmu: mmu.clone(),
                 slot,
-                space,
+                root,
+                space: guarded,
+                jobs: Mtx::new(os, c"etnaviv context jobs", Jobs::default())?,
                 seqno: AtomicU32::new(0),
-                frozen: AtomicBool::new(false),
             };
             Arc::new(os, context)
         });
-        // From here on its drop gives the slot back.
-        let context = made?;
-        let table = PageTable::new(&mut Tables::new(&dev)).map_err(errno)?;
-        gpu.tables.set(slot, table.root().0);
-        let mut guard = context.space.lock();
-        let space = guard.insert(Space {
-            table,
-            regions: KVec::new(os),
-        });
-        context.map(space, u64::from(ring::VA), gpu.command_buffer(), Prot::READ)?;
-        drop(guard);
-        Ok(context)
+        match context {
+            Ok(context) => {
+                *context.space.lock() = Some(space);
+                Ok(context)
+            }
+            Err(e) => {
+                destroy(mmu, space);
+                Err(e)
+            }
+        }
+    }
+
+    /// MMUv2: the front ends fetch by translated addresses.
+    fn map_commands(&self) -> Result<()> {
+        if self.mmu.version() == Version::V1 {
+            return Ok(());
+        }
+        let pages = usize_of(COMMAND_BYTES.wrapping_div(PAGE_SIZE));
+        let first = self.mmu.commands().pa();
+        let pas = KVec::from_fn(self.mmu.os(), pages, |i| {
+            Ok(first.wrapping_add(u64_of(i).wrapping_mul(PAGE_SIZE)))
+        })?;
+        let mut guard = self.space.lock();
+        let space = guard.as_mut().ok_or(EINVAL)?;
+        let tables = &mut space.young.tables;
+        let start = u64::from(COMMAND_VA);
+        space
+            .table
+            .map(&self.mmu, tables, &self.seqno, start, &pas, Prot::READ)
     }
 
     /// A number that no other context has.
@@ -121,185 +385,99 @@ impl Context {
         self.slot
     }
 
+    /// Physical address of its root table.
+    pub(crate) fn root(&self) -> u64 {
+        self.root
+    }
+
     /// Changes with every change of the page table.
     pub(crate) fn seqno(&self) -> u32 {
         self.seqno.load(Ordering::Acquire)
     }
 
-    /// Whether no job of it may start now. Under the job lock.
-    pub(crate) fn is_frozen(&self) -> bool {
-        self.frozen.load(Ordering::Relaxed)
-    }
-
-    fn map(&self, space: &mut Space, start: u64, buffer: &Buffer, prot: Prot) -> Result<()> {
-        const CHUNK: usize = 512;
-        let total = usize_of(buffer.size().wrapping_div(PAGE_SIZE));
-        let mut pas = KVec::filled(self.gpu.os(), 0u64, total.min(CHUNK))?;
-        let dev = self.gpu.dev();
-        let mut tables = Tables::new(&dev);
-        let mut flush = NextJob(&self.seqno);
-        let mut update = space.table.update(&mut tables, &mut flush);
-        let mut done = 0usize;
-        while done < total {
-            let count = total.wrapping_sub(done).min(CHUNK);
-            let pas = pas.get_mut(..count).unwrap_or_default();
-            let at = u64_of(done);
-            let mapped = buffer.wire(at, pas).and_then(|()| {
-                let mut iova = start.wrapping_add(at.wrapping_mul(PAGE_SIZE));
-                for pa in pas.iter() {
-                    update
-                        .map(Iova(iova), Pa(*pa), PAGE_SIZE, prot, MemAttr::Uncached)
-                        .map_err(errno)?;
-                    iova = iova.wrapping_add(PAGE_SIZE);
-                }
-                Ok(())
-            });
-            if let Err(e) = mapped {
-                // Nothing of it was ever used by a job.
-                if let Ok(range) = IovaRange::new(start, buffer.size()) {
-                    let _ = update.unmap(range);
-                }
-                return Err(e);
-            }
-            done = done.wrapping_add(count);
-        }
-        Ok(())
-    }
-
-    /// Lets no job of this address space start, once none is in the hardware; or says EBUSY at `until`.
-    fn freeze(&self, until: u64) -> Result<()> {
-        let os = self.gpu.os();
-        loop {
-            {
-                let engine = self.gpu.queue.lock();
-                // Before the last job is over, too, or there would always be another.
-                self.frozen.store(true, Ordering::Relaxed);
-                if !engine.hw.has_jobs_of(self.id) {
-                    return Ok(());
-                }
-                if os.now() >= until {
-                    self.frozen.store(false, Ordering::Relaxed);
-                    drop(engine);
-                    self.gpu.queue.kick();
-                    return Err(EBUSY);
-                }
-            }
-            os.sleep(POLL_NS);
-        }
-    }
-
-    /// Takes translations away.
+    /// Has `buffer` mapped for a job: at `wanted`, or where there is room, near `hint` if it was there before. The
+    /// answer is its address.
     ///
     /// # Errors
     ///
-    /// EBUSY when jobs of this address space are in the hardware at `until`.
-    fn unmap(&self, space: &mut Space, start: u64, len: u64, until: u64) -> Result<()> {
-        self.freeze(until)?;
-        let dev = self.gpu.dev();
-        let mut tables = Tables::new(&dev);
-        let mut flush = NextJob(&self.seqno);
-        if let Ok(range) = IovaRange::new(start, len) {
-            // Only 4 KiB leaves: nothing is split, nothing allocated.
-            let _ = space.table.update(&mut tables, &mut flush).unmap(range);
-        }
-        {
-            let engine = self.gpu.queue.lock();
-            self.frozen.store(false, Ordering::Relaxed);
-            drop(engine);
-        }
-        self.gpu.queue.kick();
-        Ok(())
-    }
-
-    /// Has `buffer` at `start` for a job, mapped if it was not.
-    ///
-    /// # Errors
-    ///
-    /// EINVAL for an address that a client cannot choose, ENOSPC when something in use is there, ENOMEM.
-    pub(crate) fn take(&self, buffer: &Arc<Buffer>, start: u64) -> Result<()> {
-        let end = start.checked_add(buffer.size()).ok_or(EINVAL)?;
-        if start < CLIENT_START || end > CLIENT_END || !start.is_multiple_of(PAGE_SIZE) {
-            return Err(EINVAL);
-        }
+    /// EINVAL for an address that a client cannot choose, ENOSPC when something in use is there, or there is no
+    /// room; ENOMEM.
+    fn take(&self, buffer: &Arc<Buffer>, wanted: Option<u64>, hint: u64, prot: Prot) -> Result<u64> {
         let mut guard = self.space.lock();
         let space = guard.as_mut().ok_or(EINVAL)?;
-        let mut index = space.regions.partition_point(|r| r.end() <= start);
-        if let Some(r) = space
-            .regions
-            .get_mut(index)
-            .filter(|r| r.start == start && r.buffer.id() == buffer.id())
-        {
-            r.users = r.users.checked_add(1).ok_or(ENOSPC)?;
-            r.closing = false;
-            return Ok(());
-        }
-        while let Some(r) = space.regions.get(index).filter(|r| r.start < end) {
-            if r.users != 0 {
-                return Err(ENOSPC);
+        if let Some(start) = wanted {
+            let end = start.checked_add(buffer.size()).ok_or(EINVAL)?;
+            let range = space.regions.range();
+            if start < range.start || end > range.end || !start.is_multiple_of(PAGE_SIZE) {
+                return Err(EINVAL);
             }
-            let (at, len) = (r.start, r.buffer.size());
-            let until = self.gpu.os().now().saturating_add(TAKE_NS);
-            self.unmap(space, at, len, until).map_err(|_| ENOSPC)?;
-            space.regions.remove(index);
         }
-        index = space.regions.partition_point(|r| r.end() <= start);
-        let region = Region {
-            start,
-            buffer: buffer.clone(),
-            users: 1,
-            closing: false,
+        let place = wanted.or_else(|| space.regions.place_of(buffer.id(), hint));
+        let there = place.and_then(|place| space.regions.at(place));
+        if let Some((_, region)) = there.filter(|(_, r)| r.buffer.id() == buffer.id()) {
+            region.users = region.users.checked_add(1).ok_or(ENOSPC)?;
+            region.closing = false;
+            return Ok(region.start);
+        }
+        let room = match wanted {
+            Some(start) => space.regions.room_at(start, buffer.size())?,
+            None => space.regions.room(buffer.size())?,
         };
-        space.regions.insert(index, region)?;
-        let mapped = self.map(space, start, buffer, Prot::READ | Prot::WRITE);
-        if mapped.is_err() {
-            space.regions.remove(index);
-        }
-        mapped
+        space.insert(self, &room, buffer, prot)?;
+        Ok(room.start)
     }
 
     /// A job is over that used what is at `start`.
-    pub(crate) fn release(&self, start: u64) {
+    fn release(&self, start: u64) {
         let mut guard = self.space.lock();
         let Some(space) = guard.as_mut() else { return };
-        let Ok(index) = space.regions.binary_search_by_key(&start, |r| r.start) else {
-            return;
-        };
-        if let Some(r) = space.regions.get_mut(index) {
-            r.users = r.users.saturating_sub(1);
+        if let Some((index, region)) = space.regions.at(start) {
+            region.users = region.users.saturating_sub(1);
+            if region.closing && region.users == 0 {
+                space.unmap(self, index);
+            }
         }
-        self.reap(space, |r| r.closing);
+        space.sweep(self);
     }
 
     /// The handle of a buffer is gone: its place goes as soon as no job uses it.
     pub(crate) fn forget(&self, buffer: u64) {
         let mut guard = self.space.lock();
         let Some(space) = guard.as_mut() else { return };
-        for r in space.regions.iter_mut().filter(|r| r.buffer.id() == buffer) {
-            r.closing = true;
+        space.regions.close(buffer);
+        while let Some(index) = space.regions.dead() {
+            space.unmap(self, index);
         }
-        self.reap(space, |r| r.closing);
+        space.sweep(self);
     }
 
-    fn reap(&self, space: &mut Space, which: impl Fn(&Region) -> bool) {
-        let mut index = 0usize;
-        while let Some(r) = space.regions.get(index) {
-            let (start, len) = (r.start, r.buffer.size());
-            if which(r) && r.users == 0 && self.unmap(space, start, len, 0).is_ok() {
-                space.regions.remove(index);
-            } else {
-                index = index.wrapping_add(1);
-            }
+    /// A job is over: frees what no other can reach.
+    pub(crate) fn sweep(&self) {
+        if let Some(space) = self.space.lock().as_mut() {
+            space.sweep(self);
         }
     }
+}
+
+/// The hardware does not have the address space any more.
+fn destroy(mmu: &Mmu, space: Space) {
+    let Space {
+        table,
+        mut young,
+        mut old,
+        ..
+    } = space;
+    table.destroy(mmu, &mut old.tables);
+    young.free(mmu.dev());
+    old.free(mmu.dev());
 }
 
 impl Drop for Context {
     fn drop(&mut self) {
         // The hardware holds a reference to what it has loaded, so it has not loaded this.
-        self.gpu.tables.give_slot(self.slot);
+        self.mmu.give_slot(self.slot);
         if let Some(space) = self.space.get_mut().take() {
-            let dev = self.gpu.dev();
-            space.table.destroy(&mut Tables::new(&dev));
+            destroy(&self.mmu, space);
         }
     }
 }
@@ -311,17 +489,29 @@ pub(crate) struct Use {
 }
 
 impl Use {
-    /// See `Context::take`.
+    /// See `Context::take`; `hint` is where the buffer was last, and is told where it is now.
     ///
     /// # Errors
     ///
     /// EINVAL, ENOSPC, ENOMEM.
-    pub(crate) fn new(context: &Arc<Context>, buffer: &Arc<Buffer>, start: u64) -> Result<Use> {
-        context.take(buffer, start)?;
+    pub(crate) fn new(
+        context: &Arc<Context>,
+        buffer: &Arc<Buffer>,
+        wanted: Option<u64>,
+        hint: &AtomicU64,
+        prot: Prot,
+    ) -> Result<Use> {
+        let start = context.take(buffer, wanted, hint.load(Ordering::Relaxed), prot)?;
+        hint.store(start, Ordering::Relaxed);
         Ok(Use {
             context: context.clone(),
             start,
         })
+    }
+
+    /// Where the buffer is.
+    pub(crate) fn start(&self) -> u64 {
+        self.start
     }
 }
 

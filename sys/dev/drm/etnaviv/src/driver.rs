@@ -2,22 +2,26 @@
 //! The driver as the DRM core sees it.
 
 use crate::context::Context;
+use crate::cores::Core;
 use crate::device::Gpu;
 use crate::ioctls;
 use crate::jobs;
+use crate::ring::CORES;
 use core::sync::atomic::{AtomicU64, Ordering};
 use drm_sched::{ClientId, EntityId};
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
+use drmkpi::coredump::CoreDump;
 use drmkpi::device::Device;
 use drmkpi::driver::{Driver, Info, Statistic};
-use drmkpi::errno::{Result, EALREADY};
+use drmkpi::errno::{Result, EALREADY, EINVAL};
 use drmkpi::ffi::{Compatible, DriverTable};
 use drmkpi::file::File;
 use drmkpi::gem::Gem;
 use drmkpi::ioctl::{is_dense, Ioctl, DRIVER_BASE};
 use drmkpi::jobs::Timeline;
-use drmkpi::os::{Dev, Mtx, ResvGuard};
+use drmkpi::num::usize_of_u32;
+use drmkpi::os::{Dev, Mtx, ResvGuard, Sx};
 use drmkpi::stats::Stats;
 
 /// The driver.
@@ -38,14 +42,20 @@ pub(crate) enum Caching {
 /// What the driver keeps per object.
 pub struct Bo {
     pub(crate) caching: Caching,
+    /// Whether the GPU may write to it.
+    pub(crate) writable: bool,
+    /// Its GPU address when a job last used it, in whatever address space that was.
+    pub(crate) place: AtomicU64,
     /// The last submit that named it, by a unique number; under the reservation lock.
     named_by: AtomicU64,
 }
 
 impl Bo {
-    pub(crate) fn new(caching: Caching) -> Bo {
+    pub(crate) fn new(caching: Caching, writable: bool) -> Bo {
         Bo {
             caching,
+            writable,
+            place: AtomicU64::new(0),
             named_by: AtomicU64::new(0),
         }
     }
@@ -65,17 +75,55 @@ impl Bo {
 
 /// What the driver keeps per open file.
 pub struct EtnavivFile {
-    gpu: Arc<Gpu>,
     pub(crate) context: Arc<Context>,
-    pub(crate) client: ClientId,
-    pub(crate) entity: EntityId,
-    pub(crate) timeline: Mtx<Timeline>,
+    /// By core, once a job was submitted to it.
+    lanes: Sx<[Option<Arc<Lane>>; CORES]>,
     pub(crate) stats: Arc<Stats>,
 }
 
-impl Drop for EtnavivFile {
+/// The jobs of an open file on one core.
+pub(crate) struct Lane {
+    pub(crate) core: Arc<Core>,
+    client: ClientId,
+    pub(crate) entity: EntityId,
+    pub(crate) timeline: Mtx<Timeline>,
+}
+
+impl EtnavivFile {
+    /// Where jobs for a core go.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL for a number that no core can have, ENXIO for one that none has or when the device is gone; ENOMEM.
+    pub(crate) fn lane(&self, gpu: &Gpu, pipe: u32) -> Result<Arc<Lane>> {
+        let core = gpu.core(pipe)?;
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.get_mut(usize_of_u32(pipe)).ok_or(EINVAL)?;
+        match lane {
+            Some(lane) => Ok(lane.clone()),
+            None => Ok(lane.insert(Lane::new(core)?).clone()),
+        }
+    }
+}
+
+impl Lane {
+    fn new(core: Arc<Core>) -> Result<Arc<Lane>> {
+        let os = core.os();
+        let timeline = Mtx::new(os, c"etnaviv timeline", Timeline::new(os))?;
+        let (client, entity) = jobs::open(&core)?;
+        let lane = Lane {
+            core,
+            client,
+            entity,
+            timeline,
+        };
+        Arc::new(os, lane)
+    }
+}
+
+impl Drop for Lane {
     fn drop(&mut self) {
-        jobs::close(&self.gpu, self);
+        jobs::close(&self.core, self.client, self.entity);
     }
 }
 
@@ -98,24 +146,23 @@ impl Driver for Etnaviv {
         Gpu::probe(dev)
     }
 
+    const JOINS: bool = true;
+
+    fn join(gpu: &Arc<Gpu>, dev: Dev) -> Result<()> {
+        gpu.join(dev)
+    }
+
     fn remove(gpu: &Arc<Gpu>) {
-        Gpu::remove(gpu);
+        gpu.remove();
     }
 
     fn open(dev: &Device<Self>, _id: u64) -> Result<EtnavivFile> {
         let gpu = dev.data();
         let os = gpu.os();
-        let context = Context::new(gpu)?;
-        let timeline = Mtx::new(os, c"etnaviv timeline", Timeline::new(os))?;
-        let stats = Arc::new(os, Stats::default())?;
-        let (client, entity) = jobs::open(gpu)?;
         Ok(EtnavivFile {
-            gpu: gpu.clone(),
-            context,
-            client,
-            entity,
-            timeline,
-            stats,
+            context: gpu.address_space()?,
+            lanes: Sx::new(os, c"etnaviv lanes", [const { None }; CORES])?,
+            stats: Arc::new(os, Stats::default())?,
         })
     }
 
@@ -128,12 +175,12 @@ impl Driver for Etnaviv {
         file.driver().context.forget(gem.buffer().id());
     }
 
-    fn may_mmap(_gem: &EtnavivGem) -> bool {
-        true
+    fn may_mmap(gem: &EtnavivGem) -> bool {
+        !gem.buffer().is_of_user()
     }
 
     fn import(_dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {
-        Ok(Bo::new(Caching::Uncached))
+        Ok(Bo::new(Caching::Uncached, true))
     }
 
     fn shrink(_gpu: &Gpu, _pages: u64) -> u64 {
@@ -142,7 +189,11 @@ impl Driver for Etnaviv {
     }
 
     fn stat(gpu: &Gpu, index: u32) -> Option<Statistic> {
-        gpu.stats.get(index)
+        gpu.shared.stats.get(index)
+    }
+
+    fn dump(gpu: &Gpu) -> Option<&CoreDump> {
+        Some(&gpu.shared.dump)
     }
 
     fn file_stat(file: &File<Self>, index: u32) -> Option<Statistic> {

@@ -253,6 +253,13 @@ impl Identity {
         }
     }
 
+    /// Clients are not to use tile status.
+    pub fn forbid_fast_clear(&mut self) {
+        let [major, ..] = &mut self.words;
+        *major &= !1;
+        self.features.remove(Features::FAST_CLEAR);
+    }
+
     /// The bits of IDLE_STATE (0x004) that are all set when the core is idle.
     pub fn idle_mask(&self) -> u32 {
         match hwdb::quirks(self.ids.model, self.ids.revision).contains(Quirks::NAMED_IDLE_BITS) {

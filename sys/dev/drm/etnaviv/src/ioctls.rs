@@ -2,15 +2,18 @@
 //! The driver's ioctls: etnaviv_drv.c and etnaviv_gem.c of Linux 6.1 are what clients know.
 
 use crate::driver::{Bo, Caching, Etnaviv};
+use crate::perfmon_tables;
 use crate::submit;
-use crate::uapi::{CpuFini, CpuPrep, GemInfo, GemNew, GemSubmit, Param, Wait};
+use crate::uapi::{
+    CpuFini, CpuPrep, GemInfo, GemNew, GemSubmit, GemUserptr, Param, PmDomain, PmSignal, Wait,
+};
 use drmkpi::buffer::Buffer;
 use drmkpi::driver::Call;
 use drmkpi::drm_ioctl;
-use drmkpi::errno::{Result, EBUSY, EINVAL, ENOMEM, ENXIO, EOPNOTSUPP};
+use drmkpi::errno::{Result, EBUSY, EINVAL, ENOMEM};
 use drmkpi::gem::Gem;
 use drmkpi::ioctl::{Ioctl, RENDER};
-use drmkpi::os::{MemAttr, SyncDir};
+use drmkpi::os::{MemAttr, SyncDir, PAGE_SIZE};
 use drmkpi::resv::Usage;
 
 /// By number.
@@ -29,33 +32,14 @@ pub(crate) const TABLE: &[Ioctl<Etnaviv>] = &[
     drm_ioctl!(0x4008_6445, CpuFini, RENDER, cpu_fini),
     drm_ioctl!(0xc048_6446, GemSubmit, RENDER, submit::submit),
     drm_ioctl!(0x4020_6447, Wait, RENDER, wait_fence),
-    // GEM_USERPTR: memory of a process cannot be given to the GPU.
-    Ioctl {
-        nr: 0x48,
-        size: 0,
-        access: RENDER,
-        run: |_, _| Err(EOPNOTSUPP),
-    },
+    drm_ioctl!(0xc018_6448, GemUserptr, RENDER, gem_userptr),
     drm_ioctl!(0x4020_6449, Wait, RENDER, gem_wait),
-    // PM_QUERY_DOM and PM_QUERY_SIG: there are no counters, so every index is beyond the last.
-    Ioctl {
-        nr: 0x4a,
-        size: 0,
-        access: RENDER,
-        run: |_, _| Err(EINVAL),
-    },
-    Ioctl {
-        nr: 0x4b,
-        size: 0,
-        access: RENDER,
-        run: |_, _| Err(EINVAL),
-    },
+    drm_ioctl!(0xc048_644a, PmDomain, RENDER, pm_query_dom),
+    drm_ioctl!(0xc04c_644b, PmSignal, RENDER, pm_query_sig),
 ];
 
 type EtnaCall<'a> = Call<'a, Etnaviv>;
 
-/// Cores that a client may ask for.
-const MAX_PIPES: u32 = 4;
 const CACHED: u32 = 0x1_0000;
 const WC: u32 = 0x2_0000;
 const UNCACHED: u32 = 0x4_0000;
@@ -65,15 +49,8 @@ const PREP_READ: u32 = 1;
 const PREP_WRITE: u32 = 2;
 const PREP_NOSYNC: u32 = 4;
 const NONBLOCK: u32 = 1;
-
-/// The one core there is.
-pub(crate) fn check_pipe(pipe: u32) -> Result<()> {
-    match pipe {
-        0 => Ok(()),
-        1..MAX_PIPES => Err(ENXIO),
-        _ => Err(EINVAL),
-    }
-}
+const USERPTR_READ: u32 = 1;
+const USERPTR_WRITE: u32 = 2;
 
 /// Nanoseconds of a user's time-out, whose nanoseconds need not be below a second.
 fn deadline(tv_sec: i64, tv_nsec: i64) -> u64 {
@@ -82,8 +59,8 @@ fn deadline(tv_sec: i64, tv_nsec: i64) -> u64 {
 }
 
 fn get_param(call: &EtnaCall<'_>, arg: &mut Param) -> Result<()> {
-    check_pipe(arg.pipe)?;
-    arg.value = call.device().data().identity.param(arg.param).ok_or(EINVAL)?;
+    let core = call.device().data().core(arg.pipe)?;
+    arg.value = core.identity.param(arg.param).ok_or(EINVAL)?;
     Ok(())
 }
 
@@ -98,11 +75,9 @@ fn gem_new(call: &EtnaCall<'_>, arg: &mut GemNew) -> Result<()> {
         _ => return Err(EINVAL),
     };
     let size = u32::try_from(arg.size).map_err(|_| EINVAL).map(u64::from)?;
-    let size = size
-        .checked_next_multiple_of(drmkpi::os::PAGE_SIZE)
-        .ok_or(EINVAL)?;
+    let size = size.checked_next_multiple_of(PAGE_SIZE).ok_or(EINVAL)?;
     let created = Buffer::new(call.device().dev(), call.file.account(), size, size, attr)
-        .and_then(|buffer| Gem::new(call.device(), buffer, Bo::new(caching)))
+        .and_then(|buffer| Gem::new(call.device(), buffer, Bo::new(caching, true)))
         .and_then(|gem| call.file.create_handle(&gem));
     if created == Err(ENOMEM) {
         call.device().log_client(format_args!(
@@ -113,6 +88,66 @@ fn gem_new(call: &EtnaCall<'_>, arg: &mut GemNew) -> Result<()> {
     }
     arg.handle = created?;
     Ok(())
+}
+
+/// The caller's memory as an object: the GPU reads it, and writes to it if `flags` say so.
+fn gem_userptr(call: &EtnaCall<'_>, arg: &mut GemUserptr) -> Result<()> {
+    let pages = |n: u64| n.is_multiple_of(PAGE_SIZE);
+    if arg.flags & !(USERPTR_READ | USERPTR_WRITE) != 0 || arg.flags == 0 {
+        return Err(EINVAL);
+    }
+    if !pages(arg.user_ptr) || !pages(arg.user_size) || u32::try_from(arg.user_size).is_err() {
+        return Err(EINVAL);
+    }
+    let write = arg.flags & USERPTR_WRITE != 0;
+    let (dev, account) = (call.device().dev(), call.file.account());
+    let buffer = Buffer::of_user(dev, account, call.caller, arg.user_ptr, arg.user_size, write)?;
+    let caching = if dev.coherent() {
+        Caching::Uncached
+    } else {
+        Caching::Cached
+    };
+    let gem = Gem::new(call.device(), buffer, Bo::new(caching, write))?;
+    arg.handle = call.file.create_handle(&gem)?;
+    Ok(())
+}
+
+/// Enumerates the domains of a core's counters, over all that it can draw with.
+fn pm_query_dom(call: &EtnaCall<'_>, arg: &mut PmDomain) -> Result<()> {
+    let core = call.device().data().core(arg.pipe)?;
+    let features = core.identity.features;
+    let domain = perfmon_tables::domain(features, usize::from(arg.iter)).ok_or(EINVAL)?;
+    arg.id = arg.iter;
+    arg.nr_signals = u16::try_from(domain.signals.len()).unwrap_or(u16::MAX);
+    (arg.name, arg.name_rest) = padded(domain.name);
+    let next = arg.iter.saturating_add(1);
+    let last = perfmon_tables::domain(features, usize::from(next)).is_none();
+    arg.iter = if last { u8::MAX } else { next };
+    Ok(())
+}
+
+/// Enumerates the signals of a domain.
+fn pm_query_sig(call: &EtnaCall<'_>, arg: &mut PmSignal) -> Result<()> {
+    let core = call.device().data().core(arg.pipe)?;
+    let domain = perfmon_tables::domain(core.identity.features, usize::from(arg.domain)).ok_or(EINVAL)?;
+    let signal = domain.signals.get(usize::from(arg.iter)).ok_or(EINVAL)?;
+    arg.id = arg.iter;
+    (arg.name, arg.name_rest) = padded(signal.name);
+    let next = arg.iter.saturating_add(1);
+    let last = usize::from(next) >= domain.signals.len();
+    arg.iter = if last { u16::MAX } else { next };
+    Ok(())
+}
+
+/// A name in the two halves of its field, cut so that it ends with 0.
+fn padded(name: &str) -> ([u8; 32], [u8; 32]) {
+    let mut halves = ([0; 32], [0; 32]);
+    let (first, rest) = &mut halves;
+    let bytes = name.bytes().take(63);
+    for (to, from) in first.iter_mut().chain(rest).zip(bytes) {
+        *to = from;
+    }
+    halves
 }
 
 fn gem_info(call: &EtnaCall<'_>, arg: &mut GemInfo) -> Result<()> {
@@ -166,9 +201,9 @@ fn wait_fence(call: &EtnaCall<'_>, arg: &mut Wait) -> Result<()> {
     if arg.flags & !NONBLOCK != 0 {
         return Err(EINVAL);
     }
-    check_pipe(arg.pipe)?;
+    let core = call.device().data().core(arg.pipe)?;
     // A number that is not known is of a fence that is over.
-    let Some(fence) = call.device().data().numbered_fence(arg.what) else {
+    let Some(fence) = core.fences.get(arg.what) else {
         return Ok(());
     };
     if arg.flags & NONBLOCK != 0 {
@@ -185,7 +220,7 @@ fn gem_wait(call: &EtnaCall<'_>, arg: &mut Wait) -> Result<()> {
     if arg.flags & !NONBLOCK != 0 {
         return Err(EINVAL);
     }
-    check_pipe(arg.pipe)?;
+    call.device().data().core(arg.pipe)?;
     let gem = call.file.gem(arg.what)?;
     let resv = gem.buffer().resv();
     if arg.flags & NONBLOCK != 0 {

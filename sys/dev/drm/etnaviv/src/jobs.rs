@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Jobs in the hardware: start, events, and the way out.
 
-use crate::context::{Context, Use};
-use crate::device::{Engine, Gpu, Work};
-use crate::driver::{EtnavivFile, EtnavivGem};
+use crate::context::{Context, Presence, Use};
+use crate::cores::{Core, Engine, Work};
+use crate::driver::EtnavivGem;
 use crate::hw;
-use crate::ring::{Place, Ring, Switch};
+use crate::identity::Identity;
+use crate::mmu::Mmu;
+use crate::perfmon_tables::Pipe;
+use crate::ring::{Entry, Place, Program, Ring, Switch};
+use crate::sample::Requests;
 use crate::stream::{CmdStream, Validated};
 use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
 use drmkpi::account::Charge;
@@ -15,11 +19,11 @@ use drmkpi::jobs::errno;
 use drmkpi::os::Level;
 use drmkpi::stats::Stats;
 
-/// Events of the hardware: one for each job that it has.
+/// Events of the hardware: one for each job that it has, three for one whose counters are read.
 const EVENTS: usize = 30;
-/// Resets before the GPU counts as broken.
+/// Resets before the core counts as broken.
 const MAX_STARTS: u32 = 3;
-/// After the GPU did not come on, jobs fail at once for this long.
+/// After the core did not come on, jobs fail at once for this long.
 const BROKEN_NS: u64 = 1_000_000_000;
 /// The one ring.
 pub(crate) const SLOT: usize = 0;
@@ -27,45 +31,69 @@ pub(crate) const SLOT: usize = 0;
 /// A job: a stream that may run, and what it must find when it runs.
 pub(crate) struct Job {
     pub(crate) stream: CmdStream<Validated, KVec<u32>>,
+    pub(crate) pipe: Pipe,
     pub(crate) context: Arc<Context>,
     pub(crate) fence: u32,
     pub(crate) stats: Arc<Stats>,
+    /// Counters to be read.
+    pub(crate) requests: Option<Arc<Requests>>,
     pub(crate) _charge: Charge,
-    pub(crate) _uses: Arc<KVec<Use>>,
-    pub(crate) _gems: KVec<Arc<EtnavivGem>>,
+    pub(crate) uses: KVec<Use>,
+    pub(crate) gems: KVec<Arc<EtnavivGem>>,
 }
 
 /// A job that the hardware has.
 struct Running {
     id: JobId,
-    context: u64,
     place: Place,
+    /// Where the front end goes on after the stop before the stream, and after the one behind it.
+    resume: [Entry; 2],
+    _presence: Presence,
+}
+
+/// What an event is for.
+enum Event {
+    /// The end of a job.
+    End(Running),
+    /// The front end stopped: for the job of this event, before its stream or behind it.
+    Stop(u32, bool),
+}
+
+/// The front end stands still for counters to be read.
+pub(crate) struct Stopped {
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) behind: bool,
+    pub(crate) resume: Entry,
 }
 
 /// What the hardware has. Guarded by the job lock.
 pub(crate) struct Hardware {
     /// Registers may be touched.
     pub(crate) powered: bool,
-    ring: Ring,
+    pub(crate) ring: Ring,
     /// The page table that the MMU has, and what it knows of it; None while the front end does not run.
     loaded: Option<(Arc<Context>, u32)>,
-    events: [Option<Running>; EVENTS],
+    /// What the core draws with.
+    pipe: Option<Pipe>,
+    events: [Option<Event>; EVENTS],
+    pub(crate) stopped: Option<Stopped>,
     broken_until: u64,
     /// Starts of the front end that failed since one worked.
     failed_starts: u32,
-    /// Interrupts that stopped the GPU.
+    /// Interrupts that stopped the core.
     pub(crate) fault: u32,
 }
 
 impl Hardware {
     /// It has nothing.
-    pub(crate) fn new() -> Hardware {
-        let events = [const { None }; EVENTS];
+    pub(crate) fn new(mmu: &Mmu, core: &Identity, index: u32, core_hz: Option<u64>) -> Hardware {
         Hardware {
             powered: false,
-            ring: Ring::new(),
+            ring: Ring::new(mmu, core, index, core_hz),
             loaded: None,
-            events,
+            pipe: None,
+            events: [const { None }; EVENTS],
+            stopped: None,
             broken_until: 0,
             failed_starts: 0,
             fault: 0,
@@ -77,17 +105,30 @@ impl Hardware {
         self.events.iter().all(Option::is_none)
     }
 
-    /// Whether it has a job of an address space.
-    pub(crate) fn has_jobs_of(&self, context: u64) -> bool {
-        self.events.iter().flatten().any(|r| r.context == context)
+    /// Where the stream of a job is, if the hardware has it.
+    pub(crate) fn stream_of(&self, job: JobId) -> Option<u32> {
+        let found = self.events.iter().flatten().find_map(|event| match event {
+            Event::End(running) if running.id == job => Some(running.place),
+            _ => None,
+        });
+        found.map(|place| self.ring.stream_va(place))
     }
 
     /// It was reset: the answer is the address space that it had, to be dropped without the lock.
     pub(crate) fn forget(&mut self) -> Option<Arc<Context>> {
-        self.ring = Ring::new();
+        self.ring.clear();
+        // Jobs are the scheduler's, and hold their address spaces: nothing here is the last to do so.
         self.events = [const { None }; EVENTS];
+        self.stopped = None;
+        self.pipe = None;
         self.fault = 0;
         self.loaded.take().map(|(context, _)| context)
+    }
+
+    fn set_event(&mut self, index: usize, event: Event) {
+        if let Some(slot) = self.events.get_mut(index) {
+            *slot = Some(event);
+        }
     }
 }
 
@@ -96,8 +137,8 @@ impl Hardware {
 /// # Errors
 ///
 /// ENOMEM, ENXIO when the device is gone.
-pub(crate) fn open(gpu: &Gpu) -> Result<(ClientId, EntityId)> {
-    let mut engine = gpu.queue.lock();
+pub(crate) fn open(core: &Core) -> Result<(ClientId, EntityId)> {
+    let mut engine = core.queue.lock();
     let client = engine.sched.client_new(WEIGHT_DEFAULT).map_err(errno)?;
     let entity = engine.sched.entity_new(client, SLOT, Priority::Medium);
     entity.map(|entity| (client, entity)).map_err(|e| {
@@ -108,46 +149,47 @@ pub(crate) fn open(gpu: &Gpu) -> Result<(ClientId, EntityId)> {
 }
 
 /// Ends all jobs of a file that is being closed; those in the hardware run to their end or their time-out.
-pub(crate) fn close(gpu: &Gpu, file: &EtnavivFile) {
-    let mut engine = gpu.queue.lock();
-    engine.sched.entity_kill(file.entity);
+pub(crate) fn close(core: &Core, client: ClientId, entity: EntityId) {
+    let mut engine = core.queue.lock();
+    engine.sched.entity_kill(entity);
     // Its entity is killed, so nothing keeps it.
-    let _ = engine.sched.client_free(file.client);
+    let _ = engine.sched.client_free(client);
     drop(engine);
-    gpu.enqueue(Work::Pump);
+    core.enqueue(Work::Pump);
 }
 
 /// Lets jobs go that are over. May sleep.
-pub(crate) fn retire(gpu: &Gpu) {
-    gpu.queue.retire(|job| {
-        gpu.forget_fence(job.payload.fence);
+pub(crate) fn retire(core: &Core) {
+    core.queue.retire(|job| {
+        core.fences.forget(job.payload.fence);
+        job.payload.context.sweep();
         job.payload.stats.job(job.run_ns);
-        gpu.stats.job(job.run_ns);
+        core.shared.stats.job(job.run_ns);
     });
 }
 
 /// The task: lets jobs go and starts others.
-pub(crate) fn pump(gpu: &Gpu) {
-    retire(gpu);
+pub(crate) fn pump(core: &Core) {
+    retire(core);
     loop {
-        let tried = match start_all(gpu) {
+        let tried = match start_all(core) {
             Started::All => break,
-            Started::NeedsPower => gpu.turn_on(),
-            Started::NeedsReset => gpu.empty_hardware(),
+            Started::NeedsPower => core.turn_on(),
+            Started::NeedsReset => core.empty_hardware(),
         };
         if let Err(e) = tried {
-            gpu.dev()
-                .log(Level::Error, format_args!("the GPU does not come on: {e:?}"));
-            gpu.queue.lock().hw.broken_until = gpu.os().now().saturating_add(BROKEN_NS);
+            core.dev()
+                .log(Level::Error, format_args!("the core does not come on: {e:?}"));
+            core.queue.lock().hw.broken_until = core.os().now().saturating_add(BROKEN_NS);
         }
     }
-    retire(gpu);
+    retire(core);
     let idle = {
-        let engine = gpu.queue.lock();
+        let engine = core.queue.lock();
         engine.hw.powered && engine.hw.is_empty()
     };
     if idle {
-        gpu.enqueue(Work::Idle);
+        core.enqueue(Work::Idle);
     }
 }
 
@@ -168,18 +210,18 @@ enum Start {
     Reset,
 }
 
-fn start_all(gpu: &Gpu) -> Started {
+fn start_all(core: &Core) -> Started {
     let mut old = None;
-    let mut engine = gpu.queue.lock();
-    while let Some(id) = engine.sched.next(SLOT, gpu.os().now()) {
-        let now = gpu.os().now();
+    let mut engine = core.queue.lock();
+    while let Some(id) = engine.sched.next(SLOT, core.os().now()) {
+        let now = core.os().now();
         if engine.hw.broken_until > now {
             engine.sched.complete(id, Outcome::Failed(EIO.get()), now);
         } else if !engine.hw.powered {
             engine.sched.requeue(id, now);
             return Started::NeedsPower;
         } else {
-            match start(gpu, &mut engine, id, &mut old) {
+            match start(core, &mut engine, id, &mut old) {
                 Start::Gone => (),
                 Start::Full => break,
                 Start::Reset => return Started::NeedsReset,
@@ -189,40 +231,41 @@ fn start_all(gpu: &Gpu) -> Started {
             // The address space that was unloaded may go with its last reference: not under the lock.
             drop(engine);
             old = None;
-            engine = gpu.queue.lock();
+            engine = core.queue.lock();
         }
     }
     let deadline = engine.sched.next_deadline();
     drop(engine);
     drop(old);
     if let Some(when) = deadline {
-        gpu.enqueue(Work::Timeout(when));
+        core.enqueue(Work::Timeout(when));
     }
     Started::All
 }
 
 /// Hands a job to the hardware.
-fn start(gpu: &Gpu, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<Context>>) -> Start {
-    let now = gpu.os().now();
+fn start(core: &Core, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<Context>>) -> Start {
+    let now = core.os().now();
     let drmkpi::jobs::Engine { sched, hw: hardware } = &mut **engine;
     let Some(job) = sched.job(id) else {
         return Start::Gone;
     };
-    let context = job.payload.context.clone();
-    let words = job.payload.stream.words();
-    let event = hardware.events.iter().position(Option::is_none);
-    let (Some(event), false, 0) = (event, context.is_frozen(), hardware.fault) else {
+    let job = &job.payload;
+    let context = job.context.clone();
+    let words = job.stream.words();
+    let place = match hardware.fault {
+        0 => events(hardware, job).and_then(|events| Some((events, hardware.ring.place(words.len())?))),
+        _ => None,
+    };
+    let Some(((end, stops), place)) = place else {
         sched.requeue(id, now);
         return Start::Full;
     };
-    let Some(place) = hardware.ring.place(words.len()) else {
-        sched.requeue(id, now);
-        return Start::Full;
-    };
+    let presence = Presence::new(&context);
     let seqno = context.seqno();
     if hardware.loaded.is_none() {
-        if let Err(e) = first_start(gpu, hardware, &context) {
-            gpu.dev()
+        if let Err(e) = first_start(core, hardware, &context) {
+            core.dev()
                 .log(Level::Error, format_args!("the front end does not start: {e:?}"));
             hardware.ring.free(place);
             hardware.failed_starts = hardware.failed_starts.saturating_add(1);
@@ -238,79 +281,126 @@ fn start(gpu: &Gpu, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<Con
     }
     let mut switch = Switch {
         table: None,
+        root: context.root(),
         flush: false,
+        pipe: (hardware.pipe.replace(job.pipe) != Some(job.pipe)).then_some(job.pipe),
     };
     if let Some((loaded, known)) = hardware.loaded.as_mut() {
         let other = loaded.id() != context.id();
-        switch = Switch {
-            table: other.then(|| context.slot()),
-            flush: other || *known != seqno,
-        };
+        switch.table = other.then(|| context.slot());
+        switch.flush = other || *known != seqno;
         if other {
-            *old = Some(core::mem::replace(loaded, context.clone()));
+            *old = Some(core::mem::replace(loaded, context));
         }
         *known = seqno;
     }
-    let number = u32::try_from(event).unwrap_or(0);
-    hardware.ring.queue(&gpu.memory, place, words, switch, number);
-    if let Some(slot) = hardware.events.get_mut(event) {
-        *slot = Some(Running {
-            id,
-            context: context.id(),
-            place,
-        });
+    let program = Program {
+        place,
+        stream: words,
+        switch,
+        pipe: job.pipe,
+        event: number(end),
+        stops: stops.map(|stops| stops.map(number)),
+    };
+    let resume = hardware.ring.queue(core.mmu().commands(), &program);
+    let running = Running {
+        id,
+        place,
+        resume,
+        _presence: presence,
+    };
+    hardware.set_event(end, Event::End(running));
+    for (stop, behind) in stops.into_iter().flatten().zip([false, true]) {
+        hardware.set_event(stop, Event::Stop(number(end), behind));
     }
     Start::Gone
 }
 
-/// After a reset: loads the first page table by a program at a physical address, turns translation on and starts
-/// the ring.
-fn first_start(gpu: &Gpu, hardware: &mut Hardware, context: &Context) -> Result<()> {
-    let (array, safe) = gpu.tables.addresses();
-    hw::set_tables(gpu.regs(), array, safe);
-    gpu.memory.write_first_switch(context.slot());
-    let ring = u32::try_from(gpu.memory.ring_pa()).map_err(|_| EIO)?;
-    hw::start(gpu.regs(), ring, 2);
-    hw::wait_stopped(gpu.regs(), gpu.os())?;
-    hw::enable_mmu(gpu.regs());
-    let (address, prefetch) = hardware.ring.begin(&gpu.memory);
-    hw::start(gpu.regs(), address, prefetch);
+fn number(event: usize) -> u32 {
+    u32::try_from(event).unwrap_or(0)
+}
+
+/// Events for a job: its end, and its stops if it has any.
+fn events(hardware: &Hardware, job: &Job) -> Option<(usize, Option<[usize; 2]>)> {
+    let mut free = (0..EVENTS).filter(|i| matches!(hardware.events.get(*i), Some(None)));
+    let end = free.next()?;
+    let stops = match job.requests {
+        None => None,
+        Some(_) => Some([free.next()?, free.next()?]),
+    };
+    Some((end, stops))
+}
+
+/// After a reset: loads the first page table, by a program at a physical address where registers cannot, turns
+/// translation on and starts the ring.
+fn first_start(core: &Core, hardware: &mut Hardware, context: &Context) -> Result<()> {
+    let (regs, mmu) = (core.regs(), core.mmu());
+    hw::set_tables(regs, mmu);
+    let (slot, root) = (context.slot(), context.root());
+    if let Some(program) = hardware.ring.write_first_switch(mmu, &core.identity, slot, root) {
+        hw::start(regs, &core.identity, program.address, program.prefetch);
+        hw::wait_stopped(regs, core.os())?;
+    }
+    hw::enable_mmu(regs, mmu.version());
+    let idle = hardware.ring.begin(mmu.commands());
+    hw::start(regs, &core.identity, idle.address, idle.prefetch);
     Ok(())
 }
 
-/// The interrupt: events of jobs that are over, or a fault that stopped the GPU.
-pub(crate) fn on_interrupt(gpu: &Gpu) {
-    let mut engine = gpu.queue.lock();
+/// The interrupt: events of jobs that are over, or a fault that stopped the core.
+pub(crate) fn on_interrupt(core: &Core) {
+    let mut engine = core.queue.lock();
     if !engine.hw.powered {
         return;
     }
-    let raised = hw::interrupts(gpu.regs());
+    let raised = hw::interrupts(core.regs());
     if raised == 0 {
         return;
     }
-    collect(gpu, &mut engine, raised);
+    let stopped = collect(core, &mut engine, raised);
     let faults = raised & (hw::INTR_MMU | hw::INTR_AXI);
     engine.hw.fault |= faults;
     drop(engine);
     if faults != 0 {
-        gpu.enqueue(Work::Fault);
+        core.enqueue(Work::Fault);
     }
-    gpu.enqueue(Work::Pump);
+    if stopped {
+        core.enqueue(Work::Sample);
+    }
+    core.enqueue(Work::Pump);
 }
 
-/// Ends the jobs whose events are raised.
-pub(crate) fn collect(gpu: &Gpu, engine: &mut Engine<'_>, raised: u32) {
-    let now = gpu.os().now();
+/// Ends the jobs whose events are raised; the answer is whether the front end stopped for counters to be read.
+pub(crate) fn collect(core: &Core, engine: &mut Engine<'_>, raised: u32) -> bool {
+    let now = core.os().now();
     let drmkpi::jobs::Engine { sched, hw } = &mut **engine;
-    let Hardware { events, ring, .. } = &mut **hw;
-    let mut bit = 1u32;
-    for slot in events {
-        if raised & bit != 0 {
-            if let Some(running) = slot.take() {
-                ring.free(running.place);
+    let mut stopped = None;
+    for index in 0..EVENTS {
+        if raised.wrapping_shr(number(index)) & 1 == 0 {
+            continue;
+        }
+        match hw.events.get_mut(index).and_then(Option::take) {
+            None => (),
+            Some(Event::End(running)) => {
+                hw.ring.free(running.place);
                 sched.complete(running.id, Outcome::Done, now);
             }
+            Some(Event::Stop(end, behind)) => stopped = Some((end, behind)),
         }
-        bit = bit.wrapping_shl(1);
     }
+    let Some((end, behind)) = stopped else {
+        return false;
+    };
+    let at_end = hw.events.get(drmkpi::num::usize_of_u32(end));
+    let Some(Some(Event::End(running))) = at_end else {
+        return false;
+    };
+    let [before_stream, behind_stream] = running.resume;
+    let requests = sched.job(running.id).and_then(|job| job.payload.requests.clone());
+    hw.stopped = requests.map(|requests| Stopped {
+        requests,
+        behind,
+        resume: if behind { behind_stream } else { before_stream },
+    });
+    hw.stopped.is_some()
 }

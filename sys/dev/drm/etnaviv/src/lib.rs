@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! DRM driver for Vivante GPUs; so far for those with MMUv2 and the secure register bank (GC7000L of the
-//! i.MX8MQ).
+//! DRM driver for Vivante GPUs.
 //!
-//! Hardware: `hw` (registers), `ring` (command memory), `tables` (page table array), `identity`, `hwdb`. What a
-//! client may submit: `stream`, `validate`. Jobs: `submit`, `jobs`, `recover`. Memory: `context`. `device` holds it
-//! together, `ioctls` is the user ABI.
+//! Hardware: `identity` and `hwdb` (who a core is), `hw` (registers), `platform` (power), `ring` (command memory),
+//! `mmu` and `tables`. What a client may submit: `stream`, `validate`. Jobs: `submit`, `jobs`, `sample` (counters),
+//! `recover`, `dump`. Memory: `context`, `regions`. A `device` has `cores`; `ioctls` is the user ABI.
 //!
-//! Lock order: `Gpu::power` (Sx); `Context::space` (Sx), reservation lock, job lock.
+//! Lock order: `EtnavivFile::lanes`, `Core::power`, `CoreDump` (Sx); `Context::space` (Sx), reservation lock, job lock.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -15,18 +14,25 @@
 extern crate drm_os_host as _;
 
 mod context;
+mod cores;
 mod device;
 mod driver;
+mod dump;
 pub mod features;
 mod hw;
 pub mod hwdb;
 pub mod identity;
 mod ioctls;
 mod jobs;
+mod mmu;
+mod numbers;
 pub mod perfmon_tables;
+mod platform;
 mod recover;
+mod regions;
 pub mod regs;
 mod ring;
+mod sample;
 pub mod stream;
 mod submit;
 mod tables;

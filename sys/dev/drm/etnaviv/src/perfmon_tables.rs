@@ -165,11 +165,7 @@ static DOMAINS_2D: [Domain; 1] = [domain_of("PE", mc::PROFILE_PE_READ, mc::PROFI
 
 impl Pipe {
     /// In the order of indices over all pipes.
-    const ALL: [(Pipe, Features); 3] = [
-        (Pipe::Three, Features::PIPE_3D),
-        (Pipe::Two, Features::PIPE_2D),
-        (Pipe::Vector, Features::PIPE_VG),
-    ];
+    const ALL: [Pipe; 3] = [Pipe::Three, Pipe::Two, Pipe::Vector];
 
     /// The pipe that a submit names by `exec_state`.
     pub fn of(exec_state: u32) -> Option<Pipe> {
@@ -178,6 +174,24 @@ impl Pipe {
             1 => Some(Pipe::Two),
             2 => Some(Pipe::Vector),
             _ => None,
+        }
+    }
+
+    /// Its number, which PIPE_SELECT takes, too.
+    pub fn number(self) -> u32 {
+        match self {
+            Pipe::Three => 0,
+            Pipe::Two => 1,
+            Pipe::Vector => 2,
+        }
+    }
+
+    /// What a core has that has it.
+    pub fn feature(self) -> Features {
+        match self {
+            Pipe::Three => Features::PIPE_3D,
+            Pipe::Two => Features::PIPE_2D,
+            Pipe::Vector => Features::PIPE_VG,
         }
     }
 
@@ -195,8 +209,8 @@ impl Pipe {
 pub fn domains(features: Features) -> impl Iterator<Item = &'static Domain> {
     let there = Pipe::ALL
         .into_iter()
-        .filter(move |(_, feature)| features.contains(*feature));
-    there.flat_map(|(pipe, _)| pipe.domains())
+        .filter(move |pipe| features.contains(pipe.feature()));
+    there.flat_map(Pipe::domains)
 }
 
 /// The domain with an index over all pipes of a core with `features`.

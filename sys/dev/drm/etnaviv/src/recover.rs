@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Jobs that take too long or go astray: the guilty one ends, the GPU is reset, all others have another run.
+//! Jobs that take too long or go astray: the guilty one ends, the core is reset, all others have another run.
 
-use crate::device::{Gpu, Work};
+use crate::cores::{Core, Work};
+use crate::dump;
 use crate::hw;
 use crate::jobs;
 use drm_sched::{JobId, Outcome};
@@ -9,86 +10,101 @@ use drmkpi::errno::EFAULT;
 use drmkpi::os::Level;
 
 /// The task: looks at the job whose time is over.
-pub(crate) fn check(gpu: &Gpu) {
+pub(crate) fn check(core: &Core) {
     let guilty = {
-        let mut engine = gpu.queue.lock();
+        let mut engine = core.queue.lock();
         if !engine.hw.powered || engine.hw.fault != 0 {
             return;
         }
         // The interrupt may be on its way, or lost.
-        let raised = hw::interrupts(gpu.regs());
-        jobs::collect(gpu, &mut engine, raised);
-        let now = gpu.os().now();
+        let raised = hw::interrupts(core.regs());
+        if jobs::collect(core, &mut engine, raised) {
+            core.enqueue(Work::Sample);
+        }
+        let now = core.os().now();
         let late = engine.sched.expired(now).map(|(_, id)| id);
-        let done = engine.sched.stats().completed;
-        // The front end idles and waits within a few words; whoever gets on leaves them.
-        let token = (done << 32) | u64::from(hw::position(gpu.regs()) >> 6);
-        late.filter(|id| !engine.sched.progress(*id, token, now))
+        let token = progress(core, engine.sched.stats().completed);
+        // Who stands still for its counters does so for us.
+        let waits_for_us = engine.hw.stopped.is_some();
+        late.filter(|id| !engine.sched.progress(*id, token, now) && !waits_for_us)
     };
     if let Some(id) = guilty {
-        gpu.stats.fault();
-        blame(gpu, id);
-        gpu.log_client(format_args!(
+        core.shared.stats.fault();
+        blame(core, id);
+        core.log_client(format_args!(
             "job timeout, front end at {:#x}",
-            hw::position(gpu.regs())
+            hw::position(core.regs())
         ));
-        recover(gpu, Some(id), Outcome::TimedOut);
-    } else if let Some(when) = gpu.queue.lock().sched.next_deadline() {
-        gpu.enqueue(Work::Timeout(when));
+        recover(core, Some(id), Outcome::TimedOut);
+    } else if let Some(when) = core.queue.lock().sched.next_deadline() {
+        core.enqueue(Work::Timeout(when));
     }
-    gpu.enqueue(Work::Pump);
+    core.enqueue(Work::Pump);
 }
 
-/// The task: the MMU or the bus stopped the GPU while the oldest job ran.
-pub(crate) fn after_fault(gpu: &Gpu) {
+/// A number that changes while the core gets on with its work.
+fn progress(core: &Core, completed: u64) -> u64 {
+    // The front end idles and waits within a few words; whoever gets on leaves them.
+    let position = u64::from(hw::position(core.regs()) >> 6);
+    let primitive = u64::from(hw::primitive(core.regs(), &core.identity));
+    completed
+        .wrapping_shl(52)
+        .wrapping_add(primitive.wrapping_shl(26))
+        .wrapping_add(position)
+}
+
+/// The task: the MMU or the bus stopped the core while the oldest job ran.
+pub(crate) fn after_fault(core: &Core) {
     let (guilty, raised) = {
-        let engine = gpu.queue.lock();
+        let engine = core.queue.lock();
         if !engine.hw.powered || engine.hw.fault == 0 {
             return;
         }
         let guilty = engine.sched.running(jobs::SLOT).next();
         (guilty, engine.hw.fault)
     };
-    let (status, address) = hw::mmu_fault(gpu.regs());
-    gpu.stats.fault();
+    let (status, address) = hw::mmu_fault(core.regs(), core.mmu().version());
+    core.shared.stats.fault();
     if let Some(id) = guilty {
-        blame(gpu, id);
+        blame(core, id);
     }
-    gpu.log_client(format_args!(
-        "fault: interrupts {raised:#x} MMU status {status:#x} at {address:#x}"
+    core.log_client(format_args!(
+        "fault: interrupts {raised:#x}, {} at {address:#x} (MMU status {status:#x})",
+        hw::exception(status)
     ));
-    recover(gpu, guilty, Outcome::Failed(EFAULT.get()));
+    recover(core, guilty, Outcome::Failed(EFAULT.get()));
 }
 
-fn blame(gpu: &Gpu, id: JobId) {
-    let engine = gpu.queue.lock();
+fn blame(core: &Core, id: JobId) {
+    let engine = core.queue.lock();
     if let Some(job) = engine.sched.job(id) {
         job.payload.stats.fault();
     }
 }
 
-fn recover(gpu: &Gpu, guilty: Option<JobId>, outcome: Outcome) {
-    gpu.queue.lock().sched.stop();
-    let back = gpu.empty_hardware();
+fn recover(core: &Core, guilty: Option<JobId>, outcome: Outcome) {
+    core.queue.lock().sched.stop();
+    core.with_power(|| dump::keep(core, guilty));
+    let back = core.empty_hardware();
     {
-        let mut engine = gpu.queue.lock();
-        engine.sched.reset(guilty, outcome, gpu.os().now());
+        let mut engine = core.queue.lock();
+        engine.sched.reset(guilty, outcome, core.os().now());
         engine.sched.start();
     }
-    gpu.stats.reset();
+    core.shared.stats.reset();
     if let Err(e) = back {
-        gpu.dev()
-            .log(Level::Error, format_args!("GPU reset failed: {e:?}"));
+        core.dev()
+            .log(Level::Error, format_args!("core reset failed: {e:?}"));
     }
-    gpu.queue.kick();
+    core.queue.kick();
 }
 
 /// The device goes: takes all jobs from the hardware. The scheduler was shut down, so none is run again.
-pub(crate) fn for_good(gpu: &Gpu) {
+pub(crate) fn for_good(core: &Core) {
     // Power goes, for the device is removed.
-    let _ = gpu.empty_hardware();
-    gpu.queue
+    let _ = core.empty_hardware();
+    core.queue
         .lock()
         .sched
-        .reset(None, Outcome::Cancelled, gpu.os().now());
+        .reset(None, Outcome::Cancelled, core.os().now());
 }

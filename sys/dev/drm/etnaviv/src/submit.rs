@@ -2,26 +2,29 @@
 //! GEM_SUBMIT: from a user's structure to a job in its queue. The stream is copied once, looked at where no
 //! client can change it, and only what passed can become a job.
 
-use crate::context::Use;
-use crate::device::JobQueue;
-use crate::driver::{Etnaviv, EtnavivGem};
-use crate::ioctls::check_pipe;
+use crate::context::{Context, Use};
+use crate::cores::{Core, JobQueue};
+use crate::driver::{Etnaviv, EtnavivGem, Lane};
 use crate::jobs::Job;
+use crate::mmu::Version;
+use crate::perfmon_tables::Pipe;
 use crate::ring::MAX_STREAM_WORDS;
-use crate::stream::{CmdStream, Policy, Validated};
-use crate::uapi::{GemSubmit, SubmitBo};
+use crate::sample::{Request, Requests};
+use crate::stream::{Checked, CmdStream, Placed, Policy, Refused, Reloc};
+use crate::uapi::{GemSubmit, SubmitBo, SubmitPmr, SubmitReloc};
 use drm_sched::JobId;
 use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::driver::Call;
-use drmkpi::errno::{Result, EINVAL};
+use drmkpi::errno::{Errno, Result, EINVAL};
 use drmkpi::fence::Fence;
 use drmkpi::jobs::{Dependencies, Queue};
 use drmkpi::num::{u64_of, usize_of_u32};
-use drmkpi::os::{Caller, Os, ResvGuard, UserSlice};
+use drmkpi::os::{Caller, KernelMap, Os, ResvGuard, UserSlice};
 use drmkpi::resv::Usage;
 use drmkpi::sync_file::SyncFile;
 use drmkpi::uapi::Uapi;
+use iommu_pmap::Prot;
 
 const NO_IMPLICIT: u32 = 1;
 const FENCE_FD_IN: u32 = 2;
@@ -29,44 +32,155 @@ const FENCE_FD_OUT: u32 = 4;
 const SOFTPIN: u32 = 8;
 const BO_READ: u32 = 1;
 const BO_WRITE: u32 = 2;
-/// PIPE_3D.
-const EXEC_3D: u32 = 0;
+const PMR_PRE: u32 = 1;
+const PMR_POST: u32 = 2;
 const MAX_BOS: u32 = 128 * 1024;
+const MAX_RELOCS: u32 = 128 * 1024;
+const MAX_PMRS: u32 = 128;
+
+type Submission<'a> = Call<'a, Etnaviv>;
 
 /// A buffer that a job names, and what it does with it.
 struct Named {
     gem: Arc<EtnavivGem>,
     usage: Usage,
-    va: u64,
+    /// Its GPU address, if the client has a say in it.
+    wanted: Option<u64>,
+}
+
+/// What a submit has in arrays of its own.
+struct Arrays {
+    bos: KVec<u32>,
+    relocs: KVec<Reloc>,
+    pmrs: KVec<u32>,
+    stream: KVec<u32>,
 }
 
 /// Does GEM_SUBMIT. The errors are those of etnaviv_ioctl_gem_submit() of Linux 6.1; a stream that asks for what
-/// a client may not do is EINVAL. As there, a job runs although its out-fence found no descriptor.
-pub(crate) fn submit(call: &Call<'_, Etnaviv>, arg: &mut GemSubmit) -> Result<()> {
-    check_pipe(arg.pipe)?;
-    if arg.flags & !(NO_IMPLICIT | FENCE_FD_IN | FENCE_FD_OUT | SOFTPIN) != 0 || arg.exec_state != EXEC_3D {
-        return Err(EINVAL);
-    }
-    // Addresses are the clients' on this MMU, and there are no counters.
-    if arg.flags & SOFTPIN == 0 || arg.nr_relocs != 0 || arg.nr_pmrs != 0 {
-        return Err(EINVAL);
-    }
-    if !arg.stream_size.is_multiple_of(4) || usize_of_u32(arg.stream_size / 4) > MAX_STREAM_WORDS {
-        return Err(EINVAL);
-    }
+/// a client may not do is EINVAL, and so is a pipe that the core does not have. As there, a job runs although its
+/// out-fence found no descriptor.
+pub(crate) fn submit(call: &Submission<'_>, arg: &mut GemSubmit) -> Result<()> {
+    let gpu = call.device().data();
+    let core = gpu.core(arg.pipe)?;
+    let pipe = check(&core, arg)?;
     let os = call.file.os();
-    let stream = read_stream(call, arg)?;
-    let named = look_up(call, arg)?;
+    let arrays = copy(call, arg)?;
+    let named = look_up(call, arg.flags, &arrays.bos)?;
+    let policy = match core.mmu().version() {
+        Version::V1 => Policy::Mmuv1,
+        Version::V2 | Version::V2Secure => Policy::Mmuv2,
+    };
+    let refuse = |refused: Refused| {
+        gpu.log_client(format_args!("process {}: {refused}", call.caller.pid()));
+        EINVAL
+    };
+    let stream = CmdStream::new(arrays.stream)
+        .validate(policy, &arrays.relocs)
+        .map_err(refuse)?;
     let mut waits = Dependencies::new(os);
     if arg.flags & FENCE_FD_IN != 0 {
         waits.add(&SyncFile::import(os, call.caller, arg.fence_fd)?)?;
     }
-    let fence = queue(call, arg, stream, named, waits)?;
-    call.device().data().queue.kick();
+    let lane = call.file.driver().lane(gpu, arg.pipe)?;
+    let job = make_job(call, pipe, stream, &arrays.pmrs, &named, &refuse)?;
+    name_once(os, &named)?;
+    let (number, fence) = queue(&lane, job, &named, waits, arg.flags & NO_IMPLICIT != 0)?;
+    arg.fence = number;
+    core.queue.kick();
     if arg.flags & FENCE_FD_OUT != 0 {
         arg.fence_fd = export(os, call.caller, fence)?;
     }
     Ok(())
+}
+
+/// Looks at everything that is a number.
+fn check(core: &Core, arg: &GemSubmit) -> Result<Pipe> {
+    if !arg.stream_size.is_multiple_of(4) {
+        return Err(EINVAL);
+    }
+    let pipe = Pipe::of(arg.exec_state).ok_or(EINVAL)?;
+    if arg.flags & !(NO_IMPLICIT | FENCE_FD_IN | FENCE_FD_OUT | SOFTPIN) != 0 {
+        return Err(EINVAL);
+    }
+    let softpin = arg.flags & SOFTPIN != 0;
+    // Who shares an address space has no say in it; and who chooses addresses needs none written.
+    if softpin && (core.mmu().version() == Version::V1 || arg.nr_relocs != 0) {
+        return Err(EINVAL);
+    }
+    if usize_of_u32(arg.stream_size / 4) > MAX_STREAM_WORDS
+        || arg.nr_relocs > MAX_RELOCS
+        || arg.nr_bos > MAX_BOS
+        || arg.nr_pmrs > MAX_PMRS
+    {
+        return Err(EINVAL);
+    }
+    if !core.identity.features.contains(pipe.feature()) {
+        return Err(EINVAL);
+    }
+    Ok(pipe)
+}
+
+fn copy(call: &Submission<'_>, arg: &GemSubmit) -> Result<Arrays> {
+    let os = call.file.os();
+    let words = |address: u64, count: u32, size: usize| {
+        let bytes = u64::from(count).saturating_mul(u64_of(size));
+        UserSlice::new(address, bytes).read_u32s(os, call.caller)
+    };
+    let bos = words(arg.bos, arg.nr_bos, SubmitBo::SIZE)?;
+    let reloc_words = words(arg.relocs, arg.nr_relocs, SubmitReloc::SIZE)?;
+    let pmrs = words(arg.pmrs, arg.nr_pmrs, SubmitPmr::SIZE)?;
+    let stream = words(arg.stream, arg.stream_size, 1)?;
+    let mut relocs = KVec::with_capacity(os, usize_of_u32(arg.nr_relocs))?;
+    for reloc in reloc_words.chunks_exact(SubmitReloc::SIZE / 4) {
+        let [submit_offset, reloc_idx, low, high, flags, pad] = *reloc else {
+            return Err(EINVAL);
+        };
+        relocs.push(Reloc {
+            submit_offset,
+            reloc_idx,
+            reloc_offset: u64::from(high) << 32 | u64::from(low),
+            flags,
+            pad,
+        })?;
+    }
+    Ok(Arrays {
+        bos,
+        relocs,
+        pmrs,
+        stream,
+    })
+}
+
+fn look_up(call: &Submission<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> {
+    let mut named = KVec::with_capacity(call.file.os(), words.len() / 4)?;
+    for bo in words.chunks_exact(SubmitBo::SIZE / 4) {
+        let [access, handle, low, high] = *bo else {
+            return Err(EINVAL);
+        };
+        if access & !(BO_READ | BO_WRITE) != 0 {
+            return Err(EINVAL);
+        }
+        let gem = call.file.gem(handle).map_err(|_| EINVAL)?;
+        let usage = if access & BO_WRITE != 0 {
+            Usage::Write
+        } else {
+            Usage::Read
+        };
+        let presumed = u64::from(high) << 32 | u64::from(low);
+        named.push(Named {
+            gem,
+            usage,
+            wanted: (flags & SOFTPIN != 0).then_some(presumed),
+        })?;
+    }
+    Ok(named)
+}
+
+/// Refuses a buffer that is named twice, as locking a reservation twice is in Linux.
+fn name_once(os: Os, named: &[Named]) -> Result<()> {
+    let lock = os.resv_lock();
+    let submit = os.unique();
+    named.iter().try_for_each(|n| n.gem.object().name(&lock, submit))
 }
 
 fn export(os: Os, caller: &Caller<'_>, fence: Arc<Fence>) -> Result<i32> {
@@ -79,55 +193,6 @@ fn export(os: Os, caller: &Caller<'_>, fence: Arc<Fence>) -> Result<i32> {
     SyncFile::export(os, caller, fences, name)
 }
 
-fn read_stream(call: &Call<'_, Etnaviv>, arg: &GemSubmit) -> Result<CmdStream<Validated, KVec<u32>>> {
-    let words =
-        UserSlice::new(arg.stream, u64::from(arg.stream_size)).read_u32s(call.file.os(), call.caller)?;
-    let checked = CmdStream::new(words)
-        .validate(Policy::Mmuv2, &[])
-        .and_then(|stream| stream.relocate(|_| None));
-    checked.map_err(|refused| {
-        call.device()
-            .log_client(format_args!("process {}: {refused}", call.caller.pid()));
-        EINVAL
-    })
-}
-
-fn look_up(call: &Call<'_, Etnaviv>, arg: &GemSubmit) -> Result<KVec<Named>> {
-    if arg.nr_bos > MAX_BOS {
-        return Err(EINVAL);
-    }
-    let os = call.file.os();
-    let bytes = u64::from(arg.nr_bos).saturating_mul(u64_of(SubmitBo::SIZE));
-    let words = UserSlice::new(arg.bos, bytes).read_u32s(os, call.caller)?;
-    let mut named = KVec::with_capacity(os, usize_of_u32(arg.nr_bos))?;
-    for bo in words.chunks_exact(SubmitBo::SIZE / 4) {
-        let [flags, handle, low, high] = *bo else {
-            return Err(EINVAL);
-        };
-        if flags == 0 || flags & !(BO_READ | BO_WRITE) != 0 {
-            return Err(EINVAL);
-        }
-        let gem = call.file.gem(handle).map_err(|_| EINVAL)?;
-        let usage = if flags & BO_WRITE != 0 {
-            Usage::Write
-        } else {
-            Usage::Read
-        };
-        named.push(Named {
-            gem,
-            usage,
-            va: u64::from(high) << 32 | u64::from(low),
-        })?;
-    }
-    let lock = os.resv_lock();
-    let submit = os.unique();
-    named
-        .iter()
-        .try_for_each(|n: &Named| n.gem.object().name(&lock, submit))?;
-    drop(lock);
-    Ok(named)
-}
-
 /// What a job costs the kernel, about: charged to the client, so that nobody queues jobs without end.
 fn job_bytes(words: usize, bos: usize) -> u64 {
     const JOB: u64 = 1024;
@@ -138,70 +203,138 @@ fn job_bytes(words: usize, bos: usize) -> u64 {
         .saturating_add(JOB)
 }
 
-fn queue(
-    call: &Call<'_, Etnaviv>,
-    arg: &mut GemSubmit,
-    stream: CmdStream<Validated, KVec<u32>>,
-    named: KVec<Named>,
-    waits: Dependencies,
-) -> Result<Arc<Fence>> {
-    let gpu = call.device().data();
+fn make_job(
+    call: &Submission<'_>,
+    pipe: Pipe,
+    stream: CmdStream<Checked<'_>, KVec<u32>>,
+    pmrs: &[u32],
+    named: &[Named],
+    refuse: &dyn Fn(Refused) -> Errno,
+) -> Result<Job> {
     let file = call.file.driver();
     let os = call.file.os();
+    let (uses, gems) = take(os, &file.context, named)?;
+    let placed = |index: u32| {
+        let index = usize_of_u32(index);
+        Some(Placed {
+            iova: u32::try_from(uses.get(index)?.start()).ok()?,
+            bytes: named.get(index)?.gem.buffer().size(),
+        })
+    };
+    let stream = stream.relocate(placed).map_err(refuse)?;
+    let requests = requests(os, pipe, pmrs, named)?;
+    let charge = Charge::new(call.file.account(), job_bytes(stream.words().len(), named.len()))?;
+    Ok(Job {
+        stream,
+        pipe,
+        context: file.context.clone(),
+        stats: file.stats.clone(),
+        requests,
+        _charge: charge,
+        uses,
+        gems,
+        fence: 0,
+    })
+}
+
+type Taken = (KVec<Use>, KVec<Arc<EtnavivGem>>);
+
+/// Has all buffers mapped.
+fn take(os: Os, context: &Arc<Context>, named: &[Named]) -> Result<Taken> {
     let mut uses = KVec::with_capacity(os, named.len())?;
     let mut gems = KVec::with_capacity(os, named.len())?;
-    for n in named.iter() {
-        uses.push(Use::new(&file.context, n.gem.buffer(), n.va)?)?;
+    for n in named {
+        let bo = n.gem.object();
+        let prot = if bo.writable {
+            Prot::READ | Prot::WRITE
+        } else {
+            Prot::READ
+        };
+        uses.push(Use::new(context, n.gem.buffer(), n.wanted, &bo.place, prot)?)?;
         gems.push(n.gem.clone())?;
     }
-    // Held here too: where a job that is not taken is dropped, its uses could not end.
-    let uses = Arc::new(os, uses)?;
-    let charge = Charge::new(call.file.account(), job_bytes(stream.words().len(), named.len()))?;
-    // Numbered by a fence of its own first, so that nothing can fail once the job is prepared.
-    let stand_in = Fence::stub(os)?;
-    let number = gpu.number_fence(&stand_in)?;
-    let job = Job {
-        stream,
-        context: file.context.clone(),
-        fence: number,
-        stats: file.stats.clone(),
-        _charge: charge,
-        _uses: uses.clone(),
-        _gems: gems,
-    };
-    let lock = os.resv_lock();
+    Ok((uses, gems))
+}
+
+/// The counters that a submit wants, checked: `read_offset` counts words, and word 0 is for the sequence number.
+fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option<Arc<Requests>>> {
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let mut list = KVec::with_capacity(os, words.len() / (SubmitPmr::SIZE / 4))?;
+    let mut maps: KVec<KernelMap> = KVec::new(os);
+    let mut mapped: KVec<u32> = KVec::new(os);
+    for pmr in words.chunks_exact(SubmitPmr::SIZE / 4) {
+        let [flags, counter, sequence, word, buffer] = *pmr else {
+            return Err(EINVAL);
+        };
+        let [domain, _, signal_low, signal_high] = counter.to_le_bytes();
+        let signal = u16::from_le_bytes([signal_low, signal_high]);
+        let named = named.get(usize_of_u32(buffer)).ok_or(EINVAL)?;
+        let end = u64::from(word).saturating_add(1).saturating_mul(4);
+        if word == 0 || end > named.gem.buffer().size() || flags & !(PMR_PRE | PMR_POST) != 0 {
+            return Err(EINVAL);
+        }
+        let domain = pipe.domains().get(usize::from(domain)).ok_or(EINVAL)?;
+        let signal = domain.signals.get(usize::from(signal)).ok_or(EINVAL)?;
+        if !named.gem.object().writable {
+            return Err(EINVAL);
+        }
+        let map = match mapped.iter().position(|index| *index == buffer) {
+            Some(map) => map,
+            None => {
+                maps.push(named.gem.buffer().object().kernel_map()?)?;
+                mapped.push(buffer)?;
+                maps.len().saturating_sub(1)
+            }
+        };
+        list.push(Request {
+            before: flags & PMR_PRE != 0,
+            behind: flags & PMR_POST != 0,
+            domain,
+            sample: signal.sample,
+            sequence,
+            map,
+            word,
+        })?;
+    }
+    Arc::new(os, Requests { list, maps }).map(Some)
+}
+
+/// Puts a job into its queue. The answer is its fence, and the fence's number.
+fn queue(
+    lane: &Lane,
+    mut job: Job,
+    named: &[Named],
+    waits: Dependencies,
+    no_implicit: bool,
+) -> Result<(u32, Arc<Fence>)> {
+    let core = &lane.core;
+    let number = core.fences.reserve()?;
+    job.fence = number;
+    let lock = core.os().resv_lock();
     let prepared = {
-        let mut timeline = file.timeline.lock();
-        gpu.queue.prepare(&lock, file.entity, &mut timeline, job)
+        let mut timeline = lane.timeline.lock();
+        core.queue.prepare(&lock, lane.entity, &mut timeline, job)
     };
     let (id, fence) = match prepared {
         Ok(prepared) => prepared,
-        Err(e) => {
+        Err((e, job)) => {
             drop(lock);
-            gpu.forget_fence(number);
+            core.fences.forget(number);
+            drop(job);
             return Err(e);
         }
     };
-    let queued = reserve(
-        &lock,
-        &gpu.queue,
-        id,
-        &named,
-        waits,
-        &fence,
-        arg.flags & NO_IMPLICIT != 0,
-    );
-    if queued.is_ok() {
-        gpu.renumber_fence(number, &fence);
-    }
+    core.fences.fill(number, &fence);
+    let queued = reserve(&lock, &core.queue, id, named, waits, &fence, no_implicit);
     drop(lock);
     if let Err(e) = queued {
-        gpu.queue.abandon(id);
-        gpu.forget_fence(number);
+        core.queue.abandon(id);
+        core.fences.forget(number);
         return Err(e);
     }
-    arg.fence = number;
-    Ok(fence)
+    Ok((number, fence))
 }
 
 /// Makes the job wait for the other users of its buffers, makes later users wait for it, and queues it.
@@ -230,4 +363,4 @@ fn reserve(
     Ok(())
 }
 
-const _: () = assert!(SubmitBo::SIZE == 16);
+const _: () = assert!(SubmitBo::SIZE == 16 && SubmitReloc::SIZE == 24 && SubmitPmr::SIZE == 20);

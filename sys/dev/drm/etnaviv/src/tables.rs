@@ -1,95 +1,133 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The page table array: which page table has which number, as the front end names it. And the page where
-//! strays end.
+//! Memory for page tables: the one flat table of MMUv1, and the trees of MMUv2, whose tables are not freed while the
+//! hardware may still look at them.
 
-use drmkpi::errno::{Result, EIO, ENOSPC};
-use drmkpi::handle::HandleTable;
-use drmkpi::os::{Dev, Mtx, Page, PageView, SyncDir};
+use drmkpi::num::usize_of_u32;
+use drmkpi::os::{Dev, Page, PageRun, PageView};
+use drmkpi::page_table::{KernelTables, Table};
+use iommu_pmap::{NoMemory, Pa, TableMem, VivanteV1};
 
-/// Entries of the array.
-const SLOTS: u32 = 512;
-/// What Linux fills the page with, too: it shows in dumps.
-const BAD_WORD: u64 = 0xdead_55aa_dead_55aa;
-
-/// The array and the page.
-pub(crate) struct PageTables {
-    dev: Dev,
-    array: u64,
-    safe: u64,
-    slots: Mtx<HandleTable<u64>>,
+/// The table of MMUv1, which was allocated with the device.
+#[derive(Clone, Copy)]
+pub(crate) struct FlatTable<'a> {
+    run: Option<&'a PageRun>,
+    bad_page: Pa,
 }
 
-impl PageTables {
-    /// An empty array.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM.
-    pub(crate) fn new(dev: Dev) -> Result<PageTables> {
-        let slots = Mtx::new(dev.os(), c"etnaviv tables", HandleTable::new(dev.os()))?;
-        let array = Page::alloc(dev)?.into_pa();
-        let safe = match Page::alloc(dev) {
-            Ok(page) => page.into_pa(),
-            Err(e) => {
-                Page::from_pa(array).free(dev);
-                return Err(e);
-            }
-        };
-        let tables = PageTables {
+impl<'a> FlatTable<'a> {
+    /// `run` is the table; what is not mapped leads to `bad_page`.
+    pub(crate) fn new(run: Option<&'a PageRun>, bad_page: u64) -> Self {
+        FlatTable {
+            run,
+            bad_page: Pa(bad_page),
+        }
+    }
+}
+
+impl<'a> TableMem for FlatTable<'a> {
+    type Table = &'a PageRun;
+
+    fn alloc(&mut self) -> Result<Pa, NoMemory> {
+        self.run.map(|run| Pa(run.pa())).ok_or(NoMemory)
+    }
+
+    fn free(&mut self, _pa: Pa) {
+        // It goes with the device.
+    }
+
+    fn open(&self, pa: Pa) -> Option<&'a PageRun> {
+        self.run.filter(|run| run.pa() == pa.0)
+    }
+
+    fn read(&self, table: &'a PageRun, index: u32) -> u64 {
+        VivanteV1::loaded(u64::from(table.read(usize_of_u32(index))), self.bad_page)
+    }
+
+    fn write(&mut self, table: &'a PageRun, index: u32, entry: u64) {
+        let stored = VivanteV1::stored(entry, self.bad_page);
+        table.write(usize_of_u32(index), drmkpi::num::low32(stored));
+    }
+
+    fn sync(&mut self, table: &'a PageRun, first: u32, count: u32) {
+        table.sync(usize_of_u32(first), usize_of_u32(count));
+    }
+}
+
+/// Tables that fell out of a tree and may still be looked at: a list through their first words, so that it needs no
+/// memory. To the hardware a link is an entry that is not present.
+///
+/// It leaks what it holds unless `free` is called.
+#[derive(Default)]
+pub(crate) struct OldTables {
+    /// Physical address of the first; never 0 otherwise.
+    head: u64,
+}
+
+impl OldTables {
+    /// Whether it holds none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head == 0
+    }
+
+    fn push(&mut self, dev: &Dev, pa: u64) {
+        if let Some(view) = PageView::open(dev, pa) {
+            view.write(0, self.head);
+            self.head = pa;
+        }
+    }
+
+    /// Frees all.
+    pub(crate) fn free(&mut self, dev: Dev) {
+        while let Some(view) = PageView::open(&dev, self.head) {
+            let pa = core::mem::replace(&mut self.head, view.read(0));
+            Page::from_pa(pa).free(dev);
+        }
+        self.head = 0;
+    }
+}
+
+/// The tables of a tree of MMUv2.
+pub(crate) struct TreeTables<'a> {
+    dev: &'a Dev,
+    memory: KernelTables<'a, 4>,
+    old: &'a mut OldTables,
+}
+
+impl<'a> TreeTables<'a> {
+    /// Tables in memory of `dev`; those that fall out go to `old`.
+    pub(crate) fn new(dev: &'a Dev, old: &'a mut OldTables) -> Self {
+        TreeTables {
             dev,
-            array,
-            safe,
-            slots,
-        };
-        let view = PageView::open(&tables.dev, safe).ok_or(EIO)?;
-        for index in 0..512 {
-            view.write(index, BAD_WORD);
+            memory: KernelTables::new(dev),
+            old,
         }
-        dev.page_sync(safe, 0, 4096, SyncDir::ForDevice);
-        Ok(tables)
-    }
-
-    /// Physical addresses of the array and of the page.
-    pub(crate) fn addresses(&self) -> (u64, u64) {
-        (self.array, self.safe)
-    }
-
-    /// A number for a page table.
-    ///
-    /// # Errors
-    ///
-    /// ENOSPC, ENOMEM.
-    pub(crate) fn take_slot(&self) -> Result<u32> {
-        let mut slots = self.slots.lock();
-        let handle = slots.insert(0)?;
-        if handle > SLOTS {
-            slots.remove(handle);
-            return Err(ENOSPC);
-        }
-        Ok(handle.wrapping_sub(1))
-    }
-
-    /// Says where the page table with a number is.
-    pub(crate) fn set(&self, slot: u32, root: u64) {
-        if let Some(view) = PageView::open(&self.dev, self.array) {
-            // HW: the mode bits are zero for tables of 4 KiB.
-            view.write(slot, root);
-            self.dev
-                .page_sync(self.array, u64::from(slot).wrapping_mul(8), 8, SyncDir::ForDevice);
-        }
-    }
-
-    /// The page table is gone.
-    pub(crate) fn give_slot(&self, slot: u32) {
-        self.set(slot, 0);
-        self.slots.lock().remove(slot.wrapping_add(1));
     }
 }
 
-impl Drop for PageTables {
-    fn drop(&mut self) {
-        // The GPU is off.
-        Page::from_pa(self.array).free(self.dev);
-        Page::from_pa(self.safe).free(self.dev);
+impl<'a> TableMem for TreeTables<'a> {
+    type Table = Table<'a>;
+
+    fn alloc(&mut self) -> Result<Pa, NoMemory> {
+        self.memory.alloc()
+    }
+
+    fn free(&mut self, pa: Pa) {
+        self.old.push(self.dev, pa.0);
+    }
+
+    fn open(&self, pa: Pa) -> Option<Table<'a>> {
+        self.memory.open(pa)
+    }
+
+    fn read(&self, table: Table<'a>, index: u32) -> u64 {
+        self.memory.read(table, index)
+    }
+
+    fn write(&mut self, table: Table<'a>, index: u32, entry: u64) {
+        self.memory.write(table, index, entry);
+    }
+
+    fn sync(&mut self, table: Table<'a>, first: u32, count: u32) {
+        self.memory.sync(table, first, count);
     }
 }

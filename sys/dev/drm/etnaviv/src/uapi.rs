@@ -76,6 +76,96 @@ uapi_struct! {
 }
 
 uapi_struct! {
+    /// `struct drm_etnaviv_gem_submit_reloc`.
+    pub struct SubmitReloc {
+        /// Byte offset into the stream of the word to be replaced.
+        submit_offset: u32,
+        /// Which of the submit's objects.
+        reloc_idx: u32,
+        /// Byte offset into the object.
+        reloc_offset: u64,
+        /// Must be zero.
+        flags: u32,
+        /// Fills up to 8 bytes.
+        pad: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_etnaviv_gem_submit_pmr`.
+    pub struct SubmitPmr {
+        /// PRE 1, POST 2.
+        flags: u32,
+        /// Which domain of what the submit draws with.
+        domain: u8,
+        /// Ignored.
+        pad: u8,
+        /// Which signal of the domain.
+        signal: u16,
+        /// Written to the first word of the object in the end.
+        sequence: u32,
+        /// Where the value goes, in words.
+        read_offset: u32,
+        /// Which of the submit's objects.
+        read_idx: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_etnaviv_gem_userptr`.
+    pub struct GemUserptr {
+        /// Address of the memory.
+        user_ptr: u64,
+        /// Bytes of it.
+        user_size: u64,
+        /// READ 1, WRITE 2.
+        flags: u32,
+        /// The new object.
+        handle: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_etnaviv_pm_domain`.
+    pub struct PmDomain {
+        /// Which core.
+        pipe: u32,
+        /// Which domain is asked for, and the next one, or 255.
+        iter: u8,
+        /// Its number.
+        id: u8,
+        /// How many signals it has.
+        nr_signals: u16,
+        /// Its name, and the rest of it.
+        name: [u8; 32],
+        /// Ends with 0.
+        name_rest: [u8; 32],
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_etnaviv_pm_signal`.
+    pub struct PmSignal {
+        /// Which core.
+        pipe: u32,
+        /// Which domain.
+        domain: u8,
+        /// Ignored.
+        pad: u8,
+        /// Which signal is asked for, and the next one, or 65535.
+        iter: u16,
+        /// Its number: 16 bits.
+        id: u16,
+        /// Its name, and the rest of it.
+        name: [u8; 32],
+        /// Ends with 0.
+        name_rest: [u8; 32],
+        /// Fills up to 4 bytes.
+        end: u16,
+    }
+}
+
+uapi_struct! {
     /// `struct drm_etnaviv_gem_submit`.
     pub struct GemSubmit {
         /// The fence.

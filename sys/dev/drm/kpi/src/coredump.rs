@@ -8,7 +8,6 @@ use crate::os::{Os, Sx};
 
 /// What a device keeps of a crash.
 pub struct CoreDump {
-    os: Os,
     bytes: Sx<Option<KVec<u8>>>,
 }
 
@@ -20,19 +19,15 @@ impl CoreDump {
     /// ENOMEM.
     pub fn new(os: Os) -> Result<CoreDump> {
         Ok(CoreDump {
-            os,
             bytes: Sx::new(os, c"drm dump", None)?,
         })
     }
 
-    /// Keeps what `make` writes, unless a dump is kept already; none if memory is short. May sleep.
-    pub fn keep(&self, make: impl FnOnce(&mut KVec<u8>) -> Result<()>) {
+    /// Keeps what `make` makes, unless a dump is kept already; none if memory is short. May sleep.
+    pub fn keep(&self, make: impl FnOnce() -> Result<KVec<u8>>) {
         let mut kept = self.bytes.lock();
         if kept.is_none() {
-            let mut bytes = KVec::new(self.os);
-            if make(&mut bytes).is_ok() {
-                *kept = Some(bytes);
-            }
+            *kept = make().ok();
         }
     }
 

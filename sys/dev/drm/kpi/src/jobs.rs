@@ -106,19 +106,23 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
     ///
     /// # Errors
     ///
-    /// ENOMEM, ECANCELED when the entity was killed, ENXIO when the device is gone.
+    /// ENOMEM, ECANCELED when the entity was killed, ENXIO when the device is gone; with the payload, which may sleep
+    /// when it is dropped, and a lock is held.
     pub fn prepare(
         &self,
         _lock: &ResvGuard,
         entity: EntityId,
         timeline: &mut Timeline,
         payload: P,
-    ) -> Result<(JobId, Arc<Fence>)> {
+    ) -> core::result::Result<(JobId, Arc<Fence>), (Errno, P)> {
         let seqno = timeline.seqno.wrapping_add(1);
-        let signaler = Fence::promise(self.os, timeline.context, seqno)?;
+        let signaler = match Fence::promise(self.os, timeline.context, seqno) {
+            Ok(signaler) => signaler,
+            Err(e) => return Err((e, payload)),
+        };
         let fence = signaler.fence().clone();
         let prepared = self.lock().sched.prepare(entity, Entry { payload, signaler });
-        let id = prepared.map_err(|(e, _)| errno(e))?;
+        let id = prepared.map_err(|(e, entry)| (errno(e), entry.payload))?;
         timeline.seqno = seqno;
         Ok((id, fence))
     }

@@ -39,7 +39,7 @@ macro_rules! int_field {
         }
     )*};
 }
-int_field!(u32, i32, u64, i64);
+int_field!(u8, u16, u32, i32, u64, i64);
 
 impl<const N: usize> Field for [u8; N] {
     fn load(bytes: &[u8]) -> Self {

@@ -28,9 +28,9 @@ impl Irqs {
     pub(crate) fn new(gpu: &Arc<Gpu>) -> Result<Irqs> {
         let dev = gpu.dev();
         Ok(Irqs {
-            job: Irq::new(dev, c"job", gpu.clone(), on_job)?,
-            mmu: Irq::new(dev, c"mmu", gpu.clone(), on_mmu)?,
-            gpu: Irq::new(dev, c"gpu", gpu.clone(), on_gpu)?,
+            job: Irq::new(dev, Some(c"job"), gpu.clone(), on_job)?,
+            mmu: Irq::new(dev, Some(c"mmu"), gpu.clone(), on_mmu)?,
+            gpu: Irq::new(dev, Some(c"gpu"), gpu.clone(), on_gpu)?,
         })
     }
 

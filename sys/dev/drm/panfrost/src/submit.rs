@@ -112,7 +112,14 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
         let timeline = timelines.get_mut(slot.index()).ok_or(EINVAL)?;
         gpu.queue.prepare(&lock, entity, timeline, job)
     };
-    let (id, fence) = prepared?;
+    let (id, fence) = match prepared {
+        Ok(prepared) => prepared,
+        Err((e, job)) => {
+            drop(lock);
+            drop(job);
+            return Err(e);
+        }
+    };
     let queued = reserve(&lock, &gpu.queue, id, &buffers, waits, &fence);
     drop(lock);
     if let Err(e) = queued {

@@ -5,7 +5,7 @@ use super::{c, Dev};
 use crate::alloc::{Arc, KBox};
 use crate::errno::{Errno, Result};
 use core::ffi::{c_void, CStr};
-use core::ptr::null_mut;
+use core::ptr::{null, null_mut};
 
 struct Handler<T> {
     context: Arc<T>,
@@ -34,19 +34,19 @@ unsafe extern "C" fn run_handler<T>(arg: *mut c_void) {
 }
 
 impl<T: Send + Sync> Irq<T> {
-    /// Calls `run` with `context` while the device's interrupt `name` is asserted.
+    /// Calls `run` with `context` while the device's interrupt `name`, or its only one, is asserted.
     ///
     /// # Errors
     ///
     /// ENOENT when the device has no such interrupt; ENOMEM.
-    pub fn new(dev: Dev, name: &'static CStr, context: Arc<T>, run: fn(&T)) -> Result<Self> {
+    pub fn new(dev: Dev, name: Option<&'static CStr>, context: Arc<T>, run: fn(&T)) -> Result<Self> {
         let handler = KBox::new(dev.os(), Handler { context, run })?.into_raw();
         let mut raw = null_mut();
         // SAFETY: the device is live, the name static, and `handler` lives until teardown.
         let made = Errno::check(unsafe {
             c::drm_os_irq_setup(
                 dev.as_ptr(),
-                name.as_ptr(),
+                name.map_or(null(), CStr::as_ptr),
                 Some(run_handler::<T>),
                 handler.cast(),
                 &raw mut raw,

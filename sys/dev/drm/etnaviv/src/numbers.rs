@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Numbers of fences, as WAIT_FENCE takes them: never 0, a slot and above it a generation.
+
+use drmkpi::alloc::Arc;
+use drmkpi::errno::Result;
+use drmkpi::fence::Fence;
+use drmkpi::handle::HandleTable;
+use drmkpi::os::{Mtx, Os};
+
+const SLOT_BITS: u32 = 20;
+const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
+
+/// Unfinished fences by number.
+pub(crate) struct Numbers {
+    os: Os,
+    fences: Mtx<HandleTable<(u32, Arc<Fence>)>>,
+}
+
+impl Numbers {
+    /// None.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(os: Os) -> Result<Numbers> {
+        Ok(Numbers {
+            os,
+            fences: Mtx::new(os, c"etnaviv fences", HandleTable::new(os))?,
+        })
+    }
+
+    /// A number for a fence to come.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, ENOSPC.
+    pub(crate) fn reserve(&self) -> Result<u32> {
+        let [g0, g1, ..] = self.os.unique().to_le_bytes();
+        let generation = u32::from_le_bytes([g0, g1 & 0xf, 0, 0]);
+        let slot = self.fences.lock().reserve()?;
+        Ok(generation.wrapping_shl(SLOT_BITS) | slot)
+    }
+
+    /// The fence with a reserved number.
+    pub(crate) fn fill(&self, number: u32, fence: &Arc<Fence>) {
+        let value = (number.wrapping_shr(SLOT_BITS), fence.clone());
+        self.fences.lock().fill(number & SLOT_MASK, value);
+    }
+
+    /// The unfinished fence with a number.
+    pub(crate) fn get(&self, number: u32) -> Option<Arc<Fence>> {
+        let fences = self.fences.lock();
+        let (generation, fence) = fences.get(number & SLOT_MASK)?;
+        (*generation == number.wrapping_shr(SLOT_BITS)).then(|| fence.clone())
+    }
+
+    /// The fence is over, or will never be.
+    pub(crate) fn forget(&self, number: u32) {
+        let slot = number & SLOT_MASK;
+        let gone = {
+            let mut fences = self.fences.lock();
+            fences.cancel(slot);
+            fences.remove(slot)
+        };
+        drop(gone);
+    }
+}

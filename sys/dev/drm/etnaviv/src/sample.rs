@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Performance counters: what a submit wants read before its stream and behind it, and the reading.
+//!
+//! The front end is stopped by the ring meanwhile, and started again here. Facts: section 2.12.
+
+use crate::cores::Core;
+use crate::hw;
+use crate::perfmon_tables::{idle_cycles, total_cycles, Domain, Sample};
+use drmkpi::alloc::KVec;
+use drmkpi::num::usize_of_u32;
+use drmkpi::os::KernelMap;
+
+/// One counter to be read.
+pub(crate) struct Request {
+    pub(crate) before: bool,
+    pub(crate) behind: bool,
+    pub(crate) domain: &'static Domain,
+    pub(crate) sample: Sample,
+    /// Written to word 0 of the buffer when all is done.
+    pub(crate) sequence: u32,
+    /// Which of the buffers, and which word of it.
+    pub(crate) map: usize,
+    pub(crate) word: u32,
+}
+
+/// The counters that a submit wants, and where their values go.
+pub(crate) struct Requests {
+    pub(crate) list: KVec<Request>,
+    pub(crate) maps: KVec<KernelMap>,
+}
+
+/// The task: a job stopped the front end.
+pub(crate) fn run(core: &Core) {
+    core.with_power(|| {
+        // Nobody else takes it: a reset runs in this queue of tasks, or with the power lock.
+        let (requests, behind) = {
+            let engine = core.queue.lock();
+            match &engine.hw.stopped {
+                Some(stopped) if engine.hw.powered => (stopped.requests.clone(), stopped.behind),
+                _ => return,
+            }
+        };
+        if !behind {
+            // HW: modules without a clock do not count.
+            hw::gate_clocks(core.regs(), &core.identity, false);
+        }
+        for request in requests.list.iter() {
+            if (behind && request.behind) || (!behind && request.before) {
+                let value = read(core, request);
+                requests.store(request.map, request.word, value);
+            }
+        }
+        if behind {
+            hw::gate_clocks(core.regs(), &core.identity, true);
+            for request in requests.list.iter() {
+                requests.store(request.map, 0, request.sequence);
+            }
+        }
+        let mut engine = core.queue.lock();
+        if let Some(stopped) = engine.hw.stopped.take() {
+            let entry = stopped.resume;
+            hw::start(core.regs(), &core.identity, entry.address, entry.prefetch);
+        }
+    });
+}
+
+impl Requests {
+    fn store(&self, map: usize, word: u32, value: u32) {
+        if let Some(map) = self.maps.get(map) {
+            map.store(usize_of_u32(word), &[value]);
+        }
+    }
+}
+
+fn read(core: &Core, request: &Request) -> u32 {
+    let regs = core.regs();
+    let ids = core.identity.ids;
+    match request.sample {
+        Sample::Select(selector) => {
+            regs.write(request.domain.config, selector);
+            regs.read(request.domain.read)
+        }
+        Sample::SelectPipes(selector) => pixel_pipes(core, || {
+            regs.write(request.domain.config, selector);
+            regs.read(request.domain.read)
+        }),
+        Sample::ReadPipes(register) => pixel_pipes(core, || regs.read(register)),
+        Sample::TotalCycles => regs.read(total_cycles(ids.model, ids.revision)),
+        Sample::IdleCycles => regs.read(idle_cycles(ids.model, ids.revision)),
+    }
+}
+
+/// The sum over all pixel pipes.
+fn pixel_pipes(core: &Core, read: impl Fn() -> u32) -> u32 {
+    let mut sum = 0u32;
+    for pipe in 0..core.identity.specs.pixel_pipes.min(16) {
+        hw::show_pixel_pipe(core.regs(), pipe);
+        sum = sum.wrapping_add(read());
+    }
+    // HW: else the GPU hangs.
+    hw::show_pixel_pipe(core.regs(), 0);
+    sum
+}
