@@ -73,9 +73,10 @@ fn sweep_keeping<S, T>(
                     after[*kind] -= u64::from(after[*kind] == before[*kind] + 1);
                 }
                 assert_eq!(after, before, "allocation {n} left something");
-                let _ = try_once();
+                // Lists that keep their room have it after a few times.
+                (0..3).for_each(|_| drop(try_once()));
                 let blocks = world.counters().mallocs;
-                if (0..3).all(|_| try_once().is_err()) {
+                if (0..5).all(|_| try_once().is_err()) {
                     assert_eq!(world.counters().mallocs, blocks, "allocation {n} leaks");
                 }
                 step(&rig, &state).expect("there is memory now")
@@ -164,6 +165,9 @@ fn submit() {
     let setup = |rig: &Rig| {
         let running = busy(rig);
         let c = rig.client();
+        // Its queue comes with its first job.
+        let fence = c.run(stream::nop(), &[]).unwrap();
+        assert_eq!(c.end_of(fence, SEC), 1);
         let first = c.work(0x1000_0000, 1).unwrap();
         (running, c, first)
     };
@@ -186,6 +190,23 @@ fn submit() {
         assert_eq!(c.end_of(fence, SEC), 1);
         assert!(work.is_done());
         work.forget();
+        Ok(())
+    });
+    assert!(failures > 4, "{failures}");
+}
+
+/// The queue of a file on a core comes with the first job, and stays.
+#[test]
+fn first_submit() {
+    let failures = sweep_keeping(&[MTXS], Rig::client, |rig, c| {
+        let result = c.run(stream::nop(), &[]);
+        rig.world().fail_allocation(None);
+        if result.is_err() {
+            // ABI: a job whose out-fence found no descriptor runs all the same.
+            rig.advance(MS);
+        }
+        let fence = result?;
+        assert_eq!(c.end_of(fence, SEC), 1);
         Ok(())
     });
     assert!(failures > 4, "{failures}");
@@ -227,6 +248,11 @@ fn closes() {
 #[test]
 fn jobs_under_way_need_no_memory() {
     let rig = Rig::new();
+    // Only the first crash is dumped, and goes without if there is no memory.
+    let first = rig.client();
+    let fence = first.run(stream::fill(BROKEN, 0), &[]).unwrap();
+    assert!(first.end_of(fence, SEC) < 0);
+    drop(first);
     let (other, running, running_fence) = busy(&rig);
     let c = rig.client();
     let [good, hung, behind] = [1, 2, 3].map(|n| c.work(0x1000_0000 + n * 0x1000, n).unwrap());

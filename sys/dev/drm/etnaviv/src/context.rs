@@ -423,8 +423,9 @@ impl Context {
             Some(start) => space.regions.room_at(start, buffer.size())?,
             None => space.regions.room(buffer.size())?,
         };
-        space.insert(self, &room, buffer, prot)?;
-        Ok(room.start)
+        let inserted = space.insert(self, &room, buffer, prot);
+        space.sweep(self);
+        inserted.map(|()| room.start)
     }
 
     /// A job is over that used what is at `start`.
