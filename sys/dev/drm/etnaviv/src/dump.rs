@@ -171,6 +171,7 @@ impl File {
 
     fn end(mut self) -> Result<KVec<u8>> {
         self.section(END, 0, 0)?;
+        self.bytes.truncate(self.data);
         Ok(self.bytes)
     }
 }

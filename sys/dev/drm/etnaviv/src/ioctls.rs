@@ -2,6 +2,7 @@
 //! The driver's ioctls: etnaviv_drv.c and etnaviv_gem.c of Linux 6.1 are what clients know.
 
 use crate::driver::{Bo, Caching, Etnaviv};
+use crate::mmu::Version;
 use crate::perfmon_tables;
 use crate::submit;
 use crate::uapi::{
@@ -101,7 +102,9 @@ fn gem_userptr(call: &EtnaCall<'_>, arg: &mut GemUserptr) -> Result<()> {
     }
     let write = arg.flags & USERPTR_WRITE != 0;
     let (dev, account) = (call.device().dev(), call.file.account());
-    let buffer = Buffer::of_user(dev, account, call.caller, arg.user_ptr, arg.user_size, write)?;
+    // Where the GPU cannot be kept from writing, the caller must be somebody who may.
+    let may_write = write || call.device().data().shared.mmu.version() == Version::V1;
+    let buffer = Buffer::of_user(dev, account, call.caller, arg.user_ptr, arg.user_size, may_write)?;
     let caching = if dev.coherent() {
         Caching::Uncached
     } else {

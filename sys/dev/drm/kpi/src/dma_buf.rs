@@ -103,8 +103,8 @@ impl ffi::PlainFile for DmaBuf {
         Ok(self.buffer().object().user_mapping(offset))
     }
 
-    /// DMA_BUF_IOCTL_SYNC: a begin waits for the device as Linux's does; all buffers of these drivers are
-    /// mapped so that no cache maintenance is left to do.
+    /// DMA_BUF_IOCTL_SYNC: a begin waits for the device, and nothing else, as for Linux's GEM drivers. A buffer that
+    /// CPUs map cached has ioctls of its driver for the rest.
     fn ioctl(&self, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
         // Linux compares the whole request code, which has the size in it.
         let Ok(flags) = <[u8; 8]>::try_from(&*data) else {

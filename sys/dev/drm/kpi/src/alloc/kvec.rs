@@ -161,7 +161,14 @@ impl<T> KVec<T> {
 
     /// Drops all values; keeps the room.
     pub fn clear(&mut self) {
-        while self.pop().is_some() {}
+        self.truncate(0);
+    }
+
+    /// Drops the values from `len` on; keeps the room.
+    pub fn truncate(&mut self, len: usize) {
+        while self.len > len {
+            drop(self.pop());
+        }
     }
 
     /// The values.
