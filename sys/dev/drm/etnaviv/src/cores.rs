@@ -159,7 +159,7 @@ impl Core {
             max_extensions: MAX_EXTENSIONS,
             rerun_errno: EIO.get(),
         };
-        let hardware = Hardware::new(&shared.mmu, &identity, index, platform.core_hz());
+        let hardware = Hardware::new(&shared.mmu, &identity, index, platform.core_hz())?;
         let core = Core {
             dev,
             regs,

@@ -75,7 +75,8 @@ pub(crate) struct Hardware {
     loaded: Option<(Arc<Context>, u32)>,
     /// What the core draws with.
     pipe: Option<Pipe>,
-    events: [Option<Event>; EVENTS],
+    /// All of them, always.
+    events: KVec<Option<Event>>,
     pub(crate) stopped: Option<Stopped>,
     broken_until: u64,
     /// Starts of the front end that failed since one worked.
@@ -86,18 +87,22 @@ pub(crate) struct Hardware {
 
 impl Hardware {
     /// It has nothing.
-    pub(crate) fn new(mmu: &Mmu, core: &Identity, index: u32, core_hz: Option<u64>) -> Hardware {
-        Hardware {
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(mmu: &Mmu, core: &Identity, index: u32, core_hz: Option<u64>) -> Result<Hardware> {
+        Ok(Hardware {
             powered: false,
             ring: Ring::new(mmu, core, index, core_hz),
             loaded: None,
             pipe: None,
-            events: [const { None }; EVENTS],
+            events: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
             stopped: None,
             broken_until: 0,
             failed_starts: 0,
             fault: 0,
-        }
+        })
     }
 
     /// Whether it has no job.
@@ -118,7 +123,7 @@ impl Hardware {
     pub(crate) fn forget(&mut self) -> Option<Arc<Context>> {
         self.ring.clear();
         // Jobs are the scheduler's, and hold their address spaces: nothing here is the last to do so.
-        self.events = [const { None }; EVENTS];
+        self.events.iter_mut().for_each(|event| *event = None);
         self.stopped = None;
         self.pipe = None;
         self.fault = 0;

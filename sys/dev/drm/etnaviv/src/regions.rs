@@ -132,10 +132,10 @@ impl Regions {
 
     /// Neighbours that no job uses and that have `size` between those that jobs use.
     fn idle_room(&self, size: u64) -> Option<Room> {
-        let mut first = 0usize;
+        let (mut first, mut behind) = (0usize, 0usize);
         let mut from = self.range.start;
-        for (index, region) in self.list.iter().enumerate() {
-            let behind = index.wrapping_add(1);
+        for region in self.list.iter() {
+            behind = behind.wrapping_add(1);
             if region.users != 0 {
                 (first, from) = (behind, region.end());
                 continue;

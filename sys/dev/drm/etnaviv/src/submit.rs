@@ -263,7 +263,7 @@ fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option
     }
     let mut list = KVec::with_capacity(os, words.len() / (SubmitPmr::SIZE / 4))?;
     let mut maps: KVec<KernelMap> = KVec::new(os);
-    let mut mapped: KVec<u32> = KVec::new(os);
+    let mut mapped: KVec<(u32, usize)> = KVec::new(os);
     for pmr in words.chunks_exact(SubmitPmr::SIZE / 4) {
         let [flags, counter, sequence, word, buffer] = *pmr else {
             return Err(EINVAL);
@@ -280,12 +280,13 @@ fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option
         if !named.gem.object().writable {
             return Err(EINVAL);
         }
-        let map = match mapped.iter().position(|index| *index == buffer) {
-            Some(map) => map,
+        let map = match mapped.iter().find(|(index, _)| *index == buffer) {
+            Some((_, map)) => *map,
             None => {
+                let map = maps.len();
                 maps.push(named.gem.buffer().object().kernel_map()?)?;
-                mapped.push(buffer)?;
-                maps.len().saturating_sub(1)
+                mapped.push((buffer, map))?;
+                map
             }
         };
         list.push(Request {
