@@ -233,6 +233,9 @@ impl Vivante {
             self.fe.last = [words[words.len() - 2], words[words.len() - 1]];
             words.truncate(len);
             self.stats.commands[(header >> 27) as usize] += 1;
+            if let Some(trace) = &mut self.trace {
+                trace.push((at, header));
+            }
             cost += (len as u64 * self.timing.word_ns).max(1);
             self.fe.state = again;
             if self.command(bus, at, &words) == Flow::Stop {

@@ -80,6 +80,8 @@ pub struct Vivante {
     idle_poll_ns: u64,
     frame: Option<Frame>,
     capture: bool,
+    /// Address and header of every command since [`Vivante::set_trace`].
+    trace: Option<Vec<(u32, u32)>>,
 }
 
 impl Vivante {
@@ -109,6 +111,7 @@ impl Vivante {
             idle_poll_ns: 30_000,
             frame: None,
             capture: false,
+            trace: None,
         }
     }
 
@@ -248,6 +251,20 @@ impl Vivante {
     /// Forgets which states streams have loaded, see [`Stats::states_loaded`].
     pub fn clear_states_loaded(&mut self) {
         self.stats.states_loaded.clear();
+    }
+
+    /// Starts a new list of executed commands, or stops keeping one.
+    pub fn set_trace(&mut self, on: bool) {
+        let mut trace = self.trace.take().unwrap_or_default();
+        trace.clear();
+        self.trace = on.then_some(trace);
+    }
+
+    /// Address, as the front end sees memory, and header of every command executed since
+    /// [`Vivante::set_trace`], oldest first; turns of the idle loop that found nothing new are
+    /// left out.
+    pub fn trace(&self) -> &[(u32, u32)] {
+        self.trace.as_deref().unwrap_or_default()
     }
 
     /// Last value a stream loaded into the state at byte address `address`.

@@ -223,6 +223,9 @@ pub(crate) struct Sample {
     pub(crate) shared: bool,
 }
 
+/// Where they are.
+pub(crate) const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../tests/data/etnaviv");
+
 /// The streams in tests/data/etnaviv: a clear, a read and a triangle, on a GPU with MMUv1 and on one with MMUv2.
 pub(crate) fn samples() -> Vec<Sample> {
     [
@@ -235,10 +238,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     ]
     .into_iter()
     .map(|name| {
-        let path = format!(
-            "{}/../../../../tests/data/etnaviv/etna-{name}.bin",
-            env!("CARGO_MANIFEST_DIR")
-        );
+        let path = format!("{DATA}/etna-{name}.bin");
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let words: Vec<u32> = bytes
             .chunks_exact(4)
