@@ -169,6 +169,12 @@ impl Host {
         self.clock >> hi::DEBUG_PIXEL_PIPE_SHIFT & 0xf
     }
 
+    /// Whether idle modules lose their clock. HW: state_hi.xml.h
+    /// PM_POWER_CONTROLS_ENABLE_MODULE_CLOCK_GATING.
+    pub(crate) fn gates_modules(&self) -> bool {
+        self.read(hi::PM_POWER_CONTROLS).unwrap_or(0) & 1 != 0
+    }
+
     /// Whether profile counters can be read.
     pub(crate) fn debug_enabled(&self) -> bool {
         self.clock & hi::DISABLE_DEBUG_REGISTERS == 0

@@ -399,6 +399,7 @@ impl Vivante {
         self.units.iter_mut().for_each(Unit::clear);
         self.tokens = Tokens::default();
         self.states.clear();
+        self.counters = perf::Counters::from(self.now);
         self.irq.clear();
         self.halted = false;
     }

@@ -220,6 +220,58 @@ fn what_mesa_emits_is_executed() {
     }
 }
 
+/// The stream of libdrm's `etnaviv_2d_test` without its loads of state 0: the states in their order, those that are not 0 with
+/// their value, then 256 rectangles.
+fn libdrm_2d() -> (Vec<u32>, Vec<Reloc>) {
+    let mut words = Vec::new();
+    for states in [
+        0x1204..=0x1234,
+        0x125c..=0x1264,
+        0x126c..=0x126c,
+        0x1278..=0x1280,
+        0x12b4..=0x12c0,
+        0x1268..=0x1268,
+        0x1270..=0x1274,
+        0x12c4..=0x12d8,
+        0x12e8..=0x12ec,
+    ] {
+        for state in states.step_by(4) {
+            let value = match state {
+                0x122c => 1024,
+                0x1234 => 6,
+                0x125c => 0x0030_cccc,
+                0x1264 => 256 << 16 | 256,
+                0x1268 => 0xff,
+                0x12c0 | 0x1270 | 0x1274 => 0xff40_ff40,
+                0x12e8 | 0x12ec => 0xffff_ffff,
+                _ => 0,
+            };
+            words.extend(load(state, &[value]));
+        }
+    }
+    let address = words
+        .iter()
+        .position(|word| *word == 0x0801_0000 | 0x1228 / 4)
+        .unwrap()
+        + 1;
+    words.extend([0x2000_0000, 0]);
+    for n in 0..256u32 {
+        let (x, y) = (n % 16 * 8, n / 16 * 8);
+        words.extend([y << 16 | x, (y + 4) << 16 | (x + 4)]);
+    }
+    words.extend(load(0x380c, &[8]));
+    (words, vec![reloc(address as u32 * 4)])
+}
+
+#[test]
+fn what_libdrm_emits_for_2d_is_admitted_and_executed() {
+    let (words, relocs) = libdrm_2d();
+    assert_eq!(verdict(&words, &relocs, Policy::Mmuv1), Ok(()));
+    let run = execute(&words, &relocs, true).unwrap();
+    let outcome = Board::new(Variant::Gc320).execute(&relocated(&words, &relocs), &run.headers);
+    assert_eq!(outcome, Ok(Outcome::Done));
+}
+
 /// What the validator would have to let through to be wrong is seen by the model, each kind under its own name.
 #[test]
 fn the_model_sees_harm() {

@@ -12,8 +12,10 @@ use etnaviv::stream::Reloc;
 const SPACE: usize = 0x4_0000;
 
 /// Registers no client may write, as byte addresses (rnndb `state_hi.xml`, `state.xml`, `state_blt.xml`).
+///
+/// State 0 is not among them: libdrm's `etnaviv_2d_test` loads 0 into it, to fill up, and no board minds.
 pub(crate) const GUARDED: &[Range<usize>] = &[
-    0x0_0000..0x0_0600, // host interface, power, MMU, memory controller
+    0x0_0004..0x0_0600, // host interface, power, MMU, memory controller
     0x0_0654..0x0_0674, // the front end's ring
     0x0_07dc..0x0_07ec, // descriptor ring, fences
     0x0_07f4..0x0_07f8,
