@@ -125,6 +125,23 @@ fn reset_takes_time_and_loses_state() {
 }
 
 #[test]
+fn registers_take_nothing_until_the_reset_is_lifted() {
+    // HW: etnaviv.md 2.5: the bit is cleared before anything else is written.
+    for variant in [Variant::Gc3000, Variant::Gc2000, Variant::Gc320] {
+        let mut rig = Rig::ready(variant);
+        rig.wr(0x0, 64 << 2 | 1 << 19 | 1 << 12);
+        rig.wait(15_000);
+        rig.wr(0x14, !0);
+        assert_eq!(rig.rd(0x14), 0);
+        let error = "register write during reset";
+        assert_eq!(rig.gpu.stats().protocol_errors.get(error), Some(&1));
+        rig.wr(0x0, 64 << 2);
+        rig.wr(0x14, !0);
+        assert_eq!(rig.rd(0x14), !0);
+    }
+}
+
+#[test]
 fn a_short_reset_pulse_does_nothing() {
     let mut rig = Rig::ready(Variant::Gc2000);
     let ring = rig.alloc(1);

@@ -164,6 +164,11 @@ impl Host {
         self.ahb | if resetting { mmu::AHB_RESET } else { 0 }
     }
 
+    /// Whether the soft reset bit is set.
+    pub(crate) fn holds_reset(&self) -> bool {
+        self.clock & hi::SOFT_RESET != 0
+    }
+
     /// Pixel pipe selected for debug.
     pub(crate) fn debug_pipe(&self) -> u32 {
         self.clock >> hi::DEBUG_PIXEL_PIPE_SHIFT & 0xf

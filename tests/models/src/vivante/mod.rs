@@ -148,7 +148,7 @@ impl Vivante {
             return;
         }
         let in_reset_ok = matches!(offset, hi::CLOCK_CONTROL | mmu_reg::AHB_CONTROL);
-        if self.host.reset.is_some() && !in_reset_ok {
+        if self.in_reset() && !in_reset_ok {
             self.stats.protocol("register write during reset");
             return;
         }
@@ -299,6 +299,12 @@ impl Vivante {
     /// Whether front end and units make progress.
     fn running(&self) -> bool {
         self.alive() && !self.halted && self.host.reset.is_none()
+    }
+
+    /// Whether a reset is under way, or held by its bit.
+    fn in_reset(&self) -> bool {
+        let secure = self.identity.mmu == variant::MmuKind::V2Secure;
+        self.host.reset.is_some() || (!secure && self.host.holds_reset())
     }
 
     fn count_unknown(&mut self, offset: u32, access: Access) {
