@@ -474,9 +474,49 @@ fn rs_widths_must_be_multiples_of_16() {
 
 // --- 2D ---
 
+/// What the test loads, in its order.
+const LIBDRM_2D: [(u32, u32); 35] = [
+    (0x1204, 0),
+    (0x1208, 0),
+    (0x120c, 0),
+    (0x1210, 0),
+    (0x1214, 0),
+    (0x1218, 0),
+    (0x121c, 0),
+    (0x1220, 0),
+    (0x1224, 0),
+    (0x1228, 0),
+    (0x122c, 1024),
+    (0x1230, 0),
+    (0x1234, 6),
+    (0x125c, 0x0030_cccc),
+    (0x1260, 0),
+    (0x1264, 256 << 16 | 256),
+    (0x126c, 0),
+    (0x1278, 0),
+    (0x127c, 0),
+    (0x1280, 0),
+    (0x12b4, 0),
+    (0x12b8, 0),
+    (0x12bc, 0),
+    (0x12c0, 0xff40_ff40),
+    (0x1268, 0xff),
+    (0x1270, 0xff40_ff40),
+    (0x1274, 0xff40_ff40),
+    (0x12c4, 0),
+    (0x12c8, 0),
+    (0x12cc, 0),
+    (0x12d0, 0),
+    (0x12d4, 0),
+    (0x12d8, 0),
+    (0x12e8, 0xffff_ffff),
+    (0x12ec, 0xffff_ffff),
+];
+
 #[test]
 fn the_2d_test_of_libdrm() {
-    // HW: libdrm tests/etnaviv/etnaviv_2d_test.c: 256 rectangles of 4x4 on a grid of 8.
+    // HW: libdrm tests/etnaviv/etnaviv_2d_test.c, all of its stream: 256 rectangles of 4x4 on a grid of 8, and three loads of
+    // state 0 behind them.
     let mut rig = Rig::ready(Variant::Gc320);
     let image = rig.alloc(64);
     rig.gpu.set_capture(true);
@@ -485,16 +525,12 @@ fn the_2d_test_of_libdrm() {
         let (x, y) = (n % 16 * 8, n / 16 * 8);
         rects.extend([y << 16 | x, (y + 4) << 16 | (x + 4)]);
     }
-    let stream = Stream::new()
-        .state(0x3800, 1)
-        .state(0x1228, image as u32)
-        .state(0x122c, 1024)
-        .state(0x1230, 0)
-        .state(0x1234, 6 | 1 << 25)
-        .state(0x125c, 0x0030_cccc)
-        .state(0x1260, 0)
-        .state(0x1264, 256 << 16 | 256)
-        .state(0x12c0, 0xff40_ff40)
+    let mut stream = Stream::new().state(0x3800, 1);
+    for (state, value) in LIBDRM_2D {
+        let value = if state == 0x1228 { image as u32 } else { value };
+        stream = stream.state(state, value);
+    }
+    let stream = stream
         .raw(&rects)
         .state(1, 0)
         .state(1, 0)

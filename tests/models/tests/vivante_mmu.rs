@@ -216,6 +216,27 @@ fn stale_translations_stay_until_a_flush() {
 }
 
 #[test]
+fn a_page_mapped_beside_one_in_use_needs_a_flush() {
+    // HW: etnaviv.md 4: every map makes a flush necessary; missed ones were translation errors.
+    for (variant, flush) in [(V2[0], true), (V2[0], false), (V2[1], true), (V2[1], false)] {
+        let mut m = Mapped::new(variant);
+        m.rig.map_new(m.mtlb, 0x40_0000, 1, RW);
+        m.exec(&done(poke(0x40_0000, 1)));
+        let near = m.rig.map_new(m.mtlb, 0x40_f000, 1, RW);
+        let far = m.rig.map_new(m.mtlb, 0x41_0000, 1, RW);
+        m.exec(&done(poke(0x41_0000, 2)));
+        assert_eq!(m.rig.r32(far), 2, "another line of the table");
+        if flush {
+            let table = if m.rig.secure { 0 } else { m.mtlb as u32 };
+            m.exec(&done(Stream::new().state(0x184, table | 0x18)));
+        }
+        m.exec(&done(poke(0x40_f000, 3)));
+        let expected = if flush { (3, (0, 0)) } else { (0, (2, 0x40_f000)) };
+        assert_eq!((m.rig.r32(near), m.status()), expected, "{variant:?}");
+    }
+}
+
+#[test]
 fn an_unmapped_page_stays_usable_until_a_flush() {
     let mut m = Mapped::new(Variant::Gc7000L);
     let page = m.rig.map_new(m.mtlb, 0x40_0000, 1, RW);
@@ -440,6 +461,22 @@ fn mmuv1_flushes_by_client() {
     rig.exec(done(Stream::new().state(0x3810, 0x1f)));
     rig.exec(done(poke(0x8000_0000, 4)));
     assert_eq!((rig.r32(first), rig.r32(second)), (3, 4));
+    rig.ack();
+    rig.assert_clean();
+}
+
+#[test]
+fn mmuv1_takes_in_a_line_of_the_table() {
+    let (mut rig, table) = v1();
+    let (bad, page) = (rig.alloc(1), rig.alloc(1));
+    rig.fill(table, 4096, bad as u32);
+    rig.exec(done(poke(0x8000_0000, 1)));
+    rig.w32(table + 15 * 4, page as u32);
+    rig.exec(done(poke(0x8000_f000, 2)));
+    assert_eq!((rig.r32(bad), rig.r32(page)), (2, 0), "still the bad page");
+    rig.exec(done(Stream::new().state(0x3810, 0x1f)));
+    rig.exec(done(poke(0x8000_f000, 3)));
+    assert_eq!((rig.r32(bad), rig.r32(page)), (2, 3));
     rig.ack();
     rig.assert_clean();
 }

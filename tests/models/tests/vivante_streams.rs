@@ -49,7 +49,7 @@ struct Softpin {
     target: u64,
     status: u64,
     readback: u64,
-    /// Next address for a user buffer: never used twice, so no TLB flush is needed.
+    /// Next address for a user buffer.
     user_va: u32,
 }
 
@@ -101,7 +101,11 @@ impl Softpin {
         let user = Stream(user).link(tail.len(), u64::from(back));
         let pa = rig.place(&user);
         rig.map(self.mtlb, self.user_va, pa, 1, PRESENT);
-        rig.kick(self.ring, user.len(), u64::from(self.user_va));
+        // A flush before what was mapped is used. HW: etnaviv.md 4.
+        let flush = Stream::new().state(0x184, 8 | 0x10).sync(FE, PE);
+        let flush = flush.link(user.len(), u64::from(self.user_va));
+        rig.put(self.ring + 0x80, &flush.0);
+        rig.kick(self.ring, flush.len(), u64::from(RING_VA) + 0x80);
         self.user_va += 0x1000;
         rig.run(1_000_000);
         assert!(rig.board.line, "the job is done");

@@ -13,7 +13,12 @@ const EVENTS: u32 = 30;
 
 /// Whether the front end cannot reach the state: HI, PM, MC, secure MMU, its own ring registers.
 /// What silicon does with such a load is not published; here nothing happens but a count.
+/// State 0 is not even counted: libdrm's etnaviv_2d_test loads 0 into it three times behind its
+/// rectangles, on boards that go on undisturbed.
 fn is_blocked(address: u32) -> bool {
+    if address == hi::CLOCK_CONTROL {
+        return false;
+    }
     let mmu = [mmu_reg::SAFE_ADDRESS, mmu_reg::CONFIGURATION, mmu_reg::PTA_CONFIG];
     (address < 0x600 && !mmu.contains(&address))
         || (fe_reg::COMMAND_ADDRESS..=fe_reg::DMA_HIGH).contains(&address)

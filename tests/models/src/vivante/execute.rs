@@ -94,7 +94,8 @@ impl Vivante {
         if let (Some(header), Some(target)) = link {
             // Anything else behind the WAIT is executed when it is over.
             if header >> 27 == op::LINK && target & !7 == at && header & 0xffff >= 2 {
-                let period = ns + self.timing.fetch_ns + 2 * self.timing.word_ns;
+                self.fe.link_ns = self.timing.fetch_ns + 2 * self.timing.word_ns;
+                let period = ns + self.fe.link_ns;
                 self.fe.idle = (at, [words[0], 0, header, target]);
                 self.fe.state = State::IdleLoop {
                     next: self.now + period,

@@ -62,6 +62,8 @@ pub(crate) struct Fe {
     pub(crate) selected: bool,
     /// Address and words of the idle loop.
     pub(crate) idle: (u32, [u32; 4]),
+    /// How much of a turn of the idle loop is not its WAIT.
+    pub(crate) link_ns: u64,
 }
 
 impl Default for Fe {
@@ -78,6 +80,7 @@ impl Default for Fe {
             returns: None,
             selected: true,
             idle: (0, [0; 4]),
+            link_ns: 0,
         }
     }
 }
@@ -95,8 +98,14 @@ impl Fe {
         self.fifo.clear();
     }
 
-    pub(crate) fn read(&self, offset: u32) -> Option<u32> {
+    pub(crate) fn read(&self, offset: u32, now: u64) -> Option<u32> {
         let running = self.state != State::Idle;
+        // The idle loop is at its LINK at the end of each turn: a reader who looks often enough
+        // sees both registers change. HW: etnaviv.md 2.16 (the stuck test of 500 reads).
+        let linking = match self.state {
+            State::IdleLoop { next, .. } => next.saturating_sub(now) <= self.link_ns,
+            _ => false,
+        };
         Some(match offset {
             reg::COMMAND_ADDRESS => self.command_address,
             reg::COMMAND_CONTROL => self.command_control,
@@ -108,9 +117,14 @@ impl Fe {
                 } else {
                     reg::CMD_FETCH_VALID
                 };
-                self.command_state | valid | if fetching { reg::CMD_DMA_REQ } else { 0 }
+                let command = if linking {
+                    reg::CMD_LINK
+                } else {
+                    self.command_state
+                };
+                command | valid | if fetching { reg::CMD_DMA_REQ } else { 0 }
             }
-            reg::DMA_ADDRESS => self.pc(),
+            reg::DMA_ADDRESS => self.pc().wrapping_add(if linking { 8 } else { 0 }),
             reg::DMA_LOW => self.last[0],
             reg::DMA_HIGH => self.last[1],
             _ => return None,
@@ -233,6 +247,9 @@ impl Vivante {
             self.fe.last = [words[words.len() - 2], words[words.len() - 1]];
             words.truncate(len);
             self.stats.commands[(header >> 27) as usize] += 1;
+            if let Some(trace) = &mut self.trace {
+                trace.push((at, header));
+            }
             cost += (len as u64 * self.timing.word_ns).max(1);
             self.fe.state = again;
             if self.command(bus, at, &words) == Flow::Stop {

@@ -164,9 +164,20 @@ impl Host {
         self.ahb | if resetting { mmu::AHB_RESET } else { 0 }
     }
 
+    /// Whether the soft reset bit is set.
+    pub(crate) fn holds_reset(&self) -> bool {
+        self.clock & hi::SOFT_RESET != 0
+    }
+
     /// Pixel pipe selected for debug.
     pub(crate) fn debug_pipe(&self) -> u32 {
         self.clock >> hi::DEBUG_PIXEL_PIPE_SHIFT & 0xf
+    }
+
+    /// Whether idle modules lose their clock. HW: state_hi.xml.h
+    /// PM_POWER_CONTROLS_ENABLE_MODULE_CLOCK_GATING.
+    pub(crate) fn gates_modules(&self) -> bool {
+        self.read(hi::PM_POWER_CONTROLS).unwrap_or(0) & 1 != 0
     }
 
     /// Whether profile counters can be read.

@@ -3,7 +3,10 @@
 //!
 //! The TLB never evicts, so a translation that nobody flushed is used for ever: the worst case of
 //! what real caches do. It is not tagged by context either, which is why switching without a
-//! flush shows. Failed walks are not cached.
+//! flush shows. A walk takes in a whole line of entries, absent ones too, so that a page mapped
+//! without a flush next to one in use is not seen: drivers flush after every map (etnaviv.md 2.14,
+//! 4), and one that missed that got translation errors (etnaviv.md 4, the bug of October 2025).
+//! How long a line is on silicon is not published. Absent first-level entries are not cached.
 
 use super::regs::{mc, mmu as reg};
 use super::stats::Stats;
@@ -48,10 +51,20 @@ pub(crate) struct Place {
     pub(crate) len: u64,
 }
 
+/// Entries of a line: 64 bytes of the table.
+const LINE: u32 = 16;
+
+/// What an entry of a table says.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    pa: u64,
-    write: bool,
+enum Entry {
+    Page {
+        pa: u64,
+        write: bool,
+    },
+    /// Not present: an exception, or an access to the safe address.
+    Absent {
+        exception: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -342,47 +355,70 @@ impl Mmu {
             }
             None => {
                 stats.tlb_walks += 1;
-                let walked = match self.kind {
-                    MmuKind::V1 => Some(self.walk_v1(bus, client, va)?),
+                match self.kind {
+                    MmuKind::V1 => self.walk_v1(bus, client, va)?,
                     _ => self.walk_v2(bus, va)?,
-                };
-                let Some(entry) = walked else {
-                    stats.safe_accesses += 1;
-                    let inside = u64::from(va & 63);
-                    return Ok(Place {
-                        pa: self.safe.unwrap_or(0) + inside,
-                        len: 64 - inside,
-                    });
-                };
-                self.tlb.insert((tag, va >> 12), entry);
-                entry
+                }
             }
         };
-        if write && !entry.write {
-            return Err(Stop::Exception {
+        match entry {
+            Entry::Page { write: false, .. } if write => Err(Stop::Exception {
                 code: code::WRITE_VIOLATION,
                 va,
-            });
+            }),
+            Entry::Page { pa, .. } => Ok(Place {
+                pa: pa + offset,
+                len: 4096 - offset,
+            }),
+            Entry::Absent { exception: true } => Err(Stop::Exception {
+                code: code::PAGE_NOT_PRESENT,
+                va,
+            }),
+            Entry::Absent { exception: false } => {
+                stats.safe_accesses += 1;
+                let inside = u64::from(va & 63);
+                Ok(Place {
+                    pa: self.safe.unwrap_or(0) + inside,
+                    len: 64 - inside,
+                })
+            }
         }
-        Ok(Place {
-            pa: entry.pa + offset,
-            len: 4096 - offset,
-        })
+    }
+
+    /// Takes in the line of entries from `at` on that belongs to the pages around `va`, with those
+    /// it has already kept. Returns the entry of `va`.
+    fn fill(
+        &mut self,
+        bus: &mut dyn Bus,
+        tag: usize,
+        va: u32,
+        at: u64,
+        decode: fn(u32) -> Entry,
+    ) -> Result<Entry, Stop> {
+        let mut line = [0; LINE as usize * 4];
+        bus.read(at, &mut line).map_err(|_| Stop::Bus { write: false })?;
+        let first = va >> 12 & !(LINE - 1);
+        for (page, word) in (first..).zip(line.chunks_exact(4)) {
+            let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+            self.tlb.entry((tag, page)).or_insert_with(|| decode(word));
+        }
+        Ok(self.tlb[&(tag, va >> 12)])
     }
 
     /// Flat table of 512 Ki entries from 0x8000_0000 on; an entry is a page address, without any
     /// flag. HW: etnaviv.md 2.14, 4.
-    fn walk_v1(&self, bus: &mut dyn Bus, client: Client, va: u32) -> Result<Entry, Stop> {
-        let at = u64::from(self.tables[index(client)]) + u64::from((va - 0x8000_0000) >> 12) * 4;
-        Ok(Entry {
-            pa: u64::from(word(bus, at)? & !0xfff),
+    fn walk_v1(&mut self, bus: &mut dyn Bus, client: Client, va: u32) -> Result<Entry, Stop> {
+        let tag = index(client);
+        let line = u64::from((va - 0x8000_0000) >> 12 & !(LINE - 1));
+        let at = u64::from(self.tables[tag]) + line * 4;
+        self.fill(bus, tag, va, at, |entry| Entry::Page {
+            pa: u64::from(entry & !0xfff),
             write: true,
         })
     }
 
-    /// Two levels of 1024 words. `None` says: not present and no exception wanted, so the access
-    /// goes to the safe address. HW: etnaviv.md 4.
-    fn walk_v2(&self, bus: &mut dyn Bus, va: u32) -> Result<Option<Entry>, Stop> {
+    /// Two levels of 1024 words. HW: etnaviv.md 4.
+    fn walk_v2(&mut self, bus: &mut dyn Bus, va: u32) -> Result<Entry, Stop> {
         if self.mode1k {
             // MODE1_K tables cover less; nothing uses them, so they are not decoded.
             return Err(Stop::Exception {
@@ -390,25 +426,28 @@ impl Mmu {
                 va,
             });
         }
-        let absent = |entry: u32, code: u32| {
-            if entry & EXCEPTION != 0 {
-                Err(Stop::Exception { code, va })
-            } else {
-                Ok(None)
-            }
-        };
         let slave = word(bus, self.mtlb + u64::from(va >> 22) * 4)?;
-        if slave & PRESENT == 0 {
-            return absent(slave, code::SLAVE_NOT_PRESENT);
+        match (slave & PRESENT != 0, slave & EXCEPTION != 0) {
+            (true, _) => {}
+            (false, false) => return Ok(Entry::Absent { exception: false }),
+            (false, true) => {
+                return Err(Stop::Exception {
+                    code: code::SLAVE_NOT_PRESENT,
+                    va,
+                })
+            }
         }
-        let page = word(bus, u64::from(slave & !0xfff) + u64::from(va >> 12 & 0x3ff) * 4)?;
-        if page & PRESENT == 0 {
-            return absent(page, code::PAGE_NOT_PRESENT);
-        }
-        Ok(Some(Entry {
-            pa: u64::from(page & !0xfff) | u64::from(page >> 4 & 0xff) << 32,
-            write: page & WRITEABLE != 0,
-        }))
+        let line = u64::from(va >> 12 & 0x3ff & !(LINE - 1));
+        let at = u64::from(slave & !0xfff) + line * 4;
+        self.fill(bus, 0, va, at, |page| match page & PRESENT != 0 {
+            true => Entry::Page {
+                pa: u64::from(page & !0xfff) | u64::from(page >> 4 & 0xff) << 32,
+                write: page & WRITEABLE != 0,
+            },
+            false => Entry::Absent {
+                exception: page & EXCEPTION != 0,
+            },
+        })
     }
 }
 

@@ -80,6 +80,8 @@ pub struct Vivante {
     idle_poll_ns: u64,
     frame: Option<Frame>,
     capture: bool,
+    /// Address and header of every command since [`Vivante::set_trace`].
+    trace: Option<Vec<(u32, u32)>>,
 }
 
 impl Vivante {
@@ -109,6 +111,7 @@ impl Vivante {
             idle_poll_ns: 30_000,
             frame: None,
             capture: false,
+            trace: None,
         }
     }
 
@@ -145,7 +148,7 @@ impl Vivante {
             return;
         }
         let in_reset_ok = matches!(offset, hi::CLOCK_CONTROL | mmu_reg::AHB_CONTROL);
-        if self.host.reset.is_some() && !in_reset_ok {
+        if self.in_reset() && !in_reset_ok {
             self.stats.protocol("register write during reset");
             return;
         }
@@ -250,6 +253,20 @@ impl Vivante {
         self.stats.states_loaded.clear();
     }
 
+    /// Starts a new list of executed commands, or stops keeping one.
+    pub fn set_trace(&mut self, on: bool) {
+        let mut trace = self.trace.take().unwrap_or_default();
+        trace.clear();
+        self.trace = on.then_some(trace);
+    }
+
+    /// Address, as the front end sees memory, and header of every command executed since
+    /// [`Vivante::set_trace`], oldest first; turns of the idle loop that found nothing new are
+    /// left out.
+    pub fn trace(&self) -> &[(u32, u32)] {
+        self.trace.as_deref().unwrap_or_default()
+    }
+
     /// Last value a stream loaded into the state at byte address `address`.
     pub fn state(&self, address: u32) -> u32 {
         self.states.get(address)
@@ -282,6 +299,12 @@ impl Vivante {
     /// Whether front end and units make progress.
     fn running(&self) -> bool {
         self.alive() && !self.halted && self.host.reset.is_none()
+    }
+
+    /// Whether a reset is under way, or held by its bit.
+    fn in_reset(&self) -> bool {
+        let secure = self.identity.mmu == variant::MmuKind::V2Secure;
+        self.host.reset.is_some() || (!secure && self.host.holds_reset())
     }
 
     fn count_unknown(&mut self, offset: u32, access: Access) {
@@ -382,6 +405,7 @@ impl Vivante {
         self.units.iter_mut().for_each(Unit::clear);
         self.tokens = Tokens::default();
         self.states.clear();
+        self.counters = perf::Counters::from(self.now);
         self.irq.clear();
         self.halted = false;
     }

@@ -32,7 +32,35 @@ const SELECT: [(usize, u32); 10] = [
     (2, 1),
 ];
 
-/// What has been done since the model was made.
+/// Whether a counter exists once per pixel pipe, so that a driver reads it with each pipe selected
+/// in turn and adds up. HW: Linux 6.1 etnaviv_perfmon.c, the signals it samples that way.
+fn is_per_pipe(module: usize, select: u32) -> bool {
+    match module {
+        PE => true,
+        SH => matches!(select, 9..=14),
+        PA => matches!(select, 6..=8),
+        _ => false,
+    }
+}
+
+/// One pixel pipe's part: `share` is (this pipe, number of pipes).
+pub(crate) fn part(value: u64, share: (u32, u32)) -> u64 {
+    let (pipe, pipes) = (u64::from(share.0), u64::from(share.1.max(1)));
+    match pipe {
+        0 => value / pipes + value % pipes,
+        pipe if pipe < pipes => value / pipes,
+        _ => 0,
+    }
+}
+
+/// Whether reads of module `n` need its clock, which module clock gating takes away when it is
+/// idle. HW: etnaviv.md 2.12 (gating is off around all sampling) and 2.10 (the front end's current
+/// primitive is read without that).
+pub(crate) fn needs_clock(n: usize) -> bool {
+    n != FE
+}
+
+/// What has been done since the last reset.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) draws: u64,
@@ -55,6 +83,14 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Counters that start at `now`.
+    pub(crate) fn from(now: u64) -> Counters {
+        Counters {
+            cycles_from: now,
+            ..Counters::default()
+        }
+    }
+
     pub(crate) fn write_config(&mut self, n: usize, value: u32) {
         self.config[n] = value;
         for (module, (register, byte)) in SELECT.into_iter().enumerate() {
@@ -97,13 +133,10 @@ impl Counters {
             (MC, 3) => (self.traffic.written - self.base_traffic[n].written) / 8,
             _ => 0,
         };
-        let value = match n {
-            PE | MC => {
-                let (pipe, pipes) = (u64::from(share.0), u64::from(share.1.max(1)));
-                value / pipes + if pipe == 0 { value % pipes } else { 0 }
-            }
-            _ => value,
-        };
-        value as u32
+        if is_per_pipe(n, select) {
+            part(value, share) as u32
+        } else {
+            value as u32
+        }
     }
 }

@@ -4,7 +4,7 @@
 use super::pipe::Work;
 use super::regs::{fe as fe_reg, hi, mc, mmu as mmu_reg};
 use super::variant::MmuKind;
-use super::{fe, Vivante};
+use super::{fe, perf, Vivante};
 
 impl Vivante {
     fn is_secure(&self) -> bool {
@@ -28,8 +28,7 @@ impl Vivante {
             hi::INTR_ENBL => self.irq.enable,
             hi::BLT_INTR | hi::MEMORY_COUNTER_RESET | mc::PROFILE_L2_READ => 0,
             hi::PM_MODULE_STATUS => {
-                let gating = self.host.read(hi::PM_POWER_CONTROLS).unwrap_or(0) & 1 != 0;
-                if gating {
+                if self.host.gates_modules() {
                     self.idle_state() & 0xff
                 } else {
                     0
@@ -46,14 +45,22 @@ impl Vivante {
             | hi::PROFILE_TOTAL_CYCLES
             | hi::PROFILE_IDLE_CYCLES
             | mc::PROFILE_CYCLE_COUNTER
-            | mc::PROFILE_READ..=mc::PROFILE_READ_LAST => self.read_profile(offset),
+            | mc::PROFILE_READ..=mc::PROFILE_READ_LAST => {
+                let module = offset.wrapping_sub(mc::PROFILE_READ) / 4;
+                let gated = offset >= mc::PROFILE_READ && perf::needs_clock(module as usize);
+                if gated && self.host.gates_modules() {
+                    self.stats
+                        .protocol("profile counter read under module clock gating");
+                }
+                self.read_profile(offset)
+            }
             mc::PROFILE_CONFIG0..=mc::PROFILE_CONFIG3 => {
                 self.counters.config[((offset - mc::PROFILE_CONFIG0) / 4) as usize]
             }
             _ => {
                 return self
                     .fe
-                    .read(offset)
+                    .read(offset, self.now)
                     .or_else(|| self.mmu.read(offset))
                     .or_else(|| self.host.read(offset))
             }
@@ -90,13 +97,17 @@ impl Vivante {
             (u128::from(ns) * u128::from(hz) / 1_000_000_000) as u32
         };
         let since = self.now - self.counters.cycles_from.min(self.now);
+        let share = (self.host.debug_pipe(), self.identity.pixel_pipes);
+        let idle = offset == hi::PROFILE_IDLE_CYCLES && !self.identity.old_cycles
+            || offset == hi::PROFILE_TOTAL_CYCLES && self.identity.old_cycles;
         match offset {
-            hi::PROFILE_READ_BYTES8 => (self.counters.traffic.read / 8) as u32,
-            hi::PROFILE_WRITE_BYTES8 => (self.counters.traffic.written / 8) as u32,
+            _ if idle => cycles(since.saturating_sub(self.busy_ns())),
+            // HW: Linux 6.1 etnaviv_perfmon.c reads these two with each pixel pipe selected.
+            hi::PROFILE_READ_BYTES8 => perf::part(self.counters.traffic.read / 8, share) as u32,
+            hi::PROFILE_WRITE_BYTES8 => perf::part(self.counters.traffic.written / 8, share) as u32,
             hi::PROFILE_TOTAL_CYCLES | mc::PROFILE_CYCLE_COUNTER => cycles(since),
-            hi::PROFILE_IDLE_CYCLES => cycles(since.saturating_sub(self.counters.totals.busy_ns)),
+            hi::PROFILE_IDLE_CYCLES => 0,
             mc::PROFILE_READ..=mc::PROFILE_READ_LAST => {
-                let share = (self.host.debug_pipe(), self.identity.pixel_pipes);
                 let n = ((offset - mc::PROFILE_READ) / 4) as usize;
                 self.counters.read(n, self.current_primitive(), share)
             }
@@ -104,6 +115,16 @@ impl Vivante {
             0x04c | 0x050 => (self.counters.traffic.written / 64) as u32,
             _ => (self.counters.traffic.read / 64) as u32,
         }
+    }
+
+    /// Time units were busy, the work they have now included, so that it never jumps.
+    fn busy_ns(&self) -> u64 {
+        let running = |unit: &super::Unit| {
+            let until = unit.done_at.map_or(unit.started, |end| end.min(self.now));
+            until.saturating_sub(unit.started)
+        };
+        let now: u64 = self.units.iter().map(running).sum();
+        self.counters.totals.busy_ns.saturating_add(now)
     }
 
     /// Primitives of the running draw that are done.

@@ -42,6 +42,9 @@ pub(crate) struct Identity {
     pub(crate) has_2d: bool,
     pub(crate) has_3d: bool,
     pub(crate) pixel_pipes: u32,
+    /// Total cycles are counted by the memory controller, and the host's total is that of idle
+    /// cycles. HW: etnaviv.md 2.12 (GC880, GC2000, GC2100).
+    pub(crate) old_cycles: bool,
     /// Tile status bits of one tile.
     pub(crate) ts_bits: u32,
     /// Core clock at full speed, Hz.
@@ -77,6 +80,7 @@ impl Identity {
                 has_2d: false,
                 has_3d: true,
                 pixel_pipes: 2,
+                old_cycles: false,
                 // HW: Mesa etnaviv_screen.c bits_per_tile (CACHE128B256BPERLINE: 4).
                 ts_bits: 4,
                 core_hz: 800_000_000,
@@ -106,6 +110,7 @@ impl Identity {
                 has_2d: false,
                 has_3d: true,
                 pixel_pipes: 2,
+                old_cycles: false,
                 ts_bits: 2,
                 core_hz: 528_000_000,
             },
@@ -126,6 +131,7 @@ impl Identity {
                 has_2d: false,
                 has_3d: true,
                 pixel_pipes: 2,
+                old_cycles: true,
                 ts_bits: 2,
                 core_hz: 528_000_000,
             },
@@ -145,6 +151,7 @@ impl Identity {
                 has_2d: true,
                 has_3d: false,
                 pixel_pipes: 1,
+                old_cycles: false,
                 ts_bits: 2,
                 core_hz: 528_000_000,
             },

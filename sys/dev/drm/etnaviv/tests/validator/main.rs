@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the validator of command streams admits, beside a second reader of the same streams.
+//! What the validator of command streams admits, beside a second reader of the same streams and a model that executes them.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,6 +10,7 @@
     reason = "a test may fail loudly"
 )]
 
+mod board;
 mod cases;
 mod fuzz;
 mod reader;
