@@ -167,7 +167,10 @@ pub(crate) fn close(core: &Core, client: ClientId, entity: EntityId) {
 pub(crate) fn retire(core: &Core) {
     core.queue.retire(|job| {
         core.fences.forget(job.payload.fence);
-        job.payload.context.sweep();
+        if job.payload.uses.is_empty() {
+            // Otherwise the end of its uses does it.
+            job.payload.context.sweep();
+        }
         job.payload.stats.job(job.run_ns);
         core.shared.stats.job(job.run_ns);
     });
