@@ -102,7 +102,7 @@ fn foreign(shared: bool) -> Vec<u32> {
     for state in 0..0x1_0000u32 {
         let guarded = kind(state as usize * 4) == Kind::Guarded;
         assert!(!(guarded && knows(state)), "{:#x}", state * 4);
-        let border = !knows(state) && (knows(state.wrapping_sub(1) & 0xffff) || knows(state + 1 & 0xffff));
+        let border = !knows(state) && (knows(state.wrapping_sub(1) & 0xffff) || knows((state + 1) & 0xffff));
         unknown += u32::from(border && !guarded);
         if guarded || border {
             headers.push(0x0801_0000 | state);
@@ -278,7 +278,7 @@ fn libdrm_2d() -> (Vec<u32>, Vec<Reloc>) {
     }
     let address = words
         .iter()
-        .position(|word| *word == 0x0801_0000 | 0x1228 / 4)
+        .position(|word| *word == 0x0801_0000 | (0x1228 / 4))
         .unwrap()
         + 1;
     words.extend([0x2000_0000, 0]);
@@ -315,7 +315,7 @@ fn the_model_sees_harm() {
         assert_eq!(run(&nop, &[8]), Ok(Outcome::Done));
         for state in GUARDED.iter().flat_map(|range| range.clone().step_by(4)) {
             let expected = Err(Foul::State(state as u32));
-            assert_eq!(run(&[0x0801_0000 | state as u32 / 4, 0], &[8]), expected);
+            assert_eq!(run(&[0x0801_0000 | (state as u32 / 4), 0], &[8]), expected);
         }
         for opcode in [2, 7, 8, 10, 11, 13, 15, 19] {
             let words = [opcode << 27 | 2, 0x7000_0000, 2, 0x7000_0000];
