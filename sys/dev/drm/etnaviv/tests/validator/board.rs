@@ -156,7 +156,7 @@ impl Board {
         let pages = (CODE_BYTES / 4096) as u32;
         memory.put(
             OF_CODE,
-            (0..1024).map(|n| if n < pages { CODE + (n << 12) | 1 } else { 2 }),
+            (0..1024).map(|n| if n < pages { (CODE + (n << 12)) | 1 } else { 2 }),
         );
         memory.put(OF_DATA, (0..1024).map(|n| 0x8000_0000 | n << 12 | 5));
         let mut board = Board {
@@ -273,7 +273,7 @@ impl Board {
         }
         tail.extend([END << 27, 0]);
         self.memory.put(u64::from(ring), tail.iter().copied());
-        words.extend([0x4000_0000 | tail.len() as u32 / 2, ring]);
+        words.extend([0x4000_0000 | (tail.len() as u32 / 2), ring]);
         self.memory.budget = BUDGET;
         self.gpu.clear_states_loaded();
         self.gpu.set_trace(true);

@@ -5,8 +5,10 @@
 //! `ETNAVIV_FUZZ` is the number of streams instead of 200,000; the ignored test makes ten million.
 
 use crate::board::{Board, Outcome};
-use crate::cases::policy;
+use crate::cases::{knows, policy};
 use crate::reader::{execute, kind, reloc, Kind, GUARDED};
+use std::sync::OnceLock;
+
 use etnaviv::stream::{CmdStream, Placed, Reloc};
 use models::vivante::Variant;
 
@@ -34,6 +36,12 @@ impl Random {
     }
 }
 
+/// The states that the validator knows.
+fn known() -> &'static [u32] {
+    static KNOWN: OnceLock<Vec<u32>> = OnceLock::new();
+    KNOWN.get_or_init(|| (0..0x1_0000).filter(|state| knows(*state)).collect())
+}
+
 /// Byte addresses where runs of registers of one kind begin or that are near a border of one, and everywhere else.
 fn register(random: &mut Random) -> u32 {
     const RUNS: &[u32] = &[
@@ -47,6 +55,7 @@ fn register(random: &mut Random) -> u32 {
             let guarded = &GUARDED[random.below(GUARDED.len() as u32) as usize];
             (guarded.start as u32 + random.below(guarded.len() as u32)).saturating_sub(4 * random.below(6))
         }
+        2..8 => 4 * random.of(known()),
         _ => random.of(RUNS) + 4 * random.below(8),
     }
 }
