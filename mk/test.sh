@@ -74,7 +74,7 @@ suite() {
 	fi
 	link_programs
 	local args=(-c none -v "test_suites.drmkpi.drmboard=$TARGET/release/drmboard" -v "test_suites.drmkpi.clients=$ARM64"
-		-v "test_suites.drmkpi.session=$TOP/mk/session.sh")
+		-v "test_suites.drmkpi.session=$TOP/mk/session.sh" -v "test_suites.drmkpi.libdrm=$TARGET/libdrm")
 	if [ -n "${BOARD:-}" ]; then args+=(-v "test_suites.drmkpi.board=$BOARD"); fi
 	rm -f "$log/kyua.db"
 	kyua "${args[@]}" test --build-root="$TARGET/kyua" -r "$log/kyua.db" 2>&1 | tee "$log/kyua.log" || status=${PIPESTATUS[0]}
@@ -88,6 +88,7 @@ suite() {
 
 mk/need.sh build test
 if ! mk/build.sh 2>&1 | tee "$log/build.log"; then fail "the build failed" "$log/build.log"; fi
+mk/libdrm.sh
 unit_tests
 suite
 
