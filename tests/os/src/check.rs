@@ -16,6 +16,8 @@ macro_rules! same_types {
 }
 
 same_types! {
+    attach:
+        drm_os_dev_peer;
     caller:
         drm_os_copyin drm_os_copyout drm_os_caller_pid drm_os_caller_comm drm_os_caller_privileged;
     clock:
@@ -48,9 +50,13 @@ same_types! {
         drm_os_regulator_get drm_os_regulator_put drm_os_regulator_enable drm_os_regulator_disable
         drm_os_reset_get drm_os_reset_put drm_os_reset_assert drm_os_reset_deassert drm_os_power_on
         drm_os_power_off;
+    run:
+        drm_os_run_alloc drm_os_run_free;
     task:
         drm_os_taskqueue_create drm_os_taskqueue_destroy drm_os_task_create drm_os_task_destroy
         drm_os_task_enqueue drm_os_task_enqueue_at drm_os_task_cancel drm_os_task_drain;
+    user:
+        drm_os_object_create_user;
     world:
         drm_os_unique drm_os_resv_lock drm_os_resv_unlock drm_os_tunable;
 }

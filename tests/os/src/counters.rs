@@ -39,6 +39,8 @@ counters! {
     malloc_bytes: MallocBytes true,
     /// Single pages.
     pages: Pages true,
+    /// Runs of pages.
+    runs: Runs true,
     /// Objects.
     objects: Objects true,
     /// Resident pages of all objects.

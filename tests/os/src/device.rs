@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Device nodes: what the device tree says of them, the driver attached, the hardware behind.
+//! Device nodes: what the device tree says of them, and the hardware behind.
 //!
 //! The hardware model has one lock; it is the innermost but for those of memory and of interrupt lines.  Real mode
 //! gives each device a thread that polls the model when its next event is due.
 
+use crate::attach::Slot;
 use crate::caller::Caller;
 use crate::file::{File, Minor};
-use crate::gate::Gate;
 use crate::hardware::{Bus, Hardware};
 use crate::irq::Line;
 use crate::power::Power;
 use crate::sys;
-use crate::util::{cstr, fatal, lk, no_unwind};
-use crate::world::{came_back, Inner, World};
-use std::ffi::{c_char, c_int, c_void};
+use crate::util::{fatal, lk, no_unwind};
+use crate::world::{Inner, World};
+use std::ffi::{c_char, c_int};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-/// Statistics a driver may have; more is a driver that never says ENOENT.
-const MAX_STATS: u32 = 1024;
 
 /// What the device tree says of a device.
 #[derive(Clone, Debug, Default)]
@@ -46,15 +43,6 @@ pub struct Node {
     pub coherent: bool,
 }
 
-#[derive(Clone, Copy)]
-struct Attached {
-    driver: &'static sys::drm_os_driver,
-    softc: usize,
-}
-
-// SAFETY: the table is constant and its strings are too.
-unsafe impl Send for Attached {}
-
 #[derive(Default)]
 struct EventThread {
     st: Mutex<(bool, bool)>, // (kicked, stop)
@@ -73,9 +61,7 @@ pub(crate) struct Dev {
     pub(crate) power: Power,
     pub(crate) minors: Mutex<Vec<Arc<Minor>>>,
     hw: Mutex<Box<dyn Hardware>>,
-    attached: Mutex<Option<Attached>>,
-    /// Calls of lowmem and stat in progress.
-    gate: Gate,
+    pub(crate) slot: Slot,
     events: EventThread,
 }
 
@@ -187,44 +173,12 @@ impl Dev {
             }
         }
     }
-
-    pub(crate) fn lowmem(&self, pages: u64) -> u64 {
-        let Some(_inside) = self.gate.enter(&self.w) else {
-            return 0;
-        };
-        let a = *lk(&self.attached);
-        let Some((a, f)) = a.and_then(|a| Some((a, a.driver.lowmem?))) else {
-            return 0;
-        };
-        // SAFETY: softc is what attach of this driver gave.
-        let freed = unsafe { f(a.softc as *mut c_void, pages) };
-        came_back(&self.w, "lowmem returned");
-        freed
-    }
-
-    pub(crate) fn driver(&self) -> Option<&'static sys::drm_os_driver> {
-        lk(&self.attached).map(|a| a.driver)
-    }
-}
-
-/// Asks for statistics until the driver says that there are no more.
-pub(crate) fn collect_stats(ask: impl Fn(u32, *mut *const c_char, *mut u64) -> c_int) -> Vec<(String, u64)> {
-    let mut all = Vec::new();
-    for i in 0..MAX_STATS {
-        let (mut name, mut value) = (std::ptr::null(), 0);
-        if ask(i, &mut name, &mut value) != 0 {
-            return all;
-        }
-        // SAFETY: the driver gives literal names.
-        all.push((unsafe { cstr(name) }.unwrap_or_default(), value));
-    }
-    fatal("a driver has no end of statistics")
 }
 
 /// A device of a world.
 #[derive(Clone)]
 pub struct Device {
-    dev: Arc<Dev>,
+    pub(crate) dev: Arc<Dev>,
     _world: World,
 }
 
@@ -245,8 +199,7 @@ impl Device {
             power: Power::new(&node),
             minors: Mutex::default(),
             hw: Mutex::new(hw),
-            attached: Mutex::new(None),
-            gate: Gate::default(),
+            slot: Slot::default(),
             events: EventThread::default(),
             node,
         });
@@ -266,93 +219,9 @@ impl Device {
         }
     }
 
-    /// Attaches a driver.  `driver` is a constant table.  Errors: ENXIO if no `compatible` matches, EBUSY if one is
-    /// attached, else what its attach says.
-    #[allow(
-        clippy::not_unsafe_ptr_arg_deref,
-        reason = "a driver table is a constant of the program"
-    )]
-    pub fn attach(&self, driver: *const sys::drm_os_driver) -> Result<(), i32> {
-        // SAFETY: a driver table is a constant of the program.
-        let driver: &'static sys::drm_os_driver = unsafe { &*driver };
-        let d = &self.dev;
-        if lk(&d.attached).is_some() {
-            return Err(sys::DRM_OS_EBUSY as i32);
-        }
-        if !self.matches(driver) {
-            return Err(sys::DRM_OS_ENXIO as i32);
-        }
-        let Some(attach) = driver.attach else {
-            fatal("a driver without attach")
-        };
-        let mut softc = std::ptr::null_mut();
-        // SAFETY: the device outlives the driver's use of it: its world keeps it.
-        let r = unsafe { attach(d.raw(), &mut softc) };
-        came_back(&d.w, "attach returned");
-        if r != 0 {
-            return Err(r);
-        }
-        *lk(&d.attached) = Some(Attached {
-            driver,
-            softc: softc as usize,
-        });
-        d.gate.open();
-        Ok(())
-    }
-
-    fn matches(&self, driver: &sys::drm_os_driver) -> bool {
-        let mut p = driver.compatible;
-        if p.is_null() {
-            return false;
-        }
-        loop {
-            // SAFETY: the list ends with NULL, which is not passed.
-            let Some(c) = (unsafe { cstr(*p) }) else {
-                return false;
-            };
-            if self.dev.node.compatible.contains(&c) {
-                return true;
-            }
-            // SAFETY: as above.
-            p = unsafe { p.add(1) };
-        }
-    }
-
-    /// Detaches the driver.  Errors: ENXIO if there is none, else what its detach says.
-    pub fn detach(&self, force: bool) -> Result<(), i32> {
-        let d = &self.dev;
-        let a = lk(&d.attached).take().ok_or(sys::DRM_OS_ENXIO as i32)?;
-        let Some(detach) = a.driver.detach else {
-            fatal("a driver without detach")
-        };
-        d.gate.close(&d.w, "detach", &d.name);
-        // SAFETY: softc is what attach of this driver gave.
-        let r = unsafe { detach(a.softc as *mut c_void, c_int::from(force)) };
-        came_back(&d.w, "detach returned");
-        if r != 0 {
-            *lk(&d.attached) = Some(a);
-            d.gate.open();
-            return Err(r);
-        }
-        Ok(())
-    }
-
     /// Opens a node (`DRM_OS_MINOR_*`).  Errors: ENXIO if it is not registered, else what the driver says.
     pub fn open(&self, minor: u32, caller: &Caller) -> Result<File, i32> {
         File::open(&self.dev, minor, caller)
-    }
-
-    /// The statistics of the device; none without a driver.
-    pub fn stats(&self) -> Vec<(String, u64)> {
-        let Some(_inside) = self.dev.gate.enter(&self.dev.w) else {
-            return Vec::new();
-        };
-        let a = *lk(&self.dev.attached);
-        let Some((a, f)) = a.and_then(|a| Some((a, a.driver.stat?))) else {
-            return Vec::new();
-        };
-        // SAFETY: softc is what attach of this driver gave.
-        collect_stats(|i, name, value| unsafe { f(a.softc as *mut c_void, i, name, value) })
     }
 
     /// Runs `f` on the hardware model, which must not be told to touch registers meanwhile.

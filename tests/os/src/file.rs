@@ -3,9 +3,10 @@
 //!
 //! A [`File`] is a reference; the last one dropped calls the driver's release, in the thread that drops it.
 
+use crate::attach::collect_stats;
 use crate::caller::{Caller, CallerInner};
 use crate::counters::Kind;
-use crate::device::{collect_stats, Dev};
+use crate::device::Dev;
 use crate::gate::Gate;
 use crate::mapping::Mapping;
 use crate::object::Object;

@@ -10,6 +10,7 @@
 //! Environment: `DRM_OS_LOG` copies the log to standard error; `DRM_OS_BACKTRACE` makes leak reports show where
 //! each block was allocated.
 
+mod attach;
 mod caller;
 mod check;
 mod clock;
@@ -17,8 +18,10 @@ mod counters;
 mod cv;
 mod device;
 mod file;
+mod frames;
 mod gate;
 mod hardware;
+mod host;
 mod irq;
 mod local;
 mod locks;
@@ -29,8 +32,10 @@ mod memory;
 mod mmio;
 mod object;
 mod power;
+mod run;
 mod task;
 mod trace;
+mod user;
 mod util;
 mod witness;
 mod world;

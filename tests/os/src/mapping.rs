@@ -2,8 +2,10 @@
 //! User mappings.  Dropping one is munmap(2).
 
 use crate::counters::Kind;
-use crate::object::{map_file, unmap, Object};
+use crate::host::{map_file, unmap};
+use crate::object::Object;
 use crate::sys;
+use crate::util::fatal;
 use crate::witness;
 use crate::world::Inner;
 use std::fmt;
@@ -33,7 +35,7 @@ impl Mapping {
             Ok(()) | Err(sys::DRM_OS_ENXIO) => {}
             Err(e) => return Err(e),
         }
-        let addr = map_file(obj.fd(), off, len);
+        let addr = map_file(obj.file()?, off, len);
         if addr == 0 {
             return Err(sys::DRM_OS_ENOMEM);
         }
@@ -60,9 +62,9 @@ impl Mapping {
 
     /// The memory, for a mapping in another process.
     pub fn memfd(&self) -> BorrowedFd<'_> {
-        match &self.obj {
-            Some(o) => o.fd(),
-            None => crate::util::fatal("a mapping without object"),
+        match self.obj.as_ref().map(|o| o.file()) {
+            Some(Ok(fd)) => fd,
+            _ => fatal("a mapping of nothing"),
         }
     }
 

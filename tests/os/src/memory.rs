@@ -2,29 +2,30 @@
 //! Physical memory: page frames, what the CPU and the device see of each, and single pages.
 //!
 //! A frame that has memory has two host addresses, the CPU's and the device's; they differ only where coherence
-//! is modelled.  Frames that are freed come back late: first those never used, then the ones freed longest ago.
+//! is modelled.  Frames of a process's memory have none: see [`crate::user`].
 
 use crate::counters::Kind;
 use crate::device::Dev;
+use crate::frames::Frames;
 use crate::hardware::NoMemory;
+use crate::host::map_anonymous;
 use crate::malloc::POISON;
+use crate::run::HostRuns;
 use crate::sys;
+use crate::user::UserPage;
 use crate::util::{fatal, lk, rd, wr};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_void;
 use std::sync::{Mutex, RwLock};
 
 /// Size of a page in bytes.
 pub(crate) const PAGE: usize = sys::DRM_OS_PAGE_SIZE as usize;
-/// Pages of a 2 MiB run.
-pub(crate) const RUN: u64 = 512;
 /// The lowest physical address of RAM, unless [`crate::Config::ram_base`] says otherwise: beyond 32 bits.
 pub const PA_BASE: u64 = 0x1_0000_0000;
 /// Width of a physical address.
 const PA_BITS: u32 = 40;
 const LINE: u64 = 64;
-/// Freed frames, and freed host pages, that wait before one is used again.
-const FRAMES_KEPT: usize = 8192;
+/// Freed host pages that wait before one is used again.
 const HOST_KEPT: usize = 1024;
 const CHUNK_PAGES: usize = 64;
 
@@ -33,6 +34,8 @@ pub(crate) enum Use {
     Free = 0,
     Single = 1,
     Object = 2,
+    Run = 3,
+    User = 4,
 }
 
 /// Frame number (from 0 = the lowest address of RAM) to host addresses; 0 where nothing is.
@@ -40,13 +43,14 @@ struct Table {
     cpu: Vec<usize>,
     dev: Vec<usize>,
     used: Vec<u8>,
+    users: BTreeMap<u64, UserPage>,
 }
 
-/// Frames not in use.
-struct Frames {
-    runs: VecDeque<u64>,
-    singles: VecDeque<u64>,
-    kept: VecDeque<u64>,
+/// What answers the device at an address.
+enum Answer<'a> {
+    Host(*mut u8),
+    /// The page of a process, and where in it.
+    User(&'a UserPage, usize),
 }
 
 /// Host memory behind single pages.
@@ -65,35 +69,7 @@ pub(crate) struct Memory {
     table: RwLock<Table>,
     frames: Mutex<Frames>,
     host: Mutex<HostPages>,
-}
-
-/// Indices below 512 such that no two neighbours in the sequence are neighbours in number.
-fn scatter(base: u64, n: u64) -> impl Iterator<Item = u64> {
-    (0..RUN)
-        .map(|i| i * 197 % RUN)
-        .filter(move |&i| i < n)
-        .map(move |i| base + i)
-}
-
-/// Anonymous zeroed memory, or null.
-pub(crate) fn map_anonymous(len: usize) -> *mut u8 {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: a new mapping at an address of the system's choice.
-    let p = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            len,
-            libc::PROT_READ | libc::PROT_WRITE,
-            flags,
-            -1,
-            0,
-        )
-    };
-    if p == libc::MAP_FAILED {
-        std::ptr::null_mut()
-    } else {
-        p.cast()
-    }
+    pub(crate) runs: Mutex<HostRuns>,
 }
 
 impl Memory {
@@ -103,7 +79,6 @@ impl Memory {
             "RAM ends beyond 2^{PA_BITS}"
         );
         let n = pages as usize;
-        let runs = pages / RUN;
         Memory {
             base,
             pages,
@@ -112,13 +87,11 @@ impl Memory {
                 cpu: vec![0; n],
                 dev: vec![0; n],
                 used: vec![0; n],
+                users: BTreeMap::new(),
             }),
-            frames: Mutex::new(Frames {
-                runs: (0..runs).map(|r| r * RUN).collect(),
-                singles: scatter(runs * RUN, pages % RUN).collect(),
-                kept: VecDeque::new(),
-            }),
+            frames: Mutex::new(Frames::new(pages)),
             host: Mutex::default(),
+            runs: Mutex::default(),
         }
     }
 
@@ -128,31 +101,21 @@ impl Memory {
         bits >= 64 || end <= 1u64 << bits
     }
 
-    /// A whole aligned run of frames; its first frame.
-    pub(crate) fn take_run(&self) -> Option<u64> {
-        lk(&self.frames).runs.pop_front()
+    /// 2^order frames, at most a 2 MiB run, aligned to their number; the first.
+    pub(crate) fn take_block(&self, order: usize) -> Option<u64> {
+        lk(&self.frames).take_block(order)
     }
 
-    pub(crate) fn give_run(&self, first: u64) {
-        lk(&self.frames).runs.push_back(first);
+    pub(crate) fn give_block(&self, order: usize, first: u64) {
+        lk(&self.frames).give_block(order, first);
     }
 
     pub(crate) fn take_frame(&self) -> Option<u64> {
-        let mut f = lk(&self.frames);
-        if let Some(n) = f.singles.pop_front() {
-            return Some(n);
-        }
-        if f.kept.len() <= FRAMES_KEPT {
-            if let Some(r) = f.runs.pop_front() {
-                f.singles.extend(scatter(r, RUN));
-                return f.singles.pop_front();
-            }
-        }
-        f.kept.pop_front()
+        lk(&self.frames).take_frame()
     }
 
     pub(crate) fn give_frames(&self, frames: impl IntoIterator<Item = u64>) {
-        lk(&self.frames).kept.extend(frames);
+        lk(&self.frames).give_frames(frames);
     }
 
     /// Gives frames their memory: (frame, address for the CPU, address for the device).
@@ -166,13 +129,34 @@ impl Memory {
         }
     }
 
+    /// Lets frames stand for memory of a process.
+    pub(crate) fn install_user(&self, list: impl IntoIterator<Item = (u64, UserPage)>) {
+        let mut t = wr(&self.table);
+        for (f, page) in list {
+            t.used[f as usize] = Use::User as u8;
+            t.users.insert(f, page);
+        }
+    }
+
     /// Takes it away; when this returns no DMA access touches it any more.
     pub(crate) fn remove(&self, list: impl IntoIterator<Item = u64>) {
-        self.install(Use::Free, list.into_iter().map(|f| (f, 0, 0)));
+        let mut t = wr(&self.table);
+        for f in list {
+            let i = f as usize;
+            t.cpu[i] = 0;
+            t.dev[i] = 0;
+            if std::mem::replace(&mut t.used[i], Use::Free as u8) == Use::User as u8 {
+                t.users.remove(&f);
+            }
+        }
     }
 
     pub(crate) fn pa_of(&self, frame: u64) -> u64 {
         self.base + frame * PAGE as u64
+    }
+
+    pub(crate) fn frame_of(&self, pa: u64) -> Option<u64> {
+        self.index(pa).map(|i| i as u64)
     }
 
     fn index(&self, pa: u64) -> Option<usize> {
@@ -180,17 +164,27 @@ impl Memory {
         (f < self.pages).then_some(f as usize)
     }
 
-    /// Calls `f(address, offset in the transfer, bytes)` for each page of [pa, pa + len), all or none.
-    fn walk(&self, pa: u64, len: usize, f: impl Fn(*mut u8, usize, usize)) -> Result<(), NoMemory> {
+    /// Calls `f(memory, offset in the transfer, bytes)` for each page of [pa, pa + len), all or none.
+    fn walk(
+        &self,
+        pa: u64,
+        len: usize,
+        write: bool,
+        f: impl Fn(Answer<'_>, usize, usize),
+    ) -> Result<(), NoMemory> {
         let t = rd(&self.table);
         let at = |done: usize| {
             let a = pa.checked_add(done as u64).ok_or(NoMemory)?;
-            let host = self.index(a).map_or(0, |i| t.dev[i]);
-            if host == 0 {
-                return Err(NoMemory);
-            }
+            let i = self.index(a).ok_or(NoMemory)?;
             let off = (a % PAGE as u64) as usize;
-            Ok((host + off, (PAGE - off).min(len - done)))
+            let answer = match t.dev[i] {
+                0 => {
+                    let page = t.users.get(&(i as u64));
+                    Answer::User(page.filter(|p| !write || p.writable()).ok_or(NoMemory)?, off)
+                }
+                host => Answer::Host((host + off) as *mut u8),
+            };
+            Ok((answer, (PAGE - off).min(len - done)))
         };
         let mut done = 0;
         if pa % PAGE as u64 + len as u64 > PAGE as u64 {
@@ -201,7 +195,7 @@ impl Memory {
         }
         while done < len {
             let (p, n) = at(done)?;
-            f(p as *mut u8, done, n);
+            f(p, done, n);
             done += n;
         }
         Ok(())
@@ -209,16 +203,21 @@ impl Memory {
 
     pub(crate) fn dma_read(&self, pa: u64, buf: &mut [u8]) -> Result<(), NoMemory> {
         let out = buf.as_mut_ptr();
-        self.walk(pa, buf.len(), |p, off, n| {
+        self.walk(pa, buf.len(), false, |from, off, n| match from {
             // SAFETY: the table lock keeps the page; off + n is within buf.
-            unsafe { std::ptr::copy_nonoverlapping(p.cast_const(), out.add(off), n) }
+            Answer::Host(p) => unsafe { std::ptr::copy_nonoverlapping(p.cast_const(), out.add(off), n) },
+            // SAFETY: off + n is within buf, which nobody else has.
+            Answer::User(page, at) => {
+                page.read(at, unsafe { std::slice::from_raw_parts_mut(out.add(off), n) })
+            }
         })
     }
 
     pub(crate) fn dma_write(&self, pa: u64, buf: &[u8]) -> Result<(), NoMemory> {
-        self.walk(pa, buf.len(), |p, off, n| {
+        self.walk(pa, buf.len(), true, |to, off, n| match to {
             // SAFETY: the table lock keeps the page; off + n is within buf.
-            unsafe { std::ptr::copy_nonoverlapping(buf[off..].as_ptr(), p, n) }
+            Answer::Host(p) => unsafe { std::ptr::copy_nonoverlapping(buf[off..].as_ptr(), p, n) },
+            Answer::User(page, at) => page.write(at, &buf[off..off + n]),
         })
     }
 
@@ -230,6 +229,9 @@ impl Memory {
             fatal(&format!(
                 "page sync of [{pa:#x}, + {len:#x}), which is not within one page"
             ));
+        }
+        if let Some(page) = self.index(pa).and_then(|i| t.users.get(&(i as u64))) {
+            return page.sync(off as usize, len as usize, dir);
         }
         let host = self.index(pa).map(|i| (t.cpu[i], t.dev[i]));
         let Some((cpu, dev)) = host.filter(|h| h.0 != 0) else {
@@ -285,6 +287,15 @@ impl Memory {
             _ => (0, 0, 0),
         }
     }
+
+    /// The host address of a single page or of a page of a run, 0 if `pa` is in none.
+    fn kva(&self, pa: u64) -> usize {
+        let t = rd(&self.table);
+        self.index(pa).map_or(0, |i| match t.used[i] {
+            u if u == Use::Single as u8 || u == Use::Run as u8 => t.cpu[i],
+            _ => 0,
+        })
+    }
 }
 
 impl Drop for Memory {
@@ -296,13 +307,21 @@ impl Drop for Memory {
     }
 }
 
+/// Where the lines that touch [off, off + len) start, and how many bytes they are.
+pub(crate) fn lines(off: u64, len: u64) -> (usize, usize) {
+    let first = off / LINE * LINE;
+    (
+        first as usize,
+        ((off + len).next_multiple_of(LINE) - first) as usize,
+    )
+}
+
 /// Moves whole lines that touch [off, off + len) between the copies at `cpu` and `dev`.
 pub(crate) fn sync_lines(cpu: usize, dev: usize, off: u64, len: u64, dir: u32) {
     if cpu == dev || len == 0 {
         return;
     }
-    let first = (off / LINE * LINE) as usize;
-    let n = (off + len).next_multiple_of(LINE) as usize - first;
+    let (first, n) = lines(off, len);
     let (from, to) = match dir {
         sys::DRM_OS_SYNC_FOR_DEVICE => (cpu, dev),
         sys::DRM_OS_SYNC_FOR_CPU => (dev, cpu),
@@ -350,11 +369,10 @@ pub(crate) mod exports {
 
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_page_kva(dev: *mut sys::drm_os_dev, pa: u64) -> *mut c_void {
-        let (_, cpu, _) = Dev::of(dev).w.mem.single(pa);
-        if cpu == 0 {
-            return std::ptr::null_mut();
+        match Dev::of(dev).w.mem.kva(pa) {
+            0 => std::ptr::null_mut(),
+            cpu => (cpu + pa as usize % PAGE) as *mut c_void,
         }
-        (cpu + pa as usize % PAGE) as *mut c_void
     }
 
     #[no_mangle]

@@ -2,17 +2,21 @@
 //! Objects: the memory of a buffer, a memfd whose pages get their physical address when first wired or mapped.
 //!
 //! The file is sparse, so memory is used only where it is touched.  The server maps it once for DMA; every
-//! kernel mapping and every user mapping is one more mapping, so that a use after unmapping faults.
+//! kernel mapping and every user mapping is one more mapping, so that a use after unmapping faults.  An object of a
+//! process's memory has frames only: see [`crate::user`].
 
 use crate::counters::Kind;
 use crate::device::Dev;
-use crate::memory::{map_anonymous, sync_lines, Use, PAGE, RUN};
+use crate::frames::{RUN, RUN_ORDER};
+use crate::host::{map_anonymous, map_file, new_memfd, unmap};
+use crate::memory::{sync_lines, Use, PAGE};
 use crate::sys;
+use crate::user::{UserMemory, UserPage};
 use crate::util::{errno, fatal, lk};
 use crate::witness;
 use crate::world::Inner;
 use std::ffi::{c_int, c_void};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
 const NO_FRAME: u64 = u64::MAX;
@@ -32,54 +36,19 @@ struct State {
     purged: bool,
 }
 
+/// Where the pages are.
+enum What {
+    File(OwnedFd),
+    User(Arc<UserMemory>),
+}
+
 /// What `struct drm_os_object` is here; the C reference count is that of the `Arc`.
 pub(crate) struct Object {
     w: Arc<Inner>,
-    fd: OwnedFd,
+    what: What,
     pages: u64,
     two_copies: bool,
     st: Mutex<State>,
-}
-
-fn new_memfd(size: u64) -> Option<OwnedFd> {
-    // SAFETY: a literal name.
-    let fd = unsafe { libc::memfd_create(c"drm_os_object".as_ptr(), libc::MFD_CLOEXEC) };
-    if fd < 0 {
-        return None;
-    }
-    // SAFETY: a new descriptor of ours.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    let len = libc::off_t::try_from(size).ok()?;
-    // SAFETY: our own descriptor.
-    (unsafe { libc::ftruncate(fd.as_raw_fd(), len) } == 0).then_some(fd)
-}
-
-/// A shared mapping of the file, or 0.
-pub(crate) fn map_file(fd: BorrowedFd<'_>, off: u64, len: usize) -> usize {
-    let prot = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: a new mapping at an address of the system's choice.
-    let p = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            len,
-            prot,
-            libc::MAP_SHARED,
-            fd.as_raw_fd(),
-            off as libc::off_t,
-        )
-    };
-    if p == libc::MAP_FAILED {
-        0
-    } else {
-        p as usize
-    }
-}
-
-pub(crate) fn unmap(addr: usize, len: usize) {
-    if addr != 0 {
-        // SAFETY: the callers pass mappings of their own that nobody uses any more.
-        unsafe { libc::munmap(addr as *mut c_void, len) };
-    }
 }
 
 impl Object {
@@ -97,11 +66,25 @@ impl Object {
         d.w.counts.add(Kind::Objects, 1);
         Ok(Arc::new(Object {
             w: d.w.clone(),
-            fd,
+            what: What::File(fd),
             pages: size / PAGE as u64,
             two_copies: cached && d.two_copies(),
             st: Mutex::default(),
         }))
+    }
+
+    /// An object of a process's memory, resident from now on.
+    pub(crate) fn of_user(d: &Dev, memory: UserMemory, pages: u64) -> Result<Arc<Object>, u32> {
+        d.w.counts.add(Kind::Objects, 1);
+        let o = Arc::new(Object {
+            w: d.w.clone(),
+            what: What::User(Arc::new(memory)),
+            pages,
+            two_copies: d.two_copies(),
+            st: Mutex::default(),
+        });
+        o.make_resident(0, pages)?;
+        Ok(o)
     }
 
     /// # Safety
@@ -124,16 +107,20 @@ impl Object {
         self.pages * PAGE as u64
     }
 
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+    /// The memfd, to be mapped; EINVAL for memory of a process.
+    pub(crate) fn file(&self) -> Result<BorrowedFd<'_>, u32> {
+        match &self.what {
+            What::File(fd) => Ok(fd.as_fd()),
+            What::User(_) => Err(sys::DRM_OS_EINVAL),
+        }
     }
 
     fn prepare(&self, st: &mut State) -> Result<(), u32> {
-        if st.map == 0 {
-            st.map = map_file(self.fd(), 0, self.size() as usize);
-        }
-        if st.map == 0 {
-            return Err(sys::DRM_OS_ENOMEM);
+        if let (What::File(fd), 0) = (&self.what, st.map) {
+            st.map = map_file(fd.as_fd(), 0, self.size() as usize);
+            if st.map == 0 {
+                return Err(sys::DRM_OS_ENOMEM);
+            }
         }
         if self.two_copies && st.copy == 0 {
             st.copy = map_anonymous(self.size() as usize) as usize;
@@ -151,7 +138,8 @@ impl Object {
     /// A frame for page `i`: its place in the object's own run if there is one or one can be had.
     fn frame_for(&self, st: &mut State, i: u64) -> Option<u64> {
         let run = (i / RUN) as usize;
-        if self.w.mem.contiguous && run < st.runs.len() {
+        let joined = self.w.mem.contiguous && matches!(self.what, What::File(_));
+        if joined && run < st.runs.len() {
             if st.runs[run] == NO_FRAME {
                 // A run with single frames in it already stays as it is.
                 let from = run * RUN as usize;
@@ -159,7 +147,7 @@ impl Object {
                     .iter()
                     .all(|&f| f == NO_FRAME)
                 {
-                    st.runs[run] = self.w.mem.take_run().unwrap_or(NO_FRAME);
+                    st.runs[run] = self.w.mem.take_block(RUN_ORDER).unwrap_or(NO_FRAME);
                 }
             }
             if st.runs[run] != NO_FRAME {
@@ -192,12 +180,20 @@ impl Object {
             st.frames[i as usize] = f;
             new.push(i);
         }
-        let copy = if self.two_copies { st.copy } else { st.map };
-        let list = new.iter().map(|&i| {
-            let off = i as usize * PAGE;
-            (st.frames[i as usize], st.map + off, copy + off)
-        });
-        self.w.mem.install(Use::Object, list);
+        match &self.what {
+            What::File(_) => {
+                let copy = if self.two_copies { st.copy } else { st.map };
+                let list = new.iter().map(|&i| {
+                    let off = i as usize * PAGE;
+                    (st.frames[i as usize], st.map + off, copy + off)
+                });
+                self.w.mem.install(Use::Object, list);
+            }
+            What::User(memory) => self.w.mem.install_user(new.iter().map(|&i| {
+                let page = UserPage::new(memory.clone(), i, st.copy);
+                (st.frames[i as usize], page)
+            })),
+        }
         st.resident += new.len() as u64;
         self.w.counts.add(Kind::ObjectPages, new.len() as u64);
         Ok(())
@@ -217,7 +213,8 @@ impl Object {
                 .iter()
                 .all(|&f| f == NO_FRAME);
             if *first != NO_FRAME && empty {
-                self.w.mem.give_run(std::mem::replace(first, NO_FRAME));
+                let first = std::mem::replace(first, NO_FRAME);
+                self.w.mem.give_block(RUN_ORDER, first);
             }
         }
     }
@@ -247,6 +244,9 @@ impl Object {
     }
 
     fn purge(&self) {
+        let What::File(fd) = &self.what else {
+            fatal("drm_os_object_purge of the memory of a process");
+        };
         let mut st = lk(&self.st);
         if st.kmaps != 0 {
             fatal("drm_os_object_purge of an object that is mapped into the kernel");
@@ -255,20 +255,21 @@ impl Object {
         self.free_pages(&mut st);
         unmap(std::mem::take(&mut st.map), self.size() as usize);
         // SAFETY: our own descriptor.
-        if unsafe { libc::ftruncate(self.fd.as_raw_fd(), 0) } != 0 {
+        if unsafe { libc::ftruncate(fd.as_raw_fd(), 0) } != 0 {
             fatal("ftruncate of a memfd failed");
         }
     }
 
     fn kmap(&self) -> Result<usize, u32> {
         self.w.gate()?;
+        let file = self.file()?;
         self.make_resident(0, self.pages)?;
         let mut st = lk(&self.st);
         if st.purged {
             return Err(sys::DRM_OS_ENXIO);
         }
         if st.kmaps == 0 {
-            st.kmap = map_file(self.fd(), 0, self.size() as usize);
+            st.kmap = map_file(file, 0, self.size() as usize);
             if st.kmap == 0 {
                 return Err(sys::DRM_OS_ENOMEM);
             }
@@ -305,8 +306,10 @@ impl Object {
         while at < end {
             let page = at / PAGE as u64;
             let n = (end - at).min((page + 1) * PAGE as u64 - at);
-            if st.frames[page as usize] != NO_FRAME {
-                sync_lines(st.map, st.copy, at, n, dir);
+            match (&self.what, st.frames[page as usize]) {
+                (_, NO_FRAME) => {}
+                (What::File(_), _) => sync_lines(st.map, st.copy, at, n, dir),
+                (What::User(_), f) => self.w.mem.sync(self.w.mem.pa_of(f) + at % PAGE as u64, n, dir),
             }
             at += n;
         }

@@ -79,6 +79,8 @@ pub(crate) struct Inner {
     pub(crate) witness: Witness,
     pub(crate) resv: Resv,
     pub(crate) devices: Mutex<Vec<Arc<Dev>>>,
+    /// Held while a driver attaches or detaches.
+    pub(crate) topology: Mutex<()>,
     pub(crate) queues: Mutex<Vec<Weak<Queue>>>,
     pub(crate) log: Log,
     pub(crate) tracer: Tracer,
@@ -170,6 +172,7 @@ impl World {
                 resv: Resv::new(&witness),
                 witness,
                 devices: Mutex::default(),
+                topology: Mutex::default(),
                 queues: Mutex::default(),
                 log: Log::default(),
                 tracer: Tracer::default(),
@@ -231,7 +234,7 @@ impl World {
     }
 
     /// How many fallible allocations were asked for so far: `drm_os_malloc`, `drm_os_page_alloc`,
-    /// `drm_os_object_wire` and `_kmap` (one per call), `drm_os_file_install`, and every `_create`, `_map`,
+    /// `drm_os_run_alloc`, `drm_os_object_wire` and `_kmap` (one per call), `drm_os_file_install`, and every `_create`, `_create_user`, `_map`,
     /// `_setup`, `_register` and resource `_get`.
     pub fn allocations(&self) -> u64 {
         self.inner().counts.asked()

@@ -57,6 +57,58 @@ fn attach_looks_at_compatible_and_detach_at_open_files() {
 }
 
 #[test]
+fn attach_sees_the_other_devices_of_the_driver() {
+    let (w, d) = virtual_toy(Config::default());
+    let all: Vec<Device> = [d]
+        .into_iter()
+        .chain((1..4).map(|_| w.add_device(node(), Box::<Toy>::default())))
+        .collect();
+    let attach = |n: usize| {
+        all[n].attach(table()).unwrap();
+        SEEN.take()
+    };
+    let (none, second) = attach(1);
+    assert_eq!(none, []);
+    let (one, first) = attach(0);
+    assert_eq!(one, [second]);
+    all[3].attach(table()).unwrap();
+    let (two, last) = SEEN.take();
+    assert_eq!(two, [first, second], "in the order of the bus");
+    all[0].detach(false).unwrap();
+    assert_eq!(attach(2).0, [second, last]);
+    // One that failed to attach is no peer.
+    w.fail_allocation(Some(0));
+    assert_eq!(all[0].attach(table()), Err(ENOMEM));
+    all[2].detach(false).unwrap();
+    assert_eq!(attach(2).0, [second, last]);
+    dies(
+        &["drm_os_dev_peer of a device that is not being attached"],
+        || {
+            unsafe { sys::drm_os_dev_peer(all[1].as_raw(), 0) };
+        },
+    );
+    for d in &all[1..] {
+        d.detach(false).unwrap();
+    }
+    w.assert_clean();
+}
+
+#[test]
+fn a_dump_is_whole_until_it_is_cleared() {
+    let (w, d) = virtual_toy(Config::default());
+    assert_eq!(d.dump(), []);
+    d.clear_dump();
+    d.attach(table()).unwrap();
+    let expect: Vec<u8> = (0..DUMP_LEN).map(|i| (i % 251) as u8).collect();
+    assert!(d.dump() == expect);
+    assert!(d.dump() == expect, "reading it keeps it");
+    d.clear_dump();
+    assert_eq!(d.dump(), []);
+    d.detach(false).unwrap();
+    w.assert_clean();
+}
+
+#[test]
 fn ioctl_moves_its_argument_only_on_success() {
     let (w, d, c) = attached(Config::default());
     let f = d.open(RENDER, &c).unwrap();

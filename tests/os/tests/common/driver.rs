@@ -4,6 +4,7 @@
 
 use crate::common::{COPY, MMIO_LEN};
 use drm_os_host::sys::{self, drm_os_caller, drm_os_dev, drm_os_file_ops, drm_os_object};
+use std::cell::RefCell;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 
@@ -22,6 +23,13 @@ pub const NR_WAKE: u32 = 5;
 pub const NR_FAIL: u32 = 6;
 
 pub const BUF_PAGES: u64 = 3;
+/// Bytes of the dump that is kept from attach until it is cleared: a sequence with a period of 251.
+pub const DUMP_LEN: usize = 150_000;
+
+thread_local! {
+    /// What `drm_os_dev_peer` said in the last attach of this thread, and the softc that it stored.
+    pub static SEEN: RefCell<(Vec<usize>, usize)> = const { RefCell::new((Vec::new(), 0)) };
+}
 
 #[derive(Default)]
 pub struct Softc {
@@ -30,6 +38,7 @@ pub struct Softc {
     minor: usize,
     mtx: usize,
     files: u64,
+    cleared: bool,
 }
 
 pub struct Client {
@@ -107,6 +116,9 @@ unsafe extern "C" fn attach(dev: *mut drm_os_dev, softc: *mut *mut c_void) -> c_
             let msg = "attached";
             sys::drm_os_log(os, dev, sys::DRM_OS_LOG_INFO, msg.as_ptr().cast(), msg.len());
             *softc = sc.cast();
+            let peers = (0..).map(|i| sys::drm_os_dev_peer(dev, i) as usize);
+            let seen = (peers.take_while(|p| *p != 0).collect(), sc as usize);
+            SEEN.set(seen);
         }
         Err(_) => tear_down(sc),
     }
@@ -326,6 +338,23 @@ unsafe extern "C" fn file_stat(
     0
 }
 
+unsafe extern "C" fn dump(softc: *mut c_void, off: u64, buf: *mut c_void, len: usize) -> usize {
+    let end = if (*softc.cast::<Softc>()).cleared {
+        0
+    } else {
+        DUMP_LEN
+    };
+    let part = (off as usize..end).take(len);
+    for (i, at) in part.clone().enumerate() {
+        buf.cast::<u8>().add(i).write((at % 251) as u8);
+    }
+    part.len()
+}
+
+unsafe extern "C" fn dump_clear(softc: *mut c_void) {
+    (*softc.cast::<Softc>()).cleared = true;
+}
+
 struct Names([*const c_char; 2]);
 // SAFETY: constant strings.
 unsafe impl Sync for Names {}
@@ -342,6 +371,8 @@ static DRIVER: Table = Table(sys::drm_os_driver {
     lowmem: Some(lowmem),
     stat: Some(stat),
     file_stat: Some(file_stat),
+    dump: Some(dump),
+    dump_clear: Some(dump_clear),
 });
 
 pub fn table() -> *const sys::drm_os_driver {

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The driver of a device: attaching and detaching it, and what it is asked while it is attached.
+
+use crate::device::{Dev, Device};
+use crate::gate::Gate;
+use crate::sys;
+use crate::util::{cstr, fatal, lk};
+use crate::world::came_back;
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::Mutex;
+
+/// Statistics a driver may have; more is a driver that never says ENOENT.
+const MAX_STATS: u32 = 1024;
+/// Bytes of a dump asked for at a time, and those of a dump without end.
+const DUMP_CHUNK: usize = 65_536;
+const MAX_DUMP: usize = 1 << 30;
+
+#[derive(Clone, Copy)]
+struct Attached {
+    driver: &'static sys::drm_os_driver,
+    softc: usize,
+}
+
+// SAFETY: the table is constant and its strings are too.
+unsafe impl Send for Attached {}
+
+#[derive(Clone, Copy, Default)]
+enum State {
+    #[default]
+    Free,
+    Attaching(&'static sys::drm_os_driver),
+    Attached(Attached),
+    Detaching,
+}
+
+// SAFETY: as above.
+unsafe impl Send for State {}
+
+impl State {
+    fn attached(self) -> Option<Attached> {
+        match self {
+            State::Attached(a) => Some(a),
+            _ => None,
+        }
+    }
+}
+
+/// What a device knows of its driver.
+#[derive(Default)]
+pub(crate) struct Slot {
+    state: Mutex<State>,
+    /// Calls in progress of what may be called while a driver is attached.
+    gate: Gate,
+}
+
+impl Dev {
+    fn attached(&self) -> Option<Attached> {
+        lk(&self.slot.state).attached()
+    }
+
+    /// Calls `f` with the softc and the operation that `op` picks, while the driver cannot be detached.
+    fn ask<F: Copy, R>(
+        &self,
+        op: impl FnOnce(&sys::drm_os_driver) -> Option<F>,
+        f: impl FnOnce(F, *mut c_void) -> R,
+    ) -> Option<R> {
+        let _inside = self.slot.gate.enter(&self.w)?;
+        let a = self.attached()?;
+        Some(f(op(a.driver)?, a.softc as *mut c_void))
+    }
+
+    pub(crate) fn lowmem(&self, pages: u64) -> u64 {
+        // SAFETY: softc is what attach of this driver gave.
+        let freed = self.ask(|d| d.lowmem, |f, softc| unsafe { f(softc, pages) });
+        came_back(&self.w, "lowmem returned");
+        freed.unwrap_or(0)
+    }
+
+    pub(crate) fn driver(&self) -> Option<&'static sys::drm_os_driver> {
+        self.attached().map(|a| a.driver)
+    }
+
+    fn set(&self, s: State) {
+        *lk(&self.slot.state) = s;
+    }
+
+    /// The softc of the `index`-th other device that has the same driver; this one is not attached yet.
+    fn peer(&self, index: u32) -> *mut c_void {
+        let State::Attaching(driver) = *lk(&self.slot.state) else {
+            fatal("drm_os_dev_peer of a device that is not being attached");
+        };
+        let devices = lk(&self.w.devices).clone();
+        let peers = devices.iter().filter_map(|d| d.attached());
+        let mut same = peers.filter(|a| std::ptr::eq(a.driver, driver));
+        same.nth(index as usize).map_or(0, |a| a.softc) as *mut c_void
+    }
+}
+
+/// Asks for statistics until the driver says that there are no more.
+pub(crate) fn collect_stats(ask: impl Fn(u32, *mut *const c_char, *mut u64) -> c_int) -> Vec<(String, u64)> {
+    let mut all = Vec::new();
+    for i in 0..MAX_STATS {
+        let (mut name, mut value) = (std::ptr::null(), 0);
+        if ask(i, &mut name, &mut value) != 0 {
+            return all;
+        }
+        // SAFETY: the driver gives literal names.
+        all.push((unsafe { cstr(name) }.unwrap_or_default(), value));
+    }
+    fatal("a driver has no end of statistics")
+}
+
+/// Asks for the parts of a dump, (offset, room), until there are none.
+fn collect_dump(ask: impl Fn(u64, &mut [u8]) -> usize) -> Vec<u8> {
+    let mut all = Vec::new();
+    while all.len() < MAX_DUMP {
+        let mut part = vec![0; DUMP_CHUNK];
+        let n = ask(all.len() as u64, &mut part);
+        if n == 0 {
+            return all;
+        }
+        if n > part.len() {
+            fatal(&format!("dump says {n} bytes, asked for {DUMP_CHUNK}"));
+        }
+        all.extend(&part[..n]);
+    }
+    fatal("a dump has no end")
+}
+
+impl Device {
+    /// Attaches a driver, when no other device of the world is being attached or detached.  `driver` is a constant
+    /// table.  Errors: ENXIO if no `compatible` matches, EBUSY if one is attached, else what its attach says.
+    #[allow(
+        clippy::not_unsafe_ptr_arg_deref,
+        reason = "a driver table is a constant of the program"
+    )]
+    pub fn attach(&self, driver: *const sys::drm_os_driver) -> Result<(), i32> {
+        // SAFETY: a driver table is a constant of the program.
+        let driver: &'static sys::drm_os_driver = unsafe { &*driver };
+        let d = &self.dev;
+        let _topology = lk(&d.w.topology);
+        if d.attached().is_some() {
+            return Err(sys::DRM_OS_EBUSY as i32);
+        }
+        if !self.matches(driver) {
+            return Err(sys::DRM_OS_ENXIO as i32);
+        }
+        let Some(attach) = driver.attach else {
+            fatal("a driver without attach")
+        };
+        let mut softc = std::ptr::null_mut();
+        d.set(State::Attaching(driver));
+        // SAFETY: the device outlives the driver's use of it: its world keeps it.
+        let r = unsafe { attach(d.raw(), &mut softc) };
+        came_back(&d.w, "attach returned");
+        if r != 0 {
+            d.set(State::Free);
+            return Err(r);
+        }
+        d.set(State::Attached(Attached {
+            driver,
+            softc: softc as usize,
+        }));
+        d.slot.gate.open();
+        Ok(())
+    }
+
+    fn matches(&self, driver: &sys::drm_os_driver) -> bool {
+        let mut p = driver.compatible;
+        if p.is_null() {
+            return false;
+        }
+        loop {
+            // SAFETY: the list ends with NULL, which is not passed.
+            let Some(c) = (unsafe { cstr(*p) }) else {
+                return false;
+            };
+            if self.dev.node.compatible.contains(&c) {
+                return true;
+            }
+            // SAFETY: as above.
+            p = unsafe { p.add(1) };
+        }
+    }
+
+    /// Detaches the driver, when no other device of the world is being attached or detached.  Errors: ENXIO if there
+    /// is none, else what its detach says.
+    pub fn detach(&self, force: bool) -> Result<(), i32> {
+        let d = &self.dev;
+        let _topology = lk(&d.w.topology);
+        let a = d.attached().ok_or(sys::DRM_OS_ENXIO as i32)?;
+        d.set(State::Detaching);
+        let Some(detach) = a.driver.detach else {
+            fatal("a driver without detach")
+        };
+        d.slot.gate.close(&d.w, "detach", &d.name);
+        // SAFETY: softc is what attach of this driver gave.
+        let r = unsafe { detach(a.softc as *mut c_void, c_int::from(force)) };
+        came_back(&d.w, "detach returned");
+        if r != 0 {
+            d.set(State::Attached(a));
+            d.slot.gate.open();
+            return Err(r);
+        }
+        d.set(State::Free);
+        Ok(())
+    }
+
+    /// The statistics of the device; none without a driver.
+    pub fn stats(&self) -> Vec<(String, u64)> {
+        let all = self.dev.ask(
+            |d| d.stat,
+            // SAFETY: softc is what attach of this driver gave.
+            |f, softc| collect_stats(|i, name, value| unsafe { f(softc, i, name, value) }),
+        );
+        all.unwrap_or_default()
+    }
+
+    /// The crash dump that the driver keeps; empty without one.
+    pub fn dump(&self) -> Vec<u8> {
+        let all = self.dev.ask(
+            |d| d.dump,
+            |f, softc| {
+                collect_dump(|off, part| {
+                    // SAFETY: softc is what attach of this driver gave; the buffer is ours.
+                    let n = unsafe { f(softc, off, part.as_mut_ptr().cast(), part.len()) };
+                    came_back(&self.dev.w, "dump returned");
+                    n
+                })
+            },
+        );
+        all.unwrap_or_default()
+    }
+
+    /// Has the driver keep no dump any more, so that it takes the next one.
+    pub fn clear_dump(&self) {
+        // SAFETY: softc is what attach of this driver gave.
+        self.dev.ask(|d| d.dump_clear, |f, softc| unsafe { f(softc) });
+        came_back(&self.dev.w, "dump_clear returned");
+    }
+}
+
+pub(crate) mod exports {
+    use super::*;
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_dev_peer(dev: *mut sys::drm_os_dev, index: u32) -> *mut c_void {
+        Dev::of(dev).peer(index)
+    }
+}
