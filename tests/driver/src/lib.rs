@@ -99,6 +99,15 @@ impl Arg {
         self.0.extend(v.to_le_bytes());
         self
     }
+    /// Appends bytes.
+    pub fn b(mut self, bytes: &[u8]) -> Arg {
+        self.0.extend(bytes);
+        self
+    }
+    /// Appends a u16.
+    pub fn h(self, v: u16) -> Arg {
+        self.b(&v.to_le_bytes())
+    }
     /// Appends a u64.
     pub fn l(mut self, v: u64) -> Arg {
         self.0.extend(v.to_le_bytes());

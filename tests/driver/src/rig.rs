@@ -108,6 +108,7 @@ impl Rig {
     /// Plants a fault that needs no occasion, and lets it happen.
     pub fn plant_now(&self, what: Injection) {
         let planted = Planted {
+            core: 0,
             when: When::Time(0),
             what,
         };

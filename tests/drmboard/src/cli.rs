@@ -14,8 +14,8 @@ use std::time::Duration;
 /// How long descendants of the program may go on using the board after it ended.
 const GRACE: Duration = Duration::from_secs(2);
 
-const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--png F] [--inject SPEC]... \
-                     [--set NAME=VALUE]... -- CMD [ARGS...]";
+const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--png F] [--dump F] \
+                     [--inject SPEC]... [--set NAME=VALUE]... -- CMD [ARGS...]";
 
 /// Makes the board of a name; tests give their own.
 pub type MakeBoard = fn(&str, Config, Watch) -> Result<Board, String>;
@@ -26,6 +26,7 @@ struct Options {
     trace: Option<PathBuf>,
     stats: bool,
     png: Option<PathBuf>,
+    dump: Option<PathBuf>,
     inject: Vec<String>,
     set: Vec<String>,
     command: Vec<OsString>,
@@ -46,6 +47,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
             "--board" => options.board = text(value()?)?,
             "--trace" => options.trace = Some(value()?.into()),
             "--png" => options.png = Some(value()?.into()),
+            "--dump" => options.dump = Some(value()?.into()),
             "--inject" => options.inject.push(text(value()?)?),
             "--set" => options.set.push(text(value()?)?),
             "--stats" => options.stats = true,
@@ -129,9 +131,10 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
         Some(path) => Some(TraceFile::create(path).map_err(|error| format!("{}: {error}", path.display()))?),
         None => None,
     };
-    let node = board::node(&options.board).ok_or("no such board")?;
+    let nodes = board::nodes(&options.board);
+    let first = nodes.first().ok_or("no such board")?;
     // Before any thread is made: a mount namespace and a signal mask belong to a thread and to those it makes.
-    namespace::enter(&node).map_err(|error| {
+    namespace::enter(first).map_err(|error| {
         format!("cannot set up a private /dev, which takes root or CAP_SYS_ADMIN: {error}")
     })?;
     let signals = Signals::block();
@@ -139,7 +142,7 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     // A trace begins with what the driver does when it attaches.
     let watch = |world: &World| {
         if let Some(trace) = &trace {
-            trace.follow(world, &node);
+            trace.follow(world, &nodes);
         }
     };
     let board = make(&options.board, config, &watch)?;
@@ -171,12 +174,23 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
         let (pid, comm, files) = (process.pid, process.comm, process.files);
         eprintln!("drmboard: still using the board, cut off: pid={pid} comm={comm} files={files}");
     }
-    let device = board.device().stats();
+    let device = board.stats();
     if let Some(path) = &options.png {
         // The program has done its work: what is wrong with the picture is told, and the rest goes on.
         let written = match board.last_frame() {
             Some(frame) => picture::write(path, &frame).map_err(|error| error.to_string()),
             None => Err("nothing was rendered".into()),
+        };
+        if let Err(why) = written {
+            eprintln!("drmboard: {} is not written: {why}", path.display());
+        }
+    }
+    if let Some(path) = &options.dump {
+        let dump = board.dump();
+        // As above. Without a crash there is no file.
+        let written = match dump.as_slice() {
+            [] => Ok(()),
+            bytes => std::fs::write(path, bytes),
         };
         if let Err(why) = written {
             eprintln!("drmboard: {} is not written: {why}", path.display());

@@ -16,7 +16,10 @@
 //! | `as-stuck` | `as` (0) | the next command of the address space stays active until a reset |
 //! | `gpu-fault` | | a GPU fault is raised |
 //!
-//! A Vivante GPU knows `hang` without slots, `fault`, `buserror`, `reset-stuck` and the interrupts of line 0.
+//! A Vivante GPU knows `hang` without slots, `fault` (not with MMUv1, as the GC2000 and the GC320 have it, which
+//! raises no faults), `buserror`, `reset-stuck` and the interrupts of line 0.
+//!
+//! Where: in core 0, or with `core=N` in another one; cores count from 0 in the order of the device tree.
 //!
 //! When: at once; with `after=N` when N job chains have been started (Vivante: N jobs have ended); with `at_ms=T`
 //! T milliseconds after the board's clock started. Each but a `hang` by address happens once. Numbers are decimal
@@ -38,6 +41,8 @@ pub enum When {
 /// A fault that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planted {
+    /// The core, in the order of the device tree.
+    pub core: usize,
     /// When it is armed.
     pub when: When,
     /// What happens then.
@@ -98,6 +103,7 @@ pub fn parse(spec: &str) -> Result<Planted, String> {
         (None, Some(ms)) => When::Time(ms.saturating_mul(1_000_000)),
         _ => return Err(format!("--inject {spec}: after or at_ms, not both")),
     };
+    let core = v.index("core", usize::from(u8::MAX))?;
     let what = match kind {
         "hang" => match (v.optional("va"), v.optional("end")) {
             (Some(first), Some(last)) => Injection::HangJobsAt { first, last },
@@ -145,7 +151,7 @@ pub fn parse(spec: &str) -> Result<Planted, String> {
     };
     match values.left.first() {
         Some((name, _)) => Err(format!("--inject {spec}: {kind} has no {name}")),
-        None => Ok(Planted { when, what }),
+        None => Ok(Planted { core, when, what }),
     }
 }
 
@@ -156,16 +162,20 @@ mod tests {
     #[test]
     fn specifications() {
         let hang = Planted {
+            core: 0,
             when: When::Chains(10),
             what: Injection::HangNextJob { slot: 0 },
         };
         assert_eq!(parse("hang:slot=0,after=10"), Ok(hang));
         assert_eq!(parse("hang:after=0xa"), Ok(hang));
         let fault = Planted {
+            core: 0,
             when: When::Time(3_000_000),
             what: Injection::PageFaultAtAccess(7),
         };
         assert_eq!(parse("fault:access=7,at_ms=3"), Ok(fault));
+        let second = Planted { core: 1, ..fault };
+        assert_eq!(parse("fault:core=1,access=7,at_ms=3"), Ok(second));
         let stuck = Injection::HangJobsAt {
             first: 0x1000,
             last: 0x1fff,
@@ -192,6 +202,7 @@ mod tests {
             "hang:slot=x",
             "hang:speed=1",
             "hang:va=1",
+            "hang:core=255",
             "hang:va=1,end=2,slot=0",
             "hang:after=1,at_ms=1",
             "late-irq:line=1",

@@ -14,6 +14,7 @@ pub fn live(counters: &Counters) -> u64 {
     [
         c.mallocs,
         c.pages,
+        c.runs,
         c.objects,
         c.kmaps,
         c.mappings,

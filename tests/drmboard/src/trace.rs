@@ -46,14 +46,14 @@ impl TraceFile {
         ));
     }
 
-    /// Writes what `world` reports from now on. `node` names the interrupt lines.
-    pub(crate) fn follow(self: &Arc<TraceFile>, world: &World, node: &Node) {
+    /// Writes what `world` reports from now on. `nodes` name the interrupt lines.
+    pub(crate) fn follow(self: &Arc<TraceFile>, world: &World, nodes: &[Node]) {
         let to = self.clone();
-        let lines = node.irqs.clone();
-        world.set_trace(Some(Box::new(move |event| to.event(event, &lines))));
+        let nodes = nodes.to_vec();
+        world.set_trace(Some(Box::new(move |event| to.event(event, &nodes))));
     }
 
-    fn event(&self, event: &Trace, lines: &[String]) {
+    fn event(&self, event: &Trace, nodes: &[Node]) {
         match event {
             Trace::MmioRead { t, dev, off, val } => {
                 self.line(format_args!("{t} mmio {dev} r 0x{off:04x} 0x{val:08x}"))
@@ -62,7 +62,9 @@ impl TraceFile {
                 self.line(format_args!("{t} mmio {dev} w 0x{off:04x} 0x{val:08x}"));
             }
             Trace::Irq { t, dev, line, level } => {
-                let name = lines.get(*line).map_or("?", String::as_str);
+                let node = nodes.iter().find(|node| *node.name == **dev);
+                let name = node.and_then(|node| node.irqs.get(*line));
+                let name = name.map_or("?", String::as_str);
                 self.line(format_args!("{t} irq {dev} {name} {}", u8::from(*level)));
             }
             Trace::Power { t, dev, on } => self.line(format_args!("{t} power {dev} {}", u8::from(*on))),
@@ -81,5 +83,37 @@ impl TraceFile {
                 self.line(format_args!("{t} log {dev} {level} {}", text.escape_default()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_name_the_node_and_its_interrupt() {
+        let path = std::env::temp_dir().join(format!("drmboard-trace-{}", std::process::id()));
+        let trace = TraceFile::create(&path).unwrap();
+        let nodes = [("gpu@130000", "three"), ("gpu@134000", "two")].map(|(name, irq)| Node {
+            name: name.into(),
+            irqs: vec![irq.into()],
+            ..Node::default()
+        });
+        for (dev, line) in [("gpu@134000", 0), ("gpu@130000", 0), ("gpu@130000", 1)] {
+            let event = Trace::Irq {
+                t: 7,
+                dev: dev.into(),
+                line,
+                level: true,
+            };
+            trace.event(&event, &nodes);
+        }
+        trace.flush().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(
+            text,
+            "7 irq gpu@134000 two 1\n7 irq gpu@130000 three 1\n7 irq gpu@130000 ? 1\n"
+        );
     }
 }

@@ -216,6 +216,12 @@ impl Device {
         all.unwrap_or_default()
     }
 
+    /// Whether the driver gave both devices the same instance: they are nodes of one device.
+    pub fn same_instance(&self, other: &Device) -> bool {
+        let softc = |d: &Device| d.dev.attached().map(|a| (std::ptr::from_ref(a.driver), a.softc));
+        softc(self).is_some_and(|s| softc(other) == Some(s))
+    }
+
     /// The crash dump that the driver keeps; empty without one.
     pub fn dump(&self) -> Vec<u8> {
         let all = self.dev.ask(

@@ -2,18 +2,31 @@
 //! A client of etnaviv in the process of the driver, as the one of panfrost is. Layouts and numbers are written
 //! again here, from the user ABI (etnaviv_drm.h 1.4).
 //!
-//! The one thing to know: addresses are the client's own (softpin). The address of a [`Bo`] is only used when the
-//! buffer is part of a submit, and two clients may give the same address to different memory.
+//! The one thing to know: addresses are the client's own (softpin) where the MMU is one of version 2. The address of a
+//! [`Bo`] is only used when the buffer is part of a submit, and two clients may give the same address to different
+//! memory. With MMUv1 addresses are the driver's, which writes them into the stream: see [`Submit::relocated`].
 
+#[cfg(test)]
+mod cores;
+mod perfmon;
 mod rig;
 pub mod stream;
+mod submit;
+#[cfg(test)]
+mod tests;
+mod userptr;
+mod work;
 
 use crate::{long, word, Arg, Result};
 use drm_os_host::Mapping;
 use drmboard::Board;
 use std::ops::Deref;
 
-pub use rig::{Rig, Work, BROKEN};
+pub use perfmon::{Domain, Signal};
+pub use rig::Rig;
+pub use submit::{Fence, Pmr, Reloc, Submit};
+pub use userptr::UserMemory;
+pub use work::{Place, Work, BROKEN};
 
 /// Byte from which on addresses are the client's: softpin start, parameter 0x1b.
 pub const SOFTPIN_START: u32 = 0x40_0000;
@@ -44,7 +57,10 @@ mod nr {
     pub(super) const GEM_CPU_FINI: u32 = 0x45;
     pub(super) const GEM_SUBMIT: u32 = 0x46;
     pub(super) const WAIT_FENCE: u32 = 0x47;
+    pub(super) const GEM_USERPTR: u32 = 0x48;
     pub(super) const GEM_WAIT: u32 = 0x49;
+    pub(super) const PM_QUERY_DOM: u32 = 0x4a;
+    pub(super) const PM_QUERY_SIG: u32 = 0x4b;
 }
 
 /// A file on a board, and the thread that uses it.
@@ -63,52 +79,9 @@ impl Deref for Client {
 pub struct Bo {
     /// Its handle.
     pub handle: u32,
-    /// Its GPU address.
+    /// Its GPU address, 0 where that is the driver's to find.
     pub va: u32,
     map: Mapping,
-}
-
-/// A submit as a program writes it down.
-#[derive(Clone)]
-pub struct Submit {
-    /// Core.
-    pub pipe: u32,
-    /// 3D is 0.
-    pub exec_state: u32,
-    /// Flags, access, handle and address of each buffer object.
-    pub bos: Vec<(u32, u32, u64)>,
-    /// The words.
-    pub stream: Vec<u32>,
-    /// Bytes of the stream, if not all of them.
-    pub stream_size: Option<u32>,
-    /// NO_IMPLICIT 1, FENCE_FD_IN 2, FENCE_FD_OUT 4, SOFTPIN 8.
-    pub flags: u32,
-    /// The descriptor to wait for.
-    pub fence_fd: i32,
-}
-
-/// What a submit with an out-fence gave.
-#[derive(Clone, Copy, Debug)]
-pub struct Fence {
-    /// For WAIT_FENCE.
-    pub id: u32,
-    /// A sync_file.
-    pub fd: i32,
-}
-
-impl Submit {
-    /// Softpin, on the first core, with a sync_file, reading and writing `bos`.
-    pub fn new(stream: Vec<u32>, bos: &[&Bo]) -> Submit {
-        Submit {
-            pipe: 0,
-            exec_state: 0,
-            bos: bos.iter().map(|bo| (3, bo.handle, u64::from(bo.va))).collect(),
-            stream,
-            stream_size: None,
-            flags: 8 | 4,
-            fence_fd: -1,
-        }
-    }
 }
 
 impl Client {
@@ -149,6 +122,11 @@ impl Client {
         })
     }
 
+    /// A write-combining buffer, mapped, whose address the driver finds.
+    pub fn bo_unplaced(&self, size: u64) -> Result<Bo> {
+        self.bo_at(size, 0)
+    }
+
     /// Maps what has a handle.
     pub fn adopt(&self, handle: u32, size: u64, va: u32) -> Result<Bo> {
         let offset = self.gem_info(handle)?;
@@ -173,61 +151,26 @@ impl Client {
         self.ioctl(nr::GEM_CPU_FINI, Arg::new().w(handle).w(0)).map(drop)
     }
 
-    /// WAIT_FENCE for at most `ns` more nanoseconds.
+    /// WAIT_FENCE on the first core for at most `ns` more nanoseconds.
     pub fn wait_fence(&self, fence: u32, flags: u32, ns: u64) -> Result<()> {
-        let arg = self.until(Arg::new().w(0).w(fence).w(flags).w(0), ns);
+        self.wait_fence_on(0, fence, flags, ns)
+    }
+
+    /// WAIT_FENCE on a core for at most `ns` more nanoseconds.
+    pub fn wait_fence_on(&self, pipe: u32, fence: u32, flags: u32, ns: u64) -> Result<()> {
+        let arg = self.until(Arg::new().w(pipe).w(fence).w(flags).w(0), ns);
         self.ioctl(nr::WAIT_FENCE, arg).map(drop)
     }
 
-    /// GEM_WAIT for at most `ns` more nanoseconds.
+    /// GEM_WAIT on the first core for at most `ns` more nanoseconds.
     pub fn gem_wait(&self, handle: u32, flags: u32, ns: u64) -> Result<()> {
-        let arg = self.until(Arg::new().w(0).w(handle).w(flags).w(0), ns);
+        self.gem_wait_on(0, handle, flags, ns)
+    }
+
+    /// GEM_WAIT on a core for at most `ns` more nanoseconds.
+    pub fn gem_wait_on(&self, pipe: u32, handle: u32, flags: u32, ns: u64) -> Result<()> {
+        let arg = self.until(Arg::new().w(pipe).w(handle).w(flags).w(0), ns);
         self.ioctl(nr::GEM_WAIT, arg).map(drop)
-    }
-
-    /// GEM_SUBMIT. Without an out-fence asked for, the descriptor is what went in.
-    pub fn submit_raw(&self, submit: &Submit) -> Result<Fence> {
-        let bos: Vec<u8> = submit
-            .bos
-            .iter()
-            .flat_map(|(flags, handle, va)| Arg::new().w(*flags).w(*handle).l(*va).0)
-            .collect();
-        let bytes = submit.stream.len() as u32 * 4;
-        let arg = Arg::new()
-            .w(0)
-            .w(submit.pipe)
-            .w(submit.exec_state)
-            .w(submit.bos.len() as u32)
-            .w(0)
-            .w(submit.stream_size.unwrap_or(bytes))
-            .l(bos.as_ptr() as u64)
-            .l(0)
-            .l(submit.stream.as_ptr() as u64)
-            .w(submit.flags)
-            .w(submit.fence_fd as u32)
-            .l(0)
-            .w(0)
-            .w(0);
-        let out = self.ioctl(nr::GEM_SUBMIT, arg)?;
-        Ok(Fence {
-            id: word(&out, 0),
-            fd: word(&out, 52) as i32,
-        })
-    }
-
-    /// A submit of words that use buffers.
-    pub fn run(&self, stream: Vec<u32>, bos: &[&Bo]) -> Result<Fence> {
-        self.submit_raw(&Submit::new(stream, bos))
-    }
-
-    /// Waits for a fence: how it ended, 1 well, less than 0 an error; 0 when it did not within `ns`. Closes the
-    /// sync_file.
-    pub fn end_of(&self, fence: Fence, ns: u64) -> i32 {
-        let waited = self.wait_fence(fence.id, 0, ns);
-        let status = self.sync_file_status(fence.fd);
-        self.caller.close_fd(fence.fd);
-        assert_eq!(waited.is_err(), status == 0, "{waited:?} {status}");
-        status
     }
 }
 

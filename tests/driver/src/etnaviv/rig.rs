@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A board with a Vivante GPU that is looked over when the test is done with it, and the work that most tests give
-//! to it.
+//! A board with a Vivante GPU that is looked over when the test is done with it.
 
-use super::{stream, Bo, Client, Fence};
-use crate::{Result, SEC};
+use super::Client;
 use drm_os_host::{Config, World};
 use drmboard::Board;
 use models::vivante::{Injection, Stats, Timing};
+use models::Vivante;
 use std::ops::Deref;
-
-/// What memory holds before work was done on it.
-const BEFORE: u32 = 0x5a5a_5a5a;
-/// No buffer of a test is here.
-pub const BROKEN: u32 = 0x7000_0000;
 
 /// A board; [`Rig::finish`] must be the end of every test.
 pub struct Rig {
@@ -33,13 +27,27 @@ impl Rig {
         Rig::with(Config::default())
     }
 
-    /// An i.MX8MQ in another world; in the test programs whose name begins with "scattered", as
+    /// An i.MX8MQ in another world.
+    pub fn with(config: Config) -> Rig {
+        Rig::on("imx8mq", config)
+    }
+
+    /// Any board with a Vivante GPU; in the test programs whose name begins with "scattered", as
     /// [`crate::Rig::with`] says.
-    pub fn with(mut config: Config) -> Rig {
+    pub fn on(board: &str, mut config: Config) -> Rig {
         crate::rig::scatter(&mut config);
         Rig {
-            board: crate::board("imx8mq", config),
+            board: crate::board(board, config),
         }
+    }
+
+    /// How many cores there are.
+    pub fn cores(&self) -> usize {
+        self.devices().len()
+    }
+
+    fn model<R>(&self, core: usize, f: impl FnOnce(&mut Vivante) -> R) -> R {
+        self.with_vivante_core(core, f).expect("a Vivante")
     }
 
     /// One more client.
@@ -47,19 +55,28 @@ impl Rig {
         Client::open(&self.board).expect("the node opens")
     }
 
-    /// What the model counted.
+    /// What the model of the first core counted.
     pub fn stats(&self) -> Stats {
-        self.with_vivante(|gpu| gpu.stats().clone()).expect("a Vivante")
+        self.stats_of(0)
     }
 
-    /// Changes the model's durations.
-    pub fn timing(&self, change: impl FnOnce(&mut Timing)) {
-        self.with_vivante(|gpu| {
+    /// What the model of a core counted.
+    pub fn stats_of(&self, core: usize) -> Stats {
+        self.model(core, |gpu| gpu.stats().clone())
+    }
+
+    /// Changes the durations of every model.
+    pub fn timing(&self, change: impl Fn(&mut Timing)) {
+        (0..self.cores()).for_each(|core| self.timing_of(core, &change));
+    }
+
+    /// Changes the durations of the model of a core.
+    pub fn timing_of(&self, core: usize, change: impl FnOnce(&mut Timing)) {
+        self.model(core, |gpu| {
             let mut timing = *gpu.timing();
             change(&mut timing);
             gpu.set_timing(timing);
-        })
-        .expect("a Vivante");
+        });
     }
 
     /// Each image operation takes this long from now on.
@@ -67,9 +84,14 @@ impl Rig {
         self.timing(|timing| timing.copy_ns = ns);
     }
 
-    /// Plants a fault.
+    /// Plants a fault in the first core.
     pub fn plant(&self, what: Injection) {
-        self.with_vivante(|gpu| gpu.inject(what)).expect("a Vivante");
+        self.plant_on(0, what);
+    }
+
+    /// Plants a fault in a core.
+    pub fn plant_on(&self, core: usize, what: Injection) {
+        self.model(core, |gpu| gpu.inject(what));
     }
 
     /// Lets time pass.
@@ -79,15 +101,21 @@ impl Rig {
 
     /// A counter of the device.
     pub fn stat(&self, name: &str) -> u64 {
-        let stats = self.device().stats();
+        let stats = Board::stats(self);
         stats.into_iter().find(|(n, _)| n == name).map_or(0, |(_, v)| v)
     }
 
-    /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on the way.
+    /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on the way. What the
+    /// first core counted.
     pub fn finish(self) -> Stats {
-        self.device().detach(true).expect("the driver lets go");
-        let stats = self.stats();
-        check_manners(&stats);
+        self.finish_all().swap_remove(0)
+    }
+
+    /// As [`Rig::finish`]: what each core counted.
+    pub fn finish_all(self) -> Vec<Stats> {
+        self.detach(true).expect("the driver lets go");
+        let all: Vec<Stats> = (0..self.cores()).map(|core| self.stats_of(core)).collect();
+        all.iter().for_each(check_manners);
         let world: World = self.world().clone();
         drop(self.board);
         world.assert_clean();
@@ -96,7 +124,7 @@ impl Rig {
             0,
             "the GPU used memory that is not there"
         );
-        stats
+        all
     }
 }
 
@@ -106,7 +134,7 @@ impl Default for Rig {
     }
 }
 
-fn check_manners(stats: &Stats) {
+pub(super) fn check_manners(stats: &Stats) {
     assert_eq!(
         stats.dead_accesses, 0,
         "registers were touched while the power was off"
@@ -125,54 +153,4 @@ fn check_manners(stats: &Stats) {
         stats.blocked_loads, 0,
         "a stream loaded a state that streams cannot reach"
     );
-}
-
-/// A job that fills sixteen words, and how it shows that it did.
-pub struct Work {
-    /// What it fills: its first sixteen words.
-    pub data: Bo,
-    value: u32,
-}
-
-impl Client {
-    /// Work in a new buffer of a page at `va`.
-    pub fn work(&self, va: u32, value: u32) -> Result<Work> {
-        let work = Work {
-            data: self.bo_at(4096, va)?,
-            value,
-        };
-        work.forget();
-        Ok(work)
-    }
-
-    /// Submits work.
-    pub fn start(&self, work: &Work) -> Result<Fence> {
-        self.run(stream::fill(work.data.va, work.value), &[&work.data])
-    }
-
-    /// Runs new work from beginning to end.
-    pub fn expect_works(&self) {
-        let work = self.work(0x1000_0000, 0x0123_4567).expect("memory is there");
-        let fence = self.start(&work).expect("it is taken");
-        assert_eq!(self.end_of(fence, 10 * SEC), 1);
-        assert!(work.is_done());
-        self.close(work.data.handle).expect("the handle is good");
-    }
-}
-
-impl Work {
-    /// Puts memory back as it was before.
-    pub fn forget(&self) {
-        (0..17).for_each(|n| self.data.put(n * 4, BEFORE));
-    }
-
-    /// Whether memory is as the job leaves it.
-    pub fn is_done(&self) -> bool {
-        (0..16).all(|n| self.data.get(n * 4) == self.value) && self.data.get(64) == BEFORE
-    }
-
-    /// Whether memory is as if the job had not run.
-    pub fn is_untouched(&self) -> bool {
-        (0..17).all(|n| self.data.get(n * 4) == BEFORE)
-    }
 }

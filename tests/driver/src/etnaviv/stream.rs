@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Command streams written by hand, and those that Mesa submitted.
 //!
-//! Commands as in rnndb cmdstream.xml, states and values of the BLT engine as in the streams of
-//! tests/data/etnaviv.
+//! Commands as in rnndb cmdstream.xml; states and values of the BLT engine as in the streams of tests/data/etnaviv, of
+//! the RS as in Mesa's etnaviv_rs.c, of the 2D engine as in libdrm's tests/etnaviv/etnaviv_2d_test.c. A [`Template`]
+//! leaves the addresses of buffers open.
 
 /// Clears a target of 256 x 256 pixels at [`TARGET`] with tile status at [`STATUS`] to [`COLOR`].
 pub const CLEAR: &[u8] = include_bytes!("../../../data/etnaviv/etna-GC7000L.m1.0.bin");
@@ -58,26 +59,157 @@ pub fn wait(cycles: u32) -> Vec<u32> {
 /// Fills sixteen words at `va`, which is a multiple of 64, with `value`: a BLT clear of a linear image of 16 x 1
 /// pixels.
 pub fn fill(va: u32, value: u32) -> Vec<u32> {
-    [
-        (0x140b8, 1),
+    Template::fill(Engine::Blt, value).at(&[va])
+}
+
+/// What moves pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Of GC7000L.
+    Blt,
+    /// Of 3D cores without BLT engine; these have two pixel pipes, each of which does a half.
+    Rs,
+    /// The drawing engine of 2D cores.
+    De,
+}
+
+impl Engine {
+    /// How many words [`Template::fill`] fills: the least that the engine does.
+    pub fn words(self) -> usize {
+        match self {
+            Engine::Blt | Engine::De => 16,
+            // Windows are multiples of 16 x 4.
+            Engine::Rs => 2 * 16 * 4,
+        }
+    }
+
+    /// The exec_state of a submit for it: 3D is 0, 2D is 1.
+    pub fn exec_state(self) -> u32 {
+        u32::from(self == Engine::De)
+    }
+}
+
+/// A value of a state: a number, or the address of a byte of a buffer.
+#[derive(Clone, Copy, Debug)]
+pub enum Value {
+    /// A number.
+    Is(u32),
+    /// Buffer, counted from 0, and the byte of it.
+    At(u32, u32),
+}
+use Value::{At, Is};
+
+/// A stream whose addresses are not known yet.
+#[derive(Clone, Debug, Default)]
+pub struct Template {
+    /// The words; 0 where an address belongs.
+    pub words: Vec<u32>,
+    /// Index of the word, buffer, and byte of the buffer, in the order of the words.
+    pub addresses: Vec<(usize, u32, u32)>,
+}
+
+impl Template {
+    /// Loads states one by one.
+    pub fn loads(states: &[(u32, Value)]) -> Template {
+        let mut template = Template::default();
+        for (address, value) in states {
+            let number = match *value {
+                Is(number) => number,
+                At(buffer, byte) => {
+                    template.addresses.push((template.words.len() + 1, buffer, byte));
+                    0
+                }
+            };
+            template.words.extend(state(*address, number));
+        }
+        template
+    }
+
+    /// The stream with the addresses of its buffers.
+    pub fn at(&self, buffers: &[u32]) -> Vec<u32> {
+        let mut words = self.words.clone();
+        for (index, buffer, byte) in &self.addresses {
+            words[*index] = buffers[*buffer as usize] + byte;
+        }
+        words
+    }
+
+    /// Fills the first [`Engine::words`] of buffer 0 with `value`, one row of 16 pixels of four bytes after the other.
+    pub fn fill(engine: Engine, value: u32) -> Template {
+        match engine {
+            Engine::Blt => blt_fill(value),
+            Engine::Rs => rs(Some(value)),
+            Engine::De => de_fill(value),
+        }
+    }
+
+    /// RS: copies the first [`Engine::words`] of buffer 1 to buffer 0.
+    pub fn rs_copy() -> Template {
+        rs(None)
+    }
+}
+
+fn blt_fill(value: u32) -> Template {
+    Template::loads(&[
+        (0x140b8, Is(1)),
         // Four bytes a pixel.
-        (0x14064, 0x180),
+        (0x14064, Is(0x180)),
         // Linear, 64 bytes a row; no tile status.
-        (0x14024, 0x00c0_0040),
-        (0x14028, 0x0041_c800),
-        (0x14018, va),
-        (0x1402c, 0),
-        (0x14030, 1 << 16 | 16),
-        (0x14044, value),
-        (0x14048, value),
-        (0x1404c, u32::MAX),
-        (0x14050, u32::MAX),
-        (0x140ac, 3),
-        (0x14060, 1),
-        (0x140ac, 3),
-        (0x140b8, 0),
-    ]
-    .into_iter()
-    .flat_map(|(address, value)| state(address, value))
-    .collect()
+        (0x14024, Is(0x00c0_0040)),
+        (0x14028, Is(0x0041_c800)),
+        (0x14018, At(0, 0)),
+        (0x1402c, Is(0)),
+        (0x14030, Is((1 << 16) | 16)),
+        (0x14044, Is(value)),
+        (0x14048, Is(value)),
+        (0x1404c, Is(u32::MAX)),
+        (0x14050, Is(u32::MAX)),
+        (0x140ac, Is(3)),
+        (0x14060, Is(1)),
+        (0x140ac, Is(3)),
+        (0x140b8, Is(0)),
+    ])
+}
+
+/// A linear image of 16 x 8 pixels, its lower half the second pipe's.
+fn rs(fill: Option<u32>) -> Template {
+    // RS_CONFIG: A8R8G8B8 on both sides.
+    let mut states = vec![(0x1604, Is(6 | (6 << 8)))];
+    if fill.is_none() {
+        states.extend([(0x160c, Is(64)), (0x16c0, At(1, 0)), (0x16c4, At(1, 0))]);
+    }
+    states.extend([
+        (0x1614, Is(64)),
+        (0x16e0, At(0, 0)),
+        (0x16e4, At(0, 0)),
+        // Where each pipe begins, rows in the upper half; what one of them does.
+        (0x1700, Is(0)),
+        (0x1704, Is(4 << 16)),
+        (0x1620, Is((4 << 16) | 16)),
+        // All bytes of each pixel.
+        (0x163c, Is(fill.map_or(0, |_| (1 << 16) | 0xffff))),
+        (0x1640, Is(fill.unwrap_or(0))),
+        (0x1600, Is(0xbeeb_beeb)),
+    ]);
+    Template::loads(&states)
+}
+
+/// One rectangle of 16 x 1 pixels.
+fn de_fill(value: u32) -> Template {
+    let mut template = Template::loads(&[
+        (0x1228, At(0, 0)),
+        (0x122c, Is(64)),
+        (0x1230, Is(0)),
+        // A8R8G8B8; command clear.
+        (0x1234, Is(6)),
+        (0x125c, Is(0x0030_cccc)),
+        (0x1260, Is(0)),
+        (0x1264, Is((1 << 16) | 16)),
+        (0x12c0, Is(value)),
+    ]);
+    // DRAW_2D of one rectangle: top left, and the corner after bottom right.
+    template.words.extend([0x2000_0100, 0, 0, (1 << 16) | 16]);
+    // The 2D cache.
+    template.words.extend(state(0x380c, 8));
+    template
 }

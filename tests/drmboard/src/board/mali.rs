@@ -186,6 +186,7 @@ mod tests {
         let mut hardware = MaliHardware::new(Variant::T860);
         hardware.set_power(&mut NoBus, 0, true);
         hardware.plant(Planted {
+            core: 0,
             when: When::Time(5_000),
             what: models::Injection::GpuFault,
         });

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Boards: which device is on them, what the device tree says of it, which driver serves it.
+//! Boards: which device nodes are on them, what the device tree says of them, which driver serves them.
+//!
+//! A GPU of several cores has a node for each; the driver makes one DRM device of them, whose /dev/dri nodes belong to
+//! the first.
 
 mod adapter;
 mod driver;
 mod frame;
+mod imx;
 mod mali;
+#[cfg(test)]
+mod tests;
 mod vivante;
 
 use crate::errno;
@@ -14,10 +20,14 @@ pub use frame::Frame;
 use mali::MaliHardware;
 use vivante::VivanteHardware;
 
-/// A running board: a world with one device in it, its driver attached. Dropping it drops everything, without the
-/// checks of [`Board::close`].
+/// A node of the device tree and the model behind it.
+pub type Core = (Node, Box<dyn Hardware>);
+
+/// A running board: a world with the nodes of a GPU in it, its driver attached to all. Dropping it drops everything,
+/// without the checks of [`Board::close`].
 pub struct Board {
-    device: Device,
+    /// In the order of the device tree; there is a first one.
+    devices: Vec<Device>,
     world: World,
     driver: String,
 }
@@ -29,24 +39,23 @@ pub type Watch<'a> = &'a dyn Fn(&World);
 #[must_use]
 pub fn names() -> Vec<&'static str> {
     let mali = mali::BOARDS.iter().map(|board| board.name);
-    mali.chain(vivante::BOARDS.iter().map(|board| board.name))
-        .collect()
+    mali.chain(imx::BOARDS.iter().map(|board| board.name)).collect()
 }
 
 pub(crate) fn known(name: &str) -> bool {
     names().contains(&name)
 }
 
-/// What the device tree of a board says of its GPU.
+/// What the device tree of a board says of its GPU, core by core; nothing for a board that does not exist.
 #[must_use]
-pub fn node(name: &str) -> Option<Node> {
-    parts(name).map(|parts| parts.node)
+pub fn nodes(name: &str) -> Vec<Node> {
+    let cores = parts(name).map(|parts| parts.cores).unwrap_or_default();
+    cores.into_iter().map(|(node, _)| node).collect()
 }
 
 /// What a board of this program is made of.
 struct Parts {
-    node: Node,
-    hardware: Box<dyn Hardware>,
+    cores: Vec<Core>,
     driver: &'static str,
     /// Where RAM is and how many pages there are at the most, where that matters.
     ram: Option<(u64, u64)>,
@@ -55,18 +64,20 @@ struct Parts {
 fn parts(name: &str) -> Option<Parts> {
     let mali = mali::BOARDS.iter().find(|board| board.name == name);
     let mali = mali.map(|board| Parts {
-        node: mali::node(board),
-        hardware: Box::new(MaliHardware::new(board.variant)),
+        cores: vec![(mali::node(board), Box::new(MaliHardware::new(board.variant)))],
         driver: board.driver,
         ram: None,
     });
     mali.or_else(|| {
-        let board = vivante::BOARDS.iter().find(|board| board.name == name)?;
+        let board = imx::BOARDS.iter().find(|board| board.name == name)?;
+        let cores = board.cores.iter().map(|core| {
+            let hardware: Box<dyn Hardware> = Box::new(VivanteHardware::new(core));
+            (core.node(), hardware)
+        });
         Some(Parts {
-            node: vivante::node(board),
-            hardware: Box::new(VivanteHardware::new(board.variant)),
+            cores: cores.collect(),
             driver: board.driver,
-            ram: Some(vivante::RAM),
+            ram: Some(board.ram),
         })
     })
 }
@@ -98,7 +109,7 @@ impl Board {
             },
         };
         // SAFETY: the table is a constant of the driver's crate.
-        unsafe { Board::with_parts(parts.node, parts.hardware, config, table, parts.driver, watch) }
+        unsafe { Board::with_parts(parts.cores, config, table, parts.driver, watch) }
     }
 
     /// A board of other parts. `driver_name` names the driver's requests in traces; `watch` is given the world
@@ -108,32 +119,43 @@ impl Board {
     /// `driver` is a driver table that lives as long as the program.
     ///
     /// # Errors
-    /// A sentence: the driver does not attach.
+    /// A sentence: there are no cores, or the driver does not attach to all of them.
     pub unsafe fn with_parts(
-        node: Node,
-        hardware: Box<dyn Hardware>,
+        cores: Vec<Core>,
         config: Config,
         driver: *const sys::drm_os_driver,
         driver_name: &str,
         watch: Watch,
     ) -> Result<Board, String> {
+        if cores.is_empty() {
+            return Err("a board without a device".into());
+        }
         let world = World::new(config);
-        let device = world.add_device(node, hardware);
-        watch(&world);
-        device.attach(driver).map_err(|error| {
-            let why = errno::describe(errno::to_linux(error));
-            let log = world
-                .log_lines()
-                .pop()
-                .map(|line| format!(" (its last word: {line})"))
-                .unwrap_or_default();
-            format!("the driver {driver_name} does not attach: {why}{log}")
-        })?;
-        Ok(Board {
-            device,
-            world,
+        let add = |(node, hardware)| world.add_device(node, hardware);
+        let board = Board {
+            devices: cores.into_iter().map(add).collect(),
             driver: driver_name.to_owned(),
-        })
+            world,
+        };
+        watch(&board.world);
+        for (n, device) in board.devices.iter().enumerate() {
+            if let Err(error) = device.attach(driver) {
+                let why = errno::describe(errno::to_linux(error));
+                let log = board.world.log_lines().pop();
+                let log = log
+                    .map(|line| format!(" (its last word: {line})"))
+                    .unwrap_or_default();
+                // Those before it are not to be found attached by a check for leaks.
+                for device in &board.devices[..n] {
+                    let _ = device.detach(true);
+                }
+                let at = device.name();
+                return Err(format!(
+                    "the driver {driver_name} does not attach to {at}: {why}{log}"
+                ));
+            }
+        }
+        Ok(board)
     }
 
     /// The world.
@@ -142,10 +164,47 @@ impl Board {
         &self.world
     }
 
-    /// The GPU.
+    /// The GPU's first node, which has the DRM device's nodes of /dev/dri.
     #[must_use]
     pub fn device(&self) -> &Device {
-        &self.device
+        &self.devices[0]
+    }
+
+    /// All nodes of the GPU, in the order of the device tree.
+    #[must_use]
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    /// One node of each DRM device: nodes that joined another one's have the same.
+    fn instances(&self) -> impl Iterator<Item = &Device> {
+        let first = |n: usize| {
+            let others = &self.devices[..n];
+            !others.iter().any(|other| other.same_instance(&self.devices[n]))
+        };
+        (0..self.devices.len())
+            .filter(move |n| first(*n))
+            .map(|n| &self.devices[n])
+    }
+
+    /// The driver's statistics, added up by name.
+    #[must_use]
+    pub fn stats(&self) -> Vec<(String, u64)> {
+        let mut all: Vec<(String, u64)> = Vec::new();
+        for (name, value) in self.instances().flat_map(Device::stats) {
+            match all.iter_mut().find(|(n, _)| *n == name) {
+                Some((_, sum)) => *sum += value,
+                None => all.push((name, value)),
+            }
+        }
+        all
+    }
+
+    /// The crash dump that the driver keeps; empty without one.
+    #[must_use]
+    pub fn dump(&self) -> Vec<u8> {
+        let mut dumps = self.instances().map(Device::dump);
+        dumps.find(|dump| !dump.is_empty()).unwrap_or_default()
     }
 
     /// Name of the driver.
@@ -154,61 +213,78 @@ impl Board {
         &self.driver
     }
 
+    fn with_model<T: 'static, R>(&self, core: usize, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let device = self.devices.get(core)?;
+        device.with_hardware(|hardware| hardware.as_any().downcast_mut::<T>().map(f))
+    }
+
     /// Runs `f` on the Mali model, with its lock held; None if the GPU is no such model.
     pub fn with_mali<R>(&self, f: impl FnOnce(&mut models::Mali) -> R) -> Option<R> {
-        self.device.with_hardware(|hardware| {
-            hardware
-                .as_any()
-                .downcast_mut::<MaliHardware>()
-                .map(|mali| f(mali.model()))
-        })
+        self.with_model(0, |mali: &mut MaliHardware| f(mali.model()))
     }
 
-    /// Runs `f` on the Vivante model, with its lock held; None if the GPU is no such model.
+    /// Runs `f` on the Vivante model of the first core, as [`Board::with_vivante_core`] does.
     pub fn with_vivante<R>(&self, f: impl FnOnce(&mut models::Vivante) -> R) -> Option<R> {
-        self.device.with_hardware(|hardware| {
-            hardware
-                .as_any()
-                .downcast_mut::<VivanteHardware>()
-                .map(|vivante| f(vivante.model()))
-        })
+        self.with_vivante_core(0, f)
     }
 
-    /// Plants a fault in the model.
+    /// Runs `f` on the Vivante model of a core, counted in the order of the device tree, with its lock held; None if
+    /// there is no such core or it is no such model.
+    pub fn with_vivante_core<R>(&self, core: usize, f: impl FnOnce(&mut models::Vivante) -> R) -> Option<R> {
+        self.with_model(core, |vivante: &mut VivanteHardware| f(vivante.model()))
+    }
+
+    /// Plants a fault in the model of a core.
     ///
     /// # Errors
-    /// A sentence: the GPU is no model that has such faults.
+    /// A sentence: there is no such core, or it is no model that has such faults.
     pub fn inject(&self, mut planted: Planted) -> Result<(), String> {
         if let When::Time(ns) = &mut planted.when {
             *ns = ns.saturating_add(self.world.now());
         }
-        let taken = self.device.with_hardware(|hardware| {
-            let any = hardware.as_any();
-            if let Some(mali) = any.downcast_mut::<MaliHardware>() {
-                mali.plant(planted);
-                return true;
-            }
-            any.downcast_mut::<VivanteHardware>()
-                .is_some_and(|vivante| vivante.plant(planted))
+        let core = planted.core;
+        if core >= self.devices.len() {
+            return Err(format!(
+                "this board has no core {core} to inject a fault in; cores count from 0"
+            ));
+        }
+        let mali = self.with_model(core, |mali: &mut MaliHardware| {
+            mali.plant(planted);
+            true
         });
-        if taken {
+        let vivante = || self.with_model(core, |vivante: &mut VivanteHardware| vivante.plant(planted));
+        if mali.or_else(vivante) == Some(true) {
             return Ok(());
         }
         Err("this board's model has no faults to inject of that kind".into())
     }
 
-    /// Whether the model keeps what it rendered last.
+    /// Whether the models keep what they rendered last.
     pub fn set_capture(&self, on: bool) {
         self.with_mali(|mali| mali.set_capture(on));
-        self.with_vivante(|vivante| vivante.set_capture(on));
+        for core in 0..self.devices.len() {
+            self.with_vivante_core(core, |vivante| vivante.set_capture(on));
+        }
     }
 
-    /// What was rendered last, if anything was and it was captured.
+    /// What was rendered last by any core, if anything was and it was captured.
     #[must_use]
     pub fn last_frame(&self) -> Option<Frame> {
         let mali = self.with_mali(|mali| mali.last_frame().map(Frame::from));
-        let vivante = || self.with_vivante(|vivante| vivante.last_frame().map(Frame::from));
-        mali.or_else(vivante).flatten()
+        let vivante = || {
+            let frame = |core| self.with_model(core, |vivante: &mut VivanteHardware| vivante.last_frame());
+            let all = (0..self.devices.len()).filter_map(|core| frame(core)?);
+            all.max_by_key(|(at, _)| *at).map(|(_, frame)| frame)
+        };
+        mali.unwrap_or_else(vivante)
+    }
+
+    /// Detaches the driver from every node; the first detach takes the DRM device away, and the others let go.
+    ///
+    /// # Errors
+    /// The number of FreeBSD's that the driver refuses with; it is still attached where it was not detached.
+    pub fn detach(&self, force: bool) -> Result<(), i32> {
+        self.devices.iter().try_for_each(|device| device.detach(force))
     }
 
     /// Detaches the driver by force. What is alive in the world afterwards was leaked.
@@ -216,7 +292,7 @@ impl Board {
     /// # Errors
     /// A sentence: the driver refuses.
     pub fn close(self) -> Result<Counters, String> {
-        self.device.detach(true).map_err(|error| {
+        self.detach(true).map_err(|error| {
             format!(
                 "the driver {} does not detach: {}",
                 self.driver,

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Boards with a Vivante GPU, and the model as a device of a world.
+//! The model of a Vivante core as a device of a world.
 //!
 //! The one thing to know: an idle front end polls its ring, so the model always has a next event. Here it is asked
 //! to look rarely: see [`IDLE_POLL_NS`].
 
 use super::adapter::Adapter;
+use super::frame::Frame;
+use super::imx::Core;
 use crate::inject::{Planted, When};
-use drm_os_host::{Dma, Hardware, Node};
-use models::vivante::{Injection, Variant, IRQ};
+use drm_os_host::{Dma, Hardware};
+use models::vivante::{self, Injection, Variant, IRQ};
 use models::Vivante;
 use std::any::Any;
 
@@ -15,43 +17,9 @@ use std::any::Any;
 /// busy with nothing else.
 const IDLE_POLL_NS: u64 = 200_000;
 
-/// One board: its name, and the GPU that differs.
-pub(crate) struct VivanteBoard {
-    pub(crate) name: &'static str,
-    pub(crate) driver: &'static str,
-    pub(crate) variant: Variant,
-}
-
-pub(crate) const BOARDS: &[VivanteBoard] = &[VivanteBoard {
-    name: "imx8mq",
-    driver: "etnaviv",
-    variant: Variant::Gc7000L,
-}];
-
-/// HW: the i.MX8MQ has its RAM from 1 GiB on; the front end's first addresses and the slave page tables have 32 bits,
-/// so no more of it than fits below 4 GiB.
-pub(crate) const RAM: (u64, u64) = (0x4000_0000, 0xc_0000);
-
-/// HW: imx8mq.dtsi, gpu@38000000: 256 KiB window; one interrupt, which has no name there; clocks core, shader, bus
-/// and reg, at their assigned rates; a power domain, no reset. The i.MX8MQ's GPU does not snoop.
-pub(crate) fn node(_: &VivanteBoard) -> Node {
-    let clock = |name: &str, mhz: u64| (name.to_owned(), mhz * 1_000_000);
-    Node {
-        name: "gpu@38000000".into(),
-        compatible: vec!["vivante,gc".into()],
-        mmio_len: 0x4_0000,
-        irqs: vec!["gpu".into()],
-        clocks: vec![
-            clock("core", 800),
-            clock("shader", 800),
-            clock("bus", 800),
-            clock("reg", 400),
-        ],
-        regulators: Vec::new(),
-        resets: Vec::new(),
-        power_domain: true,
-        coherent: false,
-    }
+/// Bytes of the register window.
+pub(crate) fn window(variant: Variant) -> u32 {
+    Vivante::new(variant).window()
 }
 
 /// What a fault of `--inject` is for this model; None if it has none of the kind.
@@ -73,20 +41,46 @@ fn translate(what: models::Injection) -> Option<Injection> {
     })
 }
 
+/// What tells a picture from the one before it: where its copy lies, and what of which image it is.
+type Mark = (usize, [u32; 5]);
+
+fn mark(frame: &vivante::Frame) -> Mark {
+    let part = [frame.va, frame.x, frame.y, frame.width, frame.height];
+    (frame.pixels.as_ptr() as usize, part)
+}
+
 /// The model in a world, with the faults that wait for their time.
 pub(crate) struct VivanteHardware {
     model: Vivante,
     planted: Vec<(When, Injection)>,
+    /// The last picture, and when it was first seen.
+    last: Option<(Mark, u64)>,
 }
 
 impl VivanteHardware {
-    pub(crate) fn new(variant: Variant) -> VivanteHardware {
-        let mut model = Vivante::new(variant);
+    pub(crate) fn new(core: &Core) -> VivanteHardware {
+        let mut model = Vivante::new(core.variant);
         model.set_idle_poll(IDLE_POLL_NS);
+        model.set_core_clock(core.core_hz());
         VivanteHardware {
             model,
             planted: Vec::new(),
+            last: None,
         }
+    }
+
+    /// Comes after each call that may have let the model do something.
+    fn look(&mut self, now: u64) {
+        let mark = self.model.last_frame().map(mark);
+        if self.last.map(|(seen, _)| seen) != mark {
+            self.last = mark.map(|mark| (mark, now));
+        }
+    }
+
+    /// The last picture, and at what time it was there.
+    pub(crate) fn last_frame(&self) -> Option<(u64, Frame)> {
+        let (_, at) = self.last?;
+        Some((at, self.model.last_frame()?.into()))
     }
 
     pub(crate) fn model(&mut self) -> &mut Vivante {
@@ -125,12 +119,15 @@ impl VivanteHardware {
 
 impl Hardware for VivanteHardware {
     fn mmio_read(&mut self, bus: &mut dyn Dma, now: u64, off: u32) -> u32 {
-        self.model.mmio_read(&mut Adapter(bus), now, off)
+        let value = self.model.mmio_read(&mut Adapter(bus), now, off);
+        self.look(now);
+        value
     }
 
     fn mmio_write(&mut self, bus: &mut dyn Dma, now: u64, off: u32, val: u32) {
         self.arm(bus, now);
         self.model.mmio_write(&mut Adapter(bus), now, off, val);
+        self.look(now);
     }
 
     fn next_event(&self) -> Option<u64> {
@@ -144,10 +141,12 @@ impl Hardware for VivanteHardware {
     fn poll(&mut self, bus: &mut dyn Dma, now: u64) {
         self.arm(bus, now);
         self.model.poll(&mut Adapter(bus), now);
+        self.look(now);
     }
 
     fn set_power(&mut self, bus: &mut dyn Dma, now: u64, on: bool) {
         self.model.set_power(&mut Adapter(bus), now, on);
+        self.look(now);
     }
 
     fn as_any(&mut self) -> &mut dyn Any {
@@ -157,6 +156,7 @@ impl Hardware for VivanteHardware {
 
 #[cfg(test)]
 mod tests {
+    use super::super::imx::BOARDS;
     use super::*;
 
     struct NoBus;
@@ -170,28 +170,41 @@ mod tests {
         fn irq(&mut self, _: usize, _: bool) {}
     }
 
+    /// A core of a board.
+    fn core(board: usize, core: usize) -> VivanteHardware {
+        VivanteHardware::new(&BOARDS[board].cores[core])
+    }
+
     /// HW: etnaviv.md 2.2, 2.3: MODEL and REVISION.
     #[test]
-    fn the_boards_gpu_is_in_its_window() {
-        let board = &BOARDS[0];
-        let mut hardware = VivanteHardware::new(board.variant);
-        assert_eq!(hardware.model().window(), node(board).mmio_len);
-        hardware.set_power(&mut NoBus, 0, false);
-        assert_eq!(
-            hardware.mmio_read(&mut NoBus, 0, 0x20),
-            0,
-            "without power there is nothing"
-        );
-        hardware.set_power(&mut NoBus, 0, true);
-        assert_eq!(hardware.mmio_read(&mut NoBus, 0, 0x20), 0x7000);
-        assert_eq!(hardware.mmio_read(&mut NoBus, 0, 0x24), 0x6214);
+    fn the_boards_cores_are_in_their_windows() {
+        for (board, n, model, revision) in [
+            (0, 0, 0x7000, 0x6214),
+            (1, 0, 0x2000, 0x5108),
+            (1, 1, 0x320, 0x5007),
+            (2, 0, 0x2000, 0xffff_5450),
+            (2, 1, 0x320, 0x5007),
+        ] {
+            let mut hardware = core(board, n);
+            let bus = &mut NoBus;
+            hardware.set_power(bus, 0, false);
+            assert_eq!(
+                hardware.mmio_read(bus, 0, 0x20),
+                0,
+                "without power there is nothing"
+            );
+            hardware.set_power(bus, 0, true);
+            assert_eq!(hardware.mmio_read(bus, 0, 0x20), model);
+            assert_eq!(hardware.mmio_read(bus, 0, 0x24), revision);
+        }
     }
 
     #[test]
     fn planted_faults_wait_for_their_time() {
-        let mut hardware = VivanteHardware::new(Variant::Gc7000L);
+        let mut hardware = core(0, 0);
         hardware.set_power(&mut NoBus, 0, true);
         assert!(hardware.plant(Planted {
+            core: 0,
             when: When::Time(5_000),
             what: models::Injection::SpuriousIrq { line: 0 },
         }));
@@ -205,7 +218,7 @@ mod tests {
 
     #[test]
     fn faults_of_other_gpus_are_refused() {
-        let mut hardware = VivanteHardware::new(Variant::Gc7000L);
+        let mut hardware = core(1, 1);
         for what in [
             models::Injection::GpuFault,
             models::Injection::LoseIrq { line: 1 },
@@ -214,8 +227,8 @@ mod tests {
                 last: 1 << 32,
             },
         ] {
-            let when = When::Now;
-            assert!(!hardware.plant(Planted { when, what }), "{what:?}");
+            let (core, when) = (0, When::Now);
+            assert!(!hardware.plant(Planted { core, when, what }), "{what:?}");
         }
         assert!(hardware.planted.is_empty());
     }

@@ -38,6 +38,8 @@ pub const ALL: &[(&str, Case)] = &[
     ("mistakes_are_one_sentence", mistakes),
     ("statistics", statistics),
     ("trace", trace),
+    ("dump", dump),
+    ("a_board_of_two_nodes", two_nodes),
     ("lingering_processes", lingering),
     ("signals_go_to_the_program", forwarding),
     ("nothing_is_seen_outside", outside),
@@ -318,6 +320,52 @@ fn outside() -> Result<(), String> {
     Ok(())
 }
 
+/// `--dump` writes what the driver keeps, and no file when it keeps nothing.
+fn dump() -> Result<(), String> {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dump.bin");
+    let _ = std::fs::remove_file(&path);
+    let options = ["--dump", path.to_str().unwrap()];
+    clean(&client_of(&parts().client, &options, &["exit", "0"]));
+    assert!(!path.exists());
+    clean(&client_of(&parts().client, &options, &["basics"]));
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("adds ") && text.len() < 10, "{text}");
+    let nowhere = client_of(&parts().client, &["--dump", "/nowhere/dump"], &["basics"]);
+    assert_eq!(code(&nowhere), Some(0));
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("/nowhere/dump is not written"));
+    Ok(())
+}
+
+/// A client of the DRM device of a GPU with two nodes; the trace names both.
+fn two_nodes() -> Result<(), String> {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nodes.txt");
+    let client = parts().client.to_str().unwrap();
+    let output = board(&[
+        "run",
+        "--board",
+        "imx6q",
+        "--stats",
+        "--trace",
+        path.to_str().unwrap(),
+        "--",
+        client,
+        "sharing",
+    ])
+    .output()
+    .unwrap();
+    clean(&output);
+    let text = std::fs::read_to_string(&path).unwrap();
+    for node in ["gpu@130000", "gpu@134000"] {
+        let line = format!(" log {node} 6 attached");
+        assert_eq!(
+            text.lines().filter(|l| l.ends_with(&line)).count(),
+            1,
+            "{node}: {text}"
+        );
+    }
+    Ok(())
+}
+
 /// The library without processes: a virtual clock, a caller of this process.
 fn in_process() -> Result<(), String> {
     let board = super::toy_board("rk3399", drm_os_host::Config::default(), &|_| ())?;
@@ -354,7 +402,11 @@ fn mesa() -> Result<(), String> {
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         // GBM, surfaceless and the device: three displays on the board.
-        let driver = if name == "imx8mq" { "etnaviv" } else { "panfrost" };
+        let driver = if name.starts_with("imx") {
+            "etnaviv"
+        } else {
+            "panfrost"
+        };
         let found = format!("EGL driver name: {driver}");
         let named = text.lines().filter(|line| *line == found).count();
         assert_eq!(

@@ -355,6 +355,8 @@ unsafe extern "C" fn attach(dev: *mut sys::drm_os_dev, out: *mut *mut c_void) ->
                 0
             );
         }
+        let word = "attached";
+        sys::drm_os_log(os, dev, sys::DRM_OS_LOG_INFO, word.as_ptr().cast(), word.len());
         *out = softc.cast();
     }
     0
@@ -415,12 +417,29 @@ unsafe extern "C" fn file_stat(
     }
 }
 
+/// Any sum is a crash: the dump is how many there were.
+unsafe extern "C" fn dump(softc: *mut c_void, off: u64, buf: *mut c_void, len: usize) -> usize {
+    let adds = unsafe { &*softc.cast::<Softc>() }.adds.load(Ordering::Relaxed);
+    let text = match adds {
+        0 => String::new(),
+        n => format!("adds {n}"),
+    };
+    let part = text.as_bytes().iter().skip(off as usize).take(len);
+    part.enumerate()
+        .map(|(n, byte)| unsafe { buf.cast::<u8>().add(n).write(*byte) })
+        .count()
+}
+
 struct Table(sys::drm_os_driver);
 unsafe impl Sync for Table {}
-struct Strings([*const c_char; 2]);
+struct Strings([*const c_char; 3]);
 unsafe impl Sync for Strings {}
 
-static COMPATIBLE: Strings = Strings([c"arm,mali-t860".as_ptr(), std::ptr::null()]);
+static COMPATIBLE: Strings = Strings([
+    c"arm,mali-t860".as_ptr(),
+    c"vivante,gc".as_ptr(),
+    std::ptr::null(),
+]);
 static TABLE: Table = Table(sys::drm_os_driver {
     name: c"toy".as_ptr(),
     compatible: COMPATIBLE.0.as_ptr(),
@@ -429,6 +448,8 @@ static TABLE: Table = Table(sys::drm_os_driver {
     lowmem: None,
     stat: Some(stat),
     file_stat: Some(file_stat),
+    dump: Some(dump),
+    dump_clear: None,
 });
 
 pub fn table() -> *const sys::drm_os_driver {

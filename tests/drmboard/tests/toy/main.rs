@@ -9,25 +9,17 @@ mod driver;
 mod parts;
 
 use drm_os_host::Config;
-use drmboard::board::Watch;
+use drmboard::board::{Core, Watch};
 use drmboard::Board;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::time::Instant;
 
 fn toy_board(name: &str, config: Config, watch: Watch) -> Result<Board, String> {
-    let node = drmboard::board::node(name).ok_or("no such board")?;
+    let nodes = drmboard::board::nodes(name).into_iter();
+    let cores = nodes.map(|node| -> Core { (node, Box::new(driver::NoHardware)) });
     // SAFETY: the table is a constant.
-    unsafe {
-        Board::with_parts(
-            node,
-            Box::new(driver::NoHardware),
-            config,
-            driver::table(),
-            "toy",
-            watch,
-        )
-    }
+    unsafe { Board::with_parts(cores.collect(), config, driver::table(), "toy", watch) }
 }
 
 fn main() -> ExitCode {

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! PM_QUERY_DOM and PM_QUERY_SIG: which performance counters there are.
+
+use super::{nr, Client};
+use crate::{Arg, Result};
+
+/// A domain of performance counters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// The iterator for the next one, 0xff after the last.
+    pub next: u8,
+    /// Its number.
+    pub id: u8,
+    /// How many signals it has.
+    pub signals: u16,
+    /// Its name.
+    pub name: String,
+}
+
+/// A performance counter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// The iterator for the next one, 0xffff after the last.
+    pub next: u16,
+    /// Its number.
+    pub id: u16,
+    /// Its name.
+    pub name: String,
+}
+
+fn name(bytes: &[u8]) -> String {
+    let end = bytes
+        .iter()
+        .position(|b| *b == 0)
+        .expect("the name ends within its field");
+    String::from_utf8(bytes[..end].to_vec()).expect("names are ASCII")
+}
+
+fn half(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+impl Client {
+    /// PM_QUERY_DOM: the domain at an iterator.
+    pub fn pm_domain(&self, pipe: u32, iter: u8) -> Result<Domain> {
+        let arg = Arg::new().w(pipe).b(&[iter, 0]).h(0).b(&[0; 64]);
+        let out = self.ioctl(nr::PM_QUERY_DOM, arg)?;
+        Ok(Domain {
+            next: out[4],
+            id: out[5],
+            signals: half(&out, 6),
+            name: name(&out[8..72]),
+        })
+    }
+
+    /// PM_QUERY_SIG: the signal of a domain at an iterator.
+    pub fn pm_signal(&self, pipe: u32, domain: u8, iter: u16) -> Result<Signal> {
+        // Two bytes of padding at the end.
+        let arg = Arg::new().w(pipe).b(&[domain, 0]).h(iter).h(0).b(&[0; 64]).h(0);
+        let out = self.ioctl(nr::PM_QUERY_SIG, arg)?;
+        Ok(Signal {
+            next: half(&out, 6),
+            id: half(&out, 8),
+            name: name(&out[10..74]),
+        })
+    }
+
+    /// All domains of a core.
+    pub fn pm_domains(&self, pipe: u32) -> Result<Vec<Domain>> {
+        let mut all = vec![self.pm_domain(pipe, 0)?];
+        while let Some(next) = all.last().map(|d| d.next).filter(|n| *n != u8::MAX) {
+            assert!(all.len() < 256, "the domains have no end");
+            all.push(self.pm_domain(pipe, next)?);
+        }
+        Ok(all)
+    }
+
+    /// All signals of a domain.
+    pub fn pm_signals(&self, pipe: u32, domain: u8) -> Result<Vec<Signal>> {
+        let mut all = vec![self.pm_signal(pipe, domain, 0)?];
+        while let Some(next) = all.last().map(|s| s.next).filter(|n| *n != u16::MAX) {
+            assert!(all.len() < 0x1_0000, "the signals have no end");
+            all.push(self.pm_signal(pipe, domain, next)?);
+        }
+        Ok(all)
+    }
+}

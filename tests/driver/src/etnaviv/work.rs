@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The work that most tests give to a GPU.
+
+use super::stream::{Engine, Template};
+use super::{Bo, Client, Fence, Submit};
+use crate::{Result, SEC};
+
+/// What memory holds before work was done on it.
+const BEFORE: u32 = 0x5a5a_5a5a;
+/// No buffer of a test is here.
+pub const BROKEN: u32 = 0x7000_0000;
+
+/// Where work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Core.
+    pub pipe: u32,
+    /// What does it there.
+    pub engine: Engine,
+    /// Address of the buffer; None: the driver finds one.
+    pub va: Option<u32>,
+}
+
+/// A job that fills memory, and how it shows that it did.
+pub struct Work {
+    /// What it fills: its first sixteen words, or [`Engine::words`].
+    pub data: Bo,
+    place: Place,
+    value: u32,
+}
+
+impl Client {
+    /// Work in a new buffer of a page at `va`, for the BLT engine of the first core.
+    pub fn work(&self, va: u32, value: u32) -> Result<Work> {
+        let place = Place {
+            pipe: 0,
+            engine: Engine::Blt,
+            va: Some(va),
+        };
+        self.work_at(place, value)
+    }
+
+    /// Work in a new buffer of a page.
+    pub fn work_at(&self, place: Place, value: u32) -> Result<Work> {
+        let data = self.bo_at(4096, place.va.unwrap_or(0))?;
+        let work = Work { data, place, value };
+        work.forget();
+        Ok(work)
+    }
+
+    /// Submits work.
+    pub fn start(&self, work: &Work) -> Result<Fence> {
+        self.submit_raw(&work.submit())
+    }
+
+    /// Runs new work from beginning to end on the BLT engine of the first core.
+    pub fn expect_works(&self) {
+        self.expect_works_at(Place {
+            pipe: 0,
+            engine: Engine::Blt,
+            va: Some(0x1000_0000),
+        });
+    }
+
+    /// Runs new work from beginning to end.
+    pub fn expect_works_at(&self, place: Place) {
+        let work = self.work_at(place, 0x0123_4567).expect("memory is there");
+        let fence = self.start(&work).expect("it is taken");
+        assert_eq!(self.end_of(fence, 10 * SEC), 1);
+        assert!(work.is_done());
+        self.close(work.data.handle).expect("the handle is good");
+    }
+}
+
+impl Work {
+    /// The submit of it.
+    pub fn submit(&self) -> Submit {
+        let Place { pipe, engine, va } = self.place;
+        let template = Template::fill(engine, self.value);
+        let submit = match va {
+            Some(va) => Submit::new(template.at(&[va]), &[&self.data]),
+            None => Submit::relocated(&template, &[&self.data]),
+        };
+        submit.on(pipe, engine.exec_state())
+    }
+
+    fn words(&self) -> usize {
+        self.place.engine.words()
+    }
+
+    /// Puts memory back as it was before.
+    pub fn forget(&self) {
+        (0..=self.words()).for_each(|n| self.data.put(n * 4, BEFORE));
+    }
+
+    /// Whether memory is as the job leaves it.
+    pub fn is_done(&self) -> bool {
+        let end = self.words();
+        (0..end).all(|n| self.data.get(n * 4) == self.value) && self.data.get(end * 4) == BEFORE
+    }
+
+    /// Whether memory is as if the job had not run.
+    pub fn is_untouched(&self) -> bool {
+        (0..=self.words()).all(|n| self.data.get(n * 4) == BEFORE)
+    }
+}
