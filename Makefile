@@ -2,7 +2,7 @@
 # The front door. Every target installs the Debian packages that it lacks (saying which and why) and may be run again at any time.
 #
 #   make demo      unmodified arm64 Mesa on each virtual board: a table, and pictures in target/demo/
-#   make test      unit tests and the kyua suite; the last line is `N passed, N failed`   (BOARD=name: that board only)
+#   make test      unit tests and the kyua suite, counted by board; the last line is `N passed, N failed`   (BOARD=name: that board only)
 #   make lint      rustfmt, clippy, rustdoc, generated bindings, licence lines
 #   make audit     panic and unsafe audits of the kernel crates
 #   make bench     benchmarks beside a peer

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and why.
-# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, lint, audit, bench.
+# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, libdrm, lint, audit, bench.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -40,6 +40,14 @@ for group in "$@"; do
 	test)
 		want kyua "runs the ATF test programs"
 		want valgrind "counts instructions of the first and the last submits"
+		;;
+	libdrm)
+		want meson "builds libdrm's tests"
+		want ninja-build "builds libdrm's tests"
+		command -v pkg-config >/dev/null || want pkg-config "builds libdrm's tests"
+		command -v dpkg-source >/dev/null || want dpkg-dev "unpacks Debian's source of libdrm"
+		command -v cc >/dev/null || want gcc "builds libdrm's tests"
+		[ -e /usr/include/stdio.h ] || want libc6-dev "builds libdrm's tests"
 		;;
 	lint)
 		if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then :; else want rustfmt-web "cargo fmt"; fi

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Unit tests of every crate, then the kyua suite on the virtual boards. The last line is the sum: `N passed, N failed[, N skipped]`.
-# BOARD=NAME runs the suite on that board only; the full logs are target/test/{cargo,kyua}.log.
+# Before it comes how the suite went on each board. BOARD=NAME runs the suite on that board only; the full logs are
+# target/test/{cargo,kyua}.log.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -45,6 +46,25 @@ link_programs() {
 	done
 }
 
+# by_board: how the cases in kyua's log ended on each board. kyua's list of a program gives the board of a case as its X-board.
+by_board() {
+	local name
+	for name in "$TARGET"/kyua/tests/*; do
+		"$name" -l | awk -v program="tests/${name##*/}" '
+			/^ident: / { ident = $2; board[ident] = "no board" }
+			/^X-board: / { board[ident] = $2 }
+			END { for (ident in board) print program ":" ident "\t" board[ident] }'
+	done | awk -F'\t' '
+		NR == FNR { board[$1] = $2; next }
+		split($0, part, "  ->  ") == 2 && part[1] in board {
+			b = board[part[1]]
+			seen[b] = 1
+			if (part[2] ~ /^(passed|expected)/) p[b]++; else if (part[2] ~ /^(failed|broken)/) f[b]++; else if (part[2] ~ /^skipped/) s[b]++
+		}
+		END { for (b in seen) printf "suite on %s: %d passed, %d failed%s\n", b, p[b], f[b], s[b] ? sprintf(", %d skipped", s[b]) : "" }
+	' - "$log/kyua.log" | sort
+}
+
 suite() {
 	local status=0 p f s
 	say "test: the kyua suite"
@@ -54,7 +74,7 @@ suite() {
 	fi
 	link_programs
 	local args=(-c none -v "test_suites.drmkpi.drmboard=$TARGET/release/drmboard" -v "test_suites.drmkpi.clients=$ARM64"
-		-v "test_suites.drmkpi.session=$TOP/mk/session.sh")
+		-v "test_suites.drmkpi.session=$TOP/mk/session.sh" -v "test_suites.drmkpi.libdrm=$TARGET/libdrm")
 	if [ -n "${BOARD:-}" ]; then args+=(-v "test_suites.drmkpi.board=$BOARD"); fi
 	rm -f "$log/kyua.db"
 	kyua "${args[@]}" test --build-root="$TARGET/kyua" -r "$log/kyua.db" 2>&1 | tee "$log/kyua.log" || status=${PIPESTATUS[0]}
@@ -63,10 +83,12 @@ suite() {
 		END { print p + 0, f + 0, s + 0 }' "$log/kyua.log")
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 	if [ "$((p + f + s))" = 0 ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; }; then fail "kyua failed" "$log/kyua.log"; fi
+	by_board || say "test: no count by board"
 }
 
 mk/need.sh build test
 if ! mk/build.sh 2>&1 | tee "$log/build.log"; then fail "the build failed" "$log/build.log"; fi
+mk/libdrm.sh
 unit_tests
 suite
 

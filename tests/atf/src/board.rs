@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Gets a case onto a board: a case that names boards runs below `drmboard`, or on the machine itself when that is the board.
+//! Gets a case onto its board: below `drmboard`, or on the machine itself when that is the board.
 //!
 //! In this order: inside `drmboard run` (it sets `DRMBOARD_BOARD`) the case just runs; when the configuration variable `drmboard`
 //! or the environment's `DRMBOARD` says where that program is, the test program executes itself again below it; else a machine
-//! with a render node is the board. The configuration variable `board` chooses among the case's boards.
+//! with a render node is the board that the configuration variable `board` names. Set, that variable leaves out all other boards.
 //! A case that wants to know what the board counted has `drmboard` as a child instead, and looks at its output after its end.
 
 use crate::case::{Case, Ctx};
@@ -17,7 +17,7 @@ use std::process::{Command, ExitStatus, Stdio};
 pub(crate) enum Entry {
     /// On the board: run the case.
     Here,
-    /// The board asked for is none of the case's.
+    /// Another board is asked for.
     Elsewhere(String),
     /// There is no way to get there.
     Lost(String),
@@ -25,23 +25,14 @@ pub(crate) enum Entry {
     Gone(ExitStatus, String),
 }
 
-/// The board to use: the one asked for when the case has it, its first one when none was asked for.
-fn choose<'a>(boards: &'a str, asked: Option<&str>) -> Option<&'a str> {
-    let mut names = boards.split_whitespace();
-    match asked {
-        None => names.next(),
-        Some(name) => names.find(|board| *board == name),
-    }
-}
-
-/// Enters one of `boards`, which are the case's, or says why not. Does not return when the program is executed again below
-/// `drmboard`, unless the case has a look at drmboard's output.
-pub(crate) fn enter(boards: &str, case: &Case, ctx: &Ctx) -> Entry {
+/// Enters the case's board `board`, or says why not. Does not return when the program is executed again below `drmboard`, unless
+/// the case has a look at drmboard's output.
+pub(crate) fn enter(board: &str, case: &Case, ctx: &Ctx) -> Entry {
     let inside = std::env::var("DRMBOARD_BOARD").ok();
-    let asked = inside.as_deref().or(ctx.config("board"));
-    let Some(board) = choose(boards, asked) else {
-        return Entry::Elsewhere(format!("needs board {boards}, not {}", asked.unwrap_or("none")));
-    };
+    let here = inside.as_deref().or(ctx.config("board"));
+    if let Some(other) = here.filter(|here| *here != board) {
+        return Entry::Elsewhere(format!("needs board {board}, not {other}"));
+    }
     if inside.is_some() {
         return Entry::Here;
     }
@@ -50,9 +41,10 @@ pub(crate) fn enter(boards: &str, case: &Case, ctx: &Ctx) -> Entry {
         .map(String::from)
         .or_else(|| std::env::var("DRMBOARD").ok())
     else {
-        return match Path::new(RENDER_NODE).exists() {
-            true => Entry::Here,
-            false => Entry::Lost(format!(
+        return match (Path::new(RENDER_NODE).exists(), here) {
+            (true, Some(_)) => Entry::Here,
+            (true, None) => Entry::Lost("the variable board does not say which board this machine is".to_string()),
+            (false, _) => Entry::Lost(format!(
                 "no {RENDER_NODE}, and neither the variable drmboard nor DRMBOARD in the environment names the program"
             )),
         };
@@ -92,17 +84,4 @@ fn watch(command: &mut Command) -> std::io::Result<(ExitStatus, String)> {
         }
     }
     Ok((child.wait()?, output))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_board_is_the_default_and_only_the_named_ones_are_taken() {
-        assert_eq!(choose("rk3399 imx8mq", None), Some("rk3399"));
-        assert_eq!(choose("rk3399 imx8mq", Some("imx8mq")), Some("imx8mq"));
-        assert_eq!(choose("rk3399", Some("imx8mq")), None);
-        assert_eq!(choose("rk3399", Some("rk33")), None);
-    }
 }

@@ -10,12 +10,18 @@ use std::path::PathBuf;
 pub struct Ctx {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) srcdir: PathBuf,
+    pub(crate) board: Option<&'static str>,
 }
 
 impl Ctx {
     /// The configuration variable `name` (kyua's `-v test_suites.drmkpi.NAME=VALUE`), when set.
     pub fn config(&self, name: &str) -> Option<&str> {
         self.config.get(name).map(String::as_str)
+    }
+
+    /// The board that this run of the case is for; `None` when the case names no boards.
+    pub fn board(&self) -> Option<&'static str> {
+        self.board
     }
 
     /// Where the test program and its data files lie.
@@ -80,10 +86,26 @@ impl Case {
         self.with("require.config", vars)
     }
 
-    /// Runs on one of these boards (blank-separated names, first the default): see [`board`](crate::board).
+    /// Runs on each of these boards (blank-separated names): see [`board`](crate::board). To kyua that is a case for each of
+    /// them, named `CASE_BOARD`, where a dash of the board's name is an underscore; a name that ends so already stays.
     pub fn board(mut self, boards: &'static str) -> Case {
         self.boards = Some(boards);
-        self.with("X-board", boards)
+        self
+    }
+
+    /// What kyua sees of the case: identifiers, and the boards they are for.
+    pub(crate) fn instances(&self) -> Vec<(String, Option<&'static str>)> {
+        match self.boards {
+            None => vec![(self.name.to_string(), None)],
+            Some(boards) => boards
+                .split_whitespace()
+                .map(|board| {
+                    let end = format!("_{}", board.replace('-', "_"));
+                    let name = self.name.strip_suffix(&end).unwrap_or(self.name);
+                    (format!("{name}{end}"), Some(board))
+                })
+                .collect(),
+        }
     }
 
     /// Runs below `drmboard run OPTIONS...`. When the body has passed and the board is gone, `check` sees all that drmboard and
@@ -104,13 +126,26 @@ impl Case {
 pub(crate) fn list(cases: &[Case]) -> String {
     let mut out = String::from("Content-Type: application/X-atf-tp; version=\"1\"\n");
     for case in cases {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "\nident: {}\n", case.name);
-        for (key, value) in &case.meta {
-            let _ = writeln!(out, "{key}: {value}");
+        for (ident, board) in case.instances() {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\nident: {ident}\n");
+            for (key, value) in &case.meta {
+                let _ = writeln!(out, "{key}: {value}");
+            }
+            if let Some(board) = board {
+                let _ = writeln!(out, "X-board: {board}");
+            }
         }
     }
     out
+}
+
+/// The case of an identifier, and the board that the identifier names.
+pub(crate) fn find<'a>(cases: &'a [Case], ident: &str) -> Option<(&'a Case, Option<&'static str>)> {
+    cases.iter().find_map(|case| {
+        let (_, board) = case.instances().into_iter().find(|(name, _)| name == ident)?;
+        Some((case, board))
+    })
 }
 
 #[cfg(test)]
@@ -122,16 +157,24 @@ mod tests {
         let cases = [
             Case::new("one", "first", |_| {})
                 .timeout(7)
-                .board("rk3399 imx8mq"),
+                .board("rk3399 mali-t720"),
             Case::new("two", "second", |_| {})
                 .require_user("root")
                 .cleanup(|_| {}),
+            Case::new("three_rk3399", "third", |_| {}).board("rk3399"),
         ];
         assert_eq!(
             list(&cases),
             "Content-Type: application/X-atf-tp; version=\"1\"\n\
-             \nident: one\ndescr: first\ntimeout: 7\nX-board: rk3399 imx8mq\n\
-             \nident: two\ndescr: second\nrequire.user: root\nhas.cleanup: true\n"
+             \nident: one_rk3399\ndescr: first\ntimeout: 7\nX-board: rk3399\n\
+             \nident: one_mali_t720\ndescr: first\ntimeout: 7\nX-board: mali-t720\n\
+             \nident: two\ndescr: second\nrequire.user: root\nhas.cleanup: true\n\
+             \nident: three_rk3399\ndescr: third\nX-board: rk3399\n"
         );
+        let board = |ident| find(&cases, ident).map(|(case, board)| (case.name, board));
+        assert_eq!(board("one_mali_t720"), Some(("one", Some("mali-t720"))));
+        assert_eq!(board("two"), Some(("two", None)));
+        assert_eq!(board("one"), None);
+        assert_eq!(board("two_rk3399"), None);
     }
 }

@@ -13,6 +13,7 @@ pub mod board;
 mod case;
 pub mod drm;
 mod errno;
+pub mod etnaviv;
 mod macros;
 pub mod mali;
 pub mod process;

@@ -3,7 +3,7 @@
 
 use crate::args::{parse, Command, Part, Run};
 use crate::board;
-use crate::case::{list, Case, Ctx};
+use crate::case::{find, list, Case, Ctx};
 use std::io::Write as _;
 use std::panic::{catch_unwind, AssertUnwindSafe, PanicHookInfo};
 use std::path::{Path, PathBuf};
@@ -81,7 +81,7 @@ fn usage(program: &str, why: &str) -> ! {
 }
 
 fn run(cases: &[Case], program: &str, run: Run) -> ! {
-    let Some(case) = cases.iter().find(|case| case.name == run.case) else {
+    let Some((case, board)) = find(cases, &run.case) else {
         usage(program, &format!("no such case: {}", run.case));
     };
     let srcdir = run.srcdir.unwrap_or_else(|| {
@@ -92,6 +92,7 @@ fn run(cases: &[Case], program: &str, run: Run) -> ! {
     let ctx = Ctx {
         config: run.config,
         srcdir,
+        board,
     };
     std::panic::set_hook(Box::new(note_panic));
 
@@ -104,7 +105,7 @@ fn run(cases: &[Case], program: &str, run: Run) -> ! {
             Outcome::Passed | Outcome::Skipped(_) => 0,
         });
     }
-    let outcome = match case.boards.map(|boards| board::enter(boards, case, &ctx)) {
+    let outcome = match board.map(|board| board::enter(board, case, &ctx)) {
         None | Some(board::Entry::Here) => outcome(|| (case.body)(&ctx)),
         // The body has reported; a look at the board's output can only make that worse.
         Some(board::Entry::Gone(status, _)) if !status.success() => exit(status.code().unwrap_or(1)),

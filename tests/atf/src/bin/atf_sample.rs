@@ -46,10 +46,10 @@ fn main() {
         )
         .unwrap())
         .cleanup(|_| std::fs::remove_file("left").unwrap()),
-        case!("on_a_board", "runs where DRMBOARD leads", |_| require_eq!(
-            std::env::var("DRMBOARD_BOARD").as_deref(),
-            Ok("imx8mq")
-        ))
+        case!("on_a_board", "runs where DRMBOARD leads", |ctx| {
+            require_eq!(std::env::var("DRMBOARD_BOARD").ok().as_deref(), ctx.board());
+            require_eq!(ctx.board(), Some("imx8mq"));
+        })
         .board("rk3399 imx8mq"),
         case!(
             "on_a_counting_board",

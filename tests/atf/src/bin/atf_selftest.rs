@@ -87,25 +87,29 @@ fn write_fake_board() -> PathBuf {
 
 fn board_entry() {
     let drmboard = format!("-vdrmboard={}", write_fake_board().display());
-    require_eq!(
-        result_of(&[&drmboard, "-vboard=imx8mq", "on_a_board"]),
-        (0, "passed\n".to_string())
-    );
-    require_eq!(
-        std::fs::read_to_string("called").unwrap(),
-        "run --board imx8mq -- "
-    );
-    let (status, line) = result_of(&[&drmboard, "on_a_board"]);
+    for choice in [
+        &["on_a_board_imx8mq"][..],
+        &["-vboard=imx8mq", "on_a_board_imx8mq"],
+    ] {
+        require_eq!(
+            result_of(&[&[drmboard.as_str()], choice].concat()),
+            (0, "passed\n".to_string())
+        );
+        require_eq!(
+            std::fs::read_to_string("called").unwrap(),
+            "run --board imx8mq -- "
+        );
+    }
+    let (status, line) = result_of(&[&drmboard, "on_a_board_rk3399"]);
     require!(
-        status == 1 && line.contains("rk3399"),
-        "the default board gave {status} {line:?}"
+        status == 1 && line.contains("ctx.board() is Some(\"rk3399\")"),
+        "the other board gave {status} {line:?}"
     );
-    let (status, line) = result_of(&[&drmboard, "-vboard=other", "on_a_board"]);
     require_eq!(
-        (status, line.as_str()),
-        (0, "skipped: needs board rk3399 imx8mq, not other\n")
+        result_of(&[&drmboard, "-vboard=other", "on_a_board_imx8mq"]),
+        (0, "skipped: needs board imx8mq, not other\n".to_string())
     );
-    let (status, line) = result_of(&["-vdrmboard=/nonexistent", "on_a_board"]);
+    let (status, line) = result_of(&["-vdrmboard=/nonexistent", "on_a_board_imx8mq"]);
     require!(
         status == 1 && line.contains("cannot execute /nonexistent"),
         "{line:?}"
@@ -114,7 +118,7 @@ fn board_entry() {
 
 fn counting_board() {
     let drmboard = format!("-vdrmboard={}", write_fake_board().display());
-    let result = || result_of(&[&drmboard, "on_a_counting_board"]);
+    let result = || result_of(&[&drmboard, "on_a_counting_board_rk3399"]);
     std::fs::write("counted", "stats: leaked=0\n").unwrap();
     require_eq!(result(), (0, "passed\n".to_string()));
     require_eq!(
@@ -130,7 +134,7 @@ fn counting_board() {
     // A board that does not run the body leaves no result, which kyua calls broken.
     std::fs::remove_file("result").unwrap();
     require_eq!(
-        result_of(&["-vdrmboard=/bin/false", "on_a_counting_board"]),
+        result_of(&["-vdrmboard=/bin/false", "on_a_counting_board_rk3399"]),
         (1, String::new())
     );
 }
@@ -181,8 +185,9 @@ fn by_kyua() {
         ("child_panics", "passed"),
         ("hangs", "broken: Test case body timed out"),
         ("cleans_up", "passed"),
-        ("on_a_board", "passed"),
-        ("on_a_counting_board", "skipped: needs board rk3399"),
+        ("on_a_board_imx8mq", "passed"),
+        ("on_a_board_rk3399", "skipped: needs board rk3399, not imx8mq"),
+        ("on_a_counting_board_rk3399", "skipped: needs board rk3399"),
     ] {
         require!(
             verdict(case).starts_with(start),
@@ -267,9 +272,11 @@ fn main() {
         case!("usage", "a wrong command line says so and runs nothing", |_| {
             usage()
         }),
-        case!("board_entry", "a case with boards runs below drmboard", |_| {
-            board_entry()
-        }),
+        case!(
+            "board_entry",
+            "a case with boards runs below drmboard, once for each of them",
+            |_| { board_entry() }
+        ),
         case!(
             "counting_board",
             "a case sees what drmboard printed in the end",

@@ -9,28 +9,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The boards, and what Mesa calls their GPUs.
-const BOARDS: &str = "rk3399 mali-t720 mali-t760 mali-g31 mali-g52";
-const VIVANTE: &str = "imx8mq";
-const RENDERERS: [(&str, &str); 6] = [
+const BOARDS: &str = "rk3399 mali-t720 mali-t760 mali-g31 mali-g52 imx8mq imx6q";
+const RENDERERS: [(&str, &str); 7] = [
     ("rk3399", "Mali-T860 (Panfrost)"),
     ("mali-t720", "Mali-T720 (Panfrost)"),
     ("mali-t760", "Mali-T760 (Panfrost)"),
     ("mali-g31", "Mali-G31 (Panfrost)"),
     ("mali-g52", "Mali-G52 r1 (Panfrost)"),
-    (VIVANTE, "Vivante GC7000 rev 6214"),
+    ("imx8mq", "Vivante GC7000 rev 6214"),
+    ("imx6q", "Vivante GC2000 rev 5108"),
 ];
+const VIVANTE: &str = "imx8mq imx6q";
 
 /// Inside `drmboard run`, not on silicon.
 fn is_virtual() -> bool {
     std::env::var_os("DRMBOARD_BOARD").is_some()
 }
 
-/// The renderer that a client of this board must have found; silicon without a name is an RK3399.
+/// The renderer that a client of this board must have found.
 fn renderer(ctx: &Ctx) -> &'static str {
-    let name = std::env::var("DRMBOARD_BOARD").ok();
-    let name = name.as_deref().or(ctx.config("board")).unwrap_or("rk3399");
-    let Some((_, renderer)) = RENDERERS.iter().find(|(board, _)| *board == name) else {
-        panic!("no board {name}")
+    let found = RENDERERS.iter().find(|(board, _)| ctx.board() == Some(board));
+    let Some((_, renderer)) = found else {
+        panic!("no board {:?}", ctx.board())
     };
     renderer
 }
@@ -90,8 +90,10 @@ fn eglinfo(ctx: &Ctx) {
     }
 }
 
-fn gles_clear(ctx: &Ctx) {
+/// Clears with options of Mesa's for Vivante GPUs.
+fn clear_with(ctx: &Ctx, options: &str) {
     let mut command = Command::new(place(ctx, "clients").join("gles_clear"));
+    command.env("ETNA_MESA_DEBUG", options);
     if is_virtual() {
         // The GPU model runs no shaders, which reading a compressed image back takes.
         command.env("PAN_MESA_DEBUG", "linear");
@@ -100,6 +102,20 @@ fn gles_clear(ctx: &Ctx) {
     require_eq!(status, Some(0));
     require_eq!(values(&text, "renderer: "), [renderer(ctx)]);
     require_eq!(values(&text, "frames "), ["15 ok"]);
+}
+
+fn gles_clear(ctx: &Ctx) {
+    clear_with(ctx, "");
+}
+
+/// Tile status is on unless it is turned off: see [`fewer_buffers`].
+fn gles_clear_no_ts(ctx: &Ctx) {
+    clear_with(ctx, "");
+    clear_with(ctx, "no_ts");
+}
+
+fn gles_clear_no_supertile(ctx: &Ctx) {
+    clear_with(ctx, "no_supertile");
 }
 
 fn share(ctx: &Ctx) {
@@ -148,12 +164,35 @@ fn clean(output: &str) {
 }
 
 const TRACE: &str = "trace";
+const TRACED: &[&str] = &["--stats", "--trace", TRACE];
 
-/// Both processes had jobs, and buffers went from one to the other. The answer is the trace.
-fn two_processes(output: &str) -> String {
-    clean(output);
+/// The trace, which is deleted.
+fn take_trace() -> String {
     let trace = require_ok!(std::fs::read_to_string(TRACE));
     require_ok!(std::fs::remove_file(TRACE));
+    trace
+}
+
+/// The first client's targets had tile status, in buffers of its own, and the second client's had none: Mesa knew the option.
+fn fewer_buffers(output: &str) {
+    clean(output);
+    let trace = take_trace();
+    let buffers: Vec<usize> = stats(output, "client")
+        .iter()
+        .map(|client| {
+            let pid = format!(" pid={} ", value(client, "pid"));
+            let new = |line: &&str| line.contains(&pid) && line.contains(" name=ETNAVIV_GEM_NEW ");
+            trace.lines().filter(new).count()
+        })
+        .collect();
+    println!("buffers with and without tile status: {buffers:?}");
+    require!(buffers.len() == 2 && buffers[0] > buffers[1] && buffers[1] > 0);
+}
+
+/// Both processes had jobs, and buffers went from one to the other.
+fn two_processes(output: &str) {
+    clean(output);
+    let trace = take_trace();
     let clients = stats(output, "client");
     for (comm, request) in [
         ("weston", "PRIME_FD_TO_HANDLE"),
@@ -175,18 +214,14 @@ fn two_processes(output: &str) -> String {
             .any(|line| line.contains(&pid) && line.contains(&name) && line.ends_with("ret=0"));
         require!(shared, "{comm} did no {request}");
     }
-    trace
-}
-
-fn session_on_vivante(output: &str) {
-    two_processes(output);
-}
-
-/// Besides, the tiler's heaps grew by page faults.
-fn session_on_mali(output: &str) {
-    let trace = two_processes(output);
-    // "NS irq DEV mmu 1": without a fault counted, it was for memory that the driver then gave.
-    require!(trace.lines().any(|line| line.ends_with(" mmu 1")), "no heap grew");
+    // The tiler's heaps grew by page faults. "NS irq DEV mmu 1": without a fault counted, it was for memory that the driver then gave.
+    let mali = values(output, "renderer: ")
+        .iter()
+        .any(|name| name.starts_with("Mali"));
+    require!(
+        !mali || trace.lines().any(|line| line.ends_with(" mmu 1")),
+        "no heap grew"
+    );
 }
 
 fn main() {
@@ -194,7 +229,7 @@ fn main() {
     atf::main(&[
         case!(
             "eglinfo",
-            "Mesa's EGL finds panfrost on the platforms that need no display server",
+            "Mesa's EGL finds the board's driver on the platforms that need no display server",
             eglinfo
         )
         .board(BOARDS)
@@ -206,6 +241,22 @@ fn main() {
             gles_clear
         )
         .board(BOARDS)
+        .drmboard(stats, clean)
+        .timeout(120),
+        case!(
+            "gles_clear_no_ts",
+            "the same with tile status on and off",
+            gles_clear_no_ts
+        )
+        .board(VIVANTE)
+        .drmboard(TRACED, fewer_buffers)
+        .timeout(120),
+        case!(
+            "gles_clear_no_supertile",
+            "the same without supertiles",
+            gles_clear_no_supertile
+        )
+        .board(VIVANTE)
         .drmboard(stats, clean)
         .timeout(120),
         case!(
@@ -222,39 +273,7 @@ fn main() {
             session
         )
         .board(BOARDS)
-        .drmboard(&["--stats", "--trace", TRACE], session_on_mali)
-        .timeout(180),
-        case!(
-            "eglinfo_vivante",
-            "Mesa's EGL finds etnaviv on the platforms that need no display server",
-            eglinfo
-        )
-        .board(VIVANTE)
-        .drmboard(stats, clean)
-        .timeout(60),
-        case!(
-            "gles_clear_vivante",
-            "clears of several sizes and colours are read back exactly",
-            gles_clear
-        )
-        .board(VIVANTE)
-        .drmboard(stats, clean)
-        .timeout(120),
-        case!(
-            "share_vivante",
-            "what one process writes into a buffer another one reads",
-            share
-        )
-        .board(VIVANTE)
-        .drmboard(stats, clean)
-        .timeout(60),
-        case!(
-            "session_vivante",
-            "headless weston shows what glmark2 draws, in two processes, to the end",
-            session
-        )
-        .board(VIVANTE)
-        .drmboard(&["--stats", "--trace", TRACE], session_on_vivante)
+        .drmboard(TRACED, two_processes)
         .timeout(180),
     ]);
 }

@@ -24,17 +24,54 @@ struct Group {
     rows: Vec<Row>,
 }
 
-fn submits(meter: &mut Meter) -> Vec<Row> {
-    let submitter = Submitter::new();
-    let ours = meter.work(SUBMITS, || (0..SUBMITS).for_each(|_| submitter.once()));
+/// Jobs of a board's, one after the other.
+fn job(meter: &mut Meter, board: &str) -> f64 {
+    let submitter = Submitter::new(board).expect("a board with jobs");
+    let cost = meter.work(SUBMITS, || (0..SUBMITS).for_each(|_| submitter.once()));
     submitter.finish();
+    cost
+}
+
+/// The jobs of both drivers, that of panfrost beside its model first.
+fn submits(meter: &mut Meter) -> [Row; 2] {
+    let mali = job(meter, "rk3399");
     let mut bare = Bare::new();
     let peer = meter.work(SUBMITS, || (0..SUBMITS).for_each(|_| bare.once()));
-    vec![row("SUBMIT to retire, one job", ours, peer)]
+    let vivante = job(meter, "imx8mq");
+    [
+        row("SUBMIT to retire, one job", mali, peer),
+        row("GEM_SUBMIT to retire, one job", vivante, mali),
+    ]
+}
+
+/// What a job costs besides instructions: the same on every machine.
+fn print_traffic() {
+    let [vivante, mali] = ["imx8mq", "rk3399"].map(|board| {
+        let submitter = Submitter::new(board).expect("a board with jobs");
+        // The first one turns the GPU on.
+        submitter.once();
+        let traffic = submitter.traffic(SUBMITS);
+        submitter.finish();
+        traffic
+    });
+    println!(
+        "\n{:<44} {:>10} {:>10}",
+        "one job, one at a time", "etnaviv", "panfrost"
+    );
+    for (name, vivante, mali) in [
+        ("registers read", vivante.reads, mali.reads),
+        ("registers written", vivante.writes, mali.writes),
+        ("interrupts", vivante.interrupts, mali.interrupts),
+        ("times that power came on", vivante.power_ons, mali.power_ons),
+        ("allocations", vivante.allocations, mali.allocations),
+    ] {
+        println!("{name:<44} {vivante:>10.2} {mali:>10.2}");
+    }
 }
 
 /// All that can be measured in this process.
 fn groups(meter: &mut Meter, peer: &Peer) -> Vec<Group> {
+    let [mali, vivante] = submits(meter);
     vec![
         Group {
             title: "page tables; peer: io-pgtable-arm.c of Linux 6.1",
@@ -47,7 +84,11 @@ fn groups(meter: &mut Meter, peer: &Peer) -> Vec<Group> {
         Group {
             title:
                 "job, with driver, system and model in one process; peer: the model alone, by its registers",
-            rows: submits(meter),
+            rows: vec![mali],
+        },
+        Group {
+            title: "job of etnaviv, likewise; peer: that of panfrost",
+            rows: vec![vivante],
         },
         Group {
             title: "ioctl, with the system below the driver in user space; peer: ioctl(2) on /dev/null",
@@ -161,6 +202,7 @@ fn run(args: &[&str]) -> Result<(), String> {
                 });
             }
             print(&clocked, &counts, how);
+            print_traffic();
             Ok(())
         }
         _ => Err("usage: bench PEER.SO [DRMBOARD]".into()),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `million [COUNT]`: that many submits in one process, 1,000,000 unless told otherwise.
+//! `million [COUNT [BOARD]]`: that many submits in one process, 1,000,000 on an RK3399 unless told otherwise.
 //!
 //! A submit of the last tenth must cost what one of the first tenth does: instructions within 2 %, resident memory within 1 %.
 //! Memory is looked at in this process; instructions are counted here too where the processor lends its counters, else in a second
@@ -38,8 +38,8 @@ fn resident_kib() -> Option<u64> {
 }
 
 /// Submits `count` jobs; `around` is given each tenth's work and whether it is the first or the last.
-fn submits(count: u64, mut around: impl FnMut(Option<bool>, &mut dyn FnMut(), &Submitter)) {
-    let submitter = Submitter::new();
+fn submits(board: &str, count: u64, mut around: impl FnMut(Option<bool>, &mut dyn FnMut(), &Submitter)) {
+    let submitter = Submitter::new(board).expect("main has looked at the board");
     // Whatever is allocated once is allocated now.
     let warm = (count / 100).max(1);
     (0..warm).for_each(|_| submitter.once());
@@ -58,9 +58,9 @@ fn submits(count: u64, mut around: impl FnMut(Option<bool>, &mut dyn FnMut(), &S
 }
 
 /// Counts instructions of the two tenths, in this process.
-fn counted(count: u64, counter: &mut Counter) -> Tenths {
+fn counted(board: &str, count: u64, counter: &mut Counter) -> Tenths {
     let mut tenths = Tenths { first: 0, last: 0 };
-    submits(count, |which, work, _| match which {
+    submits(board, count, |which, work, _| match which {
         Some(true) => tenths.first = counter.count(work),
         Some(false) => tenths.last = counter.count(work),
         None => work(),
@@ -69,10 +69,11 @@ fn counted(count: u64, counter: &mut Counter) -> Tenths {
 }
 
 /// Counts them in a process under callgrind.
-fn counted_elsewhere(count: u64) -> Result<Tenths, String> {
+fn counted_elsewhere(board: &str, count: u64) -> Result<Tenths, String> {
     let directory = std::env::temp_dir().join(format!("million.{}", std::process::id()));
     let count = count.to_string();
-    let output = under_callgrind(&directory, &[COUNTED, &count]).and_then(|mut command| command.output());
+    let output =
+        under_callgrind(&directory, &[COUNTED, &count, board]).and_then(|mut command| command.output());
     // Left over are dumps of nothing.
     let _ = std::fs::remove_dir_all(&directory);
     let output = output.map_err(|error| format!("no counters in the processor, and no valgrind: {error}"))?;
@@ -91,10 +92,10 @@ fn counted_elsewhere(count: u64) -> Result<Tenths, String> {
     }
 }
 
-fn measure(count: u64) -> Result<bool, String> {
+fn measure(board: &str, count: u64) -> Result<bool, String> {
     let start = Instant::now();
     let (mut resident, mut kernel) = (Tenths { first: 0, last: 0 }, Tenths { first: 0, last: 0 });
-    submits(count, |which, work, submitter| {
+    submits(board, count, |which, work, submitter| {
         work();
         let now = (resident_kib().unwrap_or(0), submitter.kernel_bytes());
         match which {
@@ -108,12 +109,12 @@ fn measure(count: u64) -> Result<bool, String> {
         return Err("resident memory is unknown".into());
     }
     let (how, instructions) = match Counter::find() {
-        Some(mut counter) => ("the processor", counted(count, &mut counter)),
-        None => ("callgrind", counted_elsewhere(count)?),
+        Some(mut counter) => ("the processor", counted(board, count, &mut counter)),
+        None => ("callgrind", counted_elsewhere(board, count)?),
     };
     let each = count / 10;
     println!(
-        "submit: {count} submits, {:.0} ns each; instructions by {how}: first tenth {} a submit, last tenth {}, ratio {:.4}; \
+        "submit, {board}: {count} submits, {:.0} ns each; instructions by {how}: first tenth {} a submit, last tenth {}, ratio {:.4}; \
          rss first {} KiB, last {} KiB; kernel first {} bytes, last {}",
         elapsed.as_nanos() as f64 / count as f64,
         instructions.first / each,
@@ -136,25 +137,27 @@ fn main() -> ExitCode {
     if inside {
         args.remove(0);
     }
-    let count = match args.first().map_or(Ok(1_000_000), |arg| arg.parse()) {
-        Ok(count) if count >= 10 => count,
-        _ => {
-            eprintln!("usage: million [COUNT], at least 10");
-            return ExitCode::from(2);
-        }
+    let count = args.first().map_or(Ok(1_000_000), |arg| arg.parse());
+    let board = args.get(1).map_or("rk3399", String::as_str);
+    let (Ok(count @ 10..), 0..=2, Ok(trial)) = (count, args.len(), Submitter::new(board)) else {
+        eprintln!("usage: million [COUNT [BOARD]], at least 10, on rk3399 or imx8mq");
+        return ExitCode::from(2);
     };
+    trial.finish();
     if inside {
         let Some(mut counter) = Counter::find() else {
             return ExitCode::from(2);
         };
-        let Tenths { first, last } = counted(count, &mut counter);
+        let Tenths { first, last } = counted(board, count, &mut counter);
         println!("{first} {last}");
         return ExitCode::SUCCESS;
     }
-    match measure(count) {
+    match measure(board, count) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            println!("submit: out of bounds: instructions within 2 %, rss within 1 %, no kernel memory");
+            println!(
+                "submit, {board}: out of bounds: instructions within 2 %, rss within 1 %, no kernel memory"
+            );
             ExitCode::FAILURE
         }
         Err(why) => {
