@@ -108,6 +108,8 @@ fn gem_userptr(call: &EtnaCall<'_>, arg: &mut GemUserptr) -> Result<()> {
     let caching = if dev.coherent() {
         Caching::Uncached
     } else {
+        // What is there may be in the CPU's caches only.
+        buffer.object().sync(0, buffer.size(), SyncDir::ForDevice);
         Caching::Cached
     };
     let gem = Gem::new(call.device(), buffer, Bo::new(caching, write))?;

@@ -40,6 +40,12 @@ pub(crate) fn run(core: &Core) {
                 _ => return,
             }
         };
+        // The event may be here before the front end has come to its END.
+        if hw::wait_stopped(core.regs(), core.os()).is_err() {
+            // For the watchdog.
+            core.queue.lock().hw.stopped = None;
+            return;
+        }
         if !behind {
             // HW: modules without a clock do not count.
             hw::gate_clocks(core.regs(), &core.identity, false);
