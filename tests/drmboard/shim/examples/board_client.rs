@@ -76,6 +76,32 @@ fn wait(pid: i32) -> i32 {
     status
 }
 
+/// Memory of this process as the device has it, and of a child with a copy of its own.
+fn memory() {
+    let fd = open(0);
+    let at = map(-1, 3 * 4096, 0, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    let word = |page: usize| unsafe { at.add(page * 512) };
+    let touch = |page: usize, pages: u64| request(fd, abi::TOUCH, [word(page) as u64, pages, 0]).map(drop);
+    unsafe {
+        word(1).write_volatile(41);
+        assert_eq!(touch(0, 3), Ok(()));
+        in_child(|| {
+            assert_eq!(touch(1, 1), Ok(()));
+            assert_eq!(word(1).read_volatile(), 43);
+        });
+        assert_eq!([0, 1, 2].map(|page| word(page).read_volatile()), [1, 42, 1]);
+        assert_eq!(libc::mprotect(word(2).cast(), 4096, libc::PROT_READ), 0);
+    }
+    assert_eq!(touch(1, 2), Err(libc::EFAULT));
+    assert_eq!(touch(2, 0), Err(libc::EINVAL));
+    assert_eq!(
+        request(fd, abi::TOUCH, [word(0) as u64 + 8, 1, 0]).map(drop),
+        Err(libc::EINVAL)
+    );
+    assert_eq!(touch(0, 2), Ok(()));
+    assert_eq!(unsafe { word(0).read_volatile() }, 2);
+}
+
 fn basics() {
     let fd = open(libc::O_CLOEXEC);
     add(fd);
@@ -585,6 +611,7 @@ fn main() {
     match args[1].as_str() {
         "basics" => basics(),
         "sharing" => sharing(),
+        "memory" => memory(),
         "passing" => passing(),
         "events" => events(),
         "signals" => signals(),

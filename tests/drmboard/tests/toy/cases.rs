@@ -11,6 +11,7 @@ type Case = fn() -> Result<(), String>;
 pub const ALL: &[(&str, Case)] = &[
     ("x86_64_basics", || native(&["basics"])),
     ("x86_64_fork_and_dup_share_a_buffer", || native(&["sharing"])),
+    ("x86_64_memory_of_processes", || native(&["memory"])),
     ("x86_64_descriptors_are_passed", || native(&["passing"])),
     ("x86_64_events_wake", || native(&["events"])),
     ("x86_64_signals_interrupt", || native(&["signals"])),
@@ -24,6 +25,7 @@ pub const ALL: &[(&str, Case)] = &[
     ("x86_64_latency", || native(&["latency"])),
     ("aarch64_basics", || arm64(&["basics"])),
     ("aarch64_fork_and_dup_share_a_buffer", || arm64(&["sharing"])),
+    ("aarch64_memory_of_processes", || arm64(&["memory"])),
     ("aarch64_descriptors_are_passed", || arm64(&["passing"])),
     ("aarch64_events_wake", || arm64(&["events"])),
     ("aarch64_signals_interrupt", || arm64(&["signals"])),

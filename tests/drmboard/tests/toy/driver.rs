@@ -10,13 +10,30 @@ use std::ptr::null_mut;
 use std::slice::from_raw_parts_mut;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-pub struct NoHardware;
+/// Adds one to the word whose physical address is stored in its first two registers.
+#[derive(Default)]
+pub struct Adder {
+    pa: [u32; 2],
+}
 
-impl Hardware for NoHardware {
+/// A write here is what it does.
+const GO: u32 = 8;
+
+impl Hardware for Adder {
     fn mmio_read(&mut self, _: &mut dyn Dma, _: u64, _: u32) -> u32 {
         0
     }
-    fn mmio_write(&mut self, _: &mut dyn Dma, _: u64, _: u32, _: u32) {}
+    fn mmio_write(&mut self, bus: &mut dyn Dma, _: u64, off: u32, val: u32) {
+        if off != GO {
+            self.pa[off as usize / 4] = val;
+            return;
+        }
+        let pa = u64::from(self.pa[1]) << 32 | u64::from(self.pa[0]);
+        let mut word = [0; 8];
+        bus.read(pa, &mut word).expect("memory is there");
+        let sum = u64::from_ne_bytes(word) + 1;
+        bus.write(pa, &sum.to_ne_bytes()).expect("memory is there");
+    }
     fn next_event(&self) -> Option<u64> {
         None
     }
@@ -40,6 +57,7 @@ struct Softc {
     dev: *mut sys::drm_os_dev,
     mtx: *mut sys::drm_os_mtx,
     cv: *mut sys::drm_os_cv,
+    mmio: *mut sys::drm_os_mmio,
     minors: [*mut sys::drm_os_minor; 2],
     state: UnsafeCell<State>,
     adds: AtomicU64,
@@ -202,6 +220,28 @@ impl Node {
                 *blocked = softc.locked(|state| state.blocked);
                 Ok(())
             }
+            (n, [addr, pages, _]) if n == abi::TOUCH & 0xff => unsafe {
+                let (mut object, size) = (null_mut(), *pages * 4096);
+                c(sys::drm_os_object_create_user(
+                    softc.dev,
+                    caller,
+                    *addr,
+                    size,
+                    1,
+                    &mut object,
+                ))?;
+                let mut pas = vec![0u64; *pages as usize];
+                let wired = c(sys::drm_os_object_wire(object, 0, *pages, pas.as_mut_ptr()));
+                sys::drm_os_object_sync(object, 0, size, sys::DRM_OS_SYNC_FOR_DEVICE);
+                for pa in pas {
+                    sys::drm_os_mmio_write4(softc.mmio, 0, pa as u32);
+                    sys::drm_os_mmio_write4(softc.mmio, 4, (pa >> 32) as u32);
+                    sys::drm_os_mmio_write4(softc.mmio, GO, 0);
+                }
+                sys::drm_os_object_sync(object, 0, size, sys::DRM_OS_SYNC_FOR_CPU);
+                sys::drm_os_object_unref(object);
+                wired
+            },
             (n, [error]) if n == abi::FAIL & 0xff => Err(*error as c_int),
             _ => Err(sys::DRM_OS_ENOTTY as c_int),
         }
@@ -333,7 +373,8 @@ unsafe extern "C" fn open(
 unsafe extern "C" fn attach(dev: *mut sys::drm_os_dev, out: *mut *mut c_void) -> c_int {
     unsafe {
         let os = sys::drm_os_dev_os(dev);
-        let (mut mtx, mut cv) = (null_mut(), null_mut());
+        let (mut mtx, mut cv, mut mmio) = (null_mut(), null_mut(), null_mut());
+        assert_eq!(sys::drm_os_mmio_map(dev, std::ptr::null(), 12, &mut mmio), 0);
         assert_eq!(sys::drm_os_mtx_create(os, c"toy".as_ptr(), &mut mtx), 0);
         assert_eq!(sys::drm_os_cv_create(os, c"toy".as_ptr(), &mut cv), 0);
         let softc = Box::into_raw(Box::new(Softc {
@@ -341,6 +382,7 @@ unsafe extern "C" fn attach(dev: *mut sys::drm_os_dev, out: *mut *mut c_void) ->
             dev,
             mtx,
             cv,
+            mmio,
             minors: [null_mut(); 2],
             state: UnsafeCell::default(),
             adds: AtomicU64::new(0),
@@ -369,6 +411,7 @@ unsafe extern "C" fn detach(softc: *mut c_void, _force: c_int) -> c_int {
             .minors
             .iter()
             .for_each(|minor| sys::drm_os_minor_unregister(*minor));
+        sys::drm_os_mmio_unmap(softc.mmio);
         sys::drm_os_cv_destroy(softc.cv);
         sys::drm_os_mtx_destroy(softc.mtx);
     }

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 fn toy_board(name: &str, config: Config, watch: Watch) -> Result<Board, String> {
     let nodes = drmboard::board::nodes(name).into_iter();
-    let cores = nodes.map(|node| -> Core { (node, Box::new(driver::NoHardware)) });
+    let cores = nodes.map(|node| -> Core { (node, Box::<driver::Adder>::default()) });
     // SAFETY: the table is a constant.
     unsafe { Board::with_parts(cores.collect(), config, driver::table(), "toy", watch) }
 }
