@@ -154,7 +154,7 @@ fn statistics_of_two_devices_add_up() {
 #[test]
 fn a_node_that_does_not_attach_takes_the_others_along() {
     let world = std::cell::RefCell::new(None);
-    let parts = parts("imx6qp").unwrap();
+    let parts = parts("imx6q").unwrap();
     let keep = |w: &World| *world.borrow_mut() = Some(w.clone());
     // SAFETY: the table is never freed.
     let why = unsafe { Board::with_parts(parts.cores, Config::default(), driver(picky), "null", &keep) };
@@ -291,6 +291,6 @@ fn memory_lies_where_the_boards_have_it() {
         let parts = parts(name).unwrap();
         assert_eq!(parts.ram, Some((base, most << 8)), "{name}");
     }
-    assert_eq!(nodes("imx6qp").len(), 2);
+    assert_eq!((nodes("imx6q").len(), nodes("imx6qp").len()), (2, 1));
     assert!(nodes("imx9").is_empty() && !known("imx9"));
 }

@@ -183,7 +183,6 @@ mod tests {
             (1, 0, 0x2000, 0x5108),
             (1, 1, 0x320, 0x5007),
             (2, 0, 0x2000, 0xffff_5450),
-            (2, 1, 0x320, 0x5007),
         ] {
             let mut hardware = core(board, n);
             let bus = &mut NoBus;
