@@ -474,6 +474,9 @@ fn rs_widths_must_be_multiples_of_16() {
 
 // --- draws ---
 
+/// States with their values that make a draw use addresses, and the states that hold these.
+type Use<'a> = (&'a [(u32, u32)], &'a [u32]);
+
 #[test]
 fn a_draw_checks_every_address_it_uses() {
     // HW: Mesa etnaviv_emit.c, etnaviv_texture_state.c: what makes a draw use which address. The samplers of GC3000 are NTE's.
@@ -483,8 +486,7 @@ fn a_draw_checks_every_address_it_uses() {
     };
     for variant in [Variant::Gc3000, Variant::Gc2000] {
         let [last, first] = samplers(variant);
-        // States that switch the use on, and those with the addresses.
-        let uses: [(&[(u32, u32)], &[u32]); 7] = [
+        let uses: [Use; 7] = [
             (&[(0x868, 1), (0x85c, 3 << 16)], &[0x86c, 0x1028]),
             (&[(0x1400, 1)], &[0x1480, 0x1484]),
             (&[(0x1454, 5)], &[0x1458]),
