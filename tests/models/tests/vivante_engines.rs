@@ -472,6 +472,52 @@ fn rs_widths_must_be_multiples_of_16() {
     );
 }
 
+// --- draws ---
+
+/// States with their values that make a draw use addresses, and the states that hold these.
+type Use<'a> = (&'a [(u32, u32)], &'a [u32]);
+
+#[test]
+fn a_draw_checks_every_address_it_uses() {
+    // HW: Mesa etnaviv_emit.c, etnaviv_texture_state.c: what makes a draw use which address. The samplers of GC3000 are NTE's.
+    let samplers = |variant| match variant {
+        Variant::Gc3000 => [(0x1_0000 + 31 * 4, 0x1_0800 + 31 * 64), (0x1_0000, 0x1_0800)],
+        _ => [(0x2000 + 11 * 4, 0x2400 + 11 * 4), (0x2000, 0x2400)],
+    };
+    for variant in [Variant::Gc3000, Variant::Gc2000] {
+        let [last, first] = samplers(variant);
+        let uses: [Use; 7] = [
+            (&[(0x868, 1), (0x85c, 3 << 16)], &[0x86c, 0x1028]),
+            (&[(0x1400, 1)], &[0x1480, 0x1484]),
+            (&[(0x1454, 5)], &[0x1458]),
+            (&[(last.0, 2)], &[last.1]),
+            (&[(first.0, 2), (0x1720, 1)], &[first.1, 0x1740]),
+            (&[(0x1654, 2)], &[0x1658, 0x165c]),
+            (&[(0x808, 1), (0x600, 2 << 8)], &[0x688]),
+        ];
+        for (switches, addresses) in uses {
+            let mut rig = Rig::ready(variant);
+            let good = rig.alloc(1) as u32;
+            for wrong in std::iter::once(None).chain(addresses.iter().map(Some)) {
+                // The first vertex stream decides whether there are any.
+                let mut stream = Stream::new().state(0x680, good);
+                for address in addresses {
+                    let hole = Some(address) == wrong;
+                    stream = stream.state(*address, if hole { 0x0800_0000 } else { good });
+                }
+                for (state, value) in switches {
+                    stream = stream.state(*state, *value);
+                }
+                let draw = stream.raw(&[0x2800_0000, 4, 0, 1]);
+                rig.exec(draw.event(1, FROM_PE).end());
+                let causes = if wrong.is_some() { 1 << 31 | 2 } else { 2 };
+                assert_eq!(rig.ack(), causes, "{variant:?}: {wrong:x?} of {addresses:x?}");
+            }
+            assert_eq!(rig.gpu.stats().protocol_error_count(), 0);
+        }
+    }
+}
+
 // --- 2D ---
 
 /// What the test loads, in its order.

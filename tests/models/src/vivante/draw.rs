@@ -154,10 +154,18 @@ impl Op {
         }
     }
 
-    /// Shader code in memory. HW: HALTI5 always (Mesa etnaviv_emit.c); older cores have it in
-    /// states, which needs no access.
+    /// Shader code in memory. HW: Mesa etnaviv_emit.c: HALTI5 always; older cores if the
+    /// instruction cache is on, else they have it in states, which needs no access.
     fn shaders(&mut self, states: &States, identity: &Identity) {
         if !identity.halti5 {
+            if states.get(d3::VS_ICACHE_CONTROL) & 1 != 0 {
+                for (addr, range) in [(d3::VS_INST_ADDR, d3::VS_RANGE), (d3::PS_INST_ADDR, d3::PS_RANGE)] {
+                    let (va, range) = (states.get(addr), states.get(range));
+                    let (low, high) = (range & 0xffff, range >> 16);
+                    let at = if va == 0 { 0 } else { va.wrapping_add(low * 16) };
+                    self.touch(Client::Ra, at, (high.saturating_sub(low) + 1) * 16, false);
+                }
+            }
             return;
         }
         for (addr, low, high) in [
@@ -200,6 +208,9 @@ impl Op {
                 self.touch(Client::Pez, va, 4, depth & d3::PE_DEPTH_WRITE_ENABLE != 0);
             }
         }
+        if states.get(d3::PE_HDEPTH_CONTROL) & 0xf != 0 {
+            self.touch(Client::Pez, states.get(d3::PE_HDEPTH_ADDR), 4, true);
+        }
         let ts = states.get(d3::TS_MEM_CONFIG);
         if ts & d3::TS_COLOR_FAST_CLEAR != 0 {
             self.touch(Client::Pe, states.get(d3::TS_COLOR_STATUS_BASE), 4, true);
@@ -216,9 +227,17 @@ impl Op {
             self.descriptors = all.filter(|va| *va != 0).collect();
             return;
         }
-        for n in 0..16 {
-            if states.nth(d3::TE_SAMPLER_CONFIG0, n) & 7 != 0 {
-                self.touch(Client::Tx, states.nth(d3::TE_SAMPLER_LOD_ADDR, n), 4, false);
+        // HW: TE_SAMPLER is 12 samplers and has the first level of all of them in a row.
+        let (samplers, config, address, row) = if identity.has_nte() {
+            (32, d3::NTE_SAMPLER_CONFIG0, d3::NTE_SAMPLER_ADDR, 16)
+        } else {
+            (12, d3::TE_SAMPLER_CONFIG0, d3::TE_SAMPLER_LOD_ADDR, 1)
+        };
+        for n in (0..samplers).filter(|n| states.nth(config, *n) & 7 != 0) {
+            self.touch(Client::Tx, states.nth(address, n * row), 4, false);
+            // HW: TS_SAMPLER has eight entries.
+            if n < 8 && states.nth(d3::TS_SAMPLER_CONFIG, n) & d3::TS_SAMPLER_ENABLE != 0 {
+                self.touch(Client::Tx, states.nth(d3::TS_SAMPLER_STATUS_BASE, n), 4, false);
             }
         }
     }

@@ -193,11 +193,14 @@ pub(crate) mod gl {
 /// Shaders, pixel engine, tile status, textures: the states a draw takes addresses from.
 pub(crate) mod d3 {
     pub(crate) const VS_INPUT_COUNT: u32 = 0x808;
+    pub(crate) const VS_RANGE: u32 = 0x85c;
+    pub(crate) const VS_ICACHE_CONTROL: u32 = 0x868;
     pub(crate) const VS_INST_ADDR: u32 = 0x86c;
     pub(crate) const VS_NEWRANGE_LOW: u32 = 0x874;
     pub(crate) const VS_NEWRANGE_HIGH: u32 = 0x8bc;
     pub(crate) const PS_NEWRANGE_LOW: u32 = 0x87c;
     pub(crate) const PS_NEWRANGE_HIGH: u32 = 0x1090;
+    pub(crate) const PS_RANGE: u32 = 0x101c;
     pub(crate) const PS_INST_ADDR: u32 = 0x1028;
     pub(crate) const SE_SCISSOR_RIGHT: u32 = 0xc08;
     pub(crate) const SE_SCISSOR_BOTTOM: u32 = 0xc0c;
@@ -207,6 +210,8 @@ pub(crate) mod d3 {
     pub(crate) const PE_COLOR_FORMAT: u32 = 0x142c;
     pub(crate) const PE_COLOR_ADDR: u32 = 0x1430;
     pub(crate) const PE_COLOR_STRIDE: u32 = 0x1434;
+    pub(crate) const PE_HDEPTH_CONTROL: u32 = 0x1454;
+    pub(crate) const PE_HDEPTH_ADDR: u32 = 0x1458;
     pub(crate) const PE_PIPE_COLOR_ADDR: u32 = 0x1460;
     pub(crate) const PE_PIPE_DEPTH_ADDR: u32 = 0x1480;
     pub(crate) const TS_FLUSH_CACHE: u32 = 0x1650;
@@ -218,8 +223,14 @@ pub(crate) mod d3 {
     pub(crate) const TS_COLOR_CLEAR_VALUE: u32 = 0x1660;
     pub(crate) const TS_DEPTH_STATUS_BASE: u32 = 0x1664;
     pub(crate) const TS_COLOR_CLEAR_VALUE_EXT: u32 = 0x16bc;
+    pub(crate) const TS_SAMPLER_CONFIG: u32 = 0x1720;
+    pub(crate) const TS_SAMPLER_ENABLE: u32 = 1;
+    pub(crate) const TS_SAMPLER_STATUS_BASE: u32 = 0x1740;
     pub(crate) const TE_SAMPLER_CONFIG0: u32 = 0x2000;
     pub(crate) const TE_SAMPLER_LOD_ADDR: u32 = 0x2400;
+    pub(crate) const NTE_SAMPLER_CONFIG0: u32 = 0x10000;
+    /// A row of 16 levels for each sampler.
+    pub(crate) const NTE_SAMPLER_ADDR: u32 = 0x10800;
     pub(crate) const NTE_DESCRIPTOR_ADDR: u32 = 0x15c00;
 }
 

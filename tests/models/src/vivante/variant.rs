@@ -52,6 +52,12 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// Whether textures are set up in the new states (NTE). HW: Mesa etnaviv_texture_state.c: from
+    /// HALTI1 on, bit 11 of minor feature word 2.
+    pub(crate) fn has_nte(&self) -> bool {
+        self.minor[2] & 1 << 11 != 0
+    }
+
     pub(crate) fn of(variant: Variant) -> Identity {
         match variant {
             // HW: etnaviv.md 2.3 (feature words and specs; product id and dates are no oracle:

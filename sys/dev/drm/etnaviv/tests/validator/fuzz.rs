@@ -5,7 +5,8 @@
 //! `ETNAVIV_FUZZ` is the number of streams instead of 200,000; the ignored test makes ten million.
 
 use crate::board::{Board, Outcome};
-use crate::cases::{knows, policy};
+use crate::cases::policy;
+use crate::foreign::knows;
 use crate::reader::{execute, kind, reloc, Kind, GUARDED};
 use std::sync::OnceLock;
 

@@ -12,5 +12,7 @@
 
 mod board;
 mod cases;
+mod executed;
+mod foreign;
 mod fuzz;
 mod reader;
