@@ -218,24 +218,38 @@ fn gpu_may_not_write(board: &'static Board) {
     require_eq!((client.is_well(), other.is_well()), (Ok(true), Ok(true)));
 }
 
-/// HW: an MMUv1 cannot tell reading from writing, so memory for reading is either not taken or not given to the GPU itself.
+/// HW: an MMUv1 cannot tell reading from writing, so the GPU gets no memory that its owner may not write to.
 fn read_only_without_mmuv2(board: &'static Board) {
     let client = open(board);
-    for core in board.cores {
-        let memory = pages(1);
-        require_ok!(memory.protect(libc::PROT_READ));
-        if let Ok(bo) = client.userptr(memory.address(), PAGE as u64, USERPTR_READ) {
-            let work = client
-                .work_on(core)
-                .names_for(&bo, SUBMIT_BO_READ)
-                .fill(&bo, 512, FILLED);
-            // However that ends, ...
-            let _ = client.run(&work);
-            require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
-        }
-        require!((0..PAGE).step_by(4).all(|at| memory.read_u32(at) == BEFORE));
+    let memory = pages(1);
+    let page = PAGE as u64;
+    require_ok!(memory.protect(libc::PROT_READ));
+    for flags in [USERPTR_READ, USERPTR_WRITE, READ_WRITE] {
+        require_errno!(client.userptr(memory.address(), page, flags), libc::EFAULT);
     }
+    require_ok!(memory.protect(libc::PROT_READ | libc::PROT_WRITE));
+    require_ok!(client.userptr(memory.address(), page, USERPTR_READ));
+    require!((0..PAGE).step_by(4).all(|at| memory.read_u32(at) == BEFORE));
+}
+
+/// Nor does the kernel, on behalf of who may only read.
+fn no_counters_in_read_only(board: &'static Board) {
+    let client = open(board);
+    let memory = pages(1);
+    let bo = import(&client, &memory, 1, USERPTR_READ);
+    let request = SubmitPmr {
+        flags: PM_PROCESS_POST,
+        // HI TOTAL_CYCLES.
+        signal: 2,
+        sequence: FILLED,
+        read_offset: 2,
+        ..SubmitPmr::default()
+    };
+    let work = client.work().nop().counter(&bo, request);
+    require_errno!(client.submit(&work), libc::EINVAL);
     require_eq!(client.is_well(), Ok(true));
+    require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
+    require!((0..PAGE).step_by(4).all(|at| memory.read_u32(at) == BEFORE));
 }
 
 fn no_mmap(board: &'static Board) {
@@ -308,12 +322,13 @@ fn main() {
         flags [imx8mq imx6q imx6qp] "etnaviv_ioctl_gem_userptr: EINVAL for no and for unknown flags";
         alignment [imx8mq imx6q] "etnaviv_ioctl_gem_userptr: EINVAL for what is not whole pages of at most 4 GiB";
         no_memory [imx8mq imx6q] "differs from etnaviv_gem_userptr_get_pages: EFAULT at once where there is no memory";
-        may_not_write [imx8mq imx6q] "differs from etnaviv_gem_userptr_get_pages: EFAULT for writing to memory that is for reading";
+        may_not_write [imx8mq imx6qp] "differs from etnaviv_gem_userptr_get_pages: EFAULT for writing to memory that is for reading";
         gpu_writes [imx8mq imx6q imx6qp] "etnaviv_gem_new_userptr: the GPU writes to the process's memory";
         gpu_reads [imx8mq imx6q imx6qp] "etnaviv_gem_new_userptr: the GPU reads what the process writes later";
         gpu_reads_read_only [imx8mq imx6qp] "etnaviv_gem_new_userptr: the GPU reads what the process may only read";
         gpu_may_not_write [imx8mq imx6qp] "differs from etnaviv_iommu_map_gem: memory for reading is not written to";
-        read_only_without_mmuv2 [imx6q] "differs from etnaviv_iommu_map_gem: nor is it where the MMU does not help";
+        read_only_without_mmuv2 [imx6q] "differs from etnaviv_gem_userptr_get_pages: EFAULT where the MMU does not keep the GPU from writing";
+        no_counters_in_read_only [imx8mq imx6qp] "differs from submit_perfmon_validate: EINVAL for counters in memory for reading";
         no_mmap [imx8mq imx6q] "etnaviv_gem_userptr_mmap_obj: EINVAL for mmap(2)";
         waits [imx8mq imx6q] "etnaviv_gem_cpu_prep: as with any other buffer";
         memory_may_go [imx8mq imx6q imx6qp] "etnaviv_gem_userptr_release: the pages stay until the work is done";
