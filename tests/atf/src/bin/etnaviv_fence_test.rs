@@ -233,6 +233,8 @@ fn no_descriptor_left(board: &'static Board) {
     let map = require_ok!(target.map());
     let work = client.work().fill(&target, 0, SECOND);
     let mut child = require_ok!(fork(|| {
+        // A virtual board needs a descriptor of its own for a new process.
+        require_ok!(client.wait_fence(work.pipe, 12345, 0, PAST));
         // No number below the limit is free.
         let limit = libc::rlimit {
             rlim_cur: 0,

@@ -577,6 +577,28 @@ fn softpin_overlap(board: &'static Board) {
     require!(filled(&require_ok!(slow.map()), 0, 2));
 }
 
+/// Streams are looked at before addresses are taken, and addresses are taken before buffers are locked.
+fn order_of_pinning(board: &'static Board) {
+    let client = open(board);
+    let a = Target::new(&client);
+    let mut b = Target::new(&client);
+    b.bo.va = a.bo.va;
+    let mut work = a.work(&client).names(&b.bo).words(&[0x1000_0000, 0]);
+    work.bos.push(work.bos[0]);
+    refuse_work(&client, &work, libc::EINVAL);
+    work.stream.truncate(work.stream.len() - 2);
+    work = work.flags(SUBMIT_FENCE_FD_IN);
+    refuse_work(&client, &work, libc::EINVAL);
+    work.flags &= !SUBMIT_FENCE_FD_IN;
+    refuse_work(&client, &work, libc::ENOSPC);
+    work.bos[1].presumed = 0x7000_0000;
+    refuse_work(&client, &work, libc::EALREADY);
+    work.bos.pop();
+    require!(a.is_untouched());
+    require_eq!(client.run(&work), Ok(1));
+    require!(a.is_done());
+}
+
 fn softpin_with_relocs(board: &'static Board) {
     let client = open(board);
     let target = Target::new(&client);
@@ -588,6 +610,9 @@ fn softpin_with_relocs(board: &'static Board) {
     });
     refuse_work(&client, &work, libc::EINVAL);
     require!(target.is_untouched());
+    work.relocs.clear();
+    require_eq!(client.run(&work), Ok(1));
+    require!(target.is_done());
 }
 
 fn softpin_without_mmuv2(board: &'static Board) {
@@ -599,8 +624,11 @@ fn softpin_without_mmuv2(board: &'static Board) {
         // With nothing that has an address, too.
         let nop = client.work_on(core).nop().flags(SUBMIT_SOFTPIN);
         refuse_work(&client, &nop, libc::EINVAL);
+        require!(target.is_untouched());
+        require_eq!(client.run(&work), Ok(1));
+        require!(target.is_done(), "{}", core.name);
+        (0..FILL_WORDS).for_each(|word| target.map.write_u32(4 * word, BEFORE));
     }
-    require!(target.is_untouched());
 }
 
 /// Work with relocations, on whatever board.
@@ -705,6 +733,9 @@ fn reloc_of_no_address(board: &'static Board) {
     // Linux warns, once, and takes it. It would tell the client an address of the kernel's.
     refuse_work(&client, &work, libc::EINVAL);
     require!(target.is_untouched());
+    work.relocs.pop();
+    require_eq!(client.run(&work), Ok(1));
+    require!(target.is_done());
 }
 
 /// HW: without an MMU that keeps clients apart, an address that is not the kernel's is anybody's memory.
@@ -718,10 +749,11 @@ fn address_without_reloc(board: &'static Board) {
             work.relocs.remove(n);
             refuse_work(&client, &work, libc::EINVAL);
         }
+        require_eq!(client.run(&good), Ok(1));
+        require!(target.is_done(), "{}", core.name);
+        (0..FILL_WORDS).for_each(|word| target.map.write_u32(4 * word, BEFORE));
         // The address of the vertices, loaded with its neighbours.
-        let across = client
-            .work_on(core)
-            .words(&[0x0800_0000 | 2 << 16 | 0x648 / 4, 0, 0, 0]);
+        let across = client.work_on(core).words(&[0x0802_0000 | (0x648 / 4), 0, 0, 0]);
         refuse_work(&client, &across, libc::EINVAL);
     }
     require!(target.is_untouched());
@@ -763,11 +795,12 @@ fn main() {
         softpin [imx8mq imx6qp] "etnaviv_iommu_insert_exact: addresses of the client's choice";
         softpin_bad_address [imx8mq imx6qp] "submit_lookup_objects: EINVAL for addresses that are not the client's";
         softpin_overlap [imx8mq imx6qp] "etnaviv_iommu_insert_exact: ENOSPC where something in use is";
+        order_of_pinning [imx8mq imx6qp] "etnaviv_ioctl_gem_submit: EINVAL, then ENOSPC, then EALREADY";
         softpin_with_relocs [imx8mq imx6qp] "submit_reloc: EINVAL for relocations with softpin";
         softpin_without_mmuv2 [imx6q] "etnaviv_ioctl_gem_submit: EINVAL for softpin with an MMUv1";
         relocs [imx8mq imx6q imx6qp] "submit_reloc: an address in place of a word";
         bad_relocs [imx8mq imx6q imx6qp] "submit_reloc: EINVAL for flags, places, buffers and offsets";
-        reloc_order [imx6q] "submit_reloc: EINVAL for places that go back";
+        reloc_order [imx8mq imx6q imx6qp] "submit_reloc: EINVAL for places that go back";
         reloc_of_no_address [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL where no address goes";
         address_without_reloc [imx6q] "etnaviv_cmd_validate_one: EINVAL for an address of the client's";
         no_fence_descriptor [imx8mq imx6q] "etnaviv_ioctl_gem_submit: -1 where no descriptor was asked for";

@@ -15,11 +15,11 @@ pub use pages::Pages;
 pub use work::{state, Work, FILL_WORDS, SLOW_BYTES};
 
 /// Cases of functions that take a [`Board`], one for each board named, with the board at the end of its name:
-/// `etnaviv_cases! { body [imx8mq imx6q] "what it shows"; ... }` gives a `Vec` of [`Case`](crate::Case).
+/// `etnaviv_cases! { body [imx8mq imx6q] "what it shows"; ... }` gives an array of [`Case`](crate::Case)s.
 #[macro_export]
 macro_rules! etnaviv_cases {
     ($($body:ident [$($board:ident)+] $descr:literal;)+) => {
-        vec![$($(
+        [$($(
             $crate::Case::new(
                 concat!(stringify!($body), "_", stringify!($board)),
                 $descr,

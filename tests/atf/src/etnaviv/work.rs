@@ -15,8 +15,8 @@ use super::client::Bo;
 pub const FILL_WORDS: usize = 128;
 /// Bytes of a buffer that [`Work::slow`] is done on.
 pub const SLOW_BYTES: u64 = 4 << 20;
-/// Fills of [`SLOW_BYTES`] that make work slow: about a millisecond each.
-const SLOW_FILLS: usize = 16;
+/// Fills of [`SLOW_BYTES`] that make work slow: about a millisecond each, and more where a processor does what a model does.
+const SLOW_FILLS: u32 = 24;
 
 /// Recipients of semaphores.
 const FE: u32 = 1;
@@ -206,6 +206,44 @@ impl Work {
             .words(&[DRAW_2D_ONE, 0, 0, corner])
     }
 
+    /// Appends what copies [`FILL_WORDS`] words; both offsets are multiples of 512. 3D cores only: the models' 2D engine draws
+    /// nothing but plain rectangles.
+    pub fn copy(self, from: (&Bo<'_>, u32), to: (&Bo<'_>, u32)) -> Work {
+        let bytes = FILL_WORDS as u32 * 4;
+        match self.engine {
+            Some(Engine::Blt) => self
+                .state(0x140b8, 1)
+                .address(0x14000, from.0, from.1)
+                .address(0x14018, to.0, to.1)
+                .states(&[
+                    (0x14054, bytes),
+                    (0x140ac, 3),
+                    (0x14060, 3),
+                    (0x140ac, 3),
+                    (0x140b8, 0),
+                ]),
+            // Tiled to tiled, 16 x 8 pixels, four rows for each pipe.
+            Some(Engine::Rs) => self
+                .states(&[
+                    (0x1604, 6 | 1 << 7 | 6 << 8 | 1 << 14),
+                    (0x160c, 256),
+                    (0x1614, 256),
+                ])
+                .address(0x16c0, from.0, from.1)
+                .address(0x16c4, from.0, from.1)
+                .address(0x16e0, to.0, to.1)
+                .address(0x16e4, to.0, to.1)
+                .states(&[
+                    (0x1700, 0),
+                    (0x1704, 4 << 16),
+                    (0x1620, 4 << 16 | 16),
+                    (0x163c, 0),
+                    (0x1600, 0xbeeb_beeb),
+                ]),
+            _ => panic!("a copy with {:?}", self.engine),
+        }
+    }
+
     /// Appends a wait of the front end for what has been started.
     pub fn sync(self) -> Work {
         let to = match self.engine {
@@ -229,7 +267,7 @@ impl Work {
             width: 1024,
             height: 1024,
         };
-        (0..SLOW_FILLS as u32).rev().fold(self, |work, left| {
+        (0..SLOW_FILLS).rev().fold(self, |work, left| {
             work.fill_area(bo, 0, area, value.wrapping_add(left)).sync()
         })
     }

@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! etnaviv: PM_QUERY_DOM, PM_QUERY_SIG, and the counter requests of GEM_SUBMIT.
+//!
+//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_perfmon.c, etnaviv_gem_submit.c and etnaviv_gpu.c; the function is named in
+//! each description. Linux writes at a word but checks the offset as if it counted bytes: that we do not follow.
+
+use atf::drm::Mapping;
+use atf::etnaviv::abi::*;
+use atf::etnaviv::{filled, Bo, Board, Client, Core, Engine, SLOW_BYTES};
+use atf::process::eventually;
+use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok, Sys};
+
+const PAGE: u64 = 4096;
+const BEFORE: u32 = 0x5a5a_5a5a;
+const FILLED: u32 = 0x1234_5678;
+const SEQUENCE: u32 = 0x77;
+
+/// ABI: positions and names are what clients know them by.
+const DOMAINS_3D: [(&str, &[&str]); 8] = [
+    (
+        "HI",
+        &[
+            "TOTAL_READ_BYTES8",
+            "TOTAL_WRITE_BYTES8",
+            "TOTAL_CYCLES",
+            "IDLE_CYCLES",
+            "AXI_CYCLES_READ_REQUEST_STALLED",
+            "AXI_CYCLES_WRITE_REQUEST_STALLED",
+            "AXI_CYCLES_WRITE_DATA_STALLED",
+        ],
+    ),
+    (
+        "PE",
+        &[
+            "PIXEL_COUNT_KILLED_BY_COLOR_PIPE",
+            "PIXEL_COUNT_KILLED_BY_DEPTH_PIPE",
+            "PIXEL_COUNT_DRAWN_BY_COLOR_PIPE",
+            "PIXEL_COUNT_DRAWN_BY_DEPTH_PIPE",
+        ],
+    ),
+    (
+        "SH",
+        &[
+            "SHADER_CYCLES",
+            "PS_INST_COUNTER",
+            "RENDERED_PIXEL_COUNTER",
+            "VS_INST_COUNTER",
+            "RENDERED_VERTICE_COUNTER",
+            "VTX_BRANCH_INST_COUNTER",
+            "VTX_TEXLD_INST_COUNTER",
+            "PXL_BRANCH_INST_COUNTER",
+            "PXL_TEXLD_INST_COUNTER",
+        ],
+    ),
+    (
+        "PA",
+        &[
+            "INPUT_VTX_COUNTER",
+            "INPUT_PRIM_COUNTER",
+            "OUTPUT_PRIM_COUNTER",
+            "DEPTH_CLIPPED_COUNTER",
+            "TRIVIAL_REJECTED_COUNTER",
+            "CULLED_COUNTER",
+        ],
+    ),
+    ("SE", &["CULLED_TRIANGLE_COUNT", "CULLED_LINES_COUNT"]),
+    (
+        "RA",
+        &[
+            "VALID_PIXEL_COUNT",
+            "TOTAL_QUAD_COUNT",
+            "VALID_QUAD_COUNT_AFTER_EARLY_Z",
+            "TOTAL_PRIMITIVE_COUNT",
+            "PIPE_CACHE_MISS_COUNTER",
+            "PREFETCH_CACHE_MISS_COUNTER",
+            "CULLED_QUAD_COUNT",
+        ],
+    ),
+    (
+        "TX",
+        &[
+            "TOTAL_BILINEAR_REQUESTS",
+            "TOTAL_TRILINEAR_REQUESTS",
+            "TOTAL_DISCARDED_TEXTURE_REQUESTS",
+            "TOTAL_TEXTURE_REQUESTS",
+            "MEM_READ_COUNT",
+            "MEM_READ_IN_8B_COUNT",
+            "CACHE_MISS_COUNT",
+            "CACHE_HIT_TEXEL_COUNT",
+            "CACHE_MISS_TEXEL_COUNT",
+        ],
+    ),
+    (
+        "MC",
+        &[
+            "TOTAL_READ_REQ_8B_FROM_PIPELINE",
+            "TOTAL_READ_REQ_8B_FROM_IP",
+            "TOTAL_WRITE_REQ_8B_FROM_PIPELINE",
+        ],
+    ),
+];
+const DOMAINS_2D: [(&str, &[&str]); 1] = [("PE", &["PIXELS_RENDERED_2D"])];
+/// HI TOTAL_CYCLES.
+const CYCLES: (u8, u16) = (0, 2);
+/// PE PIXELS_RENDERED_2D.
+const PIXELS_2D: (u8, u16) = (0, 0);
+
+fn open(board: &'static Board) -> Client {
+    require_ok!(Client::open(board))
+}
+
+fn domains(core: &Core) -> &'static [(&'static str, &'static [&'static str])] {
+    match core.engine {
+        Engine::De => &DOMAINS_2D,
+        Engine::Blt | Engine::Rs => &DOMAINS_3D,
+    }
+}
+
+/// A counter that every job of a core moves.
+fn counter(core: &Core) -> (u8, u16) {
+    match core.engine {
+        Engine::De => PIXELS_2D,
+        Engine::Blt | Engine::Rs => CYCLES,
+    }
+}
+
+fn query_domain(client: &Client, pipe: u32, iter: u8) -> Sys<PmDomain> {
+    // What the caller left in the answers does not matter.
+    let mut arg = PmDomain {
+        pipe,
+        iter,
+        id: 0xee,
+        nr_signals: 0xeeee,
+        name: [0xee; 64],
+    };
+    client.node.ioctl(PM_QUERY_DOM, &mut arg).map(|_| arg)
+}
+
+fn query_signal(client: &Client, pipe: u32, domain: u8, iter: u16) -> Sys<PmSignal> {
+    let mut arg = PmSignal {
+        pipe,
+        domain,
+        pad: 0xee,
+        iter,
+        id: 0xeeee,
+        name: [0xee; 64],
+    };
+    client.node.ioctl(PM_QUERY_SIG, &mut arg).map(|_| arg)
+}
+
+/// A name is what is before the zeroes, and there are zeroes up to the end.
+fn text(name: &[u8; 64]) -> String {
+    let len = name.iter().position(|byte| *byte == 0).unwrap_or(64);
+    require!(len < 64 && name[len..].iter().all(|byte| *byte == 0), "{name:x?}");
+    String::from_utf8_lossy(&name[..len]).into_owned()
+}
+
+fn query(board: &'static Board) {
+    let client = open(board);
+    for core in board.cores {
+        let expected = domains(core);
+        let mut next = 0;
+        for (id, (name, signals)) in expected.iter().enumerate() {
+            let domain = require_ok!(query_domain(&client, core.pipe, next));
+            require_eq!(usize::from(domain.id), id);
+            require_eq!(text(&domain.name), *name);
+            require_eq!(usize::from(domain.nr_signals), signals.len(), "{name}");
+            next = domain.iter;
+            let last = id + 1 == expected.len();
+            require_eq!(next, if last { 0xff } else { id as u8 + 1 });
+            let mut next = 0;
+            for (number, signal) in signals.iter().enumerate() {
+                let arg = require_ok!(query_signal(&client, core.pipe, domain.id, next));
+                require_eq!(usize::from(arg.id), number);
+                require_eq!(text(&arg.name), *signal);
+                require_eq!(arg.domain, domain.id);
+                next = arg.iter;
+                let last = number + 1 == signals.len();
+                require_eq!(next, if last { 0xffff } else { number as u16 + 1 });
+            }
+        }
+    }
+}
+
+fn query_errors(board: &'static Board) {
+    let client = open(board);
+    for core in board.cores {
+        let count = domains(core).len() as u8;
+        for iter in [count, count + 1, 0x7f, 0xff] {
+            require_errno!(query_domain(&client, core.pipe, iter), libc::EINVAL);
+            require_errno!(query_signal(&client, core.pipe, iter, 0), libc::EINVAL);
+        }
+        for (domain, (_, signals)) in domains(core).iter().enumerate() {
+            let signals = signals.len() as u16;
+            for iter in [signals, signals + 1, 0xff, 0xffff] {
+                require_errno!(query_signal(&client, core.pipe, domain as u8, iter), libc::EINVAL);
+            }
+        }
+    }
+    for pipe in board.missing_pipes() {
+        require_errno!(query_domain(&client, pipe, 0xff), libc::ENXIO);
+        require_errno!(query_signal(&client, pipe, 0xff, 0xffff), libc::ENXIO);
+    }
+    for pipe in [4, 5, u32::MAX] {
+        require_errno!(query_domain(&client, pipe, 0), libc::EINVAL);
+        require_errno!(query_signal(&client, pipe, 0, 0), libc::EINVAL);
+    }
+}
+
+/// A buffer for samples.
+struct Samples<'a> {
+    bo: Bo<'a>,
+    map: Mapping,
+}
+
+impl<'a> Samples<'a> {
+    fn new(client: &'a Client) -> Samples<'a> {
+        let bo = require_ok!(client.bo(PAGE));
+        let map = require_ok!(bo.map());
+        let samples = Samples { bo, map };
+        samples.forget();
+        samples
+    }
+
+    fn forget(&self) {
+        (0..PAGE as usize / 4).for_each(|word| self.map.write_u32(4 * word, BEFORE));
+    }
+
+    fn word(&self, word: u32) -> u32 {
+        self.map.read_u32(4 * word as usize)
+    }
+
+    /// ABI: the fence may come before the samples; the sequence number comes behind them.
+    fn are_there(&self, sequence: u32) -> bool {
+        eventually(|| self.word(0) == sequence)
+    }
+
+    /// Words that were written to.
+    fn written(&self) -> Vec<u32> {
+        (0..PAGE as u32 / 4)
+            .filter(|word| self.word(*word) != BEFORE)
+            .collect()
+    }
+}
+
+fn request(flags: u32, (domain, signal): (u8, u16), read_offset: u32) -> SubmitPmr {
+    SubmitPmr {
+        flags,
+        domain,
+        signal,
+        sequence: SEQUENCE,
+        read_offset,
+        ..SubmitPmr::default()
+    }
+}
+
+fn samples(board: &'static Board) {
+    let client = open(board);
+    for core in board.cores {
+        let samples = Samples::new(&client);
+        let target = require_ok!(client.bo(SLOW_BYTES));
+        // As Mesa has it: before in word 2, behind in word 3.
+        let work = client
+            .work_on(core)
+            .fill(&target, 0, FILLED)
+            .counter(&samples.bo, request(PM_PROCESS_PRE, counter(core), 2))
+            .counter(&samples.bo, request(PM_PROCESS_POST, counter(core), 3));
+        for round in 0..3 {
+            let mut work = work.clone();
+            let sequence = SEQUENCE + round;
+            work.pmrs[0].sequence = sequence;
+            work.pmrs[1].sequence = sequence;
+            samples.forget();
+            require_eq!(client.run(&work), Ok(1));
+            require!(samples.are_there(sequence), "{} round {round}", core.name);
+            require_eq!(samples.written(), [0, 2, 3]);
+            let moved = samples.word(3).wrapping_sub(samples.word(2));
+            match core.engine {
+                Engine::De => require_eq!(moved, 16 * 8),
+                Engine::Blt | Engine::Rs => require!(moved != 0 && moved < 1 << 31, "{moved:#x}"),
+            }
+            require!(filled(&require_ok!(target.map()), 0, FILLED));
+        }
+    }
+}
+
+fn every_signal(board: &'static Board) {
+    let client = open(board);
+    for core in board.cores {
+        let samples = Samples::new(&client);
+        let mut work = client.work_on(core).nop();
+        let mut at = 0;
+        for (domain, (_, signals)) in domains(core).iter().enumerate() {
+            for signal in 0..signals.len() {
+                at += 1;
+                let which = (domain as u8, signal as u16);
+                work = work.counter(&samples.bo, request(PM_PROCESS_POST, which, at));
+            }
+        }
+        require_eq!(client.run(&work), Ok(1));
+        require!(samples.are_there(SEQUENCE));
+        let written: Vec<u32> = (0..=at).collect();
+        require_eq!(samples.written(), written, "{}", core.name);
+    }
+    // Counting leaves nothing behind that would stop a pipe.
+    require_eq!(client.is_well(), Ok(true));
+}
+
+fn limit(board: &'static Board) {
+    let client = open(board);
+    let core = board.core();
+    let samples = Samples::new(&client);
+    let mut work = client.work().nop();
+    for at in 1..=128 {
+        work = work.counter(&samples.bo, request(PM_PROCESS_POST, counter(core), at));
+    }
+    require_eq!(client.run(&work), Ok(1));
+    require!(samples.are_there(SEQUENCE));
+    require_eq!(samples.written(), (0..=128).collect::<Vec<_>>());
+    work = work.counter(&samples.bo, request(PM_PROCESS_POST, counter(core), 129));
+    require_errno!(client.submit(&work), libc::EINVAL);
+}
+
+fn bounds(board: &'static Board) {
+    let client = open(board);
+    let counter = counter(board.core());
+    let samples = Samples::new(&client);
+    let submit = |read_offset| {
+        let work = client.work().nop();
+        work.counter(&samples.bo, request(PM_PROCESS_POST, counter, read_offset))
+    };
+    // Word 0 is the sequence number's.
+    for read_offset in [
+        0,
+        // Words behind the buffer, which Linux would write to.
+        1024,
+        1025,
+        2048,
+        4088,
+        4091,
+        4092,
+        4096,
+        // What comes back to the beginning when it is multiplied by four.
+        0x3fff_ffff,
+        0x4000_0000,
+        0x4000_0001,
+        0x8000_0001,
+        0xc000_0001,
+        u32::MAX,
+    ] {
+        require_errno!(client.submit(&submit(read_offset)), libc::EINVAL);
+    }
+    require_eq!(samples.written(), []);
+    for read_offset in [1, 1023] {
+        samples.forget();
+        require_eq!(client.run(&submit(read_offset)), Ok(1));
+        require!(samples.are_there(SEQUENCE));
+        require_eq!(samples.written(), [0, read_offset]);
+    }
+}
+
+fn bad_requests(board: &'static Board) {
+    let client = open(board);
+    let samples = Samples::new(&client);
+    for core in board.cores {
+        let good = client
+            .work_on(core)
+            .nop()
+            .counter(&samples.bo, request(PM_PROCESS_POST, counter(core), 1));
+        require_eq!(client.run(&good), Ok(1));
+        require!(samples.are_there(SEQUENCE));
+        samples.forget();
+        let refused = |change: &dyn Fn(&mut SubmitPmr)| {
+            let mut work = good.clone();
+            change(&mut work.pmrs[0]);
+            require_errno!(client.submit(&work), libc::EINVAL);
+            // Also as the second of two.
+            let second = work.pmrs[0];
+            work.pmrs = vec![good.pmrs[0], second];
+            require_errno!(client.submit(&work), libc::EINVAL);
+        };
+        for flags in [4, 8, PM_PROCESS_POST | 4, 1 << 31, u32::MAX] {
+            refused(&|request| request.flags = flags);
+        }
+        for idx in [1, 2, 1 << 31, u32::MAX] {
+            refused(&|request| request.read_idx = idx);
+        }
+        // ABI: a request names the domain within the pipe of exec_state.
+        let count = domains(core).len() as u8;
+        for domain in [count, count + 1, 0xff] {
+            refused(&|request| request.domain = domain);
+        }
+        for (domain, (_, signals)) in domains(core).iter().enumerate() {
+            for signal in [signals.len() as u16, 0xff, 0xffff] {
+                refused(&|request| {
+                    request.domain = domain as u8;
+                    request.signal = signal;
+                });
+            }
+        }
+    }
+    require_eq!(samples.written(), []);
+}
+
+fn flags(board: &'static Board) {
+    let client = open(board);
+    let counter = counter(board.core());
+    let samples = Samples::new(&client);
+    // Neither before nor behind: nothing to sample, but the sequence number comes.
+    let work = client.work().nop().counter(&samples.bo, request(0, counter, 5));
+    require_eq!(client.run(&work), Ok(1));
+    require!(samples.are_there(SEQUENCE));
+    require_eq!(samples.written(), [0]);
+    // Both: Linux takes it, and samples at neither time; when is not said here.
+    let both = PM_PROCESS_PRE | PM_PROCESS_POST;
+    let mut work = client
+        .work()
+        .nop()
+        .counter(&samples.bo, request(both, counter, 6));
+    work.pmrs[0].pad = 0xff;
+    work.pmrs[0].sequence = 1;
+    require_eq!(client.run(&work), Ok(1));
+    require!(samples.are_there(1));
+}
+
+fn two_buffers(board: &'static Board) {
+    let client = open(board);
+    let counter = counter(board.core());
+    let all = [0; 3].map(|_| Samples::new(&client));
+    let mut work = client.work().names(&all[0].bo).nop();
+    for (n, samples) in all.iter().enumerate().skip(1) {
+        work = work.counter(&samples.bo, request(PM_PROCESS_POST, counter, 8 + n as u32));
+        work.pmrs[n - 1].sequence = 100 + n as u32;
+    }
+    require_eq!(client.run(&work), Ok(1));
+    require!(all[1].are_there(101) && all[2].are_there(102));
+    require_eq!(
+        (all[0].written(), all[1].written(), all[2].written()),
+        (vec![], vec![0, 9], vec![0, 10])
+    );
+}
+
+/// Each request stops the front end twice; other work goes on around that.
+fn among_others(board: &'static Board) {
+    let (client, other) = (open(board), open(board));
+    let counter = counter(board.core());
+    let samples = Samples::new(&client);
+    let targets = [require_ok!(client.bo(PAGE)), require_ok!(other.bo(PAGE))];
+    for sequence in 0..40 {
+        let mut work = client
+            .work()
+            .fill(&targets[0], 0, sequence)
+            .counter(&samples.bo, request(PM_PROCESS_PRE, counter, 2))
+            .counter(&samples.bo, request(PM_PROCESS_POST, counter, 3));
+        work.pmrs.iter_mut().for_each(|pmr| pmr.sequence = sequence);
+        require_ok!(client.submit(&work));
+        require_ok!(other.submit(&other.work().fill(&targets[1], 0, sequence)));
+    }
+    let pipe = board.core().pipe;
+    require_ok!(client.gem_wait(pipe, targets[0].handle, 0, Timespec::soon()));
+    require_ok!(other.gem_wait(pipe, targets[1].handle, 0, Timespec::soon()));
+    require!(samples.are_there(39));
+    require!(targets
+        .iter()
+        .all(|target| filled(&require_ok!(target.map()), 0, 39)));
+}
+
+fn main() {
+    atf::main(&etnaviv_cases! {
+        query [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: all domains and signals of the cores";
+        query_errors [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: EINVAL behind the last, ENXIO";
+        samples [imx8mq imx6q imx6qp] "sync_point_perfmon_sample: a counter before and behind work, and the sequence number";
+        every_signal [imx8mq imx6q imx6qp] "etnaviv_perfmon_process: each signal can be sampled";
+        limit [imx8mq imx6q] "etnaviv_ioctl_gem_submit: 128 requests and no more";
+        bounds [imx8mq imx6q] "differs from submit_perfmon_validate: EINVAL for words behind the buffer";
+        bad_requests [imx8mq imx6q imx6qp] "submit_perfmon_validate: EINVAL for flags, buffers, domains, signals";
+        flags [imx8mq] "submit_perfmon_validate: requests without a time";
+        two_buffers [imx8mq imx6q] "sync_point_perfmon_sample_post: a sequence number in each buffer";
+        among_others [imx8mq imx6q imx6qp] "etnaviv_sync_point_queue: other work goes on";
+    });
+}
