@@ -34,6 +34,8 @@ const BO_READ: u32 = 1;
 const BO_WRITE: u32 = 2;
 const PMR_PRE: u32 = 1;
 const PMR_POST: u32 = 2;
+/// `fence_fd` of who asked for none.
+const NO_DESCRIPTOR: i32 = -1;
 const MAX_BOS: u32 = 128 * 1024;
 const MAX_RELOCS: u32 = 128 * 1024;
 const MAX_PMRS: u32 = 128;
@@ -87,9 +89,11 @@ pub(crate) fn submit(call: &Submission<'_>, arg: &mut GemSubmit) -> Result<()> {
     let (number, fence) = queue(&lane, job, &named, waits, arg.flags & NO_IMPLICIT != 0)?;
     arg.fence = number;
     core.queue.kick();
-    if arg.flags & FENCE_FD_OUT != 0 {
-        arg.fence_fd = export(os, call.caller, fence)?;
-    }
+    arg.fence_fd = if arg.flags & FENCE_FD_OUT != 0 {
+        export(os, call.caller, fence)?
+    } else {
+        NO_DESCRIPTOR
+    };
     Ok(())
 }
 

@@ -163,7 +163,8 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
         drop(job);
     }
 
-    /// Lets all jobs go that are over: `tell`s the driver, signals their fences and drops them. May sleep.
+    /// Lets all jobs go that are over: `tell`s the driver, drops them and signals their fences. Who has seen a fence
+    /// finds that the job holds nothing any more. May sleep.
     pub fn retire(&self, mut tell: impl FnMut(Retired<'_, P>)) {
         loop {
             let done = self.lock().sched.pop_done();
@@ -180,8 +181,8 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
                 outcome,
                 run_ns: done.run_ns,
             });
-            signaler.signal(outcome);
             drop(payload);
+            signaler.signal(outcome);
         }
     }
 }
