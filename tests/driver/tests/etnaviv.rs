@@ -612,3 +612,23 @@ fn the_longest_stream() {
     drop((work, c));
     rig.finish();
 }
+
+/// A front end that idles in an address space walks its tables until it has left it for the next job's. Catches
+/// tables that are freed as soon as another address space is queued.
+#[test]
+fn a_space_that_goes_while_the_front_end_is_in_it() {
+    let rig = Rig::new();
+    rig.with_vivante(|gpu| gpu.set_tlb_line(1)).unwrap();
+    for n in 0..200u32 {
+        let c = rig.client();
+        let work = c.work(0x1000_0000 + (n % 97) * 0x40_0000, n).unwrap();
+        let fence = c.start(&work).unwrap();
+        assert_eq!(c.end_of(fence, SEC), 1, "{n}");
+        assert!(work.is_done());
+        drop((work, c));
+        if n % 3 == 0 {
+            rig.advance(u64::from(n % 7) * MS / 100);
+        }
+    }
+    assert_eq!(rig.finish().bus_errors, 0);
+}

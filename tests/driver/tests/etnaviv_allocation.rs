@@ -15,6 +15,7 @@ const MOST: u64 = 400;
 /// Places in [`shape`].
 const PAGES: usize = 0;
 const MTXS: usize = 5;
+const SXS: usize = 6;
 
 /// What a call that failed must not change.
 fn shape(world: &World) -> [u64; 11] {
@@ -198,7 +199,7 @@ fn submit() {
 /// The queue of a file on a core comes with the first job, and stays.
 #[test]
 fn first_submit() {
-    let failures = sweep_keeping(&[MTXS], Rig::client, |rig, c| {
+    let failures = sweep_keeping(&[SXS], Rig::client, |rig, c| {
         let result = c.run(stream::nop(), &[]);
         rig.world().fail_allocation(None);
         if result.is_err() {

@@ -7,6 +7,7 @@
 use crate::server::Shared;
 use crate::sock;
 use drm_os_host::{sys, File, Process};
+use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -97,6 +98,25 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Whether the process can have `count` more descriptors; it has them only after the request.
+    fn has_room_for(&self, count: usize) -> bool {
+        let mut limit = libc::rlimit {
+            rlim_cur: libc::RLIM_INFINITY,
+            rlim_max: 0,
+        };
+        // SAFETY: the limit is ours to be filled.
+        let told = unsafe { libc::prlimit(self.pid, libc::RLIMIT_NOFILE, std::ptr::null(), &mut limit) };
+        let Ok(entries) = std::fs::read_dir(format!("/proc/{}/fd", self.pid)) else {
+            return true;
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok());
+        let used: BTreeSet<u64> = names.collect();
+        let free = (0..limit.rlim_cur).filter(|number| !used.contains(number));
+        told != 0 || free.take(count).count() == count
+    }
+}
+
 /// A file that a request gave its caller, not yet a descriptor.
 pub(crate) struct Installed {
     /// What stands for the descriptor's number in the argument until the client has one.
@@ -145,12 +165,15 @@ impl Process for Call {
     }
     fn install(&self, file: File, cloexec: bool) -> Result<i32, i32> {
         let mut installed = self.installed.lock().unwrap();
-        if installed.len() >= crate::proto::MAX_FDS {
+        if installed.len() >= crate::proto::MAX_FDS || !self.client.has_room_for(installed.len() + 1) {
             return Err(sys::DRM_OS_EMFILE as i32);
         }
         let token = token();
         installed.push(Installed { token, file, cloexec });
         Ok(token)
+    }
+    fn withdraw(&self, fd: i32) {
+        self.installed.lock().unwrap().retain(|given| given.token != fd);
     }
     fn file(&self, fd: i32) -> Result<File, i32> {
         // SAFETY: plain system call.

@@ -26,6 +26,8 @@ pub trait Process: Send + Sync {
     fn write(&self, addr: u64, buf: &[u8]) -> Result<(), i32>;
     /// Gives it a descriptor of a file; EMFILE.
     fn install(&self, f: File, cloexec: bool) -> Result<i32, i32>;
+    /// The request failed that a descriptor was installed for: takes it back.
+    fn withdraw(&self, fd: i32);
     /// The file behind a descriptor; EBADF, or EINVAL if it is none of ours.
     fn file(&self, fd: i32) -> Result<File, i32>;
 }
@@ -42,9 +44,29 @@ pub(crate) struct CallerInner {
     pub(crate) w: Arc<Inner>,
     pub(crate) process: Arc<dyn Process>,
     signals: Mutex<Signals>,
+    /// Descriptors that the request under way gave.
+    given: Mutex<Vec<i32>>,
 }
 
 impl CallerInner {
+    /// An ioctl begins.
+    pub(crate) fn begin_call(&self) {
+        lk(&self.given).clear();
+    }
+
+    /// It gave a descriptor.
+    pub(crate) fn gave(&self, fd: i32) {
+        lk(&self.given).push(fd);
+    }
+
+    /// It ended.
+    pub(crate) fn end_call(&self, well: bool) {
+        let given = std::mem::take(&mut *lk(&self.given));
+        if !well {
+            given.into_iter().for_each(|fd| self.process.withdraw(fd));
+        }
+    }
+
     /// # Safety
     /// `p` is a caller of this crate, alive for the call.
     pub(crate) unsafe fn of<'a>(p: *mut sys::drm_os_caller) -> &'a CallerInner {
@@ -107,6 +129,7 @@ impl Caller {
                 w,
                 process: p,
                 signals: Mutex::default(),
+                given: Mutex::default(),
             }),
             local: None,
         }

@@ -115,6 +115,11 @@ pub(crate) fn may_sleep(what: &str) {
     may_sleep_but(what, 0);
 }
 
+/// How many locks of a world the thread holds.
+pub(crate) fn held(world: usize) -> usize {
+    FRAME.with_borrow(|f| f.held.iter().filter(|h| h.world == world).count())
+}
+
 /// Fatal if the thread still holds a lock where it must hold none (`what` says where).
 #[track_caller]
 pub(crate) fn none_held(world: usize, what: &str) {

@@ -185,6 +185,9 @@ fn exports_are_files_that_can_be_found_again() {
         fn install(&self, _: File, _: bool) -> Result<i32, i32> {
             Err(sys::DRM_OS_EMFILE as i32)
         }
+        fn withdraw(&self, _: i32) {
+            unreachable!("nothing was installed")
+        }
         fn file(&self, _: i32) -> Result<File, i32> {
             Ok(self.0.clone())
         }

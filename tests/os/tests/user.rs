@@ -225,6 +225,9 @@ impl Process for Other {
     fn install(&self, _: File, _: bool) -> Result<i32, i32> {
         Err(EFAULT)
     }
+    fn withdraw(&self, _: i32) {
+        unreachable!("nothing was installed")
+    }
     fn file(&self, _: i32) -> Result<File, i32> {
         Err(EFAULT)
     }

@@ -51,7 +51,7 @@ pub(crate) struct Place {
     pub(crate) len: u64,
 }
 
-/// Entries of a line: 64 bytes of the table.
+/// Entries of a line: 64 bytes of the table. A guess, see [`super::Vivante::set_tlb_line`].
 const LINE: u32 = 16;
 
 /// What an entry of a table says.
@@ -87,6 +87,8 @@ pub(crate) struct Mmu {
     tables: [u32; 5],
     bases: [u32; 5],
     tlb: HashMap<(usize, u32), Entry>,
+    /// Entries that a walk takes in: a power of two.
+    line: u32,
 }
 
 fn index(client: Client) -> usize {
@@ -121,7 +123,13 @@ impl Mmu {
             tables: [0; 5],
             bases: [0; 5],
             tlb: HashMap::new(),
+            line: LINE,
         }
+    }
+
+    /// Sets how many entries a walk takes in.
+    pub(crate) fn set_line(&mut self, entries: u32) {
+        self.line = entries.clamp(1, LINE).next_power_of_two();
     }
 
     fn secure(&self) -> bool {
@@ -308,7 +316,10 @@ impl Mmu {
     }
 
     pub(crate) fn reset(&mut self, stats: &mut Stats) {
-        *self = Mmu::new(self.kind);
+        *self = Mmu {
+            line: self.line,
+            ..Mmu::new(self.kind)
+        };
         stats.tlb_flushes += 1;
     }
 
@@ -398,7 +409,12 @@ impl Mmu {
         let mut line = [0; LINE as usize * 4];
         bus.read(at, &mut line).map_err(|_| Stop::Bus { write: false })?;
         let first = va >> 12 & !(LINE - 1);
+        let wanted = va >> 12 & !(self.line - 1);
+        let wanted = wanted..wanted + self.line;
         for (page, word) in (first..).zip(line.chunks_exact(4)) {
+            if !wanted.contains(&page) {
+                continue;
+            }
             let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
             self.tlb.entry((tag, page)).or_insert_with(|| decode(word));
         }

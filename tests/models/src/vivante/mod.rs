@@ -229,6 +229,12 @@ impl Vivante {
         self.idle_poll_ns = min_ns;
     }
 
+    /// How many page table entries a walk takes into the TLB, up to 16, which is what it does at first. No published
+    /// fact says how many they are: with many a stale entry is met soon, with one a walk is.
+    pub fn set_tlb_line(&mut self, entries: u32) {
+        self.mmu.set_line(entries);
+    }
+
     /// Plants a fault; see [`Injection`].
     pub fn inject(&mut self, f: Injection) {
         match f {

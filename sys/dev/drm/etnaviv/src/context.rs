@@ -475,7 +475,7 @@ fn destroy(mmu: &Mmu, space: Space) {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // The hardware holds a reference to what it has loaded, so it has not loaded this.
+        // The core holds a reference to what it has loaded, and the job that leaves it holds one until its end.
         self.mmu.give_slot(self.slot);
         if let Some(space) = self.space.get_mut().take() {
             destroy(&self.mmu, space);

@@ -21,7 +21,7 @@ use drmkpi::gem::Gem;
 use drmkpi::ioctl::{is_dense, Ioctl, DRIVER_BASE};
 use drmkpi::jobs::Timeline;
 use drmkpi::num::usize_of_u32;
-use drmkpi::os::{Dev, Mtx, ResvGuard, Sx};
+use drmkpi::os::{Dev, ResvGuard, Sx};
 use drmkpi::stats::Stats;
 
 /// The driver.
@@ -86,7 +86,8 @@ pub(crate) struct Lane {
     pub(crate) core: Arc<Core>,
     client: ClientId,
     pub(crate) entity: EntityId,
-    pub(crate) timeline: Mtx<Timeline>,
+    /// Held from a job's fence to its place in the queue.
+    pub(crate) timeline: Sx<Timeline>,
 }
 
 impl EtnavivFile {
@@ -109,7 +110,7 @@ impl EtnavivFile {
 impl Lane {
     fn new(core: Arc<Core>) -> Result<Arc<Lane>> {
         let os = core.os();
-        let timeline = Mtx::new(os, c"etnaviv timeline", Timeline::new(os))?;
+        let timeline = Sx::new(os, c"etnaviv timeline", Timeline::new(os))?;
         let (client, entity) = jobs::open(&core)?;
         let lane = Lane {
             core,

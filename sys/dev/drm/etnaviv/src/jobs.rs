@@ -37,6 +37,9 @@ pub(crate) struct Job {
     pub(crate) stats: Arc<Stats>,
     /// Counters to be read.
     pub(crate) requests: Option<Arc<Requests>>,
+    /// The address space in which the front end comes to this job, if this job is the one that leaves it: its tables
+    /// are walked until then.
+    pub(crate) left: Option<Arc<Context>>,
     pub(crate) _charge: Charge,
     pub(crate) uses: KVec<Use>,
     pub(crate) gems: KVec<Arc<EtnavivGem>>,
@@ -236,7 +239,7 @@ fn start_all(core: &Core) -> Started {
             }
         }
         if old.is_some() {
-            // The address space that was unloaded may go with its last reference: not under the lock.
+            // An address space may go with its last reference: not under the lock.
             drop(engine);
             old = None;
             engine = core.queue.lock();
@@ -293,14 +296,15 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<C
         flush: false,
         pipe: (hardware.pipe.replace(job.pipe) != Some(job.pipe)).then_some(job.pipe),
     };
+    let mut left = None;
     if let Some((loaded, known)) = hardware.loaded.as_mut() {
         let other = loaded.id() != context.id();
         switch.table = other.then(|| context.slot());
         switch.flush = other || *known != seqno;
-        if other {
-            *old = Some(core::mem::replace(loaded, context));
-        }
         *known = seqno;
+        if other {
+            left = Some(core::mem::replace(loaded, context));
+        }
     }
     let program = Program {
         place,
@@ -320,6 +324,10 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<C
     hardware.set_event(end, Event::End(running));
     for (stop, behind) in stops.into_iter().flatten().zip([false, true]) {
         hardware.set_event(stop, Event::Stop(number(end), behind));
+    }
+    if let Some(job) = sched.job_mut(id) {
+        // What it left before, if a reset has it run again.
+        *old = core::mem::replace(&mut job.payload.left, left);
     }
     Start::Gone
 }
@@ -355,31 +363,33 @@ fn first_start(core: &Core, hardware: &mut Hardware, context: &Context) -> Resul
     Ok(())
 }
 
+/// Interrupts that stop the core.
+pub(crate) const FAULTS: u32 = hw::INTR_MMU | hw::INTR_AXI;
+
 /// The interrupt: events of jobs that are over, or a fault that stopped the core.
 pub(crate) fn on_interrupt(core: &Core) {
     let mut engine = core.queue.lock();
-    if !engine.hw.powered {
-        return;
+    if engine.hw.powered && look(core, &mut engine) != 0 {
+        drop(engine);
+        core.enqueue(Work::Pump);
     }
+}
+
+/// Takes in what the core has raised, which is the answer.
+pub(crate) fn look(core: &Core, engine: &mut Engine<'_>) -> u32 {
     let raised = hw::interrupts(core.regs());
-    if raised == 0 {
-        return;
-    }
-    let stopped = collect(core, &mut engine, raised);
-    let faults = raised & (hw::INTR_MMU | hw::INTR_AXI);
-    engine.hw.fault |= faults;
-    drop(engine);
-    if faults != 0 {
-        core.enqueue(Work::Fault);
-    }
-    if stopped {
+    if collect(core, engine, raised) {
         core.enqueue(Work::Sample);
     }
-    core.enqueue(Work::Pump);
+    engine.hw.fault |= raised & FAULTS;
+    if raised & FAULTS != 0 {
+        core.enqueue(Work::Fault);
+    }
+    raised
 }
 
 /// Ends the jobs whose events are raised; the answer is whether the front end stopped for counters to be read.
-pub(crate) fn collect(core: &Core, engine: &mut Engine<'_>, raised: u32) -> bool {
+fn collect(core: &Core, engine: &mut Engine<'_>, raised: u32) -> bool {
     let now = core.os().now();
     let drmkpi::jobs::Engine { sched, hw } = &mut **engine;
     let mut stopped = None;

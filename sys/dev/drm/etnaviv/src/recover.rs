@@ -17,9 +17,8 @@ pub(crate) fn check(core: &Core) {
             return;
         }
         // The interrupt may be on its way, or lost.
-        let raised = hw::interrupts(core.regs());
-        if jobs::collect(core, &mut engine, raised) {
-            core.enqueue(Work::Sample);
+        if jobs::look(core, &mut engine) & jobs::FAULTS != 0 {
+            return;
         }
         let now = core.os().now();
         let late = engine.sched.expired(now).map(|(_, id)| id);

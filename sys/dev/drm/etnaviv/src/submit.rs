@@ -16,7 +16,7 @@ use drm_sched::JobId;
 use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::driver::Call;
-use drmkpi::errno::{Errno, Result, EINVAL};
+use drmkpi::errno::{Errno, Result, EINVAL, ENXIO};
 use drmkpi::fence::Fence;
 use drmkpi::jobs::{Dependencies, Queue};
 use drmkpi::num::{u64_of, usize_of_u32};
@@ -59,8 +59,7 @@ struct Arrays {
 }
 
 /// Does GEM_SUBMIT. The errors are those of etnaviv_ioctl_gem_submit() of Linux 6.1; a stream that asks for what
-/// a client may not do is EINVAL, and so is a pipe that the core does not have. As there, a job runs although its
-/// out-fence found no descriptor.
+/// a client may not do is EINVAL, and so is a pipe that the core does not have.
 pub(crate) fn submit(call: &Submission<'_>, arg: &mut GemSubmit) -> Result<()> {
     let gpu = call.device().data();
     let core = gpu.core(arg.pipe)?;
@@ -86,14 +85,8 @@ pub(crate) fn submit(call: &Submission<'_>, arg: &mut GemSubmit) -> Result<()> {
     let lane = call.file.driver().lane(gpu, arg.pipe)?;
     let job = make_job(call, pipe, stream, &arrays.pmrs, &named, &refuse)?;
     name_once(os, &named)?;
-    let (number, fence) = queue(&lane, job, &named, waits, arg.flags & NO_IMPLICIT != 0)?;
-    arg.fence = number;
+    queue(call, &lane, job, &named, waits, arg)?;
     core.queue.kick();
-    arg.fence_fd = if arg.flags & FENCE_FD_OUT != 0 {
-        export(os, call.caller, fence)?
-    } else {
-        NO_DESCRIPTOR
-    };
     Ok(())
 }
 
@@ -234,6 +227,7 @@ fn make_job(
         context: file.context.clone(),
         stats: file.stats.clone(),
         requests,
+        left: None,
         _charge: charge,
         uses,
         gems,
@@ -306,40 +300,58 @@ fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option
     Arc::new(os, Requests { list, maps }).map(Some)
 }
 
-/// Puts a job into its queue. The answer is its fence, and the fence's number.
+/// Puts a job into its queue, and tells the client its fence. Whatever fails does so before the job can run.
 fn queue(
+    call: &Submission<'_>,
     lane: &Lane,
     mut job: Job,
     named: &[Named],
     waits: Dependencies,
-    no_implicit: bool,
-) -> Result<(u32, Arc<Fence>)> {
+    arg: &mut GemSubmit,
+) -> Result<()> {
     let core = &lane.core;
+    let os = core.os();
     let number = core.fences.reserve()?;
     job.fence = number;
-    let lock = core.os().resv_lock();
-    let prepared = {
-        let mut timeline = lane.timeline.lock();
-        core.queue.prepare(&lock, lane.entity, &mut timeline, job)
-    };
+    // Nobody else prepares a job for this queue before this one is in it.
+    let mut timeline = lane.timeline.lock();
+    let lock = os.resv_lock();
+    let prepared = core.queue.prepare(&lock, lane.entity, &mut timeline, job);
+    drop(lock);
     let (id, fence) = match prepared {
         Ok(prepared) => prepared,
         Err((e, job)) => {
-            drop(lock);
             core.fences.forget(number);
             drop(job);
             return Err(e);
         }
     };
     core.fences.fill(number, &fence);
-    let queued = reserve(&lock, &core.queue, id, named, waits, &fence, no_implicit);
-    drop(lock);
-    if let Err(e) = queued {
-        core.queue.abandon(id);
-        core.fences.forget(number);
-        return Err(e);
+    let wanted = arg.flags & FENCE_FD_OUT != 0;
+    let descriptor = if wanted {
+        export(os, call.caller, fence.clone())
+    } else {
+        Ok(NO_DESCRIPTOR)
+    };
+    let queued = descriptor.and_then(|descriptor| {
+        let no_implicit = arg.flags & NO_IMPLICIT != 0;
+        let lock = os.resv_lock();
+        reserve(&lock, &core.queue, id, named, waits, &fence, no_implicit)?;
+        Ok(descriptor)
+    });
+    match queued {
+        Ok(descriptor) => {
+            arg.fence = number;
+            arg.fence_fd = descriptor;
+            Ok(())
+        }
+        Err(e) => {
+            core.queue.abandon(id);
+            core.fences.forget(number);
+            // A device that goes cancels jobs that are being made.
+            Err(if core.is_removed() { ENXIO } else { e })
+        }
     }
-    Ok((number, fence))
 }
 
 /// Makes the job wait for the other users of its buffers, makes later users wait for it, and queues it.

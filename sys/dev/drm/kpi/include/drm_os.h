@@ -341,8 +341,10 @@ struct drm_os_file_ops {
 /*
  * A file of our own that is no device node.  create makes it (with no
  * descriptor yet), install gives caller a descriptor of it and consumes it; on
- * one without DRM_OS_FD_WRITE a writable mapping is EACCES.  discard is for one never installed; it calls
- * release.  wake makes pollers look again; it may be called until release.
+ * one without DRM_OS_FD_WRITE a writable mapping is EACCES.  The caller has the
+ * descriptor once its ioctl has returned 0; one that fails takes it back.
+ * discard is for a file never installed; it calls release.  wake makes pollers
+ * look again; it may be called until release.
  */
 int	 drm_os_file_create(struct drm_os *os, const struct drm_os_file_ops *ops,
 	    void *priv, struct drm_os_file **filep);
