@@ -5,7 +5,7 @@
 //! hold is in etnaviv_stream_test, what fences do in etnaviv_fence_test.
 
 use atf::drm::sync_file::{FileInfo, FILE_INFO};
-use atf::drm::{Mapping, BAD_ADDRESS};
+use atf::drm::{Mapping, Node, BAD_ADDRESS};
 use atf::etnaviv::abi::*;
 use atf::etnaviv::{filled, state, Bo, Board, Client, Work, FILL_WORDS, SLOW_BYTES};
 use atf::process::open_descriptors;
@@ -96,6 +96,11 @@ fn runs(board: &'static Board) {
             .filter(|at| map.read_u32(*at) != 0);
         require_eq!(others.count(), 4 * FILL_WORDS);
     }
+}
+
+fn primary_node(board: &'static Board) {
+    let client = Client::of(require_ok!(Node::card()), board);
+    require_eq!(client.is_well(), Ok(true));
 }
 
 fn bad_pipe(board: &'static Board) {
@@ -777,6 +782,7 @@ fn no_fence_descriptor(board: &'static Board) {
 fn main() {
     atf::main(&etnaviv_cases! {
         runs [imx8mq imx6q imx6qp] "etnaviv_ioctl_gem_submit: work is done, on every core";
+        primary_node [imx8mq imx6q] "DRM_RENDER_ALLOW: the same on the primary node";
         bad_pipe [imx8mq imx6q imx6qp] "etnaviv_ioctl_gem_submit: ENXIO, EINVAL for a core that is not there";
         bad_size [imx8mq imx6q] "etnaviv_ioctl_gem_submit: EINVAL for a stream that is no words";
         bad_exec_state [imx8mq imx6q imx6qp] "differs from etnaviv_ioctl_gem_submit: EINVAL for a pipe that the core lacks";
