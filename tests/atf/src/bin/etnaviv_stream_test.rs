@@ -7,14 +7,13 @@
 //!
 //! HW: rnndb cmdstream.xml for lengths, state_hi.xml and state.xml for the states that are the kernel's.
 
-use atf::drm::{now_ns, Mapping, Node};
+use atf::drm::{now_ns, Node};
 use atf::etnaviv::abi::*;
-use atf::etnaviv::{filled, state, status, Bo, Board, Client, Work, FILL_WORDS};
+use atf::etnaviv::{filled, state, status, Bo, Board, Client, Target, Work};
 use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok};
 
 const PAGE: u64 = 4096;
-const BEFORE: u32 = 0x5a5a_5a5a;
-const FILLED: u32 = 0x1234_5678;
+const FILLED: u32 = Target::FILLED;
 /// Where no test has a buffer.
 const NOWHERE: u32 = 0x7000_0000;
 /// GL_FLUSH_CACHE.
@@ -24,29 +23,14 @@ fn open(board: &'static Board) -> Client {
     require_ok!(Client::open(board))
 }
 
-/// A buffer in which it shows whether work on it ran.
-struct Target<'a> {
-    bo: Bo<'a>,
-    map: Mapping,
-}
-
-impl<'a> Target<'a> {
-    fn new(client: &'a Client) -> Target<'a> {
-        let bo = require_ok!(client.bo(PAGE));
-        let map = require_ok!(bo.map());
-        (0..PAGE as usize / 4).for_each(|word| map.write_u32(4 * word, BEFORE));
-        Target { bo, map }
-    }
-
-    fn is_untouched(&self) -> bool {
-        (0..PAGE as usize / 4).all(|word| self.map.read_u32(4 * word) == BEFORE)
-    }
+fn new_target(client: &Client) -> Target<'_> {
+    require_ok!(Target::new(client))
 }
 
 /// Streams with `words` at their beginning, in their midst and at their end are refused, and nothing of them runs.
 fn refuse(board: &'static Board, forbidden: &[Vec<u32>]) {
     let client = open(board);
-    let target = Target::new(&client);
+    let target = new_target(&client);
     for core in board.cores {
         let fill = |work: Work| work.fill(&target.bo, 512, FILLED);
         for words in forbidden {
@@ -69,7 +53,7 @@ fn refuse(board: &'static Board, forbidden: &[Vec<u32>]) {
         require!(target.is_untouched(), "{}", core.name);
         require_eq!(client.run(&fill(client.work_on(core))), Ok(1));
         require!(filled(&target.map, 512, FILLED));
-        (0..FILL_WORDS).for_each(|word| target.map.write_u32(512 + 4 * word, BEFORE));
+        target.forget();
     }
     require_eq!(client.is_well(), Ok(true));
 }
@@ -158,7 +142,7 @@ fn ranges_of_states(board: &'static Board) {
 
 fn cut_off(board: &'static Board) {
     let client = open(board);
-    let target = Target::new(&client);
+    let target = new_target(&client);
     for core in board.cores {
         let fill = client.work_on(core).fill(&target.bo, 512, FILLED);
         for words in [
@@ -208,7 +192,7 @@ fn hidden_commands(board: &'static Board) {
 
 fn allowed(board: &'static Board) {
     let client = open(board);
-    let target = Target::new(&client);
+    let target = new_target(&client);
     for core in board.cores {
         let work = client
             .work_on(core)
@@ -229,7 +213,7 @@ fn allowed(board: &'static Board) {
 /// The stream is copied before it is looked at: what a client writes to it later is nowhere.
 fn later_changes(board: &'static Board) {
     let client = open(board);
-    let target = Target::new(&client);
+    let target = new_target(&client);
     let mut work = client.work().fill(&target.bo, 512, FILLED);
     let fence = require_ok!(client.submit(&work)).fence;
     work.stream.fill(0x1000_0000);
@@ -263,8 +247,8 @@ fn page_fault(board: &'static Board) {
 
 fn fault_in_the_midst(board: &'static Board) {
     let (client, other) = (open(board), open(board));
-    let [first, second, third] = [0; 3].map(|_| Target::new(&client));
-    let theirs = Target::new(&other);
+    let [first, second, third] = [0; 3].map(|_| new_target(&client));
+    let theirs = new_target(&other);
     let mut astray = require_ok!(client.bo(PAGE));
     let good = require_ok!(client.start(&client.work().fill(&first.bo, 0, FILLED)));
     astray.va = NOWHERE;
@@ -293,37 +277,40 @@ fn fault_in_the_midst(board: &'static Board) {
     require!(filled(&first.map, 0, FILLED) && filled(&third.map, 0, FILLED));
     require!(filled(&theirs.map, 0, FILLED));
     require!(filled(&second.map, 0, FILLED), "what came before it happened");
-    require!(filled(&second.map, 512, BEFORE), "what came behind it did not");
+    require!(
+        filled(&second.map, 512, Target::BEFORE),
+        "what came behind it did not"
+    );
     require_ok!(client.cpu_prep(second.bo.handle, PREP_WRITE, Timespec::soon()));
 }
 
 fn other_files_memory(board: &'static Board) {
     let (client, other) = (open(board), open(board));
-    let mut theirs = Target::new(&other);
+    let mut theirs = new_target(&other);
     theirs.bo.va = NOWHERE;
     require_eq!(other.run(&other.work().fill(&theirs.bo, 512, FILLED)), Ok(1));
     require!(require_ok!(client.run(&fill_at(&client, NOWHERE))) < 0);
-    require!(filled(&theirs.map, 512, FILLED) && filled(&theirs.map, 0, BEFORE));
+    require!(filled(&theirs.map, 512, FILLED) && filled(&theirs.map, 0, Target::BEFORE));
     require_eq!(other.is_well(), Ok(true));
 }
 
 fn closed_buffer(board: &'static Board) {
     let client = open(board);
-    let target = Target::new(&client);
+    let target = new_target(&client);
     let va = target.bo.va;
     require_eq!(client.run(&client.work().fill(&target.bo, 512, FILLED)), Ok(1));
     let Target { bo, map } = target;
     drop(bo);
     require!(require_ok!(client.run(&fill_at(&client, va))) < 0);
-    require!(filled(&map, 0, BEFORE));
+    require!(filled(&map, 0, Target::BEFORE));
     require_eq!(client.is_well(), Ok(true));
 }
 
 fn hang(board: &'static Board) {
     for core in board.cores {
         let (client, other) = (open(board), open(board));
-        let [stuck, behind] = [0; 2].map(|_| Target::new(&client));
-        let theirs = Target::new(&other);
+        let [stuck, behind] = [0; 2].map(|_| new_target(&client));
+        let theirs = new_target(&other);
         let work = |client: &Client, bo: &Bo<'_>| client.work_on(core).fill(bo, 512, FILLED);
         let hang = client.work_on(core).hang().fill(&stuck.bo, 512, FILLED);
         let from = now_ns();
@@ -350,10 +337,10 @@ fn hang(board: &'static Board) {
 
 fn failed_dependency(board: &'static Board) {
     let (client, other) = (open(board), open(board));
-    let target = Target::new(&client);
+    let target = new_target(&client);
     let hang = client.work().names(&target.bo).hang();
     let (_, fd) = require_ok!(client.start(&hang));
-    let theirs = Target::new(&other);
+    let theirs = new_target(&other);
     let mut after = other
         .work()
         .fill(&theirs.bo, 512, FILLED)

@@ -53,11 +53,16 @@ impl Client {
     /// # Errors
     /// What open(2) gives.
     pub fn open(board: &'static Board) -> Sys<Client> {
-        Ok(Client {
-            node: Node::render()?,
+        Node::render().map(|node| Client::of(node, board))
+    }
+
+    /// A client with a file that is open already.
+    pub fn of(node: Node, board: &'static Board) -> Client {
+        Client {
+            node,
             board,
             next_va: Cell::new(FIRST_VA),
-        })
+        }
     }
 
     /// A parameter of a core.

@@ -7,11 +7,13 @@ pub mod abi;
 mod boards;
 mod client;
 mod pages;
+mod target;
 mod work;
 
 pub use boards::{imx6q, imx6qp, imx8mq, Board, Core, Engine};
 pub use client::{filled, status, Bo, Client, Submitted};
 pub use pages::Pages;
+pub use target::{refuse, refuse_work, Target};
 pub use work::{state, Work, FILL_WORDS, SLOW_BYTES};
 
 /// Cases of functions that take a [`Board`], one for each board named, with the board at the end of its name:
