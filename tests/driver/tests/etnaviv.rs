@@ -183,7 +183,7 @@ fn submits_that_make_no_sense() {
         ("twice", errno::EALREADY, &|s| s.bos[1].1 = s.bos[0].1),
         ("kernel's part", errno::EINVAL, &|s| s.bos[1].2 = 0x3f_f000),
         ("odd", errno::EINVAL, &|s| s.bos[1].2 = 0x1000_1800),
-        ("above", errno::EINVAL, &|s| s.bos[1].2 = 1 << 32),
+        ("above", errno::ENOSPC, &|s| s.bos[1].2 = 1 << 32),
         ("in-fence", errno::EINVAL, &|s| s.flags |= 2),
     ];
     for (what, error, change) in cases {

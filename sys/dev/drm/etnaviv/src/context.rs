@@ -400,16 +400,18 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// EINVAL for an address that a client cannot choose, ENOSPC when something in use is there, or there is no
-    /// room; ENOMEM.
+    /// EINVAL for an address that a client cannot choose, ENOSPC when something in use is there or there is no room,
+    /// as beyond 4 GiB; ENOMEM.
     fn take(&self, buffer: &Arc<Buffer>, wanted: Option<u64>, hint: u64, prot: Prot) -> Result<u64> {
         let mut guard = self.space.lock();
         let space = guard.as_mut().ok_or(EINVAL)?;
         if let Some(start) = wanted {
-            let end = start.checked_add(buffer.size()).ok_or(EINVAL)?;
             let range = space.regions.range();
-            if start < range.start || end > range.end || !start.is_multiple_of(PAGE_SIZE) {
+            if start < range.start || !start.is_multiple_of(PAGE_SIZE) {
                 return Err(EINVAL);
+            }
+            if start.saturating_add(buffer.size()) > range.end {
+                return Err(ENOSPC);
             }
         }
         let place = wanted.or_else(|| space.regions.place_of(buffer.id(), hint));
