@@ -3,7 +3,7 @@
 //!
 //! Hardware: `identity` and `hwdb` (who a core is), `hw` (registers), `platform` (power), `ring` (command memory),
 //! `mmu` and `tables`. What a client may submit: `stream`, `validate`. Jobs: `submit`, `jobs`, `sample` (counters),
-//! `recover`, `dump`. Memory: `context`, `regions`. A `device` has `cores`; `ioctls` is the user ABI.
+//! `recover`, `dump`. Memory: `context`, `space`, `regions`. A `device` has `cores`; `ioctls` is the user ABI.
 //!
 //! Lock order: `EtnavivFile::lanes`, `Core::power`, `CoreDump` (Sx); `Context::space` (Sx), reservation lock, job lock.
 #![no_std]
@@ -33,6 +33,7 @@ mod regions;
 pub mod regs;
 mod ring;
 mod sample;
+mod space;
 pub mod stream;
 mod submit;
 mod tables;
