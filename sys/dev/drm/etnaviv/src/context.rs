@@ -3,7 +3,7 @@
 //! where the client says (softpin) or where there is room; its place is given up when it is in the way or its handle
 //! goes.
 
-use crate::mmu::{Mmu, Version, COMMAND_BYTES, COMMAND_VA};
+use crate::mmu::{Mmu, Slot, Version, COMMAND_BYTES, COMMAND_VA};
 use crate::space::{Jobs, Site, Space};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use drmkpi::alloc::{Arc, KVec};
@@ -17,7 +17,7 @@ use iommu_pmap::Prot;
 pub(crate) struct Context {
     id: u64,
     mmu: Arc<Mmu>,
-    slot: u32,
+    slot: Slot,
     /// Physical address of the root table.
     root: u64,
     space: Sx<Option<Space>>,
@@ -61,18 +61,15 @@ impl Context {
     ///
     /// ENOMEM; ENOSPC when there are as many clients as the hardware has page tables for.
     pub(crate) fn new(mmu: &Arc<Mmu>) -> Result<Arc<Context>> {
-        let slot = mmu.take_slot()?;
-        let made = Space::new(mmu).and_then(|(space, root)| Context::with_space(mmu, slot, root, space));
-        let Ok(context) = made else {
-            mmu.give_slot(slot);
-            return made;
-        };
-        mmu.set(slot, context.root);
+        let slot = Slot::new(mmu)?;
+        let (space, root) = Space::new(mmu)?;
+        let context = Context::with_space(mmu, slot, root, space)?;
+        context.slot.set(root);
         context.map_commands()?;
         Ok(context)
     }
 
-    fn with_space(mmu: &Arc<Mmu>, slot: u32, root: u64, space: Space) -> Result<Arc<Context>> {
+    fn with_space(mmu: &Arc<Mmu>, slot: Slot, root: u64, space: Space) -> Result<Arc<Context>> {
         let os = mmu.os();
         let context = Sx::new(os, c"etnaviv context", None).and_then(|guarded| {
             let context = Context {
@@ -127,7 +124,7 @@ impl Context {
 
     /// Its place in the page table array.
     pub(crate) fn slot(&self) -> u32 {
-        self.slot
+        self.slot.number()
     }
 
     /// Physical address of its root table.
@@ -210,7 +207,7 @@ impl Context {
 impl Drop for Context {
     fn drop(&mut self) {
         // The core holds a reference to what it has loaded, and the job that leaves it holds one until its end.
-        self.mmu.give_slot(self.slot);
+        self.slot.set(0);
         if let Some(space) = self.space.get_mut().take() {
             space.destroy(&self.mmu);
         }
