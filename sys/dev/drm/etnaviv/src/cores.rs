@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One core of a GPU: what it is, its power, its jobs, and the tasks that serve it.
 
+use crate::hardware::Hardware;
 use crate::hw::{self, Regs};
 use crate::identity::{identify, Identity, Unsupported};
-use crate::jobs::{self, Hardware, Job};
+use crate::jobs::{self, Job};
 use crate::mmu::Mmu;
 use crate::numbers::Numbers;
 use crate::platform::Platform;

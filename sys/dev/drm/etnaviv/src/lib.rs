@@ -2,7 +2,7 @@
 //! DRM driver for Vivante GPUs.
 //!
 //! Hardware: `identity` and `hwdb` (who a core is), `hw` (registers), `platform` (power), `ring` (command memory),
-//! `mmu` and `tables`. What a client may submit: `stream`, `validate`. Jobs: `submit`, `jobs`, `sample` (counters),
+//! `mmu` and `tables`. What a client may submit: `stream`, `validate`. Jobs: `submit`, `jobs`, `hardware`, `sample` (counters),
 //! `recover`, `dump`. Memory: `context`, `space`, `regions`. A `device` has `cores`; `ioctls` is the user ABI.
 //!
 //! Lock order: `EtnavivFile::lanes`, `Core::power`, `CoreDump` (Sx); `Context::space` (Sx), reservation lock, job lock.
@@ -19,6 +19,7 @@ mod device;
 mod driver;
 mod dump;
 pub mod features;
+mod hardware;
 mod hw;
 pub mod hwdb;
 pub mod identity;
