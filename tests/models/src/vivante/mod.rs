@@ -235,6 +235,11 @@ impl Vivante {
         self.mmu.set_line(entries);
     }
 
+    /// Semaphores that were set and that no stall has taken yet.
+    pub fn open_semaphores(&self) -> u64 {
+        self.tokens.open()
+    }
+
     /// Plants a fault; see [`Injection`].
     pub fn inject(&mut self, f: Injection) {
         match f {

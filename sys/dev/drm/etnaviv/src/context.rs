@@ -4,8 +4,8 @@
 //! goes.
 
 use crate::mmu::{Mmu, Slot, Version, COMMAND_BYTES, COMMAND_VA};
-use crate::space::{Jobs, Site, Space};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::space::{for_each_chunk, Jobs, Site, Space};
+use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::buffer::Buffer;
 use drmkpi::errno::{Result, EINVAL, ENOSPC};
@@ -137,14 +137,14 @@ impl Context {
         self.seqno.load(Ordering::Acquire)
     }
 
-    /// Has `buffer` mapped for a job: at `wanted`, or where there is room, near `hint` if it was there before. The
-    /// answer is its address.
+    /// Has `buffer` mapped for a job: at `wanted`, or where there is room. The answer is its address, and whether its
+    /// handle may have gone without anybody telling.
     ///
     /// # Errors
     ///
-    /// EINVAL for an address that a client cannot choose, ENOSPC when something in use is there or there is no room,
+    /// EINVAL for an address that a client cannot choose, or while jobs use it elsewhere; ENOSPC when something in use is there or there is no room,
     /// as beyond 4 GiB; ENOMEM.
-    fn take(&self, buffer: &Arc<Buffer>, wanted: Option<u64>, hint: u64, prot: Prot) -> Result<u64> {
+    fn take(&self, buffer: &Arc<Buffer>, wanted: Option<u64>, prot: Prot) -> Result<(u64, bool)> {
         let mut guard = self.space.lock();
         let space = guard.as_mut().ok_or(EINVAL)?;
         if let Some(start) = wanted {
@@ -156,30 +156,30 @@ impl Context {
                 return Err(ENOSPC);
             }
         }
-        let place = wanted.or_else(|| space.regions.place_of(buffer.id(), hint));
-        let there = place.and_then(|place| space.regions.at(place));
-        if let Some((_, region)) = there.filter(|(_, r)| r.buffer.id() == buffer.id()) {
-            region.users = region.users.checked_add(1).ok_or(ENOSPC)?;
-            region.closing = false;
-            return Ok(region.start);
+        if let Some(place) = space.hit(self.site(), buffer, wanted)? {
+            return Ok(place);
         }
-        let room = match wanted {
-            Some(start) => space.regions.room_at(start, buffer.size())?,
-            None => space.regions.room(buffer.size())?,
-        };
-        let inserted = space.insert(self.site(), &room, buffer, prot);
+        drop(guard);
+        // Pages are allocated without the lock, which the ends of jobs need.
+        for_each_chunk(&self.mmu, buffer, |_, _| Ok(()))?;
+        let mut guard = self.space.lock();
+        let space = guard.as_mut().ok_or(EINVAL)?;
+        if let Some(place) = space.hit(self.site(), buffer, wanted)? {
+            return Ok(place);
+        }
+        let inserted = space.insert(self.site(), buffer, wanted, prot);
         space.sweep(&self.mmu, &self.jobs);
-        inserted.map(|()| room.start)
+        inserted.map(|start| (start, true))
     }
 
     /// A job is over that used what is at `start`.
     fn release(&self, start: u64) {
         let mut guard = self.space.lock();
         let Some(space) = guard.as_mut() else { return };
-        if let Some((index, region)) = space.regions.at(start) {
+        if let Some(region) = space.regions.at(start) {
             region.users = region.users.saturating_sub(1);
             if region.closing && region.users == 0 {
-                space.unmap(self.site(), index);
+                space.unmap(self.site(), start);
             }
         }
         space.sweep(&self.mmu, &self.jobs);
@@ -189,9 +189,14 @@ impl Context {
     pub(crate) fn forget(&self, buffer: u64) {
         let mut guard = self.space.lock();
         let Some(space) = guard.as_mut() else { return };
-        space.regions.close(buffer);
-        while let Some(index) = space.regions.dead() {
-            space.unmap(self.site(), index);
+        let Some(start) = space.regions.place_of(buffer) else {
+            return;
+        };
+        if let Some(region) = space.regions.at(start) {
+            region.closing = true;
+            if region.users == 0 {
+                space.unmap(self.site(), start);
+            }
         }
         space.sweep(&self.mmu, &self.jobs);
     }
@@ -221,7 +226,7 @@ pub(crate) struct Use {
 }
 
 impl Use {
-    /// See `Context::take`; `hint` is where the buffer was last, and is told where it is now.
+    /// See `Context::take`; `has_handle` says whether the client still has a handle of the buffer.
     ///
     /// # Errors
     ///
@@ -230,15 +235,17 @@ impl Use {
         context: &Arc<Context>,
         buffer: &Arc<Buffer>,
         wanted: Option<u64>,
-        hint: &AtomicU64,
         prot: Prot,
+        has_handle: impl FnOnce() -> bool,
     ) -> Result<Use> {
-        let start = context.take(buffer, wanted, hint.load(Ordering::Relaxed), prot)?;
-        hint.store(start, Ordering::Relaxed);
-        Ok(Use {
-            context: context.clone(),
-            start,
-        })
+        let (start, look_again) = context.take(buffer, wanted, prot)?;
+        let context = context.clone();
+        let used = Use { context, start };
+        // A close before this had nothing to forget, and one after it will.
+        if look_again && !has_handle() {
+            used.context.forget(buffer.id());
+        }
+        Ok(used)
     }
 
     /// Where the buffer is.

@@ -49,6 +49,8 @@ pub(crate) struct Hardware {
     pub(crate) pipe: Option<Pipe>,
     /// All of them, always.
     pub(crate) events: KVec<Option<Event>>,
+    /// Events of before a reset: what they stand for may still run until it is over.
+    dying: KVec<Option<Event>>,
     pub(crate) stopped: Option<Stopped>,
     pub(crate) broken_until: u64,
     /// Starts of the front end that failed since one worked.
@@ -70,6 +72,7 @@ impl Hardware {
             loaded: None,
             pipe: None,
             events: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
+            dying: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
             stopped: None,
             broken_until: 0,
             failed_starts: 0,
@@ -91,15 +94,21 @@ impl Hardware {
         found.map(|place| self.ring.stream_va(place))
     }
 
-    /// It was reset: the answer is the address space that it had, to be dropped without the lock.
+    /// It is about to be reset: the answer is the address space that it has, to be dropped without the lock when it
+    /// was. `bury` is to be called then.
     pub(crate) fn forget(&mut self) -> Option<Arc<Context>> {
         self.ring.clear();
-        // Jobs are the scheduler's, and hold their address spaces: nothing here is the last to do so.
-        self.events.iter_mut().for_each(|event| *event = None);
+        core::mem::swap(&mut self.events, &mut self.dying);
         self.stopped = None;
         self.pipe = None;
         self.fault = 0;
         self.loaded.take().map(|(context, _)| context)
+    }
+
+    /// It was reset, or has no power: no job runs any more that it had.
+    pub(crate) fn bury(&mut self) {
+        // Jobs are the scheduler's, and hold their address spaces: nothing here is the last to do so.
+        self.dying.iter_mut().for_each(|event| *event = None);
     }
 
     /// Says what an event means.

@@ -5,7 +5,7 @@
 //! `mmu` and `tables`. What a client may submit: `stream`, `validate`. Jobs: `submit`, `jobs`, `hardware`, `sample` (counters),
 //! `recover`, `dump`. Memory: `context`, `space`, `regions`. A `device` has `cores`; `ioctls` is the user ABI.
 //!
-//! Lock order: `EtnavivFile::lanes`, `Core::power`, `CoreDump` (Sx); `Context::space` (Sx), reservation lock, job lock.
+//! Lock order: docs/design.md.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -11,7 +11,7 @@ use drmkpi::os::Level;
 
 /// The task: looks at the job whose time is over.
 pub(crate) fn check(core: &Core) {
-    let guilty = {
+    let (guilty, position) = {
         let mut engine = core.queue.lock();
         if !engine.hw.powered || engine.hw.fault != 0 {
             return;
@@ -25,15 +25,13 @@ pub(crate) fn check(core: &Core) {
         let token = progress(core, engine.sched.stats().completed);
         // Who stands still for its counters does so for us.
         let waits_for_us = engine.hw.stopped.is_some();
-        late.filter(|id| !engine.sched.progress(*id, token, now) && !waits_for_us)
+        let guilty = late.filter(|id| !engine.sched.progress(*id, token, now) && !waits_for_us);
+        (guilty, hw::position(core.regs()))
     };
     if let Some(id) = guilty {
         core.shared.stats.fault();
         blame(core, id);
-        core.log_client(format_args!(
-            "job timeout, front end at {:#x}",
-            hw::position(core.regs())
-        ));
+        core.log_client(format_args!("job timeout, front end at {position:#x}"));
         recover(core, Some(id), Outcome::TimedOut);
     } else if let Some(when) = core.queue.lock().sched.next_deadline() {
         core.enqueue(Work::Timeout(when));
@@ -54,15 +52,15 @@ fn progress(core: &Core, completed: u64) -> u64 {
 
 /// The task: the MMU or the bus stopped the core while the oldest job ran.
 pub(crate) fn after_fault(core: &Core) {
-    let (guilty, raised) = {
+    let (guilty, raised, (status, address)) = {
         let engine = core.queue.lock();
         if !engine.hw.powered || engine.hw.fault == 0 {
             return;
         }
         let guilty = engine.sched.running(jobs::SLOT).next();
-        (guilty, engine.hw.fault)
+        let exception = hw::mmu_fault(core.regs(), core.mmu().version());
+        (guilty, engine.hw.fault, exception)
     };
-    let (status, address) = hw::mmu_fault(core.regs(), core.mmu().version());
     core.shared.stats.fault();
     if let Some(id) = guilty {
         blame(core, id);

@@ -7,12 +7,12 @@
 //! begins with a flush, for the sequence number has changed. So no job ever reaches memory that was freed.
 
 use crate::mmu::{Mmu, Version};
-use crate::regions::{Regions, Room};
+use crate::regions::Regions;
 use crate::tables::{OldTables, TreeTables};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::buffer::Buffer;
-use drmkpi::errno::{Errno, Result, EINVAL, ENOMEM};
+use drmkpi::errno::{Errno, Result, EINVAL, ENOMEM, ENOSPC};
 use drmkpi::num::{u64_of, usize_of};
 use drmkpi::os::{Dev, Mtx, PAGE_SIZE};
 use iommu_pmap::{
@@ -185,6 +185,30 @@ fn map_pages<F: Format, M: TableMem, T: TlbFlush>(
     Ok(())
 }
 
+/// Calls `f` with the first page and the addresses of the pages of each part of a buffer.
+///
+/// # Errors
+///
+/// ENOMEM, ENXIO when the buffer was purged, and what `f` says.
+pub(crate) fn for_each_chunk(
+    mmu: &Mmu,
+    buffer: &Buffer,
+    mut f: impl FnMut(u64, &[u64]) -> Result<()>,
+) -> Result<()> {
+    const CHUNK: usize = 512;
+    let total = usize_of(buffer.size().wrapping_div(PAGE_SIZE));
+    let mut pas = KVec::filled(mmu.os(), 0u64, total.min(CHUNK))?;
+    let mut done = 0usize;
+    while done < total {
+        let count = total.wrapping_sub(done).min(CHUNK);
+        let pas = pas.get_mut(..count).unwrap_or_default();
+        buffer.wire(u64_of(done), pas)?;
+        f(u64_of(done), pas)?;
+        done = done.wrapping_add(count);
+    }
+    Ok(())
+}
+
 impl Space {
     /// An empty one, and the physical address of its root table.
     ///
@@ -239,31 +263,21 @@ impl Space {
         old.free(mmu.dev());
     }
 
+    /// Has a buffer's pages, which are wired, mapped.
     fn map(&mut self, site: Site<'_>, start: u64, buffer: &Buffer, prot: Prot) -> Result<()> {
-        const CHUNK: usize = 512;
-        let mmu = site.mmu;
-        let total = usize_of(buffer.size().wrapping_div(PAGE_SIZE));
-        let mut pas = KVec::filled(mmu.os(), 0u64, total.min(CHUNK))?;
-        let mut done = 0usize;
-        while done < total {
-            let count = total.wrapping_sub(done).min(CHUNK);
-            let pas = pas.get_mut(..count).unwrap_or_default();
-            let at = u64_of(done);
-            buffer.wire(at, pas)?;
-            let iova = start.wrapping_add(at.wrapping_mul(PAGE_SIZE));
+        for_each_chunk(site.mmu, buffer, |first, pas| {
+            let iova = start.wrapping_add(first.wrapping_mul(PAGE_SIZE));
             let tables = &mut self.young.tables;
-            self.table.map(mmu, tables, site.seqno, iova, pas, prot)?;
-            done = done.wrapping_add(count);
-        }
-        Ok(())
+            self.table.map(site.mmu, tables, site.seqno, iova, pas, prot)
+        })
     }
 
-    /// Takes a region's translations away and keeps its buffer for those who may still have them.
-    pub(crate) fn unmap(&mut self, site: Site<'_>, index: usize) {
-        let Some(region) = self.regions.remove(index) else {
+    /// Takes the translations of the region at `start` away and keeps its buffer for those who may still have them.
+    pub(crate) fn unmap(&mut self, site: Site<'_>, start: u64) {
+        let Some(region) = self.regions.remove(start) else {
             return;
         };
-        if let Ok(range) = IovaRange::new(region.start, region.buffer.size()) {
+        if let Ok(range) = IovaRange::new(start, region.buffer.size()) {
             let tables = &mut self.young.tables;
             self.table.unmap(site.mmu, tables, site.seqno, range);
         }
@@ -273,25 +287,61 @@ impl Space {
         }
     }
 
+    /// One more job uses a buffer that is mapped: where it is, and whether its handle was gone. None when it is not
+    /// mapped, or was elsewhere and is not any more.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL when jobs use it elsewhere, ENOSPC when too many do here.
+    pub(crate) fn hit(
+        &mut self,
+        site: Site<'_>,
+        buffer: &Buffer,
+        wanted: Option<u64>,
+    ) -> Result<Option<(u64, bool)>> {
+        let Some(start) = self.regions.place_of(buffer.id()) else {
+            return Ok(None);
+        };
+        let Some(region) = self.regions.at(start) else {
+            return Ok(None);
+        };
+        if wanted.is_none_or(|wanted| wanted == start) {
+            region.users = region.users.checked_add(1).ok_or(ENOSPC)?;
+            return Ok(Some((start, core::mem::replace(&mut region.closing, false))));
+        }
+        if region.users != 0 {
+            return Err(EINVAL);
+        }
+        self.unmap(site, start);
+        Ok(None)
+    }
+
+    /// Maps a buffer, whose pages are wired, for one job: at `wanted` or where there is room. The answer is where.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC when something in use is there, or there is no room; ENOMEM.
     pub(crate) fn insert(
         &mut self,
         site: Site<'_>,
-        room: &Room,
         buffer: &Arc<Buffer>,
+        wanted: Option<u64>,
         prot: Prot,
-    ) -> Result<()> {
-        for _ in room.evict.clone() {
-            self.unmap(site, room.evict.start);
+    ) -> Result<u64> {
+        let room = match wanted {
+            Some(start) => self.regions.room_at(start, buffer.size())?,
+            None => self.regions.room(buffer.size())?,
+        };
+        while let Some((start, _)) = self.regions.first_in(&room) {
+            self.unmap(site, start);
         }
         self.young.buffers.reserve(self.regions.len().saturating_add(1))?;
         self.regions.insert(room.start, buffer)?;
         let mapped = self.map(site, room.start, buffer, prot);
         if mapped.is_err() {
-            if let Some((index, _)) = self.regions.at(room.start) {
-                self.unmap(site, index);
-            }
+            self.unmap(site, room.start);
         }
-        mapped
+        mapped.map(|()| room.start)
     }
 
     /// Frees what no job can reach any more.

@@ -115,12 +115,25 @@ impl Object {
         // SAFETY: live by the invariant, `kva` is ours to fill.
         Errno::check(unsafe { c::drm_os_object_kmap(self.raw, &raw mut kva) })?;
         // SAFETY: the mapping covers the object, and the range is inside it.
-        let from = unsafe { kva.cast::<u8>().add(crate::num::usize_of(off)) };
-        for (i, byte) in to.iter_mut().enumerate() {
-            // SAFETY: inside the mapping.
-            let p = unsafe { from.add(i) };
-            // SAFETY: mapped and readable; the device may write it meanwhile, hence volatile.
-            *byte = unsafe { p.read_volatile() };
+        let mut from = unsafe { kva.cast::<u8>().add(crate::num::usize_of(off)) };
+        let mut rest = to;
+        while !rest.is_empty() {
+            let at_once = if from.cast::<u64>().is_aligned() && rest.len() >= 8 {
+                8
+            } else {
+                1
+            };
+            let (now, later) = rest.split_at_mut(at_once);
+            if let Ok(now) = <&mut [u8; 8]>::try_from(&mut *now) {
+                // SAFETY: inside the mapping and aligned; the device may write it meanwhile, hence volatile.
+                *now = unsafe { from.cast::<u64>().read_volatile() }.to_ne_bytes();
+            } else if let [now] = now {
+                // SAFETY: inside the mapping.
+                *now = unsafe { from.read_volatile() };
+            }
+            // SAFETY: at most one beyond the last byte of the range.
+            from = unsafe { from.add(at_once) };
+            rest = later;
         }
         // SAFETY: mapped above.
         unsafe { c::drm_os_object_kunmap(self.raw) };
