@@ -6,14 +6,10 @@
 //! [`Bo`] is only used when the buffer is part of a submit, and two clients may give the same address to different
 //! memory. With MMUv1 addresses are the driver's, which writes them into the stream: see [`Submit::relocated`].
 
-#[cfg(test)]
-mod cores;
 mod perfmon;
 mod rig;
 pub mod stream;
 mod submit;
-#[cfg(test)]
-mod tests;
 mod userptr;
 mod work;
 
@@ -23,10 +19,10 @@ use drmboard::Board;
 use std::ops::Deref;
 
 pub use perfmon::{Domain, Signal};
-pub use rig::Rig;
+pub use rig::{check_manners, Rig};
 pub use submit::{Fence, Pmr, Reloc, Submit};
 pub use userptr::UserMemory;
-pub use work::{Place, Work, BROKEN};
+pub use work::{Place, Work, BOARDS, BROKEN, IMX6Q};
 
 /// Byte from which on addresses are the client's: softpin start, parameter 0x1b.
 pub const SOFTPIN_START: u32 = 0x40_0000;

@@ -94,6 +94,32 @@ impl Rig {
         self.model(core, |gpu| gpu.inject(what));
     }
 
+    /// Plants a fault in a core that is there no longer than `f` takes.
+    pub fn hanging_at(&self, core: usize, (first, last): (u32, u32), f: impl FnOnce()) {
+        self.plant_on(core, Injection::HangJobsAt { first, last });
+        f();
+        self.plant_on(core, Injection::HangJobsAt { first: 1, last: 0 });
+    }
+
+    /// Attaches the driver to a node again.
+    pub fn attach(&self, node: usize) -> Result<(), i32> {
+        self.devices()[node].attach(etnaviv::DRIVER.as_ptr().cast())
+    }
+
+    /// Whether the idle modules of a core are without a clock.
+    pub fn gates_clocks(&self, core: usize) -> bool {
+        self.model(core, |gpu| gpu.gates_modules())
+    }
+
+    /// Looks every `step` ns whether something has come true, for a second at the most.
+    pub fn wait_until(&self, step: u64, what: impl Fn() -> bool) {
+        let end = self.world().now() + crate::SEC;
+        while !what() {
+            assert!(self.world().now() < end, "it does not come true");
+            self.advance(step);
+        }
+    }
+
     /// Lets time pass.
     pub fn advance(&self, ns: u64) {
         self.world().advance(ns);
@@ -114,6 +140,11 @@ impl Rig {
     /// As [`Rig::finish`]: what each core counted.
     pub fn finish_all(self) -> Vec<Stats> {
         self.detach(true).expect("the driver lets go");
+        self.finish_detached()
+    }
+
+    /// As [`Rig::finish_all`], where the driver is not attached any more.
+    pub fn finish_detached(self) -> Vec<Stats> {
         let all: Vec<Stats> = (0..self.cores()).map(|core| self.stats_of(core)).collect();
         all.iter().for_each(check_manners);
         let world: World = self.world().clone();
@@ -134,7 +165,8 @@ impl Default for Rig {
     }
 }
 
-pub(super) fn check_manners(stats: &Stats) {
+/// Whoever used the GPU did nothing that is forbidden.
+pub fn check_manners(stats: &Stats) {
     assert_eq!(
         stats.dead_accesses, 0,
         "registers were touched while the power was off"
