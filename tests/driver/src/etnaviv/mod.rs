@@ -83,7 +83,12 @@ pub struct Bo {
 impl Client {
     /// Opens the render node.
     pub fn open(board: &Board) -> Result<Client> {
-        crate::Client::open(board).map(Client)
+        Client::open_at(board, 0)
+    }
+
+    /// Opens the render node that belongs to the `device`-th node of the device tree.
+    pub fn open_at(board: &Board, device: usize) -> Result<Client> {
+        crate::Client::open_at(board, device, crate::RENDER).map(Client)
     }
 
     /// GET_PARAM of a core.

@@ -29,6 +29,11 @@ impl Place {
             ..self
         }
     }
+
+    /// The same where the driver finds an address.
+    pub fn anywhere(self) -> Place {
+        Place { va: None, ..self }
+    }
 }
 
 /// The boards, and a place on each of their cores.
