@@ -10,6 +10,7 @@ mod perfmon;
 mod rig;
 pub mod stream;
 mod submit;
+pub mod sweep;
 mod userptr;
 mod work;
 
