@@ -244,6 +244,29 @@ fn a_stop_whose_interrupt_is_lost() {
     }
 }
 
+/// The watchdog has been there once already, and the job has come to its second stop since, wherever in the ring that
+/// is. Catches: a front end that waits for us and is blamed for standing still.
+#[test]
+fn a_late_stop_whose_interrupt_is_lost() {
+    each(|rig, place, counter| {
+        let client = rig.client();
+        let sampled = Sampled::new(&client, place, 1);
+        for _ in 0..12 {
+            rig.slow_jobs(700 * MS);
+            let fence = sampled.start(&client, counter);
+            rig.advance(300 * MS);
+            rig.plant_on(place.pipe as usize, Injection::LoseIrq);
+            assert_eq!(client.end_of(fence, 3 * SEC), 1);
+            sampled.check(counter);
+            assert_eq!((rig.stat("faults"), rig.stat("resets")), (0, 0));
+            rig.slow_jobs(2_000);
+            client.expect_works_at(place.nth(20));
+        }
+        drop(sampled);
+        check_after(rig, client, place, counter);
+    });
+}
+
 /// Catches: reading registers of a core that is gone, and a job that is never ended.
 #[test]
 fn detached_while_the_front_end_stands() {

@@ -106,6 +106,28 @@ fn a_fault_whose_interrupt_is_lost_is_a_fault() {
     }
 }
 
+/// The watchdog has been there once already, and the fault came after that. Catches: a front end that stands because of
+/// a fault and is blamed for standing.
+#[test]
+fn a_late_fault_whose_interrupt_is_lost_is_a_fault() {
+    for (board, place) in with_exceptions() {
+        let rig = Rig::on(board, Config::default());
+        let client = rig.client();
+        client.expect_works_at(place);
+        rig.slow_jobs(700 * MS);
+        rig.plant(Injection::LoseIrq);
+        let fence = astray(&client, place);
+        rig.advance(900 * MS);
+        assert_eq!(client.wait_fence(fence.id, 1, 0), Err(errno::EBUSY));
+        rig.advance(200 * MS);
+        assert_eq!(client.end_of(fence, 0), -errno::EFAULT, "{board}");
+        rig.slow_jobs(2_000);
+        client.expect_works_at(place);
+        drop(client);
+        assert_eq!(rig.finish().injected, 1);
+    }
+}
+
 /// An error of the bus at any transfer of a job, with its interrupt and without. Catches: a core that stays as it is,
 /// a fault that ends somebody's job twice or never, and an other core that is reset.
 #[test]

@@ -2,7 +2,8 @@
 //! etnaviv: what becomes of memory and translations that are given up while jobs run: nothing waits for the core to be
 //! idle, and no job meets a translation that is not its own.
 
-use driver_tests::etnaviv::{Client, Fence, Place, Rig, Work, BOARDS, WC};
+use driver_tests::etnaviv::stream::Template;
+use driver_tests::etnaviv::{Client, Fence, Place, Rig, Submit, Work, BOARDS, WC};
 use driver_tests::{MS, SEC};
 use drm_os_host::Config;
 
@@ -87,6 +88,60 @@ fn memory_goes_while_jobs_run() {
                 drop(user);
                 rig.finish();
             }
+        }
+    }
+}
+
+/// A job has a translation of memory that it does not name, and that goes while it runs: the address of a buffer that is
+/// closed, or, with MMUv1, what is behind the end of its own. Catches: memory that somebody else has before the job is
+/// over.
+#[test]
+fn memory_stays_for_jobs_that_may_still_reach_it() {
+    for (board, places) in BOARDS {
+        for place in places {
+            let rig = Rig::on(board, Config::default());
+            let [client, other] = [rig.client(), rig.client()];
+            rig.slow_jobs(20 * MS);
+            let own = client.work_at(*place, 1).unwrap();
+            let victim = client.work_at(place.nth(1), 2).unwrap();
+            // Where there is no choice they are neighbours: one was mapped after the other.
+            for work in [&own, &victim] {
+                let fence = client.start(work).unwrap();
+                assert_eq!(client.end_of(fence, SEC), 1);
+            }
+            let fill = |buffer: u32, byte: u32| {
+                let mut fill = Template::fill(place.engine, 0x0bad_0bad);
+                for address in &mut fill.addresses {
+                    *address = (address.0, buffer, byte);
+                }
+                fill.then(Template::stall(place.engine))
+            };
+            let submit = match place.va {
+                Some(va) => {
+                    let all = fill(1, 0).then(fill(0, 0)).then(fill(1, 0));
+                    Submit::new(all.at(&[va, va + 0x1000]), &[&own.data])
+                }
+                None => {
+                    let end = 4096 - 32;
+                    let all = fill(0, end).then(fill(0, 0)).then(fill(0, end));
+                    Submit::relocated(&all, &[&own.data])
+                }
+            };
+            let submit = submit.on(place.pipe, place.engine.exec_state());
+            let fence = client.submit_raw(&submit).unwrap();
+            rig.advance(30 * MS);
+            let strays = if place.va.is_some() { 0 } else { 8 };
+            assert_eq!(victim.data.get(strays), 0x0bad_0bad, "{board}: it is reached");
+            let before = rig.world().counters().object_pages;
+            client.close(victim.data.handle).unwrap();
+            drop(victim);
+            let new: Vec<Work> = (0..50).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
+            assert_eq!(rig.world().counters().object_pages, before + 50);
+            assert_eq!(client.end_of(fence, SEC), 1);
+            assert!(new.iter().all(Work::is_untouched), "{board}: it is somebody else's now");
+            assert_eq!(rig.stats_of(place.pipe as usize).bus_errors, 0);
+            drop((own, new, client, other));
+            rig.finish();
         }
     }
 }
