@@ -39,7 +39,10 @@ fn attach() {
             failures += 1;
             world.assert_clean();
         }
-        assert!((20 * places.len()..MOST as usize).contains(&failures), "{name}: {failures}");
+        assert!(
+            (20 * places.len()..MOST as usize).contains(&failures),
+            "{name}: {failures}"
+        );
     }
 }
 
@@ -61,7 +64,11 @@ fn attach_of_the_second_core() {
         let attached = rig.attach(1);
         rig.world().fail_allocation(None);
         let hit = rig.world().counters().failed_allocations != 0;
-        assert_eq!(attached, if hit { Err(errno::ENOMEM) } else { Ok(()) }, "allocation {n}");
+        assert_eq!(
+            attached,
+            if hit { Err(errno::ENOMEM) } else { Ok(()) },
+            "allocation {n}"
+        );
         if hit {
             assert_eq!(client.param_of(1, 1), Err(errno::ENXIO));
             assert_eq!(rig.world().counters().mallocs, before, "allocation {n} leaks");
@@ -101,7 +108,10 @@ fn busy(rig: &Rig, place: Place) -> (Client, Work, Fence) {
 /// A counter that every core has.
 fn counter(client: &Client, place: Place) -> (u8, u16) {
     let names = ["TOTAL_WRITE_BYTES8", "PIXELS_RENDERED_2D"];
-    names.into_iter().find_map(|name| client.counter(place.pipe, name)).unwrap()
+    names
+        .into_iter()
+        .find_map(|name| client.counter(place.pipe, name))
+        .unwrap()
 }
 
 /// With addresses that the driver writes, and counters. Besides: a fence that is never signaled, a buffer that stays
@@ -120,25 +130,30 @@ fn submit() {
             let submit = work.sampled(&[counter; 3], 5, &samples);
             (running, client, work, samples, submit)
         };
-        let failures = sweep::on(board, &[PAGES, MTXS], setup, |rig, (_, client, work, samples, submit)| {
-            let result = client.submit_raw(submit);
-            rig.world().fail_allocation(None);
-            if result.is_err() {
-                // ABI: a job whose out-fence found no descriptor runs all the same.
-                rig.advance(50 * MS);
-                for bo in [&work.data, samples] {
-                    let idle = client.cpu_prep(bo.handle, prep::WRITE | prep::NOSYNC, 0);
-                    assert_eq!(idle, Ok(()), "a failed submit keeps nobody waiting");
+        let failures = sweep::on(
+            board,
+            &[PAGES, MTXS],
+            setup,
+            |rig, (_, client, work, samples, submit)| {
+                let result = client.submit_raw(submit);
+                rig.world().fail_allocation(None);
+                if result.is_err() {
+                    // ABI: a job whose out-fence found no descriptor runs all the same.
+                    rig.advance(50 * MS);
+                    for bo in [&work.data, samples] {
+                        let idle = client.cpu_prep(bo.handle, prep::WRITE | prep::NOSYNC, 0);
+                        assert_eq!(idle, Ok(()), "a failed submit keeps nobody waiting");
+                    }
+                    assert!(work.is_untouched() || work.is_done());
+                    work.forget();
                 }
-                assert!(work.is_untouched() || work.is_done());
+                let fence = result?;
+                assert_eq!(client.end_of(fence, SEC), 1);
+                assert!(work.is_done());
                 work.forget();
-            }
-            let fence = result?;
-            assert_eq!(client.end_of(fence, SEC), 1);
-            assert!(work.is_done());
-            work.forget();
-            Ok(())
-        });
+                Ok(())
+            },
+        );
         assert!(failures > 8, "{board} {failures}");
     }
 }
@@ -229,7 +244,12 @@ fn jobs_under_way_need_no_memory() {
             let starts = rig.world().counters().failed_allocations;
             let mut fences = Vec::new();
             for (mine, other_work) in works.iter().zip(&theirs) {
-                fences.push((&client, client.submit_raw(&mine.sampled(&[counter], 3, &samples[0])).unwrap()));
+                fences.push((
+                    &client,
+                    client
+                        .submit_raw(&mine.sampled(&[counter], 3, &samples[0]))
+                        .unwrap(),
+                ));
                 let submit = other_work.sampled(&[counter], 4, &samples[1]);
                 fences.push((&other, other.submit_raw(&submit).unwrap()));
             }
@@ -241,7 +261,10 @@ fn jobs_under_way_need_no_memory() {
             rig.world().fail_allocation(None);
             let ends: Vec<i32> = fences.into_iter().map(|(c, fence)| c.end_of(fence, 0)).collect();
             assert!(ends.iter().all(|end| *end != 0), "{board} {fault:?}: {ends:?}");
-            assert!(ends.iter().filter(|end| **end < 0).count() <= 1, "{board} {fault:?}: {ends:?}");
+            assert!(
+                ends.iter().filter(|end| **end < 0).count() <= 1,
+                "{board} {fault:?}: {ends:?}"
+            );
             let failed = rig.world().counters().failed_allocations;
             assert_eq!(failed, starts, "{board} {fault:?}: a job's life asks for memory");
         }

@@ -72,6 +72,78 @@ fn tables_and_commands() {
     });
 }
 
+/// A fill of a buffer's byte `at` on, which may go beyond its end.
+fn stray(place: Place, bo: &Bo, at: u32) -> Submit {
+    let mut template = Template::fill(place.engine, 0x0bad_0bad);
+    for address in &mut template.addresses {
+        address.2 = at;
+    }
+    let submit = match place.va {
+        Some(_) => Submit::new(template.at(&[bo.va]), &[bo]),
+        None => Submit::relocated(&template, &[bo]),
+    };
+    submit.on(place.pipe, place.engine.exec_state())
+}
+
+/// A page that was never mapped, one that was given up, and one behind a table that was given up: with MMUv2 the GPU
+/// says that nothing is there, with MMUv1 it goes to the page for strays.
+#[test]
+fn what_is_not_mapped_is_seen_not_to_be() {
+    each(|rig, place| {
+        let [client, other] = [rig.client(), rig.client()];
+        let core = place.pipe as usize;
+        let own = client.work_at(place, 1).unwrap();
+        let near = client.work_at(place.nth(1), 2).unwrap();
+        let far = client.work_at(place.nth(0x1000), 3).unwrap();
+        let run_work = |work: &Work| run(&client, &work.submit());
+        [&own, &near, &far].into_iter().for_each(run_work);
+        let targets = if place.va.is_some() {
+            // Elsewhere in the table; then each of them.
+            vec![(0x20_0000, 2), (0x5000, 2), (0x1000, 2), (0x100_0000, 1)]
+        } else {
+            // Over the end of the first into the second, and of the last into nothing, which nothing was written near.
+            run(&client, &stray(place, &own.data, 4096 - 32));
+            assert_eq!(near.data.get(8), 0x0bad_0bad, "they are neighbours");
+            let more: Vec<Work> = (3..16).map(|n| client.work_at(place, n).unwrap()).collect();
+            more.iter().for_each(run_work);
+            run(&client, &stray(place, &more[12].data, 4096 - 32));
+            assert_eq!(rig.stats_of(core).bus_errors, 0);
+            vec![(4096 - 32, 0)]
+        };
+        for closed in [&near, &far] {
+            client.close(closed.data.handle).unwrap();
+        }
+        drop((near, far));
+        // Memory of both is somebody else's as soon as the jobs of now are over.
+        (0..4).for_each(|_| run_work(&own));
+        let new: Vec<Work> = (0..60).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
+        for work in &new {
+            run(&other, &work.submit());
+            work.forget();
+        }
+        for (at, code) in targets {
+            let before = rig.stats_of(core);
+            let fence = client.submit_raw(&stray(place, &own.data, at)).unwrap();
+            let end = client.end_of(fence, SEC);
+            let after = rig.stats_of(core);
+            assert_eq!(end == 1, code == 0, "{at:#x}: {end}");
+            if code != 0 {
+                let count =
+                    |stats: &models::vivante::Stats| stats.mmu_exceptions.get(&code).copied().unwrap_or(0);
+                assert_eq!(
+                    count(&after),
+                    count(&before) + 1,
+                    "{at:#x}: {:?}",
+                    after.mmu_exceptions
+                );
+            }
+            assert_eq!((after.bus_errors, after.safe_accesses), (0, 0));
+            assert!(new.iter().all(Work::is_untouched), "{at:#x} is somebody else's");
+        }
+        drop((own, new, client, other));
+    });
+}
+
 /// Streams of every length, which are written where others were.
 #[test]
 fn streams() {
@@ -168,7 +240,10 @@ fn samples() {
     each(|rig, place| {
         let client = rig.client();
         let names = ["TOTAL_WRITE_BYTES8", "PIXELS_RENDERED_2D"];
-        let counter = names.into_iter().find_map(|name| client.counter(place.pipe, name)).unwrap();
+        let counter = names
+            .into_iter()
+            .find_map(|name| client.counter(place.pipe, name))
+            .unwrap();
         let bo = cached(&client, 1, place.nth(4));
         let plain = client.bo_at(4096, place.nth(5).va.unwrap_or(0)).unwrap();
         let work = client.work_at(place, 3).unwrap();
@@ -211,7 +286,9 @@ fn all_the_rest_works() {
             let work = clients[0].work_at(place, 1).unwrap();
             let fence = clients[0].start(&work).unwrap();
             assert_ne!(clients[0].end_of(fence, 5 * SEC), 0);
-            clients.iter().for_each(|client| client.expect_works_at(place.nth(1)));
+            clients
+                .iter()
+                .for_each(|client| client.expect_works_at(place.nth(1)));
             rig.advance(300 * MS);
         }
         drop(clients);

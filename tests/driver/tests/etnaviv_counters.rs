@@ -51,9 +51,7 @@ impl Sampled {
     }
 
     fn start(&self, client: &Client, counter: Counter) -> Fence {
-        let submit = self
-            .work
-            .sampled(&[counter.signal], self.sequence, &self.samples);
+        let submit = self.work.sampled(&[counter.signal], self.sequence, &self.samples);
         client.submit_raw(&submit).unwrap()
     }
 
@@ -93,9 +91,7 @@ fn values_are_those_around_the_job() {
     each(|rig, place, counter| {
         let [client, other] = [rig.client(), rig.client()];
         rig.slow_jobs(5 * MS);
-        let works: Vec<Work> = (0..8)
-            .map(|n| other.work_at(place.nth(n), n).unwrap())
-            .collect();
+        let works: Vec<Work> = (0..8).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
         let all: Vec<Sampled> = (0..4).map(|n| Sampled::new(&client, place, n + 1)).collect();
         let mut fences = Vec::new();
         for (sampled, works) in all.iter().zip(works.chunks(2)) {
@@ -219,7 +215,10 @@ fn standing(rig: &Rig, client: &Client, place: Place, counter: Counter, second: 
     }
     rig.advance(15 * MS);
     assert_eq!(rig.stats_of(core).starts, starts + u64::from(second));
-    assert_eq!(client.wait_fence_on(place.pipe, fence.id, 1, 0), Err(errno::EBUSY));
+    assert_eq!(
+        client.wait_fence_on(place.pipe, fence.id, 1, 0),
+        Err(errno::EBUSY)
+    );
     rig.slow_jobs(2_000);
     (sampled, fence)
 }
@@ -314,11 +313,24 @@ fn faults_at_any_time() {
                 _ => Injection::BusErrorAt(n / 2),
             };
             rig.plant_on(core, what);
-            rig.plant_on(core, if late { Injection::LateIrq { ns: MS } } else { Injection::SpuriousIrq });
+            rig.plant_on(
+                core,
+                if late {
+                    Injection::LateIrq { ns: MS }
+                } else {
+                    Injection::SpuriousIrq
+                },
+            );
             let fences = [all[0].start(&client, counter), all[1].start(&other, counter)];
-            let ends = [client.end_of(fences[0], 5 * SEC), other.end_of(fences[1], 5 * SEC)];
+            let ends = [
+                client.end_of(fences[0], 5 * SEC),
+                other.end_of(fences[1], 5 * SEC),
+            ];
             for (end, sampled) in ends.into_iter().zip(&all) {
-                assert!([1, -errno::EFAULT, -errno::ETIMEDOUT].contains(&end), "{n} {late}: {end}");
+                assert!(
+                    [1, -errno::EFAULT, -errno::ETIMEDOUT].contains(&end),
+                    "{n} {late}: {end}"
+                );
                 // It may fail behind its second stop. With an error of the bus values are what they are.
                 assert!(end < 0 || sampled.samples.get(0) == sampled.sequence);
             }

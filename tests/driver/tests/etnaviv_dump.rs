@@ -67,7 +67,10 @@ fn kinds(sections: &[Section]) -> Vec<u32> {
 fn register(sections: &[Section], register: u32) -> Option<u32> {
     let words = sections[0].words();
     let pairs = words.chunks_exact(2).map(|pair| (pair[0], pair[1]));
-    pairs.into_iter().find(|(r, _)| *r == register).map(|(_, value)| value)
+    pairs
+        .into_iter()
+        .find(|(r, _)| *r == register)
+        .map(|(_, value)| value)
 }
 
 /// A job that uses two buffers and hangs or goes astray, behind work of others.
@@ -96,7 +99,11 @@ fn crash(rig: &Rig, client: &Client, place: Place, bos: [&Bo; 2], astray: bool) 
 }
 
 fn buffers(client: &Client, place: Place) -> [Bo; 2] {
-    let bos = [1, 2].map(|n| client.bo_at(4096 * u64::from(n), place.nth(n).va.unwrap_or(0)).unwrap());
+    let bos = [1, 2].map(|n| {
+        client
+            .bo_at(4096 * u64::from(n), place.nth(n).va.unwrap_or(0))
+            .unwrap()
+    });
     for (n, bo) in bos.iter().enumerate() {
         (0..1024).for_each(|i| bo.put(i * 4, (n * 0x1_0000 + i) as u32));
     }
@@ -121,7 +128,11 @@ fn what_is_in_it() {
             let template = crash(&rig, &client, place, [&bos[0], &bos[1]], astray);
             let dump = rig.dump();
             let sections = parse(&dump);
-            assert_eq!(kinds(&sections), [REGISTERS, RING, STREAM, BUFFER, BUFFER], "{board}");
+            assert_eq!(
+                kinds(&sections),
+                [REGISTERS, RING, STREAM, BUFFER, BUFFER],
+                "{board}"
+            );
             let [_, ring, stream, first, second] = &sections[..] else {
                 unreachable!()
             };
@@ -137,11 +148,17 @@ fn what_is_in_it() {
             let ring_words = ring.words();
             assert_eq!(ring_words.len(), 2048);
             let link = [0x4000_0000 | (pairs + 1), stream.va as u32];
-            assert!(ring_words.chunks_exact(2).any(|pair| pair == link), "the ring leads there");
+            assert!(
+                ring_words.chunks_exact(2).any(|pair| pair == link),
+                "the ring leads there"
+            );
             for (bo, section) in bos.iter().zip([first, second]) {
                 let words = section.words();
                 assert_eq!(words.len(), if section.va == first.va { 1024 } else { 2048 });
-                assert!((0..words.len()).all(|n| words[n] == bo.get(n * 4)), "as it is now");
+                assert!(
+                    (0..words.len()).all(|n| words[n] == bo.get(n * 4)),
+                    "as it is now"
+                );
             }
             if !astray {
                 assert_eq!(bos[0].get(0), 0x0bad_cafe, "the first half was done");
@@ -156,7 +173,11 @@ fn what_is_in_it() {
             };
             assert!(inside(stream) || inside(ring), "{at:#x}");
             if astray {
-                let [address, status] = if board == "imx8mq" { [0x380, 0x384] } else { [0x190, 0x188] };
+                let [address, status] = if board == "imx8mq" {
+                    [0x380, 0x384]
+                } else {
+                    [0x190, 0x188]
+                };
                 assert_eq!(register(&sections, address), Some(BROKEN), "{board}");
                 assert_eq!(register(&sections, status), Some(1), "no table is there");
             }
@@ -182,7 +203,11 @@ fn the_first_is_kept_until_it_is_cleared() {
     crash_on(IMX6Q[0]);
     crash_on(IMX6Q[1]);
     assert!(rig.dump() == first, "it is the first one's");
-    assert_eq!(rig.devices()[1].dump(), first, "it is the device's, whatever node is asked");
+    assert_eq!(
+        rig.devices()[1].dump(),
+        first,
+        "it is the device's, whatever node is asked"
+    );
     rig.devices()[1].clear_dump();
     assert!(rig.dump().is_empty());
     rig.device().clear_dump();
@@ -251,7 +276,9 @@ fn large_buffers_have_no_data() {
         }
         let work = client.work_at(place, 1).unwrap();
         let mut submit = work.submit();
-        submit.bos.extend(bos.iter().map(|bo| (1, bo.handle, u64::from(bo.va))));
+        submit
+            .bos
+            .extend(bos.iter().map(|bo| (1, bo.handle, u64::from(bo.va))));
         rig.plant(Injection::HangNextJob);
         let fence = client.submit_raw(&submit).unwrap();
         assert!(client.end_of(fence, 10 * SEC) < 0);

@@ -27,14 +27,10 @@ fn an_exception_ends_one_job() {
         for position in 0..4 {
             let rig = Rig::on(board, Config::default());
             let [guilty, other] = [rig.client(), rig.client()];
-            [&guilty, &other]
-                .iter()
-                .for_each(|c| c.expect_works_at(place));
+            [&guilty, &other].iter().for_each(|c| c.expect_works_at(place));
             // All of it is in the hardware before the first of it ends.
             rig.slow_jobs(10 * MS);
-            let works: Vec<Work> = (0..4)
-                .map(|n| other.work_at(place.nth(n), n).unwrap())
-                .collect();
+            let works: Vec<Work> = (0..4).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
             let mut bad = None;
             let mut fences = Vec::new();
             for (n, work) in works.iter().enumerate() {
@@ -45,7 +41,11 @@ fn an_exception_ends_one_job() {
                 fences.push(other.start(work).unwrap());
                 rig.advance(MS);
             }
-            assert_eq!(guilty.end_of(bad.unwrap(), SEC), -errno::EFAULT, "{board} {position}");
+            assert_eq!(
+                guilty.end_of(bad.unwrap(), SEC),
+                -errno::EFAULT,
+                "{board} {position}"
+            );
             for fence in fences {
                 assert_eq!(other.end_of(fence, SEC), 1, "{board} {position}");
             }
@@ -67,9 +67,7 @@ fn a_fault_behind_an_end_that_nobody_heard_of() {
     for (board, place) in with_exceptions() {
         let rig = Rig::on(board, Config::default());
         let [guilty, other] = [rig.client(), rig.client()];
-        [&guilty, &other]
-                .iter()
-                .for_each(|c| c.expect_works_at(place));
+        [&guilty, &other].iter().for_each(|c| c.expect_works_at(place));
         rig.slow_jobs(10 * MS);
         let work = other.work_at(place, 3).unwrap();
         let fence = other.start(&work).unwrap();
@@ -157,7 +155,10 @@ fn bus_errors() {
                 rig.plant_on(core, Injection::BusErrorAt(u64::MAX));
             } else {
                 let failed = ends.iter().filter(|end| **end < 0).count();
-                assert!(failed <= 1, "{board} {n} {lost}: one error ends one job: {ends:?}");
+                assert!(
+                    failed <= 1,
+                    "{board} {n} {lost}: one error ends one job: {ends:?}"
+                );
                 assert!(lost || failed == 1, "{board} {n}: nobody noticed");
                 for (work, end) in works.iter().zip(ends) {
                     assert!(end < 0 || lost || work.is_done(), "{board} {n}");

@@ -101,9 +101,7 @@ fn a_job_that_stands_still_has_a_second() {
             let fence = guilty.submit_raw(&submit).unwrap();
             rig.advance(MS);
             rig.slow_jobs(2_000);
-            let works: Vec<Work> = (1..6)
-                .map(|n| other.work_at(place.nth(n), n).unwrap())
-                .collect();
+            let works: Vec<Work> = (1..6).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
             let fences: Vec<Fence> = works.iter().map(|work| other.start(work).unwrap()).collect();
             let (end, ns) = outcome(&rig, &guilty, fence);
             assert_eq!(end, -errno::ETIMEDOUT, "{board}");

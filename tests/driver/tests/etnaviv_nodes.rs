@@ -145,7 +145,10 @@ impl Hardware for Core {
         self.0.lock().unwrap().mmio_read(&mut Adapter(bus), now, off)
     }
     fn mmio_write(&mut self, bus: &mut dyn Dma, now: u64, off: u32, val: u32) {
-        self.0.lock().unwrap().mmio_write(&mut Adapter(bus), now, off, val);
+        self.0
+            .lock()
+            .unwrap()
+            .mmio_write(&mut Adapter(bus), now, off, val);
     }
     fn next_event(&self) -> Option<u64> {
         self.0.lock().unwrap().next_event()

@@ -40,7 +40,11 @@ fn clients_work_side_by_side() {
     let clients = [rig.client(), rig.client(), rig.client()];
     let works: Vec<Vec<Work>> = clients
         .iter()
-        .map(|client| (0..20).map(|n| client.work_at(IMX6Q[n % 2], n as u32).unwrap()).collect())
+        .map(|client| {
+            (0..20)
+                .map(|n| client.work_at(IMX6Q[n % 2], n as u32).unwrap())
+                .collect()
+        })
         .collect();
     for round in 0..5 {
         works.iter().flatten().for_each(Work::forget);
@@ -202,7 +206,10 @@ fn addresses_are_used_again_only_after_a_flush() {
             assert!(works[n].1.is_done(), "{n}");
         }
         assert!(rig.stats_of(place.pipe as usize).tlb_flushes - flushes > 100);
-        assert_eq!(holder.wait_fence_on(pins as u32, pinned[11].id, 1, 0), Err(errno::EBUSY));
+        assert_eq!(
+            holder.wait_fence_on(pins as u32, pinned[11].id, 1, 0),
+            Err(errno::EBUSY)
+        );
         for fence in pinned {
             assert_eq!(holder.end_of(fence, 10 * SEC), 1);
         }

@@ -19,9 +19,7 @@ struct Busy {
 
 impl Busy {
     fn new(client: Client, place: Place) -> Busy {
-        let works = (0..4)
-            .map(|n| client.work_at(place.nth(n), n).unwrap())
-            .collect();
+        let works = (0..4).map(|n| client.work_at(place.nth(n), n).unwrap()).collect();
         Busy {
             client,
             works,
@@ -138,7 +136,10 @@ fn memory_stays_for_jobs_that_may_still_reach_it() {
             let new: Vec<Work> = (0..50).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
             assert_eq!(rig.world().counters().object_pages, before + 50);
             assert_eq!(client.end_of(fence, SEC), 1);
-            assert!(new.iter().all(Work::is_untouched), "{board}: it is somebody else's now");
+            assert!(
+                new.iter().all(Work::is_untouched),
+                "{board}: it is somebody else's now"
+            );
             assert_eq!(rig.stats_of(place.pipe as usize).bus_errors, 0);
             drop((own, new, client, other));
             rig.finish();
@@ -178,7 +179,10 @@ fn tables_go_while_jobs_run() {
 #[test]
 fn another_buffer_at_the_same_address() {
     for (board, places) in &BOARDS[..2] {
-        for (line, ahead) in [1, 16].into_iter().flat_map(|line| [(line, 1), (line, 2), (line, 3)]) {
+        for (line, ahead) in [1, 16]
+            .into_iter()
+            .flat_map(|line| [(line, 1), (line, 2), (line, 3)])
+        {
             let rig = Rig::on(board, Config::default());
             rig.with_vivante(|gpu| gpu.set_tlb_line(line)).unwrap();
             let client = rig.client();
@@ -254,7 +258,10 @@ fn anything_anywhere() {
                     idle.push((c, work));
                 }
                 if idle.len() > 12 {
-                    assert!(idle.iter().all(|(_, work)| work.is_untouched()), "{board} {line} step {step}");
+                    assert!(
+                        idle.iter().all(|(_, work)| work.is_untouched()),
+                        "{board} {line} step {step}"
+                    );
                     for (c, work) in idle.drain(..6) {
                         // Some are closed already.
                         let _ = clients[c].close(work.data.handle);

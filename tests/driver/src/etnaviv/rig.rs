@@ -94,13 +94,6 @@ impl Rig {
         self.model(core, |gpu| gpu.inject(what));
     }
 
-    /// Plants a fault in a core that is there no longer than `f` takes.
-    pub fn hanging_at(&self, core: usize, (first, last): (u32, u32), f: impl FnOnce()) {
-        self.plant_on(core, Injection::HangJobsAt { first, last });
-        f();
-        self.plant_on(core, Injection::HangJobsAt { first: 1, last: 0 });
-    }
-
     /// Attaches the driver to a node again.
     pub fn attach(&self, node: usize) -> Result<(), i32> {
         self.devices()[node].attach(etnaviv::DRIVER.as_ptr().cast())
@@ -109,15 +102,6 @@ impl Rig {
     /// Whether the idle modules of a core are without a clock.
     pub fn gates_clocks(&self, core: usize) -> bool {
         self.model(core, |gpu| gpu.gates_modules())
-    }
-
-    /// Looks every `step` ns whether something has come true, for a second at the most.
-    pub fn wait_until(&self, step: u64, what: impl Fn() -> bool) {
-        let end = self.world().now() + crate::SEC;
-        while !what() {
-            assert!(self.world().now() < end, "it does not come true");
-            self.advance(step);
-        }
     }
 
     /// Lets time pass.

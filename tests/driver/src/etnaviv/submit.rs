@@ -106,7 +106,9 @@ impl Submit {
     pub fn sample(&mut self, counters: &[(u8, u16)], sequence: u32, to: &Bo) {
         let read_index = self.bos.len() as u32;
         self.bos.push((3, to.handle, u64::from(to.va)));
-        let pmrs = [1, 2].into_iter().flat_map(|flags| counters.iter().map(move |c| (flags, *c)));
+        let pmrs = [1, 2]
+            .into_iter()
+            .flat_map(|flags| counters.iter().map(move |c| (flags, *c)));
         self.pmrs = (2..)
             .zip(pmrs)
             .map(|(read_offset, (flags, (domain, signal)))| Pmr {

@@ -42,7 +42,10 @@ pub fn on<S, T>(
     setup: impl Fn(&Rig) -> S,
     step: impl Fn(&Rig, &S) -> Result<T, i32>,
 ) -> u64 {
-    let (_, places) = BOARDS.into_iter().find(|(name, _)| *name == board).expect("a board");
+    let (_, places) = BOARDS
+        .into_iter()
+        .find(|(name, _)| *name == board)
+        .expect("a board");
     let mut failures = 0;
     for n in 0..MOST {
         let rig = Rig::on(board, Config::default());
