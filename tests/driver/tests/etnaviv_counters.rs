@@ -299,11 +299,16 @@ fn closed_while_the_front_end_stands() {
     }
 }
 
-/// Faults at any transfer of a job with counters, those behind its stops included, and interrupts that come late or
-/// for nothing meanwhile. Catches: a reset under the reading, a front end that is started twice, clocks that stay on.
+/// Faults at any transfer of a job with counters, those behind its stops included, and interrupts that come
+/// late, for nothing or not at all meanwhile. Catches: a reset under the reading, a front end that is started twice, clocks that stay on.
 #[test]
 fn faults_at_any_time() {
-    for (n, late) in (0..32).flat_map(|n| [(n, false), (n, true)]) {
+    let interrupts = [
+        Injection::LateIrq { ns: MS },
+        Injection::SpuriousIrq,
+        Injection::LoseIrq,
+    ];
+    for (n, interrupt) in (0..32).flat_map(|n| interrupts.map(|interrupt| (n, interrupt))) {
         each(|rig, place, counter| {
             let core = place.pipe as usize;
             let [client, other] = [rig.client(), rig.client()];
@@ -313,14 +318,7 @@ fn faults_at_any_time() {
                 _ => Injection::BusErrorAt(n / 2),
             };
             rig.plant_on(core, what);
-            rig.plant_on(
-                core,
-                if late {
-                    Injection::LateIrq { ns: MS }
-                } else {
-                    Injection::SpuriousIrq
-                },
-            );
+            rig.plant_on(core, interrupt);
             let fences = [all[0].start(&client, counter), all[1].start(&other, counter)];
             let ends = [
                 client.end_of(fences[0], 5 * SEC),
@@ -329,7 +327,7 @@ fn faults_at_any_time() {
             for (end, sampled) in ends.into_iter().zip(&all) {
                 assert!(
                     [1, -errno::EFAULT, -errno::ETIMEDOUT].contains(&end),
-                    "{n} {late}: {end}"
+                    "{n} {interrupt:?}: {end}"
                 );
                 // It may fail behind its second stop. With an error of the bus values are what they are.
                 assert!(end < 0 || sampled.samples.get(0) == sampled.sequence);

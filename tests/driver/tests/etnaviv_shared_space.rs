@@ -245,3 +245,41 @@ fn what_was_unmapped_leads_nowhere() {
     assert_eq!(rig.world().counters().object_pages, 0);
     rig.finish();
 }
+
+/// A file goes with idle buffers, and with others that its last jobs use, while other clients keep both cores busy.
+/// Catches: what is left in the shared address space when nobody closes handles one by one.
+#[test]
+fn a_file_that_goes_leaves_nothing() {
+    for place in IMX6Q {
+        let rig = rig();
+        let other = rig.client();
+        let own: Vec<Work> = IMX6Q
+            .iter()
+            .map(|place| other.work_at(*place, 1).unwrap())
+            .collect();
+        let turn = || {
+            for work in &own {
+                let fence = other.start(work).unwrap();
+                assert_eq!(other.end_of(fence, SEC), 1);
+            }
+        };
+        turn();
+        rig.slow_jobs(2 * MS);
+        for _ in 0..10 {
+            let before = rig.world().counters().object_pages;
+            let client = rig.client();
+            let works: Vec<Work> = (0..20).map(|n| client.work_at(place, n).unwrap()).collect();
+            let fences: Vec<Fence> = works.iter().map(|work| client.start(work).unwrap()).collect();
+            assert_eq!(client.end_of(fences[9], SEC), 1);
+            drop((works, client));
+            let mut turns = 0;
+            while rig.world().counters().object_pages != before {
+                turn();
+                turns += 1;
+                assert!(turns < 40, "{}", rig.world().counters());
+            }
+        }
+        drop((own, other));
+        rig.finish();
+    }
+}

@@ -278,3 +278,94 @@ fn anything_anywhere() {
         }
     }
 }
+
+/// Buffers of several pages that overlap. Catches: a part of one that is still mapped next to the other, and one that
+/// is taken for mapped because its first page is.
+#[test]
+fn buffers_that_overlap() {
+    for (board, places) in &BOARDS[..2] {
+        let rig = Rig::on(board, Config::default());
+        let [client, other] = [rig.client(), rig.client()];
+        let mut busy = Busy::new(other, places[0]);
+        let engine = places[0].engine;
+        let start = |page: u32| 0x2000_0000 + page * 0x1000;
+        let shapes = [(0, 4), (1, 1), (3, 3), (2, 2), (0, 1), (1, 5), (5, 1), (0, 6)];
+        let bos: Vec<_> = shapes
+            .iter()
+            .map(|(first, pages)| client.bo_at(pages * 4096, start(*first)).unwrap())
+            .collect();
+        let mut seed = 3u32;
+        let mut owner = [None; 6];
+        for step in 1..300u32 {
+            seed = seed.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+            let n = (seed >> 16) as usize % bos.len();
+            let (first, pages) = (shapes[n].0 as usize, shapes[n].1 as usize);
+            busy.turn();
+            // Each page of it.
+            for page in 0..pages {
+                let stream = Template::fill(engine, step).at(&[start((first + page) as u32)]);
+                let fence = client.run(stream, &[&bos[n]]).unwrap();
+                assert_eq!(client.end_of(fence, SEC), 1, "{board} step {step}");
+                assert_eq!(bos[n].get(page * 4096), step, "{board} step {step} page {page}");
+            }
+            // Whoever had a page of it has none at all any more.
+            for taken in first..first + pages {
+                if let Some(before) = owner[taken].replace(n).filter(|before| *before != n) {
+                    owner
+                        .iter_mut()
+                        .filter(|owner| **owner == Some(before))
+                        .for_each(|owner| *owner = None);
+                }
+            }
+            let page = (seed >> 8) as usize % 6;
+            let stream = Template::fill(engine, !step).at(&[start(page as u32)]);
+            let fence = client.run(stream, &[]).unwrap();
+            let expected = if owner[page].is_some() {
+                1
+            } else {
+                -driver_tests::errno::EFAULT
+            };
+            assert_eq!(client.end_of(fence, SEC), expected, "{board} step {step}");
+            if let Some(n) = owner[page] {
+                assert_eq!(bos[n].get((page - shapes[n].0 as usize) * 4096), !step);
+            }
+        }
+        busy.end();
+        drop((bos, client));
+        rig.finish();
+    }
+}
+
+/// HW: the page table array has 512 entries. Catches: an entry that two clients have, or that does not come back.
+#[test]
+fn as_many_clients_as_there_are_tables() {
+    let rig = Rig::new();
+    let place = BOARDS[0].1[0];
+    let mut clients: Vec<Client> = (0..512).map(|_| rig.client()).collect();
+    for round in 0..3 {
+        assert_eq!(
+            Client::open(&rig).err(),
+            Some(driver_tests::errno::ENOSPC),
+            "round {round}"
+        );
+        let works: Vec<Work> = [0, 1, 255, 510, 511]
+            .iter()
+            .map(|n| clients[*n].work_at(place, *n as u32).unwrap())
+            .collect();
+        for (work, n) in works.iter().zip([0, 1, 255, 510, 511]) {
+            let fence = clients[n].start(work).unwrap();
+            assert_eq!(clients[n].end_of(fence, SEC), 1);
+            assert!(work.is_done());
+        }
+        // One that the core has loaded, and others.
+        clients.truncate(511);
+        clients.swap_remove(round * 100);
+        // The front end leaves the address space of who is gone with the next job.
+        clients[7].expect_works_at(place);
+        clients[8].expect_works_at(place);
+        rig.advance(MS);
+        clients.extend((0..2).map(|_| rig.client()));
+    }
+    drop(clients);
+    rig.finish();
+}
