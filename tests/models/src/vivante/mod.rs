@@ -283,6 +283,11 @@ impl Vivante {
         self.states.get(address)
     }
 
+    /// Whether the host has idle modules lose their clock.
+    pub fn gates_modules(&self) -> bool {
+        self.host.gates_modules()
+    }
+
     /// Target of the last image operation.
     pub fn last_frame(&self) -> Option<&Frame> {
         self.frame.as_ref()
