@@ -52,6 +52,8 @@ pub(crate) struct Hardware {
     /// Events of before a reset: what they stand for may still run until it is over.
     dying: KVec<Option<Event>>,
     pub(crate) stopped: Option<Stopped>,
+    /// How often it was let go on after a stop.
+    pub(crate) resumed: u64,
     pub(crate) broken_until: u64,
     /// Starts of the front end that failed since one worked.
     pub(crate) failed_starts: u32,
@@ -74,6 +76,7 @@ impl Hardware {
             events: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
             dying: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
             stopped: None,
+            resumed: 0,
             broken_until: 0,
             failed_starts: 0,
             fault: 0,

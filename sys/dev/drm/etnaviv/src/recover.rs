@@ -22,7 +22,8 @@ pub(crate) fn check(core: &Core) {
         }
         let now = core.os().now();
         let late = engine.sched.expired(now).map(|(_, id)| id);
-        let token = progress(core, engine.sched.stats().completed);
+        let ends_and_stops = engine.sched.stats().completed.wrapping_add(engine.hw.resumed);
+        let token = progress(core, ends_and_stops);
         // Who stands still for its counters does so for us.
         let waits_for_us = engine.hw.stopped.is_some();
         let guilty = late.filter(|id| !engine.sched.progress(*id, token, now) && !waits_for_us);
@@ -40,11 +41,11 @@ pub(crate) fn check(core: &Core) {
 }
 
 /// A number that changes while the core gets on with its work.
-fn progress(core: &Core, completed: u64) -> u64 {
+fn progress(core: &Core, ends_and_stops: u64) -> u64 {
     // The front end idles and waits within a few words; whoever gets on leaves them.
     let position = u64::from(hw::position(core.regs()) >> 6);
     let primitive = u64::from(hw::primitive(core.regs(), &core.identity));
-    completed
+    ends_and_stops
         .wrapping_shl(52)
         .wrapping_add(primitive.wrapping_shl(26))
         .wrapping_add(position)
