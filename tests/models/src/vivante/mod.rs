@@ -189,6 +189,15 @@ impl Vivante {
     pub fn set_power(&mut self, bus: &mut dyn Bus, now_ns: u64, on: bool) {
         self.advance(bus, now_ns);
         if self.power_on && !on {
+            // HW: the bus may hang when power goes during a fetch, and an idle front end fetches all the time; drivers
+            // end it first (etnaviv.md 2.7, 2.15).
+            let fetches = matches!(
+                self.fe.state,
+                fe::State::Run(_) | fe::State::Wait(_) | fe::State::IdleLoop { .. }
+            );
+            if self.running() && fetches {
+                self.stats.protocol("power off under a running front end");
+            }
             self.host = host::Host::new();
             self.clear_state();
         }
