@@ -150,6 +150,15 @@ fn walk<const RELOCS: bool>(commands: &[[u32; 2]], policy: Policy, relocs: &[Rel
     while let Some(&[header, _]) = commands.get(at) {
         if header & !(FIXP | STATE) == LOAD_ONE {
             if !plain.has(header) || (RELOCS && relocated <= at) {
+                // The commonest of those, with its stall.
+                let behind = at.wrapping_add(1);
+                if header == LOAD_ONE | SEMAPHORE
+                    && !(RELOCS && relocated <= behind)
+                    && is_harmless(commands, at, SEMAPHORE)
+                {
+                    at = behind.wrapping_add(1);
+                    continue;
+                }
                 load(commands, (header, 1), at, policy, &mut relocs)?;
                 relocated = relocs.command();
             }
