@@ -10,7 +10,7 @@ use atf::drm::{deadline_ns, Node, BAD_ADDRESS};
 use atf::mali::Chain;
 use atf::process::{channel, fork, open_descriptors, Exit};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 const PAGE: usize = 4096;
 /// Jobs that do nothing, long enough to be looked at while they run.
@@ -234,6 +234,93 @@ fn busy(_: &Ctx) {
     require_eq!(chain.last_status(), 1, "begin waits for the job");
 }
 
+/// The fences of `fd` for a reader (1) or a writer (2).
+fn fences_of(fd: &Node, flags: u32) -> Sys<Node> {
+    let mut arg = DmaBufFences { flags, fd: -1 };
+    fd.ioctl(DMA_BUF_EXPORT_SYNC_FILE, &mut arg)?;
+    // SAFETY: the descriptor is new and belongs to nobody else.
+    Ok(Node::from(unsafe { OwnedFd::from_raw_fd(arg.fd) }))
+}
+
+fn status(fences: &Node) -> i32 {
+    let mut info = FileInfo::default();
+    require_ok!(fences.ioctl(FILE_INFO, &mut info));
+    info.status
+}
+
+fn export_sync_file(_: &Ctx) {
+    let node = render();
+    let mut chain = require_ok!(Chain::new(&node, LONG));
+    chain.null(LONG);
+    let bo = require_ok!(node.bo(PAGE as u32, 0));
+    let fd = require_ok!(node.export(bo.handle, CLOEXEC_RDWR));
+    for flags in [1, 2, 3] {
+        require_eq!(status(&require_ok!(fences_of(&fd, flags))), 1, "idle");
+    }
+    for bad in [0, 4, 5, 8, u32::MAX] {
+        require_errno!(fences_of(&fd, bad), libc::EINVAL);
+    }
+    let handles = [bo.handle];
+    let mut work = chain.work();
+    work.bos = &handles;
+    require_ok!(node.submit(&work));
+    // Jobs of panfrost write to their buffers.
+    let waits = [1, 2].map(|flags| require_ok!(fences_of(&fd, flags)));
+    require_eq!(waits.each_ref().map(status), [0, 0], "busy");
+    require!(require_ok!(waits[0].poll(libc::POLLIN, 5000)));
+    require_ok!(bo.wait(deadline_ns(5000)));
+    require_eq!(waits.each_ref().map(status), [1, 1], "idle again");
+    require_errno!(
+        fd.ioctl_raw(DMA_BUF_EXPORT_SYNC_FILE.code(), BAD_ADDRESS),
+        libc::EFAULT
+    );
+}
+
+fn import_sync_file(_: &Ctx) {
+    let node = render();
+    let mut chain = require_ok!(Chain::new(&node, LONG));
+    chain.null(LONG);
+    let busy = require_ok!(node.syncobj(0));
+    let mut work = chain.work();
+    work.out_sync = busy.handle;
+    require_ok!(node.submit(&work));
+    let fence = require_ok!(busy.sync_file());
+    let (reads, writes) = (
+        require_ok!(node.bo(PAGE as u32, 0)),
+        require_ok!(node.bo(PAGE as u32, 0)),
+    );
+    let import = |bo: u32, flags: u32, fd: i32| {
+        let buffer = require_ok!(node.export(bo, CLOEXEC_RDWR));
+        let done = buffer.ioctl(DMA_BUF_IMPORT_SYNC_FILE, &mut DmaBufFences { flags, fd });
+        done.map(|_| buffer)
+    };
+    let fd = fence.as_raw_fd();
+    for bad in [0, 4, 6, u32::MAX] {
+        require_errno!(import(reads.handle, bad, fd), libc::EINVAL);
+    }
+    require_errno!(import(reads.handle, 1, -1), libc::EINVAL);
+    require_ok!(reads.wait(0));
+    // A reader is waited for by writers only.
+    let read = require_ok!(import(reads.handle, 1, fd));
+    let written = require_ok!(import(writes.handle, 3, fd));
+    require_eq!(status(&require_ok!(fences_of(&read, 1))), 1);
+    require_eq!(status(&require_ok!(fences_of(&read, 2))), 0);
+    require_eq!(status(&require_ok!(fences_of(&written, 1))), 0);
+    require_errno!(writes.wait(0), libc::EBUSY);
+    require_ok!(writes.wait(deadline_ns(5000)));
+    require_eq!(status(&fence), 1);
+    require_ok!(reads.wait(0));
+}
+
+fn set_name(_: &Ctx) {
+    let node = render();
+    let bo = require_ok!(node.bo(PAGE as u32, 0));
+    let fd = require_ok!(node.export(bo.handle, CLOEXEC_RDWR));
+    let mut name = *b"picture\0";
+    require_ok!(fd.ioctl(DMA_BUF_SET_NAME, &mut name));
+    require_errno!(fd.ioctl_raw(DMA_BUF_SET_NAME.code(), BAD_ADDRESS), libc::EFAULT);
+}
+
 fn poll(_: &Ctx) {
     let node = render();
     let mut chain = require_ok!(Chain::new(&node, LONG));
@@ -398,6 +485,17 @@ fn main() {
             "dma_buf_begin_cpu_access: waits for the jobs of the buffer",
             busy
         ),
+        case!(
+            "export_sync_file",
+            "dma_buf_export_sync_file: what readers and writers wait for; EINVAL",
+            export_sync_file
+        ),
+        case!(
+            "import_sync_file",
+            "dma_buf_import_sync_file: others wait for it; EINVAL",
+            import_sync_file
+        ),
+        case!("set_name", "dma_buf_set_name: EFAULT", set_name),
         case!(
             "poll",
             "dma_buf_poll: readable when the jobs of the buffer are over",

@@ -56,7 +56,21 @@ pub const DMA_BUF_SYNC_READ: u64 = 1;
 pub const DMA_BUF_SYNC_WRITE: u64 = 2;
 pub const DMA_BUF_SYNC_END: u64 = 4;
 
+/// `dma_buf_export_sync_file`: the fences of a dma-buf as a new descriptor; `dma_buf_import_sync_file` is the same
+/// with the descriptor going in.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DmaBufFences {
+    pub flags: u32,
+    pub fd: i32,
+}
+pub const DMA_BUF_EXPORT_SYNC_FILE: Request<DmaBufFences> = iowr(b'b', 2);
+pub const DMA_BUF_IMPORT_SYNC_FILE: Request<DmaBufFences> = iow(b'b', 3);
+/// `DMA_BUF_SET_NAME_B`; the argument is the string itself.
+pub const DMA_BUF_SET_NAME: Request<[u8; 8]> = iow(b'b', 1);
+
 const _: () = {
+    assert!(size_of::<DmaBufFences>() == 8);
     assert!(size_of::<MergeData>() == 48);
     assert!(size_of::<FenceInfo>() == 80);
     assert!(size_of::<FileInfo>() == 56);

@@ -289,7 +289,11 @@ impl Control {
                         interrupted = true;
                         self.interrupt();
                     }
-                    Err(libc::EFAULT) => return Err(libc::EFAULT),
+                    Err(libc::EFAULT) => {
+                        // The kernel may have refused before it took the answer, which would be the next one's.
+                        close(std::mem::replace(&mut self.fd, -1));
+                        return Err(libc::EFAULT);
+                    }
                     Err(_) => return Err(libc::ENODEV),
                 }
             };

@@ -286,6 +286,8 @@ fn seek(fd: c_int, off: off_t, whence: c_int) -> Option<off_t> {
     Some(match call(request, Raw::NONE, Raw::NONE) {
         Err(error) => fail(error).into(),
         Ok(answer) if answer.reply.value != 0 => 0,
+        // A sync_file or a sync object has no size, and no offset.
+        Ok(answer) if answer.reply.value2 == 0 => fail(libc::ESPIPE).into(),
         Ok(_) if off != 0 => fail(libc::EINVAL).into(),
         Ok(answer) => match whence {
             libc::SEEK_SET => 0,

@@ -66,6 +66,10 @@ pub(crate) fn submit(call: &Submission<'_>, arg: &mut GemSubmit) -> Result<()> {
     let pipe = check(&core, arg)?;
     let os = call.file.os();
     let arrays = copy(call, arg)?;
+    if arg.flags & SOFTPIN != 0 && !arrays.relocs.is_empty() {
+        // Who chooses addresses needs none written.
+        return Err(EINVAL);
+    }
     let named = look_up(call, arg.flags, &arrays.bos)?;
     let policy = match core.mmu().version() {
         Version::V1 => Policy::Mmuv1,
@@ -100,8 +104,8 @@ fn check(core: &Core, arg: &GemSubmit) -> Result<Pipe> {
         return Err(EINVAL);
     }
     let softpin = arg.flags & SOFTPIN != 0;
-    // Who shares an address space has no say in it; and who chooses addresses needs none written.
-    if softpin && (core.mmu().version() == Version::V1 || arg.nr_relocs != 0) {
+    // Who shares an address space has no say in it.
+    if softpin && core.mmu().version() == Version::V1 {
         return Err(EINVAL);
     }
     if usize_of_u32(arg.stream_size / 4) > MAX_STREAM_WORDS

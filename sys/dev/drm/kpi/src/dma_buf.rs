@@ -5,9 +5,12 @@ use crate::alloc::Arc;
 use crate::bell::Bell;
 use crate::buffer::Buffer;
 use crate::errno::{Result, EINVAL, ENOTTY};
+use crate::fence::Fence;
 use crate::ffi;
 use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, UserMapping};
 use crate::resv::Usage;
+use crate::sync_file::SyncFile;
+use crate::uapi::{uapi_struct, Field, Uapi};
 use core::any::Any;
 
 /// A device's object that has been shared.
@@ -24,14 +27,25 @@ pub struct DmaBuf {
     bell: Arc<Bell>,
 }
 
-/// `_IOW('b', 0, struct dma_buf_sync)`.
-const SYNC_NR: u32 = 0;
-const SYNC_GROUP: u32 = 0x62;
-/// READ 1, WRITE 2, END 4 (include/uapi/linux/dma-buf.h).
+/// 'b' of the request codes (include/uapi/linux/dma-buf.h).
+const GROUP: u32 = 0x62;
+const SYNC: u32 = 0;
+const SET_NAME: u32 = 1;
+const EXPORT_SYNC_FILE: u32 = 2;
+const IMPORT_SYNC_FILE: u32 = 3;
+/// READ 1, WRITE 2, END 4.
 const SYNC_VALID: u64 = 7;
 const SYNC_READ: u64 = 1;
 const SYNC_WRITE: u64 = 2;
 const SYNC_END: u64 = 4;
+
+uapi_struct! {
+    /// `struct dma_buf_export_sync_file`, and with the descriptor going in, `struct dma_buf_import_sync_file`.
+    struct FencesAs {
+        flags: u32,
+        fd: i32,
+    }
+}
 
 impl DmaBuf {
     /// Gives `caller` a descriptor of `shared`.
@@ -103,29 +117,83 @@ impl ffi::PlainFile for DmaBuf {
         Ok(self.buffer().object().user_mapping(offset))
     }
 
-    /// DMA_BUF_IOCTL_SYNC: a begin waits for the device, and nothing else, as for Linux's GEM drivers. A buffer that
-    /// CPUs map cached has ioctls of its driver for the rest.
     fn ioctl(&self, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
         // Linux compares the whole request code, which has the size in it.
-        let Ok(flags) = <[u8; 8]>::try_from(&*data) else {
-            return Err(ENOTTY);
-        };
-        if (group, nr) != (SYNC_GROUP, SYNC_NR) {
-            return Err(ENOTTY);
+        match (group, nr, data.len()) {
+            (GROUP, SYNC, 8) => self.sync(caller, u64::load(data)),
+            // The argument is the address of a name, which nothing here shows.
+            (GROUP, SET_NAME, 4 | 8) => Ok(()),
+            (GROUP, EXPORT_SYNC_FILE, 8) => {
+                let mut arg = FencesAs::read(data);
+                arg.fd = self.export_fences(caller, arg.usage()?)?;
+                arg.write(data);
+                Ok(())
+            }
+            (GROUP, IMPORT_SYNC_FILE, 8) => {
+                let arg = FencesAs::read(data);
+                self.import_fences(caller, arg.usage()?, arg.fd)
+            }
+            _ => Err(ENOTTY),
         }
-        let flags = u64::from_ne_bytes(flags);
+    }
+}
+
+impl FencesAs {
+    /// As whom; EINVAL for nobody.
+    fn usage(&self) -> Result<Usage> {
+        match u64::from(self.flags) {
+            SYNC_READ => Ok(Usage::Read),
+            flags if flags & SYNC_WRITE != 0 && flags & !(SYNC_READ | SYNC_WRITE) == 0 => Ok(Usage::Write),
+            _ => Err(EINVAL),
+        }
+    }
+}
+
+impl DmaBuf {
+    /// A begin waits for the device, and nothing else, as for Linux's GEM drivers. A buffer that CPUs map cached has
+    /// ioctls of its driver for the rest.
+    fn sync(&self, caller: &Caller<'_>, flags: u64) -> Result<()> {
         if flags & !SYNC_VALID != 0 || flags & (SYNC_READ | SYNC_WRITE) == 0 {
             return Err(EINVAL);
         }
-        if flags & SYNC_END == 0 {
-            let usage = if flags & SYNC_WRITE != 0 {
-                Usage::Write
-            } else {
-                Usage::Read
-            };
-            self.buffer()
-                .resv()
-                .wait(self.buffer().os(), usage, Some(caller), crate::os::NEVER)?;
+        if flags & SYNC_END != 0 {
+            return Ok(());
+        }
+        let usage = if flags & SYNC_WRITE != 0 {
+            Usage::Write
+        } else {
+            Usage::Read
+        };
+        let buffer = self.buffer();
+        buffer
+            .resv()
+            .wait(buffer.os(), usage, Some(caller), crate::os::NEVER)
+    }
+
+    /// A sync_file of what a reader or a writer has to wait for now.
+    fn export_fences(&self, caller: &Caller<'_>, usage: Usage) -> Result<i32> {
+        let os = self.buffer().os();
+        let mut fences = self.buffer().resv().pending(os, usage)?;
+        if fences.is_empty() {
+            fences.push(Fence::stub(os)?)?;
+        }
+        let mut name = [0; 32];
+        for (to, from) in name.iter_mut().zip(b"dma-buf") {
+            *to = *from;
+        }
+        SyncFile::export(os, caller, fences, name)
+    }
+
+    /// From now on others wait for a sync_file, as for a reader or a writer.
+    fn import_fences(&self, caller: &Caller<'_>, usage: Usage, fd: i32) -> Result<()> {
+        let os = self.buffer().os();
+        let fences = SyncFile::fences_of(os, caller, fd)?;
+        let resv = self.buffer().resv();
+        let lock = os.resv_lock();
+        // One by one: of each timeline the reservation keeps the last.
+        for fence in fences.iter().filter(|fence| !fence.is_signaled()) {
+            resv.prepare(&lock, usage, |_| Ok(()))?;
+            resv.add(&lock, fence, usage);
         }
         Ok(())
     }

@@ -92,6 +92,18 @@ impl SyncFile {
         Fence::all(os, &file.fences)
     }
 
+    /// All fences of the sync_file behind `fd`.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL when it is no sync_file; ENOMEM.
+    pub fn fences_of(os: Os, caller: &Caller<'_>, fd: i32) -> Result<KVec<Arc<Fence>>> {
+        let file = FileRef::<SyncFile>::get(caller, fd).map_err(|_| EINVAL)?;
+        KVec::from_fn(os, file.fences.len(), |i| {
+            file.fences.get(i).cloned().ok_or(EINVAL)
+        })
+    }
+
     /// 1 when all are over, 0 when one is not, a negative errno when one failed.
     fn status(&self) -> i32 {
         let mut status = 1;
@@ -125,7 +137,8 @@ impl SyncFile {
         if fences.is_empty() {
             fences.push(Fence::stub(self.os)?)?;
         }
-        arg.fence = SyncFile::export(self.os, caller, fences, terminated(arg.name))?;
+        arg.name = terminated(arg.name);
+        arg.fence = SyncFile::export(self.os, caller, fences, arg.name)?;
         arg.write(data);
         Ok(())
     }
