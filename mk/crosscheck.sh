@@ -222,11 +222,40 @@ vivante_faults() {
 	verdict "$1" mmufault
 }
 
+# traces BOARD RUN=SPEC...: our driver on the same model with the same client and faults; then both drivers' traces, phase by phase.
+traces() {
+	local board=$1 pair run spec stock=() ours=() status=0
+	shift
+	for pair in "$@"; do
+		run=${pair%%=*}
+		spec=${pair#*=}
+		# How the client ends has been judged; a fault may fail it.
+		PAN_MESA_DEBUG=linear "$TARGET/release/drmboard" run --board "$board" --trace "$out/$board-$run.ours.trace" ${spec:+--inject "$spec"} \
+			-- "$ARM64/gles_clear" >"$out/$board-$run.ours.log" 2>&1 || :
+		stock+=("$out/$board-$run.trace")
+		ours+=("$out/$board-$run.ours.trace")
+	done
+	"$TARGET/release/tracecmp" "$board" tests/qemu/accepted.txt "${stock[@]}" -- "${ours[@]}" >"$out/$board-traces" 2>&1 || status=$?
+	if [ "$status" = 0 ]; then
+		say "$board   traces: $(grep -c " accesses " "$out/$board-traces") phases, no difference that is not accepted"
+	else
+		say "$board   traces: failed"
+		sed 's/^/    /' "$out/$board-traces"
+		bad=1
+	fi
+}
+
 check() {
 	clients "$1"
 	case $1 in
-	rk3399) mali_faults "$1" ;;
-	imx8mq | imx6q) vivante_faults "$1" ;;
+	rk3399)
+		mali_faults "$1"
+		traces "$1" clients= hang=hang:after=6 jobfault=jobfault:after=6 loseirq=lose-irq:after=6
+		;;
+	imx8mq | imx6q)
+		vivante_faults "$1"
+		traces "$1" clients= hang=hang:after=6 loseirq=lose-irq:after=6
+		;;
 	esac
 }
 

@@ -11,11 +11,14 @@ pub(crate) struct Access {
     pub(crate) value: u32,
 }
 
+/// The phase in which a driver reads all there is for a crash dump: which registers, is the affair of its format, and not compared.
+pub(crate) const DUMP: &str = "dump";
+
 /// A kind of GPU.
 pub(crate) struct Gpu {
     boards: &'static [&'static str],
-    /// The phase that an access begins, if it begins one.
-    pub(crate) begins: fn(Access) -> Option<&'static str>,
+    /// The phase that an access begins, if it begins one in the phase that is under way.
+    pub(crate) begins: fn(&str, Access) -> Option<&'static str>,
     /// Bits of a register's value that mean something, that is which are the same in each run.
     pub(crate) mask: fn(Access) -> u32,
 }
@@ -30,7 +33,7 @@ impl Gpu {
 
 const MALI: Gpu = Gpu {
     boards: &["rk3399", "mali-t720", "mali-t760", "mali-g31", "mali-g52"],
-    begins: |access| {
+    begins: |_, access| {
         Some(match (access.write, access.offset, access.value) {
             // GPU_IRQ_MASK zero opens a reset, whose command follows; in a suspend it is written too.
             (true, 0x028, 0) => "reset",
@@ -62,21 +65,28 @@ const MALI: Gpu = Gpu {
 
 const VIVANTE: Gpu = Gpu {
     boards: &["imx8mq", "imx6q", "imx6qp"],
-    begins: |access| {
+    begins: |phase, access| {
         Some(match (access.write, access.offset, access.value) {
-            (false, 0x018, _) => "features",
             (true, 0x000, 0x300) => "reset",
+            _ if phase == DUMP => return None,
+            // Where the front end is.
+            (false, 0x664, _) => "hang-check",
+            (false, 0x000 | 0x00c, _) if phase == "hang-check" => DUMP,
+            (false, 0x018, _) => "features",
             (false, 0x100, _) => "set-up",
-            (true, 0x38c, _) => "mmu",
+            // MMUv2's first table register, MMUv1's first base address.
+            (true, 0x38c | 0x418, _) => "mmu",
+            // A look at whether all units are idle, but for those that a reset and a start take: before the clock goes.
+            (false, 0x004, _) if !matches!(phase, "reset" | "mmu" | "front-end") => "idle",
             (true, 0x654, _) => "front-end",
             _ => return None,
         })
     },
     mask: |access| match access.offset {
         // Table, safe and stream addresses.
-        0x38c | 0x390 | 0x398 | 0x39c | 0x3a0 | 0x654 => 0,
-        // Which events; and which units are idle at the moment of the look.
-        0x010 | 0x004 => 0,
+        0x38c | 0x390 | 0x398 | 0x39c | 0x3a0 | 0x400..=0x410 | 0x418..=0x428 | 0x654 => 0,
+        // Which events; which units are idle and where the front end is at that moment.
+        0x010 | 0x004 | 0x664 => 0,
         _ => u32::MAX,
     },
 };
@@ -93,7 +103,7 @@ mod tests {
                 offset: 0x1c0,
                 value: 0xf,
             };
-            assert_eq!((Gpu::of(board).unwrap().begins)(access).is_some(), begins);
+            assert_eq!((Gpu::of(board).unwrap().begins)("", access).is_some(), begins);
         }
         assert!(Gpu::of("vax").is_none());
     }

@@ -2,7 +2,7 @@
 //! A trace cut into phases, each access normalised: reads of one register again and again are one, and what differs in each run
 //! (addresses) is `*`.
 
-use crate::gpu::{Access, Gpu};
+use crate::gpu::{Access, Gpu, DUMP};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The accesses of one phase, as text: `r OFFSET VALUE` or `w OFFSET VALUE`, in hexadecimal.
@@ -69,7 +69,10 @@ impl Phases {
             }
             let begins = match &event {
                 Event::Irq(line) => Some(format!("irq-{line}")),
-                Event::Access(access) => (gpu.begins)(*access).map(String::from),
+                Event::Access(access) => {
+                    let under_way = open.as_ref().map_or("", |open| open.name.as_str());
+                    (gpu.begins)(under_way, *access).map(String::from)
+                }
             };
             let polled = match &event {
                 Event::Access(access) if !access.write => Some(access.offset),
@@ -102,7 +105,7 @@ impl Phases {
     }
 
     fn close(&mut self, open: Option<Open>) {
-        if let Some(Open { name, form, .. }) = open {
+        if let Some(Open { name, form, .. }) = open.filter(|open| open.name != DUMP) {
             *self.0.entry(name).or_default().entry(form).or_default() += 1;
         }
     }
