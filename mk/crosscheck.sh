@@ -33,11 +33,12 @@ stock_linux() {
 	say "crosscheck: downloading Debian's arm64 kernel and busybox (60 MB)"
 	rm -rf "$linux.new"
 	mkdir -p "$linux.new/debs"
-	if [ -z "$image" ] || ! (cd "$linux.new/debs" && APT_CONFIG=$apt apt-get -q download "$image" busybox-static) >"$out/download.log" 2>&1; then
+	debs() { [ -n "$image" ] && (cd "$linux.new/debs" && APT_CONFIG=$apt apt-get -q download "$image" busybox-static) >>"$out/download.log" 2>&1; }
+	if ! debs; then
 		APT_CONFIG=$apt apt-get -q update >>"$out/download.log" 2>&1 || :
 		image=$(newest)
 		[ -n "$image" ] || die "no Linux 6.1 for arm64 in Debian's lists: see $out/download.log"
-		(cd "$linux.new/debs" && APT_CONFIG=$apt apt-get -q download "$image" busybox-static) >>"$out/download.log" 2>&1 || {
+		debs || {
 			tail -n 20 "$out/download.log" >&2
 			die "cannot download $image and busybox-static"
 		}
@@ -173,8 +174,9 @@ clients() {
 	verdict "$1" clients
 }
 
-# fault BOARD RUN SPEC FIRST: a fault planted after six jobs, that is in the frame which clears to white; FIRST is how the client ends that meets
-# it, `any` where the fault is at a transfer counted from then: the GPU makes some of its own, so that it is not always the same one. What the kernel and the model say of it is left for the caller to check.
+# fault BOARD RUN SPEC FIRST: a fault planted when six jobs have been started, that is for the frame which clears to white, or the one
+# before. FIRST is how the client ends that meets it: `any` where that is not always the same job, or where the GPU's own accesses count.
+# What the kernel and the model say of it is left for the caller to check.
 fault() {
 	boot "$1" "$2" fault.sh 0 "drmboard.first=$4" --inject "$3"
 	said '^gles_clear: frames 15 ok$'
@@ -187,7 +189,7 @@ mali_faults() {
 	fault "$1" hang hang:after=6 1
 	complained 1 'panfrost .*: gpu sched timeout, js=0, .* status=0x8, '
 	verdict "$1" hang
-	fault "$1" jobfault jobfault:after=6 1
+	fault "$1" jobfault jobfault:after=6 any
 	complained 1 'panfrost .*: js fault, js=0, status=DATA_INVALID_FAULT, '
 	modelled 1 'exception 88 count=1$'
 	verdict "$1" jobfault

@@ -55,6 +55,7 @@ pub(crate) fn vivante(stats: &vivante::Stats) -> Vec<String> {
         ("illegal-command", stats.illegal_commands),
         ("blocked-load", stats.blocked_loads),
         ("starved", stats.starved),
+        ("cut-off", stats.cut_off),
     ];
     lines.extend(
         rare.iter()

@@ -189,6 +189,7 @@ impl Vivante {
     pub fn set_power(&mut self, bus: &mut dyn Bus, now_ns: u64, on: bool) {
         self.advance(bus, now_ns);
         if self.power_on && !on {
+            self.note_cut_off();
             self.host = host::Host::new();
             self.clear_state();
         }
@@ -200,7 +201,10 @@ impl Vivante {
     pub fn set_clock(&mut self, bus: &mut dyn Bus, now_ns: u64, on: bool) {
         self.advance(bus, now_ns);
         match (self.clock_stopped, on) {
-            (None, false) => self.clock_stopped = Some(self.now),
+            (None, false) => {
+                self.note_cut_off();
+                self.clock_stopped = Some(self.now);
+            }
             (Some(since), true) => {
                 self.clock_stopped = None;
                 let ns = self.now - since;
@@ -296,6 +300,19 @@ impl Vivante {
     /// Changes the durations of whatever starts from now on.
     pub fn set_timing(&mut self, timing: Timing) {
         self.timing = timing;
+    }
+
+    fn note_cut_off(&mut self) {
+        let fetching = matches!(
+            self.fe.state,
+            fe::State::Run(_)
+                | fe::State::Wait(_)
+                | fe::State::IdleLoop { .. }
+                | fe::State::Stall { .. }
+                | fe::State::Fence { .. }
+        );
+        let working = self.units.iter().any(|unit| unit.done_at.is_some());
+        self.stats.cut_off += u64::from(self.running() && (fetching || working));
     }
 
     fn alive(&self) -> bool {
