@@ -123,8 +123,13 @@ impl Client {
 
     /// Opens a node.
     pub fn open_minor(board: &Board, minor: u32) -> Result<Client> {
+        Client::open_at(board, 0, minor)
+    }
+
+    /// Opens a node of the `device`-th node of the device tree.
+    pub fn open_at(board: &Board, device: usize, minor: u32) -> Result<Client> {
         let caller = Caller::local(board.world(), "test");
-        let file = board.device().open(minor, &caller)?;
+        let file = board.devices()[device].open(minor, &caller)?;
         Ok(Client {
             file,
             caller,

@@ -2,6 +2,7 @@
 //! etnaviv: the n-th allocation fails, for every n, in every call that allocates. As allocation.rs, which says
 //! what it catches.
 
+use driver_tests::etnaviv::sweep::{self, MOST, MTXS, PAGES, SXS};
 use driver_tests::etnaviv::{prep, stream, Client, Fence, Rig, Work, BROKEN, WC};
 use driver_tests::{errno, MS, SEC};
 use drm_os_host::{Config, World};
@@ -9,89 +10,16 @@ use drmboard::Board;
 use models::vivante::Injection;
 use std::cell::RefCell;
 
-/// No call allocates more often.
-const MOST: u64 = 400;
-
-/// Places in [`shape`].
-const PAGES: usize = 0;
-const MTXS: usize = 5;
-const SXS: usize = 6;
-
-/// What a call that failed must not change.
-fn shape(world: &World) -> [u64; 11] {
-    let c = world.counters();
-    [
-        c.pages,
-        c.objects,
-        c.object_pages,
-        c.kmaps,
-        c.mappings,
-        c.mtxs,
-        c.sxs,
-        c.cvs,
-        c.tasks,
-        c.files,
-        c.minors,
-    ]
-}
-
-/// Runs `step` on what `setup` made with the n-th allocation from its begin failing, for every n, each in a world
-/// of its own. The answer is how many of them made the step fail.
 fn sweep<S, T>(setup: impl Fn(&Rig) -> S, step: impl Fn(&Rig, &S) -> Result<T, i32>) -> u64 {
     sweep_keeping(&[], setup, step)
 }
 
-/// The same, but a call that fails may keep one more of each `kinds` (in [`shape`]), to the end of its file.
 fn sweep_keeping<S, T>(
     kinds: &[usize],
     setup: impl Fn(&Rig) -> S,
     step: impl Fn(&Rig, &S) -> Result<T, i32>,
 ) -> u64 {
-    let mut failures = 0;
-    for n in 0..MOST {
-        let rig = Rig::new();
-        let bystander = rig.client();
-        bystander.expect_works();
-        let state = setup(&rig);
-        let world = rig.world().clone();
-        let try_once = || {
-            world.fail_allocation(Some(n));
-            let result = step(&rig, &state);
-            world.fail_allocation(None);
-            result
-        };
-        let before = shape(&world);
-        let result = try_once();
-        let hit = world.counters().failed_allocations != 0;
-        let made = match result {
-            Ok(made) => made,
-            Err(e) => {
-                failures += 1;
-                assert_eq!((e, hit), (errno::ENOMEM, true), "allocation {n}");
-                rig.advance(MS);
-                let mut after = shape(&world);
-                for kind in kinds {
-                    after[*kind] -= u64::from(after[*kind] == before[*kind] + 1);
-                }
-                assert_eq!(after, before, "allocation {n} left something");
-                // Lists that keep their room have it after a few times.
-                (0..3).for_each(|_| drop(try_once()));
-                let blocks = world.counters().mallocs;
-                if (0..5).all(|_| try_once().is_err()) {
-                    assert_eq!(world.counters().mallocs, blocks, "allocation {n} leaks");
-                }
-                step(&rig, &state).expect("there is memory now")
-            }
-        };
-        bystander.expect_works();
-        drop((made, state, bystander));
-        rig.advance(SEC);
-        rig.finish();
-        if !hit {
-            return failures;
-        }
-    }
-    panic!("more than {MOST} allocations");
+    sweep::on("imx8mq", kinds, setup, step)
 }
 
 #[test]

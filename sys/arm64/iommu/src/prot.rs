@@ -20,8 +20,7 @@ bitflags! {
 
 /// Caching of a page by the device: which attribute of the address space an entry names.
 ///
-/// On Mali these are the bytes of `MEMATTR`. Linux' panfrost uses [`MemAttr::Uncached`] up to 6.15
-/// and [`MemAttr::Cached`] since 6.16.
+/// What they mean is the format's; one without caching takes no notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MemAttr {
     /// Index 0: no cacheability is asked for; the implementation decides.

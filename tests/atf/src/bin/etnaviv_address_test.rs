@@ -10,8 +10,8 @@ use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok, Errno};
 
 const PAGE: u64 = 4096;
 const FILLED: u32 = Target::FILLED;
-/// GL_SEMAPHORE_TOKEN, which holds no address.
-const NO_ADDRESS: u32 = 0x3808;
+/// GL_FLUSH_CACHE, which holds no address.
+const NO_ADDRESS: u32 = 0x380c;
 
 fn open(board: &'static Board) -> Client {
     require_ok!(Client::open(board))

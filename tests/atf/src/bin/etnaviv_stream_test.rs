@@ -136,6 +136,9 @@ fn ranges_of_states(board: &'static Board) {
         // Beyond the last state.
         load(0x3_fff8, 5),
         load(0x3_fffc, 2),
+        // A semaphore that is left for the stall of whoever comes next.
+        vec![0x0801_0000 | (0x3808 / 4), 0x0701],
+        vec![0x0801_0000 | (0x3808 / 4), 0x0701, 0x4800_0000, 0x1001],
     ];
     refuse(board, &forbidden);
 }
@@ -178,7 +181,7 @@ fn hidden_commands(board: &'static Board) {
         board,
         &[
             // Behind a load of two states, which takes four words.
-            hidden(&[0x0802_0000 | (0x3808 / 4), 0, 0, 0]),
+            hidden(&[0x0802_0000 | (0x3814 / 4), 0, 0, 0]),
             // Behind what looks like a long load to who forgets that a count has ten bits.
             hidden(&[0x0801_0000 | (HARMLESS / 4) | 1 << 26, 0]),
             hidden(&[0x1800_ffff, 0]),
@@ -199,8 +202,7 @@ fn allowed(board: &'static Board) {
             .nop()
             .words(&[0x1800_ffff, u32::MAX])
             // Two states, with the padding that goes with them, and one.
-            .words(&[0x0802_0000 | (0x3808 / 4), 0x0701, 0, u32::MAX])
-            .words(&[0x4800_0000, 0x0701])
+            .words(&[0x0802_0000 | (0x3814 / 4), 0, 0, u32::MAX])
             .state(HARMLESS, 0)
             .sync()
             .fill(&target.bo, 512, FILLED)

@@ -6,14 +6,11 @@
 //! [`Bo`] is only used when the buffer is part of a submit, and two clients may give the same address to different
 //! memory. With MMUv1 addresses are the driver's, which writes them into the stream: see [`Submit::relocated`].
 
-#[cfg(test)]
-mod cores;
 mod perfmon;
 mod rig;
 pub mod stream;
 mod submit;
-#[cfg(test)]
-mod tests;
+pub mod sweep;
 mod userptr;
 mod work;
 
@@ -23,10 +20,10 @@ use drmboard::Board;
 use std::ops::Deref;
 
 pub use perfmon::{Domain, Signal};
-pub use rig::Rig;
+pub use rig::{check_manners, Rig};
 pub use submit::{Fence, Pmr, Reloc, Submit};
 pub use userptr::UserMemory;
-pub use work::{Place, Work, BROKEN};
+pub use work::{Place, Work, BOARDS, BROKEN, IMX6Q};
 
 /// Byte from which on addresses are the client's: softpin start, parameter 0x1b.
 pub const SOFTPIN_START: u32 = 0x40_0000;
@@ -87,7 +84,12 @@ pub struct Bo {
 impl Client {
     /// Opens the render node.
     pub fn open(board: &Board) -> Result<Client> {
-        crate::Client::open(board).map(Client)
+        Client::open_at(board, 0)
+    }
+
+    /// Opens the render node that belongs to the `device`-th node of the device tree.
+    pub fn open_at(board: &Board, device: usize) -> Result<Client> {
+        crate::Client::open_at(board, device, crate::RENDER).map(Client)
     }
 
     /// GET_PARAM of a core.

@@ -84,4 +84,15 @@ impl Client {
         }
         Ok(all)
     }
+
+    /// Domain and number of the counter `name` of a core, None if it has none.
+    pub fn counter(&self, pipe: u32, name: &str) -> Option<(u8, u16)> {
+        let domains = self.pm_domains(pipe).expect("the core exists");
+        domains.iter().find_map(|domain| {
+            let signals = self.pm_signals(pipe, domain.id).expect("the domain exists");
+            assert_eq!(signals.len(), usize::from(domain.signals), "{domain:?}");
+            let signal = signals.into_iter().find(|signal| signal.name == name)?;
+            Some((domain.id, signal.id))
+        })
+    }
 }

@@ -94,6 +94,16 @@ impl Rig {
         self.model(core, |gpu| gpu.inject(what));
     }
 
+    /// Attaches the driver to a node again.
+    pub fn attach(&self, node: usize) -> Result<(), i32> {
+        self.devices()[node].attach(etnaviv::DRIVER.as_ptr().cast())
+    }
+
+    /// Whether the idle modules of a core are without a clock.
+    pub fn gates_clocks(&self, core: usize) -> bool {
+        self.model(core, |gpu| gpu.gates_modules())
+    }
+
     /// Lets time pass.
     pub fn advance(&self, ns: u64) {
         self.world().advance(ns);
@@ -114,6 +124,11 @@ impl Rig {
     /// As [`Rig::finish`]: what each core counted.
     pub fn finish_all(self) -> Vec<Stats> {
         self.detach(true).expect("the driver lets go");
+        self.finish_detached()
+    }
+
+    /// As [`Rig::finish_all`], where the driver is not attached any more.
+    pub fn finish_detached(self) -> Vec<Stats> {
         let all: Vec<Stats> = (0..self.cores()).map(|core| self.stats_of(core)).collect();
         all.iter().for_each(check_manners);
         let world: World = self.world().clone();
@@ -134,7 +149,8 @@ impl Default for Rig {
     }
 }
 
-pub(super) fn check_manners(stats: &Stats) {
+/// Whoever used the GPU did nothing that is forbidden.
+pub fn check_manners(stats: &Stats) {
     assert_eq!(
         stats.dead_accesses, 0,
         "registers were touched while the power was off"

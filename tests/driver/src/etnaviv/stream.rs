@@ -143,6 +143,43 @@ impl Template {
         }
     }
 
+    /// What follows starts when `engine` is done: the front end waits for it.
+    pub fn stall(engine: Engine) -> Template {
+        const FE: u32 = 1;
+        let mut template = Template::default();
+        let mut stall = |unit: u32| {
+            template.words.extend(state(0x3808, FE | (unit << 8)));
+            template.words.extend([0x4800_0000, FE | (unit << 8)]);
+        };
+        match engine {
+            Engine::Rs | Engine::De => stall(7),
+            Engine::Blt => {
+                stall(16);
+                // The unit answers while it is enabled.
+                template.words.splice(0..0, state(0x140b8, 1));
+                template.words.extend(state(0x140b8, 0));
+            }
+        }
+        template
+    }
+
+    /// A draw of this many triangles that reads and writes nothing.
+    pub fn draw(triangles: u32) -> Template {
+        Template {
+            words: vec![0x2800_0000, 4, 0, triangles],
+            addresses: Vec::new(),
+        }
+    }
+
+    /// This, and then `next` with the same buffers.
+    pub fn then(mut self, next: Template) -> Template {
+        let at = self.words.len();
+        let moved = |(word, buffer, byte): (usize, u32, u32)| (word + at, buffer, byte);
+        self.addresses.extend(next.addresses.into_iter().map(moved));
+        self.words.extend(next.words);
+        self
+    }
+
     /// RS: copies the first [`Engine::words`] of buffer 1 to buffer 0.
     pub fn rs_copy() -> Template {
         rs(None)

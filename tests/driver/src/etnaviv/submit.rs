@@ -101,6 +101,27 @@ impl Submit {
         }
     }
 
+    /// Asks for `counters` before and behind it: the values before it go to words 2 and on of `to`, as many behind it
+    /// to the words after those; word 0 gets the sequence.
+    pub fn sample(&mut self, counters: &[(u8, u16)], sequence: u32, to: &Bo) {
+        let read_index = self.bos.len() as u32;
+        self.bos.push((3, to.handle, u64::from(to.va)));
+        let pmrs = [1, 2]
+            .into_iter()
+            .flat_map(|flags| counters.iter().map(move |c| (flags, *c)));
+        self.pmrs = (2..)
+            .zip(pmrs)
+            .map(|(read_offset, (flags, (domain, signal)))| Pmr {
+                flags,
+                domain,
+                signal,
+                sequence,
+                read_offset,
+                read_index,
+            })
+            .collect();
+    }
+
     /// The same for another core; 3D is the `exec_state` 0, 2D is 1.
     pub fn on(self, pipe: u32, exec_state: u32) -> Submit {
         Submit {

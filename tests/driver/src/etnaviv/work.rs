@@ -21,6 +21,50 @@ pub struct Place {
     pub va: Option<u32>,
 }
 
+impl Place {
+    /// The `n`-th place of its kind: places do not overlap.
+    pub fn nth(self, n: u32) -> Place {
+        Place {
+            va: self.va.map(|va| va + n * 0x1000),
+            ..self
+        }
+    }
+
+    /// The same where the driver finds an address.
+    pub fn anywhere(self) -> Place {
+        Place { va: None, ..self }
+    }
+}
+
+/// The boards, and a place on each of their cores.
+pub const BOARDS: [(&str, &[Place]); 3] = [
+    ("imx8mq", &[softpin(Engine::Blt)]),
+    ("imx6qp", &[softpin(Engine::Rs)]),
+    ("imx6q", &IMX6Q),
+];
+
+/// A place on the 3D core of an i.MX6Q and one on its 2D core.
+pub const IMX6Q: [Place; 2] = [
+    Place {
+        pipe: 0,
+        engine: Engine::Rs,
+        va: None,
+    },
+    Place {
+        pipe: 1,
+        engine: Engine::De,
+        va: None,
+    },
+];
+
+const fn softpin(engine: Engine) -> Place {
+    Place {
+        pipe: 0,
+        engine,
+        va: Some(0x1000_0000),
+    }
+}
+
 /// A job that fills memory, and how it shows that it did.
 pub struct Work {
     /// What it fills: its first sixteen words, or [`Engine::words`].
@@ -82,6 +126,13 @@ impl Work {
             None => Submit::relocated(&template, &[&self.data]),
         };
         submit.on(pipe, engine.exec_state())
+    }
+
+    /// The submit of it, with `counters` read before and behind it: see [`Submit::sample`].
+    pub fn sampled(&self, counters: &[(u8, u16)], sequence: u32, to: &Bo) -> Submit {
+        let mut submit = self.submit();
+        submit.sample(counters, sequence, to);
+        submit
     }
 
     fn words(&self) -> usize {

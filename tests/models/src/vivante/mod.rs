@@ -239,6 +239,11 @@ impl Vivante {
         self.mmu.set_line(entries);
     }
 
+    /// Semaphores that were set and that no stall has taken yet.
+    pub fn open_semaphores(&self) -> u64 {
+        self.tokens.open()
+    }
+
     /// Plants a fault; see [`Injection`].
     pub fn inject(&mut self, f: Injection) {
         match f {
@@ -280,6 +285,11 @@ impl Vivante {
     /// Last value a stream loaded into the state at byte address `address`.
     pub fn state(&self, address: u32) -> u32 {
         self.states.get(address)
+    }
+
+    /// Whether the host has idle modules lose their clock.
+    pub fn gates_modules(&self) -> bool {
+        self.host.gates_modules()
     }
 
     /// Target of the last image operation.

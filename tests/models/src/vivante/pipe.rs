@@ -62,6 +62,11 @@ impl Tokens {
         Some(token.stalled)
     }
 
+    /// Semaphores that no stall has taken.
+    pub(crate) fn open(&self) -> u64 {
+        self.0.values().map(|t| t.sent - t.stalled).sum()
+    }
+
     pub(crate) fn is_reached(&self, pair: (u32, u32), count: u64) -> bool {
         self.0.get(&pair).is_some_and(|t| t.reached >= count)
     }

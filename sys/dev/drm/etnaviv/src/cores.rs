@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One core of a GPU: what it is, its power, its jobs, and the tasks that serve it.
 
+use crate::hardware::Hardware;
 use crate::hw::{self, Regs};
 use crate::identity::{identify, Identity, Unsupported};
-use crate::jobs::{self, Hardware, Job};
+use crate::jobs::{self, Job};
 use crate::mmu::Mmu;
 use crate::numbers::Numbers;
 use crate::platform::Platform;
@@ -107,7 +108,7 @@ impl Found {
         let identity = identify(|at| regs.read(at));
         platform.off();
         let identity = identity?;
-        // Page tables and command memory must be below 4 GiB (facts, section 2.1); so, for now, is all memory.
+        // Page tables and command memory must be below 4 GiB (facts, section 2.1); so is all memory: a node has one mask.
         dev.set_dma_bits(32)?;
         dev.log(
             Level::Info,
@@ -266,20 +267,19 @@ impl Core {
             return Ok(());
         }
         self.platform.on()?;
-        if let Err(e) = self.reset() {
+        if let Err(e) = hw::reset(&self.regs, self.os(), &self.identity) {
             self.platform.off();
             return Err(e);
         }
+        self.begin(&mut self.queue.lock());
         *power = true;
         Ok(())
     }
 
-    fn reset(&self) -> Result<()> {
-        hw::reset(&self.regs, self.os(), &self.identity)?;
-        let mut engine = self.queue.lock();
+    /// After a reset: sets the core up.
+    fn begin(&self, engine: &mut Engine<'_>) {
         hw::init(&self.regs, &self.identity);
         engine.hw.powered = true;
-        Ok(())
     }
 
     /// Runs `f` while power stays as it is, if it is on.
@@ -303,16 +303,23 @@ impl Core {
         }
         let mut result = Ok(());
         if *power {
-            result = if self.is_removed() {
-                Err(ENXIO)
-            } else {
-                self.reset()
-            };
+            // Also before power goes: the front end may be fetching.
+            result = hw::reset(&self.regs, self.os(), &self.identity);
+            if result.is_ok() && self.is_removed() {
+                result = Err(ENXIO);
+            }
             if result.is_err() {
                 self.platform.off();
                 *power = false;
             }
         }
+        let mut engine = self.queue.lock();
+        // Only now nothing runs any more that could reach what was unmapped.
+        engine.hw.bury();
+        if result.is_ok() && *power {
+            self.begin(&mut engine);
+        }
+        drop(engine);
         drop(power);
         // The last reference of an address space may sleep.
         drop(loaded);
@@ -327,8 +334,14 @@ impl Core {
                 return;
             }
             engine.hw.powered = false;
+            // HW: the bus may not take it well when power goes during a fetch.
+            engine.hw.ring.stop(self.mmu().commands());
             engine.hw.forget()
         };
+        if hw::wait_stopped(&self.regs, self.os()).is_err() {
+            self.dev
+                .log(Level::Warning, format_args!("the front end does not stop"));
+        }
         if let Some(irq) = self.irq.lock().as_ref() {
             irq.sync();
         }

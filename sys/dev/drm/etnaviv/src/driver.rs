@@ -44,8 +44,6 @@ pub struct Bo {
     pub(crate) caching: Caching,
     /// Whether the GPU may write to it.
     pub(crate) writable: bool,
-    /// Its GPU address when a job last used it, in whatever address space that was.
-    pub(crate) place: AtomicU64,
     /// The last submit that named it, by a unique number; under the reservation lock.
     named_by: AtomicU64,
 }
@@ -55,7 +53,6 @@ impl Bo {
         Bo {
             caching,
             writable,
-            place: AtomicU64::new(0),
             named_by: AtomicU64::new(0),
         }
     }

@@ -63,7 +63,8 @@ fn look_at(core: &Core, guilty: Option<JobId>) -> Result<Guilty> {
         let words = job.payload.stream.words().len();
         stream = engine.hw.stream_of(id).map(|va| (va, words));
         for (gem, used) in job.payload.gems.iter().zip(job.payload.uses.iter()) {
-            if buffers.try_push((used.start(), gem.clone())).is_err() {
+            // No more than there is room for: the lock is held.
+            if buffers.len() >= BUFFERS || buffers.push((used.start(), gem.clone())).is_err() {
                 break;
             }
         }

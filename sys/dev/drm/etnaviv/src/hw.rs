@@ -5,7 +5,7 @@ use crate::features::Features;
 use crate::hwdb::{self, Quirks};
 use crate::identity::{Identity, Security};
 use crate::mmu::{Mmu, Version};
-use crate::regs::hi;
+use crate::regs::{hi, pm};
 use drmkpi::errno::{Result, EIO, ETIMEDOUT};
 use drmkpi::num::{high32, low32};
 use drmkpi::os::{Mmio, Os};
@@ -68,7 +68,8 @@ pub(crate) const INTR_MMU: u32 = 1 << 30;
 /// The interrupt of the bus.
 pub(crate) const INTR_AXI: u32 = 1 << 31;
 
-const RESET_TRIES: u32 = 20;
+const RESET_TRIES: u32 = 100;
+const RESET_PAUSE_NS: u64 = 1_000_000;
 const RESET_HOLD_NS: u64 = 20_000;
 /// A dozen commands; no more than this, for a lock is held.
 const IDLE_TIMEOUT_NS: u64 = 2_000_000;
@@ -79,14 +80,21 @@ fn clock(regs: &Regs, control: u32) {
     regs.write(CLOCK_CONTROL, control);
 }
 
-/// Resets the core. Spins for some 100 us at the best, 50 ms at the worst.
+/// Resets the core. Takes some 100 us at the best, 100 ms at the worst; may sleep.
 ///
 /// # Errors
 ///
-/// EIO when it does not become idle.
+/// EIO when it does not become idle, or its MMU does not go off.
 pub(crate) fn reset(regs: &Regs, os: Os, core: &Identity) -> Result<()> {
     let full = FSCALE_FULL << FSCALE_SHIFT;
     for _ in 0..RESET_TRIES {
+        // HW: modules that are gated, or whose clock pulses are eaten, may not see the reset (facts, section 2.5).
+        let pulse_eater = power_register(core, PULSE_EATER);
+        write_power(regs, power_register(core, POWER_CONTROLS), 0);
+        let eater = pm::PULSE_EATER_DEFAULT | pm::PULSE_EATER_17;
+        for value in [eater, eater | 1, eater] {
+            write_power(regs, pulse_eater, value);
+        }
         clock(regs, full);
         regs.write(CLOCK_CONTROL, full | ISOLATE);
         match core.security() {
@@ -105,12 +113,27 @@ pub(crate) fn reset(regs: &Regs, os: Os, core: &Identity) -> Result<()> {
         os.delay(RESET_HOLD_NS);
         let idle = regs.read(IDLE_STATE) & core.idle_mask() == core.idle_mask();
         let pipes = regs.read(CLOCK_CONTROL);
-        if idle && pipes & IDLE_3D != 0 && pipes & IDLE_2D != 0 {
+        if idle && pipes & IDLE_3D != 0 && pipes & IDLE_2D != 0 && !mmu_is_on(regs, core) {
             return Ok(());
         }
-        os.delay(STEP_NS);
+        os.sleep(RESET_PAUSE_NS);
     }
     Err(EIO)
+}
+
+fn mmu_is_on(regs: &Regs, core: &Identity) -> bool {
+    let register = match Version::of(core) {
+        Version::V1 => return false,
+        Version::V2 => MMU_CONTROL,
+        Version::V2Secure => SEC_CONTROL,
+    };
+    regs.read(register) & MMU_ENABLE != 0
+}
+
+/// HW: a write to a power register may come late unless it is read back (facts, section 2.5).
+fn write_power(regs: &Regs, register: u32, value: u32) {
+    regs.write(register, value);
+    regs.read(register);
 }
 
 /// HW: the oldest GC300 have their power registers elsewhere.
@@ -132,7 +155,7 @@ pub(crate) fn init(regs: &Regs, core: &Identity) {
     gate_clocks(regs, core, true);
     let (_, modules) = hwdb::clock_gating(core);
     let module_controls = power_register(core, MODULE_CONTROLS);
-    regs.write(module_controls, regs.read(module_controls) | modules);
+    write_power(regs, module_controls, regs.read(module_controls) | modules);
     regs.write(AXI_CONFIG, AXI_CACHES);
     if quirks.contains(Quirks::BUS_CONFIG) {
         // FE 1, TX 0.
@@ -143,7 +166,7 @@ pub(crate) fn init(regs: &Regs, core: &Identity) {
     }
     let pulse_eater = power_register(core, PULSE_EATER);
     let eater = regs.read(pulse_eater);
-    regs.write(pulse_eater, hwdb::pulse_eater(core, eater));
+    write_power(regs, pulse_eater, hwdb::pulse_eater(core, eater));
     regs.write(INTR_ENBL, u32::MAX);
 }
 
@@ -152,7 +175,7 @@ pub(crate) fn gate_clocks(regs: &Regs, core: &Identity, on: bool) {
     let (power, _) = hwdb::clock_gating(core);
     let register = power_register(core, POWER_CONTROLS);
     let old = regs.read(register);
-    regs.write(register, if on { old | power } else { old & !power });
+    write_power(regs, register, if on { old | power } else { old & !power });
 }
 
 /// Tells the MMU where the tables are, as far as registers do that.

@@ -192,7 +192,7 @@ pub fn clock_gating(core: &Identity) -> (u32, u32) {
 /// What PULSE_EATER (0x10c) is set to; `read` is what it holds.
 pub fn pulse_eater(core: &Identity, read: u32) -> u32 {
     if core.ids.revision > 0x5420 && core.features.contains(Features::PIPE_3D) {
-        return read | pm::PULSE_EATER_NO_DFS;
+        return (read | pm::PULSE_EATER_NO_DFS | pm::PULSE_EATER_17) & !pm::PULSE_EATER_16;
     }
     let quirks = quirks(core.ids.model, core.ids.revision);
     let mut value = pm::PULSE_EATER_DEFAULT;

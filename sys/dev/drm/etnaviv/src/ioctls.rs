@@ -184,7 +184,8 @@ fn cpu_prep(call: &EtnaCall<'_>, arg: &mut CpuPrep) -> Result<()> {
             .resv()
             .wait(call.file.os(), usage, Some(call.caller), until)?;
     }
-    if gem.object().caching == Caching::Cached {
+    // Where the GPU cannot write there is nothing new, and the pages may be dirty for somebody else.
+    if gem.object().caching == Caching::Cached && gem.object().writable {
         buffer.object().sync(0, buffer.size(), SyncDir::ForCpu);
     }
     Ok(())

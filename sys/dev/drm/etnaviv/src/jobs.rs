@@ -4,11 +4,10 @@
 use crate::context::{Context, Presence, Use};
 use crate::cores::{Core, Engine, Work};
 use crate::driver::EtnavivGem;
+use crate::hardware::{Event, Hardware, Running, Stopped, EVENTS};
 use crate::hw;
-use crate::identity::Identity;
-use crate::mmu::Mmu;
 use crate::perfmon_tables::Pipe;
-use crate::ring::{Entry, Place, Program, Ring, Switch};
+use crate::ring::{Program, Switch};
 use crate::sample::Requests;
 use crate::stream::{CmdStream, Validated};
 use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
@@ -19,8 +18,6 @@ use drmkpi::jobs::errno;
 use drmkpi::os::Level;
 use drmkpi::stats::Stats;
 
-/// Events of the hardware: one for each job that it has, three for one whose counters are read.
-const EVENTS: usize = 30;
 /// Resets before the core counts as broken.
 const MAX_STARTS: u32 = 3;
 /// After the core did not come on, jobs fail at once for this long.
@@ -43,101 +40,6 @@ pub(crate) struct Job {
     pub(crate) _charge: Charge,
     pub(crate) uses: KVec<Use>,
     pub(crate) gems: KVec<Arc<EtnavivGem>>,
-}
-
-/// A job that the hardware has.
-struct Running {
-    id: JobId,
-    place: Place,
-    /// Where the front end goes on after the stop before the stream, and after the one behind it.
-    resume: [Entry; 2],
-    _presence: Presence,
-}
-
-/// What an event is for.
-enum Event {
-    /// The end of a job.
-    End(Running),
-    /// The front end stopped: for the job of this event, before its stream or behind it.
-    Stop(u32, bool),
-}
-
-/// The front end stands still for counters to be read.
-pub(crate) struct Stopped {
-    pub(crate) requests: Arc<Requests>,
-    pub(crate) behind: bool,
-    pub(crate) resume: Entry,
-}
-
-/// What the hardware has. Guarded by the job lock.
-pub(crate) struct Hardware {
-    /// Registers may be touched.
-    pub(crate) powered: bool,
-    pub(crate) ring: Ring,
-    /// The page table that the MMU has, and what it knows of it; None while the front end does not run.
-    loaded: Option<(Arc<Context>, u32)>,
-    /// What the core draws with.
-    pipe: Option<Pipe>,
-    /// All of them, always.
-    events: KVec<Option<Event>>,
-    pub(crate) stopped: Option<Stopped>,
-    broken_until: u64,
-    /// Starts of the front end that failed since one worked.
-    failed_starts: u32,
-    /// Interrupts that stopped the core.
-    pub(crate) fault: u32,
-}
-
-impl Hardware {
-    /// It has nothing.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM.
-    pub(crate) fn new(mmu: &Mmu, core: &Identity, index: u32, core_hz: Option<u64>) -> Result<Hardware> {
-        Ok(Hardware {
-            powered: false,
-            ring: Ring::new(mmu, core, index, core_hz),
-            loaded: None,
-            pipe: None,
-            events: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
-            stopped: None,
-            broken_until: 0,
-            failed_starts: 0,
-            fault: 0,
-        })
-    }
-
-    /// Whether it has no job.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.events.iter().all(Option::is_none)
-    }
-
-    /// Where the stream of a job is, if the hardware has it.
-    pub(crate) fn stream_of(&self, job: JobId) -> Option<u32> {
-        let found = self.events.iter().flatten().find_map(|event| match event {
-            Event::End(running) if running.id == job => Some(running.place),
-            _ => None,
-        });
-        found.map(|place| self.ring.stream_va(place))
-    }
-
-    /// It was reset: the answer is the address space that it had, to be dropped without the lock.
-    pub(crate) fn forget(&mut self) -> Option<Arc<Context>> {
-        self.ring.clear();
-        // Jobs are the scheduler's, and hold their address spaces: nothing here is the last to do so.
-        self.events.iter_mut().for_each(|event| *event = None);
-        self.stopped = None;
-        self.pipe = None;
-        self.fault = 0;
-        self.loaded.take().map(|(context, _)| context)
-    }
-
-    fn set_event(&mut self, index: usize, event: Event) {
-        if let Some(slot) = self.events.get_mut(index) {
-            *slot = Some(event);
-        }
-    }
 }
 
 /// A client of the scheduler for a new file, with its entity.

@@ -2,10 +2,10 @@
 //! DRM driver for Vivante GPUs.
 //!
 //! Hardware: `identity` and `hwdb` (who a core is), `hw` (registers), `platform` (power), `ring` (command memory),
-//! `mmu` and `tables`. What a client may submit: `stream`, `validate`. Jobs: `submit`, `jobs`, `sample` (counters),
-//! `recover`, `dump`. Memory: `context`, `regions`. A `device` has `cores`; `ioctls` is the user ABI.
+//! `mmu` and `tables`. What a client may submit: `stream`, `validate`. Jobs: `submit`, `jobs`, `hardware`, `sample` (counters),
+//! `recover`, `dump`. Memory: `context`, `space`, `regions`. A `device` has `cores`; `ioctls` is the user ABI.
 //!
-//! Lock order: `EtnavivFile::lanes`, `Core::power`, `CoreDump` (Sx); `Context::space` (Sx), reservation lock, job lock.
+//! Lock order: docs/design.md.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,7 @@ mod device;
 mod driver;
 mod dump;
 pub mod features;
+mod hardware;
 mod hw;
 pub mod hwdb;
 pub mod identity;
@@ -33,6 +34,7 @@ mod regions;
 pub mod regs;
 mod ring;
 mod sample;
+mod space;
 pub mod stream;
 mod submit;
 mod tables;

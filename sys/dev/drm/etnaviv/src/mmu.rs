@@ -5,6 +5,7 @@
 use crate::features::Features;
 use crate::identity::{Identity, Security};
 use crate::tables::FlatTable;
+use drmkpi::alloc::Arc;
 use drmkpi::errno::{Result, ENOSPC};
 use drmkpi::handle::HandleTable;
 use drmkpi::num::{high32, low32, usize_of, usize_of_u32};
@@ -138,39 +139,57 @@ impl Mmu {
         root.map_or(0, PageRun::pa)
     }
 
-    /// A number for a page table.
-    ///
-    /// # Errors
-    ///
-    /// ENOSPC when the hardware has no more, ENOMEM.
-    pub(crate) fn take_slot(&self) -> Result<u32> {
-        let mut slots = self.slots.lock();
-        let handle = slots.insert(())?;
-        if handle > SLOTS && self.array.is_some() {
-            slots.remove(handle);
-            return Err(ENOSPC);
-        }
-        Ok(handle.wrapping_sub(1))
-    }
-
-    /// Says where the page table with a number is.
-    pub(crate) fn set(&self, slot: u32, root: u64) {
-        if let Some(array) = &self.array {
-            // HW: the mode bits are zero for tables of 4 KiB.
-            array.store_pair(usize_of_u32(slot.wrapping_mul(2)), low32(root), high32(root));
-        }
-    }
-
-    /// The page table is gone.
-    pub(crate) fn give_slot(&self, slot: u32) {
-        self.set(slot, 0);
-        self.slots.lock().remove(slot.wrapping_add(1));
-    }
-
     /// Whether tile status of `core` would go to other memory than everything else: such a core ignores where the
     /// linear window begins (facts, section 2.14).
     pub(crate) fn breaks_tile_status(&self, core: &Identity) -> bool {
         self.version == Version::V1 && self.base != 0 && ignores_base(core)
+    }
+}
+
+/// The number of a page table.
+pub(crate) struct Slot {
+    mmu: Arc<Mmu>,
+    number: u32,
+}
+
+impl Slot {
+    /// A number that no other page table has.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC when the hardware has no more, ENOMEM.
+    pub(crate) fn new(mmu: &Arc<Mmu>) -> Result<Slot> {
+        let mut slots = mmu.slots.lock();
+        let handle = slots.insert(())?;
+        if handle > SLOTS && mmu.array.is_some() {
+            slots.remove(handle);
+            return Err(ENOSPC);
+        }
+        Ok(Slot {
+            mmu: mmu.clone(),
+            number: handle.wrapping_sub(1),
+        })
+    }
+
+    /// The number.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Says where the root of the page table is; 0 when it is gone.
+    pub(crate) fn set(&self, root: u64) {
+        if let Some(array) = &self.mmu.array {
+            // HW: the mode bits are zero for tables of 4 KiB.
+            let word = usize_of_u32(self.number.wrapping_mul(2));
+            array.store_pair(word, low32(root), high32(root));
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.set(0);
+        self.mmu.slots.lock().remove(self.number.wrapping_add(1));
     }
 }
 

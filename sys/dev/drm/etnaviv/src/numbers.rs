@@ -7,13 +7,15 @@ use drmkpi::fence::Fence;
 use drmkpi::handle::HandleTable;
 use drmkpi::os::{Mtx, Os};
 
-const SLOT_BITS: u32 = 20;
+/// Enough for every handle of a table.
+const SLOT_BITS: u32 = 21;
 const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
 
 /// Unfinished fences by number.
 pub(crate) struct Numbers {
     os: Os,
-    fences: Mtx<HandleTable<(u32, Arc<Fence>)>>,
+    /// Generation, and the fence once there is one.
+    fences: Mtx<HandleTable<(u32, Option<Arc<Fence>>)>>,
 }
 
 impl Numbers {
@@ -36,32 +38,35 @@ impl Numbers {
     /// ENOMEM, ENOSPC.
     pub(crate) fn reserve(&self) -> Result<u32> {
         let [g0, g1, ..] = self.os.unique().to_le_bytes();
-        let generation = u32::from_le_bytes([g0, g1 & 0xf, 0, 0]);
-        let slot = self.fences.lock().reserve()?;
+        let generation = u32::from_le_bytes([g0, g1 & 0x7, 0, 0]);
+        let slot = self.fences.lock().insert((generation, None))?;
         Ok(generation.wrapping_shl(SLOT_BITS) | slot)
     }
 
     /// The fence with a reserved number.
     pub(crate) fn fill(&self, number: u32, fence: &Arc<Fence>) {
-        let value = (number.wrapping_shr(SLOT_BITS), fence.clone());
-        self.fences.lock().fill(number & SLOT_MASK, value);
+        let mut fences = self.fences.lock();
+        if let Some((_, place)) = fences.get_mut(number & SLOT_MASK) {
+            *place = Some(fence.clone());
+        }
     }
 
     /// The unfinished fence with a number.
     pub(crate) fn get(&self, number: u32) -> Option<Arc<Fence>> {
         let fences = self.fences.lock();
         let (generation, fence) = fences.get(number & SLOT_MASK)?;
-        (*generation == number.wrapping_shr(SLOT_BITS)).then(|| fence.clone())
+        fence
+            .clone()
+            .filter(|_| *generation == number.wrapping_shr(SLOT_BITS))
     }
 
     /// The fence is over, or will never be.
     pub(crate) fn forget(&self, number: u32) {
         let slot = number & SLOT_MASK;
-        let gone = {
-            let mut fences = self.fences.lock();
-            fences.cancel(slot);
-            fences.remove(slot)
-        };
+        let mut fences = self.fences.lock();
+        let there = fences.get(slot).map(|(generation, _)| *generation);
+        let gone = (there == Some(number.wrapping_shr(SLOT_BITS))).then(|| fences.remove(slot));
+        drop(fences);
         drop(gone);
     }
 }

@@ -11,7 +11,7 @@ use drmkpi::os::Level;
 
 /// The task: looks at the job whose time is over.
 pub(crate) fn check(core: &Core) {
-    let guilty = {
+    let (guilty, position) = {
         let mut engine = core.queue.lock();
         if !engine.hw.powered || engine.hw.fault != 0 {
             return;
@@ -22,18 +22,17 @@ pub(crate) fn check(core: &Core) {
         }
         let now = core.os().now();
         let late = engine.sched.expired(now).map(|(_, id)| id);
-        let token = progress(core, engine.sched.stats().completed);
+        let ends_and_stops = engine.sched.stats().completed.wrapping_add(engine.hw.resumed);
+        let token = progress(core, ends_and_stops);
         // Who stands still for its counters does so for us.
         let waits_for_us = engine.hw.stopped.is_some();
-        late.filter(|id| !engine.sched.progress(*id, token, now) && !waits_for_us)
+        let guilty = late.filter(|id| !engine.sched.progress(*id, token, now) && !waits_for_us);
+        (guilty, hw::position(core.regs()))
     };
     if let Some(id) = guilty {
         core.shared.stats.fault();
         blame(core, id);
-        core.log_client(format_args!(
-            "job timeout, front end at {:#x}",
-            hw::position(core.regs())
-        ));
+        core.log_client(format_args!("job timeout, front end at {position:#x}"));
         recover(core, Some(id), Outcome::TimedOut);
     } else if let Some(when) = core.queue.lock().sched.next_deadline() {
         core.enqueue(Work::Timeout(when));
@@ -42,11 +41,11 @@ pub(crate) fn check(core: &Core) {
 }
 
 /// A number that changes while the core gets on with its work.
-fn progress(core: &Core, completed: u64) -> u64 {
+fn progress(core: &Core, ends_and_stops: u64) -> u64 {
     // The front end idles and waits within a few words; whoever gets on leaves them.
     let position = u64::from(hw::position(core.regs()) >> 6);
     let primitive = u64::from(hw::primitive(core.regs(), &core.identity));
-    completed
+    ends_and_stops
         .wrapping_shl(52)
         .wrapping_add(primitive.wrapping_shl(26))
         .wrapping_add(position)
@@ -54,15 +53,15 @@ fn progress(core: &Core, completed: u64) -> u64 {
 
 /// The task: the MMU or the bus stopped the core while the oldest job ran.
 pub(crate) fn after_fault(core: &Core) {
-    let (guilty, raised) = {
+    let (guilty, raised, (status, address)) = {
         let engine = core.queue.lock();
         if !engine.hw.powered || engine.hw.fault == 0 {
             return;
         }
         let guilty = engine.sched.running(jobs::SLOT).next();
-        (guilty, engine.hw.fault)
+        let exception = hw::mmu_fault(core.regs(), core.mmu().version());
+        (guilty, engine.hw.fault, exception)
     };
-    let (status, address) = hw::mmu_fault(core.regs(), core.mmu().version());
     core.shared.stats.fault();
     if let Some(id) = guilty {
         blame(core, id);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which buffer is where in an address space: a list in order of address. Nothing here touches a page table.
+//! Which buffer is where in an address space; a buffer is in one place. Nothing here touches a page table.
 
 use core::ops::Range;
-use drmkpi::alloc::{Arc, KVec};
+use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::errno::{Result, ENOSPC};
 use drmkpi::os::Os;
+use drmkpi::sorted::SortedMap;
 
-/// A buffer at an address.
+/// A buffer in its place.
 pub(crate) struct Region {
-    pub(crate) start: u64,
     pub(crate) buffer: Arc<Buffer>,
     /// Jobs that use it.
     pub(crate) users: u32,
@@ -17,32 +17,31 @@ pub(crate) struct Region {
     pub(crate) closing: bool,
 }
 
-impl Region {
-    fn end(&self) -> u64 {
-        self.start.saturating_add(self.buffer.size())
-    }
-}
-
 /// The regions of an address space.
 pub(crate) struct Regions {
-    list: KVec<Region>,
+    by_start: SortedMap<u64, Region>,
+    /// Starts by the numbers of buffers.
+    by_buffer: SortedMap<u64, u64>,
     /// Addresses that buffers may have.
     range: Range<u64>,
     /// Where the search for room goes on: what was given up last is used again last.
     next: u64,
 }
 
-/// Room for a buffer: its address, and which idle regions have to go first.
-pub(crate) struct Room {
-    pub(crate) start: u64,
-    pub(crate) evict: Range<usize>,
+fn end(start: u64, region: &Region) -> u64 {
+    start.saturating_add(region.buffer.size())
+}
+
+fn fits(room: Range<u64>, size: u64) -> bool {
+    room.end.checked_sub(room.start).is_some_and(|room| room >= size)
 }
 
 impl Regions {
     /// None, in `range`.
     pub(crate) fn new(os: Os, range: Range<u64>) -> Regions {
         Regions {
-            list: KVec::new(os),
+            by_start: SortedMap::new(os),
+            by_buffer: SortedMap::new(os),
             next: range.start,
             range,
         }
@@ -50,7 +49,7 @@ impl Regions {
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.list.len()
+        self.by_start.len()
     }
 
     /// Addresses that buffers may have.
@@ -59,128 +58,109 @@ impl Regions {
     }
 
     /// The region that begins at `start`.
-    pub(crate) fn at(&mut self, start: u64) -> Option<(usize, &mut Region)> {
-        let index = self.list.binary_search_by_key(&start, |r| r.start).ok()?;
-        self.list.get_mut(index).map(|r| (index, r))
+    pub(crate) fn at(&mut self, start: u64) -> Option<&mut Region> {
+        self.by_start.get_mut(start)
     }
 
-    /// Where `buffer` is; `hint` is where it was last.
-    pub(crate) fn place_of(&mut self, buffer: u64, hint: u64) -> Option<u64> {
-        let hinted = self.at(hint).filter(|(_, r)| r.buffer.id() == buffer);
-        hinted.map(|(_, r)| r.start).or_else(|| {
-            let found = self.list.iter().find(|r| r.buffer.id() == buffer);
-            found.map(|r| r.start)
+    /// Where a buffer is.
+    pub(crate) fn place_of(&self, buffer: u64) -> Option<u64> {
+        self.by_buffer.get(buffer).copied()
+    }
+
+    /// The first region that has some of `range`.
+    pub(crate) fn first_in(&self, range: &Range<u64>) -> Option<(u64, &Region)> {
+        let before = self.by_start.before(range.start);
+        let reaches = before.filter(|(start, region)| end(*start, region) > range.start);
+        reaches.or_else(|| {
+            let next = self.by_start.from(range.start).next();
+            next.filter(|(start, _)| *start < range.end)
         })
     }
 
-    /// Room at an address of somebody's choice.
+    /// Room at an address of somebody's choice; regions that no job uses may be there.
     ///
     /// # Errors
     ///
     /// ENOSPC when a region that jobs use is there.
-    pub(crate) fn room_at(&self, start: u64, size: u64) -> Result<Room> {
-        let end = start.saturating_add(size);
-        let first = self.list.partition_point(|r| r.end() <= start);
-        let last = self.list.partition_point(|r| r.start < end);
-        let there = self.list.get(first..last).unwrap_or_default();
-        if there.iter().any(|r| r.users != 0) {
+    pub(crate) fn room_at(&self, start: u64, size: u64) -> Result<Range<u64>> {
+        let room = start..start.saturating_add(size);
+        let Some((first, _)) = self.first_in(&room) else {
+            return Ok(room);
+        };
+        let mut there = self
+            .by_start
+            .from(first)
+            .take_while(|(start, _)| *start < room.end);
+        if there.any(|(_, region)| region.users != 0) {
             return Err(ENOSPC);
         }
-        Ok(Room {
-            start,
-            evict: first..last,
-        })
+        Ok(room)
     }
 
-    /// Room anywhere: a gap, or the place of regions that no job uses.
+    /// Room anywhere: a gap, or the places of regions that no job uses.
     ///
     /// # Errors
     ///
     /// ENOSPC.
-    pub(crate) fn room(&mut self, size: u64) -> Result<Room> {
-        let Range {
-            start: low,
-            end: high,
-        } = self.range;
-        let gap = self.gap(self.next, high, size);
-        if let Some((index, start)) = gap.or_else(|| self.gap(low, high, size)) {
-            self.next = start.saturating_add(size);
-            return Ok(Room {
-                start,
-                evict: index..index,
-            });
-        }
-        let idle = self.idle_room(size).ok_or(ENOSPC)?;
-        self.next = idle.start.saturating_add(size);
-        Ok(idle)
+    pub(crate) fn room(&mut self, size: u64) -> Result<Range<u64>> {
+        let found = self
+            .gap(self.next, size)
+            .or_else(|| self.gap(self.range.start, size))
+            .or_else(|| self.idle_room(size));
+        let start = found.ok_or(ENOSPC)?;
+        self.next = start.saturating_add(size);
+        Ok(start..self.next)
     }
 
-    /// The first gap of `size` in `low..high`: the index behind it, and where it is.
-    fn gap(&self, low: u64, high: u64, size: u64) -> Option<(usize, u64)> {
-        let mut index = self.list.partition_point(|r| r.end() <= low);
-        let mut from = low;
-        loop {
-            let region = self.list.get(index);
-            let to = region.map_or(high, |r| r.start.min(high));
-            if to.checked_sub(from).is_some_and(|room| room >= size) {
-                return Some((index, from));
+    /// The first gap of `size` from `low` on.
+    fn gap(&self, low: u64, size: u64) -> Option<u64> {
+        let before = self.by_start.before(low);
+        let mut from = before.map_or(low, |(start, region)| low.max(end(start, region)));
+        for (start, region) in self.by_start.from(low) {
+            if fits(from..start, size) {
+                return Some(from);
             }
-            from = region?.end();
-            index = index.wrapping_add(1);
+            from = end(start, region);
         }
+        fits(from..self.range.end, size).then_some(from)
     }
 
-    /// Neighbours that no job uses and that have `size` between those that jobs use.
-    fn idle_room(&self, size: u64) -> Option<Room> {
-        let (mut first, mut behind) = (0usize, 0usize);
+    /// The first `size` bytes between regions that jobs use.
+    fn idle_room(&self, size: u64) -> Option<u64> {
         let mut from = self.range.start;
-        for region in self.list.iter() {
-            behind = behind.wrapping_add(1);
-            if region.users != 0 {
-                (first, from) = (behind, region.end());
-                continue;
+        let used = self.by_start.from(from).filter(|(_, region)| region.users != 0);
+        for (start, region) in used {
+            if fits(from..start, size) {
+                return Some(from);
             }
-            let next = self.list.get(behind).map_or(self.range.end, |r| r.start);
-            if next.checked_sub(from).is_some_and(|room| room >= size) {
-                return Some(Room {
-                    start: from,
-                    evict: first..behind,
-                });
-            }
+            from = end(start, region);
         }
-        None
+        fits(from..self.range.end, size).then_some(from)
     }
 
     /// A buffer at a place that is free, used by one job.
     ///
     /// # Errors
     ///
-    /// ENOMEM.
+    /// ENOMEM; nothing changed.
     pub(crate) fn insert(&mut self, start: u64, buffer: &Arc<Buffer>) -> Result<()> {
-        let index = self.list.partition_point(|r| r.start < start);
         let region = Region {
-            start,
             buffer: buffer.clone(),
             users: 1,
             closing: false,
         };
-        self.list.insert(index, region)
+        self.by_buffer.insert(buffer.id(), start)?;
+        let inserted = self.by_start.insert(start, region);
+        if inserted.is_err() {
+            self.by_buffer.remove(buffer.id());
+        }
+        inserted
     }
 
     /// Takes a region out.
-    pub(crate) fn remove(&mut self, index: usize) -> Option<Region> {
-        self.list.remove(index)
-    }
-
-    /// Marks all places of a buffer whose handle is gone.
-    pub(crate) fn close(&mut self, buffer: u64) {
-        for r in self.list.iter_mut().filter(|r| r.buffer.id() == buffer) {
-            r.closing = true;
-        }
-    }
-
-    /// A region whose handle is gone and which no job uses.
-    pub(crate) fn dead(&self) -> Option<usize> {
-        self.list.iter().position(|r| r.closing && r.users == 0)
+    pub(crate) fn remove(&mut self, start: u64) -> Option<Region> {
+        let region = self.by_start.remove(start)?;
+        self.by_buffer.remove(region.buffer.id());
+        Some(region)
     }
 }

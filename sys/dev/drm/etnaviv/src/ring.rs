@@ -206,6 +206,11 @@ impl Ring {
         }
     }
 
+    /// Has the idle front end stop.
+    pub(crate) fn stop(&self, memory: &PageRun) {
+        self.pair(memory, self.wait, [END, 0]);
+    }
+
     fn idle(&mut self, memory: &PageRun, at: u32) {
         self.pair(memory, at, [WAIT | self.wait_cycles, 0]);
         self.pair(memory, at.wrapping_add(1), [LINK | 2, self.address(at)]);

@@ -64,6 +64,7 @@ pub(crate) fn run(core: &Core) {
         }
         let mut engine = core.queue.lock();
         if let Some(stopped) = engine.hw.stopped.take() {
+            engine.hw.resumed = engine.hw.resumed.wrapping_add(1);
             let entry = stopped.resume;
             hw::start(core.regs(), &core.identity, entry.address, entry.prefetch);
         }

@@ -191,11 +191,12 @@ fn export(os: Os, caller: &Caller<'_>, fence: Arc<Fence>) -> Result<i32> {
 }
 
 /// What a job costs the kernel, about: charged to the client, so that nobody queues jobs without end.
-fn job_bytes(words: usize, bos: usize) -> u64 {
+fn job_bytes(words: usize, bos: usize, requests: usize) -> u64 {
     const JOB: u64 = 1024;
     const BO: u64 = 64;
     u64_of(bos)
         .saturating_mul(BO)
+        .saturating_add(u64_of(requests).saturating_mul(u64_of(size_of::<Request>())))
         .saturating_add(u64_of(words).saturating_mul(4))
         .saturating_add(JOB)
 }
@@ -210,7 +211,7 @@ fn make_job(
 ) -> Result<Job> {
     let file = call.file.driver();
     let os = call.file.os();
-    let (uses, gems) = take(os, &file.context, named)?;
+    let (uses, gems) = take(call, &file.context, named)?;
     let placed = |index: u32| {
         let index = usize_of_u32(index);
         Some(Placed {
@@ -220,7 +221,14 @@ fn make_job(
     };
     let stream = stream.relocate(placed).map_err(refuse)?;
     let requests = requests(os, pipe, pmrs, named)?;
-    let charge = Charge::new(call.file.account(), job_bytes(stream.words().len(), named.len()))?;
+    let charge = Charge::new(
+        call.file.account(),
+        job_bytes(
+            stream.words().len(),
+            named.len(),
+            pmrs.len() / (SubmitPmr::SIZE / 4),
+        ),
+    )?;
     Ok(Job {
         stream,
         pipe,
@@ -238,7 +246,8 @@ fn make_job(
 type Taken = (KVec<Use>, KVec<Arc<EtnavivGem>>);
 
 /// Has all buffers mapped.
-fn take(os: Os, context: &Arc<Context>, named: &[Named]) -> Result<Taken> {
+fn take(call: &Submission<'_>, context: &Arc<Context>, named: &[Named]) -> Result<Taken> {
+    let os = call.file.os();
     let mut uses = KVec::with_capacity(os, named.len())?;
     let mut gems = KVec::with_capacity(os, named.len())?;
     for n in named {
@@ -248,7 +257,8 @@ fn take(os: Os, context: &Arc<Context>, named: &[Named]) -> Result<Taken> {
         } else {
             Prot::READ
         };
-        uses.push(Use::new(context, n.gem.buffer(), n.wanted, &bo.place, prot)?)?;
+        let held = || n.gem.is_held_by(call.file.id());
+        uses.push(Use::new(context, n.gem.buffer(), n.wanted, prot, held)?)?;
         gems.push(n.gem.clone())?;
     }
     Ok((uses, gems))

@@ -66,7 +66,10 @@
 #define	DRM_OS_PAGE_SIZE	4096u
 
 struct drm_os;			/* one instance of the system */
-struct drm_os_dev;		/* one device node: newbus device_t, FDT node */
+/* One device node: newbus device_t, FDT node.  It lives until its driver has let
+ * go of it and all that was made with it has been given back: open files of a
+ * device that was detached by force still hold memory and locks of it. */
+struct drm_os_dev;
 struct drm_os_caller;		/* the user thread on whose behalf a call runs */
 
 /*
@@ -382,7 +385,8 @@ void	 drm_os_minor_unregister(struct drm_os_minor *minor);
  *   stat: the index-th statistic of the device, ENOENT past the last.
  *   file_stat: the same of one open file (its private pointer).
  *   dump: copies up to len bytes from byte off of the crash dump that the device
- *     keeps; returns how many, 0 past its end or without one.  May sleep.
+ *     keeps; returns how many, 0 past its end or without one.  May sleep.  For
+ *     the superuser only: it holds memory of a client.
  *   dump_clear: the device keeps no dump any more, and takes the next one.
  * lowmem to dump_clear may be NULL.
  */

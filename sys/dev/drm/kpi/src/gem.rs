@@ -82,7 +82,8 @@ impl<D: Driver> Gem<D> {
             .fold(0, u64::saturating_add)
     }
 
-    fn is_held_by(&self, file: u64) -> bool {
+    /// Whether an open file, by its number, has a handle of it.
+    pub fn is_held_by(&self, file: u64) -> bool {
         self.state.lock().holders.iter().any(|(f, _)| *f == file)
     }
 
@@ -265,6 +266,9 @@ impl<D: Driver> File<D> {
     /// A global name of an object.
     pub(crate) fn flink(&self, handle: u32) -> Result<u32> {
         let gem = self.gem(handle)?;
+        if gem.buffer.is_of_user() {
+            return Err(EINVAL);
+        }
         let mut state = gem.state.lock();
         if state.holders.is_empty() {
             return Err(ENOENT);

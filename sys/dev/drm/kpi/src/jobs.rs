@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The scheduler at work: `drm_sched` under a lock, jobs with fences, and the one way out for all of them.
 //!
-//! A job is prepared, told its dependencies and submitted, all under the reservation lock, so that fences
-//! of one entity are numbered in the order in which its jobs run. Whatever becomes of it, it leaves by
-//! `retire`, which tells the driver, signals the fence and drops what the job held. `retire` may sleep.
+//! A job is prepared, told its dependencies and submitted, with the reservation lock or a lock of its entity held from
+//! the first to the last, so that fences of one entity are numbered in the order in which its jobs run. Whatever
+//! becomes of it, it leaves by `retire`, which tells the driver, drops what the job held and signals the fence.
+//! `retire` may sleep.
 
 use crate::alloc::{Arc, KVec};
 use crate::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
@@ -202,7 +203,7 @@ impl<T: Send + Sync> Hook for Task<T> {
     }
 }
 
-/// Fences gathered for one job.
+/// Fences gathered for one job: of each timeline the last one, in order of timelines.
 pub struct Dependencies {
     fences: KVec<Arc<Fence>>,
 }
@@ -224,7 +225,17 @@ impl Dependencies {
         if fence.is_signaled() {
             return Ok(());
         }
-        self.fences.push(fence.clone())
+        let context = fence.context();
+        match self.fences.binary_search_by_key(&context, |f| f.context()) {
+            Ok(index) => {
+                let earlier = self.fences.get_mut(index).filter(|f| f.seqno() < fence.seqno());
+                if let Some(earlier) = earlier {
+                    *earlier = fence.clone();
+                }
+                Ok(())
+            }
+            Err(index) => self.fences.insert(index, fence.clone()),
+        }
     }
 
     /// All of them.

@@ -31,6 +31,7 @@ pub mod num;
 pub mod os;
 pub mod page_table;
 pub mod resv;
+pub mod sorted;
 pub mod stats;
 pub mod storage;
 pub mod sync_file;

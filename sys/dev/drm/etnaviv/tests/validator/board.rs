@@ -46,6 +46,8 @@ pub(crate) enum Foul {
     State(u32),
     /// It raised an event.
     Event(usize),
+    /// It left semaphores that nobody has waited for.
+    Semaphores(u64),
     /// It loaded states that no stream can reach.
     Blocked,
     /// The front end met what is no command.
@@ -279,6 +281,8 @@ impl Board {
         self.gpu.set_trace(true);
         let before = self.counts();
         let idle = self.run(&words);
+        let open = self.gpu.open_semaphores();
+        let left = (open != 0).then_some(Foul::Semaphores(open));
         let foul = self.foul(&before, headers, ring);
         let ended = self
             .gpu
@@ -286,6 +290,7 @@ impl Board {
             .last()
             .is_some_and(|(_, header)| header >> 27 == END);
         self.gpu.mmio_read(&mut self.memory, self.now, 0x010);
+        let foul = foul.or(left.filter(|_| idle && ended));
         if !(idle && ended) || foul.is_some() {
             self.reset();
         }

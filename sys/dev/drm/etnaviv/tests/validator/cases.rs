@@ -171,6 +171,41 @@ fn commands_and_their_lengths() {
     );
 }
 
+/// A semaphore is waited for by the next command, or it would be there for the kernel's own stall.
+#[test]
+fn semaphores_are_waited_for() {
+    const STALL: u32 = 0x4800_0000;
+    let v2 = |words: &[u32]| why(words, &[], Policy::Mmuv2);
+    let semaphore = |token| load(0x3808, &[token]);
+    let refused = Some((1, Why::State));
+    // FE waits for PE, and for BLT.
+    for token in [0x0701, 0x1001] {
+        let good = [semaphore(token), vec![STALL, token]].concat();
+        assert_eq!(v2(&good), None);
+        assert_eq!(v2(&semaphore(token)), refused, "at the end");
+        let bad: [&[u32]; 5] = [
+            &[STALL, token ^ 0x100],
+            &[STALL | 1, token],
+            &[0x1800_0000, 0],
+            &load(0x3c00, &[token]),
+            &semaphore(token),
+        ];
+        for next in bad {
+            let stream = [&semaphore(token), next, &[STALL, token]].concat();
+            assert_eq!(v2(&stream), refused, "{next:x?}");
+        }
+    }
+    // RA waits for PE, by its register.
+    let ra = [semaphore(0x0705), load(0x3c00, &[0x0705])].concat();
+    assert_eq!(v2(&ra), None);
+    assert_eq!(v2(&[semaphore(0x0705), vec![STALL, 0x0705]].concat()), refused);
+    // Not among other states, not converted.
+    assert!(v2(&[load(0x3808, &[0x0701, 0]), vec![STALL, 0x0701]].concat()).is_some());
+    let mut float = [semaphore(0x0701), vec![STALL, 0x0701]].concat();
+    float[0] |= 1 << 26;
+    assert_eq!(v2(&float), refused);
+}
+
 #[test]
 fn relocations_go_where_addresses_go() {
     let mut stream = load(0x01410, &[7]); // PE DEPTH_ADDR: words 0, 1

@@ -127,6 +127,8 @@ pub(crate) enum Harm {
     OwnAddress(usize),
     /// A relocation changes a word that decides what is executed: byte offset.
     Relocated(usize),
+    /// It leaves a semaphore behind, for somebody else's stall: byte offset of the token.
+    Semaphore(usize),
 }
 
 /// What the front end does with a stream.
@@ -150,6 +152,7 @@ pub(crate) fn execute(stream: &[u32], relocs: &[Reloc], shared: bool) -> Result<
     let covers = |offset: usize| relocs.iter().any(|reloc| reloc.submit_offset as usize == offset);
     let mut is_value = vec![false; end];
     let mut run = Run::default();
+    let mut left = Vec::new();
     let mut offset = 0;
     while offset < end {
         let header = at(offset).ok_or(Harm::Overrun)?;
@@ -165,6 +168,9 @@ pub(crate) fn execute(stream: &[u32], relocs: &[Reloc], shared: bool) -> Result<
                     let from = offset + 4 + 4 * i;
                     if from >= end {
                         return Err(Harm::Overrun);
+                    }
+                    if register == 0x3808 && (count != 1 || float || !is_awaited(stream, offset)) {
+                        left.push(from);
                     }
                     match kind(register) {
                         Kind::Guarded => return Err(Harm::Guarded(register)),
@@ -200,6 +206,9 @@ pub(crate) fn execute(stream: &[u32], relocs: &[Reloc], shared: bool) -> Result<
     if offset != end {
         return Err(Harm::Overrun);
     }
+    if let Some(token) = left.first() {
+        return Err(Harm::Semaphore(*token));
+    }
     for reloc in relocs {
         let offset = reloc.submit_offset as usize;
         if is_value.get(offset) != Some(&true) {
@@ -207,6 +216,16 @@ pub(crate) fn execute(stream: &[u32], relocs: &[Reloc], shared: bool) -> Result<
         }
     }
     Ok(run)
+}
+
+/// Whether the semaphore that the load at a byte offset sets is waited for by the next command. Token: who waits is in bits 4:0, the
+/// front end is 1 and has a command for it, others have a register.
+fn is_awaited(stream: &[u32], offset: usize) -> bool {
+    let Some([_, token, wait, waited]) = stream.get(offset / 4..offset / 4 + 4) else {
+        return false;
+    };
+    let command = if token % 32 == 1 { 0x4800_0000 } else { 0x0801_0f00 };
+    *wait == command && waited == token
 }
 
 /// A relocation to object 0.

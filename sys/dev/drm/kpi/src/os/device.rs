@@ -8,7 +8,7 @@ use crate::errno::{Errno, Result};
 ///
 /// # Invariants
 ///
-/// The pointer is live until the driver's detach has returned.
+/// The pointer is live until detach has returned and everything made with it has been given back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Dev(*mut c::drm_os_dev);
 

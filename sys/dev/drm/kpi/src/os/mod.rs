@@ -104,6 +104,12 @@ impl Os {
         Os(raw)
     }
 
+    /// The instance of a world, for unit tests, which keep the world.
+    #[cfg(test)]
+    pub(crate) fn of_world(world: &drm_os_host::World) -> Os {
+        Os(world.as_raw().cast())
+    }
+
     pub(crate) fn as_ptr(self) -> *mut c::drm_os {
         self.0
     }

@@ -5,7 +5,7 @@ use super::{c, Caller, Dev, SyncDir};
 use crate::errno::{Errno, Result};
 use crate::num::u64_of;
 use core::ptr::{null_mut, NonNull};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// How CPUs map an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,12 +115,22 @@ impl Object {
         // SAFETY: live by the invariant, `kva` is ours to fill.
         Errno::check(unsafe { c::drm_os_object_kmap(self.raw, &raw mut kva) })?;
         // SAFETY: the mapping covers the object, and the range is inside it.
-        let from = unsafe { kva.cast::<u8>().add(crate::num::usize_of(off)) };
-        for (i, byte) in to.iter_mut().enumerate() {
-            // SAFETY: inside the mapping.
-            let p = unsafe { from.add(i) };
-            // SAFETY: mapped and readable; the device may write it meanwhile, hence volatile.
-            *byte = unsafe { p.read_volatile() };
+        let mut from = unsafe { kva.cast::<u8>().add(crate::num::usize_of(off)) };
+        let (words, bytes) = match off.is_multiple_of(8) {
+            true => to.as_chunks_mut::<8>(),
+            false => (&mut [][..], to),
+        };
+        for word in words {
+            // SAFETY: inside the mapping, and aligned because `off` is; the device may write it meanwhile, hence volatile.
+            *word = unsafe { from.cast::<u64>().read_volatile() }.to_ne_bytes();
+            // SAFETY: at most one beyond the last byte of the range.
+            from = unsafe { from.add(8) };
+        }
+        for byte in bytes {
+            // SAFETY: inside the mapping; as above.
+            *byte = unsafe { from.read_volatile() };
+            // SAFETY: as above.
+            from = unsafe { from.add(1) };
         }
         // SAFETY: mapped above.
         unsafe { c::drm_os_object_kunmap(self.raw) };
@@ -186,20 +196,6 @@ impl KernelMap {
             unsafe { p.as_ref() }.store(*word, Ordering::Relaxed);
         }
         self.sync(u64_of(at).wrapping_mul(4), u64_of(words.len()).wrapping_mul(4));
-    }
-
-    /// Stores a pair of words at the even word `at` at once, and lets the device see it: it sees both or none.
-    pub fn store_pair(&self, at: usize, low: u32, high: u32) {
-        if !at.is_multiple_of(2) || at >= self.words {
-            return;
-        }
-        // SAFETY: in bounds of the mapping, which is whole pages.
-        let p = unsafe { self.base.add(at) }.cast::<AtomicU64>();
-        let pair = u64::from(high) << 32 | u64::from(low);
-        // ORDERING: what the pair leads to was stored and synchronised before.
-        // SAFETY: mapped, and aligned to 8 because `at` is even.
-        unsafe { p.as_ref() }.store(pair, Ordering::Release);
-        self.sync(u64_of(at).wrapping_mul(4), 8);
     }
 
     fn sync(&self, off: u64, len: u64) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The streams on bare models, without a driver.
 
-use super::stream::{Engine, Template};
-use super::Submit;
+use driver_tests::etnaviv::stream::{Engine, Template};
+use driver_tests::etnaviv::{check_manners, Submit};
 use models::vivante::Variant;
 use models::{Bus, BusError, Vivante};
 
@@ -34,7 +34,7 @@ impl Ram {
         }
     }
     fn get(&self, at: usize) -> u32 {
-        crate::word(&self.0, at)
+        u32::from_le_bytes(self.0[at..at + 4].try_into().unwrap())
     }
 }
 
@@ -59,7 +59,7 @@ fn bare(variant: Variant, template: &Template) -> Ram {
     while let Some(at) = gpu.next_event().filter(|at| *at < 1_000_000) {
         gpu.poll(&mut ram, at);
     }
-    super::rig::check_manners(gpu.stats());
+    check_manners(gpu.stats());
     assert_eq!((gpu.stats().bus_errors, gpu.stats().ends()), (0, 1));
     ram
 }
