@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The devices: register windows, interrupt lines, timers, and the mailbox.
 
+use crate::count;
 use crate::qemu::{Address, Done, Opaque, Ops, Qemu, Valid};
 use crate::{die, Notifier, VIRTUAL};
 use drmboard::vm::{config, Config, Machine, Platform};
@@ -16,6 +17,7 @@ struct Board {
     irqs: Vec<Address>,
     /// By core.
     timers: Vec<Address>,
+    counts: Option<count::Log>,
 }
 
 struct State {
@@ -38,6 +40,12 @@ impl Platform for Board {
     }
 
     fn set_line(&mut self, line: usize, level: bool) {
+        let what = if level {
+            count::What::Rise
+        } else {
+            count::What::Fall
+        };
+        self.note(what, line as u64);
         // SAFETY: the interrupt controller's input.
         unsafe { (self.qemu.qemu_set_irq)(self.irqs[line].0, c_int::from(level)) };
     }
@@ -54,6 +62,19 @@ impl Platform for Board {
 }
 
 impl Board {
+    fn now(&self) -> u64 {
+        // SAFETY: no argument but the clock's number.
+        u64::try_from(unsafe { (self.qemu.qemu_clock_get_ns)(VIRTUAL) }).unwrap_or(0)
+    }
+
+    /// Writes down how many instructions have been executed, if they are counted.
+    fn note(&mut self, what: count::What, value: u64) {
+        let now = self.now();
+        if let Some(log) = &mut self.counts {
+            log.note(now, what, value);
+        }
+    }
+
     fn transfer(&self, pa: u64, buf: *mut c_void, len: usize, write: bool) -> bool {
         const UNSPECIFIED: u64 = 1;
         let memory = self.qemu.address_space_memory.0;
@@ -68,8 +89,7 @@ fn state() -> Option<MutexGuard<'static, State>> {
 
 impl State {
     fn now(&self) -> u64 {
-        // SAFETY: no argument but the clock's number.
-        u64::try_from(unsafe { (self.board.qemu.qemu_clock_get_ns)(VIRTUAL) }).unwrap_or(0)
+        self.board.now()
     }
 }
 
@@ -101,6 +121,9 @@ extern "C" fn read_mail(_: *mut c_void, _: u64, _: c_uint) -> u64 {
 extern "C" fn write_mail(_: *mut c_void, off: u64, value: u64, _: c_uint) {
     let Some(mut state) = state() else { return };
     let now = state.now();
+    if off == u64::from(config::MAIL_MARK) {
+        state.board.note(count::What::Mark, value);
+    }
     state.machine.mail(now, off as u32, value as u32);
 }
 
@@ -172,7 +195,12 @@ fn add(qemu: Qemu, config: &Config) -> Result<State, String> {
     );
     Ok(State {
         machine,
-        board: Board { qemu, irqs, timers },
+        board: Board {
+            qemu,
+            irqs,
+            timers,
+            counts: config.count.clone().map(count::Log::new),
+        },
         report: config.report.clone(),
     })
 }
@@ -202,6 +230,9 @@ extern "C" fn exit(_: *mut Notifier, _: *mut c_void) {
     };
     if let Err(error) = written {
         eprintln!("qemu_board: no report: {error}");
+    }
+    if let Some(Err(error)) = state.board.counts.as_ref().map(count::Log::write) {
+        eprintln!("qemu_board: no counts: {error}");
     }
 }
 

@@ -9,6 +9,7 @@
 
 #![warn(missing_docs)]
 
+mod count;
 mod device;
 mod qemu;
 

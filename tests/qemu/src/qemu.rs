@@ -92,7 +92,7 @@ functions! {
     address_space_rw: fn(Handle, u64, u64, *mut c_void, u64, bool) -> u32;
 }
 
-fn symbol(name: &str) -> Option<*mut c_void> {
+pub(crate) fn symbol(name: &str) -> Option<*mut c_void> {
     let name = CString::new(name).ok()?;
     // SAFETY: a string that ends with a zero.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };

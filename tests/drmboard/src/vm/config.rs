@@ -26,6 +26,7 @@ const RAM_MIB: &str = "DRMBOARD_VM_RAM_MIB";
 const TRACE: &str = "DRMBOARD_VM_TRACE";
 const PNG: &str = "DRMBOARD_VM_PNG";
 const REPORT: &str = "DRMBOARD_VM_REPORT";
+const COUNT: &str = "DRMBOARD_VM_COUNT";
 const INJECT: &str = "DRMBOARD_VM_INJECT";
 
 /// One machine.
@@ -41,6 +42,8 @@ pub struct Config {
     pub png: Option<PathBuf>,
     /// Where the library writes what [`crate::vm::Machine::finish`] says.
     pub report: Option<PathBuf>,
+    /// `--count`.
+    pub count: Option<PathBuf>,
     /// `--inject`, each of them.
     pub inject: Vec<String>,
 }
@@ -54,7 +57,12 @@ impl Config {
             (RAM_MIB, self.ram_mib.to_string().into()),
             (INJECT, self.inject.join(" ").into()),
         ];
-        let files = [(TRACE, &self.trace), (PNG, &self.png), (REPORT, &self.report)];
+        let files = [
+            (TRACE, &self.trace),
+            (PNG, &self.png),
+            (REPORT, &self.report),
+            (COUNT, &self.count),
+        ];
         all.extend(
             files
                 .into_iter()
@@ -85,6 +93,7 @@ impl Config {
             trace: variable(TRACE).map(PathBuf::from),
             png: variable(PNG).map(PathBuf::from),
             report: variable(REPORT).map(PathBuf::from),
+            count: variable(COUNT).map(PathBuf::from),
             inject: text(INJECT)?.split_whitespace().map(String::from).collect(),
         })
     }
@@ -102,6 +111,7 @@ mod tests {
             trace: Some("a b".into()),
             png: None,
             report: Some("r".into()),
+            count: Some("c".into()),
             inject: vec!["hang:slot=1,after=3".into(), "gpu-fault".into()],
         };
         let env = config.to_env();

@@ -13,6 +13,9 @@ pub(crate) const TIMED_OUT: u8 = 124;
 /// Exit status when the machine went without the guest having given one.
 pub(crate) const NO_STATUS: u8 = 125;
 
+/// One instruction is one nanosecond, a processor that waits does not do so in real time, and nothing else is by chance.
+const COUNTING: &str = "-icount shift=0,sleep=off -rtc base=2024-01-01,clock=vm";
+
 /// How the machine ended.
 pub(crate) enum End {
     PoweredOff,
@@ -63,6 +66,10 @@ impl Qemu {
             args.extend(["-drive".into(), drive]);
             args.extend(words("-device virtio-blk-device,drive=root"));
         }
+        if options.count.is_some() {
+            // What goes into the device tree, too.
+            args.extend(words("-seed 1"));
+        }
         let append = format!("console=ttyAMA0 panic=-1 {}", options.append);
         let mut kernel: Vec<OsString> = vec!["-serial".into(), "stdio".into(), "-kernel".into()];
         kernel.push(options.kernel.clone().into());
@@ -70,10 +77,17 @@ impl Qemu {
         if let Some(initrd) = &options.initrd {
             kernel.extend(["-initrd".into(), initrd.clone().into()]);
         }
+        let library = library()?;
+        if options.count.is_some() {
+            kernel.extend(words(COUNTING));
+            // An option's comma is doubled.
+            let path = library.to_str().ok_or("the library's path is not UTF-8")?;
+            kernel.extend(["-plugin".into(), path.replace(',', ",,").into()]);
+        }
         Ok(Qemu {
             args,
             kernel,
-            library: library()?,
+            library,
             timeout: options.timeout,
         })
     }

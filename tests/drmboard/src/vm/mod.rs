@@ -71,6 +71,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
         trace: options.trace.clone(),
         png: options.png.clone(),
         report: Some(scratch.file("report")),
+        count: options.count.clone(),
         inject: options.inject.clone(),
     };
     // The same mistakes as in QEMU, told here before it is started. Its trace is made there.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const USAGE: &str =
-    "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--stats] \
+    "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--count F] [--stats] \
                      [--inject SPEC]... [--append ARGS] [--timeout SECONDS] [--ram MIB]";
 
 /// What was asked for.
@@ -20,6 +20,8 @@ pub(crate) struct Options {
     pub(crate) root: Option<PathBuf>,
     pub(crate) trace: Option<PathBuf>,
     pub(crate) png: Option<PathBuf>,
+    /// Where the instructions that the guest has executed are written; they are its clock then.
+    pub(crate) count: Option<PathBuf>,
     pub(crate) stats: bool,
     pub(crate) inject: Vec<String>,
     /// More of the kernel's command line.
@@ -39,6 +41,7 @@ impl Options {
             root: None,
             trace: None,
             png: None,
+            count: None,
             stats: false,
             inject: Vec::new(),
             append: String::new(),
@@ -66,6 +69,7 @@ impl Options {
                 "--root" => options.root = path(),
                 "--trace" => options.trace = path(),
                 "--png" => options.png = path(),
+                "--count" => options.count = path(),
                 "--inject" => options.inject.push(text()?.into()),
                 "--append" => options.append = text()?.into(),
                 "--timeout" => options.timeout = Duration::from_secs(number()?),
