@@ -5,7 +5,7 @@
 #   make test      unit tests and the kyua suite, counted by board; the last line is `N passed, N failed`   (BOARD=name: that board only)
 #   make lint      rustfmt, clippy, rustdoc, generated bindings, licence lines
 #   make audit     panic and unsafe audits of the kernel crates
-#   make bench     benchmarks beside a peer
+#   make bench     benchmarks beside a peer; what a job costs the stock Linux drivers
 #   make crosscheck  Debian's stock Linux drivers and Mesa on the GPU models, in QEMU   (BOARDS="name ...": those boards only)
 #
 # Parts of these, for use by hand:

@@ -76,6 +76,7 @@ initramfs() {
 	cp "$linux/bin/busybox" "$root/bin/"
 	install -m 755 tests/qemu/guest/init "$root/init"
 	cp tests/qemu/guest/*.sh "$root/crosscheck/"
+	cp "$ARM64/submits" "$root/usr/bin/"
 	for name in fixed drm drm_shmem_helper gpu-sched panfrost etnaviv; do
 		find "$linux/lib/modules" -name "$name.ko" -exec cp {} "$root/modules/" \;
 		[ -e "$root/modules/$name.ko" ] || die "Debian's kernel has no module $name"
@@ -247,6 +248,14 @@ traces() {
 	fi
 }
 
+# instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh shows them.
+instructions() {
+	local counts=$out/$1-count-$2.counts
+	rm -f "$counts"
+	boot "$1" "count-$2" count.sh 0 "nokaslr drmboard.board=$1" --count "$counts"
+	verdict "$1" "count-$2"
+}
+
 check() {
 	clients "$1"
 	case $1 in
@@ -268,6 +277,11 @@ need cpio cpio "makes its initramfs"
 need binutils readelf "finds the libraries of a program"
 if [ "${#wanted[@]}" -gt 0 ]; then install_packages "${wanted[@]}"; fi
 mkdir -p "$out"
+# For make bench: `packages` only sees to it that all packages are here, `count` has the instructions of jobs counted.
+if [ "${1:-}" = packages ]; then
+	stock_linux
+	exit 0
+fi
 say "build: the library for QEMU"
 cargo build -q --release -p qemu_board
 stock_linux
@@ -275,5 +289,11 @@ initramfs
 image=$(echo "$linux"/boot/vmlinuz-6.1.*)
 say "crosscheck: ${image##*/vmlinuz-}, $(qemu-system-aarch64 --version | head -n 1)"
 printf '\n%-8s %-8s %-24s %6s %7s  %s\n' board run renderer frames time result
+if [ "${1:-}" = count ]; then
+	for board in $BOARDS; do
+		for n in 1 2 3; do instructions "$board" "$n"; done
+	done
+	exit "$bad"
+fi
 for board in $BOARDS; do check "$board"; done
 exit "$bad"
