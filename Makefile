@@ -5,7 +5,8 @@
 #   make test      unit tests and the kyua suite, counted by board; the last line is `N passed, N failed`   (BOARD=name: that board only)
 #   make lint      rustfmt, clippy, rustdoc, generated bindings, licence lines
 #   make audit     panic and unsafe audits of the kernel crates
-#   make bench     benchmarks beside a peer
+#   make bench     benchmarks beside a peer; what a job costs the stock Linux drivers
+#   make crosscheck  Debian's stock Linux drivers and Mesa on the GPU models, in QEMU   (BOARDS="name ...": those boards only)
 #
 # Parts of these, for use by hand:
 #   make sysroot   Debian's arm64 Mesa, clients and development files, unpacked in target/sysroot (nothing is installed)
@@ -15,7 +16,7 @@
 #
 # mk/README says where everything comes out; mk/arm64.sh is cargo for arm64 Linux programs.
 
-.PHONY: all demo test lint audit bench sysroot build clean distclean
+.PHONY: all demo test lint audit bench crosscheck sysroot build clean distclean
 
 all: build
 
@@ -34,6 +35,9 @@ audit:
 bench:
 	@mk/bench.sh
 
+crosscheck:
+	@mk/crosscheck.sh
+
 sysroot:
 	@mk/sysroot.sh
 
@@ -41,7 +45,7 @@ build:
 	@mk/build.sh
 
 clean:
-	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench
+	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck
 
 distclean:
 	@rm -rf target

@@ -22,6 +22,18 @@ say "bench: measuring"
 "$TARGET/release/bench" "$out/libpeer.so" "$TARGET/release/drmboard" | tee "$out/bench.txt"
 say "bench: copy and check a command stream; peer: the parser of Linux 6.1, which only checks"
 "$TARGET/release/parser" "$out/libetnaviv_peer.so" tests/data/etnaviv/*.bin | tee -a "$out/bench.txt"
+# The only machine that says how many instructions a kernel executes is one that counts them. Without its packages it is left out.
+say "bench: the kernel's instructions for a job, stock drivers of Linux 6.1 in a guest" | tee -a "$out/bench.txt"
+if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
+	BOARDS="rk3399 imx8mq" mk/crosscheck.sh count >>"$out/guest.log" 2>&1 || {
+		tail -n 40 "$out/guest.log" >&2
+		die "the guests did not end as they should"
+	}
+	cargo build -q --release -p bench --bin guest
+	(cd "$TARGET/crosscheck" && "$TARGET/release/guest" rk3399 rk3399-count-?.counts -- imx8mq imx8mq-count-?.counts) | tee -a "$out/bench.txt"
+else
+	say "skipped: $(tail -n 1 "$out/guest.log")" | tee -a "$out/bench.txt"
+fi
 for board in rk3399 imx8mq; do
 	say "bench: $SUBMITS submits in one process on $board (a million take five minutes)"
 	"$TARGET/release/million" "$SUBMITS" "$board" | tee -a "$out/bench.txt"

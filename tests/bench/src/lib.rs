@@ -6,6 +6,7 @@
 //! same number again.
 
 pub mod count;
+pub mod guest;
 pub mod ioctl;
 pub mod iommu;
 pub mod meter;

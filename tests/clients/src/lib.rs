@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What the test clients share: EGL without a window, a little OpenGL ES, GBM buffers.
 //!
-//! The three C libraries are declared here by hand, only as far as the clients call them. The raw DRM client and the process
+//! The three C libraries are declared here by hand, only as far as the clients call them. The raw DRM clients and the process
 //! helpers are the source files of crate `atf`; that crate as such would bring the kernel side into an arm64 program.
 
 pub mod egl;
@@ -12,6 +12,10 @@ pub mod gl;
 pub mod drm;
 #[path = "../../atf/src/errno.rs"]
 pub mod errno;
+#[path = "../../atf/src/etnaviv/mod.rs"]
+pub mod etnaviv;
+#[path = "../../atf/src/mali.rs"]
+pub mod mali;
 #[path = "../../atf/src/process.rs"]
 pub mod process;
 

@@ -5,7 +5,7 @@ use crate::board::{self, Board, Watch};
 use crate::launch::{Program, Signals};
 use crate::server::Server;
 use crate::trace::TraceFile;
-use crate::{inject, namespace, picture, stats};
+use crate::{inject, namespace, picture, stats, vm};
 use drm_os_host::{ClockMode, Config, World};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,7 +15,8 @@ use std::time::Duration;
 const GRACE: Duration = Duration::from_secs(2);
 
 const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--png F] [--dump F] \
-                     [--inject SPEC]... [--set NAME=VALUE]... -- CMD [ARGS...]";
+                     [--inject SPEC]... [--set NAME=VALUE]... -- CMD [ARGS...]\n\
+                     or drmboard vm --board NAME --kernel IMAGE: see drmboard vm";
 
 /// Makes the board of a name; tests give their own.
 pub type MakeBoard = fn(&str, Config, Watch) -> Result<Board, String>;
@@ -94,7 +95,13 @@ fn set(config: &mut Config, setting: &str) -> Result<(), String> {
 /// Runs the command line; the exit code of the program, or 2 after one sentence on stderr.
 #[must_use]
 pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
-    match parse(args).and_then(|options| run(&options, make)) {
+    let mut args = args.peekable();
+    let done = if args.next_if(|verb| verb == "vm").is_some() {
+        vm::main(args)
+    } else {
+        parse(args).and_then(|options| run(&options, make))
+    };
+    match done {
         Ok(code) => code,
         Err(sentence) => {
             eprintln!("drmboard: {sentence}");

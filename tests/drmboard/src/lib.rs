@@ -28,5 +28,6 @@ mod server;
 mod sock;
 pub mod stats;
 mod trace;
+pub mod vm;
 
 pub use board::Board;

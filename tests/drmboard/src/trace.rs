@@ -46,6 +46,11 @@ impl TraceFile {
         ));
     }
 
+    /// A program marks a place.
+    pub(crate) fn mark(&self, now: u64, number: u32) {
+        self.line(format_args!("{now} mark {number}"));
+    }
+
     /// Writes what `world` reports from now on. `nodes` name the interrupt lines.
     pub(crate) fn follow(self: &Arc<TraceFile>, world: &World, nodes: &[Node]) {
         let to = self.clone();
@@ -53,7 +58,7 @@ impl TraceFile {
         world.set_trace(Some(Box::new(move |event| to.event(event, &nodes))));
     }
 
-    fn event(&self, event: &Trace, nodes: &[Node]) {
+    pub(crate) fn event(&self, event: &Trace, nodes: &[Node]) {
         match event {
             Trace::MmioRead { t, dev, off, val } => {
                 self.line(format_args!("{t} mmio {dev} r 0x{off:04x} 0x{val:08x}"))

@@ -512,7 +512,30 @@ fn suspend_and_resume() {
             }
             driver.resume();
         }
+        assert_eq!(
+            driver.rig.gpu.stats().cut_off,
+            0,
+            "{variant:?}: it had ended the ring"
+        );
         driver.rig.assert_clean();
+    }
+}
+
+/// HW: the register traces of Linux 6.1 on this model (docs/crosscheck.md): no clock goes before the front end is at its END.
+#[test]
+fn a_ring_that_was_not_ended_is_cut_off() {
+    for (variant, power) in [(Variant::Gc7000L, true), (Variant::Gc2000, false)] {
+        let mut driver = Driver::probe(variant);
+        driver.start();
+        let now = driver.rig.now;
+        let take = |driver: &mut Driver| match power {
+            true => driver.rig.gpu.set_power(&mut driver.rig.board, now, false),
+            false => driver.rig.gpu.set_clock(&mut driver.rig.board, now, false),
+        };
+        take(&mut driver);
+        assert_eq!(driver.rig.gpu.stats().cut_off, 1, "{variant:?}");
+        take(&mut driver);
+        assert_eq!(driver.rig.gpu.stats().cut_off, 1, "{variant:?}: once");
     }
 }
 

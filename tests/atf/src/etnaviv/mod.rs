@@ -14,7 +14,7 @@ pub use boards::{imx6q, imx6qp, imx8mq, Board, Core, Engine};
 pub use client::{filled, status, Bo, Client, Submitted};
 pub use pages::Pages;
 pub use target::{refuse, refuse_work, Target};
-pub use work::{state, Work, FILL_WORDS, SLOW_BYTES};
+pub use work::{state, Work, FILL_WORDS, LONG_BYTES, SLOW_BYTES};
 
 /// Cases of functions that take a [`Board`], one for each board named, with the board at the end of its name:
 /// `etnaviv_cases! { body [imx8mq imx6q] "what it shows"; ... }` gives an array of [`Case`](crate::Case)s.

@@ -15,6 +15,8 @@ use super::client::Bo;
 pub const FILL_WORDS: usize = 128;
 /// Bytes of a buffer that [`Work::slow`] is done on.
 pub const SLOW_BYTES: u64 = 4 << 20;
+/// Bytes that [`Work::fill_long`] fills.
+pub const LONG_BYTES: u64 = 1 << 20;
 /// Fills of [`SLOW_BYTES`] that make work slow: about a millisecond each, and more where a processor does what a model does.
 const SLOW_FILLS: u32 = 24;
 
@@ -133,6 +135,15 @@ impl Work {
     pub fn fill(self, bo: &Bo<'_>, offset: u32, value: u32) -> Work {
         let area = Area { width: 16, height: 8 };
         self.fill_area(bo, offset, area, value)
+    }
+
+    /// Appends a fill of the first [`LONG_BYTES`] of a buffer, which takes a quarter of a millisecond on a model.
+    pub fn fill_long(self, bo: &Bo<'_>, value: u32) -> Work {
+        let area = Area {
+            width: 1024,
+            height: 256,
+        };
+        self.fill_area(bo, 0, area, value)
     }
 
     fn fill_area(self, bo: &Bo<'_>, offset: u32, area: Area, value: u32) -> Work {

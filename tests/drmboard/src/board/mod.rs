@@ -9,6 +9,7 @@ mod driver;
 mod frame;
 mod imx;
 mod mali;
+mod report;
 #[cfg(test)]
 mod tests;
 mod vivante;
@@ -51,6 +52,53 @@ pub(crate) fn known(name: &str) -> bool {
 pub fn nodes(name: &str) -> Vec<Node> {
     let cores = parts(name).map(|parts| parts.cores).unwrap_or_default();
     cores.into_iter().map(|(node, _)| node).collect()
+}
+
+/// The cores of a board: what the device tree says of each, and its model; nothing for a board that does not exist.
+#[must_use]
+pub fn cores(name: &str) -> Vec<Core> {
+    parts(name).map(|parts| parts.cores).unwrap_or_default()
+}
+
+fn model_of<T: 'static>(hardware: &mut dyn Hardware) -> Option<&mut T> {
+    hardware.as_any().downcast_mut()
+}
+
+/// Plants a fault in a model; the answer is whether it has faults of the kind.
+pub(crate) fn plant(hardware: &mut dyn Hardware, planted: Planted) -> bool {
+    if let Some(mali) = model_of::<MaliHardware>(hardware) {
+        mali.plant(planted);
+        return true;
+    }
+    model_of(hardware).is_some_and(|vivante: &mut VivanteHardware| vivante.plant(planted))
+}
+
+/// Whether a model keeps what it rendered last.
+pub(crate) fn set_capture(hardware: &mut dyn Hardware, on: bool) {
+    if let Some(mali) = model_of::<MaliHardware>(hardware) {
+        mali.model().set_capture(on);
+    }
+    if let Some(vivante) = model_of::<VivanteHardware>(hardware) {
+        vivante.model().set_capture(on);
+    }
+}
+
+/// What a model rendered last, if anything was and it was captured; and when, where several cores may have.
+pub(crate) fn last_frame(hardware: &mut dyn Hardware) -> Option<(u64, Frame)> {
+    if let Some(mali) = model_of::<MaliHardware>(hardware) {
+        return mali.model().last_frame().map(|frame| (0, Frame::from(frame)));
+    }
+    model_of(hardware).and_then(|vivante: &mut VivanteHardware| vivante.last_frame())
+}
+
+/// What a model counted, see [`report::mali`].
+pub(crate) fn report(hardware: &mut dyn Hardware) -> Vec<String> {
+    if let Some(mali) = model_of::<MaliHardware>(hardware) {
+        return report::mali(mali.model().stats());
+    }
+    let vivante =
+        model_of(hardware).map(|vivante: &mut VivanteHardware| report::vivante(vivante.model().stats()));
+    vivante.unwrap_or_default()
 }
 
 /// What a board of this program is made of.
@@ -248,12 +296,7 @@ impl Board {
                 "this board has no core {core} to inject a fault in; cores count from 0"
             ));
         }
-        let mali = self.with_model(core, |mali: &mut MaliHardware| {
-            mali.plant(planted);
-            true
-        });
-        let vivante = || self.with_model(core, |vivante: &mut VivanteHardware| vivante.plant(planted));
-        if mali.or_else(vivante) == Some(true) {
+        if self.devices[core].with_hardware(|hardware| plant(hardware, planted)) {
             return Ok(());
         }
         Err("this board's model has no faults to inject of that kind".into())
@@ -261,22 +304,19 @@ impl Board {
 
     /// Whether the models keep what they rendered last.
     pub fn set_capture(&self, on: bool) {
-        self.with_mali(|mali| mali.set_capture(on));
-        for core in 0..self.devices.len() {
-            self.with_vivante_core(core, |vivante| vivante.set_capture(on));
+        for device in &self.devices {
+            device.with_hardware(|hardware| set_capture(hardware, on));
         }
     }
 
     /// What was rendered last by any core, if anything was and it was captured.
     #[must_use]
     pub fn last_frame(&self) -> Option<Frame> {
-        let mali = self.with_mali(|mali| mali.last_frame().map(Frame::from));
-        let vivante = || {
-            let frame = |core| self.with_model(core, |vivante: &mut VivanteHardware| vivante.last_frame());
-            let all = (0..self.devices.len()).filter_map(|core| frame(core)?);
-            all.max_by_key(|(at, _)| *at).map(|(_, frame)| frame)
-        };
-        mali.unwrap_or_else(vivante)
+        let frames = self
+            .devices
+            .iter()
+            .filter_map(|device| device.with_hardware(last_frame));
+        frames.max_by_key(|(at, _)| *at).map(|(_, frame)| frame)
     }
 
     /// Detaches the driver from every node; the first detach takes the DRM device away, and the others let go.

@@ -189,15 +189,7 @@ impl Vivante {
     pub fn set_power(&mut self, bus: &mut dyn Bus, now_ns: u64, on: bool) {
         self.advance(bus, now_ns);
         if self.power_on && !on {
-            // HW: the bus may hang when power goes during a fetch, and an idle front end fetches all the time; drivers
-            // end it first (etnaviv.md 2.7, 2.15).
-            let fetches = matches!(
-                self.fe.state,
-                fe::State::Run(_) | fe::State::Wait(_) | fe::State::IdleLoop { .. }
-            );
-            if self.running() && fetches {
-                self.stats.protocol("power off under a running front end");
-            }
+            self.note_cut_off();
             self.host = host::Host::new();
             self.clear_state();
         }
@@ -209,7 +201,10 @@ impl Vivante {
     pub fn set_clock(&mut self, bus: &mut dyn Bus, now_ns: u64, on: bool) {
         self.advance(bus, now_ns);
         match (self.clock_stopped, on) {
-            (None, false) => self.clock_stopped = Some(self.now),
+            (None, false) => {
+                self.note_cut_off();
+                self.clock_stopped = Some(self.now);
+            }
             (Some(since), true) => {
                 self.clock_stopped = None;
                 let ns = self.now - since;
@@ -315,6 +310,19 @@ impl Vivante {
     /// Changes the durations of whatever starts from now on.
     pub fn set_timing(&mut self, timing: Timing) {
         self.timing = timing;
+    }
+
+    fn note_cut_off(&mut self) {
+        let fetching = matches!(
+            self.fe.state,
+            fe::State::Run(_)
+                | fe::State::Wait(_)
+                | fe::State::IdleLoop { .. }
+                | fe::State::Stall { .. }
+                | fe::State::Fence { .. }
+        );
+        let working = self.units.iter().any(|unit| unit.done_at.is_some());
+        self.stats.cut_off += u64::from(self.running() && (fetching || working));
     }
 
     fn alive(&self) -> bool {

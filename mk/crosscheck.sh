@@ -1,0 +1,299 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Debian's stock arm64 Linux, with its own panfrost.ko and etnaviv.ko and unmodified Mesa, on the GPU models in QEMU. Fails on a wrong
+# renderer or pixel, on a line of the kernel's log that a boot must not have or has to have, and on what a model finds undefined.
+# BOARDS="rk3399 ..." runs those only. Everything comes out in target/crosscheck/BOARD-RUN.{log,trace}; docs/crosscheck.md explains it.
+# A driver that runs on silicon is the judge here: nothing of our own kernel code takes part.
+set -euo pipefail
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+BOARDS=${BOARDS:-rk3399 imx8mq imx6q}
+out=$TARGET/crosscheck
+# Not below $out, which `make clean` removes.
+linux=$TARGET/linux-arm64
+bad=0
+
+# need PKG PROGRAM WHY: installs PKG when PROGRAM is not here.
+wanted=()
+need() {
+	if ! command -v "$2" >/dev/null; then
+		say "need: $1: $3"
+		wanted+=("$1")
+	fi
+}
+
+# stock_linux: Debian's kernel and busybox for arm64, unpacked in target/linux-arm64 and never installed.
+stock_linux() {
+	local apt=$TARGET/sysroot.apt/apt.conf image deb
+	[ -e "$apt" ] || die "no $apt: remove target/sysroot to have it made again"
+	# The newest 6.1: the package without a version depends on it.
+	newest() { APT_CONFIG=$apt apt-cache depends linux-image-arm64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-6\.1\..*\)$/\1/p'; }
+	image=$(newest)
+	if [ "$(cat "$linux/.stamp" 2>/dev/null)" = "$image" ] && [ -n "$image" ]; then return; fi
+	say "crosscheck: downloading Debian's arm64 kernel and busybox (60 MB)"
+	rm -rf "$linux.new"
+	mkdir -p "$linux.new/debs"
+	debs() { [ -n "$image" ] && (cd "$linux.new/debs" && APT_CONFIG=$apt apt-get -q download "$image" busybox-static) >>"$out/download.log" 2>&1; }
+	if ! debs; then
+		APT_CONFIG=$apt apt-get -q update >>"$out/download.log" 2>&1 || :
+		image=$(newest)
+		[ -n "$image" ] || die "no Linux 6.1 for arm64 in Debian's lists: see $out/download.log"
+		debs || {
+			tail -n 20 "$out/download.log" >&2
+			die "cannot download $image and busybox-static"
+		}
+	fi
+	for deb in "$linux.new"/debs/*.deb; do dpkg-deb --fsys-tarfile "$deb" | tar -x --no-same-owner -C "$linux.new" -f -; done
+	rm -rf "$linux.new/debs" "$linux"
+	printf '%s\n' "$image" >"$linux.new/.stamp"
+	mv "$linux.new" "$linux"
+}
+
+# closure FILE...: the files and all libraries of the sysroot that they need.
+closure() {
+	local -A seen=()
+	local todo=("$@") file name
+	while [ "${#todo[@]}" -gt 0 ]; do
+		file=${todo[0]}
+		todo=("${todo[@]:1}")
+		if [ -n "${seen[$file]:-}" ]; then continue; fi
+		seen[$file]=1
+		printf '%s\n' "$file"
+		for name in $(readelf -d "$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+			if [ -e "$SYSROOT/$libdir/$name" ]; then todo+=("$SYSROOT/$libdir/$name"); fi
+		done
+	done
+}
+
+libdir=usr/lib/aarch64-linux-gnu
+# initramfs: what the guest runs from, as an archive that the kernel takes without unpacking anything.
+initramfs() {
+	local root=$out/root file name
+	rm -rf "$root"
+	mkdir -p "$root"/{bin,modules,crosscheck,usr/bin,usr/share,"$libdir/dri"}
+	ln -s usr/lib "$root/lib"
+	ln -s aarch64-linux-gnu/ld-linux-aarch64.so.1 "$root/usr/lib/ld-linux-aarch64.so.1"
+	cp "$linux/bin/busybox" "$root/bin/"
+	install -m 755 tests/qemu/guest/init "$root/init"
+	cp tests/qemu/guest/*.sh "$root/crosscheck/"
+	cp "$ARM64/submits" "$root/usr/bin/"
+	for name in fixed drm drm_shmem_helper gpu-sched panfrost etnaviv; do
+		find "$linux/lib/modules" -name "$name.ko" -exec cp {} "$root/modules/" \;
+		[ -e "$root/modules/$name.ko" ] || die "Debian's kernel has no module $name"
+	done
+	cp "$SYSROOT/usr/bin/eglinfo" "$ARM64/gles_clear" "$ARM64/share" "$root/usr/bin/"
+	# GLVND loads Mesa's EGL by its name in a file, and that loads the driver: they are in no list of needed libraries.
+	for file in $(closure "$root"/usr/bin/* "$SYSROOT/$libdir/libEGL_mesa.so.0" "$SYSROOT/$libdir/dri/panfrost_dri.so"); do
+		case $file in "$SYSROOT"/*/lib*.so* | "$SYSROOT"/*/ld-*) cp -L "$file" "$root/$libdir/" ;; esac
+	done
+	cp -r "$SYSROOT/usr/share/glvnd" "$SYSROOT/usr/share/drirc.d" "$root/usr/share/"
+	# One file that is all drivers; the archive keeps one copy.
+	cp "$SYSROOT/$libdir/dri/panfrost_dri.so" "$root/$libdir/dri/"
+	for name in etnaviv swrast kms_swrast; do ln "$root/$libdir/dri/panfrost_dri.so" "$root/$libdir/dri/${name}_dri.so"; done
+	(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >"$out/initrd"
+	rm -rf "$root"
+}
+
+# wrong WHY: the run at hand is not as it should be.
+wrong() {
+	say "  wrong: $*"
+	bad=1
+	ok=failed
+}
+
+# boot BOARD RUN SCRIPT STATUS APPEND [OPTION...]: one machine from power on to power off; its script has to end with STATUS.
+boot() {
+	local board=$1 run=$2 script=$3 expected=$4 append=$5 status=0 modules=drm,drm_shmem_helper,gpu-sched,etnaviv began=$SECONDS
+	shift 5
+	case $board in rk3399 | mali-*) modules=fixed,drm,drm_shmem_helper,gpu-sched,panfrost ;; esac
+	log=$out/$board-$run.log
+	ok=ok
+	"$TARGET/release/drmboard" vm --board "$board" --kernel "$image" --initrd "$out/initrd" --stats --trace "$out/$board-$run.trace" \
+		--append "drmboard.modules=$modules drmboard.run=$script $append" --timeout 240 "$@" >"$log" 2>&1 || status=$?
+	tr -d '\r' <"$log" >"$log.text" && mv "$log.text" "$log"
+	took=$((SECONDS - began))
+	if [ "$status" != "$expected" ]; then wrong "the guest ended with $status"; fi
+	# The log with its levels, as `dmesg -r` printed it, without what a boot says that has nothing to do with us.
+	sed -n '/^guest: dmesg$/,/^guest: end/p' "$log" | sed -n 's/^<\([0-9]*\)>\[ *[0-9.]*\] /<\1> /p' >"$log.dmesg"
+	grep -E '^<[0-4]> |WARNING|BUG|Oops|Call trace|stall|hung' "$log.dmesg" |
+		grep -vE 'pci-host-generic .*: Memory resource size exceeds max for 32 bits' >"$log.bad" || :
+	# Of a model's lines, those after the first tell what hardware leaves undefined, and faults.
+	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events)=' >"$log.model" || :
+}
+
+# said PATTERN: a line of the run has it.
+said() { grep -qE -- "$1" "$log" || wrong "nothing says $1"; }
+
+# complained N PATTERN: exactly N of the log's warnings and errors have it; they are accounted for.
+complained() {
+	local n
+	n=$(grep -cE -- "$2" "$log.bad" || :)
+	if [ "$n" != "$1" ]; then wrong "$n lines of the kernel's log, not $1, say $2"; fi
+	grep -vE -- "$2" "$log.bad" >"$log.rest" || :
+	mv "$log.rest" "$log.bad"
+}
+
+# modelled N PATTERN: as complained, of what the model told.
+modelled() {
+	local n
+	n=$(grep -cE -- "$2" "$log.model" || :)
+	if [ "$n" != "$1" ]; then wrong "$n lines of the model's report, not $1, say $2"; fi
+	grep -vE -- "$2" "$log.model" >"$log.rest" || :
+	mv "$log.rest" "$log.model"
+}
+
+# verdict BOARD RUN: nothing may be left over.
+verdict() {
+	local renderer frames
+	if [ -s "$log.bad" ]; then wrong "the kernel's log: $(cat "$log.bad")"; fi
+	if [ -s "$log.model" ]; then wrong "the model: $(cat "$log.model")"; fi
+	renderer=$(sed -n 's/^gles_clear: renderer: //p' "$log" | tail -n 1)
+	frames=$(sed -n 's/^gles_clear: frames \([0-9]*\) ok$/\1/p' "$log" | tail -n 1)
+	printf '%-8s %-8s %-24s %6s %5s s  %s\n' "$1" "$2" "${renderer:--}" "${frames:--}" "$took" "$ok"
+	if [ "$ok" != ok ]; then tail -n 15 "$log" | sed 's/^/    /'; fi
+	rm -f "$log".{dmesg,bad,model,rest}
+}
+
+# renderer_of BOARD: GL_RENDERER, as a pattern.
+renderer_of() {
+	case $1 in
+	rk3399) say 'Mali-T860 \(Panfrost\)' ;;
+	imx8mq) say 'Vivante GC7000 rev 6214' ;;
+	imx6q) say 'Vivante GC2000 rev 5108' ;;
+	imx6qp) say 'Vivante GC3000 rev 5450' ;;
+	mali-*) say "Mali-${1#mali-}( r1)? \\(Panfrost\\)" | tr tg TG ;;
+	esac
+}
+
+# clients BOARD: nothing goes wrong.
+clients() {
+	boot "$1" clients clients.sh 0 ""
+	said "^gles_clear: renderer: $(renderer_of "$1")\$"
+	said "^eglinfo: EGL driver name: $(case $1 in imx*) say etnaviv ;; *) say panfrost ;; esac)\$"
+	for name in gles_clear again reloaded; do said "^$name: frames 15 ok\$"; done
+	said '^share: share 333x77 ok$'
+	verdict "$1" clients
+}
+
+# fault BOARD RUN SPEC FIRST: a fault planted when six jobs have been started, that is for the frame which clears to white, or the one
+# before. FIRST is how the client ends that meets it: `any` where that is not always the same job, or where the GPU's own accesses count.
+# What the kernel and the model say of it is left for the caller to check.
+fault() {
+	boot "$1" "$2" fault.sh 0 "drmboard.first=$4" --inject "$3"
+	said '^gles_clear: frames 15 ok$'
+	said '^share: share 333x77 ok$'
+	if [ "$4" = 1 ]; then said '^first: gles_clear: clear 255x255 #FFFFFFFF: frame 6: 65025 pixels differ'; fi
+	grep -qE '^model .* injected=1$' "$log" || wrong "the fault did not happen"
+}
+
+mali_faults() {
+	fault "$1" hang hang:after=6 1
+	complained 1 'panfrost .*: gpu sched timeout, js=0, .* status=0x8, '
+	verdict "$1" hang
+	fault "$1" jobfault jobfault:after=6 any
+	complained 1 'panfrost .*: js fault, js=0, status=DATA_INVALID_FAULT, '
+	modelled 1 'exception 88 count=1$'
+	verdict "$1" jobfault
+	fault "$1" buserror buserror:access=10,after=6 any
+	complained 1 'panfrost .*: js fault, js=0, status=JOB_BUS_FAULT, '
+	modelled 1 'exception 72 count=1$'
+	verdict "$1" buserror
+	# The work was done, only nobody was told.
+	fault "$1" loseirq lose-irq:after=6 0
+	complained 1 'panfrost .*: gpu sched timeout, js=0, .* status=0x1, '
+	verdict "$1" loseirq
+}
+
+vivante_faults() {
+	fault "$1" hang hang:after=6 1
+	complained 1 'etnaviv-gpu .*: recover hung GPU!$'
+	verdict "$1" hang
+	fault "$1" loseirq lose-irq:after=6 0
+	complained 1 'etnaviv-gpu .*: recover hung GPU!$'
+	verdict "$1" loseirq
+	fault "$1" buserror buserror:access=10,after=6 any
+	complained 1 'etnaviv-gpu .*: AXI bus error$'
+	modelled 1 'bus-error count=1$'
+	verdict "$1" buserror
+	# MMUv1 has no faults.
+	if [ "$1" = imx6q ]; then return; fi
+	fault "$1" mmufault fault:access=10,after=6 any
+	complained 1 'etnaviv-gpu .*: MMU fault status 0x00000002$'
+	complained 1 'etnaviv-gpu .*: MMU 0 fault addr 0x'
+	complained 1 'etnaviv-gpu .*: recover hung GPU!$'
+	modelled 1 'mmu-fault 2 count=1$'
+	verdict "$1" mmufault
+}
+
+# traces BOARD RUN=SPEC...: our driver on the same model with the same client and faults; then both drivers' traces, phase by phase.
+traces() {
+	local board=$1 pair run spec stock=() ours=() status=0
+	shift
+	for pair in "$@"; do
+		run=${pair%%=*}
+		spec=${pair#*=}
+		# How the client ends has been judged; a fault may fail it.
+		PAN_MESA_DEBUG=linear "$TARGET/release/drmboard" run --board "$board" --trace "$out/$board-$run.ours.trace" ${spec:+--inject "$spec"} \
+			-- "$ARM64/gles_clear" >"$out/$board-$run.ours.log" 2>&1 || :
+		stock+=("$out/$board-$run.trace")
+		ours+=("$out/$board-$run.ours.trace")
+	done
+	"$TARGET/release/tracecmp" "$board" tests/qemu/accepted.txt "${stock[@]}" -- "${ours[@]}" >"$out/$board-traces" 2>&1 || status=$?
+	if [ "$status" = 0 ]; then
+		say "$board   traces: $(grep -c " accesses " "$out/$board-traces") phases, no difference that is not accepted"
+	else
+		say "$board   traces: failed"
+		sed 's/^/    /' "$out/$board-traces"
+		bad=1
+	fi
+}
+
+# instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh shows them.
+instructions() {
+	local counts=$out/$1-count-$2.counts
+	rm -f "$counts"
+	boot "$1" "count-$2" count.sh 0 "nokaslr drmboard.board=$1" --count "$counts"
+	verdict "$1" "count-$2"
+}
+
+check() {
+	clients "$1"
+	case $1 in
+	rk3399)
+		mali_faults "$1"
+		traces "$1" clients= hang=hang:after=6 jobfault=jobfault:after=6 loseirq=lose-irq:after=6
+		;;
+	imx8mq | imx6q)
+		vivante_faults "$1"
+		traces "$1" clients= hang=hang:after=6 loseirq=lose-irq:after=6
+		;;
+	esac
+}
+
+mk/build.sh
+need qemu-system-arm qemu-system-aarch64 "the machine"
+need device-tree-compiler dtc "makes its device tree"
+need cpio cpio "makes its initramfs"
+need binutils readelf "finds the libraries of a program"
+if [ "${#wanted[@]}" -gt 0 ]; then install_packages "${wanted[@]}"; fi
+mkdir -p "$out"
+# For make bench: `packages` only sees to it that all packages are here, `count` has the instructions of jobs counted.
+if [ "${1:-}" = packages ]; then
+	stock_linux
+	exit 0
+fi
+say "build: the library for QEMU"
+cargo build -q --release -p qemu_board
+stock_linux
+initramfs
+image=$(echo "$linux"/boot/vmlinuz-6.1.*)
+say "crosscheck: ${image##*/vmlinuz-}, $(qemu-system-aarch64 --version | head -n 1)"
+printf '\n%-8s %-8s %-24s %6s %7s  %s\n' board run renderer frames time result
+if [ "${1:-}" = count ]; then
+	for board in $BOARDS; do
+		for n in 1 2 3; do instructions "$board" "$n"; done
+	done
+	exit "$bad"
+fi
+for board in $BOARDS; do check "$board"; done
+exit "$bad"

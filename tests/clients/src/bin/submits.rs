@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `submits BOARD`: jobs for a driver whose instructions are counted from outside, by the marks that it writes into the mailbox of
+//! `drmboard vm --count`.
+//!
+//! The one thing to know: between two marks there is one system call and nothing else. A job takes longer than everything that the
+//! kernel has to do to start it, and a process that wants the processor less than anybody spins: the kernel never idles, so what
+//! it executes is for the job. What the marks mean is in crate `bench`, guest.rs.
+
+use clients::drm::client::Bo as MaliBo;
+use clients::drm::{deadline_ns, panfrost, Mapping, Node};
+use clients::errno::Errno;
+use clients::etnaviv::{self, abi, Client, LONG_BYTES};
+use clients::mali::Chain;
+use clients::process::fork;
+use clients::{exit_status, Outcome};
+use std::process::ExitCode;
+
+/// The mailbox on the bus (drmboard's vm/config.rs).
+const MAILBOX: u64 = 0x0cf0_0000;
+/// Jobs of a measurement. Medians are taken: the first jobs, which find no mappings and empty slabs, do not show in them.
+const JOBS: usize = 200;
+/// Jobs in flight, at most.
+const DEPTH: usize = 4;
+/// Jobs of a chain for the Mali, each of 5 us or more on the model, before the one that writes.
+const NULL_JOBS: usize = 40;
+
+/// Marks, with the depth in the low byte of the first three.
+const SUBMIT: u32 = 0x100;
+const WAIT: u32 = 0x200;
+const DONE: u32 = 0x300;
+/// The cheapest ioctl that the driver has, and none at all.
+const PARAM: u32 = 0x400;
+const NOTHING: u32 = 0x500;
+const END: u32 = 0x600;
+
+fn failed(what: &str) -> impl Fn(Errno) -> String + '_ {
+    move |errno| format!("{what}: {errno}")
+}
+
+/// A GPU with room for [`DEPTH`] jobs.
+trait Gpu {
+    /// Takes back what the job of a place has written.
+    fn forget(&self, place: usize);
+    /// One ioctl: submits the job of a place.
+    fn submit(&mut self, place: usize) -> Result<(), Errno>;
+    /// One ioctl: waits for it.
+    fn wait(&self, place: usize) -> Result<(), Errno>;
+    /// Whether it has done its work.
+    fn is_done(&self, place: usize) -> bool;
+    /// One ioctl: asks for the GPU's model.
+    fn param(&self) -> Result<(), Errno>;
+}
+
+/// A chain of jobs, the buffer that the last one writes into, and the handles of both.
+struct MaliJob<'a> {
+    chain: Chain<'a>,
+    data: MaliBo<'a>,
+    map: Mapping,
+}
+
+struct Mali<'a> {
+    node: &'a Node,
+    jobs: Vec<MaliJob<'a>>,
+    /// Late enough for all of it; found out once, so that no system call is made for it.
+    deadline: i64,
+}
+
+impl<'a> Mali<'a> {
+    fn new(node: &'a Node) -> Result<Mali<'a>, Errno> {
+        let job = |_| {
+            let data = node.bo(4096, panfrost::BO_NOEXEC)?;
+            let mut chain = Chain::new(node, NULL_JOBS + 1)?;
+            chain.null(NULL_JOBS).write_zero(data.va);
+            let map = data.map()?;
+            Ok(MaliJob { chain, data, map })
+        };
+        Ok(Mali {
+            node,
+            jobs: (0..DEPTH).map(job).collect::<Result<_, Errno>>()?,
+            deadline: deadline_ns(100_000),
+        })
+    }
+}
+
+impl Gpu for Mali<'_> {
+    fn forget(&self, place: usize) {
+        self.jobs[place].map.write_u64(0, u64::MAX);
+    }
+
+    fn submit(&mut self, place: usize) -> Result<(), Errno> {
+        let job = &self.jobs[place];
+        let mut work = job.chain.work();
+        let bos = [job.chain.handle(), job.data.handle];
+        work.bos = &bos;
+        self.node.submit(&work)
+    }
+
+    fn wait(&self, place: usize) -> Result<(), Errno> {
+        self.jobs[place].data.wait(self.deadline).map(drop)
+    }
+
+    fn is_done(&self, place: usize) -> bool {
+        self.jobs[place].map.read(0, 8) == [0; 8]
+    }
+
+    fn param(&self) -> Result<(), Errno> {
+        let mut arg = panfrost::GetParam {
+            param: panfrost::PARAM_GPU_PROD_ID,
+            ..panfrost::GetParam::default()
+        };
+        self.node.ioctl(panfrost::GET_PARAM, &mut arg).map(drop)
+    }
+}
+
+struct VivanteJob<'a> {
+    work: etnaviv::Work,
+    map: Mapping,
+    fence: u32,
+    _target: etnaviv::Bo<'a>,
+}
+
+struct Vivante<'a> {
+    client: &'a Client,
+    jobs: Vec<VivanteJob<'a>>,
+    deadline: abi::Timespec,
+}
+
+/// What a fill writes.
+const FILLED: u32 = 0x1234_5678;
+
+impl<'a> Vivante<'a> {
+    fn new(client: &'a Client) -> Result<Vivante<'a>, Errno> {
+        let job = |_| {
+            let target = client.bo(LONG_BYTES)?;
+            Ok(VivanteJob {
+                work: client.work().fill_long(&target, FILLED),
+                map: target.map()?,
+                fence: 0,
+                _target: target,
+            })
+        };
+        Ok(Vivante {
+            client,
+            jobs: (0..DEPTH).map(job).collect::<Result<_, Errno>>()?,
+            deadline: abi::Timespec::after_ms(100_000),
+        })
+    }
+}
+
+impl Gpu for Vivante<'_> {
+    fn forget(&self, place: usize) {
+        self.jobs[place].map.write_u32(LONG_BYTES as usize - 4, 0);
+    }
+
+    fn submit(&mut self, place: usize) -> Result<(), Errno> {
+        let job = &mut self.jobs[place];
+        job.fence = self.client.submit(&job.work)?.fence;
+        Ok(())
+    }
+
+    fn wait(&self, place: usize) -> Result<(), Errno> {
+        let job = &self.jobs[place];
+        self.client.wait_fence(job.work.pipe, job.fence, 0, self.deadline)
+    }
+
+    fn is_done(&self, place: usize) -> bool {
+        self.jobs[place].map.read_u32(LONG_BYTES as usize - 4) == FILLED
+    }
+
+    fn param(&self) -> Result<(), Errno> {
+        self.client.param(0, abi::PARAM_GPU_MODEL).map(drop)
+    }
+}
+
+/// `JOBS` jobs, `depth` of them in flight.
+fn measure(gpu: &mut dyn Gpu, depth: usize, mark: &dyn Fn(u32)) -> Outcome<()> {
+    let tag = depth as u32;
+    for n in 0..JOBS {
+        let place = n % depth;
+        gpu.forget(place);
+        mark(SUBMIT | tag);
+        let submitted = gpu.submit(place);
+        mark(WAIT | tag);
+        submitted.map_err(failed("submit"))?;
+        // The oldest; the last ones are waited for below.
+        let Some(oldest) = (n + 1).checked_sub(depth) else {
+            continue;
+        };
+        let waited = gpu.wait(oldest % depth);
+        mark(DONE | tag);
+        waited.map_err(failed("wait"))?;
+        if !gpu.is_done(oldest % depth) {
+            return Err(format!("job {oldest} has not done its work"));
+        }
+    }
+    (0..depth).try_for_each(|place| gpu.wait(place).map_err(failed("wait")))
+}
+
+fn run(gpu: &mut dyn Gpu, mark: &dyn Fn(u32)) -> Outcome<()> {
+    for _ in 0..JOBS {
+        mark(PARAM);
+        let got = gpu.param();
+        mark(NOTHING);
+        mark(END);
+        got.map_err(failed("GET_PARAM"))?;
+    }
+    measure(gpu, 1, mark)?;
+    measure(gpu, DEPTH, mark)
+}
+
+/// Has a process use up the time that nobody wants. It goes with this one.
+fn spin() -> Outcome<clients::process::Child> {
+    fork(|| {
+        let param = libc::sched_param { sched_priority: 0 };
+        // SAFETY: this process; a parameter that lives through the call.
+        if unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &param) } != 0 {
+            return 1;
+        }
+        let mut turns = 0u64;
+        loop {
+            turns = std::hint::black_box(turns.wrapping_add(1));
+        }
+    })
+    .map_err(failed("fork"))
+}
+
+fn marked(board: &str) -> Outcome<()> {
+    let memory = Node::open("/dev/mem").map_err(failed("/dev/mem"))?;
+    let mailbox = memory.map(MAILBOX, 4096).map_err(failed("mailbox"))?;
+    let mark = |value| mailbox.write_u32(0, value);
+    let _spinner = spin()?;
+    match board {
+        "rk3399" => {
+            let node = Node::render().map_err(failed("render node"))?;
+            Mali::new(&node)
+                .map_err(failed("buffers"))
+                .and_then(|mut gpu| run(&mut gpu, &mark))
+        }
+        "imx8mq" => {
+            let client = Client::open(etnaviv::imx8mq()).map_err(failed("render node"))?;
+            Vivante::new(&client)
+                .map_err(failed("buffers"))
+                .and_then(|mut gpu| run(&mut gpu, &mark))
+        }
+        _ => Err(format!("no jobs for board {board}")),
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match std::env::args().nth(1) {
+        Some(board) => marked(&board),
+        None => Err("usage: submits BOARD".into()),
+    };
+    exit_status("submits", outcome)
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What the launcher tells the library that it preloads into QEMU, by environment variables, and where things lie on the bus.
+
+use std::env;
+use std::path::PathBuf;
+
+/// Where the register window of core 0 lies; nothing of the `virt` machine's own is used there (its platform bus is empty).
+pub const WINDOWS: u64 = 0x0c00_0000;
+/// Distance of the windows of two cores.
+pub const WINDOW_STEP: u64 = 0x10_0000;
+/// Where the mailbox lies: [`MAILBOX_LEN`] bytes with two registers, `MAIL_*`.
+pub const MAILBOX: u64 = 0x0cf0_0000;
+/// Length of the mailbox in bytes.
+pub const MAILBOX_LEN: u64 = 0x1000;
+/// A write here puts a line `NS mark VALUE` into the trace.
+pub const MAIL_MARK: u32 = 0;
+/// A write here says with what exit status the launcher ends once the guest has powered off.
+pub const MAIL_EXIT: u32 = 4;
+/// The shared peripheral interrupt of line 0 of core 0; the others follow in order.
+pub const FIRST_SPI: u32 = 80;
+/// Where RAM begins on `virt`.
+pub const RAM_BASE: u64 = 0x4000_0000;
+
+const BOARD: &str = "DRMBOARD_VM_BOARD";
+const RAM_MIB: &str = "DRMBOARD_VM_RAM_MIB";
+const TRACE: &str = "DRMBOARD_VM_TRACE";
+const PNG: &str = "DRMBOARD_VM_PNG";
+const REPORT: &str = "DRMBOARD_VM_REPORT";
+const COUNT: &str = "DRMBOARD_VM_COUNT";
+const INJECT: &str = "DRMBOARD_VM_INJECT";
+
+/// One machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Name of the board.
+    pub board: String,
+    /// Size of the guest's memory.
+    pub ram_mib: u64,
+    /// `--trace`.
+    pub trace: Option<PathBuf>,
+    /// `--png`.
+    pub png: Option<PathBuf>,
+    /// Where the library writes what [`crate::vm::Machine::finish`] says.
+    pub report: Option<PathBuf>,
+    /// `--count`.
+    pub count: Option<PathBuf>,
+    /// `--inject`, each of them.
+    pub inject: Vec<String>,
+}
+
+impl Config {
+    /// The configuration as environment variables. No specification of a fault has a blank in it.
+    #[must_use]
+    pub fn to_env(&self) -> Vec<(&'static str, std::ffi::OsString)> {
+        let mut all = vec![
+            (BOARD, self.board.clone().into()),
+            (RAM_MIB, self.ram_mib.to_string().into()),
+            (INJECT, self.inject.join(" ").into()),
+        ];
+        let files = [
+            (TRACE, &self.trace),
+            (PNG, &self.png),
+            (REPORT, &self.report),
+            (COUNT, &self.count),
+        ];
+        all.extend(
+            files
+                .into_iter()
+                .filter_map(|(name, path)| Some((name, path.clone()?.into_os_string()))),
+        );
+        all
+    }
+
+    /// The configuration in the environment of this process.
+    ///
+    /// # Errors
+    /// A sentence: a variable is missing or is not what it should be.
+    pub fn from_env() -> Result<Config, String> {
+        Config::from_variables(|name| env::var_os(name))
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<Config, String> {
+        let text = |name: &str| {
+            let value = variable(name).ok_or(format!("{name} is not set"))?;
+            value.into_string().map_err(|_| format!("{name} is not UTF-8"))
+        };
+        let ram = text(RAM_MIB)?;
+        Ok(Config {
+            board: text(BOARD)?,
+            ram_mib: ram
+                .parse()
+                .map_err(|_| format!("{RAM_MIB} is not a number: {ram}"))?,
+            trace: variable(TRACE).map(PathBuf::from),
+            png: variable(PNG).map(PathBuf::from),
+            report: variable(REPORT).map(PathBuf::from),
+            count: variable(COUNT).map(PathBuf::from),
+            inject: text(INJECT)?.split_whitespace().map(String::from).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_carries_it_all() {
+        let config = Config {
+            board: "imx6q".into(),
+            ram_mib: 512,
+            trace: Some("a b".into()),
+            png: None,
+            report: Some("r".into()),
+            count: Some("c".into()),
+            inject: vec!["hang:slot=1,after=3".into(), "gpu-fault".into()],
+        };
+        let env = config.to_env();
+        let get = |name: &str| {
+            let found = env.iter().find(|(n, _)| *n == name);
+            found.map(|(_, value)| value.clone())
+        };
+        assert_eq!(Config::from_variables(get), Ok(config));
+        assert!(Config::from_variables(|_| None).unwrap_err().contains("not set"));
+    }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! QEMU as a process: its command line, and waiting for its end.
+
+use super::config::Config;
+use super::options::Options;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// Exit status when the time is over, as of timeout(1).
+pub(crate) const TIMED_OUT: u8 = 124;
+/// Exit status when the machine went without the guest having given one.
+pub(crate) const NO_STATUS: u8 = 125;
+
+/// One instruction is one nanosecond, a processor that waits does not do so in real time, and nothing else is by chance.
+const COUNTING: &str = "-icount shift=0,sleep=off -rtc base=2024-01-01,clock=vm";
+
+/// How the machine ended.
+pub(crate) enum End {
+    PoweredOff,
+    Failed(ExitStatus),
+    TimedOut,
+}
+
+/// A machine that is not started yet.
+pub(crate) struct Qemu {
+    args: Vec<OsString>,
+    kernel: Vec<OsString>,
+    library: PathBuf,
+    timeout: Duration,
+}
+
+/// The program: `DRMBOARD_QEMU`, or the one on the path.
+fn program() -> OsString {
+    std::env::var_os("DRMBOARD_QEMU").unwrap_or_else(|| "qemu-system-aarch64".into())
+}
+
+/// The library for QEMU: `DRMBOARD_QEMU_BOARD`, or the one next to this program.
+fn library() -> Result<PathBuf, String> {
+    let path = match std::env::var_os("DRMBOARD_QEMU_BOARD") {
+        Some(path) => path.into(),
+        None => {
+            let this = std::env::current_exe().map_err(|error| error.to_string())?;
+            this.with_file_name("libqemu_board.so")
+        }
+    };
+    // A library that is not there is left out of the machine without an error.
+    if !path.is_file() {
+        return Err(format!("there is no {}: build crate qemu_board", path.display()));
+    }
+    std::path::absolute(path).map_err(|error| error.to_string())
+}
+
+impl Qemu {
+    pub(crate) fn new(options: &Options) -> Result<Qemu, String> {
+        let ram = format!("{}M", options.ram_mib);
+        let words = |line: &str| line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
+        let mut args = words(
+            "-machine virt,gic-version=3 -cpu cortex-a57 -nic none -display none -monitor none -no-reboot -m",
+        );
+        args.push(ram.into());
+        if let Some(root) = &options.root {
+            let mut drive = OsString::from("if=none,id=root,format=raw,read-only=on,file=");
+            drive.push(root);
+            args.extend(["-drive".into(), drive]);
+            args.extend(words("-device virtio-blk-device,drive=root"));
+        }
+        if options.count.is_some() {
+            // What goes into the device tree, too.
+            args.extend(words("-seed 1"));
+        }
+        let append = format!("console=ttyAMA0 panic=-1 {}", options.append);
+        let mut kernel: Vec<OsString> = vec!["-serial".into(), "stdio".into(), "-kernel".into()];
+        kernel.push(options.kernel.clone().into());
+        kernel.extend(["-append".into(), append.into()]);
+        if let Some(initrd) = &options.initrd {
+            kernel.extend(["-initrd".into(), initrd.clone().into()]);
+        }
+        let library = library()?;
+        if options.count.is_some() {
+            kernel.extend(words(COUNTING));
+            // An option's comma is doubled.
+            let path = library.to_str().ok_or("the library's path is not UTF-8")?;
+            kernel.extend(["-plugin".into(), path.replace(',', ",,").into()]);
+        }
+        Ok(Qemu {
+            args,
+            kernel,
+            library,
+            timeout: options.timeout,
+        })
+    }
+
+    /// Writes the device tree that the machine would give its kernel, without our nodes.
+    pub(crate) fn dump_tree(&self, to: &Path) -> Result<(), String> {
+        let mut dump = OsString::from("dumpdtb=");
+        dump.push(to);
+        let mut command = Command::new(program());
+        let command = command.args(&self.args).arg("-machine").arg(dump);
+        let output = command.output().map_err(not_started)?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(format!(
+                "QEMU: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            )),
+        }
+    }
+
+    /// Starts the machine, its console on this process's standard output, and waits for its end.
+    pub(crate) fn run(&self, config: &Config, tree: &Path) -> Result<End, String> {
+        let mut command = Command::new(program());
+        command.args(&self.args).args(&self.kernel).arg("-dtb").arg(tree);
+        command.envs(config.to_env()).env("LD_PRELOAD", &self.library);
+        let mut child = command.stdin(Stdio::null()).spawn().map_err(not_started)?;
+        let status = wait(&mut child, self.timeout)?;
+        Ok(match status {
+            None => End::TimedOut,
+            Some(status) if status.success() => End::PoweredOff,
+            Some(status) => End::Failed(status),
+        })
+    }
+}
+
+fn not_started(error: std::io::Error) -> String {
+    format!("{}: {error}", program().to_string_lossy())
+}
+
+/// None when the time was over. QEMU takes SIGTERM for its power switch and ends in order: trace and picture are written.
+fn wait(child: &mut Child, timeout: Duration) -> Result<Option<ExitStatus>, String> {
+    let pid = i32::try_from(child.id()).map_err(|error| error.to_string())?;
+    let mut until = Instant::now() + timeout;
+    let mut timed_out = false;
+    loop {
+        if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+            return Ok((!timed_out).then_some(status));
+        }
+        if Instant::now() > until {
+            // SAFETY: a signal to a child of ours that was not waited for.
+            unsafe { libc::kill(pid, if timed_out { libc::SIGKILL } else { libc::SIGTERM }) };
+            timed_out = true;
+            until = Instant::now() + Duration::from_secs(5);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

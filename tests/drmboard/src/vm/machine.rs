@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The models on somebody else's bus: what the library in QEMU does between its callbacks and the models.
+//!
+//! The one thing to know: as in a [`drm_os_host::World`], a trace line of a write comes before what the write does.
+//! There is no power controller here: the GPU has power and clocks from the start.
+
+use super::config::{self, Config};
+use crate::board::{self, Core};
+use crate::trace::TraceFile;
+use crate::{inject, picture};
+use drm_os_host::{Dma, NoMemory, Node, Trace};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The machine around the models.
+pub trait Platform {
+    /// Reads memory of the guest; false if there is none.
+    fn read(&mut self, pa: u64, buf: &mut [u8]) -> bool;
+    /// Writes memory of the guest; false if there is none.
+    fn write(&mut self, pa: u64, buf: &[u8]) -> bool;
+    /// Drives an interrupt line; lines are counted over all cores.
+    fn set_line(&mut self, line: usize, level: bool);
+    /// Has [`Machine::poll`] called for `core` at the time given, in ns, or not at all.
+    fn set_timer(&mut self, core: usize, at: Option<u64>);
+}
+
+/// One core on the bus.
+struct Seat {
+    core: Core,
+    name: Arc<str>,
+    /// Number of its line 0 among the lines of all cores.
+    first_line: usize,
+    /// What the timer was last set to.
+    timer: Option<u64>,
+}
+
+/// All cores of a board, with what is kept of them.
+pub struct Machine {
+    seats: Vec<Seat>,
+    nodes: Vec<Node>,
+    ram: std::ops::Range<u64>,
+    trace: Option<Arc<TraceFile>>,
+    png: Option<PathBuf>,
+    exit: Option<u32>,
+}
+
+/// The bus as the models see it, for one call.
+struct Bus<'a> {
+    platform: &'a mut dyn Platform,
+    ram: &'a std::ops::Range<u64>,
+    trace: &'a Option<Arc<TraceFile>>,
+    nodes: &'a [Node],
+    name: &'a Arc<str>,
+    first_line: usize,
+    now: u64,
+}
+
+impl Bus<'_> {
+    fn tell(&self, event: &Trace) {
+        if let Some(trace) = self.trace {
+            trace.event(event, self.nodes);
+        }
+    }
+
+    /// Only RAM: a device that reached for another device's registers would come back into the caller.
+    fn within(&self, pa: u64, len: usize) -> bool {
+        let end = pa.checked_add(len as u64);
+        self.ram.start <= pa && end.is_some_and(|end| end <= self.ram.end)
+    }
+
+    fn checked(&self, ok: bool, pa: u64, len: usize, write: bool) -> Result<(), NoMemory> {
+        if ok {
+            return Ok(());
+        }
+        let (t, dev) = (self.now, self.name.clone());
+        self.tell(&Trace::BadDma {
+            t,
+            dev,
+            pa,
+            len,
+            write,
+        });
+        Err(NoMemory)
+    }
+}
+
+impl Dma for Bus<'_> {
+    fn read(&mut self, pa: u64, buf: &mut [u8]) -> Result<(), NoMemory> {
+        let ok = self.within(pa, buf.len()) && self.platform.read(pa, buf);
+        self.checked(ok, pa, buf.len(), false)
+    }
+
+    fn write(&mut self, pa: u64, buf: &[u8]) -> Result<(), NoMemory> {
+        let ok = self.within(pa, buf.len()) && self.platform.write(pa, buf);
+        self.checked(ok, pa, buf.len(), true)
+    }
+
+    fn irq(&mut self, line: usize, level: bool) {
+        let (t, dev) = (self.now, self.name.clone());
+        self.tell(&Trace::Irq { t, dev, line, level });
+        self.platform.set_line(self.first_line + line, level);
+    }
+}
+
+impl Machine {
+    /// The board's models, with the faults planted.
+    ///
+    /// # Errors
+    /// A sentence: no such board, no such fault, or the trace cannot be written.
+    pub fn new(config: &Config) -> Result<Machine, String> {
+        let mut cores = board::cores(&config.board);
+        if cores.is_empty() {
+            return Err(format!("no board {}", config.board));
+        }
+        for spec in &config.inject {
+            let planted = inject::parse(spec)?;
+            let core = cores.get_mut(planted.core);
+            let (_, hardware) = core.ok_or_else(|| format!("--inject {spec}: no such core"))?;
+            if !board::plant(hardware.as_mut(), planted) {
+                return Err(format!("--inject {spec}: the model has no such fault"));
+            }
+        }
+        let trace = match &config.trace {
+            Some(path) => Some(TraceFile::create(path).map_err(|e| format!("{}: {e}", path.display()))?),
+            None => None,
+        };
+        let nodes = cores.iter().map(|(node, _)| node.clone()).collect();
+        let mut lines = 0;
+        let mut seats = Vec::new();
+        for mut core in cores {
+            board::set_capture(core.1.as_mut(), config.png.is_some());
+            let first_line = lines;
+            lines += core.0.irqs.len();
+            seats.push(Seat {
+                name: core.0.name.as_str().into(),
+                core,
+                first_line,
+                timer: None,
+            });
+        }
+        Ok(Machine {
+            seats,
+            nodes,
+            ram: config::RAM_BASE..config::RAM_BASE + (config.ram_mib << 20),
+            trace,
+            png: config.png.clone(),
+            exit: None,
+        })
+    }
+
+    /// Bytes of each core's register window, in the order of the device tree.
+    pub fn windows(&self) -> impl Iterator<Item = u32> + '_ {
+        self.nodes.iter().map(|node| node.mmio_len)
+    }
+
+    /// Number of interrupt lines of all cores.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        self.nodes.iter().map(|node| node.irqs.len()).sum()
+    }
+
+    /// Does `act` with the model of a core, then sets its timer.
+    fn with<R>(
+        &mut self,
+        platform: &mut dyn Platform,
+        core: usize,
+        now: u64,
+        act: impl FnOnce(&mut dyn drm_os_host::Hardware, &mut Bus) -> R,
+    ) -> R {
+        let seat = &mut self.seats[core];
+        let mut bus = Bus {
+            platform,
+            ram: &self.ram,
+            trace: &self.trace,
+            nodes: &self.nodes,
+            name: &seat.name,
+            first_line: seat.first_line,
+            now,
+        };
+        let hardware = seat.core.1.as_mut();
+        let result = act(hardware, &mut bus);
+        let next = hardware.next_event();
+        if next != seat.timer {
+            seat.timer = next;
+            bus.platform.set_timer(core, next);
+        }
+        result
+    }
+
+    /// Switches everything on; comes once, before anything else.
+    pub fn start(&mut self, platform: &mut dyn Platform, now: u64) {
+        for core in 0..self.seats.len() {
+            let dev = self.seats[core].name.clone();
+            self.with(platform, core, now, |hardware, bus| {
+                bus.tell(&Trace::Power {
+                    t: now,
+                    dev,
+                    on: true,
+                });
+                hardware.set_power(bus, now, true);
+            });
+        }
+    }
+
+    /// The guest reads a register of a core.
+    pub fn read(&mut self, platform: &mut dyn Platform, core: usize, now: u64, off: u32) -> u32 {
+        let dev = self.seats[core].name.clone();
+        self.with(platform, core, now, |hardware, bus| {
+            let val = hardware.mmio_read(bus, now, off);
+            bus.tell(&Trace::MmioRead {
+                t: now,
+                dev,
+                off,
+                val,
+            });
+            val
+        })
+    }
+
+    /// The guest writes a register of a core.
+    pub fn write(&mut self, platform: &mut dyn Platform, core: usize, now: u64, off: u32, val: u32) {
+        let dev = self.seats[core].name.clone();
+        self.with(platform, core, now, |hardware, bus| {
+            bus.tell(&Trace::MmioWrite {
+                t: now,
+                dev,
+                off,
+                val,
+            });
+            hardware.mmio_write(bus, now, off, val);
+        });
+    }
+
+    /// The time that [`Platform::set_timer`] was given has come.
+    pub fn poll(&mut self, platform: &mut dyn Platform, core: usize, now: u64) {
+        // It went off, and has to be set even if the model asks for the same time again.
+        self.seats[core].timer = None;
+        self.with(platform, core, now, |hardware, bus| hardware.poll(bus, now));
+    }
+
+    /// The guest writes into the mailbox, see [`config::MAILBOX`].
+    pub fn mail(&mut self, now: u64, off: u32, val: u32) {
+        match (off, &self.trace) {
+            (config::MAIL_MARK, Some(trace)) => trace.mark(now, val),
+            (config::MAIL_EXIT, _) => self.exit = Some(val),
+            _ => (),
+        }
+    }
+
+    /// The machine goes: writes trace and picture. The report has one line per thing to tell: `exit N`, `error TEXT`, and for
+    /// each core `model DEV NAME=VALUE...`, see docs/crosscheck.md.
+    #[must_use]
+    pub fn finish(&mut self) -> String {
+        let mut report = String::new();
+        let mut tell = |line: std::fmt::Arguments| {
+            let _ = writeln!(report, "{line}");
+        };
+        if let Some(exit) = self.exit {
+            tell(format_args!("exit {exit}"));
+        }
+        for seat in &mut self.seats {
+            for line in board::report(seat.core.1.as_mut()) {
+                tell(format_args!("model {} {line}", seat.name));
+            }
+        }
+        if let Some(Err(error)) = self.trace.as_ref().map(|trace| trace.flush()) {
+            tell(format_args!("error trace: {error}"));
+        }
+        if let Some(path) = &self.png {
+            let frames = self
+                .seats
+                .iter_mut()
+                .filter_map(|seat| board::last_frame(seat.core.1.as_mut()));
+            let written = match frames.max_by_key(|(at, _)| *at) {
+                Some((_, frame)) => picture::write(path, &frame).map_err(|error| error.to_string()),
+                None => Err("nothing was rendered".into()),
+            };
+            if let Err(why) = written {
+                tell(format_args!("error {} is not written: {why}", path.display()));
+            }
+        }
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    /// HW: Mali GPU_IRQ_MASK and GPU_COMMAND; 1 is a soft reset, whose end is bit 8.
+    const MASK: u32 = 0x28;
+    const COMMAND: u32 = 0x30;
+    const RESET_COMPLETED: u32 = 1 << 8;
+
+    #[derive(Default)]
+    struct Toy {
+        lines: BTreeMap<usize, bool>,
+        timers: BTreeMap<usize, Option<u64>>,
+    }
+
+    impl Platform for Toy {
+        fn read(&mut self, _: u64, buf: &mut [u8]) -> bool {
+            buf.fill(0);
+            true
+        }
+        fn write(&mut self, _: u64, _: &[u8]) -> bool {
+            true
+        }
+        fn set_line(&mut self, line: usize, level: bool) {
+            self.lines.insert(line, level);
+        }
+        fn set_timer(&mut self, core: usize, at: Option<u64>) {
+            self.timers.insert(core, at);
+        }
+    }
+
+    fn config(board: &str) -> Config {
+        Config {
+            board: board.into(),
+            ram_mib: 64,
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn a_reset_ends_at_the_timer_with_an_interrupt() {
+        let path = std::env::temp_dir().join(format!("drmboard-vm-trace-{}", std::process::id()));
+        let mut toy = Toy::default();
+        let mut machine = Machine::new(&Config {
+            trace: Some(path.clone()),
+            ..config("rk3399")
+        })
+        .unwrap();
+        machine.start(&mut toy, 0);
+        machine.write(&mut toy, 0, 10, MASK, RESET_COMPLETED);
+        machine.mail(11, config::MAIL_MARK, 7);
+        machine.write(&mut toy, 0, 20, COMMAND, 1);
+        assert_eq!(toy.lines.get(&2), None, "nothing has happened yet");
+        let at = toy
+            .timers
+            .remove(&0)
+            .flatten()
+            .expect("the model wants to be called");
+        machine.poll(&mut toy, 0, at);
+        assert_eq!(toy.lines.get(&2), Some(&true), "line 2 is that of the GPU");
+        assert!(toy.timers.is_empty(), "nothing is to come");
+        machine.mail(at, config::MAIL_EXIT, 5);
+        assert!(machine
+            .finish()
+            .starts_with("exit 5\nmodel gpu@ff9a0000 chains=0"));
+        let text = fs::read_to_string(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        let irq = format!("{at} irq gpu@ff9a0000 gpu 1");
+        assert_eq!(
+            lines,
+            [
+                "0 power gpu@ff9a0000 1",
+                "10 mmio gpu@ff9a0000 w 0x0028 0x00000100",
+                "11 mark 7",
+                "20 mmio gpu@ff9a0000 w 0x0030 0x00000001",
+                irq.as_str()
+            ]
+        );
+    }
+
+    #[test]
+    fn cores_have_windows_and_lines_of_their_own() {
+        let mut toy = Toy::default();
+        let mut machine = Machine::new(&config("imx6q")).unwrap();
+        assert_eq!(
+            (machine.windows().collect::<Vec<_>>(), machine.lines()),
+            (vec![0x4000; 2], 2)
+        );
+        machine.start(&mut toy, 0);
+        // HW: etnaviv.md 2.2: MODEL.
+        let models = [0, 1].map(|core| machine.read(&mut toy, core, 1, 0x20));
+        assert_eq!(models, [0x2000, 0x320]);
+    }
+
+    #[test]
+    fn devices_reach_ram_and_nothing_else() {
+        let (name, nodes) = (Arc::from("x"), Vec::new());
+        let bus = &mut Bus {
+            platform: &mut Toy::default(),
+            ram: &(config::RAM_BASE..config::RAM_BASE + 0x1000),
+            trace: &None,
+            nodes: &nodes,
+            name: &name,
+            first_line: 0,
+            now: 0,
+        };
+        assert_eq!(bus.read(config::RAM_BASE + 0xffc, &mut [1; 4]), Ok(()));
+        assert_eq!(bus.read(config::RAM_BASE + 0xffd, &mut [1; 4]), Err(NoMemory));
+        assert_eq!(bus.write(config::WINDOWS, &[1; 4]), Err(NoMemory));
+        assert_eq!(bus.write(u64::MAX, &[1; 4]), Err(NoMemory));
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        let with = |board: &str, spec: &str| Config {
+            inject: vec![spec.into()],
+            ..config(board)
+        };
+        let why = |config| Machine::new(&config).err().unwrap();
+        assert!(why(config("pdp11")).contains("no board"));
+        assert!(why(with("rk3399", "hang:core=1")).contains("no such core"));
+        assert!(why(with("imx8mq", "gpu-fault")).contains("no such fault"));
+        assert!(Machine::new(&with("imx6q", "hang:core=1")).is_ok());
+    }
+}

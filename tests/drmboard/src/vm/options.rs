@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The command line of `drmboard vm`.
+
+use crate::board;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const USAGE: &str =
+    "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--count F] [--stats] \
+                     [--inject SPEC]... [--append ARGS] [--timeout SECONDS] [--ram MIB]";
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) board: String,
+    pub(crate) kernel: PathBuf,
+    pub(crate) initrd: Option<PathBuf>,
+    /// Image of the disk /dev/vda, which is not written.
+    pub(crate) root: Option<PathBuf>,
+    pub(crate) trace: Option<PathBuf>,
+    pub(crate) png: Option<PathBuf>,
+    /// Where the instructions that the guest has executed are written; they are its clock then.
+    pub(crate) count: Option<PathBuf>,
+    pub(crate) stats: bool,
+    pub(crate) inject: Vec<String>,
+    /// More of the kernel's command line.
+    pub(crate) append: String,
+    pub(crate) timeout: Duration,
+    pub(crate) ram_mib: u64,
+}
+
+impl Options {
+    /// # Errors
+    /// A sentence.
+    pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
+        let mut options = Options {
+            board: String::new(),
+            kernel: PathBuf::new(),
+            initrd: None,
+            root: None,
+            trace: None,
+            png: None,
+            count: None,
+            stats: false,
+            inject: Vec::new(),
+            append: String::new(),
+            timeout: Duration::from_secs(300),
+            ram_mib: 1024,
+        };
+        while let Some(arg) = args.next() {
+            let name = arg.to_string_lossy().into_owned();
+            if name == "--stats" {
+                options.stats = true;
+                continue;
+            }
+            let value = args.next().ok_or(format!("{name} needs a value; {USAGE}"))?;
+            let text = || value.to_str().ok_or(format!("{name}: not UTF-8"));
+            let number = || {
+                text()?
+                    .parse::<u64>()
+                    .map_err(|_| format!("{name} takes a number"))
+            };
+            let path = || Some(PathBuf::from(&value));
+            match name.as_str() {
+                "--board" => options.board = text()?.into(),
+                "--kernel" => options.kernel = value.into(),
+                "--initrd" => options.initrd = path(),
+                "--root" => options.root = path(),
+                "--trace" => options.trace = path(),
+                "--png" => options.png = path(),
+                "--count" => options.count = path(),
+                "--inject" => options.inject.push(text()?.into()),
+                "--append" => options.append = text()?.into(),
+                "--timeout" => options.timeout = Duration::from_secs(number()?),
+                "--ram" => options.ram_mib = number()?,
+                _ => return Err(format!("unknown argument {name}; {USAGE}")),
+            }
+        }
+        if !board::known(&options.board) {
+            let names = board::names().join(", ");
+            return Err(format!("no board {}; boards are {names}; {USAGE}", options.board));
+        }
+        if options.kernel.as_os_str().is_empty() {
+            return Err(format!("no kernel given; {USAGE}"));
+        }
+        // Addresses of the Vivante front ends have 32 bits, and RAM begins at 1 GiB.
+        if !(64..=3072).contains(&options.ram_mib) {
+            return Err("--ram is from 64 to 3072".into());
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Options, String> {
+        Options::parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn options() {
+        let options = parsed("--board imx8mq --stats --kernel k --inject a --inject b --timeout 7").unwrap();
+        assert_eq!(
+            (options.inject.len(), options.stats, options.timeout.as_secs()),
+            (2, true, 7)
+        );
+        for (line, word) in [
+            ("--kernel k", "no board"),
+            ("--board rk3399", "no kernel"),
+            ("--board rk3399 --kernel", "needs a value"),
+            ("--board rk3399 --kernel k --ram 4096", "--ram"),
+            ("--board rk3399 --kernel k --timeout x", "number"),
+            ("--frob x", "unknown"),
+        ] {
+            let error = parsed(line).unwrap_err();
+            assert!(error.contains(word), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What a trace of each GPU is cut and normalised by.
+//!
+//! HW: registers as in facts of Mali (panfrost.md 2.1, 3) and Vivante (etnaviv.md 2) that the models give their sources for.
+
+/// One access: `r` or `w`, offset and value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    pub(crate) write: bool,
+    pub(crate) offset: u32,
+    pub(crate) value: u32,
+}
+
+/// The phase in which a driver reads all there is for a crash dump: which registers, is the affair of its format, and not compared.
+pub(crate) const DUMP: &str = "dump";
+
+/// A kind of GPU.
+pub(crate) struct Gpu {
+    boards: &'static [&'static str],
+    /// The phase that an access begins, if it begins one in the phase that is under way.
+    pub(crate) begins: fn(&str, Access) -> Option<&'static str>,
+    /// Bits of a register's value that mean something, that is which are the same in each run.
+    pub(crate) mask: fn(Access) -> u32,
+}
+
+impl Gpu {
+    pub(crate) fn of(board: &str) -> Option<&'static Gpu> {
+        [&MALI, &VIVANTE]
+            .into_iter()
+            .find(|gpu| gpu.boards.contains(&board))
+    }
+}
+
+const MALI: Gpu = Gpu {
+    boards: &["rk3399", "mali-t720", "mali-t760", "mali-g31", "mali-g52"],
+    begins: |_, access| {
+        Some(match (access.write, access.offset, access.value) {
+            // GPU_IRQ_MASK zero opens a reset, whose command follows; in a suspend it is written too.
+            (true, 0x028, 0) => "reset",
+            (false, 0x004, _) => "features",
+            (true, 0xf04, _) => "power-up",
+            (true, 0x1c0, _) => "power-down",
+            // Locking a region is how an address space's use begins.
+            (true, 0x2410..=0x25ff, _) if access.offset & 0x3f == 0x10 => "address-space",
+            (true, 0x1840 | 0x18c0 | 0x1940, _) => "submit",
+            // A stop command to a slot.
+            (true, 0x1820 | 0x18a0 | 0x1920, _) => "stop",
+            (true, 0x068, _) => "counters-off",
+            _ => return None,
+        })
+    },
+    mask: |access| match access.offset {
+        // Job chain addresses: the first page is the client's affair.
+        0x1840 | 0x1844 | 0x18c0 | 0x18c4 => 0,
+        // CONFIG_NEXT without the chain flag, which follows the number of the job.
+        0x1858 | 0x18d8 => !0x800,
+        // TRANSTAB: its low bits are the mode. LOCKADDR: the region.
+        0x2400..=0x25ff if access.offset & 0x3f == 0 => 0xfff,
+        0x2400..=0x25ff if matches!(access.offset & 0x3f, 0x4 | 0x10 | 0x14) => 0,
+        // What a slot does at the moment of the look.
+        0x1010 if !access.write => 0,
+        _ => u32::MAX,
+    },
+};
+
+const VIVANTE: Gpu = Gpu {
+    boards: &["imx8mq", "imx6q", "imx6qp"],
+    begins: |phase, access| {
+        Some(match (access.write, access.offset, access.value) {
+            (true, 0x000, 0x300) => "reset",
+            _ if phase == DUMP => return None,
+            // Where the front end is.
+            (false, 0x664, _) => "hang-check",
+            (false, 0x000 | 0x00c, _) if phase == "hang-check" => DUMP,
+            (false, 0x018, _) => "features",
+            (false, 0x100, _) => "set-up",
+            // MMUv2's first table register, MMUv1's first base address.
+            (true, 0x38c | 0x418, _) => "mmu",
+            // A look at whether all units are idle, but for those that a reset and a start take: before the clock goes.
+            (false, 0x004, _) if !matches!(phase, "reset" | "mmu" | "front-end") => "idle",
+            (true, 0x654, _) => "front-end",
+            _ => return None,
+        })
+    },
+    mask: |access| match access.offset {
+        // Table, safe and stream addresses.
+        0x38c | 0x390 | 0x398 | 0x39c | 0x3a0 | 0x400..=0x410 | 0x418..=0x428 | 0x654 => 0,
+        // Which events; which units are idle and where the front end is at that moment.
+        0x010 | 0x004 | 0x664 => 0,
+        _ => u32::MAX,
+    },
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_boards() {
+        for (board, begins) in [("rk3399", true), ("imx6q", false)] {
+            let access = Access {
+                write: true,
+                offset: 0x1c0,
+                value: 0xf,
+            };
+            assert_eq!((Gpu::of(board).unwrap().begins)("", access).is_some(), begins);
+        }
+        assert!(Gpu::of("vax").is_none());
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `tracecmp BOARD LIST STOCK... -- OURS...`: register traces of the stock Linux driver and of ours, compared phase by phase.
+//!
+//! The one thing to know: of each phase, the form that our driver gives it most often is held against that form of the stock
+//! driver's which is nearest to it. What differs has to be in LIST, the file of accepted differences with their reasons; a difference
+//! that is not there fails, and so does one that is there and no longer occurs. Traces are docs/trace.md's.
+
+mod accept;
+mod diff;
+mod gpu;
+mod phase;
+
+use gpu::Gpu;
+use phase::Phases;
+use std::fs;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: tracecmp BOARD LIST STOCK... -- OURS...";
+
+fn read(gpu: &Gpu, files: &[String]) -> Result<Phases, String> {
+    let mut phases = Phases::default();
+    for file in files {
+        let text = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+        phases.add(gpu, &text);
+    }
+    match phases.is_empty() {
+        true => Err(format!("no register access in {}", files.join(" "))),
+        false => Ok(phases),
+    }
+}
+
+fn run() -> Result<bool, String> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [board, list, files @ ..] = args.as_slice() else {
+        return Err(USAGE.into());
+    };
+    let dashes = files.iter().position(|arg| arg == "--").ok_or(USAGE)?;
+    let gpu = Gpu::of(board).ok_or(format!("no board {board}"))?;
+    let stock = read(gpu, &files[..dashes])?;
+    let ours = read(gpu, &files[dashes + 1..])?;
+    let text = fs::read_to_string(list).map_err(|error| format!("{list}: {error}"))?;
+    let mut accepted = accept::List::parse(board, &text)?;
+    let mut unlisted = 0;
+    for phase in stock.names().union(&ours.names()) {
+        let found = diff::phase(&stock, &ours, phase);
+        let accesses = ours.usual(phase).map_or(0, <[String]>::len);
+        let differences = found.len();
+        let new: Vec<_> = found
+            .into_iter()
+            .filter(|line| !accepted.take(phase, line))
+            .collect();
+        println!(
+            "{board} {phase}: {accesses} accesses in our usual form of {}, {differences} differences, {} not listed",
+            ours.forms(phase),
+            new.len()
+        );
+        unlisted += new.len();
+        new.iter()
+            .for_each(|line| println!("  not listed: {board} {phase} {line}"));
+    }
+    let stale = accepted.left();
+    stale
+        .iter()
+        .for_each(|line| println!("  listed, and occurs no longer: {line}"));
+    Ok(unlisted == 0 && stale.is_empty())
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("tracecmp: {why}");
+            ExitCode::from(2)
+        }
+    }
+}

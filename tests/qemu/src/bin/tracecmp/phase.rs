@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A trace cut into phases, each access normalised: reads of one register again and again are one, and what differs in each run
+//! (addresses) is `*`.
+
+use crate::gpu::{Access, Gpu, DUMP};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The accesses of one phase, as text: `r OFFSET VALUE` or `w OFFSET VALUE`, in hexadecimal.
+pub(crate) type Form = Vec<String>;
+
+/// How often each phase took each form.
+#[derive(Debug, Default)]
+pub(crate) struct Phases(BTreeMap<String, BTreeMap<Form, u64>>);
+
+/// What one line of a trace tells, if it is of interest.
+enum Event {
+    Access(Access),
+    /// An interrupt line, by name, rose.
+    Irq(String),
+}
+
+fn hex(word: &str) -> Option<u32> {
+    u32::from_str_radix(word.strip_prefix("0x")?, 16).ok()
+}
+
+/// The device, and what happened to it.
+fn event(line: &str) -> Option<(&str, Event)> {
+    let words: Vec<&str> = line.split(' ').collect();
+    match words.as_slice() {
+        [_, "mmio", dev, way, offset, value] => Some((
+            dev,
+            Event::Access(Access {
+                write: *way == "w",
+                offset: hex(offset)?,
+                value: hex(value)?,
+            }),
+        )),
+        [_, "irq", dev, name, "1"] => Some((dev, Event::Irq((*name).to_owned()))),
+        _ => None,
+    }
+}
+
+fn text(gpu: &Gpu, access: Access) -> String {
+    let way = if access.write { 'w' } else { 'r' };
+    let mask = (gpu.mask)(access);
+    let value = match mask {
+        0 => "*".to_owned(),
+        _ => format!("{:08x}", access.value & mask),
+    };
+    format!("{way} {:04x} {value}", access.offset)
+}
+
+/// The phase that goes on.
+struct Open {
+    name: String,
+    form: Form,
+    /// Register of the last access, if that was a read.
+    polled: Option<u32>,
+}
+
+impl Phases {
+    /// Takes the first device of a trace: the other cores do nothing in these clients.
+    pub(crate) fn add(&mut self, gpu: &Gpu, trace: &str) {
+        let mut device = None;
+        let mut open: Option<Open> = None;
+        for (dev, event) in trace.lines().filter_map(event) {
+            if *device.get_or_insert(dev) != dev {
+                continue;
+            }
+            let begins = match &event {
+                Event::Irq(line) => Some(format!("irq-{line}")),
+                Event::Access(access) => {
+                    let under_way = open.as_ref().map_or("", |open| open.name.as_str());
+                    (gpu.begins)(under_way, *access).map(String::from)
+                }
+            };
+            let polled = match &event {
+                Event::Access(access) if !access.write => Some(access.offset),
+                _ => None,
+            };
+            let again = open
+                .as_ref()
+                .is_some_and(|open| polled.is_some() && open.polled == polled);
+            if let (Some(name), false) = (begins, again) {
+                self.close(open.take());
+                open = Some(Open {
+                    name,
+                    form: Form::new(),
+                    polled: None,
+                });
+            }
+            let Event::Access(access) = event else { continue };
+            let open = open.get_or_insert_with(|| Open {
+                name: "start".into(),
+                form: Form::new(),
+                polled: None,
+            });
+            if again {
+                open.form.pop();
+            }
+            open.form.push(text(gpu, access));
+            open.polled = polled;
+        }
+        self.close(open);
+    }
+
+    fn close(&mut self, open: Option<Open>) {
+        if let Some(Open { name, form, .. }) = open.filter(|open| open.name != DUMP) {
+            *self.0.entry(name).or_default().entry(form).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// How many forms a phase takes.
+    pub(crate) fn forms(&self, phase: &str) -> usize {
+        self.0.get(phase).map_or(0, BTreeMap::len)
+    }
+
+    /// All forms of a phase.
+    pub(crate) fn all(&self, phase: &str) -> impl Iterator<Item = &[String]> {
+        self.0
+            .get(phase)
+            .into_iter()
+            .flat_map(|forms| forms.keys().map(Vec::as_slice))
+    }
+
+    /// The form that a phase takes most often.
+    pub(crate) fn usual(&self, phase: &str) -> Option<&[String]> {
+        let forms = self.0.get(phase)?;
+        let (form, _) = forms.iter().max_by_key(|(_, count)| **count)?;
+        Some(form)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phases(text: &str) -> Phases {
+        let mut phases = Phases::default();
+        phases.add(Gpu::of("rk3399").unwrap(), text);
+        phases
+    }
+
+    #[test]
+    fn polls_are_folded_and_addresses_hidden() {
+        let phases = phases(
+            "1 power g 1\n2 mmio g w 0x0028 0x00000000\n3 mmio g r 0x0020 0x00000000\n4 mmio g r 0x0020 0x00000100\n\
+             5 mmio g w 0x1840 0x12345678\n5 mmio other w 0x1c0 0x1\n6 mmio g w 0x1858 0x00083b00\n7 irq g job 1\n8 irq g job 0\n\
+             9 mmio g r 0x100c 0x00000001\n",
+        );
+        assert_eq!(
+            phases.usual("reset").unwrap(),
+            ["w 0028 00000000", "r 0020 00000100"]
+        );
+        assert_eq!(phases.usual("submit").unwrap(), ["w 1840 *", "w 1858 00083300"]);
+        assert_eq!(phases.usual("irq-job").unwrap(), ["r 100c 00000001"]);
+        assert_eq!(phases.names().len(), 3);
+    }
+
+    #[test]
+    fn the_usual_form_is_the_most_frequent() {
+        let one = "1 mmio g w 0x01c0 0x0000000f\n";
+        let phases = phases(&format!("{one}{one}1 mmio g w 0x01c0 0x00000001\n"));
+        assert_eq!(phases.usual("power-down").unwrap(), ["w 01c0 0000000f"]);
+        assert_eq!(phases.forms("power-down"), 2);
+    }
+}

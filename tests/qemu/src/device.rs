@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The devices: register windows, interrupt lines, timers, and the mailbox.
+
+use crate::count;
+use crate::qemu::{Address, Done, Opaque, Ops, Qemu, Valid};
+use crate::{die, Notifier, VIRTUAL};
+use drmboard::vm::{config, Config, Machine, Platform};
+use std::ffi::{c_int, c_uint, c_void};
+use std::path::PathBuf;
+use std::ptr::{null, null_mut, without_provenance_mut};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// The machine's side of QEMU.
+struct Board {
+    qemu: Qemu,
+    /// By line.
+    irqs: Vec<Address>,
+    /// By core.
+    timers: Vec<Address>,
+    counts: Option<count::Log>,
+}
+
+struct State {
+    machine: Machine,
+    board: Board,
+    report: Option<PathBuf>,
+}
+
+/// What waits for the machine to be ready.
+static WAITING: OnceLock<(Mutex<Qemu>, Config)> = OnceLock::new();
+static STATE: OnceLock<Mutex<State>> = OnceLock::new();
+
+impl Platform for Board {
+    fn read(&mut self, pa: u64, buf: &mut [u8]) -> bool {
+        self.transfer(pa, buf.as_mut_ptr().cast(), buf.len(), false)
+    }
+
+    fn write(&mut self, pa: u64, buf: &[u8]) -> bool {
+        self.transfer(pa, buf.as_ptr().cast_mut().cast(), buf.len(), true)
+    }
+
+    fn set_line(&mut self, line: usize, level: bool) {
+        let what = if level {
+            count::What::Rise
+        } else {
+            count::What::Fall
+        };
+        self.note(what, line as u64);
+        // SAFETY: the interrupt controller's input.
+        unsafe { (self.qemu.qemu_set_irq)(self.irqs[line].0, c_int::from(level)) };
+    }
+
+    fn set_timer(&mut self, core: usize, at: Option<u64>) {
+        let timer = self.timers[core].0;
+        match at.and_then(|ns| i64::try_from(ns).ok()) {
+            // SAFETY: initialised in `add`.
+            Some(ns) => unsafe { (self.qemu.timer_mod_ns)(timer, ns) },
+            // SAFETY: the same.
+            None => unsafe { (self.qemu.timer_del)(timer) },
+        }
+    }
+}
+
+impl Board {
+    fn now(&self) -> u64 {
+        // SAFETY: no argument but the clock's number.
+        u64::try_from(unsafe { (self.qemu.qemu_clock_get_ns)(VIRTUAL) }).unwrap_or(0)
+    }
+
+    /// Writes down how many instructions have been executed, if they are counted.
+    fn note(&mut self, what: count::What, value: u64) {
+        let now = self.now();
+        if let Some(log) = &mut self.counts {
+            log.note(now, what, value);
+        }
+    }
+
+    fn transfer(&self, pa: u64, buf: *mut c_void, len: usize, write: bool) -> bool {
+        const UNSPECIFIED: u64 = 1;
+        let memory = self.qemu.address_space_memory.0;
+        // SAFETY: the buffer is the caller's, which QEMU writes only if `write` is false.
+        unsafe { (self.qemu.address_space_rw)(memory, pa, UNSPECIFIED, buf, len as u64, write) == 0 }
+    }
+}
+
+fn state() -> Option<MutexGuard<'static, State>> {
+    Some(STATE.get()?.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl State {
+    fn now(&self) -> u64 {
+        self.board.now()
+    }
+}
+
+extern "C" fn read(core: *mut c_void, off: u64, _: c_uint) -> u64 {
+    let Some(mut state) = state() else { return 0 };
+    let now = state.now();
+    let State { machine, board, .. } = &mut *state;
+    u64::from(machine.read(board, core.addr(), now, off as u32))
+}
+
+extern "C" fn write(core: *mut c_void, off: u64, value: u64, _: c_uint) {
+    let Some(mut state) = state() else { return };
+    let now = state.now();
+    let State { machine, board, .. } = &mut *state;
+    machine.write(board, core.addr(), now, off as u32, value as u32);
+}
+
+extern "C" fn timer(core: *mut c_void) {
+    let Some(mut state) = state() else { return };
+    let now = state.now();
+    let State { machine, board, .. } = &mut *state;
+    machine.poll(board, core.addr(), now);
+}
+
+extern "C" fn read_mail(_: *mut c_void, _: u64, _: c_uint) -> u64 {
+    0
+}
+
+extern "C" fn write_mail(_: *mut c_void, off: u64, value: u64, _: c_uint) {
+    let Some(mut state) = state() else { return };
+    let now = state.now();
+    if off == u64::from(config::MAIL_MARK) {
+        state.board.note(count::What::Mark, value);
+    }
+    state.machine.mail(now, off as u32, value as u32);
+}
+
+type Read = extern "C" fn(*mut c_void, u64, c_uint) -> u64;
+type Write = extern "C" fn(*mut c_void, u64, u64, c_uint);
+
+/// Accesses of four bytes only, as the drivers make them.
+fn ops(read: Read, write: Write) -> *const Ops {
+    Box::into_raw(Box::new(Ops {
+        read,
+        write,
+        read_with_attrs: null(),
+        write_with_attrs: null(),
+        endianness: 2,
+        valid: Valid {
+            min: 4,
+            max: 4,
+            unaligned: false,
+            accepts: null(),
+        },
+        done: Done {
+            min: 4,
+            max: 4,
+            unaligned: false,
+        },
+    }))
+}
+
+/// Puts a window on the bus, above whatever else may be there.
+fn window(qemu: &Qemu, at: u64, len: u64, ops: *const Ops, opaque: *mut c_void) {
+    let region = Opaque::leak();
+    // SAFETY: region, operations and name are there for as long as the process; nobody owns the region.
+    unsafe {
+        (qemu.memory_region_init_io)(region, null_mut(), ops, opaque, c"drmboard".as_ptr(), len);
+        (qemu.memory_region_add_subregion_overlap)((qemu.get_system_memory)(), at, region, 1);
+    }
+}
+
+/// The board's devices on the bus of the machine, which is complete.
+fn add(qemu: Qemu, config: &Config) -> Result<State, String> {
+    let machine = Machine::new(config)?;
+    let mut ambiguous = false;
+    // SAFETY: strings that end with a zero, and a bool.
+    let gic = unsafe { (qemu.object_resolve_path_type)(c"".as_ptr(), c"arm-gicv3".as_ptr(), &mut ambiguous) };
+    if gic.is_null() || ambiguous {
+        return Err("the machine has no GICv3".into());
+    }
+    let spis = config::FIRST_SPI as usize..config::FIRST_SPI as usize + machine.lines();
+    // SAFETY: the input of a shared interrupt has its number.
+    let irqs = spis.map(|spi| Address(unsafe { (qemu.qdev_get_gpio_in)(gic, spi as c_int) }));
+    let irqs = irqs.collect();
+    let mut timers = Vec::new();
+    let registers = ops(read, write);
+    for (core, len) in machine.windows().enumerate() {
+        let opaque = without_provenance_mut(core);
+        let at = config::WINDOWS + core as u64 * config::WINDOW_STEP;
+        window(&qemu, at, u64::from(len), registers, opaque);
+        let ticks = Opaque::leak();
+        // SAFETY: zeroes, there for as long as the process; the main loop's own lists; a scale of 1 ns.
+        unsafe { (qemu.timer_init_full)(ticks, null_mut(), VIRTUAL, 1, 0, timer, opaque) };
+        timers.push(Address(ticks));
+    }
+    window(
+        &qemu,
+        config::MAILBOX,
+        config::MAILBOX_LEN,
+        ops(read_mail, write_mail),
+        null_mut(),
+    );
+    Ok(State {
+        machine,
+        board: Board {
+            qemu,
+            irqs,
+            timers,
+            counts: config.count.clone().map(count::Log::new),
+        },
+        report: config.report.clone(),
+    })
+}
+
+extern "C" fn ready(_: *mut Notifier, _: *mut c_void) {
+    let Some((qemu, config)) = WAITING.get() else {
+        return;
+    };
+    let qemu = *qemu.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut new = add(qemu, config).unwrap_or_else(|why| die(&why));
+    let now = new.now();
+    new.machine.start(&mut new.board, now);
+    if STATE.set(Mutex::new(new)).is_err() {
+        die("the machine became ready twice");
+    }
+}
+
+extern "C" fn exit(_: *mut Notifier, _: *mut c_void) {
+    let Some(mut state) = state() else { return };
+    let report = state.machine.finish();
+    let written = match &state.report {
+        Some(path) => std::fs::write(path, report),
+        None => {
+            eprint!("{report}");
+            Ok(())
+        }
+    };
+    if let Err(error) = written {
+        eprintln!("qemu_board: no report: {error}");
+    }
+    if let Some(Err(error)) = state.board.counts.as_ref().map(count::Log::write) {
+        eprintln!("qemu_board: no counts: {error}");
+    }
+}
+
+/// Has the devices added when QEMU has made its machine.
+pub(crate) fn add_when_ready(qemu: Qemu, config: Config) {
+    let added = (
+        qemu.qemu_add_machine_init_done_notifier,
+        qemu.qemu_add_exit_notifier,
+    );
+    if WAITING.set((Mutex::new(qemu), config)).is_ok() {
+        // SAFETY: the notifiers are there for as long as the process.
+        unsafe {
+            added.0(Notifier::leak(ready));
+            added.1(Notifier::leak(exit));
+        }
+    }
+}
