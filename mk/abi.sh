@@ -28,16 +28,19 @@ ours() {
 
 # self: our driver answers alike each time.
 self() {
-	local board seed kind program
+	local board seed kind program list
 	for board in $BOARDS; do
 		for seed in $SEEDS; do
 			for kind in x86_64 aarch64 again; do
 				program=$client
 				if [ "$kind" = aarch64 ]; then program=$ARM64/abi_calls; fi
 				ours "$board" "$seed" "$out/$board-$seed-$kind" "$program"
-				if ! cmp -s "$out/$board-$seed-x86_64" "$out/$board-$seed-$kind"; then
+				# What is no file of the board's goes to qemu-user, which does not know all requests.
+				list=/dev/null
+				if [ "$kind" = aarch64 ]; then list=tests/data/abi/qemu-user.list; fi
+				if ! "$client" compare "$out/$board-$seed-x86_64" "$out/$board-$seed-$kind" "$list" >"$out/$board-$seed-$kind.differences"; then
 					say "abi: $board, seed $seed: $kind differs from the first"
-					diff "$out/$board-$seed-x86_64" "$out/$board-$seed-$kind" | head -n 10
+					head -n 10 "$out/$board-$seed-$kind.differences"
 					bad=1
 				fi
 			done

@@ -85,7 +85,11 @@ fn parts(line: &str) -> (&str, &str, &str) {
     (place, call, answer)
 }
 
-fn by_place(text: &str) -> (Vec<(&str, usize)>, HashMap<(&str, usize), (&str, &str)>) {
+/// A line's place, and which of several lines of it.
+type Place<'a> = (&'a str, usize);
+
+/// The places in order, and the call and the answer of each.
+fn by_place(text: &str) -> (Vec<Place<'_>>, HashMap<Place<'_>, (&str, &str)>) {
     let mut order = Vec::new();
     let mut lines = HashMap::new();
     let mut seen: HashMap<&str, usize> = HashMap::new();
@@ -118,7 +122,9 @@ pub fn compare(first: &str, second: &str, accept: &str) -> Result<Found, String>
         let missing = &("", "missing");
         let ((call, one), (call2, two)) = (a.unwrap_or(missing), b.unwrap_or(missing));
         let is = |e: &&mut Accepted| {
-            (matches(&e.call, call) || matches(&e.call, call2)) && matches(&e.first, one) && matches(&e.second, two)
+            (matches(&e.call, call) || matches(&e.call, call2))
+                && matches(&e.first, one)
+                && matches(&e.second, two)
         };
         if let Some(entry) = accepted.iter_mut().find(is) {
             entry.seen += 1;
@@ -135,9 +141,17 @@ pub fn compare(first: &str, second: &str, accept: &str) -> Result<Found, String>
     for entry in &accepted {
         if entry.seen == 0 {
             found.wrong += 1;
-            let _ = writeln!(found.text, "line {} of the list allowed nothing: {}", entry.line, entry.call);
+            let _ = writeln!(
+                found.text,
+                "line {} of the list allowed nothing: {}",
+                entry.line, entry.call
+            );
         } else {
-            let _ = writeln!(found.text, "line {}: {} times: {}", entry.line, entry.seen, entry.call);
+            let _ = writeln!(
+                found.text,
+                "line {}: {} times: {}",
+                entry.line, entry.seen, entry.call
+            );
         }
     }
     Ok(found)
@@ -149,19 +163,32 @@ mod tests {
 
     #[test]
     fn stars_stand_for_anything() {
-        assert!(matches("a*c", "abc") && matches("*", "") && matches("a*b*c", "a1b2bc") && matches("abc", "abc"));
+        assert!(
+            matches("a*c", "abc") && matches("*", "") && matches("a*b*c", "a1b2bc") && matches("abc", "abc")
+        );
         assert!(!matches("a*c", "abd") && !matches("abc", "abcd") && !matches("a*b*c", "acb"));
     }
 
     #[test]
     fn a_difference_is_listed_or_wrong() {
-        let (a, b) = ("1.1 f0 X {} = 0 {}\n1.2 f0 Y {} = 0 {}\n", "1.1 f0 X {} = 0 {}\n1.2 f0 Y {} = 22 {}\n");
+        let (a, b) = (
+            "1.1 f0 X {} = 0 {}\n1.2 f0 Y {} = 0 {}\n",
+            "1.1 f0 X {} = 0 {}\n1.2 f0 Y {} = 22 {}\n",
+        );
         let wrong = |accept: &str| compare(a, b, accept).expect("a list").wrong;
         assert_eq!(wrong(""), 1);
         assert_eq!(wrong("* Y * | 0 * | 22 * | because\n"), 0);
         // A line that allows nothing is wrong too.
-        assert_eq!(wrong("* Y * | 0 * | 22 * | because\n* X * | 0 * | 22 * | because\n"), 1);
-        assert_eq!(compare(a, a, "* Y * | 0 * | 22 * | because\n").expect("a list").wrong, 1);
+        assert_eq!(
+            wrong("* Y * | 0 * | 22 * | because\n* X * | 0 * | 22 * | because\n"),
+            1
+        );
+        assert_eq!(
+            compare(a, a, "* Y * | 0 * | 22 * | because\n")
+                .expect("a list")
+                .wrong,
+            1
+        );
         assert!(compare(a, b, "no reason\n").is_err());
     }
 }

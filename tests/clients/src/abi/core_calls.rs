@@ -2,8 +2,8 @@
 //! Calls of DRM core: who the driver is, masters and magic, GEM names, PRIME, syncobjs; and numbers that mean nothing here.
 
 use super::etnaviv::CACHED;
-use super::specs::*;
 use super::spec::{code, Class, Spec};
+use super::specs::*;
 use super::state::{Driver, Kind, Obj, Stream, SYNCS};
 use super::stream::{Arg, Done};
 
@@ -112,11 +112,18 @@ impl Stream {
     }
 
     fn caps(&mut self, f: usize) {
-        let spec = if self.rng.percent(75) { &GET_CAP } else { &SET_CLIENT_CAP };
+        let spec = if self.rng.percent(75) {
+            &GET_CAP
+        } else {
+            &SET_CLIENT_CAP
+        };
         let capability = self.rng.below(0x18) as u64;
         let capability = self.number(&[capability, 5, 6, 0x13, 0x14]);
         let value = self.number(&[0, 1, 2]);
-        self.call(f, Arg::new(spec).num("capability", capability).num("value", value));
+        self.call(
+            f,
+            Arg::new(spec).num("capability", capability).num("value", value),
+        );
     }
 
     fn auth(&mut self, f: usize) {
@@ -157,15 +164,18 @@ impl Stream {
             }],
         };
         const MEANT: &[u32] = &[
-            0x00, 0x01, 0x02, 0x05, 0x06, 0x07, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x11, 0x1e, 0x1f, 0x2d, 0x2e, 0xbf, 0xc0, 0xc1, 0xc2,
-            0xc3, 0xc4, 0xc5, 0xca, 0xcb, 0xcc, 0xcd,
+            0x00, 0x01, 0x02, 0x05, 0x06, 0x07, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x11, 0x1e, 0x1f, 0x2d, 0x2e,
+            0xbf, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xca, 0xcb, 0xcc, 0xcd,
         ];
         let mut nr = self.rng.below(256) as u32;
         let drivers = match self.driver {
             Driver::Panfrost => 0x40..0x49,
             Driver::Etnaviv => 0x40..0x4c,
         };
-        while MEANT.contains(&nr) || drivers.contains(&nr) && nr != 0x41 || drivers == (0x40..0x49) && nr == 0x41 {
+        while MEANT.contains(&nr)
+            || drivers.contains(&nr) && nr != 0x41
+            || drivers == (0x40..0x49) && nr == 0x41
+        {
             nr = (nr + 1) & 0xff;
         }
         let dir = self.rng.pick(&[3, 3, 3, 0, 1, 2]);
@@ -177,7 +187,11 @@ impl Stream {
         let ret = unsafe { libc::ioctl(fd, code(dir, b'd', nr, size) as _, address) };
         let error = if ret < 0 { super::memory::errno() } else { 0 };
         let after = self.arena.take(64);
-        self.line(&format!("{on} {} = {error} {}", ANY.name, super::stream::lossy(&after)));
+        self.line(&format!(
+            "{on} {} = {error} {}",
+            ANY.name,
+            super::stream::lossy(&after)
+        ));
     }
 
     fn names_of_objects(&mut self, f: usize) {
@@ -198,8 +212,15 @@ impl Stream {
             Some((name, object)) if n < 3 => (u64::from(*name), *object),
             _ => (0x00f0_0d00, Obj::default()),
         };
-        let text = self.names.get(Class::Flink, 0, name).unwrap_or("never").to_string();
-        let done = self.call(f, Arg::new(&GEM_OPEN).put("name", (name, text)).num("handle", 0x5a));
+        let text = self
+            .names
+            .get(Class::Flink, 0, name)
+            .unwrap_or("never")
+            .to_string();
+        let done = self.call(
+            f,
+            Arg::new(&GEM_OPEN).put("name", (name, text)).num("handle", 0x5a),
+        );
         self.adopt(f, slot, done.get("handle"), object);
     }
 
@@ -223,7 +244,11 @@ impl Stream {
             // A stale place with this number shall not come to life again: another kernel takes another number.
             let new = self.names.get(Class::Gem, f, handle) == Some(&format!("h{}", self.seq));
             let stale = |o: &&mut Obj| u64::from(o.handle) == handle && new;
-            self.files[f].objects.iter_mut().filter(stale).for_each(|o| *o = Obj::default());
+            self.files[f]
+                .objects
+                .iter_mut()
+                .filter(stale)
+                .for_each(|o| *o = Obj::default());
             self.files[f].objects[slot] = Obj {
                 handle: handle as u32,
                 id,
@@ -270,7 +295,11 @@ impl Stream {
     /// A good dma-buf.
     pub fn make_dma_buf(&mut self, f: usize) {
         let object = self.files[f].objects[1];
-        let name = self.names.get(Class::Gem, f, u64::from(object.handle)).unwrap_or("none").to_string();
+        let name = self
+            .names
+            .get(Class::Gem, f, u64::from(object.handle))
+            .unwrap_or("none")
+            .to_string();
         let arg = Arg::new(&PRIME_HANDLE_TO_FD)
             .put("handle", (u64::from(object.handle), name))
             .num("flags", 0o2_000_002)
@@ -291,7 +320,10 @@ impl Stream {
         };
         let name = self.names.name(Class::Sync, f, handle, self.seq);
         self.keep_sync(f, 2, handle as u32);
-        let arg = Arg::new(&SYNCOBJ_HANDLE_TO_FD).put("handle", (handle, name)).num("flags", 1).whole();
+        let arg = Arg::new(&SYNCOBJ_HANDLE_TO_FD)
+            .put("handle", (handle, name))
+            .num("flags", 1)
+            .whole();
         if let Some(fd) = self.call(f, arg).get("fd") {
             self.keep(fd, Kind::SyncFile, Obj::default());
         }
@@ -300,7 +332,10 @@ impl Stream {
     fn close(&mut self, f: usize) {
         let handle = self.gem(f);
         let pad = self.rng.pick(&[0, 0, 0, 1]);
-        let done = self.call(f, Arg::new(&GEM_CLOSE).put("handle", handle.clone()).num("pad", pad));
+        let done = self.call(
+            f,
+            Arg::new(&GEM_CLOSE).put("handle", handle.clone()).num("pad", pad),
+        );
         if done.error == 0 {
             self.close_gem(f, handle.0);
         }
@@ -328,7 +363,12 @@ impl Stream {
         let fd = self.fd(Kind::DmaBuf);
         let slot = self.free_slot(f);
         let flags = self.rng.pick(&[0, 0, 0, 3]);
-        let object = self.fds.iter().flatten().find(|d| d.fd as u64 == fd.0).map_or(Obj::default(), |d| d.object);
+        let object = self
+            .fds
+            .iter()
+            .flatten()
+            .find(|d| d.fd as u64 == fd.0)
+            .map_or(Obj::default(), |d| d.object);
         let done = self.call(f, Arg::new(&PRIME_FD_TO_HANDLE).put("fd", fd).num("flags", flags));
         self.adopt(f, slot, done.get("handle"), object);
     }
@@ -352,7 +392,10 @@ impl Stream {
     /// Keeps a new syncobj. A stale place with its number shall not come to life again.
     fn keep_sync(&mut self, f: usize, slot: usize, handle: u32) {
         let syncs = &mut self.files[f].syncs;
-        syncs.iter_mut().filter(|old| **old == handle).for_each(|old| *old = 0);
+        syncs
+            .iter_mut()
+            .filter(|old| **old == handle)
+            .for_each(|old| *old = 0);
         syncs[slot] = handle;
     }
 
@@ -380,7 +423,12 @@ impl Stream {
     fn syncobj_destroy(&mut self, f: usize) {
         let handle = self.sync(f);
         let pad = self.rng.pick(&[0, 0, 0, 1]);
-        let done = self.call(f, Arg::new(&SYNCOBJ_DESTROY).put("handle", handle.clone()).num("pad", pad));
+        let done = self.call(
+            f,
+            Arg::new(&SYNCOBJ_DESTROY)
+                .put("handle", handle.clone())
+                .num("pad", pad),
+        );
         if done.error == 0 {
             self.names.forget(Class::Sync, f, handle.0);
         }
@@ -391,17 +439,32 @@ impl Stream {
         let pad = self.rng.pick(&[0, 0, 0, 0, 0, 1]);
         if self.rng.percent(50) {
             let handle = self.sync(f);
-            let arg = Arg::new(&SYNCOBJ_HANDLE_TO_FD).put("handle", handle).num("flags", flags).num("pad", pad);
+            let arg = Arg::new(&SYNCOBJ_HANDLE_TO_FD)
+                .put("handle", handle)
+                .num("flags", flags)
+                .num("pad", pad);
             let done = self.call(f, arg);
             if let Some(fd) = done.get("fd") {
                 // flags may have been cut off, or not been read.
-                let kind = if flags & 1 != 0 { Kind::SyncFile } else { Kind::Syncobj };
+                let kind = if flags & 1 != 0 {
+                    Kind::SyncFile
+                } else {
+                    Kind::Syncobj
+                };
                 self.keep(fd, kind, Obj::default());
             }
             return;
         }
-        let fd = self.fd(if flags & 1 != 0 { Kind::SyncFile } else { Kind::Syncobj });
-        let handle = if flags & 1 != 0 { self.sync(f) } else { (0, "0".to_string()) };
+        let fd = self.fd(if flags & 1 != 0 {
+            Kind::SyncFile
+        } else {
+            Kind::Syncobj
+        });
+        let handle = if flags & 1 != 0 {
+            self.sync(f)
+        } else {
+            (0, "0".to_string())
+        };
         let slot = self.rng.below(SYNCS);
         let arg = Arg::new(&SYNCOBJ_FD_TO_HANDLE)
             .put("handle", handle.clone())
@@ -448,7 +511,10 @@ impl Stream {
                 let flags = self.number(&[0, 0, 1, 1, 2, 3, 4, 8]);
                 // What no fence is in yet may never get one.
                 let timeout = self.time(flags & 2 == 0);
-                let arg = Arg::new(&SYNCOBJ_WAIT).num("flags", flags).put("timeout", timeout).num("pad", pad);
+                let arg = Arg::new(&SYNCOBJ_WAIT)
+                    .num("flags", flags)
+                    .put("timeout", timeout)
+                    .num("pad", pad);
                 let arg = self.handles(f, arg).num("first_signaled", 0x55);
                 self.call(f, arg);
             }
@@ -465,7 +531,9 @@ impl Stream {
 
     fn timeline(&mut self, f: usize) {
         let points = (vec![0u8; 32], String::new());
-        let spec = self.rng.pick(&[&SYNCOBJ_TIMELINE_WAIT, &SYNCOBJ_QUERY, &SYNCOBJ_TIMELINE_SIGNAL]);
+        let spec = self
+            .rng
+            .pick(&[&SYNCOBJ_TIMELINE_WAIT, &SYNCOBJ_QUERY, &SYNCOBJ_TIMELINE_SIGNAL]);
         let arg = if self.rng.percent(25) {
             let (src, dst) = (self.sync(f), self.sync(f));
             Arg::new(&SYNCOBJ_TRANSFER).put("src", src).put("dst", dst)

@@ -120,16 +120,17 @@ impl Run {
     /// Does an epoch and gives its transcript.
     pub fn epoch(&mut self, nr: u64) -> String {
         let mut rng = Rng::of(self.config.seed, &[nr]);
-        let mut out = match rng.below(20) {
-            0..13 => self.alone(nr, false),
-            13..16 => self.alone(nr, true),
-            19 if self.config.driver == Driver::Panfrost => self.woken(nr),
-            18 => self.processes(nr),
-            _ => self.threads(nr),
+        // How many calls are meant, whatever they answer: all runs of a seed have the same epochs.
+        let (mut out, calls) = match rng.below(20) {
+            0..13 => (self.alone(nr, false), CALLS),
+            13..16 => (self.alone(nr, true), 2 * CALLS),
+            19 if self.config.driver == Driver::Panfrost => (self.woken(nr), 4),
+            18 => (self.processes(nr), 3 * CALLS_EACH),
+            _ => (self.threads(nr), 3 * CALLS_EACH),
         };
         settle(&self.config, &mut self.witness);
         out.push_str(&std::mem::take(&mut self.witness.out));
-        self.calls += out.lines().count();
+        self.calls += calls;
         out
     }
 
@@ -139,7 +140,12 @@ impl Run {
 
     fn alone(&self, nr: u64, forked: bool) -> String {
         let mut stream = self.stream(format!("{nr}"));
-        for path in [&self.config.card, &self.config.render, &self.config.render, &self.config.card] {
+        for path in [
+            &self.config.card,
+            &self.config.render,
+            &self.config.render,
+            &self.config.card,
+        ] {
             open_file(&mut stream, path);
         }
         furnish(&self.config, &mut stream, nr, 0);
@@ -152,7 +158,9 @@ impl Run {
                 stream.tag = format!("{nr}c");
                 if unprivileged {
                     // SAFETY: these take any numbers; the child does not come back.
-                    let ret = unsafe { libc::setresgid(65534, 65534, 65534) | libc::setresuid(65534, 65534, 65534) };
+                    let ret = unsafe {
+                        libc::setresgid(65534, 65534, 65534) | libc::setresuid(65534, 65534, 65534)
+                    };
                     stream.line(&format!("nobody = {ret}"));
                 }
                 calls(&self.config, &mut stream, nr, 1, CALLS / 2..CALLS);
@@ -177,7 +185,9 @@ impl Run {
             let run = |which| scope.spawn(move || beside(config, format!("{nr}t{which}"), nr, which));
             let all: Vec<_> = (0..3).map(run).collect();
             let join = |thread: std::thread::ScopedJoinHandle<'_, String>| {
-                thread.join().unwrap_or_else(|_| "a thread panicked\n".to_string())
+                thread
+                    .join()
+                    .unwrap_or_else(|_| "a thread panicked\n".to_string())
             };
             all.into_iter().map(join).collect::<Vec<_>>()
         });
@@ -233,7 +243,11 @@ impl Run {
             }
             // With all of them the last to be filled is told by some kernels, the first of the list by others.
             let (error, index) = waiter.join().unwrap_or((-1, 0));
-            let index = if all { "-".to_string() } else { format!("{}", index == first as u64) };
+            let index = if all {
+                "-".to_string()
+            } else {
+                format!("{}", index == first as u64)
+            };
             stream.line(&format!("woken all={all} = {error} first {index}"));
         }
         end(stream)
@@ -243,6 +257,7 @@ impl Run {
 /// A stream with render files of its own that runs beside others.
 fn beside(config: &Config, tag: String, nr: u64, which: u64) -> String {
     let mut stream = Stream::new(tag, config.driver);
+    stream.alone = false;
     for path in [&config.render, &config.render] {
         open_file(&mut stream, path);
     }

@@ -45,7 +45,9 @@ impl Stream {
         let other = self.fd(Kind::SyncFile);
         let flags = self.rng.pick(&[0, 0, 0, 0, 0, 0, 0, 1]);
         let pad = self.rng.pick(&[0, 0, 0, 0, 0, 0, 0, 1]);
-        let name = self.rng.pick(&["merged", "", "a name that is longer than 32 bytes are"]);
+        let name = self
+            .rng
+            .pick(&["merged", "", "a name that is longer than 32 bytes are"]);
         let arg = Arg::new(&SYNC_MERGE)
             .text("name", name)
             .put("fd2", other)
@@ -72,9 +74,17 @@ impl Stream {
         };
         let done = self.call_fd(on.0 as i32, f, &on.1, arg);
         let infos = done.regions.first().map_or(&[][..], |r| r.as_slice());
-        for (i, info) in infos.chunks_exact(80).enumerate().filter(|(_, info)| info.iter().any(|b| *b != 0)) {
+        for (i, info) in infos
+            .chunks_exact(80)
+            .enumerate()
+            .filter(|(_, info)| info.iter().any(|b| *b != 0))
+        {
             let word = |at: usize| i32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
-            let time = if info[72..80].iter().all(|b| *b == 0) { "0" } else { "t" };
+            let time = if info[72..80].iter().all(|b| *b == 0) {
+                "0"
+            } else {
+                "t"
+            };
             let text = format!(
                 "fence {i} = {} of {} status {} flags {} time {time}",
                 lossy(&info[..32]),
@@ -84,6 +94,17 @@ impl Stream {
             );
             self.line(&text);
         }
+    }
+
+    /// How the fence of a sync_file ended: 1 well, negative an errno.
+    pub fn fence_status(&mut self, fd: u64) {
+        let mut info = Arg::new(&SYNC_FILE_INFO);
+        let (_, at) = SYNC_FILE_INFO.find("status");
+        // SAFETY: the structure is as long as the code says.
+        let ret = unsafe { libc::ioctl(fd as i32, SYNC_FILE_INFO.code as _, info.bytes.as_mut_ptr()) };
+        let status = &info.bytes[at];
+        let status = i32::from_ne_bytes([status[0], status[1], status[2], status[3]]);
+        self.line(&format!("fence status = {ret} {status}"));
     }
 
     fn dma_buf_sync(&mut self, f: usize) {
@@ -103,7 +124,9 @@ impl Stream {
             }
         } else {
             let fence = self.fd(Kind::SyncFile);
-            let arg = Arg::new(&DMA_BUF_IMPORT_SYNC_FILE).num("flags", flags).put("fd", fence);
+            let arg = Arg::new(&DMA_BUF_IMPORT_SYNC_FILE)
+                .num("flags", flags)
+                .put("fd", fence);
             self.call_fd(on.0 as i32, f, &on.1, arg);
         }
     }
@@ -132,7 +155,9 @@ impl Stream {
 
     fn seek(&mut self) {
         let offset = self.rng.pick(&[0, 0, 0, 1, -1, 4096]);
-        let whence = self.rng.pick(&[libc::SEEK_SET, libc::SEEK_END, libc::SEEK_CUR, 9]);
+        let whence = self
+            .rng
+            .pick(&[libc::SEEK_SET, libc::SEEK_END, libc::SEEK_CUR, 9]);
         if let Some((fd, kind, _, name)) = self.made() {
             // SAFETY: plain system call.
             let at = unsafe { libc::lseek(fd, offset, whence) };
@@ -149,18 +174,36 @@ impl Stream {
                 events,
                 revents: 0,
             };
+            // A virtual board tells readiness a little later than a kernel; all that is asked for comes.
+            let timeout = if events != 0 && kind != Kind::Syncobj {
+                1000
+            } else {
+                0
+            };
             // SAFETY: one entry, which lives through the call.
-            let n = unsafe { libc::poll(&mut entry, 1, 0) };
-            self.line(&format!("{name} poll {kind:?} {events:#x} = {n} {:#x}", entry.revents));
+            let n = unsafe { libc::poll(&mut entry, 1, timeout) };
+            self.line(&format!(
+                "{name} poll {kind:?} {events:#x} = {n} {:#x}",
+                entry.revents
+            ));
         }
     }
 
     fn map_dma_buf(&mut self) {
-        let prot = self.rng.pick(&[libc::PROT_READ, libc::PROT_READ | libc::PROT_WRITE]);
+        let prot = self
+            .rng
+            .pick(&[libc::PROT_READ, libc::PROT_READ | libc::PROT_WRITE]);
         let (offset, more) = self.rng.pick(&[(0, 0), (0, 0), (0, 4096), (4096, 0), (1, 0)]);
         if let Some((fd, kind, object, name)) = self.made() {
             let len = (object.size.next_multiple_of(4096) as usize).clamp(4096, 1 << 20) + more;
-            self.map(fd, offset, len, prot, libc::MAP_SHARED, &format!("{name} mmap {kind:?} {offset} {len:#x}"));
+            self.map(
+                fd,
+                offset,
+                len,
+                prot,
+                libc::MAP_SHARED,
+                &format!("{name} mmap {kind:?} {offset} {len:#x}"),
+            );
         }
     }
 
@@ -181,13 +224,20 @@ impl Stream {
     pub fn map_object(&mut self, f: usize) {
         let n = self.rng.below(super::state::OBJECTS);
         let object = self.files[f].objects[n];
-        let known = self.names.get(Class::Cookie, f, object.cookie).filter(|_| self.live(f, n));
+        let known = self
+            .names
+            .get(Class::Cookie, f, object.cookie)
+            .filter(|_| self.live(f, n));
         let (cookie, name, size) = match known {
             Some(name) => (object.cookie, name.to_string(), object.size),
             None => (0x7fff_f000, "never".to_string(), 0),
         };
         // Another file may have a handle of the same object, or not.
-        let g = if self.rng.percent(15) { self.rng.below(self.files.len()) } else { f };
+        let g = if self.rng.percent(15) {
+            self.rng.below(self.files.len())
+        } else {
+            f
+        };
         let size = size.next_multiple_of(4096).clamp(4096, 1 << 22) as usize;
         let (offset, len) = self.rng.pick(&[
             (0, size),
@@ -196,14 +246,21 @@ impl Stream {
             (0, 4096),
             (0, size * 2),
             // In the midst of it; what follows a page is another object, or none.
-            (size as u64 / 2 & !4095, 4096),
+            ((size as u64 / 2) & !4095, 4096),
             (0, 0),
             (0, 100),
             (8, size),
         ]);
         let (read, write) = (libc::PROT_READ, libc::PROT_WRITE);
-        let prot = self.rng.pick(&[read, read | write, read | write, write, 0, read | libc::PROT_EXEC]);
-        let flags = self.rng.pick(&[libc::MAP_SHARED, libc::MAP_SHARED, libc::MAP_SHARED, libc::MAP_PRIVATE]);
+        let prot = self
+            .rng
+            .pick(&[read, read | write, read | write, write, 0, read | libc::PROT_EXEC]);
+        let flags = self.rng.pick(&[
+            libc::MAP_SHARED,
+            libc::MAP_SHARED,
+            libc::MAP_SHARED,
+            libc::MAP_PRIVATE,
+        ]);
         let fd = self.files[g].fd;
         let text = format!("f{g} mmap {name}+{offset} {len:#x}");
         self.map(fd, cookie + offset, len, prot, flags, &text);

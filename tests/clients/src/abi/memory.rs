@@ -98,7 +98,10 @@ impl Map {
     }
 
     fn at(&self, offset: usize) -> *mut u32 {
-        assert!(offset + 4 <= self.len && offset.is_multiple_of(4), "{offset:#x} in a mapping");
+        assert!(
+            offset + 4 <= self.len && offset.is_multiple_of(4),
+            "{offset:#x} in a mapping"
+        );
         // SAFETY: inside of the mapping.
         unsafe { self.base.add(offset).cast() }
     }

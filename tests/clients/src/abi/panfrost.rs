@@ -5,7 +5,8 @@
 
 use super::core_calls::far;
 use super::memory::Map;
-use super::specs::{pan, SYNCOBJ_CREATE, SYNCOBJ_WAIT};
+use super::spec::Class;
+use super::specs::{pan, SYNCOBJ_CREATE, SYNCOBJ_HANDLE_TO_FD, SYNCOBJ_WAIT};
 use super::state::{Kit as AnyKit, Obj, Stream};
 use super::stream::{field, Arg};
 
@@ -50,7 +51,9 @@ impl Stream {
     fn pan_create(&mut self, f: usize) {
         let slot = self.free_slot(f);
         let mut flags = self.number(&[0, 0, 0, 1, 1, 3, 3, 2, 4, 5, 7, 8]);
-        let size = self.rng.pick(&[4096, 4096, 8192, 1, 4095, 4097, 65536, 0x20_0000, 0x20_1000, 0, 0x100_0000]);
+        let size = self.rng.pick(&[
+            4096, 4096, 8192, 1, 4095, 4097, 65536, 0x20_0000, 0x20_1000, 0, 0x100_0000,
+        ]);
         if size == 0x100_0000 {
             // Only what gets its memory later may be large.
             flags |= 3;
@@ -62,7 +65,11 @@ impl Stream {
             .num("pad", pad);
         let done = self.call(f, arg);
         let heap = flags & 2 != 0;
-        let size = if heap { size.next_multiple_of(0x20_0000) } else { size };
+        let size = if heap {
+            size.next_multiple_of(0x20_0000)
+        } else {
+            size
+        };
         let object = Obj {
             size,
             ..Obj::default()
@@ -82,7 +89,12 @@ impl Stream {
     fn pan_mmap(&mut self, f: usize) {
         let handle = self.gem(f);
         let flags = self.rng.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
-        let done = self.call(f, Arg::new(&pan::MMAP_BO).put("handle", handle.clone()).num("flags", flags));
+        let done = self.call(
+            f,
+            Arg::new(&pan::MMAP_BO)
+                .put("handle", handle.clone())
+                .num("flags", flags),
+        );
         if let Some(cookie) = done.get("offset") {
             self.learn(f, handle.0, |o| o.cookie = cookie);
         }
@@ -91,7 +103,12 @@ impl Stream {
     fn pan_offset(&mut self, f: usize) {
         let handle = self.gem(f);
         let pad = self.rng.pick(&[0, 0, 0, 0, 1]);
-        let done = self.call(f, Arg::new(&pan::GET_BO_OFFSET).put("handle", handle.clone()).num("pad", pad));
+        let done = self.call(
+            f,
+            Arg::new(&pan::GET_BO_OFFSET)
+                .put("handle", handle.clone())
+                .num("pad", pad),
+        );
         if let Some(va) = done.get("offset") {
             self.learn(f, handle.0, |o| o.va = va);
         }
@@ -101,19 +118,33 @@ impl Stream {
         let handle = self.gem(f);
         let pad = self.rng.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         let timeout = self.time(true);
-        self.call(f, Arg::new(&pan::WAIT_BO).put("handle", handle).num("pad", pad).put("timeout", timeout));
+        self.call(
+            f,
+            Arg::new(&pan::WAIT_BO)
+                .put("handle", handle)
+                .num("pad", pad)
+                .put("timeout", timeout),
+        );
     }
 
     fn pan_madvise(&mut self, f: usize) {
         let handle = self.gem(f);
         let madv = self.number(&[0, 1, 0, 1, 2]);
-        self.call(f, Arg::new(&pan::MADVISE).put("handle", handle).num("madv", madv).num("retained", 9));
+        self.call(
+            f,
+            Arg::new(&pan::MADVISE)
+                .put("handle", handle)
+                .num("madv", madv)
+                .num("retained", 9),
+        );
     }
 
     fn pan_perfcnt(&mut self, f: usize) {
         let arg = if self.rng.percent(60) {
             let (enable, set) = (self.rng.pick(&[0, 1]), self.rng.pick(&[0, 1]));
-            Arg::new(&pan::PERFCNT_ENABLE).num("enable", enable).num("counterset", set)
+            Arg::new(&pan::PERFCNT_ENABLE)
+                .num("enable", enable)
+                .num("counterset", set)
         } else {
             Arg::new(&pan::PERFCNT_DUMP).put("buf_ptr", (0x1000, "low".into()))
         };
@@ -123,6 +154,7 @@ impl Stream {
     fn pan_buffer(&mut self, f: usize) -> Result<Buffer, i32> {
         let made = self.silently(f, &pan::CREATE_BO, &[("size", 4096), ("flags", 1)])?;
         let handle = field(&pan::CREATE_BO, &made, "handle");
+        self.claim(Class::Gem, f, handle);
         let place = self.silently(f, &pan::MMAP_BO, &[("handle", handle)])?;
         let offset = field(&pan::MMAP_BO, &place, "offset");
         let prot = libc::PROT_READ | libc::PROT_WRITE;
@@ -135,12 +167,10 @@ impl Stream {
 
     fn pan_make(&mut self, f: usize) -> Result<Kit, i32> {
         let (chain, target) = (self.pan_buffer(f)?, self.pan_buffer(f)?);
-        let sync = self.silently(f, &SYNCOBJ_CREATE, &[])?;
-        Ok(Kit {
-            chain,
-            target,
-            sync: field(&SYNCOBJ_CREATE, &sync, "handle"),
-        })
+        let made = self.silently(f, &SYNCOBJ_CREATE, &[])?;
+        let sync = field(&SYNCOBJ_CREATE, &made, "handle");
+        self.claim(Class::Sync, f, sync);
+        Ok(Kit { chain, target, sync })
     }
 
     fn pan_kit(&mut self, f: usize) -> Option<Kit> {
@@ -166,7 +196,11 @@ impl Stream {
         }
         let mut bos = vec![(kit.chain.handle, "chain".to_string())];
         for _ in 0..self.rng.pick(&[0, 0, 1, 2]) {
-            let bo = if self.rng.percent(30) { (kit.target.handle, "target".to_string()) } else { self.gem(f) };
+            let bo = if self.rng.percent(30) {
+                (kit.target.handle, "target".to_string())
+            } else {
+                self.gem(f)
+            };
             bos.insert(self.rng.below(bos.len() + 1), bo);
         }
         let mut syncs = Vec::new();
@@ -198,11 +232,21 @@ impl Stream {
         let done = self.call(f, arg);
         if done.error == 0 || done.error == libc::EFAULT {
             self.pan_drain(f, &kit);
-            let words: Vec<_> = jobs.iter().map(|at| format!("{:#x}", kit.chain.map.read(*at))).collect();
-            let target: Vec<_> = [0, 8, 12, 64].map(|at| format!("{:x}", kit.target.map.read(at))).to_vec();
+            let words: Vec<_> = jobs
+                .iter()
+                .map(|at| format!("{:#x}", kit.chain.map.read(*at)))
+                .collect();
+            let target: Vec<_> = [0, 8, 12, 64]
+                .map(|at| format!("{:x}", kit.target.map.read(at)))
+                .to_vec();
             self.line(&format!("jobs = {} target {}", words.join(" "), target.join(" ")));
             if out.1 == "kit" {
                 self.wait_sync(f, kit.sync, "kit");
+                let arg = Arg::new(&SYNCOBJ_HANDLE_TO_FD).put("handle", (kit.sync, "kit".into()));
+                if let Some(fd) = self.call(f, arg.num("flags", 1).whole()).get("fd") {
+                    self.fence_status(fd);
+                    self.close_fd(fd);
+                }
             }
         }
         self.files[f].kit = AnyKit::Panfrost(kit);
@@ -212,13 +256,23 @@ impl Stream {
     fn pan_drain(&mut self, f: usize, kit: &Kit) {
         for slot in [0, 1] {
             write_job(&kit.chain.map, DRAIN, NULL, &[]);
-            let sync = self.silently(f, &SYNCOBJ_CREATE, &[]).map(|made| field(&SYNCOBJ_CREATE, &made, "handle"));
+            let sync = self
+                .silently(f, &SYNCOBJ_CREATE, &[])
+                .map(|made| field(&SYNCOBJ_CREATE, &made, "handle"));
             let result = sync.and_then(|sync| {
                 let jc = kit.chain.va + DRAIN as u64;
-                self.silently(f, &pan::SUBMIT, &[("jc", jc), ("out_sync", sync), ("requirements", slot)])?;
+                self.silently(
+                    f,
+                    &pan::SUBMIT,
+                    &[("jc", jc), ("out_sync", sync), ("requirements", slot)],
+                )?;
                 let handles = (sync as u32).to_ne_bytes();
                 let at = handles.as_ptr() as u64;
-                let waited = self.silently(f, &SYNCOBJ_WAIT, &[("handles", at), ("count", 1), ("timeout", far().0)]);
+                let waited = self.silently(
+                    f,
+                    &SYNCOBJ_WAIT,
+                    &[("handles", at), ("count", 1), ("timeout", far().0)],
+                );
                 self.silently(f, &super::specs::SYNCOBJ_DESTROY, &[("handle", sync)])?;
                 waited
             });
@@ -243,12 +297,21 @@ impl Stream {
             0..8 => ("null", vec![null]),
             8..12 => ("null3", vec![null.clone(), null.clone(), null]),
             12..20 => ("write", vec![(WRITE_VALUE, to(target))]),
-            20..24 => ("write2", vec![(WRITE_VALUE, to(target)), (WRITE_VALUE, to(target + 64))]),
+            20..24 => (
+                "write2",
+                vec![(WRITE_VALUE, to(target)), (WRITE_VALUE, to(target + 64))],
+            ),
             24..26 => ("badtype", vec![(63, Vec::new())]),
-            26..28 => ("null+badtype+write", vec![null, (63, Vec::new()), (WRITE_VALUE, to(target))]),
+            26..28 => (
+                "null+badtype+write",
+                vec![null, (63, Vec::new()), (WRITE_VALUE, to(target))],
+            ),
             28..30 => ("write-unmapped", vec![(WRITE_VALUE, to(0x7fff_f000))]),
             30..32 => ("write-null", vec![(WRITE_VALUE, to(0))]),
-            32 => ("badvalue", vec![(WRITE_VALUE, vec![target as u32, 0, 99, 0, 0, 0])]),
+            32 => (
+                "badvalue",
+                vec![(WRITE_VALUE, vec![target as u32, 0, 99, 0, 0, 0])],
+            ),
             _ => ("none", vec![]),
         };
         let mut at = Vec::new();
@@ -275,7 +338,11 @@ impl Stream {
 
 /// A job without a successor. Bit 0 of word 4: 64-bit pointers.
 fn write_job(map: &Map, at: usize, kind: u32, payload: &[u32]) {
-    for (i, word) in [0, 0, 0, 0, 1 | kind << 1, 0, 0, 0].iter().chain(payload).enumerate() {
+    for (i, word) in [0, 0, 0, 0, 1 | kind << 1, 0, 0, 0]
+        .iter()
+        .chain(payload)
+        .enumerate()
+    {
         map.write(at + i * 4, *word);
     }
 }

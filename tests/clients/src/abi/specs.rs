@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The ioctls, from the uapi headers: drm.h, panfrost_drm.h, etnaviv_drm.h, sync_file.h, dma-buf.h.
-#![allow(missing_docs, reason = "each is named after its uapi one, where the fields are defined")]
+#![allow(
+    missing_docs,
+    reason = "each is named after its uapi one, where the fields are defined"
+)]
 
 use super::spec::{spec, R, W};
 

@@ -98,6 +98,8 @@ pub struct Descriptor {
 pub struct Stream {
     /// What lines begin with.
     pub tag: String,
+    /// No other stream runs beside: what makes some kernels reset the GPU disturbs nobody.
+    pub alone: bool,
     /// Number of the call.
     pub seq: usize,
     /// Choices of this call.
@@ -134,6 +136,7 @@ impl Stream {
     pub fn new(tag: String, driver: Driver) -> Stream {
         Stream {
             tag,
+            alone: true,
             seq: 0,
             rng: Rng::of(0, &[]),
             out: String::new(),
@@ -210,7 +213,12 @@ impl Stream {
         let n = self.rng.below(self.fds.len());
         let nth = |k: usize| self.fds[(n + k) % self.fds.len()];
         let shown = |d: Descriptor| self.shown(Class::Fd, 0, d.fd as u64);
-        let any = |of: &dyn Fn(Kind) -> bool| (0..self.fds.len()).filter_map(nth).filter(|d| of(d.kind)).find_map(shown);
+        let any = |of: &dyn Fn(Kind) -> bool| {
+            (0..self.fds.len())
+                .filter_map(nth)
+                .filter(|d| of(d.kind))
+                .find_map(shown)
+        };
         let none = (9999, "closed".to_string());
         match self.rng.clone().below(100) {
             0..3 => (u64::from(u32::MAX), "-1".to_string()),
@@ -227,8 +235,27 @@ impl Stream {
         if self.rng.percent(90) {
             self.rng.pick(of)
         } else {
-            self.rng.pick(&[0xff, 0x8000_0000, 0xffff_ffff, 0x10, 0x100, 0x1_0000])
+            self.rng
+                .pick(&[0xff, 0x8000_0000, 0xffff_ffff, 0x10, 0x100, 0x1_0000])
         }
+    }
+
+    /// Names a handle that no call of the transcript has given: no wrong handle shall happen to be this one.
+    pub fn claim(&mut self, class: Class, f: usize, handle: u64) {
+        let file = &mut self.files[f];
+        match class {
+            Class::Gem => file
+                .objects
+                .iter_mut()
+                .filter(|o| u64::from(o.handle) == handle)
+                .for_each(|o| *o = Obj::default()),
+            _ => file
+                .syncs
+                .iter_mut()
+                .filter(|s| u64::from(**s) == handle)
+                .for_each(|s| *s = 0),
+        }
+        self.names.name(class, f, handle, self.seq);
     }
 
     /// What is known of the object behind a handle.
@@ -247,7 +274,11 @@ impl Stream {
     pub fn close_gem(&mut self, f: usize, handle: u64) {
         self.names.forget(Class::Gem, f, handle);
         // Two calls may have given the same handle: each knows its part.
-        for gone in self.files[f].objects.iter().filter(|o| u64::from(o.handle) == handle) {
+        for gone in self.files[f]
+            .objects
+            .iter()
+            .filter(|o| u64::from(o.handle) == handle)
+        {
             self.names.forget(Class::Va, f, gone.va);
             self.names.forget(Class::Cookie, f, gone.cookie);
         }

@@ -77,7 +77,10 @@ impl Arg {
 
     /// A field that points to numbers of 32 bits.
     pub fn array(self, name: &str, items: &[(u64, String)]) -> Arg {
-        let bytes = items.iter().flat_map(|(v, _)| (*v as u32).to_ne_bytes()).collect();
+        let bytes = items
+            .iter()
+            .flat_map(|(v, _)| (*v as u32).to_ne_bytes())
+            .collect();
         let names: Vec<_> = items.iter().map(|(_, text)| text.as_str()).collect();
         self.region(name, bytes, format!("[{}]", names.join(" ")))
     }
@@ -127,8 +130,19 @@ pub fn lossy(bytes: &[u8]) -> String {
 
 /// Calls that leave nothing behind.
 const HARMLESS: &[&str] = &[
-    "VERSION", "GET_UNIQUE", "GET_CLIENT", "GET_CAP", "SET_CLIENT_CAP", "GET_PARAM", "WAIT_BO", "GET_BO_OFFSET", "SYNCOBJ_WAIT",
-    "GEM_WAIT", "WAIT_FENCE", "PM_QUERY_DOM", "PM_QUERY_SIG",
+    "VERSION",
+    "GET_UNIQUE",
+    "GET_CLIENT",
+    "GET_CAP",
+    "SET_CLIENT_CAP",
+    "GET_PARAM",
+    "WAIT_BO",
+    "GET_BO_OFFSET",
+    "SYNCOBJ_WAIT",
+    "GEM_WAIT",
+    "WAIT_FENCE",
+    "PM_QUERY_DOM",
+    "PM_QUERY_SIG",
 ];
 
 /// How a call is spoilt.
@@ -154,7 +168,15 @@ impl Stream {
         let dice = if arg.spoil { self.rng.below(100) } else { 100 };
         match dice {
             0..4 => {
-                how.size = self.rng.pick(&[0, 1, 4, 8, size.saturating_sub(4), size.saturating_sub(8), size / 2]);
+                how.size = self.rng.pick(&[
+                    0,
+                    1,
+                    4,
+                    8,
+                    size.saturating_sub(4),
+                    size.saturating_sub(8),
+                    size / 2,
+                ]);
                 how.size = how.size.min(size);
             }
             4..7 => how.size = size + self.rng.pick(&[1, 4, 8, 16, 64, 4096]),
@@ -170,7 +192,12 @@ impl Stream {
         }
         how.code = how.code & !(0x3fff << 16) | (how.size as u32) << 16;
         if how.code != spec.code {
-            let _ = write!(how.text, "<code {:#x}{}>", how.code, if how.tail != 0 { " tail" } else { "" });
+            let _ = write!(
+                how.text,
+                "<code {:#x}{}>",
+                how.code,
+                if how.tail != 0 { " tail" } else { "" }
+            );
         }
         how
     }
@@ -207,7 +234,14 @@ impl Stream {
         let (code, thread) = (how.code, self.rng.percent(3));
         if std::env::var_os("ABI_CALLS_FOLLOW").is_some() {
             // For a kernel that crashes: the last of these lines is the call that it did not survive.
-            eprintln!("{}.{} {on} {}{} {{{}}}", self.tag, self.seq, arg.spec.name, how.text, self.input(&arg));
+            eprintln!(
+                "{}.{} {on} {}{} {{{}}}",
+                self.tag,
+                self.seq,
+                arg.spec.name,
+                how.text,
+                self.input(&arg)
+            );
         }
         // SAFETY: the kernel checks the address; what it may write to belongs to the arena and the regions.
         let ioctl = move || match unsafe { libc::ioctl(fd, code as _, address) } {
@@ -234,7 +268,10 @@ impl Stream {
         let output = self.output(f, &arg, &before, &after, error == 0);
         let name = arg.spec.name;
         let thread = if thread { " thread" } else { "" };
-        self.line(&format!("{on} {name}{}{thread} {{{input}}} = {error} {{{output}}}", how.text));
+        self.line(&format!(
+            "{on} {name}{}{thread} {{{input}}} = {error} {{{output}}}",
+            how.text
+        ));
         Done {
             error,
             spec: arg.spec,
@@ -270,7 +307,11 @@ impl Stream {
                 break;
             };
             if old != new {
-                all.push(format!("{}={}", field.name, self.render(field.class, f, new, done)));
+                all.push(format!(
+                    "{}={}",
+                    field.name,
+                    self.render(field.class, f, new, done)
+                ));
             }
         }
         if before.get(start..) != after.get(start..) {
@@ -278,7 +319,11 @@ impl Stream {
         }
         for (name, now, was) in &arg.regions {
             if now != was && name != "infos" {
-                let text = if now.len() > 96 { format!("{} bytes changed", now.len()) } else { lossy(now) };
+                let text = if now.len() > 96 {
+                    format!("{} bytes changed", now.len())
+                } else {
+                    lossy(now)
+                };
                 all.push(format!("*{name}={text}"));
             }
         }
@@ -310,7 +355,12 @@ impl Stream {
     }
 
     /// Makes a call that is not written down, for what the next lines rest on. The errno when it fails.
-    pub fn silently(&mut self, f: usize, spec: &'static Spec, fields: &[(&str, u64)]) -> Result<Vec<u8>, i32> {
+    pub fn silently(
+        &mut self,
+        f: usize,
+        spec: &'static Spec,
+        fields: &[(&str, u64)],
+    ) -> Result<Vec<u8>, i32> {
         let mut arg = Arg::new(spec);
         for (name, value) in fields {
             arg = arg.put(name, (*value, String::new()));

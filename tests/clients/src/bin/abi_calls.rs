@@ -11,7 +11,8 @@ use abi::state::Driver;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: abi_calls run SEED CALLS [CARD RENDER] | abi_calls compare TRANSCRIPT TRANSCRIPT LIST";
+const USAGE: &str =
+    "usage: abi_calls run SEED CALLS [CARD RENDER] | abi_calls compare TRANSCRIPT TRANSCRIPT LIST";
 
 /// Asks for the driver's name, the long way.
 fn driver(path: &str) -> Result<Driver, String> {
@@ -24,7 +25,13 @@ fn driver(path: &str) -> Result<Driver, String> {
         .num("name", name.as_mut_ptr() as u64);
     let mut bytes = arg.bytes;
     // SAFETY: the structure is as long as the code says and points to `name`.
-    let ret = unsafe { libc::ioctl(node.as_raw_fd(), abi::specs::VERSION.code as _, bytes.as_mut_ptr()) };
+    let ret = unsafe {
+        libc::ioctl(
+            node.as_raw_fd(),
+            abi::specs::VERSION.code as _,
+            bytes.as_mut_ptr(),
+        )
+    };
     match &name {
         _ if ret < 0 => Err(format!("{path}: VERSION: {}", std::io::Error::last_os_error())),
         name if name.starts_with(b"panfrost") => Ok(Driver::Panfrost),
@@ -46,10 +53,11 @@ fn run(seed: u64, calls: usize, card: &str, render: &str) -> Result<(), String> 
     while run.calls < calls {
         nr += 1;
         let text = run.epoch(nr);
-        out.write_all(text.as_bytes()).map_err(|error| error.to_string())?;
+        out.write_all(text.as_bytes())
+            .map_err(|error| error.to_string())?;
     }
     out.flush().map_err(|error| error.to_string())?;
-    eprintln!("abi_calls: {} lines in {nr} epochs", run.calls);
+    eprintln!("abi_calls: {} calls in {nr} epochs", run.calls);
     Ok(())
 }
 
@@ -57,7 +65,10 @@ fn compare(first: &str, second: &str, list: &str) -> Result<bool, String> {
     let read = |path: &str| std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
     let found = abi::compare::compare(&read(first)?, &read(second)?, &read(list)?)?;
     print!("{}", found.text);
-    println!("{} lines, {} accepted differences, {} others", found.lines, found.accepted, found.wrong);
+    println!(
+        "{} lines, {} accepted differences, {} others",
+        found.lines, found.accepted, found.wrong
+    );
     Ok(found.wrong == 0 && found.lines > 0)
 }
 
@@ -65,7 +76,8 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
-    let started = |seed, calls, card, render| run(number(seed)?, number(calls)? as usize, card, render).map(|()| true);
+    let started =
+        |seed, calls, card, render| run(number(seed)?, number(calls)? as usize, card, render).map(|()| true);
     let outcome = match args[..] {
         ["run", seed, calls] => started(seed, calls, "/dev/dri/card0", "/dev/dri/renderD128"),
         ["run", seed, calls, card, render] => started(seed, calls, card, render),
