@@ -70,7 +70,7 @@ libdir=usr/lib/aarch64-linux-gnu
 initramfs() {
 	local root=$out/root file name
 	rm -rf "$root"
-	mkdir -p "$root"/{bin,modules,crosscheck,usr/bin,usr/share,"$libdir/dri"}
+	mkdir -p "$root"/{bin,modules,crosscheck,suite,usr/bin,usr/share,"$libdir/dri"}
 	ln -s usr/lib "$root/lib"
 	ln -s aarch64-linux-gnu/ld-linux-aarch64.so.1 "$root/usr/lib/ld-linux-aarch64.so.1"
 	cp "$linux/bin/busybox" "$root/bin/"
@@ -82,6 +82,11 @@ initramfs() {
 		[ -e "$root/modules/$name.ko" ] || die "Debian's kernel has no module $name"
 	done
 	cp "$SYSROOT/usr/bin/eglinfo" "$ARM64/gles_clear" "$ARM64/share" "$root/usr/bin/"
+	# Cases that start programs of the host, or need many of them, are not for the guest.
+	for name in $(sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile); do
+		case $name in atf_selftest | clients_test | crowd_test | libdrm_*) continue ;; esac
+		cp "$ARM64/$name" "$root/suite/"
+	done
 	# GLVND loads Mesa's EGL by its name in a file, and that loads the driver: they are in no list of needed libraries.
 	for file in $(closure "$root"/usr/bin/* "$SYSROOT/$libdir/libEGL_mesa.so.0" "$SYSROOT/$libdir/dri/panfrost_dri.so"); do
 		case $file in "$SYSROOT"/*/lib*.so* | "$SYSROOT"/*/ld-*) cp -L "$file" "$root/$libdir/" ;; esac
@@ -256,15 +261,48 @@ instructions() {
 	verdict "$1" "count-$2"
 }
 
+# suite BOARD: the kyua cases of the board on the stock driver; those that it fails are in tests/qemu/suite.txt. They provoke the kernel's
+# complaints and the model's, which are not looked at.
+suite() {
+	local passed failed
+	boot "$1" suite suite.sh 0 "drmboard.board=$1"
+	sed -n 's/^case \([^ ]*\) \([a-z]*\).*/\1 \2/p' "$log" >"$log.cases"
+	passed=$(grep -c ' passed$' "$log.cases" || :)
+	failed=$(grep -cvE ' (passed|skipped)$' "$log.cases" || :)
+	awk -v board="$1" '
+		NR == FNR {
+			if (/^#/ || NF < 3 || index("," $1 ",", "," board ",") == 0) next
+			name = $2
+			sub(/\*$/, board, name)
+			listed[name] = $3
+			next
+		}
+		{ seen[$1] = 1 }
+		$2 != "passed" && $2 != "skipped" && !($1 in listed) { print "fails and is not listed: " $1 }
+		$2 == "passed" && listed[$1] == "fails" { print "is listed and passes: " $1 }
+		END { for (name in listed) if (!(name in seen)) print "is listed and did not run: " name }
+	' tests/qemu/suite.txt "$log.cases" >"$log.suite"
+	if [ "$passed" = 0 ]; then wrong "no case passed"; fi
+	if [ -s "$log.suite" ]; then wrong "$(cat "$log.suite")"; fi
+	printf '%-8s %-8s %-24s %6s %5s s  %s\n' "$1" suite "$passed passed, $failed differ" - "$took" "$ok"
+	rm -f "$log".{cases,suite,dmesg,bad,model}
+}
+
 check() {
 	clients "$1"
+	if [ "$ok" != ok ]; then
+		say "$1   the other runs are left out: this one has to be right first"
+		return
+	fi
 	case $1 in
 	rk3399)
 		mali_faults "$1"
+		suite "$1"
 		traces "$1" clients= hang=hang:after=6 jobfault=jobfault:after=6 loseirq=lose-irq:after=6
 		;;
 	imx8mq | imx6q)
 		vivante_faults "$1"
+		suite "$1"
 		traces "$1" clients= hang=hang:after=6 loseirq=lose-irq:after=6
 		;;
 	esac
@@ -284,6 +322,9 @@ if [ "${1:-}" = packages ]; then
 fi
 say "build: the library for QEMU"
 cargo build -q --release -p qemu_board
+say "build: the suite for arm64"
+# The guest has no room for debugging information.
+CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build -q --release -p atf --bins
 stock_linux
 initramfs
 image=$(echo "$linux"/boot/vmlinuz-6.1.*)

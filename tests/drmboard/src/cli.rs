@@ -15,8 +15,8 @@ use std::time::Duration;
 const GRACE: Duration = Duration::from_secs(2);
 
 const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--png F] [--dump F] \
-                     [--inject SPEC]... [--set NAME=VALUE]... -- CMD [ARGS...]\n\
-                     or drmboard vm --board NAME --kernel IMAGE: see drmboard vm";
+                     [--inject SPEC]... [--set NAME=VALUE]... -- CMD [ARGS...]; \
+                     drmboard vm --board NAME --kernel IMAGE [--initrd F]... for QEMU";
 
 /// Makes the board of a name; tests give their own.
 pub type MakeBoard = fn(&str, Config, Watch) -> Result<Board, String>;

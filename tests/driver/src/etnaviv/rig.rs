@@ -156,6 +156,7 @@ pub fn check_manners(stats: &Stats) {
         "registers were touched while the power was off"
     );
     assert!(stats.protocol_errors.is_empty(), "{:?}", stats.protocol_errors);
+    assert_eq!(stats.cut_off, 0, "power went under a running front end");
     assert!(
         stats.unknown_registers.is_empty(),
         "{:x?}",

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The file of accepted differences: `BOARD PHASE +|- ACCESS # REASON`, one a line; BOARD may be several names with commas between.
-//! A line that is met twice in a phase is there twice.
+//! A line that is met twice in a phase is there twice. `~+` and `~-` are for what does not occur in every run.
 
 /// The lines for one board that have not been met.
 #[derive(Debug)]
-pub(crate) struct List(Vec<(String, String)>);
+pub(crate) struct List(Vec<Line>);
+
+#[derive(Debug)]
+struct Line {
+    phase: String,
+    difference: String,
+    /// Whether it has to occur.
+    always: bool,
+}
 
 impl List {
     /// # Errors
@@ -23,11 +31,19 @@ impl List {
             let Some((boards, phase, difference, why)) = parts else {
                 return Err(format!("not BOARD PHASE +|- ACCESS # REASON: {line}"));
             };
+            let (difference, always) = match difference.strip_prefix('~') {
+                Some(sometimes) => (sometimes, false),
+                None => (difference, true),
+            };
             if why.is_empty() || !difference.starts_with(['+', '-']) {
                 return Err(format!("no reason, or no side: {line}"));
             }
             if boards.split(',').any(|name| name == board) {
-                all.push((phase.to_owned(), difference.to_owned()));
+                all.push(Line {
+                    phase: phase.to_owned(),
+                    difference: difference.to_owned(),
+                    always,
+                });
             }
         }
         Ok(List(all))
@@ -35,15 +51,15 @@ impl List {
 
     /// Whether the difference is listed; a line is good for one.
     pub(crate) fn take(&mut self, phase: &str, difference: &str) -> bool {
-        let at = self.0.iter().position(|(p, d)| p == phase && d == difference);
+        let is_it = |line: &Line| line.phase == phase && line.difference == difference;
+        let at = self.0.iter().position(is_it);
         at.map(|at| self.0.remove(at)).is_some()
     }
 
     /// What was not met.
     pub(crate) fn left(&self) -> Vec<String> {
-        self.0
-            .iter()
-            .map(|(phase, difference)| format!("{phase} {difference}"))
+        let left = self.0.iter().filter(|line| line.always);
+        left.map(|line| format!("{} {}", line.phase, line.difference))
             .collect()
     }
 }
@@ -61,6 +77,14 @@ mod tests {
         assert!(list.take("reset", "+ w 0001 2"));
         assert!(!list.take("reset", "+ w 0001 2"));
         assert!(list.left().is_empty());
+    }
+
+    #[test]
+    fn what_occurs_sometimes_need_not_occur() {
+        let mut list = List::parse("a", "a reset ~+ w 0001 2 # now and then").unwrap();
+        assert!(list.left().is_empty());
+        assert!(list.take("reset", "+ w 0001 2"));
+        assert!(!list.take("reset", "+ w 0001 2"));
     }
 
     #[test]

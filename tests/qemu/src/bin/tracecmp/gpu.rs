@@ -33,18 +33,24 @@ impl Gpu {
 
 const MALI: Gpu = Gpu {
     boards: &["rk3399", "mali-t720", "mali-t760", "mali-g31", "mali-g52"],
-    begins: |_, access| {
+    begins: |phase, access| {
         Some(match (access.write, access.offset, access.value) {
             // GPU_IRQ_MASK zero opens a reset, whose command follows; in a suspend it is written too.
             (true, 0x028, 0) => "reset",
             (false, 0x004, _) => "features",
             (true, 0xf04, _) => "power-up",
             (true, 0x1c0, _) => "power-down",
-            // Locking a region is how an address space's use begins.
-            (true, 0x2410..=0x25ff, _) if access.offset & 0x3f == 0x10 => "address-space",
+            // LOCKADDR: a region is flushed. TRANSTAB: a table is set, or taken away.
+            (true, 0x2410..=0x25ff, _) if access.offset & 0x3f == 0x10 => "flush",
+            (true, 0x2400..=0x25ff, _) if access.offset & 0x3f == 0 => "table",
+            // COMMAND_NEXT: whether the slot takes a job.
+            (false, 0x1860 | 0x18e0, _) => "slot",
             (true, 0x1840 | 0x18c0 | 0x1940, _) => "submit",
-            // A stop command to a slot.
-            (true, 0x1820 | 0x18a0 | 0x1920, _) => "stop",
+            // A stop of one chain (by its flag); a stop of all slots begins with the first.
+            (true, 0x1820 | 0x18a0 | 0x1920, 4..=7) => "stop-chain",
+            (true, 0x1820, 2 | 3) => "stop-all",
+            // The job block is masked, but for the time of a handler: before a reset, before power goes.
+            (true, 0x1008, 0) if !phase.starts_with("irq") => "mask",
             (true, 0x068, _) => "counters-off",
             _ => return None,
         })
