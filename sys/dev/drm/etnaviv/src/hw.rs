@@ -88,9 +88,8 @@ fn clock(regs: &Regs, control: u32) {
 pub(crate) fn reset(regs: &Regs, os: Os, core: &Identity) -> Result<()> {
     let full = FSCALE_FULL << FSCALE_SHIFT;
     for _ in 0..RESET_TRIES {
-        // HW: modules that are gated, or whose clock pulses are eaten, may not see the reset (facts, section 2.5).
+        // HW: modules whose clock pulses are eaten may not see the reset (facts, section 2.5).
         let pulse_eater = power_register(core, PULSE_EATER);
-        write_power(regs, power_register(core, POWER_CONTROLS), 0);
         let eater = pm::PULSE_EATER_DEFAULT | pm::PULSE_EATER_17;
         for value in [eater, eater | 1, eater] {
             write_power(regs, pulse_eater, value);
@@ -130,7 +129,7 @@ fn mmu_is_on(regs: &Regs, core: &Identity) -> bool {
     regs.read(register) & MMU_ENABLE != 0
 }
 
-/// HW: a write to a power register may come late unless it is read back (facts, section 2.5).
+/// HW: a write to a power register may come late unless something is read behind it (facts, section 2.5).
 fn write_power(regs: &Regs, register: u32, value: u32) {
     regs.write(register, value);
     regs.read(register);

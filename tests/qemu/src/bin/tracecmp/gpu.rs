@@ -73,13 +73,14 @@ const VIVANTE: Gpu = Gpu {
     boards: &["imx8mq", "imx6q", "imx6qp"],
     begins: |phase, access| {
         Some(match (access.write, access.offset, access.value) {
-            (true, 0x000, 0x300) => "reset",
+            // The clock, or before it, in newer drivers, the pulse eater.
+            (true, 0x000, 0x300) | (true, 0x10c, 0x015b_0880) if phase != "reset" => "reset",
             _ if phase == DUMP => return None,
             // Where the front end is.
             (false, 0x664, _) => "hang-check",
             (false, 0x000 | 0x00c, _) if phase == "hang-check" => DUMP,
             (false, 0x018, _) => "features",
-            (false, 0x100, _) => "set-up",
+            (false, 0x100, _) if phase != "set-up" => "set-up",
             // MMUv2's first table register, MMUv1's first base address.
             (true, 0x38c | 0x418, _) => "mmu",
             // A look at whether all units are idle, but for those that a reset and a start take: before the clock goes.
