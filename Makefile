@@ -7,6 +7,7 @@
 #   make audit     panic and unsafe audits of the kernel crates
 #   make bench     benchmarks beside a peer; what a job costs the stock Linux drivers
 #   make crosscheck  Debian's stock Linux drivers and Mesa on the GPU models, in QEMU   (BOARDS="name ...": those boards only)
+#   make mutants   faults planted in the models, and which of the checks above notice each: a table   (half an hour; MUTANTS="name ...")
 #
 # Parts of these, for use by hand:
 #   make sysroot   Debian's arm64 Mesa, clients and development files, unpacked in target/sysroot (nothing is installed)
@@ -16,7 +17,7 @@
 #
 # mk/README says where everything comes out; mk/arm64.sh is cargo for arm64 Linux programs.
 
-.PHONY: all demo test lint audit bench crosscheck sysroot build clean distclean
+.PHONY: all demo test lint audit bench crosscheck mutants sysroot build clean distclean
 
 all: build
 
@@ -38,6 +39,9 @@ bench:
 crosscheck:
 	@mk/crosscheck.sh
 
+mutants:
+	@mk/mutants.sh $(MUTANTS)
+
 sysroot:
 	@mk/sysroot.sh
 
@@ -45,7 +49,7 @@ build:
 	@mk/build.sh
 
 clean:
-	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck
+	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck target/mutants
 
 distclean:
 	@rm -rf target

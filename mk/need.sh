@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and why.
-# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, libdrm, lint, audit, bench.
+# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, mutants, libdrm, lint, audit, bench.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -40,6 +40,9 @@ for group in "$@"; do
 	test)
 		want kyua "runs the ATF test programs"
 		want valgrind "counts instructions of the first and the last submits"
+		;;
+	mutants)
+		want patch "plants faults in the models"
 		;;
 	libdrm)
 		want meson "builds libdrm's tests"
