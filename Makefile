@@ -38,6 +38,7 @@ bench:
 
 crosscheck:
 	@mk/crosscheck.sh
+	@mk/abi.sh
 
 mutants:
 	@mk/mutants.sh $(MUTANTS)
@@ -49,7 +50,7 @@ build:
 	@mk/build.sh
 
 clean:
-	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck target/mutants
+	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck target/abi target/mutants
 
 distclean:
 	@rm -rf target

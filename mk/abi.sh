@@ -4,7 +4,7 @@
 # models, and the transcripts have to be equal but for what tests/data/abi/BOARD.list allows. `abi.sh self` runs ours only, natively
 # and as an arm64 program, twice each: the transcripts have to be the same.
 # BOARDS="rk3399 imx8mq", SEEDS="1 2 3", CALLS=N (of each seed). Everything comes out in target/abi. What the guest runs comes from
-# mk/crosscheck.sh: target/crosscheck/linux.
+# mk/crosscheck.sh, which is told to get it.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -12,7 +12,7 @@ BOARDS=${BOARDS:-rk3399 imx8mq}
 SEEDS=${SEEDS:-1 2 3 4 5}
 CALLS=${CALLS:-10000}
 out=$TARGET/abi
-linux=${LINUX:-$TARGET/crosscheck/linux}
+linux=$TARGET/linux-arm64
 client=$TARGET/release/abi_calls
 libdir=usr/lib/aarch64-linux-gnu
 bad=0
@@ -57,8 +57,8 @@ initramfs() {
 	ln -s usr/lib "$root/lib"
 	ln -s aarch64-linux-gnu/ld-linux-aarch64.so.1 "$root/usr/lib/ld-linux-aarch64.so.1"
 	cp "$linux/bin/busybox" "$root/bin/"
-	install -m 755 "${GUEST:-tests/qemu/guest}/init" "$root/init"
-	cp "${GUEST:-tests/qemu/guest}/lib.sh" "$root/crosscheck/"
+	install -m 755 "tests/qemu/guest/init" "$root/init"
+	cp "tests/qemu/guest/lib.sh" "$root/crosscheck/"
 	cp tests/data/abi/guest.sh "$root/crosscheck/abi.sh"
 	for name in fixed drm drm_shmem_helper gpu-sched panfrost etnaviv; do
 		find "$linux/lib/modules" -name "$name.ko" -exec cp {} "$root/modules/" \;
@@ -73,7 +73,7 @@ initramfs() {
 theirs() {
 	local board=$1 log=$out/$1-linux.log seed modules=drm,drm_shmem_helper,gpu-sched,etnaviv
 	case $board in rk3399 | mali-*) modules=fixed,drm,drm_shmem_helper,gpu-sched,panfrost ;; esac
-	"${DRMBOARD_VM:-$TARGET/release/drmboard}" vm --board "$board" --kernel "$(echo "$linux"/boot/vmlinuz-6.1.*)" --initrd "$out/initrd" \
+	"$TARGET/release/drmboard" vm --board "$board" --kernel "$(echo "$linux"/boot/vmlinuz-6.1.*)" --initrd "$out/initrd" \
 		--append "drmboard.modules=$modules drmboard.run=abi.sh drmboard.seeds=${SEEDS// /,} drmboard.calls=$CALLS quiet" \
 		--timeout "${TIMEOUT:-900}" >"$log" 2>&1 || {
 		say "abi: $board: the guest failed, see $log:"
@@ -112,6 +112,8 @@ mk/arm64.sh build -q --release --manifest-path tests/clients/Cargo.toml --bin ab
 case ${1:-} in
 self) self ;;
 *)
+	mk/crosscheck.sh packages
+	cargo build -q --release -p qemu_board
 	initramfs
 	versus
 	;;
