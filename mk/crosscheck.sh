@@ -303,7 +303,12 @@ check() {
 		suite "$1"
 		traces "$1" clients= hang=hang:after=6 jobfault=jobfault:after=6 loseirq=lose-irq:after=6
 		;;
-	imx8mq | imx6q)
+	imx8mq)
+		vivante_faults "$1"
+		suite "$1"
+		traces "$1" clients= hang=hang:after=6 loseirq=lose-irq:after=6 mmufault=fault:access=10,after=6
+		;;
+	imx6q)
 		vivante_faults "$1"
 		suite "$1"
 		traces "$1" clients= hang=hang:after=6 loseirq=lose-irq:after=6

@@ -78,11 +78,13 @@ const VIVANTE: Gpu = Gpu {
             _ if phase == DUMP => return None,
             // Where the front end is.
             (false, 0x664, _) => "hang-check",
-            (false, 0x000 | 0x00c, _) if phase == "hang-check" => DUMP,
+            (false, 0x000 | 0x00c, _) if matches!(phase, "hang-check" | "mmu-fault") => DUMP,
             (false, 0x018, _) => "features",
             (false, 0x100, _) if phase != "set-up" => "set-up",
             // MMUv2's first table register, MMUv1's first base address.
             (true, 0x38c | 0x418, _) => "mmu",
+            // What the MMU says of an exception.
+            (false, 0x188 | 0x384, _) if phase != DUMP => "mmu-fault",
             // A look at whether all units are idle, but for those that a reset and a start take: before the clock goes.
             (false, 0x004, _) if !matches!(phase, "reset" | "mmu" | "front-end") => "idle",
             (true, 0x654, _) => "front-end",
@@ -90,8 +92,8 @@ const VIVANTE: Gpu = Gpu {
         })
     },
     mask: |access| match access.offset {
-        // Table, safe and stream addresses.
-        0x38c | 0x390 | 0x398 | 0x39c | 0x3a0 | 0x400..=0x410 | 0x418..=0x428 | 0x654 => 0,
+        // Table, safe, stream and fault addresses.
+        0x190..=0x19c | 0x380 | 0x38c | 0x390 | 0x398 | 0x39c | 0x3a0 | 0x400..=0x410 | 0x418..=0x428 | 0x654 => 0,
         // Which events; which units are idle and where the front end is at that moment.
         0x010 | 0x004 | 0x664 => 0,
         _ => u32::MAX,
