@@ -206,6 +206,13 @@ mali_faults() {
 	complained 1 'panfrost .*: js fault, js=0, status=JOB_BUS_FAULT, '
 	modelled 1 'exception 72 count=1$'
 	verdict "$1" buserror
+	fault "$1" mmufault fault:access=10,after=6 any
+	# The page is mapped in truth, which the kernel finds odd.
+	sed -i '/WARNING: .*panfrost_mmu_irq_handler_thread/,/end trace/d; /\[ cut here \]/d; /^<3> Reason: /,/^<3> source id /d' "$log.bad"
+	complained 1 'panfrost .*: matching BO is not heap type '
+	complained 1 'panfrost .*: Unhandled Page fault in AS0 at VA '
+	modelled 1 'mmu-fault 195 count=1$'
+	verdict "$1" mmufault
 	# The work was done, only nobody was told.
 	fault "$1" loseirq lose-irq:after=6 0
 	complained 1 'panfrost .*: gpu sched timeout, js=0, .* status=0x1, '
@@ -301,7 +308,7 @@ check() {
 	rk3399)
 		mali_faults "$1"
 		suite "$1"
-		traces "$1" clients= hang=hang:after=6 jobfault=jobfault:after=6 loseirq=lose-irq:after=6
+		traces "$1" clients= hang=hang:after=6 jobfault=jobfault:after=6 loseirq=lose-irq:after=6 mmufault=fault:access=10,after=6
 		;;
 	imx8mq)
 		vivante_faults "$1"

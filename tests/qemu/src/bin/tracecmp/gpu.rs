@@ -60,6 +60,8 @@ const MALI: Gpu = Gpu {
         0x1840 | 0x1844 | 0x18c0 | 0x18c4 => 0,
         // CONFIG_NEXT without the chain flag, which follows the number of the job.
         0x1858 | 0x18d8 => !0x800,
+        // FAULTADDRESS: what was met first.
+        0x2400..=0x25ff if matches!(access.offset & 0x3f, 0x20 | 0x24) => 0,
         // TRANSTAB: its low bits are the mode. LOCKADDR: the region.
         0x2400..=0x25ff if access.offset & 0x3f == 0 => 0xfff,
         0x2400..=0x25ff if matches!(access.offset & 0x3f, 0x4 | 0x10 | 0x14) => 0,
@@ -93,7 +95,16 @@ const VIVANTE: Gpu = Gpu {
     },
     mask: |access| match access.offset {
         // Table, safe, stream and fault addresses.
-        0x190..=0x19c | 0x380 | 0x38c | 0x390 | 0x398 | 0x39c | 0x3a0 | 0x400..=0x410 | 0x418..=0x428 | 0x654 => 0,
+        0x190..=0x19c
+        | 0x380
+        | 0x38c
+        | 0x390
+        | 0x398
+        | 0x39c
+        | 0x3a0
+        | 0x400..=0x410
+        | 0x418..=0x428
+        | 0x654 => 0,
         // Which events; which units are idle and where the front end is at that moment.
         0x010 | 0x004 | 0x664 => 0,
         _ => u32::MAX,
