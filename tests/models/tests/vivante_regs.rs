@@ -217,6 +217,7 @@ fn the_clock_scale_stretches_waits() {
         let from = rig.now;
         while !rig.board.line {
             rig.run(100);
+            assert!(rig.now - from < 1_000_000, "no event");
         }
         rig.ack();
         rig.now - from
