@@ -14,7 +14,7 @@ use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
 use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::errno::{Result, EIO};
-use drmkpi::jobs::errno;
+use drmkpi::jobs::{errno, Retired};
 use drmkpi::os::Level;
 use drmkpi::stats::Stats;
 
@@ -70,15 +70,17 @@ pub(crate) fn close(core: &Core, client: ClientId, entity: EntityId) {
 
 /// Lets jobs go that are over. May sleep.
 pub(crate) fn retire(core: &Core) {
-    core.queue.retire(|job| {
-        core.fences.forget(job.payload.fence);
+    let tell = |job: Retired<'_, Job>| {
         if job.payload.uses.is_empty() {
             // Otherwise the end of its uses does it.
             job.payload.context.sweep();
         }
         job.payload.stats.job(job.run_ns);
         core.shared.stats.job(job.run_ns);
-    });
+        job.payload.fence
+    };
+    // A number that is not known is one of a fence that is over, so the fence has to be.
+    core.queue.retire(tell, |number| core.fences.forget(number));
 }
 
 /// The task: lets jobs go and starts others.

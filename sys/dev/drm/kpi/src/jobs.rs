@@ -165,8 +165,8 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
     }
 
     /// Lets all jobs go that are over: `tell`s the driver, drops them and signals their fences. Who has seen a fence
-    /// finds that the job holds nothing any more. May sleep.
-    pub fn retire(&self, mut tell: impl FnMut(Retired<'_, P>)) {
+    /// finds that the job holds nothing any more. `after` gets what `tell` said, when the fence is signaled. May sleep.
+    pub fn retire<T>(&self, mut tell: impl FnMut(Retired<'_, P>) -> T, mut after: impl FnMut(T)) {
         loop {
             let done = self.lock().sched.pop_done();
             let Some(done) = done else { break };
@@ -177,13 +177,14 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
                 Outcome::TimedOut => Err(ETIMEDOUT),
             };
             let Entry { payload, signaler } = done.payload;
-            tell(Retired {
+            let told = tell(Retired {
                 payload: &payload,
                 outcome,
                 run_ns: done.run_ns,
             });
             drop(payload);
             signaler.signal(outcome);
+            after(told);
         }
     }
 }

@@ -20,7 +20,7 @@ use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
 use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::errno::{Result, EBUSY, EIO};
-use drmkpi::jobs::errno;
+use drmkpi::jobs::{errno, Retired};
 use drmkpi::os::Level;
 use drmkpi::stats::Stats;
 
@@ -204,10 +204,11 @@ fn stop_closed(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
 
 /// Lets jobs go that are over. May sleep.
 pub(crate) fn retire(gpu: &Gpu) {
-    gpu.queue.retire(|job| {
+    let tell = |job: Retired<'_, Job>| {
         job.payload.stats.job(job.run_ns);
         gpu.stats.job(job.run_ns);
-    });
+    };
+    gpu.queue.retire(tell, |()| ());
 }
 
 /// The task: lets jobs go and starts others.
