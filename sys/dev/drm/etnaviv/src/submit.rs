@@ -187,11 +187,7 @@ fn name_once(os: Os, named: &[Named]) -> Result<()> {
 fn export(os: Os, caller: &Caller<'_>, fence: Arc<Fence>) -> Result<i32> {
     let mut fences = KVec::new(os);
     fences.push(fence)?;
-    let mut name = [0; 32];
-    for (to, from) in name.iter_mut().zip(b"etnaviv") {
-        *to = *from;
-    }
-    SyncFile::export(os, caller, fences, name)
+    SyncFile::export(os, caller, fences, b"etnaviv")
 }
 
 /// What a job costs the kernel, about: charged to the client, so that nobody queues jobs without end.

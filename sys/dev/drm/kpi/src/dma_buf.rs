@@ -177,11 +177,7 @@ impl DmaBuf {
         if fences.is_empty() {
             fences.push(Fence::stub(os)?)?;
         }
-        let mut name = [0; 32];
-        for (to, from) in name.iter_mut().zip(b"dma-buf") {
-            *to = *from;
-        }
-        SyncFile::export(os, caller, fences, name)
+        SyncFile::export(os, caller, fences, b"dma-buf")
     }
 
     /// From now on others wait for a sync_file, as for a reader or a writer.

@@ -137,9 +137,33 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         let (_, value) = chunk.remove(index)?;
         if chunk.is_empty() {
             self.chunks.remove(at);
+        } else {
+            self.join_next(at);
+        }
+        if let Some(before) = at.checked_sub(1) {
+            self.join_next(before);
         }
         self.len = self.len.saturating_sub(1);
         Some(value)
+    }
+
+    /// Makes one chunk of two that are small, if there is memory, so that few entries are not in many chunks.
+    fn join_next(&mut self, at: usize) {
+        const SMALL: usize = FULL / 4;
+        let behind = at.saturating_add(1);
+        let [this, next, ..] = self.chunks.get_mut(at..).unwrap_or_default() else {
+            return;
+        };
+        let more = next.len();
+        if this.len().saturating_add(more) > SMALL || this.reserve(more).is_err() {
+            return;
+        }
+        next.as_mut_slice().reverse();
+        while let Some(entry) = next.pop() {
+            // There is room.
+            let _ = this.push(entry);
+        }
+        self.chunks.remove(behind);
     }
 }
 
@@ -171,6 +195,8 @@ mod tests {
                 assert_eq!(ours.remove(key), theirs.remove(&key));
             }
             assert_eq!(ours.len(), theirs.len());
+            // Neighbours that are small together are one.
+            assert!(ours.chunks.len() <= 2 + ours.len() / 16);
             assert_eq!(ours.get(key), theirs.get(&key));
             let before = theirs.range(..key).next_back().map(|(k, v)| (*k, v));
             assert_eq!(ours.before(key), before);

@@ -57,12 +57,15 @@ uapi_struct! {
 }
 
 impl SyncFile {
-    /// Gives `caller` a close-on-exec descriptor for `fences`.
+    /// Gives `caller` a close-on-exec descriptor for `fences`, with a name of up to 31 bytes.
     ///
     /// # Errors
     ///
     /// ENOMEM, EMFILE.
-    pub fn export(os: Os, caller: &Caller<'_>, fences: KVec<Arc<Fence>>, name: [u8; 32]) -> Result<i32> {
+    pub fn export(os: Os, caller: &Caller<'_>, fences: KVec<Arc<Fence>>, name: &[u8]) -> Result<i32> {
+        let mut padded = [0; 32];
+        name_into(&mut padded, name);
+        let name = terminated(padded);
         let bell = Bell::new(os)?;
         let content = Arc::new(
             os,
@@ -138,7 +141,7 @@ impl SyncFile {
             fences.push(Fence::stub(self.os)?)?;
         }
         arg.name = terminated(arg.name);
-        arg.fence = SyncFile::export(self.os, caller, fences, arg.name)?;
+        arg.fence = SyncFile::export(self.os, caller, fences, &arg.name)?;
         arg.write(data);
         Ok(())
     }

@@ -51,11 +51,7 @@ pub(super) fn handle_to_fd<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjHandl
         let fence = syncobj.fence().ok_or(EINVAL)?;
         let mut fences = KVec::new(os);
         fences.push(fence)?;
-        let mut name = [0; 32];
-        for (to, from) in name.iter_mut().zip(D::INFO.name.to_bytes()) {
-            *to = *from;
-        }
-        arg.fd = SyncFile::export(os, call.caller, fences, name)?;
+        arg.fd = SyncFile::export(os, call.caller, fences, D::INFO.name.to_bytes())?;
     } else {
         let syncobj = call.file.syncobj(arg.handle).map_err(|_| EINVAL)?;
         arg.fd = Syncobj::export(&syncobj, os, call.caller)?;
