@@ -6,13 +6,12 @@
 # A driver that runs on silicon is the judge here: nothing of our own kernel code takes part.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. "$TOP/mk/linux.sh"
 
 BOARDS=${BOARDS:-rk3399 imx8mq imx6q}
 # Seconds for one machine.
 limit=240
 out=$TARGET/crosscheck
-# Not below $out, which `make clean` removes.
-linux=$TARGET/linux-arm64
 bad=0
 
 # need PKG PROGRAM WHY: installs PKG when PROGRAM is not here.
@@ -22,33 +21,6 @@ need() {
 		say "need: $1: $3"
 		wanted+=("$1")
 	fi
-}
-
-# stock_linux: Debian's kernel and busybox for arm64, unpacked in target/linux-arm64 and never installed.
-stock_linux() {
-	local apt=$TARGET/sysroot.apt/apt.conf image deb
-	[ -e "$apt" ] || die "no $apt: remove target/sysroot to have it made again"
-	# The newest 6.1: the package without a version depends on it.
-	newest() { APT_CONFIG=$apt apt-cache depends linux-image-arm64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-6\.1\..*\)$/\1/p'; }
-	image=$(newest)
-	if [ "$(cat "$linux/.stamp" 2>/dev/null)" = "$image" ] && [ -n "$image" ]; then return; fi
-	say "crosscheck: downloading Debian's arm64 kernel and busybox (60 MB)"
-	rm -rf "$linux.new"
-	mkdir -p "$linux.new/debs"
-	debs() { [ -n "$image" ] && (cd "$linux.new/debs" && APT_CONFIG=$apt apt-get -q download "$image" busybox-static) >>"$out/download.log" 2>&1; }
-	if ! debs; then
-		APT_CONFIG=$apt apt-get -q update >>"$out/download.log" 2>&1 || :
-		image=$(newest)
-		[ -n "$image" ] || die "no Linux 6.1 for arm64 in Debian's lists: see $out/download.log"
-		debs || {
-			tail -n 20 "$out/download.log" >&2
-			die "cannot download $image and busybox-static"
-		}
-	fi
-	for deb in "$linux.new"/debs/*.deb; do dpkg-deb --fsys-tarfile "$deb" | tar -x --no-same-owner -C "$linux.new" -f -; done
-	rm -rf "$linux.new/debs" "$linux"
-	printf '%s\n' "$image" >"$linux.new/.stamp"
-	mv "$linux.new" "$linux"
 }
 
 # closure FILE...: the files and all libraries of the sysroot that they need.
