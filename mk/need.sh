@@ -42,7 +42,7 @@ for group in "$@"; do
 		want valgrind "counts instructions of the first and the last submits"
 		;;
 	mutants)
-		want patch "plants faults in the models"
+		want patch "plants faults in the models, and patches libdrm"
 		;;
 	libdrm)
 		want meson "builds libdrm's tests"

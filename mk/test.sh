@@ -104,6 +104,7 @@ if ! mk/build.sh 2>&1 | tee "$log/build.log"; then fail "the build failed" "$log
 mk/libdrm.sh
 unit_tests
 checks mk/overlays.sh
+checks mk/ports.sh
 suite
 
 line="$passed passed, $failed failed"
