@@ -87,7 +87,7 @@ cflags() {
 		-Wall -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wundef -Wno-pointer-sign -Wmissing-include-dirs
 		-fdiagnostics-show-option -Wno-unknown-pragmas -Wswitch -Wno-error=tautological-compare -Wno-error=empty-body
 		-Wno-error=parentheses-equality -Wno-error=shift-negative-value -Wno-address-of-packed-member -Wno-format-zero-length
-		"-ffile-prefix-map=$TOP=drmkpi" -Isys/dev/drm/kpi/include -Isys/dev/drm/kpi/freebsd)
+		"-ffile-prefix-map=$TOP=drmkpi" -Isys -Isys/dev/drm/kpi/include -Isys/dev/drm/kpi/freebsd)
 	if [ -n "$SYSDIR" ]; then
 		flags+=("-I$TARGET/kmod/if" "-I$SYSDIR" "-I$SYSDIR/contrib/ck/include" "-I$SYSDIR/contrib/libfdt" "-ffile-prefix-map=$SYSDIR=/usr/src/sys")
 	else
@@ -127,3 +127,4 @@ options
 compile
 link
 say "kmod: $OUT/drmkpi.ko: $(stat -c %s "$OUT/drmkpi.ko") bytes, headers of ${SYSDIR:-the ziglang wheel}${KERNBUILDDIR:+, options of $KERNBUILDDIR}"
+mk/kmod-audit.sh "$OUT"

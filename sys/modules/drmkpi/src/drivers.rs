@@ -7,12 +7,12 @@ use core::ffi::c_void;
 
 /// panfrost's table, a `struct drm_os_driver`.
 #[no_mangle]
-extern "C" fn panfrost_driver() -> *const c_void {
+extern "C" fn panfrost_driver_table() -> *const c_void {
     panfrost::DRIVER.as_ptr()
 }
 
 /// etnaviv's table, a `struct drm_os_driver`.
 #[no_mangle]
-extern "C" fn etnaviv_driver() -> *const c_void {
+extern "C" fn etnaviv_driver_table() -> *const c_void {
     etnaviv::DRIVER.as_ptr()
 }
