@@ -7,12 +7,12 @@
 # mk/crosscheck.sh, which is told to get it.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
-. "$TOP/mk/linux.sh"
 
 BOARDS=${BOARDS:-rk3399 imx8mq}
 SEEDS=${SEEDS:-1 2 3 4 5}
 CALLS=${CALLS:-10000}
 out=$TARGET/abi
+linux=$TARGET/linux-arm64
 client=$TARGET/release/abi_calls
 libdir=usr/lib/aarch64-linux-gnu
 bad=0

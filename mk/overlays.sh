@@ -6,7 +6,7 @@
 # what comes out is in target/overlays.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
-. "$TOP/mk/linux.sh"
+. mk/guest.sh
 
 out=$TARGET/overlays
 bad=0
