@@ -24,12 +24,16 @@ static const struct fake_node one_gpu[] = {
 	{ NULL },
 };
 
+/* "compatible" is for kernels that tell it; drmkpi does not. */
 static const struct fake_sysctl rk3399[] = {
-	PLATFORM(0, "panfrost0"),
+	PLATFORM(0, "gpu@ff9a0000"),
+	{ .oid = "hw.dri.0.name", .string = "panfrost 0x0" },
 	{ .oid = "hw.dri.0.compatible",
 	    .string = "rockchip,rk3399-mali arm,mali-t860" },
-	{ .oid = "dev.drm.0.busid", .string = "platform:panfrost0" },
-	{ .oid = "dev.drm.128.busid", .string = "platform:panfrost0" },
+	{ .oid = "dev.drm.0.busid", .string = "platform:gpu@ff9a0000" },
+	{ .oid = "dev.drm.0.type", .number = 0 },
+	{ .oid = "dev.drm.128.busid", .string = "platform:gpu@ff9a0000" },
+	{ .oid = "dev.drm.128.type", .number = 2 },
 	{ NULL },
 };
 
@@ -51,8 +55,8 @@ static const struct fake_node three_gpus[] = {
 };
 
 static const struct fake_sysctl three[] = {
-	PLATFORM(0, "etnaviv0"),
-	PLATFORM(1, "etnaviv1"),
+	PLATFORM(0, "gpu@130000"),
+	PLATFORM(1, "gpu@134000"),
 	{ .oid = "hw.dri.2.busid", .string = "pci:0000:01:00.0" },
 	{ .oid = "hw.dri.2.modesetting", .number = 1 },
 	{ NULL },
@@ -66,8 +70,8 @@ static const struct fake_node odd_pair[] = {
 };
 
 static const struct fake_sysctl by_minor[] = {
-	{ .oid = "dev.drm.1.busid", .string = "platform:panfrost0" },
-	{ .oid = "dev.drm.128.busid", .string = "platform:panfrost0" },
+	{ .oid = "dev.drm.1.busid", .string = "platform:gpu@ff9a0000" },
+	{ .oid = "dev.drm.128.busid", .string = "platform:gpu@ff9a0000" },
 	{ NULL },
 };
 
@@ -91,7 +95,7 @@ platform_gpu(const char *name)
 	CHECK(d[0]->available_nodes == both);
 	CHECK(is(d[0]->nodes[DRM_NODE_PRIMARY], "/dev/dri/card0"));
 	CHECK(is(d[0]->nodes[DRM_NODE_RENDER], "/dev/dri/renderD128"));
-	CHECK(is(d[0]->businfo.platform->fullname, "panfrost0"));
+	CHECK(is(d[0]->businfo.platform->fullname, "gpu@ff9a0000"));
 	compatible = d[0]->deviceinfo.platform->compatible;
 	CHECK(is(compatible[0], "rockchip,rk3399-mali"));
 	CHECK(is(compatible[1], "arm,mali-t860"));
@@ -139,7 +143,7 @@ names_of_a_file(const char *name)
 static int
 no_modes(const char *name)
 {
-	CHECK(drmCheckModesettingSupported("platform:panfrost0") == -ENOSYS);
+	CHECK(drmCheckModesettingSupported("platform:gpu@ff9a0000") == -ENOSYS);
 	return (0);
 }
 
@@ -164,11 +168,11 @@ mixed_gpus(const char *name)
 	drmDevicePtr d[4];
 
 	CHECK(drmGetDevices2(0, d, 4) == 3);
-	CHECK(is(d[0]->businfo.platform->fullname, "etnaviv0"));
+	CHECK(is(d[0]->businfo.platform->fullname, "gpu@130000"));
 	CHECK(d[0]->available_nodes == both);
-	CHECK(is(d[0]->deviceinfo.platform->compatible[0], "etnaviv0"));
+	CHECK(is(d[0]->deviceinfo.platform->compatible[0], "gpu@130000"));
 	CHECK(d[0]->deviceinfo.platform->compatible[1] == NULL);
-	CHECK(is(d[1]->businfo.platform->fullname, "etnaviv1"));
+	CHECK(is(d[1]->businfo.platform->fullname, "gpu@134000"));
 	CHECK(d[1]->available_nodes == 1 << DRM_NODE_PRIMARY);
 	CHECK(d[2]->bustype == DRM_BUS_PCI);
 	CHECK(d[2]->available_nodes == both);
