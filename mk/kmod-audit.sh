@@ -28,17 +28,28 @@ code() {
 		NF >= 2 { sub(/ *\/\/.*/, "", $3); sub(/ *<.*/, "", $3); print fn, $2, $3 }'
 }
 
-# Undefined symbols: the kernel gives them, by the list; by a real kernel too if there is one.
+# Undefined symbols: all in the list, and exported by a real kernel if there is one. UPDATE=1 puts those that KERNEL exports into the list,
+# and drops those that the module does not want any more, but for lines marked `debug`, which a module for an INVARIANTS kernel may want too.
 symbols() {
+	local list=sys/modules/drmkpi/kernel_symbols.txt allowed='NF == 1'
+	if [ "$(cat "$dir/flavour" 2>/dev/null)" = debug ]; then allowed='NF >= 1'; fi
 	llvm-nm-19 -u --format=just-symbols "$dir/drmkpi.ko" | LC_ALL=C sort -u >"$work/wanted"
-	LC_ALL=C comm -23 "$work/wanted" <(sed '/^#/d' sys/modules/drmkpi/kernel_symbols.txt | LC_ALL=C sort -u) >"$work/unlisted"
-	report "undefined symbols not in sys/modules/drmkpi/kernel_symbols.txt ($(wc -l <"$work/wanted") wanted)" "$work/unlisted"
 	if [ -n "${KERNEL:-}" ]; then
 		[ -e "$KERNEL" ] || die "no such kernel: $KERNEL"
 		llvm-nm-19 --extern-only --defined-only --format=just-symbols "$KERNEL" | LC_ALL=C sort -u >"$work/exported"
 		LC_ALL=C comm -23 "$work/wanted" "$work/exported" >"$work/missing"
 		report "undefined symbols that $KERNEL does not export" "$work/missing"
 	fi
+	if [ -n "${UPDATE:-}" ]; then
+		[ -n "${KERNEL:-}" ] && [ "$allowed" = 'NF == 1' ] || die "UPDATE takes KERNEL, and a module without INVARIANTS"
+		{
+			grep '^#' $list
+			LC_ALL=C comm -12 "$work/wanted" "$work/exported" | cat - <(grep ' debug$' $list) | LC_ALL=C sort -u
+		} >"$work/list"
+		cp "$work/list" $list
+	fi
+	LC_ALL=C comm -23 "$work/wanted" <(awk "/^#/ { next } $allowed { print \$1 }" $list | LC_ALL=C sort -u) >"$work/unlisted"
+	report "undefined symbols not in $list ($(wc -l <"$work/wanted") wanted)" "$work/unlisted"
 }
 
 # x18 holds the pointer to the CPU's struct pcpu: C reads it and loads and stores by it; nobody writes it; Rust does not know it.
