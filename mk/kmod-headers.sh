@@ -53,4 +53,5 @@ stand_ins() {
 mk/need.sh kmod-headers >&2
 if [ "$(cat "$dir/version" 2>/dev/null)" != $version ]; then fetch; fi
 stand_ins
-printf '%s\n' "-I$dir/stand-in" -Isys/modules/drmkpi/compat "-isystem$dir/aarch64-freebsd-none" "-isystem$dir/generic-freebsd"
+# The wheel takes the line with the version out of sys/param.h, for its compiler defines it.
+printf '%s\n' "-I$dir/stand-in" -Isys/modules/drmkpi/compat "-isystem$dir/aarch64-freebsd-none" "-isystem$dir/generic-freebsd" -D__FreeBSD_version=1500068
