@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and why.
-# Groups: build (host Rust), arm64 (cross Rust and C), kmod (the kernel module), kmod-headers (FreeBSD's, without its tree), qemu (private qemu-aarch64), test, mutants, libdrm, lint, audit, bench.
+# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, kmod, vmtest, mutants, libdrm, lint, audit, bench.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -54,6 +54,14 @@ for group in "$@"; do
 	test)
 		want kyua "runs the ATF test programs"
 		want valgrind "counts instructions of the first and the last submits"
+		;;
+	vmtest)
+		command -v qemu-system-aarch64 >/dev/null || want qemu-system-arm "the machine"
+		command -v dtc >/dev/null || want device-tree-compiler "makes its device tree"
+		command -v genisoimage >/dev/null || want genisoimage "makes the guest's root"
+		command -v readelf >/dev/null || want binutils "finds the libraries of a program"
+		want clang-19 "compiles programs for FreeBSD"
+		want lld-19 "links them"
 		;;
 	mutants)
 		want patch "plants faults in the models"
