@@ -4,7 +4,7 @@
 #
 #   SYSDIR=...         FreeBSD's sys/ (default /usr/src/sys where there is one; empty: the headers of mk/kmod-headers.sh)
 #   KERNBUILDDIR=...   a kernel's build directory, whose opt_*.h are taken (needs SYSDIR)
-#   KERNEL=...         a kernel that must export every symbol that the module wants
+#   KERNEL=...         a kernel that must export every symbol that the module wants; with UPDATE=1 the list of them is written anew
 #   OUT=...            where drmkpi.ko goes (default target/kmod), so that flavours can lie side by side
 #
 # One module serves kernels with and without INVARIANTS and WITNESS, and is built without KERNBUILDDIR: for a module (KLD_MODULE without
@@ -23,7 +23,7 @@ triple=aarch64-unknown-none-softfloat
 mkdir -p "$OUT/obj" "$TARGET/kmod"
 OUT=$(cd "$OUT" && pwd)
 
-# The C sources, without which there is a Rust half only.
+# The C sources; SRCS names others than the glue.
 sources() { printf '%s\n' ${SRCS:-$(find sys/dev/drm/kpi/freebsd -name '*.c' | sort)}; }
 
 # Whose core can be built with our flags: the user's rustc if its sources are installed, else Debian's.
@@ -77,6 +77,7 @@ options() {
 	mkdir -p "$OUT/opt"
 	printf '#define %s 1\n' SMP INTRNG MAC VIMAGE >"$OUT/opt/opt_global.h"
 	printf '#define %s 1\n' FDT >"$OUT/opt/opt_platform.h"
+	if [ -n "${KERNBUILDDIR:-}" ] && grep -qE ' (INVARIANTS|WITNESS) ' "$KERNBUILDDIR/opt_global.h"; then echo debug; else echo plain; fi >"$OUT/flavour"
 }
 
 # Flags of sys/conf/kmod.mk and kern.mk for arm64, but for FreeBSD's own -D__printf__, which Debian's clang does not know.
@@ -103,6 +104,7 @@ cflags() {
 
 # One object per C source, both processors at work.
 compile() {
+	[ -n "$(sources)" ] || die "no C sources in sys/dev/drm/kpi/freebsd"
 	find "$OUT/obj" -name '*.o' -delete
 	cflags
 	sources | OUT=$OUT xargs -P "$(nproc)" -I{} sh -c 'xargs -d "\n" -a "$OUT/cflags" clang-19 -c "{}" -o "$OUT/obj/$(printf %s "{}" | tr / - | sed "s/\.c$/.o/")" </dev/null'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and why.
-# Groups: build (host Rust), arm64 (cross Rust and C), kmod (the kernel module), qemu (private qemu-aarch64), test, vmtest, mutants, libdrm, overlays, lint, audit, bench.
+# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, kmod, vmtest, mutants, libdrm, overlays, lint, audit, bench.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -40,6 +40,10 @@ for group in "$@"; do
 			want rustc-web "its core can be built for the kernel"
 			want rust-web-src "the sources of core"
 		fi
+		;;
+	kmod-headers)
+		command -v python3 >/dev/null || want python3 "unpacks FreeBSD's headers"
+		python3 -m pip --version >/dev/null 2>&1 || want python3-pip "fetches FreeBSD's headers"
 		;;
 	qemu)
 		# What Debian's qemu-user links; the program itself is unpacked below target/ (the package would register binfmt handlers).

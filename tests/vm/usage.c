@@ -14,7 +14,7 @@
 
 struct entry {
 	char name[NAME];
-	/* 'm' or 'z' */
+	/* 'm': a type, 'z': a zone, 's': a sysctl */
 	uint64_t kind;
 	int64_t live;
 	int64_t bytes;
@@ -138,15 +138,33 @@ add_zones(struct usage *usage)
 	}
 }
 
+static void
+add_sysctl(struct usage *usage, const char *name)
+{
+	char padded[NAME] = { 0 };
+	uint32_t value = 0;
+	size_t len = sizeof(value);
+
+	if (sys(SYS_SYSCTLBYNAME, name, strlen(name), &value, &len, NULL, 0l) < 0) {
+		say("%s cannot be read\n", name);
+		leave(1);
+	}
+	memcpy(padded, name, strlen(name));
+	add(usage, 's', padded, value, 0);
+}
+
 struct usage *
 usage_now(void)
 {
 	struct usage *usage = memory(sizeof(*usage));
 
-	/* Once for nothing: the first call allocates. */
+	/* Nodes of /dev that are gone are freed when somebody looks for one, and the first call allocates. */
+	sys(SYS_CLOSE, sys(SYS_OPEN, "/dev/null", O_RDONLY, 0));
 	read_stream("vm.zone_stats");
 	add_types(usage);
 	add_zones(usage);
+	add_sysctl(usage, "kern.openfiles");
+	add_sysctl(usage, "vm.stats.vm.v_wire_count");
 	return (usage);
 }
 
@@ -175,27 +193,54 @@ usage_load(struct usage **usage, const char *file)
 	return (done < 0 ? -done : 0);
 }
 
-long
-usage_compare(const struct usage *before, const struct usage *after, uint64_t least)
+/* What the kernel keeps for itself: free pages, empty buckets, the trees of cached files' pages. */
+static int
+is_cache(const char *name)
 {
-	const struct entry *old, *new;
-	int64_t live, bytes;
+	static const char *const caches[] = { "vm pgcache", "buf free cache", "BUF TRIE", "RADIX NODE", "UMA Slabs 0", "S VFS Cache", "4 Bucket",
+	    "6 Bucket", "8 Bucket", "12 Bucket", "16 Bucket", "32 Bucket", "64 Bucket", "128 Bucket", "256 Bucket", "vmem btag", "isofs_node" };
+	size_t i;
+
+	for (i = 0; i < nitems(caches); i++) {
+		if (strncmp(name, caches[i], NAME) == 0)
+			return (1);
+	}
+	return (0);
+}
+
+/* How many pieces more, and how many bytes. */
+static int64_t
+growth(const struct usage *before, const struct entry *new, int64_t *bytes)
+{
+	const struct entry *old;
+
+	for (old = before->entries; old < before->entries + before->n; old++) {
+		if (old->kind == new->kind && strncmp(old->name, new->name, NAME) == 0) {
+			*bytes = new->bytes - old->bytes;
+			return (new->live - old->live);
+		}
+	}
+	*bytes = new->bytes;
+	return (new->live);
+}
+
+long
+usage_compare(const struct usage *before, const struct usage *between, const struct usage *after, int64_t least)
+{
+	const struct entry *new;
+	int64_t live, bytes, again, again_bytes, floor;
 	long error = 0;
 
-	for (new = after->entries; new < after->entries + after->n; new++) {
-		live = new->live;
-		bytes = new->bytes;
-		for (old = before->entries; old < before->entries + before->n; old++) {
-			if (old->kind == new->kind && strncmp(old->name, new->name, NAME) == 0) {
-				live -= old->live;
-				bytes -= old->bytes;
-				break;
-			}
-		}
-		if (live == 0)
+	for (new = between->entries; new < between->entries + between->n; new++) {
+		live = growth(before, new, &bytes);
+		again = -growth(after, new, &again_bytes);
+		if (live == 0 && again == 0)
 			continue;
-		say("usage: %s %s: %d, %d bytes\n", new->kind == 'm' ? "type" : "zone", new->name, live, bytes);
-		if (live >= (int64_t)least) {
+		say("usage: %s %s: %d and %d pieces, %d and %d bytes\n", new->kind == 'm' ? "type" : new->kind == 'z' ? "zone" : "count",
+		    new->name, live, again, bytes, -again_bytes);
+		/* Slabs and page tables come and go in tens. */
+		floor = new->kind == 's' && least < 32 ? 32 : least;
+		if (live >= floor && again >= floor && !is_cache(new->name)) {
 			say("leak: %s\n", new->name);
 			error = EBUSY;
 		}

@@ -11,7 +11,7 @@
  *	vmctl set NAME NUMBER		writes an int
  *	vmctl mark NUMBER		into the trace of the machine
  *	vmctl usage FILE		writes down what the kernel has allocated
- *	vmctl leaks FILE N		what has become more since then, by N pieces or more
+ *	vmctl leaks FILE FILE		what has become more between them, and again since the second one
  *	vmctl reload N FILE NAME	loads and unloads N times, and looks for what stays
  *
  * It ends with the errno, 0 being none.
@@ -37,16 +37,12 @@ kld_unload(const char *name, int flags)
 }
 
 static long
-reload(uint64_t n, const char *file, const char *name)
+rounds(uint64_t n, const char *file, const char *name)
 {
-	struct usage *before = NULL;
 	uint64_t i;
 	long error;
 
-	/* The first rounds fill caches that are never emptied. */
-	for (i = 0; i < n + 2; i++) {
-		if (i == 2)
-			before = usage_now();
+	for (i = 0; i < n; i++) {
 		error = kld_load(file);
 		if (error != 0) {
 			say("load %u: errno %d\n", i, error);
@@ -58,18 +54,39 @@ reload(uint64_t n, const char *file, const char *name)
 			return (error);
 		}
 	}
-	error = usage_compare(before, usage_now(), n);
+	return (0);
+}
+
+/* What every second round or more leaves behind, in both halves, is a leak. */
+static long
+reload(uint64_t n, const char *file, const char *name)
+{
+	struct usage *before, *between;
+	long error;
+
+	/* The first rounds fill caches that are never emptied. */
+	if ((error = rounds(2, file, name)) != 0)
+		return (error);
+	before = usage_now();
+	if ((error = rounds(n / 2, file, name)) != 0)
+		return (error);
+	between = usage_now();
+	if ((error = rounds(n - n / 2, file, name)) != 0)
+		return (error);
+	error = usage_compare(before, between, usage_now(), (int64_t)n / 4);
 	say("loaded and unloaded %u times\n", n);
 	return (error);
 }
 
 static long
-leaks(const char *file, uint64_t least)
+leaks(const char *first, const char *second)
 {
-	struct usage *before;
-	long error = usage_load(&before, file);
+	struct usage *before, *between;
+	long error;
 
-	return (error != 0 ? error : usage_compare(before, usage_now(), least));
+	if ((error = usage_load(&before, first)) != 0 || (error = usage_load(&between, second)) != 0)
+		return (error);
+	return (usage_compare(before, between, usage_now(), 1));
 }
 
 int
@@ -100,7 +117,7 @@ main(int argc, char **argv, char **env)
 	} else if (strcmp(word, "usage") == 0) {
 		error = usage_save(usage_now(), name);
 	} else if (strcmp(word, "leaks") == 0 && argc > 3) {
-		error = leaks(name, number_of(argv[3]));
+		error = leaks(name, argv[3]);
 	} else if (strcmp(word, "reload") == 0 && argc > 4) {
 		error = reload(number_of(name), argv[3], argv[4]);
 	} else {

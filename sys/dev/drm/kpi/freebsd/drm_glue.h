@@ -89,6 +89,10 @@ int	drm_call_mmap(const struct drm_os_file_ops *ops, void *priv,
 	    vm_ooffset_t *offset, vm_size_t size, struct vm_object **objectp);
 void	drm_files_revoke(void);
 
+/* drm_linux.c */
+void	drm_linux_init(void);
+void	drm_linux_uninit(void);
+
 /* drm_node.c */
 bool	drm_minor_wait_begin(struct drm_os_caller *caller, struct cv *cv);
 void	drm_minor_wait_end(struct drm_os_caller *caller);
