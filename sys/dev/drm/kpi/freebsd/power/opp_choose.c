@@ -83,7 +83,7 @@ drm_opp_choose(const struct drm_opp_point *points, size_t count,
     const struct drm_opp_ops *ops, uint64_t max_hz, size_t *chosen)
 {
 	uint64_t now_hz;
-	uint32_t now_uv;
+	uint32_t now_uv, uv;
 	size_t i;
 	int error;
 
@@ -105,7 +105,7 @@ drm_opp_choose(const struct drm_opp_point *points, size_t count,
 		}
 	}
 	/* A point whose voltage was taken and whose frequency was not. */
-	if (now_uv != 0)
+	if (now_uv != 0 && ops->get_volt(ops->arg, &uv) == 0 && uv != now_uv)
 		(void)ops->set_volt(ops->arg, now_uv, now_uv);
 	return (DRM_OS_ERANGE);
 }

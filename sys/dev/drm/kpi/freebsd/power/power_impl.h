@@ -28,7 +28,7 @@
 MALLOC_DECLARE(M_DRM);
 
 /*
- * drm_power.c.  A driver provides domain id of a node; on and off run one at a
+ * power_domain.c.  A driver provides domain id of a node; on and off run one at a
  * time, release when neither the driver nor a consumer holds the domain: a
  * consumer may outlive the driver's device, and then the domain goes on working.
  */

@@ -184,7 +184,7 @@ static device_method_t rk3399_power_methods[] = {
 	DEVMETHOD_END
 };
 
-/* drm_power.c knows it by this name. */
+/* power_domain.c knows it by this name. */
 static driver_t rk3399_power_driver = {
 	"drm_rk3399_power",
 	rk3399_power_methods,
