@@ -8,7 +8,14 @@ use std::time::Duration;
 
 const USAGE: &str =
     "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--count F] [--stats] \
-                     [--inject SPEC]... [--append ARGS] [--timeout SECONDS] [--ram MIB]";
+                     [--inject SPEC]... [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
+
+/// What the kernel is: it decides what a kernel's command line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Os {
+    Linux,
+    FreeBsd,
+}
 
 /// What was asked for.
 #[derive(Debug)]
@@ -16,7 +23,7 @@ pub(crate) struct Options {
     pub(crate) board: String,
     pub(crate) kernel: PathBuf,
     pub(crate) initrd: Option<PathBuf>,
-    /// Image of the disk /dev/vda, which is not written.
+    /// Image of the disk /dev/vda (FreeBSD: /dev/vtbd0), which is not written.
     pub(crate) root: Option<PathBuf>,
     pub(crate) trace: Option<PathBuf>,
     pub(crate) png: Option<PathBuf>,
@@ -24,10 +31,12 @@ pub(crate) struct Options {
     pub(crate) count: Option<PathBuf>,
     pub(crate) stats: bool,
     pub(crate) inject: Vec<String>,
-    /// More of the kernel's command line.
+    pub(crate) os: Os,
+    /// More of the kernel's command line; for FreeBSD, variables of its environment.
     pub(crate) append: String,
     pub(crate) timeout: Duration,
     pub(crate) ram_mib: u64,
+    pub(crate) cpus: u64,
 }
 
 impl Options {
@@ -44,9 +53,11 @@ impl Options {
             count: None,
             stats: false,
             inject: Vec::new(),
+            os: Os::Linux,
             append: String::new(),
             timeout: Duration::from_secs(300),
             ram_mib: 1024,
+            cpus: 1,
         };
         while let Some(arg) = args.next() {
             let name = arg.to_string_lossy().into_owned();
@@ -71,9 +82,17 @@ impl Options {
                 "--png" => options.png = path(),
                 "--count" => options.count = path(),
                 "--inject" => options.inject.push(text()?.into()),
+                "--os" => {
+                    options.os = match text()? {
+                        "linux" => Os::Linux,
+                        "freebsd" => Os::FreeBsd,
+                        other => return Err(format!("--os is linux or freebsd, not {other}")),
+                    }
+                }
                 "--append" => options.append = text()?.into(),
                 "--timeout" => options.timeout = Duration::from_secs(number()?),
                 "--ram" => options.ram_mib = number()?,
+                "--cpus" => options.cpus = number()?,
                 _ => return Err(format!("unknown argument {name}; {USAGE}")),
             }
         }
@@ -87,6 +106,9 @@ impl Options {
         // Addresses of the Vivante front ends have 32 bits, and RAM begins at 1 GiB.
         if !(64..=3072).contains(&options.ram_mib) {
             return Err("--ram is from 64 to 3072".into());
+        }
+        if !(1..=8).contains(&options.cpus) {
+            return Err("--cpus is from 1 to 8".into());
         }
         Ok(options)
     }
@@ -113,6 +135,8 @@ mod tests {
             ("--board rk3399 --kernel", "needs a value"),
             ("--board rk3399 --kernel k --ram 4096", "--ram"),
             ("--board rk3399 --kernel k --timeout x", "number"),
+            ("--board rk3399 --kernel k --cpus 0", "--cpus"),
+            ("--board rk3399 --kernel k --os plan9", "--os"),
             ("--frob x", "unknown"),
         ] {
             let error = parsed(line).unwrap_err();
