@@ -15,7 +15,7 @@ struct Board {
     qemu: Qemu,
     /// By line.
     irqs: Vec<Address>,
-    /// By core.
+    /// By core, and then that of the power controller.
     timers: Vec<Address>,
     counts: Option<count::Log>,
 }
@@ -50,8 +50,8 @@ impl Platform for Board {
         unsafe { (self.qemu.qemu_set_irq)(self.irqs[line].0, c_int::from(level)) };
     }
 
-    fn set_timer(&mut self, core: usize, at: Option<u64>) {
-        let timer = self.timers[core].0;
+    fn set_timer(&mut self, timer: usize, at: Option<u64>) {
+        let timer = self.timers[timer].0;
         match at.and_then(|ns| i64::try_from(ns).ok()) {
             // SAFETY: initialised in `add`.
             Some(ns) => unsafe { (self.qemu.timer_mod_ns)(timer, ns) },
@@ -93,25 +93,25 @@ impl State {
     }
 }
 
-extern "C" fn read(core: *mut c_void, off: u64, _: c_uint) -> u64 {
+extern "C" fn read(window: *mut c_void, off: u64, _: c_uint) -> u64 {
     let Some(mut state) = state() else { return 0 };
     let now = state.now();
     let State { machine, board, .. } = &mut *state;
-    u64::from(machine.read(board, core.addr(), now, off as u32))
+    u64::from(machine.read(board, window.addr(), now, off as u32))
 }
 
-extern "C" fn write(core: *mut c_void, off: u64, value: u64, _: c_uint) {
+extern "C" fn write(window: *mut c_void, off: u64, value: u64, _: c_uint) {
     let Some(mut state) = state() else { return };
     let now = state.now();
     let State { machine, board, .. } = &mut *state;
-    machine.write(board, core.addr(), now, off as u32, value as u32);
+    machine.write(board, window.addr(), now, off as u32, value as u32);
 }
 
-extern "C" fn timer(core: *mut c_void) {
+extern "C" fn timer(timer: *mut c_void) {
     let Some(mut state) = state() else { return };
     let now = state.now();
     let State { machine, board, .. } = &mut *state;
-    machine.poll(board, core.addr(), now);
+    machine.poll(board, timer.addr(), now);
 }
 
 extern "C" fn read_mail(_: *mut c_void, _: u64, _: c_uint) -> u64 {
@@ -177,10 +177,12 @@ fn add(qemu: Qemu, config: &Config) -> Result<State, String> {
     let irqs = irqs.collect();
     let mut timers = Vec::new();
     let registers = ops(read, write);
-    for (core, len) in machine.windows().enumerate() {
-        let opaque = without_provenance_mut(core);
-        let at = config::WINDOWS + core as u64 * config::WINDOW_STEP;
+    for (number, (at, len)) in machine.windows().enumerate() {
+        let opaque = without_provenance_mut(number);
         window(&qemu, at, u64::from(len), registers, opaque);
+    }
+    for number in 0..machine.timers() {
+        let opaque = without_provenance_mut(number);
         let ticks = Opaque::leak();
         // SAFETY: zeroes, there for as long as the process; the main loop's own lists; a scale of 1 ns.
         unsafe { (qemu.timer_init_full)(ticks, null_mut(), VIRTUAL, 1, 0, timer, opaque) };

@@ -8,6 +8,7 @@ pub mod config;
 mod guest;
 mod machine;
 mod options;
+mod power;
 mod tree;
 
 pub use config::Config;
@@ -73,6 +74,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
         report: Some(scratch.file("report")),
         count: options.count.clone(),
         inject: options.inject.clone(),
+        power: options.power,
     };
     // The same mistakes as in QEMU, told here before it is started. Its trace is made there.
     Machine::new(&Config {

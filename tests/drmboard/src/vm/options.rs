@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The command line of `drmboard vm`.
 
+use super::config::power_of;
 use crate::board;
+use models::power::Boot;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 const USAGE: &str =
-    "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--count F] [--stats] \
+    "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--count F] [--stats] [--power on|off] \
                      [--inject SPEC]... [--append ARGS] [--timeout SECONDS] [--ram MIB]";
 
 /// What was asked for.
@@ -23,6 +25,8 @@ pub(crate) struct Options {
     /// Where the instructions that the guest has executed are written; they are its clock then.
     pub(crate) count: Option<PathBuf>,
     pub(crate) stats: bool,
+    /// What firmware did with the GPU's power.
+    pub(crate) power: Boot,
     pub(crate) inject: Vec<String>,
     /// More of the kernel's command line.
     pub(crate) append: String,
@@ -43,6 +47,7 @@ impl Options {
             png: None,
             count: None,
             stats: false,
+            power: Boot::Off,
             inject: Vec::new(),
             append: String::new(),
             timeout: Duration::from_secs(300),
@@ -70,6 +75,7 @@ impl Options {
                 "--trace" => options.trace = path(),
                 "--png" => options.png = path(),
                 "--count" => options.count = path(),
+                "--power" => options.power = power_of(text()?).map_err(|why| format!("--power: {why}"))?,
                 "--inject" => options.inject.push(text()?.into()),
                 "--append" => options.append = text()?.into(),
                 "--timeout" => options.timeout = Duration::from_secs(number()?),
@@ -103,6 +109,9 @@ mod tests {
     #[test]
     fn options() {
         let options = parsed("--board imx8mq --stats --kernel k --inject a --inject b --timeout 7").unwrap();
+        assert_eq!(options.power, Boot::Off);
+        let on = parsed("--board imx8mq --kernel k --power on").unwrap();
+        assert_eq!(on.power, Boot::On);
         assert_eq!(
             (options.inject.len(), options.stats, options.timeout.as_secs()),
             (2, true, 7)
@@ -113,6 +122,7 @@ mod tests {
             ("--board rk3399 --kernel", "needs a value"),
             ("--board rk3399 --kernel k --ram 4096", "--ram"),
             ("--board rk3399 --kernel k --timeout x", "number"),
+            ("--board rk3399 --kernel k --power yes", "--power"),
             ("--frob x", "unknown"),
         ] {
             let error = parsed(line).unwrap_err();
