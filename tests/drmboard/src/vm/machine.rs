@@ -454,6 +454,94 @@ mod tests {
         );
     }
 
+    /// HW: PMU of the RK3399: PWRDN_CON, PWRDN_ST and BUS_IDLE_REQ, and what is the GPU's in them.
+    #[test]
+    fn a_gpu_without_power_is_dead_and_loses_its_state() {
+        const PMU: usize = 1;
+        const DOWN: u32 = 0x14;
+        const IS_DOWN: u32 = 0x18;
+        const REQ: u32 = 0x60;
+        let mut toy = Toy::default();
+        let mut machine = Machine::new(&config("rk3399")).unwrap();
+        assert_eq!(
+            machine.windows().skip(PMU).collect::<Vec<_>>(),
+            [(0x0ce0_0000, 0x1000), (0x0ce1_0000, 0x20)]
+        );
+        assert_eq!(machine.timers(), 2);
+        machine.start(&mut toy, 0);
+        let id = |machine: &mut Machine, toy: &mut Toy, now| machine.read(toy, 0, now, 0);
+        assert_eq!(id(&mut machine, &mut toy, 1), 0, "off");
+        machine.write(&mut toy, PMU, 2, DOWN, 0);
+        let at = toy.timers.remove(&1).flatten().expect("it takes time");
+        machine.poll(&mut toy, 1, at);
+        assert_eq!(machine.read(&mut toy, PMU, at, IS_DOWN), 0);
+        assert_eq!(id(&mut machine, &mut toy, at), 0, "the bus is shut");
+        machine.write(&mut toy, PMU, at, REQ, 0);
+        let later = at + 1_000_000;
+        assert_eq!(id(&mut machine, &mut toy, later) >> 16, 0x0860);
+        machine.write(&mut toy, 0, later, MASK, RESET_COMPLETED);
+        machine.write(&mut toy, PMU, later, REQ, 1);
+        machine.write(&mut toy, 0, later + 1, MASK, 0);
+        machine.write(&mut toy, PMU, later + 1_000_000, REQ, 0);
+        let later = later + 2_000_000;
+        assert_eq!(
+            machine.read(&mut toy, 0, later, MASK),
+            RESET_COMPLETED,
+            "the write was lost, the state is not"
+        );
+        machine.write(&mut toy, PMU, later, DOWN, 0x8000);
+        machine.write(&mut toy, PMU, later + 1_000_000, DOWN, 0);
+        assert_eq!(machine.read(&mut toy, 0, later + 2_000_000, MASK), 0, "now it is");
+        let report = machine.finish();
+        let lines: Vec<_> = report.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "model gpu@ff9a0000 dead-access count=1",
+                "model power-management@ff310000 power-ups=2 power-downs=1",
+                "model power-management@ff310000 protocol \"power taken while the bus is open\" count=1",
+                "model power-management@ff310000 isolated-access count=2",
+            ]
+        );
+    }
+
+    /// A core that does nothing but read memory when it is polled.
+    struct Reader;
+    impl drm_os_host::Hardware for Reader {
+        fn mmio_read(&mut self, _: &mut dyn Dma, _: u64, _: u32) -> u32 {
+            0
+        }
+        fn mmio_write(&mut self, _: &mut dyn Dma, _: u64, _: u32, _: u32) {}
+        fn next_event(&self) -> Option<u64> {
+            None
+        }
+        fn poll(&mut self, bus: &mut dyn Dma, _: u64) {
+            assert_eq!(bus.read(config::RAM_BASE, &mut [1; 4]), Ok(()));
+        }
+        fn set_power(&mut self, _: &mut dyn Dma, _: u64, _: bool) {}
+        fn as_any(&mut self) -> &mut dyn std::any::Any {
+            self
+        }
+    }
+
+    #[test]
+    fn transfers_through_a_shut_bus_are_told() {
+        let mut toy = Toy::default();
+        let mut machine = Machine::new(&Config {
+            power: Boot::On,
+            ..config("rk3399")
+        })
+        .unwrap();
+        machine.seats[0].core.1 = Box::new(Reader);
+        machine.start(&mut toy, 0);
+        machine.poll(&mut toy, 0, 1);
+        assert!(!machine.finish().contains("isolated-dma"));
+        machine.write(&mut toy, 1, 2, 0x60, 1);
+        machine.poll(&mut toy, 0, 3);
+        machine.poll(&mut toy, 0, 4);
+        assert!(machine.finish().ends_with("isolated-dma count=2\n"));
+    }
+
     #[test]
     fn cores_have_windows_and_lines_of_their_own() {
         let mut toy = Toy::default();
