@@ -204,6 +204,26 @@ fn requests_have_their_order() {
     assert_eq!(rig.told(), Some("bridge request before the last one was over"));
 }
 
+#[test]
+fn a_request_that_is_made_again_is_the_same_one() {
+    let mut rig = Rig::new(Boot::Off);
+    rig.set(MAPPING, A53, A53);
+    rig.wr(PUP_REQ, GPU);
+    let done = rig.gpc.next_event();
+    rig.now += 1_000;
+    rig.set(PUP_REQ, GPU, GPU);
+    rig.wr(PUP_REQ, 0);
+    assert_eq!((rig.rd(PUP_REQ), rig.gpc.next_event()), (GPU, done));
+    rig.settle();
+    rig.set(PGC_CTRL, 1, 1);
+    rig.wr(PDN_REQ, GPU);
+    let done = rig.gpc.next_event();
+    rig.now += 1_000;
+    rig.set(PDN_REQ, GPU, GPU);
+    assert_eq!((rig.rd(PDN_REQ), rig.gpc.next_event()), (GPU, done));
+    assert!(rig.gpc.stats().is_clean(), "{:?}", rig.gpc.stats());
+}
+
 /// The interrupt masks are another driver's affair, the other domains those of devices that are not here.
 #[test]
 fn other_registers_keep_what_is_written() {
