@@ -60,6 +60,7 @@ impl Rig {
     }
 
     fn on(&mut self) {
+        self.gpc.set_regulator(self.now, true);
         self.set(MAPPING, A53, A53);
         self.request(PUP_REQ);
         self.set(PGC_CTRL, 1, 0);
@@ -72,6 +73,7 @@ impl Rig {
         self.settle();
         self.set(PGC_CTRL, 1, 1);
         self.request(PDN_REQ);
+        self.gpc.set_regulator(self.now, false);
     }
 
     fn told(&self) -> Option<&str> {
@@ -110,6 +112,7 @@ fn firmware_may_leave_it_on() {
 #[test]
 fn the_bridge_opens_after_power_and_answers() {
     let mut rig = Rig::new(Boot::Off);
+    rig.gpc.set_regulator(0, true);
     rig.set(MAPPING, A53, A53);
     rig.wr(PUP_REQ, GPU);
     assert_eq!(rig.gpc.supply(), Supply::Off, "not yet");
@@ -180,6 +183,7 @@ fn status_says_that_power_was_off() {
 #[test]
 fn requests_have_their_order() {
     let mut rig = Rig::new(Boot::Off);
+    rig.gpc.set_regulator(0, true);
     rig.request(PUP_REQ);
     assert_eq!(
         rig.told(),
@@ -205,8 +209,46 @@ fn requests_have_their_order() {
 }
 
 #[test]
+fn the_supply_is_there_first_and_goes_last() {
+    let mut rig = Rig::new(Boot::Off);
+    rig.set(MAPPING, A53, A53);
+    rig.request(PUP_REQ);
+    assert_eq!(rig.told(), Some("request for power without a supply"));
+    assert_eq!(rig.gpc.supply(), Supply::Off, "there is nothing to switch");
+
+    let mut rig = Rig::new(Boot::On);
+    rig.gpc.set_regulator(0, false);
+    assert_eq!(rig.told(), Some("supply taken before power was off"));
+    let stats = rig.gpc.stats();
+    assert_eq!((stats.power_downs, rig.gpc.supply()), (1, Supply::Off));
+    assert_eq!(rig.rd(PWRHSK) & ACK, 0);
+
+    let mut rig = Rig::new(Boot::On);
+    rig.set(PWRHSK, REQ, 0);
+    rig.settle();
+    rig.set(PGC_CTRL, 1, 1);
+    rig.wr(PDN_REQ, GPU);
+    rig.gpc.set_regulator(rig.now + 1, false);
+    assert_eq!(
+        rig.told(),
+        Some("supply taken before power was off"),
+        "the request is not done"
+    );
+
+    let mut rig = Rig::new(Boot::Off);
+    rig.gpc.set_regulator(0, true);
+    rig.set(MAPPING, A53, A53);
+    rig.wr(PUP_REQ, GPU);
+    rig.gpc.set_regulator(rig.now + 1, false);
+    rig.settle();
+    assert_eq!(rig.told(), Some("supply taken before power was off"));
+    assert_eq!(rig.gpc.supply(), Supply::Off);
+}
+
+#[test]
 fn a_request_that_is_made_again_is_the_same_one() {
     let mut rig = Rig::new(Boot::Off);
+    rig.gpc.set_regulator(0, true);
     rig.set(MAPPING, A53, A53);
     rig.wr(PUP_REQ, GPU);
     let done = rig.gpc.next_event();

@@ -5,7 +5,7 @@ use crate::count;
 use crate::qemu::{Address, Done, Opaque, Ops, Qemu, Valid};
 use crate::{die, Notifier, VIRTUAL};
 use drmboard::vm::{config, Config, Machine, Platform};
-use std::ffi::{c_int, c_uint, c_void};
+use std::ffi::{c_int, c_uint, c_void, CStr};
 use std::path::PathBuf;
 use std::ptr::{null, null_mut, without_provenance_mut};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -114,6 +114,13 @@ extern "C" fn timer(timer: *mut c_void) {
     machine.poll(board, timer.addr(), now);
 }
 
+extern "C" fn pin(_: *mut c_void, _: c_int, level: c_int) {
+    let Some(mut state) = state() else { return };
+    let now = state.now();
+    let State { machine, board, .. } = &mut *state;
+    machine.regulator_pin(board, now, level != 0);
+}
+
 extern "C" fn read_mail(_: *mut c_void, _: u64, _: c_uint) -> u64 {
     0
 }
@@ -162,15 +169,21 @@ fn window(qemu: &Qemu, at: u64, len: u64, ops: *const Ops, opaque: *mut c_void) 
     }
 }
 
+/// The machine's one device of a type.
+fn the_only(qemu: &Qemu, kind: &CStr) -> Result<*mut c_void, String> {
+    let mut ambiguous = false;
+    // SAFETY: strings that end with a zero, and a bool.
+    let found = unsafe { (qemu.object_resolve_path_type)(c"".as_ptr(), kind.as_ptr(), &mut ambiguous) };
+    match found.is_null() || ambiguous {
+        true => Err(format!("the machine has not one {}", kind.to_string_lossy())),
+        false => Ok(found),
+    }
+}
+
 /// The board's devices on the bus of the machine, which is complete.
 fn add(qemu: Qemu, config: &Config) -> Result<State, String> {
     let machine = Machine::new(config)?;
-    let mut ambiguous = false;
-    // SAFETY: strings that end with a zero, and a bool.
-    let gic = unsafe { (qemu.object_resolve_path_type)(c"".as_ptr(), c"arm-gicv3".as_ptr(), &mut ambiguous) };
-    if gic.is_null() || ambiguous {
-        return Err("the machine has no GICv3".into());
-    }
+    let gic = the_only(&qemu, c"arm-gicv3")?;
     let spis = config::FIRST_SPI as usize..config::FIRST_SPI as usize + machine.lines();
     // SAFETY: the input of a shared interrupt has its number.
     let irqs = spis.map(|spi| Address(unsafe { (qemu.qdev_get_gpio_in)(gic, spi as c_int) }));
@@ -187,6 +200,14 @@ fn add(qemu: Qemu, config: &Config) -> Result<State, String> {
         // SAFETY: zeroes, there for as long as the process; the main loop's own lists; a scale of 1 ns.
         unsafe { (qemu.timer_init_full)(ticks, null_mut(), VIRTUAL, 1, 0, timer, opaque) };
         timers.push(Address(ticks));
+    }
+    if let Some(number) = machine.regulator() {
+        let gpio = the_only(&qemu, c"pl061")?;
+        // SAFETY: a function that is there for as long as the process, and the controller's output of that number.
+        unsafe {
+            let line = (qemu.qemu_allocate_irq)(pin, null_mut(), 0);
+            (qemu.qdev_connect_gpio_out)(gpio, number as c_int, line);
+        }
     }
     window(
         &qemu,

@@ -321,6 +321,21 @@ impl Machine {
         }
     }
 
+    /// Which pin of the machine's GPIO controller switches the regulator of the GPU's domain, if one does.
+    #[must_use]
+    pub fn regulator(&self) -> Option<u32> {
+        self.feed.as_ref()?.regulator().map(|pin| pin.number)
+    }
+
+    /// That pin has a new level.
+    pub fn regulator_pin(&mut self, platform: &mut dyn Platform, now: u64, high: bool) {
+        let Some(feed) = &mut self.feed else { return };
+        if let Some(event) = feed.regulator_pin(now, high) {
+            self.tell(&event);
+        }
+        self.settle(platform, now);
+    }
+
     /// The guest writes into the mailbox, see [`config::MAILBOX`].
     pub fn mail(&mut self, now: u64, off: u32, val: u32) {
         match (off, &self.trace) {

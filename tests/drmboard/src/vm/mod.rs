@@ -82,7 +82,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
         ..config.clone()
     })?;
     let machine = guest::Qemu::new(&options)?;
-    let blob = tree::build(&scratch.0, &machine, &options.board)?;
+    let blob = tree::build(&scratch.0, &machine, &options.board, options.power)?;
     let end = machine.run(&config, &blob)?;
     let (lines, exit, errors) = read_report(&scratch.file("report"));
     if options.stats {

@@ -13,6 +13,18 @@ const STEP: u64 = 0x1_0000;
 /// The shared peripheral interrupt of the GPC, as on the i.MX8MQ; it never comes.
 const GPC_SPI: u32 = 87;
 
+/// The regulator that feeds the domain of the i.MX8MQ's GPU.
+const REGULATOR: &str = "regulator-gpu";
+
+/// What switches a regulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pin {
+    /// Of QEMU's pl061; the `virt` machine itself has a button on 3.
+    pub(crate) number: u32,
+    /// The level that switches on. Pins are pulled up as long as nobody drives them, so this is what says how firmware left it.
+    pub(crate) active_high: bool,
+}
+
 /// The controller of a board, if it is modelled: the i.MX6's is not.
 fn controller(board: &str, boot: Boot) -> Option<Box<dyn Controller>> {
     match board {
@@ -28,6 +40,9 @@ pub(crate) struct Feed {
     pub(crate) controller: Box<dyn Controller>,
     /// By window.
     names: Vec<Arc<str>>,
+    regulator: Option<Pin>,
+    /// Whether it is on.
+    regulated: bool,
     /// Whether the GPU has been told that it has power.
     on: bool,
     /// What the timer was last set to.
@@ -38,6 +53,11 @@ impl Feed {
     pub(crate) fn new(board: &str, boot: Boot) -> Option<Feed> {
         let controller = controller(board, boot)?;
         Some(Feed {
+            regulator: (board == "imx8mq").then_some(Pin {
+                number: 5,
+                active_high: boot == Boot::On,
+            }),
+            regulated: boot == Boot::On,
             names: controller.windows().iter().map(|w| w.name.into()).collect(),
             on: controller.supply() != Supply::Off,
             controller,
@@ -49,6 +69,22 @@ impl Feed {
     pub(crate) fn windows(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         let at = (0..).map(|n: u64| CONTROLLERS + n * STEP);
         at.zip(self.controller.windows().iter().map(|window| window.len))
+    }
+
+    pub(crate) fn regulator(&self) -> Option<Pin> {
+        self.regulator
+    }
+
+    /// The regulator's pin has a level; an event if that switches it.
+    pub(crate) fn regulator_pin(&mut self, now: u64, high: bool) -> Option<Trace> {
+        let on = high == self.regulator?.active_high;
+        if on == self.regulated {
+            return None;
+        }
+        self.regulated = on;
+        self.controller.set_regulator(now, on);
+        let (t, dev) = (now, REGULATOR.into());
+        Some(Trace::Power { t, dev, on })
     }
 
     pub(crate) fn on(&self) -> bool {
@@ -130,9 +166,9 @@ fn report(stats: &Stats) -> Vec<(usize, String)> {
 /// nothing for a board without one. The clocks are those of core 0.
 ///
 /// HW: rk3399.dtsi power-management@ff310000 and qos@ffae0000; imx8mq.dtsi gpc@303a0000. The supply of the GPC's domain is in
-/// the trees of the boards (imx8mq-evk.dts: sw1a_reg); here it is a fixed regulator.
-pub(crate) fn nodes(board: &str) -> Option<(String, &'static str)> {
-    let feed = Feed::new(board, Boot::Off)?;
+/// the trees of the boards (imx8mq-evk.dts: sw1a_reg of the PMIC); here a pin switches it.
+pub(crate) fn nodes(board: &str, boot: Boot) -> Option<(String, &'static str)> {
+    let feed = Feed::new(board, boot)?;
     let reg: Vec<_> = feed.windows().collect();
     let (at, len) = reg[0];
     let node = board::nodes(board).into_iter().next()?;
@@ -142,10 +178,16 @@ pub(crate) fn nodes(board: &str) -> Option<(String, &'static str)> {
         .map(|(name, _)| format!("<&gpu0_{name}>"))
         .collect();
     let clocks = clocks.join(", ");
-    if board == "imx8mq" {
+    if let Some(Pin { number, active_high }) = feed.regulator {
+        // The flag says the same as the property: 1 is active low.
+        let (low, how) = match active_high {
+            true => (0, " enable-active-high; regulator-boot-on;"),
+            false => (1, ""),
+        };
         let text = format!(
-            "\tgpu_supply: regulator-gpu {{ compatible = \"regulator-fixed\"; regulator-name = \"SW1A\"; \
-             regulator-min-microvolt = <900000>; regulator-max-microvolt = <900000>; }};
+            "\tgpu_supply: {REGULATOR} {{ compatible = \"regulator-fixed\"; regulator-name = \"SW1A\"; \
+             regulator-min-microvolt = <900000>; regulator-max-microvolt = <900000>; \
+             gpio = <&{{/pl061@9030000}} {number} {low}>;{how} }};
 \tgpc@{at:x} {{
 \t\tcompatible = \"fsl,imx8mq-gpc\"; reg = <0 {at:#x} 0 {len:#x}>;
 \t\tinterrupts = <0 {GPC_SPI} 4>; interrupt-controller; #interrupt-cells = <3>;
@@ -183,13 +225,34 @@ mod tests {
     #[test]
     fn boards_have_their_controllers() {
         for board in board::names() {
-            let consumer = nodes(board).map(|(_, consumer)| consumer);
+            let consumer = nodes(board, Boot::Off).map(|(_, consumer)| consumer);
             let expected = match board {
                 "imx8mq" => Some("power-domains = <&pgc_gpu>;"),
                 "imx6q" | "imx6qp" => None,
                 _ => Some("power-domains = <&power 35>;"),
             };
             assert_eq!(consumer, expected, "{board}");
+        }
+    }
+
+    #[test]
+    fn a_pin_switches_the_supply_of_the_gpc() {
+        assert!(Feed::new("rk3399", Boot::Off).unwrap().regulator().is_none());
+        for (boot, how) in [
+            (Boot::Off, "5 1>; }"),
+            (Boot::On, "5 0>; enable-active-high; regulator-boot-on; }"),
+        ] {
+            assert!(nodes("imx8mq", boot).unwrap().0.contains(how));
+            let mut feed = Feed::new("imx8mq", boot).unwrap();
+            // Pulled up: as firmware left it.
+            assert_eq!(feed.regulator_pin(0, true), None);
+            assert_eq!(feed.on(), boot == Boot::On);
+            let event = feed.regulator_pin(5, false);
+            let (t, dev, on) = (5, "regulator-gpu".into(), boot == Boot::Off);
+            assert_eq!(event, Some(Trace::Power { t, dev, on }));
+            assert_eq!(feed.regulator_pin(6, false), None);
+            let cut = feed.controller.stats().protocol_errors.len();
+            assert_eq!(cut, usize::from(boot == Boot::On));
         }
     }
 

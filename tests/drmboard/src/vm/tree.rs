@@ -7,6 +7,7 @@ use super::guest::Qemu;
 use super::power;
 use crate::board;
 use drm_os_host::Node;
+use models::power::Boot;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,9 +87,9 @@ fn source(node: &Node, core: u64, first_line: u32, consumer: &str) -> String {
 }
 
 /// What is added to the tree for a board.
-fn additions(board: &str) -> String {
+fn additions(board: &str, boot: Boot) -> String {
     let mut out = String::from("/ {\n");
-    let (controller, consumer) = power::nodes(board).unwrap_or_default();
+    let (controller, consumer) = power::nodes(board, boot).unwrap_or_default();
     let mut lines = 0;
     for (core, node) in (0..).zip(board::nodes(board)) {
         out.push_str(&source(&node, core, lines, consumer));
@@ -119,12 +120,12 @@ fn dtc(from: &str, input: &Path, to: &str, output: &Path) -> Result<(), String> 
 ///
 /// # Errors
 /// A sentence: QEMU or dtc does not do it.
-pub(crate) fn build(scratch: &Path, machine: &Qemu, board: &str) -> Result<PathBuf, String> {
+pub(crate) fn build(scratch: &Path, machine: &Qemu, board: &str, boot: Boot) -> Result<PathBuf, String> {
     let [blob, text, done] = ["virt.dtb", "virt.dts", "board.dtb"].map(|name| scratch.join(name));
     machine.dump_tree(&blob)?;
     dtc("dtb", &blob, "dts", &text)?;
     // A root node that is given again is added to.
-    let all = fs::read_to_string(&text).map(|tree| tree + &additions(board));
+    let all = fs::read_to_string(&text).map(|tree| tree + &additions(board, boot));
     all.and_then(|all| fs::write(&text, all))
         .map_err(|error| format!("{}: {error}", text.display()))?;
     dtc("dts", &text, "dtb", &done)?;
@@ -137,7 +138,7 @@ mod tests {
 
     #[test]
     fn nodes_are_as_in_the_boards_trees() {
-        let mali = additions("rk3399");
+        let mali = additions("rk3399", Boot::Off);
         for part in [
             "gpu@c000000 {",
             "\"rockchip,rk3399-mali\", \"arm,mali-t860\"",
@@ -152,7 +153,7 @@ mod tests {
             assert!(mali.contains(part), "{part}: {mali}");
         }
         assert!(!mali.contains("clock-names"));
-        let imx = additions("imx8mq");
+        let imx = additions("imx8mq", Boot::Off);
         assert!(
             imx.contains("clock-names = \"core\", \"shader\", \"bus\", \"reg\";"),
             "{imx}"
@@ -166,7 +167,7 @@ mod tests {
         ] {
             assert!(imx.contains(part), "{part}: {imx}");
         }
-        let two = additions("imx6q");
+        let two = additions("imx6q", Boot::Off);
         assert!(
             two.contains("gpu@c100000 {") && two.contains("<0 81 4>;") && !two.contains("power-domains"),
             "{two}"

@@ -7,7 +7,8 @@
 //! HW: i.MX 8M Dual/8M QuadLite/8M Quad reference manual, chapter GPC; Linux gpcv2.c for which bits are the GPU's, and for the
 //! order: power up, control by software off (PCR), bridge open; bridge shut, PCR, power down. A request for power clears itself when
 //! it is done. The bridge takes some cycles of the bus; how long a domain takes is in registers that nobody sets, and a guess here.
-//! All other registers (interrupt masks, sequence slots, other domains) keep what is written and do nothing; they read zero at first.
+//! The domain has a supply from outside the SoC (imx8mq-evk.dts: a regulator of the PMIC), which is on before power is asked for and goes
+//! when the request for power down is done. All other registers (interrupt masks, sequence slots, other domains) keep what is written and do nothing; they read zero at first.
 
 use super::{Boot, Controller, Follower, Stats, Supply, Window};
 use crate::bus::Access;
@@ -46,6 +47,7 @@ const WINDOWS: [Window; 1] = [Window {
 #[derive(Clone, Debug)]
 pub struct Gpcv2 {
     now: u64,
+    regulator: bool,
     power: bool,
     /// Requests that are not done, up and down.
     up: Follower,
@@ -65,6 +67,7 @@ impl Gpcv2 {
     pub fn new(boot: Boot) -> Gpcv2 {
         let mut gpc = Gpcv2 {
             now: 0,
+            regulator: false,
             power: false,
             up: Follower::default(),
             down: Follower::default(),
@@ -74,7 +77,7 @@ impl Gpcv2 {
             stats: Stats::default(),
         };
         if boot == Boot::On {
-            gpc.power = true;
+            (gpc.regulator, gpc.power) = (true, true);
             gpc.request = GPU_REQ;
             gpc.answer = Follower::new(GPU_ACK);
             gpc.plain.insert(MAPPING, GPU_A53);
@@ -91,7 +94,7 @@ impl Gpcv2 {
         let asked = self.up.bits;
         self.up.poll(self.now);
         self.down.poll(self.now);
-        if asked & !self.up.bits & GPU != 0 && !self.power {
+        if asked & !self.up.bits & GPU != 0 && !self.power && self.regulator {
             self.power = true;
             self.stats.power_ups += 1;
             self.handshake();
@@ -124,6 +127,9 @@ impl Gpcv2 {
         self.stats.other_domains += u64::from((new & !GPU).count_ones());
         if new & GPU != 0 {
             self.request_of_gpu(self.down);
+            if !self.regulator {
+                self.stats.protocol("request for power without a supply");
+            }
         }
         if new != 0 {
             self.up.bits |= new;
@@ -156,9 +162,13 @@ impl Gpcv2 {
         if (self.answer.bits | self.answer.target()) & GPU_ACK != 0 {
             self.stats.protocol("power taken while the bridge is open");
         }
+        self.lose_power();
+        self.plain.insert(PGC_GPU_SR, 1);
+    }
+
+    fn lose_power(&mut self) {
         self.power = false;
         self.stats.power_downs += 1;
-        self.plain.insert(PGC_GPU_SR, 1);
         self.answer = Follower::new(self.answer.bits & !GPU_ACK);
         self.handshake();
     }
@@ -225,6 +235,17 @@ impl Controller for Gpcv2 {
 
     fn poll(&mut self, now_ns: u64) {
         self.advance(now_ns);
+    }
+
+    fn set_regulator(&mut self, now_ns: u64, on: bool) {
+        self.advance(now_ns);
+        if self.regulator && !on && (self.power || (self.up.bits | self.down.bits) & GPU != 0) {
+            self.stats.protocol("supply taken before power was off");
+            if self.power {
+                self.lose_power();
+            }
+        }
+        self.regulator = on;
     }
 
     fn supply(&self) -> Supply {

@@ -56,6 +56,8 @@ pub trait Controller: Send {
     fn next_event(&self) -> Option<u64>;
     /// Does what is due.
     fn poll(&mut self, now_ns: u64);
+    /// The regulator that feeds the GPU's domain comes or goes, where the controller's driver is the one to see to it.
+    fn set_regulator(&mut self, _now_ns: u64, _on: bool) {}
     /// What the GPU has now.
     fn supply(&self) -> Supply;
     /// The processor is about to touch a register of the GPU.
