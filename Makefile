@@ -8,6 +8,7 @@
 #   make bench     benchmarks beside a peer; what a job costs the stock Linux drivers
 #   make crosscheck  Debian's stock Linux drivers and Mesa on the GPU models, in QEMU   (BOARDS="name ...": those boards only)
 #   make mutants   faults planted in the models, and which of the checks above notice each: a table   (half an hour; MUTANTS="name ...")
+#   make kmod      drmkpi.ko for FreeBSD/arm64, audited   (SYSDIR=..., KERNBUILDDIR=..., KERNEL=..., OUT=...: docs/kmod.md)
 #
 # Parts of these, for use by hand:
 #   make sysroot   Debian's arm64 Mesa, clients and development files, unpacked in target/sysroot (nothing is installed)
@@ -17,7 +18,7 @@
 #
 # mk/README says where everything comes out; mk/arm64.sh is cargo for arm64 Linux programs.
 
-.PHONY: all demo test lint audit bench crosscheck mutants sysroot build clean distclean
+.PHONY: all demo test lint audit bench crosscheck mutants kmod sysroot build clean distclean
 
 all: build
 
@@ -43,6 +44,9 @@ crosscheck:
 mutants:
 	@mk/mutants.sh $(MUTANTS)
 
+kmod:
+	@mk/kmod.sh
+
 sysroot:
 	@mk/sysroot.sh
 
@@ -50,7 +54,7 @@ build:
 	@mk/build.sh
 
 clean:
-	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck target/abi target/mutants
+	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck target/abi target/mutants target/kmod
 
 distclean:
 	@rm -rf target

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and why.
-# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, mutants, libdrm, lint, audit, bench.
+# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, kmod, vmtest, mutants, libdrm, lint, audit, bench.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -31,6 +31,20 @@ for group in "$@"; do
 		want rustc-web "the compiler that Debian's arm64 Rust std belongs to"
 		command -v cargo >/dev/null || want cargo-web "no cargo on PATH"
 		;;
+	kmod)
+		want clang-19 "compiles the C glue for FreeBSD/arm64"
+		want lld-19 "links the kernel module"
+		want llvm-19 "nm, objcopy and objdump for arm64"
+		# A compiler and the sources of its core, which is built with the kernel's flags.
+		if [ ! -e "$("${RUSTC:-rustc}" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; then
+			want rustc-web "its core can be built for the kernel"
+			want rust-web-src "the sources of core"
+		fi
+		;;
+	kmod-headers)
+		command -v python3 >/dev/null || want python3 "unpacks FreeBSD's headers"
+		python3 -m pip --version >/dev/null 2>&1 || want python3-pip "fetches FreeBSD's headers"
+		;;
 	qemu)
 		# What Debian's qemu-user links; the program itself is unpacked below target/ (the package would register binfmt handlers).
 		for lib in libcapstone4 libglib2.0-0 libgnutls30 libnuma1 liburing2; do
@@ -40,6 +54,14 @@ for group in "$@"; do
 	test)
 		want kyua "runs the ATF test programs"
 		want valgrind "counts instructions of the first and the last submits"
+		;;
+	vmtest)
+		command -v qemu-system-aarch64 >/dev/null || want qemu-system-arm "the machine"
+		command -v dtc >/dev/null || want device-tree-compiler "makes its device tree"
+		command -v genisoimage >/dev/null || want genisoimage "makes the guest's root"
+		command -v readelf >/dev/null || want binutils "finds the libraries of a program"
+		want clang-19 "compiles programs for FreeBSD"
+		want lld-19 "links them"
 		;;
 	mutants)
 		want patch "plants faults in the models"

@@ -2,7 +2,7 @@
 //! EGL without a window: a current OpenGL ES 2 context that renders to framebuffer objects only.
 
 use crate::drm::{Node, RENDER_NODE};
-use crate::gbm::Device;
+use crate::gbm::{Device, Surface, FORMAT_ARGB8888};
 use crate::Outcome;
 use std::ffi::c_void;
 use std::path::Path;
@@ -16,6 +16,8 @@ const NONE: i32 = 0x3038;
 const SURFACE_TYPE: i32 = 0x3033;
 const RENDERABLE_TYPE: i32 = 0x3040;
 const OPENGL_ES2_BIT: i32 = 4;
+const WINDOW_BIT: i32 = 4;
+const NATIVE_VISUAL_ID: i32 = 0x302e;
 const CONTEXT_CLIENT_VERSION: i32 = 0x3098;
 
 #[link(name = "EGL")]
@@ -33,6 +35,14 @@ extern "C" {
     ) -> u32;
     fn eglCreateContext(display: Handle, config: Handle, share: Handle, attributes: *const i32) -> Handle;
     fn eglMakeCurrent(display: Handle, draw: Handle, read: Handle, context: Handle) -> u32;
+    fn eglGetConfigAttrib(display: Handle, config: Handle, attribute: i32, value: *mut i32) -> u32;
+    fn eglCreateWindowSurface(
+        display: Handle,
+        config: Handle,
+        window: *mut c_void,
+        attributes: *const i32,
+    ) -> Handle;
+    fn eglSwapBuffers(display: Handle, surface: Handle) -> u32;
     fn eglDestroyContext(display: Handle, context: Handle) -> u32;
     fn eglTerminate(display: Handle) -> u32;
 }
@@ -60,8 +70,9 @@ impl Platform {
 pub struct Context {
     display: Handle,
     context: Handle,
+    config: Handle,
     /// EGL's display uses it until it is terminated; fields drop after `drop` ran.
-    _device: Option<Device>,
+    device: Option<Device>,
 }
 
 fn failed<T>(call: &str) -> Outcome<T> {
@@ -93,10 +104,67 @@ impl Context {
         let mut made = Context {
             display,
             context: std::ptr::null_mut(),
-            _device: device,
+            config: std::ptr::null_mut(),
+            device,
         };
         made.initialize()?;
         Ok(made)
+    }
+
+    /// The GBM device below.
+    pub fn device(&self) -> Option<&Device> {
+        self.device.as_ref()
+    }
+
+    /// Renders into a surface of this context's device from now on: `draw`, and what it drew is finished.
+    ///
+    /// # Errors
+    /// Which call failed, and EGL's error.
+    pub fn draw_to(&self, surface: &Surface<'_>, draw: impl FnOnce()) -> Outcome<()> {
+        let none = std::ptr::null();
+        // SAFETY: display, configuration and surface belong together: the surface is one of the display's device.
+        let window = unsafe { eglCreateWindowSurface(self.display, self.config, surface.native(), none) };
+        if window.is_null() {
+            return failed("eglCreateWindowSurface");
+        }
+        // SAFETY: display, surface and context belong together.
+        if unsafe { eglMakeCurrent(self.display, window, window, self.context) } == 0 {
+            return failed("eglMakeCurrent");
+        }
+        draw();
+        // SAFETY: the surface is current.
+        if unsafe { eglSwapBuffers(self.display, window) } == 0 {
+            return failed("eglSwapBuffers");
+        }
+        Ok(())
+    }
+
+    /// A configuration for ARGB buffers, where there are any: only with such a one windows can be made. Or any.
+    fn choose(&self) -> Outcome<Handle> {
+        for surface in [WINDOW_BIT, 0] {
+            let wanted = [SURFACE_TYPE, surface, RENDERABLE_TYPE, OPENGL_ES2_BIT, NONE];
+            let (mut configs, mut found) = ([std::ptr::null_mut(); 64], 0);
+            // SAFETY: the list ends with NONE; there is room for as many configurations as it says.
+            let chosen =
+                unsafe { eglChooseConfig(self.display, wanted.as_ptr(), configs.as_mut_ptr(), 64, &mut found) };
+            if chosen == 0 {
+                return failed("eglChooseConfig");
+            }
+            let visual = |config: &Handle| {
+                let mut visual = 0;
+                // SAFETY: the configuration is one of the display's.
+                unsafe { eglGetConfigAttrib(self.display, *config, NATIVE_VISUAL_ID, &mut visual) };
+                visual as u32
+            };
+            let found = &configs[..found as usize];
+            if surface == 0 && !found.is_empty() {
+                return Ok(found[0]);
+            }
+            if let Some(config) = found.iter().find(|config| visual(config) == FORMAT_ARGB8888) {
+                return Ok(*config);
+            }
+        }
+        failed("eglChooseConfig")
     }
 
     fn initialize(&mut self) -> Outcome<()> {
@@ -109,16 +177,10 @@ impl Context {
         if unsafe { eglBindAPI(OPENGL_ES_API) } == 0 {
             return failed("eglBindAPI");
         }
-        let wanted = [SURFACE_TYPE, 0, RENDERABLE_TYPE, OPENGL_ES2_BIT, NONE];
-        let (mut config, mut found) = (none, 0);
-        // SAFETY: the list ends with NONE; there is room for the one configuration.
-        let chosen = unsafe { eglChooseConfig(self.display, wanted.as_ptr(), &mut config, 1, &mut found) };
-        if chosen == 0 || found == 0 {
-            return failed("eglChooseConfig");
-        }
+        self.config = self.choose()?;
         let version = [CONTEXT_CLIENT_VERSION, 2, NONE];
         // SAFETY: display and configuration belong together; the list ends with NONE.
-        self.context = unsafe { eglCreateContext(self.display, config, none, version.as_ptr()) };
+        self.context = unsafe { eglCreateContext(self.display, self.config, none, version.as_ptr()) };
         if self.context.is_null() {
             return failed("eglCreateContext");
         }

@@ -10,6 +10,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 struct RawDevice(u8);
 #[repr(C)]
 struct RawBo(u8);
+#[repr(C)]
+struct RawSurface(u8);
 
 /// `gbm_import_fd_data`.
 #[repr(C)]
@@ -22,7 +24,7 @@ struct ImportFd {
 }
 
 /// DRM_FORMAT_ARGB8888, "AR24".
-const FORMAT_ARGB8888: u32 = u32::from_le_bytes(*b"AR24");
+pub(crate) const FORMAT_ARGB8888: u32 = u32::from_le_bytes(*b"AR24");
 const USE_RENDERING: u32 = 1 << 2;
 const USE_LINEAR: u32 = 1 << 4;
 const IMPORT_FD: u32 = 0x5503;
@@ -34,6 +36,14 @@ extern "C" {
     fn gbm_create_device(fd: i32) -> *mut RawDevice;
     fn gbm_device_destroy(device: *mut RawDevice);
     fn gbm_bo_create(device: *mut RawDevice, width: u32, height: u32, format: u32, flags: u32) -> *mut RawBo;
+    fn gbm_surface_create(
+        device: *mut RawDevice,
+        width: u32,
+        height: u32,
+        format: u32,
+        flags: u32,
+    ) -> *mut RawSurface;
+    fn gbm_surface_lock_front_buffer(surface: *mut RawSurface) -> *mut RawBo;
     fn gbm_bo_import(device: *mut RawDevice, kind: u32, buffer: *mut c_void, flags: u32) -> *mut RawBo;
     fn gbm_bo_destroy(bo: *mut RawBo);
     fn gbm_bo_get_fd(bo: *mut RawBo) -> i32;
@@ -130,6 +140,63 @@ impl Device {
         // SAFETY: the device lives, and data is what this kind of import reads; the call keeps neither.
         let raw = unsafe { gbm_bo_import(self.raw, IMPORT_FD, data, USE_RENDERING | USE_LINEAR) };
         self.adopt(raw, width, height, "gbm_bo_import")
+    }
+}
+
+/// Linear buffers that EGL renders to in turn; they live as long as the process.
+pub struct Surface<'device> {
+    raw: *mut RawSurface,
+    width: u32,
+    height: u32,
+    device: &'device Device,
+}
+
+impl<'device> Surface<'device> {
+    /// Makes one of ARGB8888 pixels.
+    ///
+    /// # Errors
+    /// When the driver does not give one.
+    pub fn new(device: &'device Device, width: u32, height: u32) -> Outcome<Surface<'device>> {
+        // SAFETY: the device lives.
+        let raw = unsafe {
+            gbm_surface_create(
+                device.raw,
+                width,
+                height,
+                FORMAT_ARGB8888,
+                USE_RENDERING | USE_LINEAR,
+            )
+        };
+        match raw.is_null() {
+            true => Err(format!(
+                "gbm_surface_create failed: {}",
+                std::io::Error::last_os_error()
+            )),
+            false => Ok(Surface {
+                raw,
+                width,
+                height,
+                device,
+            }),
+        }
+    }
+
+    /// What eglCreateWindowSurface takes for the GBM platform.
+    pub(crate) fn native(&self) -> *mut c_void {
+        self.raw.cast()
+    }
+
+    /// The buffer that was rendered to, after the swap. It is the surface's: the answer is a reference that is never given back.
+    ///
+    /// # Errors
+    /// When nothing was rendered.
+    pub fn front(&self) -> Outcome<std::mem::ManuallyDrop<Buffer<'device>>> {
+        // SAFETY: the surface lives.
+        let raw = unsafe { gbm_surface_lock_front_buffer(self.raw) };
+        let buffer = self
+            .device
+            .adopt(raw, self.width, self.height, "gbm_surface_lock_front_buffer")?;
+        Ok(std::mem::ManuallyDrop::new(buffer))
     }
 }
 

@@ -19,6 +19,7 @@ const DITHER: u32 = 0x0bd0;
 extern "C" {
     fn glGetString(name: u32) -> *const c_char;
     fn glGetError() -> u32;
+    fn glFinish();
     fn glDisable(capability: u32);
     fn glGenTextures(n: i32, names: *mut u32);
     fn glDeleteTextures(n: i32, names: *const u32);
@@ -53,6 +54,18 @@ pub fn renderer(_current: &Context) -> String {
     }
     // SAFETY: GL gives a C string that lives as long as the context.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+/// Clears what is rendered to, to a colour of four bytes: red, green, blue, alpha.
+pub fn clear(_current: &Context, colour: [u8; 4]) {
+    let [r, g, b, a] = colour.map(|byte| f32::from(byte) / 255.0);
+    // SAFETY: a context is current.
+    unsafe {
+        glDisable(DITHER);
+        glClearColor(r, g, b, a);
+        glClear(COLOR_BUFFER_BIT);
+        glFinish();
+    }
 }
 
 /// An RGBA8 texture as the colour attachment of a framebuffer object, bound until dropped.

@@ -2,7 +2,7 @@
 //! QEMU as a process: its command line, and waiting for its end.
 
 use super::config::Config;
-use super::options::Options;
+use super::options::{Options, Os};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -59,7 +59,7 @@ impl Qemu {
         let mut args = words(
             "-machine virt,gic-version=3 -cpu cortex-a57 -nic none -display none -monitor none -no-reboot -m",
         );
-        args.push(ram.into());
+        args.extend([ram.into(), "-smp".into(), options.cpus.to_string().into()]);
         if let Some(root) = &options.root {
             let mut drive = OsString::from("if=none,id=root,format=raw,read-only=on,file=");
             drive.push(root);
@@ -70,7 +70,7 @@ impl Qemu {
             // What goes into the device tree, too.
             args.extend(words("-seed 1"));
         }
-        let append = format!("console=ttyAMA0 panic=-1 {}", options.append);
+        let append = command_line(options.os, &options.append);
         let mut kernel: Vec<OsString> = vec!["-serial".into(), "stdio".into(), "-kernel".into()];
         kernel.push(options.kernel.clone().into());
         kernel.extend(["-append".into(), append.into()]);
@@ -123,6 +123,17 @@ impl Qemu {
     }
 }
 
+/// What the kernel is told, besides `more`: where its console is, and to go down when it panics. FreeBSD finds its console in the tree,
+/// takes variables for its environment behind the word that says so, and has its root on the first disk.
+fn command_line(os: Os, more: &str) -> String {
+    match os {
+        Os::Linux => format!("console=ttyAMA0 panic=-1 {more}"),
+        Os::FreeBsd => format!(
+            "FreeBSD: vfs.root.mountfrom=cd9660:/dev/vtbd0 kern.panic_reboot_wait_time=0 debug.debugger_on_panic=0 {more}"
+        ),
+    }
+}
+
 fn not_started(error: std::io::Error) -> String {
     format!("{}: {error}", program().to_string_lossy())
 }
@@ -143,5 +154,18 @@ fn wait(child: &mut Child, timeout: Duration) -> Result<Option<ExitStatus>, Stri
             until = Instant::now() + Duration::from_secs(5);
         }
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_are_told_to_go_down_when_they_panic() {
+        assert_eq!(command_line(Os::Linux, "a=b"), "console=ttyAMA0 panic=-1 a=b");
+        let freebsd = command_line(Os::FreeBsd, "a=b");
+        assert!(freebsd.starts_with("FreeBSD: "), "{freebsd}");
+        assert!(freebsd.contains("kern.panic_reboot_wait_time=0") && freebsd.ends_with(" a=b"));
     }
 }

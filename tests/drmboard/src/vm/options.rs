@@ -9,8 +9,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const USAGE: &str =
-    "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--count F] [--stats] [--power on|off] \
-                     [--inject SPEC]... [--append ARGS] [--timeout SECONDS] [--ram MIB]";
+    "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--count F] [--stats] \
+                     [--power on|off] [--inject SPEC]... [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
+
+/// What the kernel is: it decides what a kernel's command line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Os {
+    Linux,
+    FreeBsd,
+}
 
 /// What was asked for.
 #[derive(Debug)]
@@ -18,7 +25,7 @@ pub(crate) struct Options {
     pub(crate) board: String,
     pub(crate) kernel: PathBuf,
     pub(crate) initrd: Option<PathBuf>,
-    /// Image of the disk /dev/vda, which is not written.
+    /// Image of the disk /dev/vda (FreeBSD: /dev/vtbd0), which is not written.
     pub(crate) root: Option<PathBuf>,
     pub(crate) trace: Option<PathBuf>,
     pub(crate) png: Option<PathBuf>,
@@ -28,10 +35,12 @@ pub(crate) struct Options {
     /// What firmware did with the GPU's power.
     pub(crate) power: Boot,
     pub(crate) inject: Vec<String>,
-    /// More of the kernel's command line.
+    pub(crate) os: Os,
+    /// More of the kernel's command line; for FreeBSD, variables of its environment.
     pub(crate) append: String,
     pub(crate) timeout: Duration,
     pub(crate) ram_mib: u64,
+    pub(crate) cpus: u64,
 }
 
 impl Options {
@@ -49,9 +58,11 @@ impl Options {
             stats: false,
             power: Boot::Off,
             inject: Vec::new(),
+            os: Os::Linux,
             append: String::new(),
             timeout: Duration::from_secs(300),
             ram_mib: 1024,
+            cpus: 1,
         };
         while let Some(arg) = args.next() {
             let name = arg.to_string_lossy().into_owned();
@@ -77,9 +88,17 @@ impl Options {
                 "--count" => options.count = path(),
                 "--power" => options.power = power_of(text()?).map_err(|why| format!("--power: {why}"))?,
                 "--inject" => options.inject.push(text()?.into()),
+                "--os" => {
+                    options.os = match text()? {
+                        "linux" => Os::Linux,
+                        "freebsd" => Os::FreeBsd,
+                        other => return Err(format!("--os is linux or freebsd, not {other}")),
+                    }
+                }
                 "--append" => options.append = text()?.into(),
                 "--timeout" => options.timeout = Duration::from_secs(number()?),
                 "--ram" => options.ram_mib = number()?,
+                "--cpus" => options.cpus = number()?,
                 _ => return Err(format!("unknown argument {name}; {USAGE}")),
             }
         }
@@ -93,6 +112,9 @@ impl Options {
         // Addresses of the Vivante front ends have 32 bits, and RAM begins at 1 GiB.
         if !(64..=3072).contains(&options.ram_mib) {
             return Err("--ram is from 64 to 3072".into());
+        }
+        if !(1..=8).contains(&options.cpus) {
+            return Err("--cpus is from 1 to 8".into());
         }
         Ok(options)
     }
@@ -123,6 +145,8 @@ mod tests {
             ("--board rk3399 --kernel k --ram 4096", "--ram"),
             ("--board rk3399 --kernel k --timeout x", "number"),
             ("--board rk3399 --kernel k --power yes", "--power"),
+            ("--board rk3399 --kernel k --cpus 0", "--cpus"),
+            ("--board rk3399 --kernel k --os plan9", "--os"),
             ("--frob x", "unknown"),
         ] {
             let error = parsed(line).unwrap_err();

@@ -1,0 +1,204 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# vmtest.sh: drmkpi.ko on a FreeBSD/arm64 kernel, on the GPU models in QEMU, with Debian's unmodified arm64 Mesa and the kyua suite as Linux
+# programs and a native client. docs/vmtest.md explains it; everything comes out in target/vmtest/KERNEL-BOARD-RUN.{log,trace}.
+#
+#   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; without it all of /usr/obj/*/kernel.bin
+#   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
+#   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
+#   BOARDS="rk3399 ..." RUNS="clients ..."  those only
+set -euo pipefail
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. mk/guest.sh
+
+BOARDS=${BOARDS:-rk3399 imx8mq}
+RUNS=${RUNS:-clients cases reload}
+SYSDIR=${SYSDIR:-/usr/src/sys}
+out=$TARGET/vmtest
+# Seconds for one machine.
+limit=300
+bad=0
+
+# What a console must not have: of the kernel, and of a module that leaves something behind.
+trouble='panic|lock order reversal|KDB|[Ww]itness|WITNESS|^Fatal|fatal trap|Sleeping (thread|on)|acquiring .* with the following|leaked memory|was not empty|'
+trouble+='still (busy|in use)|kldunload: .*Device busy|link_elf: symbol|undefined symbol|unknown ioctl|vm_fault failed'
+# And what of that a kernel says that is not ours: WITNESS announces itself.
+harmless='^WARNING: WITNESS option enabled|^WARNING: DIAGNOSTIC|^VT\(|^KDB: debugger backends|^KDB: current backend'
+
+# kernels: those to be tested, as kernel.bin.
+kernels() {
+	local file
+	if [ -z "${KERNEL:-}" ]; then
+		for file in /usr/obj/*/kernel.bin; do
+			if [ -e "$file" ]; then say "$file"; fi
+		done
+		return
+	fi
+	for file in $KERNEL; do
+		case $(head -c 4 "$file" | od -An -c | tr -d ' ') in
+		177ELF)
+			[ -e "$file.bin" ] || die "$file is an ELF file, and there is no $file.bin: the machine has no loader and takes the image that booti takes"
+			say "$file.bin"
+			;;
+		*) say "$file" ;;
+		esac
+	done
+}
+
+# native: the programs for FreeBSD, without a libc.
+native() {
+	local flags=(--target=aarch64-unknown-freebsd15 -std=c23 -O1 -Wall -Wextra -Werror -ffreestanding -fno-builtin -fno-stack-protector -mgeneral-regs-only)
+	local common=(tests/vm/start.c tests/vm/text.c tests/vm/system.c)
+	mkdir -p "$out/native"
+	build() { clang-19 "${flags[@]}" -nostdlib -static -fuse-ld=lld -o "$out/native/$1" "${common[@]}" "${@:2}"; }
+	build init tests/vm/init.c
+	build vmctl tests/vm/vmctl.c tests/vm/usage.c tests/vm/sysctl.c
+	build native_drm tests/vm/native_*.c
+}
+
+# sysfs ROOT BOARD NODE COMPATIBLE...: the files that libdrm of Linux looks for, below ROOT/boards/BOARD.
+sysfs() {
+	local sys=$1/boards/$2 device=devices/platform/$3 node minor n=0 name
+	local at=$sys/$device
+	mkdir -p "$at/drm" "$sys/dev/char" "$sys/class/drm" "$sys/bus/platform"
+	ln -s ../../../bus/platform "$at/subsystem"
+	{
+		printf 'OF_NAME=gpu\nOF_FULLNAME=/%s\n' "gpu@${3%.gpu}"
+		for name in "${@:4}"; do
+			printf 'OF_COMPATIBLE_%s=%s\n' "$n" "$name"
+			n=$((n + 1))
+		done
+		printf 'OF_COMPATIBLE_N=%s\n' "$n"
+	} >"$at/uevent"
+	for minor in 0 128; do
+		node=card0
+		if [ "$minor" = 128 ]; then node=renderD128; fi
+		mkdir "$at/drm/$node"
+		printf '226:%s\n' "$minor" >"$at/drm/$node/dev"
+		printf 'MAJOR=226\nMINOR=%s\nDEVNAME=dri/%s\nDEVTYPE=drm_minor\n' "$minor" "$node" >"$at/drm/$node/uevent"
+		ln -s "../../../$3" "$at/drm/$node/device"
+		ln -s ../../../../../class/drm "$at/drm/$node/subsystem"
+		ln -s "../../$device/drm/$node" "$sys/dev/char/226:$minor"
+		ln -s "../../$device/drm/$node" "$sys/class/drm/$node"
+	done
+}
+
+# image KERNEL MODULE ISO: the guest's root.
+image() {
+	local root=$out/root dir=${MODULES:-} name file
+	rm -rf "$root"
+	mkdir -p "$root"/{sbin,dev,proc,tmp,modules,vmtest}
+	linux_programs "$root"
+	install -m 755 "$out/native/init" "$root/sbin/init"
+	install -m 755 "$out/native/vmctl" "$out/native/native_drm" "$root/bin/"
+	ln -s tmp/sys "$root/sys"
+	cp tests/vm/guest/*.sh tests/qemu/guest/lib.sh tests/qemu/guest/suite.sh "$root/vmtest/"
+	sysfs "$root" rk3399 c000000.gpu rockchip,rk3399-mali arm,mali-t860
+	sysfs "$root" imx8mq c000000.gpu vivante,gc
+	if [ -z "$dir" ]; then dir=${1%/*}; fi
+	for name in mqueuefs linux_common linux64 pseudofs tmpfs linprocfs; do
+		file=$(find "$dir" -name "$name.ko" -print -quit)
+		if [ -n "$file" ]; then
+			cp "$file" "$root/modules/"
+		else
+			case $name in mqueuefs | linux*) die "no $name.ko below $dir: build the kernel's modules mqueue, linux_common and linux64, and say MODULES=DIR" ;; esac
+		fi
+	done
+	cp "$2" "$root/modules/drmkpi.ko"
+	genisoimage -quiet -R -o "$3" "$root" 2>"$out/iso.log" || {
+		cat "$out/iso.log" >&2
+		die "genisoimage failed"
+	}
+	rm -rf "$root"
+}
+
+# boot KERNEL BOARD RUN STATUS [OPTION...]: one machine from power on to power off; tests/vm/guest/RUN.sh has to end with STATUS.
+boot() {
+	local kernel=$1 board=$2 run=$3 expected=$4 status=0 driver=etnaviv began=$SECONDS
+	shift 4
+	case $board in rk3399 | mali-*) driver=panfrost ;; esac
+	log=$out/$label-$board-$run.log
+	ok=ok
+	"$TARGET/release/drmboard" vm --os freebsd --board "$board" --kernel "$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
+		--append "kern.elf64.fallback_brand=3 vmtest.board=$board vmtest.driver=$driver vmtest.run=$run.sh vmtest.limit=$((limit - 20))" "$@" >"$log" 2>&1 || status=$?
+	tr -d '\r' <"$log" >"$log.text" && mv "$log.text" "$log"
+	took=$((SECONDS - began))
+	if [ "$status" != "$expected" ]; then wrong "the guest ended with $status"; fi
+	grep -E -- "$trouble" "$log" | grep -vE -- "$harmless" >"$log.bad" || :
+	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" || :
+}
+
+# row RUN STEP [FIGURE]: a line of the table.
+row() { printf '%-8s %-8s %-10s %-28s %5s s  %s\n' "$label" "$1" "$2" "${3:--}" "$took" "$ok"; }
+
+# verdict BOARD RUN FIGURE: nothing may be left over.
+verdict() {
+	if [ -s "$log.bad" ]; then wrong "the console: $(head -n 20 "$log.bad")"; fi
+	if [ -s "$log.model" ]; then wrong "the model: $(cat "$log.model")"; fi
+	row "$@"
+	if [ "$ok" != ok ]; then tail -n 25 "$log" | sed 's/^/    /'; fi
+	rm -f "$log".{bad,model,rest}
+}
+
+# ended NAME STATUS: how a step of the guest's script ended.
+ended() { said "^guest: $1 ended with $2\$"; }
+
+clients() {
+	local step
+	boot "$kernel" "$1" clients 0
+	for step in load nodes sysctl dri native gles_clear share pixels unload leaks; do ended "$step" 0; done
+	said "^gles_clear: renderer: $(renderer_of "$1")\$"
+	said "^eglinfo: EGL driver name: $(case $1 in imx*) say etnaviv ;; *) say panfrost ;; esac)\$"
+	said "^gles_clear: frames 15 ok\$"
+	said "^native: native [a-z]* ok\$"
+	said "^pixels: pixels 333x77: #78123456\$"
+	said '^share: share 333x77 ok$'
+	verdict "$1" clients "$(sed -n 's/^gles_clear: renderer: //p' "$log" | tail -n 1)"
+}
+
+reload() {
+	boot "$kernel" "$1" reload 0
+	ended reload 0
+	said '^gles_clear: frames 15 ok$'
+	verdict "$1" reload "$(sed -n 's/^reload: loaded and unloaded //p' "$log")"
+}
+
+# cases BOARD: those that do not pass are in tests/vm/suite.txt, with reasons. They provoke the model, which is not looked at.
+cases() {
+	boot "$kernel" "$1" cases 0
+	suite_result "$1" tests/vm/suite.txt
+	: >"$log.model"
+	verdict "$1" cases "$passed passed, $failed differ"
+}
+
+if [ "${1:-}" = unless-none ] && [ -z "$(kernels)" ]; then
+	say "skipped: no FreeBSD kernel: make vmtest KERNEL=.../kernel.bin"
+	exit 0
+fi
+[ -n "$(kernels)" ] || die "no FreeBSD/arm64 kernel: say KERNEL=.../kernel.bin (built with the modules mqueue, linux_common and linux64), and SYSDIR=.../sys"
+mk/need.sh vmtest
+mk/build.sh
+mkdir -p "$out"
+say "build: the library for QEMU"
+cargo build -q --release -p qemu_board
+say "build: the suite for arm64"
+CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build -q --release -p atf --bins
+stock_linux
+native
+printf '\n%-8s %-8s %-10s %-28s %7s  %s\n' kernel board run "" time result
+for kernel in $(kernels); do
+	label=$(basename "$(dirname "$kernel")")
+	module=${KMOD:-$out/$label/drmkpi.ko}
+	if [ -z "${KMOD:-}" ]; then
+		SYSDIR=$SYSDIR KERNBUILDDIR=${kernel%/*} OUT=$out/$label mk/kmod.sh >"$out/$label-kmod.log" 2>&1 || {
+			tail -n 20 "$out/$label-kmod.log" >&2
+			die "the module cannot be built for $kernel"
+		}
+	fi
+	iso=$out/$label.iso
+	image "$kernel" "$module" "$iso"
+	for board in $BOARDS; do
+		for run in $RUNS; do "$run" "$board"; done
+	done
+done
+exit "$bad"

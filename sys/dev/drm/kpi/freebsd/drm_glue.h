@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (c) 2026 The drmkpi authors
+ *
+ * What the files of this directory share: the structures behind drm_os.h's
+ * opaque handles.  Nothing here decides anything; see drm_os.h for what each
+ * call means.
+ */
+#ifndef _DRM_GLUE_H_
+#define	_DRM_GLUE_H_
+
+#include <sys/param.h>
+#include <sys/systm.h>
+#include <sys/kernel.h>
+#include <sys/malloc.h>
+#include <sys/lock.h>
+#include <sys/mutex.h>
+#include <sys/sx.h>
+#include <sys/condvar.h>
+#include <sys/queue.h>
+#include <sys/bus.h>
+#include <sys/sysctl.h>
+
+#include <dev/drm/kpi/include/drm_os.h>
+
+MALLOC_DECLARE(M_DRM);
+
+struct cdev;
+struct file;
+struct thread;
+struct vm_object;
+
+/* The one instance. */
+struct drm_os {
+	struct mtx	 resv;		/* drm_os_resv_lock() */
+	volatile uint64_t last_unique;
+	struct sx	 devs_lock;
+	TAILQ_HEAD(, drm_os_dev) devs;	/* (devs_lock) attached ones */
+	volatile u_int	 live;		/* what keeps the module's code needed */
+	bool		 unloading;	/* a kldunload that may not fail */
+};
+extern struct drm_os drm_os;
+
+struct drm_os_mtx {
+	struct mtx	 m;
+};
+
+struct drm_os_dev {
+	device_t	 dev;
+	char		 name[16];
+	const struct drm_os_driver *driver;
+	volatile u_int	 refs;
+	vm_paddr_t	 high;		/* last address that it can reach */
+	bool		 coherent;
+	struct sx	 lock;		/* softc against statistics and lowmem */
+	void		*softc;		/* (lock) */
+	TAILQ_ENTRY(drm_os_dev) link;
+	struct sysctl_ctx_list sysctls;
+	int		 index;		/* N of card N; -1 without nodes */
+	volatile u_int	 opened;	/* files of its nodes */
+	char		 busid[64];
+	char		 title[32];
+	struct drm_power_domain *power;	/* NULL: none */
+};
+
+struct drm_os_minor;
+
+/* A system call of ours that is under way; it is on its thread's stack. */
+struct drm_os_caller {
+	struct thread	*td;
+	struct drm_os_minor *minor;	/* NULL: a file of ours */
+	struct cv	*waits_for;	/* (minor) */
+	LIST_ENTRY(drm_os_caller) link;	/* (minor) while it waits */
+	/* The descriptor that it was given, to be taken back if it fails. */
+	struct file	*new_file;
+	int		 new_fd;
+};
+
+/* drm_newbus.c */
+void	drm_dev_hold(struct drm_os_dev *dev);
+void	drm_dev_release(struct drm_os_dev *dev);
+
+/* drm_file.c */
+void	drm_caller_init(struct drm_os_caller *caller, struct thread *td,
+	    struct drm_os_minor *minor);
+int	drm_call_ioctl(const struct drm_os_file_ops *ops, void *priv,
+	    struct drm_os_caller *caller, u_long cmd, void *data);
+int	drm_call_mmap(const struct drm_os_file_ops *ops, void *priv,
+	    vm_ooffset_t *offset, vm_size_t size, struct vm_object **objectp);
+void	drm_files_revoke(void);
+
+/* drm_node.c */
+bool	drm_minor_wait_begin(struct drm_os_caller *caller, struct cv *cv);
+void	drm_minor_wait_end(struct drm_os_caller *caller);
+
+/* drm_object.c */
+struct vm_object *drm_object_vm(struct drm_os_object *obj);
+void	drm_objects_init(void);
+void	drm_objects_revoke(void);
+
+/* drm_sysctl.c */
+void	drm_dev_sysctls(struct drm_os_dev *dev);
+
+#endif /* _DRM_GLUE_H_ */

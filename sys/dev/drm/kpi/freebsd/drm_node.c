@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (c) 2026 The drmkpi authors
+ *
+ * Device nodes.  /dev/drm/N is the node and /dev/dri/cardN or renderDN its
+ * other name, as with drm-kmod, whose numbers are stepped over.
+ */
+#include "drm_glue.h"
+
+#include <sys/conf.h>
+#include <sys/event.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/poll.h>
+#include <sys/proc.h>
+#include <sys/selinfo.h>
+#include <vm/vm.h>
+
+#include <dev/ofw/openfirm.h>
+#include <dev/ofw/ofw_bus.h>
+
+/* libdrm looks at no more. */
+#define	CARDS		10
+#define	RENDER_BASE	128
+
+struct drm_os_minor {
+	struct drm_os_dev *dev;
+	struct cdev	*cdev;
+	struct cdev	*alias;
+	drm_os_open_fn	*open;
+	void		*arg;
+	const struct drm_os_file_ops *ops;
+	struct mtx	 lock;
+	bool		 dying;		/* (lock) */
+	LIST_HEAD(, drm_os_caller) waiting;	/* (lock) */
+	struct knlist	 notes;		/* nothing is ever told */
+};
+
+/* A file of a node. */
+struct drm_open {
+	struct drm_os_dev *dev;
+	const struct drm_os_file_ops *ops;
+	void		*priv;
+};
+
+static d_open_t		node_open;
+static d_ioctl_t	node_ioctl;
+static d_mmap_single_t	node_mmap;
+static d_poll_t		node_poll;
+static d_kqfilter_t	node_kqfilter;
+static d_purge_t	node_purge;
+
+static struct cdevsw node_cdevsw = {
+	.d_version =	D_VERSION,
+	.d_name =	"drm",
+	.d_open =	node_open,
+	.d_ioctl =	node_ioctl,
+	.d_mmap_single = node_mmap,
+	.d_poll =	node_poll,
+	.d_kqfilter =	node_kqfilter,
+	.d_purge =	node_purge,
+};
+
+/* A caller is about to sleep on cv; not if its device goes. */
+bool
+drm_minor_wait_begin(struct drm_os_caller *caller, struct cv *cv)
+{
+	struct drm_os_minor *minor = caller->minor;
+
+	if (minor == NULL)
+		return (true);
+	mtx_lock(&minor->lock);
+	if (minor->dying) {
+		mtx_unlock(&minor->lock);
+		return (false);
+	}
+	caller->waits_for = cv;
+	LIST_INSERT_HEAD(&minor->waiting, caller, link);
+	mtx_unlock(&minor->lock);
+	return (true);
+}
+
+void
+drm_minor_wait_end(struct drm_os_caller *caller)
+{
+	struct drm_os_minor *minor = caller->minor;
+
+	if (minor == NULL)
+		return;
+	mtx_lock(&minor->lock);
+	LIST_REMOVE(caller, link);
+	caller->waits_for = NULL;
+	mtx_unlock(&minor->lock);
+}
+
+/* Called, again and again, while the node goes and threads are in it. */
+static void
+node_purge(struct cdev *cdev)
+{
+	struct drm_os_minor *minor = cdev->si_drv1;
+	struct drm_os_caller *caller;
+
+	mtx_lock(&minor->lock);
+	minor->dying = true;
+	LIST_FOREACH(caller, &minor->waiting, link)
+		cv_broadcast(caller->waits_for);
+	mtx_unlock(&minor->lock);
+}
+
+static void
+node_release(void *arg)
+{
+	struct drm_open *opened = arg;
+
+	opened->ops->release(opened->priv);
+	atomic_subtract_int(&opened->dev->opened, 1);
+	atomic_subtract_int(&drm_os.live, 1);
+	drm_dev_release(opened->dev);
+	free(opened, M_DRM);
+}
+
+static int
+node_open(struct cdev *cdev, int flags __unused, int type __unused,
+    struct thread *td)
+{
+	struct drm_os_minor *minor = cdev->si_drv1;
+	struct drm_os_caller caller;
+	struct drm_open *opened;
+	int error;
+
+	opened = malloc(sizeof(*opened), M_DRM, M_WAITOK | M_ZERO);
+	drm_caller_init(&caller, td, minor);
+	error = minor->open(minor->arg, &caller, &opened->priv);
+	if (error != 0) {
+		free(opened, M_DRM);
+		return (error);
+	}
+	drm_dev_hold(minor->dev);
+	opened->dev = minor->dev;
+	opened->ops = minor->ops;
+	atomic_add_int(&opened->dev->opened, 1);
+	atomic_add_int(&drm_os.live, 1);
+	error = devfs_set_cdevpriv(opened, node_release);
+	if (error != 0)
+		node_release(opened);
+	return (error);
+}
+
+static int
+node_ioctl(struct cdev *cdev, u_long cmd, caddr_t data, int flags __unused,
+    struct thread *td)
+{
+	struct drm_os_caller caller;
+	struct drm_open *opened;
+	int error;
+
+	error = devfs_get_cdevpriv((void **)&opened);
+	if (error != 0)
+		return (ENXIO);
+	drm_caller_init(&caller, td, cdev->si_drv1);
+	return (drm_call_ioctl(opened->ops, opened->priv, &caller, cmd, data));
+}
+
+static int
+node_mmap(struct cdev *cdev __unused, vm_ooffset_t *offset, vm_size_t size,
+    struct vm_object **object, int prot)
+{
+	struct drm_open *opened;
+	int error;
+
+	if ((prot & PROT_EXEC) != 0)
+		return (EACCES);
+	error = devfs_get_cdevpriv((void **)&opened);
+	if (error != 0)
+		return (ENXIO);
+	error = drm_call_mmap(opened->ops, opened->priv, offset, size, object);
+	/* ENODEV would mean to try d_mmap. */
+	return (error == ENODEV ? EINVAL : error);
+}
+
+static int
+node_poll(struct cdev *cdev __unused, int events, struct thread *td __unused)
+{
+	struct drm_open *opened;
+
+	if (devfs_get_cdevpriv((void **)&opened) != 0)
+		return (events & (POLLHUP | POLLIN | POLLRDNORM));
+	if (opened->ops->poll != NULL && opened->ops->poll(opened->priv))
+		return (events & (POLLIN | POLLRDNORM));
+	return (0);
+}
+
+static void
+note_detach(struct knote *kn)
+{
+	struct drm_os_minor *minor = kn->kn_hook;
+
+	knlist_remove(&minor->notes, kn, 0);
+}
+
+static int
+note_event(struct knote *kn __unused, long hint __unused)
+{
+
+	return (0);
+}
+
+/* A render node has no events; epoll(7) in user space asks all the same. */
+static const struct filterops note_filterops = {
+	.f_isfd = 1,
+	.f_detach = note_detach,
+	.f_event = note_event,
+};
+
+static int
+node_kqfilter(struct cdev *cdev, struct knote *kn)
+{
+	struct drm_os_minor *minor = cdev->si_drv1;
+
+	if (kn->kn_filter != EVFILT_READ && kn->kn_filter != EVFILT_WRITE)
+		return (EINVAL);
+	kn->kn_fop = &note_filterops;
+	kn->kn_hook = minor;
+	knlist_add(&minor->notes, kn, 0);
+	return (0);
+}
+
+static int
+node_make(struct drm_os_minor *minor, int index, int base, const char *alias)
+{
+	struct make_dev_args args;
+	int error;
+
+	make_dev_args_init(&args);
+	args.mda_flags = MAKEDEV_CHECKNAME | MAKEDEV_WAITOK;
+	args.mda_devsw = &node_cdevsw;
+	args.mda_uid = UID_ROOT;
+	args.mda_gid = GID_VIDEO;
+	args.mda_mode = 0660;
+	args.mda_si_drv1 = minor;
+	error = make_dev_s(&args, &minor->cdev, "drm/%d", base + index);
+	if (error != 0)
+		return (error);
+	error = make_dev_alias_p(MAKEDEV_CHECKNAME | MAKEDEV_WAITOK,
+	    &minor->alias, minor->cdev, alias, base + index);
+	if (error != 0)
+		destroy_dev(minor->cdev);
+	return (error);
+}
+
+int
+drm_os_minor_register(struct drm_os_dev *dev, uint32_t type,
+    drm_os_open_fn *open, void *arg, const struct drm_os_file_ops *ops,
+    struct drm_os_minor **minorp)
+{
+	struct drm_os_minor *minor;
+	const char *alias;
+	int base, error, first, index, last;
+
+	base = type == DRM_OS_MINOR_RENDER ? RENDER_BASE : 0;
+	alias = type == DRM_OS_MINOR_RENDER ? "dri/renderD%d" : "dri/card%d";
+	minor = malloc(sizeof(*minor), M_DRM, M_WAITOK | M_ZERO);
+	minor->dev = dev;
+	minor->open = open;
+	minor->arg = arg;
+	minor->ops = ops;
+	mtx_init(&minor->lock, "drm minor", NULL, MTX_DEF);
+	LIST_INIT(&minor->waiting);
+	knlist_init_mtx(&minor->notes, NULL);
+	/* The nodes of a device have the same number. */
+	first = dev->index < 0 ? 0 : dev->index;
+	last = dev->index < 0 ? CARDS - 1 : dev->index;
+	error = ENOSPC;
+	for (index = first; index <= last; index++) {
+		error = node_make(minor, index, base, alias);
+		if (error != EEXIST)
+			break;
+	}
+	if (error != 0) {
+		knlist_destroy(&minor->notes);
+		mtx_destroy(&minor->lock);
+		free(minor, M_DRM);
+		return (error == EEXIST ? ENOSPC : error);
+	}
+	dev->index = index;
+	drm_dev_hold(dev);
+	*minorp = minor;
+	return (0);
+}
+
+/* Whoever has it open is thrown out: destroy_dev() releases their files. */
+void
+drm_os_minor_unregister(struct drm_os_minor *minor)
+{
+
+	destroy_dev(minor->alias);
+	destroy_dev(minor->cdev);
+	knlist_clear(&minor->notes, 0);
+	knlist_destroy(&minor->notes);
+	mtx_destroy(&minor->lock);
+	drm_dev_release(minor->dev);
+	free(minor, M_DRM);
+}

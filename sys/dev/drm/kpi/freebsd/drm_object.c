@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (c) 2026 The drmkpi authors
+ *
+ * Objects: the memory of buffers.
+ *
+ * An object is a managed device pager's VM object whose handle is our
+ * structure.  Its pages are wired from birth until they leave it, so they do
+ * not move while the GPU knows them; being managed, every mapping of them can
+ * be taken away.  References to the VM object are the references of drm_os.h,
+ * and a mapping holds one like anybody else.
+ *
+ * The memory of a process (drm_os_object_create_user) has no VM object of ours.
+ */
+#include "drm_glue.h"
+
+#include <sys/proc.h>
+#include <sys/rwlock.h>
+#include <sys/refcount.h>
+#include <machine/cpufunc.h>
+#include <machine/vmparam.h>
+#include <vm/vm.h>
+#include <vm/vm_param.h>
+#include <vm/pmap.h>
+#include <vm/vm_extern.h>
+#include <vm/vm_kern.h>
+#include <vm/vm_map.h>
+#include <vm/vm_object.h>
+#include <vm/vm_page.h>
+#include <vm/vm_pageout.h>
+#include <vm/vm_pager.h>
+#include <vm/vm_radix.h>
+
+struct drm_os_object {
+	struct drm_os_dev *dev;
+	LIST_ENTRY(drm_os_object) link;	/* objects_lock */
+	vm_object_t	 vm;		/* NULL: memory of a process */
+	uint64_t	 pages;
+	vm_memattr_t	 attr;
+	bool		 purged;	/* VM object's lock */
+	vm_offset_t	 kva;
+	/* Memory of a process. */
+	volatile u_int	 refs;
+	bool		 write;
+	vm_page_t	*held;
+};
+
+static LIST_HEAD(, drm_os_object) objects;
+static struct mtx objects_lock;
+
+/* GPU page tables have entries of this size, too. */
+#define	BLOCK_PAGES	atop(2 * 1024 * 1024)
+
+void
+drm_objects_init(void)
+{
+
+	LIST_INIT(&objects);
+	mtx_init(&objects_lock, "drm objects", NULL, MTX_DEF);
+}
+
+static void
+object_publish(struct drm_os_object *obj, struct drm_os_dev *dev)
+{
+
+	drm_dev_hold(dev);
+	obj->dev = dev;
+	atomic_add_int(&drm_os.live, 1);
+	mtx_lock(&objects_lock);
+	LIST_INSERT_HEAD(&objects, obj, link);
+	mtx_unlock(&objects_lock);
+}
+
+static void
+object_forget(struct drm_os_object *obj)
+{
+
+	mtx_lock(&objects_lock);
+	LIST_REMOVE(obj, link);
+	mtx_unlock(&objects_lock);
+	drm_dev_release(obj->dev);
+	free(obj, M_DRM);
+	atomic_subtract_int(&drm_os.live, 1);
+}
+
+/* Takes all pages away from users and from the object, and frees them. */
+static void
+object_free_pages(vm_object_t vm)
+{
+	struct pctrie_iter pages;
+	vm_page_t m;
+
+	VM_OBJECT_ASSERT_WLOCKED(vm);
+	vm_page_iter_init(&pages, vm);
+retry:
+	VM_RADIX_FOREACH(m, &pages) {
+		if (!vm_page_busy_acquire(m, VM_ALLOC_WAITFAIL)) {
+			pctrie_iter_reset(&pages);
+			goto retry;
+		}
+		cdev_mgtdev_pager_free_page(&pages, m);
+		/* Somebody else who wired it frees it with the last wiring. */
+		if (vm_page_unwire_noq(m))
+			vm_page_free(m);
+	}
+}
+
+/*
+ * One page, or an aligned block of them, zeroed and with the object's
+ * attribute, not in the object yet.  May sleep.
+ */
+static vm_page_t
+page_make(struct drm_os_object *obj, u_long npages)
+{
+	vm_page_t m;
+	int req, tries;
+	u_long i;
+
+	req = VM_ALLOC_NORMAL | VM_ALLOC_WIRED | VM_ALLOC_ZERO;
+	for (tries = 0; ; tries++) {
+		if (npages == 1 && obj->dev->high == ~(vm_paddr_t)0)
+			m = vm_page_alloc_noobj(req);
+		else
+			m = vm_page_alloc_noobj_contig(req |
+			    (npages > 1 ? VM_ALLOC_NORECLAIM : 0), npages, 0,
+			    obj->dev->high, ptoa(npages), 0,
+			    VM_MEMATTR_DEFAULT);
+		/* Blocks are a favour; a single page is worth some patience. */
+		if (m != NULL || npages > 1 || tries == 8)
+			break;
+		vm_wait(NULL);
+	}
+	if (m == NULL)
+		return (NULL);
+	for (i = 0; i < npages; i++) {
+		/* Managed: its mappings can be found. */
+		m[i].oflags &= ~VPO_UNMANAGED;
+		if (obj->attr != VM_MEMATTR_DEFAULT)
+			pmap_page_set_memattr(&m[i], obj->attr);
+		else if (!obj->dev->coherent)
+			cpu_dcache_wb_range(
+			    (void *)PHYS_TO_DMAP(VM_PAGE_TO_PHYS(&m[i])),
+			    PAGE_SIZE);
+	}
+	return (m);
+}
+
+static void
+page_discard(vm_page_t m)
+{
+
+	m->oflags |= VPO_UNMANAGED;
+	vm_page_unwire_noq(m);
+	vm_page_free(m);
+}
+
+/*
+ * Finds or makes the page at pindex, busied exclusively.  Called with the VM
+ * object locked, which is so again on return, but not in between.
+ */
+static int
+page_get(struct drm_os_object *obj, vm_pindex_t pindex, vm_page_t *mp)
+{
+	vm_page_t m;
+
+	for (;;) {
+		VM_OBJECT_ASSERT_WLOCKED(obj->vm);
+		if (obj->purged)
+			return (ENXIO);
+		m = vm_page_lookup(obj->vm, pindex);
+		if (m != NULL) {
+			if (!vm_page_busy_acquire(m, VM_ALLOC_WAITFAIL))
+				continue;
+			*mp = m;
+			return (0);
+		}
+		VM_OBJECT_WUNLOCK(obj->vm);
+		m = page_make(obj, 1);
+		VM_OBJECT_WLOCK(obj->vm);
+		if (m == NULL)
+			return (ENOMEM);
+		if (obj->purged || vm_page_lookup(obj->vm, pindex) != NULL) {
+			page_discard(m);
+			continue;
+		}
+		vm_page_busy_acquire(m, 0);
+		if (vm_page_insert(m, obj->vm, pindex)) {
+			vm_page_xunbusy(m);
+			page_discard(m);
+			return (ENOMEM);
+		}
+		vm_page_valid(m);
+		*mp = m;
+		return (0);
+	}
+}
+
+static bool
+block_is_empty(struct drm_os_object *obj, vm_pindex_t pindex)
+{
+	struct pctrie_iter pages;
+	vm_page_t next;
+
+	vm_page_iter_init(&pages, obj->vm);
+	next = vm_radix_iter_lookup_ge(&pages, pindex);
+	return (!obj->purged && (next == NULL ||
+	    next->pindex >= pindex + BLOCK_PAGES));
+}
+
+/*
+ * Fills the empty aligned block at pindex with contiguous memory, if there is
+ * such memory.  The lock as in page_get().
+ */
+static void
+block_get(struct drm_os_object *obj, vm_pindex_t pindex)
+{
+	vm_page_t m;
+	u_long i;
+
+	if (!block_is_empty(obj, pindex))
+		return;
+	VM_OBJECT_WUNLOCK(obj->vm);
+	m = page_make(obj, BLOCK_PAGES);
+	VM_OBJECT_WLOCK(obj->vm);
+	if (m == NULL)
+		return;
+	i = 0;
+	if (block_is_empty(obj, pindex)) {
+		for (; i < BLOCK_PAGES; i++) {
+			vm_page_busy_acquire(&m[i], 0);
+			if (vm_page_insert(&m[i], obj->vm, pindex + i)) {
+				vm_page_xunbusy(&m[i]);
+				break;
+			}
+			vm_page_valid(&m[i]);
+			vm_page_xunbusy(&m[i]);
+		}
+	}
+	for (; i < BLOCK_PAGES; i++)
+		page_discard(&m[i]);
+}
+
+/* A user touched memory that is not there. */
+static int
+object_populate(vm_object_t vm, vm_pindex_t pindex, int fault_type __unused,
+    vm_prot_t max_prot __unused, vm_pindex_t *first, vm_pindex_t *last)
+{
+	struct drm_os_object *obj;
+	vm_page_t m;
+
+	obj = vm->handle;
+	switch (page_get(obj, pindex, &m)) {
+	case 0:
+		*first = *last = pindex;
+		return (VM_PAGER_OK);
+	case ENXIO:
+		/* To object_fault(), which makes it a SIGBUS. */
+		return (VM_PAGER_BAD);
+	default:
+		return (VM_PAGER_ERROR);
+	}
+}
+
+/* Nothing is behind a purged object. */
+static int
+object_fault(vm_object_t vm __unused, vm_ooffset_t offset __unused,
+    int prot __unused, vm_page_t *mres __unused)
+{
+
+	return (VM_PAGER_BAD);
+}
+
+static int
+object_ctor(void *handle __unused, vm_ooffset_t size __unused,
+    vm_prot_t prot __unused, vm_ooffset_t foff __unused,
+    struct ucred *cred __unused, u_short *color)
+{
+
+	*color = 0;
+	return (0);
+}
+
+static void
+object_dtor(void *handle)
+{
+	struct drm_os_object *obj = handle;
+
+	VM_OBJECT_WLOCK(obj->vm);
+	object_free_pages(obj->vm);
+	VM_OBJECT_WUNLOCK(obj->vm);
+	object_forget(obj);
+}
+
+static void
+object_path(void *handle, char *path, size_t len)
+{
+	struct drm_os_object *obj = handle;
+
+	snprintf(path, len, "%s", obj->dev->name);
+}
+
+static const struct cdev_pager_ops object_ops = {
+	.cdev_pg_populate = object_populate,
+	.cdev_pg_fault = object_fault,
+	.cdev_pg_ctor =	object_ctor,
+	.cdev_pg_dtor =	object_dtor,
+	.cdev_pg_path =	object_path,
+};
+
+int
+drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
+    struct drm_os_object **objp)
+{
+	struct drm_os_object *obj;
+
+	if (size == 0 || (size & PAGE_MASK) != 0)
+		return (EINVAL);
+	obj = malloc(sizeof(*obj), M_DRM, M_WAITOK | M_ZERO);
+	obj->pages = atop(size);
+	/* What VM_MEMATTR_WRITE_COMBINING means here is write-through. */
+	obj->attr = attr == DRM_OS_MEM_WRITE_COMBINE ?
+	    VM_MEMATTR_UNCACHEABLE : VM_MEMATTR_DEFAULT;
+	obj->vm = cdev_pager_allocate(obj, OBJT_MGTDEVICE, &object_ops, size,
+	    VM_PROT_READ | VM_PROT_WRITE, 0, NULL);
+	if (obj->vm == NULL) {
+		free(obj, M_DRM);
+		return (ENOMEM);
+	}
+	VM_OBJECT_WLOCK(obj->vm);
+	/* Its pages are freed by object_dtor(). */
+	vm_object_set_flag(obj->vm, OBJ_PG_DTOR);
+	/* They are real memory: mlock(2) of them ends with munlock(2). */
+	vm_object_clear_flag(obj->vm, OBJ_FICTITIOUS);
+	VM_OBJECT_WUNLOCK(obj->vm);
+	object_publish(obj, dev);
+	*objp = obj;
+	return (0);
+}
+
+int
+drm_os_object_create_user(struct drm_os_dev *dev,
+    struct drm_os_caller *caller, uint64_t uaddr, uint64_t size, int write,
+    struct drm_os_object **objp)
+{
+	struct drm_os_object *obj;
+	vm_map_t map;
+	vm_prot_t prot;
+	uint64_t i, count;
+	int held;
+
+	if (size == 0 || (size & PAGE_MASK) != 0 || (uaddr & PAGE_MASK) != 0)
+		return (EINVAL);
+	count = atop(size);
+	if (count > INT32_MAX)
+		return (EFAULT);
+	map = &caller->td->td_proc->p_vmspace->vm_map;
+	prot = VM_PROT_READ | (write ? VM_PROT_WRITE : 0);
+	obj = malloc(sizeof(*obj), M_DRM, M_WAITOK | M_ZERO);
+	obj->held = mallocarray(count, sizeof(*obj->held), M_DRM,
+	    M_WAITOK | M_ZERO);
+	held = vm_fault_quick_hold_pages(map, uaddr, size, prot, obj->held,
+	    count);
+	if (held < 0)
+		goto fault;
+	obj->pages = count;
+	obj->write = write != 0;
+	refcount_init(&obj->refs, 1);
+	for (i = 0; i < count; i++) {
+		if (VM_PAGE_TO_PHYS(obj->held[i]) > dev->high) {
+			vm_page_unhold_pages(obj->held, count);
+			goto fault;
+		}
+	}
+	object_publish(obj, dev);
+	*objp = obj;
+	return (0);
+fault:
+	free(obj->held, M_DRM);
+	free(obj, M_DRM);
+	return (EFAULT);
+}
+
+void
+drm_os_object_ref(struct drm_os_object *obj)
+{
+
+	if (obj->vm != NULL)
+		vm_object_reference(obj->vm);
+	else
+		refcount_acquire(&obj->refs);
+}
+
+void
+drm_os_object_unref(struct drm_os_object *obj)
+{
+	uint64_t i;
+
+	if (obj->vm != NULL) {
+		vm_object_deallocate(obj->vm);
+		return;
+	}
+	if (!refcount_release(&obj->refs))
+		return;
+	if (obj->write) {
+		for (i = 0; i < obj->pages; i++)
+			vm_page_dirty(obj->held[i]);
+	}
+	vm_page_unhold_pages(obj->held, obj->pages);
+	free(obj->held, M_DRM);
+	object_forget(obj);
+}
+
+struct vm_object *
+drm_object_vm(struct drm_os_object *obj)
+{
+
+	return (obj->vm);
+}
+
+int
+drm_os_object_wire(struct drm_os_object *obj, uint64_t first, uint64_t count,
+    uint64_t *pa)
+{
+	vm_page_t m;
+	uint64_t i, pindex;
+	int error;
+
+	if (first > obj->pages || count > obj->pages - first)
+		return (EINVAL);
+	if (obj->vm == NULL) {
+		for (i = 0; i < count; i++)
+			pa[i] = VM_PAGE_TO_PHYS(obj->held[first + i]);
+		return (0);
+	}
+	error = 0;
+	VM_OBJECT_WLOCK(obj->vm);
+	for (i = 0; i < count && error == 0; i++) {
+		pindex = first + i;
+		if (pindex % BLOCK_PAGES == 0 && count - i >= BLOCK_PAGES)
+			block_get(obj, pindex);
+		error = page_get(obj, pindex, &m);
+		if (error == 0) {
+			pa[i] = VM_PAGE_TO_PHYS(m);
+			vm_page_xunbusy(m);
+		}
+	}
+	VM_OBJECT_WUNLOCK(obj->vm);
+	return (error);
+}
+
+void
+drm_os_object_purge(struct drm_os_object *obj)
+{
+
+	if (obj->vm == NULL)
+		return;
+	VM_OBJECT_WLOCK(obj->vm);
+	obj->purged = true;
+	object_free_pages(obj->vm);
+	VM_OBJECT_WUNLOCK(obj->vm);
+}
+
+uint64_t
+drm_os_object_resident(struct drm_os_object *obj)
+{
+
+	return (obj->vm == NULL ? obj->pages : obj->vm->resident_page_count);
+}
+
+int
+drm_os_object_kmap(struct drm_os_object *obj, void **kva)
+{
+	vm_page_t *ma, m;
+	uint64_t i;
+	int error;
+
+	if (obj->vm == NULL)
+		return (EINVAL);
+	ma = mallocarray(obj->pages, sizeof(*ma), M_DRM, M_WAITOK);
+	error = 0;
+	VM_OBJECT_WLOCK(obj->vm);
+	for (i = 0; i < obj->pages && error == 0; i++) {
+		error = page_get(obj, i, &m);
+		if (error == 0) {
+			ma[i] = m;
+			vm_page_xunbusy(m);
+		}
+	}
+	VM_OBJECT_WUNLOCK(obj->vm);
+	if (error == 0) {
+		obj->kva = kva_alloc(ptoa(obj->pages));
+		if (obj->kva == 0)
+			error = ENOMEM;
+		else
+			pmap_qenter(obj->kva, ma, obj->pages);
+	}
+	free(ma, M_DRM);
+	if (error == 0)
+		*kva = (void *)obj->kva;
+	return (error);
+}
+
+void
+drm_os_object_kunmap(struct drm_os_object *obj)
+{
+
+	pmap_qremove(obj->kva, obj->pages);
+	kva_free(obj->kva, ptoa(obj->pages));
+	obj->kva = 0;
+}
+
+void
+drm_os_object_sync(struct drm_os_object *obj, uint64_t off, uint64_t len,
+    uint32_t dir)
+{
+	vm_page_t m;
+	uint64_t end, n, size;
+
+	size = ptoa(obj->pages);
+	if (obj->dev->coherent || obj->attr != VM_MEMATTR_DEFAULT || off >= size)
+		return;
+	end = off + MIN(len, size - off);
+	if (obj->vm != NULL)
+		VM_OBJECT_RLOCK(obj->vm);
+	for (; off < end; off += n) {
+		n = MIN(end - off, PAGE_SIZE - (off & PAGE_MASK));
+		m = obj->vm == NULL ? obj->held[OFF_TO_IDX(off)] :
+		    vm_page_lookup(obj->vm, OFF_TO_IDX(off));
+		if (m != NULL)
+			drm_os_page_sync(obj->dev, VM_PAGE_TO_PHYS(m) +
+			    (off & PAGE_MASK), n, dir);
+	}
+	if (obj->vm != NULL)
+		VM_OBJECT_RUNLOCK(obj->vm);
+}
+
+/*
+ * What is left is mappings of users.  A VM object whose pager is gone is dead:
+ * a touch of it is a fault, and its end does not come back here.
+ */
+void
+drm_objects_revoke(void)
+{
+	struct drm_os_object *obj;
+	vm_object_t vm;
+
+	for (;;) {
+		mtx_lock(&objects_lock);
+		obj = LIST_FIRST(&objects);
+		vm = obj == NULL ? NULL : obj->vm;
+		/* One without references is on its way out by itself. */
+		if (vm != NULL && !refcount_acquire_if_not_zero(&vm->ref_count))
+			vm = NULL;
+		mtx_unlock(&objects_lock);
+		if (obj == NULL)
+			break;
+		if (vm == NULL) {
+			pause("drmrvk", 1);
+			continue;
+		}
+		VM_OBJECT_WLOCK(vm);
+		vm_object_pip_wait(vm, "drmrvk");
+		vm_object_clear_flag(vm, OBJ_POPULATE);
+		/* This calls object_dtor() and forgets obj. */
+		vm_pager_deallocate(vm);
+		vm_object_clear_flag(vm, OBJ_PG_DTOR);
+		VM_OBJECT_WUNLOCK(vm);
+		vm_object_deallocate(vm);
+	}
+	mtx_destroy(&objects_lock);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (c) 2026 The drmkpi authors
+ *
+ * The instance, memory, time, messages, and the module drmkpi itself.
+ */
+#include "drm_glue.h"
+
+#include <sys/module.h>
+#include <sys/eventhandler.h>
+#include <sys/proc.h>
+#include <sys/taskqueue.h>
+#include <sys/time.h>
+#include <sys/vmmeter.h>
+#include <vm/vm.h>
+#include <vm/vm_param.h>
+#include <vm/vm_page.h>
+#include <vm/vm_phys.h>
+#include <vm/vm_pagequeue.h>
+
+MALLOC_DEFINE(M_DRM, "drm", "drmkpi and its drivers");
+
+struct drm_os drm_os;
+
+static eventhandler_tag lowmem_tag;
+static struct task lowmem_task;
+
+void *
+drm_os_malloc(struct drm_os *os __unused, size_t size, uint32_t flags)
+{
+
+	return (malloc(size, M_DRM, M_ZERO |
+	    (flags == DRM_OS_NOWAIT ? M_NOWAIT : M_WAITOK)));
+}
+
+void
+drm_os_free(void *p)
+{
+
+	free(p, M_DRM);
+}
+
+/* The clock of CLOCK_MONOTONIC, which absolute deadlines of users are on. */
+uint64_t
+drm_os_now(struct drm_os *os __unused)
+{
+	struct timespec ts;
+
+	nanouptime(&ts);
+	return ((uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec);
+}
+
+void
+drm_os_delay(struct drm_os *os __unused, uint64_t ns)
+{
+
+	DELAY((int)MIN(howmany(ns, 1000), 1000000));
+}
+
+void
+drm_os_sleep(struct drm_os *os __unused, uint64_t ns)
+{
+
+	/* A day at once is all that anybody could mean. */
+	pause_sbt("drmslp", nstosbt(MIN(ns, 86400ULL * 1000000000)) + 1, 0, 0);
+}
+
+uint64_t
+drm_os_unique(struct drm_os *os)
+{
+
+	return (atomic_fetchadd_64(&os->last_unique, 1) + 1);
+}
+
+void
+drm_os_log(struct drm_os *os __unused, struct drm_os_dev *dev,
+    uint32_t level __unused, const char *msg, size_t len)
+{
+
+	printf("%s: %.*s\n", dev == NULL ? "drm" : dev->name, (int)len, msg);
+}
+
+void
+drm_os_panic(const char *msg, size_t len)
+{
+
+	panic("drm: %.*s", (int)len, msg);
+}
+
+uint64_t
+drm_os_tunable(struct drm_os *os __unused, const char *name, uint64_t value)
+{
+	char path[64];
+	uint64_t set;
+
+	snprintf(path, sizeof(path), "hw.drmkpi.%s", name);
+	set = value;
+	TUNABLE_UINT64_FETCH(path, &set);
+	return (set);
+}
+
+/*
+ * The page daemon must not wait for a lock whose holder waits for memory, so
+ * the drivers are asked in a thread that may.
+ */
+static void
+lowmem(void *arg __unused, int flags __unused)
+{
+
+	taskqueue_enqueue(taskqueue_thread, &lowmem_task);
+}
+
+static void
+lowmem_run(void *arg __unused, int pending __unused)
+{
+	struct drm_os_dev *dev;
+	uint64_t pages;
+	int domain, target;
+
+	pages = 0;
+	for (domain = 0; domain < vm_ndomains; domain++) {
+		target = vm_paging_target(VM_DOMAIN(domain));
+		if (target > 0)
+			pages += target;
+	}
+	/* The event may come before the shortage is felt. */
+	pages = MAX(pages, 256);
+	sx_slock(&drm_os.devs_lock);
+	TAILQ_FOREACH(dev, &drm_os.devs, link) {
+		sx_slock(&dev->lock);
+		if (dev->softc != NULL && dev->driver->lowmem != NULL)
+			(void)dev->driver->lowmem(dev->softc, pages);
+		sx_sunlock(&dev->lock);
+	}
+	sx_sunlock(&drm_os.devs_lock);
+}
+
+static void
+drm_init(void *arg __unused)
+{
+
+	mtx_init(&drm_os.resv, "drm reservation", NULL, MTX_DEF);
+	sx_init(&drm_os.devs_lock, "drm devices");
+	TAILQ_INIT(&drm_os.devs);
+	drm_objects_init();
+	TASK_INIT(&lowmem_task, 0, lowmem_run, NULL);
+	lowmem_tag = EVENTHANDLER_REGISTER(vm_lowmem, lowmem, NULL,
+	    EVENTHANDLER_PRI_FIRST);
+}
+SYSINIT(drm_init, SI_SUB_DRIVERS, SI_ORDER_FIRST, drm_init, NULL);
+
+/*
+ * After all modules of the file are unloaded, that is, all devices are
+ * detached.  Descriptors of ours that users still hold, and their mappings,
+ * lose what is behind them: this code is about to go.
+ */
+static void
+drm_uninit(void *arg __unused)
+{
+
+	EVENTHANDLER_DEREGISTER(vm_lowmem, lowmem_tag);
+	taskqueue_drain(taskqueue_thread, &lowmem_task);
+	drm_files_revoke();
+	drm_objects_revoke();
+	sx_destroy(&drm_os.devs_lock);
+	mtx_destroy(&drm_os.resv);
+}
+SYSUNINIT(drm_init, SI_SUB_DRIVERS, SI_ORDER_FIRST, drm_uninit, NULL);
+
+static int
+drm_modevent(module_t mod __unused, int what, void *arg __unused)
+{
+
+	switch (what) {
+	case MOD_LOAD:
+	case MOD_UNLOAD:
+	case MOD_SHUTDOWN:
+		return (0);
+	case MOD_QUIESCE:
+		return (drm_os.live != 0 ? EBUSY : 0);
+	default:
+		return (EOPNOTSUPP);
+	}
+}
+
+static moduledata_t drm_mod = { "drmkpi", drm_modevent, NULL };
+DECLARE_MODULE(drmkpi, drm_mod, SI_SUB_DRIVERS, SI_ORDER_SECOND);
+MODULE_VERSION(drmkpi, 1);

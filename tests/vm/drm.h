@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The DRM requests of the native client, in FreeBSD's encoding.  Names are the uapi's; drm.h, panfrost_drm.h and etnaviv_drm.h of
+ * the uapi define the fields.
+ */
+
+#ifndef TESTS_VM_DRM_H
+#define TESTS_VM_DRM_H
+
+#include "sys.h"
+
+struct drm_version {
+	int32_t major, minor, patchlevel;
+	uint64_t name_len;
+	char *name;
+	uint64_t date_len;
+	char *date;
+	uint64_t desc_len;
+	char *desc;
+};
+#define VERSION	IOWR('d', 0x00, struct drm_version)
+
+struct drm_gem_close {
+	uint32_t handle, pad;
+};
+#define GEM_CLOSE	IOW('d', 0x09, struct drm_gem_close)
+
+struct drm_cap {
+	uint64_t capability, value;
+};
+#define GET_CAP	IOWR('d', 0x0c, struct drm_cap)
+#define CAP_PRIME	5
+#define SET_MASTER	IO('d', 0x1e)
+
+struct drm_prime_handle {
+	uint32_t handle, flags;
+	int32_t fd;
+};
+#define PRIME_HANDLE_TO_FD	IOWR('d', 0x2d, struct drm_prime_handle)
+#define PRIME_FD_TO_HANDLE	IOWR('d', 0x2e, struct drm_prime_handle)
+
+struct drm_syncobj {
+	uint32_t handle, flags;
+};
+#define SYNCOBJ_CREATE	IOWR('d', 0xbf, struct drm_syncobj)
+#define SYNCOBJ_DESTROY	IOWR('d', 0xc0, struct drm_syncobj)
+
+struct drm_syncobj_handle {
+	uint32_t handle, flags;
+	int32_t fd;
+	uint32_t pad;
+};
+#define SYNCOBJ_HANDLE_TO_FD	IOWR('d', 0xc1, struct drm_syncobj_handle)
+#define SYNCOBJ_SYNC_FILE	1
+
+struct sync_file_info {
+	char name[32];
+	int32_t status;
+	uint32_t flags, num_fences, pad;
+	uint64_t fences;
+};
+#define SYNC_IOC_FILE_INFO	IOWR('>', 4, struct sync_file_info)
+
+/* native_drm.c: a line for each thing that is not as it should be; `failures` counts them. */
+extern int failures;
+void expect(const char *what, long found, long wanted);
+/* A system call that has to do: its answer. */
+long must(const char *what, long answer);
+long drm(int fd, uint64_t request, void *argument);
+/* Waits for a sync_file, by poll(2) and kevent(2), and closes it. */
+void wait_sync_file(int fd);
+void *map(int fd, uint64_t offset, size_t size);
+/* What any buffer can do; it is closed. */
+void any_buffer(int fd, uint32_t handle);
+
+/* One for each driver. */
+struct native_driver {
+	const char *name;
+	void (*test)(int fd);
+	/* What mmap(2) takes for a buffer. */
+	uint64_t (*offset)(int fd, uint32_t handle);
+};
+extern const struct native_driver panfrost, etnaviv;
+
+#endif

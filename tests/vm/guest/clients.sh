@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The module and the clients, one after the other; then it is unloaded, and nothing may be left of it. Three times: the first
+# fills caches that the kernel never empties, and what becomes more in the second and again in the third is a leak.
+. /vmtest/vm.sh
+
+session() {
+	load
+	check nodes 0 nodes
+	check sysctl 0 vmctl sysctl "dev.$driver"
+	check dri 0 vmctl sysctl hw.dri
+	run native 0 native_drm
+	# It ends with the number of platforms that it cannot open: Wayland and X11.
+	run eglinfo 2 eglinfo
+	clear gles_clear 0
+	run share 0 share
+	run pixels 0 env PAN_MESA_DEBUG=linear lend native_drm pixels
+	unload
+	check gone 1 vmctl loaded drmkpi
+}
+
+session
+vmctl usage /tmp/first
+session
+vmctl usage /tmp/second
+session
+check leaks 0 vmctl leaks /tmp/first /tmp/second
+exit "$status"

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * A FreeBSD client of the render node.
+ *
+ *	native_drm				the requests in the native encoding, and a job
+ *	native_drm pixels FD STRIDE WIDTH HEIGHT PIXEL
+ *						an inherited dma-buf has that colour all over
+ */
+
+#include "drm.h"
+
+#define RENDER_NODE	"/dev/dri/renderD128"
+
+struct kevent {
+	uintptr_t ident;
+	int16_t filter;
+	uint16_t flags;
+	uint32_t fflags;
+	int64_t data;
+	void *udata;
+	uint64_t ext[4];
+};
+#define EVFILT_READ	(-1)
+#define EV_ADD	1
+
+int failures;
+
+static const struct native_driver *const drivers[] = { &panfrost, &etnaviv };
+
+void
+expect(const char *what, long found, long wanted)
+{
+	if (found == wanted)
+		return;
+	say("wrong: %s: %d, expected %d\n", what, found, wanted);
+	failures++;
+}
+
+long
+must(const char *what, long answer)
+{
+	if (answer < 0) {
+		say("wrong: %s: errno %d\n", what, -answer);
+		leave(1);
+	}
+	return (answer);
+}
+
+long
+drm(int fd, uint64_t request, void *argument)
+{
+	return (sys(SYS_IOCTL, (long)fd, request, argument));
+}
+
+void *
+map(int fd, uint64_t offset, size_t size)
+{
+	return ((void *)must("mmap", sys(SYS_MMAP, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, (long)fd, offset)));
+}
+
+void
+wait_sync_file(int fd)
+{
+	struct kevent event = { .ident = (uintptr_t)fd, .filter = EVFILT_READ, .flags = EV_ADD }, got;
+	struct pollfd poll = { fd, POLLIN, 0 };
+	struct timespec limit = { 10, 0 };
+	struct sync_file_info info;
+	long queue = must("kqueue", sys(SYS_KQUEUE));
+
+	expect("events of a sync_file", sys(SYS_KEVENT, queue, &event, 1l, &got, 1l, &limit), 1);
+	expect("which descriptor", (long)got.ident, fd);
+	expect("poll of a sync_file", sys(SYS_POLL, &poll, 1l, 0l), 1);
+	memset(&info, 0, sizeof(info));
+	must("SYNC_IOC_FILE_INFO", drm(fd, SYNC_IOC_FILE_INFO, &info));
+	expect("status of a sync_file", info.status, 1);
+	expect("fences of a sync_file", info.num_fences, 1);
+	sys(SYS_CLOSE, queue);
+	sys(SYS_CLOSE, (long)fd);
+}
+
+static const struct native_driver *
+driver_of(int fd)
+{
+	static char name[32], date[32], desc[64];
+	struct drm_version version = { .name_len = sizeof(name) - 1, .name = name, .date_len = sizeof(date) - 1, .date = date,
+	    .desc_len = sizeof(desc) - 1, .desc = desc };
+	size_t i;
+
+	must("VERSION", drm(fd, VERSION, &version));
+	expect("length of the name", (long)version.name_len, (long)strlen(name));
+	for (i = 0; i < nitems(drivers); i++) {
+		if (strcmp(drivers[i]->name, name) == 0) {
+			say("driver: %s %d.%d: %s\n", name, (long)version.major, (long)version.minor, desc);
+			return (drivers[i]);
+		}
+	}
+	say("wrong: driver: %s\n", name);
+	leave(1);
+}
+
+/* What has nothing behind it, or a bad argument. */
+static void
+refused(int fd)
+{
+	uint64_t word[64];
+
+	memset(word, 0, sizeof(word));
+	expect("a request of no driver", drm(fd, IOWR('d', 0x9f, uint64_t), word), -EINVAL);
+	expect("a request of another group", drm(fd, IOWR('x', 1, uint64_t), word), -ENOTTY);
+	expect("a primary node's request", drm(fd, SET_MASTER, NULL), -EACCES);
+	expect("a bad address", drm(fd, GET_CAP, (void *)8), -EFAULT);
+	expect("a handle of nobody", drm(fd, GEM_CLOSE, word), -EINVAL);
+	word[0] = 0x7fffffff;
+	expect("a capability of nobody", drm(fd, GET_CAP, word), -EINVAL);
+	expect("mapping nothing", sys(SYS_MMAP, NULL, 4096l, PROT_READ, MAP_SHARED, (long)fd, 1ul << 40), -EINVAL);
+	expect("a bad descriptor", drm(-1, GET_CAP, word), -EBADF);
+}
+
+static void
+idle(int fd)
+{
+	struct pollfd poll = { fd, POLLIN, 0 };
+
+	expect("poll of an idle node", sys(SYS_POLL, &poll, 1l, 0l), 0);
+}
+
+/* A buffer's descriptor, with the flags of both systems, and back to its handle. */
+static void
+prime(int fd, const struct native_driver *driver, uint32_t handle)
+{
+	static const uint32_t flags[] = { O_RDWR, O_RDWR | O_CLOEXEC };
+	struct drm_prime_handle out, in;
+	volatile uint32_t *a, *b;
+	size_t i;
+
+	for (i = 0; i < nitems(flags); i++) {
+		out = (struct drm_prime_handle) { .handle = handle, .flags = flags[i] };
+		must("PRIME_HANDLE_TO_FD", drm(fd, PRIME_HANDLE_TO_FD, &out));
+		in = (struct drm_prime_handle) { .fd = out.fd };
+		must("PRIME_FD_TO_HANDLE", drm(fd, PRIME_FD_TO_HANDLE, &in));
+		expect("the handle that a buffer has in this file", in.handle, handle);
+		a = map(out.fd, 0, 4096);
+		b = map(fd, driver->offset(fd, handle), 4096);
+		a[5] = 0x600df00d + (uint32_t)i;
+		expect("one buffer in two mappings", b[5], 0x600df00d + (long)i);
+		sys(SYS_MUNMAP, a, 4096l);
+		sys(SYS_MUNMAP, b, 4096l);
+		sys(SYS_CLOSE, (long)out.fd);
+	}
+}
+
+static long
+wrong_pixels(const uint32_t *pixels, uint64_t stride, uint64_t width, uint64_t height, uint32_t pixel)
+{
+	uint64_t x, y;
+	long wrong = 0;
+
+	for (y = 0; y < height; y++) {
+		for (x = 0; x < width; x++)
+			wrong += pixels[y * stride / 4 + x] != pixel;
+	}
+	return (wrong);
+}
+
+/* Somebody else has drawn it; it is looked at through the descriptor itself, and through a handle on this process's own file. */
+static void
+pixels(int node, const struct native_driver *driver, char **argv)
+{
+	uint64_t fd = number_of(argv[0]), stride = number_of(argv[1]), width = number_of(argv[2]), height = number_of(argv[3]);
+	uint32_t pixel = (uint32_t)number_of(argv[4]);
+	struct drm_prime_handle in = { .fd = (int)fd };
+	const uint32_t *direct = map((int)fd, 0, stride * height), *own;
+
+	expect("pixels that differ in the dma-buf", wrong_pixels(direct, stride, width, height, pixel), 0);
+	must("PRIME_FD_TO_HANDLE", drm(node, PRIME_FD_TO_HANDLE, &in));
+	own = map(node, driver->offset(node, in.handle), stride * height);
+	expect("pixels that differ in the buffer", wrong_pixels(own, stride, width, height, pixel), 0);
+	say("pixels %ux%u: #%x\n", width, height, (uint64_t)pixel);
+}
+
+void
+any_buffer(int fd, uint32_t handle)
+{
+	struct drm_gem_close close = { handle, 0 };
+
+	prime(fd, driver_of(fd), handle);
+	must("GEM_CLOSE", drm(fd, GEM_CLOSE, &close));
+	expect("GEM_CLOSE again", drm(fd, GEM_CLOSE, &close), -EINVAL);
+}
+
+int
+main(int argc, char **argv, char **env)
+{
+	struct drm_cap cap = { CAP_PRIME, 0 };
+	const struct native_driver *driver;
+	int fd;
+
+	(void)env;
+	fd = (int)must("open " RENDER_NODE, sys(SYS_OPEN, RENDER_NODE, O_RDWR | O_CLOEXEC, 0l));
+	driver = driver_of(fd);
+	if (argc == 7 && strcmp(argv[1], "pixels") == 0) {
+		pixels(fd, driver, argv + 2);
+	} else {
+		must("GET_CAP", drm(fd, GET_CAP, &cap));
+		expect("import and export", (long)cap.value, 3);
+		refused(fd);
+		idle(fd);
+		driver->test(fd);
+		sys(SYS_CLOSE, (long)fd);
+	}
+	say("native %s %s\n", driver->name, failures == 0 ? "ok" : "failed");
+	return (failures != 0);
+}

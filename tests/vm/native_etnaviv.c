@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The native client on etnaviv(4): its requests, and a stream that fills. */
+
+#include "drm.h"
+
+struct etnaviv_timespec {
+	int64_t sec, nsec;
+};
+
+struct etnaviv_param {
+	uint32_t pipe, param;
+	uint64_t value;
+};
+#define GET_PARAM	IOWR('d', 0x40, struct etnaviv_param)
+#define GPU_MODEL	1
+
+struct etnaviv_gem_new {
+	uint64_t size;
+	uint32_t flags, handle;
+};
+#define GEM_NEW	IOWR('d', 0x42, struct etnaviv_gem_new)
+#define BO_WC	0x20000
+
+struct etnaviv_gem_info {
+	uint32_t handle, pad;
+	uint64_t offset;
+};
+#define GEM_INFO	IOWR('d', 0x43, struct etnaviv_gem_info)
+
+struct etnaviv_cpu_prep {
+	uint32_t handle, op;
+	struct etnaviv_timespec timeout;
+};
+#define CPU_PREP	IOW('d', 0x44, struct etnaviv_cpu_prep)
+#define PREP_READ	1
+
+struct etnaviv_cpu_fini {
+	uint32_t handle, flags;
+};
+#define CPU_FINI	IOW('d', 0x45, struct etnaviv_cpu_fini)
+
+struct etnaviv_reloc {
+	uint32_t submit_offset, index;
+	uint64_t offset;
+	uint32_t flags, pad;
+};
+
+struct etnaviv_bo {
+	uint32_t flags, handle;
+	uint64_t presumed;
+};
+#define BO_WRITE	2
+
+struct etnaviv_submit {
+	uint32_t fence, pipe, exec_state, nr_bos, nr_relocs, stream_size;
+	uint64_t bos, relocs, stream;
+	uint32_t flags;
+	int32_t fence_fd;
+	uint64_t pmrs;
+	uint32_t nr_pmrs, pad;
+};
+#define GEM_SUBMIT	IOWR('d', 0x46, struct etnaviv_submit)
+#define FENCE_FD_OUT	4
+
+/* HW: Mesa's etnaviv hw/cmdstream.xml.h LOAD_STATE, hw/state_blt.xml.h: a fill of 64 by 16 pixels of A8R8G8B8, linear. */
+#define LOAD_STATE(at)	(1u << 27 | 1u << 16 | (at) / 4)
+#define WIDTH	64
+#define HEIGHT	16
+#define COLOUR	0x600dc01f
+#define ADDRESS	4
+static const uint32_t states[][2] = {
+	{ 0x140b8, 1 }, { 0x14064, 0x180 }, { 0x14024, 6 << 21 | WIDTH * 4 }, { 0x14028, 0x0041c800 }, { 0x14018, 0 }, { 0x1402c, 0 },
+	{ 0x14030, HEIGHT << 16 | WIDTH }, { 0x14044, COLOUR }, { 0x14048, COLOUR }, { 0x1404c, ~0u }, { 0x14050, ~0u },
+	{ 0x140ac, 3 }, { 0x14060, 1 }, { 0x140ac, 3 }, { 0x140b8, 0 },
+};
+
+static uint64_t
+offset(int fd, uint32_t handle)
+{
+	struct etnaviv_gem_info info = { handle, 0, 0 };
+
+	must("GEM_INFO", drm(fd, GEM_INFO, &info));
+	return (info.offset);
+}
+
+static void
+fill(int fd, uint32_t handle, const volatile uint32_t *pixels)
+{
+	uint32_t stream[2 * nitems(states)];
+	struct etnaviv_reloc reloc = { ADDRESS * 8 + 4, 0, 0, 0, 0 };
+	struct etnaviv_bo bo = { BO_WRITE, handle, 0 };
+	struct etnaviv_submit submit = { .nr_bos = 1, .nr_relocs = 1, .stream_size = sizeof(stream), .bos = (uintptr_t)&bo,
+	    .relocs = (uintptr_t)&reloc, .stream = (uintptr_t)stream, .flags = FENCE_FD_OUT, .fence_fd = -1 };
+	struct etnaviv_cpu_prep prep = { handle, PREP_READ, { (int64_t)(now_ns() / 1000000000) + 10, 0 } };
+	struct etnaviv_cpu_fini fini = { handle, 0 };
+	long wrong = 0;
+	size_t i;
+
+	for (i = 0; i < nitems(states); i++) {
+		stream[2 * i] = LOAD_STATE(states[i][0]);
+		stream[2 * i + 1] = states[i][1];
+	}
+	must("GEM_SUBMIT", drm(fd, GEM_SUBMIT, &submit));
+	wait_sync_file(submit.fence_fd);
+	must("GEM_CPU_PREP", drm(fd, CPU_PREP, &prep));
+	for (i = 0; i < WIDTH * HEIGHT; i++)
+		wrong += pixels[i] != COLOUR;
+	expect("pixels of the fill that differ", wrong, 0);
+	expect("the word behind the fill", pixels[WIDTH * HEIGHT], 0);
+	must("GEM_CPU_FINI", drm(fd, CPU_FINI, &fini));
+	submit.stream_size = 3;
+	expect("an odd stream", drm(fd, GEM_SUBMIT, &submit), -EINVAL);
+}
+
+static void
+test(int fd)
+{
+	struct etnaviv_param model = { 0, GPU_MODEL, 0 }, none = { 0, 9999, 0 }, no_core = { 7, GPU_MODEL, 0 };
+	struct etnaviv_gem_new bo = { 65536, BO_WC, 0 }, bad = { 65536, 1, 0 };
+	volatile uint32_t *words;
+
+	must("GET_PARAM", drm(fd, GET_PARAM, &model));
+	expect("GPU_MODEL", (long)model.value, 0x7000);
+	expect("a parameter of nobody", drm(fd, GET_PARAM, &none), -EINVAL);
+	expect("a core of nobody", drm(fd, GET_PARAM, &no_core), -EINVAL);
+	expect("flags of nobody", drm(fd, GEM_NEW, &bad), -EINVAL);
+	must("GEM_NEW", drm(fd, GEM_NEW, &bo));
+	words = map(fd, offset(fd, bo.handle), bo.size);
+	expect("a new buffer", words[bo.size / 4 - 1], 0);
+	words[bo.size / 4 - 1] = 0x89abcdef;
+	expect("a word written", words[bo.size / 4 - 1], 0x89abcdef);
+	fill(fd, bo.handle, words);
+	any_buffer(fd, bo.handle);
+	/* The mapping keeps the memory. */
+	expect("the word after GEM_CLOSE", words[bo.size / 4 - 1], 0x89abcdef);
+	sys(SYS_MUNMAP, words, bo.size);
+}
+
+const struct native_driver etnaviv = { "etnaviv", test, offset };

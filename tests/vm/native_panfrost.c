@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* The native client on panfrost(4): its requests, and a job that writes. */
+
+#include "drm.h"
+
+struct panfrost_submit {
+	uint64_t jc, in_syncs;
+	uint32_t in_sync_count, out_sync;
+	uint64_t bo_handles;
+	uint32_t bo_handle_count, requirements;
+};
+#define SUBMIT	IOW('d', 0x40, struct panfrost_submit)
+
+struct panfrost_wait_bo {
+	uint32_t handle, pad;
+	int64_t timeout_ns;
+};
+#define WAIT_BO	IOW('d', 0x41, struct panfrost_wait_bo)
+
+struct panfrost_create_bo {
+	uint32_t size, flags, handle, pad;
+	uint64_t offset;
+};
+#define CREATE_BO	IOWR('d', 0x42, struct panfrost_create_bo)
+#define BO_NOEXEC	1
+
+struct panfrost_mmap_bo {
+	uint32_t handle, flags;
+	uint64_t offset;
+};
+#define MMAP_BO	IOWR('d', 0x43, struct panfrost_mmap_bo)
+
+struct panfrost_get_param {
+	uint32_t param, pad;
+	uint64_t value;
+};
+#define GET_PARAM	IOWR('d', 0x44, struct panfrost_get_param)
+#define GPU_PROD_ID	0
+
+/* HW: Mesa genxml v5.xml "Job Header", "Write Value Job Payload": type 2 in bits 1 to 7 of word 4, bit 0 for addresses of 64 bits; 3 is Zero. */
+#define JOB_WRITE_VALUE	(2 << 1 | 1)
+#define WRITE_ZERO	3
+
+static uint64_t
+offset(int fd, uint32_t handle)
+{
+	struct panfrost_mmap_bo place = { handle, 0, 0 };
+
+	must("MMAP_BO", drm(fd, MMAP_BO, &place));
+	return (place.offset);
+}
+
+static void
+job(int fd, struct panfrost_create_bo *bo, volatile uint64_t *words)
+{
+	struct drm_syncobj sync = { 0, 0 };
+	struct panfrost_submit submit = { .jc = bo->offset, .bo_handles = (uintptr_t)&bo->handle, .bo_handle_count = 1 };
+	struct panfrost_wait_bo wait = { bo->handle, 0, (int64_t)now_ns() + 10000000000 };
+	struct drm_syncobj_handle out;
+	volatile uint32_t *header = (volatile uint32_t *)words;
+	int i;
+
+	for (i = 0; i < 16; i++)
+		header[i] = 0;
+	header[4] = JOB_WRITE_VALUE;
+	words[4] = bo->offset + 2048;
+	header[10] = WRITE_ZERO;
+	words[2048 / 8] = ~0ul;
+	must("SYNCOBJ_CREATE", drm(fd, SYNCOBJ_CREATE, &sync));
+	submit.out_sync = sync.handle;
+	must("SUBMIT", drm(fd, SUBMIT, &submit));
+	out = (struct drm_syncobj_handle) { .handle = sync.handle, .flags = SYNCOBJ_SYNC_FILE, .fd = -1 };
+	must("SYNCOBJ_HANDLE_TO_FD", drm(fd, SYNCOBJ_HANDLE_TO_FD, &out));
+	wait_sync_file(out.fd);
+	must("WAIT_BO", drm(fd, WAIT_BO, &wait));
+	expect("what the job wrote", (long)words[2048 / 8], 0);
+	must("SYNCOBJ_DESTROY", drm(fd, SYNCOBJ_DESTROY, &sync));
+	submit.out_sync = sync.handle;
+	expect("a syncobj of nobody", drm(fd, SUBMIT, &submit), -EINVAL);
+}
+
+static void
+test(int fd)
+{
+	struct panfrost_get_param id = { GPU_PROD_ID, 0, 0 }, none = { 9999, 0, 0 };
+	struct panfrost_create_bo bo = { .size = 65536, .flags = BO_NOEXEC }, bad = { .size = 65536, .flags = 0x80000000 };
+	struct panfrost_wait_bo nobody = { 4711, 0, 0 };
+	volatile uint64_t *words;
+
+	must("GET_PARAM", drm(fd, GET_PARAM, &id));
+	expect("GPU_PROD_ID", (long)id.value, 0x860);
+	expect("a parameter of nobody", drm(fd, GET_PARAM, &none), -EINVAL);
+	expect("flags of nobody", drm(fd, CREATE_BO, &bad), -EINVAL);
+	expect("a buffer of nobody", drm(fd, WAIT_BO, &nobody), -ENOENT);
+	must("CREATE_BO", drm(fd, CREATE_BO, &bo));
+	words = map(fd, offset(fd, bo.handle), bo.size);
+	expect("a new buffer", (long)words[bo.size / 8 - 1], 0);
+	words[bo.size / 8 - 1] = 0x0123456789abcdef;
+	expect("a word written", (long)words[bo.size / 8 - 1], 0x0123456789abcdef);
+	job(fd, &bo, words);
+	any_buffer(fd, bo.handle);
+	/* The mapping keeps the memory. */
+	expect("the word after GEM_CLOSE", (long)words[bo.size / 8 - 1], 0x0123456789abcdef);
+	sys(SYS_MUNMAP, words, (long)bo.size);
+}
+
+const struct native_driver panfrost = { "panfrost", test, offset };

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * FreeBSD/arm64 without a libc: the system calls and structures that the programs of this directory take, and a
+ * few helpers.  A system call answers with its result, or with the negated errno.
+ */
+
+#ifndef TESTS_VM_SYS_H
+#define TESTS_VM_SYS_H
+
+typedef signed char int8_t;
+typedef unsigned char uint8_t;
+typedef short int16_t;
+typedef unsigned short uint16_t;
+typedef int int32_t;
+typedef unsigned int uint32_t;
+typedef long int64_t;
+typedef unsigned long uint64_t;
+typedef unsigned long size_t;
+typedef unsigned long uintptr_t;
+
+#define NULL	((void *)0)
+#define nitems(x)	(sizeof(x) / sizeof((x)[0]))
+
+/* sys/syscall.h */
+#define SYS_EXIT	1
+#define SYS_FORK	2
+#define SYS_READ	3
+#define SYS_WRITE	4
+#define SYS_OPEN	5
+#define SYS_CLOSE	6
+#define SYS_WAIT4	7
+#define SYS_RECVMSG	27
+#define SYS_SENDMSG	28
+#define SYS_KILL	37
+#define SYS_IOCTL	54
+#define SYS_REBOOT	55
+#define SYS_EXECVE	59
+#define SYS_MUNMAP	73
+#define SYS_DUP2	90
+#define SYS_SOCKETPAIR	135
+#define SYS_SYSCTL	202
+#define SYS_POLL	209
+#define SYS_CLOCK_GETTIME	232
+#define SYS_NANOSLEEP	240
+#define SYS_KLDLOAD	304
+#define SYS_KLDFIND	306
+#define SYS_KQUEUE	362
+#define SYS_NMOUNT	378
+#define SYS_KENV	390
+#define SYS_KLDUNLOADF	444
+#define SYS_MMAP	477
+#define SYS_KEVENT	560
+#define SYS_SYSCTLBYNAME	570
+
+/* sys/errno.h: what FreeBSD numbers in its own way is what is looked for. */
+#define ENOENT	2
+#define ENXIO	6
+#define EBADF	9
+#define EACCES	13
+#define EFAULT	14
+#define EBUSY	16
+#define ENODEV	19
+#define EINVAL	22
+#define ENOTTY	25
+#define EOPNOTSUPP	45
+#define ETIMEDOUT	60
+#define ENOSYS	78
+
+#define O_RDONLY	0x0000
+#define O_RDWR	0x0002
+#define O_CREAT	0x0200
+#define O_TRUNC	0x0400
+#define O_CLOEXEC	0x00100000
+
+#define PROT_READ	1
+#define PROT_WRITE	2
+#define MAP_SHARED	0x0001
+#define MAP_PRIVATE	0x0002
+#define MAP_ANON	0x1000
+
+#define SIGKILL	9
+#define WNOHANG	1
+#define CLOCK_MONOTONIC	4
+#define POLLIN	0x0001
+
+#define RB_NOSYNC	0x0004
+#define RB_POWEROFF	0x4000
+
+#define KENV_GET	0
+#define LINKER_UNLOAD_NORMAL	1
+#define LINKER_UNLOAD_FORCE	2
+
+/* sys/ioccom.h: IN and OUT are the other way round than in Linux, and none is a bit of its own. */
+#define IOC_VOID	0x20000000ul
+#define IOC_OUT	0x40000000ul
+#define IOC_IN	0x80000000ul
+#define IOC(dir, group, nr, size)	((dir) | ((size) & 0x1ffful) << 16 | (uint64_t)(group) << 8 | (nr))
+#define IO(group, nr)	IOC(IOC_VOID, group, nr, 0)
+#define IOW(group, nr, type)	IOC(IOC_IN, group, nr, sizeof(type))
+#define IOR(group, nr, type)	IOC(IOC_OUT, group, nr, sizeof(type))
+#define IOWR(group, nr, type)	IOC(IOC_IN | IOC_OUT, group, nr, sizeof(type))
+
+struct iovec {
+	void *base;
+	size_t len;
+};
+
+struct timespec {
+	int64_t sec;
+	int64_t nsec;
+};
+
+struct pollfd {
+	int fd;
+	uint16_t events;
+	uint16_t revents;
+};
+
+/* start.c */
+long sys(long number, ...);
+[[noreturn]] void leave(int status);
+int main(int argc, char **argv, char **env);
+
+/* text.c */
+size_t strlen(const char *s);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+void *memcpy(void *to, const void *from, size_t n);
+void *memset(void *to, int byte, size_t n);
+uint64_t number_of(const char *s);
+/* Writes to standard output.  It knows %s, %d, %u and %x; the last three take a long. */
+void say(const char *format, ...);
+
+/* system.c */
+/* Anonymous memory of that many bytes, which is never given back. */
+void *memory(size_t bytes);
+/* Nanoseconds of a clock that only goes forward. */
+uint64_t now_ns(void);
+void sleep_ms(uint64_t ms);
+/* A variable of the kernel's environment; "" when there is none. */
+const char *kernel_env(const char *name);
+/* The exit status of the machine for drmboard(1), and a mark in its trace. */
+void mail(uint32_t offset, uint32_t value);
+#define MAIL_MARK	0
+#define MAIL_EXIT	4
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* What the programs want of the system, and of the machine around it. */
+
+#include "sys.h"
+
+/* Where drmboard has its mailbox on the bus (its vm/config.rs). */
+#define MAILBOX	0x0cf00000ul
+#define PAGE	4096ul
+
+void *
+memory(size_t bytes)
+{
+	long at = sys(SYS_MMAP, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0l);
+
+	if (at < 0) {
+		say("no memory: errno %d\n", -at);
+		leave(1);
+	}
+	return ((void *)at);
+}
+
+uint64_t
+now_ns(void)
+{
+	struct timespec t = { 0, 0 };
+
+	sys(SYS_CLOCK_GETTIME, CLOCK_MONOTONIC, &t);
+	return ((uint64_t)t.sec * 1000000000 + (uint64_t)t.nsec);
+}
+
+void
+sleep_ms(uint64_t ms)
+{
+	struct timespec t = { (int64_t)(ms / 1000), (int64_t)(ms % 1000 * 1000000) };
+
+	sys(SYS_NANOSLEEP, &t, NULL);
+}
+
+const char *
+kernel_env(const char *name)
+{
+	static char value[256];
+
+	if (sys(SYS_KENV, KENV_GET, name, value, sizeof(value)) < 0)
+		value[0] = '\0';
+	return (value);
+}
+
+void
+mail(uint32_t offset, uint32_t value)
+{
+	long fd, at;
+
+	fd = sys(SYS_OPEN, "/dev/mem", O_RDWR, 0);
+	at = fd < 0 ? fd : sys(SYS_MMAP, NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, MAILBOX);
+	if (at < 0)
+		say("the mailbox cannot be reached: errno %d\n", -at);
+	else
+		*(volatile uint32_t *)(at + offset) = value;
+	if (fd >= 0)
+		sys(SYS_CLOSE, fd);
+}

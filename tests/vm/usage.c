@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * What the kernel has allocated: of malloc(9)'s types and of uma(9)'s zones, as vmstat -m and -z count it.  Both come as a stream:
+ * a header that says how many records follow and of how many processors, then for each its name and the processors' figures.
+ * The structures are in sys/malloc.h and vm/uma.h.
+ */
+
+#include "sys.h"
+#include "vmctl.h"
+
+#define ENTRIES	1024
+#define NAME	32
+
+struct entry {
+	char name[NAME];
+	/* 'm': a type, 'z': a zone, 's': a sysctl */
+	uint64_t kind;
+	int64_t live;
+	int64_t bytes;
+};
+
+struct usage {
+	uint64_t n;
+	struct entry entries[ENTRIES];
+};
+
+/* Of both streams. */
+struct stream {
+	uint32_t version;
+	uint32_t processors;
+	uint32_t records;
+	uint32_t pad;
+};
+
+struct malloc_figures {
+	uint64_t bytes_allocated;
+	uint64_t bytes_freed;
+	uint64_t allocations;
+	uint64_t frees;
+	uint64_t unused[4];
+};
+
+struct zone {
+	char name[NAME];
+	uint32_t align, size, real_size, max_pages, limit, pages, keg_free, zone_free, bucket, flags;
+	uint64_t allocations, frees, fails, sleeps, cross_domain, unused;
+};
+
+struct zone_figures {
+	uint64_t allocations;
+	uint64_t frees;
+	uint64_t unused[6];
+};
+
+/* A type's figures are of as many processors as a kernel may have, 1024: 64 KiB. */
+#define STREAM_BYTES	(64ul << 20)
+static char *stream;
+
+static const struct stream *
+read_stream(const char *name)
+{
+	size_t len = STREAM_BYTES;
+	long error;
+
+	if (stream == NULL)
+		stream = memory(STREAM_BYTES);
+	error = -sys(SYS_SYSCTLBYNAME, name, strlen(name), stream, &len, NULL, 0l);
+	if (error > 0 || ((struct stream *)stream)->version != 1) {
+		say("%s: errno %d, version %u\n", name, error, (uint64_t)((struct stream *)stream)->version);
+		leave(1);
+	}
+	return ((struct stream *)stream);
+}
+
+/* Several types may have one name: they are summed. */
+static void
+add(struct usage *usage, uint64_t kind, const char *name, int64_t live, int64_t bytes)
+{
+	struct entry *entry = usage->entries, *end = usage->entries + usage->n;
+
+	while (entry < end && (entry->kind != kind || strncmp(entry->name, name, NAME) != 0))
+		entry++;
+	if (entry == usage->entries + ENTRIES) {
+		say("more than %u types and zones\n", (uint64_t)ENTRIES);
+		leave(1);
+	}
+	if (entry == end) {
+		memcpy(entry->name, name, NAME);
+		entry->kind = kind;
+		entry->live = entry->bytes = 0;
+		usage->n++;
+	}
+	entry->live += live;
+	entry->bytes += bytes;
+}
+
+static void
+add_types(struct usage *usage)
+{
+	const struct stream *head = read_stream("kern.malloc_stats");
+	const char *at = (const char *)(head + 1), *name;
+	const struct malloc_figures *figures;
+	int64_t live, bytes;
+	uint32_t i, cpu;
+
+	for (i = 0; i < head->records; i++) {
+		name = at;
+		figures = (const struct malloc_figures *)(at + NAME);
+		live = bytes = 0;
+		for (cpu = 0; cpu < head->processors; cpu++, figures++) {
+			live += (int64_t)(figures->allocations - figures->frees);
+			bytes += (int64_t)(figures->bytes_allocated - figures->bytes_freed);
+		}
+		add(usage, 'm', name, live, bytes);
+		at = (const char *)figures;
+	}
+}
+
+static void
+add_zones(struct usage *usage)
+{
+	const struct stream *head = read_stream("vm.zone_stats");
+	const char *at = (const char *)(head + 1);
+	const struct zone_figures *figures;
+	const struct zone *zone;
+	uint32_t i, cpu;
+	int64_t live;
+
+	for (i = 0; i < head->records; i++) {
+		zone = (const struct zone *)at;
+		figures = (const struct zone_figures *)(zone + 1);
+		live = (int64_t)(zone->allocations - zone->frees);
+		for (cpu = 0; cpu < head->processors; cpu++, figures++)
+			live += (int64_t)(figures->allocations - figures->frees);
+		add(usage, 'z', zone->name, live, live * zone->size);
+		at = (const char *)figures;
+	}
+}
+
+static void
+add_sysctl(struct usage *usage, const char *name)
+{
+	char padded[NAME] = { 0 };
+	uint32_t value = 0;
+	size_t len = sizeof(value);
+
+	if (sys(SYS_SYSCTLBYNAME, name, strlen(name), &value, &len, NULL, 0l) < 0) {
+		say("%s cannot be read\n", name);
+		leave(1);
+	}
+	memcpy(padded, name, strlen(name));
+	add(usage, 's', padded, value, 0);
+}
+
+struct usage *
+usage_now(void)
+{
+	struct usage *usage = memory(sizeof(*usage));
+
+	/* Once for nothing: the first call allocates. */
+	read_stream("vm.zone_stats");
+	add_types(usage);
+	add_zones(usage);
+	add_sysctl(usage, "kern.openfiles");
+	add_sysctl(usage, "vm.stats.vm.v_wire_count");
+	return (usage);
+}
+
+long
+usage_save(const struct usage *usage, const char *file)
+{
+	long fd = sys(SYS_OPEN, file, O_RDWR | O_CREAT | O_TRUNC, 0600), done;
+
+	if (fd < 0)
+		return (-fd);
+	done = sys(SYS_WRITE, fd, usage, sizeof(*usage));
+	sys(SYS_CLOSE, fd);
+	return (done < 0 ? -done : 0);
+}
+
+long
+usage_load(struct usage **usage, const char *file)
+{
+	long fd = sys(SYS_OPEN, file, O_RDONLY, 0), done;
+
+	if (fd < 0)
+		return (-fd);
+	*usage = memory(sizeof(**usage));
+	done = sys(SYS_READ, fd, *usage, sizeof(**usage));
+	sys(SYS_CLOSE, fd);
+	return (done < 0 ? -done : 0);
+}
+
+/* How many pieces more, and how many bytes. */
+static int64_t
+growth(const struct usage *before, const struct entry *new, int64_t *bytes)
+{
+	const struct entry *old;
+
+	for (old = before->entries; old < before->entries + before->n; old++) {
+		if (old->kind == new->kind && strncmp(old->name, new->name, NAME) == 0) {
+			*bytes = new->bytes - old->bytes;
+			return (new->live - old->live);
+		}
+	}
+	*bytes = new->bytes;
+	return (new->live);
+}
+
+long
+usage_compare(const struct usage *before, const struct usage *between, const struct usage *after, int64_t least)
+{
+	const struct entry *new;
+	int64_t live, bytes, again, again_bytes;
+	long error = 0;
+
+	for (new = between->entries; new < between->entries + between->n; new++) {
+		live = growth(before, new, &bytes);
+		again = -growth(after, new, &again_bytes);
+		if (live == 0 && again == 0)
+			continue;
+		say("usage: %s %s: %d and %d pieces, %d and %d bytes\n", new->kind == 'm' ? "type" : new->kind == 'z' ? "zone" : "count",
+		    new->name, live, again, bytes, -again_bytes);
+		if (live >= least && again >= least) {
+			say("leak: %s\n", new->name);
+			error = EBUSY;
+		}
+	}
+	return (error);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * What the guest's scripts cannot do as Linux programs: FreeBSD's own system calls, one for each word.
+ *
+ *	vmctl kenv NAME			the variable of the kernel's environment
+ *	vmctl load FILE			kldload
+ *	vmctl unload NAME [force]	kldunload
+ *	vmctl loaded NAME		status 1 when no such file is loaded
+ *	vmctl sysctl NAME		it and all below it, a line each
+ *	vmctl set NAME NUMBER		writes an int
+ *	vmctl mark NUMBER		into the trace of the machine
+ *	vmctl usage FILE		writes down what the kernel has allocated
+ *	vmctl leaks FILE FILE		what has become more between them, and again since the second one
+ *	vmctl reload N FILE NAME	loads and unloads N times, and looks for what stays
+ *
+ * It ends with the errno, 0 being none.
+ */
+
+#include "sys.h"
+#include "vmctl.h"
+
+static long
+kld_load(const char *file)
+{
+	long id = sys(SYS_KLDLOAD, file);
+
+	return (id < 0 ? -id : 0);
+}
+
+static long
+kld_unload(const char *name, int flags)
+{
+	long id = sys(SYS_KLDFIND, name);
+
+	return (id < 0 ? -id : -sys(SYS_KLDUNLOADF, id, (long)flags));
+}
+
+static long
+rounds(uint64_t n, const char *file, const char *name)
+{
+	uint64_t i;
+	long error;
+
+	for (i = 0; i < n; i++) {
+		error = kld_load(file);
+		if (error != 0) {
+			say("load %u: errno %d\n", i, error);
+			return (error);
+		}
+		error = kld_unload(name, LINKER_UNLOAD_NORMAL);
+		if (error != 0) {
+			say("unload %u: errno %d\n", i, error);
+			return (error);
+		}
+	}
+	return (0);
+}
+
+/* What every second round or more leaves behind, in both halves, is a leak. */
+static long
+reload(uint64_t n, const char *file, const char *name)
+{
+	struct usage *before, *between;
+	long error;
+
+	/* The first rounds fill caches that are never emptied. */
+	if ((error = rounds(2, file, name)) != 0)
+		return (error);
+	before = usage_now();
+	if ((error = rounds(n / 2, file, name)) != 0)
+		return (error);
+	between = usage_now();
+	if ((error = rounds(n - n / 2, file, name)) != 0)
+		return (error);
+	error = usage_compare(before, between, usage_now(), (int64_t)n / 4);
+	say("loaded and unloaded %u times\n", n);
+	return (error);
+}
+
+static long
+leaks(const char *first, const char *second)
+{
+	struct usage *before, *between;
+	long error;
+
+	if ((error = usage_load(&before, first)) != 0 || (error = usage_load(&between, second)) != 0)
+		return (error);
+	return (usage_compare(before, between, usage_now(), 1));
+}
+
+int
+main(int argc, char **argv, char **env)
+{
+	const char *word = argc > 1 ? argv[1] : "", *name = argc > 2 ? argv[2] : "";
+	long error = EINVAL;
+	int value;
+
+	(void)env;
+	if (strcmp(word, "kenv") == 0) {
+		say("%s\n", kernel_env(name));
+		return (0);
+	} else if (strcmp(word, "load") == 0) {
+		error = kld_load(name);
+	} else if (strcmp(word, "unload") == 0) {
+		error = kld_unload(name, argc > 3 ? LINKER_UNLOAD_FORCE : LINKER_UNLOAD_NORMAL);
+	} else if (strcmp(word, "loaded") == 0) {
+		return (sys(SYS_KLDFIND, name) < 0);
+	} else if (strcmp(word, "sysctl") == 0) {
+		error = sysctl_show(name);
+	} else if (strcmp(word, "set") == 0 && argc > 3) {
+		value = (int)number_of(argv[3]);
+		error = -sys(SYS_SYSCTLBYNAME, name, strlen(name), NULL, NULL, &value, sizeof(value));
+	} else if (strcmp(word, "mark") == 0) {
+		mail(MAIL_MARK, (uint32_t)number_of(name));
+		return (0);
+	} else if (strcmp(word, "usage") == 0) {
+		error = usage_save(usage_now(), name);
+	} else if (strcmp(word, "leaks") == 0 && argc > 3) {
+		error = leaks(name, argv[3]);
+	} else if (strcmp(word, "reload") == 0 && argc > 4) {
+		error = reload(number_of(name), argv[3], argv[4]);
+	} else {
+		say("vmctl: %s: what?\n", word);
+	}
+	if (error != 0)
+		say("vmctl %s %s: errno %d\n", word, name, error);
+	return ((int)error);
+}
