@@ -21,7 +21,7 @@ const REGULATOR: &str = "regulator-gpu";
 pub(crate) struct Pin {
     /// Of QEMU's pl061; the `virt` machine itself has a button on 3.
     pub(crate) number: u32,
-    /// The level that switches on. Pins are pulled up as long as nobody drives them, so this is what says how firmware left it.
+    /// The level that switches on. Pins are pulled down as long as nobody drives them, so this is what says how firmware left it.
     pub(crate) active_high: bool,
 }
 
@@ -55,7 +55,7 @@ impl Feed {
         Some(Feed {
             regulator: (board == "imx8mq").then_some(Pin {
                 number: 5,
-                active_high: boot == Boot::On,
+                active_high: boot == Boot::Off,
             }),
             regulated: boot == Boot::On,
             names: controller.windows().iter().map(|w| w.name.into()).collect(),
@@ -181,8 +181,8 @@ pub(crate) fn nodes(board: &str, boot: Boot) -> Option<(String, &'static str)> {
     if let Some(Pin { number, active_high }) = feed.regulator {
         // The flag says the same as the property: 1 is active low.
         let (low, how) = match active_high {
-            true => (0, " enable-active-high; regulator-boot-on;"),
-            false => (1, ""),
+            true => (0, " enable-active-high;"),
+            false => (1, " regulator-boot-on;"),
         };
         let text = format!(
             "\tgpu_supply: {REGULATOR} {{ compatible = \"regulator-fixed\"; regulator-name = \"SW1A\"; \
@@ -190,7 +190,7 @@ pub(crate) fn nodes(board: &str, boot: Boot) -> Option<(String, &'static str)> {
              gpio = <&{{/pl061@9030000}} {number} {low}>;{how} }};
 \tgpc@{at:x} {{
 \t\tcompatible = \"fsl,imx8mq-gpc\"; reg = <0 {at:#x} 0 {len:#x}>;
-\t\tinterrupts = <0 {GPC_SPI} 4>; interrupt-controller; #interrupt-cells = <3>;
+\t\tinterrupts = <0 {GPC_SPI} 4>; interrupt-parent = <&{{/intc@8000000}}>; interrupt-controller; #interrupt-cells = <3>;
 \t\tpgc {{
 \t\t\t#address-cells = <1>; #size-cells = <0>;
 \t\t\tpgc_gpu: power-domain@5 {{
@@ -239,18 +239,18 @@ mod tests {
     fn a_pin_switches_the_supply_of_the_gpc() {
         assert!(Feed::new("rk3399", Boot::Off).unwrap().regulator().is_none());
         for (boot, how) in [
-            (Boot::Off, "5 1>; }"),
-            (Boot::On, "5 0>; enable-active-high; regulator-boot-on; }"),
+            (Boot::Off, "5 0>; enable-active-high; }"),
+            (Boot::On, "5 1>; regulator-boot-on; }"),
         ] {
             assert!(nodes("imx8mq", boot).unwrap().0.contains(how));
             let mut feed = Feed::new("imx8mq", boot).unwrap();
-            // Pulled up: as firmware left it.
-            assert_eq!(feed.regulator_pin(0, true), None);
+            // Pulled down: as firmware left it.
+            assert_eq!(feed.regulator_pin(0, false), None);
             assert_eq!(feed.on(), boot == Boot::On);
-            let event = feed.regulator_pin(5, false);
+            let event = feed.regulator_pin(5, true);
             let (t, dev, on) = (5, "regulator-gpu".into(), boot == Boot::Off);
             assert_eq!(event, Some(Trace::Power { t, dev, on }));
-            assert_eq!(feed.regulator_pin(6, false), None);
+            assert_eq!(feed.regulator_pin(6, true), None);
             let cut = feed.controller.stats().protocol_errors.len();
             assert_eq!(cut, usize::from(boot == Boot::On));
         }
