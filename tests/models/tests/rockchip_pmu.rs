@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The RK3399's PMU: what the GPU's power domain takes, and what is found out when it is not done.
-//! Sources: Linux pm_domains.c (registers, bits, order), rk3399.dtsi.
+//! Sources: Linux pm_domains.c, TF-A pmu.c of the RK3399 (registers, bits, order), rk3399.dtsi.
 
 use models::power::{Boot, Controller, Pmu, Supply};
 use models::Access;

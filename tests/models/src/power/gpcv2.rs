@@ -4,11 +4,12 @@
 //! The one thing to know: between the GPU's domain and the interconnect is an ADB400 bridge. It is asked to shut (PWRDNREQN, active
 //! low, in PU_PWRHSK) and answers (PWRDNACKN, low, too) before power goes, and is asked to open when power is there.
 //!
-//! HW: i.MX 8M Dual/8M QuadLite/8M Quad reference manual, chapter GPC; Linux gpcv2.c for which bits are the GPU's, and for the
-//! order: power up, control by software off (PCR), bridge open; bridge shut, PCR, power down. A request for power clears itself when
-//! it is done. The bridge takes some cycles of the bus; how long a domain takes is in registers that nobody sets, and a guess here.
-//! The domain has a supply from outside the SoC (imx8mq-evk.dts: a regulator of the PMIC), which is on before power is asked for and goes
-//! when the request for power down is done. All other registers (interrupt masks, sequence slots, other domains) keep what is written and do nothing; they read zero at first.
+//! HW: Linux gpcv2.c: registers, bits, and the order: power up, PCR off, bridge open; bridge shut, PCR on, power down; a request clears itself
+//! when it is done. imx8mq-evk.dts: the domain has a supply from the PMIC, which is on before power is asked for and goes when the request for power
+//! down is done. TF-A plat/imx/imx8m/imx8mq/gpc.c: the mapping that firmware leaves. The manual was not at hand: that power
+//! stays without PCR is what Linux calls that bit ("power control"); the bridge takes some cycles of the bus; how long a domain takes is in registers
+//! that nobody sets, and a guess here; the status register is set by power down and cleared by writing a one. All other registers
+//! (interrupt masks, sequence slots, other domains) keep what is written and do nothing; they read zero at first.
 
 use super::{Boot, Controller, Follower, Stats, Supply, Window};
 use crate::bus::Access;
@@ -26,6 +27,8 @@ const PGC_GPU_SR: u32 = PGC_GPU_CTRL + 0xc;
 const GPU: u32 = 1 << 7;
 /// The GPU in the mapping to the Cortex-A53.
 const GPU_A53: u32 = 1 << 9;
+/// All of them, as TF-A leaves it.
+const MAPPED: u32 = 0xfffd;
 /// Power is switched by requests of software.
 const PCR: u32 = 1 << 0;
 /// Bits of the requests of display, VPU and GPU; the answers are so many bits above.
@@ -80,7 +83,7 @@ impl Gpcv2 {
             (gpc.regulator, gpc.power) = (true, true);
             gpc.request = GPU_REQ;
             gpc.answer = Follower::new(GPU_ACK);
-            gpc.plain.insert(MAPPING, GPU_A53);
+            gpc.plain.insert(MAPPING, MAPPED);
         }
         gpc
     }
