@@ -14,7 +14,7 @@ use super::panfrost::{
 };
 use super::sync_file::{FileInfo, FILE_INFO};
 use super::{Mapping, Node};
-use crate::errno::Sys;
+use crate::errno::{on_freebsd, Errno, Sys};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// A buffer object of a file.
