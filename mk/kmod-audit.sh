@@ -31,15 +31,16 @@ code() {
 # Undefined symbols: all in the list, and exported by a real kernel if there is one. UPDATE=1 puts those that KERNEL exports into the list,
 # and drops those that the module does not want any more, but for lines marked `debug`, which a module for an INVARIANTS kernel may want too.
 symbols() {
-	local list=sys/modules/drmkpi/kernel_symbols.txt allowed='NF == 1'
+	local list=sys/modules/drmkpi/kernel_symbols.txt allowed='NF == 1' kernel
 	if [ "$(cat "$dir/flavour" 2>/dev/null)" = debug ]; then allowed='NF >= 1'; fi
 	llvm-nm-19 -u --format=just-symbols "$dir/drmkpi.ko" | LC_ALL=C sort -u >"$work/wanted"
-	if [ -n "${KERNEL:-}" ]; then
-		[ -e "$KERNEL" ] || die "no such kernel: $KERNEL"
-		llvm-nm-19 --extern-only --defined-only --format=just-symbols "$KERNEL" | LC_ALL=C sort -u >"$work/exported"
+	for kernel in ${KERNEL:-}; do
+		# kernel.bin has no symbols; the kernel that it was made of lies beside it.
+		[ -e "${kernel%.bin}" ] || die "no such kernel: ${kernel%.bin}"
+		llvm-nm-19 --extern-only --defined-only --format=just-symbols "${kernel%.bin}" | LC_ALL=C sort -u >"$work/exported"
 		LC_ALL=C comm -23 "$work/wanted" "$work/exported" >"$work/missing"
-		report "undefined symbols that $KERNEL does not export" "$work/missing"
-	fi
+		report "undefined symbols that ${kernel%.bin} does not export" "$work/missing"
+	done
 	if [ -n "${UPDATE:-}" ]; then
 		[ -n "${KERNEL:-}" ] && [ "$allowed" = 'NF == 1' ] || die "UPDATE takes KERNEL, and a module without INVARIANTS"
 		{
@@ -76,8 +77,9 @@ frames() {
 		function done() { if (frame > most) { most = frame; who = fn } if (frame > limit) print fn ": " frame " bytes" }
 		$1 != fn { done(); fn = $1; frame = 0 }
 		$2 == "sub" && $3 ~ /^sp, sp, / { n = $3; sub(/^sp, sp, /, "", n)
-			if (n !~ /^#/) { print fn ": a frame of unknown size"; next }
+			if (n !~ /^#/) { print fn ": a frame of unknown size" ; next }
 			shift = n ~ /lsl #12/ ? 4096 : 1; sub(/^#/, "", n); sub(/,.*/, "", n); frame += number(n) * shift }
+		$2 ~ /^(mov|add|sub|and)$/ && $3 ~ /^sp, x/ && $3 !~ /^sp, x29(, #|$)/ { print fn ": a frame of unknown size" }
 		$3 ~ /\[sp, #-(0x)?[0-9a-f]+\]!$/ { n = $3; sub(/.*#-/, "", n); sub(/\].*/, "", n); frame += number(n) }
 		END { done(); print most " bytes in " who >"/dev/stderr" }' "$work/code" >"$work/frames" 2>"$work/largest-frame"
 	report "stack frames over 2048 bytes (largest: $(cat "$work/largest-frame"))" "$work/frames"

@@ -70,7 +70,7 @@ long must(const char *what, long answer);
 long drm(int fd, uint64_t request, void *argument);
 /* Waits for a sync_file, by poll(2) and kevent(2), and closes it. */
 void wait_sync_file(int fd);
-void *map(int fd, uint64_t offset, size_t size);
+void *map(int fd, uint64_t offset, size_t size, int prot);
 /* What any buffer can do; it is closed. */
 void any_buffer(int fd, uint32_t handle);
 

@@ -126,7 +126,7 @@ test(int fd)
 	expect("a core of nobody", drm(fd, GET_PARAM, &no_core), -EINVAL);
 	expect("flags of nobody", drm(fd, GEM_NEW, &bad), -EINVAL);
 	must("GEM_NEW", drm(fd, GEM_NEW, &bo));
-	words = map(fd, offset(fd, bo.handle), bo.size);
+	words = map(fd, offset(fd, bo.handle), bo.size, PROT_READ | PROT_WRITE);
 	expect("a new buffer", words[bo.size / 4 - 1], 0);
 	words[bo.size / 4 - 1] = 0x89abcdef;
 	expect("a word written", words[bo.size / 4 - 1], 0x89abcdef);

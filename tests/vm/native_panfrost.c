@@ -77,7 +77,7 @@ job(int fd, struct panfrost_create_bo *bo, volatile uint64_t *words)
 	expect("what the job wrote", (long)words[2048 / 8], 0);
 	must("SYNCOBJ_DESTROY", drm(fd, SYNCOBJ_DESTROY, &sync));
 	submit.out_sync = sync.handle;
-	expect("a syncobj of nobody", drm(fd, SUBMIT, &submit), -EINVAL);
+	expect("a syncobj of nobody", drm(fd, SUBMIT, &submit), -ENODEV);
 }
 
 static void
@@ -94,7 +94,7 @@ test(int fd)
 	expect("flags of nobody", drm(fd, CREATE_BO, &bad), -EINVAL);
 	expect("a buffer of nobody", drm(fd, WAIT_BO, &nobody), -ENOENT);
 	must("CREATE_BO", drm(fd, CREATE_BO, &bo));
-	words = map(fd, offset(fd, bo.handle), bo.size);
+	words = map(fd, offset(fd, bo.handle), bo.size, PROT_READ | PROT_WRITE);
 	expect("a new buffer", (long)words[bo.size / 8 - 1], 0);
 	words[bo.size / 8 - 1] = 0x0123456789abcdef;
 	expect("a word written", (long)words[bo.size / 8 - 1], 0x0123456789abcdef);

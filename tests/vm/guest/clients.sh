@@ -18,6 +18,8 @@ session() {
 	check gone 1 vmctl loaded drmkpi
 }
 
+: >/tmp/first
+: >/tmp/second
 session
 vmctl usage /tmp/first
 session

@@ -60,7 +60,10 @@ struct drm_os_dev {
 	volatile u_int	 opened;	/* files of its nodes */
 	char		 busid[64];
 	char		 title[32];
-	struct drm_power_domain *power;	/* NULL: none */
+	struct drm_power_domain *power;	/* NULL: none, as the next three */
+	struct drm_opp	*opp;
+	struct clk	*opp_clk;
+	struct regulator *opp_regulator;
 };
 
 struct drm_os_minor;
@@ -89,6 +92,10 @@ int	drm_call_mmap(const struct drm_os_file_ops *ops, void *priv,
 	    vm_ooffset_t *offset, vm_size_t size, struct vm_object **objectp);
 void	drm_files_revoke(void);
 
+/* drm_linux.c */
+void	drm_linux_init(void);
+void	drm_linux_uninit(void);
+
 /* drm_node.c */
 bool	drm_minor_wait_begin(struct drm_os_caller *caller, struct cv *cv);
 void	drm_minor_wait_end(struct drm_os_caller *caller);
@@ -97,6 +104,12 @@ void	drm_minor_wait_end(struct drm_os_caller *caller);
 struct vm_object *drm_object_vm(struct drm_os_object *obj);
 void	drm_objects_init(void);
 void	drm_objects_revoke(void);
+
+/* drm_power.c */
+int	drm_dev_power_attach(struct drm_os_dev *dev);
+void	drm_dev_power_detach(struct drm_os_dev *dev);
+void	drm_dev_power_sysctls(struct drm_os_dev *dev,
+	    struct sysctl_oid_list *list);
 
 /* drm_sysctl.c */
 void	drm_dev_sysctls(struct drm_os_dev *dev);

@@ -38,7 +38,8 @@ struct drm_os_object {
 	uint64_t	 pages;
 	vm_memattr_t	 attr;
 	bool		 purged;	/* VM object's lock */
-	vm_offset_t	 kva;
+	vm_offset_t	 kva;		/* (VM object) */
+	u_int		 kmaps;		/* (VM object) */
 	/* Memory of a process. */
 	volatile u_int	 refs;
 	bool		 write;
@@ -470,6 +471,7 @@ drm_os_object_resident(struct drm_os_object *obj)
 int
 drm_os_object_kmap(struct drm_os_object *obj, void **kva)
 {
+	vm_offset_t fresh;
 	vm_page_t *ma, m;
 	uint64_t i;
 	int error;
@@ -477,6 +479,11 @@ drm_os_object_kmap(struct drm_os_object *obj, void **kva)
 	if (obj->vm == NULL)
 		return (EINVAL);
 	ma = mallocarray(obj->pages, sizeof(*ma), M_DRM, M_WAITOK);
+	fresh = kva_alloc(ptoa(obj->pages));
+	if (fresh == 0) {
+		free(ma, M_DRM);
+		return (ENOMEM);
+	}
 	error = 0;
 	VM_OBJECT_WLOCK(obj->vm);
 	for (i = 0; i < obj->pages && error == 0; i++) {
@@ -486,27 +493,35 @@ drm_os_object_kmap(struct drm_os_object *obj, void **kva)
 			vm_page_xunbusy(m);
 		}
 	}
-	VM_OBJECT_WUNLOCK(obj->vm);
-	if (error == 0) {
-		obj->kva = kva_alloc(ptoa(obj->pages));
-		if (obj->kva == 0)
-			error = ENOMEM;
-		else
-			pmap_qenter(obj->kva, ma, obj->pages);
+	/* All who map it share one mapping. */
+	if (error == 0 && obj->kmaps++ == 0) {
+		pmap_qenter(fresh, ma, obj->pages);
+		obj->kva = fresh;
+		fresh = 0;
 	}
-	free(ma, M_DRM);
 	if (error == 0)
 		*kva = (void *)obj->kva;
+	VM_OBJECT_WUNLOCK(obj->vm);
+	if (fresh != 0)
+		kva_free(fresh, ptoa(obj->pages));
+	free(ma, M_DRM);
 	return (error);
 }
 
 void
 drm_os_object_kunmap(struct drm_os_object *obj)
 {
+	vm_offset_t stale;
 
-	pmap_qremove(obj->kva, obj->pages);
-	kva_free(obj->kva, ptoa(obj->pages));
-	obj->kva = 0;
+	stale = 0;
+	VM_OBJECT_WLOCK(obj->vm);
+	if (--obj->kmaps == 0) {
+		stale = obj->kva;
+		pmap_qremove(stale, obj->pages);
+	}
+	VM_OBJECT_WUNLOCK(obj->vm);
+	if (stale != 0)
+		kva_free(stale, ptoa(obj->pages));
 }
 
 void

@@ -144,6 +144,7 @@ drm_init(void *arg __unused)
 	TAILQ_INIT(&drm_os.devs);
 	drm_objects_init();
 	TASK_INIT(&lowmem_task, 0, lowmem_run, NULL);
+	drm_linux_init();
 	lowmem_tag = EVENTHANDLER_REGISTER(vm_lowmem, lowmem, NULL,
 	    EVENTHANDLER_PRI_FIRST);
 }
@@ -160,6 +161,7 @@ drm_uninit(void *arg __unused)
 
 	EVENTHANDLER_DEREGISTER(vm_lowmem, lowmem_tag);
 	taskqueue_drain(taskqueue_thread, &lowmem_task);
+	drm_linux_uninit();
 	drm_files_revoke();
 	drm_objects_revoke();
 	sx_destroy(&drm_os.devs_lock);
