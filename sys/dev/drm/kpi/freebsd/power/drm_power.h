@@ -23,14 +23,15 @@
  * dev's node names.  One reference per consumer; those of one domain share it.
  *
  * drm_power_get fails with
- *	ENOENT	the node names no domain, or one that nothing here may switch: its
- *		provider has no driver, or the kernel has one of its own.  A message
- *		says which; the caller takes the domain as on.
- *	EAGAIN	the provider is one that this module drives, and it has not attached:
- *		its turn comes later, or its attach failed and said why.  The caller
- *		fails its own attach; newbus(9) probes it again with the next driver.
- *	ENXIO	the provider knows no such domain, or the property is malformed, or
- *		the registers of the domain cannot be reached.
+ *	ENOENT	the node names no domain, or one that nothing here may
+ *		switch: its provider has no driver, or the kernel has one of its
+ *		own.  A message says which; the caller takes the domain as on.
+ *	EAGAIN	the provider is one that this module drives, and it has not
+ *		attached: its turn comes later, or its attach failed and said
+ *		why.  The caller fails its own attach; newbus(9) probes it again
+ *		with the next driver.
+ *	ENXIO	the provider knows no such domain, or the property is malformed,
+ *		or the registers or clocks of the domain cannot be reached.
  *
  * drm_power_put gives back what drm_power_on took and drm_power_off did not.
  */

@@ -29,23 +29,6 @@ struct rk3399_domain {
 	struct rk3399_qos *qos;
 };
 
-static void
-rk3399_domain_free(void *arg)
-{
-	struct rk3399_domain *dom = arg;
-	u_int i;
-
-	for (i = 0; i < dom->nqos; i++)
-		drm_reg_close(dom->qos_regs[i]);
-	free(dom->qos_regs, M_DRM);
-	free(dom->qos, M_DRM);
-	if (dom->clks != NULL)
-		drm_node_clks_put(dom->clks);
-	if (dom->pmu != NULL)
-		drm_reg_close(dom->pmu);
-	free(dom, M_DRM);
-}
-
 /* The domain's clocks must run while it is switched, and only then. */
 static int
 rk3399_domain_switch(struct rk3399_domain *dom,
@@ -73,6 +56,29 @@ rk3399_domain_off(void *arg)
 {
 
 	return (rk3399_domain_switch(arg, rk3399_gpu_down));
+}
+
+/*
+ * The settings of the arbiters are known only here, and a domain that stays off
+ * without them would come on with none: it is left on, as the firmware does.
+ */
+static void
+rk3399_domain_free(void *arg)
+{
+	struct rk3399_domain *dom = arg;
+	u_int i;
+
+	if (dom->nqos != 0 && dom->qos[0].saved)
+		(void)rk3399_domain_on(dom);
+	for (i = 0; i < dom->nqos; i++)
+		drm_reg_close(dom->qos_regs[i]);
+	free(dom->qos_regs, M_DRM);
+	free(dom->qos, M_DRM);
+	if (dom->clks != NULL)
+		drm_node_clks_put(dom->clks);
+	if (dom->pmu != NULL)
+		drm_reg_close(dom->pmu);
+	free(dom, M_DRM);
 }
 
 static const struct drm_power_ops rk3399_domain_ops = {
