@@ -11,6 +11,7 @@
 #   make kmod      drmkpi.ko for FreeBSD/arm64, audited   (SYSDIR=..., KERNBUILDDIR=..., KERNEL=..., OUT=...: docs/kmod.md)
 #
 # Parts of these, for use by hand:
+#   make overlays  the device tree overlays, compiled into target/overlays and applied to Linux's trees of the boards
 #   make sysroot   Debian's arm64 Mesa, clients and development files, unpacked in target/sysroot (nothing is installed)
 #   make build     drmboard, its shims and the arm64 clients
 #   make clean     removes what cargo built; the sysroot stays
@@ -18,7 +19,7 @@
 #
 # mk/README says where everything comes out; mk/arm64.sh is cargo for arm64 Linux programs.
 
-.PHONY: all demo test lint audit bench crosscheck mutants kmod sysroot build clean distclean
+.PHONY: all demo test lint audit bench crosscheck mutants kmod overlays sysroot build clean distclean
 
 all: build
 
@@ -47,6 +48,9 @@ mutants:
 kmod:
 	@mk/kmod.sh
 
+overlays:
+	@mk/overlays.sh
+
 sysroot:
 	@mk/sysroot.sh
 
@@ -54,7 +58,7 @@ build:
 	@mk/build.sh
 
 clean:
-	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck target/abi target/mutants target/kmod
+	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck target/abi target/mutants target/kmod target/overlays target/ports
 
 distclean:
 	@rm -rf target

@@ -71,8 +71,8 @@ initramfs() {
 
 # theirs BOARD: transcripts of the stock driver, $out/BOARD-SEED-linux for every seed.
 theirs() {
-	local board=$1 log=$out/$1-linux.log seed modules=drm,drm_shmem_helper,gpu-sched,etnaviv
-	case $board in rk3399 | mali-*) modules=fixed,drm,drm_shmem_helper,gpu-sched,panfrost ;; esac
+	local board=$1 log=$out/$1-linux.log seed modules=fixed,drm,drm_shmem_helper,gpu-sched,etnaviv
+	case $board in rk3399 | mali-*) modules=${modules%etnaviv}panfrost ;; esac
 	"$TARGET/release/drmboard" vm --board "$board" --kernel "$(echo "$linux"/boot/vmlinuz-6.1.*)" --initrd "$out/initrd" \
 		--append "drmboard.modules=$modules drmboard.run=abi.sh drmboard.seeds=${SEEDS// /,} drmboard.calls=$CALLS quiet" \
 		--timeout "${TIMEOUT:-900}" >"$log" 2>&1 || {

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Makes target/libdrm: libdrm's own tests of etnaviv, which Debian does not package, built for this machine from Debian's libdrm source.
-# An apt of its own (state, cache, package sources below target/) fetches it; nothing of libdrm is installed or committed.
+# Nothing of libdrm is installed or committed.
 # It never fails: where the source cannot be had or built, target/libdrm/missing says why, and the suite skips those tests.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. "$TOP/mk/source.sh"
 
 TESTS="etnaviv_bo_cache_test etnaviv_cmd_stream_test etnaviv_2d_test"
 
@@ -16,39 +17,6 @@ root=$TARGET/libdrm.apt
 if [ "$(cat "$out/.stamp" 2>/dev/null)" = "$LAYOUT" ]; then
 	exit 0
 fi
-
-# fetch: leaves the source in $root/libdrm-VERSION.
-fetch() {
-	rm -rf "$root"
-	mkdir -p "$root"/{state/lists/partial,cache/archives/partial,parts,sources}
-	: >"$root/status"
-	# The package sources are those of the live system, asked for source packages.
-	local file
-	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-		if [ -e "$file" ]; then sed -n 's/^deb[[:space:]]/deb-src /p' "$file"; fi
-	done >"$root/sources/all.list"
-	for file in /etc/apt/sources.list.d/*.sources; do
-		if [ -e "$file" ]; then sed 's/^Types:.*/Types: deb-src/' "$file" >"$root/sources/${file##*/}"; fi
-	done
-	{
-		# What the live system says about proxies, retries and the like; its hooks and clean-up rules are left behind.
-		apt-config dump | grep -E '^Acquire::' | grep -vE '^Acquire::(IndexTargets|Languages)|""; *$|::;' || :
-		cat <<-CONF
-			APT::Sandbox::User "root";
-			Acquire::Languages "none";
-			Dir::State "$root/state";
-			Dir::State::status "$root/status";
-			Dir::Cache "$root/cache";
-			Dir::Etc::sourcelist "/dev/null";
-			Dir::Etc::sourceparts "$root/sources";
-			Dir::Etc::parts "$root/parts";
-			Dir::Etc::main "/dev/null";
-		CONF
-	} >"$root/apt.conf"
-	export APT_CONFIG=$root/apt.conf
-	apt-get -q update || say "some package source failed"
-	cd "$root" && apt-get -q source --only-source libdrm
-}
 
 build() {
 	# Debian's meson wants Debian's Python, whatever else is called python3 here.
@@ -80,7 +48,7 @@ rm -rf "$out"
 mkdir -p "$out"
 say "libdrm: its etnaviv tests, from Debian's source (once; about 10 MB to download)"
 step "meson and ninja cannot be installed" mk/need.sh libdrm
-step "Debian's source of libdrm cannot be had" fetch
+step "Debian's source of libdrm cannot be had" debian_source "$root" libdrm
 step "libdrm does not build" build
 step "libdrm's build has no etnaviv tests" link_tests
 printf '%s\n' "$LAYOUT" >"$out/.stamp"

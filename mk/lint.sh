@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Form: rustfmt, clippy and rustdoc without a warning, generated bindings up to date, licence lines, no path of one machine.
+# Form: rustfmt, clippy and rustdoc without a warning, generated bindings up to date, licence lines, no path of one machine, manual pages.
 # Every check runs; the exit status says whether all of them held.
 set -uo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -31,12 +31,37 @@ spdx() {
 			say "$file: no SPDX line"
 			status=1
 		fi
-	done < <(sources '*.rs' '*.c' '*.h' '*.S' '*.sh' '*.lua' '*.dtso' '*/Cargo.toml' Cargo.toml '*Kyuafile' '*Makefile' '*.mk' mk .ci ':!*.md' ':!mk/README')
+	done < <(sources '*.rs' '*.c' '*.h' '*.S' '*.sh' '*.lua' '*.dtso' '*.dtsi' '*.awk' '*.[1-9]' '*/Cargo.toml' Cargo.toml '*Kyuafile' '*Makefile' '*.mk' mk .ci ':!*.md' ':!mk/README')
 	return $status
 }
 
 # Trees of one developer's or builder's machine, in any tracked text.
 machine_paths() { ! sources . | grep -v '^mk/lint\.sh$' | xargs -d '\n' grep -InE '(^|[^A-Za-z0-9_.])/(work|root|home)/' --; }
+
+# The pages name manuals of FreeBSD, which this machine does not have.
+manuals() {
+	local said
+	said=$(mandoc -T lint share/man/man4/*.4 2>&1 | grep -vE 'referenced manual not found: Xr|outdated mandoc\.db')
+	if [ -n "$said" ]; then
+		say "$said"
+		return 1
+	fi
+}
+
+# Every tunable and every statistic is in a page.
+manual_names() {
+	local name status=0
+	for name in $(grep -rhoE 'tunable\(c"[a-z_]+"|hw\.drmkpi\.[a-z_]+' sys/dev/drm --include='*.rs' --include='*.c' | sed -E 's/.*[".]([a-z_]+)"?$/hw.drmkpi.\1/'; \
+		sed -nE 's/^ +[0-9] => (Some)?\(+c"([a-z_]+)", .*/dev.DRIVER.N.\2/p' sys/dev/drm/kpi/src/stats.rs; \
+		sed -nE '/fn stat</,/^}/s/^ +[0-9] => Some\(\(c"([a-z_]+)", .*/dev.DRIVER.N.\1/p' sys/dev/drm/kpi/src/ffi.rs; \
+		sed -nE 's/^.*OID_AUTO, "(dump|dump_clear)",.*/dev.etnaviv.N.\1/p' sys/dev/drm/kpi/freebsd/drm_sysctl.c); do
+		if ! grep -qE "^\.It Va ${name//./\\.}\$" share/man/man4/*.4; then
+			say "$name is in no manual page"
+			status=1
+		fi
+	done
+	return $status
+}
 
 scripts() {
 	local file status=0
@@ -54,5 +79,7 @@ check "bindings of drm_os.h" bindings
 check "licence lines" spdx
 check "paths of one machine" machine_paths
 check "shell syntax" scripts
+check "manual pages" manuals
+check "names in the manual pages" manual_names
 if [ "$bad" = 0 ]; then say "lint: clean"; fi
 exit "$bad"

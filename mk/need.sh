@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and why.
-# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, kmod, vmtest, mutants, libdrm, lint, audit, bench.
+# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, kmod, vmtest, mutants, libdrm, overlays, lint, audit, bench.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -64,7 +64,7 @@ for group in "$@"; do
 		want lld-19 "links them"
 		;;
 	mutants)
-		want patch "plants faults in the models"
+		want patch "plants faults in the models, and patches libdrm"
 		;;
 	libdrm)
 		want meson "builds libdrm's tests"
@@ -74,7 +74,12 @@ for group in "$@"; do
 		command -v cc >/dev/null || want gcc "builds libdrm's tests"
 		[ -e /usr/include/stdio.h ] || want libc6-dev "builds libdrm's tests"
 		;;
+	overlays)
+		want device-tree-compiler "compiles, applies and reads device trees"
+		command -v cpp >/dev/null || want cpp "what FreeBSD runs before dtc"
+		;;
 	lint)
+		want mandoc "checks the manual pages"
 		if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then :; else want rustfmt-web "cargo fmt"; fi
 		if command -v cargo >/dev/null && cargo clippy --version >/dev/null 2>&1; then :; else want rust-web-clippy "cargo clippy"; fi
 		want bindgen "checks the bindings of drm_os.h"

@@ -86,10 +86,25 @@ suite() {
 	by_board || say "test: no count by board"
 }
 
+# checks SCRIPT: one that prints a line for each of its checks, which ends in `ok`, `FAILED: WHY` or `skipped: WHY`.
+checks() {
+	local status=0 p f s name=${1##*/}
+	name=${name%.sh}
+	"$@" 2>&1 | tee "$log/$name.log" | grep -vE ': ok$' || status=${PIPESTATUS[0]}
+	p=$(grep -c ': ok$' "$log/$name.log") || :
+	f=$(grep -c ': FAILED: ' "$log/$name.log") || :
+	s=$(grep -c ': skipped: ' "$log/$name.log") || :
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	say "test: $name: $p passed, $f failed"
+	if [ "$f" = 0 ] && { [ "$status" != 0 ] || [ "$((p + s))" = 0 ]; }; then fail "$1 failed" "$log/$name.log"; fi
+}
+
 mk/need.sh build test
 if ! mk/build.sh 2>&1 | tee "$log/build.log"; then fail "the build failed" "$log/build.log"; fi
 mk/libdrm.sh
 unit_tests
+checks mk/overlays.sh
+checks mk/ports.sh
 suite
 
 line="$passed passed, $failed failed"

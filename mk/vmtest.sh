@@ -126,7 +126,7 @@ boot() {
 	took=$((SECONDS - began))
 	if [ "$status" != "$expected" ]; then wrong "the guest ended with $status"; fi
 	grep -E -- "$trouble" "$log" | grep -vE -- "$harmless" >"$log.bad" || :
-	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events)=' >"$log.model" || :
+	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" || :
 }
 
 # row RUN STEP [FIGURE]: a line of the table.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Register-level software models of the GPUs.
+//! Register-level software models of the GPUs, and of the controllers that feed them.
 //!
 //! Each model is a pure state machine: it is told the time, is given the board as a
 //! [`Bus`], and answers register accesses. It shares no code with the drivers it checks; its
@@ -9,6 +9,7 @@
 
 pub mod bus;
 pub mod mali;
+pub mod power;
 pub mod vivante;
 
 pub use bus::{Access, Bus, BusError};

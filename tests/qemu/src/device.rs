@@ -5,7 +5,7 @@ use crate::count;
 use crate::qemu::{Address, Done, Opaque, Ops, Qemu, Valid};
 use crate::{die, Notifier, VIRTUAL};
 use drmboard::vm::{config, Config, Machine, Platform};
-use std::ffi::{c_int, c_uint, c_void};
+use std::ffi::{c_int, c_uint, c_void, CStr};
 use std::path::PathBuf;
 use std::ptr::{null, null_mut, without_provenance_mut};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,7 +15,7 @@ struct Board {
     qemu: Qemu,
     /// By line.
     irqs: Vec<Address>,
-    /// By core.
+    /// By core, and then that of the power controller.
     timers: Vec<Address>,
     counts: Option<count::Log>,
 }
@@ -50,8 +50,8 @@ impl Platform for Board {
         unsafe { (self.qemu.qemu_set_irq)(self.irqs[line].0, c_int::from(level)) };
     }
 
-    fn set_timer(&mut self, core: usize, at: Option<u64>) {
-        let timer = self.timers[core].0;
+    fn set_timer(&mut self, timer: usize, at: Option<u64>) {
+        let timer = self.timers[timer].0;
         match at.and_then(|ns| i64::try_from(ns).ok()) {
             // SAFETY: initialised in `add`.
             Some(ns) => unsafe { (self.qemu.timer_mod_ns)(timer, ns) },
@@ -93,25 +93,32 @@ impl State {
     }
 }
 
-extern "C" fn read(core: *mut c_void, off: u64, _: c_uint) -> u64 {
+extern "C" fn read(window: *mut c_void, off: u64, _: c_uint) -> u64 {
     let Some(mut state) = state() else { return 0 };
     let now = state.now();
     let State { machine, board, .. } = &mut *state;
-    u64::from(machine.read(board, core.addr(), now, off as u32))
+    u64::from(machine.read(board, window.addr(), now, off as u32))
 }
 
-extern "C" fn write(core: *mut c_void, off: u64, value: u64, _: c_uint) {
+extern "C" fn write(window: *mut c_void, off: u64, value: u64, _: c_uint) {
     let Some(mut state) = state() else { return };
     let now = state.now();
     let State { machine, board, .. } = &mut *state;
-    machine.write(board, core.addr(), now, off as u32, value as u32);
+    machine.write(board, window.addr(), now, off as u32, value as u32);
 }
 
-extern "C" fn timer(core: *mut c_void) {
+extern "C" fn timer(timer: *mut c_void) {
     let Some(mut state) = state() else { return };
     let now = state.now();
     let State { machine, board, .. } = &mut *state;
-    machine.poll(board, core.addr(), now);
+    machine.poll(board, timer.addr(), now);
+}
+
+extern "C" fn pin(_: *mut c_void, _: c_int, level: c_int) {
+    let Some(mut state) = state() else { return };
+    let now = state.now();
+    let State { machine, board, .. } = &mut *state;
+    machine.regulator_pin(board, now, level != 0);
 }
 
 extern "C" fn read_mail(_: *mut c_void, _: u64, _: c_uint) -> u64 {
@@ -162,29 +169,45 @@ fn window(qemu: &Qemu, at: u64, len: u64, ops: *const Ops, opaque: *mut c_void) 
     }
 }
 
+/// The machine's one device of a type.
+fn the_only(qemu: &Qemu, kind: &CStr) -> Result<*mut c_void, String> {
+    let mut ambiguous = false;
+    // SAFETY: strings that end with a zero, and a bool.
+    let found = unsafe { (qemu.object_resolve_path_type)(c"".as_ptr(), kind.as_ptr(), &mut ambiguous) };
+    match found.is_null() || ambiguous {
+        true => Err(format!("the machine has not one {}", kind.to_string_lossy())),
+        false => Ok(found),
+    }
+}
+
 /// The board's devices on the bus of the machine, which is complete.
 fn add(qemu: Qemu, config: &Config) -> Result<State, String> {
     let machine = Machine::new(config)?;
-    let mut ambiguous = false;
-    // SAFETY: strings that end with a zero, and a bool.
-    let gic = unsafe { (qemu.object_resolve_path_type)(c"".as_ptr(), c"arm-gicv3".as_ptr(), &mut ambiguous) };
-    if gic.is_null() || ambiguous {
-        return Err("the machine has no GICv3".into());
-    }
+    let gic = the_only(&qemu, c"arm-gicv3")?;
     let spis = config::FIRST_SPI as usize..config::FIRST_SPI as usize + machine.lines();
     // SAFETY: the input of a shared interrupt has its number.
     let irqs = spis.map(|spi| Address(unsafe { (qemu.qdev_get_gpio_in)(gic, spi as c_int) }));
     let irqs = irqs.collect();
     let mut timers = Vec::new();
     let registers = ops(read, write);
-    for (core, len) in machine.windows().enumerate() {
-        let opaque = without_provenance_mut(core);
-        let at = config::WINDOWS + core as u64 * config::WINDOW_STEP;
+    for (number, (at, len)) in machine.windows().enumerate() {
+        let opaque = without_provenance_mut(number);
         window(&qemu, at, u64::from(len), registers, opaque);
+    }
+    for number in 0..machine.timers() {
+        let opaque = without_provenance_mut(number);
         let ticks = Opaque::leak();
         // SAFETY: zeroes, there for as long as the process; the main loop's own lists; a scale of 1 ns.
         unsafe { (qemu.timer_init_full)(ticks, null_mut(), VIRTUAL, 1, 0, timer, opaque) };
         timers.push(Address(ticks));
+    }
+    if let Some(number) = machine.regulator() {
+        let gpio = the_only(&qemu, c"pl061")?;
+        // SAFETY: a function that is there for as long as the process, and the controller's output of that number.
+        unsafe {
+            let line = (qemu.qemu_allocate_irq)(pin, null_mut(), 0);
+            (qemu.qdev_connect_gpio_out)(gpio, number as c_int, line);
+        }
     }
     window(
         &qemu,

@@ -84,6 +84,8 @@ functions! {
     object_resolve_path_type: fn(*const c_char, *const c_char, *mut bool) -> Handle;
     qdev_get_gpio_in: fn(Handle, c_int) -> Handle;
     qemu_set_irq: fn(Handle, c_int);
+    qemu_allocate_irq: fn(extern "C" fn(*mut c_void, c_int, c_int), *mut c_void, c_int) -> Handle;
+    qdev_connect_gpio_out: fn(Handle, c_int, Handle);
     timer_init_full: fn(Handle, Handle, c_int, c_int, c_int, extern "C" fn(*mut c_void), *mut c_void);
     timer_mod_ns: fn(Handle, i64);
     timer_del: fn(Handle);

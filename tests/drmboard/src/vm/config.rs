@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What the launcher tells the library that it preloads into QEMU, by environment variables, and where things lie on the bus.
 
+use models::power::Boot;
 use std::env;
 use std::path::PathBuf;
 
@@ -8,6 +9,8 @@ use std::path::PathBuf;
 pub const WINDOWS: u64 = 0x0c00_0000;
 /// Distance of the windows of two cores.
 pub const WINDOW_STEP: u64 = 0x10_0000;
+/// Where the windows of a power controller lie.
+pub const CONTROLLERS: u64 = 0x0ce0_0000;
 /// Where the mailbox lies: [`MAILBOX_LEN`] bytes with two registers, `MAIL_*`.
 pub const MAILBOX: u64 = 0x0cf0_0000;
 /// Length of the mailbox in bytes.
@@ -26,6 +29,7 @@ const RAM_MIB: &str = "DRMBOARD_VM_RAM_MIB";
 const TRACE: &str = "DRMBOARD_VM_TRACE";
 const PNG: &str = "DRMBOARD_VM_PNG";
 const REPORT: &str = "DRMBOARD_VM_REPORT";
+const POWER: &str = "DRMBOARD_VM_POWER";
 const COUNT: &str = "DRMBOARD_VM_COUNT";
 const INJECT: &str = "DRMBOARD_VM_INJECT";
 
@@ -36,6 +40,8 @@ pub struct Config {
     pub board: String,
     /// Size of the guest's memory.
     pub ram_mib: u64,
+    /// `--power`.
+    pub power: Boot,
     /// `--trace`.
     pub trace: Option<PathBuf>,
     /// `--png`.
@@ -48,6 +54,22 @@ pub struct Config {
     pub inject: Vec<String>,
 }
 
+/// What `--power` takes.
+pub(crate) fn power_of(name: &str) -> Result<Boot, String> {
+    match name {
+        "off" => Ok(Boot::Off),
+        "on" => Ok(Boot::On),
+        _ => Err(format!("power is on or off, not {name}")),
+    }
+}
+
+fn power_name(power: Boot) -> &'static str {
+    match power {
+        Boot::Off => "off",
+        Boot::On => "on",
+    }
+}
+
 impl Config {
     /// The configuration as environment variables. No specification of a fault has a blank in it.
     #[must_use]
@@ -56,6 +78,7 @@ impl Config {
             (BOARD, self.board.clone().into()),
             (RAM_MIB, self.ram_mib.to_string().into()),
             (INJECT, self.inject.join(" ").into()),
+            (POWER, power_name(self.power).into()),
         ];
         let files = [
             (TRACE, &self.trace),
@@ -90,6 +113,7 @@ impl Config {
             ram_mib: ram
                 .parse()
                 .map_err(|_| format!("{RAM_MIB} is not a number: {ram}"))?,
+            power: text(POWER).and_then(|name| power_of(&name))?,
             trace: variable(TRACE).map(PathBuf::from),
             png: variable(PNG).map(PathBuf::from),
             report: variable(REPORT).map(PathBuf::from),
@@ -108,6 +132,7 @@ mod tests {
         let config = Config {
             board: "imx6q".into(),
             ram_mib: 512,
+            power: Boot::On,
             trace: Some("a b".into()),
             png: None,
             report: Some("r".into()),

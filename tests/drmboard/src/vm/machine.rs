@@ -2,9 +2,10 @@
 //! The models on somebody else's bus: what the library in QEMU does between its callbacks and the models.
 //!
 //! The one thing to know: as in a [`drm_os_host::World`], a trace line of a write comes before what the write does.
-//! There is no power controller here: the GPU has power and clocks from the start.
+//! A board without a power controller (vm/power.rs) has power from the start; clocks run all the time.
 
 use super::config::{self, Config};
+use super::power::Feed;
 use crate::board::{self, Core};
 use crate::trace::TraceFile;
 use crate::{inject, picture};
@@ -21,8 +22,9 @@ pub trait Platform {
     fn write(&mut self, pa: u64, buf: &[u8]) -> bool;
     /// Drives an interrupt line; lines are counted over all cores.
     fn set_line(&mut self, line: usize, level: bool);
-    /// Has [`Machine::poll`] called for `core` at the time given, in ns, or not at all.
-    fn set_timer(&mut self, core: usize, at: Option<u64>);
+    /// Has [`Machine::poll`] called for `timer` at the time given, in ns, or not at all. Each core has one, and after them the
+    /// power controller.
+    fn set_timer(&mut self, timer: usize, at: Option<u64>);
 }
 
 /// One core on the bus.
@@ -38,6 +40,7 @@ struct Seat {
 /// All cores of a board, with what is kept of them.
 pub struct Machine {
     seats: Vec<Seat>,
+    feed: Option<Feed>,
     nodes: Vec<Node>,
     ram: std::ops::Range<u64>,
     trace: Option<Arc<TraceFile>>,
@@ -54,6 +57,9 @@ struct Bus<'a> {
     name: &'a Arc<str>,
     first_line: usize,
     now: u64,
+    /// Whether the way to memory is shut; transfers are counted then.
+    isolated: bool,
+    strayed: u64,
 }
 
 impl Bus<'_> {
@@ -69,7 +75,8 @@ impl Bus<'_> {
         self.ram.start <= pa && end.is_some_and(|end| end <= self.ram.end)
     }
 
-    fn checked(&self, ok: bool, pa: u64, len: usize, write: bool) -> Result<(), NoMemory> {
+    fn checked(&mut self, ok: bool, pa: u64, len: usize, write: bool) -> Result<(), NoMemory> {
+        self.strayed += u64::from(self.isolated);
         if ok {
             return Ok(());
         }
@@ -141,6 +148,7 @@ impl Machine {
         }
         Ok(Machine {
             seats,
+            feed: Feed::new(&config.board, config.power),
             nodes,
             ram: config::RAM_BASE..config::RAM_BASE + (config.ram_mib << 20),
             trace,
@@ -149,9 +157,18 @@ impl Machine {
         })
     }
 
-    /// Bytes of each core's register window, in the order of the device tree.
-    pub fn windows(&self) -> impl Iterator<Item = u32> + '_ {
-        self.nodes.iter().map(|node| node.mmio_len)
+    /// Where the register windows lie and how many bytes they have: those of the cores, in the order of the device tree, and then
+    /// those of the power controller. Accesses name them by their place in this order.
+    pub fn windows(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        let cores = (0..).map(|n: u64| config::WINDOWS + n * config::WINDOW_STEP);
+        let cores = cores.zip(self.nodes.iter().map(|node| node.mmio_len));
+        cores.chain(self.feed.iter().flat_map(Feed::windows))
+    }
+
+    /// Number of timers.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.seats.len() + usize::from(self.feed.is_some())
     }
 
     /// Number of interrupt lines of all cores.
@@ -177,6 +194,8 @@ impl Machine {
             name: &seat.name,
             first_line: seat.first_line,
             now,
+            isolated: self.feed.as_ref().is_some_and(Feed::isolated),
+            strayed: 0,
         };
         let hardware = seat.core.1.as_mut();
         let result = act(hardware, &mut bus);
@@ -185,29 +204,71 @@ impl Machine {
             seat.timer = next;
             bus.platform.set_timer(core, next);
         }
+        if let (Some(feed), 1..) = (&mut self.feed, bus.strayed) {
+            feed.controller.gpu_strayed(bus.strayed);
+        }
         result
     }
 
-    /// Switches everything on; comes once, before anything else.
-    pub fn start(&mut self, platform: &mut dyn Platform, now: u64) {
+    fn tell(&self, event: &Trace) {
+        if let Some(trace) = &self.trace {
+            trace.event(event, &self.nodes);
+        }
+    }
+
+    /// Power of all cores comes or goes.
+    fn switch(&mut self, platform: &mut dyn Platform, now: u64, on: bool) {
         for core in 0..self.seats.len() {
             let dev = self.seats[core].name.clone();
             self.with(platform, core, now, |hardware, bus| {
-                bus.tell(&Trace::Power {
-                    t: now,
-                    dev,
-                    on: true,
-                });
-                hardware.set_power(bus, now, true);
+                bus.tell(&Trace::Power { t: now, dev, on });
+                hardware.set_power(bus, now, on);
             });
         }
     }
 
-    /// The guest reads a register of a core.
-    pub fn read(&mut self, platform: &mut dyn Platform, core: usize, now: u64, off: u32) -> u32 {
-        let dev = self.seats[core].name.clone();
-        self.with(platform, core, now, |hardware, bus| {
-            let val = hardware.mmio_read(bus, now, off);
+    /// Does what is due in the power controller.
+    fn settle(&mut self, platform: &mut dyn Platform, now: u64) {
+        let Some(feed) = &mut self.feed else { return };
+        let (timer, power) = feed.settle(now);
+        if let Some(at) = timer {
+            platform.set_timer(self.seats.len(), at);
+        }
+        if let Some(on) = power {
+            self.switch(platform, now, on);
+        }
+    }
+
+    /// The guest is about to touch a register of a core; the answer is whether it gets there.
+    fn touch(&mut self, platform: &mut dyn Platform, now: u64) -> bool {
+        self.settle(platform, now);
+        let Some(feed) = &mut self.feed else { return true };
+        feed.controller.gpu_touched();
+        !feed.isolated()
+    }
+
+    /// Gives the cores what they have at first; comes once, before anything else.
+    pub fn start(&mut self, platform: &mut dyn Platform, now: u64) {
+        let on = self.feed.as_ref().is_none_or(Feed::on);
+        self.switch(platform, now, on);
+    }
+
+    /// The guest reads a register, see [`Machine::windows`].
+    pub fn read(&mut self, platform: &mut dyn Platform, window: usize, now: u64, off: u32) -> u32 {
+        let cores = self.seats.len();
+        if let (Some(feed), Some(window)) = (&mut self.feed, window.checked_sub(cores)) {
+            let (val, event) = feed.read(window, now, off);
+            self.tell(&event);
+            self.settle(platform, now);
+            return val;
+        }
+        let reached = self.touch(platform, now);
+        let dev = self.seats[window].name.clone();
+        self.with(platform, window, now, |hardware, bus| {
+            let val = match reached {
+                true => hardware.mmio_read(bus, now, off),
+                false => 0,
+            };
             bus.tell(&Trace::MmioRead {
                 t: now,
                 dev,
@@ -218,25 +279,61 @@ impl Machine {
         })
     }
 
-    /// The guest writes a register of a core.
-    pub fn write(&mut self, platform: &mut dyn Platform, core: usize, now: u64, off: u32, val: u32) {
-        let dev = self.seats[core].name.clone();
-        self.with(platform, core, now, |hardware, bus| {
+    /// The guest writes a register, see [`Machine::windows`].
+    pub fn write(&mut self, platform: &mut dyn Platform, window: usize, now: u64, off: u32, val: u32) {
+        let cores = self.seats.len();
+        if let (Some(feed), Some(window)) = (&mut self.feed, window.checked_sub(cores)) {
+            let event = feed.written(window, now, off, val);
+            self.tell(&event);
+            if let Some(feed) = &mut self.feed {
+                feed.controller.mmio_write(now, window, off, val);
+            }
+            self.settle(platform, now);
+            return;
+        }
+        let reached = self.touch(platform, now);
+        let dev = self.seats[window].name.clone();
+        self.with(platform, window, now, |hardware, bus| {
             bus.tell(&Trace::MmioWrite {
                 t: now,
                 dev,
                 off,
                 val,
             });
-            hardware.mmio_write(bus, now, off, val);
+            if reached {
+                hardware.mmio_write(bus, now, off, val);
+            }
         });
     }
 
     /// The time that [`Platform::set_timer`] was given has come.
-    pub fn poll(&mut self, platform: &mut dyn Platform, core: usize, now: u64) {
+    pub fn poll(&mut self, platform: &mut dyn Platform, timer: usize, now: u64) {
         // It went off, and has to be set even if the model asks for the same time again.
-        self.seats[core].timer = None;
-        self.with(platform, core, now, |hardware, bus| hardware.poll(bus, now));
+        let cores = self.seats.len();
+        match (&mut self.feed, self.seats.get_mut(timer)) {
+            (_, Some(seat)) => seat.timer = None,
+            (Some(feed), None) => feed.timer_went_off(),
+            (None, None) => return,
+        }
+        self.settle(platform, now);
+        if timer < cores {
+            self.with(platform, timer, now, |hardware, bus| hardware.poll(bus, now));
+        }
+    }
+
+    /// Which pin of the machine's GPIO controller switches the regulator of the GPU's domain, if one does.
+    #[must_use]
+    pub fn regulator(&self) -> Option<u32> {
+        self.feed.as_ref()?.regulator().map(|pin| pin.number)
+    }
+
+    /// That pin has a new level.
+    pub fn regulator_pin(&mut self, platform: &mut dyn Platform, now: u64, high: bool) {
+        let Some(feed) = &mut self.feed else { return };
+        if let Some(event) = feed.regulator_pin(now, high) {
+            self.tell(&event);
+        }
+        self.settle(platform, now);
     }
 
     /// The guest writes into the mailbox, see [`config::MAILBOX`].
@@ -249,7 +346,7 @@ impl Machine {
     }
 
     /// The machine goes: writes trace and picture. The report has one line per thing to tell: `exit N`, `error TEXT`, and for
-    /// each core `model DEV NAME=VALUE...`, see docs/crosscheck.md.
+    /// each core, and the power controller, `model DEV NAME=VALUE...`, see docs/crosscheck.md.
     #[must_use]
     pub fn finish(&mut self) -> String {
         let mut report = String::new();
@@ -263,6 +360,9 @@ impl Machine {
             for line in board::report(seat.core.1.as_mut()) {
                 tell(format_args!("model {} {line}", seat.name));
             }
+        }
+        for line in self.feed.iter().flat_map(Feed::report) {
+            tell(format_args!("model {line}"));
         }
         if let Some(Err(error)) = self.trace.as_ref().map(|trace| trace.flush()) {
             tell(format_args!("error trace: {error}"));
@@ -285,130 +385,4 @@ impl Machine {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-    use std::fs;
-
-    /// HW: Mali GPU_IRQ_MASK and GPU_COMMAND; 1 is a soft reset, whose end is bit 8.
-    const MASK: u32 = 0x28;
-    const COMMAND: u32 = 0x30;
-    const RESET_COMPLETED: u32 = 1 << 8;
-
-    #[derive(Default)]
-    struct Toy {
-        lines: BTreeMap<usize, bool>,
-        timers: BTreeMap<usize, Option<u64>>,
-    }
-
-    impl Platform for Toy {
-        fn read(&mut self, _: u64, buf: &mut [u8]) -> bool {
-            buf.fill(0);
-            true
-        }
-        fn write(&mut self, _: u64, _: &[u8]) -> bool {
-            true
-        }
-        fn set_line(&mut self, line: usize, level: bool) {
-            self.lines.insert(line, level);
-        }
-        fn set_timer(&mut self, core: usize, at: Option<u64>) {
-            self.timers.insert(core, at);
-        }
-    }
-
-    fn config(board: &str) -> Config {
-        Config {
-            board: board.into(),
-            ram_mib: 64,
-            ..Config::default()
-        }
-    }
-
-    #[test]
-    fn a_reset_ends_at_the_timer_with_an_interrupt() {
-        let path = std::env::temp_dir().join(format!("drmboard-vm-trace-{}", std::process::id()));
-        let mut toy = Toy::default();
-        let mut machine = Machine::new(&Config {
-            trace: Some(path.clone()),
-            ..config("rk3399")
-        })
-        .unwrap();
-        machine.start(&mut toy, 0);
-        machine.write(&mut toy, 0, 10, MASK, RESET_COMPLETED);
-        machine.mail(11, config::MAIL_MARK, 7);
-        machine.write(&mut toy, 0, 20, COMMAND, 1);
-        assert_eq!(toy.lines.get(&2), None, "nothing has happened yet");
-        let at = toy
-            .timers
-            .remove(&0)
-            .flatten()
-            .expect("the model wants to be called");
-        machine.poll(&mut toy, 0, at);
-        assert_eq!(toy.lines.get(&2), Some(&true), "line 2 is that of the GPU");
-        assert!(toy.timers.is_empty(), "nothing is to come");
-        machine.mail(at, config::MAIL_EXIT, 5);
-        assert!(machine
-            .finish()
-            .starts_with("exit 5\nmodel gpu@ff9a0000 chains=0"));
-        let text = fs::read_to_string(&path).unwrap();
-        fs::remove_file(&path).unwrap();
-        let lines: Vec<_> = text.lines().collect();
-        let irq = format!("{at} irq gpu@ff9a0000 gpu 1");
-        assert_eq!(
-            lines,
-            [
-                "0 power gpu@ff9a0000 1",
-                "10 mmio gpu@ff9a0000 w 0x0028 0x00000100",
-                "11 mark 7",
-                "20 mmio gpu@ff9a0000 w 0x0030 0x00000001",
-                irq.as_str()
-            ]
-        );
-    }
-
-    #[test]
-    fn cores_have_windows_and_lines_of_their_own() {
-        let mut toy = Toy::default();
-        let mut machine = Machine::new(&config("imx6q")).unwrap();
-        assert_eq!(
-            (machine.windows().collect::<Vec<_>>(), machine.lines()),
-            (vec![0x4000; 2], 2)
-        );
-        machine.start(&mut toy, 0);
-        // HW: etnaviv.md 2.2: MODEL.
-        let models = [0, 1].map(|core| machine.read(&mut toy, core, 1, 0x20));
-        assert_eq!(models, [0x2000, 0x320]);
-    }
-
-    #[test]
-    fn devices_reach_ram_and_nothing_else() {
-        let (name, nodes) = (Arc::from("x"), Vec::new());
-        let bus = &mut Bus {
-            platform: &mut Toy::default(),
-            ram: &(config::RAM_BASE..config::RAM_BASE + 0x1000),
-            trace: &None,
-            nodes: &nodes,
-            name: &name,
-            first_line: 0,
-            now: 0,
-        };
-        assert_eq!(bus.read(config::RAM_BASE + 0xffc, &mut [1; 4]), Ok(()));
-        assert_eq!(bus.read(config::RAM_BASE + 0xffd, &mut [1; 4]), Err(NoMemory));
-        assert_eq!(bus.write(config::WINDOWS, &[1; 4]), Err(NoMemory));
-        assert_eq!(bus.write(u64::MAX, &[1; 4]), Err(NoMemory));
-    }
-
-    #[test]
-    fn mistakes_are_told() {
-        let with = |board: &str, spec: &str| Config {
-            inject: vec![spec.into()],
-            ..config(board)
-        };
-        let why = |config| Machine::new(&config).err().unwrap();
-        assert!(why(config("pdp11")).contains("no board"));
-        assert!(why(with("rk3399", "hang:core=1")).contains("no such core"));
-        assert!(why(with("imx8mq", "gpu-fault")).contains("no such fault"));
-        assert!(Machine::new(&with("imx6q", "hang:core=1")).is_ok());
-    }
-}
+mod tests;

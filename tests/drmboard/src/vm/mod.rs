@@ -8,6 +8,7 @@ pub mod config;
 mod guest;
 mod machine;
 mod options;
+mod power;
 mod tree;
 
 pub use config::Config;
@@ -73,6 +74,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
         report: Some(scratch.file("report")),
         count: options.count.clone(),
         inject: options.inject.clone(),
+        power: options.power,
     };
     // The same mistakes as in QEMU, told here before it is started. Its trace is made there.
     Machine::new(&Config {
@@ -80,7 +82,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
         ..config.clone()
     })?;
     let machine = guest::Qemu::new(&options)?;
-    let blob = tree::build(&scratch.0, &machine, &options.board)?;
+    let blob = tree::build(&scratch.0, &machine, &options.board, options.power)?;
     let end = machine.run(&config, &blob)?;
     let (lines, exit, errors) = read_report(&scratch.file("report"));
     if options.stats {

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The command line of `drmboard vm`.
 
+use super::config::power_of;
 use crate::board;
+use models::power::Boot;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 const USAGE: &str =
     "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--count F] [--stats] \
-                     [--inject SPEC]... [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
+                     [--power on|off] [--inject SPEC]... [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
 
 /// What the kernel is: it decides what a kernel's command line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub(crate) struct Options {
     /// Where the instructions that the guest has executed are written; they are its clock then.
     pub(crate) count: Option<PathBuf>,
     pub(crate) stats: bool,
+    /// What firmware did with the GPU's power.
+    pub(crate) power: Boot,
     pub(crate) inject: Vec<String>,
     pub(crate) os: Os,
     /// More of the kernel's command line; for FreeBSD, variables of its environment.
@@ -52,6 +56,7 @@ impl Options {
             png: None,
             count: None,
             stats: false,
+            power: Boot::Off,
             inject: Vec::new(),
             os: Os::Linux,
             append: String::new(),
@@ -81,6 +86,7 @@ impl Options {
                 "--trace" => options.trace = path(),
                 "--png" => options.png = path(),
                 "--count" => options.count = path(),
+                "--power" => options.power = power_of(text()?).map_err(|why| format!("--power: {why}"))?,
                 "--inject" => options.inject.push(text()?.into()),
                 "--os" => {
                     options.os = match text()? {
@@ -125,6 +131,9 @@ mod tests {
     #[test]
     fn options() {
         let options = parsed("--board imx8mq --stats --kernel k --inject a --inject b --timeout 7").unwrap();
+        assert_eq!(options.power, Boot::Off);
+        let on = parsed("--board imx8mq --kernel k --power on").unwrap();
+        assert_eq!(on.power, Boot::On);
         assert_eq!(
             (options.inject.len(), options.stats, options.timeout.as_secs()),
             (2, true, 7)
@@ -135,6 +144,7 @@ mod tests {
             ("--board rk3399 --kernel", "needs a value"),
             ("--board rk3399 --kernel k --ram 4096", "--ram"),
             ("--board rk3399 --kernel k --timeout x", "number"),
+            ("--board rk3399 --kernel k --power yes", "--power"),
             ("--board rk3399 --kernel k --cpus 0", "--cpus"),
             ("--board rk3399 --kernel k --os plan9", "--os"),
             ("--frob x", "unknown"),

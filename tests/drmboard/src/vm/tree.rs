@@ -4,8 +4,10 @@
 
 use super::config::{FIRST_SPI, WINDOWS, WINDOW_STEP};
 use super::guest::Qemu;
+use super::power;
 use crate::board;
 use drm_os_host::Node;
+use models::power::Boot;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,11 +20,12 @@ fn strings<'a>(all: impl Iterator<Item = &'a str>) -> String {
         .join(", ")
 }
 
-/// The node of a core, at its place on this bus, with fixed clocks and a fixed supply in place of the board's controllers.
+/// The node of a core, at its place on this bus, with fixed clocks and a fixed supply in place of the board's controllers;
+/// `consumer` is the property that names its power domain, if it has one.
 ///
 /// HW: rk3399.dtsi gpu@ff9a0000 (its one clock has no name there), imx8mq.dtsi gpu@38000000 (its one interrupt has none),
 /// imx6qdl.dtsi gpu@130000 and gpu@134000.
-fn source(node: &Node, core: u64, first_line: u32) -> String {
+fn source(node: &Node, core: u64, first_line: u32, consumer: &str) -> String {
     let mut out = String::new();
     let mut put = |line: std::fmt::Arguments| {
         let _ = writeln!(out, "\t{line}");
@@ -76,18 +79,23 @@ fn source(node: &Node, core: u64, first_line: u32) -> String {
     for name in &node.regulators {
         put(format_args!("\t{name}-supply = <&gpu{core}_{name}>;"));
     }
+    if !consumer.is_empty() {
+        put(format_args!("\t{consumer}"));
+    }
     put(format_args!("}};"));
     out
 }
 
 /// What is added to the tree for a board.
-fn additions(board: &str) -> String {
+fn additions(board: &str, boot: Boot) -> String {
     let mut out = String::from("/ {\n");
+    let (controller, consumer) = power::nodes(board, boot).unwrap_or_default();
     let mut lines = 0;
     for (core, node) in (0..).zip(board::nodes(board)) {
-        out.push_str(&source(&node, core, lines));
+        out.push_str(&source(&node, core, lines, consumer));
         lines += u32::try_from(node.irqs.len()).unwrap_or(0);
     }
+    out.push_str(&controller);
     out.push_str("};\n");
     out
 }
@@ -112,12 +120,12 @@ fn dtc(from: &str, input: &Path, to: &str, output: &Path) -> Result<(), String> 
 ///
 /// # Errors
 /// A sentence: QEMU or dtc does not do it.
-pub(crate) fn build(scratch: &Path, machine: &Qemu, board: &str) -> Result<PathBuf, String> {
+pub(crate) fn build(scratch: &Path, machine: &Qemu, board: &str, boot: Boot) -> Result<PathBuf, String> {
     let [blob, text, done] = ["virt.dtb", "virt.dts", "board.dtb"].map(|name| scratch.join(name));
     machine.dump_tree(&blob)?;
     dtc("dtb", &blob, "dts", &text)?;
     // A root node that is given again is added to.
-    let all = fs::read_to_string(&text).map(|tree| tree + &additions(board));
+    let all = fs::read_to_string(&text).map(|tree| tree + &additions(board, boot));
     all.and_then(|all| fs::write(&text, all))
         .map_err(|error| format!("{}: {error}", text.display()))?;
     dtc("dts", &text, "dtb", &done)?;
@@ -130,26 +138,38 @@ mod tests {
 
     #[test]
     fn nodes_are_as_in_the_boards_trees() {
-        let mali = additions("rk3399");
+        let mali = additions("rk3399", Boot::Off);
         for part in [
             "gpu@c000000 {",
             "\"rockchip,rk3399-mali\", \"arm,mali-t860\"",
             "interrupts = <0 80 4>, <0 81 4>, <0 82 4>;",
             "\"job\", \"mmu\", \"gpu\"",
             "mali-supply",
+            "power-domains = <&power 35>;",
+            "power-management@ce00000 {",
+            "reg = <0 0xce10000 0 0x20>;",
+            "reg = <35>; clocks = <&gpu0_aclk_gpu>; pm_qos = <&qos_gpu>;",
         ] {
             assert!(mali.contains(part), "{part}: {mali}");
         }
         assert!(!mali.contains("clock-names"));
-        let imx = additions("imx8mq");
+        let imx = additions("imx8mq", Boot::Off);
         assert!(
             imx.contains("clock-names = \"core\", \"shader\", \"bus\", \"reg\";"),
             "{imx}"
         );
         assert!(!imx.contains("interrupt-names"));
-        let two = additions("imx6q");
+        for part in [
+            "gpc@ce00000 {",
+            "reg = <0 0xce00000 0 0x10000>;",
+            "clocks = <&gpu0_core>, <&gpu0_shader>, <&gpu0_bus>, <&gpu0_reg>; power-supply = <&gpu_supply>;",
+            "power-domains = <&pgc_gpu>;",
+        ] {
+            assert!(imx.contains(part), "{part}: {imx}");
+        }
+        let two = additions("imx6q", Boot::Off);
         assert!(
-            two.contains("gpu@c100000 {") && two.contains("<0 81 4>;"),
+            two.contains("gpu@c100000 {") && two.contains("<0 81 4>;") && !two.contains("power-domains"),
             "{two}"
         );
     }

@@ -60,7 +60,10 @@ struct drm_os_dev {
 	volatile u_int	 opened;	/* files of its nodes */
 	char		 busid[64];
 	char		 title[32];
-	struct drm_power_domain *power;	/* NULL: none */
+	struct drm_power_domain *power;	/* NULL: none, as the next three */
+	struct drm_opp	*opp;
+	struct clk	*opp_clk;
+	struct regulator *opp_regulator;
 };
 
 struct drm_os_minor;
@@ -101,6 +104,12 @@ void	drm_minor_wait_end(struct drm_os_caller *caller);
 struct vm_object *drm_object_vm(struct drm_os_object *obj);
 void	drm_objects_init(void);
 void	drm_objects_revoke(void);
+
+/* drm_power.c */
+int	drm_dev_power_attach(struct drm_os_dev *dev);
+void	drm_dev_power_detach(struct drm_os_dev *dev);
+void	drm_dev_power_sysctls(struct drm_os_dev *dev,
+	    struct sysctl_oid_list *list);
 
 /* drm_sysctl.c */
 void	drm_dev_sysctls(struct drm_os_dev *dev);

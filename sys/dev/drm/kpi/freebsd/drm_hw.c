@@ -19,10 +19,17 @@
 #include <dev/hwreset/hwreset.h>
 #include <dev/regulator/regulator.h>
 
+#include "power/drm_power.h"
+
 struct drm_os_mmio {
 	struct drm_os_dev *dev;
 	struct resource	*res;
 	int		 rid;
+};
+
+struct drm_os_clk {
+	clk_t		 clk;
+	struct drm_clk	*own;		/* where the kernel lacks it */
 };
 
 struct drm_os_irq {
@@ -181,21 +188,25 @@ drm_os_irq_sync(struct drm_os_irq *irq)
 	mtx_unlock(&irq->lock);
 }
 
-/* The handles of the frameworks are pointers: they are ours, too. */
-
 int
 drm_os_clk_get(struct drm_os_dev *dev, const char *name,
     struct drm_os_clk **clkp)
 {
-	clk_t clk;
+	struct drm_os_clk *clk;
 	int error;
 
+	clk = malloc(sizeof(*clk), M_DRM, M_WAITOK | M_ZERO);
 	if (name == NULL)
-		error = clk_get_by_ofw_index(dev->dev, 0, 0, &clk);
+		error = clk_get_by_ofw_index(dev->dev, 0, 0, &clk->clk);
 	else
-		error = clk_get_by_ofw_name(dev->dev, 0, name, &clk);
-	if (error == 0)
-		*clkp = (struct drm_os_clk *)clk;
+		error = clk_get_by_ofw_name(dev->dev, 0, name, &clk->clk);
+	if (error != 0 && name != NULL &&
+	    drm_clk_fallback(dev->dev, name, &clk->own) == 0)
+		error = 0;
+	if (error != 0)
+		free(clk, M_DRM);
+	else
+		*clkp = clk;
 	return (error);
 }
 
@@ -203,29 +214,38 @@ void
 drm_os_clk_put(struct drm_os_clk *clk)
 {
 
-	clk_release((clk_t)clk);
+	if (clk->own != NULL)
+		drm_clk_put(clk->own);
+	else
+		clk_release(clk->clk);
+	free(clk, M_DRM);
 }
 
 int
 drm_os_clk_enable(struct drm_os_clk *clk)
 {
 
-	return (clk_enable((clk_t)clk));
+	return (clk->own != NULL ? drm_clk_enable(clk->own) :
+	    clk_enable(clk->clk));
 }
 
 int
 drm_os_clk_disable(struct drm_os_clk *clk)
 {
 
-	return (clk_disable((clk_t)clk));
+	return (clk->own != NULL ? drm_clk_disable(clk->own) :
+	    clk_disable(clk->clk));
 }
 
 int
 drm_os_clk_rate(struct drm_os_clk *clk, uint64_t *hz)
 {
 
-	return (clk_get_freq((clk_t)clk, hz));
+	return (clk->own != NULL ? drm_clk_rate(clk->own, hz) :
+	    clk_get_freq(clk->clk, hz));
 }
+
+/* The handles of these frameworks are pointers: they are ours, too. */
 
 int
 drm_os_regulator_get(struct drm_os_dev *dev, const char *name,

@@ -15,7 +15,6 @@
 #include <dev/ofw/openfirm.h>
 #include <dev/ofw/ofw_bus.h>
 #include <dev/ofw/ofw_bus_subr.h>
-#include <dev/clk/clk.h>
 
 #include "drm_newbus.h"
 
@@ -74,10 +73,13 @@ drm_newbus_attach(device_t device, const struct drm_os_driver *driver)
 	dev->coherent = OF_hasprop(ofw_bus_get_node(device), "dma-coherent");
 	refcount_init(&dev->refs, 1);
 	sx_init(&dev->lock, "drm device");
-	/* A missing one is told by the framework; the GPU may run without. */
-	(void)clk_set_assigned(device, ofw_bus_get_node(device));
 	softc = NULL;
-	error = driver->attach(dev, &softc);
+	error = drm_dev_power_attach(dev);
+	if (error == 0) {
+		error = driver->attach(dev, &softc);
+		if (error != 0)
+			drm_dev_power_detach(dev);
+	}
 	if (error != 0) {
 		device_printf(device, "cannot attach: error %d\n", error);
 		drm_dev_release(dev);
@@ -110,6 +112,7 @@ drm_newbus_detach(device_t device)
 	TAILQ_REMOVE(&drm_os.devs, dev, link);
 	sx_xunlock(&drm_os.devs_lock);
 	sysctl_ctx_free(&dev->sysctls);
+	drm_dev_power_detach(dev);
 	sc->dev = NULL;
 	drm_dev_release(dev);
 	return (0);

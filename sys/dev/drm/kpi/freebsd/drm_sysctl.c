@@ -150,6 +150,7 @@ drm_dev_sysctls(struct drm_os_dev *dev)
 		    CTLTYPE_INT | CTLFLAG_RW | CTLFLAG_MPSAFE, dev, 0,
 		    dump_clear_handler, "I", "1: keep the next dump");
 	}
+	drm_dev_power_sysctls(dev, list);
 	/* A node that only joins another's device has none of its own. */
 	if (dev->index >= 0)
 		add_dri(dev);

@@ -59,12 +59,13 @@ struct Open {
 }
 
 impl Phases {
-    /// Takes the first device of a trace: the other cores do nothing in these clients.
+    /// Takes the first GPU of a trace: the other cores do nothing in these clients, and how a driver handles a power controller is not the
+    /// GPU driver's affair.
     pub(crate) fn add(&mut self, gpu: &Gpu, trace: &str) {
         let mut device = None;
         let mut open: Option<Open> = None;
         for (dev, event) in trace.lines().filter_map(event) {
-            if *device.get_or_insert(dev) != dev {
+            if !dev.starts_with("gpu@") || *device.get_or_insert(dev) != dev {
                 continue;
             }
             let begins = match &event {
@@ -152,9 +153,9 @@ mod tests {
     #[test]
     fn polls_are_folded_and_addresses_hidden() {
         let phases = phases(
-            "1 power g 1\n2 mmio g w 0x0028 0x00000000\n3 mmio g r 0x0020 0x00000000\n4 mmio g r 0x0020 0x00000100\n\
-             5 mmio g w 0x1840 0x12345678\n5 mmio other w 0x1c0 0x1\n6 mmio g w 0x1858 0x00083b00\n7 irq g job 1\n8 irq g job 0\n\
-             9 mmio g r 0x100c 0x00000001\n",
+            "1 power gpu@1 1\n1 mmio gpc@1 w 0x01c0 0x0000000f\n2 mmio gpu@1 w 0x0028 0x00000000\n3 mmio gpu@1 r 0x0020 0x00000000\n4 mmio gpu@1 r 0x0020 0x00000100\n\
+             5 mmio gpu@1 w 0x1840 0x12345678\n5 mmio gpu@2 w 0x1c0 0x1\n6 mmio gpu@1 w 0x1858 0x00083b00\n7 irq gpu@1 job 1\n8 irq gpu@1 job 0\n\
+             9 mmio gpu@1 r 0x100c 0x00000001\n",
         );
         assert_eq!(
             phases.usual("reset").unwrap(),
@@ -167,8 +168,8 @@ mod tests {
 
     #[test]
     fn the_usual_form_is_the_most_frequent() {
-        let one = "1 mmio g w 0x01c0 0x0000000f\n";
-        let phases = phases(&format!("{one}{one}1 mmio g w 0x01c0 0x00000001\n"));
+        let one = "1 mmio gpu@1 w 0x01c0 0x0000000f\n";
+        let phases = phases(&format!("{one}{one}1 mmio gpu@1 w 0x01c0 0x00000001\n"));
         assert_eq!(phases.usual("power-down").unwrap(), ["w 01c0 0000000f"]);
         assert_eq!(phases.forms("power-down"), 2);
     }

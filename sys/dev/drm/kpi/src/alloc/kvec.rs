@@ -143,8 +143,9 @@ impl<T> KVec<T> {
     /// ENOMEM; `value` is dropped and nothing changed.
     pub fn insert(&mut self, index: usize, value: T) -> Result<()> {
         self.push(value)?;
-        if let Some(tail) = self.as_mut_slice().get_mut(index..) {
-            tail.rotate_right(1.min(tail.len()));
+        let tail = self.as_mut_slice().get_mut(index..);
+        if let Some(tail) = tail.filter(|tail| !tail.is_empty()) {
+            tail.rotate_right(1);
         }
         Ok(())
     }
