@@ -25,6 +25,8 @@ trouble+='still (busy|in use)|kldunload: .*Device busy|link_elf: symbol|undefine
 # And what of that a kernel says that is not ours: WITNESS announces itself.
 harmless='^WARNING: WITNESS option enabled|^WARNING: DIAGNOSTIC|^VT\(|^KDB: debugger backends|^KDB: current backend'
 
+modules_needed="build the kernel's modules mqueue, linux_common, linux64, linprocfs and fdescfs"
+
 # kernels: those to be tested, as kernel.bin.
 kernels() {
 	local file
@@ -96,12 +98,12 @@ image() {
 	sysfs "$root" rk3399 c000000.gpu rockchip,rk3399-mali arm,mali-t860
 	sysfs "$root" imx8mq c000000.gpu vivante,gc
 	if [ -z "$dir" ]; then dir=${1%/*}; fi
-	for name in mqueuefs linux_common linux64 pseudofs tmpfs linprocfs; do
+	for name in mqueuefs linux_common linux64 pseudofs tmpfs linprocfs fdescfs; do
 		file=$(find "$dir" -name "$name.ko" -print -quit)
 		if [ -n "$file" ]; then
 			cp "$file" "$root/modules/"
 		else
-			case $name in mqueuefs | linux*) die "no $name.ko below $dir: build the kernel's modules mqueue, linux_common and linux64, and say MODULES=DIR" ;; esac
+			case $name in mqueuefs | lin* | fdescfs) die "no $name.ko below $dir: $modules_needed, and say MODULES=DIR" ;; esac
 		fi
 	done
 	cp "$2" "$root/modules/drmkpi.ko"
@@ -176,7 +178,7 @@ if [ "${1:-}" = unless-none ] && [ -z "$(kernels)" ]; then
 	say "skipped: no FreeBSD kernel: make vmtest KERNEL=.../kernel.bin"
 	exit 0
 fi
-[ -n "$(kernels)" ] || die "no FreeBSD/arm64 kernel: say KERNEL=.../kernel.bin (built with the modules mqueue, linux_common and linux64), and SYSDIR=.../sys"
+[ -n "$(kernels)" ] || die "no FreeBSD/arm64 kernel: say KERNEL=.../kernel.bin ($modules_needed, too) and SYSDIR=.../sys"
 mk/need.sh vmtest
 mk/build.sh
 mkdir -p "$out"

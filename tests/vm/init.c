@@ -10,9 +10,9 @@
 #include "sys.h"
 
 /* Dependencies first. */
-static const char *const modules[] = { "pseudofs", "tmpfs", "mqueuefs", "linux_common", "linux64", "linprocfs" };
+static const char *const modules[] = { "pseudofs", "tmpfs", "mqueuefs", "linux_common", "linux64", "linprocfs", "fdescfs" };
 
-static const char *const mounts[][2] = { { "tmpfs", "/tmp" }, { "linprocfs", "/proc" } };
+static const char *const mounts[][2] = { { "tmpfs", "/tmp" }, { "linprocfs", "/proc" }, { "fdescfs", "/dev/fd" } };
 
 static char *environment[] = {
 	"PATH=/bin:/usr/bin", "HOME=/tmp", "TMPDIR=/tmp", "EGL_LOG_LEVEL=warning", "MESA_SHADER_CACHE_DISABLE=true", NULL

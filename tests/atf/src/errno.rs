@@ -32,6 +32,11 @@ impl fmt::Display for Errno {
 
 impl std::error::Error for Errno {}
 
+/// Whether Linux programs are guests of a FreeBSD kernel here: vmtest says so.
+pub(crate) fn on_freebsd() -> bool {
+    std::env::var_os("DRMBOARD_GUEST").is_some_and(|guest| guest == "freebsd")
+}
+
 /// Turns the -1 convention of C calls into a `Result`.
 pub(crate) fn check(ret: i32) -> Sys<i32> {
     if ret < 0 {

@@ -5,7 +5,8 @@
 export PATH=/tmp/bin:/bin:/usr/bin
 argument() { vmctl kenv "vmtest.$1"; }
 DRMBOARD_BOARD=$(argument board)
-export DRMBOARD_BOARD
+DRMBOARD_GUEST=freebsd
+export DRMBOARD_BOARD DRMBOARD_GUEST
 driver=$(argument driver)
 # What Linux's libdrm looks for; the root's /sys points here.
 ln -s "/boards/$DRMBOARD_BOARD" /tmp/sys

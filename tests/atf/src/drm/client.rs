@@ -14,7 +14,7 @@ use super::panfrost::{
 };
 use super::sync_file::{FileInfo, FILE_INFO};
 use super::{Mapping, Node};
-use crate::errno::Sys;
+use crate::errno::{on_freebsd, Errno, Sys};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// A buffer object of a file.
@@ -310,8 +310,11 @@ impl Node {
             flags,
             ..SyncobjWait::default()
         };
-        self.ioctl(SYNCOBJ_WAIT, &mut arg)?;
-        Ok(arg.first_signaled)
+        match self.ioctl(SYNCOBJ_WAIT, &mut arg) {
+            // FreeBSD has no ETIME to translate.
+            Err(Errno(libc::ETIMEDOUT)) if on_freebsd() => Err(Errno(libc::ETIME)),
+            done => done.map(|_| arg.first_signaled),
+        }
     }
 
     /// Empties sync objects.

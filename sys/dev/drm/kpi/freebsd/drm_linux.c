@@ -102,7 +102,7 @@ drm_linux_init(void)
 	module_t mod;
 
 	MOD_SLOCK;
-	mod = module_lookupbyname("linux_common");
+	mod = module_lookupbyname("linux64elf");
 	MOD_SUNLOCK;
 	if (mod != NULL)
 		file_loaded(NULL, module_file(mod));

@@ -22,7 +22,9 @@ drm_os_mtx_create(struct drm_os *os __unused, const char *name,
 {
 	struct drm_os_mtx *mtx;
 
-	mtx = malloc(sizeof(*mtx), M_DRM, M_WAITOK | M_ZERO);
+	mtx = malloc(sizeof(*mtx), M_DRM, M_NOWAIT | M_ZERO);
+	if (mtx == NULL)
+		return (ENOMEM);
 	/* Locks of one name are nested in a fixed order, if at all. */
 	mtx_init(&mtx->m, name, NULL, MTX_DEF | MTX_DUPOK);
 	*mtxp = mtx;
@@ -57,7 +59,9 @@ drm_os_sx_create(struct drm_os *os __unused, const char *name,
 {
 	struct drm_os_sx *sx;
 
-	sx = malloc(sizeof(*sx), M_DRM, M_WAITOK | M_ZERO);
+	sx = malloc(sizeof(*sx), M_DRM, M_NOWAIT | M_ZERO);
+	if (sx == NULL)
+		return (ENOMEM);
 	sx_init_flags(&sx->sx, name, SX_DUPOK);
 	*sxp = sx;
 	return (0);
@@ -112,7 +116,9 @@ drm_os_cv_create(struct drm_os *os __unused, const char *name,
 {
 	struct drm_os_cv *cv;
 
-	cv = malloc(sizeof(*cv), M_DRM, M_WAITOK | M_ZERO);
+	cv = malloc(sizeof(*cv), M_DRM, M_NOWAIT | M_ZERO);
+	if (cv == NULL)
+		return (ENOMEM);
 	cv_init(&cv->cv, name);
 	*cvp = cv;
 	return (0);

@@ -394,6 +394,7 @@ drm_os_object_ref(struct drm_os_object *obj)
 void
 drm_os_object_unref(struct drm_os_object *obj)
 {
+	vm_page_t m;
 	uint64_t i;
 
 	if (obj->vm != NULL) {
@@ -402,9 +403,13 @@ drm_os_object_unref(struct drm_os_object *obj)
 	}
 	if (!refcount_release(&obj->refs))
 		return;
-	if (obj->write) {
-		for (i = 0; i < obj->pages; i++)
-			vm_page_dirty(obj->held[i]);
+	for (i = 0; obj->write && i < obj->pages; i++) {
+		m = obj->held[i];
+		/* A page whose mapping is gone may belong to nobody, and is not valid then. */
+		(void)vm_page_busy_acquire(m, VM_ALLOC_SBUSY);
+		if (!vm_page_none_valid(m))
+			vm_page_dirty(m);
+		vm_page_sunbusy(m);
 	}
 	vm_page_unhold_pages(obj->held, obj->pages);
 	free(obj->held, M_DRM);
