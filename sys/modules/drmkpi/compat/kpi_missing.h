@@ -67,7 +67,10 @@ KPI_OFW_BUS_GET(const char *, type, TYPE)
 #define	KPI_DEV_CLK_CLK_H_DONE
 #include <dev/ofw/ofw_bus.h>
 
-#define	CLK_SET_ROUND_DOWN	0x00000002
+/* How clk_set_freq() may miss the frequency asked for. */
+#define	CLK_SET_ROUND_EXACT	0x0
+#define	CLK_SET_ROUND_UP	0x1
+#define	CLK_SET_ROUND_DOWN	0x2
 
 typedef struct clk *clk_t;
 int	 clk_get_by_ofw_index(device_t, phandle_t, int, clk_t *);

@@ -34,8 +34,11 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         text: [0; 256],
         len: 0,
     };
-    // A Message takes everything and drops what does not fit.
-    let _ = write!(message, "{info}");
+    // On one line, unlike PanicInfo itself. A Message takes everything and drops what does not fit.
+    if let Some(place) = info.location() {
+        let _ = write!(message, "{place}: ");
+    }
+    let _ = write!(message, "{}", info.message());
     // SAFETY: the first `len` bytes of the text are there; C reads no more and does not come back.
     unsafe { drm_os_panic(message.text.as_ptr().cast(), message.len) }
 }
