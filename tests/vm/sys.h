@@ -80,6 +80,7 @@ typedef unsigned long uintptr_t;
 #define MAP_ANON	0x1000
 
 #define SIGKILL	9
+#define SIGBUS	10
 #define WNOHANG	1
 #define CLOCK_MONOTONIC	4
 #define POLLIN	0x0001

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The module is told to go while a client has it open, while jobs run, and (with a fault planted) during a reset: EBUSY, and
+# nothing happens to the client.
+. /vmtest/vm.sh
+export PAN_MESA_DEBUG=linear
+load
+gles_clear --frames 60 >/tmp/out 2>&1 &
+client=$!
+n=0
+while kill -0 "$client" 2>/dev/null; do
+	vmctl unload drmkpi >/tmp/busy
+	ended=$?
+	# Before it has opened the node, and when it has closed it, the module goes.
+	case $ended in
+	16) n=$((n + 1)) ;;
+	0) vmctl load /modules/drmkpi.ko ;;
+	*) cat /tmp/busy && status=1 ;;
+	esac
+	sleep 0.1
+done
+wait "$client"
+echo "guest: busy ended with $?"
+echo "guest: EBUSY $n times"
+tail -n 1 /tmp/out | sed 's/^/busy: /'
+clear gles_clear 0
+unload
+exit "$status"
