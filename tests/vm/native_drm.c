@@ -206,7 +206,7 @@ reader(volatile uint32_t *at)
 static void
 hold(int fd, const struct native_driver *driver)
 {
-	uint64_t until = now_ns() + 60000000000;
+	uint64_t until = now_ns() + 20000000000;
 	struct drm_cap cap = { CAP_PRIME, 0 };
 	volatile uint32_t *words = map(fd, driver->offset(fd, driver->create(fd, 65536)), 65536, PROT_READ | PROT_WRITE);
 	long error;

@@ -89,8 +89,8 @@ typedef unsigned long uintptr_t;
 #define RB_POWEROFF	0x4000
 
 #define KENV_GET	0
-#define LINKER_UNLOAD_NORMAL	1
-#define LINKER_UNLOAD_FORCE	2
+#define LINKER_UNLOAD_NORMAL	0
+#define LINKER_UNLOAD_FORCE	1
 
 /* sys/ioccom.h: IN and OUT are the other way round than in Linux, and none is a bit of its own. */
 #define IOC_VOID	0x20000000ul

@@ -6,14 +6,14 @@ export PAN_MESA_DEBUG=linear
 load
 gles_clear --frames 60 >/tmp/out 2>&1 &
 client=$!
+while [ "$(vmctl sysctl "dev.$driver.0.open_files")" = "dev.$driver.0.open_files: 0" ]; do sleep 0.1; done
 n=0
 while kill -0 "$client" 2>/dev/null; do
 	vmctl unload drmkpi >/tmp/busy
-	ended=$?
-	# Before it has opened the node, and when it has closed it, the module goes.
-	case $ended in
+	case $? in
 	16) n=$((n + 1)) ;;
-	0) vmctl load /modules/drmkpi.ko ;;
+	# The client has just closed it.
+	0) break ;;
 	*) cat /tmp/busy && status=1 ;;
 	esac
 	sleep 0.1
@@ -22,6 +22,7 @@ wait "$client"
 echo "guest: busy ended with $?"
 echo "guest: EBUSY $n times"
 tail -n 1 /tmp/out | sed 's/^/busy: /'
+vmctl loaded drmkpi || load
 clear gles_clear 0
 unload
 exit "$status"
