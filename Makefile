@@ -8,6 +8,7 @@
 #   make bench     benchmarks beside a peer; what a job costs the stock Linux drivers
 #   make crosscheck  Debian's stock Linux drivers and Mesa on the GPU models, in QEMU   (BOARDS="name ...": those boards only)
 #   make mutants   faults planted in the models, and which of the checks above notice each: a table   (half an hour; MUTANTS="name ...")
+#   make vmtest    drmkpi.ko, Mesa and the suite in a FreeBSD/arm64 guest   (KERNEL=.../kernel.bin, SYSDIR=..., BOARDS=..., RUNS=...: docs/vmtest.md)
 #   make kmod      drmkpi.ko for FreeBSD/arm64, audited   (SYSDIR=..., KERNBUILDDIR=..., KERNEL=..., OUT=...: docs/kmod.md)
 #
 # Parts of these, for use by hand:
@@ -19,7 +20,7 @@
 #
 # mk/README says where everything comes out; mk/arm64.sh is cargo for arm64 Linux programs.
 
-.PHONY: all demo test lint audit bench crosscheck mutants kmod overlays sysroot build clean distclean
+.PHONY: all demo test lint audit bench crosscheck mutants kmod vmtest overlays sysroot build clean distclean
 
 all: build
 
@@ -48,6 +49,9 @@ mutants:
 kmod:
 	@mk/kmod.sh
 
+vmtest:
+	@mk/vmtest.sh
+
 overlays:
 	@mk/overlays.sh
 
@@ -58,7 +62,7 @@ build:
 	@mk/build.sh
 
 clean:
-	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck target/abi target/mutants target/kmod target/overlays target/ports
+	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck target/abi target/mutants target/kmod target/vmtest target/overlays target/ports
 
 distclean:
 	@rm -rf target

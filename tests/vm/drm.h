@@ -78,6 +78,8 @@ void any_buffer(int fd, uint32_t handle);
 struct native_driver {
 	const char *name;
 	void (*test)(int fd);
+	/* A new buffer's handle. */
+	uint32_t (*create)(int fd, uint32_t size);
 	/* What mmap(2) takes for a buffer. */
 	uint64_t (*offset)(int fd, uint32_t handle);
 };

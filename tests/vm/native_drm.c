@@ -6,6 +6,7 @@
  *	native_drm				the requests in the native encoding, and a job
  *	native_drm pixels FD STRIDE WIDTH HEIGHT PIXEL
  *						an inherited dma-buf has that colour all over
+ *	native_drm hold				has a buffer mapped until the driver goes
  */
 
 #include "drm.h"
@@ -189,6 +190,38 @@ any_buffer(int fd, uint32_t handle)
 	expect("GEM_CLOSE again", drm(fd, GEM_CLOSE, &close), -EINVAL);
 }
 
+/* How a process ends that reads an address. */
+static long
+reader(volatile uint32_t *at)
+{
+	long pid = must("fork", sys(SYS_FORK));
+	int status = -1;
+
+	if (pid == 0)
+		leave((int)(*at & 1));
+	must("wait4", sys(SYS_WAIT4, pid, &status, 0l, NULL));
+	return (status);
+}
+
+static void
+hold(int fd, const struct native_driver *driver)
+{
+	uint64_t until = now_ns() + 20000000000;
+	struct drm_cap cap = { CAP_PRIME, 0 };
+	volatile uint32_t *words = map(fd, driver->offset(fd, driver->create(fd, 65536)), 65536, PROT_READ | PROT_WRITE);
+	long error;
+
+	words[100] = 4711;
+	expect("a mapped word", words[100], 4711);
+	do {
+		error = drm(fd, GET_CAP, &cap);
+		sleep_ms(10);
+	} while (error == 0 && now_ns() < until);
+	expect("a request when the driver is gone", error, -ENXIO);
+	expect("how a reader ends when the driver is gone", reader(words), SIGBUS);
+	expect("opening what is gone", sys(SYS_OPEN, RENDER_NODE, O_RDWR, 0l), -ENOENT);
+}
+
 int
 main(int argc, char **argv, char **env)
 {
@@ -201,6 +234,8 @@ main(int argc, char **argv, char **env)
 	driver = driver_of(fd);
 	if (argc == 7 && strcmp(argv[1], "pixels") == 0) {
 		pixels(fd, driver, argv + 2);
+	} else if (argc == 2 && strcmp(argv[1], "hold") == 0) {
+		hold(fd, driver);
 	} else {
 		must("GET_CAP", drm(fd, GET_CAP, &cap));
 		expect("import and export", (long)cap.value, 3);

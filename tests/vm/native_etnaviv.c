@@ -75,6 +75,15 @@ static const uint32_t states[][2] = {
 	{ 0x140ac, 3 }, { 0x14060, 1 }, { 0x140ac, 3 }, { 0x140b8, 0 },
 };
 
+static uint32_t
+create(int fd, uint32_t size)
+{
+	struct etnaviv_gem_new bo = { size, BO_WC, 0 };
+
+	must("GEM_NEW", drm(fd, GEM_NEW, &bo));
+	return (bo.handle);
+}
+
 static uint64_t
 offset(int fd, uint32_t handle)
 {
@@ -137,4 +146,4 @@ test(int fd)
 	sys(SYS_MUNMAP, words, bo.size);
 }
 
-const struct native_driver etnaviv = { "etnaviv", test, offset };
+const struct native_driver etnaviv = { "etnaviv", test, create, offset };

@@ -42,6 +42,15 @@ struct panfrost_get_param {
 #define JOB_WRITE_VALUE	(2 << 1 | 1)
 #define WRITE_ZERO	3
 
+static uint32_t
+create(int fd, uint32_t size)
+{
+	struct panfrost_create_bo bo = { .size = size, .flags = BO_NOEXEC };
+
+	must("CREATE_BO", drm(fd, CREATE_BO, &bo));
+	return (bo.handle);
+}
+
 static uint64_t
 offset(int fd, uint32_t handle)
 {
@@ -105,4 +114,4 @@ test(int fd)
 	sys(SYS_MUNMAP, words, (long)bo.size);
 }
 
-const struct native_driver panfrost = { "panfrost", test, offset };
+const struct native_driver panfrost = { "panfrost", test, create, offset };

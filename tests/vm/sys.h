@@ -80,6 +80,7 @@ typedef unsigned long uintptr_t;
 #define MAP_ANON	0x1000
 
 #define SIGKILL	9
+#define SIGBUS	10
 #define WNOHANG	1
 #define CLOCK_MONOTONIC	4
 #define POLLIN	0x0001
@@ -88,8 +89,8 @@ typedef unsigned long uintptr_t;
 #define RB_POWEROFF	0x4000
 
 #define KENV_GET	0
-#define LINKER_UNLOAD_NORMAL	1
-#define LINKER_UNLOAD_FORCE	2
+#define LINKER_UNLOAD_NORMAL	0
+#define LINKER_UNLOAD_FORCE	1
 
 /* sys/ioccom.h: IN and OUT are the other way round than in Linux, and none is a bit of its own. */
 #define IOC_VOID	0x20000000ul
