@@ -145,8 +145,15 @@ impl Context {
             let wanted = [SURFACE_TYPE, surface, RENDERABLE_TYPE, OPENGL_ES2_BIT, NONE];
             let (mut configs, mut found) = ([std::ptr::null_mut(); 64], 0);
             // SAFETY: the list ends with NONE; there is room for as many configurations as it says.
-            let chosen =
-                unsafe { eglChooseConfig(self.display, wanted.as_ptr(), configs.as_mut_ptr(), 64, &mut found) };
+            let chosen = unsafe {
+                eglChooseConfig(
+                    self.display,
+                    wanted.as_ptr(),
+                    configs.as_mut_ptr(),
+                    64,
+                    &mut found,
+                )
+            };
             if chosen == 0 {
                 return failed("eglChooseConfig");
             }

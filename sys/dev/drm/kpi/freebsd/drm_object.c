@@ -555,8 +555,9 @@ drm_os_object_sync(struct drm_os_object *obj, uint64_t off, uint64_t len,
 }
 
 /*
- * What is left is mappings of users.  A VM object whose pager is gone is dead:
- * a touch of it is a fault, and its end does not come back here.
+ * What is left is mappings of users.  A VM object whose pager is gone is dead,
+ * and its end does not come back here.  A touch of it would find a page of
+ * zeroes, for the dead pager only has no pages; behind its size is a SIGBUS.
  */
 void
 drm_objects_revoke(void)
@@ -584,6 +585,7 @@ drm_objects_revoke(void)
 		/* This calls object_dtor() and forgets obj. */
 		vm_pager_deallocate(vm);
 		vm_object_clear_flag(vm, OBJ_PG_DTOR);
+		vm->size = 0;
 		VM_OBJECT_WUNLOCK(vm);
 		vm_object_deallocate(vm);
 	}
