@@ -196,7 +196,8 @@ size_t	 drm_os_dev_name(struct drm_os_dev *dev, char *buf, size_t len);
 void	*drm_os_dev_peer(struct drm_os_dev *dev, uint32_t index);
 /* Nonzero when the device snoops the CPU's caches (dma-coherent). */
 int	 drm_os_dev_coherent(struct drm_os_dev *dev);
-/* The device can address this many bits; EINVAL if memory lies beyond. */
+/* The device can address this many bits: memory made for it lies below. EINVAL
+ * if that cannot be seen to. */
 int	 drm_os_dev_dma_bits(struct drm_os_dev *dev, uint32_t bits);
 
 struct drm_os_mmio;
