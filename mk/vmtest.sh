@@ -133,7 +133,7 @@ boot() {
 	ok=ok
 	"$TARGET/release/drmboard" vm --os freebsd --board "$board" --kernel "$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
 		--append "kern.elf64.fallback_brand=3 hw.bus.devctl_queue=0 vmtest.board=$board vmtest.driver=$driver vmtest.run=$script vmtest.limit=$((limit - 20)) $append" ${options[@]+"${options[@]}"} >"$log" 2>&1 || status=$?
-	tr -d '\r' <"$log" >"$log.text" && mv "$log.text" "$log"
+	tr -d '\r\0' <"$log" >"$log.text" && mv "$log.text" "$log"
 	took=$((SECONDS - began))
 	if [ "$expected" != any ] && [ "$status" != "$expected" ]; then wrong "the guest ended with $status"; fi
 	grep -E -- "$trouble" "$log" | grep -vE -- "$harmless" >"$log.bad" || :

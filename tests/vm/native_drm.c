@@ -218,6 +218,9 @@ hold(int fd, const struct native_driver *driver)
 		sleep_ms(10);
 	} while (error == 0 && now_ns() < until);
 	expect("a request when the driver is gone", error, -ENXIO);
+	/* Nodes go first; mappings when all devices are detached. */
+	while (sys(SYS_KLDFIND, "drmkpi") >= 0 && now_ns() < until)
+		sleep_ms(10);
 	expect("how a reader ends when the driver is gone", reader(words), SIGBUS);
 	expect("opening what is gone", sys(SYS_OPEN, RENDER_NODE, O_RDWR, 0l), -ENOENT);
 }
