@@ -151,6 +151,30 @@ prime(int fd, const struct native_driver *driver, uint32_t handle)
 	}
 }
 
+static uint64_t
+swap_reserved(void)
+{
+	static const char name[] = "vm.swap_reserved";
+	uint64_t value = 0;
+	size_t len = sizeof(value);
+
+	must(name, sys(SYS_SYSCTLBYNAME, name, strlen(name), &value, &len, NULL, 0l));
+	return (value);
+}
+
+/* A buffer counts as its maker's anonymous memory, for as long as it is there. */
+static void
+charged(int fd, const struct native_driver *driver)
+{
+	const uint32_t size = 8 << 20;
+	uint64_t before = swap_reserved();
+	struct drm_gem_close close = { driver->create(fd, size), 0 };
+
+	expect("what is charged for a buffer", (long)(swap_reserved() - before), size);
+	must("GEM_CLOSE", drm(fd, GEM_CLOSE, &close));
+	expect("what is charged for no buffer", (long)(swap_reserved() - before), 0);
+}
+
 static long
 wrong_pixels(const uint32_t *pixels, uint64_t stride, uint64_t width, uint64_t height, uint32_t pixel)
 {
@@ -244,6 +268,7 @@ main(int argc, char **argv, char **env)
 		expect("import and export", (long)cap.value, 3);
 		refused(fd);
 		idle(fd);
+		charged(fd, driver);
 		driver->test(fd);
 		sys(SYS_CLOSE, (long)fd);
 	}

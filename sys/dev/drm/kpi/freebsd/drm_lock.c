@@ -26,7 +26,7 @@ drm_os_mtx_create(struct drm_os *os __unused, const char *name,
 	if (mtx == NULL)
 		return (ENOMEM);
 	/* Locks of one name are nested in a fixed order, if at all. */
-	mtx_init(&mtx->m, name, NULL, MTX_DEF | MTX_DUPOK);
+	mtx_init(&mtx->m, name, NULL, MTX_DEF);
 	*mtxp = mtx;
 	return (0);
 }
@@ -62,7 +62,7 @@ drm_os_sx_create(struct drm_os *os __unused, const char *name,
 	sx = malloc(sizeof(*sx), M_DRM, M_NOWAIT | M_ZERO);
 	if (sx == NULL)
 		return (ENOMEM);
-	sx_init_flags(&sx->sx, name, SX_DUPOK);
+	sx_init(&sx->sx, name);
 	*sxp = sx;
 	return (0);
 }

@@ -10,13 +10,18 @@
  * be taken away.  References to the VM object are the references of drm_os.h,
  * and a mapping holds one like anybody else.
  *
- * The memory of a process (drm_os_object_create_user) has no VM object of ours.
+ * Objects that a process makes are charged to its user as anonymous memory is:
+ * RLIMIT_SWAP, racct(4)'s swapuse and vm.overcommit know of them.
+ *
+ * The memory of a process (drm_os_object_create_user) has no VM object of ours;
+ * it is charged already.
  */
 #include "drm_glue.h"
 
 #include <sys/proc.h>
 #include <sys/rwlock.h>
 #include <sys/refcount.h>
+#include <sys/ucred.h>
 #include <machine/cpufunc.h>
 #include <machine/vmparam.h>
 #include <vm/vm.h>
@@ -40,6 +45,7 @@ struct drm_os_object {
 	bool		 purged;	/* VM object's lock */
 	vm_offset_t	 kva;		/* (VM object) */
 	u_int		 kmaps;		/* (VM object) */
+	struct ucred	*cred;		/* who is charged; NULL: nobody */
 	/* Memory of a process. */
 	volatile u_int	 refs;
 	bool		 write;
@@ -272,6 +278,28 @@ object_fault(vm_object_t vm __unused, vm_ooffset_t offset __unused,
 }
 
 static int
+object_charge(struct drm_os_object *obj)
+{
+
+	if ((curproc->p_flag & P_KPROC) != 0)
+		return (0);
+	if (!swap_reserve_by_cred(ptoa(obj->pages), curthread->td_ucred))
+		return (ENOMEM);
+	obj->cred = crhold(curthread->td_ucred);
+	return (0);
+}
+
+static void
+object_uncharge(struct drm_os_object *obj)
+{
+
+	if (obj->cred == NULL)
+		return;
+	swap_release_by_cred(ptoa(obj->pages), obj->cred);
+	crfree(obj->cred);
+}
+
+static int
 object_ctor(void *handle __unused, vm_ooffset_t size __unused,
     vm_prot_t prot __unused, vm_ooffset_t foff __unused,
     struct ucred *cred __unused, u_short *color)
@@ -289,6 +317,7 @@ object_dtor(void *handle)
 	VM_OBJECT_WLOCK(obj->vm);
 	object_free_pages(obj->vm);
 	VM_OBJECT_WUNLOCK(obj->vm);
+	object_uncharge(obj);
 	object_forget(obj);
 }
 
@@ -321,9 +350,14 @@ drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
 	/* What VM_MEMATTR_WRITE_COMBINING means here is write-through. */
 	obj->attr = attr == DRM_OS_MEM_WRITE_COMBINE ?
 	    VM_MEMATTR_UNCACHEABLE : VM_MEMATTR_DEFAULT;
+	if (object_charge(obj) != 0) {
+		free(obj, M_DRM);
+		return (ENOMEM);
+	}
 	obj->vm = cdev_pager_allocate(obj, OBJT_MGTDEVICE, &object_ops, size,
 	    VM_PROT_READ | VM_PROT_WRITE, 0, NULL);
 	if (obj->vm == NULL) {
+		object_uncharge(obj);
 		free(obj, M_DRM);
 		return (ENOMEM);
 	}
