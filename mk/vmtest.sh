@@ -7,6 +7,7 @@
 #   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
 #   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
 #   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force"  those only
+#   CPUS=N             processors of the machine (1)
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . mk/guest.sh
@@ -131,7 +132,7 @@ boot() {
 	case $board in rk3399 | mali-*) driver=panfrost ;; esac
 	log=$out/$label-$board-$run.log
 	ok=ok
-	"$TARGET/release/drmboard" vm --os freebsd --board "$board" --kernel "$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
+	"$TARGET/release/drmboard" vm --os freebsd --cpus "${CPUS:-1}" --board "$board" --kernel "$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
 		--append "kern.elf64.fallback_brand=3 hw.bus.devctl_queue=0 vmtest.board=$board vmtest.driver=$driver vmtest.run=$script vmtest.limit=$((limit - 20)) $append" ${options[@]+"${options[@]}"} >"$log" 2>&1 || status=$?
 	tr -d '\r\0' <"$log" >"$log.text" && mv "$log.text" "$log"
 	took=$((SECONDS - began))
