@@ -211,9 +211,9 @@ mod tests {
     fn a_guest_tells_where_its_module_is() {
         let modules = Modules::new(0xffff_8000_0000_0000..0xffff_8000_0800_0000);
         let at = 0xffff_0000_a123_4000;
-        for _ in 0..2 {
-            modules.tell(config::MAIL_MODULE_LOW, 0xa123_4000);
-            modules.tell(config::MAIL_MODULE_HIGH, 0xffff_0000);
+        for (low, high) in [(0xffff_f000, 0xffff_ffff), (0xa123_4000, 0xffff_0000)] {
+            modules.tell(config::MAIL_MODULE_LOW, low);
+            modules.tell(config::MAIL_MODULE_HIGH, high);
             modules.tell(config::MAIL_MARK, 7);
             modules.tell(config::MAIL_MODULE_LENGTH, 0x5000);
         }
