@@ -5,7 +5,7 @@
 #   make test      unit tests and the kyua suite, counted by board; the last line is `N passed, N failed`   (BOARD=name: that board only)
 #   make lint      rustfmt, clippy, rustdoc, generated bindings, licence lines
 #   make audit     panic and unsafe audits of the kernel crates
-#   make bench     benchmarks beside a peer; what a job costs the stock Linux drivers
+#   make bench     benchmarks beside a peer; what a job costs the stock Linux drivers, and ours on FreeBSD
 #   make crosscheck  Debian's stock Linux drivers and Mesa on the GPU models, in QEMU   (BOARDS="name ...": those boards only)
 #   make mutants   faults planted in the models, and which of the checks above notice each: a table   (half an hour; MUTANTS="name ...")
 #   make vmtest    drmkpi.ko, Mesa and the suite in a FreeBSD/arm64 guest   (KERNEL=.../kernel.bin, SYSDIR=..., BOARDS=..., RUNS=...: docs/vmtest.md)

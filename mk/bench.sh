@@ -23,14 +23,25 @@ say "bench: measuring"
 say "bench: copy and check a command stream; peer: the parser of Linux 6.1, which only checks"
 "$TARGET/release/parser" "$out/libetnaviv_peer.so" tests/data/etnaviv/*.bin | tee -a "$out/bench.txt"
 # The only machine that says how many instructions a kernel executes is one that counts them. Without its packages it is left out.
-say "bench: the kernel's instructions for a job, stock drivers of Linux 6.1 in a guest" | tee -a "$out/bench.txt"
+say "bench: the kernel's instructions for a job: stock drivers of Linux 6.1 in a guest, ours in a FreeBSD guest" | tee -a "$out/bench.txt"
 if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
 	BOARDS="rk3399 imx8mq" mk/crosscheck.sh count >>"$out/guest.log" 2>&1 || {
 		tail -n 40 "$out/guest.log" >&2
 		die "the guests did not end as they should"
 	}
+	rm -f "$TARGET"/vmtest/*-count-?.counts
+	BOARDS="rk3399 imx8mq" mk/vmtest.sh unless-none count >"$out/freebsd.log" 2>&1 || {
+		tail -n 40 "$out/freebsd.log" >&2
+		die "the FreeBSD guests did not end as they should"
+	}
+	sed -n '/^skipped: /p' "$out/freebsd.log" | tee -a "$out/bench.txt"
 	cargo build -q --release -p bench --bin guest
-	(cd "$TARGET/crosscheck" && "$TARGET/release/guest" rk3399 rk3399-count-?.counts -- imx8mq imx8mq-count-?.counts) | tee -a "$out/bench.txt"
+	args=()
+	for board in rk3399 imx8mq; do
+		args+=(-- "$board" "$TARGET/crosscheck/$board"-count-?.counts)
+		if ls "$TARGET/vmtest/$board"-count-?.counts >/dev/null 2>&1; then args+=(ours "$TARGET/vmtest/$board"-count-?.counts); fi
+	done
+	"$TARGET/release/guest" "${args[@]:1}" | tee -a "$out/bench.txt"
 else
 	say "skipped: $(tail -n 1 "$out/guest.log")" | tee -a "$out/bench.txt"
 fi

@@ -8,6 +8,9 @@
 #   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
 #   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force"  those only
 #   CPUS=N             processors of the machine (1)
+#
+# `vmtest.sh count` only has the instructions of jobs counted, on the first kernel without invariants, for mk/bench.sh.
+# `vmtest.sh unless-none [count]` says `skipped` when there is no kernel.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . mk/guest.sh
@@ -277,9 +280,27 @@ force() {
 	verdict "$1" force
 }
 
-if [ "${1:-}" = unless-none ] && [ -z "$(kernels)" ]; then
-	say "skipped: no FreeBSD kernel: make vmtest KERNEL=.../kernel.bin"
-	exit 0
+# instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh shows them.
+instructions() {
+	# While the guest waits for its disk its clock runs ahead, by minutes on a busy host.
+	local counts=$out/$1-count-$2.counts limit=900
+	rm -f "$counts"
+	boot "$kernel" "$1" count 0 --count "$counts" --name "count-$2"
+	ended submits 0
+	verdict "$1" "count-$2" "$(sed -n 's/^\(drmkpi at .*\)$/\1/p' "$log")"
+}
+
+if [ "${1:-}" = unless-none ]; then
+	if [ -z "$(kernels)" ]; then
+		say "skipped: no FreeBSD kernel: say KERNEL=.../kernel.bin"
+		exit 0
+	fi
+	shift
+fi
+# What a kernel with INVARIANTS and WITNESS checks would be most of what is counted.
+if [ "${1:-}" = count ] && [ -z "${KERNEL:-}" ]; then
+	KERNEL=$(kernels | grep -v '/[^/]*DEBUG[^/]*/kernel\.bin$' | head -n 1)
+	[ -n "$KERNEL" ] || die "all kernels have DEBUG in their names: say KERNEL=.../kernel.bin"
 fi
 [ -n "$(kernels)" ] || die "no FreeBSD/arm64 kernel: say KERNEL=.../kernel.bin ($modules_needed, too) and SYSDIR=.../sys"
 mk/need.sh vmtest
@@ -306,6 +327,12 @@ for kernel in $(kernels); do
 	label=$(basename "$(dirname "$kernel")")
 	iso=$out/$label.iso
 	image "$kernel" "$KMOD" "$iso"
+	if [ "${1:-}" = count ]; then
+		for board in $BOARDS; do
+			for n in 1 2; do instructions "$board" "$n"; done
+		done
+		break
+	fi
 	for board in $BOARDS; do
 		for run in $RUNS; do "$run" "$board"; done
 	done

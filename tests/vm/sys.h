@@ -39,12 +39,14 @@ typedef unsigned long uintptr_t;
 #define SYS_MUNMAP	73
 #define SYS_DUP2	90
 #define SYS_SOCKETPAIR	135
+#define SYS_RTPRIO	166
 #define SYS_SYSCTL	202
 #define SYS_POLL	209
 #define SYS_CLOCK_GETTIME	232
 #define SYS_NANOSLEEP	240
 #define SYS_KLDLOAD	304
 #define SYS_KLDFIND	306
+#define SYS_KLDSTAT	308
 #define SYS_KQUEUE	362
 #define SYS_NMOUNT	378
 #define SYS_KENV	390
@@ -91,6 +93,27 @@ typedef unsigned long uintptr_t;
 #define KENV_GET	0
 #define LINKER_UNLOAD_NORMAL	0
 #define LINKER_UNLOAD_FORCE	1
+
+/* sys/rtprio.h */
+#define RTP_SET		1
+#define RTP_PRIO_IDLE	4
+#define RTP_PRIO_MIN	0
+
+struct rtprio {
+	uint16_t type;
+	uint16_t prio;
+};
+
+/* sys/linker.h: what kldstat(2) tells; the version is its size. */
+struct kld_file_stat {
+	int version;
+	char name[1024];
+	int refs;
+	int id;
+	uint64_t address;
+	size_t size;
+	char pathname[1024];
+};
 
 /* sys/ioccom.h: IN and OUT are the other way round than in Linux, and none is a bit of its own. */
 #define IOC_VOID	0x20000000ul
@@ -141,9 +164,12 @@ uint64_t now_ns(void);
 void sleep_ms(uint64_t ms);
 /* A variable of the kernel's environment; "" when there is none. */
 const char *kernel_env(const char *name);
-/* The exit status of the machine for drmboard(1), and a mark in its trace. */
+/* Registers of drmboard(1)'s machine: a mark in its trace, its exit status, and where the module is that its --count looks for. */
 void mail(uint32_t offset, uint32_t value);
 #define MAIL_MARK	0
 #define MAIL_EXIT	4
+#define MAIL_MODULE_LOW		8
+#define MAIL_MODULE_HIGH	12
+#define MAIL_MODULE_LENGTH	16
 
 #endif

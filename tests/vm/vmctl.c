@@ -9,6 +9,8 @@
  *	vmctl loaded NAME		status 1 when no such file is loaded
  *	vmctl sysctl NAME		it and all below it, a line each
  *	vmctl set NAME NUMBER		writes an int
+ *	vmctl module NAME		where it is, for a machine that counts its instructions, too
+ *	vmctl spin			uses up the time that nobody wants, without end
  *	vmctl mark NUMBER		into the trace of the machine
  *	vmctl usage FILE		writes down what the kernel has allocated
  *	vmctl leaks FILE FILE		what has become more between them, and again since the second one
@@ -34,6 +36,37 @@ kld_unload(const char *name, int flags)
 	long id = sys(SYS_KLDFIND, name);
 
 	return (id < 0 ? -id : -sys(SYS_KLDUNLOADF, id, (long)flags));
+}
+
+static long
+module(const char *name)
+{
+	struct kld_file_stat stat = { .version = sizeof(stat) };
+	long id = sys(SYS_KLDFIND, name), error;
+
+	error = id < 0 ? -id : -sys(SYS_KLDSTAT, id, &stat);
+	if (error != 0)
+		return (error);
+	say("%s at 0x%x, %u bytes\n", name, stat.address, stat.size);
+	mail(MAIL_MODULE_LOW, (uint32_t)stat.address);
+	mail(MAIL_MODULE_HIGH, (uint32_t)(stat.address >> 32));
+	mail(MAIL_MODULE_LENGTH, (uint32_t)stat.size);
+	return (0);
+}
+
+/*
+ * Only when nobody else runs, in user mode: the kernel never idles.  Not at RTP_PRIO_MAX, where the scheduler leaves the
+ * thread as it is: what nobody lends it is no worse than that.
+ */
+static long
+spin(void)
+{
+	struct rtprio idle = { RTP_PRIO_IDLE, RTP_PRIO_MIN };
+	long error = -sys(SYS_RTPRIO, RTP_SET, 0, &idle);
+
+	while (error == 0)
+		__asm volatile("");
+	return (error);
 }
 
 static long
@@ -111,6 +144,10 @@ main(int argc, char **argv, char **env)
 	} else if (strcmp(word, "set") == 0 && argc > 3) {
 		value = (int)number_of(argv[3]);
 		error = -sys(SYS_SYSCTLBYNAME, name, strlen(name), NULL, NULL, &value, sizeof(value));
+	} else if (strcmp(word, "module") == 0) {
+		error = module(name);
+	} else if (strcmp(word, "spin") == 0) {
+		error = spin();
 	} else if (strcmp(word, "mark") == 0) {
 		mail(MAIL_MARK, (uint32_t)number_of(name));
 		return (0);

@@ -90,6 +90,15 @@ pub struct Cost {
     pub module: u64,
 }
 
+impl Cost {
+    /// This cost in parts of another one: all, and modules. NaN where both are 0.
+    #[must_use]
+    pub fn over(self, other: Cost) -> [f64; 2] {
+        let parts = [(self.all, other.all), (self.module, other.module)];
+        parts.map(|(this, other)| this as f64 / other as f64)
+    }
+}
+
 fn median(mut values: Vec<u64>) -> u64 {
     values.sort_unstable();
     values.get(values.len() / 2).copied().unwrap_or(0)
@@ -211,12 +220,24 @@ impl Run {
         })
     }
 
-    /// All figures, in an order of its own.
-    fn figures(&self) -> [Cost; 9] {
-        let [one, four] = [self.one, self.four].map(|job| [job.submit, job.start, job.completion, job.whole]);
-        let [a, b, c, d] = one;
-        let [e, f, g, h] = four;
-        [self.null, a, b, c, d, e, f, g, h]
+    /// The figures as a table has them: a row's name; submit, start, completion, and the whole. An ioctl has only the last.
+    #[must_use]
+    pub fn rows(&self) -> [(&'static str, [Option<Cost>; 4]); 3] {
+        let of = |job: &Job| [job.submit, job.start, job.completion, job.whole].map(Some);
+        [
+            ("GET_PARAM", [None, None, None, Some(self.null)]),
+            ("job, 1 in flight", of(&self.one)),
+            ("job, 4 in flight", of(&self.four)),
+        ]
+    }
+
+    /// All figures, in the order of the table.
+    fn figures(&self) -> Vec<Cost> {
+        self.rows()
+            .into_iter()
+            .flat_map(|(_, costs)| costs)
+            .flatten()
+            .collect()
     }
 }
 
@@ -351,6 +372,29 @@ mod tests {
         ] {
             assert!(Run::parse(text).unwrap_err().contains("not a line"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_cost_is_a_ratio_of_another() {
+        let cost = |all, module| Cost { all, module };
+        assert_eq!(cost(300, 50).over(cost(200, 100)), [1.5, 0.5]);
+        assert!(cost(0, 1).over(cost(0, 1))[0].is_nan());
+    }
+
+    #[test]
+    fn the_table_has_every_figure_once() {
+        let run = Run::parse(&log().1).unwrap();
+        let [(_, null), (_, one), (_, four)] = run.rows();
+        assert_eq!(null, [None, None, None, Some(run.null)]);
+        let Job {
+            submit,
+            start,
+            completion,
+            whole,
+        } = run.one;
+        assert_eq!(one, [submit, start, completion, whole].map(Some));
+        assert_eq!(four[3], Some(run.four.whole));
+        assert_eq!(run.figures().len(), 9);
     }
 
     #[test]

@@ -7,9 +7,12 @@
 //! HW: include/qemu/qemu-plugin.h of QEMU 7.2, version 1 of the interface (2 and later count by processor).
 
 use crate::qemu::symbol;
+use drmboard::vm::config;
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::fmt::Write;
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::OnceLock;
 
 /// What was counted. Nobody but QEMU writes here, from the one thread that executes code.
@@ -22,14 +25,57 @@ const KERNEL: usize = 1;
 /// The kernel's modules.
 const MODULE: usize = 2;
 
-/// Where an instruction counts. HW: Documentation/arm64/memory.rst of Linux 6.1: with 48 bits of address and `nokaslr` the 128 MiB
-/// below the kernel's image, at 0xffff_8000_0800_0000, are the modules'. The guest's script checks it.
-fn class(address: u64) -> usize {
-    match address {
-        0xffff_8000_0000_0000..0xffff_8000_0800_0000 => MODULE,
-        0x8000_0000_0000_0000.. => KERNEL,
-        _ => USER,
+/// Where the modules are. The processor's thread writes it and translates: there is no order to be kept.
+struct Modules {
+    start: AtomicU64,
+    end: AtomicU64,
+    /// What the guest has told so far.
+    told: AtomicU64,
+}
+
+/// HW: Documentation/arm64/memory.rst of Linux 6.1: with 48 bits of address and `nokaslr` the 128 MiB below the kernel's image, at
+/// 0xffff_8000_0800_0000, are the modules'. The guest's script checks it. FreeBSD takes any free place in the kernel's map (and
+/// has its image at 0xffff_0000_0000_0000): its script tells.
+static MODULES: Modules = Modules::new(0xffff_8000_0000_0000..0xffff_8000_0800_0000);
+
+impl Modules {
+    const fn new(range: Range<u64>) -> Modules {
+        Modules {
+            start: AtomicU64::new(range.start),
+            end: AtomicU64::new(range.end),
+            told: AtomicU64::new(0),
+        }
     }
+
+    /// The guest wrote into the mailbox.
+    fn tell(&self, register: u32, value: u32) {
+        const LOW: u64 = 0xffff_ffff;
+        let told = self.told.load(Relaxed);
+        let value = u64::from(value);
+        match register {
+            config::MAIL_MODULE_LOW => self.told.store(told & !LOW | value, Relaxed),
+            config::MAIL_MODULE_HIGH => self.told.store(told & LOW | value << 32, Relaxed),
+            config::MAIL_MODULE_LENGTH => {
+                self.start.store(told, Relaxed);
+                self.end.store(told.saturating_add(value), Relaxed);
+            }
+            _ => (),
+        }
+    }
+
+    /// Where an instruction counts.
+    fn class(&self, address: u64) -> usize {
+        match address {
+            _ if (self.start.load(Relaxed)..self.end.load(Relaxed)).contains(&address) => MODULE,
+            0x8000_0000_0000_0000.. => KERNEL,
+            _ => USER,
+        }
+    }
+}
+
+/// The guest wrote into the mailbox: from here on its module is where it says.
+pub(crate) fn tell(register: u32, value: u32) {
+    MODULES.tell(register, value);
 }
 
 /// What a line of the log tells.
@@ -121,7 +167,7 @@ unsafe extern "C" fn translated(_: u64, block: *mut c_void) {
             let instruction = (plugin.instruction)(block, n);
             let counter = (&raw mut COUNTS)
                 .cast::<u64>()
-                .add(class((plugin.address)(instruction)));
+                .add(MODULES.class((plugin.address)(instruction)));
             (plugin.execute_inline)(instruction, ADD_U64, counter.cast(), 1);
         }
     }
@@ -153,10 +199,32 @@ mod tests {
 
     #[test]
     fn addresses_tell_whose_code_it_is() {
+        let class = |address| MODULES.class(address);
         assert_eq!(class(0x0000_ffff_8800_0000), USER);
         assert_eq!(class(0xffff_8000_0800_0000), KERNEL);
         assert_eq!(class(0xffff_8000_07ff_fffc), MODULE);
         assert_eq!(class(0xffff_8000_0000_0000), MODULE);
         assert_eq!(class(0xffff_0000_4000_0000), KERNEL);
+    }
+
+    #[test]
+    fn a_guest_tells_where_its_module_is() {
+        let modules = Modules::new(0xffff_8000_0000_0000..0xffff_8000_0800_0000);
+        let at = 0xffff_0000_a123_4000;
+        for (low, high) in [(0xffff_f000, 0xffff_ffff), (0xa123_4000, 0xffff_0000)] {
+            modules.tell(config::MAIL_MODULE_LOW, low);
+            modules.tell(config::MAIL_MODULE_HIGH, high);
+            modules.tell(config::MAIL_MARK, 7);
+            modules.tell(config::MAIL_MODULE_LENGTH, 0x5000);
+        }
+        let classes = [at - 4, at, at + 0x4ffc, at + 0x5000].map(|address| modules.class(address));
+        assert_eq!(classes, [KERNEL, MODULE, MODULE, KERNEL]);
+        assert_eq!(
+            modules.class(0xffff_8000_0000_0000),
+            KERNEL,
+            "not Linux's any more"
+        );
+        modules.tell(config::MAIL_MODULE_LOW, 0);
+        assert_eq!(modules.class(at), MODULE, "the length makes it valid");
     }
 }

@@ -131,6 +131,7 @@ extern "C" fn write_mail(_: *mut c_void, off: u64, value: u64, _: c_uint) {
     if off == u64::from(config::MAIL_MARK) {
         state.board.note(count::What::Mark, value);
     }
+    count::tell(off as u32, value as u32);
     state.machine.mail(now, off as u32, value as u32);
 }
 

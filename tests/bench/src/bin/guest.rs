@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `guest BOARD LOG... [-- BOARD LOG...]...`: a table of what a job costs the stock driver of each board in a guest, from logs of
-//! `drmboard vm --count`. Fails when the runs of a board differ by more than 2 %.
+//! `guest BOARD LOG... [ours LOG...] [-- BOARD LOG... [ours LOG...]]...`: a table of what a job costs the stock driver of each board in
+//! a Linux guest, ours in a FreeBSD guest beside it if there are logs, and the ratio; from logs of `drmboard vm --count`. Fails when
+//! the runs of one driver differ by more than 2 %.
 
-use bench::guest::{spread, Cost, Job, Run};
+use bench::guest::{spread, Cost, Run};
 use std::process::ExitCode;
 
 /// The most that runs may differ, in percent.
@@ -11,12 +12,24 @@ const LIMIT: f64 = 2.0;
 const NOTE: &str = "\
 each figure: privileged arm64 instructions, median of the jobs of a run (those of driver and DRM modules in brackets)
 submit: the ioctl, with the scheduler's thread if it ran before the ioctl ended; to interrupt: until the GPU has ended the job;
-completion: from its interrupt until the client is back from its wait
+completion: from its interrupt until the client is back from its wait";
+
+const OURS: &str = "\
+ours: drmkpi.ko in a FreeBSD guest, same model, same client, same way of counting. In brackets drmkpi.ko alone, which has fences, page
+tables and the scheduler in it; Linux has fences and part of the page tables in its kernel. What is not in brackets on FreeBSD includes its
+emulation of Linux's system calls. ratio: ours / stock, less than 1.00 is less than the stock driver";
+
+const NOT_OURS: &str = "\
 ours: not beside them; what is counted above for our drivers is user code of the host, with the model and the system below the
-driver in it, and is not comparable. It will be with our drivers in a FreeBSD guest on the same machine";
+driver in it, and is not comparable. It is with a FreeBSD kernel here: make bench KERNEL=.../kernel.bin";
 
 fn shown(cost: Cost) -> String {
     format!("{} ({})", cost.all, cost.module)
+}
+
+fn ratio(ours: Cost, stock: Cost) -> String {
+    let [all, module] = ours.over(stock);
+    format!("{all:.2} ({module:.2})")
 }
 
 fn print(board: &str, what: &str, figures: [String; 4]) {
@@ -24,35 +37,52 @@ fn print(board: &str, what: &str, figures: [String; 4]) {
     println!("{board:<8} {what:<24} {submit:>16} {start:>16} {completion:>16} {whole:>16}");
 }
 
-fn board(args: &[String]) -> Result<(), String> {
-    let (name, logs) = args.split_first().ok_or("no board")?;
+/// The first of the runs, after it was seen that all are like it.
+fn runs(whose: &str, logs: &[String]) -> Result<Run, String> {
     let read = |path: &String| {
         let log = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
         Run::parse(&log).map_err(|why| format!("{path}: {why}"))
     };
     let runs = logs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let run = runs.first().ok_or(format!("{name}: no log"))?;
-    print(
-        name,
-        "GET_PARAM",
-        ["-".into(), "-".into(), "-".into(), shown(run.null)],
-    );
-    for (what, job) in [("job, 1 in flight", run.one), ("job, 4 in flight", run.four)] {
-        let Job {
-            submit,
-            start,
-            completion,
-            whole,
-        } = job;
-        print(name, what, [submit, start, completion, whole].map(shown));
-    }
+    let run = runs.first().ok_or(format!("{whose}: no log"))?;
     let spread = spread(&runs);
     println!(
-        "{name:<8} {} runs differ by {spread:.2} % at most (limit {LIMIT} %)",
+        "{whose}: {} runs differ by {spread:.2} % at most (limit {LIMIT} %)",
         runs.len()
     );
-    if spread > LIMIT {
-        return Err(format!("{name}: the runs differ by {spread:.2} %"));
+    match spread > LIMIT {
+        true => Err(format!("{whose}: the runs differ by {spread:.2} %")),
+        false => Ok(*run),
+    }
+}
+
+fn board(args: &[String]) -> Result<(), String> {
+    let (name, logs) = args.split_first().ok_or("no board")?;
+    let mut drivers = logs.split(|log| log == "ours");
+    let stock = runs(&format!("{name}, stock"), drivers.next().unwrap_or(&[]))?;
+    let ours = drivers
+        .next()
+        .map(|logs| runs(&format!("{name}, ours"), logs))
+        .transpose()?;
+    let line = |what: &str, costs: [Option<Cost>; 4]| {
+        let figures = costs.map(|cost| cost.map_or("-".into(), shown));
+        print(name, what, figures);
+    };
+    let Some(ours) = ours else {
+        stock
+            .rows()
+            .into_iter()
+            .for_each(|(what, costs)| line(what, costs));
+        return Ok(());
+    };
+    for ((what, stock), (_, ours)) in stock.rows().into_iter().zip(ours.rows()) {
+        line(&format!("{what}: stock"), stock);
+        line(&format!("{what}: ours"), ours);
+        let ratios = std::array::from_fn(|column| {
+            let both = ours[column].zip(stock[column]);
+            both.map_or("-".into(), |(ours, stock)| ratio(ours, stock))
+        });
+        print(name, &format!("{what}: ratio"), ratios);
     }
     Ok(())
 }
@@ -66,6 +96,8 @@ fn main() -> ExitCode {
     );
     let done = args.split(|arg| arg == "--").try_for_each(board);
     println!("{NOTE}");
+    let beside = args.iter().any(|arg| arg == "ours");
+    println!("{}", if beside { OURS } else { NOT_OURS });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {

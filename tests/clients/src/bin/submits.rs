@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `submits BOARD`: jobs for a driver whose instructions are counted from outside, by the marks that it writes into the mailbox of
+//! `submits BOARD [spun]`: jobs for a driver whose instructions are counted from outside, by the marks that it writes into the mailbox of
 //! `drmboard vm --count`.
 //!
 //! The one thing to know: between two marks there is one system call and nothing else. A job takes longer than everything that the
 //! kernel has to do to start it, and a process that wants the processor less than anybody spins: the kernel never idles, so what
-//! it executes is for the job. What the marks mean is in crate `bench`, guest.rs.
+//! it executes is for the job. (`spun`: such a process is there already.) What the marks mean is in crate `bench`, guest.rs.
 
 use clients::drm::client::Bo as MaliBo;
 use clients::drm::{deadline_ns, panfrost, Mapping, Node};
@@ -224,11 +224,11 @@ fn spin() -> Outcome<clients::process::Child> {
     .map_err(failed("fork"))
 }
 
-fn marked(board: &str) -> Outcome<()> {
+fn marked(board: &str, spun: bool) -> Outcome<()> {
     let memory = Node::open("/dev/mem").map_err(failed("/dev/mem"))?;
     let mailbox = memory.map(MAILBOX, 4096).map_err(failed("mailbox"))?;
     let mark = |value| mailbox.write_u32(0, value);
-    let _spinner = spin()?;
+    let _spinner = if spun { None } else { Some(spin()?) };
     match board {
         "rk3399" => {
             let node = Node::render().map_err(failed("render node"))?;
@@ -247,9 +247,12 @@ fn marked(board: &str) -> Outcome<()> {
 }
 
 fn main() -> ExitCode {
-    let outcome = match std::env::args().nth(1) {
-        Some(board) => marked(&board),
-        None => Err("usage: submits BOARD".into()),
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = match args[..] {
+        [board] => marked(board, false),
+        [board, "spun"] => marked(board, true),
+        _ => Err("usage: submits BOARD [spun]".into()),
     };
     exit_status("submits", outcome)
 }

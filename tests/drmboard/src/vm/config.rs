@@ -11,7 +11,7 @@ pub const WINDOWS: u64 = 0x0c00_0000;
 pub const WINDOW_STEP: u64 = 0x10_0000;
 /// Where the windows of a power controller lie.
 pub const CONTROLLERS: u64 = 0x0ce0_0000;
-/// Where the mailbox lies: [`MAILBOX_LEN`] bytes with two registers, `MAIL_*`.
+/// Where the mailbox lies: [`MAILBOX_LEN`] bytes with the registers `MAIL_*`, each written as 32 bits.
 pub const MAILBOX: u64 = 0x0cf0_0000;
 /// Length of the mailbox in bytes.
 pub const MAILBOX_LEN: u64 = 0x1000;
@@ -19,6 +19,13 @@ pub const MAILBOX_LEN: u64 = 0x1000;
 pub const MAIL_MARK: u32 = 0;
 /// A write here says with what exit status the launcher ends once the guest has powered off.
 pub const MAIL_EXIT: u32 = 4;
+/// Low half of the virtual address where the module lies whose instructions `--count` tells from the kernel's.
+pub const MAIL_MODULE_LOW: u32 = 8;
+/// High half of that address.
+pub const MAIL_MODULE_HIGH: u32 = 12;
+/// Length of that module in bytes. The write makes all three valid, for code that is translated after it: a guest has to load the
+/// module once more to the same place. Without it modules are where Linux has them.
+pub const MAIL_MODULE_LENGTH: u32 = 16;
 /// The shared peripheral interrupt of line 0 of core 0; the others follow in order.
 pub const FIRST_SPI: u32 = 80;
 /// Where RAM begins on `virt`.
