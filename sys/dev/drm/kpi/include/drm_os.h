@@ -149,7 +149,8 @@ void	 drm_os_cv_broadcast(struct drm_os_cv *cv);
  * Enqueueing a pending task does nothing; one enqueued while it runs runs once
  * more.  _at runs it no earlier than the clock reads when, and moves the time
  * of a task already so scheduled.  cancel: not pending any more (it may be
- * running).  drain waits until it is neither pending nor running; may sleep.
+ * running).  drain waits until it is neither pending nor running; may sleep, as
+ * do create and destroy.
  */
 struct drm_os_taskqueue;
 struct drm_os_task;
