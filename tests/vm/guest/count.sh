@@ -14,6 +14,4 @@ vmctl spin &
 run submits 0 submits "$DRMBOARD_BOARD" spun
 kill $!
 unload
-# What it waits for disks before it switches off takes a minute of a machine that counts.
-check hurry 0 vmctl set kern.shutdown.poweroff_delay 0
 exit "$status"
