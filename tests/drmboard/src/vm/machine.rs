@@ -3,6 +3,10 @@
 //!
 //! The one thing to know: as in a [`drm_os_host::World`], a trace line of a write comes before what the write does.
 //! There is no power controller here: the GPU has power and clocks from the start.
+//!
+//! The models' clock is the machine's, which stands still while a model is at work: what the host takes to move the pixels
+//! of a draw is no time of the draw. Else what comes after a long one would be due when it ends, and the guest, which waits
+//! for the machine meanwhile, would find all of it done.
 
 use super::config::{self, Config};
 use crate::board::{self, Core};
@@ -15,13 +19,15 @@ use std::sync::Arc;
 
 /// The machine around the models.
 pub trait Platform {
+    /// The machine's clock in ns; it goes on during a call of [`Machine`].
+    fn now(&self) -> u64;
     /// Reads memory of the guest; false if there is none.
     fn read(&mut self, pa: u64, buf: &mut [u8]) -> bool;
     /// Writes memory of the guest; false if there is none.
     fn write(&mut self, pa: u64, buf: &[u8]) -> bool;
     /// Drives an interrupt line; lines are counted over all cores.
     fn set_line(&mut self, line: usize, level: bool);
-    /// Has [`Machine::poll`] called for `core` at the time given, in ns, or not at all.
+    /// Has [`Machine::poll`] called for `core` at the time given, of [`Platform::now`], or not at all.
     fn set_timer(&mut self, core: usize, at: Option<u64>);
 }
 
@@ -31,13 +37,15 @@ struct Seat {
     name: Arc<str>,
     /// Number of its line 0 among the lines of all cores.
     first_line: usize,
-    /// What the timer was last set to.
+    /// What the timer was last set for, on the models' clock.
     timer: Option<u64>,
 }
 
 /// All cores of a board, with what is kept of them.
 pub struct Machine {
     seats: Vec<Seat>,
+    /// How long the models have been at work, in ns of the machine's clock.
+    at_work: u64,
     nodes: Vec<Node>,
     ram: std::ops::Range<u64>,
     trace: Option<Arc<TraceFile>>,
@@ -130,6 +138,7 @@ impl Machine {
         let mut seats = Vec::new();
         for mut core in cores {
             board::set_capture(core.1.as_mut(), config.png.is_some());
+            board::scale_work(core.1.as_mut(), config.work_scale);
             let first_line = lines;
             lines += core.0.irqs.len();
             seats.push(Seat {
@@ -141,6 +150,7 @@ impl Machine {
         }
         Ok(Machine {
             seats,
+            at_work: 0,
             nodes,
             ram: config::RAM_BASE..config::RAM_BASE + (config.ram_mib << 20),
             trace,
@@ -160,14 +170,21 @@ impl Machine {
         self.nodes.iter().map(|node| node.irqs.len()).sum()
     }
 
-    /// Does `act` with the model of a core, then sets its timer.
+    /// The models' clock.
+    fn now(&self, platform: &dyn Platform) -> u64 {
+        platform.now().saturating_sub(self.at_work)
+    }
+
+    /// Does `act` with the model of a core, then sets its timer. Those of other cores may go off early for it, which does
+    /// nothing but set them again.
     fn with<R>(
         &mut self,
         platform: &mut dyn Platform,
         core: usize,
-        now: u64,
         act: impl FnOnce(&mut dyn drm_os_host::Hardware, &mut Bus) -> R,
     ) -> R {
+        let began = platform.now();
+        let now = self.now(platform);
         let seat = &mut self.seats[core];
         let mut bus = Bus {
             platform,
@@ -181,68 +198,62 @@ impl Machine {
         let hardware = seat.core.1.as_mut();
         let result = act(hardware, &mut bus);
         let next = hardware.next_event();
+        self.at_work += bus.platform.now().saturating_sub(began);
         if next != seat.timer {
             seat.timer = next;
-            bus.platform.set_timer(core, next);
+            let at = next.map(|at| at.saturating_add(self.at_work));
+            bus.platform.set_timer(core, at);
         }
         result
     }
 
     /// Switches everything on; comes once, before anything else.
-    pub fn start(&mut self, platform: &mut dyn Platform, now: u64) {
+    pub fn start(&mut self, platform: &mut dyn Platform) {
         for core in 0..self.seats.len() {
             let dev = self.seats[core].name.clone();
-            self.with(platform, core, now, |hardware, bus| {
-                bus.tell(&Trace::Power {
-                    t: now,
-                    dev,
-                    on: true,
-                });
-                hardware.set_power(bus, now, true);
+            self.with(platform, core, |hardware, bus| {
+                let t = bus.now;
+                bus.tell(&Trace::Power { t, dev, on: true });
+                hardware.set_power(bus, t, true);
             });
         }
     }
 
     /// The guest reads a register of a core.
-    pub fn read(&mut self, platform: &mut dyn Platform, core: usize, now: u64, off: u32) -> u32 {
+    pub fn read(&mut self, platform: &mut dyn Platform, core: usize, off: u32) -> u32 {
         let dev = self.seats[core].name.clone();
-        self.with(platform, core, now, |hardware, bus| {
-            let val = hardware.mmio_read(bus, now, off);
-            bus.tell(&Trace::MmioRead {
-                t: now,
-                dev,
-                off,
-                val,
-            });
+        self.with(platform, core, |hardware, bus| {
+            let t = bus.now;
+            let val = hardware.mmio_read(bus, t, off);
+            bus.tell(&Trace::MmioRead { t, dev, off, val });
             val
         })
     }
 
     /// The guest writes a register of a core.
-    pub fn write(&mut self, platform: &mut dyn Platform, core: usize, now: u64, off: u32, val: u32) {
+    pub fn write(&mut self, platform: &mut dyn Platform, core: usize, off: u32, val: u32) {
         let dev = self.seats[core].name.clone();
-        self.with(platform, core, now, |hardware, bus| {
-            bus.tell(&Trace::MmioWrite {
-                t: now,
-                dev,
-                off,
-                val,
-            });
-            hardware.mmio_write(bus, now, off, val);
+        self.with(platform, core, |hardware, bus| {
+            let t = bus.now;
+            bus.tell(&Trace::MmioWrite { t, dev, off, val });
+            hardware.mmio_write(bus, t, off, val);
         });
     }
 
     /// The time that [`Platform::set_timer`] was given has come.
-    pub fn poll(&mut self, platform: &mut dyn Platform, core: usize, now: u64) {
+    pub fn poll(&mut self, platform: &mut dyn Platform, core: usize) {
         // It went off, and has to be set even if the model asks for the same time again.
         self.seats[core].timer = None;
-        self.with(platform, core, now, |hardware, bus| hardware.poll(bus, now));
+        self.with(platform, core, |hardware, bus| {
+            let now = bus.now;
+            hardware.poll(bus, now);
+        });
     }
 
     /// The guest writes into the mailbox, see [`config::MAILBOX`].
-    pub fn mail(&mut self, now: u64, off: u32, val: u32) {
+    pub fn mail(&mut self, platform: &dyn Platform, off: u32, val: u32) {
         match (off, &self.trace) {
-            (config::MAIL_MARK, Some(trace)) => trace.mark(now, val),
+            (config::MAIL_MARK, Some(trace)) => trace.mark(self.now(platform), val),
             (config::MAIL_EXIT, _) => self.exit = Some(val),
             _ => (),
         }
@@ -297,16 +308,28 @@ mod tests {
 
     #[derive(Default)]
     struct Toy {
+        now: u64,
+        /// ns that a transfer takes.
+        slow: u64,
+        /// The first words of RAM; the others are zeroes.
+        words: Vec<u32>,
         lines: BTreeMap<usize, bool>,
         timers: BTreeMap<usize, Option<u64>>,
     }
 
     impl Platform for Toy {
-        fn read(&mut self, _: u64, buf: &mut [u8]) -> bool {
-            buf.fill(0);
+        fn now(&self) -> u64 {
+            self.now
+        }
+        fn read(&mut self, pa: u64, buf: &mut [u8]) -> bool {
+            self.now += self.slow;
+            let bytes = self.words.iter().flat_map(|word| word.to_le_bytes());
+            let mut bytes = bytes.skip((pa - config::RAM_BASE) as usize);
+            buf.fill_with(|| bytes.next().unwrap_or(0));
             true
         }
         fn write(&mut self, _: u64, _: &[u8]) -> bool {
+            self.now += self.slow;
             true
         }
         fn set_line(&mut self, line: usize, level: bool) {
@@ -334,20 +357,24 @@ mod tests {
             ..config("rk3399")
         })
         .unwrap();
-        machine.start(&mut toy, 0);
-        machine.write(&mut toy, 0, 10, MASK, RESET_COMPLETED);
-        machine.mail(11, config::MAIL_MARK, 7);
-        machine.write(&mut toy, 0, 20, COMMAND, 1);
+        machine.start(&mut toy);
+        toy.now = 10;
+        machine.write(&mut toy, 0, MASK, RESET_COMPLETED);
+        toy.now = 11;
+        machine.mail(&toy, config::MAIL_MARK, 7);
+        toy.now = 20;
+        machine.write(&mut toy, 0, COMMAND, 1);
         assert_eq!(toy.lines.get(&2), None, "nothing has happened yet");
         let at = toy
             .timers
             .remove(&0)
             .flatten()
             .expect("the model wants to be called");
-        machine.poll(&mut toy, 0, at);
+        toy.now = at;
+        machine.poll(&mut toy, 0);
         assert_eq!(toy.lines.get(&2), Some(&true), "line 2 is that of the GPU");
         assert!(toy.timers.is_empty(), "nothing is to come");
-        machine.mail(at, config::MAIL_EXIT, 5);
+        machine.mail(&toy, config::MAIL_EXIT, 5);
         assert!(machine
             .finish()
             .starts_with("exit 5\nmodel gpu@ff9a0000 chains=0"));
@@ -375,10 +402,57 @@ mod tests {
             (machine.windows().collect::<Vec<_>>(), machine.lines()),
             (vec![0x4000; 2], 2)
         );
-        machine.start(&mut toy, 0);
+        machine.start(&mut toy);
         // HW: etnaviv.md 2.2: MODEL.
-        let models = [0, 1].map(|core| machine.read(&mut toy, core, 1, 0x20));
+        let models = [0, 1].map(|core| machine.read(&mut toy, core, 0x20));
         assert_eq!(models, [0x2000, 0x320]);
+    }
+
+    /// A 2D operation on the second core of an i.MX6Q, which ends with an interrupt: the machine's clock then, and the models'.
+    ///
+    /// HW: INTR_ENBL, COMMAND_ADDRESS and COMMAND_CONTROL, of which bit 16 starts the front end; DRAW_2D of one rectangle, which
+    /// with no format draws nothing; EVENT 0 from the pixel engine; END.
+    fn two_operations(slow: u64, work_scale: u32) -> (u64, u64) {
+        let draw = [0x2000_0100, 0, 0, 0x0001_0001];
+        let words = [&draw[..], &draw, &[0x0801_0e01, 0x40, 0x1000_0000, 0]].concat();
+        let mut toy = Toy {
+            slow,
+            words,
+            ..Toy::default()
+        };
+        let mut machine = Machine::new(&Config {
+            work_scale,
+            ..config("imx6q")
+        })
+        .unwrap();
+        machine.start(&mut toy);
+        toy.now = 1_000;
+        machine.write(&mut toy, 1, 0x14, 1);
+        machine.write(&mut toy, 1, 0x654, config::RAM_BASE as u32);
+        machine.write(&mut toy, 1, 0x658, 1 << 16 | 6);
+        while toy.lines.get(&1) != Some(&true) {
+            let at = toy.timers.remove(&1).flatten().expect("there is more to come");
+            assert!(at >= toy.now, "due before the guest could run");
+            toy.now = at;
+            machine.poll(&mut toy, 1);
+        }
+        (toy.now, machine.now(&toy))
+    }
+
+    #[test]
+    fn what_the_host_takes_is_no_time_of_the_work() {
+        let (now, models) = two_operations(0, 1);
+        assert_eq!(now, models);
+        let slow = two_operations(1_000_000, 1);
+        assert_eq!(slow.1, models);
+        assert!(slow.0 >= models + 1_000_000, "the machine's clock went on");
+    }
+
+    #[test]
+    fn work_is_scaled_and_nothing_else() {
+        let usual = two_operations(0, 1).1;
+        let copy_ns = models::vivante::Timing::default().copy_ns;
+        assert_eq!(two_operations(0, 11).1, usual + 2 * 10 * copy_ns);
     }
 
     #[test]

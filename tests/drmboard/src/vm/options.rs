@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const USAGE: &str =
     "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--count F] [--stats] \
-                     [--inject SPEC]... [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
+                     [--inject SPEC]... [--work-scale TIMES] [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
 
 /// What the kernel is: it decides what a kernel's command line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) count: Option<PathBuf>,
     pub(crate) stats: bool,
     pub(crate) inject: Vec<String>,
+    /// How many times as long as usual draws, copies and jobs take.
+    pub(crate) work_scale: u32,
     pub(crate) os: Os,
     /// More of the kernel's command line; for FreeBSD, variables of its environment.
     pub(crate) append: String,
@@ -53,6 +55,7 @@ impl Options {
             count: None,
             stats: false,
             inject: Vec::new(),
+            work_scale: 1,
             os: Os::Linux,
             append: String::new(),
             timeout: Duration::from_secs(300),
@@ -82,6 +85,12 @@ impl Options {
                 "--png" => options.png = path(),
                 "--count" => options.count = path(),
                 "--inject" => options.inject.push(text()?.into()),
+                "--work-scale" => {
+                    options.work_scale = u32::try_from(number()?)
+                        .ok()
+                        .filter(|times| (1..=100).contains(times))
+                        .ok_or("--work-scale is from 1 to 100")?;
+                }
                 "--os" => {
                     options.os = match text()? {
                         "linux" => Os::Linux,
@@ -124,11 +133,19 @@ mod tests {
 
     #[test]
     fn options() {
-        let options = parsed("--board imx8mq --stats --kernel k --inject a --inject b --timeout 7").unwrap();
+        let options =
+            parsed("--board imx8mq --stats --kernel k --inject a --inject b --timeout 7 --work-scale 9")
+                .unwrap();
         assert_eq!(
-            (options.inject.len(), options.stats, options.timeout.as_secs()),
-            (2, true, 7)
+            (
+                options.inject.len(),
+                options.stats,
+                options.timeout.as_secs(),
+                options.work_scale
+            ),
+            (2, true, 7, 9)
         );
+        assert_eq!(parsed("--board imx8mq --kernel k").unwrap().work_scale, 1);
         for (line, word) in [
             ("--kernel k", "no board"),
             ("--board rk3399", "no kernel"),
@@ -136,6 +153,8 @@ mod tests {
             ("--board rk3399 --kernel k --ram 4096", "--ram"),
             ("--board rk3399 --kernel k --timeout x", "number"),
             ("--board rk3399 --kernel k --cpus 0", "--cpus"),
+            ("--board rk3399 --kernel k --work-scale 0", "--work-scale"),
+            ("--board rk3399 --kernel k --work-scale 101", "--work-scale"),
             ("--board rk3399 --kernel k --os plan9", "--os"),
             ("--frob x", "unknown"),
         ] {
