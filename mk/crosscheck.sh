@@ -174,6 +174,7 @@ instructions() {
 # complaints and the model's, which are not looked at. Cases that want to see work that is not over need it to be long for a guest that is
 # slow on a host that is busy, 0.5 s in all; what a driver's watchdog sees, a fill, is 20 ms.
 suite() {
+	local limit=480
 	boot "$1" suite suite.sh 0 "drmboard.board=$1" --work-scale 20
 	suite_result "$1" tests/qemu/suite.txt
 	printf '%-8s %-8s %-24s %6s %5s s  %s\n' "$1" suite "$passed passed, $failed differ" - "$took" "$ok"

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The machine with a toy around it.
+
+use super::*;
+use std::collections::BTreeMap;
+use std::fs;
+
+/// HW: Mali GPU_IRQ_MASK and GPU_COMMAND; 1 is a soft reset, whose end is bit 8.
+const MASK: u32 = 0x28;
+const COMMAND: u32 = 0x30;
+const RESET_COMPLETED: u32 = 1 << 8;
+
+#[derive(Default)]
+struct Toy {
+    now: u64,
+    /// ns that a transfer takes.
+    slow: u64,
+    /// The first words of RAM; the others are zeroes.
+    words: Vec<u32>,
+    lines: BTreeMap<usize, bool>,
+    timers: BTreeMap<usize, Option<u64>>,
+}
+
+impl Platform for Toy {
+    fn now(&self) -> u64 {
+        self.now
+    }
+    fn read(&mut self, pa: u64, buf: &mut [u8]) -> bool {
+        self.now += self.slow;
+        let bytes = self.words.iter().flat_map(|word| word.to_le_bytes());
+        let mut bytes = bytes.skip((pa - config::RAM_BASE) as usize);
+        buf.fill_with(|| bytes.next().unwrap_or(0));
+        true
+    }
+    fn write(&mut self, _: u64, _: &[u8]) -> bool {
+        self.now += self.slow;
+        true
+    }
+    fn set_line(&mut self, line: usize, level: bool) {
+        self.lines.insert(line, level);
+    }
+    fn set_timer(&mut self, core: usize, at: Option<u64>) {
+        self.timers.insert(core, at);
+    }
+}
+
+fn config(board: &str) -> Config {
+    Config {
+        board: board.into(),
+        ram_mib: 64,
+        ..Config::default()
+    }
+}
+
+#[test]
+fn a_reset_ends_at_the_timer_with_an_interrupt() {
+    let path = std::env::temp_dir().join(format!("drmboard-vm-trace-{}", std::process::id()));
+    let mut toy = Toy::default();
+    let mut machine = Machine::new(&Config {
+        trace: Some(path.clone()),
+        ..config("rk3399")
+    })
+    .unwrap();
+    machine.start(&mut toy);
+    toy.now = 10;
+    machine.write(&mut toy, 0, MASK, RESET_COMPLETED);
+    toy.now = 11;
+    machine.mail(&toy, config::MAIL_MARK, 7);
+    toy.now = 20;
+    machine.write(&mut toy, 0, COMMAND, 1);
+    assert_eq!(toy.lines.get(&2), None, "nothing has happened yet");
+    let at = toy
+        .timers
+        .remove(&0)
+        .flatten()
+        .expect("the model wants to be called");
+    toy.now = at;
+    machine.poll(&mut toy, 0);
+    assert_eq!(toy.lines.get(&2), Some(&true), "line 2 is that of the GPU");
+    assert!(toy.timers.is_empty(), "nothing is to come");
+    machine.mail(&toy, config::MAIL_EXIT, 5);
+    assert!(machine
+        .finish()
+        .starts_with("exit 5\nmodel gpu@ff9a0000 chains=0"));
+    let text = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let irq = format!("{at} irq gpu@ff9a0000 gpu 1");
+    assert_eq!(
+        lines,
+        [
+            "0 power gpu@ff9a0000 1",
+            "10 mmio gpu@ff9a0000 w 0x0028 0x00000100",
+            "11 mark 7",
+            "20 mmio gpu@ff9a0000 w 0x0030 0x00000001",
+            irq.as_str()
+        ]
+    );
+}
+
+#[test]
+fn cores_have_windows_and_lines_of_their_own() {
+    let mut toy = Toy::default();
+    let mut machine = Machine::new(&config("imx6q")).unwrap();
+    assert_eq!(
+        (machine.windows().collect::<Vec<_>>(), machine.lines()),
+        (vec![0x4000; 2], 2)
+    );
+    machine.start(&mut toy);
+    // HW: etnaviv.md 2.2: MODEL.
+    let models = [0, 1].map(|core| machine.read(&mut toy, core, 0x20));
+    assert_eq!(models, [0x2000, 0x320]);
+}
+
+/// A 2D operation on the second core of an i.MX6Q, which ends with an interrupt: the machine's clock then, and the models'.
+///
+/// HW: INTR_ENBL, COMMAND_ADDRESS and COMMAND_CONTROL, of which bit 16 starts the front end; DRAW_2D of one rectangle, which
+/// with no format draws nothing; EVENT 0 from the pixel engine; END.
+fn two_operations(slow: u64, work_scale: u32) -> (u64, u64) {
+    let draw = [0x2000_0100, 0, 0, 0x0001_0001];
+    let words = [&draw[..], &draw, &[0x0801_0e01, 0x40, 0x1000_0000, 0]].concat();
+    let mut toy = Toy {
+        slow,
+        words,
+        ..Toy::default()
+    };
+    let mut machine = Machine::new(&Config {
+        work_scale,
+        ..config("imx6q")
+    })
+    .unwrap();
+    machine.start(&mut toy);
+    toy.now = 1_000;
+    machine.write(&mut toy, 1, 0x14, 1);
+    machine.write(&mut toy, 1, 0x654, config::RAM_BASE as u32);
+    machine.write(&mut toy, 1, 0x658, 1 << 16 | 6);
+    while toy.lines.get(&1) != Some(&true) {
+        let at = toy.timers.remove(&1).flatten().expect("there is more to come");
+        assert!(at >= toy.now, "due before the guest could run");
+        toy.now = at;
+        machine.poll(&mut toy, 1);
+    }
+    (toy.now, machine.now(&toy))
+}
+
+#[test]
+fn what_the_host_takes_is_no_time_of_the_work() {
+    let (now, models) = two_operations(0, 1);
+    assert_eq!(now, models);
+    let slow = two_operations(1_000_000, 1);
+    assert_eq!(slow.1, models);
+    assert!(slow.0 >= models + 1_000_000, "the machine's clock went on");
+}
+
+#[test]
+fn work_is_scaled_and_nothing_else() {
+    let usual = two_operations(0, 1).1;
+    let copy_ns = models::vivante::Timing::default().copy_ns;
+    assert_eq!(two_operations(0, 11).1, usual + 2 * 10 * copy_ns);
+}
+
+#[test]
+fn devices_reach_ram_and_nothing_else() {
+    let (name, nodes) = (Arc::from("x"), Vec::new());
+    let bus = &mut Bus {
+        platform: &mut Toy::default(),
+        ram: &(config::RAM_BASE..config::RAM_BASE + 0x1000),
+        trace: &None,
+        nodes: &nodes,
+        name: &name,
+        first_line: 0,
+        now: 0,
+    };
+    assert_eq!(bus.read(config::RAM_BASE + 0xffc, &mut [1; 4]), Ok(()));
+    assert_eq!(bus.read(config::RAM_BASE + 0xffd, &mut [1; 4]), Err(NoMemory));
+    assert_eq!(bus.write(config::WINDOWS, &[1; 4]), Err(NoMemory));
+    assert_eq!(bus.write(u64::MAX, &[1; 4]), Err(NoMemory));
+}
+
+#[test]
+fn mistakes_are_told() {
+    let with = |board: &str, spec: &str| Config {
+        inject: vec![spec.into()],
+        ..config(board)
+    };
+    let why = |config| Machine::new(&config).err().unwrap();
+    assert!(why(config("pdp11")).contains("no board"));
+    assert!(why(with("rk3399", "hang:core=1")).contains("no such core"));
+    assert!(why(with("imx8mq", "gpu-fault")).contains("no such fault"));
+    assert!(Machine::new(&with("imx6q", "hang:core=1")).is_ok());
+}
