@@ -44,6 +44,22 @@ impl Platform for Board {
         self.transfer(pa, buf.as_ptr().cast_mut().cast(), buf.len(), true)
     }
 
+    fn hold_clock(&mut self, hold: bool) {
+        let Qemu {
+            cpu_disable_ticks,
+            cpu_enable_ticks,
+            ..
+        } = self.qemu;
+        // SAFETY: no arguments; the big lock is held. A clock of counted instructions is none of theirs.
+        unsafe {
+            if hold {
+                cpu_disable_ticks()
+            } else {
+                cpu_enable_ticks()
+            }
+        };
+    }
+
     fn set_line(&mut self, line: usize, level: bool) {
         let what = if level {
             count::What::Rise

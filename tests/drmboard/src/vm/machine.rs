@@ -4,9 +4,9 @@
 //! The one thing to know: as in a [`drm_os_host::World`], a trace line of a write comes before what the write does.
 //! There is no power controller here: the GPU has power and clocks from the start.
 //!
-//! The models' clock is the machine's, which stands still while a model is at work: what the host takes to move the pixels
-//! of a draw is no time of the draw. Else what comes after a long one would be due when it ends, and the guest, which waits
-//! for the machine meanwhile, would find all of it done.
+//! The machine's clock stands still while a model is at work: what the host takes to move the pixels of a draw is no time of
+//! the draw. Else what comes after a long one would be due when it ends, and the guest, which waits for the machine meanwhile,
+//! would find all of it done, and its deadlines gone by.
 
 use super::config::{self, Config};
 use crate::board::{self, Core};
@@ -19,15 +19,17 @@ use std::sync::Arc;
 
 /// The machine around the models.
 pub trait Platform {
-    /// The machine's clock in ns; it goes on during a call of [`Machine`].
+    /// The machine's clock in ns.
     fn now(&self) -> u64;
+    /// Stops the machine's clock, or lets it go on.
+    fn hold_clock(&mut self, hold: bool);
     /// Reads memory of the guest; false if there is none.
     fn read(&mut self, pa: u64, buf: &mut [u8]) -> bool;
     /// Writes memory of the guest; false if there is none.
     fn write(&mut self, pa: u64, buf: &[u8]) -> bool;
     /// Drives an interrupt line; lines are counted over all cores.
     fn set_line(&mut self, line: usize, level: bool);
-    /// Has [`Machine::poll`] called for `core` at the time given, of [`Platform::now`], or not at all.
+    /// Has [`Machine::poll`] called for `core` at the time given, in ns, or not at all.
     fn set_timer(&mut self, core: usize, at: Option<u64>);
 }
 
@@ -37,15 +39,13 @@ struct Seat {
     name: Arc<str>,
     /// Number of its line 0 among the lines of all cores.
     first_line: usize,
-    /// What the timer was last set for, on the models' clock.
+    /// What the timer was last set to.
     timer: Option<u64>,
 }
 
 /// All cores of a board, with what is kept of them.
 pub struct Machine {
     seats: Vec<Seat>,
-    /// How long the models have been at work, in ns of the machine's clock.
-    at_work: u64,
     nodes: Vec<Node>,
     ram: std::ops::Range<u64>,
     trace: Option<Arc<TraceFile>>,
@@ -150,7 +150,6 @@ impl Machine {
         }
         Ok(Machine {
             seats,
-            at_work: 0,
             nodes,
             ram: config::RAM_BASE..config::RAM_BASE + (config.ram_mib << 20),
             trace,
@@ -170,21 +169,15 @@ impl Machine {
         self.nodes.iter().map(|node| node.irqs.len()).sum()
     }
 
-    /// The models' clock.
-    fn now(&self, platform: &dyn Platform) -> u64 {
-        platform.now().saturating_sub(self.at_work)
-    }
-
-    /// Does `act` with the model of a core, then sets its timer. Those of other cores may go off early for it, which does
-    /// nothing but set them again.
+    /// Does `act` with the model of a core, then sets its timer.
     fn with<R>(
         &mut self,
         platform: &mut dyn Platform,
         core: usize,
         act: impl FnOnce(&mut dyn drm_os_host::Hardware, &mut Bus) -> R,
     ) -> R {
-        let began = platform.now();
-        let now = self.now(platform);
+        platform.hold_clock(true);
+        let now = platform.now();
         let seat = &mut self.seats[core];
         let mut bus = Bus {
             platform,
@@ -198,12 +191,11 @@ impl Machine {
         let hardware = seat.core.1.as_mut();
         let result = act(hardware, &mut bus);
         let next = hardware.next_event();
-        self.at_work += bus.platform.now().saturating_sub(began);
         if next != seat.timer {
             seat.timer = next;
-            let at = next.map(|at| at.saturating_add(self.at_work));
-            bus.platform.set_timer(core, at);
+            bus.platform.set_timer(core, next);
         }
+        bus.platform.hold_clock(false);
         result
     }
 
@@ -253,7 +245,7 @@ impl Machine {
     /// The guest writes into the mailbox, see [`config::MAILBOX`].
     pub fn mail(&mut self, platform: &dyn Platform, off: u32, val: u32) {
         match (off, &self.trace) {
-            (config::MAIL_MARK, Some(trace)) => trace.mark(self.now(platform), val),
+            (config::MAIL_MARK, Some(trace)) => trace.mark(platform.now(), val),
             (config::MAIL_EXIT, _) => self.exit = Some(val),
             _ => (),
         }
