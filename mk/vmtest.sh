@@ -179,9 +179,12 @@ reload() {
 	verdict "$1" reload "$(sed -n 's/^reload: loaded and unloaded //p' "$log")"
 }
 
-# cases BOARD: those that do not pass are in tests/vm/suite.txt, with reasons. They provoke the model, which is not looked at.
+# cases BOARD: those that do not pass are in tests/vm/suite.txt, with reasons. They provoke the model, which is not looked at. Work is as long
+# as in mk/crosscheck.sh, and for the same reasons.
 cases() {
-	boot "$kernel" "$1" cases 0
+	local scale=1
+	case $1 in imx*) scale=20 ;; esac
+	boot "$kernel" "$1" cases 0 --work-scale "$scale"
 	suite_result "$1" tests/vm/suite.txt
 	: >"$log.model"
 	verdict "$1" cases "$passed passed, $failed differ"

@@ -31,12 +31,33 @@ static WAITING: OnceLock<(Mutex<Qemu>, Config)> = OnceLock::new();
 static STATE: OnceLock<Mutex<State>> = OnceLock::new();
 
 impl Platform for Board {
+    fn now(&self) -> u64 {
+        // SAFETY: no argument but the clock's number.
+        u64::try_from(unsafe { (self.qemu.qemu_clock_get_ns)(VIRTUAL) }).unwrap_or(0)
+    }
+
     fn read(&mut self, pa: u64, buf: &mut [u8]) -> bool {
         self.transfer(pa, buf.as_mut_ptr().cast(), buf.len(), false)
     }
 
     fn write(&mut self, pa: u64, buf: &[u8]) -> bool {
         self.transfer(pa, buf.as_ptr().cast_mut().cast(), buf.len(), true)
+    }
+
+    fn hold_clock(&mut self, hold: bool) {
+        let Qemu {
+            cpu_disable_ticks,
+            cpu_enable_ticks,
+            ..
+        } = self.qemu;
+        // SAFETY: no arguments; the big lock is held. A clock of counted instructions is none of theirs.
+        unsafe {
+            if hold {
+                cpu_disable_ticks()
+            } else {
+                cpu_enable_ticks()
+            }
+        };
     }
 
     fn set_line(&mut self, line: usize, level: bool) {
@@ -62,11 +83,6 @@ impl Platform for Board {
 }
 
 impl Board {
-    fn now(&self) -> u64 {
-        // SAFETY: no argument but the clock's number.
-        u64::try_from(unsafe { (self.qemu.qemu_clock_get_ns)(VIRTUAL) }).unwrap_or(0)
-    }
-
     /// Writes down how many instructions have been executed, if they are counted.
     fn note(&mut self, what: count::What, value: u64) {
         let now = self.now();
@@ -87,38 +103,28 @@ fn state() -> Option<MutexGuard<'static, State>> {
     Some(STATE.get()?.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-impl State {
-    fn now(&self) -> u64 {
-        self.board.now()
-    }
-}
-
 extern "C" fn read(window: *mut c_void, off: u64, _: c_uint) -> u64 {
     let Some(mut state) = state() else { return 0 };
-    let now = state.now();
     let State { machine, board, .. } = &mut *state;
-    u64::from(machine.read(board, window.addr(), now, off as u32))
+    u64::from(machine.read(board, window.addr(), off as u32))
 }
 
 extern "C" fn write(window: *mut c_void, off: u64, value: u64, _: c_uint) {
     let Some(mut state) = state() else { return };
-    let now = state.now();
     let State { machine, board, .. } = &mut *state;
-    machine.write(board, window.addr(), now, off as u32, value as u32);
+    machine.write(board, window.addr(), off as u32, value as u32);
 }
 
 extern "C" fn timer(timer: *mut c_void) {
     let Some(mut state) = state() else { return };
-    let now = state.now();
     let State { machine, board, .. } = &mut *state;
-    machine.poll(board, timer.addr(), now);
+    machine.poll(board, timer.addr());
 }
 
 extern "C" fn pin(_: *mut c_void, _: c_int, level: c_int) {
     let Some(mut state) = state() else { return };
-    let now = state.now();
     let State { machine, board, .. } = &mut *state;
-    machine.regulator_pin(board, now, level != 0);
+    machine.regulator_pin(board, level != 0);
 }
 
 extern "C" fn read_mail(_: *mut c_void, _: u64, _: c_uint) -> u64 {
@@ -127,12 +133,12 @@ extern "C" fn read_mail(_: *mut c_void, _: u64, _: c_uint) -> u64 {
 
 extern "C" fn write_mail(_: *mut c_void, off: u64, value: u64, _: c_uint) {
     let Some(mut state) = state() else { return };
-    let now = state.now();
+    let State { machine, board, .. } = &mut *state;
     if off == u64::from(config::MAIL_MARK) {
-        state.board.note(count::What::Mark, value);
+        board.note(count::What::Mark, value);
     }
     count::tell(off as u32, value as u32);
-    state.machine.mail(now, off as u32, value as u32);
+    machine.mail(board, off as u32, value as u32);
 }
 
 type Read = extern "C" fn(*mut c_void, u64, c_uint) -> u64;
@@ -235,8 +241,7 @@ extern "C" fn ready(_: *mut Notifier, _: *mut c_void) {
     };
     let qemu = *qemu.lock().unwrap_or_else(PoisonError::into_inner);
     let mut new = add(qemu, config).unwrap_or_else(|why| die(&why));
-    let now = new.now();
-    new.machine.start(&mut new.board, now);
+    new.machine.start(&mut new.board);
     if STATE.set(Mutex::new(new)).is_err() {
         die("the machine became ready twice");
     }

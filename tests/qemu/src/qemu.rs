@@ -90,6 +90,8 @@ functions! {
     timer_mod_ns: fn(Handle, i64);
     timer_del: fn(Handle);
     qemu_clock_get_ns: fn(c_int) -> i64;
+    cpu_disable_ticks: fn();
+    cpu_enable_ticks: fn();
     // The attributes are a structure of at most eight bytes, passed in one register; bit 0 is `unspecified`.
     address_space_rw: fn(Handle, u64, u64, *mut c_void, u64, bool) -> u32;
 }

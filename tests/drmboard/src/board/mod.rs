@@ -83,6 +83,18 @@ pub(crate) fn set_capture(hardware: &mut dyn Hardware, on: bool) {
     }
 }
 
+/// Has all work of a model take `times` as long, see [`models::vivante::Timing::with_work_scaled`].
+pub(crate) fn scale_work(hardware: &mut dyn Hardware, times: u32) {
+    if let Some(mali) = model_of::<MaliHardware>(hardware) {
+        let timing = mali.model().timing().with_work_scaled(times);
+        mali.model().set_timing(timing);
+    }
+    if let Some(vivante) = model_of::<VivanteHardware>(hardware) {
+        let timing = vivante.model().timing().with_work_scaled(times);
+        vivante.model().set_timing(timing);
+    }
+}
+
 /// What a model rendered last, if anything was and it was captured; and when, where several cores may have.
 pub(crate) fn last_frame(hardware: &mut dyn Hardware) -> Option<(u64, Frame)> {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {

@@ -38,10 +38,11 @@ const PNG: &str = "DRMBOARD_VM_PNG";
 const REPORT: &str = "DRMBOARD_VM_REPORT";
 const POWER: &str = "DRMBOARD_VM_POWER";
 const COUNT: &str = "DRMBOARD_VM_COUNT";
+const WORK_SCALE: &str = "DRMBOARD_VM_WORK_SCALE";
 const INJECT: &str = "DRMBOARD_VM_INJECT";
 
 /// One machine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Name of the board.
     pub board: String,
@@ -59,6 +60,24 @@ pub struct Config {
     pub count: Option<PathBuf>,
     /// `--inject`, each of them.
     pub inject: Vec<String>,
+    /// `--work-scale`.
+    pub work_scale: u32,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            board: String::new(),
+            ram_mib: 0,
+            power: Boot::default(),
+            trace: None,
+            png: None,
+            report: None,
+            count: None,
+            inject: Vec::new(),
+            work_scale: 1,
+        }
+    }
 }
 
 /// What `--power` takes.
@@ -86,6 +105,7 @@ impl Config {
             (RAM_MIB, self.ram_mib.to_string().into()),
             (INJECT, self.inject.join(" ").into()),
             (POWER, power_name(self.power).into()),
+            (WORK_SCALE, self.work_scale.to_string().into()),
         ];
         let files = [
             (TRACE, &self.trace),
@@ -114,18 +134,18 @@ impl Config {
             let value = variable(name).ok_or(format!("{name} is not set"))?;
             value.into_string().map_err(|_| format!("{name} is not UTF-8"))
         };
-        let ram = text(RAM_MIB)?;
+        let not_a_number = |name: &str, text: &str| format!("{name} is not a number: {text}");
+        let (ram, scale) = (text(RAM_MIB)?, text(WORK_SCALE)?);
         Ok(Config {
             board: text(BOARD)?,
-            ram_mib: ram
-                .parse()
-                .map_err(|_| format!("{RAM_MIB} is not a number: {ram}"))?,
+            ram_mib: ram.parse().map_err(|_| not_a_number(RAM_MIB, &ram))?,
             power: text(POWER).and_then(|name| power_of(&name))?,
             trace: variable(TRACE).map(PathBuf::from),
             png: variable(PNG).map(PathBuf::from),
             report: variable(REPORT).map(PathBuf::from),
             count: variable(COUNT).map(PathBuf::from),
             inject: text(INJECT)?.split_whitespace().map(String::from).collect(),
+            work_scale: scale.parse().map_err(|_| not_a_number(WORK_SCALE, &scale))?,
         })
     }
 }
@@ -145,6 +165,7 @@ mod tests {
             report: Some("r".into()),
             count: Some("c".into()),
             inject: vec!["hang:slot=1,after=3".into(), "gpu-fault".into()],
+            work_scale: 7,
         };
         let env = config.to_env();
         let get = |name: &str| {

@@ -3,6 +3,10 @@
 //!
 //! The one thing to know: as in a [`drm_os_host::World`], a trace line of a write comes before what the write does.
 //! A board without a power controller (vm/power.rs) has power from the start; clocks run all the time.
+//!
+//! The machine's clock stands still while a model is at work, a core's or the power controller's: what the host takes to move the
+//! pixels of a draw is no time of the draw. Else what comes after a long one would be due when it ends, and the guest, which waits
+//! for the machine meanwhile, would find all of it done, and its deadlines gone by.
 
 use super::config::{self, Config};
 use super::power::Feed;
@@ -16,6 +20,10 @@ use std::sync::Arc;
 
 /// The machine around the models.
 pub trait Platform {
+    /// The machine's clock in ns.
+    fn now(&self) -> u64;
+    /// Stops the machine's clock, or lets it go on.
+    fn hold_clock(&mut self, hold: bool);
     /// Reads memory of the guest; false if there is none.
     fn read(&mut self, pa: u64, buf: &mut [u8]) -> bool;
     /// Writes memory of the guest; false if there is none.
@@ -137,6 +145,7 @@ impl Machine {
         let mut seats = Vec::new();
         for mut core in cores {
             board::set_capture(core.1.as_mut(), config.png.is_some());
+            board::scale_work(core.1.as_mut(), config.work_scale);
             let first_line = lines;
             lines += core.0.irqs.len();
             seats.push(Seat {
@@ -175,6 +184,19 @@ impl Machine {
     #[must_use]
     pub fn lines(&self) -> usize {
         self.nodes.iter().map(|node| node.irqs.len()).sum()
+    }
+
+    /// Does `act` at the time that it is, at which the clock stands still meanwhile: it is that of everything that comes of it.
+    fn at_once<R>(
+        &mut self,
+        platform: &mut dyn Platform,
+        act: impl FnOnce(&mut Machine, &mut dyn Platform, u64) -> R,
+    ) -> R {
+        platform.hold_clock(true);
+        let now = platform.now();
+        let result = act(self, platform, now);
+        platform.hold_clock(false);
+        result
     }
 
     /// Does `act` with the model of a core, then sets its timer.
@@ -248,13 +270,21 @@ impl Machine {
     }
 
     /// Gives the cores what they have at first; comes once, before anything else.
-    pub fn start(&mut self, platform: &mut dyn Platform, now: u64) {
+    pub fn start(&mut self, platform: &mut dyn Platform) {
         let on = self.feed.as_ref().is_none_or(Feed::on);
-        self.switch(platform, now, on);
+        self.at_once(platform, |machine, platform, now| {
+            machine.switch(platform, now, on)
+        });
     }
 
     /// The guest reads a register, see [`Machine::windows`].
-    pub fn read(&mut self, platform: &mut dyn Platform, window: usize, now: u64, off: u32) -> u32 {
+    pub fn read(&mut self, platform: &mut dyn Platform, window: usize, off: u32) -> u32 {
+        self.at_once(platform, |machine, platform, now| {
+            machine.read_at(platform, window, now, off)
+        })
+    }
+
+    fn read_at(&mut self, platform: &mut dyn Platform, window: usize, now: u64, off: u32) -> u32 {
         let cores = self.seats.len();
         if let (Some(feed), Some(window)) = (&mut self.feed, window.checked_sub(cores)) {
             let (val, event) = feed.read(window, now, off);
@@ -280,7 +310,13 @@ impl Machine {
     }
 
     /// The guest writes a register, see [`Machine::windows`].
-    pub fn write(&mut self, platform: &mut dyn Platform, window: usize, now: u64, off: u32, val: u32) {
+    pub fn write(&mut self, platform: &mut dyn Platform, window: usize, off: u32, val: u32) {
+        self.at_once(platform, |machine, platform, now| {
+            machine.write_at(platform, window, now, off, val);
+        });
+    }
+
+    fn write_at(&mut self, platform: &mut dyn Platform, window: usize, now: u64, off: u32, val: u32) {
         let cores = self.seats.len();
         if let (Some(feed), Some(window)) = (&mut self.feed, window.checked_sub(cores)) {
             let event = feed.written(window, now, off, val);
@@ -307,7 +343,7 @@ impl Machine {
     }
 
     /// The time that [`Platform::set_timer`] was given has come.
-    pub fn poll(&mut self, platform: &mut dyn Platform, timer: usize, now: u64) {
+    pub fn poll(&mut self, platform: &mut dyn Platform, timer: usize) {
         // It went off, and has to be set even if the model asks for the same time again.
         let cores = self.seats.len();
         match (&mut self.feed, self.seats.get_mut(timer)) {
@@ -315,10 +351,12 @@ impl Machine {
             (Some(feed), None) => feed.timer_went_off(),
             (None, None) => return,
         }
-        self.settle(platform, now);
-        if timer < cores {
-            self.with(platform, timer, now, |hardware, bus| hardware.poll(bus, now));
-        }
+        self.at_once(platform, |machine, platform, now| {
+            machine.settle(platform, now);
+            if timer < cores {
+                machine.with(platform, timer, now, |hardware, bus| hardware.poll(bus, now));
+            }
+        });
     }
 
     /// Which pin of the machine's GPIO controller switches the regulator of the GPU's domain, if one does.
@@ -328,18 +366,20 @@ impl Machine {
     }
 
     /// That pin has a new level.
-    pub fn regulator_pin(&mut self, platform: &mut dyn Platform, now: u64, high: bool) {
-        let Some(feed) = &mut self.feed else { return };
-        if let Some(event) = feed.regulator_pin(now, high) {
-            self.tell(&event);
-        }
-        self.settle(platform, now);
+    pub fn regulator_pin(&mut self, platform: &mut dyn Platform, high: bool) {
+        self.at_once(platform, |machine, platform, now| {
+            let Some(feed) = &mut machine.feed else { return };
+            if let Some(event) = feed.regulator_pin(now, high) {
+                machine.tell(&event);
+            }
+            machine.settle(platform, now);
+        });
     }
 
     /// The guest writes into the mailbox, see [`config::MAILBOX`].
-    pub fn mail(&mut self, now: u64, off: u32, val: u32) {
+    pub fn mail(&mut self, platform: &dyn Platform, off: u32, val: u32) {
         match (off, &self.trace) {
-            (config::MAIL_MARK, Some(trace)) => trace.mark(now, val),
+            (config::MAIL_MARK, Some(trace)) => trace.mark(platform.now(), val),
             (config::MAIL_EXIT, _) => self.exit = Some(val),
             _ => (),
         }

@@ -75,6 +75,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
         count: options.count.clone(),
         inject: options.inject.clone(),
         power: options.power,
+        work_scale: options.work_scale,
     };
     // The same mistakes as in QEMU, told here before it is started. Its trace is made there.
     Machine::new(&Config {

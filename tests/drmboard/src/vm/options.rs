@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const USAGE: &str =
     "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--count F] [--stats] \
-                     [--power on|off] [--inject SPEC]... [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
+                     [--power on|off] [--inject SPEC]... [--work-scale TIMES] [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
 
 /// What the kernel is: it decides what a kernel's command line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) struct Options {
     /// What firmware did with the GPU's power.
     pub(crate) power: Boot,
     pub(crate) inject: Vec<String>,
+    /// How many times as long as usual draws, copies and jobs take.
+    pub(crate) work_scale: u32,
     pub(crate) os: Os,
     /// More of the kernel's command line; for FreeBSD, variables of its environment.
     pub(crate) append: String,
@@ -58,6 +60,7 @@ impl Options {
             stats: false,
             power: Boot::Off,
             inject: Vec::new(),
+            work_scale: 1,
             os: Os::Linux,
             append: String::new(),
             timeout: Duration::from_secs(300),
@@ -88,6 +91,12 @@ impl Options {
                 "--count" => options.count = path(),
                 "--power" => options.power = power_of(text()?).map_err(|why| format!("--power: {why}"))?,
                 "--inject" => options.inject.push(text()?.into()),
+                "--work-scale" => {
+                    options.work_scale = u32::try_from(number()?)
+                        .ok()
+                        .filter(|times| (1..=100).contains(times))
+                        .ok_or("--work-scale is from 1 to 100")?;
+                }
                 "--os" => {
                     options.os = match text()? {
                         "linux" => Os::Linux,
@@ -130,14 +139,22 @@ mod tests {
 
     #[test]
     fn options() {
-        let options = parsed("--board imx8mq --stats --kernel k --inject a --inject b --timeout 7").unwrap();
+        let options =
+            parsed("--board imx8mq --stats --kernel k --inject a --inject b --timeout 7 --work-scale 9")
+                .unwrap();
         assert_eq!(options.power, Boot::Off);
         let on = parsed("--board imx8mq --kernel k --power on").unwrap();
         assert_eq!(on.power, Boot::On);
         assert_eq!(
-            (options.inject.len(), options.stats, options.timeout.as_secs()),
-            (2, true, 7)
+            (
+                options.inject.len(),
+                options.stats,
+                options.timeout.as_secs(),
+                options.work_scale
+            ),
+            (2, true, 7, 9)
         );
+        assert_eq!(parsed("--board imx8mq --kernel k").unwrap().work_scale, 1);
         for (line, word) in [
             ("--kernel k", "no board"),
             ("--board rk3399", "no kernel"),
@@ -146,6 +163,8 @@ mod tests {
             ("--board rk3399 --kernel k --timeout x", "number"),
             ("--board rk3399 --kernel k --power yes", "--power"),
             ("--board rk3399 --kernel k --cpus 0", "--cpus"),
+            ("--board rk3399 --kernel k --work-scale 0", "--work-scale"),
+            ("--board rk3399 --kernel k --work-scale 101", "--work-scale"),
             ("--board rk3399 --kernel k --os plan9", "--os"),
             ("--frob x", "unknown"),
         ] {

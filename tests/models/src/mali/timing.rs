@@ -39,6 +39,23 @@ pub struct Timing {
     pub sample_ns: u64,
 }
 
+impl Timing {
+    /// The same with jobs of all kinds, and the tiles of fragment jobs, `times` as long. What stops, resets, power and the
+    /// MMU take stays as it is.
+    #[must_use]
+    pub fn with_work_scaled(self, times: u32) -> Timing {
+        let long = |ns: u64| ns.saturating_mul(u64::from(times));
+        Timing {
+            short_job_ns: long(self.short_job_ns),
+            compute_ns: long(self.compute_ns),
+            tiler_ns: long(self.tiler_ns),
+            fragment_ns: long(self.fragment_ns),
+            per_tile_ns: long(self.per_tile_ns),
+            ..self
+        }
+    }
+}
+
 impl Default for Timing {
     fn default() -> Timing {
         Timing {
@@ -58,5 +75,27 @@ impl Default for Timing {
             clean_ns: 10_000,
             sample_ns: 10_000,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_work_is_scaled() {
+        let usual = Timing::default();
+        assert_eq!(usual.with_work_scaled(1), usual);
+        assert_eq!(
+            usual.with_work_scaled(3),
+            Timing {
+                short_job_ns: 15_000,
+                compute_ns: 60_000,
+                tiler_ns: 60_000,
+                fragment_ns: 60_000,
+                per_tile_ns: 150,
+                ..usual
+            }
+        );
     }
 }

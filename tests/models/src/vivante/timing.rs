@@ -22,6 +22,22 @@ pub struct Timing {
     pub kilopixel_ns: u64,
 }
 
+impl Timing {
+    /// The same with draws, RS, BLT and 2D operations, and their vertices and pixels, `times` as long. What the front end and
+    /// resets take stays as it is.
+    #[must_use]
+    pub fn with_work_scaled(self, times: u32) -> Timing {
+        let long = |ns: u64| ns.saturating_mul(u64::from(times));
+        Timing {
+            draw_ns: long(self.draw_ns),
+            vertex_ns: long(self.vertex_ns),
+            copy_ns: long(self.copy_ns),
+            kilopixel_ns: long(self.kilopixel_ns),
+            ..self
+        }
+    }
+}
+
 impl Default for Timing {
     fn default() -> Timing {
         Timing {
@@ -34,5 +50,26 @@ impl Default for Timing {
             copy_ns: 2_000,
             kilopixel_ns: 1_000,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_work_is_scaled() {
+        let usual = Timing::default();
+        assert_eq!(usual.with_work_scaled(1), usual);
+        assert_eq!(
+            usual.with_work_scaled(3),
+            Timing {
+                draw_ns: 30_000,
+                vertex_ns: 15,
+                copy_ns: 6_000,
+                kilopixel_ns: 3_000,
+                ..usual
+            }
+        );
     }
 }

@@ -13,22 +13,48 @@ const RESET_COMPLETED: u32 = 1 << 8;
 
 #[derive(Default)]
 struct Toy {
+    now: u64,
+    held: bool,
+    /// ns that a transfer takes.
+    slow: u64,
+    /// The first words of RAM; the others are zeroes.
+    words: Vec<u32>,
     lines: BTreeMap<usize, bool>,
     timers: BTreeMap<usize, Option<u64>>,
 }
 
+impl Toy {
+    fn pass(&mut self) {
+        if !self.held {
+            self.now += self.slow;
+        }
+    }
+}
+
 impl Platform for Toy {
-    fn read(&mut self, _: u64, buf: &mut [u8]) -> bool {
-        buf.fill(0);
+    fn now(&self) -> u64 {
+        self.now
+    }
+    fn hold_clock(&mut self, hold: bool) {
+        assert_ne!(self.held, hold);
+        self.held = hold;
+    }
+    fn read(&mut self, pa: u64, buf: &mut [u8]) -> bool {
+        self.pass();
+        let bytes = self.words.iter().flat_map(|word| word.to_le_bytes());
+        let mut bytes = bytes.skip((pa - config::RAM_BASE) as usize);
+        buf.fill_with(|| bytes.next().unwrap_or(0));
         true
     }
     fn write(&mut self, _: u64, _: &[u8]) -> bool {
+        self.pass();
         true
     }
     fn set_line(&mut self, line: usize, level: bool) {
         self.lines.insert(line, level);
     }
     fn set_timer(&mut self, core: usize, at: Option<u64>) {
+        assert!(self.held, "the clock runs while a model is at work");
         self.timers.insert(core, at);
     }
 }
@@ -51,20 +77,24 @@ fn a_reset_ends_at_the_timer_with_an_interrupt() {
         ..config("rk3399")
     })
     .unwrap();
-    machine.start(&mut toy, 0);
-    machine.write(&mut toy, 0, 10, MASK, RESET_COMPLETED);
-    machine.mail(11, config::MAIL_MARK, 7);
-    machine.write(&mut toy, 0, 20, COMMAND, 1);
+    machine.start(&mut toy);
+    toy.now = 10;
+    machine.write(&mut toy, 0, MASK, RESET_COMPLETED);
+    toy.now = 11;
+    machine.mail(&toy, config::MAIL_MARK, 7);
+    toy.now = 20;
+    machine.write(&mut toy, 0, COMMAND, 1);
     assert_eq!(toy.lines.get(&2), None, "nothing has happened yet");
     let at = toy
         .timers
         .remove(&0)
         .flatten()
         .expect("the model wants to be called");
-    machine.poll(&mut toy, 0, at);
+    toy.now = at;
+    machine.poll(&mut toy, 0);
     assert_eq!(toy.lines.get(&2), Some(&true), "line 2 is that of the GPU");
     assert!(toy.timers.is_empty(), "nothing is to come");
-    machine.mail(at, config::MAIL_EXIT, 5);
+    machine.mail(&toy, config::MAIL_EXIT, 5);
     assert!(machine
         .finish()
         .starts_with("exit 5\nmodel gpu@ff9a0000 chains=0"));
@@ -98,30 +128,35 @@ fn a_gpu_without_power_is_dead_and_loses_its_state() {
         [(0x0ce0_0000, 0x1000), (0x0ce1_0000, 0x20)]
     );
     assert_eq!(machine.timers(), 2);
-    machine.start(&mut toy, 0);
-    let id = |machine: &mut Machine, toy: &mut Toy, now| machine.read(toy, 0, now, 0);
-    assert_eq!(id(&mut machine, &mut toy, 1), 0, "off");
-    machine.write(&mut toy, PMU, 2, DOWN, 0);
-    let at = toy.timers.remove(&1).flatten().expect("it takes time");
-    machine.poll(&mut toy, 1, at);
-    assert_eq!(machine.read(&mut toy, PMU, at, IS_DOWN), 0);
-    assert_eq!(id(&mut machine, &mut toy, at), 0, "the bus is shut");
-    machine.write(&mut toy, PMU, at, REQ, 0);
-    let later = at + 1_000_000;
-    assert_eq!(id(&mut machine, &mut toy, later) >> 16, 0x0860);
-    machine.write(&mut toy, 0, later, MASK, RESET_COMPLETED);
-    machine.write(&mut toy, PMU, later, REQ, 1);
-    machine.write(&mut toy, 0, later + 1, MASK, 0);
-    machine.write(&mut toy, PMU, later + 1_000_000, REQ, 0);
-    let later = later + 2_000_000;
+    machine.start(&mut toy);
+    toy.now = 1;
+    assert_eq!(machine.read(&mut toy, 0, 0), 0, "off");
+    machine.write(&mut toy, PMU, DOWN, 0);
+    toy.now = toy.timers.remove(&1).flatten().expect("it takes time");
+    machine.poll(&mut toy, 1);
+    assert_eq!(machine.read(&mut toy, PMU, IS_DOWN), 0);
+    assert_eq!(machine.read(&mut toy, 0, 0), 0, "the bus is shut");
+    machine.write(&mut toy, PMU, REQ, 0);
+    toy.now += 1_000_000;
+    assert_eq!(machine.read(&mut toy, 0, 0) >> 16, 0x0860);
+    machine.write(&mut toy, 0, MASK, RESET_COMPLETED);
+    machine.write(&mut toy, PMU, REQ, 1);
+    toy.now += 1;
+    machine.write(&mut toy, 0, MASK, 0);
+    toy.now += 1_000_000;
+    machine.write(&mut toy, PMU, REQ, 0);
+    toy.now += 1_000_000;
     assert_eq!(
-        machine.read(&mut toy, 0, later, MASK),
+        machine.read(&mut toy, 0, MASK),
         RESET_COMPLETED,
         "the write was lost, the state is not"
     );
-    machine.write(&mut toy, PMU, later, DOWN, 0x8000);
-    machine.write(&mut toy, PMU, later + 1_000_000, DOWN, 0);
-    assert_eq!(machine.read(&mut toy, 0, later + 2_000_000, MASK), 0, "now it is");
+    machine.write(&mut toy, PMU, DOWN, 0x8000);
+    toy.now += 1_000_000;
+    machine.write(&mut toy, PMU, DOWN, 0);
+    toy.now += 1_000_000;
+    assert_eq!(machine.read(&mut toy, 0, MASK), 0, "now it is");
+    assert!(!toy.held, "the clock goes on for the guest");
     let report = machine.finish();
     let lines: Vec<_> = report.lines().skip(1).collect();
     assert_eq!(
@@ -163,12 +198,13 @@ fn transfers_through_a_shut_bus_are_told() {
     })
     .unwrap();
     machine.seats[0].core.1 = Box::new(Reader);
-    machine.start(&mut toy, 0);
-    machine.poll(&mut toy, 0, 1);
+    machine.start(&mut toy);
+    machine.poll(&mut toy, 0);
     assert!(!machine.finish().contains("isolated-dma"));
-    machine.write(&mut toy, 1, 2, 0x60, 1);
-    machine.poll(&mut toy, 0, 3);
-    machine.poll(&mut toy, 0, 4);
+    machine.write(&mut toy, 1, 0x60, 1);
+    toy.now = 1;
+    machine.poll(&mut toy, 0);
+    machine.poll(&mut toy, 0);
     assert!(machine.finish().ends_with("isolated-dma count=2\n"));
 }
 
@@ -180,10 +216,53 @@ fn cores_have_windows_and_lines_of_their_own() {
         (machine.windows().collect::<Vec<_>>(), machine.lines()),
         (vec![(0x0c00_0000, 0x4000), (0x0c10_0000, 0x4000)], 2)
     );
-    machine.start(&mut toy, 0);
+    machine.start(&mut toy);
     // HW: etnaviv.md 2.2: MODEL.
-    let models = [0, 1].map(|core| machine.read(&mut toy, core, 1, 0x20));
+    let models = [0, 1].map(|core| machine.read(&mut toy, core, 0x20));
     assert_eq!(models, [0x2000, 0x320]);
+}
+
+/// When the interrupt comes that ends two 2D operations on the second core of an i.MX6Q.
+///
+/// HW: INTR_ENBL, COMMAND_ADDRESS and COMMAND_CONTROL, of which bit 16 starts the front end; DRAW_2D of one rectangle, which
+/// with no format draws nothing; EVENT 0 from the pixel engine; END.
+fn two_operations(slow: u64, work_scale: u32) -> u64 {
+    let draw = [0x2000_0100, 0, 0, 0x0001_0001];
+    let words = [&draw[..], &draw, &[0x0801_0e01, 0x40, 0x1000_0000, 0]].concat();
+    let mut toy = Toy {
+        slow,
+        words,
+        ..Toy::default()
+    };
+    let mut machine = Machine::new(&Config {
+        work_scale,
+        ..config("imx6q")
+    })
+    .unwrap();
+    machine.start(&mut toy);
+    toy.now = 1_000;
+    machine.write(&mut toy, 1, 0x14, 1);
+    machine.write(&mut toy, 1, 0x654, config::RAM_BASE as u32);
+    machine.write(&mut toy, 1, 0x658, 1 << 16 | 6);
+    while toy.lines.get(&1) != Some(&true) {
+        let at = toy.timers.remove(&1).flatten().expect("there is more to come");
+        assert!(at >= toy.now, "due before the guest could run");
+        toy.now = at;
+        machine.poll(&mut toy, 1);
+    }
+    assert!(!toy.held, "the clock goes on for the guest");
+    toy.now
+}
+
+#[test]
+fn what_the_host_takes_is_no_time_of_the_work() {
+    assert_eq!(two_operations(1_000_000, 1), two_operations(0, 1));
+}
+
+#[test]
+fn work_is_scaled_and_nothing_else() {
+    let copy_ns = models::vivante::Timing::default().copy_ns;
+    assert_eq!(two_operations(0, 11), two_operations(0, 1) + 2 * 10 * copy_ns);
 }
 
 #[test]
