@@ -151,6 +151,18 @@ struct Line {
     len: usize,
 }
 
+impl Line {
+    fn of(args: core::fmt::Arguments<'_>) -> Line {
+        let mut line = Line {
+            text: [0; 240],
+            len: 0,
+        };
+        // A Line takes everything; formatting integers and strings cannot fail.
+        let _ = line.write_fmt(args);
+        line
+    }
+}
+
 impl Write for Line {
     fn write_str(&mut self, s: &str) -> core::fmt::Result {
         let room = self.text.get_mut(self.len..).unwrap_or_default();
@@ -163,12 +175,7 @@ impl Write for Line {
 }
 
 fn log(os: *mut c::drm_os, dev: *mut c::drm_os_dev, level: Level, args: core::fmt::Arguments<'_>) {
-    let mut line = Line {
-        text: [0; 240],
-        len: 0,
-    };
-    // A Line takes everything; formatting integers and strings cannot fail.
-    let _ = line.write_fmt(args);
+    let line = Line::of(args);
     let level = match level {
         Level::Error => c::DRM_OS_LOG_ERR,
         Level::Warning => c::DRM_OS_LOG_WARNING,
@@ -180,8 +187,14 @@ fn log(os: *mut c::drm_os, dev: *mut c::drm_os_dev, level: Level, args: core::fm
 
 /// Stops the system: something that cannot be has happened.
 pub(crate) fn fatal(why: &str) -> ! {
+    panicked(format_args!("{why}"))
+}
+
+/// Stops the system with a message of one line, cut where it is too long: what a panic handler calls, with any lock held.
+pub fn panicked(why: core::fmt::Arguments<'_>) -> ! {
+    let line = Line::of(why);
     // SAFETY: the text is `len` bytes long.
-    unsafe { c::drm_os_panic(why.as_ptr().cast(), why.len()) };
+    unsafe { c::drm_os_panic(line.text.as_ptr().cast(), line.len) };
     // bindgen loses that C does not return.
     loop {
         core::hint::spin_loop();
