@@ -386,7 +386,8 @@ drm_os_object_create_user(struct drm_os_dev *dev,
 	if (size == 0 || (size & PAGE_MASK) != 0 || (uaddr & PAGE_MASK) != 0)
 		return (EINVAL);
 	count = atop(size);
-	if (count > INT32_MAX)
+	/* Nobody has more than there is; the list is made before that is looked at. */
+	if (count > physmem)
 		return (EFAULT);
 	map = &caller->td->td_proc->p_vmspace->vm_map;
 	prot = VM_PROT_READ | (write ? VM_PROT_WRITE : 0);

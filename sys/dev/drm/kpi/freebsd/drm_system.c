@@ -25,10 +25,13 @@ struct drm_os drm_os;
 static eventhandler_tag lowmem_tag;
 static struct task lowmem_task;
 
+/* Whoever waits for what there will never be cannot be killed any more. */
 void *
 drm_os_malloc(struct drm_os *os __unused, size_t size, uint32_t flags)
 {
 
+	if (size > ptoa((size_t)physmem) / 8)
+		return (NULL);
 	return (malloc(size, M_DRM, M_ZERO |
 	    (flags == DRM_OS_NOWAIT ? M_NOWAIT : M_WAITOK)));
 }
