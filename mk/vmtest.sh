@@ -118,7 +118,6 @@ image() {
 	rm -rf "$root"
 }
 
-# Nobody reads the events of devctl(4), which are kept for devd(8).
 # boot KERNEL BOARD RUN STATUS [--name NAME] [--append VARIABLES] [OPTION...]: one machine from power on to power off;
 # tests/vm/guest/RUN.sh has to end with STATUS, or `any`.
 boot() {
@@ -135,6 +134,7 @@ boot() {
 	case $board in rk3399 | mali-*) driver=panfrost ;; esac
 	log=$out/$label-$board-$run.log
 	ok=ok
+	# Events of devctl(4) would be kept for a devd(8) that is not there.
 	"$TARGET/release/drmboard" vm --os freebsd --cpus "${CPUS:-1}" --board "$board" --kernel "$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
 		--append "kern.elf64.fallback_brand=3 hw.bus.devctl_queue=0 vmtest.board=$board vmtest.driver=$driver vmtest.run=$script vmtest.limit=$((limit - 20)) $append" ${options[@]+"${options[@]}"} >"$log" 2>&1 || status=$?
 	tr -d '\r\0' <"$log" >"$log.text" && mv "$log.text" "$log"

@@ -208,23 +208,6 @@ file_release(struct drm_os_file *file)
 	atomic_subtract_int(&drm_os.live, 1);
 }
 
-/* Whether this is the one who has to release it. */
-static bool
-file_unlist(struct drm_os_file *file)
-{
-	struct drm_os_file *other;
-
-	mtx_lock(&files_lock);
-	LIST_FOREACH(other, &files, link) {
-		if (other == file) {
-			LIST_REMOVE(file, link);
-			break;
-		}
-	}
-	mtx_unlock(&files_lock);
-	return (other != NULL);
-}
-
 int
 drm_os_file_install(struct drm_os_caller *caller, struct drm_os_file *file,
     uint32_t flags, int32_t *fdp)
@@ -251,8 +234,10 @@ void
 drm_os_file_discard(struct drm_os_file *file)
 {
 
-	if (file_unlist(file))
-		file_release(file);
+	mtx_lock(&files_lock);
+	LIST_REMOVE(file, link);
+	mtx_unlock(&files_lock);
+	file_release(file);
 }
 
 void
@@ -425,10 +410,15 @@ file_close(struct file *fp, struct thread *td __unused)
 {
 	struct drm_os_file *file;
 
-	file = fp->f_data;
 	fp->f_ops = &badfileops;
+	/* Under the lock, for drm_files_revoke() may have taken it just now. */
+	mtx_lock(&files_lock);
+	file = fp->f_data;
 	fp->f_data = NULL;
-	if (file != NULL && file_unlist(file))
+	if (file != NULL)
+		LIST_REMOVE(file, link);
+	mtx_unlock(&files_lock);
+	if (file != NULL)
 		file_release(file);
 	return (0);
 }
