@@ -134,8 +134,9 @@ impl Buffer {
     /// Frees its memory for good. The caller has seen to it that no device reaches it.
     pub fn purge(&self) {
         self.mark_purged();
-        self.object.purge();
-        self.charge.shrink(u64::MAX);
+        if self.object.purge().is_ok() {
+            self.charge.shrink(u64::MAX);
+        }
     }
 
     /// Whether its memory was freed for good.
