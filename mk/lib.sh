@@ -4,7 +4,9 @@
 
 TOP=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 TARGET=${DRMKPI_TARGET:-$TOP/target}
-SYSROOT=${DRMBOARD_SYSROOT:-$TARGET/sysroot}
+# What arm64 programs are built against, and the root that they run in, which may be that of a newer Debian.
+SYSROOT=$TARGET/sysroot
+RUNROOT=${DRMBOARD_SYSROOT:-$SYSROOT}
 QEMU=$TARGET/qemu/qemu-aarch64
 ARM64=$TARGET/arm64/aarch64-unknown-linux-gnu/release
 export CARGO_TARGET_DIR=$TARGET
@@ -13,6 +15,9 @@ mkdir -p "$TARGET"
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# suite_root SUITE: where the programs of a Debian suite are; see sysroot.sh.
+suite_root() { case $1 in bookworm) printf '%s' "$SYSROOT" ;; *) printf '%s' "$SYSROOT-$1" ;; esac }
 
 # as_root CMD...: CMD with the rights that installing a package takes.
 as_root() {
