@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One control connection: the requests of one client thread, one after another.
 
-use crate::errno::to_linux;
+use crate::errno::{self, to_linux};
 use crate::fence_status;
 use crate::ioctl_code::Code;
 use crate::process::{Call, Client, Installed};
@@ -324,7 +324,12 @@ fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, 
         );
     }
     let installed = std::mem::take(&mut *call.installed.lock().unwrap());
-    result?;
+    if let Err(error) = result {
+        if code.name(&shared.driver).ends_with("SUBMIT") {
+            refused(shared, &call.client, error);
+        }
+        return Err(error);
+    }
     fence_status::translate(code, asked, data, call)?;
     let mut parcel = Parcel {
         data: if code.copies_out() { data.len() } else { 0 },
@@ -332,6 +337,24 @@ fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, 
     };
     deliver(shared, call, installed, &data[..parcel.data], &mut parcel)?;
     Ok(parcel)
+}
+
+/// Counts a submit that the driver refused. A client's first is told at once: programs go on as if all were well.
+fn refused(shared: &Shared, client: &Client, error: i32) {
+    // An interrupted call was not refused; the client repeats it.
+    if error == sys::DRM_OS_EINTR as i32 || error == sys::DRM_OS_ERESTART {
+        return;
+    }
+    if client.refused.fetch_add(1, Ordering::Relaxed) != 0 {
+        return;
+    }
+    let (pid, comm) = (client.pid, client.comm());
+    let why = errno::describe(to_linux(error));
+    let said = format!("process {pid}: ");
+    let log = shared.world.log_lines();
+    let log = log.iter().rev().find_map(|line| line.split_once(&said));
+    let log = log.map(|(_, text)| format!(": {text}")).unwrap_or_default();
+    eprintln!("drmboard: a submit is refused ({why}), the first of pid={pid} comm={comm}{log}");
 }
 
 /// Makes descriptors of the installed files and finds where in the argument their numbers go.
