@@ -13,14 +13,17 @@
 #
 # Parts of these, for use by hand:
 #   make overlays  the device tree overlays, compiled into target/overlays and applied to Linux's trees of the boards
-#   make sysroot   Debian's arm64 Mesa, clients and development files, unpacked in target/sysroot (nothing is installed)
+#   make sysroot   Debian's arm64 Mesa, clients and development files, unpacked in target/sysroot, and those of Debian 13 in
+#                  target/sysroot-trixie (nothing is installed)
+#   make mesa-next the rows of make demo with the Mesa of Debian's unstable, on four boards; not part of CI. It is unpacked once:
+#                  remove target/sysroot-sid for a newer one
 #   make build     drmboard, its shims and the arm64 clients
 #   make clean     removes what cargo built; the sysroot stays
 #   make distclean removes target/
 #
 # mk/README says where everything comes out; mk/arm64.sh is cargo for arm64 Linux programs.
 
-.PHONY: all demo test lint audit bench crosscheck mutants kmod vmtest overlays sysroot build clean distclean
+.PHONY: all demo test lint audit bench crosscheck mutants kmod vmtest overlays sysroot mesa-next build clean distclean
 
 all: build
 
@@ -56,7 +59,10 @@ overlays:
 	@mk/overlays.sh
 
 sysroot:
-	@mk/sysroot.sh
+	@mk/sysroot.sh bookworm trixie
+
+mesa-next:
+	@SUITES=$${SUITES:-sid} BOARDS="$${BOARDS:-rk3399 imx8mq imx6q imx6qp}" mk/demo.sh
 
 build:
 	@mk/build.sh
