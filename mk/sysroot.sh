@@ -3,12 +3,18 @@
 # Makes target/sysroot: Debian's arm64 Mesa, its clients and what linking arm64 programs takes, unpacked and never installed.
 # An apt of its own (state, cache and an empty dpkg status below target/) finds the dependency closure, so the live system's dpkg
 # and architectures stay as they are. Package sources, keyrings and proxy settings are those of the live system's /etc/apt.
+# EXTRA="PACKAGE ..." adds packages; target/sysroot.extra remembers them until it is removed.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 PACKAGES="libgl1-mesa-dri libegl1 libgles2 libgbm1 libegl-mesa0 libgl1 libwayland-egl1
 	mesa-utils-bin mesa-utils weston glmark2-es2-wayland glmark2-data libdrm-tests
 	libc6-dev libgcc-12-dev linux-libc-dev libegl-dev libgles-dev libgbm-dev libdrm-dev libstd-rust-web-dev"
+
+extra=$TARGET/sysroot.extra
+# shellcheck disable=SC2086 # the list is words
+EXTRA=$({ cat "$extra" 2>/dev/null; printf '%s\n' ${EXTRA:-}; } | sort -u | xargs)
+if [ -n "$EXTRA" ]; then PACKAGES+=" $EXTRA"; fi
 
 # Goes up when the unpacking below changes what a sysroot looks like.
 LAYOUT=1
@@ -21,7 +27,7 @@ fi
 
 root=$TARGET/sysroot.apt
 new=$TARGET/sysroot.new
-say "sysroot: arm64 packages for target/sysroot (once; about 250 MB to download, 1.2 GB on disk)"
+say "sysroot: arm64 packages for target/sysroot (once; about 150 MB to download, 1.2 GB on disk)"
 mkdir -p "$root/state/lists/partial" "$root/cache/archives/partial" "$root/parts"
 : >"$root/status"
 {
@@ -79,4 +85,5 @@ done
 printf '%s\n' "$key" >"$new/.stamp"
 rm -rf "$TARGET/sysroot"
 mv "$new" "$TARGET/sysroot"
+if [ -n "$EXTRA" ]; then printf '%s\n' "$EXTRA" >"$extra"; fi
 say "sysroot: done: $n packages, $(du -sm "$TARGET/sysroot" | cut -f1) MB"
