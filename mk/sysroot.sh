@@ -5,6 +5,7 @@
 # clients run on it. With suites (trixie, sid): target/sysroot-SUITE for each, in which newer clients and a newer Mesa run.
 # An apt of its own for each (state, cache and an empty dpkg status below target/) finds the dependency closure, so the live
 # system's dpkg and architectures stay as they are. Mirrors, keyrings and proxy settings are those of the live system's /etc/apt.
+# EXTRA="PACKAGE ..." adds packages to each; target/sysroot.extra remembers them until it is removed.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -12,6 +13,10 @@ RUN="libgl1-mesa-dri libegl1 libgles2 libgbm1 libegl-mesa0 libgl1 libwayland-egl
 	mesa-utils-bin mesa-utils weston glmark2-es2-wayland glmark2-data libdrm-tests
 	xwayland x11-xkb-utils xkb-data"
 BUILD="libc6-dev libgcc-12-dev linux-libc-dev libegl-dev libgles-dev libgbm-dev libdrm-dev libstd-rust-web-dev"
+extra=$TARGET/sysroot.extra
+# shellcheck disable=SC2086 # the list is words
+EXTRA=$({ cat "$extra" 2>/dev/null; printf '%s\n' ${EXTRA:-}; } | sort -u | xargs)
+if [ -n "$EXTRA" ]; then RUN+=" $EXTRA"; fi
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # Goes up when the unpacking below changes what a sysroot looks like.
@@ -37,7 +42,7 @@ sysroot() {
 	if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
 		return
 	fi
-	say "sysroot: arm64 packages for target/$name (once; up to 250 MB to download, 1.2 GB on disk)"
+	say "sysroot: arm64 packages for target/$name (once; 150 to 170 MB to download, 1.2 GB on disk)"
 	mkdir -p "$root/state/lists/partial" "$root/cache/archives/partial" "$root/parts"
 	: >"$root/status"
 	{
@@ -117,3 +122,4 @@ else
 		esac
 	done
 fi
+if [ -n "$EXTRA" ]; then printf '%s\n' "$EXTRA" >"$extra"; fi

@@ -6,7 +6,7 @@ use crate::fence_status;
 use crate::ioctl_code::Code;
 use crate::process::{Call, Client, Installed};
 use crate::proto::{Reply, Request, DRM_MAJOR, MAGIC, MAX_FDS};
-use crate::proto::{OP_HELLO, OP_INTERRUPT, OP_IOCTL, OP_MMAP, OP_OPEN, OP_STAT};
+use crate::proto::{OP_HELLO, OP_INTERRUPT, OP_IOCTL, OP_LINK, OP_MMAP, OP_OPEN, OP_POLL, OP_STAT};
 use crate::server::Shared;
 use crate::sock;
 use drm_os_host::{sys, Caller, Mapping};
@@ -258,6 +258,27 @@ fn dispatch(
                 value: open.device,
                 value2: size,
                 value3: open.file.id(),
+                ..Reply::default()
+            };
+            Ok(Parcel {
+                reply,
+                ..Parcel::default()
+            })
+        }
+        OP_LINK => {
+            let open = shared.file(request.key).ok_or(sys::DRM_OS_EBADF as i32)?;
+            let link = open.link();
+            let room = buf.get_mut(..link.len()).ok_or(sys::DRM_OS_EINVAL as i32)?;
+            room.copy_from_slice(link.as_bytes());
+            Ok(Parcel {
+                data: link.len(),
+                ..Parcel::default()
+            })
+        }
+        OP_POLL => {
+            let open = shared.file(request.key).ok_or(sys::DRM_OS_EBADF as i32)?;
+            let reply = Reply {
+                value: open.ask(request.arg != 0).into(),
                 ..Reply::default()
             };
             Ok(Parcel {
