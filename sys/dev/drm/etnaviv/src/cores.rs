@@ -5,7 +5,7 @@ use crate::hardware::Hardware;
 use crate::hw::{self, Regs};
 use crate::identity::{identify, Identity, Unsupported};
 use crate::jobs::{self, Job};
-use crate::mmu::Mmu;
+use crate::mmu::{Mmu, Version};
 use crate::numbers::Numbers;
 use crate::platform::Platform;
 use crate::recover;
@@ -108,6 +108,16 @@ impl Found {
         let identity = identify(|at| regs.read(at));
         platform.off();
         let identity = identity?;
+        if Version::of(&identity) == Version::V1 && dev.os().tunable(c"etnaviv_mmuv1", 0) == 0 {
+            dev.log(
+                Level::Error,
+                format_args!(
+                    "gc{:x}: its MMU does not keep clients from memory; see hw.drmkpi.etnaviv_mmuv1",
+                    identity.ids.model
+                ),
+            );
+            return Err(ENODEV);
+        }
         // Page tables and command memory must be below 4 GiB (facts, section 2.1); so is all memory: a node has one mask.
         dev.set_dma_bits(32)?;
         dev.log(
