@@ -31,8 +31,8 @@ use drmkpi::stats::Stats;
 
 /// A job gets this long in the hardware. HW: Linux's bound.
 const JOB_TIMEOUT_NS: u64 = 500_000_000;
-/// Runs of a job that resets keep interrupting.
-const MAX_RUNS: u32 = 3;
+/// Resets after which a job that they are blamed on ends.
+const MAX_BLAMES: u32 = 3;
 /// After this much idleness the GPU is turned off. HW: Linux's bound.
 const IDLE_NS: u64 = 50_000_000;
 /// Lines a second for first refusals: who opens the device over and over shall not fill the log.
@@ -193,9 +193,10 @@ impl Gpu {
             timeout_ns: JOB_TIMEOUT_NS,
         };
         let config = Config {
-            max_runs: MAX_RUNS,
-            max_extensions: 0,
-            rerun_errno: EIO.get(),
+            max_blames: MAX_BLAMES,
+            blame_errno: EIO.get(),
+            patience_ns: 0,
+            grace_ns: timeout::STOP_NS,
         };
         Queue::new(os, &[slot; 3], config, Self::new_hardware(os, identity)?)
     }
