@@ -33,6 +33,8 @@ struct State {
     copy: usize,
     kmap: usize,
     kmaps: u64,
+    /// Mappings that have pages wired, as mlock(2) does.
+    wired: u64,
     purged: bool,
 }
 
@@ -243,13 +245,22 @@ impl Object {
         Ok(())
     }
 
-    fn purge(&self) {
+    /// A user wires pages of it, or does so no more.
+    pub(crate) fn lock_in_memory(&self, on: bool) {
+        let mut st = lk(&self.st);
+        st.wired = if on { st.wired + 1 } else { st.wired - 1 };
+    }
+
+    fn purge(&self) -> Result<(), u32> {
         let What::File(fd) = &self.what else {
             fatal("drm_os_object_purge of the memory of a process");
         };
         let mut st = lk(&self.st);
         if st.kmaps != 0 {
             fatal("drm_os_object_purge of an object that is mapped into the kernel");
+        }
+        if st.wired != 0 {
+            return Err(sys::DRM_OS_EBUSY);
         }
         st.purged = true;
         self.free_pages(&mut st);
@@ -258,6 +269,7 @@ impl Object {
         if unsafe { libc::ftruncate(fd.as_raw_fd(), 0) } != 0 {
             fatal("ftruncate of a memfd failed");
         }
+        Ok(())
     }
 
     fn kmap(&self) -> Result<usize, u32> {
@@ -373,9 +385,9 @@ pub(crate) mod exports {
     }
 
     #[no_mangle]
-    pub unsafe extern "C" fn drm_os_object_purge(obj: *mut sys::drm_os_object) {
+    pub unsafe extern "C" fn drm_os_object_purge(obj: *mut sys::drm_os_object) -> c_int {
         witness::may_sleep("drm_os_object_purge");
-        Object::of(obj).purge();
+        errno(Object::of(obj).purge())
     }
 
     #[no_mangle]

@@ -222,7 +222,7 @@ fn a_purged_object_has_no_pages_and_gets_none() {
     let pa = wire(o, 0, 512).unwrap();
     unsafe {
         sys::drm_os_object_ref(o);
-        sys::drm_os_object_purge(o);
+        assert_eq!(sys::drm_os_object_purge(o), 0);
         assert_eq!(sys::drm_os_object_resident(o), 0);
         assert_eq!(wire(o, 0, 1), Err(sys::DRM_OS_ENXIO as i32));
         let mut k = std::ptr::null_mut();

@@ -489,16 +489,17 @@ drm_os_object_wire(struct drm_os_object *obj, uint64_t first, uint64_t count,
 	return (error);
 }
 
-void
+int
 drm_os_object_purge(struct drm_os_object *obj)
 {
 
 	if (obj->vm == NULL)
-		return;
+		return (EBUSY);
 	VM_OBJECT_WLOCK(obj->vm);
 	obj->purged = true;
 	object_free_pages(obj->vm);
 	VM_OBJECT_WUNLOCK(obj->vm);
+	return (0);
 }
 
 uint64_t

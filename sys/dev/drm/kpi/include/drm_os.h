@@ -304,8 +304,9 @@ void	 drm_os_object_unref(struct drm_os_object *obj);
 int	 drm_os_object_wire(struct drm_os_object *obj, uint64_t first,
 	    uint64_t count, uint64_t *pa);
 /* Revokes every user mapping (a later touch is SIGBUS) and frees all pages.
- * There must be no kernel mapping.  May sleep. */
-void	 drm_os_object_purge(struct drm_os_object *obj);
+ * There must be no kernel mapping.  EBUSY, and nothing is changed, while somebody
+ * else has a page of it wired, as mlock(2) does.  May sleep. */
+int	 drm_os_object_purge(struct drm_os_object *obj);
 /* Pages that this object has now. */
 uint64_t drm_os_object_resident(struct drm_os_object *obj);
 /* Maps all of it, wired, into the kernel.  May sleep. */

@@ -422,7 +422,7 @@ extern "C" {
     ) -> core::ffi::c_int;
 }
 extern "C" {
-    pub fn drm_os_object_purge(obj: *mut drm_os_object);
+    pub fn drm_os_object_purge(obj: *mut drm_os_object) -> core::ffi::c_int;
 }
 extern "C" {
     pub fn drm_os_object_resident(obj: *mut drm_os_object) -> u64;
