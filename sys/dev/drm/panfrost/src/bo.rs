@@ -4,7 +4,7 @@
 use crate::driver::{Panfrost, PanfrostGem};
 use crate::mapping::Mapping;
 use bitflags::bitflags;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::errno::{Result, EALREADY, EINVAL};
 use drmkpi::file::File;
@@ -28,8 +28,6 @@ pub struct Bo {
     mappings: Mtx<KVec<(u64, Arc<Mapping>)>>,
     /// The submit that named it last. Changes only under the reservation lock.
     named_by: AtomicU64,
-    /// Where the shrinker has it; 0 when its memory is needed.
-    pub(crate) purge_slot: AtomicU32,
 }
 
 impl Bo {
@@ -44,7 +42,6 @@ impl Bo {
             flags,
             mappings,
             named_by: AtomicU64::new(0),
-            purge_slot: AtomicU32::new(0),
         })
     }
 
@@ -60,9 +57,9 @@ impl Bo {
     }
 
     /// The place in the one file that has the object open; None when there are more.
-    pub(crate) fn only_mapping(&self) -> Option<(u64, Arc<Mapping>)> {
+    pub(crate) fn only_mapping(&self) -> Option<Arc<Mapping>> {
         match self.mappings.lock().as_slice() {
-            [(file, mapping)] => Some((*file, mapping.clone())),
+            [(_, mapping)] => Some(mapping.clone()),
             _ => None,
         }
     }
@@ -104,10 +101,5 @@ impl Bo {
             before if before == submit => Err(EALREADY),
             _ => Ok(()),
         }
-    }
-
-    /// Whether the shrinker has it.
-    pub(crate) fn is_purgeable(&self) -> bool {
-        self.purge_slot.load(Ordering::Relaxed) != 0
     }
 }

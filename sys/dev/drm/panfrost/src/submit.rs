@@ -17,6 +17,7 @@ use drmkpi::fence::Fence;
 use drmkpi::jobs::{Dependencies, Queue};
 use drmkpi::num::u64_of;
 use drmkpi::os::{ResvGuard, UserSlice};
+use drmkpi::purge::Pin;
 use drmkpi::resv::Usage;
 
 /// requirements: a fragment job.
@@ -26,6 +27,7 @@ const FS: u32 = 1;
 struct Named {
     gems: KVec<Arc<PanfrostGem>>,
     mappings: KVec<Arc<Mapping>>,
+    pins: KVec<Pin>,
     waits: Dependencies,
 }
 
@@ -62,12 +64,15 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
     }
     let gems = call.file.gems(&array(arg.bo_handles, arg.bo_handle_count)?)?;
     let mut mappings = KVec::with_capacity(os, gems.len())?;
+    let mut pins = KVec::with_capacity(os, gems.len())?;
     for gem in gems.iter() {
         mappings.push(gem.object().mapping(call.file.id())?)?;
+        pins.push(Pin::new(gem.buffer()))?;
     }
     Ok(Named {
         gems,
         mappings,
+        pins,
         waits,
     })
 }
@@ -85,6 +90,7 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
     let Named {
         gems,
         mappings,
+        pins,
         waits,
     } = named;
     let buffers = KVec::from_fn(os, gems.len(), |i| gems.get(i).cloned().ok_or(EINVAL))?;
@@ -103,6 +109,7 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
         context: file.context.clone(),
         stats: file.stats.clone(),
         _charge: Charge::new(call.file.account(), job_bytes(gems.len()))?,
+        _pins: pins,
         _mappings: mappings,
         _gems: gems,
     };
