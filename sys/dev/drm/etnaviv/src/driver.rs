@@ -9,6 +9,7 @@ use crate::jobs;
 use crate::ring::CORES;
 use core::sync::atomic::{AtomicU64, Ordering};
 use drm_sched::{ClientId, EntityId};
+use drmkpi::account::Account;
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::coredump::CoreDump;
@@ -154,11 +155,11 @@ impl Driver for Etnaviv {
         gpu.remove();
     }
 
-    fn open(dev: &Device<Self>, _id: u64) -> Result<EtnavivFile> {
+    fn open(dev: &Device<Self>, _id: u64, account: &Arc<Account>) -> Result<EtnavivFile> {
         let gpu = dev.data();
         let os = gpu.os();
         Ok(EtnavivFile {
-            context: gpu.address_space()?,
+            context: gpu.address_space(account)?,
             lanes: Sx::new(os, c"etnaviv lanes", [const { None }; CORES])?,
             stats: Arc::new(os, Stats::default())?,
         })
@@ -171,10 +172,6 @@ impl Driver for Etnaviv {
 
     fn gem_close(file: &File<Self>, gem: &Arc<EtnavivGem>) {
         file.driver().context.forget(gem.buffer().id());
-    }
-
-    fn may_mmap(gem: &EtnavivGem) -> bool {
-        !gem.buffer().is_of_user()
     }
 
     fn import(_dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {

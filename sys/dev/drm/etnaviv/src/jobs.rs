@@ -38,8 +38,9 @@ pub(crate) struct Job {
     /// are walked until then.
     pub(crate) left: Option<Arc<Context>>,
     pub(crate) _charge: Charge,
-    pub(crate) uses: KVec<Use>,
     pub(crate) gems: KVec<Arc<EtnavivGem>>,
+    /// Last, so that what memory goes with them goes in the reaper's thread.
+    pub(crate) uses: KVec<Use>,
 }
 
 /// A client of the scheduler for a new file, with its entity.
@@ -73,7 +74,7 @@ pub(crate) fn retire(core: &Core) {
     let tell = |job: Retired<'_, Job>| {
         if job.payload.uses.is_empty() {
             // Otherwise the end of its uses does it.
-            job.payload.context.sweep();
+            Context::sweep(&job.payload.context);
         }
         job.payload.stats.job(job.run_ns);
         core.shared.stats.job(job.run_ns);

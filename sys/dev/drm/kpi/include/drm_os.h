@@ -89,6 +89,9 @@ void	 drm_os_delay(struct drm_os *os, uint64_t ns);
 /* Sleep for at least ns nanoseconds.  May sleep. */
 void	 drm_os_sleep(struct drm_os *os, uint64_t ns);
 
+/* Bytes of RAM that the system has. */
+uint64_t drm_os_physmem(struct drm_os *os);
+
 /* A number never handed out before by this instance; starts at 1. */
 uint64_t drm_os_unique(struct drm_os *os);
 
@@ -175,6 +178,8 @@ int	 drm_os_copyin(struct drm_os_caller *caller, uint64_t uaddr, void *kaddr,
 int	 drm_os_copyout(struct drm_os_caller *caller, const void *kaddr,
 	    uint64_t uaddr, size_t len);
 int32_t	 drm_os_caller_pid(struct drm_os_caller *caller);
+/* The real user. */
+uint32_t drm_os_caller_uid(struct drm_os_caller *caller);
 /* Stores the name of the program, cut to len - 1 bytes and ended by NUL. */
 void	 drm_os_caller_comm(struct drm_os_caller *caller, char *buf, size_t len);
 /* Nonzero for who may do anything (FreeBSD: PRIV_DRIVER). */

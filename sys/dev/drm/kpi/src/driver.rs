@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a driver gives the DRM core.
 
+use crate::account::Account;
 use crate::alloc::Arc;
 use crate::buffer::Buffer;
 use crate::coredump::CoreDump;
@@ -64,12 +65,12 @@ pub trait Driver: Sized + Send + Sync + 'static {
     const JOINS: bool = false;
     /// Stops all work and turns the device off. Files may still be open: their calls answer ENXIO.
     fn remove(data: &Arc<Self::Data>);
-    /// A new open file.
+    /// A new open file, which pays from `account`.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    fn open(dev: &Device<Self>, id: u64) -> Result<Self::File>;
+    fn open(dev: &Device<Self>, id: u64, account: &Arc<Account>) -> Result<Self::File>;
     /// A file got its first handle of an object.
     ///
     /// # Errors
@@ -78,8 +79,6 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn gem_open(file: &File<Self>, gem: &Arc<Gem<Self>>) -> Result<()>;
     /// A file gave up its last handle of an object.
     fn gem_close(file: &File<Self>, gem: &Arc<Gem<Self>>);
-    /// Whether users may map the object.
-    fn may_mmap(gem: &Gem<Self>) -> bool;
     /// What it keeps for a buffer that another device shared.
     ///
     /// # Errors

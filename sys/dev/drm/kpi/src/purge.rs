@@ -42,13 +42,13 @@ pub enum Advice {
 }
 
 /// How many jobs use a buffer; `PURGING` while it is purged.
-pub(crate) struct Users(AtomicU32);
+pub(crate) struct Uses(AtomicU32);
 
 const PURGING: u32 = u32::MAX;
 
-impl Users {
-    pub(crate) const fn none() -> Users {
-        Users(AtomicU32::new(0))
+impl Uses {
+    pub(crate) const fn none() -> Uses {
+        Uses(AtomicU32::new(0))
     }
 }
 
@@ -58,14 +58,14 @@ pub struct Pin(Arc<Buffer>);
 impl Pin {
     /// One more job uses `buffer`. One that is being purged is waited for: the job finds it gone. May sleep.
     pub fn new(buffer: &Arc<Buffer>) -> Pin {
-        let users = &buffer.users().0;
+        let uses = &buffer.uses().0;
         let one_more = |n: u32| (n != PURGING).then(|| n.wrapping_add(1));
         // ORDERING: Acquire, so that who sees the end of a purge sees what it did.
-        let pinned = users.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more);
+        let pinned = uses.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more);
         if pinned.is_err() {
             // Nobody purges it while this lock is held.
             let _tenure = buffer.tenure().lock();
-            users.fetch_add(1, Ordering::Acquire);
+            uses.fetch_add(1, Ordering::Acquire);
         }
         Pin(buffer.clone())
     }
@@ -74,22 +74,22 @@ impl Pin {
 impl Drop for Pin {
     fn drop(&mut self) {
         // ORDERING: Release, so that a purge comes after all of the use.
-        self.0.users().0.fetch_sub(1, Ordering::Release);
+        self.0.uses().0.fetch_sub(1, Ordering::Release);
     }
 }
 
 /// What is kept from being used by jobs, with the lock of its tenure held.
-struct Claim<'a>(&'a Users);
+struct Claim<'a>(&'a Uses);
 
 impl<'a> Claim<'a> {
     /// None while a job uses the buffer.
     fn new(buffer: &'a Buffer, _tenure: &SxGuard<'_, Tenure>) -> Option<Claim<'a>> {
-        let users = buffer.users();
-        let claimed = users
+        let uses = buffer.uses();
+        let claimed = uses
             .0
             .compare_exchange(0, PURGING, Ordering::Acquire, Ordering::Relaxed);
         // Not eagerly: dropping one gives up what another has.
-        claimed.is_ok().then(|| Claim(users))
+        claimed.is_ok().then(|| Claim(uses))
     }
 }
 

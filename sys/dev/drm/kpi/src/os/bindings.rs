@@ -76,6 +76,9 @@ extern "C" {
     pub fn drm_os_sleep(os: *mut drm_os, ns: u64);
 }
 extern "C" {
+    pub fn drm_os_physmem(os: *mut drm_os) -> u64;
+}
+extern "C" {
     pub fn drm_os_unique(os: *mut drm_os) -> u64;
 }
 extern "C" {
@@ -229,6 +232,9 @@ extern "C" {
 }
 extern "C" {
     pub fn drm_os_caller_pid(caller: *mut drm_os_caller) -> i32;
+}
+extern "C" {
+    pub fn drm_os_caller_uid(caller: *mut drm_os_caller) -> u32;
 }
 extern "C" {
     pub fn drm_os_caller_comm(caller: *mut drm_os_caller, buf: *mut core::ffi::c_char, len: usize);
