@@ -23,7 +23,8 @@ unit_tests() {
 	local status=0 p f i
 	say "test: unit tests (cargo test)"
 	# Progress is one line for each program that has tests; all of them run even when one fails.
-	cargo test --workspace --no-fail-fast 2>&1 | tee "$log/cargo.log" | awk '
+	# The fuzzers take their time from this.
+	FUZZ_SECONDS=${FUZZ_SECONDS:-60} cargo test --workspace --no-fail-fast 2>&1 | tee "$log/cargo.log" | awk '
 		/^ +(Running|Doc-tests) / { name = $0; sub(/ \(.*/, "", name); n = split($0, part, "/"); sub(/-[0-9a-f]+\)$/, "", part[n])
 			if (/Running/) name = name " of " part[n] }
 		/^test result: / && !/ 0 passed; 0 failed/ { sub(/^test result: /, ""); print name ": " $0; fflush() }
