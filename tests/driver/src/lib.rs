@@ -99,6 +99,10 @@ impl Arg {
         self.0.extend(v.to_le_bytes());
         self
     }
+    /// The structure so far.
+    pub fn bytes(self) -> Vec<u8> {
+        self.0
+    }
     /// Appends bytes.
     pub fn b(mut self, bytes: &[u8]) -> Arg {
         self.0.extend(bytes);

@@ -12,6 +12,7 @@ use drmkpi::buffer::Buffer;
 use drmkpi::driver::Call;
 use drmkpi::drm_ioctl;
 use drmkpi::errno::{Result, EBUSY, EINVAL, ENOMEM};
+use drmkpi::fence::Fence;
 use drmkpi::gem::Gem;
 use drmkpi::ioctl::{Ioctl, RENDER};
 use drmkpi::os::{MemAttr, SyncDir, PAGE_SIZE};
@@ -215,7 +216,8 @@ fn wait_fence(call: &EtnaCall<'_>, arg: &mut Wait) -> Result<()> {
     if arg.flags & NONBLOCK != 0 {
         return if fence.is_signaled() { Ok(()) } else { Err(EBUSY) };
     }
-    fence.wait(
+    Fence::wait(
+        &fence,
         call.file.os(),
         Some(call.caller),
         deadline(arg.tv_sec, arg.tv_nsec),
