@@ -36,6 +36,8 @@ pub mod errno {
     pub const ETIMEDOUT: i32 = 60;
     /// Input or output.
     pub const EIO: i32 = 5;
+    /// No such device.
+    pub const ENODEV: i32 = 19;
     /// Not there.
     pub const ENOENT: i32 = 2;
     /// Bad address.

@@ -12,6 +12,7 @@ use crate::ring::MAX_STREAM_WORDS;
 use crate::sample::{Request, Requests};
 use crate::stream::{Checked, CmdStream, Placed, Policy, Refused, Reloc};
 use crate::uapi::{GemSubmit, SubmitBo, SubmitPmr, SubmitReloc};
+use core::cell::Cell;
 use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::driver::Call;
@@ -59,7 +60,8 @@ struct Arrays {
 
 /// Does GEM_SUBMIT. The errors are those of etnaviv_ioctl_gem_submit() of Linux 6.1; a stream that asks for what
 /// a client may not do is EINVAL, and so is a pipe that the core does not have.
-pub(crate) fn submit(call: &Submission<'_>, arg: &mut GemSubmit) -> Result<()> {
+/// `why` is told what is wrong with a stream.
+pub(crate) fn submit(call: &Submission<'_>, arg: &mut GemSubmit, why: &Cell<Option<Refused>>) -> Result<()> {
     let gpu = call.device().data();
     let core = gpu.core(arg.pipe)?;
     let pipe = check(&core, arg)?;
@@ -75,7 +77,7 @@ pub(crate) fn submit(call: &Submission<'_>, arg: &mut GemSubmit) -> Result<()> {
         Version::V2 | Version::V2Secure => Policy::Mmuv2,
     };
     let refuse = |refused: Refused| {
-        gpu.log_client(format_args!("process {}: {refused}", call.caller.pid()));
+        why.set(Some(refused));
         EINVAL
     };
     let stream = CmdStream::new(arrays.stream)
