@@ -154,6 +154,11 @@ impl Buffer {
         &self.resv
     }
 
+    /// Who pays for it.
+    pub(crate) fn charge(&self) -> &Charge {
+        &self.charge
+    }
+
     /// Whether users may map it: not the memory of a process, and not what is charged as it is wired.
     pub fn may_be_mapped(&self) -> bool {
         !self.of_user && self.charged.is_none()

@@ -4,11 +4,10 @@
 use crate::driver::{Panfrost, PanfrostGem};
 use crate::mapping::Mapping;
 use bitflags::bitflags;
-use core::sync::atomic::{AtomicU64, Ordering};
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::errno::{Result, EALREADY, EINVAL};
+use drmkpi::errno::{Result, EINVAL};
 use drmkpi::file::File;
-use drmkpi::os::{Mtx, Os, ResvGuard};
+use drmkpi::os::{Mtx, Os};
 
 bitflags! {
     /// Flags of CREATE_BO.
@@ -26,8 +25,6 @@ pub struct Bo {
     pub(crate) flags: BoFlags,
     /// By file; as many as files have the object open.
     mappings: Mtx<KVec<(u64, Arc<Mapping>)>>,
-    /// The submit that named it last. Changes only under the reservation lock.
-    named_by: AtomicU64,
 }
 
 impl Bo {
@@ -38,11 +35,7 @@ impl Bo {
     /// ENOMEM.
     pub(crate) fn new(os: Os, flags: BoFlags) -> Result<Bo> {
         let mappings = Mtx::new(os, c"panfrost mappings", KVec::new(os))?;
-        Ok(Bo {
-            flags,
-            mappings,
-            named_by: AtomicU64::new(0),
-        })
+        Ok(Bo { flags, mappings })
     }
 
     /// The place of the object in a file's address space.
@@ -91,18 +84,6 @@ impl Bo {
         };
         if let Some((_, mapping)) = removed {
             give_up(mapping);
-        }
-    }
-
-    /// Notes that submit number `submit` names the object.
-    ///
-    /// # Errors
-    ///
-    /// EALREADY when it has done so before, as locking a reservation twice is in Linux.
-    pub(crate) fn name(&self, _lock: &ResvGuard, submit: u64) -> Result<()> {
-        match self.named_by.swap(submit, Ordering::Relaxed) {
-            before if before == submit => Err(EALREADY),
-            _ => Ok(()),
         }
     }
 }
