@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Random ioctls of several clients, with memory that runs out at any place and a GPU that fails, from a seed. After
-//! each step all memory is looked over: whatever an address space of the GPU leads to is there, every page is paid
-//! for, and what exists is what somebody has.
+//! Random ioctls of several clients, with memory that runs out at any place and a GPU that fails,
+//! from a seed. After each step all memory is looked over: whatever an address space of the GPU
+//! leads to is there, every page is paid for, and what exists is what somebody has.
 //!
-//! FUZZ_SECONDS says how long (default 3), FUZZ_SEED where to begin (default 1). A failure names its seed, which runs
-//! alone with FUZZ_SECONDS=0.
+//! FUZZ_SECONDS says how long (default 3), FUZZ_SEED where to begin (default 1). A failure names
+//! its seed, which runs alone with FUZZ_SECONDS=0.
 
 use driver_tests::{errno, limits, write_zero, Bo, Client, Rig, MS, PRIMARY, SEC};
 use models::Injection;
@@ -354,7 +354,8 @@ impl Fuzz {
     }
 }
 
-/// Runs a seed: jobs, faults, purged pages and allocations that failed, which are to be some in the end.
+/// Runs a seed: jobs, faults, purged pages and allocations that failed, which are to be some in the
+/// end.
 fn run(seed: u64) -> [u64; 4] {
     let mut told = Told(seed, 0);
     let mut fuzz = Fuzz::new(seed);
@@ -390,8 +391,8 @@ fn run(seed: u64) -> [u64; 4] {
     did
 }
 
-/// Catches: freed memory that the GPU reaches, objects and charges that stay or go too early, locks and counts that an
-/// error path forgets, for any order of calls that nobody thought of.
+/// Catches: freed memory that the GPU reaches, objects and charges that stay or go too early, locks
+/// and counts that an error path forgets, for any order of calls that nobody thought of.
 #[test]
 fn random_ioctls() {
     let end = Instant::now() + Duration::from_secs(env("FUZZ_SECONDS", 3));

@@ -17,8 +17,9 @@ fn job_ns(rig: &Rig, client: &Client, work: &Work) -> u64 {
     rig.world().now() - begin
 }
 
-/// On the real clock, for two threads call at once. Catches: pages that are waited for with a lock held that the GPU's
-/// thread takes when jobs end: here that of a job whose buffer is closed, so that it is the job's end that unmaps it.
+/// On the real clock, for two threads call at once. Catches: pages that are waited for with a lock
+/// held that the GPU's thread takes when jobs end: here that of a job whose buffer is closed, so
+/// that it is the job's end that unmaps it.
 #[test]
 fn who_makes_a_buffer_keeps_no_job_from_its_end() {
     let rig = Rig::with(
@@ -72,8 +73,8 @@ fn a_heap_that_waits_for_memory_keeps_no_job_waiting() {
     rig.finish();
 }
 
-/// A heap's growth waits for memory while its client is killed and the address space goes to another. Catches: a fault
-/// that is settled for who is there now.
+/// A heap's growth waits for memory while its client is killed and the address space goes to
+/// another. Catches: a fault that is settled for who is there now.
 #[test]
 fn a_fault_of_who_is_gone_is_nobodys() {
     let rig = Rig::new();
@@ -96,9 +97,9 @@ fn a_fault_of_who_is_gone_is_nobodys() {
     rig.finish();
 }
 
-/// A heap of another file, closed in both while a fault of it is served. Named by the job it stays until the job's end;
-/// not named, it goes, and the fault with it. Catches: pages mapped where a buffer has gone, a place given up that a job
-/// uses, a job that waits for ever.
+/// A heap of another file, closed in both while a fault of it is served. Named by the job it stays
+/// until the job's end; not named, it goes, and the fault with it. Catches: pages mapped where a
+/// buffer has gone, a place given up that a job uses, a job that waits for ever.
 #[test]
 fn a_heap_is_closed_while_its_fault_is_served() {
     for named in [true, false] {

@@ -269,8 +269,9 @@ fn a_file_may_have_so_much() {
     rig.finish();
 }
 
-/// A user opens the device again and again and passes all on to one file; then others do. Catches: limits that opening
-/// again gets around, a user who gets what is others', memory of which somebody else's account is relieved.
+/// A user opens the device again and again and passes all on to one file; then others do. Catches:
+/// limits that opening again gets around, a user who gets what is others', memory of which somebody
+/// else's account is relieved.
 #[test]
 fn a_user_and_a_device_may_have_so_much() {
     const BO: u32 = 3 << 20;
@@ -311,7 +312,8 @@ fn a_user_and_a_device_may_have_so_much() {
     rig.finish();
 }
 
-/// Things that cost the kernel memory and no page of a buffer. Catches: any that is free, or is not given back.
+/// Things that cost the kernel memory and no page of a buffer. Catches: any that is free, or is not
+/// given back.
 #[test]
 fn what_is_no_buffer_is_charged_as_well() {
     let rig = Rig::with("rk3399", with_memory(1 << 20));
@@ -355,7 +357,8 @@ fn what_is_no_buffer_is_charged_as_well() {
     rig.finish();
 }
 
-/// Memory that comes when the GPU asks for it, by way of its dma-buf. Catches: pages of a heap that nobody pays for.
+/// Memory that comes when the GPU asks for it, by way of its dma-buf. Catches: pages of a heap that
+/// nobody pays for.
 #[test]
 fn a_heap_is_not_mapped_through_its_dma_buf() {
     let rig = Rig::with("rk3399", with_memory(4 << 20));

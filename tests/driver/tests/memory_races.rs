@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory that clients say they do not need, against everything that gives it to others, on real threads.
+//! Memory that clients say they do not need, against everything that gives it to others, on real
+//! threads.
 //!
 //! Each loop takes RACE_SECONDS (default 2) and holds in any order of events.
 
@@ -54,7 +55,8 @@ fn by_name(from: &Client, handle: u32, to: &Client) -> Result<u32, i32> {
     to.open_name(from.flink(handle)?)
 }
 
-/// Clients give away what they do not need while `squeeze` has it purged: who got it has it for good.
+/// Clients give away what they do not need while `squeeze` has it purged: who got it has it for
+/// good.
 fn give_while_purged(rig: &Rig, give: Give, squeeze: impl Fn(&AtomicBool) + Sync) {
     let over = AtomicBool::new(false);
     let (mut given, mut refused) = (0, 0);
@@ -98,8 +100,8 @@ fn give_while_purged(rig: &Rig, give: Give, squeeze: impl Fn(&AtomicBool) + Sync
     assert!(given > 100, "{given} given, {refused} refused");
 }
 
-/// The shrinker takes objects at the time when they are exported and imported. Catches: pages that are freed while
-/// another client's GPU page table has them, a purge that is told as none.
+/// The shrinker takes objects at the time when they are exported and imported. Catches: pages that
+/// are freed while another client's GPU page table has them, a purge that is told as none.
 #[test]
 fn purge_races_import() {
     let rig = Rig::with("rk3399", real(&[]));
@@ -126,8 +128,8 @@ fn purge_races_open_by_name() {
     rig.finish();
 }
 
-/// A client at its limit, whose every CREATE_BO looks for what could be freed. Catches: what others do not need is
-/// freed for it, and all that `purge_races_import` does.
+/// A client at its limit, whose every CREATE_BO looks for what could be freed. Catches: what others
+/// do not need is freed for it, and all that `purge_races_import` does.
 #[test]
 fn a_client_at_its_limit_purges_only_its_own() {
     let rig = Rig::with("rk3399", real(&[("file_mem_limit", 256 << 10)]));
@@ -151,8 +153,8 @@ fn a_client_at_its_limit_purges_only_its_own() {
     rig.finish();
 }
 
-/// MADVISE of handles that are being closed. Catches: an object in the list of unneeded ones that nobody has a handle
-/// of, which is there for ever.
+/// MADVISE of handles that are being closed. Catches: an object in the list of unneeded ones that
+/// nobody has a handle of, which is there for ever.
 #[test]
 fn madvise_races_close() {
     let rig = Rig::with("rk3399", real(&[]));
@@ -187,8 +189,8 @@ fn madvise_races_close() {
     rig.finish();
 }
 
-/// GEM_CLOSE of what is being exported. Catches: a note that a buffer has a handle which is another's by now, so that
-/// an import answers with that.
+/// GEM_CLOSE of what is being exported. Catches: a note that a buffer has a handle which is
+/// another's by now, so that an import answers with that.
 #[test]
 fn close_races_export() {
     let rig = Rig::with("rk3399", real(&[]));
@@ -248,8 +250,8 @@ fn close_races_export() {
     rig.finish();
 }
 
-/// An import that is mapped and unmapped 10,000 times, by two threads. Catches: a reference or a mapping that each time
-/// leaves behind, a map that is of another buffer.
+/// An import that is mapped and unmapped 10,000 times, by two threads. Catches: a reference or a
+/// mapping that each time leaves behind, a map that is of another buffer.
 #[test]
 fn an_import_is_mapped_and_unmapped() {
     let rig = Rig::with("rk3399", real(&[]));
@@ -285,8 +287,8 @@ fn an_import_is_mapped_and_unmapped() {
     rig.finish();
 }
 
-/// Clients at their limit make, give up and take back, while memory is short. Catches: charges that drift, a deadlock
-/// of the locks that advice, purges and creation take.
+/// Clients at their limit make, give up and take back, while memory is short. Catches: charges that
+/// drift, a deadlock of the locks that advice, purges and creation take.
 #[test]
 fn madvise_and_lowmem_and_create_at_the_limit() {
     let rig = Rig::with("rk3399", real(&[("file_mem_limit", 512 << 10)]));
@@ -323,7 +325,8 @@ fn madvise_and_lowmem_and_create_at_the_limit() {
                     }
                     let made = bos.len() as u64;
                     bos.into_iter().for_each(|handle| c.close(handle).unwrap());
-                    // The places in the table of handles stay; there were no more handles than the limit lets be.
+                    // The places in the table of handles stay; there were no more handles than the
+                    // limit lets be.
                     let left = c.stat("mem") - empty;
                     let most = (512 << 10) / (1024 + 512) * 64;
                     assert!(

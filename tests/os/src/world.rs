@@ -261,7 +261,8 @@ impl World {
         self.inner().mem.is(pa, Use::Object)
     }
 
-    /// From now on who wires pages that are not there yet sleeps so long for them, as where memory is short.
+    /// From now on who wires pages that are not there yet sleeps so long for them, as where memory
+    /// is short.
     pub fn slow_memory(&self, ns: u64) {
         self.inner().memory_ns.store(ns, Relaxed);
     }

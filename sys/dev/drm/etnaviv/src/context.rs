@@ -63,11 +63,13 @@ impl Drop for Presence {
 }
 
 impl Context {
-    /// An address space with the command memory in it; `account` pays for its tables, if it is somebody's.
+    /// An address space with the command memory in it; `account` pays for its tables, if it is
+    /// somebody's.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also over the account's limit; ENOSPC when there are as many clients as the hardware has page tables for.
+    /// ENOMEM, also over the account's limit; ENOSPC when there are as many clients as the hardware
+    /// has page tables for.
     pub(crate) fn new(mmu: &Arc<Mmu>, account: Option<&Arc<Account>>) -> Result<Arc<Context>> {
         let slot = Slot::new(mmu)?;
         let charge = account.map(|account| Charge::new(account, 0)).transpose()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The reaper: frees what jobs were the last to use, in a queue of its own, for to free much memory takes long and the
-//! GPU's own thread is what all clients wait for.
+//! The reaper: frees what jobs were the last to use, in a queue of its own, for to free much memory
+//! takes long and the GPU's own thread is what all clients wait for.
 
 use crate::context::Context;
 use core::sync::atomic::{AtomicBool, Ordering};

@@ -6,7 +6,8 @@
 //! over that began before (`Old`), for the GPU may still have the old translation; and every job that begins later
 //! begins with a flush, for the sequence number has changed. So no job ever reaches memory that was freed.
 //!
-//! Nothing is freed here either, and no memory is waited for: the ends of jobs need the lock of all this.
+//! Nothing is freed here either, and no memory is waited for: the ends of jobs need the lock of all
+//! this.
 
 use crate::mmu::{Mmu, Version};
 use crate::regions::Regions;
@@ -30,7 +31,8 @@ const CLIENT_END: u64 = 1 << 32;
 /// MMUv1: the first address that the table translates.
 const TABLE_START: u64 = 0x8000_0000;
 
-/// What a change of a page table needs: the MMU, the number that every change makes another, and who pays for tables.
+/// What a change of a page table needs: the MMU, the number that every change makes another, and
+/// who pays for tables.
 #[derive(Clone, Copy)]
 pub(crate) struct Site<'a> {
     pub(crate) mmu: &'a Mmu,
@@ -357,7 +359,8 @@ impl Space {
         Ok(None)
     }
 
-    /// A place for a buffer, for one job: at `wanted` or where there is room. The answer is where; it is to be mapped.
+    /// A place for a buffer, for one job: at `wanted` or where there is room. The answer is where;
+    /// it is to be mapped.
     ///
     /// # Errors
     ///
@@ -391,7 +394,8 @@ impl Space {
             if !self.dead.is_empty() || self.young.is_empty() && self.old.is_empty() {
                 break;
             }
-            // Before a generation of jobs is let begin: its buffers must find room. This is young two turns on.
+            // Before a generation of jobs is let begin: its buffers must find room. This is young
+            // two turns on.
             let room = self.dead.buffers.reserve(self.regions.len());
             let mut running = jobs.lock();
             let before = !running.odd;
@@ -412,7 +416,8 @@ impl Space {
         !self.dead.is_empty()
     }
 
-    /// How many buffers what takes the place of the dead must have room for; None if there is nothing to free.
+    /// How many buffers what takes the place of the dead must have room for; None if there is
+    /// nothing to free.
     pub(crate) fn dead(&self) -> Option<usize> {
         (!self.dead.is_empty()).then(|| self.regions.len())
     }

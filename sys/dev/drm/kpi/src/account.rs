@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Memory of the kernel that clients hold: counted, bounded, and given back by drop.
 //!
-//! What an open file holds counts in an account of its own, in that of its user and in that of the device. So a user
-//! gets no more by opening the device again, nor by passing buffers on to a file that stays.
+//! What an open file holds counts in an account of its own, in that of its user and in that of the
+//! device. So a user gets no more by opening the device again, nor by passing buffers on to a file
+//! that stays.
 
 use crate::alloc::{Arc, KVec};
 use crate::errno::{Result, ENOMEM};
 use crate::os::{Mtx, Os};
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// An open file costs about so much besides what it has made: a page table to begin with, queues, tables.
+/// An open file costs about so much besides what it has made: a page table to begin with, queues,
+/// tables.
 pub(crate) const FILE_BYTES: u64 = 32 << 10;
 /// An object: itself, its buffer, locks and fences, what the VM system keeps of it.
 pub(crate) const OBJECT_BYTES: u64 = 1024;
@@ -133,7 +135,8 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    /// None. All together may have three quarters of RAM, unless the tunable device_mem_limit says otherwise.
+    /// None. All together may have three quarters of RAM, unless the tunable device_mem_limit says
+    /// otherwise.
     ///
     /// # Errors
     ///
@@ -152,8 +155,8 @@ impl Users {
         &self.device
     }
 
-    /// The account of a user: new, unless the user has a file or what is left of one. The limit is half of RAM, unless
-    /// the tunable user_mem_limit says otherwise.
+    /// The account of a user: new, unless the user has a file or what is left of one. The limit is
+    /// half of RAM, unless the tunable user_mem_limit says otherwise.
     ///
     /// # Errors
     ///
@@ -163,8 +166,8 @@ impl Users {
         let fresh = Arc::new(self.os, Account::new(limit, Some(self.device.clone())))?;
         let mut gone = KVec::new(self.os);
         let mut list = self.list.lock();
-        // Nobody else can come to hold an account that only the list has. There are no more than there were users
-        // with files open at a time, one of which goes each time.
+        // Nobody else can come to hold an account that only the list has. There are no more than
+        // there were users with files open at a time, one of which goes each time.
         let unused = list.iter().position(|(_, account)| account.is_unique());
         if let Some(unused) = unused.and_then(|index| list.swap_remove(index)) {
             // Dropped without the lock, or kept if there is no memory to do so.

@@ -16,7 +16,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 pub enum Charged {
     /// All of it when it is made.
     AtOnce,
-    /// In chunks of [`GROWTH`] bytes when pages of them are wired. Uses cannot map it, for a touch asks nobody.
+    /// In chunks of [`GROWTH`] bytes when pages of them are wired. Users cannot map it, for a touch
+    /// asks nobody.
     AsWired,
 }
 
@@ -51,7 +52,8 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// A buffer of `size` bytes, rounded up to whole pages, charged to `account`. No page is allocated yet.
+    /// A buffer of `size` bytes, rounded up to whole pages, charged to `account`. No page is
+    /// allocated yet.
     ///
     /// # Errors
     ///
@@ -159,13 +161,14 @@ impl Buffer {
         &self.charge
     }
 
-    /// Whether users may map it: not the memory of a process, and not what is charged as it is wired.
+    /// Whether users may map it: not the memory of a process, and not what is charged as it is
+    /// wired.
     pub fn may_be_mapped(&self) -> bool {
         !self.of_user && self.charged.is_none()
     }
 
-    /// Physical addresses of the pages from `first`, allocated, and charged, if they were not. May sleep until there is
-    /// memory.
+    /// Physical addresses of the pages from `first`, allocated, and charged, if they were not. May
+    /// sleep until there is memory.
     ///
     /// # Errors
     ///

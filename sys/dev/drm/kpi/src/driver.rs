@@ -88,9 +88,9 @@ pub trait Driver: Sized + Send + Sync + 'static {
     ///
     /// ENOMEM.
     fn import(dev: &Device<Self>, buffer: &Arc<Buffer>) -> Result<Self::Object>;
-    /// Takes the memory of an object away from the device, has it freed by `free`, and if that fails gives it back.
-    /// No job uses it, no file but one has it, and nothing that would change that happens meanwhile. Waits for no lock
-    /// whose holder may wait for memory.
+    /// Takes the memory of an object away from the device, has it freed by `free`, and if that
+    /// fails gives it back. No job uses it, no file but one has it, and nothing that would change
+    /// that happens meanwhile. Waits for no lock whose holder may wait for memory.
     ///
     /// # Errors
     ///

@@ -154,7 +154,8 @@ impl<D: Driver> File<D> {
         Ok(handle)
     }
 
-    /// A number for a handle. The table does not get smaller, so its places are charged until the file goes.
+    /// A number for a handle. The table does not get smaller, so its places are charged until the
+    /// file goes.
     fn reserve_handle(&self) -> Result<u32> {
         let mut handles = self.handles().lock();
         let places = handles.slots();

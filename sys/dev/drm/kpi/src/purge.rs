@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Memory that clients said they do not need, and its end when memory is short.
 //!
-//! Whether the memory of a buffer may be freed while handles of it exist is one state, its `Tenure`, under one lock
-//! that is held for as long as the answer matters: by advice until the list of unneeded objects says the same, by a
-//! purge from its decision until the pages are gone, and by everything that gives the buffer to somebody else before
-//! it does so. What is shared once is never purged, as in Linux nothing with a dma-buf is.
+//! Whether the memory of a buffer may be freed while handles of it exist is one state, its
+//! `Tenure`, under one lock that is held for as long as the answer matters: by advice until the
+//! list of unneeded objects says the same, by a purge from its decision until the pages are gone,
+//! and by everything that gives the buffer to somebody else before it does so. What is shared once
+//! is never purged, as in Linux nothing with a dma-buf is.
 
 use crate::alloc::Arc;
 use crate::buffer::Buffer;
@@ -56,7 +57,8 @@ impl Uses {
 pub struct Pin(Arc<Buffer>);
 
 impl Pin {
-    /// One more job uses `buffer`. One that is being purged is waited for: the job finds it gone. May sleep.
+    /// One more job uses `buffer`. One that is being purged is waited for: the job finds it gone.
+    /// May sleep.
     pub fn new(buffer: &Arc<Buffer>) -> Pin {
         let uses = &buffer.uses().0;
         let one_more = |n: u32| (n != PURGING).then(|| n.wrapping_add(1));
@@ -103,7 +105,8 @@ impl Drop for Claim<'_> {
 const LOOK: u32 = 128;
 
 impl<D: Driver> Gem<D> {
-    /// Takes the client's advice about an object that `file` has; whether its memory is still there.
+    /// Takes the client's advice about an object that `file` has; whether its memory is still
+    /// there.
     ///
     /// # Errors
     ///
@@ -155,8 +158,9 @@ impl<D: Driver> Gem<D> {
 }
 
 impl<D: Driver> Device<D> {
-    /// Frees the memory of unneeded objects that no job uses, those of the file with number `of` or all files', until
-    /// `pages` are free or there are no more: pages freed. Waits for no lock whose holder may wait for memory.
+    /// Frees the memory of unneeded objects that no job uses, those of the file with number `of` or
+    /// all files', until `pages` are free or there are no more: pages freed. Waits for no lock
+    /// whose holder may wait for memory.
     pub fn shrink(&self, pages: u64, of: Option<u64>) -> u64 {
         let mut freed: u64 = 0;
         let mut slot = 0;

@@ -185,8 +185,9 @@ impl Context {
         Ok(start)
     }
 
-    /// Maps `len` bytes at `offset` of the region at `start`, which is of `buffer`; on failure some of them may be. Pages
-    /// are waited for and zeroed with no lock held: the fault handler takes this one.
+    /// Maps `len` bytes at `offset` of the region at `start`, which is of `buffer`; on failure some
+    /// of them may be. Pages are waited for and zeroed with no lock held: the fault handler takes
+    /// this one.
     fn map(&self, start: u64, buffer: &Arc<Buffer>, offset: u64, len: u64) -> Result<()> {
         let mut spare = Spare::new(self.gpu.dev());
         let most = usize_of(len.min(GROWTH).wrapping_div(PAGE_SIZE));
@@ -211,7 +212,8 @@ impl Context {
         Ok(())
     }
 
-    /// Maps the pages `pas` at `offset` of the region at `start` if it is still of `buffer`, and that has them still.
+    /// Maps the pages `pas` at `offset` of the region at `start` if it is still of `buffer`, and
+    /// that has them still.
     fn map_wired(
         &self,
         start: u64,
@@ -265,8 +267,8 @@ impl Context {
         }
     }
 
-    /// Takes the buffer at `start` out of the address space, in parts, so that no one waits long for the lock. The
-    /// buffer's memory may go with this.
+    /// Takes the buffer at `start` out of the address space, in parts, so that no one waits long
+    /// for the lock. The buffer's memory may go with this.
     pub(crate) fn remove(&self, start: u64) {
         let mut at = start;
         loop {

@@ -305,8 +305,8 @@ impl Gpu {
         }
     }
 
-    /// Has a mapping removed that nobody uses: not by the caller, which may be the GPU's own thread, unless the device
-    /// has gone. What comes before it goes is removed by that.
+    /// Has a mapping removed that nobody uses: not by the caller, which may be the GPU's own
+    /// thread, unless the device has gone. What comes before it goes is removed by that.
     pub(crate) fn leave_to_reaper(&self, place: KBox<Place>) {
         self.unused.lock().push(place);
         if self.tasks.lock().is_some() {

@@ -4,9 +4,10 @@
 //! A heap's fault ends with memory at the address, and the access is tried again. Any other fault switches
 //! the address space off: the jobs that use it fail, those of other contexts do not notice.
 //!
-//! A heap grows by memory that may have to be waited for, so faults have a queue of their own: meanwhile jobs start
-//! and end, take too long, and are reset. What was decided about an address space therefore holds for the stay that
-//! it was decided for, and is dropped when another has begun.
+//! A heap grows by memory that may have to be waited for, so faults have a queue of their own:
+//! meanwhile jobs start and end, take too long, and are reset. What was decided about an address
+//! space therefore holds for the stay that it was decided for, and is dropped when another has
+//! begun.
 
 use crate::address_space::{self, Cause, Fault};
 use crate::as_slots::Seat;

@@ -35,7 +35,8 @@ pub(crate) struct Job {
     pub(crate) context: Arc<Context>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) _charge: Charge,
-    /// Held until the job is over. The mappings go last, so that the memory goes with them, in the reaper's thread.
+    /// Held until the job is over. The mappings go last, so that the memory goes with them, in the
+    /// reaper's thread.
     pub(crate) _pins: KVec<Pin>,
     pub(crate) _gems: KVec<Arc<PanfrostGem>>,
     pub(crate) _mappings: KVec<Arc<Mapping>>,

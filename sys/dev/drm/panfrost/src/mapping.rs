@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A buffer in an address space, held by the file's handle of it and by the jobs that use it.
 //!
-//! To unmap a large buffer and to free its pages takes a while. The thread that gives up the last use may be the GPU's
-//! own, which others wait for; so a thread that has the time removes a mapping itself, and any other leaves it to the
-//! reaper, which has a queue of its own.
+//! To unmap a large buffer and to free its pages takes a while. The thread that gives up the last
+//! use may be the GPU's own, which others wait for; so a thread that has the time removes a mapping
+//! itself, and any other leaves it to the reaper, which has a queue of its own.
 
 use crate::context::Context;
 use crate::device::Gpu;

@@ -54,7 +54,8 @@ impl Need {
     }
 }
 
-/// Finds room for a buffer among `regions`, by their starts: the first gap behind `hint`, or else the first of all.
+/// Finds room for a buffer among `regions`, by their starts: the first gap behind `hint`, or else
+/// the first of all.
 ///
 /// # Errors
 ///

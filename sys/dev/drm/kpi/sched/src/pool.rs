@@ -161,21 +161,14 @@ impl<T, S: Storage> Pool<T, S> {
 
     /// A chunk with memory for all its entries, first in the list of those with room.
     fn grow(&mut self) -> Result<(), ()> {
-        let entries = S::Arr::with_capacity(&self.ctx, at(CHUNK))?;
-        let number = self.hollow;
-        if let Some(chunk) = self.chunk_mut(number) {
-            let next = chunk.next;
-            chunk.entries = Some(entries);
-            self.hollow = next;
-            self.add_room(number);
-        } else {
+        if self.hollow == NIL {
             let number = u32::try_from(self.chunks.len()).map_err(|_| ())?;
             // The last index is NIL, which names nothing.
             if number >= NIL.wrapping_div(CHUNK) {
                 return Err(());
             }
             let chunk = Chunk {
-                entries: Some(entries),
+                entries: None,
                 free: NIL,
                 live: 0,
                 kept: false,
@@ -183,8 +176,15 @@ impl<T, S: Storage> Pool<T, S> {
                 prev: NIL,
             };
             self.chunks.try_push(chunk).map_err(|_| ())?;
-            self.add_room(number);
+            self.hollow = number;
         }
+        let entries = S::Arr::with_capacity(&self.ctx, at(CHUNK))?;
+        let number = self.hollow;
+        let chunk = self.chunk_mut(number).ok_or(())?;
+        let next = chunk.next;
+        chunk.entries = Some(entries);
+        self.hollow = next;
+        self.add_room(number);
         self.empty = self.empty.wrapping_add(1);
         Ok(())
     }

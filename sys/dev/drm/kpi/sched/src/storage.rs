@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Where the scheduler's memory comes from.
 //!
-//! The crate cannot allocate; it asks for growable arrays through this family. The one thing to know: arrays grow only
-//! inside `Scheduler::new`, `client_new`, `entity_new` and `prepare`.
+//! The crate cannot allocate; it asks for growable arrays through this family. The one thing to
+//! know: arrays grow only inside `Scheduler::new`, `client_new`, `entity_new` and `prepare`.
 
 /// A family of growable arrays that share one allocator context.
 pub trait Storage {

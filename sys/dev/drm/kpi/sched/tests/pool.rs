@@ -52,8 +52,8 @@ proptest! {
     }
 }
 
-/// Catches: values that are moved when the pool grows, which the caller's lock would be held for; memory that stays
-/// after a peak; an id of freed memory that names a newer value.
+/// Catches: values that are moved when the pool grows, which the caller's lock would be held for;
+/// memory that stays after a peak; an id of freed memory that names a newer value.
 #[test]
 fn growth_moves_no_value_and_memory_goes_after_a_peak() {
     const MANY: u32 = 100_000;

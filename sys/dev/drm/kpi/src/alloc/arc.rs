@@ -59,7 +59,8 @@ impl<T> Arc<T> {
             return None;
         }
         fence(Ordering::Acquire);
-        // SAFETY: the last reference: nobody else can reach the value, which leaves its memory here.
+        // SAFETY: the last reference: nobody else can reach the value, which leaves its memory
+        // here.
         let inner = unsafe { p.as_ptr().read() };
         // SAFETY: the memory came from `allocate` and its value is gone.
         unsafe { release(p) };

@@ -38,6 +38,8 @@ pub struct VecStorage;
 
 pub struct VecArr<T> {
     items: Vec<T>,
+    /// So many pushes need no memory.
+    reserved: usize,
     meter: Rc<Meter>,
 }
 
@@ -51,6 +53,7 @@ impl<T> Arr<T> for VecArr<T> {
     fn new(ctx: &Self::Ctx) -> Self {
         Self {
             items: Vec::new(),
+            reserved: 0,
             meter: ctx.clone(),
         }
     }
@@ -67,6 +70,7 @@ impl<T> Arr<T> for VecArr<T> {
         ctx.chunks.set(ctx.chunks.get() + 1);
         Ok(Self {
             items: Vec::with_capacity(capacity),
+            reserved: capacity,
             meter: ctx.clone(),
         })
     }
@@ -82,6 +86,10 @@ impl<T> Arr<T> for VecArr<T> {
         self.items.get_mut(index)
     }
     fn try_push(&mut self, value: T) -> Result<(), T> {
+        if self.items.len() < self.reserved {
+            self.items.push(value);
+            return Ok(());
+        }
         let nth = self.meter.pushes.get();
         self.meter.pushes.set(nth + 1);
         match self.meter.fail_at.get() {
