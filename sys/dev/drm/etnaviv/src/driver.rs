@@ -162,11 +162,6 @@ impl Driver for Etnaviv {
         Ok(Bo::new(Caching::Uncached, true))
     }
 
-    fn shrink(_gpu: &Gpu, _pages: u64) -> u64 {
-        // Clients of this ABI cannot say what they do not need.
-        0
-    }
-
     fn stat(gpu: &Gpu, index: u32) -> Option<Statistic> {
         gpu.shared.stats.get(index)
     }

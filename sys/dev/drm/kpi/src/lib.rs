@@ -29,6 +29,7 @@ pub mod jobs;
 pub mod num;
 pub mod os;
 pub mod page_table;
+pub mod purge;
 pub mod resv;
 pub mod sorted;
 pub mod stats;

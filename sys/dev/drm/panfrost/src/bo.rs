@@ -4,7 +4,6 @@
 use crate::driver::{Panfrost, PanfrostGem};
 use crate::mapping::Mapping;
 use bitflags::bitflags;
-use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::errno::{Result, EINVAL};
 use drmkpi::file::File;
@@ -26,8 +25,6 @@ pub struct Bo {
     pub(crate) flags: BoFlags,
     /// By file; as many as files have the object open.
     mappings: Mtx<KVec<(u64, Arc<Mapping>)>>,
-    /// Where the shrinker has it; 0 when its memory is needed.
-    pub(crate) purge_slot: AtomicU32,
 }
 
 impl Bo {
@@ -41,7 +38,6 @@ impl Bo {
         Ok(Bo {
             flags,
             mappings,
-            purge_slot: AtomicU32::new(0),
         })
     }
 
@@ -57,9 +53,9 @@ impl Bo {
     }
 
     /// The place in the one file that has the object open; None when there are more.
-    pub(crate) fn only_mapping(&self) -> Option<(u64, Arc<Mapping>)> {
+    pub(crate) fn only_mapping(&self) -> Option<Arc<Mapping>> {
         match self.mappings.lock().as_slice() {
-            [(file, mapping)] => Some((*file, mapping.clone())),
+            [(_, mapping)] => Some(mapping.clone()),
             _ => None,
         }
     }
@@ -89,10 +85,5 @@ impl Bo {
             found.and_then(|i| mappings.swap_remove(i))
         };
         drop(removed);
-    }
-
-    /// Whether the shrinker has it.
-    pub(crate) fn is_purgeable(&self) -> bool {
-        self.purge_slot.load(Ordering::Relaxed) != 0
     }
 }

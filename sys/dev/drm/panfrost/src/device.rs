@@ -3,7 +3,7 @@
 
 use crate::address_space::{self, Flush, LockRegion, Table};
 use crate::as_slots::AsSlots;
-use crate::driver::{PanfrostFile, PanfrostGem};
+use crate::driver::PanfrostFile;
 use crate::fault;
 use crate::features::Features;
 use crate::gpu::{self, Identity};
@@ -24,7 +24,6 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::errno::{Errno, Result, EIO, ENODEV, ENXIO};
-use drmkpi::handle::HandleTable;
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Level, LogLimit, Mtx, MtxGuard, Os, Sx, SxGuard, Task, TaskQueue};
 use drmkpi::stats::Stats;
@@ -92,7 +91,6 @@ pub struct Gpu {
     pub(crate) resetting: Sx<()>,
     tasks: Mtx<Option<Tasks>>,
     pub(crate) irqs: Sx<Option<Irqs>>,
-    pub(crate) purgeable: Mtx<HandleTable<Arc<PanfrostGem>>>,
     pub(crate) perfcnt: Perfcnt,
     pub(crate) stats: Stats,
     log: LogLimit,
@@ -140,7 +138,8 @@ impl Gpu {
             return Err(ENODEV);
         }
         // HW: an entry holds 40 bits of address (facts, section 3.1).
-        dev.set_dma_bits(identity.pa_bits().min(40))?;
+        let bits = identity.pa_bits().min(40);
+        dev.set_dma_bits(bits, bits)?;
         dev.log(
             Level::Info,
             format_args!(
@@ -175,7 +174,6 @@ impl Gpu {
             resetting: Sx::new(os, c"panfrost reset", ())?,
             tasks: Mtx::new(os, c"panfrost tasks", None)?,
             irqs: Sx::new(os, c"panfrost irqs", None)?,
-            purgeable: Mtx::new(os, c"panfrost purgeable", HandleTable::new(os))?,
             perfcnt: Perfcnt::new(os)?,
             stats: Stats::default(),
             log: LogLimit::new(),

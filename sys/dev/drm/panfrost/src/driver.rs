@@ -96,7 +96,6 @@ impl Driver for Panfrost {
     }
 
     fn gem_close(file: &File<Self>, gem: &Arc<PanfrostGem>) {
-        shrinker::forget(file.device().data(), gem.object());
         gem.object().close(file.id());
     }
 
@@ -109,8 +108,8 @@ impl Driver for Panfrost {
         Bo::new(dev.os(), BoFlags::NOEXEC)
     }
 
-    fn shrink(gpu: &Gpu, pages: u64) -> u64 {
-        shrinker::shrink(gpu, pages)
+    fn purge(gem: &PanfrostGem, free: impl FnOnce() -> Result<()>) -> Result<()> {
+        shrinker::purge(gem, free)
     }
 
     fn stat(gpu: &Gpu, index: u32) -> Option<Statistic> {

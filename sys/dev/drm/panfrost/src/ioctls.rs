@@ -87,9 +87,10 @@ fn create_bo(call: &PanCall<'_>, arg: &mut CreateBo) -> Result<()> {
         Ok((handle, gem.object().mapping(call.file.id())?.start()))
     };
     let mut created = create();
-    // What nobody needs goes first, as in Linux the allocator sees to.
+    // What the client does not need goes first. Not what others do not need: when memory is short the system asks for
+    // that, and a client that is only at its limit has no right to it.
     let pages = size.div_ceil(drmkpi::os::PAGE_SIZE);
-    if created == Err(ENOMEM) && shrinker::shrink(call.device().data(), pages) != 0 {
+    if created == Err(ENOMEM) && call.device().shrink(pages, Some(call.file.id())) != 0 {
         created = create();
     }
     if created == Err(ENOMEM) {
