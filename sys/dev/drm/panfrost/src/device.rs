@@ -145,7 +145,8 @@ impl Gpu {
             return Err(ENODEV);
         }
         // HW: an entry holds 40 bits of address (facts, section 3.1).
-        dev.set_dma_bits(identity.pa_bits().min(40))?;
+        let bits = identity.pa_bits().min(40);
+        dev.set_dma_bits(bits, bits)?;
         dev.log(
             Level::Info,
             format_args!(

@@ -252,7 +252,7 @@ extern "C" {
     pub fn drm_os_dev_coherent(dev: *mut drm_os_dev) -> core::ffi::c_int;
 }
 extern "C" {
-    pub fn drm_os_dev_dma_bits(dev: *mut drm_os_dev, bits: u32) -> core::ffi::c_int;
+    pub fn drm_os_dev_dma_bits(dev: *mut drm_os_dev, bits: u32, data_bits: u32) -> core::ffi::c_int;
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
