@@ -38,6 +38,9 @@ spdx() {
 # Trees of one developer's or builder's machine, in any tracked text.
 machine_paths() { ! sources . | grep -v '^mk/lint\.sh$' | xargs -d '\n' grep -InE '(^|[^A-Za-z0-9_.])/(work|root|home)/' --; }
 
+# Kernel messages are for people: no Debug output of Rust, such as `Some(3)`. Tests may print what they like.
+debug_output() { ! sources 'sys/*.rs' | grep -vE '/tests/|_tests?\.rs$' | xargs -d '\n' grep -nE '\{[a-z_0-9.]*:[#0-9a-zA-Z]*\?\}|\bdbg!' --; }
+
 # The pages name manuals of FreeBSD, which this machine does not have.
 manuals() {
 	local said
@@ -79,6 +82,7 @@ check "bindings of drm_os.h" bindings
 check "licence lines" spdx
 check "paths of one machine" machine_paths
 check "shell syntax" scripts
+check "no Debug output in kernel messages" debug_output
 check "manual pages" manuals
 check "names in the manual pages" manual_names
 if [ "$bad" = 0 ]; then say "lint: clean"; fi
