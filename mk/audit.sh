@@ -10,7 +10,7 @@ bad=0
 object() {
 	local dir=$TARGET/audit/$1
 	mkdir -p "$dir"
-	cargo rustc -q --release -p "$1" --lib --target-dir "$TARGET/audit/cargo" -- -Cpanic=abort -Ccodegen-units=1 --emit=obj="$dir/lib.o"
+	cargo rustc --release -p "$1" --lib --target-dir "$TARGET/audit/cargo" -- -Cpanic=abort -Ccodegen-units=1 --emit=obj="$dir/lib.o"
 	objdump -dr -C --no-show-raw-insn "$dir/lib.o" >"$dir/code"
 	nm --undefined-only "$dir/lib.o" | awk '{ print $NF }' | sort -u >"$dir/undefined"
 }

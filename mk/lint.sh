@@ -20,7 +20,7 @@ sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do
 
 clients() { cargo "$1" --manifest-path tests/clients/Cargo.toml "${@:2}"; }
 
-rustdoc() { RUSTDOCFLAGS='-D warnings' cargo doc -q --workspace --no-deps; }
+rustdoc() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps; }
 
 bindings() { diff -u sys/dev/drm/kpi/src/os/bindings.rs <(mk/bindgen.sh); }
 
@@ -75,7 +75,7 @@ scripts() {
 mk/need.sh build lint || exit 1
 check "rustfmt" cargo fmt --all --check
 check "rustfmt, clients" clients fmt --check
-check "clippy" cargo clippy -q --workspace --all-targets -- -D warnings
+check "clippy" cargo clippy --workspace --all-targets -- -D warnings
 check "clippy, clients" clients clippy -q --all-targets -- -D warnings
 check "rustdoc" rustdoc
 check "bindings of drm_os.h" bindings
