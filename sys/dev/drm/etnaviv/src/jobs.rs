@@ -96,7 +96,7 @@ pub(crate) fn pump(core: &Core) {
         };
         if let Err(e) = tried {
             core.dev()
-                .log(Level::Error, format_args!("the core does not come on: {e:?}"));
+                .log(Level::Error, format_args!("the core does not come on: {e}"));
             core.queue.lock().hw.broken_until = core.os().now().saturating_add(BROKEN_NS);
         }
     }
@@ -183,7 +183,7 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<C
     if hardware.loaded.is_none() {
         if let Err(e) = first_start(core, hardware, &context) {
             core.dev()
-                .log(Level::Error, format_args!("the front end does not start: {e:?}"));
+                .log(Level::Error, format_args!("the front end does not start: {e}"));
             hardware.ring.free(place);
             hardware.failed_starts = hardware.failed_starts.saturating_add(1);
             if hardware.failed_starts >= MAX_STARTS {

@@ -423,7 +423,7 @@ impl Gpu {
         self.perfcnt.registers_off(&self.regs);
         if let Err(stuck) = power::power_off(&self.regs, self.os(), &Plan::all(&self.identity)) {
             self.dev
-                .log(Level::Error, format_args!("{stuck:?} does not power off"));
+                .log(Level::Error, format_args!("{stuck}: no power off in time"));
         }
         self.platform.off();
         power.on = false;

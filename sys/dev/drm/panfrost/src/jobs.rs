@@ -220,7 +220,7 @@ pub(crate) fn pump(gpu: &Gpu) {
     while start_all(gpu) == Started::NeedsPower {
         if let Err(e) = gpu.turn_on() {
             gpu.dev()
-                .log(Level::Error, format_args!("the GPU does not come on: {e:?}"));
+                .log(Level::Error, format_args!("the GPU does not come on: {e}"));
             let mut engine = gpu.queue.lock();
             engine.hw.broken_until = gpu.os().now().saturating_add(BROKEN_NS);
         }
