@@ -319,9 +319,9 @@ mk/need.sh vmtest
 mk/build.sh
 mkdir -p "$out"
 say "build: the library for QEMU"
-cargo build -q --release -p qemu_board
+cargo build --release -p qemu_board
 say "build: the suite for arm64"
-CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build -q --release -p atf --bins
+CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build --release -p atf --bins
 stock_linux
 native
 if [ -z "${KMOD:-}" ]; then

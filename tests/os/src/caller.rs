@@ -16,6 +16,10 @@ use std::sync::{Arc, Mutex};
 pub trait Process: Send + Sync {
     /// Its number.
     fn pid(&self) -> i32;
+    /// Its real user.
+    fn uid(&self) -> u32 {
+        0
+    }
     /// The name of its program.
     fn comm(&self) -> String;
     /// Whether it may do anything.
@@ -72,6 +76,12 @@ impl CallerInner {
     pub(crate) unsafe fn of<'a>(p: *mut sys::drm_os_caller) -> &'a CallerInner {
         // SAFETY: the caller's promise.
         unsafe { &*p.cast::<CallerInner>().cast_const() }
+    }
+
+    /// Whether a signal is pending, which is consumed.
+    fn take_signal(&self) -> bool {
+        let mut s = lk(&self.signals);
+        std::mem::take(&mut s.pending) || s.dying
     }
 
     /// Lists a wait that signals interrupt; false if one is pending already, which it consumes.
@@ -138,7 +148,12 @@ impl Caller {
     /// A thread of a process of its own that shares this program's memory; not privileged.  Its descriptors are
     /// known by [`Caller::fd`].
     pub fn local(world: &World, comm: &str) -> Caller {
-        let p = Arc::new(LocalProcess::new(comm));
+        Caller::local_of(world, comm, 0)
+    }
+
+    /// The same of a process of user `uid`.
+    pub fn local_of(world: &World, comm: &str, uid: u32) -> Caller {
+        let p = Arc::new(LocalProcess::new(comm, uid));
         Caller {
             local: Some(p.clone()),
             ..Caller::new(world, p)
@@ -227,6 +242,11 @@ pub(crate) mod exports {
     }
 
     #[no_mangle]
+    pub unsafe extern "C" fn drm_os_caller_uid(caller: *mut sys::drm_os_caller) -> u32 {
+        CallerInner::of(caller).process.uid()
+    }
+
+    #[no_mangle]
     pub unsafe extern "C" fn drm_os_caller_comm(
         caller: *mut sys::drm_os_caller,
         buf: *mut c_char,
@@ -244,5 +264,13 @@ pub(crate) mod exports {
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_caller_privileged(caller: *mut sys::drm_os_caller) -> c_int {
         c_int::from(CallerInner::of(caller).process.privileged())
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_caller_interrupted(caller: *mut sys::drm_os_caller) -> c_int {
+        match CallerInner::of(caller).take_signal() {
+            true => sys::DRM_OS_EINTR as c_int,
+            false => 0,
+        }
     }
 }

@@ -8,10 +8,9 @@ use crate::clock::Sched;
 use crate::counters::{Counters, Counts};
 use crate::device::{Dev, Device, Node};
 use crate::hardware::Hardware;
-use crate::locks::Resv;
 use crate::log::Log;
 use crate::malloc::Mallocs;
-use crate::memory::Memory;
+use crate::memory::{Memory, Use};
 use crate::sys;
 use crate::task::Queue;
 use crate::trace::{TraceFn, Tracer};
@@ -75,9 +74,10 @@ pub(crate) struct Inner {
     pub(crate) counts: Counts,
     pub(crate) mallocs: Mallocs,
     pub(crate) mem: Memory,
+    /// How long pages are waited for.
+    pub(crate) memory_ns: AtomicU64,
     pub(crate) sched: Mutex<Sched>,
     pub(crate) witness: Witness,
-    pub(crate) resv: Resv,
     pub(crate) devices: Mutex<Vec<Arc<Dev>>>,
     /// Held while a driver attaches or detaches.
     pub(crate) topology: Mutex<()>,
@@ -168,8 +168,8 @@ impl World {
                 counts: Counts::default(),
                 mallocs: Mallocs::default(),
                 mem: Memory::new(cfg.ram_base, cfg.pages, cfg.contiguous),
+                memory_ns: AtomicU64::new(0),
                 sched: Mutex::default(),
-                resv: Resv::new(&witness),
                 witness,
                 devices: Mutex::default(),
                 topology: Mutex::default(),
@@ -246,6 +246,27 @@ impl World {
         self.inner().counts.fail_at(nth_from_now);
     }
 
+    /// What the device sees at a physical address; false when nothing is there.
+    pub fn peek(&self, pa: u64, buf: &mut [u8]) -> bool {
+        self.inner().mem.dma_read(pa, buf).is_ok()
+    }
+
+    /// Whether a single page ([`Counters::pages`]) is at a physical address.
+    pub fn is_page(&self, pa: u64) -> bool {
+        self.inner().mem.is(pa, Use::Single)
+    }
+
+    /// Whether a page of an object is at a physical address.
+    pub fn is_object_page(&self, pa: u64) -> bool {
+        self.inner().mem.is(pa, Use::Object)
+    }
+
+    /// From now on who wires pages that are not there yet sleeps so long for them, as where memory
+    /// is short.
+    pub fn slow_memory(&self, ns: u64) {
+        self.inner().memory_ns.store(ns, Relaxed);
+    }
+
     /// Asks the drivers to free memory until `pages` are freed; returns the pages freed.
     pub fn lowmem(&self, pages: u64) -> u64 {
         let devices = lk(&self.inner().devices).clone();
@@ -302,22 +323,15 @@ pub(crate) mod exports {
     }
 
     #[no_mangle]
+    pub unsafe extern "C" fn drm_os_physmem(os: *mut sys::drm_os) -> u64 {
+        Inner::of(os).cfg.pages * u64::from(sys::DRM_OS_PAGE_SIZE)
+    }
+
+    #[no_mangle]
     pub unsafe extern "C" fn drm_os_tunable(os: *mut sys::drm_os, name: *const c_char, value: u64) -> u64 {
         let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
         let set = Inner::of(os).cfg.tunables.get(name.as_ref());
         set.copied().unwrap_or(value)
-    }
-
-    #[no_mangle]
-    pub unsafe extern "C" fn drm_os_resv_lock(os: *mut sys::drm_os) {
-        let w = Inner::of(os);
-        w.resv.raw.lock(w);
-    }
-
-    #[no_mangle]
-    pub unsafe extern "C" fn drm_os_resv_unlock(os: *mut sys::drm_os) {
-        let w = Inner::of(os);
-        w.resv.raw.unlock(w);
     }
 }
 

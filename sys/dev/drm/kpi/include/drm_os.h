@@ -18,8 +18,7 @@
  *   - Times are nanoseconds of a monotonic clock; DRM_OS_NEVER is no deadline.
  *   - A callback is a (function, argument) pair.  Its _destroy or _teardown
  *     returns only when the callback is not running and will not run again.
- *   - Lock order: sx, then drm_os_resv_lock, then mtx.  Nothing that sleeps is
- *     called with an mtx or the reservation lock held.
+ *   - Lock order: sx, then mtx.  Nothing that sleeps is called with an mtx held.
  */
 #ifndef _DRM_OS_H_
 #define	_DRM_OS_H_
@@ -32,7 +31,7 @@
 #endif
 
 /* FreeBSD's numbers, whatever system this is compiled on. */
-#define	DRM_OS_ERESTART		(-1)	/* only from drm_os_cv_wait */
+#define	DRM_OS_ERESTART		(-1)	/* drm_os_cv_wait, _caller_interrupted */
 #define	DRM_OS_EPERM		1
 #define	DRM_OS_ENOENT		2
 #define	DRM_OS_EINTR		4
@@ -89,6 +88,9 @@ void	 drm_os_delay(struct drm_os *os, uint64_t ns);
 /* Sleep for at least ns nanoseconds.  May sleep. */
 void	 drm_os_sleep(struct drm_os *os, uint64_t ns);
 
+/* Bytes of RAM that the system has. */
+uint64_t drm_os_physmem(struct drm_os *os);
+
 /* A number never handed out before by this instance; starts at 1. */
 uint64_t drm_os_unique(struct drm_os *os);
 
@@ -121,14 +123,6 @@ void	 drm_os_sx_destroy(struct drm_os_sx *sx);
 void	 drm_os_sx_lock(struct drm_os_sx *sx);
 int	 drm_os_sx_try(struct drm_os_sx *sx);
 void	 drm_os_sx_unlock(struct drm_os_sx *sx);
-
-/*
- * The reservation lock: one mtx of the instance that every change of the
- * fences of buffers takes, so that two submits that share buffers, on one
- * device or on two, see them all in the same order.
- */
-void	 drm_os_resv_lock(struct drm_os *os);
-void	 drm_os_resv_unlock(struct drm_os *os);
 
 /*
  * Condition variables.  drm_os_cv_wait releases mtx, sleeps until a broadcast
@@ -175,10 +169,15 @@ int	 drm_os_copyin(struct drm_os_caller *caller, uint64_t uaddr, void *kaddr,
 int	 drm_os_copyout(struct drm_os_caller *caller, const void *kaddr,
 	    uint64_t uaddr, size_t len);
 int32_t	 drm_os_caller_pid(struct drm_os_caller *caller);
+/* The real user. */
+uint32_t drm_os_caller_uid(struct drm_os_caller *caller);
 /* Stores the name of the program, cut to len - 1 bytes and ended by NUL. */
 void	 drm_os_caller_comm(struct drm_os_caller *caller, char *buf, size_t len);
 /* Nonzero for who may do anything (FreeBSD: PRIV_DRIVER). */
 int	 drm_os_caller_privileged(struct drm_os_caller *caller);
+/* EINTR or ERESTART when caller has a signal pending or is dying.  Not with an
+ * mtx held. */
+int	 drm_os_caller_interrupted(struct drm_os_caller *caller);
 
 /*
  * Device resources, found by the names of the device tree.  A NULL name is the

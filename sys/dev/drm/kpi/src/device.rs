@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A DRM device: a driver's device and its nodes.
 
-use crate::account::Account;
+use crate::account::{Account, Users};
 use crate::alloc::Arc;
 use crate::auth::Masters;
 use crate::driver::Driver;
@@ -30,7 +30,7 @@ pub struct Device<D: Driver> {
     names: Mtx<HandleTable<Arc<Gem<D>>>>,
     map_offsets: Mtx<HandleTable<Arc<Gem<D>>>>,
     unneeded: Mtx<HandleTable<Arc<Gem<D>>>>,
-    memory: Arc<Account>,
+    users: Users,
     log: LogLimit,
 }
 
@@ -71,7 +71,7 @@ impl<D: Driver> Device<D> {
                 names: Mtx::new(os, c"drm names", HandleTable::new(os))?,
                 map_offsets: Mtx::new(os, c"drm map offsets", HandleTable::new(os))?,
                 unneeded: Mtx::new(os, c"drm unneeded", HandleTable::new(os))?,
-                memory: Arc::new(os, Account::new(u64::MAX, None))?,
+                users: Users::new(os)?,
                 log: LogLimit::new(),
             },
         )
@@ -156,7 +156,12 @@ impl<D: Driver> Device<D> {
 
     /// What all open files hold together.
     pub fn memory(&self) -> &Arc<Account> {
-        &self.memory
+        self.users.device()
+    }
+
+    /// The accounts of its users.
+    pub(crate) fn users(&self) -> &Users {
+        &self.users
     }
 
     pub(crate) fn file_opened(&self) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a driver gives the DRM core.
 
+use crate::account::Account;
 use crate::alloc::Arc;
 use crate::buffer::Buffer;
 use crate::coredump::CoreDump;
@@ -27,6 +28,9 @@ pub struct Info {
     /// Patch level.
     pub patchlevel: i32,
 }
+
+/// An array of handles that a client passes has at most so many.
+pub const MAX_HANDLES: u32 = 1 << 16;
 
 /// One named number of a device or of an open file.
 pub type Statistic = (&'static CStr, u64);
@@ -64,12 +68,12 @@ pub trait Driver: Sized + Send + Sync + 'static {
     const JOINS: bool = false;
     /// Stops all work and turns the device off. Files may still be open: their calls answer ENXIO.
     fn remove(data: &Arc<Self::Data>);
-    /// A new open file.
+    /// A new open file, which pays from `account`.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    fn open(dev: &Device<Self>, id: u64) -> Result<Self::File>;
+    fn open(dev: &Device<Self>, id: u64, account: &Arc<Account>) -> Result<Self::File>;
     /// A file got its first handle of an object.
     ///
     /// # Errors
@@ -78,17 +82,15 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn gem_open(file: &File<Self>, gem: &Arc<Gem<Self>>) -> Result<()>;
     /// A file gave up its last handle of an object.
     fn gem_close(file: &File<Self>, gem: &Arc<Gem<Self>>);
-    /// Whether users may map the object.
-    fn may_mmap(gem: &Gem<Self>) -> bool;
     /// What it keeps for a buffer that another device shared.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     fn import(dev: &Device<Self>, buffer: &Arc<Buffer>) -> Result<Self::Object>;
-    /// Takes the memory of an object away from the device, has it freed by `free`, and if that fails gives it back.
-    /// No job uses it, no file but one has it, and nothing that would change that happens meanwhile. Waits for no lock
-    /// whose holder may wait for memory.
+    /// Takes the memory of an object away from the device, has it freed by `free`, and if that
+    /// fails gives it back. No job uses it, no file but one has it, and nothing that would change
+    /// that happens meanwhile. Waits for no lock whose holder may wait for memory.
     ///
     /// # Errors
     ///
