@@ -6,7 +6,7 @@
 #   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; without it all of /usr/obj/*/kernel.bin
 #   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
 #   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
-#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force"  those only
+#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm"  those only
 #   CPUS=N             processors of the machine (1)
 #
 # `vmtest.sh count` only has the instructions of jobs counted, on the first kernel without invariants, for mk/bench.sh.
@@ -16,7 +16,7 @@ set -euo pipefail
 . mk/guest.sh
 
 BOARDS=${BOARDS:-rk3399 imx8mq}
-RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force}
+RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force vm}
 SYSDIR=${SYSDIR:-/usr/src/sys}
 out=$TARGET/vmtest
 # Seconds for one machine.
@@ -281,6 +281,15 @@ force() {
 	said '^gles_clear: frames 15 ok$'
 	ended unload 0
 	verdict "$1" force
+}
+
+vm() {
+	boot "$kernel" "$1" pages 0 --name vm
+	said '^vm: native [a-z]* ok$'
+	said '^locked: native [a-z]* ok$'
+	ended locked 0
+	ended unload 0
+	verdict "$1" vm
 }
 
 # instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh shows them.

@@ -101,6 +101,10 @@ impl Arg {
         self.0.extend(v.to_le_bytes());
         self
     }
+    /// The structure so far.
+    pub fn bytes(self) -> Vec<u8> {
+        self.0
+    }
     /// Appends bytes.
     pub fn b(mut self, bytes: &[u8]) -> Arg {
         self.0.extend(bytes);
@@ -137,6 +141,14 @@ impl Client {
             caller,
             world: board.world().clone(),
         })
+    }
+
+    /// Opens the primary node, authenticated by who opened it first and is its master.
+    pub fn open_primary(board: &Board, master: &Client) -> Result<Client> {
+        let client = Client::open_minor(board, PRIMARY)?;
+        let magic = client.ioctl(0x02, Arg::new().w(0))?;
+        master.ioctl(0x11, Arg::new().b(&magic))?;
+        Ok(client)
     }
 
     /// An ioctl; the answer is the structure afterwards.
@@ -262,6 +274,16 @@ impl Client {
         Ok(word(&self.ioctl(0x2e, Arg::new().w(0).w(0).w(fd as u32))?, 0))
     }
 
+    /// GEM_FLINK: the global name.
+    pub fn flink(&self, handle: u32) -> Result<u32> {
+        Ok(word(&self.ioctl(0x0a, Arg::new().w(handle).w(0))?, 4))
+    }
+
+    /// GEM_OPEN: a handle of the object with a global name.
+    pub fn open_name(&self, name: u32) -> Result<u32> {
+        Ok(word(&self.ioctl(0x0b, Arg::new().w(name).w(0).l(0))?, 4))
+    }
+
     /// GET_BO_OFFSET: the GPU address.
     pub fn va(&self, handle: u32) -> Result<u64> {
         Ok(long(&self.ioctl(0x45, Arg::new().w(handle).w(0).l(0))?, 8))
@@ -285,6 +307,11 @@ impl Bo {
         let mut bytes = vec![0; len];
         self.map.as_ref().expect("mapped").read(at, &mut bytes);
         bytes
+    }
+
+    /// mlock(2) of the mapping, or munlock(2).
+    pub fn set_locked(&self, on: bool) {
+        self.map.as_ref().expect("mapped").set_locked(on);
     }
 
     /// Reads a u64.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Memory: what clients say they do not need, and what they may have.
 
-use driver_tests::{errno, pass, with_memory, write_zero, Rig, MS, SEC};
+use driver_tests::{errno, pass, with_memory, write_zero, Client, Rig, MS, PRIMARY, SEC};
 use models::Injection;
 
 /// Catches: memory that is not given back, charges that stay, a purge that is not told, pages that the GPU still
@@ -97,6 +97,9 @@ fn a_heap_is_purged_with_its_chunks() {
     let rig = Rig::new();
     let c = rig.client();
     let work = c.work().unwrap();
+    // From now on the syncobj has a fence that is paid for.
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), 1);
     let heap = c.bo(4 << 20, 3).unwrap();
     let mem = c.stat("mem");
     work.chain.write(0, &write_zero(heap.va, 0));
@@ -179,6 +182,56 @@ fn shared_memory_is_not_purged() {
     assert_eq!(rig.world().lowmem(1000), 0);
     assert_eq!(bo.read(0, 8), [3; 8]);
     drop((bo, a, b));
+    rig.finish();
+}
+
+/// Named or exported, whoever gets it and gives it up again. Catches: memory that counts as unneeded after others had
+/// it, or were told how to get it.
+#[test]
+fn what_was_shared_once_is_never_purged() {
+    let rig = Rig::new();
+    let a = Client::open_minor(&rig, PRIMARY).unwrap();
+    let b = Client::open_primary(&rig, &a).unwrap();
+    let give: [fn(&Client, u32, &Client) -> Result<u32, i32>; 2] = [
+        |a, handle, b| pass(a, b, a.export(handle)?),
+        |a, handle, b| b.open_name(a.flink(handle)?),
+    ];
+    for give in give {
+        let bo = a.bo(4096, 1).unwrap();
+        bo.write(0, &[3; 8]);
+        assert_eq!(a.madvise(bo.handle, 1), Ok(true));
+        let theirs = give(&a, bo.handle, &b).unwrap();
+        assert_eq!(rig.world().lowmem(1000), 0);
+        b.close(theirs).unwrap();
+        assert_eq!(rig.world().lowmem(1000), 0);
+        assert_eq!(a.madvise(bo.handle, 1), Ok(true));
+        assert_eq!(rig.world().lowmem(1000), 0);
+        assert_eq!(a.madvise(bo.handle, 0), Ok(true));
+        assert_eq!(bo.read(0, 8), [3; 8]);
+    }
+    drop((a, b));
+    rig.finish();
+}
+
+/// A client has wired what it says it does not need. Catches: pages taken that the VM system counts on, memory that
+/// the GPU does not find again, a purge that never comes.
+#[test]
+fn what_a_client_has_wired_is_not_purged() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let work = c.work().unwrap();
+    work.data.set_locked(true);
+    assert_eq!(c.madvise(work.data.handle, 1), Ok(true));
+    let (before, mem) = (rig.world().counters(), c.stat("mem"));
+    assert_eq!(rig.world().lowmem(1000), 0);
+    assert_eq!((rig.world().counters(), c.stat("mem")), (before, mem));
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), 1);
+    assert!(work.is_done());
+    work.data.set_locked(false);
+    assert_eq!(rig.world().lowmem(1000), 1);
+    assert_eq!(c.madvise(work.data.handle, 0), Ok(false));
+    drop((work, c));
     rig.finish();
 }
 

@@ -77,6 +77,12 @@ impl CallerInner {
         unsafe { &*p.cast::<CallerInner>().cast_const() }
     }
 
+    /// The error of a signal that is pending, which is consumed.
+    fn take_signal(&self) -> Option<i32> {
+        let mut s = lk(&self.signals);
+        s.dying.then_some(EINTR).or_else(|| s.pending.take())
+    }
+
     /// Lists a wait that signals interrupt; if one is pending already it is consumed, and says with
     /// which error the wait ends.
     pub(crate) fn begin_wait(&self, waiter: &Arc<Waiter>) -> Result<(), i32> {
@@ -260,5 +266,10 @@ pub(crate) mod exports {
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_caller_privileged(caller: *mut sys::drm_os_caller) -> c_int {
         c_int::from(CallerInner::of(caller).process.privileged())
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_caller_interrupted(caller: *mut sys::drm_os_caller) -> c_int {
+        CallerInner::of(caller).take_signal().unwrap_or(0)
     }
 }

@@ -19,6 +19,7 @@ use crate::inject::{Planted, When};
 use drm_os_host::{sys, Config, Counters, Device, Hardware, Node, World};
 pub use frame::Frame;
 use mali::MaliHardware;
+pub(crate) use report::Report;
 use vivante::VivanteHardware;
 
 /// A node of the device tree and the model behind it.
@@ -103,8 +104,8 @@ pub(crate) fn last_frame(hardware: &mut dyn Hardware) -> Option<(u64, Frame)> {
     model_of(hardware).and_then(|vivante: &mut VivanteHardware| vivante.last_frame())
 }
 
-/// What a model counted, see [`report::mali`].
-pub(crate) fn report(hardware: &mut dyn Hardware) -> Vec<String> {
+/// What a model counted.
+pub(crate) fn report(hardware: &mut dyn Hardware) -> Report {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {
         return report::mali(mali.model().stats());
     }
@@ -285,6 +286,12 @@ impl Board {
             }
         }
         all
+    }
+
+    /// What the models counted, with the names of their nodes.
+    pub(crate) fn reports(&self) -> Vec<(String, Report)> {
+        let of = |device: &Device| (device.name().to_owned(), device.with_hardware(report));
+        self.devices.iter().map(of).collect()
     }
 
     /// The crash dump that the driver keeps; empty without one.

@@ -37,7 +37,7 @@ pub(crate) struct Job {
     /// The address space in which the front end comes to this job, if this job is the one that leaves it: its tables
     /// are walked until then.
     pub(crate) left: Option<Arc<Context>>,
-    pub(crate) _charge: Charge,
+    pub(crate) charge: Charge,
     pub(crate) uses: KVec<Use>,
     pub(crate) gems: KVec<Arc<EtnavivGem>>,
 }

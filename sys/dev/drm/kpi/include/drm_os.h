@@ -18,8 +18,7 @@
  *   - Times are nanoseconds of a monotonic clock; DRM_OS_NEVER is no deadline.
  *   - A callback is a (function, argument) pair.  Its _destroy or _teardown
  *     returns only when the callback is not running and will not run again.
- *   - Lock order: sx, then drm_os_resv_lock, then mtx.  Nothing that sleeps is
- *     called with an mtx or the reservation lock held.
+ *   - Lock order: sx, then mtx.  Nothing that sleeps is called with an mtx held.
  */
 #ifndef _DRM_OS_H_
 #define	_DRM_OS_H_
@@ -32,7 +31,7 @@
 #endif
 
 /* FreeBSD's numbers, whatever system this is compiled on. */
-#define	DRM_OS_ERESTART		(-1)	/* only from drm_os_cv_wait */
+#define	DRM_OS_ERESTART		(-1)	/* drm_os_cv_wait, _caller_interrupted */
 #define	DRM_OS_EPERM		1
 #define	DRM_OS_ENOENT		2
 #define	DRM_OS_EINTR		4
@@ -123,14 +122,6 @@ int	 drm_os_sx_try(struct drm_os_sx *sx);
 void	 drm_os_sx_unlock(struct drm_os_sx *sx);
 
 /*
- * The reservation lock: one mtx of the instance that every change of the
- * fences of buffers takes, so that two submits that share buffers, on one
- * device or on two, see them all in the same order.
- */
-void	 drm_os_resv_lock(struct drm_os *os);
-void	 drm_os_resv_unlock(struct drm_os *os);
-
-/*
  * Condition variables.  drm_os_cv_wait releases mtx, sleeps until a broadcast
  * or until the clock reaches deadline, and takes mtx again: 0 (look again, also
  * spurious), ETIMEDOUT, or, when caller is not NULL and has a signal pending or
@@ -179,6 +170,9 @@ int32_t	 drm_os_caller_pid(struct drm_os_caller *caller);
 void	 drm_os_caller_comm(struct drm_os_caller *caller, char *buf, size_t len);
 /* Nonzero for who may do anything (FreeBSD: PRIV_DRIVER). */
 int	 drm_os_caller_privileged(struct drm_os_caller *caller);
+/* EINTR or ERESTART when caller has a signal pending or is dying.  Not with an
+ * mtx held. */
+int	 drm_os_caller_interrupted(struct drm_os_caller *caller);
 
 /*
  * Device resources, found by the names of the device tree.  A NULL name is the
@@ -197,9 +191,11 @@ size_t	 drm_os_dev_name(struct drm_os_dev *dev, char *buf, size_t len);
 void	*drm_os_dev_peer(struct drm_os_dev *dev, uint32_t index);
 /* Nonzero when the device snoops the CPU's caches (dma-coherent). */
 int	 drm_os_dev_coherent(struct drm_os_dev *dev);
-/* The device can address this many bits: memory made for it lies below. EINVAL
- * if that cannot be seen to. */
-int	 drm_os_dev_dma_bits(struct drm_os_dev *dev, uint32_t bits);
+/* The device can address this many bits: pages and runs made for it lie below,
+ * and objects below data_bits, which is no less.  EINVAL if that cannot be seen
+ * to. */
+int	 drm_os_dev_dma_bits(struct drm_os_dev *dev, uint32_t bits,
+	    uint32_t data_bits);
 
 struct drm_os_mmio;
 int	 drm_os_mmio_map(struct drm_os_dev *dev, const char *name, size_t min_len,
@@ -284,9 +280,10 @@ int	 drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
 /*
  * An object of the memory that caller has at [uaddr, uaddr + size), whole pages,
  * wired until the object is freed, seen by the device as that process sees it.
- * write: the device may write to it.  EFAULT: no memory there, or none that
- * caller may write to; EINVAL: not whole pages, or none.  It is CACHED, wire
- * gives its pages, it cannot be purged or mapped.  May sleep.
+ * write: the device may write to it.  EFAULT: no memory there, none that caller
+ * may write to, none that the device reaches, or none that CPUs map cached (a
+ * device's, a WRITE_COMBINE object's); EINVAL: not whole pages, or none.  It is
+ * CACHED, wire gives its pages, it cannot be purged or mapped.  May sleep.
  */
 int	 drm_os_object_create_user(struct drm_os_dev *dev,
 	    struct drm_os_caller *caller, uint64_t uaddr, uint64_t size, int write,
@@ -299,19 +296,23 @@ void	 drm_os_object_unref(struct drm_os_object *obj);
  * Wires pages [first, first + count) and stores their physical addresses in
  * pa[count].  Aligned 2 MiB runs are contiguous and aligned where the system
  * has such memory.  ENOMEM, EINVAL (beyond the end), ENXIO (purged).  Pages stay
- * wired until the object is purged or freed.  May sleep.
+ * wired until the object is purged or freed, also those that a call made before
+ * it failed with ENOMEM.  May sleep.
  */
 int	 drm_os_object_wire(struct drm_os_object *obj, uint64_t first,
 	    uint64_t count, uint64_t *pa);
-/* Revokes every user mapping (a later touch is SIGBUS) and frees all pages.
- * There must be no kernel mapping.  May sleep. */
-void	 drm_os_object_purge(struct drm_os_object *obj);
+/*
+ * Revokes every user mapping (a later touch is SIGBUS) and frees all pages.
+ * EBUSY, and nothing has changed: the kernel has it mapped, or somebody else has
+ * wired a page of it (mlock(2), input or output).  May sleep.
+ */
+int	 drm_os_object_purge(struct drm_os_object *obj);
 /* Pages that this object has now. */
 uint64_t drm_os_object_resident(struct drm_os_object *obj);
 /* Maps all of it, wired, into the kernel.  May sleep. */
 int	 drm_os_object_kmap(struct drm_os_object *obj, void **kva);
 void	 drm_os_object_kunmap(struct drm_os_object *obj);
-/* As drm_os_page_sync, for [off, off + len) of the object. */
+/* As drm_os_page_sync, for what of [off, off + len) is in the object. */
 void	 drm_os_object_sync(struct drm_os_object *obj, uint64_t off, uint64_t len,
 	    uint32_t dir);
 

@@ -5,7 +5,8 @@
 use crate::account::{Account, Charge};
 use crate::alloc::Arc;
 use crate::errno::{Result, EINVAL, ENXIO};
-use crate::os::{Caller, Dev, MemAttr, Object, Os, PAGE_SIZE};
+use crate::os::{Caller, Dev, MemAttr, Object, Os, Sx, PAGE_SIZE};
+use crate::purge::{Tenure, Users};
 use crate::resv::Resv;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,6 +19,8 @@ pub struct Buffer {
     resv: Resv,
     charge: Charge,
     of_user: bool,
+    tenure: Sx<Tenure>,
+    users: Users,
     purged: AtomicBool,
 }
 
@@ -74,6 +77,8 @@ impl Buffer {
             resv,
             charge,
             of_user,
+            tenure: Sx::new(os, c"drm tenure", Tenure::Private)?,
+            users: Users::none(),
             purged: AtomicBool::new(false),
         };
         Arc::new(os, buffer)
@@ -126,16 +131,31 @@ impl Buffer {
         self.object.wire(first, pas)
     }
 
+    /// Whether its memory may go.
+    pub(crate) fn tenure(&self) -> &Sx<Tenure> {
+        &self.tenure
+    }
+
+    /// The jobs that use it.
+    pub(crate) fn users(&self) -> &Users {
+        &self.users
+    }
+
     /// From now on it counts as purged: no page is handed out any more.
     pub fn mark_purged(&self) {
         self.purged.store(true, Ordering::Release);
     }
 
     /// Frees its memory for good. The caller has seen to it that no device reaches it.
-    pub fn purge(&self) {
+    ///
+    /// # Errors
+    ///
+    /// EBUSY while somebody else has a page of it wired; nothing changed.
+    pub(crate) fn purge(&self) -> Result<()> {
+        self.object.purge()?;
         self.mark_purged();
-        self.object.purge();
         self.charge.shrink(u64::MAX);
+        Ok(())
     }
 
     /// Whether its memory was freed for good.

@@ -29,6 +29,7 @@ pub struct Device<D: Driver> {
     masters: Mtx<Masters>,
     names: Mtx<HandleTable<Arc<Gem<D>>>>,
     map_offsets: Mtx<HandleTable<Arc<Gem<D>>>>,
+    unneeded: Mtx<HandleTable<Arc<Gem<D>>>>,
     memory: Arc<Account>,
     log: LogLimit,
 }
@@ -69,6 +70,7 @@ impl<D: Driver> Device<D> {
                 masters: Mtx::new(os, c"drm masters", Masters::new(os))?,
                 names: Mtx::new(os, c"drm names", HandleTable::new(os))?,
                 map_offsets: Mtx::new(os, c"drm map offsets", HandleTable::new(os))?,
+                unneeded: Mtx::new(os, c"drm unneeded", HandleTable::new(os))?,
                 memory: Arc::new(os, Account::new(u64::MAX, None))?,
                 log: LogLimit::new(),
             },
@@ -175,5 +177,10 @@ impl<D: Driver> Device<D> {
 
     pub(crate) fn map_offsets(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
         &self.map_offsets
+    }
+
+    /// Objects whose memory may be freed: those, and only those, of [`crate::purge::Tenure::Unneeded`].
+    pub(crate) fn unneeded(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+        &self.unneeded
     }
 }

@@ -5,7 +5,7 @@ use crate::alloc::Arc;
 use crate::buffer::Buffer;
 use crate::coredump::CoreDump;
 use crate::device::Device;
-use crate::errno::{Result, ENXIO};
+use crate::errno::{Result, EBUSY, ENXIO};
 use crate::file::File;
 use crate::gem::Gem;
 use crate::ioctl::Ioctl;
@@ -27,6 +27,9 @@ pub struct Info {
     /// Patch level.
     pub patchlevel: i32,
 }
+
+/// An array of handles that a client passes has at most so many.
+pub const MAX_HANDLES: u32 = 1 << 16;
 
 /// One named number of a device or of an open file.
 pub type Statistic = (&'static CStr, u64);
@@ -86,8 +89,16 @@ pub trait Driver: Sized + Send + Sync + 'static {
     ///
     /// ENOMEM.
     fn import(dev: &Device<Self>, buffer: &Arc<Buffer>) -> Result<Self::Object>;
-    /// Frees memory that clients said they do not need: pages freed.
-    fn shrink(data: &Self::Data, pages: u64) -> u64;
+    /// Takes the memory of an object away from the device, has it freed by `free`, and if that fails gives it back.
+    /// No job uses it, no file but one has it, and nothing that would change that happens meanwhile. Waits for no lock
+    /// whose holder may wait for memory.
+    ///
+    /// # Errors
+    ///
+    /// EBUSY when that cannot be done now, or what `free` says.
+    fn purge(_gem: &Gem<Self>, _free: impl FnOnce() -> Result<()>) -> Result<()> {
+        Err(EBUSY)
+    }
     /// The `index`-th statistic of the device.
     fn stat(data: &Self::Data, index: u32) -> Option<Statistic>;
     /// What it keeps of a crash, for a driver that keeps any.

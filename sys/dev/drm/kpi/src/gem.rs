@@ -13,7 +13,6 @@ use crate::errno::{Result, EINVAL, ENOENT};
 use crate::file::File;
 use crate::os::{Caller, FdFlags, Mtx, UserMapping};
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 /// The files that hold handles of an object, with how many, and where the object is in the tables.
 struct State {
@@ -27,7 +26,6 @@ pub struct Gem<D: Driver> {
     device_id: u64,
     buffer: Arc<Buffer>,
     object: D::Object,
-    shared: AtomicBool,
     state: Mtx<State>,
 }
 
@@ -51,7 +49,6 @@ impl<D: Driver> Gem<D> {
                 device_id: dev.id(),
                 buffer,
                 object,
-                shared: AtomicBool::new(false),
                 state,
             },
         )
@@ -67,19 +64,9 @@ impl<D: Driver> Gem<D> {
         &self.object
     }
 
-    /// Whether it was ever known by descriptor.
-    pub fn is_shared(&self) -> bool {
-        self.shared.load(Ordering::Relaxed)
-    }
-
-    /// How many handles of it there are.
-    pub fn handles(&self) -> u64 {
-        self.state
-            .lock()
-            .holders
-            .iter()
-            .map(|(_, count)| u64::from(*count))
-            .fold(0, u64::saturating_add)
+    /// Whether an open file, by its number, has the only handle of it.
+    pub(crate) fn is_only_of(&self, file: u64) -> bool {
+        *self.state.lock().holders == [(file, 1)]
     }
 
     /// Whether an open file, by its number, has a handle of it.
@@ -129,10 +116,14 @@ impl<D: Driver> File<D> {
     ///
     /// ENOENT, ENOMEM.
     pub fn gems(&self, handles: &[u32]) -> Result<KVec<Arc<Gem<D>>>> {
+        // As many at a time as may be looked up under the lock.
+        const AT_ONCE: usize = 64;
         let mut gems = KVec::with_capacity(self.os(), handles.len())?;
-        let table = self.handles().lock();
-        for handle in handles {
-            gems.push(table.get(*handle).cloned().ok_or(ENOENT)?)?;
+        for some in handles.chunks(AT_ONCE) {
+            let table = self.handles().lock();
+            for handle in some {
+                gems.push(table.get(*handle).cloned().ok_or(ENOENT)?)?;
+            }
         }
         Ok(gems)
     }
@@ -180,7 +171,7 @@ impl<D: Driver> File<D> {
 
     fn unhold(&self, gem: &Arc<Gem<D>>) {
         let _gem_lock = self.gem_lock().lock();
-        let (map_slot, name) = {
+        let (map_slot, name, last) = {
             let mut state = gem.state.lock();
             let Some(i) = state.holders.iter().position(|(f, _)| *f == self.id()) else {
                 return;
@@ -196,15 +187,19 @@ impl<D: Driver> File<D> {
                 (
                     core::mem::take(&mut state.map_slot),
                     core::mem::take(&mut state.name),
+                    true,
                 )
             } else {
-                (0, 0)
+                (0, 0, false)
             }
         };
         // Taken out under the locks, dropped outside of them.
         let by_offset = self.device().map_offsets().lock().remove(map_slot);
         let by_name = self.device().names().lock().remove(name);
         drop((by_offset, by_name));
+        if last {
+            gem.unhandled(self.device());
+        }
         D::gem_close(self, gem);
     }
 
@@ -269,6 +264,7 @@ impl<D: Driver> File<D> {
         if gem.buffer.is_of_user() {
             return Err(EINVAL);
         }
+        gem.share(self.device());
         let mut state = gem.state.lock();
         if state.holders.is_empty() {
             return Err(ENOENT);
@@ -282,6 +278,8 @@ impl<D: Driver> File<D> {
     /// A handle of the object with a global name, and its size.
     pub(crate) fn open_name(&self, name: u32) -> Result<(u32, u64)> {
         let gem = self.device().names().lock().get(name).cloned().ok_or(ENOENT)?;
+        // Whoever gave it the name has shared it; this does not rely on that.
+        gem.share(self.device());
         Ok((self.create_handle(&gem)?, gem.buffer.size()))
     }
 }
@@ -289,9 +287,14 @@ impl<D: Driver> File<D> {
 impl<D: Driver> Call<'_, D> {
     /// A descriptor of an object.
     pub(crate) fn export(&self, handle: u32, flags: FdFlags) -> Result<i32> {
-        let gem = self.file.gem(handle)?;
-        self.file.prime().lock().remember(gem.buffer.id(), handle)?;
-        gem.shared.store(true, Ordering::Relaxed);
+        let gem = {
+            // No handle goes meanwhile: the note is true as long as it is there.
+            let mut prime = self.file.prime().lock();
+            let gem = self.file.gem(handle)?;
+            prime.remember(gem.buffer.id(), handle)?;
+            gem
+        };
+        gem.share(self.device());
         DmaBuf::export(self.file.os(), self.caller, gem.into_shared(), flags)
     }
 
@@ -310,7 +313,7 @@ impl<D: Driver> Call<'_, D> {
                 Gem::new(self.device(), buffer.clone(), object)?
             }
         };
-        gem.shared.store(true, Ordering::Relaxed);
+        gem.share(self.device());
         let handle = self.file.create_handle(&gem)?;
         if let Err(e) = prime.remember(buffer.id(), handle) {
             drop(prime);

@@ -4,11 +4,10 @@
 use crate::driver::{Panfrost, PanfrostGem};
 use crate::mapping::Mapping;
 use bitflags::bitflags;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::errno::{Result, EALREADY, EINVAL};
+use drmkpi::errno::{Result, EINVAL};
 use drmkpi::file::File;
-use drmkpi::os::{Mtx, Os, ResvGuard};
+use drmkpi::os::{Mtx, Os};
 
 bitflags! {
     /// Flags of CREATE_BO.
@@ -26,10 +25,6 @@ pub struct Bo {
     pub(crate) flags: BoFlags,
     /// By file; as many as files have the object open.
     mappings: Mtx<KVec<(u64, Arc<Mapping>)>>,
-    /// The submit that named it last. Changes only under the reservation lock.
-    named_by: AtomicU64,
-    /// Where the shrinker has it; 0 when its memory is needed.
-    pub(crate) purge_slot: AtomicU32,
 }
 
 impl Bo {
@@ -43,8 +38,6 @@ impl Bo {
         Ok(Bo {
             flags,
             mappings,
-            named_by: AtomicU64::new(0),
-            purge_slot: AtomicU32::new(0),
         })
     }
 
@@ -60,9 +53,9 @@ impl Bo {
     }
 
     /// The place in the one file that has the object open; None when there are more.
-    pub(crate) fn only_mapping(&self) -> Option<(u64, Arc<Mapping>)> {
+    pub(crate) fn only_mapping(&self) -> Option<Arc<Mapping>> {
         match self.mappings.lock().as_slice() {
-            [(file, mapping)] => Some((*file, mapping.clone())),
+            [(_, mapping)] => Some(mapping.clone()),
             _ => None,
         }
     }
@@ -92,22 +85,5 @@ impl Bo {
             found.and_then(|i| mappings.swap_remove(i))
         };
         drop(removed);
-    }
-
-    /// Notes that submit number `submit` names the object.
-    ///
-    /// # Errors
-    ///
-    /// EALREADY when it has done so before, as locking a reservation twice is in Linux.
-    pub(crate) fn name(&self, _lock: &ResvGuard, submit: u64) -> Result<()> {
-        match self.named_by.swap(submit, Ordering::Relaxed) {
-            before if before == submit => Err(EALREADY),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the shrinker has it.
-    pub(crate) fn is_purgeable(&self) -> bool {
-        self.purge_slot.load(Ordering::Relaxed) != 0
     }
 }

@@ -253,24 +253,28 @@ impl Context {
         drop(removed);
     }
 
-    /// Takes the memory at `start` away from the GPU but keeps the place, if `agreed` says so at the last moment.
+    /// Takes the memory at `start` away from the GPU, keeps the place, and has the memory freed by `free`.
     ///
     /// # Errors
     ///
-    /// EBUSY when somebody changes the address space right now, or there was no agreement.
-    pub(crate) fn clear(&self, start: u64, agreed: impl FnOnce() -> bool) -> Result<()> {
+    /// EBUSY when somebody changes the address space right now, or what `free` says; the GPU has it back then.
+    pub(crate) fn purge(&self, start: u64, free: impl FnOnce() -> Result<()>) -> Result<()> {
         let mut guard: SxGuard<'_, _> = self.space.try_lock().ok_or(EBUSY)?;
         let space = guard.as_mut().ok_or(EINVAL)?;
         let index = space
             .regions
             .binary_search_by_key(&start, |r| r.start)
             .map_err(|_| EINVAL)?;
-        let size = space.regions.get(index).map_or(0, |r| r.buffer.size());
-        if !agreed() {
-            return Err(EBUSY);
+        let region = space.regions.get(index).ok_or(EINVAL)?;
+        let (buffer, heap) = (region.buffer.clone(), region.heap);
+        self.unmap(space, start, buffer.size());
+        let freed = free();
+        // A heap comes back as it faults.
+        if freed.is_err() && !heap && self.map_pages(space, index, 0, buffer.size()).is_err() {
+            // There was no memory for page tables: the client is told that the contents are gone.
+            buffer.mark_purged();
         }
-        self.unmap(space, start, size);
-        Ok(())
+        freed
     }
 
     /// Makes the heap that `address` is in grow there.

@@ -3,7 +3,7 @@
 
 use crate::address_space::{self, Flush, LockRegion, Table};
 use crate::as_slots::AsSlots;
-use crate::driver::PanfrostGem;
+use crate::driver::PanfrostFile;
 use crate::fault;
 use crate::features::Features;
 use crate::gpu::{self, Identity};
@@ -23,8 +23,7 @@ use crate::va;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
-use drmkpi::errno::{Result, EIO, ENODEV, ENXIO};
-use drmkpi::handle::HandleTable;
+use drmkpi::errno::{Errno, Result, EIO, ENODEV, ENXIO};
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Level, LogLimit, Mtx, MtxGuard, Os, Sx, SxGuard, Task, TaskQueue};
 use drmkpi::stats::Stats;
@@ -35,6 +34,8 @@ const JOB_TIMEOUT_NS: u64 = 500_000_000;
 const MAX_BLAMES: u32 = 3;
 /// After this much idleness the GPU is turned off. HW: Linux's bound.
 const IDLE_NS: u64 = 50_000_000;
+/// Lines a second for first refusals: who opens the device over and over shall not fill the log.
+const REFUSALS: u32 = 8;
 
 /// TRANSTAB: table mode 3, the walker reads through the inner cache, and snoops where the bus can.
 const TRANSTAB_TABLE: u64 = 3;
@@ -90,10 +91,11 @@ pub struct Gpu {
     pub(crate) resetting: Sx<()>,
     tasks: Mtx<Option<Tasks>>,
     pub(crate) irqs: Sx<Option<Irqs>>,
-    pub(crate) purgeable: Mtx<HandleTable<Arc<PanfrostGem>>>,
     pub(crate) perfcnt: Perfcnt,
     pub(crate) stats: Stats,
     log: LogLimit,
+    /// For the first refusal of each file.
+    refusals: LogLimit,
     pub(crate) reset_log: LogLimit,
     removed: AtomicBool,
 }
@@ -136,7 +138,8 @@ impl Gpu {
             return Err(ENODEV);
         }
         // HW: an entry holds 40 bits of address (facts, section 3.1).
-        dev.set_dma_bits(identity.pa_bits().min(40))?;
+        let bits = identity.pa_bits().min(40);
+        dev.set_dma_bits(bits, bits)?;
         dev.log(
             Level::Info,
             format_args!(
@@ -171,10 +174,10 @@ impl Gpu {
             resetting: Sx::new(os, c"panfrost reset", ())?,
             tasks: Mtx::new(os, c"panfrost tasks", None)?,
             irqs: Sx::new(os, c"panfrost irqs", None)?,
-            purgeable: Mtx::new(os, c"panfrost purgeable", HandleTable::new(os))?,
             perfcnt: Perfcnt::new(os)?,
             stats: Stats::default(),
             log: LogLimit::new(),
+            refusals: LogLimit::with_burst(REFUSALS),
             reset_log: LogLimit::new(),
             removed: AtomicBool::new(false),
         };
@@ -256,6 +259,18 @@ impl Gpu {
     /// Logs what a client caused, once a second at the most.
     pub(crate) fn log_client(&self, args: core::fmt::Arguments<'_>) {
         self.log.warn(self.dev, args);
+    }
+
+    /// A submit of `file` was refused with `error`. The first of each file is told whatever else was logged, as a client whose
+    /// every job is refused may look well.
+    pub(crate) fn refused(&self, file: &PanfrostFile, pid: i32, error: Errno) {
+        self.stats.refuse();
+        let first = file.stats.refuse();
+        let log = if first { &self.refusals } else { &self.log };
+        log.warn(
+            self.dev,
+            format_args!("process {pid}: submit refused with errno {}", error.get()),
+        );
     }
 
     /// The registers.

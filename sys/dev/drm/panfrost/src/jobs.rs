@@ -22,6 +22,7 @@ use drmkpi::alloc::{Arc, KVec};
 use drmkpi::errno::{Result, EBUSY, EIO};
 use drmkpi::jobs::{errno, Retired};
 use drmkpi::os::Level;
+use drmkpi::purge::Pin;
 use drmkpi::stats::Stats;
 
 /// After the GPU did not come on, jobs fail at once for this long.
@@ -35,6 +36,7 @@ pub(crate) struct Job {
     pub(crate) stats: Arc<Stats>,
     pub(crate) _charge: Charge,
     /// Held until the job is over.
+    pub(crate) _pins: KVec<Pin>,
     pub(crate) _mappings: KVec<Arc<Mapping>>,
     pub(crate) _gems: KVec<Arc<PanfrostGem>>,
 }

@@ -36,13 +36,13 @@ impl Mapping {
         self.start
     }
 
-    /// Takes the memory away from the GPU but keeps the place, if `agreed` says so at the last moment.
+    /// Takes the memory away from the GPU, keeps the place, and has the memory freed.
     ///
     /// # Errors
     ///
-    /// EBUSY when somebody changes the address space right now, or there was no agreement.
-    pub(crate) fn clear(&self, agreed: impl FnOnce() -> bool) -> Result<()> {
-        self.context.clear(self.start, agreed)
+    /// EBUSY when somebody changes the address space right now, or what `free` says; the GPU has it back then.
+    pub(crate) fn purge(&self, free: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.context.purge(self.start, free)
     }
 }
 

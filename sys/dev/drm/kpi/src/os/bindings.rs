@@ -135,12 +135,6 @@ extern "C" {
 extern "C" {
     pub fn drm_os_sx_unlock(sx: *mut drm_os_sx);
 }
-extern "C" {
-    pub fn drm_os_resv_lock(os: *mut drm_os);
-}
-extern "C" {
-    pub fn drm_os_resv_unlock(os: *mut drm_os);
-}
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct drm_os_cv {
@@ -237,6 +231,9 @@ extern "C" {
     pub fn drm_os_caller_privileged(caller: *mut drm_os_caller) -> core::ffi::c_int;
 }
 extern "C" {
+    pub fn drm_os_caller_interrupted(caller: *mut drm_os_caller) -> core::ffi::c_int;
+}
+extern "C" {
     pub fn drm_os_dev_os(dev: *mut drm_os_dev) -> *mut drm_os;
 }
 extern "C" {
@@ -249,7 +246,7 @@ extern "C" {
     pub fn drm_os_dev_coherent(dev: *mut drm_os_dev) -> core::ffi::c_int;
 }
 extern "C" {
-    pub fn drm_os_dev_dma_bits(dev: *mut drm_os_dev, bits: u32) -> core::ffi::c_int;
+    pub fn drm_os_dev_dma_bits(dev: *mut drm_os_dev, bits: u32, data_bits: u32) -> core::ffi::c_int;
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -422,7 +419,7 @@ extern "C" {
     ) -> core::ffi::c_int;
 }
 extern "C" {
-    pub fn drm_os_object_purge(obj: *mut drm_os_object);
+    pub fn drm_os_object_purge(obj: *mut drm_os_object) -> core::ffi::c_int;
 }
 extern "C" {
     pub fn drm_os_object_resident(obj: *mut drm_os_object) -> u64;
