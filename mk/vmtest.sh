@@ -6,7 +6,7 @@
 #   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; without it all of /usr/obj/*/kernel.bin
 #   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
 #   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
-#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force"  those only
+#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm"  those only
 #   CPUS=N             processors of the machine (1)
 #
 # `vmtest.sh count` only has the instructions of jobs counted, on the first kernel without invariants, for mk/bench.sh.
@@ -16,7 +16,7 @@ set -euo pipefail
 . mk/guest.sh
 
 BOARDS=${BOARDS:-rk3399 imx8mq}
-RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force}
+RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force vm}
 SYSDIR=${SYSDIR:-/usr/src/sys}
 out=$TARGET/vmtest
 # Seconds for one machine.
@@ -283,6 +283,15 @@ force() {
 	verdict "$1" force
 }
 
+vm() {
+	boot "$kernel" "$1" pages 0 --name vm
+	said '^vm: native [a-z]* ok$'
+	said '^locked: native [a-z]* ok$'
+	ended locked 0
+	ended unload 0
+	verdict "$1" vm
+}
+
 # instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh shows them.
 instructions() {
 	# While the guest waits for its disk its clock runs ahead, by minutes on a busy host.
@@ -310,9 +319,9 @@ mk/need.sh vmtest
 mk/build.sh
 mkdir -p "$out"
 say "build: the library for QEMU"
-cargo build -q --release -p qemu_board
+cargo build --release -p qemu_board
 say "build: the suite for arm64"
-CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build -q --release -p atf --bins
+CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build --release -p atf --bins
 stock_linux
 native
 if [ -z "${KMOD:-}" ]; then

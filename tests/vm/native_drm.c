@@ -7,6 +7,8 @@
  *	native_drm pixels FD STRIDE WIDTH HEIGHT PIXEL
  *						an inherited dma-buf has that colour all over
  *	native_drm hold				has a buffer mapped until the driver goes
+ *	native_drm vm				what the VM system can do with a buffer's pages
+ *	native_drm locked			has a buffer locked until the driver goes
  */
 
 #include "drm.h"
@@ -214,9 +216,8 @@ any_buffer(int fd, uint32_t handle)
 	expect("GEM_CLOSE again", drm(fd, GEM_CLOSE, &close), -EINVAL);
 }
 
-/* How a process ends that reads an address. */
-static long
-reader(volatile uint32_t *at)
+long
+reader(const volatile uint32_t *at)
 {
 	long pid = must("fork", sys(SYS_FORK));
 	int status = -1;
@@ -263,6 +264,10 @@ main(int argc, char **argv, char **env)
 		pixels(fd, driver, argv + 2);
 	} else if (argc == 2 && strcmp(argv[1], "hold") == 0) {
 		hold(fd, driver);
+	} else if (argc == 2 && strcmp(argv[1], "vm") == 0) {
+		vm_interfaces(fd, driver);
+	} else if (argc == 2 && strcmp(argv[1], "locked") == 0) {
+		vm_locked(fd, driver);
 	} else {
 		must("GET_CAP", drm(fd, GET_CAP, &cap));
 		expect("import and export", (long)cap.value, 3);
