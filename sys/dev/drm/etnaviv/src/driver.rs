@@ -13,7 +13,7 @@ use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::coredump::CoreDump;
 use drmkpi::device::Device;
-use drmkpi::driver::{Driver, Info, Statistic};
+use drmkpi::driver::{Driver, Info, Statistic, Suspend};
 use drmkpi::errno::{Result, EALREADY, EINVAL};
 use drmkpi::ffi::{Compatible, DriverTable};
 use drmkpi::file::File;
@@ -152,6 +152,14 @@ impl Driver for Etnaviv {
 
     fn remove(gpu: &Arc<Gpu>) {
         gpu.remove();
+    }
+
+    fn suspend(gpu: &Arc<Gpu>, how: Suspend) {
+        gpu.suspend(how);
+    }
+
+    fn resume(gpu: &Arc<Gpu>) {
+        gpu.resume();
     }
 
     fn open(dev: &Device<Self>, _id: u64) -> Result<EtnavivFile> {

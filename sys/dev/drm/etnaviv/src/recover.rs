@@ -97,6 +97,20 @@ fn recover(core: &Core, guilty: Option<JobId>, outcome: Outcome) {
     core.queue.kick();
 }
 
+/// The core is suspended: takes from the hardware the jobs that have not ended; they have another run.
+pub(crate) fn take_back(core: &Core) {
+    core.queue.lock().sched.stop();
+    let back = core.empty_hardware();
+    let mut engine = core.queue.lock();
+    engine.sched.reset(None, Outcome::Cancelled, core.os().now());
+    engine.sched.start();
+    drop(engine);
+    if let Err(e) = back {
+        core.dev()
+            .log(Level::Error, format_args!("core reset failed: {e:?}"));
+    }
+}
+
 /// The device goes: takes all jobs from the hardware. The scheduler was shut down, so none is run again.
 pub(crate) fn for_good(core: &Core) {
     // Power goes, for the device is removed.
