@@ -207,6 +207,10 @@ impl Core {
         recover::for_good(core);
         core.queue.set_kick(None);
         let tasks = core.tasks.lock().take();
+        if let Some(tasks) = &tasks {
+            // It may be kicking itself, and a task that gave itself up would wait for its own end.
+            tasks.pump.drain();
+        }
         drop(tasks);
         let irq = core.irq.lock().take();
         drop(irq);

@@ -242,6 +242,10 @@ impl Gpu {
         reset::for_good(gpu);
         gpu.queue.set_kick(None);
         let tasks = gpu.tasks.lock().take();
+        if let Some(tasks) = &tasks {
+            // It may be kicking itself, and a task that gave itself up would wait for its own end.
+            tasks.pump.drain();
+        }
         drop(tasks);
         let irqs = gpu.irqs.lock().take();
         drop(irqs);
