@@ -1,68 +1,66 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The front door. Every target installs the Debian packages that it lacks (saying which and why) and may be run again at any time.
-#
-#   make demo      unmodified arm64 Mesa on each virtual board: a table, and pictures in target/demo/
-#   make test      unit tests and the kyua suite, counted by board; the last line is `N passed, N failed`   (BOARD=name: that board only)
-#   make lint      rustfmt, clippy, rustdoc, generated bindings, licence lines
-#   make audit     panic and unsafe audits of the kernel crates
-#   make bench     benchmarks beside a peer; what a job costs the stock Linux drivers, and ours on FreeBSD
-#   make crosscheck  Debian's stock Linux drivers and Mesa on the GPU models, in QEMU   (BOARDS="name ...": those boards only)
-#   make mutants   faults planted in the models, and which of the checks above notice each: a table   (half an hour; MUTANTS="name ...")
-#   make vmtest    drmkpi.ko, Mesa and the suite in a FreeBSD/arm64 guest   (KERNEL=.../kernel.bin, SYSDIR=..., BOARDS=..., RUNS=...: docs/vmtest.md)
-#   make kmod      drmkpi.ko for FreeBSD/arm64, audited   (SYSDIR=..., KERNBUILDDIR=..., KERNEL=..., OUT=...: docs/kmod.md)
-#
-# Parts of these, for use by hand:
-#   make overlays  the device tree overlays, compiled into target/overlays and applied to Linux's trees of the boards
-#   make sysroot   Debian's arm64 Mesa, clients and development files, unpacked in target/sysroot (nothing is installed)
-#   make build     drmboard, its shims and the arm64 clients
-#   make clean     removes what cargo built; the sysroot stays
-#   make distclean removes target/
-#
+# The front door. `make` and `make help` print what stands behind `##`. Every target installs the Debian packages that it lacks (saying which
+# and why, and what they come to, before it does) and may be run again at any time; its last lines say what it made and what to do next.
 # mk/README says where everything comes out; mk/arm64.sh is cargo for arm64 Linux programs.
 
-.PHONY: all demo test lint audit bench crosscheck mutants kmod vmtest overlays sysroot build clean distclean
+.PHONY: help all demo test fresh lint audit bench crosscheck mutants kmod vmtest overlays sysroot mesa-next build clean distclean
+
+help: ## this list
+	@printf 'Targets. As root on Debian 12; everything that is made lies below target/.\n\n'
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }  /^## / { printf "\n%s\n", substr($$0, 4) }' $(MAKEFILE_LIST)
+	@printf '\nStart with make demo. On disk: 4 GB after it, 8 GB after make test as well.\n'
 
 all: build
 
-demo:
+## To see it run
+demo: ## unmodified arm64 Mesa on each virtual board: a table, and pictures in target/demo   (BOARDS="name ...")
 	@mk/demo.sh
 
-test:
+mesa-next: ## the same rows with the Mesa of Debian's unstable, on four boards; remove target/sysroot-sid for a newer one
+	@SUITES="$${SUITES:-sid}" BOARDS="$${BOARDS:-rk3399 imx8mq imx6q imx6qp}" mk/demo.sh
+
+build: ## drmboard, its shims and the arm64 clients: to put a program of your own on a board
+	@mk/build.sh
+
+sysroot: ## arm64 Mesa and clients of Debian 12 and 13 in target/sysroot*, not installed   (EXTRA="package ...")
+	@mk/sysroot.sh bookworm trixie
+
+## To check it
+test: ## unit tests and the kyua suite, counted by board; the last line is N passed, N failed   (BOARD=name)
 	@mk/test.sh
 
-lint:
+fresh: ## make demo and make test in a bare Debian 12, made anew in target/fresh   (FRESH=dir; long)
+	@mk/fresh.sh
+
+lint: ## rustfmt, clippy, rustdoc, generated bindings, licence lines
 	@mk/lint.sh
 
-audit:
+audit: ## panic and unsafe audits of the kernel crates
 	@mk/audit.sh
 
-bench:
-	@mk/bench.sh
-
-crosscheck:
+crosscheck: ## Debian's stock Linux drivers and Mesa on the GPU models, in QEMU   (BOARDS="name ...")
 	@mk/crosscheck.sh
 	@mk/abi.sh
 
-mutants:
+mutants: ## faults planted in the models, and which checks notice each; half an hour   (MUTANTS="name ...")
 	@mk/mutants.sh $(MUTANTS)
 
-kmod:
+bench: ## benchmarks beside a peer; what a job costs the stock Linux drivers, and ours on FreeBSD
+	@mk/bench.sh
+
+## For FreeBSD
+kmod: ## drmkpi.ko for FreeBSD/arm64, audited   (SYSDIR=, KERNBUILDDIR=, KERNEL=, OUT=: docs/kmod.md)
 	@mk/kmod.sh
 
-vmtest:
-	@mk/vmtest.sh
-
-overlays:
+overlays: ## the device tree overlays, compiled and applied to Linux's trees of the boards
 	@mk/overlays.sh
 
-sysroot:
-	@mk/sysroot.sh
+vmtest: ## drmkpi.ko, Mesa and the suite in a FreeBSD guest   (KERNEL=, SYSDIR=, BOARDS=, RUNS=: docs/vmtest.md)
+	@mk/vmtest.sh
 
-build:
-	@mk/build.sh
+## To clean up
+clean: ## removes what was built and what came out; what was downloaded stays
+	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck target/abi target/mutants target/kmod target/vmtest target/overlays target/ports target/fresh target/fresh.log
 
-clean:
-	@rm -rf target/debug target/release target/arm64 target/audit target/doc target/shim target/kyua target/test target/demo target/bench target/crosscheck target/abi target/mutants target/kmod target/vmtest target/overlays target/ports
-
-distclean:
+distclean: ## removes target/
 	@rm -rf target

@@ -4,8 +4,11 @@
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-mk/sysroot.sh
+may_mount
+# What this machine lacks is installed first, and looked at again when there is a sysroot, whose std may want another compiler.
 mk/need.sh build arm64 qemu
+mk/sysroot.sh
+mk/need.sh arm64
 
 # place FROM TO: copies a built file, leaving an identical one alone.
 place() {
@@ -14,12 +17,12 @@ place() {
 	fi
 }
 
-say "build: drmboard and its x86_64 shim"
-cargo build -q --release -p drmboard --bin drmboard
-cargo build -q --release -p drmboard_shim
+say "build: drmboard and its x86_64 shim (some minutes, the first time)"
+cargo build --release -p drmboard --bin drmboard
+cargo build --release -p drmboard_shim
 place "$TARGET/release/libdrmboard_shim.so" "$TARGET/shim/x86_64/libdrmboard_shim.so"
 say "build: the arm64 shim"
-mk/arm64.sh build -q --release -p drmboard_shim
+mk/arm64.sh build --release -p drmboard_shim
 place "$ARM64/libdrmboard_shim.so" "$TARGET/shim/aarch64/libdrmboard_shim.so"
 say "build: the arm64 clients"
-mk/arm64.sh build -q --release --manifest-path tests/clients/Cargo.toml
+mk/arm64.sh build --release --manifest-path tests/clients/Cargo.toml

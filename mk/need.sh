@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and why.
-# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, kmod, vmtest, mutants, libdrm, overlays, lint, audit, bench.
+# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, fresh, kmod, vmtest, mutants, libdrm, overlays, lint, audit, bench.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -54,6 +54,9 @@ for group in "$@"; do
 	test)
 		want kyua "runs the ATF test programs"
 		want valgrind "counts instructions of the first and the last submits"
+		;;
+	fresh)
+		want debootstrap "makes the bare Debian 12"
 		;;
 	vmtest)
 		command -v qemu-system-aarch64 >/dev/null || want qemu-system-arm "the machine"

@@ -39,7 +39,7 @@ fail() {
 }
 
 # program NAME: the sysroot's, on a board without one its own.
-program() { if [ -e "$SYSROOT/usr/bin/$1" ]; then printf '%s' "$SYSROOT/usr/bin/$1"; else command -v "$1" || die "no $1"; fi; }
+program() { if [ -e "$RUNROOT/usr/bin/$1" ]; then printf '%s' "$RUNROOT/usr/bin/$1"; else command -v "$1" || die "no $1"; fi; }
 
 # until_true SECONDS CMD...: waits for CMD to succeed while weston lives.
 until_true() {

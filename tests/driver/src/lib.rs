@@ -36,6 +36,8 @@ pub mod errno {
     pub const ETIMEDOUT: i32 = 60;
     /// Input or output.
     pub const EIO: i32 = 5;
+    /// No such device.
+    pub const ENODEV: i32 = 19;
     /// Not there.
     pub const ENOENT: i32 = 2;
     /// Bad address.
@@ -98,6 +100,10 @@ impl Arg {
     pub fn w(mut self, v: u32) -> Arg {
         self.0.extend(v.to_le_bytes());
         self
+    }
+    /// The structure so far.
+    pub fn bytes(self) -> Vec<u8> {
+        self.0
     }
     /// Appends bytes.
     pub fn b(mut self, bytes: &[u8]) -> Arg {

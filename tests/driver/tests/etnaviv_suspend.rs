@@ -17,7 +17,9 @@ fn start(rig: &Rig, board: usize, client: &Client) -> Vec<(Work, Fence)> {
     rig.slow_jobs(20 * MS);
     let places = BOARDS[board].1;
     let start = |n: usize| {
-        let work = client.work_at(places[n % places.len()].nth(n as u32), n as u32).unwrap();
+        let work = client
+            .work_at(places[n % places.len()].nth(n as u32), n as u32)
+            .unwrap();
         let fence = client.start(&work).unwrap();
         (work, fence)
     };

@@ -160,6 +160,9 @@ fn a_heap_grows_by_chunks_and_is_paid_for_as_it_grows() {
     let rig = Rig::new();
     let c = rig.client();
     let work = c.work().unwrap();
+    // From now on the syncobj has a fence that is paid for.
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), 1);
     let heap = c.bo(4 * CHUNK as u32, 3).unwrap();
     let (mem, pages) = (c.stat("mem"), rig.world().counters().object_pages);
     for (n, at) in [(1, 0), (1, CHUNK - 8), (2, 3 * CHUNK + 4096), (3, CHUNK)] {
@@ -208,6 +211,9 @@ fn a_heap_does_not_grow_over_the_limit() {
     let rig = Rig::with("rk3399", with_memory(CHUNK + CHUNK / 2));
     let [c, other] = [rig.client(), rig.client()];
     let work = c.work().unwrap();
+    // From now on the syncobj has a fence that is paid for.
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), 1);
     let heap = c.bo(2 * CHUNK as u32, 3).unwrap();
     let mem = c.stat("mem");
     for (at, outcome) in [(0, 1), (CHUNK, -errno::EINVAL), (8, 1), (CHUNK, -errno::EINVAL)] {
@@ -228,6 +234,9 @@ fn a_heap_that_finds_no_memory_ends_its_job() {
     let rig = Rig::new();
     let c = rig.client();
     let work = c.work().unwrap();
+    // From now on the syncobj has a fence that is paid for.
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), 1);
     let mut failed = 0;
     for n in 0..100 {
         let heap = c.bo(CHUNK as u32, 3).unwrap();

@@ -97,6 +97,9 @@ fn a_heap_is_purged_with_its_chunks() {
     let rig = Rig::new();
     let c = rig.client();
     let work = c.work().unwrap();
+    // From now on the syncobj has a fence that is paid for.
+    c.start(&work).unwrap();
+    assert_eq!(c.finish(&work, SEC), 1);
     let heap = c.bo(4 << 20, 3).unwrap();
     let mem = c.stat("mem");
     work.chain.write(0, &write_zero(heap.va, 0));

@@ -14,7 +14,11 @@ use std::time::Duration;
 /// How long descendants of the program may go on using the board after it ended.
 const GRACE: Duration = Duration::from_secs(2);
 
-const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--png F] [--dump F] \
+/// Exit codes of `--strict` in place of a program's 0: submits were refused, or a model met what it does not know.
+const REFUSED: u8 = 3;
+const UNKNOWN: u8 = 4;
+
+const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--strict] [--png F] [--dump F] \
                      [--inject SPEC]... [--set NAME=VALUE]... -- CMD [ARGS...]; \
                      drmboard vm --board NAME --kernel IMAGE [--initrd F]... for QEMU";
 
@@ -26,6 +30,7 @@ struct Options {
     board: String,
     trace: Option<PathBuf>,
     stats: bool,
+    strict: bool,
     png: Option<PathBuf>,
     dump: Option<PathBuf>,
     inject: Vec<String>,
@@ -52,6 +57,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
             "--inject" => options.inject.push(text(value()?)?),
             "--set" => options.set.push(text(value()?)?),
             "--stats" => options.stats = true,
+            "--strict" => options.strict = true,
             "--" => {
                 options.command = args.collect();
                 break;
@@ -203,18 +209,30 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
             eprintln!("drmboard: {} is not written: {why}", path.display());
         }
     }
+    let mut unknown = 0;
+    for (name, report) in board.reports() {
+        unknown += report.times;
+        for line in report.unknown {
+            eprintln!("drmboard: the model of {name} met what it does not know: {line}");
+        }
+    }
     let counters = board.close()?;
     if let Some(trace) = &trace {
         trace.flush().map_err(|error| format!("trace: {error}"))?;
     }
     let leaked = stats::live(&counters);
     if options.stats {
-        print!("{}", stats::report(&clients, &device, leaked));
+        print!("{}", stats::report(&clients, &device, unknown, leaked));
     }
     if leaked != 0 {
         eprintln!("drmboard: leaked after detach: {counters}");
     }
-    Ok(code)
+    let refused = stats::refused(&clients, &device);
+    Ok(match code {
+        0 if options.strict && refused != 0 => REFUSED,
+        0 if options.strict && unknown != 0 => UNKNOWN,
+        _ => code,
+    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One control connection: the requests of one client thread, one after another.
 
-use crate::errno::to_linux;
+use crate::errno::{self, to_linux};
 use crate::fence_status;
 use crate::ioctl_code::Code;
 use crate::process::{Call, Client, Installed};
 use crate::proto::{Reply, Request, DRM_MAJOR, MAGIC, MAX_FDS};
-use crate::proto::{OP_HELLO, OP_INTERRUPT, OP_IOCTL, OP_MMAP, OP_OPEN, OP_STAT};
+use crate::proto::{OP_HELLO, OP_INTERRUPT, OP_IOCTL, OP_LINK, OP_MMAP, OP_OPEN, OP_POLL, OP_STAT};
 use crate::server::Shared;
 use crate::sock;
 use drm_os_host::{sys, Caller, Mapping};
@@ -265,6 +265,27 @@ fn dispatch(
                 ..Parcel::default()
             })
         }
+        OP_LINK => {
+            let open = shared.file(request.key).ok_or(sys::DRM_OS_EBADF as i32)?;
+            let link = open.link();
+            let room = buf.get_mut(..link.len()).ok_or(sys::DRM_OS_EINVAL as i32)?;
+            room.copy_from_slice(link.as_bytes());
+            Ok(Parcel {
+                data: link.len(),
+                ..Parcel::default()
+            })
+        }
+        OP_POLL => {
+            let open = shared.file(request.key).ok_or(sys::DRM_OS_EBADF as i32)?;
+            let reply = Reply {
+                value: open.ask(request.arg != 0).into(),
+                ..Reply::default()
+            };
+            Ok(Parcel {
+                reply,
+                ..Parcel::default()
+            })
+        }
         _ => Err(sys::DRM_OS_EINVAL as i32),
     }
 }
@@ -324,7 +345,12 @@ fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, 
         );
     }
     let installed = std::mem::take(&mut *call.installed.lock().unwrap());
-    result?;
+    if let Err(error) = result {
+        if code.name(&shared.driver).ends_with("SUBMIT") {
+            refused(shared, &call.client, error);
+        }
+        return Err(error);
+    }
     fence_status::translate(code, asked, data, call)?;
     let mut parcel = Parcel {
         data: if code.copies_out() { data.len() } else { 0 },
@@ -332,6 +358,24 @@ fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, 
     };
     deliver(shared, call, installed, &data[..parcel.data], &mut parcel)?;
     Ok(parcel)
+}
+
+/// Counts a submit that the driver refused. A client's first is told at once: programs go on as if all were well.
+fn refused(shared: &Shared, client: &Client, error: i32) {
+    // An interrupted call was not refused; the client repeats it.
+    if error == sys::DRM_OS_EINTR as i32 || error == sys::DRM_OS_ERESTART {
+        return;
+    }
+    if client.refused.fetch_add(1, Ordering::Relaxed) != 0 {
+        return;
+    }
+    let (pid, comm) = (client.pid, client.comm());
+    let why = errno::describe(to_linux(error));
+    let said = format!("process {pid}: ");
+    let log = shared.world.log_lines();
+    let log = log.iter().rev().find_map(|line| line.split_once(&said));
+    let log = log.map(|(_, text)| format!(": {text}")).unwrap_or_default();
+    eprintln!("drmboard: a submit is refused ({why}), the first of pid={pid} comm={comm}{log}");
 }
 
 /// Makes descriptors of the installed files and finds where in the argument their numbers go.

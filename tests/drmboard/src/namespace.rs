@@ -70,6 +70,11 @@ fn mirror(dir: &Path, without: &[&str]) -> Result<()> {
             symlink(fs::read_link(&from)?, &to)?;
             continue;
         }
+        // The kernel finds the terminals of this file by the directory `pts` beside it, which a mounted file has not.
+        if dir == Path::new("/dev") && name == "ptmx" {
+            symlink("pts/ptmx", &to)?;
+            continue;
+        }
         if kind.is_dir() {
             fs::create_dir(&to)?;
         } else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! An open file of the board as the server keeps it, from open or install to the last close.
 
+use crate::namespace::NODES;
 use crate::process::Client;
 use crate::sock;
 use drm_os_host::File;
@@ -17,7 +18,7 @@ pub(crate) struct OpenFile {
     pub(crate) device: u64,
     pub(crate) owner: Arc<Client>,
     pub(crate) socket: OwnedFd,
-    /// The other end was made readable, which cannot be taken back.
+    /// The other end was made readable. Only a client can take that back, as it does before it polls, see [`Self::ask`].
     readable: AtomicBool,
 }
 
@@ -37,6 +38,27 @@ impl OpenFile {
     pub(crate) fn look(&self) {
         if self.file.poll() && !self.readable.swap(true, Ordering::AcqRel) {
             sock::nudge(self.socket.as_raw_fd());
+        }
+    }
+
+    /// A client is about to poll. True when its end is readable and the file is not: the client then empties its end and asks again with
+    /// `emptied`, so that no change in between is lost.
+    pub(crate) fn ask(&self, emptied: bool) -> bool {
+        if emptied {
+            self.readable.store(false, Ordering::Release);
+        }
+        self.look();
+        self.readable.load(Ordering::Acquire) && !self.file.poll()
+    }
+
+    /// What /proc/PID/fd/N is a link to on Linux.
+    pub(crate) fn link(&self) -> String {
+        let minor = libc::minor(self.device);
+        match (self.device, NODES.iter().find(|(_, number)| *number == minor)) {
+            (1.., Some((name, _))) => format!("/dev/dri/{name}"),
+            _ if self.file.size().is_ok() => "/dmabuf:".into(),
+            _ if self.file.polls() => "anon_inode:sync_file".into(),
+            _ => "anon_inode:syncobj_file".into(),
         }
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Client {
     pub(crate) pidfd: OwnedFd,
     comm: Mutex<String>,
     pub(crate) ioctls: AtomicU64,
+    /// Submits that the driver refused.
+    pub(crate) refused: AtomicU64,
     pub(crate) usage: Mutex<Usage>,
 }
 
@@ -51,6 +53,7 @@ impl Client {
             pidfd,
             comm: Mutex::default(),
             ioctls: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
             usage: Mutex::default(),
         };
         client.set_comm(&comm);

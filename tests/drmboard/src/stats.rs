@@ -38,9 +38,21 @@ pub fn live(counters: &Counters) -> u64 {
     .sum()
 }
 
+/// Submits that were refused.
+pub(crate) fn refused(clients: &[Arc<Client>], device: &[(String, u64)]) -> u64 {
+    let sum = clients
+        .iter()
+        .map(|client| client.refused.load(Ordering::Relaxed));
+    own(device, "refused").unwrap_or_else(|| sum.sum())
+}
+
+fn own(device: &[(String, u64)], name: &str) -> Option<u64> {
+    device.iter().find(|(n, _)| n == name).map(|(_, value)| *value)
+}
+
 /// The report: a line per client in order of its first call, then the totals. The device's own counts win over the
-/// sum of its clients' where it has them.
-pub(crate) fn report(clients: &[Arc<Client>], device: &[(String, u64)], leaked: u64) -> String {
+/// sum of its clients' where it has them. `unknown` is what the models met and do not know.
+pub(crate) fn report(clients: &[Arc<Client>], device: &[(String, u64)], unknown: u64, leaked: u64) -> String {
     let mut text = String::new();
     let mut ioctls = 0;
     let (mut jobs, mut faults, mut resets, mut peak) = (0, 0, 0, 0);
@@ -55,20 +67,22 @@ pub(crate) fn report(clients: &[Arc<Client>], device: &[(String, u64)], leaked: 
         let (pid, comm, kib) = (client.pid, client.comm(), usage.peak.div_ceil(1024));
         let _ = writeln!(
             text,
-            "stats: client pid={pid} comm={comm} ioctls={calls} jobs={} faults={} resets={} peak_kib={kib} leaked={}",
-            usage.jobs, usage.faults, usage.resets, usage.leaked
+            "stats: client pid={pid} comm={comm} ioctls={calls} jobs={} refused={} faults={} resets={} peak_kib={kib} \
+             leaked={}",
+            usage.jobs,
+            client.refused.load(Ordering::Relaxed),
+            usage.faults,
+            usage.resets,
+            usage.leaked
         );
     }
-    let of = |name: &str, sum: u64| {
-        device
-            .iter()
-            .find(|(n, _)| n == name)
-            .map_or(sum, |(_, value)| *value)
-    };
+    let of = |name: &str, sum: u64| own(device, name).unwrap_or(sum);
     let _ = writeln!(
         text,
-        "stats: total ioctls={ioctls} jobs={} faults={} resets={} peak_kib={} leaked={leaked}",
+        "stats: total ioctls={ioctls} jobs={} refused={} unknown={unknown} faults={} resets={} peak_kib={} \
+         leaked={leaked}",
         of("jobs", jobs),
+        refused(clients, device),
         of("faults", faults),
         of("resets", resets),
         of("mem_peak", peak).div_ceil(1024),

@@ -107,7 +107,7 @@ fn traced_clear() {
                 image_is_clear(&mut g);
                 assert_eq!(g.mali.stats().decode_error_count(), 0);
             }
-            Target::Afbc => assert_eq!(g.mali.stats().decode_errors["AFBC colour target"], 1),
+            Target::Afbc => assert_eq!(g.mali.stats().left["AFBC colour target"], 1),
         }
     }
 }

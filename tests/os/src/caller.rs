@@ -74,6 +74,12 @@ impl CallerInner {
         unsafe { &*p.cast::<CallerInner>().cast_const() }
     }
 
+    /// Whether a signal is pending, which is consumed.
+    fn take_signal(&self) -> bool {
+        let mut s = lk(&self.signals);
+        std::mem::take(&mut s.pending) || s.dying
+    }
+
     /// Lists a wait that signals interrupt; false if one is pending already, which it consumes.
     pub(crate) fn begin_wait(&self, waiter: &Arc<Waiter>) -> bool {
         let mut s = lk(&self.signals);
@@ -244,5 +250,13 @@ pub(crate) mod exports {
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_caller_privileged(caller: *mut sys::drm_os_caller) -> c_int {
         c_int::from(CallerInner::of(caller).process.privileged())
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_caller_interrupted(caller: *mut sys::drm_os_caller) -> c_int {
+        match CallerInner::of(caller).take_signal() {
+            true => sys::DRM_OS_EINTR as c_int,
+            false => 0,
+        }
     }
 }

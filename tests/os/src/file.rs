@@ -180,6 +180,11 @@ impl File {
         r
     }
 
+    /// Whether poll(2) means anything for it.
+    pub fn polls(&self) -> bool {
+        self.inner.ops.poll.is_some()
+    }
+
     /// Calls `f` at each `drm_os_file_wake`, with whatever locks the driver holds then; it must not call back.
     pub fn on_wake(&self, f: Box<dyn Fn() + Send + Sync>) {
         lk(&self.inner.wakers).push(f.into());

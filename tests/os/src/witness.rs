@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LockKind {
     Mtx,
-    Resv,
     Sx,
 }
 
@@ -30,7 +29,6 @@ impl Class {
     fn label(&self) -> String {
         match self.kind {
             LockKind::Mtx => format!("mtx \"{}\"", self.name),
-            LockKind::Resv => "the reservation lock".to_string(),
             LockKind::Sx => format!("sx \"{}\"", self.name),
         }
     }
@@ -182,13 +180,6 @@ impl Witness {
                     fatal(&format!(
                         "two locks of class {} at once (thread {})",
                         class.label(),
-                        who()
-                    ));
-                }
-                if class.kind == LockKind::Resv && h.class.kind == LockKind::Mtx {
-                    fatal(&format!(
-                        "lock order: the reservation lock after {} (thread {}); the order is sx, resv, mtx",
-                        h.class.label(),
                         who()
                     ));
                 }

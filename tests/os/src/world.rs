@@ -8,7 +8,6 @@ use crate::clock::Sched;
 use crate::counters::{Counters, Counts};
 use crate::device::{Dev, Device, Node};
 use crate::hardware::Hardware;
-use crate::locks::Resv;
 use crate::log::Log;
 use crate::malloc::Mallocs;
 use crate::memory::Memory;
@@ -77,7 +76,6 @@ pub(crate) struct Inner {
     pub(crate) mem: Memory,
     pub(crate) sched: Mutex<Sched>,
     pub(crate) witness: Witness,
-    pub(crate) resv: Resv,
     pub(crate) devices: Mutex<Vec<Arc<Dev>>>,
     /// Held while a driver attaches or detaches.
     pub(crate) topology: Mutex<()>,
@@ -169,7 +167,6 @@ impl World {
                 mallocs: Mallocs::default(),
                 mem: Memory::new(cfg.ram_base, cfg.pages, cfg.contiguous),
                 sched: Mutex::default(),
-                resv: Resv::new(&witness),
                 witness,
                 devices: Mutex::default(),
                 topology: Mutex::default(),
@@ -306,18 +303,6 @@ pub(crate) mod exports {
         let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
         let set = Inner::of(os).cfg.tunables.get(name.as_ref());
         set.copied().unwrap_or(value)
-    }
-
-    #[no_mangle]
-    pub unsafe extern "C" fn drm_os_resv_lock(os: *mut sys::drm_os) {
-        let w = Inner::of(os);
-        w.resv.raw.lock(w);
-    }
-
-    #[no_mangle]
-    pub unsafe extern "C" fn drm_os_resv_unlock(os: *mut sys::drm_os) {
-        let w = Inner::of(os);
-        w.resv.raw.unlock(w);
     }
 }
 

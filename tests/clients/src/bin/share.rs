@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! One buffer, two processes: the parent allocates and writes it, a forked child imports its dma-buf, compares, and writes back.
+//! Two buffers, two processes. The parent allocates and writes the first, a forked child imports its dma-buf, compares, and writes
+//! back. The second is one that the GPU draws to for the parent; the child compares that, too.
 //!
-//! The descriptor travels by SCM_RIGHTS. The child opens the device itself, after the fork, and looks at the memory twice: through
+//! The descriptors travel by SCM_RIGHTS. The child opens the device itself, after the fork, and looks at the memory twice: through
 //! GBM, as a compositor would, and on panfrost through PRIME_FD_TO_HANDLE and MMAP_BO, with nothing of Mesa in between.
 
 use clients::drm::{core, panfrost, Node};
+use clients::egl::{Context, Platform};
 use clients::errno::Errno;
-use clients::gbm::Device;
+use clients::gbm::{Buffer, Device, Surface};
+use clients::gl::clear;
 use clients::process::{channel, fork, Channel, Exit};
 use clients::{exit_status, Outcome};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -16,6 +19,10 @@ use std::time::Duration;
 /// An odd width, so that a row is not a power of two and the stride matters.
 const WIDTH: u32 = 333;
 const HEIGHT: u32 = 77;
+
+/// What the GPU draws: red, green, blue, alpha; and the same as an ARGB word.
+const DRAWN: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
+const DRAWN_PIXEL: u32 = 0x7812_3456;
 
 fn parents_pixel(x: u32, y: u32) -> u32 {
     0x1000_0000 | y << 12 | x
@@ -85,10 +92,7 @@ fn compare_raw(node: &Node, fd: &OwnedFd, stride: u32) -> Outcome<()> {
 }
 
 fn child(parent: &Channel) -> Outcome<()> {
-    let mut message = [0; 4];
-    let (len, fd) = parent.receive(&mut message).map_err(failed("recvmsg"))?;
-    let fd = fd.filter(|_| len == 4).ok_or("the parent sent no buffer")?;
-    let stride = u32::from_le_bytes(message);
+    let (fd, stride) = receive(parent)?;
 
     // A file of its own: GBM takes over handles of the one it is given.
     let node = Node::render().map_err(failed("render node"))?;
@@ -102,13 +106,25 @@ fn child(parent: &Channel) -> Outcome<()> {
     buffer.compare("child", parents_pixel)?;
     println!("child: the imported buffer shows the parent's pixels");
     buffer.fill(childs_pixel)?;
+    parent.send(b"done", None).map_err(failed("sendmsg"))?;
+
+    let (fd, stride) = receive(parent)?;
+    let drawn = device.import(&fd, WIDTH, HEIGHT, stride)?;
+    drawn.compare("child", |_, _| DRAWN_PIXEL)?;
+    println!("child: the imported buffer shows what the GPU drew");
     parent.send(b"done", None).map_err(failed("sendmsg"))
 }
 
-fn parent(child: &Channel) -> Outcome<()> {
-    let device = open()?;
-    let buffer = device.create(WIDTH, HEIGHT)?;
-    buffer.fill(parents_pixel)?;
+/// A buffer that the parent sends, and the bytes of its rows.
+fn receive(parent: &Channel) -> Outcome<(OwnedFd, u32)> {
+    let mut message = [0; 4];
+    let (len, fd) = parent.receive(&mut message).map_err(failed("recvmsg"))?;
+    let fd = fd.filter(|_| len == 4).ok_or("the parent sent no buffer")?;
+    Ok((fd, u32::from_le_bytes(message)))
+}
+
+/// Has the child look at a buffer.
+fn lend(child: &Channel, buffer: &Buffer<'_>) -> Outcome<()> {
     let fd = buffer.export()?;
     child
         .send(&buffer.stride().to_le_bytes(), Some(fd.as_fd()))
@@ -118,7 +134,21 @@ fn parent(child: &Channel) -> Outcome<()> {
     if message.get(..len) != Some(b"done") {
         return Err("the child gave up".to_string());
     }
-    buffer.compare("parent", childs_pixel)
+    Ok(())
+}
+
+fn parent(child: &Channel) -> Outcome<()> {
+    let device = open()?;
+    let buffer = device.create(WIDTH, HEIGHT)?;
+    buffer.fill(parents_pixel)?;
+    lend(child, &buffer)?;
+    buffer.compare("parent", childs_pixel)?;
+
+    let context = Context::new(Platform::Gbm)?;
+    let device = context.device().ok_or("no GBM device")?;
+    let surface = Surface::new(device, WIDTH, HEIGHT)?;
+    context.draw_to(&surface, || clear(&context, DRAWN))?;
+    lend(child, &*surface.front()?)
 }
 
 fn run() -> Outcome<()> {

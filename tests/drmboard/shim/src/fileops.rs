@@ -5,15 +5,17 @@
 //! conventions integer arguments of a variadic call travel in the same registers.
 
 use crate::control::{call, close, fail, key, Raw};
+use crate::links::own_fd;
 use crate::proto::{Request, DRM_MAJOR, OP_IOCTL, OP_MMAP, OP_OPEN, OP_STAT};
+use crate::stat::{node_path, what};
 use libc::{c_char, c_int, c_long, c_ulong, c_void, mode_t, off_t, size_t};
 use std::ffi::CStr;
 use std::mem::zeroed;
 use std::ptr::addr_of_mut;
 
-/// True if a path can name a DRM node; what passes is looked at with stat.
+/// True if a path can name a DRM node, or a descriptor of one in /proc; what passes is looked at with stat.
 fn plausible(path: &[u8]) -> bool {
-    path.windows(4).any(|w| w == b"card" || w == b"rend")
+    path.windows(4).any(|w| matches!(w, b"card" | b"rend" | b"/fd/"))
 }
 
 /// Opens a node of the board; None when `path` is none.
@@ -28,8 +30,13 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
     if !plausible(unsafe { CStr::from_ptr(path) }.to_bytes()) || crate::config::get().socket().is_empty() {
         return None;
     }
+    let mode = match flags & libc::O_ACCMODE {
+        libc::O_RDONLY => libc::R_OK,
+        libc::O_WRONLY => libc::W_OK,
+        _ => libc::R_OK | libc::W_OK,
+    };
     // SAFETY: plain system calls; st is valid for the call.
-    let (st, allowed) = unsafe {
+    let (mut st, mut allowed) = unsafe {
         let mut st: libc::stat = zeroed();
         let follow = if flags & libc::O_NOFOLLOW != 0 {
             libc::AT_SYMLINK_NOFOLLOW
@@ -39,13 +46,18 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
         if libc::syscall(libc::SYS_newfstatat, dir, path, addr_of_mut!(st), follow) != 0 {
             return None;
         }
-        let mode = match flags & libc::O_ACCMODE {
-            libc::O_RDONLY => libc::R_OK,
-            libc::O_WRONLY => libc::W_OK,
-            _ => libc::R_OK | libc::W_OK,
-        };
         (st, libc::syscall(libc::SYS_faccessat, dir, path, mode) == 0)
     };
+    if st.st_mode & libc::S_IFMT == libc::S_IFSOCK {
+        // The kernel cannot open a socket by its name in /proc, as it can a node. A dma-buf it could not either.
+        // SAFETY: as above.
+        let fd = own_fd(unsafe { CStr::from_ptr(path) }.to_bytes())?;
+        let node = what(fd).filter(|what| what.device != 0)?;
+        (st.st_mode, st.st_rdev) = (libc::S_IFCHR, node.device);
+        let path = node_path(node.device);
+        // SAFETY: a NUL-ended path.
+        allowed = unsafe { libc::syscall(libc::SYS_faccessat, libc::AT_FDCWD, path.as_ptr(), mode) } == 0;
+    }
     if st.st_mode & libc::S_IFMT != libc::S_IFCHR || libc::major(st.st_rdev) != DRM_MAJOR {
         return None;
     }

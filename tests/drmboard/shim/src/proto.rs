@@ -8,7 +8,7 @@
 //! structure is laid out alike on x86_64 and arm64.
 
 /// First word of every request: protocol and version.
-pub(crate) const MAGIC: u32 = 0x4452_4d03;
+pub(crate) const MAGIC: u32 = 0x4452_4d04;
 
 /// `Request::op`: the sender's program name follows in line. No reply.
 pub(crate) const OP_HELLO: u32 = 1;
@@ -22,6 +22,11 @@ pub(crate) const OP_MMAP: u32 = 4;
 pub(crate) const OP_STAT: u32 = 5;
 /// The request `seq` of the same process's control connection `control` was hit by a signal. No reply.
 pub(crate) const OP_INTERRUPT: u32 = 6;
+/// What readlink(2) of the descriptor in /proc says. Reply: the text in line.
+pub(crate) const OP_LINK: u32 = 7;
+/// The sender is about to poll the file. Its end is readable on return if the file is. Reply: `value` = 1 if the end is readable
+/// although the file is not (any more): then the sender empties it and sends this again with `arg` = 1.
+pub(crate) const OP_POLL: u32 = 8;
 
 /// `Reply::status` that means "do the same ioctl again, or fail with EINTR if a signal was caught".
 pub(crate) const RESTART: i32 = 512;

@@ -8,9 +8,9 @@ use crate::proto::{Request, OP_STAT};
 use libc::{c_char, c_int, c_uint, mode_t};
 use std::ptr::addr_of;
 
-struct What {
+pub(crate) struct What {
     /// 0 when it is no device node.
-    device: u64,
+    pub(crate) device: u64,
     size: u64,
     identity: u64,
 }
@@ -27,7 +27,7 @@ impl What {
 }
 
 /// Asks the server; None when `fd` is not of the board. errno stays as it was.
-fn what(fd: c_int) -> Option<What> {
+pub(crate) fn what(fd: c_int) -> Option<What> {
     let key = key(fd)?;
     let saved = crate::control::errno();
     let answer = call(
@@ -48,6 +48,23 @@ fn what(fd: c_int) -> Option<What> {
     })
 }
 
+/// The path of the node with this number.
+pub(crate) fn node_path(device: u64) -> [u8; 32] {
+    let minor = libc::minor(device);
+    let stem: &[u8] = if minor < 128 {
+        b"/dev/dri/card"
+    } else {
+        b"/dev/dri/renderD"
+    };
+    let mut path = [0u8; 32];
+    path[..stem.len()].copy_from_slice(stem);
+    let mut digits = [0u8; 12];
+    if let Some(digits) = crate::links::decimal(minor as c_int, &mut digits) {
+        path[stem.len()..stem.len() + digits.len()].copy_from_slice(digits);
+    }
+    path
+}
+
 /// # Safety
 /// `st` was filled by the kernel for `fd`.
 unsafe fn amend(fd: c_int, st: *mut libc::stat) {
@@ -57,6 +74,23 @@ unsafe fn amend(fd: c_int, st: *mut libc::stat) {
         return;
     }
     if let Some(what) = what(fd) {
+        // A node is what it is by its path, if that can be seen from here: owner, times, inode and all.
+        // SAFETY: stat is plain data; the path is NUL-ended.
+        let (there, node) = unsafe {
+            let (mut node, path): (libc::stat, _) = (std::mem::zeroed(), node_path(what.device));
+            let result = libc::syscall(
+                libc::SYS_newfstatat,
+                libc::AT_FDCWD,
+                path.as_ptr(),
+                &raw mut node,
+                0,
+            );
+            (what.device != 0 && result == 0, node)
+        };
+        if there && node.st_rdev == what.device {
+            *st = node;
+            return;
+        }
         st.st_mode = what.mode();
         st.st_rdev = what.device;
         st.st_size = what.size as libc::off_t;
@@ -181,6 +215,21 @@ pub unsafe extern "C" fn statx(
             return result;
         }
         if let Some(what) = what(dir) {
+            let path = node_path(what.device);
+            let mut node: libc::statx = std::mem::zeroed();
+            let there = libc::syscall(
+                libc::SYS_statx,
+                libc::AT_FDCWD,
+                path.as_ptr(),
+                0,
+                mask,
+                &raw mut node,
+            ) == 0;
+            let device = libc::makedev(node.stx_rdev_major, node.stx_rdev_minor);
+            if what.device != 0 && there && device == what.device {
+                st.write(node);
+                return result;
+            }
             (*st).stx_mode = what.mode() as u16;
             (*st).stx_rdev_major = libc::major(what.device);
             (*st).stx_rdev_minor = libc::minor(what.device);

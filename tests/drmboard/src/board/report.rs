@@ -5,9 +5,32 @@ use models::{mali, vivante, Access};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-/// Lines of `NAME=VALUE` words. The first is the sum of all; each of the others tells one kind of misuse: a register that does not
-/// exist, an access that is undefined, contents of memory that the model could not decode, a fault.
-pub(crate) fn mali(stats: &mali::Stats) -> Vec<String> {
+/// What a model counted, as lines of `NAME=VALUE` words.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// How much it did.
+    sum: String,
+    /// What it met that hardware leaves undefined or that it does not know, a line for each kind: a register that does not exist,
+    /// an access that is undefined, contents of memory that it could not decode.
+    pub(crate) unknown: Vec<String>,
+    /// Faults that it raised.
+    faults: Vec<String>,
+    /// How often it met something of `unknown`.
+    pub(crate) times: u64,
+}
+
+impl Report {
+    /// All of them.
+    pub(crate) fn lines(self) -> Vec<String> {
+        let mut lines = vec![self.sum];
+        lines.extend(self.unknown);
+        lines.extend(self.faults);
+        lines
+    }
+}
+
+/// The report of a Mali GPU.
+pub(crate) fn mali(stats: &mali::Stats) -> Report {
     let chains: u64 = stats.chains.iter().sum();
     let jobs: u64 = stats.jobs.iter().sum();
     let sum = format!(
@@ -21,17 +44,24 @@ pub(crate) fn mali(stats: &mali::Stats) -> Vec<String> {
         unknown: &stats.unknown_registers,
         protocol: &stats.protocol_errors,
         decode: &stats.decode_errors,
-        dead: stats.dead_accesses,
-        readonly: stats.readonly_writes,
+        words: &stats.decode_words,
+        rest: &[
+            ("dead-access", stats.dead_accesses),
+            ("readonly-write", stats.readonly_writes),
+        ],
     };
-    let mut lines = misuse.lines(sum);
-    lines.extend(counts("exception", &stats.job_exceptions));
-    lines.extend(counts("mmu-fault", &stats.mmu_faults));
-    lines
+    let mut faults = counts("exception", &stats.job_exceptions);
+    faults.extend(counts("mmu-fault", &stats.mmu_faults));
+    Report {
+        sum,
+        unknown: misuse.lines(),
+        faults,
+        times: misuse.times(),
+    }
 }
 
-/// As [`mali`].
-pub(crate) fn vivante(stats: &vivante::Stats) -> Vec<String> {
+/// The report of a Vivante core.
+pub(crate) fn vivante(stats: &vivante::Stats) -> Report {
     let events: u64 = stats.events.iter().sum();
     let sum = format!(
         "events={events} commands={} pixels={} resets={} irqs={} injected={}",
@@ -45,54 +75,67 @@ pub(crate) fn vivante(stats: &vivante::Stats) -> Vec<String> {
         unknown: &stats.unknown_registers,
         protocol: &stats.protocol_errors,
         decode: &stats.decode_errors,
-        dead: stats.dead_accesses,
-        readonly: stats.readonly_writes,
+        words: &stats.decode_words,
+        rest: &[
+            ("dead-access", stats.dead_accesses),
+            ("readonly-write", stats.readonly_writes),
+            ("illegal-command", stats.illegal_commands),
+            ("blocked-load", stats.blocked_loads),
+        ],
     };
-    let mut lines = misuse.lines(sum);
-    lines.extend(counts("mmu-fault", &stats.mmu_exceptions));
-    let rare = [
+    let mut faults = counts("mmu-fault", &stats.mmu_exceptions);
+    faults.extend(several(&[
         ("bus-error", stats.bus_errors),
-        ("illegal-command", stats.illegal_commands),
-        ("blocked-load", stats.blocked_loads),
         ("starved", stats.starved),
         ("cut-off", stats.cut_off),
-    ];
-    lines.extend(
-        rare.iter()
-            .filter(|(_, n)| *n != 0)
-            .map(|(name, n)| format!("{name} count={n}")),
-    );
-    lines
+    ]));
+    Report {
+        sum,
+        unknown: misuse.lines(),
+        faults,
+        times: misuse.times(),
+    }
 }
 
 struct Misuse<'a> {
     unknown: &'a BTreeMap<(u32, Access), u64>,
     protocol: &'a BTreeMap<&'static str, u64>,
     decode: &'a BTreeMap<&'static str, u64>,
-    dead: u64,
-    readonly: u64,
+    /// The first word of each kind that was not decoded.
+    words: &'a BTreeMap<&'static str, u32>,
+    rest: &'a [(&'a str, u64)],
 }
 
 impl Misuse<'_> {
-    fn lines(&self, sum: String) -> Vec<String> {
-        let mut lines = vec![sum];
-        lines.extend(self.unknown.iter().map(|((off, access), n)| {
+    fn lines(&self) -> Vec<String> {
+        let registers = self.unknown.iter().map(|((off, access), n)| {
             let way = match access {
                 Access::Read => 'r',
                 Access::Write => 'w',
             };
             format!("unknown-register {way} 0x{off:04x} count={n}")
-        }));
+        });
+        let mut lines: Vec<String> = registers.collect();
         lines.extend(counts("protocol", self.protocol));
-        lines.extend(counts("decode", self.decode));
-        let rest = [("dead-access", self.dead), ("readonly-write", self.readonly)];
-        lines.extend(
-            rest.iter()
-                .filter(|(_, n)| *n != 0)
-                .map(|(name, n)| format!("{name} count={n}")),
-        );
+        lines.extend(self.decode.iter().map(|(what, n)| {
+            let word = self.words.get(what).copied().unwrap_or(0);
+            format!("decode {what:?} word=0x{word:08x} count={n}")
+        }));
+        lines.extend(several(self.rest));
         lines
     }
+
+    fn times(&self) -> u64 {
+        let maps = [self.protocol, self.decode];
+        let known = maps.iter().flat_map(|map| map.values());
+        let rest = self.rest.iter().map(|(_, n)| n);
+        known.chain(self.unknown.values()).chain(rest).sum()
+    }
+}
+
+fn several(list: &[(&str, u64)]) -> Vec<String> {
+    let met = list.iter().filter(|(_, n)| *n != 0);
+    met.map(|(name, n)| format!("{name} count={n}")).collect()
 }
 
 fn counts<K: Debug>(kind: &str, map: &BTreeMap<K, u64>) -> Vec<String> {
@@ -108,20 +151,28 @@ mod tests {
     #[test]
     fn misuse_is_told_line_by_line() {
         let mut stats = vivante::Stats::default();
-        assert_eq!(vivante(&stats).len(), 1);
+        assert_eq!(vivante(&stats).lines().len(), 1);
+        assert_eq!(vivante(&stats).times, 0);
         stats.unknown_registers.insert((0x40, Access::Write), 2);
         stats.protocol_errors.insert("START", 1);
+        stats.decode_errors.insert("BLT swizzle", 4);
+        stats.decode_words.insert("BLT swizzle", 0x60_a688);
         stats.starved = 3;
+        stats.blocked_loads = 5;
+        assert_eq!(vivante(&stats).times, 12, "what is starved is a fault");
         assert_eq!(
-            vivante(&stats)[1..],
+            vivante(&stats).lines()[1..],
             [
                 "unknown-register w 0x0040 count=2",
                 "protocol \"START\" count=1",
+                "decode \"BLT swizzle\" word=0x0060a688 count=4",
+                "blocked-load count=5",
                 "starved count=3"
             ]
         );
         let mut stats = mali::Stats::default();
         stats.mmu_faults.insert(0xc1, 1);
-        assert_eq!(mali(&stats)[1..], ["mmu-fault 193 count=1"]);
+        assert_eq!(mali(&stats).lines()[1..], ["mmu-fault 193 count=1"]);
+        assert_eq!(mali(&stats).times, 0);
     }
 }

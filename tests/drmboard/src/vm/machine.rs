@@ -397,7 +397,7 @@ impl Machine {
             tell(format_args!("exit {exit}"));
         }
         for seat in &mut self.seats {
-            for line in board::report(seat.core.1.as_mut()) {
+            for line in board::report(seat.core.1.as_mut()).lines() {
                 tell(format_args!("model {} {line}", seat.name));
             }
         }

@@ -22,6 +22,8 @@ pub const IMPORT: u32 = code(3, 0x45, 24);
 pub const EVENT: u32 = code(2, 0x46, 8);
 /// Makes all event files readable. No argument.
 pub const SIGNAL: u32 = code(0, 0x47, 0);
+/// Makes all event files unreadable again. No argument.
+pub const UNSIGNAL: u32 = code(0, 0x4c, 0);
 /// `[from, to, length]`: copies within the caller's memory, length at most 65536.
 pub const COPY: u32 = code(1, 0x48, 24);
 /// `[threads in BLOCK]`, only out.

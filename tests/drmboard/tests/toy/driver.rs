@@ -211,6 +211,14 @@ impl Node {
                 });
                 Ok(())
             }
+            (n, []) if n == abi::UNSIGNAL & 0xff => {
+                softc.locked(|state| {
+                    for (_, event) in &state.events {
+                        unsafe { (**event).signalled.store(false, Ordering::SeqCst) };
+                    }
+                });
+                Ok(())
+            }
             (n, [from, to, len]) if n == abi::COPY & 0xff => {
                 let mut bytes = vec![0u8; (*len as usize).min(65536)];
                 c(unsafe { sys::drm_os_copyin(caller, *from, bytes.as_mut_ptr().cast(), bytes.len()) })?;

@@ -18,7 +18,13 @@ fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The arm64 root.
+/// What arm64 programs are built against.
+fn build_root() -> PathBuf {
+    let target = std::env::var_os("DRMKPI_TARGET").map_or_else(|| top().join("target"), PathBuf::from);
+    target.join("sysroot")
+}
+
+/// The root that they run in.
 pub fn sysroot() -> PathBuf {
     std::env::var_os("DRMBOARD_SYSROOT").map_or_else(|| top().join("target/sysroot"), PathBuf::from)
 }
@@ -58,8 +64,11 @@ fn install(from: &Path, shims: &Path, machine: &str) {
 }
 
 fn build_arm64(target: &Path, shims: &Path) -> Result<PathBuf, String> {
-    if !sysroot().join("usr/lib/rustlib").is_dir() {
-        return Err(format!("no sysroot with Rust's std at {}", sysroot().display()));
+    if !build_root().join("usr/lib/rustlib").is_dir() {
+        return Err(format!(
+            "no sysroot with Rust's std at {}",
+            build_root().display()
+        ));
     }
     if !qemu().is_file() {
         return Err(format!("no {}", qemu().display()));

@@ -165,7 +165,7 @@ impl Mali {
         };
         let header = Header::decode(&words);
         if !header.is_64bit {
-            self.stats.decode("32-bit job header");
+            self.stats.decode("32-bit job header", words[4]);
         }
         if !header.is_64bit || !self.takes(n, header.kind) || header.next & 0x3f != 0 {
             return self.fail(bus, n, ex::JOB_CONFIG_FAULT, job);
@@ -187,7 +187,8 @@ impl Mali {
         if job != head {
             let missing = |d: &u16| *d != 0 && !run.done.contains(d);
             if header.dependencies.iter().any(missing) {
-                self.stats.decode("dependency on a job not earlier in the chain");
+                let what = "dependency on a job not earlier in the chain";
+                self.stats.decode(what, words[5]);
             }
         }
         // The header is read once: what is changed in it later has no effect.

@@ -297,7 +297,10 @@ fn check_surfaces(exec: &mut Exec, at: u64, pitch: u64, counts: [u32; 4]) -> Res
     const LIMIT: u64 = 1 << 17;
     let count = counts.iter().fold(1u64, |n, c| n.saturating_mul(u64::from(*c)));
     if count > LIMIT {
-        exec.mem.stats.decode("texture with too many surfaces");
+        exec.mem.stats.decode(
+            "texture with too many surfaces",
+            count.min(u64::from(u32::MAX)) as u32,
+        );
         return Ok(());
     }
     for n in 0..count {

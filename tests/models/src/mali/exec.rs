@@ -66,7 +66,8 @@ pub(crate) fn run(exec: &mut Exec, kind: u32, va: u64) -> Result<(), Stop> {
         job_type::FRAGMENT => fragment::run(exec, va),
         // The layout of a fused job is not published.
         job_type::FUSED => {
-            exec.mem.stats.decode("fused job");
+            let words: [u32; 5] = exec.mem.words(va)?;
+            exec.mem.stats.decode("fused job", words[4]);
             exec.mem.probe(va + 32, 160, Kind::Read)
         }
         _ => Err(Stop::Exception {

@@ -69,9 +69,8 @@ pub(crate) fn run(exec: &mut Exec, job: u64) -> Result<(), Stop> {
     let fbd = pointer(&words, 2);
     let fb = framebuffer::decode(&mut exec.mem, exec.arch, fbd)?;
     if fbd & TAG_MASK != fb.tag {
-        exec.mem
-            .stats
-            .decode("framebuffer tag disagrees with the descriptor");
+        let what = "framebuffer tag disagrees with the descriptor";
+        exec.mem.stats.decode(what, words[2]);
     }
     let tiles = Rect {
         x0: x0 * 16,
@@ -167,7 +166,8 @@ fn layers(
 ) -> Vec<Surface> {
     let count = if layered { u64::from(fb.samples) } else { 1 };
     if layered && buffer.surface_stride == 0 {
-        exec.mem.stats.decode("layered target without surface stride");
+        let what = "layered target without surface stride";
+        exec.mem.stats.decode(what, buffer.row_stride);
     }
     (0..count)
         .map(|n| Surface {
@@ -199,13 +199,13 @@ fn clear_color(
     let block = match color.layout {
         Layout::Image(block) => block,
         Layout::Afbc => {
-            exec.mem.stats.decode("AFBC colour target");
+            exec.mem.stats.leave("AFBC colour target");
             exec.mem.probe(color.afbc.0, 16, Kind::Write)?;
             return exec.mem.probe(color.afbc.1, 16, Kind::Write);
         }
         Layout::None => return Ok(()),
         Layout::Unknown => {
-            exec.mem.stats.decode("colour block format");
+            exec.mem.stats.decode("colour block format", color.word);
             return Ok(());
         }
     };
@@ -225,7 +225,7 @@ fn clear_color(
         color.clear_value,
     );
     let Some(pixel) = pixel else {
-        exec.mem.stats.decode("colour format");
+        exec.mem.stats.decode("colour format", color.word);
         return Ok(());
     };
     let surfaces = layers(exec, fb, color.buffer, color.layered, block);
@@ -267,11 +267,11 @@ fn clear_plane(
             paint(exec, &surfaces, area, pixel)
         }
         (Layout::Afbc, _) => {
-            exec.mem.stats.decode("AFBC depth target");
+            exec.mem.stats.leave("AFBC depth target");
             exec.mem.probe(zs.buffer.base, 16, Kind::Write)
         }
         _ => {
-            exec.mem.stats.decode("depth or stencil format");
+            exec.mem.stats.decode("depth or stencil format", zs.word);
             Ok(())
         }
     }

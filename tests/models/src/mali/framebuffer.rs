@@ -50,6 +50,8 @@ pub(crate) enum Layout {
 /// A colour target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Color {
+    /// The word of the descriptor that has formats and flags.
+    pub(crate) word: u32,
     pub(crate) write: bool,
     pub(crate) clear: bool,
     pub(crate) layout: Layout,
@@ -66,6 +68,8 @@ pub(crate) struct Color {
 /// Depth or stencil target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Zs {
+    /// As of a colour target.
+    pub(crate) word: u32,
     pub(crate) layout: Layout,
     pub(crate) layered: bool,
     pub(crate) format: u32,
@@ -216,6 +220,7 @@ fn decode_ext(fb: &mut Framebuffer, arch: Arch, ext: &[u32; 16], crc_write: bool
     let z_format = bits(w, 0, 4);
     if z_format != 0 {
         fb.depth = Some(Zs {
+            word: w,
             layout: layout(arch, z_block),
             layered: z_msaa == LAYERED,
             format: z_format,
@@ -225,6 +230,7 @@ fn decode_ext(fb: &mut Framebuffer, arch: Arch, ext: &[u32; 16], crc_write: bool
     let s_format = bits(w, 16, 4);
     if s_format != 0 {
         fb.stencil = Some(Zs {
+            word: w,
             layout: layout(arch, s_block),
             layered: s_msaa == LAYERED,
             format: s_format,
@@ -244,6 +250,7 @@ fn decode_target(arch: Arch, rt: &[u32; 16]) -> Color {
     let yuv = bits(rt[0], 24, 1) != 0;
     let preload = arch == Arch::V5 && bits(rt[2], 0, 1) != 0;
     Color {
+        word: w,
         write: bits(w, 0, 1) != 0,
         clear: bits(w, 31, 1) != 0 && !preload,
         layout: if big_endian || yuv {
@@ -275,6 +282,7 @@ fn decode_single(mem: &mut Mem, base: u64) -> Result<Framebuffer, Stop> {
         y1: bits(p[3], 16, 16),
     };
     let color = Color {
+        word: p[0],
         write: bits(p[0], 31, 1) != 0,
         clear: clean && bits(p[0], 30, 1) == 0,
         layout: if big_endian {
@@ -293,6 +301,7 @@ fn decode_single(mem: &mut Mem, base: u64) -> Result<Framebuffer, Stop> {
     let depth_write = bits(p[1], 23, 1) != 0;
     let stencil_write = bits(p[1], 31, 1) != 0;
     let zs = |format: u32, block: u32, at: usize| Zs {
+        word: p[1],
         layout: layout(Arch::V4, block),
         layered,
         format,

@@ -51,6 +51,10 @@ pub struct Stats {
     /// Descriptor contents the model could not decode, by short name. The job goes on; what it
     /// would have done to that part is left undone.
     pub decode_errors: BTreeMap<&'static str, u64>,
+    /// The first word of each kind that was not decoded.
+    pub decode_words: BTreeMap<&'static str, u32>,
+    /// Contents that the model knows and does not act on, by short name. It runs no shaders and compresses nothing.
+    pub left: BTreeMap<&'static str, u64>,
     /// Null pointers met in draw descriptors where the counts ask for data.
     pub null_pointers: u64,
     /// Pixels written by fragment jobs, depth and stencil included.
@@ -85,7 +89,14 @@ impl Stats {
         *self.protocol_errors.entry(what).or_default() += 1;
     }
 
-    pub(crate) fn decode(&mut self, what: &'static str) {
+    /// Counts what is known and left alone.
+    pub(crate) fn leave(&mut self, what: &'static str) {
+        *self.left.entry(what).or_default() += 1;
+    }
+
+    /// Counts what the model does not know, of which `word` tells most.
+    pub(crate) fn decode(&mut self, what: &'static str, word: u32) {
         *self.decode_errors.entry(what).or_default() += 1;
+        self.decode_words.entry(what).or_insert(word);
     }
 }

@@ -80,7 +80,7 @@ impl Vivante {
         }
         let op = if address == rs_reg::KICKER {
             if value != rs_reg::KICKER_VALUE {
-                self.stats.decode("RS kicker value");
+                self.stats.decode("RS kicker value", value);
             }
             rs::Op::decode(&self.states, &self.identity)
         } else {

@@ -43,7 +43,10 @@ pub(crate) struct Op {
     downsample: [u32; 2],
     tiles: u32,
     bytes: u32,
-    odd: Option<&'static str>,
+    /// For each byte of a pixel of the destination, which of the source's it is.
+    moves: Option<[usize; 4]>,
+    /// What the model does not know of it, and the word that says so.
+    odd: Option<(&'static str, u32)>,
 }
 
 /// Bytes per pixel of a BLT_FORMAT.
@@ -98,6 +101,31 @@ fn image(
     (image, bpp.is_some())
 }
 
+/// What a copy with `swizzle` does to the bytes of a pixel, if the model knows: it knows permutations of formats of four bytes.
+/// Three bits for each channel R, G, B, A tell which component of the source it is taken from, and in the upper half, which of
+/// the destination it goes to.
+/// HW: state_blt.xml SWIZZLE; Mesa etnaviv_blt.c and util_format_description for what the numbers mean.
+fn exchange(states: &States, swizzle: u32) -> Option<[usize; 4]> {
+    // HW: BLT_FORMAT X8R8G8B8 and A8R8G8B8: blue is the lowest byte.
+    const BYTES: [usize; 4] = [2, 1, 0, 3];
+    let formats = [reg::SRC_STRIDE, reg::DEST_STRIDE].map(|stride| states.get(stride) >> 21 & 0x3f);
+    if formats.iter().any(|format| !matches!(format, 5 | 6)) {
+        return None;
+    }
+    let byte = |channel: usize, half: u32| {
+        let component = swizzle >> (half * 12 + channel as u32 * 3) & 7;
+        BYTES.get(component as usize).copied()
+    };
+    let mut moves = [None; 4];
+    for channel in 0..4 {
+        moves[byte(channel, 1)?] = byte(channel, 0);
+    }
+    let [Some(b), Some(g), Some(r), Some(a)] = moves else {
+        return None;
+    };
+    Some([b, g, r, a])
+}
+
 impl Op {
     /// The operation that the states describe.
     pub(crate) fn decode(states: &States) -> Op {
@@ -122,15 +150,20 @@ impl Op {
             dest_ts,
         );
         let swizzle = states.get(reg::SWIZZLE);
-        let mut odd = None;
+        let (mut odd, mut moves) = (None, None);
         match command {
             CLEAR => dest.bpp = (config >> 7 & 7) + 1,
             COPY if !source_known || !dest_known || source.bpp != dest.bpp => {
-                odd = Some("BLT copy between formats");
+                odd = Some(("BLT copy between formats", states.get(reg::DEST_STRIDE)));
             }
-            COPY if swizzle & 0xfff != swizzle >> 12 & 0xfff => odd = Some("BLT swizzle"),
-            COPY if config & 0x1e != 0 => odd = Some("BLT endian"),
-            COPY if dest.ts.is_some() => odd = Some("BLT copy into tile status"),
+            COPY if swizzle & 0xfff != swizzle >> 12 & 0xfff => match exchange(states, swizzle) {
+                None => odd = Some(("BLT swizzle", swizzle)),
+                moved => moves = moved,
+            },
+            COPY if config & 0x1e != 0 => odd = Some(("BLT endian", config)),
+            COPY if dest.ts.is_some() => {
+                odd = Some(("BLT copy into tile status", states.get(reg::DEST_CONFIG)));
+            }
             IN_PLACE => {
                 // HW: INPLACE_BPP is a logarithm, INPLACE_TS_MODE the tile size.
                 dest.bpp = 1 << (config >> 15 & 7).min(3);
@@ -143,7 +176,7 @@ impl Op {
                 });
             }
             COPY | COPY_BUFFER => (),
-            _ => odd = Some("BLT command"),
+            _ => odd = Some(("BLT command", states.get(reg::COMMAND))),
         }
         let source_stride = states.get(reg::SRC_STRIDE);
         Op {
@@ -159,6 +192,7 @@ impl Op {
             downsample: [source_stride >> 27 & 1, source_stride >> 28 & 1],
             tiles: states.get(reg::INPLACE_TILE_COUNT),
             bytes: states.get(reg::BUFFER_SIZE),
+            moves,
             odd,
         }
     }
@@ -175,8 +209,8 @@ impl Op {
     /// Does it.
     pub(crate) fn run(&self, mem: &mut Mem, capture: bool) -> Result<Option<Frame>, Stop> {
         mem.stats.blt_operations[self.command as usize] += 1;
-        if let Some(what) = self.odd {
-            mem.stats.decode(what);
+        if let Some((what, word)) = self.odd {
+            mem.stats.decode(what, word);
             return Ok(None);
         }
         let [w, h] = self.size;
@@ -221,6 +255,12 @@ impl Op {
             let mut pixels = self.source.read(mem, from)?;
             if down_x + down_y != 0 {
                 pixels = pick(&pixels, from, self.downsample, self.source.bpp);
+            }
+            if let Some(moves) = self.moves {
+                for pixel in pixels.chunks_exact_mut(4) {
+                    let from = [pixel[0], pixel[1], pixel[2], pixel[3]];
+                    pixel.copy_from_slice(&moves.map(|byte| from[byte]));
+                }
             }
             let mut to = Rect {
                 y: rect.y + y,

@@ -20,7 +20,8 @@ pub(crate) struct Op {
     rects: Vec<Rect>,
     color: u32,
     source: (u32, u32),
-    odd: Option<&'static str>,
+    /// What the model does not know of it, and the word that says so.
+    odd: Option<(&'static str, u32)>,
 }
 
 /// Bytes per pixel of a DE_FORMAT.
@@ -71,12 +72,13 @@ impl Op {
                 })
             })
             .collect();
+        let rotation = states.get(reg::DEST_ROTATION_CONFIG);
         let odd = if format_bytes(format).is_none() {
-            Some("2D destination format")
+            Some(("2D destination format", config))
         } else if config >> 8 & 1 != 0 || config >> 26 & 1 != 0 {
-            Some("2D tiled destination")
-        } else if states.get(reg::DEST_ROTATION_CONFIG) >> 16 & 1 != 0 {
-            Some("2D rotation")
+            Some(("2D tiled destination", config))
+        } else if rotation >> 16 & 1 != 0 {
+            Some(("2D rotation", rotation))
         } else {
             None
         };
@@ -108,8 +110,8 @@ impl Op {
     /// Does it.
     pub(crate) fn run(&self, mem: &mut Mem, capture: bool) -> Result<Option<Frame>, Stop> {
         mem.stats.rectangles += self.rects.len() as u64;
-        if let Some(what) = self.odd {
-            mem.stats.decode(what);
+        if let Some((what, word)) = self.odd {
+            mem.stats.decode(what, word);
             return Ok(None);
         }
         let value = pack(self.format, self.color);
@@ -119,7 +121,7 @@ impl Op {
                 mem.stats.pixels_written += u64::from(rect.w) * u64::from(rect.h);
                 continue;
             }
-            mem.stats.decode("2D command other than clear");
+            mem.stats.decode("2D command other than clear", self.command);
             let row = self.dest.addr[0].wrapping_add(rect.y.wrapping_mul(self.dest.stride));
             let len = (rect.h - 1)
                 .saturating_mul(self.dest.stride)

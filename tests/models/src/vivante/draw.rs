@@ -246,7 +246,7 @@ impl Op {
     pub(crate) fn run(&self, mem: &mut Mem) -> Result<(), Stop> {
         mem.stats.draws += 1;
         if self.null {
-            mem.stats.decode("null pointer in a draw");
+            mem.stats.decode("null pointer in a draw", self.command.kind);
         }
         if let Some(va) = self.command.indirect {
             for n in 0..5 {

@@ -281,7 +281,7 @@ impl Vivante {
             self.stats.protocol("draw on a core without 3D");
         }
         if !(1..=8).contains(&command.kind) {
-            self.stats.decode("primitive type");
+            self.stats.decode("primitive type", command.kind);
         }
         if self.job_hangs() {
             return Flow::Stop;

@@ -178,7 +178,7 @@ impl Image {
                 }
                 value => {
                     if value != 0 {
-                        mem.stats.decode("compressed tile");
+                        mem.stats.decode("compressed tile", value);
                     }
                     mem.read(Client::Pe, at, piece)?;
                 }
@@ -316,7 +316,7 @@ pub(crate) fn resolve_in_place(mem: &mut Mem, ts: &TileStatus, count: u32, bpp: 
                 mem.write(Client::Pe, at, &bytes)?;
                 mem.stats.tiles_filled += 1;
             }
-            _ => mem.stats.decode("compressed tile"),
+            value => mem.stats.decode("compressed tile", value),
         }
     }
     Ok(())

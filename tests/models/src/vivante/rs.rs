@@ -41,7 +41,8 @@ pub(crate) struct Op {
     swap_rb: bool,
     flip: bool,
     in_place: Option<u32>,
-    odd: Option<&'static str>,
+    /// What the model does not know of it, and the word that says so.
+    odd: Option<(&'static str, u32)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -148,9 +149,9 @@ impl Op {
             _ => Some(values),
         };
         let odd = if source_bpp != dest_bpp || dest_bpp.is_none() {
-            Some("RS copy between formats")
+            Some(("RS copy between formats", config))
         } else if config & FLIP != 0 && windows.len() > 1 {
-            Some("RS flip with two windows")
+            Some(("RS flip with two windows", config))
         } else {
             None
         };
@@ -200,8 +201,8 @@ impl Op {
     /// Does it.
     pub(crate) fn run(&self, mem: &mut Mem, capture: bool) -> Result<Option<Frame>, Stop> {
         mem.stats.rs_operations += 1;
-        if let Some(what) = self.odd {
-            mem.stats.decode(what);
+        if let Some((what, word)) = self.odd {
+            mem.stats.decode(what, word);
             return Ok(None);
         }
         if let (Some(tiles), Some(ts)) = (self.in_place, &self.source.ts) {
@@ -232,7 +233,7 @@ impl Op {
     fn fill_window(&self, mem: &mut Mem, window: Rect, fill: &Fill) -> Result<(), Stop> {
         let same = fill.values.iter().all(|v| *v == fill.values[0]);
         if !same && self.dest.bpp != 8 {
-            mem.stats.decode("RS fill with four values");
+            mem.stats.decode("RS fill with four values", fill.values[0]);
         }
         // The byte enables of a pixel, as a bit mask.
         let mask = |word: u32| {

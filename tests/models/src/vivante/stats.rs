@@ -121,6 +121,8 @@ pub struct Stats {
     /// Contents the model could not decode, by short name. What it would have done to that part
     /// is left undone.
     pub decode_errors: BTreeMap<&'static str, u64>,
+    /// The first word of each kind that was not decoded.
+    pub decode_words: BTreeMap<&'static str, u32>,
     /// Times the interrupt line went from low to high.
     pub irqs: u64,
     /// Injections that took effect.
@@ -177,7 +179,9 @@ impl Stats {
         *self.protocol_errors.entry(what).or_default() += 1;
     }
 
-    pub(crate) fn decode(&mut self, what: &'static str) {
+    /// Counts what the model does not know, of which `word` tells most.
+    pub(crate) fn decode(&mut self, what: &'static str, word: u32) {
         *self.decode_errors.entry(what).or_default() += 1;
+        self.decode_words.entry(what).or_insert(word);
     }
 }

@@ -5,7 +5,7 @@ use crate::hardware::Hardware;
 use crate::hw::{self, Regs};
 use crate::identity::{identify, Identity, Unsupported};
 use crate::jobs::{self, Job};
-use crate::mmu::Mmu;
+use crate::mmu::{Mmu, Version};
 use crate::numbers::Numbers;
 use crate::platform::Platform;
 use crate::recover;
@@ -23,9 +23,8 @@ use drmkpi::stats::Stats;
 /// Jobs in the hardware at once, and how long the first of them may take. HW: Linux's bounds.
 const DEPTH: u8 = 4;
 const JOB_TIMEOUT_NS: u64 = 500_000_000;
-/// A job that makes progress gets this many times as long: 30 s.
-const MAX_EXTENSIONS: u32 = 60;
-const MAX_RUNS: u32 = 3;
+/// A job of a closed file gets this long: a frame may end, and a reset is spared.
+const GRACE_NS: u64 = 10_000_000;
 /// After this much idleness the core is turned off. HW: Linux's bound.
 const IDLE_NS: u64 = 200_000_000;
 /// Between two looks at jobs that are to end before the core is suspended.
@@ -103,7 +102,8 @@ impl Found {
     ///
     /// # Errors
     ///
-    /// ENODEV for hardware that this driver does not serve, EIO when it does not answer, ENOMEM.
+    /// ENODEV for hardware that this driver does not serve, or not without a tunable; EIO when it
+    /// does not answer, ENOMEM.
     pub(crate) fn new(dev: Dev) -> Result<Found> {
         let platform = Platform::find(dev)?;
         let regs = Regs::map(dev, None)?;
@@ -111,6 +111,16 @@ impl Found {
         let identity = identify(|at| regs.read(at));
         platform.off();
         let identity = identity?;
+        if Version::of(&identity) == Version::V1 && dev.os().tunable(c"etnaviv_mmuv1", 0) == 0 {
+            dev.log(
+                Level::Error,
+                format_args!(
+                    "gc{:x}: its MMU does not keep clients from memory; see hw.drmkpi.etnaviv_mmuv1",
+                    identity.ids.model
+                ),
+            );
+            return Err(ENODEV);
+        }
         // Page tables and command memory must be below 4 GiB (facts, section 2.1); so is all memory: a node has one mask.
         dev.set_dma_bits(32)?;
         dev.log(
@@ -159,9 +169,11 @@ impl Core {
             timeout_ns: JOB_TIMEOUT_NS,
         };
         let config = Config {
-            max_runs: MAX_RUNS,
-            max_extensions: MAX_EXTENSIONS,
-            rerun_errno: EIO.get(),
+            // A reset always has one guilty job, which ends at once.
+            max_blames: 1,
+            blame_errno: EIO.get(),
+            patience_ns: os.tunable(c"etnaviv_patience_ms", 0).saturating_mul(1_000_000),
+            grace_ns: GRACE_NS,
         };
         let hardware = Hardware::new(&shared.mmu, &identity, index, platform.core_hz())?;
         let core = Core {

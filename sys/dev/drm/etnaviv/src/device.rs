@@ -3,15 +3,20 @@
 
 use crate::context::Context;
 use crate::cores::{Core, Found, Shared};
+use crate::driver::EtnavivFile;
 use crate::mmu::{Mmu, Version};
 use crate::ring::CORES;
+use crate::stream::Refused;
 use drmkpi::alloc::Arc;
 use drmkpi::coredump::CoreDump;
 use drmkpi::driver::Suspend;
-use drmkpi::errno::{Result, EINVAL, ENXIO};
+use drmkpi::errno::{Errno, Result, EINVAL, ENXIO};
 use drmkpi::num::usize_of_u32;
 use drmkpi::os::{Dev, LogLimit, Mtx, Os};
 use drmkpi::stats::Stats;
+
+/// Lines a second for first refusals: who opens the device over and over shall not fill the log.
+const REFUSALS: u32 = 8;
 
 /// A GPU.
 pub struct Gpu {
@@ -20,6 +25,8 @@ pub struct Gpu {
     everybody: Option<Arc<Context>>,
     cores: Mtx<[Option<Arc<Core>>; CORES]>,
     log: LogLimit,
+    /// For the first refusal of each file.
+    refusals: LogLimit,
 }
 
 impl Gpu {
@@ -46,6 +53,7 @@ impl Gpu {
             everybody,
             cores: Mtx::new(os, c"etnaviv cores", [const { None }; CORES])?,
             log: LogLimit::new(),
+            refusals: LogLimit::with_burst(REFUSALS),
         };
         let gpu = Arc::new(os, gpu)?;
         gpu.add(found)?;
@@ -131,8 +139,19 @@ impl Gpu {
         }
     }
 
-    /// Logs what a client caused, once a second at the most.
-    pub(crate) fn log_client(&self, args: core::fmt::Arguments<'_>) {
-        self.log.warn(self.shared.mmu.dev(), args);
+    /// A submit of `file` was refused with `error`, because of its stream if there is a `why`. The first of each file is told
+    /// whatever else was logged, as a client whose every job is refused may look well.
+    pub(crate) fn refused(&self, file: &EtnavivFile, pid: i32, why: Option<Refused>, error: Errno) {
+        self.shared.stats.refuse();
+        let first = file.stats.refuse();
+        let log = if first { &self.refusals } else { &self.log };
+        let dev = self.shared.mmu.dev();
+        match why {
+            Some(why) => log.warn(dev, format_args!("process {pid}: {why}")),
+            None => log.warn(
+                dev,
+                format_args!("process {pid}: submit refused with errno {}", error.get()),
+            ),
+        }
     }
 }

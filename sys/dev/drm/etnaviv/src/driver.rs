@@ -7,21 +7,20 @@ use crate::device::Gpu;
 use crate::ioctls;
 use crate::jobs;
 use crate::ring::CORES;
-use core::sync::atomic::{AtomicU64, Ordering};
 use drm_sched::{ClientId, EntityId};
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::coredump::CoreDump;
 use drmkpi::device::Device;
 use drmkpi::driver::{Driver, Info, Statistic, Suspend};
-use drmkpi::errno::{Result, EALREADY, EINVAL};
+use drmkpi::errno::{Result, EINVAL};
 use drmkpi::ffi::{Compatible, DriverTable};
 use drmkpi::file::File;
 use drmkpi::gem::Gem;
 use drmkpi::ioctl::{is_dense, Ioctl, DRIVER_BASE};
 use drmkpi::jobs::Timeline;
 use drmkpi::num::usize_of_u32;
-use drmkpi::os::{Dev, ResvGuard, Sx};
+use drmkpi::os::{Dev, Sx};
 use drmkpi::stats::Stats;
 
 /// The driver.
@@ -44,29 +43,11 @@ pub struct Bo {
     pub(crate) caching: Caching,
     /// Whether the GPU may write to it.
     pub(crate) writable: bool,
-    /// The last submit that named it, by a unique number; under the reservation lock.
-    named_by: AtomicU64,
 }
 
 impl Bo {
     pub(crate) fn new(caching: Caching, writable: bool) -> Bo {
-        Bo {
-            caching,
-            writable,
-            named_by: AtomicU64::new(0),
-        }
-    }
-
-    /// Notes that submit number `submit` names the object.
-    ///
-    /// # Errors
-    ///
-    /// EALREADY when it has done so before, as locking a reservation twice is in Linux.
-    pub(crate) fn name(&self, _lock: &ResvGuard, submit: u64) -> Result<()> {
-        if self.named_by.swap(submit, Ordering::Relaxed) == submit {
-            return Err(EALREADY);
-        }
-        Ok(())
+        Bo { caching, writable }
     }
 }
 

@@ -8,10 +8,12 @@ use crate::submit;
 use crate::uapi::{
     CpuFini, CpuPrep, GemInfo, GemNew, GemSubmit, GemUserptr, Param, PmDomain, PmSignal, Wait,
 };
+use core::cell::Cell;
 use drmkpi::buffer::Buffer;
 use drmkpi::driver::Call;
 use drmkpi::drm_ioctl;
-use drmkpi::errno::{Result, EBUSY, EINVAL, ENOMEM};
+use drmkpi::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
+use drmkpi::fence::Fence;
 use drmkpi::gem::Gem;
 use drmkpi::ioctl::{Ioctl, RENDER};
 use drmkpi::os::{MemAttr, SyncDir, PAGE_SIZE};
@@ -31,7 +33,7 @@ pub(crate) const TABLE: &[Ioctl<Etnaviv>] = &[
     drm_ioctl!(0xc010_6443, GemInfo, RENDER, gem_info),
     drm_ioctl!(0x4018_6444, CpuPrep, RENDER, cpu_prep),
     drm_ioctl!(0x4008_6445, CpuFini, RENDER, cpu_fini),
-    drm_ioctl!(0xc048_6446, GemSubmit, RENDER, submit::submit),
+    drm_ioctl!(0xc048_6446, GemSubmit, RENDER, gem_submit),
     drm_ioctl!(0x4020_6447, Wait, RENDER, wait_fence),
     drm_ioctl!(0xc018_6448, GemUserptr, RENDER, gem_userptr),
     drm_ioctl!(0x4020_6449, Wait, RENDER, gem_wait),
@@ -89,6 +91,21 @@ fn gem_new(call: &EtnaCall<'_>, arg: &mut GemNew) -> Result<()> {
     }
     arg.handle = created?;
     Ok(())
+}
+
+/// Does GEM_SUBMIT, and counts and tells what is refused.
+fn gem_submit(call: &EtnaCall<'_>, arg: &mut GemSubmit) -> Result<()> {
+    let refused = Cell::new(None);
+    let done = submit::submit(call, arg, &refused);
+    match done {
+        // An interrupted call was not refused; the client repeats it.
+        Ok(()) | Err(EINTR | ERESTART) => {}
+        Err(e) => call
+            .device()
+            .data()
+            .refused(call.file.driver(), call.caller.pid(), refused.get(), e),
+    }
+    done
 }
 
 /// The caller's memory as an object: the GPU reads it, and writes to it if `flags` say so.
@@ -215,7 +232,8 @@ fn wait_fence(call: &EtnaCall<'_>, arg: &mut Wait) -> Result<()> {
     if arg.flags & NONBLOCK != 0 {
         return if fence.is_signaled() { Ok(()) } else { Err(EBUSY) };
     }
-    fence.wait(
+    Fence::wait(
+        &fence,
         call.file.os(),
         Some(call.caller),
         deadline(arg.tv_sec, arg.tv_nsec),

@@ -37,7 +37,7 @@ pub(crate) struct Job {
     /// The address space in which the front end comes to this job, if this job is the one that leaves it: its tables
     /// are walked until then.
     pub(crate) left: Option<Arc<Context>>,
-    pub(crate) _charge: Charge,
+    pub(crate) charge: Charge,
     pub(crate) uses: KVec<Use>,
     pub(crate) gems: KVec<Arc<EtnavivGem>>,
 }
@@ -58,10 +58,11 @@ pub(crate) fn open(core: &Core) -> Result<(ClientId, EntityId)> {
     })
 }
 
-/// Ends all jobs of a file that is being closed; those in the hardware run to their end or their time-out.
+/// Ends all jobs of a file that is being closed; one in the hardware has a short grace, whatever
+/// its progress.
 pub(crate) fn close(core: &Core, client: ClientId, entity: EntityId) {
     let mut engine = core.queue.lock();
-    engine.sched.entity_kill(entity);
+    engine.sched.entity_kill(entity, core.os().now());
     // Its entity is killed, so nothing keeps it.
     let _ = engine.sched.client_free(client);
     drop(engine);

@@ -179,6 +179,7 @@ const GL: &[Range] = &[
     (0x03828, 5, Plain), // VARYING_COMPONENT_USE, OCCLUSION_QUERY_CONTROL, VARYING_NUM_COMPONENTS2, VARYING_COMPONENT_USE2
     (0x0384c, 1, Plain), // API_MODE
     (0x03854, 1, Plain), // VARYING_COMPONENT_USE3
+    (0x03860, 1, Plain), // BUG_FIXES
     (0x03888, 1, Plain), // HALTI5_SH_SPECIALS
     (0x0389c, 1, Plain), // SHADER_INDEX
     (0x038c0, 16, Plain), // HALTI5_SHADER_ATTRIBUTES
@@ -261,7 +262,7 @@ const NEVER: [(u32, u32); 6] = [
     (0x00654, 0x00674), // FE ring and debug registers
     (0x007dc, 0x007f8), // FE descriptors and fences of other rings
     (0x03800, 0x03808), // GL PIPE_SELECT, EVENT
-    (0x03860, 0x03870), // GL BUG_FIXES, FENCE_OUT
+    (0x03868, 0x03870), // GL FENCE_OUT
 ];
 
 /// Which states are asked for.

@@ -149,6 +149,13 @@ drm_os_caller_privileged(struct drm_os_caller *caller)
 	return (priv_check(caller->td, PRIV_DRIVER) == 0);
 }
 
+int
+drm_os_caller_interrupted(struct drm_os_caller *caller __unused)
+{
+
+	return (sig_intr());
+}
+
 static void	file_notify(void *arg, int pending);
 
 static void

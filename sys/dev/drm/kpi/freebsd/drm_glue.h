@@ -34,7 +34,6 @@ struct vm_object;
 
 /* The one instance. */
 struct drm_os {
-	struct mtx	 resv;		/* drm_os_resv_lock() */
 	volatile uint64_t last_unique;
 	struct sx	 devs_lock;
 	TAILQ_HEAD(, drm_os_dev) devs;	/* (devs_lock) attached ones */

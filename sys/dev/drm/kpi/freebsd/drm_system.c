@@ -156,7 +156,6 @@ static void
 drm_init(void *arg __unused)
 {
 
-	mtx_init(&drm_os.resv, "drm reservation", NULL, MTX_DEF);
 	sx_init(&drm_os.devs_lock, "drm devices");
 	TAILQ_INIT(&drm_os.devs);
 	drm_objects_init();
@@ -185,7 +184,6 @@ drm_uninit(void *arg __unused)
 	drm_linux_uninit();
 	drm_objects_uninit();
 	sx_destroy(&drm_os.devs_lock);
-	mtx_destroy(&drm_os.resv);
 }
 SYSUNINIT(drm_init, SI_SUB_DRIVERS, SI_ORDER_FIRST, drm_uninit, NULL);
 

@@ -18,8 +18,7 @@
  *   - Times are nanoseconds of a monotonic clock; DRM_OS_NEVER is no deadline.
  *   - A callback is a (function, argument) pair.  Its _destroy or _teardown
  *     returns only when the callback is not running and will not run again.
- *   - Lock order: sx, then drm_os_resv_lock, then mtx.  Nothing that sleeps is
- *     called with an mtx or the reservation lock held.
+ *   - Lock order: sx, then mtx.  Nothing that sleeps is called with an mtx held.
  */
 #ifndef _DRM_OS_H_
 #define	_DRM_OS_H_
@@ -32,7 +31,7 @@
 #endif
 
 /* FreeBSD's numbers, whatever system this is compiled on. */
-#define	DRM_OS_ERESTART		(-1)	/* only from drm_os_cv_wait */
+#define	DRM_OS_ERESTART		(-1)	/* drm_os_cv_wait, _caller_interrupted */
 #define	DRM_OS_EPERM		1
 #define	DRM_OS_ENOENT		2
 #define	DRM_OS_EINTR		4
@@ -123,14 +122,6 @@ int	 drm_os_sx_try(struct drm_os_sx *sx);
 void	 drm_os_sx_unlock(struct drm_os_sx *sx);
 
 /*
- * The reservation lock: one mtx of the instance that every change of the
- * fences of buffers takes, so that two submits that share buffers, on one
- * device or on two, see them all in the same order.
- */
-void	 drm_os_resv_lock(struct drm_os *os);
-void	 drm_os_resv_unlock(struct drm_os *os);
-
-/*
  * Condition variables.  drm_os_cv_wait releases mtx, sleeps until a broadcast
  * or until the clock reaches deadline, and takes mtx again: 0 (look again, also
  * spurious), ETIMEDOUT, or, when caller is not NULL and has a signal pending or
@@ -179,6 +170,9 @@ int32_t	 drm_os_caller_pid(struct drm_os_caller *caller);
 void	 drm_os_caller_comm(struct drm_os_caller *caller, char *buf, size_t len);
 /* Nonzero for who may do anything (FreeBSD: PRIV_DRIVER). */
 int	 drm_os_caller_privileged(struct drm_os_caller *caller);
+/* EINTR or ERESTART when caller has a signal pending or is dying.  Not with an
+ * mtx held. */
+int	 drm_os_caller_interrupted(struct drm_os_caller *caller);
 
 /*
  * Device resources, found by the names of the device tree.  A NULL name is the

@@ -77,6 +77,11 @@ impl Charge {
         })
     }
 
+    /// Who is charged.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
     /// Charges `more` bytes.
     ///
     /// # Errors

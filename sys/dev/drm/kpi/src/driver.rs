@@ -37,6 +37,9 @@ pub enum Suspend {
     ForGood,
 }
 
+/// An array of handles that a client passes has at most so many.
+pub const MAX_HANDLES: u32 = 1 << 16;
+
 /// One named number of a device or of an open file.
 pub type Statistic = (&'static CStr, u64);
 

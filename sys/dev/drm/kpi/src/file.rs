@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Open files of a device node.
 
-use crate::account::Account;
+use crate::account::{Account, Charge};
 use crate::alloc::{Arc, KVec};
 use crate::auth::FileAuth;
 use crate::device::Device;
@@ -35,7 +35,7 @@ pub struct File<D: Driver> {
     handles: Mtx<HandleTable<Arc<Gem<D>>>>,
     gem_lock: Sx<()>,
     prime: Sx<Prime>,
-    syncobjs: Mtx<HandleTable<Arc<Syncobj>>>,
+    syncobjs: Mtx<HandleTable<(Arc<Syncobj>, Charge)>>,
     auth: Arc<FileAuth>,
     ioctls: AtomicU64,
     driver: D::File,
@@ -141,8 +141,21 @@ impl<D: Driver> File<D> {
         &self.auth
     }
 
-    pub(crate) fn syncobjs(&self) -> &Mtx<HandleTable<Arc<Syncobj>>> {
+    pub(crate) fn syncobjs(&self) -> &Mtx<HandleTable<(Arc<Syncobj>, Charge)>> {
         &self.syncobjs
+    }
+
+    /// A new handle of a sync object, charged to the file.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, ENOSPC.
+    pub(crate) fn add_syncobj(&self, syncobj: Arc<Syncobj>) -> Result<u32> {
+        const HANDLE: u64 = 64;
+        let charge = Charge::new(&self.account, HANDLE)?;
+        let handle = self.syncobjs.lock().reserve()?;
+        self.syncobjs.lock().fill(handle, (syncobj, charge));
+        Ok(handle)
     }
 
     /// The sync object of a handle.
@@ -151,7 +164,8 @@ impl<D: Driver> File<D> {
     ///
     /// ENOENT.
     pub fn syncobj(&self, handle: u32) -> Result<Arc<Syncobj>> {
-        self.syncobjs.lock().get(handle).cloned().ok_or(ENOENT)
+        let syncobjs = self.syncobjs.lock();
+        syncobjs.get(handle).map(|(s, _)| s.clone()).ok_or(ENOENT)
     }
 
     /// Held while a descriptor becomes a handle or a handle goes, so that one buffer has one handle.

@@ -129,10 +129,14 @@ impl<D: Driver> File<D> {
     ///
     /// ENOENT, ENOMEM.
     pub fn gems(&self, handles: &[u32]) -> Result<KVec<Arc<Gem<D>>>> {
+        // As many at a time as may be looked up under the lock.
+        const AT_ONCE: usize = 64;
         let mut gems = KVec::with_capacity(self.os(), handles.len())?;
-        let table = self.handles().lock();
-        for handle in handles {
-            gems.push(table.get(*handle).cloned().ok_or(ENOENT)?)?;
+        for some in handles.chunks(AT_ONCE) {
+            let table = self.handles().lock();
+            for handle in some {
+                gems.push(table.get(*handle).cloned().ok_or(ENOENT)?)?;
+            }
         }
         Ok(gems)
     }

@@ -11,6 +11,7 @@ pub struct Stats {
     busy_ns: AtomicU64,
     faults: AtomicU64,
     resets: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Stats {
@@ -30,6 +31,11 @@ impl Stats {
         self.resets.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A submit was refused; the answer is whether it is the first.
+    pub fn refuse(&self) -> bool {
+        self.refused.fetch_add(1, Ordering::Relaxed) == 0
+    }
+
     /// The `index`-th of them.
     pub fn get(&self, index: u32) -> Option<Statistic> {
         let (name, counter) = match index {
@@ -37,6 +43,7 @@ impl Stats {
             1 => (c"busy_ns", &self.busy_ns),
             2 => (c"faults", &self.faults),
             3 => (c"resets", &self.resets),
+            4 => (c"refused", &self.refused),
             _ => return None,
         };
         Some((name, counter.load(Ordering::Relaxed)))

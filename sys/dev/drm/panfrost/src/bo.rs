@@ -4,11 +4,11 @@
 use crate::driver::{Panfrost, PanfrostGem};
 use crate::mapping::Mapping;
 use bitflags::bitflags;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::errno::{Result, EALREADY, EINVAL};
+use drmkpi::errno::{Result, EINVAL};
 use drmkpi::file::File;
-use drmkpi::os::{Mtx, Os, ResvGuard};
+use drmkpi::os::{Mtx, Os};
 
 bitflags! {
     /// Flags of CREATE_BO.
@@ -26,8 +26,6 @@ pub struct Bo {
     pub(crate) flags: BoFlags,
     /// By file; as many as files have the object open.
     mappings: Mtx<KVec<(u64, Arc<Mapping>)>>,
-    /// The submit that named it last. Changes only under the reservation lock.
-    named_by: AtomicU64,
     /// Where the shrinker has it; 0 when its memory is needed.
     pub(crate) purge_slot: AtomicU32,
 }
@@ -43,7 +41,6 @@ impl Bo {
         Ok(Bo {
             flags,
             mappings,
-            named_by: AtomicU64::new(0),
             purge_slot: AtomicU32::new(0),
         })
     }
@@ -92,18 +89,6 @@ impl Bo {
             found.and_then(|i| mappings.swap_remove(i))
         };
         drop(removed);
-    }
-
-    /// Notes that submit number `submit` names the object.
-    ///
-    /// # Errors
-    ///
-    /// EALREADY when it has done so before, as locking a reservation twice is in Linux.
-    pub(crate) fn name(&self, _lock: &ResvGuard, submit: u64) -> Result<()> {
-        match self.named_by.swap(submit, Ordering::Relaxed) {
-            before if before == submit => Err(EALREADY),
-            _ => Ok(()),
-        }
     }
 
     /// Whether the shrinker has it.

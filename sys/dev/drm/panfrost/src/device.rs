@@ -3,7 +3,7 @@
 
 use crate::address_space::{self, Flush, LockRegion, Table};
 use crate::as_slots::AsSlots;
-use crate::driver::PanfrostGem;
+use crate::driver::{PanfrostFile, PanfrostGem};
 use crate::fault;
 use crate::features::Features;
 use crate::gpu::{self, Identity};
@@ -24,7 +24,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::driver::Suspend;
-use drmkpi::errno::{Result, EBUSY, EIO, ENODEV, ENXIO};
+use drmkpi::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
 use drmkpi::handle::HandleTable;
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Level, LogLimit, Mtx, MtxGuard, Os, Sx, SxGuard, Task, TaskQueue};
@@ -32,10 +32,12 @@ use drmkpi::stats::Stats;
 
 /// A job gets this long in the hardware. HW: Linux's bound.
 const JOB_TIMEOUT_NS: u64 = 500_000_000;
-/// Runs of a job that resets keep interrupting.
-const MAX_RUNS: u32 = 3;
+/// Resets after which a job that they are blamed on ends.
+const MAX_BLAMES: u32 = 3;
 /// After this much idleness the GPU is turned off. HW: Linux's bound.
 const IDLE_NS: u64 = 50_000_000;
+/// Lines a second for first refusals: who opens the device over and over shall not fill the log.
+const REFUSALS: u32 = 8;
 
 /// TRANSTAB: table mode 3, the walker reads through the inner cache, and snoops where the bus can.
 const TRANSTAB_TABLE: u64 = 3;
@@ -110,6 +112,8 @@ pub struct Gpu {
     pub(crate) perfcnt: Perfcnt,
     pub(crate) stats: Stats,
     log: LogLimit,
+    /// For the first refusal of each file.
+    refusals: LogLimit,
     pub(crate) reset_log: LogLimit,
     removed: AtomicBool,
 }
@@ -191,6 +195,7 @@ impl Gpu {
             perfcnt: Perfcnt::new(os)?,
             stats: Stats::default(),
             log: LogLimit::new(),
+            refusals: LogLimit::with_burst(REFUSALS),
             reset_log: LogLimit::new(),
             removed: AtomicBool::new(false),
         };
@@ -204,9 +209,10 @@ impl Gpu {
             timeout_ns: JOB_TIMEOUT_NS,
         };
         let config = Config {
-            max_runs: MAX_RUNS,
-            max_extensions: 0,
-            rerun_errno: EIO.get(),
+            max_blames: MAX_BLAMES,
+            blame_errno: EIO.get(),
+            patience_ns: 0,
+            grace_ns: timeout::STOP_NS,
         };
         Queue::new(os, &[slot; 3], config, Self::new_hardware(os, identity)?)
     }
@@ -275,6 +281,18 @@ impl Gpu {
     /// Logs what a client caused, once a second at the most.
     pub(crate) fn log_client(&self, args: core::fmt::Arguments<'_>) {
         self.log.warn(self.dev, args);
+    }
+
+    /// A submit of `file` was refused with `error`. The first of each file is told whatever else was logged, as a client whose
+    /// every job is refused may look well.
+    pub(crate) fn refused(&self, file: &PanfrostFile, pid: i32, error: Errno) {
+        self.stats.refuse();
+        let first = file.stats.refuse();
+        let log = if first { &self.refusals } else { &self.log };
+        log.warn(
+            self.dev,
+            format_args!("process {pid}: submit refused with errno {}", error.get()),
+        );
     }
 
     /// The registers.

@@ -19,7 +19,7 @@ use drmkpi::file::File;
 use drmkpi::gem::Gem;
 use drmkpi::ioctl::{is_dense, Ioctl, DRIVER_BASE};
 use drmkpi::jobs::Timeline;
-use drmkpi::os::{Dev, Mtx};
+use drmkpi::os::{Dev, Sx};
 use drmkpi::stats::Stats;
 
 /// The driver.
@@ -38,7 +38,8 @@ pub struct PanfrostFile {
     pub(crate) context: Arc<Context>,
     pub(crate) client: ClientId,
     pub(crate) entities: [EntityId; USED_SLOTS],
-    pub(crate) timelines: Mtx<[Timeline; USED_SLOTS]>,
+    /// Held from a job's fence to its place in the queue.
+    pub(crate) timelines: Sx<[Timeline; USED_SLOTS]>,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -84,7 +85,7 @@ impl Driver for Panfrost {
         let gpu = dev.data();
         let os = gpu.os();
         let context = Context::new(gpu)?;
-        let timelines = Mtx::new(os, c"panfrost timelines", [Timeline::new(os), Timeline::new(os)])?;
+        let timelines = Sx::new(os, c"panfrost timelines", [Timeline::new(os), Timeline::new(os)])?;
         let stats = Arc::new(os, Stats::default())?;
         let (client, entities) = jobs::open(gpu)?;
         Ok(PanfrostFile {

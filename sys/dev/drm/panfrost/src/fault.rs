@@ -74,6 +74,13 @@ fn settle(gpu: &Gpu, space: As, fault: &Fault, grown: Result<()>) -> bool {
     };
     engine.hw.spaces.set_faulty(space);
     let off = context::switch_off(gpu, space);
+    if off.is_err() {
+        // A reset comes because of it, and its fault is found again after that.
+        let owner = engine.hw.spaces.owner(space);
+        if let Some(id) = owner.and_then(|context| engine.hw.job_of_context(context)) {
+            engine.sched.blame(id);
+        }
+    }
     address_space::clear_interrupts(gpu.regs(), space);
     drop(engine);
     gpu.stats.fault();

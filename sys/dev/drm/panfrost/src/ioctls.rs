@@ -13,7 +13,7 @@ use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::driver::Call;
 use drmkpi::drm_ioctl;
-use drmkpi::errno::{Result, EBUSY, EINVAL, ENOMEM};
+use drmkpi::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
 use drmkpi::fence::user_deadline;
 use drmkpi::gem::Gem;
 use drmkpi::ioctl::{Ioctl, RENDER};
@@ -22,7 +22,7 @@ use drmkpi::resv::Usage;
 
 /// By number.
 pub(crate) const TABLE: &[Ioctl<Panfrost>] = &[
-    drm_ioctl!(0x4030_6440, Submit, RENDER, submit::submit),
+    drm_ioctl!(0x4030_6440, Submit, RENDER, submit),
     drm_ioctl!(0x4010_6441, WaitBo, RENDER, wait_bo),
     drm_ioctl!(0xc018_6442, CreateBo, RENDER, create_bo),
     drm_ioctl!(0xc010_6443, MmapBo, RENDER, mmap_bo),
@@ -34,6 +34,20 @@ pub(crate) const TABLE: &[Ioctl<Panfrost>] = &[
 ];
 
 type PanCall<'a> = Call<'a, Panfrost>;
+
+/// Does SUBMIT, and counts and tells what is refused.
+fn submit(call: &PanCall<'_>, arg: &mut Submit) -> Result<()> {
+    let done = submit::submit(call, arg);
+    match done {
+        // An interrupted call was not refused; the client repeats it.
+        Ok(()) | Err(EINTR | ERESTART) => {}
+        Err(e) => call
+            .device()
+            .data()
+            .refused(call.file.driver(), call.caller.pid(), e),
+    }
+    done
+}
 
 fn wait_bo(call: &PanCall<'_>, arg: &mut WaitBo) -> Result<()> {
     if arg.pad != 0 {

@@ -159,7 +159,7 @@ pub(crate) fn open(gpu: &Gpu) -> Result<(ClientId, [EntityId; USED_SLOTS])> {
         (Ok(fragment), Ok(tiler)) => Ok((client, [fragment, tiler])),
         (fragment, tiler) => {
             for entity in [fragment, tiler].into_iter().flatten() {
-                sched.entity_kill(entity);
+                sched.entity_kill(entity, gpu.os().now());
             }
             // Nothing of the client is left that could keep it.
             let _ = sched.client_free(client);
@@ -176,7 +176,7 @@ pub(crate) fn close(gpu: &Gpu, file: &PanfrostFile) {
     {
         let mut engine = gpu.queue.lock();
         for entity in file.entities {
-            engine.sched.entity_kill(entity);
+            engine.sched.entity_kill(entity, gpu.os().now());
         }
         // Its entities are killed, so nothing keeps it.
         let _ = engine.sched.client_free(file.client);
@@ -292,9 +292,12 @@ fn start(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, id: JobId) -> bool {
             engine.sched.requeue(id, now);
             return false;
         }
-        // For the scheduler it is in the hardware, so the reset that comes counts as one of its runs: where
-        // resets do not help, it fails.
-        Err(_) => return false,
+        // For the scheduler it is in the hardware, so the reset that comes gives it another run. It
+        // is the one to blame: where resets do not help, it fails.
+        Err(_) => {
+            engine.sched.blame(id);
+            return false;
+        }
     };
     let chain_flag = engine.hw.free_flag(slot);
     let hw = JobHw {

@@ -159,7 +159,7 @@ fn wrong_calls_are_refused_and_change_nothing() {
         Some(Error::Invalid)
     );
     let never = drm_sched::Config {
-        max_runs: 0,
+        max_blames: 0,
         ..CONFIG
     };
     assert_eq!(Sched::new(&meter, &[slot], never).err(), Some(Error::Invalid));
@@ -195,7 +195,7 @@ fn wrong_calls_are_refused_and_change_nothing() {
         assert!(!gpu.sched.requeue(stale, 0) && !gpu.sched.progress(stale, 0, 0));
     }
     assert_eq!(JobId::from_bits(id.to_bits()), id);
-    assert!(!gpu.sched.entity_kill(EntityId::from_bits(77)));
+    assert!(!gpu.sched.entity_kill(EntityId::from_bits(77), gpu.now));
     gpu.check();
     gpu.run_for(1);
     assert_eq!(gpu.ends(), [(1, Outcome::Done)]);

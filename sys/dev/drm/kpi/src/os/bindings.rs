@@ -135,12 +135,6 @@ extern "C" {
 extern "C" {
     pub fn drm_os_sx_unlock(sx: *mut drm_os_sx);
 }
-extern "C" {
-    pub fn drm_os_resv_lock(os: *mut drm_os);
-}
-extern "C" {
-    pub fn drm_os_resv_unlock(os: *mut drm_os);
-}
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct drm_os_cv {
@@ -235,6 +229,9 @@ extern "C" {
 }
 extern "C" {
     pub fn drm_os_caller_privileged(caller: *mut drm_os_caller) -> core::ffi::c_int;
+}
+extern "C" {
+    pub fn drm_os_caller_interrupted(caller: *mut drm_os_caller) -> core::ffi::c_int;
 }
 extern "C" {
     pub fn drm_os_dev_os(dev: *mut drm_os_dev) -> *mut drm_os;

@@ -47,6 +47,21 @@ impl Caller<'_> {
         name
     }
 
+    /// For loops whose length a client chooses: EINTR or ERESTART in some of the turns when a signal is pending or the
+    /// thread is dying.
+    ///
+    /// # Errors
+    ///
+    /// EINTR, ERESTART.
+    pub fn look(&self, turn: usize) -> Result<()> {
+        const EACH: usize = 256;
+        if turn % EACH != EACH - 1 {
+            return Ok(());
+        }
+        // SAFETY: live by the invariant.
+        Errno::check(unsafe { c::drm_os_caller_interrupted(self.raw) })
+    }
+
     /// Whether it may do anything.
     pub fn privileged(&self) -> bool {
         // SAFETY: live by the invariant.

@@ -31,7 +31,7 @@ pub use device::Dev;
 pub use file::FdFlags;
 pub(crate) use file::{FileRef, NewFile};
 pub use irq::Irq;
-pub use lock::{Mtx, MtxGuard, ResvGuard, Sx, SxGuard};
+pub use lock::{Mtx, MtxGuard, Sx, SxGuard};
 pub use log_limit::LogLimit;
 pub use mmio::Mmio;
 pub use object::{KernelMap, MemAttr, Object, UserMapping};

@@ -83,9 +83,10 @@ pub struct Work {
 }
 
 pub const CONFIG: Config = Config {
-    max_runs: 3,
-    max_extensions: 2,
-    rerun_errno: 5,
+    max_blames: 3,
+    blame_errno: 5,
+    patience_ns: 250,
+    grace_ns: 10,
 };
 pub type Sched = Scheduler<Work, VecStorage>;
 
@@ -105,6 +106,10 @@ pub struct Gpu {
 
 impl Gpu {
     pub fn new(depths: &[u8], timeout_ns: u64) -> Self {
+        Self::with(depths, timeout_ns, CONFIG)
+    }
+
+    pub fn with(depths: &[u8], timeout_ns: u64, config: Config) -> Self {
         let slots: Vec<_> = depths
             .iter()
             .map(|depth| SlotConfig {
@@ -113,7 +118,7 @@ impl Gpu {
             })
             .collect();
         let meter = Rc::new(Meter::default());
-        let sched = Sched::new(&meter, &slots, CONFIG).unwrap();
+        let sched = Sched::new(&meter, &slots, config).unwrap();
         let left = vec![None; depths.len()];
         Self {
             sched,
