@@ -323,6 +323,13 @@ drm_os_file_put(struct drm_os_file *file)
 	fdrop(file->fp, curthread);
 }
 
+static void
+file_leave(void)
+{
+
+	atomic_subtract_int(&drm_os.calls, 1);
+}
+
 /*
  * What users do with a descriptor.  A call that has been entered keeps the
  * content; drm_unload.c waits for it.
@@ -335,15 +342,8 @@ file_enter(struct file *fp)
 	atomic_add_int(&drm_os.calls, 1);
 	file = fp->f_data;
 	if (file == NULL)
-		atomic_subtract_int(&drm_os.calls, 1);
+		file_leave();
 	return (file);
-}
-
-static void
-file_leave(struct drm_os_file *file __unused)
-{
-
-	atomic_subtract_int(&drm_os.calls, 1);
 }
 
 static int
@@ -358,7 +358,7 @@ file_ioctl(struct file *fp, u_long cmd, void *data,
 		return (ENXIO);
 	drm_caller_init(&caller, td, NULL);
 	error = drm_call_ioctl(file->ops, file->priv, &caller, cmd, data);
-	file_leave(file);
+	file_leave();
 	return (error);
 }
 
@@ -379,7 +379,7 @@ file_poll(struct file *fp, int events, struct ucred *cred __unused,
 			revents = events & (POLLIN | POLLRDNORM |
 			    POLLOUT | POLLWRNORM);
 	}
-	file_leave(file);
+	file_leave();
 	return (revents);
 }
 
@@ -417,7 +417,7 @@ file_kqfilter(struct file *fp, struct knote *kn)
 	kn->kn_fop = &file_filterops;
 	kn->kn_hook = file;
 	knlist_add(&file->sel.si_note, kn, 0);
-	file_leave(file);
+	file_leave();
 	return (0);
 }
 
@@ -439,7 +439,7 @@ file_stat(struct file *fp, struct stat *sb, struct ucred *cred)
 		sb->st_size = file->ops->size(file->priv);
 		sb->st_blocks = btodb(sb->st_size);
 	}
-	file_leave(file);
+	file_leave();
 	return (0);
 }
 
@@ -459,7 +459,7 @@ file_close(struct file *fp, struct thread *td __unused)
 	mtx_unlock(&files_lock);
 	if (file != NULL)
 		file_release(file);
-	atomic_subtract_int(&drm_os.calls, 1);
+	file_leave();
 	return (0);
 }
 
@@ -483,7 +483,7 @@ file_seek(struct file *fp, off_t offset, int whence, struct thread *td)
 		td->td_uretoff.tdu_off = 0;
 	else
 		error = EINVAL;
-	file_leave(file);
+	file_leave();
 	return (error);
 }
 
@@ -517,7 +517,7 @@ file_mmap(struct file *fp, vm_map_t map, vm_offset_t *addr, vm_size_t size,
 	if ((file = file_enter(fp)) == NULL)
 		return (ENXIO);
 	error = drm_call_mmap(file->ops, file->priv, &foff, size, &object);
-	file_leave(file);
+	file_leave();
 	if (error != 0)
 		return (error);
 	error = vm_mmap_object(map, addr, size, prot, maxprot, flags, object,

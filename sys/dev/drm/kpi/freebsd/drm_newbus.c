@@ -71,10 +71,12 @@ detached_remember(device_t device)
 static device_t
 device_of_node(const char *bus, phandle_t node)
 {
+	devclass_t class;
 	device_t *buses, found;
 	int i, n;
 
-	if (devclass_get_devices(devclass_find(bus), &buses, &n) != 0)
+	class = devclass_find(bus);
+	if (class == NULL || devclass_get_devices(class, &buses, &n) != 0)
 		return (NULL);
 	found = NULL;
 	for (i = 0; i < n && found == NULL; i++)
