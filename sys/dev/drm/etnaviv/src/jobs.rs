@@ -95,6 +95,10 @@ pub(crate) fn pump(core: &Core) {
             Started::NeedsReset => core.empty_hardware(),
         };
         if let Err(e) = tried {
+            if core.queue.lock().hw.suspended {
+                // Since a moment; resume calls the pump.
+                break;
+            }
             core.dev()
                 .log(Level::Error, format_args!("the core does not come on: {e}"));
             core.queue.lock().hw.broken_until = core.os().now().saturating_add(BROKEN_NS);
@@ -130,7 +134,10 @@ enum Start {
 fn start_all(core: &Core) -> Started {
     let mut old = None;
     let mut engine = core.queue.lock();
-    while let Some(id) = engine.sched.next(SLOT, core.os().now()) {
+    while !engine.hw.suspended {
+        let Some(id) = engine.sched.next(SLOT, core.os().now()) else {
+            break;
+        };
         let now = core.os().now();
         if engine.hw.broken_until > now {
             engine.sched.complete(id, Outcome::Failed(EIO.get()), now);
