@@ -350,6 +350,53 @@ advised(void)
 	free_to_go("memory with advice is taken", &b);
 }
 
+/* A core dump has the process's memory, but no buffer, touched or not. */
+static void
+dumped(void)
+{
+	const uint32_t size = 16 << 20;
+	struct drm_prime_handle out;
+	uint32_t handle = driver->create(node, size);
+	long pid = must("fork", sys(SYS_FORK)), core;
+	int status = -1;
+
+	if (pid == 0) {
+		out = (struct drm_prime_handle) { .handle = handle, .flags = O_RDWR };
+		must("chdir", sys(SYS_CHDIR, "/tmp"));
+		must("PRIME_HANDLE_TO_FD", drm(node, PRIME_HANDLE_TO_FD, &out));
+		*(volatile char *)map(node, driver->offset(node, handle), size, PROT_READ | PROT_WRITE) = 1;
+		*(volatile char *)map(out.fd, 0, size, PROT_READ | PROT_WRITE) = 1;
+		sys(SYS_KILL, sys(SYS_GETPID), SIGABRT);
+	}
+	must("wait4", sys(SYS_WAIT4, pid, &status, 0l, NULL));
+	expect("how a process that dumps its core ends", status, SIGABRT | 0x80);
+	core = must("open of a core", sys(SYS_OPEN, "/tmp/native_drm.core", O_RDONLY, 0l));
+	expect("a core holds buffers", sys(SYS_LSEEK, core, 0l, SEEK_END) >= size, 0);
+	sys(SYS_CLOSE, core);
+	must("unlink of a core", sys(SYS_UNLINK, "/tmp/native_drm.core"));
+	must("GEM_CLOSE", drm(node, GEM_CLOSE, &(struct drm_gem_close) { handle, 0 }));
+}
+
+/* Buffers hold no code. */
+static void
+executed(void)
+{
+	struct buffer b = buffer();
+	struct drm_prime_handle out = { .handle = b.handle, .flags = O_RDWR };
+	volatile void *other;
+
+	must("PRIME_HANDLE_TO_FD", drm(node, PRIME_HANDLE_TO_FD, &out));
+	other = map(out.fd, 0, SIZE, PROT_READ);
+	expect("a mapping of a node to execute",
+	    sys(SYS_MMAP, NULL, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, (long)node, driver->offset(node, b.handle)), -EACCES);
+	expect("a mapping of a dma-buf to execute", sys(SYS_MMAP, NULL, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, (long)out.fd, 0l), -EACCES);
+	expect("mprotect of a node's memory", sys(SYS_MPROTECT, b.words, SIZE, PROT_READ | PROT_EXEC), -EACCES);
+	expect("mprotect of a dma-buf's memory", sys(SYS_MPROTECT, other, SIZE, PROT_READ | PROT_EXEC), -EACCES);
+	must("munmap", sys(SYS_MUNMAP, other, SIZE));
+	sys(SYS_CLOSE, (long)out.fd);
+	done(&b);
+}
+
 /* A driver that is given a process's memory takes ordinary memory only. */
 static void
 given(void)
@@ -378,7 +425,8 @@ vm_interfaces(int fd, const struct native_driver *of)
 		void (*run)(void);
 	} tests[] = {
 		{ "mlock", locked }, { "mlockall", locked_in_future }, { "child", locked_by_child }, { "copy", copied }, { "ptrace", traced },
-		{ "sysctl", filled_by_sysctl }, { "pipe", in_a_pipe }, { "disk", from_a_disk }, { "advice", advised }, { "userptr", given },
+		{ "sysctl", filled_by_sysctl }, { "pipe", in_a_pipe }, { "disk", from_a_disk }, { "advice", advised }, { "core", dumped },
+		{ "execute", executed }, { "userptr", given },
 		{ "locking", locking },
 	};
 	size_t i;
