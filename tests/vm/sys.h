@@ -30,28 +30,41 @@ typedef unsigned long uintptr_t;
 #define SYS_OPEN	5
 #define SYS_CLOSE	6
 #define SYS_WAIT4	7
+#define SYS_GETPID	20
+#define SYS_PTRACE	26
 #define SYS_RECVMSG	27
 #define SYS_SENDMSG	28
 #define SYS_KILL	37
 #define SYS_IOCTL	54
 #define SYS_REBOOT	55
 #define SYS_EXECVE	59
+#define SYS_MSYNC	65
 #define SYS_MUNMAP	73
+#define SYS_MPROTECT	74
+#define SYS_MADVISE	75
+#define SYS_MINCORE	78
 #define SYS_DUP2	90
 #define SYS_SOCKETPAIR	135
 #define SYS_RTPRIO	166
 #define SYS_SYSCTL	202
+#define SYS_MLOCK	203
+#define SYS_MUNLOCK	204
 #define SYS_POLL	209
 #define SYS_CLOCK_GETTIME	232
 #define SYS_NANOSLEEP	240
+#define SYS_MINHERIT	250
 #define SYS_KLDLOAD	304
 #define SYS_KLDFIND	306
 #define SYS_KLDSTAT	308
+#define SYS_MLOCKALL	324
+#define SYS_MUNLOCKALL	325
 #define SYS_KQUEUE	362
 #define SYS_NMOUNT	378
 #define SYS_KENV	390
 #define SYS_KLDUNLOADF	444
 #define SYS_MMAP	477
+#define SYS_LSEEK	478
+#define SYS_PIPE2	542
 #define SYS_KEVENT	560
 #define SYS_SYSCTLBYNAME	570
 
@@ -69,6 +82,12 @@ typedef unsigned long uintptr_t;
 #define ETIMEDOUT	60
 #define ENOSYS	78
 
+/* sys/socket.h */
+#define PF_UNIX	1
+#define SOCK_STREAM	1
+#define SOL_SOCKET	0xffff
+#define SCM_RIGHTS	1
+
 #define O_RDONLY	0x0000
 #define O_RDWR	0x0002
 #define O_CREAT	0x0200
@@ -77,10 +96,12 @@ typedef unsigned long uintptr_t;
 
 #define PROT_READ	1
 #define PROT_WRITE	2
+#define PROT_EXEC	4
 #define MAP_SHARED	0x0001
 #define MAP_PRIVATE	0x0002
 #define MAP_ANON	0x1000
 
+#define SIGABRT	6
 #define SIGKILL	9
 #define SIGBUS	10
 #define WNOHANG	1
@@ -115,6 +136,18 @@ struct kld_file_stat {
 	char pathname[1024];
 };
 
+/* sys/bus.h */
+struct devreq {
+	char name[128];
+	int flags;
+	void *data[2];
+};
+#define DEVCTL(nr)	IOW('D', nr, struct devreq)
+#define DEV_ATTACH	DEVCTL(1)
+#define DEV_DETACH	DEVCTL(2)
+#define DEV_SUSPEND	DEVCTL(5)
+#define DEV_RESUME	DEVCTL(6)
+
 /* sys/ioccom.h: IN and OUT are the other way round than in Linux, and none is a bit of its own. */
 #define IOC_VOID	0x20000000ul
 #define IOC_OUT	0x40000000ul
@@ -141,6 +174,16 @@ struct pollfd {
 	uint16_t revents;
 };
 
+struct msghdr {
+	void *name;
+	uint32_t name_len;
+	struct iovec *iov;
+	int iov_len;
+	void *control;
+	uint32_t control_len;
+	int flags;
+};
+
 /* start.c */
 long sys(long number, ...);
 [[noreturn]] void leave(int status);
@@ -162,6 +205,10 @@ void *memory(size_t bytes);
 /* Nanoseconds of a clock that only goes forward. */
 uint64_t now_ns(void);
 void sleep_ms(uint64_t ms);
+/* A sysctl that is an int. */
+long sysctl_int(const char *name);
+/* What devctl(8) asks of a device, such as "panfrost0": an errno, or 0. */
+long devctl(uint64_t request, const char *name);
 /* A variable of the kernel's environment; "" when there is none. */
 const char *kernel_env(const char *name);
 /* Registers of drmboard(1)'s machine: a mark in its trace, its exit status, and where the module is that its --count looks for. */

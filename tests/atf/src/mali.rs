@@ -58,6 +58,18 @@ impl<'a> Chain<'a> {
         })
     }
 
+    /// A chain whose only job is its own successor.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn endless(node: &'a Node) -> Sys<Chain<'a>> {
+        let mut chain = Chain::new(node, 1)?;
+        chain.null(1);
+        let head = chain.head();
+        chain.then(head);
+        Ok(chain)
+    }
+
     fn allocate(&mut self, units: usize) -> usize {
         let at = self.used;
         self.used += units * UNIT;

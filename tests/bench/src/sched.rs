@@ -25,6 +25,10 @@ impl<T> Arr<T> for HeapArr<T> {
         HeapArr(Vec::new())
     }
 
+    fn with_capacity((): &(), capacity: usize) -> Result<Self, ()> {
+        Ok(HeapArr(Vec::with_capacity(capacity)))
+    }
+
     fn len(&self) -> usize {
         self.0.len()
     }
@@ -59,9 +63,10 @@ impl Ours {
             timeout_ns: 500_000_000,
         };
         let config = Config {
-            max_runs: 3,
-            max_extensions: 0,
-            rerun_errno: 5,
+            max_blames: 3,
+            blame_errno: 5,
+            patience_ns: 0,
+            grace_ns: 0,
         };
         let mut sched = Scheduler::new(&(), &[slot], config).expect("a scheduler");
         let mut entity = || {

@@ -4,7 +4,7 @@
 use driver_tests::etnaviv::stream::{Engine, Template};
 use driver_tests::etnaviv::{prep, Bo, Rig, Submit, UserMemory, BOARDS, IMX6Q};
 use driver_tests::{errno, MS, SEC};
-use drm_os_host::Config;
+use drm_os_host::{Config, Device, World};
 
 const PATTERN: u32 = 0x1234_5678;
 
@@ -22,6 +22,48 @@ fn every_core_of_a_board_works() {
     let all = rig.finish_all();
     assert!(all[0].rs_operations == 1 && all[0].rectangles == 0);
     assert!(all[1].rs_operations == 0 && all[1].rectangles == 1);
+}
+
+/// Uniforms and strides are no addresses that the validator sees, and an MMU of the first version
+/// lets them reach physical memory. Catches: a core served that cannot be made safe, unless the
+/// administrator says so; a refusal that keeps something, or says nothing.
+#[test]
+fn a_core_with_an_mmu_of_the_first_version_is_refused_unless_the_tunable_says_otherwise() {
+    let attach = |tunables: &[(&str, u64)]| {
+        let tunables = tunables.iter().map(|(name, value)| ((*name).to_owned(), *value));
+        let world = World::new(Config {
+            ram_base: 0x1000_0000,
+            pages: 0x1_0000,
+            tunables: tunables.collect(),
+            ..Config::default()
+        });
+        let nodes: Vec<Device> = drmboard::board::cores("imx6q")
+            .into_iter()
+            .map(|(node, model)| world.add_device(node, model))
+            .collect();
+        let driver = etnaviv::DRIVER.as_ptr().cast();
+        let attached: Vec<_> = nodes.iter().map(|node| node.attach(driver)).collect();
+        for (node, result) in nodes.iter().zip(&attached) {
+            if result.is_ok() {
+                node.detach(false).unwrap();
+            }
+        }
+        let counters = world.counters();
+        assert_eq!((counters.power_domains_on, counters.clocks_enabled), (0, 0));
+        let log = world.log_lines();
+        drop(nodes);
+        world.assert_clean();
+        (attached, log)
+    };
+    for tunables in [&[][..], &[("etnaviv_mmuv1", 0)]] {
+        let (attached, log) = attach(tunables);
+        assert_eq!(attached, [Err(errno::ENODEV); 2]);
+        for model in ["gc2000", "gc320"] {
+            let told = |line: &&String| line.contains(model) && line.contains("hw.drmkpi.etnaviv_mmuv1");
+            assert_eq!(log.iter().filter(told).count(), 1, "{log:?}");
+        }
+    }
+    assert_eq!(attach(&[("etnaviv_mmuv1", 1)]).0, [Ok(()); 2]);
 }
 
 #[test]

@@ -199,6 +199,7 @@ fn a_core_with_another_mmu_is_refused() {
         let world = World::new(Config {
             ram_base: 0x4000_0000,
             pages: 0x4_0000,
+            tunables: [("etnaviv_mmuv1".to_owned(), 1)].into(),
             ..Config::default()
         });
         let cores = [first, second].map(Core::new);

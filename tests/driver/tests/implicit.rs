@@ -2,6 +2,7 @@
 //! Implicit synchronisation: buffers that two files share put their jobs in order.
 
 use driver_tests::{errno, pass, write_time, Bo, Client, Rig, Work, MS, SEC};
+use drm_os_host::{ClockMode, Config};
 use models::Injection;
 
 /// Two clients and a buffer of the first that both have: handle and address in each.
@@ -109,6 +110,61 @@ fn opposite_orders_do_not_deadlock() {
     assert!(times.windows(2).all(|w| w[0] < w[1]), "{times:?}");
     drop(dones);
     drop((other, s));
+    rig.finish();
+}
+
+/// Four threads of two files that share eight buffers, each thread with an order of its own, on the real clock. Catches:
+/// reservations that are taken in the order in which they are named, a thread that is never woken.
+#[test]
+fn threads_with_any_order_of_buffers_do_not_deadlock() {
+    let real = Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    };
+    let rig = Rig::with("rk3399", real);
+    let [a, b] = [rig.client(), rig.client()];
+    let bos: Vec<Bo> = (0..8).map(|_| a.bo(4096, 1).unwrap()).collect();
+    let mine: Vec<u32> = bos.iter().map(|bo| bo.handle).collect();
+    let theirs: Vec<u32> = bos.iter().map(|bo| share_with(&a, &b, bo).0).collect();
+    let users = [(&a, &mine), (&b, &theirs), (&a, &mine), (&b, &theirs)];
+    std::thread::scope(|scope| {
+        for (n, (c, handles)) in users.into_iter().enumerate() {
+            scope.spawn(move || {
+                let work = c.work().unwrap();
+                for round in 0..300 {
+                    let mut order = handles.clone();
+                    order.rotate_left((round + n) % 8);
+                    if n % 2 == 0 {
+                        order.reverse();
+                    }
+                    c.submit(work.chain.va, n < 2, &order, &[], work.done).unwrap();
+                }
+                c.syncobj_wait(work.done, 30 * SEC).unwrap();
+                assert_eq!(c.outcome(work.done), 1);
+            });
+        }
+    });
+    drop((bos, a, b));
+    rig.finish();
+}
+
+/// A buffer that is named twice, next to itself or not. Catches: a job that waits for itself.
+#[test]
+fn a_buffer_is_named_once() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let [x, y] = [c.work().unwrap(), c.work().unwrap()];
+    let (x_bo, y_bo) = (x.data.handle, y.data.handle);
+    for bos in [&[x_bo, x_bo][..], &[x_bo, y_bo, x_bo], &[y_bo, x_bo, y_bo, x_bo]] {
+        assert_eq!(
+            c.submit(x.chain.va, false, bos, &[], x.done),
+            Err(errno::EALREADY)
+        );
+        assert_eq!(c.wait(x_bo, 0), Ok(()));
+    }
+    c.start(&x).unwrap();
+    assert_eq!(c.finish(&x, SEC), 1);
+    drop((x, y, c));
     rig.finish();
 }
 

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Interrupts that lie: without a cause, late, lost, or two in one.
 
-use driver_tests::{Rig, Work, MS, SEC};
+use driver_tests::{write_zero, Client, Rig, Work, MS, SEC};
+use drm_os_host::{Config, Dma, Hardware, NoMemory};
+use drmboard::board::Core;
+use drmboard::inject::{Planted, When};
+use drmboard::Board;
 use models::Injection;
+use std::any::Any;
 
 /// Catches: a handler that acts without a cause, or does not look at the status (the line would stay up).
 #[test]
@@ -116,7 +121,7 @@ fn late_interrupts_are_served() {
         let c = rig.client();
         let heap = c.bo(4 << 20, 3).unwrap();
         let work = c.work().unwrap();
-        work.chain.write(0, &driver_tests::write_zero(heap.va, 0));
+        work.chain.write(0, &write_zero(heap.va, 0));
         rig.plant(Injection::LateIrq { line, ns: 50 * MS });
         let begin = rig.world().now();
         c.start(&work).unwrap();
@@ -222,4 +227,110 @@ fn a_t720_has_one_job_in_a_slot() {
     assert_eq!(rig.stats().merged_completions, 0);
     drop((works, c));
     rig.finish();
+}
+
+/// The model behind a device tree whose interrupts are in another order: where each of its lines is
+/// there.
+struct Reordered(Box<dyn Hardware>, [usize; 3]);
+
+struct Lines<'a>(&'a mut dyn Dma, [usize; 3]);
+
+impl Dma for Lines<'_> {
+    fn read(&mut self, pa: u64, buf: &mut [u8]) -> Result<(), NoMemory> {
+        self.0.read(pa, buf)
+    }
+    fn write(&mut self, pa: u64, buf: &[u8]) -> Result<(), NoMemory> {
+        self.0.write(pa, buf)
+    }
+    fn irq(&mut self, line: usize, level: bool) {
+        self.0.irq(self.1[line], level);
+    }
+}
+
+impl Hardware for Reordered {
+    fn mmio_read(&mut self, bus: &mut dyn Dma, now: u64, off: u32) -> u32 {
+        self.0.mmio_read(&mut Lines(bus, self.1), now, off)
+    }
+    fn mmio_write(&mut self, bus: &mut dyn Dma, now: u64, off: u32, val: u32) {
+        self.0.mmio_write(&mut Lines(bus, self.1), now, off, val);
+    }
+    fn next_event(&self) -> Option<u64> {
+        self.0.next_event()
+    }
+    fn poll(&mut self, bus: &mut dyn Dma, now: u64) {
+        self.0.poll(&mut Lines(bus, self.1), now);
+    }
+    fn set_power(&mut self, bus: &mut dyn Dma, now: u64, on: bool) {
+        self.0.set_power(&mut Lines(bus, self.1), now, on);
+    }
+    fn as_any(&mut self) -> &mut dyn Any {
+        self.0.as_any()
+    }
+}
+
+/// An RK3399 whose device tree has the model's lines at `places`, under `names`.
+fn with_lines(places: [usize; 3], names: &[&str]) -> Result<Board, String> {
+    let alter = |(mut node, model): Core| -> Core {
+        node.irqs = names.iter().map(|name| (*name).to_owned()).collect();
+        (node, Box::new(Reordered(model, places)))
+    };
+    Board::new_altered("rk3399", Config::default(), &alter)
+}
+
+/// Catches: interrupts found by their place in the device tree.
+#[test]
+fn interrupts_are_found_by_name_in_any_order() {
+    const NAMES: [&str; 3] = ["job", "mmu", "gpu"];
+    for places in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut names = [""; 3];
+        places
+            .into_iter()
+            .zip(NAMES)
+            .for_each(|(at, name)| names[at] = name);
+        let board = with_lines(places, &names).unwrap();
+        let c = Client::open(&board).unwrap();
+        for _ in 0..3 {
+            let begin = board.world().now();
+            c.expect_works();
+            assert!(board.world().now() - begin < MS, "{names:?}: job");
+        }
+        let work = c.work().unwrap();
+        work.chain.write(0, &write_zero(0x7000_0000, 0));
+        let begin = board.world().now();
+        c.start(&work).unwrap();
+        let end = c.finish(&work, SEC);
+        assert!(
+            end < 0 && board.world().now() - begin < MS,
+            "{names:?}: mmu {end}"
+        );
+        let fault = Planted {
+            core: 0,
+            when: When::Time(0),
+            what: Injection::GpuFault,
+        };
+        let faults = || board.stats().into_iter().find(|(name, _)| name == "faults");
+        let before = faults();
+        board.inject(fault).unwrap();
+        board.world().settle();
+        assert!(faults() > before, "{names:?}: gpu");
+        c.expect_works();
+        drop((work, c));
+        assert!(board.close().unwrap().is_clean(), "{names:?}");
+    }
+}
+
+/// Catches: a guess which interrupt is which; what a failed attach keeps.
+#[test]
+fn without_names_of_its_interrupts_a_mali_is_refused() {
+    for names in [
+        &["", "", ""][..],
+        &["job", "mmu"],
+        &["a", "b", "c"],
+        &["job", "", "gpu"],
+        &[],
+    ] {
+        let refused = with_lines([0, 1, 2], names).map(drop);
+        let why = refused.expect_err("no interrupt can be told from another");
+        assert!(why.contains("does not attach"), "{why}");
+    }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `drm_os_mtx`, `drm_os_sx` and the reservation lock, with witness's checks on every call.
+//! `drm_os_mtx` and `drm_os_sx`, with witness's checks on every call.
 
 use crate::clock::{Waiter, NEVER};
 use crate::counters::Kind;
 use crate::sys;
 use crate::util::{cstr, errno, fatal, lk};
-use crate::witness::{self, Class, LockKind, Witness};
+use crate::witness::{self, Class, LockKind};
 use crate::world::Inner;
 use std::collections::VecDeque;
 use std::ffi::{c_char, c_int};
@@ -66,19 +66,6 @@ impl RawMtx {
 
     pub(crate) fn is_mine(&self) -> bool {
         self.owner.load(Relaxed) == witness::thread_id()
-    }
-}
-
-/// The reservation lock of a world.
-pub(crate) struct Resv {
-    pub(crate) raw: RawMtx,
-}
-
-impl Resv {
-    pub(crate) fn new(w: &Witness) -> Resv {
-        Resv {
-            raw: RawMtx::new(w.class(LockKind::Resv, "reservation")),
-        }
     }
 }
 

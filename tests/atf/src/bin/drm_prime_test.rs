@@ -312,6 +312,30 @@ fn import_sync_file(_: &Ctx) {
     require_ok!(reads.wait(0));
 }
 
+/// A buffer whose job goes on does not become idle by an earlier fence of the same timeline.
+fn import_earlier_sync_file(_: &Ctx) {
+    let node = render();
+    let mut earlier = require_ok!(Chain::new(&node, LONG));
+    earlier.null(LONG);
+    let endless = require_ok!(Chain::endless(&node));
+    let bo = require_ok!(node.bo(PAGE as u32, 0));
+    let out = require_ok!(node.syncobj(0));
+    let mut work = earlier.work();
+    work.out_sync = out.handle;
+    require_ok!(node.submit(&work));
+    let fence = require_ok!(out.sync_file());
+    let handles = [bo.handle];
+    let mut work = endless.work();
+    work.bos = &handles;
+    require_ok!(node.submit(&work));
+    let buffer = require_ok!(node.export(bo.handle, CLOEXEC_RDWR));
+    let fd = fence.as_raw_fd();
+    require_ok!(buffer.ioctl(DMA_BUF_IMPORT_SYNC_FILE, &mut DmaBufFences { flags: 3, fd }));
+    require!(require_ok!(fence.poll(libc::POLLIN, 5000)));
+    require_errno!(bo.wait(0), libc::EBUSY);
+    require_ok!(bo.wait(deadline_ns(10_000)));
+}
+
 fn set_name(_: &Ctx) {
     let node = render();
     let bo = require_ok!(node.bo(PAGE as u32, 0));
@@ -494,6 +518,11 @@ fn main() {
             "import_sync_file",
             "dma_buf_import_sync_file: others wait for it; EINVAL",
             import_sync_file
+        ),
+        case!(
+            "import_earlier_sync_file",
+            "dma_resv_add_fence: the later of one timeline stays",
+            import_earlier_sync_file
         ),
         case!("set_name", "dma_buf_set_name: EFAULT", set_name),
         case!(

@@ -207,6 +207,45 @@ fn merge_of_signalled(_: &Ctx) {
     require!(readable(&merged, 5000));
 }
 
+/// Merges of merges of a fence that fails and one that ends well; kept in a syncobj, as clients keep them.
+fn merge_nested(_: &Ctx) {
+    const LEVELS: usize = 200;
+    let nodes = [render(), render()];
+    // It ends when it has run for too long; the other waits for it.
+    let endless = require_ok!(Chain::endless(&nodes[0]));
+    let mut chain = require_ok!(Chain::new(&nodes[1], 1));
+    chain.null(1);
+    let first = start(&nodes[0], &endless);
+    let waits = require_ok!(nodes[1].syncobj(0));
+    require_ok!(nodes[1].syncobj_import_fence(waits.handle, &first));
+    let out = require_ok!(nodes[1].syncobj(0));
+    let mut work = chain.work();
+    let in_syncs = [waits.handle];
+    (work.in_syncs, work.out_sync) = (&in_syncs, out.handle);
+    require_ok!(nodes[1].submit(&work));
+    let second = require_ok!(out.sync_file());
+    let kept = require_ok!(nodes[0].syncobj(0));
+    let mut last = require_ok!(merge(&first, &second, b""));
+    for level in 0..LEVELS {
+        let other = if level % 2 == 0 { &first } else { &second };
+        let merged = require_ok!(merge(&last, other, b""));
+        require_ok!(nodes[0].syncobj_import_fence(kept.handle, &merged));
+        last = require_ok!(kept.sync_file());
+    }
+    require_eq!((info(&last).num_fences, info(&last).status), (2, 0));
+    require!(readable(&last, 10_000));
+    let mut statuses = require_ok!(fences(&last, 2))
+        .iter()
+        .map(|f| f.status)
+        .collect::<Vec<_>>();
+    statuses.sort();
+    require!(statuses[0] < 0 && statuses[1] == 1, "{statuses:?}");
+    require_eq!(
+        (info(&last).status, require_ok!(kept.status())),
+        (statuses[0], statuses[0])
+    );
+}
+
 fn merge_name(_: &Ctx) {
     let node = render();
     let fd = signalled(&node);
@@ -321,6 +360,11 @@ fn main() {
             "merge_of_signalled",
             "dma_fence_unwrap_merge: fences that are over are left out",
             merge_of_signalled
+        ),
+        case!(
+            "merge_nested",
+            "dma_fence_unwrap_merge: merges of merges have the fences of all; one that fails fails them",
+            merge_nested
         ),
         case!(
             "merge_name",

@@ -120,6 +120,8 @@ struct Parts {
     driver: &'static str,
     /// Where RAM is and how many pages there are at the most, where that matters.
     ram: Option<(u64, u64)>,
+    /// Tunables that the board needs; what the user sets goes first.
+    tunables: &'static [(&'static str, u64)],
 }
 
 fn parts(name: &str) -> Option<Parts> {
@@ -128,6 +130,7 @@ fn parts(name: &str) -> Option<Parts> {
         cores: vec![(mali::node(board), Box::new(MaliHardware::new(board.variant)))],
         driver: board.driver,
         ram: None,
+        tunables: &[],
     });
     mali.or_else(|| {
         let board = imx::BOARDS.iter().find(|board| board.name == name)?;
@@ -139,6 +142,7 @@ fn parts(name: &str) -> Option<Parts> {
             cores: cores.collect(),
             driver: board.driver,
             ram: Some(board.ram),
+            tunables: board.tunables,
         })
     })
 }
@@ -157,10 +161,32 @@ impl Board {
     /// # Errors
     /// As [`Board::new`].
     pub fn new_watched(name: &str, config: Config, watch: Watch) -> Result<Board, String> {
+        Board::assemble(name, config, &|core| core, watch)
+    }
+
+    /// As [`Board::new`], of cores that `alter` has changed: another device tree, or something
+    /// before the model.
+    ///
+    /// # Errors
+    /// As [`Board::new`].
+    pub fn new_altered(name: &str, config: Config, alter: &dyn Fn(Core) -> Core) -> Result<Board, String> {
+        Board::assemble(name, config, alter, &|_| ())
+    }
+
+    fn assemble(
+        name: &str,
+        config: Config,
+        alter: &dyn Fn(Core) -> Core,
+        watch: Watch,
+    ) -> Result<Board, String> {
         let parts =
             parts(name).ok_or_else(|| format!("no board {name}; boards are {}", names().join(", ")))?;
         let table =
             driver::table(parts.driver).ok_or_else(|| format!("no driver {} in this build", parts.driver))?;
+        let mut config = config;
+        for (name, value) in parts.tunables {
+            config.tunables.entry((*name).to_owned()).or_insert(*value);
+        }
         let config = match parts.ram {
             None => config,
             Some((ram_base, most)) => Config {
@@ -169,8 +195,9 @@ impl Board {
                 ..config
             },
         };
+        let cores = parts.cores.into_iter().map(alter).collect();
         // SAFETY: the table is a constant of the driver's crate.
-        unsafe { Board::with_parts(parts.cores, config, table, parts.driver, watch) }
+        unsafe { Board::with_parts(cores, config, table, parts.driver, watch) }
     }
 
     /// A board of other parts. `driver_name` names the driver's requests in traces; `watch` is given the world

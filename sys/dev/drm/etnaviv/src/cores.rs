@@ -5,7 +5,7 @@ use crate::hardware::Hardware;
 use crate::hw::{self, Regs};
 use crate::identity::{identify, Identity, Unsupported};
 use crate::jobs::{self, Job};
-use crate::mmu::Mmu;
+use crate::mmu::{Mmu, Version};
 use crate::numbers::Numbers;
 use crate::platform::Platform;
 use crate::recover;
@@ -14,7 +14,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::coredump::CoreDump;
-use drmkpi::errno::{Errno, Result, EIO, ENODEV, ENXIO};
+use drmkpi::driver::Suspend;
+use drmkpi::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Irq, Level, LogLimit, Mtx, MtxGuard, Os, Sx, Task, TaskQueue};
 use drmkpi::stats::Stats;
@@ -22,11 +23,12 @@ use drmkpi::stats::Stats;
 /// Jobs in the hardware at once, and how long the first of them may take. HW: Linux's bounds.
 const DEPTH: u8 = 4;
 const JOB_TIMEOUT_NS: u64 = 500_000_000;
-/// A job that makes progress gets this many times as long: 30 s.
-const MAX_EXTENSIONS: u32 = 60;
-const MAX_RUNS: u32 = 3;
+/// A job of a closed file gets this long: a frame may end, and a reset is spared.
+const GRACE_NS: u64 = 10_000_000;
 /// After this much idleness the core is turned off. HW: Linux's bound.
 const IDLE_NS: u64 = 200_000_000;
+/// Between two looks at jobs that are to end before the core is suspended.
+const SUSPEND_STEP_NS: u64 = 1_000_000;
 
 struct Tasks {
     pump: Arc<Task<Core>>,
@@ -100,7 +102,8 @@ impl Found {
     ///
     /// # Errors
     ///
-    /// ENODEV for hardware that this driver does not serve, EIO when it does not answer, ENOMEM.
+    /// ENODEV for hardware that this driver does not serve, or not without a tunable; EIO when it
+    /// does not answer, ENOMEM.
     pub(crate) fn new(dev: Dev) -> Result<Found> {
         let platform = Platform::find(dev)?;
         let regs = Regs::map(dev, None)?;
@@ -108,8 +111,22 @@ impl Found {
         let identity = identify(|at| regs.read(at));
         platform.off();
         let identity = identity?;
-        // Page tables and command memory must be below 4 GiB (facts, section 2.1); so is all memory: a node has one mask.
-        dev.set_dma_bits(32)?;
+        if Version::of(&identity) == Version::V1 && dev.os().tunable(c"etnaviv_mmuv1", 0) == 0 {
+            dev.log(
+                Level::Error,
+                format_args!(
+                    "gc{:x}: its MMU does not keep clients from memory; see hw.drmkpi.etnaviv_mmuv1",
+                    identity.ids.model
+                ),
+            );
+            return Err(ENODEV);
+        }
+        // Page tables and command memory must be below 4 GiB (facts, section 2.1); MMUv2's entries hold 40 bits.
+        let data_bits = match Version::of(&identity) {
+            Version::V1 => 32,
+            Version::V2 | Version::V2Secure => 40,
+        };
+        dev.set_dma_bits(32, data_bits)?;
         dev.log(
             Level::Info,
             format_args!(
@@ -156,9 +173,11 @@ impl Core {
             timeout_ns: JOB_TIMEOUT_NS,
         };
         let config = Config {
-            max_runs: MAX_RUNS,
-            max_extensions: MAX_EXTENSIONS,
-            rerun_errno: EIO.get(),
+            // A reset always has one guilty job, which ends at once.
+            max_blames: 1,
+            blame_errno: EIO.get(),
+            patience_ns: os.tunable(c"etnaviv_patience_ms", 0).saturating_mul(1_000_000),
+            grace_ns: GRACE_NS,
         };
         let hardware = Hardware::new(&shared.mmu, &identity, index, platform.core_hz())?;
         let core = Core {
@@ -204,6 +223,10 @@ impl Core {
         recover::for_good(core);
         core.queue.set_kick(None);
         let tasks = core.tasks.lock().take();
+        if let Some(tasks) = &tasks {
+            // It may be kicking itself, and a task that gave itself up would wait for its own end.
+            tasks.pump.drain();
+        }
         drop(tasks);
         let irq = core.irq.lock().take();
         drop(irq);
@@ -257,11 +280,14 @@ impl Core {
     ///
     /// # Errors
     ///
-    /// EIO when it does not come on, ENXIO when it is gone.
+    /// EIO when it does not come on, EBUSY while it is suspended, ENXIO when it is gone.
     pub(crate) fn turn_on(&self) -> Result<()> {
         let mut power = self.power.lock();
         if self.is_removed() {
             return Err(ENXIO);
+        }
+        if self.queue.lock().hw.suspended {
+            return Err(EBUSY);
         }
         if *power {
             return Ok(());
@@ -324,6 +350,31 @@ impl Core {
         // The last reference of an address space may sleep.
         drop(loaded);
         result
+    }
+
+    /// Turns the core off and keeps it so; jobs wait.
+    pub(crate) fn suspend(&self, how: Suspend) {
+        self.queue.lock().hw.suspended = true;
+        let patience = match how {
+            // Until the watchdog has ended what hangs.
+            Suspend::UntilResume => JOB_TIMEOUT_NS.saturating_mul(2),
+            Suspend::ForGood => 0,
+        };
+        let end = self.os().now().saturating_add(patience);
+        while !self.queue.lock().hw.is_empty() {
+            if self.os().now() >= end {
+                recover::take_back(self);
+                break;
+            }
+            self.os().sleep(SUSPEND_STEP_NS);
+        }
+        self.turn_off_if_idle();
+    }
+
+    /// Lets jobs run again.
+    pub(crate) fn resume(&self) {
+        self.queue.lock().hw.suspended = false;
+        self.enqueue(Work::Pump);
     }
 
     fn turn_off_if_idle(&self) {

@@ -7,21 +7,21 @@ use crate::device::Gpu;
 use crate::ioctls;
 use crate::jobs;
 use crate::ring::CORES;
-use core::sync::atomic::{AtomicU64, Ordering};
 use drm_sched::{ClientId, EntityId};
+use drmkpi::account::Account;
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::coredump::CoreDump;
 use drmkpi::device::Device;
-use drmkpi::driver::{Driver, Info, Statistic};
-use drmkpi::errno::{Result, EALREADY, EINVAL};
+use drmkpi::driver::{Driver, Info, Statistic, Suspend};
+use drmkpi::errno::{Result, EINVAL};
 use drmkpi::ffi::{Compatible, DriverTable};
 use drmkpi::file::File;
 use drmkpi::gem::Gem;
 use drmkpi::ioctl::{is_dense, Ioctl, DRIVER_BASE};
 use drmkpi::jobs::Timeline;
 use drmkpi::num::usize_of_u32;
-use drmkpi::os::{Dev, ResvGuard, Sx};
+use drmkpi::os::{Dev, Sx};
 use drmkpi::stats::Stats;
 
 /// The driver.
@@ -44,29 +44,11 @@ pub struct Bo {
     pub(crate) caching: Caching,
     /// Whether the GPU may write to it.
     pub(crate) writable: bool,
-    /// The last submit that named it, by a unique number; under the reservation lock.
-    named_by: AtomicU64,
 }
 
 impl Bo {
     pub(crate) fn new(caching: Caching, writable: bool) -> Bo {
-        Bo {
-            caching,
-            writable,
-            named_by: AtomicU64::new(0),
-        }
-    }
-
-    /// Notes that submit number `submit` names the object.
-    ///
-    /// # Errors
-    ///
-    /// EALREADY when it has done so before, as locking a reservation twice is in Linux.
-    pub(crate) fn name(&self, _lock: &ResvGuard, submit: u64) -> Result<()> {
-        if self.named_by.swap(submit, Ordering::Relaxed) == submit {
-            return Err(EALREADY);
-        }
-        Ok(())
+        Bo { caching, writable }
     }
 }
 
@@ -154,11 +136,19 @@ impl Driver for Etnaviv {
         gpu.remove();
     }
 
-    fn open(dev: &Device<Self>, _id: u64) -> Result<EtnavivFile> {
+    fn suspend(gpu: &Arc<Gpu>, how: Suspend) {
+        gpu.suspend(how);
+    }
+
+    fn resume(gpu: &Arc<Gpu>) {
+        gpu.resume();
+    }
+
+    fn open(dev: &Device<Self>, _id: u64, account: &Arc<Account>) -> Result<EtnavivFile> {
         let gpu = dev.data();
         let os = gpu.os();
         Ok(EtnavivFile {
-            context: gpu.address_space()?,
+            context: gpu.address_space(account)?,
             lanes: Sx::new(os, c"etnaviv lanes", [const { None }; CORES])?,
             stats: Arc::new(os, Stats::default())?,
         })
@@ -173,17 +163,8 @@ impl Driver for Etnaviv {
         file.driver().context.forget(gem.buffer().id());
     }
 
-    fn may_mmap(gem: &EtnavivGem) -> bool {
-        !gem.buffer().is_of_user()
-    }
-
     fn import(_dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {
         Ok(Bo::new(Caching::Uncached, true))
-    }
-
-    fn shrink(_gpu: &Gpu, _pages: u64) -> u64 {
-        // Clients of this ABI cannot say what they do not need.
-        0
     }
 
     fn stat(gpu: &Gpu, index: u32) -> Option<Statistic> {

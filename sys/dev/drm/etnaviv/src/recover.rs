@@ -11,7 +11,7 @@ use drmkpi::os::Level;
 
 /// The task: looks at the job whose time is over.
 pub(crate) fn check(core: &Core) {
-    let (guilty, position) = {
+    let (guilty, orphan, position) = {
         let mut engine = core.queue.lock();
         if !engine.hw.powered || engine.hw.fault != 0 {
             return;
@@ -27,9 +27,13 @@ pub(crate) fn check(core: &Core) {
         // Who stands still for its counters does so for us.
         let waits_for_us = engine.hw.stopped.is_some();
         let guilty = late.filter(|id| !engine.sched.progress(*id, token, now) && !waits_for_us);
-        (guilty, hw::position(core.regs()))
+        let orphan = guilty.is_some_and(|id| engine.sched.is_orphan(id));
+        (guilty, orphan, hw::position(core.regs()))
     };
-    if let Some(id) = guilty {
+    if let Some(id) = guilty.filter(|_| orphan) {
+        // Its file was closed: nobody is to be told.
+        end_guilty(core, Some(id), Outcome::Cancelled);
+    } else if let Some(id) = guilty {
         core.shared.stats.fault();
         blame(core, id);
         core.log_client(format_args!("job timeout, front end at {position:#x}"));
@@ -81,8 +85,13 @@ fn blame(core: &Core, id: JobId) {
 }
 
 fn recover(core: &Core, guilty: Option<JobId>, outcome: Outcome) {
-    core.queue.lock().sched.stop();
     core.with_power(|| dump::keep(core, guilty));
+    end_guilty(core, guilty, outcome);
+}
+
+/// Resets the core: the guilty job ends, all others have another run.
+fn end_guilty(core: &Core, guilty: Option<JobId>, outcome: Outcome) {
+    core.queue.lock().sched.stop();
     let back = core.empty_hardware();
     {
         let mut engine = core.queue.lock();
@@ -92,9 +101,14 @@ fn recover(core: &Core, guilty: Option<JobId>, outcome: Outcome) {
     core.shared.stats.reset();
     if let Err(e) = back {
         core.dev()
-            .log(Level::Error, format_args!("core reset failed: {e:?}"));
+            .log(Level::Error, format_args!("core reset failed: {e}"));
     }
     core.queue.kick();
+}
+
+/// The core is to be suspended: takes from the hardware the jobs that have not ended; they have another run.
+pub(crate) fn take_back(core: &Core) {
+    end_guilty(core, None, Outcome::Cancelled);
 }
 
 /// The device goes: takes all jobs from the hardware. The scheduler was shut down, so none is run again.

@@ -3,7 +3,7 @@
 //! client can change it, and only what passed can become a job.
 
 use crate::context::{Context, Use};
-use crate::cores::{Core, JobQueue};
+use crate::cores::Core;
 use crate::driver::{Etnaviv, EtnavivGem, Lane};
 use crate::jobs::Job;
 use crate::mmu::Version;
@@ -13,16 +13,15 @@ use crate::sample::{Request, Requests};
 use crate::stream::{Checked, CmdStream, Placed, Policy, Refused, Reloc};
 use crate::uapi::{GemSubmit, SubmitBo, SubmitPmr, SubmitReloc};
 use core::cell::Cell;
-use drm_sched::JobId;
 use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::driver::Call;
 use drmkpi::errno::{Errno, Result, EINVAL, ENXIO};
-use drmkpi::fence::Fence;
-use drmkpi::jobs::{Dependencies, Queue};
+use drmkpi::fence::{Fence, FenceSet};
+use drmkpi::jobs::{dependency_bytes, Queue};
 use drmkpi::num::{u64_of, usize_of_u32};
-use drmkpi::os::{Caller, KernelMap, Os, ResvGuard, UserSlice};
-use drmkpi::resv::Usage;
+use drmkpi::os::{KernelMap, Os, UserSlice};
+use drmkpi::resv::{Reservation, Usage};
 use drmkpi::sync_file::SyncFile;
 use drmkpi::uapi::Uapi;
 use iommu_pmap::Prot;
@@ -84,13 +83,13 @@ pub(crate) fn submit(call: &Submission<'_>, arg: &mut GemSubmit, why: &Cell<Opti
     let stream = CmdStream::new(arrays.stream)
         .validate(policy, &arrays.relocs)
         .map_err(refuse)?;
-    let mut waits = Dependencies::new(os);
+    let mut waits = FenceSet::new(os);
     if arg.flags & FENCE_FD_IN != 0 {
-        waits.add(&SyncFile::import(os, call.caller, arg.fence_fd)?)?;
+        let fences = SyncFile::import(call.caller, arg.fence_fd)?;
+        fences.parts().iter().try_for_each(|f| waits.add_pending(f))?;
     }
     let lane = call.file.driver().lane(gpu, arg.pipe)?;
     let job = make_job(call, pipe, stream, &arrays.pmrs, &named, &refuse)?;
-    name_once(os, &named)?;
     queue(call, &lane, job, &named, waits, arg)?;
     core.queue.kick();
     Ok(())
@@ -156,7 +155,8 @@ fn copy(call: &Submission<'_>, arg: &GemSubmit) -> Result<Arrays> {
 
 fn look_up(call: &Submission<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> {
     let mut named = KVec::with_capacity(call.file.os(), words.len() / 4)?;
-    for bo in words.chunks_exact(SubmitBo::SIZE / 4) {
+    for (turn, bo) in (0..words.len()).zip(words.chunks_exact(SubmitBo::SIZE / 4)) {
+        call.caller.look(turn)?;
         let [access, handle, low, high] = *bo else {
             return Err(EINVAL);
         };
@@ -177,19 +177,6 @@ fn look_up(call: &Submission<'_>, flags: u32, words: &[u32]) -> Result<KVec<Name
         })?;
     }
     Ok(named)
-}
-
-/// Refuses a buffer that is named twice, as locking a reservation twice is in Linux.
-fn name_once(os: Os, named: &[Named]) -> Result<()> {
-    let lock = os.resv_lock();
-    let submit = os.unique();
-    named.iter().try_for_each(|n| n.gem.object().name(&lock, submit))
-}
-
-fn export(os: Os, caller: &Caller<'_>, fence: Arc<Fence>) -> Result<i32> {
-    let mut fences = KVec::new(os);
-    fences.push(fence)?;
-    SyncFile::export(os, caller, fences, b"etnaviv")
 }
 
 /// What a job costs the kernel, about: charged to the client, so that nobody queues jobs without end.
@@ -238,7 +225,7 @@ fn make_job(
         stats: file.stats.clone(),
         requests,
         left: None,
-        _charge: charge,
+        charge,
         uses,
         gems,
         fence: 0,
@@ -252,7 +239,8 @@ fn take(call: &Submission<'_>, context: &Arc<Context>, named: &[Named]) -> Resul
     let os = call.file.os();
     let mut uses = KVec::with_capacity(os, named.len())?;
     let mut gems = KVec::with_capacity(os, named.len())?;
-    for n in named {
+    for (turn, n) in (0..named.len()).zip(named) {
+        call.caller.look(turn)?;
         let bo = n.gem.object();
         let prot = if bo.writable {
             Prot::READ | Prot::WRITE
@@ -318,18 +306,23 @@ fn queue(
     lane: &Lane,
     mut job: Job,
     named: &[Named],
-    waits: Dependencies,
+    mut waits: FenceSet,
     arg: &mut GemSubmit,
 ) -> Result<()> {
     let core = &lane.core;
     let os = core.os();
+    let account = call.file.account();
+    let buffers = named.iter().map(|n| (n.gem.buffer(), n.usage));
+    let reservation = Reservation::take(os, call.caller, buffers)?;
+    if arg.flags & NO_IMPLICIT == 0 {
+        reservation.dependencies(call.caller, &mut waits)?;
+    }
+    job.charge.grow(dependency_bytes(&waits))?;
+    let charge = Charge::new(account, Fence::BYTES)?;
     let number = core.fences.reserve()?;
     job.fence = number;
-    // Nobody else prepares a job for this queue before this one is in it.
     let mut timeline = lane.timeline.lock();
-    let lock = os.resv_lock();
-    let prepared = core.queue.prepare(&lock, lane.entity, &mut timeline, job);
-    drop(lock);
+    let prepared = core.queue.prepare(lane.entity, &mut timeline, charge, job);
     let (id, fence) = match prepared {
         Ok(prepared) => prepared,
         Err((e, job)) => {
@@ -339,20 +332,15 @@ fn queue(
         }
     };
     core.fences.fill(number, &fence);
-    let wanted = arg.flags & FENCE_FD_OUT != 0;
-    let descriptor = if wanted {
-        export(os, call.caller, fence.clone())
-    } else {
-        Ok(NO_DESCRIPTOR)
-    };
-    let queued = descriptor.and_then(|descriptor| {
-        let no_implicit = arg.flags & NO_IMPLICIT != 0;
-        let lock = os.resv_lock();
-        reserve(&lock, &core.queue, id, named, waits, &fence, no_implicit)?;
-        Ok(descriptor)
-    });
+    let queued = Queue::depend(&core.queue, id, &waits)
+        .and_then(|()| match arg.flags & FENCE_FD_OUT {
+            0 => Ok(NO_DESCRIPTOR),
+            _ => SyncFile::export(os, account, call.caller, fence.clone().into(), b"etnaviv"),
+        })
+        .and_then(|descriptor| core.queue.submit(&mut timeline, id).map(|()| descriptor));
     match queued {
         Ok(descriptor) => {
+            reservation.add(&fence);
             arg.fence = number;
             arg.fence_fd = descriptor;
             Ok(())
@@ -364,32 +352,6 @@ fn queue(
             Err(if core.is_removed() { ENXIO } else { e })
         }
     }
-}
-
-/// Makes the job wait for the other users of its buffers, makes later users wait for it, and queues it.
-fn reserve(
-    lock: &ResvGuard,
-    queue: &Arc<JobQueue>,
-    id: JobId,
-    named: &[Named],
-    mut waits: Dependencies,
-    fence: &Arc<Fence>,
-    no_implicit: bool,
-) -> Result<()> {
-    for n in named {
-        n.gem.buffer().resv().prepare(lock, n.usage, |other| {
-            if no_implicit {
-                return Ok(());
-            }
-            waits.add(other)
-        })?;
-    }
-    Queue::depend(queue, id, waits.fences())?;
-    queue.submit(lock, id)?;
-    for n in named {
-        n.gem.buffer().resv().add(lock, fence, n.usage);
-    }
-    Ok(())
 }
 
 const _: () = assert!(SubmitBo::SIZE == 16 && SubmitReloc::SIZE == 24 && SubmitPmr::SIZE == 20);

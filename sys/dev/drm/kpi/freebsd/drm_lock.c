@@ -96,20 +96,6 @@ drm_os_sx_unlock(struct drm_os_sx *sx)
 	sx_xunlock(&sx->sx);
 }
 
-void
-drm_os_resv_lock(struct drm_os *os)
-{
-
-	mtx_lock(&os->resv);
-}
-
-void
-drm_os_resv_unlock(struct drm_os *os)
-{
-
-	mtx_unlock(&os->resv);
-}
-
 int
 drm_os_cv_create(struct drm_os *os __unused, const char *name,
     struct drm_os_cv **cvp)

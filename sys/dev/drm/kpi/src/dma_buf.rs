@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! dma-bufs: buffers behind descriptors, for other processes and other devices.
 
+use crate::account::{Account, Charge, DMA_BUF_BYTES};
 use crate::alloc::Arc;
-use crate::bell::Bell;
+use crate::bell::Poll;
 use crate::buffer::Buffer;
 use crate::errno::{Result, EINVAL, ENOTTY};
-use crate::fence::Fence;
+use crate::fence::{Fence, Fences};
 use crate::ffi;
 use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, UserMapping};
 use crate::resv::Usage;
@@ -24,7 +25,8 @@ pub trait Shared: Send + Sync {
 /// What stands behind a dma-buf descriptor.
 pub struct DmaBuf {
     shared: Arc<dyn Shared>,
-    bell: Arc<Bell>,
+    poll: Poll,
+    _charge: Charge,
 }
 
 /// 'b' of the request codes (include/uapi/linux/dma-buf.h).
@@ -48,12 +50,18 @@ uapi_struct! {
 }
 
 impl DmaBuf {
-    /// Gives `caller` a descriptor of `shared`.
+    /// Gives `caller` a descriptor of `shared`, for which `account` pays.
     ///
     /// # Errors
     ///
-    /// ENOMEM, EMFILE; EINVAL for memory of a process.
-    pub fn export(os: Os, caller: &Caller<'_>, shared: Arc<dyn Shared>, flags: FdFlags) -> Result<i32> {
+    /// ENOMEM, also over the account's limit; EMFILE; EINVAL for memory of a process.
+    pub fn export(
+        os: Os,
+        caller: &Caller<'_>,
+        account: &Arc<Account>,
+        shared: Arc<dyn Shared>,
+        flags: FdFlags,
+    ) -> Result<i32> {
         if shared.buffer().is_of_user() {
             return Err(EINVAL);
         }
@@ -61,11 +69,12 @@ impl DmaBuf {
             os,
             DmaBuf {
                 shared,
-                bell: Bell::new(os)?,
+                poll: Poll::new(os)?,
+                _charge: Charge::new(account, DMA_BUF_BYTES)?,
             },
         )?;
         let file = NewFile::new(os, content.clone())?;
-        content.bell.connect(file.waker());
+        content.poll.connect(file.waker());
         file.install(caller, flags)
     }
 
@@ -84,34 +93,28 @@ impl DmaBuf {
     }
 }
 
-impl Drop for DmaBuf {
-    fn drop(&mut self) {
-        self.bell.disconnect();
-    }
-}
-
 impl ffi::PlainFile for DmaBuf {
     fn size(&self) -> u64 {
         self.buffer().size()
     }
 
-    /// A poll for reading waits for those who write; the fences it found are told to wake it.
+    /// A poll for reading waits for those who write.
     fn readable(&self) -> bool {
-        let hook = self.bell.clone().into_hook();
-        let Ok(pending) = self.buffer().resv().pending(self.buffer().os(), Usage::Read) else {
-            return true;
-        };
-        let mut idle = true;
-        for fence in pending.iter() {
-            fence.remove_hook(&hook, 0);
-            idle &= !matches!(fence.add_hook(&hook, 0), Ok(true));
+        while let Some(fence) = self.buffer().resv().first_pending(Usage::Read) {
+            if !self.poll.is_over(&fence) {
+                return false;
+            }
+            if !fence.is_signaled() {
+                // Out of memory: rather too early than never.
+                break;
+            }
         }
-        idle
+        true
     }
 
     fn mmap(&self, offset: u64, len: u64) -> Result<UserMapping> {
         let end = offset.checked_add(len).ok_or(EINVAL)?;
-        if end > self.buffer().size() {
+        if end > self.buffer().size() || !self.buffer().may_be_mapped() {
             return Err(EINVAL);
         }
         Ok(self.buffer().object().user_mapping(offset))
@@ -173,24 +176,18 @@ impl DmaBuf {
     /// A sync_file of what a reader or a writer has to wait for now.
     fn export_fences(&self, caller: &Caller<'_>, usage: Usage) -> Result<i32> {
         let os = self.buffer().os();
-        let mut fences = self.buffer().resv().pending(os, usage)?;
-        if fences.is_empty() {
-            fences.push(Fence::stub(os)?)?;
-        }
-        SyncFile::export(os, caller, fences, b"dma-buf")
+        let account = self.buffer().charge().account();
+        let fences = match self.buffer().resv().pending(os, usage)?.fences(account)? {
+            Some(fences) => fences,
+            None => Fences::One(Fence::stub(os)?),
+        };
+        SyncFile::export(os, account, caller, fences, b"dma-buf")
     }
 
     /// From now on others wait for a sync_file, as for a reader or a writer.
     fn import_fences(&self, caller: &Caller<'_>, usage: Usage, fd: i32) -> Result<()> {
         let os = self.buffer().os();
-        let fences = SyncFile::fences_of(os, caller, fd)?;
-        let resv = self.buffer().resv();
-        let lock = os.resv_lock();
-        // One by one: of each timeline the reservation keeps the last.
-        for fence in fences.iter().filter(|fence| !fence.is_signaled()) {
-            resv.prepare(&lock, usage, |_| Ok(()))?;
-            resv.add(&lock, fence, usage);
-        }
-        Ok(())
+        let fences = SyncFile::import(caller, fd)?;
+        self.buffer().resv().import(os, caller, &fences, usage)
     }
 }

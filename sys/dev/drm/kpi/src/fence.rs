@@ -4,22 +4,35 @@
 //! A `Fence` is shared by all who wait; its one `Signaler` belongs to the work. A signaler that is
 //! dropped signals ECANCELED, so no fence is ever lost. Hooks run in the signaller's thread (which may be
 //! an interrupt handler) with no lock held, so they must not sleep.
+//!
+//! Several fences that are waited for as one are `Fences`: a list of fences, never of lists. No fence ends or
+//! goes because another does, so neither a signal nor a drop recurses, however often fences are merged.
 
+use crate::account::{Account, Charge};
 use crate::alloc::{Arc, KVec};
-use crate::errno::{Errno, Result, ECANCELED, ETIMEDOUT};
+use crate::errno::{Errno, Result, ECANCELED, ENOMEM, ETIMEDOUT};
+use crate::num::u64_of;
 use crate::os::{Caller, Condvar, Mtx, Os};
+use crate::sorted::SortedMap;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// What is told of the end of fences. `token` is what the hook was added with.
 pub trait Hook: Send + Sync {
-    /// A fence has been signaled; must not sleep.
+    /// A fence has been signaled; must not sleep, nor signal another fence.
     fn signaled(&self, token: u64);
 }
+
+type Added = (Arc<dyn Hook>, u64);
 
 struct State {
     outcome: Option<Result<()>>,
     when: u64,
-    hooks: KVec<(Arc<dyn Hook>, u64)>,
+    /// The key of the next hook.
+    next: u64,
+    /// Most fences have one hook at the most.
+    one: Option<(u64, Added)>,
+    /// The others, by key.
+    more: SortedMap<u64, Added>,
 }
 
 /// The shared half of a promise.
@@ -29,6 +42,7 @@ pub struct Fence {
     /// Set after `outcome`, never cleared: the fast answer to "is it over".
     over: AtomicBool,
     state: Mtx<State>,
+    _charge: Option<Charge>,
 }
 
 /// The half that keeps the promise.
@@ -37,17 +51,29 @@ pub struct Signaler {
     fence: Arc<Fence>,
 }
 
+/// A hook of a fence. Dropping this removes it; it may be running then.
+pub struct Hooked {
+    fence: Arc<Fence>,
+    key: u64,
+}
+
 impl Fence {
+    /// What one costs, in bytes, about.
+    pub const BYTES: u64 = 256;
+
     /// A fence, number `seqno` of a timeline `context` (from `Os::unique`) whose fences end in order.
+    /// `charge` is kept for as long as the fence.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub fn promise(os: Os, context: u64, seqno: u64) -> Result<Signaler> {
+    pub fn promise(os: Os, context: u64, seqno: u64, charge: Option<Charge>) -> Result<Signaler> {
         let state = State {
             outcome: None,
             when: 0,
-            hooks: KVec::new(os),
+            next: 0,
+            one: None,
+            more: SortedMap::new(os),
         };
         let state = Mtx::new(os, c"drm fence", state)?;
         let fence = Arc::new(
@@ -57,6 +83,7 @@ impl Fence {
                 seqno,
                 over: AtomicBool::new(false),
                 state,
+                _charge: charge,
             },
         )?;
         Ok(Signaler { os, fence })
@@ -68,33 +95,9 @@ impl Fence {
     ///
     /// ENOMEM.
     pub fn stub(os: Os) -> Result<Arc<Fence>> {
-        let signaler = Fence::promise(os, os.unique(), 1)?;
+        let signaler = Fence::promise(os, os.unique(), 1, None)?;
         let fence = signaler.fence().clone();
         signaler.signal(Ok(()));
-        Ok(fence)
-    }
-
-    /// A fence that is over when all of `fences` are.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM.
-    pub fn all(os: Os, fences: &[Arc<Fence>]) -> Result<Arc<Fence>> {
-        if let [only] = fences {
-            return Ok(only.clone());
-        }
-        let signaler = Fence::promise(os, os.unique(), 1)?;
-        let fence = signaler.fence().clone();
-        let state = Mtx::new(os, c"drm fence array", (fences.len(), Some(signaler)))?;
-        let merge = Arc::new(os, Merge { state })?;
-        for f in fences {
-            if !f.add_hook(&merge.clone().into_hook(), 0)? {
-                merge.signaled(0);
-            }
-        }
-        if fences.is_empty() {
-            merge.finish();
-        }
         Ok(fence)
     }
 
@@ -120,29 +123,42 @@ impl Fence {
         state.outcome.map(|o| (o, state.when))
     }
 
-    /// Has `hook` told when the fence is signaled. False, and not told, when it is already.
+    /// Has `hook` told when the fence is signaled, unless what this returns is dropped before. None, and not
+    /// told, when it is signaled already.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub fn add_hook(&self, hook: &Arc<dyn Hook>, token: u64) -> Result<bool> {
-        let mut state = self.state.lock();
+    pub fn hook(this: &Arc<Self>, hook: &Arc<dyn Hook>, token: u64) -> Result<Option<Hooked>> {
+        let mut state = this.state.lock();
         if state.outcome.is_some() {
-            return Ok(false);
+            return Ok(None);
         }
-        state.hooks.push((hook.clone(), token))?;
-        Ok(true)
+        let key = state.next;
+        let added = (hook.clone(), token);
+        if state.one.is_none() {
+            state.one = Some((key, added));
+        } else {
+            state.more.insert(key, added)?;
+        }
+        state.next = key.wrapping_add(1);
+        Ok(Some(Hooked {
+            fence: this.clone(),
+            key,
+        }))
     }
 
-    /// Forgets a hook that was not told yet.
-    pub fn remove_hook(&self, hook: &Arc<dyn Hook>, token: u64) {
+    fn unhook(&self, key: u64) {
+        if self.is_signaled() {
+            return;
+        }
         let removed = {
             let mut state = self.state.lock();
-            let found = state
-                .hooks
-                .iter()
-                .position(|(h, t)| Arc::ptr_eq(h, hook) && *t == token);
-            found.and_then(|i| state.hooks.swap_remove(i))
+            if state.one.as_ref().is_some_and(|(k, _)| *k == key) {
+                state.one.take().map(|(_, added)| added)
+            } else {
+                state.more.remove(key)
+            }
         };
         drop(removed);
     }
@@ -152,29 +168,39 @@ impl Fence {
     /// # Errors
     ///
     /// ETIMEDOUT at `deadline` ns, EINTR or ERESTART by a signal to `caller`, ENOMEM.
-    pub fn wait(&self, os: Os, caller: Option<&Caller<'_>>, deadline: u64) -> Result<()> {
-        if self.is_signaled() {
+    pub fn wait(this: &Arc<Self>, os: Os, caller: Option<&Caller<'_>>, deadline: u64) -> Result<()> {
+        if this.is_signaled() {
             return Ok(());
         }
         if deadline <= os.now() {
             return Err(ETIMEDOUT);
         }
         let waiter = Waiter::new(os)?;
-        let hook = waiter.clone().into_hook();
-        if !self.add_hook(&hook, 0)? {
+        let Some(_hooked) = Fence::hook(this, &waiter.clone().into_hook(), 0)? else {
             return Ok(());
-        }
-        let result = loop {
+        };
+        loop {
             let seen = waiter.count();
-            if self.is_signaled() {
-                break Ok(());
+            if this.is_signaled() {
+                return Ok(());
             }
             if let Err(e) = waiter.wait_past(seen, caller, deadline) {
-                break if self.is_signaled() { Ok(()) } else { Err(e) };
+                return if this.is_signaled() { Ok(()) } else { Err(e) };
             }
-        };
-        self.remove_hook(&hook, 0);
-        result
+        }
+    }
+}
+
+impl Hooked {
+    /// The fence.
+    pub fn fence(&self) -> &Arc<Fence> {
+        &self.fence
+    }
+}
+
+impl Drop for Hooked {
+    fn drop(&mut self) {
+        self.fence.unhook(self.key);
     }
 }
 
@@ -190,7 +216,7 @@ impl Signaler {
     }
 
     fn finish(&self, outcome: Result<()>) {
-        let hooks = {
+        let (one, more) = {
             let mut state = self.fence.state.lock();
             if state.outcome.is_some() {
                 return;
@@ -199,9 +225,13 @@ impl Signaler {
             state.when = self.os.now();
             // ORDERING: everything the work did is before its end.
             self.fence.over.store(true, Ordering::Release);
-            core::mem::replace(&mut state.hooks, KVec::new(self.os))
+            let more = core::mem::replace(&mut state.more, SortedMap::new(self.os));
+            (state.one.take(), more)
         };
-        for (hook, token) in hooks.iter() {
+        if let Some((_, (hook, token))) = one {
+            hook.signaled(token);
+        }
+        for (_, (hook, token)) in more.from(0) {
             hook.signaled(*token);
         }
     }
@@ -213,30 +243,157 @@ impl Drop for Signaler {
     }
 }
 
-/// Counts down the fences of an array.
-struct Merge {
-    state: Mtx<(usize, Option<Signaler>)>,
+/// Fences that are waited for as one, at least one: what a syncobj holds and a sync_file stands for.
+#[derive(Clone)]
+pub enum Fences {
+    /// A single one.
+    One(Arc<Fence>),
+    /// Several.
+    Many(Arc<Merged>),
 }
 
-impl Merge {
-    fn finish(&self) {
-        let signaler = self.state.lock().1.take();
-        if let Some(s) = signaler {
-            s.signal(Ok(()));
+/// At most one fence of each timeline, in order of timelines.
+pub struct Merged {
+    parts: KVec<Arc<Fence>>,
+    _charge: Charge,
+}
+
+impl Fences {
+    /// No more than these are waited for as one.
+    pub const MAX: usize = 1024;
+
+    /// The fences, in order of timelines.
+    pub fn parts(&self) -> &[Arc<Fence>] {
+        match self {
+            Fences::One(fence) => core::slice::from_ref(fence),
+            Fences::Many(merged) => &merged.parts,
         }
+    }
+
+    /// Whether all of them are over.
+    pub fn is_signaled(&self) -> bool {
+        self.parts().iter().all(|f| f.is_signaled())
+    }
+
+    /// How they ended together, None while one goes on: as the first that failed, if one did.
+    pub fn outcome(&self) -> Option<Result<()>> {
+        let mut failed: Option<(Errno, u64)> = None;
+        for part in self.parts() {
+            if let (Err(e), when) = part.outcome()? {
+                if failed.is_none_or(|(_, earliest)| when < earliest) {
+                    failed = Some((e, when));
+                }
+            }
+        }
+        Some(failed.map_or(Ok(()), |(e, _)| Err(e)))
+    }
+
+    /// All of both, charged to `account`: of each timeline the later one. What has ended well is left out, as in
+    /// Linux's dma_fence_unwrap_merge(); what has failed is not.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, also when they are more than `MAX`.
+    pub fn merge(os: Os, account: &Arc<Account>, a: &Fences, b: &Fences) -> Result<Fences> {
+        let mut set = FenceSet::new(os);
+        for part in a.parts().iter().chain(b.parts()) {
+            if !matches!(part.outcome(), Some((Ok(()), _))) {
+                set.add(part)?;
+            }
+        }
+        if let Some(merged) = set.fences(account)? {
+            return Ok(merged);
+        }
+        // All ended well: the last of them tells when.
+        let all = a.parts().iter().chain(b.parts());
+        let last = all.max_by_key(|f| f.outcome().map_or(0, |(_, when)| when));
+        last.cloned().map(Fences::One).ok_or(ENOMEM)
     }
 }
 
-impl Hook for Merge {
-    fn signaled(&self, _token: u64) {
-        let last = {
-            let mut state = self.state.lock();
-            state.0 = state.0.saturating_sub(1);
-            state.0 == 0
-        };
-        if last {
-            self.finish();
+/// A collection of fences: of each timeline the last one that was added to it.
+pub struct FenceSet {
+    os: Os,
+    by_context: SortedMap<u64, Arc<Fence>>,
+}
+
+impl FenceSet {
+    /// None yet.
+    pub fn new(os: Os) -> FenceSet {
+        FenceSet {
+            os,
+            by_context: SortedMap::new(os),
         }
+    }
+
+    /// One more.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn add(&mut self, fence: &Arc<Fence>) -> Result<()> {
+        let there = self.by_context.get(fence.context());
+        if there.is_some_and(|f| f.seqno() >= fence.seqno()) {
+            return Ok(());
+        }
+        self.by_context.insert(fence.context(), fence.clone())
+    }
+
+    /// One more, unless it is over.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn add_pending(&mut self, fence: &Arc<Fence>) -> Result<()> {
+        if fence.is_signaled() {
+            return Ok(());
+        }
+        self.add(fence)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_context.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_context.is_empty()
+    }
+
+    /// All of them, in order of timelines.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Fence>> {
+        self.by_context.from(0).map(|(_, fence)| fence)
+    }
+
+    /// All of them as one, charged to `account`; None when there is none.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, also when they are more than `Fences::MAX`.
+    pub fn fences(&self, account: &Arc<Account>) -> Result<Option<Fences>> {
+        const HEAD: u64 = 128;
+        const PART: u64 = 16;
+        let count = self.len();
+        if count > Fences::MAX {
+            return Err(ENOMEM);
+        }
+        if count <= 1 {
+            return Ok(self.iter().next().cloned().map(Fences::One));
+        }
+        let bytes = u64_of(count).saturating_mul(PART).saturating_add(HEAD);
+        let _charge = Charge::new(account, bytes)?;
+        let mut parts = KVec::with_capacity(self.os, count)?;
+        for fence in self.iter() {
+            parts.push(fence.clone())?;
+        }
+        Arc::new(self.os, Merged { parts, _charge }).map(|merged| Some(Fences::Many(merged)))
+    }
+}
+
+impl From<Arc<Fence>> for Fences {
+    fn from(fence: Arc<Fence>) -> Fences {
+        Fences::One(fence)
     }
 }
 

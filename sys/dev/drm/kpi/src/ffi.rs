@@ -346,6 +346,9 @@ impl DriverTable {
             compatible: compatible.0.as_ptr(),
             attach: Some(attach::<D>),
             detach: Some(detach::<D>),
+            suspend: Some(suspend::<D>),
+            resume: Some(resume::<D>),
+            shutdown: Some(shutdown::<D>),
             lowmem: Some(lowmem::<D>),
             stat: Some(stat::<D>),
             file_stat: Some(file_stat::<D>),
@@ -407,10 +410,31 @@ unsafe extern "C" fn detach<D: Driver>(softc: *mut c_void, force: c_int) -> c_in
     0
 }
 
+unsafe extern "C" fn suspend<D: Driver>(softc: *mut c_void) {
+    // SAFETY: C passes what `attach` stored and still holds.
+    if let Some(device) = unsafe { Arc::<Device<D>>::borrow_raw(softc) } {
+        device.suspend();
+    }
+}
+
+unsafe extern "C" fn resume<D: Driver>(softc: *mut c_void) {
+    // SAFETY: C passes what `attach` stored and still holds.
+    if let Some(device) = unsafe { Arc::<Device<D>>::borrow_raw(softc) } {
+        device.resume();
+    }
+}
+
+unsafe extern "C" fn shutdown<D: Driver>(softc: *mut c_void) {
+    // SAFETY: C passes what `attach` stored and still holds.
+    if let Some(device) = unsafe { Arc::<Device<D>>::borrow_raw(softc) } {
+        device.shutdown();
+    }
+}
+
 unsafe extern "C" fn lowmem<D: Driver>(softc: *mut c_void, pages: u64) -> u64 {
     // SAFETY: C passes what `attach` stored and still holds.
     let device = unsafe { Arc::<Device<D>>::borrow_raw(softc) };
-    device.map_or(0, |d| D::shrink(d.data(), pages))
+    device.map_or(0, |d| d.shrink(pages, None))
 }
 
 unsafe extern "C" fn stat<D: Driver>(

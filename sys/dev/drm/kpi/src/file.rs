@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Open files of a device node.
 
-use crate::account::Account;
+use crate::account::{Account, Charge, FILE_BYTES};
 use crate::alloc::{Arc, KVec};
 use crate::auth::FileAuth;
 use crate::device::Device;
@@ -32,10 +32,12 @@ pub struct File<D: Driver> {
     minor: Minor,
     pid: i32,
     account: Arc<Account>,
+    /// The file itself, and its handles.
+    charge: Charge,
     handles: Mtx<HandleTable<Arc<Gem<D>>>>,
     gem_lock: Sx<()>,
     prime: Sx<Prime>,
-    syncobjs: Mtx<HandleTable<Arc<Syncobj>>>,
+    syncobjs: Mtx<HandleTable<(Arc<Syncobj>, Charge)>>,
     auth: Arc<FileAuth>,
     ioctls: AtomicU64,
     driver: D::File,
@@ -51,20 +53,24 @@ impl<D: Driver> File<D> {
         let os = device.os();
         let id = os.unique();
         let limit = os.tunable(c"file_mem_limit", FILE_MEM_LIMIT);
+        let user = device.users().account(caller.uid())?;
+        let account = Arc::new(os, Account::new(limit, Some(user)))?;
+        let charge = Charge::new(&account, FILE_BYTES)?;
         let file = Arc::new(
             os,
             File {
                 id,
                 minor,
                 pid: caller.pid(),
-                account: Arc::new(os, Account::new(limit, Some(device.memory().clone())))?,
                 handles: Mtx::new(os, c"drm handles", HandleTable::new(os))?,
                 gem_lock: Sx::new(os, c"drm file gem", ())?,
                 prime: Sx::new(os, c"drm prime", Prime(KVec::new(os)))?,
                 syncobjs: Mtx::new(os, c"drm syncobjs", HandleTable::new(os))?,
                 auth: Arc::new(os, FileAuth::default())?,
                 ioctls: AtomicU64::new(0),
-                driver: D::open(&device, id)?,
+                driver: D::open(&device, id, &account)?,
+                account,
+                charge,
                 device,
             },
         )?;
@@ -110,6 +116,11 @@ impl<D: Driver> File<D> {
         &self.account
     }
 
+    /// What the file's handles are charged to.
+    pub(crate) fn charge(&self) -> &Charge {
+        &self.charge
+    }
+
     /// The process that opened it.
     pub fn pid(&self) -> i32 {
         self.pid
@@ -141,8 +152,21 @@ impl<D: Driver> File<D> {
         &self.auth
     }
 
-    pub(crate) fn syncobjs(&self) -> &Mtx<HandleTable<Arc<Syncobj>>> {
+    pub(crate) fn syncobjs(&self) -> &Mtx<HandleTable<(Arc<Syncobj>, Charge)>> {
         &self.syncobjs
+    }
+
+    /// A new handle of a sync object, charged to the file.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, ENOSPC.
+    pub(crate) fn add_syncobj(&self, syncobj: Arc<Syncobj>) -> Result<u32> {
+        const HANDLE: u64 = 64;
+        let charge = Charge::new(&self.account, HANDLE)?;
+        let handle = self.syncobjs.lock().reserve()?;
+        self.syncobjs.lock().fill(handle, (syncobj, charge));
+        Ok(handle)
     }
 
     /// The sync object of a handle.
@@ -151,7 +175,8 @@ impl<D: Driver> File<D> {
     ///
     /// ENOENT.
     pub fn syncobj(&self, handle: u32) -> Result<Arc<Syncobj>> {
-        self.syncobjs.lock().get(handle).cloned().ok_or(ENOENT)
+        let syncobjs = self.syncobjs.lock();
+        syncobjs.get(handle).map(|(s, _)| s.clone()).ok_or(ENOENT)
     }
 
     /// Held while a descriptor becomes a handle or a handle goes, so that one buffer has one handle.

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The scheduler at work: `drm_sched` under a lock, jobs with fences, and the one way out for all of them.
 //!
-//! A job is prepared, told its dependencies and submitted, with the reservation lock or a lock of its entity held from
-//! the first to the last, so that fences of one entity are numbered in the order in which its jobs run. Whatever
-//! becomes of it, it leaves by `retire`, which tells the driver, drops what the job held and signals the fence.
-//! `retire` may sleep.
+//! A job is prepared, told its dependencies and submitted, with its timeline's lock held from the first to the last, so
+//! that fences of one entity are numbered in the order in which its jobs run. Whatever becomes of it, it leaves by
+//! `retire`, which tells the driver, drops what the job held and signals the fence. `retire` may sleep.
 
+use crate::account::Charge;
 use crate::alloc::{Arc, KVec};
 use crate::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
-use crate::fence::{Fence, Hook, Signaler};
-use crate::os::{Mtx, MtxGuard, Os, ResvGuard, Task};
+use crate::fence::{Fence, FenceSet, Hook, Hooked, Signaler};
+use crate::num::u64_of;
+use crate::os::{Mtx, MtxGuard, Os, Task};
 use crate::storage::KernelStorage;
 use drm_sched::{Config, EntityId, Error, JobId, Outcome, Scheduler, SlotConfig};
 
@@ -18,6 +19,8 @@ pub struct Entry<P> {
     /// The driver's part.
     pub payload: P,
     signaler: Signaler,
+    /// In the fences that it waits for.
+    waits: KVec<Hooked>,
 }
 
 /// What the queue's lock guards: the scheduler, and the driver's view of the hardware that runs its jobs.
@@ -103,7 +106,7 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
         self.engine.lock()
     }
 
-    /// A job for `entity`, with its fence, that waits for `submit`.
+    /// A job for `entity`, with its fence, which is charged to `charge`, that waits for `submit`.
     ///
     /// # Errors
     ///
@@ -111,18 +114,23 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
     /// when it is dropped, and a lock is held.
     pub fn prepare(
         &self,
-        _lock: &ResvGuard,
         entity: EntityId,
         timeline: &mut Timeline,
+        charge: Charge,
         payload: P,
     ) -> core::result::Result<(JobId, Arc<Fence>), (Errno, P)> {
         let seqno = timeline.seqno.wrapping_add(1);
-        let signaler = match Fence::promise(self.os, timeline.context, seqno) {
+        let signaler = match Fence::promise(self.os, timeline.context, seqno, Some(charge)) {
             Ok(signaler) => signaler,
             Err(e) => return Err((e, payload)),
         };
         let fence = signaler.fence().clone();
-        let prepared = self.lock().sched.prepare(entity, Entry { payload, signaler });
+        let entry = Entry {
+            payload,
+            signaler,
+            waits: KVec::new(self.os),
+        };
+        let prepared = self.lock().sched.prepare(entity, entry);
         let id = prepared.map_err(|(e, entry)| (errno(e), entry.payload))?;
         timeline.seqno = seqno;
         Ok((id, fence))
@@ -133,19 +141,31 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
     /// # Errors
     ///
     /// ENOMEM; the job is to be given up with `abandon`.
-    pub fn depend(this: &Arc<Self>, id: JobId, fences: &[Arc<Fence>]) -> Result<()> {
+    pub fn depend(this: &Arc<Self>, id: JobId, fences: &FenceSet) -> Result<()> {
+        if fences.is_empty() {
+            return Ok(());
+        }
         let hook = this.clone().into_hook();
-        for fence in fences {
+        let mut waits = KVec::with_capacity(this.os, fences.len())?;
+        for fence in fences.iter() {
             if fence.is_signaled() {
                 continue;
             }
             this.lock().sched.add_dependency(id).map_err(errno)?;
-            let waits = fence.add_hook(&hook, id.to_bits());
-            if !matches!(waits, Ok(true)) {
-                this.lock().sched.dependency_done(id, Ok(()));
+            match Fence::hook(fence, &hook, id.to_bits()) {
+                Ok(Some(hooked)) => waits.push(hooked)?,
+                over => {
+                    this.lock().sched.dependency_done(id, Ok(()));
+                    over?;
+                }
             }
-            waits?;
         }
+        // The job keeps its hooks, so that they go with it. One that was cancelled meanwhile needs none.
+        let unused = match this.lock().sched.job_mut(id) {
+            Some(entry) => core::mem::replace(&mut entry.waits, waits),
+            None => waits,
+        };
+        drop(unused);
         Ok(())
     }
 
@@ -154,7 +174,7 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
     /// # Errors
     ///
     /// ECANCELED when the entity was killed meanwhile; the fence tells that, too.
-    pub fn submit(&self, _lock: &ResvGuard, id: JobId) -> Result<()> {
+    pub fn submit(&self, _timeline: &mut Timeline, id: JobId) -> Result<()> {
         self.lock().sched.submit(id).map_err(errno)
     }
 
@@ -176,7 +196,12 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
                 Outcome::Cancelled => Err(ECANCELED),
                 Outcome::TimedOut => Err(ETIMEDOUT),
             };
-            let Entry { payload, signaler } = done.payload;
+            let Entry {
+                payload,
+                signaler,
+                waits,
+            } = done.payload;
+            drop(waits);
             let told = tell(Retired {
                 payload: &payload,
                 outcome,
@@ -204,43 +229,8 @@ impl<T: Send + Sync> Hook for Task<T> {
     }
 }
 
-/// Fences gathered for one job: of each timeline the last one, in order of timelines.
-pub struct Dependencies {
-    fences: KVec<Arc<Fence>>,
-}
-
-impl Dependencies {
-    /// None yet.
-    pub fn new(os: Os) -> Dependencies {
-        Dependencies {
-            fences: KVec::new(os),
-        }
-    }
-
-    /// One more, unless it is over.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM.
-    pub fn add(&mut self, fence: &Arc<Fence>) -> Result<()> {
-        if fence.is_signaled() {
-            return Ok(());
-        }
-        let context = fence.context();
-        match self.fences.binary_search_by_key(&context, |f| f.context()) {
-            Ok(index) => {
-                let earlier = self.fences.get_mut(index).filter(|f| f.seqno() < fence.seqno());
-                if let Some(earlier) = earlier {
-                    *earlier = fence.clone();
-                }
-                Ok(())
-            }
-            Err(index) => self.fences.insert(index, fence.clone()),
-        }
-    }
-
-    /// All of them.
-    pub fn fences(&self) -> &[Arc<Fence>] {
-        &self.fences
-    }
+/// What the dependencies of a job cost the kernel, about: charged with the job.
+pub fn dependency_bytes(fences: &FenceSet) -> u64 {
+    const EACH: u64 = 96;
+    u64_of(fences.len()).saturating_mul(EACH)
 }

@@ -3,10 +3,9 @@
 //!
 //! A driver implements [`driver::Driver`] and gives C a [`ffi::DriverTable`]; files, ioctls, handles,
 //! buffers, fences and jobs are here. The operating system is behind [`os`], memory behind [`alloc`];
-//! those two and `ffi` are the only places with unsafe code.
+//! those two and `ffi` are the only places with unsafe code in this crate.
 //!
-//! Lock order: docs/design.md. In short: `Sx` locks, the reservation lock, `Resv`, a driver's job lock; then
-//! leaves, which nest only as `Gem::state` -> `Device::map_offsets`. Hooks of fences run with no lock held.
+//! Lock order: docs/design.md. In short: reservations, `Sx` locks, `Resv`, a driver's job lock; then leaves, which nest only as `Gem::state` -> `Device::map_offsets`. Hooks of fences run with no lock held.
 #![no_std]
 
 pub mod account;
@@ -30,6 +29,7 @@ pub mod jobs;
 pub mod num;
 pub mod os;
 pub mod page_table;
+pub mod purge;
 pub mod resv;
 pub mod sorted;
 pub mod stats;

@@ -2,10 +2,11 @@
 //! sync_files: fences behind descriptors, as Linux's uapi/linux/sync_file.h has them. Readable when all of
 //! their fences are over.
 
-use crate::alloc::{Arc, KVec};
-use crate::bell::Bell;
-use crate::errno::{Result, EINVAL, ENOTTY};
-use crate::fence::Fence;
+use crate::account::{Account, Charge};
+use crate::alloc::Arc;
+use crate::bell::Poll;
+use crate::errno::{Result, EINVAL, ENOENT, ENOTTY};
+use crate::fence::{Fence, Fences};
 use crate::ffi;
 use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, UserSlice};
 use crate::uapi::{uapi_struct, Uapi};
@@ -14,9 +15,16 @@ use crate::uapi::{uapi_struct, Uapi};
 pub struct SyncFile {
     os: Os,
     name: [u8; 32],
-    fences: KVec<Arc<Fence>>,
-    bell: Arc<Bell>,
+    fences: Fences,
+    /// The process that made it.
+    pid: i32,
+    account: Arc<Account>,
+    _charge: Charge,
+    poll: Poll,
 }
+
+/// What one costs, in bytes, about.
+const BYTES: u64 = 512;
 
 const GROUP: u32 = 0x3e;
 const NR_MERGE: u32 = 3;
@@ -57,66 +65,43 @@ uapi_struct! {
 }
 
 impl SyncFile {
-    /// Gives `caller` a close-on-exec descriptor for `fences`, with a name of up to 31 bytes.
+    /// Gives `caller` a close-on-exec descriptor for `fences`, charged to `account`, with a name of up to 31 bytes.
     ///
     /// # Errors
     ///
     /// ENOMEM, EMFILE.
-    pub fn export(os: Os, caller: &Caller<'_>, fences: KVec<Arc<Fence>>, name: &[u8]) -> Result<i32> {
+    pub fn export(
+        os: Os,
+        account: &Arc<Account>,
+        caller: &Caller<'_>,
+        fences: Fences,
+        name: &[u8],
+    ) -> Result<i32> {
         let mut padded = [0; 32];
         name_into(&mut padded, name);
-        let name = terminated(padded);
-        let bell = Bell::new(os)?;
-        let content = Arc::new(
+        let content = SyncFile {
             os,
-            SyncFile {
-                os,
-                name,
-                fences,
-                bell,
-            },
-        )?;
+            name: terminated(padded),
+            fences,
+            pid: caller.pid(),
+            account: account.clone(),
+            _charge: Charge::new(account, BYTES)?,
+            poll: Poll::new(os)?,
+        };
+        let content = Arc::new(os, content)?;
         let file = NewFile::new(os, content.clone())?;
-        content.bell.connect(file.waker());
-        let hook = content.bell.clone().into_hook();
-        for fence in content.fences.iter() {
-            fence.add_hook(&hook, 0)?;
-        }
+        content.poll.connect(file.waker());
         file.install(caller, FdFlags::CLOEXEC)
     }
 
-    /// One fence for all of the sync_file behind `fd`.
+    /// The fences of the sync_file behind `fd`.
     ///
     /// # Errors
     ///
-    /// EINVAL when it is no sync_file, as `drm_syncobj_import_sync_file_fence` of Linux answers; ENOMEM.
-    pub fn import(os: Os, caller: &Caller<'_>, fd: i32) -> Result<Arc<Fence>> {
+    /// EINVAL when it is no sync_file, as `drm_syncobj_import_sync_file_fence` of Linux answers.
+    pub fn import(caller: &Caller<'_>, fd: i32) -> Result<Fences> {
         let file = FileRef::<SyncFile>::get(caller, fd).map_err(|_| EINVAL)?;
-        Fence::all(os, &file.fences)
-    }
-
-    /// All fences of the sync_file behind `fd`.
-    ///
-    /// # Errors
-    ///
-    /// EINVAL when it is no sync_file; ENOMEM.
-    pub fn fences_of(os: Os, caller: &Caller<'_>, fd: i32) -> Result<KVec<Arc<Fence>>> {
-        let file = FileRef::<SyncFile>::get(caller, fd).map_err(|_| EINVAL)?;
-        KVec::from_fn(os, file.fences.len(), |i| {
-            file.fences.get(i).cloned().ok_or(EINVAL)
-        })
-    }
-
-    /// 1 when all are over, 0 when one is not, a negative errno when one failed.
-    fn status(&self) -> i32 {
-        let mut status = 1;
-        for fence in self.fences.iter() {
-            match fence_status(fence) {
-                1 => {}
-                other => status = status.min(other),
-            }
-        }
-        status
+        Ok(file.fences.clone())
     }
 
     fn merge(&self, caller: &Caller<'_>, data: &mut [u8]) -> Result<()> {
@@ -125,23 +110,16 @@ impl SyncFile {
             return Err(EINVAL);
         }
         // Linux: sync_file_fdget fails with ENOENT.
-        let other = FileRef::<SyncFile>::get(caller, arg.fd2).map_err(|_| crate::errno::ENOENT)?;
-        let mut fences: KVec<Arc<Fence>> = KVec::new(self.os);
-        // Linux: dma_fence_unwrap_merge leaves out what is over, and has one stub when nothing is left.
-        let both = self.fences.iter().chain(other.fences.iter());
-        for fence in both.filter(|f| !f.is_signaled()) {
-            let later = fences.iter_mut().find(|f| f.context() == fence.context());
-            match later {
-                Some(f) if f.seqno() < fence.seqno() => *f = fence.clone(),
-                Some(_) => {}
-                None => fences.push(fence.clone())?,
-            }
-        }
-        if fences.is_empty() {
-            fences.push(Fence::stub(self.os)?)?;
-        }
+        let other = FileRef::<SyncFile>::get(caller, arg.fd2).map_err(|_| ENOENT)?;
+        // One of the two is the caller's own, as a rule; who merges what others gave it does so at their cost.
+        let account = if self.pid != caller.pid() && other.pid == caller.pid() {
+            &other.account
+        } else {
+            &self.account
+        };
+        let fences = Fences::merge(self.os, account, &self.fences, &other.fences)?;
         arg.name = terminated(arg.name);
-        arg.fence = SyncFile::export(self.os, caller, fences, &arg.name)?;
+        arg.fence = SyncFile::export(self.os, account, caller, fences, &arg.name)?;
         arg.write(data);
         Ok(())
     }
@@ -151,20 +129,21 @@ impl SyncFile {
         if arg.flags != 0 || arg.pad != 0 {
             return Err(EINVAL);
         }
-        let have = u32::try_from(self.fences.len()).unwrap_or(u32::MAX);
+        let parts = self.fences.parts();
+        let have = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        let mut status = status(self.fences.outcome());
         if arg.num_fences != 0 {
             if arg.num_fences < have {
                 return Err(EINVAL);
             }
+            // Linux: with the fences, the first of theirs that is not 1.
+            status = 1;
             let mut at = arg.sync_fence_info;
-            for fence in self.fences.iter() {
-                let mut info = FenceInfo {
-                    status: fence_status(fence),
-                    ..FenceInfo::default()
-                };
-                name_into(&mut info.obj_name, b"drm");
-                name_into(&mut info.driver_name, b"drmkpi");
-                info.timestamp_ns = fence.outcome().map_or(0, |(_, when)| when);
+            for fence in parts {
+                let info = fence_info(fence);
+                if status == 1 {
+                    status = info.status;
+                }
                 let mut bytes = [0; FenceInfo::SIZE];
                 info.write(&mut bytes);
                 let size = crate::num::u64_of(bytes.len());
@@ -173,10 +152,31 @@ impl SyncFile {
             }
         }
         arg.name = self.name;
-        arg.status = self.status();
+        arg.status = status;
         arg.num_fences = have;
         arg.write(data);
         Ok(())
+    }
+}
+
+fn fence_info(fence: &Fence) -> FenceInfo {
+    let outcome = fence.outcome();
+    let mut info = FenceInfo {
+        status: status(outcome.map(|(outcome, _)| outcome)),
+        timestamp_ns: outcome.map_or(0, |(_, when)| when),
+        ..FenceInfo::default()
+    };
+    name_into(&mut info.obj_name, b"drm");
+    name_into(&mut info.driver_name, b"drmkpi");
+    info
+}
+
+/// 1 when it ended well, 0 while it goes on, a negative errno when it failed.
+fn status(outcome: Option<Result<()>>) -> i32 {
+    match outcome {
+        None => 0,
+        Some(Ok(())) => 1,
+        Some(Err(e)) => e.get().wrapping_neg(),
     }
 }
 
@@ -193,17 +193,10 @@ fn name_into(to: &mut [u8], from: &[u8]) {
     }
 }
 
-fn fence_status(fence: &Fence) -> i32 {
-    match fence.outcome() {
-        None => 0,
-        Some((Ok(()), _)) => 1,
-        Some((Err(e), _)) => e.get().wrapping_neg(),
-    }
-}
-
 impl ffi::PlainFile for SyncFile {
     fn readable(&self) -> bool {
-        self.fences.iter().all(|f| f.is_signaled())
+        let mut pending = self.fences.parts().iter().filter(|f| !f.is_signaled());
+        pending.all(|fence| self.poll.is_over(fence))
     }
 
     fn ioctl(&self, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
@@ -211,16 +204,6 @@ impl ffi::PlainFile for SyncFile {
             (GROUP, NR_MERGE) if data.len() == Merge::SIZE => self.merge(caller, data),
             (GROUP, NR_FILE_INFO) if data.len() == FileInfo::SIZE => self.info(caller, data),
             _ => Err(ENOTTY),
-        }
-    }
-}
-
-impl Drop for SyncFile {
-    fn drop(&mut self) {
-        self.bell.disconnect();
-        let hook = self.bell.clone().into_hook();
-        for fence in self.fences.iter() {
-            fence.remove_hook(&hook, 0);
         }
     }
 }

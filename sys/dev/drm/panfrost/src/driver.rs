@@ -9,17 +9,18 @@ use crate::jobs;
 use crate::perfcnt;
 use crate::shrinker;
 use drm_sched::{ClientId, EntityId};
+use drmkpi::account::Account;
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::device::Device;
-use drmkpi::driver::{Driver, Info, Statistic};
+use drmkpi::driver::{Driver, Info, Statistic, Suspend};
 use drmkpi::errno::Result;
 use drmkpi::ffi::{Compatible, DriverTable};
 use drmkpi::file::File;
 use drmkpi::gem::Gem;
 use drmkpi::ioctl::{is_dense, Ioctl, DRIVER_BASE};
 use drmkpi::jobs::Timeline;
-use drmkpi::os::{Dev, Mtx};
+use drmkpi::os::{Dev, Sx};
 use drmkpi::stats::Stats;
 
 /// The driver.
@@ -38,7 +39,8 @@ pub struct PanfrostFile {
     pub(crate) context: Arc<Context>,
     pub(crate) client: ClientId,
     pub(crate) entities: [EntityId; USED_SLOTS],
-    pub(crate) timelines: Mtx<[Timeline; USED_SLOTS]>,
+    /// Held from a job's fence to its place in the queue.
+    pub(crate) timelines: Sx<[Timeline; USED_SLOTS]>,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -72,11 +74,19 @@ impl Driver for Panfrost {
         Gpu::remove(gpu);
     }
 
-    fn open(dev: &Device<Self>, id: u64) -> Result<PanfrostFile> {
+    fn suspend(gpu: &Arc<Gpu>, how: Suspend) {
+        gpu.suspend(how);
+    }
+
+    fn resume(gpu: &Arc<Gpu>) {
+        gpu.resume();
+    }
+
+    fn open(dev: &Device<Self>, id: u64, account: &Arc<Account>) -> Result<PanfrostFile> {
         let gpu = dev.data();
         let os = gpu.os();
-        let context = Context::new(gpu)?;
-        let timelines = Mtx::new(os, c"panfrost timelines", [Timeline::new(os), Timeline::new(os)])?;
+        let context = Context::new(gpu, account)?;
+        let timelines = Sx::new(os, c"panfrost timelines", [Timeline::new(os), Timeline::new(os)])?;
         let stats = Arc::new(os, Stats::default())?;
         let (client, entities) = jobs::open(gpu)?;
         Ok(PanfrostFile {
@@ -95,21 +105,15 @@ impl Driver for Panfrost {
     }
 
     fn gem_close(file: &File<Self>, gem: &Arc<PanfrostGem>) {
-        shrinker::forget(file.device().data(), gem.object());
         gem.object().close(file.id());
-    }
-
-    fn may_mmap(gem: &PanfrostGem) -> bool {
-        // A heap has no memory where the GPU has not asked for it.
-        !gem.object().flags.contains(BoFlags::HEAP)
     }
 
     fn import(dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {
         Bo::new(dev.os(), BoFlags::NOEXEC)
     }
 
-    fn shrink(gpu: &Gpu, pages: u64) -> u64 {
-        shrinker::shrink(gpu, pages)
+    fn purge(gem: &PanfrostGem, free: impl FnOnce() -> Result<()>) -> Result<()> {
+        shrinker::purge(gem, free)
     }
 
     fn stat(gpu: &Gpu, index: u32) -> Option<Statistic> {

@@ -22,6 +22,7 @@ use drmkpi::alloc::{Arc, KVec};
 use drmkpi::errno::{Result, EBUSY, EIO};
 use drmkpi::jobs::{errno, Retired};
 use drmkpi::os::Level;
+use drmkpi::purge::Pin;
 use drmkpi::stats::Stats;
 
 /// After the GPU did not come on, jobs fail at once for this long.
@@ -34,9 +35,11 @@ pub(crate) struct Job {
     pub(crate) context: Arc<Context>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) _charge: Charge,
-    /// Held until the job is over.
-    pub(crate) _mappings: KVec<Arc<Mapping>>,
+    /// Held until the job is over. The mappings go last, so that the memory goes with them, in the
+    /// reaper's thread.
+    pub(crate) _pins: KVec<Pin>,
     pub(crate) _gems: KVec<Arc<PanfrostGem>>,
+    pub(crate) _mappings: KVec<Arc<Mapping>>,
 }
 
 /// A job in a slot.
@@ -55,6 +58,8 @@ pub(crate) struct Running {
 pub(crate) struct Hardware {
     /// Registers may be touched.
     pub(crate) powered: bool,
+    /// No job may start.
+    pub(crate) suspended: bool,
     pub(crate) spaces: AsSlots,
     /// Oldest first.
     slots: [[Option<Running>; 2]; 3],
@@ -66,6 +71,7 @@ impl Hardware {
     pub(crate) fn new(spaces: AsSlots) -> Hardware {
         Hardware {
             powered: false,
+            suspended: false,
             spaces,
             slots: [[None; 2]; 3],
             broken_until: 0,
@@ -156,7 +162,7 @@ pub(crate) fn open(gpu: &Gpu) -> Result<(ClientId, [EntityId; USED_SLOTS])> {
         (Ok(fragment), Ok(tiler)) => Ok((client, [fragment, tiler])),
         (fragment, tiler) => {
             for entity in [fragment, tiler].into_iter().flatten() {
-                sched.entity_kill(entity);
+                sched.entity_kill(entity, gpu.os().now());
             }
             // Nothing of the client is left that could keep it.
             let _ = sched.client_free(client);
@@ -173,7 +179,7 @@ pub(crate) fn close(gpu: &Gpu, file: &PanfrostFile) {
     {
         let mut engine = gpu.queue.lock();
         for entity in file.entities {
-            engine.sched.entity_kill(entity);
+            engine.sched.entity_kill(entity, gpu.os().now());
         }
         // Its entities are killed, so nothing keeps it.
         let _ = engine.sched.client_free(file.client);
@@ -216,8 +222,12 @@ pub(crate) fn pump(gpu: &Gpu) {
     retire(gpu);
     while start_all(gpu) == Started::NeedsPower {
         if let Err(e) = gpu.turn_on() {
+            if gpu.queue.lock().hw.suspended {
+                // Since a moment; resume calls the pump.
+                break;
+            }
             gpu.dev()
-                .log(Level::Error, format_args!("the GPU does not come on: {e:?}"));
+                .log(Level::Error, format_args!("the GPU does not come on: {e}"));
             let mut engine = gpu.queue.lock();
             engine.hw.broken_until = gpu.os().now().saturating_add(BROKEN_NS);
         }
@@ -241,7 +251,11 @@ enum Started {
 /// Starts what may start.
 fn start_all(gpu: &Gpu) -> Started {
     let mut engine = gpu.queue.lock();
-    for slot in Slot::ALL {
+    let slots = match engine.hw.suspended {
+        false => Slot::ALL.as_slice(),
+        true => &[],
+    };
+    for &slot in slots {
         // Each turn puts a job into the hardware or ends one, so there are as many as there are jobs.
         while let Some(id) = engine.sched.next(slot.index(), gpu.os().now()) {
             if engine.hw.broken_until > gpu.os().now() {
@@ -281,9 +295,12 @@ fn start(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, id: JobId) -> bool {
             engine.sched.requeue(id, now);
             return false;
         }
-        // For the scheduler it is in the hardware, so the reset that comes counts as one of its runs: where
-        // resets do not help, it fails.
-        Err(_) => return false,
+        // For the scheduler it is in the hardware, so the reset that comes gives it another run. It
+        // is the one to blame: where resets do not help, it fails.
+        Err(_) => {
+            engine.sched.blame(id);
+            return false;
+        }
     };
     let chain_flag = engine.hw.free_flag(slot);
     let hw = JobHw {

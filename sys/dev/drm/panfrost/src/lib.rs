@@ -9,7 +9,7 @@
 //! else in one task queue, one task after the other, so that starting jobs, faults, time-outs, resets and
 //! power-down never meet.
 //!
-//! Lock order: `Context::space` (Sx), `Gpu::reset` (Sx), `Gpu::power` (Sx), reservation lock, job lock.
+//! Lock order: `Context::space` (Sx), `Gpu::reset` (Sx), `Gpu::power` (Sx), job lock.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! SUBMIT: from a user's structure to a job in its queue.
 
-use crate::device::JobQueue;
 use crate::driver::{Panfrost, PanfrostGem};
 use crate::gpu;
 use crate::jobs::Job;
 use crate::mapping::Mapping;
 use crate::regs::job::Slot;
 use crate::uapi::Submit;
-use drm_sched::JobId;
 use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::driver::Call;
-use drmkpi::errno::{Result, EINVAL, ENODEV, ENOENT, ENXIO};
-use drmkpi::fence::Fence;
-use drmkpi::jobs::{Dependencies, Queue};
+use drmkpi::driver::{Call, MAX_HANDLES};
+use drmkpi::errno::{Result, EINVAL, ENODEV, ENOENT, ENOMEM, ENXIO};
+use drmkpi::fence::{Fence, FenceSet};
+use drmkpi::jobs::{dependency_bytes, Queue};
 use drmkpi::num::u64_of;
-use drmkpi::os::{ResvGuard, UserSlice};
-use drmkpi::resv::Usage;
+use drmkpi::os::UserSlice;
+use drmkpi::purge::Pin;
+use drmkpi::resv::{Reservation, Usage};
 
 /// requirements: a fragment job.
 const FS: u32 = 1;
@@ -26,7 +25,8 @@ const FS: u32 = 1;
 struct Named {
     gems: KVec<Arc<PanfrostGem>>,
     mappings: KVec<Arc<Mapping>>,
-    waits: Dependencies,
+    pins: KVec<Pin>,
+    waits: FenceSet,
 }
 
 /// Does SUBMIT. The errors are those of panfrost_ioctl_submit() of Linux 6.1.
@@ -44,7 +44,7 @@ pub(crate) fn submit(call: &Call<'_, Panfrost>, arg: &mut Submit) -> Result<()> 
     let named = look_up(call, arg)?;
     let fence = queue(call, arg, named)?;
     if let Some(out_sync) = out_sync {
-        out_sync.replace(Some(fence));
+        out_sync.replace(Some(fence.into()));
     }
     call.device().data().queue.kick();
     Ok(())
@@ -52,22 +52,33 @@ pub(crate) fn submit(call: &Call<'_, Panfrost>, arg: &mut Submit) -> Result<()> 
 
 fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
     let os = call.file.os();
-    let array = |addr: u64, count: u32| {
-        UserSlice::new(addr, u64::from(count).saturating_mul(4)).read_u32s(os, call.caller)
+    // ENOMEM as Linux answers for more than it allocates.
+    let array = |addr: u64, count: u32| match count {
+        0..=MAX_HANDLES => {
+            UserSlice::new(addr, u64::from(count).saturating_mul(4)).read_u32s(os, call.caller)
+        }
+        _ => Err(ENOMEM),
     };
-    let mut waits = Dependencies::new(os);
-    for handle in array(arg.in_syncs, arg.in_sync_count)?.iter() {
+    let mut waits = FenceSet::new(os);
+    let in_syncs = array(arg.in_syncs, arg.in_sync_count)?;
+    for (turn, handle) in (0..in_syncs.len()).zip(in_syncs.iter()) {
+        call.caller.look(turn)?;
         let syncobj = call.file.syncobj(*handle).map_err(|_| ENOENT)?;
-        waits.add(&syncobj.fence().ok_or(EINVAL)?)?;
+        let fences = syncobj.fences().ok_or(EINVAL)?;
+        fences.parts().iter().try_for_each(|f| waits.add_pending(f))?;
     }
     let gems = call.file.gems(&array(arg.bo_handles, arg.bo_handle_count)?)?;
     let mut mappings = KVec::with_capacity(os, gems.len())?;
-    for gem in gems.iter() {
+    let mut pins = KVec::with_capacity(os, gems.len())?;
+    for (turn, gem) in (0..gems.len()).zip(gems.iter()) {
+        call.caller.look(turn)?;
         mappings.push(gem.object().mapping(call.file.id())?)?;
+        pins.push(Pin::new(gem.buffer()))?;
     }
     Ok(Named {
         gems,
         mappings,
+        pins,
         waits,
     })
 }
@@ -75,7 +86,6 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
 fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fence>> {
     let gpu = call.device().data();
     let file = call.file.driver();
-    let os = call.file.os();
     let slot = if arg.requirements & FS != 0 {
         Slot::FRAGMENT
     } else {
@@ -85,9 +95,9 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
     let Named {
         gems,
         mappings,
-        waits,
+        pins,
+        mut waits,
     } = named;
-    let buffers = KVec::from_fn(os, gems.len(), |i| gems.get(i).cloned().ok_or(EINVAL))?;
     let flush_id = {
         let engine = gpu.queue.lock();
         // HW: an id does not survive a power-off; 1 is older than any.
@@ -97,36 +107,34 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
             1
         }
     };
+    let buffers = gems.iter().map(|gem| (gem.buffer(), Usage::Write));
+    let reservation = Reservation::take(call.file.os(), call.caller, buffers)?;
+    reservation.dependencies(call.caller, &mut waits)?;
+    let account = call.file.account();
+    let bytes = job_bytes(gems.len()).saturating_add(dependency_bytes(&waits));
     let job = Job {
         jc: arg.jc,
         flush_id,
         context: file.context.clone(),
         stats: file.stats.clone(),
-        _charge: Charge::new(call.file.account(), job_bytes(gems.len()))?,
+        _charge: Charge::new(account, bytes)?,
+        _pins: pins,
         _mappings: mappings,
         _gems: gems,
     };
-    let lock = os.resv_lock();
-    let prepared = {
-        let mut timelines = file.timelines.lock();
-        let timeline = timelines.get_mut(slot.index()).ok_or(EINVAL)?;
-        gpu.queue.prepare(&lock, entity, timeline, job)
-    };
-    let (id, fence) = match prepared {
-        Ok(prepared) => prepared,
-        Err((e, job)) => {
-            drop(lock);
-            drop(job);
-            return Err(e);
-        }
-    };
-    let queued = reserve(&lock, &gpu.queue, id, &buffers, waits, &fence);
-    drop(lock);
-    if let Err(e) = queued {
+    let charge = Charge::new(account, Fence::BYTES)?;
+    let mut timelines = file.timelines.lock();
+    let timeline = timelines.get_mut(slot.index()).ok_or(EINVAL)?;
+    let prepared = gpu.queue.prepare(entity, timeline, charge, job);
+    let (id, fence) = prepared.map_err(|(e, _)| e)?;
+    // The job waits for the other users of its buffers, and later ones for it.
+    let depends = Queue::depend(&gpu.queue, id, &waits);
+    if let Err(e) = depends.and_then(|()| gpu.queue.submit(timeline, id)) {
         gpu.queue.abandon(id);
         // A device that goes cancels jobs that are being made.
         return Err(if gpu.is_removed() { ENXIO } else { e });
     }
+    reservation.add(&fence);
     Ok(fence)
 }
 
@@ -136,28 +144,4 @@ fn job_bytes(bos: usize) -> u64 {
     const JOB: u64 = 1024;
     const BO: u64 = 64;
     u64_of(bos).saturating_mul(BO).saturating_add(JOB)
-}
-
-/// Makes the job wait for the other users of its buffers, makes later users wait for it, and queues it.
-fn reserve(
-    lock: &ResvGuard,
-    queue: &Arc<JobQueue>,
-    id: JobId,
-    buffers: &[Arc<PanfrostGem>],
-    mut waits: Dependencies,
-    fence: &Arc<Fence>,
-) -> Result<()> {
-    let submit = buffers.first().map_or(0, |gem| gem.buffer().os().unique());
-    for gem in buffers {
-        gem.object().name(lock, submit)?;
-        gem.buffer()
-            .resv()
-            .prepare(lock, Usage::Write, |other| waits.add(other))?;
-    }
-    Queue::depend(queue, id, waits.fences())?;
-    queue.submit(lock, id)?;
-    for gem in buffers {
-        gem.buffer().resv().add(lock, fence, Usage::Write);
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Jobs that take too long: first asked to stop, then told to, then the GPU is reset.
+//! Jobs that take too long, and those of closed files that ignore a hard stop: first asked to stop,
+//! then told to, then the GPU is reset.
 
 use crate::device::{Engine, Gpu, Work};
 use crate::exception::Stop;
@@ -10,7 +11,7 @@ use crate::reset;
 use drm_sched::JobId;
 
 /// How long a stop may take. HW: Linux waits as long before it resets.
-const STOP_NS: u64 = 10_000_000;
+pub(crate) const STOP_NS: u64 = 10_000_000;
 
 /// The task: looks at the jobs whose time is over.
 pub(crate) fn check(gpu: &Gpu) {
@@ -33,35 +34,53 @@ pub(crate) fn check(gpu: &Gpu) {
 /// counts but the end of the stop that it was sent.
 pub(crate) fn next_look(gpu: &Gpu, engine: &mut Engine<'_>) -> Option<u64> {
     let now = gpu.os().now();
-    match engine.sched.expired(now) {
-        Some((slot, _)) => {
-            let head = slot_of(slot).and_then(|slot| engine.hw.head(slot));
-            Some(head.and_then(|head| head.late).unwrap_or(now))
-        }
-        None => engine.sched.next_deadline(),
+    let mut soonest = None;
+    for slot in Slot::ALL {
+        let Some((deadline, _)) = engine.sched.overdue(slot.index(), u64::MAX) else {
+            continue;
+        };
+        let stop_ends = engine.hw.head(slot).and_then(|head| head.late);
+        let when = match stop_ends {
+            Some(when) if deadline <= now => when,
+            _ => deadline.max(now),
+        };
+        soonest = Some(soonest.map_or(when, |other: u64| other.min(when)));
     }
+    soonest
 }
 
-fn slot_of(index: usize) -> Option<Slot> {
-    Slot::ALL.into_iter().find(|slot| slot.index() == index)
-}
-
-/// Goes one step further with each late job. The answer is one that no stop command moves.
+/// Goes one step further with each late job. Returns one that no stop command moves: of several the
+/// one that is late for longest, for the others may only have waited for it.
 fn act(gpu: &Gpu, engine: &mut Engine<'_>) -> Option<JobId> {
     let now = gpu.os().now();
-    let (slot, id) = engine.sched.expired(now)?;
-    let slot = slot_of(slot)?;
+    let mut guilty: Option<(u64, JobId)> = None;
+    for slot in Slot::ALL {
+        let Some((deadline, id)) = engine.sched.overdue(slot.index(), now) else {
+            continue;
+        };
+        let moves = step(gpu, engine, slot, id);
+        if !moves && guilty.is_none_or(|(first, _)| deadline < first) {
+            guilty = Some((deadline, id));
+        }
+    }
+    guilty.map(|(_, id)| id)
+}
+
+/// Sends the head of a slot, which is late, the next stop. False: there is none left that could
+/// move it.
+fn step(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, id: JobId) -> bool {
+    let now = gpu.os().now();
     let Some(head) = engine.hw.head(slot).filter(|head| head.id == id) else {
         // The scheduler thinks that the hardware has it, the hardware does not: it never got there.
-        return Some(id);
+        return false;
     };
     if head.late.is_some_and(|when| when > now) {
-        return None;
+        return true;
     }
     let stop = match (head.late, head.sent) {
         (None, None) => Stop::Soft,
         (_, Some(Stop::Soft)) => Stop::Hard,
-        _ => return Some(id),
+        _ => return false,
     };
     head.sent = Some(stop);
     head.late = Some(now.saturating_add(STOP_NS));
@@ -82,5 +101,5 @@ fn act(gpu: &Gpu, engine: &mut Engine<'_>) -> Option<JobId> {
         ));
     }
     job_slot::stop(gpu.regs(), slot, stop, flag, gpu.features);
-    None
+    true
 }

@@ -115,6 +115,18 @@ impl<J, S: Storage> Scheduler<J, S> {
         Some(sum)
     }
 
+    /// Whether a group is one of a client's.
+    pub(crate) fn is_group_of(&self, index: u32, id: ClientId) -> bool {
+        let mut next = self.clients.get(id.0).map_or(NIL, |client| client.first_group);
+        while let Some(group) = self.groups.at(next) {
+            if next == index {
+                return true;
+            }
+            next = group.next;
+        }
+        false
+    }
+
     /// Frees a closing client that has no entity left.
     pub(crate) fn client_reap(&mut self, id: ClientId) {
         let Some(client) = self.clients.get(id.0) else {

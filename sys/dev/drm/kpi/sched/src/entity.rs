@@ -92,12 +92,13 @@ impl<J, S: Storage> Scheduler<J, S> {
         Ok(())
     }
 
-    /// Cancels what does not run yet: jobs given back by the hardware, then the queue, then jobs never
-    /// submitted, each in order. They come out of `pop_done` after the entity's jobs in the hardware, so an
-    /// entity's jobs end in the order in which they were submitted. Running jobs stay in the hardware (see [`Self::running_of`]) until they are
-    /// completed; after the last job is popped the entity is freed by itself. False for an unknown or
-    /// already killed entity.
-    pub fn entity_kill(&mut self, id: EntityId) -> bool {
+    /// Cancels what does not run yet: jobs given back by the hardware, then the queue, then jobs
+    /// never submitted, each in order. They come out of `pop_done` after the entity's jobs in the
+    /// hardware, so an entity's jobs end in the order in which they were submitted. Running jobs
+    /// stay in the hardware (see [`Self::running_of`]) until they are completed, and have
+    /// `Config::grace_ns` for that once they are at the head of their slot; after the last job is
+    /// popped the entity is freed by itself. False for an unknown or already killed entity.
+    pub fn entity_kill(&mut self, id: EntityId, now_ns: u64) -> bool {
         let Some(entity) = self.entities.get_mut(id.0).filter(|entity| !entity.killed) else {
             return false;
         };
@@ -107,6 +108,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             owner.killed = owner.killed.wrapping_add(1);
         }
         self.cancel_waiting(id.0.index());
+        self.hurry(id, now_ns);
         self.entity_reap(id);
         true
     }

@@ -37,12 +37,13 @@ pub(crate) struct Job<J> {
     /// Order of first start, kept over reruns.
     pub(crate) sequence: Option<u64>,
     pub(crate) runs: u32,
-    /// Resets that took the job out of the hardware.
-    pub(crate) resets: u32,
+    /// Resets that it is blamed for.
+    pub(crate) blames: u32,
     /// Time at the head of the slot, ns, all runs together.
     pub(crate) run_ns: u64,
-    pub(crate) extensions: u32,
     pub(crate) token: Option<u64>,
+    /// Since when a job of another client was seen to wait for it, ns.
+    pub(crate) kept_since: Option<u64>,
     pub(crate) holders: u32,
     pub(crate) outcome: Outcome,
     link: Link,
@@ -84,10 +85,10 @@ impl<J, S: Storage> Scheduler<J, S> {
             failed_dependencies: 0,
             sequence: None,
             runs: 0,
-            resets: 0,
+            blames: 0,
             run_ns: 0,
-            extensions: 0,
             token: None,
+            kept_since: None,
             holders: 0,
             outcome: Outcome::Cancelled,
             link: Link::NONE,

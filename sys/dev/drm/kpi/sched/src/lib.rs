@@ -113,12 +113,16 @@ pub enum Priority {
 /// Bounds on what one job may cost others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// Times a job may be run when resets interrupt it, at least 1.
-    pub max_runs: u32,
-    /// Extensions of its deadline a job may get for progress; a reset starts the count anew.
-    pub max_extensions: u32,
-    /// Errno of a job that was run `max_runs` times.
-    pub rerun_errno: i32,
+    /// Times that a job may be blamed for a reset before it ends, at least 1.
+    pub max_blames: u32,
+    /// Errno of a job that was blamed `max_blames` times.
+    pub blame_errno: i32,
+    /// Time for which a job that makes progress may keep another client's job waiting, ns; 0 means
+    /// forever.
+    pub patience_ns: u64,
+    /// Time that a job whose entity was killed may be at the head of its slot, ns, whatever its
+    /// progress.
+    pub grace_ns: u64,
 }
 
 /// The scheduler of one GPU: jobs carry a payload `J`, memory comes from `S`.
@@ -146,9 +150,9 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// A scheduler for the given hardware slots, running.
     ///
     /// # Errors
-    /// `Invalid` for no slots, a depth of 0 or `max_runs` of 0; `NoMemory`.
+    /// `Invalid` for no slots, a depth of 0 or `max_blames` of 0; `NoMemory`.
     pub fn new(ctx: &S::Ctx, slots: &[SlotConfig], config: Config) -> Result<Self, Error> {
-        if slots.is_empty() || config.max_runs == 0 || slots.iter().any(|slot| slot.depth == 0) {
+        if slots.is_empty() || config.max_blames == 0 || slots.iter().any(|slot| slot.depth == 0) {
             return Err(Error::Invalid);
         }
         let mut array = S::Arr::new(ctx);

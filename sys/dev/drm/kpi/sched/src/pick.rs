@@ -174,11 +174,12 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
         self.waiting = self.waiting.wrapping_sub(1);
         bump(&mut self.stats.started);
-        if let Some(slot) = self.slots.get_mut(slot) {
-            slot.running.push_back(&mut self.jobs, index);
-            if slot.running.head() == index {
-                slot.head_changed(now_ns);
+        if let Some(entry) = self.slots.get_mut(slot) {
+            entry.running.push_back(&mut self.jobs, index);
+            if entry.running.head() != index {
+                return;
             }
         }
+        self.head_changed(slot, now_ns);
     }
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Stop, reset, start, and the end of the scheduler.
 //!
-//! A reset empties the hardware: one job may be guilty, all others run again, at most `Config::max_runs`
-//! times around resets, so that a reset loop ends by itself.
+//! A reset empties the hardware: one job may be guilty and ends. All others run again, however
+//! often, for what others do is not held against them. A job that is merely suspected is blamed,
+//! and ends after `Config::max_blames` resets, so that a reset loop ends by itself.
 
+use crate::job::State;
 use crate::pool::NIL;
 use crate::storage::{Arr, Storage};
 use crate::{JobId, Outcome, Scheduler};
@@ -32,10 +34,19 @@ impl<J, S: Storage> Scheduler<J, S> {
             .is_some()
     }
 
-    /// The hardware was reset and is empty. The guilty job, if it is running, ends with `outcome`, first.
-    /// Then slot by slot, oldest first: a job of a killed entity ends `Cancelled`, one that had its
-    /// `Config::max_runs` ends `Failed(Config::rerun_errno)`, and all others run again, in their order, ahead
-    /// of what is queued. Returns how many will run again.
+    /// Counts the reset that is about to come against a job: the hardware stopped because of it, or
+    /// may have. False if it is not running.
+    pub fn blame(&mut self, id: JobId) -> bool {
+        let running = self.jobs.get_mut(id.0).filter(|job| job.state == State::Running);
+        running
+            .map(|job| job.blames = job.blames.saturating_add(1))
+            .is_some()
+    }
+
+    /// The hardware was reset and is empty. The guilty job, if it is running, ends with `outcome`,
+    /// first. Then slot by slot, oldest first: a job of a killed entity ends `Cancelled`, one that
+    /// was blamed `Config::max_blames` times ends `Failed(Config::blame_errno)`, and all others run
+    /// again, in their order, ahead of what is queued. Returns how many will run again.
     pub fn reset(&mut self, guilty: Option<JobId>, outcome: Outcome, now_ns: u64) -> u32 {
         if let Some(id) = guilty {
             self.complete(id, outcome, now_ns);
@@ -47,15 +58,14 @@ impl<J, S: Storage> Scheduler<J, S> {
                 let Some(job) = self.jobs.at_mut(index) else {
                     break;
                 };
-                job.resets = job.resets.saturating_add(1);
                 // The job starts from scratch, so what it had shown of progress counts no more.
-                job.extensions = 0;
                 job.token = None;
-                let spent = job.resets >= self.config.max_runs;
+                job.kept_since = None;
+                let spent = job.blames >= self.config.max_blames;
                 let killed = self.entities.get(job.entity.0).is_none_or(|entity| entity.killed);
                 let entity = self.leave_hardware(index, now_ns);
                 if spent && !killed && !self.dead {
-                    self.finish(index, Outcome::Failed(self.config.rerun_errno));
+                    self.finish(index, Outcome::Failed(self.config.blame_errno));
                 } else {
                     self.resume_or_cancel(index);
                 }

@@ -80,18 +80,6 @@ impl<S: Storage> Slot<S> {
     pub(crate) fn has_room(&self) -> bool {
         !self.stopped && self.running.len() < u32::from(self.config.depth)
     }
-
-    /// Starts the clock of whatever is the head now.
-    pub(crate) fn head_changed(&mut self, now_ns: u64) {
-        self.head_since = now_ns;
-        self.arm(now_ns);
-    }
-
-    /// Gives the head its full time from `now_ns` on.
-    pub(crate) fn arm(&mut self, now_ns: u64) {
-        let timed = !self.running.is_empty() && self.config.timeout_ns != 0;
-        self.deadline = timed.then_some(now_ns.saturating_add(self.config.timeout_ns));
-    }
 }
 
 impl<J, S: Storage> Scheduler<J, S> {
@@ -113,17 +101,25 @@ impl<J, S: Storage> Scheduler<J, S> {
         self.slots.len()
     }
 
+    /// Starts the clock of whatever is the head now.
+    pub(crate) fn head_changed(&mut self, slot: usize, now_ns: u64) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.head_since = now_ns;
+        }
+        self.arm(slot, now_ns);
+    }
+
     /// Takes a job out of the hardware, charges what it ran and starts the clock of the next head.
     /// The answer is its entity, for `unpark`.
     pub(crate) fn leave_hardware(&mut self, index: u32, now_ns: u64) -> u32 {
         let Some(job) = self.jobs.at_mut(index) else {
             return NIL;
         };
-        let (slot, group, entity) = (job.slot, job.group, job.entity.0.index());
+        let (place, group, entity) = (job.slot, job.group, job.entity.0.index());
         if let Some(owner) = self.entities.at_mut(entity) {
             owner.running = owner.running.saturating_sub(1);
         }
-        let Some(slot) = self.slots.get_mut(slot) else {
+        let Some(slot) = self.slots.get_mut(place) else {
             return entity;
         };
         let was_head = slot.running.head() == index;
@@ -132,7 +128,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             return entity;
         }
         let ran_ns = now_ns.saturating_sub(slot.head_since);
-        slot.head_changed(now_ns);
+        self.head_changed(place, now_ns);
         if let Some(job) = self.jobs.at_mut(index) {
             job.run_ns = job.run_ns.saturating_add(ran_ns);
         }

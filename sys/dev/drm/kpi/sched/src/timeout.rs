@@ -4,9 +4,10 @@
 //! The clock of a job starts when it becomes the head of its slot, not when it enters the hardware's second
 //! place. Deadlines hold while the scheduler is stopped too: a suspend that drains the hardware needs them.
 
+use crate::list::List;
 use crate::stats::bump;
 use crate::storage::{Arr, Storage};
-use crate::{JobId, Scheduler};
+use crate::{EntityId, JobId, Priority, Scheduler};
 
 impl<J, S: Storage> Scheduler<J, S> {
     /// When the driver's timer should fire next, ns; `None` if nothing with a timeout runs.
@@ -16,26 +17,34 @@ impl<J, S: Storage> Scheduler<J, S> {
             .min()
     }
 
-    /// A slot and its head whose deadline has passed, lowest slot first. The answer stays the same until
-    /// the job is completed, given back or granted more time by [`Self::progress`].
-    pub fn expired(&self, now_ns: u64) -> Option<(usize, JobId)> {
-        (0..self.slots.len()).find_map(|index| {
-            let slot = self.slots.get(index)?;
-            let late = slot.deadline.is_some_and(|deadline| deadline <= now_ns);
-            let id = self.jobs.id_at(slot.running.head()).filter(|_| late)?;
-            Some((index, JobId(id)))
-        })
+    /// The head of a slot if its deadline has passed, with the deadline. The answer stays the same
+    /// until the job is completed, given back or granted more time by [`Self::progress`].
+    pub fn overdue(&self, slot: usize, now_ns: u64) -> Option<(u64, JobId)> {
+        let slot = self.slots.get(slot)?;
+        let deadline = slot.deadline.filter(|deadline| *deadline <= now_ns)?;
+        let id = self.jobs.id_at(slot.running.head())?;
+        Some((deadline, JobId(id)))
     }
 
-    /// The driver asks for more time for an expired head, with a token that changes as the hardware gets on
-    /// (a job chain pointer, a sequence number). Granted, for one more full timeout, if the token differs from
-    /// the last one seen for this job (the first one always does) and the job was granted fewer than
-    /// `Config::max_extensions` before. True also for a head that has not expired. False means: act on it.
+    /// The head that is overdue for longest, and its slot.
+    pub fn expired(&self, now_ns: u64) -> Option<(usize, JobId)> {
+        (0..self.slots.len())
+            .filter_map(|slot| self.overdue(slot, now_ns).map(|(when, id)| (when, slot, id)))
+            .min_by_key(|(when, ..)| *when)
+            .map(|(_, slot, id)| (slot, id))
+    }
+
+    /// The driver asks for more time for an expired head, with a token that changes as the hardware
+    /// gets on (a job chain pointer, a sequence number). Granted, for one more full timeout, if the
+    /// token differs from the last one seen for this job (the first one always does), unless a job
+    /// of another client was seen to wait for it for `Config::patience_ns`, or its entity was
+    /// killed. True also for a head that has not expired. False means: act on it.
     pub fn progress(&mut self, id: JobId, token: u64, now_ns: u64) -> bool {
-        let Some(job) = self.jobs.get_mut(id.0) else {
+        let Some(job) = self.jobs.get(id.0) else {
             return false;
         };
-        let Some(slot) = self.slots.get_mut(job.slot) else {
+        let place = job.slot;
+        let Some(slot) = self.slots.get(place) else {
             return false;
         };
         if slot.running.head() != id.0.index() {
@@ -44,13 +53,92 @@ impl<J, S: Storage> Scheduler<J, S> {
         if slot.deadline.is_none_or(|deadline| deadline > now_ns) {
             return true;
         }
-        if job.token == Some(token) || job.extensions >= self.config.max_extensions {
+        if job.token == Some(token) || self.is_orphan(id) {
             return false;
         }
-        job.token = Some(token);
-        job.extensions = job.extensions.saturating_add(1);
-        slot.arm(now_ns);
+        let (kept_since, patience_ns) = (job.kept_since, self.config.patience_ns);
+        let kept_since = if patience_ns != 0 && self.keeps_others(id) {
+            let since = kept_since.unwrap_or(now_ns);
+            if now_ns.saturating_sub(since) >= patience_ns {
+                return false;
+            }
+            Some(since)
+        } else {
+            None
+        };
+        if let Some(job) = self.jobs.get_mut(id.0) {
+            job.token = Some(token);
+            job.kept_since = kept_since;
+        }
+        self.arm(place, now_ns);
         bump(&mut self.stats.extended);
         true
+    }
+
+    /// Whether a job's entity was killed: nobody waits for what it does any more.
+    pub fn is_orphan(&self, id: JobId) -> bool {
+        let entity = self.jobs.get(id.0).map(|job| job.entity);
+        entity.is_some_and(|entity| self.entities.get(entity.0).is_none_or(|owner| owner.killed))
+    }
+
+    /// Gives the head of a slot its full time from `now_ns` on.
+    pub(crate) fn arm(&mut self, slot: usize, now_ns: u64) {
+        let Some(head) = self.slots.get(slot).map(|slot| slot.running.head()) else {
+            return;
+        };
+        let head = self.jobs.id_at(head).map(JobId);
+        let orphan = head.is_some_and(|head| self.is_orphan(head));
+        let grace_ns = self.config.grace_ns;
+        let Some(slot) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let timeout_ns = Some(slot.config.timeout_ns).filter(|ns| *ns != 0);
+        let time_ns = match head {
+            None => None,
+            Some(_) if orphan => Some(timeout_ns.unwrap_or(u64::MAX).min(grace_ns)),
+            Some(_) => timeout_ns,
+        };
+        slot.deadline = time_ns.map(|ns| now_ns.saturating_add(ns));
+    }
+
+    /// Gives the head of a slot no more than the grace if it is of an entity that was killed just
+    /// now.
+    pub(crate) fn hurry(&mut self, entity: EntityId, now_ns: u64) {
+        let Some(place) = self.entities.get(entity.0).map(|owner| owner.slot) else {
+            return;
+        };
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
+        let head = self.jobs.at(slot.running.head());
+        if head.is_some_and(|job| job.entity == entity) {
+            let end = now_ns.saturating_add(self.config.grace_ns);
+            slot.deadline = Some(slot.deadline.map_or(end, |deadline| deadline.min(end)));
+        }
+    }
+
+    /// Whether a job of another client waits for the slot of a job: in the hardware behind it,
+    /// given back, or ready to run.
+    fn keeps_others(&self, id: JobId) -> bool {
+        let Some(job) = self.jobs.get(id.0) else {
+            return false;
+        };
+        let Some(slot) = self.slots.get(job.slot) else {
+            return false;
+        };
+        let others = |list: &List| {
+            list.iter(&self.jobs)
+                .filter_map(|index| self.jobs.at(index))
+                .any(|other| other.client != job.client)
+        };
+        let queues = [Priority::High, Priority::Medium, Priority::Low].map(|priority| slot.queue(priority));
+        others(&slot.running)
+            || queues.iter().any(|queue| others(&queue.resume))
+            // Of a client there is one group in a queue at most.
+            || queues.iter().any(|queue| {
+                (0..2)
+                    .filter_map(|position| queue.heap.member(position))
+                    .any(|(_, group)| !self.is_group_of(group, job.client))
+            })
     }
 }

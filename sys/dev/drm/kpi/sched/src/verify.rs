@@ -6,7 +6,7 @@ use crate::job::State;
 use crate::list::{prev_of, List};
 use crate::pool::NIL;
 use crate::storage::{Arr, Storage};
-use crate::{Priority, Scheduler};
+use crate::{JobId, Priority, Scheduler};
 
 type Check = Result<(), &'static str>;
 
@@ -76,7 +76,9 @@ impl<J, S: Storage> Scheduler<J, S> {
             running <= u32::from(slot.config.depth),
             "no more in flight than the slot is deep",
         )?;
-        let timed = running != 0 && slot.config.timeout_ns != 0;
+        let orphan = self.jobs.id_at(slot.running.head()).map(JobId);
+        let orphan = orphan.is_some_and(|head| self.is_orphan(head));
+        let timed = running != 0 && (orphan || slot.config.timeout_ns != 0);
         ensure(timed == slot.deadline.is_some(), "a timed head has a deadline")?;
         let mut resumed: u32 = 0;
         for priority in [Priority::High, Priority::Medium, Priority::Low] {

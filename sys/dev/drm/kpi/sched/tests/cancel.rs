@@ -56,8 +56,8 @@ fn kill_cancels_in_order_and_leaves_the_hardware_alone() {
     gpu.sched.add_dependency(waiting).unwrap();
     gpu.sched.submit(waiting).unwrap();
     gpu.submit(victim, 3, 1);
-    assert!(gpu.sched.entity_kill(victim));
-    assert!(!gpu.sched.entity_kill(victim));
+    assert!(gpu.sched.entity_kill(victim, gpu.now));
+    assert!(!gpu.sched.entity_kill(victim, gpu.now));
     assert_eq!(gpu.sched.running_of(victim).collect::<Vec<_>>(), [running]);
     assert_eq!(gpu.sched.running_of(other).collect::<Vec<_>>(), [theirs]);
     gpu.check();
@@ -89,7 +89,7 @@ fn a_submit_that_lost_against_kill_is_told() {
     let mut gpu = Gpu::new(&[1], 0);
     let entity = gpu.entity(0);
     let id = gpu.build(entity, 1, 1);
-    gpu.sched.entity_kill(entity);
+    gpu.sched.entity_kill(entity, gpu.now);
     assert_eq!(gpu.sched.submit(id), Err(Error::Killed));
     assert!(gpu.sched.abandon(id).is_none());
     gpu.collect();
@@ -110,7 +110,7 @@ fn kill_takes_jobs_the_hardware_gave_back_first() {
         assert!(gpu.sched.requeue(*id, gpu.now));
     }
     gpu.check();
-    gpu.sched.entity_kill(victim);
+    gpu.sched.entity_kill(victim, gpu.now);
     gpu.check();
     gpu.collect();
     assert_eq!(gpu.ends().iter().map(|end| end.0).collect::<Vec<_>>(), [1, 3, 5]);
@@ -125,7 +125,7 @@ fn a_killed_job_given_back_is_cancelled() {
     let entity = gpu.entity(0);
     let id = gpu.submit(entity, 1, 1);
     gpu.pump();
-    gpu.sched.entity_kill(entity);
+    gpu.sched.entity_kill(entity, gpu.now);
     assert!(gpu.sched.requeue(id, gpu.now + 3));
     gpu.collect();
     assert_eq!(gpu.ends(), [(1, Outcome::Cancelled)]);
@@ -146,7 +146,7 @@ fn a_killed_entity_does_not_hide_the_clients_others() {
     let (first, second) = (make(&mut gpu), make(&mut gpu));
     gpu.submit(first, 1, 1);
     gpu.submit(second, 2, 1);
-    gpu.sched.entity_kill(first);
+    gpu.sched.entity_kill(first, gpu.now);
     gpu.check();
     gpu.run_for(5);
     assert_eq!(gpu.starts, [2]);

@@ -107,7 +107,7 @@ fn a_signal_for_a_cancelled_job_is_ignored() {
     let id = gpu.build(entity, 1, 1);
     gpu.sched.add_dependency(id).unwrap();
     gpu.sched.submit(id).unwrap();
-    gpu.sched.entity_kill(entity);
+    gpu.sched.entity_kill(entity, gpu.now);
     assert_eq!(gpu.sched.dependency_done(id, Ok(())), None);
     assert_eq!(gpu.sched.add_dependency(id), Err(Error::Killed));
     gpu.collect();

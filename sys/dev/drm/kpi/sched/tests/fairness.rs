@@ -92,7 +92,7 @@ fn a_new_entity_does_not_shed_a_clients_debt() {
     for _ in 0..100 {
         let entity = feed(&mut gpu, cheat, 50, 1);
         gpu.run_for(60);
-        assert!(gpu.sched.entity_free(entity).is_ok() || gpu.sched.entity_kill(entity));
+        assert!(gpu.sched.entity_free(entity).is_ok() || gpu.sched.entity_kill(entity, gpu.now));
     }
     let times = [cheat, other].map(|client| gpu.sched.client_run_ns(client, 0).unwrap());
     assert!(times[0] <= times[1] + 50, "{times:?}");

@@ -49,11 +49,11 @@ struct OracleJob {
     since: u64,
     first_start: u64,
     runs: u32,
-    resets: u32,
+    blames: u32,
     run_ns: u64,
     holders: u32,
     token: Option<u64>,
-    extensions: u32,
+    kept_since: Option<u64>,
     outcome: Outcome,
     /// Cancelled behind a running job of its entity.
     parked: bool,
@@ -90,7 +90,7 @@ struct Oracle {
     shares: BTreeMap<(usize, usize, Priority), Share>,
     floors: BTreeMap<(usize, Priority), u128>,
     /// Per slot: the head as last seen, since when, and until when.
-    heads: Vec<(Option<u64>, u64, u64)>,
+    heads: Vec<(Option<u64>, u64, Option<u64>)>,
     tick: u64,
     stopped: bool,
     dead: bool,
@@ -152,9 +152,31 @@ impl Oracle {
         for slot in 0..self.depths.len() {
             let head = self.running(slot).first().copied();
             if self.heads[slot].0 != head {
-                self.heads[slot] = (head, now, now.saturating_add(self.timeouts[slot]));
+                self.heads[slot] = (head, now, self.deadline(head, slot, now));
             }
         }
+    }
+
+    /// Until when a job may be the head if it is that from now on.
+    fn deadline(&self, head: Option<u64>, slot: usize, now: u64) -> Option<u64> {
+        let killed = self.entities[self.jobs[&head?].entity].killed;
+        let full = Some(self.timeouts[slot]).filter(|timeout| *timeout != 0);
+        let grace = killed.then_some(CONFIG.grace_ns);
+        full.into_iter().chain(grace).min().map(|time| now + time)
+    }
+
+    /// Whether a job of another client could run or is in the hardware, where this one is.
+    fn keeps_others(&self, tag: u64) -> bool {
+        let mine = &self.entities[self.jobs[&tag].entity];
+        self.jobs.values().any(|job| {
+            let entity = &self.entities[job.entity];
+            let waits = match job.state {
+                State::Running | State::Requeued => true,
+                State::Queued => entity.ready_since.is_some(),
+                State::Built | State::Done => false,
+            };
+            waits && entity.slot == mine.slot && entity.client != mine.client
+        })
     }
 
     fn next(&mut self, slot: usize, now: u64) -> Option<u64> {
@@ -237,7 +259,7 @@ impl Oracle {
         for slot in 0..self.depths.len() {
             let head = self.running(slot).first().copied();
             if self.heads[slot].0 != head {
-                self.heads[slot] = (head, now, now.saturating_add(self.timeouts[slot]));
+                self.heads[slot] = (head, now, self.deadline(head, slot, now));
             }
         }
     }
@@ -295,12 +317,11 @@ impl Oracle {
             for tag in self.running(slot) {
                 self.leave(tag, now);
                 let job = self.jobs.get_mut(&tag).unwrap();
-                job.resets += 1;
                 job.token = None;
-                job.extensions = 0;
-                let spent = job.resets == CONFIG.max_runs;
+                job.kept_since = None;
+                let spent = job.blames >= CONFIG.max_blames;
                 if spent && !self.dead && !self.entities[self.jobs[&tag].entity].killed {
-                    self.finish(tag, Outcome::Failed(CONFIG.rerun_errno));
+                    self.finish(tag, Outcome::Failed(CONFIG.blame_errno));
                 } else {
                     self.again(tag);
                     again += u32::from(self.jobs[&tag].state == State::Requeued);
@@ -324,9 +345,8 @@ impl Oracle {
     }
 
     fn deadlines(&self) -> Vec<(u64, usize, u64)> {
-        let timed = (0..self.depths.len()).filter(|slot| self.timeouts[*slot] != 0);
-        timed
-            .filter_map(|slot| self.heads[slot].0.map(|tag| (self.heads[slot].2, slot, tag)))
+        (0..self.depths.len())
+            .filter_map(|slot| Some((self.heads[slot].2?, slot, self.heads[slot].0?)))
             .collect()
     }
 }
@@ -352,7 +372,7 @@ impl Run {
         let mut gpu = Gpu::new(&depths, timeout);
         let mut oracle = Oracle {
             timeouts: vec![timeout; depths.len()],
-            heads: vec![(None, 0, 0); depths.len()],
+            heads: vec![(None, 0, None); depths.len()],
             depths,
             ..Oracle::default()
         };
@@ -435,11 +455,11 @@ impl Run {
             since,
             first_start: 0,
             runs: 0,
-            resets: 0,
+            blames: 0,
             run_ns: 0,
             holders: 0,
             token: None,
-            extensions: 0,
+            kept_since: None,
             parked: false,
             outcome: Outcome::Done,
         };
@@ -528,9 +548,16 @@ impl Run {
         }
         let entity = self.rng.below(self.oracle.entities.len());
         let known = &mut self.oracle.entities[entity];
-        assert_eq!(self.gpu.sched.entity_kill(known.id), !known.killed);
+        assert_eq!(self.gpu.sched.entity_kill(known.id, self.gpu.now), !known.killed);
+        let first = !known.killed;
         known.killed = true;
         self.oracle.cancel_waiting(entity);
+        let slot = self.oracle.entities[entity].slot;
+        let (head, _, deadline) = self.oracle.heads[slot];
+        if first && head.is_some_and(|tag| self.oracle.jobs[&tag].entity == entity) {
+            let end = self.gpu.now + CONFIG.grace_ns;
+            self.oracle.heads[slot].2 = deadline.into_iter().chain([end]).min();
+        }
         let left = self.oracle.jobs.values().any(|job| job.entity == entity);
         self.oracle.entities[entity].gone |= !left;
         self.oracle.settle(self.gpu.now);
@@ -569,6 +596,12 @@ impl Run {
     fn reset(&mut self) {
         self.gpu.sched.stop();
         self.oracle.stopped = true;
+        for _ in 0..self.rng.below(4) {
+            if let Some((tag, id)) = self.any(&[State::Running]) {
+                assert!(self.gpu.sched.blame(id));
+                self.oracle.jobs.get_mut(&tag).unwrap().blames += 1;
+            }
+        }
         let guilty = if self.rng.below(2) == 0 {
             self.any(&[State::Running])
         } else {
@@ -596,19 +629,24 @@ impl Run {
         let now = self.gpu.now;
         let slot = self.oracle.entities[self.oracle.jobs[&tag].entity].slot;
         let (head, _, deadline) = self.oracle.heads[slot];
-        let untimed = self.oracle.timeouts[slot] == 0;
+        let killed = self.oracle.entities[self.oracle.jobs[&tag].entity].killed;
+        let keeps = self.oracle.keeps_others(tag);
+        let again = self.oracle.deadline(Some(tag), slot, now);
         let job = self.oracle.jobs.get_mut(&tag).unwrap();
+        let kept = if keeps { job.kept_since.or(Some(now)) } else { None };
         let wanted = if head != Some(tag) {
             false
-        } else if untimed || deadline > now {
+        } else if deadline.is_none_or(|deadline| deadline > now) {
             true
-        } else if job.token != Some(token) && job.extensions < CONFIG.max_extensions {
-            job.token = Some(token);
-            job.extensions += 1;
-            self.oracle.heads[slot].2 = now + self.oracle.timeouts[slot];
-            true
-        } else {
+        } else if job.token == Some(token) || killed {
             false
+        } else if kept.is_some_and(|since| now - since >= CONFIG.patience_ns) {
+            false
+        } else {
+            job.token = Some(token);
+            job.kept_since = kept;
+            self.oracle.heads[slot].2 = again;
+            true
         };
         assert_eq!(self.gpu.sched.progress(id, token, now), wanted);
     }
@@ -677,7 +715,8 @@ impl Run {
             sched.next_deadline(),
             deadlines.iter().map(|(at, _, _)| *at).min()
         );
-        let late = deadlines.iter().find(|(at, _, _)| *at <= self.gpu.now);
+        let late = deadlines.iter().filter(|(at, _, _)| *at <= self.gpu.now);
+        let late = late.min_by_key(|(at, _, _)| *at);
         let got = sched
             .expired(self.gpu.now)
             .map(|(slot, id)| (slot, sched.job(id).unwrap().tag));

@@ -64,22 +64,52 @@ fn the_guilty_ends_and_the_others_run_again_in_order() {
 }
 
 #[test]
-fn a_reset_loop_ends() {
-    let mut gpu = Gpu::new(&[2], 100);
+fn a_job_that_is_blamed_again_and_again_ends_and_nobody_else_does() {
+    let mut gpu = Gpu::new(&[3], 100);
     let entity = gpu.entity(0);
     let (a, b) = (gpu.submit(entity, 1, 1), gpu.submit(entity, 2, 1));
-    for run in 1..=CONFIG.max_runs {
+    let c = gpu.submit(entity, 3, 1);
+    for run in 1..=CONFIG.max_blames {
         gpu.pump();
-        assert_eq!(gpu.sched.running(0).collect::<Vec<_>>(), [a, b], "run {run}");
+        assert_eq!(gpu.sched.running(0).collect::<Vec<_>>(), [a, b, c], "run {run}");
+        assert!(gpu.sched.blame(b));
         let again = gpu.sched.reset(None, Outcome::Done, gpu.now);
-        assert_eq!(again, if run < CONFIG.max_runs { 2 } else { 0 });
+        assert_eq!(again, if run < CONFIG.max_blames { 3 } else { 2 });
+        assert!(!gpu.sched.blame(b), "it is not in the hardware");
         gpu.check();
     }
     gpu.collect();
-    let failed = Outcome::Failed(CONFIG.rerun_errno);
-    assert_eq!(gpu.ends(), [(1, failed), (2, failed)]);
-    assert!(gpu.finished.iter().all(|job| job.runs == CONFIG.max_runs));
+    assert_eq!(gpu.ends(), [(2, Outcome::Failed(CONFIG.blame_errno))]);
+    assert_eq!(gpu.finished[0].runs, CONFIG.max_blames);
+    gpu.run_for(2);
+    assert_eq!(gpu.ends()[1..], [(1, Outcome::Done), (3, Outcome::Done)]);
     assert!(gpu.sched.is_idle());
+}
+
+/// Catches: a job that pays for what others did.
+#[test]
+fn the_innocent_run_again_however_often() {
+    let mut gpu = Gpu::new(&[2, 2], 100);
+    let (victim, beside) = (gpu.entity(0), gpu.entity(1));
+    gpu.submit(victim, 1, 1);
+    gpu.submit(beside, 2, 1);
+    gpu.pump();
+    for n in 0..100 {
+        let guilty = gpu.entity(0);
+        let id = gpu.submit(guilty, 100 + n, 1);
+        gpu.pump();
+        assert_eq!(gpu.sched.reset(Some(id), Outcome::TimedOut, gpu.now), 2);
+        gpu.pump();
+    }
+    gpu.collect();
+    assert!(gpu
+        .ends()
+        .iter()
+        .all(|(tag, end)| *tag >= 100 && *end == Outcome::TimedOut));
+    gpu.finished.clear();
+    gpu.run_for(1);
+    assert_eq!(gpu.ends(), [(1, Outcome::Done), (2, Outcome::Done)]);
+    assert!(gpu.finished.iter().all(|job| job.runs == 101));
 }
 
 #[test]
@@ -159,7 +189,7 @@ fn jobs_of_killed_entities_do_not_run_again() {
     gpu.submit(other, 2, 1);
     gpu.submit(victim, 3, 1);
     gpu.pump();
-    gpu.sched.entity_kill(victim);
+    gpu.sched.entity_kill(victim, gpu.now);
     assert_eq!(gpu.sched.reset(None, Outcome::Done, gpu.now), 1);
     gpu.collect();
     assert_eq!(gpu.ends(), [(1, Outcome::Cancelled), (3, Outcome::Cancelled)]);

@@ -21,9 +21,9 @@ fn a_client_closed_mid_queue_goes_away_with_its_last_job() {
     let other = gpu.sched.entity_new(client, 0, Priority::High).unwrap();
     let ids: Vec<_> = (0..4).map(|tag| gpu.submit(entity, tag, 5)).collect();
     gpu.pump();
-    assert!(gpu.sched.entity_kill(entity));
+    assert!(gpu.sched.entity_kill(entity, gpu.now));
     assert_eq!(gpu.sched.client_free(client), Err(Error::Busy));
-    assert!(gpu.sched.entity_kill(other));
+    assert!(gpu.sched.entity_kill(other, gpu.now));
     assert_eq!(gpu.sched.client_free(client), Ok(()));
     assert_eq!(gpu.sched.client_free(client), Err(Error::Stale));
     assert_eq!(gpu.sched.entity_new(client, 0, Priority::Low), Err(Error::Stale));
@@ -138,7 +138,7 @@ fn clients_come_and_go() {
         if round % 3 != 0 || open.len() > 8 {
             let (client, entities) = open.remove((round as usize * 5) % open.len());
             for entity in entities {
-                assert!(gpu.sched.entity_kill(entity));
+                assert!(gpu.sched.entity_kill(entity, gpu.now));
             }
             assert_eq!(gpu.sched.client_free(client), Ok(()));
         }
@@ -146,7 +146,7 @@ fn clients_come_and_go() {
     }
     for (client, entities) in open {
         for entity in entities {
-            gpu.sched.entity_kill(entity);
+            gpu.sched.entity_kill(entity, gpu.now);
         }
         gpu.sched.client_free(client).unwrap();
     }

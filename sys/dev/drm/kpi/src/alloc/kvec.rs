@@ -160,6 +160,23 @@ impl<T> KVec<T> {
         self.pop()
     }
 
+    /// Drops the values that `keep` does not want; the others stay in order, and the room stays.
+    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        let mut kept: usize = 0;
+        for i in 0..self.len {
+            if self.as_slice().get(i).is_some_and(&mut keep) {
+                // SAFETY: `i` is below `len`.
+                let from = unsafe { self.ptr.as_ptr().add(i) };
+                // SAFETY: `kept` is at most `i`.
+                let to = unsafe { self.ptr.as_ptr().add(kept) };
+                // SAFETY: both are valid values of ours; they may be the same.
+                unsafe { to.swap(from) };
+                kept = kept.wrapping_add(1);
+            }
+        }
+        self.truncate(kept);
+    }
+
     /// Drops all values; keeps the room.
     pub fn clear(&mut self) {
         self.truncate(0);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Sync objects. Binary only: a driver without timelines answers EOPNOTSUPP to those (see the table).
 
+use crate::account::Charge;
 use crate::alloc::{Arc, KVec};
-use crate::driver::{Call, Driver};
-use crate::errno::{Result, EINVAL, ENOENT};
+use crate::driver::{Call, Driver, MAX_HANDLES};
+use crate::errno::{Result, EINVAL, ENOENT, ENOMEM};
 use crate::fence::{user_deadline, Fence};
 use crate::os::UserSlice;
 use crate::sync_file::SyncFile;
@@ -21,13 +22,13 @@ pub(super) fn create<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjCreate) -> 
         return Err(EINVAL);
     }
     let os = call.file.os();
-    let fence = if arg.flags == CREATE_SIGNALED {
-        Some(Fence::stub(os)?)
+    let fences = if arg.flags == CREATE_SIGNALED {
+        Some(Fence::stub(os)?.into())
     } else {
         None
     };
-    let syncobj = Syncobj::new(os, fence)?;
-    arg.handle = call.file.syncobjs().lock().insert(syncobj)?;
+    let syncobj = Syncobj::new(os, call.file.account(), fences)?;
+    arg.handle = call.file.add_syncobj(syncobj)?;
     Ok(())
 }
 
@@ -48,13 +49,12 @@ pub(super) fn handle_to_fd<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjHandl
     if arg.flags == SYNC_FILE {
         // Linux: drm_syncobj_find_fence.
         let syncobj = call.file.syncobj(arg.handle)?;
-        let fence = syncobj.fence().ok_or(EINVAL)?;
-        let mut fences = KVec::new(os);
-        fences.push(fence)?;
-        arg.fd = SyncFile::export(os, call.caller, fences, D::INFO.name.to_bytes())?;
+        let fences = syncobj.fences().ok_or(EINVAL)?;
+        let account = call.file.account();
+        arg.fd = SyncFile::export(os, account, call.caller, fences, D::INFO.name.to_bytes())?;
     } else {
         let syncobj = call.file.syncobj(arg.handle).map_err(|_| EINVAL)?;
-        arg.fd = Syncobj::export(&syncobj, os, call.caller)?;
+        arg.fd = Syncobj::export(&syncobj, os, call.file.account(), call.caller)?;
     }
     Ok(())
 }
@@ -64,24 +64,29 @@ pub(super) fn fd_to_handle<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjHandl
         return Err(EINVAL);
     }
     if arg.flags == SYNC_FILE {
-        let fence = SyncFile::import(call.file.os(), call.caller, arg.fd)?;
+        let fences = SyncFile::import(call.caller, arg.fd)?;
         call.file
             .syncobj(arg.handle)
             .map_err(|_| ENOENT)?
-            .replace(Some(fence));
+            .replace(Some(fences));
     } else {
         let syncobj = Syncobj::import(call.caller, arg.fd)?;
-        arg.handle = call.file.syncobjs().lock().insert(syncobj)?;
+        arg.handle = call.file.add_syncobj(syncobj)?;
     }
     Ok(())
 }
 
+/// The objects of an array of handles; ENOMEM for more than `MAX_HANDLES`, as Linux answers for more than it allocates.
 fn boxes<D: Driver>(call: &Call<'_, D>, handles: u64, count: u32) -> Result<KVec<Arc<Syncobj>>> {
+    if count > MAX_HANDLES {
+        return Err(ENOMEM);
+    }
     let os = call.file.os();
     let bytes = u64::from(count).saturating_mul(4);
     let handles = UserSlice::new(handles, bytes).read_u32s(os, call.caller)?;
     let mut boxes = KVec::with_capacity(os, handles.len())?;
-    for handle in handles.iter() {
+    for (turn, handle) in (0..handles.len()).zip(handles.iter()) {
+        call.caller.look(turn)?;
         boxes.push(call.file.syncobj(*handle)?)?;
     }
     Ok(boxes)
@@ -98,10 +103,22 @@ pub(super) fn wait<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjWait) -> Resu
         all: arg.flags & WAIT_ALL != 0,
         for_submit: arg.flags & WAIT_FOR_SUBMIT != 0,
     };
+    let _charge = wait_charge(call, arg.count_handles)?;
     let boxes = boxes(call, arg.handles, arg.count_handles)?;
     let deadline = user_deadline(arg.timeout_nsec);
     arg.first_signaled = syncobj::wait(call.file.os(), &boxes, mode, call.caller, deadline)?;
     Ok(())
+}
+
+/// What a wait for many objects costs for as long as it lasts, about. A short one costs less than its thread does, and
+/// must be possible for a client that has all the memory it may have.
+fn wait_charge<D: Driver>(call: &Call<'_, D>, count: u32) -> Result<Option<Charge>> {
+    const SHORT: u32 = 64;
+    const EACH: u64 = 128;
+    if count <= SHORT || count > MAX_HANDLES {
+        return Ok(None);
+    }
+    Charge::new(call.file.account(), u64::from(count).saturating_mul(EACH)).map(Some)
 }
 
 pub(super) fn reset<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjArray) -> Result<()> {
@@ -121,7 +138,7 @@ pub(super) fn signal<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjArray) -> R
     let boxes = boxes(call, arg.handles, arg.count_handles)?;
     let fence = Fence::stub(call.file.os())?;
     for syncobj in boxes.iter() {
-        syncobj.replace(Some(fence.clone()));
+        syncobj.replace(Some(fence.clone().into()));
     }
     Ok(())
 }

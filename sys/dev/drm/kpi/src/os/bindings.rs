@@ -76,6 +76,9 @@ extern "C" {
     pub fn drm_os_sleep(os: *mut drm_os, ns: u64);
 }
 extern "C" {
+    pub fn drm_os_physmem(os: *mut drm_os) -> u64;
+}
+extern "C" {
     pub fn drm_os_unique(os: *mut drm_os) -> u64;
 }
 extern "C" {
@@ -134,12 +137,6 @@ extern "C" {
 }
 extern "C" {
     pub fn drm_os_sx_unlock(sx: *mut drm_os_sx);
-}
-extern "C" {
-    pub fn drm_os_resv_lock(os: *mut drm_os);
-}
-extern "C" {
-    pub fn drm_os_resv_unlock(os: *mut drm_os);
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -231,10 +228,16 @@ extern "C" {
     pub fn drm_os_caller_pid(caller: *mut drm_os_caller) -> i32;
 }
 extern "C" {
+    pub fn drm_os_caller_uid(caller: *mut drm_os_caller) -> u32;
+}
+extern "C" {
     pub fn drm_os_caller_comm(caller: *mut drm_os_caller, buf: *mut core::ffi::c_char, len: usize);
 }
 extern "C" {
     pub fn drm_os_caller_privileged(caller: *mut drm_os_caller) -> core::ffi::c_int;
+}
+extern "C" {
+    pub fn drm_os_caller_interrupted(caller: *mut drm_os_caller) -> core::ffi::c_int;
 }
 extern "C" {
     pub fn drm_os_dev_os(dev: *mut drm_os_dev) -> *mut drm_os;
@@ -249,7 +252,7 @@ extern "C" {
     pub fn drm_os_dev_coherent(dev: *mut drm_os_dev) -> core::ffi::c_int;
 }
 extern "C" {
-    pub fn drm_os_dev_dma_bits(dev: *mut drm_os_dev, bits: u32) -> core::ffi::c_int;
+    pub fn drm_os_dev_dma_bits(dev: *mut drm_os_dev, bits: u32, data_bits: u32) -> core::ffi::c_int;
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -422,7 +425,7 @@ extern "C" {
     ) -> core::ffi::c_int;
 }
 extern "C" {
-    pub fn drm_os_object_purge(obj: *mut drm_os_object);
+    pub fn drm_os_object_purge(obj: *mut drm_os_object) -> core::ffi::c_int;
 }
 extern "C" {
     pub fn drm_os_object_resident(obj: *mut drm_os_object) -> u64;
@@ -537,6 +540,9 @@ pub struct drm_os_driver {
     pub detach: ::core::option::Option<
         unsafe extern "C" fn(softc: *mut core::ffi::c_void, force: core::ffi::c_int) -> core::ffi::c_int,
     >,
+    pub suspend: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
+    pub resume: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
+    pub shutdown: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
     pub lowmem:
         ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void, pages: u64) -> u64>,
     pub stat: ::core::option::Option<

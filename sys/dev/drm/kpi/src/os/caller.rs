@@ -39,12 +39,33 @@ impl Caller<'_> {
         unsafe { c::drm_os_caller_pid(self.raw) }
     }
 
+    /// The real user.
+    pub fn uid(&self) -> u32 {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_caller_uid(self.raw) }
+    }
+
     /// The name of the program, ended and filled by zeroes.
     pub fn comm(&self) -> [u8; 20] {
         let mut name = [0; 20];
         // SAFETY: live by the invariant; the buffer has the length that is passed.
         unsafe { c::drm_os_caller_comm(self.raw, name.as_mut_ptr().cast(), name.len()) };
         name
+    }
+
+    /// For loops whose length a client chooses: EINTR or ERESTART in some of the turns when a signal is pending or the
+    /// thread is dying.
+    ///
+    /// # Errors
+    ///
+    /// EINTR, ERESTART.
+    pub fn look(&self, turn: usize) -> Result<()> {
+        const EACH: usize = 256;
+        if turn % EACH != EACH - 1 {
+            return Ok(());
+        }
+        // SAFETY: live by the invariant.
+        Errno::check(unsafe { c::drm_os_caller_interrupted(self.raw) })
     }
 
     /// Whether it may do anything.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Locks that own what they guard: `Mtx` for the short and interrupts, `Sx` for what may sleep, and the
-//! instance-wide reservation lock.
+//! Locks that own what they guard: `Mtx` for the short and interrupts, `Sx` for what may sleep.
 
 use super::{c, Os};
 use crate::errno::{Errno, Result};
@@ -133,37 +132,5 @@ impl<T> Sx<T> {
             lock: self,
             _not_send: core::marker::PhantomData,
         })
-    }
-}
-
-/// The reservation lock, held.
-pub struct ResvGuard {
-    os: Os,
-    _not_send: core::marker::PhantomData<*mut ()>,
-}
-
-impl ResvGuard {
-    /// The instance whose reservation lock this is.
-    pub fn os(&self) -> Os {
-        self.os
-    }
-}
-
-impl Os {
-    /// Takes the lock under which all fences of buffers change.
-    pub fn resv_lock(self) -> ResvGuard {
-        // SAFETY: live by the invariant.
-        unsafe { c::drm_os_resv_lock(self.as_ptr()) };
-        ResvGuard {
-            os: self,
-            _not_send: core::marker::PhantomData,
-        }
-    }
-}
-
-impl Drop for ResvGuard {
-    fn drop(&mut self) {
-        // SAFETY: taken by `resv_lock`, given back once.
-        unsafe { c::drm_os_resv_unlock(self.os.as_ptr()) }
     }
 }

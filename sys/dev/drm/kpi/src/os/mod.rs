@@ -31,7 +31,7 @@ pub use device::Dev;
 pub use file::FdFlags;
 pub(crate) use file::{FileRef, NewFile};
 pub use irq::Irq;
-pub use lock::{Mtx, MtxGuard, ResvGuard, Sx, SxGuard};
+pub use lock::{Mtx, MtxGuard, Sx, SxGuard};
 pub use log_limit::LogLimit;
 pub use mmio::Mmio;
 pub use object::{KernelMap, MemAttr, Object, UserMapping};
@@ -130,6 +130,12 @@ impl Os {
     pub fn sleep(self, ns: u64) {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_sleep(self.0, ns) }
+    }
+
+    /// Bytes of RAM.
+    pub fn physmem(self) -> u64 {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_physmem(self.0) }
     }
 
     /// A number never handed out before.

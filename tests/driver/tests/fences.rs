@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Fences in numbers that only a hostile client has: merges of merges, lists of buffers, waits for thousands.
+
+use driver_tests::{errno, null, with_memory, Arg, Client, Rig, Work, MS, SEC};
+use drm_os_host::{ClockMode, Config};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+fn real() -> Config {
+    Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    }
+}
+
+/// SYNC_IOC_MERGE.
+fn merge(c: &Client, a: i32, b: i32) -> Result<i32, i32> {
+    let file = c.caller.fd(a).expect("the descriptor is there");
+    let mut data = [0u8; 48];
+    data[32..36].copy_from_slice(&b.to_le_bytes());
+    file.ioctl(&c.caller, 0x3e, 3, &mut data)?;
+    Ok(i32::from_le_bytes(data[36..40].try_into().unwrap()))
+}
+
+/// SYNC_IOC_FILE_INFO: the status of all, and of each.
+fn info(c: &Client, fd: i32) -> (i32, Vec<i32>) {
+    let mut fences = vec![[0u32; 20]; 2000];
+    let file = c.caller.fd(fd).expect("the descriptor is there");
+    let ask = |count: u32| {
+        let arg = Arg::new().b(&[0; 32]).w(0).w(0).w(count).w(0);
+        let mut data = arg.l(fences.as_ptr() as u64).bytes();
+        file.ioctl(&c.caller, 0x3e, 4, &mut data).unwrap();
+        let word = |at: usize| u32::from_le_bytes(data[at..at + 4].try_into().unwrap());
+        (word(32) as i32, word(40) as usize)
+    };
+    let (status, count) = ask(0);
+    ask(2000);
+    fences.truncate(count);
+    (status, fences.iter().map(|f| f[16] as i32).collect())
+}
+
+/// Puts a sync_file into a syncobj and takes it out again, as programs keep fences.
+fn through(c: &Client, syncobj: u32, fd: i32) -> i32 {
+    c.import_sync_file(syncobj, fd).unwrap();
+    c.caller.close_fd(fd);
+    c.sync_file(syncobj).unwrap()
+}
+
+/// Work that never ends by itself.
+fn endless(c: &Client, fragment: bool) -> Work {
+    let work = c.work().unwrap();
+    work.chain.write(0, &null(work.chain.va));
+    c.start_in(&work, fragment).unwrap();
+    work
+}
+
+/// A client with two fences of different timelines that end when its job is killed for taking too long: the first with
+/// an error, the second, which waits for the first, well.
+struct Two {
+    c: Client,
+    works: [Work; 2],
+    fds: [i32; 2],
+}
+
+fn two(rig: &Rig) -> Two {
+    let c = rig.client();
+    // The timeline of fragment jobs is the first.
+    let x = endless(&c, true);
+    let y = c.work().unwrap();
+    let bos = [y.chain.handle, y.data.handle];
+    c.submit(y.chain.va, false, &bos, &[x.done], y.done).unwrap();
+    let fds = [x.done, y.done].map(|done| c.sync_file(done).unwrap());
+    Two {
+        c,
+        works: [x, y],
+        fds,
+    }
+}
+
+/// `depth` merges, each of the one before and a fence; the last is in a syncobj.
+fn nest(t: &Two, depth: usize) -> u32 {
+    let kept = t.c.syncobj(false).unwrap();
+    let mut last = merge(&t.c, t.fds[0], t.fds[1]).unwrap();
+    for n in 0..depth {
+        let merged = merge(&t.c, last, t.fds[n % 2]).unwrap();
+        t.c.caller.close_fd(last);
+        last = through(&t.c, kept, merged);
+    }
+    t.c.caller.close_fd(last);
+    kept
+}
+
+fn on_a_small_stack<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(128 << 10);
+        thread.spawn_scoped(scope, f).unwrap().join().unwrap()
+    })
+}
+
+/// Catches: fences that nest, whose end or drop recurses.
+#[test]
+fn merges_of_merges_are_flat() {
+    let rig = Rig::new();
+    let t = two(&rig);
+    let kept = nest(&t, 60_000);
+    let fd = t.c.sync_file(kept).unwrap();
+    assert_eq!(info(&t.c, fd), (0, vec![0, 0]));
+    // One goes while it waits, the other ends first.
+    let dropped = nest(&t, 60_000);
+    on_a_small_stack(|| t.c.syncobj_destroy(dropped).unwrap());
+    rig.advance(2 * SEC);
+    assert_eq!(info(&t.c, fd), (-errno::ETIMEDOUT, vec![-errno::ETIMEDOUT, 1]));
+    on_a_small_stack(|| t.c.syncobj_destroy(kept).unwrap());
+    drop(t);
+    rig.finish();
+}
+
+/// Catches: a merge that hides its parts, or that one of them failed, or that is over before all are.
+#[test]
+fn a_merge_tells_of_its_parts() {
+    let rig = Rig::new();
+    rig.slow_jobs(10 * MS);
+    let t = two(&rig);
+    let c = &t.c;
+    let both = merge(c, t.fds[0], t.fds[1]).unwrap();
+    let kept = c.syncobj(false).unwrap();
+    let again = through(c, kept, merge(c, both, t.fds[0]).unwrap());
+    rig.advance(505 * MS);
+    // The first has failed, and what waits for it runs.
+    for fd in [both, again] {
+        let (status, parts) = info(c, fd);
+        assert_eq!((status, parts), (0, vec![-errno::ETIMEDOUT, 0]));
+    }
+    assert_eq!(c.outcome(kept), 0);
+    // A merge with what has failed already fails like one whose part fails later.
+    let late = merge(c, t.fds[1], t.fds[0]).unwrap();
+    rig.advance(SEC);
+    for fd in [both, again, late] {
+        let (status, parts) = info(c, fd);
+        assert_eq!((status, parts), (-errno::ETIMEDOUT, vec![-errno::ETIMEDOUT, 1]));
+    }
+    assert_eq!(c.outcome(kept), -errno::ETIMEDOUT);
+    // Those that ended well need not be told.
+    let over = merge(c, t.fds[1], t.fds[1]).unwrap();
+    assert_eq!(info(c, over), (1, vec![1]));
+    drop(t);
+    rig.finish();
+}
+
+/// A job waits for all parts of a merge that it is given. Catches: parts that are left out.
+#[test]
+fn a_job_waits_for_all_parts_of_a_merge() {
+    let rig = Rig::new();
+    let t = two(&rig);
+    let c = rig.client();
+    let work = c.work().unwrap();
+    let both = c
+        .caller
+        .install(t.c.caller.fd(merge(&t.c, t.fds[0], t.fds[1]).unwrap()).unwrap());
+    let merged = c.syncobj(false).unwrap();
+    c.import_sync_file(merged, both.unwrap()).unwrap();
+    let bos = [work.chain.handle, work.data.handle];
+    c.submit(work.chain.va, false, &bos, &[merged], work.done)
+        .unwrap();
+    rig.timing(|timing| timing.short_job_ns = 100 * MS);
+    rig.advance(550 * MS);
+    let outcomes = t.works.each_ref().map(|w| t.c.outcome(w.done));
+    assert_eq!((outcomes, c.outcome(work.done)), ([-errno::ETIMEDOUT, 0], 0));
+    rig.advance(SEC);
+    assert_eq!(c.outcome(work.done), 1);
+    drop((work, c, t));
+    rig.finish();
+}
+
+/// Merges that nobody refers to any more, of fences that go on. Catches: fences that keep them until they end.
+#[test]
+fn a_merge_that_is_dropped_leaves_nothing() {
+    let rig = Rig::new();
+    let t = two(&rig);
+    let c = &t.c;
+    let kept = c.syncobj(false).unwrap();
+    let mut bytes = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..1000 {
+            let merged = merge(c, t.fds[0], t.fds[1]).unwrap();
+            assert!(!c.caller.fd(merged).unwrap().poll());
+            c.import_sync_file(kept, merged).unwrap();
+            c.caller.close_fd(merged);
+        }
+        bytes.push(rig.world().counters().malloc_bytes);
+    }
+    assert_eq!(bytes[1..], [bytes[0]; 2]);
+    drop(t);
+    rig.finish();
+}
+
+/// dma-bufs and files with waiting jobs that come and go while a fence goes on. Catches: hooks that stay on it.
+#[test]
+fn what_waited_for_a_fence_leaves_nothing() {
+    let rig = Rig::new();
+    let t = two(&rig);
+    let mut bytes = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..100 {
+            let fd = t.c.export(t.works[0].data.handle).unwrap();
+            assert!(!t.c.caller.fd(fd).unwrap().poll());
+            t.c.caller.close_fd(fd);
+            let c = rig.client();
+            let work = c.work().unwrap();
+            let file = c.caller.install(t.c.caller.fd(t.fds[1]).unwrap()).unwrap();
+            let waits = c.syncobj(false).unwrap();
+            c.import_sync_file(waits, file).unwrap();
+            let bos = [work.chain.handle];
+            c.submit(work.chain.va, false, &bos, &[waits], work.done).unwrap();
+        }
+        rig.world().settle();
+        bytes.push(rig.world().counters().malloc_bytes);
+    }
+    assert_eq!(bytes[1..], [bytes[0]; 2]);
+    drop(t);
+    rig.finish();
+}
+
+/// What it costs the kernel is charged to the client, to the last byte at the most. Catches: syncobjs, merges,
+/// sync_files and waits that nobody pays for.
+#[test]
+fn small_objects_are_charged() {
+    let rig = Rig::with("rk3399", with_memory(4 << 20));
+    let t = two(&rig);
+    let c = &t.c;
+    let (mem, bytes) = (c.stat("mem"), rig.world().counters().malloc_bytes);
+    let check = |what: &str, make: &dyn Fn() -> Result<(), i32>| {
+        let made = (0..200).map(|_| make()).filter(Result::is_ok).count();
+        let charged = c.stat("mem") - mem;
+        let taken = rig.world().counters().malloc_bytes - bytes;
+        assert_eq!(made, 200, "{what}");
+        assert!(charged >= taken, "{what}: {taken} bytes, {charged} charged");
+    };
+    check("empty syncobjs", &|| c.syncobj(false).map(drop));
+    check("syncobjs with fences", &|| c.syncobj(true).map(drop));
+    let shared = c
+        .ioctl(0xc1, Arg::new().w(t.works[0].done).w(0).w(0).w(0))
+        .unwrap();
+    let shared = u32::from_le_bytes(shared[8..12].try_into().unwrap());
+    check("handles of one syncobj", &|| {
+        c.ioctl(0xc2, Arg::new().w(0).w(0).w(shared).w(0)).map(drop)
+    });
+    check("descriptors of one syncobj", &|| {
+        c.ioctl(0xc1, Arg::new().w(t.works[0].done).w(0).w(0).w(0))
+            .map(drop)
+    });
+    check("sync_files", &|| c.sync_file(t.works[0].done).map(drop));
+    check("merges", &|| merge(c, t.fds[0], t.fds[1]).map(drop));
+    // And there is an end.
+    let refused = (0..10_000).find_map(|_| c.syncobj(false).err());
+    assert_eq!(refused, Some(errno::ENOMEM));
+    assert_eq!(merge(c, t.fds[0], t.fds[1]), Err(errno::ENOMEM));
+    assert!(c.stat("mem") <= 4 << 20);
+    drop(t);
+    rig.finish();
+}
+
+/// Clients with a job that waits in each of the two slots: as many timelines.
+fn crowd(rig: &Rig, clients: usize) -> Vec<(Client, Vec<i32>)> {
+    let make = |_| {
+        let c = rig.client();
+        let work = c.work().unwrap();
+        let fds = [false, true].map(|fragment| {
+            let done = c.syncobj(false).unwrap();
+            let bos = [work.chain.handle];
+            c.submit(work.chain.va, fragment, &bos, &[], done).unwrap();
+            c.sync_file(done).unwrap()
+        });
+        (c, fds.to_vec())
+    };
+    (0..clients).map(make).collect()
+}
+
+/// More timelines than any buffer is used by. Catches: lists of fences without bound, of a buffer or of a merge; an error
+/// for anybody but who adds to them; a list that is changed in part.
+#[test]
+fn lists_of_fences_are_bounded() {
+    let rig = Rig::new();
+    let hog = rig.client();
+    let hogs = [false, true].map(|fragment| endless(&hog, fragment));
+    let crowd = crowd(&rig, 513);
+    let c = rig.client();
+    let fds = crowd.iter().flat_map(|(other, fds)| {
+        let files = fds.iter().map(|fd| other.caller.fd(*fd).unwrap());
+        files.map(|file| c.caller.install(file).unwrap())
+    });
+    let fds: Vec<i32> = fds.collect();
+    let mut all = fds[0];
+    let mut parts = 1;
+    let refused = fds[1..].iter().find_map(|fd| match merge(&c, all, *fd) {
+        Ok(merged) => {
+            (all, parts) = (merged, parts + 1);
+            None
+        }
+        Err(e) => Some(e),
+    });
+    assert_eq!((parts, refused), (1024, Some(errno::ENOMEM)));
+    assert_eq!(info(&c, all), (0, vec![0; 1024]));
+
+    let work = c.work().unwrap();
+    let import = |fd: i32| {
+        let dma_buf = c.export(work.data.handle).unwrap();
+        let file = c.caller.fd(dma_buf).unwrap();
+        let mut arg = Arg::new().w(3).w(fd as u32).bytes();
+        let done = file.ioctl(&c.caller, 0x62, 3, &mut arg);
+        c.caller.close_fd(dma_buf);
+        done
+    };
+    assert_eq!(import(all), Err(errno::ENOMEM));
+    assert_eq!(c.wait(work.data.handle, 0), Ok(()), "nothing was added");
+    let taken = fds.iter().map(|fd| import(*fd)).take_while(Result::is_ok).count();
+    assert_eq!(taken, 512);
+    // The same ones again cost nothing.
+    let bytes = rig.world().counters().malloc_bytes;
+    for fd in fds[..taken].iter().cycle().take(3000) {
+        import(*fd).unwrap();
+    }
+    assert_eq!(rig.world().counters().malloc_bytes, bytes);
+    // Users of the buffer go on.
+    c.start(&work).unwrap();
+    rig.advance(2 * SEC);
+    assert_eq!(c.finish(&work, 10 * SEC), 1);
+    drop((work, c, crowd, hogs, hog));
+    rig.finish();
+}
+
+/// Catches: an earlier fence of a timeline that takes the place of a later one, so that a buffer seems idle.
+#[test]
+fn an_imported_fence_does_not_hide_a_later_one() {
+    let rig = Rig::new();
+    rig.slow_jobs(10 * MS);
+    let c = rig.client();
+    let [x, y] = [c.work().unwrap(), c.work().unwrap()];
+    c.start(&x).unwrap();
+    c.start(&y).unwrap();
+    let dma_buf = c.export(y.data.handle).unwrap();
+    let mut arg = Arg::new().w(3).w(c.sync_file(x.done).unwrap() as u32).bytes();
+    let file = c.caller.fd(dma_buf).unwrap();
+    file.ioctl(&c.caller, 0x62, 3, &mut arg).unwrap();
+    rig.advance(15 * MS);
+    assert_eq!((c.outcome(x.done), c.outcome(y.done)), (1, 0));
+    assert_eq!(c.wait(y.data.handle, 0), Err(errno::EBUSY));
+    assert_eq!(c.wait(y.data.handle, SEC), Ok(()));
+    assert!(y.is_done());
+    drop((file, x, y, c));
+    rig.finish();
+}
+
+/// SYNCOBJ_WAIT until the time `until`.
+fn wait_many(c: &Client, handles: &[u32], until: i64, flags: u32) -> Result<u32, i32> {
+    let arg = Arg::new().l(handles.as_ptr() as u64).l(until as u64);
+    let out = c.ioctl(0xc3, arg.w(handles.len() as u32).w(flags).w(0).w(0))?;
+    Ok(u32::from_le_bytes(out[24..28].try_into().unwrap()))
+}
+
+fn array(c: &Client, nr: u32, handles: &[u32]) -> Result<(), i32> {
+    let arg = Arg::new().l(handles.as_ptr() as u64).w(handles.len() as u32).w(0);
+    c.ioctl(nr, arg).map(drop)
+}
+
+const ALL: u32 = 1;
+const FOR_SUBMIT: u32 = 2;
+const RESET: u32 = 0xc4;
+const SIGNAL: u32 = 0xc5;
+
+/// Whether a thread sleeps.
+fn sleeps(tid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{tid}/stat")).unwrap();
+    stat.rsplit(") ").next().unwrap().starts_with('S')
+}
+
+/// A signal that is taken back at once. Catches: a waiter that looks into the box when it wakes, and not at what it was
+/// woken for.
+#[test]
+fn a_waiter_gets_the_fence_of_the_moment() {
+    let rig = Rig::with("rk3399", real());
+    let c = rig.client();
+    for n in 0..100 {
+        let boxes = [c.syncobj(false).unwrap(), c.syncobj(false).unwrap()];
+        let until = (rig.world().now() + 5 * SEC) as i64;
+        let result = thread::scope(|scope| {
+            let flags = FOR_SUBMIT | if n % 2 == 0 { ALL } else { 0 };
+            let (d, cvs) = (&c, rig.world().counters().cvs);
+            let (tell, told) = mpsc::channel();
+            let waiter = scope.spawn(move || {
+                // SAFETY: it has no arguments.
+                #[allow(unsafe_code, reason = "a system call")]
+                tell.send(unsafe { libc::gettid() }).unwrap();
+                wait_many(d, &boxes, until, flags)
+            });
+            let tid = told.recv().unwrap();
+            while rig.world().counters().cvs == cvs || !sleeps(tid) {
+                thread::yield_now();
+            }
+            for handle in boxes {
+                array(&c, SIGNAL, &[handle]).unwrap();
+                array(&c, RESET, &[handle]).unwrap();
+            }
+            waiter.join().unwrap()
+        });
+        let expected = if n % 2 == 0 { u32::MAX } else { 0 };
+        assert_eq!(result, Ok(expected), "round {n}");
+    }
+    drop(c);
+    rig.finish();
+}
+
+/// Every answer of a wait for several boxes. Catches: the wrong index, boxes named twice, a wait that ends too early.
+#[test]
+fn waits_for_boxes_named_twice() {
+    let rig = Rig::new();
+    rig.slow_jobs(10 * MS);
+    let c = rig.client();
+    let [x, y] = [c.work().unwrap(), c.work().unwrap()];
+    c.start(&x).unwrap();
+    c.start(&y).unwrap();
+    let empty = c.syncobj(false).unwrap();
+    let ms = |n: u64| (rig.world().now() + n * MS) as i64;
+    let (x_done, y_done) = (x.done, y.done);
+    let any = [y_done, y_done, x_done, x_done];
+    assert_eq!(wait_many(&c, &any, ms(5), 0), Err(errno::ETIME));
+    assert_eq!(wait_many(&c, &any, ms(1000), 0), Ok(2));
+    assert_eq!((c.outcome(x_done), c.outcome(y_done)), (1, 0));
+    assert_eq!(wait_many(&c, &any, ms(5), ALL), Err(errno::ETIME));
+    assert_eq!(wait_many(&c, &any, ms(1000), ALL), Ok(2));
+    assert_eq!(c.outcome(y_done), 1);
+    let with_empty = [empty, x_done, empty];
+    assert_eq!(wait_many(&c, &with_empty, ms(5), 0), Err(errno::EINVAL));
+    assert_eq!(wait_many(&c, &with_empty, ms(5), FOR_SUBMIT), Ok(1));
+    assert_eq!(
+        wait_many(&c, &with_empty, ms(5), FOR_SUBMIT | ALL),
+        Err(errno::ETIME)
+    );
+    assert_eq!(
+        wait_many(&c, &[empty, empty], ms(5), FOR_SUBMIT),
+        Err(errno::ETIME)
+    );
+    drop((x, y, c));
+    rig.finish();
+}
+
+/// Arrays of handles have a bound, and what a wait holds is small and paid for. Catches: a count that a client chooses
+/// taken as it is.
+#[test]
+fn arrays_of_handles_are_bounded() {
+    let rig = Rig::with("rk3399", real());
+    let c = rig.client();
+    let hog = endless(&c, false);
+    let handles = vec![hog.done; 65_537];
+    for nr in [RESET, SIGNAL] {
+        assert_eq!(array(&c, nr, &handles), Err(errno::ENOMEM));
+    }
+    assert_eq!(wait_many(&c, &handles, 0, 0), Err(errno::ENOMEM));
+    assert_eq!(c.submit(hog.chain.va, true, &[], &handles, 0), Err(errno::ENOMEM));
+    assert_eq!(c.submit(hog.chain.va, true, &handles, &[], 0), Err(errno::ENOMEM));
+    assert_eq!(c.outcome(hog.done), 0);
+    let (mem, bytes) = (c.stat("mem"), rig.world().counters().malloc_bytes);
+    thread::scope(|scope| {
+        let d = &c;
+        let waiter = scope.spawn(move || wait_many(d, &handles[1..], i64::MAX, ALL));
+        let mut most = (0, 0);
+        while !waiter.is_finished() {
+            let taken = rig.world().counters().malloc_bytes.saturating_sub(bytes);
+            let charged = c.stat("mem").saturating_sub(mem);
+            most = (most.0.max(charged), most.1.max(taken));
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(waiter.join().unwrap(), Ok(u32::MAX));
+        assert!(most.1 > 1 << 20, "nobody saw it wait: {most:?}");
+        assert!(most.0 >= most.1 && most.1 < 8 << 20, "{most:?}");
+    });
+    drop((hog, c));
+    rig.finish();
+}
+
+/// Catches: a loop over a client's handles that a signal does not end, or that has done a part of its work then.
+#[test]
+fn long_calls_end_with_a_signal() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let empty = c.syncobj(false).unwrap();
+    let full = c.syncobj(true).unwrap();
+    let mut handles = vec![empty; 10_000];
+    c.caller.interrupt();
+    assert_eq!(array(&c, SIGNAL, &handles), Err(errno::EINTR));
+    assert_eq!(c.sync_file(empty), Err(errno::EINVAL), "nothing was done");
+    handles.fill(full);
+    c.caller.interrupt();
+    assert_eq!(array(&c, RESET, &handles), Err(errno::EINTR));
+    assert_eq!(c.outcome(full), 1);
+    c.caller.interrupt();
+    assert_eq!(wait_many(&c, &handles, 0, ALL), Err(errno::EINTR));
+    let work = c.work().unwrap();
+    c.caller.interrupt();
+    let submit = || c.submit(work.chain.va, false, &[work.chain.handle], &handles, work.done);
+    assert_eq!(submit(), Err(errno::EINTR));
+    assert_eq!(c.sync_file(work.done), Err(errno::EINVAL));
+    assert_eq!(submit(), Ok(()));
+    assert_eq!(c.syncobj_wait(work.done, SEC), Ok(()));
+    drop((work, c));
+    rig.finish();
+}
+
+/// Processor time of this thread, ns.
+fn cpu_ns() -> u64 {
+    let mut t = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    #[allow(unsafe_code, reason = "a system call")]
+    // SAFETY: `t` is there to be filled.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut t) };
+    assert_eq!(failed, 0);
+    t.tv_sec as u64 * SEC + t.tv_nsec as u64
+}
+
+/// What a wait for `count` boxes that are filled one after another costs the waiter.
+fn wait_cost(count: usize) -> u64 {
+    let rig = Rig::with("rk3399", real());
+    let c = rig.client();
+    let handles: Vec<u32> = (0..count).map(|_| c.syncobj(false).unwrap()).collect();
+    let cost = thread::scope(|scope| {
+        let (d, boxes) = (&c, &handles);
+        let waiter = scope.spawn(move || {
+            let begin = cpu_ns();
+            let flags = ALL | FOR_SUBMIT;
+            assert_eq!(wait_many(d, boxes, i64::MAX, flags), Ok(u32::MAX));
+            cpu_ns() - begin
+        });
+        thread::sleep(Duration::from_millis(20));
+        for handle in &handles {
+            array(&c, SIGNAL, &[*handle]).unwrap();
+            // So that the waiter sees each by itself.
+            thread::sleep(Duration::from_micros(100));
+        }
+        waiter.join().unwrap()
+    });
+    drop(c);
+    rig.finish();
+    cost
+}
+
+/// Four times the boxes cost about four times as much. Catches: a waiter that looks at all of them at each wake-up.
+#[test]
+fn the_cost_of_waking_is_linear() {
+    let least = |count| (0..3).map(|_| wait_cost(count)).min().unwrap();
+    let (few, many) = (least(500), least(2000));
+    assert!(many < 8 * few, "{few} ns for 500, {many} ns for 2000");
+}
