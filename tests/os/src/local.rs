@@ -27,6 +27,10 @@ impl LocalProcess {
         }
     }
 
+    pub(crate) fn descriptors(&self) -> usize {
+        lk(&self.fds).len()
+    }
+
     pub(crate) fn close(&self, fd: i32) {
         let file = lk(&self.fds).remove(&fd);
         // Outside of the lock: the last close calls the driver.

@@ -15,7 +15,7 @@ use crate::sys;
 use crate::task::Queue;
 use crate::trace::{TraceFn, Tracer};
 use crate::util::{fatal, lk};
-use crate::witness::{self, Witness};
+use crate::witness::{self, Hold, Witness};
 use std::collections::BTreeMap;
 use std::ffi::{c_char, CStr};
 use std::fmt;
@@ -231,6 +231,17 @@ impl World {
             let tasks = w.task_names();
             fatal(&format!("left over: {c}{}{tasks}", w.mallocs.report()));
         }
+    }
+
+    /// Measures from now on for how long locks are held, or no longer. It costs each lock a system
+    /// call.
+    pub fn measure_holds(&self, on: bool) {
+        self.inner().witness.measure_holds(on);
+    }
+
+    /// The longest time that locks of each name were held while that was measured.
+    pub fn longest_holds(&self) -> Vec<(String, Hold)> {
+        self.inner().witness.holds()
     }
 
     /// How many fallible allocations were asked for so far: `drm_os_malloc`, `drm_os_page_alloc`,

@@ -287,7 +287,7 @@ fn the_last_frame_is_that_of_the_core_that_was_last() {
 
 #[test]
 fn memory_lies_where_the_boards_have_it() {
-    for (name, base, most) in [("imx6q", 0x1000_0000, 3840), ("imx8mq", 0x4000_0000, 3072)] {
+    for (name, base, most) in [("imx6q", 0x1000_0000, 3840), ("imx8mq", 0x4000_0000, 4096)] {
         let parts = parts(name).unwrap();
         assert_eq!(parts.ram, Some((base, most << 8)), "{name}");
     }

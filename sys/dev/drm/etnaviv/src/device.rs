@@ -10,6 +10,7 @@ use crate::stream::Refused;
 use drmkpi::account::Account;
 use drmkpi::alloc::Arc;
 use drmkpi::coredump::CoreDump;
+use drmkpi::driver::Suspend;
 use drmkpi::errno::{Errno, Result, EINVAL, ENXIO};
 use drmkpi::num::usize_of_u32;
 use drmkpi::os::{Dev, LogLimit, Mtx, Os};
@@ -93,10 +94,24 @@ impl Gpu {
 
     /// Ends all work and turns the GPU off, for good.
     pub(crate) fn remove(&self) {
+        self.each_core(Core::remove);
+    }
+
+    /// Turns the GPU off and keeps it so; jobs wait.
+    pub(crate) fn suspend(&self, how: Suspend) {
+        self.each_core(|core| core.suspend(how));
+    }
+
+    /// Lets jobs run again.
+    pub(crate) fn resume(&self) {
+        self.each_core(|core| core.resume());
+    }
+
+    fn each_core(&self, f: impl Fn(&Arc<Core>)) {
         for pipe in 0..CORES {
             let core = self.cores.lock().get(pipe).cloned().flatten();
             if let Some(core) = core {
-                Core::remove(&core);
+                f(&core);
             }
         }
         self.shared.mmu.reaper.stop();

@@ -13,7 +13,7 @@ use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::coredump::CoreDump;
 use drmkpi::device::Device;
-use drmkpi::driver::{Driver, Info, Statistic};
+use drmkpi::driver::{Driver, Info, Statistic, Suspend};
 use drmkpi::errno::{Result, EINVAL};
 use drmkpi::ffi::{Compatible, DriverTable};
 use drmkpi::file::File;
@@ -134,6 +134,14 @@ impl Driver for Etnaviv {
 
     fn remove(gpu: &Arc<Gpu>) {
         gpu.remove();
+    }
+
+    fn suspend(gpu: &Arc<Gpu>, how: Suspend) {
+        gpu.suspend(how);
+    }
+
+    fn resume(gpu: &Arc<Gpu>) {
+        gpu.resume();
     }
 
     fn open(dev: &Device<Self>, _id: u64, account: &Arc<Account>) -> Result<EtnavivFile> {

@@ -95,8 +95,12 @@ pub(crate) fn pump(core: &Core) {
             Started::NeedsReset => core.empty_hardware(),
         };
         if let Err(e) = tried {
+            if core.queue.lock().hw.suspended {
+                // Since a moment; resume calls the pump.
+                break;
+            }
             core.dev()
-                .log(Level::Error, format_args!("the core does not come on: {e:?}"));
+                .log(Level::Error, format_args!("the core does not come on: {e}"));
             core.queue.lock().hw.broken_until = core.os().now().saturating_add(BROKEN_NS);
         }
     }
@@ -130,7 +134,10 @@ enum Start {
 fn start_all(core: &Core) -> Started {
     let mut old = None;
     let mut engine = core.queue.lock();
-    while let Some(id) = engine.sched.next(SLOT, core.os().now()) {
+    while !engine.hw.suspended {
+        let Some(id) = engine.sched.next(SLOT, core.os().now()) else {
+            break;
+        };
         let now = core.os().now();
         if engine.hw.broken_until > now {
             engine.sched.complete(id, Outcome::Failed(EIO.get()), now);
@@ -183,7 +190,7 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<C
     if hardware.loaded.is_none() {
         if let Err(e) = first_start(core, hardware, &context) {
             core.dev()
-                .log(Level::Error, format_args!("the front end does not start: {e:?}"));
+                .log(Level::Error, format_args!("the front end does not start: {e}"));
             hardware.ring.free(place);
             hardware.failed_starts = hardware.failed_starts.saturating_add(1);
             if hardware.failed_starts >= MAX_STARTS {

@@ -29,6 +29,15 @@ pub struct Info {
     pub patchlevel: i32,
 }
 
+/// What comes after a suspend.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Suspend {
+    /// A resume: jobs in the hardware have the time that a job may take to end.
+    UntilResume,
+    /// Nothing, for the system goes down: jobs in the hardware are stopped at once.
+    ForGood,
+}
+
 /// An array of handles that a client passes has at most so many.
 pub const MAX_HANDLES: u32 = 1 << 16;
 
@@ -68,6 +77,11 @@ pub trait Driver: Sized + Send + Sync + 'static {
     const JOINS: bool = false;
     /// Stops all work and turns the device off. Files may still be open: their calls answer ENXIO.
     fn remove(data: &Arc<Self::Data>);
+    /// Turns the device off and leaves it so until `resume`. Jobs wait in their queues; those in the hardware end, or
+    /// are taken from it and have another run. May be called again without a `resume`.
+    fn suspend(data: &Arc<Self::Data>, how: Suspend);
+    /// Lets jobs run again.
+    fn resume(data: &Arc<Self::Data>);
     /// A new open file, which pays from `account`.
     ///
     /// # Errors

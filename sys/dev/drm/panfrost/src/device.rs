@@ -24,7 +24,8 @@ use crate::va;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
-use drmkpi::errno::{Errno, Result, EIO, ENODEV, ENXIO};
+use drmkpi::driver::Suspend;
+use drmkpi::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Level, LogLimit, Mtx, MtxGuard, Os, Sx, SxGuard, Task, TaskQueue};
 use drmkpi::stats::Stats;
@@ -74,11 +75,26 @@ pub(crate) enum Work {
     Reap,
 }
 
+/// Between two looks at jobs that are to end before the GPU is suspended.
+const SUSPEND_STEP_NS: u64 = 1_000_000;
+
 /// Whether the GPU has power, and who insists on it.
 pub(crate) struct Power {
     on: bool,
+    /// It stays off, whoever insists.
+    suspended: bool,
     /// Users that keep it on between jobs.
     pub(crate) pins: u32,
+}
+
+impl Power {
+    fn off() -> Power {
+        Power {
+            on: false,
+            suspended: false,
+            pins: 0,
+        }
+    }
 }
 
 /// A GPU.
@@ -177,7 +193,7 @@ impl Gpu {
             bifrost: model.is_bifrost(),
             quirks: quirks::quirks(model, &identity, Integration::Plain),
             identity,
-            power: Sx::new(os, c"panfrost power", Power { on: false, pins: 0 })?,
+            power: Sx::new(os, c"panfrost power", Power::off())?,
             resetting: Sx::new(os, c"panfrost reset", ())?,
             tasks: Mtx::new(os, c"panfrost tasks", None)?,
             irqs: Sx::new(os, c"panfrost irqs", None)?,
@@ -243,6 +259,10 @@ impl Gpu {
         reset::for_good(gpu);
         gpu.queue.set_kick(None);
         let tasks = gpu.tasks.lock().take();
+        if let Some(tasks) = &tasks {
+            // It may be kicking itself, and a task that gave itself up would wait for its own end.
+            tasks.pump.drain();
+        }
         drop(tasks);
         let irqs = gpu.irqs.lock().take();
         drop(irqs);
@@ -338,7 +358,7 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// ETIMEDOUT or EIO when it does not come on, ENXIO when it is gone.
+    /// ETIMEDOUT or EIO when it does not come on, EBUSY while it is suspended, ENXIO when it is gone.
     pub(crate) fn turn_on(&self) -> Result<()> {
         let mut power = self.power.lock();
         self.turn_on_locked(&mut power)
@@ -347,6 +367,9 @@ impl Gpu {
     pub(crate) fn turn_on_locked(&self, power: &mut SxGuard<'_, Power>) -> Result<()> {
         if self.is_removed() {
             return Err(ENXIO);
+        }
+        if power.suspended {
+            return Err(EBUSY);
         }
         if power.on {
             return Ok(());
@@ -397,6 +420,44 @@ impl Gpu {
         up
     }
 
+    /// Turns the GPU off and keeps it so; jobs wait.
+    pub(crate) fn suspend(&self, how: Suspend) {
+        self.queue.lock().hw.suspended = true;
+        let patience = match how {
+            // Until the time-out has ended what hangs.
+            Suspend::UntilResume => JOB_TIMEOUT_NS.saturating_mul(2),
+            Suspend::ForGood => 0,
+        };
+        let end = self.os().now().saturating_add(patience);
+        while !self.queue.lock().hw.is_empty() {
+            if self.os().now() >= end {
+                reset::now(self);
+                break;
+            }
+            self.os().sleep(SUSPEND_STEP_NS);
+        }
+        let mut power = self.power.lock();
+        power.suspended = true;
+        self.turn_off(&mut power);
+    }
+
+    /// Lets jobs run again; who has the counters finds the GPU on, and as after a reset.
+    pub(crate) fn resume(&self) {
+        let mut power = self.power.lock();
+        power.suspended = false;
+        let up = match power.pins {
+            0 => Ok(()),
+            _ => self.turn_on_locked(&mut power),
+        };
+        drop(power);
+        if let Err(e) = up {
+            self.dev
+                .log(Level::Error, format_args!("the GPU does not come on: {e:?}"));
+        }
+        self.queue.lock().hw.suspended = false;
+        self.enqueue(Work::Pump);
+    }
+
     fn turn_off_if_idle(&self) {
         let mut power = self.power.lock();
         if power.pins != 0 || !self.queue.lock().hw.is_empty() {
@@ -423,7 +484,7 @@ impl Gpu {
         self.perfcnt.registers_off(&self.regs);
         if let Err(stuck) = power::power_off(&self.regs, self.os(), &Plan::all(&self.identity)) {
             self.dev
-                .log(Level::Error, format_args!("{stuck:?} does not power off"));
+                .log(Level::Error, format_args!("{stuck}: no power off in time"));
         }
         self.platform.off();
         power.on = false;

@@ -13,7 +13,7 @@ use drmkpi::account::Account;
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::device::Device;
-use drmkpi::driver::{Driver, Info, Statistic};
+use drmkpi::driver::{Driver, Info, Statistic, Suspend};
 use drmkpi::errno::Result;
 use drmkpi::ffi::{Compatible, DriverTable};
 use drmkpi::file::File;
@@ -72,6 +72,14 @@ impl Driver for Panfrost {
 
     fn remove(gpu: &Arc<Gpu>) {
         Gpu::remove(gpu);
+    }
+
+    fn suspend(gpu: &Arc<Gpu>, how: Suspend) {
+        gpu.suspend(how);
+    }
+
+    fn resume(gpu: &Arc<Gpu>) {
+        gpu.resume();
     }
 
     fn open(dev: &Device<Self>, id: u64, account: &Arc<Account>) -> Result<PanfrostFile> {

@@ -68,6 +68,18 @@ fn serve(gpu: &Gpu, space: As, cause: Cause) {
     }
 }
 
+/// The level of a page table walk, as a message has it: nothing where the code does not tell.
+struct Level(Option<u8>);
+
+impl core::fmt::Display for Level {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.0 {
+            Some(level) => write!(f, ", level {level}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Lets the access go on, or ends it. True: it was ended.
 fn settle(gpu: &Gpu, stay: Option<Seat>, fault: &Fault, grown: Result<()>) -> bool {
     let space = fault.space;
@@ -97,10 +109,10 @@ fn settle(gpu: &Gpu, stay: Option<Seat>, fault: &Fault, grown: Result<()>) -> bo
     drop(engine);
     gpu.stats.fault();
     gpu.log_client(format_args!(
-        "{} at {:#x} (level {:?}), {:?} by unit {:#x}{} ({e:?}): address space {} off",
+        "{} at {:#x}{}, {} by unit {:#x}{} ({e}): address space {} off",
         fault.exception().name(),
         fault.address,
-        fault.exception().walk_level(),
+        Level(fault.exception().walk_level()),
         fault.access(),
         fault.source_id(),
         if fault.is_decoder_fault() { ", decoder" } else { "" },

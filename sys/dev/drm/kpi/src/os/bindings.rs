@@ -540,6 +540,9 @@ pub struct drm_os_driver {
     pub detach: ::core::option::Option<
         unsafe extern "C" fn(softc: *mut core::ffi::c_void, force: core::ffi::c_int) -> core::ffi::c_int,
     >,
+    pub suspend: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
+    pub resume: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
+    pub shutdown: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
     pub lowmem:
         ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void, pages: u64) -> u64>,
     pub stat: ::core::option::Option<
