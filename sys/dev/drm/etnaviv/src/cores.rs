@@ -27,8 +27,6 @@ const JOB_TIMEOUT_NS: u64 = 500_000_000;
 const GRACE_NS: u64 = 10_000_000;
 /// After this much idleness the core is turned off. HW: Linux's bound.
 const IDLE_NS: u64 = 200_000_000;
-/// Between two looks at jobs that are to end before the core is suspended.
-const SUSPEND_STEP_NS: u64 = 1_000_000;
 
 struct Tasks {
     pump: Arc<Task<Core>>,
@@ -355,18 +353,9 @@ impl Core {
     /// Turns the core off and keeps it so; jobs wait.
     pub(crate) fn suspend(&self, how: Suspend) {
         self.queue.lock().hw.suspended = true;
-        let patience = match how {
-            // Until the watchdog has ended what hangs.
-            Suspend::UntilResume => JOB_TIMEOUT_NS.saturating_mul(2),
-            Suspend::ForGood => 0,
-        };
-        let end = self.os().now().saturating_add(patience);
-        while !self.queue.lock().hw.is_empty() {
-            if self.os().now() >= end {
-                recover::take_back(self);
-                break;
-            }
-            self.os().sleep(SUSPEND_STEP_NS);
+        let is_empty = || self.queue.lock().hw.is_empty();
+        if !how.wait_for_jobs(self.os(), JOB_TIMEOUT_NS, is_empty) {
+            recover::take_back(self);
         }
         self.turn_off_if_idle();
     }
