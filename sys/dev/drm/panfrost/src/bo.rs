@@ -35,10 +35,7 @@ impl Bo {
     /// ENOMEM.
     pub(crate) fn new(os: Os, flags: BoFlags) -> Result<Bo> {
         let mappings = Mtx::new(os, c"panfrost mappings", KVec::new(os))?;
-        Ok(Bo {
-            flags,
-            mappings,
-        })
+        Ok(Bo { flags, mappings })
     }
 
     /// The place of the object in a file's address space.
