@@ -25,7 +25,8 @@ unit_tests() {
 	# First built, with cargo's own progress, which takes some minutes; what does not build is told by the run.
 	cargo test --workspace --no-run 2>&1 | grep --line-buffered -E '^ +(Compiling|Finished|Blocking)|^error' || :
 	# Progress is one line for each program that has tests; all of them run even when one fails.
-	cargo test --workspace --no-fail-fast 2>&1 | tee "$log/cargo.log" | awk '
+	# The fuzzers take their time from this.
+	FUZZ_SECONDS=${FUZZ_SECONDS:-60} cargo test --workspace --no-fail-fast 2>&1 | tee "$log/cargo.log" | awk '
 		/^ +(Running|Doc-tests) / { name = $0; sub(/ \(.*/, "", name); n = split($0, part, "/"); sub(/-[0-9a-f]+\)$/, "", part[n])
 			if (/Running/) name = name " of " part[n] }
 		/^test result: / && !/ 0 passed; 0 failed/ { sub(/^test result: /, ""); print name ": " $0; fflush() }

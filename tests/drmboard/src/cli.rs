@@ -115,7 +115,7 @@ fn set(config: &mut Config, setting: &str) -> Result<(), String> {
         "coherence" if number < 2 => config.coherence = number == 1,
         "contiguous" if number < 2 => config.contiguous = number == 1,
         "ram_mib" if (16..=1 << 16).contains(&number) => config.pages = number << 8,
-        "file_mem_limit" | "unstable_ioctls" => {
+        "file_mem_limit" | "user_mem_limit" | "device_mem_limit" | "unstable_ioctls" => {
             config.tunables.insert(name.to_string(), number);
         }
         _ => return Err(bad()),

@@ -155,6 +155,9 @@ impl Process for Call {
     fn pid(&self) -> i32 {
         self.client.pid
     }
+    fn uid(&self) -> u32 {
+        self.client.uid
+    }
     fn comm(&self) -> String {
         self.client.comm()
     }

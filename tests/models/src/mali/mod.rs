@@ -252,6 +252,17 @@ impl Mali {
         &self.stats
     }
 
+    /// Roots of the legacy page tables that address spaces have latched.
+    pub fn tables(&self) -> Vec<u64> {
+        let modes = self.mmu.spaces.iter().map(|space| space.mode);
+        modes
+            .filter_map(|mode| match mode {
+                walk::Mode::Legacy(root) => Some(root),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Colour target 0 of the last fragment job that wrote one.
     pub fn last_frame(&self) -> Option<&Frame> {
         self.frame.as_ref()
