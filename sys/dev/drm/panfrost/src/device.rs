@@ -440,7 +440,7 @@ impl Gpu {
         drop(power);
         if let Err(e) = up {
             self.dev
-                .log(Level::Error, format_args!("the GPU does not come on: {e:?}"));
+                .log(Level::Error, format_args!("the GPU does not come on: {e}"));
         }
         self.queue.lock().hw.suspended = false;
         self.enqueue(Work::Pump);
