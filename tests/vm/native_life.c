@@ -138,8 +138,8 @@ send(long socket, const int *fds, size_t n)
 	must("sendmsg", sys(SYS_SENDMSG, socket, &message, 0l));
 }
 
-#define BIG	(32u << 20)
-#define BIGS	6
+#define BIG	(16u << 20)
+#define BIGS	3
 
 /* A dma-buf that is the last to hold memory, which takes its time to be freed. */
 static int
@@ -226,7 +226,7 @@ inflight(int fd, const struct native_driver *driver)
 
 	memcpy(device, driver->name, strlen(driver->name));
 	device[strlen(driver->name)] = '0';
-	for (i = 0; i < 10 && hits < 3 && failures == 0; i++)
+	for (i = 0; i < 8 && hits < 2 && failures == 0; i++)
 		hits += collected(fd, driver, device);
 	say("files closed while the collector ran: %d of %d\n", (long)hits, (long)i);
 	if (failures == 0)
