@@ -229,6 +229,7 @@ inflight(int fd, const struct native_driver *driver)
 	for (i = 0; i < 8 && hits < 2 && failures == 0; i++)
 		hits += collected(fd, driver, device);
 	say("files closed while the collector ran: %d of %d\n", (long)hits, (long)i);
-	if (failures == 0)
+	/* On one processor the collector is done before this program runs again. */
+	if (failures == 0 && sysctl_int("hw.ncpu") > 1)
 		expect("closed while the collector ran", hits > 0, 1);
 }
