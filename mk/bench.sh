@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Benchmarks, each beside a peer in the same run, and a million submits to each driver. The result is also in target/bench/bench.txt.
-# Fails when a command stream takes more than 0.67 of the peer's time, or when submits become dearer or leave memory behind.
+# Fails when a command stream takes more than 0.67 of the peer's time, when a small client waits
+# three times as long beside one that burdens the driver as beside one that burns as much processor
+# time, or when submits become dearer or leave memory behind.
 # The peers are parts of Debian's linux-source-6.1, unpacked and built below target/bench; nothing else ever sees them.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -17,11 +19,14 @@ say "bench: building the peers"
 	tail -n 20 "$out/peer.log" >&2
 	die "the peers do not build"
 }
-cargo build -q --release -p bench
+cargo build --release -p bench
 say "bench: measuring"
 "$TARGET/release/bench" "$out/libpeer.so" "$TARGET/release/drmboard" | tee "$out/bench.txt"
 say "bench: copy and check a command stream; peer: the parser of Linux 6.1, which only checks"
 "$TARGET/release/parser" "$out/libetnaviv_peer.so" tests/data/etnaviv/*.bin | tee -a "$out/bench.txt"
+say "bench: a small client beside others, and beside threads that burn processor time" |
+	tee -a "$out/bench.txt"
+"$TARGET/release/latency" | tee -a "$out/bench.txt"
 # The only machine that says how many instructions a kernel executes is one that counts them. Without its packages it is left out.
 say "bench: the kernel's instructions for a job: stock drivers of Linux 6.1 in a guest, ours in a FreeBSD guest" | tee -a "$out/bench.txt"
 if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
@@ -35,7 +40,7 @@ if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
 		die "the FreeBSD guests did not end as they should"
 	}
 	sed -n '/^skipped: /p' "$out/freebsd.log" | tee -a "$out/bench.txt"
-	cargo build -q --release -p bench --bin guest
+	cargo build --release -p bench --bin guest
 	args=()
 	for board in rk3399 imx8mq; do
 		args+=(-- "$board" "$TARGET/crosscheck/$board"-count-?.counts)

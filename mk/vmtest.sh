@@ -6,7 +6,8 @@
 #   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; without it all of /usr/obj/*/kernel.bin
 #   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
 #   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
-#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force inflight power shutdown kinds"  those only;
+#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm inflight power shutdown
+#                      kinds"  those only;
 #                      besides, by hand: boots (COUNT=N machines, 5) and force100
 #   CPUS="N ..."       processors of the machine ("1 4")
 #
@@ -17,7 +18,7 @@ set -euo pipefail
 . mk/guest.sh
 
 BOARDS=${BOARDS:-rk3399 imx8mq}
-RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force inflight power shutdown kinds}
+RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force vm inflight power shutdown kinds}
 CPUS=${CPUS:-1 4}
 COUNT=${COUNT:-5}
 SYSDIR=${SYSDIR:-/usr/src/sys}
@@ -286,6 +287,15 @@ force() {
 	verdict "$1" force
 }
 
+vm() {
+	boot "$kernel" "$1" pages 0 --name vm
+	said '^vm: native [a-z]* ok$'
+	said '^locked: native [a-z]* ok$'
+	ended locked 0
+	ended unload 0
+	verdict "$1" vm
+}
+
 inflight() {
 	boot "$kernel" "$1" inflight 0
 	ended inflight 0
@@ -396,9 +406,9 @@ mk/need.sh vmtest
 mk/build.sh
 mkdir -p "$out"
 say "build: the library for QEMU"
-cargo build -q --release -p qemu_board
+cargo build --release -p qemu_board
 say "build: the suite for arm64"
-CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build -q --release -p atf --bins
+CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build --release -p atf --bins
 stock_linux
 native
 if [ -z "${KMOD:-}" ]; then

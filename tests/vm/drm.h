@@ -88,6 +88,9 @@ void *map(int fd, uint64_t offset, size_t size, int prot);
 /* What any buffer can do; it is closed. */
 void any_buffer(int fd, uint32_t handle);
 
+/* How a process ends that reads an address. */
+long reader(const volatile uint32_t *at);
+
 /* One for each driver. */
 struct native_driver {
 	const char *name;
@@ -96,10 +99,18 @@ struct native_driver {
 	uint32_t (*create)(int fd, uint32_t size);
 	/* What mmap(2) takes for a buffer. */
 	uint64_t (*offset)(int fd, uint32_t handle);
+	/* Says whether a buffer's content is needed; whether it is there.  NULL: there is no such request. */
+	int (*need)(int fd, uint32_t handle, int needed);
+	/* A buffer of memory of this process: 0, or the negated errno.  NULL as above. */
+	long (*user)(int fd, const volatile void *at, uint64_t size);
 	/* Submits a job: a sync_file of its end, or a negated errno. */
 	long (*launch)(int fd);
 };
 extern const struct native_driver panfrost, etnaviv;
+
+/* native_vm.c: what the VM system does with buffers' pages; and one that has pages locked when the driver goes. */
+void vm_interfaces(int fd, const struct native_driver *driver);
+void vm_locked(int fd, const struct native_driver *driver);
 
 /* native_life.c: what closes files, and when the driver goes. */
 void hold(int fd, const struct native_driver *driver);

@@ -7,6 +7,8 @@
  *	native_drm pixels FD STRIDE WIDTH HEIGHT PIXEL
  *						an inherited dma-buf has that colour all over
  *	native_drm hold				has a buffer mapped until the driver goes
+ *	native_drm vm				what the VM system can do with a buffer's pages
+ *	native_drm locked			has a buffer locked until the driver goes
  *	native_drm churn			makes and closes all kinds of files until the driver goes
  *	native_drm inflight			files in flight between sockets that nobody has any more
  */
@@ -202,6 +204,18 @@ any_buffer(int fd, uint32_t handle)
 	expect("GEM_CLOSE again", drm(fd, GEM_CLOSE, &close), -EINVAL);
 }
 
+long
+reader(const volatile uint32_t *at)
+{
+	long pid = must("fork", sys(SYS_FORK));
+	int status = -1;
+
+	if (pid == 0)
+		leave((int)(*at & 1));
+	must("wait4", sys(SYS_WAIT4, pid, &status, 0l, NULL));
+	return (status);
+}
+
 int
 main(int argc, char **argv, char **env)
 {
@@ -216,6 +230,10 @@ main(int argc, char **argv, char **env)
 		pixels(fd, driver, argv + 2);
 	} else if (argc == 2 && strcmp(argv[1], "hold") == 0) {
 		hold(fd, driver);
+	} else if (argc == 2 && strcmp(argv[1], "vm") == 0) {
+		vm_interfaces(fd, driver);
+	} else if (argc == 2 && strcmp(argv[1], "locked") == 0) {
+		vm_locked(fd, driver);
 	} else if (argc == 2 && strcmp(argv[1], "churn") == 0) {
 		churn(fd, driver);
 	} else if (argc == 2 && strcmp(argv[1], "inflight") == 0) {

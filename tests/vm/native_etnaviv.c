@@ -63,6 +63,14 @@ struct etnaviv_submit {
 #define GEM_SUBMIT	IOWR('d', 0x46, struct etnaviv_submit)
 #define FENCE_FD_OUT	4
 
+struct etnaviv_userptr {
+	uint64_t at, size;
+	uint32_t flags, handle;
+};
+#define GEM_USERPTR	IOWR('d', 0x48, struct etnaviv_userptr)
+#define USERPTR_READ	1
+#define USERPTR_WRITE	2
+
 /* HW: Mesa's etnaviv hw/cmdstream.xml.h LOAD_STATE, hw/state_blt.xml.h: a fill of 64 by 16 pixels of A8R8G8B8, linear. */
 #define LOAD_STATE(at)	(1u << 27 | 1u << 16 | (at) / 4)
 #define WIDTH	64
@@ -91,6 +99,18 @@ offset(int fd, uint32_t handle)
 
 	must("GEM_INFO", drm(fd, GEM_INFO, &info));
 	return (info.offset);
+}
+
+static long
+user(int fd, const volatile void *at, uint64_t size)
+{
+	struct etnaviv_userptr bo = { (uintptr_t)at, size, USERPTR_READ | USERPTR_WRITE, 0 };
+	long error = drm(fd, GEM_USERPTR, &bo);
+	struct drm_gem_close close = { bo.handle, 0 };
+
+	if (error == 0)
+		must("GEM_CLOSE", drm(fd, GEM_CLOSE, &close));
+	return (error);
 }
 
 static void
@@ -175,4 +195,4 @@ test(int fd)
 	sys(SYS_MUNMAP, words, bo.size);
 }
 
-const struct native_driver etnaviv = { "etnaviv", test, create, offset, launch };
+const struct native_driver etnaviv = { "etnaviv", test, create, offset, NULL, user, launch };

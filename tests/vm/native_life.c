@@ -4,19 +4,6 @@
 
 #include "drm.h"
 
-/* How a process ends that reads an address. */
-static long
-reader(volatile uint32_t *at)
-{
-	long pid = must("fork", sys(SYS_FORK));
-	int status = -1;
-
-	if (pid == 0)
-		leave((int)(*at & 1));
-	must("wait4", sys(SYS_WAIT4, pid, &status, 0l, NULL));
-	return (status);
-}
-
 void
 hold(int fd, const struct native_driver *driver)
 {

@@ -38,6 +38,11 @@ struct panfrost_get_param {
 #define GET_PARAM	IOWR('d', 0x44, struct panfrost_get_param)
 #define GPU_PROD_ID	0
 
+struct panfrost_madvise {
+	uint32_t handle, madv, retained;
+};
+#define MADVISE	IOWR('d', 0x48, struct panfrost_madvise)
+
 /* HW: Mesa genxml v5.xml "Job Header", "Write Value Job Payload": type 2 in bits 1 to 7 of word 4, bit 0 for addresses of 64 bits; 3 is Zero. */
 #define JOB_WRITE_VALUE	(2 << 1 | 1)
 #define WRITE_ZERO	3
@@ -58,6 +63,15 @@ offset(int fd, uint32_t handle)
 
 	must("MMAP_BO", drm(fd, MMAP_BO, &place));
 	return (place.offset);
+}
+
+static int
+need(int fd, uint32_t handle, int needed)
+{
+	struct panfrost_madvise advice = { handle, !needed, 0 };
+
+	must("MADVISE", drm(fd, MADVISE, &advice));
+	return ((int)advice.retained);
 }
 
 /* A job that clears the word at 2048. */
@@ -155,4 +169,4 @@ test(int fd)
 	sys(SYS_MUNMAP, words, (long)bo.size);
 }
 
-const struct native_driver panfrost = { "panfrost", test, create, offset, launch };
+const struct native_driver panfrost = { "panfrost", test, create, offset, need, NULL, launch };

@@ -30,28 +30,41 @@ typedef unsigned long uintptr_t;
 #define SYS_OPEN	5
 #define SYS_CLOSE	6
 #define SYS_WAIT4	7
+#define SYS_GETPID	20
+#define SYS_PTRACE	26
 #define SYS_RECVMSG	27
 #define SYS_SENDMSG	28
 #define SYS_KILL	37
 #define SYS_IOCTL	54
 #define SYS_REBOOT	55
 #define SYS_EXECVE	59
+#define SYS_MSYNC	65
 #define SYS_MUNMAP	73
+#define SYS_MPROTECT	74
+#define SYS_MADVISE	75
+#define SYS_MINCORE	78
 #define SYS_DUP2	90
 #define SYS_SOCKETPAIR	135
 #define SYS_RTPRIO	166
 #define SYS_SYSCTL	202
+#define SYS_MLOCK	203
+#define SYS_MUNLOCK	204
 #define SYS_POLL	209
 #define SYS_CLOCK_GETTIME	232
 #define SYS_NANOSLEEP	240
+#define SYS_MINHERIT	250
 #define SYS_KLDLOAD	304
 #define SYS_KLDFIND	306
 #define SYS_KLDSTAT	308
+#define SYS_MLOCKALL	324
+#define SYS_MUNLOCKALL	325
 #define SYS_KQUEUE	362
 #define SYS_NMOUNT	378
 #define SYS_KENV	390
 #define SYS_KLDUNLOADF	444
 #define SYS_MMAP	477
+#define SYS_LSEEK	478
+#define SYS_PIPE2	542
 #define SYS_KEVENT	560
 #define SYS_SYSCTLBYNAME	570
 
@@ -83,10 +96,12 @@ typedef unsigned long uintptr_t;
 
 #define PROT_READ	1
 #define PROT_WRITE	2
+#define PROT_EXEC	4
 #define MAP_SHARED	0x0001
 #define MAP_PRIVATE	0x0002
 #define MAP_ANON	0x1000
 
+#define SIGABRT	6
 #define SIGKILL	9
 #define SIGBUS	10
 #define WNOHANG	1

@@ -9,6 +9,7 @@ pub mod count;
 pub mod guest;
 pub mod ioctl;
 pub mod iommu;
+pub mod latency;
 pub mod meter;
 pub mod model;
 pub mod peer;

@@ -10,7 +10,7 @@ pub mod etnaviv;
 mod rig;
 
 pub use chain::{compute, null, write_time, write_zero};
-pub use rig::{coherent, pass, tunable, with_memory, Rig, Work, MS, SEC};
+pub use rig::{charged, coherent, limits, pass, tunable, with_memory, Rig, Work, MS, SEC};
 
 /// DRM ioctls are of this group.
 pub const GROUP: u32 = 0x64;
@@ -134,13 +134,30 @@ impl Client {
 
     /// Opens a node of the `device`-th node of the device tree.
     pub fn open_at(board: &Board, device: usize, minor: u32) -> Result<Client> {
-        let caller = Caller::local(board.world(), "test");
+        Client::open_by(board, device, minor, 0)
+    }
+
+    /// Opens the render node as user `uid`.
+    pub fn open_of(board: &Board, uid: u32) -> Result<Client> {
+        Client::open_by(board, 0, RENDER, uid)
+    }
+
+    fn open_by(board: &Board, device: usize, minor: u32, uid: u32) -> Result<Client> {
+        let caller = Caller::local_of(board.world(), "test", uid);
         let file = board.devices()[device].open(minor, &caller)?;
         Ok(Client {
             file,
             caller,
             world: board.world().clone(),
         })
+    }
+
+    /// Opens the primary node, authenticated by who opened it first and is its master.
+    pub fn open_primary(board: &Board, master: &Client) -> Result<Client> {
+        let client = Client::open_minor(board, PRIMARY)?;
+        let magic = client.ioctl(0x02, Arg::new().w(0))?;
+        master.ioctl(0x11, Arg::new().b(&magic))?;
+        Ok(client)
     }
 
     /// An ioctl; the answer is the structure afterwards.
@@ -154,12 +171,20 @@ impl Client {
     pub fn bo(&self, size: u32, flags: u32) -> Result<Bo> {
         let out = self.ioctl(0x42, Arg::new().w(size).w(flags).w(0).w(0).l(0))?;
         let (handle, va) = (word(&out, 8), long(&out, 16));
-        let map = if flags & 2 != 0 {
-            None
-        } else {
-            let offset = long(&self.ioctl(0x43, Arg::new().w(handle).w(0).l(0))?, 8);
-            Some(self.file.mmap(offset, u64::from(size).next_multiple_of(4096))?)
-        };
+        if flags & 2 != 0 {
+            return Ok(Bo {
+                handle,
+                va,
+                map: None,
+            });
+        }
+        self.map(handle, va, size)
+    }
+
+    /// MMAP_BO, and a mapping, of an object of `size` bytes at `va`.
+    pub fn map(&self, handle: u32, va: u64, size: u32) -> Result<Bo> {
+        let offset = long(&self.ioctl(0x43, Arg::new().w(handle).w(0).l(0))?, 8);
+        let map = Some(self.file.mmap(offset, u64::from(size).next_multiple_of(4096))?);
         Ok(Bo { handle, va, map })
     }
 
@@ -266,6 +291,16 @@ impl Client {
         Ok(word(&self.ioctl(0x2e, Arg::new().w(0).w(0).w(fd as u32))?, 0))
     }
 
+    /// GEM_FLINK: the global name.
+    pub fn flink(&self, handle: u32) -> Result<u32> {
+        Ok(word(&self.ioctl(0x0a, Arg::new().w(handle).w(0))?, 4))
+    }
+
+    /// GEM_OPEN: a handle of the object with a global name.
+    pub fn open_name(&self, name: u32) -> Result<u32> {
+        Ok(word(&self.ioctl(0x0b, Arg::new().w(name).w(0).l(0))?, 4))
+    }
+
     /// GET_BO_OFFSET: the GPU address.
     pub fn va(&self, handle: u32) -> Result<u64> {
         Ok(long(&self.ioctl(0x45, Arg::new().w(handle).w(0).l(0))?, 8))
@@ -289,6 +324,11 @@ impl Bo {
         let mut bytes = vec![0; len];
         self.map.as_ref().expect("mapped").read(at, &mut bytes);
         bytes
+    }
+
+    /// mlock(2) of the mapping, or munlock(2).
+    pub fn set_locked(&self, on: bool) {
+        self.map.as_ref().expect("mapped").set_locked(on);
     }
 
     /// Reads a u64.

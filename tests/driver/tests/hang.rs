@@ -341,36 +341,6 @@ fn resets_that_others_cause_are_nothing_to_a_job() {
     rig.finish();
 }
 
-/// Jobs of seven clients in a row, each of which hangs until a reset, before and beside one of
-/// another client. Catches: a run counted against a job that waited behind the guilty one or in the
-/// other slot.
-#[test]
-fn hangs_of_others_are_nothing_to_a_job() {
-    let rig = Rig::new();
-    let victim = rig.client();
-    let [behind, beside] = [victim.work().unwrap(), victim.work().unwrap()];
-    for n in 1..=7 {
-        let guilty = rig.client();
-        let bad = start_immovable(&rig, &guilty, 1);
-        if n == 1 {
-            victim.start(&behind).unwrap();
-            rig.slow_jobs(450 * MS);
-        }
-        // It would be over between two hangs.
-        victim.start_in(&beside, true).unwrap();
-        assert_eq!(guilty.finish(&bad, 2 * SEC), -errno::ETIMEDOUT);
-        assert_eq!(rig.stat("resets"), n);
-        drop((bad, guilty));
-    }
-    rig.slow_jobs(5_000);
-    for work in [&behind, &beside] {
-        assert_eq!(victim.finish(work, SEC), 1);
-        assert!(work.is_done());
-    }
-    drop((behind, beside, victim));
-    rig.finish();
-}
-
 /// The heads of both slots move no more, the one of the higher slot first. Catches: the lower slot
 /// always blamed, the second slot not stopped while the first is.
 #[test]

@@ -12,10 +12,16 @@ use std::ffi::{c_char, c_int, c_void};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+const EINTR: i32 = sys::DRM_OS_EINTR as i32;
+
 /// What the world needs of a process.  Errors are FreeBSD's numbers.
 pub trait Process: Send + Sync {
     /// Its number.
     fn pid(&self) -> i32;
+    /// Its real user.
+    fn uid(&self) -> u32 {
+        0
+    }
     /// The name of its program.
     fn comm(&self) -> String;
     /// Whether it may do anything.
@@ -34,7 +40,8 @@ pub trait Process: Send + Sync {
 
 #[derive(Default)]
 struct Signals {
-    pending: bool,
+    /// What ends the next wait.
+    pending: Option<i32>,
     dying: bool,
     waiting: Vec<Arc<Waiter>>,
 }
@@ -74,33 +81,36 @@ impl CallerInner {
         unsafe { &*p.cast::<CallerInner>().cast_const() }
     }
 
-    /// Whether a signal is pending, which is consumed.
-    fn take_signal(&self) -> bool {
+    /// The error of a signal that is pending, which is consumed.
+    fn take_signal(&self) -> Option<i32> {
         let mut s = lk(&self.signals);
-        std::mem::take(&mut s.pending) || s.dying
+        s.dying.then_some(EINTR).or_else(|| s.pending.take())
     }
 
-    /// Lists a wait that signals interrupt; false if one is pending already, which it consumes.
-    pub(crate) fn begin_wait(&self, waiter: &Arc<Waiter>) -> bool {
+    /// Lists a wait that signals interrupt; if one is pending already it is consumed, and says with
+    /// which error the wait ends.
+    pub(crate) fn begin_wait(&self, waiter: &Arc<Waiter>) -> Result<(), i32> {
         let mut s = lk(&self.signals);
-        if s.dying || std::mem::take(&mut s.pending) {
-            return false;
+        if s.dying {
+            return Err(EINTR);
+        }
+        if let Some(error) = s.pending.take() {
+            return Err(error);
         }
         s.waiting.push(waiter.clone());
-        true
+        Ok(())
     }
 
-    pub(crate) fn end_wait(&self, waiter: &Arc<Waiter>, why: Wake) {
+    /// The error of a wait that ended for `why`, if a signal ended it.
+    pub(crate) fn end_wait(&self, waiter: &Arc<Waiter>, why: Wake) -> Option<i32> {
         let mut s = lk(&self.signals);
         s.waiting.retain(|x| !Arc::ptr_eq(x, waiter));
-        if why == Wake::Signal {
-            s.pending = false;
-        }
+        (why == Wake::Signal).then(|| s.pending.take().unwrap_or(EINTR))
     }
 
-    fn signal(&self, dying: bool) {
+    fn signal(&self, error: i32, dying: bool) {
         let mut s = lk(&self.signals);
-        s.pending = true;
+        s.pending = Some(error);
         s.dying |= dying;
         for waiter in &s.waiting {
             self.w.wake(waiter, Wake::Signal);
@@ -144,7 +154,12 @@ impl Caller {
     /// A thread of a process of its own that shares this program's memory; not privileged.  Its descriptors are
     /// known by [`Caller::fd`].
     pub fn local(world: &World, comm: &str) -> Caller {
-        let p = Arc::new(LocalProcess::new(comm));
+        Caller::local_of(world, comm, 0)
+    }
+
+    /// The same of a process of user `uid`.
+    pub fn local_of(world: &World, comm: &str, uid: u32) -> Caller {
+        let p = Arc::new(LocalProcess::new(comm, uid));
         Caller {
             local: Some(p.clone()),
             ..Caller::new(world, p)
@@ -153,12 +168,22 @@ impl Caller {
 
     /// A signal: ends one wait of this caller, this one or the next, with EINTR.
     pub fn interrupt(&self) {
-        self.inner.signal(false);
+        self.inner.signal(EINTR, false);
+    }
+
+    /// A signal whose handler has the call restarted (SA_RESTART): ends one wait with ERESTART.
+    pub fn interrupt_restarting(&self) {
+        self.inner.signal(sys::DRM_OS_ERESTART, false);
+    }
+
+    /// How many descriptors a local caller's process has; 0 for others.
+    pub fn descriptors(&self) -> usize {
+        self.local.as_ref().map_or(0, |process| process.descriptors())
     }
 
     /// The thread is dying: every wait from now on ends with EINTR.
     pub fn kill(&self) {
-        self.inner.signal(true);
+        self.inner.signal(EINTR, true);
     }
 
     /// The file behind a descriptor of a local caller; a new reference.
@@ -233,6 +258,11 @@ pub(crate) mod exports {
     }
 
     #[no_mangle]
+    pub unsafe extern "C" fn drm_os_caller_uid(caller: *mut sys::drm_os_caller) -> u32 {
+        CallerInner::of(caller).process.uid()
+    }
+
+    #[no_mangle]
     pub unsafe extern "C" fn drm_os_caller_comm(
         caller: *mut sys::drm_os_caller,
         buf: *mut c_char,
@@ -254,9 +284,6 @@ pub(crate) mod exports {
 
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_caller_interrupted(caller: *mut sys::drm_os_caller) -> c_int {
-        match CallerInner::of(caller).take_signal() {
-            true => sys::DRM_OS_EINTR as c_int,
-            false => 0,
-        }
+        CallerInner::of(caller).take_signal().unwrap_or(0)
     }
 }

@@ -20,14 +20,14 @@ struct Cv {
 }
 
 impl Cv {
-    fn wait(&self, mtx: &Mtx, caller: Option<&CallerInner>, deadline: u64) -> u32 {
+    fn wait(&self, mtx: &Mtx, caller: Option<&CallerInner>, deadline: u64) -> i32 {
         witness::may_sleep_but(&format!("drm_os_cv_wait(\"{}\")", self.name), mtx.raw.addr());
         if !mtx.raw.is_mine() {
             fatal(&format!("drm_os_cv_wait(\"{}\") without its mtx", self.name));
         }
         let waiter = Waiter::new();
-        if caller.is_some_and(|c| !c.begin_wait(&waiter)) {
-            return sys::DRM_OS_EINTR;
+        if let Some(Err(error)) = caller.map(|c| c.begin_wait(&waiter)) {
+            return error;
         }
         lk(&self.waiting).push(waiter.clone());
         mtx.raw.unlock(&self.w);
@@ -35,14 +35,12 @@ impl Cv {
         if why != Wake::Event {
             lk(&self.waiting).retain(|x| !Arc::ptr_eq(x, &waiter));
         }
-        if let Some(c) = caller {
-            c.end_wait(&waiter, why);
-        }
+        let interrupted = caller.and_then(|c| c.end_wait(&waiter, why));
         mtx.raw.lock(&self.w);
         match why {
             Wake::Event => 0,
-            Wake::Timeout => sys::DRM_OS_ETIMEDOUT,
-            Wake::Signal => sys::DRM_OS_EINTR,
+            Wake::Timeout => sys::DRM_OS_ETIMEDOUT as i32,
+            Wake::Signal => interrupted.unwrap_or(sys::DRM_OS_EINTR as i32),
         }
     }
 }
@@ -88,7 +86,7 @@ pub(crate) mod exports {
         deadline: u64,
     ) -> c_int {
         let caller = (!caller.is_null()).then(|| CallerInner::of(caller));
-        (*cv.cast::<Cv>()).wait(&*mtx.cast::<Mtx>(), caller, deadline) as c_int
+        (*cv.cast::<Cv>()).wait(&*mtx.cast::<Mtx>(), caller, deadline)
     }
 
     #[no_mangle]

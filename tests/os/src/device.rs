@@ -15,7 +15,7 @@ use crate::util::{fatal, lk, no_unwind};
 use crate::world::{Inner, World};
 use std::ffi::{c_char, c_int};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -60,12 +60,23 @@ pub(crate) struct Dev {
     pub(crate) lines: Vec<Line>,
     pub(crate) power: Power,
     pub(crate) minors: Mutex<Vec<Arc<Minor>>>,
+    /// Address bits of its pages and runs, and of its objects.
+    table_bits: AtomicU32,
+    data_bits: AtomicU32,
     hw: Mutex<Box<dyn Hardware>>,
     pub(crate) slot: Slot,
     events: EventThread,
 }
 
 impl Dev {
+    pub(crate) fn table_bits(&self) -> u32 {
+        self.table_bits.load(Relaxed)
+    }
+
+    pub(crate) fn data_bits(&self) -> u32 {
+        self.data_bits.load(Relaxed)
+    }
+
     /// # Safety
     /// `p` is a device of this crate whose world is alive.
     pub(crate) unsafe fn of<'a>(p: *mut sys::drm_os_dev) -> &'a Dev {
@@ -198,6 +209,8 @@ impl Device {
             lines: node.irqs.iter().map(|_| Line::default()).collect(),
             power: Power::new(&node),
             minors: Mutex::default(),
+            table_bits: AtomicU32::new(64),
+            data_bits: AtomicU32::new(64),
             hw: Mutex::new(hw),
             slot: Slot::default(),
             events: EventThread::default(),
@@ -266,11 +279,17 @@ pub(crate) mod exports {
     }
 
     #[no_mangle]
-    pub unsafe extern "C" fn drm_os_dev_dma_bits(dev: *mut sys::drm_os_dev, bits: u32) -> c_int {
-        if Dev::of(dev).w.mem.below(bits) {
-            0
-        } else {
-            sys::DRM_OS_EINVAL as c_int
+    pub unsafe extern "C" fn drm_os_dev_dma_bits(
+        dev: *mut sys::drm_os_dev,
+        bits: u32,
+        data_bits: u32,
+    ) -> c_int {
+        let d = Dev::of(dev);
+        if data_bits < bits || !d.w.mem.has_below(bits) || !d.w.mem.has_below(data_bits) {
+            return sys::DRM_OS_EINVAL as c_int;
         }
+        d.table_bits.store(bits, Relaxed);
+        d.data_bits.store(data_bits, Relaxed);
+        0
     }
 }

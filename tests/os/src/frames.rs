@@ -21,7 +21,7 @@ struct Blocks {
     freed: VecDeque<u64>,
 }
 
-pub(crate) struct Frames {
+struct Frames {
     /// Aligned runs.
     runs: VecDeque<u64>,
     /// Frames no two of which are neighbours.
@@ -41,7 +41,7 @@ fn scatter(base: u64, n: u64) -> impl Iterator<Item = u64> {
 
 impl Frames {
     /// Frames 0 to `pages`.
-    pub(crate) fn new(pages: u64) -> Frames {
+    fn new(pages: u64) -> Frames {
         let runs = pages / RUN;
         Frames {
             runs: (0..runs).map(|r| r * RUN).collect(),
@@ -52,7 +52,7 @@ impl Frames {
     }
 
     /// A frame, next to none that was given just before unless memory is short.
-    pub(crate) fn take_frame(&mut self) -> Option<u64> {
+    fn take_frame(&mut self) -> Option<u64> {
         if let Some(n) = self.singles.pop_front() {
             return Some(n);
         }
@@ -74,12 +74,8 @@ impl Frames {
         None
     }
 
-    pub(crate) fn give_frames(&mut self, frames: impl IntoIterator<Item = u64>) {
-        self.freed.extend(frames);
-    }
-
     /// 2^order frames, at most a run, aligned to their number; the first.
-    pub(crate) fn take_block(&mut self, order: usize) -> Option<u64> {
+    fn take_block(&mut self, order: usize) -> Option<u64> {
         match order {
             0 => return self.take_frame(),
             RUN_ORDER => return self.runs.pop_front(),
@@ -117,11 +113,65 @@ impl Frames {
         }
     }
 
-    pub(crate) fn give_block(&mut self, order: usize, first: u64) {
+    fn give_block(&mut self, order: usize, first: u64) {
         match order {
             0 => self.freed.push_back(first),
             RUN_ORDER => self.runs.push_back(first),
             _ => self.blocks[order].freed.push_back(first),
+        }
+    }
+}
+
+/// Frames below 4 GiB and above. What may be above is, for as long as there are such frames.
+pub(crate) struct Zones {
+    /// Number of the frame that RAM begins with, and of frames below 4 GiB.
+    base: u64,
+    split: u64,
+    pages: u64,
+    low: Frames,
+    high: Frames,
+}
+
+/// The number of the first frame that is not below 4 GiB.
+const FOUR_GIB: u64 = 1 << 20;
+
+impl Zones {
+    /// `pages` frames from number `base` on, which count from 0 here.
+    pub(crate) fn new(base: u64, pages: u64) -> Zones {
+        let split = FOUR_GIB.saturating_sub(base).min(pages);
+        assert!(split == pages || split.is_multiple_of(RUN), "4 GiB splits an aligned run");
+        Zones {
+            base,
+            split,
+            pages,
+            low: Frames::new(split),
+            high: Frames::new(pages - split),
+        }
+    }
+
+    /// Whether a zone that ends at frame `end` has frames, and all of them less than `bits` address bits.
+    fn fits(&self, start: u64, end: u64, bits: u32) -> bool {
+        start < end && (bits >= 64 || self.base + end <= 1 << bits.saturating_sub(12))
+    }
+
+    pub(crate) fn has_below(&self, bits: u32) -> bool {
+        self.fits(0, self.split, bits) || self.fits(self.split, self.pages, bits)
+    }
+
+    pub(crate) fn take_block(&mut self, order: usize, bits: u32) -> Option<u64> {
+        if self.fits(self.split, self.pages, bits) {
+            if let Some(first) = self.high.take_block(order) {
+                return Some(self.split + first);
+            }
+        }
+        let low = self.fits(0, self.split, bits);
+        low.then(|| self.low.take_block(order))?
+    }
+
+    pub(crate) fn give_block(&mut self, order: usize, first: u64) {
+        match first.checked_sub(self.split) {
+            Some(first) => self.high.give_block(order, first),
+            None => self.low.give_block(order, first),
         }
     }
 }

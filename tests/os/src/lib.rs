@@ -53,4 +53,5 @@ pub use hardware::{Dma, Hardware, NoMemory};
 pub use mapping::Mapping;
 pub use memory::PA_BASE;
 pub use trace::{Trace, TraceFn};
+pub use witness::Hold;
 pub use world::{ClockMode, Config, World};

@@ -10,6 +10,7 @@ use crate::witness;
 use crate::world::Inner;
 use std::fmt;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::Arc;
 
 /// A mapping of part of an object.  Holds a reference on the object.
@@ -19,6 +20,8 @@ pub struct Mapping {
     off: u64,
     addr: usize,
     len: usize,
+    /// Its pages are wired.
+    locked: AtomicBool,
 }
 
 impl fmt::Debug for Mapping {
@@ -46,7 +49,17 @@ impl Mapping {
             off,
             addr,
             len,
+            locked: AtomicBool::new(false),
         })
+    }
+
+    /// mlock(2), or munlock(2): while its pages are wired the object cannot be purged.
+    pub fn set_locked(&self, on: bool) {
+        if self.locked.swap(on, Relaxed) != on {
+            if let Some(obj) = &self.obj {
+                obj.lock_in_memory(on);
+            }
+        }
     }
 
     /// Where it is in this process.
@@ -115,6 +128,7 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         witness::may_sleep("munmap");
+        self.set_locked(false);
         unmap(self.addr, self.len);
         drop(self.obj.take());
         self.w.counts.sub(Kind::Mappings, 1);

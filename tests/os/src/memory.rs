@@ -6,7 +6,7 @@
 
 use crate::counters::Kind;
 use crate::device::Dev;
-use crate::frames::Frames;
+use crate::frames::Zones;
 use crate::hardware::NoMemory;
 use crate::host::map_anonymous;
 use crate::malloc::POISON;
@@ -67,7 +67,7 @@ pub(crate) struct Memory {
     pages: u64,
     pub(crate) contiguous: bool,
     table: RwLock<Table>,
-    frames: Mutex<Frames>,
+    zones: Mutex<Zones>,
     host: Mutex<HostPages>,
     pub(crate) runs: Mutex<HostRuns>,
 }
@@ -89,33 +89,36 @@ impl Memory {
                 used: vec![0; n],
                 users: BTreeMap::new(),
             }),
-            frames: Mutex::new(Frames::new(pages)),
+            zones: Mutex::new(Zones::new(base / PAGE as u64, pages)),
             host: Mutex::default(),
             runs: Mutex::default(),
         }
     }
 
-    /// Whether all of RAM lies below 2^`bits`.
-    pub(crate) fn below(&self, bits: u32) -> bool {
-        let end = self.base + self.pages * PAGE as u64;
-        bits >= 64 || end <= 1u64 << bits
+    /// Whether there is RAM that a device of so many address bits may be given.
+    pub(crate) fn has_below(&self, bits: u32) -> bool {
+        lk(&self.zones).has_below(bits)
     }
 
-    /// 2^order frames, at most a 2 MiB run, aligned to their number; the first.
-    pub(crate) fn take_block(&self, order: usize) -> Option<u64> {
-        lk(&self.frames).take_block(order)
+    /// 2^order frames of less than `bits` address bits, at most a 2 MiB run, aligned to their number; the first.
+    pub(crate) fn take_block(&self, order: usize, bits: u32) -> Option<u64> {
+        lk(&self.zones).take_block(order, bits)
     }
 
     pub(crate) fn give_block(&self, order: usize, first: u64) {
-        lk(&self.frames).give_block(order, first);
+        lk(&self.zones).give_block(order, first);
     }
 
-    pub(crate) fn take_frame(&self) -> Option<u64> {
-        lk(&self.frames).take_frame()
+    /// A frame of less than `bits` address bits.
+    pub(crate) fn take_frame(&self, bits: u32) -> Option<u64> {
+        self.take_block(0, bits)
     }
 
     pub(crate) fn give_frames(&self, frames: impl IntoIterator<Item = u64>) {
-        lk(&self.frames).give_frames(frames);
+        let mut zones = lk(&self.zones);
+        for f in frames {
+            zones.give_block(0, f);
+        }
     }
 
     /// Gives frames their memory: (frame, address for the CPU, address for the device).
@@ -162,6 +165,12 @@ impl Memory {
     fn index(&self, pa: u64) -> Option<usize> {
         let f = pa.checked_sub(self.base)? / PAGE as u64;
         (f < self.pages).then_some(f as usize)
+    }
+
+    /// Whether the page at `pa` is of this kind.
+    pub(crate) fn is(&self, pa: u64, what: Use) -> bool {
+        let t = rd(&self.table);
+        self.index(pa).is_some_and(|i| t.used[i] == what as u8)
     }
 
     /// Calls `f(memory, offset in the transfer, bytes)` for each page of [pa, pa + len), all or none.
@@ -267,8 +276,8 @@ impl Memory {
     }
 
     /// A zeroed single page; its physical address.
-    fn alloc_single(&self, two_copies: bool) -> Option<u64> {
-        let f = self.take_frame()?;
+    fn alloc_single(&self, two_copies: bool, bits: u32) -> Option<u64> {
+        let f = self.take_frame(bits)?;
         let cpu = self.host_page();
         let dev = if two_copies { self.host_page() } else { cpu };
         if cpu.is_null() || dev.is_null() {
@@ -341,7 +350,7 @@ pub(crate) mod exports {
         if let Err(e) = d.w.gate() {
             return e as c_int;
         }
-        let Some(a) = d.w.mem.alloc_single(d.two_copies()) else {
+        let Some(a) = d.w.mem.alloc_single(d.two_copies(), d.table_bits()) else {
             return sys::DRM_OS_ENOMEM as c_int;
         };
         d.w.counts.add(Kind::Pages, 1);

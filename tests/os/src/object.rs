@@ -17,6 +17,7 @@ use crate::witness;
 use crate::world::Inner;
 use std::ffi::{c_int, c_void};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 const NO_FRAME: u64 = u64::MAX;
@@ -33,6 +34,8 @@ struct State {
     copy: usize,
     kmap: usize,
     kmaps: u64,
+    /// Mappings that have pages wired, as mlock(2) does.
+    wired: u64,
     purged: bool,
 }
 
@@ -48,6 +51,8 @@ pub(crate) struct Object {
     what: What,
     pages: u64,
     two_copies: bool,
+    /// Address bits that its pages may have.
+    bits: u32,
     st: Mutex<State>,
 }
 
@@ -69,6 +74,7 @@ impl Object {
             what: What::File(fd),
             pages: size / PAGE as u64,
             two_copies: cached && d.two_copies(),
+            bits: d.data_bits(),
             st: Mutex::default(),
         }))
     }
@@ -81,6 +87,7 @@ impl Object {
             what: What::User(Arc::new(memory)),
             pages,
             two_copies: d.two_copies(),
+            bits: d.data_bits(),
             st: Mutex::default(),
         });
         o.make_resident(0, pages)?;
@@ -147,17 +154,17 @@ impl Object {
                     .iter()
                     .all(|&f| f == NO_FRAME)
                 {
-                    st.runs[run] = self.w.mem.take_block(RUN_ORDER).unwrap_or(NO_FRAME);
+                    st.runs[run] = self.w.mem.take_block(RUN_ORDER, self.bits).unwrap_or(NO_FRAME);
                 }
             }
             if st.runs[run] != NO_FRAME {
                 return Some(st.runs[run] + i % RUN);
             }
         }
-        self.w.mem.take_frame()
+        self.w.mem.take_frame(self.bits)
     }
 
-    /// Gives pages their frames, all or none.
+    /// Gives pages their frames; those that there were none for say ENOMEM.
     pub(crate) fn make_resident(&self, first: u64, count: u64) -> Result<(), u32> {
         let mut st = lk(&self.st);
         let end = first
@@ -169,13 +176,14 @@ impl Object {
         }
         self.prepare(&mut st)?;
         let mut new = Vec::new();
+        let mut done = Ok(());
         for i in first..end {
             if st.frames[i as usize] != NO_FRAME {
                 continue;
             }
             let Some(f) = self.frame_for(&mut st, i) else {
-                self.take_back(&mut st, &new);
-                return Err(sys::DRM_OS_ENOMEM);
+                done = Err(sys::DRM_OS_ENOMEM);
+                break;
             };
             st.frames[i as usize] = f;
             new.push(i);
@@ -196,7 +204,7 @@ impl Object {
         }
         st.resident += new.len() as u64;
         self.w.counts.add(Kind::ObjectPages, new.len() as u64);
-        Ok(())
+        done
     }
 
     /// Undoes the frames of pages that were not installed yet, and runs that have no page left.
@@ -230,8 +238,18 @@ impl Object {
         unmap(std::mem::take(&mut st.copy), self.size() as usize);
     }
 
+    fn is_resident(&self, first: u64, count: u64) -> bool {
+        let st = lk(&self.st);
+        let pages = st.frames.iter().skip(first as usize).take(count as usize);
+        !st.frames.is_empty() && pages.into_iter().all(|&f| f != NO_FRAME)
+    }
+
     fn wire(&self, first: u64, pa: &mut [u64]) -> Result<(), u32> {
         self.w.gate()?;
+        let ns = self.w.memory_ns.load(Relaxed);
+        if ns != 0 && !self.is_resident(first, pa.len() as u64) {
+            self.w.sleep(ns);
+        }
         self.make_resident(first, pa.len() as u64)?;
         let st = lk(&self.st);
         if st.purged {
@@ -243,13 +261,19 @@ impl Object {
         Ok(())
     }
 
-    fn purge(&self) {
+    /// A user wires pages of it, or does so no more.
+    pub(crate) fn lock_in_memory(&self, on: bool) {
+        let mut st = lk(&self.st);
+        st.wired = if on { st.wired + 1 } else { st.wired - 1 };
+    }
+
+    fn purge(&self) -> Result<(), u32> {
         let What::File(fd) = &self.what else {
             fatal("drm_os_object_purge of the memory of a process");
         };
         let mut st = lk(&self.st);
-        if st.kmaps != 0 {
-            fatal("drm_os_object_purge of an object that is mapped into the kernel");
+        if st.kmaps != 0 || st.wired != 0 {
+            return Err(sys::DRM_OS_EBUSY);
         }
         st.purged = true;
         self.free_pages(&mut st);
@@ -258,6 +282,7 @@ impl Object {
         if unsafe { libc::ftruncate(fd.as_raw_fd(), 0) } != 0 {
             fatal("ftruncate of a memfd failed");
         }
+        Ok(())
     }
 
     fn kmap(&self) -> Result<usize, u32> {
@@ -292,12 +317,7 @@ impl Object {
     }
 
     fn sync(&self, off: u64, len: u64, dir: u32) {
-        let Some(end) = off.checked_add(len).filter(|&e| e <= self.size()) else {
-            fatal(&format!(
-                "drm_os_object_sync of [{off:#x}, + {len:#x}) beyond {:#x}",
-                self.size()
-            ));
-        };
+        let end = off.saturating_add(len).min(self.size());
         let st = lk(&self.st);
         if st.copy == 0 {
             return;
@@ -373,9 +393,9 @@ pub(crate) mod exports {
     }
 
     #[no_mangle]
-    pub unsafe extern "C" fn drm_os_object_purge(obj: *mut sys::drm_os_object) {
+    pub unsafe extern "C" fn drm_os_object_purge(obj: *mut sys::drm_os_object) -> c_int {
         witness::may_sleep("drm_os_object_purge");
-        Object::of(obj).purge();
+        errno(Object::of(obj).purge())
     }
 
     #[no_mangle]

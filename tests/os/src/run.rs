@@ -72,8 +72,8 @@ fn order_of(size: u64) -> Result<usize, u32> {
 
 impl Memory {
     /// A zeroed run of 2^order pages; its physical address.
-    fn alloc_run(&self, order: usize, two_copies: bool) -> Option<u64> {
-        let first = self.take_block(order)?;
+    fn alloc_run(&self, order: usize, two_copies: bool, bits: u32) -> Option<u64> {
+        let first = self.take_block(order, bits)?;
         let len = PAGE << order;
         let cpu = map_anonymous(len) as usize;
         let dev = if two_copies {
@@ -123,7 +123,7 @@ pub(crate) mod exports {
         errno((|| {
             d.w.gate()?;
             let order = order_of(size)?;
-            let run = d.w.mem.alloc_run(order, d.two_copies());
+            let run = d.w.mem.alloc_run(order, d.two_copies(), d.table_bits());
             pa.write(run.ok_or(sys::DRM_OS_ENOMEM)?);
             d.w.counts.add(Kind::Runs, 1);
             Ok(())

@@ -8,8 +8,9 @@ use crate::util::{fatal, lk};
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LockKind {
@@ -38,6 +39,40 @@ struct Held {
     world: usize,
     lock: usize,
     class: Class,
+    /// When it was taken, while that is measured.
+    since: Option<Moment>,
+}
+
+/// A moment on the wall clock and on that of the thread's processor time.
+#[derive(Clone, Copy)]
+struct Moment {
+    wall: Instant,
+    cpu: Duration,
+}
+
+impl Moment {
+    fn now() -> Moment {
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: a buffer that lives through the call.
+        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+        Moment {
+            wall: Instant::now(),
+            cpu: Duration::new(time.tv_sec as u64, time.tv_nsec as u32),
+        }
+    }
+}
+
+/// The longest time that a lock of a name was held, and the most processor time that passed
+/// meanwhile.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hold {
+    /// By the clock: sleeping under the lock and losing the processor count.
+    pub wall: Duration,
+    /// By the processor time of the thread that held it.
+    pub cpu: Duration,
 }
 
 struct Frame {
@@ -153,6 +188,8 @@ struct Edge {
 pub(crate) struct Witness {
     classes: Mutex<HashMap<(u8, String), Class>>,
     edges: Mutex<HashMap<u32, HashMap<u32, Edge>>>,
+    measuring: AtomicBool,
+    holds: Mutex<HashMap<u32, Hold>>,
 }
 
 impl Witness {
@@ -166,6 +203,28 @@ impl Witness {
                 name: name.into(),
             })
             .clone()
+    }
+
+    /// Measures from now on for how long locks are held, or no longer.
+    pub(crate) fn measure_holds(&self, on: bool) {
+        self.measuring.store(on, Relaxed);
+    }
+
+    /// What was measured, by the names of locks.
+    pub(crate) fn holds(&self) -> Vec<(String, Hold)> {
+        let holds = lk(&self.holds);
+        holds
+            .iter()
+            .map(|(id, hold)| (self.name_of(*id), *hold))
+            .collect()
+    }
+
+    fn note_hold(&self, class: &Class, since: Moment) {
+        let now = Moment::now();
+        let mut holds = lk(&self.holds);
+        let longest = holds.entry(class.id).or_default();
+        longest.wall = longest.wall.max(now.wall.saturating_duration_since(since.wall));
+        longest.cpu = longest.cpu.max(now.cpu.saturating_sub(since.cpu));
     }
 
     /// Checks that the thread may take `lock` now.  Call before blocking on it.
@@ -230,11 +289,13 @@ impl Witness {
 
     /// The lock is taken.
     pub(crate) fn acquired(&self, world: usize, lock: usize, class: &Class) {
+        let since = self.measuring.load(Relaxed).then(Moment::now);
         FRAME.with_borrow_mut(|f| {
             f.held.push(Held {
                 world,
                 lock,
                 class: class.clone(),
+                since,
             })
         });
     }
@@ -244,9 +305,12 @@ impl Witness {
     pub(crate) fn released(&self, lock: usize, class: &Class) {
         let had = FRAME.with_borrow_mut(|f| {
             let at = f.held.iter().rposition(|h| h.lock == lock);
-            at.map(|i| f.held.remove(i)).is_some()
+            at.map(|i| f.held.remove(i))
         });
-        if !had {
+        if let Some(since) = had.as_ref().and_then(|held| held.since) {
+            self.note_hold(class, since);
+        }
+        if had.is_none() {
             fatal(&format!(
                 "{} released by a thread that does not hold it (thread {})",
                 class.label(),

@@ -51,15 +51,16 @@ fn aligned_runs_are_contiguous_or_scattered_on_purpose() {
 }
 
 #[test]
-fn a_wire_that_fails_changes_nothing() {
+fn a_wire_that_fails_stores_nothing() {
     let (w, d) = virtual_toy(Config {
         pages: 20,
         ..Config::default()
     });
     let o = object(&d, 30, WC);
     assert_eq!(wire(o, 25, 6), Err(sys::DRM_OS_EINVAL as i32));
-    assert_eq!(wire(o, 0, 21), Err(ENOMEM));
     assert_eq!(w.counters().object_pages, 0);
+    assert_eq!(wire(o, 0, 21), Err(ENOMEM));
+    assert_eq!(w.counters().object_pages, 20, "those that there were");
     w.fail_allocation(Some(0));
     assert_eq!(wire(o, 0, 20), Err(ENOMEM));
     assert_eq!(w.counters().failed_allocations, 1);
@@ -73,11 +74,39 @@ fn a_wire_that_fails_changes_nothing() {
         sys::drm_os_object_unref(o);
         let p = page(&d);
         sys::drm_os_page_free(d.as_raw(), p);
-        assert_eq!(sys::drm_os_dev_dma_bits(d.as_raw(), 33), 0);
+        assert_eq!(sys::drm_os_dev_dma_bits(d.as_raw(), 33, 40), 0);
         assert_eq!(
-            sys::drm_os_dev_dma_bits(d.as_raw(), 32),
+            sys::drm_os_dev_dma_bits(d.as_raw(), 32, 40),
             sys::DRM_OS_EINVAL as i32
         );
+    }
+    w.assert_clean();
+}
+
+#[test]
+fn tables_lie_below_what_data_may_exceed() {
+    let (w, d) = virtual_toy(Config {
+        ram_base: (4 << 30) - (4 << 20),
+        pages: 2048,
+        ..Config::default()
+    });
+    let bits = |t, o| unsafe { sys::drm_os_dev_dma_bits(d.as_raw(), t, o) };
+    assert_eq!(bits(31, 40), sys::DRM_OS_EINVAL as i32);
+    assert_eq!(bits(40, 32), sys::DRM_OS_EINVAL as i32);
+    assert_eq!(bits(32, 40), 0);
+    let (p, o) = (page(&d), object(&d, 512, WC));
+    let mut run = 0;
+    assert_eq!(unsafe { sys::drm_os_run_alloc(d.as_raw(), 8192, &mut run) }, 0);
+    assert!(p < 4 << 30 && run < 4 << 30);
+    assert!(wire(o, 0, 512).unwrap().iter().all(|pa| *pa >= 4 << 30));
+    unsafe { sys::drm_os_object_unref(o) };
+    assert_eq!(bits(32, 32), 0);
+    let o = object(&d, 16, WC);
+    assert!(wire(o, 0, 16).unwrap().iter().all(|pa| *pa < 4 << 30));
+    unsafe {
+        sys::drm_os_object_unref(o);
+        sys::drm_os_run_free(d.as_raw(), run, 8192);
+        sys::drm_os_page_free(d.as_raw(), p);
     }
     w.assert_clean();
 }
@@ -222,10 +251,14 @@ fn a_purged_object_has_no_pages_and_gets_none() {
     let pa = wire(o, 0, 512).unwrap();
     unsafe {
         sys::drm_os_object_ref(o);
-        sys::drm_os_object_purge(o);
+        let mut k = std::ptr::null_mut();
+        assert_eq!(sys::drm_os_object_kmap(o, &mut k), 0);
+        assert_eq!(sys::drm_os_object_purge(o), sys::DRM_OS_EBUSY as i32);
+        assert_eq!(sys::drm_os_object_resident(o), 512);
+        sys::drm_os_object_kunmap(o);
+        assert_eq!(sys::drm_os_object_purge(o), 0);
         assert_eq!(sys::drm_os_object_resident(o), 0);
         assert_eq!(wire(o, 0, 1), Err(sys::DRM_OS_ENXIO as i32));
-        let mut k = std::ptr::null_mut();
         assert_eq!(sys::drm_os_object_kmap(o, &mut k), sys::DRM_OS_ENXIO as i32);
         let m = mmio(&d);
         assert_eq!(copy(m, pa[0], pa[1], 4), ST_BAD);

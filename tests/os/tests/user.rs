@@ -104,7 +104,7 @@ fn the_device_reads_and_writes_the_memory_as_it_is() {
         assert!(sys::drm_os_page_kva(d.as_raw(), pa[0]).is_null());
     }
     dies(&["drm_os_object_purge of the memory of a process"], || unsafe {
-        sys::drm_os_object_purge(o)
+        sys::drm_os_object_purge(o);
     });
     unref(o);
     assert_eq!(copy(m, pa[0], p, 4), ST_BAD);

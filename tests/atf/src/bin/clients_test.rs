@@ -224,6 +224,26 @@ fn two_processes(output: &str) {
     );
 }
 
+/// Calls that signals interrupt, and are made again.
+fn signals(ctx: &Ctx) {
+    let board = ctx.board().unwrap_or_default();
+    let (status, text) = run(Command::new(place(ctx, "clients").join("signals")).arg(board));
+    require_eq!(status, Some(0));
+    require_eq!(values(&text, "jobs ").len(), 1);
+}
+
+/// The driver counts as many jobs as the program has submitted.
+fn as_many_jobs(output: &str) {
+    clean(output);
+    let submitted = values(output, "jobs ");
+    let ran: Vec<_> = stats(output, "client")
+        .into_iter()
+        .filter(|line| value(line, "comm") == "signals")
+        .map(|line| value(&line, "jobs").to_owned())
+        .collect();
+    require_eq!(submitted, ran);
+}
+
 fn main() {
     let stats: &[&str] = &["--stats"];
     atf::main(&[
@@ -267,6 +287,14 @@ fn main() {
         .board(BOARDS)
         .drmboard(stats, clean)
         .timeout(60),
+        case!(
+            "signals",
+            "a call that a signal interrupts has done nothing, and each job runs once",
+            signals
+        )
+        .board("rk3399 imx8mq")
+        .drmboard(stats, as_many_jobs)
+        .timeout(120),
         case!(
             "session",
             "headless weston shows what glmark2 draws, in two processes, to the end",

@@ -240,10 +240,10 @@ unsafe extern "C" fn ioctl(
         NR_EXPORT => export(c, caller, data),
         NR_IMPORT => import(caller, data),
         NR_BUMP => bump(caller, *data),
-        NR_PURGE => {
-            sys::drm_os_object_purge((*c).obj);
-            Ok(())
-        }
+        NR_PURGE => match sys::drm_os_object_purge((*c).obj) {
+            0 => Ok(()),
+            e => Err(e),
+        },
         NR_WAKE => {
             sys::drm_os_file_wake((*c).last);
             Ok(())

@@ -119,8 +119,12 @@ impl Found {
             );
             return Err(ENODEV);
         }
-        // Page tables and command memory must be below 4 GiB (facts, section 2.1); so is all memory: a node has one mask.
-        dev.set_dma_bits(32)?;
+        // Page tables and command memory must be below 4 GiB (facts, section 2.1); MMUv2's entries hold 40 bits.
+        let data_bits = match Version::of(&identity) {
+            Version::V1 => 32,
+            Version::V2 | Version::V2Secure => 40,
+        };
+        dev.set_dma_bits(32, data_bits)?;
         dev.log(
             Level::Info,
             format_args!(

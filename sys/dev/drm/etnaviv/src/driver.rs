@@ -8,6 +8,7 @@ use crate::ioctls;
 use crate::jobs;
 use crate::ring::CORES;
 use drm_sched::{ClientId, EntityId};
+use drmkpi::account::Account;
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::coredump::CoreDump;
@@ -143,11 +144,11 @@ impl Driver for Etnaviv {
         gpu.resume();
     }
 
-    fn open(dev: &Device<Self>, _id: u64) -> Result<EtnavivFile> {
+    fn open(dev: &Device<Self>, _id: u64, account: &Arc<Account>) -> Result<EtnavivFile> {
         let gpu = dev.data();
         let os = gpu.os();
         Ok(EtnavivFile {
-            context: gpu.address_space()?,
+            context: gpu.address_space(account)?,
             lanes: Sx::new(os, c"etnaviv lanes", [const { None }; CORES])?,
             stats: Arc::new(os, Stats::default())?,
         })
@@ -162,17 +163,8 @@ impl Driver for Etnaviv {
         file.driver().context.forget(gem.buffer().id());
     }
 
-    fn may_mmap(gem: &EtnavivGem) -> bool {
-        !gem.buffer().is_of_user()
-    }
-
     fn import(_dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {
         Ok(Bo::new(Caching::Uncached, true))
-    }
-
-    fn shrink(_gpu: &Gpu, _pages: u64) -> u64 {
-        // Clients of this ABI cannot say what they do not need.
-        0
     }
 
     fn stat(gpu: &Gpu, index: u32) -> Option<Statistic> {

@@ -101,7 +101,7 @@ fn end_guilty(core: &Core, guilty: Option<JobId>, outcome: Outcome) {
     core.shared.stats.reset();
     if let Err(e) = back {
         core.dev()
-            .log(Level::Error, format_args!("core reset failed: {e:?}"));
+            .log(Level::Error, format_args!("core reset failed: {e}"));
     }
     core.queue.kick();
 }

@@ -135,6 +135,13 @@ drm_os_caller_pid(struct drm_os_caller *caller)
 	return (caller->td->td_proc->p_pid);
 }
 
+uint32_t
+drm_os_caller_uid(struct drm_os_caller *caller)
+{
+
+	return (caller->td->td_ucred->cr_ruid);
+}
+
 void
 drm_os_caller_comm(struct drm_os_caller *caller, char *buf, size_t len)
 {

@@ -60,7 +60,8 @@ struct drm_os_dev {
 	char		 name[16];
 	const struct drm_os_driver *driver;
 	volatile u_int	 refs;
-	vm_paddr_t	 high;		/* last address that it can reach */
+	vm_paddr_t	 high;		/* last address of its tables */
+	vm_paddr_t	 data_high;	/* last address of its objects */
 	bool		 coherent;
 	struct sx	 lock;		/* softc against statistics and lowmem */
 	void		*softc;		/* (lock) */
@@ -118,6 +119,11 @@ struct vm_object *drm_object_vm(struct drm_os_object *obj);
 void	drm_objects_init(void);
 void	drm_objects_revoke(void);
 void	drm_objects_uninit(void);
+
+/* drm_page.c */
+void	drm_page_wait(vm_paddr_t high, u_long npages);
+void	drm_cache_sync(struct drm_os_dev *dev, vm_paddr_t pa, size_t len,
+	    uint32_t dir);
 
 /* drm_power.c */
 int	drm_dev_power_attach(struct drm_os_dev *dev);

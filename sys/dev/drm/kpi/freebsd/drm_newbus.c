@@ -169,7 +169,7 @@ drm_newbus_attach(device_t device, const struct drm_os_driver *driver)
 	dev->dev = device;
 	strlcpy(dev->name, device_get_nameunit(device), sizeof(dev->name));
 	dev->driver = driver;
-	dev->high = ~(vm_paddr_t)0;
+	dev->high = dev->data_high = ~(vm_paddr_t)0;
 	dev->index = -1;
 	dev->coherent = OF_hasprop(ofw_bus_get_node(device), "dma-coherent");
 	refcount_init(&dev->refs, 1);
@@ -321,14 +321,21 @@ drm_os_dev_coherent(struct drm_os_dev *dev)
 	return (dev->coherent);
 }
 
-int
-drm_os_dev_dma_bits(struct drm_os_dev *dev, uint32_t bits)
+/* With all memory in reach nothing need be looked for. */
+static vm_paddr_t
+last_address(uint32_t bits)
 {
-	vm_paddr_t high;
+	vm_paddr_t last;
 
-	high = bits >= 64 ? ~(vm_paddr_t)0 : ((vm_paddr_t)1 << bits) - 1;
-	/* With all memory in reach nothing need be looked for. */
-	dev->high = ptoa((vm_paddr_t)Maxmem) - 1 <= high ?
-	    ~(vm_paddr_t)0 : high;
+	last = bits >= 64 ? ~(vm_paddr_t)0 : ((vm_paddr_t)1 << bits) - 1;
+	return (ptoa((vm_paddr_t)Maxmem) - 1 <= last ? ~(vm_paddr_t)0 : last);
+}
+
+int
+drm_os_dev_dma_bits(struct drm_os_dev *dev, uint32_t bits, uint32_t data_bits)
+{
+
+	dev->high = last_address(bits);
+	dev->data_high = last_address(data_bits);
 	return (0);
 }

@@ -10,6 +10,16 @@
  * be taken away.  References to the VM object are the references of drm_os.h,
  * and a mapping holds one like anybody else.
  *
+ * The pages of a WRITE_COMBINE object are mapped uncached, and only the page
+ * itself is told so: pmap_page_set_memattr(9) would split the blocks of the
+ * direct map by break-before-make, on which other processors stand.  So the
+ * direct map keeps a cached alias, and page_claim() and page_restore() see to
+ * it that no line of that alias is dirty while the page is uncached, and none
+ * stale afterwards.  docs/design.md says why that is right.
+ *
+ * A page that somebody else has wired is not taken away from the VM system:
+ * munlock(2) looks for the pages that mlock(2) has wired, in the VM object.
+ *
  * Objects that a process makes are charged to its user as anonymous memory is:
  * RLIMIT_SWAP, racct(4)'s swapuse and vm.overcommit know of them.
  *
@@ -90,9 +100,58 @@ object_forget(struct drm_os_object *obj)
 	atomic_subtract_int(&drm_os.live, 1);
 }
 
-/* Takes all pages away from users and from the object, and frees them. */
+static void *
+page_alias(vm_page_t m)
+{
+
+	return ((void *)PHYS_TO_DMAP(VM_PAGE_TO_PHYS(m)));
+}
+
+/*
+ * A zeroed page becomes the object's.  It is in no VM object and nothing but
+ * the direct map has it mapped, so that its attribute may change.
+ */
 static void
-object_free_pages(vm_object_t vm)
+page_claim(struct drm_os_object *obj, vm_page_t m)
+{
+
+	/* Managed: its mappings can be found. */
+	m->oflags &= ~VPO_UNMANAGED;
+	if (obj->attr != VM_MEMATTR_DEFAULT) {
+		cpu_dcache_wbinv_range(page_alias(m), PAGE_SIZE);
+		m->md.pv_memattr = obj->attr;
+	} else if (!obj->dev->coherent)
+		cpu_dcache_wb_range(page_alias(m), PAGE_SIZE);
+}
+
+/*
+ * The reverse, once the last mapping is gone: the page is ordinary memory.
+ * Lines that were fetched on speculation meanwhile are older than the page.
+ */
+static void
+page_restore(vm_page_t m)
+{
+
+	if (pmap_page_get_memattr(m) == VM_MEMATTR_DEFAULT)
+		return;
+	cpu_dcache_wbinv_range(page_alias(m), PAGE_SIZE);
+	m->md.pv_memattr = VM_MEMATTR_DEFAULT;
+}
+
+/* Whether others than the object have wired it. */
+static bool
+page_is_wired_elsewhere(vm_page_t m)
+{
+
+	return (VPRC_WIRE_COUNT(atomic_load_int(&m->ref_count)) > 1);
+}
+
+/*
+ * Takes all pages away from users and from the object, and frees them.  With
+ * "keep", pages that others have wired stay in the VM object, as ordinary ones.
+ */
+static void
+object_free_pages(vm_object_t vm, bool keep)
 {
 	struct pctrie_iter pages;
 	vm_page_t m;
@@ -105,11 +164,51 @@ retry:
 			pctrie_iter_reset(&pages);
 			goto retry;
 		}
-		cdev_mgtdev_pager_free_page(&pages, m);
+		pmap_remove_all(m);
+		page_restore(m);
+		if (keep && page_is_wired_elsewhere(m)) {
+			vm_page_xunbusy(m);
+			continue;
+		}
+		vm_page_iter_remove(&pages, m);
 		/* Somebody else who wired it frees it with the last wiring. */
 		if (vm_page_unwire_noq(m))
 			vm_page_free(m);
 	}
+}
+
+/* The VM object is the VM system's alone: our wirings of what it still has go. */
+static void
+object_give_away(vm_object_t vm)
+{
+	struct pctrie_iter pages;
+	vm_page_t m;
+
+	VM_OBJECT_ASSERT_WLOCKED(vm);
+	vm_object_clear_flag(vm, OBJ_PG_DTOR);
+	vm_page_iter_init(&pages, vm);
+	VM_RADIX_FOREACH(m, &pages)
+		vm_page_unwire(m, PQ_ACTIVE);
+}
+
+/*
+ * Whether a page is wired by others, or is about to be: a fault that wires has
+ * the page busied from before it is found until it is wired.  With the lock
+ * held since, none can begin.
+ */
+static bool
+object_is_wired_elsewhere(vm_object_t vm)
+{
+	struct pctrie_iter pages;
+	vm_page_t m;
+
+	VM_OBJECT_ASSERT_WLOCKED(vm);
+	vm_page_iter_init(&pages, vm);
+	VM_RADIX_FOREACH(m, &pages) {
+		if (vm_page_busied(m) || page_is_wired_elsewhere(m))
+			return (true);
+	}
+	return (false);
 }
 
 /*
@@ -125,30 +224,22 @@ page_make(struct drm_os_object *obj, u_long npages)
 
 	req = VM_ALLOC_NORMAL | VM_ALLOC_WIRED | VM_ALLOC_ZERO;
 	for (tries = 0; ; tries++) {
-		if (npages == 1 && obj->dev->high == ~(vm_paddr_t)0)
+		if (npages == 1 && obj->dev->data_high == ~(vm_paddr_t)0)
 			m = vm_page_alloc_noobj(req);
 		else
 			m = vm_page_alloc_noobj_contig(req |
 			    (npages > 1 ? VM_ALLOC_NORECLAIM : 0), npages, 0,
-			    obj->dev->high, ptoa(npages), 0,
+			    obj->dev->data_high, ptoa(npages), 0,
 			    VM_MEMATTR_DEFAULT);
 		/* Blocks are a favour; a single page is worth some patience. */
 		if (m != NULL || npages > 1 || tries == 8)
 			break;
-		vm_wait(NULL);
+		drm_page_wait(obj->dev->data_high, 1);
 	}
 	if (m == NULL)
 		return (NULL);
-	for (i = 0; i < npages; i++) {
-		/* Managed: its mappings can be found. */
-		m[i].oflags &= ~VPO_UNMANAGED;
-		if (obj->attr != VM_MEMATTR_DEFAULT)
-			pmap_page_set_memattr(&m[i], obj->attr);
-		else if (!obj->dev->coherent)
-			cpu_dcache_wb_range(
-			    (void *)PHYS_TO_DMAP(VM_PAGE_TO_PHYS(&m[i])),
-			    PAGE_SIZE);
-	}
+	for (i = 0; i < npages; i++)
+		page_claim(obj, &m[i]);
 	return (m);
 }
 
@@ -156,6 +247,7 @@ static void
 page_discard(vm_page_t m)
 {
 
+	page_restore(m);
 	m->oflags |= VPO_UNMANAGED;
 	vm_page_unwire_noq(m);
 	vm_page_free(m);
@@ -268,13 +360,36 @@ object_populate(vm_object_t vm, vm_pindex_t pindex, int fault_type __unused,
 	}
 }
 
-/* Nothing is behind a purged object. */
+/*
+ * What the VM system asks instead of object_populate() once a process has made
+ * a copy-on-write mapping (minherit(2)) of the object: it has put a page of its
+ * own there, busied, which gives way to one of ours.  Nothing is behind a
+ * purged object.
+ */
 static int
-object_fault(vm_object_t vm __unused, vm_ooffset_t offset __unused,
-    int prot __unused, vm_page_t *mres __unused)
+object_fault(vm_object_t vm, vm_ooffset_t offset __unused, int prot __unused,
+    vm_page_t *mres)
 {
+	struct drm_os_object *obj;
+	vm_page_t m;
 
-	return (VM_PAGER_BAD);
+	obj = vm->handle;
+	if (obj->purged)
+		return (VM_PAGER_BAD);
+	VM_OBJECT_WUNLOCK(vm);
+	m = page_make(obj, 1);
+	VM_OBJECT_WLOCK(vm);
+	if (m == NULL)
+		return (VM_PAGER_BAD);
+	if (obj->purged) {
+		page_discard(m);
+		return (VM_PAGER_BAD);
+	}
+	vm_page_busy_acquire(m, 0);
+	vm_page_replace(m, vm, (*mres)->pindex, *mres);
+	vm_page_valid(m);
+	*mres = m;
+	return (VM_PAGER_OK);
 }
 
 static int
@@ -315,18 +430,19 @@ object_dtor(void *handle)
 	struct drm_os_object *obj = handle;
 
 	VM_OBJECT_WLOCK(obj->vm);
-	object_free_pages(obj->vm);
+	/* Without references there is no mapping that could be unlocked. */
+	object_free_pages(obj->vm, (obj->vm->flags & OBJ_DEAD) == 0);
 	VM_OBJECT_WUNLOCK(obj->vm);
 	object_uncharge(obj);
 	object_forget(obj);
 }
 
+/* It may be called while object_dtor() runs, or has run. */
 static void
-object_path(void *handle, char *path, size_t len)
+object_path(void *handle __unused, char *path, size_t len)
 {
-	struct drm_os_object *obj = handle;
 
-	snprintf(path, len, "%s", obj->dev->name);
+	strlcpy(path, "drm", len);
 }
 
 static const struct cdev_pager_ops object_ops = {
@@ -343,7 +459,8 @@ drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
 {
 	struct drm_os_object *obj;
 
-	if (size == 0 || (size & PAGE_MASK) != 0)
+	if (size == 0 || (size & PAGE_MASK) != 0 ||
+	    (attr != DRM_OS_MEM_CACHED && attr != DRM_OS_MEM_WRITE_COMBINE))
 		return (EINVAL);
 	obj = malloc(sizeof(*obj), M_DRM, M_WAITOK | M_ZERO);
 	obj->pages = atop(size);
@@ -370,6 +487,19 @@ drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
 	object_publish(obj, dev);
 	*objp = obj;
 	return (0);
+}
+
+/*
+ * Not the registers of another device, nor memory that the process has
+ * uncached: drm_os_object_sync() works on the direct map.
+ */
+static bool
+user_page_is_usable(struct drm_os_dev *dev, vm_page_t m)
+{
+
+	return ((m->flags & PG_FICTITIOUS) == 0 &&
+	    pmap_page_get_memattr(m) == VM_MEMATTR_DEFAULT &&
+	    VM_PAGE_TO_PHYS(m) <= dev->data_high);
 }
 
 int
@@ -399,10 +529,11 @@ drm_os_object_create_user(struct drm_os_dev *dev,
 	if (held < 0)
 		goto fault;
 	obj->pages = count;
+	obj->attr = VM_MEMATTR_DEFAULT;
 	obj->write = write != 0;
 	refcount_init(&obj->refs, 1);
 	for (i = 0; i < count; i++) {
-		if (VM_PAGE_TO_PHYS(obj->held[i]) > dev->high) {
+		if (!user_page_is_usable(dev, obj->held[i])) {
 			vm_page_unhold_pages(obj->held, count);
 			goto fault;
 		}
@@ -489,16 +620,27 @@ drm_os_object_wire(struct drm_os_object *obj, uint64_t first, uint64_t count,
 	return (error);
 }
 
-void
+int
 drm_os_object_purge(struct drm_os_object *obj)
 {
+	int error;
 
 	if (obj->vm == NULL)
-		return;
+		return (EBUSY);
+	error = EBUSY;
 	VM_OBJECT_WLOCK(obj->vm);
-	obj->purged = true;
-	object_free_pages(obj->vm);
+	if (obj->kmaps == 0 && !object_is_wired_elsewhere(obj->vm)) {
+		obj->purged = true;
+		/*
+		 * Who holds a page for input or output, which needs no lock of
+		 * the object, may come until its last mapping is gone, and
+		 * keeps it; nobody comes to look for it in the object.
+		 */
+		object_free_pages(obj->vm, false);
+		error = 0;
+	}
 	VM_OBJECT_WUNLOCK(obj->vm);
+	return (error);
 }
 
 uint64_t
@@ -582,7 +724,7 @@ drm_os_object_sync(struct drm_os_object *obj, uint64_t off, uint64_t len,
 		m = obj->vm == NULL ? obj->held[OFF_TO_IDX(off)] :
 		    vm_page_lookup(obj->vm, OFF_TO_IDX(off));
 		if (m != NULL)
-			drm_os_page_sync(obj->dev, VM_PAGE_TO_PHYS(m) +
+			drm_cache_sync(obj->dev, VM_PAGE_TO_PHYS(m) +
 			    (off & PAGE_MASK), n, dir);
 	}
 	if (obj->vm != NULL)
@@ -593,6 +735,8 @@ drm_os_object_sync(struct drm_os_object *obj, uint64_t off, uint64_t len,
  * What is left is mappings of users.  A VM object whose pager is gone is dead,
  * and its end does not come back here.  A touch of it would find a page of
  * zeroes, for the dead pager only has no pages; behind its size is a SIGBUS.
+ * Pages that mlock(2) has wired are still there, cached and no device's, until
+ * they are unlocked or unmapped: then they are the VM system's to free.
  */
 void
 drm_objects_revoke(void)
@@ -615,12 +759,14 @@ drm_objects_revoke(void)
 			continue;
 		}
 		VM_OBJECT_WLOCK(vm);
+		/* Faults that have come to us end, and no other one comes. */
+		obj->purged = true;
 		vm_object_pip_wait(vm, "drmrvk");
 		vm_object_clear_flag(vm, OBJ_POPULATE);
+		vm->size = 0;
 		/* This calls object_dtor() and forgets obj. */
 		vm_pager_deallocate(vm);
-		vm_object_clear_flag(vm, OBJ_PG_DTOR);
-		vm->size = 0;
+		object_give_away(vm);
 		VM_OBJECT_WUNLOCK(vm);
 		vm_object_deallocate(vm);
 	}

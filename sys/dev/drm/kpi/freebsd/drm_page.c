@@ -6,6 +6,7 @@
  */
 #include "drm_glue.h"
 
+#include <sys/proc.h>
 #include <sys/rwlock.h>
 #include <machine/cpufunc.h>
 #include <machine/vmparam.h>
@@ -16,11 +17,34 @@
 #include <vm/vm_pageout.h>
 #include <vm/vm_phys.h>
 
-static void *
-kva_of(uint64_t pa)
-{
+/*
+ * An address that Rust hands back may have been read from a table or computed,
+ * so the first page of an allocation is marked with its length, the others as
+ * parts.  The words are free for who has allocated a page without an object.
+ */
+#define	MARK		((u_long)0x64726d5f70616765)	/* "drm_page" */
+#define	MARK_PART	0ul
 
-	return ((void *)PHYS_TO_DMAP(pa));
+static void
+pages_mark(vm_page_t m, u_long npages)
+{
+	u_long i;
+
+	for (i = 0; i < npages; i++) {
+		m[i].plinks.memguard.p = MARK;
+		m[i].plinks.memguard.v = i == 0 ? npages : MARK_PART;
+	}
+}
+
+/* A page of ours, NULL for what is none. */
+static vm_page_t
+page_find(uint64_t pa)
+{
+	vm_page_t m;
+
+	m = vm_phys_paddr_to_vm_page(pa);
+	return (m != NULL && m->object == NULL &&
+	    m->plinks.memguard.p == MARK ? m : NULL);
 }
 
 static void
@@ -29,11 +53,33 @@ free_pages(uint64_t pa, u_long npages)
 	vm_page_t m;
 	u_long i;
 
-	m = PHYS_TO_VM_PAGE(pa);
+	m = page_find(pa);
+	if (m == NULL || (pa & PAGE_MASK) != 0 ||
+	    m->plinks.memguard.v != npages) {
+		printf("drm: 0x%jx is not the address of %ju pages of ours\n",
+		    (uintmax_t)pa, (uintmax_t)npages);
+		return;
+	}
 	for (i = 0; i < npages; i++) {
+		m[i].plinks.memguard.p = 0;
+		m[i].plinks.memguard.v = 0;
 		vm_page_unwire_noq(&m[i]);
 		vm_page_free(&m[i]);
 	}
+}
+
+/*
+ * Between two tries to allocate: makes room below an address, or gives the page
+ * daemon half a second.  What there may never be is not waited for.
+ */
+void
+drm_page_wait(vm_paddr_t high, u_long npages)
+{
+
+	if ((npages > 1 || high != ~(vm_paddr_t)0) && vm_page_reclaim_contig(
+	    VM_ALLOC_NORMAL, npages, 0, high, ptoa(npages), 0) == 0)
+		return;
+	vm_waitpfault(curthread->td_domain.dr_policy, hz / 2);
 }
 
 int
@@ -50,8 +96,9 @@ drm_os_page_alloc(struct drm_os_dev *dev, uint64_t *pa)
 		    dev->high, PAGE_SIZE, 0, VM_MEMATTR_DEFAULT);
 	if (m == NULL)
 		return (ENOMEM);
+	pages_mark(m, 1);
 	*pa = VM_PAGE_TO_PHYS(m);
-	drm_os_page_sync(dev, *pa, PAGE_SIZE, DRM_OS_SYNC_FOR_DEVICE);
+	drm_cache_sync(dev, *pa, PAGE_SIZE, DRM_OS_SYNC_FOR_DEVICE);
 	return (0);
 }
 
@@ -66,16 +113,14 @@ void *
 drm_os_page_kva(struct drm_os_dev *dev __unused, uint64_t pa)
 {
 
-	if (vm_phys_paddr_to_vm_page(pa) == NULL || !PHYS_IN_DMAP(pa))
-		return (NULL);
-	return (kva_of(pa));
+	return (page_find(pa) == NULL ? NULL : (void *)PHYS_TO_DMAP(pa));
 }
 
 int
 drm_os_run_alloc(struct drm_os_dev *dev, uint64_t size, uint64_t *pa)
 {
 	vm_page_t m;
-	u_long i, npages;
+	u_long npages;
 	int tries;
 
 	if (size < PAGE_SIZE || size > 2 * 1024 * 1024 || !powerof2(size))
@@ -87,16 +132,13 @@ drm_os_run_alloc(struct drm_os_dev *dev, uint64_t size, uint64_t *pa)
 		    0, VM_MEMATTR_DEFAULT);
 		if (m != NULL || tries == 3)
 			break;
-		if (vm_page_reclaim_contig(VM_ALLOC_NORMAL, npages, 0,
-		    dev->high, size, 0) != 0)
-			vm_wait(NULL);
+		drm_page_wait(dev->high, npages);
 	}
 	if (m == NULL)
 		return (ENOMEM);
+	pages_mark(m, npages);
 	*pa = VM_PAGE_TO_PHYS(m);
-	for (i = 0; i < npages; i++)
-		drm_os_page_sync(dev, *pa + ptoa(i), PAGE_SIZE,
-		    DRM_OS_SYNC_FOR_DEVICE);
+	drm_cache_sync(dev, *pa, size, DRM_OS_SYNC_FOR_DEVICE);
 	return (0);
 }
 
@@ -107,15 +149,26 @@ drm_os_run_free(struct drm_os_dev *dev __unused, uint64_t pa, uint64_t size)
 	free_pages(pa, atop(size));
 }
 
+/* Of memory that is in the direct map. */
+void
+drm_cache_sync(struct drm_os_dev *dev, vm_paddr_t pa, size_t len, uint32_t dir)
+{
+
+	if (dev->coherent || len == 0)
+		return;
+	if (dir == DRM_OS_SYNC_FOR_DEVICE)
+		cpu_dcache_wb_range((void *)PHYS_TO_DMAP(pa), len);
+	else
+		/* A line at either end may hold others' data. */
+		cpu_dcache_wbinv_range((void *)PHYS_TO_DMAP(pa), len);
+}
+
 void
 drm_os_page_sync(struct drm_os_dev *dev, uint64_t pa, size_t len, uint32_t dir)
 {
 
-	if (dev->coherent)
-		return;
-	if (dir == DRM_OS_SYNC_FOR_DEVICE)
-		cpu_dcache_wb_range(kva_of(pa), len);
-	else
-		/* A line at either end may hold others' data. */
-		cpu_dcache_wbinv_range(kva_of(pa), len);
+	/* To write back what is cached, of whatever page, does no harm. */
+	if (vm_phys_paddr_to_vm_page(pa) != NULL)
+		drm_cache_sync(dev, pa, MIN(len, PAGE_SIZE - (pa & PAGE_MASK)),
+		    dir);
 }

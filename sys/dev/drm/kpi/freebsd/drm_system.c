@@ -92,6 +92,13 @@ drm_os_panic(const char *msg, size_t len)
 }
 
 uint64_t
+drm_os_physmem(struct drm_os *os __unused)
+{
+
+	return (ptoa((uint64_t)physmem));
+}
+
+uint64_t
 drm_os_tunable(struct drm_os *os __unused, const char *name, uint64_t value)
 {
 	char path[64];

@@ -88,6 +88,9 @@ void	 drm_os_delay(struct drm_os *os, uint64_t ns);
 /* Sleep for at least ns nanoseconds.  May sleep. */
 void	 drm_os_sleep(struct drm_os *os, uint64_t ns);
 
+/* Bytes of RAM that the system has. */
+uint64_t drm_os_physmem(struct drm_os *os);
+
 /* A number never handed out before by this instance; starts at 1. */
 uint64_t drm_os_unique(struct drm_os *os);
 
@@ -166,6 +169,8 @@ int	 drm_os_copyin(struct drm_os_caller *caller, uint64_t uaddr, void *kaddr,
 int	 drm_os_copyout(struct drm_os_caller *caller, const void *kaddr,
 	    uint64_t uaddr, size_t len);
 int32_t	 drm_os_caller_pid(struct drm_os_caller *caller);
+/* The real user. */
+uint32_t drm_os_caller_uid(struct drm_os_caller *caller);
 /* Stores the name of the program, cut to len - 1 bytes and ended by NUL. */
 void	 drm_os_caller_comm(struct drm_os_caller *caller, char *buf, size_t len);
 /* Nonzero for who may do anything (FreeBSD: PRIV_DRIVER). */
@@ -191,9 +196,11 @@ size_t	 drm_os_dev_name(struct drm_os_dev *dev, char *buf, size_t len);
 void	*drm_os_dev_peer(struct drm_os_dev *dev, uint32_t index);
 /* Nonzero when the device snoops the CPU's caches (dma-coherent). */
 int	 drm_os_dev_coherent(struct drm_os_dev *dev);
-/* The device can address this many bits: memory made for it lies below. EINVAL
- * if that cannot be seen to. */
-int	 drm_os_dev_dma_bits(struct drm_os_dev *dev, uint32_t bits);
+/* The device can address this many bits: pages and runs made for it lie below,
+ * and objects below data_bits, which is no less.  EINVAL if that cannot be seen
+ * to. */
+int	 drm_os_dev_dma_bits(struct drm_os_dev *dev, uint32_t bits,
+	    uint32_t data_bits);
 
 struct drm_os_mmio;
 int	 drm_os_mmio_map(struct drm_os_dev *dev, const char *name, size_t min_len,
@@ -278,9 +285,10 @@ int	 drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
 /*
  * An object of the memory that caller has at [uaddr, uaddr + size), whole pages,
  * wired until the object is freed, seen by the device as that process sees it.
- * write: the device may write to it.  EFAULT: no memory there, or none that
- * caller may write to; EINVAL: not whole pages, or none.  It is CACHED, wire
- * gives its pages, it cannot be purged or mapped.  May sleep.
+ * write: the device may write to it.  EFAULT: no memory there, none that caller
+ * may write to, none that the device reaches, or none that CPUs map cached (a
+ * device's, a WRITE_COMBINE object's); EINVAL: not whole pages, or none.  It is
+ * CACHED, wire gives its pages, it cannot be purged or mapped.  May sleep.
  */
 int	 drm_os_object_create_user(struct drm_os_dev *dev,
 	    struct drm_os_caller *caller, uint64_t uaddr, uint64_t size, int write,
@@ -293,19 +301,23 @@ void	 drm_os_object_unref(struct drm_os_object *obj);
  * Wires pages [first, first + count) and stores their physical addresses in
  * pa[count].  Aligned 2 MiB runs are contiguous and aligned where the system
  * has such memory.  ENOMEM, EINVAL (beyond the end), ENXIO (purged).  Pages stay
- * wired until the object is purged or freed.  May sleep.
+ * wired until the object is purged or freed, also those that a call made before
+ * it failed with ENOMEM.  May sleep.
  */
 int	 drm_os_object_wire(struct drm_os_object *obj, uint64_t first,
 	    uint64_t count, uint64_t *pa);
-/* Revokes every user mapping (a later touch is SIGBUS) and frees all pages.
- * There must be no kernel mapping.  May sleep. */
-void	 drm_os_object_purge(struct drm_os_object *obj);
+/*
+ * Revokes every user mapping (a later touch is SIGBUS) and frees all pages.
+ * EBUSY, and nothing has changed: the kernel has it mapped, or somebody else has
+ * wired a page of it (mlock(2), input or output).  May sleep.
+ */
+int	 drm_os_object_purge(struct drm_os_object *obj);
 /* Pages that this object has now. */
 uint64_t drm_os_object_resident(struct drm_os_object *obj);
 /* Maps all of it, wired, into the kernel.  May sleep. */
 int	 drm_os_object_kmap(struct drm_os_object *obj, void **kva);
 void	 drm_os_object_kunmap(struct drm_os_object *obj);
-/* As drm_os_page_sync, for [off, off + len) of the object. */
+/* As drm_os_page_sync, for what of [off, off + len) is in the object. */
 void	 drm_os_object_sync(struct drm_os_object *obj, uint64_t off, uint64_t len,
 	    uint32_t dir);
 

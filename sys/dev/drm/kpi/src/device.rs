@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A DRM device: a driver's device and its nodes.
 
-use crate::account::Account;
+use crate::account::{Account, Users};
 use crate::alloc::Arc;
 use crate::auth::Masters;
 use crate::driver::{Driver, Suspend};
@@ -31,7 +31,8 @@ pub struct Device<D: Driver> {
     masters: Mtx<Masters>,
     names: Mtx<HandleTable<Arc<Gem<D>>>>,
     map_offsets: Mtx<HandleTable<Arc<Gem<D>>>>,
-    memory: Arc<Account>,
+    unneeded: Mtx<HandleTable<Arc<Gem<D>>>>,
+    users: Users,
     log: LogLimit,
 }
 
@@ -72,7 +73,8 @@ impl<D: Driver> Device<D> {
                 masters: Mtx::new(os, c"drm masters", Masters::new(os))?,
                 names: Mtx::new(os, c"drm names", HandleTable::new(os))?,
                 map_offsets: Mtx::new(os, c"drm map offsets", HandleTable::new(os))?,
-                memory: Arc::new(os, Account::new(u64::MAX, None))?,
+                unneeded: Mtx::new(os, c"drm unneeded", HandleTable::new(os))?,
+                users: Users::new(os)?,
                 log: LogLimit::new(),
             },
         )
@@ -188,7 +190,12 @@ impl<D: Driver> Device<D> {
 
     /// What all open files hold together.
     pub fn memory(&self) -> &Arc<Account> {
-        &self.memory
+        self.users.device()
+    }
+
+    /// The accounts of its users.
+    pub(crate) fn users(&self) -> &Users {
+        &self.users
     }
 
     pub(crate) fn file_opened(&self) {
@@ -209,5 +216,10 @@ impl<D: Driver> Device<D> {
 
     pub(crate) fn map_offsets(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
         &self.map_offsets
+    }
+
+    /// Objects whose memory may be freed: those, and only those, of [`crate::purge::Tenure::Unneeded`].
+    pub(crate) fn unneeded(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+        &self.unneeded
     }
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a driver gives the DRM core.
 
+use crate::account::Account;
 use crate::alloc::Arc;
 use crate::buffer::Buffer;
 use crate::coredump::CoreDump;
 use crate::device::Device;
-use crate::errno::{Result, ENXIO};
+use crate::errno::{Result, EBUSY, ENXIO};
 use crate::file::File;
 use crate::gem::Gem;
 use crate::ioctl::Ioctl;
@@ -103,12 +104,12 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn suspend(data: &Arc<Self::Data>, how: Suspend);
     /// Lets jobs run again.
     fn resume(data: &Arc<Self::Data>);
-    /// A new open file.
+    /// A new open file, which pays from `account`.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    fn open(dev: &Device<Self>, id: u64) -> Result<Self::File>;
+    fn open(dev: &Device<Self>, id: u64, account: &Arc<Account>) -> Result<Self::File>;
     /// A file got its first handle of an object.
     ///
     /// # Errors
@@ -117,16 +118,22 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn gem_open(file: &File<Self>, gem: &Arc<Gem<Self>>) -> Result<()>;
     /// A file gave up its last handle of an object.
     fn gem_close(file: &File<Self>, gem: &Arc<Gem<Self>>);
-    /// Whether users may map the object.
-    fn may_mmap(gem: &Gem<Self>) -> bool;
     /// What it keeps for a buffer that another device shared.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     fn import(dev: &Device<Self>, buffer: &Arc<Buffer>) -> Result<Self::Object>;
-    /// Frees memory that clients said they do not need: pages freed.
-    fn shrink(data: &Self::Data, pages: u64) -> u64;
+    /// Takes the memory of an object away from the device, has it freed by `free`, and if that
+    /// fails gives it back. No job uses it, no file but one has it, and nothing that would change
+    /// that happens meanwhile. Waits for no lock whose holder may wait for memory.
+    ///
+    /// # Errors
+    ///
+    /// EBUSY when that cannot be done now, or what `free` says.
+    fn purge(_gem: &Gem<Self>, _free: impl FnOnce() -> Result<()>) -> Result<()> {
+        Err(EBUSY)
+    }
     /// The `index`-th statistic of the device.
     fn stat(data: &Self::Data, index: u32) -> Option<Statistic>;
     /// What it keeps of a crash, for a driver that keeps any.

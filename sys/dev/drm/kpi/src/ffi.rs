@@ -434,7 +434,7 @@ unsafe extern "C" fn shutdown<D: Driver>(softc: *mut c_void) {
 unsafe extern "C" fn lowmem<D: Driver>(softc: *mut c_void, pages: u64) -> u64 {
     // SAFETY: C passes what `attach` stored and still holds.
     let device = unsafe { Arc::<Device<D>>::borrow_raw(softc) };
-    device.map_or(0, |d| D::shrink(d.data(), pages))
+    device.map_or(0, |d| d.shrink(pages, None))
 }
 
 unsafe extern "C" fn stat<D: Driver>(

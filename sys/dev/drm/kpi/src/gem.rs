@@ -4,16 +4,15 @@
 //! An object is in the device's tables of names and map offsets while a handle of it exists, so those
 //! tables never keep it alive on their own.
 
+use crate::account::{Charge, HANDLE_BYTES, HANDLE_SLOT_BYTES, OBJECT_BYTES};
 use crate::alloc::{Arc, KVec};
 use crate::buffer::Buffer;
-use crate::device::Device;
 use crate::dma_buf::{DmaBuf, Shared};
 use crate::driver::{Call, Driver};
 use crate::errno::{Result, EINVAL, ENOENT};
 use crate::file::File;
 use crate::os::{Caller, FdFlags, Mtx, UserMapping};
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 /// The files that hold handles of an object, with how many, and where the object is in the tables.
 struct State {
@@ -27,18 +26,19 @@ pub struct Gem<D: Driver> {
     device_id: u64,
     buffer: Arc<Buffer>,
     object: D::Object,
-    shared: AtomicBool,
     state: Mtx<State>,
+    _charge: Charge,
 }
 
 impl<D: Driver> Gem<D> {
-    /// An object around `buffer`.
+    /// An object around `buffer`, for which `file` pays; the buffer's memory is paid for already.
     ///
     /// # Errors
     ///
-    /// ENOMEM.
-    pub fn new(dev: &Device<D>, buffer: Arc<Buffer>, object: D::Object) -> Result<Arc<Gem<D>>> {
-        let os = dev.os();
+    /// ENOMEM, also over the file's limit.
+    pub fn new(file: &File<D>, buffer: Arc<Buffer>, object: D::Object) -> Result<Arc<Gem<D>>> {
+        let os = file.os();
+        let charge = Charge::new(file.account(), OBJECT_BYTES)?;
         let state = State {
             holders: KVec::new(os),
             name: 0,
@@ -48,11 +48,11 @@ impl<D: Driver> Gem<D> {
         Arc::new(
             os,
             Gem {
-                device_id: dev.id(),
+                device_id: file.device().id(),
                 buffer,
                 object,
-                shared: AtomicBool::new(false),
                 state,
+                _charge: charge,
             },
         )
     }
@@ -67,19 +67,9 @@ impl<D: Driver> Gem<D> {
         &self.object
     }
 
-    /// Whether it was ever known by descriptor.
-    pub fn is_shared(&self) -> bool {
-        self.shared.load(Ordering::Relaxed)
-    }
-
-    /// How many handles of it there are.
-    pub fn handles(&self) -> u64 {
-        self.state
-            .lock()
-            .holders
-            .iter()
-            .map(|(_, count)| u64::from(*count))
-            .fold(0, u64::saturating_add)
+    /// Whether an open file, by its number, has the only handle of it.
+    pub(crate) fn is_only_of(&self, file: u64) -> bool {
+        *self.state.lock().holders == [(file, 1)]
     }
 
     /// Whether an open file, by its number, has a handle of it.
@@ -147,12 +137,35 @@ impl<D: Driver> File<D> {
     ///
     /// ENOMEM, ENOSPC; nothing changed.
     pub fn create_handle(&self, gem: &Arc<Gem<D>>) -> Result<u32> {
-        let handle = self.handles().lock().reserve()?;
+        self.charge().grow(HANDLE_BYTES)?;
+        let handle = match self.reserve_handle() {
+            Ok(handle) => handle,
+            Err(e) => {
+                self.charge().shrink(HANDLE_BYTES);
+                return Err(e);
+            }
+        };
         if let Err(e) = self.hold(gem) {
             self.handles().lock().cancel(handle);
+            self.charge().shrink(HANDLE_BYTES);
             return Err(e);
         }
         self.handles().lock().fill(handle, gem.clone());
+        Ok(handle)
+    }
+
+    /// A number for a handle. The table does not get smaller, so its places are charged until the
+    /// file goes.
+    fn reserve_handle(&self) -> Result<u32> {
+        let mut handles = self.handles().lock();
+        let places = handles.slots();
+        let handle = handles.reserve()?;
+        if handles.slots() != places {
+            if let Err(e) = self.charge().grow(HANDLE_SLOT_BYTES) {
+                handles.take_back(handle);
+                return Err(e);
+            }
+        }
         Ok(handle)
     }
 
@@ -184,7 +197,7 @@ impl<D: Driver> File<D> {
 
     fn unhold(&self, gem: &Arc<Gem<D>>) {
         let _gem_lock = self.gem_lock().lock();
-        let (map_slot, name) = {
+        let (map_slot, name, last) = {
             let mut state = gem.state.lock();
             let Some(i) = state.holders.iter().position(|(f, _)| *f == self.id()) else {
                 return;
@@ -200,15 +213,19 @@ impl<D: Driver> File<D> {
                 (
                     core::mem::take(&mut state.map_slot),
                     core::mem::take(&mut state.name),
+                    true,
                 )
             } else {
-                (0, 0)
+                (0, 0, false)
             }
         };
         // Taken out under the locks, dropped outside of them.
         let by_offset = self.device().map_offsets().lock().remove(map_slot);
         let by_name = self.device().names().lock().remove(name);
         drop((by_offset, by_name));
+        if last {
+            gem.unhandled(self.device());
+        }
         D::gem_close(self, gem);
     }
 
@@ -225,6 +242,7 @@ impl<D: Driver> File<D> {
             gem
         };
         self.unhold(&gem);
+        self.charge().shrink(HANDLE_BYTES);
         Ok(())
     }
 
@@ -244,7 +262,7 @@ impl<D: Driver> File<D> {
     /// # Errors
     ///
     /// EINVAL when nothing is there or the map is longer than it, EACCES (Linux: drm_gem_mmap) when the
-    /// object is not this file's, EINVAL when its driver forbids maps.
+    /// object is not this file's, EINVAL for memory that users may not map.
     pub(crate) fn mmap(&self, offset: u64, len: u64) -> Result<UserMapping> {
         let slot = u32::try_from(offset >> MAP_SHIFT).map_err(|_| EINVAL)?;
         let gem = self
@@ -261,7 +279,7 @@ impl<D: Driver> File<D> {
         if !gem.is_held_by(self.id()) {
             return Err(crate::errno::EACCES);
         }
-        if !D::may_mmap(&gem) || gem.buffer.is_purged() {
+        if !gem.buffer.may_be_mapped() || gem.buffer.is_purged() {
             return Err(EINVAL);
         }
         Ok(gem.buffer.object().user_mapping(0))
@@ -273,6 +291,7 @@ impl<D: Driver> File<D> {
         if gem.buffer.is_of_user() {
             return Err(EINVAL);
         }
+        gem.share(self.device());
         let mut state = gem.state.lock();
         if state.holders.is_empty() {
             return Err(ENOENT);
@@ -286,6 +305,8 @@ impl<D: Driver> File<D> {
     /// A handle of the object with a global name, and its size.
     pub(crate) fn open_name(&self, name: u32) -> Result<(u32, u64)> {
         let gem = self.device().names().lock().get(name).cloned().ok_or(ENOENT)?;
+        // Whoever gave it the name has shared it; this does not rely on that.
+        gem.share(self.device());
         Ok((self.create_handle(&gem)?, gem.buffer.size()))
     }
 }
@@ -293,10 +314,16 @@ impl<D: Driver> File<D> {
 impl<D: Driver> Call<'_, D> {
     /// A descriptor of an object.
     pub(crate) fn export(&self, handle: u32, flags: FdFlags) -> Result<i32> {
-        let gem = self.file.gem(handle)?;
-        self.file.prime().lock().remember(gem.buffer.id(), handle)?;
-        gem.shared.store(true, Ordering::Relaxed);
-        DmaBuf::export(self.file.os(), self.caller, gem.into_shared(), flags)
+        let gem = {
+            // No handle goes meanwhile: the note is true as long as it is there.
+            let mut prime = self.file.prime().lock();
+            let gem = self.file.gem(handle)?;
+            prime.remember(gem.buffer.id(), handle)?;
+            gem
+        };
+        gem.share(self.device());
+        let account = self.file.account();
+        DmaBuf::export(self.file.os(), self.caller, account, gem.into_shared(), flags)
     }
 
     /// A handle of the object behind a descriptor: the one that this file has already, or a new one.
@@ -311,10 +338,10 @@ impl<D: Driver> Call<'_, D> {
             Ok(gem) if gem.device_id == self.device().id() => gem,
             _ => {
                 let object = D::import(self.device(), &buffer)?;
-                Gem::new(self.device(), buffer.clone(), object)?
+                Gem::new(self.file, buffer.clone(), object)?
             }
         };
-        gem.shared.store(true, Ordering::Relaxed);
+        gem.share(self.device());
         let handle = self.file.create_handle(&gem)?;
         if let Err(e) = prime.remember(buffer.id(), handle) {
             drop(prime);

@@ -16,6 +16,16 @@ enum Slot<T> {
 
 const NONE: u32 = u32::MAX;
 
+/// What a look at a part of a table found.
+pub enum Found<T> {
+    /// The first number in use, and its value.
+    Value(u32, T),
+    /// Nothing up to this number.
+    NotYet(u32),
+    /// Nothing up to the end.
+    None,
+}
+
 /// How many handles one table may hold.
 const MAX: u32 = 1 << 20;
 
@@ -73,6 +83,13 @@ impl<T> HandleTable<T> {
         }
     }
 
+    /// Gives back the number that was reserved last, with its place.
+    pub(crate) fn take_back(&mut self, handle: u32) {
+        if usize_of_u32(handle) == self.slots.len() {
+            self.slots.pop();
+        }
+    }
+
     /// A number for `value`.
     ///
     /// # Errors
@@ -115,14 +132,21 @@ impl<T> HandleTable<T> {
         }
     }
 
-    /// The first number above `handle` that has a value, with its value.
-    pub fn next_used(&self, handle: u32) -> Option<(u32, &T)> {
+    /// Looks for the first number above `handle` that has a value, among the next `most`; the value is shown to
+    /// `take`.
+    pub fn look<U>(&self, handle: u32, most: u32, take: impl FnOnce(&T) -> U) -> Found<U> {
         let rest = self.slots.get(usize_of_u32(handle)..).unwrap_or_default();
+        let some = rest.get(..usize_of_u32(most)).unwrap_or(rest);
         let numbers = core::iter::successors(handle.checked_add(1), |n| n.checked_add(1));
-        numbers.zip(rest).find_map(|(number, slot)| match slot {
+        let used = numbers.zip(some).find_map(|(number, slot)| match slot {
             Slot::Used(value) => Some((number, value)),
             _ => None,
-        })
+        });
+        match used {
+            Some((number, value)) => Found::Value(number, take(value)),
+            None if some.len() < rest.len() => Found::NotYet(handle.saturating_add(most)),
+            None => Found::None,
+        }
     }
 
     /// Takes any one value out, to empty the table.
@@ -135,6 +159,11 @@ impl<T> HandleTable<T> {
         }
         self.free = NONE;
         None
+    }
+
+    /// How many numbers there are, with a value or free.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
     }
 
     /// How many numbers have values.

@@ -4,7 +4,6 @@
 use crate::driver::{Panfrost, PanfrostGem};
 use crate::mapping::Mapping;
 use bitflags::bitflags;
-use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::errno::{Result, EINVAL};
 use drmkpi::file::File;
@@ -26,8 +25,6 @@ pub struct Bo {
     pub(crate) flags: BoFlags,
     /// By file; as many as files have the object open.
     mappings: Mtx<KVec<(u64, Arc<Mapping>)>>,
-    /// Where the shrinker has it; 0 when its memory is needed.
-    pub(crate) purge_slot: AtomicU32,
 }
 
 impl Bo {
@@ -38,11 +35,7 @@ impl Bo {
     /// ENOMEM.
     pub(crate) fn new(os: Os, flags: BoFlags) -> Result<Bo> {
         let mappings = Mtx::new(os, c"panfrost mappings", KVec::new(os))?;
-        Ok(Bo {
-            flags,
-            mappings,
-            purge_slot: AtomicU32::new(0),
-        })
+        Ok(Bo { flags, mappings })
     }
 
     /// The place of the object in a file's address space.
@@ -57,9 +50,9 @@ impl Bo {
     }
 
     /// The place in the one file that has the object open; None when there are more.
-    pub(crate) fn only_mapping(&self) -> Option<(u64, Arc<Mapping>)> {
+    pub(crate) fn only_mapping(&self) -> Option<Arc<Mapping>> {
         match self.mappings.lock().as_slice() {
-            [(file, mapping)] => Some((*file, mapping.clone())),
+            [(_, mapping)] => Some(mapping.clone()),
             _ => None,
         }
     }
@@ -73,11 +66,12 @@ impl Bo {
         let bo = gem.object();
         let exec = !bo.flags.contains(BoFlags::NOEXEC);
         let heap = bo.flags.contains(BoFlags::HEAP);
-        let mapping = Mapping::new(&file.driver().context, gem.buffer(), exec, heap)?;
+        let mapping = Mapping::new(file.os(), &file.driver().context, gem.buffer(), exec, heap)?;
         let mapping = Arc::new(file.os(), mapping)?;
         let added = bo.mappings.lock().push((file.id(), mapping.clone()));
-        // Dropped here, outside of the lock, if it was not added.
-        drop(mapping);
+        if added.is_err() {
+            give_up(mapping);
+        }
         added
     }
 
@@ -88,11 +82,15 @@ impl Bo {
             let found = mappings.iter().position(|(f, _)| *f == file);
             found.and_then(|i| mappings.swap_remove(i))
         };
-        drop(removed);
+        if let Some((_, mapping)) = removed {
+            give_up(mapping);
+        }
     }
+}
 
-    /// Whether the shrinker has it.
-    pub(crate) fn is_purgeable(&self) -> bool {
-        self.purge_slot.load(Ordering::Relaxed) != 0
+/// A caller with the time for it gives up its use of a mapping.
+fn give_up(mapping: Arc<Mapping>) {
+    if let Some(last) = mapping.into_inner() {
+        last.remove();
     }
 }

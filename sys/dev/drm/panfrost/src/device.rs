@@ -3,7 +3,7 @@
 
 use crate::address_space::{self, Flush, LockRegion, Table};
 use crate::as_slots::AsSlots;
-use crate::driver::{PanfrostFile, PanfrostGem};
+use crate::driver::PanfrostFile;
 use crate::fault;
 use crate::features::Features;
 use crate::gpu::{self, Identity};
@@ -11,6 +11,7 @@ use crate::irq::Irqs;
 use crate::issues::Issues;
 use crate::job_slot;
 use crate::jobs::{self, Hardware, Job};
+use crate::mapping::{self, Place, Unused};
 use crate::model::Model;
 use crate::perfcnt::Perfcnt;
 use crate::platform::Platform;
@@ -25,7 +26,6 @@ use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::driver::Suspend;
 use drmkpi::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
-use drmkpi::handle::HandleTable;
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Level, LogLimit, Mtx, MtxGuard, Os, Sx, SxGuard, Task, TaskQueue};
 use drmkpi::stats::Stats;
@@ -46,10 +46,13 @@ const TRANSTAB_SHARE_OUTER: u64 = 1 << 4;
 /// Attribute indexes 0 to 2: implementation-defined, write-allocate, implementation-defined.
 const MEMATTR: u64 = 0x0088_8D88;
 
-/// The tasks that serve the GPU, all in one queue.
+/// The tasks that serve the GPU, in one queue but for those that say something else.
 struct Tasks {
     pump: Arc<Task<Gpu>>,
+    /// In a queue of its own, for it may have to wait for memory.
     fault: Task<Gpu>,
+    /// In a queue of its own, for memory goes there.
+    reap: Task<Gpu>,
     timeout: Task<Gpu>,
     idle: Task<Gpu>,
     reset: Task<Gpu>,
@@ -68,6 +71,8 @@ pub(crate) enum Work {
     Idle,
     /// Reset the GPU.
     Reset,
+    /// Remove mappings that nobody uses.
+    Reap,
 }
 
 /// Whether the GPU has power, and who insists on it.
@@ -105,7 +110,7 @@ pub struct Gpu {
     pub(crate) resetting: Sx<()>,
     tasks: Mtx<Option<Tasks>>,
     pub(crate) irqs: Sx<Option<Irqs>>,
-    pub(crate) purgeable: Mtx<HandleTable<Arc<PanfrostGem>>>,
+    pub(crate) unused: Mtx<Unused>,
     pub(crate) perfcnt: Perfcnt,
     pub(crate) stats: Stats,
     log: LogLimit,
@@ -153,7 +158,8 @@ impl Gpu {
             return Err(ENODEV);
         }
         // HW: an entry holds 40 bits of address (facts, section 3.1).
-        dev.set_dma_bits(identity.pa_bits().min(40))?;
+        let bits = identity.pa_bits().min(40);
+        dev.set_dma_bits(bits, bits)?;
         dev.log(
             Level::Info,
             format_args!(
@@ -188,7 +194,7 @@ impl Gpu {
             resetting: Sx::new(os, c"panfrost reset", ())?,
             tasks: Mtx::new(os, c"panfrost tasks", None)?,
             irqs: Sx::new(os, c"panfrost irqs", None)?,
-            purgeable: Mtx::new(os, c"panfrost purgeable", HandleTable::new(os))?,
+            unused: Mtx::new(os, c"panfrost unused", Unused::default())?,
             perfcnt: Perfcnt::new(os)?,
             stats: Stats::default(),
             log: LogLimit::new(),
@@ -223,9 +229,14 @@ impl Gpu {
         let os = gpu.os();
         let queue = Arc::new(os, TaskQueue::new(os, c"panfrost")?)?;
         let task = |run: fn(&Gpu)| Task::new(os, &queue, gpu.clone(), run);
+        let alone = |name, run: fn(&Gpu)| {
+            let queue = Arc::new(os, TaskQueue::new(os, name)?)?;
+            Task::new(os, &queue, gpu.clone(), run)
+        };
         let tasks = Tasks {
             pump: Arc::new(os, task(jobs::pump)?)?,
-            fault: task(fault::handle)?,
+            fault: alone(c"panfrost faults", fault::handle)?,
+            reap: alone(c"panfrost reaper", mapping::reap)?,
             timeout: task(timeout::check)?,
             idle: task(Gpu::turn_off_if_idle)?,
             reset: task(reset::requested)?,
@@ -253,6 +264,7 @@ impl Gpu {
         let irqs = gpu.irqs.lock().take();
         drop(irqs);
         jobs::retire(gpu);
+        mapping::reap(gpu);
         gpu.perfcnt.forget();
         let mut power = gpu.power.lock();
         gpu.turn_off(&mut power);
@@ -307,6 +319,18 @@ impl Gpu {
             Work::Timeout(when) => tasks.timeout.enqueue_at(when),
             Work::Idle => tasks.idle.enqueue_at(self.os().now().saturating_add(IDLE_NS)),
             Work::Reset => tasks.reset.enqueue(),
+            Work::Reap => tasks.reap.enqueue(),
+        }
+    }
+
+    /// Has a mapping removed that nobody uses: not by the caller, which may be the GPU's own
+    /// thread, unless the device has gone. What comes before it goes is removed by that.
+    pub(crate) fn leave_to_reaper(&self, place: KBox<Place>) {
+        self.unused.lock().push(place);
+        if self.tasks.lock().is_some() {
+            self.enqueue(Work::Reap);
+        } else {
+            mapping::reap(self);
         }
     }
 
@@ -416,7 +440,7 @@ impl Gpu {
         drop(power);
         if let Err(e) = up {
             self.dev
-                .log(Level::Error, format_args!("the GPU does not come on: {e:?}"));
+                .log(Level::Error, format_args!("the GPU does not come on: {e}"));
         }
         self.queue.lock().hw.suspended = false;
         self.enqueue(Work::Pump);
@@ -448,7 +472,7 @@ impl Gpu {
         self.perfcnt.registers_off(&self.regs);
         if let Err(stuck) = power::power_off(&self.regs, self.os(), &Plan::all(&self.identity)) {
             self.dev
-                .log(Level::Error, format_args!("{stuck:?} does not power off"));
+                .log(Level::Error, format_args!("{stuck}: no power off in time"));
         }
         self.platform.off();
         power.on = false;

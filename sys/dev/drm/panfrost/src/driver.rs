@@ -9,6 +9,7 @@ use crate::jobs;
 use crate::perfcnt;
 use crate::shrinker;
 use drm_sched::{ClientId, EntityId};
+use drmkpi::account::Account;
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::device::Device;
@@ -81,10 +82,10 @@ impl Driver for Panfrost {
         gpu.resume();
     }
 
-    fn open(dev: &Device<Self>, id: u64) -> Result<PanfrostFile> {
+    fn open(dev: &Device<Self>, id: u64, account: &Arc<Account>) -> Result<PanfrostFile> {
         let gpu = dev.data();
         let os = gpu.os();
-        let context = Context::new(gpu)?;
+        let context = Context::new(gpu, account)?;
         let timelines = Sx::new(os, c"panfrost timelines", [Timeline::new(os), Timeline::new(os)])?;
         let stats = Arc::new(os, Stats::default())?;
         let (client, entities) = jobs::open(gpu)?;
@@ -104,21 +105,15 @@ impl Driver for Panfrost {
     }
 
     fn gem_close(file: &File<Self>, gem: &Arc<PanfrostGem>) {
-        shrinker::forget(file.device().data(), gem.object());
         gem.object().close(file.id());
-    }
-
-    fn may_mmap(gem: &PanfrostGem) -> bool {
-        // A heap has no memory where the GPU has not asked for it.
-        !gem.object().flags.contains(BoFlags::HEAP)
     }
 
     fn import(dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {
         Bo::new(dev.os(), BoFlags::NOEXEC)
     }
 
-    fn shrink(gpu: &Gpu, pages: u64) -> u64 {
-        shrinker::shrink(gpu, pages)
+    fn purge(gem: &PanfrostGem, free: impl FnOnce() -> Result<()>) -> Result<()> {
+        shrinker::purge(gem, free)
     }
 
     fn stat(gpu: &Gpu, index: u32) -> Option<Statistic> {

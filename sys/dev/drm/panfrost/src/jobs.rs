@@ -22,6 +22,7 @@ use drmkpi::alloc::{Arc, KVec};
 use drmkpi::errno::{Result, EBUSY, EIO};
 use drmkpi::jobs::{errno, Retired};
 use drmkpi::os::Level;
+use drmkpi::purge::Pin;
 use drmkpi::stats::Stats;
 
 /// After the GPU did not come on, jobs fail at once for this long.
@@ -34,9 +35,11 @@ pub(crate) struct Job {
     pub(crate) context: Arc<Context>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) _charge: Charge,
-    /// Held until the job is over.
-    pub(crate) _mappings: KVec<Arc<Mapping>>,
+    /// Held until the job is over. The mappings go last, so that the memory goes with them, in the
+    /// reaper's thread.
+    pub(crate) _pins: KVec<Pin>,
     pub(crate) _gems: KVec<Arc<PanfrostGem>>,
+    pub(crate) _mappings: KVec<Arc<Mapping>>,
 }
 
 /// A job in a slot.
@@ -224,7 +227,7 @@ pub(crate) fn pump(gpu: &Gpu) {
                 break;
             }
             gpu.dev()
-                .log(Level::Error, format_args!("the GPU does not come on: {e:?}"));
+                .log(Level::Error, format_args!("the GPU does not come on: {e}"));
             let mut engine = gpu.queue.lock();
             engine.hw.broken_until = gpu.os().now().saturating_add(BROKEN_NS);
         }

@@ -15,6 +15,7 @@ use drmkpi::fence::{Fence, FenceSet};
 use drmkpi::jobs::{dependency_bytes, Queue};
 use drmkpi::num::u64_of;
 use drmkpi::os::UserSlice;
+use drmkpi::purge::Pin;
 use drmkpi::resv::{Reservation, Usage};
 
 /// requirements: a fragment job.
@@ -24,6 +25,7 @@ const FS: u32 = 1;
 struct Named {
     gems: KVec<Arc<PanfrostGem>>,
     mappings: KVec<Arc<Mapping>>,
+    pins: KVec<Pin>,
     waits: FenceSet,
 }
 
@@ -67,13 +69,16 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
     }
     let gems = call.file.gems(&array(arg.bo_handles, arg.bo_handle_count)?)?;
     let mut mappings = KVec::with_capacity(os, gems.len())?;
+    let mut pins = KVec::with_capacity(os, gems.len())?;
     for (turn, gem) in (0..gems.len()).zip(gems.iter()) {
         call.caller.look(turn)?;
         mappings.push(gem.object().mapping(call.file.id())?)?;
+        pins.push(Pin::new(gem.buffer()))?;
     }
     Ok(Named {
         gems,
         mappings,
+        pins,
         waits,
     })
 }
@@ -90,6 +95,7 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
     let Named {
         gems,
         mappings,
+        pins,
         mut waits,
     } = named;
     let flush_id = {
@@ -112,6 +118,7 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
         context: file.context.clone(),
         stats: file.stats.clone(),
         _charge: Charge::new(account, bytes)?,
+        _pins: pins,
         _mappings: mappings,
         _gems: gems,
     };

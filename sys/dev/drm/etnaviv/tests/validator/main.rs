@@ -15,4 +15,5 @@ mod cases;
 mod executed;
 mod foreign;
 mod fuzz;
+mod named;
 mod reader;

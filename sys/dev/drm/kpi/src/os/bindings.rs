@@ -76,6 +76,9 @@ extern "C" {
     pub fn drm_os_sleep(os: *mut drm_os, ns: u64);
 }
 extern "C" {
+    pub fn drm_os_physmem(os: *mut drm_os) -> u64;
+}
+extern "C" {
     pub fn drm_os_unique(os: *mut drm_os) -> u64;
 }
 extern "C" {
@@ -225,6 +228,9 @@ extern "C" {
     pub fn drm_os_caller_pid(caller: *mut drm_os_caller) -> i32;
 }
 extern "C" {
+    pub fn drm_os_caller_uid(caller: *mut drm_os_caller) -> u32;
+}
+extern "C" {
     pub fn drm_os_caller_comm(caller: *mut drm_os_caller, buf: *mut core::ffi::c_char, len: usize);
 }
 extern "C" {
@@ -246,7 +252,7 @@ extern "C" {
     pub fn drm_os_dev_coherent(dev: *mut drm_os_dev) -> core::ffi::c_int;
 }
 extern "C" {
-    pub fn drm_os_dev_dma_bits(dev: *mut drm_os_dev, bits: u32) -> core::ffi::c_int;
+    pub fn drm_os_dev_dma_bits(dev: *mut drm_os_dev, bits: u32, data_bits: u32) -> core::ffi::c_int;
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -419,7 +425,7 @@ extern "C" {
     ) -> core::ffi::c_int;
 }
 extern "C" {
-    pub fn drm_os_object_purge(obj: *mut drm_os_object);
+    pub fn drm_os_object_purge(obj: *mut drm_os_object) -> core::ffi::c_int;
 }
 extern "C" {
     pub fn drm_os_object_resident(obj: *mut drm_os_object) -> u64;

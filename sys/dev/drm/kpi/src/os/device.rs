@@ -58,14 +58,14 @@ impl Dev {
         unsafe { c::drm_os_dev_coherent(self.0) != 0 }
     }
 
-    /// Says how many address bits it can drive.
+    /// Says how many address bits it can drive for its own pages and runs, and for objects, which may be more.
     ///
     /// # Errors
     ///
     /// EINVAL when memory lies beyond.
-    pub fn set_dma_bits(self, bits: u32) -> Result<()> {
+    pub fn set_dma_bits(self, bits: u32, data_bits: u32) -> Result<()> {
         // SAFETY: live by the invariant.
-        Errno::check(unsafe { c::drm_os_dev_dma_bits(self.0, bits) })
+        Errno::check(unsafe { c::drm_os_dev_dma_bits(self.0, bits, data_bits) })
     }
 
     /// Writes one line to the kernel's log, with the device's name.

@@ -84,9 +84,13 @@ impl Object {
     }
 
     /// Takes the object away from its users and frees its pages.
-    pub fn purge(&self) {
+    ///
+    /// # Errors
+    ///
+    /// EBUSY while somebody else has a page of it wired; nothing changed.
+    pub fn purge(&self) -> Result<()> {
         // SAFETY: live by the invariant.
-        unsafe { c::drm_os_object_purge(self.raw) }
+        Errno::check(unsafe { c::drm_os_object_purge(self.raw) })
     }
 
     /// Pages that it has now.

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! How long a small client waits for its jobs beside one that burdens the driver: with real
+//! threads, on the real clock.
+//!
+//! The one thing to know: a machine that is busy makes everybody wait. So the same is measured
+//! beside threads that only burn as much processor time as the neighbour did, and what counts is
+//! the ratio of the two.
+
+use driver_tests::{null, Client, Rig, SEC};
+use drm_os_host::{ClockMode, Config, Hold};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A neighbour: what it is called, and what it does until it is told that it is over.
+pub struct Neighbour {
+    /// Its name.
+    pub name: &'static str,
+    threads: &'static [fn(&Rig, &Shared)],
+}
+
+/// What the threads of a measurement tell each other.
+#[derive(Default)]
+struct Shared {
+    ready: AtomicBool,
+    over: AtomicBool,
+    /// A client of which several threads are.
+    client: std::sync::OnceLock<(Client, Vec<u32>)>,
+}
+
+/// The neighbours of issue 10.
+pub const NEIGHBOURS: [Neighbour; 4] = [
+    Neighbour {
+        name: "creates and closes 1 GiB buffers",
+        threads: &[large_buffers],
+    },
+    Neighbour {
+        name: "drops buffers that its jobs use",
+        threads: &[dropped_buffers],
+    },
+    Neighbour {
+        name: "floods a buffer with fences",
+        threads: &[fences],
+    },
+    Neighbour {
+        name: "waits for 65,536 syncobjs",
+        threads: &[wait_for_syncobjs, touch_syncobjs],
+    },
+];
+
+fn large_buffers(rig: &Rig, shared: &Shared) {
+    const GIB: u32 = 1 << 30;
+    let c = rig.client();
+    shared.ready.store(true, Relaxed);
+    while !shared.over.load(Relaxed) {
+        let bo = c.bo(GIB, 1).expect("memory is there");
+        c.close(bo.handle).expect("the handle is good");
+    }
+}
+
+fn dropped_buffers(rig: &Rig, shared: &Shared) {
+    const DEPTH: usize = 16;
+    const PAGES: u32 = 256;
+    let c = rig.client();
+    let mut under_way = Vec::new();
+    shared.ready.store(true, Relaxed);
+    while !shared.over.load(Relaxed) {
+        let bo = c.bo(PAGES * 4096, 0).expect("memory is there");
+        let done = c.syncobj(false).expect("a syncobj");
+        bo.write(0, &null(0));
+        c.submit(bo.va, true, &[bo.handle], &[], done)
+            .expect("it is taken");
+        c.close(bo.handle).expect("the handle is good");
+        under_way.push(done);
+        if under_way.len() == DEPTH {
+            c.syncobj_wait(done, 20 * SEC).expect("the last one ends");
+            for done in under_way.drain(..) {
+                c.syncobj_destroy(done).expect("the syncobj is good");
+            }
+        }
+    }
+}
+
+/// Merges fences of jobs under way, again and again, and puts each into a buffer that its jobs use.
+fn fences(rig: &Rig, shared: &Shared) {
+    const JOBS: usize = 32;
+    const NULLS: u64 = 60;
+    let c = rig.client();
+    let chain = c.bo(NULLS as u32 * 64, 0).expect("memory is there");
+    for n in 0..NULLS {
+        let next = if n + 1 == NULLS {
+            0
+        } else {
+            chain.va + (n + 1) * 64
+        };
+        chain.write(n as usize * 64, &null(next));
+    }
+    let target = c.bo(4096, 0).expect("memory is there");
+    let dma_buf = c.export(target.handle).expect("a descriptor");
+    let merged = |a: i32, b: i32| -> Option<i32> {
+        let mut data = [0; 48];
+        data[32..36].copy_from_slice(&b.to_le_bytes());
+        let file = c.caller.fd(a)?;
+        file.ioctl(&c.caller, 0x3e, 3, &mut data).ok()?;
+        Some(i32::from_le_bytes([data[36], data[37], data[38], data[39]]))
+    };
+    let import = |fd: i32| {
+        let mut data = [0; 8];
+        data[0] = 3;
+        data[4..].copy_from_slice(&fd.to_le_bytes());
+        let file = c.caller.fd(dma_buf).expect("the dma-buf is there");
+        // There may be a bound, which is all right.
+        let _ = file.ioctl(&c.caller, 0x62, 3, &mut data);
+    };
+    shared.ready.store(true, Relaxed);
+    while !shared.over.load(Relaxed) {
+        let syncobjs: Vec<u32> = (0..JOBS).map(|_| c.syncobj(false).expect("a syncobj")).collect();
+        for done in &syncobjs {
+            c.submit(chain.va, true, &[chain.handle], &[], *done)
+                .expect("it is taken");
+        }
+        let fds: Vec<i32> = syncobjs
+            .iter()
+            .map(|s| c.sync_file(*s).expect("a fence"))
+            .collect();
+        for (a, b) in fds.iter().zip(fds.iter().skip(1)) {
+            if let Some(fd) = merged(*a, *b) {
+                import(fd);
+                c.caller.close_fd(fd);
+            }
+        }
+        // Its own jobs meet all of that.
+        let last = c.syncobj(false).expect("a syncobj");
+        c.submit(chain.va, true, &[target.handle, chain.handle], &[], last)
+            .expect("it is taken");
+        c.syncobj_wait(last, 20 * SEC).expect("the last one ends");
+        fds.into_iter().for_each(|fd| c.caller.close_fd(fd));
+        for syncobj in syncobjs.into_iter().chain([last]) {
+            c.syncobj_destroy(syncobj).expect("the syncobj is good");
+        }
+    }
+    c.caller.close_fd(dma_buf);
+}
+
+const SYNCOBJS: u32 = 65_536;
+
+fn wait_for_syncobjs(rig: &Rig, shared: &Shared) {
+    /// All of them, and of those without a fence for one.
+    const ALL_FOR_SUBMIT: u32 = 3;
+    let c = rig.client();
+    let handles: Vec<u32> = (0..SYNCOBJS)
+        .map(|_| c.syncobj(false).expect("a syncobj"))
+        .collect();
+    let (c, handles) = shared.client.get_or_init(|| (c, handles));
+    shared.ready.store(true, Relaxed);
+    while !shared.over.load(Relaxed) {
+        let until = rig.world().now() + SEC / 20;
+        let mut data = Vec::new();
+        data.extend((handles.as_ptr() as u64).to_le_bytes());
+        data.extend(until.to_le_bytes());
+        for word in [SYNCOBJS, ALL_FOR_SUBMIT, 0, 0] {
+            data.extend(word.to_le_bytes());
+        }
+        // It ends by its time.
+        let _ = c.file.ioctl(&c.caller, driver_tests::GROUP, 0xc3, &mut data);
+    }
+    for handle in handles {
+        c.syncobj_destroy(*handle).expect("the syncobj is good");
+    }
+}
+
+/// Wakes the one that waits: signals one of them, and resets it.
+fn touch_syncobjs(_: &Rig, shared: &Shared) {
+    let mut n = 0;
+    while !shared.over.load(Relaxed) {
+        let Some((c, handles)) = shared.client.get() else {
+            thread::sleep(Duration::from_millis(1));
+            continue;
+        };
+        n = (n + 4_099) % handles.len();
+        let one = [handles[n]];
+        for nr in [0xc5, 0xc4] {
+            let mut data = Vec::new();
+            data.extend((one.as_ptr() as u64).to_le_bytes());
+            data.extend(1u32.to_le_bytes());
+            data.extend(0u32.to_le_bytes());
+            // They go when it is over.
+            let _ = c.file.ioctl(&c.caller, driver_tests::GROUP, nr, &mut data);
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Processor time that a clock of the system says was used.
+fn processor_time(clock: libc::clockid_t) -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: a buffer that lives through the call.
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// What one run gave.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// The 99th percentile of the small client's times from submit to done.
+    pub p99: Duration,
+    /// The longest of them.
+    pub longest: Duration,
+    /// Processor time that all others used meanwhile, models and tasks included.
+    pub others: Duration,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Run {
+    /// Processors that others used, but for what they had to do for a run of the small client
+    /// alone.
+    pub fn processors(&self, alone: &Run) -> f64 {
+        self.others.saturating_sub(alone.others).as_secs_f64() / self.took.as_secs_f64()
+    }
+}
+
+fn small_client(rig: &Rig, submits: u32) -> Run {
+    let c = rig.client();
+    let work = c.work().expect("memory is there");
+    let times = || [libc::CLOCK_PROCESS_CPUTIME_ID, libc::CLOCK_THREAD_CPUTIME_ID].map(processor_time);
+    let (begin, [all, own]) = (Instant::now(), times());
+    let mut waits: Vec<Duration> = (0..submits)
+        .map(|_| {
+            let start = Instant::now();
+            c.start(&work).expect("it is taken");
+            c.syncobj_wait(work.done, 20 * SEC).expect("it ends");
+            start.elapsed()
+        })
+        .collect();
+    let [all_after, own_after] = times();
+    let took = begin.elapsed();
+    let others = (all_after - all).saturating_sub(own_after - own);
+    waits.sort_unstable();
+    Run {
+        p99: waits[waits.len() * 99 / 100],
+        longest: waits[waits.len() - 1],
+        others,
+        took,
+    }
+}
+
+fn new_rig() -> Rig {
+    let config = Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    };
+    Rig::with("rk3399", config)
+}
+
+/// Burns `share` of a processor in steps of two milliseconds.
+fn burn(share: f64, shared: &Shared) {
+    const STEP: Duration = Duration::from_millis(2);
+    while !shared.over.load(Relaxed) {
+        let (begin, used) = (Instant::now(), processor_time(libc::CLOCK_THREAD_CPUTIME_ID));
+        let due = STEP.mul_f64(share);
+        while processor_time(libc::CLOCK_THREAD_CPUTIME_ID) - used < due {
+            std::hint::spin_loop();
+        }
+        thread::sleep(STEP.saturating_sub(begin.elapsed()));
+    }
+}
+
+/// The small client alone.
+pub fn alone(submits: u32) -> Run {
+    let rig = new_rig();
+    let run = small_client(&rig, submits);
+    rig.finish();
+    run
+}
+
+/// The small client beside a neighbour.
+pub fn beside(neighbour: &Neighbour, submits: u32) -> Run {
+    let rig = new_rig();
+    let run = with_neighbour(&rig, neighbour, || small_client(&rig, submits));
+    rig.finish();
+    run
+}
+
+fn with_neighbour<R>(rig: &Rig, neighbour: &Neighbour, work: impl FnOnce() -> R) -> R {
+    let shared = Shared::default();
+    thread::scope(|scope| {
+        for run in neighbour.threads {
+            let shared = &shared;
+            scope.spawn(move || run(rig, shared));
+        }
+        while !shared.ready.load(Relaxed) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let done = work();
+        shared.over.store(true, Relaxed);
+        done
+    })
+}
+
+/// The small client beside threads that burn `processors` and leave the device alone.
+pub fn control(processors: f64, submits: u32) -> Run {
+    let rig = new_rig();
+    let shared = Shared::default();
+    let threads = processors.ceil().max(1.0);
+    let run = thread::scope(|scope| {
+        for _ in 0..threads as usize {
+            scope.spawn(|| burn(processors / threads, &shared));
+        }
+        let run = small_client(&rig, submits);
+        shared.over.store(true, Relaxed);
+        run
+    });
+    rig.finish();
+    run
+}
+
+/// The locks of the driver that were held for longest beside a neighbour, the longest first.
+pub fn holds(neighbour: &Neighbour, submits: u32) -> Vec<(String, Hold)> {
+    let rig = new_rig();
+    rig.world().measure_holds(true);
+    with_neighbour(&rig, neighbour, || small_client(&rig, submits));
+    let mut holds = rig.world().longest_holds();
+    rig.finish();
+    holds.sort_by_key(|(_, hold)| std::cmp::Reverse(hold.cpu));
+    holds
+}
+
+/// The median.
+pub fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
+}

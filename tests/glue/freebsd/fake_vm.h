@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What tests ask of fake_vm.c. */
+#include "drm_glue.h"
+
+#define	FAKE_USER_BASE	0x10000000ul
+#define	FAKE_USER_LOW	0
+#define	FAKE_USER_HIGH	1
+#define	FAKE_USER_DEVICE	2
+#define	FAKE_USER_UNCACHED	3
+
+struct fake_counts {
+	uint64_t pages, objects, charged, reclaims, waits;
+	/* The allocation that fails, from 1; 0 for none. */
+	uint64_t fail;
+};
+extern struct fake_counts fake_counts;
+
+struct drm_os_dev *fake_dev(bool coherent, uint64_t high, uint64_t data_high);
+void	fake_dev_free(struct drm_os_dev *dev);
+struct drm_os_caller *fake_caller(void);
+/* Calls fn(arg, physical address, bytes, whether invalidated too) for each line. */
+void	fake_on_cache(void (*fn)(void *, uint64_t, uint64_t, int), void *arg);
+void	fake_speculate(void);
+void	fake_user_page(u_int index, int kind);
+void	fake_user_free(void);
+int	fake_touch(struct drm_os_object *obj, uint64_t pindex, int copied);
+void	fake_wire(void *vm, uint64_t pindex, int wire);
+void	*fake_vm_of(struct drm_os_object *obj);
+int	fake_page(void *vm, uint64_t pindex);
+void	fake_unref(void *vm);

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Buffers in the hands of FreeBSD's VM system: everything by which a process can have their pages wired, held, copied or written out, while the
+ * driver takes them away.  Without requests to give a buffer up (etnaviv) only the other half of that is left.
+ */
+
+#include "drm.h"
+
+#define PAGES	64ul
+#define SIZE	(PAGES * 4096)
+#define WORD	0x5ca1ab1eu
+
+/* sys/mman.h, sys/ptrace.h, sys/fcntl.h */
+#define MCL_FUTURE	2
+#define INHERIT_SHARE	0
+#define INHERIT_COPY	1
+#define MS_INVALIDATE	2
+#define MADV_WILLNEED	3
+#define MADV_DONTNEED	4
+#define MADV_FREE	5
+#define PT_ATTACH	10
+#define PT_DETACH	11
+#define PT_IO	12
+#define PIOD_READ	1
+#define PIOD_WRITE	2
+#define SEEK_END	2
+
+struct ptrace_io {
+	int op;
+	uint64_t at;
+	void *memory;
+	size_t len;
+};
+
+static int node;
+static const struct native_driver *driver;
+
+struct buffer {
+	uint32_t handle;
+	volatile uint32_t *words;
+};
+
+static volatile uint32_t *
+word_of(struct buffer *b, uint64_t page)
+{
+	return (b->words + page * 1024 + 7);
+}
+
+static struct buffer
+buffer(void)
+{
+	struct buffer b = { driver->create(node, SIZE), NULL };
+	uint64_t i;
+
+	b.words = map(node, driver->offset(node, b.handle), SIZE, PROT_READ | PROT_WRITE);
+	for (i = 0; i < PAGES; i++)
+		*word_of(&b, i) = WORD + (uint32_t)i;
+	return (b);
+}
+
+static long
+wrong_words(struct buffer *b)
+{
+	long wrong = 0;
+	uint64_t i;
+
+	for (i = 0; i < PAGES; i++)
+		wrong += *word_of(b, i) != WORD + (uint32_t)i;
+	return (wrong);
+}
+
+static void
+done(struct buffer *b)
+{
+	struct drm_gem_close close = { b->handle, 0 };
+
+	must("munmap", sys(SYS_MUNMAP, b->words, SIZE));
+	must("GEM_CLOSE", drm(node, GEM_CLOSE, &close));
+}
+
+/* The kernel runs short of memory, it says; drivers hear of it in a thread of their own. */
+static void
+lowmem(void)
+{
+	static const char name[] = "debug.vm_lowmem";
+	int value = 1;
+
+	must(name, sys(SYS_SYSCTLBYNAME, name, strlen(name), NULL, NULL, &value, sizeof(value)));
+	sleep_ms(150);
+}
+
+/* Whether the driver took a buffer's memory when its owner did not need it. */
+static int
+taken(struct buffer *b)
+{
+	if (driver->need == NULL)
+		return (0);
+	driver->need(node, b->handle, 0);
+	lowmem();
+	return (driver->need(node, b->handle, 1) == 0);
+}
+
+static void
+free_to_go(const char *what, struct buffer *b)
+{
+	if (driver->need != NULL) {
+		expect(what, taken(b), 1);
+		expect("how a reader of what is gone ends", reader(b->words), SIGBUS);
+	}
+	done(b);
+}
+
+static void
+child_ends(const char *what, long pid, long wanted)
+{
+	int status = -1;
+
+	must("wait4", sys(SYS_WAIT4, pid, &status, 0l, NULL));
+	expect(what, status, wanted);
+}
+
+static void
+locked(void)
+{
+	struct buffer b = buffer();
+
+	must("mlock", sys(SYS_MLOCK, b.words, SIZE));
+	expect("locked memory is taken", taken(&b), 0);
+	expect("wrong words of locked memory", wrong_words(&b), 0);
+	must("munlock", sys(SYS_MUNLOCK, b.words, SIZE));
+	/* One page is enough. */
+	must("mlock of a page", sys(SYS_MLOCK, word_of(&b, 9), 8l));
+	expect("a locked page is taken", taken(&b), 0);
+	expect("wrong words of a locked page", wrong_words(&b), 0);
+	must("munlock of a page", sys(SYS_MUNLOCK, word_of(&b, 9), 8l));
+	free_to_go("unlocked memory is taken", &b);
+	/* What goes with its mapping needs no munlock. */
+	b = buffer();
+	must("mlock", sys(SYS_MLOCK, b.words, SIZE));
+	done(&b);
+}
+
+static void
+locked_in_future(void)
+{
+	struct buffer b;
+
+	must("mlockall", sys(SYS_MLOCKALL, MCL_FUTURE));
+	b = buffer();
+	expect("memory locked by mlockall is taken", taken(&b), 0);
+	expect("wrong words of memory locked by mlockall", wrong_words(&b), 0);
+	must("munlockall", sys(SYS_MUNLOCKALL));
+	free_to_go("memory unlocked by munlockall is taken", &b);
+}
+
+/* Of another process that goes with its lock on. */
+static void
+locked_by_child(void)
+{
+	struct buffer b = buffer();
+	long pid = must("fork", sys(SYS_FORK));
+
+	if (pid == 0) {
+		leave(sys(SYS_MLOCK, b.words, SIZE) != 0 || taken(&b) || wrong_words(&b) != 0);
+	}
+	child_ends("a child that ends with memory locked", pid, 0);
+	free_to_go("memory of a child that has ended is taken", &b);
+}
+
+/* Locks come and go while memory is taken: it goes at some moment, or not. */
+static void
+locking(void)
+{
+	uint64_t until = now_ns() + 2000000000;
+	struct buffer b;
+	long pid;
+
+	while (now_ns() < until) {
+		b = buffer();
+		pid = must("fork", sys(SYS_FORK));
+		if (pid == 0) {
+			for (;;) {
+				sys(SYS_MLOCK, b.words, SIZE);
+				sys(SYS_MUNLOCK, b.words, SIZE);
+			}
+		}
+		sleep_ms(20);
+		taken(&b);
+		must("kill", sys(SYS_KILL, pid, SIGKILL));
+		child_ends("a child that locks", pid, SIGKILL);
+		done(&b);
+	}
+}
+
+/* minherit(2) makes what is shared copied: parent and child each write to a copy, and the buffer stays as it was. */
+static void
+copied(void)
+{
+	struct buffer b = { driver->create(node, SIZE), NULL };
+	volatile uint32_t *other = map(node, driver->offset(node, b.handle), SIZE, PROT_READ | PROT_WRITE);
+	long pid;
+
+	b.words = map(node, driver->offset(node, b.handle), SIZE, PROT_READ | PROT_WRITE);
+	*word_of(&b, 0) = WORD;
+	must("minherit", sys(SYS_MINHERIT, b.words, SIZE, INHERIT_COPY));
+	pid = must("fork", sys(SYS_FORK));
+	if (pid == 0) {
+		expect("a copied word", *word_of(&b, 0), WORD);
+		*word_of(&b, 0) = 1;
+		expect("a word of a page that nobody has touched", *word_of(&b, 1), 0);
+		*word_of(&b, 2) = 2;
+		must("mlock of a copy", sys(SYS_MLOCK, b.words, SIZE));
+		expect("memory with a locked copy is taken", taken(&b), 0);
+		expect("a word of the child's", *word_of(&b, 2), 2);
+		must("munlock of a copy", sys(SYS_MUNLOCK, b.words, SIZE));
+		leave(failures != 0);
+	}
+	/* Others' mappings of the buffer find its pages as ever. */
+	expect("a page of a buffer that has a copy", other[5 * 1024], 0);
+	other[5 * 1024] = 5;
+	child_ends("a child with a copy", pid, 0);
+	expect("the buffer's word", other[7], WORD);
+	*word_of(&b, 3) = 3;
+	expect("a word of the parent's copy in the buffer", other[3 * 1024 + 7], 0);
+	must("mlock of the parent's copy", sys(SYS_MLOCK, b.words, SIZE));
+	expect("memory with a locked copy is taken", taken(&b), 0);
+	must("munlock of the parent's copy", sys(SYS_MUNLOCK, b.words, SIZE));
+	must("munmap", sys(SYS_MUNMAP, other, SIZE));
+	if (driver->need != NULL) {
+		expect("memory with a copy is taken", taken(&b), 1);
+		expect("a word of a copy", *word_of(&b, 3), 3);
+		expect("how a reader of what was never copied ends", reader(word_of(&b, 9)), SIGBUS);
+	}
+	done(&b);
+}
+
+/* A debugger reads and writes by the kernel's own mapping. */
+static void
+traced(void)
+{
+	struct buffer b = buffer();
+	long pid = must("fork", sys(SYS_FORK));
+	uint32_t word = 0;
+	struct ptrace_io io = { PIOD_READ, (uintptr_t)word_of(&b, 4), &word, sizeof(word) };
+	int status;
+
+	if (pid == 0) {
+		for (;;)
+			sleep_ms(1000);
+	}
+	must("PT_ATTACH", sys(SYS_PTRACE, PT_ATTACH, pid, NULL, 0l));
+	must("wait4", sys(SYS_WAIT4, pid, &status, 0l, NULL));
+	must("PT_IO", sys(SYS_PTRACE, PT_IO, pid, &io, 0l));
+	expect("a word that a debugger reads", word, WORD + 4);
+	io.op = PIOD_WRITE;
+	io.len = sizeof(word);
+	word = 44;
+	must("PT_IO", sys(SYS_PTRACE, PT_IO, pid, &io, 0l));
+	if (taken(&b)) {
+		io.op = PIOD_READ;
+		io.len = sizeof(word);
+		expect("PT_IO of memory that is gone", sys(SYS_PTRACE, PT_IO, pid, &io, 0l) < 0, 1);
+	}
+	sys(SYS_PTRACE, PT_DETACH, pid, 1l, 0l);
+	must("kill", sys(SYS_KILL, pid, SIGKILL));
+	child_ends("a traced child", pid, SIGKILL);
+	done(&b);
+}
+
+/* sysctl(3) wires the buffer that it fills; vm.objects names this one, too. */
+static void
+filled_by_sysctl(void)
+{
+	static const char name[] = "kern.malloc_stats";
+	struct buffer b = buffer();
+	size_t len = SIZE;
+
+	/* Longer than the buffer, on some machines. */
+	sys(SYS_SYSCTLBYNAME, name, strlen(name), b.words, &len, NULL, 0l);
+	free_to_go("memory that sysctl filled is taken", &b);
+}
+
+/* A large write to a pipe holds its pages until somebody has read them. */
+static void
+in_a_pipe(void)
+{
+	static uint32_t got[SIZE / 4];
+	struct buffer b = buffer();
+	long n, at = 0, wrong = 0, pid;
+	uint64_t i;
+	int fds[2];
+
+	must("pipe2", sys(SYS_PIPE2, fds, 0l));
+	pid = must("fork", sys(SYS_FORK));
+	if (pid == 0) {
+		sys(SYS_CLOSE, (long)fds[0]);
+		leave(sys(SYS_WRITE, (long)fds[1], b.words, SIZE) != (long)SIZE);
+	}
+	sys(SYS_CLOSE, (long)fds[1]);
+	sleep_ms(100);
+	taken(&b);
+	while ((n = sys(SYS_READ, (long)fds[0], (char *)got + at, SIZE - (size_t)at)) > 0)
+		at += n;
+	sys(SYS_CLOSE, (long)fds[0]);
+	/* What was held is whole; the rest may be gone. */
+	for (i = 0; i < (uint64_t)at / 4096; i++)
+		wrong += got[i * 1024 + 7] != WORD + (uint32_t)i;
+	expect("wrong words of a pipe", wrong, 0);
+	must("wait4", sys(SYS_WAIT4, pid, NULL, 0l, NULL));
+	done(&b);
+}
+
+/* A disk writes into memory; this one is the root. */
+static void
+from_a_disk(void)
+{
+	struct buffer b = buffer();
+	uint32_t *plain = memory(SIZE);
+	long disk = must("open /dev/vtbd0", sys(SYS_OPEN, "/dev/vtbd0", O_RDONLY, 0l)), wrong = 0;
+	uint64_t i;
+
+	expect("a read of a disk", sys(SYS_READ, disk, b.words, SIZE), SIZE);
+	sys(SYS_CLOSE, disk);
+	disk = must("open /dev/vtbd0", sys(SYS_OPEN, "/dev/vtbd0", O_RDONLY, 0l));
+	expect("a read of a disk", sys(SYS_READ, disk, plain, SIZE), SIZE);
+	sys(SYS_CLOSE, disk);
+	for (i = 0; i < SIZE / 4; i++)
+		wrong += plain[i] != b.words[i];
+	expect("wrong words of a disk", wrong, 0);
+	free_to_go("memory that a disk filled is taken", &b);
+}
+
+static void
+advised(void)
+{
+	static const int advices[] = { MADV_WILLNEED, MADV_DONTNEED, MADV_FREE };
+	static char resident[PAGES];
+	struct buffer b = buffer();
+	size_t i;
+
+	for (i = 0; i < nitems(advices); i++)
+		must("madvise", sys(SYS_MADVISE, b.words, SIZE, (long)advices[i]));
+	must("msync", sys(SYS_MSYNC, b.words, SIZE, MS_INVALIDATE));
+	must("mincore", sys(SYS_MINCORE, b.words, SIZE, resident));
+	expect("wrong words of memory with advice", wrong_words(&b), 0);
+	must("mprotect", sys(SYS_MPROTECT, b.words, SIZE, PROT_READ));
+	must("mprotect", sys(SYS_MPROTECT, b.words, SIZE, PROT_READ | PROT_WRITE));
+	expect("wrong words of memory that was protected", wrong_words(&b), 0);
+	free_to_go("memory with advice is taken", &b);
+}
+
+/* A driver that is given a process's memory takes ordinary memory only. */
+static void
+given(void)
+{
+	struct buffer b = buffer();
+	volatile void *registers;
+	long fd;
+
+	if (driver->user != NULL) {
+		fd = must("open /dev/mem", sys(SYS_OPEN, "/dev/mem", O_RDWR, 0l));
+		registers = map((int)fd, 0x0cf00000, 4096, PROT_READ | PROT_WRITE);
+		expect("a device's registers as a buffer", driver->user(node, registers, 4096), -EFAULT);
+		must("munmap", sys(SYS_MUNMAP, registers, 4096l));
+		sys(SYS_CLOSE, fd);
+		expect("a buffer's memory as a buffer", driver->user(node, b.words, SIZE), -EFAULT);
+		expect("memory as a buffer", driver->user(node, memory(SIZE), SIZE), 0);
+	}
+	done(&b);
+}
+
+void
+vm_interfaces(int fd, const struct native_driver *of)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} tests[] = {
+		{ "mlock", locked }, { "mlockall", locked_in_future }, { "child", locked_by_child }, { "copy", copied }, { "ptrace", traced },
+		{ "sysctl", filled_by_sysctl }, { "pipe", in_a_pipe }, { "disk", from_a_disk }, { "advice", advised }, { "userptr", given },
+		{ "locking", locking },
+	};
+	size_t i;
+
+	node = fd;
+	driver = of;
+	for (i = 0; i < nitems(tests); i++) {
+		say("vm: %s\n", tests[i].name);
+		tests[i].run();
+	}
+}
+
+/* The driver is made to go; what is locked stays, and is the process's own until it is unlocked. */
+void
+vm_locked(int fd, const struct native_driver *of)
+{
+	uint64_t until = now_ns() + 20000000000;
+	struct drm_cap cap = { CAP_PRIME, 0 };
+	struct buffer b, half;
+
+	node = fd;
+	driver = of;
+	b = buffer();
+	half = buffer();
+	must("mlock", sys(SYS_MLOCK, b.words, SIZE));
+	must("mlock of a page", sys(SYS_MLOCK, word_of(&half, 1), 8l));
+	while (drm(fd, GET_CAP, &cap) == 0 && now_ns() < until)
+		sleep_ms(10);
+	while (sys(SYS_KLDFIND, "drmkpi") >= 0 && now_ns() < until)
+		sleep_ms(10);
+	expect("wrong words of locked memory when the driver is gone", wrong_words(&b), 0);
+	*word_of(&b, 3) = 3;
+	expect("how a reader of what was not locked ends", reader(word_of(&half, 2)), SIGBUS);
+	must("munlock", sys(SYS_MUNLOCK, b.words, SIZE));
+	must("munmap", sys(SYS_MUNMAP, b.words, SIZE));
+	/* The other one goes with its lock on. */
+}
