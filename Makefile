@@ -5,6 +5,9 @@
 
 .PHONY: help all demo test fresh lint audit bench crosscheck mutants kmod vmtest overlays sysroot mesa-next build clean distclean
 
+# The last lines of a target: what it made, and what to do next.
+made = @bash -c '. mk/lib.sh; made "$$@"' made
+
 help: ## this list
 	@printf 'Targets. As root on Debian 12; everything that is made lies below target/.\n\n'
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }  /^## / { printf "\n%s\n", substr($$0, 4) }' $(MAKEFILE_LIST)
@@ -15,15 +18,19 @@ all: build
 ## To see it run
 demo: ## unmodified arm64 Mesa on each virtual board: a table, and pictures in target/demo   (BOARDS="name ...")
 	@mk/demo.sh
+	$(made) "logs and pictures in target/demo" "target/release/drmboard run --board rk3399 --stats -- gles_clear" "make test"
 
 mesa-next: ## the same rows with the Mesa of Debian's unstable, on four boards; remove target/sysroot-sid for a newer one
 	@SUITES="$${SUITES:-sid}" BOARDS="$${BOARDS:-rk3399 imx8mq imx6q imx6qp}" mk/demo.sh
+	$(made) "logs and pictures in target/demo" "make demo, for Debian 12's and 13's"
 
 build: ## drmboard, its shims and the arm64 clients: to put a program of your own on a board
 	@mk/build.sh
+	$(made) "drmboard, its shims and the arm64 clients" "target/release/drmboard run --board rk3399 --stats -- gles_clear" "target/release/drmboard --help"
 
 sysroot: ## arm64 Mesa and clients of Debian 12 and 13 in target/sysroot*, not installed   (EXTRA="package ...")
 	@mk/sysroot.sh bookworm trixie
+	$(made) "target/sysroot and target/sysroot-trixie, roots of the arm64 programs" "make build"
 
 ## To check it
 test: ## unit tests and the kyua suite, counted by board; the last line is N passed, N failed   (BOARD=name)
@@ -34,29 +41,37 @@ fresh: ## make demo and make test in a bare Debian 12, made anew in target/fresh
 
 lint: ## rustfmt, clippy, rustdoc, generated bindings, licence lines
 	@mk/lint.sh
+	$(made) "nothing: the form is right" "make audit"
 
 audit: ## panic and unsafe audits of the kernel crates
 	@mk/audit.sh
+	$(made) "target/audit, object code of the kernel crates: nothing in it that must not be" "make kmod"
 
 crosscheck: ## Debian's stock Linux drivers and Mesa on the GPU models, in QEMU   (BOARDS="name ...")
 	@mk/crosscheck.sh
 	@mk/abi.sh
+	$(made) "logs and traces in target/crosscheck and target/abi" "docs/crosscheck.md says what was compared"
 
 mutants: ## faults planted in the models, and which checks notice each; half an hour   (MUTANTS="name ...")
 	@mk/mutants.sh $(MUTANTS)
+	$(made) "logs in target/mutants" "docs/crosscheck.md has the table"
 
 bench: ## benchmarks beside a peer; what a job costs the stock Linux drivers, and ours on FreeBSD
 	@mk/bench.sh
+	$(made) "results in target/bench" "docs/crosscheck.md says how they are taken"
 
 ## For FreeBSD
 kmod: ## drmkpi.ko for FreeBSD/arm64, audited   (SYSDIR=, KERNBUILDDIR=, KERNEL=, OUT=: docs/kmod.md)
 	@mk/kmod.sh
+	$(made) "target/kmod/drmkpi.ko" "docs/board.md, for a board" "make vmtest KERNEL=/path/to/kernel.bin, for a FreeBSD guest"
 
 overlays: ## the device tree overlays, compiled and applied to Linux's trees of the boards
 	@mk/overlays.sh
+	$(made) "target/overlays" "docs/board.md says which board wants which"
 
 vmtest: ## drmkpi.ko, Mesa and the suite in a FreeBSD guest   (KERNEL=, SYSDIR=, BOARDS=, RUNS=: docs/vmtest.md)
 	@mk/vmtest.sh
+	$(made) "consoles and traces in target/vmtest" "docs/vmtest.md says what was run"
 
 ## To clean up
 clean: ## removes what was built and what came out; what was downloaded stays

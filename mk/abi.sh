@@ -107,13 +107,13 @@ versus() {
 
 mkdir -p "$out"
 say "build: the differential client"
-cargo build -q --release --manifest-path tests/clients/Cargo.toml --bin abi_calls
-mk/arm64.sh build -q --release --manifest-path tests/clients/Cargo.toml --bin abi_calls
+cargo build --release --manifest-path tests/clients/Cargo.toml --bin abi_calls
+mk/arm64.sh build --release --manifest-path tests/clients/Cargo.toml --bin abi_calls
 case ${1:-} in
 self) self ;;
 *)
 	mk/crosscheck.sh packages
-	cargo build -q --release -p qemu_board
+	cargo build --release -p qemu_board
 	initramfs
 	versus
 	;;

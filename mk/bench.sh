@@ -19,7 +19,7 @@ say "bench: building the peers"
 	tail -n 20 "$out/peer.log" >&2
 	die "the peers do not build"
 }
-cargo build -q --release -p bench
+cargo build --release -p bench
 say "bench: measuring"
 "$TARGET/release/bench" "$out/libpeer.so" "$TARGET/release/drmboard" | tee "$out/bench.txt"
 say "bench: copy and check a command stream; peer: the parser of Linux 6.1, which only checks"
@@ -40,7 +40,7 @@ if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
 		die "the FreeBSD guests did not end as they should"
 	}
 	sed -n '/^skipped: /p' "$out/freebsd.log" | tee -a "$out/bench.txt"
-	cargo build -q --release -p bench --bin guest
+	cargo build --release -p bench --bin guest
 	args=()
 	for board in rk3399 imx8mq; do
 		args+=(-- "$board" "$TARGET/crosscheck/$board"-count-?.counts)

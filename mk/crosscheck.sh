@@ -227,10 +227,10 @@ if [ "${1:-}" = packages ]; then
 	exit 0
 fi
 say "build: the library for QEMU"
-cargo build -q --release -p qemu_board
+cargo build --release -p qemu_board
 say "build: the suite for arm64"
 # The guest has no room for debugging information.
-CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build -q --release -p atf --bins
+CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build --release -p atf --bins
 stock_linux
 initramfs
 image=$(echo "$linux"/boot/vmlinuz-6.1.*)

@@ -51,7 +51,8 @@ certificates() {
 }
 
 say "fresh: a bare Debian 12 in $root (about 60 MB to download; its log is $log)"
-mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -oE '[a-z+]+://[^ ]*/debian/?( |$)' | head -n 1 | tr -d ' ')
+mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v '^#' | grep -oE '[a-z+]+://[^ ]*/debian/?( |$)' |
+	awk 'NR == 1 { print $1 }') || :
 [ -n "$mirror" ] || die "no mirror of Debian's in /etc/apt"
 rm -rf --one-file-system "$root"
 mkdir -p "$root" "$TARGET/fresh.debs"

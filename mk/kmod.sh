@@ -48,7 +48,7 @@ rust() {
 	flags="$flags --remap-path-prefix=$TOP=drmkpi --remap-path-prefix=$sources=rust --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
 	# Future-incompatibility notes are about core, not about us.
 	env -u CARGO_ENCODED_RUSTFLAGS RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" CARGO_TARGET_DIR="$dir" CARGO_FUTURE_INCOMPAT_REPORT_FREQUENCY=never \
-		cargo build -q --locked --release --manifest-path sys/modules/drmkpi/Cargo.toml --target "$triple" -Zbuild-std=core
+		cargo build --locked --release --manifest-path sys/modules/drmkpi/Cargo.toml --target "$triple" -Zbuild-std=core
 	members=$(llvm-ar-19 t "$dir/$triple/release/libdrmkpi_kmod.a" | grep -v '^compiler_builtins-')
 	[ "$(printf '%s\n' "$members" | wc -l)" = 1 ] || die "one Rust object expected: $members"
 	llvm-ar-19 p "$dir/$triple/release/libdrmkpi_kmod.a" "$members" >"$OUT/rust.o"

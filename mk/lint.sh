@@ -20,7 +20,7 @@ sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do
 
 clients() { cargo "$1" --manifest-path tests/clients/Cargo.toml "${@:2}"; }
 
-rustdoc() { RUSTDOCFLAGS='-D warnings' cargo doc -q --workspace --no-deps; }
+rustdoc() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps; }
 
 bindings() { diff -u sys/dev/drm/kpi/src/os/bindings.rs <(mk/bindgen.sh); }
 
@@ -37,6 +37,9 @@ spdx() {
 
 # Trees of one developer's or builder's machine, in any tracked text.
 machine_paths() { ! sources . | grep -v '^mk/lint\.sh$' | xargs -d '\n' grep -InE '(^|[^A-Za-z0-9_.])/(work|root|home)/' --; }
+
+# Kernel messages are for people: no Debug output of Rust, such as `Some(3)`. Tests may print what they like.
+debug_output() { ! sources 'sys/*.rs' | grep -vE '/tests/|_tests?\.rs$' | xargs -d '\n' grep -nE '\{[a-z_0-9.]*:[#0-9a-zA-Z]*\?\}|\bdbg!' --; }
 
 # The pages name manuals of FreeBSD, which this machine does not have.
 manuals() {
@@ -72,13 +75,14 @@ scripts() {
 mk/need.sh build lint || exit 1
 check "rustfmt" cargo fmt --all --check
 check "rustfmt, clients" clients fmt --check
-check "clippy" cargo clippy -q --workspace --all-targets -- -D warnings
+check "clippy" cargo clippy --workspace --all-targets -- -D warnings
 check "clippy, clients" clients clippy -q --all-targets -- -D warnings
 check "rustdoc" rustdoc
 check "bindings of drm_os.h" bindings
 check "licence lines" spdx
 check "paths of one machine" machine_paths
 check "shell syntax" scripts
+check "no Debug output in kernel messages" debug_output
 check "manual pages" manuals
 check "names in the manual pages" manual_names
 if [ "$bad" = 0 ]; then say "lint: clean"; fi

@@ -22,8 +22,11 @@ fail() {
 unit_tests() {
 	local status=0 p f i
 	say "test: unit tests (cargo test)"
+	# First built, with cargo's own progress, which takes some minutes; what does not build is told by the run.
+	cargo test --workspace --no-run 2>&1 | grep --line-buffered -E '^ +(Compiling|Finished|Blocking)|^error' || :
 	# Progress is one line for each program that has tests; all of them run even when one fails.
-	cargo test --workspace --no-fail-fast 2>&1 | tee "$log/cargo.log" | awk '
+	# The fuzzers take their time from this.
+	FUZZ_SECONDS=${FUZZ_SECONDS:-60} cargo test --workspace --no-fail-fast 2>&1 | tee "$log/cargo.log" | awk '
 		/^ +(Running|Doc-tests) / { name = $0; sub(/ \(.*/, "", name); n = split($0, part, "/"); sub(/-[0-9a-f]+\)$/, "", part[n])
 			if (/Running/) name = name " of " part[n] }
 		/^test result: / && !/ 0 passed; 0 failed/ { sub(/^test result: /, ""); print name ": " $0; fflush() }
@@ -99,14 +102,19 @@ checks() {
 	if [ "$f" = 0 ] && { [ "$status" != 0 ] || [ "$((p + s))" = 0 ]; }; then fail "$1 failed" "$log/$name.log"; fi
 }
 
-mk/need.sh build test
+may_mount
+mk/need.sh build arm64 qemu test
 if ! mk/build.sh 2>&1 | tee "$log/build.log"; then fail "the build failed" "$log/build.log"; fi
 mk/libdrm.sh
 unit_tests
 checks mk/overlays.sh
 checks mk/ports.sh
+checks mk/front.sh
 suite
 
+if [ "$failed" = 0 ] && [ "$passed" -gt 0 ]; then
+	made "logs in target/test" "make lint audit; make crosscheck, which lets Linux's own drivers judge the models"
+fi
 line="$passed passed, $failed failed"
 if [ "$skipped" -gt 0 ]; then line="$line, $skipped skipped"; fi
 say "$line"

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # vmtest.sh: drmkpi.ko on a FreeBSD/arm64 kernel, on the GPU models in QEMU, with Debian's unmodified arm64 Mesa and the kyua suite as Linux
-# programs and a native client. docs/vmtest.md explains it; everything comes out in target/vmtest/KERNEL-BOARD-RUN.{log,trace}.
+# programs and a native client. docs/vmtest.md explains it; everything comes out in target/vmtest/KERNEL-BOARD-CPUS-RUN.{log,trace}.
 #
 #   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; without it all of /usr/obj/*/kernel.bin
 #   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
 #   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
-#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm"  those only
-#   CPUS=N             processors of the machine (1)
+#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm inflight power shutdown
+#                      kinds"  those only;
+#                      besides, by hand: boots (COUNT=N machines, 5) and force100
+#   CPUS="N ..."       processors of the machine ("1 4")
 #
 # `vmtest.sh count` only has the instructions of jobs counted, on the first kernel without invariants, for mk/bench.sh.
 # `vmtest.sh unless-none [count]` says `skipped` when there is no kernel.
@@ -16,7 +18,9 @@ set -euo pipefail
 . mk/guest.sh
 
 BOARDS=${BOARDS:-rk3399 imx8mq}
-RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force vm}
+RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force vm inflight power shutdown kinds}
+CPUS=${CPUS:-1 4}
+COUNT=${COUNT:-5}
 SYSDIR=${SYSDIR:-/usr/src/sys}
 out=$TARGET/vmtest
 # Seconds for one machine.
@@ -132,10 +136,10 @@ boot() {
 		shift 2
 	done
 	case $board in rk3399 | mali-*) driver=panfrost ;; esac
-	log=$out/$label-$board-$run.log
+	log=$out/$label-$board-$cpus-$run.log
 	ok=ok
 	# Events of devctl(4) would be kept for a devd(8) that is not there.
-	"$TARGET/release/drmboard" vm --os freebsd --cpus "${CPUS:-1}" --board "$board" --kernel "$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
+	"$TARGET/release/drmboard" vm --os freebsd --cpus "$cpus" --board "$board" --kernel "$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
 		--append "kern.elf64.fallback_brand=3 hw.bus.devctl_queue=0 vmtest.board=$board vmtest.driver=$driver vmtest.run=$script vmtest.limit=$((limit - 20)) $append" ${options[@]+"${options[@]}"} >"$log" 2>&1 || status=$?
 	tr -d '\r\0' <"$log" >"$log.text" && mv "$log.text" "$log"
 	took=$((SECONDS - began))
@@ -145,7 +149,7 @@ boot() {
 }
 
 # row RUN STEP [FIGURE]: a line of the table.
-row() { printf '%-8s %-8s %-10s %-28s %5s s  %s\n' "$label" "$1" "$2" "${3:--}" "$took" "$ok"; }
+row() { printf '%-8s %-8s %4s  %-10s %-28s %5s s  %s\n' "$label" "$1" "$cpus" "$2" "${3:--}" "$took" "$ok"; }
 
 # verdict BOARD RUN FIGURE: nothing may be left over.
 verdict() {
@@ -292,6 +296,87 @@ vm() {
 	verdict "$1" vm
 }
 
+inflight() {
+	boot "$kernel" "$1" inflight 0
+	ended inflight 0
+	said '^gles_clear: frames 15 ok$'
+	ended unload 0
+	verdict "$1" inflight "$(sed -n 's/^inflight: files closed while the collector ran: //p' "$log") at once"
+}
+
+# quiet: no register is touched from a mark 1001 to the 1002 after it, and there are such marks.
+quiet() {
+	awk '$2 == "mark" && $3 == 1001 { in_it = 1; n++ } $2 == "mark" && $3 == 1002 { in_it = 0 }
+	    $2 == "mmio" && in_it { touched++ } END { if (n == 0 || touched != 0) { print n + 0 " times suspended, " touched + 0 " accesses"; exit 1 } }' \
+	    "${log%.log}.trace" >"$log.rest" || wrong "while suspended: $(cat "$log.rest")"
+}
+
+power() {
+	boot "$kernel" "$1" power 0
+	said '^guest: suspended [1-9][0-9]* times$'
+	ended client1 0
+	ended client2 0
+	said '^gles_clear: frames 15 ok$'
+	ended unload 0
+	quiet
+	verdict "$1" power "$(sed -n 's/^guest: suspended //p' "$log") suspended"
+}
+
+# at_rest BOARD: the last thing that the GPU was told is to be off or reset, and it was told to work before that. HW: on a Mali the L2's
+# power goes (1e0) after the last start of a job (JS_COMMAND_NEXT of slots 0 to 2); a Vivante is reset or its clock is off (HI_CLOCK_CONTROL).
+at_rest() {
+	local work='^(1860|18e0|1960)$' rest='^01e0$'
+	case $1 in imx*) work='^0654$' rest='^0000$' ;; esac
+	awk -v work="$work" -v rest="$rest" '$2 == "mmio" && $4 == "w" { at = substr($5, 3); if (at ~ work) { n++; off = 0 } if (at ~ rest && n) off = 1 }
+	    END { if (!n || !off) { print n + 0 " starts, at rest: " off + 0; exit 1 } }' "${log%.log}.trace" >"$log.rest" ||
+		wrong "the GPU at the end: $(cat "$log.rest")"
+}
+
+shutdown() {
+	boot "$kernel" "$1" shutdown 0 --append vmtest.sync=1
+	ended drawing 0
+	at_rest "$1"
+	verdict "$1" shutdown
+}
+
+kinds() {
+	local name
+	boot "$kernel" "$1" kinds 0
+	for name in draw share native kill blink lowmem forced churn unload; do ended "$name" 0; done
+	said '^gles_clear: frames 15 ok$'
+	verdict "$1" kinds "$(sed -n 's/^\(draw\|share\|native\|kill\): \([0-9]*\) rounds$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }') clients"
+}
+
+# One machine after the other; what it does is over in a few seconds.
+boots() {
+	local n good=0 began=$SECONDS all=ok
+	for ((n = 1; n <= COUNT; n++)); do
+		boot "$kernel" "$1" boots 0
+		ended load 0
+		said '^gles_clear: frames 1 ok$'
+		if [ -s "$log.bad" ]; then wrong "the console: $(head -n 20 "$log.bad")"; fi
+		if [ "$ok" = ok ]; then
+			good=$((good + 1))
+		else
+			all=$ok
+			cp "$log" "${log%.log}-$n.log"
+			say "boot $n: ${log%.log}-$n.log"
+		fi
+		rm -f "$log".{bad,model,rest}
+	done
+	ok=$all took=$((SECONDS - began))
+	row "$1" boots "$good of $COUNT"
+}
+
+force100() {
+	local limit=900
+	boot "$kernel" "$1" force100 0
+	said '^guest: forced 100 times$'
+	said '^gles_clear: frames 15 ok$'
+	ended unload 0
+	verdict "$1" force100
+}
+
 # instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh shows them.
 instructions() {
 	# While the guest waits for its disk its clock runs ahead, by minutes on a busy host.
@@ -309,6 +394,8 @@ if [ "${1:-}" = unless-none ]; then
 	fi
 	shift
 fi
+# Instructions are counted on one processor, where nothing runs beside.
+cpus=1
 # What a kernel with INVARIANTS and WITNESS checks would be most of what is counted.
 if [ "${1:-}" = count ] && [ -z "${KERNEL:-}" ]; then
 	KERNEL=$(kernels | grep -v '/[^/]*DEBUG[^/]*/kernel\.bin$' | head -n 1)
@@ -319,9 +406,9 @@ mk/need.sh vmtest
 mk/build.sh
 mkdir -p "$out"
 say "build: the library for QEMU"
-cargo build -q --release -p qemu_board
+cargo build --release -p qemu_board
 say "build: the suite for arm64"
-CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build -q --release -p atf --bins
+CARGO_PROFILE_RELEASE_STRIP=debuginfo mk/arm64.sh build --release -p atf --bins
 stock_linux
 native
 if [ -z "${KMOD:-}" ]; then
@@ -334,7 +421,7 @@ if [ -z "${KMOD:-}" ]; then
 		die "the module cannot be built"
 	}
 fi
-printf '\n%-8s %-8s %-10s %-28s %7s  %s\n' kernel board run "" time result
+printf '\n%-8s %-8s %4s  %-10s %-28s %7s  %s\n' kernel board cpus run "" time result
 for kernel in $(kernels); do
 	label=$(basename "$(dirname "$kernel")")
 	iso=$out/$label.iso
@@ -346,7 +433,9 @@ for kernel in $(kernels); do
 		break
 	fi
 	for board in $BOARDS; do
-		for run in $RUNS; do "$run" "$board"; done
+		for cpus in $CPUS; do
+			for run in $RUNS; do "$run" "$board"; done
+		done
 	done
 done
 exit "$bad"

@@ -54,6 +54,20 @@ struct drm_syncobj_handle {
 #define SYNCOBJ_HANDLE_TO_FD	IOWR('d', 0xc1, struct drm_syncobj_handle)
 #define SYNCOBJ_SYNC_FILE	1
 
+struct dma_buf_sync_file {
+	uint32_t flags;
+	int32_t fd;
+};
+#define DMA_BUF_EXPORT_SYNC_FILE	IOWR('b', 2, struct dma_buf_sync_file)
+#define DMA_BUF_READ	1
+
+struct sync_merge_data {
+	char name[32];
+	int32_t fd2, fence;
+	uint32_t flags, pad;
+};
+#define SYNC_IOC_MERGE	IOWR('>', 3, struct sync_merge_data)
+
 struct sync_file_info {
 	char name[32];
 	int32_t status;
@@ -89,11 +103,31 @@ struct native_driver {
 	int (*need)(int fd, uint32_t handle, int needed);
 	/* A buffer of memory of this process: 0, or the negated errno.  NULL as above. */
 	long (*user)(int fd, const volatile void *at, uint64_t size);
+	/* Submits a job: a sync_file of its end, or a negated errno. */
+	long (*launch)(int fd);
 };
 extern const struct native_driver panfrost, etnaviv;
 
 /* native_vm.c: what the VM system does with buffers' pages; and one that has pages locked when the driver goes. */
 void vm_interfaces(int fd, const struct native_driver *driver);
 void vm_locked(int fd, const struct native_driver *driver);
+
+/* native_life.c: what closes files, and when the driver goes. */
+void hold(int fd, const struct native_driver *driver);
+void churn(int fd, const struct native_driver *driver);
+void inflight(int fd, const struct native_driver *driver);
+#define RENDER_NODE	"/dev/dri/renderD128"
+
+struct kevent {
+	uintptr_t ident;
+	int16_t filter;
+	uint16_t flags;
+	uint32_t fflags;
+	int64_t data;
+	void *udata;
+	uint64_t ext[4];
+};
+#define EVFILT_READ	(-1)
+#define EV_ADD	1
 
 #endif

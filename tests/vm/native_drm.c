@@ -9,23 +9,11 @@
  *	native_drm hold				has a buffer mapped until the driver goes
  *	native_drm vm				what the VM system can do with a buffer's pages
  *	native_drm locked			has a buffer locked until the driver goes
+ *	native_drm churn			makes and closes all kinds of files until the driver goes
+ *	native_drm inflight			files in flight between sockets that nobody has any more
  */
 
 #include "drm.h"
-
-#define RENDER_NODE	"/dev/dri/renderD128"
-
-struct kevent {
-	uintptr_t ident;
-	int16_t filter;
-	uint16_t flags;
-	uint32_t fflags;
-	int64_t data;
-	void *udata;
-	uint64_t ext[4];
-};
-#define EVFILT_READ	(-1)
-#define EV_ADD	1
 
 int failures;
 
@@ -228,28 +216,6 @@ reader(const volatile uint32_t *at)
 	return (status);
 }
 
-static void
-hold(int fd, const struct native_driver *driver)
-{
-	uint64_t until = now_ns() + 20000000000;
-	struct drm_cap cap = { CAP_PRIME, 0 };
-	volatile uint32_t *words = map(fd, driver->offset(fd, driver->create(fd, 65536)), 65536, PROT_READ | PROT_WRITE);
-	long error;
-
-	words[100] = 4711;
-	expect("a mapped word", words[100], 4711);
-	do {
-		error = drm(fd, GET_CAP, &cap);
-		sleep_ms(10);
-	} while (error == 0 && now_ns() < until);
-	expect("a request when the driver is gone", error, -ENXIO);
-	/* Nodes go first; mappings when all devices are detached. */
-	while (sys(SYS_KLDFIND, "drmkpi") >= 0 && now_ns() < until)
-		sleep_ms(10);
-	expect("how a reader ends when the driver is gone", reader(words), SIGBUS);
-	expect("opening what is gone", sys(SYS_OPEN, RENDER_NODE, O_RDWR, 0l), -ENOENT);
-}
-
 int
 main(int argc, char **argv, char **env)
 {
@@ -268,6 +234,10 @@ main(int argc, char **argv, char **env)
 		vm_interfaces(fd, driver);
 	} else if (argc == 2 && strcmp(argv[1], "locked") == 0) {
 		vm_locked(fd, driver);
+	} else if (argc == 2 && strcmp(argv[1], "churn") == 0) {
+		churn(fd, driver);
+	} else if (argc == 2 && strcmp(argv[1], "inflight") == 0) {
+		inflight(fd, driver);
 	} else {
 		must("GET_CAP", drm(fd, GET_CAP, &cap));
 		expect("import and export", (long)cap.value, 3);

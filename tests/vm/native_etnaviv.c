@@ -114,6 +114,38 @@ user(int fd, const volatile void *at, uint64_t size)
 }
 
 static void
+fill_stream(uint32_t *stream)
+{
+	size_t i;
+
+	for (i = 0; i < nitems(states); i++) {
+		stream[2 * i] = LOAD_STATE(states[i][0]);
+		stream[2 * i + 1] = states[i][1];
+	}
+}
+
+static long
+launch(int fd)
+{
+	uint32_t stream[2 * nitems(states)];
+	struct etnaviv_gem_new new = { 65536, BO_WC, 0 };
+	struct etnaviv_reloc reloc = { ADDRESS * 8 + 4, 0, 0, 0, 0 };
+	struct etnaviv_bo bo = { BO_WRITE, 0, 0 };
+	struct etnaviv_submit submit = { .nr_bos = 1, .nr_relocs = 1, .stream_size = sizeof(stream), .bos = (uintptr_t)&bo,
+	    .relocs = (uintptr_t)&reloc, .stream = (uintptr_t)stream, .flags = FENCE_FD_OUT, .fence_fd = -1 };
+	struct drm_gem_close close = { 0, 0 };
+	long error;
+
+	if ((error = drm(fd, GEM_NEW, &new)) < 0)
+		return (error);
+	bo.handle = close.handle = new.handle;
+	fill_stream(stream);
+	error = drm(fd, GEM_SUBMIT, &submit);
+	drm(fd, GEM_CLOSE, &close);
+	return (error < 0 ? error : submit.fence_fd);
+}
+
+static void
 fill(int fd, uint32_t handle, const volatile uint32_t *pixels)
 {
 	uint32_t stream[2 * nitems(states)];
@@ -126,10 +158,7 @@ fill(int fd, uint32_t handle, const volatile uint32_t *pixels)
 	long wrong = 0;
 	size_t i;
 
-	for (i = 0; i < nitems(states); i++) {
-		stream[2 * i] = LOAD_STATE(states[i][0]);
-		stream[2 * i + 1] = states[i][1];
-	}
+	fill_stream(stream);
 	must("GEM_SUBMIT", drm(fd, GEM_SUBMIT, &submit));
 	wait_sync_file(submit.fence_fd);
 	must("GEM_CPU_PREP", drm(fd, CPU_PREP, &prep));
@@ -166,4 +195,4 @@ test(int fd)
 	sys(SYS_MUNMAP, words, bo.size);
 }
 
-const struct native_driver etnaviv = { "etnaviv", test, create, offset, NULL, user };
+const struct native_driver etnaviv = { "etnaviv", test, create, offset, NULL, user, launch };

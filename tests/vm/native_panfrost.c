@@ -74,13 +74,10 @@ need(int fd, uint32_t handle, int needed)
 	return ((int)advice.retained);
 }
 
+/* A job that clears the word at 2048. */
 static void
-job(int fd, struct panfrost_create_bo *bo, volatile uint64_t *words)
+write_job(struct panfrost_create_bo *bo, volatile uint64_t *words)
 {
-	struct drm_syncobj sync = { 0, 0 };
-	struct panfrost_submit submit = { .jc = bo->offset, .bo_handles = (uintptr_t)&bo->handle, .bo_handle_count = 1 };
-	struct panfrost_wait_bo wait = { bo->handle, 0, (int64_t)now_ns() + 10000000000 };
-	struct drm_syncobj_handle out;
 	volatile uint32_t *header = (volatile uint32_t *)words;
 	int i;
 
@@ -90,6 +87,50 @@ job(int fd, struct panfrost_create_bo *bo, volatile uint64_t *words)
 	words[4] = bo->offset + 2048;
 	header[10] = WRITE_ZERO;
 	words[2048 / 8] = ~0ul;
+}
+
+static long
+launch(int fd)
+{
+	struct panfrost_create_bo bo = { .size = 4096, .flags = BO_NOEXEC };
+	struct drm_syncobj sync = { 0, 0 };
+	struct panfrost_mmap_bo place = { 0, 0, 0 };
+	struct panfrost_submit submit = { .bo_handle_count = 1 };
+	struct drm_syncobj_handle out = { .flags = SYNCOBJ_SYNC_FILE, .fd = -1 };
+	struct drm_gem_close close = { 0, 0 };
+	long error, at;
+
+	if ((error = drm(fd, CREATE_BO, &bo)) < 0)
+		return (error);
+	place.handle = close.handle = bo.handle;
+	if ((error = drm(fd, MMAP_BO, &place)) < 0)
+		return (error);
+	at = sys(SYS_MMAP, NULL, bo.size, PROT_READ | PROT_WRITE, MAP_SHARED, (long)fd, place.offset);
+	if (at < 0)
+		return (at);
+	write_job(&bo, (volatile uint64_t *)at);
+	sys(SYS_MUNMAP, at, bo.size);
+	submit.jc = bo.offset;
+	submit.bo_handles = (uintptr_t)&bo.handle;
+	if ((error = drm(fd, SYNCOBJ_CREATE, &sync)) < 0)
+		return (error);
+	submit.out_sync = out.handle = sync.handle;
+	if ((error = drm(fd, SUBMIT, &submit)) == 0)
+		error = drm(fd, SYNCOBJ_HANDLE_TO_FD, &out);
+	drm(fd, SYNCOBJ_DESTROY, &sync);
+	drm(fd, GEM_CLOSE, &close);
+	return (error < 0 ? error : out.fd);
+}
+
+static void
+job(int fd, struct panfrost_create_bo *bo, volatile uint64_t *words)
+{
+	struct drm_syncobj sync = { 0, 0 };
+	struct panfrost_submit submit = { .jc = bo->offset, .bo_handles = (uintptr_t)&bo->handle, .bo_handle_count = 1 };
+	struct panfrost_wait_bo wait = { bo->handle, 0, (int64_t)now_ns() + 10000000000 };
+	struct drm_syncobj_handle out;
+
+	write_job(bo, words);
 	must("SYNCOBJ_CREATE", drm(fd, SYNCOBJ_CREATE, &sync));
 	submit.out_sync = sync.handle;
 	must("SUBMIT", drm(fd, SUBMIT, &submit));
@@ -128,4 +169,4 @@ test(int fd)
 	sys(SYS_MUNMAP, words, (long)bo.size);
 }
 
-const struct native_driver panfrost = { "panfrost", test, create, offset, need, NULL };
+const struct native_driver panfrost = { "panfrost", test, create, offset, need, NULL, launch };

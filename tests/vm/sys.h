@@ -82,6 +82,12 @@ typedef unsigned long uintptr_t;
 #define ETIMEDOUT	60
 #define ENOSYS	78
 
+/* sys/socket.h */
+#define PF_UNIX	1
+#define SOCK_STREAM	1
+#define SOL_SOCKET	0xffff
+#define SCM_RIGHTS	1
+
 #define O_RDONLY	0x0000
 #define O_RDWR	0x0002
 #define O_CREAT	0x0200
@@ -130,6 +136,18 @@ struct kld_file_stat {
 	char pathname[1024];
 };
 
+/* sys/bus.h */
+struct devreq {
+	char name[128];
+	int flags;
+	void *data[2];
+};
+#define DEVCTL(nr)	IOW('D', nr, struct devreq)
+#define DEV_ATTACH	DEVCTL(1)
+#define DEV_DETACH	DEVCTL(2)
+#define DEV_SUSPEND	DEVCTL(5)
+#define DEV_RESUME	DEVCTL(6)
+
 /* sys/ioccom.h: IN and OUT are the other way round than in Linux, and none is a bit of its own. */
 #define IOC_VOID	0x20000000ul
 #define IOC_OUT	0x40000000ul
@@ -156,6 +174,16 @@ struct pollfd {
 	uint16_t revents;
 };
 
+struct msghdr {
+	void *name;
+	uint32_t name_len;
+	struct iovec *iov;
+	int iov_len;
+	void *control;
+	uint32_t control_len;
+	int flags;
+};
+
 /* start.c */
 long sys(long number, ...);
 [[noreturn]] void leave(int status);
@@ -177,6 +205,10 @@ void *memory(size_t bytes);
 /* Nanoseconds of a clock that only goes forward. */
 uint64_t now_ns(void);
 void sleep_ms(uint64_t ms);
+/* A sysctl that is an int. */
+long sysctl_int(const char *name);
+/* What devctl(8) asks of a device, such as "panfrost0": an errno, or 0. */
+long devctl(uint64_t request, const char *name);
 /* A variable of the kernel's environment; "" when there is none. */
 const char *kernel_env(const char *name);
 /* Registers of drmboard(1)'s machine: a mark in its trace, its exit status, and where the module is that its --count looks for. */

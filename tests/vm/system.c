@@ -37,6 +37,34 @@ sleep_ms(uint64_t ms)
 	sys(SYS_NANOSLEEP, &t, NULL);
 }
 
+long
+sysctl_int(const char *name)
+{
+	int value = 0;
+	size_t len = sizeof(value);
+	long error = sys(SYS_SYSCTLBYNAME, name, strlen(name), &value, &len, NULL, 0l);
+
+	if (error < 0) {
+		say("%s cannot be read: errno %d\n", name, -error);
+		leave(1);
+	}
+	return (value);
+}
+
+long
+devctl(uint64_t request, const char *name)
+{
+	struct devreq req;
+	long fd = sys(SYS_OPEN, "/dev/devctl2", O_RDWR, 0), error;
+
+	memset(&req, 0, sizeof(req));
+	memcpy(req.name, name, strlen(name) < sizeof(req.name) ? strlen(name) : sizeof(req.name) - 1);
+	error = fd < 0 ? fd : sys(SYS_IOCTL, fd, request, &req);
+	if (fd >= 0)
+		sys(SYS_CLOSE, fd);
+	return (-error);
+}
+
 const char *
 kernel_env(const char *name)
 {

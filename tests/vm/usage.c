@@ -50,8 +50,12 @@ struct zone {
 struct zone_figures {
 	uint64_t allocations;
 	uint64_t frees;
-	uint64_t unused[6];
+	uint64_t cached;
+	uint64_t unused[5];
 };
+
+/* Its pages are another zone's. */
+#define ZONE_SECONDARY	0x1
 
 /* A type's figures are of as many processors as a kernel may have, 1024: 64 KiB. */
 #define STREAM_BYTES	(64ul << 20)
@@ -117,38 +121,44 @@ add_types(struct usage *usage)
 	}
 }
 
-static void
+/*
+ * The answer is how many wired pages the zones have for themselves: those of their slabs, used or not, and the kernel stacks that no
+ * thread has now.  Each processor keeps some of both, as many as it likes; what is in use is counted by zone and type.
+ */
+static int64_t
 add_zones(struct usage *usage)
 {
 	const struct stream *head = read_stream("vm.zone_stats");
 	const char *at = (const char *)(head + 1);
 	const struct zone_figures *figures;
 	const struct zone *zone;
+	int64_t live, pages = 0, cached;
 	uint32_t i, cpu;
-	int64_t live;
 
 	for (i = 0; i < head->records; i++) {
 		zone = (const struct zone *)at;
 		figures = (const struct zone_figures *)(zone + 1);
 		live = (int64_t)(zone->allocations - zone->frees);
-		for (cpu = 0; cpu < head->processors; cpu++, figures++)
+		cached = zone->zone_free;
+		for (cpu = 0; cpu < head->processors; cpu++, figures++) {
 			live += (int64_t)(figures->allocations - figures->frees);
+			cached += (int64_t)figures->cached;
+		}
 		add(usage, 'z', zone->name, live, live * zone->size);
+		if ((zone->flags & ZONE_SECONDARY) == 0)
+			pages += zone->pages;
+		if (strncmp(zone->name, "kstack_cache", NAME) == 0)
+			pages += cached * sysctl_int("kern.kstack_pages");
 		at = (const char *)figures;
 	}
+	return (pages);
 }
 
 static void
-add_sysctl(struct usage *usage, const char *name)
+add_count(struct usage *usage, const char *name, int64_t value)
 {
 	char padded[NAME] = { 0 };
-	uint32_t value = 0;
-	size_t len = sizeof(value);
 
-	if (sys(SYS_SYSCTLBYNAME, name, strlen(name), &value, &len, NULL, 0l) < 0) {
-		say("%s cannot be read\n", name);
-		leave(1);
-	}
 	memcpy(padded, name, strlen(name));
 	add(usage, 's', padded, value, 0);
 }
@@ -157,14 +167,15 @@ struct usage *
 usage_now(void)
 {
 	struct usage *usage = memory(sizeof(*usage));
+	int64_t pages;
 
 	/* Nodes of /dev that are gone are freed when somebody looks for one, and the first call allocates. */
 	sys(SYS_CLOSE, sys(SYS_OPEN, "/dev/null", O_RDONLY, 0));
 	read_stream("vm.zone_stats");
 	add_types(usage);
-	add_zones(usage);
-	add_sysctl(usage, "kern.openfiles");
-	add_sysctl(usage, "vm.stats.vm.v_wire_count");
+	pages = add_zones(usage);
+	add_count(usage, "kern.openfiles", sysctl_int("kern.openfiles"));
+	add_count(usage, "wired pages but uma's", sysctl_int("vm.stats.vm.v_wire_count") - pages);
 	return (usage);
 }
 

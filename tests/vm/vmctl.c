@@ -9,6 +9,7 @@
  *	vmctl loaded NAME		status 1 when no such file is loaded
  *	vmctl sysctl NAME		it and all below it, a line each
  *	vmctl set NAME NUMBER		writes an int
+ *	vmctl suspend|resume|detach|attach NAME	devctl(8)
  *	vmctl module NAME		where it is, for a machine that counts its instructions, too
  *	vmctl spin			uses up the time that nobody wants, without end
  *	vmctl mark NUMBER		into the trace of the machine
@@ -144,6 +145,14 @@ main(int argc, char **argv, char **env)
 	} else if (strcmp(word, "set") == 0 && argc > 3) {
 		value = (int)number_of(argv[3]);
 		error = -sys(SYS_SYSCTLBYNAME, name, strlen(name), NULL, NULL, &value, sizeof(value));
+	} else if (strcmp(word, "suspend") == 0) {
+		error = devctl(DEV_SUSPEND, name);
+	} else if (strcmp(word, "resume") == 0) {
+		error = devctl(DEV_RESUME, name);
+	} else if (strcmp(word, "detach") == 0) {
+		error = devctl(DEV_DETACH, name);
+	} else if (strcmp(word, "attach") == 0) {
+		error = devctl(DEV_ATTACH, name);
 	} else if (strcmp(word, "module") == 0) {
 		error = module(name);
 	} else if (strcmp(word, "spin") == 0) {

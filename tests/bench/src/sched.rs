@@ -25,6 +25,10 @@ impl<T> Arr<T> for HeapArr<T> {
         HeapArr(Vec::new())
     }
 
+    fn with_capacity((): &(), capacity: usize) -> Option<Self> {
+        Some(HeapArr(Vec::with_capacity(capacity)))
+    }
+
     fn len(&self) -> usize {
         self.0.len()
     }

@@ -8,6 +8,7 @@ use std::ffi::{c_char, c_void, CStr};
 const RENDERER: u32 = 0x1f01;
 const TEXTURE_2D: u32 = 0x0de1;
 const RGBA: u32 = 0x1908;
+const BGRA: u32 = 0x80e1;
 const UNSIGNED_BYTE: u32 = 0x1401;
 const FRAMEBUFFER: u32 = 0x8d40;
 const COLOR_ATTACHMENT0: u32 = 0x8ce0;
@@ -68,8 +69,27 @@ pub fn clear(_current: &Context, colour: [u8; 4]) {
     }
 }
 
-/// An RGBA8 texture as the colour attachment of a framebuffer object, bound until dropped.
+/// Order of the channels in memory, from the lowest address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// OpenGL ES's own.
+    Rgba,
+    /// That of windows and screens (GL_EXT_texture_format_BGRA8888), and the one that Vivante GPUs have.
+    Bgra,
+}
+
+impl Order {
+    fn format(self) -> u32 {
+        match self {
+            Order::Rgba => RGBA,
+            Order::Bgra => BGRA,
+        }
+    }
+}
+
+/// A texture of four bytes a pixel as the colour attachment of a framebuffer object, bound until dropped.
 pub struct Target<'context> {
+    order: Order,
     width: u32,
     height: u32,
     texture: u32,
@@ -82,8 +102,14 @@ impl<'context> Target<'context> {
     ///
     /// # Errors
     /// When it is not a complete framebuffer.
-    pub fn new(context: &'context Context, width: u32, height: u32) -> Outcome<Target<'context>> {
+    pub fn new(
+        context: &'context Context,
+        order: Order,
+        width: u32,
+        height: u32,
+    ) -> Outcome<Target<'context>> {
         let mut target = Target {
+            order,
             width,
             height,
             texture: 0,
@@ -98,11 +124,11 @@ impl<'context> Target<'context> {
             glTexImage2D(
                 TEXTURE_2D,
                 0,
-                RGBA as i32,
+                order.format() as i32,
                 w,
                 h,
                 0,
-                RGBA,
+                order.format(),
                 UNSIGNED_BYTE,
                 std::ptr::null(),
             );
@@ -139,9 +165,14 @@ impl<'context> Target<'context> {
         // SAFETY: rows of four-byte pixels need no padding, so pixels has room for all of them.
         let error = unsafe {
             let (w, h) = (self.width as i32, self.height as i32);
-            glReadPixels(0, 0, w, h, RGBA, UNSIGNED_BYTE, pixels.as_mut_ptr().cast());
+            // In the order that it has, for a conversion would be a draw.
+            let format = self.order.format();
+            glReadPixels(0, 0, w, h, format, UNSIGNED_BYTE, pixels.as_mut_ptr().cast());
             glGetError()
         };
+        if self.order == Order::Bgra {
+            pixels.chunks_exact_mut(4).for_each(|pixel| pixel.swap(0, 2));
+        }
         match error {
             0 => Ok(pixels),
             error => Err(format!("OpenGL error {error:#06x}")),

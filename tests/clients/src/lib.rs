@@ -22,6 +22,15 @@ pub mod process;
 /// What a client gives up with: a sentence for the user.
 pub type Outcome<T> = Result<T, String>;
 
+/// Asks Mesa's driver for Mali for linear images, unless PAN_MESA_DEBUG is set: it reads others back by drawing from them, and the models of the
+/// GPUs run no shaders. To be called first, before there is another thread or a library that has read the variable.
+pub fn linear_images() {
+    let name = "PAN_MESA_DEBUG";
+    if std::env::var_os(name).is_none() {
+        std::env::set_var(name, "linear");
+    }
+}
+
 /// Prints what went wrong and gives the exit status that fits: 0, or 1 after a failure.
 pub fn exit_status(program: &str, outcome: Outcome<()>) -> std::process::ExitCode {
     match outcome {

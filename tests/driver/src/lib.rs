@@ -10,7 +10,7 @@ pub mod etnaviv;
 mod rig;
 
 pub use chain::{compute, null, write_time, write_zero};
-pub use rig::{coherent, pass, tunable, with_memory, Rig, Work, MS, SEC};
+pub use rig::{charged, coherent, limits, pass, tunable, with_memory, Rig, Work, MS, SEC};
 
 /// DRM ioctls are of this group.
 pub const GROUP: u32 = 0x64;
@@ -134,7 +134,16 @@ impl Client {
 
     /// Opens a node of the `device`-th node of the device tree.
     pub fn open_at(board: &Board, device: usize, minor: u32) -> Result<Client> {
-        let caller = Caller::local(board.world(), "test");
+        Client::open_by(board, device, minor, 0)
+    }
+
+    /// Opens the render node as user `uid`.
+    pub fn open_of(board: &Board, uid: u32) -> Result<Client> {
+        Client::open_by(board, 0, RENDER, uid)
+    }
+
+    fn open_by(board: &Board, device: usize, minor: u32, uid: u32) -> Result<Client> {
+        let caller = Caller::local_of(board.world(), "test", uid);
         let file = board.devices()[device].open(minor, &caller)?;
         Ok(Client {
             file,
@@ -162,12 +171,20 @@ impl Client {
     pub fn bo(&self, size: u32, flags: u32) -> Result<Bo> {
         let out = self.ioctl(0x42, Arg::new().w(size).w(flags).w(0).w(0).l(0))?;
         let (handle, va) = (word(&out, 8), long(&out, 16));
-        let map = if flags & 2 != 0 {
-            None
-        } else {
-            let offset = long(&self.ioctl(0x43, Arg::new().w(handle).w(0).l(0))?, 8);
-            Some(self.file.mmap(offset, u64::from(size).next_multiple_of(4096))?)
-        };
+        if flags & 2 != 0 {
+            return Ok(Bo {
+                handle,
+                va,
+                map: None,
+            });
+        }
+        self.map(handle, va, size)
+    }
+
+    /// MMAP_BO, and a mapping, of an object of `size` bytes at `va`.
+    pub fn map(&self, handle: u32, va: u64, size: u32) -> Result<Bo> {
+        let offset = long(&self.ioctl(0x43, Arg::new().w(handle).w(0).l(0))?, 8);
+        let map = Some(self.file.mmap(offset, u64::from(size).next_multiple_of(4096))?);
         Ok(Bo { handle, va, map })
     }
 

@@ -56,9 +56,27 @@ pub(crate) fn scatter(config: &mut Config) {
     }
 }
 
-/// Files may have `bytes`.
+/// Files may have `bytes`, and users and devices whatever there is.
 pub fn with_memory(bytes: u64) -> Config {
-    tunable("file_mem_limit", bytes)
+    limits(bytes, u64::MAX, u64::MAX)
+}
+
+/// What a file, a user and a device may have.
+pub fn limits(file: u64, user: u64, device: u64) -> Config {
+    let tunables = [
+        ("file_mem_limit", file),
+        ("user_mem_limit", user),
+        ("device_mem_limit", device),
+    ];
+    Config {
+        tunables: tunables.map(|(name, value)| (name.to_owned(), value)).into(),
+        ..Config::default()
+    }
+}
+
+/// What a client, alone on its board, is charged for but page tables, which come and go.
+pub fn charged(rig: &Rig, client: &Client) -> u64 {
+    client.stat("mem") - rig.world().counters().pages * 4096
 }
 
 impl Rig {

@@ -20,7 +20,32 @@ const UNKNOWN: u8 = 4;
 
 const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--strict] [--png F] [--dump F] \
                      [--inject SPEC]... [--set NAME=VALUE]... -- CMD [ARGS...]; \
-                     drmboard vm --board NAME --kernel IMAGE [--initrd F]... for QEMU";
+                     drmboard vm --board NAME --kernel IMAGE [--initrd F]... for QEMU; drmboard boards; drmboard --help";
+
+/// What `--help` prints; the boards follow.
+const HELP: &str = "\
+drmboard run --board NAME [OPTION]... -- CMD [ARGS...]
+    Runs a dynamically linked Linux program, x86_64 or arm64, that sees the GPU of the board as /dev/dri.
+    As root: it gets a /dev and a /sys of its own.
+
+    --stats             counts of each client and of the board, after the end
+    --trace FILE        every ioctl, register access and interrupt (docs/trace.md)
+    --png FILE          what was rendered last
+    --dump FILE         the driver's crash dump, if anything crashed
+    --inject SPEC       plants a fault, such as hang:slot=0,after=10 (docs/trace.md)
+    --set NAME=VALUE    a property of the board, such as ram_mib=512 (docs/trace.md)
+
+    CMD is looked for on PATH, among the arm64 clients and in the sysroot's /usr/bin. With DRMBOARD_ARCH=aarch64 in the
+    environment, PATH is the last. Inside, PATH has all of them. The exit status is the program's, 128 more than the
+    signal that ended it, or 2 when it was not started.
+
+drmboard vm --board NAME --kernel IMAGE [OPTION]...
+    A QEMU machine with the board's GPU on its bus, for a kernel with a driver of its own (docs/crosscheck.md).
+
+drmboard colours FILE the colours of a picture, each with its count of pixels and the rectangle around them
+drmboard boards       the names of the boards
+drmboard --version
+";
 
 /// Makes the board of a name; tests give their own.
 pub type MakeBoard = fn(&str, Config, Watch) -> Result<Board, String>;
@@ -90,7 +115,7 @@ fn set(config: &mut Config, setting: &str) -> Result<(), String> {
         "coherence" if number < 2 => config.coherence = number == 1,
         "contiguous" if number < 2 => config.contiguous = number == 1,
         "ram_mib" if (16..=1 << 16).contains(&number) => config.pages = number << 8,
-        "file_mem_limit" | "unstable_ioctls" => {
+        "file_mem_limit" | "user_mem_limit" | "device_mem_limit" | "unstable_ioctls" => {
             config.tunables.insert(name.to_string(), number);
         }
         _ => return Err(bad()),
@@ -102,10 +127,27 @@ fn set(config: &mut Config, setting: &str) -> Result<(), String> {
 #[must_use]
 pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
     let mut args = args.peekable();
-    let done = if args.next_if(|verb| verb == "vm").is_some() {
-        vm::main(args)
-    } else {
-        parse(args).and_then(|options| run(&options, make))
+    let verb = args.peek().and_then(|verb| verb.to_str().map(String::from));
+    let done = match verb.as_deref() {
+        Some("vm") => vm::main(args.skip(1)),
+        Some("--help" | "-h" | "help") => {
+            print!("{HELP}\nboards: {}\n", board::names().join(" "));
+            Ok(0)
+        }
+        Some("--version" | "-V") => {
+            println!("drmboard {}", env!("CARGO_PKG_VERSION"));
+            Ok(0)
+        }
+        Some("colours") => args.nth(1).ok_or(USAGE.into()).and_then(|file| {
+            let all = picture::colours(file.as_ref())?;
+            all.iter().for_each(|line| println!("{line}"));
+            Ok(0)
+        }),
+        Some("boards") => {
+            board::names().iter().for_each(|name| println!("{name}"));
+            Ok(0)
+        }
+        _ => parse(args).and_then(|options| run(&options, make)),
     };
     match done {
         Ok(code) => code,
@@ -147,9 +189,7 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     let nodes = board::nodes(&options.board);
     let first = nodes.first().ok_or("no such board")?;
     // Before any thread is made: a mount namespace and a signal mask belong to a thread and to those it makes.
-    namespace::enter(first).map_err(|error| {
-        format!("cannot set up a private /dev, which takes root or CAP_SYS_ADMIN: {error}")
-    })?;
+    namespace::enter(first)?;
     let signals = Signals::block();
 
     // A trace begins with what the driver does when it attaches.
@@ -188,6 +228,14 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
         eprintln!("drmboard: still using the board, cut off: pid={pid} comm={comm} files={files}");
     }
     let device = board.stats();
+    let jobs = device.iter().find(|(name, _)| name == "jobs").map(|(_, n)| *n);
+    if jobs == Some(0) && program.is_x86_64() && !clients.is_empty() {
+        eprintln!(
+            "drmboard: no job reached the GPU. {} is an x86_64 program, and Debian's x86_64 Mesa has no driver for the GPUs of these \
+             boards: it draws with the CPU and says nothing. DRMBOARD_ARCH=aarch64 has arm64 programs found before those on PATH.",
+            options.command[0].display()
+        );
+    }
     if let Some(path) = &options.png {
         // The program has done its work: what is wrong with the picture is told, and the rest goes on.
         let written = match board.last_frame() {

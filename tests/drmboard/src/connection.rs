@@ -344,6 +344,14 @@ fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, 
             ret,
         );
     }
+    if result.is_err() && wants_screen(code) && call.client.told_no_screen() {
+        eprintln!(
+            "drmboard: {} (pid {}) asks for a screen, and this board has none: it only renders. A headless compositor shows windows \
+             without one, as in mk/session.sh.",
+            call.client.comm(),
+            call.client.pid
+        );
+    }
     let installed = std::mem::take(&mut *call.installed.lock().unwrap());
     if let Err(error) = result {
         if code.name(&shared.driver).ends_with("SUBMIT") {
@@ -358,6 +366,11 @@ fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, 
     };
     deliver(shared, call, installed, &data[..parcel.data], &mut parcel)?;
     Ok(parcel)
+}
+
+/// Whether the request lists screens: DRM_IOCTL_MODE_GETRESOURCES or that of planes. Who only renders makes neither.
+fn wants_screen(code: Code) -> bool {
+    code.group() == u32::from(b'd') && matches!(code.nr(), 0xa0 | 0xb5)
 }
 
 /// Counts a submit that the driver refused. A client's first is told at once: programs go on as if all were well.

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::time::Duration;
 
 /// Where the parts lie that a program on the board needs.
 #[derive(Clone, Debug)]
@@ -15,6 +16,7 @@ pub(crate) struct Places {
     sysroot: PathBuf,
     qemu: Option<PathBuf>,
     shims: PathBuf,
+    clients: PathBuf,
 }
 
 fn on_path(name: &OsStr) -> Option<PathBuf> {
@@ -42,6 +44,8 @@ impl Places {
                 .or(Some(own_qemu).filter(|qemu| qemu.is_file()))
                 .or_else(|| on_path("qemu-aarch64".as_ref())),
             shims: variable("DRMBOARD_SHIM_DIR").unwrap_or_else(|| target.join("shim")),
+            clients: variable("DRMBOARD_CLIENTS")
+                .unwrap_or_else(|| target.join("arm64/aarch64-unknown-linux-gnu/release")),
         }
     }
 
@@ -64,19 +68,53 @@ impl Places {
         if cmd.as_encoded_bytes().contains(&b'/') {
             return Ok(PathBuf::from(cmd));
         }
-        let in_sysroot = || Some(self.sysroot.join("usr/bin").join(cmd)).filter(|path| path.is_file());
-        let found = if env::var_os("DRMBOARD_ARCH").is_some_and(|arch| arch == "aarch64") {
-            in_sysroot().or_else(|| on_path(cmd))
-        } else {
-            on_path(cmd).or_else(in_sysroot)
+        let below = || {
+            let mut named = self.programs().into_iter().map(|dir| dir.join(cmd));
+            named.find(|path| path.is_file())
+        };
+        let found = match self.prefer_arm64()? {
+            true => below().or_else(|| on_path(cmd)),
+            false => on_path(cmd).or_else(below),
         };
         found.ok_or_else(|| {
             format!(
-                "{}: no such program on PATH or in {}/usr/bin",
+                "{}: no such program on PATH, in {}/usr/bin or among the clients",
                 cmd.display(),
                 self.sysroot.display()
             )
         })
+    }
+
+    /// `DRMBOARD_ARCH`: whether arm64 programs come before those of the same name on PATH.
+    fn prefer_arm64(&self) -> Result<bool, String> {
+        let name = variable("DRMBOARD_ARCH");
+        match name.as_ref().map(|name| name.as_os_str().as_encoded_bytes()) {
+            None => Ok(HOST == Machine::Aarch64),
+            Some(b"x86_64") => Ok(false),
+            Some(b"aarch64") => Ok(true),
+            Some(other) => Err(format!(
+                "DRMBOARD_ARCH is aarch64 or x86_64, not {}",
+                String::from_utf8_lossy(other)
+            )),
+        }
+    }
+
+    /// PATH of the program: ours, and the directories of the arm64 programs.
+    fn path(&self) -> OsString {
+        let ours = env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+        let arm64 = self.programs();
+        let ours: Vec<_> = env::split_paths(&ours).collect();
+        let all: Vec<_> = match self.prefer_arm64() {
+            Ok(true) => arm64.iter().chain(&ours).collect(),
+            _ => ours.iter().chain(&arm64).collect(),
+        };
+        // A directory of ours with a colon in its name cannot be on a PATH.
+        env::join_paths(&all).unwrap_or_else(|_| env::var_os("PATH").unwrap_or_default())
+    }
+
+    /// Where arm64 programs lie: our clients, then the sysroot's.
+    fn programs(&self) -> [PathBuf; 2] {
+        [self.clients.clone(), self.sysroot.join("usr/bin")]
     }
 }
 
@@ -102,6 +140,7 @@ impl Program {
     /// One sentence that says why `cmd` cannot run on the board.
     pub(crate) fn find(cmd: &OsStr) -> Result<Program, String> {
         let mut places = Places::find();
+        places.prefer_arm64()?;
         let path = places.program(cmd)?;
         let shown = path.display();
         let machine = match elf::kind(&path).map_err(|error| format!("{shown}: {error}"))? {
@@ -139,6 +178,7 @@ impl Program {
         // looked for only when a program of that machine is started.
         places.sysroot = std::path::absolute(&places.sysroot).map_err(|e| e.to_string())?;
         places.shims = std::path::absolute(&places.shims).map_err(|e| e.to_string())?;
+        places.clients = std::path::absolute(&places.clients).map_err(|e| e.to_string())?;
         places.qemu = places.qemu.map(|qemu| std::path::absolute(&qemu).unwrap_or(qemu));
         let shim = places.shim(machine)?;
         Ok(Program {
@@ -148,6 +188,11 @@ impl Program {
             shim,
             places,
         })
+    }
+
+    /// Whether it is a program of the machine that drmboard runs on, and not of the board's.
+    pub(crate) fn is_x86_64(&self) -> bool {
+        self.machine == Machine::X86_64
     }
 
     /// Starts it in its own process group, with the signal mask and limits of `before`; it is killed with us.
@@ -186,6 +231,7 @@ impl Program {
             .env("DRMBOARD_BOARD", board)
             .env("DRMBOARD_SOCKET", socket);
         command
+            .env("PATH", self.places.path())
             .env("DRMBOARD_SHIM_DIR", &self.places.shims)
             .env("DRMBOARD_SYSROOT", &self.places.sysroot);
         if HOST != Machine::Aarch64 {
@@ -195,14 +241,7 @@ impl Program {
         }
         command.process_group(0);
         // SAFETY: only system calls that are safe between fork and exec.
-        unsafe {
-            command.pre_exec(move || {
-                libc::sigprocmask(libc::SIG_SETMASK, &before.mask, std::ptr::null_mut());
-                libc::setrlimit(libc::RLIMIT_NOFILE, &before.files);
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                Ok(())
-            });
-        }
+        unsafe { command.pre_exec(move || before.restore()) };
         command.spawn()
     }
 }
@@ -215,6 +254,22 @@ const FORWARDED: [libc::c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, 
 pub(crate) struct Before {
     mask: libc::sigset_t,
     files: libc::rlimit,
+}
+
+impl Before {
+    /// For a child between fork and exec: gives it these, and has it killed with us.
+    ///
+    /// # Errors
+    /// None; the calls cannot fail.
+    pub(crate) fn restore(&self) -> io::Result<()> {
+        // SAFETY: system calls on values of this process.
+        unsafe {
+            libc::sigprocmask(libc::SIG_SETMASK, &self.mask, std::ptr::null_mut());
+            libc::setrlimit(libc::RLIMIT_NOFILE, &self.files);
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        }
+        Ok(())
+    }
 }
 
 /// Allows this process all the descriptors it may have: each buffer, file and client takes some.
@@ -265,6 +320,17 @@ impl Signals {
     /// What the program is to have.
     pub(crate) fn before(&self) -> Before {
         self.before
+    }
+
+    /// The next signal that asks this process to end, within `time`.
+    pub(crate) fn next(&self, time: Duration) -> Option<libc::c_int> {
+        let time = libc::timespec {
+            tv_sec: time.as_secs() as libc::time_t,
+            tv_nsec: time.subsec_nanos().into(),
+        };
+        // SAFETY: the set is valid; nothing is told of the sender.
+        let signal = unsafe { libc::sigtimedwait(&self.set, std::ptr::null_mut(), &time) };
+        FORWARDED.contains(&signal).then_some(signal)
     }
 
     /// Waits for the program, passing signals on to its group. Its exit code, or 128 + signal.

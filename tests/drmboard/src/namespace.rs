@@ -9,7 +9,7 @@ use crate::proto::DRM_MAJOR;
 use drm_os_host::Node;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, OpenOptions};
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{symlink, OpenOptionsExt};
@@ -173,19 +173,28 @@ fn fill_dev() -> Result<()> {
 /// Moves the calling thread, and what it starts from now on, into a mount namespace with the board in it.
 ///
 /// # Errors
-/// No right to mount or to make nodes; /dev or /sys is not there.
-pub(crate) fn enter(node: &Node) -> Result<()> {
+/// A sentence: no right to mount or to make nodes; the root is no mount point; /dev or /sys is not there.
+pub(crate) fn enter(node: &Node) -> std::result::Result<(), String> {
     // SAFETY: plain system call.
-    check(unsafe { libc::unshare(libc::CLONE_NEWNS) }, "unshare")?;
-    mount(
+    let rights = |error| format!("cannot set up a private /dev, which takes root or CAP_SYS_ADMIN: {error}");
+    check(unsafe { libc::unshare(libc::CLONE_NEWNS) }, "unshare").map_err(rights)?;
+    let private = mount(
         Path::new("none"),
         Path::new("/"),
         "",
         libc::MS_REC | libc::MS_PRIVATE,
         "",
-    )?;
-    fill_dev()?;
-    fill_sys(node)
+    );
+    private.map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => {
+            "cannot keep mounts private, for the root directory is no mount point: before chroot DIR, \
+                                    do mount --bind DIR DIR"
+                .into()
+        }
+        _ => rights(error),
+    })?;
+    let rest = fill_dev().and_then(|()| fill_sys(node));
+    rest.map_err(rights)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! `--png`: the last colour target as a picture.
 
 use crate::board::Frame;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Error, ErrorKind};
 use std::path::Path;
@@ -29,6 +30,49 @@ pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
     Ok(())
 }
 
+/// What is in a picture of eight bits a channel: for each colour a line `#RRGGBBAA COUNT X,Y WIDTHxHEIGHT`, with the smallest rectangle around all
+/// its pixels, from the top left on. So many pixels as the rectangle has make it one that is filled.
+///
+/// # Errors
+/// A sentence: the file cannot be read, has other pixels, or more than 64 colours.
+pub(crate) fn colours(path: &Path) -> Result<Vec<String>, String> {
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let file = File::open(path).map_err(|error| told(&error))?;
+    let mut reader = png::Decoder::new(file)
+        .read_info()
+        .map_err(|error| told(&error))?;
+    let mut pixels = vec![0; reader.output_buffer_size()];
+    let info = reader.next_frame(&mut pixels).map_err(|error| told(&error))?;
+    let bytes = info.color_type.samples();
+    if info.bit_depth != png::BitDepth::Eight || bytes < 3 {
+        return Err(told(&"not of red, green and blue, eight bits each"));
+    }
+    // For each colour: pixels; left, top, right, bottom.
+    let mut seen: BTreeMap<[u8; 4], (u64, [u32; 4])> = BTreeMap::new();
+    let lines = pixels.chunks_exact(info.line_size).zip(0..info.height);
+    for (line, y) in lines {
+        for (pixel, x) in line.chunks_exact(bytes).zip(0..info.width) {
+            let alpha = pixel.get(3).copied().unwrap_or(0xff);
+            let (count, [left, top, right, bottom]) = seen
+                .entry([pixel[0], pixel[1], pixel[2], alpha])
+                .or_insert((0, [x, y, x, y]));
+            *count += 1;
+            (*left, *top) = (x.min(*left), y.min(*top));
+            (*right, *bottom) = (x.max(*right), y.max(*bottom));
+        }
+        if seen.len() > 64 {
+            return Err(told(&"more than 64 colours"));
+        }
+    }
+    let mut all: Vec<_> = seen.into_iter().collect();
+    all.sort_by_key(|(_, (_, [left, top, ..]))| (*top, *left));
+    let line = |([r, g, b, a], (count, [left, top, right, bottom])): ([u8; 4], (u64, [u32; 4]))| {
+        let (width, height) = (right - left + 1, bottom - top + 1);
+        format!("#{r:02x}{g:02x}{b:02x}{a:02x} {count} {left},{top} {width}x{height}")
+    };
+    Ok(all.into_iter().map(line).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +96,13 @@ mod tests {
         reader.next_frame(&mut back).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(back, pixels);
+        write(&path, &frame(pixels)).unwrap();
+        assert_eq!(
+            colours(&path).unwrap(),
+            ["#010203ff 1 0,0 1x1", "#04050680 1 1,0 1x1"]
+        );
+        std::fs::remove_file(&path).unwrap();
+        assert!(colours(&path).is_err());
         assert!(write(&path, &frame(Vec::new())).is_err());
     }
 }

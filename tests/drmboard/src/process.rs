@@ -9,7 +9,7 @@ use crate::sock;
 use drm_os_host::{sys, File, Process};
 use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Counts of one client, and of its files that are closed.
@@ -33,6 +33,7 @@ pub(crate) struct Client {
     /// Submits that the driver refused.
     pub(crate) refused: AtomicU64,
     pub(crate) usage: Mutex<Usage>,
+    asked_for_screen: AtomicBool,
 }
 
 impl Client {
@@ -55,6 +56,7 @@ impl Client {
             ioctls: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             usage: Mutex::default(),
+            asked_for_screen: AtomicBool::new(false),
         };
         client.set_comm(&comm);
         Ok(client)
@@ -72,6 +74,11 @@ impl Client {
             .map(|c| if c.is_whitespace() { '_' } else { c })
             .collect();
         *self.comm.lock().unwrap() = word;
+    }
+
+    /// True the first time: the user is to be told that there is no screen.
+    pub(crate) fn told_no_screen(&self) -> bool {
+        !self.asked_for_screen.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn dead(&self) -> bool {
@@ -147,6 +154,9 @@ fn token() -> i32 {
 impl Process for Call {
     fn pid(&self) -> i32 {
         self.client.pid
+    }
+    fn uid(&self) -> u32 {
+        self.client.uid
     }
     fn comm(&self) -> String {
         self.client.comm()

@@ -122,8 +122,9 @@ impl Shared {
         }));
         let fd = socket.as_raw_fd();
         let open = Arc::new(OpenFile::new(key, file, device, owner, socket));
+        // Listed first: a wake-up before it is listed would be lost.
+        self.files.lock().unwrap().insert(key, open.clone());
         open.look();
-        self.files.lock().unwrap().insert(key, open);
         // Only hang-ups, which need no asking: what a client writes is never read.
         if let Err(error) = self.watch(fd, FILE | key, 0) {
             self.close(key);

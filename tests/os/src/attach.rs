@@ -127,6 +127,8 @@ fn collect_dump(ask: impl Fn(u64, &mut [u8]) -> usize) -> Vec<u8> {
     fatal("a dump has no end")
 }
 
+type Event = Option<unsafe extern "C" fn(*mut c_void)>;
+
 impl Device {
     /// Attaches a driver, when no other device of the world is being attached or detached.  `driver` is a constant
     /// table.  Errors: ENXIO if no `compatible` matches, EBUSY if one is attached, else what its attach says.
@@ -204,6 +206,27 @@ impl Device {
         }
         d.set(State::Free);
         Ok(())
+    }
+
+    /// Suspends the device; nothing without a driver.
+    pub fn suspend(&self) {
+        self.power_event(|d| d.suspend, "suspend returned");
+    }
+
+    /// Resumes the device.
+    pub fn resume(&self) {
+        self.power_event(|d| d.resume, "resume returned");
+    }
+
+    /// The system goes down.
+    pub fn shutdown(&self) {
+        self.power_event(|d| d.shutdown, "shutdown returned");
+    }
+
+    fn power_event(&self, op: impl FnOnce(&sys::drm_os_driver) -> Event, what: &'static str) {
+        // SAFETY: softc is what attach of this driver gave.
+        self.dev.ask(op, |f, softc| unsafe { f(softc) });
+        came_back(&self.dev.w, what);
     }
 
     /// The statistics of the device; none without a driver.

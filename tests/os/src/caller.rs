@@ -18,6 +18,10 @@ const EINTR: i32 = sys::DRM_OS_EINTR as i32;
 pub trait Process: Send + Sync {
     /// Its number.
     fn pid(&self) -> i32;
+    /// Its real user.
+    fn uid(&self) -> u32 {
+        0
+    }
     /// The name of its program.
     fn comm(&self) -> String;
     /// Whether it may do anything.
@@ -150,7 +154,12 @@ impl Caller {
     /// A thread of a process of its own that shares this program's memory; not privileged.  Its descriptors are
     /// known by [`Caller::fd`].
     pub fn local(world: &World, comm: &str) -> Caller {
-        let p = Arc::new(LocalProcess::new(comm));
+        Caller::local_of(world, comm, 0)
+    }
+
+    /// The same of a process of user `uid`.
+    pub fn local_of(world: &World, comm: &str, uid: u32) -> Caller {
+        let p = Arc::new(LocalProcess::new(comm, uid));
         Caller {
             local: Some(p.clone()),
             ..Caller::new(world, p)
@@ -246,6 +255,11 @@ pub(crate) mod exports {
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_caller_pid(caller: *mut sys::drm_os_caller) -> i32 {
         CallerInner::of(caller).process.pid()
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_caller_uid(caller: *mut sys::drm_os_caller) -> u32 {
+        CallerInner::of(caller).process.uid()
     }
 
     #[no_mangle]

@@ -19,8 +19,8 @@ same_types! {
     attach:
         drm_os_dev_peer;
     caller:
-        drm_os_copyin drm_os_copyout drm_os_caller_pid drm_os_caller_comm drm_os_caller_privileged
-        drm_os_caller_interrupted;
+        drm_os_copyin drm_os_copyout drm_os_caller_pid drm_os_caller_uid drm_os_caller_comm
+        drm_os_caller_privileged drm_os_caller_interrupted;
     clock:
         drm_os_now drm_os_delay drm_os_sleep;
     cv:
@@ -59,5 +59,5 @@ same_types! {
     user:
         drm_os_object_create_user;
     world:
-        drm_os_unique drm_os_tunable;
+        drm_os_physmem drm_os_unique drm_os_tunable;
 }

@@ -14,13 +14,15 @@ const MAX_FDS: i32 = 4096;
 
 pub(crate) struct LocalProcess {
     comm: String,
+    uid: u32,
     fds: Mutex<BTreeMap<i32, File>>,
 }
 
 impl LocalProcess {
-    pub(crate) fn new(comm: &str) -> LocalProcess {
+    pub(crate) fn new(comm: &str, uid: u32) -> LocalProcess {
         LocalProcess {
             comm: comm.to_string(),
+            uid,
             fds: Mutex::default(),
         }
     }
@@ -70,6 +72,10 @@ impl Process for LocalProcess {
 
     fn pid(&self) -> i32 {
         std::process::id() as i32
+    }
+
+    fn uid(&self) -> u32 {
+        self.uid
     }
 
     fn comm(&self) -> String {

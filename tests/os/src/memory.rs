@@ -167,6 +167,12 @@ impl Memory {
         (f < self.pages).then_some(f as usize)
     }
 
+    /// Whether the page at `pa` is of this kind.
+    pub(crate) fn is(&self, pa: u64, what: Use) -> bool {
+        let t = rd(&self.table);
+        self.index(pa).is_some_and(|i| t.used[i] == what as u8)
+    }
+
     /// Calls `f(memory, offset in the transfer, bytes)` for each page of [pa, pa + len), all or none.
     fn walk(
         &self,

@@ -17,6 +17,7 @@ use crate::witness;
 use crate::world::Inner;
 use std::ffi::{c_int, c_void};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 const NO_FRAME: u64 = u64::MAX;
@@ -237,8 +238,18 @@ impl Object {
         unmap(std::mem::take(&mut st.copy), self.size() as usize);
     }
 
+    fn is_resident(&self, first: u64, count: u64) -> bool {
+        let st = lk(&self.st);
+        let pages = st.frames.iter().skip(first as usize).take(count as usize);
+        !st.frames.is_empty() && pages.into_iter().all(|&f| f != NO_FRAME)
+    }
+
     fn wire(&self, first: u64, pa: &mut [u64]) -> Result<(), u32> {
         self.w.gate()?;
+        let ns = self.w.memory_ns.load(Relaxed);
+        if ns != 0 && !self.is_resident(first, pa.len() as u64) {
+            self.w.sleep(ns);
+        }
         self.make_resident(first, pa.len() as u64)?;
         let st = lk(&self.st);
         if st.purged {

@@ -10,7 +10,7 @@ use crate::device::{Dev, Device, Node};
 use crate::hardware::Hardware;
 use crate::log::Log;
 use crate::malloc::Mallocs;
-use crate::memory::Memory;
+use crate::memory::{Memory, Use};
 use crate::sys;
 use crate::task::Queue;
 use crate::trace::{TraceFn, Tracer};
@@ -74,6 +74,8 @@ pub(crate) struct Inner {
     pub(crate) counts: Counts,
     pub(crate) mallocs: Mallocs,
     pub(crate) mem: Memory,
+    /// How long pages are waited for.
+    pub(crate) memory_ns: AtomicU64,
     pub(crate) sched: Mutex<Sched>,
     pub(crate) witness: Witness,
     pub(crate) devices: Mutex<Vec<Arc<Dev>>>,
@@ -166,6 +168,7 @@ impl World {
                 counts: Counts::default(),
                 mallocs: Mallocs::default(),
                 mem: Memory::new(cfg.ram_base, cfg.pages, cfg.contiguous),
+                memory_ns: AtomicU64::new(0),
                 sched: Mutex::default(),
                 witness,
                 devices: Mutex::default(),
@@ -254,6 +257,27 @@ impl World {
         self.inner().counts.fail_at(nth_from_now);
     }
 
+    /// What the device sees at a physical address; false when nothing is there.
+    pub fn peek(&self, pa: u64, buf: &mut [u8]) -> bool {
+        self.inner().mem.dma_read(pa, buf).is_ok()
+    }
+
+    /// Whether a single page ([`Counters::pages`]) is at a physical address.
+    pub fn is_page(&self, pa: u64) -> bool {
+        self.inner().mem.is(pa, Use::Single)
+    }
+
+    /// Whether a page of an object is at a physical address.
+    pub fn is_object_page(&self, pa: u64) -> bool {
+        self.inner().mem.is(pa, Use::Object)
+    }
+
+    /// From now on who wires pages that are not there yet sleeps so long for them, as where memory
+    /// is short.
+    pub fn slow_memory(&self, ns: u64) {
+        self.inner().memory_ns.store(ns, Relaxed);
+    }
+
     /// Asks the drivers to free memory until `pages` are freed; returns the pages freed.
     pub fn lowmem(&self, pages: u64) -> u64 {
         let devices = lk(&self.inner().devices).clone();
@@ -307,6 +331,11 @@ pub(crate) mod exports {
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_unique(os: *mut sys::drm_os) -> u64 {
         Inner::of(os).unique.fetch_add(1, Relaxed)
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_physmem(os: *mut sys::drm_os) -> u64 {
+        Inner::of(os).cfg.pages * u64::from(sys::DRM_OS_PAGE_SIZE)
     }
 
     #[no_mangle]

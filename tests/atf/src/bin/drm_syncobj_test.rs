@@ -157,31 +157,6 @@ fn wait_any_and_all(_: &Ctx) {
     require_eq!(node.syncobj_wait(&many, 0, SYNCOBJ_WAIT_ALL), Ok(0));
 }
 
-/// A signal that is taken back at once is seen by who waited for it.
-fn wait_for_submit_then_reset(_: &Ctx) {
-    let node = render();
-    for flags in [0, SYNCOBJ_WAIT_ALL] {
-        for _ in 0..5 {
-            let empty = require_ok!(node.syncobj(0));
-            std::thread::scope(|scope| {
-                let (tell, told) = std::sync::mpsc::channel();
-                let waits = &empty;
-                let waiter = scope.spawn(move || {
-                    tell.send(()).unwrap();
-                    waits
-                        .wait(deadline_ns(5000), SYNCOBJ_WAIT_FOR_SUBMIT | flags)
-                        .map(drop)
-                });
-                told.recv().unwrap();
-                std::thread::sleep(Duration::from_millis(50));
-                require_ok!(empty.signal());
-                require_ok!(empty.reset());
-                require_eq!(waiter.join().unwrap(), Ok(()));
-            });
-        }
-    }
-}
-
 fn wait_deadline(_: &Ctx) {
     let node = render();
     let empty = require_ok!(node.syncobj(0));
@@ -606,11 +581,6 @@ fn main() {
             "wait_for_submit",
             "drm_syncobj_fence_add_wait: woken by another thread",
             wait_for_submit
-        ),
-        case!(
-            "wait_for_submit_then_reset",
-            "syncobj_wait_syncobj_func: who waits has the fence of the signal, whatever becomes of the object",
-            wait_for_submit_then_reset
         ),
         case!(
             "wait_for_submit_of_all",

@@ -399,7 +399,15 @@ fn madvise_of_two_handles(_: &Ctx) {
 }
 
 /// What the board of `madvise_purged` and `out_of_memory` has.
-const SMALL_BOARD: &[&str] = &["--set", "ram_mib=64"];
+const SMALL_BOARD: &[&str] = &[
+    "--set",
+    "ram_mib=64",
+    // What is tried here is RAM, not what a user may have of it.
+    "--set",
+    "user_mem_limit=1073741824",
+    "--set",
+    "device_mem_limit=1073741824",
+];
 const PART: u32 = 20 << 20;
 
 fn madvise_purged(_: &Ctx) {

@@ -5,11 +5,16 @@
 //! one frame, with it the cases are gone through again until N frames are done. Exit status 1 on the first frame that differs.
 
 use clients::egl::{Context, Platform};
-use clients::gl::{renderer, Target};
+use clients::gl::{renderer, Order, Target};
 use clients::{exit_status, Outcome};
 use std::process::ExitCode;
 
-const SIZES: [(u32, u32); 3] = [(1, 1), (255, 255), (1920, 1080)];
+/// The last is the one that a picture shows; Vivante GPUs know no other order, so that no picture of theirs can tell it.
+const SIZES: [(u32, u32, Order); 3] = [
+    (1, 1, Order::Rgba),
+    (255, 255, Order::Rgba),
+    (1920, 1080, Order::Bgra),
+];
 /// Red, green, blue, alpha: all of them differ in most colours, so that no exchange of channels goes unseen.
 const COLOURS: [[u8; 4]; 5] = [
     [0, 0, 0, 0],
@@ -72,8 +77,8 @@ fn run() -> Outcome<()> {
     let mut done = 0;
     let mut first_round = true;
     while done < options.frames {
-        for (width, height) in SIZES {
-            let target = Target::new(&context, width, height)?;
+        for (width, height, order) in SIZES {
+            let target = Target::new(&context, order, width, height)?;
             for colour in COLOURS.into_iter().take(options.frames - done) {
                 let [r, g, b, a] = colour;
                 let case = format!("clear {width}x{height} #{r:02X}{g:02X}{b:02X}{a:02X}");
@@ -91,5 +96,6 @@ fn run() -> Outcome<()> {
 }
 
 fn main() -> ExitCode {
+    clients::linear_images();
     exit_status("gles_clear", run())
 }

@@ -796,6 +796,11 @@ fn main() {
         "memory" => memory(),
         "passing" => passing(),
         "events" => events(),
+        "screen" => {
+            // What lists the screens of a card, twice.
+            let fd = open(0);
+            assert!((0..2).all(|_| request(fd, 0xc040_64a0, [0; 8]).is_err()));
+        }
         "identity" => identity(),
         "polling" => polling(),
         "terminal" => terminal(),

@@ -13,8 +13,8 @@ pub(crate) struct Board {
     pub(crate) driver: &'static str,
     /// In the order of the device tree.
     pub(crate) cores: &'static [Core],
-    /// Where RAM begins, and how many pages of it there are at the most: addresses of these GPUs' front ends and page
-    /// tables have 32 bits, so no more than fits below 4 GiB.
+    /// Where RAM begins, and how many pages of it there are at the most. Addresses of these GPUs' front ends and page
+    /// tables have 32 bits; those of memory have more with MMUv2, and the board with most RAM has some above 4 GiB.
     pub(crate) ram: (u64, u64),
     /// What loader.conf(5) of such a board would say for its GPU to be served: names and values of
     /// tunables.
@@ -39,7 +39,7 @@ const IMX8MQ: Board = Board {
         name: "gpu@38000000",
         clocks: &[("core", 800), ("shader", 800), ("bus", 800), ("reg", 400)],
     }],
-    ram: (0x4000_0000, 0xc_0000),
+    ram: (0x4000_0000, 0x10_0000),
     tunables: &[],
 };
 
@@ -140,9 +140,15 @@ mod tests {
     }
 
     #[test]
-    fn ram_ends_at_4_gib_at_the_latest() {
+    fn ram_ends_where_it_does_on_the_boards() {
         for board in BOARDS {
-            assert_eq!(board.ram.0 + board.ram.1 * 4096, 1 << 32, "{}", board.name);
+            let above = if board.name == "imx8mq" { 1 << 30 } else { 0 };
+            assert_eq!(
+                board.ram.0 + board.ram.1 * 4096,
+                (1 << 32) + above,
+                "{}",
+                board.name
+            );
         }
     }
 }

@@ -3,7 +3,9 @@
 
 use super::config::Config;
 use super::options::{Options, Os};
+use crate::launch::Signals;
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -21,6 +23,8 @@ pub(crate) enum End {
     PoweredOff,
     Failed(ExitStatus),
     TimedOut,
+    /// This process was told to end, by the signal.
+    Told(libc::c_int),
 }
 
 /// A machine that is not started yet.
@@ -113,13 +117,12 @@ impl Qemu {
         let mut command = Command::new(program());
         command.args(&self.args).args(&self.kernel).arg("-dtb").arg(tree);
         command.envs(config.to_env()).env("LD_PRELOAD", &self.library);
+        let signals = Signals::block();
+        let before = signals.before();
+        // SAFETY: only system calls that are safe between fork and exec.
+        unsafe { command.pre_exec(move || before.restore()) };
         let mut child = command.stdin(Stdio::null()).spawn().map_err(not_started)?;
-        let status = wait(&mut child, self.timeout)?;
-        Ok(match status {
-            None => End::TimedOut,
-            Some(status) if status.success() => End::PoweredOff,
-            Some(status) => End::Failed(status),
-        })
+        wait(&mut child, self.timeout, &signals)
     }
 }
 
@@ -138,22 +141,35 @@ fn not_started(error: std::io::Error) -> String {
     format!("{}: {error}", program().to_string_lossy())
 }
 
-/// None when the time was over. QEMU takes SIGTERM for its power switch and ends in order: trace and picture are written.
-fn wait(child: &mut Child, timeout: Duration) -> Result<Option<ExitStatus>, String> {
+/// Waits for the end of QEMU, which it is told to come to when the time is over and when this process is told to end. QEMU takes SIGTERM
+/// for its power switch and ends in order: trace and picture are written.
+fn wait(child: &mut Child, timeout: Duration, signals: &Signals) -> Result<End, String> {
     let pid = i32::try_from(child.id()).map_err(|error| error.to_string())?;
     let mut until = Instant::now() + timeout;
-    let mut timed_out = false;
+    let mut why = None;
     loop {
         if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
-            return Ok((!timed_out).then_some(status));
+            return Ok(why.unwrap_or(match status.success() {
+                true => End::PoweredOff,
+                false => End::Failed(status),
+            }));
         }
-        if Instant::now() > until {
+        let told = signals.next(Duration::from_millis(20));
+        if Instant::now() > until || told.is_some() {
             // SAFETY: a signal to a child of ours that was not waited for.
-            unsafe { libc::kill(pid, if timed_out { libc::SIGKILL } else { libc::SIGTERM }) };
-            timed_out = true;
+            unsafe {
+                libc::kill(
+                    pid,
+                    if why.is_some() {
+                        libc::SIGKILL
+                    } else {
+                        libc::SIGTERM
+                    },
+                )
+            };
+            why = why.or(Some(told.map_or(End::TimedOut, End::Told)));
             until = Instant::now() + Duration::from_secs(5);
         }
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

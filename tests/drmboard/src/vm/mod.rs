@@ -98,6 +98,11 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
             );
             guest::TIMED_OUT
         }
+        // As a shell has it for a program that the signal ended.
+        (guest::End::Told(signal), _) => {
+            eprintln!("drmboard: the machine was ended by signal {signal}");
+            u8::try_from(128 + signal).unwrap_or(u8::MAX)
+        }
         (guest::End::Failed(status), _) => {
             eprintln!("drmboard: QEMU ended with {status}");
             guest::NO_STATUS

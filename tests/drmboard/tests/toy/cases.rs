@@ -43,6 +43,12 @@ pub const ALL: &[(&str, Case)] = &[
     ("aarch64_latency", || arm64(&["latency"])),
     ("arm64_program_from_a_shell", arm64_from_a_shell),
     ("exit_codes", exit_codes),
+    ("help_and_version", help),
+    ("arm64_programs_are_on_path", arm64_on_path),
+    ("x86_64_mesa_is_told_to_draw_with_the_cpu", drawn_by_the_cpu),
+    ("no_screen_is_told", no_screen),
+    ("a_root_that_is_no_mount_point_is_told", plain_chroot),
+    ("a_machine_ends_with_drmboard", machine_ends),
     ("mistakes_are_one_sentence", mistakes),
     ("statistics", statistics),
     ("trace", trace),
@@ -121,6 +127,150 @@ fn exit_codes() -> Result<(), String> {
         ),
         Some(0)
     );
+    Ok(())
+}
+
+fn help() -> Result<(), String> {
+    let names = drmboard::board::names();
+    for (word, expected) in [
+        ("--help", "boards: rk3399 "),
+        ("--version", concat!("drmboard ", env!("CARGO_PKG_VERSION"), "\n")),
+        ("boards", &format!("{}\n", names.join("\n"))),
+    ] {
+        let output = board(&["bare", word]).output().unwrap();
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!((code(&output), output.stderr.len()), (Some(0), 0), "{word}");
+        assert!(out.contains(expected), "{word}: {out}");
+    }
+    let mut unknown = board(&["run", "--board", "rk3399", "--", "true"]);
+    let output = unknown.env("DRMBOARD_ARCH", "arm").output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(code(&output), Some(2), "{err}");
+    assert_eq!(err, "drmboard: DRMBOARD_ARCH is aarch64 or x86_64, not arm\n");
+    Ok(())
+}
+
+/// The clients and the sysroot's programs are found by name, from a shell on the board, too.
+fn arm64_on_path() -> Result<(), String> {
+    let client = parts().arm64.as_ref().map_err(String::clone)?;
+    let clients = client.parent().unwrap();
+    for words in [
+        vec!["board_client", "basics"],
+        vec!["sh", "-c", "board_client basics && command -v es2_info"],
+    ] {
+        let mut command = board(&["run", "--board", "rk3399", "--stats", "--"]);
+        let output = command
+            .args(words)
+            .env("DRMBOARD_CLIENTS", clients)
+            .output()
+            .unwrap();
+        clean(&output);
+    }
+    Ok(())
+}
+
+fn drawn_by_the_cpu() -> Result<(), String> {
+    let said = |words: &[&str]| {
+        let output = client_of(&parts().client, &[], words);
+        String::from_utf8_lossy(&output.stderr).contains("no job reached the GPU")
+    };
+    // One opens the board and gives it nothing to do, one gives it a job, one does not look at it.
+    assert_eq!(
+        [&["screen"][..], &["basics"], &["exit", "0"]].map(said),
+        [true, false, false]
+    );
+    Ok(())
+}
+
+fn no_screen() -> Result<(), String> {
+    let output = client_of(&parts().client, &[], &["screen"]);
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    clean(&output);
+    assert_eq!(
+        err.matches("asks for a screen, and this board has none").count(),
+        1,
+        "{err}"
+    );
+    let output = client_of(&parts().client, &[], &["basics"]);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("screen"));
+    Ok(())
+}
+
+/// Runs this program in a chroot into a plain directory, in a mount namespace of its own.
+fn plain_chroot() -> Result<(), String> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chroot");
+    std::fs::create_dir_all(&dir).unwrap();
+    // Each directory of the root as a mount below a directory of the disk, which is none.
+    let script = "for d in /*; do if [ -d $d ] && [ ! -L $d ]; then mkdir -p $0$d && mount --bind $d $0$d; \
+                  elif [ -L $d ] && [ ! -L $0$d ]; then cp -P $d $0$d; fi; done; \
+                  mount --bind /proc $0/proc; exec chroot $0 \"$@\"";
+    let target = board(&["run", "--board", "rk3399", "--", "true"]);
+    let mut command = std::process::Command::new("unshare");
+    command
+        .args(["--mount", "--propagation", "private", "sh", "-c", script])
+        .arg(&dir);
+    command.arg(target.get_program()).args(target.get_args());
+    let output = command.env("DRMBOARD_SHIM_DIR", &parts().shims).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(code(&output), Some(2), "{err}");
+    assert!(
+        err.contains("the root directory is no mount point") && !err.contains("takes root"),
+        "{err}"
+    );
+    Ok(())
+}
+
+/// QEMU does not outlive `drmboard vm`, whether that is asked to end or killed.
+fn machine_ends() -> Result<(), String> {
+    let here = |name: &str| std::process::Command::new(name).arg("--version").output().is_ok();
+    if !here("qemu-system-aarch64") || !here("dtc") {
+        return Err("no qemu-system-aarch64 and dtc".into());
+    }
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    // The kernel of this machine branches to itself for ever, and its library does nothing.
+    let (kernel, library) = (
+        dir.join("loop.bin"),
+        parts().shims.join("x86_64/libdrmboard_shim.so"),
+    );
+    std::fs::write(&kernel, 0x1400_0000u32.to_le_bytes()).unwrap();
+    for (signal, status) in [
+        (libc::SIGTERM, Some(128 + 15)),
+        (libc::SIGINT, Some(128 + 2)),
+        (libc::SIGKILL, None),
+    ] {
+        let mut command = board(&["bare", "vm", "--board", "rk3399", "--timeout", "60", "--kernel"]);
+        command
+            .arg(&kernel)
+            .env_remove("DRMBOARD_QEMU")
+            .env("DRMBOARD_QEMU_BOARD", &library);
+        let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+        let children = format!("/proc/{0}/task/{0}/children", child.id());
+        let start = Instant::now();
+        let machine = loop {
+            assert!(start.elapsed() < Duration::from_secs(30), "no machine");
+            let all = std::fs::read_to_string(&children).unwrap_or_default();
+            let runs = |pid: &&str| {
+                let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                line.starts_with("qemu-system-aarch64") && line.contains("-kernel")
+            };
+            if let Some(pid) = all.split_whitespace().find(runs) {
+                break pid.to_owned();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        // SAFETY: our own child, not reaped.
+        unsafe { libc::kill(child.id() as i32, signal) };
+        assert_eq!(child.wait().unwrap().code(), status, "signal {signal}");
+        let start = Instant::now();
+        // A zombie has no command line.
+        while std::fs::read(format!("/proc/{machine}/cmdline")).is_ok_and(|line| !line.is_empty()) {
+            assert!(
+                start.elapsed() < Duration::from_secs(5),
+                "signal {signal}: QEMU {machine} still runs"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
     Ok(())
 }
 

@@ -46,6 +46,7 @@ use exec::{Exec, Reloads};
 use mem::{Mem, Stop};
 use regs::{gpu as gpu_reg, job as job_reg, mmu as mmu_reg};
 use slot::Slot;
+use std::collections::BTreeSet;
 use variant::Identity;
 
 /// Interrupt line of the job block.
@@ -252,6 +253,17 @@ impl Mali {
         &self.stats
     }
 
+    /// Roots of the legacy page tables that address spaces have latched.
+    pub fn tables(&self) -> Vec<u64> {
+        let modes = self.mmu.spaces.iter().map(|space| space.mode);
+        modes
+            .filter_map(|mode| match mode {
+                walk::Mode::Legacy(root) => Some(root),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Colour target 0 of the last fragment job that wrote one.
     pub fn last_frame(&self) -> Option<&Frame> {
         self.frame.as_ref()
@@ -396,6 +408,7 @@ impl Mali {
             reloads: &mut self.reloads,
             frame: &mut self.frame,
             capture: self.capture,
+            given: BTreeSet::new(),
         };
         f(&mut exec)
     }

@@ -4,13 +4,16 @@
 //! goes.
 
 use crate::mmu::{Mmu, Slot, Version, COMMAND_BYTES, COMMAND_VA};
-use crate::space::{for_each_chunk, Jobs, Site, Space};
+use crate::reaper::Link;
+use crate::space::{for_each_chunk, Jobs, Old, Site, Space};
 use core::sync::atomic::{AtomicU32, Ordering};
+use drmkpi::account::{Account, Charge};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::buffer::Buffer;
-use drmkpi::errno::{Result, EINVAL, ENOSPC};
+use drmkpi::errno::{Result, EINVAL, ENOMEM, ENOSPC};
 use drmkpi::num::{u64_of, usize_of};
 use drmkpi::os::{Mtx, Sx, PAGE_SIZE};
+use drmkpi::page_table::Spare;
 use iommu_pmap::Prot;
 
 /// An address space.
@@ -20,10 +23,15 @@ pub(crate) struct Context {
     slot: Slot,
     /// Physical address of the root table.
     root: u64,
+    /// Its page tables.
+    charge: Option<Charge>,
+    /// Held while a buffer is mapped in parts.
+    mapping: Sx<()>,
     space: Sx<Option<Space>>,
     jobs: Mtx<Jobs>,
     /// Changes with every change of the page table.
     seqno: AtomicU32,
+    link: Link,
 }
 
 /// A job in the hardware, as its address space sees it.
@@ -55,44 +63,39 @@ impl Drop for Presence {
 }
 
 impl Context {
-    /// An address space with the command memory in it.
+    /// An address space with the command memory in it; `account` pays for its tables, if it is
+    /// somebody's.
     ///
     /// # Errors
     ///
-    /// ENOMEM; ENOSPC when there are as many clients as the hardware has page tables for.
-    pub(crate) fn new(mmu: &Arc<Mmu>) -> Result<Arc<Context>> {
+    /// ENOMEM, also over the account's limit; ENOSPC when there are as many clients as the hardware
+    /// has page tables for.
+    pub(crate) fn new(mmu: &Arc<Mmu>, account: Option<&Arc<Account>>) -> Result<Arc<Context>> {
         let slot = Slot::new(mmu)?;
-        let (space, root) = Space::new(mmu)?;
-        let context = Context::with_space(mmu, slot, root, space)?;
+        let charge = account.map(|account| Charge::new(account, 0)).transpose()?;
+        let lock = Sx::new(mmu.os(), c"etnaviv context", None)?;
+        let mapping = Sx::new(mmu.os(), c"etnaviv mapping", ())?;
+        let jobs = Mtx::new(mmu.os(), c"etnaviv context jobs", Jobs::default())?;
+        let link = Link::new(mmu.os())?;
+        let (space, root) = Space::new(mmu, charge.as_ref())?;
+        let mut context = Context {
+            id: mmu.os().unique(),
+            mmu: mmu.clone(),
+            slot,
+            root,
+            charge,
+            mapping,
+            space: lock,
+            jobs,
+            seqno: AtomicU32::new(0),
+            link,
+        };
+        // From here on its end frees the tables.
+        *context.space.get_mut() = Some(space);
+        let context = Arc::new(mmu.os(), context)?;
         context.slot.set(root);
         context.map_commands()?;
         Ok(context)
-    }
-
-    fn with_space(mmu: &Arc<Mmu>, slot: Slot, root: u64, space: Space) -> Result<Arc<Context>> {
-        let os = mmu.os();
-        let context = Sx::new(os, c"etnaviv context", None).and_then(|guarded| {
-            let context = Context {
-                id: os.unique(),
-                mmu: mmu.clone(),
-                slot,
-                root,
-                space: guarded,
-                jobs: Mtx::new(os, c"etnaviv context jobs", Jobs::default())?,
-                seqno: AtomicU32::new(0),
-            };
-            Arc::new(os, context)
-        });
-        match context {
-            Ok(context) => {
-                *context.space.lock() = Some(space);
-                Ok(context)
-            }
-            Err(e) => {
-                space.destroy(mmu);
-                Err(e)
-            }
-        }
     }
 
     /// MMUv2: the front ends fetch by translated addresses.
@@ -114,6 +117,7 @@ impl Context {
         Site {
             mmu: &self.mmu,
             seqno: &self.seqno,
+            charge: self.charge.as_ref(),
         }
     }
 
@@ -160,52 +164,121 @@ impl Context {
             return Ok(place);
         }
         drop(guard);
-        // Pages are allocated without the lock, which the ends of jobs need.
+        // Pages are allocated without any lock.
         for_each_chunk(&self.mmu, buffer, |_, _| Ok(()))?;
-        let mut guard = self.space.lock();
-        let space = guard.as_mut().ok_or(EINVAL)?;
-        if let Some(place) = space.hit(self.site(), buffer, wanted)? {
-            return Ok(place);
-        }
-        let inserted = space.insert(self.site(), buffer, wanted, prot);
-        space.sweep(&self.mmu, &self.jobs);
-        inserted.map(|start| (start, true))
-    }
-
-    /// A job is over that used what is at `start`.
-    fn release(&self, start: u64) {
-        let mut guard = self.space.lock();
-        let Some(space) = guard.as_mut() else { return };
-        if let Some(region) = space.regions.at(start) {
-            region.users = region.users.saturating_sub(1);
-            if region.closing && region.users == 0 {
-                space.unmap(self.site(), start);
+        // Whoever finds the buffer's place with this lock held finds all of it mapped.
+        let _one_at_a_time = self.mapping.lock();
+        let start = {
+            let mut guard = self.space.lock();
+            let space = guard.as_mut().ok_or(EINVAL)?;
+            if let Some(place) = space.hit(self.site(), buffer, wanted)? {
+                return Ok(place);
+            }
+            space.insert(self.site(), buffer, wanted)?
+        };
+        let mapped = self.map(start, buffer, prot);
+        if let Some(space) = self.space.lock().as_mut() {
+            match (mapped, space.regions.at(start)) {
+                (Ok(()), Some(region)) => region.ready = true,
+                _ => space.unmap(self.site(), start),
             }
         }
-        space.sweep(&self.mmu, &self.jobs);
+        self.tidy();
+        mapped.map(|()| (start, true))
+    }
+
+    /// Maps a buffer, whose pages are wired, part by part, so that nobody waits long for the lock.
+    fn map(&self, start: u64, buffer: &Buffer, prot: Prot) -> Result<()> {
+        let mut spare = Spare::new(self.mmu.dev());
+        for_each_chunk(&self.mmu, buffer, |first, pas| {
+            let iova = start.wrapping_add(first.wrapping_mul(PAGE_SIZE));
+            let map = |spare: &mut Spare| {
+                let mut guard = self.space.lock();
+                let space = guard.as_mut().ok_or(EINVAL)?;
+                space.map(self.site(), spare, iova, pas, prot)
+            };
+            match map(&mut spare) {
+                Err(ENOMEM) => {
+                    // Tables are missing.
+                    spare.fill()?;
+                    map(&mut spare)
+                }
+                mapped => mapped,
+            }
+        })
+    }
+
+    /// A job is over that used what is at `start`: the caller may be the GPU's own thread.
+    fn release(this: &Arc<Self>, start: u64) {
+        let dead = {
+            let mut guard = this.space.lock();
+            let Some(space) = guard.as_mut() else { return };
+            if let Some(region) = space.regions.at(start) {
+                region.users = region.users.saturating_sub(1);
+                if region.closing && region.users == 0 {
+                    space.unmap(this.site(), start);
+                }
+            }
+            space.sweep(&this.jobs)
+        };
+        if dead {
+            this.mmu.leave_to_reaper(this);
+        }
     }
 
     /// The handle of a buffer is gone: its place goes as soon as no job uses it.
     pub(crate) fn forget(&self, buffer: u64) {
-        let mut guard = self.space.lock();
-        let Some(space) = guard.as_mut() else { return };
-        let Some(start) = space.regions.place_of(buffer) else {
-            return;
-        };
-        if let Some(region) = space.regions.at(start) {
-            region.closing = true;
-            if region.users == 0 {
-                space.unmap(self.site(), start);
+        {
+            let mut guard = self.space.lock();
+            let Some(space) = guard.as_mut() else { return };
+            let Some(start) = space.regions.place_of(buffer) else {
+                return;
+            };
+            if let Some(region) = space.regions.at(start) {
+                region.closing = true;
+                if region.users == 0 {
+                    space.unmap(self.site(), start);
+                }
             }
         }
-        space.sweep(&self.mmu, &self.jobs);
+        self.tidy();
     }
 
-    /// A job is over: frees what no other can reach.
-    pub(crate) fn sweep(&self) {
-        if let Some(space) = self.space.lock().as_mut() {
-            space.sweep(&self.mmu, &self.jobs);
+    /// A job is over: finds what no other can reach.
+    pub(crate) fn sweep(this: &Arc<Self>) {
+        let dead = match this.space.lock().as_mut() {
+            Some(space) => space.sweep(&this.jobs),
+            None => false,
+        };
+        if dead {
+            this.mmu.leave_to_reaper(this);
         }
+    }
+
+    /// Frees what no job can reach, the lock not held. Not in the GPU's own thread.
+    pub(crate) fn tidy(&self) {
+        loop {
+            let room = {
+                let mut guard = self.space.lock();
+                let Some(space) = guard.as_mut() else { return };
+                space.sweep(&self.jobs);
+                space.dead()
+            };
+            let Some(room) = room else { return };
+            // Without room less is freed at a time.
+            let empty = Old::with_room(&self.mmu, room).unwrap_or_else(|_| Old::empty(&self.mmu));
+            let mut dead = {
+                let mut guard = self.space.lock();
+                let Some(space) = guard.as_mut() else { return };
+                space.take_dead(empty)
+            };
+            dead.free(self.mmu.dev(), self.charge.as_ref());
+        }
+    }
+
+    /// The list of the reaper.
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
     }
 }
 
@@ -214,7 +287,7 @@ impl Drop for Context {
         // The core holds a reference to what it has loaded, and the job that leaves it holds one until its end.
         self.slot.set(0);
         if let Some(space) = self.space.get_mut().take() {
-            space.destroy(&self.mmu);
+            space.destroy(&self.mmu, self.charge.as_ref());
         }
     }
 }
@@ -256,6 +329,6 @@ impl Use {
 
 impl Drop for Use {
     fn drop(&mut self) {
-        self.context.release(self.start);
+        Context::release(&self.context, self.start);
     }
 }

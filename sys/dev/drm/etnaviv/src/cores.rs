@@ -14,7 +14,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::coredump::CoreDump;
-use drmkpi::errno::{Errno, Result, EIO, ENODEV, ENXIO};
+use drmkpi::driver::Suspend;
+use drmkpi::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Irq, Level, LogLimit, Mtx, MtxGuard, Os, Sx, Task, TaskQueue};
 use drmkpi::stats::Stats;
@@ -220,6 +221,10 @@ impl Core {
         recover::for_good(core);
         core.queue.set_kick(None);
         let tasks = core.tasks.lock().take();
+        if let Some(tasks) = &tasks {
+            // It may be kicking itself, and a task that gave itself up would wait for its own end.
+            tasks.pump.drain();
+        }
         drop(tasks);
         let irq = core.irq.lock().take();
         drop(irq);
@@ -273,11 +278,14 @@ impl Core {
     ///
     /// # Errors
     ///
-    /// EIO when it does not come on, ENXIO when it is gone.
+    /// EIO when it does not come on, EBUSY while it is suspended, ENXIO when it is gone.
     pub(crate) fn turn_on(&self) -> Result<()> {
         let mut power = self.power.lock();
         if self.is_removed() {
             return Err(ENXIO);
+        }
+        if self.queue.lock().hw.suspended {
+            return Err(EBUSY);
         }
         if *power {
             return Ok(());
@@ -340,6 +348,22 @@ impl Core {
         // The last reference of an address space may sleep.
         drop(loaded);
         result
+    }
+
+    /// Turns the core off and keeps it so; jobs wait.
+    pub(crate) fn suspend(&self, how: Suspend) {
+        self.queue.lock().hw.suspended = true;
+        let is_empty = || self.queue.lock().hw.is_empty();
+        if !how.wait_for_jobs(self.os(), JOB_TIMEOUT_NS, is_empty) {
+            recover::take_back(self);
+        }
+        self.turn_off_if_idle();
+    }
+
+    /// Lets jobs run again.
+    pub(crate) fn resume(&self) {
+        self.queue.lock().hw.suspended = false;
+        self.enqueue(Work::Pump);
     }
 
     fn turn_off_if_idle(&self) {

@@ -7,8 +7,10 @@ use crate::driver::EtnavivFile;
 use crate::mmu::{Mmu, Version};
 use crate::ring::CORES;
 use crate::stream::Refused;
+use drmkpi::account::Account;
 use drmkpi::alloc::Arc;
 use drmkpi::coredump::CoreDump;
+use drmkpi::driver::Suspend;
 use drmkpi::errno::{Errno, Result, EINVAL, ENXIO};
 use drmkpi::num::usize_of_u32;
 use drmkpi::os::{Dev, LogLimit, Mtx, Os};
@@ -39,7 +41,7 @@ impl Gpu {
         let found = Found::new(dev)?;
         let mmu = Arc::new(os, Mmu::new(dev, &found.identity)?)?;
         let everybody = match mmu.version() {
-            Version::V1 => Some(Context::new(&mmu)?),
+            Version::V1 => Some(Context::new(&mmu, None)?),
             Version::V2 | Version::V2Secure => None,
         };
         let shared = Shared {
@@ -55,8 +57,12 @@ impl Gpu {
             refusals: LogLimit::with_burst(REFUSALS),
         };
         let gpu = Arc::new(os, gpu)?;
-        gpu.add(found)?;
-        Ok(gpu)
+        let reaper = &gpu.shared.mmu.reaper;
+        let ready = reaper.start(os).and_then(|()| gpu.add(found));
+        if ready.is_err() {
+            reaper.stop();
+        }
+        ready.map(|()| gpu)
     }
 
     /// One more core.
@@ -88,12 +94,27 @@ impl Gpu {
 
     /// Ends all work and turns the GPU off, for good.
     pub(crate) fn remove(&self) {
+        self.each_core(Core::remove);
+    }
+
+    /// Turns the GPU off and keeps it so; jobs wait.
+    pub(crate) fn suspend(&self, how: Suspend) {
+        self.each_core(|core| core.suspend(how));
+    }
+
+    /// Lets jobs run again.
+    pub(crate) fn resume(&self) {
+        self.each_core(|core| core.resume());
+    }
+
+    fn each_core(&self, f: impl Fn(&Arc<Core>)) {
         for pipe in 0..CORES {
             let core = self.cores.lock().get(pipe).cloned().flatten();
             if let Some(core) = core {
-                Core::remove(&core);
+                f(&core);
             }
         }
+        self.shared.mmu.reaper.stop();
     }
 
     /// The instance of the system.
@@ -112,15 +133,15 @@ impl Gpu {
         place.clone().ok_or(ENXIO)
     }
 
-    /// The address space for a new file.
+    /// The address space for a new file; `account` pays for one of its own.
     ///
     /// # Errors
     ///
     /// ENOMEM; ENOSPC when there are as many clients as the hardware has page tables for.
-    pub(crate) fn address_space(&self) -> Result<Arc<Context>> {
+    pub(crate) fn address_space(&self, account: &Arc<Account>) -> Result<Arc<Context>> {
         match &self.everybody {
             Some(context) => Ok(context.clone()),
-            None => Context::new(&self.shared.mmu),
+            None => Context::new(&self.shared.mmu, Some(account)),
         }
     }
 

@@ -8,11 +8,12 @@ use crate::ioctls;
 use crate::jobs;
 use crate::ring::CORES;
 use drm_sched::{ClientId, EntityId};
+use drmkpi::account::Account;
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::coredump::CoreDump;
 use drmkpi::device::Device;
-use drmkpi::driver::{Driver, Info, Statistic};
+use drmkpi::driver::{Driver, Info, Statistic, Suspend};
 use drmkpi::errno::{Result, EINVAL};
 use drmkpi::ffi::{Compatible, DriverTable};
 use drmkpi::file::File;
@@ -135,11 +136,19 @@ impl Driver for Etnaviv {
         gpu.remove();
     }
 
-    fn open(dev: &Device<Self>, _id: u64) -> Result<EtnavivFile> {
+    fn suspend(gpu: &Arc<Gpu>, how: Suspend) {
+        gpu.suspend(how);
+    }
+
+    fn resume(gpu: &Arc<Gpu>) {
+        gpu.resume();
+    }
+
+    fn open(dev: &Device<Self>, _id: u64, account: &Arc<Account>) -> Result<EtnavivFile> {
         let gpu = dev.data();
         let os = gpu.os();
         Ok(EtnavivFile {
-            context: gpu.address_space()?,
+            context: gpu.address_space(account)?,
             lanes: Sx::new(os, c"etnaviv lanes", [const { None }; CORES])?,
             stats: Arc::new(os, Stats::default())?,
         })
@@ -152,10 +161,6 @@ impl Driver for Etnaviv {
 
     fn gem_close(file: &File<Self>, gem: &Arc<EtnavivGem>) {
         file.driver().context.forget(gem.buffer().id());
-    }
-
-    fn may_mmap(gem: &EtnavivGem) -> bool {
-        !gem.buffer().is_of_user()
     }
 
     fn import(_dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {

@@ -42,6 +42,8 @@ pub(crate) struct Stopped {
 pub(crate) struct Hardware {
     /// Registers may be touched.
     pub(crate) powered: bool,
+    /// No job may start.
+    pub(crate) suspended: bool,
     pub(crate) ring: Ring,
     /// The page table that the MMU has, and what it knows of it; None while the front end does not run.
     pub(crate) loaded: Option<(Arc<Context>, u32)>,
@@ -70,6 +72,7 @@ impl Hardware {
     pub(crate) fn new(mmu: &Mmu, core: &Identity, index: u32, core_hz: Option<u64>) -> Result<Hardware> {
         Ok(Hardware {
             powered: false,
+            suspended: false,
             ring: Ring::new(mmu, core, index, core_hz),
             loaded: None,
             pipe: None,

@@ -9,7 +9,7 @@ use crate::uapi::{
     CpuFini, CpuPrep, GemInfo, GemNew, GemSubmit, GemUserptr, Param, PmDomain, PmSignal, Wait,
 };
 use core::cell::Cell;
-use drmkpi::buffer::Buffer;
+use drmkpi::buffer::{Buffer, Charged};
 use drmkpi::driver::Call;
 use drmkpi::drm_ioctl;
 use drmkpi::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
@@ -79,9 +79,15 @@ fn gem_new(call: &EtnaCall<'_>, arg: &mut GemNew) -> Result<()> {
     };
     let size = u32::try_from(arg.size).map_err(|_| EINVAL).map(u64::from)?;
     let size = size.checked_next_multiple_of(PAGE_SIZE).ok_or(EINVAL)?;
-    let created = Buffer::new(call.device().dev(), call.file.account(), size, size, attr)
-        .and_then(|buffer| Gem::new(call.device(), buffer, Bo::new(caching, true)))
-        .and_then(|gem| call.file.create_handle(&gem));
+    let created = Buffer::new(
+        call.device().dev(),
+        call.file.account(),
+        size,
+        Charged::AtOnce,
+        attr,
+    )
+    .and_then(|buffer| Gem::new(call.file, buffer, Bo::new(caching, true)))
+    .and_then(|gem| call.file.create_handle(&gem));
     if created == Err(ENOMEM) {
         call.device().log_client(format_args!(
             "no memory for a BO of {} bytes for process {}",
@@ -129,7 +135,7 @@ fn gem_userptr(call: &EtnaCall<'_>, arg: &mut GemUserptr) -> Result<()> {
         buffer.object().sync(0, buffer.size(), SyncDir::ForDevice);
         Caching::Cached
     };
-    let gem = Gem::new(call.device(), buffer, Bo::new(caching, write))?;
+    let gem = Gem::new(call.file, buffer, Bo::new(caching, write))?;
     arg.handle = call.file.create_handle(&gem)?;
     Ok(())
 }

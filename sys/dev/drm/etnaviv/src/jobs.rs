@@ -38,8 +38,9 @@ pub(crate) struct Job {
     /// are walked until then.
     pub(crate) left: Option<Arc<Context>>,
     pub(crate) charge: Charge,
-    pub(crate) uses: KVec<Use>,
     pub(crate) gems: KVec<Arc<EtnavivGem>>,
+    /// Last, so that what memory goes with them goes in the reaper's thread.
+    pub(crate) uses: KVec<Use>,
 }
 
 /// A client of the scheduler for a new file, with its entity.
@@ -74,7 +75,7 @@ pub(crate) fn retire(core: &Core) {
     let tell = |job: Retired<'_, Job>| {
         if job.payload.uses.is_empty() {
             // Otherwise the end of its uses does it.
-            job.payload.context.sweep();
+            Context::sweep(&job.payload.context);
         }
         job.payload.stats.job(job.run_ns);
         core.shared.stats.job(job.run_ns);
@@ -94,8 +95,12 @@ pub(crate) fn pump(core: &Core) {
             Started::NeedsReset => core.empty_hardware(),
         };
         if let Err(e) = tried {
+            if core.queue.lock().hw.suspended {
+                // Since a moment; resume calls the pump.
+                break;
+            }
             core.dev()
-                .log(Level::Error, format_args!("the core does not come on: {e:?}"));
+                .log(Level::Error, format_args!("the core does not come on: {e}"));
             core.queue.lock().hw.broken_until = core.os().now().saturating_add(BROKEN_NS);
         }
     }
@@ -129,7 +134,10 @@ enum Start {
 fn start_all(core: &Core) -> Started {
     let mut old = None;
     let mut engine = core.queue.lock();
-    while let Some(id) = engine.sched.next(SLOT, core.os().now()) {
+    while !engine.hw.suspended {
+        let Some(id) = engine.sched.next(SLOT, core.os().now()) else {
+            break;
+        };
         let now = core.os().now();
         if engine.hw.broken_until > now {
             engine.sched.complete(id, Outcome::Failed(EIO.get()), now);
@@ -182,7 +190,7 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<C
     if hardware.loaded.is_none() {
         if let Err(e) = first_start(core, hardware, &context) {
             core.dev()
-                .log(Level::Error, format_args!("the front end does not start: {e:?}"));
+                .log(Level::Error, format_args!("the front end does not start: {e}"));
             hardware.ring.free(place);
             hardware.failed_starts = hardware.failed_starts.saturating_add(1);
             if hardware.failed_starts >= MAX_STARTS {

@@ -29,6 +29,7 @@ mod mmu;
 mod numbers;
 pub mod perfmon_tables;
 mod platform;
+mod reaper;
 mod recover;
 mod regions;
 pub mod regs;

@@ -74,7 +74,7 @@ impl Platform {
     fn log_failure(&self, result: Result<()>) {
         if let Err(e) = result {
             self.dev
-                .log(Level::Error, format_args!("turning the GPU off: {e:?}"));
+                .log(Level::Error, format_args!("turning the GPU off: {e}"));
         }
     }
 }

@@ -101,9 +101,14 @@ fn end_guilty(core: &Core, guilty: Option<JobId>, outcome: Outcome) {
     core.shared.stats.reset();
     if let Err(e) = back {
         core.dev()
-            .log(Level::Error, format_args!("core reset failed: {e:?}"));
+            .log(Level::Error, format_args!("core reset failed: {e}"));
     }
     core.queue.kick();
+}
+
+/// The core is to be suspended: takes from the hardware the jobs that have not ended; they have another run.
+pub(crate) fn take_back(core: &Core) {
+    end_guilty(core, None, Outcome::Cancelled);
 }
 
 /// The device goes: takes all jobs from the hardware. The scheduler was shut down, so none is run again.

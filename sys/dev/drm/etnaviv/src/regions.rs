@@ -15,6 +15,8 @@ pub(crate) struct Region {
     pub(crate) users: u32,
     /// Its handle is gone.
     pub(crate) closing: bool,
+    /// All of it is mapped.
+    pub(crate) ready: bool,
 }
 
 /// The regions of an address space.
@@ -148,6 +150,7 @@ impl Regions {
             buffer: buffer.clone(),
             users: 1,
             closing: false,
+            ready: false,
         };
         self.by_buffer.insert(buffer.id(), start)?;
         let inserted = self.by_start.insert(start, region);

@@ -5,16 +5,21 @@
 //! Nothing waits for the GPU here. What is unmapped stays allocated, memory and page tables alike, until every job is
 //! over that began before (`Old`), for the GPU may still have the old translation; and every job that begins later
 //! begins with a flush, for the sequence number has changed. So no job ever reaches memory that was freed.
+//!
+//! Nothing is freed here either, and no memory is waited for: the ends of jobs need the lock of all
+//! this.
 
 use crate::mmu::{Mmu, Version};
 use crate::regions::Regions;
 use crate::tables::{OldTables, TreeTables};
 use core::sync::atomic::{AtomicU32, Ordering};
+use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::buffer::Buffer;
 use drmkpi::errno::{Errno, Result, EINVAL, ENOMEM, ENOSPC};
 use drmkpi::num::{u64_of, usize_of};
 use drmkpi::os::{Dev, Mtx, PAGE_SIZE};
+use drmkpi::page_table::Spare;
 use iommu_pmap::{
     Format, Iova, IovaRange, MapError, MemAttr, Pa, PageTable, Prot, PtUpdate, TableMem, TlbFlush, VivanteV1,
     VivanteV2,
@@ -26,11 +31,13 @@ const CLIENT_END: u64 = 1 << 32;
 /// MMUv1: the first address that the table translates.
 const TABLE_START: u64 = 0x8000_0000;
 
-/// What a change of a page table needs: the MMU, and the number that every change makes another.
+/// What a change of a page table needs: the MMU, the number that every change makes another, and
+/// who pays for tables.
 #[derive(Clone, Copy)]
 pub(crate) struct Site<'a> {
     pub(crate) mmu: &'a Mmu,
     pub(crate) seqno: &'a AtomicU32,
+    pub(crate) charge: Option<&'a Charge>,
 }
 
 enum Table {
@@ -39,7 +46,7 @@ enum Table {
 }
 
 /// What was unmapped, until no job can reach it.
-struct Old {
+pub(crate) struct Old {
     buffers: KVec<Arc<Buffer>>,
     tables: OldTables,
 }
@@ -52,6 +59,8 @@ pub(crate) struct Space {
     young: Old,
     /// Unmapped before the current generation of jobs began.
     old: Old,
+    /// No job can reach it: for the reaper to free.
+    dead: Old,
 }
 
 /// Jobs of the address space that the hardware has, by generation.
@@ -90,29 +99,42 @@ fn errno(error: MapError) -> Errno {
 }
 
 impl Old {
-    fn new(mmu: &Mmu) -> Old {
+    /// Nothing.
+    pub(crate) fn empty(mmu: &Mmu) -> Old {
         Old {
             buffers: KVec::new(mmu.os()),
             tables: OldTables::default(),
         }
     }
 
+    /// Nothing, with room for `room` buffers, and for some in any case.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn with_room(mmu: &Mmu, room: usize) -> Result<Old> {
+        let mut old = Old::empty(mmu);
+        old.buffers.reserve(room.max(1))?;
+        Ok(old)
+    }
+
     fn is_empty(&self) -> bool {
         self.buffers.is_empty() && self.tables.is_empty()
     }
 
-    fn free(&mut self, dev: Dev) {
+    /// Frees all.
+    pub(crate) fn free(&mut self, dev: Dev, charge: Option<&Charge>) {
         self.buffers.clear();
-        self.tables.free(dev);
+        self.tables.free(dev, charge);
     }
 }
 
 impl Table {
-    fn new(mmu: &Mmu, old: &mut OldTables) -> Result<Table> {
+    fn new(mmu: &Mmu, charge: Option<&Charge>, old: &mut OldTables) -> Result<Table> {
         let made = match mmu.version() {
             Version::V1 => PageTable::new(&mut mmu.flat()).map(Table::V1),
             Version::V2 | Version::V2Secure => {
-                PageTable::new(&mut TreeTables::new(&mmu.dev(), old)).map(Table::V2)
+                PageTable::new(&mut TreeTables::new(&mmu.dev(), charge, old)).map(Table::V2)
             }
         };
         made.map_err(errno)
@@ -127,19 +149,20 @@ impl Table {
 
     fn map(
         &mut self,
-        mmu: &Mmu,
+        site: Site<'_>,
         old: &mut OldTables,
-        seqno: &AtomicU32,
+        spare: &mut Spare,
         start: u64,
         pas: &[u64],
         prot: Prot,
     ) -> Result<()> {
-        let mut flush = NextJob(seqno);
+        let mmu = site.mmu;
+        let mut flush = NextJob(site.seqno);
         match self {
             Table::V1(table) => map_pages(&mut table.update(&mut mmu.flat(), &mut flush), start, pas, prot),
             Table::V2(table) => {
                 let dev = mmu.dev();
-                let mut memory = TreeTables::new(&dev, old);
+                let mut memory = TreeTables::new(&dev, site.charge, old).with_spare(spare);
                 let mut update = table.update(&mut memory, &mut flush);
                 map_pages(&mut update, start, pas, prot)
             }
@@ -147,24 +170,25 @@ impl Table {
     }
 
     /// Takes translations away. Only 4 KiB leaves: nothing is split, so nothing can fail.
-    fn unmap(&mut self, mmu: &Mmu, old: &mut OldTables, seqno: &AtomicU32, range: IovaRange) {
-        let mut flush = NextJob(seqno);
+    fn unmap(&mut self, site: Site<'_>, old: &mut OldTables, range: IovaRange) {
+        let mmu = site.mmu;
+        let mut flush = NextJob(site.seqno);
         match self {
             Table::V1(table) => {
                 let _ = table.update(&mut mmu.flat(), &mut flush).unmap(range);
             }
             Table::V2(table) => {
                 let dev = mmu.dev();
-                let mut memory = TreeTables::new(&dev, old);
+                let mut memory = TreeTables::new(&dev, site.charge, old);
                 let _ = table.update(&mut memory, &mut flush).unmap(range);
             }
         }
     }
 
-    fn destroy(self, mmu: &Mmu, old: &mut OldTables) {
+    fn destroy(self, mmu: &Mmu, charge: Option<&Charge>, old: &mut OldTables) {
         match self {
             Table::V1(table) => table.destroy(&mut mmu.flat()),
-            Table::V2(table) => table.destroy(&mut TreeTables::new(&mmu.dev(), old)),
+            Table::V2(table) => table.destroy(&mut TreeTables::new(&mmu.dev(), charge, old)),
         }
     }
 }
@@ -215,13 +239,14 @@ impl Space {
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn new(mmu: &Mmu) -> Result<(Space, u64)> {
-        let mut young = Old::new(mmu);
-        let made = Table::new(mmu, &mut young.tables);
+    pub(crate) fn new(mmu: &Mmu, charge: Option<&Charge>) -> Result<(Space, u64)> {
+        let mut young = Old::with_room(mmu, 0)?;
+        let (old, dead) = (Old::with_room(mmu, 0)?, Old::with_room(mmu, 0)?);
+        let made = Table::new(mmu, charge, &mut young.tables);
         let table = match made {
             Ok(table) => table,
             Err(e) => {
-                young.free(mmu.dev());
+                young.free(mmu.dev(), charge);
                 return Err(e);
             }
         };
@@ -234,7 +259,8 @@ impl Space {
             table,
             regions: Regions::new(mmu.os(), range),
             young,
-            old: Old::new(mmu),
+            old,
+            dead,
         };
         Ok((space, root))
     }
@@ -245,31 +271,48 @@ impl Space {
     ///
     /// ENOMEM.
     pub(crate) fn map_fixed(&mut self, site: Site<'_>, start: u64, pas: &[u64]) -> Result<()> {
-        let tables = &mut self.young.tables;
-        self.table
-            .map(site.mmu, tables, site.seqno, start, pas, Prot::READ)
+        let mut spare = Spare::new(site.mmu.dev());
+        spare.fill()?;
+        self.map(site, &mut spare, start, pas, Prot::READ)
     }
 
     /// Frees all tables: the hardware does not have the address space any more.
-    pub(crate) fn destroy(self, mmu: &Mmu) {
+    pub(crate) fn destroy(self, mmu: &Mmu, charge: Option<&Charge>) {
         let Space {
             table,
             mut young,
             mut old,
+            mut dead,
             ..
         } = self;
-        table.destroy(mmu, &mut old.tables);
-        young.free(mmu.dev());
-        old.free(mmu.dev());
+        table.destroy(mmu, charge, &mut old.tables);
+        young.free(mmu.dev(), charge);
+        old.free(mmu.dev(), charge);
+        dead.free(mmu.dev(), charge);
     }
 
-    /// Has a buffer's pages, which are wired, mapped.
-    fn map(&mut self, site: Site<'_>, start: u64, buffer: &Buffer, prot: Prot) -> Result<()> {
-        for_each_chunk(site.mmu, buffer, |first, pas| {
-            let iova = start.wrapping_add(first.wrapping_mul(PAGE_SIZE));
-            let tables = &mut self.young.tables;
-            self.table.map(site.mmu, tables, site.seqno, iova, pas, prot)
-        })
+    /// Maps pages from `start` on, with tables from `spare`; on failure none of them.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, also when `spare` does not have enough.
+    pub(crate) fn map(
+        &mut self,
+        site: Site<'_>,
+        spare: &mut Spare,
+        start: u64,
+        pas: &[u64],
+        prot: Prot,
+    ) -> Result<()> {
+        let tables = &mut self.young.tables;
+        let mapped = self.table.map(site, tables, spare, start, pas, prot);
+        if mapped.is_err() {
+            let len = u64_of(pas.len()).saturating_mul(PAGE_SIZE);
+            if let Ok(range) = IovaRange::new(start, len) {
+                self.table.unmap(site, tables, range);
+            }
+        }
+        mapped
     }
 
     /// Takes the translations of the region at `start` away and keeps its buffer for those who may still have them.
@@ -279,7 +322,7 @@ impl Space {
         };
         if let Ok(range) = IovaRange::new(start, region.buffer.size()) {
             let tables = &mut self.young.tables;
-            self.table.unmap(site.mmu, tables, site.seqno, range);
+            self.table.unmap(site, tables, range);
         }
         // There is room: see `insert`. Without it the buffer would go too early, so it stays for good.
         if let Err(buffer) = self.young.buffers.try_push(region.buffer) {
@@ -288,7 +331,7 @@ impl Space {
     }
 
     /// One more job uses a buffer that is mapped: where it is, and whether its handle was gone. None when it is not
-    /// mapped, or was elsewhere and is not any more.
+    /// mapped, or not all of it yet, or was elsewhere and is not any more.
     ///
     /// # Errors
     ///
@@ -302,7 +345,7 @@ impl Space {
         let Some(start) = self.regions.place_of(buffer.id()) else {
             return Ok(None);
         };
-        let Some(region) = self.regions.at(start) else {
+        let Some(region) = self.regions.at(start).filter(|region| region.ready) else {
             return Ok(None);
         };
         if wanted.is_none_or(|wanted| wanted == start) {
@@ -316,7 +359,8 @@ impl Space {
         Ok(None)
     }
 
-    /// Maps a buffer, whose pages are wired, for one job: at `wanted` or where there is room. The answer is where.
+    /// A place for a buffer, for one job: at `wanted` or where there is room. The answer is where;
+    /// it is to be mapped.
     ///
     /// # Errors
     ///
@@ -326,7 +370,6 @@ impl Space {
         site: Site<'_>,
         buffer: &Arc<Buffer>,
         wanted: Option<u64>,
-        prot: Prot,
     ) -> Result<u64> {
         let room = match wanted {
             Some(start) => self.regions.room_at(start, buffer.size())?,
@@ -335,40 +378,52 @@ impl Space {
         while let Some((start, _)) = self.regions.first_in(&room) {
             self.unmap(site, start);
         }
-        self.young.buffers.reserve(self.regions.len().saturating_add(1))?;
-        self.regions.insert(room.start, buffer)?;
-        let mapped = self.map(site, room.start, buffer, prot);
-        if mapped.is_err() {
-            self.unmap(site, room.start);
+        // All may be unmapped before any is freed, and what frees has no time to wait for memory.
+        let room_for = self.regions.len().saturating_add(1);
+        for old in [&mut self.young, &mut self.old, &mut self.dead] {
+            old.buffers.reserve(room_for)?;
         }
-        mapped.map(|()| room.start)
+        self.regions.insert(room.start, buffer)?;
+        Ok(room.start)
     }
 
-    /// Frees what no job can reach any more.
-    pub(crate) fn sweep(&mut self, mmu: &Mmu, jobs: &Mtx<Jobs>) {
-        let dev = mmu.dev();
+    /// Finds what no job can reach any more. True: there is some, for the reaper to free.
+    pub(crate) fn sweep(&mut self, jobs: &Mtx<Jobs>) -> bool {
         // What is young now is old after the first turn and may go in the second.
         for _ in 0..2 {
-            if self.young.is_empty() && self.old.is_empty() {
-                return;
+            if !self.dead.is_empty() || self.young.is_empty() && self.old.is_empty() {
+                break;
             }
-            // Before a generation of jobs is let begin: its buffers must find room.
-            let room = self.old.buffers.reserve(self.regions.len());
+            // Before a generation of jobs is let begin: its buffers must find room. This is young
+            // two turns on.
+            let room = self.dead.buffers.reserve(self.regions.len());
             let mut running = jobs.lock();
             let before = !running.odd;
             if *running.of(before) != 0 {
-                return;
+                break;
             }
             // The jobs that have begun since then flushed first.
             if room.is_ok() {
                 running.odd = before;
             }
             drop(running);
-            self.old.free(dev);
+            core::mem::swap(&mut self.dead, &mut self.old);
             if room.is_err() {
-                return;
+                break;
             }
             core::mem::swap(&mut self.old, &mut self.young);
         }
+        !self.dead.is_empty()
+    }
+
+    /// How many buffers what takes the place of the dead must have room for; None if there is
+    /// nothing to free.
+    pub(crate) fn dead(&self) -> Option<usize> {
+        (!self.dead.is_empty()).then(|| self.regions.len())
+    }
+
+    /// What no job can reach, to be freed when the lock is not held, for something empty.
+    pub(crate) fn take_dead(&mut self, empty: Old) -> Old {
+        core::mem::replace(&mut self.dead, empty)
     }
 }

@@ -2,9 +2,10 @@
 //! Memory for page tables: the one flat table of MMUv1, and the trees of MMUv2, whose tables are not freed while the
 //! hardware may still look at them.
 
+use drmkpi::account::Charge;
 use drmkpi::num::usize_of_u32;
-use drmkpi::os::{Dev, Page, PageRun, PageView};
-use drmkpi::page_table::{KernelTables, Table};
+use drmkpi::os::{Dev, Page, PageRun, PageView, PAGE_SIZE};
+use drmkpi::page_table::{KernelTables, Spare, Table};
 use iommu_pmap::{NoMemory, Pa, TableMem, VivanteV1};
 
 /// The table of MMUv1, which was allocated with the device.
@@ -76,11 +77,14 @@ impl OldTables {
         }
     }
 
-    /// Frees all.
-    pub(crate) fn free(&mut self, dev: Dev) {
+    /// Frees all, which `charge` pays for.
+    pub(crate) fn free(&mut self, dev: Dev, charge: Option<&Charge>) {
         while let Some(view) = PageView::open(&dev, self.head) {
             let pa = core::mem::replace(&mut self.head, view.read(0));
             Page::from_pa(pa).free(dev);
+            if let Some(charge) = charge {
+                charge.shrink(PAGE_SIZE);
+            }
         }
         self.head = 0;
     }
@@ -94,12 +98,20 @@ pub(crate) struct TreeTables<'a> {
 }
 
 impl<'a> TreeTables<'a> {
-    /// Tables in memory of `dev`; those that fall out go to `old`.
-    pub(crate) fn new(dev: &'a Dev, old: &'a mut OldTables) -> Self {
+    /// Tables in memory of `dev`, charged to `charge`; those that fall out go to `old`.
+    pub(crate) fn new(dev: &'a Dev, charge: Option<&'a Charge>, old: &'a mut OldTables) -> Self {
         TreeTables {
             dev,
-            memory: KernelTables::new(dev),
+            memory: KernelTables::new(dev, charge),
             old,
+        }
+    }
+
+    /// New tables come from `spare` alone.
+    pub(crate) fn with_spare(self, spare: &'a mut Spare) -> Self {
+        TreeTables {
+            memory: self.memory.with_spare(spare),
+            ..self
         }
     }
 }

@@ -17,6 +17,7 @@
 #include <sys/poll.h>
 #include <sys/priv.h>
 #include <sys/proc.h>
+#include <sys/refcount.h>
 #include <sys/selinfo.h>
 #include <sys/stat.h>
 #include <sys/taskqueue.h>
@@ -33,10 +34,10 @@
 struct drm_os_file {
 	const struct drm_os_file_ops *ops;
 	void		*priv;
-	struct file	*fp;		/* NULL: not installed yet */
+	struct file	*fp;		/* (files_lock) NULL: not installed yet */
 	uint64_t	 ino;
-	LIST_ENTRY(drm_os_file) link;	/* files_lock */
-	volatile u_int	 calls;		/* under way; see drm_files_revoke() */
+	LIST_ENTRY(drm_os_file) link;	/* (files_lock) */
+	volatile u_int	 refs;		/* its content, and a pending notify */
 	struct mtx	 lock;		/* of the note list */
 	struct selinfo	 sel;
 	/* Notes are told without any lock of those who wake. */
@@ -44,6 +45,7 @@ struct drm_os_file {
 };
 
 static LIST_HEAD(, drm_os_file) files = LIST_HEAD_INITIALIZER(files);
+static bool disowned;			/* (files_lock) no more of them */
 static struct mtx files_lock;
 MTX_SYSINIT(drm_files, &files_lock, "drm files", MTX_DEF);
 
@@ -133,6 +135,13 @@ drm_os_caller_pid(struct drm_os_caller *caller)
 	return (caller->td->td_proc->p_pid);
 }
 
+uint32_t
+drm_os_caller_uid(struct drm_os_caller *caller)
+{
+
+	return (caller->td->td_ucred->cr_ruid);
+}
+
 void
 drm_os_caller_comm(struct drm_os_caller *caller, char *buf, size_t len)
 {
@@ -191,6 +200,7 @@ drm_os_file_create(struct drm_os *os, const struct drm_os_file_ops *ops,
 	knlist_init(&file->sel.si_note, &file->lock, file_lock, file_unlock,
 	    file_assert);
 	TASK_INIT(&file->notify, 0, file_notify, file);
+	refcount_init(&file->refs, 1);
 	atomic_add_int(&drm_os.live, 1);
 	mtx_lock(&files_lock);
 	LIST_INSERT_HEAD(&files, file, link);
@@ -199,20 +209,33 @@ drm_os_file_create(struct drm_os *os, const struct drm_os_file_ops *ops,
 	return (0);
 }
 
-/* The content goes first: until then it may wake. */
 static void
-file_release(struct drm_os_file *file)
+file_unref(struct drm_os_file *file)
 {
 
-	if (file->ops->release != NULL)
-		file->ops->release(file->priv);
-	taskqueue_drain(taskqueue_thread, &file->notify);
+	if (!refcount_release(&file->refs))
+		return;
 	seldrain(&file->sel);
-	knlist_clear(&file->sel.si_note, 0);
 	knlist_destroy(&file->sel.si_note);
 	mtx_destroy(&file->lock);
 	free(file, M_DRM);
 	atomic_subtract_int(&drm_os.live, 1);
+}
+
+/*
+ * Files are closed on threads of the kernel that others wait for, such as that
+ * of taskqueue_thread, which collects sockets in flight: nothing here waits for
+ * a task.  No note is left when a file is closed, for each holds it; when the
+ * module goes there may be some.
+ */
+static void
+file_release(struct drm_os_file *file)
+{
+
+	knlist_delete(&file->sel.si_note, curthread, 0);
+	if (file->ops->release != NULL)
+		file->ops->release(file->priv);
+	file_unref(file);
 }
 
 int
@@ -227,9 +250,17 @@ drm_os_file_install(struct drm_os_caller *caller, struct drm_os_file *file,
 	    (flags & DRM_OS_FD_CLOEXEC) != 0 ? O_CLOEXEC : 0);
 	if (error != 0)
 		return (error);
+	mtx_lock(&files_lock);
+	if (disowned) {
+		mtx_unlock(&files_lock);
+		fdclose(caller->td, fp, fd);
+		fdrop(fp, caller->td);
+		return (ENXIO);
+	}
 	file->fp = fp;
 	finit(fp, FREAD | ((flags & DRM_OS_FD_WRITE) != 0 ? FWRITE : 0),
 	    DTYPE_DEV, file, &drm_fileops);
+	mtx_unlock(&files_lock);
 	/* Our reference to fp is dropped at the end of the call. */
 	caller->new_file = fp;
 	caller->new_fd = fd;
@@ -252,8 +283,13 @@ drm_os_file_wake(struct drm_os_file *file)
 {
 
 	selwakeup(&file->sel);
-	if (!KNLIST_EMPTY(&file->sel.si_note))
-		taskqueue_enqueue(taskqueue_thread, &file->notify);
+	if (KNLIST_EMPTY(&file->sel.si_note))
+		return;
+	refcount_acquire(&file->refs);
+	/* The content, which calls this, keeps the last reference. */
+	if (taskqueue_enqueue_flags(drm_os.notes, &file->notify,
+	    TASKQUEUE_FAIL_IF_PENDING) != 0)
+		(void)refcount_release(&file->refs);
 }
 
 static void
@@ -262,6 +298,7 @@ file_notify(void *arg, int pending __unused)
 	struct drm_os_file *file = arg;
 
 	KNOTE_UNLOCKED(&file->sel.si_note, 0);
+	file_unref(file);
 }
 
 int
@@ -293,26 +330,27 @@ drm_os_file_put(struct drm_os_file *file)
 	fdrop(file->fp, curthread);
 }
 
+static void
+file_leave(void)
+{
+
+	atomic_subtract_int(&drm_os.calls, 1);
+}
+
 /*
  * What users do with a descriptor.  A call that has been entered keeps the
- * content; drm_files_revoke() waits for it.
+ * content; drm_unload.c waits for it.
  */
 static struct drm_os_file *
 file_enter(struct file *fp)
 {
 	struct drm_os_file *file;
 
+	atomic_add_int(&drm_os.calls, 1);
 	file = fp->f_data;
-	if (file != NULL)
-		atomic_add_int(&file->calls, 1);
+	if (file == NULL)
+		file_leave();
 	return (file);
-}
-
-static void
-file_leave(struct drm_os_file *file)
-{
-
-	atomic_subtract_int(&file->calls, 1);
 }
 
 static int
@@ -327,7 +365,7 @@ file_ioctl(struct file *fp, u_long cmd, void *data,
 		return (ENXIO);
 	drm_caller_init(&caller, td, NULL);
 	error = drm_call_ioctl(file->ops, file->priv, &caller, cmd, data);
-	file_leave(file);
+	file_leave();
 	return (error);
 }
 
@@ -348,7 +386,7 @@ file_poll(struct file *fp, int events, struct ucred *cred __unused,
 			revents = events & (POLLIN | POLLRDNORM |
 			    POLLOUT | POLLWRNORM);
 	}
-	file_leave(file);
+	file_leave();
 	return (revents);
 }
 
@@ -386,7 +424,7 @@ file_kqfilter(struct file *fp, struct knote *kn)
 	kn->kn_fop = &file_filterops;
 	kn->kn_hook = file;
 	knlist_add(&file->sel.si_note, kn, 0);
-	file_leave(file);
+	file_leave();
 	return (0);
 }
 
@@ -408,7 +446,7 @@ file_stat(struct file *fp, struct stat *sb, struct ucred *cred)
 		sb->st_size = file->ops->size(file->priv);
 		sb->st_blocks = btodb(sb->st_size);
 	}
-	file_leave(file);
+	file_leave();
 	return (0);
 }
 
@@ -417,8 +455,9 @@ file_close(struct file *fp, struct thread *td __unused)
 {
 	struct drm_os_file *file;
 
+	atomic_add_int(&drm_os.calls, 1);
 	fp->f_ops = &badfileops;
-	/* Under the lock, for drm_files_revoke() may have taken it just now. */
+	/* Under the lock, for drm_files_disown() may have taken it just now. */
 	mtx_lock(&files_lock);
 	file = fp->f_data;
 	fp->f_data = NULL;
@@ -427,6 +466,7 @@ file_close(struct file *fp, struct thread *td __unused)
 	mtx_unlock(&files_lock);
 	if (file != NULL)
 		file_release(file);
+	file_leave();
 	return (0);
 }
 
@@ -450,7 +490,7 @@ file_seek(struct file *fp, off_t offset, int whence, struct thread *td)
 		td->td_uretoff.tdu_off = 0;
 	else
 		error = EINVAL;
-	file_leave(file);
+	file_leave();
 	return (error);
 }
 
@@ -484,7 +524,7 @@ file_mmap(struct file *fp, vm_map_t map, vm_offset_t *addr, vm_size_t size,
 	if ((file = file_enter(fp)) == NULL)
 		return (ENXIO);
 	error = drm_call_mmap(file->ops, file->priv, &foff, size, &object);
-	file_leave(file);
+	file_leave();
 	if (error != 0)
 		return (error);
 	error = vm_mmap_object(map, addr, size, prot, maxprot, flags, object,
@@ -515,32 +555,43 @@ static const struct fileops drm_fileops = {
 
 /*
  * The module goes and users still have descriptors of ours: those become dead
- * files of the kernel's, and what was behind them is released.  A call that
- * had read our table just before is given a second to be entered, and is then
- * waited for.
+ * files of the kernel's.  A file that is listed is not closed, for closing takes
+ * it off the list first, so its struct file is there.  One that is made by a
+ * call under way has none yet, and gets none.  Callers of methods read the
+ * table's address once, so none finds a method of one table by a flag of the
+ * other.
  */
 void
-drm_files_revoke(void)
+drm_files_disown(void)
 {
 	struct drm_os_file *file;
-	LIST_HEAD(, drm_os_file) dead;
 
-	LIST_INIT(&dead);
 	mtx_lock(&files_lock);
-	while ((file = LIST_FIRST(&files)) != NULL) {
-		LIST_REMOVE(file, link);
-		LIST_INSERT_HEAD(&dead, file, link);
+	LIST_FOREACH(file, &files, link) {
+		/* A second try finds them without their struct file. */
+		if (file->fp == NULL || disowned)
+			continue;
 		file->fp->f_ops = &badfileops;
 		file->fp->f_data = NULL;
 	}
+	disowned = true;
 	mtx_unlock(&files_lock);
-	if (LIST_EMPTY(&dead))
-		return;
-	pause("drmfrv", hz);
-	while ((file = LIST_FIRST(&dead)) != NULL) {
-		while (file->calls != 0)
-			pause("drmfrv", hz / 10);
-		LIST_REMOVE(file, link);
+}
+
+/* What was behind them; no call is under way. */
+void
+drm_files_release(void)
+{
+	struct drm_os_file *file;
+
+	for (;;) {
+		mtx_lock(&files_lock);
+		file = LIST_FIRST(&files);
+		if (file != NULL)
+			LIST_REMOVE(file, link);
+		mtx_unlock(&files_lock);
+		if (file == NULL)
+			break;
 		file_release(file);
 	}
 }

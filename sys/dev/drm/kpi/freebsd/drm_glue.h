@@ -13,6 +13,7 @@
 #include <sys/systm.h>
 #include <sys/kernel.h>
 #include <sys/malloc.h>
+#include <sys/module.h>
 #include <sys/lock.h>
 #include <sys/mutex.h>
 #include <sys/sx.h>
@@ -27,6 +28,7 @@ MALLOC_DECLARE(M_DRM);
 
 struct cdev;
 struct file;
+struct taskqueue;
 struct thread;
 struct vm_object;
 
@@ -35,8 +37,17 @@ struct drm_os {
 	volatile uint64_t last_unique;
 	struct sx	 devs_lock;
 	TAILQ_HEAD(, drm_os_dev) devs;	/* (devs_lock) attached ones */
-	volatile u_int	 live;		/* what keeps the module's code needed */
-	bool		 unloading;	/* a kldunload that may not fail */
+	/* drm_unload.c says what these are. */
+	volatile u_int	 live;
+	volatile u_int	 calls;
+	struct mtx	 gate;
+	bool		 closed;	/* (gate) */
+	bool		 forced;	/* kld_sx, as the next two */
+	bool		 leaving;
+	u_int		 modules;
+	/* Own threads: nothing of ours may wait for a queue of the kernel's. */
+	struct taskqueue *notes;
+	struct taskqueue *lowmem;
 };
 extern struct drm_os drm_os;
 
@@ -82,6 +93,8 @@ struct drm_os_caller {
 /* drm_newbus.c */
 void	drm_dev_hold(struct drm_os_dev *dev);
 void	drm_dev_release(struct drm_os_dev *dev);
+void	drm_newbus_init(void);
+void	drm_newbus_uninit(void);
 
 /* drm_file.c */
 void	drm_caller_init(struct drm_os_caller *caller, struct thread *td,
@@ -90,7 +103,8 @@ int	drm_call_ioctl(const struct drm_os_file_ops *ops, void *priv,
 	    struct drm_os_caller *caller, u_long cmd, void *data);
 int	drm_call_mmap(const struct drm_os_file_ops *ops, void *priv,
 	    vm_ooffset_t *offset, vm_size_t size, struct vm_object **objectp);
-void	drm_files_revoke(void);
+void	drm_files_disown(void);
+void	drm_files_release(void);
 
 /* drm_linux.c */
 void	drm_linux_init(void);
@@ -104,6 +118,7 @@ void	drm_minor_wait_end(struct drm_os_caller *caller);
 struct vm_object *drm_object_vm(struct drm_os_object *obj);
 void	drm_objects_init(void);
 void	drm_objects_revoke(void);
+void	drm_objects_uninit(void);
 
 /* drm_page.c */
 void	drm_page_wait(vm_paddr_t high, u_long npages);
@@ -118,5 +133,12 @@ void	drm_dev_power_sysctls(struct drm_os_dev *dev,
 
 /* drm_sysctl.c */
 void	drm_dev_sysctls(struct drm_os_dev *dev);
+
+/* drm_unload.c */
+bool	drm_unload_enter(void);
+int	drm_unload_modevent(module_t mod, int what, void *arg,
+	    modeventhand_t handler);
+void	drm_unload_init(void);
+void	drm_unload_uninit(void);
 
 #endif /* _DRM_GLUE_H_ */

@@ -25,6 +25,7 @@ typedef int handler_fn(struct linux_ioctl_handler *);
 
 static linker_file_t linux_file;
 static eventhandler_tag load_tag, unload_tag;
+static bool	told;			/* the tags are */
 
 /*
  * Linux has the direction bits the other way round.  The arguments are laid out
@@ -110,12 +111,17 @@ drm_linux_init(void)
 	    EVENTHANDLER_PRI_ANY);
 	unload_tag = EVENTHANDLER_REGISTER(kld_unload_try, file_unloads, NULL,
 	    EVENTHANDLER_PRI_ANY);
+	told = true;
 }
 
+/* Also waits for requests that Linux's emulation is handing on. */
 void
 drm_linux_uninit(void)
 {
 
+	if (!told)
+		return;
+	told = false;
 	EVENTHANDLER_DEREGISTER(kld_load, load_tag);
 	EVENTHANDLER_DEREGISTER(kld_unload_try, unload_tag);
 	if (linux_file != NULL)

@@ -6,6 +6,7 @@
  */
 #include "drm_glue.h"
 
+#include <sys/eventhandler.h>
 #include <sys/module.h>
 #include <sys/refcount.h>
 #include <vm/vm.h>
@@ -22,6 +23,106 @@
 struct drm_softc {
 	struct drm_os_dev *dev;
 };
+
+/*
+ * A device that was detached on its own, for devctl(8) to attach it again:
+ * newbus forgets the name with the driver.
+ */
+struct detached {
+	char		 name[16];
+	phandle_t	 node;
+	LIST_ENTRY(detached) link;
+};
+
+static LIST_HEAD(, detached) detached =	/* (drm_os.devs_lock) */
+    LIST_HEAD_INITIALIZER(detached);
+static eventhandler_tag lookup_tag;
+
+static void
+detached_forget(phandle_t node)
+{
+	struct detached *old, *next;
+
+	sx_xlock(&drm_os.devs_lock);
+	LIST_FOREACH_SAFE(old, &detached, link, next) {
+		if (old->node == node) {
+			LIST_REMOVE(old, link);
+			free(old, M_DRM);
+		}
+	}
+	sx_xunlock(&drm_os.devs_lock);
+}
+
+static void
+detached_remember(device_t device)
+{
+	struct detached *new;
+
+	detached_forget(ofw_bus_get_node(device));
+	new = malloc(sizeof(*new), M_DRM, M_WAITOK | M_ZERO);
+	strlcpy(new->name, device_get_nameunit(device), sizeof(new->name));
+	new->node = ofw_bus_get_node(device);
+	sx_xlock(&drm_os.devs_lock);
+	LIST_INSERT_HEAD(&detached, new, link);
+	sx_xunlock(&drm_os.devs_lock);
+}
+
+/* The child of a bus of this name that is a node of the device tree. */
+static device_t
+device_of_node(const char *bus, phandle_t node)
+{
+	devclass_t class;
+	device_t *buses, found;
+	int i, n;
+
+	class = devclass_find(bus);
+	if (class == NULL || devclass_get_devices(class, &buses, &n) != 0)
+		return (NULL);
+	found = NULL;
+	for (i = 0; i < n && found == NULL; i++)
+		found = ofw_bus_find_child_device_by_phandle(buses[i], node);
+	free(buses, M_TEMP);
+	return (found);
+}
+
+static void
+lookup(void *arg __unused, const char *name, device_t *devicep)
+{
+	struct detached *old;
+	phandle_t node;
+
+	if (*devicep != NULL)
+		return;
+	node = 0;
+	sx_slock(&drm_os.devs_lock);
+	LIST_FOREACH(old, &detached, link) {
+		if (strcmp(old->name, name) == 0)
+			node = old->node;
+	}
+	sx_sunlock(&drm_os.devs_lock);
+	if (node == 0)
+		return;
+	*devicep = device_of_node("simplebus", node);
+	if (*devicep == NULL)
+		*devicep = device_of_node("ofwbus", node);
+}
+
+void
+drm_newbus_init(void)
+{
+
+	lookup_tag = EVENTHANDLER_REGISTER(dev_lookup, lookup, NULL,
+	    EVENTHANDLER_PRI_ANY);
+}
+
+void
+drm_newbus_uninit(void)
+{
+
+	EVENTHANDLER_DEREGISTER(dev_lookup, lookup_tag);
+	while (!LIST_EMPTY(&detached))
+		detached_forget(LIST_FIRST(&detached)->node);
+}
 
 void
 drm_dev_hold(struct drm_os_dev *dev)
@@ -86,6 +187,7 @@ drm_newbus_attach(device_t device, const struct drm_os_driver *driver)
 		return (error > 0 && error <= ELAST ? error : ENXIO);
 	}
 	sc->dev = dev;
+	detached_forget(ofw_bus_get_node(device));
 	sx_xlock(&drm_os.devs_lock);
 	dev->softc = softc;
 	TAILQ_INSERT_TAIL(&drm_os.devs, dev, link);
@@ -102,7 +204,7 @@ drm_newbus_detach(device_t device)
 	int error;
 
 	sx_xlock(&dev->lock);
-	error = dev->driver->detach(dev->softc, drm_os.unloading);
+	error = dev->driver->detach(dev->softc, drm_os.closed);
 	if (error == 0)
 		dev->softc = NULL;
 	sx_xunlock(&dev->lock);
@@ -115,7 +217,52 @@ drm_newbus_detach(device_t device)
 	drm_dev_power_detach(dev);
 	sc->dev = NULL;
 	drm_dev_release(dev);
+	if (!drm_os.closed)
+		detached_remember(device);
 	return (0);
+}
+
+/*
+ * Power.  newbus asks with its topology lock held, which is Giant and does not
+ * keep others away while we sleep; dev->lock does.
+ */
+static int
+with_softc(device_t device, void (*method)(void *softc))
+{
+	struct drm_softc *sc = device_get_softc(device);
+	struct drm_os_dev *dev = sc->dev;
+
+	if (dev == NULL || method == NULL)
+		return (0);
+	drm_dev_hold(dev);
+	sx_slock(&dev->lock);
+	if (dev->softc != NULL)
+		method(dev->softc);
+	sx_sunlock(&dev->lock);
+	drm_dev_release(dev);
+	return (0);
+}
+
+int
+drm_newbus_suspend(device_t device, const struct drm_os_driver *driver)
+{
+
+	return (with_softc(device, driver->suspend));
+}
+
+int
+drm_newbus_resume(device_t device, const struct drm_os_driver *driver)
+{
+
+	return (with_softc(device, driver->resume));
+}
+
+int
+drm_newbus_shutdown(device_t device, const struct drm_os_driver *driver)
+{
+
+	/* Nothing runs then that could be waited for. */
+	return (KERNEL_PANICKED() ? 0 : with_softc(device, driver->shutdown));
 }
 
 int
@@ -126,21 +273,11 @@ drm_newbus_quiesce(device_t device)
 	return (sc->dev->opened != 0 ? EBUSY : 0);
 }
 
-/*
- * kldunload(2) asks all modules of a file to be quiet, and stops there when one
- * is not, unless it was told to force.  So what comes here may not fail.
- */
 int
 drm_newbus_modevent(module_t mod, int what, void *arg)
 {
-	int error;
 
-	if (what == MOD_UNLOAD)
-		drm_os.unloading = true;
-	error = driver_module_handler(mod, what, arg);
-	if (what == MOD_UNLOAD && error != 0)
-		drm_os.unloading = false;
-	return (error);
+	return (drm_unload_modevent(mod, what, arg, driver_module_handler));
 }
 
 struct drm_os *

@@ -12,6 +12,9 @@ int	drm_newbus_probe(device_t device, const struct drm_os_driver *driver);
 int	drm_newbus_attach(device_t device, const struct drm_os_driver *driver);
 int	drm_newbus_detach(device_t device);
 int	drm_newbus_quiesce(device_t device);
+int	drm_newbus_suspend(device_t device, const struct drm_os_driver *driver);
+int	drm_newbus_resume(device_t device, const struct drm_os_driver *driver);
+int	drm_newbus_shutdown(device_t device, const struct drm_os_driver *driver);
 int	drm_newbus_modevent(module_t mod, int what, void *arg);
 
 /*
@@ -47,11 +50,35 @@ name##_attach(device_t device)						\
 	return (drm_newbus_attach(device, (table)));			\
 }									\
 									\
+static int								\
+name##_suspend(device_t device)						\
+{									\
+									\
+	return (drm_newbus_suspend(device, (table)));			\
+}									\
+									\
+static int								\
+name##_resume(device_t device)						\
+{									\
+									\
+	return (drm_newbus_resume(device, (table)));			\
+}									\
+									\
+static int								\
+name##_shutdown(device_t device)						\
+{									\
+									\
+	return (drm_newbus_shutdown(device, (table)));			\
+}									\
+									\
 static device_method_t name##_methods[] = {				\
 	DEVMETHOD(device_probe, name##_probe),				\
 	DEVMETHOD(device_attach, name##_attach),			\
 	DEVMETHOD(device_detach, drm_newbus_detach),			\
 	DEVMETHOD(device_quiesce, drm_newbus_quiesce),			\
+	DEVMETHOD(device_suspend, name##_suspend),			\
+	DEVMETHOD(device_resume, name##_resume),			\
+	DEVMETHOD(device_shutdown, name##_shutdown),			\
 	DEVMETHOD_END							\
 };									\
 									\

@@ -114,9 +114,9 @@ node_release(void *arg)
 
 	opened->ops->release(opened->priv);
 	atomic_subtract_int(&opened->dev->opened, 1);
-	atomic_subtract_int(&drm_os.live, 1);
 	drm_dev_release(opened->dev);
 	free(opened, M_DRM);
+	atomic_subtract_int(&drm_os.live, 1);
 }
 
 static int
@@ -128,18 +128,20 @@ node_open(struct cdev *cdev, int flags __unused, int type __unused,
 	struct drm_open *opened;
 	int error;
 
+	if (!drm_unload_enter())
+		return (ENXIO);
 	opened = malloc(sizeof(*opened), M_DRM, M_WAITOK | M_ZERO);
 	drm_caller_init(&caller, td, minor);
 	error = minor->open(minor->arg, &caller, &opened->priv);
 	if (error != 0) {
 		free(opened, M_DRM);
+		atomic_subtract_int(&drm_os.live, 1);
 		return (error);
 	}
 	drm_dev_hold(minor->dev);
 	opened->dev = minor->dev;
 	opened->ops = minor->ops;
 	atomic_add_int(&opened->dev->opened, 1);
-	atomic_add_int(&drm_os.live, 1);
 	error = devfs_set_cdevpriv(opened, node_release);
 	if (error != 0)
 		node_release(opened);
@@ -295,7 +297,8 @@ drm_os_minor_unregister(struct drm_os_minor *minor)
 
 	destroy_dev(minor->alias);
 	destroy_dev(minor->cdev);
-	knlist_clear(&minor->notes, 0);
+	/* Notes keep pointers to the minor and to our filter. */
+	knlist_delete(&minor->notes, curthread, 0);
 	knlist_destroy(&minor->notes);
 	mtx_destroy(&minor->lock);
 	drm_dev_release(minor->dev);

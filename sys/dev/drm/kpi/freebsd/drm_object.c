@@ -770,5 +770,11 @@ drm_objects_revoke(void)
 		VM_OBJECT_WUNLOCK(vm);
 		vm_object_deallocate(vm);
 	}
+}
+
+void
+drm_objects_uninit(void)
+{
+
 	mtx_destroy(&objects_lock);
 }

@@ -8,6 +8,7 @@
 
 #include <sys/module.h>
 #include <sys/eventhandler.h>
+#include <sys/priority.h>
 #include <sys/proc.h>
 #include <sys/taskqueue.h>
 #include <sys/time.h>
@@ -91,6 +92,13 @@ drm_os_panic(const char *msg, size_t len)
 }
 
 uint64_t
+drm_os_physmem(struct drm_os *os __unused)
+{
+
+	return (ptoa((uint64_t)physmem));
+}
+
+uint64_t
 drm_os_tunable(struct drm_os *os __unused, const char *name, uint64_t value)
 {
 	char path[64];
@@ -104,13 +112,14 @@ drm_os_tunable(struct drm_os *os __unused, const char *name, uint64_t value)
 
 /*
  * The page daemon must not wait for a lock whose holder waits for memory, so
- * the drivers are asked in a thread that may.
+ * the drivers are asked in a thread that may; an own one, for theirs may be held
+ * for long.
  */
 static void
 lowmem(void *arg __unused, int flags __unused)
 {
 
-	taskqueue_enqueue(taskqueue_thread, &lowmem_task);
+	taskqueue_enqueue(drm_os.lowmem, &lowmem_task);
 }
 
 static void
@@ -130,12 +139,24 @@ lowmem_run(void *arg __unused, int pending __unused)
 	pages = MAX(pages, 256);
 	sx_slock(&drm_os.devs_lock);
 	TAILQ_FOREACH(dev, &drm_os.devs, link) {
-		sx_slock(&dev->lock);
+		/* One that is being detached frees all it has. */
+		if (!sx_try_slock(&dev->lock))
+			continue;
 		if (dev->softc != NULL && dev->driver->lowmem != NULL)
 			(void)dev->driver->lowmem(dev->softc, pages);
 		sx_sunlock(&dev->lock);
 	}
 	sx_sunlock(&drm_os.devs_lock);
+}
+
+static void
+queue_create(const char *name, struct taskqueue **tqp)
+{
+
+	*tqp = taskqueue_create(name, M_WAITOK, taskqueue_thread_enqueue, tqp);
+	/* It fails for want of memory only. */
+	while (taskqueue_start_threads(tqp, 1, PWAIT, "%s", name) != 0)
+		pause("drmque", hz / 10);
 }
 
 static void
@@ -145,45 +166,54 @@ drm_init(void *arg __unused)
 	sx_init(&drm_os.devs_lock, "drm devices");
 	TAILQ_INIT(&drm_os.devs);
 	drm_objects_init();
+	queue_create("drm notes", &drm_os.notes);
+	queue_create("drm lowmem", &drm_os.lowmem);
 	TASK_INIT(&lowmem_task, 0, lowmem_run, NULL);
 	drm_linux_init();
+	drm_newbus_init();
+	drm_unload_init();
 	lowmem_tag = EVENTHANDLER_REGISTER(vm_lowmem, lowmem, NULL,
 	    EVENTHANDLER_PRI_FIRST);
 }
 SYSINIT(drm_init, SI_SUB_DRIVERS, SI_ORDER_FIRST, drm_init, NULL);
 
-/*
- * After all modules of the file are unloaded, that is, all devices are
- * detached.  Descriptors of ours that users still hold, and their mappings,
- * lose what is behind them: this code is about to go.
- */
+/* After all modules of the file are unloaded; drm_unload.c has seen to users. */
 static void
 drm_uninit(void *arg __unused)
 {
 
 	EVENTHANDLER_DEREGISTER(vm_lowmem, lowmem_tag);
-	taskqueue_drain(taskqueue_thread, &lowmem_task);
+	taskqueue_drain(drm_os.lowmem, &lowmem_task);
+	taskqueue_free(drm_os.lowmem);
+	taskqueue_free(drm_os.notes);
+	drm_unload_uninit();
+	drm_newbus_uninit();
 	drm_linux_uninit();
-	drm_files_revoke();
-	drm_objects_revoke();
+	drm_objects_uninit();
 	sx_destroy(&drm_os.devs_lock);
 }
 SYSUNINIT(drm_init, SI_SUB_DRIVERS, SI_ORDER_FIRST, drm_uninit, NULL);
 
 static int
-drm_modevent(module_t mod __unused, int what, void *arg __unused)
+system_modevent(module_t mod __unused, int what, void *arg __unused)
 {
 
 	switch (what) {
 	case MOD_LOAD:
 	case MOD_UNLOAD:
+	case MOD_QUIESCE:
 	case MOD_SHUTDOWN:
 		return (0);
-	case MOD_QUIESCE:
-		return (drm_os.live != 0 ? EBUSY : 0);
 	default:
 		return (EOPNOTSUPP);
 	}
+}
+
+static int
+drm_modevent(module_t mod, int what, void *arg)
+{
+
+	return (drm_unload_modevent(mod, what, arg, system_modevent));
 }
 
 static moduledata_t drm_mod = { "drmkpi", drm_modevent, NULL };

@@ -88,6 +88,9 @@ void	 drm_os_delay(struct drm_os *os, uint64_t ns);
 /* Sleep for at least ns nanoseconds.  May sleep. */
 void	 drm_os_sleep(struct drm_os *os, uint64_t ns);
 
+/* Bytes of RAM that the system has. */
+uint64_t drm_os_physmem(struct drm_os *os);
+
 /* A number never handed out before by this instance; starts at 1. */
 uint64_t drm_os_unique(struct drm_os *os);
 
@@ -166,6 +169,8 @@ int	 drm_os_copyin(struct drm_os_caller *caller, uint64_t uaddr, void *kaddr,
 int	 drm_os_copyout(struct drm_os_caller *caller, const void *kaddr,
 	    uint64_t uaddr, size_t len);
 int32_t	 drm_os_caller_pid(struct drm_os_caller *caller);
+/* The real user. */
+uint32_t drm_os_caller_uid(struct drm_os_caller *caller);
 /* Stores the name of the program, cut to len - 1 bytes and ended by NUL. */
 void	 drm_os_caller_comm(struct drm_os_caller *caller, char *buf, size_t len);
 /* Nonzero for who may do anything (FreeBSD: PRIV_DRIVER). */
@@ -384,6 +389,10 @@ void	 drm_os_minor_unregister(struct drm_os_minor *minor);
  * What a driver gives the system (one constant table per driver).
  *   attach: brings the device up and registers its nodes; may sleep.
  *   detach: EBUSY while files are open unless force; may sleep.
+ *   suspend: turns the device off until resume; jobs wait, those under way have
+ *     another run if they do not end soon.  May sleep.  A device of several nodes
+ *     is off while one of them is suspended.
+ *   shutdown: the same for good and at once, for the system goes down; may sleep.
  *   lowmem: frees memory that clients said they do not need; returns pages freed.
  *   stat: the index-th statistic of the device, ENOENT past the last.
  *   file_stat: the same of one open file (its private pointer).
@@ -391,13 +400,17 @@ void	 drm_os_minor_unregister(struct drm_os_minor *minor);
  *     keeps; returns how many, 0 past its end or without one.  May sleep.  For
  *     the superuser only: it holds memory of a client.
  *   dump_clear: the device keeps no dump any more, and takes the next one.
- * lowmem to dump_clear may be NULL.
+ * suspend to dump_clear may be NULL.  suspend to dump_clear and detach do not run
+ * side by side.
  */
 struct drm_os_driver {
 	const char	*name;
 	const char *const *compatible;	/* ended by NULL */
 	int	(*attach)(struct drm_os_dev *dev, void **softc);
 	int	(*detach)(void *softc, int force);
+	void	(*suspend)(void *softc);
+	void	(*resume)(void *softc);
+	void	(*shutdown)(void *softc);
 	uint64_t (*lowmem)(void *softc, uint64_t pages);
 	int	(*stat)(void *softc, uint32_t index, const char **name,
 		    uint64_t *value);

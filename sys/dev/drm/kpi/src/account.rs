@@ -1,11 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory held by one open file: counted, bounded, and given back by drop.
+//! Memory of the kernel that clients hold: counted, bounded, and given back by drop.
+//!
+//! What an open file holds counts in an account of its own, in that of its user and in that of the
+//! device. So a user gets no more by opening the device again, nor by passing buffers on to a file
+//! that stays.
 
-use crate::alloc::Arc;
+use crate::alloc::{Arc, KVec};
 use crate::errno::{Result, ENOMEM};
+use crate::os::{Mtx, Os};
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// What one open file holds, in bytes.
+/// An open file costs about so much besides what it has made: a page table to begin with, queues,
+/// tables.
+pub(crate) const FILE_BYTES: u64 = 32 << 10;
+/// An object: itself, its buffer, locks and fences, what the VM system keeps of it.
+pub(crate) const OBJECT_BYTES: u64 = 1024;
+/// A handle: the mapping that comes with it, and notes of it in the tables of file and device.
+pub(crate) const HANDLE_BYTES: u64 = 512;
+/// A place in a file's table of handles, which stays when the handle goes.
+pub(crate) const HANDLE_SLOT_BYTES: u64 = 64;
+/// A dma-buf: itself and its file.
+pub(crate) const DMA_BUF_BYTES: u64 = 512;
+
+/// What an open file, a user or a device holds, in bytes.
 pub struct Account {
     used: AtomicU64,
     peak: AtomicU64,
@@ -107,5 +124,62 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         self.shrink(u64::MAX);
+    }
+}
+
+/// The accounts of the users of a device.
+pub(crate) struct Users {
+    os: Os,
+    device: Arc<Account>,
+    list: Mtx<KVec<(u32, Arc<Account>)>>,
+}
+
+impl Users {
+    /// None. All together may have three quarters of RAM, unless the tunable device_mem_limit says
+    /// otherwise.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(os: Os) -> Result<Users> {
+        let limit = os.tunable(c"device_mem_limit", (os.physmem() / 4).saturating_mul(3));
+        Ok(Users {
+            os,
+            device: Arc::new(os, Account::new(limit, None))?,
+            list: Mtx::new(os, c"drm users", KVec::new(os))?,
+        })
+    }
+
+    /// What all users hold together.
+    pub(crate) fn device(&self) -> &Arc<Account> {
+        &self.device
+    }
+
+    /// The account of a user: new, unless the user has a file or what is left of one. The limit is
+    /// half of RAM, unless the tunable user_mem_limit says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn account(&self, uid: u32) -> Result<Arc<Account>> {
+        let limit = self.os.tunable(c"user_mem_limit", self.os.physmem() / 2);
+        let fresh = Arc::new(self.os, Account::new(limit, Some(self.device.clone())))?;
+        let mut gone = KVec::new(self.os);
+        let mut list = self.list.lock();
+        // Nobody else can come to hold an account that only the list has. There are no more than
+        // there were users with files open at a time, one of which goes each time.
+        let unused = list.iter().position(|(_, account)| account.is_unique());
+        if let Some(unused) = unused.and_then(|index| list.swap_remove(index)) {
+            // Dropped without the lock, or kept if there is no memory to do so.
+            if let Err(kept) = gone.try_push(unused) {
+                let _ = list.try_push(kept);
+            }
+        }
+        let known = list.iter().find(|(user, _)| *user == uid);
+        if let Some((_, account)) = known {
+            return Ok(account.clone());
+        }
+        list.push((uid, fresh.clone()))?;
+        Ok(fresh)
     }
 }

@@ -3,12 +3,37 @@
 //! one device and a dma-buf carries to another.
 
 use crate::account::{Account, Charge};
-use crate::alloc::Arc;
+use crate::alloc::{Arc, KVec};
 use crate::errno::{Result, EINVAL, ENXIO};
-use crate::os::{Caller, Dev, MemAttr, Object, Os, Sx, PAGE_SIZE};
-use crate::purge::{Tenure, Users};
+use crate::num::{u64_of, usize_of};
+use crate::os::{Caller, Dev, MemAttr, Mtx, Object, Os, Sx, PAGE_SIZE};
+use crate::purge::{Tenure, Uses};
 use crate::resv::Resv;
 use core::sync::atomic::{AtomicBool, Ordering};
+
+/// When the memory of a buffer is charged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Charged {
+    /// All of it when it is made.
+    AtOnce,
+    /// In chunks of [`GROWTH`] bytes when pages of them are wired. Users cannot map it, for a touch
+    /// asks nobody.
+    AsWired,
+}
+
+/// By how much a buffer grows that is charged as it does.
+pub const GROWTH: u64 = 2 << 20;
+
+const CHUNK_PAGES: u64 = GROWTH / PAGE_SIZE;
+
+/// Chunks that are charged, by bits.
+type Chunks = Mtx<KVec<u64>>;
+
+/// The word that has the bit of a chunk, and the bit; EINVAL beyond the end.
+fn chunk_bit(chunks: &mut [u64], chunk: u64) -> Result<(&mut u64, u64)> {
+    let word = chunks.get_mut(usize_of(chunk >> 6)).ok_or(EINVAL)?;
+    Ok((word, 1 << (chunk & 63)))
+}
 
 /// Memory that clients and devices share.
 pub struct Buffer {
@@ -18,15 +43,17 @@ pub struct Buffer {
     object: Object,
     resv: Resv,
     charge: Charge,
+    /// None: all of them.
+    charged: Option<Chunks>,
     of_user: bool,
     tenure: Sx<Tenure>,
-    users: Users,
+    uses: Uses,
     purged: AtomicBool,
 }
 
 impl Buffer {
-    /// A buffer of `size` bytes, rounded up to whole pages, of which `charged` bytes are charged to
-    /// `account` at once (a buffer that grows later is charged as it grows). No page is allocated yet.
+    /// A buffer of `size` bytes, rounded up to whole pages, charged to `account`. No page is
+    /// allocated yet.
     ///
     /// # Errors
     ///
@@ -35,16 +62,24 @@ impl Buffer {
         dev: Dev,
         account: &Arc<Account>,
         size: u64,
-        charged: u64,
+        charged: Charged,
         attr: MemAttr,
     ) -> Result<Arc<Buffer>> {
         let size = size
             .checked_next_multiple_of(PAGE_SIZE)
             .filter(|n| *n != 0)
             .ok_or(EINVAL)?;
-        let charge = Charge::new(account, charged)?;
+        let (bytes, chunks) = match charged {
+            Charged::AtOnce => (size, None),
+            Charged::AsWired => {
+                let words = usize_of(size.div_ceil(GROWTH).div_ceil(64));
+                let chunks = KVec::filled(dev.os(), 0, words)?;
+                (0, Some(Mtx::new(dev.os(), c"drm growth", chunks)?))
+            }
+        };
+        let charge = Charge::new(account, bytes)?;
         let object = Object::new(dev, size, attr)?;
-        Self::with_object(dev.os(), size, object, charge, false)
+        Self::with_object(dev.os(), size, object, (charge, chunks), false)
     }
 
     /// The memory that a process has at `address`: `size` bytes, charged to `account`. `write`: devices may write
@@ -64,10 +99,16 @@ impl Buffer {
     ) -> Result<Arc<Buffer>> {
         let charge = Charge::new(account, size)?;
         let object = Object::of_user(dev, caller, address, size, write)?;
-        Self::with_object(dev.os(), size, object, charge, true)
+        Self::with_object(dev.os(), size, object, (charge, None), true)
     }
 
-    fn with_object(os: Os, size: u64, object: Object, charge: Charge, of_user: bool) -> Result<Arc<Buffer>> {
+    fn with_object(
+        os: Os,
+        size: u64,
+        object: Object,
+        (charge, charged): (Charge, Option<Chunks>),
+        of_user: bool,
+    ) -> Result<Arc<Buffer>> {
         let resv = Resv::new(os)?;
         let buffer = Buffer {
             os,
@@ -76,9 +117,10 @@ impl Buffer {
             object,
             resv,
             charge,
+            charged,
             of_user,
             tenure: Sx::new(os, c"drm tenure", Tenure::Private)?,
-            users: Users::none(),
+            uses: Uses::none(),
             purged: AtomicBool::new(false),
         };
         Arc::new(os, buffer)
@@ -115,20 +157,66 @@ impl Buffer {
     }
 
     /// Who pays for it.
-    pub fn charge(&self) -> &Charge {
+    pub(crate) fn charge(&self) -> &Charge {
         &self.charge
     }
 
-    /// Physical addresses of the pages from `first`, allocated if they were not.
+    /// Whether users may map it: not the memory of a process, and not what is charged as it is
+    /// wired.
+    pub fn may_be_mapped(&self) -> bool {
+        !self.of_user && self.charged.is_none()
+    }
+
+    /// Physical addresses of the pages from `first`, allocated, and charged, if they were not. May
+    /// sleep until there is memory.
     ///
     /// # Errors
     ///
-    /// ENOMEM, EINVAL beyond the end, ENXIO when purged.
+    /// ENOMEM, also over the account's limit; EINVAL beyond the end, ENXIO when purged.
     pub fn wire(&self, first: u64, pas: &mut [u64]) -> Result<()> {
         if self.is_purged() {
             return Err(ENXIO);
         }
-        self.object.wire(first, pas)
+        let Some(chunks) = &self.charged else {
+            return self.object.wire(first, pas);
+        };
+        let (mut at, mut rest) = (first, pas);
+        while !rest.is_empty() {
+            let chunk = at.wrapping_div(CHUNK_PAGES);
+            let room = CHUNK_PAGES.wrapping_sub(at.wrapping_rem(CHUNK_PAGES));
+            let count = rest.len().min(usize_of(room));
+            let (part, behind) = rest.split_at_mut_checked(count).ok_or(EINVAL)?;
+            self.wire_chunk(chunks, chunk, at, part)?;
+            at = at.checked_add(u64_of(count)).ok_or(EINVAL)?;
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    /// Wires pages of one chunk, which is charged if it was not.
+    fn wire_chunk(&self, chunks: &Chunks, chunk: u64, first: u64, pas: &mut [u64]) -> Result<()> {
+        let before = self.object.resident();
+        let left = self.size.saturating_sub(chunk.saturating_mul(GROWTH));
+        let bytes = left.min(GROWTH);
+        let fresh = {
+            let mut chunks = chunks.lock();
+            let (word, bit) = chunk_bit(&mut chunks, chunk)?;
+            let fresh = *word & bit == 0;
+            if fresh {
+                self.charge.grow(bytes)?;
+                *word |= bit;
+            }
+            fresh
+        };
+        let wired = self.object.wire(first, pas);
+        // Where something came of it, it is charged until it goes.
+        if wired.is_err() && fresh && self.object.resident() == before {
+            let mut chunks = chunks.lock();
+            let (word, bit) = chunk_bit(&mut chunks, chunk)?;
+            *word &= !bit;
+            self.charge.shrink(bytes);
+        }
+        wired
     }
 
     /// Whether its memory may go.
@@ -137,8 +225,8 @@ impl Buffer {
     }
 
     /// The jobs that use it.
-    pub(crate) fn users(&self) -> &Users {
-        &self.users
+    pub(crate) fn uses(&self) -> &Uses {
+        &self.uses
     }
 
     /// From now on it counts as purged: no page is handed out any more.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A DRM device: a driver's device and its nodes.
 
-use crate::account::Account;
+use crate::account::{Account, Users};
 use crate::alloc::Arc;
 use crate::auth::Masters;
-use crate::driver::Driver;
+use crate::driver::{Driver, Suspend};
 use crate::errno::{Result, EBUSY, ENXIO};
 use crate::ffi::{self, Node};
 use crate::gem::Gem;
@@ -26,11 +26,13 @@ pub struct Device<D: Driver> {
     gone: AtomicBool,
     open: AtomicU32,
     nodes: Sx<Option<Nodes<D>>>,
+    /// Nodes of the device tree that are suspended.
+    suspended: Sx<u32>,
     masters: Mtx<Masters>,
     names: Mtx<HandleTable<Arc<Gem<D>>>>,
     map_offsets: Mtx<HandleTable<Arc<Gem<D>>>>,
     unneeded: Mtx<HandleTable<Arc<Gem<D>>>>,
-    memory: Arc<Account>,
+    users: Users,
     log: LogLimit,
 }
 
@@ -67,11 +69,12 @@ impl<D: Driver> Device<D> {
                 gone: AtomicBool::new(false),
                 open: AtomicU32::new(0),
                 nodes: Sx::new(os, c"drm nodes", None)?,
+                suspended: Sx::new(os, c"drm suspended", 0)?,
                 masters: Mtx::new(os, c"drm masters", Masters::new(os))?,
                 names: Mtx::new(os, c"drm names", HandleTable::new(os))?,
                 map_offsets: Mtx::new(os, c"drm map offsets", HandleTable::new(os))?,
                 unneeded: Mtx::new(os, c"drm unneeded", HandleTable::new(os))?,
-                memory: Arc::new(os, Account::new(u64::MAX, None))?,
+                users: Users::new(os)?,
                 log: LogLimit::new(),
             },
         )
@@ -104,6 +107,37 @@ impl<D: Driver> Device<D> {
         drop(nodes);
         D::remove(&self.data);
         Ok(())
+    }
+
+    /// One of its nodes of the device tree is suspended: the device is off until all of them are resumed.
+    pub(crate) fn suspend(&self) {
+        let mut suspended = self.suspended.lock();
+        *suspended = suspended.saturating_add(1);
+        if *suspended == 1 && !self.is_gone() {
+            D::suspend(&self.data, Suspend::UntilResume);
+        }
+    }
+
+    /// A node that was suspended is resumed.
+    pub(crate) fn resume(&self) {
+        let mut suspended = self.suspended.lock();
+        if *suspended == 0 {
+            return;
+        }
+        *suspended = suspended.saturating_sub(1);
+        if *suspended == 0 && !self.is_gone() {
+            D::resume(&self.data);
+        }
+    }
+
+    /// The system goes down: the device is off, for good.
+    pub(crate) fn shutdown(&self) {
+        let mut suspended = self.suspended.lock();
+        // No resume comes to zero again.
+        *suspended = u32::MAX;
+        if !self.is_gone() {
+            D::suspend(&self.data, Suspend::ForGood);
+        }
     }
 
     /// The instance of the system.
@@ -156,7 +190,12 @@ impl<D: Driver> Device<D> {
 
     /// What all open files hold together.
     pub fn memory(&self) -> &Arc<Account> {
-        &self.memory
+        self.users.device()
+    }
+
+    /// The accounts of its users.
+    pub(crate) fn users(&self) -> &Users {
+        &self.users
     }
 
     pub(crate) fn file_opened(&self) {

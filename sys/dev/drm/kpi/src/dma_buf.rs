@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! dma-bufs: buffers behind descriptors, for other processes and other devices.
 
+use crate::account::{Account, Charge, DMA_BUF_BYTES};
 use crate::alloc::Arc;
 use crate::bell::Poll;
 use crate::buffer::Buffer;
@@ -25,6 +26,7 @@ pub trait Shared: Send + Sync {
 pub struct DmaBuf {
     shared: Arc<dyn Shared>,
     poll: Poll,
+    _charge: Charge,
 }
 
 /// 'b' of the request codes (include/uapi/linux/dma-buf.h).
@@ -48,12 +50,18 @@ uapi_struct! {
 }
 
 impl DmaBuf {
-    /// Gives `caller` a descriptor of `shared`.
+    /// Gives `caller` a descriptor of `shared`, for which `account` pays.
     ///
     /// # Errors
     ///
-    /// ENOMEM, EMFILE; EINVAL for memory of a process.
-    pub fn export(os: Os, caller: &Caller<'_>, shared: Arc<dyn Shared>, flags: FdFlags) -> Result<i32> {
+    /// ENOMEM, also over the account's limit; EMFILE; EINVAL for memory of a process.
+    pub fn export(
+        os: Os,
+        caller: &Caller<'_>,
+        account: &Arc<Account>,
+        shared: Arc<dyn Shared>,
+        flags: FdFlags,
+    ) -> Result<i32> {
         if shared.buffer().is_of_user() {
             return Err(EINVAL);
         }
@@ -62,6 +70,7 @@ impl DmaBuf {
             DmaBuf {
                 shared,
                 poll: Poll::new(os)?,
+                _charge: Charge::new(account, DMA_BUF_BYTES)?,
             },
         )?;
         let file = NewFile::new(os, content.clone())?;
@@ -105,7 +114,7 @@ impl ffi::PlainFile for DmaBuf {
 
     fn mmap(&self, offset: u64, len: u64) -> Result<UserMapping> {
         let end = offset.checked_add(len).ok_or(EINVAL)?;
-        if end > self.buffer().size() {
+        if end > self.buffer().size() || !self.buffer().may_be_mapped() {
             return Err(EINVAL);
         }
         Ok(self.buffer().object().user_mapping(offset))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a driver gives the DRM core.
 
+use crate::account::Account;
 use crate::alloc::Arc;
 use crate::buffer::Buffer;
 use crate::coredump::CoreDump;
@@ -9,7 +10,7 @@ use crate::errno::{Result, EBUSY, ENXIO};
 use crate::file::File;
 use crate::gem::Gem;
 use crate::ioctl::Ioctl;
-use crate::os::{Caller, Dev};
+use crate::os::{Caller, Dev, Os};
 use core::ffi::CStr;
 
 /// Who a driver is, as VERSION tells.
@@ -26,6 +27,37 @@ pub struct Info {
     pub minor: i32,
     /// Patch level.
     pub patchlevel: i32,
+}
+
+/// What comes after a suspend.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Suspend {
+    /// A resume: jobs in the hardware have the time that a job may take to end.
+    UntilResume,
+    /// Nothing, for the system goes down: jobs in the hardware are stopped at once.
+    ForGood,
+}
+
+/// Between two looks at jobs that are to end before a device is suspended.
+const SUSPEND_STEP_NS: u64 = 1_000_000;
+
+impl Suspend {
+    /// Waits until the hardware `is_empty` of jobs, for twice the time that one may take, in which a time-out ends
+    /// what hangs. False: it is not. Sleeps.
+    pub fn wait_for_jobs(self, os: Os, timeout_ns: u64, is_empty: impl Fn() -> bool) -> bool {
+        let patience = match self {
+            Suspend::UntilResume => timeout_ns.saturating_mul(2),
+            Suspend::ForGood => 0,
+        };
+        let end = os.now().saturating_add(patience);
+        while !is_empty() {
+            if os.now() >= end {
+                return false;
+            }
+            os.sleep(SUSPEND_STEP_NS);
+        }
+        true
+    }
 }
 
 /// An array of handles that a client passes has at most so many.
@@ -67,12 +99,17 @@ pub trait Driver: Sized + Send + Sync + 'static {
     const JOINS: bool = false;
     /// Stops all work and turns the device off. Files may still be open: their calls answer ENXIO.
     fn remove(data: &Arc<Self::Data>);
-    /// A new open file.
+    /// Turns the device off and leaves it so until `resume`. Jobs wait in their queues; those in the hardware end, or
+    /// are taken from it and have another run. May be called again without a `resume`.
+    fn suspend(data: &Arc<Self::Data>, how: Suspend);
+    /// Lets jobs run again.
+    fn resume(data: &Arc<Self::Data>);
+    /// A new open file, which pays from `account`.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    fn open(dev: &Device<Self>, id: u64) -> Result<Self::File>;
+    fn open(dev: &Device<Self>, id: u64, account: &Arc<Account>) -> Result<Self::File>;
     /// A file got its first handle of an object.
     ///
     /// # Errors
@@ -81,17 +118,15 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn gem_open(file: &File<Self>, gem: &Arc<Gem<Self>>) -> Result<()>;
     /// A file gave up its last handle of an object.
     fn gem_close(file: &File<Self>, gem: &Arc<Gem<Self>>);
-    /// Whether users may map the object.
-    fn may_mmap(gem: &Gem<Self>) -> bool;
     /// What it keeps for a buffer that another device shared.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     fn import(dev: &Device<Self>, buffer: &Arc<Buffer>) -> Result<Self::Object>;
-    /// Takes the memory of an object away from the device, has it freed by `free`, and if that fails gives it back.
-    /// No job uses it, no file but one has it, and nothing that would change that happens meanwhile. Waits for no lock
-    /// whose holder may wait for memory.
+    /// Takes the memory of an object away from the device, has it freed by `free`, and if that
+    /// fails gives it back. No job uses it, no file but one has it, and nothing that would change
+    /// that happens meanwhile. Waits for no lock whose holder may wait for memory.
     ///
     /// # Errors
     ///

@@ -30,6 +30,13 @@ macro_rules! errnos {
     };
 }
 
+/// As kernel messages have it: the number, for intro(2) to be looked up in.
+impl core::fmt::Display for Errno {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "error {}", self.get())
+    }
+}
+
 impl Errno {
     #[expect(
         clippy::as_conversions,

@@ -346,6 +346,9 @@ impl DriverTable {
             compatible: compatible.0.as_ptr(),
             attach: Some(attach::<D>),
             detach: Some(detach::<D>),
+            suspend: Some(suspend::<D>),
+            resume: Some(resume::<D>),
+            shutdown: Some(shutdown::<D>),
             lowmem: Some(lowmem::<D>),
             stat: Some(stat::<D>),
             file_stat: Some(file_stat::<D>),
@@ -405,6 +408,27 @@ unsafe extern "C" fn detach<D: Driver>(softc: *mut c_void, force: c_int) -> c_in
     // SAFETY: C gives it back with the successful detach.
     drop(unsafe { Arc::<Device<D>>::from_raw(softc) });
     0
+}
+
+unsafe extern "C" fn suspend<D: Driver>(softc: *mut c_void) {
+    // SAFETY: C passes what `attach` stored and still holds.
+    if let Some(device) = unsafe { Arc::<Device<D>>::borrow_raw(softc) } {
+        device.suspend();
+    }
+}
+
+unsafe extern "C" fn resume<D: Driver>(softc: *mut c_void) {
+    // SAFETY: C passes what `attach` stored and still holds.
+    if let Some(device) = unsafe { Arc::<Device<D>>::borrow_raw(softc) } {
+        device.resume();
+    }
+}
+
+unsafe extern "C" fn shutdown<D: Driver>(softc: *mut c_void) {
+    // SAFETY: C passes what `attach` stored and still holds.
+    if let Some(device) = unsafe { Arc::<Device<D>>::borrow_raw(softc) } {
+        device.shutdown();
+    }
 }
 
 unsafe extern "C" fn lowmem<D: Driver>(softc: *mut c_void, pages: u64) -> u64 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Open files of a device node.
 
-use crate::account::{Account, Charge};
+use crate::account::{Account, Charge, FILE_BYTES};
 use crate::alloc::{Arc, KVec};
 use crate::auth::FileAuth;
 use crate::device::Device;
@@ -32,6 +32,8 @@ pub struct File<D: Driver> {
     minor: Minor,
     pid: i32,
     account: Arc<Account>,
+    /// The file itself, and its handles.
+    charge: Charge,
     handles: Mtx<HandleTable<Arc<Gem<D>>>>,
     gem_lock: Sx<()>,
     prime: Sx<Prime>,
@@ -51,20 +53,24 @@ impl<D: Driver> File<D> {
         let os = device.os();
         let id = os.unique();
         let limit = os.tunable(c"file_mem_limit", FILE_MEM_LIMIT);
+        let user = device.users().account(caller.uid())?;
+        let account = Arc::new(os, Account::new(limit, Some(user)))?;
+        let charge = Charge::new(&account, FILE_BYTES)?;
         let file = Arc::new(
             os,
             File {
                 id,
                 minor,
                 pid: caller.pid(),
-                account: Arc::new(os, Account::new(limit, Some(device.memory().clone())))?,
                 handles: Mtx::new(os, c"drm handles", HandleTable::new(os))?,
                 gem_lock: Sx::new(os, c"drm file gem", ())?,
                 prime: Sx::new(os, c"drm prime", Prime(KVec::new(os)))?,
                 syncobjs: Mtx::new(os, c"drm syncobjs", HandleTable::new(os))?,
                 auth: Arc::new(os, FileAuth::default())?,
                 ioctls: AtomicU64::new(0),
-                driver: D::open(&device, id)?,
+                driver: D::open(&device, id, &account)?,
+                account,
+                charge,
                 device,
             },
         )?;
@@ -108,6 +114,11 @@ impl<D: Driver> File<D> {
     /// What the file's memory is charged to.
     pub fn account(&self) -> &Arc<Account> {
         &self.account
+    }
+
+    /// What the file's handles are charged to.
+    pub(crate) fn charge(&self) -> &Charge {
+        &self.charge
     }
 
     /// The process that opened it.

@@ -4,9 +4,9 @@
 //! An object is in the device's tables of names and map offsets while a handle of it exists, so those
 //! tables never keep it alive on their own.
 
+use crate::account::{Charge, HANDLE_BYTES, HANDLE_SLOT_BYTES, OBJECT_BYTES};
 use crate::alloc::{Arc, KVec};
 use crate::buffer::Buffer;
-use crate::device::Device;
 use crate::dma_buf::{DmaBuf, Shared};
 use crate::driver::{Call, Driver};
 use crate::errno::{Result, EINVAL, ENOENT};
@@ -27,16 +27,18 @@ pub struct Gem<D: Driver> {
     buffer: Arc<Buffer>,
     object: D::Object,
     state: Mtx<State>,
+    _charge: Charge,
 }
 
 impl<D: Driver> Gem<D> {
-    /// An object around `buffer`.
+    /// An object around `buffer`, for which `file` pays; the buffer's memory is paid for already.
     ///
     /// # Errors
     ///
-    /// ENOMEM.
-    pub fn new(dev: &Device<D>, buffer: Arc<Buffer>, object: D::Object) -> Result<Arc<Gem<D>>> {
-        let os = dev.os();
+    /// ENOMEM, also over the file's limit.
+    pub fn new(file: &File<D>, buffer: Arc<Buffer>, object: D::Object) -> Result<Arc<Gem<D>>> {
+        let os = file.os();
+        let charge = Charge::new(file.account(), OBJECT_BYTES)?;
         let state = State {
             holders: KVec::new(os),
             name: 0,
@@ -46,10 +48,11 @@ impl<D: Driver> Gem<D> {
         Arc::new(
             os,
             Gem {
-                device_id: dev.id(),
+                device_id: file.device().id(),
                 buffer,
                 object,
                 state,
+                _charge: charge,
             },
         )
     }
@@ -134,12 +137,35 @@ impl<D: Driver> File<D> {
     ///
     /// ENOMEM, ENOSPC; nothing changed.
     pub fn create_handle(&self, gem: &Arc<Gem<D>>) -> Result<u32> {
-        let handle = self.handles().lock().reserve()?;
+        self.charge().grow(HANDLE_BYTES)?;
+        let handle = match self.reserve_handle() {
+            Ok(handle) => handle,
+            Err(e) => {
+                self.charge().shrink(HANDLE_BYTES);
+                return Err(e);
+            }
+        };
         if let Err(e) = self.hold(gem) {
             self.handles().lock().cancel(handle);
+            self.charge().shrink(HANDLE_BYTES);
             return Err(e);
         }
         self.handles().lock().fill(handle, gem.clone());
+        Ok(handle)
+    }
+
+    /// A number for a handle. The table does not get smaller, so its places are charged until the
+    /// file goes.
+    fn reserve_handle(&self) -> Result<u32> {
+        let mut handles = self.handles().lock();
+        let places = handles.slots();
+        let handle = handles.reserve()?;
+        if handles.slots() != places {
+            if let Err(e) = self.charge().grow(HANDLE_SLOT_BYTES) {
+                handles.take_back(handle);
+                return Err(e);
+            }
+        }
         Ok(handle)
     }
 
@@ -216,6 +242,7 @@ impl<D: Driver> File<D> {
             gem
         };
         self.unhold(&gem);
+        self.charge().shrink(HANDLE_BYTES);
         Ok(())
     }
 
@@ -235,7 +262,7 @@ impl<D: Driver> File<D> {
     /// # Errors
     ///
     /// EINVAL when nothing is there or the map is longer than it, EACCES (Linux: drm_gem_mmap) when the
-    /// object is not this file's, EINVAL when its driver forbids maps.
+    /// object is not this file's, EINVAL for memory that users may not map.
     pub(crate) fn mmap(&self, offset: u64, len: u64) -> Result<UserMapping> {
         let slot = u32::try_from(offset >> MAP_SHIFT).map_err(|_| EINVAL)?;
         let gem = self
@@ -252,7 +279,7 @@ impl<D: Driver> File<D> {
         if !gem.is_held_by(self.id()) {
             return Err(crate::errno::EACCES);
         }
-        if !D::may_mmap(&gem) || gem.buffer.is_purged() {
+        if !gem.buffer.may_be_mapped() || gem.buffer.is_purged() {
             return Err(EINVAL);
         }
         Ok(gem.buffer.object().user_mapping(0))
@@ -295,7 +322,8 @@ impl<D: Driver> Call<'_, D> {
             gem
         };
         gem.share(self.device());
-        DmaBuf::export(self.file.os(), self.caller, gem.into_shared(), flags)
+        let account = self.file.account();
+        DmaBuf::export(self.file.os(), self.caller, account, gem.into_shared(), flags)
     }
 
     /// A handle of the object behind a descriptor: the one that this file has already, or a new one.
@@ -310,7 +338,7 @@ impl<D: Driver> Call<'_, D> {
             Ok(gem) if gem.device_id == self.device().id() => gem,
             _ => {
                 let object = D::import(self.device(), &buffer)?;
-                Gem::new(self.device(), buffer.clone(), object)?
+                Gem::new(self.file, buffer.clone(), object)?
             }
         };
         gem.share(self.device());

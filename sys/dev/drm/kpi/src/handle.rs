@@ -83,6 +83,13 @@ impl<T> HandleTable<T> {
         }
     }
 
+    /// Gives back the number that was reserved last, with its place.
+    pub(crate) fn take_back(&mut self, handle: u32) {
+        if usize_of_u32(handle) == self.slots.len() {
+            self.slots.pop();
+        }
+    }
+
     /// A number for `value`.
     ///
     /// # Errors
@@ -152,6 +159,11 @@ impl<T> HandleTable<T> {
         }
         self.free = NONE;
         None
+    }
+
+    /// How many numbers there are, with a value or free.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
     }
 
     /// How many numbers have values.

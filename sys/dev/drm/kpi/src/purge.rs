@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Memory that clients said they do not need, and its end when memory is short.
 //!
-//! Whether the memory of a buffer may be freed while handles of it exist is one state, its `Tenure`, under one lock
-//! that is held for as long as the answer matters: by advice until the list of unneeded objects says the same, by a
-//! purge from its decision until the pages are gone, and by everything that gives the buffer to somebody else before
-//! it does so. What is shared once is never purged, as in Linux nothing with a dma-buf is.
+//! Whether the memory of a buffer may be freed while handles of it exist is one state, its
+//! `Tenure`, under one lock that is held for as long as the answer matters: by advice until the
+//! list of unneeded objects says the same, by a purge from its decision until the pages are gone,
+//! and by everything that gives the buffer to somebody else before it does so. What is shared once
+//! is never purged, as in Linux nothing with a dma-buf is.
 
 use crate::alloc::Arc;
 use crate::buffer::Buffer;
@@ -42,13 +43,13 @@ pub enum Advice {
 }
 
 /// How many jobs use a buffer; `PURGING` while it is purged.
-pub(crate) struct Users(AtomicU32);
+pub(crate) struct Uses(AtomicU32);
 
 const PURGING: u32 = u32::MAX;
 
-impl Users {
-    pub(crate) const fn none() -> Users {
-        Users(AtomicU32::new(0))
+impl Uses {
+    pub(crate) const fn none() -> Uses {
+        Uses(AtomicU32::new(0))
     }
 }
 
@@ -56,16 +57,17 @@ impl Users {
 pub struct Pin(Arc<Buffer>);
 
 impl Pin {
-    /// One more job uses `buffer`. One that is being purged is waited for: the job finds it gone. May sleep.
+    /// One more job uses `buffer`. One that is being purged is waited for: the job finds it gone.
+    /// May sleep.
     pub fn new(buffer: &Arc<Buffer>) -> Pin {
-        let users = &buffer.users().0;
+        let uses = &buffer.uses().0;
         let one_more = |n: u32| (n != PURGING).then(|| n.wrapping_add(1));
         // ORDERING: Acquire, so that who sees the end of a purge sees what it did.
-        let pinned = users.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more);
+        let pinned = uses.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more);
         if pinned.is_err() {
             // Nobody purges it while this lock is held.
             let _tenure = buffer.tenure().lock();
-            users.fetch_add(1, Ordering::Acquire);
+            uses.fetch_add(1, Ordering::Acquire);
         }
         Pin(buffer.clone())
     }
@@ -74,22 +76,22 @@ impl Pin {
 impl Drop for Pin {
     fn drop(&mut self) {
         // ORDERING: Release, so that a purge comes after all of the use.
-        self.0.users().0.fetch_sub(1, Ordering::Release);
+        self.0.uses().0.fetch_sub(1, Ordering::Release);
     }
 }
 
 /// What is kept from being used by jobs, with the lock of its tenure held.
-struct Claim<'a>(&'a Users);
+struct Claim<'a>(&'a Uses);
 
 impl<'a> Claim<'a> {
     /// None while a job uses the buffer.
     fn new(buffer: &'a Buffer, _tenure: &SxGuard<'_, Tenure>) -> Option<Claim<'a>> {
-        let users = buffer.users();
-        let claimed = users
+        let uses = buffer.uses();
+        let claimed = uses
             .0
             .compare_exchange(0, PURGING, Ordering::Acquire, Ordering::Relaxed);
         // Not eagerly: dropping one gives up what another has.
-        claimed.is_ok().then(|| Claim(users))
+        claimed.is_ok().then(|| Claim(uses))
     }
 }
 
@@ -103,7 +105,8 @@ impl Drop for Claim<'_> {
 const LOOK: u32 = 128;
 
 impl<D: Driver> Gem<D> {
-    /// Takes the client's advice about an object that `file` has; whether its memory is still there.
+    /// Takes the client's advice about an object that `file` has; whether its memory is still
+    /// there.
     ///
     /// # Errors
     ///
@@ -155,8 +158,9 @@ impl<D: Driver> Gem<D> {
 }
 
 impl<D: Driver> Device<D> {
-    /// Frees the memory of unneeded objects that no job uses, those of the file with number `of` or all files', until
-    /// `pages` are free or there are no more: pages freed. Waits for no lock whose holder may wait for memory.
+    /// Frees the memory of unneeded objects that no job uses, those of the file with number `of` or
+    /// all files', until `pages` are free or there are no more: pages freed. Waits for no lock
+    /// whose holder may wait for memory.
     pub fn shrink(&self, pages: u64, of: Option<u64>) -> u64 {
         let mut freed: u64 = 0;
         let mut slot = 0;

@@ -151,8 +151,8 @@ impl Resv {
     fn room_for(&self, fences: &Fences, usage: Usage) -> Result<()> {
         let mut state = self.state.lock();
         state.fences.retain(|(f, _)| !f.is_signaled());
-        let new = |f: &&Arc<Fence>| state.find(f, usage).is_err();
-        let more = fences.parts().iter().filter(new).count();
+        let new = |f: &Arc<Fence>| usize::from(state.find(f, usage).is_err());
+        let more = fences.parts().iter().map(new).fold(0, usize::saturating_add);
         if state.fences.len().saturating_add(more) > MAX_IMPORTED {
             return Err(ENOMEM);
         }

@@ -20,6 +20,10 @@ impl<T> Arr<T> for KVec<T> {
         KVec::new(*os)
     }
 
+    fn with_capacity(os: &Os, capacity: usize) -> Option<Self> {
+        KVec::with_capacity(*os, capacity).ok()
+    }
+
     fn len(&self) -> usize {
         self.as_slice().len()
     }

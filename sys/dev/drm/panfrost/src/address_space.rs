@@ -150,6 +150,17 @@ pub(crate) enum Access {
     Write,
 }
 
+impl core::fmt::Display for Access {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Access::Atomic => "atomic access",
+            Access::Execute => "instruction fetch",
+            Access::Read => "read",
+            Access::Write => "write",
+        })
+    }
+}
+
 /// A fault of an address space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Fault {

@@ -102,6 +102,16 @@ impl AsSlots {
             .map(|(space, _)| space)
     }
 
+    /// The stay of who has `space` now; not one more use of it.
+    pub(crate) fn stay(&self, space: As) -> Option<Seat> {
+        let entry = self.entries.get(space.index())?;
+        entry.owner?;
+        Some(Seat {
+            space,
+            seqno: entry.seqno,
+        })
+    }
+
     /// Who has `space`.
     pub(crate) fn owner(&self, space: As) -> Option<u64> {
         self.entries.get(space.index())?.owner

@@ -66,11 +66,12 @@ impl Bo {
         let bo = gem.object();
         let exec = !bo.flags.contains(BoFlags::NOEXEC);
         let heap = bo.flags.contains(BoFlags::HEAP);
-        let mapping = Mapping::new(&file.driver().context, gem.buffer(), exec, heap)?;
+        let mapping = Mapping::new(file.os(), &file.driver().context, gem.buffer(), exec, heap)?;
         let mapping = Arc::new(file.os(), mapping)?;
         let added = bo.mappings.lock().push((file.id(), mapping.clone()));
-        // Dropped here, outside of the lock, if it was not added.
-        drop(mapping);
+        if added.is_err() {
+            give_up(mapping);
+        }
         added
     }
 
@@ -81,6 +82,15 @@ impl Bo {
             let found = mappings.iter().position(|(f, _)| *f == file);
             found.and_then(|i| mappings.swap_remove(i))
         };
-        drop(removed);
+        if let Some((_, mapping)) = removed {
+            give_up(mapping);
+        }
+    }
+}
+
+/// A caller with the time for it gives up its use of a mapping.
+fn give_up(mapping: Arc<Mapping>) {
+    if let Some(last) = mapping.into_inner() {
+        last.remove();
     }
 }

@@ -7,18 +7,20 @@
 use crate::address_space::{self, Flush, LockRegion, Table};
 use crate::device::Gpu;
 use crate::va::{self, Need};
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
+use drmkpi::account::{Account, Charge};
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::buffer::Buffer;
-use drmkpi::errno::{Errno, Result, EBUSY, EINVAL, ENOMEM};
-use drmkpi::num::{u64_of, usize_of};
-use drmkpi::os::{Os, Sx, SxGuard, PAGE_SIZE};
-use drmkpi::page_table::KernelTables;
+use drmkpi::buffer::{Buffer, GROWTH};
+use drmkpi::errno::{Errno, Result, EBUSY, EINVAL, ENOMEM, ENXIO};
+use drmkpi::num::usize_of;
+use drmkpi::os::{Dev, Os, Sx, SxGuard, PAGE_SIZE};
+use drmkpi::page_table::{KernelTables, Spare};
+use drmkpi::sorted::SortedMap;
 use iommu_pmap::{Iova, IovaRange, MaliLpae, MapError, MemAttr, Pa, PageTable, Prot, TlbFlush};
 
-/// A heap grows by this much at a fault.
-pub(crate) const CHUNK: u64 = 2 << 20;
-const CHUNK_PAGES: usize = 512;
+/// So much is unmapped with the lock held once.
+const UNMAP_BYTES: u64 = 16 << 20;
 
 /// A buffer in the address space.
 pub(crate) struct Region {
@@ -26,14 +28,11 @@ pub(crate) struct Region {
     buffer: Arc<Buffer>,
     heap: bool,
     exec: bool,
+    /// It is being unmapped.
+    closing: bool,
 }
 
 impl Region {
-    /// Its first address.
-    pub(crate) fn start(&self) -> u64 {
-        self.start
-    }
-
     /// The address behind it.
     pub(crate) fn end(&self) -> u64 {
         self.start.saturating_add(self.buffer.size())
@@ -49,7 +48,8 @@ impl Region {
 
 struct Space {
     table: PageTable<MaliLpae>,
-    regions: KVec<Region>,
+    /// By their starts.
+    regions: SortedMap<u64, Region>,
     /// Where the last buffer ended.
     hint: u64,
 }
@@ -59,6 +59,8 @@ pub(crate) struct Context {
     id: u64,
     gpu: Arc<Gpu>,
     root: u64,
+    /// Its page tables.
+    charge: Charge,
     space: Sx<Option<Space>>,
     closed: AtomicBool,
 }
@@ -84,45 +86,41 @@ impl TlbFlush for Tlb<'_> {
 }
 
 impl Context {
-    /// An empty address space.
+    /// An empty address space, whose page tables `account` pays for.
     ///
     /// # Errors
     ///
-    /// ENOMEM.
-    pub(crate) fn new(gpu: &Arc<Gpu>) -> Result<Arc<Context>> {
+    /// ENOMEM, also over the account's limit.
+    pub(crate) fn new(gpu: &Arc<Gpu>, account: &Arc<Account>) -> Result<Arc<Context>> {
         let os = gpu.os();
         let dev = gpu.dev();
-        let mut tables = KernelTables::<8>::new(&dev);
-        let table = PageTable::new(&mut tables).map_err(errno)?;
-        let root = table.root().0;
-        let space = Space {
-            table,
-            regions: KVec::new(os),
-            hint: va::START,
+        let lock = Sx::new(os, c"panfrost context", None)?;
+        let charge = Charge::new(account, 0)?;
+        let table = PageTable::new(&mut KernelTables::<8>::new(&dev, Some(&charge))).map_err(errno)?;
+        let mut context = Context {
+            id: os.unique(),
+            gpu: gpu.clone(),
+            root: table.root().0,
+            charge,
+            space: lock,
+            closed: AtomicBool::new(false),
         };
-        let made = Sx::new(os, c"panfrost context", None).and_then(|lock| {
-            let closed = AtomicBool::new(false);
-            Arc::new(
-                os,
-                Context {
-                    id: os.unique(),
-                    gpu: gpu.clone(),
-                    root,
-                    space: lock,
-                    closed,
-                },
-            )
+        // From here on its end frees the table.
+        *context.space.get_mut() = Some(Space {
+            table,
+            regions: SortedMap::new(os),
+            hint: va::START,
         });
-        match made {
-            Ok(context) => {
-                *context.space.lock() = Some(space);
-                Ok(context)
-            }
-            Err(e) => {
-                space.table.destroy(&mut tables);
-                Err(e)
-            }
-        }
+        Arc::new(os, context)
+    }
+
+    fn tables<'a>(&'a self, dev: &'a Dev) -> KernelTables<'a, 8> {
+        KernelTables::new(dev, Some(&self.charge))
+    }
+
+    /// The GPU.
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.gpu
     }
 
     /// A number that no other context has.
@@ -155,102 +153,143 @@ impl Context {
     ///
     /// ENOMEM, ENOSPC; nothing changed.
     pub(crate) fn insert(&self, buffer: &Arc<Buffer>, exec: bool, heap: bool) -> Result<u64> {
+        let start = self.place(buffer, exec, heap)?;
+        if heap {
+            return Ok(start);
+        }
+        let mapped = self.map(start, buffer, 0, buffer.size());
+        if mapped.is_err() {
+            self.remove(start);
+        }
+        mapped.map(|()| start)
+    }
+
+    fn place(&self, buffer: &Arc<Buffer>, exec: bool, heap: bool) -> Result<u64> {
         let mut guard = self.space.lock();
         let space = guard.as_mut().ok_or(EINVAL)?;
         let need = Need {
             size: buffer.size(),
             exec,
         };
-        let (start, index) = va::find(&space.regions, need, space.hint)?;
+        let start = va::find(&space.regions, need, space.hint)?;
         let region = Region {
             start,
             buffer: buffer.clone(),
             heap,
             exec,
+            closing: false,
         };
-        space.hint = region.end();
-        space.regions.insert(index, region)?;
-        if heap {
-            return Ok(start);
-        }
-        let mapped = self.map_pages(space, index, 0, buffer.size());
-        if mapped.is_err() {
-            space.regions.remove(index);
-        }
-        mapped.map(|()| start)
+        let end = region.end();
+        space.regions.insert(start, region)?;
+        space.hint = end;
+        Ok(start)
     }
 
-    /// Maps `len` bytes at `offset` of region `index`; on failure nothing of them.
-    fn map_pages(&self, space: &mut Space, index: usize, offset: u64, len: u64) -> Result<()> {
-        let Space { table, regions, .. } = space;
-        let region = regions.get(index).ok_or(EINVAL)?;
-        let pages = usize_of(len.wrapping_div(PAGE_SIZE)).min(CHUNK_PAGES);
-        let mut pas = KVec::filled(self.os(), 0u64, pages)?;
-        let dev = self.gpu.dev();
-        let mut tables = KernelTables::<8>::new(&dev);
-        let mut tlb = Tlb {
-            gpu: &self.gpu,
-            context: self.id,
-        };
-        let mut update = table.update(&mut tables, &mut tlb);
-        let mut done = 0;
-        while done < len {
-            let at = offset.wrapping_add(done);
-            let pages = usize_of(len.wrapping_sub(done).wrapping_div(PAGE_SIZE)).min(pas.len());
-            let pas = pas.get_mut(..pages).unwrap_or_default();
-            let mapped = region
-                .buffer
-                .wire(at.wrapping_div(PAGE_SIZE), pas)
-                .and_then(|()| {
-                    let mut iova = region.start.wrapping_add(at);
-                    for (pa, bytes) in Runs(pas) {
-                        update
-                            .map(Iova(iova), Pa(pa), bytes, region.prot(), MemAttr::Cached)
-                            .map_err(errno)?;
-                        iova = iova.wrapping_add(bytes);
-                    }
-                    Ok(())
-                });
-            if let Err(e) = mapped {
-                if let Ok(range) = IovaRange::new(region.start.wrapping_add(offset), len) {
-                    // Holes are no error, and whole regions are never split.
-                    let _ = update.unmap(range);
-                }
-                return Err(e);
+    /// Maps `len` bytes at `offset` of the region at `start`, which is of `buffer`; on failure some
+    /// of them may be. Pages are waited for and zeroed with no lock held: the fault handler takes
+    /// this one.
+    fn map(&self, start: u64, buffer: &Arc<Buffer>, offset: u64, len: u64) -> Result<()> {
+        let mut spare = Spare::new(self.gpu.dev());
+        let most = usize_of(len.min(GROWTH).wrapping_div(PAGE_SIZE));
+        let mut pas = KVec::filled(self.os(), 0u64, most)?;
+        let end = offset.saturating_add(len);
+        let mut at = offset;
+        while at < end {
+            // No part has leaves in two of the last tables.
+            let next = block_end(start.saturating_add(at)).wrapping_sub(start).min(end);
+            let pages = usize_of(next.wrapping_sub(at).wrapping_div(PAGE_SIZE));
+            let part = pas.get_mut(..pages).ok_or(EINVAL)?;
+            buffer.wire(at.wrapping_div(PAGE_SIZE), part)?;
+            let mut mapped = self.map_wired(start, buffer, at, part, &mut spare);
+            if mapped == Err(ENOMEM) {
+                // Tables are missing.
+                spare.fill()?;
+                mapped = self.map_wired(start, buffer, at, part, &mut spare);
             }
-            done = done.wrapping_add(u64_of(pages).wrapping_mul(PAGE_SIZE));
+            mapped?;
+            at = next;
         }
         Ok(())
     }
 
-    fn unmap(&self, space: &mut Space, start: u64, len: u64) {
+    /// Maps the pages `pas` at `offset` of the region at `start` if it is still of `buffer`, and
+    /// that has them still.
+    fn map_wired(
+        &self,
+        start: u64,
+        buffer: &Arc<Buffer>,
+        offset: u64,
+        pas: &[u64],
+        spare: &mut Spare,
+    ) -> Result<()> {
+        let mut guard = self.space.lock();
+        let Space { table, regions, .. } = guard.as_mut().ok_or(EINVAL)?;
+        let same = |region: &&Region| region.buffer.id() == buffer.id() && !region.closing;
+        let region = regions.get(start).filter(same).ok_or(EINVAL)?;
+        // A purge holds this lock from when it unmaps to when it has freed.
+        if buffer.is_purged() {
+            return Err(ENXIO);
+        }
         let dev = self.gpu.dev();
-        let mut tables = KernelTables::<8>::new(&dev);
-        let mut tlb = Tlb {
+        let mut tables = self.tables(&dev).with_spare(spare);
+        let mut tlb = self.tlb();
+        let mut update = table.update(&mut tables, &mut tlb);
+        let first = start.wrapping_add(offset);
+        let mut iova = first;
+        for (pa, bytes) in Runs(pas) {
+            let mapped = update.map(Iova(iova), Pa(pa), bytes, region.prot(), MemAttr::Cached);
+            if let Err(e) = mapped {
+                if let Ok(range) = IovaRange::new(first, iova.wrapping_sub(first)) {
+                    // Whole leaves, which are never split.
+                    let _ = update.unmap(range);
+                }
+                return Err(errno(e));
+            }
+            iova = iova.wrapping_add(bytes);
+        }
+        Ok(())
+    }
+
+    fn tlb(&self) -> Tlb<'_> {
+        Tlb {
             gpu: &self.gpu,
             context: self.id,
-        };
-        if let Ok(range) = IovaRange::new(start, len) {
-            // Leaves of one region are its own, so no leaf is split and nothing is allocated.
-            let _ = space.table.update(&mut tables, &mut tlb).unmap(range);
         }
     }
 
-    /// Takes the buffer at `start` out of the address space.
+    fn unmap(&self, space: &mut Space, range: Range<u64>) {
+        let dev = self.gpu.dev();
+        let mut tables = self.tables(&dev);
+        let len = range.end.saturating_sub(range.start);
+        if let Ok(range) = IovaRange::new(range.start, len) {
+            // Leaves of one region are its own, so no leaf is split and nothing is allocated.
+            let _ = space.table.update(&mut tables, &mut self.tlb()).unmap(range);
+        }
+    }
+
+    /// Takes the buffer at `start` out of the address space, in parts, so that no one waits long
+    /// for the lock. The buffer's memory may go with this.
     pub(crate) fn remove(&self, start: u64) {
-        let removed = {
+        let mut at = start;
+        loop {
             let mut guard = self.space.lock();
             let Some(space) = guard.as_mut() else { return };
-            let Ok(index) = space.regions.binary_search_by_key(&start, |r| r.start) else {
+            let Some(region) = space.regions.get_mut(start) else {
                 return;
             };
-            let Some(region) = space.regions.remove(index) else {
+            // It does not grow any more.
+            region.closing = true;
+            let end = region.end();
+            if at >= end {
+                let removed = space.regions.remove(start);
+                drop(guard);
+                drop(removed);
                 return;
-            };
-            self.unmap(space, region.start, region.buffer.size());
-            region
-        };
-        drop(removed);
+            }
+            let next = block_end(at.saturating_add(UNMAP_BYTES)).min(end);
+            self.unmap(space, at..next);
+            at = next;
+        }
     }
 
     /// Takes the memory at `start` away from the GPU, keeps the place, and has the memory freed by `free`.
@@ -259,67 +298,61 @@ impl Context {
     ///
     /// EBUSY when somebody changes the address space right now, or what `free` says; the GPU has it back then.
     pub(crate) fn purge(&self, start: u64, free: impl FnOnce() -> Result<()>) -> Result<()> {
-        let mut guard: SxGuard<'_, _> = self.space.try_lock().ok_or(EBUSY)?;
-        let space = guard.as_mut().ok_or(EINVAL)?;
-        let index = space
-            .regions
-            .binary_search_by_key(&start, |r| r.start)
-            .map_err(|_| EINVAL)?;
-        let region = space.regions.get(index).ok_or(EINVAL)?;
-        let (buffer, heap) = (region.buffer.clone(), region.heap);
-        self.unmap(space, start, buffer.size());
-        let freed = free();
-        // A heap comes back as it faults.
-        if freed.is_err() && !heap && self.map_pages(space, index, 0, buffer.size()).is_err() {
-            // There was no memory for page tables: the client is told that the contents are gone.
+        let (buffer, heap, freed) = {
+            let mut guard: SxGuard<'_, _> = self.space.try_lock().ok_or(EBUSY)?;
+            let space = guard.as_mut().ok_or(EINVAL)?;
+            let region = space.regions.get(start).ok_or(EINVAL)?;
+            let (range, buffer, heap) = (start..region.end(), region.buffer.clone(), region.heap);
+            self.unmap(space, range);
+            (buffer, heap, free())
+        };
+        // A heap comes back as it faults. All pages are there, so nothing waits for memory.
+        if freed.is_err() && !heap && self.map(start, &buffer, 0, buffer.size()).is_err() {
+            // There was none for page tables: the client is told that the contents are gone.
             buffer.mark_purged();
         }
         freed
     }
 
-    /// Makes the heap that `address` is in grow there.
+    /// Makes the heap that `address` is in grow there. May sleep until there is memory.
     ///
     /// # Errors
     ///
     /// EINVAL when no heap is there, ENOMEM, also over the client's limit.
     pub(crate) fn grow(&self, address: u64) -> Result<()> {
-        let mut guard = self.space.lock();
-        let space = guard.as_mut().ok_or(EINVAL)?;
-        let index = space.regions.partition_point(|r| r.end() <= address);
-        let region = space
-            .regions
-            .get(index)
-            .filter(|r| r.heap && r.start <= address)
-            .ok_or(EINVAL)?;
-        let offset = address.wrapping_sub(region.start) & !CHUNK.wrapping_sub(1);
-        let len = region.buffer.size().saturating_sub(offset).min(CHUNK);
-        let dev = self.gpu.dev();
-        if space
-            .table
-            .lookup(&KernelTables::<8>::new(&dev), Iova(address))
-            .is_some()
-        {
-            // Grown for another fault meanwhile; make sure that the hardware sees it.
-            self.gpu.flush_tlb(self.id, LockRegion::ALL, Flush::PageTable);
-            return Ok(());
-        }
-        region.buffer.charge().grow(len)?;
-        let grown = self.map_pages(space, index, offset, len);
-        if grown.is_err() {
-            if let Some(region) = space.regions.get(index) {
-                region.buffer.charge().shrink(len);
+        let (start, buffer) = {
+            let guard = self.space.lock();
+            let space = guard.as_ref().ok_or(EINVAL)?;
+            let before = space.regions.before(address.saturating_add(1));
+            let there = |(_, region): &(u64, &Region)| region.heap && region.end() > address;
+            let (start, region) = before.filter(there).ok_or(EINVAL)?;
+            let dev = self.gpu.dev();
+            let tables = self.tables(&dev);
+            if space.table.lookup(&tables, Iova(address)).is_some() {
+                // Grown for another fault meanwhile; make sure that the hardware sees it.
+                self.gpu.flush_tlb(self.id, LockRegion::ALL, Flush::PageTable);
+                return Ok(());
             }
-        }
-        grown
+            (start, region.buffer.clone())
+        };
+        let offset = address.wrapping_sub(start) & !GROWTH.wrapping_sub(1);
+        let len = buffer.size().saturating_sub(offset).min(GROWTH);
+        self.map(start, &buffer, offset, len)
     }
+}
+
+/// The end of the 2 MiB block that `at` is in.
+fn block_end(at: u64) -> u64 {
+    (at | GROWTH.wrapping_sub(1)).saturating_add(1)
 }
 
 impl Drop for Context {
     fn drop(&mut self) {
         self.gpu.drop_space(self.id);
-        if let Some(space) = self.space.get_mut().take() {
+        let space = self.space.get_mut().take();
+        if let Some(space) = space {
             let dev = self.gpu.dev();
-            space.table.destroy(&mut KernelTables::<8>::new(&dev));
+            space.table.destroy(&mut self.tables(&dev));
         }
     }
 }

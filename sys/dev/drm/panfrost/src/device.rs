@@ -11,6 +11,7 @@ use crate::irq::Irqs;
 use crate::issues::Issues;
 use crate::job_slot;
 use crate::jobs::{self, Hardware, Job};
+use crate::mapping::{self, Place, Unused};
 use crate::model::Model;
 use crate::perfcnt::Perfcnt;
 use crate::platform::Platform;
@@ -23,7 +24,8 @@ use crate::va;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
-use drmkpi::errno::{Errno, Result, EIO, ENODEV, ENXIO};
+use drmkpi::driver::Suspend;
+use drmkpi::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Level, LogLimit, Mtx, MtxGuard, Os, Sx, SxGuard, Task, TaskQueue};
 use drmkpi::stats::Stats;
@@ -44,10 +46,13 @@ const TRANSTAB_SHARE_OUTER: u64 = 1 << 4;
 /// Attribute indexes 0 to 2: implementation-defined, write-allocate, implementation-defined.
 const MEMATTR: u64 = 0x0088_8D88;
 
-/// The tasks that serve the GPU, all in one queue.
+/// The tasks that serve the GPU, in one queue but for those that say something else.
 struct Tasks {
     pump: Arc<Task<Gpu>>,
+    /// In a queue of its own, for it may have to wait for memory.
     fault: Task<Gpu>,
+    /// In a queue of its own, for memory goes there.
+    reap: Task<Gpu>,
     timeout: Task<Gpu>,
     idle: Task<Gpu>,
     reset: Task<Gpu>,
@@ -66,13 +71,27 @@ pub(crate) enum Work {
     Idle,
     /// Reset the GPU.
     Reset,
+    /// Remove mappings that nobody uses.
+    Reap,
 }
 
 /// Whether the GPU has power, and who insists on it.
 pub(crate) struct Power {
     on: bool,
+    /// It stays off, whoever insists.
+    suspended: bool,
     /// Users that keep it on between jobs.
     pub(crate) pins: u32,
+}
+
+impl Power {
+    fn off() -> Power {
+        Power {
+            on: false,
+            suspended: false,
+            pins: 0,
+        }
+    }
 }
 
 /// A GPU.
@@ -91,6 +110,7 @@ pub struct Gpu {
     pub(crate) resetting: Sx<()>,
     tasks: Mtx<Option<Tasks>>,
     pub(crate) irqs: Sx<Option<Irqs>>,
+    pub(crate) unused: Mtx<Unused>,
     pub(crate) perfcnt: Perfcnt,
     pub(crate) stats: Stats,
     log: LogLimit,
@@ -170,10 +190,11 @@ impl Gpu {
             bifrost: model.is_bifrost(),
             quirks: quirks::quirks(model, &identity, Integration::Plain),
             identity,
-            power: Sx::new(os, c"panfrost power", Power { on: false, pins: 0 })?,
+            power: Sx::new(os, c"panfrost power", Power::off())?,
             resetting: Sx::new(os, c"panfrost reset", ())?,
             tasks: Mtx::new(os, c"panfrost tasks", None)?,
             irqs: Sx::new(os, c"panfrost irqs", None)?,
+            unused: Mtx::new(os, c"panfrost unused", Unused::default())?,
             perfcnt: Perfcnt::new(os)?,
             stats: Stats::default(),
             log: LogLimit::new(),
@@ -208,9 +229,14 @@ impl Gpu {
         let os = gpu.os();
         let queue = Arc::new(os, TaskQueue::new(os, c"panfrost")?)?;
         let task = |run: fn(&Gpu)| Task::new(os, &queue, gpu.clone(), run);
+        let alone = |name, run: fn(&Gpu)| {
+            let queue = Arc::new(os, TaskQueue::new(os, name)?)?;
+            Task::new(os, &queue, gpu.clone(), run)
+        };
         let tasks = Tasks {
             pump: Arc::new(os, task(jobs::pump)?)?,
-            fault: task(fault::handle)?,
+            fault: alone(c"panfrost faults", fault::handle)?,
+            reap: alone(c"panfrost reaper", mapping::reap)?,
             timeout: task(timeout::check)?,
             idle: task(Gpu::turn_off_if_idle)?,
             reset: task(reset::requested)?,
@@ -230,10 +256,15 @@ impl Gpu {
         reset::for_good(gpu);
         gpu.queue.set_kick(None);
         let tasks = gpu.tasks.lock().take();
+        if let Some(tasks) = &tasks {
+            // It may be kicking itself, and a task that gave itself up would wait for its own end.
+            tasks.pump.drain();
+        }
         drop(tasks);
         let irqs = gpu.irqs.lock().take();
         drop(irqs);
         jobs::retire(gpu);
+        mapping::reap(gpu);
         gpu.perfcnt.forget();
         let mut power = gpu.power.lock();
         gpu.turn_off(&mut power);
@@ -288,6 +319,18 @@ impl Gpu {
             Work::Timeout(when) => tasks.timeout.enqueue_at(when),
             Work::Idle => tasks.idle.enqueue_at(self.os().now().saturating_add(IDLE_NS)),
             Work::Reset => tasks.reset.enqueue(),
+            Work::Reap => tasks.reap.enqueue(),
+        }
+    }
+
+    /// Has a mapping removed that nobody uses: not by the caller, which may be the GPU's own
+    /// thread, unless the device has gone. What comes before it goes is removed by that.
+    pub(crate) fn leave_to_reaper(&self, place: KBox<Place>) {
+        self.unused.lock().push(place);
+        if self.tasks.lock().is_some() {
+            self.enqueue(Work::Reap);
+        } else {
+            mapping::reap(self);
         }
     }
 
@@ -312,7 +355,7 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// ETIMEDOUT or EIO when it does not come on, ENXIO when it is gone.
+    /// ETIMEDOUT or EIO when it does not come on, EBUSY while it is suspended, ENXIO when it is gone.
     pub(crate) fn turn_on(&self) -> Result<()> {
         let mut power = self.power.lock();
         self.turn_on_locked(&mut power)
@@ -321,6 +364,9 @@ impl Gpu {
     pub(crate) fn turn_on_locked(&self, power: &mut SxGuard<'_, Power>) -> Result<()> {
         if self.is_removed() {
             return Err(ENXIO);
+        }
+        if power.suspended {
+            return Err(EBUSY);
         }
         if power.on {
             return Ok(());
@@ -371,6 +417,35 @@ impl Gpu {
         up
     }
 
+    /// Turns the GPU off and keeps it so; jobs wait.
+    pub(crate) fn suspend(&self, how: Suspend) {
+        self.queue.lock().hw.suspended = true;
+        let is_empty = || self.queue.lock().hw.is_empty();
+        if !how.wait_for_jobs(self.os(), JOB_TIMEOUT_NS, is_empty) {
+            reset::now(self);
+        }
+        let mut power = self.power.lock();
+        power.suspended = true;
+        self.turn_off(&mut power);
+    }
+
+    /// Lets jobs run again; who has the counters finds the GPU on, and as after a reset.
+    pub(crate) fn resume(&self) {
+        let mut power = self.power.lock();
+        power.suspended = false;
+        let up = match power.pins {
+            0 => Ok(()),
+            _ => self.turn_on_locked(&mut power),
+        };
+        drop(power);
+        if let Err(e) = up {
+            self.dev
+                .log(Level::Error, format_args!("the GPU does not come on: {e}"));
+        }
+        self.queue.lock().hw.suspended = false;
+        self.enqueue(Work::Pump);
+    }
+
     fn turn_off_if_idle(&self) {
         let mut power = self.power.lock();
         if power.pins != 0 || !self.queue.lock().hw.is_empty() {
@@ -397,7 +472,7 @@ impl Gpu {
         self.perfcnt.registers_off(&self.regs);
         if let Err(stuck) = power::power_off(&self.regs, self.os(), &Plan::all(&self.identity)) {
             self.dev
-                .log(Level::Error, format_args!("{stuck:?} does not power off"));
+                .log(Level::Error, format_args!("{stuck}: no power off in time"));
         }
         self.platform.off();
         power.on = false;

@@ -9,10 +9,11 @@ use crate::jobs;
 use crate::perfcnt;
 use crate::shrinker;
 use drm_sched::{ClientId, EntityId};
+use drmkpi::account::Account;
 use drmkpi::alloc::Arc;
 use drmkpi::buffer::Buffer;
 use drmkpi::device::Device;
-use drmkpi::driver::{Driver, Info, Statistic};
+use drmkpi::driver::{Driver, Info, Statistic, Suspend};
 use drmkpi::errno::Result;
 use drmkpi::ffi::{Compatible, DriverTable};
 use drmkpi::file::File;
@@ -73,10 +74,18 @@ impl Driver for Panfrost {
         Gpu::remove(gpu);
     }
 
-    fn open(dev: &Device<Self>, id: u64) -> Result<PanfrostFile> {
+    fn suspend(gpu: &Arc<Gpu>, how: Suspend) {
+        gpu.suspend(how);
+    }
+
+    fn resume(gpu: &Arc<Gpu>) {
+        gpu.resume();
+    }
+
+    fn open(dev: &Device<Self>, id: u64, account: &Arc<Account>) -> Result<PanfrostFile> {
         let gpu = dev.data();
         let os = gpu.os();
-        let context = Context::new(gpu)?;
+        let context = Context::new(gpu, account)?;
         let timelines = Sx::new(os, c"panfrost timelines", [Timeline::new(os), Timeline::new(os)])?;
         let stats = Arc::new(os, Stats::default())?;
         let (client, entities) = jobs::open(gpu)?;
@@ -97,11 +106,6 @@ impl Driver for Panfrost {
 
     fn gem_close(file: &File<Self>, gem: &Arc<PanfrostGem>) {
         gem.object().close(file.id());
-    }
-
-    fn may_mmap(gem: &PanfrostGem) -> bool {
-        // A heap has no memory where the GPU has not asked for it.
-        !gem.object().flags.contains(BoFlags::HEAP)
     }
 
     fn import(dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {

@@ -3,8 +3,14 @@
 //!
 //! A heap's fault ends with memory at the address, and the access is tried again. Any other fault switches
 //! the address space off: the jobs that use it fail, those of other contexts do not notice.
+//!
+//! A heap grows by memory that may have to be waited for, so faults have a queue of their own:
+//! meanwhile jobs start and end, take too long, and are reset. What was decided about an address
+//! space therefore holds for the stay that it was decided for, and is dropped when another has
+//! begun.
 
 use crate::address_space::{self, Cause, Fault};
+use crate::as_slots::Seat;
 use crate::context;
 use crate::device::{Gpu, Work};
 use crate::regs::mmu::As;
@@ -40,7 +46,7 @@ pub(crate) fn handle(gpu: &Gpu) {
 }
 
 fn serve(gpu: &Gpu, space: As, cause: Cause) {
-    let (fault, context) = {
+    let (fault, stay, context) = {
         let engine = gpu.queue.lock();
         if !engine.hw.powered {
             return;
@@ -50,22 +56,40 @@ fn serve(gpu: &Gpu, space: As, cause: Cause) {
             .and_then(|ctx| engine.hw.job_of_context(ctx))
             .and_then(|id| engine.sched.job(id));
         let who = job.map(|job| (job.payload.context.clone(), job.payload.stats.clone()));
-        (Fault::read(gpu.regs(), space), who)
+        (Fault::read(gpu.regs(), space), engine.hw.spaces.stay(space), who)
     };
     let grown = match (&context, cause) {
         (Some((context, _)), Cause::PageFault) if fault.is_translation_fault() => context.grow(fault.address),
         _ => Err(EFAULT),
     };
-    let switched_off = settle(gpu, space, &fault, grown);
+    let switched_off = settle(gpu, stay, &fault, grown);
     if let Some((_, stats)) = context.filter(|_| switched_off) {
         stats.fault();
     }
 }
 
+/// The level of a page table walk, as a message has it: nothing where the code does not tell.
+struct Level(Option<u8>);
+
+impl core::fmt::Display for Level {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.0 {
+            Some(level) => write!(f, ", level {level}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Lets the access go on, or ends it. True: it was ended.
-fn settle(gpu: &Gpu, space: As, fault: &Fault, grown: Result<()>) -> bool {
+fn settle(gpu: &Gpu, stay: Option<Seat>, fault: &Fault, grown: Result<()>) -> bool {
+    let space = fault.space;
     let mut engine = gpu.queue.lock();
     if !engine.hw.powered {
+        return false;
+    }
+    if stay.is_some_and(|stay| engine.hw.spaces.is_stale(stay)) {
+        // What faulted is gone; who is there now asks again if the fault is its own.
+        address_space::clear_interrupts(gpu.regs(), space);
         return false;
     }
     let Err(e) = grown else {
@@ -85,10 +109,10 @@ fn settle(gpu: &Gpu, space: As, fault: &Fault, grown: Result<()>) -> bool {
     drop(engine);
     gpu.stats.fault();
     gpu.log_client(format_args!(
-        "{} at {:#x} (level {:?}), {:?} by unit {:#x}{} ({e:?}): address space {} off",
+        "{} at {:#x}{}, {} by unit {:#x}{} ({e}): address space {} off",
         fault.exception().name(),
         fault.address,
-        fault.exception().walk_level(),
+        Level(fault.exception().walk_level()),
         fault.access(),
         fault.source_id(),
         if fault.is_decoder_fault() { ", decoder" } else { "" },

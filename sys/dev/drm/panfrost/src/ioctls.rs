@@ -10,7 +10,7 @@ use crate::uapi::{
     CreateBo, GetBoOffset, GetParam, Madvise, MmapBo, PerfcntDump, PerfcntEnable, Submit, WaitBo,
 };
 use drmkpi::alloc::Arc;
-use drmkpi::buffer::Buffer;
+use drmkpi::buffer::{Buffer, Charged};
 use drmkpi::driver::Call;
 use drmkpi::drm_ioctl;
 use drmkpi::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
@@ -68,7 +68,7 @@ fn wait_bo(call: &PanCall<'_>, arg: &mut WaitBo) -> Result<()> {
 }
 
 /// Heaps are in chunks of what a fault adds.
-const HEAP_ALIGN: u64 = crate::context::CHUNK;
+const HEAP_ALIGN: u64 = drmkpi::buffer::GROWTH;
 
 fn create_bo(call: &PanCall<'_>, arg: &mut CreateBo) -> Result<()> {
     let flags = BoFlags::from_bits(arg.flags).ok_or(EINVAL)?;
@@ -114,9 +114,10 @@ fn new_bo(call: &PanCall<'_>, size: u64, flags: BoFlags, heap: bool) -> Result<A
     };
     let align = if heap { HEAP_ALIGN } else { drmkpi::os::PAGE_SIZE };
     let size = size.checked_next_multiple_of(align).ok_or(EINVAL)?;
-    let charged = if heap { 0 } else { size };
+    // A heap has no memory where the GPU has not asked for it.
+    let charged = if heap { Charged::AsWired } else { Charged::AtOnce };
     let buffer = Buffer::new(dev, call.file.account(), size, charged, attr)?;
-    Gem::new(call.device(), buffer, Bo::new(call.file.os(), flags)?)
+    Gem::new(call.file, buffer, Bo::new(call.file.os(), flags)?)
 }
 
 fn mmap_bo(call: &PanCall<'_>, arg: &mut MmapBo) -> Result<()> {

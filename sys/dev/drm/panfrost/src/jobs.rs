@@ -35,10 +35,11 @@ pub(crate) struct Job {
     pub(crate) context: Arc<Context>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) _charge: Charge,
-    /// Held until the job is over.
+    /// Held until the job is over. The mappings go last, so that the memory goes with them, in the
+    /// reaper's thread.
     pub(crate) _pins: KVec<Pin>,
-    pub(crate) _mappings: KVec<Arc<Mapping>>,
     pub(crate) _gems: KVec<Arc<PanfrostGem>>,
+    pub(crate) _mappings: KVec<Arc<Mapping>>,
 }
 
 /// A job in a slot.
@@ -57,6 +58,8 @@ pub(crate) struct Running {
 pub(crate) struct Hardware {
     /// Registers may be touched.
     pub(crate) powered: bool,
+    /// No job may start.
+    pub(crate) suspended: bool,
     pub(crate) spaces: AsSlots,
     /// Oldest first.
     slots: [[Option<Running>; 2]; 3],
@@ -68,6 +71,7 @@ impl Hardware {
     pub(crate) fn new(spaces: AsSlots) -> Hardware {
         Hardware {
             powered: false,
+            suspended: false,
             spaces,
             slots: [[None; 2]; 3],
             broken_until: 0,
@@ -218,8 +222,12 @@ pub(crate) fn pump(gpu: &Gpu) {
     retire(gpu);
     while start_all(gpu) == Started::NeedsPower {
         if let Err(e) = gpu.turn_on() {
+            if gpu.queue.lock().hw.suspended {
+                // Since a moment; resume calls the pump.
+                break;
+            }
             gpu.dev()
-                .log(Level::Error, format_args!("the GPU does not come on: {e:?}"));
+                .log(Level::Error, format_args!("the GPU does not come on: {e}"));
             let mut engine = gpu.queue.lock();
             engine.hw.broken_until = gpu.os().now().saturating_add(BROKEN_NS);
         }
@@ -243,7 +251,11 @@ enum Started {
 /// Starts what may start.
 fn start_all(gpu: &Gpu) -> Started {
     let mut engine = gpu.queue.lock();
-    for slot in Slot::ALL {
+    let slots = match engine.hw.suspended {
+        false => Slot::ALL.as_slice(),
+        true => &[],
+    };
+    for &slot in slots {
         // Each turn puts a job into the hardware or ends one, so there are as many as there are jobs.
         while let Some(id) = engine.sched.next(slot.index(), gpu.os().now()) {
             if engine.hw.broken_until > gpu.os().now() {

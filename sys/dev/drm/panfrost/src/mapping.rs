@@ -1,15 +1,35 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A buffer in an address space, held by the file's handle of it and by the jobs that use it.
+//!
+//! To unmap a large buffer and to free its pages takes a while. The thread that gives up the last
+//! use may be the GPU's own, which others wait for; so a thread that has the time removes a mapping
+//! itself, and any other leaves it to the reaper, which has a queue of its own.
 
 use crate::context::Context;
-use drmkpi::alloc::Arc;
+use crate::device::Gpu;
+use drmkpi::alloc::{Arc, KBox};
 use drmkpi::buffer::Buffer;
-use drmkpi::errno::Result;
+use drmkpi::errno::{Result, EBUSY};
+use drmkpi::os::Os;
 
-/// A place in an address space; dropping it gives the place up. May sleep.
+/// A place in an address space. Dropping it leaves the place to the reaper.
 pub(crate) struct Mapping {
+    start: u64,
+    /// None once it is removed or left to the reaper.
+    place: Option<KBox<Place>>,
+}
+
+/// What there is to remove.
+pub(crate) struct Place {
     context: Arc<Context>,
     start: u64,
+    next: Option<KBox<Place>>,
+}
+
+impl Place {
+    fn remove(&self) {
+        self.context.remove(self.start);
+    }
 }
 
 impl Mapping {
@@ -19,15 +39,23 @@ impl Mapping {
     ///
     /// ENOMEM, ENOSPC.
     pub(crate) fn new(
+        os: Os,
         context: &Arc<Context>,
         buffer: &Arc<Buffer>,
         exec: bool,
         heap: bool,
     ) -> Result<Mapping> {
-        let start = context.insert(buffer, exec, heap)?;
-        Ok(Mapping {
+        let place = Place {
             context: context.clone(),
+            start: 0,
+            next: None,
+        };
+        let mut place = KBox::new(os, place)?;
+        let start = context.insert(buffer, exec, heap)?;
+        place.start = start;
+        Ok(Mapping {
             start,
+            place: Some(place),
         })
     }
 
@@ -42,12 +70,53 @@ impl Mapping {
     ///
     /// EBUSY when somebody changes the address space right now, or what `free` says; the GPU has it back then.
     pub(crate) fn purge(&self, free: impl FnOnce() -> Result<()>) -> Result<()> {
-        self.context.purge(self.start, free)
+        let place = self.place.as_ref().ok_or(EBUSY)?;
+        place.context.purge(self.start, free)
+    }
+
+    /// Unmaps the buffer and gives up the place, now. May sleep.
+    pub(crate) fn remove(mut self) {
+        if let Some(place) = self.place.take() {
+            place.remove();
+        }
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        self.context.remove(self.start);
+        if let Some(place) = self.place.take() {
+            let context = place.context.clone();
+            context.gpu().leave_to_reaper(place);
+        }
+    }
+}
+
+/// Mappings that nobody uses any more.
+#[derive(Default)]
+pub(crate) struct Unused(Option<KBox<Place>>);
+
+impl Unused {
+    /// One more.
+    pub(crate) fn push(&mut self, mut place: KBox<Place>) {
+        place.next = self.0.take();
+        self.0 = Some(place);
+    }
+
+    fn pop(&mut self) -> Option<KBox<Place>> {
+        let mut place = self.0.take()?;
+        self.0 = place.next.take();
+        Some(place)
+    }
+}
+
+/// The reaper's task: removes what nobody uses.
+pub(crate) fn reap(gpu: &Gpu) {
+    loop {
+        // The lock is not held while one is removed.
+        let place = gpu.unused.lock().pop();
+        match place {
+            Some(place) => place.remove(),
+            None => break,
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::regs::gpu::{self as reg, Command, Irq};
 use crate::regs::{poll, Regs};
 use crate::uapi::{PerfcntDump, PerfcntEnable};
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::buffer::Buffer;
+use drmkpi::buffer::{Buffer, Charged};
 use drmkpi::driver::Call;
 use drmkpi::errno::{Result, EBUSY, EINVAL, EIO, ENOSYS, ETIMEDOUT};
 use drmkpi::num::{u64_of, usize_of};
@@ -147,8 +147,14 @@ pub(crate) fn enable(call: &Call<'_, Panfrost>, arg: &mut PerfcntEnable) -> Resu
 fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<Session> {
     let context = call.file.driver().context.clone();
     let size = dump_bytes(gpu);
-    let buffer = Buffer::new(gpu.dev(), call.file.account(), size, size, MemAttr::Cached)?;
-    let mapping = Mapping::new(&context, &buffer, false, false)?;
+    let buffer = Buffer::new(
+        gpu.dev(),
+        call.file.account(),
+        size,
+        Charged::AtOnce,
+        MemAttr::Cached,
+    )?;
+    let mapping = Mapping::new(gpu.os(), &context, &buffer, false, false)?;
     {
         let mut power = gpu.power.lock();
         gpu.turn_on_locked(&mut power)?;

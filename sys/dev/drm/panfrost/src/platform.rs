@@ -99,7 +99,7 @@ impl Platform {
         if let Err(e) = result {
             self.dev.log(
                 drmkpi::os::Level::Error,
-                format_args!("turning the GPU off: {e:?}"),
+                format_args!("turning the GPU off: {e}"),
             );
         }
     }

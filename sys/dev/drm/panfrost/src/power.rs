@@ -27,6 +27,16 @@ pub(crate) enum Stuck {
     Tiler,
 }
 
+impl core::fmt::Display for Stuck {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Stuck::L2 => "level 2 cache",
+            Stuck::Shader => "shader cores",
+            Stuck::Tiler => "tiler",
+        })
+    }
+}
+
 impl From<Stuck> for Errno {
     fn from(_: Stuck) -> Errno {
         ETIMEDOUT

@@ -43,7 +43,7 @@ fn reset(gpu: &Gpu, guilty: Option<JobId>) {
         Ok(()) => gpu.reset_log.warn(gpu.dev(), format_args!("GPU reset")),
         Err(e) => gpu
             .dev()
-            .log(Level::Error, format_args!("GPU reset failed: {e:?}")),
+            .log(Level::Error, format_args!("GPU reset failed: {e}")),
     }
     gpu.queue.kick();
 }
@@ -78,7 +78,7 @@ pub(crate) fn for_good(gpu: &Gpu) {
     empty_slots(gpu);
     if let Err(e) = gpu.reset_cores(&mut power) {
         gpu.dev()
-            .log(Level::Error, format_args!("GPU reset failed: {e:?}"));
+            .log(Level::Error, format_args!("GPU reset failed: {e}"));
     }
     let mut engine = gpu.queue.lock();
     engine.hw.forget_jobs();

@@ -6,8 +6,8 @@
 //! not executable start at a 2 MiB boundary, so that 2 MiB leaves can map them.
 
 use crate::context::Region;
-use drmkpi::alloc::KVec;
 use drmkpi::errno::{Result, EINVAL, ENOSPC};
+use drmkpi::sorted::SortedMap;
 
 /// First address that clients are given; Mesa relies on the window (facts, section 1.5).
 pub(crate) const START: u64 = 0x0200_0000;
@@ -54,32 +54,28 @@ impl Need {
     }
 }
 
-/// Finds room for a buffer among `regions`, which are in order of address: the first gap behind `hint`, or
-/// else the first of all. The answer is where, and at which index of `regions` it belongs.
+/// Finds room for a buffer among `regions`, by their starts: the first gap behind `hint`, or else
+/// the first of all.
 ///
 /// # Errors
 ///
 /// ENOSPC.
-pub(crate) fn find(regions: &KVec<Region>, need: Need, hint: u64) -> Result<(u64, usize)> {
+pub(crate) fn find(regions: &SortedMap<u64, Region>, need: Need, hint: u64) -> Result<u64> {
     let align = need.align()?;
-    let first = regions.partition_point(|r| r.end() <= hint);
-    let after = gaps(regions, first, hint.max(START));
-    let before = gaps(regions, 0, START);
-    for (index, start, end) in after.chain(before) {
-        if let Some(at) = need.fit(align, start, end) {
-            return Ok((at, index));
-        }
-    }
-    Err(ENOSPC)
+    gap(regions, need, align, hint.max(START))
+        .or_else(|| gap(regions, need, align, START))
+        .ok_or(ENOSPC)
 }
 
-/// The gaps before each region from `first` on, and behind the last: index, start, end.
-fn gaps(regions: &[Region], first: usize, from: u64) -> impl Iterator<Item = (usize, u64, u64)> + '_ {
-    let rest = regions.get(first..).unwrap_or_default();
-    let starts = core::iter::once(from).chain(rest.iter().map(Region::end));
-    let ends = rest.iter().map(Region::start).chain(core::iter::once(END));
-    let indexes = core::iter::successors(Some(first), |i| Some(i.wrapping_add(1)));
-    indexes
-        .zip(starts.zip(ends))
-        .map(|(index, (start, end))| (index, start, end))
+/// The first good address from `low` on.
+fn gap(regions: &SortedMap<u64, Region>, need: Need, align: u64, low: u64) -> Option<u64> {
+    let before = regions.before(low);
+    let mut from = before.map_or(low, |(_, region)| low.max(region.end()));
+    for (start, region) in regions.from(low) {
+        if let Some(at) = need.fit(align, from, start) {
+            return Some(at);
+        }
+        from = region.end();
+    }
+    need.fit(align, from, END)
 }

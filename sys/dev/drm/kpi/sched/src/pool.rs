@@ -39,10 +39,46 @@ struct Entry<T> {
     value: Option<T>,
 }
 
-/// Arena of `T` with O(1) insert, remove and lookup. Memory is kept at its high-water mark.
-pub struct Pool<T, S: Storage> {
-    entries: S::Arr<Entry<T>>,
+/// Entries of a chunk: what is allocated and freed at once. Growth allocates one and moves none.
+const CHUNK: u32 = 64;
+
+/// A part of the entries.
+struct Chunk<T, S: Storage> {
+    /// None while it has no memory.
+    entries: Option<S::Arr<Entry<T>>>,
+    /// First free entry, by its place in the chunk.
     free: u32,
+    live: u32,
+    /// It keeps its memory: an entry in it was retired.
+    kept: bool,
+    /// Neighbours in the list of chunks with room; without memory, the next of those without.
+    next: u32,
+    prev: u32,
+}
+
+impl<T, S: Storage> Chunk<T, S> {
+    fn len(&self) -> u32 {
+        let len = self.entries.as_ref().map_or(0, Arr::len);
+        u32::try_from(len).unwrap_or(CHUNK)
+    }
+
+    fn has_room(&self) -> bool {
+        self.free != NIL || self.len() < CHUNK
+    }
+}
+
+/// Arena of `T` with O(1) insert, remove and lookup. Memory that is empty goes, but for one chunk.
+pub struct Pool<T, S: Storage> {
+    ctx: S::Ctx,
+    chunks: S::Arr<Chunk<T, S>>,
+    /// Chunks with memory and room, most lately used first.
+    room: u32,
+    /// Chunks without memory.
+    hollow: u32,
+    /// Chunks with memory and no value.
+    empty: u32,
+    /// Entries of new memory begin with this generation: no entry that was freed was above it.
+    generation: u32,
     live: u32,
 }
 
@@ -50,12 +86,21 @@ fn at(index: u32) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
 }
 
+/// Chunk and place in it.
+fn place(index: u32) -> (u32, u32) {
+    (index.wrapping_div(CHUNK), index.wrapping_rem(CHUNK))
+}
+
 impl<T, S: Storage> Pool<T, S> {
     /// An empty pool; allocates nothing.
     pub fn new(ctx: &S::Ctx) -> Self {
         Self {
-            entries: S::Arr::new(ctx),
-            free: NIL,
+            ctx: ctx.clone(),
+            chunks: S::Arr::new(ctx),
+            room: NIL,
+            hollow: NIL,
+            empty: 0,
+            generation: 1,
             live: 0,
         }
     }
@@ -65,9 +110,83 @@ impl<T, S: Storage> Pool<T, S> {
         self.live
     }
 
-    /// One past the highest index ever used.
+    /// Above every index in use.
     pub(crate) fn bound(&self) -> u32 {
-        u32::try_from(self.entries.len()).unwrap_or(NIL)
+        let chunks = u32::try_from(self.chunks.len()).unwrap_or(NIL);
+        chunks.saturating_mul(CHUNK)
+    }
+
+    fn chunk(&self, number: u32) -> Option<&Chunk<T, S>> {
+        self.chunks.get(at(number))
+    }
+
+    fn chunk_mut(&mut self, number: u32) -> Option<&mut Chunk<T, S>> {
+        self.chunks.get_mut(at(number))
+    }
+
+    fn entry(&self, index: u32) -> Option<&Entry<T>> {
+        let (chunk, offset) = place(index);
+        self.chunk(chunk)?.entries.as_ref()?.get(at(offset))
+    }
+
+    fn entry_mut(&mut self, index: u32) -> Option<&mut Entry<T>> {
+        let (chunk, offset) = place(index);
+        self.chunk_mut(chunk)?.entries.as_mut()?.get_mut(at(offset))
+    }
+
+    /// Puts a chunk first in the list of those with room.
+    fn add_room(&mut self, number: u32) {
+        let next = core::mem::replace(&mut self.room, number);
+        if let Some(chunk) = self.chunk_mut(number) {
+            chunk.next = next;
+            chunk.prev = NIL;
+        }
+        if let Some(second) = self.chunk_mut(next) {
+            second.prev = number;
+        }
+    }
+
+    fn leave_room(&mut self, number: u32) {
+        let Some((prev, next)) = self.chunk(number).map(|chunk| (chunk.prev, chunk.next)) else {
+            return;
+        };
+        match self.chunk_mut(prev) {
+            Some(chunk) => chunk.next = next,
+            None => self.room = next,
+        }
+        if let Some(chunk) = self.chunk_mut(next) {
+            chunk.prev = prev;
+        }
+    }
+
+    /// A chunk with memory for all its entries, first in the list of those with room.
+    fn grow(&mut self) -> Result<(), ()> {
+        if self.hollow == NIL {
+            let number = u32::try_from(self.chunks.len()).map_err(|_| ())?;
+            // The last index is NIL, which names nothing.
+            if number >= NIL.wrapping_div(CHUNK) {
+                return Err(());
+            }
+            let chunk = Chunk {
+                entries: None,
+                free: NIL,
+                live: 0,
+                kept: false,
+                next: NIL,
+                prev: NIL,
+            };
+            self.chunks.try_push(chunk).map_err(|_| ())?;
+            self.hollow = number;
+        }
+        let entries = S::Arr::with_capacity(&self.ctx, at(CHUNK)).ok_or(())?;
+        let number = self.hollow;
+        let chunk = self.chunk_mut(number).ok_or(())?;
+        let next = chunk.next;
+        chunk.entries = Some(entries);
+        self.hollow = next;
+        self.add_room(number);
+        self.empty = self.empty.wrapping_add(1);
+        Ok(())
     }
 
     /// Makes sure the next `insert` finds an entry.
@@ -75,20 +194,24 @@ impl<T, S: Storage> Pool<T, S> {
     /// # Errors
     /// `()` when there is no memory.
     pub(crate) fn reserve(&mut self) -> Result<(), ()> {
-        if self.free != NIL {
+        if self.room == NIL {
+            self.grow()?;
+        }
+        let generation = self.generation;
+        let number = self.room;
+        let chunk = self.chunk_mut(number).ok_or(())?;
+        if chunk.free != NIL {
             return Ok(());
         }
-        let index = self.bound();
-        if index == NIL {
-            return Err(());
-        }
+        let offset = chunk.len();
         let entry = Entry {
-            generation: 1,
+            generation,
             next_free: NIL,
             value: None,
         };
-        self.entries.try_push(entry).map_err(|_| ())?;
-        self.free = index;
+        let entries = chunk.entries.as_mut().ok_or(())?;
+        entries.try_push(entry).map_err(|_| ())?;
+        chunk.free = offset;
         Ok(())
     }
 
@@ -100,63 +223,113 @@ impl<T, S: Storage> Pool<T, S> {
         if self.reserve().is_err() {
             return Err(value);
         }
-        let index = self.free;
-        let Some(entry) = self.entries.get_mut(at(index)) else {
+        let number = self.room;
+        let Some(chunk) = self.chunk_mut(number) else {
             return Err(value);
         };
-        self.free = entry.next_free;
-        entry.next_free = NIL;
+        let offset = chunk.free;
+        let Some(entry) = chunk.entries.as_mut().and_then(|e| e.get_mut(at(offset))) else {
+            return Err(value);
+        };
+        let generation = entry.generation;
         entry.value = Some(value);
+        chunk.free = core::mem::replace(&mut entry.next_free, NIL);
+        chunk.live = chunk.live.wrapping_add(1);
+        let (first, full) = (chunk.live == 1, !chunk.has_room());
+        if first {
+            self.empty = self.empty.wrapping_sub(1);
+        }
+        if full {
+            self.leave_room(number);
+        }
         self.live = self.live.wrapping_add(1);
         Ok(Id {
-            index,
-            generation: entry.generation,
+            index: number.wrapping_mul(CHUNK).wrapping_add(offset),
+            generation,
         })
     }
 
     /// Takes the value out; every id of it is stale from here on.
     pub fn remove(&mut self, id: Id) -> Option<T> {
-        let free = self.free;
-        let entry = self.entries.get_mut(at(id.index))?;
+        let (number, offset) = place(id.index);
+        let chunk = self.chunk_mut(number)?;
+        let had_room = chunk.has_room();
+        let free = chunk.free;
+        let entry = chunk.entries.as_mut()?.get_mut(at(offset))?;
         if entry.generation != id.generation {
             return None;
         }
         let value = entry.value.take()?;
+        match entry.generation.checked_add(1) {
+            Some(generation) => {
+                entry.generation = generation;
+                entry.next_free = free;
+                chunk.free = offset;
+            }
+            None => chunk.kept = true,
+        }
+        chunk.live = chunk.live.wrapping_sub(1);
+        let (has_room, emptied) = (chunk.has_room(), chunk.live == 0);
         self.live = self.live.wrapping_sub(1);
-        if let Some(generation) = entry.generation.checked_add(1) {
-            entry.generation = generation;
-            entry.next_free = free;
-            self.free = id.index;
+        if has_room && !had_room {
+            self.add_room(number);
+        }
+        if emptied {
+            self.emptied(number);
         }
         Some(value)
     }
 
+    /// A chunk has no value any more: it keeps its memory if no other empty one has.
+    fn emptied(&mut self, number: u32) {
+        let kept = self.chunk(number).is_none_or(|chunk| chunk.kept);
+        if kept || self.empty == 0 {
+            self.empty = self.empty.wrapping_add(1);
+            return;
+        }
+        let Some(chunk) = self.chunk(number) else { return };
+        let entries = chunk
+            .entries
+            .iter()
+            .flat_map(|e| (0..e.len()).filter_map(|i| e.get(i)));
+        let highest = entries.map(|entry| entry.generation).max().unwrap_or(0);
+        self.generation = self.generation.max(highest);
+        self.leave_room(number);
+        let hollow = core::mem::replace(&mut self.hollow, number);
+        if let Some(chunk) = self.chunk_mut(number) {
+            chunk.entries = None;
+            chunk.free = NIL;
+            chunk.next = hollow;
+            chunk.prev = NIL;
+        }
+    }
+
     /// The value, `None` if the id is stale.
     pub fn get(&self, id: Id) -> Option<&T> {
-        let entry = self.entries.get(at(id.index))?;
+        let entry = self.entry(id.index)?;
         entry.value.as_ref().filter(|_| entry.generation == id.generation)
     }
 
     /// The value for writing, `None` if the id is stale.
     pub fn get_mut(&mut self, id: Id) -> Option<&mut T> {
-        let entry = self.entries.get_mut(at(id.index))?;
+        let entry = self.entry_mut(id.index)?;
         let fresh = entry.generation == id.generation;
         entry.value.as_mut().filter(|_| fresh)
     }
 
     /// The value at a position, whatever its generation.
     pub(crate) fn at(&self, index: u32) -> Option<&T> {
-        self.entries.get(at(index))?.value.as_ref()
+        self.entry(index)?.value.as_ref()
     }
 
     /// The value at a position for writing, whatever its generation.
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut T> {
-        self.entries.get_mut(at(index))?.value.as_mut()
+        self.entry_mut(index)?.value.as_mut()
     }
 
     /// The current id of a position in use.
     pub(crate) fn id_at(&self, index: u32) -> Option<Id> {
-        let entry = self.entries.get(at(index))?;
+        let entry = self.entry(index)?;
         entry.value.as_ref().map(|_| Id {
             index,
             generation: entry.generation,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Where the scheduler's memory comes from.
 //!
-//! The crate cannot allocate; it asks for growable arrays through this family. The one thing to know: an
-//! array only ever grows, and only inside `Scheduler::new`, `client_new`, `entity_new` and `prepare`.
+//! The crate cannot allocate; it asks for growable arrays through this family. The one thing to
+//! know: arrays grow only inside `Scheduler::new`, `client_new`, `entity_new` and `prepare`.
 
 /// A family of growable arrays that share one allocator context.
 pub trait Storage {
@@ -21,6 +21,9 @@ pub trait Arr<T>: Sized {
     type Ctx;
     /// An empty array; allocates nothing.
     fn new(ctx: &Self::Ctx) -> Self;
+    /// An empty array with memory for `capacity` elements, so that as many pushes move none; `None`
+    /// when there is no memory.
+    fn with_capacity(ctx: &Self::Ctx, capacity: usize) -> Option<Self>;
     /// Number of elements.
     fn len(&self) -> usize;
     /// Whether there are no elements.

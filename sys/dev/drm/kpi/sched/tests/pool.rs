@@ -51,3 +51,33 @@ proptest! {
         }
     }
 }
+
+/// Catches: values that are moved when the pool grows, which the caller's lock would be held for;
+/// memory that stays after a peak; an id of freed memory that names a newer value.
+#[test]
+fn growth_moves_no_value_and_memory_goes_after_a_peak() {
+    const MANY: u32 = 100_000;
+    let meter = Rc::new(Meter::default());
+    let dropped = Rc::new(());
+    let mut pool: Pool<Rc<()>, VecStorage> = Pool::new(&meter);
+    let mut stale: Vec<Id> = Vec::new();
+    for round in 1..4_u64 {
+        let ids: Vec<Id> = (0..MANY).map(|_| pool.insert(dropped.clone()).unwrap()).collect();
+        assert!(stale.iter().all(|id| pool.get(*id).is_none()), "round {round}");
+        // Only what leads to the chunks is moved: one in 64, twice at most.
+        assert!(
+            meter.moved.get() < 2 * MANY as usize / 64,
+            "{}",
+            meter.moved.get()
+        );
+        // In another order than they came in.
+        for id in ids.iter().step_by(2).chain(ids.iter().skip(1).step_by(2).rev()) {
+            assert!(pool.remove(*id).is_some());
+        }
+        assert_eq!((pool.live(), Rc::strong_count(&dropped)), (0, 1));
+        // All but one chunk had to be made anew.
+        let chunks = u64::from(MANY.div_ceil(64));
+        assert_eq!(meter.chunks.get(), round * (chunks - 1) + 1);
+        stale = ids;
+    }
+}

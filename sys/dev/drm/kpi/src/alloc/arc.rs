@@ -49,6 +49,24 @@ impl<T> Arc<T> {
         Ok(Arc(p))
     }
 
+    /// The value, if this is the last reference.
+    pub fn into_inner(self) -> Option<T> {
+        let p = self.0;
+        let this = core::mem::ManuallyDrop::new(self);
+        let refs = &this.inner().refs;
+        // ORDERING: as in `drop`.
+        if refs.load(Ordering::Relaxed) >= SATURATED || refs.fetch_sub(1, Ordering::Release) != 1 {
+            return None;
+        }
+        fence(Ordering::Acquire);
+        // SAFETY: the last reference: nobody else can reach the value, which leaves its memory
+        // here.
+        let inner = unsafe { p.as_ptr().read() };
+        // SAFETY: the memory came from `allocate` and its value is gone.
+        unsafe { release(p) };
+        Some(inner.value)
+    }
+
     /// The pointer to the value, holding its count, for C to keep until `from_raw`.
     pub(crate) fn into_raw(self) -> *mut core::ffi::c_void {
         let p = self.0.as_ptr().cast();
@@ -127,6 +145,12 @@ impl<T: ?Sized> Arc<T> {
     /// An address that no other live shared value has.
     pub fn address(this: &Self) -> usize {
         this.0.as_ptr().cast::<u8>().addr()
+    }
+
+    /// Whether this is the only reference. It stays so only if this one is not shared.
+    pub fn is_unique(&self) -> bool {
+        // ORDERING: Acquire, so that what other holders did is done.
+        self.inner().refs.load(Ordering::Acquire) == 1
     }
 
     fn inner(&self) -> &Inner<T> {

@@ -76,6 +76,9 @@ extern "C" {
     pub fn drm_os_sleep(os: *mut drm_os, ns: u64);
 }
 extern "C" {
+    pub fn drm_os_physmem(os: *mut drm_os) -> u64;
+}
+extern "C" {
     pub fn drm_os_unique(os: *mut drm_os) -> u64;
 }
 extern "C" {
@@ -223,6 +226,9 @@ extern "C" {
 }
 extern "C" {
     pub fn drm_os_caller_pid(caller: *mut drm_os_caller) -> i32;
+}
+extern "C" {
+    pub fn drm_os_caller_uid(caller: *mut drm_os_caller) -> u32;
 }
 extern "C" {
     pub fn drm_os_caller_comm(caller: *mut drm_os_caller, buf: *mut core::ffi::c_char, len: usize);
@@ -534,6 +540,9 @@ pub struct drm_os_driver {
     pub detach: ::core::option::Option<
         unsafe extern "C" fn(softc: *mut core::ffi::c_void, force: core::ffi::c_int) -> core::ffi::c_int,
     >,
+    pub suspend: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
+    pub resume: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
+    pub shutdown: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
     pub lowmem:
         ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void, pages: u64) -> u64>,
     pub stat: ::core::option::Option<

@@ -39,6 +39,12 @@ impl Caller<'_> {
         unsafe { c::drm_os_caller_pid(self.raw) }
     }
 
+    /// The real user.
+    pub fn uid(&self) -> u32 {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_caller_uid(self.raw) }
+    }
+
     /// The name of the program, ended and filled by zeroes.
     pub fn comm(&self) -> [u8; 20] {
         let mut name = [0; 20];

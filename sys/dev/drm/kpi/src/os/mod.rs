@@ -132,6 +132,12 @@ impl Os {
         unsafe { c::drm_os_sleep(self.0, ns) }
     }
 
+    /// Bytes of RAM.
+    pub fn physmem(self) -> u64 {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_physmem(self.0) }
+    }
+
     /// A number never handed out before.
     pub fn unique(self) -> u64 {
         // SAFETY: live by the invariant.

@@ -26,6 +26,10 @@ pub struct Meter {
     /// The growth (counted from 0) that fails, and all after it if `sticky`.
     pub fail_at: Cell<Option<u64>>,
     pub sticky: Cell<bool>,
+    /// Arrays with memory from the start, so far.
+    pub chunks: Cell<u64>,
+    /// Elements moved by growths.
+    pub moved: Cell<usize>,
     /// Element accesses so far.
     pub accesses: Cell<u64>,
 }
@@ -34,6 +38,8 @@ pub struct VecStorage;
 
 pub struct VecArr<T> {
     items: Vec<T>,
+    /// So many pushes need no memory.
+    reserved: usize,
     meter: Rc<Meter>,
 }
 
@@ -47,8 +53,26 @@ impl<T> Arr<T> for VecArr<T> {
     fn new(ctx: &Self::Ctx) -> Self {
         Self {
             items: Vec::new(),
+            reserved: 0,
             meter: ctx.clone(),
         }
+    }
+    fn with_capacity(ctx: &Self::Ctx, capacity: usize) -> Option<Self> {
+        let nth = ctx.pushes.get();
+        ctx.pushes.set(nth + 1);
+        if ctx
+            .fail_at
+            .get()
+            .is_some_and(|at| nth == at || (ctx.sticky.get() && nth > at))
+        {
+            return None;
+        }
+        ctx.chunks.set(ctx.chunks.get() + 1);
+        Some(Self {
+            items: Vec::with_capacity(capacity),
+            reserved: capacity,
+            meter: ctx.clone(),
+        })
     }
     fn len(&self) -> usize {
         self.items.len()
@@ -62,11 +86,18 @@ impl<T> Arr<T> for VecArr<T> {
         self.items.get_mut(index)
     }
     fn try_push(&mut self, value: T) -> Result<(), T> {
+        if self.items.len() < self.reserved {
+            self.items.push(value);
+            return Ok(());
+        }
         let nth = self.meter.pushes.get();
         self.meter.pushes.set(nth + 1);
         match self.meter.fail_at.get() {
             Some(at) if nth == at || (self.meter.sticky.get() && nth > at) => Err(value),
             _ => {
+                if self.items.len() == self.items.capacity() {
+                    self.meter.moved.set(self.meter.moved.get() + self.items.len());
+                }
                 self.items.push(value);
                 Ok(())
             }

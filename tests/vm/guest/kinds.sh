@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# All kinds of clients at once, for 40 s: Mesa drawing, sharing and being killed, native programs, files in flight, a shortage of memory,
+# the device suspended and resumed; then the module goes from under them.
+. /vmtest/vm.sh
+export PAN_MESA_DEBUG=linear
+end=$(($(date +%s) + 40))
+# again NAME EXPECTED CMD...: until the time is over.
+again() {
+	local name=$1 expected=$2 rounds=0 ended
+	shift 2
+	while [ "$(date +%s)" -lt "$end" ]; do
+		"$@" >"/tmp/out.$name" 2>&1
+		ended=$?
+		if [ "$ended" != "$expected" ]; then
+			sed "s/^/$name: /" "/tmp/out.$name"
+			echo "guest: $name ended with $ended"
+			exit 1
+		fi
+		rounds=$((rounds + 1))
+	done
+	echo "guest: $name ended with 0"
+	echo "$name: $rounds rounds"
+}
+killed() {
+	gles_clear --frames 100000 >/dev/null 2>&1 &
+	sleep 1.$1
+	kill -9 $!
+	wait $!
+}
+blink() {
+	vmctl suspend "${driver}0" && sleep 0.1 && vmctl resume "${driver}0" && sleep 1
+}
+load
+again draw 0 gles_clear --frames 15 &
+again share 0 share &
+again native 0 native_drm &
+again kill 137 killed 3 &
+again blink 0 blink &
+again lowmem 0 vmctl set debug.vm_lowmem 1 &
+native_drm churn >/tmp/churn 2>&1 &
+churn=$!
+while [ "$(date +%s)" -lt "$end" ]; do sleep 1; done
+sleep 4
+check counters 0 vmctl sysctl "dev.$driver.0"
+check forced 0 vmctl unload drmkpi force
+wait "$churn"
+echo "guest: churn ended with $?"
+sed 's/^/churn: /' /tmp/churn
+wait
+load
+clear gles_clear 0
+unload
+exit "$status"

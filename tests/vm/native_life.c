@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+
+/* Files, buffers and jobs of clients when the driver goes, and files that the kernel closes in a thread of its own. */
+
+#include "drm.h"
+
+void
+hold(int fd, const struct native_driver *driver)
+{
+	uint64_t until = now_ns() + 20000000000;
+	struct drm_cap cap = { CAP_PRIME, 0 };
+	volatile uint32_t *words = map(fd, driver->offset(fd, driver->create(fd, 65536)), 65536, PROT_READ | PROT_WRITE);
+	long error;
+
+	words[100] = 4711;
+	expect("a mapped word", words[100], 4711);
+	do {
+		error = drm(fd, GET_CAP, &cap);
+		sleep_ms(10);
+	} while (error == 0 && now_ns() < until);
+	expect("a request when the driver is gone", error, -ENXIO);
+	/* Nodes go first; mappings when all devices are detached. */
+	while (sys(SYS_KLDFIND, "drmkpi") >= 0 && now_ns() < until)
+		sleep_ms(10);
+	expect("how a reader ends when the driver is gone", reader(words), SIGBUS);
+	expect("opening what is gone", sys(SYS_OPEN, RENDER_NODE, O_RDWR, 0l), -ENOENT);
+}
+
+#define CHURNERS	4
+
+/* One of each: a node, a buffer, its dma-buf, its fences, a job's fence, a merge of both, notes of all; closed by chance. */
+static void
+churn_once(const struct native_driver *driver, int round)
+{
+	struct kevent events[4], got;
+	struct timespec none = { 0, 0 };
+	struct drm_prime_handle out = { .flags = O_RDWR | O_CLOEXEC, .fd = -1 };
+	struct dma_buf_sync_file fences = { DMA_BUF_READ, -1 };
+	struct sync_merge_data merge = { .fd2 = -1, .fence = -1 };
+	struct pollfd poll;
+	long fd = sys(SYS_OPEN, RENDER_NODE, O_RDWR | O_CLOEXEC, 0l), job, queue;
+	size_t i;
+
+	if (fd < 0)
+		return;
+	job = driver->launch((int)fd);
+	/* A job's buffer is handle 1, unless it is gone already; the next is a new one. */
+	if (job >= 0) {
+		out.handle = driver->create((int)fd, 4096 * (1 + (uint32_t)round % 16));
+		if (drm((int)fd, PRIME_HANDLE_TO_FD, &out) == 0 && drm(out.fd, DMA_BUF_EXPORT_SYNC_FILE, &fences) == 0) {
+			merge.fd2 = fences.fd;
+			drm((int)job, SYNC_IOC_MERGE, &merge);
+		}
+	}
+	queue = sys(SYS_KQUEUE);
+	memset(events, 0, sizeof(events));
+	events[0].ident = (uintptr_t)fd;
+	events[1].ident = (uintptr_t)job;
+	events[2].ident = (uintptr_t)out.fd;
+	events[3].ident = (uintptr_t)merge.fence;
+	for (i = 0; i < nitems(events); i++) {
+		events[i].filter = EVFILT_READ;
+		events[i].flags = EV_ADD;
+		if ((int)events[i].ident >= 0)
+			sys(SYS_KEVENT, queue, &events[i], 1l, NULL, 0l, NULL);
+	}
+	poll = (struct pollfd) { (int)job, POLLIN, 0 };
+	sys(SYS_POLL, &poll, 1l, (long)(round % 3) * 10);
+	if (round % 2 == 0)
+		sys(SYS_KEVENT, queue, NULL, 0l, &got, 1l, &none);
+	if (round % 5 == 0)
+		sys(SYS_CLOSE, queue);
+	for (i = 0; i < nitems(events); i++)
+		sys(SYS_CLOSE, (long)(int)events[i].ident);
+	sys(SYS_CLOSE, (long)fences.fd);
+	if (round % 5 != 0)
+		sys(SYS_CLOSE, queue);
+}
+
+/* The children end by themselves when there is no node for a while, also by the signal for memory that is gone. */
+void
+churn(int fd, const struct native_driver *driver)
+{
+	long pids[CHURNERS], round;
+	uint64_t seen;
+	size_t i;
+	int status;
+
+	sys(SYS_CLOSE, (long)fd);
+	for (i = 0; i < nitems(pids); i++) {
+		pids[i] = must("fork", sys(SYS_FORK));
+		if (pids[i] != 0)
+			continue;
+		seen = now_ns();
+		for (round = 0; now_ns() < seen + 500000000; round++) {
+			if (sys(SYS_KLDFIND, "drmkpi") >= 0)
+				seen = now_ns();
+			churn_once(driver, (int)(round + (long)i));
+		}
+		leave(0);
+	}
+	for (i = 0; i < nitems(pids); i++) {
+		status = -1;
+		must("wait4", sys(SYS_WAIT4, pids[i], &status, 0l, NULL));
+		/* What fails in the middle of a request, for the driver is gone, ends it with 1. */
+		if (status != SIGBUS && status != 0x100)
+			expect("how one who makes files ended", status, 0);
+	}
+}
+
+/* Sends descriptors over a socket, for its other end to keep. */
+static void
+send(long socket, const int *fds, size_t n)
+{
+	struct {
+		uint32_t len;
+		int level, type, pad;
+		int fds[16];
+	} control = { 16 + (uint32_t)(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS, 0, { 0 } };
+	char byte = 0;
+	struct iovec data = { &byte, 1 };
+	struct msghdr message = { NULL, 0, &data, 1, &control, (16 + (uint32_t)(n * sizeof(int)) + 7) & ~7u, 0 };
+
+	memcpy(control.fds, fds, n * sizeof(int));
+	must("sendmsg", sys(SYS_SENDMSG, socket, &message, 0l));
+}
+
+#define BIG	(32u << 20)
+#define BIGS	6
+
+/* A dma-buf that is the last to hold memory, which takes its time to be freed. */
+static int
+big(int fd, const struct native_driver *driver)
+{
+	struct drm_prime_handle out = { .handle = driver->create(fd, BIG), .flags = O_RDWR };
+	struct drm_gem_close close = { out.handle, 0 };
+	volatile char *bytes = map(fd, driver->offset(fd, out.handle), BIG, PROT_READ | PROT_WRITE);
+	uint32_t at;
+
+	for (at = 0; at < BIG; at += 4096)
+		bytes[at] = 1;
+	must("PRIME_HANDLE_TO_FD", drm(fd, PRIME_HANDLE_TO_FD, &out));
+	sys(SYS_MUNMAP, bytes, (long)BIG);
+	must("GEM_CLOSE", drm(fd, GEM_CLOSE, &close));
+	return (out.fd);
+}
+
+static void
+wait_for(const char *what, const char *sysctl, long wanted, bool below)
+{
+	uint64_t until = now_ns() + 10000000000;
+	long now;
+
+	do {
+		now = sysctl_int(sysctl);
+		if (below ? now <= wanted : now != wanted)
+			return;
+		sleep_ms(1);
+	} while (now_ns() < until);
+	expect(what, now, wanted);
+}
+
+/*
+ * Sockets that only know each other are collected by a task of taskqueue_thread, which closes what is in flight between them. Among it
+ * is a file whose pollers are told, in the middle, that its fence is over: the job waits for the device to be resumed. True if all
+ * of it came in that order.
+ */
+static bool
+collected(int fd, const struct native_driver *driver, const char *device)
+{
+	int fds[BIGS + 3], pair[2];
+	long before, queue = must("kqueue", sys(SYS_KQUEUE)), runs, n = 0, still;
+	struct kevent event = { .filter = EVFILT_READ, .flags = EV_ADD };
+	struct pollfd poll = { -1, POLLIN, 0 };
+	size_t i;
+
+	before = sysctl_int("kern.openfiles");
+	must("socketpair", sys(SYS_SOCKETPAIR, (long)PF_UNIX, (long)SOCK_STREAM, 0l, pair));
+	for (i = 0; i < BIGS; i++)
+		fds[n++] = big(fd, driver);
+	expect("suspend", devctl(DEV_SUSPEND, device), 0);
+	poll.fd = fds[n++] = (int)must("a job", driver->launch(fd));
+	event.ident = (uintptr_t)poll.fd;
+	must("kevent", sys(SYS_KEVENT, queue, &event, 1l, NULL, 0l, NULL));
+	expect("poll of a job that waits", sys(SYS_POLL, &poll, 1l, 50l), 0);
+	/* A whole client, with a job that waits, too. */
+	fds[n] = (int)must("open", sys(SYS_OPEN, RENDER_NODE, O_RDWR | O_CLOEXEC, 0l));
+	sys(SYS_CLOSE, must("a job", driver->launch(fds[n])));
+	n++;
+	fds[n++] = pair[1];
+	send(pair[0], fds, (size_t)n);
+	for (i = 0; i < (size_t)n; i++) {
+		if (fds[i] != poll.fd)
+			sys(SYS_CLOSE, (long)fds[i]);
+	}
+	runs = sysctl_int("net.local.taskcount");
+	sys(SYS_CLOSE, (long)pair[0]);
+	wait_for("runs of the collector", "net.local.taskcount", runs, false);
+	expect("resume", devctl(DEV_RESUME, device), 0);
+	expect("poll of a job that runs", sys(SYS_POLL, &poll, 1l, 10000l), 1);
+	sys(SYS_CLOSE, (long)poll.fd);
+	still = sysctl_int("kern.openfiles");
+	sys(SYS_CLOSE, queue);
+	wait_for("open files after the collector", "kern.openfiles", before - 1, true);
+	return (still > before + 1);
+}
+
+void
+inflight(int fd, const struct native_driver *driver)
+{
+	char device[32] = { 0 };
+	int hits = 0, i;
+
+	memcpy(device, driver->name, strlen(driver->name));
+	device[strlen(driver->name)] = '0';
+	for (i = 0; i < 10 && hits < 3 && failures == 0; i++)
+		hits += collected(fd, driver, device);
+	say("files closed while the collector ran: %d of %d\n", (long)hits, (long)i);
+	if (failures == 0)
+		expect("closed while the collector ran", hits > 0, 1);
+}
