@@ -23,6 +23,8 @@ typedef uint64_t vm_paddr_t, vm_offset_t, vm_pindex_t, vm_size_t;
 typedef int64_t vm_ooffset_t;
 typedef int vm_prot_t, vm_memattr_t;
 typedef void *device_t;
+typedef struct module *module_t;
+typedef int (*modeventhand_t)(module_t, int, void *);
 
 #define	__unused	__attribute__((__unused__))
 #define	PAGE_SIZE	4096ul

@@ -293,12 +293,11 @@ fn unknown_formats_and_layouts_are_counted() {
             g.poke64(FBD + 128 + 32, IMAGE + 0x1000);
         }
         run(&mut g);
+        let word = u32::from_le_bytes(g.peek(FBD + 128 + 4, 4).try_into().unwrap());
         let stats = g.mali.stats();
         if rt.layout == AFBC {
             assert_eq!((stats.left[what], stats.decode_error_count()), (1, 0));
         } else {
-            let word = g.peek(FBD + 128 + 4, 4);
-            let word = u32::from_le_bytes(word.try_into().unwrap());
             assert_eq!((stats.decode_errors[what], stats.decode_words[what]), (1, word));
         }
         assert!(g.peek(IMAGE, 64 * 256).iter().all(|b| *b == OLD));

@@ -239,7 +239,7 @@ fn as_many_jobs(output: &str) {
     let ran: Vec<_> = stats(output, "client")
         .into_iter()
         .filter(|line| value(line, "comm") == "signals")
-        .map(|line| value(line, "jobs").to_owned())
+        .map(|line| value(&line, "jobs").to_owned())
         .collect();
     require_eq!(submitted, ran);
 }
