@@ -69,7 +69,7 @@ locked_apt() {
 		command=${lock#* }
 		perl "$tmp/hold" "${lock% *}" 3 >"$tmp/held" &
 		holder=$!
-		until grep -q held "$tmp/held"; do
+		until grep -qs held "$tmp/held"; do
 			kill -0 "$holder" 2>/dev/null || { say "the lock of $command cannot be held"; return; }
 			sleep 0.1
 		done

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # session.sh [BOARD]: a compositor and its client, both Debian's arm64 programs, on one virtual board (rk3399) to their end.
-# session.sh here: the same on the board that this process is on already; what drmboard counts is the caller's to look at.
+# session.sh here [CLIENT]: the same on the board that this process is on already; what drmboard counts is the caller's to look at.
+# The client is glmark2, or xwayland: glxgears on an X server that is a client of weston's.
 # glmark2 hands its buffers to headless weston as dma-bufs. weston draws into a pbuffer, which Mesa flushes when somebody reads it:
 # so a screenshot is taken, for which weston's jobs have to wait for those of glmark2.
 set -euo pipefail
@@ -25,16 +26,21 @@ if [ "${#run}" -gt 90 ]; then
 	run=$(mktemp -d)
 fi
 export XDG_RUNTIME_DIR=$run
+client=${2:-glmark2}
 weston=
+server=
+gears=
 finish() {
-	if [ -n "$weston" ]; then kill -KILL "$weston" 2>/dev/null || :; fi
+	local pid
+	for pid in $gears $server $weston; do kill -KILL "$pid" 2>/dev/null || :; done
 	rm -rf "$run"
 }
 trap finish EXIT
 
 # fail WHY: what both programs said, then why that is wrong.
 fail() {
-	tail -n 40 "$run/weston.log" "$run/weston.out" "$run/glmark2.log" "$run/screenshot.log" 2>/dev/null || :
+	tail -n 40 "$run/weston.log" "$run/weston.out" "$run/glmark2.log" "$run/server.log" "$run/gears.log" \
+		"$run/screenshot.log" 2>/dev/null || :
 	die "$@"
 }
 
@@ -61,16 +67,56 @@ weston=$!
 until_true 60 test -S "$run/session" || fail "weston does not start"
 
 export WAYLAND_DISPLAY=session
-# shellcheck disable=SC2086 # the list is words
-timeout 120 "$(program glmark2-es2-wayland)" --size 320x240 $SCENES >"$run/glmark2.log" 2>&1 &
-glmark2=$!
-# A line is begun when its scene is.
-until_true 60 grep -qs '^\[texture\]' "$run/glmark2.log" || fail "glmark2 does not get to its second scene"
+# Fonts, keymaps and the like of X's are below the root that the programs are of.
+xkb=$RUNROOT/usr/share/X11/xkb
+if [ ! -d "$xkb" ]; then xkb=/usr/share/X11/xkb; fi
+
+start_glmark2() {
+	# shellcheck disable=SC2086 # the list is words
+	timeout 120 "$(program glmark2-es2-wayland)" --size 320x240 $SCENES >"$run/glmark2.log" 2>&1 &
+	glmark2=$!
+	# A line is begun when its scene is.
+	until_true 60 grep -qs '^\[texture\]' "$run/glmark2.log" || fail "glmark2 does not get to its second scene"
+}
+
+end_glmark2() {
+	local status=0 score scenes
+	wait "$glmark2" || status=$?
+	[ "$status" = 0 ] || fail "glmark2 ended with $status"
+	theirs=$(sed -n 's/.*GL_RENDERER: *//p' "$run/glmark2.log")
+	score=$(sed -n 's/.*glmark2 Score: \([0-9]*\).*/\1/p' "$run/glmark2.log")
+	[ -n "$score" ] || fail "glmark2 gave no score"
+	scenes=$(grep -c '^\[.* FPS: [1-9]' "$run/glmark2.log" || :)
+	[ "$scenes" = 6 ] || fail "$scenes of 6 scenes ran"
+	note="glmark2 score $score, $scenes scenes, no shader is run"
+}
+
+start_xwayland() {
+	# It chooses a number that is free, and tells it when it can be used.
+	"$(program Xwayland)" -displayfd 9 -ac -noreset -xkbdir "$xkb" 9>"$run/display" >"$run/server.log" 2>&1 &
+	server=$!
+	until_true 60 grep -qs . "$run/display" || fail "Xwayland does not start"
+	DISPLAY=:$(cat "$run/display") "$(program glxgears)" -info >"$run/gears.log" 2>&1 &
+	gears=$!
+	until_true 90 grep -qs 'frames in' "$run/gears.log" || fail "glxgears does not turn"
+}
+
+end_xwayland() {
+	kill -TERM "$gears" 2>/dev/null || fail "glxgears is gone"
+	wait "$gears" || :
+	gears=
+	kill -TERM "$server" 2>/dev/null || fail "Xwayland is gone"
+	wait "$server" || fail "Xwayland ended with $?"
+	server=
+	theirs=$(sed -n 's/^GL_RENDERER *= *//p' "$run/gears.log")
+	note="glxgears: $(sed -n 's/ in .*//p' "$run/gears.log" | head -n 1), no shader is run"
+}
+
+"start_$client"
 (cd "$run" && timeout 60 "$(program weston-screenshooter)") >"$run/screenshot.log" 2>&1 || fail "no screenshot ($?)"
 picture=$(find "$run" -name '*.png' | wc -l)
+"end_$client"
 status=0
-wait "$glmark2" || status=$?
-[ "$status" = 0 ] || fail "glmark2 ended with $status"
 kill -TERM "$weston" 2>/dev/null || fail "weston is gone"
 wait "$weston" || status=$?
 weston=
@@ -78,14 +124,9 @@ weston=
 
 [ "$picture" = 1 ] || fail "$picture screenshots"
 ours=$(sed -n 's/.* GL renderer: //p' "$run/weston.log")
-theirs=$(sed -n 's/.*GL_RENDERER: *//p' "$run/glmark2.log")
-score=$(sed -n 's/.*glmark2 Score: \([0-9]*\).*/\1/p' "$run/glmark2.log")
 case $ours in
 '' | *swrast* | *llvmpipe* | *softpipe*) fail "weston's renderer: ${ours:-none}" ;;
 esac
-[ "$theirs" = "$ours" ] || fail "glmark2's renderer: ${theirs:-none}, weston's: $ours"
-[ -n "$score" ] || fail "glmark2 gave no score"
-scenes=$(grep -c '^\[.* FPS: [1-9]' "$run/glmark2.log" || :)
-[ "$scenes" = 6 ] || fail "$scenes of 6 scenes ran"
+[ "$theirs" = "$ours" ] || fail "$client's renderer: ${theirs:-none}, weston's: $ours"
 say "renderer: $ours"
-say "note: glmark2 score $score, $scenes scenes, no shader is run"
+say "note: $note"

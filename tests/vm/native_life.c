@@ -125,8 +125,8 @@ send(long socket, const int *fds, size_t n)
 	must("sendmsg", sys(SYS_SENDMSG, socket, &message, 0l));
 }
 
-#define BIG	(32u << 20)
-#define BIGS	6
+#define BIG	(16u << 20)
+#define BIGS	3
 
 /* A dma-buf that is the last to hold memory, which takes its time to be freed. */
 static int
@@ -213,9 +213,10 @@ inflight(int fd, const struct native_driver *driver)
 
 	memcpy(device, driver->name, strlen(driver->name));
 	device[strlen(driver->name)] = '0';
-	for (i = 0; i < 10 && hits < 3 && failures == 0; i++)
+	for (i = 0; i < 8 && hits < 2 && failures == 0; i++)
 		hits += collected(fd, driver, device);
 	say("files closed while the collector ran: %d of %d\n", (long)hits, (long)i);
-	if (failures == 0)
+	/* On one processor the collector is done before this program runs again. */
+	if (failures == 0 && sysctl_int("hw.ncpu") > 1)
 		expect("closed while the collector ran", hits > 0, 1);
 }

@@ -25,8 +25,8 @@ impl<T> Arr<T> for HeapArr<T> {
         HeapArr(Vec::new())
     }
 
-    fn with_capacity((): &(), capacity: usize) -> Result<Self, ()> {
-        Ok(HeapArr(Vec::with_capacity(capacity)))
+    fn with_capacity((): &(), capacity: usize) -> Option<Self> {
+        Some(HeapArr(Vec::with_capacity(capacity)))
     }
 
     fn len(&self) -> usize {

@@ -60,8 +60,11 @@ fn hang(rig: &Rig) {
     assert_eq!(c.finish(&work, 2 * SEC), -errno::ETIMEDOUT);
 }
 
-/// Each kind of reset, by name; what it does ends with a GPU that is on.
-const RESETS: [(&str, fn(&Rig)); 6] = [
+/// What leads to a reset, by name.
+type Reset = (&'static str, fn(&Rig));
+
+/// Each kind of reset.
+const RESETS: [Reset; 6] = [
     ("a hang", hang),
     ("a hang and a soft reset that is stuck", |rig| {
         rig.plant(Injection::ResetStuck);

@@ -91,7 +91,11 @@ fn they_fault_and_heaps_grow() {
         c.start(&work).unwrap();
         assert_eq!(c.finish(&work, SEC), -errno::EINVAL, "{name}");
         assert_eq!(rig.logged("TRANSLATION_FAULT at 0x70000000, level "), 1, "{name}");
-        assert_eq!(rig.logged(", write by unit 0x") + rig.logged(", atomic access by unit 0x"), 1, "{name}");
+        assert_eq!(
+            rig.logged(", write by unit 0x") + rig.logged(", atomic access by unit 0x"),
+            1,
+            "{name}"
+        );
         assert_eq!(rig.logged("Some("), 0, "{name}");
         c.expect_works();
         assert_eq!(rig.stat("resets"), 0, "{name}");

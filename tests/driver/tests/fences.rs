@@ -369,6 +369,13 @@ const FOR_SUBMIT: u32 = 2;
 const RESET: u32 = 0xc4;
 const SIGNAL: u32 = 0xc5;
 
+/// This thread.
+#[allow(unsafe_code, reason = "a system call")]
+fn tid() -> i32 {
+    // SAFETY: it has no arguments.
+    unsafe { libc::gettid() }
+}
+
 /// Whether a thread sleeps.
 fn sleeps(tid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/self/task/{tid}/stat")).unwrap();
@@ -389,13 +396,11 @@ fn a_waiter_gets_the_fence_of_the_moment() {
             let (d, cvs) = (&c, rig.world().counters().cvs);
             let (tell, told) = mpsc::channel();
             let waiter = scope.spawn(move || {
-                // SAFETY: it has no arguments.
-                #[allow(unsafe_code, reason = "a system call")]
-                tell.send(unsafe { libc::gettid() }).unwrap();
+                tell.send(tid()).unwrap();
                 wait_many(d, &boxes, until, flags)
             });
-            let tid = told.recv().unwrap();
-            while rig.world().counters().cvs == cvs || !sleeps(tid) {
+            let waiter_tid = told.recv().unwrap();
+            while rig.world().counters().cvs == cvs || !sleeps(waiter_tid) {
                 thread::yield_now();
             }
             for handle in boxes {
@@ -451,31 +456,41 @@ fn waits_for_boxes_named_twice() {
 fn arrays_of_handles_are_bounded() {
     let rig = Rig::with("rk3399", real());
     let c = rig.client();
-    let hog = endless(&c, false);
-    let handles = vec![hog.done; 65_537];
+    let work = c.work().unwrap();
+    let full = vec![c.syncobj(true).unwrap(); 65_537];
     for nr in [RESET, SIGNAL] {
-        assert_eq!(array(&c, nr, &handles), Err(errno::ENOMEM));
+        assert_eq!(array(&c, nr, &full), Err(errno::ENOMEM));
     }
-    assert_eq!(wait_many(&c, &handles, 0, 0), Err(errno::ENOMEM));
-    assert_eq!(c.submit(hog.chain.va, true, &[], &handles, 0), Err(errno::ENOMEM));
-    assert_eq!(c.submit(hog.chain.va, true, &handles, &[], 0), Err(errno::ENOMEM));
-    assert_eq!(c.outcome(hog.done), 0);
+    assert_eq!(wait_many(&c, &full, 0, 0), Err(errno::ENOMEM));
+    let (jc, out) = (work.chain.va, work.done);
+    assert_eq!(c.submit(jc, false, &[], &full, out), Err(errno::ENOMEM));
+    assert_eq!(c.submit(jc, false, &full, &[], out), Err(errno::ENOMEM));
+    assert_eq!(c.sync_file(out), Err(errno::EINVAL), "nothing was submitted");
+    assert_eq!(wait_many(&c, &full[1..], 0, ALL), Ok(0));
+    let handles = vec![out; 65_536];
     let (mem, bytes) = (c.stat("mem"), rig.world().counters().malloc_bytes);
     thread::scope(|scope| {
         let d = &c;
-        let waiter = scope.spawn(move || wait_many(d, &handles[1..], i64::MAX, ALL));
-        let mut most = (0, 0);
-        while !waiter.is_finished() {
-            let taken = rig.world().counters().malloc_bytes.saturating_sub(bytes);
-            let charged = c.stat("mem").saturating_sub(mem);
-            most = (most.0.max(charged), most.1.max(taken));
-            thread::sleep(Duration::from_millis(1));
+        let (tell, told) = mpsc::channel();
+        let waiter = scope.spawn(move || {
+            tell.send(tid()).unwrap();
+            wait_many(d, &handles, i64::MAX, ALL | FOR_SUBMIT)
+        });
+        let waiter_tid = told.recv().unwrap();
+        let taken = || rig.world().counters().malloc_bytes.saturating_sub(bytes);
+        while taken() < 1 << 20 || !sleeps(waiter_tid) {
+            thread::yield_now();
         }
+        let (charged, taken) = (c.stat("mem") - mem, taken());
+        assert!(
+            charged >= taken && taken < 9 << 20,
+            "{taken} bytes, {charged} charged"
+        );
+        array(&c, SIGNAL, &[out]).unwrap();
         assert_eq!(waiter.join().unwrap(), Ok(u32::MAX));
-        assert!(most.1 > 1 << 20, "nobody saw it wait: {most:?}");
-        assert!(most.0 >= most.1 && most.1 < 8 << 20, "{most:?}");
     });
-    drop((hog, c));
+    assert_eq!(c.stat("mem"), mem);
+    drop((work, c));
     rig.finish();
 }
 
@@ -526,14 +541,19 @@ fn wait_cost(count: usize) -> u64 {
     let c = rig.client();
     let handles: Vec<u32> = (0..count).map(|_| c.syncobj(false).unwrap()).collect();
     let cost = thread::scope(|scope| {
-        let (d, boxes) = (&c, &handles);
+        let (d, boxes, cvs) = (&c, &handles, rig.world().counters().cvs);
+        let (tell, told) = mpsc::channel();
         let waiter = scope.spawn(move || {
+            tell.send(tid()).unwrap();
             let begin = cpu_ns();
             let flags = ALL | FOR_SUBMIT;
             assert_eq!(wait_many(d, boxes, i64::MAX, flags), Ok(u32::MAX));
             cpu_ns() - begin
         });
-        thread::sleep(Duration::from_millis(20));
+        let waiter_tid = told.recv().unwrap();
+        while rig.world().counters().cvs == cvs || !sleeps(waiter_tid) {
+            thread::yield_now();
+        }
         for handle in &handles {
             array(&c, SIGNAL, &[*handle]).unwrap();
             // So that the waiter sees each by itself.

@@ -305,7 +305,7 @@ fn cores_that_do_not_go_off_lose_their_power() {
     rig.plant(Injection::PowerStuck(Domain::Shader));
     rig.advance(100 * MS);
     assert_eq!(rig.world().counters().power_domains_on, 0);
-    assert_eq!(rig.logged("does not power off"), 1);
+    assert_eq!(rig.logged("no power off in time"), 1);
     c.expect_works();
     drop(c);
     rig.finish();

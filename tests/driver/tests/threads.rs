@@ -72,12 +72,13 @@ fn visit(rig: &Rig, n: u32) -> Result<(), i32> {
     )?;
     other.syncobj_wait(mine.done, 10 * SEC)?;
     ensure(&c, mine.is_done())?;
+    if n.is_multiple_of(2) {
+        work.chain.write(0, &write_zero(0x7000_0000, 0));
+    }
+    // From here on a touch of it may be a SIGBUS.
     match c.madvise(work.chain.handle, 1) {
         Ok(_) | Err(errno::EINVAL) => {}
         Err(e) => return Err(e),
-    }
-    if n.is_multiple_of(2) {
-        work.chain.write(0, &write_zero(0x7000_0000, 0));
     }
     c.start(&work)?;
     c.close(heap.handle)

@@ -341,6 +341,92 @@ fn entries_of_unused_uniform_buffers_are_not_followed() {
     assert_eq!((g.job_raw(), g.slot_status(1)), (2, 1));
 }
 
+/// Would catch uniform data taken for attribute descriptors: where the shader reads the vertex number,
+/// that is descriptor 16, and between it and the last attribute is what the memory held before.
+/// Source: Mesa pan_ir.h PAN_VERTEX_ID; the words are those of Xwayland on a T760.
+#[test]
+fn descriptors_between_attributes_and_vertex_number_are_not_followed() {
+    const RECORDS: u64 = STATES + 0x100;
+    const BUFFERS: u64 = STATES + 0x200;
+    for lost in [false, true] {
+        let mut g = Rig::ready(Variant::T760);
+        map_triangle(&mut g);
+        g.map(HEAP, 0x2000, RW);
+        triangle(&mut g, HEAP + 0x2000);
+        g.poke32(STATES + 12, &[17 | 2 << 16]);
+        g.poke64(FBD + 0x180 + 72, RECORDS);
+        g.poke64(FBD + 0x180 + 64, BUFFERS);
+        let floats = [0x3bcc_cccd, 0xbf80_0000];
+        for n in 2..16 {
+            g.poke32(RECORDS + 8 * n, &floats);
+        }
+        g.poke32(RECORDS, &[0x332c_2200, 0, 0x232c_2201, 4]);
+        g.poke32(RECORDS + 8 * 16, &[0x216c_8202, 0]);
+        let at = if lost { 0xe000_0000 } else { VERTICES };
+        attribute_buffer(&mut g, BUFFERS, VERTICES, 20, 60);
+        attribute_buffer(&mut g, BUFFERS + 16, at, 20, 60);
+        g.poke32(BUFFERS + 32, &[0x22, 0x9f00_0000, 0, 0]);
+        for n in 3..0x80 {
+            g.poke32(BUFFERS + 16 * n, &[floats, floats].concat());
+        }
+        g.submit(1, FBD + 0x400, 0);
+        g.settle();
+        if lost {
+            assert_eq!(g.rd64(0x2420), at, "buffers of attributes are looked at");
+        } else {
+            assert_eq!(
+                (g.job_raw(), g.slot_status(1)),
+                (2, 1),
+                "fault {:#x}",
+                g.rd64(0x2420)
+            );
+        }
+    }
+}
+
+/// Would catch a table followed that a shader fills, for what is in it the model cannot know: a compute
+/// job of the same chain was given its address. Another job's tables are followed.
+/// Source: Mesa panvk_vX_meta_desc_copy.c.
+#[test]
+fn tables_that_a_shader_fills_are_not_followed() {
+    for (given, attributes) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut g = Rig::ready(Variant::G52);
+        let at = 0x0300_0000u64;
+        g.map(at, 0x2000, RW);
+        let (first, second, table) = (at, at + 0x200, at + 0x1000);
+        let (states, storage, uniforms) = ([at + 0x400, at + 0x500], at + 0x600, at + 0x700);
+        g.header(first, 4, 1, (0, 0), second);
+        g.header(second, 4, 2, (0, 1), 0);
+        for (job, state) in [(first, states[0]), (second, states[1])] {
+            g.poke64(job + 64 + 56, state);
+            g.poke64(job + 64 + 112, storage);
+        }
+        g.poke32(storage + 4, &[31]);
+        // The copy: two words of eight bytes in the push uniforms.
+        g.poke64(first + 64 + 48, uniforms);
+        g.poke32(states[0] + 48, &[2 << 15]);
+        // The second of two entries is filled.
+        let bytes = if attributes { 16 } else { 32 };
+        g.poke64(uniforms + 8, if given { table + bytes } else { table - 8 });
+        if attributes {
+            attribute_buffer(&mut g, table + 16, 0xe000_0000, 4, 4);
+            g.poke32(at + 0x800, &[0, 0, 1, 0]);
+            g.poke64(second + 64 + 72, at + 0x800);
+            g.poke64(second + 64 + 64, table);
+            g.poke32(states[1] + 12, &[2]);
+        } else {
+            g.poke32(table + 32, &[2 | 2 << 4, 0, 0, 0]);
+            g.poke64(table + 48, 0xe000_0000);
+            g.poke64(second + 64 + 32, table);
+            g.poke32(states[1] + 8, &[2 << 16]);
+        }
+        g.submit(1, first, 0);
+        g.settle();
+        let ended = (g.job_raw(), g.slot_status(1)) == (2, 1);
+        assert_eq!(ended, given, "{attributes} {:#x}", g.rd64(0x2420));
+    }
+}
+
 /// Would catch varyings that are read-only for the vertex job, and a buffer that runs over the
 /// end of its mapping. Source: Mesa genxml "Attribute Buffer" size.
 #[test]

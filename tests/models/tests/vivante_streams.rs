@@ -57,11 +57,15 @@ const RING_VA: u32 = 0x1000;
 
 impl Softpin {
     fn new() -> Softpin {
+        Softpin::at(TARGET, STATUS, READBACK)
+    }
+
+    fn at(target: u32, status: u32, readback: u32) -> Softpin {
         let mut rig = Rig::ready(Variant::Gc7000L);
         let mtlb = rig.tables();
-        let target = rig.map_new(mtlb, TARGET, 64, PRESENT | WRITEABLE);
-        let status = rig.map_new(mtlb, STATUS, 1, PRESENT | WRITEABLE);
-        let readback = rig.map_new(mtlb, READBACK, 64, PRESENT | WRITEABLE);
+        let target = rig.map_new(mtlb, target, 64, PRESENT | WRITEABLE);
+        let status = rig.map_new(mtlb, status, 1, PRESENT | WRITEABLE);
+        let readback = rig.map_new(mtlb, readback, 64, PRESENT | WRITEABLE);
         for input in [0xfffb_9000, 0xfffb_8000, 0xfffb_7000, 0xffff_b000] {
             rig.map_new(mtlb, input, 1, PRESENT);
         }
@@ -151,6 +155,28 @@ fn gc7000l_clear_and_read_back() {
     assert_eq!((frame.x, frame.y, frame.width, frame.height), (128, 127, 1, 1));
     assert_eq!(frame.pixels, COLOR.to_le_bytes());
     assert_eq!(s.rig.gpu.stats().blt_operations[2], 1);
+}
+
+/// Would catch a swizzle that is not done: Mesa 26.2 keeps GL_RGBA in the order of A8R8G8B8 and
+/// exchanges red and blue when it resolves, 25.0 keeps it as GL has it. Either way the bytes that
+/// glReadPixels takes are those of the colour. 255x255 pixels, #12345678, in both.
+#[test]
+fn gc7000l_newer_mesa_clears_and_resolves() {
+    for (swizzle, stream) in [
+        (0x68_8688, &include_bytes!("../../data/etnaviv/mesa-25.0-GC7000L.clear.bin")[..]),
+        (0x60_a688, include_bytes!("../../data/etnaviv/mesa-26.2-GC7000L.clear.bin")),
+    ] {
+        let loaded = loads(&words(stream));
+        let found = loaded.iter().find(|(state, _)| *state == 0x140bc);
+        assert_eq!(found.map(|(_, at)| words(stream)[*at]), Some(swizzle));
+        let mut s = Softpin::at(0xfffb_5000, 0xffff_5000, 0xfff7_5000);
+        s.submit(stream);
+        for (x, y) in [(0, 0), (254, 0), (100, 130), (0, 254), (254, 254)] {
+            let pixel = s.rig.r32(s.readback + y * 1024 + x * 4);
+            assert_eq!(pixel.to_le_bytes(), [0x12, 0x34, 0x56, 0x78], "{swizzle:#x} {x},{y}");
+        }
+        assert_eq!(s.rig.r32(s.readback + 255 * 4), 0, "the image ends");
+    }
 }
 
 #[test]

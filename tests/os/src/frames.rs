@@ -139,7 +139,10 @@ impl Zones {
     /// `pages` frames from number `base` on, which count from 0 here.
     pub(crate) fn new(base: u64, pages: u64) -> Zones {
         let split = FOUR_GIB.saturating_sub(base).min(pages);
-        assert!(split == pages || split.is_multiple_of(RUN), "4 GiB splits an aligned run");
+        assert!(
+            split == pages || split.is_multiple_of(RUN),
+            "4 GiB splits an aligned run"
+        );
         Zones {
             base,
             split,

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# devctl(8) while two clients draw: suspended, nothing runs; resumed, all of it goes on. Then the device is detached and attached again.
+# devctl(8) while two clients draw: vmtest.sh looks into the trace that nothing is done between the marks. Then the device is detached and attached again.
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
-jobs() { vmctl sysctl "dev.$driver.0.jobs"; }
 load
 for n in 1 2; do
 	gles_clear --frames 60 >"/tmp/out$n" 2>&1 &
@@ -13,9 +12,7 @@ while kill -0 "$client1" 2>/dev/null && kill -0 "$client2" 2>/dev/null; do
 	sleep 0.4
 	check suspend 0 vmctl suspend "${driver}0"
 	vmctl mark 1001
-	before=$(jobs)
 	sleep 1
-	check still 0 test "$(jobs)" = "$before"
 	vmctl mark 1002
 	check resume 0 vmctl resume "${driver}0"
 	rounds=$((rounds + 1))

@@ -6,4 +6,5 @@ load
 gles_clear --frames 100000 >/tmp/out 2>&1 &
 sleep 4
 check drawing 0 test "$(vmctl sysctl "dev.$driver.0.jobs")" != "dev.$driver.0.jobs: 0"
+vmctl mark 1003
 exit "$status"

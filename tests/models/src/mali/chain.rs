@@ -223,7 +223,18 @@ impl Mali {
             self.stats.injected += 1;
             return self.fail(bus, n, code, job);
         }
-        if let Err(stop) = self.with_exec(bus, space, |e| exec::run(e, kind, job)) {
+        let run = self.slots[n].run.as_mut();
+        let mut given = run.map(|run| std::mem::take(&mut run.given)).unwrap_or_default();
+        let done = self.with_exec(bus, space, |e| {
+            std::mem::swap(&mut e.given, &mut given);
+            let done = exec::run(e, kind, job);
+            std::mem::swap(&mut e.given, &mut given);
+            done
+        });
+        if let Some(run) = &mut self.slots[n].run {
+            run.given = given;
+        }
+        if let Err(stop) = done {
             return self.stopped(bus, n, stop, Part::Body);
         }
         if self.slots[n].config & reg::CONFIG_DISABLE_DESCRIPTOR_WR_BK == 0 {

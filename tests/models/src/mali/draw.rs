@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Draw descriptors: checks that every pointer in them, and in what they point to, can be used
 //! in the job's address space with the permission the hardware would need. Uniform buffers are
-//! the exception: see [`check_uniforms`].
+//! the exception: see [`check_uniforms`]. So are tables that a shader fills, which the model does
+//! not run: from an address on that a compute job of the same chain was given, they are not followed.
 //!
 //! A null pointer is counted and skipped even where a count asks for data: Mesa leaves some so
 //! when the shader does not use them.
@@ -11,6 +12,7 @@
 use super::exec::Exec;
 use super::mem::{bits, pair, pointer, Kind, Stop};
 use super::variant::Arch;
+use std::ops::Range;
 
 /// What the draw is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,7 @@ pub(crate) fn check(exec: &mut Exec, va: u64, stage: Stage) -> Result<Facts, Sto
         exec,
         pointer(&d, 18),
         pointer(&d, 16),
-        counts.attributes,
+        first_attribute(exec.arch, stage, counts.attributes)..counts.attributes,
         Kind::Read,
     )?;
     let varying_access = if stage == Stage::Vertex {
@@ -85,11 +87,14 @@ pub(crate) fn check(exec: &mut Exec, va: u64, stage: Stage) -> Result<Facts, Sto
         exec,
         pointer(&d, 22),
         pointer(&d, 20),
-        counts.varyings,
+        0..counts.varyings,
         varying_access,
     )?;
     check_uniforms(exec, pointer(&d, 6), counts.uniform_buffers)?;
     probe(exec, pointer(&d, 12), counts.uniform_bytes, Kind::Read)?;
+    if stage == Stage::Compute {
+        note_given(exec, pointer(&d, 12), counts.uniform_bytes)?;
+    }
     check_textures(exec, pointer(&d, 8), counts.textures)?;
     probe(exec, pointer(&d, 10), 32 * u64::from(counts.samplers), Kind::Read)?;
     if matches!(stage, Stage::Tiler | Stage::Fragment) {
@@ -199,15 +204,44 @@ fn check_blend(exec: &mut Exec, state: u64, s: &[u32; 16], shader: u64) -> Resul
     Ok(())
 }
 
-/// Attribute or varying descriptors and the buffers they use.
+/// Remembers what a compute shader was given in its push uniforms.
+/// HW: Mesa panvk_vX_meta_desc_copy.c: a compute job before the draws fills their tables, whose
+/// addresses are there.
+fn note_given(exec: &mut Exec, uniforms: u64, bytes: u64) -> Result<(), Stop> {
+    if uniforms == 0 {
+        return Ok(());
+    }
+    for at in (0..bytes / 8).map(|n| uniforms + 8 * n) {
+        let word = exec.mem.u64(at)?;
+        if word != 0 {
+            exec.given.insert(word);
+        }
+    }
+    Ok(())
+}
+
+/// The first attribute descriptor that is certain to have been written. Where the shader reads vertex
+/// or instance number these are descriptors 16 and 17; those between the last attribute and 16 hold
+/// what the memory held before, and nothing tells where the last one is.
+/// HW: Mesa pan_ir.h PAN_VERTEX_ID, pan_shader.c: v4 and v5 alone.
+fn first_attribute(arch: Arch, stage: Stage, count: u32) -> u32 {
+    const VERTEX_ID: u32 = 16;
+    if arch != Arch::V7 && stage == Stage::Vertex && count > VERTEX_ID {
+        VERTEX_ID
+    } else {
+        0
+    }
+}
+
+/// Attribute or varying descriptors and the buffers they use, all up to the last that they name.
 fn check_attributes(
     exec: &mut Exec,
     records: u64,
     buffers: u64,
-    count: u32,
+    wanted: Range<u32>,
     access: Kind,
 ) -> Result<(), Stop> {
-    if count == 0 {
+    if wanted.is_empty() {
         return Ok(());
     }
     if records == 0 || buffers == 0 {
@@ -215,12 +249,16 @@ fn check_attributes(
         return Ok(());
     }
     let mut used = 0;
-    for n in 0..u64::from(count) {
+    let known = exec.known_until(records, records + 8 * u64::from(wanted.end));
+    for n in wanted.map(u64::from) {
         let a: [u32; 2] = exec.mem.words(records + 8 * n)?;
-        used = used.max(u64::from(bits(a[0], 0, 9)) + 1);
+        if records + 8 * n < known {
+            used = used.max(u64::from(bits(a[0], 0, 9)) + 1);
+        }
     }
     let mut n = 0;
-    while n < used {
+    let known = exec.known_until(buffers, buffers + 16 * used);
+    while n < used && buffers + 16 * n < known {
         let b: [u32; 4] = exec.mem.words(buffers + 16 * n)?;
         n += 1;
         let kind = bits(b[0], 0, 6);
@@ -253,8 +291,12 @@ fn check_textures(exec: &mut Exec, table: u64, count: u32) -> Result<(), Stop> {
         exec.mem.stats.null_pointers += 1;
         return Ok(());
     }
+    let bytes = if exec.arch == Arch::V7 { 32 } else { 8 };
+    let known = exec.known_until(table, table + bytes * u64::from(count));
     for n in 0..u64::from(count) {
-        if exec.arch == Arch::V7 {
+        if table + bytes * n >= known {
+            probe(exec, table + bytes * n, bytes, Kind::Read)?;
+        } else if exec.arch == Arch::V7 {
             check_texture_v7(exec, table + 32 * n)?;
         } else {
             let texture = exec.mem.pointer(table + 8 * n)?;

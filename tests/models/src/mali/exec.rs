@@ -10,7 +10,7 @@ use super::mem::{pair, pointer, Kind, Mem, Stop};
 use super::regs::exception as ex;
 use super::tiler;
 use super::variant::Arch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Framebuffers that a reload draw of the named address space restores, by descriptor address.
 pub(crate) type Reloads = BTreeMap<(usize, u64), Reload>;
@@ -25,6 +25,18 @@ pub(crate) struct Exec<'a> {
     pub(crate) reloads: &'a mut Reloads,
     pub(crate) frame: &'a mut Option<Frame>,
     pub(crate) capture: bool,
+    /// What the compute jobs of the chain so far were given, addresses among them: where a shader may
+    /// have written, which the model does not run.
+    pub(crate) given: BTreeSet<u64>,
+}
+
+impl Exec<'_> {
+    /// The first address in a table from `from` to `end` that a compute job was given, or its end:
+    /// what lies there is what the shader makes of it, and only the GPU knows.
+    pub(crate) fn known_until(&self, from: u64, end: u64) -> u64 {
+        let first = self.given.range(from..end.max(from)).next();
+        first.copied().unwrap_or(end)
+    }
 }
 
 /// Job types. HW: Mesa genxml "Job Type".

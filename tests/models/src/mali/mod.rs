@@ -46,6 +46,7 @@ use exec::{Exec, Reloads};
 use mem::{Mem, Stop};
 use regs::{gpu as gpu_reg, job as job_reg, mmu as mmu_reg};
 use slot::Slot;
+use std::collections::BTreeSet;
 use variant::Identity;
 
 /// Interrupt line of the job block.
@@ -407,6 +408,7 @@ impl Mali {
             reloads: &mut self.reloads,
             frame: &mut self.frame,
             capture: self.capture,
+            given: BTreeSet::new(),
         };
         f(&mut exec)
     }

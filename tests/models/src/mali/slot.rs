@@ -43,6 +43,8 @@ pub(crate) struct Run {
     pub(crate) hard_stop: bool,
     /// Indices of jobs done in this chain.
     pub(crate) done: BTreeSet<u16>,
+    /// Addresses that compute jobs of this chain were given.
+    pub(crate) given: BTreeSet<u64>,
 }
 
 /// One job slot.
@@ -211,6 +213,7 @@ impl Slot {
             soft_stop: false,
             hard_stop: false,
             done: BTreeSet::new(),
+            given: BTreeSet::new(),
         });
     }
 }

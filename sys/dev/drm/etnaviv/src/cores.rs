@@ -27,8 +27,6 @@ const JOB_TIMEOUT_NS: u64 = 500_000_000;
 const GRACE_NS: u64 = 10_000_000;
 /// After this much idleness the core is turned off. HW: Linux's bound.
 const IDLE_NS: u64 = 200_000_000;
-/// Between two looks at jobs that are to end before the core is suspended.
-const SUSPEND_STEP_NS: u64 = 1_000_000;
 
 struct Tasks {
     pump: Arc<Task<Core>>,
@@ -159,6 +157,7 @@ impl Core {
         Ok(core)
     }
 
+    /// Puts the parts together. Not inlined, nor what makes the large ones: a kernel stack is small.
     #[inline(never)]
     fn build(found: Found, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
         let Found {
@@ -168,6 +167,37 @@ impl Core {
             identity,
         } = found;
         let os = dev.os();
+        let hardware = Self::new_hardware(shared, &identity, index, platform.core_hz())?;
+        let core = Core {
+            dev,
+            regs,
+            platform,
+            identity,
+            shared: shared.clone(),
+            queue: Self::new_queue(os, hardware)?,
+            fences: Numbers::new(os)?,
+            power: Sx::new(os, c"etnaviv power", false)?,
+            tasks: Mtx::new(os, c"etnaviv tasks", None)?,
+            irq: Sx::new(os, c"etnaviv irq", None)?,
+            log: LogLimit::new(),
+            removed: AtomicBool::new(false),
+        };
+        Arc::new(os, core)
+    }
+
+    #[inline(never)]
+    fn new_hardware(
+        shared: &Arc<Shared>,
+        identity: &Identity,
+        index: u32,
+        core_hz: Option<u64>,
+    ) -> Result<KBox<Hardware>> {
+        let hardware = Hardware::new(&shared.mmu, identity, index, core_hz)?;
+        KBox::new(shared.mmu.os(), hardware)
+    }
+
+    #[inline(never)]
+    fn new_queue(os: Os, hardware: KBox<Hardware>) -> Result<Arc<JobQueue>> {
         let slot = SlotConfig {
             depth: DEPTH,
             timeout_ns: JOB_TIMEOUT_NS,
@@ -179,22 +209,7 @@ impl Core {
             patience_ns: os.tunable(c"etnaviv_patience_ms", 0).saturating_mul(1_000_000),
             grace_ns: GRACE_NS,
         };
-        let hardware = Hardware::new(&shared.mmu, &identity, index, platform.core_hz())?;
-        let core = Core {
-            dev,
-            regs,
-            platform,
-            identity,
-            shared: shared.clone(),
-            queue: Queue::new(os, &[slot], config, KBox::new(os, hardware)?)?,
-            fences: Numbers::new(os)?,
-            power: Sx::new(os, c"etnaviv power", false)?,
-            tasks: Mtx::new(os, c"etnaviv tasks", None)?,
-            irq: Sx::new(os, c"etnaviv irq", None)?,
-            log: LogLimit::new(),
-            removed: AtomicBool::new(false),
-        };
-        Arc::new(os, core)
+        Queue::new(os, &[slot], config, hardware)
     }
 
     fn start_services(core: &Arc<Core>) -> Result<()> {
@@ -355,18 +370,9 @@ impl Core {
     /// Turns the core off and keeps it so; jobs wait.
     pub(crate) fn suspend(&self, how: Suspend) {
         self.queue.lock().hw.suspended = true;
-        let patience = match how {
-            // Until the watchdog has ended what hangs.
-            Suspend::UntilResume => JOB_TIMEOUT_NS.saturating_mul(2),
-            Suspend::ForGood => 0,
-        };
-        let end = self.os().now().saturating_add(patience);
-        while !self.queue.lock().hw.is_empty() {
-            if self.os().now() >= end {
-                recover::take_back(self);
-                break;
-            }
-            self.os().sleep(SUSPEND_STEP_NS);
+        let is_empty = || self.queue.lock().hw.is_empty();
+        if !how.wait_for_jobs(self.os(), JOB_TIMEOUT_NS, is_empty) {
+            recover::take_back(self);
         }
         self.turn_off_if_idle();
     }

@@ -142,7 +142,7 @@ impl Users {
     ///
     /// ENOMEM.
     pub(crate) fn new(os: Os) -> Result<Users> {
-        let limit = os.tunable(c"device_mem_limit", os.physmem() / 4 * 3);
+        let limit = os.tunable(c"device_mem_limit", (os.physmem() / 4).saturating_mul(3));
         Ok(Users {
             os,
             device: Arc::new(os, Account::new(limit, None))?,

@@ -10,7 +10,7 @@ use crate::errno::{Result, EBUSY, ENXIO};
 use crate::file::File;
 use crate::gem::Gem;
 use crate::ioctl::Ioctl;
-use crate::os::{Caller, Dev};
+use crate::os::{Caller, Dev, Os};
 use core::ffi::CStr;
 
 /// Who a driver is, as VERSION tells.
@@ -36,6 +36,28 @@ pub enum Suspend {
     UntilResume,
     /// Nothing, for the system goes down: jobs in the hardware are stopped at once.
     ForGood,
+}
+
+/// Between two looks at jobs that are to end before a device is suspended.
+const SUSPEND_STEP_NS: u64 = 1_000_000;
+
+impl Suspend {
+    /// Waits until the hardware `is_empty` of jobs, for twice the time that one may take, in which a time-out ends
+    /// what hangs. False: it is not. Sleeps.
+    pub fn wait_for_jobs(self, os: Os, timeout_ns: u64, is_empty: impl Fn() -> bool) -> bool {
+        let patience = match self {
+            Suspend::UntilResume => timeout_ns.saturating_mul(2),
+            Suspend::ForGood => 0,
+        };
+        let end = os.now().saturating_add(patience);
+        while !is_empty() {
+            if os.now() >= end {
+                return false;
+            }
+            os.sleep(SUSPEND_STEP_NS);
+        }
+        true
+    }
 }
 
 /// An array of handles that a client passes has at most so many.

@@ -5,7 +5,8 @@
 //! buffers, fences and jobs are here. The operating system is behind [`os`], memory behind [`alloc`];
 //! those two and `ffi` are the only places with unsafe code in this crate.
 //!
-//! Lock order: docs/design.md. In short: reservations, `Sx` locks, `Resv`, a driver's job lock; then leaves, which nest only as `Gem::state` -> `Device::map_offsets`. Hooks of fences run with no lock held.
+//! Lock order: docs/design.md. In short: reservations, `Sx` locks, `Resv`, a driver's job lock; then leaves,
+//! which nest only as `Gem::state` -> `Device::map_offsets`. Hooks of fences run with no lock held.
 #![no_std]
 
 pub mod account;

@@ -20,8 +20,8 @@ impl<T> Arr<T> for KVec<T> {
         KVec::new(*os)
     }
 
-    fn with_capacity(os: &Os, capacity: usize) -> core::result::Result<Self, ()> {
-        KVec::with_capacity(*os, capacity).map_err(|_| ())
+    fn with_capacity(os: &Os, capacity: usize) -> Option<Self> {
+        KVec::with_capacity(*os, capacity).ok()
     }
 
     fn len(&self) -> usize {

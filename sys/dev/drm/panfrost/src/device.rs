@@ -75,9 +75,6 @@ pub(crate) enum Work {
     Reap,
 }
 
-/// Between two looks at jobs that are to end before the GPU is suspended.
-const SUSPEND_STEP_NS: u64 = 1_000_000;
-
 /// Whether the GPU has power, and who insists on it.
 pub(crate) struct Power {
     on: bool,
@@ -423,18 +420,9 @@ impl Gpu {
     /// Turns the GPU off and keeps it so; jobs wait.
     pub(crate) fn suspend(&self, how: Suspend) {
         self.queue.lock().hw.suspended = true;
-        let patience = match how {
-            // Until the time-out has ended what hangs.
-            Suspend::UntilResume => JOB_TIMEOUT_NS.saturating_mul(2),
-            Suspend::ForGood => 0,
-        };
-        let end = self.os().now().saturating_add(patience);
-        while !self.queue.lock().hw.is_empty() {
-            if self.os().now() >= end {
-                reset::now(self);
-                break;
-            }
-            self.os().sleep(SUSPEND_STEP_NS);
+        let is_empty = || self.queue.lock().hw.is_empty();
+        if !how.wait_for_jobs(self.os(), JOB_TIMEOUT_NS, is_empty) {
+            reset::now(self);
         }
         let mut power = self.power.lock();
         power.suspended = true;
@@ -452,7 +440,7 @@ impl Gpu {
         drop(power);
         if let Err(e) = up {
             self.dev
-                .log(Level::Error, format_args!("the GPU does not come on: {e:?}"));
+                .log(Level::Error, format_args!("the GPU does not come on: {e}"));
         }
         self.queue.lock().hw.suspended = false;
         self.enqueue(Work::Pump);

@@ -97,10 +97,8 @@ impl Platform {
 
     fn log_failure(&self, result: Result<()>) {
         if let Err(e) = result {
-            self.dev.log(
-                drmkpi::os::Level::Error,
-                format_args!("turning the GPU off: {e}"),
-            );
+            self.dev
+                .log(drmkpi::os::Level::Error, format_args!("turning the GPU off: {e}"));
         }
     }
 }

@@ -41,9 +41,7 @@ fn reset(gpu: &Gpu, guilty: Option<JobId>) {
     match back {
         // A client that hangs causes two a second.
         Ok(()) => gpu.reset_log.warn(gpu.dev(), format_args!("GPU reset")),
-        Err(e) => gpu
-            .dev()
-            .log(Level::Error, format_args!("GPU reset failed: {e}")),
+        Err(e) => gpu.dev().log(Level::Error, format_args!("GPU reset failed: {e}")),
     }
     gpu.queue.kick();
 }
@@ -77,8 +75,7 @@ pub(crate) fn for_good(gpu: &Gpu) {
     let mut power = gpu.power.lock();
     empty_slots(gpu);
     if let Err(e) = gpu.reset_cores(&mut power) {
-        gpu.dev()
-            .log(Level::Error, format_args!("GPU reset failed: {e}"));
+        gpu.dev().log(Level::Error, format_args!("GPU reset failed: {e}"));
     }
     let mut engine = gpu.queue.lock();
     engine.hw.forget_jobs();

@@ -8,6 +8,7 @@
 //! as of Mesa 25.0.7; what is [`Used`] is what its gallium driver names.
 
 use crate::cases::verdict;
+use crate::reader::DATA;
 use etnaviv::stream::{Policy, Why};
 
 /// Why a stream may not load a state.
@@ -655,6 +656,16 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("DUMMY_DUMMY", 0x3fffc, 1, Like),
 ];
 
+/// Streams of tests/data/etnaviv.
+const NEWER: [&str; 6] = [
+    "25.0-GC3000.clear",
+    "25.0-GC7000L.clear",
+    "25.0-GC7000L.draw",
+    "26.2-GC3000.clear",
+    "26.2-GC7000L.clear",
+    "26.2-GC7000L.draw",
+];
+
 /// What is said of a load of the state at `address`, in a stream whose addresses are the client's own.
 fn said(address: u32, policy: Policy) -> Option<Why> {
     let load = [0x0801_0000 | address / 4, 0];
@@ -719,4 +730,21 @@ fn the_semaphore_needs_its_stall() {
     let token = 0x701;
     let pair = [0x0801_0000 | paired[0].1 / 4, token, 0x4800_0000, token];
     assert!(verdict(&pair, &[], Policy::Mmuv2).is_ok());
+}
+
+/// What Mesa 25.0.7 and 26.2.6 submitted on boards of this project: nothing of it is refused.
+#[test]
+fn streams_of_newer_mesas_are_admitted() {
+    let mut written = 0;
+    for name in NEWER {
+        let path = format!("{DATA}/mesa-{name}.bin");
+        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let words: Vec<u32> = bytes
+            .chunks_exact(4)
+            .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
+            .collect();
+        assert_eq!(verdict(&words, &[], Policy::Mmuv2), Ok(()), "{name}");
+        written += u32::from(words.contains(&(0x0801_0000 | 0x3860 / 4)));
+    }
+    assert_eq!(written, 4, "streams that write GL_BUG_FIXES");
 }

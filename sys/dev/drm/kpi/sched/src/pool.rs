@@ -178,7 +178,7 @@ impl<T, S: Storage> Pool<T, S> {
             self.chunks.try_push(chunk).map_err(|_| ())?;
             self.hollow = number;
         }
-        let entries = S::Arr::with_capacity(&self.ctx, at(CHUNK))?;
+        let entries = S::Arr::with_capacity(&self.ctx, at(CHUNK)).ok_or(())?;
         let number = self.hollow;
         let chunk = self.chunk_mut(number).ok_or(())?;
         let next = chunk.next;

@@ -21,11 +21,9 @@ pub trait Arr<T>: Sized {
     type Ctx;
     /// An empty array; allocates nothing.
     fn new(ctx: &Self::Ctx) -> Self;
-    /// An empty array with memory for `capacity` elements, so that as many pushes move none.
-    ///
-    /// # Errors
-    /// `()` when there is no memory.
-    fn with_capacity(ctx: &Self::Ctx, capacity: usize) -> Result<Self, ()>;
+    /// An empty array with memory for `capacity` elements, so that as many pushes move none; `None`
+    /// when there is no memory.
+    fn with_capacity(ctx: &Self::Ctx, capacity: usize) -> Option<Self>;
     /// Number of elements.
     fn len(&self) -> usize;
     /// Whether there are no elements.

@@ -57,8 +57,11 @@ fn a_job_costs_the_same_with_uptime_and_with_idle_entities() {
         }
         gpu.check();
     }
-    assert!(costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
-    assert!(costs[0] <= 100, "{costs:?}");
+    // A few more or less, by whether the job is the only one of its chunk.
+    let least = costs.iter().min().unwrap();
+    assert!(costs.iter().all(|cost| *cost <= least + 8), "{costs:?}");
+    // To reach an entry is two accesses: its chunk, and the place in that.
+    assert!(costs[0] <= 150, "{costs:?}");
 }
 
 #[test]

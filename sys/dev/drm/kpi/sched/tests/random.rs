@@ -638,9 +638,10 @@ impl Run {
             false
         } else if deadline.is_none_or(|deadline| deadline > now) {
             true
-        } else if job.token == Some(token) || killed {
-            false
-        } else if kept.is_some_and(|since| now - since >= CONFIG.patience_ns) {
+        } else if job.token == Some(token)
+            || killed
+            || kept.is_some_and(|since| now - since >= CONFIG.patience_ns)
+        {
             false
         } else {
             job.token = Some(token);

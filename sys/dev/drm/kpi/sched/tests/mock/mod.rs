@@ -57,7 +57,7 @@ impl<T> Arr<T> for VecArr<T> {
             meter: ctx.clone(),
         }
     }
-    fn with_capacity(ctx: &Self::Ctx, capacity: usize) -> Result<Self, ()> {
+    fn with_capacity(ctx: &Self::Ctx, capacity: usize) -> Option<Self> {
         let nth = ctx.pushes.get();
         ctx.pushes.set(nth + 1);
         if ctx
@@ -65,10 +65,10 @@ impl<T> Arr<T> for VecArr<T> {
             .get()
             .is_some_and(|at| nth == at || (ctx.sticky.get() && nth > at))
         {
-            return Err(());
+            return None;
         }
         ctx.chunks.set(ctx.chunks.get() + 1);
-        Ok(Self {
+        Some(Self {
             items: Vec::with_capacity(capacity),
             reserved: capacity,
             meter: ctx.clone(),
