@@ -6,7 +6,7 @@
 #   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; without it all of /usr/obj/*/kernel.bin
 #   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
 #   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
-#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm inflight power shutdown
+#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm inflight power
 #                      kinds"  those only;
 #                      besides, by hand: boots (COUNT=N machines, 5) and force100
 #   CPUS="N ..."       processors of the machine ("1 4")
