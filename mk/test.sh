@@ -128,6 +128,7 @@ if ! mk/sysroot.sh trixie 2>&1 | tee "$log/sysroot.log"; then fail "no sysroot o
 mk/libdrm.sh
 rm -rf "$log/failed"
 mkdir -p "$log/failed"
+: >"$log/failed/list"
 unit_tests
 checks mk/overlays.sh
 checks mk/ports.sh
