@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Unit tests of every crate, then the kyua suite on the virtual boards. The last line is the sum: `N passed, N failed[, N skipped]`.
-# Before it comes how the suite went on each board. BOARD=NAME runs the suite on that board only; the full logs are
-# target/test/{cargo,kyua}.log.
+# Before it come how the suite went on each board, and what failed, each with the file that all it said is in. The clients run a
+# second time with Debian 13's Mesa. BOARD=NAME runs the suite on that board only; the full logs are
+# target/test/{cargo,kyua,trixie}.log.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -68,25 +69,43 @@ by_board() {
 	' - "$log/kyua.log" | sort
 }
 
+# run_suite NAME KYUA-ARGUMENT...: runs cases, counts them, and keeps what the failed ones said and traced in $log/failed.
+run_suite() {
+	local status=0 p f s name=$1
+	shift
+	local db=$log/$name.db
+	local args=(-c none -v "test_suites.drmkpi.drmboard=$TARGET/release/drmboard" -v "test_suites.drmkpi.clients=$ARM64"
+		-v "test_suites.drmkpi.session=$TOP/mk/session.sh" -v "test_suites.drmkpi.libdrm=$TARGET/libdrm"
+		-v "test_suites.drmkpi.keep=$log/failed/$name")
+	if [ -n "${BOARD:-}" ]; then args+=(-v "test_suites.drmkpi.board=$BOARD"); fi
+	rm -f "$db"
+	mkdir -p "$log/failed/$name"
+	kyua "${args[@]}" test --build-root="$TARGET/kyua" -r "$db" "$@" 2>&1 | tee "$log/$name.log" || status=${PIPESTATUS[0]}
+	read -r p f s < <(awk -F'  ->  ' '
+		NF == 2 { if ($2 ~ /^(passed|expected)/) p++; else if ($2 ~ /^(failed|broken)/) f++; else if ($2 ~ /^skipped/) s++ }
+		END { print p + 0, f + 0, s + 0 }' "$log/$name.log")
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	if [ "$((p + f + s))" = 0 ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; }; then fail "kyua failed" "$log/$name.log"; fi
+	if [ "$f" = 0 ]; then return; fi
+	# One file for each failed case, named as its trace is.
+	kyua -c none report -r "$db" --verbose --results-filter=broken,failed 2>/dev/null | awk -v dir="$log/failed/$name" '
+		/^===> tests\/[^ ]*:[^ ]*$/ { file = $2; sub(/.*\//, "", file); file = dir "/" file ".log" }
+		file != "" { print >file }' || :
+	awk -F'  ->  ' -v dir="$log/failed/$name" 'NF == 2 && $2 ~ /^(failed|broken)/ {
+		file = $1; sub(/.*\//, "", file); print "failed: " $1 ": " dir "/" file ".log" }' "$log/$name.log" >>"$log/failed/list"
+}
+
 suite() {
-	local status=0 p f s
 	say "test: the kyua suite"
 	if ! cargo build -q -p atf --bins >"$log/kyua.log" 2>&1; then
 		fail "the test programs do not build" "$log/kyua.log"
 		return
 	fi
 	link_programs
-	local args=(-c none -v "test_suites.drmkpi.drmboard=$TARGET/release/drmboard" -v "test_suites.drmkpi.clients=$ARM64"
-		-v "test_suites.drmkpi.session=$TOP/mk/session.sh" -v "test_suites.drmkpi.libdrm=$TARGET/libdrm")
-	if [ -n "${BOARD:-}" ]; then args+=(-v "test_suites.drmkpi.board=$BOARD"); fi
-	rm -f "$log/kyua.db"
-	kyua "${args[@]}" test --build-root="$TARGET/kyua" -r "$log/kyua.db" 2>&1 | tee "$log/kyua.log" || status=${PIPESTATUS[0]}
-	read -r p f s < <(awk -F'  ->  ' '
-		NF == 2 { if ($2 ~ /^(passed|expected)/) p++; else if ($2 ~ /^(failed|broken)/) f++; else if ($2 ~ /^skipped/) s++ }
-		END { print p + 0, f + 0, s + 0 }' "$log/kyua.log")
-	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-	if [ "$((p + f + s))" = 0 ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; }; then fail "kyua failed" "$log/kyua.log"; fi
+	run_suite kyua
 	by_board || say "test: no count by board"
+	say "test: the clients of Debian 13"
+	DRMBOARD_SYSROOT=$(suite_root trixie) run_suite trixie tests/clients_test
 }
 
 # checks SCRIPT: one that prints a line for each of its checks, which ends in `ok`, `FAILED: WHY` or `skipped: WHY`.
@@ -105,7 +124,11 @@ checks() {
 may_mount
 mk/need.sh build arm64 qemu test
 if ! mk/build.sh 2>&1 | tee "$log/build.log"; then fail "the build failed" "$log/build.log"; fi
+if ! mk/sysroot.sh trixie 2>&1 | tee "$log/sysroot.log"; then fail "no sysroot of Debian 13" "$log/sysroot.log"; fi
 mk/libdrm.sh
+rm -rf "$log/failed"
+mkdir -p "$log/failed"
+: >"$log/failed/list"
 unit_tests
 checks mk/overlays.sh
 checks mk/ports.sh
@@ -115,6 +138,12 @@ suite
 if [ "$failed" = 0 ] && [ "$passed" -gt 0 ]; then
 	made "logs in target/test" "make lint audit; make crosscheck, which lets Linux's own drivers judge the models"
 fi
+# What failed, last: each with where all that it said is.
+sed -n 's|^test \(.*\) \.\.\. FAILED$|failed: \1: '"$log"'/cargo.log|p' "$log/cargo.log" >>"$log/failed/list"
+for name in overlays ports front; do
+	sed -n 's|: FAILED: .*||p' "$log/$name.log" 2>/dev/null | sed "s|^|failed: |; s|\$|: $log/$name.log|" >>"$log/failed/list"
+done
+cat "$log/failed/list"
 line="$passed passed, $failed failed"
 if [ "$skipped" -gt 0 ]; then line="$line, $skipped skipped"; fi
 say "$line"

@@ -74,6 +74,34 @@ fn report(outcome: &Outcome, file: Option<&Path>) -> std::io::Result<()> {
     }
 }
 
+/// The trace of a case that asks for one (`--trace trace`), which outlives its work directory unless the
+/// case passes. It lies in the directory that the variable `keep` names.
+struct Kept(Option<PathBuf>);
+
+impl Kept {
+    fn new(ctx: &Ctx, program: &str, name: &str, case: &Case) -> Kept {
+        let program = Path::new(program).file_name().unwrap_or_default().display();
+        let traced = case
+            .drmboard
+            .is_some_and(|wanted| wanted.options.contains(&"--trace"));
+        // Inside the board the case runs a second time, where its trace is being written already.
+        let inside = std::env::var_os("DRMBOARD_BOARD").is_some();
+        let dir = ctx.config("keep").filter(|_| traced && !inside);
+        let path = dir.map(|dir| Path::new(dir).join(format!("{program}:{name}.trace")));
+        if let Some(path) = &path {
+            let _ = std::fs::remove_file(path);
+            let _ = std::os::unix::fs::symlink(path, "trace");
+        }
+        Kept(path)
+    }
+
+    fn forget(&self) {
+        if let Some(path) = &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
 fn usage(program: &str, why: &str) -> ! {
     eprintln!("{program}: {why}");
     eprintln!("usage: {program} -l | [-r FILE] [-s DIR] [-v NAME=VALUE]... CASE[:cleanup]");
@@ -105,6 +133,7 @@ fn run(cases: &[Case], program: &str, run: Run) -> ! {
             Outcome::Passed | Outcome::Skipped(_) => 0,
         });
     }
+    let kept = Kept::new(&ctx, program, &run.case, case);
     let outcome = match board.map(|board| board::enter(board, case, &ctx)) {
         None | Some(board::Entry::Here) => outcome(|| (case.body)(&ctx)),
         // The body has reported; a look at the board's output can only make that worse.
@@ -112,7 +141,10 @@ fn run(cases: &[Case], program: &str, run: Run) -> ! {
         Some(board::Entry::Gone(_, output)) => {
             match outcome(|| case.drmboard.iter().for_each(|d| (d.check)(&output))) {
                 Outcome::Failed(why) => Outcome::Failed(why),
-                Outcome::Passed | Outcome::Skipped(_) => exit(0),
+                Outcome::Passed | Outcome::Skipped(_) => {
+                    kept.forget();
+                    exit(0)
+                }
             }
         }
         Some(board::Entry::Elsewhere(why)) => Outcome::Skipped(why),

@@ -154,11 +154,12 @@ fn value<'a>(line: &[(&str, &'a str)], name: &str) -> &'a str {
         .map_or("", |(_, value)| value)
 }
 
-/// The board saw no fault, needed no reset, and its driver left nothing behind.
+/// No submit was refused, the model met nothing that it does not know, the board saw no fault, needed no
+/// reset, and its driver left nothing behind.
 fn clean(output: &str) {
     let total = stats(output, "total");
     require_eq!(total.len(), 1);
-    for name in ["faults", "resets", "leaked"] {
+    for name in ["refused", "unknown", "faults", "resets", "leaked"] {
         require_eq!(value(&total[0], name), "0", "{name}");
     }
 }
