@@ -21,7 +21,8 @@ demo: ## unmodified arm64 Mesa on each virtual board: a table, and pictures in t
 	$(made) "logs and pictures in target/demo" "target/release/drmboard run --board rk3399 --stats -- gles_clear" "make test"
 
 mesa-next: ## the same rows with the Mesa of Debian's unstable, on four boards; remove target/sysroot-sid for a newer one
-	@SUITES="$${SUITES:-sid}" BOARDS="$${BOARDS:-rk3399 imx8mq imx6q imx6qp}" mk/demo.sh
+	@SUITES="$${SUITES:-sid}" BOARDS="$${BOARDS:-rk3399 imx8mq imx6q imx6qp}" DURATION=2 \
+		SCENES="build texture shading bump effect2d pulsar desktop buffer ideas jellyfish terrain shadow" mk/demo.sh
 	$(made) "logs and pictures in target/demo" "make demo, for Debian 12's and 13's"
 
 build: ## drmboard, its shims and the arm64 clients: to put a program of your own on a board

@@ -8,8 +8,9 @@
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-SCENES="-b build:duration=0.5 -b texture:duration=0.5 -b shading:shading=phong:duration=0.5 -b effect2d:duration=0.5
-	-b desktop:effect=blur:duration=0.5 -b shadow:duration=0.5"
+# What glmark2 runs; mesa-next has a longer list.
+SCENES=${SCENES:-build texture shading:shading=phong effect2d desktop:effect=blur shadow}
+DURATION=${DURATION:-0.5}
 
 if [ "${1:-rk3399}" != here ]; then
 	mk/build.sh
@@ -72,22 +73,24 @@ xkb=$RUNROOT/usr/share/X11/xkb
 if [ ! -d "$xkb" ]; then xkb=/usr/share/X11/xkb; fi
 
 start_glmark2() {
-	# shellcheck disable=SC2086 # the list is words
-	timeout 120 "$(program glmark2-es2-wayland)" --size 320x240 $SCENES >"$run/glmark2.log" 2>&1 &
+	local scene scenes=()
+	for scene in $SCENES; do scenes+=(-b "$scene:duration=$DURATION"); done
+	timeout 120 "$(program glmark2-es2-wayland)" --size 320x240 "${scenes[@]}" >"$run/glmark2.log" 2>&1 &
 	glmark2=$!
 	# A line is begun when its scene is.
 	until_true 60 grep -qs '^\[texture\]' "$run/glmark2.log" || fail "glmark2 does not get to its second scene"
 }
 
 end_glmark2() {
-	local status=0 score scenes
+	local status=0 score scenes wanted
 	wait "$glmark2" || status=$?
 	[ "$status" = 0 ] || fail "glmark2 ended with $status"
 	theirs=$(sed -n 's/.*GL_RENDERER: *//p' "$run/glmark2.log")
 	score=$(sed -n 's/.*glmark2 Score: \([0-9]*\).*/\1/p' "$run/glmark2.log")
 	[ -n "$score" ] || fail "glmark2 gave no score"
 	scenes=$(grep -c '^\[.* FPS: [1-9]' "$run/glmark2.log" || :)
-	[ "$scenes" = 6 ] || fail "$scenes of 6 scenes ran"
+	wanted=$(wc -w <<<"$SCENES")
+	[ "$scenes" = "$wanted" ] || fail "$scenes of $wanted scenes ran"
 	note="glmark2 score $score, $scenes scenes, no shader is run"
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Unit tests of every crate, then the kyua suite on the virtual boards. The last line is the sum: `N passed, N failed[, N skipped]`.
-# Before it come how the suite went on each board, and what failed, each with the file that all it said is in. The clients run a
-# second time with Debian 13's Mesa. BOARD=NAME runs the suite on that board only; the full logs are
-# target/test/{cargo,kyua,trixie}.log.
+# Before it come how the suite went on each board, and what failed, each with the file that has all
+# it said. The clients run a second time with Debian 13's Mesa. BOARD=NAME runs the suite on that
+# board only; the full logs are target/test/{cargo,kyua,trixie}.log.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -69,7 +69,8 @@ by_board() {
 	' - "$log/kyua.log" | sort
 }
 
-# run_suite NAME KYUA-ARGUMENT...: runs cases, counts them, and keeps what the failed ones said and traced in $log/failed.
+# run_suite NAME CASE...: runs them, counts them, and keeps what those that fail said and traced in
+# $log/failed.
 run_suite() {
 	local status=0 p f s name=$1
 	shift

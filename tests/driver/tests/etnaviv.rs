@@ -633,3 +633,28 @@ fn a_space_that_goes_while_the_front_end_is_in_it() {
     }
     assert_eq!(rig.finish().bus_errors, 0);
 }
+
+/// Would catch a client whose refusals are told only when no other client took the one line a second.
+#[test]
+fn each_files_first_refusal_is_logged_at_once() {
+    let rig = Rig::new();
+    let (first, second) = (rig.client(), rig.client());
+    let said = || {
+        let lines = rig.world().log_lines();
+        lines.iter().filter(|line| line.contains("not permitted")).count()
+    };
+    let end = || vec![0x1000_0000, 0];
+    // The first of each; behind it one line a second for all.
+    for (client, lines) in [(&first, 1), (&first, 2), (&first, 2), (&second, 3), (&second, 3)] {
+        assert_eq!(client.run(end(), &[]).err(), Some(errno::EINVAL));
+        assert_eq!(said(), lines);
+    }
+    let refused = rig
+        .device()
+        .stats()
+        .into_iter()
+        .find(|(name, _)| name == "refused");
+    assert_eq!(refused.map(|(_, count)| count), Some(5));
+    drop((first, second));
+    rig.finish();
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Every state that Mesa's headers name for the cores with a 3D pipe, beside what the validator says of it.
+//! Every state that Mesa's headers name for the cores with a 3D pipe, beside what the validator says.
 //!
 //! A state that Mesa writes and the validator does not know makes every draw of that Mesa EINVAL,
 //! and programs go on as if all were well. So each is permitted here, or refused with a reason.
@@ -666,9 +666,9 @@ const NEWER: [&str; 6] = [
     "26.2-GC7000L.draw",
 ];
 
-/// What is said of a load of the state at `address`, in a stream whose addresses are the client's own.
+/// What is said of a load of the state at `address`.
 fn said(address: u32, policy: Policy) -> Option<Why> {
-    let load = [0x0801_0000 | address / 4, 0];
+    let load = [0x0801_0000 | (address / 4), 0];
     verdict(&load, &[], policy).err().map(|refused| refused.why)
 }
 
@@ -693,8 +693,8 @@ fn every_state_that_mesa_names_is_permitted_or_refused_for_a_reason() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Would catch a table that was shortened. What Mesa 25 added for these cores is used, and the states
-/// of the neural processors are refused, by name.
+/// Would catch a table that was shortened. What Mesa 25 added for these cores is used, and the
+/// states of the neural processors are refused, by name.
 #[test]
 fn the_table_is_whole() {
     let states = |wanted: fn(Say) -> bool| {
@@ -728,7 +728,7 @@ fn the_semaphore_needs_its_stall() {
     let paired = NAMED.iter().filter(|row| row.3 == Paired).collect::<Vec<_>>();
     assert_eq!(paired.len(), 1);
     let token = 0x701;
-    let pair = [0x0801_0000 | paired[0].1 / 4, token, 0x4800_0000, token];
+    let pair = [0x0801_0000 | (paired[0].1 / 4), token, 0x4800_0000, token];
     assert!(verdict(&pair, &[], Policy::Mmuv2).is_ok());
 }
 
@@ -744,7 +744,7 @@ fn streams_of_newer_mesas_are_admitted() {
             .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
             .collect();
         assert_eq!(verdict(&words, &[], Policy::Mmuv2), Ok(()), "{name}");
-        written += u32::from(words.contains(&(0x0801_0000 | 0x3860 / 4)));
+        written += u32::from(words.contains(&(0x0801_0000 | (0x3860 / 4))));
     }
     assert_eq!(written, 4, "streams that write GL_BUG_FIXES");
 }
