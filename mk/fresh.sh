@@ -71,8 +71,8 @@ for file in config.toml config; do
 		cp -L "${CARGO_HOME:-$HOME/.cargo}/$file" "$root/root/.cargo/$file"
 	fi
 done
-git clone -q --no-hardlinks "file://$TOP" "$root/root/drmkpi"
-git -C "$root/root/drmkpi" log -1 --format='fresh: commit %h %s'
+git clone -q --no-hardlinks "file://$TOP" "$root/srv/drmkpi"
+git -C "$root/srv/drmkpi" log -1 --format='fresh: commit %h %s'
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /dev "$root/dev"
@@ -82,7 +82,7 @@ for target in "${targets[@]}"; do
 	say "fresh: make $target"
 	start=$SECONDS
 	chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb LANG=C.UTF-8 \
-		CARGO_TERM_COLOR=never make -C /root/drmkpi --no-print-directory "$target" || die "make $target fails in the bare Debian 12"
+		CARGO_TERM_COLOR=never make -C /srv/drmkpi --no-print-directory "$target" || die "make $target fails in the bare Debian 12"
 	say "fresh: make $target: ok after $(((SECONDS - start) / 60)) min; $(du -sxm "$root" | cut -f 1) MB in $root"
 done
 made "a bare Debian 12 in which make ${targets[*]} passed, in $root" "rm -rf $root"

@@ -330,7 +330,7 @@ fn madvise_and_lowmem_and_create_at_the_limit() {
                     let left = c.stat("mem") - empty;
                     let most = (512 << 10) / (1024 + 512) * 64;
                     assert!(
-                        made > 0 && left % 64 == 0 && left <= most,
+                        made > 0 && left.is_multiple_of(64) && left <= most,
                         "{left} bytes are left"
                     );
                 })
