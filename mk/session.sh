@@ -27,6 +27,8 @@ if [ "${#run}" -gt 90 ]; then
 	run=$(mktemp -d)
 fi
 export XDG_RUNTIME_DIR=$run
+# Mesas of several versions, and of several runs at once, had one cache of shaders otherwise.
+export XDG_CACHE_HOME=$run/cache
 client=${2:-glmark2}
 weston=
 server=

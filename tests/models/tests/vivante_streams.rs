@@ -163,8 +163,14 @@ fn gc7000l_clear_and_read_back() {
 #[test]
 fn gc7000l_newer_mesa_clears_and_resolves() {
     for (swizzle, stream) in [
-        (0x68_8688, &include_bytes!("../../data/etnaviv/mesa-25.0-GC7000L.clear.bin")[..]),
-        (0x60_a688, include_bytes!("../../data/etnaviv/mesa-26.2-GC7000L.clear.bin")),
+        (
+            0x68_8688,
+            &include_bytes!("../../data/etnaviv/mesa-25.0-GC7000L.clear.bin")[..],
+        ),
+        (
+            0x60_a688,
+            include_bytes!("../../data/etnaviv/mesa-26.2-GC7000L.clear.bin"),
+        ),
     ] {
         let loaded = loads(&words(stream));
         let found = loaded.iter().find(|(state, _)| *state == 0x140bc);
@@ -173,7 +179,11 @@ fn gc7000l_newer_mesa_clears_and_resolves() {
         s.submit(stream);
         for (x, y) in [(0, 0), (254, 0), (100, 130), (0, 254), (254, 254)] {
             let pixel = s.rig.r32(s.readback + y * 1024 + x * 4);
-            assert_eq!(pixel.to_le_bytes(), [0x12, 0x34, 0x56, 0x78], "{swizzle:#x} {x},{y}");
+            assert_eq!(
+                pixel.to_le_bytes(),
+                [0x12, 0x34, 0x56, 0x78],
+                "{swizzle:#x} {x},{y}"
+            );
         }
         assert_eq!(s.rig.r32(s.readback + 255 * 4), 0, "the image ends");
     }

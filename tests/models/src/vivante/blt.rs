@@ -17,6 +17,10 @@ const CLEAR: u32 = 1;
 const COPY: u32 = 2;
 const COPY_BUFFER: u32 = 3;
 const IN_PLACE: u32 = 4;
+const GEN_MIPMAPS: u32 = 6;
+
+/// Sides of images that mipmaps are made of. HW: no texture is larger.
+const SIZES: std::ops::RangeInclusive<u32> = 1..=8192;
 
 // BLT_IMAGE_CONFIG
 const CONFIG_TS: u32 = 1;
@@ -29,7 +33,7 @@ const CONFIG_TO_SUPER_TILED: u32 = 1 << 26;
 const BAND: u32 = 64;
 
 /// One operation with everything it needs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Op {
     command: u32,
     source: Image,
@@ -47,6 +51,8 @@ pub(crate) struct Op {
     moves: Option<[usize; 4]>,
     /// What the model does not know of it, and the word that says so.
     odd: Option<(&'static str, u32)>,
+    /// Address and stride of each level below the source, for mipmaps.
+    levels: Vec<(u32, u32)>,
 }
 
 /// Bytes per pixel of a BLT_FORMAT.
@@ -175,7 +181,17 @@ impl Op {
                     clear: states.pair(reg::DEST_TS_CLEAR_VALUE0),
                 });
             }
-            COPY | COPY_BUFFER => (),
+            GEN_MIPMAPS if !source_known => {
+                odd = Some(("BLT mipmaps of a format", states.get(reg::SRC_STRIDE)));
+            }
+            GEN_MIPMAPS
+                if !halves(states.get(reg::IMAGE_SIZE))
+                    .iter()
+                    .all(|n| SIZES.contains(n)) =>
+            {
+                odd = Some(("BLT mipmaps of a size", states.get(reg::IMAGE_SIZE)));
+            }
+            COPY | COPY_BUFFER | GEN_MIPMAPS => (),
             _ => odd = Some(("BLT command", states.get(reg::COMMAND))),
         }
         let source_stride = states.get(reg::SRC_STRIDE);
@@ -194,6 +210,14 @@ impl Op {
             bytes: states.get(reg::BUFFER_SIZE),
             moves,
             odd,
+            levels: (1..states.get(reg::MIPMAP_CONFIG) & 0x1f)
+                .map(|n| {
+                    (
+                        states.nth(reg::MIP_ADDR, n - 1),
+                        states.nth(reg::MIP_STRIDE, n - 1) & 0xf_ffff,
+                    )
+                })
+                .collect(),
         }
     }
 
@@ -226,6 +250,10 @@ impl Op {
                 rect.w >>= self.downsample[0];
                 rect.h >>= self.downsample[1];
                 self.copy(mem, rect)?;
+            }
+            GEN_MIPMAPS => {
+                self.mipmaps(mem)?;
+                return Ok(None);
             }
             COPY_BUFFER => {
                 self.copy_buffer(mem)?;
@@ -273,6 +301,42 @@ impl Op {
                 pixels = pixels.chunks(row.max(1)).rev().flatten().copied().collect();
             }
             self.dest.write(mem, to, &pixels)?;
+        }
+        Ok(())
+    }
+
+    /// Each level from the one above it, all laid out alike. HW: state_blt.xml MIPMAP_CONFIG, MIP; the
+    /// number counts the source, and the filter is not published: here each byte is the mean of four.
+    fn mipmaps(&self, mem: &mut Mem) -> Result<(), Stop> {
+        let mut from = self.source;
+        let [mut w, mut h] = self.size;
+        for &(addr, stride) in &self.levels {
+            let (x, y) = (0, 0);
+            let above = from.read(mem, Rect { x, y, w, h })?;
+            let (wide, high) = (w, h);
+            (w, h) = ((w / 2).max(1), (h / 2).max(1));
+            let bpp = from.bpp;
+            let at = |x: u32, y: u32, byte: u32| {
+                let (x, y) = (x.min(wide - 1), y.min(high - 1));
+                above
+                    .get(((y * wide + x) * bpp + byte) as usize)
+                    .map_or(0, |byte| u32::from(*byte))
+            };
+            let mut pixels = Vec::with_capacity((w * h * bpp) as usize);
+            for (x, y) in (0..h).flat_map(|y| (0..w).map(move |x| (2 * x, 2 * y))) {
+                for byte in 0..bpp {
+                    let sum =
+                        at(x, y, byte) + at(x + 1, y, byte) + at(x, y + 1, byte) + at(x + 1, y + 1, byte);
+                    pixels.push((sum / 4) as u8);
+                }
+            }
+            from = Image {
+                addr: [addr; 2],
+                stride,
+                ts: None,
+                ..from
+            };
+            from.write(mem, Rect { x, y, w, h }, &pixels)?;
         }
         Ok(())
     }

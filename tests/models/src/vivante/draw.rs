@@ -112,9 +112,14 @@ impl Op {
     /// Vertex streams that an attribute in use names.
     fn streams(&mut self, states: &States, identity: &Identity) {
         let attributes = states.get(d3::VS_INPUT_COUNT) & 0x1f;
-        let (element, base, control) = if identity.halti5 {
+        // HW: Mesa etnaviv_emit.c: streams from HALTI2 on, attributes from HALTI5 on.
+        let (element, base, control) = if identity.has_nfe_streams() {
             (
-                fe::NFE_GENERIC_ATTRIB_CONFIG0,
+                if identity.halti5 {
+                    fe::NFE_GENERIC_ATTRIB_CONFIG0
+                } else {
+                    fe::VERTEX_ELEMENT_CONFIG
+                },
                 fe::NFE_VERTEX_STREAMS_BASE_ADDR,
                 fe::NFE_VERTEX_STREAMS_CONTROL,
             )
@@ -135,7 +140,7 @@ impl Op {
         for stream in streams {
             let va = states.nth(base, stream);
             let stride = states.nth(control, stream) & 0xff;
-            let divisor = if identity.halti5 {
+            let divisor = if identity.has_nfe_streams() {
                 states.nth(fe::NFE_VERTEX_STREAMS_VERTEX_DIVISOR, stream)
             } else {
                 states.nth(control, stream) >> 16 & 0xff

@@ -278,6 +278,9 @@ pub(crate) mod blt {
     pub(crate) const SET_COMMAND: u32 = 0x140ac;
     pub(crate) const ENABLE: u32 = 0x140b8;
     pub(crate) const SWIZZLE: u32 = 0x140bc;
+    pub(crate) const MIPMAP_CONFIG: u32 = 0x140b0;
+    pub(crate) const MIP_ADDR: u32 = 0x140c0;
+    pub(crate) const MIP_STRIDE: u32 = 0x14300;
 }
 
 /// 2D drawing engine.

@@ -52,6 +52,12 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// Whether vertex streams are set up in the new states (NFE). HW: Mesa etnaviv_emit.c: from HALTI2
+    /// on, bit 16 of minor feature word 4.
+    pub(crate) fn has_nfe_streams(&self) -> bool {
+        self.halti5 || self.minor[4] & 1 << 16 != 0
+    }
+
     /// Whether textures are set up in the new states (NTE). HW: Mesa etnaviv_texture_state.c: from
     /// HALTI1 on, bit 11 of minor feature word 2.
     pub(crate) fn has_nte(&self) -> bool {
