@@ -6,7 +6,7 @@
 #   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; without it all of /usr/obj/*/kernel.bin
 #   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
 #   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
-#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm inflight power shutdown
+#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm inflight power
 #                      kinds"  those only;
 #                      besides, by hand: boots (COUNT=N machines, 5) and force100
 #   CPUS="N ..."       processors of the machine ("1 4")
@@ -18,7 +18,7 @@ set -euo pipefail
 . mk/guest.sh
 
 BOARDS=${BOARDS:-rk3399 imx8mq}
-RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force vm inflight power shutdown kinds}
+RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force vm inflight power kinds}
 CPUS=${CPUS:-1 4}
 COUNT=${COUNT:-5}
 SYSDIR=${SYSDIR:-/usr/src/sys}
@@ -320,20 +320,6 @@ power() {
 	ended unload 0
 	quiet
 	verdict "$1" power "$(sed -n 's/^guest: suspended //p' "$log") suspended"
-}
-
-# at_rest: the GPU is in use after mark 1003, and without power at the end.
-at_rest() {
-	awk '$2 == "mark" && $3 == 1003 { in_it = 1 } $2 == "mmio" && $3 ~ /^gpu@/ && in_it { used++ } $2 == "power" && $3 ~ /^gpu@/ { on = $4 }
-	    END { if (!used || on != 0) { print used + 0 " accesses, power " on; exit 1 } }' "${log%.log}.trace" >"$log.rest" ||
-		wrong "the GPU at the end: $(cat "$log.rest")"
-}
-
-shutdown() {
-	boot "$kernel" "$1" shutdown 0 --append vmtest.sync=1
-	ended drawing 0
-	at_rest
-	verdict "$1" shutdown
 }
 
 kinds() {

@@ -4,8 +4,7 @@
  * Process 1 of the guest: mounts, loads the modules that Linux programs take, has the script run that the kernel's environment
  * names, tells drmboard how it ended, and switches the machine off.  Its own lines begin with "guest: ".
  *
- * Kernel environment: vmtest.run=FILE below /vmtest, a script of busybox; vmtest.limit=SECONDS; vmtest.sync=1 has drivers told that
- * the system goes down, which RB_NOSYNC leaves out.
+ * Kernel environment: vmtest.run=FILE below /vmtest, a script of busybox; vmtest.limit=SECONDS.
  */
 
 #include "sys.h"
@@ -132,7 +131,7 @@ main(int argc, char **argv, char **env)
 	mail(MAIL_EXIT, (uint32_t)status);
 	/* The kernel gives disks five seconds of computing to write their caches; these have none. */
 	sys(SYS_SYSCTLBYNAME, delay, sizeof(delay) - 1, NULL, NULL, &none, sizeof(none));
-	sys(SYS_REBOOT, number_of(kernel_env("vmtest.sync")) != 0 ? RB_POWEROFF : RB_POWEROFF | RB_NOSYNC);
+	sys(SYS_REBOOT, RB_POWEROFF | RB_NOSYNC);
 	say("guest: it does not switch off\n");
 	for (;;)
 		sleep_ms(1000);

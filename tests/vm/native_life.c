@@ -18,7 +18,9 @@ hold(int fd, const struct native_driver *driver)
 		error = drm(fd, GET_CAP, &cap);
 		sleep_ms(10);
 	} while (error == 0 && now_ns() < until);
-	expect("a request when the driver is gone", error, -ENXIO);
+	/* ENOTTY is the kernel's own, once it has made the node a dead file. */
+	if (error != -ENOTTY)
+		expect("a request when the driver is gone", error, -ENXIO);
 	/* Nodes go first; mappings when all devices are detached. */
 	while (sys(SYS_KLDFIND, "drmkpi") >= 0 && now_ns() < until)
 		sleep_ms(10);

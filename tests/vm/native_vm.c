@@ -193,6 +193,17 @@ locking(void)
 	}
 }
 
+/* What may only be read is locked where it is, in the buffer; to lock what may be written copies it first. */
+static void
+lock_a_copy(struct buffer *b)
+{
+	must("mprotect of a copy", sys(SYS_MPROTECT, b->words, SIZE, PROT_READ));
+	must("mlock of a copy", sys(SYS_MLOCK, b->words, SIZE));
+	expect("memory with a locked copy is taken", taken(b), 0);
+	must("munlock of a copy", sys(SYS_MUNLOCK, b->words, SIZE));
+	must("mprotect of a copy", sys(SYS_MPROTECT, b->words, SIZE, PROT_READ | PROT_WRITE));
+}
+
 /* minherit(2) makes what is shared copied: parent and child each write to a copy, and the buffer stays as it was. */
 static void
 copied(void)
@@ -210,9 +221,9 @@ copied(void)
 		*word_of(&b, 0) = 1;
 		expect("a word of a page that nobody has touched", *word_of(&b, 1), 0);
 		*word_of(&b, 2) = 2;
-		must("mlock of a copy", sys(SYS_MLOCK, b.words, SIZE));
-		expect("memory with a locked copy is taken", taken(&b), 0);
+		lock_a_copy(&b);
 		expect("a word of the child's", *word_of(&b, 2), 2);
+		must("mlock of a copy", sys(SYS_MLOCK, b.words, SIZE));
 		must("munlock of a copy", sys(SYS_MUNLOCK, b.words, SIZE));
 		leave(failures != 0);
 	}
@@ -223,9 +234,7 @@ copied(void)
 	expect("the buffer's word", other[7], WORD);
 	*word_of(&b, 3) = 3;
 	expect("a word of the parent's copy in the buffer", other[3 * 1024 + 7], 0);
-	must("mlock of the parent's copy", sys(SYS_MLOCK, b.words, SIZE));
-	expect("memory with a locked copy is taken", taken(&b), 0);
-	must("munlock of the parent's copy", sys(SYS_MUNLOCK, b.words, SIZE));
+	lock_a_copy(&b);
 	must("munmap", sys(SYS_MUNMAP, other, SIZE));
 	if (driver->need != NULL) {
 		expect("memory with a copy is taken", taken(&b), 1);
@@ -350,6 +359,53 @@ advised(void)
 	free_to_go("memory with advice is taken", &b);
 }
 
+/* A core dump has the process's memory, but no buffer, touched or not. */
+static void
+dumped(void)
+{
+	const uint32_t size = 16 << 20;
+	struct drm_prime_handle out;
+	uint32_t handle = driver->create(node, size);
+	long pid = must("fork", sys(SYS_FORK)), core;
+	int status = -1;
+
+	if (pid == 0) {
+		out = (struct drm_prime_handle) { .handle = handle, .flags = O_RDWR };
+		must("chdir", sys(SYS_CHDIR, "/tmp"));
+		must("PRIME_HANDLE_TO_FD", drm(node, PRIME_HANDLE_TO_FD, &out));
+		*(volatile char *)map(node, driver->offset(node, handle), size, PROT_READ | PROT_WRITE) = 1;
+		*(volatile char *)map(out.fd, 0, size, PROT_READ | PROT_WRITE) = 1;
+		sys(SYS_KILL, sys(SYS_GETPID), SIGABRT);
+	}
+	must("wait4", sys(SYS_WAIT4, pid, &status, 0l, NULL));
+	expect("how a process that dumps its core ends", status, SIGABRT | 0x80);
+	core = must("open of a core", sys(SYS_OPEN, "/tmp/native_drm.core", O_RDONLY, 0l));
+	expect("a core holds buffers", sys(SYS_LSEEK, core, 0l, SEEK_END) >= size, 0);
+	sys(SYS_CLOSE, core);
+	must("unlink of a core", sys(SYS_UNLINK, "/tmp/native_drm.core"));
+	must("GEM_CLOSE", drm(node, GEM_CLOSE, &(struct drm_gem_close) { handle, 0 }));
+}
+
+/* Buffers hold no code. */
+static void
+executed(void)
+{
+	struct buffer b = buffer();
+	struct drm_prime_handle out = { .handle = b.handle, .flags = O_RDWR };
+	volatile void *other;
+
+	must("PRIME_HANDLE_TO_FD", drm(node, PRIME_HANDLE_TO_FD, &out));
+	other = map(out.fd, 0, SIZE, PROT_READ);
+	expect("a mapping of a node to execute",
+	    sys(SYS_MMAP, NULL, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, (long)node, driver->offset(node, b.handle)), -EACCES);
+	expect("a mapping of a dma-buf to execute", sys(SYS_MMAP, NULL, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, (long)out.fd, 0l), -EACCES);
+	expect("mprotect of a node's memory", sys(SYS_MPROTECT, b.words, SIZE, PROT_READ | PROT_EXEC), -EACCES);
+	expect("mprotect of a dma-buf's memory", sys(SYS_MPROTECT, other, SIZE, PROT_READ | PROT_EXEC), -EACCES);
+	must("munmap", sys(SYS_MUNMAP, other, SIZE));
+	sys(SYS_CLOSE, (long)out.fd);
+	done(&b);
+}
+
 /* A driver that is given a process's memory takes ordinary memory only. */
 static void
 given(void)
@@ -378,7 +434,8 @@ vm_interfaces(int fd, const struct native_driver *of)
 		void (*run)(void);
 	} tests[] = {
 		{ "mlock", locked }, { "mlockall", locked_in_future }, { "child", locked_by_child }, { "copy", copied }, { "ptrace", traced },
-		{ "sysctl", filled_by_sysctl }, { "pipe", in_a_pipe }, { "disk", from_a_disk }, { "advice", advised }, { "userptr", given },
+		{ "sysctl", filled_by_sysctl }, { "pipe", in_a_pipe }, { "disk", from_a_disk }, { "advice", advised }, { "core", dumped },
+		{ "execute", executed }, { "userptr", given },
 		{ "locking", locking },
 	};
 	size_t i;

@@ -30,6 +30,8 @@ typedef unsigned long uintptr_t;
 #define SYS_OPEN	5
 #define SYS_CLOSE	6
 #define SYS_WAIT4	7
+#define SYS_UNLINK	10
+#define SYS_CHDIR	12
 #define SYS_GETPID	20
 #define SYS_PTRACE	26
 #define SYS_RECVMSG	27

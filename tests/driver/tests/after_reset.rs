@@ -5,7 +5,7 @@
 use driver_tests::etnaviv::stream::Template;
 use driver_tests::etnaviv::{self, Place, Submit, BOARDS, BROKEN};
 use driver_tests::{errno, null, write_zero, Client, Rig, Work, MS, SEC};
-use drm_os_host::Config;
+use drm_os_host::{Config, Device};
 use models::{vivante, Bus, BusError, Injection};
 
 const MALIS: [&str; 5] = ["rk3399", "mali-t720", "mali-t760", "mali-g31", "mali-g52"];
@@ -64,7 +64,7 @@ fn hang(rig: &Rig) {
 type Reset = (&'static str, fn(&Rig));
 
 /// Each kind of reset.
-const RESETS: [Reset; 6] = [
+const RESETS: [Reset; 7] = [
     ("a hang", hang),
     ("a hang and a soft reset that is stuck", |rig| {
         rig.plant(Injection::ResetStuck);
@@ -87,6 +87,12 @@ const RESETS: [Reset; 6] = [
     ("cores that do not come on after a reset", |rig| {
         rig.plant(Injection::PowerStuck(models::Domain::L2));
         hang(rig);
+    }),
+    ("suspend and resume", |rig| {
+        rig.device().suspend();
+        rig.advance(100 * MS);
+        assert_eq!(rig.world().counters().power_domains_on, 0);
+        rig.device().resume();
     }),
     ("an idle time", |rig| {
         rig.advance(100 * MS);
@@ -188,6 +194,12 @@ fn registers_of_a_vivante_are_those_of_attach_after_each_reset() {
                 rig.plant_on(core, Injection::HangNextJob);
                 c.start(&work).unwrap();
                 rig.advance(MS);
+            });
+            expect("suspend and resume", &|| {
+                rig.devices().iter().for_each(Device::suspend);
+                rig.advance(SEC);
+                assert_eq!(rig.world().counters().power_domains_on, 0);
+                rig.devices().iter().for_each(Device::resume);
             });
             expect("an idle time", &|| {
                 rig.advance(SEC);

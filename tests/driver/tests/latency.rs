@@ -31,15 +31,17 @@ fn who_makes_a_buffer_keeps_no_job_from_its_end() {
     );
     let [hog, other] = [rig.client(), rig.client()];
     let (work, theirs) = (hog.work().unwrap(), other.work().unwrap());
-    rig.slow_jobs(100 * MS);
+    rig.slow_jobs(150 * MS);
     hog.start(&work).unwrap();
+    // The GPU has it, for so long.
+    thread::sleep(Duration::from_millis(30));
     hog.close(work.chain.handle).unwrap();
     rig.slow_jobs(MS);
-    rig.world().slow_memory(SEC);
+    rig.world().slow_memory(2 * SEC);
     thread::scope(|scope| {
-        // Two parts, each of which takes a second.
-        let making = scope.spawn(|| hog.bo(4 << 20, 1).unwrap());
-        thread::sleep(Duration::from_millis(200));
+        let making = scope.spawn(|| hog.bo(2 << 20, 1).unwrap());
+        thread::sleep(Duration::from_millis(300));
+        // Each is to end within a second.
         for _ in 0..3 {
             job_ns(&rig, &other, &theirs);
         }

@@ -195,12 +195,15 @@ fn shared_memory_is_not_purged() {
 
 /// Named or exported, whoever gets it and gives it up again. Catches: memory that counts as unneeded after others had
 /// it, or were told how to get it.
+/// How the owner of a handle gives the object to another client: that one's handle.
+type Give = fn(&Client, u32, &Client) -> Result<u32, i32>;
+
 #[test]
 fn what_was_shared_once_is_never_purged() {
     let rig = Rig::new();
     let a = Client::open_minor(&rig, PRIMARY).unwrap();
     let b = Client::open_primary(&rig, &a).unwrap();
-    let give: [fn(&Client, u32, &Client) -> Result<u32, i32>; 2] = [
+    let give: [Give; 2] = [
         |a, handle, b| pass(a, b, a.export(handle)?),
         |a, handle, b| b.open_name(a.flink(handle)?),
     ];

@@ -6,9 +6,8 @@ use crate::process::Client;
 use crate::sock;
 use drm_os_host::File;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// An open file of the board: what it is, and our end of its socket.
 pub(crate) struct OpenFile {
@@ -19,7 +18,7 @@ pub(crate) struct OpenFile {
     pub(crate) owner: Arc<Client>,
     pub(crate) socket: OwnedFd,
     /// The other end was made readable. Only a client can take that back, as it does before it polls, see [`Self::ask`].
-    readable: AtomicBool,
+    readable: Mutex<bool>,
 }
 
 impl OpenFile {
@@ -30,13 +29,19 @@ impl OpenFile {
             device,
             owner: owner.clone(),
             socket,
-            readable: AtomicBool::new(false),
+            readable: Mutex::new(false),
         }
     }
 
     /// Makes the other end readable when the file is.
     pub(crate) fn look(&self) {
-        if self.file.poll() && !self.readable.swap(true, Ordering::AcqRel) {
+        self.look_at(&mut self.readable.lock().unwrap());
+    }
+
+    /// Under the lock, so that who finds the end readable finds the byte sent as well.
+    fn look_at(&self, readable: &mut bool) {
+        if self.file.poll() && !*readable {
+            *readable = true;
             sock::nudge(self.socket.as_raw_fd());
         }
     }
@@ -44,11 +49,12 @@ impl OpenFile {
     /// A client is about to poll. True when its end is readable and the file is not: the client then empties its end and asks again with
     /// `emptied`, so that no change in between is lost.
     pub(crate) fn ask(&self, emptied: bool) -> bool {
+        let mut readable = self.readable.lock().unwrap();
         if emptied {
-            self.readable.store(false, Ordering::Release);
+            *readable = false;
         }
-        self.look();
-        self.readable.load(Ordering::Acquire) && !self.file.poll()
+        self.look_at(&mut readable);
+        *readable && !self.file.poll()
     }
 
     /// What /proc/PID/fd/N is a link to on Linux.

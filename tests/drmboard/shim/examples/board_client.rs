@@ -431,12 +431,12 @@ fn polled(fd: i32) -> [bool; 4] {
         events: libc::POLLIN,
         revents: 0,
     };
-    let mut now: libc::timespec = unsafe { std::mem::zeroed() };
+    let now: libc::timespec = unsafe { std::mem::zeroed() };
     let mut set: libc::fd_set = unsafe { std::mem::zeroed() };
     let mut zero: libc::timeval = unsafe { std::mem::zeroed() };
     unsafe {
         let plain = libc::poll(&mut poll, 1, 0) == 1;
-        let timed = libc::ppoll(&mut poll, 1, &mut now, null()) == 1;
+        let timed = libc::ppoll(&mut poll, 1, &now, null()) == 1;
         libc::FD_SET(fd, &mut set);
         let selected = libc::select(fd + 1, &mut set, null_mut(), null_mut(), &mut zero) == 1;
         let epoll = libc::epoll_create1(libc::EPOLL_CLOEXEC);

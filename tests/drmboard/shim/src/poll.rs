@@ -253,14 +253,14 @@ fn settle_members(epoll: c_int) {
     unsafe {
         let flags = libc::O_RDONLY | libc::O_CLOEXEC;
         let file = libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0) as c_int;
-        while file >= 0 {
-            let n = libc::syscall(libc::SYS_read, file, text.as_mut_ptr(), text.len());
-            match usize::try_from(n) {
-                Ok(n @ 1..) => members.take(text.get(..n).unwrap_or_default(), settle),
-                _ => break,
-            }
-        }
         if file >= 0 {
+            loop {
+                let n = libc::syscall(libc::SYS_read, file, text.as_mut_ptr(), text.len());
+                match usize::try_from(n) {
+                    Ok(n @ 1..) => members.take(text.get(..n).unwrap_or_default(), settle),
+                    _ => break,
+                }
+            }
             crate::control::close(file);
         }
     }

@@ -527,8 +527,9 @@ file_mmap(struct file *fp, vm_map_t map, vm_offset_t *addr, vm_size_t size,
 	file_leave();
 	if (error != 0)
 		return (error);
-	error = vm_mmap_object(map, addr, size, prot, maxprot, flags, object,
-	    foff, FALSE, td);
+	/* Nor are buffers for core dumps. */
+	error = vm_mmap_object(map, addr, size, prot, maxprot,
+	    flags | MAP_NOCORE, object, foff, FALSE, td);
 	if (error != 0)
 		vm_object_deallocate(object);
 	return (error);

@@ -36,6 +36,17 @@ struct drm_os_minor {
 	struct knlist	 notes;		/* nothing is ever told */
 };
 
+/*
+ * A file of a node is devfs's, but for two things that a cdevsw has no say in:
+ * buffers are left out of core dumps, and mprotect(2) cannot make executable
+ * what mmap(2) refuses to.  So with its first ioctl, and no buffer can be mapped
+ * without one, a file changes to a copy of devfs's table.  Files that outlive
+ * the module keep the copy, with devfs's functions in it.
+ */
+static const struct fileops *devfs_ops;
+static struct fileops *node_ops;
+static volatile u_int	node_files;	/* that have node_ops */
+
 /* A file of a node. */
 struct drm_open {
 	struct drm_os_dev *dev;
@@ -148,6 +159,69 @@ node_open(struct cdev *cdev, int flags __unused, int type __unused,
 	return (error);
 }
 
+/* Nothing counts threads in these two: what follows a check is a jump. */
+static int
+node_file_mmap(struct file *fp, vm_map_t map, vm_offset_t *addr,
+    vm_size_t size, vm_prot_t prot, vm_prot_t cap_maxprot, int flags,
+    vm_ooffset_t foff, struct thread *td)
+{
+
+	__attribute__((__musttail__)) return (devfs_ops->fo_mmap(fp, map, addr,
+	    size, prot, cap_maxprot & ~VM_PROT_EXECUTE, flags | MAP_NOCORE,
+	    foff, td));
+}
+
+static int
+node_file_close(struct file *fp, struct thread *td)
+{
+
+	atomic_subtract_int(&node_files, 1);
+	__attribute__((__musttail__)) return (devfs_ops->fo_close(fp, td));
+}
+
+static void
+node_file_adopt(struct file *fp)
+{
+	const struct fileops *ops;
+	struct fileops *fresh;
+
+	ops = fp->f_ops;
+	if (ops == node_ops)
+		return;
+	if (node_ops == NULL) {
+		fresh = malloc(sizeof(*fresh), M_DEVBUF, M_WAITOK);
+		memcpy(fresh, ops, sizeof(*fresh));
+		fresh->fo_mmap = node_file_mmap;
+		fresh->fo_close = node_file_close;
+		/* devfs's compares the tables. */
+		fresh->fo_cmp = file_kcmp_generic;
+		devfs_ops = ops;
+		if (!atomic_cmpset_rel_ptr((volatile uintptr_t *)&node_ops, 0,
+		    (uintptr_t)fresh))
+			free(fresh, M_DEVBUF);
+	}
+	if (ops == devfs_ops && atomic_cmpset_ptr(
+	    (volatile uintptr_t *)__DECONST(void *, &fp->f_ops),
+	    (uintptr_t)ops, (uintptr_t)node_ops))
+		atomic_add_int(&node_files, 1);
+}
+
+/* The nodes are gone, and files of them do not come here but by this table. */
+static void
+node_files_uninit(void *arg __unused)
+{
+
+	if (node_files == 0) {
+		free(node_ops, M_DEVBUF);
+		return;
+	}
+	node_ops->fo_mmap = devfs_ops->fo_mmap;
+	node_ops->fo_close = devfs_ops->fo_close;
+	/* For who has read it just before. */
+	pause("drmnod", hz);
+}
+SYSUNINIT(drm_node, SI_SUB_DRIVERS, SI_ORDER_SECOND, node_files_uninit, NULL);
+
 static int
 node_ioctl(struct cdev *cdev, u_long cmd, caddr_t data, int flags __unused,
     struct thread *td)
@@ -159,6 +233,7 @@ node_ioctl(struct cdev *cdev, u_long cmd, caddr_t data, int flags __unused,
 	error = devfs_get_cdevpriv((void **)&opened);
 	if (error != 0)
 		return (ENXIO);
+	node_file_adopt(td->td_fpop);
 	drm_caller_init(&caller, td, cdev->si_drv1);
 	return (drm_call_ioctl(opened->ops, opened->priv, &caller, cmd, data));
 }

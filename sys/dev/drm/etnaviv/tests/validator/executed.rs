@@ -3,7 +3,7 @@
 
 use crate::board::{Board, Foul, Outcome};
 use crate::cases::{load, policy, verdict};
-use crate::reader::{execute, reloc, samples, Sample, DATA, GUARDED};
+use crate::reader::{all_samples, execute, reloc, Sample, DATA, GUARDED};
 use etnaviv::stream::{Policy, Reloc};
 use models::vivante::Variant;
 
@@ -26,7 +26,7 @@ pub(crate) fn relocated(stream: &[u32], relocs: &[Reloc]) -> Vec<u32> {
 
 #[test]
 fn what_mesa_emits_is_executed() {
-    let samples = samples();
+    let samples = all_samples();
     let all = std::fs::read_dir(DATA).unwrap();
     let streams = all.filter(|file| {
         file.as_ref()

@@ -247,40 +247,59 @@ pub(crate) struct Sample {
 /// Where they are.
 pub(crate) const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../tests/data/etnaviv");
 
-/// The streams in tests/data/etnaviv: a clear, a read and a triangle, on a GPU with MMUv1 and on one with MMUv2.
+/// The streams of Mesa 22.3 in tests/data/etnaviv: a clear, a read and a triangle, on a GPU with MMUv1 and on one with
+/// MMUv2. Small enough for tests that change every word of them.
 pub(crate) fn samples() -> Vec<Sample> {
-    [
-        "GC2000.m1.0",
-        "GC2000.m1.1",
-        "GC2000.m3.0",
-        "GC7000L.m1.0",
-        "GC7000L.m1.1",
-        "GC7000L.m3.0",
-    ]
-    .into_iter()
-    .map(|name| {
-        let path = format!("{DATA}/etna-{name}.bin");
-        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let words: Vec<u32> = bytes
-            .chunks_exact(4)
-            .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
-            .collect();
-        let shared = name.starts_with("GC2000");
-        let run = execute(&words, &[], false).unwrap();
-        let addresses = run
-            .values
-            .iter()
-            .filter(|(_, register)| kind(*register) == Kind::Address);
-        let relocs = match shared {
-            true => addresses.map(|(offset, _)| reloc(*offset as u32)).collect(),
-            false => Vec::new(),
-        };
-        Sample {
-            name,
-            words,
-            relocs,
-            shared,
-        }
-    })
-    .collect()
+    read(&[
+        "etna-GC2000.m1.0",
+        "etna-GC2000.m1.1",
+        "etna-GC2000.m3.0",
+        "etna-GC7000L.m1.0",
+        "etna-GC7000L.m1.1",
+        "etna-GC7000L.m3.0",
+    ])
+}
+
+/// All streams in tests/data/etnaviv, whose README says what they are.
+pub(crate) fn all_samples() -> Vec<Sample> {
+    let mut all = samples();
+    all.extend(read(&[
+        "mesa-25.0-GC3000.clear",
+        "mesa-25.0-GC7000L.clear",
+        "mesa-25.0-GC7000L.draw",
+        "mesa-26.2-GC3000.clear",
+        "mesa-26.2-GC7000L.clear",
+        "mesa-26.2-GC7000L.draw",
+    ]));
+    all
+}
+
+fn read(names: &[&'static str]) -> Vec<Sample> {
+    names
+        .iter()
+        .map(|name| {
+            let path = format!("{DATA}/{name}.bin");
+            let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let words: Vec<u32> = bytes
+                .chunks_exact(4)
+                .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
+                .collect();
+            let shared = name.contains("GC2000");
+            let run = execute(&words, &[], false).unwrap();
+            let addresses = run
+                .values
+                .iter()
+                .filter(|(_, register)| kind(*register) == Kind::Address);
+            let relocs = match shared {
+                true => addresses.map(|(offset, _)| reloc(*offset as u32)).collect(),
+                false => Vec::new(),
+            };
+            Sample {
+                name,
+                words,
+                relocs,
+                shared,
+            }
+        })
+        .collect()
 }
