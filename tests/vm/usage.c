@@ -211,8 +211,8 @@ usage_load(struct usage **usage, const char *file)
 static int
 is_cache(const char *name)
 {
-	static const char *const caches[] = { "vm pgcache", "buf free cache", "BUF TRIE", "RADIX NODE", "UMA Slabs 0", "S VFS Cache", "4 Bucket",
-	    "6 Bucket", "8 Bucket", "12 Bucket", "16 Bucket", "32 Bucket", "64 Bucket", "128 Bucket", "256 Bucket", "vmem btag", "isofs_node", "linux" };
+	static const char *const caches[] = { "vm pgcache", "buf free cache", "BUF TRIE", "RADIX NODE", "UMA Slabs 0", "S VFS Cache",
+	    "2 Bucket", "4 Bucket", "6 Bucket", "8 Bucket", "12 Bucket", "16 Bucket", "32 Bucket", "64 Bucket", "128 Bucket", "256 Bucket", "vmem btag", "isofs_node", "linux" };
 	size_t i;
 
 	if (strncmp(name, "malloc-", 7) == 0)
