@@ -90,7 +90,7 @@ unsafe_audit() {
 
 mk/need.sh build audit
 # drivers.rs has the two symbols by which C finds the drivers' tables, and no other code.
-unsafe_audit sys/dev/drm/kpi/src/ffi sys/dev/drm/kpi/src/os sys/dev/drm/kpi/src/alloc sys/modules/drmkpi/src/drivers.rs
+unsafe_audit sys/dev/drm/kpi/src/entry sys/dev/drm/kpi/src/os sys/dev/drm/kpi/src/alloc sys/modules/drmkpi/src/drivers.rs
 for crate in iommu_pmap drmkpi panfrost etnaviv; do object $crate; done
 instances panfrost iommu_pmap drm_sched drmkpi
 # The one call in each driver is in the text parser that bitflags gives every type; nothing of ours calls that.

@@ -55,8 +55,8 @@ manuals() {
 manual_names() {
 	local name status=0
 	for name in $(grep -rhoE 'tunable\(c"[a-z0-9_]+"|hw\.drmkpi\.[a-z0-9_]+' sys/dev/drm --include='*.rs' --include='*.c' | sed -E 's/.*[".]([a-z0-9_]+)"?$/hw.drmkpi.\1/'; \
-		sed -nE 's/^ +[0-9] => (Some)?\(+c"([a-z_]+)", .*/dev.DRIVER.N.\2/p' sys/dev/drm/kpi/src/stats.rs; \
-		sed -nE '/fn stat</,/^}/s/^ +[0-9] => Some\(\(c"([a-z_]+)", .*/dev.DRIVER.N.\1/p' sys/dev/drm/kpi/src/ffi.rs; \
+		sed -nE 's/^ +[0-9] => (Some)?\(+c"([a-z_]+)", .*/dev.DRIVER.N.\2/p' sys/dev/drm/kpi/src/drm/stats.rs; \
+		sed -nE '/fn stat</,/^}/s/^ +[0-9] => Some\(\(c"([a-z_]+)", .*/dev.DRIVER.N.\1/p' sys/dev/drm/kpi/src/entry.rs; \
 		sed -nE 's/^.*OID_AUTO, "(dump|dump_clear)",.*/dev.etnaviv.N.\1/p' sys/dev/drm/kpi/freebsd/drm_sysctl.c); do
 		if ! grep -qE "^\.It Va ${name//./\\.}\$" share/man/man4/*.4; then
 			say "$name is in no manual page"

@@ -7,13 +7,13 @@ use crate::mmu::{Mmu, Slot, Version, COMMAND_BYTES, COMMAND_VA};
 use crate::reaper::Link;
 use crate::space::{for_each_chunk, Jobs, Old, Site, Space};
 use core::sync::atomic::{AtomicU32, Ordering};
-use drmkpi::account::{Account, Charge};
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::buffer::Buffer;
-use drmkpi::errno::{Result, EINVAL, ENOMEM, ENOSPC};
-use drmkpi::num::{u64_of, usize_of};
+use drmkpi::mem::buffer::Buffer;
+use drmkpi::mem::table_mem::Spare;
 use drmkpi::os::{Mtx, Sx, PAGE_SIZE};
-use drmkpi::page_table::Spare;
+use drmkpi::util::account::{Account, Charge};
+use drmkpi::util::errno::{Result, EINVAL, ENOMEM, ENOSPC};
+use drmkpi::util::int_conv::{u64_of, usize_of};
 use iommu_pmap::Prot;
 
 /// An address space.

@@ -13,12 +13,12 @@ use crate::sample;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
-use drmkpi::coredump::CoreDump;
-use drmkpi::driver::Suspend;
-use drmkpi::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
-use drmkpi::jobs::Queue;
+use drmkpi::drm::coredump::CoreDump;
+use drmkpi::drm::driver::Suspend;
+use drmkpi::drm::stats::Stats;
 use drmkpi::os::{Dev, Irq, Level, LogLimit, Mtx, MtxGuard, Os, Sx, Task, TaskQueue};
-use drmkpi::stats::Stats;
+use drmkpi::runner::jobs::Queue;
+use drmkpi::util::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
 
 /// Jobs in the hardware at once, and how long the first of them may take. HW: Linux's bounds.
 const DEPTH: u8 = 4;
@@ -55,7 +55,7 @@ pub(crate) enum Work {
 pub(crate) type JobQueue = Queue<Job, KBox<Hardware>>;
 
 /// The job lock, held.
-pub(crate) type Engine<'a> = MtxGuard<'a, drmkpi::jobs::Engine<Job, KBox<Hardware>>>;
+pub(crate) type Engine<'a> = MtxGuard<'a, drmkpi::runner::jobs::Engine<Job, KBox<Hardware>>>;
 
 /// A core that was found and is not served yet; its power is off.
 pub(crate) struct Found {

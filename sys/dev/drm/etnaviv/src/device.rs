@@ -7,14 +7,14 @@ use crate::driver::EtnavivFile;
 use crate::mmu::{Mmu, Version};
 use crate::ring::CORES;
 use crate::stream::Refused;
-use drmkpi::account::Account;
 use drmkpi::alloc::Arc;
-use drmkpi::coredump::CoreDump;
-use drmkpi::driver::Suspend;
-use drmkpi::errno::{Errno, Result, EINVAL, ENXIO};
-use drmkpi::num::usize_of_u32;
+use drmkpi::drm::coredump::CoreDump;
+use drmkpi::drm::driver::Suspend;
+use drmkpi::drm::stats::Stats;
 use drmkpi::os::{Dev, LogLimit, Mtx, Os};
-use drmkpi::stats::Stats;
+use drmkpi::util::account::Account;
+use drmkpi::util::errno::{Errno, Result, EINVAL, ENXIO};
+use drmkpi::util::int_conv::usize_of_u32;
 
 /// Lines a second for first refusals: who opens the device over and over shall not fill the log.
 const REFUSALS: u32 = 8;

@@ -14,8 +14,8 @@ use crate::driver::EtnavivGem;
 use crate::hw;
 use drm_sched::JobId;
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::errno::{Result, EINVAL};
-use drmkpi::num::{u64_of, usize_of, usize_of_u32};
+use drmkpi::util::errno::{Result, EINVAL};
+use drmkpi::util::int_conv::{u64_of, usize_of, usize_of_u32};
 
 const MAGIC: u32 = 0x414e_5445;
 const HEADER: usize = 32;

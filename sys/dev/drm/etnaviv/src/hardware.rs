@@ -9,7 +9,7 @@ use crate::ring::{Entry, Place, Ring};
 use crate::sample::Requests;
 use drm_sched::JobId;
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::errno::Result;
+use drmkpi::util::errno::Result;
 
 /// Events of the hardware: one for each job that it has, three for one whose counters are read.
 pub(crate) const EVENTS: usize = 30;

@@ -6,9 +6,9 @@ use crate::hwdb::{self, Quirks};
 use crate::identity::{Identity, Security};
 use crate::mmu::{Mmu, Version};
 use crate::regs::{hi, pm};
-use drmkpi::errno::{Result, EIO, ETIMEDOUT};
-use drmkpi::num::{high32, low32};
 use drmkpi::os::{Mmio, Os};
+use drmkpi::util::errno::{Result, EIO, ETIMEDOUT};
+use drmkpi::util::int_conv::{high32, low32};
 
 /// The registers that the driver touches.
 pub(crate) type Regs = Mmio<0x800>;
@@ -247,7 +247,7 @@ pub(crate) fn mmu_fault(regs: &Regs, version: Version) -> (u32, u32) {
         Version::V2 => {
             let status = regs.read(MMU_STATUS);
             let unit = (status.trailing_zeros() / 4).min(3);
-            let unit = drmkpi::num::usize_of_u32(unit);
+            let unit = drmkpi::util::int_conv::usize_of_u32(unit);
             let address = MMU_EXCEPTION_ADDR.get(unit).map_or(0, |at| regs.read(*at));
             (status, address)
         }

@@ -9,15 +9,15 @@ use crate::uapi::{
     CpuFini, CpuPrep, GemInfo, GemNew, GemSubmit, GemUserptr, Param, PmDomain, PmSignal, Wait,
 };
 use core::cell::Cell;
-use drmkpi::buffer::{Buffer, Charged};
-use drmkpi::driver::Call;
+use drmkpi::drm::driver::Call;
+use drmkpi::drm::gem::Gem;
+use drmkpi::drm::ioctl::{Ioctl, RENDER};
 use drmkpi::drm_ioctl;
-use drmkpi::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
-use drmkpi::fence::Fence;
-use drmkpi::gem::Gem;
-use drmkpi::ioctl::{Ioctl, RENDER};
+use drmkpi::mem::buffer::{Buffer, Charged};
 use drmkpi::os::{MemAttr, SyncDir, PAGE_SIZE};
-use drmkpi::resv::Usage;
+use drmkpi::sync::fence::Fence;
+use drmkpi::sync::resv::Usage;
+use drmkpi::util::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
 
 /// By number.
 pub(crate) const TABLE: &[Ioctl<Etnaviv>] = &[

@@ -11,12 +11,12 @@ use crate::ring::{Program, Switch};
 use crate::sample::Requests;
 use crate::stream::{CmdStream, Validated};
 use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
-use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::errno::{Result, EIO};
-use drmkpi::jobs::{errno, Retired};
+use drmkpi::drm::stats::Stats;
 use drmkpi::os::Level;
-use drmkpi::stats::Stats;
+use drmkpi::runner::jobs::{errno, Retired};
+use drmkpi::util::account::Charge;
+use drmkpi::util::errno::{Result, EIO};
 
 /// Resets before the core counts as broken.
 const MAX_STARTS: u32 = 3;
@@ -170,7 +170,7 @@ fn start_all(core: &Core) -> Started {
 /// Hands a job to the hardware.
 fn start(core: &Core, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<Context>>) -> Start {
     let now = core.os().now();
-    let drmkpi::jobs::Engine { sched, hw: hardware } = &mut **engine;
+    let drmkpi::runner::jobs::Engine { sched, hw: hardware } = &mut **engine;
     let Some(job) = sched.job(id) else {
         return Start::Gone;
     };
@@ -304,7 +304,7 @@ pub(crate) fn look(core: &Core, engine: &mut Engine<'_>) -> u32 {
 /// Ends the jobs whose events are raised; the answer is whether the front end stopped for counters to be read.
 fn collect(core: &Core, engine: &mut Engine<'_>, raised: u32) -> bool {
     let now = core.os().now();
-    let drmkpi::jobs::Engine { sched, hw } = &mut **engine;
+    let drmkpi::runner::jobs::Engine { sched, hw } = &mut **engine;
     let mut stopped = None;
     for index in 0..EVENTS {
         if raised.wrapping_shr(number(index)) & 1 == 0 {
@@ -322,7 +322,7 @@ fn collect(core: &Core, engine: &mut Engine<'_>, raised: u32) -> bool {
     let Some((end, behind)) = stopped else {
         return false;
     };
-    let at_end = hw.events.get(drmkpi::num::usize_of_u32(end));
+    let at_end = hw.events.get(drmkpi::util::int_conv::usize_of_u32(end));
     let Some(Some(Event::End(running))) = at_end else {
         return false;
     };

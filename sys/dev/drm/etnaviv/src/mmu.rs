@@ -8,10 +8,10 @@ use crate::identity::{Identity, Security};
 use crate::reaper::Reaper;
 use crate::tables::FlatTable;
 use drmkpi::alloc::Arc;
-use drmkpi::errno::{Result, ENOSPC};
-use drmkpi::handle::HandleTable;
-use drmkpi::num::{high32, low32, usize_of, usize_of_u32};
 use drmkpi::os::{Dev, Mtx, Os, PageRun, PAGE_SIZE};
+use drmkpi::util::errno::{Result, ENOSPC};
+use drmkpi::util::id_table::HandleTable;
+use drmkpi::util::int_conv::{high32, low32, usize_of, usize_of_u32};
 
 /// How addresses are translated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

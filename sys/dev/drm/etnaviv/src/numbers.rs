@@ -2,10 +2,10 @@
 //! Numbers of fences, as WAIT_FENCE takes them: never 0, a slot and above it a generation.
 
 use drmkpi::alloc::Arc;
-use drmkpi::errno::Result;
-use drmkpi::fence::Fence;
-use drmkpi::handle::HandleTable;
 use drmkpi::os::{Mtx, Os};
+use drmkpi::sync::fence::Fence;
+use drmkpi::util::errno::Result;
+use drmkpi::util::id_table::HandleTable;
 
 /// Enough for every handle of a table.
 const SLOT_BITS: u32 = 21;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Power domain and clocks of a core.
 
-use drmkpi::errno::Result;
 use drmkpi::os::{Clk, Dev, Level};
+use drmkpi::util::errno::Result;
 
 /// HW: the binding vivante,gc has these clocks, "core" always, the others as the chip has them.
 const CLOCKS: [&core::ffi::CStr; 4] = [c"core", c"shader", c"bus", c"reg"];

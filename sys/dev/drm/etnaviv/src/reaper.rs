@@ -5,8 +5,8 @@
 use crate::context::Context;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drmkpi::alloc::Arc;
-use drmkpi::errno::Result;
 use drmkpi::os::{Mtx, Os, Task, TaskQueue};
+use drmkpi::util::errno::Result;
 
 /// What an address space needs to be in the reaper's list without memory for that.
 pub(crate) struct Link {

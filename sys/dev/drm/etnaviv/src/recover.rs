@@ -6,8 +6,8 @@ use crate::dump;
 use crate::hw;
 use crate::jobs;
 use drm_sched::{JobId, Outcome};
-use drmkpi::errno::EFAULT;
 use drmkpi::os::Level;
+use drmkpi::util::errno::EFAULT;
 
 /// The task: looks at the job whose time is over.
 pub(crate) fn check(core: &Core) {

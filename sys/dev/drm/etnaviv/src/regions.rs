@@ -3,10 +3,10 @@
 
 use core::ops::Range;
 use drmkpi::alloc::Arc;
-use drmkpi::buffer::Buffer;
-use drmkpi::errno::{Result, ENOSPC};
+use drmkpi::mem::buffer::Buffer;
 use drmkpi::os::Os;
-use drmkpi::sorted::SortedMap;
+use drmkpi::util::errno::{Result, ENOSPC};
+use drmkpi::util::sorted_map::SortedMap;
 
 /// A buffer in its place.
 pub(crate) struct Region {

@@ -10,8 +10,8 @@ use crate::features::Features;
 use crate::identity::Identity;
 use crate::mmu::{Mmu, Version, COMMAND_BYTES};
 use crate::perfmon_tables::Pipe;
-use drmkpi::num::{low32, usize_of, usize_of_u32};
 use drmkpi::os::PageRun;
+use drmkpi::util::int_conv::{low32, usize_of, usize_of_u32};
 
 /// Cores that share the command memory.
 pub(crate) const CORES: usize = 4;

@@ -7,8 +7,8 @@ use crate::cores::Core;
 use crate::hw;
 use crate::perfmon_tables::{idle_cycles, total_cycles, Domain, Sample};
 use drmkpi::alloc::KVec;
-use drmkpi::num::usize_of_u32;
 use drmkpi::os::KernelMap;
+use drmkpi::util::int_conv::usize_of_u32;
 
 /// One counter to be read.
 pub(crate) struct Request {

@@ -13,13 +13,13 @@ use crate::mmu::{Mmu, Version};
 use crate::regions::Regions;
 use crate::tables::{OldTables, TreeTables};
 use core::sync::atomic::{AtomicU32, Ordering};
-use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::buffer::Buffer;
-use drmkpi::errno::{Errno, Result, EINVAL, ENOMEM, ENOSPC};
-use drmkpi::num::{u64_of, usize_of};
+use drmkpi::mem::buffer::Buffer;
+use drmkpi::mem::table_mem::Spare;
 use drmkpi::os::{Dev, Mtx, PAGE_SIZE};
-use drmkpi::page_table::Spare;
+use drmkpi::util::account::Charge;
+use drmkpi::util::errno::{Errno, Result, EINVAL, ENOMEM, ENOSPC};
+use drmkpi::util::int_conv::{u64_of, usize_of};
 use iommu_pmap::{
     Format, Iova, IovaRange, MapError, MemAttr, Pa, PageTable, Prot, PtUpdate, TableMem, TlbFlush, VivanteV1,
     VivanteV2,

@@ -2,10 +2,10 @@
 //! Memory for page tables: the one flat table of MMUv1, and the trees of MMUv2, whose tables are not freed while the
 //! hardware may still look at them.
 
-use drmkpi::account::Charge;
-use drmkpi::num::usize_of_u32;
+use drmkpi::mem::table_mem::{KernelTables, Spare, Table};
 use drmkpi::os::{Dev, Page, PageRun, PageView, PAGE_SIZE};
-use drmkpi::page_table::{KernelTables, Spare, Table};
+use drmkpi::util::account::Charge;
+use drmkpi::util::int_conv::usize_of_u32;
 use iommu_pmap::{NoMemory, Pa, TableMem, VivanteV1};
 
 /// The table of MMUv1, which was allocated with the device.
@@ -46,7 +46,7 @@ impl<'a> TableMem for FlatTable<'a> {
 
     fn write(&mut self, table: &'a PageRun, index: u32, entry: u64) {
         let stored = VivanteV1::stored(entry, self.bad_page);
-        table.write(usize_of_u32(index), drmkpi::num::low32(stored));
+        table.write(usize_of_u32(index), drmkpi::util::int_conv::low32(stored));
     }
 
     fn sync(&mut self, table: &'a PageRun, first: u32, count: u32) {

@@ -9,32 +9,12 @@
 //! which nest only as `Gem::state` -> `Device::map_offsets`. Hooks of fences run with no lock held.
 #![no_std]
 
-pub mod account;
 pub mod alloc;
-mod auth;
-mod bell;
-pub mod buffer;
-mod core_ioctls;
-pub mod coredump;
-pub mod device;
-pub mod dma_buf;
-pub mod driver;
-pub mod errno;
-pub mod fence;
-pub mod ffi;
-pub mod file;
-pub mod gem;
-pub mod handle;
-pub mod ioctl;
-pub mod jobs;
-pub mod num;
+pub mod drm;
+pub mod entry;
+mod ioctls;
+pub mod mem;
 pub mod os;
-pub mod page_table;
-pub mod purge;
-pub mod resv;
-pub mod sorted;
-pub mod stats;
-pub mod storage;
-pub mod sync_file;
-pub mod syncobj;
-pub mod uapi;
+pub mod runner;
+pub mod sync;
+pub mod util;

@@ -11,8 +11,8 @@ use crate::regs::mmu::{
     STATUS_ACTIVE,
 };
 use crate::regs::{poll, Regs};
-use drmkpi::errno::Result;
 use drmkpi::os::Os;
+use drmkpi::util::errno::Result;
 
 /// How long a command may take. HW: Linux's bound.
 const READY_TIMEOUT_NS: u64 = 100_000_000;

@@ -6,7 +6,7 @@
 //! space: after a GPU reset or a removal it is stale, and giving it back is no longer counted.
 
 use crate::regs::mmu::{As, SPACES};
-use drmkpi::errno::{Result, EBUSY};
+use drmkpi::util::errno::{Result, EBUSY};
 
 /// One use of an address space by a context.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,9 +5,9 @@ use crate::driver::{Panfrost, PanfrostGem};
 use crate::mapping::Mapping;
 use bitflags::bitflags;
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::errno::{Result, EINVAL};
-use drmkpi::file::File;
+use drmkpi::drm::file::File;
 use drmkpi::os::{Mtx, Os};
+use drmkpi::util::errno::{Result, EINVAL};
 
 bitflags! {
     /// Flags of CREATE_BO.

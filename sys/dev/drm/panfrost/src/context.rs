@@ -9,14 +9,14 @@ use crate::device::Gpu;
 use crate::va::{self, Need};
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
-use drmkpi::account::{Account, Charge};
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::buffer::{Buffer, GROWTH};
-use drmkpi::errno::{Errno, Result, EBUSY, EINVAL, ENOMEM, ENXIO};
-use drmkpi::num::usize_of;
+use drmkpi::mem::buffer::{Buffer, GROWTH};
+use drmkpi::mem::table_mem::{KernelTables, Spare};
 use drmkpi::os::{Dev, Os, Sx, SxGuard, PAGE_SIZE};
-use drmkpi::page_table::{KernelTables, Spare};
-use drmkpi::sorted::SortedMap;
+use drmkpi::util::account::{Account, Charge};
+use drmkpi::util::errno::{Errno, Result, EBUSY, EINVAL, ENOMEM, ENXIO};
+use drmkpi::util::int_conv::usize_of;
+use drmkpi::util::sorted_map::SortedMap;
 use iommu_pmap::{Iova, IovaRange, MaliLpae, MapError, MemAttr, Pa, PageTable, Prot, TlbFlush};
 
 /// So much is unmapped with the lock held once.

@@ -24,11 +24,11 @@ use crate::va;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
-use drmkpi::driver::Suspend;
-use drmkpi::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
-use drmkpi::jobs::Queue;
+use drmkpi::drm::driver::Suspend;
+use drmkpi::drm::stats::Stats;
 use drmkpi::os::{Dev, Level, LogLimit, Mtx, MtxGuard, Os, Sx, SxGuard, Task, TaskQueue};
-use drmkpi::stats::Stats;
+use drmkpi::runner::jobs::Queue;
+use drmkpi::util::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
 
 /// A job gets this long in the hardware. HW: Linux's bound.
 const JOB_TIMEOUT_NS: u64 = 500_000_000;
@@ -124,7 +124,7 @@ pub struct Gpu {
 pub(crate) type JobQueue = Queue<Job, KBox<Hardware>>;
 
 /// The job lock, held.
-pub(crate) type Engine<'a> = MtxGuard<'a, drmkpi::jobs::Engine<Job, KBox<Hardware>>>;
+pub(crate) type Engine<'a> = MtxGuard<'a, drmkpi::runner::jobs::Engine<Job, KBox<Hardware>>>;
 
 impl Gpu {
     /// Finds out what GPU this is and gets it ready; it goes off soon if nobody comes.

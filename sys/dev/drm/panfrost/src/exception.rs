@@ -2,7 +2,7 @@
 //! Exception codes, which job slots, address spaces and the GPU control block share, and what they mean for a job.
 
 use crate::issues::Issues;
-use drmkpi::errno::{Errno, ECANCELED, EINVAL};
+use drmkpi::util::errno::{Errno, ECANCELED, EINVAL};
 
 /// An exception code: the low eight bits of a status register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -14,7 +14,7 @@ use crate::as_slots::Seat;
 use crate::context;
 use crate::device::{Gpu, Work};
 use crate::regs::mmu::As;
-use drmkpi::errno::{Result, EFAULT};
+use drmkpi::util::errno::{Result, EFAULT};
 
 /// Looks in one run of the task; each serves one address space, and what is left raises the interrupt again.
 const ROUNDS: u32 = 64;

@@ -7,8 +7,8 @@ use crate::exception::Exception;
 use crate::features::Features;
 use crate::regs::gpu::{self as reg, Command, Irq};
 use crate::regs::{poll, Regs};
-use drmkpi::errno::Result;
 use drmkpi::os::Os;
+use drmkpi::util::errno::Result;
 
 /// How long a reset may take. HW: Linux's bound.
 const RESET_TIMEOUT_NS: u64 = 10_000_000;

@@ -10,15 +10,15 @@ use crate::uapi::{
     CreateBo, GetBoOffset, GetParam, Madvise, MmapBo, PerfcntDump, PerfcntEnable, Submit, WaitBo,
 };
 use drmkpi::alloc::Arc;
-use drmkpi::buffer::{Buffer, Charged};
-use drmkpi::driver::Call;
+use drmkpi::drm::driver::Call;
+use drmkpi::drm::gem::Gem;
+use drmkpi::drm::ioctl::{Ioctl, RENDER};
 use drmkpi::drm_ioctl;
-use drmkpi::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
-use drmkpi::fence::user_deadline;
-use drmkpi::gem::Gem;
-use drmkpi::ioctl::{Ioctl, RENDER};
+use drmkpi::mem::buffer::{Buffer, Charged};
 use drmkpi::os::MemAttr;
-use drmkpi::resv::Usage;
+use drmkpi::sync::fence::user_deadline;
+use drmkpi::sync::resv::Usage;
+use drmkpi::util::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
 
 /// By number.
 pub(crate) const TABLE: &[Ioctl<Panfrost>] = &[
@@ -68,7 +68,7 @@ fn wait_bo(call: &PanCall<'_>, arg: &mut WaitBo) -> Result<()> {
 }
 
 /// Heaps are in chunks of what a fault adds.
-const HEAP_ALIGN: u64 = drmkpi::buffer::GROWTH;
+const HEAP_ALIGN: u64 = drmkpi::mem::buffer::GROWTH;
 
 fn create_bo(call: &PanCall<'_>, arg: &mut CreateBo) -> Result<()> {
     let flags = BoFlags::from_bits(arg.flags).ok_or(EINVAL)?;

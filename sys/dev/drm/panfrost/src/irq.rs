@@ -9,8 +9,8 @@ use crate::job_slot;
 use crate::jobs::{self, Pass};
 use crate::regs::gpu::Irq as Cause;
 use drmkpi::alloc::Arc;
-use drmkpi::errno::Result;
 use drmkpi::os::Irq;
+use drmkpi::util::errno::Result;
 
 /// The handlers, installed.
 pub(crate) struct Irqs {

@@ -16,8 +16,8 @@ use crate::regs::job::{
 };
 use crate::regs::mmu::As;
 use crate::regs::{poll, Regs};
-use drmkpi::errno::Result;
 use drmkpi::os::Os;
+use drmkpi::util::errno::Result;
 
 /// How long soft stops may take before a reset. HW: Linux's bound.
 const STOP_TIMEOUT_NS: u64 = 10_000_000;

@@ -17,13 +17,13 @@ use crate::power::Plan;
 use crate::regs::job::Slot;
 use crate::timeout;
 use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
-use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::errno::{Result, EBUSY, EIO};
-use drmkpi::jobs::{errno, Retired};
+use drmkpi::drm::purge::Pin;
+use drmkpi::drm::stats::Stats;
 use drmkpi::os::Level;
-use drmkpi::purge::Pin;
-use drmkpi::stats::Stats;
+use drmkpi::runner::jobs::{errno, Retired};
+use drmkpi::util::account::Charge;
+use drmkpi::util::errno::{Result, EBUSY, EIO};
 
 /// After the GPU did not come on, jobs fail at once for this long.
 const BROKEN_NS: u64 = 1_000_000_000;

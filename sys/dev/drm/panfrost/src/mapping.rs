@@ -8,9 +8,9 @@
 use crate::context::Context;
 use crate::device::Gpu;
 use drmkpi::alloc::{Arc, KBox};
-use drmkpi::buffer::Buffer;
-use drmkpi::errno::{Result, EBUSY};
+use drmkpi::mem::buffer::Buffer;
 use drmkpi::os::Os;
+use drmkpi::util::errno::{Result, EBUSY};
 
 /// A place in an address space. Dropping it leaves the place to the reaper.
 pub(crate) struct Mapping {

@@ -5,7 +5,7 @@
 
 use crate::features::Features;
 use crate::issues::Issues;
-use drmkpi::errno::{Result, ENODEV};
+use drmkpi::util::errno::{Result, ENODEV};
 
 /// One supported model.
 pub(crate) struct Model {

@@ -15,11 +15,11 @@ use crate::regs::gpu::{self as reg, Command, Irq};
 use crate::regs::{poll, Regs};
 use crate::uapi::{PerfcntDump, PerfcntEnable};
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::buffer::{Buffer, Charged};
-use drmkpi::driver::Call;
-use drmkpi::errno::{Result, EBUSY, EINVAL, EIO, ENOSYS, ETIMEDOUT};
-use drmkpi::num::{u64_of, usize_of};
+use drmkpi::drm::driver::Call;
+use drmkpi::mem::buffer::{Buffer, Charged};
 use drmkpi::os::{Condvar, MemAttr, Mtx, Os, Sx, SyncDir, UserSlice};
+use drmkpi::util::errno::{Result, EBUSY, EINVAL, EIO, ENOSYS, ETIMEDOUT};
+use drmkpi::util::int_conv::{u64_of, usize_of};
 
 /// 64 counters of 4 bytes make a block (facts, section 2.7).
 const BLOCK_BYTES: u64 = 256;

@@ -3,8 +3,8 @@
 //! name different ones (facts of the bindings arm,mali-midgard and arm,mali-bifrost).
 
 use core::sync::atomic::{AtomicBool, Ordering};
-use drmkpi::errno::Result;
 use drmkpi::os::{Clk, Dev, Regulator, Reset};
+use drmkpi::util::errno::Result;
 
 /// The resources, found. Whoever turns them on and off holds the power lock; what is on at the end goes off
 /// with them.

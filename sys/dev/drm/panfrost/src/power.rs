@@ -4,8 +4,8 @@
 use crate::gpu::Identity;
 use crate::regs::gpu::{Cores, L2, SHADER, TILER};
 use crate::regs::{poll, Regs};
-use drmkpi::errno::{Errno, ETIMEDOUT};
 use drmkpi::os::Os;
+use drmkpi::util::errno::{Errno, ETIMEDOUT};
 
 /// Between two looks at cores on their way.
 const STEP_NS: u64 = 10_000;
@@ -106,14 +106,14 @@ pub(crate) fn power_off(regs: &Regs, os: Os, plan: &Plan) -> Result<(), Stuck> {
     shader.and(tiler).and(l2)
 }
 
-fn up(regs: &Regs, os: Os, cores: &Cores, mask: u64, timeout_ns: u64) -> drmkpi::errno::Result<()> {
+fn up(regs: &Regs, os: Os, cores: &Cores, mask: u64, timeout_ns: u64) -> drmkpi::util::errno::Result<()> {
     cores.power_on.write_mask(regs, mask);
     poll(os, STEP_NS, timeout_ns, || {
         cores.ready.read_used(regs, mask) & mask == mask
     })
 }
 
-fn down(regs: &Regs, os: Os, cores: &Cores, mask: u64) -> drmkpi::errno::Result<()> {
+fn down(regs: &Regs, os: Os, cores: &Cores, mask: u64) -> drmkpi::util::errno::Result<()> {
     cores.power_off.write_mask(regs, mask);
     poll(os, OFF_STEP_NS, OFF_TIMEOUT_NS, || {
         cores.transition.read_used(regs, mask) == 0

@@ -3,10 +3,10 @@
 
 use crate::driver::{Panfrost, PanfrostGem};
 use crate::uapi::Madvise;
-use drmkpi::driver::Call;
-use drmkpi::errno::{Result, EBUSY};
-use drmkpi::gem::Gem;
-use drmkpi::purge::Advice;
+use drmkpi::drm::driver::Call;
+use drmkpi::drm::gem::Gem;
+use drmkpi::drm::purge::Advice;
+use drmkpi::util::errno::{Result, EBUSY};
 
 const WILLNEED: u32 = 0;
 const DONTNEED: u32 = 1;

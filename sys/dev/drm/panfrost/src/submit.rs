@@ -7,16 +7,16 @@ use crate::jobs::Job;
 use crate::mapping::Mapping;
 use crate::regs::job::Slot;
 use crate::uapi::Submit;
-use drmkpi::account::Charge;
 use drmkpi::alloc::{Arc, KVec};
-use drmkpi::driver::{Call, MAX_HANDLES};
-use drmkpi::errno::{Result, EINVAL, ENODEV, ENOENT, ENOMEM, ENXIO};
-use drmkpi::fence::{Fence, FenceSet};
-use drmkpi::jobs::{dependency_bytes, Queue};
-use drmkpi::num::u64_of;
+use drmkpi::drm::driver::{Call, MAX_HANDLES};
+use drmkpi::drm::purge::Pin;
 use drmkpi::os::UserSlice;
-use drmkpi::purge::Pin;
-use drmkpi::resv::{Reservation, Usage};
+use drmkpi::runner::jobs::{dependency_bytes, Queue};
+use drmkpi::sync::fence::{Fence, FenceSet};
+use drmkpi::sync::resv::{Reservation, Usage};
+use drmkpi::util::account::Charge;
+use drmkpi::util::errno::{Result, EINVAL, ENODEV, ENOENT, ENOMEM, ENXIO};
+use drmkpi::util::int_conv::u64_of;
 
 /// requirements: a fragment job.
 const FS: u32 = 1;

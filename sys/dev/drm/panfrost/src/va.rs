@@ -6,8 +6,8 @@
 //! not executable start at a 2 MiB boundary, so that 2 MiB leaves can map them.
 
 use crate::context::Region;
-use drmkpi::errno::{Result, EINVAL, ENOSPC};
-use drmkpi::sorted::SortedMap;
+use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
+use drmkpi::util::sorted_map::SortedMap;
 
 /// First address that clients are given; Mesa relies on the window (facts, section 1.5).
 pub(crate) const START: u64 = 0x0200_0000;

@@ -2,8 +2,8 @@
 //! `Arc<T>`: a shared value with a saturating reference count and no weak references.
 
 use super::{allocate, release};
-use crate::errno::Result;
 use crate::os::Os;
+use crate::util::errno::Result;
 use core::any::Any;
 use core::ops::Deref;
 use core::ptr::NonNull;
@@ -129,11 +129,11 @@ macro_rules! unsize {
 }
 unsize!(
     /// This value seen as something that fences tell of their end.
-    into_hook, crate::fence::Hook
+    into_hook, crate::sync::fence::Hook
 );
 unsize!(
     /// This value seen as the object behind a dma-buf.
-    into_shared, crate::dma_buf::Shared
+    into_shared, crate::mem::dma_buf::Shared
 );
 
 impl<T: ?Sized> Arc<T> {
@@ -159,7 +159,7 @@ impl<T: ?Sized> Arc<T> {
     }
 }
 
-impl Arc<dyn crate::dma_buf::Shared> {
+impl Arc<dyn crate::mem::dma_buf::Shared> {
     /// The value as what it was made from, if that is a `T`.
     pub fn downcast<T: Any>(self) -> core::result::Result<Arc<T>, Self> {
         if self.as_any().is::<T>() {

@@ -2,8 +2,8 @@
 //! `KBox<T>`: one value in kernel memory.
 
 use super::{allocate, release};
-use crate::errno::Result;
 use crate::os::Os;
+use crate::util::errno::Result;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 

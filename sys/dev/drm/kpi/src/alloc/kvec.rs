@@ -2,8 +2,8 @@
 //! `KVec<T>`: a growable array that says ENOMEM instead of aborting.
 
 use super::{allocate, release};
-use crate::errno::{Result, ENOMEM};
 use crate::os::Os;
+use crate::util::errno::{Result, ENOMEM};
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 

@@ -12,8 +12,8 @@ pub use arc::Arc;
 pub use kbox::KBox;
 pub use kvec::KVec;
 
-use crate::errno::{Result, ENOMEM};
 use crate::os::{bindings as c, Os};
+use crate::util::errno::{Result, ENOMEM};
 use core::ptr::NonNull;
 
 /// Alignment that `drm_os_malloc` promises.

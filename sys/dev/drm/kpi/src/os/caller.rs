@@ -3,8 +3,8 @@
 
 use super::{c, Os};
 use crate::alloc::KVec;
-use crate::errno::{Errno, Result, EFAULT, ENOMEM};
-use crate::num::{u64_of, usize_of};
+use crate::util::errno::{Errno, Result, EFAULT, ENOMEM};
+use crate::util::int_conv::{u64_of, usize_of};
 use core::marker::PhantomData;
 
 /// The calling user thread; exists only while its call runs.

@@ -2,7 +2,7 @@
 //! Condition variables.
 
 use super::{c, Caller, MtxGuard, Os};
-use crate::errno::{Errno, Result};
+use crate::util::errno::{Errno, Result};
 use core::ffi::CStr;
 use core::ptr::null_mut;
 

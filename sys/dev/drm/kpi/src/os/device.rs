@@ -2,7 +2,7 @@
 //! A device node.
 
 use super::{c, log, Level, Os};
-use crate::errno::{Errno, Result};
+use crate::util::errno::{Errno, Result};
 
 /// A device of the device tree. It outlives the driver that is attached to it.
 ///

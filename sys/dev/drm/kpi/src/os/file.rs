@@ -3,7 +3,7 @@
 
 use super::{c, Caller, Os};
 use crate::alloc::Arc;
-use crate::errno::{Errno, Result};
+use crate::util::errno::{Errno, Result};
 use bitflags::bitflags;
 use core::ffi::c_void;
 use core::marker::PhantomData;

@@ -3,7 +3,7 @@
 
 use super::{c, Dev};
 use crate::alloc::{Arc, KBox};
-use crate::errno::{Errno, Result};
+use crate::util::errno::{Errno, Result};
 use core::ffi::{c_void, CStr};
 use core::ptr::{null, null_mut};
 

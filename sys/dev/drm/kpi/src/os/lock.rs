@@ -2,7 +2,7 @@
 //! Locks that own what they guard: `Mtx` for the short and interrupts, `Sx` for what may sleep.
 
 use super::{c, Os};
-use crate::errno::{Errno, Result};
+use crate::util::errno::{Errno, Result};
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::ops::{Deref, DerefMut};

@@ -2,8 +2,8 @@
 //! Device registers.
 
 use super::{c, Dev};
-use crate::errno::{Errno, Result};
-use crate::num::usize_of_u32;
+use crate::util::errno::{Errno, Result};
+use crate::util::int_conv::usize_of_u32;
 use core::ffi::CStr;
 use core::ptr::{null, null_mut};
 

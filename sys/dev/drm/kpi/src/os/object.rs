@@ -2,8 +2,8 @@
 //! The memory of a buffer.
 
 use super::{c, Caller, Dev, SyncDir};
-use crate::errno::{Errno, Result};
-use crate::num::u64_of;
+use crate::util::errno::{Errno, Result};
+use crate::util::int_conv::u64_of;
 use core::ptr::{null_mut, NonNull};
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -111,15 +111,17 @@ impl Object {
     ///
     /// ENOMEM; EINVAL beyond the end.
     pub fn read(&self, off: u64, to: &mut [u8]) -> Result<()> {
-        let end = off.checked_add(u64_of(to.len())).ok_or(crate::errno::EINVAL)?;
+        let end = off
+            .checked_add(u64_of(to.len()))
+            .ok_or(crate::util::errno::EINVAL)?;
         if end > self.size {
-            return Err(crate::errno::EINVAL);
+            return Err(crate::util::errno::EINVAL);
         }
         let mut kva = null_mut();
         // SAFETY: live by the invariant, `kva` is ours to fill.
         Errno::check(unsafe { c::drm_os_object_kmap(self.raw, &raw mut kva) })?;
         // SAFETY: the mapping covers the object, and the range is inside it.
-        let mut from = unsafe { kva.cast::<u8>().add(crate::num::usize_of(off)) };
+        let mut from = unsafe { kva.cast::<u8>().add(crate::util::int_conv::usize_of(off)) };
         let (words, bytes) = match off.is_multiple_of(8) {
             true => to.as_chunks_mut::<8>(),
             false => (&mut [][..], to),
@@ -161,7 +163,7 @@ impl Object {
         // SAFETY: live by the invariant, `kva` is ours to fill.
         Errno::check(unsafe { c::drm_os_object_kmap(self.raw, &raw mut kva) })?;
         let Some(base) = NonNull::new(kva.cast::<AtomicU32>()) else {
-            return Err(crate::errno::ENOMEM);
+            return Err(crate::util::errno::ENOMEM);
         };
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_object_ref(self.raw) };
@@ -169,7 +171,7 @@ impl Object {
         Ok(KernelMap {
             raw: self.raw,
             base,
-            words: crate::num::usize_of(self.size / 4),
+            words: crate::util::int_conv::usize_of(self.size / 4),
         })
     }
 }

@@ -2,8 +2,8 @@
 //! Single pages for the device's own tables.
 
 use super::{c, Dev, SyncDir, PAGE_SIZE};
-use crate::errno::{Errno, Result};
-use crate::num::{usize_of, usize_of_u32};
+use crate::util::errno::{Errno, Result};
+use crate::util::int_conv::{usize_of, usize_of_u32};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};

@@ -2,7 +2,7 @@
 //! Clocks, regulators, resets and the power domain. All of it may sleep.
 
 use super::{c, Dev};
-use crate::errno::{Errno, Result, ENOENT};
+use crate::util::errno::{Errno, Result, ENOENT};
 use core::ffi::CStr;
 use core::ptr::{null, null_mut};
 

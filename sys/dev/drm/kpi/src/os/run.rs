@@ -2,8 +2,8 @@
 //! Physically contiguous memory for what a device reaches by one address: large tables, command memory.
 
 use super::{c, Dev, SyncDir, PAGE_SIZE};
-use crate::errno::{Errno, Result, EIO};
-use crate::num::{u64_of, usize_of};
+use crate::util::errno::{Errno, Result, EIO};
+use crate::util::int_conv::{u64_of, usize_of};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 

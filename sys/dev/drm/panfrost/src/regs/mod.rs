@@ -9,9 +9,9 @@ pub(crate) mod gpu;
 pub(crate) mod job;
 pub(crate) mod mmu;
 
-use drmkpi::errno::{Result, ETIMEDOUT};
-use drmkpi::num::{high32, low32};
 use drmkpi::os::{Mmio, Os};
+use drmkpi::util::errno::{Result, ETIMEDOUT};
+use drmkpi::util::int_conv::{high32, low32};
 
 /// Bytes of register window that this driver touches.
 const WINDOW: u32 = 0x4000;

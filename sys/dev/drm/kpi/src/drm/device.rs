@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A DRM device: a driver's device and its nodes.
+
+use crate::alloc::Arc;
+use crate::drm::auth::Masters;
+use crate::drm::driver::{Driver, Suspend};
+use crate::drm::gem::Gem;
+use crate::entry::{self, Node};
+use crate::os::{Dev, LogLimit, Mtx, Os, Sx};
+use crate::util::account::{Account, Users};
+use crate::util::errno::{Result, EBUSY, ENXIO};
+use crate::util::id_table::HandleTable;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// The nodes, registered; gone first when the device goes.
+struct Nodes<D: Driver> {
+    _primary: Node<D>,
+    _render: Node<D>,
+}
+
+/// A device with its nodes, tables and driver.
+pub struct Device<D: Driver> {
+    dev: Dev,
+    id: u64,
+    data: Arc<D::Data>,
+    gone: AtomicBool,
+    open: AtomicU32,
+    nodes: Sx<Option<Nodes<D>>>,
+    /// Nodes of the device tree that are suspended.
+    suspended: Sx<u32>,
+    masters: Mtx<Masters>,
+    names: Mtx<HandleTable<Arc<Gem<D>>>>,
+    map_offsets: Mtx<HandleTable<Arc<Gem<D>>>>,
+    unneeded: Mtx<HandleTable<Arc<Gem<D>>>>,
+    users: Users,
+    log: LogLimit,
+}
+
+impl<D: Driver> Device<D> {
+    /// Brings a device up and registers its nodes.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says, ENOMEM.
+    pub(crate) fn attach(dev: Dev) -> Result<Arc<Device<D>>> {
+        let os = dev.os();
+        let data = D::probe(dev)?;
+        let device = Self::build(os, dev, &data).and_then(|device| {
+            let nodes = Nodes {
+                _primary: Node::register(dev, entry::NodeKind::Primary, device.clone())?,
+                _render: Node::register(dev, entry::NodeKind::Render, device.clone())?,
+            };
+            *device.nodes.lock() = Some(nodes);
+            Ok(device)
+        });
+        if device.is_err() {
+            D::remove(&data);
+        }
+        device
+    }
+
+    fn build(os: Os, dev: Dev, data: &Arc<D::Data>) -> Result<Arc<Device<D>>> {
+        Arc::new(
+            os,
+            Device {
+                dev,
+                id: os.unique(),
+                data: data.clone(),
+                gone: AtomicBool::new(false),
+                open: AtomicU32::new(0),
+                nodes: Sx::new(os, c"drm nodes", None)?,
+                suspended: Sx::new(os, c"drm suspended", 0)?,
+                masters: Mtx::new(os, c"drm masters", Masters::new(os))?,
+                names: Mtx::new(os, c"drm names", HandleTable::new(os))?,
+                map_offsets: Mtx::new(os, c"drm map offsets", HandleTable::new(os))?,
+                unneeded: Mtx::new(os, c"drm unneeded", HandleTable::new(os))?,
+                users: Users::new(os)?,
+                log: LogLimit::new(),
+            },
+        )
+    }
+
+    /// One more node of the device tree belongs to it.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says.
+    pub(crate) fn join(&self, dev: Dev) -> Result<()> {
+        D::join(&self.data, dev)
+    }
+
+    /// Takes the nodes away and turns the device off. Open files stay, and answer ENXIO. A device of several nodes of
+    /// the device tree goes with the first of them.
+    ///
+    /// # Errors
+    ///
+    /// EBUSY while files are open, unless `force`d.
+    pub(crate) fn detach(&self, force: bool) -> Result<()> {
+        if self.is_gone() {
+            return Ok(());
+        }
+        if !force && self.open.load(Ordering::Acquire) != 0 {
+            return Err(EBUSY);
+        }
+        self.gone.store(true, Ordering::Release);
+        let nodes = self.nodes.lock().take();
+        drop(nodes);
+        D::remove(&self.data);
+        Ok(())
+    }
+
+    /// One of its nodes of the device tree is suspended: the device is off until all of them are resumed.
+    pub(crate) fn suspend(&self) {
+        let mut suspended = self.suspended.lock();
+        *suspended = suspended.saturating_add(1);
+        if *suspended == 1 && !self.is_gone() {
+            D::suspend(&self.data, Suspend::UntilResume);
+        }
+    }
+
+    /// A node that was suspended is resumed.
+    pub(crate) fn resume(&self) {
+        let mut suspended = self.suspended.lock();
+        if *suspended == 0 {
+            return;
+        }
+        *suspended = suspended.saturating_sub(1);
+        if *suspended == 0 && !self.is_gone() {
+            D::resume(&self.data);
+        }
+    }
+
+    /// The system goes down: the device is off, for good.
+    pub(crate) fn shutdown(&self) {
+        let mut suspended = self.suspended.lock();
+        // No resume comes to zero again.
+        *suspended = u32::MAX;
+        if !self.is_gone() {
+            D::suspend(&self.data, Suspend::ForGood);
+        }
+    }
+
+    /// The instance of the system.
+    pub fn os(&self) -> Os {
+        self.dev.os()
+    }
+
+    /// The device node.
+    pub fn dev(&self) -> Dev {
+        self.dev
+    }
+
+    /// A number that no other device has.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The driver's part.
+    pub fn data(&self) -> &Arc<D::Data> {
+        &self.data
+    }
+
+    /// Whether it has been detached.
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// ENXIO once it has been detached.
+    ///
+    /// # Errors
+    ///
+    /// ENXIO.
+    pub fn check(&self) -> Result<()> {
+        if self.is_gone() {
+            Err(ENXIO)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Files that are open.
+    pub fn open_files(&self) -> u32 {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Logs what a client caused, once a second at the most.
+    pub fn log_client(&self, args: core::fmt::Arguments<'_>) {
+        self.log.warn(self.dev, args);
+    }
+
+    /// What all open files hold together.
+    pub fn memory(&self) -> &Arc<Account> {
+        self.users.device()
+    }
+
+    /// The accounts of its users.
+    pub(crate) fn users(&self) -> &Users {
+        &self.users
+    }
+
+    pub(crate) fn file_opened(&self) {
+        self.open.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn file_closed(&self) {
+        self.open.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn masters(&self) -> &Mtx<Masters> {
+        &self.masters
+    }
+
+    pub(crate) fn names(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+        &self.names
+    }
+
+    pub(crate) fn map_offsets(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+        &self.map_offsets
+    }
+
+    /// Objects whose memory may be freed: those, and only those, of [`crate::drm::purge::Tenure::Unneeded`].
+    pub(crate) fn unneeded(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+        &self.unneeded
+    }
+}

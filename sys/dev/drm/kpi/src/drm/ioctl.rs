@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Ioctl tables and their dispatch.
+//!
+//! A table is declared once; the macro checks at compile time that numbers have no gap and that each
+//! structure has the size that its request code says. A client built against an older, shorter structure is
+//! read as if the rest were zero; one with a newer, longer structure must have zeroes there.
+//! Order of the checks: drm_ioctl() and drm_ioctl_permit() of Linux 6.1.
+
+use crate::drm::driver::{Call, Driver};
+use crate::util::errno::{Result, EACCES, EINVAL, ENOTTY, ENXIO};
+use crate::util::int_conv::usize_of_u32;
+
+/// Who may call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access {
+    /// Files of the render node, and files of the primary node that are not authenticated.
+    pub render: bool,
+    /// On the primary node only authenticated files.
+    pub auth: bool,
+    /// Only the master.
+    pub master: bool,
+    /// Only the privileged.
+    pub root: bool,
+}
+
+/// Any file of the primary node.
+pub const ANY: Access = Access {
+    render: false,
+    auth: false,
+    master: false,
+    root: false,
+};
+/// Any file.
+pub const RENDER: Access = Access { render: true, ..ANY };
+/// Authenticated files of the primary node.
+pub const AUTH: Access = Access { auth: true, ..ANY };
+/// The master.
+pub const MASTER: Access = Access { master: true, ..ANY };
+/// The privileged, authenticated master.
+pub const ROOT: Access = Access {
+    auth: true,
+    master: true,
+    root: true,
+    ..ANY
+};
+
+/// One ioctl.
+pub struct Ioctl<D: Driver> {
+    /// The number within group 'd'.
+    pub nr: u32,
+    /// Size of its structure in bytes, at most `MAX_ARG`; 0 when it looks at none.
+    pub size: usize,
+    /// Who may call it.
+    pub access: Access,
+    /// Does it, with the structure in `data`, which is `size` bytes long.
+    pub run: fn(&Call<'_, D>, data: &mut [u8]) -> Result<()>,
+}
+
+/// The largest structure.
+pub const MAX_ARG: usize = 256;
+
+/// The number in a Linux request code.
+pub const fn code_nr(code: u32) -> u32 {
+    code & 0xff
+}
+
+/// The size in a Linux request code.
+#[expect(clippy::as_conversions, reason = "14 bits to usize in a const fn")]
+pub const fn code_size(code: u32) -> usize {
+    ((code >> 16) & 0x3fff) as usize
+}
+
+/// Whether `table` has the numbers `first`, `first + 1`, and so on, as `find` needs.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "at compile time only"
+)]
+pub const fn is_dense<D: Driver>(table: &[Ioctl<D>], first: u32) -> bool {
+    let mut i = 0;
+    let mut nr = first;
+    while i < table.len() {
+        if table[i].nr != nr {
+            return false;
+        }
+        i += 1;
+        nr += 1;
+    }
+    true
+}
+
+/// Declares one ioctl: Linux request code, argument structure, access, function.
+#[macro_export]
+macro_rules! drm_ioctl {
+    ($code:literal, $arg:ty, $access:expr, $run:expr) => {{
+        const _: () = assert!(
+            $crate::drm::ioctl::code_size($code) == <$arg as $crate::util::uapi::Uapi>::SIZE,
+            "size in the request code"
+        );
+        const _: () = assert!(<$arg as $crate::util::uapi::Uapi>::SIZE <= $crate::drm::ioctl::MAX_ARG);
+        $crate::drm::ioctl::Ioctl {
+            nr: $crate::drm::ioctl::code_nr($code),
+            size: <$arg as $crate::util::uapi::Uapi>::SIZE,
+            access: $access,
+            run: |call, data| {
+                let mut arg = <$arg as $crate::util::uapi::Uapi>::read(data);
+                $run(call, &mut arg)?;
+                $crate::util::uapi::Uapi::write(&arg, data);
+                Ok(())
+            },
+        }
+    }};
+}
+
+/// The group of all DRM ioctls.
+const GROUP: u32 = 0x64;
+/// Driver ioctls start here (DRM_COMMAND_BASE) and end before `DRIVER_END`.
+pub const DRIVER_BASE: u32 = 0x40;
+const DRIVER_END: u32 = 0xa0;
+
+fn find<D: Driver>(nr: u32) -> Result<&'static Ioctl<D>> {
+    if (DRIVER_BASE..DRIVER_END).contains(&nr) {
+        D::IOCTLS
+            .get(usize_of_u32(nr.wrapping_sub(DRIVER_BASE)))
+            .ok_or(EINVAL)
+    } else {
+        crate::ioctls::find::<D>(nr).ok_or(EINVAL)
+    }
+}
+
+fn permit<D: Driver>(access: Access, call: &Call<'_, D>) -> Result<()> {
+    let file = call.file;
+    let refused = (access.root && !call.caller.privileged())
+        || (access.auth && !file.is_render() && !file.is_authenticated())
+        || (access.master && !file.is_current_master())
+        || (!access.render && file.is_render());
+    if refused {
+        Err(EACCES)
+    } else {
+        Ok(())
+    }
+}
+
+/// Does ioctl `nr` of `group` with the user's structure in `data`.
+///
+/// # Errors
+///
+/// ENOTTY for another group, EINVAL for an unknown number or a longer structure that is not zero where
+/// this version knows no field, ENXIO when the device is gone, EACCES, and what the ioctl says.
+pub(crate) fn dispatch<D: Driver>(call: &Call<'_, D>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
+    if group != GROUP {
+        return Err(ENOTTY);
+    }
+    if call.device().is_gone() {
+        return Err(ENXIO);
+    }
+    let ioctl = find::<D>(nr)?;
+    let mut arg = [0; MAX_ARG];
+    let arg = arg.get_mut(..ioctl.size).ok_or(EINVAL)?;
+    let tail = data.get(ioctl.size..).unwrap_or_default();
+    if ioctl.size != 0 && tail.iter().any(|b| *b != 0) {
+        return Err(EINVAL);
+    }
+    for (to, from) in arg.iter_mut().zip(data.iter()) {
+        *to = *from;
+    }
+    permit(ioctl.access, call)?;
+    (ioctl.run)(call, arg)?;
+    for (to, from) in data.iter_mut().zip(arg.iter()) {
+        *to = *from;
+    }
+    Ok(())
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A buffer: memory, its fences and who pays for it, independent of any device. What a GEM object has on
+//! one device and a dma-buf carries to another.
+
+use crate::alloc::{Arc, KVec};
+use crate::drm::purge::{Tenure, Uses};
+use crate::os::{Caller, Dev, MemAttr, Mtx, Object, Os, Sx, PAGE_SIZE};
+use crate::sync::resv::Resv;
+use crate::util::account::{Account, Charge};
+use crate::util::errno::{Result, EINVAL, ENXIO};
+use crate::util::int_conv::{u64_of, usize_of};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// When the memory of a buffer is charged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Charged {
+    /// All of it when it is made.
+    AtOnce,
+    /// In chunks of [`GROWTH`] bytes when pages of them are wired. Users cannot map it, for a touch
+    /// asks nobody.
+    AsWired,
+}
+
+/// By how much a buffer grows that is charged as it does.
+pub const GROWTH: u64 = 2 << 20;
+
+const CHUNK_PAGES: u64 = GROWTH / PAGE_SIZE;
+
+/// Chunks that are charged, by bits.
+type Chunks = Mtx<KVec<u64>>;
+
+/// The word that has the bit of a chunk, and the bit; EINVAL beyond the end.
+fn chunk_bit(chunks: &mut [u64], chunk: u64) -> Result<(&mut u64, u64)> {
+    let word = chunks.get_mut(usize_of(chunk >> 6)).ok_or(EINVAL)?;
+    Ok((word, 1 << (chunk & 63)))
+}
+
+/// Memory that clients and devices share.
+pub struct Buffer {
+    os: Os,
+    id: u64,
+    size: u64,
+    object: Object,
+    resv: Resv,
+    charge: Charge,
+    /// None: all of them.
+    charged: Option<Chunks>,
+    of_user: bool,
+    tenure: Sx<Tenure>,
+    uses: Uses,
+    purged: AtomicBool,
+}
+
+impl Buffer {
+    /// A buffer of `size` bytes, rounded up to whole pages, charged to `account`. No page is
+    /// allocated yet.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL for an empty or absurd size; ENOMEM, also over the account's limit.
+    pub fn new(
+        dev: Dev,
+        account: &Arc<Account>,
+        size: u64,
+        charged: Charged,
+        attr: MemAttr,
+    ) -> Result<Arc<Buffer>> {
+        let size = size
+            .checked_next_multiple_of(PAGE_SIZE)
+            .filter(|n| *n != 0)
+            .ok_or(EINVAL)?;
+        let (bytes, chunks) = match charged {
+            Charged::AtOnce => (size, None),
+            Charged::AsWired => {
+                let words = usize_of(size.div_ceil(GROWTH).div_ceil(64));
+                let chunks = KVec::filled(dev.os(), 0, words)?;
+                (0, Some(Mtx::new(dev.os(), c"drm growth", chunks)?))
+            }
+        };
+        let charge = Charge::new(account, bytes)?;
+        let object = Object::new(dev, size, attr)?;
+        Self::with_object(dev.os(), size, object, (charge, chunks), false)
+    }
+
+    /// The memory that a process has at `address`: `size` bytes, charged to `account`. `write`: devices may write
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// EFAULT when the process has no such memory, EINVAL unless both are whole pages; ENOMEM, also over the account's
+    /// limit.
+    pub fn of_user(
+        dev: Dev,
+        account: &Arc<Account>,
+        caller: &Caller<'_>,
+        address: u64,
+        size: u64,
+        write: bool,
+    ) -> Result<Arc<Buffer>> {
+        let charge = Charge::new(account, size)?;
+        let object = Object::of_user(dev, caller, address, size, write)?;
+        Self::with_object(dev.os(), size, object, (charge, None), true)
+    }
+
+    fn with_object(
+        os: Os,
+        size: u64,
+        object: Object,
+        (charge, charged): (Charge, Option<Chunks>),
+        of_user: bool,
+    ) -> Result<Arc<Buffer>> {
+        let resv = Resv::new(os)?;
+        let buffer = Buffer {
+            os,
+            id: os.unique(),
+            size,
+            object,
+            resv,
+            charge,
+            charged,
+            of_user,
+            tenure: Sx::new(os, c"drm tenure", Tenure::Private)?,
+            uses: Uses::none(),
+            purged: AtomicBool::new(false),
+        };
+        Arc::new(os, buffer)
+    }
+
+    /// Whether it is memory of a process, which no other process can be given.
+    pub fn is_of_user(&self) -> bool {
+        self.of_user
+    }
+
+    /// A number that no other buffer has.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The instance that its memory comes from.
+    pub fn os(&self) -> Os {
+        self.os
+    }
+
+    /// Its memory.
+    pub fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// Its fences.
+    pub fn resv(&self) -> &Resv {
+        &self.resv
+    }
+
+    /// Who pays for it.
+    pub(crate) fn charge(&self) -> &Charge {
+        &self.charge
+    }
+
+    /// Whether users may map it: not the memory of a process, and not what is charged as it is
+    /// wired.
+    pub fn may_be_mapped(&self) -> bool {
+        !self.of_user && self.charged.is_none()
+    }
+
+    /// Physical addresses of the pages from `first`, allocated, and charged, if they were not. May
+    /// sleep until there is memory.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, also over the account's limit; EINVAL beyond the end, ENXIO when purged.
+    pub fn wire(&self, first: u64, pas: &mut [u64]) -> Result<()> {
+        if self.is_purged() {
+            return Err(ENXIO);
+        }
+        let Some(chunks) = &self.charged else {
+            return self.object.wire(first, pas);
+        };
+        let (mut at, mut rest) = (first, pas);
+        while !rest.is_empty() {
+            let chunk = at.wrapping_div(CHUNK_PAGES);
+            let room = CHUNK_PAGES.wrapping_sub(at.wrapping_rem(CHUNK_PAGES));
+            let count = rest.len().min(usize_of(room));
+            let (part, behind) = rest.split_at_mut_checked(count).ok_or(EINVAL)?;
+            self.wire_chunk(chunks, chunk, at, part)?;
+            at = at.checked_add(u64_of(count)).ok_or(EINVAL)?;
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    /// Wires pages of one chunk, which is charged if it was not.
+    fn wire_chunk(&self, chunks: &Chunks, chunk: u64, first: u64, pas: &mut [u64]) -> Result<()> {
+        let before = self.object.resident();
+        let left = self.size.saturating_sub(chunk.saturating_mul(GROWTH));
+        let bytes = left.min(GROWTH);
+        let fresh = {
+            let mut chunks = chunks.lock();
+            let (word, bit) = chunk_bit(&mut chunks, chunk)?;
+            let fresh = *word & bit == 0;
+            if fresh {
+                self.charge.grow(bytes)?;
+                *word |= bit;
+            }
+            fresh
+        };
+        let wired = self.object.wire(first, pas);
+        // Where something came of it, it is charged until it goes.
+        if wired.is_err() && fresh && self.object.resident() == before {
+            let mut chunks = chunks.lock();
+            let (word, bit) = chunk_bit(&mut chunks, chunk)?;
+            *word &= !bit;
+            self.charge.shrink(bytes);
+        }
+        wired
+    }
+
+    /// Whether its memory may go.
+    pub(crate) fn tenure(&self) -> &Sx<Tenure> {
+        &self.tenure
+    }
+
+    /// The jobs that use it.
+    pub(crate) fn uses(&self) -> &Uses {
+        &self.uses
+    }
+
+    /// From now on it counts as purged: no page is handed out any more.
+    pub fn mark_purged(&self) {
+        self.purged.store(true, Ordering::Release);
+    }
+
+    /// Frees its memory for good. The caller has seen to it that no device reaches it.
+    ///
+    /// # Errors
+    ///
+    /// EBUSY while somebody else has a page of it wired; nothing changed.
+    pub(crate) fn purge(&self) -> Result<()> {
+        self.object.purge()?;
+        self.mark_purged();
+        self.charge.shrink(u64::MAX);
+        Ok(())
+    }
+
+    /// Whether its memory was freed for good.
+    pub fn is_purged(&self) -> bool {
+        self.purged.load(Ordering::Acquire)
+    }
+}

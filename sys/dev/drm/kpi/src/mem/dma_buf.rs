@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! dma-bufs: buffers behind descriptors, for other processes and other devices.
+
+use crate::alloc::Arc;
+use crate::entry;
+use crate::mem::buffer::Buffer;
+use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, UserMapping};
+use crate::sync::fence::{Fence, Fences};
+use crate::sync::poll_waker::Poll;
+use crate::sync::resv::Usage;
+use crate::sync::sync_file::SyncFile;
+use crate::util::account::{Account, Charge, DMA_BUF_BYTES};
+use crate::util::errno::{Result, EINVAL, ENOTTY};
+use crate::util::uapi::{uapi_struct, Field, Uapi};
+use core::any::Any;
+
+/// A device's object that has been shared.
+pub trait Shared: Send + Sync {
+    /// Its buffer.
+    fn buffer(&self) -> &Arc<Buffer>;
+    /// Itself, for the device that made it to recognise its own.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// What stands behind a dma-buf descriptor.
+pub struct DmaBuf {
+    shared: Arc<dyn Shared>,
+    poll: Poll,
+    _charge: Charge,
+}
+
+/// 'b' of the request codes (include/uapi/linux/dma-buf.h).
+const GROUP: u32 = 0x62;
+const SYNC: u32 = 0;
+const SET_NAME: u32 = 1;
+const EXPORT_SYNC_FILE: u32 = 2;
+const IMPORT_SYNC_FILE: u32 = 3;
+/// READ 1, WRITE 2, END 4.
+const SYNC_VALID: u64 = 7;
+const SYNC_READ: u64 = 1;
+const SYNC_WRITE: u64 = 2;
+const SYNC_END: u64 = 4;
+
+uapi_struct! {
+    /// `struct dma_buf_export_sync_file`, and with the descriptor going in, `struct dma_buf_import_sync_file`.
+    struct FencesAs {
+        flags: u32,
+        fd: i32,
+    }
+}
+
+impl DmaBuf {
+    /// Gives `caller` a descriptor of `shared`, for which `account` pays.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, also over the account's limit; EMFILE; EINVAL for memory of a process.
+    pub fn export(
+        os: Os,
+        caller: &Caller<'_>,
+        account: &Arc<Account>,
+        shared: Arc<dyn Shared>,
+        flags: FdFlags,
+    ) -> Result<i32> {
+        if shared.buffer().is_of_user() {
+            return Err(EINVAL);
+        }
+        let content = Arc::new(
+            os,
+            DmaBuf {
+                shared,
+                poll: Poll::new(os)?,
+                _charge: Charge::new(account, DMA_BUF_BYTES)?,
+            },
+        )?;
+        let file = NewFile::new(os, content.clone())?;
+        content.poll.connect(file.waker());
+        file.install(caller, flags)
+    }
+
+    /// What stands behind descriptor `fd` of `caller`.
+    ///
+    /// # Errors
+    ///
+    /// EBADF; EINVAL when it is no dma-buf.
+    pub fn import(caller: &Caller<'_>, fd: i32) -> Result<Arc<dyn Shared>> {
+        let file = FileRef::<DmaBuf>::get(caller, fd)?;
+        Ok(file.shared.clone())
+    }
+
+    fn buffer(&self) -> &Arc<Buffer> {
+        self.shared.buffer()
+    }
+}
+
+impl entry::PlainFile for DmaBuf {
+    fn size(&self) -> u64 {
+        self.buffer().size()
+    }
+
+    /// A poll for reading waits for those who write.
+    fn readable(&self) -> bool {
+        while let Some(fence) = self.buffer().resv().first_pending(Usage::Read) {
+            if !self.poll.is_over(&fence) {
+                return false;
+            }
+            if !fence.is_signaled() {
+                // Out of memory: rather too early than never.
+                break;
+            }
+        }
+        true
+    }
+
+    fn mmap(&self, offset: u64, len: u64) -> Result<UserMapping> {
+        let end = offset.checked_add(len).ok_or(EINVAL)?;
+        if end > self.buffer().size() || !self.buffer().may_be_mapped() {
+            return Err(EINVAL);
+        }
+        Ok(self.buffer().object().user_mapping(offset))
+    }
+
+    fn ioctl(&self, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
+        // Linux compares the whole request code, which has the size in it.
+        match (group, nr, data.len()) {
+            (GROUP, SYNC, 8) => self.sync(caller, u64::load(data)),
+            // The argument is the address of a name, which nothing here shows.
+            (GROUP, SET_NAME, 4 | 8) => Ok(()),
+            (GROUP, EXPORT_SYNC_FILE, 8) => {
+                let mut arg = FencesAs::read(data);
+                arg.fd = self.export_fences(caller, arg.usage()?)?;
+                arg.write(data);
+                Ok(())
+            }
+            (GROUP, IMPORT_SYNC_FILE, 8) => {
+                let arg = FencesAs::read(data);
+                self.import_fences(caller, arg.usage()?, arg.fd)
+            }
+            _ => Err(ENOTTY),
+        }
+    }
+}
+
+impl FencesAs {
+    /// As whom; EINVAL for nobody.
+    fn usage(&self) -> Result<Usage> {
+        match u64::from(self.flags) {
+            SYNC_READ => Ok(Usage::Read),
+            flags if flags & SYNC_WRITE != 0 && flags & !(SYNC_READ | SYNC_WRITE) == 0 => Ok(Usage::Write),
+            _ => Err(EINVAL),
+        }
+    }
+}
+
+impl DmaBuf {
+    /// A begin waits for the device, and nothing else, as for Linux's GEM drivers. A buffer that CPUs map cached has
+    /// ioctls of its driver for the rest.
+    fn sync(&self, caller: &Caller<'_>, flags: u64) -> Result<()> {
+        if flags & !SYNC_VALID != 0 || flags & (SYNC_READ | SYNC_WRITE) == 0 {
+            return Err(EINVAL);
+        }
+        if flags & SYNC_END != 0 {
+            return Ok(());
+        }
+        let usage = if flags & SYNC_WRITE != 0 {
+            Usage::Write
+        } else {
+            Usage::Read
+        };
+        let buffer = self.buffer();
+        buffer
+            .resv()
+            .wait(buffer.os(), usage, Some(caller), crate::os::NEVER)
+    }
+
+    /// A sync_file of what a reader or a writer has to wait for now.
+    fn export_fences(&self, caller: &Caller<'_>, usage: Usage) -> Result<i32> {
+        let os = self.buffer().os();
+        let account = self.buffer().charge().account();
+        let fences = match self.buffer().resv().pending(os, usage)?.fences(account)? {
+            Some(fences) => fences,
+            None => Fences::One(Fence::stub(os)?),
+        };
+        SyncFile::export(os, account, caller, fences, b"dma-buf")
+    }
+
+    /// From now on others wait for a sync_file, as for a reader or a writer.
+    fn import_fences(&self, caller: &Caller<'_>, usage: Usage, fd: i32) -> Result<()> {
+        let os = self.buffer().os();
+        let fences = SyncFile::import(caller, fd)?;
+        self.buffer().resv().import(os, caller, &fences, usage)
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Kernel pages for a device's page tables, with the cache maintenance that its walker needs.
+
+use crate::os::{Dev, Page, PageView, SyncDir, PAGE_SIZE};
+use crate::util::account::Charge;
+use crate::util::errno::{Result, ENOMEM};
+use crate::util::int_conv::low32;
+use iommu_pmap::{NoMemory, Pa, TableMem};
+
+/// Pages that are made before a lock is taken, so that no table is made, and zeroed, with it held.
+pub struct Spare {
+    dev: Dev,
+    pages: [Option<Page>; SPARE_PAGES],
+}
+
+/// What one leaf, or one last table of leaves, needs at most: a table on each level below the root.
+const SPARE_PAGES: usize = 3;
+
+impl Spare {
+    /// None yet.
+    pub fn new(dev: Dev) -> Spare {
+        Spare {
+            dev,
+            pages: [const { None }; SPARE_PAGES],
+        }
+    }
+
+    /// Makes the pages that are missing. Not with a lock held that others wait for.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn fill(&mut self) -> Result<()> {
+        for page in self.pages.iter_mut().filter(|page| page.is_none()) {
+            *page = Some(Page::alloc(self.dev)?);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self) -> Option<Page> {
+        self.pages.iter_mut().find_map(Option::take)
+    }
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        while let Some(page) = self.take() {
+            page.free(self.dev);
+        }
+    }
+}
+
+/// Table memory of one device, for entries of `ENTRY_BYTES` bytes, 4 or 8.
+pub struct KernelTables<'a, const ENTRY_BYTES: u32 = 8> {
+    dev: &'a Dev,
+    /// A device that snoops sees stores as they are.
+    coherent: bool,
+    /// Who pays; none for tables that are nobody's.
+    charge: Option<&'a Charge>,
+    /// Where tables come from, if not from the system.
+    spare: Option<&'a mut Spare>,
+}
+
+/// A table as the CPU sees it, and where the device does.
+#[derive(Clone, Copy)]
+pub struct Table<'a> {
+    view: PageView<'a>,
+    pa: u64,
+}
+
+impl<'a, const ENTRY_BYTES: u32> KernelTables<'a, ENTRY_BYTES> {
+    const WIDTH: () = assert!(ENTRY_BYTES == 4 || ENTRY_BYTES == 8);
+
+    /// Table memory for `dev`, charged to `charge`.
+    pub fn new(dev: &'a Dev, charge: Option<&'a Charge>) -> Self {
+        let () = Self::WIDTH;
+        KernelTables {
+            dev,
+            coherent: dev.coherent(),
+            charge,
+            spare: None,
+        }
+    }
+
+    /// Table memory that comes from `spare` alone.
+    pub fn with_spare(self, spare: &'a mut Spare) -> Self {
+        KernelTables {
+            spare: Some(spare),
+            ..self
+        }
+    }
+}
+
+impl<'a, const ENTRY_BYTES: u32> TableMem for KernelTables<'a, ENTRY_BYTES> {
+    type Table = Table<'a>;
+
+    fn alloc(&mut self) -> core::result::Result<Pa, NoMemory> {
+        if let Some(charge) = self.charge {
+            charge.grow(PAGE_SIZE).map_err(|_| NoMemory)?;
+        }
+        let page = match &mut self.spare {
+            Some(spare) => spare.take().ok_or(ENOMEM),
+            None => Page::alloc(*self.dev),
+        };
+        if let (Err(_), Some(charge)) = (&page, self.charge) {
+            charge.shrink(PAGE_SIZE);
+        }
+        page.map(|page| Pa(page.into_pa())).map_err(|_| NoMemory)
+    }
+
+    fn free(&mut self, pa: Pa) {
+        Page::from_pa(pa.0).free(*self.dev);
+        if let Some(charge) = self.charge {
+            charge.shrink(PAGE_SIZE);
+        }
+    }
+
+    fn open(&self, pa: Pa) -> Option<Table<'a>> {
+        PageView::open(self.dev, pa.0).map(|view| Table { view, pa: pa.0 })
+    }
+
+    fn read(&self, table: Table<'a>, index: u32) -> u64 {
+        match ENTRY_BYTES {
+            4 => u64::from(table.view.read32(index)),
+            _ => table.view.read(index),
+        }
+    }
+
+    fn write(&mut self, table: Table<'a>, index: u32, entry: u64) {
+        match ENTRY_BYTES {
+            4 => table.view.write32(index, low32(entry)),
+            _ => table.view.write(index, entry),
+        }
+    }
+
+    fn sync(&mut self, table: Table<'a>, first: u32, count: u32) {
+        if !self.coherent {
+            let off = u64::from(first).wrapping_mul(u64::from(ENTRY_BYTES));
+            let len = u64::from(count).wrapping_mul(u64::from(ENTRY_BYTES));
+            self.dev.page_sync(table.pa, off, len, SyncDir::ForDevice);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The scheduler at work: `drm_sched` under a lock, jobs with fences, and the one way out for all of them.
+//!
+//! A job is prepared, told its dependencies and submitted, with its timeline's lock held from the first to the last, so
+//! that fences of one entity are numbered in the order in which its jobs run. Whatever becomes of it, it leaves by
+//! `retire`, which tells the driver, drops what the job held and signals the fence. `retire` may sleep.
+
+use crate::alloc::{Arc, KVec};
+use crate::os::{Mtx, MtxGuard, Os, Task};
+use crate::runner::storage::KernelStorage;
+use crate::sync::fence::{Fence, FenceSet, Hook, Hooked, Signaler};
+use crate::util::account::Charge;
+use crate::util::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
+use crate::util::int_conv::u64_of;
+use drm_sched::{Config, EntityId, Error, JobId, Outcome, Scheduler, SlotConfig};
+
+/// A job in the scheduler: the driver's part and the promise.
+pub struct Entry<P> {
+    /// The driver's part.
+    pub payload: P,
+    signaler: Signaler,
+    /// In the fences that it waits for.
+    waits: KVec<Hooked>,
+}
+
+/// What the queue's lock guards: the scheduler, and the driver's view of the hardware that runs its jobs.
+pub struct Engine<P, H> {
+    /// Who runs when.
+    pub sched: Scheduler<Entry<P>, KernelStorage>,
+    /// What the driver knows of the hardware.
+    pub hw: H,
+}
+
+/// Jobs of one device.
+pub struct Queue<P, H> {
+    os: Os,
+    engine: Mtx<Engine<P, H>>,
+    kick: Mtx<Option<Arc<dyn Hook>>>,
+}
+
+/// A job that has left the scheduler, as `retire` shows it to the driver.
+pub struct Retired<'a, P> {
+    /// The driver's part.
+    pub payload: &'a P,
+    /// How it ended.
+    pub outcome: Result<()>,
+    /// Time in the hardware, ns.
+    pub run_ns: u64,
+}
+
+/// The timeline of one entity's jobs.
+pub struct Timeline {
+    context: u64,
+    seqno: u64,
+}
+
+impl Timeline {
+    /// A timeline without fences.
+    pub fn new(os: Os) -> Timeline {
+        Timeline {
+            context: os.unique(),
+            seqno: 0,
+        }
+    }
+}
+
+/// What a refusal of the scheduler means to a client.
+pub fn errno(error: Error) -> Errno {
+    match error {
+        Error::NoMemory => ENOMEM,
+        Error::Killed => ECANCELED,
+        Error::Shutdown => ENXIO,
+        Error::Invalid | Error::Busy | Error::Stale => EINVAL,
+    }
+}
+
+impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
+    /// A queue for the hardware slots `slots`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, EINVAL.
+    pub fn new(os: Os, slots: &[SlotConfig], config: Config, hw: H) -> Result<Arc<Self>> {
+        let sched = Scheduler::new(&os, slots, config).map_err(errno)?;
+        let engine = Mtx::new(os, c"drm jobs", Engine { sched, hw })?;
+        let kick = Mtx::new(os, c"drm job kick", None)?;
+        Arc::new(os, Queue { os, engine, kick })
+    }
+
+    /// What is to be enqueued when a job may have become ready; None when the device goes.
+    pub fn set_kick(&self, kick: Option<Arc<dyn Hook>>) {
+        let old = core::mem::replace(&mut *self.kick.lock(), kick);
+        drop(old);
+    }
+
+    /// Has ready jobs started soon.
+    pub fn kick(&self) {
+        let kick = self.kick.lock().clone();
+        if let Some(kick) = kick {
+            kick.signaled(0);
+        }
+    }
+
+    /// The scheduler and the hardware.
+    pub fn lock(&self) -> MtxGuard<'_, Engine<P, H>> {
+        self.engine.lock()
+    }
+
+    /// A job for `entity`, with its fence, which is charged to `charge`, that waits for `submit`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, ECANCELED when the entity was killed, ENXIO when the device is gone; with the payload, which may sleep
+    /// when it is dropped, and a lock is held.
+    pub fn prepare(
+        &self,
+        entity: EntityId,
+        timeline: &mut Timeline,
+        charge: Charge,
+        payload: P,
+    ) -> core::result::Result<(JobId, Arc<Fence>), (Errno, P)> {
+        let seqno = timeline.seqno.wrapping_add(1);
+        let signaler = match Fence::promise(self.os, timeline.context, seqno, Some(charge)) {
+            Ok(signaler) => signaler,
+            Err(e) => return Err((e, payload)),
+        };
+        let fence = signaler.fence().clone();
+        let entry = Entry {
+            payload,
+            signaler,
+            waits: KVec::new(self.os),
+        };
+        let prepared = self.lock().sched.prepare(entity, entry);
+        let id = prepared.map_err(|(e, entry)| (errno(e), entry.payload))?;
+        timeline.seqno = seqno;
+        Ok((id, fence))
+    }
+
+    /// Makes a prepared job wait for `fences`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; the job is to be given up with `abandon`.
+    pub fn depend(this: &Arc<Self>, id: JobId, fences: &FenceSet) -> Result<()> {
+        if fences.is_empty() {
+            return Ok(());
+        }
+        let hook = this.clone().into_hook();
+        let mut waits = KVec::with_capacity(this.os, fences.len())?;
+        for fence in fences.iter() {
+            if fence.is_signaled() {
+                continue;
+            }
+            this.lock().sched.add_dependency(id).map_err(errno)?;
+            match Fence::hook(fence, &hook, id.to_bits()) {
+                Ok(Some(hooked)) => waits.push(hooked)?,
+                over => {
+                    this.lock().sched.dependency_done(id, Ok(()));
+                    over?;
+                }
+            }
+        }
+        // The job keeps its hooks, so that they go with it. One that was cancelled meanwhile needs none.
+        let unused = match this.lock().sched.job_mut(id) {
+            Some(entry) => core::mem::replace(&mut entry.waits, waits),
+            None => waits,
+        };
+        drop(unused);
+        Ok(())
+    }
+
+    /// Queues a prepared job; it runs when its dependencies are over and its turn has come.
+    ///
+    /// # Errors
+    ///
+    /// ECANCELED when the entity was killed meanwhile; the fence tells that, too.
+    pub fn submit(&self, _timeline: &mut Timeline, id: JobId) -> Result<()> {
+        self.lock().sched.submit(id).map_err(errno)
+    }
+
+    /// Gives up a prepared job: its fence is signaled ECANCELED and what it held is dropped.
+    pub fn abandon(&self, id: JobId) {
+        let job = self.lock().sched.abandon(id);
+        drop(job);
+    }
+
+    /// Lets all jobs go that are over: `tell`s the driver, drops them and signals their fences. Who has seen a fence
+    /// finds that the job holds nothing any more. `after` gets what `tell` said, when the fence is signaled. May sleep.
+    pub fn retire<T>(&self, mut tell: impl FnMut(Retired<'_, P>) -> T, mut after: impl FnMut(T)) {
+        loop {
+            let done = self.lock().sched.pop_done();
+            let Some(done) = done else { break };
+            let outcome = match done.outcome {
+                Outcome::Done => Ok(()),
+                Outcome::Failed(n) => Err(Errno::check(n).err().unwrap_or(EINVAL)),
+                Outcome::Cancelled => Err(ECANCELED),
+                Outcome::TimedOut => Err(ETIMEDOUT),
+            };
+            let Entry {
+                payload,
+                signaler,
+                waits,
+            } = done.payload;
+            drop(waits);
+            let told = tell(Retired {
+                payload: &payload,
+                outcome,
+                run_ns: done.run_ns,
+            });
+            drop(payload);
+            signaler.signal(outcome);
+            after(told);
+        }
+    }
+}
+
+impl<P: Send + 'static, H: Send + 'static> Hook for Queue<P, H> {
+    fn signaled(&self, token: u64) {
+        let ready = self.lock().sched.dependency_done(JobId::from_bits(token), Ok(()));
+        if ready.is_some() {
+            self.kick();
+        }
+    }
+}
+
+impl<T: Send + Sync> Hook for Task<T> {
+    fn signaled(&self, _token: u64) {
+        self.enqueue();
+    }
+}
+
+/// What the dependencies of a job cost the kernel, about: charged with the job.
+pub fn dependency_bytes(fences: &FenceSet) -> u64 {
+    const EACH: u64 = 96;
+    u64_of(fences.len()).saturating_mul(EACH)
+}

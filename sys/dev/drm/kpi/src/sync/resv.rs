@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The reservation object of a buffer: which fences its next user has to wait for.
+//!
+//! One unfinished fence per timeline and usage is enough, for timelines end in order; a list has `MAX` of them at the
+//! most. It changes only while its reservation is held. A submit holds those of all of its buffers at once: two
+//! submits that share buffers see them in the same order, and no ring of jobs that wait for each other can arise.
+//!
+//! Reservations are taken in the order of the buffers' numbers, so no two callers wait for each other, and a caller
+//! that waits can be interrupted. To hold one costs nobody anything who does not use that buffer.
+
+use crate::alloc::{Arc, KVec};
+use crate::mem::buffer::Buffer;
+use crate::os::{Caller, Mtx, Os, NEVER};
+use crate::sync::fence::{Fence, FenceSet, Fences, Waiter};
+use crate::util::errno::{Result, EALREADY, ENOMEM};
+use crate::util::sorted_map::SortedMap;
+
+/// Fences of one buffer. Who would add to a full list waits until one of it is over.
+const MAX: usize = 1024;
+
+/// A sync_file's fences are added to a list only up to here, so that users of the buffer have room.
+const MAX_IMPORTED: usize = MAX / 2;
+
+/// What a job does with a buffer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Usage {
+    /// Others may read at the same time.
+    Read,
+    /// Nobody else may use it at the same time.
+    Write,
+}
+
+impl Usage {
+    /// Whether a user of this kind has to wait for one of kind `theirs`.
+    fn waits_for(self, theirs: Usage) -> bool {
+        self == Usage::Write || theirs == Usage::Write
+    }
+}
+
+struct State {
+    /// In order of timelines, then of usages.
+    fences: KVec<(Arc<Fence>, Usage)>,
+    held: bool,
+    /// Who waits for the reservation, in order. A count that is not 0 means that it was handed over.
+    turns: KVec<Arc<Waiter>>,
+}
+
+impl State {
+    fn find(&self, fence: &Fence, usage: Usage) -> core::result::Result<usize, usize> {
+        let key = (fence.context(), usage);
+        self.fences.binary_search_by_key(&key, |(f, u)| (f.context(), *u))
+    }
+
+    /// Those that a user of kind `usage` has to wait for.
+    fn pending(&self, usage: Usage) -> impl Iterator<Item = &Arc<Fence>> {
+        let waits = move |(f, theirs): &&(Arc<Fence>, Usage)| usage.waits_for(*theirs) && !f.is_signaled();
+        self.fences.iter().filter(waits).map(|(f, _)| f)
+    }
+}
+
+/// The fences of a buffer.
+pub struct Resv {
+    state: Mtx<State>,
+}
+
+impl Resv {
+    /// No fences.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn new(os: Os) -> Result<Resv> {
+        let state = State {
+            fences: KVec::new(os),
+            held: false,
+            turns: KVec::new(os),
+        };
+        Ok(Resv {
+            state: Mtx::new(os, c"drm resv", state)?,
+        })
+    }
+
+    /// Takes the reservation.
+    fn hold(&self, os: Os, caller: &Caller<'_>) -> Result<()> {
+        if !core::mem::replace(&mut self.state.lock().held, true) {
+            return Ok(());
+        }
+        let turn = Waiter::new(os)?;
+        {
+            let mut state = self.state.lock();
+            if !state.held {
+                state.held = true;
+                return Ok(());
+            }
+            state.turns.push(turn.clone())?;
+        }
+        let waited = turn.wait_past(0, Some(caller), NEVER);
+        if waited.is_err() {
+            let mut state = self.state.lock();
+            let place = state.turns.iter().position(|t| Arc::ptr_eq(t, &turn));
+            // Without a place it was handed over meanwhile.
+            if let Some(place) = place {
+                state.turns.remove(place);
+                return waited;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the reservation to who has waited longest.
+    fn release(&self) {
+        let next = {
+            let mut state = self.state.lock();
+            let next = state.turns.remove(0);
+            state.held = next.is_some();
+            next
+        };
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+
+    /// Drops fences that are over and makes room for one more. When the list is full, the fence to wait for first.
+    fn make_room(&self) -> Result<Option<Arc<Fence>>> {
+        let mut state = self.state.lock();
+        state.fences.retain(|(f, _)| !f.is_signaled());
+        if state.fences.len() >= MAX {
+            return Ok(state.fences.first().map(|(f, _)| f.clone()));
+        }
+        state.fences.reserve(1)?;
+        Ok(None)
+    }
+
+    /// Adds the fence of a new user; cannot fail where there is room.
+    fn add(&self, fence: &Arc<Fence>, usage: Usage) -> Result<()> {
+        let mut state = self.state.lock();
+        match state.find(fence, usage) {
+            Ok(index) => {
+                let earlier = state.fences.get_mut(index);
+                // One of the same timeline may have been imported that is not the last.
+                if let Some(earlier) = earlier.filter(|(f, _)| f.seqno() < fence.seqno()) {
+                    earlier.0 = fence.clone();
+                }
+                Ok(())
+            }
+            Err(index) => state.fences.insert(index, (fence.clone(), usage)),
+        }
+    }
+
+    /// Makes room for all of `fences`, or for none.
+    fn room_for(&self, fences: &Fences, usage: Usage) -> Result<()> {
+        let mut state = self.state.lock();
+        state.fences.retain(|(f, _)| !f.is_signaled());
+        let new = |f: &Arc<Fence>| usize::from(state.find(f, usage).is_err());
+        let more = fences.parts().iter().map(new).fold(0, usize::saturating_add);
+        if state.fences.len().saturating_add(more) > MAX_IMPORTED {
+            return Err(ENOMEM);
+        }
+        state.fences.reserve(more)
+    }
+
+    /// Makes later users wait for `fences` as for a user of kind `usage`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, also when the buffer has too many fences already; EINTR, ERESTART; nothing changed.
+    pub(crate) fn import(&self, os: Os, caller: &Caller<'_>, fences: &Fences, usage: Usage) -> Result<()> {
+        self.hold(os, caller)?;
+        let added = self.room_for(fences, usage).and_then(|()| {
+            let pending = fences.parts().iter().filter(|f| !f.is_signaled());
+            // There is room.
+            pending.into_iter().try_for_each(|f| self.add(f, usage))
+        });
+        self.release();
+        added
+    }
+
+    /// Fences that a user of kind `usage` has to wait for now.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn pending(&self, os: Os, usage: Usage) -> Result<FenceSet> {
+        let mut set = FenceSet::new(os);
+        let state = self.state.lock();
+        for fence in state.pending(usage) {
+            set.add(fence)?;
+        }
+        Ok(set)
+    }
+
+    /// One of those that a user of kind `usage` has to wait for now.
+    pub fn first_pending(&self, usage: Usage) -> Option<Arc<Fence>> {
+        self.state.lock().pending(usage).next().cloned()
+    }
+
+    /// Whether a user of kind `usage` need not wait.
+    pub fn is_idle(&self, usage: Usage) -> bool {
+        self.state.lock().pending(usage).next().is_none()
+    }
+
+    /// Sleeps until a user of kind `usage` need not wait for what is there now.
+    ///
+    /// # Errors
+    ///
+    /// ETIMEDOUT, EINTR, ERESTART, ENOMEM.
+    pub fn wait(&self, os: Os, usage: Usage, caller: Option<&Caller<'_>>, deadline: u64) -> Result<()> {
+        if self.is_idle(usage) {
+            return Ok(());
+        }
+        for fence in self.pending(os, usage)?.iter() {
+            Fence::wait(fence, os, caller, deadline)?;
+        }
+        Ok(())
+    }
+}
+
+/// The reservations of the buffers of one submit, held until this is dropped.
+pub struct Reservation {
+    /// By number.
+    buffers: SortedMap<u64, (Arc<Buffer>, Usage)>,
+    /// How many are held; the first ones.
+    held: usize,
+}
+
+impl Reservation {
+    /// Takes the reservations of `buffers`, and makes room in each for one more fence.
+    ///
+    /// # Errors
+    ///
+    /// EALREADY for a buffer that is named twice, as locking a reservation twice is in Linux; EINTR, ERESTART, ENOMEM.
+    pub fn take<'a>(
+        os: Os,
+        caller: &Caller<'_>,
+        buffers: impl Iterator<Item = (&'a Arc<Buffer>, Usage)>,
+    ) -> Result<Reservation> {
+        let mut by_number = SortedMap::new(os);
+        for (turn, (buffer, usage)) in (0..usize::MAX).zip(buffers) {
+            caller.look(turn)?;
+            if by_number.get(buffer.id()).is_some() {
+                return Err(EALREADY);
+            }
+            by_number.insert(buffer.id(), (buffer.clone(), usage))?;
+        }
+        let mut this = Reservation {
+            buffers: by_number,
+            held: 0,
+        };
+        while let Some(fence) = this.hold(os, caller)? {
+            this.release();
+            Fence::wait(&fence, os, Some(caller), NEVER)?;
+        }
+        Ok(this)
+    }
+
+    /// Takes all, unless a list is full: then a fence to wait for before the next try.
+    fn hold(&mut self, os: Os, caller: &Caller<'_>) -> Result<Option<Arc<Fence>>> {
+        for (turn, (_, (buffer, _))) in (0..usize::MAX).zip(self.buffers.from(0)) {
+            caller.look(turn)?;
+            buffer.resv().hold(os, caller)?;
+            self.held = turn.saturating_add(1);
+            let full = buffer.resv().make_room()?;
+            if full.is_some() {
+                return Ok(full);
+            }
+        }
+        Ok(None)
+    }
+
+    fn release(&mut self) {
+        for (_, (buffer, _)) in self.buffers.from(0).take(self.held) {
+            buffer.resv().release();
+        }
+        self.held = 0;
+    }
+
+    /// Adds what a user of these buffers has to wait for to `waits`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; EINTR, ERESTART.
+    pub fn dependencies(&self, caller: &Caller<'_>, waits: &mut FenceSet) -> Result<()> {
+        for (turn, (_, (buffer, usage))) in (0..usize::MAX).zip(self.buffers.from(0)) {
+            caller.look(turn)?;
+            let state = buffer.resv().state.lock();
+            state.pending(*usage).try_for_each(|f| waits.add(f))?;
+        }
+        Ok(())
+    }
+
+    /// Makes later users of the buffers wait for `fence`.
+    pub fn add(&self, fence: &Arc<Fence>) {
+        for (_, (buffer, usage)) in self.buffers.from(0) {
+            // `take` made the room.
+            let _ = buffer.resv().add(fence, *usage);
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.release();
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Memory of the kernel that clients hold: counted, bounded, and given back by drop.
+//!
+//! What an open file holds counts in an account of its own, in that of its user and in that of the
+//! device. So a user gets no more by opening the device again, nor by passing buffers on to a file
+//! that stays.
+
+use crate::alloc::{Arc, KVec};
+use crate::os::{Mtx, Os};
+use crate::util::errno::{Result, ENOMEM};
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// An open file costs about so much besides what it has made: a page table to begin with, queues,
+/// tables.
+pub(crate) const FILE_BYTES: u64 = 32 << 10;
+/// An object: itself, its buffer, locks and fences, what the VM system keeps of it.
+pub(crate) const OBJECT_BYTES: u64 = 1024;
+/// A handle: the mapping that comes with it, and notes of it in the tables of file and device.
+pub(crate) const HANDLE_BYTES: u64 = 512;
+/// A place in a file's table of handles, which stays when the handle goes.
+pub(crate) const HANDLE_SLOT_BYTES: u64 = 64;
+/// A dma-buf: itself and its file.
+pub(crate) const DMA_BUF_BYTES: u64 = 512;
+
+/// What an open file, a user or a device holds, in bytes.
+pub struct Account {
+    used: AtomicU64,
+    peak: AtomicU64,
+    limit: u64,
+    /// What the sum of several accounts is counted in.
+    total: Option<Arc<Account>>,
+}
+
+/// Bytes charged to an account until dropped.
+pub struct Charge {
+    account: Arc<Account>,
+    bytes: AtomicU64,
+}
+
+impl Account {
+    /// An account that may hold `limit` bytes, which also count in `total`.
+    pub fn new(limit: u64, total: Option<Arc<Account>>) -> Account {
+        Account {
+            used: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            limit,
+            total,
+        }
+    }
+
+    /// Bytes held now.
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// The most that was ever held.
+    pub fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: u64) -> Result<()> {
+        let sum = |used: u64| used.checked_add(bytes).filter(|n| *n <= self.limit);
+        let old = self
+            .used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum)
+            .map_err(|_| ENOMEM)?;
+        if let Some(Err(e)) = self.total.as_ref().map(|total| total.add(bytes)) {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(e);
+        }
+        self.peak.fetch_max(old.saturating_add(bytes), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(total) = &self.total {
+            total.give_back(bytes);
+        }
+    }
+}
+
+impl Charge {
+    /// Charges `bytes` to `account`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM over the limit.
+    pub fn new(account: &Arc<Account>, bytes: u64) -> Result<Charge> {
+        account.add(bytes)?;
+        Ok(Charge {
+            account: account.clone(),
+            bytes: AtomicU64::new(bytes),
+        })
+    }
+
+    /// Who is charged.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    /// Charges `more` bytes.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM over the limit; nothing changed.
+    pub fn grow(&self, more: u64) -> Result<()> {
+        self.account.add(more)?;
+        self.bytes.fetch_add(more, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Gives `bytes` back, at most what is charged.
+    pub fn shrink(&self, bytes: u64) {
+        let less = |n: u64| Some(n.saturating_sub(bytes));
+        let old = self
+            .bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        let given = old.unwrap_or(0).min(bytes);
+        self.account.give_back(given);
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.shrink(u64::MAX);
+    }
+}
+
+/// The accounts of the users of a device.
+pub(crate) struct Users {
+    os: Os,
+    device: Arc<Account>,
+    list: Mtx<KVec<(u32, Arc<Account>)>>,
+}
+
+impl Users {
+    /// None. All together may have three quarters of RAM, unless the tunable device_mem_limit says
+    /// otherwise.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(os: Os) -> Result<Users> {
+        let limit = os.tunable(c"device_mem_limit", (os.physmem() / 4).saturating_mul(3));
+        Ok(Users {
+            os,
+            device: Arc::new(os, Account::new(limit, None))?,
+            list: Mtx::new(os, c"drm users", KVec::new(os))?,
+        })
+    }
+
+    /// What all users hold together.
+    pub(crate) fn device(&self) -> &Arc<Account> {
+        &self.device
+    }
+
+    /// The account of a user: new, unless the user has a file or what is left of one. The limit is
+    /// half of RAM, unless the tunable user_mem_limit says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn account(&self, uid: u32) -> Result<Arc<Account>> {
+        let limit = self.os.tunable(c"user_mem_limit", self.os.physmem() / 2);
+        let fresh = Arc::new(self.os, Account::new(limit, Some(self.device.clone())))?;
+        let mut gone = KVec::new(self.os);
+        let mut list = self.list.lock();
+        // Nobody else can come to hold an account that only the list has. There are no more than
+        // there were users with files open at a time, one of which goes each time.
+        let unused = list.iter().position(|(_, account)| account.is_unique());
+        if let Some(unused) = unused.and_then(|index| list.swap_remove(index)) {
+            // Dropped without the lock, or kept if there is no memory to do so.
+            if let Err(kept) = gone.try_push(unused) {
+                let _ = list.try_push(kept);
+            }
+        }
+        let known = list.iter().find(|(user, _)| *user == uid);
+        if let Some((_, account)) = known {
+            return Ok(account.clone());
+        }
+        list.push((uid, fresh.clone()))?;
+        Ok(fresh)
+    }
+}

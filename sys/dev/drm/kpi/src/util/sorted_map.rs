@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A map in order of its keys, for as many entries as a client can make: in chunks, so that no insertion and no removal
+//! moves more than a few hundred of them.
+
+use crate::alloc::KVec;
+use crate::os::Os;
+use crate::util::errno::Result;
+
+/// Entries of a full chunk.
+const FULL: usize = 256;
+
+/// A map from `K` to `V`.
+///
+/// # Invariants
+///
+/// No chunk is empty, keys ascend within a chunk and from chunk to chunk.
+pub struct SortedMap<K, V> {
+    os: Os,
+    chunks: KVec<KVec<(K, V)>>,
+    len: usize,
+}
+
+impl<K: Ord + Copy, V> SortedMap<K, V> {
+    /// An empty map.
+    pub fn new(os: Os) -> Self {
+        SortedMap {
+            os,
+            chunks: KVec::new(os),
+            len: 0,
+        }
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The chunk that has `key`, or would have it.
+    fn chunk_of(&self, key: K) -> usize {
+        let behind = |chunk: &KVec<(K, V)>| chunk.first().is_none_or(|(first, _)| *first <= key);
+        self.chunks.partition_point(behind).saturating_sub(1)
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: K) -> Option<&V> {
+        let chunk = self.chunks.get(self.chunk_of(key))?;
+        let index = chunk.binary_search_by_key(&key, |(k, _)| *k).ok()?;
+        chunk.get(index).map(|(_, v)| v)
+    }
+
+    /// The value of a key, to be changed.
+    pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
+        let at = self.chunk_of(key);
+        let chunk = self.chunks.get_mut(at)?;
+        let index = chunk.binary_search_by_key(&key, |(k, _)| *k).ok()?;
+        chunk.get_mut(index).map(|(_, v)| v)
+    }
+
+    /// The last entry whose key is below `key`.
+    pub fn before(&self, key: K) -> Option<(K, &V)> {
+        let at = self.chunk_of(key);
+        let chunk = self.chunks.get(at)?;
+        let (k, v) = match chunk.partition_point(|(k, _)| *k < key).checked_sub(1) {
+            Some(index) => chunk.get(index)?,
+            None => self.chunks.get(at.checked_sub(1)?)?.last()?,
+        };
+        Some((*k, v))
+    }
+
+    /// The entries from `key` on, in order.
+    pub fn from(&self, key: K) -> impl Iterator<Item = (K, &V)> {
+        let at = self.chunk_of(key);
+        let chunks = self.chunks.get(at..).unwrap_or_default();
+        let entries = chunks.iter().flat_map(|chunk| chunk.iter());
+        entries.skip_while(move |(k, _)| *k < key).map(|(k, v)| (*k, v))
+    }
+
+    /// Puts an entry in, in place of one with the same key.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; nothing changed.
+    pub fn insert(&mut self, key: K, value: V) -> Result<()> {
+        let at = self.chunk_of(key);
+        let Some(chunk) = self.chunks.get_mut(at) else {
+            let mut chunk = KVec::with_capacity(self.os, 4)?;
+            chunk.push((key, value))?;
+            self.chunks.push(chunk)?;
+            self.len = 1;
+            return Ok(());
+        };
+        match chunk.binary_search_by_key(&key, |(k, _)| *k) {
+            Ok(index) => {
+                if let Some((_, v)) = chunk.get_mut(index) {
+                    *v = value;
+                }
+                return Ok(());
+            }
+            Err(index) if chunk.len() < FULL => chunk.insert(index, (key, value))?,
+            Err(index) => self.split(at, index, (key, value))?,
+        }
+        self.len = self.len.saturating_add(1);
+        Ok(())
+    }
+
+    /// Puts an entry into a full chunk: its upper half becomes the next chunk.
+    fn split(&mut self, at: usize, index: usize, entry: (K, V)) -> Result<()> {
+        const HALF: usize = FULL / 2;
+        // All memory first.
+        let mut upper = KVec::with_capacity(self.os, FULL)?;
+        self.chunks.reserve(1)?;
+        let Some(lower) = self.chunks.get_mut(at) else {
+            return Ok(());
+        };
+        while lower.len() > HALF {
+            let Some(last) = lower.pop() else { break };
+            upper.push(last)?;
+        }
+        upper.as_mut_slice().reverse();
+        match index.checked_sub(HALF) {
+            Some(index) => upper.insert(index, entry)?,
+            None => lower.insert(index, entry)?,
+        }
+        self.chunks.insert(at.saturating_add(1), upper)
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, key: K) -> Option<V> {
+        let at = self.chunk_of(key);
+        let chunk = self.chunks.get_mut(at)?;
+        let index = chunk.binary_search_by_key(&key, |(k, _)| *k).ok()?;
+        let (_, value) = chunk.remove(index)?;
+        if chunk.is_empty() {
+            self.chunks.remove(at);
+        } else {
+            self.join_next(at);
+        }
+        if let Some(before) = at.checked_sub(1) {
+            self.join_next(before);
+        }
+        self.len = self.len.saturating_sub(1);
+        Some(value)
+    }
+
+    /// Makes one chunk of two that are small, if there is memory, so that few entries are not in many chunks.
+    fn join_next(&mut self, at: usize) {
+        const SMALL: usize = FULL / 4;
+        let behind = at.saturating_add(1);
+        let [this, next, ..] = self.chunks.get_mut(at..).unwrap_or_default() else {
+            return;
+        };
+        let more = next.len();
+        if this.len().saturating_add(more) > SMALL || this.reserve(more).is_err() {
+            return;
+        }
+        next.as_mut_slice().reverse();
+        while let Some(entry) = next.pop() {
+            // There is room.
+            let _ = this.push(entry);
+        }
+        self.chunks.remove(behind);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use drm_os_host::{Config, World};
+    use std::collections::BTreeMap;
+    use std::vec::Vec;
+
+    /// Against the standard library's map, through several chunks, with keys in every order. Catches a chunk that is
+    /// split or joined wrongly, and a search that ends in the wrong chunk.
+    #[test]
+    fn it_is_as_the_standard_librarys() {
+        let world = World::new(Config::default());
+        let mut ours = SortedMap::new(Os::of_world(&world));
+        let mut theirs = BTreeMap::new();
+        let (mut state, mut most) = (7u64, 0);
+        for step in 0..40_000u64 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let key = (state >> 33) % 3_000;
+            // It fills up, shrinks to nothing, and fills up again.
+            let fill = (step / 10_000).is_multiple_of(2);
+            if (state >> 20) % 8 < if fill { 6 } else { 0 } {
+                ours.insert(key, step).unwrap();
+                theirs.insert(key, step);
+            } else {
+                assert_eq!(ours.remove(key), theirs.remove(&key));
+            }
+            assert_eq!(ours.len(), theirs.len());
+            most = most.max(ours.chunks.len());
+            // Neighbours that are small together are one.
+            assert!(ours.chunks.len() <= 2 + ours.len() / 16);
+            assert_eq!(ours.get(key), theirs.get(&key));
+            let before = theirs.range(..key).next_back().map(|(k, v)| (*k, v));
+            assert_eq!(ours.before(key), before);
+            if step % 1_000 == 0 {
+                let ours: Vec<_> = ours.from(key).map(|(k, v)| (k, *v)).collect();
+                let theirs: Vec<_> = theirs.range(key..).map(|(k, v)| (*k, *v)).collect();
+                assert_eq!(ours, theirs);
+            }
+        }
+        assert!(most > 5, "{most} chunks");
+    }
+}

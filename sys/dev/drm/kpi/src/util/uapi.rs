@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The argument structures of the DRM core's ioctls, and how a structure moves between bytes and fields
+//! without unsafe code. Layouts: include/uapi/drm/drm.h; every size is checked against the request code in
+//! the ioctl table.
+
+/// A structure of the user ABI.
+pub trait Uapi: Sized + Default {
+    /// Its size in bytes.
+    const SIZE: usize;
+    /// The structure in the first `SIZE` bytes of `bytes`; missing bytes are zero.
+    fn read(bytes: &[u8]) -> Self;
+    /// Stores it in the first `SIZE` bytes of `bytes`, or as many as there are.
+    fn write(&self, bytes: &mut [u8]);
+}
+
+/// A field of such a structure.
+pub trait Field: Sized {
+    /// The field from the bytes at its offset on; missing bytes are zero.
+    fn load(bytes: &[u8]) -> Self;
+    /// Stores the field at the start of `bytes`.
+    fn store(&self, bytes: &mut [u8]);
+}
+
+macro_rules! int_field {
+    ($($t:ty),*) => {$(
+        impl Field for $t {
+            fn load(bytes: &[u8]) -> Self {
+                let mut raw = [0; size_of::<$t>()];
+                for (to, from) in raw.iter_mut().zip(bytes) {
+                    *to = *from;
+                }
+                <$t>::from_ne_bytes(raw)
+            }
+            fn store(&self, bytes: &mut [u8]) {
+                for (to, from) in bytes.iter_mut().zip(self.to_ne_bytes()) {
+                    *to = from;
+                }
+            }
+        }
+    )*};
+}
+int_field!(u8, u16, u32, i32, u64, i64);
+
+impl<const N: usize> Field for [u8; N] {
+    fn load(bytes: &[u8]) -> Self {
+        let mut raw = [0; N];
+        for (to, from) in raw.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        raw
+    }
+    fn store(&self, bytes: &mut [u8]) {
+        for (to, from) in bytes.iter_mut().zip(self) {
+            *to = *from;
+        }
+    }
+}
+
+/// Declares structures of the user ABI: C layout, no padding (checked), fields moved one by one.
+#[macro_export]
+macro_rules! uapi_struct {
+    ($(#[$doc:meta])* $vis:vis struct $name:ident { $($(#[$fdoc:meta])* $field:ident : $type:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        $vis struct $name {
+            $($(#[$fdoc])* pub $field: $type,)*
+        }
+
+        impl $crate::util::uapi::Uapi for $name {
+            const SIZE: usize = {
+                let fields = 0 $(+ size_of::<$type>())*;
+                assert!(fields == size_of::<$name>(), "padding in a user structure");
+                fields
+            };
+            fn read(bytes: &[u8]) -> Self {
+                $name {
+                    $($field: $crate::util::uapi::Field::load(
+                        bytes.get(core::mem::offset_of!($name, $field)..).unwrap_or_default(),
+                    ),)*
+                }
+            }
+            fn write(&self, bytes: &mut [u8]) {
+                $($crate::util::uapi::Field::store(
+                    &self.$field,
+                    bytes.get_mut(core::mem::offset_of!($name, $field)..).unwrap_or_default(),
+                );)*
+            }
+        }
+    };
+}
+pub use uapi_struct;
+
+uapi_struct! {
+    /// `struct drm_version`.
+    pub struct Version {
+        /// Major version of the driver.
+        version_major: i32,
+        /// Minor version.
+        version_minor: i32,
+        /// Patch level.
+        version_patchlevel: i32,
+        /// Where the C structure has padding.
+        pad: u32,
+        /// Length of the name's buffer, then of the name.
+        name_len: u64,
+        /// User address for the name.
+        name: u64,
+        /// Length of the date's buffer, then of the date.
+        date_len: u64,
+        /// User address for the date.
+        date: u64,
+        /// Length of the description's buffer, then of the description.
+        desc_len: u64,
+        /// User address for the description.
+        desc: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_unique`.
+    pub struct Unique {
+        /// Length of the buffer, then of the name.
+        unique_len: u64,
+        /// User address for the name.
+        unique: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_auth`.
+    pub struct Auth {
+        /// The magic number.
+        magic: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_client`.
+    pub struct Client {
+        /// Which client.
+        idx: i32,
+        /// Whether it is authenticated.
+        auth: i32,
+        /// Its process.
+        pid: u64,
+        /// Its user.
+        uid: u64,
+        /// Its magic.
+        magic: u64,
+        /// Unused.
+        iocs: u64,
+    }
+}
+
+/// `struct drm_stats`: a count and 15 pairs of u64; nothing is counted nowadays, so it is all zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats;
+
+impl Uapi for Stats {
+    const SIZE: usize = 248;
+    fn read(_bytes: &[u8]) -> Self {
+        Stats
+    }
+    fn write(&self, bytes: &mut [u8]) {
+        for byte in bytes.iter_mut().take(Self::SIZE) {
+            *byte = 0;
+        }
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_set_version`.
+    pub struct SetVersion {
+        /// Interface major, -1 for none.
+        di_major: i32,
+        /// Interface minor.
+        di_minor: i32,
+        /// Driver major, -1 for none.
+        dd_major: i32,
+        /// Driver minor.
+        dd_minor: i32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_gem_close`.
+    pub struct GemClose {
+        /// The object.
+        handle: u32,
+        /// Ignored, as on Linux.
+        pad: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_gem_flink`.
+    pub struct GemFlink {
+        /// The object.
+        handle: u32,
+        /// Its global name.
+        name: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_gem_open`.
+    pub struct GemOpen {
+        /// The global name.
+        name: u32,
+        /// The object.
+        handle: u32,
+        /// Its size in bytes.
+        size: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_get_cap`, and `struct drm_set_client_cap`.
+    pub struct Cap {
+        /// Which.
+        capability: u64,
+        /// Its value.
+        value: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_prime_handle`.
+    pub struct PrimeHandle {
+        /// The object.
+        handle: u32,
+        /// O_CLOEXEC and O_RDWR in Linux's numbers.
+        flags: u32,
+        /// The descriptor.
+        fd: i32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_syncobj_create`, and `struct drm_syncobj_destroy` (whose flags are padding).
+    pub struct SyncobjCreate {
+        /// The sync object.
+        handle: u32,
+        /// SIGNALED 1.
+        flags: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_syncobj_handle`.
+    pub struct SyncobjHandle {
+        /// The sync object.
+        handle: u32,
+        /// SYNC_FILE 1.
+        flags: u32,
+        /// The descriptor.
+        fd: i32,
+        /// Must be zero.
+        pad: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_syncobj_wait`.
+    pub struct SyncobjWait {
+        /// User address of the handles.
+        handles: u64,
+        /// Absolute, ns.
+        timeout_nsec: i64,
+        /// How many handles.
+        count_handles: u32,
+        /// ALL 1, FOR_SUBMIT 2, AVAILABLE 4.
+        flags: u32,
+        /// Which was the first.
+        first_signaled: u32,
+        /// Padding.
+        pad: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_syncobj_array`.
+    pub struct SyncobjArray {
+        /// User address of the handles.
+        handles: u64,
+        /// How many.
+        count_handles: u32,
+        /// Must be zero.
+        pad: u32,
+    }
+}
