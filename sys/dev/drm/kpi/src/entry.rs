@@ -1,58 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Where C calls us: tables of functions that turn C's pointers into values and results into errno.
-//! One of the three places where unsafe code is allowed.
+//! A driver as C sees it: functions that turn C's pointers into values and results into errno. One
+//! of the three places where unsafe code is allowed.
 //!
-//! Every private pointer that C keeps is an `Arc` made by `into_raw`; C gives it back once, to `release`
-//! (files) or to detach (devices).
+//! The private pointer of a device that C keeps is an `Arc` made by `into_raw`; C gives it back
+//! once, to `detach`. Files and nodes are in `os`.
 // UNSAFETY: entered from C.
 #![expect(unsafe_code, reason = "entered from C")]
 
 use crate::alloc::Arc;
 use crate::drm::device::Device;
-use crate::drm::driver::{Call, Driver, Statistic};
-use crate::drm::file::{File, Minor};
-use crate::drm::ioctl;
-use crate::os::{bindings as c, Caller, Dev, FileOps, UserMapping};
-use crate::util::errno::{Errno, Result, EINVAL, ENODEV, ENOENT, ENOTTY, ENXIO};
-use crate::util::int_conv::usize_of_u32;
+use crate::drm::driver::{Driver, Statistic};
+use crate::drm::file::File;
+use crate::ioctls::Files;
+use crate::os::{argument, bindings as c, Dev, Node, NodeKind};
+use crate::util::errno::{ENOENT, ENXIO};
 use core::ffi::{c_char, c_int, c_void};
-use core::ptr::null_mut;
-
-/// The bytes of an ioctl's argument.
-///
-/// # Safety
-///
-/// `data` is `size` writable bytes, or anything when `size` is 0, for `'a`.
-unsafe fn argument<'a>(data: *mut c_void, size: u32) -> &'a mut [u8] {
-    if size == 0 || data.is_null() {
-        return &mut [];
-    }
-    // SAFETY: as the caller promises.
-    unsafe { core::slice::from_raw_parts_mut(data.cast(), usize_of_u32(size)) }
-}
-
-/// Stores where an mmap goes.
-///
-/// # Safety
-///
-/// Both pointers are writable.
-unsafe fn store_mapping(
-    mapping: Result<UserMapping>,
-    objp: *mut *mut c::drm_os_object,
-    offsetp: *mut u64,
-) -> c_int {
-    match mapping {
-        Ok(mapping) => {
-            let (object, offset) = mapping.into_raw();
-            // SAFETY: as the caller promises.
-            unsafe { objp.write(object) };
-            // SAFETY: as the caller promises.
-            unsafe { offsetp.write(offset) };
-            0
-        }
-        Err(e) => e.get(),
-    }
-}
 
 /// Stores a statistic.
 ///
@@ -69,254 +31,6 @@ unsafe fn store_stat(stat: Option<Statistic>, namep: *mut *const c_char, valuep:
     unsafe { valuep.write(value) };
     0
 }
-
-// Files of our own: dma-bufs, sync_files, syncobjs.
-
-/// What stands behind a descriptor that is no device node.
-pub(crate) trait PlainFile: Send + Sync + Sized + 'static {
-    /// What lseek(2) to the end answers.
-    fn size(&self) -> u64 {
-        0
-    }
-    /// Whether poll(2) says readable.
-    fn readable(&self) -> bool {
-        true
-    }
-    /// What an mmap(2) means.
-    fn mmap(&self, _offset: u64, _len: u64) -> Result<UserMapping> {
-        Err(ENODEV)
-    }
-    /// Does ioctl `nr` of `group`.
-    fn ioctl(&self, _caller: &Caller<'_>, _group: u32, _nr: u32, _data: &mut [u8]) -> Result<()> {
-        Err(ENOTTY)
-    }
-}
-
-impl<T: PlainFile> FileOps for T {
-    const OPS: &'static c::drm_os_file_ops = &c::drm_os_file_ops {
-        release: Some(plain_release::<T>),
-        ioctl: Some(plain_ioctl::<T>),
-        mmap: Some(plain_mmap::<T>),
-        poll: Some(plain_poll::<T>),
-        size: Some(plain_size::<T>),
-    };
-}
-
-unsafe extern "C" fn plain_release<T>(content: *mut c_void) {
-    // SAFETY: C gives back, once, what `NewFile::new` made.
-    drop(unsafe { Arc::<T>::from_raw(content) });
-}
-
-unsafe extern "C" fn plain_ioctl<T: PlainFile>(
-    content: *mut c_void,
-    caller: *mut c::drm_os_caller,
-    group: u32,
-    nr: u32,
-    data: *mut c_void,
-    size: u32,
-) -> c_int {
-    // SAFETY: C holds the file during the call.
-    let Some(content) = (unsafe { Arc::<T>::borrow_raw(content) }) else {
-        return EINVAL.get();
-    };
-    // SAFETY: C passes `size` bytes of its own, for this call.
-    let data = unsafe { argument(data, size) };
-    // SAFETY: the caller of this very call.
-    let caller = unsafe { Caller::from_raw(caller) };
-    Errno::code(content.ioctl(&caller, group, nr, data))
-}
-
-unsafe extern "C" fn plain_mmap<T: PlainFile>(
-    content: *mut c_void,
-    offset: u64,
-    len: u64,
-    objp: *mut *mut c::drm_os_object,
-    offsetp: *mut u64,
-) -> c_int {
-    // SAFETY: C holds the file during the call.
-    let Some(content) = (unsafe { Arc::<T>::borrow_raw(content) }) else {
-        return EINVAL.get();
-    };
-    // SAFETY: C passes pointers to variables of its own.
-    unsafe { store_mapping(content.mmap(offset, len), objp, offsetp) }
-}
-
-unsafe extern "C" fn plain_poll<T: PlainFile>(content: *mut c_void) -> c_int {
-    // SAFETY: C holds the file during the call.
-    let content = unsafe { Arc::<T>::borrow_raw(content) };
-    c_int::from(content.is_none_or(T::readable))
-}
-
-unsafe extern "C" fn plain_size<T: PlainFile>(content: *mut c_void) -> u64 {
-    // SAFETY: C holds the file during the call.
-    let content = unsafe { Arc::<T>::borrow_raw(content) };
-    content.map_or(0, T::size)
-}
-
-// Device nodes.
-
-/// Which node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum NodeKind {
-    /// /dev/dri/cardN.
-    Primary,
-    /// /dev/dri/renderDN.
-    Render,
-}
-
-/// A registered node of a device; dropping it makes further opens fail.
-///
-/// # Invariants
-///
-/// `raw` is registered with `device`, an `Arc<Device<D>>` in raw form that is taken back in drop.
-pub(crate) struct Node<D: Driver> {
-    raw: *mut c::drm_os_minor,
-    device: *mut c_void,
-    _driver: core::marker::PhantomData<Arc<Device<D>>>,
-}
-
-// SAFETY: the C side locks for itself.
-unsafe impl<D: Driver> Send for Node<D> {}
-// SAFETY: as above.
-unsafe impl<D: Driver> Sync for Node<D> {}
-
-struct NodeOps<D: Driver>(core::marker::PhantomData<D>);
-
-impl<D: Driver> NodeOps<D> {
-    const OPS: &'static c::drm_os_file_ops = &c::drm_os_file_ops {
-        release: Some(node_release::<D>),
-        ioctl: Some(node_ioctl::<D>),
-        mmap: Some(node_mmap::<D>),
-        poll: None,
-        size: None,
-    };
-}
-
-impl<D: Driver> Node<D> {
-    pub(crate) fn register(dev: Dev, kind: NodeKind, device: Arc<Device<D>>) -> Result<Self> {
-        let (minor, open): (u32, c::drm_os_open_fn) = match kind {
-            NodeKind::Primary => (c::DRM_OS_MINOR_PRIMARY, Some(open_primary::<D>)),
-            NodeKind::Render => (c::DRM_OS_MINOR_RENDER, Some(open_render::<D>)),
-        };
-        let device = device.into_raw();
-        let mut raw = null_mut();
-        // SAFETY: the device node is live, the table static, `device` lives until the node is dropped.
-        let made = Errno::check(unsafe {
-            c::drm_os_minor_register(dev.as_ptr(), minor, open, device, NodeOps::<D>::OPS, &raw mut raw)
-        });
-        if let Err(e) = made {
-            // SAFETY: made by `into_raw` above; C did not take it.
-            drop(unsafe { Arc::<Device<D>>::from_raw(device) });
-            return Err(e);
-        }
-        // INVARIANT: just registered.
-        Ok(Node {
-            raw,
-            device,
-            _driver: core::marker::PhantomData,
-        })
-    }
-}
-
-impl<D: Driver> Drop for Node<D> {
-    fn drop(&mut self) {
-        // SAFETY: registered; after this C opens no more.
-        unsafe { c::drm_os_minor_unregister(self.raw) };
-        // SAFETY: made by `into_raw` in `register`, taken back once.
-        drop(unsafe { Arc::<Device<D>>::from_raw(self.device) });
-    }
-}
-
-unsafe fn open<D: Driver>(
-    device: *mut c_void,
-    minor: Minor,
-    caller: *mut c::drm_os_caller,
-    filep: *mut *mut c_void,
-) -> c_int {
-    // SAFETY: the node keeps the device while C can call open.
-    let Some(device) = (unsafe { Arc::<Device<D>>::borrow_raw(device) }) else {
-        return ENXIO.get();
-    };
-    // SAFETY: `borrow_raw` gave the content of an Arc.
-    let device = unsafe { Arc::from_ref(device) };
-    // SAFETY: the caller of this very call.
-    let caller = unsafe { Caller::from_raw(caller) };
-    match device.check().and_then(|()| File::open(device, minor, &caller)) {
-        Ok(file) => {
-            // SAFETY: C passes a pointer to a variable of its own.
-            unsafe { filep.write(file.into_raw()) };
-            0
-        }
-        Err(e) => e.get(),
-    }
-}
-
-unsafe extern "C" fn open_primary<D: Driver>(
-    device: *mut c_void,
-    caller: *mut c::drm_os_caller,
-    filep: *mut *mut c_void,
-) -> c_int {
-    // SAFETY: C's promises are passed on.
-    unsafe { open::<D>(device, Minor::Primary, caller, filep) }
-}
-
-unsafe extern "C" fn open_render<D: Driver>(
-    device: *mut c_void,
-    caller: *mut c::drm_os_caller,
-    filep: *mut *mut c_void,
-) -> c_int {
-    // SAFETY: C's promises are passed on.
-    unsafe { open::<D>(device, Minor::Render, caller, filep) }
-}
-
-unsafe extern "C" fn node_release<D: Driver>(file: *mut c_void) {
-    // SAFETY: C gives back, once, what `open` stored.
-    if let Some(file) = unsafe { Arc::<File<D>>::from_raw(file) } {
-        file.close();
-    }
-}
-
-unsafe extern "C" fn node_ioctl<D: Driver>(
-    file: *mut c_void,
-    caller: *mut c::drm_os_caller,
-    group: u32,
-    nr: u32,
-    data: *mut c_void,
-    size: u32,
-) -> c_int {
-    // SAFETY: C holds the file during the call.
-    let Some(file) = (unsafe { Arc::<File<D>>::borrow_raw(file) }) else {
-        return EINVAL.get();
-    };
-    // SAFETY: C passes `size` bytes of its own, for this call.
-    let data = unsafe { argument(data, size) };
-    // SAFETY: the caller of this very call.
-    let caller = unsafe { Caller::from_raw(caller) };
-    file.count_ioctl();
-    let call = Call {
-        file,
-        caller: &caller,
-    };
-    Errno::code(ioctl::dispatch(&call, group, nr, data))
-}
-
-unsafe extern "C" fn node_mmap<D: Driver>(
-    file: *mut c_void,
-    offset: u64,
-    len: u64,
-    objp: *mut *mut c::drm_os_object,
-    offsetp: *mut u64,
-) -> c_int {
-    // SAFETY: C holds the file during the call.
-    let Some(file) = (unsafe { Arc::<File<D>>::borrow_raw(file) }) else {
-        return EINVAL.get();
-    };
-    let mapping = file.device().check().and_then(|()| file.mmap(offset, len));
-    // SAFETY: C passes pointers to variables of its own.
-    unsafe { store_mapping(mapping, objp, offsetp) }
-}
-
-// The driver's table.
 
 /// A driver as C sees it.
 pub struct DriverTable(c::drm_os_driver);
@@ -385,7 +99,10 @@ unsafe extern "C" fn attach<D: Driver>(dev: *mut c::drm_os_dev, softc: *mut *mut
     let dev = unsafe { Dev::from_raw(dev) };
     let attached = match first_node::<D>(dev) {
         Some(device) => device.join(dev).map(|()| device),
-        None => Device::<D>::attach(dev),
+        None => Device::<D>::attach(dev, |device| {
+            let node = |kind| Node::register::<Files<D>>(dev, kind, device.clone());
+            Ok([node(NodeKind::Primary)?, node(NodeKind::Render)?])
+        }),
     };
     match attached {
         Ok(device) => {

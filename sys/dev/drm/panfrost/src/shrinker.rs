@@ -5,7 +5,7 @@ use crate::driver::{Panfrost, PanfrostGem};
 use crate::uapi::Madvise;
 use drmkpi::drm::driver::Call;
 use drmkpi::drm::gem::Gem;
-use drmkpi::drm::purge::Advice;
+use drmkpi::drm::shrink::Advice;
 use drmkpi::util::errno::{Result, EBUSY};
 
 const WILLNEED: u32 = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `Arc<T>`: a shared value with a saturating reference count and no weak references.
 
+use super::hook::Hook;
 use super::{allocate, release};
 use crate::os::Os;
 use crate::util::errno::Result;
@@ -114,13 +115,13 @@ impl<T> Arc<T> {
 
 /// Sharing a value as a trait object: the unsizing coercion that the language keeps to its own `Arc`.
 macro_rules! unsize {
-    ($(#[$doc:meta])* $name:ident, $tr:path) => {
-        impl<T: $tr + 'static> Arc<T> {
+    ($(#[$doc:meta])* $name:ident, [$($tr:tt)+]) => {
+        impl<T: $($tr)+ + 'static> Arc<T> {
             $(#[$doc])*
-            pub fn $name(self) -> Arc<dyn $tr> {
+            pub fn $name(self) -> Arc<dyn $($tr)+> {
                 let p: *mut Inner<T> = self.0.as_ptr();
                 core::mem::forget(self);
-                let p: *mut Inner<dyn $tr> = p;
+                let p: *mut Inner<dyn $($tr)+> = p;
                 // SAFETY: came from a NonNull.
                 Arc(unsafe { NonNull::new_unchecked(p) })
             }
@@ -128,12 +129,12 @@ macro_rules! unsize {
     };
 }
 unsize!(
-    /// This value seen as something that fences tell of their end.
-    into_hook, crate::sync::fence::Hook
+    /// This value seen as something that is told of an event.
+    into_hook, [Hook]
 );
 unsize!(
-    /// This value seen as the object behind a dma-buf.
-    into_shared, crate::mem::dma_buf::Shared
+    /// This value seen as one of any type.
+    into_any, [Any + Send + Sync]
 );
 
 impl<T: ?Sized> Arc<T> {
@@ -159,10 +160,10 @@ impl<T: ?Sized> Arc<T> {
     }
 }
 
-impl Arc<dyn crate::mem::dma_buf::Shared> {
+impl Arc<dyn Any + Send + Sync> {
     /// The value as what it was made from, if that is a `T`.
     pub fn downcast<T: Any>(self) -> core::result::Result<Arc<T>, Self> {
-        if self.as_any().is::<T>() {
+        if (*self).is::<T>() {
             let p = self.0.cast::<Inner<T>>();
             core::mem::forget(self);
             Ok(Arc(p))

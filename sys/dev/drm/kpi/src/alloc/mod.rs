@@ -5,10 +5,12 @@
 #![expect(unsafe_code, reason = "owns raw memory")]
 
 mod arc;
+mod hook;
 mod kbox;
 mod kvec;
 
 pub use arc::Arc;
+pub use hook::Hook;
 pub use kbox::KBox;
 pub use kvec::KVec;
 

@@ -1,39 +1,54 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Who may do what on the primary node: masters, magics, authentication (drm_auth.c of Linux 6.1).
+//! Masters, magics and authentication on the primary node, as a state machine (drm_auth.c of Linux
+//! 6.1). Files are known by their numbers.
 //!
-//! The first file opened while there is no master becomes it and is authenticated; a file that is not gets
-//! a magic, with which the master under which it was opened can authenticate it.
+//! The first file opened while there is no master becomes master and is authenticated. Another file
+//! gets a magic, with which the master under which it was opened can authenticate it.
 
 use crate::alloc::{Arc, KVec};
-use crate::drm::driver::{Call, Driver};
-use crate::drm::file::File;
-use crate::os::{Caller, Os};
-use crate::util::errno::{Result, EACCES, EBUSY, EINVAL};
-use crate::util::uapi::Auth;
+use crate::os::Os;
+use crate::util::errno::{Result, EBUSY, EINVAL, ENOSPC};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// What one file is. Changes only under the lock of the device's `Masters`.
+/// The state of one file. It changes only under the lock of the device's `Masters`.
 #[derive(Default)]
 pub(crate) struct FileAuth {
     authenticated: AtomicBool,
     was_master: AtomicBool,
     magic: AtomicU32,
-    /// The master under which it lives: the file that founded it.
+    /// The master under which it was opened, or that it is itself: that file's number.
     group: AtomicU64,
 }
 
-/// What a device knows of its masters.
+impl FileAuth {
+    /// Whether the file is authenticated.
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.authenticated.load(Ordering::Relaxed)
+    }
+
+    /// Whether the file was master at any time.
+    pub(crate) fn was_master(&self) -> bool {
+        self.was_master.load(Ordering::Relaxed)
+    }
+
+    fn group(&self) -> u64 {
+        self.group.load(Ordering::Relaxed)
+    }
+}
+
+/// The state of a device.
 pub(crate) struct Masters {
-    /// The current master's file; 0 for none.
+    /// The current master; 0 if none.
     current: u64,
-    /// Magics not used yet: number, group, whose.
+    /// Magics that are not used yet: number, group, file.
     magics: KVec<(u32, u64, Arc<FileAuth>)>,
     last_magic: u32,
-    /// Masters that have asked for the bus name.
+    /// Groups that may know the bus name.
     named: KVec<u64>,
 }
 
 impl Masters {
+    /// No master.
     pub(crate) fn new(os: Os) -> Masters {
         Masters {
             current: 0,
@@ -43,139 +58,111 @@ impl Masters {
         }
     }
 
-    fn found<D: Driver>(&mut self, file: &File<D>) {
-        self.current = file.id();
-        let auth = file.auth();
-        auth.group.store(file.id(), Ordering::Relaxed);
+    /// Whether `file` is the master.
+    pub(crate) fn is_current(&self, file: u64) -> bool {
+        self.current == file
+    }
+
+    fn make_master(&mut self, file: u64, auth: &FileAuth) {
+        self.current = file;
+        auth.group.store(file, Ordering::Relaxed);
         auth.was_master.store(true, Ordering::Relaxed);
         auth.authenticated.store(true, Ordering::Relaxed);
     }
-}
 
-impl<D: Driver> File<D> {
-    /// From now on clients of this file's master are told the bus name.
+    /// A file of the primary node is opened.
+    pub(crate) fn open(&mut self, file: u64, auth: &FileAuth, privileged: bool) {
+        auth.authenticated.store(privileged, Ordering::Relaxed);
+        match self.current {
+            0 => self.make_master(file, auth),
+            current => auth.group.store(current, Ordering::Relaxed),
+        }
+    }
+
+    /// A file is closed.
+    pub(crate) fn close(&mut self, file: u64, auth: &Arc<FileAuth>) {
+        if self.current == file {
+            self.current = 0;
+        }
+        if let Some(i) = self.named.iter().position(|group| *group == file) {
+            self.named.swap_remove(i);
+        }
+        let mut magics = self.magics.iter();
+        if let Some(i) = magics.position(|(_, _, a)| Arc::ptr_eq(a, auth)) {
+            self.magics.swap_remove(i);
+        }
+    }
+
+    /// The magic of a file, made at the first call.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, ENOSPC.
+    pub(crate) fn magic(&mut self, auth: &Arc<FileAuth>) -> Result<u32> {
+        if auth.magic.load(Ordering::Relaxed) == 0 {
+            let magic = self.last_magic.checked_add(1).ok_or(ENOSPC)?;
+            self.magics.push((magic, auth.group(), auth.clone()))?;
+            self.last_magic = magic;
+            auth.magic.store(magic, Ordering::Relaxed);
+        }
+        Ok(auth.magic.load(Ordering::Relaxed))
+    }
+
+    /// `master` authenticates the file with a magic.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL for a magic that is unknown, used, or of another group.
+    pub(crate) fn authenticate(&mut self, master: &FileAuth, magic: u32) -> Result<()> {
+        let group = master.group();
+        let mut magics = self.magics.iter();
+        let found = magics.position(|(m, g, _)| *m == magic && *g == group);
+        let (_, _, auth) = found.and_then(|i| self.magics.swap_remove(i)).ok_or(EINVAL)?;
+        auth.authenticated.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A file becomes master; nothing changes if it is.
+    ///
+    /// # Errors
+    ///
+    /// EBUSY while another file is master.
+    pub(crate) fn set(&mut self, file: u64, auth: &FileAuth) -> Result<()> {
+        match self.current {
+            0 => self.make_master(file, auth),
+            current if current == file => {}
+            _ => return Err(EBUSY),
+        }
+        Ok(())
+    }
+
+    /// A file is no longer master.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL if it was not.
+    pub(crate) fn drop_master(&mut self, file: u64) -> Result<()> {
+        if self.current != file {
+            return Err(EINVAL);
+        }
+        self.current = 0;
+        Ok(())
+    }
+
+    /// From now on the files of this file's group may know the bus name.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn show_bus_name(&self) -> Result<()> {
-        let mut masters = self.device().masters().lock();
-        let group = self.auth().group.load(Ordering::Relaxed);
-        if masters.named.contains(&group) {
+    pub(crate) fn show_bus_name(&mut self, auth: &FileAuth) -> Result<()> {
+        if self.may_know_bus_name(auth) {
             return Ok(());
         }
-        masters.named.push(group)
+        self.named.push(auth.group())
     }
 
-    /// The bus name as clients of this file's master may know it.
-    pub(crate) fn bus_name<'a>(&self, buffer: &'a mut [u8]) -> &'a [u8] {
-        let group = self.auth().group.load(Ordering::Relaxed);
-        if self.device().masters().lock().named.contains(&group) {
-            self.device().dev().name(buffer)
-        } else {
-            &[]
-        }
+    /// Whether a file may know the bus name.
+    pub(crate) fn may_know_bus_name(&self, auth: &FileAuth) -> bool {
+        self.named.contains(&auth.group())
     }
-
-    pub(crate) fn is_authenticated(&self) -> bool {
-        self.auth().authenticated.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn is_current_master(&self) -> bool {
-        self.device().masters().lock().current == self.id()
-    }
-
-    pub(crate) fn master_open(&self, caller: &Caller<'_>) {
-        let mut masters = self.device().masters().lock();
-        self.auth()
-            .authenticated
-            .store(caller.privileged(), Ordering::Relaxed);
-        match masters.current {
-            0 => masters.found(self),
-            current => self.auth().group.store(current, Ordering::Relaxed),
-        }
-    }
-
-    pub(crate) fn master_close(&self) {
-        let mut masters = self.device().masters().lock();
-        if masters.current == self.id() {
-            masters.current = 0;
-        }
-        if let Some(i) = masters.named.iter().position(|group| *group == self.id()) {
-            masters.named.swap_remove(i);
-        }
-        if let Some(i) = masters
-            .magics
-            .iter()
-            .position(|(_, _, a)| Arc::ptr_eq(a, self.auth()))
-        {
-            masters.magics.swap_remove(i);
-        }
-    }
-}
-
-/// GET_MAGIC.
-pub(crate) fn get_magic<D: Driver>(call: &Call<'_, D>, arg: &mut Auth) -> Result<()> {
-    let auth = call.file.auth();
-    let mut masters = call.device().masters().lock();
-    if auth.magic.load(Ordering::Relaxed) == 0 {
-        let magic = masters
-            .last_magic
-            .checked_add(1)
-            .ok_or(crate::util::errno::ENOSPC)?;
-        let group = auth.group.load(Ordering::Relaxed);
-        masters.magics.push((magic, group, auth.clone()))?;
-        masters.last_magic = magic;
-        auth.magic.store(magic, Ordering::Relaxed);
-    }
-    arg.magic = auth.magic.load(Ordering::Relaxed);
-    Ok(())
-}
-
-/// AUTH_MAGIC, by the master: EINVAL for a magic that is unknown or used.
-pub(crate) fn auth_magic<D: Driver>(call: &Call<'_, D>, arg: &mut Auth) -> Result<()> {
-    let group = call.file.auth().group.load(Ordering::Relaxed);
-    let mut masters = call.device().masters().lock();
-    let found = masters
-        .magics
-        .iter()
-        .position(|(m, g, _)| *m == arg.magic && *g == group);
-    let (_, _, auth) = found.and_then(|i| masters.magics.swap_remove(i)).ok_or(EINVAL)?;
-    auth.authenticated.store(true, Ordering::Relaxed);
-    Ok(())
-}
-
-/// A file may become or cease to be master in the process that opened it, if it was one; or by privilege.
-fn check<D: Driver>(call: &Call<'_, D>) -> Result<()> {
-    let own = call.caller.pid() == call.file.pid() && call.file.auth().was_master.load(Ordering::Relaxed);
-    if own || call.caller.privileged() {
-        Ok(())
-    } else {
-        Err(EACCES)
-    }
-}
-
-/// SET_MASTER: EBUSY while another file is master.
-pub(crate) fn set_master<D: Driver>(call: &Call<'_, D>) -> Result<()> {
-    let mut masters = call.device().masters().lock();
-    check(call)?;
-    if masters.current == call.file.id() {
-        return Ok(());
-    }
-    if masters.current != 0 {
-        return Err(EBUSY);
-    }
-    masters.found(call.file);
-    Ok(())
-}
-
-/// DROP_MASTER: EINVAL from a file that is not master.
-pub(crate) fn drop_master<D: Driver>(call: &Call<'_, D>) -> Result<()> {
-    let mut masters = call.device().masters().lock();
-    check(call)?;
-    if masters.current != call.file.id() {
-        return Err(EINVAL);
-    }
-    masters.current = 0;
-    Ok(())
 }

@@ -5,18 +5,14 @@ use crate::alloc::Arc;
 use crate::drm::auth::Masters;
 use crate::drm::driver::{Driver, Suspend};
 use crate::drm::gem::Gem;
-use crate::entry::{self, Node};
-use crate::os::{Dev, LogLimit, Mtx, Os, Sx};
+use crate::os::{Dev, LogLimit, Mtx, Node, Os, Sx};
 use crate::util::account::{Account, Users};
 use crate::util::errno::{Result, EBUSY, ENXIO};
 use crate::util::id_table::HandleTable;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// The nodes, registered; gone first when the device goes.
-struct Nodes<D: Driver> {
-    _primary: Node<D>,
-    _render: Node<D>,
-}
+/// The primary and the render node, registered; gone first when the device goes.
+pub(crate) type Nodes<D> = [Node<Device<D>>; 2];
 
 /// A device with its nodes, tables and driver.
 pub struct Device<D: Driver> {
@@ -37,19 +33,19 @@ pub struct Device<D: Driver> {
 }
 
 impl<D: Driver> Device<D> {
-    /// Brings a device up and registers its nodes.
+    /// Brings a device up; `register` registers its nodes.
     ///
     /// # Errors
     ///
     /// What the driver says, ENOMEM.
-    pub(crate) fn attach(dev: Dev) -> Result<Arc<Device<D>>> {
+    pub(crate) fn attach(
+        dev: Dev,
+        register: impl FnOnce(&Arc<Device<D>>) -> Result<Nodes<D>>,
+    ) -> Result<Arc<Device<D>>> {
         let os = dev.os();
         let data = D::probe(dev)?;
         let device = Self::build(os, dev, &data).and_then(|device| {
-            let nodes = Nodes {
-                _primary: Node::register(dev, entry::NodeKind::Primary, device.clone())?,
-                _render: Node::register(dev, entry::NodeKind::Render, device.clone())?,
-            };
+            let nodes = register(&device)?;
             *device.nodes.lock() = Some(nodes);
             Ok(device)
         });
@@ -218,7 +214,7 @@ impl<D: Driver> Device<D> {
         &self.map_offsets
     }
 
-    /// Objects whose memory may be freed: those, and only those, of [`crate::drm::purge::Tenure::Unneeded`].
+    /// Objects whose memory may be freed: those, and only those, of `Tenure::Unneeded`.
     pub(crate) fn unneeded(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
         &self.unneeded
     }

@@ -5,20 +5,18 @@
 //! tables never keep it alive on their own.
 
 use crate::alloc::{Arc, KVec};
-use crate::drm::driver::{Call, Driver};
+use crate::drm::driver::Driver;
 use crate::drm::file::File;
 use crate::mem::buffer::Buffer;
-use crate::mem::dma_buf::{DmaBuf, Shared};
-use crate::os::{Caller, FdFlags, Mtx, UserMapping};
-use crate::util::account::{Charge, HANDLE_BYTES, HANDLE_SLOT_BYTES, OBJECT_BYTES};
-use crate::util::errno::{Result, EINVAL, ENOENT};
-use core::any::Any;
+use crate::os::Mtx;
+use crate::util::account::{Charge, OBJECT_BYTES};
+use crate::util::errno::{Result, ENOENT};
 
 /// The files that hold handles of an object, with how many, and where the object is in the tables.
-struct State {
-    holders: KVec<(u64, u32)>,
-    name: u32,
-    map_slot: u32,
+pub(super) struct State {
+    pub(super) holders: KVec<(u64, u32)>,
+    pub(super) name: u32,
+    pub(super) map_slot: u32,
 }
 
 /// A buffer on one device.
@@ -26,7 +24,7 @@ pub struct Gem<D: Driver> {
     device_id: u64,
     buffer: Arc<Buffer>,
     object: D::Object,
-    state: Mtx<State>,
+    pub(super) state: Mtx<State>,
     _charge: Charge,
 }
 
@@ -55,6 +53,11 @@ impl<D: Driver> Gem<D> {
                 _charge: charge,
             },
         )
+    }
+
+    /// The device whose it is, by number.
+    pub(super) fn device_id(&self) -> u64 {
+        self.device_id
     }
 
     /// Its buffer.
@@ -91,264 +94,4 @@ impl<D: Driver> Gem<D> {
 }
 
 /// Each object has a window of 2^36 bytes in its device node's map offsets, the first of which is unused.
-const MAP_SHIFT: u32 = 36;
-
-impl<D: Driver> Shared for Gem<D> {
-    fn buffer(&self) -> &Arc<Buffer> {
-        &self.buffer
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-impl<D: Driver> File<D> {
-    /// The object of a handle.
-    ///
-    /// # Errors
-    ///
-    /// ENOENT.
-    pub fn gem(&self, handle: u32) -> Result<Arc<Gem<D>>> {
-        self.handles().lock().get(handle).cloned().ok_or(ENOENT)
-    }
-
-    /// The objects of several handles.
-    ///
-    /// # Errors
-    ///
-    /// ENOENT, ENOMEM.
-    pub fn gems(&self, handles: &[u32]) -> Result<KVec<Arc<Gem<D>>>> {
-        // As many at a time as may be looked up under the lock.
-        const AT_ONCE: usize = 64;
-        let mut gems = KVec::with_capacity(self.os(), handles.len())?;
-        for some in handles.chunks(AT_ONCE) {
-            let table = self.handles().lock();
-            for handle in some {
-                gems.push(table.get(*handle).cloned().ok_or(ENOENT)?)?;
-            }
-        }
-        Ok(gems)
-    }
-
-    /// A new handle of `gem`.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM, ENOSPC; nothing changed.
-    pub fn create_handle(&self, gem: &Arc<Gem<D>>) -> Result<u32> {
-        self.charge().grow(HANDLE_BYTES)?;
-        let handle = match self.reserve_handle() {
-            Ok(handle) => handle,
-            Err(e) => {
-                self.charge().shrink(HANDLE_BYTES);
-                return Err(e);
-            }
-        };
-        if let Err(e) = self.hold(gem) {
-            self.handles().lock().cancel(handle);
-            self.charge().shrink(HANDLE_BYTES);
-            return Err(e);
-        }
-        self.handles().lock().fill(handle, gem.clone());
-        Ok(handle)
-    }
-
-    /// A number for a handle. The table does not get smaller, so its places are charged until the
-    /// file goes.
-    fn reserve_handle(&self) -> Result<u32> {
-        let mut handles = self.handles().lock();
-        let places = handles.slots();
-        let handle = handles.reserve()?;
-        if handles.slots() != places {
-            if let Err(e) = self.charge().grow(HANDLE_SLOT_BYTES) {
-                handles.take_back(handle);
-                return Err(e);
-            }
-        }
-        Ok(handle)
-    }
-
-    /// Counts one more handle of `gem` in this file, in all tables; the driver hears of the first.
-    fn hold(&self, gem: &Arc<Gem<D>>) -> Result<()> {
-        // Serialises first and last handles of this file, for which the driver may sleep.
-        let _gem_lock = self.gem_lock().lock();
-        if let Some(held) = gem.state.lock().holders.iter_mut().find(|(f, _)| *f == self.id()) {
-            held.1 = held.1.saturating_add(1);
-            return Ok(());
-        }
-        D::gem_open(self, gem)?;
-        let counted = {
-            let mut state = gem.state.lock();
-            let mut count = || {
-                state.holders.reserve(1)?;
-                if state.map_slot == 0 {
-                    state.map_slot = self.device().map_offsets().lock().insert(gem.clone())?;
-                }
-                state.holders.push((self.id(), 1))
-            };
-            count()
-        };
-        if counted.is_err() {
-            D::gem_close(self, gem);
-        }
-        counted
-    }
-
-    fn unhold(&self, gem: &Arc<Gem<D>>) {
-        let _gem_lock = self.gem_lock().lock();
-        let (map_slot, name, last) = {
-            let mut state = gem.state.lock();
-            let Some(i) = state.holders.iter().position(|(f, _)| *f == self.id()) else {
-                return;
-            };
-            if let Some(held) = state.holders.get_mut(i) {
-                held.1 = held.1.saturating_sub(1);
-                if held.1 != 0 {
-                    return;
-                }
-            }
-            state.holders.swap_remove(i);
-            if state.holders.is_empty() {
-                (
-                    core::mem::take(&mut state.map_slot),
-                    core::mem::take(&mut state.name),
-                    true,
-                )
-            } else {
-                (0, 0, false)
-            }
-        };
-        // Taken out under the locks, dropped outside of them.
-        let by_offset = self.device().map_offsets().lock().remove(map_slot);
-        let by_name = self.device().names().lock().remove(name);
-        drop((by_offset, by_name));
-        if last {
-            gem.unhandled(self.device());
-        }
-        D::gem_close(self, gem);
-    }
-
-    /// Gives up a handle.
-    ///
-    /// # Errors
-    ///
-    /// EINVAL when there is no such handle.
-    pub fn close_handle(&self, handle: u32) -> Result<()> {
-        let gem = {
-            let mut prime = self.prime().lock();
-            let gem = self.handles().lock().remove(handle).ok_or(EINVAL)?;
-            prime.forget(handle);
-            gem
-        };
-        self.unhold(&gem);
-        self.charge().shrink(HANDLE_BYTES);
-        Ok(())
-    }
-
-    /// Gives up all handles.
-    pub(crate) fn close_handles(&self) {
-        loop {
-            let any = self.handles().lock().take_any();
-            match any {
-                Some(gem) => self.unhold(&gem),
-                None => break,
-            }
-        }
-    }
-
-    /// What a map of `len` bytes at `offset` of the node means.
-    ///
-    /// # Errors
-    ///
-    /// EINVAL when nothing is there or the map is longer than it, EACCES (Linux: drm_gem_mmap) when the
-    /// object is not this file's, EINVAL for memory that users may not map.
-    pub(crate) fn mmap(&self, offset: u64, len: u64) -> Result<UserMapping> {
-        let slot = u32::try_from(offset >> MAP_SHIFT).map_err(|_| EINVAL)?;
-        let gem = self
-            .device()
-            .map_offsets()
-            .lock()
-            .get(slot)
-            .cloned()
-            .ok_or(EINVAL)?;
-        // Linux looks objects up by their exact start.
-        if offset != u64::from(slot) << MAP_SHIFT || len > gem.buffer.size() {
-            return Err(EINVAL);
-        }
-        if !gem.is_held_by(self.id()) {
-            return Err(crate::util::errno::EACCES);
-        }
-        if !gem.buffer.may_be_mapped() || gem.buffer.is_purged() {
-            return Err(EINVAL);
-        }
-        Ok(gem.buffer.object().user_mapping(0))
-    }
-
-    /// A global name of an object.
-    pub(crate) fn flink(&self, handle: u32) -> Result<u32> {
-        let gem = self.gem(handle)?;
-        if gem.buffer.is_of_user() {
-            return Err(EINVAL);
-        }
-        gem.share(self.device());
-        let mut state = gem.state.lock();
-        if state.holders.is_empty() {
-            return Err(ENOENT);
-        }
-        if state.name == 0 {
-            state.name = self.device().names().lock().insert(gem.clone())?;
-        }
-        Ok(state.name)
-    }
-
-    /// A handle of the object with a global name, and its size.
-    pub(crate) fn open_name(&self, name: u32) -> Result<(u32, u64)> {
-        let gem = self.device().names().lock().get(name).cloned().ok_or(ENOENT)?;
-        // Whoever gave it the name has shared it; this does not rely on that.
-        gem.share(self.device());
-        Ok((self.create_handle(&gem)?, gem.buffer.size()))
-    }
-}
-
-impl<D: Driver> Call<'_, D> {
-    /// A descriptor of an object.
-    pub(crate) fn export(&self, handle: u32, flags: FdFlags) -> Result<i32> {
-        let gem = {
-            // No handle goes meanwhile: the note is true as long as it is there.
-            let mut prime = self.file.prime().lock();
-            let gem = self.file.gem(handle)?;
-            prime.remember(gem.buffer.id(), handle)?;
-            gem
-        };
-        gem.share(self.device());
-        let account = self.file.account();
-        DmaBuf::export(self.file.os(), self.caller, account, gem.into_shared(), flags)
-    }
-
-    /// A handle of the object behind a descriptor: the one that this file has already, or a new one.
-    pub(crate) fn import(&self, caller: &Caller<'_>, fd: i32) -> Result<u32> {
-        let shared = DmaBuf::import(caller, fd)?;
-        let buffer = shared.buffer().clone();
-        let mut prime = self.file.prime().lock();
-        if let Some(handle) = prime.handle(buffer.id()) {
-            return Ok(handle);
-        }
-        let gem = match shared.downcast::<Gem<D>>() {
-            Ok(gem) if gem.device_id == self.device().id() => gem,
-            _ => {
-                let object = D::import(self.device(), &buffer)?;
-                Gem::new(self.file, buffer.clone(), object)?
-            }
-        };
-        gem.share(self.device());
-        let handle = self.file.create_handle(&gem)?;
-        if let Err(e) = prime.remember(buffer.id(), handle) {
-            drop(prime);
-            // The handle is this call's own: nobody has been told of it.
-            let _ = self.file.close_handle(handle);
-            return Err(e);
-        }
-        Ok(handle)
-    }
-}
+pub(super) const MAP_SHIFT: u32 = 36;

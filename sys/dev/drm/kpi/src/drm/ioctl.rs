@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Ioctl tables and their dispatch.
+//! Ioctl tables.
 //!
 //! A table is declared once; the macro checks at compile time that numbers have no gap and that each
 //! structure has the size that its request code says. A client built against an older, shorter structure is
 //! read as if the rest were zero; one with a newer, longer structure must have zeroes there.
-//! Order of the checks: drm_ioctl() and drm_ioctl_permit() of Linux 6.1.
 
 use crate::drm::driver::{Call, Driver};
-use crate::util::errno::{Result, EACCES, EINVAL, ENOTTY, ENXIO};
-use crate::util::int_conv::usize_of_u32;
+use crate::util::errno::Result;
 
 /// Who may call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,61 +111,7 @@ macro_rules! drm_ioctl {
 }
 
 /// The group of all DRM ioctls.
-const GROUP: u32 = 0x64;
+pub(crate) const GROUP: u32 = 0x64;
 /// Driver ioctls start here (DRM_COMMAND_BASE) and end before `DRIVER_END`.
 pub const DRIVER_BASE: u32 = 0x40;
-const DRIVER_END: u32 = 0xa0;
-
-fn find<D: Driver>(nr: u32) -> Result<&'static Ioctl<D>> {
-    if (DRIVER_BASE..DRIVER_END).contains(&nr) {
-        D::IOCTLS
-            .get(usize_of_u32(nr.wrapping_sub(DRIVER_BASE)))
-            .ok_or(EINVAL)
-    } else {
-        crate::ioctls::find::<D>(nr).ok_or(EINVAL)
-    }
-}
-
-fn permit<D: Driver>(access: Access, call: &Call<'_, D>) -> Result<()> {
-    let file = call.file;
-    let refused = (access.root && !call.caller.privileged())
-        || (access.auth && !file.is_render() && !file.is_authenticated())
-        || (access.master && !file.is_current_master())
-        || (!access.render && file.is_render());
-    if refused {
-        Err(EACCES)
-    } else {
-        Ok(())
-    }
-}
-
-/// Does ioctl `nr` of `group` with the user's structure in `data`.
-///
-/// # Errors
-///
-/// ENOTTY for another group, EINVAL for an unknown number or a longer structure that is not zero where
-/// this version knows no field, ENXIO when the device is gone, EACCES, and what the ioctl says.
-pub(crate) fn dispatch<D: Driver>(call: &Call<'_, D>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
-    if group != GROUP {
-        return Err(ENOTTY);
-    }
-    if call.device().is_gone() {
-        return Err(ENXIO);
-    }
-    let ioctl = find::<D>(nr)?;
-    let mut arg = [0; MAX_ARG];
-    let arg = arg.get_mut(..ioctl.size).ok_or(EINVAL)?;
-    let tail = data.get(ioctl.size..).unwrap_or_default();
-    if ioctl.size != 0 && tail.iter().any(|b| *b != 0) {
-        return Err(EINVAL);
-    }
-    for (to, from) in arg.iter_mut().zip(data.iter()) {
-        *to = *from;
-    }
-    permit(ioctl.access, call)?;
-    (ioctl.run)(call, arg)?;
-    for (to, from) in data.iter_mut().zip(arg.iter()) {
-        *to = *from;
-    }
-    Ok(())
-}
+pub(crate) const DRIVER_END: u32 = 0xa0;

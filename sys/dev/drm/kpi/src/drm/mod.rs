@@ -7,7 +7,7 @@
 //! * [`file`]: an open file
 //! * [`gem`]: a buffer as one device sees it
 //! * [`ioctl`]: tables of ioctls
-//! * [`purge`]: memory that clients do not need, and its end when memory is short
+//! * [`shrink`]: memory that clients do not need, and its end when memory is short
 //! * [`coredump`], [`stats`]: what a driver tells
 //! * `auth`: masters, magics and authentication
 
@@ -18,5 +18,5 @@ pub mod driver;
 pub mod file;
 pub mod gem;
 pub mod ioctl;
-pub mod purge;
+pub mod shrink;
 pub mod stats;

@@ -3,7 +3,7 @@
 //! one device and a dma-buf carries to another.
 
 use crate::alloc::{Arc, KVec};
-use crate::drm::purge::{Tenure, Uses};
+use crate::mem::tenure::{Tenure, Uses};
 use crate::os::{Caller, Dev, MemAttr, Mtx, Object, Os, Sx, PAGE_SIZE};
 use crate::sync::resv::Resv;
 use crate::util::account::{Account, Charge};

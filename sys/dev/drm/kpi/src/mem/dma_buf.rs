@@ -2,9 +2,8 @@
 //! dma-bufs: buffers behind descriptors, for other processes and other devices.
 
 use crate::alloc::Arc;
-use crate::entry;
 use crate::mem::buffer::Buffer;
-use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, UserMapping};
+use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, PlainFile, UserMapping};
 use crate::sync::fence::{Fence, Fences};
 use crate::sync::poll_waker::Poll;
 use crate::sync::resv::Usage;
@@ -14,17 +13,19 @@ use crate::util::errno::{Result, EINVAL, ENOTTY};
 use crate::util::uapi::{uapi_struct, Field, Uapi};
 use core::any::Any;
 
-/// A device's object that has been shared.
-pub trait Shared: Send + Sync {
+/// A device's object that has been shared: its buffer, and itself for the device that made it to
+/// recognise its own.
+#[derive(Clone)]
+pub struct Shared {
     /// Its buffer.
-    fn buffer(&self) -> &Arc<Buffer>;
-    /// Itself, for the device that made it to recognise its own.
-    fn as_any(&self) -> &dyn Any;
+    pub buffer: Arc<Buffer>,
+    /// The object.
+    pub object: Arc<dyn Any + Send + Sync>,
 }
 
 /// What stands behind a dma-buf descriptor.
 pub struct DmaBuf {
-    shared: Arc<dyn Shared>,
+    shared: Shared,
     poll: Poll,
     _charge: Charge,
 }
@@ -59,10 +60,10 @@ impl DmaBuf {
         os: Os,
         caller: &Caller<'_>,
         account: &Arc<Account>,
-        shared: Arc<dyn Shared>,
+        shared: Shared,
         flags: FdFlags,
     ) -> Result<i32> {
-        if shared.buffer().is_of_user() {
+        if shared.buffer.is_of_user() {
             return Err(EINVAL);
         }
         let content = Arc::new(
@@ -83,17 +84,17 @@ impl DmaBuf {
     /// # Errors
     ///
     /// EBADF; EINVAL when it is no dma-buf.
-    pub fn import(caller: &Caller<'_>, fd: i32) -> Result<Arc<dyn Shared>> {
+    pub fn import(caller: &Caller<'_>, fd: i32) -> Result<Shared> {
         let file = FileRef::<DmaBuf>::get(caller, fd)?;
         Ok(file.shared.clone())
     }
 
     fn buffer(&self) -> &Arc<Buffer> {
-        self.shared.buffer()
+        &self.shared.buffer
     }
 }
 
-impl entry::PlainFile for DmaBuf {
+impl PlainFile for DmaBuf {
     fn size(&self) -> u64 {
         self.buffer().size()
     }

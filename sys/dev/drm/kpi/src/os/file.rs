@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Files of our own that are no device nodes (dma-bufs, sync_files, syncobjs), and descriptors.
 
-use super::{c, Caller, Os};
+use super::from_c::{argument, store_mapping};
+use super::{c, Caller, Os, UserMapping};
 use crate::alloc::Arc;
-use crate::util::errno::{Errno, Result};
+use crate::util::errno::{Errno, Result, EINVAL, ENODEV, ENOTTY};
 use bitflags::bitflags;
-use core::ffi::c_void;
+use core::ffi::{c_int, c_void};
 use core::marker::PhantomData;
 use core::ptr::null_mut;
 
@@ -156,4 +157,85 @@ impl<T> Drop for FileRef<T> {
         // SAFETY: held by `get`, put once.
         unsafe { c::drm_os_file_put(self.file) }
     }
+}
+
+/// What stands behind a descriptor that is no device node.
+pub(crate) trait PlainFile: Send + Sync + Sized + 'static {
+    /// What lseek(2) to the end answers.
+    fn size(&self) -> u64 {
+        0
+    }
+    /// Whether poll(2) says readable.
+    fn readable(&self) -> bool {
+        true
+    }
+    /// What an mmap(2) means.
+    fn mmap(&self, _offset: u64, _len: u64) -> Result<UserMapping> {
+        Err(ENODEV)
+    }
+    /// Does ioctl `nr` of `group`.
+    fn ioctl(&self, _caller: &Caller<'_>, _group: u32, _nr: u32, _data: &mut [u8]) -> Result<()> {
+        Err(ENOTTY)
+    }
+}
+
+impl<T: PlainFile> FileOps for T {
+    const OPS: &'static c::drm_os_file_ops = &c::drm_os_file_ops {
+        release: Some(plain_release::<T>),
+        ioctl: Some(plain_ioctl::<T>),
+        mmap: Some(plain_mmap::<T>),
+        poll: Some(plain_poll::<T>),
+        size: Some(plain_size::<T>),
+    };
+}
+
+unsafe extern "C" fn plain_release<T>(content: *mut c_void) {
+    // SAFETY: C gives back, once, what `NewFile::new` made.
+    drop(unsafe { Arc::<T>::from_raw(content) });
+}
+
+unsafe extern "C" fn plain_ioctl<T: PlainFile>(
+    content: *mut c_void,
+    caller: *mut c::drm_os_caller,
+    group: u32,
+    nr: u32,
+    data: *mut c_void,
+    size: u32,
+) -> c_int {
+    // SAFETY: C holds the file during the call.
+    let Some(content) = (unsafe { Arc::<T>::borrow_raw(content) }) else {
+        return EINVAL.get();
+    };
+    // SAFETY: C passes `size` bytes of its own, for this call.
+    let data = unsafe { argument(data, size) };
+    // SAFETY: the caller of this very call.
+    let caller = unsafe { Caller::from_raw(caller) };
+    Errno::code(content.ioctl(&caller, group, nr, data))
+}
+
+unsafe extern "C" fn plain_mmap<T: PlainFile>(
+    content: *mut c_void,
+    offset: u64,
+    len: u64,
+    objp: *mut *mut c::drm_os_object,
+    offsetp: *mut u64,
+) -> c_int {
+    // SAFETY: C holds the file during the call.
+    let Some(content) = (unsafe { Arc::<T>::borrow_raw(content) }) else {
+        return EINVAL.get();
+    };
+    // SAFETY: C passes pointers to variables of its own.
+    unsafe { store_mapping(content.mmap(offset, len), objp, offsetp) }
+}
+
+unsafe extern "C" fn plain_poll<T: PlainFile>(content: *mut c_void) -> c_int {
+    // SAFETY: C holds the file during the call.
+    let content = unsafe { Arc::<T>::borrow_raw(content) };
+    c_int::from(content.is_none_or(T::readable))
+}
+
+unsafe extern "C" fn plain_size<T: PlainFile>(content: *mut c_void) -> u64 {
+    // SAFETY: C holds the file during the call.
+    let content = unsafe { Arc::<T>::borrow_raw(content) };
+    content.map_or(0, T::size)
 }

@@ -2,7 +2,7 @@
 //! Work for later, in the thread of a queue.
 
 use super::{c, Os};
-use crate::alloc::{Arc, KBox};
+use crate::alloc::{Arc, Hook, KBox};
 use crate::util::errno::{Errno, Result};
 use core::ffi::{c_void, CStr};
 use core::ptr::null_mut;
@@ -126,5 +126,11 @@ impl<T> Drop for Task<T> {
         unsafe { c::drm_os_task_destroy(self.raw) };
         // SAFETY: made by `into_raw` in `new`; the task that used it is gone.
         drop(unsafe { KBox::from_raw(self.work) });
+    }
+}
+
+impl<T: Send + Sync> Hook for Task<T> {
+    fn signaled(&self, _token: u64) {
+        self.enqueue();
     }
 }

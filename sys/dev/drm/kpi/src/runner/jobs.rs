@@ -5,10 +5,10 @@
 //! that fences of one entity are numbered in the order in which its jobs run. Whatever becomes of it, it leaves by
 //! `retire`, which tells the driver, drops what the job held and signals the fence. `retire` may sleep.
 
-use crate::alloc::{Arc, KVec};
-use crate::os::{Mtx, MtxGuard, Os, Task};
+use crate::alloc::{Arc, Hook, KVec};
+use crate::os::{Mtx, MtxGuard, Os};
 use crate::runner::storage::KernelStorage;
-use crate::sync::fence::{Fence, FenceSet, Hook, Hooked, Signaler};
+use crate::sync::fence::{Fence, FenceSet, Hooked, Signaler};
 use crate::util::account::Charge;
 use crate::util::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
@@ -220,12 +220,6 @@ impl<P: Send + 'static, H: Send + 'static> Hook for Queue<P, H> {
         if ready.is_some() {
             self.kick();
         }
-    }
-}
-
-impl<T: Send + Sync> Hook for Task<T> {
-    fn signaled(&self, _token: u64) {
-        self.enqueue();
     }
 }
 

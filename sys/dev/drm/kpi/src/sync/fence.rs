@@ -8,19 +8,13 @@
 //! Several fences that are waited for as one are `Fences`: a list of fences, never of lists. No fence ends or
 //! goes because another does, so neither a signal nor a drop recurses, however often fences are merged.
 
-use crate::alloc::{Arc, KVec};
+use crate::alloc::{Arc, Hook, KVec};
 use crate::os::{Caller, Condvar, Mtx, Os};
 use crate::util::account::{Account, Charge};
 use crate::util::errno::{Errno, Result, ECANCELED, ENOMEM, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
 use crate::util::sorted_map::SortedMap;
 use core::sync::atomic::{AtomicBool, Ordering};
-
-/// What is told of the end of fences. `token` is what the hook was added with.
-pub trait Hook: Send + Sync {
-    /// A fence has been signaled; must not sleep, nor signal another fence.
-    fn signaled(&self, token: u64);
-}
 
 type Added = (Arc<dyn Hook>, u64);
 

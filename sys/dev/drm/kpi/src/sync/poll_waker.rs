@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Wakes those who poll(2) a file when fences end, for as long as the file is there.
 
-use crate::alloc::Arc;
+use crate::alloc::{Arc, Hook};
 use crate::os::{Mtx, Os, Waker};
-use crate::sync::fence::{Fence, Hook, Hooked};
+use crate::sync::fence::{Fence, Hooked};
 use crate::util::errno::Result;
 
 /// The pollers of one file, as a hook of fences.

@@ -2,18 +2,12 @@
 //! The reservation object of a buffer: which fences its next user has to wait for.
 //!
 //! One unfinished fence per timeline and usage is enough, for timelines end in order; a list has `MAX` of them at the
-//! most. It changes only while its reservation is held. A submit holds those of all of its buffers at once: two
-//! submits that share buffers see them in the same order, and no ring of jobs that wait for each other can arise.
-//!
-//! Reservations are taken in the order of the buffers' numbers, so no two callers wait for each other, and a caller
-//! that waits can be interrupted. To hold one costs nobody anything who does not use that buffer.
+//! most. It changes only while its reservation is held. `mem::reservation` holds those of several buffers.
 
 use crate::alloc::{Arc, KVec};
-use crate::mem::buffer::Buffer;
 use crate::os::{Caller, Mtx, Os, NEVER};
 use crate::sync::fence::{Fence, FenceSet, Fences, Waiter};
-use crate::util::errno::{Result, EALREADY, ENOMEM};
-use crate::util::sorted_map::SortedMap;
+use crate::util::errno::{Result, ENOMEM};
 
 /// Fences of one buffer. Who would add to a full list waits until one of it is over.
 const MAX: usize = 1024;
@@ -81,7 +75,7 @@ impl Resv {
     }
 
     /// Takes the reservation.
-    fn hold(&self, os: Os, caller: &Caller<'_>) -> Result<()> {
+    pub(crate) fn hold(&self, os: Os, caller: &Caller<'_>) -> Result<()> {
         if !core::mem::replace(&mut self.state.lock().held, true) {
             return Ok(());
         }
@@ -108,7 +102,7 @@ impl Resv {
     }
 
     /// Gives the reservation to who has waited longest.
-    fn release(&self) {
+    pub(crate) fn release(&self) {
         let next = {
             let mut state = self.state.lock();
             let next = state.turns.remove(0);
@@ -121,7 +115,7 @@ impl Resv {
     }
 
     /// Drops fences that are over and makes room for one more. When the list is full, the fence to wait for first.
-    fn make_room(&self) -> Result<Option<Arc<Fence>>> {
+    pub(crate) fn make_room(&self) -> Result<Option<Arc<Fence>>> {
         let mut state = self.state.lock();
         state.fences.retain(|(f, _)| !f.is_signaled());
         if state.fences.len() >= MAX {
@@ -132,7 +126,7 @@ impl Resv {
     }
 
     /// Adds the fence of a new user; cannot fail where there is room.
-    fn add(&self, fence: &Arc<Fence>, usage: Usage) -> Result<()> {
+    pub(crate) fn add(&self, fence: &Arc<Fence>, usage: Usage) -> Result<()> {
         let mut state = self.state.lock();
         match state.find(fence, usage) {
             Ok(index) => {
@@ -182,11 +176,21 @@ impl Resv {
     /// ENOMEM.
     pub fn pending(&self, os: Os, usage: Usage) -> Result<FenceSet> {
         let mut set = FenceSet::new(os);
+        self.add_pending_to(&mut set, usage)?;
+        Ok(set)
+    }
+
+    /// Adds those fences to `set`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn add_pending_to(&self, set: &mut FenceSet, usage: Usage) -> Result<()> {
         let state = self.state.lock();
         for fence in state.pending(usage) {
             set.add(fence)?;
         }
-        Ok(set)
+        Ok(())
     }
 
     /// One of those that a user of kind `usage` has to wait for now.
@@ -212,93 +216,5 @@ impl Resv {
             Fence::wait(fence, os, caller, deadline)?;
         }
         Ok(())
-    }
-}
-
-/// The reservations of the buffers of one submit, held until this is dropped.
-pub struct Reservation {
-    /// By number.
-    buffers: SortedMap<u64, (Arc<Buffer>, Usage)>,
-    /// How many are held; the first ones.
-    held: usize,
-}
-
-impl Reservation {
-    /// Takes the reservations of `buffers`, and makes room in each for one more fence.
-    ///
-    /// # Errors
-    ///
-    /// EALREADY for a buffer that is named twice, as locking a reservation twice is in Linux; EINTR, ERESTART, ENOMEM.
-    pub fn take<'a>(
-        os: Os,
-        caller: &Caller<'_>,
-        buffers: impl Iterator<Item = (&'a Arc<Buffer>, Usage)>,
-    ) -> Result<Reservation> {
-        let mut by_number = SortedMap::new(os);
-        for (turn, (buffer, usage)) in (0..usize::MAX).zip(buffers) {
-            caller.look(turn)?;
-            if by_number.get(buffer.id()).is_some() {
-                return Err(EALREADY);
-            }
-            by_number.insert(buffer.id(), (buffer.clone(), usage))?;
-        }
-        let mut this = Reservation {
-            buffers: by_number,
-            held: 0,
-        };
-        while let Some(fence) = this.hold(os, caller)? {
-            this.release();
-            Fence::wait(&fence, os, Some(caller), NEVER)?;
-        }
-        Ok(this)
-    }
-
-    /// Takes all, unless a list is full: then a fence to wait for before the next try.
-    fn hold(&mut self, os: Os, caller: &Caller<'_>) -> Result<Option<Arc<Fence>>> {
-        for (turn, (_, (buffer, _))) in (0..usize::MAX).zip(self.buffers.from(0)) {
-            caller.look(turn)?;
-            buffer.resv().hold(os, caller)?;
-            self.held = turn.saturating_add(1);
-            let full = buffer.resv().make_room()?;
-            if full.is_some() {
-                return Ok(full);
-            }
-        }
-        Ok(None)
-    }
-
-    fn release(&mut self) {
-        for (_, (buffer, _)) in self.buffers.from(0).take(self.held) {
-            buffer.resv().release();
-        }
-        self.held = 0;
-    }
-
-    /// Adds what a user of these buffers has to wait for to `waits`.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM; EINTR, ERESTART.
-    pub fn dependencies(&self, caller: &Caller<'_>, waits: &mut FenceSet) -> Result<()> {
-        for (turn, (_, (buffer, usage))) in (0..usize::MAX).zip(self.buffers.from(0)) {
-            caller.look(turn)?;
-            let state = buffer.resv().state.lock();
-            state.pending(*usage).try_for_each(|f| waits.add(f))?;
-        }
-        Ok(())
-    }
-
-    /// Makes later users of the buffers wait for `fence`.
-    pub fn add(&self, fence: &Arc<Fence>) {
-        for (_, (buffer, usage)) in self.buffers.from(0) {
-            // `take` made the room.
-            let _ = buffer.resv().add(fence, *usage);
-        }
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.release();
     }
 }

@@ -3,8 +3,7 @@
 //! their fences are over.
 
 use crate::alloc::Arc;
-use crate::entry;
-use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, UserSlice};
+use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, PlainFile, UserSlice};
 use crate::sync::fence::{Fence, Fences};
 use crate::sync::poll_waker::Poll;
 use crate::util::account::{Account, Charge};
@@ -193,7 +192,7 @@ fn name_into(to: &mut [u8], from: &[u8]) {
     }
 }
 
-impl entry::PlainFile for SyncFile {
+impl PlainFile for SyncFile {
     fn readable(&self) -> bool {
         let mut pending = self.fences.parts().iter().filter(|f| !f.is_signaled());
         pending.all(|fence| self.poll.is_over(fence))

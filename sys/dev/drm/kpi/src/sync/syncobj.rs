@@ -2,10 +2,9 @@
 //! Binary sync objects: a box that holds at most one fence (or several that are waited for as one), shared by handle or
 //! descriptor.
 
-use crate::alloc::{Arc, KVec};
-use crate::entry::PlainFile;
-use crate::os::{Caller, Condvar, FdFlags, FileRef, Mtx, NewFile, Os};
-use crate::sync::fence::{Fence, Fences, Hook, Hooked};
+use crate::alloc::{Arc, Hook, KVec};
+use crate::os::{Caller, Condvar, FdFlags, FileRef, Mtx, NewFile, Os, PlainFile};
+use crate::sync::fence::{Fence, Fences, Hooked};
 use crate::util::account::{Account, Charge};
 use crate::util::errno::{Result, EINVAL, ETIME, ETIMEDOUT};
 use crate::util::int_conv::{u64_of, usize_of_u32};

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Error numbers: FreeBSD's, positive, never zero. They meet a user only at the edge of the system
-//! (`ffi.rs`), where the host turns them into Linux's.
+//! Error numbers: FreeBSD's, positive, never zero. They meet a user only at the edge of the system,
+//! where the host turns them into Linux's. `os` compares them with drm_os.h.
 
-use crate::os::bindings as c;
 use core::num::NonZeroI32;
 
 /// A FreeBSD error number.
@@ -16,7 +15,7 @@ macro_rules! errnos {
     ($($name:ident = $value:expr, $doc:literal;)*) => {
         $(
             #[doc = $doc]
-            pub const $name: Errno = Errno::from_const($value);
+            pub const $name: Errno = Errno::of($value);
         )*
 
         impl core::fmt::Debug for Errno {
@@ -38,15 +37,7 @@ impl core::fmt::Display for Errno {
 }
 
 impl Errno {
-    #[expect(
-        clippy::as_conversions,
-        reason = "bindgen types positive defines u32; all are below 2000"
-    )]
-    const fn from_const(value: u32) -> Errno {
-        Errno::from_i32_const(value as i32)
-    }
-
-    const fn from_i32_const(value: i32) -> Errno {
+    const fn of(value: i32) -> Errno {
         match NonZeroI32::new(value) {
             Some(n) => Errno(n),
             None => Errno(NonZeroI32::MIN),
@@ -76,33 +67,33 @@ impl Errno {
 }
 
 /// The call was interrupted and is to be restarted (FreeBSD's ERESTART).
-pub const ERESTART: Errno = Errno::from_i32_const(c::DRM_OS_ERESTART);
+pub const ERESTART: Errno = Errno::of(-1);
 
 errnos! {
-    EPERM = c::DRM_OS_EPERM, "Operation not permitted.";
-    ENOENT = c::DRM_OS_ENOENT, "No such object.";
-    EINTR = c::DRM_OS_EINTR, "Interrupted by a signal.";
-    EIO = c::DRM_OS_EIO, "The device does not answer.";
-    ENXIO = c::DRM_OS_ENXIO, "The device is gone.";
-    E2BIG = c::DRM_OS_E2BIG, "Argument too long.";
-    EBADF = c::DRM_OS_EBADF, "Bad file descriptor.";
-    ENOMEM = c::DRM_OS_ENOMEM, "Out of memory, or over the limit.";
-    EACCES = c::DRM_OS_EACCES, "Permission denied.";
-    EFAULT = c::DRM_OS_EFAULT, "Bad address.";
-    EBUSY = c::DRM_OS_EBUSY, "In use.";
-    EEXIST = c::DRM_OS_EEXIST, "Exists already.";
-    ENODEV = c::DRM_OS_ENODEV, "Not supported by the device.";
-    EINVAL = c::DRM_OS_EINVAL, "Invalid argument.";
-    EMFILE = c::DRM_OS_EMFILE, "Too many open files.";
-    ENOTTY = c::DRM_OS_ENOTTY, "No such request for this file.";
-    ENOSPC = c::DRM_OS_ENOSPC, "No room left.";
-    ERANGE = c::DRM_OS_ERANGE, "Result too large.";
-    EAGAIN = c::DRM_OS_EAGAIN, "Try again.";
-    EALREADY = c::DRM_OS_EALREADY, "Named twice.";
-    EOPNOTSUPP = c::DRM_OS_EOPNOTSUPP, "Not supported by this driver.";
-    ETIMEDOUT = c::DRM_OS_ETIMEDOUT, "Timed out.";
-    ENOSYS = c::DRM_OS_ENOSYS, "Not offered.";
-    EOVERFLOW = c::DRM_OS_EOVERFLOW, "Value too large.";
-    ECANCELED = c::DRM_OS_ECANCELED, "Cancelled.";
-    ETIME = c::DRM_OS_ETIME, "Timer expired (Linux's ETIME; FreeBSD answers ETIMEDOUT).";
+    EPERM = 1, "Operation not permitted.";
+    ENOENT = 2, "No such object.";
+    EINTR = 4, "Interrupted by a signal.";
+    EIO = 5, "The device does not answer.";
+    ENXIO = 6, "The device is gone.";
+    E2BIG = 7, "Argument too long.";
+    EBADF = 9, "Bad file descriptor.";
+    ENOMEM = 12, "Out of memory, or over the limit.";
+    EACCES = 13, "Permission denied.";
+    EFAULT = 14, "Bad address.";
+    EBUSY = 16, "In use.";
+    EEXIST = 17, "Exists already.";
+    ENODEV = 19, "Not supported by the device.";
+    EINVAL = 22, "Invalid argument.";
+    EMFILE = 24, "Too many open files.";
+    ENOTTY = 25, "No such request for this file.";
+    ENOSPC = 28, "No room left.";
+    ERANGE = 34, "Result too large.";
+    EAGAIN = 35, "Try again.";
+    EALREADY = 37, "Named twice.";
+    EOPNOTSUPP = 45, "Not supported by this driver.";
+    ETIMEDOUT = 60, "Timed out.";
+    ENOSYS = 78, "Not offered.";
+    EOVERFLOW = 84, "Value too large.";
+    ECANCELED = 85, "Cancelled.";
+    ETIME = 1062, "Timer expired (Linux's ETIME; FreeBSD answers ETIMEDOUT).";
 }

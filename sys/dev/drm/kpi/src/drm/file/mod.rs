@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Open files of a device node.
+//!
+//! * `handles`: handles, names and map offsets of objects
+//! * `prime`: objects as dma-bufs
+//! * `master`: what a file may do on the primary node
 
-use crate::alloc::{Arc, KVec};
+mod handles;
+mod master;
+mod prime;
+
+use prime::Prime;
+
+use crate::alloc::Arc;
 use crate::drm::auth::FileAuth;
 use crate::drm::device::Device;
 use crate::drm::driver::Driver;
 use crate::drm::gem::Gem;
-use crate::os::{Caller, Mtx, Os, Sx};
+use crate::os::{Caller, Mtx, NodeKind, Os, Sx};
 use crate::sync::syncobj::Syncobj;
 use crate::util::account::{Account, Charge, FILE_BYTES};
 use crate::util::errno::{Result, ENOENT};
@@ -16,20 +26,11 @@ use core::sync::atomic::{AtomicU64, Ordering};
 /// Bytes that one open file may hold, unless the tunable file_mem_limit says otherwise.
 const FILE_MEM_LIMIT: u64 = 2 << 30;
 
-/// Which node a file was opened on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Minor {
-    /// /dev/dri/cardN.
-    Primary,
-    /// /dev/dri/renderDN.
-    Render,
-}
-
 /// An open file: what one client has on one device.
 pub struct File<D: Driver> {
     id: u64,
     device: Arc<Device<D>>,
-    minor: Minor,
+    kind: NodeKind,
     pid: i32,
     account: Arc<Account>,
     /// The file itself, and its handles.
@@ -49,7 +50,7 @@ impl<D: Driver> File<D> {
     /// # Errors
     ///
     /// ENOMEM, and what the driver says.
-    pub(crate) fn open(device: Arc<Device<D>>, minor: Minor, caller: &Caller<'_>) -> Result<Arc<File<D>>> {
+    pub(crate) fn open(device: Arc<Device<D>>, kind: NodeKind, caller: &Caller<'_>) -> Result<Arc<File<D>>> {
         let os = device.os();
         let id = os.unique();
         let limit = os.tunable(c"file_mem_limit", FILE_MEM_LIMIT);
@@ -60,11 +61,11 @@ impl<D: Driver> File<D> {
             os,
             File {
                 id,
-                minor,
+                kind,
                 pid: caller.pid(),
                 handles: Mtx::new(os, c"drm handles", HandleTable::new(os))?,
                 gem_lock: Sx::new(os, c"drm file gem", ())?,
-                prime: Sx::new(os, c"drm prime", Prime(KVec::new(os)))?,
+                prime: Sx::new(os, c"drm prime", Prime::new(os))?,
                 syncobjs: Mtx::new(os, c"drm syncobjs", HandleTable::new(os))?,
                 auth: Arc::new(os, FileAuth::default())?,
                 ioctls: AtomicU64::new(0),
@@ -75,7 +76,7 @@ impl<D: Driver> File<D> {
             },
         )?;
         file.device.file_opened();
-        if minor == Minor::Primary {
+        if kind == NodeKind::Primary {
             file.master_open(caller);
         }
         Ok(file)
@@ -128,7 +129,7 @@ impl<D: Driver> File<D> {
 
     /// Whether it was opened on the render node.
     pub fn is_render(&self) -> bool {
-        self.minor == Minor::Render
+        self.kind == NodeKind::Render
     }
 
     /// Ioctls done on it.
@@ -182,33 +183,5 @@ impl<D: Driver> File<D> {
     /// Held while a descriptor becomes a handle or a handle goes, so that one buffer has one handle.
     pub(crate) fn prime(&self) -> &Sx<Prime> {
         &self.prime
-    }
-}
-
-/// Buffers of a file that came or went by dma-buf, and their handles.
-pub(crate) struct Prime(KVec<(u64, u32)>);
-
-impl Prime {
-    /// The handle of a buffer.
-    pub(crate) fn handle(&self, buffer: u64) -> Option<u32> {
-        self.0
-            .iter()
-            .find(|(b, _)| *b == buffer)
-            .map(|(_, handle)| *handle)
-    }
-
-    /// Notes the handle of a buffer, unless it has one.
-    pub(crate) fn remember(&mut self, buffer: u64, handle: u32) -> Result<()> {
-        match self.handle(buffer) {
-            Some(_) => Ok(()),
-            None => self.0.push((buffer, handle)),
-        }
-    }
-
-    /// The handle goes.
-    pub(crate) fn forget(&mut self, handle: u32) {
-        if let Some(i) = self.0.iter().position(|(_, h)| *h == handle) {
-            self.0.swap_remove(i);
-        }
     }
 }

@@ -1,30 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! GEM handles, names and descriptors.
+//! Descriptors of objects.
 
 use crate::drm::driver::{Call, Driver};
 use crate::os::FdFlags;
 use crate::util::errno::{Result, EINVAL};
-use crate::util::uapi::{GemClose, GemFlink, GemOpen, PrimeHandle};
+use crate::util::uapi::PrimeHandle;
 
 /// Linux's O_CLOEXEC and O_RDWR, which DRM_CLOEXEC and DRM_RDWR are.
 const CLOEXEC: u32 = 0o2_000_000;
 const RDWR: u32 = 2;
 /// FreeBSD's O_CLOEXEC: a native client's DRM_CLOEXEC.
 const CLOEXEC_FREEBSD: u32 = 0x0010_0000;
-
-pub(super) fn close<D: Driver>(call: &Call<'_, D>, arg: &mut GemClose) -> Result<()> {
-    call.file.close_handle(arg.handle)
-}
-
-pub(super) fn flink<D: Driver>(call: &Call<'_, D>, arg: &mut GemFlink) -> Result<()> {
-    arg.name = call.file.flink(arg.handle)?;
-    Ok(())
-}
-
-pub(super) fn open<D: Driver>(call: &Call<'_, D>, arg: &mut GemOpen) -> Result<()> {
-    (arg.handle, arg.size) = call.file.open_name(arg.name)?;
-    Ok(())
-}
 
 pub(super) fn handle_to_fd<D: Driver>(call: &Call<'_, D>, arg: &mut PrimeHandle) -> Result<()> {
     if arg.flags & !(CLOEXEC | CLOEXEC_FREEBSD | RDWR) != 0 {

@@ -1,37 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory that clients said they do not need, and its end when memory is short.
-//!
-//! Whether the memory of a buffer may be freed while handles of it exist is one state, its
-//! `Tenure`, under one lock that is held for as long as the answer matters: by advice until the
-//! list of unneeded objects says the same, by a purge from its decision until the pages are gone,
-//! and by everything that gives the buffer to somebody else before it does so. What is shared once
-//! is never purged, as in Linux nothing with a dma-buf is.
+//! Memory that clients said they do not need, and its end when memory is short. See `mem::tenure`.
 
 use crate::alloc::Arc;
 use crate::drm::device::Device;
 use crate::drm::driver::Driver;
 use crate::drm::file::File;
 use crate::drm::gem::Gem;
-use crate::mem::buffer::Buffer;
+use crate::mem::tenure::Tenure;
 use crate::os::SxGuard;
 use crate::util::errno::{Result, EINVAL};
 use crate::util::id_table::Found;
-use core::sync::atomic::{AtomicU32, Ordering};
-
-/// Whether the memory of a buffer may be freed while handles of it exist.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Tenure {
-    /// One file has it, by one handle.
-    Private,
-    /// One file has it, by one handle, and does not need it: where the device's list has it.
-    Unneeded(u32),
-    /// Others have it, or may come to have it: never again anything else.
-    Shared,
-    /// Its one handle is gone.
-    Closed,
-    /// The memory is gone for good.
-    Purged,
-}
 
 /// What a client says of an object's memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,65 +18,6 @@ pub enum Advice {
     Needed,
     /// It may be freed.
     Unneeded,
-}
-
-/// How many jobs use a buffer; `PURGING` while it is purged.
-pub(crate) struct Uses(AtomicU32);
-
-const PURGING: u32 = u32::MAX;
-
-impl Uses {
-    pub(crate) const fn none() -> Uses {
-        Uses(AtomicU32::new(0))
-    }
-}
-
-/// A job's use of a buffer, which is not purged meanwhile.
-pub struct Pin(Arc<Buffer>);
-
-impl Pin {
-    /// One more job uses `buffer`. One that is being purged is waited for: the job finds it gone.
-    /// May sleep.
-    pub fn new(buffer: &Arc<Buffer>) -> Pin {
-        let uses = &buffer.uses().0;
-        let one_more = |n: u32| (n != PURGING).then(|| n.wrapping_add(1));
-        // ORDERING: Acquire, so that who sees the end of a purge sees what it did.
-        let pinned = uses.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more);
-        if pinned.is_err() {
-            // Nobody purges it while this lock is held.
-            let _tenure = buffer.tenure().lock();
-            uses.fetch_add(1, Ordering::Acquire);
-        }
-        Pin(buffer.clone())
-    }
-}
-
-impl Drop for Pin {
-    fn drop(&mut self) {
-        // ORDERING: Release, so that a purge comes after all of the use.
-        self.0.uses().0.fetch_sub(1, Ordering::Release);
-    }
-}
-
-/// What is kept from being used by jobs, with the lock of its tenure held.
-struct Claim<'a>(&'a Uses);
-
-impl<'a> Claim<'a> {
-    /// None while a job uses the buffer.
-    fn new(buffer: &'a Buffer, _tenure: &SxGuard<'_, Tenure>) -> Option<Claim<'a>> {
-        let uses = buffer.uses();
-        let claimed = uses
-            .0
-            .compare_exchange(0, PURGING, Ordering::Acquire, Ordering::Relaxed);
-        // Not eagerly: dropping one gives up what another has.
-        claimed.is_ok().then(|| Claim(uses))
-    }
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        self.0 .0.store(0, Ordering::Release);
-    }
 }
 
 /// Unneeded objects that one look at the list passes by at most, its lock held.
@@ -191,11 +110,14 @@ impl<D: Driver> Device<D> {
         if !matches!(*tenure, Tenure::Unneeded(_)) {
             return 0;
         }
-        let Some(_claim) = Claim::new(buffer, &tenure) else {
-            return 0;
-        };
         let pages = buffer.object().resident();
-        match D::purge(gem, || buffer.purge()) {
+        let purged = {
+            let Some(_claim) = buffer.uses().claim(&tenure) else {
+                return 0;
+            };
+            D::purge(gem, || buffer.purge())
+        };
+        match purged {
             Ok(()) => {
                 gem.leave(self, &mut tenure, Tenure::Purged);
                 pages

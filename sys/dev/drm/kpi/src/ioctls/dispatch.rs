@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! From a request of C to the function of an ioctl. Order of the checks: drm_ioctl() and
+//! drm_ioctl_permit() of Linux 6.1.
+
+use super::table;
+use crate::alloc::Arc;
+use crate::drm::device::Device;
+use crate::drm::driver::{Call, Driver};
+use crate::drm::file::File;
+use crate::drm::ioctl::{Access, Ioctl, DRIVER_BASE, DRIVER_END, GROUP, MAX_ARG};
+use crate::os::{Caller, NodeKind, NodeOps, UserMapping};
+use crate::util::errno::{Result, EACCES, EINVAL, ENOTTY, ENXIO};
+use crate::util::int_conv::usize_of_u32;
+use core::marker::PhantomData;
+
+/// The files of a driver's nodes.
+pub(crate) struct Files<D: Driver>(PhantomData<D>);
+
+impl<D: Driver> NodeOps for Files<D> {
+    type Device = Device<D>;
+    type File = File<D>;
+
+    fn open(device: Arc<Device<D>>, kind: NodeKind, caller: &Caller<'_>) -> Result<Arc<File<D>>> {
+        device.check()?;
+        File::open(device, kind, caller)
+    }
+
+    fn close(file: &File<D>) {
+        file.close();
+    }
+
+    fn ioctl(file: &File<D>, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
+        file.count_ioctl();
+        dispatch(&Call { file, caller }, group, nr, data)
+    }
+
+    fn mmap(file: &File<D>, offset: u64, len: u64) -> Result<UserMapping> {
+        file.device().check()?;
+        file.mmap(offset, len)
+    }
+}
+
+fn find<D: Driver>(nr: u32) -> Result<&'static Ioctl<D>> {
+    if (DRIVER_BASE..DRIVER_END).contains(&nr) {
+        D::IOCTLS
+            .get(usize_of_u32(nr.wrapping_sub(DRIVER_BASE)))
+            .ok_or(EINVAL)
+    } else {
+        table::find::<D>(nr).ok_or(EINVAL)
+    }
+}
+
+fn permit<D: Driver>(access: Access, call: &Call<'_, D>) -> Result<()> {
+    let file = call.file;
+    let refused = (access.root && !call.caller.privileged())
+        || (access.auth && !file.is_render() && !file.is_authenticated())
+        || (access.master && !file.is_current_master())
+        || (!access.render && file.is_render());
+    if refused {
+        Err(EACCES)
+    } else {
+        Ok(())
+    }
+}
+
+/// Does ioctl `nr` of `group` with the user's structure in `data`.
+///
+/// # Errors
+///
+/// ENOTTY for another group, EINVAL for an unknown number or a longer structure that is not zero where
+/// this version knows no field, ENXIO when the device is gone, EACCES, and what the ioctl says.
+fn dispatch<D: Driver>(call: &Call<'_, D>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
+    if group != GROUP {
+        return Err(ENOTTY);
+    }
+    if call.device().is_gone() {
+        return Err(ENXIO);
+    }
+    let ioctl = find::<D>(nr)?;
+    let mut arg = [0; MAX_ARG];
+    let arg = arg.get_mut(..ioctl.size).ok_or(EINVAL)?;
+    let tail = data.get(ioctl.size..).unwrap_or_default();
+    if ioctl.size != 0 && tail.iter().any(|b| *b != 0) {
+        return Err(EINVAL);
+    }
+    for (to, from) in arg.iter_mut().zip(data.iter()) {
+        *to = *from;
+    }
+    permit(ioctl.access, call)?;
+    (ioctl.run)(call, arg)?;
+    for (to, from) in data.iter_mut().zip(arg.iter()) {
+        *to = *from;
+    }
+    Ok(())
+}
