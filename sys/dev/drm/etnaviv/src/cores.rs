@@ -3,7 +3,8 @@
 
 use crate::hardware::Hardware;
 use crate::hw::{self, Regs};
-use crate::identity::{identify, Identity, Unsupported};
+use crate::identify::identify;
+use crate::identity::{Identity, Unsupported};
 use crate::jobs::{self, Job};
 use crate::mmu::{Mmu, Version};
 use crate::numbers::Numbers;

@@ -110,7 +110,7 @@ pub(crate) fn reset(regs: &Regs, os: Os, core: &Identity) -> Result<()> {
         }
         regs.write(CLOCK_CONTROL, full);
         os.delay(RESET_HOLD_NS);
-        let idle = regs.read(IDLE_STATE) & core.idle_mask() == core.idle_mask();
+        let idle = regs.read(IDLE_STATE) & hwdb::idle_mask(core) == hwdb::idle_mask(core);
         let pipes = regs.read(CLOCK_CONTROL);
         if idle && pipes & IDLE_3D != 0 && pipes & IDLE_2D != 0 && !mmu_is_on(regs, core) {
             return Ok(());

@@ -204,3 +204,16 @@ pub fn pulse_eater(core: &Identity, read: u32) -> u32 {
     }
     value
 }
+
+/// The bits of IDLE_STATE (0x004) from FE to TX.
+const IDLE_FE_TO_TX: u32 = 0xff;
+/// Its bit that says that the bus is in low power, which is not about being idle.
+const IDLE_AXI_LOW_POWER: u32 = 1 << 31;
+
+/// The bits of IDLE_STATE (0x004) that are all set when the core is idle.
+pub fn idle_mask(core: &Identity) -> u32 {
+    match quirks(core.ids.model, core.ids.revision).contains(Quirks::NAMED_IDLE_BITS) {
+        true => IDLE_FE_TO_TX,
+        false => !IDLE_AXI_LOW_POWER,
+    }
+}

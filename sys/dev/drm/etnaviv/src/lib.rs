@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! DRM driver for Vivante GPUs.
 //!
-//! Hardware: `identity` and `hwdb` (who a core is), `hw` (registers), `platform` (power), `ring` (command memory),
+//! Hardware: `identity`, `identify` and `hwdb` (who a core is), `hw` (registers), `platform` (power), `ring` (command memory),
 //! `mmu` and `tables`. What a client may submit: `stream`, `validate`. Jobs: `submit`, `jobs`, `hardware`, `sample` (counters),
 //! `recover`, `dump`. Memory: `context`, `space`, `regions`. A `device` has `cores`; `ioctls` is the user ABI.
 //!
@@ -22,6 +22,7 @@ pub mod features;
 mod hardware;
 mod hw;
 pub mod hwdb;
+pub mod identify;
 pub mod identity;
 mod ioctls;
 mod jobs;
@@ -31,6 +32,7 @@ pub mod perfmon_tables;
 mod platform;
 mod reaper;
 mod recover;
+mod refused;
 mod regions;
 pub mod regs;
 mod ring;

@@ -12,7 +12,7 @@
 //!
 //! Source of opcodes and lengths: rnndb `cmdstream.xml`.
 
-use crate::stream::{Policy, Refused, Reloc, Why};
+use crate::refused::{Policy, Refused, Reloc, Why};
 use crate::validate_states::{takes_relocation, Set};
 
 /// Position of the opcode in a header.

@@ -15,6 +15,8 @@
 /* HW: dt-bindings/power/imx8mq-power.h. */
 #define	IMX8M_POWER_DOMAIN_GPU	5
 
+#define	GPC_COMPATIBLE		"fsl,imx8mq-gpc"
+
 struct imx8mq_domain {
 	struct drm_reg	*gpc;
 	struct drm_node_clks *clks;
@@ -28,13 +30,13 @@ gpc_of_domain(phandle_t node)
 	phandle_t gpc;
 
 	gpc = OF_parent(OF_parent(node));
-	if (gpc > 0 && ofw_bus_node_is_compatible(gpc, "fsl,imx8mq-gpc"))
+	if (gpc > 0 && ofw_bus_node_is_compatible(gpc, GPC_COMPATIBLE))
 		return (gpc);
 	return (0);
 }
 
-bool
-drm_imx8mq_gpc_is_domain(phandle_t node)
+static bool
+imx8mq_gpc_is_domain(phandle_t node)
 {
 
 	return (gpc_of_domain(node) != 0);
@@ -145,8 +147,8 @@ imx8mq_domain_supply(device_t dev, phandle_t node, struct imx8mq_domain *dom)
 	return (error == ENOENT || error == ENODEV ? 0 : ENXIO);
 }
 
-int
-drm_imx8mq_gpc_make(device_t dev, phandle_t node, uint32_t id,
+static int
+imx8mq_gpc_make(device_t dev, phandle_t node, uint32_t id,
     const struct drm_power_ops **opsp, void **argp)
 {
 	struct imx8mq_domain *dom;
@@ -173,3 +175,9 @@ drm_imx8mq_gpc_make(device_t dev, phandle_t node, uint32_t id,
 	*argp = dom;
 	return (0);
 }
+
+const struct drm_power_provider drm_imx8mq_gpc_provider = {
+	.compatible = GPC_COMPATIBLE,
+	.is_domain = imx8mq_gpc_is_domain,
+	.make = imx8mq_gpc_make,
+};

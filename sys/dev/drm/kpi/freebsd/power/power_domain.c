@@ -102,22 +102,39 @@ drm_power_withdraw(phandle_t node, uint32_t id)
 	sx_xunlock(&power_lock);
 }
 
-/* No entry for a domain of RK3399: whose is it? */
+/* The provider whose driver a controller's node is for, or NULL. */
+static const struct drm_power_provider *
+power_provider_of(phandle_t node)
+{
+	const struct drm_power_provider *provider;
+	size_t i;
+
+	for (i = 0; i < drm_power_nproviders; i++) {
+		provider = drm_power_providers[i];
+		if (provider->driver != NULL &&
+		    ofw_bus_node_is_compatible(node, provider->compatible))
+			return (provider);
+	}
+	return (NULL);
+}
+
+/* A domain that nobody provides and that is not made when asked: whose is it? */
 static int
 power_absent(device_t dev, phandle_t node)
 {
+	const struct drm_power_provider *provider;
 	device_t holder;
 
 	holder = drm_node_device(node);
-	if (holder == NULL ||
-	    !ofw_bus_node_is_compatible(node, "rockchip,rk3399-power-controller")) {
+	provider = power_provider_of(node);
+	if (holder == NULL || provider == NULL) {
 		device_printf(dev,
 		    "the power domain's controller has no driver, taken as on\n");
 		return (ENOENT);
 	}
 	if (!device_is_attached(holder))
 		return (EAGAIN);
-	if (strcmp(device_get_name(holder), "drm_rk3399_power") == 0) {
+	if (strcmp(device_get_name(holder), provider->driver) == 0) {
 		device_printf(dev, "%s drives no such power domain\n",
 		    device_get_nameunit(holder));
 		return (ENXIO);
@@ -131,19 +148,25 @@ static int
 power_lookup(device_t dev, phandle_t node, uint32_t id,
     struct power_entry **entryp)
 {
+	const struct drm_power_provider *provider;
 	const struct drm_power_ops *ops;
 	void *arg;
+	size_t i;
 	int error;
 
 	*entryp = power_find(node, id);
 	if (*entryp != NULL)
 		return (0);
-	if (!drm_imx8mq_gpc_is_domain(node))
-		return (power_absent(dev, node));
-	error = drm_imx8mq_gpc_make(dev, node, id, &ops, &arg);
-	if (error == 0)
-		*entryp = power_add(node, id, ops, arg);
-	return (error);
+	for (i = 0; i < drm_power_nproviders; i++) {
+		provider = drm_power_providers[i];
+		if (provider->is_domain == NULL || !provider->is_domain(node))
+			continue;
+		error = provider->make(dev, node, id, &ops, &arg);
+		if (error == 0)
+			*entryp = power_add(node, id, ops, arg);
+		return (error);
+	}
+	return (power_absent(dev, node));
 }
 
 int

@@ -42,10 +42,22 @@ void	 drm_power_provide(phandle_t node, uint32_t id,
 	    const struct drm_power_ops *ops, void *arg);
 void	 drm_power_withdraw(phandle_t node, uint32_t id);
 
-/* imx8mq_gpc.c: the domain of a node under a GPCv2, that no newbus device has. */
-bool	 drm_imx8mq_gpc_is_domain(phandle_t node);
-int	 drm_imx8mq_gpc_make(device_t dev, phandle_t node, uint32_t id,
-	    const struct drm_power_ops **opsp, void **argp);
+/*
+ * power_providers.c.  A controller whose domains this module switches.  Either a
+ * driver of ours provides them (driver: its newbus name), or they are made when a
+ * consumer asks (is_domain, make; the errors are drm_power_get()'s).
+ */
+struct drm_power_provider {
+	const char	*compatible;
+	const char	*driver;
+	bool		(*is_domain)(phandle_t node);
+	int		(*make)(device_t dev, phandle_t node, uint32_t id,
+			    const struct drm_power_ops **opsp, void **argp);
+};
+extern const struct drm_power_provider *const drm_power_providers[];
+extern const size_t drm_power_nproviders;
+extern const struct drm_power_provider drm_imx8mq_gpc_provider;
+extern const struct drm_power_provider drm_rk3399_power_provider;
 
 /*
  * power_node.c.  drm_node_device: the device that a bus has made of a node,

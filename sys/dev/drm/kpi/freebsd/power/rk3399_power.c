@@ -18,6 +18,8 @@
 
 #include <sys/module.h>
 
+#define	RK3399_COMPATIBLE	"rockchip,rk3399-power-controller"
+#define	RK3399_DRIVER		"drm_rk3399_power"
 /* HW: dt-bindings/power/rk3399-power.h. */
 #define	RK3399_PD_GPU		35
 
@@ -134,7 +136,7 @@ rk3399_power_probe(device_t dev)
 {
 
 	if (!ofw_bus_status_okay(dev) ||
-	    !ofw_bus_is_compatible(dev, "rockchip,rk3399-power-controller"))
+	    !ofw_bus_is_compatible(dev, RK3399_COMPATIBLE))
 		return (ENXIO);
 	device_set_desc(dev, "RK3399 GPU power domain");
 	/* Any driver of the kernel's own goes first. */
@@ -190,9 +192,8 @@ static device_method_t rk3399_power_methods[] = {
 	DEVMETHOD_END
 };
 
-/* power_domain.c knows it by this name. */
 static driver_t rk3399_power_driver = {
-	"drm_rk3399_power",
+	RK3399_DRIVER,
 	rk3399_power_methods,
 	0
 };
@@ -200,3 +201,8 @@ static driver_t rk3399_power_driver = {
 /* First of the file's drivers, so that the GPU finds its domain. */
 EARLY_DRIVER_MODULE_ORDERED(drm_rk3399_power, simple_mfd, rk3399_power_driver,
     NULL, NULL, SI_ORDER_FIRST, BUS_PASS_SUPPORTDEV);
+
+const struct drm_power_provider drm_rk3399_power_provider = {
+	.compatible = RK3399_COMPATIBLE,
+	.driver = RK3399_DRIVER,
+};
