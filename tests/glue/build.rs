@@ -2,25 +2,10 @@
 //! Compiles C files of the glue with the host's C compiler: the pure ones as they are, those that look after memory on a VM
 //! system of the tests' own (`freebsd/`).
 
-use std::{collections::BTreeSet, env, fs, path::Path, path::PathBuf, process::Command};
+use std::{collections::BTreeSet, env, fs, path::Path, path::PathBuf};
 
 const PURE: [&str; 3] = ["opp_choose", "power_seq", "imx8mq_clk_calc"];
 const MEMORY: [&str; 2] = ["drm_object", "drm_page"];
-const FLAGS: [&str; 8] = [
-    "-std=gnu17",
-    "-O1",
-    "-g",
-    "-fPIC",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-c",
-];
-
-fn run(command: &mut Command) {
-    let status = command.status().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    assert!(status.success(), "{command:?}: {status}");
-}
 
 /// A header of each name of FreeBSD's that the files include, which has nothing of its own.
 fn stand_ins(files: &[PathBuf], dir: &Path) {
@@ -43,39 +28,30 @@ fn main() {
     let root = here.join("../../sys");
     let glue = root.join("dev/drm/kpi/freebsd");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
-    let cc = env::var("CC").unwrap_or_else(|_| "cc".into());
-    let archive = out.join("libglue.a");
-    let _ = fs::remove_file(&archive);
-    let mut ar = Command::new("ar");
-    ar.arg("crs").arg(&archive);
-    let mut compile = |source: PathBuf, more: &[&str]| {
-        let object = out.join(source.with_extension("o").file_name().expect("a name"));
-        let mut command = Command::new(&cc);
-        command.args(FLAGS).args(more).arg("-I").arg(&root);
-        run(command.arg(&source).arg("-o").arg(&object));
-        ar.arg(&object);
+    let c = || {
+        let mut build = cc::Build::new();
+        build.std("gnu17").opt_level(1).debug(true).pic(true);
+        build
+            .extra_warnings(true)
+            .warnings_into_errors(true)
+            .include(&root);
+        build
     };
-    for file in PURE {
-        compile(glue.join(format!("power/{file}.c")), &[]);
-    }
+    c().files(PURE.map(|f| glue.join(format!("power/{f}.c"))))
+        .compile("pure_glue");
     let mut files = MEMORY.map(|f| glue.join(format!("{f}.c"))).to_vec();
     let headers = out.join("freebsd");
     let _ = fs::remove_dir_all(&headers);
     stand_ins(&[&files[..], &[glue.join("drm_glue.h")]].concat(), &headers);
-    files.push(here.join("freebsd/fake_vm.c"));
-    let path = |p: &Path| p.to_str().expect("a path").to_owned();
-    let (headers, fake, glue_dir) = (path(&headers), path(&here.join("freebsd")), path(&glue));
-    let header = format!("{fake}/freebsd.h");
-    for file in files {
-        let more = ["-Wno-sign-compare", "-include", &header];
-        let places = ["-I", &headers, "-I", &fake, "-I", &glue_dir];
-        compile(file, &[&more[..], &places].concat());
-    }
-    run(&mut ar);
-    for dir in [&glue, &here.join("freebsd"), &root.join("dev/drm/kpi/include")] {
+    let fake = here.join("freebsd");
+    files.push(fake.join("fake_vm.c"));
+    c().flag("-Wno-sign-compare")
+        .flag("-include")
+        .flag(fake.join("freebsd.h"))
+        .includes([&headers, &fake, &glue])
+        .files(files)
+        .compile("memory_glue");
+    for dir in [&glue, &fake, &root.join("dev/drm/kpi/include")] {
         println!("cargo:rerun-if-changed={}", dir.display());
     }
-    println!("cargo:rerun-if-env-changed=CC");
-    println!("cargo:rustc-link-search=native={}", out.display());
-    println!("cargo:rustc-link-lib=static=glue");
 }
