@@ -165,6 +165,7 @@ pub(crate) fn dispatch<D: Driver>(call: &Call<'_, D>, group: u32, nr: u32, data:
         *to = *from;
     }
     permit(ioctl.access, call)?;
+    D::settle(call.file.driver());
     (ioctl.run)(call, arg)?;
     for (to, from) in data.iter_mut().zip(arg.iter()) {
         *to = *from;
