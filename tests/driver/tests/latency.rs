@@ -165,7 +165,7 @@ fn the_end_of_a_job_frees_nothing_and_the_next_ioctl_does() {
         );
         if by_itself {
             rig.world().stall_queue(REAPER, false);
-            rig.advance(0);
+            rig.advance(20 * MS);
         } else {
             assert_eq!(hog.outcome(work.done), 1);
         }

@@ -3,9 +3,11 @@
 //!
 //! Jobs end in the GPU's one task, and a job may hold 65,536 buffers. So the end of a job only puts
 //! its holdings into a list of the file that submitted it, and signals the fence. Two free what is
-//! there: the reaper, in a queue of its own, and the file's next ioctl, in its own thread. The
-//! latter is why a client that has seen a fence finds that the job holds nothing any more, and why
-//! nobody has more of this than was charged to it. Nothing here needs memory.
+//! there: the file's ioctls, in their callers' threads, before and after what they are for; and a
+//! little later the reaper, in a queue of its own, for clients that call nothing. The former is why
+//! a client that has seen a fence finds that the job holds nothing any more, and why nobody has more
+//! of this than was charged to it; and as it comes first, a client that works does not meet the
+//! reaper. Nothing here needs memory.
 
 use crate::alloc::{Arc, KBox, KVec};
 use crate::errno::Result;
@@ -13,6 +15,9 @@ use crate::fence::Hooked;
 use crate::os::{Mtx, Os, Sx, Task, TaskQueue};
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// The reaper comes so much later.
+const LATER_NS: u64 = 10_000_000;
 
 /// A job's part that is freed by the reaper: the driver's, and its places in other fences.
 pub struct Holdings<P> {
@@ -128,7 +133,13 @@ impl<P: Send + 'static> Remains<P> {
 }
 
 /// Who frees the remains of files that do nothing themselves.
+///
+/// # Invariants
+///
+/// While something is in the list, the task is due or will look again, or whoever takes it away
+/// will.
 pub struct Reaper<P> {
+    os: Os,
     list: Mtx<Option<Arc<Remains<P>>>>,
     /// None before the device is there, and when it goes.
     task: Mtx<Option<Task<Reaper<P>>>>,
@@ -143,6 +154,7 @@ impl<P: Send + 'static> Reaper<P> {
     /// ENOMEM.
     pub fn new(os: Os, free: fn(P)) -> Result<Arc<Self>> {
         let reaper = Reaper {
+            os,
             list: Mtx::new(os, c"drm reaper", None)?,
             task: Mtx::new(os, c"drm reaper task", None)?,
             free,
@@ -170,14 +182,20 @@ impl<P: Send + 'static> Reaper<P> {
 
     fn leave(remains: &Arc<Remains<P>>) {
         let this = &remains.reaper;
-        if !remains.listed.swap(true, Ordering::AcqRel) {
+        if remains.listed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        {
             let mut first = this.list.lock();
-            *remains.next.lock() = first.take();
-            *first = Some(remains.clone());
+            let others = first.replace(remains.clone());
+            if others.is_some() {
+                *remains.next.lock() = others;
+                return;
+            }
         }
         let has_task = match this.task.lock().as_ref() {
             Some(task) => {
-                task.enqueue();
+                task.enqueue_at(this.os.now().saturating_add(LATER_NS));
                 true
             }
             None => false,
@@ -197,7 +215,8 @@ impl<P: Send + 'static> Reaper<P> {
             while let Some(remains) = next {
                 next = remains.next.lock().take();
                 // What comes from here on is for another turn.
-                remains.listed.store(false, Ordering::Release);
+                // ORDERING: who found it listed has counted its holdings before, which `settle` sees.
+                remains.listed.swap(false, Ordering::AcqRel);
                 remains.settle();
             }
         }
