@@ -16,7 +16,7 @@ use crate::task::Queue;
 use crate::trace::{TraceFn, Tracer};
 use crate::util::{fatal, lk};
 use crate::witness::{self, Hold, Witness};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{c_char, CStr};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -82,6 +82,8 @@ pub(crate) struct Inner {
     /// Held while a driver attaches or detaches.
     pub(crate) topology: Mutex<()>,
     pub(crate) queues: Mutex<Vec<Weak<Queue>>>,
+    /// Names of queues that run nothing.
+    pub(crate) stalled: Mutex<BTreeSet<String>>,
     pub(crate) log: Log,
     pub(crate) tracer: Tracer,
 }
@@ -174,6 +176,7 @@ impl World {
                 devices: Mutex::default(),
                 topology: Mutex::default(),
                 queues: Mutex::default(),
+                stalled: Mutex::default(),
                 log: Log::default(),
                 tracer: Tracer::default(),
                 cfg,
@@ -242,6 +245,17 @@ impl World {
     /// The longest time that locks of each name were held while that was measured.
     pub fn longest_holds(&self) -> Vec<(String, Hold)> {
         self.inner().witness.holds()
+    }
+
+    /// Which threads took which locks, by their names, while that was measured: "task NAME" is the
+    /// thread of the queue NAME.
+    pub fn locks_taken(&self) -> BTreeSet<(String, String)> {
+        self.inner().witness.taken()
+    }
+
+    /// Task queues of this name run nothing from now on, or go on: as if their thread had much to do.
+    pub fn stall_queue(&self, name: &str, on: bool) {
+        self.inner().stall_queue(name, on);
     }
 
     /// How many fallible allocations were asked for so far: `drm_os_malloc`, `drm_os_page_alloc`,

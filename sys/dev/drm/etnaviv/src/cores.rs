@@ -19,6 +19,7 @@ use drmkpi::drm::driver::Suspend;
 use drmkpi::drm::stats::Stats;
 use drmkpi::os::{Dev, Irq, Level, LogLimit, Mtx, MtxGuard, Os, Sx, Task, TaskQueue};
 use drmkpi::runner::jobs::Queue;
+use drmkpi::runner::reaper::Reaper;
 use drmkpi::util::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
 
 /// Jobs in the hardware at once, and how long the first of them may take. HW: Linux's bounds.
@@ -71,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) mmu: Arc<Mmu>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) dump: Arc<CoreDump>,
+    /// For what jobs held that are over.
+    pub(crate) reaper: Arc<Reaper<Job>>,
 }
 
 /// A core.
@@ -246,7 +249,7 @@ impl Core {
         drop(tasks);
         let irq = core.irq.lock().take();
         drop(irq);
-        jobs::retire(core);
+        while jobs::retire(core) {}
     }
 
     /// Whether the device is gone.

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::cores::Core;
 use crate::device::Gpu;
 use crate::ioctls;
-use crate::jobs;
+use crate::jobs::{self, Job};
 use crate::ring::CORES;
 use drm_sched::{ClientId, EntityId};
 use drmkpi::alloc::Arc;
@@ -20,6 +20,7 @@ use drmkpi::entry::{Compatible, DriverTable};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::os::{Dev, Sx};
 use drmkpi::runner::jobs::Timeline;
+use drmkpi::runner::reaper::Remains;
 use drmkpi::util::account::Account;
 use drmkpi::util::errno::{Result, EINVAL};
 use drmkpi::util::int_conv::usize_of_u32;
@@ -58,6 +59,8 @@ pub struct EtnavivFile {
     /// By core, once a job was submitted to it.
     lanes: Sx<[Option<Arc<Lane>>; CORES]>,
     pub(crate) stats: Arc<Stats>,
+    /// What its jobs held that are over.
+    pub(crate) remains: Arc<Remains<Job>>,
 }
 
 /// The jobs of an open file on one core.
@@ -151,6 +154,7 @@ impl Driver for Etnaviv {
             context: gpu.address_space(account)?,
             lanes: Sx::new(os, c"etnaviv lanes", [const { None }; CORES])?,
             stats: Arc::new(os, Stats::default())?,
+            remains: Remains::new(os, &gpu.shared.reaper)?,
         })
     }
 
@@ -161,6 +165,10 @@ impl Driver for Etnaviv {
 
     fn gem_close(file: &File<Self>, gem: &Arc<EtnavivGem>) {
         file.driver().context.forget(gem.buffer().id());
+    }
+
+    fn settle(file: &EtnavivFile) {
+        file.remains.settle();
     }
 
     fn import(_dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {

@@ -18,6 +18,7 @@ use drmkpi::drm::driver::Call;
 use drmkpi::mem::reservation::Reservation;
 use drmkpi::os::{KernelMap, Os, UserSlice};
 use drmkpi::runner::jobs::{dependency_bytes, Queue};
+use drmkpi::runner::reaper::Holdings;
 use drmkpi::sync::fence::{Fence, FenceSet};
 use drmkpi::sync::resv::Usage;
 use drmkpi::sync::sync_file::SyncFile;
@@ -322,6 +323,13 @@ fn queue(
     let charge = Charge::new(account, Fence::BYTES)?;
     let number = core.fences.reserve()?;
     job.fence = number;
+    let job = match Holdings::new(os, &call.file.driver().remains, job) {
+        Ok(job) => job,
+        Err(e) => {
+            core.fences.forget(number);
+            return Err(e);
+        }
+    };
     let mut timeline = lane.timeline.lock();
     let prepared = core.queue.prepare(lane.entity, &mut timeline, charge, job);
     let (id, fence) = match prepared {

@@ -13,6 +13,7 @@ use drmkpi::mem::pin::Pin;
 use drmkpi::mem::reservation::Reservation;
 use drmkpi::os::UserSlice;
 use drmkpi::runner::jobs::{dependency_bytes, Queue};
+use drmkpi::runner::reaper::Holdings;
 use drmkpi::sync::fence::{Fence, FenceSet};
 use drmkpi::sync::resv::Usage;
 use drmkpi::util::account::Charge;
@@ -118,11 +119,12 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
         flush_id,
         context: file.context.clone(),
         stats: file.stats.clone(),
-        _charge: Charge::new(account, bytes)?,
-        _pins: pins,
-        _mappings: mappings,
-        _gems: gems,
+        charge: Charge::new(account, bytes)?,
+        pins,
+        mappings,
+        gems,
     };
+    let job = Holdings::new(call.file.os(), &file.remains, job)?;
     let charge = Charge::new(account, Fence::BYTES)?;
     let mut timelines = file.timelines.lock();
     let timeline = timelines.get_mut(slot.index()).ok_or(EINVAL)?;

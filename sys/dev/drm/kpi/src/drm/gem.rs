@@ -4,17 +4,18 @@
 //! An object is in the device's tables of names and map offsets while a handle of it exists, so those
 //! tables never keep it alive on their own.
 
-use crate::alloc::{Arc, KVec};
+use crate::alloc::Arc;
 use crate::drm::driver::Driver;
 use crate::drm::file::File;
 use crate::mem::buffer::Buffer;
 use crate::os::Mtx;
 use crate::util::account::{Charge, OBJECT_BYTES};
 use crate::util::errno::{Result, ENOENT};
+use crate::util::sorted_map::SortedMap;
 
 /// The files that hold handles of an object, with how many, and where the object is in the tables.
 pub(super) struct State {
-    pub(super) holders: KVec<(u64, u32)>,
+    pub(super) holders: SortedMap<u64, u32>,
     pub(super) name: u32,
     pub(super) map_slot: u32,
 }
@@ -38,7 +39,7 @@ impl<D: Driver> Gem<D> {
         let os = file.os();
         let charge = Charge::new(file.account(), OBJECT_BYTES)?;
         let state = State {
-            holders: KVec::new(os),
+            holders: SortedMap::new(os),
             name: 0,
             map_slot: 0,
         };
@@ -72,12 +73,13 @@ impl<D: Driver> Gem<D> {
 
     /// Whether an open file, by its number, has the only handle of it.
     pub(crate) fn is_only_of(&self, file: u64) -> bool {
-        *self.state.lock().holders == [(file, 1)]
+        let holders = &self.state.lock().holders;
+        holders.len() == 1 && holders.get(file) == Some(&1)
     }
 
     /// Whether an open file, by its number, has a handle of it.
     pub fn is_held_by(&self, file: u64) -> bool {
-        self.state.lock().holders.iter().any(|(f, _)| *f == file)
+        self.state.lock().holders.get(file).is_some()
     }
 
     /// The offset at which clients map it.

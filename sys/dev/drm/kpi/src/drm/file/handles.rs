@@ -79,21 +79,23 @@ impl<D: Driver> File<D> {
     fn hold(&self, gem: &Arc<Gem<D>>) -> Result<()> {
         // Serialises first and last handles of this file, for which the driver may sleep.
         let _gem_lock = self.gem_lock().lock();
-        if let Some(held) = gem.state.lock().holders.iter_mut().find(|(f, _)| *f == self.id()) {
-            held.1 = held.1.saturating_add(1);
+        if let Some(held) = gem.state.lock().holders.get_mut(self.id()) {
+            *held = held.saturating_add(1);
             return Ok(());
         }
         D::gem_open(self, gem)?;
         let counted = {
             let mut state = gem.state.lock();
-            let mut count = || {
-                state.holders.reserve(1)?;
+            state.holders.insert(self.id(), 1).and_then(|()| {
                 if state.map_slot == 0 {
-                    state.map_slot = self.device().map_offsets().lock().insert(gem.clone())?;
+                    let slot = self.device().map_offsets().lock().insert(gem.clone());
+                    if slot.is_err() {
+                        state.holders.remove(self.id());
+                    }
+                    state.map_slot = slot?;
                 }
-                state.holders.push((self.id(), 1))
-            };
-            count()
+                Ok(())
+            })
         };
         if counted.is_err() {
             D::gem_close(self, gem);
@@ -105,16 +107,14 @@ impl<D: Driver> File<D> {
         let _gem_lock = self.gem_lock().lock();
         let (map_slot, name, last) = {
             let mut state = gem.state.lock();
-            let Some(i) = state.holders.iter().position(|(f, _)| *f == self.id()) else {
+            let Some(held) = state.holders.get_mut(self.id()) else {
                 return;
             };
-            if let Some(held) = state.holders.get_mut(i) {
-                held.1 = held.1.saturating_sub(1);
-                if held.1 != 0 {
-                    return;
-                }
+            *held = held.saturating_sub(1);
+            if *held != 0 {
+                return;
             }
-            state.holders.swap_remove(i);
+            state.holders.remove(self.id());
             if state.holders.is_empty() {
                 (
                     core::mem::take(&mut state.map_slot),
