@@ -42,7 +42,7 @@ const CRATES: [Crate; 5] = [
             &["sync"],
             &["mem"],
             &["drm"],
-            &["ioctls", "runner"],
+            &["ioctls", "resources", "runner"],
             &["entry"],
         ],
         // Unsafe code that calls C: memory of C's holds what C is told of, and the other way round.

@@ -8,7 +8,6 @@ use crate::identity::{Identity, Unsupported};
 use crate::jobs::{self, Job};
 use crate::mmu::{Mmu, Version};
 use crate::numbers::Numbers;
-use crate::platform::Platform;
 use crate::recover;
 use crate::sample;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -18,9 +17,19 @@ use drmkpi::drm::coredump::CoreDump;
 use drmkpi::drm::driver::Suspend;
 use drmkpi::drm::stats::Stats;
 use drmkpi::os::{Dev, Irq, Level, LogLimit, Mtx, MtxGuard, Os, Sx, Task, TaskQueue};
+use drmkpi::resources::{Names, Resources};
 use drmkpi::runner::jobs::Queue;
 use drmkpi::runner::reaper::Reaper;
 use drmkpi::util::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
+
+/// HW: the clocks of the binding vivante,gc: "core" always, the others as the chip has them.
+const RESOURCES: Names = Names {
+    clocks: &[Some(c"core"), Some(c"shader"), Some(c"bus"), Some(c"reg")],
+    regulator: None,
+    reset: false,
+};
+/// Which of them is the core's.
+const CORE_CLOCK: usize = 0;
 
 /// Jobs in the hardware at once, and how long the first of them may take. HW: Linux's bounds.
 const DEPTH: u8 = 4;
@@ -63,7 +72,7 @@ pub(crate) type Engine<'a> = MtxGuard<'a, drmkpi::runner::jobs::Engine<Job, KBox
 pub(crate) struct Found {
     dev: Dev,
     regs: Regs,
-    platform: Platform,
+    resources: Resources,
     pub(crate) identity: Identity,
 }
 
@@ -80,7 +89,7 @@ pub(crate) struct Shared {
 pub(crate) struct Core {
     dev: Dev,
     regs: Regs,
-    platform: Platform,
+    resources: Resources,
     pub(crate) identity: Identity,
     pub(crate) shared: Arc<Shared>,
     pub(crate) queue: Arc<JobQueue>,
@@ -107,11 +116,11 @@ impl Found {
     /// ENODEV for hardware that this driver does not serve, or not without a tunable; EIO when it
     /// does not answer, ENOMEM.
     pub(crate) fn new(dev: Dev) -> Result<Found> {
-        let platform = Platform::find(dev)?;
+        let resources = Resources::find(dev, &RESOURCES)?;
         let regs = Regs::map(dev, None)?;
-        platform.on()?;
+        resources.on()?;
         let identity = identify(|at| regs.read(at));
-        platform.off();
+        resources.off();
         let identity = identity?;
         if Version::of(&identity) == Version::V1 && dev.os().tunable(c"etnaviv_mmuv1", 0) == 0 {
             dev.log(
@@ -139,7 +148,7 @@ impl Found {
         Ok(Found {
             dev,
             regs,
-            platform,
+            resources,
             identity,
         })
     }
@@ -167,15 +176,15 @@ impl Core {
         let Found {
             dev,
             regs,
-            platform,
+            resources,
             identity,
         } = found;
         let os = dev.os();
-        let hardware = Self::new_hardware(shared, &identity, index, platform.core_hz())?;
+        let hardware = Self::new_hardware(shared, &identity, index, resources.clock_hz(CORE_CLOCK))?;
         let core = Core {
             dev,
             regs,
-            platform,
+            resources,
             identity,
             shared: shared.clone(),
             queue: Self::new_queue(os, hardware)?,
@@ -311,9 +320,9 @@ impl Core {
         if *power {
             return Ok(());
         }
-        self.platform.on()?;
+        self.resources.on()?;
         if let Err(e) = hw::reset(&self.regs, self.os(), &self.identity) {
-            self.platform.off();
+            self.resources.off();
             return Err(e);
         }
         self.begin(&mut self.queue.lock());
@@ -354,7 +363,7 @@ impl Core {
                 result = Err(ENXIO);
             }
             if result.is_err() {
-                self.platform.off();
+                self.resources.off();
                 *power = false;
             }
         }
@@ -406,7 +415,7 @@ impl Core {
         if let Some(irq) = self.irq.lock().as_ref() {
             irq.sync();
         }
-        self.platform.off();
+        self.resources.off();
         *power = false;
         drop(power);
         drop(loaded);

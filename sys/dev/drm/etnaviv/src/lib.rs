@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! DRM driver for Vivante GPUs.
 //!
-//! Hardware: `identity`, `identify` and `hwdb` (who a core is), `hw` (registers), `platform` (power), `ring` (command memory),
+//! Hardware: `identity`, `identify` and `hwdb` (who a core is), `hw` (registers), `ring` (command memory),
 //! `mmu` and `tables`. What a client may submit: `stream`, `validate`. Jobs: `submit`, `jobs`, `hardware`, `sample` (counters),
 //! `recover`, `dump`. Memory: `context`, `space`, `regions`. A `device` has `cores`; `ioctls` is the user ABI.
 //!
@@ -29,7 +29,6 @@ mod jobs;
 mod mmu;
 mod numbers;
 pub mod perfmon_tables;
-mod platform;
 mod reaper;
 mod recover;
 mod refused;

@@ -15,6 +15,7 @@ pub mod entry;
 mod ioctls;
 pub mod mem;
 pub mod os;
+pub mod resources;
 pub mod runner;
 pub mod sync;
 pub mod util;

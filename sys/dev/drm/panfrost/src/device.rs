@@ -14,7 +14,6 @@ use crate::jobs::{self, Hardware, Job};
 use crate::mapping::{self, Place, Unused};
 use crate::model::Model;
 use crate::perfcnt::Perfcnt;
-use crate::platform::Platform;
 use crate::power::{self, Plan};
 use crate::quirks::{self, Integration, Quirks};
 use crate::regs::Regs;
@@ -27,9 +26,18 @@ use drmkpi::alloc::{Arc, KBox};
 use drmkpi::drm::driver::Suspend;
 use drmkpi::drm::stats::Stats;
 use drmkpi::os::{Dev, Level, LogLimit, Mtx, MtxGuard, Os, Sx, SxGuard, Task, TaskQueue};
+use drmkpi::resources::{Names, Resources};
 use drmkpi::runner::jobs::Queue;
 use drmkpi::runner::reaper::Reaper;
 use drmkpi::util::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
+
+/// HW: the names in the bindings arm,mali-midgard and arm,mali-bifrost. A node with one clock does not
+/// name it.
+const RESOURCES: Names = Names {
+    clocks: &[Some(c"bus"), None],
+    regulator: Some(c"mali"),
+    reset: true,
+};
 
 /// A job gets this long in the hardware. HW: Linux's bound.
 const JOB_TIMEOUT_NS: u64 = 500_000_000;
@@ -99,7 +107,7 @@ impl Power {
 pub struct Gpu {
     dev: Dev,
     regs: Regs,
-    platform: Platform,
+    resources: Resources,
     pub(crate) identity: Identity,
     pub(crate) features: Features,
     pub(crate) issues: Issues,
@@ -135,10 +143,10 @@ impl Gpu {
     ///
     /// ENODEV for an unknown model, ETIMEDOUT when it does not answer, ENOMEM.
     pub(crate) fn probe(dev: Dev) -> Result<Arc<Gpu>> {
-        let platform = Platform::find(dev)?;
+        let resources = Resources::find(dev, &RESOURCES)?;
         let regs = Regs::map(dev, None)?;
-        platform.on()?;
-        let gpu = Self::identify(dev, platform, regs)?;
+        resources.on()?;
+        let gpu = Self::identify(dev, resources, regs)?;
         let ready = Gpu::start_services(&gpu).and_then(|()| {
             let mut power = gpu.power.lock();
             gpu.start_cores(&mut power)
@@ -151,7 +159,7 @@ impl Gpu {
         Ok(gpu)
     }
 
-    fn identify(dev: Dev, platform: Platform, regs: Regs) -> Result<Arc<Gpu>> {
+    fn identify(dev: Dev, resources: Resources, regs: Regs) -> Result<Arc<Gpu>> {
         let os = dev.os();
         gpu::soft_reset(&regs, os)?;
         let identity = Identity::read(&regs);
@@ -169,14 +177,14 @@ impl Gpu {
                 model.name, identity.product, identity.revision
             ),
         );
-        Self::build(dev, platform, regs, identity, model)
+        Self::build(dev, resources, regs, identity, model)
     }
 
     /// Puts the parts together. Not inlined: the parts are large, and a kernel stack is not.
     #[inline(never)]
     fn build(
         dev: Dev,
-        platform: Platform,
+        resources: Resources,
         regs: Regs,
         identity: Identity,
         model: &Model,
@@ -185,7 +193,7 @@ impl Gpu {
         let gpu = Gpu {
             dev,
             regs,
-            platform,
+            resources,
             queue: Self::new_queue(os, model, &identity)?,
             reaper: Reaper::new(os, jobs::free)?,
             features: model.features,
@@ -272,7 +280,7 @@ impl Gpu {
         let mut power = gpu.power.lock();
         gpu.turn_off(&mut power);
         // The probe may have failed before the cores were started.
-        gpu.platform.off();
+        gpu.resources.off();
     }
 
     /// Whether the device is gone.
@@ -374,10 +382,10 @@ impl Gpu {
         if power.on {
             return Ok(());
         }
-        self.platform.on()?;
+        self.resources.on()?;
         let up = gpu::soft_reset(&self.regs, self.os()).and_then(|_| self.start_cores(power));
         if up.is_err() {
-            self.platform.off();
+            self.resources.off();
         }
         up
     }
@@ -414,7 +422,7 @@ impl Gpu {
         }
         let up = gpu::soft_reset(&self.regs, self.os()).and_then(|_| self.start_cores(power));
         if up.is_err() {
-            self.platform.off();
+            self.resources.off();
             power.on = false;
         }
         up
@@ -477,7 +485,7 @@ impl Gpu {
             self.dev
                 .log(Level::Error, format_args!("{stuck}: no power off in time"));
         }
-        self.platform.off();
+        self.resources.off();
         power.on = false;
     }
 

@@ -36,7 +36,6 @@ mod jobs;
 mod mapping;
 mod model;
 mod perfcnt;
-mod platform;
 mod power;
 mod quirks;
 mod regs;
