@@ -4,7 +4,7 @@
 //! goes.
 
 use crate::mmu::{Mmu, Slot, Version, COMMAND_BYTES, COMMAND_VA};
-use crate::reaper::Link;
+use crate::reaper::{Link, Reaped, Reaper};
 use crate::space::{for_each_chunk, Jobs, Old, Site, Space};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
@@ -31,7 +31,8 @@ pub(crate) struct Context {
     jobs: Mtx<Jobs>,
     /// Changes with every change of the page table.
     seqno: AtomicU32,
-    link: Link,
+    link: Link<Context>,
+    reaper: Arc<Reaper<Context>>,
 }
 
 /// A job in the hardware, as its address space sees it.
@@ -70,7 +71,11 @@ impl Context {
     ///
     /// ENOMEM, also over the account's limit; ENOSPC when there are as many clients as the hardware
     /// has page tables for.
-    pub(crate) fn new(mmu: &Arc<Mmu>, account: Option<&Arc<Account>>) -> Result<Arc<Context>> {
+    pub(crate) fn new(
+        mmu: &Arc<Mmu>,
+        reaper: &Arc<Reaper<Context>>,
+        account: Option<&Arc<Account>>,
+    ) -> Result<Arc<Context>> {
         let slot = Slot::new(mmu)?;
         let charge = account.map(|account| Charge::new(account, 0)).transpose()?;
         let lock = Sx::new(mmu.os(), c"etnaviv context", None)?;
@@ -89,6 +94,7 @@ impl Context {
             jobs,
             seqno: AtomicU32::new(0),
             link,
+            reaper: reaper.clone(),
         };
         // From here on its end frees the tables.
         *context.space.get_mut() = Some(space);
@@ -222,7 +228,7 @@ impl Context {
             space.sweep(&this.jobs)
         };
         if dead {
-            this.mmu.leave_to_reaper(this);
+            this.reaper.leave(this);
         }
     }
 
@@ -243,9 +249,15 @@ impl Context {
         }
         self.tidy();
     }
+}
 
-    /// Frees what no job can reach, the lock not held. Not in the GPU's own thread.
-    pub(crate) fn tidy(&self) {
+impl Reaped for Context {
+    fn link(&self) -> &Link<Context> {
+        &self.link
+    }
+
+    /// The lock is not held meanwhile. Not in the GPU's own thread.
+    fn tidy(&self) {
         loop {
             let room = {
                 let mut guard = self.space.lock();
@@ -263,11 +275,6 @@ impl Context {
             };
             dead.free(self.mmu.dev(), self.charge.as_ref());
         }
-    }
-
-    /// The list of the reaper.
-    pub(crate) fn link(&self) -> &Link {
-        &self.link
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One core of a GPU: what it is, its power, its jobs, and the tasks that serve it.
 
+use crate::context::Context;
 use crate::hardware::Hardware;
 use crate::hw::{self, Regs};
 use crate::identify::identify;
@@ -8,6 +9,7 @@ use crate::identity::{Identity, Unsupported};
 use crate::jobs::{self, Job};
 use crate::mmu::{Mmu, Version};
 use crate::numbers::Numbers;
+use crate::reaper;
 use crate::recover;
 use crate::sample;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -79,6 +81,8 @@ pub(crate) struct Found {
 /// What cores of one device have in common.
 pub(crate) struct Shared {
     pub(crate) mmu: Arc<Mmu>,
+    /// For address spaces with memory to free.
+    pub(crate) spaces: Arc<reaper::Reaper<Context>>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) dump: Arc<CoreDump>,
     /// For what jobs held that are over.

@@ -6,6 +6,7 @@ use crate::cores::{Core, Found, Shared};
 use crate::driver::EtnavivFile;
 use crate::jobs;
 use crate::mmu::{Mmu, Version};
+use crate::reaper;
 use crate::ring::CORES;
 use crate::stream::Refused;
 use drmkpi::alloc::Arc;
@@ -42,12 +43,14 @@ impl Gpu {
         let os = dev.os();
         let found = Found::new(dev)?;
         let mmu = Arc::new(os, Mmu::new(dev, &found.identity)?)?;
+        let spaces = Arc::new(os, reaper::Reaper::new(os)?)?;
         let everybody = match mmu.version() {
-            Version::V1 => Some(Context::new(&mmu, None)?),
+            Version::V1 => Some(Context::new(&mmu, &spaces, None)?),
             Version::V2 | Version::V2Secure => None,
         };
         let shared = Shared {
             mmu,
+            spaces,
             stats: Arc::new(os, Stats::default())?,
             dump: Arc::new(os, CoreDump::new(os)?)?,
             reaper: Reaper::new(os, jobs::free)?,
@@ -71,13 +74,13 @@ impl Gpu {
     fn start_reapers(&self, os: Os) -> Result<()> {
         let queue = Arc::new(os, TaskQueue::new(os, c"etnaviv reaper")?)?;
         Reaper::start(&self.shared.reaper, os, &queue)?;
-        self.shared.mmu.reaper.start(os, &queue)
+        self.shared.spaces.start(os, &queue)
     }
 
     fn stop_reapers(&self) {
         // The first leaves work to the second.
         self.shared.reaper.stop();
-        self.shared.mmu.reaper.stop();
+        self.shared.spaces.stop();
     }
 
     /// One more core.
@@ -156,7 +159,7 @@ impl Gpu {
     pub(crate) fn address_space(&self, account: &Arc<Account>) -> Result<Arc<Context>> {
         match &self.everybody {
             Some(context) => Ok(context.clone()),
-            None => Context::new(&self.shared.mmu, Some(account)),
+            None => Context::new(&self.shared.mmu, &self.shared.spaces, Some(account)),
         }
     }
 

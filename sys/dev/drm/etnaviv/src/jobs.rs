@@ -7,6 +7,7 @@ use crate::driver::EtnavivGem;
 use crate::hardware::{Event, Hardware, Running, Stopped, EVENTS};
 use crate::hw;
 use crate::perfmon_tables::Pipe;
+use crate::reaper::Reaped;
 use crate::ring::{Program, Switch};
 use crate::sample::Requests;
 use crate::stream::{CmdStream, Validated};

@@ -2,10 +2,8 @@
 //! What all cores of a device share of the MMU: its version, the page where strays end, the command memory that the
 //! front ends fetch from, and the numbers of page tables where the hardware wants numbers.
 
-use crate::context::Context;
 use crate::features::Features;
 use crate::identity::{Identity, Security};
-use crate::reaper::Reaper;
 use crate::tables::FlatTable;
 use drmkpi::alloc::Arc;
 use drmkpi::os::{Dev, Mtx, Os, PageRun, PAGE_SIZE};
@@ -62,7 +60,6 @@ pub(crate) struct Mmu {
     /// Secure MMUv2: where page table number n is.
     array: Option<PageRun>,
     slots: Mtx<HandleTable<()>>,
-    pub(crate) reaper: Reaper,
 }
 
 impl Mmu {
@@ -90,13 +87,7 @@ impl Mmu {
             flat,
             array,
             slots: Mtx::new(dev.os(), c"etnaviv tables", HandleTable::new(dev.os()))?,
-            reaper: Reaper::new(dev.os())?,
         })
-    }
-
-    /// Has freed, soon, what an address space has to free.
-    pub(crate) fn leave_to_reaper(&self, context: &Arc<Context>) {
-        self.reaper.leave(context);
     }
 
     /// Its version.

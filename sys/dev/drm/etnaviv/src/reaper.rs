@@ -2,25 +2,32 @@
 //! The reaper: frees what jobs were the last to use, in a queue of its own, for to free much memory
 //! takes long and the GPU's own thread is what all clients wait for.
 
-use crate::context::Context;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drmkpi::alloc::Arc;
 use drmkpi::os::{Mtx, Os, Task, TaskQueue};
 use drmkpi::util::errno::Result;
 
-/// What an address space needs to be in the reaper's list without memory for that.
-pub(crate) struct Link {
-    listed: AtomicBool,
-    next: Mtx<Option<Arc<Context>>>,
+/// An address space that may have something to free.
+pub(crate) trait Reaped: Send + Sync + Sized + 'static {
+    /// Its place in the reaper's list.
+    fn link(&self) -> &Link<Self>;
+    /// Frees what no job can reach. May sleep.
+    fn tidy(&self);
 }
 
-impl Link {
+/// What an address space needs to be in the reaper's list without memory for that.
+pub(crate) struct Link<T> {
+    listed: AtomicBool,
+    next: Mtx<Option<Arc<T>>>,
+}
+
+impl<T> Link<T> {
     /// Not in the list.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn new(os: Os) -> Result<Link> {
+    pub(crate) fn new(os: Os) -> Result<Link<T>> {
         Ok(Link {
             listed: AtomicBool::new(false),
             next: Mtx::new(os, c"etnaviv reaper link", None)?,
@@ -29,10 +36,10 @@ impl Link {
 }
 
 /// Address spaces that have something to free.
-pub(crate) struct List(Mtx<Option<Arc<Context>>>);
+pub(crate) struct List<T>(Mtx<Option<Arc<T>>>);
 
-impl List {
-    fn push(&self, context: &Arc<Context>) {
+impl<T: Reaped> List<T> {
+    fn push(&self, context: &Arc<T>) {
         if context.link().listed.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -41,7 +48,7 @@ impl List {
         *first = Some(context.clone());
     }
 
-    fn pop(&self) -> Option<Arc<Context>> {
+    fn pop(&self) -> Option<Arc<T>> {
         let mut first = self.0.lock();
         let context = first.take()?;
         *first = context.link().next.lock().take();
@@ -59,19 +66,19 @@ impl List {
 }
 
 /// The list and its task.
-pub(crate) struct Reaper {
-    list: Arc<List>,
+pub(crate) struct Reaper<T: Reaped> {
+    list: Arc<List<T>>,
     /// None before the device is there, and when it goes.
-    task: Mtx<Option<Task<List>>>,
+    task: Mtx<Option<Task<List<T>>>>,
 }
 
-impl Reaper {
+impl<T: Reaped> Reaper<T> {
     /// Without a task.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn new(os: Os) -> Result<Reaper> {
+    pub(crate) fn new(os: Os) -> Result<Reaper<T>> {
         Ok(Reaper {
             list: Arc::new(os, List(Mtx::new(os, c"etnaviv reaper", None)?))?,
             task: Mtx::new(os, c"etnaviv reaper task", None)?,
@@ -97,7 +104,7 @@ impl Reaper {
     }
 
     /// Has freed what an address space has to free.
-    pub(crate) fn leave(&self, context: &Arc<Context>) {
+    pub(crate) fn leave(&self, context: &Arc<T>) {
         self.list.push(context);
         let waits = match self.task.lock().as_ref() {
             Some(task) => {
