@@ -6,19 +6,16 @@ use crate::hardware::Hardware;
 use crate::hw::{self, Regs};
 use crate::identify::identify;
 use crate::identity::{Identity, Unsupported};
-use crate::jobs::{self, Job};
+use crate::job::Job;
 use crate::mmu::{Mmu, Version};
 use crate::numbers::Numbers;
 use crate::reaper;
-use crate::recover;
-use crate::sample;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::drm::coredump::CoreDump;
-use drmkpi::drm::driver::Suspend;
 use drmkpi::drm::stats::Stats;
-use drmkpi::os::{Dev, Irq, Level, LogLimit, Mtx, MtxGuard, Os, Sx, Task, TaskQueue};
+use drmkpi::os::{Dev, Irq, Level, LogLimit, Mtx, MtxGuard, Os, Sx, Task};
 use drmkpi::resources::{Names, Resources};
 use drmkpi::runner::jobs::Queue;
 use drmkpi::runner::reaper::Reaper;
@@ -35,18 +32,19 @@ const CORE_CLOCK: usize = 0;
 
 /// Jobs in the hardware at once, and how long the first of them may take. HW: Linux's bounds.
 const DEPTH: u8 = 4;
-const JOB_TIMEOUT_NS: u64 = 500_000_000;
+pub(crate) const JOB_TIMEOUT_NS: u64 = 500_000_000;
 /// A job of a closed file gets this long: a frame may end, and a reset is spared.
 const GRACE_NS: u64 = 10_000_000;
 /// After this much idleness the core is turned off. HW: Linux's bound.
 const IDLE_NS: u64 = 200_000_000;
 
-struct Tasks {
-    pump: Arc<Task<Core>>,
-    timeout: Task<Core>,
-    idle: Task<Core>,
-    fault: Task<Core>,
-    sample: Task<Core>,
+/// The tasks of a core, in one queue.
+pub(crate) struct Tasks {
+    pub(crate) pump: Arc<Task<Core>>,
+    pub(crate) timeout: Task<Core>,
+    pub(crate) idle: Task<Core>,
+    pub(crate) fault: Task<Core>,
+    pub(crate) sample: Task<Core>,
 }
 
 /// Which task, and for a timer, when.
@@ -159,24 +157,9 @@ impl Found {
 }
 
 impl Core {
-    /// Serves a core, the device's `index`-th.
-    ///
-    /// # Errors
-    ///
-    /// EIO when it does not come on, ENOMEM.
-    pub(crate) fn new(found: Found, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
-        let core = Self::build(found, index, shared)?;
-        if let Err(e) = Core::start_services(&core).and_then(|()| core.turn_on()) {
-            Core::remove(&core);
-            return Err(e);
-        }
-        core.enqueue(Work::Idle);
-        Ok(core)
-    }
-
     /// Puts the parts together. Not inlined, nor what makes the large ones: a kernel stack is small.
     #[inline(never)]
-    fn build(found: Found, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
+    pub(crate) fn build(found: Found, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
         let Found {
             dev,
             regs,
@@ -229,40 +212,31 @@ impl Core {
         Queue::new(os, &[slot], config, hardware)
     }
 
-    fn start_services(core: &Arc<Core>) -> Result<()> {
-        let os = core.os();
-        let queue = Arc::new(os, TaskQueue::new(os, c"etnaviv")?)?;
-        let task = |run: fn(&Core)| Task::new(os, &queue, core.clone(), run);
-        let tasks = Tasks {
-            pump: Arc::new(os, task(jobs::pump)?)?,
-            timeout: task(recover::check)?,
-            idle: task(Core::turn_off_if_idle)?,
-            fault: task(recover::after_fault)?,
-            sample: task(sample::run)?,
-        };
-        core.queue.set_kick(Some(tasks.pump.clone().into_hook()));
-        *core.tasks.lock() = Some(tasks);
-        // HW: a node has one interrupt, which has no name.
-        let irq = Irq::new(core.dev, None, core.clone(), jobs::on_interrupt)?;
-        *core.irq.lock() = Some(irq);
-        Ok(())
+    /// Gives it its tasks.
+    pub(crate) fn set_tasks(&self, tasks: Tasks) {
+        *self.tasks.lock() = Some(tasks);
     }
 
-    /// Ends all work and turns the core off, for good.
-    pub(crate) fn remove(core: &Arc<Core>) {
-        core.removed.store(true, Ordering::Release);
-        core.queue.lock().sched.shutdown();
-        recover::for_good(core);
-        core.queue.set_kick(None);
-        let tasks = core.tasks.lock().take();
+    /// Gives it its interrupt.
+    pub(crate) fn set_irq(&self, irq: Irq<Core>) {
+        *self.irq.lock() = Some(irq);
+    }
+
+    /// From now on it counts as removed.
+    pub(crate) fn begin_removal(&self) {
+        self.removed.store(true, Ordering::Release);
+    }
+
+    /// Waits for its tasks and its interrupt handler, which do not run again.
+    pub(crate) fn end_services(&self) {
+        let tasks = self.tasks.lock().take();
         if let Some(tasks) = &tasks {
             // It may be kicking itself, and a task that gave itself up would wait for its own end.
             tasks.pump.drain();
         }
         drop(tasks);
-        let irq = core.irq.lock().take();
+        let irq = self.irq.lock().take();
         drop(irq);
-        while jobs::retire(core) {}
     }
 
     /// Whether the device is gone.
@@ -384,23 +358,14 @@ impl Core {
         result
     }
 
-    /// Turns the core off and keeps it so; jobs wait.
-    pub(crate) fn suspend(&self, how: Suspend) {
-        self.queue.lock().hw.suspended = true;
-        let is_empty = || self.queue.lock().hw.is_empty();
-        if !how.wait_for_jobs(self.os(), JOB_TIMEOUT_NS, is_empty) {
-            recover::take_back(self);
-        }
-        self.turn_off_if_idle();
-    }
-
     /// Lets jobs run again.
     pub(crate) fn resume(&self) {
         self.queue.lock().hw.suspended = false;
         self.enqueue(Work::Pump);
     }
 
-    fn turn_off_if_idle(&self) {
+    /// The task: turns the core off if it has no job.
+    pub(crate) fn turn_off_if_idle(&self) {
         let mut power = self.power.lock();
         let loaded = {
             let mut engine = self.queue.lock();

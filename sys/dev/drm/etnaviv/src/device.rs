@@ -3,12 +3,11 @@
 
 use crate::context::Context;
 use crate::cores::{Core, Found, Shared};
-use crate::driver::EtnavivFile;
-use crate::jobs;
+use crate::job;
 use crate::mmu::{Mmu, Version};
 use crate::reaper;
 use crate::ring::CORES;
-use crate::stream::Refused;
+use crate::services;
 use drmkpi::alloc::Arc;
 use drmkpi::drm::coredump::CoreDump;
 use drmkpi::drm::driver::Suspend;
@@ -16,7 +15,7 @@ use drmkpi::drm::stats::Stats;
 use drmkpi::os::{Dev, LogLimit, Mtx, Os, TaskQueue};
 use drmkpi::runner::reaper::Reaper;
 use drmkpi::util::account::Account;
-use drmkpi::util::errno::{Errno, Result, EINVAL, ENXIO};
+use drmkpi::util::errno::{Result, EINVAL, ENXIO};
 use drmkpi::util::int_conv::usize_of_u32;
 
 /// Lines a second for first refusals: who opens the device over and over shall not fill the log.
@@ -53,7 +52,7 @@ impl Gpu {
             spaces,
             stats: Arc::new(os, Stats::default())?,
             dump: Arc::new(os, CoreDump::new(os)?)?,
-            reaper: Reaper::new(os, jobs::free)?,
+            reaper: Reaper::new(os, job::free)?,
         };
         let gpu = Gpu {
             shared: Arc::new(os, shared)?,
@@ -103,7 +102,7 @@ impl Gpu {
         // Nodes are attached one after another.
         let free = self.cores.lock().iter().position(Option::is_none).ok_or(ENXIO)?;
         let index = u32::try_from(free).map_err(|_| ENXIO)?;
-        let core = Core::new(found, index, &self.shared)?;
+        let core = services::serve(found, index, &self.shared)?;
         if let Some(place) = self.cores.lock().get_mut(free) {
             *place = Some(core);
         }
@@ -112,13 +111,13 @@ impl Gpu {
 
     /// Ends all work and turns the GPU off, for good.
     pub(crate) fn remove(&self) {
-        self.each_core(Core::remove);
+        self.each_core(services::remove);
         self.stop_reapers();
     }
 
     /// Turns the GPU off and keeps it so; jobs wait.
     pub(crate) fn suspend(&self, how: Suspend) {
-        self.each_core(|core| core.suspend(how));
+        self.each_core(|core| services::suspend(core, how));
     }
 
     /// Lets jobs run again.
@@ -163,19 +162,12 @@ impl Gpu {
         }
     }
 
-    /// A submit of `file` was refused with `error`, because of its stream if there is a `why`. The first of each file is told
-    /// whatever else was logged, as a client whose every job is refused may look well.
-    pub(crate) fn refused(&self, file: &EtnavivFile, pid: i32, why: Option<Refused>, error: Errno) {
-        self.shared.stats.refuse();
-        let first = file.stats.refuse();
-        let log = if first { &self.refusals } else { &self.log };
-        let dev = self.shared.mmu.dev();
-        match why {
-            Some(why) => log.warn(dev, format_args!("process {pid}: {why}")),
-            None => log.warn(
-                dev,
-                format_args!("process {pid}: submit refused with errno {}", error.get()),
-            ),
+    /// Where refusals of submits are logged: the `first` of a file, and others.
+    pub(crate) fn refusal_log(&self, first: bool) -> &LogLimit {
+        if first {
+            &self.refusals
+        } else {
+            &self.log
         }
     }
 }

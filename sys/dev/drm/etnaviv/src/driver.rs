@@ -1,114 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The driver as the DRM core sees it.
 
-use crate::context::Context;
-use crate::cores::Core;
+use crate::bo::{Bo, Caching, EtnavivGem};
 use crate::device::Gpu;
+use crate::file::EtnavivFile;
 use crate::ioctls;
-use crate::jobs::{self, Job};
-use crate::ring::CORES;
-use drm_sched::{ClientId, EntityId};
+use crate::Etnaviv;
 use drmkpi::alloc::Arc;
 use drmkpi::drm::coredump::CoreDump;
 use drmkpi::drm::device::Device;
 use drmkpi::drm::driver::{Driver, Info, Statistic, Suspend};
 use drmkpi::drm::file::File;
-use drmkpi::drm::gem::Gem;
 use drmkpi::drm::ioctl::{is_dense, Ioctl, DRIVER_BASE};
-use drmkpi::drm::stats::Stats;
 use drmkpi::entry::{Compatible, DriverTable};
 use drmkpi::mem::buffer::Buffer;
-use drmkpi::os::{Dev, Sx};
-use drmkpi::runner::jobs::Timeline;
-use drmkpi::runner::reaper::Remains;
+use drmkpi::os::Dev;
 use drmkpi::util::account::Account;
-use drmkpi::util::errno::{Result, EINVAL};
-use drmkpi::util::int_conv::usize_of_u32;
-
-/// The driver.
-pub struct Etnaviv;
-
-/// Its GEM objects.
-pub(crate) type EtnavivGem = Gem<Etnaviv>;
-
-/// How CPUs map an object.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Caching {
-    /// Cached: CPU_PREP and CPU_FINI keep it in step with the GPU.
-    Cached,
-    /// Nothing to keep in step.
-    Uncached,
-}
-
-/// What the driver keeps per object.
-pub struct Bo {
-    pub(crate) caching: Caching,
-    /// Whether the GPU may write to it.
-    pub(crate) writable: bool,
-}
-
-impl Bo {
-    pub(crate) fn new(caching: Caching, writable: bool) -> Bo {
-        Bo { caching, writable }
-    }
-}
-
-/// What the driver keeps per open file.
-pub struct EtnavivFile {
-    pub(crate) context: Arc<Context>,
-    /// By core, once a job was submitted to it.
-    lanes: Sx<[Option<Arc<Lane>>; CORES]>,
-    pub(crate) stats: Arc<Stats>,
-    /// What its jobs held that are over.
-    pub(crate) remains: Arc<Remains<Job>>,
-}
-
-/// The jobs of an open file on one core.
-pub(crate) struct Lane {
-    pub(crate) core: Arc<Core>,
-    client: ClientId,
-    pub(crate) entity: EntityId,
-    /// Held from a job's fence to its place in the queue.
-    pub(crate) timeline: Sx<Timeline>,
-}
-
-impl EtnavivFile {
-    /// Where jobs for a core go.
-    ///
-    /// # Errors
-    ///
-    /// EINVAL for a number that no core can have, ENXIO for one that none has or when the device is gone; ENOMEM.
-    pub(crate) fn lane(&self, gpu: &Gpu, pipe: u32) -> Result<Arc<Lane>> {
-        let core = gpu.core(pipe)?;
-        let mut lanes = self.lanes.lock();
-        let lane = lanes.get_mut(usize_of_u32(pipe)).ok_or(EINVAL)?;
-        match lane {
-            Some(lane) => Ok(lane.clone()),
-            None => Ok(lane.insert(Lane::new(core)?).clone()),
-        }
-    }
-}
-
-impl Lane {
-    fn new(core: Arc<Core>) -> Result<Arc<Lane>> {
-        let os = core.os();
-        let timeline = Sx::new(os, c"etnaviv timeline", Timeline::new(os))?;
-        let (client, entity) = jobs::open(&core)?;
-        let lane = Lane {
-            core,
-            client,
-            entity,
-            timeline,
-        };
-        Arc::new(os, lane)
-    }
-}
-
-impl Drop for Lane {
-    fn drop(&mut self) {
-        jobs::close(&self.core, self.client, self.entity);
-    }
-}
+use drmkpi::util::errno::Result;
 
 impl Driver for Etnaviv {
     const INFO: Info = Info {
@@ -148,14 +56,7 @@ impl Driver for Etnaviv {
     }
 
     fn open(dev: &Device<Self>, _id: u64, account: &Arc<Account>) -> Result<EtnavivFile> {
-        let gpu = dev.data();
-        let os = gpu.os();
-        Ok(EtnavivFile {
-            context: gpu.address_space(account)?,
-            lanes: Sx::new(os, c"etnaviv lanes", [const { None }; CORES])?,
-            stats: Arc::new(os, Stats::default())?,
-            remains: Remains::new(os, &gpu.shared.reaper)?,
-        })
+        EtnavivFile::new(dev.data(), account)
     }
 
     fn gem_open(_file: &File<Self>, _gem: &Arc<EtnavivGem>) -> Result<()> {

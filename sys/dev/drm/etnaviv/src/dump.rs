@@ -9,8 +9,8 @@
 //! 6 the end. It is the format of etnaviv's dumps on Linux, for its decoders to be used, without page tables and
 //! without physical addresses (types 1 and 4). Buffers that would make the dump longer than 4 MiB have no data.
 
+use crate::bo::EtnavivGem;
 use crate::cores::Core;
-use crate::driver::EtnavivGem;
 use crate::hw;
 use drm_sched::JobId;
 use drmkpi::alloc::{Arc, KVec};

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The driver's ioctls: etnaviv_drv.c and etnaviv_gem.c of Linux 6.1 are what clients know.
 
-use crate::driver::{Bo, Caching, Etnaviv};
+use crate::bo::{Bo, Caching};
 use crate::mmu::Version;
 use crate::perfmon_tables;
 use crate::submit;
 use crate::uapi::{
     CpuFini, CpuPrep, GemInfo, GemNew, GemSubmit, GemUserptr, Param, PmDomain, PmSignal, Wait,
 };
+use crate::Etnaviv;
 use core::cell::Cell;
 use drmkpi::drm::driver::Call;
 use drmkpi::drm::gem::Gem;
@@ -107,9 +108,9 @@ fn gem_submit(call: &EtnaCall<'_>, arg: &mut GemSubmit) -> Result<()> {
         // An interrupted call was not refused; the client repeats it.
         Ok(()) | Err(EINTR | ERESTART) => {}
         Err(e) => call
-            .device()
-            .data()
-            .refused(call.file.driver(), call.caller.pid(), refused.get(), e),
+            .file
+            .driver()
+            .refused(call.device().data(), call.caller.pid(), refused.get(), e),
     }
     done
 }

@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Jobs in the hardware: start, events, and the way out.
 
-use crate::context::{Context, Presence, Use};
+use crate::context::{Context, Presence};
 use crate::cores::{Core, Engine, Work};
-use crate::driver::EtnavivGem;
 use crate::hardware::{Event, Hardware, Running, Stopped, EVENTS};
 use crate::hw;
-use crate::perfmon_tables::Pipe;
-use crate::reaper::Reaped;
+use crate::job::Job;
 use crate::ring::{Program, Switch};
-use crate::sample::Requests;
-use crate::stream::{CmdStream, Validated};
 use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
-use drmkpi::alloc::{Arc, KVec};
-use drmkpi::drm::stats::Stats;
+use drmkpi::alloc::Arc;
 use drmkpi::os::Level;
 use drmkpi::runner::jobs::{errno, Retired};
-use drmkpi::util::account::Charge;
 use drmkpi::util::errno::{Result, EIO};
 
 /// Resets before the core counts as broken.
@@ -27,31 +21,6 @@ const BROKEN_NS: u64 = 1_000_000_000;
 const TURNS: u32 = 8;
 /// The one ring.
 pub(crate) const SLOT: usize = 0;
-
-/// A job: a stream that may run, and what it must find when it runs.
-pub(crate) struct Job {
-    pub(crate) stream: CmdStream<Validated, KVec<u32>>,
-    pub(crate) pipe: Pipe,
-    pub(crate) context: Arc<Context>,
-    pub(crate) fence: u32,
-    pub(crate) stats: Arc<Stats>,
-    /// Counters to be read.
-    pub(crate) requests: Option<Arc<Requests>>,
-    /// The address space in which the front end comes to this job, if this job is the one that leaves it: its tables
-    /// are walked until then.
-    pub(crate) left: Option<Arc<Context>>,
-    pub(crate) gems: KVec<Arc<EtnavivGem>>,
-    pub(crate) uses: KVec<Use>,
-    /// Last: what is not freed is charged.
-    pub(crate) charge: Charge,
-}
-
-/// Frees what a job held that is over, and what was unmapped before it. Not in the GPU's own thread.
-pub(crate) fn free(job: Job) {
-    let context = job.context.clone();
-    drop(job);
-    context.tidy();
-}
 
 /// A client of the scheduler for a new file, with its entity.
 ///

@@ -13,18 +13,22 @@
 #[cfg(test)]
 extern crate drm_os_host as _;
 
+mod bo;
 mod context;
 mod cores;
+mod counters;
 mod device;
 mod driver;
 mod dump;
 pub mod features;
+mod file;
 mod hardware;
 mod hw;
 pub mod hwdb;
 pub mod identify;
 pub mod identity;
 mod ioctls;
+mod job;
 mod jobs;
 mod mmu;
 mod numbers;
@@ -36,6 +40,7 @@ mod regions;
 pub mod regs;
 mod ring;
 mod sample;
+mod services;
 mod space;
 pub mod stream;
 mod submit;
@@ -44,4 +49,7 @@ pub mod uapi;
 mod validate;
 mod validate_states;
 
-pub use driver::{Etnaviv, DRIVER};
+pub use driver::DRIVER;
+
+/// The driver.
+pub struct Etnaviv;

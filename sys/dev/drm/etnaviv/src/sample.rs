@@ -4,30 +4,9 @@
 //! The front end is stopped by the ring meanwhile, and started again here. Facts: section 2.12.
 
 use crate::cores::Core;
+use crate::counters::Request;
 use crate::hw;
-use crate::perfmon_tables::{idle_cycles, total_cycles, Domain, Sample};
-use drmkpi::alloc::KVec;
-use drmkpi::os::KernelMap;
-use drmkpi::util::int_conv::usize_of_u32;
-
-/// One counter to be read.
-pub(crate) struct Request {
-    pub(crate) before: bool,
-    pub(crate) behind: bool,
-    pub(crate) domain: &'static Domain,
-    pub(crate) sample: Sample,
-    /// Written to word 0 of the buffer when all is done.
-    pub(crate) sequence: u32,
-    /// Which of the buffers, and which word of it.
-    pub(crate) map: usize,
-    pub(crate) word: u32,
-}
-
-/// The counters that a submit wants, and where their values go.
-pub(crate) struct Requests {
-    pub(crate) list: KVec<Request>,
-    pub(crate) maps: KVec<KernelMap>,
-}
+use crate::perfmon_tables::{idle_cycles, total_cycles, Sample};
 
 /// The task: a job stopped the front end.
 pub(crate) fn run(core: &Core) {
@@ -69,14 +48,6 @@ pub(crate) fn run(core: &Core) {
             hw::start(core.regs(), &core.identity, entry.address, entry.prefetch);
         }
     });
-}
-
-impl Requests {
-    fn store(&self, map: usize, word: u32, value: u32) {
-        if let Some(map) = self.maps.get(map) {
-            map.store(usize_of_u32(word), &[value]);
-        }
-    }
 }
 
 fn read(core: &Core, request: &Request) -> u32 {

@@ -2,16 +2,18 @@
 //! GEM_SUBMIT: from a user's structure to a job in its queue. The stream is copied once, looked at where no
 //! client can change it, and only what passed can become a job.
 
+use crate::bo::EtnavivGem;
 use crate::context::{Context, Use};
 use crate::cores::Core;
-use crate::driver::{Etnaviv, EtnavivGem, Lane};
-use crate::jobs::Job;
+use crate::counters::{Request, Requests};
+use crate::file::Lane;
+use crate::job::Job;
 use crate::mmu::Version;
 use crate::perfmon_tables::Pipe;
 use crate::ring::MAX_STREAM_WORDS;
-use crate::sample::{Request, Requests};
 use crate::stream::{Checked, CmdStream, Placed, Policy, Refused, Reloc};
 use crate::uapi::{GemSubmit, SubmitBo, SubmitPmr, SubmitReloc};
+use crate::Etnaviv;
 use core::cell::Cell;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::drm::driver::Call;
