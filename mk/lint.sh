@@ -72,6 +72,8 @@ scripts() {
 	return $status
 }
 
+layers() { cargo run -q -p xtask -- layers >"$TARGET/layers.txt" || { cat "$TARGET/layers.txt"; return 1; }; }
+
 mk/need.sh build lint || exit 1
 check "rustfmt" cargo fmt --all --check
 check "rustfmt, clients" clients fmt --check
@@ -83,6 +85,7 @@ check "licence lines" spdx
 check "paths of one machine" machine_paths
 check "shell syntax" scripts
 check "no Debug output in kernel messages" debug_output
+check "layers of the kernel crates" layers
 check "manual pages" manuals
 check "names in the manual pages" manual_names
 if [ "$bad" = 0 ]; then say "lint: clean"; fi

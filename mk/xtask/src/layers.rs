@@ -15,6 +15,8 @@ struct Crate {
     whole: &'static [&'static str],
     /// The one circle that may be: below this directory.
     circle: Option<&'static str>,
+    /// A circle that there still is, and that may only get smaller.
+    known: &'static [&'static str],
 }
 
 const CRATES: [Crate; 5] = [
@@ -24,6 +26,7 @@ const CRATES: [Crate; 5] = [
         layers: &[],
         whole: &[],
         circle: None,
+        known: &[],
     },
     Crate {
         name: "drm_sched",
@@ -31,6 +34,7 @@ const CRATES: [Crate; 5] = [
         layers: &[],
         whole: &[],
         circle: None,
+        known: &[],
     },
     Crate {
         name: "drmkpi",
@@ -48,6 +52,7 @@ const CRATES: [Crate; 5] = [
         // Unsafe code that calls C: memory of C's holds what C is told of, and the other way round.
         whole: &["os", "alloc"],
         circle: Some("drm"),
+        known: &[],
     },
     Crate {
         name: "panfrost",
@@ -55,6 +60,11 @@ const CRATES: [Crate; 5] = [
         layers: &[],
         whole: &[],
         circle: None,
+        // An address space knows the GPU, which has the jobs, which hold address spaces.
+        known: &[
+            "bo", "context", "device", "driver", "fault", "ioctls", "irq", "jobs", "mapping", "perfcnt",
+            "reset", "shrinker", "submit", "timeout", "va",
+        ],
     },
     Crate {
         name: "etnaviv",
@@ -62,6 +72,7 @@ const CRATES: [Crate; 5] = [
         layers: &[],
         whole: &[],
         circle: None,
+        known: &[],
     },
 ];
 
@@ -124,7 +135,9 @@ impl Crate {
             self.circle
                 .is_some_and(|dir| m == dir || m.starts_with(&format!("{dir}::")))
         };
-        findings.circles.retain(|circle| !circle.iter().all(inside));
+        let known = |m: &String| self.known.contains(&m.as_str());
+        let allowed = |circle: &BTreeSet<String>| circle.iter().all(inside) || circle.iter().all(known);
+        findings.circles.retain(|circle| !allowed(circle));
         if self.layers.is_empty() {
             return findings;
         }
@@ -254,6 +267,15 @@ mod tests {
         assert!(drmkpi().check(&drm).circles.is_empty());
         let mem = graph(&[("mem::buffer", "mem::pin"), ("mem::pin", "mem::buffer")]);
         assert_eq!(drmkpi().check(&mem).circles.len(), 1);
+    }
+
+    #[test]
+    fn a_known_circle_may_not_grow() {
+        let panfrost = CRATES.iter().find(|c| c.name == "panfrost").unwrap();
+        let known = graph(&[("jobs", "device"), ("device", "jobs")]);
+        assert!(panfrost.check(&known).circles.is_empty());
+        let grown = graph(&[("jobs", "device"), ("device", "quirks"), ("quirks", "jobs")]);
+        assert_eq!(panfrost.check(&grown).circles.len(), 1);
     }
 
     #[test]
