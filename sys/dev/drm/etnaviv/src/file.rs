@@ -28,6 +28,13 @@ pub struct EtnavivFile {
     pub(crate) remains: Arc<Remains<Job>>,
 }
 
+impl Drop for EtnavivFile {
+    fn drop(&mut self) {
+        // Before its lanes go, and its jobs are cancelled.
+        self.remains.close();
+    }
+}
+
 /// The jobs of an open file on one core.
 pub(crate) struct Lane {
     pub(crate) core: Arc<Core>,

@@ -49,6 +49,7 @@ pub struct PanfrostFile {
 
 impl Drop for PanfrostFile {
     fn drop(&mut self) {
+        self.remains.close();
         jobs::close(&self.gpu, self);
         perfcnt::close(&self.gpu, self.id);
     }

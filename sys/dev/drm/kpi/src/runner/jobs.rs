@@ -47,6 +47,9 @@ pub struct Retired<'a, P> {
     pub run_ns: u64,
 }
 
+/// A job and its fence; or why there is none, and what it would have held.
+pub type Prepared<P> = core::result::Result<(JobId, Arc<Fence>), (Errno, KBox<Holdings<P>>)>;
+
 /// Jobs that are let go before others are started.
 const RETIRED_AT_ONCE: u32 = 64;
 
@@ -120,7 +123,7 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
         timeline: &mut Timeline,
         charge: Charge,
         payload: KBox<Holdings<P>>,
-    ) -> core::result::Result<(JobId, Arc<Fence>), (Errno, KBox<Holdings<P>>)> {
+    ) -> Prepared<P> {
         let seqno = timeline.seqno.wrapping_add(1);
         let signaler = match Fence::promise(self.os, timeline.context, seqno, Some(charge)) {
             Ok(signaler) => signaler,

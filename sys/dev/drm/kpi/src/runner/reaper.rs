@@ -3,8 +3,8 @@
 //!
 //! Jobs end in the GPU's one task, and a job may hold 65,536 buffers. So the end of a job only puts
 //! its holdings into a list of the file that submitted it, and signals the fence. Two free what is
-//! there: the file's ioctls, in their callers' threads, before and after what they are for; and a
-//! little later the reaper, in a queue of its own, for clients that call nothing. The former is why
+//! there: the file's ioctls, in their callers' threads, before and after what they are for; and the
+//! reaper, in a queue of its own, a little later, or at once when the file is closed. The former is why
 //! a client that has seen a fence finds that the job holds nothing any more, and why nobody has more
 //! of this than was charged to it; and as it comes first, a client that works does not meet the
 //! reaper. Nothing here needs memory.
@@ -67,6 +67,8 @@ pub struct Remains<P> {
     left: AtomicU32,
     /// Held while some are freed.
     freeing: Sx<()>,
+    /// The file is closed: nobody but the reaper comes.
+    closed: AtomicBool,
     /// In the reaper's list, and what comes after it there.
     listed: AtomicBool,
     next: Mtx<Option<Arc<Remains<P>>>>,
@@ -84,6 +86,7 @@ impl<P: Send + 'static> Remains<P> {
             list: Mtx::new(os, c"drm remains", None)?,
             left: AtomicU32::new(0),
             freeing: Sx::new(os, c"drm freeing", ())?,
+            closed: AtomicBool::new(false),
             listed: AtomicBool::new(false),
             next: Mtx::new(os, c"drm reaper link", None)?,
         };
@@ -102,6 +105,16 @@ impl<P: Send + 'static> Remains<P> {
             *list = Some(holdings);
         }
         Reaper::leave(&remains);
+    }
+
+    /// The file is closed: from now on the reaper comes at once.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        if self.left.load(Ordering::Acquire) != 0 {
+            if let Some(task) = self.reaper.task.lock().as_ref() {
+                task.enqueue();
+            }
+        }
     }
 
     /// Frees what is there now, and waits for whoever does so already. May sleep.
@@ -182,18 +195,22 @@ impl<P: Send + 'static> Reaper<P> {
 
     fn leave(remains: &Arc<Remains<P>>) {
         let this = &remains.reaper;
-        if remains.listed.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        {
+        let at_once = remains.closed.load(Ordering::Acquire);
+        let mut is_due = true;
+        if !remains.listed.swap(true, Ordering::AcqRel) {
             let mut first = this.list.lock();
             let others = first.replace(remains.clone());
-            if others.is_some() {
-                *remains.next.lock() = others;
-                return;
-            }
+            is_due = others.is_some();
+            *remains.next.lock() = others;
+        }
+        if is_due && !at_once {
+            return;
         }
         let has_task = match this.task.lock().as_ref() {
+            Some(task) if at_once => {
+                task.enqueue();
+                true
+            }
             Some(task) => {
                 task.enqueue_at(this.os.now().saturating_add(LATER_NS));
                 true

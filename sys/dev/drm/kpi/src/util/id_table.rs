@@ -41,7 +41,7 @@ const CHUNK: u32 = 512;
 pub struct HandleTable<T> {
     os: Os,
     chunks: KVec<KVec<Slot<T>>>,
-    len: u32,
+    places: u32,
     free: u32,
     used: u32,
 }
@@ -52,7 +52,7 @@ impl<T> HandleTable<T> {
         HandleTable {
             os,
             chunks: KVec::new(os),
-            len: 0,
+            places: 0,
             free: NONE,
             used: 0,
         }
@@ -74,11 +74,11 @@ impl<T> HandleTable<T> {
             self.free = next;
             return Ok(index.wrapping_add(1));
         }
-        if self.len >= MAX {
+        if self.places >= MAX {
             return Err(ENOSPC);
         }
         self.push(Slot::Reserved)?;
-        Ok(self.len)
+        Ok(self.places)
     }
 
     fn push(&mut self, slot: Slot<T>) -> Result<()> {
@@ -86,13 +86,13 @@ impl<T> HandleTable<T> {
             Some(chunk) if chunk.len() < usize_of_u32(CHUNK) => chunk.push(slot)?,
             _ => {
                 // The first one begins small.
-                let room = if self.len == 0 { 4 } else { usize_of_u32(CHUNK) };
+                let room = if self.places == 0 { 4 } else { usize_of_u32(CHUNK) };
                 let mut chunk = KVec::with_capacity(self.os, room)?;
                 chunk.push(slot)?;
                 self.chunks.push(chunk)?;
             }
         }
-        self.len = self.len.wrapping_add(1);
+        self.places = self.places.wrapping_add(1);
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl<T> HandleTable<T> {
         if chunk.is_empty() {
             self.chunks.pop();
         }
-        self.len = self.len.saturating_sub(1);
+        self.places = self.places.saturating_sub(1);
         slot
     }
 
@@ -123,7 +123,7 @@ impl<T> HandleTable<T> {
 
     /// Gives back the number that was reserved last, with its place.
     pub(crate) fn take_back(&mut self, handle: u32) {
-        if handle == self.len {
+        if handle == self.places {
             self.pop();
         }
     }
@@ -173,13 +173,13 @@ impl<T> HandleTable<T> {
     /// Looks for the first number above `handle` that has a value, among the next `most`; the value is shown to
     /// `take`.
     pub fn look<U>(&self, handle: u32, most: u32, take: impl FnOnce(&T) -> U) -> Found<U> {
-        let end = handle.saturating_add(most).min(self.len);
+        let end = handle.saturating_add(most).min(self.places);
         for index in handle..end {
             if let Some(Slot::Used(value)) = self.place(index) {
                 return Found::Value(index.wrapping_add(1), take(value));
             }
         }
-        match end < self.len {
+        match end < self.places {
             true => Found::NotYet(end),
             false => Found::None,
         }
@@ -199,7 +199,7 @@ impl<T> HandleTable<T> {
 
     /// How many numbers there are, with a value or free.
     pub fn slots(&self) -> u32 {
-        self.len
+        self.places
     }
 
     /// How many numbers have values.
@@ -239,6 +239,7 @@ impl<T> HandleTable<T> {
 mod tests {
     extern crate std;
     use super::*;
+    use crate::num::usize_of;
     use drm_os_host::{Config, World};
     use std::collections::BTreeMap;
     use std::vec::Vec;
@@ -255,23 +256,23 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let any = there
                 .keys()
-                .nth((state >> 33) as usize % (there.len() + 1))
+                .nth(usize_of(state >> 33) % (there.len() + 1))
                 .copied();
             match any.filter(|_| (state >> 20) % 4 == 0) {
                 Some(handle) => assert_eq!(table.remove(handle), there.remove(&handle)),
                 None => {
                     let handle = table.insert(step).unwrap();
-                    assert!(handle as usize <= most + 1);
-                    most = most.max(handle as usize);
+                    assert!(usize_of_u32(handle) <= most + 1);
+                    most = most.max(usize_of_u32(handle));
                     assert_eq!(there.insert(handle, step), None);
                 }
             }
             assert_eq!(
-                (table.len() as usize, table.slots() as usize),
+                (usize_of_u32(table.len()), usize_of_u32(table.slots())),
                 (there.len(), most)
             );
         }
-        assert!(most > 2 * CHUNK as usize);
+        assert!(most > usize_of_u32(2 * CHUNK));
         let mut seen = Vec::new();
         let mut at = 0;
         loop {
