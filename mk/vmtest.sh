@@ -290,11 +290,12 @@ force() {
 }
 
 vm() {
-	boot "$kernel" "$1" pages 0 --name vm
+	boot "$kernel" "$1" pages 0 --name vm --append kern.racct.enable=1
 	said '^vm: native [a-z]* ok$'
 	said '^locked: native [a-z]* ok$'
 	ended locked 0
 	ended unload 0
+	ended wired 0
 	verdict "$1" vm
 }
 

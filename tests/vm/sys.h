@@ -69,6 +69,9 @@ typedef unsigned long uintptr_t;
 #define SYS_KLDUNLOADF	444
 #define SYS_MMAP	477
 #define SYS_LSEEK	478
+#define SYS_RCTL_GET_RACCT	525
+#define SYS_RCTL_ADD_RULE	528
+#define SYS_RCTL_REMOVE_RULE	529
 #define SYS_PIPE2	542
 #define SYS_KEVENT	560
 #define SYS_SYSCTLBYNAME	570
