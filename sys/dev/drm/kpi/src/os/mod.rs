@@ -13,6 +13,7 @@
 pub(crate) mod bindings;
 mod caller;
 mod condvar;
+mod cred;
 mod device;
 mod errno_check;
 mod file;
@@ -30,6 +31,7 @@ mod task;
 
 pub use caller::{Caller, UserSlice};
 pub use condvar::Condvar;
+pub(crate) use cred::Cred;
 pub use device::Dev;
 pub use file::FdFlags;
 pub use irq::Irq;
