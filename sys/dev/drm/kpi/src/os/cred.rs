@@ -2,7 +2,7 @@
 //! Whom the kernel's own memory is charged to.
 
 use super::{c, Caller};
-use crate::errno::{Errno, Result};
+use crate::util::errno::{Errno, Result};
 use core::ptr::null_mut;
 
 /// The user of a caller, as the system's own accounting and limits know it.
