@@ -127,15 +127,9 @@ fn the_cores_thread_takes_no_lock_of_a_client() {
     }
     drop((work, hog));
     rig.advance(SEC);
-    let taken = rig.world().locks_taken();
-    let of = |queue: &str| {
-        let of = |(who, lock): &(String, String)| (who == queue).then(|| lock.clone());
-        taken.iter().filter_map(of).collect::<Vec<_>>()
-    };
-    assert!(of("task etnaviv reaper")
-        .iter()
-        .any(|lock| lock == "etnaviv context"));
-    let own = of("task etnaviv");
+    let reaper = rig.world().locks_taken_by("task etnaviv reaper");
+    assert!(reaper.iter().any(|lock| lock == "etnaviv context"));
+    let own = rig.world().locks_taken_by("task etnaviv");
     assert!(own.iter().any(|lock| lock == "drm jobs"));
     let others: Vec<_> = own
         .iter()

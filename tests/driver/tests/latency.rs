@@ -246,15 +246,9 @@ fn the_gpus_thread_takes_no_lock_of_a_client() {
     }
     drop((work, hog));
     rig.advance(SEC);
-    let taken = rig.world().locks_taken();
-    let of = |queue: &str| {
-        let of = |(who, lock): &(String, String)| (who == queue).then(|| lock.clone());
-        taken.iter().filter_map(of).collect::<Vec<_>>()
-    };
-    assert!(of("task panfrost reaper")
-        .iter()
-        .any(|lock| lock == "panfrost context"));
-    let own = of("task panfrost");
+    let reaper = rig.world().locks_taken_by("task panfrost reaper");
+    assert!(reaper.iter().any(|lock| lock == "panfrost context"));
+    let own = rig.world().locks_taken_by("task panfrost");
     assert!(own.iter().any(|lock| lock == "drm jobs"));
     let others: Vec<_> = own
         .iter()

@@ -247,10 +247,12 @@ impl World {
         self.inner().witness.holds()
     }
 
-    /// Which threads took which locks, by their names, while that was measured: "task NAME" is the
+    /// Names of the locks that threads of a name took while that was measured: "task NAME" is the
     /// thread of the queue NAME.
-    pub fn locks_taken(&self) -> BTreeSet<(String, String)> {
-        self.inner().witness.taken()
+    pub fn locks_taken_by(&self, thread: &str) -> Vec<String> {
+        let taken = self.inner().witness.taken().into_iter();
+        let by_it = taken.filter(|(who, _)| who == thread);
+        by_it.map(|(_, lock)| lock).collect()
     }
 
     /// Task queues of this name run nothing from now on, or go on: as if their thread had much to do.
