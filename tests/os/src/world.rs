@@ -255,7 +255,8 @@ impl World {
         by_it.map(|(_, lock)| lock).collect()
     }
 
-    /// Task queues of this name run nothing from now on, or go on: as if their thread had much to do.
+    /// Task queues of this name run nothing from now on, or go on: as if their thread had much to
+    /// do.
     pub fn stall_queue(&self, name: &str, on: bool) {
         self.inner().stall_queue(name, on);
     }

@@ -45,7 +45,8 @@ pub(crate) struct Job {
     pub(crate) charge: Charge,
 }
 
-/// Frees what a job held that is over, and what was unmapped before it. Not in the GPU's own thread.
+/// Frees what a job held that is over, and what was unmapped before it. Not in the GPU's own
+/// thread.
 pub(crate) fn free(job: Job) {
     let context = job.context.clone();
     drop(job);
