@@ -78,6 +78,7 @@ pub(crate) struct Inner {
     pub(crate) memory_ns: AtomicU64,
     pub(crate) sched: Mutex<Sched>,
     pub(crate) witness: Witness,
+    pub(crate) charge_limit: AtomicU64,
     pub(crate) devices: Mutex<Vec<Arc<Dev>>>,
     /// Held while a driver attaches or detaches.
     pub(crate) topology: Mutex<()>,
@@ -173,6 +174,7 @@ impl World {
                 memory_ns: AtomicU64::new(0),
                 sched: Mutex::default(),
                 witness,
+                charge_limit: AtomicU64::new(u64::MAX),
                 devices: Mutex::default(),
                 topology: Mutex::default(),
                 queues: Mutex::default(),
