@@ -7,6 +7,7 @@ use drmboard::Board;
 
 mod chain;
 pub mod etnaviv;
+pub mod fuzz;
 mod rig;
 
 pub use chain::{compute, null, write_time, write_zero};
@@ -22,6 +23,8 @@ pub const PRIMARY: u32 = 0;
 pub mod errno {
     /// Interrupted.
     pub const EINTR: i32 = 4;
+    /// No such descriptor.
+    pub const EBADF: i32 = 9;
     /// No memory.
     pub const ENOMEM: i32 = 12;
     /// Busy.
@@ -158,6 +161,22 @@ impl Client {
         let magic = client.ioctl(0x02, Arg::new().w(0))?;
         master.ioctl(0x11, Arg::new().b(&magic))?;
         Ok(client)
+    }
+
+    /// The same file in another thread of the same process.
+    pub fn thread(&self) -> Client {
+        Client {
+            caller: self.caller.thread(),
+            ..self.clone()
+        }
+    }
+
+    /// An ioctl of a descriptor that is no device's: EBADF, and what the driver says.
+    pub fn fd_ioctl(&self, fd: i32, group: u32, nr: u32, arg: Arg) -> Result<Vec<u8>> {
+        let mut data = arg.0;
+        let file = self.caller.fd(fd).ok_or(errno::EBADF)?;
+        file.ioctl(&self.caller, group, nr, &mut data)?;
+        Ok(data)
     }
 
     /// An ioctl; the answer is the structure afterwards.

@@ -267,9 +267,14 @@ impl World {
         self.inner().mem.is(pa, Use::Single)
     }
 
-    /// Whether a page of an object is at a physical address.
+    /// Whether a page of an object, be it a process's own memory, is at a physical address.
     pub fn is_object_page(&self, pa: u64) -> bool {
-        self.inner().mem.is(pa, Use::Object)
+        self.inner().mem.is(pa, Use::Object) || self.inner().mem.is(pa, Use::User)
+    }
+
+    /// Whether a page of a run ([`Counters::runs`]) is at a physical address.
+    pub fn is_run_page(&self, pa: u64) -> bool {
+        self.inner().mem.is(pa, Use::Run)
     }
 
     /// From now on who wires pages that are not there yet sleeps so long for them, as where memory
