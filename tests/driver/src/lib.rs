@@ -23,6 +23,8 @@ pub const PRIMARY: u32 = 0;
 pub mod errno {
     /// Interrupted.
     pub const EINTR: i32 = 4;
+    /// Interrupted; the call is made again.
+    pub const ERESTART: i32 = -1;
     /// No such descriptor.
     pub const EBADF: i32 = 9;
     /// No memory.
@@ -43,6 +45,10 @@ pub mod errno {
     pub const ENODEV: i32 = 19;
     /// Not there.
     pub const ENOENT: i32 = 2;
+    /// Not allowed.
+    pub const EACCES: i32 = 13;
+    /// No such request.
+    pub const ENOTTY: i32 = 25;
     /// Bad address.
     pub const EFAULT: i32 = 14;
     /// No room.
@@ -157,7 +163,12 @@ impl Client {
 
     /// Opens the primary node, authenticated by who opened it first and is its master.
     pub fn open_primary(board: &Board, master: &Client) -> Result<Client> {
-        let client = Client::open_minor(board, PRIMARY)?;
+        Client::open_primary_of(board, master, 0)
+    }
+
+    /// As [`Client::open_primary`], as user `uid`.
+    pub fn open_primary_of(board: &Board, master: &Client, uid: u32) -> Result<Client> {
+        let client = Client::open_by(board, 0, PRIMARY, uid)?;
         let magic = client.ioctl(0x02, Arg::new().w(0))?;
         master.ioctl(0x11, Arg::new().b(&magic))?;
         Ok(client)

@@ -31,6 +31,9 @@ pub fn gpu(seed: u64, config: Config) -> Box<dyn Gpu> {
     }
 }
 
+/// The size of heaps, which other buffers do not have.
+pub const HEAP: u64 = 4 << 20;
+
 /// A number from the environment.
 pub fn env(name: &str, default: u64) -> u64 {
     let set = std::env::var(name).ok().and_then(|value| value.parse().ok());

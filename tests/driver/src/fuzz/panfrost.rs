@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! panfrost for the fuzzers.
 
-use super::{is_of_buffers, table, Code, Gpu, Job, Made, Random};
-use crate::{long, null, word, write_zero, Arg, Client, Result, Rig, MS};
+use super::{is_of_buffers, table, Code, Gpu, Job, Made, Random, HEAP};
+use crate::{errno, long, null, word, write_zero, Arg, Client, Result, Rig, MS};
 use drm_os_host::{Config, Mapping};
 use drmboard::Board;
 use models::Injection;
@@ -45,7 +45,7 @@ impl Gpu for Panfrost {
         let pages = 1 << random.below(10);
         let flags = [0, 1, 1, 3][random.below(4) as usize];
         let mappable = flags != 3;
-        let size = if mappable { pages << 12 } else { 4 << 20 };
+        let size = if mappable { pages << 12 } else { HEAP as u32 };
         let out = client.ioctl(0x42, Arg::new().w(size).w(flags).w(0).w(0).l(0))?;
         Ok(Made {
             handle: word(&out, 8),
@@ -66,7 +66,16 @@ impl Gpu for Panfrost {
     fn code(&self, client: &Client) -> Result<Code> {
         let out = client.ioctl(0x42, Arg::new().w(4096).w(0).w(0).w(0).l(0))?;
         let (handle, va) = (word(&out, 8), long(&out, 16));
-        let map = self.map(client, handle, 4096).inspect_err(|_| {
+        let locked = || {
+            let map = self.map(client, handle, 4096)?;
+            // Nobody frees it under the writer, whoever says of this handle that it is not needed.
+            map.set_locked(true);
+            match client.madvise(handle, 2)? {
+                true => Ok(map),
+                false => Err(errno::ENXIO),
+            }
+        };
+        let map = locked().inspect_err(|_| {
             let _ = client.close(handle);
         })?;
         Ok(Code {
