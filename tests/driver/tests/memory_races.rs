@@ -158,6 +158,7 @@ fn a_client_at_its_limit_purges_only_its_own() {
 #[test]
 fn madvise_races_close() {
     let rig = Rig::with("rk3399", real(&[]));
+    rig.world().disturb(4);
     let c = rig.client();
     let over = AtomicBool::new(false);
     let (handle, advised) = (AtomicU32::new(0), AtomicU32::new(0));
@@ -194,6 +195,7 @@ fn madvise_races_close() {
 #[test]
 fn close_races_export() {
     let rig = Rig::with("rk3399", real(&[]));
+    rig.world().disturb(4);
     let c = rig.client();
     let over = AtomicBool::new(false);
     // What to export, and what that gave.
