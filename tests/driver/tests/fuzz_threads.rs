@@ -10,7 +10,7 @@
 //! they are, so a failure may take some runs of its seed (FUZZ_SECONDS=60 FUZZ_ROUNDS=1) to come back.
 
 use driver_tests::fuzz::{env, gpu, told, Code, Gpu, Job, Random, HEAP};
-use driver_tests::{errno, limits, Arg, Client, MS, PRIMARY, SEC};
+use driver_tests::{errno, limits, Arg, Client, Ends, MS, PRIMARY, SEC};
 use drm_os_host::{Caller, ClockMode, Config, File, Mapping};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{
@@ -707,15 +707,6 @@ fn run(seed: u64) -> (Did, u64) {
     drop(threads);
     stage.end();
     (did, looked)
-}
-
-/// Tells the watch when it is dropped, be it by a failed assertion.
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Release);
-    }
 }
 
 /// Aborts when a round takes two minutes: a thread waits for ever.
