@@ -6,14 +6,14 @@
 //! beside threads that only burn as much processor time as the neighbour did, and what counts is
 //! the ratio of the two.
 //!
-//! What makes the small client wait there is a processor that somebody else has, for as long as the
-//! system lets him: a thread that never sleeps keeps it for a whole slice of about 4 ms, one that
-//! sleeps every 100 us keeps nobody from it for longer than that. And on a machine that others load,
-//! too, a thread that always has something to do gets a part of a processor, and is in the way all
-//! the same. So each thread of a neighbour has one of the control that wants a processor for the same
-//! part of the time, and for as long at a time, as the system counted it: what it ran, what it waited
-//! for a processor, how often it slept. What else the neighbour caused, in the tasks of the driver and
-//! in the model, is burned as processor time.
+//! What makes the small client wait there is a processor that somebody else has, for as long as
+//! the system lets him: a thread that never sleeps keeps it for a whole slice of about 4 ms, one
+//! that sleeps every 100 us keeps nobody from it for longer than that. And on a machine that
+//! others load, too, a thread that always has something to do gets a part of a processor, and is
+//! in the way all the same. So each thread of a neighbour has one of the control that wants a
+//! processor for the same part of the time, and for as long at a time, as the system counted it:
+//! what it ran, what it waited for a processor, how often it slept. What else the neighbour
+//! caused, in the tasks of the driver and in the model, is burned as processor time.
 
 use driver_tests::{null, Client, Rig, SEC};
 use drm_os_host::{ClockMode, Config, Hold};

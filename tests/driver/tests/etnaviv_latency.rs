@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv: what a job held is freed by the reaper or by its client; the cores' own threads, which all clients wait
-//! for, do not, nor do they wait for who does.
+//! etnaviv: what a job held is freed by the reaper or by its client; the cores' own threads, which
+//! all clients wait for, do not, nor do they wait for who does.
 
 use driver_tests::etnaviv::{Client, Fence, Place, Rig, Work, BOARDS, WC};
 use driver_tests::{with_memory, MS, SEC};
@@ -21,8 +21,9 @@ fn start_with_large(client: &Client, work: &Work, place: Place) -> Fence {
     fence
 }
 
-/// The reaper has no time. Catches: a job whose end unmaps and frees in a core's own thread, a fence that waits for
-/// that, an address that its client may not use again although the job is over, a reaper that a suspend ends.
+/// The reaper has no time. Catches: a job whose end unmaps and frees in a core's own thread, a
+/// fence that waits for that, an address that its client may not use again although the job is
+/// over, a reaper that a suspend ends.
 #[test]
 fn the_end_of_a_job_frees_nothing_and_the_next_ioctl_does() {
     for (board, places) in BOARDS {
@@ -70,8 +71,8 @@ fn the_end_of_a_job_frees_nothing_and_the_next_ioctl_does() {
     }
 }
 
-/// Catches: a backlog of the reaper that grows beyond what its client may have, and a client at its limit that is
-/// refused memory which its jobs do not use any more.
+/// Catches: a backlog of the reaper that grows beyond what its client may have, and a client at
+/// its limit that is refused memory which its jobs do not use any more.
 #[test]
 fn who_is_at_the_limit_does_not_wait_for_the_reaper() {
     let (board, places) = BOARDS[0];
@@ -88,8 +89,8 @@ fn who_is_at_the_limit_does_not_wait_for_the_reaper() {
     rig.finish();
 }
 
-/// Catches: a core's own thread taking a lock of one client, which may be held for as long as that client likes; the
-/// others wait then.
+/// Catches: a core's own thread taking a lock of one client, which may be held for as long as that
+/// client likes; the others wait then.
 #[test]
 fn the_cores_thread_takes_no_lock_of_a_client() {
     const LOCKS: [&str; 14] = [
@@ -127,15 +128,9 @@ fn the_cores_thread_takes_no_lock_of_a_client() {
     }
     drop((work, hog));
     rig.advance(SEC);
-    let taken = rig.world().locks_taken();
-    let of = |queue: &str| {
-        let of = |(who, lock): &(String, String)| (who == queue).then(|| lock.clone());
-        taken.iter().filter_map(of).collect::<Vec<_>>()
-    };
-    assert!(of("task etnaviv reaper")
-        .iter()
-        .any(|lock| lock == "etnaviv context"));
-    let own = of("task etnaviv");
+    let reaper = rig.world().locks_taken_by("task etnaviv reaper");
+    assert!(reaper.iter().any(|lock| lock == "etnaviv context"));
+    let own = rig.world().locks_taken_by("task etnaviv");
     assert!(own.iter().any(|lock| lock == "drm jobs"));
     let others: Vec<_> = own
         .iter()

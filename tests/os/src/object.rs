@@ -164,8 +164,8 @@ impl Object {
         self.w.mem.take_frame(self.bits)
     }
 
-    /// Gives pages their frames; those that there were none for say ENOMEM. By runs, as a kernel does it by pages:
-    /// others find the locks of the machine's memory free in between.
+    /// Gives pages their frames; those that there were none for say ENOMEM. By runs, as a kernel
+    /// does it by pages: others find the locks of the machine's memory free in between.
     pub(crate) fn make_resident(&self, first: u64, count: u64) -> Result<(), u32> {
         let end = first
             .checked_add(count)
@@ -220,8 +220,8 @@ impl Object {
         done
     }
 
-    /// Gives frames back, and runs that have no page left. By runs, as a kernel frees by pages: others find the locks
-    /// of the machine's memory free in between.
+    /// Gives frames back, and runs that have no page left. By runs, as a kernel frees by pages:
+    /// others find the locks of the machine's memory free in between.
     fn free_pages(&self, st: &mut State) {
         for (r, frames) in st.frames.chunks_mut(RUN as usize).enumerate() {
             let there = || frames.iter().copied().filter(|&f| f != NO_FRAME);

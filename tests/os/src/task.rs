@@ -9,6 +9,7 @@ use crate::witness;
 use crate::world::{came_back, Inner};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{c_char, c_int, c_void};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -202,6 +203,10 @@ impl Queue {
 
 impl Task {
     fn enqueue(self: &Arc<Task>) {
+        let ns = self.q.w.enqueue_ns.load(Relaxed);
+        if ns != 0 && witness::can_sleep() {
+            self.q.w.sleep(ns);
+        }
         let mut st = lk(&self.q.st);
         let mut p = lk(&self.st);
         if p.queued {

@@ -328,6 +328,10 @@ impl Core {
         let loaded = {
             let mut engine = self.queue.lock();
             engine.hw.powered = false;
+            if *power {
+                // The handler acknowledges nothing now, and the line would stay up.
+                hw::mask_interrupts(&self.regs);
+            }
             engine.hw.forget()
         };
         if let Some(irq) = self.irq.lock().as_ref() {
@@ -373,6 +377,8 @@ impl Core {
                 return;
             }
             engine.hw.powered = false;
+            // As in `empty_hardware`.
+            hw::mask_interrupts(&self.regs);
             // HW: the bus may not take it well when power goes during a fetch.
             engine.hw.ring.stop(self.mmu().commands());
             engine.hw.forget()

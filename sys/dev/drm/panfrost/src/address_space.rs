@@ -16,8 +16,8 @@ use drmkpi::util::errno::Result;
 
 /// How long a command may take. HW: Linux's bound.
 const READY_TIMEOUT_NS: u64 = 100_000_000;
-/// Between two looks at a command under way; between the first ones, for the job lock is held meanwhile and most
-/// commands take a few microseconds.
+/// Between two looks at a command under way; between the first ones, for the job lock is held
+/// meanwhile and most commands take a few microseconds.
 const READY_STEP_NS: u64 = 10_000;
 const READY_FIRST_NS: u64 = 1_000;
 

@@ -417,8 +417,9 @@ impl Gpu {
         {
             let mut engine = self.queue.lock();
             engine.hw.powered = false;
-            // Nobody serves a fault now, and one that was raised may outlive a reset that fails.
-            address_space::mask_interrupts(&self.regs);
+            // The handlers acknowledge nothing now, and what was raised may outlive a reset that
+            // fails.
+            self.mask_interrupts();
         }
         let up = gpu::soft_reset(&self.regs, self.os()).and_then(|_| self.start_cores(power));
         if up.is_err() {
@@ -426,6 +427,12 @@ impl Gpu {
             power.on = false;
         }
         up
+    }
+
+    fn mask_interrupts(&self) {
+        job_slot::mask_interrupts(&self.regs);
+        address_space::mask_interrupts(&self.regs);
+        gpu::mask_interrupts(&self.regs);
     }
 
     /// Turns the GPU off and keeps it so; jobs wait.
@@ -473,9 +480,7 @@ impl Gpu {
             let mut engine = self.queue.lock();
             engine.hw.powered = false;
             engine.hw.forget_spaces();
-            job_slot::mask_interrupts(&self.regs);
-            address_space::mask_interrupts(&self.regs);
-            gpu::mask_interrupts(&self.regs);
+            self.mask_interrupts();
         }
         if let Some(irqs) = self.irqs.lock().as_ref() {
             irqs.sync();

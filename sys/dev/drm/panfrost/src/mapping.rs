@@ -74,7 +74,8 @@ impl Mapping {
         place.context.purge(self.start, free)
     }
 
-    /// A caller with the time for it gives up its use of a mapping: the last one unmaps the buffer, now. May sleep.
+    /// A caller with the time for it gives up its use of a mapping: the last one unmaps the
+    /// buffer, now. May sleep.
     pub(crate) fn give_up(this: Arc<Mapping>) {
         if let Some(place) = this.into_inner().and_then(|mut last| last.place.take()) {
             place.remove();

@@ -127,8 +127,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
     }
 
-    /// Lets go of the jobs that were kept behind those in the hardware, if none is there any more: some of a killed
-    /// entity's, and lists it for the others.
+    /// Lets go of the jobs that were kept behind those in the hardware, if none is there any more:
+    /// some of a killed entity's, and lists it for the others.
     pub(crate) fn unpark(&mut self, entity: u32) {
         while let Some(owner) = self.entities.at_mut(entity).filter(|owner| owner.running == 0) {
             let Some(id) = owner

@@ -27,7 +27,8 @@ pub(crate) struct Entity {
     /// In the ready list of its group.
     pub(crate) ready: bool,
     pub(crate) killed: bool,
-    /// In the list of those whose jobs are still to be cancelled. Killed, and none of its jobs is in the hardware.
+    /// In the list of those whose jobs are still to be cancelled. Killed, and none of its jobs is
+    /// in the hardware.
     pub(crate) dying: bool,
     /// In the ready list or in that.
     link: Link,
@@ -105,8 +106,8 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// stay in the hardware (see [`Self::running_of`]) until they are completed, and have
     /// `Config::grace_ns` for that once they are at the head of their slot; after the last job is
     /// popped the entity is freed by itself. However many jobs there are, this looks at a few; the
-    /// others are `Queued` or `Built` until [`Self::pop_done`] comes to them. False for an unknown or
-    /// already killed entity.
+    /// others are `Queued` or `Built` until [`Self::pop_done`] comes to them. False for an unknown
+    /// or already killed entity.
     pub fn entity_kill(&mut self, id: EntityId, now_ns: u64) -> bool {
         let Some(entity) = self.entities.get_mut(id.0).filter(|entity| !entity.killed) else {
             return false;
@@ -167,7 +168,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         self.list_dying(index);
     }
 
-    /// Lists a killed entity that has jobs to be cancelled, once none is in the hardware that they come after.
+    /// Lists a killed entity that has jobs to be cancelled, once none is in the hardware that they
+    /// come after.
     pub(crate) fn list_dying(&mut self, index: u32) {
         let Some(entity) = self.entities.at_mut(index) else {
             return;

@@ -109,8 +109,8 @@ fn many_ready_clients_cost_a_logarithm() {
     );
 }
 
-/// Who queues many jobs and goes keeps nobody from the lock for long. Catches: a kill, or the end of
-/// the job that the others come after, that looks at each of them.
+/// Who queues many jobs and goes keeps nobody from the lock for long. Catches: a kill, or the end
+/// of the job that the others come after, that looks at each of them.
 #[test]
 fn a_kill_costs_the_same_however_many_jobs_wait() {
     let mut costs = Vec::new();

@@ -185,10 +185,10 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
         drop(job);
     }
 
-    /// Lets jobs go that are over: `tell`s the driver, leaves what they hold to the reaper and signals their
-    /// fences. `after` gets what `tell` said, when the fence is signaled. Frees nothing that a client chose the
-    /// size of, and takes no lock of a client. True: there may be more, for another turn, as others have jobs to be
-    /// started.
+    /// Lets jobs go that are over: `tell`s the driver, leaves what they hold to the reaper and
+    /// signals their fences. `after` gets what `tell` said, when the fence is signaled. Frees
+    /// nothing that a client chose the size of, and takes no lock of a client. True: there may be
+    /// more, for another turn, as others have jobs to be started.
     pub fn retire<T>(&self, mut tell: impl FnMut(Retired<'_, P>) -> T, mut after: impl FnMut(T)) -> bool {
         for _ in 0..RETIRED_AT_ONCE {
             let done = self.lock().sched.pop_done();

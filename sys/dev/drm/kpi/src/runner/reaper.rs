@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What jobs that are over held, freed where no other client waits for it.
 //!
-//! Jobs end in the GPU's one task, and a job may hold 65,536 buffers. So the end of a job only puts
-//! its holdings into a list of the file that submitted it, and signals the fence. Two free what is
-//! there: the file's ioctls, in their callers' threads, before and after what they are for; and the
-//! reaper, in a queue of its own, a little later, or at once when the file is closed. The former is why
-//! a client that has seen a fence finds that the job holds nothing any more, and why nobody has more
-//! of this than was charged to it; and as it comes first, a client that works does not meet the
-//! reaper. Nothing here needs memory.
+//! Jobs end in the GPU's one task, and a job may hold 65,536 buffers. So the end of a job only
+//! puts its holdings into a list of the file that submitted it, and signals the fence. Two free
+//! what is there: the file's ioctls, in their callers' threads, before and after what they are
+//! for; and the reaper, in a queue of its own, a little later, or at once when the file is closed.
+//! The former is why a client that has seen a fence finds that the job holds nothing any more, and
+//! why nobody has more of this than was charged to it; and as it comes first, a client that works
+//! does not meet the reaper. Nothing here needs memory.
 
 use crate::alloc::{Arc, KBox, KVec};
 use crate::os::{Mtx, Os, Sx, Task, TaskQueue};
@@ -232,7 +232,8 @@ impl<P: Send + 'static> Reaper<P> {
             while let Some(remains) = next {
                 next = remains.next.lock().take();
                 // What comes from here on is for another turn.
-                // ORDERING: who found it listed has counted its holdings before, which `settle` sees.
+                // ORDERING: who found it listed has counted its holdings before, which `settle`
+                // sees.
                 remains.listed.swap(false, Ordering::AcqRel);
                 remains.settle();
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A table of small numbers, as clients know their objects: 1, 2, 3..., reused after they are freed.
-//! Everything is O(1), growth too, for the table is in chunks: it is under locks that others wait for. A number is
-//! reserved before the work that may fail and filled after it.
+//! A table of small numbers, as clients know their objects: 1, 2, 3..., reused after they are
+//! freed. Everything is O(1), growth too, for the table is in chunks: it is under locks that
+//! others wait for. A number is reserved before the work that may fail and filled after it.
 
 use crate::alloc::KVec;
 use crate::os::Os;
@@ -239,7 +239,7 @@ impl<T> HandleTable<T> {
 mod tests {
     extern crate std;
     use super::*;
-    use crate::num::usize_of;
+    use crate::util::int_conv::usize_of;
     use drm_os_host::{Config, World};
     use std::collections::BTreeMap;
     use std::vec::Vec;
