@@ -7,10 +7,11 @@ use drmboard::Board;
 
 mod chain;
 pub mod etnaviv;
+pub mod fuzz;
 mod rig;
 
 pub use chain::{compute, null, write_time, write_zero};
-pub use rig::{charged, coherent, limits, pass, tunable, with_memory, Rig, Work, MS, SEC};
+pub use rig::{charged, coherent, limits, pass, real, tunable, with_memory, Ends, Rig, Work, MS, SEC};
 
 /// DRM ioctls are of this group.
 pub const GROUP: u32 = 0x64;
@@ -22,6 +23,10 @@ pub const PRIMARY: u32 = 0;
 pub mod errno {
     /// Interrupted.
     pub const EINTR: i32 = 4;
+    /// Interrupted; the call is made again.
+    pub const ERESTART: i32 = -1;
+    /// No such descriptor.
+    pub const EBADF: i32 = 9;
     /// No memory.
     pub const ENOMEM: i32 = 12;
     /// Busy.
@@ -40,6 +45,10 @@ pub mod errno {
     pub const ENODEV: i32 = 19;
     /// Not there.
     pub const ENOENT: i32 = 2;
+    /// Not allowed.
+    pub const EACCES: i32 = 13;
+    /// No such request.
+    pub const ENOTTY: i32 = 25;
     /// Bad address.
     pub const EFAULT: i32 = 14;
     /// No room.
@@ -154,10 +163,31 @@ impl Client {
 
     /// Opens the primary node, authenticated by who opened it first and is its master.
     pub fn open_primary(board: &Board, master: &Client) -> Result<Client> {
-        let client = Client::open_minor(board, PRIMARY)?;
+        Client::open_primary_of(board, master, 0)
+    }
+
+    /// As [`Client::open_primary`], as user `uid`.
+    pub fn open_primary_of(board: &Board, master: &Client, uid: u32) -> Result<Client> {
+        let client = Client::open_by(board, 0, PRIMARY, uid)?;
         let magic = client.ioctl(0x02, Arg::new().w(0))?;
         master.ioctl(0x11, Arg::new().b(&magic))?;
         Ok(client)
+    }
+
+    /// The same file in another thread of the same process.
+    pub fn thread(&self) -> Client {
+        Client {
+            caller: self.caller.thread(),
+            ..self.clone()
+        }
+    }
+
+    /// An ioctl of a descriptor that is no device's: EBADF, and what the driver says.
+    pub fn fd_ioctl(&self, fd: i32, group: u32, nr: u32, arg: Arg) -> Result<Vec<u8>> {
+        let mut data = arg.0;
+        let file = self.caller.fd(fd).ok_or(errno::EBADF)?;
+        file.ioctl(&self.caller, group, nr, &mut data)?;
+        Ok(data)
     }
 
     /// An ioctl; the answer is the structure afterwards.

@@ -173,3 +173,26 @@ fn bus_errors() {
         }
     }
 }
+
+/// The bus fails in what the front end still fetches when it is stopped to be turned off. Catches: an
+/// interrupt that nobody serves any more and that is not masked, which keeps a processor for itself.
+#[test]
+fn a_fault_while_a_core_is_turned_off() {
+    for (board, places) in BOARDS {
+        let rig = Rig::on(board, Config::default());
+        let client = rig.client();
+        for place in places {
+            client.expect_works_at(*place);
+            rig.advance(199 * MS);
+            rig.plant_on(place.pipe as usize, Injection::BusErrorAt(0));
+            rig.advance(SEC);
+            assert_eq!(rig.world().counters().power_domains_on, 0, "{board}");
+            assert_eq!(rig.stats_of(place.pipe as usize).bus_errors, 1, "{board}");
+            client.expect_works_at(*place);
+            rig.advance(SEC);
+        }
+        assert_eq!((rig.stat("faults"), rig.stat("resets")), (0, 0), "{board}");
+        drop(client);
+        rig.finish();
+    }
+}

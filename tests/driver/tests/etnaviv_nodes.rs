@@ -235,3 +235,25 @@ fn a_core_with_another_mmu_is_refused() {
         world.assert_clean();
     }
 }
+
+/// As power.rs has it, with a job of another client that waits for the first. Catches: a task that is
+/// the last to know of itself, and waits for its own end.
+#[test]
+fn a_detach_while_the_task_has_itself_run() {
+    let rig = Rig::new();
+    let [a, b] = [rig.client(), rig.client()];
+    let [first, second] = [&a, &b].map(|client| client.work(0x1000_0000, 7).unwrap());
+    rig.slow_jobs(MS);
+    let fence = a.start(&first).unwrap();
+    let mut submit = second.submit();
+    submit.fence_fd = b.caller.install(a.caller.fd(fence.fd).unwrap()).unwrap();
+    submit.flags |= 2;
+    b.submit_raw(&submit).unwrap();
+    rig.world().slow_enqueue(SEC);
+    rig.advance(10 * MS);
+    assert!(first.is_done() && second.is_untouched());
+    rig.world().slow_enqueue(0);
+    rig.detach(true).unwrap();
+    drop((first, second, a, b));
+    rig.finish_detached();
+}

@@ -412,3 +412,19 @@ fn a_crooked_chain_is_refused() {
     drop((work, c));
     rig.finish();
 }
+
+/// Catches: a client whose refusals are told only when no other client took the one line a second.
+#[test]
+fn each_files_first_refusal_is_logged_at_once() {
+    let rig = Rig::new();
+    let (first, second) = (rig.client(), rig.client());
+    // The first of each; behind it one line a second for all.
+    for (client, lines) in [(&first, 1), (&first, 2), (&first, 2), (&second, 3), (&second, 3)] {
+        assert_eq!(client.submit(0, false, &[], &[], 0), Err(errno::EINVAL));
+        assert_eq!(rig.logged("submit refused with errno 22"), lines);
+    }
+    assert_eq!(rig.stat("refused"), 5);
+    assert_eq!((first.stat("refused"), second.stat("refused")), (3, 2));
+    drop((first, second));
+    rig.finish();
+}

@@ -166,6 +166,20 @@ impl Caller {
         }
     }
 
+    /// Another thread of the same process, with signals of its own.
+    pub fn thread(&self) -> Caller {
+        let CallerInner { w, process, .. } = &*self.inner;
+        Caller {
+            inner: Arc::new(CallerInner {
+                w: w.clone(),
+                process: process.clone(),
+                signals: Mutex::default(),
+                given: Mutex::default(),
+            }),
+            local: self.local.clone(),
+        }
+    }
+
     /// A signal: ends one wait of this caller, this one or the next, with EINTR.
     pub fn interrupt(&self) {
         self.inner.signal(EINTR, false);

@@ -35,6 +35,7 @@ impl RawMtx {
     }
 
     pub(crate) fn lock(&self, w: &Inner) {
+        w.disturb();
         w.witness.check(w.addr(), self.addr(), &self.class);
         let mut st = lk(&self.st);
         if st.0 && w.is_virtual() {
@@ -94,6 +95,7 @@ impl Sx {
     }
 
     fn lock(&self) {
+        self.w.disturb();
         witness::may_sleep(&format!("drm_os_sx_lock(\"{}\")", self.class.name));
         self.w.witness.check(self.w.addr(), self.addr(), &self.class);
         let me = witness::thread_id();

@@ -9,6 +9,7 @@ use crate::witness;
 use crate::world::{came_back, Inner};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{c_char, c_int, c_void};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -96,9 +97,10 @@ impl Queue {
     fn serve(&self) {
         witness::set_this_queue(self.addr());
         loop {
+            let stalled = lk(&self.w.stalled).contains(&self.name);
             let mut st = lk(&self.st);
             self.collect_due(&mut st);
-            if let Some(t) = st.pending.pop_front() {
+            if let Some(t) = (!stalled).then(|| st.pending.pop_front()).flatten() {
                 lk(&t.st).queued = false;
                 st.running = addr_of(&t);
                 drop(st);
@@ -122,7 +124,8 @@ impl Queue {
             }
             let waiter = Waiter::new();
             st.idle = Some(waiter.clone());
-            let deadline = st.timed.first_key_value().map_or(NEVER, |(k, _)| k.0);
+            let next = st.timed.first_key_value().filter(|_| !stalled);
+            let deadline = next.map_or(NEVER, |(k, _)| k.0);
             drop(st);
             self.w.block(&waiter, deadline, "idle task queue", &self.name);
             lk(&self.st).idle = None;
@@ -200,6 +203,10 @@ impl Queue {
 
 impl Task {
     fn enqueue(self: &Arc<Task>) {
+        let ns = self.q.w.enqueue_ns.load(Relaxed);
+        if ns != 0 && witness::can_sleep() {
+            self.q.w.sleep(ns);
+        }
         let mut st = lk(&self.q.st);
         let mut p = lk(&self.st);
         if p.queued {
@@ -273,6 +280,19 @@ impl Task {
 }
 
 impl Inner {
+    /// See `World::stall_queue`.
+    pub(crate) fn stall_queue(&self, name: &str, on: bool) {
+        let mut stalled = lk(&self.stalled);
+        match on {
+            true => stalled.insert(name.to_string()),
+            false => stalled.remove(name),
+        };
+        drop(stalled);
+        for q in lk(&self.queues).iter().filter_map(std::sync::Weak::upgrade) {
+            q.kick(&mut lk(&q.st));
+        }
+    }
+
     /// The queues that are left, for the report of leaks.
     pub(crate) fn task_names(&self) -> String {
         let left: Vec<String> = lk(&self.queues)

@@ -16,10 +16,11 @@ use crate::task::Queue;
 use crate::trace::{TraceFn, Tracer};
 use crate::util::{fatal, lk};
 use crate::witness::{self, Hold, Witness};
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{c_char, CStr};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Once, Weak};
 use std::time::Duration;
 
@@ -76,6 +77,10 @@ pub(crate) struct Inner {
     pub(crate) mem: Memory,
     /// How long pages are waited for.
     pub(crate) memory_ns: AtomicU64,
+    /// How long who has a task run sleeps before.
+    pub(crate) enqueue_ns: AtomicU64,
+    /// See [`World::disturb`].
+    disturb: AtomicU32,
     pub(crate) sched: Mutex<Sched>,
     pub(crate) witness: Witness,
     pub(crate) charge_limit: AtomicU64,
@@ -83,6 +88,8 @@ pub(crate) struct Inner {
     /// Held while a driver attaches or detaches.
     pub(crate) topology: Mutex<()>,
     pub(crate) queues: Mutex<Vec<Weak<Queue>>>,
+    /// Names of queues that run nothing.
+    pub(crate) stalled: Mutex<BTreeSet<String>>,
     pub(crate) log: Log,
     pub(crate) tracer: Tracer,
 }
@@ -112,6 +119,22 @@ impl Inner {
 
     pub(crate) fn raw(&self) -> *mut sys::drm_os {
         std::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    /// A lock is about to be taken.
+    pub(crate) fn disturb(&self) {
+        thread_local! {
+            static RANDOM: Cell<u32> = Cell::new(witness::thread_id() as u32 * 2 + 1);
+        }
+        let one_in = self.disturb.load(Relaxed);
+        if one_in == 0 || self.is_virtual() {
+            return;
+        }
+        let n = RANDOM.get().wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+        RANDOM.set(n);
+        if (n >> 8).is_multiple_of(one_in) {
+            std::thread::sleep(Duration::from_micros(u64::from(n >> 8) / 64 % 64));
+        }
     }
 
     pub(crate) fn next_file_id(&self) -> u64 {
@@ -170,12 +193,15 @@ impl World {
                 mallocs: Mallocs::default(),
                 mem: Memory::new(cfg.ram_base, cfg.pages, cfg.contiguous),
                 memory_ns: AtomicU64::new(0),
+                enqueue_ns: AtomicU64::new(0),
+                disturb: AtomicU32::new(0),
                 sched: Mutex::default(),
                 witness,
                 charge_limit: AtomicU64::new(u64::MAX),
                 devices: Mutex::default(),
                 topology: Mutex::default(),
                 queues: Mutex::default(),
+                stalled: Mutex::default(),
                 log: Log::default(),
                 tracer: Tracer::default(),
                 cfg,
@@ -246,6 +272,20 @@ impl World {
         self.inner().witness.holds()
     }
 
+    /// Names of the locks that threads of a name took while that was measured: "task NAME" is the
+    /// thread of the queue NAME.
+    pub fn locks_taken_by(&self, thread: &str) -> Vec<String> {
+        let taken = self.inner().witness.taken().into_iter();
+        let by_it = taken.filter(|(who, _)| who == thread);
+        by_it.map(|(_, lock)| lock).collect()
+    }
+
+    /// Task queues of this name run nothing from now on, or go on: as if their thread had much to
+    /// do.
+    pub fn stall_queue(&self, name: &str, on: bool) {
+        self.inner().stall_queue(name, on);
+    }
+
     /// How many fallible allocations were asked for so far: `drm_os_malloc`, `drm_os_page_alloc`,
     /// `drm_os_run_alloc`, `drm_os_object_wire` and `_kmap` (one per call), `drm_os_file_install`, and every `_create`, `_create_user`, `_map`,
     /// `_setup`, `_register` and resource `_get`.
@@ -269,15 +309,32 @@ impl World {
         self.inner().mem.is(pa, Use::Single)
     }
 
-    /// Whether a page of an object is at a physical address.
+    /// Whether a page of an object, be it a process's own memory, is at a physical address.
     pub fn is_object_page(&self, pa: u64) -> bool {
-        self.inner().mem.is(pa, Use::Object)
+        self.inner().mem.is(pa, Use::Object) || self.inner().mem.is(pa, Use::User)
+    }
+
+    /// Whether a page of a run ([`Counters::runs`]) is at a physical address.
+    pub fn is_run_page(&self, pa: u64) -> bool {
+        self.inner().mem.is(pa, Use::Run)
     }
 
     /// From now on who wires pages that are not there yet sleeps so long for them, as where memory
     /// is short.
     pub fn slow_memory(&self, ns: u64) {
         self.inner().memory_ns.store(ns, Relaxed);
+    }
+
+    /// From now on who has a task run sleeps so long before, as a thread does that is interrupted
+    /// there, if it may sleep.
+    pub fn slow_enqueue(&self, ns: u64) {
+        self.inner().enqueue_ns.store(ns, Relaxed);
+    }
+
+    /// From now on one thread in so many sleeps for some microseconds before it takes a lock, 0 for
+    /// none: what others can do between two locks, they do soon. Real clock only.
+    pub fn disturb(&self, one_in: u32) {
+        self.inner().disturb.store(one_in, Relaxed);
     }
 
     /// Asks the drivers to free memory until `pages` are freed; returns the pages freed.

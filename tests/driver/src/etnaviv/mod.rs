@@ -72,6 +72,12 @@ impl Deref for Client {
     }
 }
 
+impl From<crate::Client> for Client {
+    fn from(client: crate::Client) -> Client {
+        Client(client)
+    }
+}
+
 /// A buffer object, mapped, at an address of the client's choice.
 pub struct Bo {
     /// Its handle.

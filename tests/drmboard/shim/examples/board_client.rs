@@ -788,6 +788,35 @@ fn linger(ms: u64) {
     thread::sleep(Duration::from_millis(200));
 }
 
+/// Two submits of panfrost's that make no sense: struct drm_panfrost_submit is 40 bytes.
+fn refused() {
+    let fd = open(0);
+    for _ in 0..2 {
+        assert_eq!(request(fd, 0x4028_6440, [0; 5]), Err(libc::EINVAL));
+    }
+}
+
+/// A command of etnaviv's BLT engine that nobody knows, to its end: struct drm_etnaviv_gem_submit is
+/// 72 bytes, struct drm_etnaviv_wait_fence 32.
+fn unknown() {
+    let fd = open(0);
+    let load = |state: u32, value: u32| [0x0801_0000 | state / 4, value];
+    let stream = [
+        load(0x140b8, 1),
+        load(0x140ac, 3),
+        load(0x14060, 9),
+        load(0x140ac, 3),
+        load(0x140b8, 0),
+    ];
+    let bytes = size_of_val(&stream) as u64;
+    // Softpin; the stream's size is the upper half of its word.
+    let submit = [0, 0, bytes << 32, 0, 0, stream.as_ptr() as u64, 8, 0, 0];
+    let done = request(fd, 0xc048_6446, submit).expect("GEM_SUBMIT");
+    let fence = done[0] & 0xffff_ffff;
+    let far = 1 << 40;
+    request(fd, 0x4020_6447, [fence << 32, 0, far, 0]).expect("WAIT_FENCE");
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     match args[1].as_str() {
@@ -801,6 +830,8 @@ fn main() {
             let fd = open(0);
             assert!((0..2).all(|_| request(fd, 0xc040_64a0, [0; 8]).is_err()));
         }
+        "refused" => refused(),
+        "unknown" => unknown(),
         "identity" => identity(),
         "polling" => polling(),
         "terminal" => terminal(),

@@ -47,6 +47,7 @@ pub const ALL: &[(&str, Case)] = &[
     ("arm64_programs_are_on_path", arm64_on_path),
     ("x86_64_mesa_is_told_to_draw_with_the_cpu", drawn_by_the_cpu),
     ("no_screen_is_told", no_screen),
+    ("strict_status_and_what_is_said", strict),
     ("a_root_that_is_no_mount_point_is_told", plain_chroot),
     ("a_machine_ends_with_drmboard", machine_ends),
     ("mistakes_are_one_sentence", mistakes),
@@ -193,6 +194,50 @@ fn no_screen() -> Result<(), String> {
     );
     let output = client_of(&parts().client, &[], &["basics"]);
     assert!(!String::from_utf8_lossy(&output.stderr).contains("screen"));
+    Ok(())
+}
+
+/// Real drivers: refused submits, and what a model does not know, are told, and are `--strict`'s status.
+fn strict() -> Result<(), String> {
+    let run = |board: &str, options: &[&str], words: &[&str]| {
+        let mut args = vec!["run", "--board", board, "--stats"];
+        args.extend(options);
+        args.extend(["--", parts().client.to_str().unwrap()]);
+        args.extend(words);
+        let output = program(env!("CARGO_BIN_EXE_drmboard").as_ref(), &args)
+            .output()
+            .unwrap();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output, err)
+    };
+    for (options, status) in [(&[][..], 0), (&["--strict"], 3)] {
+        let (output, err) = run("rk3399", options, &["refused"]);
+        assert_eq!(code(&output), Some(status), "{err}");
+        // Of two.
+        let told: Vec<&str> = err.lines().filter(|line| line.contains("refused")).collect();
+        let [line] = told[..] else { panic!("{err}") };
+        for part in [
+            "drmboard: a submit is refused (",
+            "), the first of pid=",
+            " comm=board_client: submit refused with errno 22",
+        ] {
+            assert!(line.contains(part), "{line}");
+        }
+        assert_eq!(number(&output, "stats: client", "refused"), 2);
+        assert_eq!(number(&output, "stats: total", "refused"), 2);
+    }
+    for (options, status) in [(&[][..], 0), (&["--strict"], 4)] {
+        let (output, err) = run("imx8mq", options, &["unknown"]);
+        assert_eq!(code(&output), Some(status), "{err}");
+        let told = err.lines().filter(|line| {
+            line.contains("met what it does not know: decode \"BLT command\" word=0x00000009")
+        });
+        assert_eq!(told.count(), 1, "{err}");
+        assert_eq!(number(&output, "stats: total", "unknown"), 1);
+    }
+    // A program's own failure is told as it is, and nothing is told of one that does well.
+    assert_eq!(code(&run("rk3399", &["--strict"], &["exit", "7"]).0), Some(7));
+    assert_eq!(code(&run("rk3399", &["--strict"], &["exit", "0"]).0), Some(0));
     Ok(())
 }
 

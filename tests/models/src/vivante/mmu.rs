@@ -14,6 +14,19 @@ use super::variant::MmuKind;
 use crate::bus::Bus;
 use std::collections::HashMap;
 
+/// The tables that a GPU translates addresses by, at physical addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tables {
+    /// None.
+    None,
+    /// MMUv1: one of 512 Ki page addresses, the same for all clients of memory.
+    Flat(u64),
+    /// MMUv2: the first level of the two that are in use.
+    Tree(u64),
+    /// MMUv2, secure: 512 addresses of first levels, 64 bits each.
+    Array(u64),
+}
+
 /// Who accesses memory. MMUv1 has tables, window and TLB per client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Client {
@@ -124,6 +137,16 @@ impl Mmu {
             bases: [0; 5],
             tlb: HashMap::new(),
             line: LINE,
+        }
+    }
+
+    /// What addresses are translated by now.
+    pub(crate) fn tables(&self) -> Tables {
+        match self.kind {
+            MmuKind::V1 if self.tables[0] != 0 => Tables::Flat(u64::from(self.tables[0])),
+            MmuKind::V2 if self.enabled => Tables::Tree(self.mtlb),
+            MmuKind::V2Secure if self.pta_enabled => Tables::Array(self.pta),
+            _ => Tables::None,
         }
     }
 

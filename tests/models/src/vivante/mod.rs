@@ -38,6 +38,7 @@ mod variant;
 pub use frame::{Engine, Frame};
 pub use image::Layout;
 pub use inject::Injection;
+pub use mmu::Tables;
 pub use stats::{StateMap, Stats, STATES};
 pub use timing::Timing;
 pub use variant::Variant;
@@ -231,6 +232,11 @@ impl Vivante {
     /// embedding must call [`Vivante::poll`] itself after the driver changed the ring.
     pub fn set_idle_poll(&mut self, min_ns: u64) {
         self.idle_poll_ns = min_ns;
+    }
+
+    /// What it translates addresses by.
+    pub fn tables(&self) -> Tables {
+        self.mmu.tables()
     }
 
     /// How many page table entries a walk takes into the TLB, up to 16, which is what it does at first. No published

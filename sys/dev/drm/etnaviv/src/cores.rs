@@ -18,6 +18,7 @@ use drmkpi::driver::Suspend;
 use drmkpi::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Irq, Level, LogLimit, Mtx, MtxGuard, Os, Sx, Task, TaskQueue};
+use drmkpi::reaper::Reaper;
 use drmkpi::stats::Stats;
 
 /// Jobs in the hardware at once, and how long the first of them may take. HW: Linux's bounds.
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) mmu: Arc<Mmu>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) dump: Arc<CoreDump>,
+    /// For what jobs held that are over.
+    pub(crate) reaper: Arc<Reaper<Job>>,
 }
 
 /// A core.
@@ -245,7 +248,7 @@ impl Core {
         drop(tasks);
         let irq = core.irq.lock().take();
         drop(irq);
-        jobs::retire(core);
+        while jobs::retire(core) {}
     }
 
     /// Whether the device is gone.
@@ -337,6 +340,10 @@ impl Core {
         let loaded = {
             let mut engine = self.queue.lock();
             engine.hw.powered = false;
+            if *power {
+                // The handler acknowledges nothing now, and the line would stay up.
+                hw::mask_interrupts(&self.regs);
+            }
             engine.hw.forget()
         };
         if let Some(irq) = self.irq.lock().as_ref() {
@@ -391,6 +398,8 @@ impl Core {
                 return;
             }
             engine.hw.powered = false;
+            // As in `empty_hardware`.
+            hw::mask_interrupts(&self.regs);
             // HW: the bus may not take it well when power goes during a fetch.
             engine.hw.ring.stop(self.mmu().commands());
             engine.hw.forget()

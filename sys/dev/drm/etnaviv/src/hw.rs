@@ -234,6 +234,11 @@ pub(crate) fn wait_stopped(regs: &Regs, os: Os) -> Result<()> {
     Ok(())
 }
 
+/// Masks all interrupts, until `init`.
+pub(crate) fn mask_interrupts(regs: &Regs) {
+    regs.write(INTR_ENBL, 0);
+}
+
 /// Raised interrupts; reading acknowledges them.
 pub(crate) fn interrupts(regs: &Regs) -> u32 {
     regs.read(INTR_ACKNOWLEDGE)

@@ -83,6 +83,7 @@ impl<D: Driver> File<D> {
 
     /// The last close; what the driver has of the file goes with the file itself, soon after.
     pub(crate) fn close(&self) {
+        D::settle(&self.driver);
         self.close_handles();
         let none = HandleTable::new(self.os());
         let syncobjs = core::mem::replace(&mut *self.syncobjs.lock(), none);
