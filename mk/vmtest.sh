@@ -316,10 +316,16 @@ quiet() {
 
 # shut_down: the GPU works after mark 1003, and is off at the end.
 shut_down() {
-	awk '$2 == "mark" && $3 == 1003 { in_it = 1 } in_it && $2 == "mmio" && $3 ~ /^gpu@/ { touched++; if (off) late++ }
-	    in_it && $2 == "power" && $3 ~ /^gpu@/ { off = $4 == 0; late = 0 }
-	    END { if (!off || touched == 0 || late != 0) { print touched + 0 " accesses, " late + 0 " when off; off: " off + 0; exit 1 } }' \
-	    "${log%.log}.trace" >"$log.rest" || wrong "shutdown: $(cat "$log.rest")"
+	awk '
+		$2 == "mark" && $3 == 1003 { in_it = 1 }
+		in_it && $2 == "mmio" && $3 ~ /^gpu@/ { touched++; if (off) late++ }
+		in_it && $2 == "power" && $3 ~ /^gpu@/ { off = $4 == 0; late = 0 }
+		END {
+			if (off && touched && !late) exit 0
+			print touched + 0 " accesses, " late + 0 " when off; off: " off + 0
+			exit 1
+		}
+	' "${log%.log}.trace" >"$log.rest" || wrong "shutdown: $(cat "$log.rest")"
 }
 
 power() {

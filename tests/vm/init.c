@@ -4,8 +4,8 @@
  * Process 1 of the guest: mounts, loads the modules that Linux programs take, has the script run that the kernel's environment
  * names, tells drmboard how it ended, and switches the machine off.  Its own lines begin with "guest: ".
  *
- * Kernel environment: vmtest.run=FILE below /vmtest, a script of busybox; vmtest.limit=SECONDS; vmtest.shutdown=1 has devices told
- * (device_shutdown) before the machine is off, with the script's processes still there.
+ * Kernel environment: vmtest.run=FILE below /vmtest, a script of busybox; vmtest.limit=SECONDS;
+ * vmtest.shutdown=1: devices are told (device_shutdown) before the machine is off.
  */
 
 #include "sys.h"

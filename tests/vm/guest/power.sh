@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# devctl(8) while two clients draw: vmtest.sh looks into the trace that nothing is done between the marks. Then the device is detached and
-# attached again, and at last the machine is switched off while two clients have jobs done.
+# devctl(8) while two clients draw: vmtest.sh looks into the trace that nothing is done between the
+# marks. Then the device is detached and attached again, and at last the machine is switched off
+# while two clients have jobs done.
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
 load
