@@ -314,14 +314,29 @@ quiet() {
 	    "${log%.log}.trace" >"$log.rest" || wrong "while suspended: $(cat "$log.rest")"
 }
 
+# shut_down: the GPU works after mark 1003, and is off at the end.
+shut_down() {
+	awk '
+		$2 == "mark" && $3 == 1003 { in_it = 1 }
+		in_it && $2 == "mmio" && $3 ~ /^gpu@/ { touched++; if (off) late++ }
+		in_it && $2 == "power" && $3 ~ /^gpu@/ { off = $4 == 0; late = 0 }
+		END {
+			if (off && touched && !late) exit 0
+			print touched + 0 " accesses, " late + 0 " when off; off: " off + 0
+			exit 1
+		}
+	' "${log%.log}.trace" >"$log.rest" || wrong "shutdown: $(cat "$log.rest")"
+}
+
 power() {
-	boot "$kernel" "$1" power 0
+	boot "$kernel" "$1" power 0 --append vmtest.shutdown=1
 	said '^guest: suspended [1-9][0-9]* times$'
 	ended client1 0
 	ended client2 0
 	said '^gles_clear: frames 15 ok$'
 	ended unload 0
 	quiet
+	shut_down
 	verdict "$1" power "$(sed -n 's/^guest: suspended //p' "$log") suspended"
 }
 

@@ -124,6 +124,7 @@ void vm_locked(int fd, const struct native_driver *driver);
 
 /* native_life.c: what closes files, and when the driver goes. */
 void hold(int fd, const struct native_driver *driver);
+[[noreturn]] void busy(int fd, const struct native_driver *driver);
 void churn(int fd, const struct native_driver *driver);
 void inflight(int fd, const struct native_driver *driver);
 

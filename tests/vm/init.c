@@ -4,7 +4,8 @@
  * Process 1 of the guest: mounts, loads the modules that Linux programs take, has the script run that the kernel's environment
  * names, tells drmboard how it ended, and switches the machine off.  Its own lines begin with "guest: ".
  *
- * Kernel environment: vmtest.run=FILE below /vmtest, a script of busybox; vmtest.limit=SECONDS.
+ * Kernel environment: vmtest.run=FILE below /vmtest, a script of busybox; vmtest.limit=SECONDS;
+ * vmtest.shutdown=1: devices are told (device_shutdown) before the machine is off.
  */
 
 #include "sys.h"
@@ -116,7 +117,7 @@ main(int argc, char **argv, char **env)
 {
 	static const char delay[] = "kern.shutdown.poweroff_delay";
 	long console = sys(SYS_OPEN, "/dev/console", O_RDWR, 0);
-	int status, fd, none = 0;
+	int status, fd, none = 0, how = RB_POWEROFF;
 
 	(void)argc;
 	(void)argv;
@@ -131,7 +132,9 @@ main(int argc, char **argv, char **env)
 	mail(MAIL_EXIT, (uint32_t)status);
 	/* The kernel gives disks five seconds of computing to write their caches; these have none. */
 	sys(SYS_SYSCTLBYNAME, delay, sizeof(delay) - 1, NULL, NULL, &none, sizeof(none));
-	sys(SYS_REBOOT, RB_POWEROFF | RB_NOSYNC);
+	if (number_of(kernel_env("vmtest.shutdown")) == 0)
+		how |= RB_NOSYNC;
+	sys(SYS_REBOOT, how);
 	say("guest: it does not switch off\n");
 	for (;;)
 		sleep_ms(1000);

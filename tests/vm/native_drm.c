@@ -7,6 +7,7 @@
  *	native_drm pixels FD STRIDE WIDTH HEIGHT PIXEL
  *						an inherited dma-buf has that colour all over
  *	native_drm hold				has a buffer mapped until the driver goes
+ *	native_drm busy				has jobs done, without end
  *	native_drm vm				what the VM system can do with a buffer's pages
  *	native_drm locked			has a buffer locked until the driver goes
  *	native_drm churn			makes and closes all kinds of files until the driver goes
@@ -231,6 +232,8 @@ main(int argc, char **argv, char **env)
 		pixels(fd, driver, argv + 2);
 	} else if (argc == 2 && strcmp(argv[1], "hold") == 0) {
 		hold(fd, driver);
+	} else if (argc == 2 && strcmp(argv[1], "busy") == 0) {
+		busy(fd, driver);
 	} else if (argc == 2 && strcmp(argv[1], "vm") == 0) {
 		vm_interfaces(fd, driver);
 	} else if (argc == 2 && strcmp(argv[1], "locked") == 0) {

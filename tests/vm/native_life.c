@@ -28,6 +28,36 @@ hold(int fd, const struct native_driver *driver)
 	expect("opening what is gone", sys(SYS_OPEN, RENDER_NODE, O_RDWR, 0l), -ENOENT);
 }
 
+extern char __executable_start[], _end[];
+
+/* The program's pages become its own, so that it runs on when its file system is unmounted. */
+static void
+leave_file(void)
+{
+	uintptr_t at = (uintptr_t)__executable_start & ~4095ul, end = ((uintptr_t)_end + 4095) & ~4095ul;
+	char there;
+
+	must("mprotect", sys(SYS_MPROTECT, at, end - at, PROT_READ | PROT_WRITE | PROT_EXEC));
+	for (; at < end; at += 4096) {
+		/* Nothing is between segments. */
+		if (sys(SYS_MINCORE, at, 4096l, &there) == 0)
+			*(volatile char *)at = *(volatile char *)at;
+	}
+}
+
+void
+busy(int fd, const struct native_driver *driver)
+{
+	struct pollfd poll = { -1, POLLIN, 0 };
+
+	leave_file();
+	for (;;) {
+		poll.fd = (int)must("a job", driver->launch(fd));
+		sys(SYS_POLL, &poll, 1l, -1l);
+		sys(SYS_CLOSE, (long)poll.fd);
+	}
+}
+
 #define CHURNERS	4
 
 /* One of each: a node, a buffer, its dma-buf, its fences, a job's fence, a merge of both, notes of all; closed by chance. */

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# devctl(8) while two clients draw: vmtest.sh looks into the trace that nothing is done between the marks. Then the device is detached and attached again.
+# devctl(8) while two clients draw: vmtest.sh looks into the trace that nothing is done between the
+# marks. Then the device is detached and attached again, and at last the machine is switched off
+# while two clients have jobs done.
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
 load
@@ -37,4 +39,9 @@ load
 clear gles_clear 0
 check attached 16 vmctl attach "${driver}0"
 unload
+# The machine is switched off under two clients.
+load
+for n in 1 2; do native_drm busy & done
+while [ "$(vmctl sysctl "dev.$driver.0.jobs")" = "dev.$driver.0.jobs: 0" ]; do sleep 0.1; done
+vmctl mark 1003
 exit "$status"
