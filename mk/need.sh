@@ -8,7 +8,7 @@ set -euo pipefail
 missing=()
 # want PKG WHY: notes PKG when it is not installed.
 want() {
-	case " ${missing[*]} " in *" $1 "*) return ;; esac
+	case " ${missing[*]} " in *" $1 "*) return 0 ;; esac
 	if ! have_package "$1"; then
 		say "need: $1: $2"
 		missing+=("$1")

@@ -243,7 +243,9 @@ main(int argc, char **argv, char **env)
 		expect("import and export", (long)cap.value, 3);
 		refused(fd);
 		idle(fd);
-		charged(fd, driver);
+		/* `beside`: other programs have buffers made meanwhile. */
+		if (argc == 1)
+			charged(fd, driver);
 		driver->test(fd);
 		sys(SYS_CLOSE, (long)fd);
 	}

@@ -205,14 +205,17 @@ usage_load(struct usage **usage, const char *file)
 }
 
 /*
- * What the kernel keeps for itself: free pages, empty buckets, the trees of cached files' pages.  The zones of malloc(9) are counted
- * by type, and of type "linux" the emulation loses a piece when a program of several threads is replaced by another.
+ * What the kernel keeps for itself: free pages, empty buckets, the trees of cached files' pages, and
+ * what thread_init() gives each structure of a thread, also those that no thread has now, of which
+ * each processor keeps some.  The zones of malloc(9) are counted by type, and of type "linux" the
+ * emulation loses a piece when a program of several threads is replaced by another.
  */
 static int
 is_cache(const char *name)
 {
 	static const char *const caches[] = { "vm pgcache", "buf free cache", "BUF TRIE", "RADIX NODE", "UMA Slabs 0", "S VFS Cache",
-	    "2 Bucket", "4 Bucket", "6 Bucket", "8 Bucket", "12 Bucket", "16 Bucket", "32 Bucket", "64 Bucket", "128 Bucket", "256 Bucket", "vmem btag", "isofs_node", "linux" };
+	    "2 Bucket", "4 Bucket", "6 Bucket", "8 Bucket", "12 Bucket", "16 Bucket", "32 Bucket", "64 Bucket", "128 Bucket", "256 Bucket", "vmem btag", "isofs_node", "linux",
+	    "umtx", "TURNSTILE", "SLEEPQUEUE" };
 	size_t i;
 
 	if (strncmp(name, "malloc-", 7) == 0)

@@ -31,22 +31,28 @@ blink() {
 	vmctl suspend "${driver}0" && sleep 0.1 && vmctl resume "${driver}0" && sleep 1
 }
 load
+rounds=
 again draw 0 gles_clear --frames 15 &
+rounds="$rounds $!"
 again share 0 share &
-again native 0 native_drm &
+rounds="$rounds $!"
+again native 0 native_drm beside &
+rounds="$rounds $!"
 again kill 137 killed 3 &
+rounds="$rounds $!"
 again blink 0 blink &
+rounds="$rounds $!"
 again lowmem 0 vmctl set debug.vm_lowmem 1 &
+rounds="$rounds $!"
 native_drm churn >/tmp/churn 2>&1 &
 churn=$!
-while [ "$(date +%s)" -lt "$end" ]; do sleep 1; done
-sleep 4
+# The last round of each takes as long as it takes.
+wait $rounds
 check counters 0 vmctl sysctl "dev.$driver.0"
 check forced 0 vmctl unload drmkpi force
 wait "$churn"
 echo "guest: churn ended with $?"
 sed 's/^/churn: /' /tmp/churn
-wait
 load
 clear gles_clear 0
 unload
