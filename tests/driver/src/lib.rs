@@ -11,7 +11,7 @@ pub mod fuzz;
 mod rig;
 
 pub use chain::{compute, null, write_time, write_zero};
-pub use rig::{charged, coherent, limits, pass, tunable, with_memory, Rig, Work, MS, SEC};
+pub use rig::{charged, coherent, limits, pass, real, tunable, with_memory, Ends, Rig, Work, MS, SEC};
 
 /// DRM ioctls are of this group.
 pub const GROUP: u32 = 0x64;

@@ -2,12 +2,13 @@
 //! A board that is looked over when the test is done with it, and the work that most tests give to it.
 
 use crate::{write_zero, Bo, Client, Result};
-use drm_os_host::{Config, World};
+use drm_os_host::{ClockMode, Config, World};
 use drmboard::inject::{Planted, When};
 use drmboard::Board;
 use models::mali::{Stats, Timing};
 use models::Injection;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering::Release};
 
 /// A millisecond, in ns.
 pub const MS: u64 = 1_000_000;
@@ -41,6 +42,25 @@ pub fn tunable(name: &str, value: u64) -> Config {
     Config {
         tunables: [(name.to_owned(), value)].into(),
         ..Config::default()
+    }
+}
+
+/// The real clock, and tunables set.
+pub fn real(tunables: &[(&str, u64)]) -> Config {
+    let tunables = tunables.iter().map(|(name, value)| ((*name).to_owned(), *value));
+    Config {
+        clock: ClockMode::Real,
+        tunables: tunables.collect(),
+        ..Config::default()
+    }
+}
+
+/// Tells the other threads of a test when it is dropped, be it by a failed assertion.
+pub struct Ends<'a>(pub &'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Release);
     }
 }
 

@@ -6,30 +6,14 @@
 
 use driver_tests::etnaviv::stream::Template;
 use driver_tests::etnaviv::{prep, Client, Fence, Place, Rig, Submit, Work, BOARDS};
-use driver_tests::{errno, pass, MS, SEC};
-use drm_os_host::{ClockMode, Config};
+use driver_tests::{errno, pass, real, Ends, MS, SEC};
+use drm_os_host::Config;
 use models::vivante::Injection;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
 const THREADS: u32 = 3;
-
-fn real() -> Config {
-    Config {
-        clock: ClockMode::Real,
-        ..Config::default()
-    }
-}
-
-/// Tells the other threads of a test when it is dropped, be it by a failed assertion.
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
-    }
-}
 
 /// Waits for work that must do what it is for, as long as the device is there.
 fn expect(client: &Client, work: &Work, fence: Fence) -> Result<(), i32> {
@@ -79,7 +63,7 @@ fn visit(rig: &Rig, places: &[Place], n: u32) -> Result<(), i32> {
 #[test]
 fn clients_come_and_go() {
     for (board, places) in BOARDS {
-        let rig = Rig::on(board, real());
+        let rig = Rig::on(board, real(&[]));
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
             let ends = Ends(&over);
@@ -119,7 +103,7 @@ fn resets_under_load() {
     let place = places[0];
     let config = Config {
         tunables: [("etnaviv_patience_ms".to_owned(), 100)].into(),
-        ..real()
+        ..real(&[])
     };
     let rig = Rig::on(board, config);
     rig.timing(|timing| timing.vertex_ns = 1_000);
@@ -158,7 +142,7 @@ fn resets_under_load() {
 #[test]
 fn a_forced_detach_under_load() {
     for (round, (board, places)) in BOARDS.into_iter().enumerate() {
-        let rig = Rig::on(board, real());
+        let rig = Rig::on(board, real(&[]));
         let told = AtomicU32::new(0);
         thread::scope(|scope| {
             for t in 0..THREADS {

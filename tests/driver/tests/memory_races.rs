@@ -4,8 +4,7 @@
 //!
 //! Each loop takes RACE_SECONDS (default 2) and holds in any order of events.
 
-use driver_tests::{errno, pass, write_zero, Client, Rig, PRIMARY, SEC};
-use drm_os_host::{ClockMode, Config};
+use driver_tests::{errno, pass, real, write_zero, Client, Ends, Rig, PRIMARY, SEC};
 use std::sync::atomic::{
     AtomicBool, AtomicU32,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
@@ -14,18 +13,6 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-fn real(tunables: &[(&str, u64)]) -> Config {
-    let tunables = tunables
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), *value))
-        .collect();
-    Config {
-        clock: ClockMode::Real,
-        tunables,
-        ..Config::default()
-    }
-}
-
 fn until() -> Instant {
     let seconds = std::env::var("RACE_SECONDS").ok().and_then(|n| n.parse().ok());
     Instant::now() + Duration::from_secs(seconds.unwrap_or(2))
@@ -33,15 +20,6 @@ fn until() -> Instant {
 
 fn spin(times: u64) {
     (0..times).for_each(|_| std::hint::spin_loop());
-}
-
-/// Tells the other threads of a test when it is dropped, be it by a failed assertion.
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
-    }
 }
 
 /// How one client gives a buffer to another.

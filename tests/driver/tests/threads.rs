@@ -3,35 +3,13 @@
 //!
 //! Catches: deadlocks, locks taken in two orders, objects that die while another thread uses them.
 
-use driver_tests::{errno, pass, write_zero, Client, Rig, MS, SEC};
-use drm_os_host::{ClockMode, Config};
+use driver_tests::{errno, pass, real, write_zero, Client, Ends, Rig, MS, SEC};
 use models::Injection;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
 const THREADS: u32 = 4;
-
-fn real(tunables: &[(&str, u64)]) -> Config {
-    let tunables = tunables
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), *value))
-        .collect();
-    Config {
-        clock: ClockMode::Real,
-        tunables,
-        ..Config::default()
-    }
-}
-
-/// Tells the other threads of a test when it is dropped, be it by a failed assertion.
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
-    }
-}
 
 /// What must hold as long as the device is there.
 fn ensure(c: &Client, good: bool) -> Result<(), i32> {
