@@ -65,7 +65,7 @@ linux_programs() {
 	ln -s usr/lib "$1/lib"
 	ln -s aarch64-linux-gnu/ld-linux-aarch64.so.1 "$1/usr/lib/ld-linux-aarch64.so.1"
 	cp "$linux/bin/busybox" "$1/bin/"
-	cp "$SYSROOT/usr/bin/eglinfo" "$ARM64/gles_clear" "$ARM64/share" "$ARM64/lend" "$ARM64/submits" "$1/usr/bin/"
+	cp "$SYSROOT/usr/bin/eglinfo" "$ARM64/gles_clear" "$ARM64/share" "$ARM64/lend" "$ARM64/submits" "$ARM64/signals" "$1/usr/bin/"
 	# Cases that start programs of the host, or need many of them, are not for the guest.
 	for name in $(sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile); do
 		case $name in atf_selftest | clients_test | crowd_test | libdrm_*) continue ;; esac

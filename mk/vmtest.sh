@@ -7,8 +7,9 @@
 #   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
 #   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
 #   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm inflight power
-#                      kinds"  those only;
+#                      kinds signals"  those only;
 #                      besides, by hand: boots (COUNT=N machines, 5) and force100
+#   SIGNALS=N          how many, for the run `signals` (4000)
 #   CPUS="N ..."       processors of the machine ("1 4")
 #
 # `vmtest.sh count` only has the instructions of jobs counted, on the first kernel without invariants, for mk/bench.sh.
@@ -18,9 +19,10 @@ set -euo pipefail
 . mk/guest.sh
 
 BOARDS=${BOARDS:-rk3399 imx8mq}
-RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force vm inflight power kinds}
+RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force vm inflight power kinds signals}
 CPUS=${CPUS:-1 4}
 COUNT=${COUNT:-5}
+SIGNALS=${SIGNALS:-4000}
 SYSDIR=${SYSDIR:-/usr/src/sys}
 out=$TARGET/vmtest
 # Seconds for one machine.
@@ -288,11 +290,12 @@ force() {
 }
 
 vm() {
-	boot "$kernel" "$1" pages 0 --name vm
+	boot "$kernel" "$1" pages 0 --name vm --append kern.racct.enable=1
 	said '^vm: native [a-z]* ok$'
 	said '^locked: native [a-z]* ok$'
 	ended locked 0
 	ended unload 0
+	ended wired 0
 	verdict "$1" vm
 }
 
@@ -328,6 +331,27 @@ kinds() {
 	for name in draw share native kill blink lowmem forced churn unload; do ended "$name" 0; done
 	said '^gles_clear: frames 15 ok$'
 	verdict "$1" kinds "$(sed -n 's/^\(draw\|share\|native\|kill\): \([0-9]*\) rounds$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }') clients"
+}
+
+# sum PATTERN: of the numbers at the ends of the lines that begin so.
+sum() { sed -n "s/^$1//p" "$log" | awk '{ n += $1 } END { print n + 0 }'; }
+
+# The driver and the model count the jobs, too: each has run once.
+signals() {
+	local limit=$((SIGNALS / 50 + 300)) seen jobs
+	boot "$kernel" "$1" signals 0 --append "vmtest.signals=$SIGNALS"
+	ended native 0
+	ended linux 0
+	ended leaks 0
+	ended unload 0
+	seen=$(sum '\(native\|linux\): signals ') jobs=$(sum '\(native\|linux\): jobs ')
+	if [ "$seen" -lt "$SIGNALS" ]; then wrong "$seen signals, not $SIGNALS"; fi
+	said "^counters: dev\.[a-z]*\.0\.jobs: $jobs\$"
+	case $1 in
+	rk3399) said "^model .* chains=$jobs " ;;
+	imx8mq) said "^model .* pixels=$((jobs * 1024 * 256)) " ;;
+	esac
+	verdict "$1" signals "$seen signals, $jobs jobs"
 }
 
 # One machine after the other; what it does is over in a few seconds.

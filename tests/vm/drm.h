@@ -61,6 +61,14 @@ struct dma_buf_sync_file {
 #define DMA_BUF_EXPORT_SYNC_FILE	IOWR('b', 2, struct dma_buf_sync_file)
 #define DMA_BUF_READ	1
 
+struct drm_syncobj_wait {
+	uint64_t handles;
+	int64_t timeout_ns;
+	uint32_t count, flags, first, pad;
+};
+#define SYNCOBJ_WAIT	IOWR('d', 0xc3, struct drm_syncobj_wait)
+#define SYNCOBJ_WAIT_FOR_SUBMIT	2
+
 struct sync_merge_data {
 	char name[32];
 	int32_t fd2, fence;
@@ -79,7 +87,7 @@ struct sync_file_info {
 /* native_drm.c: a line for each thing that is not as it should be; `failures` counts them. */
 extern int failures;
 void expect(const char *what, long found, long wanted);
-/* A system call that has to do: its answer. */
+/* A system call that has to do: its answer. The program ends with the errno of one that fails. */
 long must(const char *what, long answer);
 long drm(int fd, uint64_t request, void *argument);
 /* Waits for a sync_file, by poll(2) and kevent(2), and closes it. */
@@ -105,6 +113,8 @@ struct native_driver {
 	long (*user)(int fd, const volatile void *at, uint64_t size);
 	/* Submits a job: a sync_file of its end, or a negated errno. */
 	long (*launch)(int fd);
+	/* Calls of all kinds, by signaled(); how many jobs were submitted. */
+	uint64_t (*round)(int fd);
 };
 extern const struct native_driver panfrost, etnaviv;
 
@@ -116,6 +126,13 @@ void vm_locked(int fd, const struct native_driver *driver);
 void hold(int fd, const struct native_driver *driver);
 void churn(int fd, const struct native_driver *driver);
 void inflight(int fd, const struct native_driver *driver);
+
+/* native_signals.c: rounds of calls until so many signals have come while one was under way. */
+void signals(int fd, const struct native_driver *driver, uint64_t count);
+/* A request, poll(2) of a sync_file, a descriptor of a buffer and back; made again while they end with EINTR. */
+long signaled(const char *name, int fd, uint64_t request, void *argument);
+void signaled_poll(int fd);
+void signaled_prime(int fd, uint32_t handle);
 #define RENDER_NODE	"/dev/dri/renderD128"
 
 struct kevent {

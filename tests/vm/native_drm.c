@@ -11,6 +11,7 @@
  *	native_drm locked			has a buffer locked until the driver goes
  *	native_drm churn			makes and closes all kinds of files until the driver goes
  *	native_drm inflight			files in flight between sockets that nobody has any more
+ *	native_drm signals COUNT		all kinds of calls, until COUNT signals have come in the middle of them
  */
 
 #include "drm.h"
@@ -33,7 +34,7 @@ must(const char *what, long answer)
 {
 	if (answer < 0) {
 		say("wrong: %s: errno %d\n", what, -answer);
-		leave(1);
+		leave((int)-answer);
 	}
 	return (answer);
 }
@@ -238,6 +239,8 @@ main(int argc, char **argv, char **env)
 		churn(fd, driver);
 	} else if (argc == 2 && strcmp(argv[1], "inflight") == 0) {
 		inflight(fd, driver);
+	} else if (argc == 3 && strcmp(argv[1], "signals") == 0) {
+		signals(fd, driver, number_of(argv[2]));
 	} else {
 		must("GET_CAP", drm(fd, GET_CAP, &cap));
 		expect("import and export", (long)cap.value, 3);

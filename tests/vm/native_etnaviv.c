@@ -34,6 +34,7 @@ struct etnaviv_cpu_prep {
 };
 #define CPU_PREP	IOW('d', 0x44, struct etnaviv_cpu_prep)
 #define PREP_READ	1
+#define PREP_WRITE	2
 
 struct etnaviv_cpu_fini {
 	uint32_t handle, flags;
@@ -62,6 +63,18 @@ struct etnaviv_submit {
 };
 #define GEM_SUBMIT	IOWR('d', 0x46, struct etnaviv_submit)
 #define FENCE_FD_OUT	4
+
+struct etnaviv_wait_fence {
+	uint32_t pipe, fence, flags, pad;
+	struct etnaviv_timespec timeout;
+};
+#define WAIT_FENCE	IOW('d', 0x47, struct etnaviv_wait_fence)
+
+struct etnaviv_gem_wait {
+	uint32_t pipe, handle, flags, pad;
+	struct etnaviv_timespec timeout;
+};
+#define GEM_WAIT	IOW('d', 0x49, struct etnaviv_gem_wait)
 
 struct etnaviv_userptr {
 	uint64_t at, size;
@@ -171,6 +184,95 @@ fill(int fd, uint32_t handle, const volatile uint32_t *pixels)
 	expect("an odd stream", drm(fd, GEM_SUBMIT, &submit), -EINVAL);
 }
 
+/* A quarter of a millisecond on the model. */
+#define LONG_WIDTH	1024
+#define LONG_HEIGHT	256
+#define LONG_BYTES	(LONG_WIDTH * LONG_HEIGHT * 4)
+
+static struct etnaviv_timespec
+after_ns(uint64_t ns)
+{
+	uint64_t at = now_ns() + ns;
+
+	return ((struct etnaviv_timespec) { (int64_t)(at / 1000000000), (int64_t)(at % 1000000000) });
+}
+
+static int
+is_over(struct etnaviv_timespec at)
+{
+	return ((int64_t)now_ns() >= at.sec * 1000000000 + at.nsec);
+}
+
+/* Three jobs, each waited for in another way, and a buffer that comes and goes. */
+static uint64_t
+calls(int fd)
+{
+	static struct etnaviv_gem_new target = { LONG_BYTES, BO_WC, 0 };
+	static volatile uint32_t *last;
+	static uint32_t first_bo;
+	uint32_t stream[2 * nitems(states)];
+	struct etnaviv_gem_new new = { 4096, BO_WC, 0 };
+	struct etnaviv_reloc reloc = { ADDRESS * 8 + 4, 0, 0, 0, 0 };
+	struct etnaviv_bo bos[2];
+	struct etnaviv_submit submit = { .nr_bos = nitems(bos), .nr_relocs = 1, .stream_size = sizeof(stream), .bos = (uintptr_t)bos,
+	    .relocs = (uintptr_t)&reloc, .stream = (uintptr_t)stream, .flags = FENCE_FD_OUT, .fence_fd = -1 };
+	struct etnaviv_cpu_prep prep;
+	struct etnaviv_cpu_fini fini;
+	struct etnaviv_wait_fence wait = { 0, 0, 0, 0, { 0, 0 } };
+	struct etnaviv_gem_wait idle = { 0, 0, 0, 0, { 0, 0 } };
+	struct drm_gem_close close;
+	long error;
+
+	if (last == NULL) {
+		must("GEM_NEW", drm(fd, GEM_NEW, &target));
+		last = map(fd, offset(fd, target.handle), LONG_BYTES, PROT_READ | PROT_WRITE) + (LONG_BYTES - 4);
+	}
+	must("GEM_NEW", signaled("GEM_NEW", fd, GEM_NEW, &new));
+	if (first_bo == 0)
+		first_bo = new.handle;
+	expect("the handle of a new buffer", new.handle, first_bo);
+	bos[0] = (struct etnaviv_bo) { BO_WRITE, target.handle, 0 };
+	bos[1] = (struct etnaviv_bo) { BO_WRITE, new.handle, 0 };
+	fill_stream(stream);
+	stream[5] = 6 << 21 | LONG_WIDTH * 4;
+	stream[13] = LONG_HEIGHT << 16 | LONG_WIDTH;
+	*last = 0;
+	must("GEM_SUBMIT", signaled("GEM_SUBMIT", fd, GEM_SUBMIT, &submit));
+	signaled_poll(submit.fence_fd);
+	expect("the last pixel", *last, COLOUR);
+	sys(SYS_CLOSE, (long)submit.fence_fd);
+	submit.flags = 0;
+	*last = 0;
+	must("GEM_SUBMIT", signaled("GEM_SUBMIT", fd, GEM_SUBMIT, &submit));
+	prep = (struct etnaviv_cpu_prep) { target.handle, PREP_READ | PREP_WRITE, after_ns(100000) };
+	error = signaled("CPU_PREP for a moment", fd, CPU_PREP, &prep);
+	expect("a short wait", error == 0 || error == -ETIMEDOUT || error == -EBUSY, 1);
+	expect("it has waited", error == 0 ? *last == COLOUR : is_over(prep.timeout), 1);
+	prep.timeout = after_ns(20000000000);
+	must("GEM_CPU_PREP", signaled("CPU_PREP", fd, CPU_PREP, &prep));
+	expect("the last pixel", *last, COLOUR);
+	fini = (struct etnaviv_cpu_fini) { target.handle, 0 };
+	must("GEM_CPU_FINI", signaled("CPU_FINI", fd, CPU_FINI, &fini));
+	must("GEM_SUBMIT", signaled("GEM_SUBMIT", fd, GEM_SUBMIT, &submit));
+	wait.fence = submit.fence;
+	wait.timeout = after_ns(100000);
+	error = signaled("WAIT_FENCE for a moment", fd, WAIT_FENCE, &wait);
+	expect("a short wait", error == 0 || error == -ETIMEDOUT || error == -EBUSY, 1);
+	expect("it has waited", error == 0 || is_over(wait.timeout), 1);
+	wait.timeout = after_ns(20000000000);
+	must("WAIT_FENCE", signaled("WAIT_FENCE", fd, WAIT_FENCE, &wait));
+	*last = 0;
+	must("GEM_SUBMIT", signaled("GEM_SUBMIT", fd, GEM_SUBMIT, &submit));
+	idle.handle = new.handle;
+	idle.timeout = after_ns(20000000000);
+	must("GEM_WAIT", signaled("GEM_WAIT", fd, GEM_WAIT, &idle));
+	expect("the last pixel", *last, COLOUR);
+	signaled_prime(fd, new.handle);
+	close = (struct drm_gem_close) { new.handle, 0 };
+	must("GEM_CLOSE", signaled("GEM_CLOSE", fd, GEM_CLOSE, &close));
+	return (4);
+}
+
 static void
 test(int fd)
 {
@@ -195,4 +297,4 @@ test(int fd)
 	sys(SYS_MUNMAP, words, bo.size);
 }
 
-const struct native_driver etnaviv = { "etnaviv", test, create, offset, NULL, user, launch };
+const struct native_driver etnaviv = { "etnaviv", test, create, offset, NULL, user, launch, calls };

@@ -46,6 +46,9 @@ struct panfrost_madvise {
 /* HW: Mesa genxml v5.xml "Job Header", "Write Value Job Payload": type 2 in bits 1 to 7 of word 4, bit 0 for addresses of 64 bits; 3 is Zero. */
 #define JOB_WRITE_VALUE	(2 << 1 | 1)
 #define WRITE_ZERO	3
+#define JOB_NULL	(1 << 1 | 1)
+/* Of a chain, before the job that writes: 5 us each on the model. */
+#define NULLS	40
 
 static uint32_t
 create(int fd, uint32_t size)
@@ -144,6 +147,89 @@ job(int fd, struct panfrost_create_bo *bo, volatile uint64_t *words)
 	expect("a syncobj of nobody", drm(fd, SUBMIT, &submit), -ENODEV);
 }
 
+/* A chain that takes its time and then clears the word at `target`. */
+static void
+long_chain(struct panfrost_create_bo *bo, volatile uint32_t *words, uint64_t target)
+{
+	volatile uint32_t *job;
+	uint32_t i;
+
+	for (i = 0; i <= NULLS; i++) {
+		job = words + i * 16;
+		job[4] = i < NULLS ? JOB_NULL : JOB_WRITE_VALUE;
+		if (i < NULLS)
+			*(volatile uint64_t *)(job + 6) = bo->offset + (i + 1) * 64;
+	}
+	job = words + NULLS * 16;
+	*(volatile uint64_t *)(job + 8) = target;
+	job[10] = WRITE_ZERO;
+}
+
+/* Two jobs, one waited for as a buffer and one as a syncobj, and a buffer and a syncobj that come and go. */
+static uint64_t
+calls(int fd)
+{
+	static struct panfrost_create_bo chain = { .size = 4096, .flags = BO_NOEXEC };
+	static volatile uint64_t *words;
+	static uint32_t first_bo, first_sync;
+	struct panfrost_create_bo bo = { .size = 4096, .flags = BO_NOEXEC };
+	struct drm_syncobj sync = { 0, 0 };
+	uint32_t handles[2];
+	struct panfrost_submit submit = { .bo_handles = (uintptr_t)handles, .bo_handle_count = nitems(handles) };
+	struct panfrost_wait_bo wait;
+	struct drm_syncobj_wait sleep = { .handles = (uintptr_t)&sync.handle, .count = 1, .flags = SYNCOBJ_WAIT_FOR_SUBMIT };
+	struct drm_syncobj_handle out = { .flags = SYNCOBJ_SYNC_FILE, .fd = -1 };
+	struct drm_gem_close close = { 0, 0 };
+	uint64_t deadline;
+	long error;
+
+	if (words == NULL) {
+		must("CREATE_BO", drm(fd, CREATE_BO, &chain));
+		words = map(fd, offset(fd, chain.handle), chain.size, PROT_READ | PROT_WRITE);
+		long_chain(&chain, (volatile uint32_t *)words, chain.offset + 4088);
+	}
+	must("CREATE_BO", signaled("CREATE_BO", fd, CREATE_BO, &bo));
+	must("SYNCOBJ_CREATE", signaled("SYNCOBJ_CREATE", fd, SYNCOBJ_CREATE, &sync));
+	if (first_bo == 0) {
+		first_bo = bo.handle;
+		first_sync = sync.handle;
+	}
+	expect("the handle of a new buffer", bo.handle, first_bo);
+	expect("the handle of a new syncobj", sync.handle, first_sync);
+	/* Nobody signals it. */
+	deadline = now_ns() + 1500000;
+	sleep.timeout_ns = (int64_t)deadline;
+	expect("a wait for nothing", signaled("SYNCOBJ_WAIT for ever", fd, SYNCOBJ_WAIT, &sleep), -ETIMEDOUT);
+	expect("its end is early", now_ns() < deadline, 0);
+	words[511] = ~0ul;
+	handles[0] = chain.handle;
+	handles[1] = close.handle = bo.handle;
+	submit.jc = chain.offset;
+	submit.out_sync = out.handle = sync.handle;
+	must("SUBMIT", signaled("SUBMIT", fd, SUBMIT, &submit));
+	wait = (struct panfrost_wait_bo) { bo.handle, 0, (int64_t)now_ns() + 100000 };
+	error = signaled("WAIT_BO for a moment", fd, WAIT_BO, &wait);
+	/* EBUSY: it was over before it began. */
+	expect("a short wait", error == 0 || error == -ETIMEDOUT || error == -EBUSY, 1);
+	expect("it has waited", error == 0 ? words[511] == 0 : (int64_t)now_ns() >= wait.timeout_ns, 1);
+	wait.timeout_ns = (int64_t)now_ns() + 20000000000;
+	must("WAIT_BO", signaled("WAIT_BO", fd, WAIT_BO, &wait));
+	expect("what the job wrote", (long)words[511], 0);
+	words[511] = ~0ul;
+	must("SUBMIT", signaled("SUBMIT", fd, SUBMIT, &submit));
+	must("SYNCOBJ_HANDLE_TO_FD", signaled("SYNCOBJ_HANDLE_TO_FD", fd, SYNCOBJ_HANDLE_TO_FD, &out));
+	signaled_poll(out.fd);
+	sys(SYS_CLOSE, (long)out.fd);
+	expect("what the job wrote", (long)words[511], 0);
+	must("SUBMIT", signaled("SUBMIT", fd, SUBMIT, &submit));
+	sleep.timeout_ns = (int64_t)now_ns() + 20000000000;
+	must("SYNCOBJ_WAIT", signaled("SYNCOBJ_WAIT", fd, SYNCOBJ_WAIT, &sleep));
+	signaled_prime(fd, bo.handle);
+	must("GEM_CLOSE", signaled("GEM_CLOSE", fd, GEM_CLOSE, &close));
+	must("SYNCOBJ_DESTROY", signaled("SYNCOBJ_DESTROY", fd, SYNCOBJ_DESTROY, &sync));
+	return (3);
+}
+
 static void
 test(int fd)
 {
@@ -169,4 +255,4 @@ test(int fd)
 	sys(SYS_MUNMAP, words, (long)bo.size);
 }
 
-const struct native_driver panfrost = { "panfrost", test, create, offset, need, NULL, launch };
+const struct native_driver panfrost = { "panfrost", test, create, offset, need, NULL, launch, calls };

@@ -45,7 +45,9 @@ typedef unsigned long uintptr_t;
 #define SYS_MPROTECT	74
 #define SYS_MADVISE	75
 #define SYS_MINCORE	78
+#define SYS_SETITIMER	83
 #define SYS_DUP2	90
+#define SYS_FCNTL	92
 #define SYS_SOCKETPAIR	135
 #define SYS_RTPRIO	166
 #define SYS_SYSCTL	202
@@ -63,17 +65,23 @@ typedef unsigned long uintptr_t;
 #define SYS_KQUEUE	362
 #define SYS_NMOUNT	378
 #define SYS_KENV	390
+#define SYS_SIGACTION	416
 #define SYS_KLDUNLOADF	444
 #define SYS_MMAP	477
 #define SYS_LSEEK	478
+#define SYS_RCTL_GET_RACCT	525
+#define SYS_RCTL_ADD_RULE	528
+#define SYS_RCTL_REMOVE_RULE	529
 #define SYS_PIPE2	542
 #define SYS_KEVENT	560
 #define SYS_SYSCTLBYNAME	570
 
 /* sys/errno.h: what FreeBSD numbers in its own way is what is looked for. */
 #define ENOENT	2
+#define EINTR	4
 #define ENXIO	6
 #define EBADF	9
+#define ENOMEM	12
 #define EACCES	13
 #define EFAULT	14
 #define EBUSY	16

@@ -5,10 +5,20 @@
 //! The one thing to know: a machine that is busy makes everybody wait. So the same is measured
 //! beside threads that only burn as much processor time as the neighbour did, and what counts is
 //! the ratio of the two.
+//!
+//! What makes the small client wait there is a processor that somebody else has, for as long as
+//! the system lets him: a thread that never sleeps keeps it for a whole slice of about 4 ms, one
+//! that sleeps every 100 us keeps nobody from it for longer than that. And on a machine that
+//! others load, too, a thread that always has something to do gets a part of a processor, and is
+//! in the way all the same. So each thread of a neighbour has one of the control that wants a
+//! processor for the same part of the time, and for as long at a time, as the system counted it:
+//! what it ran, what it waited for a processor, how often it slept. What else the neighbour
+//! caused, in the tasks of the driver and in the model, is burned as processor time.
 
 use driver_tests::{null, Client, Rig, SEC};
 use drm_os_host::{ClockMode, Config, Hold};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +34,8 @@ pub struct Neighbour {
 struct Shared {
     ready: AtomicBool,
     over: AtomicBool,
+    /// The neighbour's threads, as the system calls them.
+    threads: Mutex<Vec<i32>>,
     /// A client of which several threads are.
     client: std::sync::OnceLock<(Client, Vec<u32>)>,
 }
@@ -202,8 +214,59 @@ fn processor_time(clock: libc::clockid_t) -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// What one run gave.
+/// What a thread of this process wanted of processors so far.
+#[derive(Clone, Copy)]
+struct Demand {
+    /// The time that it ran.
+    ran: Duration,
+    /// The time that it waited for one.
+    waited: Duration,
+    /// How often it went to sleep.
+    slept: u64,
+}
+
+impl Demand {
+    fn of(thread: i32) -> Demand {
+        let read = |file: &str| {
+            let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/{file}"));
+            text.expect("the thread is there")
+        };
+        let number = |text: &str| text.trim().parse::<u64>().expect("a number");
+        let (stat, status) = (read("schedstat"), read("status"));
+        let mut ns = stat.split_whitespace().map(number).map(Duration::from_nanos);
+        let slept = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        Demand {
+            ran: ns.next().unwrap_or_default(),
+            waited: ns.next().unwrap_or_default(),
+            slept: slept.map_or(0, number),
+        }
+    }
+}
+
+/// How often a thread wants a processor.
 #[derive(Clone, Copy, Debug)]
+pub struct Share {
+    /// For which part of the time.
+    of_time: f64,
+    /// For how long at a time.
+    at_once: Duration,
+}
+
+impl Share {
+    fn new(before: Demand, after: Demand, took: Duration) -> Share {
+        let wanted = after.ran + after.waited - before.ran - before.waited;
+        let times = u32::try_from(after.slept - before.slept).unwrap_or(u32::MAX);
+        Share {
+            of_time: (wanted.as_secs_f64() / took.as_secs_f64()).min(1.0),
+            at_once: wanted / times.saturating_add(1),
+        }
+    }
+}
+
+/// What one run gave.
+#[derive(Clone, Debug)]
 pub struct Run {
     /// The 99th percentile of the small client's times from submit to done.
     pub p99: Duration,
@@ -213,6 +276,10 @@ pub struct Run {
     pub others: Duration,
     /// How long it took.
     pub took: Duration,
+    /// What each of the neighbour's threads wanted.
+    wanted: Vec<Share>,
+    /// Processor time of those.
+    neighbours: Duration,
 }
 
 impl Run {
@@ -221,12 +288,31 @@ impl Run {
     pub fn processors(&self, alone: &Run) -> f64 {
         self.others.saturating_sub(alone.others).as_secs_f64() / self.took.as_secs_f64()
     }
+
+    /// What threads are to want that burden processors as the neighbour did.
+    pub fn shares(&self, alone: &Run) -> Vec<Share> {
+        /// For how long a task of the driver or the model runs, about.
+        const AT_ONCE: Duration = Duration::from_micros(50);
+        let rest = self.others.saturating_sub(alone.others + self.neighbours);
+        let rest = Share {
+            of_time: rest.as_secs_f64() / self.took.as_secs_f64(),
+            at_once: AT_ONCE,
+        };
+        self.wanted.iter().copied().chain([rest]).collect()
+    }
 }
 
-fn small_client(rig: &Rig, submits: u32) -> Run {
+fn small_client(rig: &Rig, submits: u32, neighbours: &[i32]) -> Run {
     let c = rig.client();
     let work = c.work().expect("memory is there");
     let times = || [libc::CLOCK_PROCESS_CPUTIME_ID, libc::CLOCK_THREAD_CPUTIME_ID].map(processor_time);
+    let demands = || {
+        neighbours
+            .iter()
+            .map(|thread| Demand::of(*thread))
+            .collect::<Vec<_>>()
+    };
+    let before = demands();
     let (begin, [all, own]) = (Instant::now(), times());
     let mut waits: Vec<Duration> = (0..submits)
         .map(|_| {
@@ -239,12 +325,20 @@ fn small_client(rig: &Rig, submits: u32) -> Run {
     let [all_after, own_after] = times();
     let took = begin.elapsed();
     let others = (all_after - all).saturating_sub(own_after - own);
+    let after = demands();
+    let pairs = || before.iter().copied().zip(after.iter().copied());
+    let neighbours = pairs().map(|(before, after)| after.ran - before.ran).sum();
+    let wanted = pairs()
+        .map(|(before, after)| Share::new(before, after, took))
+        .collect();
     waits.sort_unstable();
     Run {
         p99: waits[waits.len() * 99 / 100],
         longest: waits[waits.len() - 1],
         others,
         took,
+        wanted,
+        neighbours,
     }
 }
 
@@ -256,23 +350,27 @@ fn new_rig() -> Rig {
     Rig::with("rk3399", config)
 }
 
-/// Burns `share` of a processor in steps of two milliseconds.
-fn burn(share: f64, shared: &Shared) {
-    const STEP: Duration = Duration::from_millis(2);
+/// Wants a processor for a share of the time.
+fn burn(share: Share, shared: &Shared) {
+    let period = share.at_once.as_secs_f64() / share.of_time.max(1e-3);
+    let period = Duration::from_secs_f64(period);
     while !shared.over.load(Relaxed) {
-        let (begin, used) = (Instant::now(), processor_time(libc::CLOCK_THREAD_CPUTIME_ID));
-        let due = STEP.mul_f64(share);
-        while processor_time(libc::CLOCK_THREAD_CPUTIME_ID) - used < due {
+        let begin = Instant::now();
+        while begin.elapsed() < share.at_once && !shared.over.load(Relaxed) {
             std::hint::spin_loop();
         }
-        thread::sleep(STEP.saturating_sub(begin.elapsed()));
+        thread::sleep(
+            period
+                .saturating_sub(begin.elapsed())
+                .min(Duration::from_millis(10)),
+        );
     }
 }
 
 /// The small client alone.
 pub fn alone(submits: u32) -> Run {
     let rig = new_rig();
-    let run = small_client(&rig, submits);
+    let run = small_client(&rig, submits, &[]);
     rig.finish();
     run
 }
@@ -280,37 +378,46 @@ pub fn alone(submits: u32) -> Run {
 /// The small client beside a neighbour.
 pub fn beside(neighbour: &Neighbour, submits: u32) -> Run {
     let rig = new_rig();
-    let run = with_neighbour(&rig, neighbour, || small_client(&rig, submits));
+    let run = with_neighbour(&rig, neighbour, |threads| small_client(&rig, submits, threads));
     rig.finish();
     run
 }
 
-fn with_neighbour<R>(rig: &Rig, neighbour: &Neighbour, work: impl FnOnce() -> R) -> R {
+fn with_neighbour<R>(rig: &Rig, neighbour: &Neighbour, work: impl FnOnce(&[i32]) -> R) -> R {
     let shared = Shared::default();
     thread::scope(|scope| {
         for run in neighbour.threads {
             let shared = &shared;
-            scope.spawn(move || run(rig, shared));
+            scope.spawn(move || {
+                // SAFETY: no arguments.
+                let me = unsafe { libc::gettid() };
+                shared.threads.lock().unwrap().push(me);
+                run(rig, shared);
+            });
         }
         while !shared.ready.load(Relaxed) {
             thread::sleep(Duration::from_millis(1));
         }
-        let done = work();
+        while shared.threads.lock().unwrap().len() != neighbour.threads.len() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let threads = shared.threads.lock().unwrap().clone();
+        let done = work(&threads);
         shared.over.store(true, Relaxed);
         done
     })
 }
 
-/// The small client beside threads that burn `processors` and leave the device alone.
-pub fn control(processors: f64, submits: u32) -> Run {
+/// The small client beside threads that want processors as these shares say, and leave the device
+/// alone.
+pub fn control(shares: &[Share], submits: u32) -> Run {
     let rig = new_rig();
     let shared = Shared::default();
-    let threads = processors.ceil().max(1.0);
     let run = thread::scope(|scope| {
-        for _ in 0..threads as usize {
-            scope.spawn(|| burn(processors / threads, &shared));
+        for share in shares {
+            scope.spawn(|| burn(*share, &shared));
         }
-        let run = small_client(&rig, submits);
+        let run = small_client(&rig, submits, &[]);
         shared.over.store(true, Relaxed);
         run
     });
@@ -322,7 +429,7 @@ pub fn control(processors: f64, submits: u32) -> Run {
 pub fn holds(neighbour: &Neighbour, submits: u32) -> Vec<(String, Hold)> {
     let rig = new_rig();
     rig.world().measure_holds(true);
-    with_neighbour(&rig, neighbour, || small_client(&rig, submits));
+    with_neighbour(&rig, neighbour, |threads| small_client(&rig, submits, threads));
     let mut holds = rig.world().longest_holds();
     rig.finish();
     holds.sort_by_key(|(_, hold)| std::cmp::Reverse(hold.cpu));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One client waits for memory; the GPU's own thread does not, nor does anybody else.
 
-use driver_tests::{errno, pass, write_zero, Client, Rig, Work, MS, SEC};
+use driver_tests::{errno, pass, with_memory, write_zero, Client, Rig, Work, MS, SEC};
 use drm_os_host::{ClockMode, Config};
 use std::thread;
 use std::time::Duration;
@@ -135,4 +135,133 @@ fn a_heap_is_closed_while_its_fault_is_served() {
         drop((work, heap, a, b));
         rig.finish();
     }
+}
+
+const REAPER: &str = "panfrost reaper";
+const LARGE: u32 = 2 << 20;
+
+/// Starts work that uses a large buffer besides, which is closed at once.
+fn start_with_large(client: &Client, work: &Work) {
+    let large = client.bo(LARGE, 1).unwrap();
+    let bos = [work.chain.handle, work.data.handle, large.handle];
+    client.submit(work.chain.va, false, &bos, &[], work.done).unwrap();
+    client.close(large.handle).unwrap();
+}
+
+/// The reaper has no time. Catches: a job whose end frees in the GPU's own thread what it held, a
+/// fence that waits for that, memory that no one is charged for while it is not freed, and a client
+/// that is told of the end and then finds its memory still taken.
+#[test]
+fn the_end_of_a_job_frees_nothing_and_the_next_ioctl_does() {
+    let rig = Rig::new();
+    let [hog, other] = [rig.client(), rig.client()];
+    let (work, theirs) = (hog.work().unwrap(), other.work().unwrap());
+    let pages = || rig.world().counters().object_pages;
+    let without = pages();
+    for by_itself in [false, true] {
+        rig.world().stall_queue(REAPER, true);
+        start_with_large(&hog, &work);
+        let charged = hog.stat("mem");
+        rig.advance(20 * MS);
+        job_ns(&rig, &other, &theirs);
+        assert_eq!(pages(), without + u64::from(LARGE) / 4096);
+        assert_eq!(
+            hog.stat("mem"),
+            charged,
+            "the job's own memory is charged as well"
+        );
+        if by_itself {
+            rig.world().stall_queue(REAPER, false);
+            rig.advance(20 * MS);
+        } else {
+            assert_eq!(hog.outcome(work.done), 1);
+        }
+        assert_eq!(pages(), without);
+        assert!(hog.stat("mem") <= charged - u64::from(LARGE));
+    }
+    drop((work, theirs, hog, other));
+    rig.finish();
+}
+
+/// Catches: a backlog of the reaper that grows beyond what its client may have, and a client at its
+/// limit that is refused memory which its jobs do not use any more.
+#[test]
+fn who_is_at_the_limit_does_not_wait_for_the_reaper() {
+    let rig = Rig::with("rk3399", with_memory(u64::from(3 * LARGE)));
+    let hog = rig.client();
+    let work = hog.work().unwrap();
+    rig.world().stall_queue(REAPER, true);
+    for _ in 0..20 {
+        start_with_large(&hog, &work);
+        rig.advance(20 * MS);
+    }
+    rig.world().stall_queue(REAPER, false);
+    drop((work, hog));
+    rig.finish();
+}
+
+/// Catches: what jobs held that are over staying when their file is closed.
+#[test]
+fn a_file_that_is_closed_leaves_nothing_to_the_reaper() {
+    let rig = Rig::new();
+    let hog = rig.client();
+    let work = hog.work().unwrap();
+    rig.world().stall_queue(REAPER, true);
+    start_with_large(&hog, &work);
+    rig.advance(20 * MS);
+    drop((work, hog));
+    assert_eq!(rig.world().counters().object_pages, 0);
+    rig.world().stall_queue(REAPER, false);
+    rig.finish();
+}
+
+/// Catches: the GPU's own thread taking a lock of one client, which may be held for as long as that
+/// client likes; the others wait then.
+#[test]
+fn the_gpus_thread_takes_no_lock_of_a_client() {
+    const LOCKS: [&str; 13] = [
+        "drm fence",
+        "drm job kick",
+        "drm jobs",
+        "drm reaper",
+        "drm reaper link",
+        "drm reaper task",
+        // Of a client, but only to put something into a list.
+        "drm remains",
+        "drm waiter",
+        "panfrost irqs",
+        "panfrost perfcnt",
+        "panfrost power",
+        "panfrost reset",
+        "panfrost tasks",
+    ];
+    let rig = Rig::new();
+    let [hog, other] = [rig.client(), rig.client()];
+    let (work, theirs) = (hog.work().unwrap(), other.work().unwrap());
+    rig.world().measure_holds(true);
+    for _ in 0..3 {
+        start_with_large(&hog, &work);
+        other.start_in(&theirs, true).unwrap();
+        rig.advance(20 * MS);
+    }
+    // A fault, a job that is stopped, jobs that are cancelled, and the address space's end.
+    work.chain.write(0, &write_zero(0x7000_0000, 0));
+    start_with_large(&hog, &work);
+    rig.advance(SEC);
+    for _ in 0..8 {
+        start_with_large(&hog, &work);
+    }
+    drop((work, hog));
+    rig.advance(SEC);
+    let reaper = rig.world().locks_taken_by("task panfrost reaper");
+    assert!(reaper.iter().any(|lock| lock == "panfrost context"));
+    let own = rig.world().locks_taken_by("task panfrost");
+    assert!(own.iter().any(|lock| lock == "drm jobs"));
+    let others: Vec<_> = own
+        .iter()
+        .filter(|lock| !LOCKS.contains(&lock.as_str()))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+    drop((theirs, other));
+    rig.finish();
 }

@@ -360,6 +360,36 @@ fn what_is_no_buffer_is_charged_as_well() {
     rig.finish();
 }
 
+/// The system's own accounting, as racct(4) with its limits for users and jails. Catches: memory of
+/// the kernel's that it does not know of, an object counted twice, a refused call that leaves
+/// something, what is charged after a client's end.
+#[test]
+fn what_the_kernel_takes_is_charged_with_the_system() {
+    let rig = Rig::new();
+    let system = || rig.world().counters().charged_bytes;
+    assert_eq!(system(), 0);
+    let c = Client::open_of(&rig, 1).unwrap();
+    let empty = system();
+    assert_eq!(empty, c.stat("mem"), "a file without objects");
+    let bo = c.bo(1 << 20, 1).unwrap();
+    assert_eq!(system(), c.stat("mem") - (1 << 20), "all but the buffer's pages");
+    assert!(system() > empty, "its tables and its handle");
+    let fd = c.export(bo.handle).unwrap();
+    c.expect_works();
+    let (before, counters) = (c.stat("mem"), rig.world().counters());
+    rig.world().limit_charges(system());
+    assert_eq!(c.bo(4096, 1).err(), Some(errno::ENOMEM));
+    assert_eq!(Client::open_of(&rig, 1).err(), Some(errno::ENOMEM));
+    assert_eq!((c.stat("mem"), rig.world().counters()), (before, counters));
+    rig.world().limit_charges(u64::MAX);
+    c.caller.close_fd(fd);
+    c.close(bo.handle).unwrap();
+    c.expect_works();
+    drop((bo, c));
+    assert_eq!(system(), 0);
+    rig.finish();
+}
+
 /// Memory that comes when the GPU asks for it, by way of its dma-buf. Catches: pages of a heap that
 /// nobody pays for.
 #[test]

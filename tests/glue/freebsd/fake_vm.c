@@ -25,6 +25,8 @@ static struct proc proc = { 0, NULL };
 static struct thread thread = { &proc, (struct ucred *)&proc, { NULL } };
 struct thread *curthread = &thread;
 long physmem = 2 * PAGES;
+u_long vm_user_wire_count;
+u_long vm_page_max_user_wired = 2 * PAGES;
 int hz = 1000;
 struct malloc_type *M_DRM;
 struct drm_os drm_os;

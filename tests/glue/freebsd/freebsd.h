@@ -8,6 +8,7 @@
 #define	GLUE_FREEBSD_H
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -77,6 +78,10 @@ struct malloc_type;
 #define	atomic_add_int(p, n)	((void)(*(p) += (n)))
 #define	atomic_subtract_int(p, n)	((void)(*(p) -= (n)))
 #define	atomic_load_int(p)	(*(p))
+#define	atomic_load_long(p)	(*(p))
+#define	atomic_subtract_long(p, n)	((void)(*(p) -= (n)))
+#define	atomic_fcmpset_long(p, old, new)				\
+	(*(p) == *(old) ? (*(p) = (new), true) : (*(old) = *(p), false))
 #define	refcount_init(p, n)	((void)(*(p) = (n)))
 #define	refcount_acquire(p)	((void)++*(p))
 #define	refcount_release(p)	(--*(p) == 0)
@@ -102,6 +107,7 @@ extern struct thread *curthread;
 #define	crhold(cred)	(cred)
 #define	crfree(cred)	((void)(cred))
 extern long physmem;
+extern u_long vm_user_wire_count, vm_page_max_user_wired;
 extern int hz;
 struct sysctl_ctx_list { void *first; };
 struct sysctl_oid_list;

@@ -82,6 +82,8 @@ extern "C" {
     fn fake_user_free();
     fn fake_on_cache(f: Option<extern "C" fn(*mut c_void, u64, u64, i32)>, arg: *mut c_void);
     static mut fake_counts: Counts;
+    static mut vm_user_wire_count: u64;
+    static mut vm_page_max_user_wired: u64;
 }
 
 /// Where a process's memory begins.
@@ -141,6 +143,18 @@ impl Kernel {
         unsafe { fake_counts.fail = n };
     }
 
+    /// Pages that are wired for users.
+    pub fn wired(&self) -> u64 {
+        // SAFETY: the lock is held.
+        unsafe { vm_user_wire_count }
+    }
+
+    /// Lets no more than `pages` be wired for users, as vm.max_user_wired does.
+    pub fn max_user_wired(&self, pages: u64) {
+        // SAFETY: the lock is held.
+        unsafe { vm_page_max_user_wired = pages };
+    }
+
     /// Makes page `index` of the process.
     pub fn user_page(&self, index: u32, kind: UserPage) {
         // SAFETY: the lock is held.
@@ -163,6 +177,7 @@ impl Drop for Kernel {
     fn drop(&mut self) {
         // SAFETY: the lock is held, and what the devices made is gone, or that is said below.
         unsafe { fake_user_free() };
+        self.max_user_wired(4096);
         if !std::thread::panicking() {
             let Counts {
                 pages,
@@ -171,6 +186,7 @@ impl Drop for Kernel {
                 ..
             } = self.counts();
             assert_eq!((pages, objects, charged), (0, 0, 0), "pages, objects, bytes left");
+            assert_eq!(self.wired(), 0, "pages that count as wired");
             // SAFETY: nothing has them any more.
             self.devs.drain(..).for_each(|d| unsafe { fake_dev_free(d) });
         }

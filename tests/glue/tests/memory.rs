@@ -583,9 +583,53 @@ fn locked_pages_outlive_the_driver() {
         assert_eq!((fake_page(vm, 0), fake_page(vm, 2)), (-1, -1));
         assert_eq!(fake_page(vm, 1), NORMAL, "it is ordinary memory now");
         assert_eq!(k.counts().pages, 1);
+        assert_eq!(k.wired(), 0, "by the driver");
         fake_wire(vm, 1, 0);
         fake_unref(vm);
         drm_objects_init();
+    }
+}
+
+/// They count in vm.max_user_wired, which is looked at before there is a page.
+#[test]
+fn wired_pages_count_for_users() {
+    let mut k = Kernel::get();
+    let dev = k.dev(false, ANY, ANY);
+    let (mut o, mut user, mut pas) = (std::ptr::null_mut(), std::ptr::null_mut(), [0; 1024]);
+    (0..4).for_each(|page| k.user_page(page, UserPage::Low));
+    let waits = k.counts().waits;
+    unsafe {
+        assert_eq!(fbsd_object_create(dev, 1024 * 4096, WC, &mut o), 0);
+        assert_eq!(k.wired(), 0, "it has no page yet");
+        assert_eq!(fbsd_object_wire(o, 0, 600, pas.as_mut_ptr()), 0);
+        assert_eq!(fake_touch(o, 700, 0), 0);
+        assert_eq!(fake_touch(o, 701, 1), 0);
+        assert_eq!(k.wired(), 602);
+        k.max_user_wired(603);
+        assert_eq!(fbsd_object_wire(o, 600, 2, pas.as_mut_ptr()), ENOMEM);
+        assert_eq!((k.wired(), fbsd_object_resident(o)), (603, 603));
+        assert_ne!(fake_touch(o, 702, 0), 0, "SIGBUS");
+        assert_ne!(fake_touch(o, 702, 1), 0, "SIGBUS");
+        assert_eq!(
+            fbsd_object_wire(o, 512, 512, pas.as_mut_ptr()),
+            ENOMEM,
+            "nor a block"
+        );
+        let hold = |user: &mut _| fbsd_object_create_user(dev, fake_caller(), USER, 4 * 4096, 1, user);
+        assert_eq!(hold(&mut user), ENOMEM);
+        assert_eq!((k.wired(), fbsd_object_resident(o)), (603, 603));
+        assert_eq!(k.counts().waits, waits, "nobody waits for what is not short");
+        assert_eq!(fbsd_object_purge(o), 0);
+        assert_eq!(k.wired(), 0);
+        assert_eq!(hold(&mut user), 0);
+        assert_eq!(k.wired(), 4);
+        fbsd_object_unref(user);
+        assert_eq!(
+            fbsd_object_create_user(dev, fake_caller(), USER, 5 * 4096, 1, &mut user),
+            EFAULT
+        );
+        assert_eq!(k.wired(), 0);
+        fbsd_object_unref(o);
     }
 }
 

@@ -23,6 +23,8 @@ same_types! {
         drm_os_caller_privileged drm_os_caller_interrupted;
     clock:
         drm_os_now drm_os_delay drm_os_sleep;
+    cred:
+        drm_os_cred_hold drm_os_cred_free drm_os_cred_charge drm_os_cred_uncharge;
     cv:
         drm_os_cv_create drm_os_cv_destroy drm_os_cv_wait drm_os_cv_broadcast;
     device:

@@ -79,6 +79,10 @@ counters! {
     regulators_enabled: RegulatorsEnabled true,
     /// Power-ons not yet undone.
     power_domains_on: PowerDomainsOn true,
+    /// Users that memory may be charged to.
+    creds: Creds true,
+    /// Bytes of the kernel's own that are charged to users.
+    charged_bytes: ChargedBytes true,
     /// DMA accesses that no allocated page answered, ever (not a live object).
     bad_dma: BadDma false,
     /// Allocations made to fail so far (not a live object).

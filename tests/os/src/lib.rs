@@ -15,6 +15,7 @@ mod caller;
 mod check;
 mod clock;
 mod counters;
+mod cred;
 mod cv;
 mod device;
 mod file;

@@ -164,13 +164,26 @@ impl Object {
         self.w.mem.take_frame(self.bits)
     }
 
-    /// Gives pages their frames; those that there were none for say ENOMEM.
+    /// Gives pages their frames; those that there were none for say ENOMEM. By runs, as a kernel
+    /// does it by pages: others find the locks of the machine's memory free in between.
     pub(crate) fn make_resident(&self, first: u64, count: u64) -> Result<(), u32> {
-        let mut st = lk(&self.st);
         let end = first
             .checked_add(count)
             .filter(|&e| e <= self.pages)
             .ok_or(sys::DRM_OS_EINVAL)?;
+        let mut at = first;
+        loop {
+            let next = ((at / RUN + 1) * RUN).min(end);
+            self.make_some_resident(at, next)?;
+            if next == end {
+                return Ok(());
+            }
+            at = next;
+        }
+    }
+
+    fn make_some_resident(&self, first: u64, end: u64) -> Result<(), u32> {
+        let mut st = lk(&self.st);
         if st.purged {
             return Err(sys::DRM_OS_ENXIO);
         }
@@ -207,32 +220,24 @@ impl Object {
         done
     }
 
-    /// Undoes the frames of pages that were not installed yet, and runs that have no page left.
-    fn take_back(&self, st: &mut State, pages: &[u64]) {
-        for &i in pages {
-            let f = std::mem::replace(&mut st.frames[i as usize], NO_FRAME);
-            if st.runs.get((i / RUN) as usize).is_none_or(|&r| r == NO_FRAME) {
-                self.w.mem.give_frames([f]);
-            }
-        }
-        for (r, first) in st.runs.iter_mut().enumerate() {
-            let from = r * RUN as usize;
-            let empty = st.frames[from..from + RUN as usize]
-                .iter()
-                .all(|&f| f == NO_FRAME);
-            if *first != NO_FRAME && empty {
-                let first = std::mem::replace(first, NO_FRAME);
-                self.w.mem.give_block(RUN_ORDER, first);
-            }
-        }
-    }
-
+    /// Gives frames back, and runs that have no page left. By runs, as a kernel frees by pages:
+    /// others find the locks of the machine's memory free in between.
     fn free_pages(&self, st: &mut State) {
-        let all: Vec<u64> = (0..st.frames.len() as u64)
-            .filter(|&i| st.frames[i as usize] != NO_FRAME)
-            .collect();
-        self.w.mem.remove(all.iter().map(|&i| st.frames[i as usize]));
-        self.take_back(st, &all);
+        for (r, frames) in st.frames.chunks_mut(RUN as usize).enumerate() {
+            let there = || frames.iter().copied().filter(|&f| f != NO_FRAME);
+            if there().next().is_none() {
+                continue;
+            }
+            self.w.mem.remove(there());
+            match st.runs.get_mut(r).filter(|first| **first != NO_FRAME) {
+                Some(first) => {
+                    let first = std::mem::replace(first, NO_FRAME);
+                    self.w.mem.give_block(RUN_ORDER, first);
+                }
+                None => self.w.mem.give_frames(there()),
+            }
+            frames.fill(NO_FRAME);
+        }
         self.w.counts.sub(Kind::ObjectPages, st.resident);
         st.resident = 0;
         unmap(std::mem::take(&mut st.copy), self.size() as usize);

@@ -97,9 +97,10 @@ impl Queue {
     fn serve(&self) {
         witness::set_this_queue(self.addr());
         loop {
+            let stalled = lk(&self.w.stalled).contains(&self.name);
             let mut st = lk(&self.st);
             self.collect_due(&mut st);
-            if let Some(t) = st.pending.pop_front() {
+            if let Some(t) = (!stalled).then(|| st.pending.pop_front()).flatten() {
                 lk(&t.st).queued = false;
                 st.running = addr_of(&t);
                 drop(st);
@@ -123,7 +124,8 @@ impl Queue {
             }
             let waiter = Waiter::new();
             st.idle = Some(waiter.clone());
-            let deadline = st.timed.first_key_value().map_or(NEVER, |(k, _)| k.0);
+            let next = st.timed.first_key_value().filter(|_| !stalled);
+            let deadline = next.map_or(NEVER, |(k, _)| k.0);
             drop(st);
             self.w.block(&waiter, deadline, "idle task queue", &self.name);
             lk(&self.st).idle = None;
@@ -278,6 +280,19 @@ impl Task {
 }
 
 impl Inner {
+    /// See `World::stall_queue`.
+    pub(crate) fn stall_queue(&self, name: &str, on: bool) {
+        let mut stalled = lk(&self.stalled);
+        match on {
+            true => stalled.insert(name.to_string()),
+            false => stalled.remove(name),
+        };
+        drop(stalled);
+        for q in lk(&self.queues).iter().filter_map(std::sync::Weak::upgrade) {
+            q.kick(&mut lk(&q.st));
+        }
+    }
+
     /// The queues that are left, for the report of leaks.
     pub(crate) fn task_names(&self) -> String {
         let left: Vec<String> = lk(&self.queues)

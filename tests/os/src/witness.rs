@@ -7,7 +7,7 @@
 use crate::util::{fatal, lk};
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -190,6 +190,8 @@ pub(crate) struct Witness {
     edges: Mutex<HashMap<u32, HashMap<u32, Edge>>>,
     measuring: AtomicBool,
     holds: Mutex<HashMap<u32, Hold>>,
+    /// Names of threads and of the locks that they took, while that is measured.
+    taken: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl Witness {
@@ -217,6 +219,11 @@ impl Witness {
             .iter()
             .map(|(id, hold)| (self.name_of(*id), *hold))
             .collect()
+    }
+
+    /// Which threads took which locks while that was measured.
+    pub(crate) fn taken(&self) -> BTreeSet<(String, String)> {
+        lk(&self.taken).clone()
     }
 
     fn note_hold(&self, class: &Class, since: Moment) {
@@ -289,7 +296,10 @@ impl Witness {
 
     /// The lock is taken.
     pub(crate) fn acquired(&self, world: usize, lock: usize, class: &Class) {
-        let since = self.measuring.load(Relaxed).then(Moment::now);
+        let since = self.measuring.load(Relaxed).then(|| {
+            lk(&self.taken).insert((who(), class.name.to_string()));
+            Moment::now()
+        });
         FRAME.with_borrow_mut(|f| {
             f.held.push(Held {
                 world,

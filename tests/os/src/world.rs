@@ -17,7 +17,7 @@ use crate::trace::{TraceFn, Tracer};
 use crate::util::{fatal, lk};
 use crate::witness::{self, Hold, Witness};
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{c_char, CStr};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -83,10 +83,13 @@ pub(crate) struct Inner {
     disturb: AtomicU32,
     pub(crate) sched: Mutex<Sched>,
     pub(crate) witness: Witness,
+    pub(crate) charge_limit: AtomicU64,
     pub(crate) devices: Mutex<Vec<Arc<Dev>>>,
     /// Held while a driver attaches or detaches.
     pub(crate) topology: Mutex<()>,
     pub(crate) queues: Mutex<Vec<Weak<Queue>>>,
+    /// Names of queues that run nothing.
+    pub(crate) stalled: Mutex<BTreeSet<String>>,
     pub(crate) log: Log,
     pub(crate) tracer: Tracer,
 }
@@ -194,9 +197,11 @@ impl World {
                 disturb: AtomicU32::new(0),
                 sched: Mutex::default(),
                 witness,
+                charge_limit: AtomicU64::new(u64::MAX),
                 devices: Mutex::default(),
                 topology: Mutex::default(),
                 queues: Mutex::default(),
+                stalled: Mutex::default(),
                 log: Log::default(),
                 tracer: Tracer::default(),
                 cfg,
@@ -265,6 +270,20 @@ impl World {
     /// The longest time that locks of each name were held while that was measured.
     pub fn longest_holds(&self) -> Vec<(String, Hold)> {
         self.inner().witness.holds()
+    }
+
+    /// Names of the locks that threads of a name took while that was measured: "task NAME" is the
+    /// thread of the queue NAME.
+    pub fn locks_taken_by(&self, thread: &str) -> Vec<String> {
+        let taken = self.inner().witness.taken().into_iter();
+        let by_it = taken.filter(|(who, _)| who == thread);
+        by_it.map(|(_, lock)| lock).collect()
+    }
+
+    /// Task queues of this name run nothing from now on, or go on: as if their thread had much to
+    /// do.
+    pub fn stall_queue(&self, name: &str, on: bool) {
+        self.inner().stall_queue(name, on);
     }
 
     /// How many fallible allocations were asked for so far: `drm_os_malloc`, `drm_os_page_alloc`,

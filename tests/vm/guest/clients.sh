@@ -13,7 +13,6 @@ session() {
 	run eglinfo 2 eglinfo
 	clear gles_clear 0
 	run share 0 share
-	run signals 0 signals "$DRMBOARD_BOARD"
 	run pixels 0 env PAN_MESA_DEBUG=linear lend native_drm pixels
 	unload
 	check gone 1 vmctl loaded drmkpi

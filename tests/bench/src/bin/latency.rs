@@ -23,11 +23,10 @@ fn compare(neighbour: &Neighbour, base: &Run, submits: u32, runs: u32) -> f64 {
     for _ in 0..runs {
         let run = beside(neighbour, submits);
         // What model and tasks do for the small client they do beside the control as well.
-        let processors = run.processors(base);
         with.push(us(&run));
         longest.push(run.longest.as_secs_f64() * 1e6);
-        burned.push(processors);
-        without.push(us(&control(processors, submits)));
+        burned.push(run.processors(base));
+        without.push(us(&control(&run.shares(base), submits)));
     }
     let (ours, peer) = (median(with), median(without));
     println!(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `signals BOARD [COUNT]`: every kind of call while a timer sends SIGALRM at random times, with
-//! SA_RESTART and without, until COUNT calls were interrupted. A call that is interrupted has done
-//! nothing: it is made again, no handle and no descriptor is left, and each job has run once.
-//! Prints how many jobs were submitted, for the driver's count beside it.
+//! SA_RESTART and without, until COUNT of them came while a call was under way. A call that is
+//! interrupted has done nothing: it is made again, no handle and no descriptor is left, and each
+//! job has run once. Prints how many jobs were submitted, for the driver's count beside it.
 
 use clients::drm::{deadline_ns, panfrost, Node};
 use clients::errno::{Errno, Sys};
@@ -10,19 +10,22 @@ use clients::etnaviv::{self, abi, Client, LONG_BYTES};
 use clients::mali::Chain;
 use clients::{exit_status, Outcome};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// Calls to be interrupted if the command line does not say.
-const COUNT: u64 = 300;
+/// Signals if the command line does not say.
+const COUNT: u64 = 600;
 /// Rounds between two changes of SA_RESTART.
-const TURN: u64 = 32;
-/// Rounds without an interrupted call after which something is wrong.
+const TURN: u64 = 4;
+/// Rounds without a signal in a call after which something is wrong.
 const PATIENCE: u64 = 20_000;
 /// Jobs of a chain for the Mali, of 5 us each on the model, before the one that writes.
 const NULL_JOBS: usize = 40;
 const FILLED: u32 = 0x1234_5678;
 
-static CAUGHT: AtomicU64 = AtomicU64::new(0);
+/// Signals during calls: of a handler without SA_RESTART, and with it.
+static HITS: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+static RESTART: AtomicBool = AtomicBool::new(false);
+static IN_CALL: AtomicBool = AtomicBool::new(false);
 static RANDOM: AtomicU32 = AtomicU32::new(1);
 
 /// Has the next signal come in 20 to 1,000 us, or none at all.
@@ -49,8 +52,14 @@ fn arm(on: bool) {
 }
 
 extern "C" fn caught(_: libc::c_int) {
-    CAUGHT.fetch_add(1, Relaxed);
+    if IN_CALL.load(Relaxed) {
+        HITS[usize::from(RESTART.load(Relaxed))].fetch_add(1, Relaxed);
+    }
     arm(true);
+}
+
+fn hits() -> [u64; 2] {
+    [0, 1].map(|kind| HITS[kind].load(Relaxed))
 }
 
 fn catch(restart: bool) -> Outcome<()> {
@@ -61,7 +70,10 @@ fn catch(restart: bool) -> Outcome<()> {
     // SAFETY: an action that lives through the call; the handler makes one system call and touches
     // atomics.
     match unsafe { libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut()) } {
-        0 => Ok(()),
+        0 => {
+            RESTART.store(restart, Relaxed);
+            Ok(())
+        }
         _ => Err(format!("sigaction: {}", Errno::last())),
     }
 }
@@ -70,7 +82,7 @@ fn failed(what: &str) -> impl Fn(Errno) -> String + '_ {
     move |errno| format!("{what}: {errno}")
 }
 
-/// Makes calls again that were interrupted.
+/// Makes calls again that end with EINTR, which those of a handler with SA_RESTART do not.
 #[derive(Default)]
 struct Calls {
     interrupted: u64,
@@ -80,8 +92,11 @@ struct Calls {
 impl Calls {
     fn make<T>(&mut self, what: &str, mut call: impl FnMut() -> Sys<T>) -> Outcome<T> {
         loop {
-            match call() {
-                Err(Errno(libc::EINTR)) => self.interrupted += 1,
+            IN_CALL.store(true, Relaxed);
+            let result = call();
+            IN_CALL.store(false, Relaxed);
+            match result {
+                Err(Errno(libc::EINTR)) if !RESTART.load(Relaxed) => self.interrupted += 1,
                 other => return other.map_err(failed(what)),
             }
         }
@@ -182,25 +197,25 @@ fn descriptors() -> Outcome<usize> {
     Ok(all.count())
 }
 
-/// Rounds until enough calls were interrupted.
+/// Rounds until enough signals came.
 fn run(gpu: &mut dyn Gpu, count: u64) -> Outcome<()> {
     let mut calls = Calls::default();
     let before = (gpu.round(&mut calls)?, descriptors()?);
     let (mut rounds, mut last) = (0, 0);
     let mut result = Ok(());
     arm(true);
-    while result.is_ok() && calls.interrupted < count {
+    while result.is_ok() && hits().iter().sum::<u64>() < count {
         if rounds % TURN == 0 {
             result = catch(rounds / TURN % 2 == 1);
         }
-        let seen = calls.interrupted;
+        let seen = hits();
         result = result.and_then(|()| gpu.round(&mut calls).map(drop));
         rounds += 1;
-        if calls.interrupted != seen {
+        if hits() != seen {
             last = rounds;
         }
         if rounds - last > PATIENCE {
-            result = Err(format!("no call was interrupted in {PATIENCE} rounds"));
+            result = Err(format!("no signal in {PATIENCE} rounds"));
         }
     }
     arm(false);
@@ -211,11 +226,15 @@ fn run(gpu: &mut dyn Gpu, count: u64) -> Outcome<()> {
             "next handle and descriptors: {before:?}, after it {after:?}"
         ));
     }
+    let [ended, restarted] = hits();
     println!(
-        "signals {} caught, {} calls interrupted",
-        CAUGHT.load(Relaxed),
+        "{ended} signals without SA_RESTART, {} calls ended with EINTR; {restarted} with it",
         calls.interrupted
     );
+    if calls.interrupted == 0 || ended.min(restarted) < count / 8 {
+        return Err("too few of a kind".into());
+    }
+    println!("signals {}", ended + restarted);
     println!("jobs {}", calls.jobs);
     Ok(())
 }

@@ -217,7 +217,7 @@ impl Context {
         })
     }
 
-    /// A job is over that used what is at `start`: the caller may be the GPU's own thread.
+    /// A job is over that used what is at `start`, or could not be made.
     fn release(this: &Arc<Self>, start: u64) {
         let dead = {
             let mut guard = this.space.lock();
@@ -251,17 +251,6 @@ impl Context {
             }
         }
         self.tidy();
-    }
-
-    /// A job is over: finds what no other can reach.
-    pub(crate) fn sweep(this: &Arc<Self>) {
-        let dead = match this.space.lock().as_mut() {
-            Some(space) => space.sweep(&this.jobs),
-            None => false,
-        };
-        if dead {
-            this.mmu.leave_to_reaper(this);
-        }
     }
 
     /// Frees what no job can reach, the lock not held. Not in the GPU's own thread.

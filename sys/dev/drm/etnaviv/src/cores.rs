@@ -18,6 +18,7 @@ use drmkpi::driver::Suspend;
 use drmkpi::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Irq, Level, LogLimit, Mtx, MtxGuard, Os, Sx, Task, TaskQueue};
+use drmkpi::reaper::Reaper;
 use drmkpi::stats::Stats;
 
 /// Jobs in the hardware at once, and how long the first of them may take. HW: Linux's bounds.
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) mmu: Arc<Mmu>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) dump: Arc<CoreDump>,
+    /// For what jobs held that are over.
+    pub(crate) reaper: Arc<Reaper<Job>>,
 }
 
 /// A core.
@@ -245,7 +248,7 @@ impl Core {
         drop(tasks);
         let irq = core.irq.lock().take();
         drop(irq);
-        jobs::retire(core);
+        while jobs::retire(core) {}
     }
 
     /// Whether the device is gone.

@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::cores::{Core, Found, Shared};
 use crate::driver::EtnavivFile;
+use crate::jobs;
 use crate::mmu::{Mmu, Version};
 use crate::ring::CORES;
 use crate::stream::Refused;
@@ -13,7 +14,8 @@ use drmkpi::coredump::CoreDump;
 use drmkpi::driver::Suspend;
 use drmkpi::errno::{Errno, Result, EINVAL, ENXIO};
 use drmkpi::num::usize_of_u32;
-use drmkpi::os::{Dev, LogLimit, Mtx, Os};
+use drmkpi::os::{Dev, LogLimit, Mtx, Os, TaskQueue};
+use drmkpi::reaper::Reaper;
 use drmkpi::stats::Stats;
 
 /// Lines a second for first refusals: who opens the device over and over shall not fill the log.
@@ -48,6 +50,7 @@ impl Gpu {
             mmu,
             stats: Arc::new(os, Stats::default())?,
             dump: Arc::new(os, CoreDump::new(os)?)?,
+            reaper: Reaper::new(os, jobs::free)?,
         };
         let gpu = Gpu {
             shared: Arc::new(os, shared)?,
@@ -57,12 +60,24 @@ impl Gpu {
             refusals: LogLimit::with_burst(REFUSALS),
         };
         let gpu = Arc::new(os, gpu)?;
-        let reaper = &gpu.shared.mmu.reaper;
-        let ready = reaper.start(os).and_then(|()| gpu.add(found));
+        let ready = gpu.start_reapers(os).and_then(|()| gpu.add(found));
         if ready.is_err() {
-            reaper.stop();
+            gpu.stop_reapers();
         }
         ready.map(|()| gpu)
+    }
+
+    /// One queue for both.
+    fn start_reapers(&self, os: Os) -> Result<()> {
+        let queue = Arc::new(os, TaskQueue::new(os, c"etnaviv reaper")?)?;
+        Reaper::start(&self.shared.reaper, os, &queue)?;
+        self.shared.mmu.reaper.start(os, &queue)
+    }
+
+    fn stop_reapers(&self) {
+        // The first leaves work to the second.
+        self.shared.reaper.stop();
+        self.shared.mmu.reaper.stop();
     }
 
     /// One more core.
@@ -95,6 +110,7 @@ impl Gpu {
     /// Ends all work and turns the GPU off, for good.
     pub(crate) fn remove(&self) {
         self.each_core(Core::remove);
+        self.stop_reapers();
     }
 
     /// Turns the GPU off and keeps it so; jobs wait.
@@ -114,7 +130,6 @@ impl Gpu {
                 f(&core);
             }
         }
-        self.shared.mmu.reaper.stop();
     }
 
     /// The instance of the system.

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::cores::Core;
 use crate::device::Gpu;
 use crate::ioctls;
-use crate::jobs;
+use crate::jobs::{self, Job};
 use crate::ring::CORES;
 use drm_sched::{ClientId, EntityId};
 use drmkpi::account::Account;
@@ -22,6 +22,7 @@ use drmkpi::ioctl::{is_dense, Ioctl, DRIVER_BASE};
 use drmkpi::jobs::Timeline;
 use drmkpi::num::usize_of_u32;
 use drmkpi::os::{Dev, Sx};
+use drmkpi::reaper::Remains;
 use drmkpi::stats::Stats;
 
 /// The driver.
@@ -58,6 +59,15 @@ pub struct EtnavivFile {
     /// By core, once a job was submitted to it.
     lanes: Sx<[Option<Arc<Lane>>; CORES]>,
     pub(crate) stats: Arc<Stats>,
+    /// What its jobs held that are over.
+    pub(crate) remains: Arc<Remains<Job>>,
+}
+
+impl Drop for EtnavivFile {
+    fn drop(&mut self) {
+        // Before its lanes go, and its jobs are cancelled.
+        self.remains.close();
+    }
 }
 
 /// The jobs of an open file on one core.
@@ -151,6 +161,7 @@ impl Driver for Etnaviv {
             context: gpu.address_space(account)?,
             lanes: Sx::new(os, c"etnaviv lanes", [const { None }; CORES])?,
             stats: Arc::new(os, Stats::default())?,
+            remains: Remains::new(os, &gpu.shared.reaper)?,
         })
     }
 
@@ -161,6 +172,10 @@ impl Driver for Etnaviv {
 
     fn gem_close(file: &File<Self>, gem: &Arc<EtnavivGem>) {
         file.driver().context.forget(gem.buffer().id());
+    }
+
+    fn settle(file: &EtnavivFile) {
+        file.remains.settle();
     }
 
     fn import(_dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {

@@ -22,6 +22,8 @@ use drmkpi::stats::Stats;
 const MAX_STARTS: u32 = 3;
 /// After the core did not come on, jobs fail at once for this long.
 const BROKEN_NS: u64 = 1_000_000_000;
+/// Jobs that are started, or end because the core is broken, with the lock held once.
+const TURNS: u32 = 8;
 /// The one ring.
 pub(crate) const SLOT: usize = 0;
 
@@ -37,10 +39,18 @@ pub(crate) struct Job {
     /// The address space in which the front end comes to this job, if this job is the one that leaves it: its tables
     /// are walked until then.
     pub(crate) left: Option<Arc<Context>>,
-    pub(crate) charge: Charge,
     pub(crate) gems: KVec<Arc<EtnavivGem>>,
-    /// Last, so that what memory goes with them goes in the reaper's thread.
     pub(crate) uses: KVec<Use>,
+    /// Last: what is not freed is charged.
+    pub(crate) charge: Charge,
+}
+
+/// Frees what a job held that is over, and what was unmapped before it. Not in the GPU's own
+/// thread.
+pub(crate) fn free(job: Job) {
+    let context = job.context.clone();
+    drop(job);
+    context.tidy();
 }
 
 /// A client of the scheduler for a new file, with its entity.
@@ -70,19 +80,15 @@ pub(crate) fn close(core: &Core, client: ClientId, entity: EntityId) {
     core.enqueue(Work::Pump);
 }
 
-/// Lets jobs go that are over. May sleep.
-pub(crate) fn retire(core: &Core) {
+/// Lets jobs go that are over. True: there may be more.
+pub(crate) fn retire(core: &Core) -> bool {
     let tell = |job: Retired<'_, Job>| {
-        if job.payload.uses.is_empty() {
-            // Otherwise the end of its uses does it.
-            Context::sweep(&job.payload.context);
-        }
         job.payload.stats.job(job.run_ns);
         core.shared.stats.job(job.run_ns);
         job.payload.fence
     };
     // A number that is not known is one of a fence that is over, so the fence has to be.
-    core.queue.retire(tell, |number| core.fences.forget(number));
+    core.queue.retire(tell, |number| core.fences.forget(number))
 }
 
 /// The task: lets jobs go and starts others.
@@ -104,7 +110,9 @@ pub(crate) fn pump(core: &Core) {
             core.queue.lock().hw.broken_until = core.os().now().saturating_add(BROKEN_NS);
         }
     }
-    retire(core);
+    if retire(core) {
+        core.enqueue(Work::Pump);
+    }
     let idle = {
         let engine = core.queue.lock();
         engine.hw.powered && engine.hw.is_empty()
@@ -133,6 +141,7 @@ enum Start {
 
 fn start_all(core: &Core) -> Started {
     let mut old = None;
+    let mut turns: u32 = 0;
     let mut engine = core.queue.lock();
     while !engine.hw.suspended {
         let Some(id) = engine.sched.next(SLOT, core.os().now()) else {
@@ -151,7 +160,8 @@ fn start_all(core: &Core) -> Started {
                 Start::Reset => return Started::NeedsReset,
             }
         }
-        if old.is_some() {
+        turns = turns.wrapping_add(1);
+        if old.is_some() || turns.is_multiple_of(TURNS) {
             // An address space may go with its last reference: not under the lock.
             drop(engine);
             old = None;

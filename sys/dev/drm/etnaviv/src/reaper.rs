@@ -78,14 +78,13 @@ impl Reaper {
         })
     }
 
-    /// Gives it its task.
+    /// Gives it its task, in `queue`.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn start(&self, os: Os) -> Result<()> {
-        let queue = Arc::new(os, TaskQueue::new(os, c"etnaviv reaper")?)?;
-        let task = Task::new(os, &queue, self.list.clone(), List::run)?;
+    pub(crate) fn start(&self, os: Os, queue: &Arc<TaskQueue>) -> Result<()> {
+        let task = Task::new(os, queue, self.list.clone(), List::run)?;
         *self.task.lock() = Some(task);
         Ok(())
     }

@@ -21,6 +21,7 @@ use drmkpi::fence::{Fence, FenceSet};
 use drmkpi::jobs::{dependency_bytes, Queue};
 use drmkpi::num::{u64_of, usize_of_u32};
 use drmkpi::os::{KernelMap, Os, UserSlice};
+use drmkpi::reaper::Holdings;
 use drmkpi::resv::{Reservation, Usage};
 use drmkpi::sync_file::SyncFile;
 use drmkpi::uapi::Uapi;
@@ -321,6 +322,13 @@ fn queue(
     let charge = Charge::new(account, Fence::BYTES)?;
     let number = core.fences.reserve()?;
     job.fence = number;
+    let job = match Holdings::new(os, &call.file.driver().remains, job) {
+        Ok(job) => job,
+        Err(e) => {
+            core.fences.forget(number);
+            return Err(e);
+        }
+    };
     let mut timeline = lane.timeline.lock();
     let prepared = core.queue.prepare(lane.entity, &mut timeline, charge, job);
     let (id, fence) = match prepared {

@@ -21,17 +21,21 @@
  * munlock(2) looks for the pages that mlock(2) has wired, in the VM object.
  *
  * Objects that a process makes are charged to its user as anonymous memory is:
- * RLIMIT_SWAP, racct(4)'s swapuse and vm.overcommit know of them.
+ * RLIMIT_SWAP, racct(4)'s swapuse and vm.overcommit know of them.  Their pages
+ * count, as long as they are wired by us, as what mlock(2) has wired: no more
+ * than vm.max_user_wired.
  *
- * The memory of a process (drm_os_object_create_user) has no VM object of ours;
- * it is charged already.
+ * The memory of a process (drm_os_object_create_user) has no VM object of ours
+ * and is charged already; it is wired, and so counts.
  */
 #include "drm_glue.h"
 
+#include <sys/limits.h>
 #include <sys/proc.h>
 #include <sys/rwlock.h>
 #include <sys/refcount.h>
 #include <sys/ucred.h>
+#include <sys/vmmeter.h>
 #include <machine/cpufunc.h>
 #include <machine/vmparam.h>
 #include <vm/vm.h>
@@ -56,6 +60,7 @@ struct drm_os_object {
 	vm_offset_t	 kva;		/* (VM object) */
 	u_int		 kmaps;		/* (VM object) */
 	struct ucred	*cred;		/* who is charged; NULL: nobody */
+	bool		 counted;	/* its pages are user-wired */
 	/* Memory of a process. */
 	volatile u_int	 refs;
 	bool		 write;
@@ -98,6 +103,32 @@ object_forget(struct drm_os_object *obj)
 	drm_dev_release(obj->dev);
 	free(obj, M_DRM);
 	atomic_subtract_int(&drm_os.live, 1);
+}
+
+/* Pages are about to be wired for a user. */
+static bool
+wired_add(struct drm_os_object *obj, u_long npages)
+{
+	u_long wired;
+
+	if (!obj->counted)
+		return (true);
+	wired = atomic_load_long(&vm_user_wire_count);
+	do {
+		if (npages > ULONG_MAX - wired ||
+		    npages + wired > vm_page_max_user_wired)
+			return (false);
+	} while (!atomic_fcmpset_long(&vm_user_wire_count, &wired,
+	    wired + npages));
+	return (true);
+}
+
+static void
+wired_sub(struct drm_os_object *obj, u_long npages)
+{
+
+	if (obj->counted)
+		atomic_subtract_long(&vm_user_wire_count, npages);
 }
 
 static void *
@@ -151,12 +182,16 @@ page_is_wired_elsewhere(vm_page_t m)
  * "keep", pages that others have wired stay in the VM object, as ordinary ones.
  */
 static void
-object_free_pages(vm_object_t vm, bool keep)
+object_free_pages(struct drm_os_object *obj, bool keep)
 {
 	struct pctrie_iter pages;
+	vm_object_t vm;
 	vm_page_t m;
+	u_long freed;
 
+	vm = obj->vm;
 	VM_OBJECT_ASSERT_WLOCKED(vm);
+	freed = 0;
 	vm_page_iter_init(&pages, vm);
 retry:
 	VM_RADIX_FOREACH(m, &pages) {
@@ -171,10 +206,12 @@ retry:
 			continue;
 		}
 		vm_page_iter_remove(&pages, m);
+		freed++;
 		/* Somebody else who wired it frees it with the last wiring. */
 		if (vm_page_unwire_noq(m))
 			vm_page_free(m);
 	}
+	wired_sub(obj, freed);
 }
 
 /* The VM object is the VM system's alone: our wirings of what it still has go. */
@@ -222,6 +259,8 @@ page_make(struct drm_os_object *obj, u_long npages)
 	int req, tries;
 	u_long i;
 
+	if (!wired_add(obj, npages))
+		return (NULL);
 	req = VM_ALLOC_NORMAL | VM_ALLOC_WIRED | VM_ALLOC_ZERO;
 	for (tries = 0; ; tries++) {
 		if (npages == 1 && obj->dev->data_high == ~(vm_paddr_t)0)
@@ -236,21 +275,24 @@ page_make(struct drm_os_object *obj, u_long npages)
 			break;
 		drm_page_wait(obj->dev->data_high, 1);
 	}
-	if (m == NULL)
+	if (m == NULL) {
+		wired_sub(obj, npages);
 		return (NULL);
+	}
 	for (i = 0; i < npages; i++)
 		page_claim(obj, &m[i]);
 	return (m);
 }
 
 static void
-page_discard(vm_page_t m)
+page_discard(struct drm_os_object *obj, vm_page_t m)
 {
 
 	page_restore(m);
 	m->oflags |= VPO_UNMANAGED;
 	vm_page_unwire_noq(m);
 	vm_page_free(m);
+	wired_sub(obj, 1);
 }
 
 /*
@@ -279,13 +321,13 @@ page_get(struct drm_os_object *obj, vm_pindex_t pindex, vm_page_t *mp)
 		if (m == NULL)
 			return (ENOMEM);
 		if (obj->purged || vm_page_lookup(obj->vm, pindex) != NULL) {
-			page_discard(m);
+			page_discard(obj, m);
 			continue;
 		}
 		vm_page_busy_acquire(m, 0);
 		if (vm_page_insert(m, obj->vm, pindex)) {
 			vm_page_xunbusy(m);
-			page_discard(m);
+			page_discard(obj, m);
 			return (ENOMEM);
 		}
 		vm_page_valid(m);
@@ -336,7 +378,7 @@ block_get(struct drm_os_object *obj, vm_pindex_t pindex)
 		}
 	}
 	for (; i < BLOCK_PAGES; i++)
-		page_discard(&m[i]);
+		page_discard(obj, &m[i]);
 }
 
 /* A user touched memory that is not there. */
@@ -348,16 +390,11 @@ object_populate(vm_object_t vm, vm_pindex_t pindex, int fault_type __unused,
 	vm_page_t m;
 
 	obj = vm->handle;
-	switch (page_get(obj, pindex, &m)) {
-	case 0:
-		*first = *last = pindex;
-		return (VM_PAGER_OK);
-	case ENXIO:
-		/* To object_fault(), which makes it a SIGBUS. */
+	/* To object_fault(), which makes it a SIGBUS. */
+	if (page_get(obj, pindex, &m) != 0)
 		return (VM_PAGER_BAD);
-	default:
-		return (VM_PAGER_ERROR);
-	}
+	*first = *last = pindex;
+	return (VM_PAGER_OK);
 }
 
 /*
@@ -382,7 +419,7 @@ object_fault(vm_object_t vm, vm_ooffset_t offset __unused, int prot __unused,
 	if (m == NULL)
 		return (VM_PAGER_BAD);
 	if (obj->purged) {
-		page_discard(m);
+		page_discard(obj, m);
 		return (VM_PAGER_BAD);
 	}
 	vm_page_busy_acquire(m, 0);
@@ -401,6 +438,7 @@ object_charge(struct drm_os_object *obj)
 	if (!swap_reserve_by_cred(ptoa(obj->pages), curthread->td_ucred))
 		return (ENOMEM);
 	obj->cred = crhold(curthread->td_ucred);
+	obj->counted = true;
 	return (0);
 }
 
@@ -431,7 +469,9 @@ object_dtor(void *handle)
 
 	VM_OBJECT_WLOCK(obj->vm);
 	/* Without references there is no mapping that could be unlocked. */
-	object_free_pages(obj->vm, (obj->vm->flags & OBJ_DEAD) == 0);
+	object_free_pages(obj, (obj->vm->flags & OBJ_DEAD) == 0);
+	/* What is left is for object_give_away(). */
+	wired_sub(obj, obj->vm->resident_page_count);
 	VM_OBJECT_WUNLOCK(obj->vm);
 	object_uncharge(obj);
 	object_forget(obj);
@@ -522,6 +562,11 @@ drm_os_object_create_user(struct drm_os_dev *dev,
 	map = &caller->td->td_proc->p_vmspace->vm_map;
 	prot = VM_PROT_READ | (write ? VM_PROT_WRITE : 0);
 	obj = malloc(sizeof(*obj), M_DRM, M_WAITOK | M_ZERO);
+	obj->counted = true;
+	if (!wired_add(obj, count)) {
+		free(obj, M_DRM);
+		return (ENOMEM);
+	}
 	obj->held = mallocarray(count, sizeof(*obj->held), M_DRM,
 	    M_WAITOK | M_ZERO);
 	held = vm_fault_quick_hold_pages(map, uaddr, size, prot, obj->held,
@@ -542,6 +587,7 @@ drm_os_object_create_user(struct drm_os_dev *dev,
 	*objp = obj;
 	return (0);
 fault:
+	wired_sub(obj, count);
 	free(obj->held, M_DRM);
 	free(obj, M_DRM);
 	return (EFAULT);
@@ -578,6 +624,7 @@ drm_os_object_unref(struct drm_os_object *obj)
 		vm_page_sunbusy(m);
 	}
 	vm_page_unhold_pages(obj->held, obj->pages);
+	wired_sub(obj, obj->pages);
 	free(obj->held, M_DRM);
 	object_forget(obj);
 }
@@ -636,7 +683,7 @@ drm_os_object_purge(struct drm_os_object *obj)
 		 * the object, may come until its last mapping is gone, and
 		 * keeps it; nobody comes to look for it in the object.
 		 */
-		object_free_pages(obj->vm, false);
+		object_free_pages(obj, false);
 		error = 0;
 	}
 	VM_OBJECT_WUNLOCK(obj->vm);

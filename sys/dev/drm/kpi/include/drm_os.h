@@ -175,6 +175,18 @@ uint32_t drm_os_caller_uid(struct drm_os_caller *caller);
 void	 drm_os_caller_comm(struct drm_os_caller *caller, char *buf, size_t len);
 /* Nonzero for who may do anything (FreeBSD: PRIV_DRIVER). */
 int	 drm_os_caller_privileged(struct drm_os_caller *caller);
+/*
+ * Whom memory is charged to that the kernel itself takes for a caller's
+ * requests; what objects are is charged as they are made.  charge: ENOMEM past a
+ * limit that the system has set the user (FreeBSD: racct(4), RLIMIT_SWAP).  hold
+ * may sleep; free needs everything uncharged.
+ */
+struct drm_os_cred;
+int	 drm_os_cred_hold(struct drm_os_caller *caller,
+	    struct drm_os_cred **credp);
+void	 drm_os_cred_free(struct drm_os_cred *cred);
+int	 drm_os_cred_charge(struct drm_os_cred *cred, uint64_t bytes);
+void	 drm_os_cred_uncharge(struct drm_os_cred *cred, uint64_t bytes);
 /* EINTR or ERESTART when caller has a signal pending or is dying.  Not with an
  * mtx held. */
 int	 drm_os_caller_interrupted(struct drm_os_caller *caller);

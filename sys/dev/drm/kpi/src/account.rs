@@ -4,10 +4,13 @@
 //! What an open file holds counts in an account of its own, in that of its user and in that of the
 //! device. So a user gets no more by opening the device again, nor by passing buffers on to a file
 //! that stays.
+//!
+//! What the kernel itself takes for a file is charged with the system's own accounts, too; the
+//! memory of objects the system charges by itself.
 
 use crate::alloc::{Arc, KVec};
 use crate::errno::{Result, ENOMEM};
-use crate::os::{Mtx, Os};
+use crate::os::{Caller, Cred, Mtx, Os};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// An open file costs about so much besides what it has made: a page table to begin with, queues,
@@ -29,11 +32,22 @@ pub struct Account {
     limit: u64,
     /// What the sum of several accounts is counted in.
     total: Option<Arc<Account>>,
+    /// Who is charged by the system.
+    cred: Option<Cred>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Memory of objects.
+    Object,
+    /// Everything else.
+    Kernel,
 }
 
 /// Bytes charged to an account until dropped.
 pub struct Charge {
     account: Arc<Account>,
+    kind: Kind,
     bytes: AtomicU64,
 }
 
@@ -45,7 +59,21 @@ impl Account {
             peak: AtomicU64::new(0),
             limit,
             total,
+            cred: None,
         }
+    }
+
+    /// That of a file of `caller`'s.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn of(caller: &Caller<'_>, limit: u64, user: Arc<Account>) -> Result<Account> {
+        let cred = Some(Cred::of(caller)?);
+        Ok(Account {
+            cred,
+            ..Account::new(limit, Some(user))
+        })
     }
 
     /// Bytes held now.
@@ -58,38 +86,63 @@ impl Account {
         self.peak.load(Ordering::Relaxed)
     }
 
-    fn add(&self, bytes: u64) -> Result<()> {
+    fn add(&self, kind: Kind, bytes: u64) -> Result<()> {
         let sum = |used: u64| used.checked_add(bytes).filter(|n| *n <= self.limit);
         let old = self
             .used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum)
             .map_err(|_| ENOMEM)?;
-        if let Some(Err(e)) = self.total.as_ref().map(|total| total.add(bytes)) {
+        if let Some(Err(e)) = self.total.as_ref().map(|total| total.add(kind, bytes)) {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(e);
+        }
+        if let Some(Err(e)) = self.cred(kind).map(|cred| cred.charge(bytes)) {
+            self.take_off(bytes);
             return Err(e);
         }
         self.peak.fetch_max(old.saturating_add(bytes), Ordering::Relaxed);
         Ok(())
     }
 
-    fn give_back(&self, bytes: u64) {
+    fn cred(&self, kind: Kind) -> Option<&Cred> {
+        self.cred.as_ref().filter(|_| kind == Kind::Kernel)
+    }
+
+    fn take_off(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
         if let Some(total) = &self.total {
-            total.give_back(bytes);
+            total.take_off(bytes);
         }
+    }
+
+    fn give_back(&self, kind: Kind, bytes: u64) {
+        if let Some(cred) = self.cred(kind) {
+            cred.uncharge(bytes);
+        }
+        self.take_off(bytes);
     }
 }
 
 impl Charge {
-    /// Charges `bytes` to `account`.
+    /// Charges `bytes` of the kernel's own to `account`.
     ///
     /// # Errors
     ///
     /// ENOMEM over the limit.
     pub fn new(account: &Arc<Account>, bytes: u64) -> Result<Charge> {
-        account.add(bytes)?;
+        Charge::of_kind(account, Kind::Kernel, bytes)
+    }
+
+    /// Charges `bytes` of an object.
+    pub(crate) fn of_object(account: &Arc<Account>, bytes: u64) -> Result<Charge> {
+        Charge::of_kind(account, Kind::Object, bytes)
+    }
+
+    fn of_kind(account: &Arc<Account>, kind: Kind, bytes: u64) -> Result<Charge> {
+        account.add(kind, bytes)?;
         Ok(Charge {
             account: account.clone(),
+            kind,
             bytes: AtomicU64::new(bytes),
         })
     }
@@ -105,7 +158,7 @@ impl Charge {
     ///
     /// ENOMEM over the limit; nothing changed.
     pub fn grow(&self, more: u64) -> Result<()> {
-        self.account.add(more)?;
+        self.account.add(self.kind, more)?;
         self.bytes.fetch_add(more, Ordering::Relaxed);
         Ok(())
     }
@@ -117,7 +170,9 @@ impl Charge {
             .bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         let given = old.unwrap_or(0).min(bytes);
-        self.account.give_back(given);
+        if given != 0 {
+            self.account.give_back(self.kind, given);
+        }
     }
 }
 

@@ -77,7 +77,7 @@ impl Buffer {
                 (0, Some(Mtx::new(dev.os(), c"drm growth", chunks)?))
             }
         };
-        let charge = Charge::new(account, bytes)?;
+        let charge = Charge::of_object(account, bytes)?;
         let object = Object::new(dev, size, attr)?;
         Self::with_object(dev.os(), size, object, (charge, chunks), false)
     }
@@ -97,7 +97,7 @@ impl Buffer {
         size: u64,
         write: bool,
     ) -> Result<Arc<Buffer>> {
-        let charge = Charge::new(account, size)?;
+        let charge = Charge::of_object(account, size)?;
         let object = Object::of_user(dev, caller, address, size, write)?;
         Self::with_object(dev.os(), size, object, (charge, None), true)
     }

@@ -118,6 +118,9 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn gem_open(file: &File<Self>, gem: &Arc<Gem<Self>>) -> Result<()>;
     /// A file gave up its last handle of an object.
     fn gem_close(file: &File<Self>, gem: &Arc<Gem<Self>>);
+    /// Frees what jobs of the file held that are over. Before and after every ioctl, and when the
+    /// file is closed; with no lock held.
+    fn settle(file: &Self::File);
     /// What it keeps for a buffer that another device shared.
     ///
     /// # Errors

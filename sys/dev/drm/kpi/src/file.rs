@@ -54,7 +54,7 @@ impl<D: Driver> File<D> {
         let id = os.unique();
         let limit = os.tunable(c"file_mem_limit", FILE_MEM_LIMIT);
         let user = device.users().account(caller.uid())?;
-        let account = Arc::new(os, Account::new(limit, Some(user)))?;
+        let account = Arc::new(os, Account::of(caller, limit, user)?)?;
         let charge = Charge::new(&account, FILE_BYTES)?;
         let file = Arc::new(
             os,
@@ -83,6 +83,7 @@ impl<D: Driver> File<D> {
 
     /// The last close; what the driver has of the file goes with the file itself, soon after.
     pub(crate) fn close(&self) {
+        D::settle(&self.driver);
         self.close_handles();
         let none = HandleTable::new(self.os());
         let syncobjs = core::mem::replace(&mut *self.syncobjs.lock(), none);

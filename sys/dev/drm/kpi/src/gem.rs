@@ -12,11 +12,12 @@ use crate::driver::{Call, Driver};
 use crate::errno::{Result, EINVAL, ENOENT};
 use crate::file::File;
 use crate::os::{Caller, FdFlags, Mtx, UserMapping};
+use crate::sorted::SortedMap;
 use core::any::Any;
 
 /// The files that hold handles of an object, with how many, and where the object is in the tables.
 struct State {
-    holders: KVec<(u64, u32)>,
+    holders: SortedMap<u64, u32>,
     name: u32,
     map_slot: u32,
 }
@@ -40,7 +41,7 @@ impl<D: Driver> Gem<D> {
         let os = file.os();
         let charge = Charge::new(file.account(), OBJECT_BYTES)?;
         let state = State {
-            holders: KVec::new(os),
+            holders: SortedMap::new(os),
             name: 0,
             map_slot: 0,
         };
@@ -69,12 +70,13 @@ impl<D: Driver> Gem<D> {
 
     /// Whether an open file, by its number, has the only handle of it.
     pub(crate) fn is_only_of(&self, file: u64) -> bool {
-        *self.state.lock().holders == [(file, 1)]
+        let holders = &self.state.lock().holders;
+        holders.len() == 1 && holders.get(file) == Some(&1)
     }
 
     /// Whether an open file, by its number, has a handle of it.
     pub fn is_held_by(&self, file: u64) -> bool {
-        self.state.lock().holders.iter().any(|(f, _)| *f == file)
+        self.state.lock().holders.get(file).is_some()
     }
 
     /// The offset at which clients map it.
@@ -173,21 +175,23 @@ impl<D: Driver> File<D> {
     fn hold(&self, gem: &Arc<Gem<D>>) -> Result<()> {
         // Serialises first and last handles of this file, for which the driver may sleep.
         let _gem_lock = self.gem_lock().lock();
-        if let Some(held) = gem.state.lock().holders.iter_mut().find(|(f, _)| *f == self.id()) {
-            held.1 = held.1.saturating_add(1);
+        if let Some(held) = gem.state.lock().holders.get_mut(self.id()) {
+            *held = held.saturating_add(1);
             return Ok(());
         }
         D::gem_open(self, gem)?;
         let counted = {
             let mut state = gem.state.lock();
-            let mut count = || {
-                state.holders.reserve(1)?;
+            state.holders.insert(self.id(), 1).and_then(|()| {
                 if state.map_slot == 0 {
-                    state.map_slot = self.device().map_offsets().lock().insert(gem.clone())?;
+                    let slot = self.device().map_offsets().lock().insert(gem.clone());
+                    if slot.is_err() {
+                        state.holders.remove(self.id());
+                    }
+                    state.map_slot = slot?;
                 }
-                state.holders.push((self.id(), 1))
-            };
-            count()
+                Ok(())
+            })
         };
         if counted.is_err() {
             D::gem_close(self, gem);
@@ -199,16 +203,14 @@ impl<D: Driver> File<D> {
         let _gem_lock = self.gem_lock().lock();
         let (map_slot, name, last) = {
             let mut state = gem.state.lock();
-            let Some(i) = state.holders.iter().position(|(f, _)| *f == self.id()) else {
+            let Some(held) = state.holders.get_mut(self.id()) else {
                 return;
             };
-            if let Some(held) = state.holders.get_mut(i) {
-                held.1 = held.1.saturating_sub(1);
-                if held.1 != 0 {
-                    return;
-                }
+            *held = held.saturating_sub(1);
+            if *held != 0 {
+                return;
             }
-            state.holders.swap_remove(i);
+            state.holders.remove(self.id());
             if state.holders.is_empty() {
                 (
                     core::mem::take(&mut state.map_slot),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A table of small numbers, as clients know their objects: 1, 2, 3..., reused after they are freed.
-//! Everything is O(1); a number is reserved before the work that may fail and filled after it.
+//! A table of small numbers, as clients know their objects: 1, 2, 3..., reused after they are
+//! freed. Everything is O(1), growth too, for the table is in chunks: it is under locks that
+//! others wait for. A number is reserved before the work that may fail and filled after it.
 
 use crate::alloc::KVec;
 use crate::errno::{Result, ENOSPC};
@@ -29,9 +30,18 @@ pub enum Found<T> {
 /// How many handles one table may hold.
 const MAX: u32 = 1 << 20;
 
+/// Slots of a full chunk.
+const CHUNK: u32 = 512;
+
 /// A table from small numbers to values.
+///
+/// # Invariants
+///
+/// All chunks but the last are full, and none is empty.
 pub struct HandleTable<T> {
-    slots: KVec<Slot<T>>,
+    os: Os,
+    chunks: KVec<KVec<Slot<T>>>,
+    places: u32,
     free: u32,
     used: u32,
 }
@@ -40,7 +50,9 @@ impl<T> HandleTable<T> {
     /// An empty table.
     pub fn new(os: Os) -> Self {
         HandleTable {
-            slots: KVec::new(os),
+            os,
+            chunks: KVec::new(os),
+            places: 0,
             free: NONE,
             used: 0,
         }
@@ -52,20 +64,46 @@ impl<T> HandleTable<T> {
     ///
     /// ENOMEM; ENOSPC when there are too many.
     pub fn reserve(&mut self) -> Result<u32> {
-        if let Some(slot) = self.slots.get_mut(usize_of_u32(self.free)) {
-            let index = self.free;
-            if let Slot::Free(next) = slot {
-                self.free = *next;
+        let index = self.free;
+        if let Some(slot) = self.place_mut(index) {
+            let mut next = NONE;
+            if let Slot::Free(n) = slot {
+                next = *n;
             }
             *slot = Slot::Reserved;
+            self.free = next;
             return Ok(index.wrapping_add(1));
         }
-        let index = u32::try_from(self.slots.len()).unwrap_or(MAX);
-        if index >= MAX {
+        if self.places >= MAX {
             return Err(ENOSPC);
         }
-        self.slots.push(Slot::Reserved)?;
-        Ok(index.wrapping_add(1))
+        self.push(Slot::Reserved)?;
+        Ok(self.places)
+    }
+
+    fn push(&mut self, slot: Slot<T>) -> Result<()> {
+        match self.chunks.last_mut() {
+            Some(chunk) if chunk.len() < usize_of_u32(CHUNK) => chunk.push(slot)?,
+            _ => {
+                // The first one begins small.
+                let room = if self.places == 0 { 4 } else { usize_of_u32(CHUNK) };
+                let mut chunk = KVec::with_capacity(self.os, room)?;
+                chunk.push(slot)?;
+                self.chunks.push(chunk)?;
+            }
+        }
+        self.places = self.places.wrapping_add(1);
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Option<Slot<T>> {
+        let chunk = self.chunks.last_mut()?;
+        let slot = chunk.pop();
+        if chunk.is_empty() {
+            self.chunks.pop();
+        }
+        self.places = self.places.saturating_sub(1);
+        slot
     }
 
     /// Gives a reserved number its value.
@@ -85,8 +123,8 @@ impl<T> HandleTable<T> {
 
     /// Gives back the number that was reserved last, with its place.
     pub(crate) fn take_back(&mut self, handle: u32) {
-        if usize_of_u32(handle) == self.slots.len() {
-            self.slots.pop();
+        if handle == self.places {
+            self.pop();
         }
     }
 
@@ -103,7 +141,7 @@ impl<T> HandleTable<T> {
 
     /// The value of a number.
     pub fn get(&self, handle: u32) -> Option<&T> {
-        match self.slots.get(usize_of_u32(handle.checked_sub(1)?)) {
+        match self.place(handle.checked_sub(1)?) {
             Some(Slot::Used(value)) => Some(value),
             _ => None,
         }
@@ -135,23 +173,21 @@ impl<T> HandleTable<T> {
     /// Looks for the first number above `handle` that has a value, among the next `most`; the value is shown to
     /// `take`.
     pub fn look<U>(&self, handle: u32, most: u32, take: impl FnOnce(&T) -> U) -> Found<U> {
-        let rest = self.slots.get(usize_of_u32(handle)..).unwrap_or_default();
-        let some = rest.get(..usize_of_u32(most)).unwrap_or(rest);
-        let numbers = core::iter::successors(handle.checked_add(1), |n| n.checked_add(1));
-        let used = numbers.zip(some).find_map(|(number, slot)| match slot {
-            Slot::Used(value) => Some((number, value)),
-            _ => None,
-        });
-        match used {
-            Some((number, value)) => Found::Value(number, take(value)),
-            None if some.len() < rest.len() => Found::NotYet(handle.saturating_add(most)),
-            None => Found::None,
+        let end = handle.saturating_add(most).min(self.places);
+        for index in handle..end {
+            if let Some(Slot::Used(value)) = self.place(index) {
+                return Found::Value(index.wrapping_add(1), take(value));
+            }
+        }
+        match end < self.places {
+            true => Found::NotYet(end),
+            false => Found::None,
         }
     }
 
     /// Takes any one value out, to empty the table.
     pub fn take_any(&mut self) -> Option<T> {
-        while let Some(slot) = self.slots.pop() {
+        while let Some(slot) = self.pop() {
             if let Slot::Used(value) = slot {
                 self.used = self.used.wrapping_sub(1);
                 return Some(value);
@@ -162,8 +198,8 @@ impl<T> HandleTable<T> {
     }
 
     /// How many numbers there are, with a value or free.
-    pub fn slots(&self) -> usize {
-        self.slots.len()
+    pub fn slots(&self) -> u32 {
+        self.places
     }
 
     /// How many numbers have values.
@@ -177,7 +213,17 @@ impl<T> HandleTable<T> {
     }
 
     fn slot_mut(&mut self, handle: u32) -> Option<&mut Slot<T>> {
-        self.slots.get_mut(usize_of_u32(handle.checked_sub(1)?))
+        self.place_mut(handle.checked_sub(1)?)
+    }
+
+    fn place(&self, index: u32) -> Option<&Slot<T>> {
+        let chunk = self.chunks.get(usize_of_u32(index / CHUNK))?;
+        chunk.get(usize_of_u32(index % CHUNK))
+    }
+
+    fn place_mut(&mut self, index: u32) -> Option<&mut Slot<T>> {
+        let chunk = self.chunks.get_mut(usize_of_u32(index / CHUNK))?;
+        chunk.get_mut(usize_of_u32(index % CHUNK))
     }
 
     fn release(&mut self, handle: u32) {
@@ -186,5 +232,83 @@ impl<T> HandleTable<T> {
             *slot = Slot::Free(next);
             self.free = handle.wrapping_sub(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::num::usize_of;
+    use drm_os_host::{Config, World};
+    use std::collections::BTreeMap;
+    use std::vec::Vec;
+
+    /// Against a map, through several chunks. Catches a number given twice or lost, and a look that
+    /// ends at a chunk's end.
+    #[test]
+    fn numbers_are_the_lowest_that_were_free_or_new() {
+        let world = World::new(Config::default());
+        let mut table = HandleTable::new(Os::of_world(&world));
+        let mut there = BTreeMap::new();
+        let (mut state, mut most) = (7u64, 0);
+        for step in 0..6_000u64 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let any = there
+                .keys()
+                .nth(usize_of(state >> 33) % (there.len() + 1))
+                .copied();
+            match any.filter(|_| (state >> 20) % 4 == 0) {
+                Some(handle) => assert_eq!(table.remove(handle), there.remove(&handle)),
+                None => {
+                    let handle = table.insert(step).unwrap();
+                    assert!(usize_of_u32(handle) <= most + 1);
+                    most = most.max(usize_of_u32(handle));
+                    assert_eq!(there.insert(handle, step), None);
+                }
+            }
+            assert_eq!(
+                (usize_of_u32(table.len()), usize_of_u32(table.slots())),
+                (there.len(), most)
+            );
+        }
+        assert!(most > usize_of_u32(2 * CHUNK));
+        let mut seen = Vec::new();
+        let mut at = 0;
+        loop {
+            match table.look(at, 3, |value| *value) {
+                Found::Value(handle, value) => {
+                    seen.push((handle, value));
+                    at = handle;
+                }
+                Found::NotYet(next) => at = next,
+                Found::None => break,
+            }
+        }
+        assert_eq!(seen, there.iter().map(|(h, v)| (*h, *v)).collect::<Vec<_>>());
+        let mut taken: Vec<u64> = core::iter::from_fn(|| table.take_any()).collect();
+        taken.sort_unstable();
+        let mut left: Vec<u64> = there.into_values().collect();
+        left.sort_unstable();
+        assert_eq!((taken, table.slots()), (left, 0));
+        assert_eq!(table.insert(1), Ok(1));
+    }
+
+    /// Catches: a table that is copied as it grows, which takes milliseconds with a lock held.
+    #[test]
+    fn growth_moves_a_chunk_at_the_most() {
+        let world = World::new(Config::default());
+        let mut table = HandleTable::new(Os::of_world(&world));
+        let before = world.counters().malloc_bytes;
+        let mut bytes = before;
+        let mut most = 0;
+        for n in 0..40_000u64 {
+            table.insert(n).unwrap();
+            let now = world.counters().malloc_bytes;
+            most = most.max(now.saturating_sub(bytes));
+            bytes = now;
+        }
+        assert!(bytes - before >= 40_000 * 8);
+        assert!(most <= 16 << 10, "{most} bytes at once");
     }
 }

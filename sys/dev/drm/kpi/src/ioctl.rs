@@ -165,7 +165,12 @@ pub(crate) fn dispatch<D: Driver>(call: &Call<'_, D>, group: u32, nr: u32, data:
         *to = *from;
     }
     permit(ioctl.access, call)?;
-    (ioctl.run)(call, arg)?;
+    // A client that is at its limit has what jobs of its own held, and one that was told of their
+    // end finds it free.
+    D::settle(call.file.driver());
+    let done = (ioctl.run)(call, arg);
+    D::settle(call.file.driver());
+    done?;
     for (to, from) in data.iter_mut().zip(arg.iter()) {
         *to = *from;
     }

@@ -3,24 +3,23 @@
 //!
 //! A job is prepared, told its dependencies and submitted, with its timeline's lock held from the first to the last, so
 //! that fences of one entity are numbered in the order in which its jobs run. Whatever becomes of it, it leaves by
-//! `retire`, which tells the driver, drops what the job held and signals the fence. `retire` may sleep.
+//! `retire`, which tells the driver, leaves what the job held to the reaper and signals the fence.
 
 use crate::account::Charge;
-use crate::alloc::{Arc, KVec};
+use crate::alloc::{Arc, KBox, KVec};
 use crate::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
-use crate::fence::{Fence, FenceSet, Hook, Hooked, Signaler};
+use crate::fence::{Fence, FenceSet, Hook, Signaler};
 use crate::num::u64_of;
 use crate::os::{Mtx, MtxGuard, Os, Task};
+use crate::reaper::{Holdings, Remains};
 use crate::storage::KernelStorage;
 use drm_sched::{Config, EntityId, Error, JobId, Outcome, Scheduler, SlotConfig};
 
 /// A job in the scheduler: the driver's part and the promise.
 pub struct Entry<P> {
     /// The driver's part.
-    pub payload: P,
+    pub payload: KBox<Holdings<P>>,
     signaler: Signaler,
-    /// In the fences that it waits for.
-    waits: KVec<Hooked>,
 }
 
 /// What the queue's lock guards: the scheduler, and the driver's view of the hardware that runs its jobs.
@@ -47,6 +46,12 @@ pub struct Retired<'a, P> {
     /// Time in the hardware, ns.
     pub run_ns: u64,
 }
+
+/// A job and its fence; or why there is none, and what it would have held.
+pub type Prepared<P> = core::result::Result<(JobId, Arc<Fence>), (Errno, KBox<Holdings<P>>)>;
+
+/// Jobs that are let go before others are started.
+const RETIRED_AT_ONCE: u32 = 64;
 
 /// The timeline of one entity's jobs.
 pub struct Timeline {
@@ -117,19 +122,15 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
         entity: EntityId,
         timeline: &mut Timeline,
         charge: Charge,
-        payload: P,
-    ) -> core::result::Result<(JobId, Arc<Fence>), (Errno, P)> {
+        payload: KBox<Holdings<P>>,
+    ) -> Prepared<P> {
         let seqno = timeline.seqno.wrapping_add(1);
         let signaler = match Fence::promise(self.os, timeline.context, seqno, Some(charge)) {
             Ok(signaler) => signaler,
             Err(e) => return Err((e, payload)),
         };
         let fence = signaler.fence().clone();
-        let entry = Entry {
-            payload,
-            signaler,
-            waits: KVec::new(self.os),
-        };
+        let entry = Entry { payload, signaler };
         let prepared = self.lock().sched.prepare(entity, entry);
         let id = prepared.map_err(|(e, entry)| (errno(e), entry.payload))?;
         timeline.seqno = seqno;
@@ -162,7 +163,7 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
         }
         // The job keeps its hooks, so that they go with it. One that was cancelled meanwhile needs none.
         let unused = match this.lock().sched.job_mut(id) {
-            Some(entry) => core::mem::replace(&mut entry.waits, waits),
+            Some(entry) => core::mem::replace(&mut entry.payload.waits, waits),
             None => waits,
         };
         drop(unused);
@@ -184,33 +185,31 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
         drop(job);
     }
 
-    /// Lets all jobs go that are over: `tell`s the driver, drops them and signals their fences. Who has seen a fence
-    /// finds that the job holds nothing any more. `after` gets what `tell` said, when the fence is signaled. May sleep.
-    pub fn retire<T>(&self, mut tell: impl FnMut(Retired<'_, P>) -> T, mut after: impl FnMut(T)) {
-        loop {
+    /// Lets jobs go that are over: `tell`s the driver, leaves what they hold to the reaper and
+    /// signals their fences. `after` gets what `tell` said, when the fence is signaled. Frees
+    /// nothing that a client chose the size of, and takes no lock of a client. True: there may be
+    /// more, for another turn, as others have jobs to be started.
+    pub fn retire<T>(&self, mut tell: impl FnMut(Retired<'_, P>) -> T, mut after: impl FnMut(T)) -> bool {
+        for _ in 0..RETIRED_AT_ONCE {
             let done = self.lock().sched.pop_done();
-            let Some(done) = done else { break };
+            let Some(done) = done else { return false };
             let outcome = match done.outcome {
                 Outcome::Done => Ok(()),
                 Outcome::Failed(n) => Err(Errno::check(n).err().unwrap_or(EINVAL)),
                 Outcome::Cancelled => Err(ECANCELED),
                 Outcome::TimedOut => Err(ETIMEDOUT),
             };
-            let Entry {
-                payload,
-                signaler,
-                waits,
-            } = done.payload;
-            drop(waits);
+            let Entry { payload, signaler } = done.payload;
             let told = tell(Retired {
                 payload: &payload,
                 outcome,
                 run_ns: done.run_ns,
             });
-            drop(payload);
+            Remains::leave(payload);
             signaler.signal(outcome);
             after(told);
         }
+        true
     }
 }
 

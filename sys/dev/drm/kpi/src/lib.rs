@@ -31,6 +31,7 @@ pub mod num;
 pub mod os;
 pub mod page_table;
 pub mod purge;
+pub mod reaper;
 pub mod resv;
 pub mod sorted;
 pub mod stats;

@@ -16,8 +16,10 @@ use drmkpi::os::Os;
 
 /// How long a command may take. HW: Linux's bound.
 const READY_TIMEOUT_NS: u64 = 100_000_000;
-/// Between two looks at a command under way.
+/// Between two looks at a command under way; between the first ones, for the job lock is held
+/// meanwhile and most commands take a few microseconds.
 const READY_STEP_NS: u64 = 10_000;
+const READY_FIRST_NS: u64 = 1_000;
 
 /// What LOCKADDR holds: base in bits 63:12, log2 of the size minus one in bits 5:0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,9 +64,9 @@ pub(crate) struct Table {
 }
 
 fn wait_ready(regs: &Regs, os: Os, space: As) -> Result<()> {
-    poll(os, READY_STEP_NS, READY_TIMEOUT_NS, || {
-        space.status().read(regs) & STATUS_ACTIVE == 0
-    })
+    let ready = || space.status().read(regs) & STATUS_ACTIVE == 0;
+    poll(os, READY_FIRST_NS, READY_STEP_NS, ready)
+        .or_else(|_| poll(os, READY_STEP_NS, READY_TIMEOUT_NS, ready))
 }
 
 /// Gives a command once the one before has ended; does not wait for this one.

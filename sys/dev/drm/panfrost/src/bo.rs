@@ -4,10 +4,11 @@
 use crate::driver::{Panfrost, PanfrostGem};
 use crate::mapping::Mapping;
 use bitflags::bitflags;
-use drmkpi::alloc::{Arc, KVec};
+use drmkpi::alloc::Arc;
 use drmkpi::errno::{Result, EINVAL};
 use drmkpi::file::File;
 use drmkpi::os::{Mtx, Os};
+use drmkpi::sorted::SortedMap;
 
 bitflags! {
     /// Flags of CREATE_BO.
@@ -24,7 +25,7 @@ bitflags! {
 pub struct Bo {
     pub(crate) flags: BoFlags,
     /// By file; as many as files have the object open.
-    mappings: Mtx<KVec<(u64, Arc<Mapping>)>>,
+    mappings: Mtx<SortedMap<u64, Arc<Mapping>>>,
 }
 
 impl Bo {
@@ -34,7 +35,7 @@ impl Bo {
     ///
     /// ENOMEM.
     pub(crate) fn new(os: Os, flags: BoFlags) -> Result<Bo> {
-        let mappings = Mtx::new(os, c"panfrost mappings", KVec::new(os))?;
+        let mappings = Mtx::new(os, c"panfrost mappings", SortedMap::new(os))?;
         Ok(Bo { flags, mappings })
     }
 
@@ -44,17 +45,14 @@ impl Bo {
     ///
     /// EINVAL when the file has given it up.
     pub(crate) fn mapping(&self, file: u64) -> Result<Arc<Mapping>> {
-        let mappings = self.mappings.lock();
-        let found = mappings.iter().find(|(f, _)| *f == file);
-        found.map(|(_, m)| m.clone()).ok_or(EINVAL)
+        self.mappings.lock().get(file).cloned().ok_or(EINVAL)
     }
 
     /// The place in the one file that has the object open; None when there are more.
     pub(crate) fn only_mapping(&self) -> Option<Arc<Mapping>> {
-        match self.mappings.lock().as_slice() {
-            [(_, mapping)] => Some(mapping.clone()),
-            _ => None,
-        }
+        let mappings = self.mappings.lock();
+        let (_, first) = mappings.from(0).next()?;
+        (mappings.len() == 1).then(|| first.clone())
     }
 
     /// Maps the object for a file.
@@ -68,29 +66,18 @@ impl Bo {
         let heap = bo.flags.contains(BoFlags::HEAP);
         let mapping = Mapping::new(file.os(), &file.driver().context, gem.buffer(), exec, heap)?;
         let mapping = Arc::new(file.os(), mapping)?;
-        let added = bo.mappings.lock().push((file.id(), mapping.clone()));
+        let added = bo.mappings.lock().insert(file.id(), mapping.clone());
         if added.is_err() {
-            give_up(mapping);
+            Mapping::give_up(mapping);
         }
         added
     }
 
     /// Gives up the file's place; jobs may hold it on.
     pub(crate) fn close(&self, file: u64) {
-        let removed = {
-            let mut mappings = self.mappings.lock();
-            let found = mappings.iter().position(|(f, _)| *f == file);
-            found.and_then(|i| mappings.swap_remove(i))
-        };
-        if let Some((_, mapping)) = removed {
-            give_up(mapping);
+        let removed = self.mappings.lock().remove(file);
+        if let Some(mapping) = removed {
+            Mapping::give_up(mapping);
         }
-    }
-}
-
-/// A caller with the time for it gives up its use of a mapping.
-fn give_up(mapping: Arc<Mapping>) {
-    if let Some(last) = mapping.into_inner() {
-        last.remove();
     }
 }

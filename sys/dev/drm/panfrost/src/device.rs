@@ -28,6 +28,7 @@ use drmkpi::driver::Suspend;
 use drmkpi::errno::{Errno, Result, EBUSY, EIO, ENODEV, ENXIO};
 use drmkpi::jobs::Queue;
 use drmkpi::os::{Dev, Level, LogLimit, Mtx, MtxGuard, Os, Sx, SxGuard, Task, TaskQueue};
+use drmkpi::reaper::Reaper;
 use drmkpi::stats::Stats;
 
 /// A job gets this long in the hardware. HW: Linux's bound.
@@ -106,6 +107,7 @@ pub struct Gpu {
     quirks: Quirks,
     /// Jobs, and what the hardware has of them.
     pub(crate) queue: Arc<JobQueue>,
+    pub(crate) reaper: Arc<Reaper<Job>>,
     pub(crate) power: Sx<Power>,
     pub(crate) resetting: Sx<()>,
     tasks: Mtx<Option<Tasks>>,
@@ -185,6 +187,7 @@ impl Gpu {
             regs,
             platform,
             queue: Self::new_queue(os, model, &identity)?,
+            reaper: Reaper::new(os, jobs::free)?,
             features: model.features,
             issues: model.issues(identity.revision),
             bifrost: model.is_bifrost(),
@@ -229,14 +232,13 @@ impl Gpu {
         let os = gpu.os();
         let queue = Arc::new(os, TaskQueue::new(os, c"panfrost")?)?;
         let task = |run: fn(&Gpu)| Task::new(os, &queue, gpu.clone(), run);
-        let alone = |name, run: fn(&Gpu)| {
-            let queue = Arc::new(os, TaskQueue::new(os, name)?)?;
-            Task::new(os, &queue, gpu.clone(), run)
-        };
+        let faults = Arc::new(os, TaskQueue::new(os, c"panfrost faults")?)?;
+        let reaper = Arc::new(os, TaskQueue::new(os, c"panfrost reaper")?)?;
+        Reaper::start(&gpu.reaper, os, &reaper)?;
         let tasks = Tasks {
             pump: Arc::new(os, task(jobs::pump)?)?,
-            fault: alone(c"panfrost faults", fault::handle)?,
-            reap: alone(c"panfrost reaper", mapping::reap)?,
+            fault: Task::new(os, &faults, gpu.clone(), fault::handle)?,
+            reap: Task::new(os, &reaper, gpu.clone(), mapping::reap)?,
             timeout: task(timeout::check)?,
             idle: task(Gpu::turn_off_if_idle)?,
             reset: task(reset::requested)?,
@@ -263,7 +265,8 @@ impl Gpu {
         drop(tasks);
         let irqs = gpu.irqs.lock().take();
         drop(irqs);
-        jobs::retire(gpu);
+        while jobs::retire(gpu) {}
+        gpu.reaper.stop();
         mapping::reap(gpu);
         gpu.perfcnt.forget();
         let mut power = gpu.power.lock();

@@ -5,7 +5,7 @@ use crate::bo::{Bo, BoFlags};
 use crate::context::Context;
 use crate::device::Gpu;
 use crate::ioctls;
-use crate::jobs;
+use crate::jobs::{self, Job};
 use crate::perfcnt;
 use crate::shrinker;
 use drm_sched::{ClientId, EntityId};
@@ -21,6 +21,7 @@ use drmkpi::gem::Gem;
 use drmkpi::ioctl::{is_dense, Ioctl, DRIVER_BASE};
 use drmkpi::jobs::Timeline;
 use drmkpi::os::{Dev, Sx};
+use drmkpi::reaper::Remains;
 use drmkpi::stats::Stats;
 
 /// The driver.
@@ -42,10 +43,13 @@ pub struct PanfrostFile {
     /// Held from a job's fence to its place in the queue.
     pub(crate) timelines: Sx<[Timeline; USED_SLOTS]>,
     pub(crate) stats: Arc<Stats>,
+    /// What its jobs held that are over.
+    pub(crate) remains: Arc<Remains<Job>>,
 }
 
 impl Drop for PanfrostFile {
     fn drop(&mut self) {
+        self.remains.close();
         jobs::close(&self.gpu, self);
         perfcnt::close(&self.gpu, self.id);
     }
@@ -88,6 +92,7 @@ impl Driver for Panfrost {
         let context = Context::new(gpu, account)?;
         let timelines = Sx::new(os, c"panfrost timelines", [Timeline::new(os), Timeline::new(os)])?;
         let stats = Arc::new(os, Stats::default())?;
+        let remains = Remains::new(os, &gpu.reaper)?;
         let (client, entities) = jobs::open(gpu)?;
         Ok(PanfrostFile {
             id,
@@ -97,6 +102,7 @@ impl Driver for Panfrost {
             entities,
             timelines,
             stats,
+            remains,
         })
     }
 
@@ -106,6 +112,10 @@ impl Driver for Panfrost {
 
     fn gem_close(file: &File<Self>, gem: &Arc<PanfrostGem>) {
         gem.object().close(file.id());
+    }
+
+    fn settle(file: &PanfrostFile) {
+        file.remains.settle();
     }
 
     fn import(dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {

@@ -28,18 +28,39 @@ use drmkpi::stats::Stats;
 /// After the GPU did not come on, jobs fail at once for this long.
 const BROKEN_NS: u64 = 1_000_000_000;
 
+/// Jobs that are started, or end because the GPU is broken, with the lock held once.
+const TURNS: u32 = 8;
+
 /// A job: what the hardware needs to know, and what it must find when it runs.
 pub(crate) struct Job {
     pub(crate) jc: u64,
     pub(crate) flush_id: u32,
     pub(crate) context: Arc<Context>,
     pub(crate) stats: Arc<Stats>,
-    pub(crate) _charge: Charge,
-    /// Held until the job is over. The mappings go last, so that the memory goes with them, in the
-    /// reaper's thread.
-    pub(crate) _pins: KVec<Pin>,
-    pub(crate) _gems: KVec<Arc<PanfrostGem>>,
-    pub(crate) _mappings: KVec<Arc<Mapping>>,
+    /// Given back last.
+    pub(crate) charge: Charge,
+    /// Held until the job is over.
+    pub(crate) pins: KVec<Pin>,
+    pub(crate) gems: KVec<Arc<PanfrostGem>>,
+    pub(crate) mappings: KVec<Arc<Mapping>>,
+}
+
+/// Frees what a job held that is over, its memory with the mappings. Not in the GPU's own thread.
+pub(crate) fn free(job: Job) {
+    let Job {
+        context,
+        charge,
+        pins,
+        gems,
+        mut mappings,
+        ..
+    } = job;
+    drop((pins, gems));
+    while let Some(mapping) = mappings.pop() {
+        Mapping::give_up(mapping);
+    }
+    drop(context);
+    drop(charge);
 }
 
 /// A job in a slot.
@@ -187,7 +208,6 @@ pub(crate) fn close(gpu: &Gpu, file: &PanfrostFile) {
             stop_closed(gpu, &mut engine, slot);
         }
     }
-    // In the task's thread, so that a job's last reference is not dropped twice at once.
     gpu.enqueue(Work::Pump);
 }
 
@@ -208,13 +228,13 @@ fn stop_closed(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
     }
 }
 
-/// Lets jobs go that are over. May sleep.
-pub(crate) fn retire(gpu: &Gpu) {
+/// Lets jobs go that are over. True: there may be more.
+pub(crate) fn retire(gpu: &Gpu) -> bool {
     let tell = |job: Retired<'_, Job>| {
         job.payload.stats.job(job.run_ns);
         gpu.stats.job(job.run_ns);
     };
-    gpu.queue.retire(tell, |()| ());
+    gpu.queue.retire(tell, |()| ())
 }
 
 /// The task: lets jobs go and starts others.
@@ -232,7 +252,9 @@ pub(crate) fn pump(gpu: &Gpu) {
             engine.hw.broken_until = gpu.os().now().saturating_add(BROKEN_NS);
         }
     }
-    retire(gpu);
+    if retire(gpu) {
+        gpu.enqueue(Work::Pump);
+    }
     let (empty, powered) = {
         let engine = gpu.queue.lock();
         (engine.hw.is_empty(), engine.hw.powered)
@@ -251,13 +273,13 @@ enum Started {
 /// Starts what may start.
 fn start_all(gpu: &Gpu) -> Started {
     let mut engine = gpu.queue.lock();
-    let slots = match engine.hw.suspended {
-        false => Slot::ALL.as_slice(),
-        true => &[],
-    };
-    for &slot in slots {
+    for slot in Slot::ALL {
         // Each turn puts a job into the hardware or ends one, so there are as many as there are jobs.
-        while let Some(id) = engine.sched.next(slot.index(), gpu.os().now()) {
+        let mut turns: u32 = 0;
+        while !engine.hw.suspended {
+            let Some(id) = engine.sched.next(slot.index(), gpu.os().now()) else {
+                break;
+            };
             if engine.hw.broken_until > gpu.os().now() {
                 engine
                     .sched
@@ -267,6 +289,11 @@ fn start_all(gpu: &Gpu) -> Started {
                 return Started::NeedsPower;
             } else if !start(gpu, &mut engine, slot, id) {
                 break;
+            }
+            turns = turns.wrapping_add(1);
+            if turns.is_multiple_of(TURNS) {
+                drop(engine);
+                engine = gpu.queue.lock();
             }
         }
     }

@@ -74,9 +74,10 @@ impl Mapping {
         place.context.purge(self.start, free)
     }
 
-    /// Unmaps the buffer and gives up the place, now. May sleep.
-    pub(crate) fn remove(mut self) {
-        if let Some(place) = self.place.take() {
+    /// A caller with the time for it gives up its use of a mapping: the last one unmaps the
+    /// buffer, now. May sleep.
+    pub(crate) fn give_up(this: Arc<Mapping>) {
+        if let Some(place) = this.into_inner().and_then(|mut last| last.place.take()) {
             place.remove();
         }
     }

@@ -16,6 +16,7 @@ use drmkpi::jobs::{dependency_bytes, Queue};
 use drmkpi::num::u64_of;
 use drmkpi::os::UserSlice;
 use drmkpi::purge::Pin;
+use drmkpi::reaper::Holdings;
 use drmkpi::resv::{Reservation, Usage};
 
 /// requirements: a fragment job.
@@ -117,11 +118,12 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
         flush_id,
         context: file.context.clone(),
         stats: file.stats.clone(),
-        _charge: Charge::new(account, bytes)?,
-        _pins: pins,
-        _mappings: mappings,
-        _gems: gems,
+        charge: Charge::new(account, bytes)?,
+        pins,
+        mappings,
+        gems,
     };
+    let job = Holdings::new(call.file.os(), &file.remains, job)?;
     let charge = Charge::new(account, Fence::BYTES)?;
     let mut timelines = file.timelines.lock();
     let timeline = timelines.get_mut(slot.index()).ok_or(EINVAL)?;

@@ -76,6 +76,7 @@ impl<J, S: Storage> Scheduler<J, S> {
 
     /// Gives the oldest ended job without readers back. Every job comes out exactly once.
     pub fn pop_done(&mut self) -> Option<Finished<J>> {
+        while self.done.is_empty() && self.cancel_dying() {}
         let index = self.done.pop_front(&mut self.jobs)?;
         let id = self.jobs.id_at(index)?;
         let job = self.jobs.remove(id)?;
@@ -126,7 +127,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
     }
 
-    /// Lets go of the jobs that were kept behind those in the hardware, if none is there any more.
+    /// Lets go of the jobs that were kept behind those in the hardware, if none is there any more:
+    /// some of a killed entity's, and lists it for the others.
     pub(crate) fn unpark(&mut self, entity: u32) {
         while let Some(owner) = self.entities.at_mut(entity).filter(|owner| owner.running == 0) {
             let Some(id) = owner
@@ -138,6 +140,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             };
             self.release(JobId(id));
         }
+        self.list_dying(entity);
     }
 
     /// A job left the pool: its entity has one less.

@@ -27,8 +27,15 @@ pub(crate) struct Entity {
     /// In the ready list of its group.
     pub(crate) ready: bool,
     pub(crate) killed: bool,
+    /// In the list of those whose jobs are still to be cancelled. Killed, and none of its jobs is
+    /// in the hardware.
+    pub(crate) dying: bool,
+    /// In the ready list or in that.
     link: Link,
 }
+
+/// Jobs that are cancelled at once: the rest of a killed entity follows as `pop_done` comes to it.
+const CANCELLED_AT_ONCE: u32 = 32;
 
 impl Node for Entity {
     fn link(&self) -> &Link {
@@ -70,6 +77,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             parked: List::EMPTY,
             ready: false,
             killed: false,
+            dying: false,
             link: Link::NONE,
         };
         let id = self.entities.insert(entity).map_err(|_| Error::NoMemory)?;
@@ -97,7 +105,9 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// hardware, so an entity's jobs end in the order in which they were submitted. Running jobs
     /// stay in the hardware (see [`Self::running_of`]) until they are completed, and have
     /// `Config::grace_ns` for that once they are at the head of their slot; after the last job is
-    /// popped the entity is freed by itself. False for an unknown or already killed entity.
+    /// popped the entity is freed by itself. However many jobs there are, this looks at a few; the
+    /// others are `Queued` or `Built` until [`Self::pop_done`] comes to them. False for an unknown
+    /// or already killed entity.
     pub fn entity_kill(&mut self, id: EntityId, now_ns: u64) -> bool {
         let Some(entity) = self.entities.get_mut(id.0).filter(|entity| !entity.killed) else {
             return false;
@@ -107,7 +117,9 @@ impl<J, S: Storage> Scheduler<J, S> {
         if let Some(owner) = self.clients.get_mut(client.0) {
             owner.killed = owner.killed.wrapping_add(1);
         }
-        self.cancel_waiting(id.0.index());
+        self.unready(id.0.index());
+        self.cancel_resumed(id.0.index());
+        self.cancel_some(id.0.index());
         self.hurry(id, now_ns);
         self.entity_reap(id);
         true
@@ -129,20 +141,56 @@ impl<J, S: Storage> Scheduler<J, S> {
     pub(crate) fn cancel_waiting(&mut self, index: u32) {
         self.unready(index);
         self.cancel_resumed(index);
-        while let Some(job) = self
-            .entities
-            .at_mut(index)
-            .and_then(|e| e.queue.pop_front(&mut self.jobs))
-        {
+        if let Some(entity) = self.entities.at_mut(index).filter(|entity| entity.dying) {
+            entity.dying = false;
+            self.dying.remove(&mut self.entities, index);
+        }
+        while let Some(job) = self.pop_waiting(index) {
             self.cancel(job);
         }
-        while let Some(job) = self
-            .entities
-            .at_mut(index)
-            .and_then(|e| e.built.pop_front(&mut self.jobs))
-        {
+    }
+
+    /// Takes the next job of an entity out that was not started.
+    fn pop_waiting(&mut self, index: u32) -> Option<u32> {
+        let entity = self.entities.at_mut(index)?;
+        let queued = entity.queue.pop_front(&mut self.jobs);
+        queued.or_else(|| entity.built.pop_front(&mut self.jobs))
+    }
+
+    /// Cancels some jobs of a killed entity, and lists it if there are more.
+    fn cancel_some(&mut self, index: u32) {
+        for _ in 0..CANCELLED_AT_ONCE {
+            let Some(job) = self.pop_waiting(index) else {
+                return;
+            };
             self.cancel(job);
         }
+        self.list_dying(index);
+    }
+
+    /// Lists a killed entity that has jobs to be cancelled, once none is in the hardware that they
+    /// come after.
+    pub(crate) fn list_dying(&mut self, index: u32) {
+        let Some(entity) = self.entities.at_mut(index) else {
+            return;
+        };
+        let waits = !entity.queue.is_empty() || !entity.built.is_empty();
+        if entity.killed && !entity.dying && waits && entity.running == 0 {
+            entity.dying = true;
+            self.dying.push_back(&mut self.entities, index);
+        }
+    }
+
+    /// Cancels some jobs of the entity that is listed for longest. False: none is listed.
+    pub(crate) fn cancel_dying(&mut self) -> bool {
+        let Some(index) = self.dying.pop_front(&mut self.entities) else {
+            return false;
+        };
+        if let Some(entity) = self.entities.at_mut(index) {
+            entity.dying = false;
+        }
+        self.cancel_some(index);
+        true
     }
 
     /// The resume list is shared by a queue's entities, but never longer than the slot is deep.

@@ -193,7 +193,10 @@ impl<J, S: Storage> Scheduler<J, S> {
     }
 
     fn must_be_built(&self, id: JobId) -> Result<(), Error> {
-        match self.jobs.get(id.0).ok_or(Error::Stale)?.state {
+        let job = self.jobs.get(id.0).ok_or(Error::Stale)?;
+        let killed = || self.entities.get(job.entity.0).is_none_or(|owner| owner.killed);
+        match job.state {
+            State::Built if killed() => Err(Error::Killed),
             State::Built => Ok(()),
             State::Done => Err(Error::Killed),
             State::Queued | State::Requeued | State::Running => Err(Error::Invalid),

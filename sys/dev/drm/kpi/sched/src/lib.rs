@@ -6,9 +6,10 @@
 //! `pop_done` gives it back by value, exactly once, with no reader left; and nothing after `prepare` fails
 //! for want of memory.
 //!
-//! A job goes `Built` -> (`submit`) `Queued` -> (`next`) `Running` -> (`complete`) `Done` -> (`pop_done`) gone.
-//! The hardware may give it back (`requeue`, `reset`) for another run; `entity_kill` and `shutdown` end
-//! whatever is not in the hardware. Calls with a stale id change nothing.
+//! A job goes `Built` -> (`submit`) `Queued` -> (`next`) `Running` -> (`complete`) `Done` ->
+//! (`pop_done`) gone. The hardware may give it back (`requeue`, `reset`) for another run;
+//! `entity_kill` and `shutdown` end whatever is not in the hardware, the former by and by, as
+//! `pop_done` is called. Calls with a stale id change nothing.
 //!
 //! Time is in ns, from any clock that does not go back; a step back counts as no time passed.
 #![no_std]
@@ -135,6 +136,8 @@ pub struct Scheduler<J, S: Storage> {
     slots: S::Arr<slot::Slot<S>>,
     /// Ended jobs without readers, in the order they can be popped.
     done: List,
+    /// Killed entities that have jobs to be cancelled.
+    dying: List,
     /// Jobs that are queued or requeued.
     waiting: u32,
     /// Order of first starts.
@@ -169,6 +172,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             jobs: Pool::new(ctx),
             slots: array,
             done: List::EMPTY,
+            dying: List::EMPTY,
             waiting: 0,
             sequence: 0,
             stamp: 0,

@@ -123,7 +123,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         let built = self.verify_list(&entity.built, State::Built)?;
         let eligible = self.jobs.at(entity.queue.head()).is_some_and(|job| job.open == 0);
         ensure(
-            entity.ready == eligible,
+            entity.ready == (eligible && !entity.killed),
             "an entity is ready if its first job may run",
         )?;
         let running = (0..self.jobs.bound()).filter_map(|index| self.jobs.at(index));
@@ -146,10 +146,13 @@ impl<J, S: Storage> Scheduler<J, S> {
                 "a parked job holds itself",
             )?;
         }
+        let waits = queued.wrapping_add(built) != 0;
         ensure(
-            !entity.killed || queued.wrapping_add(built) == 0,
-            "a killed entity has nothing waiting",
+            entity.dying == (entity.killed && waits && entity.running == 0),
+            "a killed entity with jobs waiting is listed once the hardware has none",
         )?;
+        let dying = self.dying.iter(&self.entities).any(|other| other == index);
+        ensure(dying == entity.dying, "a dying entity is in the list of those")?;
         let jobs = (0..self.jobs.bound()).filter_map(|index| self.jobs.at(index));
         let jobs = jobs.filter(|job| job.entity.0 == id);
         ensure(count(jobs) == entity.jobs, "an entity counts its jobs")?;

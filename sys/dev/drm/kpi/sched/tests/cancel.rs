@@ -151,3 +151,38 @@ fn a_killed_entity_does_not_hide_the_clients_others() {
     gpu.run_for(5);
     assert_eq!(gpu.starts, [2]);
 }
+
+/// Jobs of a killed entity that are still in its queue are as good as cancelled. Catches: one that
+/// is submitted, waited for or started after that.
+#[test]
+fn jobs_that_are_yet_to_be_cancelled_do_nothing_more() {
+    let mut gpu = Gpu::new(&[1], 0);
+    let (victim, other) = (gpu.entity(0), gpu.entity(0));
+    let queued: Vec<_> = (0..100).map(|tag| gpu.submit(victim, tag, 1)).collect();
+    let built: Vec<_> = (100..200).map(|tag| gpu.build(victim, tag, 1)).collect();
+    gpu.sched.add_dependency(built[99]).unwrap();
+    gpu.sched.entity_kill(victim, gpu.now);
+    gpu.check();
+    assert_eq!(gpu.sched.state(queued[99]), Some(State::Queued));
+    assert_eq!(gpu.sched.state(built[99]), Some(State::Built));
+    assert_eq!(gpu.sched.next(0, gpu.now), None);
+    assert_eq!(gpu.sched.dependency_done(built[99], Ok(())), None);
+    assert_eq!(gpu.sched.add_dependency(built[99]), Err(Error::Killed));
+    assert_eq!(gpu.sched.submit(built[99]), Err(Error::Killed));
+    assert!(gpu.sched.abandon(built[98]).is_none());
+    // Half of them by and by, the others at once.
+    for _ in 0..90 {
+        assert!(gpu.sched.pop_done().is_some());
+    }
+    gpu.check();
+    gpu.submit(other, 900, 1);
+    gpu.sched.shutdown();
+    gpu.check();
+    gpu.collect();
+    let mut expected: Vec<_> = (90..200).map(|tag| (tag, Outcome::Cancelled)).collect();
+    expected.push((900, Outcome::Cancelled));
+    let mut ends = gpu.ends();
+    ends.sort_by_key(|(tag, _)| *tag);
+    assert_eq!(ends, expected);
+    assert_eq!(gpu.sched.entity_jobs(victim), None);
+}

@@ -108,3 +108,64 @@ fn many_ready_clients_cost_a_logarithm() {
         "{costs:?}"
     );
 }
+
+/// Who queues many jobs and goes keeps nobody from the lock for long. Catches: a kill, or the end
+/// of the job that the others come after, that looks at each of them.
+#[test]
+fn a_kill_costs_the_same_however_many_jobs_wait() {
+    let mut costs = Vec::new();
+    for count in [100, 20_000] {
+        for running in [false, true] {
+            let mut gpu = Gpu::new(&[1], 0);
+            let (victim, other) = (gpu.entity(0), gpu.entity(0));
+            let first = running.then(|| gpu.submit(victim, 0, 1));
+            gpu.pump();
+            for tag in 1..=count {
+                gpu.submit(victim, tag, 1);
+            }
+            let mut most = 0;
+            let mut cost = |gpu: &mut Gpu, act: &mut dyn FnMut(&mut Gpu)| {
+                let before = gpu.meter.accesses.get();
+                act(gpu);
+                most = most.max(gpu.meter.accesses.get() - before);
+            };
+            cost(&mut gpu, &mut |gpu| {
+                assert!(gpu.sched.entity_kill(victim, gpu.now))
+            });
+            gpu.check();
+            if let Some(first) = first {
+                assert!(
+                    gpu.sched.pop_done().is_none(),
+                    "they come after the one in the hardware"
+                );
+                cost(&mut gpu, &mut |gpu| {
+                    assert!(gpu.sched.complete(first, Outcome::Done, gpu.now));
+                });
+                gpu.check();
+            }
+            // Another's job ends meanwhile: few of the victim's come before it.
+            let theirs = gpu.submit(other, u64::MAX, 1);
+            assert_eq!(gpu.sched.next(0, gpu.now), Some(theirs));
+            assert!(gpu.sched.complete(theirs, Outcome::Done, gpu.now));
+            let mut tags = Vec::new();
+            loop {
+                let mut tag = None;
+                cost(&mut gpu, &mut |gpu| {
+                    tag = gpu.sched.pop_done().map(|job| job.payload.tag)
+                });
+                let Some(tag) = tag else { break };
+                tags.push(tag);
+            }
+            let place = tags.iter().position(|tag| *tag == u64::MAX).unwrap();
+            assert!(place <= 40, "behind {place} jobs of the one that is gone");
+            tags.remove(place);
+            let own: Vec<u64> = (u64::from(!running)..=count).collect();
+            assert_eq!(tags, own, "each once, in order");
+            assert_eq!(gpu.sched.entity_jobs(victim), None, "freed with its last job");
+            gpu.check();
+            costs.push(most);
+        }
+    }
+    // Of the first two kills one, of the others all had as much to do as there is at once.
+    assert!(costs.iter().all(|cost| *cost <= 3_000), "{costs:?}");
+}

@@ -236,6 +236,23 @@ extern "C" {
 extern "C" {
     pub fn drm_os_caller_privileged(caller: *mut drm_os_caller) -> core::ffi::c_int;
 }
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct drm_os_cred {
+    _unused: [u8; 0],
+}
+extern "C" {
+    pub fn drm_os_cred_hold(caller: *mut drm_os_caller, credp: *mut *mut drm_os_cred) -> core::ffi::c_int;
+}
+extern "C" {
+    pub fn drm_os_cred_free(cred: *mut drm_os_cred);
+}
+extern "C" {
+    pub fn drm_os_cred_charge(cred: *mut drm_os_cred, bytes: u64) -> core::ffi::c_int;
+}
+extern "C" {
+    pub fn drm_os_cred_uncharge(cred: *mut drm_os_cred, bytes: u64);
+}
 extern "C" {
     pub fn drm_os_caller_interrupted(caller: *mut drm_os_caller) -> core::ffi::c_int;
 }

@@ -13,6 +13,7 @@
 pub(crate) mod bindings;
 mod caller;
 mod condvar;
+mod cred;
 mod device;
 mod file;
 mod irq;
@@ -27,6 +28,7 @@ mod task;
 
 pub use caller::{Caller, UserSlice};
 pub use condvar::Condvar;
+pub(crate) use cred::Cred;
 pub use device::Dev;
 pub use file::FdFlags;
 pub(crate) use file::{FileRef, NewFile};

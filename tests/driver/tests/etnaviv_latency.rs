@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! etnaviv: what a job held is freed by the reaper or by its client; the cores' own threads, which
+//! all clients wait for, do not, nor do they wait for who does.
+
+use driver_tests::etnaviv::{Client, Fence, Place, Rig, Work, BOARDS, WC};
+use driver_tests::{with_memory, MS, SEC};
+use drm_os_host::Config;
+
+const REAPER: &str = "etnaviv reaper";
+const LARGE: u64 = 2 << 20;
+const PAGES: u64 = LARGE / 4096;
+
+/// Starts work that uses a large buffer besides, which is closed at once.
+fn start_with_large(client: &Client, work: &Work, place: Place) -> Fence {
+    let handle = client.gem_new(LARGE, WC).unwrap();
+    let mut submit = work.submit();
+    let va = place.nth(0x1000).va.unwrap_or(0);
+    submit.bos.push((3, handle, u64::from(va)));
+    let fence = client.submit_raw(&submit).unwrap();
+    client.close(handle).unwrap();
+    fence
+}
+
+/// The reaper has no time. Catches: a job whose end unmaps and frees in a core's own thread, a
+/// fence that waits for that, an address that its client may not use again although the job is
+/// over, a reaper that a suspend ends.
+#[test]
+fn the_end_of_a_job_frees_nothing_and_the_next_ioctl_does() {
+    for (board, places) in BOARDS {
+        for place in places.iter().copied() {
+            let rig = Rig::on(board, Config::default());
+            let [hog, other] = [rig.client(), rig.client()];
+            let work = hog.work_at(place.nth(1), 1).unwrap();
+            let theirs = other.work_at(place.nth(2), 2).unwrap();
+            let pages = || rig.world().counters().object_pages;
+            let run = || {
+                let fence = other.start(&theirs).unwrap();
+                assert_eq!(other.end_of(fence, SEC), 1);
+            };
+            for suspended in [false, true] {
+                if suspended {
+                    rig.devices().iter().for_each(|node| node.suspend());
+                    rig.devices().iter().for_each(|node| node.resume());
+                }
+                let without = pages();
+                rig.world().stall_queue(REAPER, true);
+                let fence = start_with_large(&hog, &work, place);
+                let charged = hog.stat("mem");
+                rig.advance(20 * MS);
+                run();
+                assert_eq!(pages(), without + PAGES, "{board}");
+                assert_eq!(hog.stat("mem"), charged, "{board}");
+                // At the same address.
+                let again = start_with_large(&hog, &work, place);
+                rig.advance(20 * MS);
+                run();
+                assert_eq!(hog.end_of(fence, SEC), 1);
+                assert_eq!(hog.end_of(again, SEC), 1);
+                rig.world().stall_queue(REAPER, false);
+                // What a job may have in its TLB stays until the next ones have begun.
+                for _ in 0..4 {
+                    let fence = hog.start(&work).unwrap();
+                    assert_eq!(hog.end_of(fence, SEC), 1);
+                }
+                rig.advance(MS);
+                assert_eq!(pages(), without, "{board}");
+            }
+            drop((work, theirs, hog, other));
+            rig.finish();
+        }
+    }
+}
+
+/// Catches: a backlog of the reaper that grows beyond what its client may have, and a client at
+/// its limit that is refused memory which its jobs do not use any more.
+#[test]
+fn who_is_at_the_limit_does_not_wait_for_the_reaper() {
+    let (board, places) = BOARDS[0];
+    let rig = Rig::on(board, with_memory(4 * LARGE));
+    let hog = rig.client();
+    let work = hog.work_at(places[0].nth(1), 1).unwrap();
+    rig.world().stall_queue(REAPER, true);
+    for _ in 0..20 {
+        start_with_large(&hog, &work, places[0]);
+        rig.advance(20 * MS);
+    }
+    rig.world().stall_queue(REAPER, false);
+    drop((work, hog));
+    rig.finish();
+}
+
+/// Catches: a core's own thread taking a lock of one client, which may be held for as long as that
+/// client likes; the others wait then.
+#[test]
+fn the_cores_thread_takes_no_lock_of_a_client() {
+    const LOCKS: [&str; 14] = [
+        "drm fence",
+        "drm job kick",
+        "drm jobs",
+        "drm reaper",
+        "drm reaper link",
+        "drm reaper task",
+        // Of a client, but only to put something into a list, and to count.
+        "drm remains",
+        "drm waiter",
+        "etnaviv context jobs",
+        "etnaviv fences",
+        "etnaviv irq",
+        "etnaviv power",
+        "etnaviv tables",
+        "etnaviv tasks",
+    ];
+    let (board, places) = BOARDS[0];
+    let rig = Rig::on(board, Config::default());
+    let [hog, other] = [rig.client(), rig.client()];
+    let work = hog.work_at(places[0].nth(1), 1).unwrap();
+    let theirs = other.work_at(places[0].nth(2), 2).unwrap();
+    rig.world().measure_holds(true);
+    for _ in 0..3 {
+        start_with_large(&hog, &work, places[0]);
+        other.start(&theirs).unwrap();
+        rig.advance(20 * MS);
+    }
+    rig.slow_jobs(5 * MS);
+    start_with_large(&hog, &work, places[0]);
+    for _ in 0..8 {
+        hog.start(&work).unwrap();
+    }
+    drop((work, hog));
+    rig.advance(SEC);
+    let reaper = rig.world().locks_taken_by("task etnaviv reaper");
+    assert!(reaper.iter().any(|lock| lock == "etnaviv context"));
+    let own = rig.world().locks_taken_by("task etnaviv");
+    assert!(own.iter().any(|lock| lock == "drm jobs"));
+    let others: Vec<_> = own
+        .iter()
+        .filter(|lock| !LOCKS.contains(&lock.as_str()))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+    drop((theirs, other));
+    rig.finish();
+}
