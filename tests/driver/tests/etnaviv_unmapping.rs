@@ -2,7 +2,7 @@
 //! etnaviv: what becomes of memory and translations that are given up while jobs run: nothing waits for the core to be
 //! idle, and no job meets a translation that is not its own.
 
-use driver_tests::etnaviv::stream::Template;
+use driver_tests::etnaviv::stream::{self, Template};
 use driver_tests::etnaviv::{Client, Fence, Place, Rig, Submit, Work, BOARDS, WC};
 use driver_tests::{MS, SEC};
 use drm_os_host::Config;
@@ -368,4 +368,36 @@ fn as_many_clients_as_there_are_tables() {
     }
     drop(clients);
     rig.finish();
+}
+
+/// A buffer is to move, and there is no memory for that. Catches: memory of a closed handle that is
+/// kept until the client submits again.
+#[test]
+fn a_buffer_that_could_not_be_moved_goes_with_its_handle() {
+    let mut failures = 0;
+    for n in 0.. {
+        let rig = Rig::new();
+        let c = rig.client();
+        let mut bo = c.bo_at(4096, 0x1000_0000).unwrap();
+        let fence = c.run(stream::nop(), &[&bo]).unwrap();
+        assert_eq!(c.end_of(fence, SEC), 1);
+        bo.va = 0x2000_0000;
+        rig.world().fail_allocation(Some(n));
+        let moved = c.run(stream::nop(), &[&bo]);
+        rig.world().fail_allocation(None);
+        if let Ok(fence) = moved {
+            assert_eq!(c.end_of(fence, SEC), 1);
+        }
+        c.close(bo.handle).unwrap();
+        drop(bo);
+        assert_eq!(rig.world().counters().objects, 0, "allocation {n}");
+        let over = rig.world().counters().failed_allocations == 0;
+        failures += u64::from(moved.is_err());
+        drop(c);
+        rig.finish();
+        if over {
+            break;
+        }
+    }
+    assert!(failures > 5, "{failures}");
 }

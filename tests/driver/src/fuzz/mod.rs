@@ -5,7 +5,7 @@
 mod panfrost;
 mod vivante;
 
-use crate::{Client, Result};
+use crate::{errno, Client, Result};
 use drm_os_host::{Config, Mapping};
 use drmboard::Board;
 use std::io::Write;
@@ -38,6 +38,22 @@ pub const HEAP: u64 = 4 << 20;
 pub fn env(name: &str, default: u64) -> u64 {
     let set = std::env::var(name).ok().and_then(|value| value.parse().ok());
     set.unwrap_or(default)
+}
+
+/// Whether a call that nobody promised would work may fail with `e`.
+pub fn may_be(e: i32) -> bool {
+    let known = [
+        errno::ENOMEM,
+        errno::EINVAL,
+        errno::ENOENT,
+        errno::EBUSY,
+        errno::ENXIO,
+        errno::ENOSPC,
+        errno::EALREADY,
+        errno::ETIMEDOUT,
+        errno::ETIME,
+    ];
+    known.contains(&e)
 }
 
 /// splitmix64.

@@ -155,6 +155,15 @@ impl Context {
     /// EINVAL for an address that a client cannot choose, or while jobs use it elsewhere; ENOSPC when something in use is there or there is no room,
     /// as beyond 4 GiB; ENOMEM.
     fn take(&self, buffer: &Arc<Buffer>, wanted: Option<u64>, prot: Prot) -> Result<(u64, bool)> {
+        let taken = self.find_or_map(buffer, wanted, prot);
+        if taken.is_err() {
+            // What was to make room, or to move, may be unmapped already.
+            self.tidy();
+        }
+        taken
+    }
+
+    fn find_or_map(&self, buffer: &Arc<Buffer>, wanted: Option<u64>, prot: Prot) -> Result<(u64, bool)> {
         let mut guard = self.space.lock();
         let space = guard.as_mut().ok_or(EINVAL)?;
         if let Some(start) = wanted {
