@@ -134,7 +134,7 @@ impl Found {
             );
             return Err(ENODEV);
         }
-        // Page tables and command memory must be below 4 GiB (facts, section 2.1); MMUv2's entries hold 40 bits.
+        // Page tables and command memory must be below 4 GiB (docs/hw/etnaviv.md, MMU); MMUv2's entries hold 40 bits.
         let data_bits = match Version::of(&identity) {
             Version::V1 => 32,
             Version::V2 | Version::V2Secure => 40,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Registers of the host interface, MMU and front end: reset, set-up, start. Facts: sections 2.4 to 2.7 and 4.
+//! Registers of the host interface, MMU and front end: reset, set-up, start. Facts: docs/hw/etnaviv.md.
 
 use crate::features::Features;
 use crate::hwdb::{self, Quirks};
@@ -88,7 +88,7 @@ fn clock(regs: &Regs, control: u32) {
 pub(crate) fn reset(regs: &Regs, os: Os, core: &Identity) -> Result<()> {
     let full = FSCALE_FULL << FSCALE_SHIFT;
     for _ in 0..RESET_TRIES {
-        // HW: modules whose clock pulses are eaten may not see the reset (facts, section 2.5).
+        // HW: modules whose clock pulses are eaten may not see the reset (docs/hw/etnaviv.md, Reset).
         let pulse_eater = power_register(core, PULSE_EATER);
         let eater = pm::PULSE_EATER_DEFAULT | pm::PULSE_EATER_17;
         for value in [eater, eater | 1, eater] {
@@ -129,7 +129,7 @@ fn mmu_is_on(regs: &Regs, core: &Identity) -> bool {
     regs.read(register) & MMU_ENABLE != 0
 }
 
-/// HW: a write to a power register may come late unless something is read behind it (facts, section 2.5).
+/// HW: a write to a power register may come late unless something is read behind it (docs/hw/etnaviv.md, Reset).
 fn write_power(regs: &Regs, register: u32, value: u32) {
     regs.write(register, value);
     regs.read(register);
@@ -260,7 +260,7 @@ pub(crate) fn mmu_fault(regs: &Regs, version: Version) -> (u32, u32) {
     }
 }
 
-/// What an exception is: the code of the first unit that has one (facts, section 4).
+/// What an exception is: the code of the first unit that has one (docs/hw/etnaviv.md, MMU).
 pub(crate) fn exception(status: u32) -> &'static str {
     let shift = status.trailing_zeros() & 0x1c;
     match status.wrapping_shr(shift) & 0xf {
@@ -277,12 +277,12 @@ pub(crate) fn exception(status: u32) -> &'static str {
 
 /// Where the front end is.
 pub(crate) fn position(regs: &Regs) -> u32 {
-    // HW: on some revisions the first read is not to be trusted (facts, section 2.6).
+    // HW: on some revisions the first read is not to be trusted (docs/hw/etnaviv.md, Front end).
     regs.read(DMA_ADDRESS);
     regs.read(DMA_ADDRESS)
 }
 
-/// The primitive that a 3D core is at: a large draw may take long and be all right (facts, section 2.10).
+/// The primitive that a 3D core is at: a large draw may take long and be all right (docs/hw/etnaviv.md, Front end).
 pub(crate) fn primitive(regs: &Regs, core: &Identity) -> u32 {
     const FE_CURRENT_PRIM: u32 = 9;
     const PROFILE_FE_READ: u32 = 0x450;

@@ -140,7 +140,7 @@ impl Mmu {
     }
 
     /// Whether tile status of `core` would go to other memory than everything else: such a core ignores where the
-    /// linear window begins (facts, section 2.14).
+    /// linear window begins (docs/hw/etnaviv.md, MMU).
     pub(crate) fn breaks_tile_status(&self, core: &Identity) -> bool {
         self.version == Version::V1 && self.base != 0 && ignores_base(core)
     }

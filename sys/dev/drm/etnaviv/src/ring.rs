@@ -4,7 +4,7 @@
 //! The front end always runs in the ring: `WAIT n; LINK` to that WAIT is idling. A job is written behind it, and
 //! then the WAIT is overwritten by a LINK to it, two words at once. A job is `[switch, flush], LINK` to the
 //! stream, whose last pair LINKs back to `flush, stall, EVENT, WAIT, LINK`. Where counters are to be read the front
-//! end is stopped by `EVENT, END`. Facts: sections 2.7, 2.8, 5.
+//! end is stopped by `EVENT, END`. Facts: docs/hw/etnaviv.md, Front end.
 
 use crate::features::Features;
 use crate::identity::Identity;
@@ -123,7 +123,7 @@ pub(crate) struct Ring {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Place(u64);
 
-/// HW: an idle front end looks at memory every 30 us or so (facts, section 2.7).
+/// HW: an idle front end looks at memory every 30 us or so (docs/hw/etnaviv.md, Front end).
 fn wait_cycles(core_hz: Option<u64>) -> u32 {
     let hz = core_hz.unwrap_or(500_000_000);
     u32::try_from(hz >> 15).unwrap_or(0xffff).clamp(200, 0xffff)

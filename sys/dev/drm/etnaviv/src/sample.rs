@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Performance counters: what a submit wants read before its stream and behind it, and the reading.
 //!
-//! The front end is stopped by the ring meanwhile, and started again here. Facts: section 2.12.
+//! The front end is stopped by the ring meanwhile, and started again here. Facts: docs/hw/etnaviv.md,
+//! Performance counters.
 
 use crate::cores::Core;
 use crate::counters::Request;

@@ -167,7 +167,7 @@ impl Gpu {
         if identity.va_bits() < va::BITS {
             return Err(ENODEV);
         }
-        // HW: an entry holds 40 bits of address (facts, section 3.1).
+        // HW: an entry holds 40 bits of address (docs/hw/panfrost.md, Page tables).
         let bits = identity.pa_bits().min(40);
         dev.set_dma_bits(bits, bits)?;
         dev.log(

@@ -21,7 +21,7 @@ use drmkpi::os::{Condvar, MemAttr, Mtx, Os, Sx, SyncDir, UserSlice};
 use drmkpi::util::errno::{Result, EBUSY, EINVAL, EIO, ENOSYS, ETIMEDOUT};
 use drmkpi::util::int_conv::{u64_of, usize_of};
 
-/// 64 counters of 4 bytes make a block (facts, section 2.7).
+/// 64 counters of 4 bytes make a block (docs/hw/panfrost.md, Performance counters).
 const BLOCK_BYTES: u64 = 256;
 /// Midgard v4 has 8 blocks for each core group.
 const V4_BLOCKS: u64 = 8;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Where buffers are in a context's address space. Pure.
 //!
-//! HW: programs are fetched relative to a 24-bit program counter, so an executable buffer must not cross a
-//! 16 MiB boundary and neither begin nor end at a 4 GiB one (facts, section 2.4). Large buffers that are
-//! not executable start at a 2 MiB boundary, so that 2 MiB leaves can map them.
+//! HW: programs are fetched relative to a 24-bit program counter, so an executable buffer must not
+//! cross a 16 MiB boundary and neither begin nor end at a 4 GiB one (docs/hw/panfrost.md, Virtual
+//! addresses). Large buffers that are not executable start at a 2 MiB boundary, so that 2 MiB leaves
+//! can map them.
 
 use crate::context::Region;
 use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
 use drmkpi::util::sorted_map::SortedMap;
 
-/// First address that clients are given; Mesa relies on the window (facts, section 1.5).
+/// First address that clients are given; Mesa relies on the window (docs/hw/panfrost.md, Virtual addresses).
 pub(crate) const START: u64 = 0x0200_0000;
 /// The address behind the last one.
 pub(crate) const END: u64 = 0x1_0000_0000;
