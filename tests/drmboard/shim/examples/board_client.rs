@@ -800,7 +800,7 @@ fn refused() {
 /// 72 bytes, struct drm_etnaviv_wait_fence 32.
 fn unknown() {
     let fd = open(0);
-    let load = |state: u32, value: u32| [0x0801_0000 | state / 4, value];
+    let load = |state: u32, value: u32| [0x0801_0000 | (state / 4), value];
     let stream = [
         load(0x140b8, 1),
         load(0x140ac, 3),

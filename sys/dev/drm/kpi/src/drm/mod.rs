@@ -4,7 +4,7 @@
 //!
 //! * [`driver`]: what a driver gives the DRM layer
 //! * [`device`]: a driver's device and its nodes
-//! * [`file`]: an open file
+//! * [`mod@file`]: an open file
 //! * [`gem`]: a buffer as one device sees it
 //! * [`ioctl`]: tables of ioctls
 //! * [`shrink`]: memory that clients do not need, and its end when memory is short
