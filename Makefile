@@ -11,7 +11,7 @@ made = @bash -c '. mk/lib.sh; made "$$@"' made
 help: ## this list
 	@printf 'Targets. As root on Debian 12; everything that is made lies below target/.\n\n'
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }  /^## / { printf "\n%s\n", substr($$0, 4) }' $(MAKEFILE_LIST)
-	@printf '\nStart with make demo. On disk: 4 GB after it, 8 GB after make test as well.\n'
+	@printf '\nStart with make demo. On disk: 4 GB after it, 12 GB after make test as well.\n'
 
 all: build
 

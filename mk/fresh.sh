@@ -19,7 +19,7 @@ if [ "${DRMKPI_FRESH_INSIDE:-}" != 1 ]; then
 	may_mount
 	[ "$(id -u)" = 0 ] || die "a chroot takes root"
 	free=$(df --output=avail -BG "$TARGET" | tail -n 1 | tr -dc 0-9)
-	[ "$free" -ge 12 ] || die "$free GB free below $TARGET, and demo and test take 10"
+	[ "$free" -ge 14 ] || die "$free GB free below $TARGET, and demo and test take 12"
 	mk/need.sh fresh
 	DRMKPI_FRESH_INSIDE=1 exec unshare --mount --pid --fork --kill-child --propagation private "$0" "${targets[@]}"
 fi
