@@ -80,6 +80,10 @@ const CRATES: [Crate; 5] = [
 struct Findings {
     up: Vec<(String, String)>,
     circles: Vec<BTreeSet<String>>,
+    /// Whether there is the known circle.
+    known: bool,
+    /// Modules of the known circle that are in none any more.
+    freed: Vec<&'static str>,
     unknown: Vec<String>,
 }
 
@@ -129,6 +133,8 @@ impl Crate {
         let mut findings = Findings {
             up: Vec::new(),
             circles: circles(graph),
+            known: false,
+            freed: Vec::new(),
             unknown: Vec::new(),
         };
         let inside = |m: &String| {
@@ -136,6 +142,9 @@ impl Crate {
                 .is_some_and(|dir| m == dir || m.starts_with(&format!("{dir}::")))
         };
         let known = |m: &String| self.known.contains(&m.as_str());
+        let round = |m: &&&str| findings.circles.iter().any(|circle| circle.contains(**m));
+        findings.freed = self.known.iter().filter(|m| !round(m)).copied().collect();
+        findings.known = findings.circles.iter().any(|circle| circle.iter().all(known));
         let allowed = |circle: &BTreeSet<String>| circle.iter().all(inside) || circle.iter().all(known);
         findings.circles.retain(|circle| !allowed(circle));
         if self.layers.is_empty() {
@@ -192,11 +201,16 @@ pub fn run(arrows: bool) -> Result<(), String> {
         let findings = krate.check(&graph);
         let count: usize = graph.values().map(BTreeSet::len).sum();
         println!(
-            "{:<12} {:>8} {count:>8} {:>4} {:>8}",
+            "{:<12} {:>8} {count:>8} {:>4} {:>8}{}",
             krate.name,
             names.len(),
             findings.up.len(),
-            findings.circles.len()
+            findings.circles.len(),
+            if findings.known {
+                " and one that is known"
+            } else {
+                ""
+            }
         );
         for (from, to) in &findings.up {
             println!("  up: {from} names {to}");
@@ -208,7 +222,10 @@ pub fn run(arrows: bool) -> Result<(), String> {
         for module in &findings.unknown {
             println!("  {module} is in no layer");
         }
-        bad += findings.up.len() + findings.circles.len() + findings.unknown.len();
+        for module in &findings.freed {
+            println!("  {module} is in no circle any more: take it off the list of the known one");
+        }
+        bad += findings.up.len() + findings.circles.len() + findings.unknown.len() + findings.freed.len();
         if arrows {
             for (from, named) in &graph {
                 for to in named {
@@ -274,6 +291,9 @@ mod tests {
         let panfrost = CRATES.iter().find(|c| c.name == "panfrost").unwrap();
         let known = graph(&[("jobs", "device"), ("device", "jobs")]);
         assert!(panfrost.check(&known).circles.is_empty());
+        assert!(panfrost.check(&known).known);
+        // Nor stay on the list when it has become smaller.
+        assert!(panfrost.check(&known).freed.contains(&"va"));
         let grown = graph(&[("jobs", "device"), ("device", "quirks"), ("quirks", "jobs")]);
         assert_eq!(panfrost.check(&grown).circles.len(), 1);
     }

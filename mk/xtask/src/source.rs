@@ -129,8 +129,7 @@ impl<'ast> Visit<'ast> for Paths<'_> {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        // What a module shows of its children is no arrow.
-        if matches!(item.vis, syn::Visibility::Inherited) && !is_test(&item.attrs) {
+        if !is_test(&item.attrs) {
             self.tree(&mut Vec::new(), &item.tree);
         }
     }
@@ -166,9 +165,10 @@ mod tests {
     }
 
     #[test]
-    fn tests_and_exports_are_not() {
+    fn tests_are_not_and_neither_are_exports_of_children() {
         assert_eq!(names("d", "#[cfg(test)] mod tests { use crate::a::b; }"), [""; 0]);
-        assert_eq!(names("a", "pub use crate::d::X;"), [""; 0]);
+        assert_eq!(names("a", "mod b; pub use b::X;"), [""; 0]);
+        assert_eq!(names("a", "pub use crate::d::X;"), ["d"]);
     }
 
     #[test]

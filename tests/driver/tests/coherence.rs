@@ -5,7 +5,7 @@
 //!
 //! | place | fails without it |
 //! |---|---|
-//! | drmkpi page_table.rs, `KernelTables::sync` | all |
+//! | drmkpi mem/table_mem.rs, `KernelTables::sync` | all |
 //! | iommu_pmap map.rs, `place`: the leaves | `new_tables_and_new_entries_are_seen`, `a_heaps_new_entries_are_seen` |
 //! | iommu_pmap map.rs, `table_for`: the entry of a new table | `new_tables_under_old_ones_are_seen` |
 //! | iommu_pmap unmap.rs, `rewrite_run`: cleared leaves | `cleared_entries_are_seen`, `purged_memory_is_not_reached` |

@@ -5,7 +5,8 @@ use driver_tests::{coherent, errno, write_zero, Client, Rig, MS, SEC};
 use drm_os_host::Config;
 use models::Injection;
 
-/// Job manager, tiler, level 2 cache, four cores, of 64 words each (facts, section 2.7).
+/// Job manager, tiler, level 2 cache, four cores, of 64 words each (docs/hw/panfrost.md, Performance
+/// counters).
 const DUMP: usize = 7 * 256;
 
 fn offered() -> Config {

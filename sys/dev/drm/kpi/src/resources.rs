@@ -5,7 +5,7 @@
 //! A board may lack any of them.
 
 use crate::os::{Clk, Dev, Level, Regulator, Reset};
-use crate::util::errno::Result;
+use crate::util::errno::{Result, EINVAL};
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,8 +39,11 @@ impl Resources {
     ///
     /// # Errors
     ///
-    /// The error of the framework; ENOMEM.
+    /// The error of the framework; ENOMEM; EINVAL for more than four clocks.
     pub fn find(dev: Dev, names: &Names) -> Result<Resources> {
+        if names.clocks.len() > CLOCKS {
+            return Err(EINVAL);
+        }
         let mut clocks = [const { None }; CLOCKS];
         for (clock, name) in clocks.iter_mut().zip(names.clocks) {
             *clock = Clk::find(dev, *name)?;
