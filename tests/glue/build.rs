@@ -13,7 +13,11 @@ fn stand_ins(files: &[PathBuf], dir: &Path) {
     for file in files {
         let text = fs::read_to_string(file).expect("a source");
         let included = text.lines().filter_map(|l| l.strip_prefix("#include <"));
-        names.extend(included.filter_map(|l| l.strip_suffix('>')).map(str::to_owned));
+        names.extend(
+            included
+                .filter_map(|l| l.strip_suffix('>'))
+                .map(str::to_owned),
+        );
     }
     names.retain(|n| !n.starts_with("dev/drm/"));
     for name in names {

@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The sets of modules each of which is reached from all others of the set; sets of one are left
 /// out.
 pub fn circles(names: &Names) -> Vec<BTreeSet<String>> {
-    let reach: BTreeMap<&str, BTreeSet<&str>> =
-        names.keys().map(|m| (m.as_str(), reached(names, m))).collect();
+    let reach: BTreeMap<&str, BTreeSet<&str>> = names
+        .keys()
+        .map(|m| (m.as_str(), reached(names, m)))
+        .collect();
     let mut seen = BTreeSet::new();
     let mut circles = Vec::new();
     for (module, reached) in &reach {

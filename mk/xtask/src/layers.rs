@@ -62,8 +62,8 @@ const CRATES: [Crate; 5] = [
         circle: None,
         // An address space knows the GPU, which has the jobs, which hold address spaces.
         known: &[
-            "bo", "context", "device", "driver", "fault", "ioctls", "irq", "jobs", "mapping", "perfcnt",
-            "reset", "shrinker", "submit", "timeout", "va",
+            "bo", "context", "device", "driver", "fault", "ioctls", "irq", "jobs", "mapping",
+            "perfcnt", "reset", "shrinker", "submit", "timeout", "va",
         ],
     },
     Crate {
@@ -90,8 +90,12 @@ struct Findings {
 impl Crate {
     /// The module as the graph has it.
     fn merged<'a>(&self, module: &'a str) -> &'a str {
-        let is_in =
-            |dir: &&&str| module == **dir || module.strip_prefix(**dir).is_some_and(|r| r.starts_with("::"));
+        let is_in = |dir: &&&str| {
+            module == **dir
+                || module
+                    .strip_prefix(**dir)
+                    .is_some_and(|r| r.starts_with("::"))
+        };
         match self.whole.iter().find(is_in) {
             // `os` and `alloc` are one.
             Some(_) => "os",
@@ -117,7 +121,10 @@ impl Crate {
     /// The layer of a module, by the longest prefix.
     fn layer(&self, module: &str) -> Option<usize> {
         let fits = |prefix: &str| {
-            module == prefix || module.strip_prefix(prefix).is_some_and(|r| r.starts_with("::"))
+            module == prefix
+                || module
+                    .strip_prefix(prefix)
+                    .is_some_and(|r| r.starts_with("::"))
         };
         let all = self.layers.iter().enumerate();
         let mut found: Vec<(usize, usize)> = all
@@ -144,8 +151,12 @@ impl Crate {
         let known = |m: &String| self.known.contains(&m.as_str());
         let round = |m: &&&str| findings.circles.iter().any(|circle| circle.contains(**m));
         findings.freed = self.known.iter().filter(|m| !round(m)).copied().collect();
-        findings.known = findings.circles.iter().any(|circle| circle.iter().all(known));
-        let allowed = |circle: &BTreeSet<String>| circle.iter().all(inside) || circle.iter().all(known);
+        findings.known = findings
+            .circles
+            .iter()
+            .any(|circle| circle.iter().all(known));
+        let allowed =
+            |circle: &BTreeSet<String>| circle.iter().all(inside) || circle.iter().all(known);
         findings.circles.retain(|circle| !allowed(circle));
         if self.layers.is_empty() {
             return findings;
@@ -225,7 +236,10 @@ pub fn run(arrows: bool) -> Result<(), String> {
         for module in &findings.freed {
             println!("  {module} is in no circle any more: take it off the list of the known one");
         }
-        bad += findings.up.len() + findings.circles.len() + findings.unknown.len() + findings.freed.len();
+        bad += findings.up.len()
+            + findings.circles.len()
+            + findings.unknown.len()
+            + findings.freed.len();
         if arrows {
             for (from, named) in &graph {
                 for to in named {
@@ -240,7 +254,9 @@ pub fn run(arrows: bool) -> Result<(), String> {
     }
     match bad {
         0 => Ok(()),
-        n => Err(format!("{n} arrows up, circles and modules without a layer")),
+        n => Err(format!(
+            "{n} arrows up, circles and modules without a layer"
+        )),
     }
 }
 
@@ -274,8 +290,14 @@ mod tests {
 
     #[test]
     fn an_arrow_up_is_found() {
-        let findings = drmkpi().check(&graph(&[("sync::resv", "mem::buffer"), ("mem::buffer", "os")]));
-        assert_eq!(findings.up, [("sync::resv".to_owned(), "mem::buffer".to_owned())]);
+        let findings = drmkpi().check(&graph(&[
+            ("sync::resv", "mem::buffer"),
+            ("mem::buffer", "os"),
+        ]));
+        assert_eq!(
+            findings.up,
+            [("sync::resv".to_owned(), "mem::buffer".to_owned())]
+        );
     }
 
     #[test]
@@ -300,6 +322,9 @@ mod tests {
 
     #[test]
     fn a_module_without_a_layer_is_found() {
-        assert_eq!(drmkpi().check(&graph(&[("stray", "os")])).unknown, ["stray"]);
+        assert_eq!(
+            drmkpi().check(&graph(&[("stray", "os")])).unknown,
+            ["stray"]
+        );
     }
 }

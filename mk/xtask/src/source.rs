@@ -29,7 +29,8 @@ fn collect(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) -> Res
         if path.is_dir() {
             collect(root, &path, files)?;
         } else if path.extension().is_some_and(|e| e == "rs") {
-            let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+            let text =
+                std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
             if let Some(module) = module_of(path.strip_prefix(root).unwrap_or(&path)) {
                 files.insert(module, text);
             }
@@ -52,7 +53,11 @@ fn module_of(path: &Path) -> Option<String> {
 }
 
 /// The modules that the code of `module` names.
-pub fn named(module: &str, text: &str, modules: &BTreeSet<String>) -> Result<BTreeSet<String>, syn::Error> {
+pub fn named(
+    module: &str,
+    text: &str,
+    modules: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, syn::Error> {
     let mut visitor = Paths {
         module,
         modules,
@@ -100,7 +105,9 @@ impl Paths<'_> {
                 self.tree(prefix, &path.tree);
                 prefix.pop();
             }
-            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(prefix, tree)),
+            syn::UseTree::Group(group) => {
+                group.items.iter().for_each(|tree| self.tree(prefix, tree))
+            }
             syn::UseTree::Name(name) => self.leaf(prefix, &name.ident),
             syn::UseTree::Rename(name) => self.leaf(prefix, &name.ident),
             syn::UseTree::Glob(_) => self.note(prefix),
@@ -152,7 +159,10 @@ mod tests {
 
     #[test]
     fn uses_and_paths_are_found() {
-        assert_eq!(names("d", "use crate::a::{b::X, c, Y};"), ["a", "a::b", "a::c"]);
+        assert_eq!(
+            names("d", "use crate::a::{b::X, c, Y};"),
+            ["a", "a::b", "a::c"]
+        );
         assert_eq!(
             names("d", "fn f() -> crate::a::b::X { crate::a::c::g() }"),
             ["a::b", "a::c"]
@@ -166,7 +176,10 @@ mod tests {
 
     #[test]
     fn tests_are_not_and_neither_are_exports_of_children() {
-        assert_eq!(names("d", "#[cfg(test)] mod tests { use crate::a::b; }"), [""; 0]);
+        assert_eq!(
+            names("d", "#[cfg(test)] mod tests { use crate::a::b; }"),
+            [""; 0]
+        );
         assert_eq!(names("a", "mod b; pub use b::X;"), [""; 0]);
         assert_eq!(names("a", "pub use crate::d::X;"), ["d"]);
     }

@@ -143,7 +143,10 @@ pub(crate) fn list(cases: &[Case]) -> String {
 /// The case of an identifier, and the board that the identifier names.
 pub(crate) fn find<'a>(cases: &'a [Case], ident: &str) -> Option<(&'a Case, Option<&'static str>)> {
     cases.iter().find_map(|case| {
-        let (_, board) = case.instances().into_iter().find(|(name, _)| name == ident)?;
+        let (_, board) = case
+            .instances()
+            .into_iter()
+            .find(|(name, _)| name == ident)?;
         Some((case, board))
     })
 }

@@ -62,7 +62,11 @@ macro_rules! require_errno {
                 errno,
                 stringify!($errno)
             ),
-            Ok(_) => panic!("{} succeeded, expected {}", stringify!($expr), stringify!($errno)),
+            Ok(_) => panic!(
+                "{} succeeded, expected {}",
+                stringify!($expr),
+                stringify!($errno)
+            ),
         }
     };
 }

@@ -147,7 +147,8 @@ pub fn open_descriptors() -> usize {
 pub fn drop_privileges(node: &str) -> Sys<()> {
     use std::os::unix::fs::MetadataExt as _;
     const NOBODY: libc::uid_t = 65534;
-    let status = std::fs::metadata(node).map_err(|error| Errno(error.raw_os_error().unwrap_or(0)))?;
+    let status =
+        std::fs::metadata(node).map_err(|error| Errno(error.raw_os_error().unwrap_or(0)))?;
     let gid = status.gid();
     // SAFETY: these take any numbers, and an empty list.
     check(unsafe { libc::setgroups(0, std::ptr::null()) })?;
@@ -249,7 +250,9 @@ impl Channel {
         let fd = unsafe {
             let header = libc::CMSG_FIRSTHDR(&msg);
             let carries = !header.is_null() && (*header).cmsg_type == libc::SCM_RIGHTS;
-            carries.then(|| OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<i32>().read_unaligned()))
+            carries.then(|| {
+                OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<i32>().read_unaligned())
+            })
         };
         Ok((len, fd))
     }

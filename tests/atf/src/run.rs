@@ -137,7 +137,9 @@ fn run(cases: &[Case], program: &str, run: Run) -> ! {
     let outcome = match board.map(|board| board::enter(board, case, &ctx)) {
         None | Some(board::Entry::Here) => outcome(|| (case.body)(&ctx)),
         // The body has reported; a look at the board's output can only make that worse.
-        Some(board::Entry::Gone(status, _)) if !status.success() => exit(status.code().unwrap_or(1)),
+        Some(board::Entry::Gone(status, _)) if !status.success() => {
+            exit(status.code().unwrap_or(1))
+        }
         Some(board::Entry::Gone(_, output)) => {
             match outcome(|| case.drmboard.iter().for_each(|d| (d.check)(&output))) {
                 Outcome::Failed(why) => Outcome::Failed(why),

@@ -157,10 +157,14 @@ fn jobs(events: &[(Event, Count)], depth: u32) -> Result<Job, String> {
             .iter()
             .filter(|(event, _)| *event != Event::Fall)
             .collect();
-        let [(wait, submitted), (Event::Rise, interrupt), (done_event, done), (_, next)] = moments[..] else {
+        let [(wait, submitted), (Event::Rise, interrupt), (done_event, done), (_, next)] =
+            moments[..]
+        else {
             continue;
         };
-        if (*wait, *done_event) != (Event::Mark(WAIT | depth), done_mark) || !(*next - *start).is_exact() {
+        if (*wait, *done_event) != (Event::Mark(WAIT | depth), done_mark)
+            || !(*next - *start).is_exact()
+        {
             continue;
         }
         let pieces = [
@@ -190,7 +194,8 @@ fn jobs(events: &[(Event, Count)], depth: u32) -> Result<Job, String> {
 
 fn between(events: &[(Event, Count)], begin: u32, end: u32) -> Vec<Count> {
     let pairs = events.windows(2);
-    let wanted = pairs.filter(|pair| pair[0].0 == Event::Mark(begin) && pair[1].0 == Event::Mark(end));
+    let wanted =
+        pairs.filter(|pair| pair[0].0 == Event::Mark(begin) && pair[1].0 == Event::Mark(end));
     wanted.map(|pair| pair[1].1 - pair[0].1).collect()
 }
 
@@ -243,7 +248,9 @@ impl Run {
 
 /// By how much the figures of some runs differ at most: the greatest of a figure beyond its least, in percent of that.
 pub fn spread(runs: &[Run]) -> f64 {
-    let Some(first) = runs.first() else { return 0.0 };
+    let Some(first) = runs.first() else {
+        return 0.0;
+    };
     let percent = |figure: usize| {
         let values = runs.iter().map(|run| run.figures()[figure].all);
         let (least, most) = (values.clone().min().unwrap_or(0), values.max().unwrap_or(0));
@@ -287,9 +294,14 @@ mod tests {
 
         /// A job whose start is interrupted by a tick of `tick` instructions.
         fn job(&mut self, depth: u32, tick: u64) -> &mut Log {
-            self.mark(SUBMIT | depth).run(10, 100, 20).mark(WAIT | depth);
+            self.mark(SUBMIT | depth)
+                .run(10, 100, 20)
+                .mark(WAIT | depth);
             self.run(5000, 30 + tick, 3).note("rise 0").run(0, 7, 0);
-            self.note("fall 0").run(11, 50, 5).mark(DONE | depth).run(9, 1, 0)
+            self.note("fall 0")
+                .run(11, 50, 5)
+                .mark(DONE | depth)
+                .run(9, 1, 0)
         }
 
         fn null(&mut self, count: u32) -> &mut Log {
@@ -333,7 +345,11 @@ mod tests {
             "a tick is not in it, nor is user code"
         );
         assert_eq!(run.one.completion, cost(62, 5));
-        assert_eq!(run.one.whole, cost(216, 28), "and what comes after the wait");
+        assert_eq!(
+            run.one.whole,
+            cost(216, 28),
+            "and what comes after the wait"
+        );
         assert_eq!(run.four, run.one);
     }
 
@@ -343,7 +359,11 @@ mod tests {
         let mut early = log();
         for _ in 0..4 {
             early.mark(SUBMIT | 1).run(1, 100, 0).note("rise 0");
-            early.run(1, 1, 0).mark(WAIT | 1).run(1, 1, 0).mark(DONE | 1);
+            early
+                .run(1, 1, 0)
+                .mark(WAIT | 1)
+                .run(1, 1, 0)
+                .mark(DONE | 1);
         }
         assert!(Run::parse(&early.1).unwrap_err().contains("19 of 23"));
         // The processor slept.
@@ -370,7 +390,10 @@ mod tests {
             "1 frob 2 3 4 5",
             "x mark 2 3 4 5",
         ] {
-            assert!(Run::parse(text).unwrap_err().contains("not a line"), "{text}");
+            assert!(
+                Run::parse(text).unwrap_err().contains("not a line"),
+                "{text}"
+            );
         }
     }
 

@@ -82,18 +82,25 @@ pub fn client() -> Result<(), String> {
         let time = clock.work(CALLS, || {
             for _ in 0..CALLS {
                 // SAFETY: the argument is as long as the code says, and its pointers are this process's.
-                failed |= unsafe { libc::ioctl(file.as_raw_fd(), code as _, arg.as_mut_ptr()) } != 0;
+                failed |=
+                    unsafe { libc::ioctl(file.as_raw_fd(), code as _, arg.as_mut_ptr()) } != 0;
             }
         });
         if failed {
-            Err(format!("ioctl {code:#x}: {}", std::io::Error::last_os_error()))
+            Err(format!(
+                "ioctl {code:#x}: {}",
+                std::io::Error::last_os_error()
+            ))
         } else {
             Ok(time)
         }
     };
     let param = measure(GET_PARAM, &mut [0; 8])?;
     let mut name = [0u8; 16];
-    let version = measure(VERSION, &mut [0, 0, 16, name.as_mut_ptr() as u64, 0, 0, 0, 0])?;
+    let version = measure(
+        VERSION,
+        &mut [0, 0, 16, name.as_mut_ptr() as u64, 0, 0, 0, 0],
+    )?;
     println!("ioctl {param} {version}");
     Ok(())
 }

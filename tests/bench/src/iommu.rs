@@ -3,7 +3,9 @@
 
 use crate::meter::{row, Meter, Row};
 use crate::peer::Peer;
-use iommu_pmap::{Iova, IovaRange, MaliLpae, MemAttr, NoMemory, Pa, PageTable, Prot, TableMem, TlbFlush};
+use iommu_pmap::{
+    Iova, IovaRange, MaliLpae, MemAttr, NoMemory, Pa, PageTable, Prot, TableMem, TlbFlush,
+};
 use std::alloc::{alloc_zeroed, dealloc, Layout};
 
 const PAGE: u64 = 0x1000;

@@ -126,7 +126,9 @@ fn fences(rig: &Rig, shared: &Shared) {
     };
     shared.ready.store(true, Relaxed);
     while !shared.over.load(Relaxed) {
-        let syncobjs: Vec<u32> = (0..JOBS).map(|_| c.syncobj(false).expect("a syncobj")).collect();
+        let syncobjs: Vec<u32> = (0..JOBS)
+            .map(|_| c.syncobj(false).expect("a syncobj"))
+            .collect();
         for done in &syncobjs {
             c.submit(chain.va, true, &[chain.handle], &[], *done)
                 .expect("it is taken");
@@ -174,7 +176,9 @@ fn wait_for_syncobjs(rig: &Rig, shared: &Shared) {
             data.extend(word.to_le_bytes());
         }
         // It ends by its time.
-        let _ = c.file.ioctl(&c.caller, driver_tests::GROUP, 0xc3, &mut data);
+        let _ = c
+            .file
+            .ioctl(&c.caller, driver_tests::GROUP, 0xc3, &mut data);
     }
     for handle in handles {
         c.syncobj_destroy(*handle).expect("the syncobj is good");
@@ -233,7 +237,10 @@ impl Demand {
         };
         let number = |text: &str| text.trim().parse::<u64>().expect("a number");
         let (stat, status) = (read("schedstat"), read("status"));
-        let mut ns = stat.split_whitespace().map(number).map(Duration::from_nanos);
+        let mut ns = stat
+            .split_whitespace()
+            .map(number)
+            .map(Duration::from_nanos);
         let slept = status
             .lines()
             .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
@@ -305,7 +312,13 @@ impl Run {
 fn small_client(rig: &Rig, submits: u32, neighbours: &[i32]) -> Run {
     let c = rig.client();
     let work = c.work().expect("memory is there");
-    let times = || [libc::CLOCK_PROCESS_CPUTIME_ID, libc::CLOCK_THREAD_CPUTIME_ID].map(processor_time);
+    let times = || {
+        [
+            libc::CLOCK_PROCESS_CPUTIME_ID,
+            libc::CLOCK_THREAD_CPUTIME_ID,
+        ]
+        .map(processor_time)
+    };
     let demands = || {
         neighbours
             .iter()
@@ -378,7 +391,9 @@ pub fn alone(submits: u32) -> Run {
 /// The small client beside a neighbour.
 pub fn beside(neighbour: &Neighbour, submits: u32) -> Run {
     let rig = new_rig();
-    let run = with_neighbour(&rig, neighbour, |threads| small_client(&rig, submits, threads));
+    let run = with_neighbour(&rig, neighbour, |threads| {
+        small_client(&rig, submits, threads)
+    });
     rig.finish();
     run
 }
@@ -429,7 +444,9 @@ pub fn control(shares: &[Share], submits: u32) -> Run {
 pub fn holds(neighbour: &Neighbour, submits: u32) -> Vec<(String, Hold)> {
     let rig = new_rig();
     rig.world().measure_holds(true);
-    with_neighbour(&rig, neighbour, |threads| small_client(&rig, submits, threads));
+    with_neighbour(&rig, neighbour, |threads| {
+        small_client(&rig, submits, threads)
+    });
     let mut holds = rig.world().longest_holds();
     rig.finish();
     holds.sort_by_key(|(_, hold)| std::cmp::Reverse(hold.cpu));

@@ -22,7 +22,11 @@ pub type Step<'a> = &'a mut dyn FnMut();
 
 impl Meter {
     /// Measures steps that follow each other in a circle; each is `operations` operations, and the answer is what one costs.
-    pub fn circle<const N: usize>(&mut self, operations: u32, mut steps: [Step<'_>; N]) -> [f64; N] {
+    pub fn circle<const N: usize>(
+        &mut self,
+        operations: u32,
+        mut steps: [Step<'_>; N],
+    ) -> [f64; N] {
         let each = |sum: f64| sum / f64::from(operations);
         steps.iter_mut().for_each(|step| step());
         match self {

@@ -85,7 +85,8 @@ impl Bare {
         bare.write(TRANSTAB, 2);
         bare.write(AS_COMMAND, 1);
         bare.settle();
-        bare.memory.ram[..56].copy_from_slice(&driver_tests::write_zero(RAM + DATA as u64, 0)[..56]);
+        bare.memory.ram[..56]
+            .copy_from_slice(&driver_tests::write_zero(RAM + DATA as u64, 0)[..56]);
         bare
     }
 
@@ -94,7 +95,8 @@ impl Bare {
     }
 
     fn write(&mut self, register: u32, value: u32) {
-        self.mali.mmio_write(&mut self.memory, self.now, register, value);
+        self.mali
+            .mmio_write(&mut self.memory, self.now, register, value);
     }
 
     fn settle(&mut self) {

@@ -50,7 +50,8 @@ impl Peer {
     /// # Errors
     /// A sentence: it is not there, or it is no peer.
     pub fn load(path: &Path) -> Result<Peer, String> {
-        let name = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|error| error.to_string())?;
+        let name =
+            CString::new(path.as_os_str().as_encoded_bytes()).map_err(|error| error.to_string())?;
         // SAFETY: the library has no constructors.
         let library = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
         if library.is_null() {

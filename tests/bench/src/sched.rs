@@ -5,7 +5,9 @@
 
 use crate::meter::{row, Meter, Row};
 use crate::peer::Peer;
-use drm_sched::{Arr, Config, EntityId, Outcome, Priority, Scheduler, SlotConfig, Storage, WEIGHT_DEFAULT};
+use drm_sched::{
+    Arr, Config, EntityId, Outcome, Priority, Scheduler, SlotConfig, Storage, WEIGHT_DEFAULT,
+};
 use std::sync::Mutex;
 
 /// Arrays on the heap.
@@ -71,7 +73,9 @@ impl Ours {
         let mut sched = Scheduler::new(&(), &[slot], config).expect("a scheduler");
         let mut entity = || {
             let client = sched.client_new(WEIGHT_DEFAULT).expect("a client");
-            sched.entity_new(client, 0, Priority::Medium).expect("an entity")
+            sched
+                .entity_new(client, 0, Priority::Medium)
+                .expect("an entity")
         };
         let entities = (0..entities).map(|_| entity()).collect();
         Ours {
@@ -123,7 +127,12 @@ pub fn rows(meter: &mut Meter, peer: &Peer) -> Vec<Row> {
     for entities in [1, 8, 256] {
         let (ours, theirs) = (Ours::new(entities), peer.scheduler(entities));
         let each = || (0..JOBS).map(|n| n % entities);
-        let push = |n: u16| format!("push a job, {n} ready client{}", if n == 1 { "" } else { "s" });
+        let push = |n: u16| {
+            format!(
+                "push a job, {n} ready client{}",
+                if n == 1 { "" } else { "s" }
+            )
+        };
         let mut before = theirs.run();
         let [pushed, run] = meter.circle(
             JOBS.into(),

@@ -154,7 +154,9 @@ impl Job {
 
     fn vivante(board: &Board) -> Job {
         let client = etnaviv::Client::open(board).expect("the node opens");
-        let work = client.work(0x1000_0000, 7).expect("a buffer for its result");
+        let work = client
+            .work(0x1000_0000, 7)
+            .expect("a buffer for its result");
         Job::Vivante { work, client }
     }
 

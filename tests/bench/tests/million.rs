@@ -15,7 +15,10 @@ fn flat(board: &str) {
         "{text}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(text.contains("ratio 1.0") || text.contains("ratio 0.9"), "{text}");
+    assert!(
+        text.contains("ratio 1.0") || text.contains("ratio 0.9"),
+        "{text}"
+    );
 }
 
 #[test]

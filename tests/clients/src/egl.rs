@@ -23,7 +23,11 @@ const CONTEXT_CLIENT_VERSION: i32 = 0x3098;
 #[link(name = "EGL")]
 extern "C" {
     fn eglGetError() -> i32;
-    fn eglGetPlatformDisplay(platform: u32, native: *mut c_void, attributes: *const isize) -> Handle;
+    fn eglGetPlatformDisplay(
+        platform: u32,
+        native: *mut c_void,
+        attributes: *const isize,
+    ) -> Handle;
     fn eglInitialize(display: Handle, major: *mut i32, minor: *mut i32) -> u32;
     fn eglBindAPI(api: u32) -> u32;
     fn eglChooseConfig(
@@ -33,7 +37,12 @@ extern "C" {
         room: i32,
         found: *mut i32,
     ) -> u32;
-    fn eglCreateContext(display: Handle, config: Handle, share: Handle, attributes: *const i32) -> Handle;
+    fn eglCreateContext(
+        display: Handle,
+        config: Handle,
+        share: Handle,
+        attributes: *const i32,
+    ) -> Handle;
     fn eglMakeCurrent(display: Handle, draw: Handle, read: Handle, context: Handle) -> u32;
     fn eglGetConfigAttrib(display: Handle, config: Handle, attribute: i32, value: *mut i32) -> u32;
     fn eglCreateWindowSurface(
@@ -123,7 +132,8 @@ impl Context {
     pub fn draw_to(&self, surface: &Surface<'_>, draw: impl FnOnce()) -> Outcome<()> {
         let none = std::ptr::null();
         // SAFETY: display, configuration and surface belong together: the surface is one of the display's device.
-        let window = unsafe { eglCreateWindowSurface(self.display, self.config, surface.native(), none) };
+        let window =
+            unsafe { eglCreateWindowSurface(self.display, self.config, surface.native(), none) };
         if window.is_null() {
             return failed("eglCreateWindowSurface");
         }
@@ -167,7 +177,10 @@ impl Context {
             if surface == 0 && !found.is_empty() {
                 return Ok(found[0]);
             }
-            if let Some(config) = found.iter().find(|config| visual(config) == FORMAT_ARGB8888) {
+            if let Some(config) = found
+                .iter()
+                .find(|config| visual(config) == FORMAT_ARGB8888)
+            {
                 return Ok(*config);
             }
         }
@@ -187,7 +200,8 @@ impl Context {
         self.config = self.choose()?;
         let version = [CONTEXT_CLIENT_VERSION, 2, NONE];
         // SAFETY: display and configuration belong together; the list ends with NONE.
-        self.context = unsafe { eglCreateContext(self.display, self.config, none, version.as_ptr()) };
+        self.context =
+            unsafe { eglCreateContext(self.display, self.config, none, version.as_ptr()) };
         if self.context.is_null() {
             return failed("eglCreateContext");
         }

@@ -35,7 +35,13 @@ const TRANSFER_WRITE: u32 = 2;
 extern "C" {
     fn gbm_create_device(fd: i32) -> *mut RawDevice;
     fn gbm_device_destroy(device: *mut RawDevice);
-    fn gbm_bo_create(device: *mut RawDevice, width: u32, height: u32, format: u32, flags: u32) -> *mut RawBo;
+    fn gbm_bo_create(
+        device: *mut RawDevice,
+        width: u32,
+        height: u32,
+        format: u32,
+        flags: u32,
+    ) -> *mut RawBo;
     fn gbm_surface_create(
         device: *mut RawDevice,
         width: u32,
@@ -44,7 +50,12 @@ extern "C" {
         flags: u32,
     ) -> *mut RawSurface;
     fn gbm_surface_lock_front_buffer(surface: *mut RawSurface) -> *mut RawBo;
-    fn gbm_bo_import(device: *mut RawDevice, kind: u32, buffer: *mut c_void, flags: u32) -> *mut RawBo;
+    fn gbm_bo_import(
+        device: *mut RawDevice,
+        kind: u32,
+        buffer: *mut c_void,
+        flags: u32,
+    ) -> *mut RawBo;
     fn gbm_bo_destroy(bo: *mut RawBo);
     fn gbm_bo_get_fd(bo: *mut RawBo) -> i32;
     fn gbm_bo_get_stride(bo: *mut RawBo) -> u32;
@@ -128,7 +139,13 @@ impl Device {
     ///
     /// # Errors
     /// When the driver does not take it.
-    pub fn import(&self, fd: &OwnedFd, width: u32, height: u32, stride: u32) -> Outcome<Buffer<'_>> {
+    pub fn import(
+        &self,
+        fd: &OwnedFd,
+        width: u32,
+        height: u32,
+        stride: u32,
+    ) -> Outcome<Buffer<'_>> {
         let mut data = ImportFd {
             fd: fd.as_raw_fd(),
             width,
@@ -193,9 +210,12 @@ impl<'device> Surface<'device> {
     pub fn front(&self) -> Outcome<std::mem::ManuallyDrop<Buffer<'device>>> {
         // SAFETY: the surface lives.
         let raw = unsafe { gbm_surface_lock_front_buffer(self.raw) };
-        let buffer = self
-            .device
-            .adopt(raw, self.width, self.height, "gbm_surface_lock_front_buffer")?;
+        let buffer = self.device.adopt(
+            raw,
+            self.width,
+            self.height,
+            "gbm_surface_lock_front_buffer",
+        )?;
         Ok(std::mem::ManuallyDrop::new(buffer))
     }
 }
@@ -256,7 +276,10 @@ impl Buffer<'_> {
             )
         };
         if base.is_null() {
-            return Err(format!("gbm_bo_map failed: {}", std::io::Error::last_os_error()));
+            return Err(format!(
+                "gbm_bo_map failed: {}",
+                std::io::Error::last_os_error()
+            ));
         }
         for y in 0..self.height {
             for x in 0..self.width {

@@ -39,11 +39,25 @@ extern "C" {
     fn glGenFramebuffers(n: i32, names: *mut u32);
     fn glDeleteFramebuffers(n: i32, names: *const u32);
     fn glBindFramebuffer(target: u32, name: u32);
-    fn glFramebufferTexture2D(target: u32, attachment: u32, textarget: u32, texture: u32, level: i32);
+    fn glFramebufferTexture2D(
+        target: u32,
+        attachment: u32,
+        textarget: u32,
+        texture: u32,
+        level: i32,
+    );
     fn glCheckFramebufferStatus(target: u32) -> u32;
     fn glClearColor(red: f32, green: f32, blue: f32, alpha: f32);
     fn glClear(mask: u32);
-    fn glReadPixels(x: i32, y: i32, width: i32, height: i32, format: u32, kind: u32, pixels: *mut c_void);
+    fn glReadPixels(
+        x: i32,
+        y: i32,
+        width: i32,
+        height: i32,
+        format: u32,
+        kind: u32,
+        pixels: *mut c_void,
+    );
 }
 
 /// The name of the renderer behind the current context.
@@ -54,7 +68,9 @@ pub fn renderer(_current: &Context) -> String {
         return "none".to_string();
     }
     // SAFETY: GL gives a C string that lives as long as the context.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Clears what is rendered to, to a colour of four bytes: red, green, blue, alpha.
@@ -134,7 +150,13 @@ impl<'context> Target<'context> {
             );
             glGenFramebuffers(1, &mut target.framebuffer);
             glBindFramebuffer(FRAMEBUFFER, target.framebuffer);
-            glFramebufferTexture2D(FRAMEBUFFER, COLOR_ATTACHMENT0, TEXTURE_2D, target.texture, 0);
+            glFramebufferTexture2D(
+                FRAMEBUFFER,
+                COLOR_ATTACHMENT0,
+                TEXTURE_2D,
+                target.texture,
+                0,
+            );
             glDisable(DITHER);
             glCheckFramebufferStatus(FRAMEBUFFER)
         };
@@ -167,11 +189,21 @@ impl<'context> Target<'context> {
             let (w, h) = (self.width as i32, self.height as i32);
             // In the order that it has, for a conversion would be a draw.
             let format = self.order.format();
-            glReadPixels(0, 0, w, h, format, UNSIGNED_BYTE, pixels.as_mut_ptr().cast());
+            glReadPixels(
+                0,
+                0,
+                w,
+                h,
+                format,
+                UNSIGNED_BYTE,
+                pixels.as_mut_ptr().cast(),
+            );
             glGetError()
         };
         if self.order == Order::Bgra {
-            pixels.chunks_exact_mut(4).for_each(|pixel| pixel.swap(0, 2));
+            pixels
+                .chunks_exact_mut(4)
+                .for_each(|pixel| pixel.swap(0, 2));
         }
         match error {
             0 => Ok(pixels),

@@ -11,7 +11,9 @@ pub mod fuzz;
 mod rig;
 
 pub use chain::{compute, null, write_time, write_zero};
-pub use rig::{charged, coherent, limits, pass, real, tunable, with_memory, Ends, Rig, Work, MS, SEC};
+pub use rig::{
+    charged, coherent, limits, pass, real, tunable, with_memory, Ends, Rig, Work, MS, SEC,
+};
 
 /// DRM ioctls are of this group.
 pub const GROUP: u32 = 0x64;
@@ -214,7 +216,10 @@ impl Client {
     /// MMAP_BO, and a mapping, of an object of `size` bytes at `va`.
     pub fn map(&self, handle: u32, va: u64, size: u32) -> Result<Bo> {
         let offset = long(&self.ioctl(0x43, Arg::new().w(handle).w(0).l(0))?, 8);
-        let map = Some(self.file.mmap(offset, u64::from(size).next_multiple_of(4096))?);
+        let map = Some(
+            self.file
+                .mmap(offset, u64::from(size).next_multiple_of(4096))?,
+        );
         Ok(Bo { handle, va, map })
     }
 
@@ -229,7 +234,14 @@ impl Client {
     }
 
     /// SUBMIT of a chain: fragment or not, buffers, syncobjs to wait for, syncobj to fill.
-    pub fn submit(&self, jc: u64, fragment: bool, bos: &[u32], waits: &[u32], out: u32) -> Result<()> {
+    pub fn submit(
+        &self,
+        jc: u64,
+        fragment: bool,
+        bos: &[u32],
+        waits: &[u32],
+        out: u32,
+    ) -> Result<()> {
         let arg = Arg::new()
             .l(jc)
             .l(waits.as_ptr() as u64)
@@ -244,7 +256,8 @@ impl Client {
     /// WAIT_BO for at most `ns` more nanoseconds.
     pub fn wait(&self, handle: u32, ns: u64) -> Result<()> {
         let until = if ns == 0 { 0 } else { self.world.now() + ns };
-        self.ioctl(0x41, Arg::new().w(handle).w(0).l(until)).map(drop)
+        self.ioctl(0x41, Arg::new().w(handle).w(0).l(until))
+            .map(drop)
     }
 
     /// MADVISE: retained.
@@ -269,7 +282,13 @@ impl Client {
     pub fn syncobj_wait(&self, handle: u32, ns: u64) -> Result<()> {
         let handles = [handle];
         let until = self.world.now() + ns;
-        let arg = Arg::new().l(handles.as_ptr() as u64).l(until).w(1).w(0).w(0).w(0);
+        let arg = Arg::new()
+            .l(handles.as_ptr() as u64)
+            .l(until)
+            .w(1)
+            .w(0)
+            .w(0)
+            .w(0);
         self.ioctl(0xc3, arg).map(drop)
     }
 
@@ -303,12 +322,14 @@ impl Client {
 
     /// PERFCNT_ENABLE.
     pub fn perfcnt_enable(&self, on: bool, set: u32) -> Result<()> {
-        self.ioctl(0x46, Arg::new().w(u32::from(on)).w(set)).map(drop)
+        self.ioctl(0x46, Arg::new().w(u32::from(on)).w(set))
+            .map(drop)
     }
 
     /// PERFCNT_DUMP.
     pub fn perfcnt_dump(&self, to: &mut [u8]) -> Result<()> {
-        self.ioctl(0x47, Arg::new().l(to.as_mut_ptr() as u64)).map(drop)
+        self.ioctl(0x47, Arg::new().l(to.as_mut_ptr() as u64))
+            .map(drop)
     }
 
     /// PRIME_HANDLE_TO_FD: the descriptor.
@@ -318,7 +339,10 @@ impl Client {
 
     /// PRIME_FD_TO_HANDLE: the handle.
     pub fn import(&self, fd: i32) -> Result<u32> {
-        Ok(word(&self.ioctl(0x2e, Arg::new().w(0).w(0).w(fd as u32))?, 0))
+        Ok(word(
+            &self.ioctl(0x2e, Arg::new().w(0).w(0).w(fd as u32))?,
+            0,
+        ))
     }
 
     /// GEM_FLINK: the global name.
@@ -339,7 +363,10 @@ impl Client {
     /// A counter of the file.
     pub fn stat(&self, name: &str) -> u64 {
         let stats = self.file.stats();
-        stats.into_iter().find(|(n, _)| n == name).map_or(0, |(_, v)| v)
+        stats
+            .into_iter()
+            .find(|(n, _)| n == name)
+            .map_or(0, |(_, v)| v)
     }
 }
 

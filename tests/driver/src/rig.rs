@@ -47,7 +47,9 @@ pub fn tunable(name: &str, value: u64) -> Config {
 
 /// The real clock, and tunables set.
 pub fn real(tunables: &[(&str, u64)]) -> Config {
-    let tunables = tunables.iter().map(|(name, value)| ((*name).to_owned(), *value));
+    let tunables = tunables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), *value));
     Config {
         clock: ClockMode::Real,
         tunables: tunables.collect(),
@@ -89,7 +91,9 @@ pub fn limits(file: u64, user: u64, device: u64) -> Config {
         ("device_mem_limit", device),
     ];
     Config {
-        tunables: tunables.map(|(name, value)| (name.to_owned(), value)).into(),
+        tunables: tunables
+            .map(|(name, value)| (name.to_owned(), value))
+            .into(),
         ..Config::default()
     }
 }
@@ -162,7 +166,10 @@ impl Rig {
     /// A counter of the device.
     pub fn stat(&self, name: &str) -> u64 {
         let stats = self.device().stats();
-        stats.into_iter().find(|(n, _)| n == name).map_or(0, |(_, v)| v)
+        stats
+            .into_iter()
+            .find(|(n, _)| n == name)
+            .map_or(0, |(_, v)| v)
     }
 
     /// Log lines with `text` in them.
@@ -215,7 +222,11 @@ fn check_manners(stats: &Stats) {
         stats.dead_accesses, 0,
         "registers were touched while the power was off"
     );
-    assert!(stats.protocol_errors.is_empty(), "{:?}", stats.protocol_errors);
+    assert!(
+        stats.protocol_errors.is_empty(),
+        "{:?}",
+        stats.protocol_errors
+    );
     assert!(
         stats.unknown_registers.is_empty(),
         "{:?}",
@@ -277,9 +288,12 @@ impl Client {
 
     /// Closes what work has.
     pub fn discard(&self, work: Work) {
-        self.close(work.chain.handle).expect("the chain's handle is good");
-        self.close(work.data.handle).expect("the data's handle is good");
-        self.syncobj_destroy(work.done).expect("the syncobj is good");
+        self.close(work.chain.handle)
+            .expect("the chain's handle is good");
+        self.close(work.data.handle)
+            .expect("the data's handle is good");
+        self.syncobj_destroy(work.done)
+            .expect("the syncobj is good");
     }
 }
 

@@ -40,8 +40,9 @@ fn of_mali(rig: &Rig) -> Registers {
 /// are: as far as the core has them.
 fn of_vivante(rig: &etnaviv::Rig, core: usize) -> Registers {
     const OFFSETS: [u32; 27] = [
-        0x008, 0x014, 0x100, 0x104, 0x10c, 0x18c, 0x388, 0x38c, 0x390, 0x394, 0x398, 0x39c, 0x3a0, 0x3a8,
-        0x400, 0x404, 0x408, 0x40c, 0x410, 0x414, 0x418, 0x41c, 0x420, 0x424, 0x428, 0x470, 0x480,
+        0x008, 0x014, 0x100, 0x104, 0x10c, 0x18c, 0x388, 0x38c, 0x390, 0x394, 0x398, 0x39c, 0x3a0,
+        0x3a8, 0x400, 0x404, 0x408, 0x40c, 0x410, 0x414, 0x418, 0x41c, 0x420, 0x424, 0x428, 0x470,
+        0x480,
     ];
     let now = rig.world().now();
     let copy = rig.with_vivante_core(core, |gpu| gpu.clone());
@@ -73,7 +74,10 @@ const RESETS: [Reset; 7] = [
     ("a bus error", |rig| {
         let c = rig.client();
         let work = c.work().unwrap();
-        rig.plant(Injection::JobFault { slot: 1, code: 0x48 });
+        rig.plant(Injection::JobFault {
+            slot: 1,
+            code: 0x48,
+        });
         c.start(&work).unwrap();
         assert!(c.finish(&work, SEC) < 0);
     }),
@@ -106,7 +110,10 @@ fn registers_of_a_mali_are_those_of_attach_after_each_reset() {
     for board in MALIS {
         let rig = Rig::with(board, Config::default());
         let attached = of_mali(&rig);
-        assert!(attached[5..].iter().all(|(_, mask)| *mask != 0), "{attached:x?}");
+        assert!(
+            attached[5..].iter().all(|(_, mask)| *mask != 0),
+            "{attached:x?}"
+        );
         for (what, reset) in RESETS {
             reset(&rig);
             // It turns the GPU on, and uses up what is planted.
@@ -215,7 +222,13 @@ const FIRST: [(&str, Option<Injection>); 4] = [
     ("a chain where nothing is", None),
     ("a page fault", Some(Injection::PageFaultAtAccess(0))),
     ("a bus error", Some(Injection::BusErrorAt(0))),
-    ("a bad job", Some(Injection::JobFault { slot: 1, code: 0x40 })),
+    (
+        "a bad job",
+        Some(Injection::JobFault {
+            slot: 1,
+            code: 0x40,
+        }),
+    ),
 ];
 
 /// It is in the hardware behind the one that hangs, and the first to run after the reset; in the
@@ -243,7 +256,11 @@ fn a_job_that_faults_on_its_first_cycle_after_a_reset_ends() {
             if let Some(injection) = planted {
                 rig.plant(injection);
             }
-            assert_eq!(guilty.finish(&bad, SEC), -errno::ETIMEDOUT, "{board} {what}");
+            assert_eq!(
+                guilty.finish(&bad, SEC),
+                -errno::ETIMEDOUT,
+                "{board} {what}"
+            );
             let begin = rig.world().now();
             let end = next.finish(&first, SEC);
             assert!(end < 0 && end != -errno::ETIMEDOUT, "{board} {what}: {end}");
@@ -283,7 +300,11 @@ fn a_stream_that_faults_on_its_first_cycle_after_a_reset_ends() {
             if place.va.is_none() {
                 rig.plant_on(core, Injection::BusErrorAt(0));
             }
-            assert_eq!(guilty.end_of(hung, SEC), -errno::ETIMEDOUT, "{board} {core}");
+            assert_eq!(
+                guilty.end_of(hung, SEC),
+                -errno::ETIMEDOUT,
+                "{board} {core}"
+            );
             let begin = rig.world().now();
             assert_eq!(next.end_of(fence, SEC), -errno::EFAULT, "{board} {core}");
             assert!(rig.world().now() - begin < 50 * MS, "{board} {core}");
@@ -403,7 +424,10 @@ fn a_stream_that_ends_between_expiry_and_handler_ends_once() {
         assert_eq!(c.end_of(second, SEC), 1, "race {n}");
         assert!(next.is_done());
     }
-    assert_eq!((rig.stat("resets"), rig.stat("faults")), (ends.late, ends.late));
+    assert_eq!(
+        (rig.stat("resets"), rig.stat("faults")),
+        (ends.late, ends.late)
+    );
     assert_eq!(rig.stat("jobs"), 2 * races + 1);
     assert!(
         ends.done > races / 4 && ends.late > races / 4,
@@ -446,7 +470,10 @@ fn a_hang_is_seen_while_the_task_queue_is_busy() {
         }
         rig.advance(5 * MS);
         rounds += 1;
-        assert!(rig.world().now() - begin < 520 * MS, "after {rounds} rounds");
+        assert!(
+            rig.world().now() - begin < 520 * MS,
+            "after {rounds} rounds"
+        );
     }
     assert_eq!(guilty.outcome(bad.done), -errno::ETIMEDOUT);
     assert!(rounds > 90 && rig.stats().mmu_faults.values().sum::<u64>() > 300);

@@ -117,7 +117,10 @@ fn open() {
 
 #[test]
 fn open_primary() {
-    sweep(|_| (), |rig, ()| Client::open_minor(rig, driver_tests::PRIMARY));
+    sweep(
+        |_| (),
+        |rig, ()| Client::open_minor(rig, driver_tests::PRIMARY),
+    );
 }
 
 #[test]
@@ -135,7 +138,9 @@ fn create_bo() {
 
 fn create(c: &Client, size: u32, flags: u32) -> Result<u32, i32> {
     let arg = driver_tests::Arg::new().w(size).w(flags).w(0).w(0).l(0);
-    Ok(u32::from_le_bytes(c.ioctl(0x42, arg)?[8..12].try_into().unwrap()))
+    Ok(u32::from_le_bytes(
+        c.ioctl(0x42, arg)?[8..12].try_into().unwrap(),
+    ))
 }
 
 #[test]

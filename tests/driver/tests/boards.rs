@@ -90,7 +90,11 @@ fn they_fault_and_heaps_grow() {
         work.chain.write(0, &write_zero(0x7000_0000, 0));
         c.start(&work).unwrap();
         assert_eq!(c.finish(&work, SEC), -errno::EINVAL, "{name}");
-        assert_eq!(rig.logged("TRANSLATION_FAULT at 0x70000000, level "), 1, "{name}");
+        assert_eq!(
+            rig.logged("TRANSLATION_FAULT at 0x70000000, level "),
+            1,
+            "{name}"
+        );
         assert_eq!(
             rig.logged(", write by unit 0x") + rig.logged(", atomic access by unit 0x"),
             1,

@@ -104,7 +104,10 @@ fn cleared_entries_are_seen() {
         }
         // A walk that ends where nothing is, not one through a table that is gone.
         let codes: Vec<u8> = rig.stats().mmu_faults.into_keys().collect();
-        assert!(codes.iter().all(|code| (0xc0..0xc4).contains(code)), "{codes:x?}");
+        assert!(
+            codes.iter().all(|code| (0xc0..0xc4).contains(code)),
+            "{codes:x?}"
+        );
     });
 }
 
@@ -126,7 +129,10 @@ fn a_freed_table_is_not_walked() {
         assert_eq!(c.finish(&work, SEC), -errno::EINVAL);
         let codes: Vec<u8> = rig.stats().mmu_faults.into_keys().collect();
         assert_eq!(codes.len(), 1);
-        assert!(codes[0] < 0xc3, "the last level is still linked: {codes:x?}");
+        assert!(
+            codes[0] < 0xc3,
+            "the last level is still linked: {codes:x?}"
+        );
     });
 }
 

@@ -93,8 +93,8 @@ fn a_job_writes_memory() {
 /// Buffers of Mesa's streams.
 fn mesa(c: &Client) -> Vec<Bo> {
     // The read-back buffer ends where the next one begins.
-    let large =
-        [(stream::TARGET, 0x4_0000), (stream::READBACK, 0x3_e000)].map(|(va, n)| c.bo_at(n, va).unwrap());
+    let large = [(stream::TARGET, 0x4_0000), (stream::READBACK, 0x3_e000)]
+        .map(|(va, n)| c.bo_at(n, va).unwrap());
     let small = [stream::STATUS]
         .into_iter()
         .chain(stream::INPUTS)
@@ -154,7 +154,11 @@ fn what_a_client_may_not_do_is_refused_whole() {
         (vec![0x1800_0000], "half a command"),
     ] {
         let stream = [stream::fill(work.data.va, 7), bad].concat();
-        assert_eq!(c.run(stream, &[&work.data]).err(), Some(errno::EINVAL), "{why}");
+        assert_eq!(
+            c.run(stream, &[&work.data]).err(),
+            Some(errno::EINVAL),
+            "{why}"
+        );
     }
     rig.advance(10 * MS);
     assert!(work.is_untouched());
@@ -214,7 +218,11 @@ fn sizes_and_flags_of_buffers() {
         c.close(handle).unwrap();
     }
     for (size, flags) in [(4096, 0), (4096, 0x3_0000), (4096, 0x8_0000), (0, 0x2_0000)] {
-        assert_eq!(c.gem_new(size, flags), Err(errno::EINVAL), "{size} {flags:#x}");
+        assert_eq!(
+            c.gem_new(size, flags),
+            Err(errno::EINVAL),
+            "{size} {flags:#x}"
+        );
     }
     assert!(c.gem_info(77).is_err());
     drop(c);
@@ -286,7 +294,9 @@ fn one_address_is_each_clients_own_memory() {
         .map(|n| clients[n].work(0x1000_0000, 100 + n as u32).unwrap())
         .collect();
     for _ in 0..5 {
-        let fences: Vec<Fence> = (0..3).map(|n| clients[n].start(&works[n]).unwrap()).collect();
+        let fences: Vec<Fence> = (0..3)
+            .map(|n| clients[n].start(&works[n]).unwrap())
+            .collect();
         for n in 0..3 {
             assert_eq!(clients[n].end_of(fences[n], SEC), 1);
         }
@@ -493,7 +503,10 @@ fn hangs_in_a_row() {
             .into_iter()
             .map(|fence| c.end_of(fence, 10 * SEC))
             .collect();
-        assert!(ends[0] < 0 && ends[1..].iter().all(|end| *end == 1), "{ends:?}");
+        assert!(
+            ends[0] < 0 && ends[1..].iter().all(|end| *end == 1),
+            "{ends:?}"
+        );
     }
     drop((work, c));
     rig.finish();
@@ -641,11 +654,20 @@ fn each_files_first_refusal_is_logged_at_once() {
     let (first, second) = (rig.client(), rig.client());
     let said = || {
         let lines = rig.world().log_lines();
-        lines.iter().filter(|line| line.contains("not permitted")).count()
+        lines
+            .iter()
+            .filter(|line| line.contains("not permitted"))
+            .count()
     };
     let end = || vec![0x1000_0000, 0];
     // The first of each; behind it one line a second for all.
-    for (client, lines) in [(&first, 1), (&first, 2), (&first, 2), (&second, 3), (&second, 3)] {
+    for (client, lines) in [
+        (&first, 1),
+        (&first, 2),
+        (&first, 2),
+        (&second, 3),
+        (&second, 3),
+    ] {
         assert_eq!(client.run(end(), &[]).err(), Some(errno::EINVAL));
         assert_eq!(said(), lines);
     }

@@ -3,7 +3,9 @@
 //! every n. As allocation.rs, which says what it catches.
 
 use driver_tests::etnaviv::sweep::{self, MOST, MTXS, PAGES, SXS};
-use driver_tests::etnaviv::{prep, Client, Fence, Place, Rig, Submit, UserMemory, Work, BOARDS, IMX6Q};
+use driver_tests::etnaviv::{
+    prep, Client, Fence, Place, Rig, Submit, UserMemory, Work, BOARDS, IMX6Q,
+};
 use driver_tests::{errno, MS, SEC};
 use drm_os_host::{Config, World};
 use drmboard::Board;
@@ -29,7 +31,9 @@ fn attach() {
                     world.fail_allocation(None);
                     assert!(!hit, "allocation {n} was not missed");
                     let client = Client::open(&board).unwrap();
-                    places.iter().for_each(|place| client.expect_works_at(*place));
+                    places
+                        .iter()
+                        .for_each(|place| client.expect_works_at(*place));
                     drop(client);
                     board.close().unwrap();
                     break;
@@ -71,13 +75,19 @@ fn attach_of_the_second_core() {
         );
         if hit {
             assert_eq!(client.param_of(1, 1), Err(errno::ENXIO));
-            assert_eq!(rig.world().counters().mallocs, before, "allocation {n} leaks");
+            assert_eq!(
+                rig.world().counters().mallocs,
+                before,
+                "allocation {n} leaks"
+            );
             rig.attach(1).unwrap();
         }
         assert_eq!(client.end_of(fence, SEC), 1);
         assert!(work.is_done());
         rig.slow_jobs(2_000);
-        IMX6Q.iter().for_each(|place| client.expect_works_at(*place));
+        IMX6Q
+            .iter()
+            .for_each(|place| client.expect_works_at(*place));
         drop((work, client));
         rig.finish();
         if !hit {
@@ -197,22 +207,27 @@ fn userptr() {
             let handle = client.userptr(memory.address(), memory.size(), 3).unwrap();
             (client, memory, handle)
         };
-        let failures = sweep::on(board, &[PAGES, MTXS], setup, |rig, (client, memory, handle)| {
-            let template = driver_tests::etnaviv::stream::Template::fill(place.engine, 8);
-            let submit = Submit {
-                bos: vec![(3, *handle, 0)],
-                ..Submit::relocated(&template, &[])
-            };
-            let result = client.submit_raw(&submit.on(place.pipe, place.engine.exec_state()));
-            rig.world().fail_allocation(None);
-            if result.is_err() {
-                rig.advance(MS);
-            }
-            assert_eq!(client.end_of(result?, SEC), 1);
-            assert_eq!(memory.get(60), 8);
-            memory.put(60, 0);
-            Ok(())
-        });
+        let failures = sweep::on(
+            board,
+            &[PAGES, MTXS],
+            setup,
+            |rig, (client, memory, handle)| {
+                let template = driver_tests::etnaviv::stream::Template::fill(place.engine, 8);
+                let submit = Submit {
+                    bos: vec![(3, *handle, 0)],
+                    ..Submit::relocated(&template, &[])
+                };
+                let result = client.submit_raw(&submit.on(place.pipe, place.engine.exec_state()));
+                rig.world().fail_allocation(None);
+                if result.is_err() {
+                    rig.advance(MS);
+                }
+                assert_eq!(client.end_of(result?, SEC), 1);
+                assert_eq!(memory.get(60), 8);
+                memory.put(60, 0);
+                Ok(())
+            },
+        );
         assert!(failures > 4, "{board} {failures}");
     }
 }
@@ -229,9 +244,14 @@ fn jobs_under_way_need_no_memory() {
         let first = client.work_at(place, 1).unwrap();
         let fence = client.start(&first).unwrap();
         assert!(client.end_of(fence, 5 * SEC) < 0);
-        let samples = [&client, &other].map(|c| c.bo_at(4096, place.nth(20).va.unwrap_or(0)).unwrap());
-        let works: Vec<Work> = (0..6).map(|n| client.work_at(place.nth(n), n).unwrap()).collect();
-        let theirs: Vec<Work> = (0..6).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
+        let samples =
+            [&client, &other].map(|c| c.bo_at(4096, place.nth(20).va.unwrap_or(0)).unwrap());
+        let works: Vec<Work> = (0..6)
+            .map(|n| client.work_at(place.nth(n), n).unwrap())
+            .collect();
+        let theirs: Vec<Work> = (0..6)
+            .map(|n| other.work_at(place.nth(n), n).unwrap())
+            .collect();
         let faults = [
             None,
             Some(Injection::HangNextJob),
@@ -259,14 +279,23 @@ fn jobs_under_way_need_no_memory() {
             rig.world().fail_allocation(Some(0));
             rig.advance(8 * SEC);
             rig.world().fail_allocation(None);
-            let ends: Vec<i32> = fences.into_iter().map(|(c, fence)| c.end_of(fence, 0)).collect();
-            assert!(ends.iter().all(|end| *end != 0), "{board} {fault:?}: {ends:?}");
+            let ends: Vec<i32> = fences
+                .into_iter()
+                .map(|(c, fence)| c.end_of(fence, 0))
+                .collect();
+            assert!(
+                ends.iter().all(|end| *end != 0),
+                "{board} {fault:?}: {ends:?}"
+            );
             assert!(
                 ends.iter().filter(|end| **end < 0).count() <= 1,
                 "{board} {fault:?}: {ends:?}"
             );
             let failed = rig.world().counters().failed_allocations;
-            assert_eq!(failed, starts, "{board} {fault:?}: a job's life asks for memory");
+            assert_eq!(
+                failed, starts,
+                "{board} {fault:?}: a job's life asks for memory"
+            );
         }
         drop((first, samples, works, theirs, client, other));
         rig.finish();

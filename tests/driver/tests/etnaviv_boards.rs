@@ -30,7 +30,9 @@ fn every_core_of_a_board_works() {
 #[test]
 fn a_core_with_an_mmu_of_the_first_version_is_refused_unless_the_tunable_says_otherwise() {
     let attach = |tunables: &[(&str, u64)]| {
-        let tunables = tunables.iter().map(|(name, value)| ((*name).to_owned(), *value));
+        let tunables = tunables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), *value));
         let world = World::new(Config {
             ram_base: 0x1000_0000,
             pages: 0x1_0000,
@@ -59,7 +61,8 @@ fn a_core_with_an_mmu_of_the_first_version_is_refused_unless_the_tunable_says_ot
         let (attached, log) = attach(tunables);
         assert_eq!(attached, [Err(errno::ENODEV); 2]);
         for model in ["gc2000", "gc320"] {
-            let told = |line: &&String| line.contains(model) && line.contains("hw.drmkpi.etnaviv_mmuv1");
+            let told =
+                |line: &&String| line.contains(model) && line.contains("hw.drmkpi.etnaviv_mmuv1");
             assert_eq!(log.iter().filter(told).count(), 1, "{log:?}");
         }
     }
@@ -110,7 +113,10 @@ fn client_memory(rig: Rig) {
     let memory = UserMemory::new(2);
     // Still in the CPU's caches when the buffer is made.
     memory.put(4096 + 200, 7);
-    assert_eq!(client.userptr(memory.address() + 4, 4096, 3), Err(errno::EINVAL));
+    assert_eq!(
+        client.userptr(memory.address() + 4, 4096, 3),
+        Err(errno::EINVAL)
+    );
     let handle = client.userptr(memory.address(), memory.size(), 3).unwrap();
     for place in IMX6Q {
         let template = Template::fill(place.engine, PATTERN);
@@ -119,7 +125,9 @@ fn client_memory(rig: Rig) {
             ..Submit::relocated(&template, &[])
         };
         let submit = submit.on(place.pipe, place.engine.exec_state());
-        client.cpu_prep(handle, prep::READ | prep::WRITE, SEC).unwrap();
+        client
+            .cpu_prep(handle, prep::READ | prep::WRITE, SEC)
+            .unwrap();
         memory.put(0, 0);
         client.cpu_fini(handle).unwrap();
         let fence = client.submit_raw(&submit).unwrap();

@@ -3,14 +3,19 @@
 //! as those were synchronised. The list of places is at the head of coherence.rs.
 
 use driver_tests::etnaviv::stream::Template;
-use driver_tests::etnaviv::{prep, Bo, Client, Place, Rig, Submit, UserMemory, Work, BOARDS, CACHED};
+use driver_tests::etnaviv::{
+    prep, Bo, Client, Place, Rig, Submit, UserMemory, Work, BOARDS, CACHED,
+};
 use driver_tests::{coherent, MS, SEC};
 use models::vivante::Injection;
 
 /// Each core of each board, with memory in runs and in single pages.
 fn each(test: impl Fn(&Rig, Place)) {
     for (board, places) in BOARDS {
-        for (place, contiguous) in places.iter().flat_map(|place| [(place, true), (place, false)]) {
+        for (place, contiguous) in places
+            .iter()
+            .flat_map(|place| [(place, true), (place, false)])
+        {
             let rig = Rig::on(board, coherent(contiguous));
             test(&rig, *place);
             rig.finish_all();
@@ -25,7 +30,9 @@ fn fill(place: Place, handle: u32, value: u32) -> Submit {
     if let Some(va) = place.va {
         submit = Submit::new(template.at(&[va]), &[]);
     }
-    submit.bos.push((3, handle, u64::from(place.va.unwrap_or(0))));
+    submit
+        .bos
+        .push((3, handle, u64::from(place.va.unwrap_or(0))));
     submit.on(place.pipe, place.engine.exec_state())
 }
 
@@ -36,7 +43,9 @@ fn run(client: &Client, submit: &Submit) {
 
 fn cached(client: &Client, pages: u64, place: Place) -> Bo {
     let handle = client.gem_new(pages * 4096, CACHED).unwrap();
-    client.adopt(handle, pages * 4096, place.va.unwrap_or(0)).unwrap()
+    client
+        .adopt(handle, pages * 4096, place.va.unwrap_or(0))
+        .unwrap()
 }
 
 /// New tables, new entries of old ones, entries that were given up and come back; rings that turn around.
@@ -60,7 +69,10 @@ fn tables_and_commands() {
                     assert_eq!(client.end_of(fence.unwrap(), SEC), 1);
                 }
             }
-            assert!(works.iter().all(|(_, work)| work.is_done()), "round {round}");
+            assert!(
+                works.iter().all(|(_, work)| work.is_done()),
+                "round {round}"
+            );
             for (client, work) in &works {
                 client.close(work.data.handle).unwrap();
             }
@@ -116,7 +128,9 @@ fn what_is_not_mapped_is_seen_not_to_be() {
         drop((near, far));
         // Memory of both is somebody else's as soon as the jobs of now are over.
         (0..4).for_each(|_| run_work(&own));
-        let new: Vec<Work> = (0..60).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
+        let new: Vec<Work> = (0..60)
+            .map(|n| other.work_at(place.nth(n), n).unwrap())
+            .collect();
         for work in &new {
             run(&other, &work.submit());
             work.forget();
@@ -128,8 +142,9 @@ fn what_is_not_mapped_is_seen_not_to_be() {
             let after = rig.stats_of(core);
             assert_eq!(end == 1, code == 0, "{at:#x}: {end}");
             if code != 0 {
-                let count =
-                    |stats: &models::vivante::Stats| stats.mmu_exceptions.get(&code).copied().unwrap_or(0);
+                let count = |stats: &models::vivante::Stats| {
+                    stats.mmu_exceptions.get(&code).copied().unwrap_or(0)
+                };
                 assert_eq!(
                     count(&after),
                     count(&before) + 1,
@@ -138,7 +153,10 @@ fn what_is_not_mapped_is_seen_not_to_be() {
                 );
             }
             assert_eq!((after.bus_errors, after.safe_accesses), (0, 0));
-            assert!(new.iter().all(Work::is_untouched), "{at:#x} is somebody else's");
+            assert!(
+                new.iter().all(Work::is_untouched),
+                "{at:#x} is somebody else's"
+            );
         }
         drop((own, new, client, other));
     });
@@ -175,7 +193,9 @@ fn cached_buffers() {
         let bo = cached(&client, 3, place);
         let words = place.engine.words();
         for round in 1..4 {
-            client.cpu_prep(bo.handle, prep::READ | prep::WRITE, SEC).unwrap();
+            client
+                .cpu_prep(bo.handle, prep::READ | prep::WRITE, SEC)
+                .unwrap();
             (0..3072).for_each(|n| bo.put(n * 4, round * 0x1000));
             client.cpu_fini(bo.handle).unwrap();
             run(&client, &fill(place, bo.handle, round));
@@ -217,7 +237,9 @@ fn memory_of_clients() {
             (0..3072).for_each(|n| memory.put(n * 4, n as u32));
             let handle = client.userptr(memory.address(), memory.size(), 3).unwrap();
             run(&client, &fill(place, handle, round));
-            client.cpu_prep(handle, prep::READ | prep::WRITE, SEC).unwrap();
+            client
+                .cpu_prep(handle, prep::READ | prep::WRITE, SEC)
+                .unwrap();
             let words = place.engine.words();
             for n in 0..3072 {
                 assert_eq!(memory.get(n * 4), if n < words { round } else { n as u32 });
@@ -278,7 +300,9 @@ fn all_the_rest_works() {
             Injection::LoseIrq,
             Injection::ResetStuck,
         ] {
-            clients.iter().for_each(|client| client.expect_works_at(place));
+            clients
+                .iter()
+                .for_each(|client| client.expect_works_at(place));
             rig.plant_on(core, fault);
             if fault == Injection::ResetStuck {
                 rig.plant_on(core, Injection::HangNextJob);

@@ -41,7 +41,9 @@ struct Sampled {
 impl Sampled {
     fn new(client: &Client, place: Place, sequence: u32) -> Sampled {
         let n = sequence * 2;
-        let samples = client.bo_at(4096, place.nth(n + 1).va.unwrap_or(0)).unwrap();
+        let samples = client
+            .bo_at(4096, place.nth(n + 1).va.unwrap_or(0))
+            .unwrap();
         let work = client.work_at(place.nth(n), sequence).unwrap();
         Sampled {
             work,
@@ -51,7 +53,9 @@ impl Sampled {
     }
 
     fn start(&self, client: &Client, counter: Counter) -> Fence {
-        let submit = self.work.sampled(&[counter.signal], self.sequence, &self.samples);
+        let submit = self
+            .work
+            .sampled(&[counter.signal], self.sequence, &self.samples);
         client.submit_raw(&submit).unwrap()
     }
 
@@ -59,13 +63,21 @@ impl Sampled {
     fn check(&self, counter: Counter) {
         let [sequence, zero, before, behind] = [0, 4, 8, 12].map(|at| self.samples.get(at));
         assert_eq!((sequence, zero), (self.sequence, 0));
-        assert_eq!(behind.wrapping_sub(before), counter.step, "{before} {behind}");
+        assert_eq!(
+            behind.wrapping_sub(before),
+            counter.step,
+            "{before} {behind}"
+        );
         assert!(self.work.is_done());
     }
 
     /// Nobody is told that values are there that are not.
     fn check_none(&self) {
-        assert_eq!(self.samples.get(0), 0, "the sequence says that all was read");
+        assert_eq!(
+            self.samples.get(0),
+            0,
+            "the sequence says that all was read"
+        );
     }
 }
 
@@ -79,7 +91,11 @@ fn check_after(rig: Rig, client: Client, place: Place, counter: Counter) {
     assert!(rig.gates_clocks(place.pipe as usize), "clocks run on");
     client.expect_works_at(place);
     rig.advance(SEC);
-    assert_eq!(rig.world().counters().power_domains_on, 0, "it does not sleep");
+    assert_eq!(
+        rig.world().counters().power_domains_on,
+        0,
+        "it does not sleep"
+    );
     drop((last, client));
     rig.finish();
 }
@@ -91,13 +107,21 @@ fn values_are_those_around_the_job() {
     each(|rig, place, counter| {
         let [client, other] = [rig.client(), rig.client()];
         rig.slow_jobs(5 * MS);
-        let works: Vec<Work> = (0..8).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
-        let all: Vec<Sampled> = (0..4).map(|n| Sampled::new(&client, place, n + 1)).collect();
+        let works: Vec<Work> = (0..8)
+            .map(|n| other.work_at(place.nth(n), n).unwrap())
+            .collect();
+        let all: Vec<Sampled> = (0..4)
+            .map(|n| Sampled::new(&client, place, n + 1))
+            .collect();
         let mut fences = Vec::new();
         for (sampled, works) in all.iter().zip(works.chunks(2)) {
             fences.push((&client, sampled.start(&client, counter)));
             rig.advance(MS);
-            fences.extend(works.iter().map(|work| (&other, other.start(work).unwrap())));
+            fences.extend(
+                works
+                    .iter()
+                    .map(|work| (&other, other.start(work).unwrap())),
+            );
             rig.advance(MS);
         }
         for (client, fence) in fences {
@@ -156,7 +180,10 @@ fn a_hang_between_the_stops() {
         rig.slow_jobs(20 * MS);
         let fence = client.submit_raw(&submit).unwrap();
         rig.advance(MS);
-        assert!(!rig.gates_clocks(place.pipe as usize), "it is between its stops");
+        assert!(
+            !rig.gates_clocks(place.pipe as usize),
+            "it is between its stops"
+        );
         // At the LINK back to the ring.
         rig.plant_on(place.pipe as usize, Injection::HangNextJob);
         let behind = Sampled::new(&other, place, 2);
@@ -198,7 +225,13 @@ fn an_exception_between_the_stops() {
 }
 
 /// A job with counters that has come to a stop of which nobody knows, the first or the second.
-fn standing(rig: &Rig, client: &Client, place: Place, counter: Counter, second: bool) -> (Sampled, Fence) {
+fn standing(
+    rig: &Rig,
+    client: &Client,
+    place: Place,
+    counter: Counter,
+    second: bool,
+) -> (Sampled, Fence) {
     let core = place.pipe as usize;
     let sampled = Sampled::new(client, place, 1);
     if second {
@@ -210,7 +243,11 @@ fn standing(rig: &Rig, client: &Client, place: Place, counter: Counter, second: 
     let fence = sampled.start(client, counter);
     rig.advance(5 * MS);
     if second {
-        assert_eq!(rig.stats_of(core).starts, starts + 1, "the first stop is over");
+        assert_eq!(
+            rig.stats_of(core).starts,
+            starts + 1,
+            "the first stop is over"
+        );
         rig.plant_on(core, Injection::LoseIrq);
     }
     rig.advance(15 * MS);
@@ -312,14 +349,20 @@ fn faults_at_any_time() {
         each(|rig, place, counter| {
             let core = place.pipe as usize;
             let [client, other] = [rig.client(), rig.client()];
-            let all = [Sampled::new(&client, place, 1), Sampled::new(&other, place, 2)];
+            let all = [
+                Sampled::new(&client, place, 1),
+                Sampled::new(&other, place, 2),
+            ];
             let what = match n % 2 {
                 0 if place.va.is_some() => Injection::MmuExceptionAt(n / 2),
                 _ => Injection::BusErrorAt(n / 2),
             };
             rig.plant_on(core, what);
             rig.plant_on(core, interrupt);
-            let fences = [all[0].start(&client, counter), all[1].start(&other, counter)];
+            let fences = [
+                all[0].start(&client, counter),
+                all[1].start(&other, counter),
+            ];
             let ends = [
                 client.end_of(fences[0], 5 * SEC),
                 other.end_of(fences[1], 5 * SEC),

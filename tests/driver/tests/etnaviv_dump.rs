@@ -42,7 +42,11 @@ fn parse(dump: &[u8]) -> Vec<Section> {
         let [magic, kind, at, size] = [0, 4, 8, 12].map(|field| word(dump, header + field));
         assert_eq!(magic, 0x414e_5445);
         let (at, size) = (at as usize, size as usize);
-        assert_eq!(at, *data.get_or_insert(at), "data is in the order of the headers");
+        assert_eq!(
+            at,
+            *data.get_or_insert(at),
+            "data is in the order of the headers"
+        );
         data = Some(at + size);
         if kind == END {
             assert_eq!((size, at), (0, dump.len()));
@@ -76,10 +80,12 @@ fn register(sections: &[Section], register: u32) -> Option<u32> {
 /// A job that uses two buffers and hangs or goes astray, behind work of others.
 fn crash(rig: &Rig, client: &Client, place: Place, bos: [&Bo; 2], astray: bool) -> Template {
     let fill = Template::fill(place.engine, 0x0bad_cafe);
-    let all = fill.then(Template::stall(place.engine)).then(match place.engine {
-        Engine::Rs => Template::rs_copy(),
-        engine => Template::fill(engine, 0x600d_f00d),
-    });
+    let all = fill
+        .then(Template::stall(place.engine))
+        .then(match place.engine {
+            Engine::Rs => Template::rs_copy(),
+            engine => Template::fill(engine, 0x600d_f00d),
+        });
     let vas = bos.map(|bo| if astray { BROKEN } else { bo.va });
     let mut submit = Submit::relocated(&all, &bos);
     if place.va.is_some() {
@@ -115,14 +121,19 @@ fn buffers(client: &Client, place: Place) -> [Bo; 2] {
 #[test]
 fn what_is_in_it() {
     for (board, places) in BOARDS {
-        for (place, astray) in places.iter().flat_map(|place| [(*place, false), (*place, true)]) {
+        for (place, astray) in places
+            .iter()
+            .flat_map(|place| [(*place, false), (*place, true)])
+        {
             if astray && place.va.is_none() {
                 // MMUv1 raises no exceptions.
                 continue;
             }
             let rig = Rig::on(board, Config::default());
             let [client, other] = [rig.client(), rig.client()];
-            [&client, &other].iter().for_each(|c| c.expect_works_at(place));
+            [&client, &other]
+                .iter()
+                .for_each(|c| c.expect_works_at(place));
             assert!(rig.dump().is_empty(), "nothing has happened");
             let bos = buffers(&client, place);
             let template = crash(&rig, &client, place, [&bos[0], &bos[1]], astray);
@@ -154,7 +165,10 @@ fn what_is_in_it() {
             );
             for (bo, section) in bos.iter().zip([first, second]) {
                 let words = section.words();
-                assert_eq!(words.len(), if section.va == first.va { 1024 } else { 2048 });
+                assert_eq!(
+                    words.len(),
+                    if section.va == first.va { 1024 } else { 2048 }
+                );
                 assert!(
                     (0..words.len()).all(|n| words[n] == bo.get(n * 4)),
                     "as it is now"
@@ -341,7 +355,11 @@ fn a_crash_of_nobody() {
                 assert_eq!(kinds(&sections), [REGISTERS, RING], "{board} {n}");
                 seen = true;
             } else {
-                assert_eq!(kinds(&sections), [REGISTERS, RING, STREAM, BUFFER], "{board} {n}");
+                assert_eq!(
+                    kinds(&sections),
+                    [REGISTERS, RING, STREAM, BUFFER],
+                    "{board} {n}"
+                );
             }
         }
         assert!(seen, "{board}: no error was without a job");

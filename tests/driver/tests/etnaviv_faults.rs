@@ -27,10 +27,14 @@ fn an_exception_ends_one_job() {
         for position in 0..4 {
             let rig = Rig::on(board, Config::default());
             let [guilty, other] = [rig.client(), rig.client()];
-            [&guilty, &other].iter().for_each(|c| c.expect_works_at(place));
+            [&guilty, &other]
+                .iter()
+                .for_each(|c| c.expect_works_at(place));
             // All of it is in the hardware before the first of it ends.
             rig.slow_jobs(10 * MS);
-            let works: Vec<Work> = (0..4).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
+            let works: Vec<Work> = (0..4)
+                .map(|n| other.work_at(place.nth(n), n).unwrap())
+                .collect();
             let mut bad = None;
             let mut fences = Vec::new();
             for (n, work) in works.iter().enumerate() {
@@ -67,7 +71,9 @@ fn a_fault_behind_an_end_that_nobody_heard_of() {
     for (board, place) in with_exceptions() {
         let rig = Rig::on(board, Config::default());
         let [guilty, other] = [rig.client(), rig.client()];
-        [&guilty, &other].iter().for_each(|c| c.expect_works_at(place));
+        [&guilty, &other]
+            .iter()
+            .for_each(|c| c.expect_works_at(place));
         rig.slow_jobs(10 * MS);
         let work = other.work_at(place, 3).unwrap();
         let fence = other.start(&work).unwrap();

@@ -75,12 +75,19 @@ fn a_long_job_goes_when_the_patience_of_others_is_over() {
         let own = client.work_at(place.nth(1), 6).unwrap();
         let mine = client.start(&own).unwrap();
         rig.advance(20 * SEC);
-        assert_eq!(client.sync_file_status(fence.fd), 0, "{board}: nobody else waits");
+        assert_eq!(
+            client.sync_file_status(fence.fd),
+            0,
+            "{board}: nobody else waits"
+        );
         let waiting = other.work_at(place.nth(2), 7).unwrap();
         let theirs = other.start(&waiting).unwrap();
         let (end, ns) = outcome(&rig, &client, fence);
         assert_eq!(end, -errno::ETIMEDOUT, "{board}");
-        assert!((5 * SEC..6 * SEC + SEC / 10).contains(&ns), "{board}: {ns} ns");
+        assert!(
+            (5 * SEC..6 * SEC + SEC / 10).contains(&ns),
+            "{board}: {ns} ns"
+        );
         assert_eq!(
             (client.end_of(mine, 2 * SEC), other.end_of(theirs, 2 * SEC)),
             (1, 1)
@@ -192,7 +199,11 @@ fn hangs_of_others_are_nothing_to_a_job() {
             if n + 1 != fences.len() {
                 plant();
             }
-            assert_eq!(client.end_of(*bad, 2 * SEC), -errno::ETIMEDOUT, "{board} {n}");
+            assert_eq!(
+                client.end_of(*bad, 2 * SEC),
+                -errno::ETIMEDOUT,
+                "{board} {n}"
+            );
             assert_eq!(rig.stat("resets"), n as u64 + 1);
             // The ring has room for four jobs: it was in the hardware at the last three resets at
             // least.
@@ -210,7 +221,10 @@ fn hangs_of_others_are_nothing_to_a_job() {
 #[test]
 fn a_job_that_stands_still_has_a_second() {
     for (board, places) in BOARDS {
-        for (place, hang) in places.iter().flat_map(|place| [(place, false), (place, true)]) {
+        for (place, hang) in places
+            .iter()
+            .flat_map(|place| [(place, false), (place, true)])
+        {
             let rig = Rig::on(board, Config::default());
             let [guilty, other] = [rig.client(), rig.client()];
             guilty.expect_works_at(*place);
@@ -223,8 +237,13 @@ fn a_job_that_stands_still_has_a_second() {
             let fence = guilty.submit_raw(&submit).unwrap();
             rig.advance(MS);
             rig.slow_jobs(2_000);
-            let works: Vec<Work> = (1..6).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
-            let fences: Vec<Fence> = works.iter().map(|work| other.start(work).unwrap()).collect();
+            let works: Vec<Work> = (1..6)
+                .map(|n| other.work_at(place.nth(n), n).unwrap())
+                .collect();
+            let fences: Vec<Fence> = works
+                .iter()
+                .map(|work| other.start(work).unwrap())
+                .collect();
             let (end, ns) = outcome(&rig, &guilty, fence);
             assert_eq!(end, -errno::ETIMEDOUT, "{board}");
             assert!((SEC / 2..3 * SEC / 2).contains(&ns), "{board}: {ns} ns");

@@ -142,7 +142,10 @@ impl Bus for Adapter<'_> {
 
 impl Hardware for Core {
     fn mmio_read(&mut self, bus: &mut dyn Dma, now: u64, off: u32) -> u32 {
-        self.0.lock().unwrap().mmio_read(&mut Adapter(bus), now, off)
+        self.0
+            .lock()
+            .unwrap()
+            .mmio_read(&mut Adapter(bus), now, off)
     }
     fn mmio_write(&mut self, bus: &mut dyn Dma, now: u64, off: u32, val: u32) {
         self.0
@@ -203,14 +206,21 @@ fn a_core_with_another_mmu_is_refused() {
             ..Config::default()
         });
         let cores = [first, second].map(Core::new);
-        let nodes = [cores[0].add_to(&world, "gpu@0"), cores[1].add_to(&world, "gpu@1")];
+        let nodes = [
+            cores[0].add_to(&world, "gpu@0"),
+            cores[1].add_to(&world, "gpu@1"),
+        ];
         let driver: *const sys::drm_os_driver = etnaviv::DRIVER.as_ptr().cast();
         nodes[0].attach(driver).unwrap();
         let caller = Caller::local(&world, "test");
         let file = nodes[0].open(driver_tests::RENDER, &caller).unwrap();
         let before = world.counters();
         for _ in 0..3 {
-            assert_eq!(nodes[1].attach(driver), Err(errno::ENXIO), "{first:?} {second:?}");
+            assert_eq!(
+                nodes[1].attach(driver),
+                Err(errno::ENXIO),
+                "{first:?} {second:?}"
+            );
         }
         assert_eq!(world.counters().mallocs, before.mallocs);
         world.advance(SEC);

@@ -60,7 +60,10 @@ fn clients_work_side_by_side() {
         assert!(works.iter().flatten().all(Work::is_done));
     }
     drop((works, clients));
-    assert!(rig.finish_all().iter().all(|stats| stats.safe_accesses == 0));
+    assert!(rig
+        .finish_all()
+        .iter()
+        .all(|stats| stats.safe_accesses == 0));
 }
 
 /// Catches: one client's GEM_CLOSE that takes the buffer from under another's job.
@@ -100,7 +103,10 @@ fn idle_buffers_of_others_make_room() {
         run(&a, &fill(IMX6Q[n % 2], &[bo], n as u32));
     }
     // The table is full, to the last page.
-    let works: Vec<Work> = IMX6Q.iter().map(|place| b.work_at(*place, 77).unwrap()).collect();
+    let works: Vec<Work> = IMX6Q
+        .iter()
+        .map(|place| b.work_at(*place, 77).unwrap())
+        .collect();
     for round in 0..3 {
         for work in &works {
             work.forget();
@@ -109,14 +115,24 @@ fn idle_buffers_of_others_make_room() {
             assert!(work.is_done(), "round {round}");
         }
         for (n, bo) in large.iter().enumerate() {
-            assert_eq!(bo.get(0), 100 * round + n as u32, "nobody else's job came there");
-            run(&a, &fill(IMX6Q[(n + 1) % 2], &[bo], 100 * (round + 1) + n as u32));
+            assert_eq!(
+                bo.get(0),
+                100 * round + n as u32,
+                "nobody else's job came there"
+            );
+            run(
+                &a,
+                &fill(IMX6Q[(n + 1) % 2], &[bo], 100 * (round + 1) + n as u32),
+            );
             assert_eq!(bo.get(0), 100 * (round + 1) + n as u32);
         }
         assert!(works.iter().all(Work::is_done));
     }
     drop((large, works, a, b));
-    assert!(rig.finish_all().iter().all(|stats| stats.safe_accesses == 0));
+    assert!(rig
+        .finish_all()
+        .iter()
+        .all(|stats| stats.safe_accesses == 0));
 }
 
 /// Catches: a buffer taken from a job that uses it; a failed submit that keeps something; room that never comes back.
@@ -129,7 +145,10 @@ fn there_is_no_room_when_all_is_in_use() {
     rig.slow_jobs(20 * MS);
     let fence = a.submit_raw(&fill(IMX6Q[0], &all, 1)).unwrap();
     rig.advance(MS);
-    let works: Vec<Work> = IMX6Q.iter().map(|place| b.work_at(*place, 77).unwrap()).collect();
+    let works: Vec<Work> = IMX6Q
+        .iter()
+        .map(|place| b.work_at(*place, 77).unwrap())
+        .collect();
     for work in works.iter().cycle().take(6) {
         assert_eq!(b.start(work).err(), Some(errno::ENOSPC));
     }
@@ -165,7 +184,8 @@ fn addresses_are_used_again_only_after_a_flush() {
     for (pins, place, line) in [(1, IMX6Q[0], 1), (1, IMX6Q[0], 16), (0, IMX6Q[1], 16)] {
         let rig = rig();
         for core in 0..2 {
-            rig.with_vivante_core(core, |gpu| gpu.set_tlb_line(line)).unwrap();
+            rig.with_vivante_core(core, |gpu| gpu.set_tlb_line(line))
+                .unwrap();
         }
         let [holder, a, b] = [rig.client(), rig.client(), rig.client()];
         let mut large: Vec<Bo> = all_of_it(&holder);
@@ -269,7 +289,10 @@ fn a_file_that_goes_leaves_nothing() {
             let before = rig.world().counters().object_pages;
             let client = rig.client();
             let works: Vec<Work> = (0..20).map(|n| client.work_at(place, n).unwrap()).collect();
-            let fences: Vec<Fence> = works.iter().map(|work| client.start(work).unwrap()).collect();
+            let fences: Vec<Fence> = works
+                .iter()
+                .map(|work| client.start(work).unwrap())
+                .collect();
             assert_eq!(client.end_of(fences[9], SEC), 1);
             drop((works, client));
             let mut turns = 0;

@@ -30,7 +30,9 @@ struct Worker {
 impl Worker {
     fn new(rig: &Rig, place: Place) -> Worker {
         let client = rig.client();
-        let samples = client.bo_at(4096, place.nth(0x2000).va.unwrap_or(0)).unwrap();
+        let samples = client
+            .bo_at(4096, place.nth(0x2000).va.unwrap_or(0))
+            .unwrap();
         Worker {
             client,
             samples,

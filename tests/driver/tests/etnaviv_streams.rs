@@ -74,7 +74,11 @@ fn each_engine_fills_what_it_says_and_no_more() {
     ] {
         let ram = bare(variant, &Template::fill(engine, PATTERN));
         for n in 0..1024 {
-            let expected = if n < engine.words() { PATTERN } else { 0x5a5a_5a5a };
+            let expected = if n < engine.words() {
+                PATTERN
+            } else {
+                0x5a5a_5a5a
+            };
             assert_eq!(ram.get(0x1000 + n * 4), expected, "{variant:?} {n}");
         }
     }
@@ -97,7 +101,11 @@ fn relocations_are_in_the_order_of_the_stream() {
     for reloc in &submit.relocs {
         assert_eq!(submit.stream[reloc.submit_offset as usize / 4], 0);
     }
-    assert_eq!(submit.flags & 8, 0, "softpin and relocations exclude each other");
+    assert_eq!(
+        submit.flags & 8,
+        0,
+        "softpin and relocations exclude each other"
+    );
     let on = submit.on(1, 1);
     assert_eq!((on.pipe, on.exec_state, on.stream), (1, 1, template.words));
 }

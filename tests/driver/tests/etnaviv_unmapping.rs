@@ -19,7 +19,9 @@ struct Busy {
 
 impl Busy {
     fn new(client: Client, place: Place) -> Busy {
-        let works = (0..4).map(|n| client.work_at(place.nth(n), n).unwrap()).collect();
+        let works = (0..4)
+            .map(|n| client.work_at(place.nth(n), n).unwrap())
+            .collect();
         Busy {
             client,
             works,
@@ -54,7 +56,10 @@ impl Busy {
 #[test]
 fn memory_goes_while_jobs_run() {
     for (board, places) in BOARDS {
-        for (busy_at, place) in places.iter().flat_map(|a| places.iter().map(move |b| (*a, *b))) {
+        for (busy_at, place) in places
+            .iter()
+            .flat_map(|a| places.iter().map(move |b| (*a, *b)))
+        {
             for same in [false, true] {
                 let rig = Rig::on(board, Config::default());
                 let client = rig.client();
@@ -129,11 +134,17 @@ fn memory_stays_for_jobs_that_may_still_reach_it() {
             let fence = client.submit_raw(&submit).unwrap();
             rig.advance(30 * MS);
             let strays = if place.va.is_some() { 0 } else { 8 };
-            assert_eq!(victim.data.get(strays), 0x0bad_0bad, "{board}: it is reached");
+            assert_eq!(
+                victim.data.get(strays),
+                0x0bad_0bad,
+                "{board}: it is reached"
+            );
             let before = rig.world().counters().object_pages;
             client.close(victim.data.handle).unwrap();
             drop(victim);
-            let new: Vec<Work> = (0..50).map(|n| other.work_at(place.nth(n), n).unwrap()).collect();
+            let new: Vec<Work> = (0..50)
+                .map(|n| other.work_at(place.nth(n), n).unwrap())
+                .collect();
             assert_eq!(rig.world().counters().object_pages, before + 50);
             assert_eq!(client.end_of(fence, SEC), 1);
             assert!(
@@ -158,7 +169,9 @@ fn tables_go_while_jobs_run() {
         let mut most = 0;
         for n in 0..200 {
             // A table of its own for each.
-            let work = client.work_at(places[0].nth(0x1000 + n * 0x400), n).unwrap();
+            let work = client
+                .work_at(places[0].nth(0x1000 + n * 0x400), n)
+                .unwrap();
             let fence = client.start(&work).unwrap();
             busy.turn();
             assert_eq!(client.end_of(fence, SEC), 1);
@@ -188,7 +201,9 @@ fn another_buffer_at_the_same_address() {
             let client = rig.client();
             let place = places[0];
             // Four buffers for one address.
-            let works: Vec<Work> = (0..4).map(|n| client.work_at(place, 10 + n).unwrap()).collect();
+            let works: Vec<Work> = (0..4)
+                .map(|n| client.work_at(place, 10 + n).unwrap())
+                .collect();
             let others: Vec<Work> = (0..3)
                 .map(|n| client.work_at(place.nth(n + 1), n).unwrap())
                 .collect();
@@ -239,7 +254,10 @@ fn anything_anywhere() {
             let mut idle: Vec<(usize, Work)> = Vec::new();
             for step in 0..1500u32 {
                 let (c, at) = (random(2), random(8));
-                if under_way.iter().any(|(client, va, ..)| (*client, *va) == (c, at)) {
+                if under_way
+                    .iter()
+                    .any(|(client, va, ..)| (*client, *va) == (c, at))
+                {
                     continue;
                 }
                 rig.slow_jobs([100, 2_000, 50_000][random(3)]);
@@ -289,7 +307,16 @@ fn buffers_that_overlap() {
         let mut busy = Busy::new(other, places[0]);
         let engine = places[0].engine;
         let start = |page: u32| 0x2000_0000 + page * 0x1000;
-        let shapes = [(0, 4), (1, 1), (3, 3), (2, 2), (0, 1), (1, 5), (5, 1), (0, 6)];
+        let shapes = [
+            (0, 4),
+            (1, 1),
+            (3, 3),
+            (2, 2),
+            (0, 1),
+            (1, 5),
+            (5, 1),
+            (0, 6),
+        ];
         let bos: Vec<_> = shapes
             .iter()
             .map(|(first, pages)| client.bo_at(pages * 4096, start(*first)).unwrap())
@@ -306,7 +333,11 @@ fn buffers_that_overlap() {
                 let stream = Template::fill(engine, step).at(&[start((first + page) as u32)]);
                 let fence = client.run(stream, &[&bos[n]]).unwrap();
                 assert_eq!(client.end_of(fence, SEC), 1, "{board} step {step}");
-                assert_eq!(bos[n].get(page * 4096), step, "{board} step {step} page {page}");
+                assert_eq!(
+                    bos[n].get(page * 4096),
+                    step,
+                    "{board} step {step} page {page}"
+                );
             }
             // Whoever had a page of it has none at all any more.
             for taken in first..first + pages {

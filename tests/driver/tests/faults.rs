@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Faults of the MMU, of jobs and of the GPU: who pays for them, and who does not.
 
-use driver_tests::{charged, compute, errno, null, with_memory, write_zero, Client, Rig, Work, MS, SEC};
+use driver_tests::{
+    charged, compute, errno, null, with_memory, write_zero, Client, Rig, Work, MS, SEC,
+};
 use models::Injection;
 
 /// Where nobody has a buffer.
@@ -81,7 +83,10 @@ fn a_page_fault_does_not_touch_other_files() {
         assert!(w.is_done());
     }
     assert!(running.is_done());
-    assert_eq!([&bad, &beside, &behind].map(|c| c.stat("faults")), [2, 0, 0]);
+    assert_eq!(
+        [&bad, &beside, &behind].map(|c| c.stat("faults")),
+        [2, 0, 0]
+    );
     assert_eq!(rig.stat("resets"), 0);
     drop((work, running, queued, bad, beside, behind));
     rig.finish();
@@ -172,10 +177,16 @@ fn a_heap_grows_by_chunks_and_is_paid_for_as_it_grows() {
         c.start(&work).unwrap();
         assert_eq!(c.finish(&work, SEC), 1, "at {at:#x}");
         assert_eq!(charged(&rig, &c) - mem, n * CHUNK);
-        assert_eq!(rig.world().counters().object_pages - pages, n * CHUNK / 4096);
+        assert_eq!(
+            rig.world().counters().object_pages - pages,
+            n * CHUNK / 4096
+        );
     }
     assert_eq!(
-        (c.stat("faults"), rig.stats().mmu_faults.values().sum::<u64>()),
+        (
+            c.stat("faults"),
+            rig.stats().mmu_faults.values().sum::<u64>()
+        ),
         (0, 3)
     );
     c.close(heap.handle).unwrap();
@@ -219,7 +230,12 @@ fn a_heap_does_not_grow_over_the_limit() {
     let heap = c.bo(2 * CHUNK as u32, 3).unwrap();
     let held = || (c.stat("mem"), c.stat("mem") / CHUNK);
     let (mem, _) = held();
-    for (at, outcome) in [(0, 1), (CHUNK, -errno::EINVAL), (8, 1), (CHUNK, -errno::EINVAL)] {
+    for (at, outcome) in [
+        (0, 1),
+        (CHUNK, -errno::EINVAL),
+        (8, 1),
+        (CHUNK, -errno::EINVAL),
+    ] {
         work.chain.write(0, &write_zero(heap.va + at, 0));
         c.start(&work).unwrap();
         assert_eq!(c.finish(&work, SEC), outcome);
@@ -367,7 +383,11 @@ fn a_gpu_fault_is_counted_and_nothing_else() {
     rig.advance(MS);
     rig.plant_now(Injection::GpuFault);
     assert_eq!(
-        (rig.logged("GPU fault"), rig.stat("faults"), c.stat("faults")),
+        (
+            rig.logged("GPU fault"),
+            rig.stat("faults"),
+            c.stat("faults")
+        ),
         (1, 1, 0)
     );
     assert_eq!(c.finish(&work, SEC), 1);
@@ -405,8 +425,14 @@ fn a_crooked_chain_is_refused() {
     let c = rig.client();
     let work = c.work().unwrap();
     work.chain.write(32, &null(0));
-    c.submit(work.chain.va + 32, false, &[work.chain.handle], &[], work.done)
-        .unwrap();
+    c.submit(
+        work.chain.va + 32,
+        false,
+        &[work.chain.handle],
+        &[],
+        work.done,
+    )
+    .unwrap();
     assert_eq!(c.finish(&work, SEC), -errno::EINVAL);
     c.expect_works();
     drop((work, c));
@@ -419,7 +445,13 @@ fn each_files_first_refusal_is_logged_at_once() {
     let rig = Rig::new();
     let (first, second) = (rig.client(), rig.client());
     // The first of each; behind it one line a second for all.
-    for (client, lines) in [(&first, 1), (&first, 2), (&first, 2), (&second, 3), (&second, 3)] {
+    for (client, lines) in [
+        (&first, 1),
+        (&first, 2),
+        (&first, 2),
+        (&second, 3),
+        (&second, 3),
+    ] {
         assert_eq!(client.submit(0, false, &[], &[], 0), Err(errno::EINVAL));
         assert_eq!(rig.logged("submit refused with errno 22"), lines);
     }

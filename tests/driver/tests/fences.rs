@@ -69,7 +69,8 @@ fn two(rig: &Rig) -> Two {
     let x = endless(&c, true);
     let y = c.work().unwrap();
     let bos = [y.chain.handle, y.data.handle];
-    c.submit(y.chain.va, false, &bos, &[x.done], y.done).unwrap();
+    c.submit(y.chain.va, false, &bos, &[x.done], y.done)
+        .unwrap();
     let fds = [x.done, y.done].map(|done| c.sync_file(done).unwrap());
     Two {
         c,
@@ -110,7 +111,10 @@ fn merges_of_merges_are_flat() {
     let dropped = nest(&t, 60_000);
     on_a_small_stack(|| t.c.syncobj_destroy(dropped).unwrap());
     rig.advance(2 * SEC);
-    assert_eq!(info(&t.c, fd), (-errno::ETIMEDOUT, vec![-errno::ETIMEDOUT, 1]));
+    assert_eq!(
+        info(&t.c, fd),
+        (-errno::ETIMEDOUT, vec![-errno::ETIMEDOUT, 1])
+    );
     on_a_small_stack(|| t.c.syncobj_destroy(kept).unwrap());
     drop(t);
     rig.finish();
@@ -138,7 +142,10 @@ fn a_merge_tells_of_its_parts() {
     rig.advance(SEC);
     for fd in [both, again, late] {
         let (status, parts) = info(c, fd);
-        assert_eq!((status, parts), (-errno::ETIMEDOUT, vec![-errno::ETIMEDOUT, 1]));
+        assert_eq!(
+            (status, parts),
+            (-errno::ETIMEDOUT, vec![-errno::ETIMEDOUT, 1])
+        );
     }
     assert_eq!(c.outcome(kept), -errno::ETIMEDOUT);
     // Those that ended well need not be told.
@@ -155,9 +162,11 @@ fn a_job_waits_for_all_parts_of_a_merge() {
     let t = two(&rig);
     let c = rig.client();
     let work = c.work().unwrap();
-    let both = c
-        .caller
-        .install(t.c.caller.fd(merge(&t.c, t.fds[0], t.fds[1]).unwrap()).unwrap());
+    let both = c.caller.install(
+        t.c.caller
+            .fd(merge(&t.c, t.fds[0], t.fds[1]).unwrap())
+            .unwrap(),
+    );
     let merged = c.syncobj(false).unwrap();
     c.import_sync_file(merged, both.unwrap()).unwrap();
     let bos = [work.chain.handle, work.data.handle];
@@ -166,7 +175,10 @@ fn a_job_waits_for_all_parts_of_a_merge() {
     rig.timing(|timing| timing.short_job_ns = 100 * MS);
     rig.advance(550 * MS);
     let outcomes = t.works.each_ref().map(|w| t.c.outcome(w.done));
-    assert_eq!((outcomes, c.outcome(work.done)), ([-errno::ETIMEDOUT, 0], 0));
+    assert_eq!(
+        (outcomes, c.outcome(work.done)),
+        ([-errno::ETIMEDOUT, 0], 0)
+    );
     rig.advance(SEC);
     assert_eq!(c.outcome(work.done), 1);
     drop((work, c, t));
@@ -212,7 +224,8 @@ fn what_waited_for_a_fence_leaves_nothing() {
             let waits = c.syncobj(false).unwrap();
             c.import_sync_file(waits, file).unwrap();
             let bos = [work.chain.handle];
-            c.submit(work.chain.va, false, &bos, &[waits], work.done).unwrap();
+            c.submit(work.chain.va, false, &bos, &[waits], work.done)
+                .unwrap();
         }
         rig.world().settle();
         bytes.push(rig.world().counters().malloc_bytes);
@@ -314,7 +327,11 @@ fn lists_of_fences_are_bounded() {
     };
     assert_eq!(import(all), Err(errno::ENOMEM));
     assert_eq!(c.wait(work.data.handle, 0), Ok(()), "nothing was added");
-    let taken = fds.iter().map(|fd| import(*fd)).take_while(Result::is_ok).count();
+    let taken = fds
+        .iter()
+        .map(|fd| import(*fd))
+        .take_while(Result::is_ok)
+        .count();
     assert_eq!(taken, 512);
     // The same ones again cost nothing.
     let bytes = rig.world().counters().malloc_bytes;
@@ -340,7 +357,10 @@ fn an_imported_fence_does_not_hide_a_later_one() {
     c.start(&x).unwrap();
     c.start(&y).unwrap();
     let dma_buf = c.export(y.data.handle).unwrap();
-    let mut arg = Arg::new().w(3).w(c.sync_file(x.done).unwrap() as u32).bytes();
+    let mut arg = Arg::new()
+        .w(3)
+        .w(c.sync_file(x.done).unwrap() as u32)
+        .bytes();
     let file = c.caller.fd(dma_buf).unwrap();
     file.ioctl(&c.caller, 0x62, 3, &mut arg).unwrap();
     rig.advance(15 * MS);
@@ -360,7 +380,10 @@ fn wait_many(c: &Client, handles: &[u32], until: i64, flags: u32) -> Result<u32,
 }
 
 fn array(c: &Client, nr: u32, handles: &[u32]) -> Result<(), i32> {
-    let arg = Arg::new().l(handles.as_ptr() as u64).w(handles.len() as u32).w(0);
+    let arg = Arg::new()
+        .l(handles.as_ptr() as u64)
+        .w(handles.len() as u32)
+        .w(0);
     c.ioctl(nr, arg).map(drop)
 }
 
@@ -465,7 +488,11 @@ fn arrays_of_handles_are_bounded() {
     let (jc, out) = (work.chain.va, work.done);
     assert_eq!(c.submit(jc, false, &[], &full, out), Err(errno::ENOMEM));
     assert_eq!(c.submit(jc, false, &full, &[], out), Err(errno::ENOMEM));
-    assert_eq!(c.sync_file(out), Err(errno::EINVAL), "nothing was submitted");
+    assert_eq!(
+        c.sync_file(out),
+        Err(errno::EINVAL),
+        "nothing was submitted"
+    );
     assert_eq!(wait_many(&c, &full[1..], 0, ALL), Ok(0));
     let handles = vec![out; 65_536];
     let (mem, bytes) = (c.stat("mem"), rig.world().counters().malloc_bytes);
@@ -513,7 +540,15 @@ fn long_calls_end_with_a_signal() {
     assert_eq!(wait_many(&c, &handles, 0, ALL), Err(errno::EINTR));
     let work = c.work().unwrap();
     c.caller.interrupt();
-    let submit = || c.submit(work.chain.va, false, &[work.chain.handle], &handles, work.done);
+    let submit = || {
+        c.submit(
+            work.chain.va,
+            false,
+            &[work.chain.handle],
+            &handles,
+            work.done,
+        )
+    };
     assert_eq!(submit(), Err(errno::EINTR));
     assert_eq!(c.sync_file(work.done), Err(errno::EINVAL));
     assert_eq!(submit(), Ok(()));

@@ -303,7 +303,8 @@ impl Fuzz {
                 // EXPORT_SYNC_FILE.
                 let arg = Arg::new().w(1 + any as u32 % 2).w(0);
                 let out = allowed(client.fd_ioctl(dma_buf?, 0x62, 2, arg))?;
-                user.files.push(i32::from_le_bytes(out[4..8].try_into().unwrap()));
+                user.files
+                    .push(i32::from_le_bytes(out[4..8].try_into().unwrap()));
             }
             7 => {
                 // IMPORT_SYNC_FILE.
@@ -347,7 +348,11 @@ impl Fuzz {
         );
         for user in &self.users {
             for fd in &user.files {
-                assert_ne!(user.client.sync_file_status(*fd), 0, "a fence without an end");
+                assert_ne!(
+                    user.client.sync_file_status(*fd),
+                    0,
+                    "a fence without an end"
+                );
             }
         }
         Some(())

@@ -89,7 +89,9 @@ struct Meeting {
 }
 
 /// What they do: submit, open, flink, import, export, advise, close, lowmem.
-const TOGETHER: [u64; 16] = [65, 51, 49, 41, 41, 34, 34, 34, 24, 24, 24, 14, 14, 14, 95, 95];
+const TOGETHER: [u64; 16] = [
+    65, 51, 49, 41, 41, 34, 34, 34, 24, 24, 24, 14, 14, 14, 95, 95,
+];
 
 /// A thread.
 #[derive(Default)]
@@ -191,7 +193,10 @@ impl Stage {
     }
 
     fn process(&self, n: u64) -> Arc<Process> {
-        self.processes[n as usize % PROCESSES].lock().unwrap().clone()
+        self.processes[n as usize % PROCESSES]
+            .lock()
+            .unwrap()
+            .clone()
     }
 
     /// Waits a moment for another thread that wants to meet one: the number of their meeting.
@@ -224,7 +229,9 @@ impl Stage {
             std::hint::spin_loop();
         }
         let mut meeting = self.meeting.lock().unwrap();
-        let alone = meeting.take_if(|meeting| Arc::ptr_eq(meeting, &mine)).is_some();
+        let alone = meeting
+            .take_if(|meeting| Arc::ptr_eq(meeting, &mine))
+            .is_some();
         (!alone).then_some(n)
     }
 
@@ -340,7 +347,9 @@ impl Stage {
                 p.syncobjs.add(handle);
                 "syncobj"
             }),
-            77 => c.syncobj_destroy(p.syncobjs.take(n[0])?).map(|()| "destroy"),
+            77 => c
+                .syncobj_destroy(p.syncobjs.take(n[0])?)
+                .map(|()| "destroy"),
             78..81 => c.sync_file(p.syncobjs.any(n[0])?).map(|fd| {
                 p.sync_files.add(fd);
                 "sync_file"
@@ -409,7 +418,9 @@ impl Stage {
             }
             94 => {
                 let handle = p.handles.any(n[0])?;
-                self.gpu.wait(c, handle, n[1] % 3 * MS, n[2]).map(|()| "wait")
+                self.gpu
+                    .wait(c, handle, n[1] % 3 * MS, n[2])
+                    .map(|()| "wait")
             }
             95 | 96 => {
                 world.lowmem(n[1] % 64);
@@ -606,7 +617,9 @@ impl Stage {
             let Ok(mut code) = self.gpu.code(&p.client) else {
                 continue;
             };
-            let Some(done) = p.syncobjs.any(0) else { continue };
+            let Some(done) = p.syncobjs.any(0) else {
+                continue;
+            };
             let job = Job {
                 bos: &[],
                 waits: &[],

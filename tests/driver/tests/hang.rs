@@ -110,8 +110,14 @@ fn a_reset_ends_the_guilty_and_runs_the_innocent_again() {
     assert_eq!(beside.finish(&running, SEC), 1);
     assert!(running.is_done() && queued.is_done());
     assert_eq!(rig.stat("resets"), 1);
-    assert_eq!([&guilty, &behind, &beside].map(|c| c.stat("faults")), [1, 0, 0]);
-    assert_eq!([&guilty, &behind, &beside].map(|c| c.stat("jobs")), [1, 1, 1]);
+    assert_eq!(
+        [&guilty, &behind, &beside].map(|c| c.stat("faults")),
+        [1, 0, 0]
+    );
+    assert_eq!(
+        [&guilty, &behind, &beside].map(|c| c.stat("jobs")),
+        [1, 1, 1]
+    );
     for c in [&guilty, &behind, &beside] {
         c.expect_works();
     }
@@ -176,7 +182,10 @@ fn cores_stuck_after_a_reset_come_on_after_a_power_cycle() {
     rig.plant(Injection::PowerStuck(Domain::L2));
     assert_eq!(guilty.finish(&bad, 2 * SEC), -errno::ETIMEDOUT);
     assert_eq!(other.finish(&queued, 100 * MS), 1);
-    assert_eq!((rig.stats().injected, rig.logged("GPU reset failed")), (2, 1));
+    assert_eq!(
+        (rig.stats().injected, rig.logged("GPU reset failed")),
+        (2, 1)
+    );
     drop((bad, queued, guilty, other));
     rig.finish();
 }
@@ -352,7 +361,11 @@ fn the_slot_that_was_late_first_is_blamed() {
         let first = start_immovable(&rig, &clients[0], slots[0]);
         rig.advance(4 * MS);
         let second = start_immovable(&rig, &clients[1], slots[1]);
-        assert_eq!(clients[0].finish(&first, SEC), -errno::ETIMEDOUT, "{slots:?}");
+        assert_eq!(
+            clients[0].finish(&first, SEC),
+            -errno::ETIMEDOUT,
+            "{slots:?}"
+        );
         assert!(rig.world().now() - begin < HANG, "{slots:?}");
         // It has another run, whose fault is not lost.
         let end = clients[1].finish(&second, 100 * MS);

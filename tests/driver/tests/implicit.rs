@@ -48,7 +48,11 @@ fn the_second_file_waits_for_the_first() {
         let (x, _x) = stamp(&s.a, (s.bo.handle, s.bo.va), 0, order);
         let (y, _y) = stamp(&s.b, s.theirs, 8, !order);
         rig.advance(5 * MS);
-        assert_eq!(rig.stats().chains.iter().sum::<u64>(), 1, "only the first runs");
+        assert_eq!(
+            rig.stats().chains.iter().sum::<u64>(),
+            1,
+            "only the first runs"
+        );
         s.b.syncobj_wait(y, SEC).unwrap();
         assert_eq!((s.a.outcome(x), s.b.outcome(y)), (1, 1));
         let (first, second) = (s.bo.read_u64(0), s.bo.read_u64(8));
@@ -89,8 +93,14 @@ fn opposite_orders_do_not_deadlock() {
         let chain = c.bo(4096, 1).unwrap();
         chain.write(0, &write_time(va + n / 2 * 8, 0));
         let done = c.syncobj(false).unwrap();
-        c.submit(chain.va, fragment, &[chain.handle, bos[0], bos[1]], &[], done)
-            .unwrap();
+        c.submit(
+            chain.va,
+            fragment,
+            &[chain.handle, bos[0], bos[1]],
+            &[],
+            done,
+        )
+        .unwrap();
         dones.push((c, done, chain));
     }
     for (c, done, _) in &dones {
@@ -137,7 +147,8 @@ fn threads_with_any_order_of_buffers_do_not_deadlock() {
                     if n % 2 == 0 {
                         order.reverse();
                     }
-                    c.submit(work.chain.va, n < 2, &order, &[], work.done).unwrap();
+                    c.submit(work.chain.va, n < 2, &order, &[], work.done)
+                        .unwrap();
                 }
                 c.syncobj_wait(work.done, 30 * SEC).unwrap();
                 assert_eq!(c.outcome(work.done), 1);
@@ -155,7 +166,11 @@ fn a_buffer_is_named_once() {
     let c = rig.client();
     let [x, y] = [c.work().unwrap(), c.work().unwrap()];
     let (x_bo, y_bo) = (x.data.handle, y.data.handle);
-    for bos in [&[x_bo, x_bo][..], &[x_bo, y_bo, x_bo], &[y_bo, x_bo, y_bo, x_bo]] {
+    for bos in [
+        &[x_bo, x_bo][..],
+        &[x_bo, y_bo, x_bo],
+        &[y_bo, x_bo, y_bo, x_bo],
+    ] {
         assert_eq!(
             c.submit(x.chain.va, false, bos, &[], x.done),
             Err(errno::EALREADY)
@@ -177,14 +192,18 @@ fn a_cancelled_job_does_not_let_others_pass_a_running_one() {
     let Shared { a, b, bo, theirs } = share(&rig);
     let stuck = a.work().unwrap();
     let at = stuck.chain.va;
-    rig.plant(Injection::HangJobsAt { first: at, last: at });
+    rig.plant(Injection::HangJobsAt {
+        first: at,
+        last: at,
+    });
     // The running job writes to the shared buffer, too, as far as anybody knows.
     a.submit(at, false, &[stuck.chain.handle, bo.handle], &[], stuck.done)
         .unwrap();
     let more: Vec<Work> = (0..3).map(|_| a.work().unwrap()).collect();
     for work in &more {
         let bos = [work.chain.handle, work.data.handle, bo.handle];
-        a.submit(work.chain.va, false, &bos, &[], work.done).unwrap();
+        a.submit(work.chain.va, false, &bos, &[], work.done)
+            .unwrap();
     }
     rig.advance(MS);
     let (done, _chain) = stamp(&b, theirs, 0, true);
@@ -231,7 +250,10 @@ fn a_failed_job_lets_the_others_run() {
         .unwrap();
     let (y, _y) = stamp(&s.b, s.theirs, 8, true);
     s.b.syncobj_wait(y, SEC).unwrap();
-    assert_eq!((s.a.outcome(stray.done), s.b.outcome(y)), (-errno::EINVAL, 1));
+    assert_eq!(
+        (s.a.outcome(stray.done), s.b.outcome(y)),
+        (-errno::EINVAL, 1)
+    );
     drop((stray, _y, s));
     rig.finish();
 }
@@ -259,8 +281,14 @@ fn syncobjs_put_jobs_in_order() {
     // One that has no fence is refused; so is one that is not there, and a bad out-syncobj.
     let empty = c.syncobj(false).unwrap();
     let bos = [y.chain.handle];
-    assert_eq!(c.submit(y.chain.va, false, &bos, &[empty], 0), Err(errno::EINVAL));
-    assert_eq!(c.submit(y.chain.va, false, &bos, &[999], 0), Err(errno::ENOENT));
+    assert_eq!(
+        c.submit(y.chain.va, false, &bos, &[empty], 0),
+        Err(errno::EINVAL)
+    );
+    assert_eq!(
+        c.submit(y.chain.va, false, &bos, &[999], 0),
+        Err(errno::ENOENT)
+    );
     assert_eq!(c.submit(y.chain.va, false, &bos, &[], 999), Err(19));
     drop((x, y, c));
     rig.finish();

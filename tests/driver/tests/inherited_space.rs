@@ -18,7 +18,9 @@ fn a_heap_grows_where_another_client_faulted() {
         let astray = Client::open(&b).unwrap();
         let chain = astray.bo(4096, 1).unwrap();
         chain.write(0, &write_zero(NOWHERE, 0));
-        astray.submit(chain.va, false, &[chain.handle], &[], 0).unwrap();
+        astray
+            .submit(chain.va, false, &[chain.handle], &[], 0)
+            .unwrap();
         astray.wait(chain.handle, 10_000_000).unwrap();
         assert_eq!(
             astray.stat("faults"),

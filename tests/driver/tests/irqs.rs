@@ -186,7 +186,10 @@ fn a_stop_hits_only_the_job_it_is_for() {
         for _ in 0..2 {
             b.expect_works();
         }
-        rig.plant(Injection::LateIrq { line: 0, ns: 10 * MS });
+        rig.plant(Injection::LateIrq {
+            line: 0,
+            ns: 10 * MS,
+        });
         a.start(&x).unwrap();
         rig.advance(MS / 5);
         rig.slow_jobs(5 * MS);
@@ -281,7 +284,14 @@ fn with_lines(places: [usize; 3], names: &[&str]) -> Result<Board, String> {
 #[test]
 fn interrupts_are_found_by_name_in_any_order() {
     const NAMES: [&str; 3] = ["job", "mmu", "gpu"];
-    for places in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+    for places in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
         let mut names = [""; 3];
         places
             .into_iter()

@@ -52,7 +52,9 @@ fn who_makes_a_buffer_keeps_no_job_from_its_end() {
     });
     // The fault handler takes this one, too.
     let holds = rig.world().longest_holds();
-    let context = holds.iter().find(|(name, _)| name.contains("panfrost context"));
+    let context = holds
+        .iter()
+        .find(|(name, _)| name.contains("panfrost context"));
     let (_, longest) = context.unwrap();
     assert!(longest.wall < Duration::from_secs(1), "{longest:?}");
     drop((work, theirs, hog, other));
@@ -73,7 +75,10 @@ fn a_heap_that_waits_for_memory_keeps_no_job_waiting() {
     rig.advance(MS);
     for _ in 0..3 {
         let taken = job_ns(&rig, &other, &theirs);
-        assert!(taken <= 2 * alone, "{taken} ns, {alone} without the neighbour");
+        assert!(
+            taken <= 2 * alone,
+            "{taken} ns, {alone} without the neighbour"
+        );
     }
     assert_eq!(hog.outcome(work.done), 0, "it waits");
     assert_eq!(hog.finish(&work, SEC), 1);
@@ -122,7 +127,8 @@ fn a_heap_is_closed_while_its_fault_is_served() {
         rig.world().slow_memory(SLOW);
         let mut bos = vec![work.chain.handle, work.data.handle];
         bos.extend(named.then_some(theirs));
-        b.submit(work.chain.va, false, &bos, &[], work.done).unwrap();
+        b.submit(work.chain.va, false, &bos, &[], work.done)
+            .unwrap();
         rig.advance(MS);
         b.close(theirs).unwrap();
         a.close(heap.handle).unwrap();
@@ -144,7 +150,9 @@ const LARGE: u32 = 2 << 20;
 fn start_with_large(client: &Client, work: &Work) {
     let large = client.bo(LARGE, 1).unwrap();
     let bos = [work.chain.handle, work.data.handle, large.handle];
-    client.submit(work.chain.va, false, &bos, &[], work.done).unwrap();
+    client
+        .submit(work.chain.va, false, &bos, &[], work.done)
+        .unwrap();
     client.close(large.handle).unwrap();
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Memory: what clients say they do not need, and what they may have.
 
-use driver_tests::{charged, errno, limits, pass, with_memory, write_zero, Client, Rig, MS, PRIMARY, SEC};
+use driver_tests::{
+    charged, errno, limits, pass, with_memory, write_zero, Client, Rig, MS, PRIMARY, SEC,
+};
 use models::Injection;
 
 /// What an object and its handle cost besides the object's memory.
@@ -93,7 +95,10 @@ fn no_more_is_purged_than_is_needed() {
         c.madvise(bo.handle, 1).unwrap();
     }
     assert_eq!(rig.world().lowmem(9), 16);
-    let kept: Vec<bool> = bos.iter().map(|bo| c.madvise(bo.handle, 0).unwrap()).collect();
+    let kept: Vec<bool> = bos
+        .iter()
+        .map(|bo| c.madvise(bo.handle, 0).unwrap())
+        .collect();
     assert_eq!(kept, [false, false, true, true]);
     drop((bos, c));
     rig.finish();
@@ -335,7 +340,10 @@ fn what_is_no_buffer_is_charged_as_well() {
         assert_eq!(refused, errno::ENOMEM);
         let each = (charged(&rig, &c) - before) / made.len() as u64;
         let cost = (rig.world().counters().malloc_bytes - blocks) / made.len() as u64;
-        assert!(each >= least && each >= cost, "charged {each}, costs {cost}");
+        assert!(
+            each >= least && each >= cost,
+            "charged {each}, costs {cost}"
+        );
         made
     };
     // A heap without memory.
@@ -372,7 +380,11 @@ fn what_the_kernel_takes_is_charged_with_the_system() {
     let empty = system();
     assert_eq!(empty, c.stat("mem"), "a file without objects");
     let bo = c.bo(1 << 20, 1).unwrap();
-    assert_eq!(system(), c.stat("mem") - (1 << 20), "all but the buffer's pages");
+    assert_eq!(
+        system(),
+        c.stat("mem") - (1 << 20),
+        "all but the buffer's pages"
+    );
     assert!(system() > empty, "its tables and its handle");
     let fd = c.export(bo.handle).unwrap();
     c.expect_works();

@@ -14,7 +14,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 fn until() -> Instant {
-    let seconds = std::env::var("RACE_SECONDS").ok().and_then(|n| n.parse().ok());
+    let seconds = std::env::var("RACE_SECONDS")
+        .ok()
+        .and_then(|n| n.parse().ok());
     Instant::now() + Duration::from_secs(seconds.unwrap_or(2))
 }
 
@@ -57,7 +59,11 @@ fn give_while_purged(rig: &Rig, give: Give, squeeze: impl Fn(&AtomicBool) + Sync
             match give(&from, bo.handle, &to) {
                 Ok(theirs) => {
                     given += 1;
-                    assert_eq!(from.madvise(bo.handle, 0), Ok(true), "what others have is purged");
+                    assert_eq!(
+                        from.madvise(bo.handle, 0),
+                        Ok(true),
+                        "what others have is purged"
+                    );
                     code.write(0, &write_zero(to.va(theirs).unwrap() + 8, 0));
                     to.submit(code.va, false, &[code.handle, theirs], &[], done)
                         .unwrap();

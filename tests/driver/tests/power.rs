@@ -179,7 +179,8 @@ fn a_forced_detach_does_not_wait_for_a_hung_gpu() {
     let rig = Rig::new();
     let c = rig.client();
     let work = c.work().unwrap();
-    work.chain.write(0, &driver_tests::write_zero(0x7000_0000, 0));
+    work.chain
+        .write(0, &driver_tests::write_zero(0x7000_0000, 0));
     rig.plant(models::Injection::LoseIrq { line: 1 });
     c.start(&work).unwrap();
     rig.advance(MS);

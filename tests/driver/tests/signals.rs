@@ -78,7 +78,10 @@ impl Signaled<'_> {
         let begin = Instant::now();
         while (self.mem)() > floor {
             let left = (self.mem)().saturating_sub(floor);
-            assert!(begin.elapsed() < Duration::from_secs(5), "{left} bytes are left");
+            assert!(
+                begin.elapsed() < Duration::from_secs(5),
+                "{left} bytes are left"
+            );
             thread::yield_now();
         }
     }
@@ -164,11 +167,17 @@ fn interrupted_calls_of_panfrost_do_nothing() {
         let bos = [chain.handle, data.handle];
         s.call(|| c.submit(chain.va, false, &bos, &[], done));
         s.call(|| c.wait(data.handle, 20 * SEC));
-        assert_eq!([0, 8, 16].map(|at| data.read_u64(at)), [u64::MAX, 0, u64::MAX]);
+        assert_eq!(
+            [0, 8, 16].map(|at| data.read_u64(at)),
+            [u64::MAX, 0, u64::MAX]
+        );
         data.write(0, &[0xff; 24]);
         s.call(|| c.submit(chain.va, true, &bos, &[done], done));
         s.call(|| c.syncobj_wait(done, 20 * SEC));
-        assert_eq!([0, 8, 16].map(|at| data.read_u64(at)), [u64::MAX, 0, u64::MAX]);
+        assert_eq!(
+            [0, 8, 16].map(|at| data.read_u64(at)),
+            [u64::MAX, 0, u64::MAX]
+        );
         let fd = s.call(|| c.export(data.handle));
         assert_eq!(s.call(|| c.import(fd)), data.handle);
         c.caller.close_fd(fd);
@@ -184,7 +193,11 @@ fn interrupted_calls_of_panfrost_do_nothing() {
     };
     let jobs = run(clients, |c| (&c.caller, Box::new(|| c.stat("mem"))), round);
     assert_eq!(rig.stat("jobs"), jobs);
-    assert_eq!(rig.stats().chains.iter().sum::<u64>(), jobs, "each ran once");
+    assert_eq!(
+        rig.stats().chains.iter().sum::<u64>(),
+        jobs,
+        "each ran once"
+    );
     rig.finish();
 }
 

@@ -46,7 +46,9 @@ fn wrong(r: &mut Random) -> Injection {
         3 => Injection::BusErrorAt(r.below(20)),
         4 => Injection::PageFaultAtAccess(r.below(20)),
         5 => Injection::ResetStuck,
-        6 => Injection::PowerStuck([Domain::L2, Domain::Shader, Domain::Tiler][r.below(3) as usize]),
+        6 => {
+            Injection::PowerStuck([Domain::L2, Domain::Shader, Domain::Tiler][r.below(3) as usize])
+        }
         7 => Injection::AsStuck(r.below(4) as usize),
         8 => Injection::JobFault {
             slot,
@@ -137,7 +139,9 @@ fn step(rig: &Rig, users: &mut Vec<User>, r: &mut Random) -> Result<(), i32> {
         }
         12 => {
             if let Some(work) = users[at].works.first() {
-                users[at].client.madvise(work.data.handle, r.below(2) as u32)?;
+                users[at]
+                    .client
+                    .madvise(work.data.handle, r.below(2) as u32)?;
             }
         }
         13 => drop(rig.world().lowmem(r.below(100))),
@@ -220,7 +224,11 @@ fn soak(board: &str, seed: u64) {
         good == [true, true]
     });
     assert!(tries.is_some(), "{board} seed {seed}: the GPU is lost");
-    assert_eq!(rig.world().counters().power_domains_on, 0, "{board} seed {seed}");
+    assert_eq!(
+        rig.world().counters().power_domains_on,
+        0,
+        "{board} seed {seed}"
+    );
     drop((users, c));
     rig.finish();
 }

@@ -41,7 +41,11 @@ fn an_evicted_client_keeps_its_memory() {
             assert_eq!(c.finish(work, SEC), 1);
             for (m, w) in works.iter().enumerate() {
                 assert!(
-                    if m == n { w.is_done() } else { w.is_untouched() },
+                    if m == n {
+                        w.is_done()
+                    } else {
+                        w.is_untouched()
+                    },
                     "{n} wrote to {m}"
                 );
             }
@@ -85,7 +89,10 @@ fn a_new_buffer_at_an_old_address_is_seen() {
         )
         .unwrap();
         assert_eq!(c.finish(&work, SEC), 1);
-        assert_eq!([0, 8, 16].map(|at| target.read_u64(at)), [u64::MAX, 0, u64::MAX]);
+        assert_eq!(
+            [0, 8, 16].map(|at| target.read_u64(at)),
+            [u64::MAX, 0, u64::MAX]
+        );
         c.close(target.handle).unwrap();
         // What was there is not there any more.
         c.submit(work.chain.va, false, &[work.chain.handle], &[], work.done)

@@ -23,7 +23,10 @@ fn start_eight(rig: &Rig, client: &Client) -> Vec<Work> {
 }
 
 fn done(client: &Client, works: &[Work]) -> usize {
-    works.iter().filter(|work| client.outcome(work.done) != 0).count()
+    works
+        .iter()
+        .filter(|work| client.outcome(work.done) != 0)
+        .count()
 }
 
 /// Catches: a suspend that does nothing, one that fails or forgets jobs, one that takes a job from the hardware which

@@ -81,7 +81,10 @@ fn clients_come_and_go() {
                 n += 1;
                 rig.world().lowmem(10);
                 rig.plant(Injection::SpuriousIrq { line: n % 3 });
-                rig.plant(Injection::LateIrq { line: n % 2, ns: MS });
+                rig.plant(Injection::LateIrq {
+                    line: n % 2,
+                    ns: MS,
+                });
                 rig.device().stats();
                 thread::sleep(Duration::from_millis(1));
             }
@@ -119,7 +122,10 @@ fn hangs_under_load() {
         bad.bo(512 << 20, 3).unwrap();
         let work = bad.work().unwrap();
         let at = work.chain.va;
-        rig.plant(Injection::HangJobsAt { first: at, last: at });
+        rig.plant(Injection::HangJobsAt {
+            first: at,
+            last: at,
+        });
         for _ in 0..2 {
             bad.start(&work).unwrap();
             assert_eq!(bad.finish(&work, 10 * SEC), -errno::ETIMEDOUT);

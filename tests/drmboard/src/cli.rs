@@ -73,7 +73,11 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
     while let Some(arg) = args.next() {
         let name = arg.to_string_lossy().into_owned();
         let mut value = || args.next().ok_or(format!("{name} needs a value; {USAGE}"));
-        let text = |value: OsString| value.into_string().map_err(|_| format!("{name}: not UTF-8"));
+        let text = |value: OsString| {
+            value
+                .into_string()
+                .map_err(|_| format!("{name}: not UTF-8"))
+        };
         match name.as_str() {
             "--board" => options.board = text(value()?)?,
             "--trace" => options.trace = Some(value()?.into()),
@@ -183,7 +187,9 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     }
     let program = Program::find(&options.command[0])?;
     let trace = match &options.trace {
-        Some(path) => Some(TraceFile::create(path).map_err(|error| format!("{}: {error}", path.display()))?),
+        Some(path) => {
+            Some(TraceFile::create(path).map_err(|error| format!("{}: {error}", path.display()))?)
+        }
         None => None,
     };
     let nodes = board::nodes(&options.board);
@@ -205,8 +211,13 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     for planted in injections {
         board.inject(planted)?;
     }
-    let server = Server::start(board.world(), board.device(), board.driver_name(), trace.clone())
-        .map_err(|error| format!("cannot serve the board: {error}"))?;
+    let server = Server::start(
+        board.world(),
+        board.device(),
+        board.driver_name(),
+        trace.clone(),
+    )
+    .map_err(|error| format!("cannot serve the board: {error}"))?;
     let child = program.start(
         &options.command[1..],
         &options.board,
@@ -220,7 +231,9 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
             return Err(format!("{}: {error}", options.command[0].display()));
         }
     };
-    let code = signals.wait(&mut child).map_err(|error| error.to_string())?;
+    let code = signals
+        .wait(&mut child)
+        .map_err(|error| error.to_string())?;
 
     let (clients, left) = server.finish(GRACE);
     for process in left {
@@ -228,7 +241,10 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
         eprintln!("drmboard: still using the board, cut off: pid={pid} comm={comm} files={files}");
     }
     let device = board.stats();
-    let jobs = device.iter().find(|(name, _)| name == "jobs").map(|(_, n)| *n);
+    let jobs = device
+        .iter()
+        .find(|(name, _)| name == "jobs")
+        .map(|(_, n)| *n);
     if jobs == Some(0) && program.is_x86_64() && !clients.is_empty() {
         eprintln!(
             "drmboard: no job reached the GPU. {} is an x86_64 program, and Debian's x86_64 Mesa has no driver for the GPUs of these \
@@ -293,9 +309,10 @@ mod tests {
 
     #[test]
     fn options_end_at_the_dashes() {
-        let options =
-            parsed("run --board rk3399 --stats --inject hang:slot=0 --inject gpu-fault -- a --stats b")
-                .unwrap();
+        let options = parsed(
+            "run --board rk3399 --stats --inject hang:slot=0 --inject gpu-fault -- a --stats b",
+        )
+        .unwrap();
         assert_eq!(
             (options.board.as_str(), options.stats, options.inject.len()),
             ("rk3399", true, 2)
@@ -326,8 +343,17 @@ mod tests {
         set(&mut config, "ram_mib=64").unwrap();
         set(&mut config, "coherence=0").unwrap();
         assert_eq!((config.pages, config.coherence), (64 << 8, false));
-        for bad in ["ram_mib", "ram_mib=x", "ram_mib=1", "coherence=2", "speed=1"] {
-            assert!(set(&mut config, bad).unwrap_err().contains("known are"), "{bad}");
+        for bad in [
+            "ram_mib",
+            "ram_mib=x",
+            "ram_mib=1",
+            "coherence=2",
+            "speed=1",
+        ] {
+            assert!(
+                set(&mut config, bad).unwrap_err().contains("known are"),
+                "{bad}"
+            );
         }
     }
 }

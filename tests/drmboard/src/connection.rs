@@ -198,13 +198,16 @@ fn receive(socket: &OwnedFd, buf: &mut [u8]) -> Option<Request> {
 /// The same memory, of which the client's kernel allows no writable mapping.
 fn read_only(memfd: BorrowedFd<'_>) -> Result<OwnedFd, i32> {
     let again = std::fs::File::open(format!("/proc/self/fd/{}", memfd.as_raw_fd()));
-    again.map(OwnedFd::from).map_err(|_| sys::DRM_OS_EMFILE as i32)
+    again
+        .map(OwnedFd::from)
+        .map_err(|_| sys::DRM_OS_EMFILE as i32)
 }
 
 fn reply(socket: &OwnedFd, parcel: &Parcel, body: &[u8]) -> std::io::Result<()> {
     // SAFETY: a Reply has no padding.
-    let header =
-        unsafe { std::slice::from_raw_parts((&raw const parcel.reply).cast::<u8>(), size_of::<Reply>()) };
+    let header = unsafe {
+        std::slice::from_raw_parts((&raw const parcel.reply).cast::<u8>(), size_of::<Reply>())
+    };
     let memfd = parcel.mapping.as_ref().map(|mapping| mapping.memfd());
     let fds: Vec<_> = parcel
         .fds
@@ -321,11 +324,19 @@ fn open(shared: &Arc<Shared>, minor: u32, caller: &Caller, call: &Call) -> Outco
     })
 }
 
-fn ioctl(shared: &Arc<Shared>, request: &Request, caller: &Caller, call: &Call, buf: &mut [u8]) -> Outcome {
+fn ioctl(
+    shared: &Arc<Shared>,
+    request: &Request,
+    caller: &Caller,
+    call: &Call,
+    buf: &mut [u8],
+) -> Outcome {
     let code = Code(request.code);
     let open = shared.file(request.key).ok_or(sys::DRM_OS_EBADF as i32)?;
     call.client.ioctls.fetch_add(1, Ordering::Relaxed);
-    let data = buf.get_mut(..code.size()).ok_or(sys::DRM_OS_EINVAL as i32)?;
+    let data = buf
+        .get_mut(..code.size())
+        .ok_or(sys::DRM_OS_EINVAL as i32)?;
     if !code.copies_in() {
         data.fill(0);
     } else if request.len as usize != data.len() {
@@ -399,8 +410,15 @@ fn deliver(
     data: &[u8],
     parcel: &mut Parcel,
 ) -> Result<(), i32> {
-    for Installed { token, file, cloexec } in installed.into_iter().take(MAX_FDS) {
-        let place = data.chunks_exact(4).position(|word| word == token.to_ne_bytes());
+    for Installed {
+        token,
+        file,
+        cloexec,
+    } in installed.into_iter().take(MAX_FDS)
+    {
+        let place = data
+            .chunks_exact(4)
+            .position(|word| word == token.to_ne_bytes());
         // Without room for the number nobody will know the descriptor.
         let Some(place) = place else { continue };
         let fd = shared

@@ -29,7 +29,12 @@ fn status(bytes: [u8; 4]) -> [u8; 4] {
 
 /// Turns the statuses that the ioctl `code` gave into Linux's; does nothing for another ioctl. `asked` is how
 /// many fences the caller had room for.
-pub(crate) fn translate(code: Code, asked: u32, data: &mut [u8], process: &dyn Process) -> Result<(), i32> {
+pub(crate) fn translate(
+    code: Code,
+    asked: u32,
+    data: &mut [u8],
+    process: &dyn Process,
+) -> Result<(), i32> {
     if (code.group(), code.nr()) != (GROUP, NR_FILE_INFO) {
         return Ok(());
     }

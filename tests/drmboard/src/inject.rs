@@ -114,7 +114,8 @@ pub fn parse(spec: &str) -> Result<Planted, String> {
         },
         "jobfault" => {
             let code = v.optional("code").unwrap_or(0x58);
-            let code = u8::try_from(code).map_err(|_| format!("--inject {spec}: code is below 256"))?;
+            let code =
+                u8::try_from(code).map_err(|_| format!("--inject {spec}: code is below 256"))?;
             Injection::JobFault {
                 slot: v.index("slot", 3)?,
                 code,
@@ -138,9 +139,9 @@ pub fn parse(spec: &str) -> Result<Planted, String> {
             line: v.index("line", 3)?,
         },
         "reset-stuck" => Injection::ResetStuck,
-        "power-stuck" => {
-            Injection::PowerStuck([Domain::Shader, Domain::Tiler, Domain::L2][v.index("domain", 3)?])
-        }
+        "power-stuck" => Injection::PowerStuck(
+            [Domain::Shader, Domain::Tiler, Domain::L2][v.index("domain", 3)?],
+        ),
         "as-stuck" => Injection::AsStuck(v.index("as", 8)?),
         "gpu-fault" => Injection::GpuFault,
         _ => {
@@ -184,7 +185,10 @@ mod tests {
         assert_eq!(parse("gpu-fault").unwrap().what, Injection::GpuFault);
         assert_eq!(
             parse("jobfault:slot=1").unwrap().what,
-            Injection::JobFault { slot: 1, code: 0x58 }
+            Injection::JobFault {
+                slot: 1,
+                code: 0x58
+            }
         );
         assert_eq!(
             parse("power-stuck:domain=2").unwrap().what,

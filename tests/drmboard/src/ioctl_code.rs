@@ -129,7 +129,11 @@ const DMA_BUF: &[(u32, &str)] = &[
 ];
 
 /// include/uapi/linux/sync_file.h.
-const SYNC: &[(u32, &str)] = &[(3, "SYNC_MERGE"), (4, "SYNC_FILE_INFO"), (5, "SYNC_SET_DEADLINE")];
+const SYNC: &[(u32, &str)] = &[
+    (3, "SYNC_MERGE"),
+    (4, "SYNC_FILE_INFO"),
+    (5, "SYNC_SET_DEADLINE"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -139,7 +143,10 @@ mod tests {
     fn takes_linux_codes_apart() {
         // Codes as a Mesa client issued them.
         let submit = Code(0x4028_6440);
-        assert_eq!((submit.group(), submit.nr(), submit.size()), (0x64, 0x40, 40));
+        assert_eq!(
+            (submit.group(), submit.nr(), submit.size()),
+            (0x64, 0x40, 40)
+        );
         assert!(submit.copies_in() && !submit.copies_out());
         assert_eq!(submit.name("panfrost"), "PANFROST_SUBMIT");
         assert_eq!(submit.name("etnaviv"), "ETNAVIV_GET_PARAM");

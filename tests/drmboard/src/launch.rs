@@ -36,7 +36,10 @@ impl Places {
     /// Defaults are next to this executable: TARGET/release/drmboard has TARGET/sysroot, TARGET/qemu, TARGET/shim.
     pub(crate) fn find() -> Places {
         let exe = env::current_exe().unwrap_or_default();
-        let target = exe.parent().and_then(Path::parent).unwrap_or(Path::new("target"));
+        let target = exe
+            .parent()
+            .and_then(Path::parent)
+            .unwrap_or(Path::new("target"));
         let own_qemu = target.join("qemu/qemu-aarch64");
         Places {
             sysroot: variable("DRMBOARD_SYSROOT").unwrap_or_else(|| target.join("sysroot")),
@@ -88,7 +91,10 @@ impl Places {
     /// `DRMBOARD_ARCH`: whether arm64 programs come before those of the same name on PATH.
     fn prefer_arm64(&self) -> Result<bool, String> {
         let name = variable("DRMBOARD_ARCH");
-        match name.as_ref().map(|name| name.as_os_str().as_encoded_bytes()) {
+        match name
+            .as_ref()
+            .map(|name| name.as_os_str().as_encoded_bytes())
+        {
             None => Ok(HOST == Machine::Aarch64),
             Some(b"x86_64") => Ok(false),
             Some(b"aarch64") => Ok(true),
@@ -153,14 +159,16 @@ impl Program {
             }
             Kind::Foreign(machine) => {
                 return Err(format!(
-                    "{shown} is for another machine (ELF e_machine {machine}), not x86_64 or aarch64"
-                ))
+                "{shown} is for another machine (ELF e_machine {machine}), not x86_64 or aarch64"
+            ))
             }
             Kind::NotAProgram => return Err(format!("{shown} is not a program")),
         };
         if machine != HOST {
             if machine == Machine::X86_64 {
-                return Err(format!("{shown} is an x86_64 program and this machine is none"));
+                return Err(format!(
+                    "{shown} is an x86_64 program and this machine is none"
+                ));
             }
             if places.qemu.is_none() {
                 return Err(format!(
@@ -179,7 +187,9 @@ impl Program {
         places.sysroot = std::path::absolute(&places.sysroot).map_err(|e| e.to_string())?;
         places.shims = std::path::absolute(&places.shims).map_err(|e| e.to_string())?;
         places.clients = std::path::absolute(&places.clients).map_err(|e| e.to_string())?;
-        places.qemu = places.qemu.map(|qemu| std::path::absolute(&qemu).unwrap_or(qemu));
+        places.qemu = places
+            .qemu
+            .map(|qemu| std::path::absolute(&qemu).unwrap_or(qemu));
         let shim = places.shim(machine)?;
         Ok(Program {
             path,
@@ -215,7 +225,12 @@ impl Program {
         } else {
             let mut setting = OsString::from("LD_PRELOAD=");
             setting.push(preload);
-            command = Command::new(self.places.qemu.as_deref().unwrap_or(Path::new("qemu-aarch64")));
+            command = Command::new(
+                self.places
+                    .qemu
+                    .as_deref()
+                    .unwrap_or(Path::new("qemu-aarch64")),
+            );
             command
                 .arg("-L")
                 .arg(&self.places.sysroot)

@@ -58,7 +58,13 @@ fn mirror(dir: &Path, without: &[&str]) -> Result<()> {
         .open(dir)?;
     let behind = Path::new("/proc/self/fd").join(old.as_raw_fd().to_string());
     let entries: Vec<_> = fs::read_dir(dir)?.collect::<Result<_>>()?;
-    mount(Path::new("drmboard"), dir, "tmpfs", libc::MS_NOSUID, "mode=755")?;
+    mount(
+        Path::new("drmboard"),
+        dir,
+        "tmpfs",
+        libc::MS_NOSUID,
+        "mode=755",
+    )?;
     for entry in entries {
         let name = entry.file_name();
         if without.iter().any(|w| name == **w) {
@@ -130,7 +136,8 @@ fn fill_sys(node: &Node) -> Result<()> {
         let at = device.join("drm").join(node);
         fs::create_dir(&at)?;
         fs::write(at.join("dev"), format!("{DRM_MAJOR}:{minor}\n"))?;
-        let text = format!("MAJOR={DRM_MAJOR}\nMINOR={minor}\nDEVNAME=dri/{node}\nDEVTYPE=drm_minor\n");
+        let text =
+            format!("MAJOR={DRM_MAJOR}\nMINOR={minor}\nDEVNAME=dri/{node}\nDEVTYPE=drm_minor\n");
         fs::write(at.join("uevent"), text)?;
         symlink(format!("../../../{name}"), at.join("device"))?;
         symlink("../../../../../class/drm", at.join("subsystem"))?;
@@ -176,7 +183,8 @@ fn fill_dev() -> Result<()> {
 /// A sentence: no right to mount or to make nodes; the root is no mount point; /dev or /sys is not there.
 pub(crate) fn enter(node: &Node) -> std::result::Result<(), String> {
     // SAFETY: plain system call.
-    let rights = |error| format!("cannot set up a private /dev, which takes root or CAP_SYS_ADMIN: {error}");
+    let rights =
+        |error| format!("cannot set up a private /dev, which takes root or CAP_SYS_ADMIN: {error}");
     check(unsafe { libc::unshare(libc::CLONE_NEWNS) }, "unshare").map_err(rights)?;
     let private = mount(
         Path::new("none"),

@@ -22,7 +22,13 @@ pub(crate) struct OpenFile {
 }
 
 impl OpenFile {
-    pub(crate) fn new(key: u64, file: File, device: u64, owner: &Arc<Client>, socket: OwnedFd) -> OpenFile {
+    pub(crate) fn new(
+        key: u64,
+        file: File,
+        device: u64,
+        owner: &Arc<Client>,
+        socket: OwnedFd,
+    ) -> OpenFile {
         OpenFile {
             key,
             file,
@@ -60,7 +66,10 @@ impl OpenFile {
     /// What /proc/PID/fd/N is a link to on Linux.
     pub(crate) fn link(&self) -> String {
         let minor = libc::minor(self.device);
-        match (self.device, NODES.iter().find(|(_, number)| *number == minor)) {
+        match (
+            self.device,
+            NODES.iter().find(|(_, number)| *number == minor),
+        ) {
             (1.., Some((name, _))) => format!("/dev/dri/{name}"),
             _ if self.file.size().is_ok() => "/dmabuf:".into(),
             _ if self.file.polls() => "anon_inode:sync_file".into(),

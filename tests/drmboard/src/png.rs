@@ -21,7 +21,11 @@ pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
         );
         return Err(Error::new(ErrorKind::InvalidData, why));
     }
-    let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), frame.width, frame.height);
+    let mut encoder = png::Encoder::new(
+        BufWriter::new(File::create(path)?),
+        frame.width,
+        frame.height,
+    );
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header()?;
@@ -42,7 +46,9 @@ pub(crate) fn colours(path: &Path) -> Result<Vec<String>, String> {
         .read_info()
         .map_err(|error| told(&error))?;
     let mut pixels = vec![0; reader.output_buffer_size()];
-    let info = reader.next_frame(&mut pixels).map_err(|error| told(&error))?;
+    let info = reader
+        .next_frame(&mut pixels)
+        .map_err(|error| told(&error))?;
     let bytes = info.color_type.samples();
     if info.bit_depth != png::BitDepth::Eight || bytes < 3 {
         return Err(told(&"not of red, green and blue, eight bits each"));
@@ -91,7 +97,9 @@ mod tests {
         let path = std::env::temp_dir().join(format!("drmboard-png-{}.png", std::process::id()));
         let pixels = vec![1, 2, 3, 255, 4, 5, 6, 128];
         write(&path, &frame(pixels.clone())).unwrap();
-        let mut reader = png::Decoder::new(File::open(&path).unwrap()).read_info().unwrap();
+        let mut reader = png::Decoder::new(File::open(&path).unwrap())
+            .read_info()
+            .unwrap();
         let mut back = vec![0; reader.output_buffer_size()];
         reader.next_frame(&mut back).unwrap();
         std::fs::remove_file(&path).unwrap();

@@ -116,11 +116,13 @@ impl Client {
             rlim_max: 0,
         };
         // SAFETY: the limit is ours to be filled.
-        let told = unsafe { libc::prlimit(self.pid, libc::RLIMIT_NOFILE, std::ptr::null(), &mut limit) };
+        let told =
+            unsafe { libc::prlimit(self.pid, libc::RLIMIT_NOFILE, std::ptr::null(), &mut limit) };
         let Ok(entries) = std::fs::read_dir(format!("/proc/{}/fd", self.pid)) else {
             return true;
         };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok());
+        let names =
+            entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok());
         let used: BTreeSet<u64> = names.collect();
         let free = (0..limit.rlim_cur).filter(|number| !used.contains(number));
         told != 0 || free.take(count).count() == count
@@ -165,8 +167,12 @@ impl Process for Call {
         self.client.uid == 0
     }
     fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), i32> {
-        self.client
-            .transfer(addr, buf.as_mut_ptr(), buf.len(), libc::SYS_process_vm_readv)
+        self.client.transfer(
+            addr,
+            buf.as_mut_ptr(),
+            buf.len(),
+            libc::SYS_process_vm_readv,
+        )
     }
     fn write(&self, addr: u64, buf: &[u8]) -> Result<(), i32> {
         self.client.transfer(
@@ -178,20 +184,30 @@ impl Process for Call {
     }
     fn install(&self, file: File, cloexec: bool) -> Result<i32, i32> {
         let mut installed = self.installed.lock().unwrap();
-        if installed.len() >= crate::proto::MAX_FDS || !self.client.has_room_for(installed.len() + 1) {
+        if installed.len() >= crate::proto::MAX_FDS
+            || !self.client.has_room_for(installed.len() + 1)
+        {
             return Err(sys::DRM_OS_EMFILE as i32);
         }
         let token = token();
-        installed.push(Installed { token, file, cloexec });
+        installed.push(Installed {
+            token,
+            file,
+            cloexec,
+        });
         Ok(token)
     }
     fn withdraw(&self, fd: i32) {
-        self.installed.lock().unwrap().retain(|given| given.token != fd);
+        self.installed
+            .lock()
+            .unwrap()
+            .retain(|given| given.token != fd);
     }
     fn file(&self, fd: i32) -> Result<File, i32> {
         // SAFETY: plain system call.
         let copy =
-            unsafe { libc::syscall(libc::SYS_pidfd_getfd, self.client.pidfd.as_raw_fd(), fd, 0) } as i32;
+            unsafe { libc::syscall(libc::SYS_pidfd_getfd, self.client.pidfd.as_raw_fd(), fd, 0) }
+                as i32;
         if copy < 0 {
             return Err(sys::DRM_OS_EBADF as i32);
         }

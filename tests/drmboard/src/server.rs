@@ -88,7 +88,8 @@ impl Shared {
             u64: what,
         };
         // SAFETY: plain system call.
-        let result = unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) };
+        let result =
+            unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) };
         if result == 0 {
             Ok(())
         } else {
@@ -112,7 +113,12 @@ impl Shared {
     ///
     /// # Errors
     /// The server is out of descriptors; the file is closed.
-    pub(crate) fn make_file(&self, file: File, device: u64, owner: &Arc<Client>) -> io::Result<OwnedFd> {
+    pub(crate) fn make_file(
+        &self,
+        file: File,
+        device: u64,
+        owner: &Arc<Client>,
+    ) -> io::Result<OwnedFd> {
         let key = self.next.fetch_add(1, Ordering::Relaxed);
         let (socket, theirs) = sock::pair(&format!("{}#{key:x}", self.name))?;
         let notify = Mutex::new(self.notifier.lock().unwrap().clone());
@@ -234,7 +240,8 @@ impl Shared {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; 64];
         loop {
             // SAFETY: room for 64 events.
-            let n = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), 64, -1) };
+            let n =
+                unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), 64, -1) };
             for event in &events[..usize::try_from(n).unwrap_or(0)] {
                 let what = event.u64;
                 let number = what & !KIND;
@@ -331,12 +338,16 @@ impl Server {
         shared.watch(shared.stop.as_raw_fd(), STOP, libc::EPOLLIN)?;
         let for_poller = shared.clone();
         let for_notifier = Arc::downgrade(&shared);
-        let spawn =
-            |name: &str, f: Box<dyn FnOnce() + Send>| thread::Builder::new().name(name.into()).spawn(f);
+        let spawn = |name: &str, f: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new().name(name.into()).spawn(f)
+        };
         Ok(Server {
             poller: spawn("poller", Box::new(move || for_poller.poll()))?,
             closer: spawn("closer", Box::new(move || close_files(&closing)))?,
-            notifier: spawn("notifier", Box::new(move || notify(&for_notifier, &notices)))?,
+            notifier: spawn(
+                "notifier",
+                Box::new(move || notify(&for_notifier, &notices)),
+            )?,
             shared,
         })
     }
@@ -350,21 +361,24 @@ impl Server {
     /// threads have ended on return. Clients in order of their first call, and who had to be cut off.
     pub(crate) fn finish(self, grace: Duration) -> (Vec<Arc<Client>>, Vec<Leftover>) {
         let shared = self.shared;
-        let idle = || shared.files.lock().unwrap().is_empty() && shared.controls.lock().unwrap().is_empty();
+        let idle = || {
+            shared.files.lock().unwrap().is_empty() && shared.controls.lock().unwrap().is_empty()
+        };
         shared.wait(Instant::now() + grace, idle);
         // SAFETY: our own eventfd.
         unsafe { libc::eventfd_write(shared.stop.as_raw_fd(), 1) };
         self.poller.join().expect("poller");
 
         let mut left: Vec<Leftover> = Vec::new();
-        let mut note = |client: &Client, files: usize| match left.iter_mut().find(|l| l.pid == client.pid) {
-            Some(entry) => entry.files += files,
-            None => left.push(Leftover {
-                pid: client.pid,
-                comm: client.comm(),
-                files,
-            }),
-        };
+        let mut note =
+            |client: &Client, files: usize| match left.iter_mut().find(|l| l.pid == client.pid) {
+                Some(entry) => entry.files += files,
+                None => left.push(Leftover {
+                    pid: client.pid,
+                    comm: client.comm(),
+                    files,
+                }),
+            };
         let files: Vec<_> = shared
             .files
             .lock()

@@ -47,12 +47,20 @@ pub(crate) fn refused(clients: &[Arc<Client>], device: &[(String, u64)]) -> u64 
 }
 
 fn own(device: &[(String, u64)], name: &str) -> Option<u64> {
-    device.iter().find(|(n, _)| n == name).map(|(_, value)| *value)
+    device
+        .iter()
+        .find(|(n, _)| n == name)
+        .map(|(_, value)| *value)
 }
 
 /// The report: a line per client in order of its first call, then the totals. The device's own counts win over the
 /// sum of its clients' where it has them. `unknown` is what the models met and do not know.
-pub(crate) fn report(clients: &[Arc<Client>], device: &[(String, u64)], unknown: u64, leaked: u64) -> String {
+pub(crate) fn report(
+    clients: &[Arc<Client>],
+    device: &[(String, u64)],
+    unknown: u64,
+    leaked: u64,
+) -> String {
     let mut text = String::new();
     let mut ioctls = 0;
     let (mut jobs, mut faults, mut resets, mut peak) = (0, 0, 0, 0);

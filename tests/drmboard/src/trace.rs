@@ -66,13 +66,20 @@ impl TraceFile {
             Trace::MmioWrite { t, dev, off, val } => {
                 self.line(format_args!("{t} mmio {dev} w 0x{off:04x} 0x{val:08x}"));
             }
-            Trace::Irq { t, dev, line, level } => {
+            Trace::Irq {
+                t,
+                dev,
+                line,
+                level,
+            } => {
                 let node = nodes.iter().find(|node| *node.name == **dev);
                 let name = node.and_then(|node| node.irqs.get(*line));
                 let name = name.map_or("?", String::as_str);
                 self.line(format_args!("{t} irq {dev} {name} {}", u8::from(*level)));
             }
-            Trace::Power { t, dev, on } => self.line(format_args!("{t} power {dev} {}", u8::from(*on))),
+            Trace::Power { t, dev, on } => {
+                self.line(format_args!("{t} power {dev} {}", u8::from(*on)))
+            }
             Trace::BadDma {
                 t,
                 dev,
@@ -83,9 +90,17 @@ impl TraceFile {
                 let way = if *write { 'w' } else { 'r' };
                 self.line(format_args!("{t} baddma {dev} {way} 0x{pa:x} {len}"));
             }
-            Trace::Log { t, dev, level, text } => {
+            Trace::Log {
+                t,
+                dev,
+                level,
+                text,
+            } => {
                 let dev = dev.as_deref().unwrap_or("-");
-                self.line(format_args!("{t} log {dev} {level} {}", text.escape_default()));
+                self.line(format_args!(
+                    "{t} log {dev} {level} {}",
+                    text.escape_default()
+                ));
             }
         }
     }

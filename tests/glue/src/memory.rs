@@ -45,7 +45,8 @@ pub enum UserPage {
 
 #[allow(missing_docs, reason = "drm_os.h and fake_vm.h say it")]
 extern "C" {
-    pub fn fbsd_object_create(dev: *mut Opaque, size: u64, attr: u32, obj: *mut *mut Opaque) -> i32;
+    pub fn fbsd_object_create(dev: *mut Opaque, size: u64, attr: u32, obj: *mut *mut Opaque)
+        -> i32;
     pub fn fbsd_object_create_user(
         dev: *mut Opaque,
         caller: *mut Opaque,
@@ -185,10 +186,16 @@ impl Drop for Kernel {
                 charged,
                 ..
             } = self.counts();
-            assert_eq!((pages, objects, charged), (0, 0, 0), "pages, objects, bytes left");
+            assert_eq!(
+                (pages, objects, charged),
+                (0, 0, 0),
+                "pages, objects, bytes left"
+            );
             assert_eq!(self.wired(), 0, "pages that count as wired");
             // SAFETY: nothing has them any more.
-            self.devs.drain(..).for_each(|d| unsafe { fake_dev_free(d) });
+            self.devs
+                .drain(..)
+                .for_each(|d| unsafe { fake_dev_free(d) });
         }
     }
 }

@@ -157,7 +157,12 @@ extern "C" fn get_volt(arg: Arg, uv: *mut u32) -> i32 {
 
 extern "C" fn set_volt(arg: Arg, min: u32, max: u32) -> i32 {
     let b = board(arg);
-    let found = b.volts.iter().filter(|v| (min..=max).contains(*v)).min().copied();
+    let found = b
+        .volts
+        .iter()
+        .filter(|v| (min..=max).contains(*v))
+        .min()
+        .copied();
     match found {
         Some(uv) => {
             b.uv = uv;

@@ -100,20 +100,35 @@ fn moved(kind: Kind, coherent: bool, dir: u32, off: u64, len: u64) -> BTreeSet<u
     let d = w.add_device(node, Box::<Probe>::default());
     let c = Caller::local(&w, "x");
     let mut area = Area::new(PAGES);
-    let (mut o, mut m, mut kva) = (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+    let (mut o, mut m, mut kva) = (
+        std::ptr::null_mut(),
+        std::ptr::null_mut(),
+        std::ptr::null_mut(),
+    );
     let size = (PAGES * PAGE) as u64;
     let mut pas = [0; PAGES];
     unsafe {
-        assert_eq!(sys::drm_os_mmio_map(d.as_raw(), std::ptr::null(), 16, &mut m), 0);
+        assert_eq!(
+            sys::drm_os_mmio_map(d.as_raw(), std::ptr::null(), 16, &mut m),
+            0
+        );
         let made = match kind {
             Kind::Cached => sys::drm_os_object_create(d.as_raw(), size, CACHED, &mut o),
             Kind::Uncached => sys::drm_os_object_create(d.as_raw(), size, WC, &mut o),
-            Kind::User => {
-                sys::drm_os_object_create_user(d.as_raw(), c.as_raw(), area.1 as u64, size, 1, &mut o)
-            }
+            Kind::User => sys::drm_os_object_create_user(
+                d.as_raw(),
+                c.as_raw(),
+                area.1 as u64,
+                size,
+                1,
+                &mut o,
+            ),
         };
         assert_eq!(made, 0);
-        assert_eq!(sys::drm_os_object_wire(o, 0, PAGES as u64, pas.as_mut_ptr()), 0);
+        assert_eq!(
+            sys::drm_os_object_wire(o, 0, PAGES as u64, pas.as_mut_ptr()),
+            0
+        );
         if kind != Kind::User {
             assert_eq!(sys::drm_os_object_kmap(o, &mut kva), 0);
         }
@@ -215,7 +230,8 @@ fn the_cache_is_maintained_where_the_host_moves_lines() {
                     let ours: BTreeSet<u64> = lines.iter().map(offset).collect();
                     assert_eq!(ours.len(), lines.len(), "a line twice");
                     let host = moved(kind, coherent, dir, off, len);
-                    let what = format!("{kind:?}, coherent {coherent}, {off} + {len}, direction {dir}");
+                    let what =
+                        format!("{kind:?}, coherent {coherent}, {off} + {len}, direction {dir}");
                     assert_eq!(ours, host, "{what}");
                     let needed = kind != Kind::Uncached && !coherent && off < size && len != 0;
                     assert_eq!(!ours.is_empty(), needed, "{what}");
@@ -307,7 +323,10 @@ macro_rules! calls {
                 (3, 2),
             ] {
                 let what = format!("wire {first} + {count}");
-                say(what.clone(), $wire(o, first, count, pas.as_mut_ptr()).into());
+                say(
+                    what.clone(),
+                    $wire(o, first, count, pas.as_mut_ptr()).into(),
+                );
                 say(what, $resident(o) as i64);
             }
             let mut kva = std::ptr::null_mut();
@@ -319,7 +338,10 @@ macro_rules! calls {
                 say(what.into(), $purge(o).into());
                 say(what.into(), $resident(o) as i64);
             }
-            say("wire when purged".into(), $wire(o, 0, 1, pas.as_mut_ptr()).into());
+            say(
+                "wire when purged".into(),
+                $wire(o, 0, 1, pas.as_mut_ptr()).into(),
+            );
             say(
                 "wire nothing when purged".into(),
                 $wire(o, 0, 0, pas.as_mut_ptr()).into(),
@@ -366,7 +388,10 @@ macro_rules! calls {
         $page_free($dev, pa);
         say("when freed".into(), i64::from(!$kva($dev, pa).is_null()));
         for pa in [0, 1, u64::MAX] {
-            say(format!("address of {pa}"), i64::from(!$kva($dev, pa).is_null()));
+            say(
+                format!("address of {pa}"),
+                i64::from(!$kva($dev, pa).is_null()),
+            );
         }
     };
 }
@@ -435,7 +460,9 @@ fn an_uncached_page_leaves_no_line_behind() {
             let lines = k.lines(|| assert_eq!(fbsd_object_wire(o, 0, 600, pas.as_mut_ptr()), 0));
             let each: BTreeSet<_> = lines.iter().map(|l| l.pa & !4095).collect();
             assert_eq!((lines.len(), each.len()), (600 * 64, 600), "each page once");
-            assert!(lines.iter().all(|l| l.invalidated == (kind == Kind::Uncached)));
+            assert!(lines
+                .iter()
+                .all(|l| l.invalidated == (kind == Kind::Uncached)));
             assert_eq!(
                 fake_page(fake_vm_of(o), 0),
                 if attr == WC { UNCACHED } else { NORMAL }
@@ -485,7 +512,9 @@ fn nobody_waits_for_memory_that_there_is_not() {
         fbsd_object_unref(o);
     }
     assert_eq!(pa, 7);
-    let Counts { reclaims, waits, .. } = k.counts();
+    let Counts {
+        reclaims, waits, ..
+    } = k.counts();
     assert!(
         (1..=16).contains(&reclaims) && (1..=16).contains(&waits),
         "{reclaims} {waits}"
@@ -531,7 +560,10 @@ fn only_ordinary_memory_of_a_process_is_taken() {
         UserPage::Device,
         UserPage::Uncached,
     ];
-    kinds.iter().zip(0..).for_each(|(kind, i)| k.user_page(i, *kind));
+    kinds
+        .iter()
+        .zip(0..)
+        .for_each(|(kind, i)| k.user_page(i, *kind));
     let create = |at: u64, size: u64| {
         let mut o = std::ptr::null_mut();
         let e = unsafe { fbsd_object_create_user(dev, fake_caller(), at, size, 1, &mut o) };
@@ -615,10 +647,15 @@ fn wired_pages_count_for_users() {
             ENOMEM,
             "nor a block"
         );
-        let hold = |user: &mut _| fbsd_object_create_user(dev, fake_caller(), USER, 4 * 4096, 1, user);
+        let hold =
+            |user: &mut _| fbsd_object_create_user(dev, fake_caller(), USER, 4 * 4096, 1, user);
         assert_eq!(hold(&mut user), ENOMEM);
         assert_eq!((k.wired(), fbsd_object_resident(o)), (603, 603));
-        assert_eq!(k.counts().waits, waits, "nobody waits for what is not short");
+        assert_eq!(
+            k.counts().waits,
+            waits,
+            "nobody waits for what is not short"
+        );
         assert_eq!(fbsd_object_purge(o), 0);
         assert_eq!(k.wired(), 0);
         assert_eq!(hold(&mut user), 0);

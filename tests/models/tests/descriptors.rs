@@ -487,7 +487,11 @@ fn heap_grows_with_vertices() {
             break;
         }
         let va = g.rd64(0x2420);
-        assert_eq!(va, HEAP + faults * (2 << 20), "chunks are asked for in order");
+        assert_eq!(
+            va,
+            HEAP + faults * (2 << 20),
+            "chunks are asked for in order"
+        );
         faults += 1;
         assert!(faults < 8);
         g.wr(0x2004, 1);

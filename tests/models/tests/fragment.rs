@@ -129,12 +129,26 @@ fn scissor_by_tiles_and_by_pixels() {
         f.tiles = [1, 2, 3, 3];
         emit(&mut g, &f);
         run(&mut g);
-        check(&mut g, &rt, 4, 80, [16, 32, 63, 63], &[0x33, 0x66, 0x99, 0xff]);
+        check(
+            &mut g,
+            &rt,
+            4,
+            80,
+            [16, 32, 63, 63],
+            &[0x33, 0x66, 0x99, 0xff],
+        );
         let mut g = rig(Variant::T860, size(80, row, layout));
         f.bounds = [20, 0, 58, 50];
         emit(&mut g, &f);
         run(&mut g);
-        check(&mut g, &rt, 4, 80, [20, 32, 58, 50], &[0x33, 0x66, 0x99, 0xff]);
+        check(
+            &mut g,
+            &rt,
+            4,
+            80,
+            [20, 32, 58, 50],
+            &[0x33, 0x66, 0x99, 0xff],
+        );
     }
     // Bounds the wrong way round. Source: panfrost.md 2.7 (0x59 TILE_RANGE).
     let mut g = rig(Variant::T860, 4096);
@@ -161,7 +175,14 @@ fn tile_enable_map() {
     // Second block of the second row.
     g.poke(map + 64, &[1 << 1]);
     run(&mut g);
-    check(&mut g, &rt, 4, 64, [32, 32, 63, 63], &[0x33, 0x66, 0x99, 0xff]);
+    check(
+        &mut g,
+        &rt,
+        4,
+        64,
+        [32, 32, 63, 63],
+        &[0x33, 0x66, 0x99, 0xff],
+    );
 }
 
 /// Would catch a target taken for another: two images, one preserved, one without writes.
@@ -185,9 +206,19 @@ fn several_targets() {
         write: false,
         ..first
     };
-    emit(&mut g, &frame::frame(40, 24, &[first, second, kept, unwritten]));
+    emit(
+        &mut g,
+        &frame::frame(40, 24, &[first, second, kept, unwritten]),
+    );
     run(&mut g);
-    check(&mut g, &first, 4, 24, [0, 0, 39, 23], &[0x33, 0x66, 0x99, 0xff]);
+    check(
+        &mut g,
+        &first,
+        4,
+        24,
+        [0, 0, 39, 23],
+        &[0x33, 0x66, 0x99, 0xff],
+    );
     check(&mut g, &second, 4, 24, [0, 0, 39, 23], &[1, 2, 3, 4]);
     for rt in [kept, unwritten] {
         assert!(g.peek(rt.base, 40 * 24 * 4).iter().all(|b| *b == OLD));
@@ -210,10 +241,28 @@ fn colour_formats() {
         (1, 19, RGBA, [COLOR; 4], &[0x33, 0x66, 0x99, 0xff]),
         (1, 19, BGRA, [COLOR; 4], &[0x99, 0x66, 0x33, 0xff]),
         // A8R8G8B8 in memory: component 3 first.
-        (1, 19, 3 | 1 << 6 | 2 << 9, [COLOR; 4], &[0xff, 0x33, 0x66, 0x99]),
+        (
+            1,
+            19,
+            3 | 1 << 6 | 2 << 9,
+            [COLOR; 4],
+            &[0xff, 0x33, 0x66, 0x99],
+        ),
         // X8: the padding byte takes "zero" or "one".
-        (1, 19, 2 | 1 << 3 | 4 << 9, [COLOR; 4], &[0x99, 0x66, 0x33, 0]),
-        (1, 19, 2 | 1 << 3 | 5 << 9, [COLOR; 4], &[0x99, 0x66, 0x33, 0xff]),
+        (
+            1,
+            19,
+            2 | 1 << 3 | 4 << 9,
+            [COLOR; 4],
+            &[0x99, 0x66, 0x33, 0],
+        ),
+        (
+            1,
+            19,
+            2 | 1 << 3 | 5 << 9,
+            [COLOR; 4],
+            &[0x99, 0x66, 0x33, 0xff],
+        ),
         (1, 16, RGBA, [COLOR; 4], &[0x33]),
         (1, 17, RGBA, [COLOR; 4], &[0x33, 0x66]),
         (1, 18, RGBA, [COLOR; 4], &[0x33, 0x66, 0x99]),
@@ -283,7 +332,13 @@ fn unknown_formats_and_layouts_are_counted() {
     let cases = [
         (Rt { format: 30, ..base }, "colour format"),
         (Rt { layout: 1, ..base }, "colour block format"),
-        (Rt { layout: AFBC, ..base }, "AFBC colour target"),
+        (
+            Rt {
+                layout: AFBC,
+                ..base
+            },
+            "AFBC colour target",
+        ),
     ];
     for (rt, what) in cases {
         let mut g = rig(Variant::T860, 64 * 256);
@@ -298,7 +353,10 @@ fn unknown_formats_and_layouts_are_counted() {
         if rt.layout == AFBC {
             assert_eq!((stats.left[what], stats.decode_error_count()), (1, 0));
         } else {
-            assert_eq!((stats.decode_errors[what], stats.decode_words[what]), (1, word));
+            assert_eq!(
+                (stats.decode_errors[what], stats.decode_words[what]),
+                (1, word)
+            );
         }
         assert!(g.peek(IMAGE, 64 * 256).iter().all(|b| *b == OLD));
     }
@@ -459,7 +517,14 @@ fn single_target_descriptor_of_t720() {
         emit_v4(&mut g, 33, 21, layout, row, 0);
         run(&mut g);
         let rt = rgba8(IMAGE, row, layout, 0);
-        check(&mut g, &rt, 4, 21, [0, 0, 32, 20], &[0x99, 0x66, 0x33, 0xff]);
+        check(
+            &mut g,
+            &rt,
+            4,
+            21,
+            [0, 0, 32, 20],
+            &[0x99, 0x66, 0x33, 0xff],
+        );
     }
 }
 
@@ -569,7 +634,14 @@ fn clear_goes_through_the_mmu() {
     g.flush(0, 4, IMAGE + 0x2000, 0x1000);
     g.settle();
     assert_eq!(g.job_raw(), 1);
-    check(&mut g, &rt, 4, 64, [0, 0, 63, 63], &[0x33, 0x66, 0x99, 0xff]);
+    check(
+        &mut g,
+        &rt,
+        4,
+        64,
+        [0, 0, 63, 63],
+        &[0x33, 0x66, 0x99, 0xff],
+    );
     let mut g = Rig::ready(Variant::T860);
     g.map(FBD, 0x1000, RW);
     g.map(IMAGE, 0x4000, R);

@@ -108,7 +108,10 @@ fn lost_irq() {
     g.mali.inject(Injection::LoseIrq { line: JOB });
     g.submit(1, JC, 0);
     g.wait(100_000_000);
-    assert_eq!((g.job_raw(), g.rd(0x100c), g.board.lines[JOB]), (2, 2, false));
+    assert_eq!(
+        (g.job_raw(), g.rd(0x100c), g.board.lines[JOB]),
+        (2, 2, false)
+    );
     // Another slot's completion raises the line.
     g.submit(2, JC, 0);
     g.settle();
@@ -147,7 +150,11 @@ fn bus_error() {
         g.mali.inject(Injection::BusErrorAt(n));
         g.submit(1, JC, 0);
         g.settle();
-        assert_eq!((g.job_raw(), g.slot_status(1)), (0x2_0000, code), "transfer {n}");
+        assert_eq!(
+            (g.job_raw(), g.slot_status(1)),
+            (0x2_0000, code),
+            "transfer {n}"
+        );
         runs(&mut g);
     }
 }
@@ -244,7 +251,10 @@ fn stuck_address_space() {
 #[test]
 fn job_fault() {
     let mut g = rig();
-    g.mali.inject(Injection::JobFault { slot: 1, code: 0x58 });
+    g.mali.inject(Injection::JobFault {
+        slot: 1,
+        code: 0x58,
+    });
     g.submit(1, JC, 0);
     g.settle();
     assert_eq!(

@@ -40,7 +40,10 @@ fn chain_runs_to_its_end() {
         "HEAD taken, HEAD_NEXT empty"
     );
     g.settle();
-    assert_eq!((g.job_raw(), g.slot_status(1), g.slot_tail(1)), (2, 1, JC + 128));
+    assert_eq!(
+        (g.job_raw(), g.slot_status(1), g.slot_tail(1)),
+        (2, 1, JC + 128)
+    );
     assert!(g.board.lines[JOB]);
     assert_eq!(g.peek64(DATA), 0);
     for n in 0..3 {
@@ -81,7 +84,10 @@ fn write_value_types() {
             g.map(JC, 0x1000, RW);
             g.map(DATA, 0x1000, RW);
             g.header(JC, 2, 1, (0, 0), 0);
-            g.poke32(JC + 32, &[DATA as u32, 0, kind, 0, 0x4433_2211, 0x8877_6655]);
+            g.poke32(
+                JC + 32,
+                &[DATA as u32, 0, kind, 0, 0x4433_2211, 0x8877_6655],
+            );
             g.submit(1, JC, 0);
             g.settle();
             assert_eq!(g.slot_status(1), status);
@@ -173,7 +179,11 @@ fn failure_holds_next_back() {
         assert_eq!(g.rd(0x18e0), 1, "NEXT waits");
         if cancel {
             g.wr(0x18e0, 0);
-            assert_eq!(g.rd64(0x18c0), JC + 0x400, "HEAD_NEXT says it was not taken");
+            assert_eq!(
+                g.rd64(0x18c0),
+                JC + 0x400,
+                "HEAD_NEXT says it was not taken"
+            );
         }
         g.wr(0x1004, 0x2_0000);
         assert_eq!(g.rd(0x1010), if cancel { 0 } else { 0x2_0000 });
@@ -398,7 +408,10 @@ fn next_is_cancelled_by_nop() {
     g.wr(0x18e0, 0);
     g.settle();
     assert_eq!((g.slot_tail(1), g.peek32(JC + 0x2000)), (JC + 19 * 64, 0));
-    assert_eq!(g.mali.stats().protocol_errors["START over a pending START"], 1);
+    assert_eq!(
+        g.mali.stats().protocol_errors["START over a pending START"],
+        1
+    );
 }
 
 /// Would catch slots that wait for each other.
@@ -462,5 +475,9 @@ fn start_mmu_flushes_the_tlb() {
     g.poke64(DATA, u64::MAX);
     g.submit(1, JC, 1 << 10);
     g.settle();
-    assert_eq!(g.peek64(DATA), 0, "the new page was found without an MMU command");
+    assert_eq!(
+        g.peek64(DATA),
+        0,
+        "the new page was found without an MMU command"
+    );
 }

@@ -87,7 +87,11 @@ fn execute_needs_no_xn() {
             assert_eq!(g.rd(0x241c), 0xcb | EXECUTE | SOURCE);
             assert_eq!(g.rd64(0x2420), TARGET);
         } else {
-            assert_eq!(g.job_raw(), 2, "read-only and executable is how code is mapped");
+            assert_eq!(
+                g.job_raw(),
+                2,
+                "read-only and executable is how code is mapped"
+            );
         }
     }
 }
@@ -109,7 +113,11 @@ fn table_walk_bus_faults() {
             g.board.holes.push((hole, hole + 4096));
         }
         let (status, _) = fault_of(&mut g);
-        assert_eq!(status & 0xff, 0xd0 + level, "level {level}, table {hole:#x}");
+        assert_eq!(
+            status & 0xff,
+            0xd0 + level,
+            "level {level}, table {hole:#x}"
+        );
         assert_eq!(g.rd(0x2000), 0x1_0000, "bus error bit, no page fault bit");
     }
 }
@@ -178,7 +186,10 @@ fn transtab_takes_effect_at_update() {
     g.settle();
     // Source: panfrost.md 2.4: disabling the AS makes its jobs die.
     assert_eq!((g.job_raw(), g.slot_status(1)), (0x2_0000, 0x48));
-    assert!(!g.board.lines[MMU], "an unmapped address space raises no fault");
+    assert!(
+        !g.board.lines[MMU],
+        "an unmapped address space raises no fault"
+    );
 }
 
 /// Would catch a missing FLUSH_PT after unmap or remap: the stale page stays in use.
@@ -303,7 +314,10 @@ fn command_while_active_is_lost() {
     g.wr(0x2418, 4);
     g.settle();
     assert_eq!(g.rd(0x2428), 0);
-    assert_eq!(g.mali.stats().protocol_errors["MMU command while active"], 1);
+    assert_eq!(
+        g.mali.stats().protocol_errors["MMU command while active"],
+        1
+    );
     // The flush was lost, so the lock still holds and a job in it waits.
     g.map(JC, 4096, RW);
     g.map(TARGET, 4096, RW);
@@ -354,7 +368,11 @@ fn flush_of_the_page_used_last() {
     g.submit(1, JC, 0);
     g.settle();
     let s = g.mali.stats();
-    assert_eq!((s.jobs[2], s.jobs[1]), (1, 1), "write value before, null after");
+    assert_eq!(
+        (s.jobs[2], s.jobs[1]),
+        (1, 1),
+        "write value before, null after"
+    );
 }
 
 /// Would catch retries that need too little (no flush, no clear) or too much.

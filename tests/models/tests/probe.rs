@@ -51,7 +51,12 @@ fn linux_probe_sequence() {
     assert_eq!([g.rd(0xf00), g.rd(0xf04), g.rd(0xf08)], [0x1f8, 0x10000, 1]);
     let stats = g.mali.stats();
     assert_eq!(stats.unknown_accesses(), 0, "{:?}", stats.unknown_registers);
-    assert_eq!(stats.protocol_error_count(), 0, "{:?}", stats.protocol_errors);
+    assert_eq!(
+        stats.protocol_error_count(),
+        0,
+        "{:?}",
+        stats.protocol_errors
+    );
     assert_eq!(stats.readonly_writes, 0);
     assert_eq!(g.board.changes, [], "0x600 is not in the mask 0x30081");
 }
@@ -134,7 +139,10 @@ fn writes_during_reset_are_lost() {
     g.wr(0xf04, 0x55);
     g.settle();
     assert_eq!(g.rd(0xf04), 0);
-    assert_eq!(g.mali.stats().protocol_errors["register write during reset"], 1);
+    assert_eq!(
+        g.mali.stats().protocol_errors["register write during reset"],
+        1
+    );
 }
 
 /// Would catch power that is there at once, and cores that come up without L2.
@@ -144,7 +152,11 @@ fn power_transitions_take_time_and_wait_for_l2() {
     let mut g = Rig::cold(Variant::T860);
     g.wr(0x180, 0x3);
     g.wait(1_000_000);
-    assert_eq!((g.rd(0x140), g.rd(0x200)), (0, 3), "shader cores wait for L2");
+    assert_eq!(
+        (g.rd(0x140), g.rd(0x200)),
+        (0, 3),
+        "shader cores wait for L2"
+    );
     g.wr(0x1a0, 1);
     assert_eq!((g.rd(0x160), g.rd(0x220)), (0, 1));
     g.wait(30_000);
@@ -233,7 +245,10 @@ fn unknown_registers_read_zero_and_are_counted() {
         assert_eq!(g.rd(offset), 0);
         assert_eq!(g.mali.stats().unknown_registers[&(offset, Access::Read)], 1);
         g.wr(offset, 1);
-        assert_eq!(g.mali.stats().unknown_registers[&(offset, Access::Write)], 1);
+        assert_eq!(
+            g.mali.stats().unknown_registers[&(offset, Access::Write)],
+            1
+        );
     }
     let mut g = Rig::cold(Variant::G52);
     g.wr(0x2430, 6);

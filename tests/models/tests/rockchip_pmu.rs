@@ -186,7 +186,10 @@ fn requests_have_their_order() {
     let mut rig = Rig::new(Boot::Off);
     rig.wr(PWRDN_CON, 0);
     rig.wr(PWRDN_CON, POWER);
-    assert_eq!(rig.told(), Some("power switched before the last switch was over"));
+    assert_eq!(
+        rig.told(),
+        Some("power switched before the last switch was over")
+    );
 
     let mut rig = Rig::new(Boot::On);
     rig.wr(IDLE_REQ, BUS);
@@ -257,7 +260,10 @@ fn other_domains_are_tracked() {
     rig.settle();
     assert_eq!(rig.rd(PWRDN_ST), 1 << 16 | 1 << 31);
     assert_eq!((rig.rd(IDLE_ST), rig.rd(IDLE_ACK)), (1 << 3, 1 << 3));
-    assert_eq!((rig.pmu.supply(), rig.pmu.stats().other_domains), (Supply::On, 3));
+    assert_eq!(
+        (rig.pmu.supply(), rig.pmu.stats().other_domains),
+        (Supply::On, 3)
+    );
     assert_eq!(rig.told(), None);
 }
 

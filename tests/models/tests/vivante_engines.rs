@@ -177,7 +177,11 @@ fn blt_makes_mipmaps() {
     assert_eq!(rig.r32(levels[0] + super_tiled(256, 0, 1)), 0, "one row");
     assert_eq!(rig.r32(levels[1] + super_tiled(256, 31, 0)), 125);
     assert_eq!(rig.r32(levels[2] + super_tiled(256, 15, 0)), 123);
-    assert_eq!(rig.r32(levels[2] + super_tiled(256, 16, 0)), 0, "16 columns");
+    assert_eq!(
+        rig.r32(levels[2] + super_tiled(256, 16, 0)),
+        0,
+        "16 columns"
+    );
 }
 
 #[test]
@@ -187,13 +191,22 @@ fn blt_flips_and_downsamples() {
     let dest = rig.alloc(16);
     finish(
         &mut rig,
-        copy(src, dest, (0, 0), (128, 128), &[(0x14028, 1 << 22 | 1 << 19)]),
+        copy(
+            src,
+            dest,
+            (0, 0),
+            (128, 128),
+            &[(0x14028, 1 << 22 | 1 << 19)],
+        ),
     );
     assert_eq!(rig.r32(dest), 127 << 16);
     assert_eq!(rig.r32(dest + 127 * 512 + 4), 1);
     let dest = rig.alloc(16);
     let both = TILED | A8R8G8B8 | 512 | 3 << 27;
-    finish(&mut rig, copy(src, dest, (0, 0), (64, 64), &[(0x14008, both)]));
+    finish(
+        &mut rig,
+        copy(src, dest, (0, 0), (64, 64), &[(0x14008, both)]),
+    );
     assert_eq!(rig.r32(dest + 3 * 512 + 5 * 4), 6 << 16 | 10);
     assert_eq!(rig.r32(dest + 31 * 512 + 31 * 4), 62 << 16 | 62);
     assert_eq!(rig.r32(dest + 32 * 512), 0);
@@ -232,7 +245,11 @@ fn blt_tile_status_partial_clear_restores_the_tile_first() {
         "only that tile left the cleared state"
     );
     for (x, y) in [(0, 0), (3, 3), (4, 0), (5, 3)] {
-        assert_eq!(rig.r32(image + super_tiled(512, x, y)), 0xc0c0_c0c0, "{x} {y}");
+        assert_eq!(
+            rig.r32(image + super_tiled(512, x, y)),
+            0xc0c0_c0c0,
+            "{x} {y}"
+        );
     }
     assert_eq!(
         rig.r32(image + super_tiled(512, 8, 0)),
@@ -279,7 +296,11 @@ fn blt_copies_buffers() {
     let (src, dest) = (rig.alloc(3), rig.alloc(3));
     rig.fill(src, 3 * 4096, 0x7777_7777);
     let op = blt(
-        &[(0x14000, src as u32), (0x14018, dest as u32), (0x14054, 9_000)],
+        &[
+            (0x14000, src as u32),
+            (0x14018, dest as u32),
+            (0x14054, 9_000),
+        ],
         3,
     );
     finish(&mut rig, op);
@@ -336,7 +357,11 @@ fn a_compressed_tile_is_reported() {
     let ts = [(0x1400c, 1 | 1 << 21), (0x14010, status as u32)];
     rig.exec(copy(src, dest, (0, 0), (8, 4), &ts));
     assert_eq!(rig.ack(), 2);
-    assert!(rig.gpu.stats().decode_errors.contains_key("compressed tile"));
+    assert!(rig
+        .gpu
+        .stats()
+        .decode_errors
+        .contains_key("compressed tile"));
 }
 
 // --- RS. HW: Mesa etnaviv_rs.c ---
@@ -474,7 +499,10 @@ fn rs_resolves_in_place() {
         .event(1, FROM_PE)
         .end();
     finish(&mut rig, stream);
-    assert_eq!([0, 64, 128].map(|n| rig.r32(image + n)), [0, 0x4444_4444, 0]);
+    assert_eq!(
+        [0, 64, 128].map(|n| rig.r32(image + n)),
+        [0, 0x4444_4444, 0]
+    );
 }
 
 #[test]
@@ -510,7 +538,10 @@ type Use<'a> = (&'a [(u32, u32)], &'a [u32]);
 fn a_draw_checks_every_address_it_uses() {
     // HW: Mesa etnaviv_emit.c, etnaviv_texture_state.c: what makes a draw use which address. The samplers of GC3000 are NTE's.
     let samplers = |variant| match variant {
-        Variant::Gc3000 => [(0x1_0000 + 31 * 4, 0x1_0800 + 31 * 64), (0x1_0000, 0x1_0800)],
+        Variant::Gc3000 => [
+            (0x1_0000 + 31 * 4, 0x1_0800 + 31 * 64),
+            (0x1_0000, 0x1_0800),
+        ],
         _ => [(0x2000 + 11 * 4, 0x2400 + 11 * 4), (0x2000, 0x2400)],
     };
     for variant in [Variant::Gc3000, Variant::Gc2000] {
@@ -546,7 +577,11 @@ fn a_draw_checks_every_address_it_uses() {
                 let draw = stream.raw(&[0x2800_0000, 4, 0, 1]);
                 rig.exec(draw.event(1, FROM_PE).end());
                 let causes = if wrong.is_some() { 1 << 31 | 2 } else { 2 };
-                assert_eq!(rig.ack(), causes, "{variant:?}: {wrong:x?} of {addresses:x?}");
+                assert_eq!(
+                    rig.ack(),
+                    causes,
+                    "{variant:?}: {wrong:x?} of {addresses:x?}"
+                );
             }
             assert_eq!(rig.gpu.stats().protocol_error_count(), 0);
         }
@@ -629,7 +664,10 @@ fn the_2d_test_of_libdrm() {
     assert_eq!(rig.gpu.stats().rectangles, 256);
     assert_eq!(rig.gpu.stats().pixels_written, 4096);
     let frame = rig.gpu.last_frame().unwrap();
-    assert_eq!((frame.engine, frame.width, frame.height), (Engine::De, 124, 124));
+    assert_eq!(
+        (frame.engine, frame.width, frame.height),
+        (Engine::De, 124, 124)
+    );
     // The pixel counter of 2D moved.
     rig.wr(0x470, 0x000b_0000);
     assert_eq!(rig.rd(0x454), 4096);

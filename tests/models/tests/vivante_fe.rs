@@ -8,7 +8,12 @@ use models::vivante::Variant;
 use vivante_common::*;
 
 fn count(rig: &Rig, what: &str) -> u64 {
-    rig.gpu.stats().protocol_errors.get(what).copied().unwrap_or(0)
+    rig.gpu
+        .stats()
+        .protocol_errors
+        .get(what)
+        .copied()
+        .unwrap_or(0)
 }
 
 #[test]
@@ -40,7 +45,12 @@ fn a_count_of_zero_is_1024() {
     // HW: etnaviv.md 5.
     let mut rig = Rig::ready(Variant::Gc7000L);
     let values: Vec<u32> = (0..1024).collect();
-    rig.exec(Stream::new().states(0x34000, &values).event(0, FROM_FE).end());
+    rig.exec(
+        Stream::new()
+            .states(0x34000, &values)
+            .event(0, FROM_FE)
+            .end(),
+    );
     assert_eq!(rig.gpu.state(0x34000), 0);
     assert_eq!(rig.gpu.state(0x34000 + 1023 * 4), 1023);
     assert_eq!(rig.ack(), 1);
@@ -66,7 +76,10 @@ fn loaded_states_are_recorded() {
         [0, 0x14, 0x654, 0x3804]
     );
     // HW: libdrm tests/etnaviv/etnaviv_2d_test.c loads state 0, to no effect.
-    assert_eq!(stats.blocked_loads, 2, "host states are out of a stream's reach");
+    assert_eq!(
+        stats.blocked_loads, 2,
+        "host states are out of a stream's reach"
+    );
     rig.gpu.clear_states_loaded();
     assert!(!rig.gpu.stats().touched(0x3804));
 }
@@ -94,7 +107,13 @@ fn host_registers_do_not_change_by_stream() {
 fn end_stops_and_the_next_start_goes_on_behind_it() {
     // HW: etnaviv.md 2.7: a sync point goes on at DMA_ADDRESS + 2 with prefetch 2.
     let mut rig = Rig::ready(Variant::Gc2000);
-    let at = rig.place(&Stream::new().event(1, FROM_PE).end().event(2, FROM_PE).end());
+    let at = rig.place(
+        &Stream::new()
+            .event(1, FROM_PE)
+            .end()
+            .event(2, FROM_PE)
+            .end(),
+    );
     rig.start(at, 4);
     rig.run(10_000);
     assert_eq!(rig.ack(), 2);
@@ -203,7 +222,9 @@ fn the_idle_loop_does_not_look_stuck() {
     rig.wait(10_000);
     let first = (rig.rd(0x664), rig.rd(0x660) & 0x1f);
     assert_eq!(first, (ring as u32 + 8, 0x12));
-    let seen: Vec<_> = (0..500).map(|_| (rig.rd(0x664), rig.rd(0x660) & 0x1f)).collect();
+    let seen: Vec<_> = (0..500)
+        .map(|_| (rig.rd(0x664), rig.rd(0x660) & 0x1f))
+        .collect();
     assert!(seen.contains(&(ring as u32 + 16, 0x13)), "the LINK shows");
     assert!(
         seen.iter().filter(|s| s.0 == first.0).count() > 450,
@@ -520,7 +541,12 @@ fn wait_fence_waits_for_memory() {
     rig.run(10_000);
     assert_eq!(rig.ack(), 2);
     // A fence written by PE.
-    rig.exec(Stream::new().state(0x3868, fence as u32).state(0x386c, 77).end());
+    rig.exec(
+        Stream::new()
+            .state(0x3868, fence as u32)
+            .state(0x386c, 77)
+            .end(),
+    );
     assert_eq!(rig.r32(fence), 77);
     rig.assert_clean();
 }

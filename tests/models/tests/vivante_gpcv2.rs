@@ -205,7 +205,10 @@ fn requests_have_their_order() {
     let mut rig = Rig::new(Boot::On);
     rig.set(PWRHSK, REQ, 0);
     rig.set(PWRHSK, REQ, REQ);
-    assert_eq!(rig.told(), Some("bridge request before the last one was over"));
+    assert_eq!(
+        rig.told(),
+        Some("bridge request before the last one was over")
+    );
 }
 
 #[test]

@@ -10,7 +10,12 @@ mod vivante_common;
 use models::vivante::{Injection, Variant};
 use vivante_common::*;
 
-const ALL: [Variant; 4] = [Variant::Gc7000L, Variant::Gc3000, Variant::Gc2000, Variant::Gc320];
+const ALL: [Variant; 4] = [
+    Variant::Gc7000L,
+    Variant::Gc3000,
+    Variant::Gc2000,
+    Variant::Gc320,
+];
 
 const POWER_CONTROLS: u32 = 0x100;
 const CLOCK: u32 = 64 << 2;
@@ -300,7 +305,10 @@ impl Driver {
                 before = before.state(0x184, 8 | 0x10 | table).sync(FE, PE);
             }
             if self.exec_state != Some(self.pipe()) {
-                before = before.state(0x380c, 0).sync(FE, PE).state(0x3800, self.pipe());
+                before = before
+                    .state(0x380c, 0)
+                    .sync(FE, PE)
+                    .state(0x3800, self.pipe());
                 self.exec_state = Some(self.pipe());
             }
             let before = before.link(words, target);
@@ -310,7 +318,9 @@ impl Driver {
             self.put(before);
         }
         let flush = if self.pipe() == 1 { 8 } else { 0x23 };
-        let behind = self.blt_flush(Stream::new().state(0x380c, flush)).sync(FE, PE);
+        let behind = self
+            .blt_flush(Stream::new().state(0x380c, flush))
+            .sync(FE, PE);
         let behind = self.blt_sync(behind).event(event, FROM_PE);
         let back = self.reserve(u64::from(behind.len()) + 2);
         let user = user.link(behind.len() + 2, self.va(back));
@@ -471,7 +481,11 @@ fn jobs_and_sync_points() {
             if driver.jobs == 31 {
                 driver.jobs = 0;
             }
-            assert_eq!(driver.interrupt(), 1 << (job % 30), "{variant:?}, job {job}");
+            assert_eq!(
+                driver.interrupt(),
+                1 << (job % 30),
+                "{variant:?}, job {job}"
+            );
             // Nobody but the front end is busy when the driver thinks of suspending.
             assert_eq!(driver.rig.rd(0x4) | 1, 0x7fff_ffff);
         }
@@ -492,7 +506,11 @@ fn suspend_and_resume() {
         driver.start();
         driver.suspend();
         driver.resume();
-        let on = if variant == Variant::Gc7000L { 0x388 } else { 0x18c };
+        let on = if variant == Variant::Gc7000L {
+            0x388
+        } else {
+            0x18c
+        };
         for power_lost in [false, true, false, true] {
             let work = driver.work();
             driver.queue(0, work, 3);
@@ -501,10 +519,16 @@ fn suspend_and_resume() {
             let now = driver.rig.now;
             if power_lost {
                 driver.rig.gpu.set_power(&mut driver.rig.board, now, false);
-                driver.rig.gpu.set_power(&mut driver.rig.board, now + 1000, true);
+                driver
+                    .rig
+                    .gpu
+                    .set_power(&mut driver.rig.board, now + 1000, true);
                 driver.rig.now += 1000;
             }
-            driver.rig.gpu.set_clock(&mut driver.rig.board, now + 1000, true);
+            driver
+                .rig
+                .gpu
+                .set_clock(&mut driver.rig.board, now + 1000, true);
             driver.rig.now += 1000;
             if !Driver::is_v1(variant) {
                 // What tells the driver whether its MMU is still set up.
@@ -543,9 +567,9 @@ fn a_ring_that_was_not_ended_is_cut_off() {
 fn a_hang_is_seen_dumped_and_recovered() {
     // HW: Linux 6.1 etnaviv_dump.c.
     let dumped = [
-        0x0c, 0x00, 0x04, 0x08, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x28, 0x2c, 0x34, 0x38, 0x70, 0x100, 0x104,
-        0x108, 0x10c, 0x400, 0x404, 0x408, 0x40c, 0x410, 0x414, 0x418, 0x41c, 0x420, 0x424, 0x428, 0x42c,
-        0x480, 0x65c, 0x660, 0x664, 0x668, 0x66c, 0x670,
+        0x0c, 0x00, 0x04, 0x08, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x28, 0x2c, 0x34, 0x38, 0x70, 0x100,
+        0x104, 0x108, 0x10c, 0x400, 0x404, 0x408, 0x40c, 0x410, 0x414, 0x418, 0x41c, 0x420, 0x424,
+        0x428, 0x42c, 0x480, 0x65c, 0x660, 0x664, 0x668, 0x66c, 0x670,
     ];
     for variant in ALL {
         let mut driver = Driver::probe(variant);

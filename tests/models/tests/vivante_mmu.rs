@@ -107,7 +107,13 @@ fn exceptions_name_code_and_address_and_halt() {
         for (va, code) in cases {
             let mut m = Mapped::new(variant);
             m.rig.map_new(m.mtlb, 0x40_0000, 1, PRESENT);
-            m.exec(&poke(va, 1).event(1, FROM_PE).sync(FE, PE).event(2, FROM_FE).end());
+            m.exec(
+                &poke(va, 1)
+                    .event(1, FROM_PE)
+                    .sync(FE, PE)
+                    .event(2, FROM_FE)
+                    .end(),
+            );
             assert!(m.rig.board.line);
             assert_eq!(m.status(), (code, va), "code {code}");
             assert_eq!(m.rig.ack(), 1 << 30);
@@ -138,7 +144,11 @@ fn the_front_end_faults_too() {
 fn mode1k_tables_are_out_of_bound() {
     let mut m = Mapped::new(Variant::Gc3000);
     let mtlb = m.mtlb as u32;
-    m.exec(&Stream::new().state(0x184, mtlb | 1 | 0x10).link(1, 0x40_0000));
+    m.exec(
+        &Stream::new()
+            .state(0x184, mtlb | 1 | 0x10)
+            .link(1, 0x40_0000),
+    );
     assert_eq!(m.status(), (4, 0x40_0000));
 }
 
@@ -231,7 +241,11 @@ fn a_page_mapped_beside_one_in_use_needs_a_flush() {
             m.exec(&done(Stream::new().state(0x184, table | 0x18)));
         }
         m.exec(&done(poke(0x40_f000, 3)));
-        let expected = if flush { (3, (0, 0)) } else { (0, (2, 0x40_f000)) };
+        let expected = if flush {
+            (3, (0, 0))
+        } else {
+            (0, (2, 0x40_f000))
+        };
         assert_eq!((m.rig.r32(near), m.status()), expected, "{variant:?}");
     }
 }
@@ -286,12 +300,18 @@ fn contexts_switch_by_pta_entry() {
     m.exec(&done(poke(0x40_0000, 2)));
     assert_eq!((m.rig.r32(first), m.rig.r32(second)), (2, 0));
     m.exec(&done(
-        Stream::new().state(0x1ac, 7).state(0x184, 0x18).sync(FE, PE),
+        Stream::new()
+            .state(0x1ac, 7)
+            .state(0x184, 0x18)
+            .sync(FE, PE),
     ));
     m.exec(&done(poke(0x40_0000, 3)));
     assert_eq!((m.rig.r32(first), m.rig.r32(second)), (2, 3));
     m.exec(&done(
-        Stream::new().state(0x1ac, 0).state(0x184, 0x18).sync(FE, PE),
+        Stream::new()
+            .state(0x1ac, 0)
+            .state(0x184, 0x18)
+            .sync(FE, PE),
     ));
     m.exec(&done(poke(0x40_0000, 4)));
     assert_eq!((m.rig.r32(first), m.rig.r32(second)), (4, 3));
@@ -360,7 +380,9 @@ fn contexts_switch_by_configuration_on_a_non_secure_core() {
     let first = m.rig.map_new(m.mtlb, 0x40_0000, 1, RW);
     let (mtlb, second) = second_context(&mut m);
     m.exec(&done(poke(0x40_0000, 1)));
-    m.exec(&done(Stream::new().state(0x184, mtlb as u32 | 0x18).sync(FE, PE)));
+    m.exec(&done(
+        Stream::new().state(0x184, mtlb as u32 | 0x18).sync(FE, PE),
+    ));
     m.exec(&done(poke(0x40_0000, 2)));
     assert_eq!((m.rig.r32(first), m.rig.r32(second)), (1, 2));
     m.rig.ack();

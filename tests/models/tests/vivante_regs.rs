@@ -7,7 +7,12 @@ use models::vivante::{Injection, Variant};
 use models::Access;
 use vivante_common::*;
 
-const ALL: [Variant; 4] = [Variant::Gc7000L, Variant::Gc3000, Variant::Gc2000, Variant::Gc320];
+const ALL: [Variant; 4] = [
+    Variant::Gc7000L,
+    Variant::Gc3000,
+    Variant::Gc2000,
+    Variant::Gc320,
+];
 
 #[test]
 fn identity_of_each_variant() {
@@ -78,9 +83,9 @@ fn windows_and_unknown_registers() {
 fn registers_a_dump_reads_are_known() {
     // HW: Linux 6.1 etnaviv_dump.c, list of dumped registers.
     let list = [
-        0x0c, 0x00, 0x04, 0x08, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x28, 0x2c, 0x34, 0x38, 0x70, 0x100, 0x104,
-        0x108, 0x10c, 0x400, 0x404, 0x408, 0x40c, 0x410, 0x414, 0x418, 0x41c, 0x420, 0x424, 0x428, 0x42c,
-        0x480, 0x65c, 0x660, 0x664, 0x668, 0x66c, 0x670,
+        0x0c, 0x00, 0x04, 0x08, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x28, 0x2c, 0x34, 0x38, 0x70, 0x100,
+        0x104, 0x108, 0x10c, 0x400, 0x404, 0x408, 0x40c, 0x410, 0x414, 0x418, 0x41c, 0x420, 0x424,
+        0x428, 0x42c, 0x480, 0x65c, 0x660, 0x664, 0x668, 0x66c, 0x670,
     ];
     for variant in ALL {
         let mut rig = Rig::cold(variant);
@@ -171,7 +176,10 @@ fn a_secure_core_ignores_the_soft_reset() {
     rig.wr(0x0, 64 << 2);
     assert_eq!(rig.rd(0x4) & 1, 0);
     assert_eq!(
-        rig.gpu.stats().protocol_errors.get("soft reset of a secure core"),
+        rig.gpu
+            .stats()
+            .protocol_errors
+            .get("soft reset of a secure core"),
         Some(&1)
     );
 }
@@ -184,7 +192,11 @@ fn a_secure_core_needs_both_control_registers_and_the_grant() {
     let at = rig.place(&Stream::new().event(1, FROM_FE).end());
     rig.start(at, 2);
     rig.wait(100_000);
-    assert_eq!(rig.ack(), 0, "AHB_CONTROL does not grant non-secure access yet");
+    assert_eq!(
+        rig.ack(),
+        0,
+        "AHB_CONTROL does not grant non-secure access yet"
+    );
     rig.wr(0x3a8, 2);
     rig.wr(0x658, 1 << 16 | 2);
     rig.wait(100_000);
@@ -356,10 +368,17 @@ fn cycles_are_counted_where_the_model_has_them() {
             last = now;
         }
         // The draw takes 160 us of the 400.
-        let mhz = if variant == Variant::Gc7000L { 800 } else { 528 };
+        let mhz = if variant == Variant::Gc7000L {
+            800
+        } else {
+            528
+        };
         let (all, unused) = (last.0 - first.0, last.1 - first.1);
         assert!((400..420).contains(&(all / mhz)), "{variant:?}: {all}");
-        assert!((230..270).contains(&(unused / mhz)), "{variant:?}: {unused}");
+        assert!(
+            (230..270).contains(&(unused / mhz)),
+            "{variant:?}: {unused}"
+        );
     }
 }
 
@@ -396,7 +415,11 @@ fn counters_of_pixel_pipes_add_up() {
         [7 * 64; 3],
         "SH pixels are not per pipe"
     );
-    assert_eq!(sum(0x474, 4, 0x460), [7; 3], "PA input primitives are not either");
+    assert_eq!(
+        sum(0x474, 4, 0x460),
+        [7; 3],
+        "PA input primitives are not either"
+    );
     rig.assert_clean();
     rig.reset();
     rig.wr(0x474, 4);
@@ -449,7 +472,12 @@ fn work_with_a_debug_pixel_pipe_selected_hangs() {
     // HW: etnaviv.md 2.12.
     let mut rig = Rig::ready(Variant::Gc2000);
     rig.wr(0x0, 64 << 2 | 1 << 20);
-    rig.exec(Stream::new().raw(&[0x2800_0000, 4, 0, 1]).event(1, FROM_PE).end());
+    rig.exec(
+        Stream::new()
+            .raw(&[0x2800_0000, 4, 0, 1])
+            .event(1, FROM_PE)
+            .end(),
+    );
     assert_eq!(rig.ack(), 0);
     assert!(!rig.is_idle());
 }

@@ -132,7 +132,11 @@ fn gc7000l_clear_and_read_back() {
     for n in 0..128 {
         assert_eq!(s.rig.r32(s.status + n * 4), 0x1111_1111);
     }
-    assert_eq!(s.rig.r32(s.status + 512), 0, "nothing behind the tile status");
+    assert_eq!(
+        s.rig.r32(s.status + 512),
+        0,
+        "nothing behind the tile status"
+    );
     let frame = s.rig.gpu.last_frame().unwrap();
     assert_eq!(
         (frame.va, frame.width, frame.height, frame.stride),
@@ -152,7 +156,10 @@ fn gc7000l_clear_and_read_back() {
     assert_eq!(s.rig.r32(pixel + 4), 0, "one pixel only");
     assert_eq!(s.rig.r32(pixel - 4), 0);
     let frame = s.rig.gpu.last_frame().unwrap();
-    assert_eq!((frame.x, frame.y, frame.width, frame.height), (128, 127, 1, 1));
+    assert_eq!(
+        (frame.x, frame.y, frame.width, frame.height),
+        (128, 127, 1, 1)
+    );
     assert_eq!(frame.pixels, COLOR.to_le_bytes());
     assert_eq!(s.rig.gpu.stats().blt_operations[2], 1);
 }
@@ -230,8 +237,10 @@ fn gc7000l_triangle_faults_where_an_input_is_not_mapped() {
         let at = s.rig.entry(s.mtlb, va);
         let entry = s.rig.r32(at) & !7;
         s.rig.w32(at, entry | flags);
-        let user = Stream(words(include_bytes!("../../data/etnaviv/etna-GC7000L.m3.0.bin")))
-            .link(2, u64::from(RING_VA));
+        let user = Stream(words(include_bytes!(
+            "../../data/etnaviv/etna-GC7000L.m3.0.bin"
+        )))
+        .link(2, u64::from(RING_VA));
         let pa = s.rig.place(&user);
         s.rig.map(s.mtlb, 0x10_0000, pa, 1, PRESENT);
         s.rig.kick(s.ring, user.len(), 0x10_0000);
@@ -260,7 +269,8 @@ fn mesa_streams_stay_in_user_states() {
         assert!(!stats.states_loaded.touched_in(0, 0x5ff));
         assert!(!stats.states_loaded.touched_in(0x654, 0x66c));
         assert!(!stats.touched(0x3804));
-        let expected: std::collections::BTreeSet<u32> = loads(&words(bytes)).iter().map(|l| l.0).collect();
+        let expected: std::collections::BTreeSet<u32> =
+            loads(&words(bytes)).iter().map(|l| l.0).collect();
         let seen: std::collections::BTreeSet<u32> = stats.states_loaded.addresses().collect();
         assert_eq!(seen, expected);
     }
@@ -346,11 +356,18 @@ fn gc2000_clear_and_read_back() {
             } else {
                 0
             };
-            assert_eq!(s.rig.r32(s.readback + y * 1024 + x * 4), expected, "{x} {y}");
+            assert_eq!(
+                s.rig.r32(s.readback + y * 1024 + x * 4),
+                expected,
+                "{x} {y}"
+            );
         }
     }
     let frame = s.rig.gpu.last_frame().unwrap();
-    assert_eq!((frame.engine, frame.width, frame.height), (Engine::Rs, 16, 128));
+    assert_eq!(
+        (frame.engine, frame.width, frame.height),
+        (Engine::Rs, 16, 128)
+    );
     assert!(frame.pixels.chunks(4).all(|p| p == COLOR.to_le_bytes()));
 }
 

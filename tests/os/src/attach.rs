@@ -97,7 +97,9 @@ impl Dev {
 }
 
 /// Asks for statistics until the driver says that there are no more.
-pub(crate) fn collect_stats(ask: impl Fn(u32, *mut *const c_char, *mut u64) -> c_int) -> Vec<(String, u64)> {
+pub(crate) fn collect_stats(
+    ask: impl Fn(u32, *mut *const c_char, *mut u64) -> c_int,
+) -> Vec<(String, u64)> {
     let mut all = Vec::new();
     for i in 0..MAX_STATS {
         let (mut name, mut value) = (std::ptr::null(), 0);
@@ -241,7 +243,11 @@ impl Device {
 
     /// Whether the driver gave both devices the same instance: they are nodes of one device.
     pub fn same_instance(&self, other: &Device) -> bool {
-        let softc = |d: &Device| d.dev.attached().map(|a| (std::ptr::from_ref(a.driver), a.softc));
+        let softc = |d: &Device| {
+            d.dev
+                .attached()
+                .map(|a| (std::ptr::from_ref(a.driver), a.softc))
+        };
         softc(self).is_some_and(|s| softc(other) == Some(s))
     }
 
@@ -264,7 +270,8 @@ impl Device {
     /// Has the driver keep no dump any more, so that it takes the next one.
     pub fn clear_dump(&self) {
         // SAFETY: softc is what attach of this driver gave.
-        self.dev.ask(|d| d.dump_clear, |f, softc| unsafe { f(softc) });
+        self.dev
+            .ask(|d| d.dump_clear, |f, softc| unsafe { f(softc) });
         came_back(&self.dev.w, "dump_clear returned");
     }
 }

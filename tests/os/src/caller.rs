@@ -192,7 +192,9 @@ impl Caller {
 
     /// How many descriptors a local caller's process has; 0 for others.
     pub fn descriptors(&self) -> usize {
-        self.local.as_ref().map_or(0, |process| process.descriptors())
+        self.local
+            .as_ref()
+            .map_or(0, |process| process.descriptors())
     }
 
     /// The thread is dying: every wait from now on ends with EINTR.

@@ -179,8 +179,12 @@ impl Inner {
                 s.sleepers.insert(k, w.clone());
                 key = Some(k);
             }
-            let thread = std::thread::current().name().unwrap_or("unnamed").to_string();
-            s.blocked.insert(me, format!("thread {thread} in {what} {name}"));
+            let thread = std::thread::current()
+                .name()
+                .unwrap_or("unnamed")
+                .to_string();
+            s.blocked
+                .insert(me, format!("thread {thread} in {what} {name}"));
         }
         loop {
             let next = lk(&self.sched).ready.pop_front();
@@ -240,14 +244,20 @@ impl Inner {
         s.row = if interrupted { s.row + 1 } else { 0 };
         if interrupted {
             // Handlers take time: once in a while the hardware gets on although a line is still up.
-            if let Some((t, dev)) = hw.filter(|h| s.row.is_multiple_of(ROW) && h.0 <= self.now() + SOON) {
+            if let Some((t, dev)) =
+                hw.filter(|h| s.row.is_multiple_of(ROW) && h.0 <= self.now() + SOON)
+            {
                 self.move_time(&mut s, t);
                 drop(s);
                 dev.poll();
             }
             return;
         }
-        let sleep = s.sleepers.first_key_value().map(|(k, _)| k.0).unwrap_or(NEVER);
+        let sleep = s
+            .sleepers
+            .first_key_value()
+            .map(|(k, _)| k.0)
+            .unwrap_or(NEVER);
         let event = hw.as_ref().map_or(NEVER, |h| h.0);
         let t = sleep.min(event);
         if let Some((limit, w)) = s.idle.take() {

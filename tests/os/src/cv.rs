@@ -21,9 +21,15 @@ struct Cv {
 
 impl Cv {
     fn wait(&self, mtx: &Mtx, caller: Option<&CallerInner>, deadline: u64) -> i32 {
-        witness::may_sleep_but(&format!("drm_os_cv_wait(\"{}\")", self.name), mtx.raw.addr());
+        witness::may_sleep_but(
+            &format!("drm_os_cv_wait(\"{}\")", self.name),
+            mtx.raw.addr(),
+        );
         if !mtx.raw.is_mine() {
-            fatal(&format!("drm_os_cv_wait(\"{}\") without its mtx", self.name));
+            fatal(&format!(
+                "drm_os_cv_wait(\"{}\") without its mtx",
+                self.name
+            ));
         }
         let waiter = Waiter::new();
         if let Some(Err(error)) = caller.map(|c| c.begin_wait(&waiter)) {
@@ -31,7 +37,9 @@ impl Cv {
         }
         lk(&self.waiting).push(waiter.clone());
         mtx.raw.unlock(&self.w);
-        let why = self.w.block(&waiter, deadline, "drm_os_cv_wait", &self.name);
+        let why = self
+            .w
+            .block(&waiter, deadline, "drm_os_cv_wait", &self.name);
         if why != Wake::Event {
             lk(&self.waiting).retain(|x| !Arc::ptr_eq(x, &waiter));
         }
@@ -73,7 +81,10 @@ pub(crate) mod exports {
     pub unsafe extern "C" fn drm_os_cv_destroy(cv: *mut sys::drm_os_cv) {
         let c = Box::from_raw(cv.cast::<Cv>());
         if !lk(&c.waiting).is_empty() {
-            fatal(&format!("cv \"{}\" destroyed while a thread waits on it", c.name));
+            fatal(&format!(
+                "cv \"{}\" destroyed while a thread waits on it",
+                c.name
+            ));
         }
         c.w.counts.sub(Kind::Cvs, 1);
     }

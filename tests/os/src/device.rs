@@ -103,7 +103,11 @@ impl Dev {
     }
 
     /// The index of a resource by name; no name is the first one.
-    pub(crate) fn find<T>(all: &[T], name: Option<&str>, key: impl Fn(&T) -> &String) -> Result<usize, u32> {
+    pub(crate) fn find<T>(
+        all: &[T],
+        name: Option<&str>,
+        key: impl Fn(&T) -> &String,
+    ) -> Result<usize, u32> {
         let at = match name {
             None if all.is_empty() => None,
             None => Some(0),

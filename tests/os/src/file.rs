@@ -278,7 +278,9 @@ pub(crate) mod exports {
             return e as c_int;
         }
         let raw = file.cast::<FileInner>().cast_const();
-        (*raw).writable.store(flags & sys::DRM_OS_FD_WRITE != 0, Relaxed);
+        (*raw)
+            .writable
+            .store(flags & sys::DRM_OS_FD_WRITE != 0, Relaxed);
         // The process gets a reference of its own, so that a failure leaves the file to its maker.
         Arc::increment_strong_count(raw);
         match c.process.install(

@@ -41,7 +41,13 @@ pub trait Hardware: Send {
 pub(crate) struct Bus<'a>(pub(crate) &'a Dev);
 
 impl Bus<'_> {
-    fn checked(&self, r: Result<(), NoMemory>, pa: u64, len: usize, write: bool) -> Result<(), NoMemory> {
+    fn checked(
+        &self,
+        r: Result<(), NoMemory>,
+        pa: u64,
+        len: usize,
+        write: bool,
+    ) -> Result<(), NoMemory> {
         if r.is_err() {
             let d = self.0;
             d.w.counts.add(Kind::BadDma, 1);

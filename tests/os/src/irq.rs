@@ -148,7 +148,10 @@ struct Irq {
 fn setup(dev: &Dev, name: Option<String>, h: Handler) -> Result<Box<Irq>, u32> {
     dev.w.gate()?;
     let line = Dev::find(&dev.node.irqs, name.as_deref(), |n| n)?;
-    let irq = Box::new(Irq { dev: dev.arc(), line });
+    let irq = Box::new(Irq {
+        dev: dev.arc(),
+        line,
+    });
     {
         let mut st = lk(&dev.lines[line].st);
         if st.handler.is_some() {
@@ -189,7 +192,14 @@ pub(crate) mod exports {
         let Some(f) = fn_ else {
             fatal("drm_os_irq_setup without a handler")
         };
-        let r = setup(Dev::of(dev), cstr(name), Handler { f, arg: arg as usize });
+        let r = setup(
+            Dev::of(dev),
+            cstr(name),
+            Handler {
+                f,
+                arg: arg as usize,
+            },
+        );
         errno(r.map(|i| irqp.write(Box::into_raw(i).cast())))
     }
 

@@ -87,7 +87,12 @@ impl Process for LocalProcess {
     }
 
     fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), i32> {
-        transfer(libc::process_vm_readv, buf.as_mut_ptr().cast(), addr, buf.len())
+        transfer(
+            libc::process_vm_readv,
+            buf.as_mut_ptr().cast(),
+            addr,
+            buf.len(),
+        )
     }
 
     fn write(&self, addr: u64, buf: &[u8]) -> Result<(), i32> {
@@ -109,6 +114,9 @@ impl Process for LocalProcess {
     }
 
     fn file(&self, fd: i32) -> Result<File, i32> {
-        lk(&self.fds).get(&fd).cloned().ok_or(sys::DRM_OS_EBADF as i32)
+        lk(&self.fds)
+            .get(&fd)
+            .cloned()
+            .ok_or(sys::DRM_OS_EBADF as i32)
     }
 }

@@ -97,7 +97,9 @@ impl Sx {
     fn lock(&self) {
         self.w.disturb();
         witness::may_sleep(&format!("drm_os_sx_lock(\"{}\")", self.class.name));
-        self.w.witness.check(self.w.addr(), self.addr(), &self.class);
+        self.w
+            .witness
+            .check(self.w.addr(), self.addr(), &self.class);
         let me = witness::thread_id();
         let waiter = {
             let mut st = lk(&self.st);
@@ -111,9 +113,12 @@ impl Sx {
             }
         };
         if let Some(waiter) = waiter {
-            self.w.block(&waiter, NEVER, "drm_os_sx_lock", &self.class.name);
+            self.w
+                .block(&waiter, NEVER, "drm_os_sx_lock", &self.class.name);
         }
-        self.w.witness.acquired(self.w.addr(), self.addr(), &self.class);
+        self.w
+            .witness
+            .acquired(self.w.addr(), self.addr(), &self.class);
     }
 
     /// As sx_try_xlock(9): false for the thread that holds it, too.
@@ -124,7 +129,9 @@ impl Sx {
         }
         st.owner = witness::thread_id();
         drop(st);
-        self.w.witness.acquired(self.w.addr(), self.addr(), &self.class);
+        self.w
+            .witness
+            .acquired(self.w.addr(), self.addr(), &self.class);
         true
     }
 
@@ -219,7 +226,10 @@ pub(crate) mod exports {
     pub unsafe extern "C" fn drm_os_sx_destroy(sx: *mut sys::drm_os_sx) {
         let s = Box::from_raw(sx.cast::<Sx>());
         if lk(&s.st).owner != 0 {
-            fatal(&format!("sx \"{}\" destroyed while it is held", s.class.name));
+            fatal(&format!(
+                "sx \"{}\" destroyed while it is held",
+                s.class.name
+            ));
         }
         s.w.counts.sub(Kind::Sxs, 1);
     }

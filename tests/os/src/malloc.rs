@@ -64,7 +64,9 @@ impl Freed {
         // SAFETY: as above; size bytes follow the header.
         let body = unsafe { std::slice::from_raw_parts((self.0 + HEAD) as *const u8, size) };
         if magic != DEAD || body.iter().any(|&b| b != POISON) {
-            fatal(&format!("freed memory was written to (a block of {size} bytes)"));
+            fatal(&format!(
+                "freed memory was written to (a block of {size} bytes)"
+            ));
         }
     }
 }
@@ -131,7 +133,11 @@ pub(crate) mod exports {
     use super::*;
 
     #[no_mangle]
-    pub unsafe extern "C" fn drm_os_malloc(os: *mut sys::drm_os, size: usize, flags: u32) -> *mut c_void {
+    pub unsafe extern "C" fn drm_os_malloc(
+        os: *mut sys::drm_os,
+        size: usize,
+        flags: u32,
+    ) -> *mut c_void {
         let w = Inner::of(os);
         match flags {
             sys::DRM_OS_WAITOK => witness::may_sleep("drm_os_malloc(DRM_OS_WAITOK)"),

@@ -31,7 +31,12 @@ impl fmt::Debug for Mapping {
 }
 
 impl Mapping {
-    pub(crate) fn new(w: Arc<Inner>, obj: Arc<Object>, off: u64, len: usize) -> Result<Mapping, u32> {
+    pub(crate) fn new(
+        w: Arc<Inner>,
+        obj: Arc<Object>,
+        off: u64,
+        len: usize,
+    ) -> Result<Mapping, u32> {
         let page = u64::from(sys::DRM_OS_PAGE_SIZE);
         match obj.make_resident(off / page, len as u64 / page) {
             // A purged object maps well and faults when touched.

@@ -189,7 +189,10 @@ impl Memory {
             let answer = match t.dev[i] {
                 0 => {
                     let page = t.users.get(&(i as u64));
-                    Answer::User(page.filter(|p| !write || p.writable()).ok_or(NoMemory)?, off)
+                    Answer::User(
+                        page.filter(|p| !write || p.writable()).ok_or(NoMemory)?,
+                        off,
+                    )
                 }
                 host => Answer::Host((host + off) as *mut u8),
             };
@@ -214,11 +217,13 @@ impl Memory {
         let out = buf.as_mut_ptr();
         self.walk(pa, buf.len(), false, |from, off, n| match from {
             // SAFETY: the table lock keeps the page; off + n is within buf.
-            Answer::Host(p) => unsafe { std::ptr::copy_nonoverlapping(p.cast_const(), out.add(off), n) },
+            Answer::Host(p) => unsafe {
+                std::ptr::copy_nonoverlapping(p.cast_const(), out.add(off), n)
+            },
             // SAFETY: off + n is within buf, which nobody else has.
-            Answer::User(page, at) => {
-                page.read(at, unsafe { std::slice::from_raw_parts_mut(out.add(off), n) })
-            }
+            Answer::User(page, at) => page.read(at, unsafe {
+                std::slice::from_raw_parts_mut(out.add(off), n)
+            }),
         })
     }
 
@@ -337,7 +342,9 @@ pub(crate) fn sync_lines(cpu: usize, dev: usize, off: u64, len: u64, dir: u32) {
         _ => fatal(&format!("sync with direction {dir}")),
     };
     // SAFETY: both copies are whole pages, and lines do not cross pages.
-    unsafe { std::ptr::copy_nonoverlapping((from + first) as *const u8, (to + first) as *mut u8, n) };
+    unsafe {
+        std::ptr::copy_nonoverlapping((from + first) as *const u8, (to + first) as *mut u8, n)
+    };
 }
 
 pub(crate) mod exports {
@@ -385,7 +392,12 @@ pub(crate) mod exports {
     }
 
     #[no_mangle]
-    pub unsafe extern "C" fn drm_os_page_sync(dev: *mut sys::drm_os_dev, pa: u64, len: usize, dir: u32) {
+    pub unsafe extern "C" fn drm_os_page_sync(
+        dev: *mut sys::drm_os_dev,
+        pa: u64,
+        len: usize,
+        dir: u32,
+    ) {
         Dev::of(dev).w.mem.sync(pa, len as u64, dir);
     }
 }

@@ -22,10 +22,15 @@ impl Mmio {
         if named || dev.node.mmio_len == 0 {
             return Err(sys::DRM_OS_ENOENT);
         }
-        let len = u32::try_from(min_len).ok().filter(|&l| l <= dev.node.mmio_len);
+        let len = u32::try_from(min_len)
+            .ok()
+            .filter(|&l| l <= dev.node.mmio_len);
         let len = len.ok_or(sys::DRM_OS_EINVAL)?;
         dev.w.counts.add(Kind::Mmios, 1);
-        Ok(Box::new(Mmio { dev: dev.arc(), len }))
+        Ok(Box::new(Mmio {
+            dev: dev.arc(),
+            len,
+        }))
     }
 
     fn check(&self, off: u32) {

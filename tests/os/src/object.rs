@@ -154,7 +154,11 @@ impl Object {
                     .iter()
                     .all(|&f| f == NO_FRAME)
                 {
-                    st.runs[run] = self.w.mem.take_block(RUN_ORDER, self.bits).unwrap_or(NO_FRAME);
+                    st.runs[run] = self
+                        .w
+                        .mem
+                        .take_block(RUN_ORDER, self.bits)
+                        .unwrap_or(NO_FRAME);
                 }
             }
             if st.runs[run] != NO_FRAME {
@@ -334,7 +338,11 @@ impl Object {
             match (&self.what, st.frames[page as usize]) {
                 (_, NO_FRAME) => {}
                 (What::File(_), _) => sync_lines(st.map, st.copy, at, n, dir),
-                (What::User(_), f) => self.w.mem.sync(self.w.mem.pa_of(f) + at % PAGE as u64, n, dir),
+                (What::User(_), f) => {
+                    self.w
+                        .mem
+                        .sync(self.w.mem.pa_of(f) + at % PAGE as u64, n, dir)
+                }
             }
             at += n;
         }
@@ -364,7 +372,8 @@ pub(crate) mod exports {
         objp: *mut *mut sys::drm_os_object,
     ) -> c_int {
         errno(
-            Object::create(Dev::of(dev), size, attr).map(|o| objp.write(Arc::into_raw(o).cast_mut().cast())),
+            Object::create(Dev::of(dev), size, attr)
+                .map(|o| objp.write(Arc::into_raw(o).cast_mut().cast())),
         )
     }
 
@@ -423,7 +432,12 @@ pub(crate) mod exports {
     }
 
     #[no_mangle]
-    pub unsafe extern "C" fn drm_os_object_sync(obj: *mut sys::drm_os_object, off: u64, len: u64, dir: u32) {
+    pub unsafe extern "C" fn drm_os_object_sync(
+        obj: *mut sys::drm_os_object,
+        off: u64,
+        len: u64,
+        dir: u32,
+    ) {
         Object::of(obj).sync(off, len, dir);
     }
 }

@@ -47,7 +47,8 @@ impl Dev {
     fn change_power(&self, f: impl FnOnce(&mut State)) {
         let mut st = lk(&self.power.st);
         f(&mut st);
-        let on = st.domain != 0 && st.clocks.iter().all(|&c| c != 0) && !st.asserted.contains(&true);
+        let on =
+            st.domain != 0 && st.clocks.iter().all(|&c| c != 0) && !st.asserted.contains(&true);
         if on != st.on {
             st.on = on;
             self.hardware(|hw| {
@@ -256,7 +257,10 @@ pub(crate) mod exports {
         if d.node.power_domain {
             d.change_power(|st| {
                 let Some(n) = st.domain.checked_sub(1) else {
-                    fatal(&format!("power domain of {} switched off when it is off", d.name));
+                    fatal(&format!(
+                        "power domain of {} switched off when it is off",
+                        d.name
+                    ));
                 };
                 st.domain = n;
             });

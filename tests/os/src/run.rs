@@ -87,7 +87,8 @@ impl Memory {
             return None;
         }
         lk(&self.runs).live.insert(first, Run { order, cpu, dev });
-        let pages = (0..1usize << order).map(|i| (first + i as u64, cpu + i * PAGE, dev + i * PAGE));
+        let pages =
+            (0..1usize << order).map(|i| (first + i as u64, cpu + i * PAGE, dev + i * PAGE));
         self.install(Use::Run, pages);
         Some(self.pa_of(first))
     }
@@ -117,7 +118,11 @@ pub(crate) mod exports {
     use std::ffi::c_int;
 
     #[no_mangle]
-    pub unsafe extern "C" fn drm_os_run_alloc(dev: *mut sys::drm_os_dev, size: u64, pa: *mut u64) -> c_int {
+    pub unsafe extern "C" fn drm_os_run_alloc(
+        dev: *mut sys::drm_os_dev,
+        size: u64,
+        pa: *mut u64,
+    ) -> c_int {
         witness::may_sleep("drm_os_run_alloc");
         let d = Dev::of(dev);
         errno((|| {

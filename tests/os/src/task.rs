@@ -127,7 +127,8 @@ impl Queue {
             let next = st.timed.first_key_value().filter(|_| !stalled);
             let deadline = next.map_or(NEVER, |(k, _)| k.0);
             drop(st);
-            self.w.block(&waiter, deadline, "idle task queue", &self.name);
+            self.w
+                .block(&waiter, deadline, "idle task queue", &self.name);
             lk(&self.st).idle = None;
         }
         if self.w.is_virtual() {
@@ -318,7 +319,10 @@ pub(crate) mod exports {
         tqp: *mut *mut sys::drm_os_taskqueue,
     ) -> c_int {
         let name = cstr(name).unwrap_or_default();
-        errno(Queue::create(Inner::of(os), name).map(|q| tqp.write(Arc::into_raw(q).cast_mut().cast())))
+        errno(
+            Queue::create(Inner::of(os), name)
+                .map(|q| tqp.write(Arc::into_raw(q).cast_mut().cast())),
+        )
     }
 
     #[no_mangle]
@@ -326,11 +330,17 @@ pub(crate) mod exports {
         witness::may_sleep("drm_os_taskqueue_destroy");
         let q = Arc::from_raw(tq.cast::<Queue>().cast_const());
         if q.is_own_thread() {
-            fatal(&format!("queue \"{}\" destroyed by a task of its own", q.name));
+            fatal(&format!(
+                "queue \"{}\" destroyed by a task of its own",
+                q.name
+            ));
         }
         let tasks = lk(&q.st).tasks;
         if tasks != 0 {
-            fatal(&format!("queue \"{}\" destroyed with {tasks} tasks", q.name));
+            fatal(&format!(
+                "queue \"{}\" destroyed with {tasks} tasks",
+                q.name
+            ));
         }
         q.stop();
         q.w.counts.sub(Kind::Taskqueues, 1);

@@ -82,7 +82,11 @@ impl UserPage {
     pub(crate) fn new(memory: Arc<UserMemory>, index: u64, copies: usize) -> UserPage {
         let off = index * PAGE as u64;
         let addr = memory.addr + off;
-        let copy = if copies == 0 { 0 } else { copies + off as usize };
+        let copy = if copies == 0 {
+            0
+        } else {
+            copies + off as usize
+        };
         UserPage { memory, addr, copy }
     }
 
@@ -125,7 +129,9 @@ impl UserPage {
         match self.copy {
             0 => self.store(off, buf),
             // SAFETY: as in read.
-            p => unsafe { std::ptr::copy_nonoverlapping(buf.as_ptr(), (p + off) as *mut u8, buf.len()) },
+            p => unsafe {
+                std::ptr::copy_nonoverlapping(buf.as_ptr(), (p + off) as *mut u8, buf.len())
+            },
         }
     }
 
@@ -199,7 +205,11 @@ mod tests {
             (0x6000, 0x7000, false, false),
             (0x7000, 0x8000, false, false),
         ] {
-            assert_eq!(covers(maps, from, to, write), yes, "{from:#x} {to:#x} {write}");
+            assert_eq!(
+                covers(maps, from, to, write),
+                yes,
+                "{from:#x} {to:#x} {write}"
+            );
         }
     }
 }

@@ -104,7 +104,10 @@ pub(crate) fn set_this_queue(q: usize) {
 }
 
 fn who() -> String {
-    std::thread::current().name().unwrap_or("unnamed").to_string()
+    std::thread::current()
+        .name()
+        .unwrap_or("unnamed")
+        .to_string()
 }
 
 /// The first lock held that forbids sleeping, other than `but`.
@@ -156,7 +159,12 @@ pub(crate) fn held(world: usize) -> usize {
 /// Fatal if the thread still holds a lock where it must hold none (`what` says where).
 #[track_caller]
 pub(crate) fn none_held(world: usize, what: &str) {
-    let left = FRAME.with_borrow(|f| f.held.iter().find(|h| h.world == world).map(|h| h.class.label()));
+    let left = FRAME.with_borrow(|f| {
+        f.held
+            .iter()
+            .find(|h| h.world == world)
+            .map(|h| h.class.label())
+    });
     if let Some(l) = left {
         fatal(&format!("{what} with {l} held (thread {})", who()));
     }
@@ -230,7 +238,9 @@ impl Witness {
         let now = Moment::now();
         let mut holds = lk(&self.holds);
         let longest = holds.entry(class.id).or_default();
-        longest.wall = longest.wall.max(now.wall.saturating_duration_since(since.wall));
+        longest.wall = longest
+            .wall
+            .max(now.wall.saturating_duration_since(since.wall));
         longest.cpu = longest.cpu.max(now.cpu.saturating_sub(since.cpu));
     }
 
@@ -331,7 +341,11 @@ impl Witness {
 }
 
 /// Edges of a shortest path from `from` to `to`, if there is one.
-fn find_path(edges: &HashMap<u32, HashMap<u32, Edge>>, from: u32, to: u32) -> Option<Vec<(u32, u32)>> {
+fn find_path(
+    edges: &HashMap<u32, HashMap<u32, Edge>>,
+    from: u32,
+    to: u32,
+) -> Option<Vec<(u32, u32)>> {
     let mut came: HashMap<u32, u32> = HashMap::new();
     let mut todo = VecDeque::from([from]);
     while let Some(n) = todo.pop_front() {

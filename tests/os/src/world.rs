@@ -130,7 +130,10 @@ impl Inner {
         if one_in == 0 || self.is_virtual() {
             return;
         }
-        let n = RANDOM.get().wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+        let n = RANDOM
+            .get()
+            .wrapping_mul(0x0019_660d)
+            .wrapping_add(0x3c6e_f35f);
         RANDOM.set(n);
         if (n >> 8).is_multiple_of(one_in) {
             std::thread::sleep(Duration::from_micros(u64::from(n >> 8) / 64 % 64));
@@ -152,7 +155,10 @@ impl Drop for Handle {
         for d in &devices {
             d.stop_threads();
         }
-        let queues: Vec<_> = lk(&self.inner.queues).iter().filter_map(Weak::upgrade).collect();
+        let queues: Vec<_> = lk(&self.inner.queues)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
         for q in queues {
             q.stop_with_world();
         }
@@ -398,7 +404,11 @@ pub(crate) mod exports {
     }
 
     #[no_mangle]
-    pub unsafe extern "C" fn drm_os_tunable(os: *mut sys::drm_os, name: *const c_char, value: u64) -> u64 {
+    pub unsafe extern "C" fn drm_os_tunable(
+        os: *mut sys::drm_os,
+        name: *const c_char,
+        value: u64,
+    ) -> u64 {
         let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
         let set = Inner::of(os).cfg.tunables.get(name.as_ref());
         set.copied().unwrap_or(value)

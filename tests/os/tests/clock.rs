@@ -15,7 +15,10 @@ struct Note {
 
 unsafe extern "C" fn note(arg: *mut c_void) {
     let n = &*arg.cast::<Note>();
-    (*n.log).lock().unwrap().push((sys::drm_os_now(n.os), n.name));
+    (*n.log)
+        .lock()
+        .unwrap()
+        .push((sys::drm_os_now(n.os), n.name));
 }
 
 struct Notes {
@@ -64,7 +67,16 @@ fn tasks_run_in_time_order_and_then_in_order_of_arming() {
     let w = World::new(Config::default());
     let n = Notes::new(&w);
     let (q1, q2) = (queue(&w, c"one"), queue(&w, c"two"));
-    let args = ["late", "early", "same1", "same2", "now", "moved", "cancelled"].map(|s| n.arg(s));
+    let args = [
+        "late",
+        "early",
+        "same1",
+        "same2",
+        "now",
+        "moved",
+        "cancelled",
+    ]
+    .map(|s| n.arg(s));
     let [late, early, same1, same2, now, moved, cancelled] = args.each_ref().map(|a| {
         let q = if matches!(a.name, "early" | "same2") {
             q2
@@ -97,7 +109,12 @@ fn tasks_run_in_time_order_and_then_in_order_of_arming() {
     // it after its run at 100, queue one when it went idle at 0 and woke for nothing else.
     assert_eq!(
         n.take(),
-        [(200, "same1"), (200, "same2"), (250, "moved"), (300, "late")]
+        [
+            (200, "same1"),
+            (200, "same2"),
+            (250, "moved"),
+            (300, "late")
+        ]
     );
     assert_eq!(w.now(), 1100);
     unsafe {

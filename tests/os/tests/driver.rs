@@ -127,7 +127,10 @@ fn ioctl_moves_its_argument_only_on_success() {
     unsafe {
         sys::drm_os_caller_comm(c.as_raw(), comm.as_mut_ptr().cast(), 4);
         assert_eq!(&comm, b"cli\0\xff");
-        assert_eq!(sys::drm_os_caller_pid(c.as_raw()), std::process::id() as i32);
+        assert_eq!(
+            sys::drm_os_caller_pid(c.as_raw()),
+            std::process::id() as i32
+        );
         assert_eq!(sys::drm_os_caller_privileged(c.as_raw()), 0);
     }
     assert_eq!((f.poll(), f.size()), (false, Err(29)));
@@ -143,7 +146,10 @@ fn exports_are_files_that_can_be_found_again() {
     let fd = call(&f, &c, NR_EXPORT, 0).unwrap();
     let e = c.fd(fd as i32).unwrap();
     assert_eq!((e.size(), e.poll()), (Ok(BUF_PAGES * 4096), false));
-    assert_eq!(e.ioctl(&c, GROUP, 0, &mut []), Err(sys::DRM_OS_ENOTTY as i32));
+    assert_eq!(
+        e.ioctl(&c, GROUP, 0, &mut []),
+        Err(sys::DRM_OS_ENOTTY as i32)
+    );
     assert_eq!(e.mmap(0, 4096).err(), Some(sys::DRM_OS_ENODEV as i32));
     let woken = Arc::new(AtomicU32::new(0));
     let n = woken.clone();
@@ -198,7 +204,10 @@ fn exports_are_files_that_can_be_found_again() {
         Err(sys::DRM_OS_EINVAL as i32),
         "a file with other ops"
     );
-    assert_eq!(call(&f, &other, NR_EXPORT, 0), Err(sys::DRM_OS_EMFILE as i32));
+    assert_eq!(
+        call(&f, &other, NR_EXPORT, 0),
+        Err(sys::DRM_OS_EMFILE as i32)
+    );
     drop(other);
     // The export keeps the buffer when the device's file is gone; the mapping does when both are.
     drop(f);
@@ -324,9 +333,13 @@ fn an_ioctl_that_keeps_a_lock_is_reported() {
         let w = World::new(Config::default());
         let m = mtx(&w, c"kept");
         let c = Caller::local(&w, "x");
-        let f = make(|p| unsafe { sys::drm_os_file_create(w.as_raw(), &OPS, m.cast(), p) }).unwrap();
+        let f =
+            make(|p| unsafe { sys::drm_os_file_create(w.as_raw(), &OPS, m.cast(), p) }).unwrap();
         let mut fd = 0;
-        assert_eq!(unsafe { sys::drm_os_file_install(c.as_raw(), f, 0, &mut fd) }, 0);
+        assert_eq!(
+            unsafe { sys::drm_os_file_install(c.as_raw(), f, 0, &mut fd) },
+            0
+        );
         let _ = c.fd(fd).unwrap().ioctl(&c, 0, 0, &mut []);
     });
 }

@@ -123,8 +123,10 @@ fn a_handler_that_sleeps_is_reported() {
     dies(&["drm_os_sleep", "in an interrupt handler"], || {
         let (w, d) = virtual_toy(Config::default());
         let os = w.as_raw().cast();
-        make(|p| unsafe { sys::drm_os_irq_setup(d.as_raw(), std::ptr::null(), Some(sleepy), os, p) })
-            .unwrap();
+        make(|p| unsafe {
+            sys::drm_os_irq_setup(d.as_raw(), std::ptr::null(), Some(sleepy), os, p)
+        })
+        .unwrap();
         let m = mmio(&d);
         unsafe { sys::drm_os_mmio_write4(m, TIMER, 1) };
         w.advance(5);
@@ -141,7 +143,8 @@ fn names_and_windows_are_checked() {
     assert_eq!(setup(c"mmu"), Err(sys::DRM_OS_ENOENT as i32));
     let h = setup(c"spare").unwrap();
     assert_eq!(setup(c"spare"), Err(sys::DRM_OS_EBUSY as i32));
-    let map = |name: *const _, len| make(|p| unsafe { sys::drm_os_mmio_map(d.as_raw(), name, len, p) });
+    let map =
+        |name: *const _, len| make(|p| unsafe { sys::drm_os_mmio_map(d.as_raw(), name, len, p) });
     assert_eq!(map(c"gpu".as_ptr(), 4), Err(sys::DRM_OS_ENOENT as i32));
     assert_eq!(
         map(std::ptr::null(), MMIO_LEN + 1),
@@ -172,7 +175,10 @@ fn power_is_domain_and_clocks_and_resets() {
     let state = || with_toy(&d, |t| (t.on, t.power_changes));
     unsafe {
         let clk = |name: *const _| make(|p| sys::drm_os_clk_get(dev, name, p));
-        let (core, bus) = (clk(std::ptr::null()).unwrap(), clk(c"bus".as_ptr()).unwrap());
+        let (core, bus) = (
+            clk(std::ptr::null()).unwrap(),
+            clk(c"bus".as_ptr()).unwrap(),
+        );
         assert_eq!(clk(c"x".as_ptr()), Err(sys::DRM_OS_ENOENT as i32));
         let reset = make(|p| sys::drm_os_reset_get(dev, c"r".as_ptr(), p)).unwrap();
         let reg = make(|p| sys::drm_os_regulator_get(dev, c"mali".as_ptr(), p)).unwrap();
@@ -283,7 +289,13 @@ unsafe extern "C" fn second_half(arg: *mut c_void) {
         *l
     };
     let msg = format!("left {left}");
-    sys::drm_os_log(w.isr.os, std::ptr::null_mut(), 6, msg.as_ptr().cast(), msg.len());
+    sys::drm_os_log(
+        w.isr.os,
+        std::ptr::null_mut(),
+        6,
+        msg.as_ptr().cast(),
+        msg.len(),
+    );
     if left != 0 {
         sys::drm_os_mmio_write4(w.isr.m, TIMER, 100 - 2 * left);
     }

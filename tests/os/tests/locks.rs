@@ -30,8 +30,12 @@ fn sleeping_with_a_mutex_or_the_reservation_lock() {
         ("drm_os_malloc(DRM_OS_WAITOK)", |w| unsafe {
             sys::drm_os_malloc(w.as_raw(), 1, sys::DRM_OS_WAITOK);
         }),
-        ("drm_os_sleep", |w| unsafe { sys::drm_os_sleep(w.as_raw(), 1) }),
-        ("drm_os_sx_lock", |w| unsafe { sys::drm_os_sx_lock(sx(w, c"s")) }),
+        ("drm_os_sleep", |w| unsafe {
+            sys::drm_os_sleep(w.as_raw(), 1)
+        }),
+        ("drm_os_sx_lock", |w| unsafe {
+            sys::drm_os_sx_lock(sx(w, c"s"))
+        }),
         ("drm_os_copyin", |w| unsafe {
             let mut b = 0u8;
             let c = Caller::local(w, "x");
@@ -109,16 +113,19 @@ fn the_documented_order_is_fine() {
 
 #[test]
 fn unlock_by_another_thread() {
-    dies(&["mtx \"m\" released by a thread that does not hold it"], || {
-        let w = World::new(Config {
-            clock: ClockMode::Real,
-            ..Config::default()
-        });
-        let m = mtx(&w, c"m") as usize;
-        unsafe { sys::drm_os_mtx_lock(m as *mut _) };
-        let t = std::thread::spawn(move || unsafe { sys::drm_os_mtx_unlock(m as *mut _) });
-        let _ = t.join();
-    });
+    dies(
+        &["mtx \"m\" released by a thread that does not hold it"],
+        || {
+            let w = World::new(Config {
+                clock: ClockMode::Real,
+                ..Config::default()
+            });
+            let m = mtx(&w, c"m") as usize;
+            unsafe { sys::drm_os_mtx_lock(m as *mut _) };
+            let t = std::thread::spawn(move || unsafe { sys::drm_os_mtx_unlock(m as *mut _) });
+            let _ = t.join();
+        },
+    );
 }
 
 #[test]

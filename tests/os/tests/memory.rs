@@ -29,8 +29,11 @@ fn aligned_runs_are_contiguous_or_scattered_on_purpose() {
         assert_eq!(unsafe { sys::drm_os_object_resident(o) }, 1);
         let pa = wire(o, 0, 1124).unwrap();
         assert_eq!(pa[700], one, "a wired page stays where it is");
-        assert!(pa.iter().all(|a| *a >= PA_BASE && *a < 1 << 40 && a % 4096 == 0));
-        let next_door = |r: std::ops::Range<usize>| pa[r].windows(2).filter(|p| p[1] == p[0] + 4096).count();
+        assert!(pa
+            .iter()
+            .all(|a| *a >= PA_BASE && *a < 1 << 40 && a % 4096 == 0));
+        let next_door =
+            |r: std::ops::Range<usize>| pa[r].windows(2).filter(|p| p[1] == p[0] + 4096).count();
         if contiguous {
             for run in [0..512, 512..1024] {
                 assert_eq!(pa[run.start] % (2 << 20), 0);
@@ -96,7 +99,10 @@ fn tables_lie_below_what_data_may_exceed() {
     assert_eq!(bits(32, 40), 0);
     let (p, o) = (page(&d), object(&d, 512, WC));
     let mut run = 0;
-    assert_eq!(unsafe { sys::drm_os_run_alloc(d.as_raw(), 8192, &mut run) }, 0);
+    assert_eq!(
+        unsafe { sys::drm_os_run_alloc(d.as_raw(), 8192, &mut run) },
+        0
+    );
     assert!(p < 4 << 30 && run < 4 << 30);
     assert!(wire(o, 0, 512).unwrap().iter().all(|pa| *pa >= 4 << 30));
     unsafe { sys::drm_os_object_unref(o) };
@@ -213,7 +219,11 @@ fn a_missing_sync_shows_in_coherence_mode() {
 
 #[test]
 fn objects_have_copies_only_when_cached_and_not_coherent() {
-    for (attr, coherent, copies) in [(CACHED, false, true), (WC, false, false), (CACHED, true, false)] {
+    for (attr, coherent, copies) in [
+        (CACHED, false, true),
+        (WC, false, false),
+        (CACHED, true, false),
+    ] {
         let w = drm_os_host::World::new(coherence());
         let n = drm_os_host::Node { coherent, ..node() };
         let d = w.add_device(n, Box::<Toy>::default());
@@ -285,7 +295,8 @@ fn malloc_is_zeroed_aligned_and_guarded() {
         sys::drm_os_free(std::ptr::null_mut());
         let (p, q) = (alloc(24), alloc(24));
         let big = alloc(1000);
-        let text = "left over: mallocs=3 malloc_bytes=1048; mallocs (count x bytes): 2 x 24, 1 x 1000";
+        let text =
+            "left over: mallocs=3 malloc_bytes=1048; mallocs (count x bytes): 2 x 24, 1 x 1000";
         dies(&[text], || w.assert_clean());
         dies(&["24 bytes was written past its end"], || {
             p.add(24).write(0);

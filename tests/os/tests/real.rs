@@ -135,7 +135,10 @@ fn pump(w: &World, rounds: u64) {
             sys::drm_os_mtx_lock(p.m);
             while p.bottom.load(SeqCst) < n {
                 let deadline = sys::drm_os_now(w.as_raw()) + 20_000_000_000;
-                assert_eq!(sys::drm_os_cv_wait(p.c, p.m, std::ptr::null_mut(), deadline), 0);
+                assert_eq!(
+                    sys::drm_os_cv_wait(p.c, p.m, std::ptr::null_mut(), deadline),
+                    0
+                );
             }
             sys::drm_os_mtx_unlock(p.m);
         }
@@ -157,7 +160,12 @@ fn pump(w: &World, rounds: u64) {
 fn many_worlds_of_both_kinds_run_at_once() {
     std::thread::scope(|s| {
         for i in 0..6 {
-            s.spawn(move || pump(&World::new(if i < 3 { real() } else { Config::default() }), 50));
+            s.spawn(move || {
+                pump(
+                    &World::new(if i < 3 { real() } else { Config::default() }),
+                    50,
+                )
+            });
         }
     });
 }
@@ -219,7 +227,10 @@ fn mutexes_and_sleepable_locks_exclude() {
         }
     });
     unsafe {
-        assert_eq!((*Box::from_raw(a.get()), *Box::from_raw(b.get())), (8000, 8000));
+        assert_eq!(
+            (*Box::from_raw(a.get()), *Box::from_raw(b.get())),
+            (8000, 8000)
+        );
         sys::drm_os_mtx_destroy(m.get());
         sys::drm_os_sx_destroy(s.get());
     }
@@ -271,7 +282,11 @@ fn unregister_waits_for_an_open_in_progress() {
         os: Shared<sys::drm_os>,
         state: AtomicU64,
     }
-    unsafe extern "C" fn open(arg: *mut c_void, _: *mut sys::drm_os_caller, _: *mut *mut c_void) -> i32 {
+    unsafe extern "C" fn open(
+        arg: *mut c_void,
+        _: *mut sys::drm_os_caller,
+        _: *mut *mut c_void,
+    ) -> i32 {
         let s = &*arg.cast::<Slow>();
         s.state.store(1, SeqCst);
         sys::drm_os_sleep(s.os.get(), 20_000_000);
@@ -293,8 +308,9 @@ fn unregister_waits_for_an_open_in_progress() {
     };
     let arg = std::ptr::from_ref(&slow).cast_mut().cast();
     let kind = sys::DRM_OS_MINOR_PRIMARY;
-    let register =
-        || make(|p| unsafe { sys::drm_os_minor_register(d.as_raw(), kind, Some(open), arg, &OPS, p) });
+    let register = || {
+        make(|p| unsafe { sys::drm_os_minor_register(d.as_raw(), kind, Some(open), arg, &OPS, p) })
+    };
     let minor = register().unwrap();
     assert_eq!(register(), Err(sys::DRM_OS_EEXIST as i32));
     let c = Caller::local(&w, "client");

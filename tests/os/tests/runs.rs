@@ -137,7 +137,11 @@ fn the_device_sees_what_was_synchronised() {
         assert_eq!(device_reads(9000), 0x5a);
         cpu.add(9000).write(0x77);
         sys::drm_os_page_sync(d.as_raw(), pa + 8192, 4096, sys::DRM_OS_SYNC_FOR_CPU);
-        assert_eq!(cpu.add(9000).read(), 0x5a, "an unsynced write of the CPU is lost");
+        assert_eq!(
+            cpu.add(9000).read(),
+            0x5a,
+            "an unsynced write of the CPU is lost"
+        );
         sys::drm_os_mmio_unmap(m);
     }
     dies(&["not within one page"], || unsafe {

@@ -66,9 +66,22 @@ impl Drop for Area {
     }
 }
 
-fn user(d: &Device, c: &Caller, addr: u64, size: usize, write: bool) -> Result<*mut sys::drm_os_object, i32> {
+fn user(
+    d: &Device,
+    c: &Caller,
+    addr: u64,
+    size: usize,
+    write: bool,
+) -> Result<*mut sys::drm_os_object, i32> {
     make(|p| unsafe {
-        sys::drm_os_object_create_user(d.as_raw(), c.as_raw(), addr, size as u64, i32::from(write), p)
+        sys::drm_os_object_create_user(
+            d.as_raw(),
+            c.as_raw(),
+            addr,
+            size as u64,
+            i32::from(write),
+            p,
+        )
     })
 }
 
@@ -103,9 +116,12 @@ fn the_device_reads_and_writes_the_memory_as_it_is() {
         assert_eq!(sys::drm_os_object_kmap(o, &mut k), EINVAL);
         assert!(sys::drm_os_page_kva(d.as_raw(), pa[0]).is_null());
     }
-    dies(&["drm_os_object_purge of the memory of a process"], || unsafe {
-        sys::drm_os_object_purge(o);
-    });
+    dies(
+        &["drm_os_object_purge of the memory of a process"],
+        || unsafe {
+            sys::drm_os_object_purge(o);
+        },
+    );
     unref(o);
     assert_eq!(copy(m, pa[0], p, 4), ST_BAD);
     unsafe {
@@ -142,7 +158,10 @@ fn what_is_no_memory_is_refused() {
     unref(user(&d, &c, a.addr(3), PAGE, true).unwrap());
     // More than there are frames, and the gate.
     let b = Area::new(4);
-    assert_eq!(err(b.addr(0), 4 * PAGE, true), Some(sys::DRM_OS_ENOMEM as i32));
+    assert_eq!(
+        err(b.addr(0), 4 * PAGE, true),
+        Some(sys::DRM_OS_ENOMEM as i32)
+    );
     w.fail_allocation(Some(0));
     assert_eq!(err(b.addr(0), PAGE, true), Some(sys::DRM_OS_ENOMEM as i32));
     let o = user(&d, &c, b.addr(0), 3 * PAGE, true).unwrap();
@@ -197,7 +216,11 @@ fn a_missing_sync_shows_in_coherence_mode() {
     assert_eq!((a.get(PAGE + 70), a.get(2 * PAGE - 1)), (0x11, 0));
     a.set(PAGE + 70, 0x77);
     sync(PAGE as u64 + 70, 1, sys::DRM_OS_SYNC_FOR_CPU);
-    assert_eq!(a.get(PAGE + 70), 0x11, "an unsynced write of the CPU is lost");
+    assert_eq!(
+        a.get(PAGE + 70),
+        0x11,
+        "an unsynced write of the CPU is lost"
+    );
     unref(o);
     unsafe { sys::drm_os_mmio_unmap(m) };
     w.assert_clean();

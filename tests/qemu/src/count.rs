@@ -137,20 +137,24 @@ impl Plugin {
         // SAFETY: the types are those of QEMU's header.
         unsafe {
             Some(Plugin {
-                instructions: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const c_void) -> usize>(
-                    symbol("qemu_plugin_tb_n_insns")?,
-                ),
+                instructions: std::mem::transmute::<
+                    *mut c_void,
+                    unsafe extern "C" fn(*const c_void) -> usize,
+                >(symbol("qemu_plugin_tb_n_insns")?),
                 instruction: std::mem::transmute::<
                     *mut c_void,
                     unsafe extern "C" fn(*const c_void, usize) -> *mut c_void,
                 >(symbol("qemu_plugin_tb_get_insn")?),
-                address: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const c_void) -> u64>(
-                    symbol("qemu_plugin_insn_vaddr")?,
-                ),
+                address: std::mem::transmute::<
+                    *mut c_void,
+                    unsafe extern "C" fn(*const c_void) -> u64,
+                >(symbol("qemu_plugin_insn_vaddr")?),
                 execute_inline: std::mem::transmute::<
                     *mut c_void,
                     unsafe extern "C" fn(*mut c_void, c_int, *mut c_void, u64),
-                >(symbol("qemu_plugin_register_vcpu_insn_exec_inline")?),
+                >(symbol(
+                    "qemu_plugin_register_vcpu_insn_exec_inline",
+                )?),
             })
         }
     }
@@ -180,8 +184,10 @@ pub static VERSION: c_uint = 1;
 /// QEMU's call to a plugin that it has loaded: 0 if it is content.
 #[export_name = "qemu_plugin_install"]
 pub extern "C" fn install(id: u64, _: *const c_void, _: c_int, _: *const *const c_char) -> c_int {
-    let (Some(plugin), Some(register)) = (Plugin::find(), symbol("qemu_plugin_register_vcpu_tb_trans_cb"))
-    else {
+    let (Some(plugin), Some(register)) = (
+        Plugin::find(),
+        symbol("qemu_plugin_register_vcpu_tb_trans_cb"),
+    ) else {
         eprintln!("qemu_board: this QEMU has not the plugin interface of 7.2");
         return 1;
     };

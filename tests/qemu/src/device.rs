@@ -95,7 +95,9 @@ impl Board {
         const UNSPECIFIED: u64 = 1;
         let memory = self.qemu.address_space_memory.0;
         // SAFETY: the buffer is the caller's, which QEMU writes only if `write` is false.
-        unsafe { (self.qemu.address_space_rw)(memory, pa, UNSPECIFIED, buf, len as u64, write) == 0 }
+        unsafe {
+            (self.qemu.address_space_rw)(memory, pa, UNSPECIFIED, buf, len as u64, write) == 0
+        }
     }
 }
 
@@ -180,9 +182,13 @@ fn window(qemu: &Qemu, at: u64, len: u64, ops: *const Ops, opaque: *mut c_void) 
 fn the_only(qemu: &Qemu, kind: &CStr) -> Result<*mut c_void, String> {
     let mut ambiguous = false;
     // SAFETY: strings that end with a zero, and a bool.
-    let found = unsafe { (qemu.object_resolve_path_type)(c"".as_ptr(), kind.as_ptr(), &mut ambiguous) };
+    let found =
+        unsafe { (qemu.object_resolve_path_type)(c"".as_ptr(), kind.as_ptr(), &mut ambiguous) };
     match found.is_null() || ambiguous {
-        true => Err(format!("the machine has not one {}", kind.to_string_lossy())),
+        true => Err(format!(
+            "the machine has not one {}",
+            kind.to_string_lossy()
+        )),
         false => Ok(found),
     }
 }

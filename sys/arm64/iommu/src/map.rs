@@ -52,7 +52,8 @@ impl<F: Format> Iterator for Runs<F> {
 
     fn next(&mut self) -> Option<Run> {
         let left = self.end.checked_sub(self.iova).filter(|left| *left != 0)?;
-        let block = F::BLOCKS && left >= BLOCK_BYTES && is_aligned(self.iova | self.pa, BLOCK_BYTES);
+        let block =
+            F::BLOCKS && left >= BLOCK_BYTES && is_aligned(self.iova | self.pa, BLOCK_BYTES);
         let level = if block {
             block_level::<F>()
         } else {
@@ -86,7 +87,14 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
     /// multiple of 4 KiB; [`MapError::OutOfRange`] if the length is 0 or either range leaves what the
     /// format translates; [`MapError::Overlap`] if any page is mapped already;
     /// [`MapError::NoMemory`] if there is no memory for a table.
-    pub fn map(&mut self, iova: Iova, pa: Pa, len: u64, prot: Prot, attr: MemAttr) -> Result<(), MapError> {
+    pub fn map(
+        &mut self,
+        iova: Iova,
+        pa: Pa,
+        len: u64,
+        prot: Prot,
+        attr: MemAttr,
+    ) -> Result<(), MapError> {
         let range = IovaRange::new(iova.0, len)?;
         check_range::<F>(range)?;
         if !is_aligned(pa.0, PAGE_BYTES) {
@@ -120,7 +128,8 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
     fn survey(&self, range: IovaRange, pa: Pa) -> Result<u64, MapError> {
         let mut missing = 0u64;
         for run in Runs::<F>::new(range, pa) {
-            let slot = walk::<F, M>(self.mem, self.root(), run.iova, run.level).ok_or(MapError::Overlap)?;
+            let slot = walk::<F, M>(self.mem, self.root(), run.iova, run.level)
+                .ok_or(MapError::Overlap)?;
             if slot.level == run.level {
                 // A pointer to a table counts as well: no table is empty, and a block covers all of it.
                 let mut entries = run.first..run.first.saturating_add(run.count);

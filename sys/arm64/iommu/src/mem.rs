@@ -68,11 +68,17 @@ pub(crate) struct Chain {
 impl Chain {
     /// The empty list.
     pub(crate) const fn new() -> Self {
-        Self { head: Pa(0), len: 0 }
+        Self {
+            head: Pa(0),
+            len: 0,
+        }
     }
 
     /// A list of `count` new tables, or none at all.
-    pub(crate) fn reserve<F: Format, M: TableMem>(mem: &mut M, count: u64) -> Result<Self, NoMemory> {
+    pub(crate) fn reserve<F: Format, M: TableMem>(
+        mem: &mut M,
+        count: u64,
+    ) -> Result<Self, NoMemory> {
         let mut chain = Self::new();
         for _ in 0..count {
             match new_table::<F, M>(mem) {
@@ -88,7 +94,11 @@ impl Chain {
 
     /// Puts a table without valid entries on the list.
     pub(crate) fn push<F: Format, M: TableMem>(&mut self, mem: &mut M, pa: Pa, table: M::Table) {
-        let link = if self.len == 0 { F::INVALID } else { self.head.0 };
+        let link = if self.len == 0 {
+            F::INVALID
+        } else {
+            self.head.0
+        };
         mem.write(table, 0, link);
         self.head = pa;
         self.len = self.len.wrapping_add(1);
@@ -119,7 +129,8 @@ impl Chain {
 /// A new table without valid entries, visible to the device.
 pub(crate) fn new_table<F: Format, M: TableMem>(mem: &mut M) -> Result<(Pa, M::Table), NoMemory> {
     let pa = mem.alloc()?;
-    let fits = pa.0 != 0 && is_aligned(pa.0, PAGE_BYTES) && pa.0.wrapping_shr(F::TABLE_PA_BITS) == 0;
+    let fits =
+        pa.0 != 0 && is_aligned(pa.0, PAGE_BYTES) && pa.0.wrapping_shr(F::TABLE_PA_BITS) == 0;
     let table = if fits { mem.open(pa) } else { None };
     let Some(table) = table else {
         mem.free(pa);

@@ -42,7 +42,12 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
     /// # Errors
     ///
     /// As for [`PtUpdate::unmap`].
-    pub fn protect(&mut self, range: IovaRange, prot: Prot, attr: MemAttr) -> Result<u64, MapError> {
+    pub fn protect(
+        &mut self,
+        range: IovaRange,
+        prot: Prot,
+        attr: MemAttr,
+    ) -> Result<u64, MapError> {
         check_range::<F>(range)?;
         self.split_edges(range)?;
         Ok(self.rewrite(range.start().0, range.end().0, Change::Protect(prot, attr)))
@@ -70,7 +75,13 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
 
     /// Changes the leaves of one table from `slot` on, up to `end`, the end of the table, or a pointer to
     /// a table. Returns the address it got to, which is above `start`, and the bytes of the leaves.
-    fn rewrite_run(&mut self, slot: &Slot<M::Table>, start: u64, end: u64, change: Change) -> (u64, u64) {
+    fn rewrite_run(
+        &mut self,
+        slot: &Slot<M::Table>,
+        start: u64,
+        end: u64,
+        change: Change,
+    ) -> (u64, u64) {
         let (table, level) = (slot.table, slot.level);
         let mut bytes = 0u64;
         let mut iova = start;
@@ -109,8 +120,9 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
                 .sync(table, first, last.wrapping_sub(first).wrapping_add(1));
             // Once for the run: unmapping is as hot as mapping.
             let ahead = |index: u32| u64::from(index.wrapping_sub(slot.index));
-            let at =
-                |n: u64| align_down(start, span::<F>(level)).wrapping_add(n.wrapping_shl(shift::<F>(level)));
+            let at = |n: u64| {
+                align_down(start, span::<F>(level)).wrapping_add(n.wrapping_shl(shift::<F>(level)))
+            };
             self.touch(at(ahead(first)), at(ahead(last).wrapping_add(1)));
             if all_invalid {
                 self.prune(start, slot, behind);
@@ -149,7 +161,10 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
     fn is_empty(&self, table: M::Table, level: u32, first: u32, behind: u32) -> bool {
         // The neighbours come first: page after page, up or down, is the common order of unmapping.
         let neighbour = first.checked_sub(1);
-        let mut others = neighbour.into_iter().chain(behind..F::ENTRIES).chain(0..first);
+        let mut others = neighbour
+            .into_iter()
+            .chain(behind..F::ENTRIES)
+            .chain(0..first);
         others.all(|index| F::decode(level, self.mem.read(table, index)) == Entry::Invalid)
     }
 }

@@ -81,9 +81,15 @@ impl<F: Format> PageTable<F> {
         let Entry::Leaf { pa, prot, attr } = slot.entry else {
             return None;
         };
-        let offset = iova.0.wrapping_sub(align_down(iova.0, span::<F>(slot.level)));
+        let offset = iova
+            .0
+            .wrapping_sub(align_down(iova.0, span::<F>(slot.level)));
         let block = F::BLOCKS && slot.level == block_level::<F>();
-        let size = if block { PageSize::Size2M } else { PageSize::Size4K };
+        let size = if block {
+            PageSize::Size2M
+        } else {
+            PageSize::Size4K
+        };
         Some(Mapping {
             pa: Pa(pa.0.wrapping_add(offset)),
             prot,

@@ -43,8 +43,20 @@ fn mali_leaves_are_bit_exact() {
             MemAttr::Cached,
             0x0000_0000_0000_0245,
         ),
-        (3, 0, Prot::empty(), MemAttr::Uncached, 0x0060_0000_0000_0201),
-        (2, 0xff_ffe0_0000, rw, MemAttr::Cached, 0x0060_00ff_ffe0_02c5),
+        (
+            3,
+            0,
+            Prot::empty(),
+            MemAttr::Uncached,
+            0x0060_0000_0000_0201,
+        ),
+        (
+            2,
+            0xff_ffe0_0000,
+            rw,
+            MemAttr::Cached,
+            0x0060_00ff_ffe0_02c5,
+        ),
         (
             2,
             0x4020_0000,
@@ -97,7 +109,13 @@ fn mali_tables_are_where_the_hardware_looks() {
     .unwrap();
     let block = (0x155 << 39) | (0x0aa << 30) | (0x134 << 21);
     h.run(
-        Op::Map(block, 0x98_7660_0000, 0x20_0000, Prot::READ, MemAttr::Cached),
+        Op::Map(
+            block,
+            0x98_7660_0000,
+            0x20_0000,
+            Prot::READ,
+            MemAttr::Cached,
+        ),
         None,
     )
     .unwrap();
@@ -131,7 +149,11 @@ fn vivante_v2_entries_are_bit_exact() {
     ];
     for (pa, prot, word) in cases {
         for attr in [MemAttr::Uncached, MemAttr::Cached, MemAttr::Device] {
-            assert_eq!(VivanteV2::leaf(1, Pa(pa), prot, attr), word, "{pa:#x} {prot:?}");
+            assert_eq!(
+                VivanteV2::leaf(1, Pa(pa), prot, attr),
+                word,
+                "{pa:#x} {prot:?}"
+            );
         }
         let prot = prot | Prot::READ | Prot::EXEC;
         let attr = MemAttr::Uncached;
@@ -145,7 +167,10 @@ fn vivante_v2_entries_are_bit_exact() {
         );
     }
     assert_eq!(VivanteV2::table(Pa(0xfedc_b000)), 0xfedc_b001);
-    assert_eq!(VivanteV2::decode(0, 0xfedc_b001), Entry::Table(Pa(0xfedc_b000)));
+    assert_eq!(
+        VivanteV2::decode(0, 0xfedc_b001),
+        Entry::Table(Pa(0xfedc_b000))
+    );
     assert_eq!(VivanteV2::INVALID, 2);
     for level in 0..2 {
         assert_eq!(VivanteV2::decode(level, 2), Entry::Invalid);
@@ -178,7 +203,13 @@ fn vivante_v2_tables_are_where_the_hardware_looks() {
 fn vivante_v1_entries_are_addresses() {
     let mut h = Harness::<VivanteV1>::new(VIVANTE_V1);
     h.run(
-        Op::Map(0x8000_3000, 0x1234_5000, 0x1000, Prot::READ, MemAttr::Cached),
+        Op::Map(
+            0x8000_3000,
+            0x1234_5000,
+            0x1000,
+            Prot::READ,
+            MemAttr::Cached,
+        ),
         None,
     )
     .unwrap();
@@ -248,7 +279,11 @@ fn check_format<F: Format>(layout: Layout, page: u64, prot: Prot, attr: MemAttr)
     for level in 0..F::LEVELS {
         assert_eq!(F::decode(level, F::INVALID), Entry::Invalid);
         if F::LEVELS > 1 {
-            assert_eq!(F::decode(level, table.0), Entry::Invalid, "a link of the chain");
+            assert_eq!(
+                F::decode(level, table.0),
+                Entry::Invalid,
+                "a link of the chain"
+            );
         }
     }
 }
@@ -286,23 +321,43 @@ proptest! {
 #[test]
 fn constants_of_the_formats() {
     assert_eq!(
-        (MaliLpae::ENTRIES, MaliLpae::TABLE_BYTES, MaliLpae::IOVA_BITS),
+        (
+            MaliLpae::ENTRIES,
+            MaliLpae::TABLE_BYTES,
+            MaliLpae::IOVA_BITS
+        ),
         (512, 4096, 48)
     );
     assert_eq!(
-        (VivanteV2::ENTRIES, VivanteV2::TABLE_BYTES, VivanteV2::IOVA_BITS),
+        (
+            VivanteV2::ENTRIES,
+            VivanteV2::TABLE_BYTES,
+            VivanteV2::IOVA_BITS
+        ),
         (1024, 4096, 32)
     );
     assert_eq!(
-        (VivanteV1::ENTRIES, VivanteV1::TABLE_BYTES, VivanteV1::IOVA_BITS),
+        (
+            VivanteV1::ENTRIES,
+            VivanteV1::TABLE_BYTES,
+            VivanteV1::IOVA_BITS
+        ),
         (1 << 19, 2 << 20, 31)
     );
     assert_eq!(
-        (TwoLevel::ENTRIES, TwoLevel::TABLE_BYTES, TwoLevel::IOVA_BITS),
+        (
+            TwoLevel::ENTRIES,
+            TwoLevel::TABLE_BYTES,
+            TwoLevel::IOVA_BITS
+        ),
         (1024, 4096, 32)
     );
     assert_eq!(
-        (OneLevel::ENTRIES, OneLevel::TABLE_BYTES, OneLevel::IOVA_BITS),
+        (
+            OneLevel::ENTRIES,
+            OneLevel::TABLE_BYTES,
+            OneLevel::IOVA_BITS
+        ),
         (1 << 19, 2 << 20, 31)
     );
     assert_eq!(

@@ -46,14 +46,17 @@ fn places_lengths_and_alignments() {
     for around in ends {
         for len in lengths {
             for back in [0, K4, M2 - K4, M2, len, len / 2 / K4 * K4] {
-                let Some(start) = around.checked_sub(back).filter(|start| start + len <= TOP) else {
+                let Some(start) = around.checked_sub(back).filter(|start| start + len <= TOP)
+                else {
                     continue;
                 };
                 for skew in [0, K4, M2 - K4] {
                     let pa = PA + (start % M2 + skew) % M2;
                     let mut h = Harness::<MaliLpae>::new(MALI);
                     h.run(map(start, pa, len), None).unwrap();
-                    for (page, pages) in [(0, 1), (len / K4 - 1, 1), (len / K4 / 2, 1), (0, len / K4)] {
+                    for (page, pages) in
+                        [(0, 1), (len / K4 - 1, 1), (len / K4 / 2, 1), (0, len / K4)]
+                    {
                         let again = map(start + page * K4, 0, pages * K4);
                         assert_eq!(h.run(again, None), Err(MapError::Overlap));
                     }
@@ -86,8 +89,14 @@ fn what_the_format_does_not_translate_is_refused() {
     assert_eq!(refused(u64::MAX - 0xfff, 0, K4), Err(MapError::OutOfRange));
     assert_eq!(refused(u64::MAX - 0x1fff, 0, K4), Err(MapError::OutOfRange));
     assert_eq!(refused(0, 1 << 40, K4), Err(MapError::OutOfRange));
-    assert_eq!(refused(0, (1 << 40) - K4, 2 * K4), Err(MapError::OutOfRange));
-    assert_eq!(refused(0, u64::MAX - 0xfff, 2 * K4), Err(MapError::OutOfRange));
+    assert_eq!(
+        refused(0, (1 << 40) - K4, 2 * K4),
+        Err(MapError::OutOfRange)
+    );
+    assert_eq!(
+        refused(0, u64::MAX - 0xfff, 2 * K4),
+        Err(MapError::OutOfRange)
+    );
     let outside = range(TOP - K4, 2 * K4);
     assert_eq!(guard.unmap(outside), Err(MapError::OutOfRange));
     assert_eq!(
@@ -100,7 +109,10 @@ fn what_the_format_does_not_translate_is_refused() {
     h.run(map(TOP - K4, (1 << 40) - K4, K4), None).unwrap();
     assert_eq!(h.lookup(TOP), None);
     assert_eq!(h.lookup(u64::MAX), None);
-    assert_eq!(h.lookup(TOP - 1).map(|found| found.pa), Some(Pa((1 << 40) - 1)));
+    assert_eq!(
+        h.lookup(TOP - 1).map(|found| found.pa),
+        Some(Pa((1 << 40) - 1))
+    );
     h.finish();
 }
 
@@ -124,7 +136,8 @@ fn overlap_changes_nothing() {
     }
     assert_eq!(h.world.borrow().live_tables(), 4);
     h.run(map(5 * M2, PA, 7 * K4), None).unwrap();
-    h.run(map(5 * M2 + 8 * K4, PA, 3 * M2 - 8 * K4), None).unwrap();
+    h.run(map(5 * M2 + 8 * K4, PA, 3 * M2 - 8 * K4), None)
+        .unwrap();
     h.finish();
 }
 
@@ -163,12 +176,17 @@ fn splits() {
             h.run(map(M2, PA, 3 * M2), None).unwrap();
             let (start, len) = (M2 + from * K4, pages * K4);
             let protect = Op::Protect(start, len, Prot::READ | Prot::EXEC, MemAttr::Device);
-            let op = if unmap { Op::Unmap(start, len) } else { protect };
+            let op = if unmap {
+                Op::Unmap(start, len)
+            } else {
+                protect
+            };
             assert_eq!(h.run(op, None), Ok(len));
             if unmap {
                 h.run(map(start, PA + start - M2, len), None).unwrap();
             } else {
-                h.run(Op::Protect(start, len, RW, MemAttr::Cached), None).unwrap();
+                h.run(Op::Protect(start, len, RW, MemAttr::Cached), None)
+                    .unwrap();
             }
             let split = if from + pages > 512 { 2 } else { 1 };
             assert_eq!(h.run(Op::Merge(M2, 3 * M2), None), Ok(split * M2));
@@ -212,7 +230,8 @@ fn merge_needs_all_pages_alike() {
     let whole = |h: &mut Harness<MaliLpae>| h.run(Op::Merge(M2, K4), None).unwrap();
     // Complete, in three calls and out of order; asked for by any page of the region.
     let mut h = mali();
-    h.run(map(M2 + 300 * K4, PA + 300 * K4, 212 * K4), None).unwrap();
+    h.run(map(M2 + 300 * K4, PA + 300 * K4, 212 * K4), None)
+        .unwrap();
     h.run(map(M2 + K4, PA + K4, 299 * K4), None).unwrap();
     assert_eq!(whole(&mut h), 0);
     h.run(map(M2, PA, K4), None).unwrap();
@@ -253,9 +272,13 @@ fn large_merge_flushes_in_between() {
     let blocks = 2 * MERGES_PER_FLUSH as u64 + 3;
     let mut h = Harness::<MaliLpae>::new(MALI);
     for block in 0..blocks {
-        h.run(map(block * M2, PA + block * M2, M2 - K4), None).unwrap();
-        h.run(map(block * M2 + M2 - K4, PA + block * M2 + M2 - K4, K4), None)
+        h.run(map(block * M2, PA + block * M2, M2 - K4), None)
             .unwrap();
+        h.run(
+            map(block * M2 + M2 - K4, PA + block * M2 + M2 - K4, K4),
+            None,
+        )
+        .unwrap();
     }
     h.world.borrow_mut().flushes.clear();
     let mut guard = h.pt.as_mut().unwrap().update(&mut h.mem, &mut h.tlb);
@@ -403,7 +426,13 @@ fn small<F: Format>(layout: Layout) {
         )
         .unwrap_err();
         h.run(
-            Op::Map(middle + K4, 0x4_0000_0000, table, Prot::READ, MemAttr::Cached),
+            Op::Map(
+                middle + K4,
+                0x4_0000_0000,
+                table,
+                Prot::READ,
+                MemAttr::Cached,
+            ),
             None,
         )
         .unwrap();
@@ -411,8 +440,11 @@ fn small<F: Format>(layout: Layout) {
     h.run(Op::Protect(first, end - first, RW, MemAttr::Device), None)
         .unwrap();
     assert_eq!(h.run(Op::Merge(first, end - first), None), Ok(0));
-    h.run(Op::Unmap(first + 6 * K4, table.min(end - first - 6 * K4)), None)
-        .unwrap();
+    h.run(
+        Op::Unmap(first + 6 * K4, table.min(end - first - 6 * K4)),
+        None,
+    )
+    .unwrap();
     let mut tlb = common::TestTlb(h.world.clone());
     let mut guard = h.pt.as_mut().unwrap().update(&mut h.mem, &mut tlb);
     let past = guard.map(Iova(end), Pa(0x4000_0000), K4, RW, MemAttr::Cached);
@@ -449,7 +481,10 @@ fn vivante_places_and_lengths() {
     for around in [0, M4, 0x8000_0000, 1 << 32] {
         for len in [K4, 2 * K4, M4 - K4, M4, M4 + K4, 2 * M4 + 3 * K4] {
             for back in [0, K4, M4 - K4, len, len / 2 / K4 * K4] {
-                let Some(start) = around.checked_sub(back).filter(|start| start + len <= 1 << 32) else {
+                let Some(start) = around
+                    .checked_sub(back)
+                    .filter(|start| start + len <= 1 << 32)
+                else {
                     continue;
                 };
                 for pa in [0x4000_0000, 0xfe_0000_0000, 0xff_ffff_f000 - len + K4] {

@@ -181,12 +181,24 @@ fn long_sequence() -> Vec<Op> {
     let mut ops = Vec::new();
     for base in MALI_BASES {
         let pa = 0x4000_0000 + (base & 0x3fff_ffff);
-        ops.push(Op::Map(base + 5 * K4, pa + 5 * K4, 2 * M2, rw, MemAttr::Cached));
+        ops.push(Op::Map(
+            base + 5 * K4,
+            pa + 5 * K4,
+            2 * M2,
+            rw,
+            MemAttr::Cached,
+        ));
         ops.push(Op::Map(base, pa, 5 * K4, rw, MemAttr::Cached));
         ops.push(Op::Merge(base, M2));
         ops.push(Op::Protect(base + 7 * K4, M2, Prot::READ, MemAttr::Cached));
         ops.push(Op::Unmap(base + M2 - K4, 3 * K4));
-        ops.push(Op::Map(base + M2 - K4, pa + M2 - K4, 3 * K4, rw, MemAttr::Cached));
+        ops.push(Op::Map(
+            base + M2 - K4,
+            pa + M2 - K4,
+            3 * K4,
+            rw,
+            MemAttr::Cached,
+        ));
         ops.push(Op::Protect(base, 2 * M2, rw, MemAttr::Cached));
         ops.push(Op::Merge(base, 2 * M2));
         ops.push(Op::Unmap(base + K4, 2 * M2 - 2 * K4));
@@ -237,7 +249,9 @@ fn every_open_fails_once() {
                     refused = guard.map(Iova(iova), Pa(pa), len, prot, attr).is_err();
                 }
                 Op::Unmap(iova, len) => drop(guard.unmap(range(iova, len))),
-                Op::Protect(iova, len, prot, attr) => drop(guard.protect(range(iova, len), prot, attr)),
+                Op::Protect(iova, len, prot, attr) => {
+                    drop(guard.protect(range(iova, len), prot, attr))
+                }
                 Op::Merge(iova, len) => drop(guard.merge(range(iova, len))),
             }
             drop(guard);

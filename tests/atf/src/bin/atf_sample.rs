@@ -19,32 +19,41 @@ fn main() {
         case!("wrong_errno", "another errno than the expected one", |_| {
             require_errno!(Err::<(), _>(Errno(libc::ENOENT)), libc::EINVAL);
         }),
-        case!("no_errno", "success instead of an errno", |_| require_errno!(
-            Ok::<_, Errno>(()),
-            libc::EINVAL
-        )),
+        case!(
+            "no_errno",
+            "success instead of an errno",
+            |_| require_errno!(Ok::<_, Errno>(()), libc::EINVAL)
+        ),
         case!("unexpected_error", "an error instead of a value", |_| {
             require_ok!(Err::<(), _>(Errno(libc::ENODEV)));
         }),
-        case!("panics", "a message of two lines", |_| panic!("first\nsecond")),
+        case!("panics", "a message of two lines", |_| panic!(
+            "first\nsecond"
+        )),
         case!("skips", "says nothing", |_| skip!("no {} here", "device")),
         case!("reads_config", "needs a variable", |ctx| require_eq!(
             ctx.config("colour"),
             Some("blue")
         ))
         .require_config("colour"),
-        case!("child_panics", "a child's panic is the child's alone", |_| {
-            let mut child = require_ok!(process::fork(|| panic!("in the child")));
-            require_eq!(require_ok!(child.wait()), process::Exit::Code(process::PANICKED));
-        }),
+        case!(
+            "child_panics",
+            "a child's panic is the child's alone",
+            |_| {
+                let mut child = require_ok!(process::fork(|| panic!("in the child")));
+                require_eq!(
+                    require_ok!(child.wait()),
+                    process::Exit::Code(process::PANICKED)
+                );
+            }
+        ),
         case!("hangs", "is killed by its timeout", |_| loop {
             std::thread::sleep(std::time::Duration::from_secs(1));
         })
         .timeout(1),
-        case!("cleans_up", "leaves a file for its clean-up", |_| std::fs::write(
-            "left", "x"
-        )
-        .unwrap())
+        case!("cleans_up", "leaves a file for its clean-up", |_| {
+            std::fs::write("left", "x").unwrap()
+        })
         .cleanup(|_| std::fs::remove_file("left").unwrap()),
         case!("on_a_board", "runs where DRMBOARD leads", |ctx| {
             require_eq!(std::env::var("DRMBOARD_BOARD").ok().as_deref(), ctx.board());

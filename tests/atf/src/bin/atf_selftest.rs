@@ -11,7 +11,9 @@ use std::time::Duration;
 
 /// The sample program, built beside this one.
 fn sample() -> PathBuf {
-    std::env::current_exe().unwrap().with_file_name("atf_sample")
+    std::env::current_exe()
+        .unwrap()
+        .with_file_name("atf_sample")
 }
 
 fn run_sample(args: &[&str]) -> Output {
@@ -148,7 +150,10 @@ fn by_kyua() {
     )
     .unwrap();
     let home = std::env::current_dir().unwrap();
-    let drmboard = format!("test_suites.sample.drmboard={}", write_fake_board().display());
+    let drmboard = format!(
+        "test_suites.sample.drmboard={}",
+        write_fake_board().display()
+    );
     let output = Command::new("kyua")
         .args([
             "-v",
@@ -186,7 +191,10 @@ fn by_kyua() {
         ("hangs", "broken: Test case body timed out"),
         ("cleans_up", "passed"),
         ("on_a_board_imx8mq", "passed"),
-        ("on_a_board_rk3399", "skipped: needs board rk3399, not imx8mq"),
+        (
+            "on_a_board_rk3399",
+            "skipped: needs board rk3399, not imx8mq",
+        ),
         ("on_a_counting_board_rk3399", "skipped: needs board rk3399"),
     ] {
         require!(
@@ -207,7 +215,10 @@ fn children() {
         std::thread::sleep(Duration::from_secs(100));
         0
     }));
-    require_eq!(require_ok!(sleeper.wait_for(Duration::from_millis(20))), None);
+    require_eq!(
+        require_ok!(sleeper.wait_for(Duration::from_millis(20))),
+        None
+    );
     require_ok!(sleeper.kill(libc::SIGKILL));
     require_eq!(require_ok!(sleeper.wait()), Exit::Signal(libc::SIGKILL));
 
@@ -256,7 +267,10 @@ fn errors_are_given() {
     require_errno!(Node::open("/nonexistent/card0"), libc::ENOENT);
     let null = require_ok!(Node::open("/dev/null"));
     let mut version = atf::drm::core::Version::default();
-    require_errno!(null.ioctl(atf::drm::core::VERSION, &mut version), libc::ENOTTY);
+    require_errno!(
+        null.ioctl(atf::drm::core::VERSION, &mut version),
+        libc::ENOTTY
+    );
     require_errno!(null.map(u64::MAX, 4096), libc::EOVERFLOW);
     require_errno!(Err::<(), _>(Errno(libc::EBUSY)), libc::EBUSY);
     require!(atf::drm::deadline_ns(1000) > atf::drm::now_ns());
@@ -269,9 +283,11 @@ fn main() {
             "each ending gives its result line and exit status",
             |_| results_and_statuses()
         ),
-        case!("usage", "a wrong command line says so and runs nothing", |_| {
-            usage()
-        }),
+        case!(
+            "usage",
+            "a wrong command line says so and runs nothing",
+            |_| { usage() }
+        ),
         case!(
             "board_entry",
             "a case with boards runs below drmboard, once for each of them",
@@ -282,8 +298,9 @@ fn main() {
             "a case sees what drmboard printed in the end",
             |_| { counting_board() }
         ),
-        case!("by_kyua", "kyua reads every ending as it was meant", |_| by_kyua(
-        ))
+        case!("by_kyua", "kyua reads every ending as it was meant", |_| {
+            by_kyua()
+        })
         .require_progs("kyua")
         .timeout(60),
         case!(

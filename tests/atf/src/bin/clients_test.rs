@@ -28,7 +28,9 @@ fn is_virtual() -> bool {
 
 /// The renderer that a client of this board must have found.
 fn renderer(ctx: &Ctx) -> &'static str {
-    let found = RENDERERS.iter().find(|(board, _)| ctx.board() == Some(board));
+    let found = RENDERERS
+        .iter()
+        .find(|(board, _)| ctx.board() == Some(board));
     let Some((_, renderer)) = found else {
         panic!("no board {:?}", ctx.board())
     };
@@ -40,7 +42,11 @@ fn place(ctx: &Ctx, name: &str) -> PathBuf {
     let Some(path) = ctx.config(name).map(PathBuf::from) else {
         panic!("the variable {name} is not set")
     };
-    require!(path.exists(), "{} is not there: run make build", path.display());
+    require!(
+        path.exists(),
+        "{} is not there: run make build",
+        path.display()
+    );
     path
 }
 
@@ -77,7 +83,10 @@ fn eglinfo(ctx: &Ctx) {
     };
     let (status, text) = run(&mut Command::new(program));
     let found = format!("EGL driver name: {}", driver(ctx));
-    let platforms: Vec<_> = text.split("\n\n").filter(|part| part.contains(&found)).collect();
+    let platforms: Vec<_> = text
+        .split("\n\n")
+        .filter(|part| part.contains(&found))
+        .collect();
     for name in ["GBM platform:", "Surfaceless platform:", "Device platform:"] {
         require!(text.lines().any(|line| line == name), "no {name}");
     }
@@ -203,7 +212,9 @@ fn two_processes(output: &str) {
             panic!("{comm} did not use the board")
         };
         require!(
-            value(client, "jobs").parse::<u32>().is_ok_and(|jobs| jobs > 0),
+            value(client, "jobs")
+                .parse::<u32>()
+                .is_ok_and(|jobs| jobs > 0),
             "{comm} had no job"
         );
         let (pid, name) = (

@@ -87,10 +87,18 @@ fn magics(_: &Ctx) {
     let numbers = [&master, &second, &third].map(|node| require_ok!(magic(node)));
     require!(numbers.iter().all(|number| *number != 0), "{numbers:?}");
     require!(numbers[0] != numbers[1] && numbers[1] != numbers[2] && numbers[0] != numbers[2]);
-    require_eq!(require_ok!(magic(&second)), numbers[1], "a file has one magic");
+    require_eq!(
+        require_ok!(magic(&second)),
+        numbers[1],
+        "a file has one magic"
+    );
     require_ok!(authenticate(&master, numbers[1]));
     require_errno!(authenticate(&master, numbers[1]), libc::EINVAL);
-    require_eq!(require_ok!(magic(&second)), numbers[1], "also when it was used");
+    require_eq!(
+        require_ok!(magic(&second)),
+        numbers[1],
+        "also when it was used"
+    );
     // Closed for sure when the name of its buffer is gone.
     let bo = require_ok!(third.bo(4096, 0));
     let mut name = GemFlink {
@@ -125,7 +133,10 @@ fn authentication(_: &Ctx) {
             name: 0,
         };
         require_errno!(second.ioctl(GEM_FLINK, &mut name), libc::EACCES);
-        require_errno!(second.ioctl(GEM_OPEN, &mut GemOpen::default()), libc::EACCES);
+        require_errno!(
+            second.ioctl(GEM_OPEN, &mut GemOpen::default()),
+            libc::EACCES
+        );
         require_errno!(authenticate(&second, 1), libc::EACCES);
         require_ok!(authenticate(&master, require_ok!(magic(&second))));
         require!(is_authenticated(&second) && !is_master(&second));
@@ -215,7 +226,10 @@ fn render_node(_: &Ctx) {
     require_errno!(authenticate(&render, 1), libc::EACCES);
     let mut unique = Unique::default();
     require_errno!(render.ioctl(GET_UNIQUE, &mut unique), libc::EACCES);
-    require_errno!(render.ioctl(GET_CLIENT, &mut Client::default()), libc::EACCES);
+    require_errno!(
+        render.ioctl(GET_CLIENT, &mut Client::default()),
+        libc::EACCES
+    );
     // And it is nobody's master: the primary node's first file still is.
     require!(is_master(&card()));
 }
@@ -225,7 +239,10 @@ fn duplicates(_: &Ctx) {
     let copy = require_ok!(first.duplicate());
     require!(is_master(&copy));
     drop(first);
-    require!(is_master(&copy), "the file is closed with its last descriptor");
+    require!(
+        is_master(&copy),
+        "the file is closed with its last descriptor"
+    );
     let second = card();
     require!(!is_master(&second));
     drop(copy);

@@ -23,7 +23,8 @@ fn open(node: &Node, name: u32) -> Sys<(u32, u64)> {
         name,
         ..GemOpen::default()
     };
-    node.ioctl(GEM_OPEN, &mut arg).map(|_| (arg.handle, arg.size))
+    node.ioctl(GEM_OPEN, &mut arg)
+        .map(|_| (arg.handle, arg.size))
 }
 
 fn render() -> Node {
@@ -82,7 +83,10 @@ fn names(_: &Ctx) {
     let map = require_ok!(bo.map());
     map.write_u32(0, 0x1234_5678);
     let offset = require_ok!(other.map_offset(handle));
-    require_eq!(require_ok!(other.map(offset, PAGE)).read_u32(0), 0x1234_5678);
+    require_eq!(
+        require_ok!(other.map(offset, PAGE)).read_u32(0),
+        0x1234_5678
+    );
     // Each open makes a new handle.
     let (again, _) = require_ok!(open(&other, name));
     require!(again != handle);
@@ -263,12 +267,20 @@ fn map_in_child(_: &Ctx) {
     }));
     require_eq!(require_ok!(child.wait()), Exit::Code(0));
     require_eq!([map.read_u32(4), map.read_u32(8)], [2, 3]);
-    require_eq!(node.live_handles(), [bo.handle], "the child's end closed nothing");
+    require_eq!(
+        node.live_handles(),
+        [bo.handle],
+        "the child's end closed nothing"
+    );
 }
 
 fn main() {
     let cases = [
-        case!("close", "drm_gem_handle_delete: a closed handle is EINVAL", close),
+        case!(
+            "close",
+            "drm_gem_handle_delete: a closed handle is EINVAL",
+            close
+        ),
         case!(
             "close_errors",
             "drm_gem_handle_delete: EINVAL for unknown and foreign handles",
@@ -341,7 +353,11 @@ fn main() {
             "drm_gem_vm_open: a mapping outlives its file",
             map_outlives_the_file
         ),
-        case!("map_heap", "panfrost_ioctl_mmap_bo: EINVAL for a heap", map_heap),
+        case!(
+            "map_heap",
+            "panfrost_ioctl_mmap_bo: EINVAL for a heap",
+            map_heap
+        ),
         case!(
             "map_in_child",
             "drm_gem_shmem_vm_open: mappings and handles of a forked child",

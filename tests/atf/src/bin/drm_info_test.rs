@@ -38,7 +38,10 @@ fn version(_: &Ctx) {
             require_eq!(&text[..want.len()], want.as_bytes());
             require_eq!(text[want.len()], 0xee, "no NUL is written behind {want}");
         }
-        require_eq!([lengths.name_len, lengths.date_len, lengths.desc_len], [8, 8, 12]);
+        require_eq!(
+            [lengths.name_len, lengths.date_len, lengths.desc_len],
+            [8, 8, 12]
+        );
     }
 }
 
@@ -164,7 +167,11 @@ fn get_unique_of_each_master(_: &Ctx) {
     require_eq!(unique_len(&first), len, "the old one keeps its name");
     drop(second);
     require!(eventually(|| first.ioctl(SET_MASTER, &mut ()).is_ok()));
-    require_eq!(unique_len(&first), len, "and has it when it is master again");
+    require_eq!(
+        unique_len(&first),
+        len,
+        "and has it when it is master again"
+    );
 }
 
 fn set_version(_: &Ctx) {
@@ -175,7 +182,14 @@ fn set_version(_: &Ctx) {
         drm_dd_major: 1,
         drm_dd_minor: 2,
     };
-    let numbers = |v: &SetVersion| [v.drm_di_major, v.drm_di_minor, v.drm_dd_major, v.drm_dd_minor];
+    let numbers = |v: &SetVersion| {
+        [
+            v.drm_di_major,
+            v.drm_di_minor,
+            v.drm_dd_major,
+            v.drm_dd_minor,
+        ]
+    };
     let ask = |wanted: [i32; 4]| {
         let [drm_di_major, drm_di_minor, drm_dd_major, drm_dd_minor] = wanted;
         let mut arg = SetVersion {
@@ -312,7 +326,10 @@ fn get_cap_of_modes(_: &Ctx) {
 fn set_client_cap(_: &Ctx) {
     let [card, render] = nodes();
     for capability in 0..=7 {
-        let mut arg = Cap { capability, value: 1 };
+        let mut arg = Cap {
+            capability,
+            value: 1,
+        };
         require_errno!(card.ioctl(SET_CLIENT_CAP, &mut arg), libc::EOPNOTSUPP);
         require_errno!(render.ioctl(SET_CLIENT_CAP, &mut arg), libc::EACCES);
     }
@@ -538,7 +555,10 @@ fn wrong_group(_: &Ctx) {
         // Groups that other files of the same kernel take.
         for code in [0x4008_6200, 0xc038_3e04] {
             let mut arg = [0u64; 8];
-            require_errno!(node.ioctl_raw(code, arg.as_mut_ptr() as usize), libc::ENOTTY);
+            require_errno!(
+                node.ioctl_raw(code, arg.as_mut_ptr() as usize),
+                libc::ENOTTY
+            );
         }
     }
 }
@@ -556,7 +576,10 @@ fn shorter_argument(_: &Ctx) {
         pad: 0,
         value: 0x5555,
     };
-    require_ok!(node.ioctl_raw(sized(GET_PARAM.code(), 8), std::ptr::from_mut(&mut arg) as usize));
+    require_ok!(node.ioctl_raw(
+        sized(GET_PARAM.code(), 8),
+        std::ptr::from_mut(&mut arg) as usize
+    ));
     require_eq!(arg.value, 0x5555);
     // A pad that does not travel is zero.
     let mut arg = GetParam {
@@ -564,20 +587,29 @@ fn shorter_argument(_: &Ctx) {
         pad: 1,
         value: 0x5555,
     };
-    require_ok!(node.ioctl_raw(sized(GET_PARAM.code(), 4), std::ptr::from_mut(&mut arg) as usize));
+    require_ok!(node.ioctl_raw(
+        sized(GET_PARAM.code(), 4),
+        std::ptr::from_mut(&mut arg) as usize
+    ));
     require_eq!((arg.pad, arg.value), (1, 0x5555));
     let mut cap = Cap {
         capability: CAP_PRIME,
         value: 0x5555,
     };
-    require_ok!(node.ioctl_raw(sized(GET_CAP.code(), 8), std::ptr::from_mut(&mut cap) as usize));
+    require_ok!(node.ioctl_raw(
+        sized(GET_CAP.code(), 8),
+        std::ptr::from_mut(&mut cap) as usize
+    ));
     require_eq!(cap.value, 0x5555);
     // A length that travels in part.
     let mut cap = Cap {
         capability: CAP_PRIME | 1 << 40,
         value: 0x5555,
     };
-    require_ok!(node.ioctl_raw(sized(GET_CAP.code(), 4), std::ptr::from_mut(&mut cap) as usize));
+    require_ok!(node.ioctl_raw(
+        sized(GET_CAP.code(), 4),
+        std::ptr::from_mut(&mut cap) as usize
+    ));
     require_eq!(cap.capability, CAP_PRIME | 1 << 40);
 }
 
@@ -636,7 +668,10 @@ fn bad_argument(_: &Ctx) {
         require_errno!(render.ioctl_raw(code, 0), libc::EFAULT);
     }
     // The argument is read before permission is looked at.
-    require_errno!(render.ioctl_raw(GEM_FLINK.code(), BAD_ADDRESS), libc::EFAULT);
+    require_errno!(
+        render.ioctl_raw(GEM_FLINK.code(), BAD_ADDRESS),
+        libc::EFAULT
+    );
     require_errno!(card.ioctl_raw(GET_MAGIC.code(), BAD_ADDRESS), libc::EFAULT);
 }
 
@@ -644,14 +679,24 @@ fn read_only_argument(_: &Ctx) {
     let node = require_ok!(Node::render());
     let zero = require_ok!(Node::open("/dev/zero"));
     let page = require_ok!(zero.map_as(0, 4096, libc::PROT_READ, libc::MAP_PRIVATE));
-    require_errno!(node.ioctl_raw(GET_PARAM.code(), page.address()), libc::EFAULT);
+    require_errno!(
+        node.ioctl_raw(GET_PARAM.code(), page.address()),
+        libc::EFAULT
+    );
     // What only the kernel reads may lie there.
-    require_errno!(node.ioctl_raw(GEM_CLOSE.code(), page.address()), libc::EINVAL);
+    require_errno!(
+        node.ioctl_raw(GEM_CLOSE.code(), page.address()),
+        libc::EINVAL
+    );
 }
 
 fn main() {
     let cases = [
-        case!("version", "drm_version: lengths, then texts without NUL", version),
+        case!(
+            "version",
+            "drm_version: lengths, then texts without NUL",
+            version
+        ),
         case!(
             "version_truncated",
             "drm_copy_field: short, absent and huge buffers",

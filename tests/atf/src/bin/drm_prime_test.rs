@@ -40,7 +40,11 @@ fn self_import(_: &Ctx) {
     require_eq!(node.import(&fd), Ok(bo.handle));
     require_eq!(node.import(&fd), Ok(bo.handle), "however often");
     let second = require_ok!(node.export(bo.handle, CLOEXEC_RDWR));
-    require_eq!(node.import(&second), Ok(bo.handle), "by whichever descriptor");
+    require_eq!(
+        node.import(&second),
+        Ok(bo.handle),
+        "by whichever descriptor"
+    );
     require_eq!(node.live_handles(), [bo.handle]);
     require_ok!(node.gem_close(bo.handle));
     require_eq!(node.live_handles(), []);
@@ -55,7 +59,11 @@ fn other_file(_: &Ctx) {
     let bo = require_ok!(node.bo(PAGE as u32, 0));
     let fd = require_ok!(node.export(bo.handle, CLOEXEC_RDWR));
     let handle = require_ok!(other.import(&fd));
-    require_eq!(other.import(&fd), Ok(handle), "one handle in the other file too");
+    require_eq!(
+        other.import(&fd),
+        Ok(handle),
+        "one handle in the other file too"
+    );
     let ours = require_ok!(bo.map());
     let theirs = require_ok!(other.map(require_ok!(other.map_offset(handle)), PAGE));
     ours.write_u32(0, 1);
@@ -342,7 +350,10 @@ fn set_name(_: &Ctx) {
     let fd = require_ok!(node.export(bo.handle, CLOEXEC_RDWR));
     let mut name = *b"picture\0";
     require_ok!(fd.ioctl(DMA_BUF_SET_NAME, &mut name));
-    require_errno!(fd.ioctl_raw(DMA_BUF_SET_NAME.code(), BAD_ADDRESS), libc::EFAULT);
+    require_errno!(
+        fd.ioctl_raw(DMA_BUF_SET_NAME.code(), BAD_ADDRESS),
+        libc::EFAULT
+    );
 }
 
 fn poll(_: &Ctx) {

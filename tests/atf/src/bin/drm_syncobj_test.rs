@@ -20,7 +20,8 @@ fn render() -> Node {
 }
 
 fn wait_request(node: &Node, mut arg: SyncobjWait) -> Sys<u32> {
-    node.ioctl(SYNCOBJ_WAIT, &mut arg).map(|_| arg.first_signaled)
+    node.ioctl(SYNCOBJ_WAIT, &mut arg)
+        .map(|_| arg.first_signaled)
 }
 
 /// What two array ioctls share.
@@ -38,7 +39,10 @@ fn create(_: &Ctx) {
         require_errno!(node.ioctl(SYNCOBJ_CREATE, &mut arg), libc::EINVAL);
         require_eq!(arg.handle, 7);
     }
-    require_errno!(node.ioctl_raw(SYNCOBJ_CREATE.code(), BAD_ADDRESS), libc::EFAULT);
+    require_errno!(
+        node.ioctl_raw(SYNCOBJ_CREATE.code(), BAD_ADDRESS),
+        libc::EFAULT
+    );
 }
 
 fn destroy(_: &Ctx) {
@@ -55,7 +59,10 @@ fn destroy(_: &Ctx) {
     for gone in [handle, 0, UNKNOWN, u32::MAX] {
         require_errno!(node.syncobj_destroy(gone), libc::EINVAL);
     }
-    require_errno!(node.ioctl_raw(SYNCOBJ_DESTROY.code(), BAD_ADDRESS), libc::EFAULT);
+    require_errno!(
+        node.ioctl_raw(SYNCOBJ_DESTROY.code(), BAD_ADDRESS),
+        libc::EFAULT
+    );
 }
 
 fn handles_are_not_buffers(_: &Ctx) {
@@ -80,7 +87,10 @@ fn wait_errors(_: &Ctx) {
     };
     require_eq!(wait_request(&node, good), Ok(0));
     for flags in [SYNCOBJ_WAIT_AVAILABLE, 8, 1 << 31 | SYNCOBJ_WAIT_ALL] {
-        require_errno!(wait_request(&node, SyncobjWait { flags, ..good }), libc::EINVAL);
+        require_errno!(
+            wait_request(&node, SyncobjWait { flags, ..good }),
+            libc::EINVAL
+        );
     }
     require_errno!(
         wait_request(
@@ -104,7 +114,13 @@ fn wait_errors(_: &Ctx) {
     );
     let bad = BAD_ADDRESS as u64;
     require_errno!(
-        wait_request(&node, SyncobjWait { handles: bad, ..good }),
+        wait_request(
+            &node,
+            SyncobjWait {
+                handles: bad,
+                ..good
+            }
+        ),
         libc::EFAULT
     );
     require_errno!(
@@ -136,10 +152,16 @@ fn wait_of_empty(_: &Ctx) {
     let both = [signalled.handle, empty.handle];
     // One without a fence spoils it, even if another would do.
     require_errno!(node.syncobj_wait(&both, 0, 0), libc::EINVAL);
-    require_errno!(node.syncobj_wait(&both, i64::MAX, SYNCOBJ_WAIT_ALL), libc::EINVAL);
+    require_errno!(
+        node.syncobj_wait(&both, i64::MAX, SYNCOBJ_WAIT_ALL),
+        libc::EINVAL
+    );
     let late = SYNCOBJ_WAIT_FOR_SUBMIT;
     require_eq!(node.syncobj_wait(&both, 0, late), Ok(0));
-    require_errno!(node.syncobj_wait(&both, 0, late | SYNCOBJ_WAIT_ALL), libc::ETIME);
+    require_errno!(
+        node.syncobj_wait(&both, 0, late | SYNCOBJ_WAIT_ALL),
+        libc::ETIME
+    );
     require_errno!(empty.wait(0, late), libc::ETIME);
 }
 
@@ -167,7 +189,10 @@ fn wait_deadline(_: &Ctx) {
     let start = now_ns();
     require_errno!(empty.wait(deadline_ns(20), late), libc::ETIME);
     let waited = now_ns() - start;
-    require!((20_000_000..500_000_000).contains(&waited), "waited {waited} ns");
+    require!(
+        (20_000_000..500_000_000).contains(&waited),
+        "waited {waited} ns"
+    );
 }
 
 fn wait_for_submit(_: &Ctx) {
@@ -179,7 +204,10 @@ fn wait_for_submit(_: &Ctx) {
             empty.signal()
         });
         let start = now_ns();
-        require_eq!(empty.wait(deadline_ns(5000), SYNCOBJ_WAIT_FOR_SUBMIT), Ok(0));
+        require_eq!(
+            empty.wait(deadline_ns(5000), SYNCOBJ_WAIT_FOR_SUBMIT),
+            Ok(0)
+        );
         require!(now_ns() - start < 4_000_000_000);
     });
     // Of several, the one that comes.
@@ -380,7 +408,10 @@ fn export_to_process(_: &Ctx) {
         let (_, fd) = require_ok!(theirs.receive(&mut [0; 8]));
         let node = render();
         let syncobj = require_ok!(node.syncobj_import(&fd.unwrap()));
-        require_eq!(syncobj.wait(deadline_ns(5000), SYNCOBJ_WAIT_FOR_SUBMIT), Ok(0));
+        require_eq!(
+            syncobj.wait(deadline_ns(5000), SYNCOBJ_WAIT_FOR_SUBMIT),
+            Ok(0)
+        );
         0
     }));
     let node = render();
@@ -438,7 +469,10 @@ fn import_errors(_: &Ctx) {
     ];
     for other in &neither {
         require_errno!(node.syncobj_import(other), libc::EINVAL);
-        require_errno!(node.syncobj_import_fence(signalled.handle, other), libc::EINVAL);
+        require_errno!(
+            node.syncobj_import_fence(signalled.handle, other),
+            libc::EINVAL
+        );
     }
     for number in [-1, 9999] {
         require_errno!(node.syncobj_import(&Number(number)), libc::EINVAL);
@@ -449,7 +483,10 @@ fn import_errors(_: &Ctx) {
     }
     // Each kind is not the other.
     require_errno!(node.syncobj_import(&fence), libc::EINVAL);
-    require_errno!(node.syncobj_import_fence(signalled.handle, &object), libc::EINVAL);
+    require_errno!(
+        node.syncobj_import_fence(signalled.handle, &object),
+        libc::EINVAL
+    );
     // The descriptor is looked at before the handle.
     require_errno!(node.syncobj_import_fence(UNKNOWN, &object), libc::EINVAL);
     require_errno!(node.syncobj_import_fence(UNKNOWN, &fence), libc::ENOENT);
@@ -498,7 +535,10 @@ fn timelines(_: &Ctx) {
         count_handles: 1,
         ..Default::default()
     };
-    require_errno!(node.ioctl(SYNCOBJ_TIMELINE_WAIT, &mut wait), libc::EOPNOTSUPP);
+    require_errno!(
+        node.ioctl(SYNCOBJ_TIMELINE_WAIT, &mut wait),
+        libc::EOPNOTSUPP
+    );
     let mut array = SyncobjTimelineArray {
         handles,
         points,
@@ -506,14 +546,20 @@ fn timelines(_: &Ctx) {
         flags: 0,
     };
     require_errno!(node.ioctl(SYNCOBJ_QUERY, &mut array), libc::EOPNOTSUPP);
-    require_errno!(node.ioctl(SYNCOBJ_TIMELINE_SIGNAL, &mut array), libc::EOPNOTSUPP);
+    require_errno!(
+        node.ioctl(SYNCOBJ_TIMELINE_SIGNAL, &mut array),
+        libc::EOPNOTSUPP
+    );
     let mut transfer = SyncobjTransfer {
         src_handle: 1,
         dst_handle: 1,
         pad: 9,
         ..Default::default()
     };
-    require_errno!(node.ioctl(SYNCOBJ_TRANSFER, &mut transfer), libc::EOPNOTSUPP);
+    require_errno!(
+        node.ioctl(SYNCOBJ_TRANSFER, &mut transfer),
+        libc::EOPNOTSUPP
+    );
 }
 
 fn newer_structures(_: &Ctx) {
@@ -526,13 +572,19 @@ fn newer_structures(_: &Ctx) {
     // SAFETY: the descriptor is new and belongs to nobody else.
     unsafe { libc::close(words[2] as i32) };
     words[4] = 1;
-    require_errno!(node.ioctl_raw(longer, words.as_mut_ptr() as usize), libc::EINVAL);
+    require_errno!(
+        node.ioctl_raw(longer, words.as_mut_ptr() as usize),
+        libc::EINVAL
+    );
     let handles = [signalled.handle];
     let mut wait = [handles.as_ptr() as u64, 0, 1, 0, 0];
     let longer = SYNCOBJ_WAIT.code() & !(0x3fff << 16) | 40 << 16;
     require_ok!(node.ioctl_raw(longer, wait.as_mut_ptr() as usize));
     wait[4] = 5;
-    require_errno!(node.ioctl_raw(longer, wait.as_mut_ptr() as usize), libc::EINVAL);
+    require_errno!(
+        node.ioctl_raw(longer, wait.as_mut_ptr() as usize),
+        libc::EINVAL
+    );
 }
 
 fn main() {

@@ -283,7 +283,9 @@ fn address_without_reloc(board: &'static Board) {
         require!(target.is_done(), "{}", core.name);
         target.forget();
         // The address of the vertices, loaded with its neighbours.
-        let across = client.work_on(core).words(&[0x0802_0000 | (0x648 / 4), 0, 0, 0]);
+        let across = client
+            .work_on(core)
+            .words(&[0x0802_0000 | (0x648 / 4), 0, 0, 0]);
         refuse_work(&client, &across, libc::EINVAL);
     }
     require!(target.is_untouched());

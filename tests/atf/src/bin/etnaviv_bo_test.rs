@@ -116,7 +116,11 @@ fn info(board: &'static Board) {
     let bos = [require_ok!(client.bo(PAGE)), require_ok!(client.bo(PAGE))];
     let offsets = [0, 1].map(|i| require_ok!(client.gem_info(bos[i].handle)));
     require!(offsets[0] != offsets[1] && offsets.iter().all(|offset| offset % PAGE == 0));
-    require_eq!(client.gem_info(bos[0].handle), Ok(offsets[0]), "asked again");
+    require_eq!(
+        client.gem_info(bos[0].handle),
+        Ok(offsets[0]),
+        "asked again"
+    );
     for handle in [0, UNKNOWN, u32::MAX] {
         require_errno!(client.gem_info(handle), libc::ENOENT);
     }
@@ -147,11 +151,17 @@ fn mmap(board: &'static Board) {
         require_eq!((part.read_u32(0), part.read_u32(4096)), (1, 2));
         require_errno!(client.node.map(offset + PAGE, PAGE as usize), libc::EINVAL);
         require_errno!(client.node.map(offset, 4 * PAGE as usize), libc::EINVAL);
-        require!(other.node.map(offset, PAGE as usize).is_err(), "another file");
+        require!(
+            other.node.map(offset, PAGE as usize).is_err(),
+            "another file"
+        );
         // Memory outlives its handle as long as it is mapped.
         drop(bo);
         require_eq!((map.read_u32(8192), part.read_u32(4096)), (3, 2));
-        require!(client.node.map(offset, PAGE as usize).is_err(), "a closed handle");
+        require!(
+            client.node.map(offset, PAGE as usize).is_err(),
+            "a closed handle"
+        );
     }
 }
 
@@ -177,7 +187,11 @@ fn cpu_prep_idle(board: &'static Board) {
         let bo = require_ok!(client.bo_with(PAGE, cache));
         for op in [0, PREP_READ, PREP_WRITE, PREP_READ | PREP_WRITE] {
             for timeout in late {
-                require_eq!(client.cpu_prep(bo.handle, op, timeout), Ok(()), "{timeout:?}");
+                require_eq!(
+                    client.cpu_prep(bo.handle, op, timeout),
+                    Ok(()),
+                    "{timeout:?}"
+                );
                 require_ok!(client.cpu_prep(bo.handle, op | PREP_NOSYNC, timeout));
                 require_ok!(client.cpu_fini(bo.handle, 0));
             }
@@ -231,7 +245,10 @@ fn gem_wait_errors(board: &'static Board) {
     }
     for handle in [0, UNKNOWN, u32::MAX] {
         require_errno!(client.gem_wait(pipe, handle, 0, PAST), libc::ENOENT);
-        require_errno!(client.gem_wait(pipe, handle, WAIT_NONBLOCK, PAST), libc::ENOENT);
+        require_errno!(
+            client.gem_wait(pipe, handle, WAIT_NONBLOCK, PAST),
+            libc::ENOENT
+        );
     }
     // Padding is not looked at.
     let mut arg = GemWait {
@@ -267,7 +284,10 @@ fn busy_for_all(board: &'static Board) {
         libc::ETIMEDOUT
     );
     require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
-    require_eq!((map.read_u32(0), map.read_u32(map.len() - 4)), (FILLED, FILLED));
+    require_eq!(
+        (map.read_u32(0), map.read_u32(map.len() - 4)),
+        (FILLED, FILLED)
+    );
     require_ok!(client.cpu_fini(bo.handle, 0));
     require_ok!(client.gem_wait(pipe, bo.handle, 0, Timespec::soon()));
     require_ok!(client.gem_wait(pipe, bo.handle, WAIT_NONBLOCK, PAST));
@@ -275,9 +295,15 @@ fn busy_for_all(board: &'static Board) {
 
 fn busy_reader(board: &'static Board) {
     let client = open(board);
-    let (slow, read) = (require_ok!(client.bo(SLOW_BYTES)), require_ok!(client.bo(PAGE)));
+    let (slow, read) = (
+        require_ok!(client.bo(SLOW_BYTES)),
+        require_ok!(client.bo(PAGE)),
+    );
     let pipe = board.core().pipe;
-    let work = client.work().slow(&slow, FILLED).names_for(&read, SUBMIT_BO_READ);
+    let work = client
+        .work()
+        .slow(&slow, FILLED)
+        .names_for(&read, SUBMIT_BO_READ);
     require_ok!(client.submit(&work));
     // Who only reads does not hinder a reader.
     require_ok!(client.cpu_prep(read.handle, PREP_READ | PREP_NOSYNC, PAST));
@@ -286,7 +312,10 @@ fn busy_reader(board: &'static Board) {
         client.cpu_prep(read.handle, PREP_WRITE | PREP_NOSYNC, PAST),
         libc::EBUSY
     );
-    require_errno!(client.cpu_prep(read.handle, PREP_WRITE, PAST), libc::ETIMEDOUT);
+    require_errno!(
+        client.cpu_prep(read.handle, PREP_WRITE, PAST),
+        libc::ETIMEDOUT
+    );
     // GEM_WAIT is for any use.
     require_errno!(
         client.gem_wait(pipe, read.handle, WAIT_NONBLOCK, PAST),
@@ -350,7 +379,10 @@ fn coherent(board: &'static Board) {
             require_ok!(client.cpu_fini(bo.handle, 0));
             require_ok!(client.submit(&client.work().fill(&bo, 4096, value)));
             require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
-            require!(filled(&map, 4096, value), "cache flag {cache:#x}, round {round}");
+            require!(
+                filled(&map, 4096, value),
+                "cache flag {cache:#x}, round {round}"
+            );
             let behind = 4096 + 4 * FILL_WORDS;
             require_eq!((map.read_u32(4092), map.read_u32(behind)), (round, round));
             require_ok!(client.cpu_fini(bo.handle, 0));

@@ -46,7 +46,10 @@ fn every_ioctl(board: &'static Board) {
     let asked = |pipe: u32| -> [Sys<()>; 6] {
         let mut work = client.work().nop();
         work.pipe = pipe;
-        work.exec_state = board.cores.get(pipe as usize).map_or(0, |core| core.exec_state);
+        work.exec_state = board
+            .cores
+            .get(pipe as usize)
+            .map_or(0, |core| core.exec_state);
         let mut domain = PmDomain {
             pipe,
             iter: 0,
@@ -115,7 +118,13 @@ fn one_buffer_in_one_order(board: &'static Board) {
         // The other core would be there long before.
         let fast = client.work_on(second).fill(&bo, 0, SECOND);
         require_eq!(client.run(&fast), Ok(1));
-        require_eq!(status(&slow.1), Ok(1), "{} before {}", first.name, second.name);
+        require_eq!(
+            status(&slow.1),
+            Ok(1),
+            "{} before {}",
+            first.name,
+            second.name
+        );
         require!(filled(&map, 0, SECOND));
         require_eq!(map.read_u32(map.len() - 4), FIRST);
     }
@@ -133,11 +142,20 @@ fn side_by_side(board: &'static Board) {
     let client = open(board);
     let (gc2000, gc320) = cores(board);
     for (slow, fast) in [(gc2000, gc320), (gc320, gc2000)] {
-        let (long, short) = (require_ok!(client.bo(SLOW_BYTES)), require_ok!(client.bo(PAGE)));
+        let (long, short) = (
+            require_ok!(client.bo(SLOW_BYTES)),
+            require_ok!(client.bo(PAGE)),
+        );
         let (_, running) = require_ok!(client.start(&client.work_on(slow).slow(&long, FIRST)));
         let work = client.work_on(fast).fill(&short, 0, SECOND);
         require_eq!(client.run(&work), Ok(1));
-        require_eq!(status(&running), Ok(0), "{} waits for {}", fast.name, slow.name);
+        require_eq!(
+            status(&running),
+            Ok(0),
+            "{} waits for {}",
+            fast.name,
+            slow.name
+        );
         // GEM_WAIT looks at the buffer, whatever core it is asked of.
         for core in board.cores {
             require_errno!(
@@ -172,7 +190,10 @@ fn readers_side_by_side(board: &'static Board) {
     let client = open(board);
     let (gc2000, gc320) = cores(board);
     let both = require_ok!(client.bo(PAGE));
-    let (long, short) = (require_ok!(client.bo(SLOW_BYTES)), require_ok!(client.bo(PAGE)));
+    let (long, short) = (
+        require_ok!(client.bo(SLOW_BYTES)),
+        require_ok!(client.bo(PAGE)),
+    );
     let slow = client
         .work_on(gc2000)
         .names_for(&both, SUBMIT_BO_READ)
@@ -200,7 +221,10 @@ fn fence_between_cores(board: &'static Board) {
     let client = open(board);
     let (gc2000, gc320) = cores(board);
     for (first, second) in [(gc2000, gc320), (gc320, gc2000)] {
-        let (long, short) = (require_ok!(client.bo(SLOW_BYTES)), require_ok!(client.bo(PAGE)));
+        let (long, short) = (
+            require_ok!(client.bo(SLOW_BYTES)),
+            require_ok!(client.bo(PAGE)),
+        );
         let (_, fd) = require_ok!(client.start(&client.work_on(first).slow(&long, FIRST)));
         let mut work = client
             .work_on(second)
@@ -230,7 +254,10 @@ fn numbers_of_cores(board: &'static Board) {
 fn hang_of_one(board: &'static Board) {
     let (client, other) = (open(board), open(board));
     for (stuck, well) in [(0, 1), (1, 0)].map(|(a, b)| (&board.cores[a], &board.cores[b])) {
-        let bos = [require_ok!(other.bo(SLOW_BYTES)), require_ok!(client.bo(PAGE))];
+        let bos = [
+            require_ok!(other.bo(SLOW_BYTES)),
+            require_ok!(client.bo(PAGE)),
+        ];
         let from = now_ns();
         let (_, hung) = require_ok!(client.start(&client.work_on(stuck).hang()));
         let (_, slow) = require_ok!(other.start(&other.work_on(well).slow(&bos[0], FIRST)));
@@ -238,7 +265,13 @@ fn hang_of_one(board: &'static Board) {
         let work = client.work_on(well).fill(&bos[1], 0, SECOND);
         require_eq!(client.run(&work), Ok(1));
         require_eq!(slow.poll(libc::POLLIN, 10_000), Ok(true));
-        require_eq!(status(&slow), Ok(1), "{} while {} hangs", well.name, stuck.name);
+        require_eq!(
+            status(&slow),
+            Ok(1),
+            "{} while {} hangs",
+            well.name,
+            stuck.name
+        );
         // Unless this took so long that the watchdog has been there.
         if now_ns() - from < 400_000_000 {
             require_eq!(status(&hung), Ok(0));

@@ -163,7 +163,10 @@ fn fd_out(board: &'static Board) {
     require_eq!(status(&slow.fd), Ok(1));
     require_ok!(client.wait_fence(slow.pipe, slow.fence, WAIT_NONBLOCK, PAST));
     let map = require_ok!(slow.bo.map());
-    require_eq!((map.read_u32(0), map.read_u32(map.len() - 4)), (FIRST, FIRST));
+    require_eq!(
+        (map.read_u32(0), map.read_u32(map.len() - 4)),
+        (FIRST, FIRST)
+    );
 }
 
 fn fd_in(board: &'static Board) {
@@ -172,7 +175,10 @@ fn fd_in(board: &'static Board) {
     let seen = require_ok!(slow.bo.map());
     let target = require_ok!(other.bo(PAGE));
     let map = require_ok!(target.map());
-    let mut work = other.work().fill(&target, 0, SECOND).flags(SUBMIT_FENCE_FD_IN);
+    let mut work = other
+        .work()
+        .fill(&target, 0, SECOND)
+        .flags(SUBMIT_FENCE_FD_IN);
     work.fence_fd = slow.fd.as_raw_fd();
     let (fence, fd) = require_ok!(other.start(&work));
     // What went in is still the caller's.
@@ -182,7 +188,10 @@ fn fd_in(board: &'static Board) {
     require_eq!(seen.read_u32(seen.len() - 4), FIRST, "one after the other");
     require!(filled(&map, 0, SECOND));
     // A fence that has signalled holds nothing up, and the descriptor may go at once.
-    work = other.work().fill(&target, 512, SECOND).flags(SUBMIT_FENCE_FD_IN);
+    work = other
+        .work()
+        .fill(&target, 512, SECOND)
+        .flags(SUBMIT_FENCE_FD_IN);
     work.fence_fd = fd.as_raw_fd();
     let fence = require_ok!(other.submit(&work)).fence;
     drop(fd);
@@ -194,7 +203,10 @@ fn fd_in_errors(board: &'static Board) {
     let client = open(board);
     let target = require_ok!(client.bo(PAGE));
     let map = require_ok!(target.map());
-    let good = client.work().fill(&target, 0, SECOND).flags(SUBMIT_FENCE_FD_IN);
+    let good = client
+        .work()
+        .fill(&target, 0, SECOND)
+        .flags(SUBMIT_FENCE_FD_IN);
     let pair = match UnixStream::pair() {
         Ok(pair) => pair,
         Err(error) => panic!("socketpair: {error}"),
@@ -217,7 +229,10 @@ fn fd_in_errors(board: &'static Board) {
         require_errno!(client.submit(&work), libc::EINVAL);
         // The descriptor that would have come out is not left behind.
         let before = open_descriptors();
-        require_errno!(client.submit(&work.flags(SUBMIT_FENCE_FD_OUT)), libc::EINVAL);
+        require_errno!(
+            client.submit(&work.flags(SUBMIT_FENCE_FD_OUT)),
+            libc::EINVAL
+        );
         require_eq!(open_descriptors(), before);
     }
     require_eq!(map.read_u32(0), 0);
@@ -308,7 +323,12 @@ fn many(board: &'static Board) {
 fn buffers_may_be_closed(board: &'static Board) {
     let client = open(board);
     let slow = Slow::start(&client);
-    let Slow { bo, pipe, fence, fd } = slow;
+    let Slow {
+        bo,
+        pipe,
+        fence,
+        fd,
+    } = slow;
     let map = require_ok!(bo.map());
     drop(bo);
     require_eq!(status(&fd), Ok(0));

@@ -151,7 +151,10 @@ fn query_signal(client: &Client, pipe: u32, domain: u8, iter: u16) -> Sys<PmSign
 /// A name is what is before the zeroes, and there are zeroes up to the end.
 fn text(name: &[u8; 64]) -> String {
     let len = name.iter().position(|byte| *byte == 0).unwrap_or(64);
-    require!(len < 64 && name[len..].iter().all(|byte| *byte == 0), "{name:x?}");
+    require!(
+        len < 64 && name[len..].iter().all(|byte| *byte == 0),
+        "{name:x?}"
+    );
     String::from_utf8_lossy(&name[..len]).into_owned()
 }
 
@@ -193,7 +196,10 @@ fn query_errors(board: &'static Board) {
         for (domain, (_, signals)) in domains(core).iter().enumerate() {
             let signals = signals.len() as u16;
             for iter in [signals, signals + 1, 0xff, 0xffff] {
-                require_errno!(query_signal(&client, core.pipe, domain as u8, iter), libc::EINVAL);
+                require_errno!(
+                    query_signal(&client, core.pipe, domain as u8, iter),
+                    libc::EINVAL
+                );
             }
         }
     }
@@ -281,7 +287,9 @@ fn samples(board: &'static Board) {
             let moved = samples.word(3).wrapping_sub(samples.word(2));
             match core.engine {
                 Engine::De => require_eq!(moved, 16 * 8),
-                Engine::Blt | Engine::Rs => require!((1 << 20..1 << 31).contains(&moved), "{moved:#x}"),
+                Engine::Blt | Engine::Rs => {
+                    require!((1 << 20..1 << 31).contains(&moved), "{moved:#x}")
+                }
             }
             require!(filled(&require_ok!(target.map()), 0, FILLED));
         }
@@ -411,7 +419,10 @@ fn flags(board: &'static Board) {
     let counter = counter(board.core());
     let samples = Samples::new(&client);
     // Neither before nor behind: nothing to sample, but the sequence number comes.
-    let work = client.work().nop().counter(&samples.bo, request(0, counter, 5));
+    let work = client
+        .work()
+        .nop()
+        .counter(&samples.bo, request(0, counter, 5));
     require_eq!(client.run(&work), Ok(1));
     require!(samples.are_there(SEQUENCE));
     require_eq!(samples.written(), [0]);

@@ -84,7 +84,9 @@ fn forbidden_commands(board: &'static Board) {
     .map(Vec::from)
     .collect();
     // What is no command.
-    let unknown = [0, 14, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];
+    let unknown = [
+        0, 14, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+    ];
     forbidden.extend(unknown.iter().map(|opcode| vec![opcode << 27, 0]));
     forbidden.push(vec![u32::MAX, u32::MAX]);
     if !board.softpin {
@@ -97,10 +99,10 @@ fn forbidden_commands(board: &'static Board) {
 /// The kernel's states. HW: host interface, power, MMU, memory controller, secure MMU; the front end's own registers; PIPE_SELECT,
 /// EVENT and FLUSH_MMU.
 const FORBIDDEN: [u32; 45] = [
-    0x004, 0x008, 0x010, 0x014, 0x018, 0x01c, 0x030, 0x078, 0x0a8, 0x100, 0x104, 0x10c, 0x180, 0x184, 0x188,
-    0x18c, 0x190, 0x1ac, 0x1c0, 0x380, 0x388, 0x38c, 0x390, 0x394, 0x398, 0x39c, 0x3a0, 0x3a4, 0x3a8, 0x400,
-    0x410, 0x418, 0x428, 0x438, 0x470, 0x478, 0x5fc, 0x640, 0x654, 0x658, 0x664, 0x670, 0x3800, 0x3804,
-    0x3810,
+    0x004, 0x008, 0x010, 0x014, 0x018, 0x01c, 0x030, 0x078, 0x0a8, 0x100, 0x104, 0x10c, 0x180,
+    0x184, 0x188, 0x18c, 0x190, 0x1ac, 0x1c0, 0x380, 0x388, 0x38c, 0x390, 0x394, 0x398, 0x39c,
+    0x3a0, 0x3a4, 0x3a8, 0x400, 0x410, 0x418, 0x428, 0x438, 0x470, 0x478, 0x5fc, 0x640, 0x654,
+    0x658, 0x664, 0x670, 0x3800, 0x3804, 0x3810,
 ];
 
 fn forbidden_states(board: &'static Board) {
@@ -275,10 +277,16 @@ fn fault_in_the_midst(board: &'static Board) {
         require_ok!(client.wait_fence(0, *fence, 0, Timespec::soon()));
     }
     let ends = [&good.1, &bad.1, &next.1, &other_next.1].map(|fd| require_ok!(status(fd)));
-    require!(ends[1] < 0 && [0, 2, 3].iter().all(|n| ends[*n] == 1), "{ends:?}");
+    require!(
+        ends[1] < 0 && [0, 2, 3].iter().all(|n| ends[*n] == 1),
+        "{ends:?}"
+    );
     require!(filled(&first.map, 0, FILLED) && filled(&third.map, 0, FILLED));
     require!(filled(&theirs.map, 0, FILLED));
-    require!(filled(&second.map, 0, FILLED), "what came before it happened");
+    require!(
+        filled(&second.map, 0, FILLED),
+        "what came before it happened"
+    );
     require!(
         filled(&second.map, 512, Target::BEFORE),
         "what came behind it did not"
@@ -290,7 +298,10 @@ fn other_files_memory(board: &'static Board) {
     let (client, other) = (open(board), open(board));
     let mut theirs = new_target(&other);
     theirs.bo.va = NOWHERE;
-    require_eq!(other.run(&other.work().fill(&theirs.bo, 512, FILLED)), Ok(1));
+    require_eq!(
+        other.run(&other.work().fill(&theirs.bo, 512, FILLED)),
+        Ok(1)
+    );
     require!(require_ok!(client.run(&fill_at(&client, NOWHERE))) < 0);
     require!(filled(&theirs.map, 512, FILLED) && filled(&theirs.map, 0, Target::BEFORE));
     require_eq!(other.is_well(), Ok(true));
@@ -300,7 +311,10 @@ fn closed_buffer(board: &'static Board) {
     let client = open(board);
     let target = new_target(&client);
     let va = target.bo.va;
-    require_eq!(client.run(&client.work().fill(&target.bo, 512, FILLED)), Ok(1));
+    require_eq!(
+        client.run(&client.work().fill(&target.bo, 512, FILLED)),
+        Ok(1)
+    );
     let Target { bo, map } = target;
     drop(bo);
     require!(require_ok!(client.run(&fill_at(&client, va))) < 0);
@@ -329,7 +343,11 @@ fn hang(board: &'static Board) {
         let waited_ms = (now_ns() - from) / 1_000_000;
         require!((300..5000).contains(&waited_ms), "{waited_ms} ms");
         let ends = [&first.1, &second.1, &third.1].map(|fd: &Node| require_ok!(status(fd)));
-        require!(ends[0] < 0 && ends[1..] == [1, 1], "{}: {ends:?}", core.name);
+        require!(
+            ends[0] < 0 && ends[1..] == [1, 1],
+            "{}: {ends:?}",
+            core.name
+        );
         require!(stuck.is_untouched(), "what hung is not run again");
         require!(filled(&theirs.map, 512, FILLED) && filled(&behind.map, 512, FILLED));
         require_ok!(client.cpu_prep(stuck.bo.handle, PREP_WRITE, Timespec::soon()));
@@ -352,7 +370,10 @@ fn failed_dependency(board: &'static Board) {
     require_eq!(other.run(&after), Ok(1));
     require!(require_ok!(status(&fd)) < 0);
     require!(filled(&theirs.map, 512, FILLED));
-    require_eq!(client.run(&client.work().fill(&target.bo, 512, FILLED)), Ok(1));
+    require_eq!(
+        client.run(&client.work().fill(&target.bo, 512, FILLED)),
+        Ok(1)
+    );
 }
 
 fn main() {

@@ -40,7 +40,9 @@ fn runs(board: &'static Board) {
         let map = require_ok!(target.map());
         let mut fences = Vec::new();
         for (n, offset) in [0, 4096, 8192, 12288 - 512].into_iter().enumerate() {
-            let work = client.work_on(core).fill(&target, offset, FILLED + n as u32);
+            let work = client
+                .work_on(core)
+                .fill(&target, offset, FILLED + n as u32);
             let done = require_ok!(client.submit(&work));
             require!(!fences.contains(&done.fence), "fence {} again", done.fence);
             fences.push(done.fence);
@@ -86,7 +88,14 @@ fn bad_size(board: &'static Board) {
     let good = work.argument();
     for less in [1, 2, 3, 5] {
         let stream_size = good.stream_size - less;
-        refuse(&client, GemSubmit { stream_size, ..good }, libc::EINVAL);
+        refuse(
+            &client,
+            GemSubmit {
+                stream_size,
+                ..good
+            },
+            libc::EINVAL,
+        );
     }
     require!(target.is_untouched());
     require_ok!(take(&client, good));
@@ -201,7 +210,9 @@ fn many_bos(board: &'static Board) {
     let target = new_target(&client);
     let bos: Vec<_> = (0..300).map(|_| require_ok!(client.bo(PAGE))).collect();
     let work = bos.iter().fold(client.work(), |work, bo| work.names(bo));
-    let work = work.fill(&target.bo, 0, FILLED).fill(&bos[299], 512, FILLED);
+    let work = work
+        .fill(&target.bo, 0, FILLED)
+        .fill(&bos[299], 512, FILLED);
     require_eq!(work.bos.len(), 301);
     require_eq!(client.run(&work), Ok(1));
     require!(target.is_done());
@@ -235,7 +246,14 @@ fn unreadable(board: &'static Board) {
     let good = work.argument();
     for bad in [0, BAD_ADDRESS as u64, u64::MAX - 3, 1 << 63] {
         refuse(&client, GemSubmit { bos: bad, ..good }, libc::EFAULT);
-        refuse(&client, GemSubmit { stream: bad, ..good }, libc::EFAULT);
+        refuse(
+            &client,
+            GemSubmit {
+                stream: bad,
+                ..good
+            },
+            libc::EFAULT,
+        );
         let relocs = GemSubmit {
             relocs: bad,
             nr_relocs: 1,
@@ -279,7 +297,11 @@ fn bad_bos(board: &'static Board) {
         refuse_work(&client, &work, libc::EINVAL);
     }
     require!(target.is_untouched());
-    require_ok!(client.cpu_prep(target.bo.handle, PREP_WRITE | PREP_NOSYNC, Timespec::default()));
+    require_ok!(client.cpu_prep(
+        target.bo.handle,
+        PREP_WRITE | PREP_NOSYNC,
+        Timespec::default()
+    ));
 }
 
 /// The flags say what the work is waited for; none are as good as READ.
@@ -314,7 +336,11 @@ fn bo_twice(board: &'static Board) {
     let fd = require_ok!(client.node.export(target.bo.handle, libc::O_CLOEXEC));
     require_eq!(client.node.import(&fd), Ok(target.bo.handle));
     require!(target.is_untouched());
-    require_ok!(client.cpu_prep(target.bo.handle, PREP_WRITE | PREP_NOSYNC, Timespec::default()));
+    require_ok!(client.cpu_prep(
+        target.bo.handle,
+        PREP_WRITE | PREP_NOSYNC,
+        Timespec::default()
+    ));
     require_eq!(client.run(&good), Ok(1));
     require!(target.is_done());
 }
@@ -417,7 +443,11 @@ fn refusal_changes_nothing(board: &'static Board) {
                 client.gem_wait(work.pipe, handle, WAIT_NONBLOCK, Timespec::default()),
                 Ok(())
             );
-            require_eq!(open_descriptors(), descriptors, "number {n} of round {round}");
+            require_eq!(
+                open_descriptors(),
+                descriptors,
+                "number {n} of round {round}"
+            );
         }
     }
     require!(target.is_untouched());

@@ -108,7 +108,10 @@ fn no_memory(board: &'static Board) {
     let unmapped = unsafe { libc::munmap((memory.address() + 2 * PAGE) as *mut _, PAGE) };
     require_eq!(unmapped, 0);
     for flags in [USERPTR_READ, READ_WRITE] {
-        require_errno!(client.userptr(memory.address(), 4 * page, flags), libc::EFAULT);
+        require_errno!(
+            client.userptr(memory.address(), 4 * page, flags),
+            libc::EFAULT
+        );
         require_ok!(client.userptr(memory.address(), 2 * page, flags));
     }
     // Something else may be in the hole by now, so it is not given back with the rest.

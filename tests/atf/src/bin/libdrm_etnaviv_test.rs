@@ -32,7 +32,9 @@ fn libdrm(ctx: &Ctx, name: &str) -> String {
 
 /// How many of a program's own checks it says it has made.
 fn oks(text: &str) -> usize {
-    text.lines().filter(|line| line.ends_with(" ... ok")).count()
+    text.lines()
+        .filter(|line| line.ends_with(" ... ok"))
+        .count()
 }
 
 fn bo_cache(ctx: &Ctx) {
@@ -47,7 +49,9 @@ fn cmd_stream(ctx: &Ctx) {
 fn draw_2d(ctx: &Ctx) {
     let text = libdrm(ctx, "etnaviv_2d_test");
     require_eq!(
-        text.lines().filter(|line| line.trim() == "Name: etnaviv").count(),
+        text.lines()
+            .filter(|line| line.trim() == "Name: etnaviv")
+            .count(),
         1
     );
 }
@@ -57,7 +61,9 @@ fn total(output: &str, name: &str) -> Option<u64> {
     let line = output
         .lines()
         .find_map(|line| line.strip_prefix("stats: total "))?;
-    let mut pairs = line.split_whitespace().filter_map(|pair| pair.split_once('='));
+    let mut pairs = line
+        .split_whitespace()
+        .filter_map(|pair| pair.split_once('='));
     pairs.find(|(n, _)| *n == name)?.1.parse().ok()
 }
 

@@ -31,7 +31,10 @@ fn create(_: &Ctx) {
     let node = render();
     for flags in [0, BO_NOEXEC, BO_NOEXEC | BO_HEAP] {
         let bo = require_ok!(node.bo(PAGE as u32, flags));
-        require!(bo.handle != 0 && WINDOW.contains(&bo.va), "flags {flags}: {bo:?}");
+        require!(
+            bo.handle != 0 && WINDOW.contains(&bo.va),
+            "flags {flags}: {bo:?}"
+        );
         require_eq!(bo.va % PAGE, 0);
         require_eq!(node.bo_offset(bo.handle), Ok(bo.va));
     }
@@ -122,7 +125,9 @@ fn addresses(_: &Ctx) {
         bos.push(bo);
     }
     ranges.sort_by_key(|range| range.start);
-    require!(ranges.first().unwrap().start >= WINDOW.start && ranges.last().unwrap().end <= WINDOW.end);
+    require!(
+        ranges.first().unwrap().start >= WINDOW.start && ranges.last().unwrap().end <= WINDOW.end
+    );
     for pair in ranges.windows(2) {
         require!(pair[0].end <= pair[1].start, "{pair:x?} overlap");
     }
@@ -156,7 +161,11 @@ fn executable_buffers(_: &Ctx) {
         let bo = require_ok!(node.bo(size as u32, 0));
         require_eq!(bo.va % size, 0, "{bo:?}");
         let last = bo.va + size - 1;
-        require_eq!(bo.va / (16 * MIB), last / (16 * MIB), "{bo:?} crosses 16 MiB");
+        require_eq!(
+            bo.va / (16 * MIB),
+            last / (16 * MIB),
+            "{bo:?} crosses 16 MiB"
+        );
         require!(bo.va + size < WINDOW.end, "{bo:?} ends at 4 GiB");
         bos.push(bo);
     }
@@ -193,7 +202,10 @@ fn get_bo_offset(_: &Ctx) {
     };
     require_ok!(node.ioctl(GET_BO_OFFSET, &mut arg));
     require_eq!(arg.offset, bo.va);
-    require_errno!(node.ioctl_raw(GET_BO_OFFSET.code(), BAD_ADDRESS), libc::EFAULT);
+    require_errno!(
+        node.ioctl_raw(GET_BO_OFFSET.code(), BAD_ADDRESS),
+        libc::EFAULT
+    );
 }
 
 fn mmap_bo(_: &Ctx) {
@@ -454,7 +466,11 @@ fn out_of_memory(_: &Ctx) {
 
 fn main() {
     let cases = [
-        case!("create", "panfrost_ioctl_create_bo: flags and answers", create),
+        case!(
+            "create",
+            "panfrost_ioctl_create_bo: flags and answers",
+            create
+        ),
         case!(
             "create_errors",
             "panfrost_ioctl_create_bo: EINVAL for size 0, padding, flags",
@@ -530,7 +546,11 @@ fn main() {
             "panfrost_ioctl_madvise: retained without memory pressure",
             madvise_keeps
         ),
-        case!("madvise_errors", "panfrost_ioctl_madvise: ENOENT", madvise_errors),
+        case!(
+            "madvise_errors",
+            "panfrost_ioctl_madvise: ENOENT",
+            madvise_errors
+        ),
         case!(
             "madvise_purged",
             "panfrost_gem_purge: retained is 0 when the memory was taken",

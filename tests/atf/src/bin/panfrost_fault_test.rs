@@ -43,7 +43,10 @@ fn require_well(node: &Node) {
     let map = require_ok!(target.map());
     map.write_u64(8, u64::MAX);
     let mut chain = require_ok!(Chain::new(node, 4));
-    require_eq!(run(node, &chain.null(1).write_zero(target.va + 8).work()), 1);
+    require_eq!(
+        run(node, &chain.null(1).write_zero(target.va + 8).work()),
+        1
+    );
     require_eq!(map.read(8, 8), [0; 8]);
     let mut chain = require_ok!(Chain::new(node, 16));
     chain.clear(
@@ -306,7 +309,8 @@ fn heap_of_two_slots(_: &Ctx) {
     let node = render();
     let heap = require_ok!(node.bo(4 * BLOCK as u32, BO_HEAP | BO_NOEXEC));
     let mut jobs = require_ok!(Chain::new(&node, 4));
-    jobs.write_zero(heap.va + BLOCK).write_zero(heap.va + 3 * BLOCK);
+    jobs.write_zero(heap.va + BLOCK)
+        .write_zero(heap.va + 3 * BLOCK);
     let mut fragment = require_ok!(Chain::new(&node, 16));
     fragment.clear(
         Image {

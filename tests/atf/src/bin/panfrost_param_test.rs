@@ -106,7 +106,10 @@ fn pad(_: &Ctx) {
 }
 
 fn fault(_: &Ctx) {
-    require_errno!(render().ioctl_raw(GET_PARAM.code(), BAD_ADDRESS), libc::EFAULT);
+    require_errno!(
+        render().ioctl_raw(GET_PARAM.code(), BAD_ADDRESS),
+        libc::EFAULT
+    );
 }
 
 fn counters(_: &Ctx) {

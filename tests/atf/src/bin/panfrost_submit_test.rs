@@ -34,7 +34,13 @@ fn bo_handles(_: &Ctx) {
     let other = render();
     let foreign = require_ok!(other.bo(4096, 0));
     let foreign = [known, foreign.handle + 1];
-    for bos in [&[UNKNOWN][..], &[0], &[known, UNKNOWN], &[u32::MAX], &foreign] {
+    for bos in [
+        &[UNKNOWN][..],
+        &[0],
+        &[known, UNKNOWN],
+        &[u32::MAX],
+        &foreign,
+    ] {
         require_errno!(node.submit(&Work { bos, ..work }), libc::ENOENT);
     }
     let mut arg = work.argument();
@@ -78,8 +84,20 @@ fn job_errors(_: &Ctx) {
     let mut chain = require_ok!(Chain::new(&node, 1));
     let work = chain.null(1).work();
     require_errno!(node.submit(&Work { jc: 0, ..work }), libc::EINVAL);
-    for requirements in [REQ_CYCLE_COUNT, REQ_FS | REQ_CYCLE_COUNT, 4, 1 << 31, u32::MAX] {
-        require_errno!(node.submit(&Work { requirements, ..work }), libc::EINVAL);
+    for requirements in [
+        REQ_CYCLE_COUNT,
+        REQ_FS | REQ_CYCLE_COUNT,
+        4,
+        1 << 31,
+        u32::MAX,
+    ] {
+        require_errno!(
+            node.submit(&Work {
+                requirements,
+                ..work
+            }),
+            libc::EINVAL
+        );
     }
     require_errno!(node.ioctl_raw(SUBMIT.code(), BAD_ADDRESS), libc::EFAULT);
     require_errno!(node.ioctl_raw(SUBMIT_40.code(), BAD_ADDRESS), libc::EFAULT);
@@ -148,7 +166,10 @@ fn failure_changes_nothing(_: &Ctx) {
     let (bad_bo, bad_sync) = ([target.handle, UNKNOWN], [signalled.handle, UNKNOWN]);
     for out_sync in [empty.handle, signalled.handle] {
         for bad in [
-            Work { bos: &bad_bo, ..work },
+            Work {
+                bos: &bad_bo,
+                ..work
+            },
             Work {
                 in_syncs: &bad_sync,
                 ..work
@@ -169,7 +190,10 @@ fn failure_changes_nothing(_: &Ctx) {
     require_errno!(empty.wait(0, 0), libc::EINVAL);
     require_ok!(signalled.wait(0, 0));
     require_ok!(target.wait(0));
-    require_eq!((node.live_handles(), open_descriptors()), (handles, descriptors));
+    require_eq!(
+        (node.live_handles(), open_descriptors()),
+        (handles, descriptors)
+    );
     require_eq!((map.read_u32(0), chain.last_status()), (FILLED, 0));
 }
 
@@ -519,7 +543,11 @@ fn primary_node(_: &Ctx) {
 
 fn main() {
     let cases = [
-        case!("bo_handles", "drm_gem_objects_lookup: ENOENT, EFAULT", bo_handles),
+        case!(
+            "bo_handles",
+            "drm_gem_objects_lookup: ENOENT, EFAULT",
+            bo_handles
+        ),
         case!(
             "bo_twice",
             "drm_gem_lock_reservations: EALREADY for a buffer named twice",

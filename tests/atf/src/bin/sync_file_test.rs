@@ -163,8 +163,14 @@ fn merge_two(_: &Ctx) {
     require!(!readable(&both, 0));
     require!(readable(&both, 10_000));
     // Readable when all are over, and the others are what they were.
-    require_eq!([two.chains[0].last_status(), two.chains[1].last_status()], [1, 1]);
-    require_eq!([info(&two.fds[0]).num_fences, info(&both).status as u32], [1, 1]);
+    require_eq!(
+        [two.chains[0].last_status(), two.chains[1].last_status()],
+        [1, 1]
+    );
+    require_eq!(
+        [info(&two.fds[0]).num_fences, info(&both).status as u32],
+        [1, 1]
+    );
 }
 
 fn merge_same_timeline(_: &Ctx) {

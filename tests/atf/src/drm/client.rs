@@ -5,12 +5,13 @@
 
 use super::core::{
     GemClose, PrimeHandle, SyncobjArray, SyncobjCreate, SyncobjDestroy, SyncobjHandle, SyncobjWait,
-    GEM_CLOSE, PRIME_FD_TO_HANDLE, PRIME_HANDLE_TO_FD, SYNCOBJ_CREATE, SYNCOBJ_DESTROY, SYNCOBJ_FD_TO_HANDLE,
-    SYNCOBJ_HANDLE_TO_FD, SYNCOBJ_RESET, SYNCOBJ_SIGNAL, SYNCOBJ_SYNC_FILE, SYNCOBJ_WAIT,
+    GEM_CLOSE, PRIME_FD_TO_HANDLE, PRIME_HANDLE_TO_FD, SYNCOBJ_CREATE, SYNCOBJ_DESTROY,
+    SYNCOBJ_FD_TO_HANDLE, SYNCOBJ_HANDLE_TO_FD, SYNCOBJ_RESET, SYNCOBJ_SIGNAL, SYNCOBJ_SYNC_FILE,
+    SYNCOBJ_WAIT,
 };
 use super::panfrost::{
-    CreateBo, GetBoOffset, GetParam, MmapBo, Submit40, WaitBo, CREATE_BO, GET_BO_OFFSET, GET_PARAM, MMAP_BO,
-    SUBMIT_40, WAIT_BO,
+    CreateBo, GetBoOffset, GetParam, MmapBo, Submit40, WaitBo, CREATE_BO, GET_BO_OFFSET, GET_PARAM,
+    MMAP_BO, SUBMIT_40, WAIT_BO,
 };
 use super::sync_file::{FileInfo, FILE_INFO};
 use super::{Mapping, Node};
@@ -198,7 +199,8 @@ impl Node {
     /// # Errors
     /// What GEM_CLOSE gives.
     pub fn gem_close(&self, handle: u32) -> Sys<()> {
-        self.ioctl(GEM_CLOSE, &mut GemClose { handle, pad: 0 }).map(drop)
+        self.ioctl(GEM_CLOSE, &mut GemClose { handle, pad: 0 })
+            .map(drop)
     }
 
     /// The address of a buffer on the GPU.

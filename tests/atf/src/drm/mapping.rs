@@ -12,10 +12,25 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    pub(crate) fn new(fd: BorrowedFd<'_>, offset: u64, len: usize, prot: i32, flags: i32) -> Sys<Mapping> {
+    pub(crate) fn new(
+        fd: BorrowedFd<'_>,
+        offset: u64,
+        len: usize,
+        prot: i32,
+        flags: i32,
+    ) -> Sys<Mapping> {
         let offset = libc::off_t::try_from(offset).map_err(|_| Errno(libc::EOVERFLOW))?;
         // SAFETY: a new mapping at an address of the kernel's choice replaces nothing.
-        let base = unsafe { libc::mmap(std::ptr::null_mut(), len, prot, flags, fd.as_raw_fd(), offset) };
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                len,
+                prot,
+                flags,
+                fd.as_raw_fd(),
+                offset,
+            )
+        };
         if base == libc::MAP_FAILED {
             return Err(Errno::last());
         }

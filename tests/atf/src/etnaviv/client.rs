@@ -106,7 +106,8 @@ impl Client {
     /// # Errors
     /// What GEM_NEW gives.
     pub fn bo_with(&self, size: u64, flags: u32) -> Sys<Bo<'_>> {
-        self.gem_new(size, flags).map(|handle| self.adopt(handle, size))
+        self.gem_new(size, flags)
+            .map(|handle| self.adopt(handle, size))
     }
 
     /// Makes a buffer of a handle; the handle is given up with it.
@@ -157,7 +158,11 @@ impl Client {
     /// # Errors
     /// What GEM_CPU_PREP gives.
     pub fn cpu_prep(&self, handle: u32, op: u32, timeout: Timespec) -> Sys<()> {
-        let mut arg = CpuPrep { handle, op, timeout };
+        let mut arg = CpuPrep {
+            handle,
+            op,
+            timeout,
+        };
         self.node.ioctl(CPU_PREP, &mut arg).map(drop)
     }
 

@@ -64,7 +64,10 @@ impl<'a> Target<'a> {
 /// Sends an argument that is to be refused with `errno`; it comes back as it was. Panics when it is not so.
 #[track_caller]
 pub fn refuse(client: &Client, arg: GemSubmit, errno: i32) {
-    let mut sent = GemSubmit { fence: 0x5555, ..arg };
+    let mut sent = GemSubmit {
+        fence: 0x5555,
+        ..arg
+    };
     match client.node.ioctl(GEM_SUBMIT, &mut sent) {
         Err(error) if error.0 == errno => {}
         other => panic!("{arg:x?} gave {other:?}, expected errno {errno}"),

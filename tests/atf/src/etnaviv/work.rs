@@ -133,7 +133,10 @@ impl Work {
 
     /// Appends what fills [`FILL_WORDS`] words of a buffer. The offset is a multiple of 512.
     pub fn fill(self, bo: &Bo<'_>, offset: u32, value: u32) -> Work {
-        let area = Area { width: 16, height: 8 };
+        let area = Area {
+            width: 16,
+            height: 8,
+        };
         self.fill_area(bo, offset, area, value)
     }
 

@@ -62,7 +62,11 @@ fn print_traffic() {
         ("registers read", vivante.reads, mali.reads),
         ("registers written", vivante.writes, mali.writes),
         ("interrupts", vivante.interrupts, mali.interrupts),
-        ("times that power came on", vivante.power_ons, mali.power_ons),
+        (
+            "times that power came on",
+            vivante.power_ons,
+            mali.power_ons,
+        ),
         ("allocations", vivante.allocations, mali.allocations),
     ] {
         println!("{name:<44} {vivante:>10.2} {mali:>10.2}");
@@ -100,10 +104,12 @@ fn groups(meter: &mut Meter, peer: &Peer) -> Vec<Group> {
 /// The counts of a process under callgrind: ours and the peer's, in the order of the rows.
 fn counted_elsewhere(peer: &str) -> Result<Vec<(f64, Option<f64>)>, String> {
     let directory = std::env::temp_dir().join(format!("bench.{}", std::process::id()));
-    let output = under_callgrind(&directory, &[COUNTED, peer]).and_then(|mut command| command.output());
+    let output =
+        under_callgrind(&directory, &[COUNTED, peer]).and_then(|mut command| command.output());
     // Left over are dumps of nothing.
     let _ = std::fs::remove_dir_all(&directory);
-    let output = output.map_err(|error| format!("no counters in the processor, and no valgrind: {error}"))?;
+    let output = output
+        .map_err(|error| format!("no counters in the processor, and no valgrind: {error}"))?;
     if !output.status.success() {
         return Err(format!(
             "under callgrind: {}: {}",
@@ -172,7 +178,10 @@ fn run(args: &[&str]) -> Result<(), String> {
         [CLIENT] => ioctl::client(),
         [COUNTED, peer] => {
             let counter = Counter::find().ok_or("nothing to count with")?;
-            let groups = groups(&mut Meter::Instructions(counter), &Peer::load(Path::new(peer))?);
+            let groups = groups(
+                &mut Meter::Instructions(counter),
+                &Peer::load(Path::new(peer))?,
+            );
             for (ours, peer) in counts_of(&groups) {
                 println!(
                     "count {ours} {}",

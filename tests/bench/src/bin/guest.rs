@@ -62,7 +62,11 @@ fn runs(whose: &str, logs: &[String], limit: f64) -> Result<Run, String> {
 fn board(args: &[String]) -> Result<(), String> {
     let (name, logs) = args.split_first().ok_or("no board")?;
     let mut drivers = logs.split(|log| log == "ours");
-    let stock = runs(&format!("{name}, stock"), drivers.next().unwrap_or(&[]), LIMIT)?;
+    let stock = runs(
+        &format!("{name}, stock"),
+        drivers.next().unwrap_or(&[]),
+        LIMIT,
+    )?;
     let ours = drivers
         .next()
         .map(|logs| runs(&format!("{name}, ours"), logs, LIMIT_OURS))

@@ -19,7 +19,8 @@ fn us(run: &Run) -> f64 {
 
 /// The ratio for a neighbour, with a line of what it is made of.
 fn compare(neighbour: &Neighbour, base: &Run, submits: u32, runs: u32) -> f64 {
-    let (mut with, mut without, mut burned, mut longest) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut with, mut without, mut burned, mut longest) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..runs {
         let run = beside(neighbour, submits);
         // What model and tasks do for the small client they do beside the control as well.

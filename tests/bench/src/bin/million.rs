@@ -33,12 +33,18 @@ impl Tenths {
 /// Resident memory of this process, in KiB.
 fn resident_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
 /// Submits `count` jobs; `around` is given each tenth's work and whether it is the first or the last.
-fn submits(board: &str, count: u64, mut around: impl FnMut(Option<bool>, &mut dyn FnMut(), &Submitter)) {
+fn submits(
+    board: &str,
+    count: u64,
+    mut around: impl FnMut(Option<bool>, &mut dyn FnMut(), &Submitter),
+) {
     let submitter = Submitter::new(board).expect("main has looked at the board");
     // Whatever is allocated once is allocated now.
     let warm = (count / 100).max(1);
@@ -53,7 +59,11 @@ fn submits(board: &str, count: u64, mut around: impl FnMut(Option<bool>, &mut dy
             &submitter,
         );
     }
-    assert_eq!(submitter.jobs(), warm + count / 10 * 10, "every submit was a job");
+    assert_eq!(
+        submitter.jobs(),
+        warm + count / 10 * 10,
+        "every submit was a job"
+    );
     submitter.finish();
 }
 
@@ -72,11 +82,12 @@ fn counted(board: &str, count: u64, counter: &mut Counter) -> Tenths {
 fn counted_elsewhere(board: &str, count: u64) -> Result<Tenths, String> {
     let directory = std::env::temp_dir().join(format!("million.{}", std::process::id()));
     let count = count.to_string();
-    let output =
-        under_callgrind(&directory, &[COUNTED, &count, board]).and_then(|mut command| command.output());
+    let output = under_callgrind(&directory, &[COUNTED, &count, board])
+        .and_then(|mut command| command.output());
     // Left over are dumps of nothing.
     let _ = std::fs::remove_dir_all(&directory);
-    let output = output.map_err(|error| format!("no counters in the processor, and no valgrind: {error}"))?;
+    let output = output
+        .map_err(|error| format!("no counters in the processor, and no valgrind: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<u64> = text
         .split_whitespace()

@@ -165,7 +165,9 @@ fn measure(stream: &mut Stream, peer: &Peer, counter: &mut Option<Counter>) -> f
         // The distance is counted from where the original is in its page.
         let at = (to_page + (stream.words.as_ptr() as usize % 4096) / 4 + distance) % 1024;
         let copy = &mut memory[at..at + stream.words.len()];
-        distances.push(shortest(|| assert!(ours(black_box(stream), black_box(copy)))));
+        distances.push(shortest(|| {
+            assert!(ours(black_box(stream), black_box(copy)))
+        }));
     }
     let ours_ns = median(distances);
     let (words, relocs) = (&mut stream.words, &stream.relocs);
@@ -188,7 +190,10 @@ fn measure(stream: &mut Stream, peer: &Peer, counter: &mut Option<Counter>) -> f
 
 /// Measures all streams in turn, by the rules of MMUv1, so that no two looks in a row are alike; the answer is the ratio.
 fn measure_in_turn(streams: &mut [Stream], peer: &Peer) -> f64 {
-    let mut copies: Vec<Vec<u32>> = streams.iter().map(|stream| vec![0; stream.words.len()]).collect();
+    let mut copies: Vec<Vec<u32>> = streams
+        .iter()
+        .map(|stream| vec![0; stream.words.len()])
+        .collect();
     let ours = shortest(|| {
         for (stream, copy) in streams.iter().zip(&mut copies) {
             let admitted = CmdStream::new(black_box(&stream.words[..])).validate_into(

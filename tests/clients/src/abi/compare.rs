@@ -62,7 +62,10 @@ fn list(text: &str) -> Result<Vec<Accepted>, String> {
         }
         let parts: Vec<_> = line.split(" | ").map(str::trim).collect();
         let [call, first, second, reason] = parts[..] else {
-            return Err(format!("line {}: not CALL | FIRST | SECOND | REASON", i + 1));
+            return Err(format!(
+                "line {}: not CALL | FIRST | SECOND | REASON",
+                i + 1
+            ));
         };
         if reason.is_empty() {
             return Err(format!("line {}: no reason", i + 1));
@@ -164,7 +167,10 @@ mod tests {
     #[test]
     fn stars_stand_for_anything() {
         assert!(
-            matches("a*c", "abc") && matches("*", "") && matches("a*b*c", "a1b2bc") && matches("abc", "abc")
+            matches("a*c", "abc")
+                && matches("*", "")
+                && matches("a*b*c", "a1b2bc")
+                && matches("abc", "abc")
         );
         assert!(!matches("a*c", "abd") && !matches("abc", "abcd") && !matches("a*b*c", "acb"));
     }

@@ -68,7 +68,11 @@ impl Stream {
 
     fn version(&mut self, f: usize) {
         let mut arg = Arg::new(&VERSION);
-        for (len, at) in [("name_len", "name"), ("date_len", "date"), ("desc_len", "desc")] {
+        for (len, at) in [
+            ("name_len", "name"),
+            ("date_len", "date"),
+            ("desc_len", "desc"),
+        ] {
             let room = self.rng.pick(&[0usize, 1, 3, 8, 64]);
             arg = arg.num(len, room as u64);
             arg = match self.rng.below(12) {
@@ -122,7 +126,9 @@ impl Stream {
         let value = self.number(&[0, 1, 2]);
         self.call(
             f,
-            Arg::new(spec).num("capability", capability).num("value", value),
+            Arg::new(spec)
+                .num("capability", capability)
+                .num("value", value),
         );
     }
 
@@ -164,8 +170,8 @@ impl Stream {
             }],
         };
         const MEANT: &[u32] = &[
-            0x00, 0x01, 0x02, 0x05, 0x06, 0x07, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x11, 0x1e, 0x1f, 0x2d, 0x2e,
-            0xbf, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xca, 0xcb, 0xcc, 0xcd,
+            0x00, 0x01, 0x02, 0x05, 0x06, 0x07, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x11, 0x1e, 0x1f,
+            0x2d, 0x2e, 0xbf, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xca, 0xcb, 0xcc, 0xcd,
         ];
         let mut nr = self.rng.below(256) as u32;
         let drivers = match self.driver {
@@ -219,7 +225,9 @@ impl Stream {
             .to_string();
         let done = self.call(
             f,
-            Arg::new(&GEM_OPEN).put("name", (name, text)).num("handle", 0x5a),
+            Arg::new(&GEM_OPEN)
+                .put("name", (name, text))
+                .num("handle", 0x5a),
         );
         self.adopt(f, slot, done.get("handle"), object);
     }
@@ -334,7 +342,9 @@ impl Stream {
         let pad = self.rng.pick(&[0, 0, 0, 1]);
         let done = self.call(
             f,
-            Arg::new(&GEM_CLOSE).put("handle", handle.clone()).num("pad", pad),
+            Arg::new(&GEM_CLOSE)
+                .put("handle", handle.clone())
+                .num("pad", pad),
         );
         if done.error == 0 {
             self.close_gem(f, handle.0);
@@ -369,7 +379,12 @@ impl Stream {
             .flatten()
             .find(|d| d.fd as u64 == fd.0)
             .map_or(Obj::default(), |d| d.object);
-        let done = self.call(f, Arg::new(&PRIME_FD_TO_HANDLE).put("fd", fd).num("flags", flags));
+        let done = self.call(
+            f,
+            Arg::new(&PRIME_FD_TO_HANDLE)
+                .put("fd", fd)
+                .num("flags", flags),
+        );
         self.adopt(f, slot, done.get("handle"), object);
     }
 
@@ -377,7 +392,10 @@ impl Stream {
         let slot = self.rng.below(SYNCS);
         let old = u64::from(self.files[f].syncs[slot]);
         if self.names.get(Class::Sync, f, old).is_some() {
-            if self.silently(f, &SYNCOBJ_DESTROY, &[("handle", old)]).is_err() {
+            if self
+                .silently(f, &SYNCOBJ_DESTROY, &[("handle", old)])
+                .is_err()
+            {
                 self.line("a live syncobj could not be destroyed");
             }
             self.names.forget(Class::Sync, f, old);
@@ -490,7 +508,11 @@ impl Stream {
         for _ in 0..count {
             items.push(self.sync(f));
         }
-        let told = if self.rng.percent(96) { count as u64 } else { 0 };
+        let told = if self.rng.percent(96) {
+            count as u64
+        } else {
+            0
+        };
         arg = arg.num("count", told);
         match self.rng.below(20) {
             0 => arg.put("handles", (0x1000, "low".into())),
@@ -531,9 +553,11 @@ impl Stream {
 
     fn timeline(&mut self, f: usize) {
         let points = (vec![0u8; 32], String::new());
-        let spec = self
-            .rng
-            .pick(&[&SYNCOBJ_TIMELINE_WAIT, &SYNCOBJ_QUERY, &SYNCOBJ_TIMELINE_SIGNAL]);
+        let spec = self.rng.pick(&[
+            &SYNCOBJ_TIMELINE_WAIT,
+            &SYNCOBJ_QUERY,
+            &SYNCOBJ_TIMELINE_SIGNAL,
+        ]);
         let arg = if self.rng.percent(25) {
             let (src, dst) = (self.sync(f), self.sync(f));
             Arg::new(&SYNCOBJ_TRANSFER).put("src", src).put("dst", dst)

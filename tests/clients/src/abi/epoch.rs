@@ -171,7 +171,8 @@ impl Run {
             stream.names = Names::default();
             stream.fds = [None; 6];
             for file in &mut stream.files {
-                (file.murky, file.objects, file.syncs) = (true, [Obj::default(); OBJECTS], [0; SYNCS]);
+                (file.murky, file.objects, file.syncs) =
+                    (true, [Obj::default(); OBJECTS], [0; SYNCS]);
             }
             furnish(&self.config, &mut stream, nr, 80);
         }
@@ -182,7 +183,8 @@ impl Run {
     fn threads(&self, nr: u64) -> String {
         let config = &self.config;
         let texts = std::thread::scope(|scope| {
-            let run = |which| scope.spawn(move || beside(config, format!("{nr}t{which}"), nr, which));
+            let run =
+                |which| scope.spawn(move || beside(config, format!("{nr}t{which}"), nr, which));
             let all: Vec<_> = (0..3).map(run).collect();
             let join = |thread: std::thread::ScopedJoinHandle<'_, String>| {
                 thread
@@ -234,7 +236,9 @@ impl Run {
             for nth in [first, 1 - first] {
                 std::thread::sleep(std::time::Duration::from_millis(rng.pick(&[0, 1, 5])));
                 let at = &raw const handles[nth] as u64;
-                if let Err(error) = stream.silently(0, &SYNCOBJ_SIGNAL, &[("handles", at), ("count", 1)]) {
+                if let Err(error) =
+                    stream.silently(0, &SYNCOBJ_SIGNAL, &[("handles", at), ("count", 1)])
+                {
                     stream.line(&format!("signal: {error}"));
                 }
                 if !all {
@@ -298,7 +302,13 @@ fn furnish(config: &Config, stream: &mut Stream, nr: u64, branch: u64) {
 }
 
 /// Calls with the numbers of a range. The choices of each follow from the seed and the place alone.
-fn calls(config: &Config, stream: &mut Stream, nr: u64, branch: u64, numbers: std::ops::Range<usize>) {
+fn calls(
+    config: &Config,
+    stream: &mut Stream,
+    nr: u64,
+    branch: u64,
+    numbers: std::ops::Range<usize>,
+) {
     for seq in numbers {
         stream.seq = seq;
         stream.rng = Rng::of(config.seed, &[nr, branch, seq as u64]);

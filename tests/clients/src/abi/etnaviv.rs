@@ -160,7 +160,9 @@ impl Stream {
         let pad = self.rng.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         let done = self.call(
             f,
-            Arg::new(&GEM_INFO).put("handle", handle.clone()).num("pad", pad),
+            Arg::new(&GEM_INFO)
+                .put("handle", handle.clone())
+                .num("pad", pad),
         );
         if let Some(cookie) = done.get("offset") {
             self.learn(f, handle.0, |o| o.cookie = cookie);
@@ -186,9 +188,15 @@ impl Stream {
         if self.object(f, handle.0).cached {
             // Only in the right order and with a direction: the rest crashes Linux 6.1.
             let op = self.rng.pick(&[1, 2, 3, 5, 6, 7]);
-            let arg = Arg::new(&CPU_PREP).put("handle", handle.clone()).num("op", op);
+            let arg = Arg::new(&CPU_PREP)
+                .put("handle", handle.clone())
+                .num("op", op);
             let (sec, nsec) = split(far());
-            if self.call(f, arg.put("sec", sec).put("nsec", nsec).whole()).error == 0 {
+            if self
+                .call(f, arg.put("sec", sec).put("nsec", nsec).whole())
+                .error
+                == 0
+            {
                 self.call(f, Arg::new(&CPU_FINI).put("handle", handle).whole());
             }
             return;
@@ -200,7 +208,12 @@ impl Stream {
             self.call(f, arg);
         } else {
             let flags = self.rng.pick(&[0, 0, 0, 0, 1]);
-            self.call(f, Arg::new(&CPU_FINI).put("handle", handle).num("flags", flags));
+            self.call(
+                f,
+                Arg::new(&CPU_FINI)
+                    .put("handle", handle)
+                    .num("flags", flags),
+            );
         }
     }
 
@@ -301,7 +314,8 @@ impl Stream {
             AnyKit::Etnaviv(kit) => Some(kit),
             AnyKit::None => {
                 let made = self.etna_make(f);
-                made.map_err(|error| self.line(&format!("no kit: {error}"))).ok()
+                made.map_err(|error| self.line(&format!("no kit: {error}")))
+                    .ok()
             }
             _ => None,
         }
@@ -317,7 +331,10 @@ impl Stream {
         let value = 0x1000_0000 | self.seq as u32;
         let (stream, text) = match self.rng.below(40) {
             0..16 => (fill(VA, value), "fill"),
-            16..20 => ([fill(VA, value), fill(VA + 512, value + 1)].concat(), "fill2"),
+            16..20 => (
+                [fill(VA, value), fill(VA + 512, value + 1)].concat(),
+                "fill2",
+            ),
             20..26 => (NOP.to_vec(), "nop"),
             26..28 => (Vec::new(), "empty"),
             28 => (NOP.repeat(300), "nops"),
@@ -375,7 +392,11 @@ impl Stream {
                     .num("nr_relocs", 1)
                     .region("relocs", vec![0; 24], "zero".into())
             }
-            3 => arg = arg.num("nr_relocs", 1).put("relocs", (0x1000, "low".into())),
+            3 => {
+                arg = arg
+                    .num("nr_relocs", 1)
+                    .put("relocs", (0x1000, "low".into()))
+            }
             4 | 5 => arg = self.etna_counter(arg),
             6 => arg = arg.num("nr_pmrs", 1).put("pmrs", (0x1000, "low".into())),
             7 if self.alone => arg = arg.num("nr_bos", 0),
@@ -429,7 +450,11 @@ impl Stream {
             let (handle, name) = self.gem(f);
             // Far from the others, at an address that is this object's for ever; or in their way.
             let live = self.names.get(Class::Gem, f, handle).is_some();
-            let id = if live { self.object(f, handle).id as u64 } else { 0 };
+            let id = if live {
+                self.object(f, handle).id as u64
+            } else {
+                0
+            };
             let va = match self.rng.below(12) {
                 0 => u64::from(VA),
                 _ => 0x2000_0000 + id * 0x20_0000,
@@ -439,7 +464,10 @@ impl Stream {
         }
         let names: Vec<_> = all.iter().map(|(_, name)| name.as_str()).collect();
         let names = format!("[{}]", names.join(" "));
-        (all.into_iter().flat_map(|(bytes, _)| bytes).collect(), names)
+        (
+            all.into_iter().flat_map(|(bytes, _)| bytes).collect(),
+            names,
+        )
     }
 
     fn etna_counter(&mut self, arg: Arg) -> Arg {
@@ -454,7 +482,8 @@ impl Stream {
             _ => (1, 0, 0, 0, 0, "offset=0"),
         };
         let bytes = words(&[flags, domain | signal << 16, 1, offset, buffer]);
-        arg.num("nr_pmrs", 1).region("pmrs", bytes, text.to_string())
+        arg.num("nr_pmrs", 1)
+            .region("pmrs", bytes, text.to_string())
     }
 
     fn etna_submitted(&mut self, f: usize, kit: &Kit, done: &Done, out: bool, stays: bool) {

@@ -25,7 +25,9 @@ impl Stream {
             }
             91..95 => {
                 // A request of another kind of file.
-                let kind = self.rng.pick(&[Kind::DmaBuf, Kind::Syncobj, Kind::SyncFile]);
+                let kind = self
+                    .rng
+                    .pick(&[Kind::DmaBuf, Kind::Syncobj, Kind::SyncFile]);
                 let on = self.fd(kind);
                 let spec = self.rng.pick(&[&VERSION, &DMA_BUF_SYNC, &GET_CAP]);
                 if !on.1.starts_with("drm") {
@@ -79,7 +81,9 @@ impl Stream {
             .enumerate()
             .filter(|(_, info)| info.iter().any(|b| *b != 0))
         {
-            let word = |at: usize| i32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
+            let word = |at: usize| {
+                i32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]])
+            };
             let time = if info[72..80].iter().all(|b| *b == 0) {
                 "0"
             } else {
@@ -101,7 +105,8 @@ impl Stream {
         let mut info = Arg::new(&SYNC_FILE_INFO);
         let (_, at) = SYNC_FILE_INFO.find("status");
         // SAFETY: the structure is as long as the code says.
-        let ret = unsafe { libc::ioctl(fd as i32, SYNC_FILE_INFO.code as _, info.bytes.as_mut_ptr()) };
+        let ret =
+            unsafe { libc::ioctl(fd as i32, SYNC_FILE_INFO.code as _, info.bytes.as_mut_ptr()) };
         let status = &info.bytes[at];
         let status = i32::from_ne_bytes([status[0], status[1], status[2], status[3]]);
         self.line(&format!("fence status = {ret} {status}"));
@@ -110,7 +115,12 @@ impl Stream {
     fn dma_buf_sync(&mut self, f: usize) {
         let on = self.fd(Kind::DmaBuf);
         let flags = self.number(&[1, 2, 3, 5, 6, 7, 0, 4, 8, 9]);
-        self.call_fd(on.0 as i32, f, &on.1, Arg::new(&DMA_BUF_SYNC).num("flags", flags));
+        self.call_fd(
+            on.0 as i32,
+            f,
+            &on.1,
+            Arg::new(&DMA_BUF_SYNC).num("flags", flags),
+        );
     }
 
     fn dma_buf_sync_file(&mut self, f: usize) {
@@ -167,7 +177,9 @@ impl Stream {
     }
 
     fn poll(&mut self) {
-        let events = self.rng.pick(&[libc::POLLIN, libc::POLLIN | libc::POLLPRI, 0]);
+        let events = self
+            .rng
+            .pick(&[libc::POLLIN, libc::POLLIN | libc::POLLPRI, 0]);
         if let Some((fd, kind, _, name)) = self.made() {
             let mut entry = libc::pollfd {
                 fd,
@@ -193,7 +205,9 @@ impl Stream {
         let prot = self
             .rng
             .pick(&[libc::PROT_READ, libc::PROT_READ | libc::PROT_WRITE]);
-        let (offset, more) = self.rng.pick(&[(0, 0), (0, 0), (0, 4096), (4096, 0), (1, 0)]);
+        let (offset, more) = self
+            .rng
+            .pick(&[(0, 0), (0, 0), (0, 4096), (4096, 0), (1, 0)]);
         if let Some((fd, kind, object, name)) = self.made() {
             let len = (object.size.next_multiple_of(4096) as usize).clamp(4096, 1 << 20) + more;
             self.map(
@@ -252,9 +266,14 @@ impl Stream {
             (8, size),
         ]);
         let (read, write) = (libc::PROT_READ, libc::PROT_WRITE);
-        let prot = self
-            .rng
-            .pick(&[read, read | write, read | write, write, 0, read | libc::PROT_EXEC]);
+        let prot = self.rng.pick(&[
+            read,
+            read | write,
+            read | write,
+            write,
+            0,
+            read | libc::PROT_EXEC,
+        ]);
         let flags = self.rng.pick(&[
             libc::MAP_SHARED,
             libc::MAP_SHARED,

@@ -83,7 +83,12 @@ impl Stream {
         let param = self.rng.below(48) as u64;
         let param = self.number(&[param]);
         let pad = self.rng.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
-        self.call(f, Arg::new(&pan::GET_PARAM).num("param", param).num("pad", pad));
+        self.call(
+            f,
+            Arg::new(&pan::GET_PARAM)
+                .num("param", param)
+                .num("pad", pad),
+        );
     }
 
     fn pan_mmap(&mut self, f: usize) {
@@ -170,7 +175,11 @@ impl Stream {
         let made = self.silently(f, &SYNCOBJ_CREATE, &[])?;
         let sync = field(&SYNCOBJ_CREATE, &made, "handle");
         self.claim(Class::Sync, f, sync);
-        Ok(Kit { chain, target, sync })
+        Ok(Kit {
+            chain,
+            target,
+            sync,
+        })
     }
 
     fn pan_kit(&mut self, f: usize) -> Option<Kit> {
@@ -178,7 +187,8 @@ impl Stream {
             AnyKit::Panfrost(kit) => Some(kit),
             AnyKit::None => {
                 let made = self.pan_make(f);
-                made.map_err(|error| self.line(&format!("no kit: {error}"))).ok()
+                made.map_err(|error| self.line(&format!("no kit: {error}")))
+                    .ok()
             }
             _ => None,
         }
@@ -239,7 +249,11 @@ impl Stream {
             let target: Vec<_> = [0, 8, 12, 64]
                 .map(|at| format!("{:x}", kit.target.map.read(at)))
                 .to_vec();
-            self.line(&format!("jobs = {} target {}", words.join(" "), target.join(" ")));
+            self.line(&format!(
+                "jobs = {} target {}",
+                words.join(" "),
+                target.join(" ")
+            ));
             if out.1 == "kit" {
                 self.wait_sync(f, kit.sync, "kit");
                 let arg = Arg::new(&SYNCOBJ_HANDLE_TO_FD).put("handle", (kit.sync, "kit".into()));

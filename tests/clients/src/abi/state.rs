@@ -261,13 +261,20 @@ impl Stream {
     /// What is known of the object behind a handle.
     pub fn object(&self, f: usize, handle: u64) -> Obj {
         let of = |o: &&Obj| u64::from(o.handle) == handle;
-        self.files[f].objects.iter().find(of).copied().unwrap_or_default()
+        self.files[f]
+            .objects
+            .iter()
+            .find(of)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Changes what is known of the object behind a handle.
     pub fn learn(&mut self, f: usize, handle: u64, what: impl Fn(&mut Obj)) {
         let objects = self.files[f].objects.iter_mut();
-        objects.filter(|o| u64::from(o.handle) == handle).for_each(what);
+        objects
+            .filter(|o| u64::from(o.handle) == handle)
+            .for_each(what);
     }
 
     /// Forgets what a handle meant.
@@ -292,7 +299,8 @@ impl Stream {
             let mut all = files.flat_map(|f| (0..OBJECTS).map(move |n| (f, n)));
             all.any(|(f, n)| self.files[f].objects[n].id == id && self.live(f, n))
         };
-        let (live, dead): (Vec<_>, Vec<_>) = self.flinks.iter().copied().partition(|(_, o)| alive(o.id));
+        let (live, dead): (Vec<_>, Vec<_>) =
+            self.flinks.iter().copied().partition(|(_, o)| alive(o.id));
         for (name, _) in dead {
             self.names.forget(Class::Flink, 0, u64::from(name));
         }

@@ -68,7 +68,8 @@ impl Arg {
         let mut bytes = bytes;
         bytes.reserve(8);
         let at = bytes.as_ptr() as u64;
-        self.regions.push((name.to_string(), bytes.clone(), Vec::new()));
+        self.regions
+            .push((name.to_string(), bytes.clone(), Vec::new()));
         if let Some(region) = self.regions.last_mut() {
             region.2 = std::mem::replace(&mut region.1, bytes);
         }
@@ -260,7 +261,10 @@ impl Stream {
         };
         let writes = code >> 30 & arg.spec.code >> 30 & R != 0 && how.address.is_none();
         let told = if writes { how.size } else { 0 };
-        if told < arg.spec.size() && arg.spec.code >> 30 & R != 0 && (error == 0 || error == libc::EFAULT) {
+        if told < arg.spec.size()
+            && arg.spec.code >> 30 & R != 0
+            && (error == 0 || error == libc::EFAULT)
+        {
             // The kernel may have made something that nobody knows of.
             self.files[f].murky = true;
         }

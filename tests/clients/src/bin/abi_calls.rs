@@ -17,7 +17,10 @@ const USAGE: &str =
 /// Asks for the driver's name, the long way.
 fn driver(path: &str) -> Result<Driver, String> {
     use std::os::fd::AsRawFd as _;
-    let node = std::fs::OpenOptions::new().read(true).write(true).open(path);
+    let node = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path);
     let node = node.map_err(|error| format!("{path}: {error}"))?;
     let mut name = [0u8; 16];
     let arg = abi::stream::Arg::new(&abi::specs::VERSION)
@@ -33,10 +36,16 @@ fn driver(path: &str) -> Result<Driver, String> {
         )
     };
     match &name {
-        _ if ret < 0 => Err(format!("{path}: VERSION: {}", std::io::Error::last_os_error())),
+        _ if ret < 0 => Err(format!(
+            "{path}: VERSION: {}",
+            std::io::Error::last_os_error()
+        )),
         name if name.starts_with(b"panfrost") => Ok(Driver::Panfrost),
         name if name.starts_with(b"etnaviv") => Ok(Driver::Etnaviv),
-        _ => Err(format!("{path}: {} is not known", String::from_utf8_lossy(&name))),
+        _ => Err(format!(
+            "{path}: {} is not known",
+            String::from_utf8_lossy(&name)
+        )),
     }
 }
 
@@ -62,7 +71,8 @@ fn run(seed: u64, calls: usize, card: &str, render: &str) -> Result<(), String> 
 }
 
 fn compare(first: &str, second: &str, list: &str) -> Result<bool, String> {
-    let read = |path: &str| std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
+    let read =
+        |path: &str| std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
     let found = abi::compare::compare(&read(first)?, &read(second)?, &read(list)?)?;
     print!("{}", found.text);
     println!(
@@ -75,9 +85,13 @@ fn compare(first: &str, second: &str, list: &str) -> Result<bool, String> {
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
-    let started =
-        |seed, calls, card, render| run(number(seed)?, number(calls)? as usize, card, render).map(|()| true);
+    let number = |text: &str| {
+        text.parse::<u64>()
+            .map_err(|error| format!("{text}: {error}"))
+    };
+    let started = |seed, calls, card, render| {
+        run(number(seed)?, number(calls)? as usize, card, render).map(|()| true)
+    };
     let outcome = match args[..] {
         ["run", seed, calls] => started(seed, calls, "/dev/dri/card0", "/dev/dri/renderD128"),
         ["run", seed, calls, card, render] => started(seed, calls, card, render),

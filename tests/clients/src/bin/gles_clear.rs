@@ -38,7 +38,9 @@ fn options(mut args: impl Iterator<Item = String>) -> Outcome<Options> {
         let value = args.next().ok_or(format!("{option} needs a value"))?;
         match (option.as_str(), value.as_str()) {
             ("--frames", number) => {
-                options.frames = number.parse().map_err(|_| format!("not a number: {number}"))?
+                options.frames = number
+                    .parse()
+                    .map_err(|_| format!("not a number: {number}"))?
             }
             ("--platform", "gbm") => options.platform = Platform::Gbm,
             ("--platform", "surfaceless") => options.platform = Platform::Surfaceless,
@@ -82,7 +84,8 @@ fn run() -> Outcome<()> {
             for colour in COLOURS.into_iter().take(options.frames - done) {
                 let [r, g, b, a] = colour;
                 let case = format!("clear {width}x{height} #{r:02X}{g:02X}{b:02X}{a:02X}");
-                frame(&target, width, colour).map_err(|why| format!("{case}: frame {done}: {why}"))?;
+                frame(&target, width, colour)
+                    .map_err(|why| format!("{case}: frame {done}: {why}"))?;
                 done += 1;
                 if first_round {
                     println!("{case} ok");

@@ -52,7 +52,10 @@ struct Message {
 
 impl Message {
     fn word(&self, at: usize) -> u32 {
-        let bytes = self.body.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        let bytes = self
+            .body
+            .get(at..at + 4)
+            .and_then(|bytes| bytes.try_into().ok());
         bytes.map_or(0, u32::from_ne_bytes)
     }
 
@@ -84,17 +87,23 @@ impl Wayland {
     fn send(&mut self, object: u32, opcode: u32, words: &[u32]) -> Outcome<()> {
         let body: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
         let message = Wayland::message(object, opcode, &body);
-        self.socket.write_all(&message).map_err(|error| error.to_string())
+        self.socket
+            .write_all(&message)
+            .map_err(|error| error.to_string())
     }
 
     /// Binds the global `name`, which is an `interface`, to the object `id`.
     fn bind(&mut self, name: u32, interface: &str, version: u32, id: u32) -> Outcome<()> {
-        let mut body = [name, interface.len() as u32 + 1].map(u32::to_ne_bytes).concat();
+        let mut body = [name, interface.len() as u32 + 1]
+            .map(u32::to_ne_bytes)
+            .concat();
         body.extend(interface.bytes().chain([0]));
         body.resize(body.len().next_multiple_of(4), 0);
         body.extend([version, id].map(u32::to_ne_bytes).concat());
         let message = Wayland::message(REGISTRY, 0, &body);
-        self.socket.write_all(&message).map_err(|error| error.to_string())
+        self.socket
+            .write_all(&message)
+            .map_err(|error| error.to_string())
     }
 
     /// As `send`, with a descriptor.
@@ -135,7 +144,9 @@ impl Wayland {
             if self.socket.read_exact(&mut head).is_err() {
                 return Ok(None);
             }
-            let word = |at: usize| u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+            let word = |at: usize| {
+                u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
+            };
             let size = (word(4) >> 16) as usize;
             let mut body = vec![0; size.saturating_sub(8)];
             self.socket
@@ -184,7 +195,9 @@ impl Wayland {
                     }
                 }
                 (GLOBALS_DONE, 0) if found == wanted.len() => return Ok(()),
-                (GLOBALS_DONE, 0) => return Err("the compositor has no xdg-shell or no wl_shm".into()),
+                (GLOBALS_DONE, 0) => {
+                    return Err("the compositor has no xdg-shell or no wl_shm".into())
+                }
                 _ => {}
             }
         }
@@ -209,7 +222,9 @@ impl Wayland {
         }
         // SAFETY: a new descriptor of ours.
         let mut memory = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(fd) });
-        memory.write_all(pixels).map_err(|error| error.to_string())?;
+        memory
+            .write_all(pixels)
+            .map_err(|error| error.to_string())?;
         let (width, height, len) = (WIDTH as u32, HEIGHT as u32, pixels.len() as u32);
         self.send_fd(SHM, 0, &[POOL, len], &memory.into())?;
         self.send(POOL, 0, &[BUFFER, 0, width, height, width * 4, XRGB8888])?;

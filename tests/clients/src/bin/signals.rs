@@ -41,7 +41,11 @@ fn arm(on: bool) {
     };
     let value = libc::timeval {
         tv_sec: 0,
-        tv_usec: if on { 20 + i64::from(random >> 8) % 980 } else { 0 },
+        tv_usec: if on {
+            20 + i64::from(random >> 8) % 980
+        } else {
+            0
+        },
     };
     let timer = libc::itimerval {
         it_interval: zero,
@@ -172,7 +176,9 @@ impl Gpu for Vivante<'_> {
         let deadline = abi::Timespec::after_ms(60_000);
         map.write_u32(last, 0);
         let fence = calls.make("GEM_SUBMIT", || client.submit(&work))?.fence;
-        calls.make("WAIT_FENCE", || client.wait_fence(work.pipe, fence, 0, deadline))?;
+        calls.make("WAIT_FENCE", || {
+            client.wait_fence(work.pipe, fence, 0, deadline)
+        })?;
         if map.read_u32(last) != FILLED {
             return Err("a job has not done its work".into());
         }
@@ -182,7 +188,9 @@ impl Gpu for Vivante<'_> {
         calls.make("GEM_CPU_PREP", || client.cpu_prep(handle, both, deadline))?;
         calls.make("GEM_CPU_FINI", || client.cpu_fini(handle, 0))?;
         calls.make("GEM_SUBMIT", || client.submit(&work))?;
-        calls.make("GEM_WAIT", || client.gem_wait(work.pipe, handle, 0, deadline))?;
+        calls.make("GEM_WAIT", || {
+            client.gem_wait(work.pipe, handle, 0, deadline)
+        })?;
         prime(&client.node, extra.handle, calls)?;
         calls.make("GEM_CLOSE", || client.node.gem_close(extra.handle))?;
         calls.jobs += 3;
@@ -245,7 +253,9 @@ fn on(board: &str, count: u64) -> Outcome<()> {
     match board {
         "rk3399" => {
             let node = Node::render().map_err(failed("render node"))?;
-            let target = node.bo(4096, panfrost::BO_NOEXEC).map_err(failed("buffer"))?;
+            let target = node
+                .bo(4096, panfrost::BO_NOEXEC)
+                .map_err(failed("buffer"))?;
             let mut chain = Chain::new(&node, NULL_JOBS + 1).map_err(failed("buffer"))?;
             chain.null(NULL_JOBS).write_zero(target.va);
             let mut gpu = Mali {

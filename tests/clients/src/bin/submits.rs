@@ -160,7 +160,8 @@ impl Gpu for Vivante<'_> {
 
     fn wait(&self, place: usize) -> Result<(), Errno> {
         let job = &self.jobs[place];
-        self.client.wait_fence(job.work.pipe, job.fence, 0, self.deadline)
+        self.client
+            .wait_fence(job.work.pipe, job.fence, 0, self.deadline)
     }
 
     fn is_done(&self, place: usize) -> bool {

@@ -156,7 +156,8 @@ impl Client {
 
     /// GEM_CPU_FINI.
     pub fn cpu_fini(&self, handle: u32) -> Result<()> {
-        self.ioctl(nr::GEM_CPU_FINI, Arg::new().w(handle).w(0)).map(drop)
+        self.ioctl(nr::GEM_CPU_FINI, Arg::new().w(handle).w(0))
+            .map(drop)
     }
 
     /// WAIT_FENCE on the first core for at most `ns` more nanoseconds.

@@ -56,7 +56,13 @@ impl Client {
     /// PM_QUERY_SIG: the signal of a domain at an iterator.
     pub fn pm_signal(&self, pipe: u32, domain: u8, iter: u16) -> Result<Signal> {
         // Two bytes of padding at the end.
-        let arg = Arg::new().w(pipe).b(&[domain, 0]).h(iter).h(0).b(&[0; 64]).h(0);
+        let arg = Arg::new()
+            .w(pipe)
+            .b(&[domain, 0])
+            .h(iter)
+            .h(0)
+            .b(&[0; 64])
+            .h(0);
         let out = self.ioctl(nr::PM_QUERY_SIG, arg)?;
         Ok(Signal {
             next: half(&out, 6),

@@ -112,7 +112,10 @@ impl Rig {
     /// A counter of the device.
     pub fn stat(&self, name: &str) -> u64 {
         let stats = Board::stats(self);
-        stats.into_iter().find(|(n, _)| n == name).map_or(0, |(_, v)| v)
+        stats
+            .into_iter()
+            .find(|(n, _)| n == name)
+            .map_or(0, |(_, v)| v)
     }
 
     /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on the way. What the
@@ -155,7 +158,11 @@ pub fn check_manners(stats: &Stats) {
         stats.dead_accesses, 0,
         "registers were touched while the power was off"
     );
-    assert!(stats.protocol_errors.is_empty(), "{:?}", stats.protocol_errors);
+    assert!(
+        stats.protocol_errors.is_empty(),
+        "{:?}",
+        stats.protocol_errors
+    );
     assert_eq!(stats.cut_off, 0, "power went under a running front end");
     assert!(
         stats.unknown_registers.is_empty(),
@@ -164,8 +171,14 @@ pub fn check_manners(stats: &Stats) {
     );
     assert_eq!(stats.readonly_writes, 0, "a read-only register was written");
     assert_eq!(stats.decode_error_count(), 0, "{:?}", stats.decode_errors);
-    assert_eq!(stats.illegal_commands, 0, "the front end met what is no command");
-    assert_eq!(stats.starved, 0, "a LINK fetched less than there was to execute");
+    assert_eq!(
+        stats.illegal_commands, 0,
+        "the front end met what is no command"
+    );
+    assert_eq!(
+        stats.starved, 0,
+        "a LINK fetched less than there was to execute"
+    );
     assert_eq!(
         stats.blocked_loads, 0,
         "a stream loaded a state that streams cannot reach"

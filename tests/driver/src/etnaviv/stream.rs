@@ -116,7 +116,9 @@ impl Template {
             let number = match *value {
                 Is(number) => number,
                 At(buffer, byte) => {
-                    template.addresses.push((template.words.len() + 1, buffer, byte));
+                    template
+                        .addresses
+                        .push((template.words.len() + 1, buffer, byte));
                     0
                 }
             };

@@ -75,7 +75,10 @@ impl Submit {
         Submit {
             pipe: 0,
             exec_state: 0,
-            bos: bos.iter().map(|bo| (3, bo.handle, u64::from(bo.va))).collect(),
+            bos: bos
+                .iter()
+                .map(|bo| (3, bo.handle, u64::from(bo.va)))
+                .collect(),
             relocs: Vec::new(),
             pmrs: Vec::new(),
             stream,

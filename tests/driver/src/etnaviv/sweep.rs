@@ -50,7 +50,9 @@ pub fn on<S, T>(
     for n in 0..MOST {
         let rig = Rig::on(board, Config::default());
         let bystander = rig.client();
-        places.iter().for_each(|place| bystander.expect_works_at(*place));
+        places
+            .iter()
+            .for_each(|place| bystander.expect_works_at(*place));
         let state = setup(&rig);
         let world = rig.world().clone();
         let try_once = || {
@@ -82,7 +84,9 @@ pub fn on<S, T>(
                 step(&rig, &state).expect("there is memory now")
             }
         };
-        places.iter().for_each(|place| bystander.expect_works_at(*place));
+        places
+            .iter()
+            .for_each(|place| bystander.expect_works_at(*place));
         drop((made, state, bystander));
         rig.advance(SEC);
         rig.finish();

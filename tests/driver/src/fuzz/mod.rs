@@ -36,7 +36,9 @@ pub const HEAP: u64 = 4 << 20;
 
 /// A number from the environment.
 pub fn env(name: &str, default: u64) -> u64 {
-    let set = std::env::var(name).ok().and_then(|value| value.parse().ok());
+    let set = std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok());
     set.unwrap_or(default)
 }
 
@@ -207,7 +209,10 @@ pub trait Gpu: Sync {
     /// A counter of the device.
     fn stat(&self, name: &str) -> u64 {
         let stats = self.board().stats();
-        stats.into_iter().find(|(n, _)| n == name).map_or(0, |(_, v)| v)
+        stats
+            .into_iter()
+            .find(|(n, _)| n == name)
+            .map_or(0, |(_, v)| v)
     }
 }
 

@@ -97,7 +97,11 @@ impl Gpu for Panfrost {
         if let Some(map) = &code.map {
             map.write(at as usize, &chain);
         }
-        let bos: Vec<u32> = code.handle.into_iter().chain(job.bos.iter().copied()).collect();
+        let bos: Vec<u32> = code
+            .handle
+            .into_iter()
+            .chain(job.bos.iter().copied())
+            .collect();
         client.submit(code.va + at, job.any & 2 != 0, &bos, job.waits, job.done)
     }
 

@@ -71,7 +71,10 @@ impl Etnaviv {
                 let mut pages = 0;
                 let entries = table(board, pa, board.world().is_run_page(pa), 2 << 20);
                 let mut last = 0;
-                for page in entries.chunks_exact(4).map(|entry| u64::from(word(entry, 0))) {
+                for page in entries
+                    .chunks_exact(4)
+                    .map(|entry| u64::from(word(entry, 0)))
+                {
                     // What is not mapped leads to one page, which is a run.
                     if page != last && !board.world().is_run_page(page) {
                         pages += is_of_buffers(board, page, 0..1);
@@ -150,7 +153,11 @@ impl Gpu for Etnaviv {
             None => Submit::relocated(&template, &[]),
         };
         let at = |handle: &u32| place.va.map_or(0, |_| u64::from(self.va(*handle)));
-        submit.bos = job.bos.iter().map(|handle| (3, *handle, at(handle))).collect();
+        submit.bos = job
+            .bos
+            .iter()
+            .map(|handle| (3, *handle, at(handle)))
+            .collect();
         let mut submit = submit.on(place.pipe, place.engine.exec_state());
         if let Some(wait) = job.waits.first() {
             submit.fence_fd = client.sync_file(*wait)?;

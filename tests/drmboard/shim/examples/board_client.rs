@@ -50,7 +50,12 @@ fn map(fd: i32, len: usize, offset: u64, flags: i32) -> *mut u64 {
 
 fn shared(fd: i32, len: usize, offset: u64) -> *mut u64 {
     let at = map(fd, len, offset, libc::MAP_SHARED);
-    assert_ne!(at.cast(), libc::MAP_FAILED, "mmap: {}", Error::last_os_error());
+    assert_ne!(
+        at.cast(),
+        libc::MAP_FAILED,
+        "mmap: {}",
+        Error::last_os_error()
+    );
     at
 }
 
@@ -81,7 +86,8 @@ fn memory() {
     let fd = open(0);
     let at = map(-1, 3 * 4096, 0, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     let word = |page: usize| unsafe { at.add(page * 512) };
-    let touch = |page: usize, pages: u64| request(fd, abi::TOUCH, [word(page) as u64, pages, 0]).map(drop);
+    let touch =
+        |page: usize, pages: u64| request(fd, abi::TOUCH, [word(page) as u64, pages, 0]).map(drop);
     unsafe {
         word(1).write_volatile(41);
         assert_eq!(touch(0, 3), Ok(()));
@@ -114,7 +120,15 @@ fn basics() {
     let mut stx: libc::statx = unsafe { std::mem::zeroed() };
     let empty = c"".as_ptr();
     assert_eq!(
-        unsafe { libc::statx(fd, empty, libc::AT_EMPTY_PATH, libc::STATX_BASIC_STATS, &mut stx) },
+        unsafe {
+            libc::statx(
+                fd,
+                empty,
+                libc::AT_EMPTY_PATH,
+                libc::STATX_BASIC_STATS,
+                &mut stx,
+            )
+        },
         0
     );
     assert_eq!((stx.stx_rdev_major, stx.stx_rdev_minor), (226, 128));
@@ -201,7 +215,12 @@ fn sharing() {
         add(copy);
     });
     assert_eq!(
-        unsafe { (first.read_volatile(), first.add(SIZE / 8 - 1).read_volatile()) },
+        unsafe {
+            (
+                first.read_volatile(),
+                first.add(SIZE / 8 - 1).read_volatile(),
+            )
+        },
         (12, 99)
     );
     // A fixed address, and an offset into the buffer.
@@ -331,7 +350,11 @@ fn events() {
 }
 
 fn link(path: &str) -> String {
-    std::fs::read_link(path).unwrap().to_str().unwrap().to_owned()
+    std::fs::read_link(path)
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// A descriptor is what it is on Linux to those who look at it by stat and by /proc.
@@ -444,7 +467,10 @@ fn polled(fd: i32) -> [bool; 4] {
             events: libc::EPOLLIN as u32,
             u64: 0,
         };
-        assert_eq!(libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &mut event), 0);
+        assert_eq!(
+            libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &mut event),
+            0
+        );
         let waited = libc::epoll_wait(epoll, &mut event, 1, 0) == 1;
         libc::close(epoll);
         [plain, timed, selected, waited]
@@ -483,10 +509,16 @@ fn terminal() {
             let slave = libc::open(name.as_ptr().cast(), libc::O_RDWR | libc::O_NOCTTY);
             assert!(slave >= 0, "{path:?}: {}", Error::last_os_error());
             assert_eq!(
-                (libc::isatty(slave), libc::write(slave, b"x".as_ptr().cast(), 1)),
+                (
+                    libc::isatty(slave),
+                    libc::write(slave, b"x".as_ptr().cast(), 1)
+                ),
                 (1, 1)
             );
-            assert_eq!((libc::read(fd, name.as_mut_ptr().cast(), 1), name[0]), (1, b'x'));
+            assert_eq!(
+                (libc::read(fd, name.as_mut_ptr().cast(), 1), name[0]),
+                (1, b'x')
+            );
         }
     }
 }
@@ -601,7 +633,10 @@ fn orphaned() {
     });
     assert_eq!(wait(child) & 0x7f, libc::SIGKILL);
     until("none blocks", || blocked(fd) == 0);
-    assert_eq!(unsafe { libc::write(sockets[0], [0u8].as_ptr().cast(), 1) }, 1);
+    assert_eq!(
+        unsafe { libc::write(sockets[0], [0u8].as_ptr().cast(), 1) },
+        1
+    );
 }
 
 fn threads() {
@@ -619,7 +654,9 @@ fn threads() {
             })
         })
         .collect();
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    workers
+        .into_iter()
+        .for_each(|worker| worker.join().unwrap());
 }
 
 fn processes(count: usize) {
@@ -695,8 +732,16 @@ fn exec() {
         static environ: *const *mut libc::c_char;
     }
     let argv: Vec<*mut libc::c_char> = argv.iter().map(|arg| arg.cast_mut()).collect();
-    let spawned =
-        unsafe { libc::posix_spawn(&mut pid, path.as_ptr(), null(), null(), argv.as_ptr(), environ) };
+    let spawned = unsafe {
+        libc::posix_spawn(
+            &mut pid,
+            path.as_ptr(),
+            null(),
+            null(),
+            argv.as_ptr(),
+            environ,
+        )
+    };
     assert_eq!(spawned, 0);
     assert_eq!(wait(pid), 0);
     // Programs of the host run as well.
@@ -709,7 +754,10 @@ fn closed() {
     let fd = open(0);
     add(fd);
     // A daemon closes all it does not know, the shim's own descriptors too.
-    assert_eq!(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) }, 0);
+    assert_eq!(
+        unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) },
+        0
+    );
     let again = open(0);
     add(again);
     // Something else under the number of the shim's descriptor.

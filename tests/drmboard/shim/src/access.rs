@@ -55,7 +55,12 @@ accesses!(access c"access", eaccess c"eaccess", euidaccess c"euidaccess");
 /// # Safety
 /// As in C.
 #[no_mangle]
-pub unsafe extern "C" fn faccessat(dir: c_int, path: *const c_char, mode: c_int, flags: c_int) -> c_int {
+pub unsafe extern "C" fn faccessat(
+    dir: c_int,
+    path: *const c_char,
+    mode: c_int,
+    flags: c_int,
+) -> c_int {
     type Faccessat = unsafe extern "C" fn(c_int, *const c_char, c_int, c_int) -> c_int;
     // SAFETY: the caller's arguments, the path perhaps longer.
     unsafe {

@@ -85,7 +85,15 @@ fn own_name(fd: c_int) -> Option<[u8; 8]> {
     let mut addr: sockaddr_un = unsafe { zeroed() };
     let mut len = size_of::<sockaddr_un>() as socklen_t;
     // SAFETY: addr and len are valid for the call.
-    if unsafe { libc::syscall(libc::SYS_getsockname, fd, addr_of_mut!(addr), addr_of_mut!(len)) } != 0 {
+    if unsafe {
+        libc::syscall(
+            libc::SYS_getsockname,
+            fd,
+            addr_of_mut!(addr),
+            addr_of_mut!(len),
+        )
+    } != 0
+    {
         return None;
     }
     let mut name = [0u8; 8];
@@ -115,7 +123,12 @@ fn connect() -> Result<c_int, c_int> {
         }
         let mut addr: sockaddr_un = zeroed();
         addr.sun_family = libc::AF_UNIX as libc::sa_family_t;
-        libc::syscall(libc::SYS_bind, fd, addr_of!(addr), size_of::<libc::sa_family_t>());
+        libc::syscall(
+            libc::SYS_bind,
+            fd,
+            addr_of!(addr),
+            size_of::<libc::sa_family_t>(),
+        );
         for (to, from) in addr.sun_path[1..].iter_mut().zip(server) {
             *to = *from as libc::c_char;
         }
@@ -195,7 +208,12 @@ fn receive(fd: c_int, body: Raw) -> Result<Answer, c_int> {
         msg.msg_iovlen = (1 + usize::from(body.len > 0)) as _;
         msg.msg_control = addr_of_mut!(ancillary).cast();
         msg.msg_controllen = size_of::<Ancillary>() as _;
-        let n = libc::syscall(libc::SYS_recvmsg, fd, addr_of_mut!(msg), libc::MSG_CMSG_CLOEXEC);
+        let n = libc::syscall(
+            libc::SYS_recvmsg,
+            fd,
+            addr_of_mut!(msg),
+            libc::MSG_CMSG_CLOEXEC,
+        );
         if n < 0 {
             return Err(errno());
         }
@@ -204,17 +222,28 @@ fn receive(fd: c_int, body: Raw) -> Result<Answer, c_int> {
         }
         let cut = (n as usize) < size_of::<Reply>() + answer.reply.len as usize;
         let cmsg = libc::CMSG_FIRSTHDR(addr_of!(msg));
-        if !cmsg.is_null() && (*cmsg).cmsg_level == libc::SOL_SOCKET && (*cmsg).cmsg_type == libc::SCM_RIGHTS
+        if !cmsg.is_null()
+            && (*cmsg).cmsg_level == libc::SOL_SOCKET
+            && (*cmsg).cmsg_type == libc::SCM_RIGHTS
         {
             let bytes = ((*cmsg).cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
             let data: *const c_int = libc::CMSG_DATA(cmsg).cast();
-            for (i, slot) in answer.fds.iter_mut().enumerate().take(bytes / size_of::<c_int>()) {
+            for (i, slot) in answer
+                .fds
+                .iter_mut()
+                .enumerate()
+                .take(bytes / size_of::<c_int>())
+            {
                 *slot = data.add(i).read_unaligned();
             }
         }
         // QEMU leaves out what the program cannot take, where the kernel would answer EFAULT.
         if cut {
-            answer.fds.iter().filter(|fd| **fd >= 0).for_each(|fd| close(*fd));
+            answer
+                .fds
+                .iter()
+                .filter(|fd| **fd >= 0)
+                .for_each(|fd| close(*fd));
             return Err(libc::EFAULT);
         }
     }
@@ -224,7 +253,9 @@ fn receive(fd: c_int, body: Raw) -> Result<Answer, c_int> {
 impl Control {
     fn usable(&self) -> bool {
         // SAFETY: getpid has no preconditions.
-        self.fd >= 0 && self.pid == unsafe { libc::getpid() } && own_name(self.fd) == Some(self.name)
+        self.fd >= 0
+            && self.pid == unsafe { libc::getpid() }
+            && own_name(self.fd) == Some(self.name)
     }
 
     /// Connects anew. What was there before belongs to the parent process, or to the program.
@@ -350,7 +381,15 @@ pub(crate) fn key(fd: c_int) -> Option<u64> {
     let mut addr: sockaddr_un = unsafe { zeroed() };
     let mut len = size_of::<sockaddr_un>() as socklen_t;
     // SAFETY: addr and len are valid for the call.
-    if unsafe { libc::syscall(libc::SYS_getpeername, fd, addr_of_mut!(addr), addr_of_mut!(len)) } != 0 {
+    if unsafe {
+        libc::syscall(
+            libc::SYS_getpeername,
+            fd,
+            addr_of_mut!(addr),
+            addr_of_mut!(len),
+        )
+    } != 0
+    {
         fail(saved);
         return None;
     }

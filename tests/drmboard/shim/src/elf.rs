@@ -37,7 +37,11 @@ pub(crate) unsafe fn program(path: *const c_char) -> Program {
         n
     };
     // 64-bit, little endian; e_machine is at offset 18.
-    if n == 20 && head[..6] == [0x7f, b'E', b'L', b'F', 2, 1] && head[18] == EM_AARCH64 && head[19] == 0 {
+    if n == 20
+        && head[..6] == [0x7f, b'E', b'L', b'F', 2, 1]
+        && head[18] == EM_AARCH64
+        && head[19] == 0
+    {
         Program::Aarch64
     } else {
         Program::Other

@@ -125,9 +125,20 @@ unsafe fn host_path(plan: &mut Plan, path: *const c_char) -> Result<*const c_cha
 }
 
 /// LD_PRELOAD's value for `machine`: our library, then what else the program had there.
-fn preload(plan: &mut Plan, prefix: &[u8], machine: &str, had: &[u8]) -> Result<*const c_char, c_int> {
+fn preload(
+    plan: &mut Plan,
+    prefix: &[u8],
+    machine: &str,
+    had: &[u8],
+) -> Result<*const c_char, c_int> {
     let dir = config::get().shim_dir();
-    let start = plan.store(&[prefix, dir, b"/", machine.as_bytes(), b"/libdrmboard_shim.so"])?;
+    let start = plan.store(&[
+        prefix,
+        dir,
+        b"/",
+        machine.as_bytes(),
+        b"/libdrmboard_shim.so",
+    ])?;
     for other in had
         .split(|c| *c == b':' || *c == b' ')
         .filter(|o| !o.is_empty() && !o.ends_with(b"/libdrmboard_shim.so"))
@@ -215,7 +226,8 @@ pub(crate) fn active() -> bool {
     !config::get().socket().is_empty() && !config::get().shim_dir().is_empty()
 }
 
-type Execve = unsafe extern "C" fn(*const c_char, *const *const c_char, *const *const c_char) -> c_int;
+type Execve =
+    unsafe extern "C" fn(*const c_char, *const *const c_char, *const *const c_char) -> c_int;
 
 /// execve(2).
 ///
@@ -262,7 +274,10 @@ pub unsafe extern "C" fn execv(path: *const c_char, argv: *const *const c_char) 
 ///
 /// # Safety
 /// `file` is a NUL-ended string.
-pub(crate) unsafe fn search(file: *const c_char, out: &mut [u8; 4096]) -> Result<*const c_char, c_int> {
+pub(crate) unsafe fn search(
+    file: *const c_char,
+    out: &mut [u8; 4096],
+) -> Result<*const c_char, c_int> {
     // SAFETY: the caller passes a string.
     let name = unsafe { CStr::from_ptr(file) }.to_bytes();
     if name.contains(&b'/') {
@@ -292,8 +307,14 @@ pub(crate) unsafe fn search(file: *const c_char, out: &mut [u8; 4096]) -> Result
             }
             // SAFETY: NUL-ended when it fits.
             if fits
-                && unsafe { libc::syscall(libc::SYS_faccessat, libc::AT_FDCWD, out.as_ptr(), libc::X_OK) }
-                    == 0
+                && unsafe {
+                    libc::syscall(
+                        libc::SYS_faccessat,
+                        libc::AT_FDCWD,
+                        out.as_ptr(),
+                        libc::X_OK,
+                    )
+                } == 0
             {
                 return Ok(out.as_ptr().cast());
             }

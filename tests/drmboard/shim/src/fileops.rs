@@ -15,7 +15,8 @@ use std::ptr::addr_of_mut;
 
 /// True if a path can name a DRM node, or a descriptor of one in /proc; what passes is looked at with stat.
 fn plausible(path: &[u8]) -> bool {
-    path.windows(4).any(|w| matches!(w, b"card" | b"rend" | b"/fd/"))
+    path.windows(4)
+        .any(|w| matches!(w, b"card" | b"rend" | b"/fd/"))
 }
 
 /// Opens a node of the board; None when `path` is none.
@@ -27,7 +28,9 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
         return None;
     }
     // SAFETY: the caller passes a string.
-    if !plausible(unsafe { CStr::from_ptr(path) }.to_bytes()) || crate::config::get().socket().is_empty() {
+    if !plausible(unsafe { CStr::from_ptr(path) }.to_bytes())
+        || crate::config::get().socket().is_empty()
+    {
         return None;
     }
     let mode = match flags & libc::O_ACCMODE {
@@ -56,7 +59,8 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
         (st.st_mode, st.st_rdev) = (libc::S_IFCHR, node.device);
         let path = node_path(node.device);
         // SAFETY: a NUL-ended path.
-        allowed = unsafe { libc::syscall(libc::SYS_faccessat, libc::AT_FDCWD, path.as_ptr(), mode) } == 0;
+        allowed =
+            unsafe { libc::syscall(libc::SYS_faccessat, libc::AT_FDCWD, path.as_ptr(), mode) } == 0;
     }
     if st.st_mode & libc::S_IFMT != libc::S_IFCHR || libc::major(st.st_rdev) != DRM_MAJOR {
         return None;
@@ -84,7 +88,12 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
             libc::syscall(libc::SYS_fcntl, fd, libc::F_SETFD, 0 as c_long);
         }
         if flags & libc::O_NONBLOCK != 0 {
-            libc::syscall(libc::SYS_fcntl, fd, libc::F_SETFL, c_long::from(libc::O_NONBLOCK));
+            libc::syscall(
+                libc::SYS_fcntl,
+                fd,
+                libc::F_SETFL,
+                c_long::from(libc::O_NONBLOCK),
+            );
         }
     }
     Some(fd)
@@ -148,7 +157,11 @@ pub unsafe extern "C" fn ioctl(fd: c_int, code: c_ulong, arg: *mut c_void) -> c_
     let Some(key) = ours else {
         // SAFETY: the caller's arguments.
         return unsafe {
-            next!(c"ioctl": unsafe extern "C" fn(c_int, c_ulong, *mut c_void) -> c_int)(fd, code.into(), arg)
+            next!(c"ioctl": unsafe extern "C" fn(c_int, c_ulong, *mut c_void) -> c_int)(
+                fd,
+                code.into(),
+                arg,
+            )
         };
     };
     let size = (code >> 16 & 0x3fff) as usize;
@@ -175,7 +188,11 @@ pub unsafe extern "C" fn ioctl(fd: c_int, code: c_ulong, arg: *mut c_void) -> c_
         let new = answer.fds[i];
         let at = answer.reply.fd_at[i] as usize;
         if new < 0 || at + 4 > into.len {
-            answer.fds.iter().filter(|fd| **fd >= 0).for_each(|fd| close(*fd));
+            answer
+                .fds
+                .iter()
+                .filter(|fd| **fd >= 0)
+                .for_each(|fd| close(*fd));
             return fail(libc::EMFILE);
         }
         if answer.reply.cloexec & 1 << i == 0 {
@@ -183,7 +200,12 @@ pub unsafe extern "C" fn ioctl(fd: c_int, code: c_ulong, arg: *mut c_void) -> c_
             unsafe { libc::syscall(libc::SYS_fcntl, new, libc::F_SETFD, 0 as c_long) };
         }
         // SAFETY: the kernel has just written `into.len` bytes at `arg`, and `at + 4` is within.
-        unsafe { arg.cast::<u8>().add(at).cast::<c_int>().write_unaligned(new) };
+        unsafe {
+            arg.cast::<u8>()
+                .add(at)
+                .cast::<c_int>()
+                .write_unaligned(new)
+        };
     }
     answer.reply.value as c_int
 }

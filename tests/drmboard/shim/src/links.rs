@@ -22,8 +22,8 @@ pub(crate) fn own_fd(path: &[u8]) -> Option<c_int> {
     let slash = rest.iter().position(|c| *c == b'/')?;
     let (process, rest) = rest.split_at(slash);
     // SAFETY: getpid has no preconditions.
-    let own =
-        matches!(process, b"self" | b"thread-self") || number(process) == Some(unsafe { libc::getpid() });
+    let own = matches!(process, b"self" | b"thread-self")
+        || number(process) == Some(unsafe { libc::getpid() });
     if !own {
         return None;
     }
@@ -101,8 +101,16 @@ fn name(fd: c_int, room: &mut [u8; MAX]) -> Option<&[u8]> {
 ///
 /// # Safety
 /// As readlinkat(2) in C, after the kernel has filled `n` bytes of `buf`.
-unsafe fn amended(dir: c_int, path: *const c_char, buf: *mut c_char, size: size_t, n: ssize_t) -> ssize_t {
-    let Ok(used) = usize::try_from(n) else { return n };
+unsafe fn amended(
+    dir: c_int,
+    path: *const c_char,
+    buf: *mut c_char,
+    size: size_t,
+    n: ssize_t,
+) -> ssize_t {
+    let Ok(used) = usize::try_from(n) else {
+        return n;
+    };
     // SAFETY: the kernel has written so much, and read the path.
     let (said, fd) = unsafe {
         (
@@ -117,7 +125,10 @@ unsafe fn amended(dir: c_int, path: *const c_char, buf: *mut c_char, size: size_
         Some(name) => {
             let len = name.len().min(size);
             // SAFETY: the caller's buffer has `size` bytes.
-            unsafe { buf.cast::<u8>().copy_from_nonoverlapping(name.as_ptr(), len) };
+            unsafe {
+                buf.cast::<u8>()
+                    .copy_from_nonoverlapping(name.as_ptr(), len)
+            };
             len as ssize_t
         }
         None => n,
@@ -189,7 +200,8 @@ pub unsafe extern "C" fn __readlinkat_chk(
     size: size_t,
     room: size_t,
 ) -> ssize_t {
-    type Checked = unsafe extern "C" fn(c_int, *const c_char, *mut c_char, size_t, size_t) -> ssize_t;
+    type Checked =
+        unsafe extern "C" fn(c_int, *const c_char, *mut c_char, size_t, size_t) -> ssize_t;
     // SAFETY: the caller's arguments.
     unsafe {
         let n = next!(c"__readlinkat_chk": Checked)(dir, path, buf, size, room);
@@ -230,7 +242,9 @@ type Realpath = unsafe extern "C" fn(*const c_char, *mut c_char) -> *mut c_char;
 #[no_mangle]
 pub unsafe extern "C" fn realpath(path: *const c_char, resolved: *mut c_char) -> *mut c_char {
     // SAFETY: the caller's arguments.
-    unsafe { resolve(path, resolved).unwrap_or_else(|| next!(c"realpath": Realpath)(path, resolved)) }
+    unsafe {
+        resolve(path, resolved).unwrap_or_else(|| next!(c"realpath": Realpath)(path, resolved))
+    }
 }
 
 /// realpath(3) of programs built with _FORTIFY_SOURCE.
@@ -246,7 +260,8 @@ pub unsafe extern "C" fn __realpath_chk(
     type Checked = unsafe extern "C" fn(*const c_char, *mut c_char, size_t) -> *mut c_char;
     // SAFETY: the caller's arguments.
     unsafe {
-        resolve(path, resolved).unwrap_or_else(|| next!(c"__realpath_chk": Checked)(path, resolved, room))
+        resolve(path, resolved)
+            .unwrap_or_else(|| next!(c"__realpath_chk": Checked)(path, resolved, room))
     }
 }
 
@@ -257,7 +272,12 @@ mod tests {
     #[test]
     fn own_descriptors_are_known_by_their_paths() {
         let own = format!("/proc/{}/fd/7", std::process::id());
-        for path in ["/proc/self/fd/7", "/proc/thread-self/fd/7", "/dev/fd/7", &own] {
+        for path in [
+            "/proc/self/fd/7",
+            "/proc/thread-self/fd/7",
+            "/dev/fd/7",
+            &own,
+        ] {
             assert_eq!(own_fd(path.as_bytes()), Some(7), "{path}");
         }
         for path in [

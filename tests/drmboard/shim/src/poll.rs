@@ -7,7 +7,9 @@
 
 use crate::control::{call, errno, fail, key, Raw};
 use crate::proto::{Request, OP_POLL};
-use libc::{c_int, c_void, epoll_event, fd_set, nfds_t, pollfd, sigset_t, size_t, timespec, timeval};
+use libc::{
+    c_int, c_void, epoll_event, fd_set, nfds_t, pollfd, sigset_t, size_t, timespec, timeval,
+};
 
 /// How often a file is asked about that changes all the time.
 const TRIES: u64 = 8;
@@ -88,7 +90,12 @@ pub unsafe extern "C" fn poll(fds: *mut pollfd, count: nfds_t, timeout: c_int) -
 /// # Safety
 /// As in C; `room` is the size of the array in bytes.
 #[no_mangle]
-pub unsafe extern "C" fn __poll_chk(fds: *mut pollfd, count: nfds_t, timeout: c_int, room: size_t) -> c_int {
+pub unsafe extern "C" fn __poll_chk(
+    fds: *mut pollfd,
+    count: nfds_t,
+    timeout: c_int,
+    room: size_t,
+) -> c_int {
     type Checked = unsafe extern "C" fn(*mut pollfd, nfds_t, c_int, size_t) -> c_int;
     // SAFETY: the caller's arguments; an array that is too short ends the program in the call.
     unsafe {
@@ -110,7 +117,8 @@ pub unsafe extern "C" fn ppoll(
     timeout: *const timespec,
     mask: *const sigset_t,
 ) -> c_int {
-    type Ppoll = unsafe extern "C" fn(*mut pollfd, nfds_t, *const timespec, *const sigset_t) -> c_int;
+    type Ppoll =
+        unsafe extern "C" fn(*mut pollfd, nfds_t, *const timespec, *const sigset_t) -> c_int;
     // SAFETY: the caller's arguments.
     unsafe {
         settle_all(fds, count);
@@ -130,8 +138,13 @@ pub unsafe extern "C" fn __ppoll_chk(
     mask: *const sigset_t,
     room: size_t,
 ) -> c_int {
-    type Checked =
-        unsafe extern "C" fn(*mut pollfd, nfds_t, *const timespec, *const sigset_t, size_t) -> c_int;
+    type Checked = unsafe extern "C" fn(
+        *mut pollfd,
+        nfds_t,
+        *const timespec,
+        *const sigset_t,
+        size_t,
+    ) -> c_int;
     // SAFETY: as above.
     unsafe {
         if room / size_of::<pollfd>() >= count as usize {
@@ -167,7 +180,8 @@ pub unsafe extern "C" fn select(
     except: *mut fd_set,
     timeout: *mut timeval,
 ) -> c_int {
-    type Select = unsafe extern "C" fn(c_int, *mut fd_set, *mut fd_set, *mut fd_set, *mut timeval) -> c_int;
+    type Select =
+        unsafe extern "C" fn(c_int, *mut fd_set, *mut fd_set, *mut fd_set, *mut timeval) -> c_int;
     // SAFETY: the caller's arguments.
     unsafe {
         settle_set(count, read);
@@ -252,7 +266,8 @@ fn settle_members(epoll: c_int) {
     // SAFETY: a NUL-ended path, and room for what is read; the descriptor is ours.
     unsafe {
         let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-        let file = libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0) as c_int;
+        let file =
+            libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0) as c_int;
         if file >= 0 {
             loop {
                 let n = libc::syscall(libc::SYS_read, file, text.as_mut_ptr(), text.len());
@@ -296,7 +311,8 @@ pub unsafe extern "C" fn epoll_pwait(
     timeout: c_int,
     mask: *const sigset_t,
 ) -> c_int {
-    type Wait = unsafe extern "C" fn(c_int, *mut epoll_event, c_int, c_int, *const sigset_t) -> c_int;
+    type Wait =
+        unsafe extern "C" fn(c_int, *mut epoll_event, c_int, c_int, *const sigset_t) -> c_int;
     settle_members(epoll);
     // SAFETY: the caller's arguments.
     unsafe { next!(c"epoll_pwait": Wait)(epoll, events, count, timeout, mask) }
@@ -314,7 +330,13 @@ pub unsafe extern "C" fn epoll_pwait2(
     timeout: *const timespec,
     mask: *const c_void,
 ) -> c_int {
-    type Wait = unsafe extern "C" fn(c_int, *mut epoll_event, c_int, *const timespec, *const c_void) -> c_int;
+    type Wait = unsafe extern "C" fn(
+        c_int,
+        *mut epoll_event,
+        c_int,
+        *const timespec,
+        *const c_void,
+    ) -> c_int;
     settle_members(epoll);
     // SAFETY: the caller's arguments.
     unsafe { next!(c"epoll_pwait2": Wait)(epoll, events, count, timeout, mask) }

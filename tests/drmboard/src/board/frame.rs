@@ -67,7 +67,9 @@ mod tests {
 
     #[test]
     fn a_word_is_alpha_red_green_blue() {
-        let bytes = [0xff33_6699_u32, 0x0102_0304].map(u32::to_le_bytes).concat();
+        let bytes = [0xff33_6699_u32, 0x0102_0304]
+            .map(u32::to_le_bytes)
+            .concat();
         let frame = Frame::from(&moved(4, bytes));
         assert_eq!((frame.width, frame.height), (2, 1));
         assert_eq!(frame.pixels, [0x33, 0x66, 0x99, 0xff, 2, 3, 4, 1]);

@@ -47,7 +47,11 @@ pub(crate) const BOARDS: &[MaliBoard] = &[
     ),
 ];
 
-const fn row(name: &'static str, variant: Variant, compatible: &'static [&'static str]) -> MaliBoard {
+const fn row(
+    name: &'static str,
+    variant: Variant,
+    compatible: &'static [&'static str],
+) -> MaliBoard {
     MaliBoard {
         name,
         driver: "panfrost",
@@ -129,10 +133,13 @@ impl Hardware for MaliHardware {
     }
 
     fn next_event(&self) -> Option<u64> {
-        let planted = self.planted.iter().filter_map(|planted| match planted.when {
-            When::Time(ns) => Some(ns),
-            When::Now | When::Chains(_) => None,
-        });
+        let planted = self
+            .planted
+            .iter()
+            .filter_map(|planted| match planted.when {
+                When::Time(ns) => Some(ns),
+                When::Now | When::Chains(_) => None,
+            });
         planted.chain(self.model.next_event()).min()
     }
 

@@ -41,7 +41,8 @@ pub type Watch<'a> = &'a dyn Fn(&World);
 #[must_use]
 pub fn names() -> Vec<&'static str> {
     let mali = mali::BOARDS.iter().map(|board| board.name);
-    mali.chain(imx::BOARDS.iter().map(|board| board.name)).collect()
+    mali.chain(imx::BOARDS.iter().map(|board| board.name))
+        .collect()
 }
 
 pub(crate) fn known(name: &str) -> bool {
@@ -99,7 +100,10 @@ pub(crate) fn scale_work(hardware: &mut dyn Hardware, times: u32) {
 /// What a model rendered last, if anything was and it was captured; and when, where several cores may have.
 pub(crate) fn last_frame(hardware: &mut dyn Hardware) -> Option<(u64, Frame)> {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {
-        return mali.model().last_frame().map(|frame| (0, Frame::from(frame)));
+        return mali
+            .model()
+            .last_frame()
+            .map(|frame| (0, Frame::from(frame)));
     }
     model_of(hardware).and_then(|vivante: &mut VivanteHardware| vivante.last_frame())
 }
@@ -109,8 +113,8 @@ pub(crate) fn report(hardware: &mut dyn Hardware) -> Report {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {
         return report::mali(mali.model().stats());
     }
-    let vivante =
-        model_of(hardware).map(|vivante: &mut VivanteHardware| report::vivante(vivante.model().stats()));
+    let vivante = model_of(hardware)
+        .map(|vivante: &mut VivanteHardware| report::vivante(vivante.model().stats()));
     vivante.unwrap_or_default()
 }
 
@@ -127,7 +131,10 @@ struct Parts {
 fn parts(name: &str) -> Option<Parts> {
     let mali = mali::BOARDS.iter().find(|board| board.name == name);
     let mali = mali.map(|board| Parts {
-        cores: vec![(mali::node(board), Box::new(MaliHardware::new(board.variant)))],
+        cores: vec![(
+            mali::node(board),
+            Box::new(MaliHardware::new(board.variant)),
+        )],
         driver: board.driver,
         ram: None,
         tunables: &[],
@@ -169,7 +176,11 @@ impl Board {
     ///
     /// # Errors
     /// As [`Board::new`].
-    pub fn new_altered(name: &str, config: Config, alter: &dyn Fn(Core) -> Core) -> Result<Board, String> {
+    pub fn new_altered(
+        name: &str,
+        config: Config,
+        alter: &dyn Fn(Core) -> Core,
+    ) -> Result<Board, String> {
         Board::assemble(name, config, alter, &|_| ())
     }
 
@@ -179,10 +190,10 @@ impl Board {
         alter: &dyn Fn(Core) -> Core,
         watch: Watch,
     ) -> Result<Board, String> {
-        let parts =
-            parts(name).ok_or_else(|| format!("no board {name}; boards are {}", names().join(", ")))?;
-        let table =
-            driver::table(parts.driver).ok_or_else(|| format!("no driver {} in this build", parts.driver))?;
+        let parts = parts(name)
+            .ok_or_else(|| format!("no board {name}; boards are {}", names().join(", ")))?;
+        let table = driver::table(parts.driver)
+            .ok_or_else(|| format!("no driver {} in this build", parts.driver))?;
         let mut config = config;
         for (name, value) in parts.tunables {
             config.tunables.entry((*name).to_owned()).or_insert(*value);
@@ -268,7 +279,9 @@ impl Board {
     fn instances(&self) -> impl Iterator<Item = &Device> {
         let first = |n: usize| {
             let others = &self.devices[..n];
-            !others.iter().any(|other| other.same_instance(&self.devices[n]))
+            !others
+                .iter()
+                .any(|other| other.same_instance(&self.devices[n]))
         };
         (0..self.devices.len())
             .filter(move |n| first(*n))
@@ -324,7 +337,11 @@ impl Board {
 
     /// Runs `f` on the Vivante model of a core, counted in the order of the device tree, with its lock held; None if
     /// there is no such core or it is no such model.
-    pub fn with_vivante_core<R>(&self, core: usize, f: impl FnOnce(&mut models::Vivante) -> R) -> Option<R> {
+    pub fn with_vivante_core<R>(
+        &self,
+        core: usize,
+        f: impl FnOnce(&mut models::Vivante) -> R,
+    ) -> Option<R> {
         self.with_model(core, |vivante: &mut VivanteHardware| f(vivante.model()))
     }
 
@@ -370,7 +387,9 @@ impl Board {
     /// # Errors
     /// The number of FreeBSD's that the driver refuses with; it is still attached where it was not detached.
     pub fn detach(&self, force: bool) -> Result<(), i32> {
-        self.devices.iter().try_for_each(|device| device.detach(force))
+        self.devices
+            .iter()
+            .try_for_each(|device| device.detach(force))
     }
 
     /// Detaches the driver by force. What is alive in the world afterwards was leaked.

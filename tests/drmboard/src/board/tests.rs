@@ -15,7 +15,11 @@ struct Softc {
     minor: *mut sys::drm_os_minor,
 }
 
-unsafe extern "C" fn open(_: *mut c_void, _: *mut sys::drm_os_caller, _: *mut *mut c_void) -> c_int {
+unsafe extern "C" fn open(
+    _: *mut c_void,
+    _: *mut sys::drm_os_caller,
+    _: *mut *mut c_void,
+) -> c_int {
     EBUSY
 }
 
@@ -43,7 +47,8 @@ unsafe extern "C" fn join(dev: *mut sys::drm_os_dev, softc: *mut *mut c_void) ->
 unsafe extern "C" fn alone(dev: *mut sys::drm_os_dev, softc: *mut *mut c_void) -> c_int {
     let mut minor = std::ptr::null_mut();
     let (kind, arg) = (sys::DRM_OS_MINOR_RENDER, std::ptr::null_mut());
-    let r = unsafe { sys::drm_os_minor_register(dev, kind, Some(open), arg, &FILE_OPS, &mut minor) };
+    let r =
+        unsafe { sys::drm_os_minor_register(dev, kind, Some(open), arg, &FILE_OPS, &mut minor) };
     assert_eq!(r, 0);
     let nodes = AtomicU64::new(1);
     unsafe { *softc = Box::into_raw(Box::new(Softc { nodes, minor })).cast() };
@@ -125,7 +130,15 @@ fn driver(attach: Attach) -> *const sys::drm_os_driver {
 fn board(name: &str, attach: Attach) -> Result<Board, String> {
     let parts = parts(name).unwrap();
     // SAFETY: the table is never freed.
-    unsafe { Board::with_parts(parts.cores, Config::default(), driver(attach), "null", &|_| ()) }
+    unsafe {
+        Board::with_parts(
+            parts.cores,
+            Config::default(),
+            driver(attach),
+            "null",
+            &|_| (),
+        )
+    }
 }
 
 #[test]
@@ -136,7 +149,11 @@ fn one_device_of_two_nodes() {
     assert_eq!(board.device().name(), "gpu@130000");
     // The first node has the DRM device's nodes.
     let caller = Caller::local(board.world(), "x");
-    let open = |n: usize| board.devices()[n].open(sys::DRM_OS_MINOR_RENDER, &caller).err();
+    let open = |n: usize| {
+        board.devices()[n]
+            .open(sys::DRM_OS_MINOR_RENDER, &caller)
+            .err()
+    };
     assert_eq!((open(0), open(1)), (Some(EBUSY), Some(ENXIO)));
     assert_eq!(board.stats(), [("nodes".to_owned(), 2)], "of one device");
     assert_eq!(board.dump(), [2]);
@@ -160,7 +177,8 @@ fn a_node_that_does_not_attach_takes_the_others_along() {
     let parts = parts("imx6q").unwrap();
     let keep = |w: &World| *world.borrow_mut() = Some(w.clone());
     // SAFETY: the table is never freed.
-    let why = unsafe { Board::with_parts(parts.cores, Config::default(), driver(picky), "null", &keep) };
+    let why =
+        unsafe { Board::with_parts(parts.cores, Config::default(), driver(picky), "null", &keep) };
     let why = why.err().unwrap();
     assert!(
         why.starts_with("the driver null does not attach to gpu@134000: "),
@@ -168,7 +186,15 @@ fn a_node_that_does_not_attach_takes_the_others_along() {
     );
     world.take().unwrap().assert_clean();
     // SAFETY: as above.
-    let none = unsafe { Board::with_parts(Vec::new(), Config::default(), driver(picky), "null", &|_| ()) };
+    let none = unsafe {
+        Board::with_parts(
+            Vec::new(),
+            Config::default(),
+            driver(picky),
+            "null",
+            &|_| (),
+        )
+    };
     assert!(none.is_err());
 }
 
@@ -178,7 +204,10 @@ fn faults_go_to_their_core() {
     let parse = |spec| crate::inject::parse(spec).unwrap();
     board.inject(parse("spurious-irq:core=1,at_ms=1")).unwrap();
     board.inject(parse("reset-stuck")).unwrap();
-    assert!(board.inject(parse("hang:core=2")).unwrap_err().contains("core 2"));
+    assert!(board
+        .inject(parse("hang:core=2"))
+        .unwrap_err()
+        .contains("core 2"));
     assert!(board
         .inject(parse("gpu-fault:core=1"))
         .unwrap_err()
@@ -187,7 +216,10 @@ fn faults_go_to_their_core() {
     board.devices()[1].with_hardware(|hardware| hardware.set_power(&mut Ram::default(), 0, true));
     board.world().advance(2_000_000);
     let injected = |n| board.with_vivante_core(n, |gpu| gpu.stats().injected);
-    assert_eq!((injected(0), injected(1), injected(2)), (Some(0), Some(1), None));
+    assert_eq!(
+        (injected(0), injected(1), injected(2)),
+        (Some(0), Some(1), None)
+    );
     assert!(board.with_mali(|_| ()).is_none());
     board.close().unwrap();
 }
@@ -279,11 +311,19 @@ fn the_last_frame_is_that_of_the_core_that_was_last() {
     assert_eq!(size(), Some((16, 8)));
     run(&board, 1, 3_000_000, rectangle(0x1122_3344));
     assert_eq!(size(), Some((4, 2)));
-    assert_eq!(board.last_frame().unwrap().pixels[..4], [0x22, 0x33, 0x44, 0x11]);
+    assert_eq!(
+        board.last_frame().unwrap().pixels[..4],
+        [0x22, 0x33, 0x44, 0x11]
+    );
     run(&board, 0, 5_000_000, copy());
-    assert_eq!(size(), Some((16, 8)), "the same picture again is a later one");
+    assert_eq!(
+        size(),
+        Some((16, 8)),
+        "the same picture again is a later one"
+    );
     // Registers that are read later make it no later.
-    board.devices()[1].with_hardware(|hardware| hardware.mmio_read(&mut Ram::default(), 7_000_000, 0x20));
+    board.devices()[1]
+        .with_hardware(|hardware| hardware.mmio_read(&mut Ram::default(), 7_000_000, 0x20));
     assert_eq!(size(), Some((16, 8)));
     board.close().unwrap();
 }

@@ -129,10 +129,14 @@ impl Config {
         Config::from_variables(|name| env::var_os(name))
     }
 
-    fn from_variables(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<Config, String> {
+    fn from_variables(
+        variable: impl Fn(&str) -> Option<std::ffi::OsString>,
+    ) -> Result<Config, String> {
         let text = |name: &str| {
             let value = variable(name).ok_or(format!("{name} is not set"))?;
-            value.into_string().map_err(|_| format!("{name} is not UTF-8"))
+            value
+                .into_string()
+                .map_err(|_| format!("{name} is not UTF-8"))
         };
         let not_a_number = |name: &str, text: &str| format!("{name} is not a number: {text}");
         let (ram, scale) = (text(RAM_MIB)?, text(WORK_SCALE)?);
@@ -145,7 +149,9 @@ impl Config {
             report: variable(REPORT).map(PathBuf::from),
             count: variable(COUNT).map(PathBuf::from),
             inject: text(INJECT)?.split_whitespace().map(String::from).collect(),
-            work_scale: scale.parse().map_err(|_| not_a_number(WORK_SCALE, &scale))?,
+            work_scale: scale
+                .parse()
+                .map_err(|_| not_a_number(WORK_SCALE, &scale))?,
         })
     }
 }
@@ -173,6 +179,8 @@ mod tests {
             found.map(|(_, value)| value.clone())
         };
         assert_eq!(Config::from_variables(get), Ok(config));
-        assert!(Config::from_variables(|_| None).unwrap_err().contains("not set"));
+        assert!(Config::from_variables(|_| None)
+            .unwrap_err()
+            .contains("not set"));
     }
 }

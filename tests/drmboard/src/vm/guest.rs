@@ -51,7 +51,10 @@ fn library() -> Result<PathBuf, String> {
     };
     // A library that is not there is left out of the machine without an error.
     if !path.is_file() {
-        return Err(format!("there is no {}: build crate qemu_board", path.display()));
+        return Err(format!(
+            "there is no {}: build crate qemu_board",
+            path.display()
+        ));
     }
     std::path::absolute(path).map_err(|error| error.to_string())
 }
@@ -59,7 +62,11 @@ fn library() -> Result<PathBuf, String> {
 impl Qemu {
     pub(crate) fn new(options: &Options) -> Result<Qemu, String> {
         let ram = format!("{}M", options.ram_mib);
-        let words = |line: &str| line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
+        let words = |line: &str| {
+            line.split_whitespace()
+                .map(OsString::from)
+                .collect::<Vec<_>>()
+        };
         let mut args = words(
             "-machine virt,gic-version=3 -cpu cortex-a57 -nic none -display none -monitor none -no-reboot -m",
         );
@@ -115,8 +122,14 @@ impl Qemu {
     /// Starts the machine, its console on this process's standard output, and waits for its end.
     pub(crate) fn run(&self, config: &Config, tree: &Path) -> Result<End, String> {
         let mut command = Command::new(program());
-        command.args(&self.args).args(&self.kernel).arg("-dtb").arg(tree);
-        command.envs(config.to_env()).env("LD_PRELOAD", &self.library);
+        command
+            .args(&self.args)
+            .args(&self.kernel)
+            .arg("-dtb")
+            .arg(tree);
+        command
+            .envs(config.to_env())
+            .env("LD_PRELOAD", &self.library);
         let signals = Signals::block();
         let before = signals.before();
         // SAFETY: only system calls that are safe between fork and exec.
@@ -179,7 +192,10 @@ mod tests {
 
     #[test]
     fn kernels_are_told_to_go_down_when_they_panic() {
-        assert_eq!(command_line(Os::Linux, "a=b"), "console=ttyAMA0 panic=-1 a=b");
+        assert_eq!(
+            command_line(Os::Linux, "a=b"),
+            "console=ttyAMA0 panic=-1 a=b"
+        );
         let freebsd = command_line(Os::FreeBsd, "a=b");
         assert!(freebsd.starts_with("FreeBSD: "), "{freebsd}");
         assert!(freebsd.contains("kern.panic_reboot_wait_time=0") && freebsd.ends_with(" a=b"));

@@ -113,7 +113,12 @@ impl Dma for Bus<'_> {
 
     fn irq(&mut self, line: usize, level: bool) {
         let (t, dev) = (self.now, self.name.clone());
-        self.tell(&Trace::Irq { t, dev, line, level });
+        self.tell(&Trace::Irq {
+            t,
+            dev,
+            line,
+            level,
+        });
         self.platform.set_line(self.first_line + line, level);
     }
 }
@@ -137,7 +142,9 @@ impl Machine {
             }
         }
         let trace = match &config.trace {
-            Some(path) => Some(TraceFile::create(path).map_err(|e| format!("{}: {e}", path.display()))?),
+            Some(path) => {
+                Some(TraceFile::create(path).map_err(|e| format!("{}: {e}", path.display()))?)
+            }
             None => None,
         };
         let nodes = cores.iter().map(|(node, _)| node.clone()).collect();
@@ -264,7 +271,9 @@ impl Machine {
     /// The guest is about to touch a register of a core; the answer is whether it gets there.
     fn touch(&mut self, platform: &mut dyn Platform, now: u64) -> bool {
         self.settle(platform, now);
-        let Some(feed) = &mut self.feed else { return true };
+        let Some(feed) = &mut self.feed else {
+            return true;
+        };
         feed.controller.gpu_touched();
         !feed.isolated()
     }
@@ -316,7 +325,14 @@ impl Machine {
         });
     }
 
-    fn write_at(&mut self, platform: &mut dyn Platform, window: usize, now: u64, off: u32, val: u32) {
+    fn write_at(
+        &mut self,
+        platform: &mut dyn Platform,
+        window: usize,
+        now: u64,
+        off: u32,
+        val: u32,
+    ) {
         let cores = self.seats.len();
         if let (Some(feed), Some(window)) = (&mut self.feed, window.checked_sub(cores)) {
             let event = feed.written(window, now, off, val);
@@ -354,7 +370,9 @@ impl Machine {
         self.at_once(platform, |machine, platform, now| {
             machine.settle(platform, now);
             if timer < cores {
-                machine.with(platform, timer, now, |hardware, bus| hardware.poll(bus, now));
+                machine.with(platform, timer, now, |hardware, bus| {
+                    hardware.poll(bus, now)
+                });
             }
         });
     }
@@ -368,7 +386,9 @@ impl Machine {
     /// That pin has a new level.
     pub fn regulator_pin(&mut self, platform: &mut dyn Platform, high: bool) {
         self.at_once(platform, |machine, platform, now| {
-            let Some(feed) = &mut machine.feed else { return };
+            let Some(feed) = &mut machine.feed else {
+                return;
+            };
             if let Some(event) = feed.regulator_pin(now, high) {
                 machine.tell(&event);
             }
@@ -417,7 +437,10 @@ impl Machine {
                 None => Err("nothing was rendered".into()),
             };
             if let Err(why) = written {
-                tell(format_args!("error {} is not written: {why}", path.display()));
+                tell(format_args!(
+                    "error {} is not written: {why}",
+                    path.display()
+                ));
             }
         }
         report

@@ -89,7 +89,9 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
     if options.stats {
         lines.iter().for_each(|line| println!("{line}"));
     }
-    errors.iter().for_each(|error| eprintln!("drmboard: {error}"));
+    errors
+        .iter()
+        .for_each(|error| eprintln!("drmboard: {error}"));
     Ok(match (end, exit) {
         (guest::End::TimedOut, _) => {
             eprintln!(

@@ -73,7 +73,9 @@ impl Options {
                 options.stats = true;
                 continue;
             }
-            let value = args.next().ok_or(format!("{name} needs a value; {USAGE}"))?;
+            let value = args
+                .next()
+                .ok_or(format!("{name} needs a value; {USAGE}"))?;
             let text = || value.to_str().ok_or(format!("{name}: not UTF-8"));
             let number = || {
                 text()?
@@ -89,7 +91,9 @@ impl Options {
                 "--trace" => options.trace = path(),
                 "--png" => options.png = path(),
                 "--count" => options.count = path(),
-                "--power" => options.power = power_of(text()?).map_err(|why| format!("--power: {why}"))?,
+                "--power" => {
+                    options.power = power_of(text()?).map_err(|why| format!("--power: {why}"))?
+                }
                 "--inject" => options.inject.push(text()?.into()),
                 "--work-scale" => {
                     options.work_scale = u32::try_from(number()?)
@@ -113,7 +117,10 @@ impl Options {
         }
         if !board::known(&options.board) {
             let names = board::names().join(", ");
-            return Err(format!("no board {}; boards are {names}; {USAGE}", options.board));
+            return Err(format!(
+                "no board {}; boards are {names}; {USAGE}",
+                options.board
+            ));
         }
         if options.kernel.as_os_str().is_empty() {
             return Err(format!("no kernel given; {USAGE}"));
@@ -139,9 +146,10 @@ mod tests {
 
     #[test]
     fn options() {
-        let options =
-            parsed("--board imx8mq --stats --kernel k --inject a --inject b --timeout 7 --work-scale 9")
-                .unwrap();
+        let options = parsed(
+            "--board imx8mq --stats --kernel k --inject a --inject b --timeout 7 --work-scale 9",
+        )
+        .unwrap();
         assert_eq!(options.power, Boot::Off);
         let on = parsed("--board imx8mq --kernel k --power on").unwrap();
         assert_eq!(on.power, Boot::On);

@@ -145,7 +145,10 @@ fn report(stats: &Stats) -> Vec<(usize, String)> {
             Access::Read => 'r',
             Access::Write => 'w',
         };
-        lines.push((*window, format!("unknown-register {way} 0x{off:04x} count={n}")));
+        lines.push((
+            *window,
+            format!("unknown-register {way} 0x{off:04x} count={n}"),
+        ));
     }
     for (what, n) in &stats.protocol_errors {
         lines.push((0, format!("protocol {what:?} count={n}")));
@@ -178,7 +181,11 @@ pub(crate) fn nodes(board: &str, boot: Boot) -> Option<(String, &'static str)> {
         .map(|(name, _)| format!("<&gpu0_{name}>"))
         .collect();
     let clocks = clocks.join(", ");
-    if let Some(Pin { number, active_high }) = feed.regulator {
+    if let Some(Pin {
+        number,
+        active_high,
+    }) = feed.regulator
+    {
         // The flag says the same as the property: 1 is active low.
         let (low, how) = match active_high {
             true => (0, " enable-active-high;"),
@@ -237,7 +244,10 @@ mod tests {
 
     #[test]
     fn a_pin_switches_the_supply_of_the_gpc() {
-        assert!(Feed::new("rk3399", Boot::Off).unwrap().regulator().is_none());
+        assert!(Feed::new("rk3399", Boot::Off)
+            .unwrap()
+            .regulator()
+            .is_none());
         for (boot, how) in [
             (Boot::Off, "5 0>; enable-active-high; }"),
             (Boot::On, "5 1>; regulator-boot-on; }"),
@@ -259,7 +269,10 @@ mod tests {
     #[test]
     fn misuse_is_told_line_by_line() {
         let mut stats = Stats::default();
-        assert_eq!(report(&stats), [(0, "power-ups=0 power-downs=0".to_owned())]);
+        assert_eq!(
+            report(&stats),
+            [(0, "power-ups=0 power-downs=0".to_owned())]
+        );
         stats.unknown_registers.insert((1, 0x1c, Access::Write), 2);
         stats.protocol_errors.insert("x", 1);
         stats.isolated_accesses = 4;

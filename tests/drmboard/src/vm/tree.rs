@@ -65,7 +65,10 @@ fn source(node: &Node, core: u64, first_line: u32, consumer: &str) -> String {
             strings(node.irqs.iter().map(String::as_str))
         ));
     }
-    let clocks = node.clocks.iter().map(|(name, _)| format!("<&gpu{core}_{name}>"));
+    let clocks = node
+        .clocks
+        .iter()
+        .map(|(name, _)| format!("<&gpu{core}_{name}>"));
     put(format_args!(
         "\tclocks = {};",
         clocks.collect::<Vec<_>>().join(", ")
@@ -112,7 +115,10 @@ fn dtc(from: &str, input: &Path, to: &str, output: &Path) -> Result<(), String> 
         .map_err(|error| format!("dtc (package device-tree-compiler): {error}"))?;
     match done.status.success() {
         true => Ok(()),
-        false => Err(format!("dtc: {}", String::from_utf8_lossy(&done.stderr).trim())),
+        false => Err(format!(
+            "dtc: {}",
+            String::from_utf8_lossy(&done.stderr).trim()
+        )),
     }
 }
 
@@ -120,7 +126,12 @@ fn dtc(from: &str, input: &Path, to: &str, output: &Path) -> Result<(), String> 
 ///
 /// # Errors
 /// A sentence: QEMU or dtc does not do it.
-pub(crate) fn build(scratch: &Path, machine: &Qemu, board: &str, boot: Boot) -> Result<PathBuf, String> {
+pub(crate) fn build(
+    scratch: &Path,
+    machine: &Qemu,
+    board: &str,
+    boot: Boot,
+) -> Result<PathBuf, String> {
     let [blob, text, done] = ["virt.dtb", "virt.dts", "board.dtb"].map(|name| scratch.join(name));
     machine.dump_tree(&blob)?;
     dtc("dtb", &blob, "dts", &text)?;
@@ -169,7 +180,9 @@ mod tests {
         }
         let two = additions("imx6q", Boot::Off);
         assert!(
-            two.contains("gpu@c100000 {") && two.contains("<0 81 4>;") && !two.contains("power-domains"),
+            two.contains("gpu@c100000 {")
+                && two.contains("<0 81 4>;")
+                && !two.contains("power-domains"),
             "{two}"
         );
     }

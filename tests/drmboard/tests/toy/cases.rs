@@ -10,7 +10,9 @@ type Case = fn() -> Result<(), String>;
 
 pub const ALL: &[(&str, Case)] = &[
     ("x86_64_basics", || native(&["basics"])),
-    ("x86_64_fork_and_dup_share_a_buffer", || native(&["sharing"])),
+    ("x86_64_fork_and_dup_share_a_buffer", || {
+        native(&["sharing"])
+    }),
     ("x86_64_memory_of_processes", || native(&["memory"])),
     ("x86_64_descriptors_are_passed", || native(&["passing"])),
     ("x86_64_events_wake", || native(&["events"])),
@@ -19,7 +21,9 @@ pub const ALL: &[(&str, Case)] = &[
     ("x86_64_pseudo_terminals", || native(&["terminal"])),
     ("x86_64_signals_interrupt", || native(&["signals"])),
     ("x86_64_killed_in_the_middle", || native(&["killed"])),
-    ("x86_64_killed_while_a_child_lives", || native(&["orphaned"])),
+    ("x86_64_killed_while_a_child_lives", || {
+        native(&["orphaned"])
+    }),
     ("x86_64_threads", || native(&["threads"])),
     ("x86_64_200_processes", many_processes),
     ("x86_64_exec", || native(&["exec"])),
@@ -27,7 +31,9 @@ pub const ALL: &[(&str, Case)] = &[
     ("x86_64_nonsense", || native(&["nonsense"])),
     ("x86_64_latency", || native(&["latency"])),
     ("aarch64_basics", || arm64(&["basics"])),
-    ("aarch64_fork_and_dup_share_a_buffer", || arm64(&["sharing"])),
+    ("aarch64_fork_and_dup_share_a_buffer", || {
+        arm64(&["sharing"])
+    }),
     ("aarch64_memory_of_processes", || arm64(&["memory"])),
     ("aarch64_descriptors_are_passed", || arm64(&["passing"])),
     ("aarch64_events_wake", || arm64(&["events"])),
@@ -103,9 +109,11 @@ fn many_processes() -> Result<(), String> {
 fn arm64_from_a_shell() -> Result<(), String> {
     let client = parts().arm64.as_ref().map_err(String::clone)?;
     let script = format!("{0} basics && {0} exec", client.display());
-    let output = board(&["run", "--board", "rk3399", "--stats", "--", "sh", "-c", &script])
-        .output()
-        .unwrap();
+    let output = board(&[
+        "run", "--board", "rk3399", "--stats", "--", "sh", "-c", &script,
+    ])
+    .output()
+    .unwrap();
     clean(&output);
     Ok(())
 }
@@ -115,7 +123,10 @@ fn code(output: &Output) -> Option<i32> {
 }
 
 fn exit_codes() -> Result<(), String> {
-    assert_eq!(code(&client_of(&parts().client, &[], &["exit", "7"])), Some(7));
+    assert_eq!(
+        code(&client_of(&parts().client, &[], &["exit", "7"])),
+        Some(7)
+    );
     assert_eq!(
         code(&client_of(&parts().client, &[], &["signal"])),
         Some(128 + 15)
@@ -135,7 +146,10 @@ fn help() -> Result<(), String> {
     let names = drmboard::board::names();
     for (word, expected) in [
         ("--help", "boards: rk3399 "),
-        ("--version", concat!("drmboard ", env!("CARGO_PKG_VERSION"), "\n")),
+        (
+            "--version",
+            concat!("drmboard ", env!("CARGO_PKG_VERSION"), "\n"),
+        ),
         ("boards", &format!("{}\n", names.join("\n"))),
     ] {
         let output = board(&["bare", word]).output().unwrap();
@@ -147,7 +161,10 @@ fn help() -> Result<(), String> {
     let output = unknown.env("DRMBOARD_ARCH", "arm").output().unwrap();
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(code(&output), Some(2), "{err}");
-    assert_eq!(err, "drmboard: DRMBOARD_ARCH is aarch64 or x86_64, not arm\n");
+    assert_eq!(
+        err,
+        "drmboard: DRMBOARD_ARCH is aarch64 or x86_64, not arm\n"
+    );
     Ok(())
 }
 
@@ -188,7 +205,8 @@ fn no_screen() -> Result<(), String> {
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     clean(&output);
     assert_eq!(
-        err.matches("asks for a screen, and this board has none").count(),
+        err.matches("asks for a screen, and this board has none")
+            .count(),
         1,
         "{err}"
     );
@@ -214,7 +232,10 @@ fn strict() -> Result<(), String> {
         let (output, err) = run("rk3399", options, &["refused"]);
         assert_eq!(code(&output), Some(status), "{err}");
         // Of two.
-        let told: Vec<&str> = err.lines().filter(|line| line.contains("refused")).collect();
+        let told: Vec<&str> = err
+            .lines()
+            .filter(|line| line.contains("refused"))
+            .collect();
         let [line] = told[..] else { panic!("{err}") };
         for part in [
             "drmboard: a submit is refused (",
@@ -236,8 +257,14 @@ fn strict() -> Result<(), String> {
         assert_eq!(number(&output, "stats: total", "unknown"), 1);
     }
     // A program's own failure is told as it is, and nothing is told of one that does well.
-    assert_eq!(code(&run("rk3399", &["--strict"], &["exit", "7"]).0), Some(7));
-    assert_eq!(code(&run("rk3399", &["--strict"], &["exit", "0"]).0), Some(0));
+    assert_eq!(
+        code(&run("rk3399", &["--strict"], &["exit", "7"]).0),
+        Some(7)
+    );
+    assert_eq!(
+        code(&run("rk3399", &["--strict"], &["exit", "0"]).0),
+        Some(0)
+    );
     Ok(())
 }
 
@@ -246,7 +273,8 @@ fn plain_chroot() -> Result<(), String> {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chroot");
     std::fs::create_dir_all(&dir).unwrap();
     // Each directory of the root as a mount below a directory of the disk, which is none.
-    let script = "for d in /*; do if [ -d $d ] && [ ! -L $d ]; then mkdir -p $0$d && mount --bind $d $0$d; \
+    let script =
+        "for d in /*; do if [ -d $d ] && [ ! -L $d ]; then mkdir -p $0$d && mount --bind $d $0$d; \
                   elif [ -L $d ] && [ ! -L $0$d ]; then cp -P $d $0$d; fi; done; \
                   mount --bind /proc $0/proc; exec chroot $0 \"$@\"";
     let target = board(&["run", "--board", "rk3399", "--", "true"]);
@@ -255,7 +283,10 @@ fn plain_chroot() -> Result<(), String> {
         .args(["--mount", "--propagation", "private", "sh", "-c", script])
         .arg(&dir);
     command.arg(target.get_program()).args(target.get_args());
-    let output = command.env("DRMBOARD_SHIM_DIR", &parts().shims).output().unwrap();
+    let output = command
+        .env("DRMBOARD_SHIM_DIR", &parts().shims)
+        .output()
+        .unwrap();
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(code(&output), Some(2), "{err}");
     assert!(
@@ -267,7 +298,12 @@ fn plain_chroot() -> Result<(), String> {
 
 /// QEMU does not outlive `drmboard vm`, whether that is asked to end or killed.
 fn machine_ends() -> Result<(), String> {
-    let here = |name: &str| std::process::Command::new(name).arg("--version").output().is_ok();
+    let here = |name: &str| {
+        std::process::Command::new(name)
+            .arg("--version")
+            .output()
+            .is_ok()
+    };
     if !here("qemu-system-aarch64") || !here("dtc") {
         return Err("no qemu-system-aarch64 and dtc".into());
     }
@@ -283,7 +319,15 @@ fn machine_ends() -> Result<(), String> {
         (libc::SIGINT, Some(128 + 2)),
         (libc::SIGKILL, None),
     ] {
-        let mut command = board(&["bare", "vm", "--board", "rk3399", "--timeout", "60", "--kernel"]);
+        let mut command = board(&[
+            "bare",
+            "vm",
+            "--board",
+            "rk3399",
+            "--timeout",
+            "60",
+            "--kernel",
+        ]);
         command
             .arg(&kernel)
             .env_remove("DRMBOARD_QEMU")
@@ -295,7 +339,8 @@ fn machine_ends() -> Result<(), String> {
             assert!(start.elapsed() < Duration::from_secs(30), "no machine");
             let all = std::fs::read_to_string(&children).unwrap_or_default();
             let runs = |pid: &&str| {
-                let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                let line =
+                    std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
                 line.starts_with("qemu-system-aarch64") && line.contains("-kernel")
             };
             if let Some(pid) = all.split_whitespace().find(runs) {
@@ -356,7 +401,10 @@ fn mistakes() -> Result<(), String> {
             vec!["run", "--board", "rk3399", "--", &foreign],
             "another machine (ELF e_machine 243)",
         ),
-        (vec!["run", "--board", "rk3399", "--", &text], "is not a program"),
+        (
+            vec!["run", "--board", "rk3399", "--", &text],
+            "is not a program",
+        ),
         (
             vec!["run", "--board", "rk3399", "--inject", "frob", "--", "true"],
             "no such fault",
@@ -398,7 +446,9 @@ fn mistakes() -> Result<(), String> {
     command
         .args(unprivileged.get_args())
         .env("DRMBOARD_SHIM_DIR", &parts().shims);
-    let output = command.output().map_err(|error| format!("setpriv: {error}"))?;
+    let output = command
+        .output()
+        .map_err(|error| format!("setpriv: {error}"))?;
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(code(&output), Some(2), "{err}");
     assert!(
@@ -419,7 +469,9 @@ fn statistics() -> Result<(), String> {
         .collect();
     assert_eq!(clients.len(), 2, "{text}");
     assert!(
-        clients.iter().all(|line| line.contains("comm=board_client ")),
+        clients
+            .iter()
+            .all(|line| line.contains("comm=board_client ")),
         "{text}"
     );
     assert!(
@@ -457,7 +509,8 @@ fn trace() -> Result<(), String> {
         "{text}"
     );
     assert!(
-        text.lines().any(|l| l.contains(" nr=0x40 name=? size=24 ret=0")),
+        text.lines()
+            .any(|l| l.contains(" nr=0x40 name=? size=24 ret=0")),
         "{text}"
     );
     let failed = format!(" nr=0x4a name=? size=8 ret={}", libc::EAGAIN);
@@ -519,7 +572,10 @@ fn outside() -> Result<(), String> {
             Path::new("/sys/class/drm").exists()
         )
     );
-    assert_eq!(mounts, std::fs::read_to_string("/proc/self/mounts").unwrap());
+    assert_eq!(
+        mounts,
+        std::fs::read_to_string("/proc/self/mounts").unwrap()
+    );
     Ok(())
 }
 
@@ -578,7 +634,8 @@ fn in_process() -> Result<(), String> {
         .open(drm_os_host::sys::DRM_OS_MINOR_RENDER, &caller)
         .unwrap();
     let mut data = [40u64, 2, 0].map(u64::to_ne_bytes).concat();
-    file.ioctl(&caller, u32::from(b'd'), 0x40, &mut data).unwrap();
+    file.ioctl(&caller, u32::from(b'd'), 0x40, &mut data)
+        .unwrap();
     assert_eq!(data[16..], 42u64.to_ne_bytes());
     assert_eq!(file.stats()[0], ("jobs".to_owned(), 1));
     assert!(board.with_mali(|_| ()).is_none() && board.last_frame().is_none());

@@ -106,7 +106,12 @@ fn result(error: u32) -> Result<(), c_int> {
 }
 
 impl Node {
-    unsafe fn call(&self, caller: *mut sys::drm_os_caller, nr: u32, data: &mut [u64]) -> Result<(), c_int> {
+    unsafe fn call(
+        &self,
+        caller: *mut sys::drm_os_caller,
+        nr: u32,
+        data: &mut [u64],
+    ) -> Result<(), c_int> {
         let einval = sys::DRM_OS_EINVAL as c_int;
         let softc = self.softc;
         let c = |r: c_int| result(r as u32);
@@ -147,7 +152,9 @@ impl Node {
             }
             (n, [handle, cloexec, fd]) if n == abi::EXPORT & 0xff => unsafe {
                 let objects = self.objects.lock().unwrap();
-                let (object, size) = *objects.get((*handle as usize).wrapping_sub(1)).ok_or(einval)?;
+                let (object, size) = *objects
+                    .get((*handle as usize).wrapping_sub(1))
+                    .ok_or(einval)?;
                 sys::drm_os_object_ref(object);
                 let mut file = null_mut();
                 let private = Box::into_raw(Box::new(Buffer { object, size }));
@@ -221,7 +228,9 @@ impl Node {
             }
             (n, [from, to, len]) if n == abi::COPY & 0xff => {
                 let mut bytes = vec![0u8; (*len as usize).min(65536)];
-                c(unsafe { sys::drm_os_copyin(caller, *from, bytes.as_mut_ptr().cast(), bytes.len()) })?;
+                c(unsafe {
+                    sys::drm_os_copyin(caller, *from, bytes.as_mut_ptr().cast(), bytes.len())
+                })?;
                 c(unsafe { sys::drm_os_copyout(caller, bytes.as_ptr().cast(), *to, bytes.len()) })
             }
             (n, [blocked]) if n == abi::STATE & 0xff => {
@@ -338,7 +347,12 @@ unsafe extern "C" fn event_release(private: *mut c_void) {
 }
 
 unsafe extern "C" fn event_poll(private: *mut c_void) -> c_int {
-    unsafe { (*private.cast::<Event>()).signalled.load(Ordering::SeqCst).into() }
+    unsafe {
+        (*private.cast::<Event>())
+            .signalled
+            .load(Ordering::SeqCst)
+            .into()
+    }
 }
 
 static NODE_OPS: sys::drm_os_file_ops = sys::drm_os_file_ops {
@@ -382,7 +396,10 @@ unsafe extern "C" fn attach(dev: *mut sys::drm_os_dev, out: *mut *mut c_void) ->
     unsafe {
         let os = sys::drm_os_dev_os(dev);
         let (mut mtx, mut cv, mut mmio) = (null_mut(), null_mut(), null_mut());
-        assert_eq!(sys::drm_os_mmio_map(dev, std::ptr::null(), 12, &mut mmio), 0);
+        assert_eq!(
+            sys::drm_os_mmio_map(dev, std::ptr::null(), 12, &mut mmio),
+            0
+        );
         assert_eq!(sys::drm_os_mtx_create(os, c"toy".as_ptr(), &mut mtx), 0);
         assert_eq!(sys::drm_os_cv_create(os, c"toy".as_ptr(), &mut cv), 0);
         let softc = Box::into_raw(Box::new(Softc {
@@ -406,7 +423,13 @@ unsafe extern "C" fn attach(dev: *mut sys::drm_os_dev, out: *mut *mut c_void) ->
             );
         }
         let word = "attached";
-        sys::drm_os_log(os, dev, sys::DRM_OS_LOG_INFO, word.as_ptr().cast(), word.len());
+        sys::drm_os_log(
+            os,
+            dev,
+            sys::DRM_OS_LOG_INFO,
+            word.as_ptr().cast(),
+            word.len(),
+        );
         *out = softc.cast();
     }
     0
@@ -460,7 +483,14 @@ unsafe extern "C" fn file_stat(
     value: *mut u64,
 ) -> c_int {
     let node = unsafe { &*private.cast::<Node>() };
-    let memory = || node.objects.lock().unwrap().iter().map(|(_, size)| size).sum();
+    let memory = || {
+        node.objects
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(_, size)| size)
+            .sum()
+    };
     match index {
         0 => unsafe { give(name, value, c"jobs", node.adds.load(Ordering::Relaxed)) },
         1 => unsafe { give(name, value, c"mem_peak", memory()) },
@@ -470,7 +500,9 @@ unsafe extern "C" fn file_stat(
 
 /// Any sum is a crash: the dump is how many there were.
 unsafe extern "C" fn dump(softc: *mut c_void, off: u64, buf: *mut c_void, len: usize) -> usize {
-    let adds = unsafe { &*softc.cast::<Softc>() }.adds.load(Ordering::Relaxed);
+    let adds = unsafe { &*softc.cast::<Softc>() }
+        .adds
+        .load(Ordering::Relaxed);
     let text = match adds {
         0 => String::new(),
         n => format!("adds {n}"),

@@ -24,7 +24,10 @@ fn toy_board(name: &str, config: Config, watch: Watch) -> Result<Board, String> 
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().skip(1).collect();
-    if args.first().is_some_and(|arg| arg == "run" || arg == "bare") {
+    if args
+        .first()
+        .is_some_and(|arg| arg == "run" || arg == "bare")
+    {
         // "bare" stands for a command line that is not "run ...".
         let skip = usize::from(args[0] == "bare");
         return ExitCode::from(drmboard::cli::main(args.into_iter().skip(skip), toy_board));
@@ -35,7 +38,9 @@ fn main() -> ExitCode {
         .find(|arg| !arg.starts_with('-'))
         .unwrap_or("");
     if args.iter().any(|arg| arg == "--list") {
-        cases::ALL.iter().for_each(|(name, _)| println!("{name}: test"));
+        cases::ALL
+            .iter()
+            .for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);

@@ -20,7 +20,8 @@ fn top() -> PathBuf {
 
 /// What arm64 programs are built against.
 fn build_root() -> PathBuf {
-    let target = std::env::var_os("DRMKPI_TARGET").map_or_else(|| top().join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("DRMKPI_TARGET").map_or_else(|| top().join("target"), PathBuf::from);
     target.join("sysroot")
 }
 
@@ -30,7 +31,8 @@ pub fn sysroot() -> PathBuf {
 }
 
 fn qemu() -> PathBuf {
-    std::env::var_os("DRMBOARD_QEMU").map_or_else(|| top().join("target/qemu/qemu-aarch64"), PathBuf::from)
+    std::env::var_os("DRMBOARD_QEMU")
+        .map_or_else(|| top().join("target/qemu/qemu-aarch64"), PathBuf::from)
 }
 
 fn checked(command: &mut Command) -> Result<(), String> {

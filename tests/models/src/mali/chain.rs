@@ -106,7 +106,9 @@ impl Mali {
 
     /// Lets slot `n` do what is due.
     pub(crate) fn step_slot(&mut self, bus: &mut dyn Bus, n: usize) {
-        let Some(run) = &self.slots[n].run else { return };
+        let Some(run) = &self.slots[n].run else {
+            return;
+        };
         if run.at.is_none_or(|t| t > self.now) {
             return;
         }
@@ -127,7 +129,10 @@ impl Mali {
     fn powered_for(&self, n: usize, kind: u32) -> bool {
         let ready = |d| self.power.ready(d);
         let wanted = self.slots[n].affinity & self.power.present(Domain::Shader);
-        let tiles = matches!(kind, job_type::TILER | job_type::FUSED | job_type::INDEXED_VERTEX);
+        let tiles = matches!(
+            kind,
+            job_type::TILER | job_type::FUSED | job_type::INDEXED_VERTEX
+        );
         ready(Domain::L2) != 0
             && ready(Domain::Shader) & wanted == wanted
             && (!tiles || ready(Domain::Tiler) != 0)
@@ -142,7 +147,9 @@ impl Mali {
     }
 
     fn fetch(&mut self, bus: &mut dyn Bus, n: usize) {
-        let Some(run) = &self.slots[n].run else { return };
+        let Some(run) = &self.slots[n].run else {
+            return;
+        };
         let (job, space, soft) = (run.job, run.space, run.soft_stop);
         if soft {
             self.slots[n].tail = job;
@@ -214,7 +221,9 @@ impl Mali {
     }
 
     fn execute(&mut self, bus: &mut dyn Bus, n: usize) {
-        let Some(run) = &self.slots[n].run else { return };
+        let Some(run) = &self.slots[n].run else {
+            return;
+        };
         let (job, space, kind) = (run.job, run.space, run.kind);
         if !self.powered_for(n, kind) {
             return self.fail(bus, n, ex::JOB_POWER_FAULT, job);
@@ -224,7 +233,9 @@ impl Mali {
             return self.fail(bus, n, code, job);
         }
         let run = self.slots[n].run.as_mut();
-        let mut given = run.map(|run| std::mem::take(&mut run.given)).unwrap_or_default();
+        let mut given = run
+            .map(|run| std::mem::take(&mut run.given))
+            .unwrap_or_default();
         let done = self.with_exec(bus, space, |e| {
             std::mem::swap(&mut e.given, &mut given);
             let done = exec::run(e, kind, job);
@@ -270,7 +281,9 @@ impl Mali {
 
     /// The job in slot `n` could not go on.
     fn stopped(&mut self, bus: &mut dyn Bus, n: usize, stop: Stop, part: Part) {
-        let Some(run) = &mut self.slots[n].run else { return };
+        let Some(run) = &mut self.slots[n].run else {
+            return;
+        };
         let space = run.space;
         match stop {
             Stop::Fault(fault) => {

@@ -96,7 +96,12 @@ pub(crate) fn check(exec: &mut Exec, va: u64, stage: Stage) -> Result<Facts, Sto
         note_given(exec, pointer(&d, 12), counts.uniform_bytes)?;
     }
     check_textures(exec, pointer(&d, 8), counts.textures)?;
-    probe(exec, pointer(&d, 10), 32 * u64::from(counts.samplers), Kind::Read)?;
+    probe(
+        exec,
+        pointer(&d, 10),
+        32 * u64::from(counts.samplers),
+        Kind::Read,
+    )?;
     if matches!(stage, Stage::Tiler | Stage::Fragment) {
         probe(exec, pointer(&d, 24), 32, Kind::Read)?;
     }
@@ -337,7 +342,9 @@ fn check_texture_v7(exec: &mut Exec, va: u64) -> Result<(), Stop> {
 fn check_surfaces(exec: &mut Exec, at: u64, pitch: u64, counts: [u32; 4]) -> Result<(), Stop> {
     // Larger than any texture Mesa makes; keeps a wild descriptor from running for minutes.
     const LIMIT: u64 = 1 << 17;
-    let count = counts.iter().fold(1u64, |n, c| n.saturating_mul(u64::from(*c)));
+    let count = counts
+        .iter()
+        .fold(1u64, |n, c| n.saturating_mul(u64::from(*c)));
     if count > LIMIT {
         exec.mem.stats.decode(
             "texture with too many surfaces",

@@ -138,14 +138,20 @@ pub(crate) fn clear_pixel(
     }
     // Raw tile buffers hold the bytes of the pixel. HW: Mesa pan_clear.c pan_pack_raw.
     let len = raw_size(arch, format)?;
-    let value = clear.iter().rev().fold(0u128, |v, w| v << 32 | u128::from(*w));
+    let value = clear
+        .iter()
+        .rev()
+        .fold(0u128, |v, w| v << 32 | u128::from(*w));
     Some(Pixel::new(value, len))
 }
 
 /// RGBA, eight bits a channel, of a pixel in memory; `None` for raw formats.
 pub(crate) fn to_rgba(format: u32, swizzle: u32, bytes: &[u8]) -> Option<[u8; 4]> {
     let widths = channels(format)?;
-    let value = bytes.iter().rev().fold(0u128, |v, b| v << 8 | u128::from(*b));
+    let value = bytes
+        .iter()
+        .rev()
+        .fold(0u128, |v, b| v << 8 | u128::from(*b));
     let mut rgba = [0, 0, 0, 255];
     let mut at = 0;
     for (n, width) in widths.iter().enumerate() {

@@ -108,7 +108,8 @@ fn enabled_areas(exec: &mut Exec, map: u64, stride: u32, area: Rect) -> Result<V
     let mut areas = Vec::new();
     for ty in area.y0 / 32..=area.y1 / 32 {
         let mut row = vec![0; (area.x1 / 256 + 1) as usize];
-        exec.mem.read(map + u64::from(ty) * u64::from(stride), &mut row)?;
+        exec.mem
+            .read(map + u64::from(ty) * u64::from(stride), &mut row)?;
         for tx in area.x0 / 32..=area.x1 / 32 {
             let block = Rect {
                 x0: tx * 32,
@@ -232,7 +233,12 @@ fn clear_color(
     paint(exec, &surfaces, area, pixel)
 }
 
-fn clear_depth_stencil(exec: &mut Exec, fb: &Framebuffer, reload: Reload, area: Rect) -> Result<(), Stop> {
+fn clear_depth_stencil(
+    exec: &mut Exec,
+    fb: &Framebuffer,
+    reload: Reload,
+    area: Rect,
+) -> Result<(), Stop> {
     let parts = Parts {
         depth: !reload.depth,
         stencil: !reload.stencil,
@@ -318,7 +324,9 @@ fn capture(exec: &mut Exec, fb: &Framebuffer) -> Result<(), Stop> {
         block,
         pixels: Vec::new(),
     };
-    if let (true, Some(block), Some(size)) = (exec.capture, block, format::size(exec.arch, color.format)) {
+    if let (true, Some(block), Some(size)) =
+        (exec.capture, block, format::size(exec.arch, color.format))
+    {
         let at = Surface {
             base: color.buffer.base,
             row_stride: color.buffer.row_stride,

@@ -189,7 +189,11 @@ pub(crate) fn decode(mem: &mut Mem, arch: Arch, va: u64) -> Result<Framebuffer, 
         fb.tiler = pointer(&words, 14);
         fb.sample_locations = pointer(&words, 4);
         fb.frame_draws = pointer(&words, 6);
-        fb.frame_modes = [bits(words[0], 0, 3), bits(words[0], 3, 3), bits(words[0], 6, 3)];
+        fb.frame_modes = [
+            bits(words[0], 0, 3),
+            bits(words[0], 3, 3),
+            bits(words[0], 6, 3),
+        ];
     }
     let native_preload = arch == Arch::V5 && (bits(p[4], 9, 1) | bits(p[4], 19, 1)) != 0;
     let mut next = base + 128;
@@ -205,7 +209,13 @@ pub(crate) fn decode(mem: &mut Mem, arch: Arch, va: u64) -> Result<Framebuffer, 
     Ok(fb)
 }
 
-fn decode_ext(fb: &mut Framebuffer, arch: Arch, ext: &[u32; 16], crc_write: bool, native_preload: bool) {
+fn decode_ext(
+    fb: &mut Framebuffer,
+    arch: Arch,
+    ext: &[u32; 16],
+    crc_write: bool,
+    native_preload: bool,
+) {
     if crc_write {
         fb.crc = Some((pointer(ext, 0), ext[2]));
     }

@@ -99,7 +99,10 @@ impl Gpu {
     }
 
     pub(crate) fn next_event(&self) -> Option<u64> {
-        [self.reset.flatten(), self.clean].into_iter().flatten().min()
+        [self.reset.flatten(), self.clean]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub(crate) fn shift(&mut self, ns: u64) {

@@ -82,6 +82,9 @@ impl Line {
     }
 
     pub(crate) fn next_event(&self) -> Option<u64> {
-        [self.late_until, self.spurious_until].into_iter().flatten().min()
+        [self.late_until, self.spurious_until]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

@@ -89,14 +89,15 @@ impl Mem<'_> {
             return Ok(entry);
         }
         self.stats.tlb_walks += 1;
-        let entry = walk(self.bus, self.space.mode, va, self.va_bits, self.pa_bits).map_err(|f| {
-            Stop::Fault(Fault {
-                va,
-                code: f.code,
-                kind,
-                bus: f.bus,
-            })
-        })?;
+        let entry =
+            walk(self.bus, self.space.mode, va, self.va_bits, self.pa_bits).map_err(|f| {
+                Stop::Fault(Fault {
+                    va,
+                    code: f.code,
+                    kind,
+                    bus: f.bus,
+                })
+            })?;
         self.space.tlb.insert(va, entry);
         Ok(entry)
     }

@@ -234,7 +234,12 @@ impl Mmu {
     /// Records a fault of address space `n`. While one is pending, another access that faults
     /// only waits: the status registers hold the first.
     pub(crate) fn raise(&mut self, n: usize, fault: Fault, source: u32, stats: &mut Stats) {
-        let Fault { va, code, kind, bus } = fault;
+        let Fault {
+            va,
+            code,
+            kind,
+            bus,
+        } = fault;
         let s = &mut self.spaces[n];
         if s.pending.is_some() {
             return;
@@ -265,7 +270,10 @@ impl Mmu {
     }
 
     pub(crate) fn next_event(&self) -> Option<u64> {
-        self.spaces.iter().filter_map(|s| s.command.map(|c| c.1)).min()
+        self.spaces
+            .iter()
+            .filter_map(|s| s.command.map(|c| c.1))
+            .min()
     }
 
     pub(crate) fn shift(&mut self, ns: u64) {
@@ -329,7 +337,11 @@ impl Space {
                 stats.tlb_flushes += 1;
                 self.tlb.flush(r.0, r.1);
                 // UNLOCK makes the MMU try every stalled access again.
-                self.release(if command == reg::CMD_UNLOCK { None } else { Some(r) });
+                self.release(if command == reg::CMD_UNLOCK {
+                    None
+                } else {
+                    Some(r)
+                });
             }
             _ => {
                 self.mode = Mode::decode(self.transtab, self.transcfg, self.memattr, has_transcfg);

@@ -150,7 +150,10 @@ impl Mali {
             self.stats.dead_accesses += 1;
             return;
         }
-        let in_reset_ok = matches!(offset, gpu_reg::INT_CLEAR | gpu_reg::INT_MASK | gpu_reg::COMMAND);
+        let in_reset_ok = matches!(
+            offset,
+            gpu_reg::INT_CLEAR | gpu_reg::INT_MASK | gpu_reg::COMMAND
+        );
         if self.gpu.reset.is_some() && !in_reset_ok {
             self.stats.protocol("register write during reset");
             return;
@@ -295,7 +298,11 @@ impl Mali {
     }
 
     fn count_unknown(&mut self, offset: u32, access: Access) {
-        *self.stats.unknown_registers.entry((offset, access)).or_default() += 1;
+        *self
+            .stats
+            .unknown_registers
+            .entry((offset, access))
+            .or_default() += 1;
     }
 
     fn advance(&mut self, bus: &mut dyn Bus, now_ns: u64) {
@@ -321,9 +328,12 @@ impl Mali {
         let timing = self.timing;
         // Twice, because the end of one transition allows another to start.
         for _ in 0..2 {
-            let raised = self
-                .power
-                .step(self.now, &timing, &mut self.armed.power_stuck, &mut self.stats);
+            let raised = self.power.step(
+                self.now,
+                &timing,
+                &mut self.armed.power_stuck,
+                &mut self.stats,
+            );
             self.gpu.raw |= raised;
         }
         self.mmu.step(self.now, &mut self.stats);
@@ -391,7 +401,12 @@ impl Mali {
     }
 
     /// Runs `f` with memory access through address space `space`.
-    fn with_exec<R>(&mut self, bus: &mut dyn Bus, space: usize, f: impl FnOnce(&mut Exec) -> R) -> R {
+    fn with_exec<R>(
+        &mut self,
+        bus: &mut dyn Bus,
+        space: usize,
+        f: impl FnOnce(&mut Exec) -> R,
+    ) -> R {
         let mut exec = Exec {
             mem: Mem {
                 bus,

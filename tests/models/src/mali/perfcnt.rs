@@ -77,7 +77,12 @@ impl Counters {
     }
 
     /// Writes the sample and, like the hardware, starts the counters again from zero.
-    pub(crate) fn dump(&mut self, mem: &mut Mem, identity: &Identity, now: u64) -> Result<(), Stop> {
+    pub(crate) fn dump(
+        &mut self,
+        mem: &mut Mem,
+        identity: &Identity,
+        now: u64,
+    ) -> Result<(), Stop> {
         let cycles = ((now - self.cleared_at.min(now)) / 2) as u32;
         let mut jm = [0u32; WORDS];
         jm[6] = cycles;
@@ -95,7 +100,11 @@ impl Counters {
             let cores = 64 - identity.shader_present.leading_zeros();
             blocks.extend((0..cores).map(|_| quiet(self.shader_en)));
         }
-        let bytes: Vec<u8> = blocks.iter().flatten().flat_map(|w| w.to_le_bytes()).collect();
+        let bytes: Vec<u8> = blocks
+            .iter()
+            .flatten()
+            .flat_map(|w| w.to_le_bytes())
+            .collect();
         mem.write(self.base, &bytes)?;
         self.clear(now);
         Ok(())

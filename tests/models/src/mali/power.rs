@@ -118,7 +118,11 @@ impl Power {
             Kind::Active if n == SHADER => d.ready & busy,
             Kind::Active => d.ready & if busy != 0 { u64::MAX } else { 0 },
         };
-        Some(if high { (value >> 32) as u32 } else { value as u32 })
+        Some(if high {
+            (value >> 32) as u32
+        } else {
+            value as u32
+        })
     }
 
     /// Writes a register of the group. `None` if the offset is not in it.
@@ -154,7 +158,8 @@ impl Power {
         let mut raised = 0;
         for (n, stuck) in stuck.iter_mut().enumerate() {
             let l2_ready = self.domains[L2].ready != 0;
-            let users = self.domains[SHADER].ready | self.domains[SHADER].on | self.domains[TILER].ready;
+            let users =
+                self.domains[SHADER].ready | self.domains[SHADER].on | self.domains[TILER].ready;
             let d = &mut self.domains[n];
             if (d.on | d.off) != 0 && !d.stuck && *stuck {
                 *stuck = false;

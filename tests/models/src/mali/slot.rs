@@ -263,7 +263,8 @@ impl Mali {
                 continue;
             }
             let slot = &self.slots[n];
-            let state = u32::from(slot.run.is_some()) << n | u32::from(slot.next_pending) << (16 + n);
+            let state =
+                u32::from(slot.run.is_some()) << n | u32::from(slot.next_pending) << (16 + n);
             self.js_state = (self.js_state & !both) | state;
             self.try_start(n);
         }

@@ -87,7 +87,10 @@ impl Heap {
         };
         let bytes = BYTES_PER_DRAW + vertices.saturating_mul(BYTES_PER_VERTEX);
         let from = self.start.checked_add(used).ok_or(oom)?;
-        let to = from.checked_add(bytes).filter(|to| *to <= self.end).ok_or(oom)?;
+        let to = from
+            .checked_add(bytes)
+            .filter(|to| *to <= self.end)
+            .ok_or(oom)?;
         let chunk = [0xa5u8; 4096];
         let mut at = from;
         while at < to {
@@ -192,7 +195,11 @@ fn bifrost_heap(exec: &mut Exec, context: u64) -> Result<Heap, Stop> {
 /// HW: Mesa pan_blitter.c pan_preload_fb and pan_preload_emit_tiler_job.
 fn note_reload(exec: &mut Exec, prim: &Primitive, facts: &draw::Facts) -> Result<(), Stop> {
     const TRIANGLE_STRIP: u32 = 10;
-    if prim.mode != TRIANGLE_STRIP || prim.count != 4 || prim.index_bytes != 0 || facts.textures == 0 {
+    if prim.mode != TRIANGLE_STRIP
+        || prim.count != 4
+        || prim.index_bytes != 0
+        || facts.textures == 0
+    {
         return Ok(());
     }
     let fbd = facts.fbd & !TAG_MASK;

@@ -107,7 +107,11 @@ impl Gpcv2 {
 
     /// The bridges answer. That of the GPU has no power when the GPU has none.
     fn handshake(&mut self) {
-        let powered = if self.power { HSK_ACK } else { HSK_ACK & !GPU_ACK };
+        let powered = if self.power {
+            HSK_ACK
+        } else {
+            HSK_ACK & !GPU_ACK
+        };
         let answer = (self.request << HSK_SHIFT) & powered;
         if self.answer.target() != answer {
             self.answer.follow(self.now + BRIDGE_NS, answer);
@@ -184,7 +188,8 @@ impl Gpcv2 {
                 self.stats.protocol("bridge request without power");
             }
             if self.answer.due().is_some() {
-                self.stats.protocol("bridge request before the last one was over");
+                self.stats
+                    .protocol("bridge request before the last one was over");
             }
         }
         self.request = value & !HSK_ACK;

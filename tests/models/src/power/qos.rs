@@ -53,6 +53,8 @@ impl Qos {
 
     /// The GPU is used: whether the settings are those of before. The question is asked once.
     pub(super) fn restored(&mut self) -> bool {
-        self.before.take().is_none_or(|before| before == self.values)
+        self.before
+            .take()
+            .is_none_or(|before| before == self.values)
     }
 }

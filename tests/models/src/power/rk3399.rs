@@ -117,7 +117,8 @@ impl Pmu {
             if (self.ack.bits ^ self.idle_req) & GPU_BUS != 0
                 || (self.idle.bits ^ self.idle_req) & GPU_BUS != 0
             {
-                self.stats.protocol("bus request before the last one was over");
+                self.stats
+                    .protocol("bus request before the last one was over");
             }
         }
         self.stats.other_domains += u64::from((changed & !GPU_BUS).count_ones());
@@ -198,7 +199,9 @@ impl Controller for Pmu {
             Supply::Off => (),
             Supply::Isolated => self.stats.isolated_accesses += 1,
             Supply::On if self.qos.restored() => (),
-            Supply::On => self.stats.protocol("the GPU is used without its QoS settings"),
+            Supply::On => self
+                .stats
+                .protocol("the GPU is used without its QoS settings"),
         }
     }
 

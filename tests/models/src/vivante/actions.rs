@@ -19,7 +19,11 @@ fn is_blocked(address: u32) -> bool {
     if address == hi::CLOCK_CONTROL {
         return false;
     }
-    let mmu = [mmu_reg::SAFE_ADDRESS, mmu_reg::CONFIGURATION, mmu_reg::PTA_CONFIG];
+    let mmu = [
+        mmu_reg::SAFE_ADDRESS,
+        mmu_reg::CONFIGURATION,
+        mmu_reg::PTA_CONFIG,
+    ];
     (address < 0x600 && !mmu.contains(&address))
         || (fe_reg::COMMAND_ADDRESS..=fe_reg::DMA_HIGH).contains(&address)
 }
@@ -267,7 +271,9 @@ impl Vivante {
         if !self.units[0].is_idle() {
             idle &= !(hi::IDLE_PE | hi::IDLE_MC);
             idle &= match self.units[0].head() {
-                Some(Work::Draw(_)) => !(hi::IDLE_SH | hi::IDLE_PA | hi::IDLE_SE | hi::IDLE_RA | hi::IDLE_TX),
+                Some(Work::Draw(_)) => {
+                    !(hi::IDLE_SH | hi::IDLE_PA | hi::IDLE_SE | hi::IDLE_RA | hi::IDLE_TX)
+                }
                 Some(Work::De(_)) => !hi::IDLE_DE,
                 Some(Work::Rs(_)) => !hi::IDLE_TS,
                 _ => !0,

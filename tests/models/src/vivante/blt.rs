@@ -90,7 +90,11 @@ fn image(
         status: states.get(ts.0),
         surface,
         // HW: Mesa etnaviv_screen.h etna_screen_get_tile_size.
-        tile_bytes: if config & CONFIG_TS_256B != 0 { 256 } else { 128 },
+        tile_bytes: if config & CONFIG_TS_256B != 0 {
+            256
+        } else {
+            128
+        },
         bits: 4,
         clear: states.pair(ts.1),
     });
@@ -325,8 +329,10 @@ impl Op {
             let mut pixels = Vec::with_capacity((w * h * bpp) as usize);
             for (x, y) in (0..h).flat_map(|y| (0..w).map(move |x| (2 * x, 2 * y))) {
                 for byte in 0..bpp {
-                    let sum =
-                        at(x, y, byte) + at(x + 1, y, byte) + at(x, y + 1, byte) + at(x + 1, y + 1, byte);
+                    let sum = at(x, y, byte)
+                        + at(x + 1, y, byte)
+                        + at(x, y + 1, byte)
+                        + at(x + 1, y + 1, byte);
                     pixels.push((sum / 4) as u8);
                 }
             }
@@ -351,7 +357,11 @@ impl Op {
                 self.source.addr[0].wrapping_add(done),
                 &mut buf[..len],
             )?;
-            mem.write(Client::Pe, self.dest.addr[0].wrapping_add(done), &buf[..len])?;
+            mem.write(
+                Client::Pe,
+                self.dest.addr[0].wrapping_add(done),
+                &buf[..len],
+            )?;
             done += len as u32;
         }
         Ok(())

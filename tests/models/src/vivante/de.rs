@@ -39,8 +39,12 @@ fn pack(format: u32, argb: u32) -> u32 {
     let channel = |shift: u32, bits: u32| argb >> (shift + 8 - bits) & ((1 << bits) - 1);
     let (a, r, g, b) = (24, 16, 8, 0);
     match format {
-        0x00 | 0x01 => channel(a, 4) << 12 | channel(r, 4) << 8 | channel(g, 4) << 4 | channel(b, 4),
-        0x02 | 0x03 => channel(a, 1) << 15 | channel(r, 5) << 10 | channel(g, 5) << 5 | channel(b, 5),
+        0x00 | 0x01 => {
+            channel(a, 4) << 12 | channel(r, 4) << 8 | channel(g, 4) << 4 | channel(b, 4)
+        }
+        0x02 | 0x03 => {
+            channel(a, 1) << 15 | channel(r, 5) << 10 | channel(g, 5) << 5 | channel(b, 5)
+        }
         0x04 => channel(r, 5) << 11 | channel(g, 6) << 5 | channel(b, 5),
         0x10 => channel(a, 8),
         _ => argb,
@@ -104,7 +108,10 @@ impl Op {
     }
 
     pub(crate) fn pixels(&self) -> u64 {
-        self.rects.iter().map(|r| u64::from(r.w) * u64::from(r.h)).sum()
+        self.rects
+            .iter()
+            .map(|r| u64::from(r.w) * u64::from(r.h))
+            .sum()
     }
 
     /// Does it.
@@ -121,12 +128,18 @@ impl Op {
                 mem.stats.pixels_written += u64::from(rect.w) * u64::from(rect.h);
                 continue;
             }
-            mem.stats.decode("2D command other than clear", self.command);
+            mem.stats
+                .decode("2D command other than clear", self.command);
             let row = self.dest.addr[0].wrapping_add(rect.y.wrapping_mul(self.dest.stride));
             let len = (rect.h - 1)
                 .saturating_mul(self.dest.stride)
                 .saturating_add(rect.w * self.dest.bpp);
-            mem.check(Client::Pe, row.wrapping_add(rect.x * self.dest.bpp), len, true)?;
+            mem.check(
+                Client::Pe,
+                row.wrapping_add(rect.x * self.dest.bpp),
+                len,
+                true,
+            )?;
             if self.command != 1 {
                 mem.check(Client::Pe, self.source.0, self.source.1, false)?;
             }

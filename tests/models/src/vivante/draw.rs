@@ -87,7 +87,12 @@ impl Op {
             let size = 1 << (states.get(fe::INDEX_STREAM_CONTROL) & 3).min(2);
             let base = states.get(fe::INDEX_STREAM_BASE_ADDR);
             let first = base.wrapping_add(command.start.wrapping_mul(size));
-            op.touch(Client::Fe, first, command.vertices.saturating_mul(size), false);
+            op.touch(
+                Client::Fe,
+                first,
+                command.vertices.saturating_mul(size),
+                false,
+            );
         }
         op.streams(states, identity);
         op.shaders(states, identity);
@@ -136,7 +141,9 @@ impl Op {
                 fe::VERTEX_STREAM_CONTROL,
             )
         };
-        let streams: BTreeSet<u32> = (0..attributes).map(|n| states.nth(element, n) >> 8 & 7).collect();
+        let streams: BTreeSet<u32> = (0..attributes)
+            .map(|n| states.nth(element, n) >> 8 & 7)
+            .collect();
         for stream in streams {
             let va = states.nth(base, stream);
             let stride = states.nth(control, stream) & 0xff;
@@ -154,7 +161,10 @@ impl Op {
             };
             let at = va.wrapping_add(first.wrapping_mul(stride));
             let at = if va == 0 { 0 } else { at };
-            let len = count.saturating_sub(1).saturating_mul(stride).saturating_add(1);
+            let len = count
+                .saturating_sub(1)
+                .saturating_mul(stride)
+                .saturating_add(1);
             self.touch(Client::Fe, at, len, false);
         }
     }
@@ -164,10 +174,17 @@ impl Op {
     fn shaders(&mut self, states: &States, identity: &Identity) {
         if !identity.halti5 {
             if states.get(d3::VS_ICACHE_CONTROL) & 1 != 0 {
-                for (addr, range) in [(d3::VS_INST_ADDR, d3::VS_RANGE), (d3::PS_INST_ADDR, d3::PS_RANGE)] {
+                for (addr, range) in [
+                    (d3::VS_INST_ADDR, d3::VS_RANGE),
+                    (d3::PS_INST_ADDR, d3::PS_RANGE),
+                ] {
                     let (va, range) = (states.get(addr), states.get(range));
                     let (low, high) = (range & 0xffff, range >> 16);
-                    let at = if va == 0 { 0 } else { va.wrapping_add(low * 16) };
+                    let at = if va == 0 {
+                        0
+                    } else {
+                        va.wrapping_add(low * 16)
+                    };
                     self.touch(Client::Ra, at, (high.saturating_sub(low) + 1) * 16, false);
                 }
             }
@@ -177,7 +194,10 @@ impl Op {
             (d3::VS_INST_ADDR, d3::VS_NEWRANGE_LOW, d3::VS_NEWRANGE_HIGH),
             (d3::PS_INST_ADDR, d3::PS_NEWRANGE_LOW, d3::PS_NEWRANGE_HIGH),
         ] {
-            let count = states.get(high).saturating_sub(states.get(low)).min(0x1_0000);
+            let count = states
+                .get(high)
+                .saturating_sub(states.get(low))
+                .min(0x1_0000);
             let va = states.get(addr);
             let first = states.get(low).wrapping_mul(16);
             let at = if va == 0 { 0 } else { va.wrapping_add(first) };
@@ -242,7 +262,12 @@ impl Op {
             self.touch(Client::Tx, states.nth(address, n * row), 4, false);
             // HW: TS_SAMPLER has eight entries.
             if n < 8 && states.nth(d3::TS_SAMPLER_CONFIG, n) & d3::TS_SAMPLER_ENABLE != 0 {
-                self.touch(Client::Tx, states.nth(d3::TS_SAMPLER_STATUS_BASE, n), 4, false);
+                self.touch(
+                    Client::Tx,
+                    states.nth(d3::TS_SAMPLER_STATUS_BASE, n),
+                    4,
+                    false,
+                );
             }
         }
     }
@@ -251,7 +276,8 @@ impl Op {
     pub(crate) fn run(&self, mem: &mut Mem) -> Result<(), Stop> {
         mem.stats.draws += 1;
         if self.null {
-            mem.stats.decode("null pointer in a draw", self.command.kind);
+            mem.stats
+                .decode("null pointer in a draw", self.command.kind);
         }
         if let Some(va) = self.command.indirect {
             for n in 0..5 {

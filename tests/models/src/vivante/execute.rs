@@ -68,7 +68,8 @@ impl Vivante {
             op::NOP | op::SNAP_PAGES => (),
             _ if !self.fe.selected => (),
             op::DRAW_2D => {
-                let draw = de::Op::decode(&self.states, &words[2..2 + 2 * command::rectangles(header)]);
+                let draw =
+                    de::Op::decode(&self.states, &words[2..2 + 2 * command::rectangles(header)]);
                 if !self.identity.has_2d {
                     self.stats.protocol("2D command on a core without 2D");
                 }
@@ -126,7 +127,12 @@ impl Vivante {
             return;
         }
         let word = |n: usize| {
-            u32::from_le_bytes([bytes[4 * n], bytes[4 * n + 1], bytes[4 * n + 2], bytes[4 * n + 3]])
+            u32::from_le_bytes([
+                bytes[4 * n],
+                bytes[4 * n + 1],
+                bytes[4 * n + 2],
+                bytes[4 * n + 3],
+            ])
         };
         if word(0) == old[0] && word(2) == old[2] && word(3) == old[3] {
             self.stats.commands[op::WAIT as usize] += 1;
@@ -257,7 +263,8 @@ impl Vivante {
             },
             _ => {
                 // The arguments are count, instances, first.
-                let mut read = |n: u32| self.mem(bus).word(Client::Fe, words[1].wrapping_add(n * 4));
+                let mut read =
+                    |n: u32| self.mem(bus).word(Client::Fe, words[1].wrapping_add(n * 4));
                 let arguments = (read(0), read(1), read(2));
                 let (Ok(vertices), Ok(instances), Ok(start)) = arguments else {
                     let stops = [arguments.0.err(), arguments.1.err(), arguments.2.err()];

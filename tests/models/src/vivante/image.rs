@@ -231,45 +231,67 @@ impl Image {
         Ok(())
     }
 
-    fn clear_band(&self, mem: &mut Mem, rect: Rect, value: [u32; 2], mask: [u32; 2]) -> Result<(), Stop> {
+    fn clear_band(
+        &self,
+        mem: &mut Mem,
+        rect: Rect,
+        value: [u32; 2],
+        mask: [u32; 2],
+    ) -> Result<(), Stop> {
         let whole = mask[0] == u32::MAX && (self.bpp < 8 || mask[1] == u32::MAX);
         let Some(ts) = self.ts else {
             return self.each(rect, |span| {
                 let len = (span.n * span.rows * self.bpp) as usize;
-                self.set(mem, span.va, len, value, if whole { None } else { Some(mask) })
+                self.set(
+                    mem,
+                    span.va,
+                    len,
+                    value,
+                    if whole { None } else { Some(mask) },
+                )
             });
         };
         let mut cover = std::collections::BTreeMap::<u32, u32>::new();
         if whole {
             self.each(rect, |span| {
-                split(&ts, span.va, span.n * span.rows * self.bpp, |_, tile, len| {
-                    *cover.entry(tile).or_default() += len;
-                    Ok(())
-                })
+                split(
+                    &ts,
+                    span.va,
+                    span.n * span.rows * self.bpp,
+                    |_, tile, len| {
+                        *cover.entry(tile).or_default() += len;
+                        Ok(())
+                    },
+                )
             })?;
         }
         let mut status = StatusCache::default();
         self.each(rect, |span| {
-            split(&ts, span.va, span.n * span.rows * self.bpp, |va, tile, len| {
-                if cover.get(&tile) == Some(&ts.tile_bytes) {
-                    return Ok(());
-                }
-                if status.get(mem, &ts, tile)? == 1 {
-                    // The tile goes back to memory before a part of it changes.
-                    let mut bytes = vec![0; ts.tile_bytes as usize];
-                    fill(&mut bytes, ts.clear, self.bpp);
-                    let at = ts.surface.wrapping_add(tile * ts.tile_bytes);
-                    mem.write(Client::Pe, at, &bytes)?;
-                    status.put(mem, &ts, tile, 0)?;
-                }
-                self.set(
-                    mem,
-                    va,
-                    len as usize,
-                    value,
-                    if whole { None } else { Some(mask) },
-                )
-            })
+            split(
+                &ts,
+                span.va,
+                span.n * span.rows * self.bpp,
+                |va, tile, len| {
+                    if cover.get(&tile) == Some(&ts.tile_bytes) {
+                        return Ok(());
+                    }
+                    if status.get(mem, &ts, tile)? == 1 {
+                        // The tile goes back to memory before a part of it changes.
+                        let mut bytes = vec![0; ts.tile_bytes as usize];
+                        fill(&mut bytes, ts.clear, self.bpp);
+                        let at = ts.surface.wrapping_add(tile * ts.tile_bytes);
+                        mem.write(Client::Pe, at, &bytes)?;
+                        status.put(mem, &ts, tile, 0)?;
+                    }
+                    self.set(
+                        mem,
+                        va,
+                        len as usize,
+                        value,
+                        if whole { None } else { Some(mask) },
+                    )
+                },
+            )
         })?;
         for (tile, len) in cover {
             if len == ts.tile_bytes {
@@ -304,7 +326,12 @@ impl Image {
 
 /// Resolves `count` tiles in place: cleared ones get their clear value in memory. The tile
 /// status is only read: Mesa hands it over as an input (etnaviv_blt.c, ts_addr.flags).
-pub(crate) fn resolve_in_place(mem: &mut Mem, ts: &TileStatus, count: u32, bpp: u32) -> Result<(), Stop> {
+pub(crate) fn resolve_in_place(
+    mem: &mut Mem,
+    ts: &TileStatus,
+    count: u32,
+    bpp: u32,
+) -> Result<(), Stop> {
     let mut status = StatusCache::default();
     for tile in 0..count.min(TILES_MAX) {
         match status.get(mem, ts, tile)? {
@@ -366,7 +393,11 @@ impl StatusCache {
     fn locate(ts: &TileStatus, tile: u32) -> (u32, usize, u32) {
         let per_byte = 8 / ts.bits;
         let byte = tile / per_byte;
-        (byte / LINE, (byte % LINE) as usize, tile % per_byte * ts.bits)
+        (
+            byte / LINE,
+            (byte % LINE) as usize,
+            tile % per_byte * ts.bits,
+        )
     }
 
     fn load(&mut self, mem: &mut Mem, ts: &TileStatus, line: u32) -> Result<(), Stop> {

@@ -30,7 +30,13 @@ impl Irq {
     }
 
     /// Recomputes the level.
-    pub(crate) fn update(&mut self, now: u64, armed: &mut Armed, stats: &mut Stats, bus: &mut dyn Bus) {
+    pub(crate) fn update(
+        &mut self,
+        now: u64,
+        armed: &mut Armed,
+        stats: &mut Stats,
+        bus: &mut dyn Bus,
+    ) {
         self.lost &= self.raw;
         self.late_until = self.late_until.filter(|t| *t > now);
         self.spurious_until = self.spurious_until.filter(|t| *t > now);
@@ -66,6 +72,9 @@ impl Irq {
     }
 
     pub(crate) fn next_event(&self) -> Option<u64> {
-        [self.late_until, self.spurious_until].into_iter().flatten().min()
+        [self.late_until, self.spurious_until]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

@@ -26,7 +26,13 @@ pub(crate) struct Mem<'a> {
 }
 
 impl Mem<'_> {
-    fn place(&mut self, client: Client, va: u32, write: bool, left: usize) -> Result<(u64, usize), Stop> {
+    fn place(
+        &mut self,
+        client: Client,
+        va: u32,
+        write: bool,
+        left: usize,
+    ) -> Result<(u64, usize), Stop> {
         if self.mmu.translating() && countdown(&mut self.armed.exception) {
             self.stats.injected += 1;
             return Err(Stop::Exception {
@@ -81,12 +87,20 @@ impl Mem<'_> {
 
     /// Checks that `len` bytes from `va` on can be accessed, one translation a page, without
     /// moving data. Memory need not answer behind a translation, but is asked on a read.
-    pub(crate) fn check(&mut self, client: Client, va: u32, len: u32, write: bool) -> Result<(), Stop> {
+    pub(crate) fn check(
+        &mut self,
+        client: Client,
+        va: u32,
+        len: u32,
+        write: bool,
+    ) -> Result<(), Stop> {
         let last = va.wrapping_add(len.clamp(1, CHECK_MAX) - 1);
         let mut at = va;
         loop {
             let (pa, _) = self.place(client, at, write, 1)?;
-            self.bus.read(pa, &mut [0]).map_err(|_| Stop::Bus { write })?;
+            self.bus
+                .read(pa, &mut [0])
+                .map_err(|_| Stop::Bus { write })?;
             if at >> 12 == last >> 12 {
                 return Ok(());
             }

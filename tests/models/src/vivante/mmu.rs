@@ -165,7 +165,9 @@ impl Mmu {
         if self.kind == MmuKind::V1 {
             return match offset {
                 mc::MMU_PAGE_TABLE..=0x410 => Some(self.tables[slot(mc::MMU_PAGE_TABLE)]),
-                mc::MEMORY_BASE..=0x428 => Some(self.bases[index(BASE_ORDER[slot(mc::MEMORY_BASE)])]),
+                mc::MEMORY_BASE..=0x428 => {
+                    Some(self.bases[index(BASE_ORDER[slot(mc::MEMORY_BASE)])])
+                }
                 _ => None,
             };
         }
@@ -174,7 +176,9 @@ impl Mmu {
             // HW: Linux 6.1 etnaviv_dump.c reads these on every core; they are dead on MMUv2.
             mc::MMU_PAGE_TABLE..=0x410 | mc::MEMORY_BASE..=0x428 => 0,
             reg::SAFE_ADDRESS => bank(false, self.safe.unwrap_or(0) as u32),
-            reg::CONFIGURATION => self.mtlb as u32 & reg::CONFIGURATION_ADDRESS | u32::from(self.mode1k),
+            reg::CONFIGURATION => {
+                self.mtlb as u32 & reg::CONFIGURATION_ADDRESS | u32::from(self.mode1k)
+            }
             reg::STATUS => bank(false, self.status),
             reg::CONTROL => bank(false, u32::from(self.enabled)),
             reg::EXCEPTION_ADDR => bank(false, self.exception_addr),
@@ -212,7 +216,9 @@ impl Mmu {
             reg::CONTROL => stats.protocol("non-secure MMU control on a secure core"),
             reg::STATUS | reg::EXCEPTION_ADDR..=0x19c | 0x1a4 => stats.readonly_writes += 1,
             reg::AXI_POLICY..=0x1dc => self.axi_policy[slot(reg::AXI_POLICY)] = value,
-            reg::SEC_STATUS | reg::SEC_EXCEPTION_ADDR if self.secure() => stats.readonly_writes += 1,
+            reg::SEC_STATUS | reg::SEC_EXCEPTION_ADDR if self.secure() => {
+                stats.readonly_writes += 1
+            }
             reg::SEC_CONTROL if self.secure() => self.enable(value, stats),
             reg::PTA_ADDRESS_LOW..=reg::SAFE_ADDRESS_CONFIG if self.secure() => {
                 if self.enabled {
@@ -228,7 +234,9 @@ impl Mmu {
     fn write_secure(&mut self, offset: u32, value: u32) {
         match offset {
             reg::PTA_ADDRESS_LOW => self.pta = self.pta & !0xffff_ffff | u64::from(value),
-            reg::PTA_ADDRESS_HIGH => self.pta = self.pta & 0xffff_ffff | u64::from(value & 0xff) << 32,
+            reg::PTA_ADDRESS_HIGH => {
+                self.pta = self.pta & 0xffff_ffff | u64::from(value & 0xff) << 32
+            }
             reg::PTA_CONTROL => self.pta_enabled = value & reg::ENABLE != 0,
             reg::NONSEC_SAFE_ADDR_LOW => self.safe_nonsec_low = value,
             reg::SEC_SAFE_ADDR_LOW => self.safe_sec_low = value,
@@ -285,7 +293,12 @@ impl Mmu {
     }
 
     /// PTA_CONFIG: takes the table from entry `value[15:0]` of the PTA. The TLB stays.
-    pub(crate) fn select(&mut self, bus: &mut dyn Bus, value: u32, stats: &mut Stats) -> Result<(), Stop> {
+    pub(crate) fn select(
+        &mut self,
+        bus: &mut dyn Bus,
+        value: u32,
+        stats: &mut Stats,
+    ) -> Result<(), Stop> {
         if !self.secure() {
             stats.protocol("PTA on a core without one");
             return Ok(());
@@ -300,7 +313,8 @@ impl Mmu {
         }
         let mut bytes = [0; 8];
         let at = self.pta + u64::from(entry) * 8;
-        bus.read(at, &mut bytes).map_err(|_| Stop::Bus { write: false })?;
+        bus.read(at, &mut bytes)
+            .map_err(|_| Stop::Bus { write: false })?;
         let entry = u64::from_le_bytes(bytes);
         self.mode1k = entry & u64::from(reg::CONFIGURATION_MODE1_K) != 0;
         self.mtlb = entry & 0xff_ffff_fc00;
@@ -430,7 +444,8 @@ impl Mmu {
         decode: fn(u32) -> Entry,
     ) -> Result<Entry, Stop> {
         let mut line = [0; LINE as usize * 4];
-        bus.read(at, &mut line).map_err(|_| Stop::Bus { write: false })?;
+        bus.read(at, &mut line)
+            .map_err(|_| Stop::Bus { write: false })?;
         let first = va >> 12 & !(LINE - 1);
         let wanted = va >> 12 & !(self.line - 1);
         let wanted = wanted..wanted + self.line;
@@ -492,6 +507,7 @@ impl Mmu {
 
 fn word(bus: &mut dyn Bus, pa: u64) -> Result<u32, Stop> {
     let mut bytes = [0; 4];
-    bus.read(pa, &mut bytes).map_err(|_| Stop::Bus { write: false })?;
+    bus.read(pa, &mut bytes)
+        .map_err(|_| Stop::Bus { write: false })?;
     Ok(u32::from_le_bytes(bytes))
 }

@@ -347,7 +347,11 @@ impl Vivante {
     }
 
     fn count_unknown(&mut self, offset: u32, access: Access) {
-        *self.stats.unknown_registers.entry((offset, access)).or_default() += 1;
+        *self
+            .stats
+            .unknown_registers
+            .entry((offset, access))
+            .or_default() += 1;
     }
 
     fn mem<'a>(&'a mut self, bus: &'a mut dyn Bus) -> mem::Mem<'a> {
@@ -471,6 +475,7 @@ impl Vivante {
     }
 
     fn update_line(&mut self, bus: &mut dyn Bus) {
-        self.irq.update(self.now, &mut self.armed, &mut self.stats, bus);
+        self.irq
+            .update(self.now, &mut self.armed, &mut self.stats, bus);
     }
 }

@@ -176,7 +176,8 @@ impl Vivante {
             }
             mmu_reg::SEC_COMMAND_CONTROL if self.is_secure() => self.start_secure(value),
             mmu_reg::AHB_CONTROL if self.is_secure() => {
-                self.host.write_ahb(value, self.now, reset_ns, &mut self.stats);
+                self.host
+                    .write_ahb(value, self.now, reset_ns, &mut self.stats);
             }
             _ => {
                 let enabling = matches!(offset, mmu_reg::CONTROL | mmu_reg::SEC_CONTROL);

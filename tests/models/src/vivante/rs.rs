@@ -186,7 +186,11 @@ impl Op {
     pub(crate) fn pixels(&self) -> u64 {
         match self.in_place {
             Some(tiles) => u64::from(tiles) * 16,
-            None => self.windows.iter().map(|r| u64::from(r.w) * u64::from(r.h)).sum(),
+            None => self
+                .windows
+                .iter()
+                .map(|r| u64::from(r.w) * u64::from(r.h))
+                .sum(),
         }
     }
 
@@ -241,8 +245,12 @@ impl Op {
                 .filter(|i| fill.bytes >> (word * 4 + i) & 1 != 0)
                 .fold(0, |m, i| m | 0xff << (8 * i))
         };
-        self.dest
-            .clear(mem, window, [fill.values[0], fill.values[1]], [mask(0), mask(1)])
+        self.dest.clear(
+            mem,
+            window,
+            [fill.values[0], fill.values[1]],
+            [mask(0), mask(1)],
+        )
     }
 
     fn copy(&self, mem: &mut Mem, window: Rect) -> Result<(), Stop> {

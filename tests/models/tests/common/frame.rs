@@ -138,7 +138,8 @@ fn block(layout: u32, v7: bool) -> u32 {
 fn emit_ext(g: &mut Rig, at: u64, zs: &Zs, v7: bool) {
     let (z_block, s_block) = (block(zs.z_layout, v7), block(zs.s_layout, v7));
     let mut ext = [0u32; 16];
-    ext[3] = zs.z_format | z_block << 4 | u32::from(zs.clear) << 10 | zs.s_format << 16 | s_block << 20;
+    ext[3] =
+        zs.z_format | z_block << 4 | u32::from(zs.clear) << 10 | zs.s_format << 16 | s_block << 20;
     ext[4] = zs.z_base as u32;
     ext[5] = (zs.z_base >> 32) as u32;
     ext[6] = zs.z_stride;

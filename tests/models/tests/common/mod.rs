@@ -122,7 +122,8 @@ impl Rig {
 
     pub fn wr(&mut self, offset: u32, value: u32) {
         self.now += 100;
-        self.mali.mmio_write(&mut self.board, self.now, offset, value);
+        self.mali
+            .mmio_write(&mut self.board, self.now, offset, value);
     }
 
     pub fn wr64(&mut self, offset: u32, value: u64) {
@@ -354,7 +355,10 @@ impl Rig {
     /// Write-value job. HW: Mesa genxml "Write Value Job Payload": 1 cycles, 2 time, 3 zero.
     pub fn write_value(&mut self, va: u64, index: u32, next: u64, target: u64, kind: u32) {
         self.header(va, 2, index, (0, 0), next);
-        self.poke32(va + 32, &[target as u32, (target >> 32) as u32, kind, 0, 0, 0]);
+        self.poke32(
+            va + 32,
+            &[target as u32, (target >> 32) as u32, kind, 0, 0, 0],
+        );
     }
 
     /// Writes NEXT of a slot and starts it. HW: panfrost.md 2.5 submit.

@@ -188,7 +188,8 @@ impl Rig {
 
     pub fn wr(&mut self, offset: u32, value: u32) {
         self.now += 100;
-        self.gpu.mmio_write(&mut self.board, self.now, offset, value);
+        self.gpu
+            .mmio_write(&mut self.board, self.now, offset, value);
     }
 
     /// Lets `ns` pass.

@@ -75,7 +75,12 @@ unsafe fn bring_up(dev: *mut drm_os_dev, sc: &mut Softc, me: *mut Softc) -> Resu
     give!(sys::drm_os_mtx_create(os, c"toy".as_ptr(), &mut mtx));
     sc.mtx = mtx as usize;
     let mut mmio = null_mut();
-    give!(sys::drm_os_mmio_map(dev, std::ptr::null(), MMIO_LEN, &mut mmio));
+    give!(sys::drm_os_mmio_map(
+        dev,
+        std::ptr::null(),
+        MMIO_LEN,
+        &mut mmio
+    ));
     sc.mmio = mmio as usize;
     let mut minor = null_mut();
     let kind = sys::DRM_OS_MINOR_RENDER;
@@ -114,7 +119,13 @@ unsafe extern "C" fn attach(dev: *mut drm_os_dev, softc: *mut *mut c_void) -> c_
     match r {
         Ok(()) => {
             let msg = "attached";
-            sys::drm_os_log(os, dev, sys::DRM_OS_LOG_INFO, msg.as_ptr().cast(), msg.len());
+            sys::drm_os_log(
+                os,
+                dev,
+                sys::DRM_OS_LOG_INFO,
+                msg.as_ptr().cast(),
+                msg.len(),
+            );
             *softc = sc.cast();
             let peers = (0..).map(|i| sys::drm_os_dev_peer(dev, i) as usize);
             let seen = (peers.take_while(|p| *p != 0).collect(), sc as usize);
@@ -137,7 +148,11 @@ unsafe extern "C" fn detach(softc: *mut c_void, _force: c_int) -> c_int {
     0
 }
 
-unsafe extern "C" fn open(arg: *mut c_void, _caller: *mut drm_os_caller, privp: *mut *mut c_void) -> c_int {
+unsafe extern "C" fn open(
+    arg: *mut c_void,
+    _caller: *mut drm_os_caller,
+    privp: *mut *mut c_void,
+) -> c_int {
     let sc = arg.cast::<Softc>();
     let dev = (*sc).dev as *mut drm_os_dev;
     let os = sys::drm_os_dev_os(dev);
@@ -146,7 +161,12 @@ unsafe extern "C" fn open(arg: *mut c_void, _caller: *mut drm_os_caller, privp: 
         return sys::DRM_OS_ENOMEM as c_int;
     }
     let mut obj = null_mut();
-    let r = sys::drm_os_object_create(dev, BUF_PAGES * 4096, sys::DRM_OS_MEM_WRITE_COMBINE, &mut obj);
+    let r = sys::drm_os_object_create(
+        dev,
+        BUF_PAGES * 4096,
+        sys::DRM_OS_MEM_WRITE_COMBINE,
+        &mut obj,
+    );
     if r != 0 {
         sys::drm_os_free(c.cast());
         return r;

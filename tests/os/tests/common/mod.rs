@@ -158,7 +158,8 @@ pub fn mmio(d: &Device) -> *mut sys::drm_os_mmio {
 
 pub fn irq<T>(d: &Device, f: unsafe extern "C" fn(*mut c_void), arg: &T) -> *mut sys::drm_os_irq {
     let arg = std::ptr::from_ref(arg).cast_mut().cast();
-    make(|p| unsafe { sys::drm_os_irq_setup(d.as_raw(), c"event".as_ptr(), Some(f), arg, p) }).unwrap()
+    make(|p| unsafe { sys::drm_os_irq_setup(d.as_raw(), c"event".as_ptr(), Some(f), arg, p) })
+        .unwrap()
 }
 
 pub fn object(d: &Device, pages: u64, attr: u32) -> *mut sys::drm_os_object {

@@ -57,7 +57,10 @@ fn classify_mali(level: u32, raw: u64) -> Kind {
                 other => panic!("attribute {other}"),
             };
             let pa = raw & 0x0000_00ff_ffff_f000;
-            assert!(level == 3 || pa.is_multiple_of(0x20_0000), "a block at {pa:#x}");
+            assert!(
+                level == 3 || pa.is_multiple_of(0x20_0000),
+                "a block at {pa:#x}"
+            );
             Kind::Leaf(pa, prot, attr)
         }
         _ => panic!("type 2: {raw:#x}"),
@@ -85,12 +88,20 @@ fn classify_vivante_v2(level: u32, raw: u64) -> Kind {
         // Links between tables that wait to be freed have no flags at all.
         (_, 2) | (_, 0) => Kind::Invalid,
         (0, 1) => {
-            assert_eq!((high, raw / 8 % 2), (0, 0), "a slave table above 4 GiB: {raw:#x}");
+            assert_eq!(
+                (high, raw / 8 % 2),
+                (0, 0),
+                "a slave table above 4 GiB: {raw:#x}"
+            );
             Kind::Table(low)
         }
         (1, 1) | (1, 5) => {
             assert_eq!(raw / 8 % 2, 0, "bit 3");
-            let write = if flags == 5 { Prot::WRITE } else { Prot::empty() };
+            let write = if flags == 5 {
+                Prot::WRITE
+            } else {
+                Prot::empty()
+            };
             Kind::Leaf(
                 high * (1 << 32) + low,
                 Prot::READ | Prot::EXEC | write,

@@ -64,7 +64,11 @@ impl<F: Format> Harness<F> {
                             && iova <= block
                             && block + BLOCK <= iova + len
                             && (pa.wrapping_sub(iova)) % BLOCK == 0;
-                        let size = if big { PageSize::Size2M } else { PageSize::Size4K };
+                        let size = if big {
+                            PageSize::Size2M
+                        } else {
+                            PageSize::Size4K
+                        };
                         pages.insert(
                             iova + offset,
                             Tr {
@@ -179,7 +183,11 @@ impl<F: Format> Harness<F> {
     }
 
     fn apply(&mut self, ops: &[Op]) -> Vec<Result<u64, MapError>> {
-        let mut guard = self.pt.as_mut().unwrap().update(&mut self.mem, &mut self.tlb);
+        let mut guard = self
+            .pt
+            .as_mut()
+            .unwrap()
+            .update(&mut self.mem, &mut self.tlb);
         let mut results = Vec::new();
         for op in ops {
             results.push(match *op {
@@ -224,7 +232,11 @@ impl<F: Format> Harness<F> {
     fn check_trace(&self, old: &Pages) {
         let world = self.world.borrow();
         for view in world.trace.iter().flatten() {
-            let all: BTreeSet<&u64> = view.keys().chain(old.keys()).chain(self.oracle.keys()).collect();
+            let all: BTreeSet<&u64> = view
+                .keys()
+                .chain(old.keys())
+                .chain(self.oracle.keys())
+                .collect();
             for page in all {
                 let (seen, was, is) = (view.get(page), old.get(page), self.oracle.get(page));
                 let same = |a: Option<&Tr>, b: Option<&Tr>| match (a, b) {
@@ -315,7 +327,11 @@ fn split(pages: &mut Pages, iova: u64, len: u64) {
     for edge in [iova, iova + len - 4096] {
         let block = edge / BLOCK * BLOCK;
         let sticks_out = block < iova || block + BLOCK > iova + len;
-        if sticks_out && pages.get(&edge).is_some_and(|tr| tr.size == PageSize::Size2M) {
+        if sticks_out
+            && pages
+                .get(&edge)
+                .is_some_and(|tr| tr.size == PageSize::Size2M)
+        {
             for (_, tr) in pages.range_mut(block..block + BLOCK) {
                 tr.size = PageSize::Size4K;
             }

@@ -151,12 +151,18 @@ impl World {
     }
 
     fn device_walk(&self, pa: u64, level: u32, base: u64, pages: &mut Pages) {
-        let table = self.tables.get(&pa).expect("the device walks a freed table");
+        let table = self
+            .tables
+            .get(&pa)
+            .expect("the device walks a freed table");
         let span = self.layout.span(level);
         for (index, raw) in table.dev.iter().enumerate() {
             let iova = base + index as u64 * span;
             match (self.layout.classify)(level, *raw) {
-                Kind::Invalid => assert_eq!(*raw, self.layout.invalid, "not the invalid entry of the format"),
+                Kind::Invalid => assert_eq!(
+                    *raw, self.layout.invalid,
+                    "not the invalid entry of the format"
+                ),
                 Kind::Table(below) => self.device_walk(below, level + 1, iova, pages),
                 Kind::Leaf(pa, prot, attr) => {
                     let size = match span {
@@ -242,7 +248,11 @@ impl TableMem for TestMem {
             .expect("double free, or free of what was never a table");
         if !world.disabled {
             assert!(!table.linked, "free of a table in the tree");
-            assert!(table.held.is_empty(), "free before the flush: {:#x?}", table.held);
+            assert!(
+                table.held.is_empty(),
+                "free before the flush: {:#x?}",
+                table.held
+            );
         }
     }
 
@@ -336,7 +346,10 @@ impl TableMem for TestMem {
             if let Kind::Table(below) = (world.layout.classify)(level, new) {
                 let span = world.layout.span(level);
                 let start = base + index as u64 * span;
-                let below = world.tables.get_mut(&below).expect("a freed table is linked");
+                let below = world
+                    .tables
+                    .get_mut(&below)
+                    .expect("a freed table is linked");
                 below.place = Some((level + 1, start));
                 below.linked = true;
                 if !below.held.contains(&(start, start + span)) {
@@ -346,7 +359,10 @@ impl TableMem for TestMem {
         }
         if linked && world.trace.is_some() {
             let view = world.device_view();
-            world.trace.iter_mut().for_each(|trace| trace.push(view.clone()));
+            world
+                .trace
+                .iter_mut()
+                .for_each(|trace| trace.push(view.clone()));
         }
     }
 }

@@ -163,7 +163,12 @@ impl Context {
         taken
     }
 
-    fn find_or_map(&self, buffer: &Arc<Buffer>, wanted: Option<u64>, prot: Prot) -> Result<(u64, bool)> {
+    fn find_or_map(
+        &self,
+        buffer: &Arc<Buffer>,
+        wanted: Option<u64>,
+        prot: Prot,
+    ) -> Result<(u64, bool)> {
         let mut guard = self.space.lock();
         let space = guard.as_mut().ok_or(EINVAL)?;
         if let Some(start) = wanted {

@@ -167,7 +167,8 @@ impl Core {
             identity,
         } = found;
         let os = dev.os();
-        let hardware = Self::new_hardware(shared, &identity, index, resources.clock_hz(CORE_CLOCK))?;
+        let hardware =
+            Self::new_hardware(shared, &identity, index, resources.clock_hz(CORE_CLOCK))?;
         let core = Core {
             dev,
             regs,
@@ -206,7 +207,9 @@ impl Core {
             // A reset always has one guilty job, which ends at once.
             max_blames: 1,
             blame_errno: EIO.get(),
-            patience_ns: os.tunable(c"etnaviv_patience_ms", 0).saturating_mul(1_000_000),
+            patience_ns: os
+                .tunable(c"etnaviv_patience_ms", 0)
+                .saturating_mul(1_000_000),
             grace_ns: GRACE_NS,
         };
         Queue::new(os, &[slot], config, hardware)
@@ -276,7 +279,9 @@ impl Core {
         match work {
             Work::Pump => tasks.pump.enqueue(),
             Work::Timeout(when) => tasks.timeout.enqueue_at(when),
-            Work::Idle => tasks.idle.enqueue_at(self.os().now().saturating_add(IDLE_NS)),
+            Work::Idle => tasks
+                .idle
+                .enqueue_at(self.os().now().saturating_add(IDLE_NS)),
             Work::Fault => tasks.fault.enqueue(),
             Work::Sample => tasks.sample.enqueue(),
         }

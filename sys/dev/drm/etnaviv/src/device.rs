@@ -100,7 +100,12 @@ impl Gpu {
             found.identity.forbid_fast_clear();
         }
         // Nodes are attached one after another.
-        let free = self.cores.lock().iter().position(Option::is_none).ok_or(ENXIO)?;
+        let free = self
+            .cores
+            .lock()
+            .iter()
+            .position(Option::is_none)
+            .ok_or(ENXIO)?;
         let index = u32::try_from(free).map_err(|_| ENXIO)?;
         let core = services::serve(found, index, &self.shared)?;
         if let Some(place) = self.cores.lock().get_mut(free) {

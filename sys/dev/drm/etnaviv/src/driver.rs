@@ -89,7 +89,10 @@ impl Driver for Etnaviv {
     }
 }
 
-const _: () = assert!(is_dense(Etnaviv::IOCTLS, DRIVER_BASE), "ioctl numbers have a gap");
+const _: () = assert!(
+    is_dense(Etnaviv::IOCTLS, DRIVER_BASE),
+    "ioctl numbers have a gap"
+);
 
 static COMPATIBLE: Compatible<2> = Compatible::new([c"vivante,gc".as_ptr(), core::ptr::null()]);
 

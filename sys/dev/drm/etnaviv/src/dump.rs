@@ -84,7 +84,11 @@ struct File {
 impl File {
     fn new(core: &Core, guilty: &Guilty) -> Result<File> {
         // Registers, ring, stream, end.
-        let headers = guilty.buffers.len().saturating_add(4).saturating_mul(HEADER);
+        let headers = guilty
+            .buffers
+            .len()
+            .saturating_add(4)
+            .saturating_mul(HEADER);
         let buffers = guilty.buffers.iter().map(|(_, gem)| gem.buffer().size());
         let fixed = headers.saturating_add(FIXED_DATA);
         let wanted = buffers.fold(u64_of(fixed), u64::saturating_add);

@@ -69,7 +69,12 @@ impl Hardware {
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn new(mmu: &Mmu, core: &Identity, index: u32, core_hz: Option<u64>) -> Result<Hardware> {
+    pub(crate) fn new(
+        mmu: &Mmu,
+        core: &Identity,
+        index: u32,
+        core_hz: Option<u64>,
+    ) -> Result<Hardware> {
         Ok(Hardware {
             powered: false,
             suspended: false,

@@ -148,7 +148,11 @@ fn power_register(core: &Identity, register: u32) -> u32 {
 pub(crate) fn init(regs: &Regs, core: &Identity) {
     let quirks = hwdb::quirks(core.ids.model, core.ids.revision);
     if quirks.contains(Quirks::MEMORY_DEBUG) && regs.read(hi::TIME) != GC320_MENDED {
-        let patch = if core.ids.revision == 0x5007 { 0x0c } else { 0x08 };
+        let patch = if core.ids.revision == 0x5007 {
+            0x0c
+        } else {
+            0x08
+        };
         regs.write(DEBUG_MEMORY, regs.read(DEBUG_MEMORY) & !0xff | patch);
     }
     gate_clocks(regs, core, true);
@@ -302,7 +306,10 @@ pub(crate) fn show_pixel_pipe(regs: &Regs, pipe: u32) {
 }
 
 /// What a crash dump has of the registers: offset and value of each.
-pub(crate) fn for_dump<'a>(regs: &'a Regs, core: &Identity) -> impl Iterator<Item = (u32, u32)> + 'a {
+pub(crate) fn for_dump<'a>(
+    regs: &'a Regs,
+    core: &Identity,
+) -> impl Iterator<Item = (u32, u32)> + 'a {
     const HOST: [u32; 8] = [0x000, 0x004, 0x008, 0x014, 0x020, 0x024, 0x028, 0x02c];
     const POWER: [u32; 3] = [POWER_CONTROLS, MODULE_CONTROLS, PULSE_EATER];
     const FRONT_END: [u32; 7] = [0x654, 0x658, 0x65c, 0x660, 0x664, 0x668, 0x66c];
@@ -320,7 +327,11 @@ pub(crate) fn for_dump<'a>(regs: &'a Regs, core: &Identity) -> impl Iterator<Ite
     .iter()
     .chain(if_(v2, &[0x184, 0x188, 0x18c, 0x190, 0x194, 0x198, 0x19c]))
     .chain(if_(secure, &[0x380, 0x384, 0x388, 0x38c, 0x390]));
-    let all = HOST.into_iter().chain(power).chain(mmu.copied()).chain(FRONT_END);
+    let all = HOST
+        .into_iter()
+        .chain(power)
+        .chain(mmu.copied())
+        .chain(FRONT_END);
     all.map(move |register| {
         // HW: twice, see `position`.
         regs.read(register);

@@ -87,7 +87,8 @@ fn words(ids: &Ids, read: &mut impl FnMut(u32) -> u32) -> Words {
     let mut minor = [0u32; 6];
     let [first, rest @ ..] = &mut minor;
     // HW: the oldest cores do not have these registers.
-    let old = (ids.model == 0x500 && ids.revision < 2) || (ids.model == 0x300 && ids.revision < 0x2000);
+    let old =
+        (ids.model == 0x500 && ids.revision < 2) || (ids.model == 0x300 && ids.revision < 0x2000);
     let [first_register, registers @ ..] = hi::MINOR_FEATURES;
     if !old {
         *first = read(first_register);
@@ -108,7 +109,8 @@ fn specs(ids: &Ids, features: Features, read: &mut impl FnMut(u32) -> u32) -> Sp
         false => [0; 4],
     };
     let [one, two, three, four] = registers;
-    let field = |register: u32, low: u32, bits: u32| (register >> low) & !u32::MAX.wrapping_shl(bits);
+    let field =
+        |register: u32, low: u32, bits: u32| (register >> low) & !u32::MAX.wrapping_shl(bits);
     let or = |value: u32, default: u32| if value == 0 { default } else { value };
     let power_or = |exponent: u32, default: u32| match exponent {
         0 => default,

@@ -51,8 +51,8 @@ fn gc7000l_comes_from_the_table() {
         "the table is complete"
     );
     let words = [
-        0xe0287cad, 0xc1799eff, 0xfefbfad9, 0xeb9d4fbf, 0xedfffced, 0xdb0dafc7, 0xbb5ac333, 0xfc8ee200,
-        0x03fbfa6f, 0x00ef0ef0, 0x0edbf03c, 0x90044250, 0x24,
+        0xe0287cad, 0xc1799eff, 0xfefbfad9, 0xeb9d4fbf, 0xedfffced, 0xdb0dafc7, 0xbb5ac333,
+        0xfc8ee200, 0x03fbfa6f, 0x00ef0ef0, 0x0edbf03c, 0x90044250, 0x24,
     ];
     let specs = [16, 64, 1024, 16, 4, 2, 1024, 0, 512, 320, 16];
     let expected = [0x7000, 0x6214]
@@ -80,7 +80,9 @@ fn gc7000l_comes_from_the_table() {
         | Features::FENCE_64BIT
         | Features::BUG_FIXES12;
     assert!(core.features.contains(yes));
-    assert!(!core.features.intersects(Features::PIPE_2D | Features::PIPE_VG));
+    assert!(!core
+        .features
+        .intersects(Features::PIPE_2D | Features::PIPE_VG));
     assert_eq!(
         (core.security(), idle_mask(&core)),
         (Security::Kernel, 0x7fff_ffff)
@@ -113,7 +115,10 @@ fn gc2000_comes_from_its_registers() {
     assert!((6..=15).all(|nr| core.param(nr) == Some(0)));
     assert_eq!(core.security(), Security::None);
     // No BUG_FIXES12: PA; textures; early and hierarchical Z; bit 15.
-    assert_eq!(clock_gating(&core), (1, 1 << 4 | 1 << 7 | 1 << 15 | 3 << 16));
+    assert_eq!(
+        clock_gating(&core),
+        (1, 1 << 4 | 1 << 7 | 1 << 15 | 3 << 16)
+    );
     assert_eq!(pulse_eater(&core, 1), 0x0159_0880);
 }
 
@@ -125,7 +130,10 @@ fn gc3000_has_its_own_stream_count() {
     registers.extend([
         (0x20, 0x2000),
         (0x24, 0xffff_5450),
-        (0x48, 10 << 28 | 2 << 25 | 4 << 20 | 16 << 12 | 10 << 8 | 6 << 4),
+        (
+            0x48,
+            10 << 28 | 2 << 25 | 4 << 20 | 16 << 12 | 10 << 8 | 6 << 4,
+        ),
     ]);
     registers.extend([(0x80, 320 << 16), (0x8c, 16 << 4), (0x9c, 16 << 12)]);
     let core = core(&registers).0.unwrap();
@@ -178,7 +186,10 @@ fn sizes_that_no_register_tells() {
     for (field, instructions) in [(1, 1024), (2, 2048), (3, 256), (255, 256)] {
         let mut registers = features(&[4, 1 << 21]);
         registers.extend([(0x20, 0x880), (0x24, 0x5106), (0x80, field << 8)]);
-        assert_eq!(core(&registers).0.unwrap().specs.instruction_count, instructions);
+        assert_eq!(
+            core(&registers).0.unwrap().specs.instruction_count,
+            instructions
+        );
     }
 }
 
@@ -203,7 +214,10 @@ fn names_are_put_right() {
     assert_eq!(ids_of(0x320, 0x5303, &[(0x28, 0x2014_0511)]).eco_id, 1);
     assert_eq!(ids_of(0x320, 0x5303, &[(0xe8, 4)]).eco_id, 4);
     let (old, _) = core(&[(0x18, 0x0105_2000), (0x20, 0x700), (0x1c, 4)]);
-    assert_eq!((old.unwrap().ids.model, old.unwrap().ids.revision), (0x500, 2));
+    assert_eq!(
+        (old.unwrap().ids.model, old.unwrap().ids.revision),
+        (0x500, 2)
+    );
 }
 
 #[test]
@@ -227,7 +241,10 @@ fn registers_that_are_not_there_are_not_read() {
         .unwrap()
         .features
         .contains(Features::FAST_CLEAR));
-    assert_eq!(idle_mask(&core(&[(0x20, 0x600), (0x1c, 4)]).0.unwrap()), 0xff);
+    assert_eq!(
+        idle_mask(&core(&[(0x20, 0x600), (0x1c, 4)]).0.unwrap()),
+        0xff
+    );
 }
 
 #[test]
@@ -266,7 +283,9 @@ fn quirks_by_row() {
         (1, 1 << 4 | 1 << 15 | 3 << 16)
     );
     let eater = |model, revision, major| {
-        let core = core(&[(0x20, model), (0x24, revision), (0x1c, major)]).0.unwrap();
+        let core = core(&[(0x20, model), (0x24, revision), (0x1c, major)])
+            .0
+            .unwrap();
         pulse_eater(&core, 0)
     };
     assert_eq!(eater(0x4000, 0x5208, 4), 0x01d9_0880);

@@ -107,10 +107,11 @@ fn gem_submit(call: &EtnaCall<'_>, arg: &mut GemSubmit) -> Result<()> {
     match done {
         // An interrupted call was not refused; the client repeats it.
         Ok(()) | Err(EINTR | ERESTART) => {}
-        Err(e) => call
-            .file
-            .driver()
-            .refused(call.device().data(), call.caller.pid(), refused.get(), e),
+        Err(e) => {
+            call.file
+                .driver()
+                .refused(call.device().data(), call.caller.pid(), refused.get(), e)
+        }
     }
     done
 }
@@ -128,7 +129,14 @@ fn gem_userptr(call: &EtnaCall<'_>, arg: &mut GemUserptr) -> Result<()> {
     let (dev, account) = (call.device().dev(), call.file.account());
     // Where the GPU cannot be kept from writing, the caller must be somebody who may.
     let may_write = write || call.device().data().shared.mmu.version() == Version::V1;
-    let buffer = Buffer::of_user(dev, account, call.caller, arg.user_ptr, arg.user_size, may_write)?;
+    let buffer = Buffer::of_user(
+        dev,
+        account,
+        call.caller,
+        arg.user_ptr,
+        arg.user_size,
+        may_write,
+    )?;
     let caching = if dev.coherent() {
         Caching::Uncached
     } else {
@@ -158,7 +166,8 @@ fn pm_query_dom(call: &EtnaCall<'_>, arg: &mut PmDomain) -> Result<()> {
 /// Enumerates the signals of a domain.
 fn pm_query_sig(call: &EtnaCall<'_>, arg: &mut PmSignal) -> Result<()> {
     let core = call.device().data().core(arg.pipe)?;
-    let domain = perfmon_tables::domain(core.identity.features, usize::from(arg.domain)).ok_or(EINVAL)?;
+    let domain =
+        perfmon_tables::domain(core.identity.features, usize::from(arg.domain)).ok_or(EINVAL)?;
     let signal = domain.signals.get(usize::from(arg.iter)).ok_or(EINVAL)?;
     arg.id = arg.iter;
     (arg.name, arg.name_rest) = padded(signal.name);
@@ -237,7 +246,11 @@ fn wait_fence(call: &EtnaCall<'_>, arg: &mut Wait) -> Result<()> {
         return Ok(());
     };
     if arg.flags & NONBLOCK != 0 {
-        return if fence.is_signaled() { Ok(()) } else { Err(EBUSY) };
+        return if fence.is_signaled() {
+            Ok(())
+        } else {
+            Err(EBUSY)
+        };
     }
     Fence::wait(
         &fence,

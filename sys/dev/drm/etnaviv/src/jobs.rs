@@ -149,7 +149,10 @@ fn start_all(core: &Core) -> Started {
 /// Hands a job to the hardware.
 fn start(core: &Core, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<Context>>) -> Start {
     let now = core.os().now();
-    let drmkpi::runner::jobs::Engine { sched, hw: hardware } = &mut **engine;
+    let drmkpi::runner::jobs::Engine {
+        sched,
+        hw: hardware,
+    } = &mut **engine;
     let Some(job) = sched.job(id) else {
         return Start::Gone;
     };
@@ -157,7 +160,8 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<C
     let context = job.context.clone();
     let words = job.stream.words();
     let place = match hardware.fault {
-        0 => events(hardware, job).and_then(|events| Some((events, hardware.ring.place(words.len())?))),
+        0 => events(hardware, job)
+            .and_then(|events| Some((events, hardware.ring.place(words.len())?))),
         _ => None,
     };
     let Some(((end, stops), place)) = place else {
@@ -168,8 +172,10 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId, old: &mut Option<Arc<C
     let seqno = context.seqno();
     if hardware.loaded.is_none() {
         if let Err(e) = first_start(core, hardware, &context) {
-            core.dev()
-                .log(Level::Error, format_args!("the front end does not start: {e}"));
+            core.dev().log(
+                Level::Error,
+                format_args!("the front end does not start: {e}"),
+            );
             hardware.ring.free(place);
             hardware.failed_starts = hardware.failed_starts.saturating_add(1);
             if hardware.failed_starts >= MAX_STARTS {
@@ -245,7 +251,10 @@ fn first_start(core: &Core, hardware: &mut Hardware, context: &Context) -> Resul
     let (regs, mmu) = (core.regs(), core.mmu());
     hw::set_tables(regs, mmu);
     let (slot, root) = (context.slot(), context.root());
-    if let Some(program) = hardware.ring.write_first_switch(mmu, &core.identity, slot, root) {
+    if let Some(program) = hardware
+        .ring
+        .write_first_switch(mmu, &core.identity, slot, root)
+    {
         hw::start(regs, &core.identity, program.address, program.prefetch);
         hw::wait_stopped(regs, core.os())?;
     }
@@ -306,7 +315,9 @@ fn collect(core: &Core, engine: &mut Engine<'_>, raised: u32) -> bool {
         return false;
     };
     let [before_stream, behind_stream] = running.resume;
-    let requests = sched.job(running.id).and_then(|job| job.payload.requests.clone());
+    let requests = sched
+        .job(running.id)
+        .and_then(|job| job.payload.requests.clone());
     hw.stopped = requests.map(|requests| Stopped {
         requests,
         behind,

@@ -141,7 +141,12 @@ const MC: &[Signal] = &[
 
 const PE_2D: &[Signal] = &[signal("PIXELS_RENDERED_2D", SelectPipes(byte(2, 11)))];
 
-const fn domain_of(name: &'static str, read: u32, config: u32, signals: &'static [Signal]) -> Domain {
+const fn domain_of(
+    name: &'static str,
+    read: u32,
+    config: u32,
+    signals: &'static [Signal],
+) -> Domain {
     Domain {
         name,
         read,
@@ -161,7 +166,12 @@ static DOMAINS_3D: [Domain; 8] = [
     domain_of("MC", mc::PROFILE_MC_READ, mc::PROFILE_CONFIG2, MC),
 ];
 
-static DOMAINS_2D: [Domain; 1] = [domain_of("PE", mc::PROFILE_PE_READ, mc::PROFILE_CONFIG0, PE_2D)];
+static DOMAINS_2D: [Domain; 1] = [domain_of(
+    "PE",
+    mc::PROFILE_PE_READ,
+    mc::PROFILE_CONFIG0,
+    PE_2D,
+)];
 
 impl Pipe {
     /// In the order of indices over all pipes.
@@ -286,7 +296,9 @@ mod tests {
             ("MC", 0),
         ];
         for domain in DOMAINS_3D.iter().chain(&DOMAINS_2D) {
-            assert!((0x448..=0x46c).contains(&domain.read) && (0x470..=0x478).contains(&domain.config));
+            assert!(
+                (0x448..=0x46c).contains(&domain.read) && (0x470..=0x478).contains(&domain.config)
+            );
             let unit = bytes
                 .iter()
                 .find(|(name, _)| *name == domain.name)

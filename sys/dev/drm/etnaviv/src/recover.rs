@@ -22,7 +22,11 @@ pub(crate) fn check(core: &Core) {
         }
         let now = core.os().now();
         let late = engine.sched.expired(now).map(|(_, id)| id);
-        let ends_and_stops = engine.sched.stats().completed.wrapping_add(engine.hw.resumed);
+        let ends_and_stops = engine
+            .sched
+            .stats()
+            .completed
+            .wrapping_add(engine.hw.resumed);
         let token = progress(core, ends_and_stops);
         // Who stands still for its counters does so for us.
         let waits_for_us = engine.hw.stopped.is_some();

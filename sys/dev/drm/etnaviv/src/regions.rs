@@ -35,7 +35,9 @@ fn end(start: u64, region: &Region) -> u64 {
 }
 
 fn fits(room: Range<u64>, size: u64) -> bool {
-    room.end.checked_sub(room.start).is_some_and(|room| room >= size)
+    room.end
+        .checked_sub(room.start)
+        .is_some_and(|room| room >= size)
 }
 
 impl Regions {
@@ -130,7 +132,10 @@ impl Regions {
     /// The first `size` bytes between regions that jobs use.
     fn idle_room(&self, size: u64) -> Option<u64> {
         let mut from = self.range.start;
-        let used = self.by_start.from(from).filter(|(_, region)| region.users != 0);
+        let used = self
+            .by_start
+            .from(from)
+            .filter(|(_, region)| region.users != 0);
         for (start, region) in used {
             if fits(from..start, size) {
                 return Some(from);

@@ -177,8 +177,14 @@ impl Ring {
         match self.version {
             Version::V1 => return None,
             Version::V2 => {
-                let pipes = [(Features::PIPE_3D, Pipe::Three), (Features::PIPE_2D, Pipe::Two)];
-                for (_, pipe) in pipes.into_iter().filter(|(f, _)| core.features.contains(*f)) {
+                let pipes = [
+                    (Features::PIPE_3D, Pipe::Three),
+                    (Features::PIPE_2D, Pipe::Two),
+                ];
+                for (_, pipe) in pipes
+                    .into_iter()
+                    .filter(|(f, _)| core.features.contains(*f))
+                {
                     put(load(GL_PIPE_SELECT, pipe.number()));
                     // HW: the mode bits are zero for tables of 4 KiB.
                     put(load(MMU_CONFIG, low32(root)));
@@ -253,7 +259,10 @@ impl Ring {
         };
         let first_stop = job.stops.map(|[before, _]| writer.stop(before));
         writer.switch(&job.switch);
-        writer.put([LINK | pairs.wrapping_add(1), self.va.wrapping_add(stream_at)]);
+        writer.put([
+            LINK | pairs.wrapping_add(1),
+            self.va.wrapping_add(stream_at),
+        ]);
         let back = writer.at;
         let mut writer = Writer {
             ring: self,
@@ -295,7 +304,10 @@ impl Ring {
     pub(crate) fn words<'a>(&self, memory: &'a PageRun) -> (u32, impl Iterator<Item = u32> + 'a) {
         let base = self.base;
         let words = 0..usize_of_u32(RING_BYTES / 4);
-        (self.va, words.map(move |i| memory.read(base.wrapping_add(i))))
+        (
+            self.va,
+            words.map(move |i| memory.read(base.wrapping_add(i))),
+        )
     }
 
     /// GPU address of a stream.
@@ -339,7 +351,10 @@ impl Writer<'_> {
         match self.ring.version {
             Version::V1 if switch.flush => self.put(load(GL_FLUSH_MMU, FLUSH_MMU_ALL)),
             Version::V2 if switch.flush => {
-                self.put(load(MMU_CONFIG, low32(switch.root) | MMU_KEEP_MODE | MMU_FLUSH));
+                self.put(load(
+                    MMU_CONFIG,
+                    low32(switch.root) | MMU_KEEP_MODE | MMU_FLUSH,
+                ));
                 self.stall(FE_TO_PE);
             }
             Version::V2Secure => {

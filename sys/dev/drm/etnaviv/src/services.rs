@@ -39,7 +39,12 @@ fn start(core: &Arc<Core>) -> Result<()> {
     core.queue.set_kick(Some(tasks.pump.clone().into_hook()));
     core.set_tasks(tasks);
     // HW: a node has one interrupt, which has no name.
-    core.set_irq(Irq::new(core.dev(), None, core.clone(), jobs::on_interrupt)?);
+    core.set_irq(Irq::new(
+        core.dev(),
+        None,
+        core.clone(),
+        jobs::on_interrupt,
+    )?);
     Ok(())
 }
 

@@ -21,8 +21,8 @@ use drmkpi::util::account::Charge;
 use drmkpi::util::errno::{Errno, Result, EINVAL, ENOMEM, ENOSPC};
 use drmkpi::util::int_conv::{u64_of, usize_of};
 use iommu_pmap::{
-    Format, Iova, IovaRange, MapError, MemAttr, Pa, PageTable, Prot, PtUpdate, TableMem, TlbFlush, VivanteV1,
-    VivanteV2,
+    Format, Iova, IovaRange, MapError, MemAttr, Pa, PageTable, Prot, PtUpdate, TableMem, TlbFlush,
+    VivanteV1, VivanteV2,
 };
 
 /// MMUv2: the first address that a client may choose, and the end.
@@ -159,7 +159,12 @@ impl Table {
         let mmu = site.mmu;
         let mut flush = NextJob(site.seqno);
         match self {
-            Table::V1(table) => map_pages(&mut table.update(&mut mmu.flat(), &mut flush), start, pas, prot),
+            Table::V1(table) => map_pages(
+                &mut table.update(&mut mmu.flat(), &mut flush),
+                start,
+                pas,
+                prot,
+            ),
             Table::V2(table) => {
                 let dev = mmu.dev();
                 let mut memory = TreeTables::new(&dev, site.charge, old).with_spare(spare);
@@ -350,7 +355,10 @@ impl Space {
         };
         if wanted.is_none_or(|wanted| wanted == start) {
             region.users = region.users.checked_add(1).ok_or(ENOSPC)?;
-            return Ok(Some((start, core::mem::replace(&mut region.closing, false))));
+            return Ok(Some((
+                start,
+                core::mem::replace(&mut region.closing, false),
+            )));
         }
         if region.users != 0 {
             return Err(EINVAL);

@@ -63,7 +63,11 @@ impl<W: Deref<Target = [u32]>> CmdStream<Unchecked, W> {
     /// # Errors
     ///
     /// The first word that a client may not give.
-    pub fn validate(self, policy: Policy, relocs: &[Reloc]) -> Result<CmdStream<Checked<'_>, W>, Refused> {
+    pub fn validate(
+        self,
+        policy: Policy,
+        relocs: &[Reloc],
+    ) -> Result<CmdStream<Checked<'_>, W>, Refused> {
         validate::validate(&self.words, policy, relocs)?;
         Ok(CmdStream {
             state: Checked(relocs),

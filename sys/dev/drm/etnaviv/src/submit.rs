@@ -65,7 +65,11 @@ struct Arrays {
 /// Does GEM_SUBMIT. The errors are those of etnaviv_ioctl_gem_submit() of Linux 6.1; a stream that asks for what
 /// a client may not do is EINVAL, and so is a pipe that the core does not have.
 /// `why` is told what is wrong with a stream.
-pub(crate) fn submit(call: &Submission<'_>, arg: &mut GemSubmit, why: &Cell<Option<Refused>>) -> Result<()> {
+pub(crate) fn submit(
+    call: &Submission<'_>,
+    arg: &mut GemSubmit,
+    why: &Cell<Option<Refused>>,
+) -> Result<()> {
     let gpu = call.device().data();
     let core = gpu.core(arg.pipe)?;
     let pipe = check(&core, arg)?;
@@ -90,7 +94,10 @@ pub(crate) fn submit(call: &Submission<'_>, arg: &mut GemSubmit, why: &Cell<Opti
     let mut waits = FenceSet::new(os);
     if arg.flags & FENCE_FD_IN != 0 {
         let fences = SyncFile::import(call.caller, arg.fence_fd)?;
-        fences.parts().iter().try_for_each(|f| waits.add_pending(f))?;
+        fences
+            .parts()
+            .iter()
+            .try_for_each(|f| waits.add_pending(f))?;
     }
     let lane = call.file.driver().lane(gpu, arg.pipe)?;
     let job = make_job(call, pipe, stream, &arrays.pmrs, &named, &refuse)?;

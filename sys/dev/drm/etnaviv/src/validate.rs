@@ -137,7 +137,11 @@ impl<'a> Relocs<'a> {
 }
 
 /// Walks `commands`.
-fn walk<const RELOCS: bool>(commands: &[[u32; 2]], policy: Policy, relocs: &[Reloc]) -> Result<(), Stop> {
+fn walk<const RELOCS: bool>(
+    commands: &[[u32; 2]],
+    policy: Policy,
+    relocs: &[Reloc],
+) -> Result<(), Stop> {
     // States that need no second look.
     let plain = match policy {
         Policy::Mmuv1 => Set::NoAddress,
@@ -177,7 +181,10 @@ fn walk<const RELOCS: bool>(commands: &[[u32; 2]], policy: Policy, relocs: &[Rel
                 half => usize::try_from(half).unwrap_or(0).wrapping_add(1),
             });
             let need = u32::MAX.wrapping_shr(32u32.wrapping_sub(count));
-            if count > 32 || !plain.window(header & STATE) & need != 0 || (RELOCS && relocated < next) {
+            if count > 32
+                || !plain.window(header & STATE) & need != 0
+                || (RELOCS && relocated < next)
+            {
                 load(commands, (header, count), at, policy, &mut relocs)?;
                 relocated = relocs.command();
             }

@@ -348,7 +348,8 @@ impl Set {
 
 /// Whether a relocation may go to `state`, a state that may be loaded.
 pub(crate) fn takes_relocation(state: u32) -> bool {
-    let either =
-        |&(address, states, what): &Range| what == Either && state.wrapping_sub(address >> 2) < states;
+    let either = |&(address, states, what): &Range| {
+        what == Either && state.wrapping_sub(address >> 2) < states
+    };
     !Set::NoAddress.has(state) || SHADERS.iter().any(either)
 }

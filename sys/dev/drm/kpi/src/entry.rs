@@ -21,7 +21,11 @@ use core::ffi::{c_char, c_int, c_void};
 /// # Safety
 ///
 /// Both pointers are writable.
-unsafe fn store_stat(stat: Option<Statistic>, namep: *mut *const c_char, valuep: *mut u64) -> c_int {
+unsafe fn store_stat(
+    stat: Option<Statistic>,
+    namep: *mut *const c_char,
+    valuep: *mut u64,
+) -> c_int {
     let Some((name, value)) = stat else {
         return ENOENT.get();
     };
@@ -190,7 +194,12 @@ unsafe extern "C" fn file_stat<D: Driver>(
     unsafe { store_stat(stat, namep, valuep) }
 }
 
-unsafe extern "C" fn dump<D: Driver>(softc: *mut c_void, off: u64, buf: *mut c_void, len: usize) -> usize {
+unsafe extern "C" fn dump<D: Driver>(
+    softc: *mut c_void,
+    off: u64,
+    buf: *mut c_void,
+    len: usize,
+) -> usize {
     // SAFETY: C passes what `attach` stored and still holds.
     let device = unsafe { Arc::<Device<D>>::borrow_raw(softc) };
     let Some(dump) = device.and_then(|d| D::dump(d.data())) else {

@@ -147,7 +147,10 @@ impl AsSlots {
                 .filter(|(_, e)| e.users == 0)
                 .min_by_key(|(_, e)| e.asked)
         };
-        let (space, old) = free.or_else(idle).map(|(space, e)| (space, *e)).ok_or(EBUSY)?;
+        let (space, old) = free
+            .or_else(idle)
+            .map(|(space, e)| (space, *e))
+            .ok_or(EBUSY)?;
         // INVARIANT: `ctx` had no entry.
         let new = Entry {
             owner: Some(ctx),
@@ -281,7 +284,10 @@ mod tests {
         assert!(slots.release(again.seat));
         let c = slots.acquire(12).unwrap();
         assert_eq!((nr(&c), c.evicted, c.fresh), (2, Some(11), true));
-        assert_eq!((slots.find(11), slots.owner(c.seat.space())), (None, Some(12)));
+        assert_eq!(
+            (slots.find(11), slots.owner(c.seat.space())),
+            (None, Some(12))
+        );
     }
 
     #[test]
@@ -444,7 +450,10 @@ mod tests {
                 96..98 => {
                     let at = oracle.0.iter().position(|(c, ..)| *c == ctx);
                     let gone = at.map(|at| oracle.0.remove(at));
-                    assert_eq!(slots.remove(ctx).map(As::nr), gone.as_ref().map(|(_, nr, _)| *nr));
+                    assert_eq!(
+                        slots.remove(ctx).map(As::nr),
+                        gone.as_ref().map(|(_, nr, _)| *nr)
+                    );
                     stale.extend(gone.into_iter().flat_map(|(.., seats)| seats));
                 }
                 98 => {
@@ -459,7 +468,11 @@ mod tests {
                 _ => {}
             }
             for ctx in 0..9 {
-                let expected = oracle.0.iter().find(|(c, ..)| *c == ctx).map(|(_, nr, _)| *nr);
+                let expected = oracle
+                    .0
+                    .iter()
+                    .find(|(c, ..)| *c == ctx)
+                    .map(|(_, nr, _)| *nr);
                 assert_eq!(slots.find(ctx).map(As::nr), expected);
             }
         }

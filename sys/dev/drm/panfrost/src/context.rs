@@ -96,7 +96,8 @@ impl Context {
         let dev = gpu.dev();
         let lock = Sx::new(os, c"panfrost context", None)?;
         let charge = Charge::new(account, 0)?;
-        let table = PageTable::new(&mut KernelTables::<8>::new(&dev, Some(&charge))).map_err(errno)?;
+        let table =
+            PageTable::new(&mut KernelTables::<8>::new(&dev, Some(&charge))).map_err(errno)?;
         let mut context = Context {
             id: os.unique(),
             gpu: gpu.clone(),
@@ -196,7 +197,9 @@ impl Context {
         let mut at = offset;
         while at < end {
             // No part has leaves in two of the last tables.
-            let next = block_end(start.saturating_add(at)).wrapping_sub(start).min(end);
+            let next = block_end(start.saturating_add(at))
+                .wrapping_sub(start)
+                .min(end);
             let pages = usize_of(next.wrapping_sub(at).wrapping_div(PAGE_SIZE));
             let part = pas.get_mut(..pages).ok_or(EINVAL)?;
             buffer.wire(at.wrapping_div(PAGE_SIZE), part)?;
@@ -263,7 +266,10 @@ impl Context {
         let len = range.end.saturating_sub(range.start);
         if let Ok(range) = IovaRange::new(range.start, len) {
             // Leaves of one region are its own, so no leaf is split and nothing is allocated.
-            let _ = space.table.update(&mut tables, &mut self.tlb()).unmap(range);
+            let _ = space
+                .table
+                .update(&mut tables, &mut self.tlb())
+                .unmap(range);
         }
     }
 
@@ -330,7 +336,8 @@ impl Context {
             let tables = self.tables(&dev);
             if space.table.lookup(&tables, Iova(address)).is_some() {
                 // Grown for another fault meanwhile; make sure that the hardware sees it.
-                self.gpu.flush_tlb(self.id, LockRegion::ALL, Flush::PageTable);
+                self.gpu
+                    .flush_tlb(self.id, LockRegion::ALL, Flush::PageTable);
                 return Ok(());
             }
             (start, region.buffer.clone())

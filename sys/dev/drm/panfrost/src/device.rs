@@ -328,7 +328,9 @@ impl Gpu {
             Work::Pump => tasks.pump.enqueue(),
             Work::Fault => tasks.fault.enqueue(),
             Work::Timeout(when) => tasks.timeout.enqueue_at(when),
-            Work::Idle => tasks.idle.enqueue_at(self.os().now().saturating_add(IDLE_NS)),
+            Work::Idle => tasks
+                .idle
+                .enqueue_at(self.os().now().saturating_add(IDLE_NS)),
             Work::Reset => tasks.reset.enqueue(),
             Work::Reap => tasks.reap.enqueue(),
         }
@@ -517,7 +519,9 @@ impl Gpu {
         let off = {
             let mut engine = self.queue.lock();
             match engine.hw.spaces.remove(context) {
-                Some(space) if engine.hw.powered => address_space::disable(&self.regs, self.os(), space),
+                Some(space) if engine.hw.powered => {
+                    address_space::disable(&self.regs, self.os(), space)
+                }
                 _ => Ok(()),
             }
         };

@@ -90,7 +90,11 @@ impl Driver for Panfrost {
         let gpu = dev.data();
         let os = gpu.os();
         let context = Context::new(gpu, account)?;
-        let timelines = Sx::new(os, c"panfrost timelines", [Timeline::new(os), Timeline::new(os)])?;
+        let timelines = Sx::new(
+            os,
+            c"panfrost timelines",
+            [Timeline::new(os), Timeline::new(os)],
+        )?;
         let stats = Arc::new(os, Stats::default())?;
         let remains = Remains::new(os, &gpu.reaper)?;
         let (client, entities) = jobs::open(gpu)?;

@@ -148,13 +148,19 @@ mod tests {
             }
         }
         assert_eq!(Exception(0x04).outcome(None).error(), Some(ECANCELED));
-        assert_eq!(Exception(0x00).outcome(Some(Stop::Soft)).error(), Some(ECANCELED));
+        assert_eq!(
+            Exception(0x00).outcome(Some(Stop::Soft)).error(),
+            Some(ECANCELED)
+        );
     }
 
     #[test]
     fn a_hard_stop_never_resumes() {
         assert_eq!(Exception(0x03).outcome(Some(Stop::Soft)), Outcome::Stopped);
-        assert_eq!(Exception(0x03).outcome(Some(Stop::Hard)), Outcome::Terminated);
+        assert_eq!(
+            Exception(0x03).outcome(Some(Stop::Hard)),
+            Outcome::Terminated
+        );
         assert_eq!(Exception(0x01).outcome(Some(Stop::Hard)), Outcome::Done);
     }
 
@@ -183,7 +189,10 @@ mod tests {
 
     #[test]
     fn status_registers_carry_more_than_the_code() {
-        assert_eq!(Exception::of_status(0xDEAD_01C3).name(), "TRANSLATION_FAULT");
+        assert_eq!(
+            Exception::of_status(0xDEAD_01C3).name(),
+            "TRANSLATION_FAULT"
+        );
         assert_eq!(Exception(0x77).name(), "UNKNOWN");
     }
 }

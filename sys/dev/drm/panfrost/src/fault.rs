@@ -56,10 +56,16 @@ fn serve(gpu: &Gpu, space: As, cause: Cause) {
             .and_then(|ctx| engine.hw.job_of_context(ctx))
             .and_then(|id| engine.sched.job(id));
         let who = job.map(|job| (job.payload.context.clone(), job.payload.stats.clone()));
-        (Fault::read(gpu.regs(), space), engine.hw.spaces.stay(space), who)
+        (
+            Fault::read(gpu.regs(), space),
+            engine.hw.spaces.stay(space),
+            who,
+        )
     };
     let grown = match (&context, cause) {
-        (Some((context, _)), Cause::PageFault) if fault.is_translation_fault() => context.grow(fault.address),
+        (Some((context, _)), Cause::PageFault) if fault.is_translation_fault() => {
+            context.grow(fault.address)
+        }
         _ => Err(EFAULT),
     };
     let switched_off = settle(gpu, stay, &fault, grown);
@@ -115,7 +121,11 @@ fn settle(gpu: &Gpu, stay: Option<Seat>, fault: &Fault, grown: Result<()>) -> bo
         Level(fault.exception().walk_level()),
         fault.access(),
         fault.source_id(),
-        if fault.is_decoder_fault() { ", decoder" } else { "" },
+        if fault.is_decoder_fault() {
+            ", decoder"
+        } else {
+            ""
+        },
         space.nr()
     ));
     if off.is_err() {

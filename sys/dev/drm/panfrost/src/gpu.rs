@@ -289,7 +289,9 @@ pub(crate) mod tests {
         thread_max_barrier_size: 16,
         coherency_features: 17,
         texture_features: [18, 19, 20, 21],
-        js_features: [22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37],
+        js_features: [
+            22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37,
+        ],
         thread_tls_alloc: 39,
         afbc_features: 40,
     };

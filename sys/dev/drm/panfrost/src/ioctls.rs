@@ -112,10 +112,18 @@ fn new_bo(call: &PanCall<'_>, size: u64, flags: BoFlags, heap: bool) -> Result<A
     } else {
         MemAttr::WriteCombine
     };
-    let align = if heap { HEAP_ALIGN } else { drmkpi::os::PAGE_SIZE };
+    let align = if heap {
+        HEAP_ALIGN
+    } else {
+        drmkpi::os::PAGE_SIZE
+    };
     let size = size.checked_next_multiple_of(align).ok_or(EINVAL)?;
     // A heap has no memory where the GPU has not asked for it.
-    let charged = if heap { Charged::AsWired } else { Charged::AtOnce };
+    let charged = if heap {
+        Charged::AsWired
+    } else {
+        Charged::AtOnce
+    };
     let buffer = Buffer::new(dev, call.file.account(), size, charged, attr)?;
     Gem::new(call.file, buffer, Bo::new(call.file.os(), flags)?)
 }
@@ -136,7 +144,12 @@ fn get_param(call: &PanCall<'_>, arg: &mut GetParam) -> Result<()> {
     if arg.pad != 0 {
         return Err(EINVAL);
     }
-    arg.value = call.device().data().identity.param(arg.param).ok_or(EINVAL)?;
+    arg.value = call
+        .device()
+        .data()
+        .identity
+        .param(arg.param)
+        .ok_or(EINVAL)?;
     Ok(())
 }
 

@@ -114,7 +114,10 @@ pub(crate) struct Events([SlotEvents; SLOTS]);
 impl Events {
     /// What it saw of `slot`.
     pub(crate) fn slot(&self, slot: Slot) -> SlotEvents {
-        self.0.get(slot.index()).copied().unwrap_or(SlotEvents::NONE)
+        self.0
+            .get(slot.index())
+            .copied()
+            .unwrap_or(SlotEvents::NONE)
     }
 
     fn each(&mut self, raised: u32) -> impl Iterator<Item = (Slot, &mut SlotEvents)> {

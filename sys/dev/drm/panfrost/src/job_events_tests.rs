@@ -105,8 +105,14 @@ fn the_exception_tells_what_to_do() {
         ..SlotEvents::NONE
     };
     let stopped = e.verdict(1).failed.unwrap();
-    assert_eq!(stopped.exception.outcome(Some(Stop::Soft)), Outcome::Stopped);
-    assert_eq!(stopped.exception.outcome(Some(Stop::Hard)), Outcome::Terminated);
+    assert_eq!(
+        stopped.exception.outcome(Some(Stop::Soft)),
+        Outcome::Stopped
+    );
+    assert_eq!(
+        stopped.exception.outcome(Some(Stop::Hard)),
+        Outcome::Terminated
+    );
     assert_eq!(stopped.tail, 0x1040);
 }
 
@@ -263,7 +269,11 @@ fn every_job_ends_once_and_as_it_did() {
         }
         let expected: Vec<(usize, bool)> = (0..total).map(|job| (job, hw.fails[job])).collect();
         assert_eq!(results, expected);
-        assert_eq!(hw.ended, (0..total).collect::<Vec<_>>(), "each job ran once");
+        assert_eq!(
+            hw.ended,
+            (0..total).collect::<Vec<_>>(),
+            "each job ran once"
+        );
     }
     assert!(
         coalesced > 1000 && requeued > 1000,

@@ -8,11 +8,11 @@ use crate::exception::Stop;
 use crate::features::Features;
 use crate::issues::Issues;
 use crate::regs::job::{
-    Slot, COMMAND_HARD_STOP, COMMAND_HARD_STOP_0, COMMAND_HARD_STOP_1, COMMAND_NOP, COMMAND_SOFT_STOP,
-    COMMAND_SOFT_STOP_0, COMMAND_SOFT_STOP_1, COMMAND_START, CONFIG_AS_MASK, CONFIG_ENABLE_FLUSH_REDUCTION,
-    CONFIG_END_FLUSH_CLEAN_INVALIDATE, CONFIG_JOB_CHAIN_FLAG, CONFIG_START_FLUSH_CLEAN_INVALIDATE,
-    CONFIG_START_MMU, CONFIG_THREAD_PRI_MEDIUM, JOB_INT_CLEAR, JOB_INT_MASK, JOB_INT_RAWSTAT, JOB_INT_STAT,
-    SLOT_BITS,
+    Slot, COMMAND_HARD_STOP, COMMAND_HARD_STOP_0, COMMAND_HARD_STOP_1, COMMAND_NOP,
+    COMMAND_SOFT_STOP, COMMAND_SOFT_STOP_0, COMMAND_SOFT_STOP_1, COMMAND_START, CONFIG_AS_MASK,
+    CONFIG_ENABLE_FLUSH_REDUCTION, CONFIG_END_FLUSH_CLEAN_INVALIDATE, CONFIG_JOB_CHAIN_FLAG,
+    CONFIG_START_FLUSH_CLEAN_INVALIDATE, CONFIG_START_MMU, CONFIG_THREAD_PRI_MEDIUM, JOB_INT_CLEAR,
+    JOB_INT_MASK, JOB_INT_RAWSTAT, JOB_INT_STAT, SLOT_BITS,
 };
 use crate::regs::mmu::As;
 use crate::regs::{poll, Regs};
@@ -80,10 +80,18 @@ pub(crate) fn can_submit(regs: &Regs, slot: Slot) -> bool {
 }
 
 /// Fills the NEXT registers without handing them over; they must be free. `affinity` is a mask of shader cores.
-pub(crate) fn load(regs: &Regs, slot: Slot, job: &JobHw, affinity: u64, features: Features, issues: Issues) {
+pub(crate) fn load(
+    regs: &Regs,
+    slot: Slot,
+    job: &JobHw,
+    affinity: u64,
+    features: Features,
+    issues: Issues,
+) {
     slot.head_next().write(regs, job.jc);
     slot.affinity_next().write(regs, affinity);
-    slot.config_next().write(regs, config(job, features, issues));
+    slot.config_next()
+        .write(regs, config(job, features, issues));
     if features.contains(Features::FLUSH_REDUCTION) {
         slot.flush_id_next().write(regs, job.flush_id);
     }

@@ -188,7 +188,10 @@ pub(crate) fn open(gpu: &Gpu) -> Result<(ClientId, [EntityId; USED_SLOTS])> {
             // Nothing of the client is left that could keep it.
             let _ = sched.client_free(client);
             Err(errno(
-                fragment.and(tiler).err().unwrap_or(drm_sched::Error::NoMemory),
+                fragment
+                    .and(tiler)
+                    .err()
+                    .unwrap_or(drm_sched::Error::NoMemory),
             ))
         }
     }
@@ -214,7 +217,9 @@ pub(crate) fn close(gpu: &Gpu, file: &PanfrostFile) {
 /// Stops the job that runs in a slot if its file was closed.
 fn stop_closed(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
     let powered = engine.hw.powered;
-    let Some(head) = engine.hw.head(slot) else { return };
+    let Some(head) = engine.hw.head(slot) else {
+        return;
+    };
     let (id, flag, sent) = (head.id, head.chain_flag, head.sent);
     let closed = engine
         .sched
@@ -310,7 +315,11 @@ fn start(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, id: JobId) -> bool {
     let Some(job) = engine.sched.job(id) else {
         return true;
     };
-    let (jc, flush_id, context) = (job.payload.jc, job.payload.flush_id, job.payload.context.clone());
+    let (jc, flush_id, context) = (
+        job.payload.jc,
+        job.payload.flush_id,
+        job.payload.context.clone(),
+    );
     let seat = match take_space(gpu, engine, &context) {
         Ok(seat) if job_slot::can_submit(gpu.regs(), slot) => seat,
         Ok(seat) => {
@@ -397,7 +406,9 @@ pub(crate) fn collect(gpu: &Gpu, engine: &mut Engine<'_>, pass: Pass) {
         let verdict = seen.verdict(engine.hw.count(slot));
         for _ in 0..verdict.done {
             if let Some(running) = engine.hw.pop(slot) {
-                engine.sched.complete(running.id, Outcome::Done, gpu.os().now());
+                engine
+                    .sched
+                    .complete(running.id, Outcome::Done, gpu.os().now());
             }
         }
         if let Some(failure) = verdict.failed {

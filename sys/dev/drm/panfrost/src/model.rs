@@ -70,7 +70,9 @@ static MODELS: [Model; 5] = [
 ];
 
 /// T760 r0p0 to r0p2.
-const T760_EARLY: Issues = Issues::I11020.union(Issues::I11024).union(Issues::T76X_3542);
+const T760_EARLY: Issues = Issues::I11020
+    .union(Issues::I11024)
+    .union(Issues::T76X_3542);
 
 /// The status nibble of a revision: variants of one release.
 const STATUS_MASK: u32 = 0xF;
@@ -90,7 +92,10 @@ impl Model {
     ///
     /// ENODEV when the model is not in the table.
     pub(crate) fn find(product: u32) -> Result<&'static Model> {
-        MODELS.iter().find(|m| m.id == masked(product)).ok_or(ENODEV)
+        MODELS
+            .iter()
+            .find(|m| m.id == masked(product))
+            .ok_or(ENODEV)
     }
 
     /// What is wrong with this revision (low half of GPU_ID): the row for it, or for its release.
@@ -134,7 +139,9 @@ mod tests {
     #[test]
     fn unknown_products_are_refused() {
         // Mesa's and Arm's numbers of GPUs that this driver was not written for, and what a dead bus reads as.
-        for product in [0x0, 0x760, 0x861, 0x6000, 0x6956, 0x7004, 0x9001, 0xA867, 0xFFFF] {
+        for product in [
+            0x0, 0x760, 0x861, 0x6000, 0x6956, 0x7004, 0x9001, 0xA867, 0xFFFF,
+        ] {
             assert_eq!(name(product), None, "{product:#x}");
         }
     }
@@ -150,7 +157,10 @@ mod tests {
         assert!(t760.issues(0x0011).contains(Issues::I11024));
         assert_eq!(t760.issues(0x1000), Issues::ALL_MODELS | Issues::MIDGARD_V5);
         let g31 = Model::find(0x7003).unwrap();
-        assert_eq!(g31.issues(0x1000), Issues::ALL_MODELS | Issues::TGOX_R1_1234);
+        assert_eq!(
+            g31.issues(0x1000),
+            Issues::ALL_MODELS | Issues::TGOX_R1_1234
+        );
         assert_eq!(g31.issues(0x0000), Issues::ALL_MODELS);
     }
 
@@ -159,7 +169,9 @@ mod tests {
         // An RK3399's T860 is r2p0.
         let t860 = Model::find(0x860).unwrap();
         let issues = t860.issues(0x2000);
-        assert!(issues.contains(Issues::I9435 | Issues::I10883 | Issues::T76X_3953 | Issues::TMIX_8438));
+        assert!(
+            issues.contains(Issues::I9435 | Issues::I10883 | Issues::T76X_3953 | Issues::TMIX_8438)
+        );
         assert!(!issues.contains(Issues::I10649));
         assert!(!t860.is_bifrost() && t860.features.contains(Features::JOBCHAIN_DISAMBIGUATION));
     }

@@ -297,7 +297,9 @@ fn wait(call: &Call<'_, Panfrost>, seen: u64) -> Result<()> {
     let deadline = gpu.os().now().saturating_add(DUMP_NS);
     let mut dumped = gpu.perfcnt.dumped.lock();
     while *dumped == seen {
-        gpu.perfcnt.wake.wait(&mut dumped, Some(call.caller), deadline)?;
+        gpu.perfcnt
+            .wake
+            .wait(&mut dumped, Some(call.caller), deadline)?;
     }
     Ok(())
 }

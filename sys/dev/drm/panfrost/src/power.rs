@@ -106,7 +106,13 @@ pub(crate) fn power_off(regs: &Regs, os: Os, plan: &Plan) -> Result<(), Stuck> {
     shader.and(tiler).and(l2)
 }
 
-fn up(regs: &Regs, os: Os, cores: &Cores, mask: u64, timeout_ns: u64) -> drmkpi::util::errno::Result<()> {
+fn up(
+    regs: &Regs,
+    os: Os,
+    cores: &Cores,
+    mask: u64,
+    timeout_ns: u64,
+) -> drmkpi::util::errno::Result<()> {
     cores.power_on.write_mask(regs, mask);
     poll(os, STEP_NS, timeout_ns, || {
         cores.ready.read_used(regs, mask) & mask == mask

@@ -41,7 +41,9 @@ fn reset(gpu: &Gpu, guilty: Option<JobId>) {
     match back {
         // A client that hangs causes two a second.
         Ok(()) => gpu.reset_log.warn(gpu.dev(), format_args!("GPU reset")),
-        Err(e) => gpu.dev().log(Level::Error, format_args!("GPU reset failed: {e}")),
+        Err(e) => gpu
+            .dev()
+            .log(Level::Error, format_args!("GPU reset failed: {e}")),
     }
     gpu.queue.kick();
 }
@@ -56,7 +58,9 @@ fn empty_slots(gpu: &Gpu) {
         }
         job_slot::mask_interrupts(gpu.regs());
         jobs::collect(gpu, &mut engine, Pass::BeforeReset);
-        let busy = Slot::ALL.into_iter().filter(|slot| engine.hw.count(*slot) != 0);
+        let busy = Slot::ALL
+            .into_iter()
+            .filter(|slot| engine.hw.count(*slot) != 0);
         let busy = busy.fold(0, |bits, slot| bits | slot.done_bit());
         job_slot::stop_all(gpu.regs());
         busy
@@ -75,7 +79,8 @@ pub(crate) fn for_good(gpu: &Gpu) {
     let mut power = gpu.power.lock();
     empty_slots(gpu);
     if let Err(e) = gpu.reset_cores(&mut power) {
-        gpu.dev().log(Level::Error, format_args!("GPU reset failed: {e}"));
+        gpu.dev()
+            .log(Level::Error, format_args!("GPU reset failed: {e}"));
     }
     let mut engine = gpu.queue.lock();
     engine.hw.forget_jobs();

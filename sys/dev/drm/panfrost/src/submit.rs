@@ -67,9 +67,14 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
         call.caller.look(turn)?;
         let syncobj = call.file.syncobj(*handle).map_err(|_| ENOENT)?;
         let fences = syncobj.fences().ok_or(EINVAL)?;
-        fences.parts().iter().try_for_each(|f| waits.add_pending(f))?;
+        fences
+            .parts()
+            .iter()
+            .try_for_each(|f| waits.add_pending(f))?;
     }
-    let gems = call.file.gems(&array(arg.bo_handles, arg.bo_handle_count)?)?;
+    let gems = call
+        .file
+        .gems(&array(arg.bo_handles, arg.bo_handle_count)?)?;
     let mut mappings = KVec::with_capacity(os, gems.len())?;
     let mut pins = KVec::with_capacity(os, gems.len())?;
     for (turn, gem) in (0..gems.len()).zip(gems.iter()) {

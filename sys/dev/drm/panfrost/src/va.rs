@@ -32,7 +32,10 @@ pub(crate) struct Need {
 impl Need {
     fn align(self) -> Result<u64> {
         if self.exec {
-            let size = self.size.checked_next_power_of_two().filter(|n| *n <= PC_SPAN);
+            let size = self
+                .size
+                .checked_next_power_of_two()
+                .filter(|n| *n <= PC_SPAN);
             return size.ok_or(EINVAL).or(if self.size > PC_SPAN {
                 Ok(PC_SPAN)
             } else {

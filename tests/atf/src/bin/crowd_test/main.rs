@@ -75,7 +75,14 @@ type Told<T> = Result<T, String>;
 #[macro_export]
 macro_rules! ok {
     ($call:expr) => {
-        $call.map_err(|error| format!("{} gave {error} at {}:{}", stringify!($call), file!(), line!()))?
+        $call.map_err(|error| {
+            format!(
+                "{} gave {error} at {}:{}",
+                stringify!($call),
+                file!(),
+                line!()
+            )
+        })?
     };
 }
 
@@ -112,7 +119,9 @@ fn bad<G: Gpu>(random: &mut Random, tell: &UnixDatagram, life: usize) -> Told<()
         let times = 1 + random.below(3);
         let done = || {
             let message = [BAD as u8, kind as u8];
-            tell.send(&message).map(drop).map_err(|error| error.to_string())
+            tell.send(&message)
+                .map(drop)
+                .map_err(|error| error.to_string())
         };
         G::misdeed(&file, kind, times, !random.one_in(4), &done)?;
         drop(file);
@@ -175,7 +184,8 @@ fn crowd<G: Gpu>(ctx: &Ctx, seconds: u64) {
     let seed = ctx.config("seed").map_or(1, |seed| seed.parse().unwrap());
     let mut random = Random::new(seed);
     let (tell, told) = UnixDatagram::pair().unwrap();
-    told.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    told.set_read_timeout(Some(Duration::from_millis(1)))
+        .unwrap();
     let mut tally = Tally::default();
     let mut lives = 0;
     let start = Instant::now();
@@ -241,7 +251,9 @@ fn crowd<G: Gpu>(ctx: &Ctx, seconds: u64) {
 
 /// A number of a line of pairs.
 fn number(line: &str, name: &str) -> u64 {
-    let mut pairs = line.split_whitespace().filter_map(|pair| pair.split_once('='));
+    let mut pairs = line
+        .split_whitespace()
+        .filter_map(|pair| pair.split_once('='));
     let value = pairs
         .find(|(n, _)| *n == name)
         .and_then(|(_, value)| value.parse().ok());
@@ -250,12 +262,19 @@ fn number(line: &str, name: &str) -> u64 {
 
 /// The board is gone, and with it everything that the clients had; only the eighth had faults.
 fn nothing_left(output: &str) {
-    let lines = |kind: &'static str| output.lines().filter_map(move |line| line.strip_prefix(kind));
+    let lines = |kind: &'static str| {
+        output
+            .lines()
+            .filter_map(move |line| line.strip_prefix(kind))
+    };
     let total: Vec<&str> = lines("stats: total ").collect();
     require_eq!(total.len(), 1);
     let [jobs, faults, resets, leaked] =
         ["jobs", "faults", "resets", "leaked"].map(|name| number(total[0], name));
-    require!(leaked == 0, "{leaked} objects of the kernel's outlived the board");
+    require!(
+        leaked == 0,
+        "{leaked} objects of the kernel's outlived the board"
+    );
     require!(
         jobs > 0 && faults > 0 && resets > 0,
         "jobs {jobs}, faults {faults}, resets {resets}"

@@ -30,7 +30,9 @@ fn zero_words(node: &Node, handle: u32, va: u64, map: &Mapping, random: &mut Ran
     }
     let jobs = 1 + random.below(8) as usize;
     let mut chain = ok!(Chain::new(node, jobs));
-    let zeroed: Vec<usize> = (0..jobs).map(|_| random.below(words as u64) as usize).collect();
+    let zeroed: Vec<usize> = (0..jobs)
+        .map(|_| random.below(words as u64) as usize)
+        .collect();
     for at in &zeroed {
         chain.write_zero(va + *at as u64 * 8);
     }
@@ -86,7 +88,10 @@ fn zero_words(node: &Node, handle: u32, va: u64, map: &Mapping, random: &mut Ran
     for (at, word) in bytes.chunks_exact(8).enumerate() {
         let found = u64::from_le_bytes(word.try_into().unwrap_or_default());
         let expected = if zeroed.contains(&at) { 0 } else { pattern(at) };
-        holds!(found == expected, "word {at} is {found:#x}, not {expected:#x}");
+        holds!(
+            found == expected,
+            "word {at} is {found:#x}, not {expected:#x}"
+        );
     }
     Ok(())
 }
@@ -161,7 +166,13 @@ impl Gpu for Mali {
         Ok(())
     }
 
-    fn misdeed(node: &Node, kind: usize, times: u64, waits: bool, done: &dyn Fn() -> Told<()>) -> Told<()> {
+    fn misdeed(
+        node: &Node,
+        kind: usize,
+        times: u64,
+        waits: bool,
+        done: &dyn Fn() -> Told<()>,
+    ) -> Told<()> {
         let on_board = std::env::var_os("DRMBOARD_BOARD").is_some();
         let chain = ok!(misdeed(node, kind));
         let end = ok!(node.syncobj(0));

@@ -7,7 +7,8 @@
 use crate::{holds, ok, Gpu, Random, Told, PATIENCE_MS};
 use atf::drm::{Mapping, Node};
 use atf::etnaviv::abi::{
-    Timespec, BO_CACHED, BO_UNCACHED, BO_WC, PREP_READ, PREP_WRITE, SUBMIT_FENCE_FD_IN, SUBMIT_NO_IMPLICIT,
+    Timespec, BO_CACHED, BO_UNCACHED, BO_WC, PREP_READ, PREP_WRITE, SUBMIT_FENCE_FD_IN,
+    SUBMIT_NO_IMPLICIT,
 };
 use atf::etnaviv::{imx8mq, status, Bo, Client, Work, FILL_WORDS};
 use atf::Errno;
@@ -39,7 +40,9 @@ fn place(bo: &mut Bo<'_>, half: u64, random: &mut Random) {
 /// Fills parts of a buffer, which is mapped at `map`, by the GPU and looks at all of it.
 fn fill_parts(client: &Client, bo: &Bo<'_>, map: &Mapping, random: &mut Random) -> Told<()> {
     let words = map.len() / 4;
-    let mut expected: Vec<u32> = (0..words).map(|at| 0x0101_0101 * (1 + at as u32 % 255)).collect();
+    let mut expected: Vec<u32> = (0..words)
+        .map(|at| 0x0101_0101 * (1 + at as u32 % 255))
+        .collect();
     ok!(client.cpu_prep(bo.handle, PREP_WRITE, patience()));
     for (at, word) in expected.iter().enumerate() {
         map.write_u32(at * 4, *word);
@@ -58,7 +61,10 @@ fn fill_parts(client: &Client, bo: &Bo<'_>, map: &Mapping, random: &mut Random) 
         0 => {}
         // A job that comes after.
         1 => {
-            let mut after = client.work().nop().flags(SUBMIT_FENCE_FD_IN | SUBMIT_NO_IMPLICIT);
+            let mut after = client
+                .work()
+                .nop()
+                .flags(SUBMIT_FENCE_FD_IN | SUBMIT_NO_IMPLICIT);
             after.fence_fd = file.as_raw_fd();
             let (fence, second) = ok!(client.start(&after));
             ok!(client.wait_fence(0, fence, 0, patience()));
@@ -139,7 +145,9 @@ impl Gpu for Vivante {
         }
         if random.one_in(4) && cache != BO_CACHED {
             // In another file, by PRIME.
-            let fd: Node = ok!(client.node.export(bo.handle, libc::O_CLOEXEC | libc::O_RDWR));
+            let fd: Node = ok!(client
+                .node
+                .export(bo.handle, libc::O_CLOEXEC | libc::O_RDWR));
             let other = ok!(Client::open(imx8mq()));
             let mut theirs = other.adopt(ok!(other.node.import(&fd)), size);
             place(&mut theirs, 1, random);
@@ -158,7 +166,10 @@ impl Gpu for Vivante {
         let (bo, work) = misdeed(client, kind)?;
         if kind != ASTRAY && kind != STALLED {
             let refused = client.start(&work).map(drop);
-            holds!(refused == Err(Errno(libc::EINVAL)), "a LINK gave {refused:?}");
+            holds!(
+                refused == Err(Errno(libc::EINVAL)),
+                "a LINK gave {refused:?}"
+            );
             let end = ok!(client.run(&client.work().nop()));
             holds!(end == 1, "a NOP ended with {end}");
             let word = ok!(bo.map()).read_u32(0);

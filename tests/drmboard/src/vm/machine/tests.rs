@@ -245,7 +245,11 @@ fn two_operations(slow: u64, work_scale: u32) -> u64 {
     machine.write(&mut toy, 1, 0x654, config::RAM_BASE as u32);
     machine.write(&mut toy, 1, 0x658, 1 << 16 | 6);
     while toy.lines.get(&1) != Some(&true) {
-        let at = toy.timers.remove(&1).flatten().expect("there is more to come");
+        let at = toy
+            .timers
+            .remove(&1)
+            .flatten()
+            .expect("there is more to come");
         assert!(at >= toy.now, "due before the guest could run");
         toy.now = at;
         machine.poll(&mut toy, 1);
@@ -262,7 +266,10 @@ fn what_the_host_takes_is_no_time_of_the_work() {
 #[test]
 fn work_is_scaled_and_nothing_else() {
     let copy_ns = models::vivante::Timing::default().copy_ns;
-    assert_eq!(two_operations(0, 11), two_operations(0, 1) + 2 * 10 * copy_ns);
+    assert_eq!(
+        two_operations(0, 11),
+        two_operations(0, 1) + 2 * 10 * copy_ns
+    );
 }
 
 #[test]
@@ -280,7 +287,10 @@ fn devices_reach_ram_and_nothing_else() {
         strayed: 0,
     };
     assert_eq!(bus.read(config::RAM_BASE + 0xffc, &mut [1; 4]), Ok(()));
-    assert_eq!(bus.read(config::RAM_BASE + 0xffd, &mut [1; 4]), Err(NoMemory));
+    assert_eq!(
+        bus.read(config::RAM_BASE + 0xffd, &mut [1; 4]),
+        Err(NoMemory)
+    );
     assert_eq!(bus.write(config::WINDOWS, &[1; 4]), Err(NoMemory));
     assert_eq!(bus.write(u64::MAX, &[1; 4]), Err(NoMemory));
 }

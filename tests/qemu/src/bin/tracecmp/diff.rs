@@ -56,7 +56,10 @@ mod tests {
     #[test]
     fn differences_are_the_fewest() {
         assert_eq!(forms(&words("a b c"), &words("a b c")), words(""));
-        assert_eq!(forms(&words("a b c"), &words("a x c d")), ["- b", "+ x", "+ d"]);
+        assert_eq!(
+            forms(&words("a b c"), &words("a x c d")),
+            ["- b", "+ x", "+ d"]
+        );
         assert_eq!(forms(&words("a b"), &words("b a")).len(), 2, "order counts");
         assert_eq!(forms(&[], &words("a")), ["+ a"]);
     }

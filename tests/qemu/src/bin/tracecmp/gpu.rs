@@ -123,7 +123,10 @@ mod tests {
                 offset: 0x1c0,
                 value: 0xf,
             };
-            assert_eq!((Gpu::of(board).unwrap().begins)("", access).is_some(), begins);
+            assert_eq!(
+                (Gpu::of(board).unwrap().begins)("", access).is_some(),
+                begins
+            );
         }
         assert!(Gpu::of("vax").is_none());
     }

@@ -90,7 +90,9 @@ impl Phases {
                     polled: None,
                 });
             }
-            let Event::Access(access) = event else { continue };
+            let Event::Access(access) = event else {
+                continue;
+            };
             let open = open.get_or_insert_with(|| Open {
                 name: "start".into(),
                 form: Form::new(),
@@ -161,7 +163,10 @@ mod tests {
             phases.usual("reset").unwrap(),
             ["w 0028 00000000", "r 0020 00000100"]
         );
-        assert_eq!(phases.usual("submit").unwrap(), ["w 1840 *", "w 1858 00083300"]);
+        assert_eq!(
+            phases.usual("submit").unwrap(),
+            ["w 1840 *", "w 1858 00083300"]
+        );
         assert_eq!(phases.usual("irq-job").unwrap(), ["r 100c 00000001"]);
         assert_eq!(phases.names().len(), 3);
     }

@@ -83,7 +83,8 @@ impl Memory {
             let offset = pa.checked_sub(base)?;
             (offset < bytes as u64).then_some(offset as usize)
         };
-        let (memory, offset, writeable) = if let Some(offset) = within(u64::from(CODE), CODE_BYTES) {
+        let (memory, offset, writeable) = if let Some(offset) = within(u64::from(CODE), CODE_BYTES)
+        {
             (&mut self.code, offset, false)
         } else if let Some(offset) = within(PTA, TABLE_BYTES).or(within(LOW, TABLE_BYTES)) {
             (&mut self.tables, offset, false)
@@ -173,7 +174,8 @@ impl Board {
 
     fn write(&mut self, offset: u32, value: u32) {
         self.now += 100;
-        self.gpu.mmio_write(&mut self.memory, self.now, offset, value);
+        self.gpu
+            .mmio_write(&mut self.memory, self.now, offset, value);
     }
 
     fn secure(&self) -> bool {
@@ -210,7 +212,14 @@ impl Board {
                 self.write(0x388, 1);
             }
             Variant::Gc3000 => {
-                self.run(&[0x0801_0061, low(MASTER), 0x0801_0060, low(SAFE), 0x1000_0000, 0]);
+                self.run(&[
+                    0x0801_0061,
+                    low(MASTER),
+                    0x0801_0060,
+                    low(SAFE),
+                    0x1000_0000,
+                    0,
+                ]);
                 self.write(0x18c, 1);
             }
             // The five page tables. Window bases are 0; half of the space behind the window is data, the rest tables and

@@ -71,8 +71,14 @@ fn what_mesa_emits_is_admitted() {
             .unwrap();
         assert_eq!(stream.words().len(), words.len());
         for (i, (new, old)) in stream.words().iter().zip(&words).enumerate() {
-            let here = relocs.iter().any(|reloc| reloc.submit_offset as usize == i * 4);
-            assert_eq!(*new, if here { 0x8000_0000 } else { *old }, "{name}: word {i}");
+            let here = relocs
+                .iter()
+                .any(|reloc| reloc.submit_offset as usize == i * 4);
+            assert_eq!(
+                *new,
+                if here { 0x8000_0000 } else { *old },
+                "{name}: word {i}"
+            );
         }
         assert_eq!(copy[words.len()..], [0xdead_beef; 3]);
     }
@@ -199,7 +205,10 @@ fn semaphores_are_waited_for() {
     // RA waits for PE, by its register.
     let ra = [semaphore(0x0705), load(0x3c00, &[0x0705])].concat();
     assert_eq!(v2(&ra), None);
-    assert_eq!(v2(&[semaphore(0x0705), vec![STALL, 0x0705]].concat()), refused);
+    assert_eq!(
+        v2(&[semaphore(0x0705), vec![STALL, 0x0705]].concat()),
+        refused
+    );
     // Not among other states, not converted.
     assert!(v2(&[load(0x3808, &[0x0701, 0]), vec![STALL, 0x0701]].concat()).is_some());
     let mut float = [semaphore(0x0701), vec![STALL, 0x0701]].concat();
@@ -266,7 +275,8 @@ fn relocations_go_where_addresses_go() {
             0x8000_0000,
             u32::MAX,
         ] {
-            let refused = at(offset).unwrap_or_else(|| panic!("relocation at {offset} with {policy:?}"));
+            let refused =
+                at(offset).unwrap_or_else(|| panic!("relocation at {offset} with {policy:?}"));
             assert!(
                 matches!(refused.1, Why::Relocation | Why::Uncovered),
                 "{offset}: {refused:?}"
@@ -279,8 +289,14 @@ fn relocations_go_where_addresses_go() {
     // An address converted to floating point is another address.
     let mut float = stream.clone();
     float[0] |= 0x0400_0000;
-    assert_eq!(why(&float, &good, Policy::Mmuv1), Some((1, Why::FixedPoint)));
-    assert_eq!(why(&float, &good, Policy::Mmuv2), Some((1, Why::FixedPoint)));
+    assert_eq!(
+        why(&float, &good, Policy::Mmuv1),
+        Some((1, Why::FixedPoint))
+    );
+    assert_eq!(
+        why(&float, &good, Policy::Mmuv2),
+        Some((1, Why::FixedPoint))
+    );
     assert_eq!(why(&float, &[], Policy::Mmuv2), None);
     let mut float = stream.clone();
     float[8] |= 0x0400_0000;
@@ -350,7 +366,13 @@ fn relocations_point_into_their_object() {
     assert_eq!(relocated(to(1, 0), &[object]), Err(Why::Object));
     assert_eq!(relocated(to(u32::MAX, 0), &[object]), Err(Why::Object));
     assert_eq!(
-        relocated(Reloc { flags: 1, ..to(0, 0) }, &[object]),
+        relocated(
+            Reloc {
+                flags: 1,
+                ..to(0, 0)
+            },
+            &[object]
+        ),
         Err(Why::Object)
     );
 }
@@ -369,7 +391,10 @@ fn a_copy_is_whole_or_not_made() {
         .validate_into(&mut to[..], Policy::Mmuv2, &[])
         .map(|_| ())
         .unwrap_err();
-    assert_eq!(refused.to_string(), "command not permitted at word 2: 0x10000000");
+    assert_eq!(
+        refused.to_string(),
+        "command not permitted at word 2: 0x10000000"
+    );
     assert_eq!(to, [9; 4]);
 }
 
@@ -384,7 +409,9 @@ fn the_second_reader_sees_harm() {
     } in samples()
     {
         assert!(execute(&words, &relocs, shared).is_ok());
-        assert!(execute(&words, &relocs[..relocs.len().saturating_sub(1)], shared).is_ok() != shared);
+        assert!(
+            execute(&words, &relocs[..relocs.len().saturating_sub(1)], shared).is_ok() != shared
+        );
         let mut harmful = words.clone();
         harmful.extend([0x0801_006b, 0]);
         assert_eq!(

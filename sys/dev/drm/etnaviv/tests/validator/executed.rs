@@ -54,23 +54,35 @@ fn what_mesa_emits_is_executed() {
 fn every_admitted_state_is_harmless_on_its_own() {
     let relocs = [reloc(4)];
     let mut executed = [0; 2];
-    for variant in [Variant::Gc2000, Variant::Gc320, Variant::Gc7000L, Variant::Gc3000] {
+    for variant in [
+        Variant::Gc2000,
+        Variant::Gc320,
+        Variant::Gc7000L,
+        Variant::Gc3000,
+    ] {
         let shared = matches!(variant, Variant::Gc2000 | Variant::Gc320);
         let mut board = Board::new(variant);
         for state in 0..0x1_0000u32 {
             // Addresses get a relocation.
             let words = [0x0801_0000 | state, 0x4000_0000];
-            let admitted =
-                verdict(&words, &relocs, policy(shared)).or_else(|_| verdict(&words, &[], policy(shared)));
+            let admitted = verdict(&words, &relocs, policy(shared))
+                .or_else(|_| verdict(&words, &[], policy(shared)));
             if admitted.is_ok() {
                 let outcome = board.execute(&words, &[0]);
-                assert!(outcome.is_ok(), "{variant:?}: {:#x}: {outcome:x?}", state * 4);
+                assert!(
+                    outcome.is_ok(),
+                    "{variant:?}: {:#x}: {outcome:x?}",
+                    state * 4
+                );
                 executed[usize::from(shared)] += 1;
             }
         }
     }
     // Which states are admitted does not depend on the MMU.
-    assert!(executed[0] > 20_000 && executed[0] == executed[1], "{executed:?}");
+    assert!(
+        executed[0] > 20_000 && executed[0] == executed[1],
+        "{executed:?}"
+    );
 }
 
 /// The stream of libdrm's `etnaviv_2d_test` without its loads of state 0: the states in their order, those that are not 0 with
@@ -129,7 +141,12 @@ fn what_libdrm_emits_for_2d_is_admitted_and_executed() {
 #[test]
 fn the_model_sees_harm() {
     let nop = [0x1800_0000, 0];
-    for variant in [Variant::Gc2000, Variant::Gc320, Variant::Gc7000L, Variant::Gc3000] {
+    for variant in [
+        Variant::Gc2000,
+        Variant::Gc320,
+        Variant::Gc7000L,
+        Variant::Gc3000,
+    ] {
         let mut board = Board::new(variant);
         let mut run = |words: &[u32], headers: &[usize]| {
             let mut stream = nop.to_vec();
@@ -161,7 +178,10 @@ fn the_model_sees_harm() {
         }
         // A command that goes on behind the end takes the LINK with it, one that ends early shows what is in it.
         assert_eq!(run(&[0x0803_3000, 0], &[8]), Err(Foul::Starved));
-        assert_eq!(run(&[0x2800_0000, 4, 0, 1], &[8, 16]), Err(Foul::Differs(2)));
+        assert_eq!(
+            run(&[0x2800_0000, 4, 0, 1], &[8, 16]),
+            Err(Foul::Differs(2))
+        );
         assert_eq!(
             run(&[0x1800_0000, 0, 0x1800_0000, 0], &[8]),
             Err(Foul::Differs(2))

@@ -31,7 +31,8 @@ fn foreign(shared: bool) -> Vec<u32> {
     for state in 0..0x1_0000u32 {
         let guarded = kind(state as usize * 4) == Kind::Guarded;
         assert!(!(guarded && knows(state)), "{:#x}", state * 4);
-        let border = !knows(state) && (knows(state.wrapping_sub(1) & 0xffff) || knows((state + 1) & 0xffff));
+        let border =
+            !knows(state) && (knows(state.wrapping_sub(1) & 0xffff) || knows((state + 1) & 0xffff));
         unknown += u32::from(border && !guarded);
         if guarded || border {
             // The semaphore may be right where it is put, for the stall of the one that was there.
@@ -82,8 +83,8 @@ fn replace_every_word(sparse: usize) {
                     as_header += 1;
                 } else if verdict.is_ok() {
                     let changed = execute(&stream, &relocs, shared);
-                    let changed =
-                        changed.unwrap_or_else(|harm| panic!("{name}: {header:#x} at {at}: {harm:?}"));
+                    let changed = changed
+                        .unwrap_or_else(|harm| panic!("{name}: {header:#x} at {at}: {harm:?}"));
                     as_value += 1;
                     if n % sparse == at % sparse {
                         let outcome = board.execute(&relocated(&stream, &relocs), &changed.headers);
@@ -95,7 +96,9 @@ fn replace_every_word(sparse: usize) {
             stream[at] = words[at];
         }
     }
-    println!("{as_header} headers refused, {as_value} values harmless, {executed} of them executed");
+    println!(
+        "{as_header} headers refused, {as_value} values harmless, {executed} of them executed"
+    );
     assert!(
         as_header > 300_000 && as_value > 300_000 && executed > as_value / sparse / 2,
         "{as_header} {as_value} {executed}"

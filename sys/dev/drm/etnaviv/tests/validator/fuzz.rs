@@ -46,15 +46,16 @@ fn known() -> &'static [u32] {
 /// Byte addresses where runs of registers of one kind begin or that are near a border of one, and everywhere else.
 fn register(random: &mut Random) -> u32 {
     const RUNS: &[u32] = &[
-        0x00600, 0x00680, 0x00800, 0x00a00, 0x01028, 0x01400, 0x01410, 0x01460, 0x01604, 0x01658, 0x016c0,
-        0x01700, 0x02400, 0x03808, 0x03814, 0x05000, 0x0c000, 0x10000, 0x10800, 0x12800, 0x14000, 0x14024,
-        0x14600, 0x15c00, 0x17800, 0x30000, 0x34000, 0x37ff0, 0x3fffc,
+        0x00600, 0x00680, 0x00800, 0x00a00, 0x01028, 0x01400, 0x01410, 0x01460, 0x01604, 0x01658,
+        0x016c0, 0x01700, 0x02400, 0x03808, 0x03814, 0x05000, 0x0c000, 0x10000, 0x10800, 0x12800,
+        0x14000, 0x14024, 0x14600, 0x15c00, 0x17800, 0x30000, 0x34000, 0x37ff0, 0x3fffc,
     ];
     match random.below(32) {
         0 => random.below(0x4_0000),
         1 => {
             let guarded = &GUARDED[random.below(GUARDED.len() as u32) as usize];
-            (guarded.start as u32 + random.below(guarded.len() as u32)).saturating_sub(4 * random.below(6))
+            (guarded.start as u32 + random.below(guarded.len() as u32))
+                .saturating_sub(4 * random.below(6))
         }
         2..8 => 4 * random.of(known()),
         _ => random.of(RUNS) + 4 * random.below(8),
@@ -95,7 +96,12 @@ fn command(random: &mut Random, shared: bool, words: &mut Vec<u32>, relocs: &mut
         4 => words.extend([0x1800_0000, random.next()]),
         5 => words.extend([0x2800_0000, 4, 0, 1]),
         6 => words.extend([0x3000_0000, 4, 0, 1, 0, 0x1000_0000]),
-        7 => words.extend([0x6000_0000 | random.next() >> 8, random.next(), 0, 0x4000_0000]),
+        7 => words.extend([
+            0x6000_0000 | random.next() >> 8,
+            random.next(),
+            0,
+            0x4000_0000,
+        ]),
         8 => words.extend([0x8000_0000, random.next()]),
         // Kicks of RS (whole, in place) and BLT (each command, a flush), on whatever the states say.
         9 => words.extend([0x0801_0580, 0xbeeb_beeb]),
@@ -202,13 +208,18 @@ fn fuzz(seed: u64, streams: u64) -> Seen {
                     iova: 0x4000_0000,
                     bytes: 4096,
                 };
-                assert!(checked.relocate(|_| Some(placed)).is_ok(), "stream {n} of {seed}");
+                assert!(
+                    checked.relocate(|_| Some(placed)).is_ok(),
+                    "stream {n} of {seed}"
+                );
                 true
             }
         };
         let run = match (admitted, execute(&words, &relocs, shared)) {
             (true, Ok(run)) => run,
-            (true, Err(harm)) => panic!("stream {n} of {seed} does {harm:?}: {words:#x?} {relocs:?}"),
+            (true, Err(harm)) => {
+                panic!("stream {n} of {seed} does {harm:?}: {words:#x?} {relocs:?}")
+            }
             (false, harm) => {
                 seen.harmful += u64::from(harm.is_err());
                 seen.strict += u64::from(harm.is_ok());
@@ -226,7 +237,9 @@ fn fuzz(seed: u64, streams: u64) -> Seen {
         match board.execute(&words, &run.headers) {
             Ok(Outcome::Done) => seen.done += 1,
             Ok(Outcome::Stopped) => seen.stopped += 1,
-            Err(foul) => panic!("stream {n} of {seed}, executed, does {foul:x?}: {words:#x?} {relocs:?}"),
+            Err(foul) => {
+                panic!("stream {n} of {seed}, executed, does {foul:x?}: {words:#x?} {relocs:?}")
+            }
         }
     }
     seen
@@ -236,7 +249,9 @@ fn fuzz(seed: u64, streams: u64) -> Seen {
 fn fuzz_in_parallel(streams: u64) {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let seen = std::thread::scope(|scope| {
-        let run = |n: u64| scope.spawn(move || fuzz(0x9e37_79b9_7f4a_7c15 ^ n, streams.div_ceil(threads)));
+        let run = |n: u64| {
+            scope.spawn(move || fuzz(0x9e37_79b9_7f4a_7c15 ^ n, streams.div_ceil(threads)))
+        };
         let runs: Vec<_> = (1..=threads).map(run).collect();
         runs.into_iter().fold(Seen::default(), |sum, run| {
             let seen = run.join();

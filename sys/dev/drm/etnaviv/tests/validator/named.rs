@@ -686,7 +686,9 @@ fn every_state_that_mesa_names_is_permitted_or_refused_for_a_reason() {
             let shared = said(address, Policy::Mmuv1);
             let uncovered = expected.is_none() && shared == Some(Why::Uncovered);
             if found != expected || !(shared == expected || uncovered) {
-                wrong.push(format!("{name} {address:#07x} {say:?}: {found:?}, {shared:?}"));
+                wrong.push(format!(
+                    "{name} {address:#07x} {say:?}: {found:?}, {shared:?}"
+                ));
             }
         }
     }
@@ -704,14 +706,22 @@ fn the_table_is_whole() {
             .map(|row| row.2)
             .sum::<u32>()
     };
-    assert!(NAMED.windows(2).all(|rows| rows[0].1 <= rows[1].1), "in order");
+    assert!(
+        NAMED.windows(2).all(|rows| rows[0].1 <= rows[1].1),
+        "in order"
+    );
     let counts = [
         states(|say| say == Used),
         states(|say| say == Like),
         states(|say| matches!(say, Refused(_))),
     ];
     assert_eq!(counts, [10949, 10507, 11060]);
-    let row = |name: &str| NAMED.iter().find(|row| row.0 == name).map(|row| (row.1, row.3));
+    let row = |name: &str| {
+        NAMED
+            .iter()
+            .find(|row| row.0 == name)
+            .map(|row| (row.1, row.3))
+    };
     assert_eq!(row("GL_BUG_FIXES"), Some((0x3860, Used)));
     for (name, at) in [
         ("PS_NN_INST_ADDR", 0x10a0),
@@ -725,7 +735,10 @@ fn the_table_is_whole() {
 /// The semaphore is permitted in front of its stall, and only there.
 #[test]
 fn the_semaphore_needs_its_stall() {
-    let paired = NAMED.iter().filter(|row| row.3 == Paired).collect::<Vec<_>>();
+    let paired = NAMED
+        .iter()
+        .filter(|row| row.3 == Paired)
+        .collect::<Vec<_>>();
     assert_eq!(paired.len(), 1);
     let token = 0x701;
     let pair = [0x0801_0000 | (paired[0].1 / 4), token, 0x4800_0000, token];

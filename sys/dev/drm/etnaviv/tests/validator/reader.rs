@@ -149,7 +149,11 @@ pub(crate) struct Run {
 pub(crate) fn execute(stream: &[u32], relocs: &[Reloc], shared: bool) -> Result<Run, Harm> {
     let at = |offset: usize| stream.get(offset / 4).copied();
     let end = stream.len() * 4;
-    let covers = |offset: usize| relocs.iter().any(|reloc| reloc.submit_offset as usize == offset);
+    let covers = |offset: usize| {
+        relocs
+            .iter()
+            .any(|reloc| reloc.submit_offset as usize == offset)
+    };
     let mut is_value = vec![false; end];
     let mut run = Run::default();
     let mut left = Vec::new();
@@ -192,7 +196,11 @@ pub(crate) fn execute(stream: &[u32], relocs: &[Reloc], shared: bool) -> Result<
                 if data != 0 {
                     return Err(Harm::Command(4));
                 }
-                bytes += 4 + 8 * if rectangles == 0 { 256 } else { rectangles as usize };
+                bytes += 4 + 8 * if rectangles == 0 {
+                    256
+                } else {
+                    rectangles as usize
+                };
             }
             5 | 12 => bytes += 12,
             6 => bytes += 16,
@@ -224,7 +232,11 @@ fn is_awaited(stream: &[u32], offset: usize) -> bool {
     let Some([_, token, wait, waited]) = stream.get(offset / 4..offset / 4 + 4) else {
         return false;
     };
-    let command = if token % 32 == 1 { 0x4800_0000 } else { 0x0801_0f00 };
+    let command = if token % 32 == 1 {
+        0x4800_0000
+    } else {
+        0x0801_0f00
+    };
     *wait == command && waited == token
 }
 
@@ -245,7 +257,10 @@ pub(crate) struct Sample {
 }
 
 /// Where they are.
-pub(crate) const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../tests/data/etnaviv");
+pub(crate) const DATA: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../../../tests/data/etnaviv"
+);
 
 /// The streams of Mesa 22.3 in tests/data/etnaviv: a clear, a read and a triangle, on a GPU with MMUv1 and on one with
 /// MMUv2. Small enough for tests that change every word of them.

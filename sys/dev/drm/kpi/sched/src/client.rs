@@ -117,7 +117,10 @@ impl<J, S: Storage> Scheduler<J, S> {
 
     /// Whether a group is one of a client's.
     pub(crate) fn is_group_of(&self, index: u32, id: ClientId) -> bool {
-        let mut next = self.clients.get(id.0).map_or(NIL, |client| client.first_group);
+        let mut next = self
+            .clients
+            .get(id.0)
+            .map_or(NIL, |client| client.first_group);
         while let Some(group) = self.groups.at(next) {
             if next == index {
                 return true;
@@ -137,7 +140,11 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
         let mut next = client.first_group;
         self.clients.remove(id.0);
-        while let Some(group) = self.groups.id_at(next).and_then(|id| self.groups.remove(id)) {
+        while let Some(group) = self
+            .groups
+            .id_at(next)
+            .and_then(|id| self.groups.remove(id))
+        {
             next = group.next;
             if let Some(slot) = self.slots.get_mut(group.slot) {
                 let queue = slot.queue_mut(group.priority);
@@ -181,7 +188,11 @@ impl<J, S: Storage> Scheduler<J, S> {
             remainder: 0,
             next: client.first_group,
         };
-        let index = self.groups.insert(group).map_err(|_| Error::NoMemory)?.index();
+        let index = self
+            .groups
+            .insert(group)
+            .map_err(|_| Error::NoMemory)?
+            .index();
         queue.groups = count;
         client.first_group = index;
         Ok(index)

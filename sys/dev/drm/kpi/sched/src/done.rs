@@ -117,7 +117,11 @@ impl<J, S: Storage> Scheduler<J, S> {
             return;
         };
         let entity = job.entity;
-        if self.entities.get(entity.0).is_none_or(|owner| owner.running == 0) {
+        if self
+            .entities
+            .get(entity.0)
+            .is_none_or(|owner| owner.running == 0)
+        {
             return self.finish(index, Outcome::Cancelled);
         }
         job.holders = job.holders.saturating_add(1);
@@ -130,7 +134,11 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// Lets go of the jobs that were kept behind those in the hardware, if none is there any more:
     /// some of a killed entity's, and lists it for the others.
     pub(crate) fn unpark(&mut self, entity: u32) {
-        while let Some(owner) = self.entities.at_mut(entity).filter(|owner| owner.running == 0) {
+        while let Some(owner) = self
+            .entities
+            .at_mut(entity)
+            .filter(|owner| owner.running == 0)
+        {
             let Some(id) = owner
                 .parked
                 .pop_front(&mut self.jobs)

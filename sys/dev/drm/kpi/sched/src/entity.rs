@@ -127,7 +127,10 @@ impl<J, S: Storage> Scheduler<J, S> {
 
     /// Jobs of an entity that are in the hardware, oldest first, for the driver to hard-stop.
     pub fn running_of(&self, id: EntityId) -> impl Iterator<Item = JobId> + '_ {
-        let slot = self.entities.get(id.0).map_or(usize::MAX, |entity| entity.slot);
+        let slot = self
+            .entities
+            .get(id.0)
+            .map_or(usize::MAX, |entity| entity.slot);
         self.running(slot)
             .filter(move |job| self.jobs.get(job.0).is_some_and(|job| job.entity == id))
     }
@@ -211,7 +214,9 @@ impl<J, S: Storage> Scheduler<J, S> {
                 .is_some_and(|job| job.entity.0.index() == index)
             {
                 if let Some(slot) = self.slots.get_mut(slot) {
-                    slot.queue_mut(priority).resume.remove(&mut self.jobs, cursor);
+                    slot.queue_mut(priority)
+                        .resume
+                        .remove(&mut self.jobs, cursor);
                 }
                 self.cancel(cursor);
             }

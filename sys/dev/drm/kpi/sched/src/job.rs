@@ -194,7 +194,11 @@ impl<J, S: Storage> Scheduler<J, S> {
 
     fn must_be_built(&self, id: JobId) -> Result<(), Error> {
         let job = self.jobs.get(id.0).ok_or(Error::Stale)?;
-        let killed = || self.entities.get(job.entity.0).is_none_or(|owner| owner.killed);
+        let killed = || {
+            self.entities
+                .get(job.entity.0)
+                .is_none_or(|owner| owner.killed)
+        };
         match job.state {
             State::Built if killed() => Err(Error::Killed),
             State::Built => Ok(()),

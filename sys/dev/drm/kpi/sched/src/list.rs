@@ -14,7 +14,10 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) const NONE: Self = Self { prev: NIL, next: NIL };
+    pub(crate) const NONE: Self = Self {
+        prev: NIL,
+        next: NIL,
+    };
 }
 
 /// A value that can be in a list.
@@ -61,7 +64,12 @@ impl List {
     }
 
     /// Inserts behind `prev`; `NIL` means at the front.
-    pub(crate) fn insert_after<T: Node, S: Storage>(&mut self, pool: &mut Pool<T, S>, prev: u32, index: u32) {
+    pub(crate) fn insert_after<T: Node, S: Storage>(
+        &mut self,
+        pool: &mut Pool<T, S>,
+        prev: u32,
+        index: u32,
+    ) {
         let next = if prev == NIL {
             self.head
         } else {
@@ -115,7 +123,8 @@ impl List {
     ) -> impl Iterator<Item = u32> + use<'a, T, S> {
         let bound = usize::try_from(self.len).unwrap_or(usize::MAX);
         let real = |index: u32| (index != NIL).then_some(index);
-        core::iter::successors(real(self.head), move |index| real(next_of(pool, *index))).take(bound)
+        core::iter::successors(real(self.head), move |index| real(next_of(pool, *index)))
+            .take(bound)
     }
 }
 

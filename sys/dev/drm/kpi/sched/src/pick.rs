@@ -49,7 +49,10 @@ impl<J, S: Storage> Scheduler<J, S> {
         let Some(job) = self.jobs.at_mut(index) else {
             return;
         };
-        let killed = self.entities.get(job.entity.0).is_none_or(|entity| entity.killed);
+        let killed = self
+            .entities
+            .get(job.entity.0)
+            .is_none_or(|entity| entity.killed);
         if killed || self.dead {
             return self.finish(index, Outcome::Cancelled);
         }
@@ -81,7 +84,10 @@ impl<J, S: Storage> Scheduler<J, S> {
         let Some(entity) = self.entities.at_mut(index) else {
             return false;
         };
-        let first_may_run = self.jobs.at(entity.queue.head()).is_some_and(|job| job.open == 0);
+        let first_may_run = self
+            .jobs
+            .at(entity.queue.head())
+            .is_some_and(|job| job.open == 0);
         if entity.ready || entity.killed || !first_may_run {
             return false;
         }
@@ -123,7 +129,9 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
         let (slot, priority) = (group.slot, group.priority);
         if let (Some(position), Some(slot)) = (group.position, self.slots.get_mut(slot)) {
-            slot.queue_mut(priority).heap.remove(position, &mut self.groups);
+            slot.queue_mut(priority)
+                .heap
+                .remove(position, &mut self.groups);
         }
     }
 
@@ -143,7 +151,10 @@ impl<J, S: Storage> Scheduler<J, S> {
         let entity_index = group.ready.pop_front(&mut self.entities)?;
         let entity = self.entities.at_mut(entity_index)?;
         let job = entity.queue.pop_front(&mut self.jobs)?;
-        entity.ready = self.jobs.at(entity.queue.head()).is_some_and(|job| job.open == 0);
+        entity.ready = self
+            .jobs
+            .at(entity.queue.head())
+            .is_some_and(|job| job.open == 0);
         if entity.ready {
             group.ready.push_back(&mut self.entities, entity_index);
         }

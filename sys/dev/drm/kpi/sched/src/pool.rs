@@ -287,7 +287,9 @@ impl<T, S: Storage> Pool<T, S> {
             self.empty = self.empty.wrapping_add(1);
             return;
         }
-        let Some(chunk) = self.chunk(number) else { return };
+        let Some(chunk) = self.chunk(number) else {
+            return;
+        };
         let entries = chunk
             .entries
             .iter()
@@ -307,7 +309,10 @@ impl<T, S: Storage> Pool<T, S> {
     /// The value, `None` if the id is stale.
     pub fn get(&self, id: Id) -> Option<&T> {
         let entry = self.entry(id.index)?;
-        entry.value.as_ref().filter(|_| entry.generation == id.generation)
+        entry
+            .value
+            .as_ref()
+            .filter(|_| entry.generation == id.generation)
     }
 
     /// The value for writing, `None` if the id is stale.

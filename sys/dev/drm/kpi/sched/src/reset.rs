@@ -23,7 +23,10 @@ impl<J, S: Storage> Scheduler<J, S> {
 
     /// Nothing starts on one slot until [`Self::start_slot`]. False for an unknown slot.
     pub fn stop_slot(&mut self, slot: usize) -> bool {
-        self.slots.get_mut(slot).map(|slot| slot.stopped = true).is_some()
+        self.slots
+            .get_mut(slot)
+            .map(|slot| slot.stopped = true)
+            .is_some()
     }
 
     /// Ends [`Self::stop_slot`]. False for an unknown slot.
@@ -37,7 +40,10 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// Counts the reset that is about to come against a job: the hardware stopped because of it, or
     /// may have. False if it is not running.
     pub fn blame(&mut self, id: JobId) -> bool {
-        let running = self.jobs.get_mut(id.0).filter(|job| job.state == State::Running);
+        let running = self
+            .jobs
+            .get_mut(id.0)
+            .filter(|job| job.state == State::Running);
         running
             .map(|job| job.blames = job.blames.saturating_add(1))
             .is_some()
@@ -62,7 +68,10 @@ impl<J, S: Storage> Scheduler<J, S> {
                 job.token = None;
                 job.kept_since = None;
                 let spent = job.blames >= self.config.max_blames;
-                let killed = self.entities.get(job.entity.0).is_none_or(|entity| entity.killed);
+                let killed = self
+                    .entities
+                    .get(job.entity.0)
+                    .is_none_or(|entity| entity.killed);
                 let entity = self.leave_hardware(index, now_ns);
                 if spent && !killed && !self.dead {
                     self.finish(index, Outcome::Failed(self.config.blame_errno));
@@ -87,7 +96,10 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// Whether no job is queued or in the hardware. Built and done jobs may be left, see [`Self::live_jobs`].
     pub fn is_idle(&self) -> bool {
         let slots = (0..self.slots.len()).filter_map(|slot| self.slots.get(slot));
-        self.waiting == 0 && slots.map(|slot| slot.running.len()).all(|running| running == 0)
+        self.waiting == 0
+            && slots
+                .map(|slot| slot.running.len())
+                .all(|running| running == 0)
     }
 
     /// Jobs the scheduler owns, in any state.

@@ -85,7 +85,10 @@ impl<S: Storage> Slot<S> {
 impl<J, S: Storage> Scheduler<J, S> {
     /// Jobs in the hardware of a slot, oldest (the head) first; at most the slot's depth.
     pub fn running(&self, slot: usize) -> impl Iterator<Item = JobId> + '_ {
-        let list = self.slots.get(slot).map_or(List::EMPTY, |slot| slot.running);
+        let list = self
+            .slots
+            .get(slot)
+            .map_or(List::EMPTY, |slot| slot.running);
         list.iter(&self.jobs)
             .filter_map(|index| self.jobs.id_at(index))
             .map(JobId)

@@ -29,7 +29,10 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// The head that is overdue for longest, and its slot.
     pub fn expired(&self, now_ns: u64) -> Option<(usize, JobId)> {
         (0..self.slots.len())
-            .filter_map(|slot| self.overdue(slot, now_ns).map(|(when, id)| (when, slot, id)))
+            .filter_map(|slot| {
+                self.overdue(slot, now_ns)
+                    .map(|(when, id)| (when, slot, id))
+            })
             .min_by_key(|(when, ..)| *when)
             .map(|(_, slot, id)| (slot, id))
     }
@@ -131,7 +134,8 @@ impl<J, S: Storage> Scheduler<J, S> {
                 .filter_map(|index| self.jobs.at(index))
                 .any(|other| other.client != job.client)
         };
-        let queues = [Priority::High, Priority::Medium, Priority::Low].map(|priority| slot.queue(priority));
+        let queues =
+            [Priority::High, Priority::Medium, Priority::Low].map(|priority| slot.queue(priority));
         others(&slot.running)
             || queues.iter().any(|queue| others(&queue.resume))
             // Of a client there is one group in a queue at most.

@@ -79,7 +79,10 @@ impl<J, S: Storage> Scheduler<J, S> {
         let orphan = self.jobs.id_at(slot.running.head()).map(JobId);
         let orphan = orphan.is_some_and(|head| self.is_orphan(head));
         let timed = running != 0 && (orphan || slot.config.timeout_ns != 0);
-        ensure(timed == slot.deadline.is_some(), "a timed head has a deadline")?;
+        ensure(
+            timed == slot.deadline.is_some(),
+            "a timed head has a deadline",
+        )?;
         let mut resumed: u32 = 0;
         for priority in [Priority::High, Priority::Medium, Priority::Low] {
             let queue = slot.queue(priority);
@@ -109,7 +112,10 @@ impl<J, S: Storage> Scheduler<J, S> {
                     group.slot == index && group.priority == priority,
                     "group is in its own queue",
                 )?;
-                ensure(!group.ready.is_empty(), "group in the heap has a ready entity")?;
+                ensure(
+                    !group.ready.is_empty(),
+                    "group in the heap has a ready entity",
+                )?;
             }
         }
         Ok((running, resumed))
@@ -121,7 +127,10 @@ impl<J, S: Storage> Scheduler<J, S> {
         };
         let queued = self.verify_list(&entity.queue, State::Queued)?;
         let built = self.verify_list(&entity.built, State::Built)?;
-        let eligible = self.jobs.at(entity.queue.head()).is_some_and(|job| job.open == 0);
+        let eligible = self
+            .jobs
+            .at(entity.queue.head())
+            .is_some_and(|job| job.open == 0);
         ensure(
             entity.ready == (eligible && !entity.killed),
             "an entity is ready if its first job may run",
@@ -152,7 +161,10 @@ impl<J, S: Storage> Scheduler<J, S> {
             "a killed entity with jobs waiting is listed once the hardware has none",
         )?;
         let dying = self.dying.iter(&self.entities).any(|other| other == index);
-        ensure(dying == entity.dying, "a dying entity is in the list of those")?;
+        ensure(
+            dying == entity.dying,
+            "a dying entity is in the list of those",
+        )?;
         let jobs = (0..self.jobs.bound()).filter_map(|index| self.jobs.at(index));
         let jobs = jobs.filter(|job| job.entity.0 == id);
         ensure(count(jobs) == entity.jobs, "an entity counts its jobs")?;
@@ -160,9 +172,15 @@ impl<J, S: Storage> Scheduler<J, S> {
             !entity.killed || entity.jobs != 0,
             "a drained killed entity is freed",
         )?;
-        let group = self.groups.at(entity.group).ok_or("an entity has a group")?;
+        let group = self
+            .groups
+            .at(entity.group)
+            .ok_or("an entity has a group")?;
         let listed = group.ready.iter(&self.entities).any(|other| other == index);
-        ensure(listed == entity.ready, "a ready entity is in its group's list")?;
+        ensure(
+            listed == entity.ready,
+            "a ready entity is in its group's list",
+        )?;
         ensure(
             !listed || group.position.is_some(),
             "a group with a ready entity is in the heap",
@@ -178,7 +196,10 @@ impl<J, S: Storage> Scheduler<J, S> {
                 all.filter(|entity| entity.client.0 == id)
             };
             let killed = own().filter(|entity| entity.killed);
-            ensure(count(own()) == client.entities, "a client counts its entities")?;
+            ensure(
+                count(own()) == client.entities,
+                "a client counts its entities",
+            )?;
             ensure(
                 count(killed) == client.killed,
                 "a client counts its killed entities",

@@ -33,7 +33,10 @@ fn one_job_goes_through_every_state() {
     assert!(!gpu.sched.complete(id, Outcome::Done, gpu.now + 11));
     let done = gpu.sched.pop_done().unwrap();
     assert_eq!((done.id, done.payload.tag, done.entity), (id, 7, entity));
-    assert_eq!((done.outcome, done.run_ns, done.runs), (Outcome::Done, 10, 1));
+    assert_eq!(
+        (done.outcome, done.run_ns, done.runs),
+        (Outcome::Done, 10, 1)
+    );
     assert!(gpu.sched.pop_done().is_none());
     assert_eq!(gpu.sched.state(id), None);
     assert!(gpu.sched.is_idle());
@@ -69,7 +72,10 @@ fn starts_follow_submits_for_every_depth_and_number_of_entities() {
                     .copied()
                     .filter(|tag| tag / 100 == entity)
                     .collect();
-                assert_eq!(own, (0..6).map(|round| entity * 100 + round).collect::<Vec<_>>());
+                assert_eq!(
+                    own,
+                    (0..6).map(|round| entity * 100 + round).collect::<Vec<_>>()
+                );
             }
             assert!(gpu.sched.is_idle());
             gpu.check();
@@ -93,7 +99,11 @@ fn order_is_that_of_submits_not_of_prepares() {
 fn higher_priority_goes_first() {
     let mut gpu = Gpu::new(&[1], 0);
     let client = gpu.client();
-    for (tag, priority) in [(1, Priority::Low), (2, Priority::Medium), (3, Priority::High)] {
+    for (tag, priority) in [
+        (1, Priority::Low),
+        (2, Priority::Medium),
+        (3, Priority::High),
+    ] {
         let entity = gpu.sched.entity_new(client, 0, priority).unwrap();
         gpu.submit(entity, tag, 1);
         gpu.submit(entity, tag + 10, 1);
@@ -114,7 +124,9 @@ fn slots_are_independent() {
     gpu.sched.stop_slot(2);
     gpu.pump();
     assert_eq!(
-        (0..4).map(|slot| gpu.sched.in_flight(slot)).collect::<Vec<_>>(),
+        (0..4)
+            .map(|slot| gpu.sched.in_flight(slot))
+            .collect::<Vec<_>>(),
         [1, 2, 0, 0]
     );
     gpu.sched.start_slot(2);
@@ -142,7 +154,10 @@ fn a_ring_may_complete_out_of_order() {
         .map(|job| (job.payload.tag, job.run_ns))
         .collect();
     assert_eq!(times, [(2, 0), (0, 50)]);
-    assert_eq!(gpu.sched.running(0).collect::<Vec<_>>(), [ids[1], ids[3], ids[4]]);
+    assert_eq!(
+        gpu.sched.running(0).collect::<Vec<_>>(),
+        [ids[1], ids[3], ids[4]]
+    );
     gpu.check();
 }
 
@@ -162,7 +177,10 @@ fn wrong_calls_are_refused_and_change_nothing() {
         max_blames: 0,
         ..CONFIG
     };
-    assert_eq!(Sched::new(&meter, &[slot], never).err(), Some(Error::Invalid));
+    assert_eq!(
+        Sched::new(&meter, &[slot], never).err(),
+        Some(Error::Invalid)
+    );
 
     let mut gpu = Gpu::new(&[1], 0);
     assert_eq!(gpu.sched.client_new(0), Err(Error::Invalid));
@@ -221,13 +239,22 @@ fn counters_add_up() {
     let stats = gpu.sched.stats();
     assert_eq!((stats.submitted, stats.started), (4, 4));
     assert_eq!(
-        (stats.completed, stats.failed, stats.timed_out, stats.cancelled),
+        (
+            stats.completed,
+            stats.failed,
+            stats.timed_out,
+            stats.cancelled
+        ),
         (1, 1, 1, 1)
     );
 }
 
 /// Makes a scheduler, two clients, entities on all queues and some jobs; `Err` at the first lack of memory.
-fn build_all(meter: &Rc<Meter>, made: &mut Option<Sched>, alive: &Rc<()>) -> Result<Vec<JobId>, Error> {
+fn build_all(
+    meter: &Rc<Meter>,
+    made: &mut Option<Sched>,
+    alive: &Rc<()>,
+) -> Result<Vec<JobId>, Error> {
     let slots = [SlotConfig {
         depth: 2,
         timeout_ns: 5,

@@ -63,7 +63,11 @@ fn kill_cancels_in_order_and_leaves_the_hardware_alone() {
     gpu.check();
     gpu.collect();
     // A fence that ends early would tell others that the job before it is over, too.
-    assert_eq!(gpu.ends(), [], "cancelled jobs wait for the one in the hardware");
+    assert_eq!(
+        gpu.ends(),
+        [],
+        "cancelled jobs wait for the one in the hardware"
+    );
     assert_eq!(gpu.sched.submit(built), Err(Error::Killed));
     let work = gpu.work(5, 1);
     let (error, work) = gpu.sched.prepare(victim, work).unwrap_err();
@@ -79,7 +83,11 @@ fn kill_cancels_in_order_and_leaves_the_hardware_alone() {
         (9, cancelled),
     ];
     assert_eq!(gpu.ends(), ends);
-    assert_eq!(gpu.sched.entity_jobs(victim), None, "freed with its last job");
+    assert_eq!(
+        gpu.sched.entity_jobs(victim),
+        None,
+        "freed with its last job"
+    );
     assert_eq!(gpu.sched.entity_jobs(other), Some(1));
     gpu.check();
 }
@@ -113,7 +121,10 @@ fn kill_takes_jobs_the_hardware_gave_back_first() {
     gpu.sched.entity_kill(victim, gpu.now);
     gpu.check();
     gpu.collect();
-    assert_eq!(gpu.ends().iter().map(|end| end.0).collect::<Vec<_>>(), [1, 3, 5]);
+    assert_eq!(
+        gpu.ends().iter().map(|end| end.0).collect::<Vec<_>>(),
+        [1, 3, 5]
+    );
     gpu.starts.clear();
     gpu.run_for(10);
     assert_eq!(gpu.starts, [2, 4]);

@@ -41,7 +41,10 @@ fn a_job_costs_the_same_with_uptime_and_with_idle_entities() {
         let client = gpu.client();
         for n in 0..idle {
             // Half of the idle entities have a job that waits for a fence.
-            let idle = gpu.sched.entity_new(client, n % 3, Priority::Medium).unwrap();
+            let idle = gpu
+                .sched
+                .entity_new(client, n % 3, Priority::Medium)
+                .unwrap();
             if n % 2 == 1 {
                 let id = gpu.build(idle, u64::MAX, 1);
                 gpu.sched.add_dependency(id).unwrap();
@@ -161,7 +164,11 @@ fn a_kill_costs_the_same_however_many_jobs_wait() {
             tags.remove(place);
             let own: Vec<u64> = (u64::from(!running)..=count).collect();
             assert_eq!(tags, own, "each once, in order");
-            assert_eq!(gpu.sched.entity_jobs(victim), None, "freed with its last job");
+            assert_eq!(
+                gpu.sched.entity_jobs(victim),
+                None,
+                "freed with its last job"
+            );
             gpu.check();
             costs.push(most);
         }

@@ -131,7 +131,9 @@ fn chains_run_in_order() {
         for entities in [1_u64, 3, 8] {
             for chain in [2_u64, 7, 40] {
                 let mut gpu = Gpu::new(&[depth, depth], 0);
-                let ids: Vec<_> = (0..entities).map(|n| gpu.entity((n % 2) as usize)).collect();
+                let ids: Vec<_> = (0..entities)
+                    .map(|n| gpu.entity((n % 2) as usize))
+                    .collect();
                 let jobs: Vec<JobId> = (0..chain)
                     .map(|n| gpu.build(ids[(n * 7 % entities) as usize], n, 3))
                     .collect();

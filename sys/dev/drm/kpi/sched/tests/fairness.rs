@@ -81,7 +81,10 @@ fn an_idle_client_saves_nothing_up() {
     feed(&mut gpu, sleeper, 10, 500);
     gpu.run_for(1000);
     let gained = gpu.sched.client_run_ns(old, 0).unwrap() - before;
-    assert!(gained.abs_diff(500) <= 20, "the old client got {gained} of 1000");
+    assert!(
+        gained.abs_diff(500) <= 20,
+        "the old client got {gained} of 1000"
+    );
 }
 
 #[test]

@@ -62,13 +62,22 @@ fn growth_moves_no_value_and_memory_goes_after_a_peak() {
     let mut pool: Pool<Rc<()>, VecStorage> = Pool::new(&meter);
     let mut stale: Vec<Id> = Vec::new();
     for round in 1..4_u64 {
-        let ids: Vec<Id> = (0..MANY).map(|_| pool.insert(dropped.clone()).unwrap()).collect();
-        assert!(stale.iter().all(|id| pool.get(*id).is_none()), "round {round}");
+        let ids: Vec<Id> = (0..MANY)
+            .map(|_| pool.insert(dropped.clone()).unwrap())
+            .collect();
+        assert!(
+            stale.iter().all(|id| pool.get(*id).is_none()),
+            "round {round}"
+        );
         // Only what leads to the chunks is moved: one in 64, twice at most.
         let most = usize::try_from(2 * MANY / 64).unwrap();
         assert!(meter.moved.get() < most, "{}", meter.moved.get());
         // In another order than they came in.
-        for id in ids.iter().step_by(2).chain(ids.iter().skip(1).step_by(2).rev()) {
+        for id in ids
+            .iter()
+            .step_by(2)
+            .chain(ids.iter().skip(1).step_by(2).rev())
+        {
             assert!(pool.remove(*id).is_some());
         }
         assert_eq!((pool.live(), Rc::strong_count(&dropped)), (0, 1));

@@ -138,8 +138,13 @@ impl Oracle {
         }
         for (key, share) in &mut self.shares {
             let (client, slot, priority) = *key;
-            let mine = |e: &&OracleEntity| (e.client, e.slot, e.priority) == (client, slot, priority);
-            let active = self.entities.iter().filter(mine).any(|e| e.ready_since.is_some());
+            let mine =
+                |e: &&OracleEntity| (e.client, e.slot, e.priority) == (client, slot, priority);
+            let active = self
+                .entities
+                .iter()
+                .filter(mine)
+                .any(|e| e.ready_since.is_some());
             if active && !share.active {
                 self.tick += 1;
                 share.stamp = self.tick;
@@ -395,18 +400,26 @@ impl Run {
 
     fn any(&mut self, states: &[State]) -> Option<(u64, JobId)> {
         let tags = self.oracle.tags(|job| states.contains(&job.state));
-        self.rng.pick(&tags).map(|tag| (tag, self.oracle.jobs[&tag].id))
+        self.rng
+            .pick(&tags)
+            .map(|tag| (tag, self.oracle.jobs[&tag].id))
     }
 
     fn entity_new(&mut self) {
         let client = self.rng.below(self.clients.len());
         let slot = self.rng.below(self.oracle.depths.len());
         let priority = PRIORITIES[self.rng.below(3)];
-        let made = self.gpu.sched.entity_new(self.clients[client], slot, priority);
+        let made = self
+            .gpu
+            .sched
+            .entity_new(self.clients[client], slot, priority);
         if self.oracle.dead {
             return assert_eq!(made, Err(Error::Shutdown));
         }
-        self.oracle.shares.entry((client, slot, priority)).or_default();
+        self.oracle
+            .shares
+            .entry((client, slot, priority))
+            .or_default();
         let (id, killed, gone) = (made.unwrap(), false, false);
         let ready_since = None;
         self.oracle.entities.push(OracleEntity {
@@ -483,7 +496,11 @@ impl Run {
         let Some(tag) = self.rng.pick(&open) else {
             return;
         };
-        let result = if self.rng.below(3) == 0 { Err(()) } else { Ok(()) };
+        let result = if self.rng.below(3) == 0 {
+            Err(())
+        } else {
+            Ok(())
+        };
         let entity = self.oracle.jobs[&tag].entity;
         let was = self.oracle.entities[entity].ready_since;
         let job = self.oracle.jobs.get_mut(&tag).unwrap();
@@ -548,7 +565,10 @@ impl Run {
         }
         let entity = self.rng.below(self.oracle.entities.len());
         let known = &mut self.oracle.entities[entity];
-        assert_eq!(self.gpu.sched.entity_kill(known.id, self.gpu.now), !known.killed);
+        assert_eq!(
+            self.gpu.sched.entity_kill(known.id, self.gpu.now),
+            !known.killed
+        );
         let first = !known.killed;
         known.killed = true;
         self.oracle.cancel_waiting(entity);
@@ -586,7 +606,8 @@ impl Run {
             if job.holders == 0 && job.state == State::Done && !job.parked {
                 self.oracle.set(tag, State::Done);
             }
-        } else if let Some((tag, id)) = self.any(&[State::Built, State::Queued, State::Running, State::Done])
+        } else if let Some((tag, id)) =
+            self.any(&[State::Built, State::Queued, State::Running, State::Done])
         {
             assert!(self.gpu.sched.hold(id));
             self.oracle.jobs.get_mut(&tag).unwrap().holders += 1;
@@ -633,7 +654,11 @@ impl Run {
         let keeps = self.oracle.keeps_others(tag);
         let again = self.oracle.deadline(Some(tag), slot, now);
         let job = self.oracle.jobs.get_mut(&tag).unwrap();
-        let kept = if keeps { job.kept_since.or(Some(now)) } else { None };
+        let kept = if keeps {
+            job.kept_since.or(Some(now))
+        } else {
+            None
+        };
         let wanted = if head != Some(tag) {
             false
         } else if deadline.is_none_or(|deadline| deadline > now) {
@@ -666,8 +691,8 @@ impl Run {
                     job.failed_dependencies,
                 )
             });
-            let wanted =
-                wanted.map(|(tag, job)| (job.id, tag, job.outcome, job.run_ns, job.runs, job.failed));
+            let wanted = wanted
+                .map(|(tag, job)| (job.id, tag, job.outcome, job.run_ns, job.runs, job.failed));
             assert_eq!(got, wanted, "what is given back");
         }
     }
@@ -708,7 +733,10 @@ impl Run {
             assert_eq!(sched.job(job.id).map(|work| work.tag), Some(*tag));
         }
         for slot in 0..self.oracle.depths.len() {
-            let running: Vec<_> = sched.running(slot).map(|id| sched.job(id).unwrap().tag).collect();
+            let running: Vec<_> = sched
+                .running(slot)
+                .map(|id| sched.job(id).unwrap().tag)
+                .collect();
             assert_eq!(running, self.oracle.running(slot));
         }
         let deadlines = self.oracle.deadlines();
@@ -728,7 +756,11 @@ impl Run {
         let idle = [State::Queued, State::Requeued, State::Running];
         assert_eq!(
             sched.is_idle(),
-            !self.oracle.jobs.values().any(|job| idle.contains(&job.state))
+            !self
+                .oracle
+                .jobs
+                .values()
+                .any(|job| idle.contains(&job.state))
         );
     }
 

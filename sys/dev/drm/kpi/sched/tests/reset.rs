@@ -29,7 +29,9 @@ fn the_guilty_ends_and_the_others_run_again_in_order() {
         let first = gpu.starts.clone();
         let guilty = gpu.sched.running(0).next().unwrap();
         gpu.sched.stop();
-        let count = gpu.sched.reset(Some(guilty), Outcome::TimedOut, gpu.now + 5);
+        let count = gpu
+            .sched
+            .reset(Some(guilty), Outcome::TimedOut, gpu.now + 5);
         gpu.check();
         assert_eq!(count, gpu.sched.stats().resubmitted as u32);
         assert_eq!(gpu.sched.in_flight(0) + gpu.sched.in_flight(1), 0);
@@ -48,7 +50,12 @@ fn the_guilty_ends_and_the_others_run_again_in_order() {
             .filter(|tag| first[1..].contains(tag))
             .collect();
         assert_eq!(again, first[1..], "slot by slot as before");
-        let slot0: Vec<_> = gpu.starts.iter().copied().filter(|tag| *tag < 100).collect();
+        let slot0: Vec<_> = gpu
+            .starts
+            .iter()
+            .copied()
+            .filter(|tag| *tag < 100)
+            .collect();
         assert_eq!(
             slot0[..usize::from(depth) - 1],
             first[1..usize::from(depth)],
@@ -71,7 +78,11 @@ fn a_job_that_is_blamed_again_and_again_ends_and_nobody_else_does() {
     let c = gpu.submit(entity, 3, 1);
     for run in 1..=CONFIG.max_blames {
         gpu.pump();
-        assert_eq!(gpu.sched.running(0).collect::<Vec<_>>(), [a, b, c], "run {run}");
+        assert_eq!(
+            gpu.sched.running(0).collect::<Vec<_>>(),
+            [a, b, c],
+            "run {run}"
+        );
         assert!(gpu.sched.blame(b));
         let again = gpu.sched.reset(None, Outcome::Done, gpu.now);
         assert_eq!(again, if run < CONFIG.max_blames { 3 } else { 2 });
@@ -150,7 +161,14 @@ fn the_second_place_is_requeued_when_the_first_fails() {
 
 #[test]
 fn requeued_jobs_keep_their_order_whatever_the_order_of_calls() {
-    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
         let mut gpu = Gpu::new(&[3], 0);
         let entity = gpu.entity(0);
         let ids: Vec<_> = (0..5).map(|tag| gpu.submit(entity, tag, 1)).collect();
@@ -192,7 +210,10 @@ fn jobs_of_killed_entities_do_not_run_again() {
     gpu.sched.entity_kill(victim, gpu.now);
     assert_eq!(gpu.sched.reset(None, Outcome::Done, gpu.now), 1);
     gpu.collect();
-    assert_eq!(gpu.ends(), [(1, Outcome::Cancelled), (3, Outcome::Cancelled)]);
+    assert_eq!(
+        gpu.ends(),
+        [(1, Outcome::Cancelled), (3, Outcome::Cancelled)]
+    );
     assert_eq!(gpu.sched.entity_jobs(victim), None);
     gpu.run_for(5);
     assert_eq!(gpu.ends().last(), Some(&(2, Outcome::Done)));

@@ -26,10 +26,17 @@ fn a_client_closed_mid_queue_goes_away_with_its_last_job() {
     assert!(gpu.sched.entity_kill(other, gpu.now));
     assert_eq!(gpu.sched.client_free(client), Ok(()));
     assert_eq!(gpu.sched.client_free(client), Err(Error::Stale));
-    assert_eq!(gpu.sched.entity_new(client, 0, Priority::Low), Err(Error::Stale));
+    assert_eq!(
+        gpu.sched.entity_new(client, 0, Priority::Low),
+        Err(Error::Stale)
+    );
     assert_eq!(gpu.sched.client_run_ns(client, 0), Some(0));
     gpu.run_for(5);
-    assert_eq!(gpu.sched.client_run_ns(client, 0), Some(5), "one job still runs");
+    assert_eq!(
+        gpu.sched.client_run_ns(client, 0),
+        Some(5),
+        "one job still runs"
+    );
     gpu.run_for(5);
     assert_eq!(gpu.sched.client_run_ns(client, 0), None);
     assert!(gpu.finished.iter().all(|job| job.client == client));
@@ -46,7 +53,11 @@ fn an_idle_entity_is_freed_by_hand() {
     let id = gpu.submit(entity, 1, 1);
     gpu.pump();
     gpu.sched.complete(id, Outcome::Done, gpu.now);
-    assert_eq!(gpu.sched.entity_free(entity), Err(Error::Busy), "not popped yet");
+    assert_eq!(
+        gpu.sched.entity_free(entity),
+        Err(Error::Busy),
+        "not popped yet"
+    );
     gpu.collect();
     assert_eq!(gpu.sched.entity_free(entity), Ok(()));
     assert_eq!(gpu.sched.entity_free(entity), Err(Error::Stale));

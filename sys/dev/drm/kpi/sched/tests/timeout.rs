@@ -70,7 +70,10 @@ fn progress_extends_for_ever_while_no_other_client_waits() {
         !gpu.sched.progress(second, 5, 1100),
         "second place has no deadline"
     );
-    assert!(gpu.sched.progress(hog, 5, 1099), "not expired: nothing to decide");
+    assert!(
+        gpu.sched.progress(hog, 5, 1099),
+        "not expired: nothing to decide"
+    );
     assert_eq!(gpu.sched.stats().extended, 0);
     for token in 0..1000 {
         let deadline = gpu.sched.next_deadline().unwrap();
@@ -94,7 +97,10 @@ fn progress_counts_less_than_another_clients_patience() {
     let queued: Wait = |gpu| {
         gpu.sched.stop();
         let client = gpu.client();
-        let low = gpu.sched.entity_new(client, 0, drm_sched::Priority::Low).unwrap();
+        let low = gpu
+            .sched
+            .entity_new(client, 0, drm_sched::Priority::Low)
+            .unwrap();
         gpu.submit(low, 9, 1);
     };
     let given_back: Wait = |gpu| {
@@ -118,7 +124,12 @@ fn progress_counts_less_than_another_clients_patience() {
         for token in 100.. {
             let deadline = gpu.sched.next_deadline().unwrap();
             let more = gpu.sched.progress(hog, token, deadline);
-            assert_eq!(more, deadline - seen < CONFIG.patience_ns, "{}", deadline - seen);
+            assert_eq!(
+                more,
+                deadline - seen < CONFIG.patience_ns,
+                "{}",
+                deadline - seen
+            );
             if !more {
                 break;
             }
@@ -176,10 +187,16 @@ fn a_job_of_a_killed_entity_has_the_grace_and_no_more() {
         let end = gpu.now + CONFIG.grace_ns;
         assert_eq!(gpu.sched.next_deadline(), Some(end));
         assert!(gpu.sched.is_orphan(first) && !gpu.sched.is_orphan(between));
-        assert!(gpu.sched.progress(first, 1, end - 1), "its grace is not over");
+        assert!(
+            gpu.sched.progress(first, 1, end - 1),
+            "its grace is not over"
+        );
         assert!(!gpu.sched.progress(first, 2, end), "whatever its progress");
         gpu.sched.complete(first, Outcome::Cancelled, end);
-        assert_eq!(gpu.sched.next_deadline(), (timeout != 0).then_some(end + timeout));
+        assert_eq!(
+            gpu.sched.next_deadline(),
+            (timeout != 0).then_some(end + timeout)
+        );
         gpu.sched.complete(between, Outcome::Done, end + 7);
         assert_eq!(gpu.sched.next_deadline(), Some(end + 7 + CONFIG.grace_ns));
         assert!(!gpu.sched.progress(second, 3, end + 7 + CONFIG.grace_ns));
@@ -268,7 +285,10 @@ fn the_head_that_is_late_for_longest_expires_first() {
         assert_eq!(gpu.sched.expired(now), Some((2, ids[0])), "at {now}");
     }
     let overdue = [0, 1, 2, 3].map(|slot| gpu.sched.overdue(slot, 1120));
-    assert_eq!(overdue, [Some((1120, ids[1])), None, Some((1110, ids[0])), None]);
+    assert_eq!(
+        overdue,
+        [Some((1120, ids[1])), None, Some((1110, ids[0])), None]
+    );
     gpu.sched.complete(ids[0], Outcome::TimedOut, 1120);
     assert_eq!(gpu.sched.expired(1130), Some((0, ids[1])));
 }
@@ -331,6 +351,9 @@ fn a_job_in_the_done_list_can_still_be_held() {
     gpu.collect();
     assert!(gpu.sched.release(ids[1]));
     gpu.collect();
-    assert_eq!(gpu.ends().iter().map(|end| end.0).collect::<Vec<_>>(), [0, 2, 1]);
+    assert_eq!(
+        gpu.ends().iter().map(|end| end.0).collect::<Vec<_>>(),
+        [0, 2, 1]
+    );
     gpu.check();
 }

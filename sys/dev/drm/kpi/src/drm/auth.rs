@@ -117,7 +117,9 @@ impl Masters {
         let group = master.group();
         let mut magics = self.magics.iter();
         let found = magics.position(|(m, g, _)| *m == magic && *g == group);
-        let (_, _, auth) = found.and_then(|i| self.magics.swap_remove(i)).ok_or(EINVAL)?;
+        let (_, _, auth) = found
+            .and_then(|i| self.magics.swap_remove(i))
+            .ok_or(EINVAL)?;
         auth.authenticated.store(true, Ordering::Relaxed);
         Ok(())
     }

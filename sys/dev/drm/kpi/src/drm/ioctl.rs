@@ -29,11 +29,17 @@ pub const ANY: Access = Access {
     root: false,
 };
 /// Any file.
-pub const RENDER: Access = Access { render: true, ..ANY };
+pub const RENDER: Access = Access {
+    render: true,
+    ..ANY
+};
 /// Authenticated files of the primary node.
 pub const AUTH: Access = Access { auth: true, ..ANY };
 /// The master.
-pub const MASTER: Access = Access { master: true, ..ANY };
+pub const MASTER: Access = Access {
+    master: true,
+    ..ANY
+};
 /// The privileged, authenticated master.
 pub const ROOT: Access = Access {
     auth: true,
@@ -95,7 +101,8 @@ macro_rules! drm_ioctl {
             $crate::drm::ioctl::code_size($code) == <$arg as $crate::util::uapi::Uapi>::SIZE,
             "size in the request code"
         );
-        const _: () = assert!(<$arg as $crate::util::uapi::Uapi>::SIZE <= $crate::drm::ioctl::MAX_ARG);
+        const _: () =
+            assert!(<$arg as $crate::util::uapi::Uapi>::SIZE <= $crate::drm::ioctl::MAX_ARG);
         $crate::drm::ioctl::Ioctl {
             nr: $crate::drm::ioctl::code_nr($code),
             size: <$arg as $crate::util::uapi::Uapi>::SIZE,

@@ -29,7 +29,13 @@ impl<D: Driver> NodeOps for Files<D> {
         file.close();
     }
 
-    fn ioctl(file: &File<D>, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
+    fn ioctl(
+        file: &File<D>,
+        caller: &Caller<'_>,
+        group: u32,
+        nr: u32,
+        data: &mut [u8],
+    ) -> Result<()> {
         file.count_ioctl();
         dispatch(&Call { file, caller }, group, nr, data)
     }

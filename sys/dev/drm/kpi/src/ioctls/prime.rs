@@ -17,7 +17,10 @@ pub(super) fn handle_to_fd<D: Driver>(call: &Call<'_, D>, arg: &mut PrimeHandle)
         return Err(EINVAL);
     }
     let mut flags = FdFlags::empty();
-    flags.set(FdFlags::CLOEXEC, arg.flags & (CLOEXEC | CLOEXEC_FREEBSD) != 0);
+    flags.set(
+        FdFlags::CLOEXEC,
+        arg.flags & (CLOEXEC | CLOEXEC_FREEBSD) != 0,
+    );
     flags.set(FdFlags::WRITE, arg.flags & RDWR != 0);
     arg.fd = call.export(arg.handle, flags)?;
     Ok(())

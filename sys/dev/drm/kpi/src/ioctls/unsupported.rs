@@ -12,7 +12,10 @@ macro_rules! answers {
     };
 }
 
-const MASTER_ROOT: Access = Access { root: true, ..MASTER };
+const MASTER_ROOT: Access = Access {
+    root: true,
+    ..MASTER
+};
 const AUTH_ROOT: Access = Access { root: true, ..AUTH };
 
 /// The table.

@@ -147,7 +147,9 @@ impl FencesAs {
     fn usage(&self) -> Result<Usage> {
         match u64::from(self.flags) {
             SYNC_READ => Ok(Usage::Read),
-            flags if flags & SYNC_WRITE != 0 && flags & !(SYNC_READ | SYNC_WRITE) == 0 => Ok(Usage::Write),
+            flags if flags & SYNC_WRITE != 0 && flags & !(SYNC_READ | SYNC_WRITE) == 0 => {
+                Ok(Usage::Write)
+            }
             _ => Err(EINVAL),
         }
     }

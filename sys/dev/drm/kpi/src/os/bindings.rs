@@ -242,7 +242,10 @@ pub struct drm_os_cred {
     _unused: [u8; 0],
 }
 extern "C" {
-    pub fn drm_os_cred_hold(caller: *mut drm_os_caller, credp: *mut *mut drm_os_cred) -> core::ffi::c_int;
+    pub fn drm_os_cred_hold(
+        caller: *mut drm_os_caller,
+        credp: *mut *mut drm_os_cred,
+    ) -> core::ffi::c_int;
 }
 extern "C" {
     pub fn drm_os_cred_free(cred: *mut drm_os_cred);
@@ -269,7 +272,8 @@ extern "C" {
     pub fn drm_os_dev_coherent(dev: *mut drm_os_dev) -> core::ffi::c_int;
 }
 extern "C" {
-    pub fn drm_os_dev_dma_bits(dev: *mut drm_os_dev, bits: u32, data_bits: u32) -> core::ffi::c_int;
+    pub fn drm_os_dev_dma_bits(dev: *mut drm_os_dev, bits: u32, data_bits: u32)
+        -> core::ffi::c_int;
 }
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -448,7 +452,10 @@ extern "C" {
     pub fn drm_os_object_resident(obj: *mut drm_os_object) -> u64;
 }
 extern "C" {
-    pub fn drm_os_object_kmap(obj: *mut drm_os_object, kva: *mut *mut core::ffi::c_void) -> core::ffi::c_int;
+    pub fn drm_os_object_kmap(
+        obj: *mut drm_os_object,
+        kva: *mut *mut core::ffi::c_void,
+    ) -> core::ffi::c_int;
 }
 extern "C" {
     pub fn drm_os_object_kunmap(obj: *mut drm_os_object);
@@ -484,7 +491,9 @@ pub struct drm_os_file_ops {
             obj_offset: *mut u64,
         ) -> core::ffi::c_int,
     >,
-    pub poll: ::core::option::Option<unsafe extern "C" fn(priv_: *mut core::ffi::c_void) -> core::ffi::c_int>,
+    pub poll: ::core::option::Option<
+        unsafe extern "C" fn(priv_: *mut core::ffi::c_void) -> core::ffi::c_int,
+    >,
     pub size: ::core::option::Option<unsafe extern "C" fn(priv_: *mut core::ffi::c_void) -> u64>,
 }
 extern "C" {
@@ -552,16 +561,23 @@ pub struct drm_os_driver {
     pub name: *const core::ffi::c_char,
     pub compatible: *const *const core::ffi::c_char,
     pub attach: ::core::option::Option<
-        unsafe extern "C" fn(dev: *mut drm_os_dev, softc: *mut *mut core::ffi::c_void) -> core::ffi::c_int,
+        unsafe extern "C" fn(
+            dev: *mut drm_os_dev,
+            softc: *mut *mut core::ffi::c_void,
+        ) -> core::ffi::c_int,
     >,
     pub detach: ::core::option::Option<
-        unsafe extern "C" fn(softc: *mut core::ffi::c_void, force: core::ffi::c_int) -> core::ffi::c_int,
+        unsafe extern "C" fn(
+            softc: *mut core::ffi::c_void,
+            force: core::ffi::c_int,
+        ) -> core::ffi::c_int,
     >,
     pub suspend: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
     pub resume: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
     pub shutdown: ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void)>,
-    pub lowmem:
-        ::core::option::Option<unsafe extern "C" fn(softc: *mut core::ffi::c_void, pages: u64) -> u64>,
+    pub lowmem: ::core::option::Option<
+        unsafe extern "C" fn(softc: *mut core::ffi::c_void, pages: u64) -> u64,
+    >,
     pub stat: ::core::option::Option<
         unsafe extern "C" fn(
             softc: *mut core::ffi::c_void,

@@ -97,7 +97,9 @@ impl UserSlice {
             return Ok(());
         }
         // SAFETY: the caller is live; `to` is writable for its length.
-        Errno::check(unsafe { c::drm_os_copyin(caller.raw, self.addr, to.as_mut_ptr().cast(), to.len()) })
+        Errno::check(unsafe {
+            c::drm_os_copyin(caller.raw, self.addr, to.as_mut_ptr().cast(), to.len())
+        })
     }
 
     /// Copies an array of little-endian u32, `len / 4` of them.
@@ -141,6 +143,8 @@ impl UserSlice {
             return Ok(());
         }
         // SAFETY: the caller is live; `from` is readable for `n` bytes.
-        Errno::check(unsafe { c::drm_os_copyout(caller.raw, from.as_ptr().cast(), self.addr, usize_of(n)) })
+        Errno::check(unsafe {
+            c::drm_os_copyout(caller.raw, from.as_ptr().cast(), self.addr, usize_of(n))
+        })
     }
 }

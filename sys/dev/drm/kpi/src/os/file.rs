@@ -48,7 +48,9 @@ impl<T: FileOps> NewFile<T> {
         let content = content.into_raw();
         let mut raw = null_mut();
         // SAFETY: `os` is live, the table static, the pointer of the type that the table expects.
-        let made = Errno::check(unsafe { c::drm_os_file_create(os.as_ptr(), T::OPS, content, &raw mut raw) });
+        let made = Errno::check(unsafe {
+            c::drm_os_file_create(os.as_ptr(), T::OPS, content, &raw mut raw)
+        });
         if let Err(e) = made {
             // SAFETY: made by `into_raw` just above; C did not take it.
             drop(unsafe { Arc::<T>::from_raw(content) });

@@ -39,7 +39,12 @@ impl<T: Send + Sync> Irq<T> {
     /// # Errors
     ///
     /// ENOENT when the device has no such interrupt; ENOMEM.
-    pub fn new(dev: Dev, name: Option<&'static CStr>, context: Arc<T>, run: fn(&T)) -> Result<Self> {
+    pub fn new(
+        dev: Dev,
+        name: Option<&'static CStr>,
+        context: Arc<T>,
+        run: fn(&T),
+    ) -> Result<Self> {
         let handler = KBox::new(dev.os(), Handler { context, run })?.into_raw();
         let mut raw = null_mut();
         // SAFETY: the device is live, the name static, and `handler` lives until teardown.

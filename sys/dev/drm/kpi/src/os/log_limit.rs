@@ -45,7 +45,8 @@ impl LogLimit {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, over)
             .is_ok();
         let allowed = if opened {
-            self.left.store(self.most.saturating_sub(1), Ordering::Relaxed);
+            self.left
+                .store(self.most.saturating_sub(1), Ordering::Relaxed);
             true
         } else {
             let one_less = |left: u32| left.checked_sub(1);

@@ -31,7 +31,9 @@ impl<const LEN: u32> Mmio<LEN> {
         let mut raw = null_mut();
         let name = name.map_or(null(), CStr::as_ptr);
         // SAFETY: the device is live, `raw` is ours to fill.
-        Errno::check(unsafe { c::drm_os_mmio_map(dev.as_ptr(), name, usize_of_u32(LEN), &raw mut raw) })?;
+        Errno::check(unsafe {
+            c::drm_os_mmio_map(dev.as_ptr(), name, usize_of_u32(LEN), &raw mut raw)
+        })?;
         // INVARIANT: C mapped LEN bytes.
         Ok(Mmio { raw })
     }

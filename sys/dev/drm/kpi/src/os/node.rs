@@ -26,11 +26,21 @@ pub(crate) trait NodeOps: Sized + 'static {
     type File: Send + Sync;
 
     /// A file of the node `kind`, opened by `caller`.
-    fn open(device: Arc<Self::Device>, kind: NodeKind, caller: &Caller<'_>) -> Result<Arc<Self::File>>;
+    fn open(
+        device: Arc<Self::Device>,
+        kind: NodeKind,
+        caller: &Caller<'_>,
+    ) -> Result<Arc<Self::File>>;
     /// The last close.
     fn close(file: &Self::File);
     /// Does ioctl `nr` of `group` with the structure in `data`.
-    fn ioctl(file: &Self::File, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()>;
+    fn ioctl(
+        file: &Self::File,
+        caller: &Caller<'_>,
+        group: u32,
+        nr: u32,
+        data: &mut [u8],
+    ) -> Result<()>;
     /// What an mmap(2) of `len` bytes at `offset` means.
     fn mmap(file: &Self::File, offset: u64, len: u64) -> Result<UserMapping>;
 
@@ -66,7 +76,11 @@ impl<T: Send + Sync> Node<T> {
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn register<O: NodeOps<Device = T>>(dev: Dev, kind: NodeKind, device: Arc<T>) -> Result<Self> {
+    pub(crate) fn register<O: NodeOps<Device = T>>(
+        dev: Dev,
+        kind: NodeKind,
+        device: Arc<T>,
+    ) -> Result<Self> {
         let (minor, open): (u32, c::drm_os_open_fn) = match kind {
             NodeKind::Primary => (c::DRM_OS_MINOR_PRIMARY, Some(open_primary::<O>)),
             NodeKind::Render => (c::DRM_OS_MINOR_RENDER, Some(open_render::<O>)),

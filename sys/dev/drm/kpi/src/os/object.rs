@@ -55,7 +55,13 @@ impl Object {
     /// # Errors
     ///
     /// EFAULT when the process has no such memory, EINVAL unless both are whole pages, ENOMEM.
-    pub fn of_user(dev: Dev, caller: &Caller<'_>, address: u64, size: u64, write: bool) -> Result<Self> {
+    pub fn of_user(
+        dev: Dev,
+        caller: &Caller<'_>,
+        address: u64,
+        size: u64,
+        write: bool,
+    ) -> Result<Self> {
         let mut raw = null_mut();
         // SAFETY: device and caller are live, `raw` is ours to fill.
         let created = unsafe {
@@ -80,7 +86,9 @@ impl Object {
     /// ENOMEM, EINVAL beyond the end, ENXIO when purged.
     pub fn wire(&self, first: u64, pas: &mut [u64]) -> Result<()> {
         // SAFETY: live by the invariant; `pas` has the length that is passed.
-        Errno::check(unsafe { c::drm_os_object_wire(self.raw, first, u64_of(pas.len()), pas.as_mut_ptr()) })
+        Errno::check(unsafe {
+            c::drm_os_object_wire(self.raw, first, u64_of(pas.len()), pas.as_mut_ptr())
+        })
     }
 
     /// Takes the object away from its users and frees its pages.
@@ -201,7 +209,10 @@ impl KernelMap {
             // SAFETY: mapped and aligned; the device may read it meanwhile, hence atomic.
             unsafe { p.as_ref() }.store(*word, Ordering::Relaxed);
         }
-        self.sync(u64_of(at).wrapping_mul(4), u64_of(words.len()).wrapping_mul(4));
+        self.sync(
+            u64_of(at).wrapping_mul(4),
+            u64_of(words.len()).wrapping_mul(4),
+        );
     }
 
     fn sync(&self, off: u64, len: u64) {

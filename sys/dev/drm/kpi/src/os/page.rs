@@ -113,6 +113,13 @@ impl Dev {
         let off = off.min(PAGE_SIZE);
         let len = len.min(PAGE_SIZE.wrapping_sub(off));
         // SAFETY: the device is live; the range is within one page.
-        unsafe { c::drm_os_page_sync(self.as_ptr(), pa.wrapping_add(off), usize_of(len), dir.raw()) }
+        unsafe {
+            c::drm_os_page_sync(
+                self.as_ptr(),
+                pa.wrapping_add(off),
+                usize_of(len),
+                dir.raw(),
+            )
+        }
     }
 }

@@ -28,7 +28,9 @@ impl TaskQueue {
     pub fn new(os: Os, name: &'static CStr) -> Result<Self> {
         let mut raw = null_mut();
         // SAFETY: `os` is live, the name is static, `raw` is ours to fill.
-        Errno::check(unsafe { c::drm_os_taskqueue_create(os.as_ptr(), name.as_ptr(), &raw mut raw) })?;
+        Errno::check(unsafe {
+            c::drm_os_taskqueue_create(os.as_ptr(), name.as_ptr(), &raw mut raw)
+        })?;
         // INVARIANT: C made it.
         Ok(TaskQueue(raw))
     }

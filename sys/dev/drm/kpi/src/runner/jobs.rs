@@ -189,7 +189,11 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
     /// signals their fences. `after` gets what `tell` said, when the fence is signaled. Frees
     /// nothing that a client chose the size of, and takes no lock of a client. True: there may be
     /// more, for another turn, as others have jobs to be started.
-    pub fn retire<T>(&self, mut tell: impl FnMut(Retired<'_, P>) -> T, mut after: impl FnMut(T)) -> bool {
+    pub fn retire<T>(
+        &self,
+        mut tell: impl FnMut(Retired<'_, P>) -> T,
+        mut after: impl FnMut(T),
+    ) -> bool {
         for _ in 0..RETIRED_AT_ONCE {
             let done = self.lock().sched.pop_done();
             let Some(done) = done else { return false };
@@ -215,7 +219,10 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
 
 impl<P: Send + 'static, H: Send + 'static> Hook for Queue<P, H> {
     fn signaled(&self, token: u64) {
-        let ready = self.lock().sched.dependency_done(JobId::from_bits(token), Ok(()));
+        let ready = self
+            .lock()
+            .sched
+            .dependency_done(JobId::from_bits(token), Ok(()));
         if ready.is_some() {
             self.kick();
         }

@@ -162,7 +162,12 @@ impl Fence {
     /// # Errors
     ///
     /// ETIMEDOUT at `deadline` ns, EINTR or ERESTART by a signal to `caller`, ENOMEM.
-    pub fn wait(this: &Arc<Self>, os: Os, caller: Option<&Caller<'_>>, deadline: u64) -> Result<()> {
+    pub fn wait(
+        this: &Arc<Self>,
+        os: Os,
+        caller: Option<&Caller<'_>>,
+        deadline: u64,
+    ) -> Result<()> {
         if this.is_signaled() {
             return Ok(());
         }

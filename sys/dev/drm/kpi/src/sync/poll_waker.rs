@@ -53,7 +53,10 @@ impl Poll {
     pub(crate) fn is_over(&self, fence: &Arc<Fence>) -> bool {
         let hook = self.bell.clone().into_hook();
         let mut hooked = self.hooked.lock();
-        if hooked.as_ref().is_some_and(|h| Arc::ptr_eq(h.fence(), fence)) {
+        if hooked
+            .as_ref()
+            .is_some_and(|h| Arc::ptr_eq(h.fence(), fence))
+        {
             return fence.is_signaled();
         }
         let Ok(Some(new)) = Fence::hook(fence, &hook, 0) else {

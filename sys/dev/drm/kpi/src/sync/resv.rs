@@ -42,12 +42,14 @@ struct State {
 impl State {
     fn find(&self, fence: &Fence, usage: Usage) -> core::result::Result<usize, usize> {
         let key = (fence.context(), usage);
-        self.fences.binary_search_by_key(&key, |(f, u)| (f.context(), *u))
+        self.fences
+            .binary_search_by_key(&key, |(f, u)| (f.context(), *u))
     }
 
     /// Those that a user of kind `usage` has to wait for.
     fn pending(&self, usage: Usage) -> impl Iterator<Item = &Arc<Fence>> {
-        let waits = move |(f, theirs): &&(Arc<Fence>, Usage)| usage.waits_for(*theirs) && !f.is_signaled();
+        let waits =
+            move |(f, theirs): &&(Arc<Fence>, Usage)| usage.waits_for(*theirs) && !f.is_signaled();
         self.fences.iter().filter(waits).map(|(f, _)| f)
     }
 }
@@ -146,7 +148,11 @@ impl Resv {
         let mut state = self.state.lock();
         state.fences.retain(|(f, _)| !f.is_signaled());
         let new = |f: &Arc<Fence>| usize::from(state.find(f, usage).is_err());
-        let more = fences.parts().iter().map(new).fold(0, usize::saturating_add);
+        let more = fences
+            .parts()
+            .iter()
+            .map(new)
+            .fold(0, usize::saturating_add);
         if state.fences.len().saturating_add(more) > MAX_IMPORTED {
             return Err(ENOMEM);
         }
@@ -158,7 +164,13 @@ impl Resv {
     /// # Errors
     ///
     /// ENOMEM, also when the buffer has too many fences already; EINTR, ERESTART; nothing changed.
-    pub(crate) fn import(&self, os: Os, caller: &Caller<'_>, fences: &Fences, usage: Usage) -> Result<()> {
+    pub(crate) fn import(
+        &self,
+        os: Os,
+        caller: &Caller<'_>,
+        fences: &Fences,
+        usage: Usage,
+    ) -> Result<()> {
         self.hold(os, caller)?;
         let added = self.room_for(fences, usage).and_then(|()| {
             let pending = fences.parts().iter().filter(|f| !f.is_signaled());
@@ -208,7 +220,13 @@ impl Resv {
     /// # Errors
     ///
     /// ETIMEDOUT, EINTR, ERESTART, ENOMEM.
-    pub fn wait(&self, os: Os, usage: Usage, caller: Option<&Caller<'_>>, deadline: u64) -> Result<()> {
+    pub fn wait(
+        &self,
+        os: Os,
+        usage: Usage,
+        caller: Option<&Caller<'_>>,
+        deadline: u64,
+    ) -> Result<()> {
         if self.is_idle(usage) {
             return Ok(());
         }

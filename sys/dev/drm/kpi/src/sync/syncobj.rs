@@ -78,7 +78,10 @@ impl Syncobj {
                 Some(_) => core::mem::replace(&mut state.waiters, KVec::new(self.os)),
                 None => KVec::new(self.os),
             };
-            (core::mem::replace(&mut state.fences, fences.clone()), waiters)
+            (
+                core::mem::replace(&mut state.fences, fences.clone()),
+                waiters,
+            )
         };
         drop(old);
         if let Some(fences) = fences {
@@ -101,7 +104,10 @@ impl Syncobj {
     fn forget(&self, inbox: &Arc<Inbox>) {
         let removed = {
             let mut state = self.state.lock();
-            let found = state.waiters.iter().position(|(w, _)| Arc::ptr_eq(w, inbox));
+            let found = state
+                .waiters
+                .iter()
+                .position(|(w, _)| Arc::ptr_eq(w, inbox));
             found.and_then(|i| state.waiters.swap_remove(i))
         };
         drop(removed);
@@ -112,7 +118,12 @@ impl Syncobj {
     /// # Errors
     ///
     /// ENOMEM, EMFILE.
-    pub fn export(this: &Arc<Self>, os: Os, account: &Arc<Account>, caller: &Caller<'_>) -> Result<i32> {
+    pub fn export(
+        this: &Arc<Self>,
+        os: Os,
+        account: &Arc<Account>,
+        caller: &Caller<'_>,
+    ) -> Result<i32> {
         let content = SyncobjFile {
             syncobj: this.clone(),
             _charge: Charge::new(account, BYTES)?,
@@ -336,7 +347,11 @@ impl Wait<'_> {
             }
             self.asleep.remove(key);
         }
-        while let Some(part) = place.fences.as_ref().and_then(|f| f.parts().get(place.part)) {
+        while let Some(part) = place
+            .fences
+            .as_ref()
+            .and_then(|f| f.parts().get(place.part))
+        {
             if !part.is_signaled() {
                 let key = u64_of(Arc::address(part));
                 if let Some((_, head)) = self.asleep.get_mut(key) {

@@ -100,7 +100,8 @@ impl Account {
             self.take_off(bytes);
             return Err(e);
         }
-        self.peak.fetch_max(old.saturating_add(bytes), Ordering::Relaxed);
+        self.peak
+            .fetch_max(old.saturating_add(bytes), Ordering::Relaxed);
         Ok(())
     }
 

@@ -86,7 +86,11 @@ impl<T> HandleTable<T> {
             Some(chunk) if chunk.len() < usize_of_u32(CHUNK) => chunk.push(slot)?,
             _ => {
                 // The first one begins small.
-                let room = if self.places == 0 { 4 } else { usize_of_u32(CHUNK) };
+                let room = if self.places == 0 {
+                    4
+                } else {
+                    usize_of_u32(CHUNK)
+                };
                 let mut chunk = KVec::with_capacity(self.os, room)?;
                 chunk.push(slot)?;
                 self.chunks.push(chunk)?;
@@ -253,7 +257,9 @@ mod tests {
         let mut there = BTreeMap::new();
         let (mut state, mut most) = (7u64, 0);
         for step in 0..6_000u64 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             let any = there
                 .keys()
                 .nth(usize_of(state >> 33) % (there.len() + 1))
@@ -285,7 +291,10 @@ mod tests {
                 Found::None => break,
             }
         }
-        assert_eq!(seen, there.iter().map(|(h, v)| (*h, *v)).collect::<Vec<_>>());
+        assert_eq!(
+            seen,
+            there.iter().map(|(h, v)| (*h, *v)).collect::<Vec<_>>()
+        );
         let mut taken: Vec<u64> = core::iter::from_fn(|| table.take_any()).collect();
         taken.sort_unstable();
         let mut left: Vec<u64> = there.into_values().collect();

@@ -4,13 +4,19 @@
 const _: () = assert!(size_of::<usize>() == size_of::<u64>());
 
 /// A size or index as u64.
-#[expect(clippy::as_conversions, reason = "usize is 64 bits wide, asserted above")]
+#[expect(
+    clippy::as_conversions,
+    reason = "usize is 64 bits wide, asserted above"
+)]
 pub const fn u64_of(n: usize) -> u64 {
     n as u64
 }
 
 /// A 64-bit number as a size.
-#[expect(clippy::as_conversions, reason = "usize is 64 bits wide, asserted above")]
+#[expect(
+    clippy::as_conversions,
+    reason = "usize is 64 bits wide, asserted above"
+)]
 pub const fn usize_of(n: u64) -> usize {
     n as usize
 }

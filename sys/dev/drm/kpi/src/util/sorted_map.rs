@@ -77,7 +77,9 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         let at = self.chunk_of(key);
         let chunks = self.chunks.get(at..).unwrap_or_default();
         let entries = chunks.iter().flat_map(|chunk| chunk.iter());
-        entries.skip_while(move |(k, _)| *k < key).map(|(k, v)| (*k, v))
+        entries
+            .skip_while(move |(k, _)| *k < key)
+            .map(|(k, v)| (*k, v))
     }
 
     /// Puts an entry in, in place of one with the same key.
@@ -184,7 +186,9 @@ mod tests {
         let mut theirs = BTreeMap::new();
         let (mut state, mut most) = (7u64, 0);
         for step in 0..40_000u64 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             let key = (state >> 33) % 3_000;
             // It fills up, shrinks to nothing, and fills up again.
             let fill = (step / 10_000).is_multiple_of(2);

@@ -134,8 +134,12 @@ pub(crate) const THREAD_FEATURES: Reg = Reg::at(0x0AC);
 pub(crate) const THREAD_TLS_ALLOC: Reg = Reg::at(0x310);
 
 /// RO: texture formats.
-pub(crate) const TEXTURE_FEATURES: [Reg; 4] =
-    [Reg::at(0x0B0), Reg::at(0x0B4), Reg::at(0x0B8), Reg::at(0x0BC)];
+pub(crate) const TEXTURE_FEATURES: [Reg; 4] = [
+    Reg::at(0x0B0),
+    Reg::at(0x0B4),
+    Reg::at(0x0B8),
+    Reg::at(0x0BC),
+];
 /// RO: what each job slot takes.
 pub(crate) const JS_FEATURES: [Reg; 16] = [
     Reg::at(0x0C0),

@@ -131,7 +131,12 @@ const fn index_u32(n: u8) -> u32 {
 /// # Errors
 ///
 /// ETIMEDOUT.
-pub(crate) fn poll(os: Os, step_ns: u64, timeout_ns: u64, mut done: impl FnMut() -> bool) -> Result<()> {
+pub(crate) fn poll(
+    os: Os,
+    step_ns: u64,
+    timeout_ns: u64,
+    mut done: impl FnMut() -> bool,
+) -> Result<()> {
     let rounds = timeout_ns.div_ceil(step_ns.max(1)).max(1);
     for _ in 0..rounds {
         if done() {

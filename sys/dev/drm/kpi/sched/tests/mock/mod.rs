@@ -14,8 +14,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use drm_sched::{
-    Arr, ClientId, Config, EntityId, Finished, JobId, Outcome, Priority, Scheduler, SlotConfig, Storage,
-    WEIGHT_DEFAULT,
+    Arr, ClientId, Config, EntityId, Finished, JobId, Outcome, Priority, Scheduler, SlotConfig,
+    Storage, WEIGHT_DEFAULT,
 };
 
 /// What the test storage shares between its arrays.
@@ -96,7 +96,9 @@ impl<T> Arr<T> for VecArr<T> {
             Some(at) if nth == at || (self.meter.sticky.get() && nth > at) => Err(value),
             _ => {
                 if self.items.len() == self.items.capacity() {
-                    self.meter.moved.set(self.meter.moved.get() + self.items.len());
+                    self.meter
+                        .moved
+                        .set(self.meter.moved.get() + self.items.len());
                 }
                 self.items.push(value);
                 Ok(())
@@ -169,7 +171,9 @@ impl Gpu {
     /// An entity of a client of its own.
     pub fn entity(&mut self, slot: usize) -> EntityId {
         let client = self.client();
-        self.sched.entity_new(client, slot, Priority::Medium).unwrap()
+        self.sched
+            .entity_new(client, slot, Priority::Medium)
+            .unwrap()
     }
 
     pub fn work(&self, tag: u64, ns: u64) -> Work {

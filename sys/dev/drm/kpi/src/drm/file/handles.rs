@@ -210,7 +210,13 @@ impl<D: Driver> File<D> {
 
     /// A handle of the object with a global name, and its size.
     pub(crate) fn open_name(&self, name: u32) -> Result<(u32, u64)> {
-        let gem = self.device().names().lock().get(name).cloned().ok_or(ENOENT)?;
+        let gem = self
+            .device()
+            .names()
+            .lock()
+            .get(name)
+            .cloned()
+            .ok_or(ENOENT)?;
         // Whoever gave it the name has shared it; this does not rely on that.
         gem.share(self.device());
         Ok((self.create_handle(&gem)?, gem.buffer().size()))

@@ -18,7 +18,12 @@ impl<D: Driver> File<D> {
 
     /// The bus name, empty if this file may not know it.
     pub(crate) fn bus_name<'a>(&self, buffer: &'a mut [u8]) -> &'a [u8] {
-        if self.device().masters().lock().may_know_bus_name(self.auth()) {
+        if self
+            .device()
+            .masters()
+            .lock()
+            .may_know_bus_name(self.auth())
+        {
             self.device().dev().name(buffer)
         } else {
             &[]

@@ -50,7 +50,11 @@ impl<D: Driver> File<D> {
     /// # Errors
     ///
     /// ENOMEM, and what the driver says.
-    pub(crate) fn open(device: Arc<Device<D>>, kind: NodeKind, caller: &Caller<'_>) -> Result<Arc<File<D>>> {
+    pub(crate) fn open(
+        device: Arc<Device<D>>,
+        kind: NodeKind,
+        caller: &Caller<'_>,
+    ) -> Result<Arc<File<D>>> {
         let os = device.os();
         let id = os.unique();
         let limit = os.tunable(c"file_mem_limit", FILE_MEM_LIMIT);
