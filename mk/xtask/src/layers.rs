@@ -62,8 +62,21 @@ const CRATES: [Crate; 5] = [
         circle: None,
         // An address space knows the GPU, which has the jobs, which hold address spaces.
         known: &[
-            "bo", "context", "device", "driver", "fault", "ioctls", "irq", "jobs", "mapping",
-            "perfcnt", "reset", "shrinker", "submit", "timeout", "va",
+            "bo",
+            "device",
+            "driver",
+            "ioctls",
+            "irq",
+            "job::reset",
+            "job::run",
+            "job::submit",
+            "job::timeout",
+            "mmu::fault",
+            "mmu::mapping",
+            "mmu::va",
+            "mmu::vm",
+            "perfcnt",
+            "shrinker",
         ],
     },
     Crate {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A GPU: its cores, each a node of the device tree, and what they share. A core's index is the "pipe" of the user ABI.
 
-use crate::context::Context;
-use crate::cores::{Core, Found, Shared};
-use crate::job;
+use crate::gpu_core::{Core, Found, Shared};
+use crate::job::payload;
+use crate::job::ring::CORES;
+use crate::mmu::vm::Context;
 use crate::mmu::{Mmu, Version};
 use crate::reaper;
-use crate::ring::CORES;
 use crate::services;
 use drmkpi::alloc::Arc;
 use drmkpi::drm::coredump::CoreDump;
@@ -52,7 +52,7 @@ impl Gpu {
             spaces,
             stats: Arc::new(os, Stats::default())?,
             dump: Arc::new(os, CoreDump::new(os)?)?,
-            reaper: Reaper::new(os, job::free)?,
+            reaper: Reaper::new(os, payload::free)?,
         };
         let gpu = Gpu {
             shared: Arc::new(os, shared)?,

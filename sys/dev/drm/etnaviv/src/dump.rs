@@ -10,8 +10,8 @@
 //! without physical addresses (types 1 and 4). Buffers that would make the dump longer than 4 MiB have no data.
 
 use crate::bo::EtnavivGem;
-use crate::cores::Core;
-use crate::hw;
+use crate::gpu_core::Core;
+use crate::ops;
 use drm_sched::JobId;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::util::errno::{Result, EINVAL};
@@ -133,7 +133,7 @@ impl File {
     }
 
     fn registers(&mut self, core: &Core) -> Result<()> {
-        let regs = || hw::for_dump(core.regs(), &core.identity);
+        let regs = || ops::for_dump(core.regs(), &core.identity);
         let at = self.section(REGISTERS, 0, regs().count().saturating_mul(8))?;
         self.words(at, regs().flat_map(|(register, value)| [register, value]))
     }
@@ -142,7 +142,7 @@ impl File {
         let engine = core.queue.lock();
         let (va, words) = engine.hw.ring.words(core.mmu().commands());
         drop(engine);
-        let at = self.section(RING, u64::from(va), crate::ring::RING_SIZE)?;
+        let at = self.section(RING, u64::from(va), crate::job::ring::RING_SIZE)?;
         self.words(at, words)
     }
 
@@ -182,6 +182,7 @@ impl File {
 }
 
 /// Bytes of registers, ring and the longest stream.
-const FIXED_DATA: usize = 1024 + crate::ring::RING_SIZE + crate::ring::MAX_STREAM_WORDS * 4;
+const FIXED_DATA: usize =
+    1024 + crate::job::ring::RING_SIZE + crate::job::ring::MAX_STREAM_WORDS * 4;
 
 const _: () = assert!(FIXED_DATA + (BUFFERS + 4) * HEADER < LIMIT);

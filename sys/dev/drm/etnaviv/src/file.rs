@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Open files: an address space, and a queue on each core that is used.
 
-use crate::context::Context;
-use crate::cores::Core;
 use crate::device::Gpu;
-use crate::job::Job;
-use crate::jobs;
-use crate::ring::CORES;
+use crate::gpu_core::Core;
+use crate::job::payload::Job;
+use crate::job::ring::CORES;
+use crate::job::run;
+use crate::mmu::vm::Context;
 use crate::stream::Refused;
 use drm_sched::{ClientId, EntityId};
 use drmkpi::alloc::Arc;
@@ -96,7 +96,7 @@ impl Lane {
     fn new(core: Arc<Core>) -> Result<Arc<Lane>> {
         let os = core.os();
         let timeline = Sx::new(os, c"etnaviv timeline", Timeline::new(os))?;
-        let (client, entity) = jobs::open(&core)?;
+        let (client, entity) = run::open(&core)?;
         let lane = Lane {
             core,
             client,
@@ -109,6 +109,6 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        jobs::close(&self.core, self.client, self.entity);
+        run::close(&self.core, self.client, self.entity);
     }
 }

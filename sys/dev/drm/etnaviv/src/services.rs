@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What serves a core: its tasks and its interrupt, from the first to the last.
 
-use crate::cores::{Core, Found, Shared, Tasks, Work, JOB_TIMEOUT_NS};
-use crate::jobs;
-use crate::recover;
-use crate::sample;
+use crate::gpu_core::{Core, Found, Shared, Tasks, Work, JOB_TIMEOUT_NS};
+use crate::job::recover;
+use crate::job::run;
+use crate::perfmon::read;
 use drmkpi::alloc::Arc;
 use drmkpi::drm::driver::Suspend;
 use drmkpi::os::{Irq, Task, TaskQueue};
@@ -30,21 +30,16 @@ fn start(core: &Arc<Core>) -> Result<()> {
     let queue = Arc::new(os, TaskQueue::new(os, c"etnaviv")?)?;
     let task = |run: fn(&Core)| Task::new(os, &queue, core.clone(), run);
     let tasks = Tasks {
-        pump: Arc::new(os, task(jobs::pump)?)?,
+        pump: Arc::new(os, task(run::pump)?)?,
         timeout: task(recover::check)?,
         idle: task(Core::turn_off_if_idle)?,
         fault: task(recover::after_fault)?,
-        sample: task(sample::run)?,
+        sample: task(read::run)?,
     };
     core.queue.set_kick(Some(tasks.pump.clone().into_hook()));
     core.set_tasks(tasks);
     // HW: a node has one interrupt, which has no name.
-    core.set_irq(Irq::new(
-        core.dev(),
-        None,
-        core.clone(),
-        jobs::on_interrupt,
-    )?);
+    core.set_irq(Irq::new(core.dev(), None, core.clone(), run::on_interrupt)?);
     Ok(())
 }
 
@@ -55,7 +50,7 @@ pub(crate) fn remove(core: &Arc<Core>) {
     recover::for_good(core);
     core.queue.set_kick(None);
     core.end_services();
-    while jobs::retire(core) {}
+    while run::retire(core) {}
 }
 
 /// Turns the core off and keeps it so; jobs wait.

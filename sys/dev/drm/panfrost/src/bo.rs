@@ -2,7 +2,7 @@
 //! What the driver keeps per GEM object.
 
 use crate::driver::{Panfrost, PanfrostGem};
-use crate::mapping::Mapping;
+use crate::mmu::mapping::Mapping;
 use bitflags::bitflags;
 use drmkpi::alloc::Arc;
 use drmkpi::drm::file::File;

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One GPU: what it is, its registers, its power, and the tasks that serve it.
 
-use crate::address_space::{self, Flush, LockRegion, Table};
-use crate::as_slots::AsSlots;
 use crate::driver::PanfrostFile;
-use crate::fault;
-use crate::features::Features;
-use crate::gpu::{self, Identity};
+use crate::gpu::control::{self, Identity};
+use crate::gpu::features::Features;
+use crate::gpu::issues::Issues;
+use crate::gpu::model::Model;
+use crate::gpu::power::{self, Plan};
+use crate::gpu::quirks::{self, Integration, Quirks};
 use crate::irq::Irqs;
-use crate::issues::Issues;
-use crate::job_slot;
-use crate::jobs::{self, Hardware, Job};
-use crate::mapping::{self, Place, Unused};
-use crate::model::Model;
+use crate::job::reset;
+use crate::job::run::{self, Hardware, Job};
+use crate::job::slot;
+use crate::job::timeout;
+use crate::mmu::address_space::{self, Flush, LockRegion, Table};
+use crate::mmu::fault;
+use crate::mmu::mapping::{self, Place, Unused};
+use crate::mmu::slots::AsSlots;
+use crate::mmu::va;
 use crate::perfcnt::Perfcnt;
-use crate::power::{self, Plan};
-use crate::quirks::{self, Integration, Quirks};
 use crate::regs::Regs;
-use crate::reset;
-use crate::timeout;
-use crate::va;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
@@ -161,7 +161,7 @@ impl Gpu {
 
     fn identify(dev: Dev, resources: Resources, regs: Regs) -> Result<Arc<Gpu>> {
         let os = dev.os();
-        gpu::soft_reset(&regs, os)?;
+        control::soft_reset(&regs, os)?;
         let identity = Identity::read(&regs);
         let model = Model::find(identity.product)?;
         if identity.va_bits() < va::BITS {
@@ -195,7 +195,7 @@ impl Gpu {
             regs,
             resources,
             queue: Self::new_queue(os, model, &identity)?,
-            reaper: Reaper::new(os, jobs::free)?,
+            reaper: Reaper::new(os, run::free)?,
             features: model.features,
             issues: model.issues(identity.revision),
             bifrost: model.is_bifrost(),
@@ -244,7 +244,7 @@ impl Gpu {
         let reaper = Arc::new(os, TaskQueue::new(os, c"panfrost reaper")?)?;
         Reaper::start(&gpu.reaper, os, &reaper)?;
         let tasks = Tasks {
-            pump: Arc::new(os, task(jobs::pump)?)?,
+            pump: Arc::new(os, task(run::pump)?)?,
             fault: Task::new(os, &faults, gpu.clone(), fault::handle)?,
             reap: Task::new(os, &reaper, gpu.clone(), mapping::reap)?,
             timeout: task(timeout::check)?,
@@ -273,7 +273,7 @@ impl Gpu {
         drop(tasks);
         let irqs = gpu.irqs.lock().take();
         drop(irqs);
-        while jobs::retire(gpu) {}
+        while run::retire(gpu) {}
         gpu.reaper.stop();
         mapping::reap(gpu);
         gpu.perfcnt.forget();
@@ -385,7 +385,7 @@ impl Gpu {
             return Ok(());
         }
         self.resources.on()?;
-        let up = gpu::soft_reset(&self.regs, self.os()).and_then(|_| self.start_cores(power));
+        let up = control::soft_reset(&self.regs, self.os()).and_then(|_| self.start_cores(power));
         if up.is_err() {
             self.resources.off();
         }
@@ -401,9 +401,9 @@ impl Gpu {
         engine.hw.powered = true;
         power.on = true;
         address_space::reset_interrupts(&self.regs);
-        job_slot::clear_interrupts(&self.regs);
-        job_slot::unmask_interrupts(&self.regs);
-        gpu::unmask_interrupts(&self.regs);
+        slot::clear_interrupts(&self.regs);
+        slot::unmask_interrupts(&self.regs);
+        control::unmask_interrupts(&self.regs);
         Ok(())
     }
 
@@ -423,7 +423,7 @@ impl Gpu {
             // fails.
             self.mask_interrupts();
         }
-        let up = gpu::soft_reset(&self.regs, self.os()).and_then(|_| self.start_cores(power));
+        let up = control::soft_reset(&self.regs, self.os()).and_then(|_| self.start_cores(power));
         if up.is_err() {
             self.resources.off();
             power.on = false;
@@ -432,9 +432,9 @@ impl Gpu {
     }
 
     fn mask_interrupts(&self) {
-        job_slot::mask_interrupts(&self.regs);
+        slot::mask_interrupts(&self.regs);
         address_space::mask_interrupts(&self.regs);
-        gpu::mask_interrupts(&self.regs);
+        control::mask_interrupts(&self.regs);
     }
 
     /// Turns the GPU off and keeps it so; jobs wait.

@@ -2,10 +2,10 @@
 //! The driver as the DRM core sees it.
 
 use crate::bo::{Bo, BoFlags};
-use crate::context::Context;
 use crate::device::Gpu;
 use crate::ioctls;
-use crate::jobs::{self, Job};
+use crate::job::run::{self, Job};
+use crate::mmu::vm::Context;
 use crate::perfcnt;
 use crate::shrinker;
 use drm_sched::{ClientId, EntityId};
@@ -50,7 +50,7 @@ pub struct PanfrostFile {
 impl Drop for PanfrostFile {
     fn drop(&mut self) {
         self.remains.close();
-        jobs::close(&self.gpu, self);
+        run::close(&self.gpu, self);
         perfcnt::close(&self.gpu, self.id);
     }
 }
@@ -97,7 +97,7 @@ impl Driver for Panfrost {
         )?;
         let stats = Arc::new(os, Stats::default())?;
         let remains = Remains::new(os, &gpu.reaper)?;
-        let (client, entities) = jobs::open(gpu)?;
+        let (client, entities) = run::open(gpu)?;
         Ok(PanfrostFile {
             id,
             gpu: gpu.clone(),

@@ -3,9 +3,9 @@
 
 use crate::bo::{Bo, BoFlags};
 use crate::driver::{Panfrost, PanfrostGem};
+use crate::job::submit;
 use crate::perfcnt;
 use crate::shrinker;
-use crate::submit;
 use crate::uapi::{
     CreateBo, GetBoOffset, GetParam, Madvise, MmapBo, PerfcntDump, PerfcntEnable, Submit, WaitBo,
 };

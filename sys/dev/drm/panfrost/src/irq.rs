@@ -2,11 +2,11 @@
 //! The three interrupts of a GPU, found by name. Handlers touch only what the job lock guards, and nothing
 //! while the GPU has no power: a line that is shared may fire then.
 
-use crate::address_space;
 use crate::device::{Gpu, Work};
-use crate::gpu;
-use crate::job_slot;
-use crate::jobs::{self, Pass};
+use crate::gpu::control;
+use crate::job::run::{self, Pass};
+use crate::job::slot;
+use crate::mmu::address_space;
 use crate::regs::gpu::Irq as Cause;
 use drmkpi::alloc::Arc;
 use drmkpi::os::Irq;
@@ -44,10 +44,10 @@ impl Irqs {
 
 fn on_job(gpu: &Gpu) {
     let mut engine = gpu.queue.lock();
-    if !engine.hw.powered || job_slot::pending(gpu.regs()) == 0 {
+    if !engine.hw.powered || slot::pending(gpu.regs()) == 0 {
         return;
     }
-    jobs::collect(gpu, &mut engine, Pass::Ordinary);
+    run::collect(gpu, &mut engine, Pass::Ordinary);
     drop(engine);
     gpu.enqueue(Work::Pump);
 }
@@ -68,12 +68,12 @@ fn on_gpu(gpu: &Gpu) {
     if !engine.hw.powered {
         return;
     }
-    let causes = gpu::pending(gpu.regs());
+    let causes = control::pending(gpu.regs());
     if causes.is_empty() {
         return;
     }
     if causes.intersects(Cause::FAULT | Cause::MULTIPLE_FAULT) {
-        let fault = gpu::Fault::read(gpu.regs());
+        let fault = control::Fault::read(gpu.regs());
         gpu.log_client(format_args!(
             "GPU fault {} at {:#x}",
             fault.exception().name(),
@@ -81,6 +81,6 @@ fn on_gpu(gpu: &Gpu) {
         ));
         gpu.stats.fault();
     }
-    gpu::clear(gpu.regs(), causes);
+    control::clear(gpu.regs(), causes);
     gpu.perfcnt.on_interrupt(gpu, causes);
 }

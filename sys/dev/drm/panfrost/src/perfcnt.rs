@@ -5,12 +5,12 @@
 //! A dump: SAMPLE writes the counters to the client's address space, CLEAN_CACHES brings them to memory, and
 //! the second interrupt wakes the caller.
 
-use crate::as_slots::Seat;
-use crate::context::Context;
 use crate::device::{Engine, Gpu};
 use crate::driver::Panfrost;
-use crate::features::Features;
-use crate::mapping::Mapping;
+use crate::gpu::features::Features;
+use crate::mmu::mapping::Mapping;
+use crate::mmu::slots::Seat;
+use crate::mmu::vm::Context;
 use crate::regs::gpu::{self as reg, Command, Irq};
 use crate::regs::{poll, Regs};
 use crate::uapi::{PerfcntDump, PerfcntEnable};
@@ -217,7 +217,7 @@ fn clear_interrupts(gpu: &Gpu) -> u64 {
 
 /// Gives the context an address space and the counters to it.
 fn attach(gpu: &Gpu, engine: &mut Engine<'_>, context: &Context, counterset: u32) -> Result<Seat> {
-    let seat = crate::jobs::take_space(gpu, engine, context)?;
+    let seat = crate::job::run::take_space(gpu, engine, context)?;
     let regs = gpu.regs();
     reg::PERFCNT_JM_EN.write(regs, u32::MAX);
     reg::PERFCNT_SHADER_EN.write(regs, u32::MAX);

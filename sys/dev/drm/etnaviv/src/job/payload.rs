@@ -2,8 +2,8 @@
 //! A job: what the scheduler and the hardware need of it.
 
 use crate::bo::EtnavivGem;
-use crate::context::{Context, Use};
-use crate::counters::Requests;
+use crate::mmu::vm::{Context, Use};
+use crate::perfmon::requests::Requests;
 use crate::perfmon_tables::Pipe;
 use crate::reaper::Reaped;
 use crate::stream::{CmdStream, Validated};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Power of the GPU's own cores, behind the SoC's power domain: level 2 cache, shader cores, tiler.
 
-use crate::gpu::Identity;
+use crate::gpu::control::Identity;
 use crate::regs::gpu::{Cores, L2, SHADER, TILER};
 use crate::regs::{poll, Regs};
 use drmkpi::os::Os;
@@ -129,7 +129,7 @@ fn down(regs: &Regs, os: Os, cores: &Cores, mask: u64) -> drmkpi::util::errno::R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::tests::RK3399;
+    use crate::gpu::control::tests::RK3399;
 
     fn first(l2_present: u64, shader_present: u64) -> (u64, u64) {
         let plan = Plan::first_group(&Identity {

@@ -9,9 +9,9 @@
 //! Nothing is freed here either, and no memory is waited for: the ends of jobs need the lock of all
 //! this.
 
+use crate::mmu::regions::Regions;
+use crate::mmu::tables::{OldTables, TreeTables};
 use crate::mmu::{Mmu, Version};
-use crate::regions::Regions;
-use crate::tables::{OldTables, TreeTables};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;

@@ -4,7 +4,7 @@
 //! After a reset every register has its reset value, all cores are off, and all interrupts are masked.
 
 use crate::exception::Exception;
-use crate::features::Features;
+use crate::gpu::features::Features;
 use crate::regs::gpu::{self as reg, Command, Irq};
 use crate::regs::{poll, Regs};
 use drmkpi::os::Os;

@@ -4,9 +4,9 @@
 //! The front end is stopped by the ring meanwhile, and started again here. Facts: docs/hw/etnaviv.md,
 //! Performance counters.
 
-use crate::cores::Core;
-use crate::counters::Request;
-use crate::hw;
+use crate::gpu_core::Core;
+use crate::ops;
+use crate::perfmon::requests::Request;
 use crate::perfmon_tables::{idle_cycles, total_cycles, Sample};
 
 /// The task: a job stopped the front end.
@@ -21,14 +21,14 @@ pub(crate) fn run(core: &Core) {
             }
         };
         // The event may be here before the front end has come to its END.
-        if hw::wait_stopped(core.regs(), core.os()).is_err() {
+        if ops::wait_stopped(core.regs(), core.os()).is_err() {
             // For the watchdog.
             core.queue.lock().hw.stopped = None;
             return;
         }
         if !behind {
             // HW: modules without a clock do not count.
-            hw::gate_clocks(core.regs(), &core.identity, false);
+            ops::gate_clocks(core.regs(), &core.identity, false);
         }
         for request in requests.list.iter() {
             if (behind && request.behind) || (!behind && request.before) {
@@ -37,7 +37,7 @@ pub(crate) fn run(core: &Core) {
             }
         }
         if behind {
-            hw::gate_clocks(core.regs(), &core.identity, true);
+            ops::gate_clocks(core.regs(), &core.identity, true);
             for request in requests.list.iter() {
                 requests.store(request.map, 0, request.sequence);
             }
@@ -46,7 +46,7 @@ pub(crate) fn run(core: &Core) {
         if let Some(stopped) = engine.hw.stopped.take() {
             engine.hw.resumed = engine.hw.resumed.wrapping_add(1);
             let entry = stopped.resume;
-            hw::start(core.regs(), &core.identity, entry.address, entry.prefetch);
+            ops::start(core.regs(), &core.identity, entry.address, entry.prefetch);
         }
     });
 }
@@ -73,10 +73,10 @@ fn read(core: &Core, request: &Request) -> u32 {
 fn pixel_pipes(core: &Core, read: impl Fn() -> u32) -> u32 {
     let mut sum = 0u32;
     for pipe in 0..core.identity.specs.pixel_pipes.min(16) {
-        hw::show_pixel_pipe(core.regs(), pipe);
+        ops::show_pixel_pipe(core.regs(), pipe);
         sum = sum.wrapping_add(read());
     }
     // HW: else the GPU hangs.
-    hw::show_pixel_pipe(core.regs(), 0);
+    ops::show_pixel_pipe(core.regs(), 0);
     sum
 }

@@ -3,8 +3,8 @@
 //!
 //! Bifrost products are matched by `id & 0xF00F`: the bits in between tell variants apart, not models.
 
-use crate::features::Features;
-use crate::issues::Issues;
+use crate::gpu::features::Features;
+use crate::gpu::issues::Issues;
 use drmkpi::util::errno::{Result, ENODEV};
 
 /// One supported model.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a core has of the jobs: its ring, what its MMU has loaded, and what each event means. Guarded by the job lock.
 
-use crate::context::{Context, Presence};
-use crate::counters::Requests;
 use crate::identity::Identity;
+use crate::job::ring::{Entry, Place, Ring};
+use crate::mmu::vm::{Context, Presence};
 use crate::mmu::Mmu;
+use crate::perfmon::requests::Requests;
 use crate::perfmon_tables::Pipe;
-use crate::ring::{Entry, Place, Ring};
 use drm_sched::JobId;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::util::errno::Result;

@@ -3,9 +3,9 @@
 //! where the client says (softpin) or where there is room; its place is given up when it is in the way or its handle
 //! goes.
 
+use crate::mmu::space::{for_each_chunk, Jobs, Old, Site, Space};
 use crate::mmu::{Mmu, Slot, Version, COMMAND_BYTES, COMMAND_VA};
 use crate::reaper::{Link, Reaped, Reaper};
-use crate::space::{for_each_chunk, Jobs, Old, Site, Space};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;

@@ -9,10 +9,10 @@
 //! space therefore holds for the stay that it was decided for, and is dropped when another has
 //! begun.
 
-use crate::address_space::{self, Cause, Fault};
-use crate::as_slots::Seat;
-use crate::context;
 use crate::device::{Gpu, Work};
+use crate::mmu::address_space::{self, Cause, Fault};
+use crate::mmu::slots::Seat;
+use crate::mmu::vm;
 use crate::regs::mmu::As;
 use drmkpi::util::errno::{Result, EFAULT};
 
@@ -103,7 +103,7 @@ fn settle(gpu: &Gpu, stay: Option<Seat>, fault: &Fault, grown: Result<()>) -> bo
         return false;
     };
     engine.hw.spaces.set_faulty(space);
-    let off = context::switch_off(gpu, space);
+    let off = vm::switch_off(gpu, space);
     if off.is_err() {
         // A reset comes because of it, and its fault is found again after that.
         let owner = engine.hw.spaces.owner(space);

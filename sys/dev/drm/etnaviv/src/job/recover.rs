@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Jobs that take too long or go astray: the guilty one ends, the core is reset, all others have another run.
 
-use crate::cores::{Core, Work};
 use crate::dump;
-use crate::hw;
-use crate::jobs;
+use crate::gpu_core::{Core, Work};
+use crate::job::run;
+use crate::ops;
 use drm_sched::{JobId, Outcome};
 use drmkpi::os::Level;
 use drmkpi::util::errno::EFAULT;
@@ -17,7 +17,7 @@ pub(crate) fn check(core: &Core) {
             return;
         }
         // The interrupt may be on its way, or lost.
-        if jobs::look(core, &mut engine) & jobs::FAULTS != 0 {
+        if run::look(core, &mut engine) & run::FAULTS != 0 {
             return;
         }
         let now = core.os().now();
@@ -32,7 +32,7 @@ pub(crate) fn check(core: &Core) {
         let waits_for_us = engine.hw.stopped.is_some();
         let guilty = late.filter(|id| !engine.sched.progress(*id, token, now) && !waits_for_us);
         let orphan = guilty.is_some_and(|id| engine.sched.is_orphan(id));
-        (guilty, orphan, hw::position(core.regs()))
+        (guilty, orphan, ops::position(core.regs()))
     };
     if let Some(id) = guilty.filter(|_| orphan) {
         // Its file was closed: nobody is to be told.
@@ -51,8 +51,8 @@ pub(crate) fn check(core: &Core) {
 /// A number that changes while the core gets on with its work.
 fn progress(core: &Core, ends_and_stops: u64) -> u64 {
     // The front end idles and waits within a few words; whoever gets on leaves them.
-    let position = u64::from(hw::position(core.regs()) >> 6);
-    let primitive = u64::from(hw::primitive(core.regs(), &core.identity));
+    let position = u64::from(ops::position(core.regs()) >> 6);
+    let primitive = u64::from(ops::primitive(core.regs(), &core.identity));
     ends_and_stops
         .wrapping_shl(52)
         .wrapping_add(primitive.wrapping_shl(26))
@@ -66,8 +66,8 @@ pub(crate) fn after_fault(core: &Core) {
         if !engine.hw.powered || engine.hw.fault == 0 {
             return;
         }
-        let guilty = engine.sched.running(jobs::SLOT).next();
-        let exception = hw::mmu_fault(core.regs(), core.mmu().version());
+        let guilty = engine.sched.running(run::SLOT).next();
+        let exception = ops::mmu_fault(core.regs(), core.mmu().version());
         (guilty, engine.hw.fault, exception)
     };
     core.shared.stats.fault();
@@ -76,7 +76,7 @@ pub(crate) fn after_fault(core: &Core) {
     }
     core.log_client(format_args!(
         "fault: interrupts {raised:#x}, {} at {address:#x} (MMU status {status:#x})",
-        hw::exception(status)
+        ops::exception(status)
     ));
     recover(core, guilty, Outcome::Failed(EFAULT.get()));
 }

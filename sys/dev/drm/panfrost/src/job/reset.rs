@@ -4,8 +4,8 @@
 //! Any thread that may sleep can reset; the lock `Gpu::resetting` keeps two apart.
 
 use crate::device::Gpu;
-use crate::job_slot;
-use crate::jobs::{self, Pass};
+use crate::job::run::{self, Pass};
+use crate::job::slot;
 use crate::regs::job::Slot;
 use drm_sched::{JobId, Outcome};
 use drmkpi::os::Level;
@@ -56,21 +56,21 @@ fn empty_slots(gpu: &Gpu) {
         if !engine.hw.powered {
             return;
         }
-        job_slot::mask_interrupts(gpu.regs());
-        jobs::collect(gpu, &mut engine, Pass::BeforeReset);
+        slot::mask_interrupts(gpu.regs());
+        run::collect(gpu, &mut engine, Pass::BeforeReset);
         let busy = Slot::ALL
             .into_iter()
             .filter(|slot| engine.hw.count(*slot) != 0);
         let busy = busy.fold(0, |bits, slot| bits | slot.done_bit());
-        job_slot::stop_all(gpu.regs());
+        slot::stop_all(gpu.regs());
         busy
     };
     if let Some(irqs) = gpu.irqs.lock().as_ref() {
         irqs.sync();
     }
     // What does not stop is stopped by the reset.
-    let _ = job_slot::wait_stopped(gpu.regs(), gpu.os(), busy);
-    jobs::collect(gpu, &mut gpu.queue.lock(), Pass::BeforeReset);
+    let _ = slot::wait_stopped(gpu.regs(), gpu.os(), busy);
+    run::collect(gpu, &mut gpu.queue.lock(), Pass::BeforeReset);
 }
 
 /// The device goes: takes all jobs from the hardware. The scheduler was shut down, so none is run again.

@@ -11,11 +11,14 @@
 //! The words have to be the kernel's own from the first step on: a client that could still write to them would change them
 //! behind the look that was taken.
 
+mod refused;
+mod states;
+mod validate;
+
 use core::ops::{Deref, DerefMut};
 
-use crate::validate;
 
-pub use crate::refused::{Policy, Refused, Reloc, Why};
+pub use crate::stream::refused::{Policy, Refused, Reloc, Why};
 
 /// Where a submit's buffer object is in the address space of the GPU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

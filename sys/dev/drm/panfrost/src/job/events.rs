@@ -10,7 +10,7 @@
 //! taken back before, and handed over again once the failure is handled.
 
 use crate::exception::Exception;
-use crate::job_slot::{cancel_next, Snapshot};
+use crate::job::slot::{cancel_next, Snapshot};
 use crate::regs::job::{Slot, JOB_INT_CLEAR, JOB_INT_JS_STATE, JOB_INT_RAWSTAT, SLOTS};
 use crate::regs::Regs;
 
@@ -52,7 +52,7 @@ pub(crate) struct Verdict {
     pub(crate) failed: Option<Failure>,
     /// So many are left.
     pub(crate) left: u8,
-    /// What is left was taken back: hand it over again ([`crate::job_slot::start`]), or end it.
+    /// What is left was taken back: hand it over again ([`crate::job::slot::start`]), or end it.
     pub(crate) requeue_next: bool,
     /// Interrupts spoke of jobs that the caller does not know.
     pub(crate) spurious: bool,
@@ -192,5 +192,5 @@ pub(crate) fn collect(regs: &Regs) -> Events {
 }
 
 #[cfg(test)]
-#[path = "job_events_tests.rs"]
+#[path = "events_tests.rs"]
 mod tests;

@@ -3,14 +3,14 @@
 //! client can change it, and only what passed can become a job.
 
 use crate::bo::EtnavivGem;
-use crate::context::{Context, Use};
-use crate::cores::Core;
-use crate::counters::{Request, Requests};
 use crate::file::Lane;
-use crate::job::Job;
+use crate::gpu_core::Core;
+use crate::job::payload::Job;
+use crate::job::ring::MAX_STREAM_WORDS;
+use crate::mmu::vm::{Context, Use};
 use crate::mmu::Version;
+use crate::perfmon::requests::{Request, Requests};
 use crate::perfmon_tables::Pipe;
-use crate::ring::MAX_STREAM_WORDS;
 use crate::stream::{Checked, CmdStream, Placed, Policy, Refused, Reloc};
 use crate::uapi::{GemSubmit, SubmitBo, SubmitPmr, SubmitReloc};
 use crate::Etnaviv;

@@ -4,18 +4,18 @@
 //! What the hardware has is in `Hardware`, under the job lock together with the scheduler. The pump runs in
 //! the task queue; it lets finished jobs go and starts others, turning the GPU on for the first.
 
-use crate::address_space;
-use crate::as_slots::{AsSlots, Seat};
-use crate::context::Context;
 use crate::device::{Engine, Gpu, Work};
 use crate::driver::{PanfrostFile, PanfrostGem, USED_SLOTS};
 use crate::exception::{Outcome as Ended, Stop};
-use crate::job_events::{self, Failure};
-use crate::job_slot::{self, JobHw};
-use crate::mapping::Mapping;
-use crate::power::Plan;
+use crate::gpu::power::Plan;
+use crate::job::events::{self, Failure};
+use crate::job::slot::{self, JobHw};
+use crate::job::timeout;
+use crate::mmu::address_space;
+use crate::mmu::mapping::Mapping;
+use crate::mmu::slots::{AsSlots, Seat};
+use crate::mmu::vm::Context;
 use crate::regs::job::Slot;
-use crate::timeout;
 use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::drm::stats::Stats;
@@ -229,7 +229,7 @@ fn stop_closed(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
         if let Some(head) = engine.hw.head(slot) {
             head.sent = Some(Stop::Hard);
         }
-        job_slot::stop(gpu.regs(), slot, Stop::Hard, flag, gpu.features);
+        slot::stop(gpu.regs(), slot, Stop::Hard, flag, gpu.features);
     }
 }
 
@@ -321,7 +321,7 @@ fn start(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, id: JobId) -> bool {
         job.payload.context.clone(),
     );
     let seat = match take_space(gpu, engine, &context) {
-        Ok(seat) if job_slot::can_submit(gpu.regs(), slot) => seat,
+        Ok(seat) if slot::can_submit(gpu.regs(), slot) => seat,
         Ok(seat) => {
             engine.hw.spaces.release(seat);
             engine.sched.requeue(id, now);
@@ -346,7 +346,7 @@ fn start(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, id: JobId) -> bool {
         flush_id,
     };
     let affinity = Plan::first_group(&gpu.identity).shader();
-    job_slot::load(gpu.regs(), slot, &hw, affinity, gpu.features, gpu.issues);
+    slot::load(gpu.regs(), slot, &hw, affinity, gpu.features, gpu.issues);
     let context = context.id();
     engine.hw.push(
         slot,
@@ -359,7 +359,7 @@ fn start(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, id: JobId) -> bool {
             late: None,
         },
     );
-    job_slot::start(gpu.regs(), slot);
+    slot::start(gpu.regs(), slot);
     true
 }
 
@@ -397,7 +397,7 @@ pub(crate) enum Pass {
 
 /// Ends the jobs that the hardware says are over.
 pub(crate) fn collect(gpu: &Gpu, engine: &mut Engine<'_>, pass: Pass) {
-    let events = job_events::collect(gpu.regs());
+    let events = events::collect(gpu.regs());
     for slot in Slot::ALL {
         let seen = events.slot(slot);
         if !seen.any() {
@@ -429,7 +429,7 @@ fn start_again(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
         return;
     };
     if !engine.hw.spaces.is_faulty(next.seat) {
-        job_slot::start(gpu.regs(), slot);
+        slot::start(gpu.regs(), slot);
         return;
     }
     // The one before was of the same context, and its fault switched the address space off. The job's next

@@ -2,9 +2,14 @@
 //! What all cores of a device share of the MMU: its version, the page where strays end, the command memory that the
 //! front ends fetch from, and the numbers of page tables where the hardware wants numbers.
 
+pub(crate) mod regions;
+pub(crate) mod space;
+pub(crate) mod tables;
+pub(crate) mod vm;
+
 use crate::features::Features;
 use crate::identity::{Identity, Security};
-use crate::tables::FlatTable;
+use crate::mmu::tables::FlatTable;
 use drmkpi::alloc::Arc;
 use drmkpi::os::{Dev, Mtx, Os, PageRun, PAGE_SIZE};
 use drmkpi::util::errno::{Result, ENOSPC};

@@ -2,9 +2,9 @@
 //! SUBMIT: from a user's structure to a job in its queue.
 
 use crate::driver::{Panfrost, PanfrostGem};
-use crate::gpu;
-use crate::jobs::Job;
-use crate::mapping::Mapping;
+use crate::gpu::control;
+use crate::job::run::Job;
+use crate::mmu::mapping::Mapping;
 use crate::regs::job::Slot;
 use crate::uapi::Submit;
 use drmkpi::alloc::{Arc, KVec};
@@ -109,7 +109,7 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
         let engine = gpu.queue.lock();
         // HW: an id does not survive a power-off; 1 is older than any.
         if engine.hw.powered {
-            gpu::latest_flush_id(gpu.regs(), gpu.features)
+            control::latest_flush_id(gpu.regs(), gpu.features)
         } else {
             1
         }

@@ -4,9 +4,9 @@
 //! A context is counted apart from its file: jobs and mappings hold it. When the last of them is gone its
 //! hardware address space is switched off, and only then are its tables freed.
 
-use crate::address_space::{self, Flush, LockRegion, Table};
 use crate::device::Gpu;
-use crate::va::{self, Need};
+use crate::mmu::address_space::{self, Flush, LockRegion, Table};
+use crate::mmu::va::{self, Need};
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drmkpi::alloc::{Arc, KVec};

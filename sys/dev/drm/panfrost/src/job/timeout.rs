@@ -4,10 +4,10 @@
 
 use crate::device::{Engine, Gpu, Work};
 use crate::exception::Stop;
-use crate::job_slot::{self, Snapshot};
-use crate::jobs::{self, Pass};
+use crate::job::reset;
+use crate::job::run::{self, Pass};
+use crate::job::slot::{self, Snapshot};
 use crate::regs::job::Slot;
-use crate::reset;
 use drm_sched::JobId;
 
 /// How long a stop may take. HW: Linux waits as long before it resets.
@@ -21,7 +21,7 @@ pub(crate) fn check(gpu: &Gpu) {
             return;
         }
         // The interrupt may be on its way, or lost (erratum 10883): what is over is over.
-        jobs::collect(gpu, &mut engine, Pass::Ordinary);
+        run::collect(gpu, &mut engine, Pass::Ordinary);
         act(gpu, &mut engine)
     };
     if let Some(job) = guilty {
@@ -100,6 +100,6 @@ fn step(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, id: JobId) -> bool {
             shown.tail
         ));
     }
-    job_slot::stop(gpu.regs(), slot, stop, flag, gpu.features);
+    slot::stop(gpu.regs(), slot, stop, flag, gpu.features);
     true
 }

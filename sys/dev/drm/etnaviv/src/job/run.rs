@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Jobs in the hardware: start, events, and the way out.
 
-use crate::context::{Context, Presence};
-use crate::cores::{Core, Engine, Work};
-use crate::hardware::{Event, Hardware, Running, Stopped, EVENTS};
-use crate::hw;
-use crate::job::Job;
-use crate::ring::{Program, Switch};
+use crate::gpu_core::{Core, Engine, Work};
+use crate::job::in_flight::{Event, Hardware, Running, Stopped, EVENTS};
+use crate::job::payload::Job;
+use crate::job::ring::{Program, Switch};
+use crate::mmu::vm::{Context, Presence};
+use crate::ops;
 use drm_sched::{ClientId, EntityId, JobId, Outcome, Priority, WEIGHT_DEFAULT};
 use drmkpi::alloc::Arc;
 use drmkpi::os::Level;
@@ -249,23 +249,23 @@ fn events(hardware: &Hardware, job: &Job) -> Option<(usize, Option<[usize; 2]>)>
 /// translation on and starts the ring.
 fn first_start(core: &Core, hardware: &mut Hardware, context: &Context) -> Result<()> {
     let (regs, mmu) = (core.regs(), core.mmu());
-    hw::set_tables(regs, mmu);
+    ops::set_tables(regs, mmu);
     let (slot, root) = (context.slot(), context.root());
     if let Some(program) = hardware
         .ring
         .write_first_switch(mmu, &core.identity, slot, root)
     {
-        hw::start(regs, &core.identity, program.address, program.prefetch);
-        hw::wait_stopped(regs, core.os())?;
+        ops::start(regs, &core.identity, program.address, program.prefetch);
+        ops::wait_stopped(regs, core.os())?;
     }
-    hw::enable_mmu(regs, mmu.version());
+    ops::enable_mmu(regs, mmu.version());
     let idle = hardware.ring.begin(mmu.commands());
-    hw::start(regs, &core.identity, idle.address, idle.prefetch);
+    ops::start(regs, &core.identity, idle.address, idle.prefetch);
     Ok(())
 }
 
 /// Interrupts that stop the core.
-pub(crate) const FAULTS: u32 = hw::INTR_MMU | hw::INTR_AXI;
+pub(crate) const FAULTS: u32 = ops::INTR_MMU | ops::INTR_AXI;
 
 /// The interrupt: events of jobs that are over, or a fault that stopped the core.
 pub(crate) fn on_interrupt(core: &Core) {
@@ -278,7 +278,7 @@ pub(crate) fn on_interrupt(core: &Core) {
 
 /// Takes in what the core has raised, which is the answer.
 pub(crate) fn look(core: &Core, engine: &mut Engine<'_>) -> u32 {
-    let raised = hw::interrupts(core.regs());
+    let raised = ops::interrupts(core.regs());
     if collect(core, engine, raised) {
         core.enqueue(Work::Sample);
     }

@@ -5,10 +5,10 @@
 //! L2_MMU_CONFIG is left alone: its fields throttle outstanding bus accesses, differ from model to model, and are
 //! off after reset. (Early Linux zeroed them; 6.1 does not touch them.)
 
-use crate::features::Features;
-use crate::gpu::Identity;
-use crate::issues::Issues;
-use crate::model::Model;
+use crate::gpu::control::Identity;
+use crate::gpu::features::Features;
+use crate::gpu::issues::Issues;
+use crate::gpu::model::Model;
 use crate::regs::gpu as reg;
 use crate::regs::Regs;
 
@@ -104,7 +104,7 @@ pub(crate) fn apply(regs: &Regs, quirks: &Quirks) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::tests::RK3399;
+    use crate::gpu::control::tests::RK3399;
 
     fn of(product: u32, revision: u32) -> (u32, u32, u32) {
         let id = Identity {

@@ -5,8 +5,8 @@
 //! use may be the GPU's own, which others wait for; so a thread that has the time removes a mapping
 //! itself, and any other leaves it to the reaper, which has a queue of its own.
 
-use crate::context::Context;
 use crate::device::Gpu;
+use crate::mmu::vm::Context;
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::os::Os;

@@ -5,8 +5,8 @@
 //! in the slot: hardware and list change together. What happened to the jobs is in `job_events.rs`.
 
 use crate::exception::Stop;
-use crate::features::Features;
-use crate::issues::Issues;
+use crate::gpu::features::Features;
+use crate::gpu::issues::Issues;
 use crate::regs::job::{
     Slot, COMMAND_HARD_STOP, COMMAND_HARD_STOP_0, COMMAND_HARD_STOP_1, COMMAND_NOP,
     COMMAND_SOFT_STOP, COMMAND_SOFT_STOP_0, COMMAND_SOFT_STOP_1, COMMAND_START, CONFIG_AS_MASK,

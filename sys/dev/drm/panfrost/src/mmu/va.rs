@@ -6,7 +6,7 @@
 //! addresses). Large buffers that are not executable start at a 2 MiB boundary, so that 2 MiB leaves
 //! can map them.
 
-use crate::context::Region;
+use crate::mmu::vm::Region;
 use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
 use drmkpi::util::sorted_map::SortedMap;
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One core of a GPU: what it is, its power, its jobs, and the tasks that serve it.
 
-use crate::context::Context;
-use crate::hardware::Hardware;
-use crate::hw::{self, Regs};
 use crate::identify::identify;
 use crate::identity::{Identity, Unsupported};
-use crate::job::Job;
+use crate::job::in_flight::Hardware;
+use crate::job::payload::Job;
+use crate::job::user_fence::Numbers;
+use crate::mmu::vm::Context;
 use crate::mmu::{Mmu, Version};
-use crate::numbers::Numbers;
+use crate::ops::{self, Regs};
 use crate::reaper;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, SlotConfig};
@@ -304,7 +304,7 @@ impl Core {
             return Ok(());
         }
         self.resources.on()?;
-        if let Err(e) = hw::reset(&self.regs, self.os(), &self.identity) {
+        if let Err(e) = ops::reset(&self.regs, self.os(), &self.identity) {
             self.resources.off();
             return Err(e);
         }
@@ -315,7 +315,7 @@ impl Core {
 
     /// After a reset: sets the core up.
     fn begin(&self, engine: &mut Engine<'_>) {
-        hw::init(&self.regs, &self.identity);
+        ops::init(&self.regs, &self.identity);
         engine.hw.powered = true;
     }
 
@@ -335,7 +335,7 @@ impl Core {
             engine.hw.powered = false;
             if *power {
                 // The handler acknowledges nothing now, and the line would stay up.
-                hw::mask_interrupts(&self.regs);
+                ops::mask_interrupts(&self.regs);
             }
             engine.hw.forget()
         };
@@ -345,7 +345,7 @@ impl Core {
         let mut result = Ok(());
         if *power {
             // Also before power goes: the front end may be fetching.
-            result = hw::reset(&self.regs, self.os(), &self.identity);
+            result = ops::reset(&self.regs, self.os(), &self.identity);
             if result.is_ok() && self.is_removed() {
                 result = Err(ENXIO);
             }
@@ -383,12 +383,12 @@ impl Core {
             }
             engine.hw.powered = false;
             // As in `empty_hardware`.
-            hw::mask_interrupts(&self.regs);
+            ops::mask_interrupts(&self.regs);
             // HW: the bus may not take it well when power goes during a fetch.
             engine.hw.ring.stop(self.mmu().commands());
             engine.hw.forget()
         };
-        if hw::wait_stopped(&self.regs, self.os()).is_err() {
+        if ops::wait_stopped(&self.regs, self.os()).is_err() {
             self.dev
                 .log(Level::Warning, format_args!("the front end does not stop"));
         }

@@ -12,8 +12,8 @@
 //!
 //! Source of opcodes and lengths: rnndb `cmdstream.xml`.
 
-use crate::refused::{Policy, Refused, Reloc, Why};
-use crate::validate_states::{takes_relocation, Set};
+use crate::stream::refused::{Policy, Refused, Reloc, Why};
+use crate::stream::states::{takes_relocation, Set};
 
 /// Position of the opcode in a header.
 const OPCODE_SHIFT: u32 = 27;
