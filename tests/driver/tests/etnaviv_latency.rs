@@ -103,12 +103,12 @@ fn the_cores_thread_takes_no_lock_of_a_client() {
         // Of a client, but only to put something into a list, and to count.
         "drm remains",
         "drm waiter",
-        "etnaviv context jobs",
+        "etnaviv vm jobs",
         "etnaviv fences",
-        "etnaviv irq",
-        "etnaviv power",
+        "drm irqs",
+        "drm power",
         "etnaviv tables",
-        "etnaviv tasks",
+        "drm tasks",
     ];
     let (board, places) = BOARDS[0];
     let rig = Rig::on(board, Config::default());
@@ -129,7 +129,7 @@ fn the_cores_thread_takes_no_lock_of_a_client() {
     drop((work, hog));
     rig.advance(SEC);
     let reaper = rig.world().locks_taken_by("task etnaviv reaper");
-    assert!(reaper.iter().any(|lock| lock == "etnaviv context"));
+    assert!(reaper.iter().any(|lock| lock == "etnaviv vm"));
     let own = rig.world().locks_taken_by("task etnaviv");
     assert!(own.iter().any(|lock| lock == "drm jobs"));
     let others: Vec<_> = own

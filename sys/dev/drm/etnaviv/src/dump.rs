@@ -58,7 +58,7 @@ fn look_at(core: &Core, guilty: Option<JobId>) -> Result<Guilty> {
     // Allocated before the lock is taken.
     let mut buffers = KVec::with_capacity(core.os(), BUFFERS)?;
     let mut stream = None;
-    let engine = core.queue.lock();
+    let engine = core.runner.lock();
     if let Some((id, job)) = guilty.and_then(|id| Some((id, engine.sched.job(id)?))) {
         let words = job.payload.stream.words().len();
         stream = engine.hw.stream_of(id).map(|va| (va, words));
@@ -139,7 +139,7 @@ impl File {
     }
 
     fn ring(&mut self, core: &Core) -> Result<()> {
-        let engine = core.queue.lock();
+        let engine = core.runner.lock();
         let (va, words) = engine.hw.ring.words(core.mmu().commands());
         drop(engine);
         let at = self.section(RING, u64::from(va), crate::job::ring::RING_SIZE)?;

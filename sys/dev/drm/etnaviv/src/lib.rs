@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! DRM driver for Vivante GPUs.
 //!
-//! * `device`, `gpu_core`, `services`: a GPU, its cores, and what serves each
+//! * `device`, `gpu_core`: a GPU and its cores, attach and detach
 //! * `identity`, `identify`, `hwdb`, `features`: what a core is
 //! * `ops`, `regs`: its registers
 //! * `mmu`: address spaces
@@ -35,9 +35,7 @@ mod mmu;
 mod ops;
 mod perfmon;
 pub mod perfmon_tables;
-mod reaper;
 pub mod regs;
-mod services;
 pub mod stream;
 pub mod uapi;
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a core has of the jobs: its ring, what its MMU has loaded, and what each event means. Guarded by the job lock.
+//! What a core has of jobs: its ring, what its MMU has loaded, and what each event means. Guarded by
+//! the job lock.
 
 use crate::identity::Identity;
 use crate::job::ring::{Entry, Place, Ring};
-use crate::mmu::vm::{Context, Presence};
+use crate::mmu::vm::{Presence, Vm};
 use crate::mmu::Mmu;
 use crate::perfmon::requests::Requests;
 use crate::perfmon_tables::Pipe;
@@ -39,14 +40,10 @@ pub(crate) struct Stopped {
 }
 
 /// What the hardware has.
-pub(crate) struct Hardware {
-    /// Registers may be touched.
-    pub(crate) powered: bool,
-    /// No job may start.
-    pub(crate) suspended: bool,
+pub(crate) struct InFlight {
     pub(crate) ring: Ring,
     /// The page table that the MMU has, and what it knows of it; None while the front end does not run.
-    pub(crate) loaded: Option<(Arc<Context>, u32)>,
+    pub(crate) loaded: Option<(Arc<Vm>, u32)>,
     /// What the core draws with.
     pub(crate) pipe: Option<Pipe>,
     /// All of them, always.
@@ -56,14 +53,11 @@ pub(crate) struct Hardware {
     pub(crate) stopped: Option<Stopped>,
     /// How often it was let go on after a stop.
     pub(crate) resumed: u64,
-    pub(crate) broken_until: u64,
-    /// Starts of the front end that failed since one worked.
-    pub(crate) failed_starts: u32,
     /// Interrupts that stopped the core.
     pub(crate) fault: u32,
 }
 
-impl Hardware {
+impl InFlight {
     /// It has nothing.
     ///
     /// # Errors
@@ -74,10 +68,8 @@ impl Hardware {
         core: &Identity,
         index: u32,
         core_hz: Option<u64>,
-    ) -> Result<Hardware> {
-        Ok(Hardware {
-            powered: false,
-            suspended: false,
+    ) -> Result<InFlight> {
+        Ok(InFlight {
             ring: Ring::new(mmu, core, index, core_hz),
             loaded: None,
             pipe: None,
@@ -85,8 +77,6 @@ impl Hardware {
             dying: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
             stopped: None,
             resumed: 0,
-            broken_until: 0,
-            failed_starts: 0,
             fault: 0,
         })
     }
@@ -105,20 +95,20 @@ impl Hardware {
         found.map(|place| self.ring.stream_va(place))
     }
 
-    /// It is about to be reset: the answer is the address space that it has, to be dropped without the lock when it
-    /// was. `bury` is to be called then.
-    pub(crate) fn forget(&mut self) -> Option<Arc<Context>> {
+    /// The core is about to be reset or turned off. Returns the VM that it has, to be dropped without
+    /// the lock after that, when `forgotten` was called.
+    pub(crate) fn forget(&mut self) -> Option<Arc<Vm>> {
         self.ring.clear();
         core::mem::swap(&mut self.events, &mut self.dying);
         self.stopped = None;
         self.pipe = None;
         self.fault = 0;
-        self.loaded.take().map(|(context, _)| context)
+        self.loaded.take().map(|(vm, _)| vm)
     }
 
-    /// It was reset, or has no power: no job runs any more that it had.
-    pub(crate) fn bury(&mut self) {
-        // Jobs are the scheduler's, and hold their address spaces: nothing here is the last to do so.
+    /// The core was reset, or has no power: no job runs any more that it had.
+    pub(crate) fn forgotten(&mut self) {
+        // Jobs are the scheduler's, and hold their VMs: nothing here is the last to do so.
         self.dying.iter_mut().for_each(|event| *event = None);
     }
 

@@ -3,15 +3,14 @@
 //! client can change it, and only what passed can become a job.
 
 use crate::bo::EtnavivGem;
-use crate::file::Lane;
-use crate::gpu_core::Core;
+use crate::gpu_core::{Core, SLOT};
 use crate::job::payload::Job;
 use crate::job::ring::MAX_STREAM_WORDS;
-use crate::mmu::vm::{Context, Use};
+use crate::mmu::vm::{Use, Vm};
 use crate::mmu::Version;
 use crate::perfmon::requests::{Request, Requests};
 use crate::perfmon_tables::Pipe;
-use crate::stream::{Checked, CmdStream, Placed, Policy, Refused, Reloc};
+use crate::stream::{Checked, CmdStream, Placed, Policy, Refused, Reloc, Validated};
 use crate::uapi::{GemSubmit, SubmitBo, SubmitPmr, SubmitReloc};
 use crate::Etnaviv;
 use core::cell::Cell;
@@ -19,13 +18,11 @@ use drmkpi::alloc::{Arc, KVec};
 use drmkpi::drm::driver::Call;
 use drmkpi::mem::reservation::Reservation;
 use drmkpi::os::{KernelMap, Os, UserSlice};
-use drmkpi::runner::jobs::{dependency_bytes, Queue};
-use drmkpi::runner::reaper::Holdings;
-use drmkpi::sync::fence::{Fence, FenceSet};
+use drmkpi::runner::client::{Client, Submission};
+use drmkpi::sync::fence::FenceSet;
 use drmkpi::sync::resv::Usage;
 use drmkpi::sync::sync_file::SyncFile;
-use drmkpi::util::account::Charge;
-use drmkpi::util::errno::{Errno, Result, EINVAL, ENXIO};
+use drmkpi::util::errno::{Errno, Result, EINVAL};
 use drmkpi::util::int_conv::{u64_of, usize_of_u32};
 use drmkpi::util::uapi::Uapi;
 use iommu_pmap::Prot;
@@ -44,7 +41,7 @@ const MAX_BOS: u32 = 128 * 1024;
 const MAX_RELOCS: u32 = 128 * 1024;
 const MAX_PMRS: u32 = 128;
 
-type Submission<'a> = Call<'a, Etnaviv>;
+type Submit<'a> = Call<'a, Etnaviv>;
 
 /// A buffer that a job names, and what it does with it.
 struct Named {
@@ -66,7 +63,7 @@ struct Arrays {
 /// a client may not do is EINVAL, and so is a pipe that the core does not have.
 /// `why` is told what is wrong with a stream.
 pub(crate) fn submit(
-    call: &Submission<'_>,
+    call: &Submit<'_>,
     arg: &mut GemSubmit,
     why: &Cell<Option<Refused>>,
 ) -> Result<()> {
@@ -99,11 +96,9 @@ pub(crate) fn submit(
             .iter()
             .try_for_each(|f| waits.add_pending(f))?;
     }
-    let lane = call.file.driver().lane(gpu, arg.pipe)?;
-    let job = make_job(call, pipe, stream, &arrays.pmrs, &named, &refuse)?;
-    queue(call, &lane, job, &named, waits, arg)?;
-    core.queue.kick();
-    Ok(())
+    let client = call.file.driver().client(gpu, arg.pipe)?;
+    let objects = take_objects(call, pipe, stream, &arrays.pmrs, &named, &refuse)?;
+    queue(call, &client, objects, &named, waits, arg)
 }
 
 /// Looks at everything that is a number.
@@ -133,7 +128,7 @@ fn check(core: &Core, arg: &GemSubmit) -> Result<Pipe> {
     Ok(pipe)
 }
 
-fn copy(call: &Submission<'_>, arg: &GemSubmit) -> Result<Arrays> {
+fn copy(call: &Submit<'_>, arg: &GemSubmit) -> Result<Arrays> {
     let os = call.file.os();
     let words = |address: u64, count: u32, size: usize| {
         let bytes = u64::from(count).saturating_mul(u64_of(size));
@@ -164,7 +159,7 @@ fn copy(call: &Submission<'_>, arg: &GemSubmit) -> Result<Arrays> {
     })
 }
 
-fn look_up(call: &Submission<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> {
+fn look_up(call: &Submit<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> {
     let mut named = KVec::with_capacity(call.file.os(), words.len() / 4)?;
     for (turn, bo) in (0..words.len()).zip(words.chunks_exact(SubmitBo::SIZE / 4)) {
         call.caller.look(turn)?;
@@ -201,17 +196,25 @@ fn job_bytes(words: usize, bos: usize, requests: usize) -> u64 {
         .saturating_add(JOB)
 }
 
-fn make_job(
-    call: &Submission<'_>,
+/// What a job is made of, but for its fence and its charge.
+struct Objects {
+    stream: CmdStream<Validated, KVec<u32>>,
+    pipe: Pipe,
+    requests: Option<Arc<Requests>>,
+    uses: KVec<Use>,
+    gems: KVec<Arc<EtnavivGem>>,
+    bytes: u64,
+}
+
+fn take_objects(
+    call: &Submit<'_>,
     pipe: Pipe,
     stream: CmdStream<Checked<'_>, KVec<u32>>,
     pmrs: &[u32],
     named: &[Named],
     refuse: &dyn Fn(Refused) -> Errno,
-) -> Result<Job> {
-    let file = call.file.driver();
-    let os = call.file.os();
-    let (uses, gems) = take(call, &file.context, named)?;
+) -> Result<Objects> {
+    let (uses, gems) = take(call, &call.file.driver().vm, named)?;
     let placed = |index: u32| {
         let index = usize_of_u32(index);
         Some(Placed {
@@ -220,33 +223,26 @@ fn make_job(
         })
     };
     let stream = stream.relocate(placed).map_err(refuse)?;
-    let requests = requests(os, pipe, pmrs, named)?;
-    let charge = Charge::new(
-        call.file.account(),
-        job_bytes(
-            stream.words().len(),
-            named.len(),
-            pmrs.len() / (SubmitPmr::SIZE / 4),
-        ),
-    )?;
-    Ok(Job {
+    let requests = requests(call.file.os(), pipe, pmrs, named)?;
+    let bytes = job_bytes(
+        stream.words().len(),
+        named.len(),
+        pmrs.len() / (SubmitPmr::SIZE / 4),
+    );
+    Ok(Objects {
         stream,
         pipe,
-        context: file.context.clone(),
-        stats: file.stats.clone(),
         requests,
-        left: None,
-        charge,
         uses,
         gems,
-        fence: 0,
+        bytes,
     })
 }
 
 type Taken = (KVec<Use>, KVec<Arc<EtnavivGem>>);
 
 /// Has all buffers mapped.
-fn take(call: &Submission<'_>, context: &Arc<Context>, named: &[Named]) -> Result<Taken> {
+fn take(call: &Submit<'_>, vm: &Arc<Vm>, named: &[Named]) -> Result<Taken> {
     let os = call.file.os();
     let mut uses = KVec::with_capacity(os, named.len())?;
     let mut gems = KVec::with_capacity(os, named.len())?;
@@ -259,7 +255,7 @@ fn take(call: &Submission<'_>, context: &Arc<Context>, named: &[Named]) -> Resul
             Prot::READ
         };
         let held = || n.gem.is_held_by(call.file.id());
-        uses.push(Use::new(context, n.gem.buffer(), n.wanted, prot, held)?)?;
+        uses.push(Use::new(vm, n.gem.buffer(), n.wanted, prot, held)?)?;
         gems.push(n.gem.clone())?;
     }
     Ok((uses, gems))
@@ -311,63 +307,60 @@ fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option
     Arc::new(os, Requests { list, maps }).map(Some)
 }
 
-/// Puts a job into its queue, and tells the client its fence. Whatever fails does so before the job can run.
+/// Puts a job into its queue, and gives the client its fence.
 fn queue(
-    call: &Submission<'_>,
-    lane: &Lane,
-    mut job: Job,
+    call: &Submit<'_>,
+    client: &Client<Core>,
+    objects: Objects,
     named: &[Named],
-    mut waits: FenceSet,
+    waits: FenceSet,
     arg: &mut GemSubmit,
 ) -> Result<()> {
-    let core = &lane.core;
-    let os = core.os();
-    let account = call.file.account();
+    let core = client.device();
+    let file = call.file.driver();
+    let (os, account) = (core.os(), call.file.account());
     let buffers = named.iter().map(|n| (n.gem.buffer(), n.usage));
-    let reservation = Reservation::take(os, call.caller, buffers)?;
-    if arg.flags & NO_IMPLICIT == 0 {
-        reservation.dependencies(call.caller, &mut waits)?;
-    }
-    job.charge.grow(dependency_bytes(&waits))?;
-    let charge = Charge::new(account, Fence::BYTES)?;
+    let new = Submission {
+        slot: SLOT,
+        caller: call.caller,
+        account,
+        remains: &file.remains,
+        reservation: Reservation::take(os, call.caller, buffers)?,
+        waits,
+        implicit: arg.flags & NO_IMPLICIT == 0,
+        bytes: objects.bytes,
+    };
     let number = core.fences.reserve()?;
-    job.fence = number;
-    let job = match Holdings::new(os, &call.file.driver().remains, job) {
-        Ok(job) => job,
-        Err(e) => {
-            core.fences.forget(number);
-            return Err(e);
-        }
+    let make = |charge| {
+        Ok(Job {
+            stream: objects.stream,
+            pipe: objects.pipe,
+            vm: file.vm.clone(),
+            fence: number,
+            stats: file.stats.clone(),
+            requests: objects.requests,
+            left: None,
+            gems: objects.gems,
+            uses: objects.uses,
+            _charge: charge,
+        })
     };
-    let mut timeline = lane.timeline.lock();
-    let prepared = core.queue.prepare(lane.entity, &mut timeline, charge, job);
-    let (id, fence) = match prepared {
-        Ok(prepared) => prepared,
-        Err((e, job)) => {
-            core.fences.forget(number);
-            drop(job);
-            return Err(e);
-        }
-    };
-    core.fences.fill(number, &fence);
-    let queued = Queue::depend(&core.queue, id, &waits)
-        .and_then(|()| match arg.flags & FENCE_FD_OUT {
+    let queued = client.submit(new, make, |fence| {
+        core.fences.fill(number, fence);
+        match arg.flags & FENCE_FD_OUT {
             0 => Ok(NO_DESCRIPTOR),
             _ => SyncFile::export(os, account, call.caller, fence.clone().into(), b"etnaviv"),
-        })
-        .and_then(|descriptor| core.queue.submit(&mut timeline, id).map(|()| descriptor));
+        }
+    });
     match queued {
         Ok(descriptor) => {
-            reservation.add(&fence);
             arg.fence = number;
             arg.fence_fd = descriptor;
             Ok(())
         }
         Err(e) => {
-            core.queue.abandon(id);
             core.fences.forget(number);
-            // A device that goes cancels jobs that are being made.
-            Err(if core.is_removed() { ENXIO } else { e })
+            Err(e)
         }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Numbers of fences, as WAIT_FENCE takes them: never 0, a slot and above it a generation.
+//! User fences: the numbers by which WAIT_FENCE knows fences. A number is never 0; it is a slot, and
+//! above it a generation.
 
 use drmkpi::alloc::Arc;
 use drmkpi::os::{Mtx, Os};
@@ -11,27 +12,27 @@ use drmkpi::util::id_table::HandleTable;
 const SLOT_BITS: u32 = 21;
 const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
 
-/// Unfinished fences by number.
-pub(crate) struct Numbers {
+/// The fences of a core that are not signaled, by number.
+pub(crate) struct UserFences {
     os: Os,
     /// Generation, and the fence once there is one.
     fences: Mtx<HandleTable<(u32, Option<Arc<Fence>>)>>,
 }
 
-impl Numbers {
-    /// None.
+impl UserFences {
+    /// An empty table.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn new(os: Os) -> Result<Numbers> {
-        Ok(Numbers {
+    pub(crate) fn new(os: Os) -> Result<UserFences> {
+        Ok(UserFences {
             os,
             fences: Mtx::new(os, c"etnaviv fences", HandleTable::new(os))?,
         })
     }
 
-    /// A number for a fence to come.
+    /// Reserves a number for a fence that does not exist yet.
     ///
     /// # Errors
     ///
@@ -43,7 +44,7 @@ impl Numbers {
         Ok(generation.wrapping_shl(SLOT_BITS) | slot)
     }
 
-    /// The fence with a reserved number.
+    /// Gives a reserved number its fence.
     pub(crate) fn fill(&self, number: u32, fence: &Arc<Fence>) {
         let mut fences = self.fences.lock();
         if let Some((_, place)) = fences.get_mut(number & SLOT_MASK) {
@@ -51,7 +52,7 @@ impl Numbers {
         }
     }
 
-    /// The unfinished fence with a number.
+    /// The fence with a number, if it is not signaled.
     pub(crate) fn get(&self, number: u32) -> Option<Arc<Fence>> {
         let fences = self.fences.lock();
         let (generation, fence) = fences.get(number & SLOT_MASK)?;
@@ -60,7 +61,7 @@ impl Numbers {
             .filter(|_| *generation == number.wrapping_shr(SLOT_BITS))
     }
 
-    /// The fence is over, or will never be.
+    /// Frees the number of a fence that is signaled, or will not exist.
     pub(crate) fn forget(&self, number: u32) {
         let slot = number & SLOT_MASK;
         let mut fences = self.fences.lock();

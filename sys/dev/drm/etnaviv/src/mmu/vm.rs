@@ -5,19 +5,19 @@
 
 use crate::mmu::space::{for_each_chunk, Jobs, Old, Site, Space};
 use crate::mmu::{Mmu, Slot, Version, COMMAND_BYTES, COMMAND_VA};
-use crate::reaper::{Link, Reaped, Reaper};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::table_mem::Spare;
 use drmkpi::os::{Mtx, Sx, PAGE_SIZE};
+use drmkpi::runner::reaper::{Link, Reaped, Reaper, When};
 use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Result, EINVAL, ENOMEM, ENOSPC};
 use drmkpi::util::int_conv::{u64_of, usize_of};
 use iommu_pmap::Prot;
 
 /// An address space.
-pub(crate) struct Context {
+pub(crate) struct Vm {
     id: u64,
     mmu: Arc<Mmu>,
     slot: Slot,
@@ -31,25 +31,25 @@ pub(crate) struct Context {
     jobs: Mtx<Jobs>,
     /// Changes with every change of the page table.
     seqno: AtomicU32,
-    link: Link<Context>,
-    reaper: Arc<Reaper<Context>>,
+    link: Link<Vm>,
+    reaper: Arc<Reaper<Vm>>,
 }
 
 /// A job in the hardware, as its address space sees it.
 pub(crate) struct Presence {
-    context: Arc<Context>,
+    vm: Arc<Vm>,
     odd: bool,
 }
 
 impl Presence {
-    /// A job of `context` is about to begin. Before its sequence number is looked at.
-    pub(crate) fn new(context: &Arc<Context>) -> Presence {
-        let mut jobs = context.jobs.lock();
+    /// A job of `vm` is about to begin. Before its sequence number is looked at.
+    pub(crate) fn new(vm: &Arc<Vm>) -> Presence {
+        let mut jobs = vm.jobs.lock();
         let odd = jobs.odd;
         let count = jobs.of(odd);
         *count = count.saturating_add(1);
         Presence {
-            context: context.clone(),
+            vm: vm.clone(),
             odd,
         }
     }
@@ -57,13 +57,13 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        let mut jobs = self.context.jobs.lock();
+        let mut jobs = self.vm.jobs.lock();
         let count = jobs.of(self.odd);
         *count = count.saturating_sub(1);
     }
 }
 
-impl Context {
+impl Vm {
     /// An address space with the command memory in it; `account` pays for its tables, if it is
     /// somebody's.
     ///
@@ -73,17 +73,17 @@ impl Context {
     /// has page tables for.
     pub(crate) fn new(
         mmu: &Arc<Mmu>,
-        reaper: &Arc<Reaper<Context>>,
+        reaper: &Arc<Reaper<Vm>>,
         account: Option<&Arc<Account>>,
-    ) -> Result<Arc<Context>> {
+    ) -> Result<Arc<Vm>> {
         let slot = Slot::new(mmu)?;
         let charge = account.map(|account| Charge::new(account, 0)).transpose()?;
-        let lock = Sx::new(mmu.os(), c"etnaviv context", None)?;
+        let lock = Sx::new(mmu.os(), c"etnaviv vm", None)?;
         let mapping = Sx::new(mmu.os(), c"etnaviv mapping", ())?;
-        let jobs = Mtx::new(mmu.os(), c"etnaviv context jobs", Jobs::default())?;
+        let jobs = Mtx::new(mmu.os(), c"etnaviv vm jobs", Jobs::default())?;
         let link = Link::new(mmu.os())?;
         let (space, root) = Space::new(mmu, charge.as_ref())?;
-        let mut context = Context {
+        let mut vm = Vm {
             id: mmu.os().unique(),
             mmu: mmu.clone(),
             slot,
@@ -97,11 +97,11 @@ impl Context {
             reaper: reaper.clone(),
         };
         // From here on its end frees the tables.
-        *context.space.get_mut() = Some(space);
-        let context = Arc::new(mmu.os(), context)?;
-        context.slot.set(root);
-        context.map_commands()?;
-        Ok(context)
+        *vm.space.get_mut() = Some(space);
+        let vm = Arc::new(mmu.os(), vm)?;
+        vm.slot.set(root);
+        vm.map_commands()?;
+        Ok(vm)
     }
 
     /// MMUv2: the front ends fetch by translated addresses.
@@ -127,7 +127,7 @@ impl Context {
         }
     }
 
-    /// A number that no other context has.
+    /// A number that no other vm has.
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
@@ -158,7 +158,7 @@ impl Context {
         let taken = self.find_or_map(buffer, wanted, prot);
         if taken.is_err() {
             // What was to make room, or to move, may be unmapped already.
-            self.tidy();
+            self.reap();
         }
         taken
     }
@@ -203,7 +203,7 @@ impl Context {
                 _ => space.unmap(self.site(), start),
             }
         }
-        self.tidy();
+        self.reap();
         mapped.map(|()| (start, true))
     }
 
@@ -242,7 +242,7 @@ impl Context {
             space.sweep(&this.jobs)
         };
         if dead {
-            this.reaper.leave(this);
+            this.reaper.leave(this, When::Soon);
         }
     }
 
@@ -261,17 +261,17 @@ impl Context {
                 }
             }
         }
-        self.tidy();
+        self.reap();
     }
 }
 
-impl Reaped for Context {
-    fn link(&self) -> &Link<Context> {
+impl Reaped for Vm {
+    fn link(&self) -> &Link<Vm> {
         &self.link
     }
 
     /// The lock is not held meanwhile. Not in the GPU's own thread.
-    fn tidy(&self) {
+    fn reap(&self) {
         loop {
             let room = {
                 let mut guard = self.space.lock();
@@ -292,7 +292,7 @@ impl Reaped for Context {
     }
 }
 
-impl Drop for Context {
+impl Drop for Vm {
     fn drop(&mut self) {
         // The core holds a reference to what it has loaded, and the job that leaves it holds one until its end.
         self.slot.set(0);
@@ -304,29 +304,29 @@ impl Drop for Context {
 
 /// A job's use of a buffer.
 pub(crate) struct Use {
-    context: Arc<Context>,
+    vm: Arc<Vm>,
     start: u64,
 }
 
 impl Use {
-    /// See `Context::take`; `has_handle` says whether the client still has a handle of the buffer.
+    /// See `Vm::take`; `has_handle` says whether the client still has a handle of the buffer.
     ///
     /// # Errors
     ///
     /// EINVAL, ENOSPC, ENOMEM.
     pub(crate) fn new(
-        context: &Arc<Context>,
+        vm: &Arc<Vm>,
         buffer: &Arc<Buffer>,
         wanted: Option<u64>,
         prot: Prot,
         has_handle: impl FnOnce() -> bool,
     ) -> Result<Use> {
-        let (start, look_again) = context.take(buffer, wanted, prot)?;
-        let context = context.clone();
-        let used = Use { context, start };
+        let (start, look_again) = vm.take(buffer, wanted, prot)?;
+        let vm = vm.clone();
+        let used = Use { vm, start };
         // A close before this had nothing to forget, and one after it will.
         if look_again && !has_handle() {
-            used.context.forget(buffer.id());
+            used.vm.forget(buffer.id());
         }
         Ok(used)
     }
@@ -339,6 +339,6 @@ impl Use {
 
 impl Drop for Use {
     fn drop(&mut self) {
-        Context::release(&self.context, self.start);
+        Vm::release(&self.vm, self.start);
     }
 }

@@ -11,19 +11,19 @@ use crate::perfmon_tables::{idle_cycles, total_cycles, Sample};
 
 /// The task: a job stopped the front end.
 pub(crate) fn run(core: &Core) {
-    core.with_power(|| {
+    core.runner.with_power(|| {
         // Nobody else takes it: a reset runs in this queue of tasks, or with the power lock.
         let (requests, behind) = {
-            let engine = core.queue.lock();
+            let engine = core.runner.lock();
             match &engine.hw.stopped {
-                Some(stopped) if engine.hw.powered => (stopped.requests.clone(), stopped.behind),
+                Some(stopped) if engine.state.powered => (stopped.requests.clone(), stopped.behind),
                 _ => return,
             }
         };
         // The event may be here before the front end has come to its END.
         if ops::wait_stopped(core.regs(), core.os()).is_err() {
             // For the watchdog.
-            core.queue.lock().hw.stopped = None;
+            core.runner.lock().hw.stopped = None;
             return;
         }
         if !behind {
@@ -42,7 +42,7 @@ pub(crate) fn run(core: &Core) {
                 requests.store(request.map, 0, request.sequence);
             }
         }
-        let mut engine = core.queue.lock();
+        let mut engine = core.runner.lock();
         if let Some(stopped) = engine.hw.stopped.take() {
             engine.hw.resumed = engine.hw.resumed.wrapping_add(1);
             let entry = stopped.resume;

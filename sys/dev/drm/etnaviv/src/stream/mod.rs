@@ -17,7 +17,6 @@ mod validate;
 
 use core::ops::{Deref, DerefMut};
 
-
 pub use crate::stream::refused::{Policy, Refused, Reloc, Why};
 
 /// Where a submit's buffer object is in the address space of the GPU.

@@ -7,6 +7,8 @@
 //! * `tenure`: whether the memory of a buffer may be freed while it has handles
 //! * [`pin`]: what a job holds so that a buffer is not purged
 //! * [`table_mem`]: pages for a device's page tables
+//! * [`va_alloc`]: room in a GPU address space
+//! * [`wire`]: the pages of a buffer, in chunks
 
 pub mod buffer;
 pub mod dma_buf;
@@ -14,3 +16,5 @@ pub mod pin;
 pub mod reservation;
 pub mod table_mem;
 pub(crate) mod tenure;
+pub mod va_alloc;
+pub mod wire;

@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! SUBMIT: from a user's structure to a job in its queue.
 
-use crate::driver::{Panfrost, PanfrostGem};
+use crate::bo::PanfrostGem;
 use crate::gpu::control;
-use crate::job::run::Job;
+use crate::job::payload::Job;
 use crate::mmu::mapping::Mapping;
 use crate::regs::job::Slot;
 use crate::uapi::Submit;
+use crate::Panfrost;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::drm::driver::{Call, MAX_HANDLES};
 use drmkpi::mem::pin::Pin;
 use drmkpi::mem::reservation::Reservation;
 use drmkpi::os::UserSlice;
-use drmkpi::runner::jobs::{dependency_bytes, Queue};
-use drmkpi::runner::reaper::Holdings;
+use drmkpi::runner::client::Submission;
 use drmkpi::sync::fence::{Fence, FenceSet};
 use drmkpi::sync::resv::Usage;
-use drmkpi::util::account::Charge;
 use drmkpi::util::errno::{Result, EINVAL, ENODEV, ENOENT, ENOMEM, ENXIO};
 use drmkpi::util::int_conv::u64_of;
 
 /// requirements: a fragment job.
 const FS: u32 = 1;
 
-/// What a job's user named, looked up.
+/// The objects that a submit names.
 struct Named {
     gems: KVec<Arc<PanfrostGem>>,
     mappings: KVec<Arc<Mapping>>,
@@ -48,7 +47,6 @@ pub(crate) fn submit(call: &Call<'_, Panfrost>, arg: &mut Submit) -> Result<()> 
     if let Some(out_sync) = out_sync {
         out_sync.replace(Some(fence.into()));
     }
-    call.device().data().queue.kick();
     Ok(())
 }
 
@@ -93,57 +91,50 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
 fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fence>> {
     let gpu = call.device().data();
     let file = call.file.driver();
+    let client = file.client().ok_or(ENXIO)?;
     let slot = if arg.requirements & FS != 0 {
         Slot::FRAGMENT
     } else {
         Slot::VERTEX_TILER
     };
-    let entity = file.entities.get(slot.index()).copied().ok_or(EINVAL)?;
-    let Named {
-        gems,
-        mappings,
-        pins,
-        mut waits,
-    } = named;
     let flush_id = {
-        let engine = gpu.queue.lock();
+        let engine = gpu.runner.lock();
         // HW: an id does not survive a power-off; 1 is older than any.
-        if engine.hw.powered {
+        if engine.state.powered {
             control::latest_flush_id(gpu.regs(), gpu.features)
         } else {
             1
         }
     };
-    let buffers = gems.iter().map(|gem| (gem.buffer(), Usage::Write));
-    let reservation = Reservation::take(call.file.os(), call.caller, buffers)?;
-    reservation.dependencies(call.caller, &mut waits)?;
-    let account = call.file.account();
-    let bytes = job_bytes(gems.len()).saturating_add(dependency_bytes(&waits));
-    let job = Job {
-        jc: arg.jc,
-        flush_id,
-        context: file.context.clone(),
-        stats: file.stats.clone(),
-        charge: Charge::new(account, bytes)?,
-        pins,
-        mappings,
+    let Named {
         gems,
+        mappings,
+        pins,
+        waits,
+    } = named;
+    let buffers = gems.iter().map(|gem| (gem.buffer(), Usage::Write));
+    let new = Submission {
+        slot: slot.index(),
+        caller: call.caller,
+        account: call.file.account(),
+        remains: &file.remains,
+        reservation: Reservation::take(call.file.os(), call.caller, buffers)?,
+        waits,
+        implicit: true,
+        bytes: job_bytes(gems.len()),
     };
-    let job = Holdings::new(call.file.os(), &file.remains, job)?;
-    let charge = Charge::new(account, Fence::BYTES)?;
-    let mut timelines = file.timelines.lock();
-    let timeline = timelines.get_mut(slot.index()).ok_or(EINVAL)?;
-    let prepared = gpu.queue.prepare(entity, timeline, charge, job);
-    let (id, fence) = prepared.map_err(|(e, _)| e)?;
-    // The job waits for the other users of its buffers, and later ones for it.
-    let depends = Queue::depend(&gpu.queue, id, &waits);
-    if let Err(e) = depends.and_then(|()| gpu.queue.submit(timeline, id)) {
-        gpu.queue.abandon(id);
-        // A device that goes cancels jobs that are being made.
-        return Err(if gpu.is_removed() { ENXIO } else { e });
-    }
-    reservation.add(&fence);
-    Ok(fence)
+    let make = |charge| {
+        Ok(Job {
+            jc: arg.jc,
+            flush_id,
+            vm: file.vm.clone(),
+            pins,
+            gems,
+            mappings,
+            charge,
+        })
+    };
+    client.submit(new, make, |fence| Ok(fence.clone()))
 }
 
 /// What a job that names `bos` buffers costs the kernel, about: it is charged to the client, so that nobody

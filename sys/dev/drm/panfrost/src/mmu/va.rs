@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Where buffers are in a context's address space. Pure.
+//! Where buffers are in a VM. Pure.
 //!
 //! HW: programs are fetched relative to a 24-bit program counter, so an executable buffer must not
 //! cross a 16 MiB boundary and neither begin nor end at a 4 GiB one (docs/hw/panfrost.md, Virtual
 //! addresses). Large buffers that are not executable start at a 2 MiB boundary, so that 2 MiB leaves
 //! can map them.
 
-use crate::mmu::vm::Region;
+use core::ops::Range;
+use drmkpi::mem::va_alloc::{first_fit, Region};
 use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
 use drmkpi::util::sorted_map::SortedMap;
 
-/// First address that clients are given; Mesa relies on the window (docs/hw/panfrost.md, Virtual addresses).
+/// First address that clients are given; Mesa relies on the window (docs/hw/panfrost.md, Virtual
+/// addresses).
 pub(crate) const START: u64 = 0x0200_0000;
-/// The address behind the last one.
+/// The address after the last one.
 pub(crate) const END: u64 = 0x1_0000_0000;
 /// Bits of an address in the window.
 pub(crate) const BITS: u32 = 32;
@@ -45,41 +47,26 @@ impl Need {
         Ok(if self.size >= BLOCK { BLOCK } else { 4096 })
     }
 
-    /// The lowest good address in `start..end`.
-    fn fit(self, align: u64, start: u64, end: u64) -> Option<u64> {
-        let at = start.checked_next_multiple_of(align)?;
-        let behind = at.checked_add(self.size)?;
-        let last = if self.exec {
-            end.min(END.wrapping_sub(1))
-        } else {
-            end
-        };
-        (behind <= last).then_some(at)
+    /// The lowest good address in `gap`.
+    fn fit(self, align: u64, gap: Range<u64>) -> Option<u64> {
+        let start = gap.start.checked_next_multiple_of(align)?;
+        let end = start.checked_add(self.size)?;
+        // An executable buffer does not end at the 4 GiB boundary.
+        let ends_at_4g = self.exec && end == END;
+        (end <= gap.end && !ends_at_4g).then_some(start)
     }
 }
 
-/// Finds room for a buffer among `regions`, by their starts: the first gap behind `hint`, or else
-/// the first of all.
+/// Finds room for a buffer among `regions`, by their starts: in the first gap after `hint`, or else
+/// in the first of all.
 ///
 /// # Errors
 ///
 /// ENOSPC.
-pub(crate) fn find(regions: &SortedMap<u64, Region>, need: Need, hint: u64) -> Result<u64> {
+pub(crate) fn find<R: Region>(regions: &SortedMap<u64, R>, need: Need, hint: u64) -> Result<u64> {
     let align = need.align()?;
-    gap(regions, need, align, hint.max(START))
-        .or_else(|| gap(regions, need, align, START))
+    let fit = |gap| need.fit(align, gap);
+    first_fit(regions, hint.max(START)..END, |_| true, fit)
+        .or_else(|| first_fit(regions, START..END, |_| true, fit))
         .ok_or(ENOSPC)
-}
-
-/// The first good address from `low` on.
-fn gap(regions: &SortedMap<u64, Region>, need: Need, align: u64, low: u64) -> Option<u64> {
-    let before = regions.before(low);
-    let mut from = before.map_or(low, |(_, region)| low.max(region.end()));
-    for (start, region) in regions.from(low) {
-        if let Some(at) = need.fit(align, from, start) {
-            return Some(at);
-        }
-        from = region.end();
-    }
-    need.fit(align, from, END)
 }

@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The GPU address space of one open file: page table, and which buffer is where.
+//! The VM of one open file: its page table, and which buffer is where.
 //!
-//! A context is counted apart from its file: jobs and mappings hold it. When the last of them is gone its
-//! hardware address space is switched off, and only then are its tables freed.
+//! A VM outlives its file: jobs, mappings and the hardware address space hold it. When the file and
+//! the last of its jobs are gone it leaves the hardware, and then its tables are freed.
 
-use crate::device::Gpu;
-use crate::mmu::address_space::{self, Flush, LockRegion, Table};
+use crate::mmu::address_space::{Flush, LockRegion, Table};
+use crate::mmu::slots::Owner;
 use crate::mmu::va::{self, Need};
+use crate::mmu::Mmu;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
-use drmkpi::alloc::{Arc, KVec};
+use drmkpi::alloc::{Arc, KBox};
+use drmkpi::drm::stats::Stats;
 use drmkpi::mem::buffer::{Buffer, GROWTH};
 use drmkpi::mem::table_mem::{KernelTables, Spare};
-use drmkpi::os::{Dev, Os, Sx, SxGuard, PAGE_SIZE};
+use drmkpi::mem::va_alloc;
+use drmkpi::mem::wire::{chunk_end, map_chunks};
+use drmkpi::os::{Dev, Mtx, Sx, SxGuard, PAGE_SIZE};
+use drmkpi::runner::reaper::{Link, Reaped, Reaper, When};
 use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Errno, Result, EBUSY, EINVAL, ENOMEM, ENXIO};
-use drmkpi::util::int_conv::usize_of;
 use drmkpi::util::sorted_map::SortedMap;
 use iommu_pmap::{Iova, IovaRange, MaliLpae, MapError, MemAttr, Pa, PageTable, Prot, TlbFlush};
 
 /// So much is unmapped with the lock held once.
 const UNMAP_BYTES: u64 = 16 << 20;
 
-/// A buffer in the address space.
-pub(crate) struct Region {
-    start: u64,
+/// A buffer in the VM.
+struct Region {
     buffer: Arc<Buffer>,
     heap: bool,
     exec: bool,
@@ -32,12 +35,13 @@ pub(crate) struct Region {
     closing: bool,
 }
 
-impl Region {
-    /// The address behind it.
-    pub(crate) fn end(&self) -> u64 {
-        self.start.saturating_add(self.buffer.size())
+impl va_alloc::Region for Region {
+    fn size(&self) -> u64 {
+        self.buffer.size()
     }
+}
 
+impl Region {
     fn prot(&self) -> Prot {
         match self.exec {
             true => Prot::READ | Prot::WRITE | Prot::EXEC,
@@ -54,15 +58,68 @@ struct Space {
     hint: u64,
 }
 
-/// An address space.
-pub(crate) struct Context {
+/// The MMU of a GPU, whose hardware address spaces hold VMs.
+pub(crate) type VmMmu = Mmu<Arc<Vm>>;
+
+/// A place in a VM that is to be removed.
+pub(crate) struct Place {
+    pub(crate) start: u64,
+    next: Option<KBox<Place>>,
+}
+
+impl Place {
+    /// A place that is to be at `start`.
+    pub(crate) fn new(start: u64) -> Place {
+        Place { start, next: None }
+    }
+}
+
+/// The address space of a client.
+pub struct Vm {
     id: u64,
-    gpu: Arc<Gpu>,
-    root: u64,
+    mmu: Arc<VmMmu>,
+    table: Table,
     /// Its page tables.
     charge: Charge,
     space: Sx<Option<Space>>,
+    /// Whether its file is closed.
     closed: AtomicBool,
+    /// The counters of its file.
+    stats: Arc<Stats>,
+    /// Places for the reaper to remove.
+    unused: Mtx<Option<KBox<Place>>>,
+    link: Link<Vm>,
+    reaper: Arc<Reaper<Vm>>,
+}
+
+impl Owner for Arc<Vm> {
+    fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Reaped for Vm {
+    fn link(&self) -> &Link<Vm> {
+        &self.link
+    }
+
+    /// Removes the places that nothing uses, one after the other.
+    fn reap(&self) {
+        loop {
+            let place = {
+                let mut unused = self.unused.lock();
+                let place = unused.take();
+                place.map(|mut place| {
+                    *unused = place.next.take();
+                    place.start
+                })
+            };
+            match place {
+                Some(start) => self.remove(start),
+                None => break,
+            }
+        }
+    }
 }
 
 fn errno(error: MapError) -> Errno {
@@ -72,80 +129,100 @@ fn errno(error: MapError) -> Errno {
     }
 }
 
-/// Forgets translations of one context, wherever the hardware has them.
+/// Flushes translations of one VM, wherever the hardware has them.
 struct Tlb<'a> {
-    gpu: &'a Gpu,
-    context: u64,
+    mmu: &'a VmMmu,
+    vm: u64,
 }
 
 impl TlbFlush for Tlb<'_> {
     fn flush(&mut self, range: IovaRange) {
         let region = LockRegion::encode(range.start().0, range.len()).unwrap_or(LockRegion::ALL);
-        self.gpu.flush_tlb(self.context, region, Flush::PageTable);
+        self.mmu.flush(self.vm, region, Flush::PageTable);
     }
 }
 
-impl Context {
-    /// An empty address space, whose page tables `account` pays for.
+impl Vm {
+    /// An empty VM of a file with `stats`, whose page tables `account` pays for.
     ///
     /// # Errors
     ///
     /// ENOMEM, also over the account's limit.
-    pub(crate) fn new(gpu: &Arc<Gpu>, account: &Arc<Account>) -> Result<Arc<Context>> {
-        let os = gpu.os();
-        let dev = gpu.dev();
-        let lock = Sx::new(os, c"panfrost context", None)?;
+    pub(crate) fn new(
+        mmu: &Arc<VmMmu>,
+        reaper: &Arc<Reaper<Vm>>,
+        stats: &Arc<Stats>,
+        account: &Arc<Account>,
+    ) -> Result<Arc<Vm>> {
+        let dev = mmu.dev();
+        let os = dev.os();
+        let space = Sx::new(os, c"panfrost vm", None)?;
+        let unused = Mtx::new(os, c"panfrost unused", None)?;
+        let link = Link::new(os)?;
         let charge = Charge::new(account, 0)?;
         let table =
             PageTable::new(&mut KernelTables::<8>::new(&dev, Some(&charge))).map_err(errno)?;
-        let mut context = Context {
+        let mut vm = Vm {
             id: os.unique(),
-            gpu: gpu.clone(),
-            root: table.root().0,
+            mmu: mmu.clone(),
+            table: mmu.table_registers(table.root().0),
             charge,
-            space: lock,
+            space,
             closed: AtomicBool::new(false),
+            stats: stats.clone(),
+            unused,
+            link,
+            reaper: reaper.clone(),
         };
         // From here on its end frees the table.
-        *context.space.get_mut() = Some(Space {
+        *vm.space.get_mut() = Some(Space {
             table,
             regions: SortedMap::new(os),
             hint: va::START,
         });
-        Arc::new(os, context)
+        Arc::new(os, vm)
     }
 
     fn tables<'a>(&'a self, dev: &'a Dev) -> KernelTables<'a, 8> {
         KernelTables::new(dev, Some(&self.charge))
     }
 
-    /// The GPU.
-    pub(crate) fn gpu(&self) -> &Gpu {
-        &self.gpu
-    }
-
-    /// A number that no other context has.
-    pub(crate) fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// Its file was closed: nothing of it is to run any more.
-    pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-    }
-
-    /// Whether its file was closed.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+    /// The counters of its file.
+    pub(crate) fn stats(&self) -> &Arc<Stats> {
+        &self.stats
     }
 
     /// What a hardware address space is told of it.
-    pub(crate) fn registers(&self) -> Table {
-        self.gpu.table_registers(self.root)
+    pub(crate) fn registers(&self) -> &Table {
+        &self.table
     }
 
-    fn os(&self) -> Os {
-        self.gpu.os()
+    /// Its file is closed: it leaves the hardware, now or with its last job.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.mmu.evict(self.id);
+    }
+
+    /// A job that used it is gone. May sleep.
+    pub(crate) fn job_freed(&self) {
+        // ORDERING: pairs with `close`: either this sees it closed, or `close` sees no job.
+        if self.closed.load(Ordering::Acquire) {
+            self.mmu.evict(self.id);
+        }
+    }
+
+    /// Has the reaper remove a place, for a caller that must not wait.
+    pub(crate) fn leave(this: &Arc<Vm>, mut place: KBox<Place>) {
+        {
+            let mut unused = this.unused.lock();
+            place.next = unused.take();
+            *unused = Some(place);
+        }
+        this.reaper.leave(this, When::Soon);
+    }
+
+    fn dev(&self) -> Dev {
+        self.mmu.dev()
     }
 
     /// Finds a place for `buffer` and maps it, unless it is a heap, which is mapped as it faults.
@@ -158,7 +235,7 @@ impl Context {
         if heap {
             return Ok(start);
         }
-        let mapped = self.map(start, buffer, 0, buffer.size());
+        let mapped = self.map(start, buffer, 0..buffer.size());
         if mapped.is_err() {
             self.remove(start);
         }
@@ -174,45 +251,23 @@ impl Context {
         };
         let start = va::find(&space.regions, need, space.hint)?;
         let region = Region {
-            start,
             buffer: buffer.clone(),
             heap,
             exec,
             closing: false,
         };
-        let end = region.end();
+        let end = va_alloc::Region::end(&region, start);
         space.regions.insert(start, region)?;
         space.hint = end;
         Ok(start)
     }
 
-    /// Maps `len` bytes at `offset` of the region at `start`, which is of `buffer`; on failure some
-    /// of them may be. Pages are waited for and zeroed with no lock held: the fault handler takes
-    /// this one.
-    fn map(&self, start: u64, buffer: &Arc<Buffer>, offset: u64, len: u64) -> Result<()> {
-        let mut spare = Spare::new(self.gpu.dev());
-        let most = usize_of(len.min(GROWTH).wrapping_div(PAGE_SIZE));
-        let mut pas = KVec::filled(self.os(), 0u64, most)?;
-        let end = offset.saturating_add(len);
-        let mut at = offset;
-        while at < end {
-            // No part has leaves in two of the last tables.
-            let next = block_end(start.saturating_add(at))
-                .wrapping_sub(start)
-                .min(end);
-            let pages = usize_of(next.wrapping_sub(at).wrapping_div(PAGE_SIZE));
-            let part = pas.get_mut(..pages).ok_or(EINVAL)?;
-            buffer.wire(at.wrapping_div(PAGE_SIZE), part)?;
-            let mut mapped = self.map_wired(start, buffer, at, part, &mut spare);
-            if mapped == Err(ENOMEM) {
-                // Tables are missing.
-                spare.fill()?;
-                mapped = self.map_wired(start, buffer, at, part, &mut spare);
-            }
-            mapped?;
-            at = next;
-        }
-        Ok(())
+    /// Maps `bytes` of the region at `start`, which is of `buffer`; on failure some of them may be
+    /// mapped. The lock is held for one chunk at a time.
+    fn map(&self, start: u64, buffer: &Arc<Buffer>, bytes: Range<u64>) -> Result<()> {
+        map_chunks(self.dev(), buffer, start, bytes, |offset, pas, spare| {
+            self.map_wired(start, buffer, offset, pas, spare)
+        })
     }
 
     /// Maps the pages `pas` at `offset` of the region at `start` if it is still of `buffer`, and
@@ -233,7 +288,7 @@ impl Context {
         if buffer.is_purged() {
             return Err(ENXIO);
         }
-        let dev = self.gpu.dev();
+        let dev = self.dev();
         let mut tables = self.tables(&dev).with_spare(spare);
         let mut tlb = self.tlb();
         let mut update = table.update(&mut tables, &mut tlb);
@@ -255,13 +310,13 @@ impl Context {
 
     fn tlb(&self) -> Tlb<'_> {
         Tlb {
-            gpu: &self.gpu,
-            context: self.id,
+            mmu: &self.mmu,
+            vm: self.id,
         }
     }
 
     fn unmap(&self, space: &mut Space, range: Range<u64>) {
-        let dev = self.gpu.dev();
+        let dev = self.dev();
         let mut tables = self.tables(&dev);
         let len = range.end.saturating_sub(range.start);
         if let Ok(range) = IovaRange::new(range.start, len) {
@@ -285,14 +340,14 @@ impl Context {
             };
             // It does not grow any more.
             region.closing = true;
-            let end = region.end();
+            let end = va_alloc::Region::end(region, start);
             if at >= end {
                 let removed = space.regions.remove(start);
                 drop(guard);
                 drop(removed);
                 return;
             }
-            let next = block_end(at.saturating_add(UNMAP_BYTES)).min(end);
+            let next = chunk_end(at.saturating_add(UNMAP_BYTES)).min(end);
             self.unmap(space, at..next);
             at = next;
         }
@@ -308,12 +363,13 @@ impl Context {
             let mut guard: SxGuard<'_, _> = self.space.try_lock().ok_or(EBUSY)?;
             let space = guard.as_mut().ok_or(EINVAL)?;
             let region = space.regions.get(start).ok_or(EINVAL)?;
-            let (range, buffer, heap) = (start..region.end(), region.buffer.clone(), region.heap);
+            let range = start..va_alloc::Region::end(region, start);
+            let (buffer, heap) = (region.buffer.clone(), region.heap);
             self.unmap(space, range);
             (buffer, heap, free())
         };
         // A heap comes back as it faults. All pages are there, so nothing waits for memory.
-        if freed.is_err() && !heap && self.map(start, &buffer, 0, buffer.size()).is_err() {
+        if freed.is_err() && !heap && self.map(start, &buffer, 0..buffer.size()).is_err() {
             // There was none for page tables: the client is told that the contents are gone.
             buffer.mark_purged();
         }
@@ -330,35 +386,31 @@ impl Context {
             let guard = self.space.lock();
             let space = guard.as_ref().ok_or(EINVAL)?;
             let before = space.regions.before(address.saturating_add(1));
-            let there = |(_, region): &(u64, &Region)| region.heap && region.end() > address;
+            let there = |(start, region): &(u64, &Region)| {
+                region.heap && va_alloc::Region::end(*region, *start) > address
+            };
             let (start, region) = before.filter(there).ok_or(EINVAL)?;
-            let dev = self.gpu.dev();
+            let dev = self.dev();
             let tables = self.tables(&dev);
             if space.table.lookup(&tables, Iova(address)).is_some() {
                 // Grown for another fault meanwhile; make sure that the hardware sees it.
-                self.gpu
-                    .flush_tlb(self.id, LockRegion::ALL, Flush::PageTable);
+                self.mmu.flush(self.id, LockRegion::ALL, Flush::PageTable);
                 return Ok(());
             }
             (start, region.buffer.clone())
         };
         let offset = address.wrapping_sub(start) & !GROWTH.wrapping_sub(1);
-        let len = buffer.size().saturating_sub(offset).min(GROWTH);
-        self.map(start, &buffer, offset, len)
+        let end = offset.saturating_add(GROWTH).min(buffer.size());
+        self.map(start, &buffer, offset..end)
     }
 }
 
-/// The end of the 2 MiB block that `at` is in.
-fn block_end(at: u64) -> u64 {
-    (at | GROWTH.wrapping_sub(1)).saturating_add(1)
-}
-
-impl Drop for Context {
+impl Drop for Vm {
     fn drop(&mut self) {
-        self.gpu.drop_space(self.id);
+        // No hardware address space has it, or it would be held there.
         let space = self.space.get_mut().take();
         if let Some(space) = space {
-            let dev = self.gpu.dev();
+            let dev = self.dev();
             space.table.destroy(&mut self.tables(&dev));
         }
     }
@@ -383,9 +435,4 @@ impl Iterator for Runs<'_> {
         self.0 = rest;
         Some((*first, bytes))
     }
-}
-
-/// Switches a hardware address space off, or says that only a reset will.
-pub(crate) fn switch_off(gpu: &Gpu, space: crate::regs::mmu::As) -> Result<()> {
-    address_space::disable(gpu.regs(), gpu.os(), space)
 }

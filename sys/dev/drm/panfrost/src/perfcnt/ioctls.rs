@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Performance counters, for one client at a time. Offered only with the tunable unstable_ioctls, as Linux
-//! does with its module parameter; panfrost_perfcnt.c of Linux 6.1 is what clients know.
-//!
-//! A dump: SAMPLE writes the counters to the client's address space, CLEAN_CACHES brings them to memory, and
-//! the second interrupt wakes the caller.
+//! The counters' ioctls. Offered only with the tunable unstable_ioctls, as Linux does with its module
+//! parameter; panfrost_perfcnt.c of Linux 6.1 is what clients know.
 
 use crate::device::{Engine, Gpu};
-use crate::driver::Panfrost;
 use crate::gpu::features::Features;
 use crate::mmu::mapping::Mapping;
 use crate::mmu::slots::Seat;
-use crate::mmu::vm::Context;
+use crate::mmu::vm::Vm;
+use crate::perfcnt::Session;
 use crate::regs::gpu::{self as reg, Command, Irq};
-use crate::regs::{poll, Regs};
+use crate::regs::poll;
 use crate::uapi::{PerfcntDump, PerfcntEnable};
+use crate::Panfrost;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::drm::driver::Call;
 use drmkpi::mem::buffer::{Buffer, Charged};
-use drmkpi::os::{Condvar, MemAttr, Mtx, Os, Sx, SyncDir, UserSlice};
+use drmkpi::os::{MemAttr, Os, SyncDir, UserSlice};
 use drmkpi::util::errno::{Result, EBUSY, EINVAL, EIO, ENOSYS, ETIMEDOUT};
 use drmkpi::util::int_conv::{u64_of, usize_of};
 
@@ -34,68 +32,6 @@ const DUMP_NS: u64 = 1_000_000_000;
 /// How long the caches may take to be cleaned before the first sample.
 const CLEAN_NS: u64 = 10_000_000;
 const CLEAN_STEP_NS: u64 = 10_000;
-
-/// The client that has the counters.
-struct Session {
-    file: u64,
-    context: Arc<Context>,
-    buffer: Arc<Buffer>,
-    mapping: Mapping,
-    seat: Seat,
-    counterset: u32,
-    /// A dump that nobody waits for any more: how many there were before it.
-    left: Option<u64>,
-}
-
-/// The counters of a GPU.
-pub(crate) struct Perfcnt {
-    session: Sx<Option<Session>>,
-    /// Dumps that are in memory.
-    dumped: Mtx<u64>,
-    wake: Condvar,
-}
-
-impl Perfcnt {
-    /// Nobody has them.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM.
-    pub(crate) fn new(os: Os) -> Result<Perfcnt> {
-        Ok(Perfcnt {
-            session: Sx::new(os, c"panfrost perfcnt", None)?,
-            dumped: Mtx::new(os, c"panfrost dump", 0)?,
-            wake: Condvar::new(os, c"pfdump")?,
-        })
-    }
-
-    /// Interrupts of the GPU block, under the job lock: no reset is under way.
-    pub(crate) fn on_interrupt(&self, gpu: &Gpu, causes: Irq) {
-        if causes.contains(Irq::PERFCNT_SAMPLE_COMPLETED) {
-            reg::GPU_CMD.write(gpu.regs(), Command::CleanCaches.code());
-        }
-        if causes.contains(Irq::CLEAN_CACHES_COMPLETED) {
-            let mut dumped = self.dumped.lock();
-            *dumped = dumped.wrapping_add(1);
-            self.wake.broadcast();
-        }
-    }
-
-    /// Before the power goes, in the stock driver's order.
-    pub(crate) fn registers_off(&self, regs: &Regs) {
-        reg::PERFCNT_CFG.write(regs, 0);
-        reg::PERFCNT_JM_EN.write(regs, 0);
-        reg::PERFCNT_SHADER_EN.write(regs, 0);
-        reg::PERFCNT_MMU_L2_EN.write(regs, 0);
-        reg::PERFCNT_TILER_EN.write(regs, 0);
-    }
-
-    /// The device goes.
-    pub(crate) fn forget(&self) {
-        let session = self.session.lock().take();
-        drop(session);
-    }
-}
 
 fn offered(os: Os) -> Result<()> {
     if os.tunable(c"unstable_ioctls", 0) == 0 {
@@ -145,7 +81,7 @@ pub(crate) fn enable(call: &Call<'_, Panfrost>, arg: &mut PerfcntEnable) -> Resu
 }
 
 fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<Session> {
-    let context = call.file.driver().context.clone();
+    let vm = call.file.driver().vm.clone();
     let size = dump_bytes(gpu);
     let buffer = Buffer::new(
         gpu.dev(),
@@ -154,12 +90,8 @@ fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<S
         Charged::AtOnce,
         MemAttr::Cached,
     )?;
-    let mapping = Mapping::new(gpu.os(), &context, &buffer, false, false)?;
-    {
-        let mut power = gpu.power.lock();
-        gpu.turn_on_locked(&mut power)?;
-        power.pins = power.pins.saturating_add(1);
-    }
+    let mapping = Mapping::new(gpu.os(), &vm, &buffer, false, false)?;
+    gpu.runner.pin(gpu)?;
     let program = || {
         let seen = {
             let engine = powered(gpu)?;
@@ -172,14 +104,16 @@ fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<S
         poll(gpu.os(), CLEAN_STEP_NS, CLEAN_NS, || {
             *gpu.perfcnt.dumped.lock() != seen
         })?;
-        attach(gpu, &mut powered(gpu)?, &context, counterset)
+        let (seat, evicted) = attach(gpu, &mut powered(gpu)?, &vm, counterset)?;
+        drop(evicted);
+        Ok(seat)
     };
     match program() {
         Ok(seat) => {
             let left = None;
             Ok(Session {
                 file: call.file.id(),
-                context,
+                vm,
                 buffer,
                 mapping,
                 seat,
@@ -188,7 +122,7 @@ fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<S
             })
         }
         Err(e) => {
-            unpin(gpu);
+            gpu.runner.unpin();
             Err(e)
         }
     }
@@ -200,8 +134,8 @@ fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<S
 ///
 /// EIO when there is no power, or a reset is under way.
 fn powered(gpu: &Gpu) -> Result<Engine<'_>> {
-    let engine = gpu.queue.lock();
-    if engine.hw.powered {
+    let engine = gpu.runner.lock();
+    if engine.state.powered {
         Ok(engine)
     } else {
         Err(EIO)
@@ -215,9 +149,19 @@ fn clear_interrupts(gpu: &Gpu) -> u64 {
     *gpu.perfcnt.dumped.lock()
 }
 
-/// Gives the context an address space and the counters to it.
-fn attach(gpu: &Gpu, engine: &mut Engine<'_>, context: &Context, counterset: u32) -> Result<Seat> {
-    let seat = crate::job::run::take_space(gpu, engine, context)?;
+/// Gives the VM a hardware address space, and the counters to it. Returns the VM that had to leave,
+/// to be dropped without the lock.
+fn attach(
+    gpu: &Gpu,
+    _engine: &mut Engine<'_>,
+    vm: &Arc<Vm>,
+    counterset: u32,
+) -> Result<(Seat, Option<Arc<Vm>>)> {
+    let acquired = gpu.mmu.acquire(vm, vm.registers());
+    if matches!(acquired, Err(ETIMEDOUT)) {
+        gpu.runner.enqueue_reset();
+    }
+    let (seat, evicted) = acquired?;
     let regs = gpu.regs();
     reg::PERFCNT_JM_EN.write(regs, u32::MAX);
     reg::PERFCNT_SHADER_EN.write(regs, u32::MAX);
@@ -228,26 +172,19 @@ fn attach(gpu: &Gpu, engine: &mut Engine<'_>, context: &Context, counterset: u32
         regs,
         u32::from(seat.space().nr()).wrapping_shl(4) | MODE_MANUAL | set,
     );
-    Ok(seat)
-}
-
-fn unpin(gpu: &Gpu) {
-    let mut power = gpu.power.lock();
-    power.pins = power.pins.saturating_sub(1);
-    drop(power);
-    gpu.enqueue(crate::device::Work::Idle);
+    Ok((seat, evicted))
 }
 
 fn end(gpu: &Gpu, session: &mut Option<Session>) {
     let Some(old) = session.take() else { return };
     {
-        let mut engine = gpu.queue.lock();
-        engine.hw.spaces.release(old.seat);
-        if engine.hw.powered {
+        let engine = gpu.runner.lock();
+        gpu.mmu.release(old.seat);
+        if engine.state.powered {
             gpu.perfcnt.registers_off(gpu.regs());
         }
     }
-    unpin(gpu);
+    gpu.runner.unpin();
     drop(old);
 }
 
@@ -280,14 +217,17 @@ pub(crate) fn dump(call: &Call<'_, Panfrost>, arg: &mut PerfcntDump) -> Result<(
 fn sample(gpu: &Gpu, session: &mut Session) -> Result<u64> {
     let mut engine = powered(gpu)?;
     let old = session.seat;
-    if engine.hw.spaces.is_stale(old) || engine.hw.spaces.is_faulty(old) {
+    let mut evicted = None;
+    if gpu.mmu.is_lost(old) {
         // A reset took the address space and the registers, or a fault switched it off.
-        session.seat = attach(gpu, &mut engine, &session.context, session.counterset)?;
-        engine.hw.spaces.release(old);
+        (session.seat, evicted) = attach(gpu, &mut engine, &session.vm, session.counterset)?;
+        gpu.mmu.release(old);
     }
     reg::PERFCNT_BASE.write(gpu.regs(), session.mapping.start());
     let seen = clear_interrupts(gpu);
     reg::GPU_CMD.write(gpu.regs(), Command::PerfcntSample.code());
+    drop(engine);
+    drop(evicted);
     Ok(seen)
 }
 

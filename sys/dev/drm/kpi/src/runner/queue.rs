@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The scheduler at work: `drm_sched` under a lock, jobs with fences, and the one way out for all of them.
+//! The job queue of a device: `drm_sched` under a lock, and jobs with fences.
 //!
-//! A job is prepared, told its dependencies and submitted, with its timeline's lock held from the first to the last, so
-//! that fences of one entity are numbered in the order in which its jobs run. Whatever becomes of it, it leaves by
-//! `retire`, which tells the driver, leaves what the job held to the reaper and signals the fence.
+//! A job is prepared, told its dependencies and submitted with its timeline's lock held throughout,
+//! so that the fences of one run queue are numbered in the order in which its jobs run. Every job
+//! leaves by `retire`, whatever becomes of it: its holdings are left to the reaper, then its fence
+//! is signaled.
 
 use crate::alloc::{Arc, Hook, KBox, KVec};
 use crate::os::{Mtx, MtxGuard, Os};
-use crate::runner::reaper::{Holdings, Remains};
+use crate::runner::holdings::{Holdings, Payload, Remains};
 use crate::runner::storage::KernelStorage;
 use crate::sync::fence::{Fence, FenceSet, Signaler};
 use crate::util::account::Charge;
@@ -22,10 +23,22 @@ pub struct Entry<P> {
     signaler: Signaler,
 }
 
-/// What the queue's lock guards: the scheduler, and the driver's view of the hardware that runs its jobs.
+/// Whether the hardware takes jobs.
+pub struct State {
+    /// Registers may be touched: the hardware has power, and no reset is under way.
+    pub powered: bool,
+    /// Jobs wait in their queues.
+    pub(super) suspended: bool,
+    /// Jobs fail until then, because the hardware did not come on; a time in ns.
+    pub(super) broken_until: u64,
+}
+
+/// What the job lock guards: the scheduler, and what the hardware has of its jobs.
 pub struct Engine<P, H> {
-    /// Who runs when.
+    /// Which job runs when.
     pub sched: Scheduler<Entry<P>, KernelStorage>,
+    /// Whether the hardware takes jobs.
+    pub state: State,
     /// What the driver knows of the hardware.
     pub hw: H,
 }
@@ -37,20 +50,10 @@ pub struct Queue<P, H> {
     kick: Mtx<Option<Arc<dyn Hook>>>,
 }
 
-/// A job that has left the scheduler, as `retire` shows it to the driver.
-pub struct Retired<'a, P> {
-    /// The driver's part.
-    pub payload: &'a P,
-    /// How it ended.
-    pub outcome: Result<()>,
-    /// Time in the hardware, ns.
-    pub run_ns: u64,
-}
-
 /// A job and its fence; or why there is none, and what it would have held.
 pub type Prepared<P> = core::result::Result<(JobId, Arc<Fence>), (Errno, KBox<Holdings<P>>)>;
 
-/// Jobs that are let go before others are started.
+/// Jobs that are retired before others are started.
 const RETIRED_AT_ONCE: u32 = 64;
 
 /// The timeline of one entity's jobs.
@@ -70,7 +73,7 @@ impl Timeline {
 }
 
 /// What a refusal of the scheduler means to a client.
-pub fn errno(error: Error) -> Errno {
+pub(super) fn errno(error: Error) -> Errno {
     match error {
         Error::NoMemory => ENOMEM,
         Error::Killed => ECANCELED,
@@ -79,7 +82,7 @@ pub fn errno(error: Error) -> Errno {
     }
 }
 
-impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
+impl<P: Payload, H: Send + 'static> Queue<P, H> {
     /// A queue for the hardware slots `slots`.
     ///
     /// # Errors
@@ -87,19 +90,24 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
     /// ENOMEM, EINVAL.
     pub fn new(os: Os, slots: &[SlotConfig], config: Config, hw: H) -> Result<Arc<Self>> {
         let sched = Scheduler::new(&os, slots, config).map_err(errno)?;
-        let engine = Mtx::new(os, c"drm jobs", Engine { sched, hw })?;
+        let state = State {
+            powered: false,
+            suspended: false,
+            broken_until: 0,
+        };
+        let engine = Mtx::new(os, c"drm jobs", Engine { sched, state, hw })?;
         let kick = Mtx::new(os, c"drm job kick", None)?;
         Arc::new(os, Queue { os, engine, kick })
     }
 
-    /// What is to be enqueued when a job may have become ready; None when the device goes.
-    pub fn set_kick(&self, kick: Option<Arc<dyn Hook>>) {
+    /// What to call when a job may have become ready; `None` when the device is removed.
+    pub(super) fn set_kick(&self, kick: Option<Arc<dyn Hook>>) {
         let old = core::mem::replace(&mut *self.kick.lock(), kick);
         drop(old);
     }
 
     /// Has ready jobs started soon.
-    pub fn kick(&self) {
+    pub(super) fn kick(&self) {
         let kick = self.kick.lock().clone();
         if let Some(kick) = kick {
             kick.signaled(0);
@@ -111,13 +119,14 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
         self.engine.lock()
     }
 
-    /// A job for `entity`, with its fence, which is charged to `charge`, that waits for `submit`.
+    /// Makes a job for `entity` and its fence, which `charge` pays for. It does not run before
+    /// `submit`.
     ///
     /// # Errors
     ///
-    /// ENOMEM, ECANCELED when the entity was killed, ENXIO when the device is gone; with the payload, which may sleep
-    /// when it is dropped, and a lock is held.
-    pub fn prepare(
+    /// ENOMEM, ECANCELED when the run queue was killed, ENXIO when the device is gone; with the
+    /// payload, which may sleep when it is dropped: the caller holds a lock.
+    pub(super) fn prepare(
         &self,
         entity: EntityId,
         timeline: &mut Timeline,
@@ -142,7 +151,7 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
     /// # Errors
     ///
     /// ENOMEM; the job is to be given up with `abandon`.
-    pub fn depend(this: &Arc<Self>, id: JobId, fences: &FenceSet) -> Result<()> {
+    pub(super) fn depend(this: &Arc<Self>, id: JobId, fences: &FenceSet) -> Result<()> {
         if fences.is_empty() {
             return Ok(());
         }
@@ -161,7 +170,8 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
                 }
             }
         }
-        // The job keeps its hooks, so that they go with it. One that was cancelled meanwhile needs none.
+        // The job keeps its hooks, so that they are dropped with it. One that was cancelled
+        // meanwhile needs none.
         let unused = match this.lock().sched.job_mut(id) {
             Some(entry) => core::mem::replace(&mut entry.payload.waits, waits),
             None => waits,
@@ -170,29 +180,29 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
         Ok(())
     }
 
-    /// Queues a prepared job; it runs when its dependencies are over and its turn has come.
+    /// Queues a prepared job; it runs when its dependencies are signaled and its turn has come.
     ///
     /// # Errors
     ///
-    /// ECANCELED when the entity was killed meanwhile; the fence tells that, too.
-    pub fn submit(&self, _timeline: &mut Timeline, id: JobId) -> Result<()> {
+    /// ECANCELED when the run queue was killed meanwhile; the fence has that error, too.
+    pub(super) fn submit(&self, _timeline: &mut Timeline, id: JobId) -> Result<()> {
         self.lock().sched.submit(id).map_err(errno)
     }
 
     /// Gives up a prepared job: its fence is signaled ECANCELED and what it held is dropped.
-    pub fn abandon(&self, id: JobId) {
+    pub(super) fn abandon(&self, id: JobId) {
         let job = self.lock().sched.abandon(id);
         drop(job);
     }
 
-    /// Lets jobs go that are over: `tell`s the driver, leaves what they hold to the reaper and
-    /// signals their fences. `after` gets what `tell` said, when the fence is signaled. Frees
-    /// nothing that a client chose the size of, and takes no lock of a client. True: there may be
-    /// more, for another turn, as others have jobs to be started.
-    pub fn retire<T>(
+    /// Retires jobs that have ended: `count` sees each with its time in the hardware in ns, its
+    /// holdings are left to the reaper, its fence is signaled, and `signaled` gets what `count`
+    /// returned. Frees nothing whose size a client chose, and takes no lock of a client. True if
+    /// there may be more: then it is to be called again, after jobs were started.
+    pub(super) fn retire<T>(
         &self,
-        mut tell: impl FnMut(Retired<'_, P>) -> T,
-        mut after: impl FnMut(T),
+        mut count: impl FnMut(&P, u64) -> T,
+        mut signaled: impl FnMut(T),
     ) -> bool {
         for _ in 0..RETIRED_AT_ONCE {
             let done = self.lock().sched.pop_done();
@@ -204,20 +214,16 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
                 Outcome::TimedOut => Err(ETIMEDOUT),
             };
             let Entry { payload, signaler } = done.payload;
-            let told = tell(Retired {
-                payload: &payload,
-                outcome,
-                run_ns: done.run_ns,
-            });
+            let counted = count(&payload, done.run_ns);
             Remains::leave(payload);
             signaler.signal(outcome);
-            after(told);
+            signaled(counted);
         }
         true
     }
 }
 
-impl<P: Send + 'static, H: Send + 'static> Hook for Queue<P, H> {
+impl<P: Payload, H: Send + 'static> Hook for Queue<P, H> {
     fn signaled(&self, token: u64) {
         let ready = self
             .lock()
@@ -230,7 +236,7 @@ impl<P: Send + 'static, H: Send + 'static> Hook for Queue<P, H> {
 }
 
 /// What the dependencies of a job cost the kernel, about: charged with the job.
-pub fn dependency_bytes(fences: &FenceSet) -> u64 {
+pub(super) fn dependency_bytes(fences: &FenceSet) -> u64 {
     const EACH: u64 = 96;
     u64_of(fences.len()).saturating_mul(EACH)
 }
