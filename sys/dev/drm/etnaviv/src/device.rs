@@ -71,7 +71,7 @@ impl Gpu {
 
     /// One queue for both.
     fn start_reapers(&self, os: Os) -> Result<()> {
-        let queue = Arc::new(os, TaskQueue::new(os, c"etnaviv reaper")?)?;
+        let queue = Arc::new(os, TaskQueue::background(os, c"etnaviv reaper")?)?;
         Reaper::start(&self.shared.reaper, os, &queue)?;
         self.shared.spaces.start(os, &queue)
     }

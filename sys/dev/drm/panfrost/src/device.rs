@@ -241,7 +241,7 @@ impl Gpu {
         let queue = Arc::new(os, TaskQueue::new(os, c"panfrost")?)?;
         let task = |run: fn(&Gpu)| Task::new(os, &queue, gpu.clone(), run);
         let faults = Arc::new(os, TaskQueue::new(os, c"panfrost faults")?)?;
-        let reaper = Arc::new(os, TaskQueue::new(os, c"panfrost reaper")?)?;
+        let reaper = Arc::new(os, TaskQueue::background(os, c"panfrost reaper")?)?;
         Reaper::start(&gpu.reaper, os, &reaper)?;
         let tasks = Tasks {
             pump: Arc::new(os, task(jobs::pump)?)?,
