@@ -71,6 +71,18 @@ fn the_end_of_a_job_frees_nothing_and_the_next_ioctl_does() {
     }
 }
 
+/// Catches: memory that clients leave being freed before any of them runs.
+#[test]
+fn what_clients_leave_is_freed_in_the_background() {
+    for (board, _) in BOARDS {
+        let rig = Rig::on(board, Config::default());
+        let urgent = rig.world().urgent_queues();
+        assert!(urgent.iter().all(|name| name == "etnaviv"), "{urgent:?}");
+        assert!(!urgent.is_empty());
+        rig.finish();
+    }
+}
+
 /// Catches: a backlog of the reaper that grows beyond what its client may have, and a client at
 /// its limit that is refused memory which its jobs do not use any more.
 #[test]

@@ -221,6 +221,15 @@ fn a_file_that_is_closed_leaves_nothing_to_the_reaper() {
     rig.finish();
 }
 
+/// Catches: memory that clients leave being freed before any of them runs.
+#[test]
+fn what_clients_leave_is_freed_in_the_background() {
+    let rig = Rig::new();
+    let urgent = rig.world().urgent_queues();
+    assert_eq!(urgent, ["panfrost", "panfrost faults"]);
+    rig.finish();
+}
+
 /// Catches: the GPU's own thread taking a lock of one client, which may be held for as long as that
 /// client likes; the others wait then.
 #[test]

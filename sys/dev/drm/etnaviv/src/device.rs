@@ -64,7 +64,7 @@ impl Gpu {
 
     /// One queue for both.
     fn start_reapers(&self, os: Os) -> Result<()> {
-        let queue = Arc::new(os, TaskQueue::new(os, c"etnaviv reaper")?)?;
+        let queue = Arc::new(os, TaskQueue::background(os, c"etnaviv reaper")?)?;
         Reaper::start(&self.shared.jobs, &queue)?;
         Reaper::start(&self.shared.vms, &queue)
     }

@@ -162,7 +162,7 @@ impl Gpu {
 
     fn start_reapers(&self) -> Result<()> {
         let os = self.os();
-        let queue = Arc::new(os, TaskQueue::new(os, c"panfrost reaper")?)?;
+        let queue = Arc::new(os, TaskQueue::background(os, c"panfrost reaper")?)?;
         Reaper::start(&self.jobs, &queue)?;
         Reaper::start(&self.vms, &queue)
     }
