@@ -6,8 +6,8 @@
 
 use crate::addr::{align_down, is_aligned, IovaRange, MapError, Pa, BLOCK_BYTES, PAGE_BYTES};
 use crate::fmt::{block_level, last_level, next, span, Entry, Format};
+use crate::guard::{PtUpdate, TlbFlush};
 use crate::mem::{Chain, TableMem};
-use crate::update::{PtUpdate, TlbFlush};
 use crate::walk::{check_range, walk};
 
 impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {

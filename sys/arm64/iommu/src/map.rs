@@ -6,9 +6,9 @@
 
 use crate::addr::{is_aligned, Iova, IovaRange, MapError, Pa, BLOCK_BYTES, PAGE_BYTES};
 use crate::fmt::{block_level, index, last_level, shift, span, Entry, Format};
+use crate::guard::{PtUpdate, TlbFlush};
 use crate::mem::{Chain, TableMem};
 use crate::prot::{MemAttr, Prot};
-use crate::update::{PtUpdate, TlbFlush};
 use crate::walk::{check_range, walk};
 
 /// Leaves of one size next to each other in one table.

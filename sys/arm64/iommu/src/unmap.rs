@@ -6,10 +6,10 @@
 
 use crate::addr::{align_down, IovaRange, MapError};
 use crate::fmt::{index, last_level, next, shift, span, Entry, Format};
+use crate::guard::{PtUpdate, TlbFlush};
 use crate::mem::TableMem;
 use crate::prot::{MemAttr, Prot};
-use crate::update::{PtUpdate, TlbFlush};
-use crate::walk::{check_range, walk, Slot};
+use crate::walk::{check_range, walk, WalkEnd};
 
 /// What becomes of a leaf.
 #[derive(Clone, Copy)]
@@ -77,7 +77,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
     /// a table. Returns the address it got to, which is above `start`, and the bytes of the leaves.
     fn rewrite_run(
         &mut self,
-        slot: &Slot<M::Table>,
+        slot: &WalkEnd<M::Table>,
         start: u64,
         end: u64,
         change: Change,
@@ -133,7 +133,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
 
     /// Takes the table of `slot` out of the tree if it is empty, then its parent, and so on. Entries
     /// from `slot.index` to `behind` (exclusive) are known to be invalid; `iova` is in the table.
-    fn prune(&mut self, iova: u64, slot: &Slot<M::Table>, behind: u32) {
+    fn prune(&mut self, iova: u64, slot: &WalkEnd<M::Table>, behind: u32) {
         let (mut table, mut first, mut behind) = (slot.table, slot.index, behind);
         for level in (0..slot.level).rev() {
             if !self.is_empty(table, level.wrapping_add(1), first, behind) {

@@ -5,7 +5,7 @@ use crate::addr::{align_down, Iova, IovaRange, MapError, Pa, PageSize};
 use crate::fmt::{block_level, index, span, translates, Entry, Format};
 use crate::mem::TableMem;
 use crate::prot::{MemAttr, Prot};
-use crate::update::PageTable;
+use crate::tree::PageTable;
 
 /// A translation, as [`PageTable::lookup`] finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Mapping {
 }
 
 /// The entry where a walk ended.
-pub(crate) struct Slot<T> {
+pub(crate) struct WalkEnd<T> {
     pub(crate) table: T,
     pub(crate) level: u32,
     pub(crate) index: u32,
@@ -37,7 +37,7 @@ pub(crate) fn walk<F: Format, M: TableMem>(
     root: Pa,
     iova: u64,
     stop: u32,
-) -> Option<Slot<M::Table>> {
+) -> Option<WalkEnd<M::Table>> {
     let mut table = mem.open(root)?;
     let mut level = 0;
     loop {
@@ -50,7 +50,7 @@ pub(crate) fn walk<F: Format, M: TableMem>(
         match below {
             Some(next) => table = next,
             None => {
-                return Some(Slot {
+                return Some(WalkEnd {
                     table,
                     level,
                     index,
