@@ -24,7 +24,7 @@ pub(crate) fn check(core: &Core) {
         let late = engine.sched.expired(now).map(|(_, id)| id);
         let ends_and_stops = engine
             .sched
-            .stats()
+            .counters()
             .completed
             .wrapping_add(engine.hw.resumed);
         let token = progress(core, ends_and_stops);

@@ -7,10 +7,10 @@
 
 use core::num::{NonZeroU32, NonZeroU64};
 
+use crate::array::{Arr, Storage};
 use crate::heap::{Key, Places};
 use crate::list::List;
 use crate::pool::{Pool, NIL};
-use crate::storage::{Arr, Storage};
 use crate::{ClientId, Error, Priority, Scheduler};
 
 /// Weight of an ordinary client; one with twice the weight gets twice the time.

@@ -4,9 +4,9 @@
 //! An entity is either freed by `entity_free` once it is empty, or killed, in which case it frees itself when
 //! its last job has been popped from the done list.
 
-use crate::list::{next_of, Link, List, Node};
+use crate::array::{Arr, Storage};
+use crate::list::{next_of, Link, Linked, List};
 use crate::pool::NIL;
-use crate::storage::{Arr, Storage};
 use crate::{ClientId, EntityId, Error, JobId, Priority, Scheduler};
 
 pub(crate) struct Entity {
@@ -37,7 +37,7 @@ pub(crate) struct Entity {
 /// Jobs that are cancelled at once: the rest of a killed entity follows as `pop_done` comes to it.
 const CANCELLED_AT_ONCE: u32 = 32;
 
-impl Node for Entity {
+impl Linked for Entity {
     fn link(&self) -> &Link {
         &self.link
     }

@@ -4,7 +4,7 @@
 //! Members are told their position, so a group can leave or move in O(log n). Room is reserved when a group
 //! is created; pushing then cannot fail.
 
-use crate::storage::{Arr, Storage};
+use crate::array::{Arr, Storage};
 
 /// What the heap sorts by: least virtual run time first, then longest waiting.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -4,9 +4,9 @@
 //! The scheduler owns the job from `prepare` until `pop_done` (or `abandon`) gives it back. All memory the
 //! job needs on its way is reserved by `prepare`.
 
-use crate::list::{Link, Node};
-use crate::stats::bump;
-use crate::storage::Storage;
+use crate::array::Storage;
+use crate::counters::bump;
+use crate::list::{Link, Linked};
 use crate::{ClientId, EntityId, Error, JobId, Outcome, Scheduler};
 
 /// Where a job is.
@@ -49,7 +49,7 @@ pub(crate) struct Job<J> {
     link: Link,
 }
 
-impl<J> Node for Job<J> {
+impl<J> Linked for Job<J> {
     fn link(&self) -> &Link {
         &self.link
     }
@@ -142,7 +142,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             owner.queue.push_back(&mut self.jobs, index);
         }
         self.waiting = self.waiting.wrapping_add(1);
-        bump(&mut self.stats.submitted);
+        bump(&mut self.counters.submitted);
         self.refresh(entity);
         Ok(())
     }

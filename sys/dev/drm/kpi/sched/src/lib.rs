@@ -15,8 +15,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod array;
 mod client;
-mod done;
+mod complete;
+mod counters;
 mod entity;
 mod heap;
 mod job;
@@ -25,18 +27,16 @@ mod pick;
 mod pool;
 mod reset;
 mod slot;
-mod stats;
-mod storage;
 mod timeout;
 mod verify;
 
+pub use array::{Arr, Storage};
 pub use client::WEIGHT_DEFAULT;
-pub use done::Finished;
+pub use complete::Finished;
+pub use counters::Counters;
 pub use job::State;
 pub use pool::{Id, Pool};
 pub use slot::SlotConfig;
-pub use stats::Stats;
-pub use storage::{Arr, Storage};
 
 use list::List;
 
@@ -146,7 +146,7 @@ pub struct Scheduler<J, S: Storage> {
     stamp: u64,
     stopped: bool,
     dead: bool,
-    stats: Stats,
+    counters: Counters,
 }
 
 impl<J, S: Storage> Scheduler<J, S> {
@@ -178,12 +178,12 @@ impl<J, S: Storage> Scheduler<J, S> {
             stamp: 0,
             stopped: false,
             dead: false,
-            stats: Stats::default(),
+            counters: Counters::default(),
         })
     }
 
     /// The event counters.
-    pub fn stats(&self) -> Stats {
-        self.stats
+    pub fn counters(&self) -> Counters {
+        self.counters
     }
 }

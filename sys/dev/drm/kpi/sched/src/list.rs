@@ -3,8 +3,8 @@
 //!
 //! A value has one link and is in at most one list of its kind at a time.
 
+use crate::array::Storage;
 use crate::pool::{Pool, NIL};
-use crate::storage::Storage;
 
 /// Neighbours of a value in its list.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ impl Link {
 }
 
 /// A value that can be in a list.
-pub(crate) trait Node {
+pub(crate) trait Linked {
     fn link(&self) -> &Link;
     fn link_mut(&mut self) -> &mut Link;
 }
@@ -59,12 +59,12 @@ impl List {
         self.len == 0
     }
 
-    pub(crate) fn push_back<T: Node, S: Storage>(&mut self, pool: &mut Pool<T, S>, index: u32) {
+    pub(crate) fn push_back<T: Linked, S: Storage>(&mut self, pool: &mut Pool<T, S>, index: u32) {
         self.insert_after(pool, self.tail, index);
     }
 
     /// Inserts behind `prev`; `NIL` means at the front.
-    pub(crate) fn insert_after<T: Node, S: Storage>(
+    pub(crate) fn insert_after<T: Linked, S: Storage>(
         &mut self,
         pool: &mut Pool<T, S>,
         prev: u32,
@@ -91,7 +91,7 @@ impl List {
     }
 
     /// Takes a member out; the caller knows that it is in this list.
-    pub(crate) fn remove<T: Node, S: Storage>(&mut self, pool: &mut Pool<T, S>, index: u32) {
+    pub(crate) fn remove<T: Linked, S: Storage>(&mut self, pool: &mut Pool<T, S>, index: u32) {
         let Some(node) = pool.at_mut(index) else {
             return;
         };
@@ -107,7 +107,10 @@ impl List {
         self.len = self.len.wrapping_sub(1);
     }
 
-    pub(crate) fn pop_front<T: Node, S: Storage>(&mut self, pool: &mut Pool<T, S>) -> Option<u32> {
+    pub(crate) fn pop_front<T: Linked, S: Storage>(
+        &mut self,
+        pool: &mut Pool<T, S>,
+    ) -> Option<u32> {
         let index = self.head;
         if index == NIL {
             return None;
@@ -117,7 +120,7 @@ impl List {
     }
 
     /// Indices from head to tail.
-    pub(crate) fn iter<'a, T: Node, S: Storage>(
+    pub(crate) fn iter<'a, T: Linked, S: Storage>(
         &self,
         pool: &'a Pool<T, S>,
     ) -> impl Iterator<Item = u32> + use<'a, T, S> {
@@ -129,11 +132,11 @@ impl List {
 }
 
 /// The index behind `index`, `NIL` at the end.
-pub(crate) fn next_of<T: Node, S: Storage>(pool: &Pool<T, S>, index: u32) -> u32 {
+pub(crate) fn next_of<T: Linked, S: Storage>(pool: &Pool<T, S>, index: u32) -> u32 {
     pool.at(index).map_or(NIL, |node| node.link().next)
 }
 
 /// The index before `index`, `NIL` at the front.
-pub(crate) fn prev_of<T: Node, S: Storage>(pool: &Pool<T, S>, index: u32) -> u32 {
+pub(crate) fn prev_of<T: Linked, S: Storage>(pool: &Pool<T, S>, index: u32) -> u32 {
     pool.at(index).map_or(NIL, |node| node.link().prev)
 }

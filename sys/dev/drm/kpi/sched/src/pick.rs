@@ -4,11 +4,11 @@
 //! Strict priority; within a priority first what the hardware gave back, then the client group with the
 //! least virtual run time, then its entities in turn. Every step is O(1) or O(log groups).
 
+use crate::array::{Arr, Storage};
+use crate::counters::bump;
 use crate::job::State;
 use crate::list::prev_of;
 use crate::pool::NIL;
-use crate::stats::bump;
-use crate::storage::{Arr, Storage};
 use crate::{JobId, Outcome, Priority, Scheduler};
 
 impl<J, S: Storage> Scheduler<J, S> {
@@ -76,7 +76,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
         resume.insert_after(&mut self.jobs, before, index);
         self.waiting = self.waiting.wrapping_add(1);
-        bump(&mut self.stats.resubmitted);
+        bump(&mut self.counters.resubmitted);
     }
 
     /// Puts an entity whose first job may run into its group's ready list. True if it did.
@@ -184,7 +184,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             }
         }
         self.waiting = self.waiting.wrapping_sub(1);
-        bump(&mut self.stats.started);
+        bump(&mut self.counters.started);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.running.push_back(&mut self.jobs, index);
             if entry.running.head() != index {

@@ -3,10 +3,10 @@
 //!
 //! The oldest job in a slot is its head: only the head is charged run time and only the head has a deadline.
 
+use crate::array::{Arr, Storage};
 use crate::heap::Heap;
 use crate::list::List;
 use crate::pool::NIL;
-use crate::storage::{Arr, Storage};
 use crate::{JobId, Priority, Scheduler};
 
 /// What the driver says about a hardware slot.

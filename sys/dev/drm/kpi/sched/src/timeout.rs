@@ -4,9 +4,9 @@
 //! The clock of a job starts when it becomes the head of its slot, not when it enters the hardware's second
 //! place. Deadlines hold while the scheduler is stopped too: a suspend that drains the hardware needs them.
 
+use crate::array::{Arr, Storage};
+use crate::counters::bump;
 use crate::list::List;
-use crate::stats::bump;
-use crate::storage::{Arr, Storage};
 use crate::{EntityId, JobId, Priority, Scheduler};
 
 impl<J, S: Storage> Scheduler<J, S> {
@@ -74,7 +74,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             job.kept_since = kept_since;
         }
         self.arm(place, now_ns);
-        bump(&mut self.stats.extended);
+        bump(&mut self.counters.extended);
         true
     }
 

@@ -2,10 +2,10 @@
 //! Consistency check of the whole state, for tests and for a debugger's hand. Not for a hot path: it is
 //! quadratic.
 
+use crate::array::{Arr, Storage};
 use crate::job::State;
 use crate::list::{prev_of, List};
 use crate::pool::NIL;
-use crate::storage::{Arr, Storage};
 use crate::{JobId, Priority, Scheduler};
 
 type Check = Result<(), &'static str>;

@@ -4,8 +4,8 @@
 //! A job with readers is kept out of the done list; the last `release` puts it there. A timeout handler can
 //! so look at a job that completes under it (Asahi Linux issue #309 is what happens otherwise).
 
+use crate::array::Storage;
 use crate::job::State;
-use crate::storage::Storage;
 use crate::{ClientId, EntityId, JobId, Outcome, Scheduler};
 
 /// A job given back.
@@ -104,7 +104,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         job.state = State::Done;
         job.outcome = outcome;
         let held = job.holders != 0;
-        self.stats.count(outcome);
+        self.counters.count(outcome);
         if !held {
             self.done.push_back(&mut self.jobs, index);
         }

@@ -5,7 +5,7 @@ use crate::Outcome;
 
 /// Event counts; each job is in exactly one of the four outcome counters once it is done.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Stats {
+pub struct Counters {
     /// Jobs queued by `submit`.
     pub submitted: u64,
     /// Times a job was given to the hardware, reruns included.
@@ -24,7 +24,7 @@ pub struct Stats {
     pub extended: u64,
 }
 
-impl Stats {
+impl Counters {
     pub(crate) fn count(&mut self, outcome: Outcome) {
         bump(match outcome {
             Outcome::Done => &mut self.completed,
