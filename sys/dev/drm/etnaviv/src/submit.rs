@@ -167,7 +167,7 @@ fn copy(call: &Submission<'_>, arg: &GemSubmit) -> Result<Arrays> {
 fn look_up(call: &Submission<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> {
     let mut named = KVec::with_capacity(call.file.os(), words.len() / 4)?;
     for (turn, bo) in (0..words.len()).zip(words.chunks_exact(SubmitBo::SIZE / 4)) {
-        call.caller.look(turn)?;
+        call.caller.check_signals(turn)?;
         let [access, handle, low, high] = *bo else {
             return Err(EINVAL);
         };
@@ -251,7 +251,7 @@ fn take(call: &Submission<'_>, context: &Arc<Context>, named: &[Named]) -> Resul
     let mut uses = KVec::with_capacity(os, named.len())?;
     let mut gems = KVec::with_capacity(os, named.len())?;
     for (turn, n) in (0..named.len()).zip(named) {
-        call.caller.look(turn)?;
+        call.caller.check_signals(turn)?;
         let bo = n.gem.object();
         let prot = if bo.writable {
             Prot::READ | Prot::WRITE

@@ -86,7 +86,7 @@ fn boxes<D: Driver>(call: &Call<'_, D>, handles: u64, count: u32) -> Result<KVec
     let handles = UserSlice::new(handles, bytes).read_u32s(os, call.caller)?;
     let mut boxes = KVec::with_capacity(os, handles.len())?;
     for (turn, handle) in (0..handles.len()).zip(handles.iter()) {
-        call.caller.look(turn)?;
+        call.caller.check_signals(turn)?;
         boxes.push(call.file.syncobj(*handle)?)?;
     }
     Ok(boxes)

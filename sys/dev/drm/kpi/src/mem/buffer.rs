@@ -3,7 +3,7 @@
 //! one device and a dma-buf carries to another.
 
 use crate::alloc::{Arc, KVec};
-use crate::mem::tenure::{Tenure, Uses};
+use crate::mem::purge_state::{PurgeState, Uses};
 use crate::os::{Caller, Dev, MemAttr, Mtx, Object, Os, Sx, PAGE_SIZE};
 use crate::sync::resv::Resv;
 use crate::util::account::{Account, Charge};
@@ -45,8 +45,8 @@ pub struct Buffer {
     charge: Charge,
     /// None: all of them.
     charged: Option<Chunks>,
-    of_user: bool,
-    tenure: Sx<Tenure>,
+    userptr: bool,
+    purge_state: Sx<PurgeState>,
     uses: Uses,
     purged: AtomicBool,
 }
@@ -89,7 +89,7 @@ impl Buffer {
     ///
     /// EFAULT when the process has no such memory, EINVAL unless both are whole pages; ENOMEM, also over the account's
     /// limit.
-    pub fn of_user(
+    pub fn userptr(
         dev: Dev,
         account: &Arc<Account>,
         caller: &Caller<'_>,
@@ -98,7 +98,7 @@ impl Buffer {
         write: bool,
     ) -> Result<Arc<Buffer>> {
         let charge = Charge::of_object(account, size)?;
-        let object = Object::of_user(dev, caller, address, size, write)?;
+        let object = Object::userptr(dev, caller, address, size, write)?;
         Self::with_object(dev.os(), size, object, (charge, None), true)
     }
 
@@ -107,7 +107,7 @@ impl Buffer {
         size: u64,
         object: Object,
         (charge, charged): (Charge, Option<Chunks>),
-        of_user: bool,
+        userptr: bool,
     ) -> Result<Arc<Buffer>> {
         let resv = Resv::new(os)?;
         let buffer = Buffer {
@@ -118,8 +118,8 @@ impl Buffer {
             resv,
             charge,
             charged,
-            of_user,
-            tenure: Sx::new(os, c"drm tenure", Tenure::Private)?,
+            userptr,
+            purge_state: Sx::new(os, c"drm purge state", PurgeState::Private)?,
             uses: Uses::none(),
             purged: AtomicBool::new(false),
         };
@@ -127,8 +127,8 @@ impl Buffer {
     }
 
     /// Whether it is memory of a process, which no other process can be given.
-    pub fn is_of_user(&self) -> bool {
-        self.of_user
+    pub fn is_userptr(&self) -> bool {
+        self.userptr
     }
 
     /// A number that no other buffer has.
@@ -164,7 +164,7 @@ impl Buffer {
     /// Whether users may map it: not the memory of a process, and not what is charged as it is
     /// wired.
     pub fn may_be_mapped(&self) -> bool {
-        !self.of_user && self.charged.is_none()
+        !self.userptr && self.charged.is_none()
     }
 
     /// Physical addresses of the pages from `first`, allocated, and charged, if they were not. May
@@ -220,8 +220,8 @@ impl Buffer {
     }
 
     /// Whether its memory may go.
-    pub(crate) fn tenure(&self) -> &Sx<Tenure> {
-        &self.tenure
+    pub(crate) fn purge_state(&self) -> &Sx<PurgeState> {
+        &self.purge_state
     }
 
     /// The jobs that use it.

@@ -36,7 +36,7 @@ impl Reservation {
     ) -> Result<Reservation> {
         let mut by_number = SortedMap::new(os);
         for (turn, (buffer, usage)) in (0..usize::MAX).zip(buffers) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             if by_number.get(buffer.id()).is_some() {
                 return Err(EALREADY);
             }
@@ -56,7 +56,7 @@ impl Reservation {
     /// Takes all, unless a list is full: then a fence to wait for before the next try.
     fn hold(&mut self, os: Os, caller: &Caller<'_>) -> Result<Option<Arc<Fence>>> {
         for (turn, (_, (buffer, _))) in (0..usize::MAX).zip(self.buffers.from(0)) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             buffer.resv().hold(os, caller)?;
             self.held = turn.saturating_add(1);
             let full = buffer.resv().make_room()?;
@@ -81,7 +81,7 @@ impl Reservation {
     /// ENOMEM; EINTR, ERESTART.
     pub fn dependencies(&self, caller: &Caller<'_>, waits: &mut FenceSet) -> Result<()> {
         for (turn, (_, (buffer, usage))) in (0..usize::MAX).zip(self.buffers.from(0)) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             buffer.resv().add_pending_to(waits, *usage)?;
         }
         Ok(())

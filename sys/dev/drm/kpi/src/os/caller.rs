@@ -59,7 +59,7 @@ impl Caller<'_> {
     /// # Errors
     ///
     /// EINTR, ERESTART.
-    pub fn look(&self, turn: usize) -> Result<()> {
+    pub fn check_signals(&self, turn: usize) -> Result<()> {
         const EACH: usize = 256;
         if turn % EACH != EACH - 1 {
             return Ok(());

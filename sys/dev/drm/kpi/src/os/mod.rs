@@ -25,8 +25,8 @@ mod mmio;
 mod node;
 mod object;
 mod page;
+mod page_run;
 mod power;
-mod run;
 mod task;
 
 pub use caller::{Caller, UserSlice};
@@ -41,8 +41,8 @@ pub use mmio::Mmio;
 pub use node::NodeKind;
 pub use object::{KernelMap, MemAttr, Object, UserMapping};
 pub use page::{Page, PageView};
+pub use page_run::PageRun;
 pub use power::{Clk, Regulator, Reset};
-pub use run::PageRun;
 pub use task::{Task, TaskQueue};
 
 pub(crate) use file::{FileRef, NewFile, PlainFile, Waker};

@@ -55,7 +55,7 @@ impl Object {
     /// # Errors
     ///
     /// EFAULT when the process has no such memory, EINVAL unless both are whole pages, ENOMEM.
-    pub fn of_user(
+    pub fn userptr(
         dev: Dev,
         caller: &Caller<'_>,
         address: u64,

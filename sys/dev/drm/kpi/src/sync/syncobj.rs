@@ -219,7 +219,7 @@ pub fn wait(
     let mut places: KVec<Place> = KVec::with_capacity(os, boxes.len())?;
     let (mut left, mut empty, mut first) = (0_usize, 0_usize, NONE);
     for ((turn, index), b) in (0..boxes.len()).zip(0..NONE).zip(boxes) {
-        caller.look(turn)?;
+        caller.check_signals(turn)?;
         let fences = b.fences();
         if fences.is_none() && !mode.for_submit {
             return Err(EINVAL);
@@ -270,7 +270,7 @@ impl Wait<'_> {
     /// Sleeps; the first place that is over.
     fn run(&mut self, mode: WaitMode, caller: &Caller<'_>, deadline: u64) -> Result<u32> {
         for (turn, index) in (0..self.places.len()).zip(0..NONE) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             self.advance(index)?;
         }
         let mut turn: usize = 0;
@@ -279,7 +279,7 @@ impl Wait<'_> {
                 return Ok(self.first);
             }
             turn = turn.wrapping_add(1);
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             self.sleep(caller, deadline)?;
             self.read_news(caller)?;
         }
@@ -318,7 +318,7 @@ impl Wait<'_> {
                     place.fences = fences.clone();
                 }
                 turn = turn.wrapping_add(1);
-                caller.look(turn)?;
+                caller.check_signals(turn)?;
                 self.advance(index)?;
             }
         }

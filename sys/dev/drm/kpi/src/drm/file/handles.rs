@@ -194,7 +194,7 @@ impl<D: Driver> File<D> {
     /// A global name of an object.
     pub(crate) fn flink(&self, handle: u32) -> Result<u32> {
         let gem = self.gem(handle)?;
-        if gem.buffer().is_of_user() {
+        if gem.buffer().is_userptr() {
             return Err(EINVAL);
         }
         gem.share(self.device());
