@@ -6,8 +6,8 @@
 
 use core::marker::PhantomData;
 
-use crate::addr::{align_down, IovaRange, Pa};
-use crate::fmt::{next, span, Format};
+use crate::addr::{distance, IovaRange, Pa};
+use crate::fmt::{span, Format};
 use crate::mem::{Chain, TableMem};
 
 /// Blocks that one guard merges before it has to flush in between; see [`PtUpdate::merge`].
@@ -72,7 +72,8 @@ impl<'a, F: Format, M: TableMem, T: TlbFlush> PtUpdate<'a, F, M, T> {
 
     /// The same for all addresses of the entry at `level` that covers `iova`.
     pub(crate) fn touch_entry(&mut self, level: u32, iova: u64) {
-        self.touch(align_down(iova, span::<F>(level)), next::<F>(level, iova));
+        let span = span::<F>(level);
+        self.touch(span.align_down(iova), span.next(iova));
     }
 
     /// Hands over a table without valid entries, out of the tree, to be freed after the flush.
@@ -97,7 +98,7 @@ impl<'a, F: Format, M: TableMem, T: TlbFlush> PtUpdate<'a, F, M, T> {
     /// Flushes what changed, then frees what fell out of the tree.
     fn commit(&mut self) {
         if let Some((start, end)) = self.dirty.take() {
-            if let Ok(range) = IovaRange::new(start, end.wrapping_sub(start)) {
+            if let Ok(range) = IovaRange::new(start, distance(start, end)) {
                 // ORDERING: every entry was synced when it was written, so it is visible by now.
                 self.tlb.flush(range);
             }

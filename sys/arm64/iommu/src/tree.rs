@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 
 use crate::addr::{IovaRange, MapError, Pa};
-use crate::fmt::Format;
+use crate::fmt::{limit, Format};
 use crate::guard::{PtUpdate, TlbFlush};
 use crate::mem::{new_table, TableMem};
 
@@ -60,10 +60,9 @@ impl<F: Format> PageTable<F> {
 
     /// Frees all tables. The caller has disabled the address space: the device walks it no more.
     pub fn destroy<M: TableMem>(mut self, mem: &mut M) {
-        let base = F::IOVA_BASE;
-        let end = base.saturating_add(1u64.wrapping_shl(F::IOVA_BITS));
         // Nothing walks these tables, so there is nothing to flush before they are freed.
-        self.update(mem, &mut Disabled).clear(base, end);
+        self.update(mem, &mut Disabled)
+            .clear(F::IOVA_BASE, limit::<F>());
         mem.free(self.root);
     }
 }
