@@ -35,6 +35,8 @@ impl Counters {
     }
 }
 
+/// Counts one event.
 pub(crate) fn bump(counter: &mut u64) {
+    // OVERFLOW: wraps after 2^64 events, as counters do.
     *counter = counter.wrapping_add(1);
 }

@@ -18,6 +18,7 @@
 mod array;
 mod client;
 mod complete;
+mod count;
 mod counters;
 mod entity;
 mod heap;
@@ -38,6 +39,7 @@ pub use job::State;
 pub use pool::{Id, Pool};
 pub use slot::SlotConfig;
 
+use count::Count;
 use list::List;
 
 macro_rules! typed_id {
@@ -139,7 +141,7 @@ pub struct Scheduler<J, S: Storage> {
     /// Killed entities that have jobs to be cancelled.
     dying: List,
     /// Jobs that are queued or requeued.
-    waiting: u32,
+    waiting: Count,
     /// Order of first starts.
     sequence: u64,
     /// Order in which groups came to wait.
@@ -173,7 +175,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             slots: array,
             done: List::EMPTY,
             dying: List::EMPTY,
-            waiting: 0,
+            waiting: Count::ZERO,
             sequence: 0,
             stamp: 0,
             stopped: false,

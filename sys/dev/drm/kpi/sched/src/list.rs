@@ -4,6 +4,7 @@
 //! A value has one link and is in at most one list of its kind at a time.
 
 use crate::array::Storage;
+use crate::count::Count;
 use crate::pool::{Pool, NIL};
 
 /// Neighbours of a value in its list.
@@ -31,14 +32,14 @@ pub(crate) trait Linked {
 pub(crate) struct List {
     head: u32,
     tail: u32,
-    len: u32,
+    len: Count,
 }
 
 impl List {
     pub(crate) const EMPTY: Self = Self {
         head: NIL,
         tail: NIL,
-        len: 0,
+        len: Count::ZERO,
     };
 
     /// First index, `NIL` if empty.
@@ -52,11 +53,11 @@ impl List {
     }
 
     pub(crate) fn len(&self) -> u32 {
-        self.len
+        self.len.get()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len.is_zero()
     }
 
     pub(crate) fn push_back<T: Linked, S: Storage>(&mut self, pool: &mut Pool<T, S>, index: u32) {
@@ -87,7 +88,7 @@ impl List {
             Some(node) => node.link_mut().prev = index,
             None => self.tail = index,
         }
-        self.len = self.len.wrapping_add(1);
+        self.len.add();
     }
 
     /// Takes a member out; the caller knows that it is in this list.
@@ -104,7 +105,7 @@ impl List {
             Some(node) => node.link_mut().prev = prev,
             None => self.tail = prev,
         }
-        self.len = self.len.wrapping_sub(1);
+        self.len.sub();
     }
 
     pub(crate) fn pop_front<T: Linked, S: Storage>(
@@ -124,7 +125,7 @@ impl List {
         &self,
         pool: &'a Pool<T, S>,
     ) -> impl Iterator<Item = u32> + use<'a, T, S> {
-        let bound = usize::try_from(self.len).unwrap_or(usize::MAX);
+        let bound = usize::try_from(self.len.get()).unwrap_or(usize::MAX);
         let real = |index: u32| (index != NIL).then_some(index);
         core::iter::successors(real(self.head), move |index| real(next_of(pool, *index)))
             .take(bound)

@@ -5,6 +5,7 @@
 //! value, however long the machine is up.
 
 use crate::array::{Arr, Storage};
+use crate::count::Count;
 
 /// "No index": ends lists and the free list.
 pub(crate) const NIL: u32 = u32::MAX;
@@ -48,7 +49,7 @@ struct Chunk<T, S: Storage> {
     cells: Option<S::Arr<Cell<T>>>,
     /// First free cell, by its place in the chunk.
     free: u32,
-    live: u32,
+    live: Count,
     /// It keeps its memory: an cell in it was retired.
     kept: bool,
     /// Neighbours in the list of chunks with room; without memory, the next of those without.
@@ -76,10 +77,10 @@ pub struct Pool<T, S: Storage> {
     /// Chunks without memory.
     hollow: u32,
     /// Chunks with memory and no value.
-    empty: u32,
+    empty: Count,
     /// Cells of new memory begin with this generation: no cell that was freed was above it.
     generation: u32,
-    live: u32,
+    live: Count,
 }
 
 fn at(index: u32) -> usize {
@@ -88,7 +89,12 @@ fn at(index: u32) -> usize {
 
 /// Chunk and place in it.
 fn place(index: u32) -> (u32, u32) {
-    (index.wrapping_div(CHUNK), index.wrapping_rem(CHUNK))
+    (index / CHUNK, index % CHUNK)
+}
+
+/// The reverse.
+fn index_of(chunk: u32, offset: u32) -> Option<u32> {
+    chunk.checked_mul(CHUNK)?.checked_add(offset)
 }
 
 impl<T, S: Storage> Pool<T, S> {
@@ -99,21 +105,21 @@ impl<T, S: Storage> Pool<T, S> {
             chunks: S::Arr::new(ctx),
             room: NIL,
             hollow: NIL,
-            empty: 0,
+            empty: Count::ZERO,
             generation: 1,
-            live: 0,
+            live: Count::ZERO,
         }
     }
 
     /// Number of values.
     pub fn live(&self) -> u32 {
-        self.live
+        self.live.get()
     }
 
     /// Above every index in use.
     pub(crate) fn bound(&self) -> u32 {
         let chunks = u32::try_from(self.chunks.len()).unwrap_or(NIL);
-        chunks.saturating_mul(CHUNK)
+        index_of(chunks, 0).unwrap_or(NIL)
     }
 
     fn chunk(&self, number: u32) -> Option<&Chunk<T, S>> {
@@ -164,13 +170,13 @@ impl<T, S: Storage> Pool<T, S> {
         if self.hollow == NIL {
             let number = u32::try_from(self.chunks.len()).map_err(|_| ())?;
             // The last index is NIL, which names nothing.
-            if number >= NIL.wrapping_div(CHUNK) {
+            if number >= NIL / CHUNK {
                 return Err(());
             }
             let chunk = Chunk {
                 cells: None,
                 free: NIL,
-                live: 0,
+                live: Count::ZERO,
                 kept: false,
                 next: NIL,
                 prev: NIL,
@@ -185,7 +191,7 @@ impl<T, S: Storage> Pool<T, S> {
         chunk.cells = Some(cells);
         self.hollow = next;
         self.add_room(number);
-        self.empty = self.empty.wrapping_add(1);
+        self.empty.add();
         Ok(())
     }
 
@@ -228,25 +234,25 @@ impl<T, S: Storage> Pool<T, S> {
             return Err(value);
         };
         let offset = chunk.free;
+        let Some(index) = index_of(number, offset) else {
+            return Err(value);
+        };
         let Some(cell) = chunk.cells.as_mut().and_then(|e| e.get_mut(at(offset))) else {
             return Err(value);
         };
         let generation = cell.generation;
         cell.value = Some(value);
         chunk.free = core::mem::replace(&mut cell.next_free, NIL);
-        chunk.live = chunk.live.wrapping_add(1);
-        let (first, full) = (chunk.live == 1, !chunk.has_room());
+        chunk.live.add();
+        let (first, full) = (chunk.live.get() == 1, !chunk.has_room());
         if first {
-            self.empty = self.empty.wrapping_sub(1);
+            self.empty.sub();
         }
         if full {
             self.leave_room(number);
         }
-        self.live = self.live.wrapping_add(1);
-        Ok(Id {
-            index: number.wrapping_mul(CHUNK).wrapping_add(offset),
-            generation,
-        })
+        self.live.add();
+        Ok(Id { index, generation })
     }
 
     /// Takes the value out; every id of it is stale from here on.
@@ -268,9 +274,9 @@ impl<T, S: Storage> Pool<T, S> {
             }
             None => chunk.kept = true,
         }
-        chunk.live = chunk.live.wrapping_sub(1);
-        let (has_room, emptied) = (chunk.has_room(), chunk.live == 0);
-        self.live = self.live.wrapping_sub(1);
+        chunk.live.sub();
+        let (has_room, emptied) = (chunk.has_room(), chunk.live.is_zero());
+        self.live.sub();
         if has_room && !had_room {
             self.add_room(number);
         }
@@ -283,8 +289,8 @@ impl<T, S: Storage> Pool<T, S> {
     /// A chunk has no value any more: it keeps its memory if no other empty one has.
     fn emptied(&mut self, number: u32) {
         let kept = self.chunk(number).is_none_or(|chunk| chunk.kept);
-        if kept || self.empty == 0 {
-            self.empty = self.empty.wrapping_add(1);
+        if kept || self.empty.is_zero() {
+            self.empty.add();
             return;
         }
         let Some(chunk) = self.chunk(number) else {

@@ -45,6 +45,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             .get_mut(id.0)
             .filter(|job| job.state == State::Running);
         running
+            // OVERFLOW: saturates, above every `max_blames`.
             .map(|job| job.blames = job.blames.saturating_add(1))
             .is_some()
     }
@@ -81,6 +82,7 @@ impl<J, S: Storage> Scheduler<J, S> {
                 self.unpark(entity);
             }
         }
+        // OVERFLOW: the distance of two readings of a counter that may wrap.
         u32::try_from(self.counters.resubmitted.wrapping_sub(before)).unwrap_or(u32::MAX)
     }
 
@@ -96,7 +98,7 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// Whether no job is queued or in the hardware. Built and done jobs may be left, see [`Self::live_jobs`].
     pub fn is_idle(&self) -> bool {
         let slots = (0..self.slots.len()).filter_map(|slot| self.slots.get(slot));
-        self.waiting == 0
+        self.waiting.is_zero()
             && slots
                 .map(|slot| slot.running.len())
                 .all(|running| running == 0)
