@@ -108,6 +108,7 @@ impl<D: Driver> Device<D> {
     /// One of its nodes of the device tree is suspended: the device is off until all of them are resumed.
     pub(crate) fn suspend(&self) {
         let mut suspended = self.suspended.lock();
+        // OVERFLOW: saturates: u32::MAX is `shutdown`, which nothing resumes.
         *suspended = suspended.saturating_add(1);
         if *suspended == 1 && !self.is_gone() {
             D::suspend(&self.data, Suspend::UntilResume);
@@ -117,10 +118,10 @@ impl<D: Driver> Device<D> {
     /// A node that was suspended is resumed.
     pub(crate) fn resume(&self) {
         let mut suspended = self.suspended.lock();
-        if *suspended == 0 {
+        let Some(left) = suspended.checked_sub(1) else {
             return;
-        }
-        *suspended = suspended.saturating_sub(1);
+        };
+        *suspended = left;
         if *suspended == 0 && !self.is_gone() {
             D::resume(&self.data);
         }

@@ -46,9 +46,11 @@ impl Suspend {
     /// what hangs. False: it is not. Sleeps.
     pub fn wait_for_jobs(self, os: Os, timeout_ns: u64, is_empty: impl Fn() -> bool) -> bool {
         let patience = match self {
+            // OVERFLOW: saturates: a time-out of centuries.
             Suspend::UntilResume => timeout_ns.saturating_mul(2),
             Suspend::ForGood => 0,
         };
+        // OVERFLOW: saturates: a deadline that never comes.
         let end = os.now().saturating_add(patience);
         while !is_empty() {
             if os.now() >= end {

@@ -94,6 +94,7 @@ impl<D: Driver> Device<D> {
                 Found::Value(at, gem) => {
                     slot = at;
                     if of.is_none_or(|file| gem.is_held_by(file)) {
+                        // OVERFLOW: saturates, above every number that is asked for.
                         freed = freed.saturating_add(self.purge(&gem));
                     }
                 }

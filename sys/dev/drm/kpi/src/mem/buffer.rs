@@ -182,8 +182,8 @@ impl Buffer {
         };
         let (mut at, mut rest) = (first, pas);
         while !rest.is_empty() {
-            let chunk = at.wrapping_div(CHUNK_PAGES);
-            let room = CHUNK_PAGES.wrapping_sub(at.wrapping_rem(CHUNK_PAGES));
+            let chunk = at / CHUNK_PAGES;
+            let room = CHUNK_PAGES.checked_sub(at % CHUNK_PAGES).ok_or(EINVAL)?;
             let count = rest.len().min(usize_of(room));
             let (part, behind) = rest.split_at_mut_checked(count).ok_or(EINVAL)?;
             self.wire_chunk(chunks, chunk, at, part)?;
@@ -196,8 +196,8 @@ impl Buffer {
     /// Wires pages of one chunk, which is charged if it was not.
     fn wire_chunk(&self, chunks: &Chunks, chunk: u64, first: u64, pas: &mut [u64]) -> Result<()> {
         let before = self.object.resident();
-        let left = self.size.saturating_sub(chunk.saturating_mul(GROWTH));
-        let bytes = left.min(GROWTH);
+        let start = chunk.checked_mul(GROWTH).ok_or(EINVAL)?;
+        let bytes = self.size.checked_sub(start).ok_or(EINVAL)?.min(GROWTH);
         let fresh = {
             let mut chunks = chunks.lock();
             let (word, bit) = chunk_bit(&mut chunks, chunk)?;

@@ -38,7 +38,7 @@ impl Uses {
     /// One more job uses the buffer. The end of a purge, for which `state` is held, is waited for.
     /// May sleep.
     pub(super) fn begin(&self, state: &Sx<PurgeState>) {
-        let one_more = |n: u32| (n != PURGING).then(|| n.wrapping_add(1));
+        let one_more = |n: u32| n.checked_add(1).filter(|n| *n != PURGING);
         // ORDERING: Acquire, so that who sees the end of a purge sees what it did.
         let pinned = self
             .0

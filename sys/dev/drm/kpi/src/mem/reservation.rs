@@ -12,7 +12,7 @@ use crate::mem::buffer::Buffer;
 use crate::os::{Caller, Os, NEVER};
 use crate::sync::fence::{Fence, FenceSet};
 use crate::sync::resv::Usage;
-use crate::util::errno::{Result, EALREADY};
+use crate::util::errno::{Result, EALREADY, ENOMEM};
 use crate::util::sorted_map::SortedMap;
 
 /// The reservations of the buffers of one submit, held until this is dropped.
@@ -58,7 +58,7 @@ impl Reservation {
         for (turn, (_, (buffer, _))) in (0..usize::MAX).zip(self.buffers.from(0)) {
             caller.check_signals(turn)?;
             buffer.resv().hold(os, caller)?;
-            self.held = turn.saturating_add(1);
+            self.held = turn.checked_add(1).ok_or(ENOMEM)?;
             let full = buffer.resv().make_room()?;
             if full.is_some() {
                 return Ok(full);

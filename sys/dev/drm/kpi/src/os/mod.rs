@@ -178,11 +178,13 @@ impl Line {
 
 impl Write for Line {
     fn write_str(&mut self, s: &str) -> core::fmt::Result {
-        let room = self.text.get_mut(self.len..).unwrap_or_default();
+        let (end, size) = (self.len.checked_add(s.len()), self.text.len());
+        let end = end.map_or(size, |end| end.min(size));
+        let room = self.text.get_mut(self.len..end).unwrap_or_default();
         for (to, from) in room.iter_mut().zip(s.as_bytes()) {
             *to = *from;
-            self.len = self.len.wrapping_add(1);
         }
+        self.len = end;
         Ok(())
     }
 }

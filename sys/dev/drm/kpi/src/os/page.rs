@@ -110,16 +110,12 @@ impl<'a> PageView<'a> {
 impl Dev {
     /// Cache maintenance of bytes `off..off + len` of the page at `pa`, cut at the page's end.
     pub fn page_sync(self, pa: u64, off: u64, len: u64, dir: SyncDir) {
-        let off = off.min(PAGE_SIZE);
-        let len = len.min(PAGE_SIZE.wrapping_sub(off));
+        let Some(room) = PAGE_SIZE.checked_sub(off).filter(|room| *room != 0) else {
+            return;
+        };
+        // A page is aligned, and `off` is inside of it.
+        let (start, len) = (pa | off, usize_of(len.min(room)));
         // SAFETY: the device is live; the range is within one page.
-        unsafe {
-            c::drm_os_page_sync(
-                self.as_ptr(),
-                pa.wrapping_add(off),
-                usize_of(len),
-                dir.raw(),
-            )
-        }
+        unsafe { c::drm_os_page_sync(self.as_ptr(), start, len, dir.raw()) }
     }
 }

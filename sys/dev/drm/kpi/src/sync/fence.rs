@@ -135,6 +135,7 @@ impl Fence {
         } else {
             state.more.insert(key, added)?;
         }
+        // OVERFLOW: a sequence number; 2^64 hooks of one fence take centuries.
         state.next = key.wrapping_add(1);
         Ok(Some(Hooked {
             fence: this.clone(),
@@ -380,7 +381,8 @@ impl FenceSet {
         if count <= 1 {
             return Ok(self.iter().next().cloned().map(Fences::One));
         }
-        let bytes = u64_of(count).saturating_mul(PART).saturating_add(HEAD);
+        let parts = u64_of(count).checked_mul(PART).ok_or(ENOMEM)?;
+        let bytes = parts.checked_add(HEAD).ok_or(ENOMEM)?;
         let _charge = Charge::new(account, bytes)?;
         let mut parts = KVec::with_capacity(self.os, count)?;
         for fence in self.iter() {
@@ -440,6 +442,7 @@ impl Waiter {
     /// Wakes it.
     pub fn wake(&self) {
         let mut wakes = self.wakes.lock();
+        // OVERFLOW: a sequence number, of which only a change counts.
         *wakes = wakes.wrapping_add(1);
         self.cv.broadcast();
     }

@@ -7,7 +7,7 @@ use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, PlainFile, UserSlice};
 use crate::sync::fence::{Fence, Fences};
 use crate::sync::poll_waker::Poll;
 use crate::util::account::{Account, Charge};
-use crate::util::errno::{Result, EINVAL, ENOENT, ENOTTY};
+use crate::util::errno::{Result, EFAULT, EINVAL, ENOENT, ENOTTY};
 use crate::util::uapi::{uapi_struct, Uapi};
 
 /// A set of fences that can stand behind a descriptor.
@@ -147,7 +147,7 @@ impl SyncFile {
                 info.write(&mut bytes);
                 let size = crate::util::int_conv::u64_of(bytes.len());
                 UserSlice::new(at, size).write(caller, &bytes)?;
-                at = at.wrapping_add(size);
+                at = at.checked_add(size).ok_or(EFAULT)?;
             }
         }
         arg.name = self.name;
@@ -175,7 +175,7 @@ fn status(outcome: Option<Result<()>>) -> i32 {
     match outcome {
         None => 0,
         Some(Ok(())) => 1,
-        Some(Err(e)) => e.get().wrapping_neg(),
+        Some(Err(e)) => e.get().checked_neg().unwrap_or(i32::MIN),
     }
 }
 

@@ -33,6 +33,11 @@ const MAX: u32 = 1 << 20;
 /// Slots of a full chunk.
 const CHUNK: u32 = 512;
 
+/// The number of the cell at `index`: 0 is no number.
+fn number_of(index: u32) -> Option<u32> {
+    index.checked_add(1)
+}
+
 /// A table from small numbers to values.
 ///
 /// # Invariants
@@ -72,7 +77,7 @@ impl<T> IdMap<T> {
             }
             *slot = Cell::Reserved;
             self.free = next;
-            return Ok(index.wrapping_add(1));
+            return number_of(index).ok_or(ENOSPC);
         }
         if self.places >= MAX {
             return Err(ENOSPC);
@@ -96,7 +101,7 @@ impl<T> IdMap<T> {
                 self.chunks.push(chunk)?;
             }
         }
-        self.places = self.places.wrapping_add(1);
+        self.places = number_of(self.places).ok_or(ENOSPC)?;
         Ok(())
     }
 
@@ -106,7 +111,7 @@ impl<T> IdMap<T> {
         if chunk.is_empty() {
             self.chunks.pop();
         }
-        self.places = self.places.saturating_sub(1);
+        self.places = self.places.checked_sub(1)?;
         slot
     }
 
@@ -114,7 +119,8 @@ impl<T> IdMap<T> {
     pub fn fill(&mut self, handle: u32, value: T) {
         if let Some(slot @ Cell::Reserved) = self.slot_mut(handle) {
             *slot = Cell::Used(value);
-            self.used = self.used.wrapping_add(1);
+            // OVERFLOW: none, for `used` is at most `places`, which is at most MAX.
+            self.used = self.used.saturating_add(1);
         }
     }
 
@@ -167,7 +173,8 @@ impl<T> IdMap<T> {
         }
         let old = core::mem::replace(slot, Cell::Reserved);
         self.release(handle);
-        self.used = self.used.wrapping_sub(1);
+        // OVERFLOW: none, for this value was counted.
+        self.used = self.used.saturating_sub(1);
         match old {
             Cell::Used(value) => Some(value),
             _ => None,
@@ -177,10 +184,11 @@ impl<T> IdMap<T> {
     /// Looks for the first number above `handle` that has a value, among the next `most`; the value is shown to
     /// `take`.
     pub fn find_from<U>(&self, handle: u32, most: u32, take: impl FnOnce(&T) -> U) -> Found<U> {
+        // OVERFLOW: saturates, beyond every place.
         let end = handle.saturating_add(most).min(self.places);
         for index in handle..end {
             if let Some(Cell::Used(value)) = self.place(index) {
-                return Found::Value(index.wrapping_add(1), take(value));
+                return number_of(index).map_or(Found::None, |n| Found::Value(n, take(value)));
             }
         }
         match end < self.places {
@@ -193,7 +201,8 @@ impl<T> IdMap<T> {
     pub fn take_any(&mut self) -> Option<T> {
         while let Some(slot) = self.pop() {
             if let Cell::Used(value) = slot {
-                self.used = self.used.wrapping_sub(1);
+                // OVERFLOW: none, for this value was counted.
+                self.used = self.used.saturating_sub(1);
                 return Some(value);
             }
         }
@@ -231,10 +240,10 @@ impl<T> IdMap<T> {
     }
 
     fn release(&mut self, handle: u32) {
-        let next = self.free;
-        if let Some(slot) = self.slot_mut(handle) {
+        let (next, index) = (self.free, handle.checked_sub(1));
+        if let (Some(slot), Some(index)) = (self.slot_mut(handle), index) {
             *slot = Cell::Free(next);
-            self.free = handle.wrapping_sub(1);
+            self.free = index;
         }
     }
 }
