@@ -6,10 +6,11 @@ use crate::alloc::{Arc, KVec};
 use crate::mem::purge_state::{PurgeState, Uses};
 use crate::os::{Caller, Dev, MemAttr, Mtx, Object, Os, Sx, PAGE_SIZE};
 use crate::sync::resv::Resv;
-use crate::util::account::{Account, Charge};
+use crate::util::account::{Account, Charge, OBJECT_BYTES};
 use crate::util::errno::{Result, EINVAL, ENXIO};
 use crate::util::int_conv::{u64_of, usize_of};
 use core::sync::atomic::{AtomicBool, Ordering};
+use static_assertions::{assert_impl_all, const_assert};
 
 /// When the memory of a buffer is charged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +51,9 @@ pub struct Buffer {
     uses: Uses,
     purged: AtomicBool,
 }
+
+assert_impl_all!(Buffer: Send, Sync);
+const_assert!(u64_of(size_of::<Buffer>()) <= OBJECT_BYTES);
 
 impl Buffer {
     /// A buffer of `size` bytes, rounded up to whole pages, charged to `account`. No page is

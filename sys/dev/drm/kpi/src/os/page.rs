@@ -7,6 +7,7 @@ use crate::util::int_conv::{usize_of, usize_of_u32};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use static_assertions::assert_not_impl_any;
 
 /// A page by its physical address; whoever holds the number owns the page.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ pub struct PageView<'a> {
     base: NonNull<AtomicU64>,
     _life: PhantomData<&'a ()>,
 }
+
+// A view is as good as the hold on its page, and that is the maker's.
+assert_not_impl_any!(PageView<'static>: Send, Sync);
 
 impl Page {
     /// A zeroed page.

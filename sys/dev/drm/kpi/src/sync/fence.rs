@@ -15,6 +15,7 @@ use crate::util::errno::{Errno, Result, ECANCELED, ENOMEM, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
 use crate::util::sorted_map::SortedMap;
 use core::sync::atomic::{AtomicBool, Ordering};
+use static_assertions::{assert_impl_all, const_assert};
 
 type Added = (Arc<dyn Hook>, u64);
 
@@ -50,6 +51,14 @@ pub struct Hooked {
     fence: Arc<Fence>,
     key: u64,
 }
+
+assert_impl_all!(Fence: Send, Sync);
+assert_impl_all!(Hooked: Send, Sync);
+assert_impl_all!(Fences: Send, Sync);
+// A signaler goes to the thread that ends the work.
+assert_impl_all!(Signaler: Send);
+// What is charged for a fence is no less than what it takes.
+const_assert!(u64_of(size_of::<Fence>()) <= Fence::BYTES);
 
 impl Fence {
     /// What one costs, in bytes, about.

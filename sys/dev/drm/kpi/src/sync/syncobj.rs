@@ -9,6 +9,7 @@ use crate::util::account::{Account, Charge};
 use crate::util::errno::{Result, EINVAL, ENOMEM, ETIME, ETIMEDOUT};
 use crate::util::int_conv::{u64_of, usize_of_u32};
 use crate::util::sorted_map::SortedMap;
+use static_assertions::{assert_impl_all, const_assert};
 
 struct State {
     fences: Option<Fences>,
@@ -42,6 +43,9 @@ pub struct WaitMode {
 
 /// A box, or a descriptor of one, with a fence in it that nobody else has: its bytes, about.
 const BYTES: u64 = 512;
+
+assert_impl_all!(Syncobj: Send, Sync);
+const_assert!(u64_of(size_of::<Syncobj>()) <= BYTES);
 
 impl Syncobj {
     /// A box with `fences` in it, charged to `account`.

@@ -12,6 +12,7 @@ use crate::alloc::{Arc, KVec};
 use crate::os::{Caller, Cred, Mtx, Os};
 use crate::util::errno::{Result, ENOMEM};
 use core::sync::atomic::{AtomicU64, Ordering};
+use static_assertions::assert_impl_all;
 
 /// An open file costs about so much besides what it has made: a page table to begin with, queues,
 /// tables.
@@ -35,6 +36,9 @@ pub struct Account {
     /// Who is charged by the system.
     cred: Option<Cred>,
 }
+
+assert_impl_all!(Account: Send, Sync);
+assert_impl_all!(Charge: Send, Sync);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
