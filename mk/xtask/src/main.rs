@@ -3,6 +3,7 @@
 
 mod graph;
 mod layers;
+mod overflow;
 mod source;
 
 use std::process::ExitCode;
@@ -10,7 +11,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: xtask layers          draws the graph of modules of the kernel crates; fails on an arrow that
                              runs up and on a circle
-       xtask layers --arrows the same, with every arrow";
+       xtask layers --arrows the same, with every arrow
+       xtask overflow        fails on arithmetic in sys/ that wraps or saturates and does not say why";
 
 fn run() -> Result<(), String> {
     let mut args = lexopt::Parser::from_env();
@@ -28,6 +30,7 @@ fn run() -> Result<(), String> {
     }
     match command.as_deref().and_then(|c| c.to_str()) {
         Some("layers") => layers::run(arrows),
+        Some("overflow") => overflow::run(),
         _ => Err(USAGE.to_owned()),
     }
 }

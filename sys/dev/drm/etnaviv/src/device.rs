@@ -109,7 +109,7 @@ impl Gpu {
 
     /// Ends all work and turns the GPU off, for good.
     pub(crate) fn detach(&self) {
-        self.each_core(Runner::remove);
+        self.each_core(Runner::detach);
         self.stop_reapers();
     }
 

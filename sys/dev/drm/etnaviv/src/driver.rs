@@ -33,7 +33,7 @@ impl Driver for Etnaviv {
     type File = EtnavivFile;
     type Object = Bo;
 
-    fn probe(dev: Dev) -> Result<Arc<Gpu>> {
+    fn attach(dev: Dev) -> Result<Arc<Gpu>> {
         Gpu::attach(dev)
     }
 
@@ -43,7 +43,7 @@ impl Driver for Etnaviv {
         gpu.join(dev)
     }
 
-    fn remove(gpu: &Arc<Gpu>) {
+    fn detach(gpu: &Arc<Gpu>) {
         gpu.detach();
     }
 

@@ -132,7 +132,7 @@ impl Core {
     pub(crate) fn attach(found: Found, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
         let core = Core::build(found, index, shared)?;
         if let Err(e) = Runner::attach(&core) {
-            Runner::remove(&core);
+            Runner::detach(&core);
             return Err(e);
         }
         Ok(core)

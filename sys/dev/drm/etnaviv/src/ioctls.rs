@@ -129,7 +129,7 @@ fn gem_userptr(call: &EtnaCall<'_>, arg: &mut GemUserptr) -> Result<()> {
     let (dev, account) = (call.device().dev(), call.file.account());
     // Where the GPU cannot be kept from writing, the caller must be somebody who may.
     let may_write = write || call.device().data().shared.mmu.version() == Version::V1;
-    let buffer = Buffer::of_user(
+    let buffer = Buffer::userptr(
         dev,
         account,
         call.caller,

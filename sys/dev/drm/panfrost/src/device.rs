@@ -169,7 +169,7 @@ impl Gpu {
 
     /// Ends all work and turns the GPU off, for good.
     pub(crate) fn detach(gpu: &Arc<Gpu>) {
-        Runner::remove(gpu);
+        Runner::detach(gpu);
         gpu.mmu.set_reset(None);
         // The first leaves work to the second.
         gpu.jobs.stop();

@@ -33,11 +33,11 @@ impl Driver for Panfrost {
     type File = PanfrostFile;
     type Object = Bo;
 
-    fn probe(dev: Dev) -> Result<Arc<Gpu>> {
+    fn attach(dev: Dev) -> Result<Arc<Gpu>> {
         Gpu::attach(dev)
     }
 
-    fn remove(gpu: &Arc<Gpu>) {
+    fn detach(gpu: &Arc<Gpu>) {
         Gpu::detach(gpu);
     }
 

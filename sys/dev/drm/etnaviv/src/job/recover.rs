@@ -18,7 +18,7 @@ pub(crate) fn overdue(core: &Core, engine: &mut Engine<'_>) -> Option<JobId> {
     let (_, late) = engine.sched.expired(now)?;
     let ends_and_stops = engine
         .sched
-        .stats()
+        .counters()
         .completed
         .wrapping_add(engine.hw.resumed);
     let token = progress(core, ends_and_stops);

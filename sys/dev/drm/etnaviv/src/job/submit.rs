@@ -162,7 +162,7 @@ fn copy(call: &Submit<'_>, arg: &GemSubmit) -> Result<Arrays> {
 fn look_up(call: &Submit<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> {
     let mut named = KVec::with_capacity(call.file.os(), words.len() / 4)?;
     for (turn, bo) in (0..words.len()).zip(words.chunks_exact(SubmitBo::SIZE / 4)) {
-        call.caller.look(turn)?;
+        call.caller.check_signals(turn)?;
         let [access, handle, low, high] = *bo else {
             return Err(EINVAL);
         };
@@ -247,7 +247,7 @@ fn take(call: &Submit<'_>, vm: &Arc<Vm>, named: &[Named]) -> Result<Taken> {
     let mut uses = KVec::with_capacity(os, named.len())?;
     let mut gems = KVec::with_capacity(os, named.len())?;
     for (turn, n) in (0..named.len()).zip(named) {
-        call.caller.look(turn)?;
+        call.caller.check_signals(turn)?;
         let bo = n.gem.object();
         let prot = if bo.writable {
             Prot::READ | Prot::WRITE

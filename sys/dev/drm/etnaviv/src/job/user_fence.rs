@@ -6,7 +6,7 @@ use drmkpi::alloc::Arc;
 use drmkpi::os::{Mtx, Os};
 use drmkpi::sync::fence::Fence;
 use drmkpi::util::errno::Result;
-use drmkpi::util::id_table::HandleTable;
+use drmkpi::util::id_map::IdMap;
 
 /// Enough for every handle of a table.
 const SLOT_BITS: u32 = 21;
@@ -16,7 +16,7 @@ const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
 pub(crate) struct UserFences {
     os: Os,
     /// Generation, and the fence once there is one.
-    fences: Mtx<HandleTable<(u32, Option<Arc<Fence>>)>>,
+    fences: Mtx<IdMap<(u32, Option<Arc<Fence>>)>>,
 }
 
 impl UserFences {
@@ -28,7 +28,7 @@ impl UserFences {
     pub(crate) fn new(os: Os) -> Result<UserFences> {
         Ok(UserFences {
             os,
-            fences: Mtx::new(os, c"etnaviv fences", HandleTable::new(os))?,
+            fences: Mtx::new(os, c"etnaviv fences", IdMap::new(os))?,
         })
     }
 

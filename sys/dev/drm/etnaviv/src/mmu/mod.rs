@@ -13,7 +13,7 @@ use crate::mmu::tables::FlatTable;
 use drmkpi::alloc::Arc;
 use drmkpi::os::{Dev, Mtx, Os, PageRun, PAGE_SIZE};
 use drmkpi::util::errno::{Result, ENOSPC};
-use drmkpi::util::id_table::HandleTable;
+use drmkpi::util::id_map::IdMap;
 use drmkpi::util::int_conv::{high32, low32, usize_of, usize_of_u32};
 
 /// How addresses are translated.
@@ -64,7 +64,7 @@ pub(crate) struct Mmu {
     flat: Option<PageRun>,
     /// Secure MMUv2: where page table number n is.
     array: Option<PageRun>,
-    slots: Mtx<HandleTable<()>>,
+    slots: Mtx<IdMap<()>>,
 }
 
 impl Mmu {
@@ -91,7 +91,7 @@ impl Mmu {
             commands,
             flat,
             array,
-            slots: Mtx::new(dev.os(), c"etnaviv tables", HandleTable::new(dev.os()))?,
+            slots: Mtx::new(dev.os(), c"etnaviv tables", IdMap::new(dev.os()))?,
         })
     }
 

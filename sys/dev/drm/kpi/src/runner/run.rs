@@ -25,7 +25,7 @@ impl<B: Backend> Runner<B> {
     ///
     /// # Errors
     ///
-    /// ENOENT when an interrupt is missing, ENOMEM, EIO, ETIMEDOUT; then the caller calls `remove`.
+    /// ENOENT when an interrupt is missing, ENOMEM, EIO, ETIMEDOUT; then the caller calls `detach`.
     pub fn attach(b: &Arc<B>) -> Result<()> {
         let this = b.runner();
         this.start_services(b)?;
@@ -67,7 +67,7 @@ impl<B: Backend> Runner<B> {
     }
 
     /// Ends all jobs, tasks and interrupts and turns the device off, for good.
-    pub fn remove(b: &Arc<B>) {
+    pub fn detach(b: &Arc<B>) {
         let this = b.runner();
         this.removed.store(true, Ordering::Release);
         this.lock().sched.shutdown();

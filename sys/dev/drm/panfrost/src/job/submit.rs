@@ -62,7 +62,7 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
     let mut waits = FenceSet::new(os);
     let in_syncs = array(arg.in_syncs, arg.in_sync_count)?;
     for (turn, handle) in (0..in_syncs.len()).zip(in_syncs.iter()) {
-        call.caller.look(turn)?;
+        call.caller.check_signals(turn)?;
         let syncobj = call.file.syncobj(*handle).map_err(|_| ENOENT)?;
         let fences = syncobj.fences().ok_or(EINVAL)?;
         fences
@@ -76,7 +76,7 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
     let mut mappings = KVec::with_capacity(os, gems.len())?;
     let mut pins = KVec::with_capacity(os, gems.len())?;
     for (turn, gem) in (0..gems.len()).zip(gems.iter()) {
-        call.caller.look(turn)?;
+        call.caller.check_signals(turn)?;
         mappings.push(gem.object().mapping(call.file.id())?)?;
         pins.push(Pin::new(gem.buffer()))?;
     }

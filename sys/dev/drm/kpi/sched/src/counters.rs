@@ -5,7 +5,7 @@ use crate::Outcome;
 
 /// Event counts; each job is in exactly one of the four outcome counters once it is done.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Stats {
+pub struct Counters {
     /// Jobs queued by `submit`.
     pub submitted: u64,
     /// Times a job was given to the hardware, reruns included.
@@ -24,7 +24,7 @@ pub struct Stats {
     pub extended: u64,
 }
 
-impl Stats {
+impl Counters {
     pub(crate) fn count(&mut self, outcome: Outcome) {
         bump(match outcome {
             Outcome::Done => &mut self.completed,
@@ -35,6 +35,8 @@ impl Stats {
     }
 }
 
+/// Counts one event.
 pub(crate) fn bump(counter: &mut u64) {
+    // OVERFLOW: wraps after 2^64 events, as counters do.
     *counter = counter.wrapping_add(1);
 }

@@ -4,8 +4,8 @@
 //! A job with readers is kept out of the done list; the last `release` puts it there. A timeout handler can
 //! so look at a job that completes under it (Asahi Linux issue #309 is what happens otherwise).
 
+use crate::array::Storage;
 use crate::job::State;
-use crate::storage::Storage;
 use crate::{ClientId, EntityId, JobId, Outcome, Scheduler};
 
 /// A job given back.
@@ -99,12 +99,12 @@ impl<J, S: Storage> Scheduler<J, S> {
             return;
         };
         if matches!(job.state, State::Queued | State::Requeued) {
-            self.waiting = self.waiting.wrapping_sub(1);
+            self.waiting.sub();
         }
         job.state = State::Done;
         job.outcome = outcome;
         let held = job.holders != 0;
-        self.stats.count(outcome);
+        self.counters.count(outcome);
         if !held {
             self.done.push_back(&mut self.jobs, index);
         }
@@ -120,11 +120,14 @@ impl<J, S: Storage> Scheduler<J, S> {
         if self
             .entities
             .get(entity.0)
-            .is_none_or(|owner| owner.running == 0)
+            .is_none_or(|owner| owner.running.is_zero())
         {
             return self.finish(index, Outcome::Cancelled);
         }
-        job.holders = job.holders.saturating_add(1);
+        let Some(holders) = job.holders.checked_add(1) else {
+            return self.finish(index, Outcome::Cancelled);
+        };
+        job.holders = holders;
         self.finish(index, Outcome::Cancelled);
         if let Some(owner) = self.entities.get_mut(entity.0) {
             owner.parked.push_back(&mut self.jobs, index);
@@ -137,7 +140,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         while let Some(owner) = self
             .entities
             .at_mut(entity)
-            .filter(|owner| owner.running == 0)
+            .filter(|owner| owner.running.is_zero())
         {
             let Some(id) = owner
                 .parked
@@ -154,7 +157,7 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// A job left the pool: its entity has one less.
     pub(crate) fn job_gone(&mut self, entity: EntityId) {
         if let Some(owner) = self.entities.get_mut(entity.0) {
-            owner.jobs = owner.jobs.wrapping_sub(1);
+            owner.jobs.sub();
         }
         self.entity_reap(entity);
     }

@@ -8,7 +8,7 @@ use crate::os::Os;
 use crate::util::errno::{Result, ENOSPC};
 use crate::util::int_conv::usize_of_u32;
 
-enum Slot<T> {
+enum Cell<T> {
     /// The next free slot's index, or `NONE`.
     Free(u32),
     Reserved,
@@ -33,23 +33,28 @@ const MAX: u32 = 1 << 20;
 /// Slots of a full chunk.
 const CHUNK: u32 = 512;
 
+/// The number of the cell at `index`: 0 is no number.
+fn number_of(index: u32) -> Option<u32> {
+    index.checked_add(1)
+}
+
 /// A table from small numbers to values.
 ///
 /// # Invariants
 ///
 /// All chunks but the last are full, and none is empty.
-pub struct HandleTable<T> {
+pub struct IdMap<T> {
     os: Os,
-    chunks: KVec<KVec<Slot<T>>>,
+    chunks: KVec<KVec<Cell<T>>>,
     places: u32,
     free: u32,
     used: u32,
 }
 
-impl<T> HandleTable<T> {
+impl<T> IdMap<T> {
     /// An empty table.
     pub fn new(os: Os) -> Self {
-        HandleTable {
+        IdMap {
             os,
             chunks: KVec::new(os),
             places: 0,
@@ -67,21 +72,21 @@ impl<T> HandleTable<T> {
         let index = self.free;
         if let Some(slot) = self.place_mut(index) {
             let mut next = NONE;
-            if let Slot::Free(n) = slot {
+            if let Cell::Free(n) = slot {
                 next = *n;
             }
-            *slot = Slot::Reserved;
+            *slot = Cell::Reserved;
             self.free = next;
-            return Ok(index.wrapping_add(1));
+            return number_of(index).ok_or(ENOSPC);
         }
         if self.places >= MAX {
             return Err(ENOSPC);
         }
-        self.push(Slot::Reserved)?;
+        self.push(Cell::Reserved)?;
         Ok(self.places)
     }
 
-    fn push(&mut self, slot: Slot<T>) -> Result<()> {
+    fn push(&mut self, slot: Cell<T>) -> Result<()> {
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < usize_of_u32(CHUNK) => chunk.push(slot)?,
             _ => {
@@ -96,31 +101,32 @@ impl<T> HandleTable<T> {
                 self.chunks.push(chunk)?;
             }
         }
-        self.places = self.places.wrapping_add(1);
+        self.places = number_of(self.places).ok_or(ENOSPC)?;
         Ok(())
     }
 
-    fn pop(&mut self) -> Option<Slot<T>> {
+    fn pop(&mut self) -> Option<Cell<T>> {
         let chunk = self.chunks.last_mut()?;
         let slot = chunk.pop();
         if chunk.is_empty() {
             self.chunks.pop();
         }
-        self.places = self.places.saturating_sub(1);
+        self.places = self.places.checked_sub(1)?;
         slot
     }
 
     /// Gives a reserved number its value.
     pub fn fill(&mut self, handle: u32, value: T) {
-        if let Some(slot @ Slot::Reserved) = self.slot_mut(handle) {
-            *slot = Slot::Used(value);
-            self.used = self.used.wrapping_add(1);
+        if let Some(slot @ Cell::Reserved) = self.slot_mut(handle) {
+            *slot = Cell::Used(value);
+            // OVERFLOW: none, for `used` is at most `places`, which is at most MAX.
+            self.used = self.used.saturating_add(1);
         }
     }
 
     /// Gives back a number that was reserved and never filled.
     pub fn cancel(&mut self, handle: u32) {
-        if let Some(Slot::Reserved) = self.slot_mut(handle) {
+        if let Some(Cell::Reserved) = self.slot_mut(handle) {
             self.release(handle);
         }
     }
@@ -146,7 +152,7 @@ impl<T> HandleTable<T> {
     /// The value of a number.
     pub fn get(&self, handle: u32) -> Option<&T> {
         match self.place(handle.checked_sub(1)?) {
-            Some(Slot::Used(value)) => Some(value),
+            Some(Cell::Used(value)) => Some(value),
             _ => None,
         }
     }
@@ -154,7 +160,7 @@ impl<T> HandleTable<T> {
     /// The value of a number, to be changed.
     pub fn get_mut(&mut self, handle: u32) -> Option<&mut T> {
         match self.slot_mut(handle)? {
-            Slot::Used(value) => Some(value),
+            Cell::Used(value) => Some(value),
             _ => None,
         }
     }
@@ -162,25 +168,27 @@ impl<T> HandleTable<T> {
     /// Takes a number and its value out of the table.
     pub fn remove(&mut self, handle: u32) -> Option<T> {
         let slot = self.slot_mut(handle)?;
-        if !matches!(slot, Slot::Used(_)) {
+        if !matches!(slot, Cell::Used(_)) {
             return None;
         }
-        let old = core::mem::replace(slot, Slot::Reserved);
+        let old = core::mem::replace(slot, Cell::Reserved);
         self.release(handle);
-        self.used = self.used.wrapping_sub(1);
+        // OVERFLOW: none, for this value was counted.
+        self.used = self.used.saturating_sub(1);
         match old {
-            Slot::Used(value) => Some(value),
+            Cell::Used(value) => Some(value),
             _ => None,
         }
     }
 
     /// Looks for the first number above `handle` that has a value, among the next `most`; the value is shown to
     /// `take`.
-    pub fn look<U>(&self, handle: u32, most: u32, take: impl FnOnce(&T) -> U) -> Found<U> {
+    pub fn find_from<U>(&self, handle: u32, most: u32, take: impl FnOnce(&T) -> U) -> Found<U> {
+        // OVERFLOW: saturates, beyond every place.
         let end = handle.saturating_add(most).min(self.places);
         for index in handle..end {
-            if let Some(Slot::Used(value)) = self.place(index) {
-                return Found::Value(index.wrapping_add(1), take(value));
+            if let Some(Cell::Used(value)) = self.place(index) {
+                return number_of(index).map_or(Found::None, |n| Found::Value(n, take(value)));
             }
         }
         match end < self.places {
@@ -192,8 +200,9 @@ impl<T> HandleTable<T> {
     /// Takes any one value out, to empty the table.
     pub fn take_any(&mut self) -> Option<T> {
         while let Some(slot) = self.pop() {
-            if let Slot::Used(value) = slot {
-                self.used = self.used.wrapping_sub(1);
+            if let Cell::Used(value) = slot {
+                // OVERFLOW: none, for this value was counted.
+                self.used = self.used.saturating_sub(1);
                 return Some(value);
             }
         }
@@ -216,25 +225,25 @@ impl<T> HandleTable<T> {
         self.used == 0
     }
 
-    fn slot_mut(&mut self, handle: u32) -> Option<&mut Slot<T>> {
+    fn slot_mut(&mut self, handle: u32) -> Option<&mut Cell<T>> {
         self.place_mut(handle.checked_sub(1)?)
     }
 
-    fn place(&self, index: u32) -> Option<&Slot<T>> {
+    fn place(&self, index: u32) -> Option<&Cell<T>> {
         let chunk = self.chunks.get(usize_of_u32(index / CHUNK))?;
         chunk.get(usize_of_u32(index % CHUNK))
     }
 
-    fn place_mut(&mut self, index: u32) -> Option<&mut Slot<T>> {
+    fn place_mut(&mut self, index: u32) -> Option<&mut Cell<T>> {
         let chunk = self.chunks.get_mut(usize_of_u32(index / CHUNK))?;
         chunk.get_mut(usize_of_u32(index % CHUNK))
     }
 
     fn release(&mut self, handle: u32) {
-        let next = self.free;
-        if let Some(slot) = self.slot_mut(handle) {
-            *slot = Slot::Free(next);
-            self.free = handle.wrapping_sub(1);
+        let (next, index) = (self.free, handle.checked_sub(1));
+        if let (Some(slot), Some(index)) = (self.slot_mut(handle), index) {
+            *slot = Cell::Free(next);
+            self.free = index;
         }
     }
 }
@@ -253,7 +262,7 @@ mod tests {
     #[test]
     fn numbers_are_the_lowest_that_were_free_or_new() {
         let world = World::new(Config::default());
-        let mut table = HandleTable::new(Os::of_world(&world));
+        let mut table = IdMap::new(Os::of_world(&world));
         let mut there = BTreeMap::new();
         let (mut state, mut most) = (7u64, 0);
         for step in 0..6_000u64 {
@@ -282,7 +291,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut at = 0;
         loop {
-            match table.look(at, 3, |value| *value) {
+            match table.find_from(at, 3, |value| *value) {
                 Found::Value(handle, value) => {
                     seen.push((handle, value));
                     at = handle;
@@ -307,7 +316,7 @@ mod tests {
     #[test]
     fn growth_moves_a_chunk_at_the_most() {
         let world = World::new(Config::default());
-        let mut table = HandleTable::new(Os::of_world(&world));
+        let mut table = IdMap::new(Os::of_world(&world));
         let before = world.counters().malloc_bytes;
         let mut bytes = before;
         let mut most = 0;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The page table and the guard through which it changes.
+//! The guard through which a page table changes.
 //!
 //! Order that the guard keeps, also on error paths: entries are written and synced, then the TLB is
 //! flushed, then tables that fell out of the tree are freed.
 
 use core::marker::PhantomData;
 
-use crate::addr::{align_down, IovaRange, MapError, Pa};
-use crate::fmt::{next, span, Format};
-use crate::mem::{new_table, Chain, TableMem};
+use crate::addr::{distance, IovaRange, Pa};
+use crate::fmt::{span, Format};
+use crate::mem::{Chain, TableMem};
 
 /// Blocks that one guard merges before it has to flush in between; see [`PtUpdate::merge`].
 pub const MERGES_PER_FLUSH: usize = 16;
@@ -22,80 +22,6 @@ pub trait TlbFlush {
     fn flush(&mut self, range: IovaRange);
 }
 
-/// The page table of one address space.
-///
-/// It owns its tables, never the memory that its leaves name. A value that is dropped leaks its
-/// tables: give it to [`PageTable::destroy`].
-#[derive(Debug)]
-#[must_use = "dropping a page table leaks its tables"]
-pub struct PageTable<F: Format> {
-    root: Pa,
-    format: PhantomData<fn() -> F>,
-}
-
-impl<F: Format> PageTable<F> {
-    const CONSISTENT: () = {
-        assert!(F::LEVELS >= 1 && F::LEVELS <= 4);
-        assert!(F::INDEX_BITS >= 1 && F::INDEX_BITS <= 19);
-        assert!(F::ENTRY_BYTES == 4 || F::ENTRY_BYTES == 8);
-        assert!(F::IOVA_BITS < 64 && F::PA_BITS < 64 && F::TABLE_PA_BITS < 64);
-        assert!(F::IOVA_BASE & ((1u64 << F::IOVA_BITS) - 1) == 0);
-        assert!(!F::BLOCKS || (F::LEVELS >= 2 && F::INDEX_BITS == 9));
-    };
-
-    /// A page table without mappings.
-    ///
-    /// # Errors
-    ///
-    /// [`MapError::NoMemory`] if there is no memory for the root.
-    pub fn new<M: TableMem>(mem: &mut M) -> Result<Self, MapError> {
-        let () = Self::CONSISTENT;
-        let (root, _) = new_table::<F, M>(mem)?;
-        Ok(Self {
-            root,
-            format: PhantomData,
-        })
-    }
-
-    /// Physical address of the root table, constant over the life of the page table.
-    #[must_use]
-    pub fn root(&self) -> Pa {
-        self.root
-    }
-
-    /// Begins a change. `mem` must be the memory that this page table was made with.
-    pub fn update<'a, M: TableMem, T: TlbFlush>(
-        &'a mut self,
-        mem: &'a mut M,
-        tlb: &'a mut T,
-    ) -> PtUpdate<'a, F, M, T> {
-        PtUpdate {
-            pt: self,
-            mem,
-            tlb,
-            dirty: None,
-            empty: Chain::new(),
-            merged: [None; MERGES_PER_FLUSH],
-        }
-    }
-
-    /// Frees all tables. The caller has disabled the address space: the device walks it no more.
-    pub fn destroy<M: TableMem>(mut self, mem: &mut M) {
-        let base = F::IOVA_BASE;
-        let end = base.saturating_add(1u64.wrapping_shl(F::IOVA_BITS));
-        // Nothing walks these tables, so there is nothing to flush before they are freed.
-        self.update(mem, &mut Disabled).clear(base, end);
-        mem.free(self.root);
-    }
-}
-
-/// The TLB of an address space that is switched off.
-struct Disabled;
-
-impl TlbFlush for Disabled {
-    fn flush(&mut self, _range: IovaRange) {}
-}
-
 /// A change of a page table in progress.
 ///
 /// Dropping it flushes the TLB once, over the smallest range that covers every changed entry, if
@@ -106,7 +32,8 @@ impl TlbFlush for Disabled {
 /// Until then the device may still use the old translations: memory that was unmapped belongs to
 /// the caller again only after the drop.
 pub struct PtUpdate<'a, F: Format, M: TableMem, T: TlbFlush> {
-    pt: &'a mut PageTable<F>,
+    /// The root of the tree, borrowed for as long as it may change.
+    root: &'a mut Pa,
     pub(crate) mem: &'a mut M,
     tlb: &'a mut T,
     /// Changed addresses, start and exclusive end.
@@ -115,12 +42,26 @@ pub struct PtUpdate<'a, F: Format, M: TableMem, T: TlbFlush> {
     empty: Chain,
     /// Tables that fell out of the tree but must stay readable until the flush.
     merged: [Option<Pa>; MERGES_PER_FLUSH],
+    format: PhantomData<fn() -> F>,
 }
 
-impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
+impl<'a, F: Format, M: TableMem, T: TlbFlush> PtUpdate<'a, F, M, T> {
+    /// A guard of the tree below `root`, with nothing to flush yet.
+    pub(crate) fn new(root: &'a mut Pa, mem: &'a mut M, tlb: &'a mut T) -> Self {
+        PtUpdate {
+            root,
+            mem,
+            tlb,
+            dirty: None,
+            empty: Chain::new(),
+            merged: [None; MERGES_PER_FLUSH],
+            format: PhantomData,
+        }
+    }
+
     /// Physical address of the root.
     pub(crate) fn root(&self) -> Pa {
-        self.pt.root
+        *self.root
     }
 
     /// Notes that the device's knowledge of `start..end` is stale.
@@ -131,7 +72,8 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
 
     /// The same for all addresses of the entry at `level` that covers `iova`.
     pub(crate) fn touch_entry(&mut self, level: u32, iova: u64) {
-        self.touch(align_down(iova, span::<F>(level)), next::<F>(level, iova));
+        let span = span::<F>(level);
+        self.touch(span.align_down(iova), span.next(iova));
     }
 
     /// Hands over a table without valid entries, out of the tree, to be freed after the flush.
@@ -156,7 +98,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
     /// Flushes what changed, then frees what fell out of the tree.
     fn commit(&mut self) {
         if let Some((start, end)) = self.dirty.take() {
-            if let Ok(range) = IovaRange::new(start, end.wrapping_sub(start)) {
+            if let Ok(range) = IovaRange::new(start, distance(start, end)) {
                 // ORDERING: every entry was synced when it was written, so it is visible by now.
                 self.tlb.flush(range);
             }

@@ -58,7 +58,8 @@ impl PageRun {
 
     /// Bytes.
     pub fn size(&self) -> u64 {
-        u64_of(self.words).wrapping_mul(4)
+        // OVERFLOW: none, for a run has at most 2 MiB.
+        u64_of(self.words).saturating_mul(4)
     }
 
     fn word(&self, index: usize) -> Option<&AtomicU32> {
@@ -108,17 +109,25 @@ impl PageRun {
 
     /// Lets the device see `count` words from word `first` on.
     pub fn sync(&self, first: usize, count: usize) {
-        let mut off = u64_of(first).saturating_mul(4).min(self.size());
-        let end = off
-            .saturating_add(u64_of(count).saturating_mul(4))
-            .min(self.size());
+        // OVERFLOW: saturates, beyond the run's end, where the range is cut.
+        let bytes = |words: usize| u64_of(words).saturating_mul(4);
+        let mut off = bytes(first).min(self.size());
+        // OVERFLOW: as above.
+        let end = off.saturating_add(bytes(count)).min(self.size());
         while off < end {
-            let page = off & !PAGE_SIZE.wrapping_sub(1);
-            let upto = page.saturating_add(PAGE_SIZE).min(end);
-            let (start, len) = (off.wrapping_sub(page), upto.wrapping_sub(off));
-            self.dev
-                .page_sync(self.pa.wrapping_add(page), start, len, SyncDir::ForDevice);
-            off = upto;
+            // Of one page at a time: the address of its first byte, and what is in it.
+            let start = off % PAGE_SIZE;
+            let page = self.pa | (off & !(PAGE_SIZE - 1));
+            let (Some(left), Some(room)) = (end.checked_sub(off), PAGE_SIZE.checked_sub(start))
+            else {
+                return;
+            };
+            let len = left.min(room);
+            self.dev.page_sync(page, start, len, SyncDir::ForDevice);
+            let Some(next) = off.checked_add(len) else {
+                return;
+            };
+            off = next;
         }
     }
 }
