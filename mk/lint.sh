@@ -74,6 +74,8 @@ scripts() {
 
 layers() { cargo run -q -p xtask -- layers >"$TARGET/layers.txt" || { cat "$TARGET/layers.txt"; return 1; }; }
 
+words() { cargo run -q -p xtask -- words; }
+
 mk/need.sh build lint || exit 1
 check "rustfmt" cargo fmt --all --check
 check "rustfmt, clients" clients fmt --check
@@ -86,6 +88,7 @@ check "paths of one machine" machine_paths
 check "shell syntax" scripts
 check "no Debug output in kernel messages" debug_output
 check "layers of the kernel crates" layers
+check "words and widths" words
 check "manual pages" manuals
 check "names in the manual pages" manual_names
 if [ "$bad" = 0 ]; then say "lint: clean"; fi
