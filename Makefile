@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The front door. `make` and `make help` print what stands behind `##`. Every target installs the Debian packages that it lacks (saying which
-# and why, and what they come to, before it does) and may be run again at any time; its last lines say what it made and what to do next.
-# mk/README says where everything comes out; mk/arm64.sh is cargo for arm64 Linux programs.
+# The front door. `make` and `make help` print what stands behind `##`. Every target installs the
+# Debian packages that it lacks (saying which and why, and what they come to, before it does) and
+# may be run again at any time; its last lines say what it made and what to do next. mk/README says
+# where everything comes out; mk/arm64.sh is cargo for arm64 Linux programs.
 
 .PHONY: help all demo test fresh lint audit bench crosscheck mutants kmod vmtest overlays sysroot mesa-next build clean distclean
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The user ABI, differentially: calls made from seeds go to Debian's stock driver in a guest and to ours on the host, on the same GPU
-# models, and the transcripts have to be equal but for what tests/data/abi/BOARD.list allows. `abi.sh self` runs ours only, natively
-# and as an arm64 program, twice each: the transcripts have to be the same.
-# BOARDS="rk3399 imx8mq", SEEDS="1 2 3", CALLS=N (of each seed). Everything comes out in target/abi. What the guest runs comes from
+# The user ABI, differentially: calls made from seeds go to Debian's stock driver in a guest and to
+# ours on the host, on the same GPU models, and the transcripts have to be equal but for what
+# tests/data/abi/BOARD.list allows. `abi.sh self` runs ours only, natively and as an arm64 program,
+# twice each: the transcripts have to be the same. BOARDS="rk3399 imx8mq", SEEDS="1 2 3", CALLS=N
+# (of each seed). Everything comes out in target/abi. What the guest runs comes from
 # mk/crosscheck.sh, which is told to get it.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -35,7 +36,8 @@ self() {
 				program=$client
 				if [ "$kind" = aarch64 ]; then program=$ARM64/abi_calls; fi
 				ours "$board" "$seed" "$out/$board-$seed-$kind" "$program"
-				# What is no file of the board's goes to qemu-user, which does not know all requests.
+				# What is no file of the board's goes to qemu-user, which does not
+				# know all requests.
 				list=/dev/null
 				if [ "$kind" = aarch64 ]; then list=tests/data/abi/qemu-user.list; fi
 				if ! "$client" compare "$out/$board-$seed-x86_64" "$out/$board-$seed-$kind" "$list" >"$out/$board-$seed-$kind.differences"; then

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What the kernel crates' object code and sources must not hold: calls of the panic machinery, unsafe code outside its islands.
+# What the kernel crates' object code and sources must not hold: calls of the panic machinery,
+# unsafe code outside its islands.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 bad=0
 
-# object CRATE: the crate's own optimised code as the kernel would have it (no unwinding, overflow checks on), in one object file.
+# object CRATE: the crate's own optimised code as the kernel would have it (no unwinding, overflow
+# checks on), in one object file.
 object() {
 	local dir=$TARGET/audit/$1
 	mkdir -p "$dir"
@@ -15,7 +17,8 @@ object() {
 	nm --undefined-only "$dir/lib.o" | awk '{ print $NF }' | sort -u >"$dir/undefined"
 }
 
-# panic_audit CRATE=LIMIT...: calls of core's panic functions, with the function that calls. LIMIT may only go down.
+# panic_audit CRATE=LIMIT...: calls of core's panic functions, with the function that calls. LIMIT
+# may only go down.
 panic_audit() {
 	local entry crate limit count
 	for entry in "$@"; do
@@ -33,7 +36,8 @@ panic_audit() {
 	done
 }
 
-# instances CRATE GENERIC...: a generic crate's code is in the object of the crate that uses it; make sure that it is there.
+# instances CRATE GENERIC...: a generic crate's code is in the object of the crate that uses it;
+# make sure that it is there.
 instances() {
 	local generic functions
 	for generic in "${@:2}"; do
@@ -57,7 +61,8 @@ frame_audit() {
 	done
 }
 
-# symbol_audit CRATE...: what the kernel crates want of C is in drm_os.h, but for the four functions that compilers call by themselves.
+# symbol_audit CRATE...: what the kernel crates want of C is in drm_os.h, but for the four functions
+# that compilers call by themselves.
 symbol_audit() {
 	local crate header=sys/dev/drm/kpi/include/drm_os.h symbol
 	for crate in "$@"; do
@@ -77,8 +82,9 @@ symbol_audit() {
 # unsafe_audit ISLAND...: unsafe code of sys/ lies below these paths only.
 unsafe_audit() {
 	local found
-	# An attribute, block, function or impl; a symbol by a name of its own, which takes the place of any other of that name; the lint allowed.
-	# Not the word in a comment or in the name of a lint.
+	# An attribute, block, function or impl; a symbol by a name of its own, which takes the
+	# place of any other of that name; the lint allowed. Not the word in a comment or in the
+	# name of a lint.
 	found=$(git ls-files -co --exclude-standard 'sys/*.rs' | grep -vE "^($(IFS='|'; printf '%s' "$*"))" | xargs -d '\n' \
 		grep -nE '^[^/"]*(\bunsafe( *\{| +(fn|impl|extern|trait)|\()|\b(no_mangle|export_name|link_section)\b|\bunsafe_code\b)' -- | grep -v '(unsafe_code)\]' || :)
 	say "audit: unsafe code outside of $*: $(printf '%s' "$found" | grep -c . || :) places"
@@ -93,7 +99,8 @@ mk/need.sh build audit
 unsafe_audit sys/dev/drm/kpi/src/entry sys/dev/drm/kpi/src/os sys/dev/drm/kpi/src/alloc sys/modules/drmkpi/src/drivers.rs
 for crate in iommu_pmap drmkpi panfrost etnaviv; do object $crate; done
 instances panfrost iommu_pmap drm_sched drmkpi
-# The one call in each driver is in the text parser that bitflags gives every type; nothing of ours calls that.
+# The one call in each driver is in the text parser that bitflags gives every type; nothing of ours
+# calls that.
 panic_audit iommu_pmap=0 drmkpi=0 panfrost=1 etnaviv=1
 frame_audit 2048 drmkpi panfrost etnaviv
 symbol_audit drmkpi panfrost etnaviv

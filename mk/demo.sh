@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs unmodified arm64 Mesa on each virtual board and prints one row for each client and each Debian whose Mesa it is; pictures go to
-# target/demo/SUITE-BOARD-CLIENT.png, with captions.
-# A row fails when its client fails, when it had fewer jobs than it says (or any where it says 0), when a submit was refused, when the
-# model met what it does not know, when a job faults, or when the board counts a leak after the client has gone.
-# BOARDS, CLIENTS and SUITES choose the rows; `mesa-next` is SUITES=sid.
+# Runs unmodified arm64 Mesa on each virtual board and prints one row for each client and each
+# Debian whose Mesa it is; pictures go to target/demo/SUITE-BOARD-CLIENT.png, with captions. A row
+# fails when its client fails, when it had fewer jobs than it says (or any where it says 0), when a
+# submit was refused, when the model met what it does not know, when a job faults, or when the board
+# counts a leak after the client has gone. BOARDS, CLIENTS and SUITES choose the rows; `mesa-next`
+# is SUITES=sid.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -43,7 +44,8 @@ row() {
 	case $3 in
 	eglinfo)
 		command=("$root/usr/bin/eglinfo")
-		# It ends with the number of platforms that it cannot open: Wayland and X11, as no display server runs here.
+		# It ends with the number of platforms that it cannot open: Wayland and X11, as no
+		# display server runs here.
 		wanted=2
 		;;
 	gles_clear)

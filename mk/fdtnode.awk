@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Reads a tree as `dtc -O dts` prints it and prints one node (-v node=PATH), a property a line, so that the same node of two trees can be
-# compared: phandles become the path of the node they name, an operating-points table is written out, and no status is status "okay".
+# Reads a tree as `dtc -O dts` prints it and prints one node (-v node=PATH), a property a line, so
+# that the same node of two trees can be compared: phandles become the path of the node they name,
+# an operating-points table is written out, and no status is status "okay".
 
 function hex(text,    i, n) {
 	n = 0

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# fresh.sh [TARGET...]: what a stranger meets. Makes a bare Debian 12 (debootstrap's minbase with git, make and ca-certificates) in target/fresh,
-# clones the last commit into it, and runs `make TARGET` there for each TARGET (demo test), the first that fails ending it. FRESH=DIR names
-# another place. The root is new each time; the packages that debootstrap took are kept in target/fresh.debs.
-# Taken from this machine at run time, for it may be behind a proxy or a mirror: Debian's package sources and their keys, what apt says of
-# proxies, resolv.conf, the CA certificates, cargo's configuration.
+# fresh.sh [TARGET...]: what a stranger meets. Makes a bare Debian 12 (debootstrap's minbase with
+# git, make and ca-certificates) in target/fresh, clones the last commit into it, and runs `make
+# TARGET` there for each TARGET (demo test), the first that fails ending it. FRESH=DIR names another
+# place. The root is new each time; the packages that debootstrap took are kept in
+# target/fresh.debs. Taken from this machine at run time, for it may be behind a proxy or a mirror:
+# Debian's package sources and their keys, what apt says of proxies, resolv.conf, the CA
+# certificates, cargo's configuration.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -24,7 +26,8 @@ if [ "${DRMKPI_FRESH_INSIDE:-}" != 1 ]; then
 	DRMKPI_FRESH_INSIDE=1 exec unshare --mount --pid --fork --kill-child --propagation private "$0" "${targets[@]}"
 fi
 
-# debian_sources DIR: the machine's package sources as far as they are Debian's, and their keys, as DIR/etc/apt has them.
+# debian_sources DIR: the machine's package sources as far as they are Debian's, and their keys, as
+# DIR/etc/apt has them.
 debian_sources() {
 	local file key
 	mkdir -p "$1/etc/apt/sources.list.d" "$1/etc/apt/keyrings" "$1/usr/share/keyrings"

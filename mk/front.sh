@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What a stranger meets first: make's list, README's first commands, what is said when a right is missing or another apt-get runs, the order of
-# the steps on a board. Prints a line for each check and fails when one fails. It takes what make build has made.
+# What a stranger meets first: make's list, README's first commands, what is said when a right is
+# missing or another apt-get runs, the order of the steps on a board. Prints a line for each check
+# and fails when one fails. It takes what make build has made.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -29,7 +30,8 @@ listed() {
 	done
 }
 
-# The command that README gives after make demo: it ends well, names the GPU and gives it work. With no variable set that a user would not have.
+# The command that README gives after make demo: it ends well, names the GPU and gives it work. With
+# no variable set that a user would not have.
 next_command() {
 	local command
 	command=$(sed -n 's/^    \(target\/release\/drmboard run .*--stats -- .*\)$/\1/p' README.md | head -n 1)
@@ -52,7 +54,8 @@ no_rights() {
 	done
 }
 
-# Another apt-get holds dpkg's lock, in a dpkg directory that is only ours, and then the lock of the package lists.
+# Another apt-get holds dpkg's lock, in a dpkg directory that is only ours, and then the lock of the
+# package lists.
 locked_apt() {
 	local dir=$tmp/dpkg lists=$tmp/state/lists holder start
 	mkdir -p "$dir/updates" "$dir/info" "$lists/partial"
@@ -82,7 +85,8 @@ locked_apt() {
 	done
 }
 
-# The module is on no path where a boot finds it until it was loaded by hand, and what needs a boot comes before it is there at all.
+# The module is on no path where a boot finds it until it was loaded by hand, and what needs a boot
+# comes before it is there at all.
 board_steps() {
 	# at PATTERN: the first line of docs/board.md with it.
 	at() { grep -nE -m 1 -- "$1" docs/board.md | cut -d : -f 1 | grep . || printf '0\n'; }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Shared by the scripts that run a guest in QEMU (crosscheck.sh, vmtest.sh): sourced after lib.sh, not run. What it takes of its caller: `out`, the
-# directory of everything that comes out, and of a run `log`, the console's file, `ok`, and `bad`, 1 once anything was wrong.
+# Shared by the scripts that run a guest in QEMU (crosscheck.sh, vmtest.sh): sourced after lib.sh,
+# not run. What it takes of its caller: `out`, the directory of everything that comes out, and of a
+# run `log`, the console's file, `ok`, and `bad`, 1 once anything was wrong.
 
 # Not below $out, which `make clean` removes.
 linux=$TARGET/linux-arm64
@@ -15,7 +16,8 @@ need() {
 	fi
 }
 
-# stock_linux: Debian's kernel and busybox for arm64, unpacked in target/linux-arm64 and never installed.
+# stock_linux: Debian's kernel and busybox for arm64, unpacked in target/linux-arm64 and never
+# installed.
 stock_linux() {
 	local apt=$TARGET/sysroot.apt/apt.conf image deb
 	[ -e "$apt" ] || die "no $apt: remove target/sysroot to have it made again"
@@ -58,7 +60,8 @@ closure() {
 	done
 }
 
-# linux_programs ROOT: Debian's arm64 busybox and Mesa, our arm64 clients and the suite, as a guest has them in its root.
+# linux_programs ROOT: Debian's arm64 busybox and Mesa, our arm64 clients and the suite, as a guest
+# has them in its root.
 linux_programs() {
 	local file name
 	mkdir -p "$1"/{bin,suite,usr/bin,usr/share,"$libdir/dri"}
@@ -71,7 +74,8 @@ linux_programs() {
 		case $name in atf_selftest | clients_test | crowd_test | libdrm_*) continue ;; esac
 		cp "$ARM64/$name" "$1/suite/"
 	done
-	# GLVND loads Mesa's EGL by its name in a file, and that loads the driver: they are in no list of needed libraries.
+	# GLVND loads Mesa's EGL by its name in a file, and that loads the driver: they are in no
+	# list of needed libraries.
 	for file in $(closure "$1"/usr/bin/* "$SYSROOT/$libdir/libEGL_mesa.so.0" "$SYSROOT/$libdir/dri/panfrost_dri.so"); do
 		case $file in "$SYSROOT"/*/lib*.so* | "$SYSROOT"/*/ld-*) cp -L "$file" "$1/$libdir/" ;; esac
 	done
@@ -111,7 +115,8 @@ renderer_of() {
 	esac
 }
 
-# suite_result BOARD LIST: what the kyua cases of a run came to, into `passed` and `failed`: those that fail have to be in LIST.
+# suite_result BOARD LIST: what the kyua cases of a run came to, into `passed` and `failed`: those
+# that fail have to be in LIST.
 suite_result() {
 	sed -n 's/^case \([^ ]*\) \([a-z]*\).*/\1 \2/p' "$log" >"$log.cases"
 	passed=$(grep -c ' passed$' "$log.cases" || :)

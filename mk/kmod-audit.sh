@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# kmod-audit.sh DIR: what drmkpi.ko in DIR must not hold, or hold more of (docs/kmod.md). With KERNEL=, looks its symbols up in that kernel too.
-# Reads drmkpi.ko and drmkpi.ko.full, the same with its debugging information, and rust.o. Every check runs; the exit status says whether all held.
+# kmod-audit.sh DIR: what drmkpi.ko in DIR must not hold, or hold more of (docs/kmod.md). With
+# KERNEL=, looks its symbols up in that kernel too. Reads drmkpi.ko and drmkpi.ko.full, the same
+# with its debugging information, and rust.o. Every check runs; the exit status says whether all
+# held.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -21,15 +23,17 @@ work=$dir/audit
 rm -rf "$work"
 mkdir -p "$work"
 
-# code FILE: one instruction per line: function, tab, mnemonic, tab, operands without comments or the names of targets.
+# code FILE: one instruction per line: function, tab, mnemonic, tab, operands without comments or
+# the names of targets.
 code() {
 	llvm-objdump-19 -d --no-show-raw-insn --no-leading-addr "$1" | awk -F '\t' -v OFS='\t' '
 		/^<.*>:$/ { fn = $0; gsub(/^<|>:$/, "", fn); next }
 		NF >= 2 { sub(/ *\/\/.*/, "", $3); sub(/ *<.*/, "", $3); print fn, $2, $3 }'
 }
 
-# Undefined symbols: all in the list, and exported by a real kernel if there is one. UPDATE=1 puts those that KERNEL exports into the list,
-# and drops those that the module does not want any more, but for lines marked `debug`, which a module for an INVARIANTS kernel may want too.
+# Undefined symbols: all in the list, and exported by a real kernel if there is one. UPDATE=1 puts
+# those that KERNEL exports into the list, and drops those that the module does not want any more,
+# but for lines marked `debug`, which a module for an INVARIANTS kernel may want too.
 symbols() {
 	local list=sys/modules/drmkpi/kernel_symbols.txt allowed='NF == 1' kernel
 	if [ "$(cat "$dir/flavour" 2>/dev/null)" = debug ]; then allowed='NF >= 1'; fi
@@ -53,7 +57,8 @@ symbols() {
 	report "undefined symbols not in $list ($(wc -l <"$work/wanted") wanted)" "$work/unlisted"
 }
 
-# x18 holds the pointer to the CPU's struct pcpu: C reads it and loads and stores by it; nobody writes it; Rust does not know it.
+# x18 holds the pointer to the CPU's struct pcpu: C reads it and loads and stores by it; nobody
+# writes it; Rust does not know it.
 x18() {
 	code "$dir/rust.o" | grep -P '\t.*\b[xw]18\b' >"$work/x18-rust" || :
 	report "x18 in Rust" "$work/x18-rust"
@@ -64,13 +69,15 @@ x18() {
 	report "x18 but as the pointer to struct pcpu" "$work/x18"
 }
 
-# Floating point, SIMD and SVE registers and their status, in any operand: they hold the values of a user process.
+# Floating point, SIMD and SVE registers and their status, in any operand: they hold the values of a
+# user process.
 fp() {
 	awk -F '\t' '$3 ~ /(^|[ ,{[])([vz][0-9]+\.|[qdshbvz][0-9]+([^0-9a-z]|$))/ || toupper($3) ~ /(^|[ ,])FP[CS]R([ ,]|$)/' "$work/code" >"$work/fp"
 	report "floating point and SIMD registers" "$work/fp"
 }
 
-# Frames: what a function takes from the stack pointer in all, in constants; a kernel stack has 16 KiB.
+# Frames: what a function takes from the stack pointer in all, in constants; a kernel stack has 16
+# KiB.
 frames() {
 	awk -F '\t' -v limit=2048 '
 		function number(s,  i, n) { if (s !~ /^0x/) return s + 0; n = 0; for (i = 3; i <= length(s); i++) n = n * 16 + index("0123456789abcdef", substr(s, i, 1)) - 1; return n }
@@ -85,7 +92,8 @@ frames() {
 	report "stack frames over 2048 bytes (largest: $(cat "$work/largest-frame"))" "$work/frames"
 }
 
-# Relocations: what the arm64 kernel's linker knows, without those of code that is not position-independent.
+# Relocations: what the arm64 kernel's linker knows, without those of code that is not
+# position-independent.
 relocations() {
 	llvm-readelf-19 -rW "$dir/drmkpi.ko" | awk '$3 ~ /^R_/ { print $3 }' | sort | uniq -c >"$work/relocations"
 	grep -vE ' R_AARCH64_(NONE|RELATIVE|ABS64|GLOB_DAT|JUMP_SLOT)$' "$work/relocations" >"$work/odd-relocations" || :
@@ -99,7 +107,8 @@ bti() {
 	report "code without BTI" "$work/bti"
 }
 
-# Calls of core's panic functions from outside of core::panicking, against what mk/audit.sh allows the crates in sum.
+# Calls of core's panic functions from outside of core::panicking, against what mk/audit.sh allows
+# the crates in sum.
 panics() {
 	local allowed
 	allowed=$(sed -n 's/^panic_audit //p' mk/audit.sh | tr ' ' '\n' | awk -F= '{ sum += $2 } END { print sum + 0 }')

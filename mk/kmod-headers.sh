@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Prints the -I flags for FreeBSD 15's installed headers, where no source tree is at hand: those that PyPI's ziglang wheel carries for its own C
-# compiler (byte for byte the tree's but for a comment), and before them generated stand-ins for what is not installed on a FreeBSD system
-# (interface headers, clk(9) and its like), which all lead to sys/modules/drmkpi/compat/kpi_missing.h. Downloads once, into target/kmod.
+# Prints the -I flags for FreeBSD 15's installed headers, where no source tree is at hand: those
+# that PyPI's ziglang wheel carries for its own C compiler (byte for byte the tree's but for a
+# comment), and before them generated stand-ins for what is not installed on a FreeBSD system
+# (interface headers, clk(9) and its like), which all lead to
+# sys/modules/drmkpi/compat/kpi_missing.h. Downloads once, into target/kmod.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -40,7 +42,8 @@ fetch() {
 	mv "$dir.new" "$dir"
 }
 
-# One stand-in for each header named by a section of kpi_missing.h, as `#ifdef KPI_<its path in capitals>`.
+# One stand-in for each header named by a section of kpi_missing.h, as `#ifdef KPI_<its path in
+# capitals>`.
 stand_ins() {
 	local header
 	rm -rf "$dir/stand-in"

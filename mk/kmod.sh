@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# drmkpi.ko for FreeBSD/arm64, cross-built: the crates of sys/ in one Rust object, the C glue of sys/dev/drm/kpi/freebsd, one link.
+# drmkpi.ko for FreeBSD/arm64, cross-built: the crates of sys/ in one Rust object, the C glue of
+# sys/dev/drm/kpi/freebsd, one link.
 #
 #   SYSDIR=...         FreeBSD's sys/ (default /usr/src/sys where there is one; empty: the headers of mk/kmod-headers.sh)
 #   KERNBUILDDIR=...   a kernel's build directory, whose opt_*.h are taken (needs SYSDIR)
 #   KERNEL=...         a kernel that must export every symbol that the module wants; with UPDATE=1 the list of them is written anew
 #   OUT=...            where drmkpi.ko goes (default target/kmod), so that flavours can lie side by side
 #
-# One module serves kernels with and without INVARIANTS and WITNESS, and is built without KERNBUILDDIR: for a module (KLD_MODULE without
-# KLD_TIED) sys/_lock.h makes every operation of mtx(9), sx(9) and rw(9) a call of a kernel function that gets file and line, so witness(4)
-# sees all of them, and no structure that the glue shares with the kernel changes its layout with these options. What does change:
-# KASSERT and the mtx_assert family vanish; vm_page_xunbusy() tries the owner-less value first, and on an INVARIANTS kernel
-# goes through its slow path, which is right, only slower; vm_page_xbusy_claim() does nothing, so the glue must not use it.
-# The other way round does not work: a module built with KERNBUILDDIR of an INVARIANTS kernel wants __mtx_assert and its kin, which a kernel without
-# INVARIANT_SUPPORT does not export, and does not load there. KERNBUILDDIR is for KASSERTs in the module itself.
+# One module serves kernels with and without INVARIANTS and WITNESS, and is built without
+# KERNBUILDDIR: for a module (KLD_MODULE without KLD_TIED) sys/_lock.h makes every operation of
+# mtx(9), sx(9) and rw(9) a call of a kernel function that gets file and line, so witness(4) sees
+# all of them, and no structure that the glue shares with the kernel changes its layout with these
+# options. What does change: KASSERT and the mtx_assert family vanish; vm_page_xunbusy() tries the
+# owner-less value first, and on an INVARIANTS kernel goes through its slow path, which is right,
+# only slower; vm_page_xbusy_claim() does nothing, so the glue must not use it. The other way round
+# does not work: a module built with KERNBUILDDIR of an INVARIANTS kernel wants __mtx_assert and its
+# kin, which a kernel without INVARIANT_SUPPORT does not export, and does not load there.
+# KERNBUILDDIR is for KASSERTs in the module itself.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -26,7 +30,8 @@ OUT=$(cd "$OUT" && pwd)
 # The C sources; SRCS names others than the glue.
 sources() { printf '%s\n' ${SRCS:-$(find sys/dev/drm/kpi/freebsd -name '*.c' | sort)}; }
 
-# Whose core can be built with our flags: the user's rustc if its sources are installed, else Debian's.
+# Whose core can be built with our flags: the user's rustc if its sources are installed, else
+# Debian's.
 choose_rust() {
 	local rustc
 	for rustc in "${RUSTC:-rustc}" /usr/bin/rustc; do
@@ -38,8 +43,9 @@ choose_rust() {
 	die "no rustc with its library sources (rust-src)"
 }
 
-# rust.o: the drivers, the DRM layer and what they use of core. compiler_builtins, the other member of the archive, is left out:
-# nothing in it may be wanted, for memcpy(9) and its kin are the kernel's (mk/kmod-audit.sh sees what is undefined).
+# rust.o: the drivers, the DRM layer and what they use of core. compiler_builtins, the other member
+# of the archive, is left out: nothing in it may be wanted, for memcpy(9) and its kin are the
+# kernel's (mk/kmod-audit.sh sees what is undefined).
 rust() {
 	local flags="-Zfixed-x18 -Zbranch-protection=bti,pac-ret -Crelocation-model=pic -Cforce-frame-pointers=yes"
 	local dir=$TARGET/kmod/cargo sources members
@@ -54,7 +60,8 @@ rust() {
 	llvm-ar-19 p "$dir/$triple/release/libdrmkpi_kmod.a" "$members" >"$OUT/rust.o"
 }
 
-# The headers that a kernel build generates, in $TARGET/kmod/if: interfaces (*_if.h), vnode operations, machine/.
+# The headers that a kernel build generates, in $TARGET/kmod/if: interfaces (*_if.h), vnode
+# operations, machine/.
 interfaces() {
 	local dir=$TARGET/kmod/if
 	if [ "$(cat "$dir/made-of" 2>/dev/null)" = "$SYSDIR" ]; then return; fi
@@ -72,7 +79,8 @@ interfaces() {
 	printf '%s\n' "$SYSDIR" >"$dir/made-of"
 }
 
-# The options that a module without a kernel's build directory gets: those of every arm64 kernel that change what headers say.
+# The options that a module without a kernel's build directory gets: those of every arm64 kernel
+# that change what headers say.
 options() {
 	mkdir -p "$OUT/opt"
 	printf '#define %s 1\n' SMP INTRNG MAC VIMAGE >"$OUT/opt/opt_global.h"
@@ -80,7 +88,8 @@ options() {
 	if [ -n "${KERNBUILDDIR:-}" ] && grep -qE ' (INVARIANTS|WITNESS) ' "$KERNBUILDDIR/opt_global.h"; then echo debug; else echo plain; fi >"$OUT/flavour"
 }
 
-# Flags of sys/conf/kmod.mk and kern.mk for arm64, but for FreeBSD's own -D__printf__, which Debian's clang does not know.
+# Flags of sys/conf/kmod.mk and kern.mk for arm64, but for FreeBSD's own -D__printf__, which
+# Debian's clang does not know.
 cflags() {
 	local flags=(--target=aarch64-unknown-freebsd15.0 -O2 -pipe -std=gnu17 -fno-strict-aliasing -nostdinc -D_KERNEL -DKLD_MODULE
 		-DHAVE_KERNEL_OPTION_HEADERS -fno-common -fPIC -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -mgeneral-regs-only -ffixed-x18
@@ -110,7 +119,8 @@ compile() {
 	sources | OUT=$OUT xargs -P "$(nproc)" -I{} sh -c 'xargs -d "\n" -a "$OUT/cflags" clang-19 -c "{}" -o "$OUT/obj/$(printf %s "{}" | tr / - | sed "s/\.c$/.o/")" </dev/null'
 }
 
-# As kmod.mk: one relocatable object, all of its names made local (a module's exports are in its linker sets), then a shared object.
+# As kmod.mk: one relocatable object, all of its names made local (a module's exports are in its
+# linker sets), then a shared object.
 link() {
 	local common=(-m aarch64elf -warn-common --build-id=sha1 --no-relax -zbti-report=error)
 	ld.lld-19 "${common[@]}" -r -o "$OUT/drmkpi.kld" "$OUT"/obj/*.o "$OUT/rust.o"

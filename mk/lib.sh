@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Shared by the scripts of mk/: sourced, not run. It sets TOP and TARGET and changes to TOP.
-# All generated files go below TARGET; the only thing done to the live system is `need` installing Debian packages.
+# Shared by the scripts of mk/: sourced, not run. It sets TOP and TARGET and changes to TOP. All
+# generated files go below TARGET; the only thing done to the live system is `need` installing
+# Debian packages.
 
 TOP=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 TARGET=${DRMKPI_TARGET:-$TOP/target}
-# What arm64 programs are built against, and the root that they run in, which may be that of a newer Debian.
+# What arm64 programs are built against, and the root that they run in, which may be that of a newer
+# Debian.
 SYSROOT=$TARGET/sysroot
 RUNROOT=${DRMBOARD_SYSROOT:-$SYSROOT}
 QEMU=$TARGET/qemu/qemu-aarch64
@@ -33,8 +35,8 @@ as_root() {
 # have_package PKG: true when dpkg has it installed.
 have_package() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
 
-# apt LOG ARGS...: apt-get ARGS as root, its output into LOG. Another apt-get that runs is waited for: DPkg::Lock::Timeout covers dpkg's lock
-# only, and not those of the lists and of the downloads.
+# apt LOG ARGS...: apt-get ARGS as root, its output into LOG. Another apt-get that runs is waited
+# for: DPkg::Lock::Timeout covers dpkg's lock only, and not those of the lists and of the downloads.
 apt() {
 	local log=$1 n
 	for ((n = 0; n < 120; n++)); do
@@ -48,8 +50,8 @@ apt() {
 	return 1
 }
 
-# install_packages PKG...: apt-get install, after saying what that comes to; the package lists are fetched when this machine knows none or a
-# first try fails.
+# install_packages PKG...: apt-get install, after saying what that comes to; the package lists are
+# fetched when this machine knows none or a first try fails.
 install_packages() {
 	local install=(--no-install-recommends install "$@")
 	if ! apt-cache show "${@%%=*}" >/dev/null 2>&1; then update_lists; fi
@@ -76,8 +78,8 @@ update_lists() {
 	apt "$TARGET/apt.log" update || say "need: some package source failed, see $TARGET/apt.log"
 }
 
-# may_mount: fails unless this process can make a mount namespace and mount in it, which is how a program gets its private /dev/dri; asked
-# before anything is downloaded.
+# may_mount: fails unless this process can make a mount namespace and mount in it, which is how a
+# program gets its private /dev/dri; asked before anything is downloaded.
 may_mount() {
 	if unshare --mount --propagation private true 2>/dev/null; then return; fi
 	if [ "$(id -u)" != 0 ]; then die "a program gets a private /dev/dri by a mount namespace: run as root"; fi
@@ -87,7 +89,8 @@ may_mount() {
 	die "no right to mount (CAP_SYS_ADMIN), as in an unprivileged container: $(unshare --mount --propagation private true 2>&1)"
 }
 
-# made WHAT NEXT...: the last lines of a target: what it made, how large target/ is by now, and what to do next.
+# made WHAT NEXT...: the last lines of a target: what it made, how large target/ is by now, and what
+# to do next.
 made() {
 	say ""
 	say "made: $1 (target/ has $(du -sm "$TARGET" | awk '{ printf "%.1f GB", $1 / 1024 }'))"

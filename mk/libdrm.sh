@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Makes target/libdrm: libdrm's own tests of etnaviv, which Debian does not package, built for this machine from Debian's libdrm source.
-# Nothing of libdrm is installed or committed.
-# It never fails: where the source cannot be had or built, target/libdrm/missing says why, and the suite skips those tests.
+# Makes target/libdrm: libdrm's own tests of etnaviv, which Debian does not package, built for this
+# machine from Debian's libdrm source. Nothing of libdrm is installed or committed. It never fails:
+# where the source cannot be had or built, target/libdrm/missing says why, and the suite skips those
+# tests.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$TOP/mk/source.sh"
@@ -27,7 +28,8 @@ build() {
 		ninja -C build
 }
 
-# The programs find the libraries that they were linked to by their run path, which leads into $root/build.
+# The programs find the libraries that they were linked to by their run path, which leads into
+# $root/build.
 link_tests() {
 	local name
 	for name in $TESTS; do
@@ -35,7 +37,8 @@ link_tests() {
 	done
 }
 
-# step WHAT CMD...: runs CMD in a subshell, where `set -e` is off; when it fails, the suite is told that WHAT failed.
+# step WHAT CMD...: runs CMD in a subshell, where `set -e` is off; when it fails, the suite is told
+# that WHAT failed.
 step() {
 	if ! ("${@:2}") </dev/null >>"$out/log" 2>&1; then
 		say "$1, see ${out#"$TOP"/}/log" >"$out/missing"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Form: rustfmt, clippy and rustdoc without a warning, generated bindings up to date, licence lines, no path of one machine, manual pages.
-# Every check runs; the exit status says whether all of them held.
+# Form: rustfmt, clippy and rustdoc without a warning, generated bindings up to date, licence lines,
+# no path of one machine, manual pages. Every check runs; the exit status says whether all of them
+# held.
 set -uo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -38,7 +39,8 @@ spdx() {
 # Trees of one developer's or builder's machine, in any tracked text.
 machine_paths() { ! sources . | grep -v '^mk/lint\.sh$' | xargs -d '\n' grep -InE '(^|[^A-Za-z0-9_.])/(work|root|home)/' --; }
 
-# Kernel messages are for people: no Debug output of Rust, such as `Some(3)`. Tests may print what they like.
+# Kernel messages are for people: no Debug output of Rust, such as `Some(3)`. Tests may print what
+# they like.
 debug_output() { ! sources 'sys/*.rs' | grep -vE '/tests/|_tests?\.rs$' | xargs -d '\n' grep -nE '\{[a-z_0-9.]*:[#0-9a-zA-Z]*\?\}|\bdbg!' --; }
 
 # The pages name manuals of FreeBSD, which this machine does not have.

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# mutants.sh [-h|-g] [NAME...]: plants each fault of tests/qemu/mutants (or the named ones) in the GPU models, one at a time, and prints, as a table,
-# which of the project's checks notice. -h: only those on the host, -g: only the machines of the crosscheck. Fails when nothing notices a
-# fault, when a patch does not apply or build, and when a check fails without a fault. What is patched is a copy, target/mutants/tree; logs and
-# traces are in target/mutants/log/NAME. DRMKPI_MUTANTS names another place for both, for two at the same time.
+# mutants.sh [-h|-g] [NAME...]: plants each fault of tests/qemu/mutants (or the named ones) in the
+# GPU models, one at a time, and prints, as a table, which of the project's checks notice. -h: only
+# those on the host, -g: only the machines of the crosscheck. Fails when nothing notices a fault,
+# when a patch does not apply or build, and when a check fails without a fault. What is patched is a
+# copy, target/mutants/tree; logs and traces are in target/mutants/log/NAME. DRMKPI_MUTANTS names
+# another place for both, for two at the same time.
 #
-# A patch begins with `What:`, which says what is wrong with the model then, and `Crosscheck: BOARD RUN...`, the runs that may see it, `clients` and
-# `faults`. They are made in that order up to the first that does. Traces are not compared: both drivers would be on the same wrong model.
+# A patch begins with `What:`, which says what is wrong with the model then, and `Crosscheck: BOARD
+# RUN...`, the runs that may see it, `clients` and `faults`. They are made in that order up to the
+# first that does. Traces are not compared: both drivers would be on the same wrong model.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -18,7 +21,8 @@ case ${1:-} in
 esac
 mutants=("$@")
 mk/need.sh build test mutants
-# The crosscheck's preparations and functions. A machine with a broken GPU need not be waited for as long.
+# The crosscheck's preparations and functions. A machine with a broken GPU need not be waited for as
+# long.
 set --
 . mk/crosscheck.sh
 limit=75
@@ -43,13 +47,15 @@ copy() {
 	cp "$out/initrd" "$initrd"
 	git ls-files -z -co --exclude-standard | tar --null -T - -c | tar -x -C "$tree"
 	find "$tree/tests/models/src" -type f -exec touch {} +
-	# Tests, board and library for QEMU come out of one build; what has nothing of the models in it is that of target/.
+	# Tests, board and library for QEMU come out of one build; what has nothing of the models in
+	# it is that of target/.
 	ln -sfn debug "$build/release"
 	for name in sysroot qemu arm64 shim; do ln -sfn "$TARGET/$name" "$build/$name"; done
 	for name in $(sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile); do ln -sfn "$build/debug/$name" "$build/kyua/tests/$name"; done
 }
 
-# tests_of PACKAGE FAMILY: cargo's options for those of its tests that have to do with this family of models.
+# tests_of PACKAGE FAMILY: cargo's options for those of its tests that have to do with this family
+# of models.
 tests_of() {
 	local file name
 	for file in "tests/${1%_tests}/tests"/*.rs; do

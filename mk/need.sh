@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and why.
-# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, fresh, kmod, vmtest, mutants, libdrm, overlays, lint, audit, bench.
+# need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and
+# why. Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test,
+# fresh, kmod, vmtest, mutants, libdrm, overlays, lint, audit, bench.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -47,7 +48,8 @@ for group in "$@"; do
 		python3 -m pip --version >/dev/null 2>&1 || want python3-pip "fetches FreeBSD's headers"
 		;;
 	qemu)
-		# What Debian's qemu-user links; the program itself is unpacked below target/ (the package would register binfmt handlers).
+		# What Debian's qemu-user links; the program itself is unpacked below target/ (the
+		# package would register binfmt handlers).
 		for lib in libcapstone4 libglib2.0-0 libgnutls30 libnuma1 liburing2; do
 			want "$lib" "library of qemu-aarch64"
 		done
@@ -131,7 +133,8 @@ for group in "$@"; do
 		"$QEMU" --version >/dev/null || die "$QEMU does not start"
 		;;
 	arm64)
-		# The arm64 std in the sysroot is of one exact compiler version; nothing to compare before there is a sysroot.
+		# The arm64 std in the sysroot is of one exact compiler version; nothing to compare
+		# before there is a sysroot.
 		want_version=
 		if [ -e "$TARGET/sysroot.apt/debs" ]; then
 			want_version=$(sed -n 's/^libstd-rust-web-dev_\(.*\)_arm64\.deb$/\1/p' "$TARGET/sysroot.apt/debs" | sed 's/%3a/:/g')

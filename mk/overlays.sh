@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# fdt-overlays/*.dtso: each compiles as FreeBSD would compile it, applies to Debian's tree of its board (made by others, without
-# __symbols__) and to that tree made as old as those that the overlay is for, and leaves the GPU's node as it is in Linux. What a tree
-# must have to take an overlay at all is taken away once, too. Prints a line for each check and fails when one fails;
-# what comes out is in target/overlays.
+# fdt-overlays/*.dtso: each compiles as FreeBSD would compile it, applies to Debian's tree of its
+# board (made by others, without __symbols__) and to that tree made as old as those that the overlay
+# is for, and leaves the GPU's node as it is in Linux. What a tree must have to take an overlay at
+# all is taken away once, too. Prints a line for each check and fails when one fails; what comes out
+# is in target/overlays.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . mk/guest.sh

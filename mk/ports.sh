@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# ports/graphics/libdrm: the patch applies to libdrm as Debian has it and to a newer one, and libdrm's FreeBSD branches then find the GPUs of
-# a table of nodes and sysctls (tests/libdrm), which without the patch they do not. Prints a line for each check and fails when one
-# fails; a version that cannot be had is skipped. LIBDRM=DIRECTORY: that source as well. Everything is in target/ports.
+# ports/graphics/libdrm: the patch applies to libdrm as Debian has it and to a newer one, and
+# libdrm's FreeBSD branches then find the GPUs of a table of nodes and sysctls (tests/libdrm), which
+# without the patch they do not. Prints a line for each check and fails when one fails; a version
+# that cannot be had is skipped. LIBDRM=DIRECTORY: that source as well. Everything is in
+# target/ports.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$TOP/mk/source.sh"

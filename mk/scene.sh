@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# scene.sh PICTURE: on the board that this process is on, a window of known contents in weston, and weston's screenshot of it as PICTURE. Fails
-# unless that is exactly the scene, opaque and in the right colours. The client clears its pixels on the GPU; weston composes them with the CPU
+# scene.sh PICTURE: on the board that this process is on, a window of known contents in weston, and
+# weston's screenshot of it as PICTURE. Fails unless that is exactly the scene, opaque and in the
+# right colours. The client clears its pixels on the GPU; weston composes them with the CPU
 # (pixman), for what it draws with the GPU it draws by shaders, which the models do not run.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

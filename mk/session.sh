@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# session.sh [BOARD]: a compositor and its client, both Debian's arm64 programs, on one virtual board (rk3399) to their end.
-# session.sh here [CLIENT]: the same on the board that this process is on already; what drmboard counts is the caller's to look at.
-# The client is glmark2, or xwayland: glxgears on an X server that is a client of weston's.
-# glmark2 hands its buffers to headless weston as dma-bufs. weston draws into a pbuffer, which Mesa flushes when somebody reads it:
-# so a screenshot is taken, for which weston's jobs have to wait for those of glmark2.
+# session.sh [BOARD]: a compositor and its client, both Debian's arm64 programs, on one virtual
+# board (rk3399) to their end. session.sh here [CLIENT]: the same on the board that this process is
+# on already; what drmboard counts is the caller's to look at. The client is glmark2, or xwayland:
+# glxgears on an X server that is a client of weston's. glmark2 hands its buffers to headless weston
+# as dma-bufs. weston draws into a pbuffer, which Mesa flushes when somebody reads it: so a
+# screenshot is taken, for which weston's jobs have to wait for those of glmark2.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -63,7 +64,8 @@ until_true() {
 
 # No helper clients: an input method, or a screen that goes blank.
 printf '[core]\nidle-time=0\n[input-method]\npath=\n' >"$run/weston.ini"
-# The screenshot interface is one of --debug. A kiosk's windows must fit the output, so both have one size.
+# The screenshot interface is one of --debug. A kiosk's windows must fit the output, so both have
+# one size.
 "$(program weston)" --debug --backend=headless-backend.so --use-gl --width=320 --height=240 --shell=kiosk-shell.so \
 	--config="$run/weston.ini" --socket=session --log="$run/weston.log" >"$run/weston.out" 2>&1 &
 weston=$!

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Sourced after lib.sh: Debian's sources of a package.
 
-# debian_source ROOT PACKAGE [SUITE]: unpacked in ROOT/PACKAGE-VERSION, by an apt of its own (state, cache, package sources below ROOT) from
-# where the live system has its packages, or from SUITE of the same mirrors.
+# debian_source ROOT PACKAGE [SUITE]: unpacked in ROOT/PACKAGE-VERSION, by an apt of its own (state,
+# cache, package sources below ROOT) from where the live system has its packages, or from SUITE of
+# the same mirrors.
 debian_source() {
 	local root=$1 package=$2 suite=${3:-} file
 	rm -rf "$root"
@@ -20,7 +21,8 @@ debian_source() {
 		sed -i -n "/debian-security/d; s|^\\(deb-src .*/debian/*\\) .*|\\1 $suite main|p" "$root/sources/all.list"
 		for file in "$root"/sources/*.sources; do
 			if grep -q '^URIs:.*/debian/*$' "$file" 2>/dev/null; then
-				# One stanza for each URI; those of the security archive have none of this suite.
+				# One stanza for each URI; those of the security archive have none
+				# of this suite.
 				awk -v RS= -v ORS='\n\n' '/URIs:[^\n]*\/debian\/*(\n|$)/' "$file" | sed "s/^Suites:.*/Suites: $suite/" >"$file.new"
 				mv "$file.new" "$file"
 			else
@@ -29,7 +31,8 @@ debian_source() {
 		done
 	fi
 	{
-		# What the live system says about proxies, retries and the like; its hooks and clean-up rules are left behind.
+		# What the live system says about proxies, retries and the like; its hooks and
+		# clean-up rules are left behind.
 		apt-config dump | grep -E '^Acquire::' | grep -vE '^Acquire::(IndexTargets|Languages)|""; *$|::;' || :
 		cat <<-CONF
 			APT::Sandbox::User "root";

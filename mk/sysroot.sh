@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# sysroot.sh [SUITE...]: Debian's arm64 Mesa and its clients, unpacked below target/ and never installed.
-# Without a suite: target/sysroot, of this machine's own release and with what linking arm64 programs takes; the build uses it, and
-# clients run on it. With suites (trixie, sid): target/sysroot-SUITE for each, in which newer clients and a newer Mesa run.
-# An apt of its own for each (state, cache and an empty dpkg status below target/) finds the dependency closure, so the live
-# system's dpkg and architectures stay as they are. Mirrors, keyrings and proxy settings are those of the live system's /etc/apt.
-# EXTRA="PACKAGE ..." adds packages to each; target/sysroot.extra remembers them until it is removed.
+# sysroot.sh [SUITE...]: Debian's arm64 Mesa and its clients, unpacked below target/ and never
+# installed. Without a suite: target/sysroot, of this machine's own release and with what linking
+# arm64 programs takes; the build uses it, and clients run on it. With suites (trixie, sid):
+# target/sysroot-SUITE for each, in which newer clients and a newer Mesa run. An apt of its own for
+# each (state, cache and an empty dpkg status below target/) finds the dependency closure, so the
+# live system's dpkg and architectures stay as they are. Mirrors, keyrings and proxy settings are
+# those of the live system's /etc/apt. EXTRA="PACKAGE ..." adds packages to each;
+# target/sysroot.extra remembers them until it is removed.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -22,7 +24,8 @@ KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 # Goes up when the unpacking below changes what a sysroot looks like.
 LAYOUT=1
 
-# mirror: where the live system has Debian's main archive, as opposed to that of its security updates.
+# mirror: where the live system has Debian's main archive, as opposed to that of its security
+# updates.
 mirror() {
 	local file
 	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
@@ -46,7 +49,8 @@ sysroot() {
 	mkdir -p "$root/state/lists/partial" "$root/cache/archives/partial" "$root/parts"
 	: >"$root/status"
 	{
-		# What the live system says about proxies, retries and the like; its hooks and clean-up rules are left behind.
+		# What the live system says about proxies, retries and the like; its hooks and
+		# clean-up rules are left behind.
 		apt-config dump | grep -E '^Acquire::' | grep -vE '^Acquire::(IndexTargets|Languages)|""; *$|::;' || :
 		cat <<-CONF
 			APT::Architecture "arm64";
@@ -77,7 +81,8 @@ sysroot() {
 		cat "$root/plan" >&2
 		die "no dependency closure: see $root/update.log"
 	}
-	# "Inst NAME (VERSION SUITE [ARCH])" becomes the name of the file in apt's cache, where a colon is written %3a.
+	# "Inst NAME (VERSION SUITE [ARCH])" becomes the name of the file in apt's cache, where a
+	# colon is written %3a.
 	sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*\[\(.*\)\]).*/\1_\2_\3.deb/p' "$root/plan" | sed 's/:/%3a/g' >"$root/debs"
 	count=$(wc -l <"$root/debs")
 	say "sysroot: downloading $count packages"
@@ -98,7 +103,8 @@ sysroot() {
 	done <"$root/debs"
 	[ "$n" -gt 0 ] || die "no package was unpacked"
 
-	# An absolute link would lead out of the sysroot, both for the cross linker and for qemu-user's -L.
+	# An absolute link would lead out of the sysroot, both for the cross linker and for
+	# qemu-user's -L.
 	find "$new" -type l -lname '/*' -print0 | while IFS= read -r -d '' link; do
 		to=$(readlink "$link")
 		if [ -e "$new$to" ]; then

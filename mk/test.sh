@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Unit tests of every crate, then the kyua suite on the virtual boards. The last line is the sum: `N passed, N failed[, N skipped]`.
-# Before it come how the suite went on each board, and what failed, each with the file that has all
-# it said. The clients run a second time with Debian 13's Mesa. BOARD=NAME runs the suite on that
-# board only; the full logs are target/test/{cargo,kyua,trixie}.log.
+# Unit tests of every crate, then the kyua suite on the virtual boards. The last line is the sum: `N
+# passed, N failed[, N skipped]`. Before it come how the suite went on each board, and what failed,
+# each with the file that has all it said. The clients run a second time with Debian 13's Mesa.
+# BOARD=NAME runs the suite on that board only; the full logs are
+# target/test/{cargo,kyua,trixie}.log.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -23,7 +24,8 @@ fail() {
 unit_tests() {
 	local status=0 p f i
 	say "test: unit tests (cargo test)"
-	# First built, with cargo's own progress, which takes some minutes; what does not build is told by the run.
+	# First built, with cargo's own progress, which takes some minutes; what does not build is
+	# told by the run.
 	cargo test --workspace --no-run 2>&1 | grep --line-buffered -E '^ +(Compiling|Finished|Blocking)|^error' || :
 	# Progress is one line for each program that has tests; all of them run even when one fails.
 	# The fuzzers take their time from this.
@@ -40,7 +42,8 @@ unit_tests() {
 	if [ "$f" != 0 ]; then sed -n '/^failures:$/,/^test result/p' "$log/cargo.log" | head -n 100; fi
 }
 
-# kyua finds a program at BUILD-ROOT/DIRECTORY-OF-KYUAFILE/NAME; cargo puts it elsewhere, so the build root is made of links.
+# kyua finds a program at BUILD-ROOT/DIRECTORY-OF-KYUAFILE/NAME; cargo puts it elsewhere, so the
+# build root is made of links.
 link_programs() {
 	local name
 	rm -rf "$TARGET/kyua"
@@ -50,7 +53,8 @@ link_programs() {
 	done
 }
 
-# by_board: how the cases in kyua's log ended on each board. kyua's list of a program gives the board of a case as its X-board.
+# by_board: how the cases in kyua's log ended on each board. kyua's list of a program gives the
+# board of a case as its X-board.
 by_board() {
 	local name
 	for name in "$TARGET"/kyua/tests/*; do
@@ -109,7 +113,8 @@ suite() {
 	DRMBOARD_SYSROOT=$(suite_root trixie) run_suite trixie tests/clients_test
 }
 
-# checks SCRIPT: one that prints a line for each of its checks, which ends in `ok`, `FAILED: WHY` or `skipped: WHY`.
+# checks SCRIPT: one that prints a line for each of its checks, which ends in `ok`, `FAILED: WHY` or
+# `skipped: WHY`.
 checks() {
 	local status=0 p f s name=${1##*/}
 	name=${name%.sh}

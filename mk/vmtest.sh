@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# vmtest.sh: drmkpi.ko on a FreeBSD/arm64 kernel, on the GPU models in QEMU, with Debian's unmodified arm64 Mesa and the kyua suite as Linux
-# programs and a native client. docs/vmtest.md explains it; everything comes out in target/vmtest/KERNEL-BOARD-CPUS-RUN.{log,trace}.
+# vmtest.sh: drmkpi.ko on a FreeBSD/arm64 kernel, on the GPU models in QEMU, with Debian's
+# unmodified arm64 Mesa and the kyua suite as Linux programs and a native client. docs/vmtest.md
+# explains it; everything comes out in target/vmtest/KERNEL-BOARD-CPUS-RUN.{log,trace}.
 #
 #   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; without it all of /usr/obj/*/kernel.bin
 #   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
@@ -12,8 +13,9 @@
 #   SIGNALS=N          how many, for the run `signals` (4000)
 #   CPUS="N ..."       processors of the machine ("1 4")
 #
-# `vmtest.sh count` only has the instructions of jobs counted, on the first kernel without invariants, for mk/bench.sh.
-# `vmtest.sh unless-none [count]` says `skipped` when there is no kernel.
+# `vmtest.sh count` only has the instructions of jobs counted, on the first kernel without
+# invariants, for mk/bench.sh. `vmtest.sh unless-none [count]` says `skipped` when there is no
+# kernel.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . mk/guest.sh
@@ -68,7 +70,8 @@ native() {
 	build native_drm tests/vm/native_*.c
 }
 
-# sysfs ROOT BOARD NODE COMPATIBLE...: the files that libdrm of Linux looks for, below ROOT/boards/BOARD.
+# sysfs ROOT BOARD NODE COMPATIBLE...: the files that libdrm of Linux looks for, below
+# ROOT/boards/BOARD.
 sysfs() {
 	local sys=$1/boards/$2 device=devices/platform/$3 node minor n=0 name
 	local at=$sys/$device
@@ -124,8 +127,8 @@ image() {
 	rm -rf "$root"
 }
 
-# boot KERNEL BOARD RUN STATUS [--name NAME] [--append VARIABLES] [OPTION...]: one machine from power on to power off;
-# tests/vm/guest/RUN.sh has to end with STATUS, or `any`.
+# boot KERNEL BOARD RUN STATUS [--name NAME] [--append VARIABLES] [OPTION...]: one machine from
+# power on to power off; tests/vm/guest/RUN.sh has to end with STATUS, or `any`.
 boot() {
 	local kernel=$1 board=$2 run=$3 script=$3.sh expected=$4 status=0 driver=etnaviv append="" options=() began=$SECONDS
 	shift 4
@@ -185,8 +188,8 @@ reload() {
 	verdict "$1" reload "$(sed -n 's/^reload: loaded and unloaded //p' "$log")"
 }
 
-# cases BOARD: those that do not pass are in tests/vm/suite.txt, with reasons. They provoke the model, which is not looked at. Work is as long
-# as in mk/crosscheck.sh, and for the same reasons.
+# cases BOARD: those that do not pass are in tests/vm/suite.txt, with reasons. They provoke the
+# model, which is not looked at. Work is as long as in mk/crosscheck.sh, and for the same reasons.
 cases() {
 	local scale=1
 	case $1 in imx*) scale=20 ;; esac
@@ -196,8 +199,9 @@ cases() {
 	verdict "$1" cases "$passed passed, $failed differ"
 }
 
-# fault BOARD RUN SPEC FIRST: a fault planted when six jobs have been started, that is for the frame which clears to white, or the one
-# before. FIRST is how the client ends that meets it: `any` where that is not always the same job. What the model says of it is the caller's to check.
+# fault BOARD RUN SPEC FIRST: a fault planted when six jobs have been started, that is for the frame
+# which clears to white, or the one before. FIRST is how the client ends that meets it: `any` where
+# that is not always the same job. What the model says of it is the caller's to check.
 fault() {
 	boot "$kernel" "$1" fault 0 --inject "$3" --append "vmtest.first=$4" --name "$2"
 	said '^gles_clear: frames 15 ok$'
@@ -206,7 +210,8 @@ fault() {
 	grep -qE '^model .* injected=1$' "$log" || wrong "the fault did not happen"
 }
 
-# stopped BOARD: our driver stops a Mali's job that hangs before it resets the GPU; the model counts that as its end.
+# stopped BOARD: our driver stops a Mali's job that hangs before it resets the GPU; the model counts
+# that as its end.
 stopped() { case $1 in rk3399) modelled 1 'exception 4 count=1$' ;; esac; }
 
 faults() {
@@ -399,7 +404,8 @@ force100() {
 	verdict "$1" force100
 }
 
-# instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh shows them.
+# instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh
+# shows them.
 instructions() {
 	# While the guest waits for its disk its clock runs ahead, by minutes on a busy host.
 	local counts=$out/$1-count-$2.counts limit=900

@@ -14,7 +14,8 @@ use std::sync::Mutex;
 #[derive(Debug)]
 pub struct Skip(pub String);
 
-/// Reason and place of the first panic of this process; a later one (of a joining thread, say) is a consequence.
+/// Reason and place of the first panic of this process; a later one (of a joining thread, say) is a
+/// consequence.
 static FIRST_PANIC: Mutex<Option<String>> = Mutex::new(None);
 
 fn note_panic(info: &PanicHookInfo<'_>) {
@@ -74,8 +75,8 @@ fn report(outcome: &Outcome, file: Option<&Path>) -> std::io::Result<()> {
     }
 }
 
-/// The trace of a case that asks for one (`--trace trace`), which outlives its work directory unless the
-/// case passes. It lies in the directory that the variable `keep` names.
+/// The trace of a case that asks for one (`--trace trace`), which outlives its work directory
+/// unless the case passes. It lies in the directory that the variable `keep` names.
 struct Kept(Option<PathBuf>);
 
 impl Kept {

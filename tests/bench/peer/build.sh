@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# build.sh DIRECTORY: makes DIRECTORY/libpeer.so, the parts of Linux that ours are measured against, from Debian's linux-source-6.1.
-# Linux is GPL: it stays below DIRECTORY and only benchmarks load it. Every header that Linux asks for and that is not taken from
-# its source is empty here; shim.h stands for all of them.
+# build.sh DIRECTORY: makes DIRECTORY/libpeer.so, the parts of Linux that ours are measured against,
+# from Debian's linux-source-6.1. Linux is GPL: it stays below DIRECTORY and only benchmarks load
+# it. Every header that Linux asks for and that is not taken from its source is empty here; shim.h
+# stands for all of them.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 out=$1

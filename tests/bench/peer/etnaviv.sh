@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# etnaviv.sh DIRECTORY: makes DIRECTORY/libetnaviv_peer.so, Linux's parser of Vivante command streams, from Debian's linux-source-6.1.
-# Linux is GPL: it stays below DIRECTORY and only the benchmark `parser` loads it. Every header that Linux asks for and that is
-# not taken from its source is empty here; etnaviv.h stands for all of them.
+# etnaviv.sh DIRECTORY: makes DIRECTORY/libetnaviv_peer.so, Linux's parser of Vivante command
+# streams, from Debian's linux-source-6.1. Linux is GPL: it stays below DIRECTORY and only the
+# benchmark `parser` loads it. Every header that Linux asks for and that is not taken from its
+# source is empty here; etnaviv.h stands for all of them.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 out=$1

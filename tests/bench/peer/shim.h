@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a few files of Linux need of the rest of it, in user space: included before each of them, in place of their headers.
- * Locks and atomics are as real as in the kernel; memory is malloc's; tracing, lock checking and DMA are off.
+ * What a few files of Linux need of the rest of it, in user space: included before each of them, in
+ * place of their headers. Locks and atomics are as real as in the kernel; memory is malloc's;
+ * tracing, lock checking and DMA are off.
  */
 #ifndef SHIM_H
 #define SHIM_H

@@ -21,7 +21,8 @@ const RUNS: u32 = 20;
 pub type Step<'a> = &'a mut dyn FnMut();
 
 impl Meter {
-    /// Measures steps that follow each other in a circle; each is `operations` operations, and the answer is what one costs.
+    /// Measures steps that follow each other in a circle; each is `operations` operations, and the
+    /// answer is what one costs.
     pub fn circle<const N: usize>(
         &mut self,
         operations: u32,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The parts of Linux that ours are measured against: a library that peer/build.sh makes from Linux's source.
+//! The parts of Linux that ours are measured against: a library that peer/build.sh makes from
+//! Linux's source.
 
 use std::ffi::{c_int, c_void, CStr, CString};
 use std::path::Path;

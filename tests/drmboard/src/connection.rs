@@ -379,12 +379,14 @@ fn ioctl(
     Ok(parcel)
 }
 
-/// Whether the request lists screens: DRM_IOCTL_MODE_GETRESOURCES or that of planes. Who only renders makes neither.
+/// Whether the request lists screens: DRM_IOCTL_MODE_GETRESOURCES or that of planes. Who only
+/// renders makes neither.
 fn wants_screen(code: Code) -> bool {
     code.group() == u32::from(b'd') && matches!(code.nr(), 0xa0 | 0xb5)
 }
 
-/// Counts a submit that the driver refused. A client's first is told at once: programs go on as if all were well.
+/// Counts a submit that the driver refused. A client's first is told at once: programs go on as if
+/// all were well.
 fn refused(shared: &Shared, client: &Client, error: i32) {
     // An interrupted call was not refused; the client repeats it.
     if error == sys::DRM_OS_EINTR as i32 || error == sys::DRM_OS_ERESTART {

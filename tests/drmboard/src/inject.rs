@@ -16,14 +16,15 @@
 //! | `as-stuck` | `as` (0) | the next command of the address space stays active until a reset |
 //! | `gpu-fault` | | a GPU fault is raised |
 //!
-//! A Vivante GPU knows `hang` without slots, `fault` (not with MMUv1, as the GC2000 and the GC320 have it, which
-//! raises no faults), `buserror`, `reset-stuck` and the interrupts of line 0.
+//! A Vivante GPU knows `hang` without slots, `fault` (not with MMUv1, as the GC2000 and the GC320
+//! have it, which raises no faults), `buserror`, `reset-stuck` and the interrupts of line 0.
 //!
-//! Where: in core 0, or with `core=N` in another one; cores count from 0 in the order of the device tree.
+//! Where: in core 0, or with `core=N` in another one; cores count from 0 in the order of the device
+//! tree.
 //!
-//! When: at once; with `after=N` when N job chains have been started (Vivante: N jobs have ended); with `at_ms=T`
-//! T milliseconds after the board's clock started. Each but a `hang` by address happens once. Numbers are decimal
-//! or 0x hexadecimal.
+//! When: at once; with `after=N` when N job chains have been started (Vivante: N jobs have ended);
+//! with `at_ms=T` T milliseconds after the board's clock started. Each but a `hang` by address
+//! happens once. Numbers are decimal or 0x hexadecimal.
 
 use models::{Domain, Injection};
 

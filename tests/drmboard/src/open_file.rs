@@ -17,7 +17,8 @@ pub(crate) struct OpenFile {
     pub(crate) device: u64,
     pub(crate) owner: Arc<Client>,
     pub(crate) socket: OwnedFd,
-    /// The other end was made readable. Only a client can take that back, as it does before it polls, see [`Self::ask`].
+    /// The other end was made readable. Only a client can take that back, as it does before it
+    /// polls, see [`Self::ask`].
     readable: Mutex<bool>,
 }
 
@@ -52,8 +53,8 @@ impl OpenFile {
         }
     }
 
-    /// A client is about to poll. True when its end is readable and the file is not: the client then empties its end and asks again with
-    /// `emptied`, so that no change in between is lost.
+    /// A client is about to poll. True when its end is readable and the file is not: the client
+    /// then empties its end and asks again with `emptied`, so that no change in between is lost.
     pub(crate) fn ask(&self, emptied: bool) -> bool {
         let mut readable = self.readable.lock().unwrap();
         if emptied {

@@ -34,8 +34,9 @@ pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
     Ok(())
 }
 
-/// What is in a picture of eight bits a channel: for each colour a line `#RRGGBBAA COUNT X,Y WIDTHxHEIGHT`, with the smallest rectangle around all
-/// its pixels, from the top left on. So many pixels as the rectangle has make it one that is filled.
+/// What is in a picture of eight bits a channel: for each colour a line `#RRGGBBAA COUNT X,Y
+/// WIDTHxHEIGHT`, with the smallest rectangle around all its pixels, from the top left on. So many
+/// pixels as the rectangle has make it one that is filled.
 ///
 /// # Errors
 /// A sentence: the file cannot be read, has other pixels, or more than 64 colours.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A client process: its memory, its descriptors, and what it did so far.
 //!
-//! It is known by a pidfd, so a number used again is no mistake, and its death is seen even while forked children
-//! keep copies of its sockets.
+//! It is known by a pidfd, so a number used again is no mistake, and its death is seen even while
+//! forked children keep copies of its sockets.
 
 use crate::server::Shared;
 use crate::sock;
@@ -211,7 +211,8 @@ impl Process for Call {
         if copy < 0 {
             return Err(sys::DRM_OS_EBADF as i32);
         }
-        // SAFETY: a new descriptor that is ours. Its life is short: while we hold it the file cannot be seen closing.
+        // SAFETY: a new descriptor that is ours. Its life is short: while we hold it the file
+        // cannot be seen closing.
         let copy = unsafe { OwnedFd::from_raw_fd(copy) };
         let key = sock::peer_key(copy.as_raw_fd(), &self.shared.name);
         drop(copy);

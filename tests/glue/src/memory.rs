@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `drm_object.c` and `drm_page.c` on the VM system of `freebsd/fake_vm.c`, which there is one of: a [`Kernel`] is had by one test
-//! at a time.
+//! `drm_object.c` and `drm_page.c` on the VM system of `freebsd/fake_vm.c`, which there is one of:
+//! a [`Kernel`] is had by one test at a time.
 
 use std::ffi::c_void;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! FreeBSD's implementation of objects and pages against that of the host, which is what drivers are tested on: the same calls
-//! have the same results, and for each kind of object the cache is maintained where the host moves lines between its two copies.
+//! FreeBSD's implementation of objects and pages against that of the host, which is what drivers
+//! are tested on: the same calls have the same results, and for each kind of object the cache is
+//! maintained where the host moves lines between its two copies.
 
 use drm_os_host::{sys, Caller, Config, Device, Dma, Hardware, Node, World};
 use glue_tests::memory::*;
@@ -242,7 +243,8 @@ fn the_cache_is_maintained_where_the_host_moves_lines() {
     }
 }
 
-/// What both implementations say to the same calls, as text; `f` is given both in turn by the macro below.
+/// What both implementations say to the same calls, as text; `f` is given both in turn by the macro
+/// below.
 macro_rules! says {
     ($prefix:ident, $dev:expr, $attr:expr) => {{
         let (dev, mut said) = ($dev, Vec::<(String, i64)>::new());
@@ -418,7 +420,8 @@ fn a_page_of_an_object_is_none_of_the_devices_own() {
     let (mut page, mut run) = (0, 0);
     unsafe {
         assert!(fbsd_page_kva(dev, pas[0]).is_null());
-        // An address that is nobody's is freed by nobody, nor is a part or too much of what is there.
+        // An address that is nobody's is freed by nobody, nor is a part or too much of what is
+        // there.
         fbsd_page_free(dev, pas[0]);
         assert_eq!(
             (
@@ -446,8 +449,9 @@ fn a_page_of_an_object_is_none_of_the_devices_own() {
     }
 }
 
-/// fake_vm.c sees to the rest: no dirty line when an uncached page comes into use, no attribute left when it is freed, and the
-/// kernel is not asked to change the direct map, for it has no such function.
+/// fake_vm.c sees to the rest: no dirty line when an uncached page comes into use, no attribute
+/// left when it is freed, and the kernel is not asked to change the direct map, for it has no such
+/// function.
 #[test]
 fn an_uncached_page_leaves_no_line_behind() {
     for kind in [Kind::Uncached, Kind::Cached] {

@@ -269,7 +269,8 @@ fn a_request_that_is_made_again_is_the_same_one() {
     assert!(rig.gpc.stats().is_clean(), "{:?}", rig.gpc.stats());
 }
 
-/// The interrupt masks are another driver's affair, the other domains those of devices that are not here.
+/// The interrupt masks are another driver's affair, the other domains those of devices that are not
+/// here.
 #[test]
 fn other_registers_keep_what_is_written() {
     let mut rig = Rig::new(Boot::Off);

@@ -58,7 +58,8 @@ impl Dev {
         lk(&self.slot.state).attached()
     }
 
-    /// Calls `f` with the softc and the operation that `op` picks, while the driver cannot be detached.
+    /// Calls `f` with the softc and the operation that `op` picks, while the driver cannot be
+    /// detached.
     fn ask<F: Copy, R>(
         &self,
         op: impl FnOnce(&sys::drm_os_driver) -> Option<F>,
@@ -84,7 +85,8 @@ impl Dev {
         *lk(&self.slot.state) = s;
     }
 
-    /// The softc of the `index`-th other device that has the same driver; this one is not attached yet.
+    /// The softc of the `index`-th other device that has the same driver; this one is not attached
+    /// yet.
     fn peer(&self, index: u32) -> *mut c_void {
         let State::Attaching(driver) = *lk(&self.slot.state) else {
             fatal("drm_os_dev_peer of a device that is not being attached");

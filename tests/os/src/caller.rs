@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Callers: one thread of a process on whose behalf a call runs, its signals, its memory, its descriptors.
+//! Callers: one thread of a process on whose behalf a call runs, its signals, its memory, its
+//! descriptors.
 
 use crate::clock::{Waiter, Wake};
 use crate::file::File;
@@ -222,7 +223,8 @@ impl Caller {
         }
     }
 
-    /// The `struct drm_os_caller`, for code that calls `drm_os_*` itself; valid while this clone lives.
+    /// The `struct drm_os_caller`, for code that calls `drm_os_*` itself; valid while this clone
+    /// lives.
     pub fn as_raw(&self) -> *mut sys::drm_os_caller {
         Arc::as_ptr(&self.inner).cast_mut().cast()
     }

@@ -25,7 +25,8 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 /// Steps at one instant, or interrupts in a row, after which the world is taken to be stuck.
 const STORM: u64 = 1_000_000;
-/// So many interrupts in a row take as long as hardware needs for its next event, if that is soon: within so many ns.
+/// So many interrupts in a row take as long as hardware needs for its next event, if that is soon:
+/// within so many ns.
 const ROW: u64 = 1_000;
 const SOON: u64 = 1_000_000;
 
@@ -302,7 +303,8 @@ impl Inner {
         self.block(&w, NEVER, "advance", "");
     }
 
-    /// Lets time pass and hardware run, but no other code of the driver: for who spins where it must not sleep.
+    /// Lets time pass and hardware run, but no other code of the driver: for who spins where it
+    /// must not sleep.
     fn spin_virtual(&self, until: u64) {
         let devices = lk(&self.devices).clone();
         for _ in 0..STORM {

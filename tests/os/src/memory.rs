@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Physical memory: page frames, what the CPU and the device see of each, and single pages.
 //!
-//! A frame that has memory has two host addresses, the CPU's and the device's; they differ only where coherence
-//! is modelled.  Frames of a process's memory have none: see [`crate::user`].
+//! A frame that has memory has two host addresses, the CPU's and the device's; they differ only
+//! where coherence is modelled. Frames of a process's memory have none: see [`crate::user`].
 
 use crate::counters::Kind;
 use crate::device::Dev;
@@ -20,7 +20,8 @@ use std::sync::{Mutex, RwLock};
 
 /// Size of a page in bytes.
 pub(crate) const PAGE: usize = sys::DRM_OS_PAGE_SIZE as usize;
-/// The lowest physical address of RAM, unless [`crate::Config::ram_base`] says otherwise: beyond 32 bits.
+/// The lowest physical address of RAM, unless [`crate::Config::ram_base`] says otherwise: beyond 32
+/// bits.
 pub const PA_BASE: u64 = 0x1_0000_0000;
 /// Width of a physical address.
 const PA_BITS: u32 = 40;
@@ -100,7 +101,8 @@ impl Memory {
         lk(&self.zones).has_below(bits)
     }
 
-    /// 2^order frames of less than `bits` address bits, at most a 2 MiB run, aligned to their number; the first.
+    /// 2^order frames of less than `bits` address bits, at most a 2 MiB run, aligned to their
+    /// number; the first.
     pub(crate) fn take_block(&self, order: usize, bits: u32) -> Option<u64> {
         lk(&self.zones).take_block(order, bits)
     }
@@ -173,7 +175,8 @@ impl Memory {
         self.index(pa).is_some_and(|i| t.used[i] == what as u8)
     }
 
-    /// Calls `f(memory, offset in the transfer, bytes)` for each page of [pa, pa + len), all or none.
+    /// Calls `f(memory, offset in the transfer, bytes)` for each page of [pa, pa + len), all or
+    /// none.
     fn walk(
         &self,
         pa: u64,

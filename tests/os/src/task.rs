@@ -177,7 +177,8 @@ impl Queue {
         }
         self.wait_for("drm_os_taskqueue_destroy", |st| st.finished);
         if let Some(t) = lk(&self.thread).take() {
-            // The baton is passed on before the thread ends, so this does not block on virtual time.
+            // The baton is passed on before the thread ends, so this does not block on virtual
+            // time.
             if t.join().is_err() {
                 fatal("a task thread panicked");
             }

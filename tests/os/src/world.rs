@@ -27,8 +27,9 @@ use std::time::Duration;
 /// What time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockMode {
-    /// Time stands still but for [`World::advance`] and waits; one thread runs at a time, in an order that
-    /// depends on nothing but the calls made.  Calls from outside come from one thread at a time.
+    /// Time stands still but for [`World::advance`] and waits; one thread runs at a time, in an
+    /// order that depends on nothing but the calls made. Calls from outside come from one thread at
+    /// a time.
     Virtual,
     /// The host's monotonic clock and real threads.
     Real,
@@ -39,9 +40,11 @@ pub enum ClockMode {
 pub struct Config {
     /// What time is.
     pub clock: ClockMode,
-    /// Devices that do not snoop see their own copy of cached memory, which only syncs bring up to date.
+    /// Devices that do not snoop see their own copy of cached memory, which only syncs bring up to
+    /// date.
     pub coherence: bool,
-    /// Aligned 2 MiB runs of objects are physically contiguous; otherwise no two neighbouring pages are.
+    /// Aligned 2 MiB runs of objects are physically contiguous; otherwise no two neighbouring pages
+    /// are.
     pub contiguous: bool,
     /// The lowest physical address of RAM.
     pub ram_base: u64,
@@ -256,7 +259,8 @@ impl World {
         self.inner().counts.snapshot()
     }
 
-    /// Panics with a list if anything but the world itself is live, or if freed memory was written to.
+    /// Panics with a list if anything but the world itself is live, or if freed memory was written
+    /// to.
     pub fn assert_clean(&self) {
         let w = self.inner();
         w.mallocs.check_freed();
@@ -293,8 +297,8 @@ impl World {
     }
 
     /// How many fallible allocations were asked for so far: `drm_os_malloc`, `drm_os_page_alloc`,
-    /// `drm_os_run_alloc`, `drm_os_object_wire` and `_kmap` (one per call), `drm_os_file_install`, and every `_create`, `_create_user`, `_map`,
-    /// `_setup`, `_register` and resource `_get`.
+    /// `drm_os_run_alloc`, `drm_os_object_wire` and `_kmap` (one per call), `drm_os_file_install`,
+    /// and every `_create`, `_create_user`, `_map`, `_setup`, `_register` and resource `_get`.
     pub fn allocations(&self) -> u64 {
         self.inner().counts.asked()
     }

@@ -105,8 +105,9 @@ fn tasks_run_in_time_order_and_then_in_order_of_arming() {
     w.advance(1);
     assert_eq!(n.take(), [(100, "early")]);
     w.advance(1000);
-    // Which of the two queues comes first at 200 follows from which armed its deadline first: queue two armed
-    // it after its run at 100, queue one when it went idle at 0 and woke for nothing else.
+    // Which of the two queues comes first at 200 follows from which armed its deadline first: queue
+    // two armed it after its run at 100, queue one when it went idle at 0 and woke for nothing
+    // else.
     assert_eq!(
         n.take(),
         [

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A whole driver: attach, open, ioctl, mmap, exported files, detach, and the n-th allocation failing in all of it.
+//! A whole driver: attach, open, ioctl, mmap, exported files, detach, and the n-th allocation
+//! failing in all of it.
 
 mod common;
 #[path = "common/driver.rs"]

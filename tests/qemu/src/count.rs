@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Counts the guest's instructions: this library is a TCG plugin, too, when QEMU is told so (`-plugin`).
+//! Counts the guest's instructions: this library is a TCG plugin, too, when QEMU is told so
+//! (`-plugin`).
 //!
-//! The one thing to know: each instruction is counted where it is, so privileged and user code are told apart by the address.
-//! QEMU adds just before it executes one; an access to a register is looked at after its own instruction was counted.
+//! The one thing to know: each instruction is counted where it is, so privileged and user code are
+//! told apart by the address. QEMU adds just before it executes one; an access to a register is
+//! looked at after its own instruction was counted.
 //!
-//! HW: include/qemu/qemu-plugin.h of QEMU 7.2, version 1 of the interface (2 and later count by processor).
+//! HW: include/qemu/qemu-plugin.h of QEMU 7.2, version 1 of the interface (2 and later count by
+//! processor).
 
 use crate::qemu::symbol;
 use drmboard::vm::config;
@@ -25,7 +28,8 @@ const KERNEL: usize = 1;
 /// The kernel's modules.
 const MODULE: usize = 2;
 
-/// Where the modules are. The processor's thread writes it and translates: there is no order to be kept.
+/// Where the modules are. The processor's thread writes it and translates: there is no order to be
+/// kept.
 struct Modules {
     start: AtomicU64,
     end: AtomicU64,
@@ -33,9 +37,10 @@ struct Modules {
     told: AtomicU64,
 }
 
-/// HW: Documentation/arm64/memory.rst of Linux 6.1: with 48 bits of address and `nokaslr` the 128 MiB below the kernel's image, at
-/// 0xffff_8000_0800_0000, are the modules'. The guest's script checks it. FreeBSD takes any free place in the kernel's map (and
-/// has its image at 0xffff_0000_0000_0000): its script tells.
+/// HW: Documentation/arm64/memory.rst of Linux 6.1: with 48 bits of address and `nokaslr` the 128
+/// MiB below the kernel's image, at 0xffff_8000_0800_0000, are the modules'. The guest's script
+/// checks it. FreeBSD takes any free place in the kernel's map (and has its image at
+/// 0xffff_0000_0000_0000): its script tells.
 static MODULES: Modules = Modules::new(0xffff_8000_0000_0000..0xffff_8000_0800_0000);
 
 impl Modules {
@@ -109,7 +114,8 @@ impl Log {
             What::Rise => "rise",
             What::Fall => "fall",
         };
-        // SAFETY: three words that are read while the thread that executes code is in this call, or has not the lock that is held.
+        // SAFETY: three words that are read while the thread that executes code is in this call, or
+        // has not the lock that is held.
         let [user, kernel, module] = unsafe { (&raw const COUNTS).read_volatile() };
         let _ = writeln!(self.lines, "{now} {what} {value} {user} {kernel} {module}");
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! PRIME: buffers as dma-bufs, between files and processes, and what a dma-buf itself can do.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/drm_prime.c and drivers/dma-buf/dma-buf.c; the function is named in each description.
+//! Expected: Linux 6.1, drivers/gpu/drm/drm_prime.c and drivers/dma-buf/dma-buf.c; the function is
+//! named in each description.
 
 use atf::drm::core::{PrimeHandle, PRIME_HANDLE_TO_FD, SYNCOBJ_CREATE_SIGNALED};
 use atf::drm::panfrost::{BO_HEAP, BO_NOEXEC};
@@ -367,7 +368,8 @@ fn poll(_: &Ctx) {
     let mut work = chain.work();
     work.bos = &handles;
     require_ok!(node.submit(&work));
-    // That it is not readable meanwhile cannot be seen on drmboard, whose sockets stay readable once they were.
+    // That it is not readable meanwhile cannot be seen on drmboard, whose sockets stay readable
+    // once they were.
     require_ok!(bo.wait(deadline_ns(5000)));
     require!(require_ok!(fd.poll(libc::POLLIN, 0)), "idle again");
     require_eq!(chain.last_status(), 1);

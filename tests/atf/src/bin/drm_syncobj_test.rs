@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Sync objects: every ioctl, every wait, and descriptors of both kinds.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/drm_syncobj.c; the function is named in each description. The driver has no timelines.
+//! Expected: Linux 6.1, drivers/gpu/drm/drm_syncobj.c; the function is named in each description.
+//! The driver has no timelines.
 
 use atf::drm::core::*;
 use atf::drm::{deadline_ns, now_ns, Node, BAD_ADDRESS};
@@ -502,7 +503,8 @@ fn fences_travel(_: &Ctx) {
     work.out_sync = out.handle;
     require_ok!(node.submit(&work));
     let fd = require_ok!(out.sync_file());
-    // A sync_file is the fence of that moment: what happens to the object later is not its business.
+    // A sync_file is the fence of that moment: what happens to the object later is not its
+    // business.
     require_ok!(out.reset());
     let theirs = require_ok!(other.syncobj(SYNCOBJ_CREATE_SIGNALED));
     require_ok!(other.syncobj_import_fence(theirs.handle, &fd));
@@ -565,7 +567,8 @@ fn timelines(_: &Ctx) {
 fn newer_structures(_: &Ctx) {
     let node = render();
     let signalled = require_ok!(node.syncobj(SYNCOBJ_CREATE_SIGNALED));
-    // Linux 6.8 appended a timeline point to drm_syncobj_handle, 6.9 a deadline to drm_syncobj_wait.
+    // Linux 6.8 appended a timeline point to drm_syncobj_handle, 6.9 a deadline to
+    // drm_syncobj_wait.
     let mut words = [signalled.handle, 0, 0, 0, 0, 0];
     let longer = SYNCOBJ_HANDLE_TO_FD.code() & !(0x3fff << 16) | 24 << 16;
     require_ok!(node.ioctl_raw(longer, words.as_mut_ptr() as usize));

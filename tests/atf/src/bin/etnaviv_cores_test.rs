@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv: a board with two cores. On the i.MX6Q pipe 0 is the GC2000, pipe 1 the GC320.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_drv.c, etnaviv_gem_submit.c and etnaviv_sched.c; the function is named in
-//! each description.
+//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_drv.c, etnaviv_gem_submit.c and
+//! etnaviv_sched.c; the function is named in each description.
 
 use atf::drm::now_ns;
 use atf::etnaviv::abi::*;

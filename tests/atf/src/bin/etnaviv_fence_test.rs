@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv: fences. WAIT_FENCE, descriptors in and out of GEM_SUBMIT, and the order that buffers give to work.
+//! etnaviv: fences. WAIT_FENCE, descriptors in and out of GEM_SUBMIT, and the order that buffers
+//! give to work.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gem_submit.c and etnaviv_gpu.c; the function is named in each description.
+//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gem_submit.c and etnaviv_gpu.c; the
+//! function is named in each description.
 
 use atf::drm::Node;
 use atf::etnaviv::abi::*;

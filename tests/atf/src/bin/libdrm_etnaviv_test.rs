@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! libdrm's own tests of etnaviv, unmodified, on the boards: what they exit with decides.
 //!
-//! mk/libdrm.sh builds them from Debian's source, and kyua's variable `libdrm` says where. Where the source could not be had a file
-//! `missing` there says why, and the cases are skipped.
+//! mk/libdrm.sh builds them from Debian's source, and kyua's variable `libdrm` says where. Where
+//! the source could not be had a file `missing` there says why, and the cases are skipped.
 
 use atf::drm::RENDER_NODE;
 use atf::{case, require_eq, require_ok, skip, Ctx};

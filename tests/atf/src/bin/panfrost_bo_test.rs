@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! panfrost: CREATE_BO, GET_BO_OFFSET, MMAP_BO, WAIT_BO and MADVISE.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/panfrost/panfrost_drv.c, panfrost_gem.c, panfrost_mmu.c; the function is named in
-//! each description.
+//! Expected: Linux 6.1, drivers/gpu/drm/panfrost/panfrost_drv.c, panfrost_gem.c, panfrost_mmu.c;
+//! the function is named in each description.
 
 use atf::drm::core::{GemFlink, GemOpen, GEM_FLINK, GEM_OPEN};
 use atf::drm::panfrost::*;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! sync_files: poll, merge and information.
 //!
-//! Expected: Linux 6.1, drivers/dma-buf/sync_file.c and dma-fence-unwrap.c; the function is named in each description.
+//! Expected: Linux 6.1, drivers/dma-buf/sync_file.c and dma-fence-unwrap.c; the function is named
+//! in each description.
 
 use atf::drm::core::SYNCOBJ_CREATE_SIGNALED;
 use atf::drm::sync_file::*;
@@ -213,7 +214,8 @@ fn merge_of_signalled(_: &Ctx) {
     require!(readable(&merged, 5000));
 }
 
-/// Merges of merges of a fence that fails and one that ends well; kept in a syncobj, as clients keep them.
+/// Merges of merges of a fence that fails and one that ends well; kept in a syncobj, as clients
+/// keep them.
 fn merge_nested(_: &Ctx) {
     const LEVELS: usize = 200;
     let nodes = [render(), render()];

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What most tests do many times: buffers, sync objects and submits. Handles are given back on drop.
+//! What most tests do many times: buffers, sync objects and submits. Handles are given back on
+//! drop.
 //!
-//! Nothing here hides an error: each method is one ioctl (or the two that belong together) and gives its errno.
+//! Nothing here hides an error: each method is one ioctl (or the two that belong together) and
+//! gives its errno.
 
 use super::core::{
     GemClose, PrimeHandle, SyncobjArray, SyncobjCreate, SyncobjDestroy, SyncobjHandle, SyncobjWait,

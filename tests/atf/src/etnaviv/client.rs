@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A client: a file on a board, its buffers, and the address that each has.
 //!
-//! Nothing here hides an error: each method is one ioctl (or the two that belong together) and gives its errno.
+//! Nothing here hides an error: each method is one ioctl (or the two that belong together) and
+//! gives its errno.
 
 use super::abi::*;
 use super::boards::{Board, Core};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Calls of DRM core: who the driver is, masters and magic, GEM names, PRIME, syncobjs; and numbers that mean nothing here.
+//! Calls of DRM core: who the driver is, masters and magic, GEM names, PRIME, syncobjs; and numbers
+//! that mean nothing here.
 
 use super::etnaviv::CACHED;
 use super::spec::{code, Class, Spec};
@@ -249,7 +250,8 @@ impl Stream {
     pub fn adopt(&mut self, f: usize, slot: usize, handle: Option<u64>, object: Obj) {
         if let Some(handle) = handle {
             let id = if object.id == 0 { self.seq } else { object.id };
-            // A stale place with this number shall not come to life again: another kernel takes another number.
+            // A stale place with this number shall not come to life again: another kernel takes
+            // another number.
             let new = self.names.get(Class::Gem, f, handle) == Some(&format!("h{}", self.seq));
             let stale = |o: &&mut Obj| u64::from(o.handle) == handle && new;
             self.files[f]
@@ -568,7 +570,8 @@ impl Stream {
         self.call(f, arg);
     }
 
-    /// Puts a syncobj to its use: waits for what a call told to fill it. For a call that nothing else waits for.
+    /// Puts a syncobj to its use: waits for what a call told to fill it. For a call that nothing
+    /// else waits for.
     pub fn wait_sync(&mut self, f: usize, handle: u64, name: &str) -> Done {
         let arg = Arg::new(&SYNCOBJ_WAIT)
             .array("handles", &[(handle, name.to_string())])

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A run is made of epochs, each with files and objects of its own; so what differs in one differs there only.
+//! A run is made of epochs, each with files and objects of its own; so what differs in one differs
+//! there only.
 //!
-//! Kinds of epochs: one thread with files of both nodes, a forked child on files of its parent in the midst of it, several
-//! threads or several processes at once with a render file each, and a wait that another thread's call ends.
+//! Kinds of epochs: one thread with files of both nodes, a forked child on files of its parent in
+//! the midst of it, several threads or several processes at once with a render file each, and a
+//! wait that another thread's call ends.
 
 use super::core_calls::far;
 use super::memory::errno;
@@ -48,8 +50,8 @@ fn close(fd: i32) {
     unsafe { libc::close(fd) };
 }
 
-/// Waits until closed files are gone: on a virtual board close(2) returns before the board has heard of it. A name dies with
-/// its object, and files go in the order in which they were closed.
+/// Waits until closed files are gone: on a virtual board close(2) returns before the board has
+/// heard of it. A name dies with its object, and files go in the order in which they were closed.
 fn settle(config: &Config, witness: &mut Stream) {
     let fd = open(&config.card);
     if fd < 0 {
@@ -108,7 +110,8 @@ impl Run {
         let mut witness = Stream::new("witness".to_string(), config.driver);
         open_file(&mut witness, &config.card);
         let fd = witness.files[0].fd;
-        // SAFETY: a request without a structure. The first file is the master, which the epochs' files shall be.
+        // SAFETY: a request without a structure. The first file is the master, which the epochs'
+        // files shall be.
         unsafe { libc::ioctl(fd, DROP_MASTER.code as _, 0) };
         Run {
             config,
@@ -245,7 +248,8 @@ impl Run {
                     break;
                 }
             }
-            // With all of them the last to be filled is told by some kernels, the first of the list by others.
+            // With all of them the last to be filled is told by some kernels, the first of the list
+            // by others.
             let (error, index) = waiter.join().unwrap_or((-1, 0));
             let index = if all {
                 "-".to_string()
@@ -346,7 +350,8 @@ fn start_child(body: impl FnOnce() -> String) -> Child {
     }
     // SAFETY: both were just made and belong to nobody else.
     let (from, to) = unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
-    // SAFETY: no other thread of the program is running, so the child has a consistent copy of everything.
+    // SAFETY: no other thread of the program is running, so the child has a consistent copy of
+    // everything.
     match unsafe { libc::fork() } {
         0 => {
             drop(from);

@@ -152,7 +152,8 @@ impl Stream {
         self.call_fd(on.0 as i32, f, &on.1, arg.whole());
     }
 
-    /// A descriptor that a call of this stream made, which is safe for calls that others answer differently.
+    /// A descriptor that a call of this stream made, which is safe for calls that others answer
+    /// differently.
     fn made(&mut self) -> Option<(i32, Kind, Obj, String)> {
         let n = self.rng.below(self.fds.len());
         let all = (0..self.fds.len()).filter_map(|k| self.fds[(n + k) % self.fds.len()]);
@@ -186,7 +187,8 @@ impl Stream {
                 events,
                 revents: 0,
             };
-            // A virtual board tells readiness a little later than a kernel; all that is asked for comes.
+            // A virtual board tells readiness a little later than a kernel; all that is asked for
+            // comes.
             let timeout = if events != 0 && kind != Kind::Syncobj {
                 1000
             } else {

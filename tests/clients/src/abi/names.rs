@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Names for numbers that a kernel chose: a letter for what it is, and the call in which the number was seen first.
+//! Names for numbers that a kernel chose: a letter for what it is, and the call in which the number
+//! was seen first.
 
 use super::spec::Class;
 use std::collections::HashMap;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a stream of calls works on: files, objects, descriptors; and how the next call picks from them.
+//! What a stream of calls works on: files, objects, descriptors; and how the next call picks from
+//! them.
 //!
-//! A pick gives the number and its text. A number that is stale or another file's is replaced when it means something in this
-//! file, for which number a kernel uses again is its own business.
+//! A pick gives the number and its text. A number that is stale or another file's is replaced when
+//! it means something in this file, for which number a kernel uses again is its own business.
 
 use super::memory::{Arena, Map};
 use super::names::Names;
@@ -32,7 +33,8 @@ pub struct Obj {
     pub va: u64,
     /// Which object it is: the call that made it.
     pub id: usize,
-    /// In the CPU's caches: Linux 6.1 crashes when such an etnaviv object is given back to the GPU without having been taken.
+    /// In the CPU's caches: Linux 6.1 crashes when such an etnaviv object is given back to the GPU
+    /// without having been taken.
     pub cached: bool,
     /// Memory of this process, which not every kernel exports.
     pub user: bool,
@@ -240,7 +242,8 @@ impl Stream {
         }
     }
 
-    /// Names a handle that no call of the transcript has given: no wrong handle shall happen to be this one.
+    /// Names a handle that no call of the transcript has given: no wrong handle shall happen to be
+    /// this one.
     pub fn claim(&mut self, class: Class, f: usize, handle: u64) {
         let file = &mut self.files[f];
         match class {

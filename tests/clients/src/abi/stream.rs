@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One call after another: how it is made, spoilt, and written down.
 //!
-//! A line of the transcript is `EPOCH.CALL FILE NAME how {arguments} = ERRNO {what the kernel changed}`.
+//! A line of the transcript is `EPOCH.CALL FILE NAME how {arguments} = ERRNO {what the kernel
+//! changed}`.
 
 use super::memory::{errno, ROOM};
 use super::spec::{Class, Spec, R, W};
@@ -209,7 +210,8 @@ impl Stream {
             1 => (0x1000, "low"),
             2 => (self.arena.guard(), "guard"),
             3 => (self.read_only.tail(size), "readonly"),
-            // An address that recvmsg(2) refuses before it takes the answer, drmboard's shim does not survive.
+            // An address that recvmsg(2) refuses before it takes the answer, drmboard's shim does
+            // not survive.
             4 if code >> 30 & W != 0 => (0xffff_8000_0000_0000, "kernel"),
             _ => (self.arena.guard() - size / 2, "half"),
         };
@@ -234,7 +236,8 @@ impl Stream {
         }
         let (code, thread) = (how.code, self.rng.percent(3));
         if std::env::var_os("ABI_CALLS_FOLLOW").is_some() {
-            // For a kernel that crashes: the last of these lines is the call that it did not survive.
+            // For a kernel that crashes: the last of these lines is the call that it did not
+            // survive.
             eprintln!(
                 "{}.{} {on} {}{} {{{}}}",
                 self.tag,
@@ -244,7 +247,8 @@ impl Stream {
                 self.input(&arg)
             );
         }
-        // SAFETY: the kernel checks the address; what it may write to belongs to the arena and the regions.
+        // SAFETY: the kernel checks the address; what it may write to belongs to the arena and the
+        // regions.
         let ioctl = move || match unsafe { libc::ioctl(fd, code as _, address) } {
             0.. => 0,
             _ => errno(),
@@ -303,7 +307,8 @@ impl Stream {
             let at = start..start + field.len;
             start = at.end;
             let (Some(old), Some(new)) = (before.get(at.clone()), after.get(at.clone())) else {
-                // Cut off: the bytes of it that are there are those of a number that may be the kernel's own.
+                // Cut off: the bytes of it that are there are those of a number that may be the
+                // kernel's own.
                 if field.class == Class::Num && before.get(at.start..) != after.get(at.start..) {
                     all.push(format!("{}=cut:{:x?}", field.name, after.get(at.start..)));
                 }
@@ -358,7 +363,8 @@ impl Stream {
         let _ = writeln!(self.out, "{}.{} {text}", self.tag, self.seq);
     }
 
-    /// Makes a call that is not written down, for what the next lines rest on. The errno when it fails.
+    /// Makes a call that is not written down, for what the next lines rest on. The errno when it
+    /// fails.
     pub fn silently(
         &mut self,
         f: usize,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Client of the toy driver: one system call pattern per word of the command line. It fails by panicking.
+//! Client of the toy driver: one system call pattern per word of the command line. It fails by
+//! panicking.
 
 #[path = "../../tests/toy/abi.rs"]
 mod abi;
@@ -415,7 +416,8 @@ fn identity() {
     );
     let device = libc::makedev(stx.stx_dev_major, stx.stx_dev_minor);
     assert_eq!((device, stx.stx_ino), (there.0, there.1));
-    // Opened anew by its name in /proc it is another file of the same node, also from a descriptor that is only a place.
+    // Opened anew by its name in /proc it is another file of the same node, also from a descriptor
+    // that is only a place.
     let place = unsafe { libc::open(node.as_ptr(), libc::O_PATH) };
     let handle = buffer(fd, 4096);
     for number in [fd, place] {
@@ -477,7 +479,8 @@ fn polled(fd: i32) -> [bool; 4] {
     }
 }
 
-/// What a request has made ready is ready for whoever polls after it, and what is not ready any more is not.
+/// What a request has made ready is ready for whoever polls after it, and what is not ready any
+/// more is not.
 fn polling() {
     let fd = open(0);
     for round in 0..300 {
@@ -844,8 +847,8 @@ fn refused() {
     }
 }
 
-/// A command of etnaviv's BLT engine that nobody knows, to its end: struct drm_etnaviv_gem_submit is
-/// 72 bytes, struct drm_etnaviv_wait_fence 32.
+/// A command of etnaviv's BLT engine that nobody knows, to its end: struct drm_etnaviv_gem_submit
+/// is 72 bytes, struct drm_etnaviv_wait_fence 32.
 fn unknown() {
     let fd = open(0);
     let load = |state: u32, value: u32| [0x0801_0000 | (state / 4), value];

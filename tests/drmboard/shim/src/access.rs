@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! access(2) and its kin for arm64 programs under QEMU.
 //!
-//! QEMU looks for an absolute path below its `-L` directory when it opens or stats it, but not when it is only asked for permissions: a
-//! program is told that a file which it can open does not exist. libxkbcommon asks for its directory that way, for one.
+//! QEMU looks for an absolute path below its `-L` directory when it opens or stats it, but not when
+//! it is only asked for permissions: a program is told that a file which it can open does not
+//! exist. libxkbcommon asks for its directory that way, for one.
 
 use crate::config;
 use crate::control::{errno, fail};

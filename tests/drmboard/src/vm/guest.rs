@@ -15,7 +15,8 @@ pub(crate) const TIMED_OUT: u8 = 124;
 /// Exit status when the machine went without the guest having given one.
 pub(crate) const NO_STATUS: u8 = 125;
 
-/// One instruction is one nanosecond, a processor that waits does not do so in real time, and nothing else is by chance.
+/// One instruction is one nanosecond, a processor that waits does not do so in real time, and
+/// nothing else is by chance.
 const COUNTING: &str = "-icount shift=0,sleep=off -rtc base=2024-01-01,clock=vm";
 
 /// How the machine ended.
@@ -139,8 +140,9 @@ impl Qemu {
     }
 }
 
-/// What the kernel is told, besides `more`: where its console is, and to go down when it panics. FreeBSD finds its console in the tree,
-/// takes variables for its environment behind the word that says so, and has its root on the first disk.
+/// What the kernel is told, besides `more`: where its console is, and to go down when it panics.
+/// FreeBSD finds its console in the tree, takes variables for its environment behind the word that
+/// says so, and has its root on the first disk.
 fn command_line(os: Os, more: &str) -> String {
     match os {
         Os::Linux => format!("console=ttyAMA0 panic=-1 {more}"),
@@ -154,8 +156,9 @@ fn not_started(error: std::io::Error) -> String {
     format!("{}: {error}", program().to_string_lossy())
 }
 
-/// Waits for the end of QEMU, which it is told to come to when the time is over and when this process is told to end. QEMU takes SIGTERM
-/// for its power switch and ends in order: trace and picture are written.
+/// Waits for the end of QEMU, which it is told to come to when the time is over and when this
+/// process is told to end. QEMU takes SIGTERM for its power switch and ends in order: trace and
+/// picture are written.
 fn wait(child: &mut Child, timeout: Duration, signals: &Signals) -> Result<End, String> {
     let pid = i32::try_from(child.id()).map_err(|error| error.to_string())?;
     let mut until = Instant::now() + timeout;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The models on somebody else's bus: what the library in QEMU does between its callbacks and the models.
+//! The models on somebody else's bus: what the library in QEMU does between its callbacks and the
+//! models.
 //!
-//! The one thing to know: as in a [`drm_os_host::World`], a trace line of a write comes before what the write does.
-//! A board without a power controller (vm/power.rs) has power from the start; clocks run all the time.
+//! The one thing to know: as in a [`drm_os_host::World`], a trace line of a write comes before what
+//! the write does. A board without a power controller (vm/power.rs) has power from the start;
+//! clocks run all the time.
 //!
-//! The machine's clock stands still while a model is at work, a core's or the power controller's: what the host takes to move the
-//! pixels of a draw is no time of the draw. Else what comes after a long one would be due when it ends, and the guest, which waits
-//! for the machine meanwhile, would find all of it done, and its deadlines gone by.
+//! The machine's clock stands still while a model is at work, a core's or the power controller's:
+//! what the host takes to move the pixels of a draw is no time of the draw. Else what comes after a
+//! long one would be due when it ends, and the guest, which waits for the machine meanwhile, would
+//! find all of it done, and its deadlines gone by.
 
 use super::config::{self, Config};
 use super::power::Feed;
@@ -30,8 +33,8 @@ pub trait Platform {
     fn write(&mut self, pa: u64, buf: &[u8]) -> bool;
     /// Drives an interrupt line; lines are counted over all cores.
     fn set_line(&mut self, line: usize, level: bool);
-    /// Has [`Machine::poll`] called for `timer` at the time given, in ns, or not at all. Each core has one, and after them the
-    /// power controller.
+    /// Has [`Machine::poll`] called for `timer` at the time given, in ns, or not at all. Each core
+    /// has one, and after them the power controller.
     fn set_timer(&mut self, timer: usize, at: Option<u64>);
 }
 
@@ -77,7 +80,8 @@ impl Bus<'_> {
         }
     }
 
-    /// Only RAM: a device that reached for another device's registers would come back into the caller.
+    /// Only RAM: a device that reached for another device's registers would come back into the
+    /// caller.
     fn within(&self, pa: u64, len: usize) -> bool {
         let end = pa.checked_add(len as u64);
         self.ram.start <= pa && end.is_some_and(|end| end <= self.ram.end)
@@ -173,8 +177,9 @@ impl Machine {
         })
     }
 
-    /// Where the register windows lie and how many bytes they have: those of the cores, in the order of the device tree, and then
-    /// those of the power controller. Accesses name them by their place in this order.
+    /// Where the register windows lie and how many bytes they have: those of the cores, in the
+    /// order of the device tree, and then those of the power controller. Accesses name them by
+    /// their place in this order.
     pub fn windows(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         let cores = (0..).map(|n: u64| config::WINDOWS + n * config::WINDOW_STEP);
         let cores = cores.zip(self.nodes.iter().map(|node| node.mmio_len));
@@ -193,7 +198,8 @@ impl Machine {
         self.nodes.iter().map(|node| node.irqs.len()).sum()
     }
 
-    /// Does `act` at the time that it is, at which the clock stands still meanwhile: it is that of everything that comes of it.
+    /// Does `act` at the time that it is, at which the clock stands still meanwhile: it is that of
+    /// everything that comes of it.
     fn at_once<R>(
         &mut self,
         platform: &mut dyn Platform,
@@ -377,7 +383,8 @@ impl Machine {
         });
     }
 
-    /// Which pin of the machine's GPIO controller switches the regulator of the GPU's domain, if one does.
+    /// Which pin of the machine's GPIO controller switches the regulator of the GPU's domain, if
+    /// one does.
     #[must_use]
     pub fn regulator(&self) -> Option<u32> {
         self.feed.as_ref()?.regulator().map(|pin| pin.number)
@@ -405,8 +412,9 @@ impl Machine {
         }
     }
 
-    /// The machine goes: writes trace and picture. The report has one line per thing to tell: `exit N`, `error TEXT`, and for
-    /// each core, and the power controller, `model DEV NAME=VALUE...`, see docs/crosscheck.md.
+    /// The machine goes: writes trace and picture. The report has one line per thing to tell: `exit
+    /// N`, `error TEXT`, and for each core, and the power controller, `model DEV NAME=VALUE...`,
+    /// see docs/crosscheck.md.
     #[must_use]
     pub fn finish(&mut self) -> String {
         let mut report = String::new();

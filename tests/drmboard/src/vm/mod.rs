@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `drmboard vm`: QEMU's `virt` machine with a board's GPU on its bus, for a kernel that brings its own driver.
+//! `drmboard vm`: QEMU's `virt` machine with a board's GPU on its bus, for a kernel that brings its
+//! own driver.
 //!
-//! QEMU is Debian's, unmodified; crate `qemu_board` (tests/qemu) is preloaded into it and puts the models on the bus. Nothing of
-//! our drivers runs here. docs/crosscheck.md has the whole picture.
+//! QEMU is Debian's, unmodified; crate `qemu_board` (tests/qemu) is preloaded into it and puts the
+//! models on the bus. Nothing of our drivers runs here. docs/crosscheck.md has the whole picture.
 
 pub mod config;
 mod guest;
@@ -40,7 +41,8 @@ impl Drop for Scratch {
     }
 }
 
-/// What the report of the library says: its lines for people, the guest's exit status, and what went wrong.
+/// What the report of the library says: its lines for people, the guest's exit status, and what
+/// went wrong.
 fn read_report(path: &Path) -> (Vec<String>, Option<u8>, Vec<String>) {
     let (mut lines, mut exit, mut errors) = (Vec::new(), None, Vec::new());
     // Without a report the machine did not come to its end: then there is no exit status either.

@@ -215,7 +215,8 @@ fn no_screen() -> Result<(), String> {
     Ok(())
 }
 
-/// Real drivers: refused submits, and what a model does not know, are told, and are `--strict`'s status.
+/// Real drivers: refused submits, and what a model does not know, are told, and are `--strict`'s
+/// status.
 fn strict() -> Result<(), String> {
     let run = |board: &str, options: &[&str], words: &[&str]| {
         let mut args = vec!["run", "--board", board, "--stats"];

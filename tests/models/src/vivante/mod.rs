@@ -239,8 +239,9 @@ impl Vivante {
         self.mmu.tables()
     }
 
-    /// How many page table entries a walk takes into the TLB, up to 16, which is what it does at first. No published
-    /// fact says how many they are: with many a stale entry is met soon, with one a walk is.
+    /// How many page table entries a walk takes into the TLB, up to 16, which is what it does at
+    /// first. No published fact says how many they are: with many a stale entry is met soon, with
+    /// one a walk is.
     pub fn set_tlb_line(&mut self, entries: u32) {
         self.mmu.set_line(entries);
     }

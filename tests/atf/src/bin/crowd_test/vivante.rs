@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The crowd on a Vivante GPU: fills by hand, at addresses of the clients' own choice.
 //!
-//! The eighth's jobs write where it has no memory, stall the front end for a semaphore that nobody sends, and try to leave their
-//! stream by a LINK, of which nothing may run.
+//! The eighth's jobs write where it has no memory, stall the front end for a semaphore that nobody
+//! sends, and try to leave their stream by a LINK, of which nothing may run.
 
 use crate::{holds, ok, Gpu, Random, Told, PATIENCE_MS};
 use atf::drm::{Mapping, Node};

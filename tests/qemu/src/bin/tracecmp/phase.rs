@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A trace cut into phases, each access normalised: reads of one register again and again are one, and what differs in each run
-//! (addresses) is `*`.
+//! A trace cut into phases, each access normalised: reads of one register again and again are one,
+//! and what differs in each run (addresses) is `*`.
 
 use crate::gpu::{Access, Gpu, DUMP};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,8 +59,8 @@ struct Open {
 }
 
 impl Phases {
-    /// Takes the first GPU of a trace: the other cores do nothing in these clients, and how a driver handles a power controller is not the
-    /// GPU driver's affair.
+    /// Takes the first GPU of a trace: the other cores do nothing in these clients, and how a
+    /// driver handles a power controller is not the GPU driver's affair.
     pub(crate) fn add(&mut self, gpu: &Gpu, trace: &str) {
         let mut device = None;
         let mut open: Option<Open> = None;
