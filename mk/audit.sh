@@ -12,7 +12,8 @@ bad=0
 object() {
 	local dir=$TARGET/audit/$1
 	mkdir -p "$dir"
-	cargo rustc --release -p "$1" --lib --target-dir "$TARGET/audit/cargo" -- -Cpanic=abort -Ccodegen-units=1 --emit=obj="$dir/lib.o"
+	cargo rustc --release -p "$1" --lib --target-dir "$TARGET/audit/cargo" -- -Cpanic=abort \
+		-Ccodegen-units=1 --emit=obj="$dir/lib.o"
 	objdump -dr -C --no-show-raw-insn "$dir/lib.o" >"$dir/code"
 	nm --undefined-only "$dir/lib.o" | awk '{ print $NF }' | sort -u >"$dir/undefined"
 }
@@ -85,7 +86,8 @@ unsafe_audit() {
 	# An attribute, block, function or impl; a symbol by a name of its own, which takes the
 	# place of any other of that name; the lint allowed. Not the word in a comment or in the
 	# name of a lint.
-	found=$(git ls-files -co --exclude-standard 'sys/*.rs' | grep -vE "^($(IFS='|'; printf '%s' "$*"))" | xargs -d '\n' \
+	found=$(git ls-files -co --exclude-standard 'sys/*.rs' |
+		grep -vE "^($(IFS='|'; printf '%s' "$*"))" | xargs -d '\n' \
 		grep -nE '^[^/"]*(\bunsafe( *\{| +(fn|impl|extern|trait)|\()|\b(no_mangle|export_name|link_section)\b|\bunsafe_code\b)' -- | grep -v '(unsafe_code)\]' || :)
 	say "audit: unsafe code outside of $*: $(printf '%s' "$found" | grep -c . || :) places"
 	if [ -n "$found" ]; then
@@ -96,7 +98,8 @@ unsafe_audit() {
 
 mk/need.sh build audit
 # drivers.rs has the two symbols by which C finds the drivers' tables, and no other code.
-unsafe_audit sys/dev/drm/kpi/src/entry sys/dev/drm/kpi/src/os sys/dev/drm/kpi/src/alloc sys/modules/drmkpi/src/drivers.rs
+unsafe_audit sys/dev/drm/kpi/src/entry sys/dev/drm/kpi/src/os sys/dev/drm/kpi/src/alloc \
+	sys/modules/drmkpi/src/drivers.rs
 for crate in iommu_pmap drmkpi panfrost etnaviv; do object $crate; done
 instances panfrost iommu_pmap drm_sched drmkpi
 # The one call in each driver is in the text parser that bitflags gives every type; nothing of ours

@@ -16,7 +16,8 @@ mk/need.sh build bench
 mk/build.sh
 mkdir -p "$out"
 say "bench: building the peers"
-{ tests/bench/peer/build.sh "$out" && tests/bench/peer/etnaviv.sh "$out"; } >"$out/peer.log" 2>&1 || {
+{ tests/bench/peer/build.sh "$out" &&
+	tests/bench/peer/etnaviv.sh "$out"; } >"$out/peer.log" 2>&1 || {
 	tail -n 20 "$out/peer.log" >&2
 	die "the peers do not build"
 }
@@ -24,7 +25,8 @@ cargo build --release -p bench
 say "bench: measuring"
 "$TARGET/release/bench" "$out/libpeer.so" "$TARGET/release/drmboard" | tee "$out/bench.txt"
 say "bench: copy and check a command stream; peer: the parser of Linux 6.1, which only checks"
-"$TARGET/release/parser" "$out/libetnaviv_peer.so" tests/data/etnaviv/*.bin | tee -a "$out/bench.txt"
+"$TARGET/release/parser" "$out/libetnaviv_peer.so" tests/data/etnaviv/*.bin |
+	tee -a "$out/bench.txt"
 say "bench: a small client beside others, and beside threads that burn processor time" |
 	tee -a "$out/bench.txt"
 "$TARGET/release/latency" | tee -a "$out/bench.txt"
@@ -46,7 +48,9 @@ if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
 	args=()
 	for board in rk3399 imx8mq; do
 		args+=(-- "$board" "$TARGET/crosscheck/$board"-count-?.counts)
-		if ls "$TARGET/vmtest/$board"-count-?.counts >/dev/null 2>&1; then args+=(ours "$TARGET/vmtest/$board"-count-?.counts); fi
+		if ls "$TARGET/vmtest/$board"-count-?.counts >/dev/null 2>&1; then
+			args+=(ours "$TARGET/vmtest/$board"-count-?.counts)
+		fi
 	done
 	"$TARGET/release/guest" "${args[@]:1}" | tee -a "$out/bench.txt"
 else

@@ -35,25 +35,30 @@ initramfs() {
 # boot BOARD RUN SCRIPT STATUS APPEND [OPTION...]: one machine from power on to power off; its
 # script has to end with STATUS.
 boot() {
-	local board=$1 run=$2 script=$3 expected=$4 append=$5 status=0 modules=fixed,drm,drm_shmem_helper,gpu-sched,etnaviv began=$SECONDS
+	local board=$1 run=$2 script=$3 expected=$4 append=$5 status=0 \
+		modules=fixed,drm,drm_shmem_helper,gpu-sched,etnaviv began=$SECONDS
 	shift 5
 	case $board in rk3399 | mali-*) modules=${modules%etnaviv}panfrost ;; esac
 	log=$out/$board-$run.log
 	ok=ok
-	"$TARGET/release/drmboard" vm --board "$board" --kernel "$image" --initrd "$out/initrd" --stats --trace "$out/$board-$run.trace" \
-		--append "drmboard.modules=$modules drmboard.run=$script $append" --timeout "$limit" "$@" >"$log" 2>&1 || status=$?
+	"$TARGET/release/drmboard" vm --board "$board" --kernel "$image" --initrd "$out/initrd" \
+		--stats --trace "$out/$board-$run.trace" \
+		--append "drmboard.modules=$modules drmboard.run=$script $append" --timeout \
+		"$limit" "$@" >"$log" 2>&1 || status=$?
 	tr -d '\r' <"$log" >"$log.text" && mv "$log.text" "$log"
 	took=$((SECONDS - began))
 	if [ "$status" != "$expected" ]; then wrong "the guest ended with $status"; fi
 	# The log with its levels, as `dmesg -r` printed it, without what a boot, or a host that is
 	# busy, makes it say that has nothing to do with us. (A supplier of a power domain that is
 	# no device of its own is no link to 6.1.)
-	sed -n '/^guest: dmesg$/,/^guest: end/p' "$log" | sed -n 's/^<\([0-9]*\)>\[ *[0-9.]*\] /<\1> /p' >"$log.dmesg"
+	sed -n '/^guest: dmesg$/,/^guest: end/p' "$log" |
+		sed -n 's/^<\([0-9]*\)>\[ *[0-9.]*\] /<\1> /p' >"$log.dmesg"
 	grep -E '^<[0-4]> |WARNING|BUG|Oops|Call trace|stall|hung' "$log.dmesg" |
 		grep -vE 'pci-host-generic .*: Memory resource size exceeds max for 32 bits|hrtimer: interrupt took [0-9]+ ns' |
 		grep -vE 'imx-gpcv2 .*: Failed to create device link \(0x180\) with regulator-gpu$' >"$log.bad" || :
 	# Of a model's lines, those after the first tell what hardware leaves undefined, and faults.
-	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" || :
+	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" ||
+		:
 }
 
 # complained N PATTERN: exactly N of the log's warnings and errors have it; they are accounted for.
@@ -72,7 +77,8 @@ verdict() {
 	if [ -s "$log.model" ]; then wrong "the model: $(cat "$log.model")"; fi
 	renderer=$(sed -n 's/^gles_clear: renderer: //p' "$log" | tail -n 1)
 	frames=$(sed -n 's/^gles_clear: frames \([0-9]*\) ok$/\1/p' "$log" | tail -n 1)
-	printf '%-8s %-8s %-24s %6s %5s s  %s\n' "$1" "$2" "${renderer:--}" "${frames:--}" "$took" "$ok"
+	printf '%-8s %-8s %-24s %6s %5s s  %s\n' "$1" "$2" "${renderer:--}" "${frames:--}" "$took" \
+		"$ok"
 	if [ "$ok" != ok ]; then tail -n 15 "$log" | sed 's/^/    /'; fi
 	rm -f "$log".{dmesg,bad,model,rest}
 }
@@ -82,12 +88,16 @@ clients() {
 	local run=${2:-clients}
 	boot "$1" "$run" clients.sh 0 "" "${@:3}"
 	said "^gles_clear: renderer: $(renderer_of "$1")\$"
-	said "^eglinfo: EGL driver name: $(case $1 in imx*) say etnaviv ;; *) say panfrost ;; esac)\$"
+	said "^eglinfo: EGL driver name: $(case $1 in \
+		imx*) say etnaviv ;; *) say panfrost ;; esac)\$"
 	for name in gles_clear again reloaded; do said "^$name: frames 15 ok\$"; done
 	said '^share: share 333x77 ok$'
 	# On at the start, off in both pauses of the script, off when the driver goes, on with it
 	# again.
-	case $1 in imx6*) ;; *) said '^model [^ ]+ power-ups=([4-9]|[1-9][0-9]+) power-downs=([3-9]|[1-9][0-9]+)$' ;; esac
+	case $1 in
+	imx6*) ;;
+	*) said '^model [^ ]+ power-ups=([4-9]|[1-9][0-9]+) power-downs=([3-9]|[1-9][0-9]+)$' ;;
+	esac
 	verdict "$1" "$run"
 }
 
@@ -99,7 +109,9 @@ fault() {
 	boot "$1" "$2" fault.sh 0 "drmboard.first=$4" --inject "$3"
 	said '^gles_clear: frames 15 ok$'
 	said '^share: share 333x77 ok$'
-	if [ "$4" = 1 ]; then said '^first: gles_clear: clear 255x255 #FFFFFFFF: frame 6: 65025 pixels differ'; fi
+	if [ "$4" = 1 ]; then
+		said '^first: gles_clear: clear 255x255 #FFFFFFFF: frame 6: 65025 pixels differ'
+	fi
 	grep -qE '^model .* injected=1$' "$log" || wrong "the fault did not happen"
 }
 
@@ -158,14 +170,17 @@ traces() {
 		run=${pair%%=*}
 		spec=${pair#*=}
 		# How the client ends has been judged; a fault may fail it.
-		PAN_MESA_DEBUG=linear "$TARGET/release/drmboard" run --board "$board" --trace "$out/$board-$run.ours.trace" ${spec:+--inject "$spec"} \
+		PAN_MESA_DEBUG=linear "$TARGET/release/drmboard" run --board "$board" --trace \
+			"$out/$board-$run.ours.trace" ${spec:+--inject "$spec"} \
 			-- "$ARM64/gles_clear" >"$out/$board-$run.ours.log" 2>&1 || :
 		stock+=("$out/$board-$run.trace")
 		ours+=("$out/$board-$run.ours.trace")
 	done
-	"$TARGET/release/tracecmp" "$board" tests/qemu/accepted.txt "${stock[@]}" -- "${ours[@]}" >"$out/$board-traces" 2>&1 || status=$?
+	"$TARGET/release/tracecmp" "$board" tests/qemu/accepted.txt "${stock[@]}" -- "${ours[@]}" \
+		>"$out/$board-traces" 2>&1 || status=$?
 	if [ "$status" = 0 ]; then
-		say "$board   traces: $(grep -c " accesses " "$out/$board-traces") phases, no difference that is not accepted"
+		say "$board   traces: $(grep -c " accesses " \
+			"$out/$board-traces") phases, no difference that is not accepted"
 	else
 		say "$board   traces: failed"
 		sed 's/^/    /' "$out/$board-traces"
@@ -192,7 +207,8 @@ suite() {
 	case $1 in imx*) scale=20 ;; esac
 	boot "$1" suite suite.sh 0 "drmboard.board=$1" --work-scale "$scale"
 	suite_result "$1" tests/qemu/suite.txt
-	printf '%-8s %-8s %-24s %6s %5s s  %s\n' "$1" suite "$passed passed, $failed differ" - "$took" "$ok"
+	printf '%-8s %-8s %-24s %6s %5s s  %s\n' "$1" suite "$passed passed, $failed differ" - \
+		"$took" "$ok"
 	rm -f "$log".{dmesg,bad,model}
 }
 
@@ -209,12 +225,14 @@ check() {
 	rk3399)
 		mali_faults "$1"
 		suite "$1"
-		traces "$1" clients= hang=hang:after=6 jobfault=jobfault:after=6 loseirq=lose-irq:after=6 mmufault=fault:access=10,after=6
+		traces "$1" clients= hang=hang:after=6 jobfault=jobfault:after=6 \
+			loseirq=lose-irq:after=6 mmufault=fault:access=10,after=6
 		;;
 	imx8mq)
 		vivante_faults "$1"
 		suite "$1"
-		traces "$1" clients= hang=hang:after=6 loseirq=lose-irq:after=6 mmufault=fault:access=10,after=6
+		traces "$1" clients= hang=hang:after=6 loseirq=lose-irq:after=6 \
+			mmufault=fault:access=10,after=6
 		;;
 	imx6q)
 		vivante_faults "$1"

@@ -34,22 +34,28 @@ listed() {
 # no variable set that a user would not have.
 next_command() {
 	local command
-	command=$(sed -n 's/^    \(target\/release\/drmboard run .*--stats -- .*\)$/\1/p' README.md | head -n 1)
+	command=$(sed -n 's/^    \(target\/release\/drmboard run .*--stats -- .*\)$/\1/p' \
+		README.md | head -n 1)
 	[ -n "$command" ] || say "README has no such command"
-	env -u PAN_MESA_DEBUG -u DRMBOARD_ARCH -u DRMBOARD_SYSROOT bash -c "${command/#target/$TARGET}" >"$tmp/next" 2>&1 || say "$command: status $?: $(cat "$tmp/next")"
+	env -u PAN_MESA_DEBUG -u DRMBOARD_ARCH -u DRMBOARD_SYSROOT bash -c \
+		"${command/#target/$TARGET}" >"$tmp/next" 2>&1 ||
+		say "$command: status $?: $(cat "$tmp/next")"
 	grep -q '^renderer: Mali-T860 (Panfrost)$' "$tmp/next" || say "no renderer"
 	grep -q '^frames [1-9][0-9]* ok$' "$tmp/next" || say "no frames"
-	grep -q '^stats: total .* jobs=[1-9].* faults=0 .* leaked=0$' "$tmp/next" || say "no jobs, or faults: $(tail -n 1 "$tmp/next")"
+	grep -q '^stats: total .* jobs=[1-9].* faults=0 .* leaked=0$' "$tmp/next" ||
+		say "no jobs, or faults: $(tail -n 1 "$tmp/next")"
 }
 
 # Without the right to mount nothing is downloaded, and that right is what is named.
 no_rights() {
 	local script
 	for script in demo test fresh; do
-		if DRMKPI_TARGET=$tmp/target setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "mk/$script.sh" >"$tmp/rights" 2>&1; then
+		if DRMKPI_TARGET=$tmp/target setpriv --bounding-set=-all --inh-caps=-all \
+			--no-new-privs "mk/$script.sh" >"$tmp/rights" 2>&1; then
 			say "mk/$script.sh passes without rights"
 		fi
-		grep -q 'no right to mount' "$tmp/rights" || say "mk/$script.sh: $(tail -n 1 "$tmp/rights")"
+		grep -q 'no right to mount' "$tmp/rights" ||
+			say "mk/$script.sh: $(tail -n 1 "$tmp/rights")"
 		[ ! -e "$tmp/target/sysroot.apt" ] || say "mk/$script.sh begins to download"
 	done
 }
@@ -60,7 +66,8 @@ locked_apt() {
 	local dir=$tmp/dpkg lists=$tmp/state/lists holder start
 	mkdir -p "$dir/updates" "$dir/info" "$lists/partial"
 	cp /var/lib/dpkg/status "$dir/status"
-	printf 'Dir::State "%s";\nDir::State::status "%s";\n' "$tmp/state" "$dir/status" >"$tmp/apt.conf"
+	printf 'Dir::State "%s";\nDir::State::status "%s";\n' "$tmp/state" "$dir/status" \
+		>"$tmp/apt.conf"
 	# HOLD FILE SECONDS: locks as apt does, says so, and lets go.
 	cat >"$tmp/hold" <<-'PERL'
 		use Fcntl; my $lock = pack "s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0; $| = 1;
@@ -73,12 +80,16 @@ locked_apt() {
 		perl "$tmp/hold" "${lock% *}" 3 >"$tmp/held" &
 		holder=$!
 		until grep -qs held "$tmp/held"; do
-			kill -0 "$holder" 2>/dev/null || { say "the lock of $command cannot be held"; return; }
+			kill -0 "$holder" 2>/dev/null || {
+				say "the lock of $command cannot be held"
+				return
+			}
 			sleep 0.1
 		done
 		start=$SECONDS
 		# Nothing to install, and no source to fetch lists from.
-		APT_CONFIG=$tmp/apt.conf apt "$tmp/apt.log" -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=/dev/null "$command" >"$tmp/waited" ||
+		APT_CONFIG=$tmp/apt.conf apt "$tmp/apt.log" -o Dir::Etc::sourcelist=/dev/null -o \
+			Dir::Etc::sourceparts=/dev/null "$command" >"$tmp/waited" ||
 			say "apt-get $command: $(tail -n 2 "$tmp/apt.log")"
 		if [ $((SECONDS - start)) -lt 2 ]; then say "apt-get $command did not wait"; fi
 		wait "$holder" || :
@@ -91,9 +102,12 @@ board_steps() {
 	# at PATTERN: the first line of docs/board.md with it.
 	at() { grep -nE -m 1 -- "$1" docs/board.md | cut -d : -f 1 | grep . || printf '0\n'; }
 	local last=0 step line
-	for step in '^## 1\. The device tree' ' reboot:$' '^    make kmod ' '^    kldload /var/tmp/drmkpi\.ko' 'eglinfo -B' '/boot/modules' 'kld_list'; do
+	for step in '^## 1\. The device tree' ' reboot:$' '^    make kmod ' \
+		'^    kldload /var/tmp/drmkpi\.ko' 'eglinfo -B' '/boot/modules' 'kld_list'; do
 		line=$(at "$step")
-		if [ "$line" -le "$last" ]; then say "'$step' is in line $line, after line $last it should be"; fi
+		if [ "$line" -le "$last" ]; then
+			say "'$step' is in line $line, after line $last it should be"
+		fi
 		last=$line
 	done
 }

@@ -41,19 +41,24 @@ symbols() {
 	for kernel in ${KERNEL:-}; do
 		# kernel.bin has no symbols; the kernel that it was made of lies beside it.
 		[ -e "${kernel%.bin}" ] || die "no such kernel: ${kernel%.bin}"
-		llvm-nm-19 --extern-only --defined-only --format=just-symbols "${kernel%.bin}" | LC_ALL=C sort -u >"$work/exported"
+		llvm-nm-19 --extern-only --defined-only --format=just-symbols "${kernel%.bin}" |
+			LC_ALL=C sort -u >"$work/exported"
 		LC_ALL=C comm -23 "$work/wanted" "$work/exported" >"$work/missing"
 		report "undefined symbols that ${kernel%.bin} does not export" "$work/missing"
 	done
 	if [ -n "${UPDATE:-}" ]; then
-		[ -n "${KERNEL:-}" ] && [ "$allowed" = 'NF == 1' ] || die "UPDATE takes KERNEL, and a module without INVARIANTS"
+		[ -n "${KERNEL:-}" ] && [ "$allowed" = 'NF == 1' ] ||
+			die "UPDATE takes KERNEL, and a module without INVARIANTS"
 		{
 			grep '^#' $list
-			LC_ALL=C comm -12 "$work/wanted" "$work/exported" | cat - <(grep ' debug$' $list) | LC_ALL=C sort -u
+			LC_ALL=C comm -12 "$work/wanted" "$work/exported" |
+				cat - <(grep ' debug$' $list) | LC_ALL=C sort -u
 		} >"$work/list"
 		cp "$work/list" $list
 	fi
-	LC_ALL=C comm -23 "$work/wanted" <(awk "/^#/ { next } $allowed { print \$1 }" $list | LC_ALL=C sort -u) >"$work/unlisted"
+	LC_ALL=C comm -23 "$work/wanted" \
+		<(awk "/^#/ { next } $allowed { print \$1 }" $list | LC_ALL=C sort -u) \
+		>"$work/unlisted"
 	report "undefined symbols not in $list ($(wc -l <"$work/wanted") wanted)" "$work/unlisted"
 }
 
@@ -95,14 +100,17 @@ frames() {
 # Relocations: what the arm64 kernel's linker knows, without those of code that is not
 # position-independent.
 relocations() {
-	llvm-readelf-19 -rW "$dir/drmkpi.ko" | awk '$3 ~ /^R_/ { print $3 }' | sort | uniq -c >"$work/relocations"
-	grep -vE ' R_AARCH64_(NONE|RELATIVE|ABS64|GLOB_DAT|JUMP_SLOT)$' "$work/relocations" >"$work/odd-relocations" || :
+	llvm-readelf-19 -rW "$dir/drmkpi.ko" | awk '$3 ~ /^R_/ { print $3 }' | sort |
+		uniq -c >"$work/relocations"
+	grep -vE ' R_AARCH64_(NONE|RELATIVE|ABS64|GLOB_DAT|JUMP_SLOT)$' "$work/relocations" \
+		>"$work/odd-relocations" || :
 	report "relocations that the kernel's linker does not know" "$work/odd-relocations"
 }
 
 # The note that says that every indirect branch ends at a landing pad.
 bti() {
-	llvm-readelf-19 -n "$dir/drmkpi.ko" | grep -q 'aarch64 feature:.*BTI' || echo "no BTI in .note.gnu.property" >"$work/bti"
+	llvm-readelf-19 -n "$dir/drmkpi.ko" | grep -q 'aarch64 feature:.*BTI' ||
+		echo "no BTI in .note.gnu.property" >"$work/bti"
 	touch "$work/bti"
 	report "code without BTI" "$work/bti"
 }
@@ -111,7 +119,8 @@ bti() {
 # the crates in sum.
 panics() {
 	local allowed
-	allowed=$(sed -n 's/^panic_audit //p' mk/audit.sh | tr ' ' '\n' | awk -F= '{ sum += $2 } END { print sum + 0 }')
+	allowed=$(sed -n 's/^panic_audit //p' mk/audit.sh | tr ' ' '\n' |
+		awk -F= '{ sum += $2 } END { print sum + 0 }')
 	llvm-objdump-19 -d -C --no-show-raw-insn --no-leading-addr "$dir/drmkpi.ko.full" | awk '
 		/^<.*>:$/ { fn = $0; gsub(/^<|>:$/, "", fn); next }
 		fn !~ /^core::(panicking|slice::index|str::slice_error|option::(unwrap|expect)_failed|result::unwrap_failed|cell::panic)/ &&

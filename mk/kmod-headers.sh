@@ -21,10 +21,12 @@ fetch() {
 	mkdir -p "$wheel"
 	if ! ls "$wheel"/ziglang-$version-*.whl >/dev/null 2>&1; then
 		say "kmod: fetching ziglang $version for FreeBSD's headers (100 MB)" >&2
-		python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 --platform $platform \
+		python3 -m pip download -q --disable-pip-version-check --no-deps \
+			--only-binary=:all: --python-version 3.11 --platform $platform \
 			-d "$wheel" ziglang==$version >&2
 	fi
-	printf '%s  %s\n' $sha256 "$wheel"/ziglang-$version-*.whl | sha256sum -c --quiet >&2 || die "not the wheel that is expected"
+	printf '%s  %s\n' $sha256 "$wheel"/ziglang-$version-*.whl | sha256sum -c --quiet >&2 ||
+		die "not the wheel that is expected"
 	rm -rf "$dir.new"
 	python3 - "$wheel"/ziglang-$version-*.whl "$dir.new" <<-'PY'
 		import os, sys, zipfile
@@ -49,7 +51,8 @@ stand_ins() {
 	rm -rf "$dir/stand-in"
 	sed -n 's/^\/\* for <\(.*\)> \*\/$/\1/p' $missing | while read -r header; do
 		mkdir -p "$(dirname "$dir/stand-in/$header")"
-		printf '#define KPI_%s\n#include "kpi_missing.h"\n' "$(printf %s "$header" | tr 'a-z/.-' 'A-Z___')" >"$dir/stand-in/$header"
+		printf '#define KPI_%s\n#include "kpi_missing.h"\n' \
+			"$(printf %s "$header" | tr 'a-z/.-' 'A-Z___')" >"$dir/stand-in/$header"
 	done
 }
 
@@ -57,4 +60,5 @@ mk/need.sh kmod-headers >&2
 if [ "$(cat "$dir/version" 2>/dev/null)" != $version ]; then fetch; fi
 stand_ins
 # The wheel takes the line with the version out of sys/param.h, for its compiler defines it.
-printf '%s\n' "-I$dir/stand-in" -Isys/modules/drmkpi/compat "-isystem$dir/aarch64-freebsd-none" "-isystem$dir/generic-freebsd" -D__FreeBSD_version=1500068
+printf '%s\n' "-I$dir/stand-in" -Isys/modules/drmkpi/compat "-isystem$dir/aarch64-freebsd-none" \
+	"-isystem$dir/generic-freebsd" -D__FreeBSD_version=1500068

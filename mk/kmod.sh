@@ -35,7 +35,8 @@ sources() { printf '%s\n' ${SRCS:-$(find sys/dev/drm/kpi/freebsd -name '*.c' | s
 choose_rust() {
 	local rustc
 	for rustc in "${RUSTC:-rustc}" /usr/bin/rustc; do
-		if [ -e "$("$rustc" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; then
+		if [ -e "$("$rustc" --print sysroot \
+			2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; then
 			export RUSTC=$rustc
 			return
 		fi
@@ -53,9 +54,12 @@ rust() {
 	sources=$("$RUSTC" --print sysroot)/lib/rustlib/src/rust
 	flags="$flags --remap-path-prefix=$TOP=drmkpi --remap-path-prefix=$sources=rust --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
 	# Future-incompatibility notes are about core, not about us.
-	env -u CARGO_ENCODED_RUSTFLAGS RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" CARGO_TARGET_DIR="$dir" CARGO_FUTURE_INCOMPAT_REPORT_FREQUENCY=never \
-		cargo build --locked --release --manifest-path sys/modules/drmkpi/Cargo.toml --target "$triple" -Zbuild-std=core
-	members=$(llvm-ar-19 t "$dir/$triple/release/libdrmkpi_kmod.a" | grep -v '^compiler_builtins-')
+	env -u CARGO_ENCODED_RUSTFLAGS RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
+		CARGO_TARGET_DIR="$dir" CARGO_FUTURE_INCOMPAT_REPORT_FREQUENCY=never \
+		cargo build --locked --release --manifest-path sys/modules/drmkpi/Cargo.toml \
+		--target "$triple" -Zbuild-std=core
+	members=$(llvm-ar-19 t "$dir/$triple/release/libdrmkpi_kmod.a" |
+		grep -v '^compiler_builtins-')
 	[ "$(printf '%s\n' "$members" | wc -l)" = 1 ] || die "one Rust object expected: $members"
 	llvm-ar-19 p "$dir/$triple/release/libdrmkpi_kmod.a" "$members" >"$OUT/rust.o"
 }
@@ -85,13 +89,16 @@ options() {
 	mkdir -p "$OUT/opt"
 	printf '#define %s 1\n' SMP INTRNG MAC VIMAGE >"$OUT/opt/opt_global.h"
 	printf '#define %s 1\n' FDT >"$OUT/opt/opt_platform.h"
-	if [ -n "${KERNBUILDDIR:-}" ] && grep -qE ' (INVARIANTS|WITNESS) ' "$KERNBUILDDIR/opt_global.h"; then echo debug; else echo plain; fi >"$OUT/flavour"
+	if [ -n "${KERNBUILDDIR:-}" ] &&
+		grep -qE ' (INVARIANTS|WITNESS) ' "$KERNBUILDDIR/opt_global.h"; then echo debug; \
+		else echo plain; fi >"$OUT/flavour"
 }
 
 # Flags of sys/conf/kmod.mk and kern.mk for arm64, but for FreeBSD's own -D__printf__, which
 # Debian's clang does not know.
 cflags() {
-	local flags=(--target=aarch64-unknown-freebsd15.0 -O2 -pipe -std=gnu17 -fno-strict-aliasing -nostdinc -D_KERNEL -DKLD_MODULE
+	local flags=(--target=aarch64-unknown-freebsd15.0 -O2 -pipe -std=gnu17 \
+		-fno-strict-aliasing -nostdinc -D_KERNEL -DKLD_MODULE
 		-DHAVE_KERNEL_OPTION_HEADERS -fno-common -fPIC -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -mgeneral-regs-only -ffixed-x18
 		-mbranch-protection=standard -mno-outline-atomics -ffreestanding -fwrapv -fstack-protector
 		-Wall -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wundef -Wno-pointer-sign -Wmissing-include-dirs
@@ -99,7 +106,8 @@ cflags() {
 		-Wno-error=parentheses-equality -Wno-error=shift-negative-value -Wno-address-of-packed-member -Wno-format-zero-length
 		"-ffile-prefix-map=$TOP=drmkpi" -Isys -Isys/dev/drm/kpi/include -Isys/dev/drm/kpi/freebsd)
 	if [ -n "$SYSDIR" ]; then
-		flags+=("-I$TARGET/kmod/if" "-I$SYSDIR" "-I$SYSDIR/contrib/ck/include" "-I$SYSDIR/contrib/libfdt" "-ffile-prefix-map=$SYSDIR=/usr/src/sys")
+		flags+=("-I$TARGET/kmod/if" "-I$SYSDIR" "-I$SYSDIR/contrib/ck/include" \
+			"-I$SYSDIR/contrib/libfdt" "-ffile-prefix-map=$SYSDIR=/usr/src/sys")
 	else
 		flags+=($(mk/kmod-headers.sh))
 	fi
@@ -116,7 +124,9 @@ compile() {
 	[ -n "$(sources)" ] || die "no C sources in sys/dev/drm/kpi/freebsd"
 	find "$OUT/obj" -name '*.o' -delete
 	cflags
-	sources | OUT=$OUT xargs -P "$(nproc)" -I{} sh -c 'xargs -d "\n" -a "$OUT/cflags" clang-19 -c "{}" -o "$OUT/obj/$(printf %s "{}" | tr / - | sed "s/\.c$/.o/")" </dev/null'
+	sources |
+		OUT=$OUT xargs -P "$(nproc)" -I{} sh -c \
+		'xargs -d "\n" -a "$OUT/cflags" clang-19 -c "{}" -o "$OUT/obj/$(printf %s "{}" | tr / - | sed "s/\.c$/.o/")" </dev/null'
 }
 
 # As kmod.mk: one relocatable object, all of its names made local (a module's exports are in its
@@ -126,7 +136,8 @@ link() {
 	ld.lld-19 "${common[@]}" -r -o "$OUT/drmkpi.kld" "$OUT"/obj/*.o "$OUT/rust.o"
 	llvm-nm-19 -g --defined-only --format=just-symbols "$OUT/drmkpi.kld" >"$OUT/globals"
 	llvm-objcopy-19 --localize-symbols="$OUT/globals" "$OUT/drmkpi.kld"
-	ld.lld-19 "${common[@]}" -Bshareable -znotext -znorelro -o "$OUT/drmkpi.ko.full" "$OUT/drmkpi.kld"
+	ld.lld-19 "${common[@]}" -Bshareable -znotext -znorelro -o "$OUT/drmkpi.ko.full" \
+		"$OUT/drmkpi.kld"
 	llvm-objcopy-19 --strip-debug "$OUT/drmkpi.ko.full" "$OUT/drmkpi.ko.new"
 	mv "$OUT/drmkpi.ko.new" "$OUT/drmkpi.ko"
 }
@@ -138,5 +149,6 @@ if [ -n "$SYSDIR" ]; then interfaces; fi
 options
 compile
 link
-say "kmod: $OUT/drmkpi.ko: $(stat -c %s "$OUT/drmkpi.ko") bytes, headers of ${SYSDIR:-the ziglang wheel}${KERNBUILDDIR:+, options of $KERNBUILDDIR}"
+say "kmod: $OUT/drmkpi.ko: $(stat -c %s \
+	"$OUT/drmkpi.ko") bytes, headers of ${SYSDIR:-the ziglang wheel}${KERNBUILDDIR:+, options of $KERNBUILDDIR}"
 mk/kmod-audit.sh "$OUT"

@@ -40,11 +40,14 @@ have_package() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" 
 apt() {
 	local log=$1 n
 	for ((n = 0; n < 120; n++)); do
-		if as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 "${@:2}" >"$log" 2>&1; then
+		if as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 -o \
+			DPkg::Lock::Timeout=600 "${@:2}" >"$log" 2>&1; then
 			return 0
 		fi
 		grep -qE 'Could not get lock|Unable to (acquire|lock)' "$log" || return 1
-		if [ "$n" = 0 ]; then say "need: another apt-get runs: waiting for its lock, for at most 10 minutes"; fi
+		if [ "$n" = 0 ]; then
+			say "need: another apt-get runs: waiting for its lock, for at most 10 minutes"
+		fi
 		sleep 5
 	done
 	return 1
@@ -82,11 +85,14 @@ update_lists() {
 # program gets its private /dev/dri; asked before anything is downloaded.
 may_mount() {
 	if unshare --mount --propagation private true 2>/dev/null; then return; fi
-	if [ "$(id -u)" != 0 ]; then die "a program gets a private /dev/dri by a mount namespace: run as root"; fi
+	if [ "$(id -u)" != 0 ]; then
+		die "a program gets a private /dev/dri by a mount namespace: run as root"
+	fi
 	if [ -r /proc/self/mountinfo ] && ! cut -d ' ' -f 5 /proc/self/mountinfo | grep -qx /; then
 		die "the root directory is no mount point, so that no mount can be kept private: before chroot DIR, do mount --bind DIR DIR"
 	fi
-	die "no right to mount (CAP_SYS_ADMIN), as in an unprivileged container: $(unshare --mount --propagation private true 2>&1)"
+	die "no right to mount (CAP_SYS_ADMIN), as in an unprivileged container: $(unshare --mount \
+		--propagation private true 2>&1)"
 }
 
 # made WHAT NEXT...: the last lines of a target: what it made, how large target/ is by now, and what

@@ -23,8 +23,10 @@ build() {
 	# Debian's meson wants Debian's Python, whatever else is called python3 here.
 	export PATH=/usr/bin:/bin
 	cd "$root" || return
-	meson setup build libdrm-*/ -Dauto_features=disabled -Detnaviv=enabled -Dtests=true -Dcairo-tests=disabled -Dintel=disabled \
-		-Dradeon=disabled -Damdgpu=disabled -Dnouveau=disabled -Dvmwgfx=disabled -Dvalgrind=disabled -Dman-pages=disabled &&
+	meson setup build libdrm-*/ -Dauto_features=disabled -Detnaviv=enabled -Dtests=true \
+		-Dcairo-tests=disabled -Dintel=disabled \
+		-Dradeon=disabled -Damdgpu=disabled -Dnouveau=disabled -Dvmwgfx=disabled \
+		-Dvalgrind=disabled -Dman-pages=disabled &&
 		ninja -C build
 }
 
@@ -33,7 +35,8 @@ build() {
 link_tests() {
 	local name
 	for name in $TESTS; do
-		[ -x "$root/build/tests/etnaviv/$name" ] && ln -s "$root/build/tests/etnaviv/$name" "$out/$name" || return
+		[ -x "$root/build/tests/etnaviv/$name" ] &&
+			ln -s "$root/build/tests/etnaviv/$name" "$out/$name" || return
 	done
 }
 

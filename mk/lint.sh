@@ -17,7 +17,10 @@ check() {
 }
 
 # What is or would be tracked; a file that is deleted in the work tree is no more.
-sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do if [ -f "$file" ]; then printf '%s\n' "$file"; fi; done; }
+sources() {
+	git ls-files -co --exclude-standard -- "$@" |
+		while read -r file; do if [ -f "$file" ]; then printf '%s\n' "$file"; fi; done
+}
 
 clients() { cargo "$1" --manifest-path tests/clients/Cargo.toml "${@:2}"; }
 
@@ -32,21 +35,29 @@ spdx() {
 			say "$file: no SPDX line"
 			status=1
 		fi
-	done < <(sources '*.rs' '*.c' '*.h' '*.S' '*.sh' '*.lua' '*.dtso' '*.dtsi' '*.awk' '*.[1-9]' '*/Cargo.toml' Cargo.toml '*Kyuafile' '*Makefile' '*.mk' mk .ci ':!*.md' ':!mk/README')
+	done < <(sources '*.rs' '*.c' '*.h' '*.S' '*.sh' '*.lua' '*.dtso' '*.dtsi' '*.awk' \
+		'*.[1-9]' '*/Cargo.toml' Cargo.toml '*Kyuafile' '*Makefile' '*.mk' mk .ci ':!*.md' ':!mk/README')
 	return $status
 }
 
 # Trees of one developer's or builder's machine, in any tracked text.
-machine_paths() { ! sources . | grep -v '^mk/lint\.sh$' | xargs -d '\n' grep -InE '(^|[^A-Za-z0-9_.])/(work|root|home)/' --; }
+machine_paths() {
+	! sources . | grep -v '^mk/lint\.sh$' |
+		xargs -d '\n' grep -InE '(^|[^A-Za-z0-9_.])/(work|root|home)/' --
+}
 
 # Kernel messages are for people: no Debug output of Rust, such as `Some(3)`. Tests may print what
 # they like.
-debug_output() { ! sources 'sys/*.rs' | grep -vE '/tests/|_tests?\.rs$' | xargs -d '\n' grep -nE '\{[a-z_0-9.]*:[#0-9a-zA-Z]*\?\}|\bdbg!' --; }
+debug_output() {
+	! sources 'sys/*.rs' | grep -vE '/tests/|_tests?\.rs$' |
+		xargs -d '\n' grep -nE '\{[a-z_0-9.]*:[#0-9a-zA-Z]*\?\}|\bdbg!' --
+}
 
 # The pages name manuals of FreeBSD, which this machine does not have.
 manuals() {
 	local said
-	said=$(mandoc -T lint share/man/man4/*.4 2>&1 | grep -vE 'referenced manual not found: Xr|outdated mandoc\.db')
+	said=$(mandoc -T lint share/man/man4/*.4 2>&1 |
+		grep -vE 'referenced manual not found: Xr|outdated mandoc\.db')
 	if [ -n "$said" ]; then
 		say "$said"
 		return 1
@@ -56,7 +67,8 @@ manuals() {
 # Every tunable and every statistic is in a page.
 manual_names() {
 	local name status=0
-	for name in $(grep -rhoE 'tunable\(c"[a-z0-9_]+"|hw\.drmkpi\.[a-z0-9_]+' sys/dev/drm --include='*.rs' --include='*.c' | sed -E 's/.*[".]([a-z0-9_]+)"?$/hw.drmkpi.\1/'; \
+	for name in $(grep -rhoE 'tunable\(c"[a-z0-9_]+"|hw\.drmkpi\.[a-z0-9_]+' sys/dev/drm \
+		--include='*.rs' --include='*.c' | sed -E 's/.*[".]([a-z0-9_]+)"?$/hw.drmkpi.\1/'; \
 		sed -nE 's/^ +[0-9] => (Some)?\(+c"([a-z_]+)", .*/dev.DRIVER.N.\2/p' sys/dev/drm/kpi/src/drm/stats.rs; \
 		sed -nE '/fn stat</,/^}/s/^ +[0-9] => Some\(\(c"([a-z_]+)", .*/dev.DRIVER.N.\1/p' sys/dev/drm/kpi/src/entry.rs; \
 		sed -nE 's/^.*OID_AUTO, "(dump|dump_clear)",.*/dev.etnaviv.N.\1/p' sys/dev/drm/kpi/freebsd/drm_sysctl.c); do
@@ -70,11 +82,18 @@ manual_names() {
 
 scripts() {
 	local file status=0
-	while read -r file; do bash -n "$file" || status=1; done < <(sources mk .ci | xargs -d '\n' grep -lE '^#!.*sh$' --)
+	while read -r file; do
+		bash -n "$file" || status=1
+	done < <(sources mk .ci | xargs -d '\n' grep -lE '^#!.*sh$' --)
 	return $status
 }
 
-layers() { cargo run -q -p xtask -- layers >"$TARGET/layers.txt" || { cat "$TARGET/layers.txt"; return 1; }; }
+layers() {
+	cargo run -q -p xtask -- layers >"$TARGET/layers.txt" || {
+		cat "$TARGET/layers.txt"
+		return 1
+	}
+}
 
 words() { cargo run -q -p xtask -- words; }
 

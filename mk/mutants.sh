@@ -51,7 +51,9 @@ copy() {
 	# it is that of target/.
 	ln -sfn debug "$build/release"
 	for name in sysroot qemu arm64 shim; do ln -sfn "$TARGET/$name" "$build/$name"; done
-	for name in $(sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile); do ln -sfn "$build/debug/$name" "$build/kyua/tests/$name"; done
+	for name in $(sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile); do
+		ln -sfn "$build/debug/$name" "$build/kyua/tests/$name"
+	done
 }
 
 # tests_of PACKAGE FAMILY: cargo's options for those of its tests that have to do with this family
@@ -98,10 +100,12 @@ suite_of() {
 	local status=0 programs
 	case $1 in
 	mali) programs=(tests/panfrost_submit_test tests/panfrost_fault_test) ;;
-	*) programs=(tests/etnaviv_submit_test tests/etnaviv_address_test tests/etnaviv_perfmon_test) ;;
+	*) programs=(tests/etnaviv_submit_test tests/etnaviv_address_test \
+		tests/etnaviv_perfmon_test) ;;
 	esac
 	rm -f "$2.db"
-	in_tree timeout 90 kyua -c none -v "test_suites.drmkpi.drmboard=$build/release/drmboard" -v "test_suites.drmkpi.clients=$ARM64" \
+	in_tree timeout 90 kyua -c none -v "test_suites.drmkpi.drmboard=$build/release/drmboard" \
+		-v "test_suites.drmkpi.clients=$ARM64" \
 		test --build-root="$build/kyua" -r "$2.db" "${programs[@]}" >"$2" 2>&1 || status=$?
 	rate "$status" "$2"
 }
@@ -129,12 +133,15 @@ machines() (
 
 # one NAME FAMILY WHAT BOARD RUN...: a row of the table, for the copy as it is.
 one() {
-	local name=$1 family=$2 what=$3 log=$root/log/$1 models=. driver=. suite=. guest=. caught options
+	local name=$1 family=$2 what=$3 log=$root/log/$1 models=. driver=. suite=. guest=. caught \
+		options
 	shift 3
 	rm -rf "$log"
 	mkdir -p "$log"
 	read -r -a options < <(tests_of models "$family" && tests_of driver_tests "$family") || :
-	if [ -n "$on_host" ] && ! in_tree cargo test -q --no-run -p models -p driver_tests "${options[@]}" >"$log/build" 2>&1 ||
+	if [ -n "$on_host" ] &&
+		! in_tree cargo test -q --no-run -p models -p driver_tests "${options[@]}" \
+		>"$log/build" 2>&1 ||
 		! in_tree cargo build -q -p drmboard -p qemu_board >>"$log/build" 2>&1; then
 		tail -n 20 "$log/build" >&2
 		die "$name does not build"
@@ -145,7 +152,8 @@ one() {
 		suite=$(suite_of "$family" "$log/suite")
 	fi
 	if [ -n "$in_guest" ]; then guest=$(machines "$family" "$log" "$@"); fi
-	printf '| %s | %s | %s | %s | %s | %s |\n' "$name" "$what" "$models" "$driver" "$suite" "$guest"
+	printf '| %s | %s | %s | %s | %s | %s |\n' "$name" "$what" "$models" "$driver" "$suite" \
+		"$guest"
 	caught=no
 	case $models$driver$suite$guest in *[!.-]*) caught=yes ;; esac
 	if [ "$name" = "no-fault-$family" ]; then
@@ -169,7 +177,8 @@ in_tree cargo build -q -p atf --bins
 printf '\n| fault | | models | driver | suite | crosscheck |\n|---|---|---|---|---|---|\n'
 for group in mali vivante; do
 	case " ${mutants[*]}" in *" $group-"*) ;; *) continue ;; esac
-	one "no-fault-$group" "$group" 'none' "$(if [ "$group" = mali ]; then say rk3399; else say imx8mq; fi)" clients faults
+	one "no-fault-$group" "$group" 'none' \
+		"$(if [ "$group" = mali ]; then say rk3399; else say imx8mq; fi)" clients faults
 	for name in "${mutants[@]%.patch}"; do
 		if [ "$(family "$name")" != "$group" ]; then continue; fi
 		file=tests/qemu/mutants/$name.patch

@@ -21,7 +21,8 @@ for group in "$@"; do
 	build)
 		command -v cc >/dev/null || want gcc "links host programs"
 		[ -e /usr/include/stdio.h ] || want libc6-dev "links host programs"
-		[ -e /etc/ssl/certs/ca-certificates.crt ] || want ca-certificates "cargo fetches crates by https"
+		[ -e /etc/ssl/certs/ca-certificates.crt ] ||
+			want ca-certificates "cargo fetches crates by https"
 		if ! command -v cargo >/dev/null; then
 			want cargo-web "no cargo on PATH"
 			want rustc-web "no cargo on PATH"
@@ -38,14 +39,16 @@ for group in "$@"; do
 		want lld-19 "links the kernel module"
 		want llvm-19 "nm, objcopy and objdump for arm64"
 		# A compiler and the sources of its core, which is built with the kernel's flags.
-		if [ ! -e "$("${RUSTC:-rustc}" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; then
+		if [ ! -e "$("${RUSTC:-rustc}" --print sysroot \
+			2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; then
 			want rustc-web "its core can be built for the kernel"
 			want rust-web-src "the sources of core"
 		fi
 		;;
 	kmod-headers)
 		command -v python3 >/dev/null || want python3 "unpacks FreeBSD's headers"
-		python3 -m pip --version >/dev/null 2>&1 || want python3-pip "fetches FreeBSD's headers"
+		python3 -m pip --version >/dev/null 2>&1 ||
+			want python3-pip "fetches FreeBSD's headers"
 		;;
 	qemu)
 		# What Debian's qemu-user links; the program itself is unpacked below target/ (the
@@ -76,7 +79,8 @@ for group in "$@"; do
 		want meson "builds libdrm's tests"
 		want ninja-build "builds libdrm's tests"
 		command -v pkg-config >/dev/null || want pkg-config "builds libdrm's tests"
-		command -v dpkg-source >/dev/null || want dpkg-dev "unpacks Debian's source of libdrm"
+		command -v dpkg-source >/dev/null ||
+			want dpkg-dev "unpacks Debian's source of libdrm"
 		command -v cc >/dev/null || want gcc "builds libdrm's tests"
 		[ -e /usr/include/stdio.h ] || want libc6-dev "builds libdrm's tests"
 		;;
@@ -86,8 +90,16 @@ for group in "$@"; do
 		;;
 	lint)
 		want mandoc "checks the manual pages"
-		if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then :; else want rustfmt-web "cargo fmt"; fi
-		if command -v cargo >/dev/null && cargo clippy --version >/dev/null 2>&1; then :; else want rust-web-clippy "cargo clippy"; fi
+		if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then
+			:
+		else
+			want rustfmt-web "cargo fmt"
+		fi
+		if command -v cargo >/dev/null && cargo clippy --version >/dev/null 2>&1; then
+			:
+		else
+			want rust-web-clippy "cargo clippy"
+		fi
 		want bindgen "checks the bindings of drm_os.h"
 		;;
 	audit)
@@ -137,7 +149,8 @@ for group in "$@"; do
 		# before there is a sysroot.
 		want_version=
 		if [ -e "$TARGET/sysroot.apt/debs" ]; then
-			want_version=$(sed -n 's/^libstd-rust-web-dev_\(.*\)_arm64\.deb$/\1/p' "$TARGET/sysroot.apt/debs" | sed 's/%3a/:/g')
+			want_version=$(sed -n 's/^libstd-rust-web-dev_\(.*\)_arm64\.deb$/\1/p' \
+				"$TARGET/sysroot.apt/debs" | sed 's/%3a/:/g')
 		fi
 		have_version=$(dpkg-query -W -f '${Version}' rustc-web)
 		if [ -n "$want_version" ] && [ "$want_version" != "$have_version" ]; then

@@ -56,13 +56,17 @@ check() {
 		fail "$name, patched" "it does not build: $(tail -n 3 "$out/log")"
 		return
 	fi
-	"$dir/patched/devices" >"$out/patched" 2>&1 || grep -qE ': FAILED: ' "$out/patched" || fail "$name, patched" "$(grep -m 1 -E 'ERROR|runtime error' "$out/patched")"
+	"$dir/patched/devices" >"$out/patched" 2>&1 || grep -qE ': FAILED: ' "$out/patched" ||
+		fail "$name, patched" "$(grep -m 1 -E 'ERROR|runtime error' "$out/patched")"
 	sed -n "s/^[a-z_]*: \(ok\|FAILED: .*\)\$/ports: $name, patched: &/p" "$out/patched"
 	if grep -q ': FAILED: ' "$out/patched"; then bad=1; fi
-	if [ "$(sed -n 's/^\([a-z_]*\): FAILED: .*/\1/p' "$out/stock" | tr '\n' ' ')" = "$news " ]; then
+	if [ "$(sed -n 's/^\([a-z_]*\): FAILED: .*/\1/p' "$out/stock" | tr '\n' ' ')" = "$news " \
+		]; then
 		say "ports: $name finds only PCI without the patch: ok"
 	else
-		fail "$name without the patch" "other cases fail than those that the patch is for: $(tr '\n' ' ' <"$out/stock")"
+		fail "$name without the patch" \
+			"other cases fail than those that the patch is for: $(tr '\n' ' ' \
+			<"$out/stock")"
 	fi
 }
 
@@ -79,7 +83,11 @@ mkdir -p "$out"
 : >"$out/log"
 for suite in "" trixie; do
 	root=$TARGET/libdrm${suite:+-$suite}.apt
-	if had "$root" "$suite"; then check "$(echo "$root"/libdrm-*/)"; else say "ports: libdrm of Debian ${suite:-here}: skipped: its source cannot be had"; fi
+	if had "$root" "$suite"; then
+		check "$(echo "$root"/libdrm-*/)"
+	else
+		say "ports: libdrm of Debian ${suite:-here}: skipped: its source cannot be had"
+	fi
 done
 if [ -n "${LIBDRM:-}" ]; then check "$LIBDRM"; fi
 exit "$bad"

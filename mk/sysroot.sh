@@ -29,10 +29,15 @@ LAYOUT=1
 mirror() {
 	local file
 	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-		if [ -e "$file" ]; then sed -n 's/^deb[[:space:]]\+\(\[[^]]*\] *\)\?\([^ ]*\/debian\/*\) .*/\2/p' "$file"; fi
+		if [ -e "$file" ]; then
+			sed -n 's/^deb[[:space:]]\+\(\[[^]]*\] *\)\?\([^ ]*\/debian\/*\) .*/\2/p' \
+				"$file"
+		fi
 	done
 	for file in /etc/apt/sources.list.d/*.sources; do
-		if [ -e "$file" ]; then sed -n 's/^URIs:[[:space:]]*\([^ ]*\/debian\/*\)$/\1/p' "$file"; fi
+		if [ -e "$file" ]; then
+			sed -n 's/^URIs:[[:space:]]*\([^ ]*\/debian\/*\)$/\1/p' "$file"
+		fi
 	done
 }
 
@@ -51,7 +56,8 @@ sysroot() {
 	{
 		# What the live system says about proxies, retries and the like; its hooks and
 		# clean-up rules are left behind.
-		apt-config dump | grep -E '^Acquire::' | grep -vE '^Acquire::(IndexTargets|Languages)|""; *$|::;' || :
+		apt-config dump | grep -E '^Acquire::' |
+			grep -vE '^Acquire::(IndexTargets|Languages)|""; *$|::;' || :
 		cat <<-CONF
 			APT::Architecture "arm64";
 			APT::Architectures { "arm64"; };
@@ -65,25 +71,29 @@ sysroot() {
 			Dir::Etc::main "/dev/null";
 		CONF
 		if [ -n "$suite" ]; then
-			printf 'Dir::Etc::sourcelist "%s";\nDir::Etc::sourceparts "/dev/null";\n' "$root/sources.list"
+			printf 'Dir::Etc::sourcelist "%s";\nDir::Etc::sourceparts "/dev/null";\n' \
+				"$root/sources.list"
 		fi
 	} >"$root/apt.conf"
 	if [ -n "$suite" ]; then
 		uri=$(mirror | head -n 1)
 		[ -n "$uri" ] || die "no mirror of Debian in /etc/apt to take $suite from"
-		printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$uri" "$suite" >"$root/sources.list"
+		printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$uri" "$suite" \
+			>"$root/sources.list"
 	fi
 	local -x APT_CONFIG=$root/apt.conf
 
 	say "sysroot: apt-get update (private lists)"
-	apt-get -q update >"$root/update.log" 2>&1 || say "sysroot: some package source failed, see $root/update.log"
+	apt-get -q update >"$root/update.log" 2>&1 ||
+		say "sysroot: some package source failed, see $root/update.log"
 	apt-get -s install "$@" >"$root/plan" 2>&1 || {
 		cat "$root/plan" >&2
 		die "no dependency closure: see $root/update.log"
 	}
 	# "Inst NAME (VERSION SUITE [ARCH])" becomes the name of the file in apt's cache, where a
 	# colon is written %3a.
-	sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*\[\(.*\)\]).*/\1_\2_\3.deb/p' "$root/plan" | sed 's/:/%3a/g' >"$root/debs"
+	sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*\[\(.*\)\]).*/\1_\2_\3.deb/p' "$root/plan" |
+		sed 's/:/%3a/g' >"$root/debs"
 	count=$(wc -l <"$root/debs")
 	say "sysroot: downloading $count packages"
 	apt-get -q -y --download-only install "$@" >"$root/install.log" 2>&1 || {
@@ -108,7 +118,8 @@ sysroot() {
 	find "$new" -type l -lname '/*' -print0 | while IFS= read -r -d '' link; do
 		to=$(readlink "$link")
 		if [ -e "$new$to" ]; then
-			ln -sfn "$(realpath -m --relative-to="$(dirname "$link")" "$new$to")" "$link"
+			ln -sfn "$(realpath -m --relative-to="$(dirname "$link")" "$new$to")" \
+				"$link"
 		fi
 	done
 	printf '%s\n' "$key" >"$new/.stamp"

@@ -26,10 +26,12 @@ unit_tests() {
 	say "test: unit tests (cargo test)"
 	# First built, with cargo's own progress, which takes some minutes; what does not build is
 	# told by the run.
-	cargo test --workspace --no-run 2>&1 | grep --line-buffered -E '^ +(Compiling|Finished|Blocking)|^error' || :
+	cargo test --workspace --no-run 2>&1 |
+		grep --line-buffered -E '^ +(Compiling|Finished|Blocking)|^error' || :
 	# Progress is one line for each program that has tests; all of them run even when one fails.
 	# The fuzzers take their time from this.
-	FUZZ_SECONDS=${FUZZ_SECONDS:-60} cargo test --workspace --no-fail-fast 2>&1 | tee "$log/cargo.log" | awk '
+	FUZZ_SECONDS=${FUZZ_SECONDS:-60} cargo test --workspace --no-fail-fast 2>&1 |
+		tee "$log/cargo.log" | awk '
 		/^ +(Running|Doc-tests) / { name = $0; sub(/ \(.*/, "", name); n = split($0, part, "/"); sub(/-[0-9a-f]+\)$/, "", part[n])
 			if (/Running/) name = name " of " part[n] }
 		/^test result: / && !/ 0 passed; 0 failed/ { sub(/^test result: /, ""); print name ": " $0; fflush() }
@@ -39,7 +41,9 @@ unit_tests() {
 		END { print p + 0, f + 0, i + 0 }' "$log/cargo.log")
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + i))
 	if [ "$status" != 0 ] && [ "$f" = 0 ]; then fail "cargo test failed" "$log/cargo.log"; fi
-	if [ "$f" != 0 ]; then sed -n '/^failures:$/,/^test result/p' "$log/cargo.log" | head -n 100; fi
+	if [ "$f" != 0 ]; then
+		sed -n '/^failures:$/,/^test result/p' "$log/cargo.log" | head -n 100
+	fi
 }
 
 # kyua finds a program at BUILD-ROOT/DIRECTORY-OF-KYUAFILE/NAME; cargo puts it elsewhere, so the
@@ -79,21 +83,26 @@ run_suite() {
 	local status=0 p f s name=$1
 	shift
 	local db=$log/$name.db
-	local args=(-c none -v "test_suites.drmkpi.drmboard=$TARGET/release/drmboard" -v "test_suites.drmkpi.clients=$ARM64"
+	local args=(-c none -v "test_suites.drmkpi.drmboard=$TARGET/release/drmboard" -v \
+		"test_suites.drmkpi.clients=$ARM64"
 		-v "test_suites.drmkpi.session=$TOP/mk/session.sh" -v "test_suites.drmkpi.libdrm=$TARGET/libdrm"
 		-v "test_suites.drmkpi.keep=$log/failed/$name")
 	if [ -n "${BOARD:-}" ]; then args+=(-v "test_suites.drmkpi.board=$BOARD"); fi
 	rm -f "$db"
 	mkdir -p "$log/failed/$name"
-	kyua "${args[@]}" test --build-root="$TARGET/kyua" -r "$db" "$@" 2>&1 | tee "$log/$name.log" || status=${PIPESTATUS[0]}
+	kyua "${args[@]}" test --build-root="$TARGET/kyua" -r "$db" "$@" 2>&1 |
+		tee "$log/$name.log" || status=${PIPESTATUS[0]}
 	read -r p f s < <(awk -F'  ->  ' '
 		NF == 2 { if ($2 ~ /^(passed|expected)/) p++; else if ($2 ~ /^(failed|broken)/) f++; else if ($2 ~ /^skipped/) s++ }
 		END { print p + 0, f + 0, s + 0 }' "$log/$name.log")
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-	if [ "$((p + f + s))" = 0 ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; }; then fail "kyua failed" "$log/$name.log"; fi
+	if [ "$((p + f + s))" = 0 ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; }; then
+		fail "kyua failed" "$log/$name.log"
+	fi
 	if [ "$f" = 0 ]; then return; fi
 	# One file for each failed case, named as its trace is.
-	kyua -c none report -r "$db" --verbose --results-filter=broken,failed 2>/dev/null | awk -v dir="$log/failed/$name" '
+	kyua -c none report -r "$db" --verbose --results-filter=broken,failed 2>/dev/null |
+		awk -v dir="$log/failed/$name" '
 		/^===> tests\/[^ ]*:[^ ]*$/ { file = $2; sub(/.*\//, "", file); file = dir "/" file ".log" }
 		file != "" { print >file }' || :
 	awk -F'  ->  ' -v dir="$log/failed/$name" 'NF == 2 && $2 ~ /^(failed|broken)/ {
@@ -124,13 +133,17 @@ checks() {
 	s=$(grep -c ': skipped: ' "$log/$name.log") || :
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 	say "test: $name: $p passed, $f failed"
-	if [ "$f" = 0 ] && { [ "$status" != 0 ] || [ "$((p + s))" = 0 ]; }; then fail "$1 failed" "$log/$name.log"; fi
+	if [ "$f" = 0 ] && { [ "$status" != 0 ] || [ "$((p + s))" = 0 ]; }; then
+		fail "$1 failed" "$log/$name.log"
+	fi
 }
 
 may_mount
 mk/need.sh build arm64 qemu test
 if ! mk/build.sh 2>&1 | tee "$log/build.log"; then fail "the build failed" "$log/build.log"; fi
-if ! mk/sysroot.sh trixie 2>&1 | tee "$log/sysroot.log"; then fail "no sysroot of Debian 13" "$log/sysroot.log"; fi
+if ! mk/sysroot.sh trixie 2>&1 | tee "$log/sysroot.log"; then
+	fail "no sysroot of Debian 13" "$log/sysroot.log"
+fi
 mk/libdrm.sh
 rm -rf "$log/failed"
 mkdir -p "$log/failed"
@@ -142,12 +155,15 @@ checks mk/front.sh
 suite
 
 if [ "$failed" = 0 ] && [ "$passed" -gt 0 ]; then
-	made "logs in target/test" "make lint audit; make crosscheck, which lets Linux's own drivers judge the models"
+	made "logs in target/test" \
+		"make lint audit; make crosscheck, which lets Linux's own drivers judge the models"
 fi
 # What failed, last: each with where all that it said is.
-sed -n 's|^test \(.*\) \.\.\. FAILED$|failed: \1: '"$log"'/cargo.log|p' "$log/cargo.log" >>"$log/failed/list"
+sed -n 's|^test \(.*\) \.\.\. FAILED$|failed: \1: '"$log"'/cargo.log|p' "$log/cargo.log" \
+	>>"$log/failed/list"
 for name in overlays ports front; do
-	sed -n 's|: FAILED: .*||p' "$log/$name.log" 2>/dev/null | sed "s|^|failed: |; s|\$|: $log/$name.log|" >>"$log/failed/list"
+	sed -n 's|: FAILED: .*||p' "$log/$name.log" 2>/dev/null |
+		sed "s|^|failed: |; s|\$|: $log/$name.log|" >>"$log/failed/list"
 done
 cat "$log/failed/list"
 line="$passed passed, $failed failed"

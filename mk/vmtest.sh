@@ -51,7 +51,8 @@ kernels() {
 	for file in $KERNEL; do
 		case $(head -c 4 "$file" | od -An -c | tr -d ' ') in
 		177ELF)
-			[ -e "$file.bin" ] || die "$file is an ELF file, and there is no $file.bin: the machine has no loader and takes the image that booti takes"
+			[ -e "$file.bin" ] ||
+				die "$file is an ELF file, and there is no $file.bin: the machine has no loader and takes the image that booti takes"
 			say "$file.bin"
 			;;
 		*) say "$file" ;;
@@ -61,10 +62,14 @@ kernels() {
 
 # native: the programs for FreeBSD, without a libc.
 native() {
-	local flags=(--target=aarch64-unknown-freebsd15 -std=c23 -O1 -Wall -Wextra -Werror -ffreestanding -fno-builtin -fno-stack-protector -mgeneral-regs-only)
+	local flags=(--target=aarch64-unknown-freebsd15 -std=c23 -O1 -Wall -Wextra -Werror \
+		-ffreestanding -fno-builtin -fno-stack-protector -mgeneral-regs-only)
 	local common=(tests/vm/start.c tests/vm/text.c tests/vm/system.c)
 	mkdir -p "$out/native"
-	build() { clang-19 "${flags[@]}" -nostdlib -static -fuse-ld=lld -o "$out/native/$1" "${common[@]}" "${@:2}"; }
+	build() {
+		clang-19 "${flags[@]}" -nostdlib -static -fuse-ld=lld -o "$out/native/$1" \
+			"${common[@]}" "${@:2}"
+	}
 	build init tests/vm/init.c
 	build vmctl tests/vm/vmctl.c tests/vm/usage.c tests/vm/sysctl.c
 	build native_drm tests/vm/native_*.c
@@ -90,7 +95,8 @@ sysfs() {
 		if [ "$minor" = 128 ]; then node=renderD128; fi
 		mkdir "$at/drm/$node"
 		printf '226:%s\n' "$minor" >"$at/drm/$node/dev"
-		printf 'MAJOR=226\nMINOR=%s\nDEVNAME=dri/%s\nDEVTYPE=drm_minor\n' "$minor" "$node" >"$at/drm/$node/uevent"
+		printf 'MAJOR=226\nMINOR=%s\nDEVNAME=dri/%s\nDEVTYPE=drm_minor\n' "$minor" "$node" \
+			>"$at/drm/$node/uevent"
 		ln -s "../../../$3" "$at/drm/$node/device"
 		ln -s ../../../../../class/drm "$at/drm/$node/subsystem"
 		ln -s "../../$device/drm/$node" "$sys/dev/char/226:$minor"
@@ -116,7 +122,9 @@ image() {
 		if [ -n "$file" ]; then
 			cp "$file" "$root/modules/"
 		else
-			case $name in mqueuefs | lin* | fdescfs) die "no $name.ko below $dir: $modules_needed, and say MODULES=DIR" ;; esac
+			case $name in
+			mqueuefs | lin* | fdescfs) die "no $name.ko below $dir: $modules_needed, and say MODULES=DIR" ;;
+			esac
 		fi
 	done
 	cp "$2" "$root/modules/drmkpi.ko"
@@ -130,7 +138,8 @@ image() {
 # boot KERNEL BOARD RUN STATUS [--name NAME] [--append VARIABLES] [OPTION...]: one machine from
 # power on to power off; tests/vm/guest/RUN.sh has to end with STATUS, or `any`.
 boot() {
-	local kernel=$1 board=$2 run=$3 script=$3.sh expected=$4 status=0 driver=etnaviv append="" options=() began=$SECONDS
+	local kernel=$1 board=$2 run=$3 script=$3.sh expected=$4 status=0 driver=etnaviv append="" \
+		options=() began=$SECONDS
 	shift 4
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -144,17 +153,24 @@ boot() {
 	log=$out/$label-$board-$cpus-$run.log
 	ok=ok
 	# Events of devctl(4) would be kept for a devd(8) that is not there.
-	"$TARGET/release/drmboard" vm --os freebsd --cpus "$cpus" --board "$board" --kernel "$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
+	"$TARGET/release/drmboard" vm --os freebsd --cpus "$cpus" --board "$board" --kernel \
+		"$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
 		--append "kern.elf64.fallback_brand=3 hw.bus.devctl_queue=0 vmtest.board=$board vmtest.driver=$driver vmtest.run=$script vmtest.limit=$((limit - 20)) $append" ${options[@]+"${options[@]}"} >"$log" 2>&1 || status=$?
 	tr -d '\r\0' <"$log" >"$log.text" && mv "$log.text" "$log"
 	took=$((SECONDS - began))
-	if [ "$expected" != any ] && [ "$status" != "$expected" ]; then wrong "the guest ended with $status"; fi
+	if [ "$expected" != any ] && [ "$status" != "$expected" ]; then
+		wrong "the guest ended with $status"
+	fi
 	grep -E -- "$trouble" "$log" | grep -vE -- "$harmless" >"$log.bad" || :
-	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" || :
+	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" ||
+		:
 }
 
 # row RUN STEP [FIGURE]: a line of the table.
-row() { printf '%-8s %-8s %4s  %-10s %-28s %5s s  %s\n' "$label" "$1" "$cpus" "$2" "${3:--}" "$took" "$ok"; }
+row() {
+	printf '%-8s %-8s %4s  %-10s %-28s %5s s  %s\n' "$label" "$1" "$cpus" "$2" "${3:--}" \
+		"$took" "$ok"
+}
 
 # verdict BOARD RUN FIGURE: nothing may be left over.
 verdict() {
@@ -171,9 +187,12 @@ ended() { said "^guest: $1 ended with $2\$"; }
 clients() {
 	local step
 	boot "$kernel" "$1" clients 0
-	for step in load nodes sysctl dri native gles_clear share pixels unload leaks; do ended "$step" 0; done
+	for step in load nodes sysctl dri native gles_clear share pixels unload leaks; do
+		ended "$step" 0
+	done
 	said "^gles_clear: renderer: $(renderer_of "$1")\$"
-	said "^eglinfo: EGL driver name: $(case $1 in imx*) say etnaviv ;; *) say panfrost ;; esac)\$"
+	said "^eglinfo: EGL driver name: $(case $1 in \
+		imx*) say etnaviv ;; *) say panfrost ;; esac)\$"
 	said "^gles_clear: frames 15 ok\$"
 	said "^native: native [a-z]* ok\$"
 	said "^pixels: pixels 333x77: #78123456\$"
@@ -269,7 +288,9 @@ crowd() {
 	boot "$kernel" "$1" crowd 0
 	for n in 1 2 3 4; do ended "crowd$n" 0; done
 	ended unload 0
-	verdict "$1" crowd "$(sed -n 's/^crowd[1-4]: \([0-9]*\) rounds$/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }') rounds of 4 in 60 s"
+	verdict "$1" crowd \
+		"$(sed -n 's/^crowd[1-4]: \([0-9]*\) rounds$/\1/p' "$log" |
+		awk '{ n += $1 } END { print n + 0 }') rounds of 4 in 60 s"
 }
 
 busy() {
@@ -309,7 +330,8 @@ inflight() {
 	ended inflight 0
 	said '^gles_clear: frames 15 ok$'
 	ended unload 0
-	verdict "$1" inflight "$(sed -n 's/^inflight: files closed while the collector ran: //p' "$log") at once"
+	verdict "$1" inflight \
+		"$(sed -n 's/^inflight: files closed while the collector ran: //p' "$log") at once"
 }
 
 # quiet: no register is touched from a mark 1001 to the 1002 after it, and there are such marks.
@@ -348,9 +370,13 @@ power() {
 kinds() {
 	local name
 	boot "$kernel" "$1" kinds 0
-	for name in draw share native kill blink lowmem forced churn unload; do ended "$name" 0; done
+	for name in draw share native kill blink lowmem forced churn unload; do
+		ended "$name" 0
+	done
 	said '^gles_clear: frames 15 ok$'
-	verdict "$1" kinds "$(sed -n 's/^\(draw\|share\|native\|kill\): \([0-9]*\) rounds$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }') clients"
+	verdict "$1" kinds \
+		"$(sed -n 's/^\(draw\|share\|native\|kill\): \([0-9]*\) rounds$/\2/p' "$log" |
+		awk '{ n += $1 } END { print n + 0 }') clients"
 }
 
 # sum PATTERN: of the numbers at the ends of the lines that begin so.
@@ -429,7 +455,8 @@ if [ "${1:-}" = count ] && [ -z "${KERNEL:-}" ]; then
 	KERNEL=$(kernels | grep -v '/[^/]*DEBUG[^/]*/kernel\.bin$' | head -n 1)
 	[ -n "$KERNEL" ] || die "all kernels have DEBUG in their names: say KERNEL=.../kernel.bin"
 fi
-[ -n "$(kernels)" ] || die "no FreeBSD/arm64 kernel: say KERNEL=.../kernel.bin ($modules_needed, too) and SYSDIR=.../sys"
+[ -n "$(kernels)" ] ||
+	die "no FreeBSD/arm64 kernel: say KERNEL=.../kernel.bin ($modules_needed, too) and SYSDIR=.../sys"
 mk/need.sh vmtest
 mk/build.sh
 mkdir -p "$out"
@@ -444,7 +471,8 @@ if [ -z "${KMOD:-}" ]; then
 	KMOD=$out/kmod/drmkpi.ko
 	rm -f "$KMOD"
 	# Its audits are for `make kmod` to fail.
-	env -u KERNEL -u KERNBUILDDIR SYSDIR="$SYSDIR" OUT="$out/kmod" mk/kmod.sh >"$out/kmod.log" 2>&1 || [ -e "$KMOD" ] || {
+	env -u KERNEL -u KERNBUILDDIR SYSDIR="$SYSDIR" OUT="$out/kmod" mk/kmod.sh >"$out/kmod.log" \
+		2>&1 || [ -e "$KMOD" ] || {
 		tail -n 20 "$out/kmod.log" >&2
 		die "the module cannot be built"
 	}

@@ -20,7 +20,8 @@ if [ ! -e "$out/etnaviv/.complete" ]; then
 fi
 
 cd "$out/etnaviv"
-grep -hoE '#include [<"][^>"]*[>"]' "${taken[@]}" | sed 's/.*[<"]\(.*\)[>"]/\1/' | sort -u | while read -r header; do
+grep -hoE '#include [<"][^>"]*[>"]' "${taken[@]}" | sed 's/.*[<"]\(.*\)[>"]/\1/' | sort -u |
+	while read -r header; do
 	if [ -e "$driver/$header" ]; then continue; fi
 	mkdir -p "empty/$(dirname "$header")"
 	: >"empty/$header"
@@ -28,4 +29,5 @@ done
 
 # As the kernel is built; its warnings are its own affair.
 cc -O2 -shared -fPIC -w -std=gnu11 -fno-strict-aliasing -I empty -include "$here/etnaviv.h" \
-	"$driver/etnaviv_cmd_parser.c" lib/find_bit.c -Wl,-Bsymbolic -Wl,--no-undefined -o "$out/libetnaviv_peer.so"
+	"$driver/etnaviv_cmd_parser.c" lib/find_bit.c -Wl,-Bsymbolic -Wl,--no-undefined -o \
+	"$out/libetnaviv_peer.so"

@@ -18,7 +18,8 @@ for program in /suite/*; do
 		# docs/crosscheck.md.
 		case ${program##*/}:$case in etnaviv_perfmon_test:bounds_*) continue ;; esac
 		rm -rf /tmp/case/*
-		timeout 20 "$program" -r /tmp/result "$case" >/tmp/out 2>&1 </dev/null || echo "ended with $?" >>/tmp/out
+		timeout 20 "$program" -r /tmp/result "$case" >/tmp/out 2>&1 </dev/null ||
+			echo "ended with $?" >>/tmp/out
 		result=$(cat /tmp/result 2>/dev/null || echo "broken: $(tail -n 1 /tmp/out)")
 		rm -f /tmp/result
 		echo "case ${program##*/}:$case $result"
