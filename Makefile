@@ -33,7 +33,7 @@ mesa-next: ## the same with Debian unstable's Mesa; remove target/sysroot-sid fo
 
 build: ## drmboard, its shims and the arm64 clients: to run your own program on a board
 	@mk/build.sh
-	$(made) "drmboard, its shims and the arm64 clients" "$(first)" "target/release/drmboard --help"
+	$(made) "drmboard, shims and arm64 clients" "$(first)" "target/release/drmboard --help"
 
 sysroot: ## arm64 Mesa of Debian 12 and 13 in target/sysroot*, not installed (EXTRA="package ...")
 	@mk/sysroot.sh bookworm trixie
@@ -58,10 +58,10 @@ audit: ## panic and unsafe audits of the kernel crates
 	@mk/audit.sh
 	$(made) "target/audit, object code of the kernel crates, with no forbidden call" "make kmod"
 
-crosscheck: ## Debian's stock Linux drivers and Mesa on the GPU models, in QEMU   (BOARDS="name ...")
+crosscheck: ## Debian's stock Linux drivers and Mesa on the GPU models, in QEMU (BOARDS="name ...")
 	@mk/crosscheck.sh
 	@mk/abi.sh
-	$(made) "logs and traces in target/crosscheck and target/abi" "docs/crosscheck.md explains them"
+	$(made) "logs in target/crosscheck and target/abi" "docs/crosscheck.md explains them"
 
 mutants: ## faults planted in the models, and which checks detect each; long (MUTANTS="name ...")
 	@mk/mutants.sh $(MUTANTS)

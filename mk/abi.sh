@@ -5,7 +5,7 @@
 # tests/data/abi/BOARD.list allows. `abi.sh self` runs ours only, natively and as an arm64 program,
 # twice each: the transcripts have to be the same. BOARDS="rk3399 imx8mq", SEEDS="1 2 3", CALLS=N
 # (of each seed). Everything comes out in target/abi. What the guest runs comes from
-# mk/crosscheck.sh, which is told to get it.
+# mk/crosscheck.sh, which is asked for it.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -80,12 +80,13 @@ initramfs() {
 
 # theirs BOARD: transcripts of the stock driver, $out/BOARD-SEED-linux for every seed.
 theirs() {
-	local board=$1 log=$out/$1-linux.log seed \
-		modules=fixed,drm,drm_shmem_helper,gpu-sched,etnaviv
+	local board=$1 log=$out/$1-linux.log seed
+	local modules=fixed,drm,drm_shmem_helper,gpu-sched,etnaviv
+	local calls="drmboard.seeds=${SEEDS// /,} drmboard.calls=$CALLS"
 	case $board in rk3399 | mali-*) modules=${modules%etnaviv}panfrost ;; esac
 	"$TARGET/release/drmboard" vm --board "$board" --kernel \
 		"$(echo "$linux"/boot/vmlinuz-6.1.*)" --initrd "$out/initrd" \
-		--append "drmboard.modules=$modules drmboard.run=abi.sh drmboard.seeds=${SEEDS// /,} drmboard.calls=$CALLS quiet" \
+		--append "drmboard.modules=$modules drmboard.run=abi.sh $calls quiet" \
 		--timeout "${TIMEOUT:-900}" >"$log" 2>&1 || {
 		say "abi: $board: the guest failed, see $log:"
 		grep -v '^[A-Za-z0-9+/=]*.$' "$log" | tail -n 10
@@ -102,7 +103,7 @@ theirs() {
 }
 
 versus() {
-	local board seed lines=0 began
+	local board seed began
 	for board in $BOARDS; do
 		began=$SECONDS
 		theirs "$board"

@@ -25,9 +25,12 @@ panic_audit() {
 	for entry in "$@"; do
 		crate=${entry%%=*}
 		limit=${entry#*=}
-		awk '/^[0-9a-f]+ <.*>:$/ { fn = $0; sub(/^[0-9a-f]+ </, "", fn); sub(/>:$/, "", fn) }
-			/R_[A-Z0-9_]+[ \t]+core::(panicking|slice::index|str::slice_error|option::(unwrap|expect)_failed|result::unwrap_failed|cell::panic)/ {
-				print "  " fn " calls " $NF }' "$TARGET/audit/$crate/code" >"$TARGET/audit/$crate/panics"
+		awk -v panic="R_[A-Z0-9_]+[ \t]+$PANICS" '
+			/^[0-9a-f]+ <.*>:$/ {
+				fn = $0; sub(/^[0-9a-f]+ </, "", fn); sub(/>:$/, "", fn)
+			}
+			$0 ~ panic { print "  " fn " calls " $NF }
+		' "$TARGET/audit/$crate/code" >"$TARGET/audit/$crate/panics"
 		count=$(wc -l <"$TARGET/audit/$crate/panics")
 		say "audit: panics: $crate: $count calls, $limit allowed"
 		if [ "$count" -gt "$limit" ]; then
@@ -53,12 +56,26 @@ frame_audit() {
 	local limit=$1 crate
 	for crate in "${@:2}"; do
 		awk -v limit="$limit" '
-			function hex(s,  i, n) { n = 0; for (i = 1; i <= length(s); i++) n = n * 16 + index("0123456789abcdef", substr(s, i, 1)) - 1; return n }
-			/^[0-9a-f]+ <.*>:$/ { fn = $0; sub(/^[0-9a-f]+ </, "", fn); sub(/>:$/, "", fn) }
-			/sub +\$0x[0-9a-f]+,%rsp/ { match($0, /\$0x[0-9a-f]+/); n = hex(substr($0, RSTART + 3, RLENGTH - 3)); if (n > most) { most = n; who = fn }
-				if (n > limit) { print "  " fn ": " n " bytes"; over = 1 } }
-			END { printf "audit: stack frames: largest %d bytes, %d allowed: %s\n", most, limit, who; exit over }' \
-			"$TARGET/audit/$crate/code" || bad=1
+			function hex(s,  i, n) {
+				n = 0
+				for (i = 1; i <= length(s); i++)
+					n = n * 16 + index("0123456789abcdef", substr(s, i, 1)) - 1
+				return n
+			}
+			/^[0-9a-f]+ <.*>:$/ {
+				fn = $0; sub(/^[0-9a-f]+ </, "", fn); sub(/>:$/, "", fn)
+			}
+			/sub +\$0x[0-9a-f]+,%rsp/ {
+				match($0, /\$0x[0-9a-f]+/)
+				n = hex(substr($0, RSTART + 3, RLENGTH - 3))
+				if (n > most) { most = n; who = fn }
+				if (n > limit) { print "  " fn ": " n " bytes"; over = 1 }
+			}
+			END {
+				printf "audit: stack frames: largest %d bytes, %d allowed: %s\n",
+				    most, limit, who
+				exit over
+			}' "$TARGET/audit/$crate/code" || bad=1
 	done
 }
 
@@ -77,7 +94,7 @@ symbol_audit() {
 			fi
 		done <"$TARGET/audit/$crate/undefined"
 	done
-	say "audit: undefined symbols: looked at $*"
+	say "audit: undefined symbols: checked $*"
 }
 
 # unsafe_audit ISLAND...: unsafe code of sys/ lies below these paths only.
@@ -86,9 +103,11 @@ unsafe_audit() {
 	# An attribute, block, function or impl; a symbol by a name of its own, which takes the
 	# place of any other of that name; the lint allowed. Not the word in a comment or in the
 	# name of a lint.
+	local uses='\bunsafe( *\{| +(fn|impl|extern|trait)|\()'
+	uses+='|\b(no_mangle|export_name|link_section)\b|\bunsafe_code\b'
 	found=$(git ls-files -co --exclude-standard 'sys/*.rs' |
 		grep -vE "^($(IFS='|'; printf '%s' "$*"))" | xargs -d '\n' \
-		grep -nE '^[^/"]*(\bunsafe( *\{| +(fn|impl|extern|trait)|\()|\b(no_mangle|export_name|link_section)\b|\bunsafe_code\b)' -- | grep -v '(unsafe_code)\]' || :)
+		grep -nE "^[^/\"]*($uses)" -- | grep -v '(unsafe_code)\]' || :)
 	say "audit: unsafe code outside of $*: $(printf '%s' "$found" | grep -c . || :) places"
 	if [ -n "$found" ]; then
 		printf '%s\n' "$found"

@@ -3,9 +3,9 @@
 # Benchmarks, each beside a peer in the same run, and a million submits to each driver. The result
 # is also in target/bench/bench.txt. Fails when a command stream takes more than 0.67 of the peer's
 # time, when a small client waits three times as long beside one that burdens the driver as beside
-# one that burns as much processor time, or when submits become dearer or leave memory behind. The
-# peers are parts of Debian's linux-source-6.1, unpacked and built below target/bench; nothing else
-# ever sees them.
+# one that burns as much processor time, or when submits become dearer or leak memory. The peers are
+# parts of Debian's linux-source-6.1, unpacked and built below target/bench; nothing else ever sees
+# them.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -32,7 +32,8 @@ say "bench: a small client beside others, and beside threads that burn processor
 "$TARGET/release/latency" | tee -a "$out/bench.txt"
 # The only machine that says how many instructions a kernel executes is one that counts them.
 # Without its packages it is left out.
-say "bench: the kernel's instructions for a job: stock drivers of Linux 6.1 in a guest, ours in a FreeBSD guest" | tee -a "$out/bench.txt"
+say "bench: the kernel's instructions for a job: Linux 6.1's drivers, ours on FreeBSD" |
+	tee -a "$out/bench.txt"
 if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
 	BOARDS="rk3399 imx8mq" mk/crosscheck.sh count >>"$out/guest.log" 2>&1 || {
 		tail -n 40 "$out/guest.log" >&2

@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 may_mount
-# What this machine lacks is installed first, and looked at again when there is a sysroot, whose std
+# What this machine lacks is installed first, and checked again when there is a sysroot, whose std
 # may want another compiler.
 mk/need.sh build arm64 qemu
 mk/sysroot.sh

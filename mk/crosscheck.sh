@@ -54,9 +54,11 @@ boot() {
 	sed -n '/^guest: dmesg$/,/^guest: end/p' "$log" |
 		sed -n 's/^<\([0-9]*\)>\[ *[0-9.]*\] /<\1> /p' >"$log.dmesg"
 	grep -E '^<[0-4]> |WARNING|BUG|Oops|Call trace|stall|hung' "$log.dmesg" |
-		grep -vE 'pci-host-generic .*: Memory resource size exceeds max for 32 bits|hrtimer: interrupt took [0-9]+ ns' |
-		grep -vE 'imx-gpcv2 .*: Failed to create device link \(0x180\) with regulator-gpu$' >"$log.bad" || :
-	# Of a model's lines, those after the first tell what hardware leaves undefined, and faults.
+		grep -vE 'pci-host-generic .*: Memory resource size exceeds max for 32 bits' |
+		grep -vE 'hrtimer: interrupt took [0-9]+ ns' |
+		grep -vE 'imx-gpcv2 .*: Failed to create device link \(0x180\) with' \
+			>"$log.bad" || :
+	# A model's lines after the first report events that hardware leaves undefined, and faults.
 	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" ||
 		:
 }
@@ -129,12 +131,14 @@ mali_faults() {
 	verdict "$1" buserror
 	fault "$1" mmufault fault:access=10,after=6 any
 	# The page is mapped in truth, which the kernel finds odd.
-	sed -i '/WARNING: .*panfrost_mmu_irq_handler_thread/,/end trace/d; /\[ cut here \]/d; /^<3> Reason: /,/^<3> source id /d' "$log.bad"
+	sed -i '/WARNING: .*panfrost_mmu_irq_handler_thread/,/end trace/d
+		/\[ cut here \]/d
+		/^<3> Reason: /,/^<3> source id /d' "$log.bad"
 	complained 1 'panfrost .*: matching BO is not heap type '
 	complained 1 'panfrost .*: Unhandled Page fault in AS0 at VA '
 	modelled 1 'mmu-fault 195 count=1$'
 	verdict "$1" mmufault
-	# The work was done, only nobody was told.
+	# The work was done, only its interrupt was lost.
 	fault "$1" loseirq lose-irq:after=6 0
 	complained 1 'panfrost .*: gpu sched timeout, js=0, .* status=0x1, '
 	verdict "$1" loseirq
@@ -198,9 +202,9 @@ instructions() {
 }
 
 # suite BOARD: the kyua cases of the board on the stock driver; those that it fails are in
-# tests/qemu/suite.txt. They provoke the kernel's complaints and the model's, which are not looked
-# at. Cases that want to see work that is not over need it to be long for a guest that is slow on a
-# host that is busy. etnaviv's is made 0.5 s: its watchdog looks for progress, and a fill is 20 ms.
+# tests/qemu/suite.txt. They provoke the kernel's complaints and the model's, which are not checked.
+# Cases that want to see work that is not over need it to be long for a guest that is slow on a host
+# that is busy. etnaviv's is made 0.5 s: its watchdog checks for progress, and a fill is 20 ms.
 # Panfrost gives a job 0.5 s and no more, so that its cases' work stays as long as they made it.
 suite() {
 	local limit=480 scale=1

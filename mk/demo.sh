@@ -114,16 +114,21 @@ done
 # caption PICTURE: what is to be seen in it.
 caption() {
 	case $1 in
-	*-gles_clear.png) say \
-		"the last frame of gles_clear: 1920x1080 pixels of #FE0180 with alpha 7F, as they lie in the GPU's memory" ;;
-	*-scene.png) say \
-		"weston's screenshot: red, green, blue and amber, each a quarter, cleared by the GPU, composed by weston with the CPU; checked, opaque" ;;
+	*-gles_clear.png)
+		say "the last frame of gles_clear: 1920x1080 pixels of #FE0180 with alpha 7F," \
+			"as stored in the GPU's memory"
+		;;
+	*-scene.png)
+		say "weston's screenshot: red, green, blue and amber, each a quarter, cleared by" \
+			"the GPU, composed by weston with the CPU; checked, opaque"
+		;;
 	esac
 }
 
 say ""
-say "The models of the GPUs run no shaders: clears and copies are exact, what is drawn by a shader (glmark2's scenes, weston's own drawing with GL) leaves"
-say "nothing, and its frame rates say how fast draws are taken and checked, not how fast a GPU is."
+say "The models of the GPUs run no shaders: clears and copies are exact, a draw by a shader"
+say "(glmark2's scenes, weston's own drawing with GL) changes no pixel, and frame rates show how"
+say "fast draws are accepted and checked, not how fast a GPU is."
 say "pictures:"
 for picture in "$out"/*.png; do
 	if [ -e "$picture" ]; then say "  $picture: $(caption "$picture")"; fi

@@ -11,7 +11,8 @@ RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
 field() { sed -nE "s/^$1 = \"(.*)\"\$/\1/p" "$2" | head -n 1; }
 
 {
-	printf '<!DOCTYPE html>\n<meta charset="utf-8">\n<title>drmkpi</title>\n<h1>drmkpi</h1>\n<ul>\n'
+	printf '<!DOCTYPE html>\n<meta charset="utf-8">\n<title>drmkpi</title>\n'
+	printf '<h1>drmkpi</h1>\n<ul>\n'
 	# From the bottom of the layers up, then what tests them.
 	for dir in $(sed -nE 's/^    "(.*)",$/\1/p' Cargo.toml); do
 		crate=$(field name "$dir/Cargo.toml")

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# fresh.sh [TARGET...]: what a stranger meets. Makes a bare Debian 12 (debootstrap's minbase with
+# fresh.sh [TARGET...]: a new user's first steps. Makes a bare Debian 12 (debootstrap's minbase with
 # git, make and ca-certificates) in target/fresh, clones the last commit into it, and runs `make
 # TARGET` there for each TARGET (demo test), the first that fails ending it. FRESH=DIR names another
 # place. The root is new each time; the packages that debootstrap took are kept in
-# target/fresh.debs. Taken from this machine at run time, for it may be behind a proxy or a mirror:
+# target/fresh.debs. Copied from this machine at run time, as it may use a proxy or a mirror:
 # Debian's package sources and their keys, what apt says of proxies, resolv.conf, the CA
 # certificates, cargo's configuration.
 set -euo pipefail

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What a stranger meets first: make's list, README's first commands, what is said when a right is
+# The first steps of a new user: make's list, README's first commands, the messages when a right is
 # missing or another apt-get runs, the order of the steps on a board. Prints a line for each check
-# and fails when one fails. It takes what make build has made.
+# and fails when one fails. Run make build before it.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -68,7 +68,7 @@ locked_apt() {
 	cp /var/lib/dpkg/status "$dir/status"
 	printf 'Dir::State "%s";\nDir::State::status "%s";\n' "$tmp/state" "$dir/status" \
 		>"$tmp/apt.conf"
-	# HOLD FILE SECONDS: locks as apt does, says so, and lets go.
+	# HOLD FILE SECONDS: locks as apt does, prints a line, and unlocks.
 	cat >"$tmp/hold" <<-'PERL'
 		use Fcntl; my $lock = pack "s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0; $| = 1;
 		open F, ">>", $ARGV[0] or die; fcntl F, F_SETLK, $lock or die "no lock";
@@ -114,7 +114,7 @@ board_steps() {
 
 check "make lists its targets" listed
 check "README's next command draws" next_command
-check "a missing right is told first" no_rights
+check "a missing right is reported first" no_rights
 check "another apt-get is waited for" locked_apt
 check "board.md's steps" board_steps
 exit "$bad"

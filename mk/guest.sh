@@ -34,7 +34,8 @@ stock_linux() {
 	debs() {
 		[ -n "$image" ] &&
 			(cd "$linux.new/debs" &&
-			APT_CONFIG=$apt apt-get -q download "$image" busybox-static) >>"$out/download.log" 2>&1
+				APT_CONFIG=$apt apt-get -q download "$image" busybox-static) \
+				>>"$out/download.log" 2>&1
 	}
 	if ! debs; then
 		APT_CONFIG=$apt apt-get -q update >>"$out/download.log" 2>&1 || :
@@ -113,7 +114,7 @@ wrong() {
 # said PATTERN: a line of the run has it.
 said() { grep -qE -- "$1" "$log" || wrong "nothing says $1"; }
 
-# modelled N PATTERN: as complained, of what the model told.
+# modelled N PATTERN: as complained, for the model's report.
 modelled() {
 	local n
 	n=$(grep -cE -- "$2" "$log.model" || :)
@@ -148,9 +149,11 @@ suite_result() {
 			next
 		}
 		{ seen[$1] = 1 }
-		$2 != "passed" && $2 != "skipped" && !($1 in listed) { print "fails and is not listed: " $1 }
+		$2 != "passed" && $2 != "skipped" && !($1 in listed) {
+			print "fails and is not listed: " $1 }
 		$2 == "passed" && listed[$1] == "fails" { print "is listed and passes: " $1 }
-		END { for (name in listed) if (!(name in seen)) print "is listed and did not run: " name }
+		END { for (name in listed) if (!(name in seen))
+			print "is listed and did not run: " name }
 	' "$2" "$log.cases" >"$log.suite"
 	if [ "$passed" = 0 ]; then wrong "no case passed"; fi
 	if [ -s "$log.suite" ]; then wrong "$(cat "$log.suite")"; fi

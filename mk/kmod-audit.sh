@@ -32,8 +32,8 @@ code() {
 }
 
 # Undefined symbols: all in the list, and exported by a real kernel if there is one. UPDATE=1 puts
-# those that KERNEL exports into the list, and drops those that the module does not want any more,
-# but for lines marked `debug`, which a module for an INVARIANTS kernel may want too.
+# those that KERNEL exports into the list, and drops those that the module no longer needs, but for
+# lines marked `debug`, which a module for an INVARIANTS kernel may want too.
 symbols() {
 	local list=sys/modules/drmkpi/kernel_symbols.txt allowed='NF == 1' kernel
 	if [ "$(cat "$dir/flavour" 2>/dev/null)" = debug ]; then allowed='NF >= 1'; fi
@@ -47,8 +47,9 @@ symbols() {
 		report "undefined symbols that ${kernel%.bin} does not export" "$work/missing"
 	done
 	if [ -n "${UPDATE:-}" ]; then
-		[ -n "${KERNEL:-}" ] && [ "$allowed" = 'NF == 1' ] ||
+		if [ -z "${KERNEL:-}" ] || [ "$allowed" != 'NF == 1' ]; then
 			die "UPDATE takes KERNEL, and a module without INVARIANTS"
+		fi
 		{
 			grep '^#' $list
 			LC_ALL=C comm -12 "$work/wanted" "$work/exported" |
@@ -62,22 +63,29 @@ symbols() {
 	report "undefined symbols not in $list ($(wc -l <"$work/wanted") wanted)" "$work/unlisted"
 }
 
-# x18 holds the pointer to the CPU's struct pcpu: C reads it and loads and stores by it; nobody
-# writes it; Rust does not know it.
+# x18 holds the pointer to the CPU's struct pcpu: C reads it and loads and stores by it; no code
+# writes it; Rust does not use it.
 x18() {
 	code "$dir/rust.o" | grep -P '\t.*\b[xw]18\b' >"$work/x18-rust" || :
 	report "x18 in Rust" "$work/x18-rust"
 	awk -F '\t' '$3 ~ /(^|[^a-z0-9])[xw]18([^0-9]|$)/ &&
-		!($2 ~ /^(ldr|str|ldur|stur)/ && $3 ~ /^[xw][0-9zr]+, \[x18(, #[0-9a-fx]+)?\]$/ && $3 !~ /^[xw]18,/) &&
-		!($2 ~ /^(ldp|stp)$/ && $3 ~ /^[xw][0-9zr]+, [xw][0-9zr]+, \[x18(, #[0-9a-fx]+)?\]$/ && $3 !~ /^([xw]18,|[^,]*, [xw]18,)/) &&
-		!($2 ~ /^(mov|add)$/ && $3 ~ /^x[0-9]+, x18(, #[0-9a-fx]+(, lsl #12)?)?$/ && $3 !~ /^x18,/)' "$work/code" >"$work/x18"
+		!($2 ~ /^(ldr|str|ldur|stur)/ && $3 !~ /^[xw]18,/ &&
+			$3 ~ /^[xw][0-9zr]+, \[x18(, #[0-9a-fx]+)?\]$/) &&
+		!($2 ~ /^(ldp|stp)$/ && $3 !~ /^([xw]18,|[^,]*, [xw]18,)/ &&
+			$3 ~ /^[xw][0-9zr]+, [xw][0-9zr]+, \[x18(, #[0-9a-fx]+)?\]$/) &&
+		!($2 ~ /^(mov|add)$/ && $3 !~ /^x18,/ &&
+			$3 ~ /^x[0-9]+, x18(, #[0-9a-fx]+(, lsl #12)?)?$/)
+	' "$work/code" >"$work/x18"
 	report "x18 but as the pointer to struct pcpu" "$work/x18"
 }
 
 # Floating point, SIMD and SVE registers and their status, in any operand: they hold the values of a
 # user process.
 fp() {
-	awk -F '\t' '$3 ~ /(^|[ ,{[])([vz][0-9]+\.|[qdshbvz][0-9]+([^0-9a-z]|$))/ || toupper($3) ~ /(^|[ ,])FP[CS]R([ ,]|$)/' "$work/code" >"$work/fp"
+	awk -F '\t' '
+		$3 ~ /(^|[ ,{[])([vz][0-9]+\.|[qdshbvz][0-9]+([^0-9a-z]|$))/ ||
+		toupper($3) ~ /(^|[ ,])FP[CS]R([ ,]|$)/
+	' "$work/code" >"$work/fp"
 	report "floating point and SIMD registers" "$work/fp"
 }
 
@@ -85,15 +93,30 @@ fp() {
 # KiB.
 frames() {
 	awk -F '\t' -v limit=2048 '
-		function number(s,  i, n) { if (s !~ /^0x/) return s + 0; n = 0; for (i = 3; i <= length(s); i++) n = n * 16 + index("0123456789abcdef", substr(s, i, 1)) - 1; return n }
-		function done() { if (frame > most) { most = frame; who = fn } if (frame > limit) print fn ": " frame " bytes" }
+		function number(s,  i, n) {
+			if (s !~ /^0x/) return s + 0
+			n = 0
+			for (i = 3; i <= length(s); i++)
+				n = n * 16 + index("0123456789abcdef", substr(s, i, 1)) - 1
+			return n
+		}
+		function done() {
+			if (frame > most) { most = frame; who = fn }
+			if (frame > limit) print fn ": " frame " bytes"
+		}
 		$1 != fn { done(); fn = $1; frame = 0 }
 		$2 == "sub" && $3 ~ /^sp, sp, / { n = $3; sub(/^sp, sp, /, "", n)
 			if (n !~ /^#/) { print fn ": a frame of unknown size" ; next }
-			shift = n ~ /lsl #12/ ? 4096 : 1; sub(/^#/, "", n); sub(/,.*/, "", n); frame += number(n) * shift }
-		$2 ~ /^(mov|add|sub|and)$/ && $3 ~ /^sp, x/ && $3 !~ /^sp, x29(, #|$)/ { print fn ": a frame of unknown size" }
-		$3 ~ /\[sp, #-(0x)?[0-9a-f]+\]!$/ { n = $3; sub(/.*#-/, "", n); sub(/\].*/, "", n); frame += number(n) }
-		END { done(); print most " bytes in " who >"/dev/stderr" }' "$work/code" >"$work/frames" 2>"$work/largest-frame"
+			shift = n ~ /lsl #12/ ? 4096 : 1
+			sub(/^#/, "", n); sub(/,.*/, "", n)
+			frame += number(n) * shift }
+		$2 ~ /^(mov|add|sub|and)$/ && $3 ~ /^sp, x/ && $3 !~ /^sp, x29(, #|$)/ {
+			print fn ": a frame of unknown size" }
+		$3 ~ /\[sp, #-(0x)?[0-9a-f]+\]!$/ {
+			n = $3; sub(/.*#-/, "", n); sub(/\].*/, "", n)
+			frame += number(n) }
+		END { done(); print most " bytes in " who >"/dev/stderr" }
+	' "$work/code" >"$work/frames" 2>"$work/largest-frame"
 	report "stack frames over 2048 bytes (largest: $(cat "$work/largest-frame"))" "$work/frames"
 }
 
@@ -121,11 +144,16 @@ panics() {
 	local allowed
 	allowed=$(sed -n 's/^panic_audit //p' mk/audit.sh | tr ' ' '\n' |
 		awk -F= '{ sum += $2 } END { print sum + 0 }')
-	llvm-objdump-19 -d -C --no-show-raw-insn --no-leading-addr "$dir/drmkpi.ko.full" | awk '
+	llvm-objdump-19 -d -C --no-show-raw-insn --no-leading-addr "$dir/drmkpi.ko.full" |
+		awk -v within="^$PANICS" \
+			-v call="\t(b|bl|b[.][a-z]+|cbn?z|tbn?z|adrp?|add)\t.*<<?$PANICS" '
 		/^<.*>:$/ { fn = $0; gsub(/^<|>:$/, "", fn); next }
-		fn !~ /^core::(panicking|slice::index|str::slice_error|option::(unwrap|expect)_failed|result::unwrap_failed|cell::panic)/ &&
-		/\t(b|bl|b\.[a-z]+|cbn?z|tbn?z|adrp?|add)\t.*<<?core::(panicking|slice::index|str::slice_error|option::(unwrap|expect)_failed|result::unwrap_failed|cell::panic)/ {
-			target = $0; sub(/^[^<]*</, "", target); sub(/(\+0x[0-9a-f]+)?>$/, "", target); print fn " calls " target }' >"$work/panics"
+		fn !~ within && $0 ~ call {
+			target = $0
+			sub(/^[^<]*</, "", target)
+			sub(/(\+0x[0-9a-f]+)?>$/, "", target)
+			print fn " calls " target
+		}' >"$work/panics"
 	say "audit: panics: $(wc -l <"$work/panics") calls in the module, $allowed allowed"
 	if [ "$(wc -l <"$work/panics")" -gt "$allowed" ]; then
 		sed 's/^/  /' "$work/panics"

@@ -33,7 +33,8 @@ fetch() {
 		top = 'ziglang/lib/libc/include/'
 		with zipfile.ZipFile(sys.argv[1]) as wheel:
 		    for name in wheel.namelist():
-		        if name.startswith((top + 'generic-freebsd/', top + 'aarch64-freebsd-none/')) and not name.endswith('/'):
+		        wanted = (top + 'generic-freebsd/', top + 'aarch64-freebsd-none/')
+		        if name.startswith(wanted) and not name.endswith('/'):
 		            path = os.path.join(sys.argv[2], name[len(top):])
 		            os.makedirs(os.path.dirname(path), exist_ok=True)
 		            with open(path, 'wb') as out:

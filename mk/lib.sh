@@ -12,8 +12,12 @@ RUNROOT=${DRMBOARD_SYSROOT:-$SYSROOT}
 QEMU=$TARGET/qemu/qemu-aarch64
 ARM64=$TARGET/arm64/aarch64-unknown-linux-gnu/release
 export CARGO_TARGET_DIR=$TARGET
-cd -- "$TOP"
+cd -- "$TOP" || exit
 mkdir -p "$TARGET"
+
+# Functions of core that panic, as their names are demangled, for awk.
+PANICS='core::(panicking|slice::index|str::slice_error|option::(unwrap|expect)_failed'
+PANICS+='|result::unwrap_failed|cell::panic)'
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
@@ -46,7 +50,7 @@ apt() {
 		fi
 		grep -qE 'Could not get lock|Unable to (acquire|lock)' "$log" || return 1
 		if [ "$n" = 0 ]; then
-			say "need: another apt-get runs: waiting for its lock, for at most 10 minutes"
+			say "need: another apt-get runs: waiting at most 10 minutes for its lock"
 		fi
 		sleep 5
 	done
@@ -62,10 +66,20 @@ install_packages() {
 	apt "$TARGET/apt.log" --assume-no "${install[@]}" || :
 	awk '
 		/ newly installed/ { for (n = 2; n <= NF; n++) if ($n ~ /^newly/) new = $(n - 1) }
-		/^Need to get / { sub(/^Need to get /, ""); sub(/ of archives.*/, ""); sub(/^.*\//, ""); get = $0 }
-		/^After this operation/ { sub(/^After this operation, /, ""); sub(/ of additional.*/, ""); disk = $0 }
-		END { if (new > 0 && get != "" && disk != "")
-			printf "need: apt-get installs %s packages into this system: %s to download, %s on disk\n", new, get, disk }
+		/^Need to get / {
+			sub(/^Need to get /, ""); sub(/ of archives.*/, ""); sub(/^.*\//, "")
+			get = $0
+		}
+		/^After this operation/ {
+			sub(/^After this operation, /, ""); sub(/ of additional.*/, "")
+			disk = $0
+		}
+		END {
+			if (new > 0 && get != "" && disk != "") {
+				printf "need: apt-get installs %s packages into this system: ", new
+				printf "%s to download, %s on disk\n", get, disk
+			}
+		}
 	' "$TARGET/apt.log"
 	if ! apt "$TARGET/apt.log" "${install[@]}"; then
 		update_lists
@@ -89,7 +103,8 @@ may_mount() {
 		die "a program gets a private /dev/dri by a mount namespace: run as root"
 	fi
 	if [ -r /proc/self/mountinfo ] && ! cut -d ' ' -f 5 /proc/self/mountinfo | grep -qx /; then
-		die "the root directory is no mount point, so that no mount can be kept private: before chroot DIR, do mount --bind DIR DIR"
+		die "the root directory is not a mount point, so no mount can be private:" \
+			"before chroot DIR, do mount --bind DIR DIR"
 	fi
 	die "no right to mount (CAP_SYS_ADMIN), as in an unprivileged container: $(unshare --mount \
 		--propagation private true 2>&1)"

@@ -40,8 +40,8 @@ link_tests() {
 	done
 }
 
-# step WHAT CMD...: runs CMD in a subshell, where `set -e` is off; when it fails, the suite is told
-# that WHAT failed.
+# step WHAT CMD...: runs CMD in a subshell, where `set -e` is off; when it fails, the suite is
+# informed that WHAT failed.
 step() {
 	if ! ("${@:2}") </dev/null >>"$out/log" 2>&1; then
 		say "$1, see ${out#"$TOP"/}/log" >"$out/missing"

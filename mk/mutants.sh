@@ -56,14 +56,14 @@ copy() {
 	done
 }
 
-# tests_of PACKAGE FAMILY: cargo's options for those of its tests that have to do with this family
-# of models.
+# tests_of PACKAGE FAMILY: cargo's options for those of its tests that concern this family of
+# models.
 tests_of() {
 	local file name
 	for file in "tests/${1%_tests}/tests"/*.rs; do
 		name=$(basename "$file" .rs)
 		case $name in
-		# The same tests once more, with memory laid out in another way.
+		# The same tests again, with another memory layout.
 		scattered*) continue ;;
 		vivante_* | etnaviv*) [ "$2" = vivante ] || continue ;;
 		*) [ "$2" = mali ] || continue ;;
@@ -172,7 +172,8 @@ if [ "${#mutants[@]}" = 0 ]; then
 	mutants=("${mutants[@]##*/}")
 fi
 unseen=()
-say "mutants: a number is of failed tests, \`no end\` and \`died\` are of their programs; - is not noticed, . is not tried"
+say "mutants: a number counts failed tests, \`no end\` and \`died\` are of their programs;"
+say "mutants: - is not detected, . is not tried"
 in_tree cargo build -q -p atf --bins
 printf '\n| fault | | models | driver | suite | crosscheck |\n|---|---|---|---|---|---|\n'
 for group in mali vivante; do

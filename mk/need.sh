@@ -90,6 +90,7 @@ for group in "$@"; do
 		;;
 	lint)
 		want mandoc "checks the manual pages"
+		want shellcheck "checks the scripts"
 		if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then
 			:
 		else
@@ -123,7 +124,7 @@ for group in "$@"; do
 	case $group in
 	qemu)
 		if [ ! -x "$QEMU" ]; then
-			say "need: qemu-aarch64: unpacking Debian's qemu-user into target/qemu (not installed)"
+			say "need: qemu-aarch64: unpacking Debian's qemu-user into target/qemu"
 			rm -rf "$TARGET/qemu.new"
 			mkdir -p "$TARGET/qemu.new"
 			(
@@ -154,7 +155,7 @@ for group in "$@"; do
 		fi
 		have_version=$(dpkg-query -W -f '${Version}' rustc-web)
 		if [ -n "$want_version" ] && [ "$want_version" != "$have_version" ]; then
-			say "need: rustc-web $want_version: $have_version is here and the sysroot's std is newer"
+			say "need: rustc-web $want_version: the sysroot needs it, not $have_version"
 			install_packages "rustc-web=$want_version"
 		fi
 		;;

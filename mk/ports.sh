@@ -25,9 +25,12 @@ fail() {
 built() (
 	cd "$1" || exit
 	# Debian's Python, whatever else is called python3 here.
-	/usr/bin/python3 gen_table_fourcc.py include/drm/drm_fourcc.h generated_static_table_fourcc.h &&
-		cc -std=gnu11 -g -w -D_GNU_SOURCE -fsanitize=address,undefined -fno-sanitize-recover=undefined -include "$TOP/tests/libdrm/fake.h" \
-			-I "$TOP/tests/libdrm/include" -I "$TOP/tests/libdrm" -I . -I include/drm xf86drm.c xf86drmHash.c xf86drmRandom.c xf86drmMode.c \
+	/usr/bin/python3 gen_table_fourcc.py include/drm/drm_fourcc.h \
+		generated_static_table_fourcc.h &&
+		cc -std=gnu11 -g -w -D_GNU_SOURCE -fsanitize=address,undefined \
+			-fno-sanitize-recover=undefined -include "$TOP/tests/libdrm/fake.h" \
+			-I "$TOP/tests/libdrm/include" -I "$TOP/tests/libdrm" -I . -I include/drm \
+			xf86drm.c xf86drmHash.c xf86drmRandom.c xf86drmMode.c \
 			"$TOP"/tests/libdrm/*.c -lm -o devices
 )
 

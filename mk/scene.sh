@@ -29,7 +29,16 @@ fail() {
 }
 
 # Nothing but the window. A kiosk shows none without a seat, and there are no input devices.
-printf '[core]\nidle-time=0\n[input-method]\npath=\n[shell]\npanel-position=none\nanimation=none\nstartup-animation=none\n' >"$run/weston.ini"
+cat >"$run/weston.ini" <<EOF
+[core]
+idle-time=0
+[input-method]
+path=
+[shell]
+panel-position=none
+animation=none
+startup-animation=none
+EOF
 "$RUNROOT/usr/bin/weston" --debug --backend=headless-backend.so --use-pixman --width=320 \
 	--height=240 --shell=desktop-shell.so \
 	--config="$run/weston.ini" --socket=scene --log="$run/weston.log" >"$run/weston.out.log" \

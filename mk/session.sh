@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # session.sh [BOARD]: a compositor and its client, both Debian's arm64 programs, on one virtual
 # board (rk3399) to their end. session.sh here [CLIENT]: the same on the board that this process is
-# on already; what drmboard counts is the caller's to look at. The client is glmark2, or xwayland:
-# glxgears on an X server that is a client of weston's. glmark2 hands its buffers to headless weston
-# as dma-bufs. weston draws into a pbuffer, which Mesa flushes when somebody reads it: so a
-# screenshot is taken, for which weston's jobs have to wait for those of glmark2.
+# on already; the caller checks what drmboard counts. The client is glmark2, or xwayland: glxgears
+# on an X server that is a client of weston's. glmark2 hands its buffers to headless weston as
+# dma-bufs. weston draws into a pbuffer, which Mesa flushes when it is read: so a screenshot is
+# taken, for which weston's jobs have to wait for those of glmark2.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -83,7 +83,7 @@ weston=$!
 until_true 60 test -S "$run/session" || fail "weston does not start"
 
 export WAYLAND_DISPLAY=session
-# Fonts, keymaps and the like of X's are below the root that the programs are of.
+# Fonts, keymaps and other files of X are below the root that the programs are from.
 xkb=$RUNROOT/usr/share/X11/xkb
 if [ ! -d "$xkb" ]; then xkb=/usr/share/X11/xkb; fi
 
@@ -112,7 +112,7 @@ end_glmark2() {
 }
 
 start_xwayland() {
-	# It chooses a number that is free, and tells it when it can be used.
+	# It chooses a free number, and prints it when it can be used.
 	"$(program Xwayland)" -displayfd 9 -ac -noreset -xkbdir "$xkb" 9>"$run/display" \
 		>"$run/server.log" 2>&1 &
 	server=$!

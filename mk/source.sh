@@ -35,8 +35,8 @@ debian_source() {
 		done
 	fi
 	{
-		# What the live system says about proxies, retries and the like; its hooks and
-		# clean-up rules are left behind.
+		# The live system's settings of proxies, retries and others, without its hooks and
+		# clean-up rules.
 		apt-config dump | grep -E '^Acquire::' |
 			grep -vE '^Acquire::(IndexTargets|Languages)|""; *$|::;' || :
 		cat <<-CONF

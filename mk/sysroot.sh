@@ -14,7 +14,8 @@ set -euo pipefail
 RUN="libgl1-mesa-dri libegl1 libgles2 libgbm1 libegl-mesa0 libgl1 libwayland-egl1
 	mesa-utils-bin mesa-utils weston glmark2-es2-wayland glmark2-data libdrm-tests
 	xwayland x11-xkb-utils xkb-data"
-BUILD="libc6-dev libgcc-12-dev linux-libc-dev libegl-dev libgles-dev libgbm-dev libdrm-dev libstd-rust-web-dev"
+BUILD="libc6-dev libgcc-12-dev linux-libc-dev libegl-dev libgles-dev libgbm-dev libdrm-dev"
+BUILD+=" libstd-rust-web-dev"
 extra=$TARGET/sysroot.extra
 # shellcheck disable=SC2086 # the list is words
 EXTRA=$({ cat "$extra" 2>/dev/null; printf '%s\n' ${EXTRA:-}; } | sort -u | xargs)
@@ -50,12 +51,12 @@ sysroot() {
 	if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
 		return
 	fi
-	say "sysroot: arm64 packages for target/$name (once; 150 to 170 MB to download, 1.2 GB on disk)"
+	say "sysroot: arm64 packages for target/$name: 150 to 170 MB, 1.2 GB on disk, once"
 	mkdir -p "$root/state/lists/partial" "$root/cache/archives/partial" "$root/parts"
 	: >"$root/status"
 	{
-		# What the live system says about proxies, retries and the like; its hooks and
-		# clean-up rules are left behind.
+		# The live system's settings of proxies, retries and others, without its hooks and
+		# clean-up rules.
 		apt-config dump | grep -E '^Acquire::' |
 			grep -vE '^Acquire::(IndexTargets|Languages)|""; *$|::;' || :
 		cat <<-CONF

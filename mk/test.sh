@@ -24,20 +24,27 @@ fail() {
 unit_tests() {
 	local status=0 p f i
 	say "test: unit tests (cargo test)"
-	# First built, with cargo's own progress, which takes some minutes; what does not build is
-	# told by the run.
+	# First built, with cargo's own progress, which takes some minutes; the run reports what
+	# does not build.
 	cargo test --workspace --no-run 2>&1 |
 		grep --line-buffered -E '^ +(Compiling|Finished|Blocking)|^error' || :
 	# Progress is one line for each program that has tests; all of them run even when one fails.
 	# The fuzzers take their time from this.
 	FUZZ_SECONDS=${FUZZ_SECONDS:-60} cargo test --workspace --no-fail-fast 2>&1 |
 		tee "$log/cargo.log" | awk '
-		/^ +(Running|Doc-tests) / { name = $0; sub(/ \(.*/, "", name); n = split($0, part, "/"); sub(/-[0-9a-f]+\)$/, "", part[n])
+		/^ +(Running|Doc-tests) / {
+			name = $0; sub(/ \(.*/, "", name)
+			n = split($0, part, "/"); sub(/-[0-9a-f]+\)$/, "", part[n])
 			if (/Running/) name = name " of " part[n] }
-		/^test result: / && !/ 0 passed; 0 failed/ { sub(/^test result: /, ""); print name ": " $0; fflush() }
-		/^test .* FAILED$|panicked at|^error(\[|: [^1-9t])/ { print; fflush() }' || status=${PIPESTATUS[0]}
+		/^test result: / && !/ 0 passed; 0 failed/ {
+			sub(/^test result: /, ""); print name ": " $0; fflush() }
+		/^test .* FAILED$|panicked at|^error(\[|: [^1-9t])/ { print; fflush() }
+	' || status=${PIPESTATUS[0]}
 	read -r p f i < <(awk '
-		/^test result: / { for (n = 1; n < NF; n++) { if ($(n + 1) ~ /^passed/) p += $n; if ($(n + 1) ~ /^failed/) f += $n; if ($(n + 1) ~ /^ignored/) i += $n } }
+		/^test result: / { for (n = 1; n < NF; n++) {
+			if ($(n + 1) ~ /^passed/) p += $n
+			if ($(n + 1) ~ /^failed/) f += $n
+			if ($(n + 1) ~ /^ignored/) i += $n } }
 		END { print p + 0, f + 0, i + 0 }' "$log/cargo.log")
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + i))
 	if [ "$status" != 0 ] && [ "$f" = 0 ]; then fail "cargo test failed" "$log/cargo.log"; fi
@@ -71,9 +78,13 @@ by_board() {
 		split($0, part, "  ->  ") == 2 && part[1] in board {
 			b = board[part[1]]
 			seen[b] = 1
-			if (part[2] ~ /^(passed|expected)/) p[b]++; else if (part[2] ~ /^(failed|broken)/) f[b]++; else if (part[2] ~ /^skipped/) s[b]++
+			if (part[2] ~ /^(passed|expected)/) p[b]++
+			else if (part[2] ~ /^(failed|broken)/) f[b]++
+			else if (part[2] ~ /^skipped/) s[b]++
 		}
-		END { for (b in seen) printf "suite on %s: %d passed, %d failed%s\n", b, p[b], f[b], s[b] ? sprintf(", %d skipped", s[b]) : "" }
+		END { for (b in seen) {
+			skipped = s[b] ? sprintf(", %d skipped", s[b]) : ""
+			printf "suite on %s: %d passed, %d failed%s\n", b, p[b], f[b], skipped } }
 	' - "$log/kyua.log" | sort
 }
 
@@ -83,9 +94,10 @@ run_suite() {
 	local status=0 p f s name=$1
 	shift
 	local db=$log/$name.db
-	local args=(-c none -v "test_suites.drmkpi.drmboard=$TARGET/release/drmboard" -v \
-		"test_suites.drmkpi.clients=$ARM64"
-		-v "test_suites.drmkpi.session=$TOP/mk/session.sh" -v "test_suites.drmkpi.libdrm=$TARGET/libdrm"
+	local args=(-c none -v "test_suites.drmkpi.drmboard=$TARGET/release/drmboard"
+		-v "test_suites.drmkpi.clients=$ARM64"
+		-v "test_suites.drmkpi.session=$TOP/mk/session.sh"
+		-v "test_suites.drmkpi.libdrm=$TARGET/libdrm"
 		-v "test_suites.drmkpi.keep=$log/failed/$name")
 	if [ -n "${BOARD:-}" ]; then args+=(-v "test_suites.drmkpi.board=$BOARD"); fi
 	rm -f "$db"
@@ -93,7 +105,11 @@ run_suite() {
 	kyua "${args[@]}" test --build-root="$TARGET/kyua" -r "$db" "$@" 2>&1 |
 		tee "$log/$name.log" || status=${PIPESTATUS[0]}
 	read -r p f s < <(awk -F'  ->  ' '
-		NF == 2 { if ($2 ~ /^(passed|expected)/) p++; else if ($2 ~ /^(failed|broken)/) f++; else if ($2 ~ /^skipped/) s++ }
+		NF == 2 {
+			if ($2 ~ /^(passed|expected)/) p++
+			else if ($2 ~ /^(failed|broken)/) f++
+			else if ($2 ~ /^skipped/) s++
+		}
 		END { print p + 0, f + 0, s + 0 }' "$log/$name.log")
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 	if [ "$((p + f + s))" = 0 ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; }; then
@@ -103,10 +119,13 @@ run_suite() {
 	# One file for each failed case, named as its trace is.
 	kyua -c none report -r "$db" --verbose --results-filter=broken,failed 2>/dev/null |
 		awk -v dir="$log/failed/$name" '
-		/^===> tests\/[^ ]*:[^ ]*$/ { file = $2; sub(/.*\//, "", file); file = dir "/" file ".log" }
+		/^===> tests\/[^ ]*:[^ ]*$/ {
+			file = $2; sub(/.*\//, "", file); file = dir "/" file ".log" }
 		file != "" { print >file }' || :
 	awk -F'  ->  ' -v dir="$log/failed/$name" 'NF == 2 && $2 ~ /^(failed|broken)/ {
-		file = $1; sub(/.*\//, "", file); print "failed: " $1 ": " dir "/" file ".log" }' "$log/$name.log" >>"$log/failed/list"
+		file = $1; sub(/.*\//, "", file)
+		print "failed: " $1 ": " dir "/" file ".log"
+	}' "$log/$name.log" >>"$log/failed/list"
 }
 
 suite() {

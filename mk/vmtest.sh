@@ -4,24 +4,25 @@
 # unmodified arm64 Mesa and the kyua suite as Linux programs and a native client. docs/vmtest.md
 # explains it; everything comes out in target/vmtest/KERNEL-BOARD-CPUS-RUN.{log,trace}.
 #
-#   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; without it all of /usr/obj/*/kernel.bin
-#   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
-#   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
-#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm inflight power
-#                      kinds signals"  those only;
-#                      besides, by hand: boots (COUNT=N machines, 5) and force100
+#   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; default: all
+#                      of /usr/obj/*/kernel.bin
+#   MODULES=DIR        the kernel's own modules; default: beside the kernel, or in modules/ there
+#   SYSDIR=DIR         the kernel's source, /usr/src/sys; KMOD=FILE uses that module, built before
+#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm
+#                      inflight power kinds signals"  selects; besides, by hand: boots (COUNT=N
+#                      machines, 5) and force100
 #   SIGNALS=N          how many, for the run `signals` (4000)
 #   CPUS="N ..."       processors of the machine ("1 4")
 #
-# `vmtest.sh count` only has the instructions of jobs counted, on the first kernel without
-# invariants, for mk/bench.sh. `vmtest.sh unless-none [count]` says `skipped` when there is no
-# kernel.
+# `vmtest.sh count` only counts the instructions of jobs, on the first kernel without invariants,
+# for mk/bench.sh. `vmtest.sh unless-none [count]` prints `skipped` when there is no kernel.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . mk/guest.sh
 
 BOARDS=${BOARDS:-rk3399 imx8mq}
-RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force vm inflight power kinds signals}
+runs="clients cases reload faults killed lowmem crowd busy force vm inflight power kinds signals"
+RUNS=${RUNS:-$runs}
 CPUS=${CPUS:-1 4}
 COUNT=${COUNT:-5}
 SIGNALS=${SIGNALS:-4000}
@@ -31,11 +32,14 @@ out=$TARGET/vmtest
 limit=300
 bad=0
 
-# What a console must not have: of the kernel, and of a module that leaves something behind.
-trouble='panic|lock order reversal|KDB|[Ww]itness|WITNESS|^Fatal|fatal trap|Sleeping (thread|on)|acquiring .* with the following|leaked memory|was not empty|'
-trouble+='still (busy|in use)|kldunload: .*Device busy|link_elf: symbol|undefined symbol|unknown ioctl|vm_fault failed'
-# And what of that a kernel says that is not ours: WITNESS announces itself.
-harmless='^WARNING: WITNESS option enabled|^WARNING: DIAGNOSTIC|^VT\(|^KDB: debugger backends|^KDB: current backend'
+# What a console must not have: messages of the kernel, and of a module that leaks.
+trouble='panic|lock order reversal|KDB|[Ww]itness|WITNESS|^Fatal|fatal trap'
+trouble+='|Sleeping (thread|on)|acquiring .* with the following|leaked memory|was not empty'
+trouble+='|still (busy|in use)|kldunload: .*Device busy|link_elf: symbol|undefined symbol'
+trouble+='|unknown ioctl|vm_fault failed'
+# Exceptions: lines with which WITNESS and others announce themselves.
+harmless='^WARNING: WITNESS option enabled|^WARNING: DIAGNOSTIC|^VT\('
+harmless+='|^KDB: debugger backends|^KDB: current backend'
 
 modules_needed="build the kernel's modules mqueue, linux_common, linux64, linprocfs and fdescfs"
 
@@ -52,7 +56,8 @@ kernels() {
 		case $(head -c 4 "$file" | od -An -c | tr -d ' ') in
 		177ELF)
 			[ -e "$file.bin" ] ||
-				die "$file is an ELF file, and there is no $file.bin: the machine has no loader and takes the image that booti takes"
+				die "$file is an ELF file without a $file.bin: the machine needs" \
+					"the image that booti takes"
 			say "$file.bin"
 			;;
 		*) say "$file" ;;
@@ -75,8 +80,7 @@ native() {
 	build native_drm tests/vm/native_*.c
 }
 
-# sysfs ROOT BOARD NODE COMPATIBLE...: the files that libdrm of Linux looks for, below
-# ROOT/boards/BOARD.
+# sysfs ROOT BOARD NODE COMPATIBLE...: the files that Linux's libdrm reads, below ROOT/boards/BOARD.
 sysfs() {
 	local sys=$1/boards/$2 device=devices/platform/$3 node minor n=0 name
 	local at=$sys/$device
@@ -123,7 +127,9 @@ image() {
 			cp "$file" "$root/modules/"
 		else
 			case $name in
-			mqueuefs | lin* | fdescfs) die "no $name.ko below $dir: $modules_needed, and say MODULES=DIR" ;;
+			mqueuefs | lin* | fdescfs)
+				die "no $name.ko below $dir: $modules_needed, and set MODULES=DIR"
+				;;
 			esac
 		fi
 	done
@@ -152,10 +158,13 @@ boot() {
 	case $board in rk3399 | mali-*) driver=panfrost ;; esac
 	log=$out/$label-$board-$cpus-$run.log
 	ok=ok
-	# Events of devctl(4) would be kept for a devd(8) that is not there.
+	local environment="vmtest.board=$board vmtest.driver=$driver vmtest.run=$script"
+	environment+=" vmtest.limit=$((limit - 20))"
+	# Without it devctl(4) queues events for a devd(8) that does not run.
 	"$TARGET/release/drmboard" vm --os freebsd --cpus "$cpus" --board "$board" --kernel \
 		"$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
-		--append "kern.elf64.fallback_brand=3 hw.bus.devctl_queue=0 vmtest.board=$board vmtest.driver=$driver vmtest.run=$script vmtest.limit=$((limit - 20)) $append" ${options[@]+"${options[@]}"} >"$log" 2>&1 || status=$?
+		--append "kern.elf64.fallback_brand=3 hw.bus.devctl_queue=0 $environment $append" \
+		${options[@]+"${options[@]}"} >"$log" 2>&1 || status=$?
 	tr -d '\r\0' <"$log" >"$log.text" && mv "$log.text" "$log"
 	took=$((SECONDS - began))
 	if [ "$expected" != any ] && [ "$status" != "$expected" ]; then
@@ -208,7 +217,7 @@ reload() {
 }
 
 # cases BOARD: those that do not pass are in tests/vm/suite.txt, with reasons. They provoke the
-# model, which is not looked at. Work is as long as in mk/crosscheck.sh, and for the same reasons.
+# model, which is not checked. Work is as long as in mk/crosscheck.sh, and for the same reasons.
 cases() {
 	local scale=1
 	case $1 in imx*) scale=20 ;; esac
@@ -262,7 +271,7 @@ faults() {
 		verdict "$1" mmufault
 		;;
 	esac
-	# The work was done, only nobody was told.
+	# The work was done, only its interrupt was lost.
 	fault "$1" loseirq lose-irq:after=6 0
 	verdict "$1" loseirq
 }
@@ -337,8 +346,11 @@ inflight() {
 # quiet: no register is touched from a mark 1001 to the 1002 after it, and there are such marks.
 quiet() {
 	awk '$2 == "mark" && $3 == 1001 { in_it = 1; n++ } $2 == "mark" && $3 == 1002 { in_it = 0 }
-	    $2 == "mmio" && $3 ~ /^gpu@/ && in_it { touched++ } END { if (n == 0 || touched != 0) { print n + 0 " times suspended, " touched + 0 " accesses"; exit 1 } }' \
-	    "${log%.log}.trace" >"$log.rest" || wrong "while suspended: $(cat "$log.rest")"
+		$2 == "mmio" && $3 ~ /^gpu@/ && in_it { touched++ }
+		END { if (n == 0 || touched != 0) {
+			print n + 0 " times suspended, " touched + 0 " accesses"
+			exit 1 } }' \
+		"${log%.log}.trace" >"$log.rest" || wrong "while suspended: $(cat "$log.rest")"
 }
 
 # shut_down: the GPU works after mark 1003, and is off at the end.
@@ -400,7 +412,7 @@ signals() {
 	verdict "$1" signals "$seen signals, $jobs jobs"
 }
 
-# One machine after the other; what it does is over in a few seconds.
+# One machine after the other; each ends in a few seconds.
 boots() {
 	local n good=0 began=$SECONDS all=ok
 	for ((n = 1; n <= COUNT; n++)); do
@@ -456,7 +468,8 @@ if [ "${1:-}" = count ] && [ -z "${KERNEL:-}" ]; then
 	[ -n "$KERNEL" ] || die "all kernels have DEBUG in their names: say KERNEL=.../kernel.bin"
 fi
 [ -n "$(kernels)" ] ||
-	die "no FreeBSD/arm64 kernel: say KERNEL=.../kernel.bin ($modules_needed, too) and SYSDIR=.../sys"
+	die "no FreeBSD/arm64 kernel: set KERNEL=.../kernel.bin and SYSDIR=.../sys" \
+		"($modules_needed, too)"
 mk/need.sh vmtest
 mk/build.sh
 mkdir -p "$out"
