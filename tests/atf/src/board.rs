@@ -5,7 +5,7 @@
 //! configuration variable `drmboard` or the environment's `DRMBOARD` says where that program is,
 //! the test program executes itself again below it; else a machine with a render node is the board
 //! that the configuration variable `board` names. Set, that variable leaves out all other boards. A
-//! case that wants to know what the board counted has `drmboard` as a child instead, and looks at
+//! case that wants to know what the board counted has `drmboard` as a child instead, and checks
 //! its output after its end.
 
 use crate::case::{Case, Ctx};
@@ -28,7 +28,7 @@ pub(crate) enum Entry {
 }
 
 /// Enters the case's board `board`, or says why not. Does not return when the program is executed
-/// again below `drmboard`, unless the case has a look at drmboard's output.
+/// again below `drmboard`, unless the case has a check of drmboard's output.
 pub(crate) fn enter(board: &str, case: &Case, ctx: &Ctx) -> Entry {
     let inside = std::env::var("DRMBOARD_BOARD").ok();
     let here = inside.as_deref().or(ctx.config("board"));

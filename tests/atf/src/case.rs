@@ -30,7 +30,7 @@ impl Ctx {
     }
 }
 
-/// What a case wants of `drmboard`: more options, and a look at what it printed when the board was
+/// What a case wants of `drmboard`: more options, and a check of what it printed when the board was
 /// taken down.
 #[derive(Clone, Copy)]
 pub(crate) struct Drmboard {

@@ -182,7 +182,7 @@ pub fn channel() -> Sys<(Channel, Channel)> {
             fds.as_mut_ptr(),
         )
     })?;
-    // SAFETY: both were just made and belong to nobody else.
+    // SAFETY: both were just made and have no other owner.
     Ok(unsafe {
         (
             Channel(OwnedFd::from_raw_fd(fds[0])),
@@ -253,7 +253,7 @@ impl Channel {
         // SAFETY: msg points to live buffers of the stated sizes.
         let got = unsafe { libc::recvmsg(self.0.as_raw_fd(), &mut msg, libc::MSG_CMSG_CLOEXEC) };
         let len = usize::try_from(got).map_err(|_| Errno::last())?;
-        // SAFETY: the kernel filled msg; a descriptor in it is new and belongs to nobody else.
+        // SAFETY: the kernel filled msg; a descriptor in it is new and has no other owner.
         let fd = unsafe {
             let header = libc::CMSG_FIRSTHDR(&msg);
             let carries = !header.is_null() && (*header).cmsg_type == libc::SCM_RIGHTS;

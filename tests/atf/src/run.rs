@@ -137,7 +137,7 @@ fn run(cases: &[Case], program: &str, run: Run) -> ! {
     let kept = Kept::new(&ctx, program, &run.case, case);
     let outcome = match board.map(|board| board::enter(board, case, &ctx)) {
         None | Some(board::Entry::Here) => outcome(|| (case.body)(&ctx)),
-        // The body has reported; a look at the board's output can only make that worse.
+        // The body has reported; a check of the board's output can only make that worse.
         Some(board::Entry::Gone(status, _)) if !status.success() => {
             exit(status.code().unwrap_or(1))
         }

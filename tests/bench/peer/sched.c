@@ -52,8 +52,8 @@ PEER int peer_push(void *sched, int entity)
 }
 
 /*
- * Lets the scheduler's thread run until it would sleep; the answer is how many jobs have been freed
- * so far.
+ * Lets the scheduler's thread run until it would sleep; returns how many jobs have been freed so
+ * far.
  */
 PEER u64 peer_run(void *sched)
 {

@@ -280,7 +280,7 @@ static inline ktime_t ktime_get(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* Nobody gives the jobs dependencies. */
+/* The jobs have no dependencies. */
 struct xarray { void *head; };
 #define XA_FLAGS_ALLOC 0
 #define xa_limit_32b 0

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Instructions that a piece of code executes in user space.
 //!
-//! Either perf_event_open(2) counts them, or this process runs under callgrind, which is told where
-//! to count by client requests: instruction sequences without effect on a processor (valgrind.h and
+//! Either perf_event_open(2) counts them, or this process runs under callgrind, to which client
+//! requests say where to count: instruction sequences without effect on a processor (valgrind.h and
 //! callgrind.h of Valgrind 3.19). What lies between two counted pieces then runs several times
 //! faster than what is counted.
 
@@ -96,7 +96,7 @@ fn processor() -> io::Result<OwnedFd> {
     // exec.
     let fd = unsafe { libc::syscall(libc::SYS_perf_event_open, attr.as_ptr(), 0, -1, -1, 8) };
     match i32::try_from(fd) {
-        // SAFETY: the descriptor is new and belongs to nobody else.
+        // SAFETY: the descriptor is new and has no other owner.
         Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         _ => Err(io::Error::last_os_error()),
     }

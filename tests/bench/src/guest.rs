@@ -36,7 +36,7 @@ impl Count {
         self.kernel + self.module
     }
 
-    /// An instruction takes a nanosecond: any more time than that the processor slept, and any less
+    /// An instruction takes a nanosecond: in more time than that the processor slept, in less
     /// something was counted twice.
     fn is_exact(self) -> bool {
         self.ns == self.user + self.privileged()

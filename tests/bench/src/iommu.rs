@@ -184,7 +184,7 @@ const CASES: [Case; 3] = [
 /// Measures all rows.
 ///
 /// # Panics
-/// If one of the two does not do what it is told.
+/// If one of the two does not do what is asked of it.
 pub fn rows(meter: &mut Meter, peer: &Peer) -> Vec<Row> {
     let mut rows = Vec::new();
     for Case {

@@ -69,7 +69,7 @@ impl Submitter {
         })
     }
 
-    /// Submits one job, waits for it, and looks at what it wrote.
+    /// Submits one job, waits for it, and checks what it wrote.
     ///
     /// # Panics
     /// If anything of that fails.

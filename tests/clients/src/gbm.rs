@@ -204,8 +204,8 @@ impl<'device> Surface<'device> {
         self.raw.cast()
     }
 
-    /// The buffer that was rendered to, after the swap. It is the surface's: the answer is a
-    /// reference that is never given back.
+    /// The buffer that was rendered to, after the swap. The surface owns it: the result is a
+    /// reference that is never released.
     ///
     /// # Errors
     /// When nothing was rendered.
@@ -257,7 +257,7 @@ impl Buffer<'_> {
                 std::io::Error::last_os_error()
             ));
         }
-        // SAFETY: the descriptor is new and belongs to nobody else.
+        // SAFETY: the descriptor is new and has no other owner.
         Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 

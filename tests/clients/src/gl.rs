@@ -60,7 +60,7 @@ extern "C" {
     );
 }
 
-/// The name of the renderer behind the current context.
+/// The name of the current context's renderer.
 pub fn renderer(_current: &Context) -> String {
     // SAFETY: a context is current; the text is static or null.
     let text = unsafe { glGetString(RENDERER) };

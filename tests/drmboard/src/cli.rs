@@ -36,7 +36,7 @@ drmboard run --board NAME [OPTION]... -- CMD [ARGS...]
     --inject SPEC       plants a fault, such as hang:slot=0,after=10 (docs/trace.md)
     --set NAME=VALUE    a property of the board, such as ram_mib=512 (docs/trace.md)
 
-    CMD is looked for on PATH, among the arm64 clients and in the sysroot's /usr/bin. With DRMBOARD_ARCH=aarch64 in the
+    CMD is searched on PATH, among the arm64 clients and in the sysroot's /usr/bin. With DRMBOARD_ARCH=aarch64 in the
     environment, PATH is the last. Inside, PATH has all of them. The exit status is the program's, 128 more than the
     signal that ended it, or 2 when it was not started.
 
@@ -255,8 +255,8 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
         );
     }
     if let Some(path) = &options.png {
-        // The program has done its work: what is wrong with the picture is told, and the rest goes
-        // on.
+        // The program has done its work: an error of the picture is reported, and the rest
+        // continues.
         let written = match board.last_frame() {
             Some(frame) => picture::write(path, &frame).map_err(|error| error.to_string()),
             None => Err("nothing was rendered".into()),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_reported() {
         for (line, word) in [
             ("", "usage"),
             ("run --board", "needs a value"),

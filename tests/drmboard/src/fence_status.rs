@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! SYNC_IOC_FILE_INFO tells how fences ended as negative errno: those, too, become Linux's at this
-//! edge. Layouts: `struct sync_file_info` and `struct sync_fence_info` of uapi/linux/sync_file.h.
+//! SYNC_IOC_FILE_INFO reports how fences ended as negative errno: those, too, become Linux's at
+//! this edge. Layouts: `struct sync_file_info` and `struct sync_fence_info` of
+//! uapi/linux/sync_file.h.
 
 use crate::errno::to_linux;
 use crate::ioctl_code::Code;

@@ -4,7 +4,7 @@
 //! | kind | values | what happens |
 //! |---|---|---|
 //! | `hang` | `slot` (0) | the next hardware job of the slot never ends |
-//! | `hang` | `va`, `end` | every job whose header lies from `va` to `end` hangs for good: no stop ends it, a reset does |
+//! | `hang` | `va`, `end` | every job whose header lies from `va` to `end` hangs permanently: no stop ends it, a reset does |
 //! | `jobfault` | `slot` (0), `code` (0x58) | the next job that would complete in the slot ends with the exception code |
 //! | `fault` | `access` (0) | the access-th translation for a job raises a page fault although the page is mapped |
 //! | `buserror` | `access` (0) | the access-th memory transfer of a job gets a bus error |

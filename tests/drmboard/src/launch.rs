@@ -184,7 +184,7 @@ impl Program {
             }
         }
         // Paths are made absolute for children that change their directory. The library of the
-        // other machine is looked for only when a program of that machine is started.
+        // other machine is searched for only when a program of that machine is started.
         places.sysroot = std::path::absolute(&places.sysroot).map_err(|e| e.to_string())?;
         places.shims = std::path::absolute(&places.shims).map_err(|e| e.to_string())?;
         places.clients = std::path::absolute(&places.clients).map_err(|e| e.to_string())?;
@@ -345,7 +345,7 @@ impl Signals {
             tv_sec: time.as_secs() as libc::time_t,
             tv_nsec: time.subsec_nanos().into(),
         };
-        // SAFETY: the set is valid; nothing is told of the sender.
+        // SAFETY: the set is valid; information about the sender is not requested.
         let signal = unsafe { libc::sigtimedwait(&self.set, std::ptr::null_mut(), &time) };
         FORWARDED.contains(&signal).then_some(signal)
     }

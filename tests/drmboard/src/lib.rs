@@ -6,7 +6,7 @@
 //! mount namespace in which the nodes exist (`namespace`), a library preloaded into every program
 //! (`shim/`), and a server that answers it (`server`, `connection`). A descriptor of the board is
 //! one end of a socket pair whose other end the server keeps: what a file is shared by, and when it
-//! is closed for good, the Linux kernel keeps track of. Numbers are translated at the edge
+//! is closed permanently, the Linux kernel keeps track of. Numbers are translated at the edge
 //! (`errno`, `ioctl_code`): inside, all is FreeBSD's.
 
 pub mod board;

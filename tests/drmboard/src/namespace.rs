@@ -58,7 +58,7 @@ fn mirror(dir: &Path, without: &[&str]) -> Result<()> {
         .read(true)
         .custom_flags(libc::O_DIRECTORY)
         .open(dir)?;
-    let behind = Path::new("/proc/self/fd").join(old.as_raw_fd().to_string());
+    let hidden = Path::new("/proc/self/fd").join(old.as_raw_fd().to_string());
     let entries: Vec<_> = fs::read_dir(dir)?.collect::<Result<_>>()?;
     mount(
         Path::new("drmboard"),
@@ -72,7 +72,7 @@ fn mirror(dir: &Path, without: &[&str]) -> Result<()> {
         if without.iter().any(|w| name == **w) {
             continue;
         }
-        let (from, to) = (behind.join(&name), dir.join(&name));
+        let (from, to) = (hidden.join(&name), dir.join(&name));
         let kind = entry.file_type()?;
         if kind.is_symlink() {
             symlink(fs::read_link(&from)?, &to)?;

@@ -42,11 +42,11 @@ impl OpenFile {
 
     /// Makes the other end readable when the file is.
     pub(crate) fn look(&self) {
-        self.look_at(&mut self.readable.lock().unwrap());
+        self.update(&mut self.readable.lock().unwrap());
     }
 
     /// Under the lock, so that who finds the end readable finds the byte sent as well.
-    fn look_at(&self, readable: &mut bool) {
+    fn update(&self, readable: &mut bool) {
         if self.file.poll() && !*readable {
             *readable = true;
             sock::nudge(self.socket.as_raw_fd());
@@ -60,7 +60,7 @@ impl OpenFile {
         if emptied {
             *readable = false;
         }
-        self.look_at(&mut readable);
+        self.update(&mut readable);
         *readable && !self.file.poll()
     }
 

@@ -76,8 +76,8 @@ impl Client {
         *self.comm.lock().unwrap() = word;
     }
 
-    /// True the first time: the user is to be told that there is no screen.
-    pub(crate) fn told_no_screen(&self) -> bool {
+    /// True the first time: the missing screen is then reported to the user.
+    pub(crate) fn first_without_screen(&self) -> bool {
         !self.asked_for_screen.swap(true, Ordering::Relaxed)
     }
 
@@ -116,7 +116,7 @@ impl Client {
             rlim_max: 0,
         };
         // SAFETY: the limit is ours to be filled.
-        let told =
+        let status =
             unsafe { libc::prlimit(self.pid, libc::RLIMIT_NOFILE, std::ptr::null(), &mut limit) };
         let Ok(entries) = std::fs::read_dir(format!("/proc/{}/fd", self.pid)) else {
             return true;
@@ -125,7 +125,7 @@ impl Client {
             entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok());
         let used: BTreeSet<u64> = names.collect();
         let free = (0..limit.rlim_cur).filter(|number| !used.contains(number));
-        told != 0 || free.take(count).count() == count
+        status != 0 || free.take(count).count() == count
     }
 }
 

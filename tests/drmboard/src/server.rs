@@ -406,7 +406,7 @@ impl Server {
         for open in files {
             let _ = shared.closer.lock().unwrap().send(open);
         }
-        // Both threads end when nobody can send to them any more.
+        // Both threads end when no sender is left.
         let _ = shared.notifier.lock().unwrap().send(Notice::Stop);
         *shared.closer.lock().unwrap() = channel().0;
         self.notifier.join().expect("notifier");

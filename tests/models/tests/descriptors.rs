@@ -550,8 +550,8 @@ fn bifrost_tiler_and_indexed_vertex_jobs() {
     }
 }
 
-/// Would catch textures and samplers nobody looks at. Source: Mesa genxml v5.xml, v7.xml
-/// "Texture", "Sampler"; decode.c pandecode_texture_payload.
+/// Would catch textures and samplers nobody checks. Source: Mesa genxml v5.xml, v7.xml "Texture",
+/// "Sampler"; decode.c pandecode_texture_payload.
 #[test]
 fn textures_and_samplers_are_checked() {
     // (variant, take away: 0 nothing, 1 texture table, 2 surface, 3 samplers)

@@ -87,7 +87,7 @@ impl Rig {
 fn the_whole_way_up_and_down_is_clean() {
     for boot in [Boot::Off, Boot::On] {
         let mut rig = Rig::new(boot);
-        // Linux asks for power without a look at whether it is there.
+        // Linux asks for power without a check of whether it is there.
         for _ in 0..3 {
             rig.on();
             assert_eq!(rig.gpc.supply(), Supply::On);

@@ -98,7 +98,7 @@ impl Dev {
     }
 }
 
-/// Asks for statistics until the driver says that there are no more.
+/// Asks for statistics until the driver says that there no longer exist.
 pub(crate) fn collect_stats(
     ask: impl Fn(u32, *mut *const c_char, *mut u64) -> c_int,
 ) -> Vec<(String, u64)> {
@@ -269,7 +269,7 @@ impl Device {
         all.unwrap_or_default()
     }
 
-    /// Has the driver keep no dump any more, so that it takes the next one.
+    /// Has the driver discard its dump, so that it takes the next one.
     pub fn clear_dump(&self) {
         // SAFETY: softc is what attach of this driver gave.
         self.dev

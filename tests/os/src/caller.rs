@@ -35,7 +35,7 @@ pub trait Process: Send + Sync {
     fn install(&self, f: File, cloexec: bool) -> Result<i32, i32>;
     /// The request failed that a descriptor was installed for: takes it back.
     fn withdraw(&self, fd: i32);
-    /// The file behind a descriptor; EBADF, or EINVAL if it is none of ours.
+    /// The file of a descriptor; EBADF, or EINVAL if it is not one of the board's.
     fn file(&self, fd: i32) -> Result<File, i32>;
 }
 
@@ -203,7 +203,7 @@ impl Caller {
         self.inner.signal(EINTR, true);
     }
 
-    /// The file behind a descriptor of a local caller; a new reference.
+    /// The file of a local caller's descriptor; a new reference.
     pub fn fd(&self, fd: i32) -> Option<File> {
         self.inner.process.file(fd).ok()
     }

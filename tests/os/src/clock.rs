@@ -5,7 +5,7 @@
 //!
 //! Virtual mode: exactly one thread runs, the one that has the baton.  A thread that must wait becomes the
 //! dispatcher: it hands the baton to the thread woken longest ago, or, when none is ready, runs one pending
-//! interrupt handler, or polls the hardware whose event is due, or lets the earliest deadline pass, in this
+//! interrupt handler, or polls the hardware whose event's time has come, or lets the earliest deadline pass, in this
 //! order; time moves only when nothing is left to do at the present instant.  At one instant hardware comes
 //! before deadlines, devices in order of creation, deadlines in order of arming.  So the order of everything is a
 //! function of the calls made.  Interrupt handlers never run inside an MMIO access, only at these points.
@@ -210,10 +210,10 @@ impl Inner {
         }
         drop(s);
         let wake = lk(&w.st).wake;
-        wake.unwrap_or_else(|| fatal("a thread that nobody woke has the baton"))
+        wake.unwrap_or_else(|| fatal("a thread that was not woken has the baton"))
     }
 
-    /// A thread of a virtual world ends: the baton goes to whoever is ready.
+    /// A thread of a virtual world ends: the baton goes to a thread that is ready.
     pub(crate) fn leave(&self) {
         loop {
             let next = lk(&self.sched).ready.pop_front();

@@ -54,7 +54,7 @@ enum Answer<'a> {
     User(&'a UserPage, usize),
 }
 
-/// Host memory behind single pages.
+/// Host memory of single pages.
 #[derive(Default)]
 struct HostPages {
     chunks: Vec<usize>,
@@ -143,7 +143,7 @@ impl Memory {
         }
     }
 
-    /// Takes it away; when this returns no DMA access touches it any more.
+    /// Removes it; after this returns no DMA access reaches it.
     pub(crate) fn remove(&self, list: impl IntoIterator<Item = u64>) {
         let mut t = wr(&self.table);
         for f in list {
@@ -223,7 +223,7 @@ impl Memory {
             Answer::Host(p) => unsafe {
                 std::ptr::copy_nonoverlapping(p.cast_const(), out.add(off), n)
             },
-            // SAFETY: off + n is within buf, which nobody else has.
+            // SAFETY: off + n is within buf, which has no other owner.
             Answer::User(page, at) => page.read(at, unsafe {
                 std::slice::from_raw_parts_mut(out.add(off), n)
             }),
@@ -262,7 +262,7 @@ impl Memory {
         if h.fresh.is_empty() {
             if h.kept.len() > HOST_KEPT {
                 let p = h.kept.pop_front().unwrap_or(0) as *mut u8;
-                // SAFETY: a page of ours that nobody uses.
+                // SAFETY: an unused page of ours.
                 unsafe { p.write_bytes(0, PAGE) };
                 return p;
             }
@@ -318,7 +318,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         for &c in &lk(&self.host).chunks {
-            // SAFETY: mapped by host_page, and nobody is left who could use it.
+            // SAFETY: mapped by host_page, and no user is left.
             unsafe { libc::munmap(c as *mut c_void, CHUNK_PAGES * PAGE) };
         }
     }

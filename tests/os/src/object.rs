@@ -96,7 +96,7 @@ impl Object {
     }
 
     /// # Safety
-    /// `p` is an object of this crate, alive as long as the answer is used.
+    /// `p` is an object of this crate, alive as long as the result is used.
     unsafe fn of<'a>(p: *mut sys::drm_os_object) -> &'a Object {
         // SAFETY: the caller's promise.
         unsafe { &*p.cast::<Object>().cast_const() }

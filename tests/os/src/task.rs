@@ -154,7 +154,7 @@ impl Queue {
         }
     }
 
-    /// Waits until `done`, which changes with the queue's watchers told.
+    /// Waits until `done`, whose changes notify the queue's watchers.
     fn wait_for(&self, what: &str, done: impl Fn(&State) -> bool) {
         loop {
             let waiter = Waiter::new();

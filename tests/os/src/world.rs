@@ -50,7 +50,7 @@ pub struct Config {
     pub ram_base: u64,
     /// RAM in 4 KiB pages.
     pub pages: u64,
-    /// Tunables that somebody set; the others have the driver's values.
+    /// Tunables that are set; the others have the driver's values.
     pub tunables: BTreeMap<String, u64>,
 }
 
@@ -98,7 +98,7 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    /// The world behind a C handle.
+    /// The world of a C handle.
     ///
     /// # Safety
     /// `os` came from this crate and its world is alive.
@@ -231,7 +231,7 @@ impl World {
     }
 
     /// Lets `ns` pass.  Virtual: hardware events, interrupts and tasks due on the way run, in time order, and
-    /// what is due at the last instant too.  Real: sleeps.
+    /// events at the last instant too.  Real: sleeps.
     pub fn advance(&self, ns: u64) {
         let w = self.inner();
         if w.is_virtual() {
@@ -365,7 +365,7 @@ impl World {
         self.inner().log.lines()
     }
 
-    /// Whom to tell of what happens.  The function may be called with internal locks held: it must not call
+    /// Receives events.  The function may be called with internal locks held: it must not call
     /// into this crate.
     pub fn set_trace(&self, t: Option<TraceFn>) {
         self.inner().tracer.set(t);

@@ -28,7 +28,7 @@ fn attached(cfg: Config) -> (World, Device, Caller) {
 }
 
 #[test]
-fn attach_looks_at_compatible_and_detach_at_open_files() {
+fn attach_checks_compatible_and_detach_open_files() {
     let (w, d, c) = attached(Config::default());
     assert_eq!(d.attach(table()), Err(sys::DRM_OS_EBUSY as i32));
     assert_eq!(w.log_lines(), ["<6> toy0: attached"]);

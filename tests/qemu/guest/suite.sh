@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Read by init: the cases of the kyua suite that this board has, on the stock driver. One line for
-# each: `case PROGRAM:CASE RESULT`. Cases that want a fault planted, or a look at what our own
+# each: `case PROGRAM:CASE RESULT`. Cases that want a fault planted, or a check of what our own
 # driver counted, are not for here.
 DRMBOARD_BOARD=$(argument board)
 export DRMBOARD_BOARD
@@ -14,7 +14,7 @@ for program in /suite/*; do
 		function flush() { if (name != "" && ok && !skip) print name }
 		END { flush() }' >/tmp/cases
 	while read -r case; do
-		# Writes behind a buffer of the kernel's, which dies of it: facts are in
+		# Writes beyond a buffer of the kernel, which crashes it: facts are in
 		# docs/crosscheck.md.
 		case ${program##*/}:$case in etnaviv_perfmon_test:bounds_*) continue ;; esac
 		rm -rf /tmp/case/*

@@ -140,7 +140,7 @@ extern "C" fn write_mail(_: *mut c_void, off: u64, value: u64, _: c_uint) {
     if off == u64::from(config::MAIL_MARK) {
         board.note(count::What::Mark, value);
     }
-    count::tell(off as u32, value as u32);
+    count::report(off as u32, value as u32);
     machine.mail(board, off as u32, value as u32);
 }
 
@@ -172,8 +172,7 @@ fn ops(read: Read, write: Write) -> *const Ops {
 /// Puts a window on the bus, above whatever else may be there.
 fn window(qemu: &Qemu, at: u64, len: u64, ops: *const Ops, opaque: *mut c_void) {
     let region = Opaque::leak();
-    // SAFETY: region, operations and name are there for as long as the process; nobody owns the
-    // region.
+    // SAFETY: region, operations and name live as long as the process; the region has no owner.
     unsafe {
         (qemu.memory_region_init_io)(region, null_mut(), ops, opaque, c"drmboard".as_ptr(), len);
         (qemu.memory_region_add_subregion_overlap)((qemu.get_system_memory)(), at, region, 1);

@@ -35,8 +35,8 @@ pub(crate) struct Done {
     pub(crate) unaligned: bool,
 }
 
-/// Room for a `MemoryRegion` or a `QEMUTimer`, whose layouts nobody here knows: they have 272 and
-/// 48 bytes.
+/// Room for a `MemoryRegion` or a `QEMUTimer`, whose layouts are unknown here: they have 272 and 48
+/// bytes.
 #[repr(C, align(64))]
 pub(crate) struct Opaque([u8; 4096]);
 

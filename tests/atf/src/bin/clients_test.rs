@@ -133,7 +133,7 @@ fn share(ctx: &Ctx) {
     let (status, text) = run(&mut Command::new(place(ctx, "clients").join("share")));
     require_eq!(status, Some(0));
     // Two processes, either of which wrote what the other read. What the parent wrote, and what the
-    // GPU drew. With panfrost the child looks at the raw mapping, too.
+    // GPU drew. With panfrost the child checks the raw mapping, too.
     let looks = if driver(ctx) == "panfrost" { 3 } else { 2 };
     require_eq!(values(&text, "child: ").len(), looks);
     require_eq!(values(&text, "share "), ["333x77 ok"]);

@@ -49,7 +49,7 @@ fn close_errors(_: &Ctx) {
     }
     require_errno!(other.gem_close(bo.handle), libc::EINVAL);
     require_eq!(node.live_handles(), [bo.handle]);
-    // The padding is not looked at.
+    // The padding is not checked.
     require_ok!(node.ioctl(
         GEM_CLOSE,
         &mut GemClose {

@@ -669,7 +669,7 @@ fn bad_argument(_: &Ctx) {
         require_errno!(render.ioctl_raw(code, BAD_ADDRESS), libc::EFAULT);
         require_errno!(render.ioctl_raw(code, 0), libc::EFAULT);
     }
-    // The argument is read before permission is looked at.
+    // The argument is read before permission is checked.
     require_errno!(
         render.ioctl_raw(GEM_FLINK.code(), BAD_ADDRESS),
         libc::EFAULT

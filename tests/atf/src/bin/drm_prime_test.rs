@@ -14,7 +14,7 @@ use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 const PAGE: usize = 4096;
-/// Jobs that do nothing, long enough to be looked at while they run.
+/// Jobs that do nothing, long enough to be observed while they run.
 const LONG: usize = 20_000;
 const CLOEXEC_RDWR: i32 = libc::O_CLOEXEC | libc::O_RDWR;
 
@@ -247,7 +247,7 @@ fn busy(_: &Ctx) {
 fn fences_of(fd: &Node, flags: u32) -> Sys<Node> {
     let mut arg = DmaBufFences { flags, fd: -1 };
     fd.ioctl(DMA_BUF_EXPORT_SYNC_FILE, &mut arg)?;
-    // SAFETY: the descriptor is new and belongs to nobody else.
+    // SAFETY: the descriptor is new and has no other owner.
     Ok(Node::from(unsafe { OwnedFd::from_raw_fd(arg.fd) }))
 }
 
@@ -413,7 +413,7 @@ fn export_errors(_: &Ctx) {
     let before = open_descriptors();
     for flags in [1, 4, libc::O_NONBLOCK, libc::O_CLOEXEC | 1, i32::MIN] {
         require_errno!(node.export(bo.handle, flags), libc::EINVAL);
-        // Flags are looked at before the handle.
+        // Flags are checked before the handle.
         require_errno!(node.export(0, flags), libc::EINVAL);
     }
     for handle in [0, bo.handle + 1, u32::MAX] {

@@ -12,7 +12,7 @@ use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
-/// Jobs that do nothing, long enough to be looked at while they run.
+/// Jobs that do nothing, long enough to be observed while they run.
 const LONG: usize = 20_000;
 const UNKNOWN: u32 = 77;
 
@@ -128,7 +128,7 @@ fn wait_errors(_: &Ctx) {
         wait_request(&node, SyncobjWait { handles: 0, ..good }),
         libc::EFAULT
     );
-    // The padding is not looked at.
+    // The padding is not checked.
     require_eq!(wait_request(&node, SyncobjWait { pad: 5, ..good }), Ok(0));
 }
 
@@ -488,7 +488,7 @@ fn import_errors(_: &Ctx) {
         node.syncobj_import_fence(signalled.handle, &object),
         libc::EINVAL
     );
-    // The descriptor is looked at before the handle.
+    // The descriptor is checked before the handle.
     require_errno!(node.syncobj_import_fence(UNKNOWN, &object), libc::EINVAL);
     require_errno!(node.syncobj_import_fence(UNKNOWN, &fence), libc::ENOENT);
     require_ok!(signalled.wait(0, 0));
@@ -572,7 +572,7 @@ fn newer_structures(_: &Ctx) {
     let mut words = [signalled.handle, 0, 0, 0, 0, 0];
     let longer = SYNCOBJ_HANDLE_TO_FD.code() & !(0x3fff << 16) | 24 << 16;
     require_ok!(node.ioctl_raw(longer, words.as_mut_ptr() as usize));
-    // SAFETY: the descriptor is new and belongs to nobody else.
+    // SAFETY: the descriptor is new and has no other owner.
     unsafe { libc::close(words[2] as i32) };
     words[4] = 1;
     require_errno!(

@@ -108,7 +108,7 @@ fn softpin_overlap(board: &'static Board) {
     require!(filled(&require_ok!(slow.map()), 0, 2));
 }
 
-/// Streams are looked at before addresses are taken, and addresses are taken before buffers are
+/// Streams are checked before addresses are taken, and addresses are taken before buffers are
 /// locked.
 fn order_of_pinning(board: &'static Board) {
     let client = open(board);

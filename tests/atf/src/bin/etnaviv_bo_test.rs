@@ -132,7 +132,7 @@ fn info(board: &'static Board) {
             offset: 9,
         };
         require_errno!(client.node.ioctl(GEM_INFO, &mut arg), libc::EINVAL);
-        // It is looked at before the handle.
+        // It is checked before the handle.
         arg.handle = UNKNOWN;
         require_errno!(client.node.ioctl(GEM_INFO, &mut arg), libc::EINVAL);
         require_eq!(arg.offset, 9);
@@ -250,7 +250,7 @@ fn gem_wait_errors(board: &'static Board) {
             libc::ENOENT
         );
     }
-    // Padding is not looked at.
+    // Padding is not checked.
     let mut arg = GemWait {
         pipe,
         handle: bo.handle,

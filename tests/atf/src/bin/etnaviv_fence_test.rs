@@ -238,7 +238,7 @@ fn fd_in_errors(board: &'static Board) {
         require_eq!(open_descriptors(), before);
     }
     require_eq!(map.read_u32(0), 0);
-    // Without the flag it is not looked at.
+    // Without the flag it is not checked.
     let mut work = client.work().fill(&target, 0, SECOND);
     work.fence_fd = socket.as_raw_fd();
     require_eq!(client.run(&work), Ok(1));

@@ -164,7 +164,7 @@ fn pipes(board: &'static Board) {
     let client = open(board);
     for pipe in board.missing_pipes() {
         require_errno!(client.param(pipe, PARAM_GPU_MODEL), libc::ENXIO);
-        // The core is looked for first.
+        // The core is searched for first.
         require_errno!(client.param(pipe, 0), libc::ENXIO);
     }
     for pipe in [4, 5, 0x100, 1 << 31, u32::MAX] {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv: what streams may hold, and work that faults or hangs.
 //!
-//! Expected: nothing that a client may not do is ever run, on any MMU generation. Linux 6.1 looks
-//! into streams on MMUv1 only (etnaviv_cmd_parser.c), takes a count of no states for none, and
+//! Expected: nothing that a client may not do is ever run, on any MMU generation. Linux 6.1
+//! inspects streams on MMUv1 only (etnaviv_cmd_parser.c), takes a count of no states for none, and
 //! trusts clients on MMUv2. How work ends that goes wrong is as there; the function is named in
 //! each description.
 //!
@@ -179,7 +179,7 @@ fn cut_off(board: &'static Board) {
 }
 
 /// Where one command ends and the next begins is the front end's business: who counts otherwise
-/// looks at the wrong words.
+/// checks the wrong words.
 fn hidden_commands(board: &'static Board) {
     const END: [u32; 2] = [0x1000_0000, 0];
     let hidden = |start: &[u32]| [start, &END[..]].concat();
@@ -218,7 +218,7 @@ fn allowed(board: &'static Board) {
     }
 }
 
-/// The stream is copied before it is looked at: what a client writes to it later is nowhere.
+/// The stream is copied before it is checked: what a client writes to it later is nowhere.
 fn later_changes(board: &'static Board) {
     let client = open(board);
     let target = new_target(&client);
@@ -370,7 +370,7 @@ fn failed_dependency(board: &'static Board) {
         .fill(&theirs.bo, 512, FILLED)
         .flags(SUBMIT_FENCE_FD_IN);
     after.fence_fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
-    // A dependency is over when it failed, too.
+    // A dependency has ended when it failed, too.
     require_eq!(other.run(&after), Ok(1));
     require!(require_ok!(status(&fd)) < 0);
     require!(filled(&theirs.map, 512, FILLED));

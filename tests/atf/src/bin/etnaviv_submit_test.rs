@@ -235,7 +235,7 @@ fn empty(board: &'static Board) {
         };
         require_ok!(take(&client, arg));
     }
-    // Padding is not looked at.
+    // Padding is not checked.
     arg.pad = u32::MAX;
     require_ok!(take(&client, arg));
 }
@@ -386,7 +386,7 @@ fn order_of_errors(board: &'static Board) {
     refuse(&client, arg, libc::EINVAL);
     arg.flags = good.flags | SUBMIT_FENCE_FD_IN;
     refuse(&client, arg, libc::EINVAL);
-    // All is copied before anything of it is looked at.
+    // All is copied before anything of it is checked.
     arg.nr_bos = 2;
     refuse(&client, arg, libc::EFAULT);
     arg.bos = unknown.as_ptr() as u64;

@@ -78,7 +78,7 @@ fn alignment(board: &'static Board) {
         require_errno!(client.userptr(address, size, READ_WRITE), libc::EINVAL);
         require_errno!(client.userptr(address, size, USERPTR_READ), libc::EINVAL);
     }
-    // It is looked at before what is there.
+    // It is checked before what is there.
     require_errno!(client.userptr(PAGE + 1, page, READ_WRITE), libc::EINVAL);
 }
 

@@ -45,7 +45,7 @@ fn cmd_stream(ctx: &Ctx) {
     require_eq!(oks(&libdrm(ctx, "etnaviv_cmd_stream_test")), 3);
 }
 
-/// It looks for a 2D core, draws 256 rectangles by relocations, and compares all pixels.
+/// It searches for a 2D core, draws 256 rectangles by relocations, and compares all pixels.
 fn draw_2d(ctx: &Ctx) {
     let text = libdrm(ctx, "etnaviv_2d_test");
     require_eq!(

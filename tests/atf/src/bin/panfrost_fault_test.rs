@@ -13,7 +13,7 @@ use atf::process::{channel, fork, Exit};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx};
 use std::time::Duration;
 
-/// Jobs that do nothing, long enough to be looked at while they run.
+/// Jobs that do nothing, long enough to be observed while they run.
 const LONG: usize = 20_000;
 const BLOCK: u64 = 2 << 20;
 /// In the window, where these tests never have a buffer.
@@ -260,7 +260,7 @@ fn failed_dependency(_: &Ctx) {
     }));
     let mut chain = require_ok!(Chain::new(&node, 1));
     let in_syncs = [first.handle];
-    // A dependency is over when it failed, too.
+    // A dependency has ended when it failed, too.
     require_eq!(
         run(
             &node,

@@ -156,11 +156,11 @@ impl Work<'_> {
 }
 
 fn take(fd: RawFd) -> Node {
-    // SAFETY: the kernel has just made the descriptor for this call; it belongs to nobody else.
+    // SAFETY: the kernel has just made the descriptor for this call; it has no other owner.
     Node::from(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Handles that [`Node::live_handles`] looks at.
+/// Handles that [`Node::live_handles`] checks.
 const HANDLES_LOOKED_AT: std::ops::Range<u32> = 1..257;
 
 impl Node {

@@ -40,7 +40,7 @@ impl Node {
         let path = CString::new(path).map_err(|_| Errno(libc::EINVAL))?;
         // SAFETY: path is a C string that lives through the call.
         let fd = check(unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) })?;
-        // SAFETY: the descriptor is new and belongs to nobody else.
+        // SAFETY: the descriptor is new and has no other owner.
         Ok(Node(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
@@ -67,7 +67,7 @@ impl Node {
     pub fn duplicate(&self) -> Sys<Node> {
         // SAFETY: F_DUPFD_CLOEXEC takes any number.
         let fd = check(unsafe { libc::fcntl(self.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 0) })?;
-        // SAFETY: the descriptor is new and belongs to nobody else.
+        // SAFETY: the descriptor is new and has no other owner.
         Ok(Node(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 

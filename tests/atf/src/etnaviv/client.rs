@@ -239,7 +239,7 @@ impl Client {
         if done.fence_fd < 0 {
             return Err(Errno(libc::EBADF));
         }
-        // SAFETY: the kernel has just made the descriptor for this call; it belongs to nobody else.
+        // SAFETY: the kernel has just made the descriptor for this call; it has no other owner.
         let fd = unsafe { OwnedFd::from_raw_fd(done.fence_fd) };
         Ok((done.fence, Node::from(fd)))
     }

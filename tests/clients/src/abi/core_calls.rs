@@ -21,7 +21,7 @@ fn now() -> i64 {
     now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
-/// The time by which every job of these calls is over.
+/// The time by which every job of these calls has ended.
 pub fn far() -> (u64, String) {
     ((now() + 20_000_000_000) as u64, "far".to_string())
 }
@@ -510,12 +510,12 @@ impl Stream {
         for _ in 0..count {
             items.push(self.sync(f));
         }
-        let told = if self.rng.percent(96) {
+        let reported = if self.rng.percent(96) {
             count as u64
         } else {
             0
         };
-        arg = arg.num("count", told);
+        arg = arg.num("count", reported);
         match self.rng.below(20) {
             0 => arg.put("handles", (0x1000, "low".into())),
             1 => arg.put("handles", (0, "null".into())),
@@ -570,8 +570,7 @@ impl Stream {
         self.call(f, arg);
     }
 
-    /// Puts a syncobj to its use: waits for what a call told to fill it. For a call that nothing
-    /// else waits for.
+    /// Waits for a call that fills a syncobj, if nothing else waits for it.
     pub fn wait_sync(&mut self, f: usize, handle: u64, name: &str) -> Done {
         let arg = Arg::new(&SYNCOBJ_WAIT)
             .array("handles", &[(handle, name.to_string())])

@@ -16,7 +16,7 @@ use super::stream::{field, Arg};
 use std::io::{Read as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 
-/// What a run is told.
+/// The parameters of a run.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// All calls follow from it.
@@ -36,7 +36,7 @@ const CALLS_EACH: usize = 60;
 
 fn open(path: &str) -> i32 {
     let path = format!("{path}\0");
-    // SAFETY: a string with a zero behind it.
+    // SAFETY: a string that ends with a zero.
     let fd = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC) };
     if fd < 0 {
         -errno()
@@ -164,7 +164,7 @@ impl Run {
                     let ret = unsafe {
                         libc::setresgid(65534, 65534, 65534) | libc::setresuid(65534, 65534, 65534)
                     };
-                    stream.line(&format!("nobody = {ret}"));
+                    stream.line(&format!("no_one = {ret}"));
                 }
                 calls(&self.config, &mut stream, nr, 1, CALLS / 2..CALLS);
                 std::mem::take(&mut stream.out)
@@ -248,8 +248,8 @@ impl Run {
                     break;
                 }
             }
-            // With all of them the last to be filled is told by some kernels, the first of the list
-            // by others.
+            // With all of them some kernels report the last that was filled, others the first of
+            // the list.
             let (error, index) = waiter.join().unwrap_or((-1, 0));
             let index = if all {
                 "-".to_string()
@@ -348,7 +348,7 @@ fn start_child(body: impl FnOnce() -> String) -> Child {
     if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } < 0 {
         return Err(errno());
     }
-    // SAFETY: both were just made and belong to nobody else.
+    // SAFETY: both were just made and have no other owner.
     let (from, to) = unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
     // SAFETY: no other thread of the program is running, so the child has a consistent copy of
     // everything.

@@ -442,8 +442,8 @@ impl Stream {
             2 => (3, 0, "kit at 0"),
             3 => (3, u64::from(VA) + 8, "kit odd"),
             4 => (3, 1 << 40, "kit at 1<<40"),
-            // No other good address: Linux refuses one as long as it has not cleaned up behind the
-            // last submit.
+            // No other good address: Linux refuses one until it has cleaned up after the last
+            // submit.
             5 => (3, 0xffff_ffff_ffff_f000, "kit last page"),
             6 => (3, 1 << 32, "kit at 1<<32"),
             7..9 => (1, u64::from(VA), "kit read"),

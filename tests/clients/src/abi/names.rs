@@ -50,7 +50,7 @@ impl Names {
             .clone()
     }
 
-    /// The number means nothing any more.
+    /// The number no longer means anything.
     pub fn forget(&mut self, class: Class, file: usize, value: u64) {
         self.known.remove(&key(class, file, value));
     }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is known of an ioctl: its request code and the fields of its structure, one behind the
-//! other.
+//! What is known of an ioctl: its request code and the fields of its structure, in order.
 
 /// What a field's number is about: how it is chosen, and how it is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -102,7 +102,7 @@ pub struct Done {
     spec: &'static Spec,
     after: Vec<u8>,
     /// Bytes that the kernel was to write back.
-    told: usize,
+    reported: usize,
     /// The request code or the address was not the right one.
     pub spoilt: bool,
     /// What the arguments pointed to, afterwards.
@@ -110,10 +110,10 @@ pub struct Done {
 }
 
 impl Done {
-    /// A field, when the call was done and the kernel told it.
+    /// A field, if the call succeeded and the kernel wrote it.
     pub fn get(&self, name: &str) -> Option<u64> {
         let (_, at) = self.spec.find(name);
-        (self.error == 0 && at.end <= self.told).then(|| number(&self.after[at]))
+        (self.error == 0 && at.end <= self.reported).then(|| number(&self.after[at]))
     }
 }
 
@@ -124,13 +124,13 @@ fn number(bytes: &[u8]) -> u64 {
     u64::from_ne_bytes(word)
 }
 
-/// Text without the zeroes behind it.
+/// Text without the zeroes after it.
 pub fn lossy(bytes: &[u8]) -> String {
     let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
     format!("{:?}", String::from_utf8_lossy(&bytes[..end]))
 }
 
-/// Calls that leave nothing behind.
+/// Calls that create nothing.
 const HARMLESS: &[&str] = &[
     "VERSION",
     "GET_UNIQUE",
@@ -264,12 +264,12 @@ impl Stream {
             self.arena.take(how.size)
         };
         let writes = code >> 30 & arg.spec.code >> 30 & R != 0 && how.address.is_none();
-        let told = if writes { how.size } else { 0 };
-        if told < arg.spec.size()
+        let reported = if writes { how.size } else { 0 };
+        if reported < arg.spec.size()
             && arg.spec.code >> 30 & R != 0
             && (error == 0 || error == libc::EFAULT)
         {
-            // The kernel may have made something that nobody knows of.
+            // The kernel may have made an object that is not recorded.
             self.files[f].murky = true;
         }
         let input = self.input(&arg);
@@ -284,7 +284,7 @@ impl Stream {
             error,
             spec: arg.spec,
             after,
-            told,
+            reported,
             spoilt: !how.text.is_empty(),
             regions: arg.regions.into_iter().map(|(_, now, _)| now).collect(),
         }

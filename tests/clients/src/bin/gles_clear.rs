@@ -12,7 +12,7 @@ use clients::{exit_status, Outcome};
 use std::process::ExitCode;
 
 /// The last is the one that a picture shows; Vivante GPUs know no other order, so that no picture
-/// of theirs can tell it.
+/// of theirs can distinguish it.
 const SIZES: [(u32, u32, Order); 3] = [
     (1, 1, Order::Rgba),
     (255, 255, Order::Rgba),

@@ -3,9 +3,9 @@
 //! marks that it writes into the mailbox of `drmboard vm --count`.
 //!
 //! The one thing to know: between two marks there is one system call and nothing else. A job takes
-//! longer than everything that the kernel has to do to start it, and a process that wants the
-//! processor less than anybody spins: the kernel never idles, so what it executes is for the job.
-//! (`spun`: such a process is there already.) What the marks mean is in crate `bench`, guest.rs.
+//! longer than everything that the kernel has to do to start it, and a process of lowest priority
+//! spins: the kernel never idles, so what it executes is for the job. (`spun`: such a process is
+//! there already.) What the marks mean is in crate `bench`, guest.rs.
 
 use clients::drm::client::Bo as MaliBo;
 use clients::drm::{deadline_ns, panfrost, Mapping, Node};
@@ -211,7 +211,7 @@ fn run(gpu: &mut dyn Gpu, mark: &dyn Fn(u32)) -> Outcome<()> {
     measure(gpu, DEPTH, mark)
 }
 
-/// Has a process use up the time that nobody wants. It goes with this one.
+/// Starts a process that uses the idle time. It ends with this one.
 fn spin() -> Outcome<clients::process::Child> {
     fork(|| {
         let param = libc::sched_param { sched_priority: 0 };

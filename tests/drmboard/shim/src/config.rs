@@ -89,7 +89,7 @@ pub(crate) fn get() -> &'static Config {
             }
         }
     }
-    // SAFETY: STATE is 2: nothing writes any more.
+    // SAFETY: STATE is 2: nothing writes to it from then on.
     unsafe { &*CONFIG.0.get() }
 }
 

@@ -4,7 +4,7 @@
 //! System calls are made through `syscall`, which is no cancellation point: a thread cancelled in
 //! the middle of a request would unwind through frames that cannot be unwound. The signal rule is
 //! the kernel's: with SA_RESTART the receive is restarted by the kernel and the ioctl goes on;
-//! without it the server is told to interrupt the request and its answer (EINTR, or the result if
+//! without it the server is asked to interrupt the request, and its reply (EINTR, or the result if
 //! that came first) is final.
 
 use crate::proto::{Reply, Request, MAGIC, MAX_FDS, OP_HELLO, OP_INTERRUPT, RESTART};
@@ -260,7 +260,7 @@ impl Control {
             && own_name(self.fd) == Some(self.name)
     }
 
-    /// Connects anew. What was there before belongs to the parent process, or to the program.
+    /// Connects again. What was there before belongs to the parent process, or to the program.
     fn renew(&mut self) -> Result<(), c_int> {
         if self.fd >= 0 && own_name(self.fd) == Some(self.name) {
             close(self.fd);
@@ -343,8 +343,7 @@ impl Control {
 
 /// Sends `request` with the bytes `out` and waits for the answer, whose body goes to `into`.
 ///
-/// Fails with a Linux errno: the server's, EFAULT for bad memory, ENODEV when there is no server
-/// any more.
+/// Fails with a Linux errno: the server's, EFAULT for bad memory, ENODEV when the server has ended.
 pub(crate) fn call(request: Request, out: Raw, into: Raw) -> Result<Answer, c_int> {
     let result = CONTROL.try_with(|cell| {
         let control = cell.get();
@@ -376,7 +375,7 @@ pub(crate) fn call(request: Request, out: Raw, into: Raw) -> Result<Answer, c_in
     }
 }
 
-/// The key of the file behind `fd`, if it is one of the board's.
+/// The key of the file of `fd`, if it is one of the board's.
 pub(crate) fn key(fd: c_int) -> Option<u64> {
     let server = crate::config::get().socket();
     if fd < 0 || server.is_empty() {

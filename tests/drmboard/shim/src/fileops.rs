@@ -13,7 +13,7 @@ use std::ffi::CStr;
 use std::mem::zeroed;
 use std::ptr::addr_of_mut;
 
-/// True if a path can name a DRM node, or a descriptor of one in /proc; what passes is looked at
+/// True if a path can name a DRM node, or a descriptor of one in /proc; what passes is checked
 /// with stat.
 fn plausible(path: &[u8]) -> bool {
     path.windows(4)
@@ -311,8 +311,8 @@ pub unsafe extern "C" fn mmap64(
     unsafe { map(addr, len, prot, flags, fd, off) }
 }
 
-/// What lseek answers on a file of the board; None when it is none. A dma-buf tells its size at its
-/// end and knows no other offset than 0; a node stays at 0.
+/// What lseek answers on a file of the board; None when it is none. A dma-buf reports its size at
+/// SEEK_END and has no other offset than 0; a node stays at 0.
 fn seek(fd: c_int, off: off_t, whence: c_int) -> Option<off_t> {
     let request = Request {
         op: OP_STAT,

@@ -6,14 +6,14 @@ use libc::c_void;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// Looks `name` up behind this library, once.
+/// Resolves `name` in the libraries after this one, once.
 pub(crate) fn find(cache: &AtomicPtr<c_void>, name: &CStr) -> *mut c_void {
     let mut found = cache.load(Ordering::Relaxed);
     if found.is_null() {
         // SAFETY: a NUL-ended name.
         found = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
         if found.is_null() {
-            // The program calls a symbol that nothing behind us defines, which ld.so would have
+            // The program calls a symbol that no later library defines, which ld.so would have
             // refused. SAFETY: ends the process.
             unsafe { libc::abort() };
         }

@@ -34,7 +34,7 @@ fn empty(fd: c_int) {
     {}
 }
 
-/// Makes `fd` readable exactly if the file of the board behind it is. errno stays as it was.
+/// Makes `fd` readable exactly if its file of the board is. errno stays as it was.
 fn settle(fd: c_int) {
     let Some(key) = key(fd) else { return };
     let saved = errno();
@@ -251,8 +251,8 @@ impl Members {
     }
 }
 
-/// Settles the members of an epoll. Which they are nobody but the kernel knows: there is no table
-/// of descriptors here.
+/// Settles the members of an epoll. Only the kernel knows which they are: there is no table of
+/// descriptors here.
 fn settle_members(epoll: c_int) {
     if !active() || epoll < 0 {
         return;

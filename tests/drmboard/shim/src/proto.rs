@@ -4,7 +4,7 @@
 //! Two kinds of `SOCK_SEQPACKET` sockets exist. A *control* connection carries requests of one
 //! thread, one at a time: header, then the argument in line. A *file* is one end of a socket pair
 //! that the server made; the other end, which the server keeps, is bound to the abstract name
-//! `<listener>#<key in hex>`, so `getpeername` on any copy of the file, in any process, tells its
+//! `<listener>#<key in hex>`, so `getpeername` on any copy of the file, in any process, returns its
 //! key. All numbers are of the machine's byte order and every structure is laid out alike on x86_64
 //! and arm64.
 
@@ -28,8 +28,8 @@ pub(crate) const OP_INTERRUPT: u32 = 6;
 /// What readlink(2) of the descriptor in /proc says. Reply: the text in line.
 pub(crate) const OP_LINK: u32 = 7;
 /// The sender is about to poll the file. Its end is readable on return if the file is. Reply:
-/// `value` = 1 if the end is readable although the file is not (any more): then the sender empties
-/// it and sends this again with `arg` = 1.
+/// `value` = 1 if the end is readable although the file is not (or no longer): then the sender
+/// empties it and sends this again with `arg` = 1.
 pub(crate) const OP_POLL: u32 = 8;
 
 /// `Reply::status` that means "do the same ioctl again, or fail with EINTR if a signal was caught".

@@ -2,7 +2,7 @@
 //! The stat family on descriptors. Paths need nothing: the nodes under /dev/dri are real device
 //! nodes.
 //!
-//! The kernel answers first; only a descriptor that turns out to be a socket is looked at.
+//! The kernel answers first; only a descriptor that turns out to be a socket is checked.
 
 use crate::control::{call, key, Raw};
 use crate::proto::{Request, OP_STAT};

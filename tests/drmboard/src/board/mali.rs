@@ -99,13 +99,13 @@ impl MaliHardware {
         self.planted.push(planted);
     }
 
-    /// Arms what is due. Comes before each register write, so a fault "after n chains" is armed
-    /// when the write that starts the next one arrives.
+    /// Arms faults whose time has come. Runs before each register write, so a fault "after n
+    /// chains" is armed when the write that starts the next one arrives.
     fn arm(&mut self, bus: &mut dyn Dma, now: u64) {
         if self.planted.is_empty() {
             return;
         }
-        // What happens at once is to happen now, not when the model was looked at last.
+        // What happens at once happens now, not at the time of the model's last poll.
         self.model.poll(&mut Adapter(bus), now);
         let chains: u64 = self.model.stats().chains.iter().sum();
         let model = &mut self.model;

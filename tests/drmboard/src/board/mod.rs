@@ -23,7 +23,7 @@ use mali::MaliHardware;
 pub(crate) use report::Report;
 use vivante::VivanteHardware;
 
-/// A node of the device tree and the model behind it.
+/// A node of the device tree and its model.
 pub type Core = (Node, Box<dyn Hardware>);
 
 /// A running board: a world with the nodes of a GPU in it, its driver attached to all. Dropping it
@@ -35,7 +35,7 @@ pub struct Board {
     driver: String,
 }
 
-/// Looks at a world.
+/// Inspects a world.
 pub type Watch<'a> = &'a dyn Fn(&World);
 
 /// The names that [`Board::new`] knows.
@@ -69,7 +69,7 @@ fn model_of<T: 'static>(hardware: &mut dyn Hardware) -> Option<&mut T> {
     hardware.as_any().downcast_mut()
 }
 
-/// Plants a fault in a model; the answer is whether it has faults of the kind.
+/// Plants a fault in a model; returns whether it has faults of the kind.
 pub(crate) fn plant(hardware: &mut dyn Hardware, planted: Planted) -> bool {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {
         mali.plant(planted);

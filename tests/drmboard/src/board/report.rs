@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn misuse_is_told_line_by_line() {
+    fn misuse_is_reported_line_by_line() {
         let mut stats = vivante::Stats::default();
         assert_eq!(vivante(&stats).lines().len(), 1);
         assert_eq!(vivante(&stats).times, 0);

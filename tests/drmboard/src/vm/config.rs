@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the launcher tells the library that it preloads into QEMU, by environment variables, and
-//! where things lie on the bus.
+//! Environment variables by which the launcher configures the library that it preloads into QEMU,
+//! and the addresses on the bus.
 
 use models::power::Boot;
 use std::env;
@@ -22,14 +22,14 @@ pub const MAILBOX_LEN: u64 = 0x1000;
 pub const MAIL_MARK: u32 = 0;
 /// A write here says with what exit status the launcher ends once the guest has powered off.
 pub const MAIL_EXIT: u32 = 4;
-/// Low half of the virtual address where the module lies whose instructions `--count` tells from
+/// Low half of the virtual address of the module whose instructions `--count` distinguishes from
 /// the kernel's.
 pub const MAIL_MODULE_LOW: u32 = 8;
 /// High half of that address.
 pub const MAIL_MODULE_HIGH: u32 = 12;
 /// Length of that module in bytes. The write makes all three valid, for code that is translated
-/// after it: a guest has to load the module once more to the same place. Without it modules are
-/// where Linux has them.
+/// after it: a guest has to load the module again to the same place. Without it modules are where
+/// Linux has them.
 pub const MAIL_MODULE_LENGTH: u32 = 16;
 /// The shared peripheral interrupt of line 0 of core 0; the others follow in order.
 pub const FIRST_SPI: u32 = 80;

@@ -79,7 +79,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
         power: options.power,
         work_scale: options.work_scale,
     };
-    // The same mistakes as in QEMU, told here before it is started. Its trace is made there.
+    // The same mistakes as in QEMU, reported before it is started. Its trace is made there.
     Machine::new(&Config {
         trace: None,
         ..config.clone()
@@ -103,7 +103,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
             guest::TIMED_OUT
         }
         // As a shell has it for a program that the signal ended.
-        (guest::End::Told(signal), _) => {
+        (guest::End::Signalled(signal), _) => {
             eprintln!("drmboard: the machine was ended by signal {signal}");
             u8::try_from(128 + signal).unwrap_or(u8::MAX)
         }

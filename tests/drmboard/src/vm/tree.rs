@@ -122,7 +122,7 @@ fn dtc(from: &str, input: &Path, to: &str, output: &Path) -> Result<(), String> 
     }
 }
 
-/// Makes the tree of a machine with a board's GPU; the answer is its file, in `scratch`.
+/// Makes the tree of a machine with a board's GPU; returns its file, in `scratch`.
 ///
 /// # Errors
 /// A sentence: QEMU or dtc does not do it.

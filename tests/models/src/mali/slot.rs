@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 pub(crate) enum Phase {
     /// The header of the current job is about to be read.
     Fetch,
-    /// The current job runs; it takes effect when its time is over.
+    /// The current job runs; it takes effect when its time has ended.
     Execute,
     /// The current job will never end (injected).
     Hung,

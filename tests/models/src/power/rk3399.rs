@@ -3,7 +3,7 @@
 //!
 //! The one thing to know: PWRDN_CON takes the power away, but first the interconnect has to be
 //! asked to let nothing through any more (BUS_IDLE_REQ), and to have said that it does
-//! (BUS_IDLE_ACK, BUS_IDLE_ST). Coming back it is the other way round.
+//! (BUS_IDLE_ACK, BUS_IDLE_ST). Coming back it is the reverse.
 //!
 //! HW: Linux pm_domains.c and TF-A plat/rockchip/rk3399/drivers/pmu/pmu.c: registers, bits, and the
 //! order, in which they agree. QoS settings are saved, bus idle (both say so), power off; power on,

@@ -21,7 +21,7 @@ const STUCK: usize = 2;
 
 pub(crate) struct Mali;
 
-/// Zeroes words of a buffer by the GPU and looks at all of it. `va` is where `node` has the buffer
+/// Zeroes words of a buffer by the GPU and checks all of it. `va` is where `node` has the buffer
 /// that is mapped at `map`.
 fn zero_words(node: &Node, handle: u32, va: u64, map: &Mapping, random: &mut Random) -> Told<()> {
     let words = map.len() / 8;

@@ -37,7 +37,7 @@ fn place(bo: &mut Bo<'_>, half: u64, random: &mut Random) {
     bo.va = FIRST + (page * PAGE) as u32;
 }
 
-/// Fills parts of a buffer, which is mapped at `map`, by the GPU and looks at all of it.
+/// Fills parts of a buffer, which is mapped at `map`, by the GPU and checks all of it.
 fn fill_parts(client: &Client, bo: &Bo<'_>, map: &Mapping, random: &mut Random) -> Told<()> {
     let words = map.len() / 4;
     let mut expected: Vec<u32> = (0..words)

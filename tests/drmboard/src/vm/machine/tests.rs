@@ -190,7 +190,7 @@ impl drm_os_host::Hardware for Reader {
 }
 
 #[test]
-fn transfers_through_a_shut_bus_are_told() {
+fn transfers_through_a_shut_bus_are_reported() {
     let mut toy = Toy::default();
     let mut machine = Machine::new(&Config {
         power: Boot::On,
@@ -297,7 +297,7 @@ fn devices_reach_ram_and_nothing_else() {
 }
 
 #[test]
-fn mistakes_are_told() {
+fn mistakes_are_reported() {
     let with = |board: &str, spec: &str| Config {
         inject: vec![spec.into()],
         ..config(board)

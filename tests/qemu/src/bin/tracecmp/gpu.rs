@@ -91,7 +91,7 @@ const VIVANTE: Gpu = Gpu {
             (true, 0x38c | 0x418, _) => "mmu",
             // What the MMU says of an exception.
             (false, 0x188 | 0x384, _) if phase != DUMP => "mmu-fault",
-            // A look at whether all units are idle, but for those that a reset and a start take:
+            // A check of whether all units are idle, but for those that a reset and a start take:
             // before the clock goes.
             (false, 0x004, _) if !matches!(phase, "reset" | "mmu" | "front-end") => "idle",
             (true, 0x654, _) => "front-end",

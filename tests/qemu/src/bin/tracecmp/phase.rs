@@ -12,7 +12,7 @@ pub(crate) type Form = Vec<String>;
 #[derive(Debug, Default)]
 pub(crate) struct Phases(BTreeMap<String, BTreeMap<Form, u64>>);
 
-/// What one line of a trace tells, if it is of interest.
+/// What one line of a trace contains, if it is of interest.
 enum Event {
     Access(Access),
     /// An interrupt line, by name, rose.
