@@ -4,6 +4,7 @@
 use core::ops::Range;
 use drmkpi::alloc::Arc;
 use drmkpi::mem::buffer::Buffer;
+use drmkpi::mem::va_alloc::{self, first_fit, Region as _};
 use drmkpi::os::Os;
 use drmkpi::util::errno::{Result, ENOSPC};
 use drmkpi::util::sorted_map::SortedMap;
@@ -19,6 +20,12 @@ pub(crate) struct Region {
     pub(crate) ready: bool,
 }
 
+impl va_alloc::Region for Region {
+    fn size(&self) -> u64 {
+        self.buffer.size()
+    }
+}
+
 /// The regions of an address space.
 pub(crate) struct Regions {
     by_start: SortedMap<u64, Region>,
@@ -30,14 +37,10 @@ pub(crate) struct Regions {
     next: u64,
 }
 
-fn end(start: u64, region: &Region) -> u64 {
-    start.saturating_add(region.buffer.size())
-}
-
-fn fits(room: Range<u64>, size: u64) -> bool {
-    room.end
-        .checked_sub(room.start)
-        .is_some_and(|room| room >= size)
+/// The start of `gap`, if it has room for `size` bytes.
+fn fit(gap: Range<u64>, size: u64) -> Option<u64> {
+    let room = gap.end.checked_sub(gap.start)?;
+    (room >= size).then_some(gap.start)
 }
 
 impl Regions {
@@ -74,7 +77,7 @@ impl Regions {
     /// The first region that has some of `range`.
     pub(crate) fn first_in(&self, range: &Range<u64>) -> Option<(u64, &Region)> {
         let before = self.by_start.before(range.start);
-        let reaches = before.filter(|(start, region)| end(*start, region) > range.start);
+        let reaches = before.filter(|(start, region)| region.end(*start) > range.start);
         reaches.or_else(|| {
             let next = self.by_start.from(range.start).next();
             next.filter(|(start, _)| *start < range.end)
@@ -107,42 +110,20 @@ impl Regions {
     ///
     /// ENOSPC.
     pub(crate) fn room(&mut self, size: u64) -> Result<Range<u64>> {
+        let used = |region: &Region| region.users != 0;
         let found = self
-            .gap(self.next, size)
-            .or_else(|| self.gap(self.range.start, size))
-            .or_else(|| self.idle_room(size));
+            .first_fit(self.next, size, |_| true)
+            .or_else(|| self.first_fit(self.range.start, size, |_| true))
+            .or_else(|| self.first_fit(self.range.start, size, used));
         let start = found.ok_or(ENOSPC)?;
-        self.next = start.saturating_add(size);
+        self.next = start.checked_add(size).ok_or(ENOSPC)?;
         Ok(start..self.next)
     }
 
-    /// The first gap of `size` from `low` on.
-    fn gap(&self, low: u64, size: u64) -> Option<u64> {
-        let before = self.by_start.before(low);
-        let mut from = before.map_or(low, |(start, region)| low.max(end(start, region)));
-        for (start, region) in self.by_start.from(low) {
-            if fits(from..start, size) {
-                return Some(from);
-            }
-            from = end(start, region);
-        }
-        fits(from..self.range.end, size).then_some(from)
-    }
-
-    /// The first `size` bytes between regions that jobs use.
-    fn idle_room(&self, size: u64) -> Option<u64> {
-        let mut from = self.range.start;
-        let used = self
-            .by_start
-            .from(from)
-            .filter(|(_, region)| region.users != 0);
-        for (start, region) in used {
-            if fits(from..start, size) {
-                return Some(from);
-            }
-            from = end(start, region);
-        }
-        fits(from..self.range.end, size).then_some(from)
+    /// The first room of `size` bytes from `low` on, between the regions for which `counts` holds.
+    fn first_fit(&self, low: u64, size: u64, counts: impl Fn(&Region) -> bool) -> Option<u64> {
+        let range = low..self.range.end;
+        first_fit(&self.by_start, range, counts, |gap| fit(gap, size))
     }
 
     /// A buffer at a place that is free, used by one job.

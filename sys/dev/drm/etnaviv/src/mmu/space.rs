@@ -19,7 +19,7 @@ use drmkpi::mem::table_mem::Spare;
 use drmkpi::os::{Dev, Mtx, PAGE_SIZE};
 use drmkpi::util::account::Charge;
 use drmkpi::util::errno::{Errno, Result, EINVAL, ENOMEM, ENOSPC};
-use drmkpi::util::int_conv::{u64_of, usize_of};
+use drmkpi::util::int_conv::u64_of;
 use iommu_pmap::{
     Format, Iova, IovaRange, MapError, MemAttr, Pa, PageTable, Prot, PtUpdate, TableMem, TlbFlush,
     VivanteV1, VivanteV2,
@@ -210,30 +210,6 @@ fn map_pages<F: Format, M: TableMem, T: TlbFlush>(
             .map(Iova(iova), Pa(*pa), PAGE_SIZE, prot, MemAttr::Uncached)
             .map_err(errno)?;
         iova = iova.wrapping_add(PAGE_SIZE);
-    }
-    Ok(())
-}
-
-/// Calls `f` with the first page and the addresses of the pages of each part of a buffer.
-///
-/// # Errors
-///
-/// ENOMEM, ENXIO when the buffer was purged, and what `f` says.
-pub(crate) fn for_each_chunk(
-    mmu: &Mmu,
-    buffer: &Buffer,
-    mut f: impl FnMut(u64, &[u64]) -> Result<()>,
-) -> Result<()> {
-    const CHUNK: usize = 512;
-    let total = usize_of(buffer.size().wrapping_div(PAGE_SIZE));
-    let mut pas = KVec::filled(mmu.os(), 0u64, total.min(CHUNK))?;
-    let mut done = 0usize;
-    while done < total {
-        let count = total.wrapping_sub(done).min(CHUNK);
-        let pas = pas.get_mut(..count).unwrap_or_default();
-        buffer.wire(u64_of(done), pas)?;
-        f(u64_of(done), pas)?;
-        done = done.wrapping_add(count);
     }
     Ok(())
 }

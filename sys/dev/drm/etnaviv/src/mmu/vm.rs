@@ -3,16 +3,16 @@
 //! where the client says (softpin) or where there is room; its place is given up when it is in the way or its handle
 //! goes.
 
-use crate::mmu::space::{for_each_chunk, Jobs, Old, Site, Space};
+use crate::mmu::space::{Jobs, Old, Site, Space};
 use crate::mmu::{Mmu, Slot, Version, COMMAND_BYTES, COMMAND_VA};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
-use drmkpi::mem::table_mem::Spare;
+use drmkpi::mem::wire::{for_each_chunk, map_chunks};
 use drmkpi::os::{Mtx, Sx, PAGE_SIZE};
 use drmkpi::runner::reaper::{Link, Reaped, Reaper, When};
 use drmkpi::util::account::{Account, Charge};
-use drmkpi::util::errno::{Result, EINVAL, ENOMEM, ENOSPC};
+use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
 use drmkpi::util::int_conv::{u64_of, usize_of};
 use iommu_pmap::Prot;
 
@@ -185,7 +185,7 @@ impl Vm {
         }
         drop(guard);
         // Pages are allocated without any lock.
-        for_each_chunk(&self.mmu, buffer, |_, _| Ok(()))?;
+        for_each_chunk(self.mmu.os(), buffer, 0, 0..buffer.size(), |_, _| Ok(()))?;
         // Whoever finds the buffer's place with this lock held finds all of it mapped.
         let _one_at_a_time = self.mapping.lock();
         let start = {
@@ -209,23 +209,19 @@ impl Vm {
 
     /// Maps a buffer, whose pages are wired, part by part, so that nobody waits long for the lock.
     fn map(&self, start: u64, buffer: &Buffer, prot: Prot) -> Result<()> {
-        let mut spare = Spare::new(self.mmu.dev());
-        for_each_chunk(&self.mmu, buffer, |first, pas| {
-            let iova = start.wrapping_add(first.wrapping_mul(PAGE_SIZE));
-            let map = |spare: &mut Spare| {
+        let bytes = 0..buffer.size();
+        map_chunks(
+            self.mmu.dev(),
+            buffer,
+            start,
+            bytes,
+            |offset, pas, spare| {
+                let iova = start.checked_add(offset).ok_or(EINVAL)?;
                 let mut guard = self.space.lock();
                 let space = guard.as_mut().ok_or(EINVAL)?;
                 space.map(self.site(), spare, iova, pas, prot)
-            };
-            match map(&mut spare) {
-                Err(ENOMEM) => {
-                    // Tables are missing.
-                    spare.fill()?;
-                    map(&mut spare)
-                }
-                mapped => mapped,
-            }
-        })
+            },
+        )
     }
 
     /// A job is over that used what is at `start`, or could not be made.
