@@ -9,7 +9,7 @@ use crate::alloc::{Arc, Hook, KBox, KVec};
 use crate::os::{Mtx, MtxGuard, Os};
 use crate::runner::reaper::{Holdings, Remains};
 use crate::runner::storage::KernelStorage;
-use crate::sync::fence::{Fence, FenceSet, Signaler};
+use crate::sync::fence::{Fence, FenceSet, Signaler, Untold};
 use crate::util::account::Charge;
 use crate::util::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
@@ -34,6 +34,8 @@ pub struct Engine<P, H> {
 pub struct Queue<P, H> {
     os: Os,
     engine: Mtx<Engine<P, H>>,
+    /// Hooks that `retire` had no time for.
+    untold: Mtx<KVec<Untold>>,
     kick: Mtx<Option<Arc<dyn Hook>>>,
 }
 
@@ -52,6 +54,14 @@ pub type Prepared<P> = core::result::Result<(JobId, Arc<Fence>), (Errno, KBox<Ho
 
 /// Jobs that are let go before others are started.
 const RETIRED_AT_ONCE: u32 = 64;
+
+/// Hooks of a job's fence that are told at once, for whoever else has more than those waiting.
+const TOLD_OF_EACH: u32 = 4;
+
+/// Turns of [`TOLD_IN_TURN`] hooks that are told before others are started, of fences that have
+/// more.
+const TURNS_OF_HOOKS: u32 = 8;
+const TOLD_IN_TURN: u32 = 8;
 
 /// The timeline of one entity's jobs.
 pub struct Timeline {
@@ -88,8 +98,15 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
     pub fn new(os: Os, slots: &[SlotConfig], config: Config, hw: H) -> Result<Arc<Self>> {
         let sched = Scheduler::new(&os, slots, config).map_err(errno)?;
         let engine = Mtx::new(os, c"drm jobs", Engine { sched, hw })?;
+        let untold = Mtx::new(os, c"drm untold", KVec::new(os))?;
         let kick = Mtx::new(os, c"drm job kick", None)?;
-        Arc::new(os, Queue { os, engine, kick })
+        let queue = Queue {
+            os,
+            engine,
+            untold,
+            kick,
+        };
+        Arc::new(os, queue)
     }
 
     /// What is to be enqueued when a job may have become ready; None when the device goes.
@@ -194,9 +211,12 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
         mut tell: impl FnMut(Retired<'_, P>) -> T,
         mut after: impl FnMut(T),
     ) -> bool {
+        self.tell_more();
         for _ in 0..RETIRED_AT_ONCE {
             let done = self.lock().sched.pop_done();
-            let Some(done) = done else { return false };
+            let Some(done) = done else {
+                return !self.untold.lock().is_empty();
+            };
             let outcome = match done.outcome {
                 Outcome::Done => Ok(()),
                 Outcome::Failed(n) => Err(Errno::check(n).err().unwrap_or(EINVAL)),
@@ -210,10 +230,30 @@ impl<P: Send + 'static, H: Send + 'static> Queue<P, H> {
                 run_ns: done.run_ns,
             });
             Remains::leave(payload);
-            signaler.signal(outcome);
+            if let Some(hooks) = signaler.end(outcome) {
+                self.tell(hooks, TOLD_OF_EACH);
+            }
             after(told);
         }
         true
+    }
+
+    /// Tells `at_once` hooks at the most, and leaves the others to another turn.
+    fn tell(&self, mut hooks: Untold, at_once: u32) {
+        if !hooks.tell(at_once) {
+            let refused = self.untold.lock().try_push(hooks);
+            // Without memory they are told now.
+            drop(refused);
+        }
+    }
+
+    /// Tells hooks of jobs that were let go earlier, in turns.
+    fn tell_more(&self) {
+        for _ in 0..TURNS_OF_HOOKS {
+            let first = self.untold.lock().remove(0);
+            let Some(hooks) = first else { break };
+            self.tell(hooks, TOLD_IN_TURN);
+        }
     }
 }
 

@@ -45,7 +45,13 @@ pub struct Signaler {
     fence: Arc<Fence>,
 }
 
-/// A hook of a fence. Dropping this removes it; it may be running then.
+/// Hooks of a fence that is over which were not told yet. Dropping this tells them.
+pub struct Untold {
+    one: Option<Added>,
+    more: SortedMap<u64, Added>,
+}
+
+/// A hook of a fence. Dropping this removes it; it may be running then, or be one of [`Untold`].
 pub struct Hooked {
     fence: Arc<Fence>,
     key: u64,
@@ -211,14 +217,20 @@ impl Signaler {
 
     /// Keeps the promise.
     pub fn signal(self, outcome: Result<()>) {
-        self.finish(outcome);
+        drop(self.end(outcome));
     }
 
-    fn finish(&self, outcome: Result<()>) {
+    /// Keeps the promise, and leaves it to the caller when hooks are told: those that hear of it
+    /// late see that the fence is over if they look.
+    pub(crate) fn end(self, outcome: Result<()>) -> Option<Untold> {
+        self.finish(outcome)
+    }
+
+    fn finish(&self, outcome: Result<()>) -> Option<Untold> {
         let (one, more) = {
             let mut state = self.fence.state.lock();
             if state.outcome.is_some() {
-                return;
+                return None;
             }
             state.outcome = Some(outcome);
             state.when = self.os.now();
@@ -227,18 +239,35 @@ impl Signaler {
             let more = core::mem::replace(&mut state.more, SortedMap::new(self.os));
             (state.one.take(), more)
         };
-        if let Some((_, (hook, token))) = one {
-            hook.signaled(token);
-        }
-        for (_, (hook, token)) in more.from(0) {
-            hook.signaled(*token);
-        }
+        Some(Untold {
+            one: one.map(|(_, added)| added),
+            more,
+        })
     }
 }
 
 impl Drop for Signaler {
     fn drop(&mut self) {
-        self.finish(Err(ECANCELED));
+        drop(self.finish(Err(ECANCELED)));
+    }
+}
+
+impl Untold {
+    /// Tells `count` hooks, if there are as many. True: that were all.
+    pub(crate) fn tell(&mut self, count: u32) -> bool {
+        for _ in 0..count {
+            let Some((hook, token)) = self.one.take().or_else(|| self.more.pop_first()) else {
+                break;
+            };
+            hook.signaled(token);
+        }
+        self.one.is_none() && self.more.is_empty()
+    }
+}
+
+impl Drop for Untold {
+    fn drop(&mut self) {
+        while !self.tell(u32::MAX) {}
     }
 }
 
