@@ -223,6 +223,22 @@ fn a_file_that_is_closed_leaves_nothing_to_the_reaper() {
     rig.finish();
 }
 
+/// Catches: memory of a closed file that stays for as long as a file has for its next ioctl.
+#[test]
+fn what_a_closed_file_left_goes_at_once() {
+    let rig = Rig::new();
+    let hog = rig.client();
+    let work = hog.work().unwrap();
+    rig.slow_jobs(20 * MS);
+    start_with_large(&hog, &work);
+    rig.advance(MS);
+    drop((work, hog));
+    // The job is stopped.
+    rig.advance(MS);
+    assert_eq!(rig.world().counters().object_pages, 0);
+    rig.finish();
+}
+
 /// Jobs of many files wait for one fence, and each that may run has the GPU's task run, which takes
 /// time. Catches: others that wait until all of those were told.
 #[test]
