@@ -206,7 +206,13 @@ node_file_adopt(struct file *fp)
 		atomic_add_int(&node_files, 1);
 }
 
-/* The nodes are gone, and files of them do not come here but by this table. */
+/*
+ * The nodes are gone, and files of them do not come here but by this table.
+ * While there are some it stays, some hundred bytes for each unload by force
+ * with files open: nothing tells when they are closed, for that is devfs's
+ * method again.  It cannot be the module's own, which is gone then, and one
+ * that a next load looked for would be another version's.
+ */
 static void
 node_files_uninit(void *arg __unused)
 {

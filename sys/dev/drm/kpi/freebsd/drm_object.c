@@ -30,6 +30,7 @@
 #include <sys/proc.h>
 #include <sys/rwlock.h>
 #include <sys/refcount.h>
+#include <sys/time.h>
 #include <sys/ucred.h>
 #include <vm/vm.h>
 #include <vm/vm_param.h>
@@ -471,10 +472,12 @@ drm_os_object_sync(struct drm_os_object *obj, uint64_t off, uint64_t len,
  * and its end does not come back here.  A touch of it would find a page of
  * zeroes, for the dead pager only has no pages; behind its size is a SIGBUS.
  * Pages that mlock(2) has wired are still there, cached and no device's, until
- * they are unlocked or unmapped: then they are the VM system's to free.
+ * they are unlocked or unmapped: then they are the VM system's to free.  EBUSY
+ * when there are some left at the end; then this may be tried again.  No lock is
+ * held from one object to the next.
  */
-void
-drm_objects_revoke(void)
+int
+drm_objects_revoke(sbintime_t end)
 {
 	struct drm_os_object *obj;
 	vm_object_t vm;
@@ -488,7 +491,12 @@ drm_objects_revoke(void)
 			vm = NULL;
 		mtx_unlock(&objects_lock);
 		if (obj == NULL)
-			break;
+			return (0);
+		if (getsbinuptime() >= end) {
+			if (vm != NULL)
+				vm_object_deallocate(vm);
+			return (EBUSY);
+		}
 		if (vm == NULL) {
 			pause("drmrvk", 1);
 			continue;

@@ -17,6 +17,10 @@
  * A count kept by the counted code leaves a few instructions uncounted: from
  * reading our function's address to the increment, and from the decrement to
  * the return.  elsewhere() waits for threads that may be there.
+ *
+ * The kernel reads a note's kn_fop, a table of ours, once more after its
+ * f_detach has returned, when it has the lock of the kqueue and nobody else has
+ * the note.  It may have to wait for either, so that is not elsewhere.
  */
 #include "drm_glue.h"
 
@@ -95,9 +99,19 @@ struct passing {
 	bool	 kernel;
 };
 
+/* Whether a thread runs or would, or waits where it may be with us. */
+static bool
+passing_here(const struct thread *td)
+{
+
+	return (TD_ON_RUNQ(td) || TD_IS_RUNNING(td) || TD_CAN_RUN(td) ||
+	    TD_ON_LOCK(td) || (TD_ON_SLEEPQ(td) && td->td_wmesg != NULL &&
+	    strcmp(td->td_wmesg, "kqflxwt") == 0));
+}
+
 /*
- * Writes down the threads that run, or would if there were a processor; *n is
- * how many there is room for and then how many there are.
+ * Writes down the threads that are not elsewhere; *n is how many there is room
+ * for and then how many there are.
  */
 static void
 passing_find(struct passing *list, u_int *n)
@@ -114,8 +128,7 @@ passing_find(struct passing *list, u_int *n)
 			if (td == curthread || TD_IS_IDLETHREAD(td))
 				continue;
 			thread_lock(td);
-			if (TD_ON_RUNQ(td) || TD_IS_RUNNING(td) ||
-			    TD_CAN_RUN(td)) {
+			if (passing_here(td)) {
 				if (found < *n) {
 					list[found].tid = td->td_tid;
 					list[found].switches =
@@ -135,7 +148,11 @@ passing_find(struct passing *list, u_int *n)
 	*n = found;
 }
 
-/* Whether a thread has neither slept nor been in user mode since. */
+/*
+ * Whether a thread has neither slept nor been in user mode since.  One of the
+ * kernel's that had to wait for a lock counts as having slept: such threads
+ * close no kqueue and take no note away.
+ */
 static bool
 passing_still(const struct passing *passing)
 {
@@ -146,9 +163,9 @@ passing_still(const struct passing *passing)
 	if (td == NULL)
 		return (false);
 	thread_lock(td);
-	still = !TD_IS_INHIBITED(td) &&
-	    td->td_ru.ru_nvcsw == passing->switches &&
-	    (passing->kernel || td_ast_pending(td, TDA_AST));
+	still = passing_here(td) && (passing->kernel ?
+	    td->td_ru.ru_nvcsw == passing->switches :
+	    td_ast_pending(td, TDA_AST));
 	thread_unlock(td);
 	PROC_UNLOCK(td->td_proc);
 	return (still);
@@ -157,8 +174,9 @@ passing_still(const struct passing *passing)
 /*
  * Waits until every thread has been seen asleep or in user mode, or is gone.
  * One that was between the kernel's code and a count of ours is not any more,
- * for nothing sleeps there.  That a thread returns to user mode is seen by an
- * AST that does nothing; preemption is no sleep and does not count.
+ * for nothing sleeps there but as passing_here() knows.  That a thread returns
+ * to user mode is seen by an AST that does nothing; preemption is no sleep and
+ * does not count.
  */
 static int
 elsewhere(sbintime_t end)
@@ -216,8 +234,9 @@ leave(void)
 	if (error != 0)
 		return (error);
 	drm_files_release();
-	drm_objects_revoke();
-	error = wait_for_none(&drm_os.live, end);
+	error = drm_objects_revoke(end);
+	if (error == 0)
+		error = wait_for_none(&drm_os.live, end);
 	if (error == 0)
 		error = elsewhere(end);
 	return (error);
