@@ -78,12 +78,12 @@ impl<S: Storage> Heap<S> {
     }
 
     pub(crate) fn remove(&mut self, position: usize, places: &mut impl Places) {
-        let (Some(gone), Some(last)) = (self.item(position), self.len.checked_sub(1)) else {
+        let (Some(item), Some(last)) = (self.item(position), self.len.checked_sub(1)) else {
             return;
         };
         let moved = self.item(last);
         self.len = last;
-        places.moved(gone.member, None);
+        places.moved(item.member, None);
         if let Some(moved) = moved.filter(|_| position != last) {
             self.settle(position, moved, places);
         }
