@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Compiles C files of the glue with the host's C compiler: the pure ones as they are, those that look after memory on a VM
-//! system of the tests' own (`freebsd/`).
+//! Compiles C files of the glue with the host's C compiler: the pure ones as they are, those that
+//! manage memory on a VM system of the tests' own (`freebsd/`).
 
 use std::{collections::BTreeSet, env, fs, path::Path, path::PathBuf};
 

@@ -52,9 +52,7 @@ fn who_makes_a_buffer_keeps_no_job_from_its_end() {
     });
     // The fault handler takes this one, too.
     let holds = rig.world().longest_holds();
-    let context = holds
-        .iter()
-        .find(|(name, _)| name.contains("panfrost context"));
+    let context = holds.iter().find(|(name, _)| name.contains("panfrost vm"));
     let (_, longest) = context.unwrap();
     assert!(longest.wall < Duration::from_secs(1), "{longest:?}");
     drop((work, theirs, hog, other));
@@ -223,6 +221,15 @@ fn a_file_that_is_closed_leaves_nothing_to_the_reaper() {
     rig.finish();
 }
 
+/// Catches: memory that clients leave being freed before any of them runs.
+#[test]
+fn what_clients_leave_is_freed_in_the_background() {
+    let rig = Rig::new();
+    let urgent = rig.world().urgent_queues();
+    assert_eq!(urgent, ["panfrost", "panfrost faults"]);
+    rig.finish();
+}
+
 /// Catches: the GPU's own thread taking a lock of one client, which may be held for as long as that
 /// client likes; the others wait then.
 #[test]
@@ -237,11 +244,11 @@ fn the_gpus_thread_takes_no_lock_of_a_client() {
         // Of a client, but only to put something into a list.
         "drm remains",
         "drm waiter",
-        "panfrost irqs",
+        "drm irqs",
+        "panfrost mmu",
         "panfrost perfcnt",
-        "panfrost power",
-        "panfrost reset",
-        "panfrost tasks",
+        "drm power",
+        "drm tasks",
     ];
     let rig = Rig::new();
     let [hog, other] = [rig.client(), rig.client()];
@@ -262,7 +269,7 @@ fn the_gpus_thread_takes_no_lock_of_a_client() {
     drop((work, hog));
     rig.advance(SEC);
     let reaper = rig.world().locks_taken_by("task panfrost reaper");
-    assert!(reaper.iter().any(|lock| lock == "panfrost context"));
+    assert!(reaper.iter().any(|lock| lock == "panfrost vm"));
     let own = rig.world().locks_taken_by("task panfrost");
     assert!(own.iter().any(|lock| lock == "drm jobs"));
     let others: Vec<_> = own

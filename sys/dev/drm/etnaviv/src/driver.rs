@@ -34,7 +34,7 @@ impl Driver for Etnaviv {
     type Object = Bo;
 
     fn attach(dev: Dev) -> Result<Arc<Gpu>> {
-        Gpu::probe(dev)
+        Gpu::attach(dev)
     }
 
     const JOINS: bool = true;
@@ -44,7 +44,7 @@ impl Driver for Etnaviv {
     }
 
     fn detach(gpu: &Arc<Gpu>) {
-        gpu.remove();
+        gpu.detach();
     }
 
     fn suspend(gpu: &Arc<Gpu>, how: Suspend) {
@@ -65,7 +65,7 @@ impl Driver for Etnaviv {
     }
 
     fn gem_close(file: &File<Self>, gem: &Arc<EtnavivGem>) {
-        file.driver().context.forget(gem.buffer().id());
+        file.driver().vm.forget(gem.buffer().id());
     }
 
     fn settle(file: &EtnavivFile) {

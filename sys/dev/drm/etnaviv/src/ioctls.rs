@@ -2,9 +2,9 @@
 //! The driver's ioctls: etnaviv_drv.c and etnaviv_gem.c of Linux 6.1 are what clients know.
 
 use crate::bo::{Bo, Caching};
+use crate::job::submit;
 use crate::mmu::Version;
 use crate::perfmon_tables;
-use crate::submit;
 use crate::uapi::{
     CpuFini, CpuPrep, GemInfo, GemNew, GemSubmit, GemUserptr, Param, PmDomain, PmSignal, Wait,
 };

@@ -147,13 +147,16 @@ void	 drm_os_cv_broadcast(struct drm_os_cv *cv);
  * runs again.  _at runs it no earlier than the clock reads when, and changes
  * the time of a task that is scheduled already.  cancel: no longer pending (it
  * may be running).  drain waits until it is neither pending nor running; may
- * sleep, as do create and destroy.
+ * sleep, as do create and destroy.  The thread of an URGENT queue precedes those
+ * of users; that of a BACKGROUND one shares the processors with them.
  */
+#define	DRM_OS_QUEUE_URGENT	0u
+#define	DRM_OS_QUEUE_BACKGROUND	1u
 struct drm_os_taskqueue;
 struct drm_os_task;
 typedef void drm_os_task_fn(void *arg);
 int	 drm_os_taskqueue_create(struct drm_os *os, const char *name,
-	    struct drm_os_taskqueue **tqp);
+	    uint32_t urgency, struct drm_os_taskqueue **tqp);
 void	 drm_os_taskqueue_destroy(struct drm_os_taskqueue *tq);
 int	 drm_os_task_create(struct drm_os_taskqueue *tq, drm_os_task_fn *fn,
 	    void *arg, struct drm_os_task **taskp);

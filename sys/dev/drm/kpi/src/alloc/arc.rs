@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `Arc<T>`: a shared value with a saturating reference count and no weak references.
 
-use super::hook::Hook;
+use super::hook::{Callback, Hook};
 use super::{allocate, release};
 use crate::os::Os;
 use crate::util::errno::Result;
@@ -133,6 +133,10 @@ macro_rules! unsize {
 unsize!(
     /// This value as a hook.
     into_hook, [Hook]
+);
+unsize!(
+    /// This value as a callback.
+    into_callback, [Callback]
 );
 unsize!(
     /// This value as one of any type.

@@ -7,6 +7,8 @@
 //! * `purge_state`: whether the memory of a buffer may be purged while it has handles
 //! * [`pin`]: keeps a buffer from being purged while a job uses it
 //! * [`table_mem`]: pages for a device's page tables
+//! * [`va_alloc`]: room in a GPU address space
+//! * [`wire`]: the pages of a buffer, in chunks
 
 pub mod buffer;
 pub mod dma_buf;
@@ -14,3 +16,5 @@ pub mod pin;
 pub(crate) mod purge_state;
 pub mod reservation;
 pub mod table_mem;
+pub mod va_alloc;
+pub mod wire;

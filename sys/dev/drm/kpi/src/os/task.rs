@@ -20,16 +20,29 @@ unsafe impl Send for TaskQueue {}
 unsafe impl Sync for TaskQueue {}
 
 impl TaskQueue {
-    /// A queue with a thread named `name`.
+    /// A queue with a thread named `name`, which comes before those of users.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     pub fn new(os: Os, name: &'static CStr) -> Result<Self> {
+        Self::create(os, name, c::DRM_OS_QUEUE_URGENT)
+    }
+
+    /// As `new`; the thread takes turns with those of users, for how much it has to do is up to them.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn background(os: Os, name: &'static CStr) -> Result<Self> {
+        Self::create(os, name, c::DRM_OS_QUEUE_BACKGROUND)
+    }
+
+    fn create(os: Os, name: &'static CStr, urgency: u32) -> Result<Self> {
         let mut raw = null_mut();
         // SAFETY: `os` is live, the name is static, `raw` is ours to fill.
         Errno::check(unsafe {
-            c::drm_os_taskqueue_create(os.as_ptr(), name.as_ptr(), &raw mut raw)
+            c::drm_os_taskqueue_create(os.as_ptr(), name.as_ptr(), urgency, &raw mut raw)
         })?;
         // INVARIANT: C made it.
         Ok(TaskQueue(raw))
