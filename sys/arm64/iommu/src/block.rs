@@ -47,8 +47,8 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
         }
     }
 
-    /// The start of the block leaf that has `iova` inside of it, neither at its start nor at its
-    /// end; `None` if none has.
+    /// The start of the block leaf of which `iova` is an address but not the first; `None` if there
+    /// is none.
     fn block_across(&self, iova: u64) -> Option<u64> {
         if !F::BLOCKS || Span::BLOCK.divides(iova) {
             return None;

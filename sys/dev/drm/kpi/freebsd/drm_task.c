@@ -28,7 +28,7 @@ drm_os_taskqueue_create(struct drm_os *os __unused, const char *name,
 	struct drm_os_taskqueue *tq;
 	int error, pri;
 
-	/* At PUSER the scheduler treats the thread as it does a user's. */
+	/* At PUSER the scheduler treats the thread as one of a user. */
 	pri = urgency == DRM_OS_QUEUE_BACKGROUND ? PUSER : PWAIT;
 
 	tq = malloc(sizeof(*tq), M_DRM, M_WAITOK | M_ZERO);

@@ -93,7 +93,7 @@ fn kill_cancels_in_order_and_leaves_the_hardware_alone() {
 }
 
 #[test]
-fn a_submit_that_lost_against_kill_is_told() {
+fn a_submit_after_a_kill_fails() {
     let mut gpu = Gpu::new(&[1], 0);
     let entity = gpu.entity(0);
     let id = gpu.build(entity, 1, 1);

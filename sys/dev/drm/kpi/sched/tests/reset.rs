@@ -71,7 +71,7 @@ fn the_guilty_ends_and_the_others_run_again_in_order() {
 }
 
 #[test]
-fn a_job_that_is_blamed_again_and_again_ends_and_nobody_else_does() {
+fn only_a_job_that_is_blamed_repeatedly_ends() {
     let mut gpu = Gpu::new(&[3], 100);
     let entity = gpu.entity(0);
     let (a, b) = (gpu.submit(entity, 1, 1), gpu.submit(entity, 2, 1));

@@ -8,8 +8,8 @@ pub trait Hook: Send + Sync {
     fn signaled(&self, token: u64);
 }
 
-/// An action behind a trait object, for a part that does not know who does it.
+/// An action as a trait object, for a layer below the one that implements it.
 pub trait Callback: Send + Sync {
-    /// Does it. May sleep.
+    /// Performs the action. May sleep.
     fn call(&self);
 }

@@ -94,7 +94,7 @@ fn dispatch<D: Driver>(call: &Call<'_, D>, group: u32, nr: u32, data: &mut [u8])
     }
     permit(ioctl.access, call)?;
     // So a client at its limit can use the memory that its own ended jobs held, and a client that
-    // has seen a fence signalled finds that memory free.
+    // has waited for a fence finds that memory free.
     D::settle(call.file.driver());
     let done = (ioctl.run)(call, arg);
     D::settle(call.file.driver());

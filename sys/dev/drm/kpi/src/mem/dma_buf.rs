@@ -102,7 +102,7 @@ impl PlainFile for DmaBuf {
     /// Readable when no writer is pending.
     fn readable(&self) -> bool {
         while let Some(fence) = self.buffer().resv().first_pending(Usage::Read) {
-            if !self.poll.is_over(&fence) {
+            if !self.poll.is_ready(&fence) {
                 return false;
             }
             if !fence.is_signaled() {

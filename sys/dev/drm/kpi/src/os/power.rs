@@ -46,7 +46,7 @@ macro_rules! resource {
             ///
             /// # Errors
             ///
-            /// What the framework says.
+            /// The error of the framework.
             pub fn $on_name(&self) -> Result<()> {
                 // SAFETY: live by the invariant.
                 Errno::check(unsafe { $on(self.0) })
@@ -56,7 +56,7 @@ macro_rules! resource {
             ///
             /// # Errors
             ///
-            /// What the framework says.
+            /// The error of the framework.
             pub fn $off_name(&self) -> Result<()> {
                 // SAFETY: live by the invariant.
                 Errno::check(unsafe { $off(self.0) })
@@ -117,7 +117,7 @@ impl Clk {
     ///
     /// # Errors
     ///
-    /// What the framework says.
+    /// The error of the framework.
     pub fn rate(&self) -> Result<u64> {
         let mut hz = 0;
         // SAFETY: live by the invariant, `hz` is ours to fill.

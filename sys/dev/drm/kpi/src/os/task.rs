@@ -20,7 +20,7 @@ unsafe impl Send for TaskQueue {}
 unsafe impl Sync for TaskQueue {}
 
 impl TaskQueue {
-    /// A queue with a thread named `name`, which comes before those of users.
+    /// A queue with a thread named `name`, which precedes those of users.
     ///
     /// # Errors
     ///
@@ -29,7 +29,8 @@ impl TaskQueue {
         Self::create(os, name, c::DRM_OS_QUEUE_URGENT)
     }
 
-    /// As `new`; the thread takes turns with those of users, for how much it has to do is up to them.
+    /// As `new`, but the thread shares the processors with those of users, because users determine
+    /// how much it has to do.
     ///
     /// # Errors
     ///

@@ -304,7 +304,7 @@ impl Fences {
     ///
     /// # Errors
     ///
-    /// ENOMEM, also when they are more than `MAX`.
+    /// ENOMEM, also if there are more than `MAX`.
     pub fn merge(os: Os, account: &Arc<Account>, a: &Fences, b: &Fences) -> Result<Fences> {
         let mut set = FenceSet::new(os);
         for part in a.parts().iter().chain(b.parts()) {

@@ -51,7 +51,7 @@ impl Poll {
 
     /// Whether `fence` is signalled, or memory for a hook is missing. Otherwise the pollers are
     /// woken when it is.
-    pub(crate) fn is_over(&self, fence: &Arc<Fence>) -> bool {
+    pub(crate) fn is_ready(&self, fence: &Arc<Fence>) -> bool {
         let hook = self.hook.clone().into_hook();
         let mut hooked = self.hooked.lock();
         if hooked

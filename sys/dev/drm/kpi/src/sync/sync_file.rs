@@ -202,7 +202,7 @@ fn name_into(to: &mut [u8], from: &[u8]) {
 impl PlainFile for SyncFile {
     fn readable(&self) -> bool {
         let mut pending = self.fences.parts().iter().filter(|f| !f.is_signaled());
-        pending.all(|fence| self.poll.is_over(fence))
+        pending.all(|fence| self.poll.is_ready(fence))
     }
 
     fn ioctl(&self, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
