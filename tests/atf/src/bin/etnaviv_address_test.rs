@@ -101,7 +101,7 @@ fn softpin_overlap(board: &'static Board) {
     require_ok!(client.submit(&client.work().slow(&slow, 1)));
     refuse_work(&client, &b.work(&client), libc::ENOSPC);
     require_ok!(client.gem_wait(0, slow.handle, 0, Timespec::soon()));
-    // Idle, what is in the way gives way.
+    // An idle mapping at the address is removed.
     require_eq!(client.run(&b.work(&client)), Ok(1));
     require!(b.is_done());
     require_eq!(client.run(&client.work().fill(&slow, 0, 2)), Ok(1));
@@ -262,7 +262,7 @@ fn reloc_of_no_address(board: &'static Board) {
         submit_offset: work.stream.len() as u32 * 4 - 4,
         ..SubmitReloc::default()
     });
-    // Linux warns, once, and takes it. It would tell the client an address of the kernel's.
+    // Linux warns, once, and accepts it. It would reveal an address of the kernel to the client.
     refuse_work(&client, &work, libc::EINVAL);
     require!(target.is_untouched());
     work.relocs.pop();

@@ -384,8 +384,8 @@ fn coherent(board: &'static Board) {
                 filled(&map, 4096, value),
                 "cache flag {cache:#x}, round {round}"
             );
-            let behind = 4096 + 4 * FILL_WORDS;
-            require_eq!((map.read_u32(4092), map.read_u32(behind)), (round, round));
+            let beyond = 4096 + 4 * FILL_WORDS;
+            require_eq!((map.read_u32(4092), map.read_u32(beyond)), (round, round));
             require_ok!(client.cpu_fini(bo.handle, 0));
         }
     }
@@ -403,7 +403,7 @@ fn shared(board: &'static Board) {
         other.cpu_prep(theirs.handle, PREP_READ | PREP_NOSYNC, PAST),
         libc::EBUSY
     );
-    // Behind the other file's work, as both write to it.
+    // After the other file's work, as both write to it.
     require_ok!(other.submit(&other.work().fill(&theirs, 0, 7)));
     require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
     require!(filled(&map, 0, 7));

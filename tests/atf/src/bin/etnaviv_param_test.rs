@@ -286,7 +286,7 @@ fn main() {
         version [imx8mq imx6q imx6qp] "etnaviv_drm_driver: name and version";
         no_such_ioctl [imx8mq] "drm_ioctl: EINVAL for the number that was never used and the first beyond";
         bad_address [imx8mq imx6q] "drm_ioctl: EFAULT for each ioctl without an argument to read";
-        longer [imx8mq imx6q] "differs from drm_ioctl: what is behind the structure must be zero";
+        longer [imx8mq imx6q] "differs from drm_ioctl: what follows the structure must be zero";
         shorter [imx8mq] "drm_ioctl: a shorter structure is taken as if zeroes followed";
     });
 }

@@ -207,7 +207,7 @@ fn gpu_may_not_write(board: &'static Board) {
             match client.run(&work) {
                 // The MMU says so.
                 Ok(status) => require!(status < 0, "status {status}"),
-                // Who announces a write is told at once.
+                // A caller that announces a write gets the error at once.
                 Err(Errno(errno)) => {
                     require!(
                         access & SUBMIT_BO_WRITE != 0 && errno == libc::EINVAL,
@@ -223,8 +223,8 @@ fn gpu_may_not_write(board: &'static Board) {
     require_eq!((client.is_well(), other.is_well()), (Ok(true), Ok(true)));
 }
 
-/// HW: an MMUv1 cannot tell reading from writing, so the GPU gets no memory that its owner may not
-/// write to.
+/// HW: an MMUv1 cannot distinguish reading from writing, so the GPU gets no memory that its owner
+/// may not write to.
 fn read_only_without_mmuv2(board: &'static Board) {
     let client = open(board);
     let memory = pages(1);

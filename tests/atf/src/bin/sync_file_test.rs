@@ -338,7 +338,7 @@ fn outlives_its_file(_: &Ctx) {
 
 fn main() {
     let cases = [
-        case!("poll", "sync_file_poll: readable when the job is over", poll),
+        case!("poll", "sync_file_poll: readable when the job has ended", poll),
         case!(
             "status",
             "sync_file_ioctl_fence_info: active, then signalled with its time",
@@ -366,7 +366,7 @@ fn main() {
         ),
         case!(
             "merge_of_signalled",
-            "dma_fence_unwrap_merge: fences that are over are left out",
+            "dma_fence_unwrap_merge: signalled fences are left out",
             merge_of_signalled
         ),
         case!(
