@@ -200,7 +200,8 @@ pub(crate) fn enter(node: &Node) -> std::result::Result<(), String> {
     );
     private.map_err(|error| match error.kind() {
         ErrorKind::InvalidInput => {
-            "cannot keep mounts private, for the root directory is no mount point: before chroot DIR, \
+            "cannot keep mounts private, for the root directory is no mount point: before chroot \
+             DIR, \
                                     do mount --bind DIR DIR"
                 .into()
         }

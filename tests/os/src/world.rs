@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The world: one instance of the system, with its clock, memory, devices and log.
 //!
-//! There are no globals; many worlds live in one process.  Files, mappings and callers keep a world's memory
-//! alive; its threads end when the last [`World`] goes.
+//! There are no globals; many worlds live in one process. Files, mappings and callers keep a
+//! world's memory alive; its threads end when the last [`World`] goes.
 
 use crate::clock::Sched;
 use crate::counters::{Counters, Counts};
@@ -230,8 +230,8 @@ impl World {
         self.inner().now()
     }
 
-    /// Lets `ns` pass.  Virtual: hardware events, interrupts and tasks due on the way run, in time order, and
-    /// events at the last instant too.  Real: sleeps.
+    /// Lets `ns` pass. Virtual: hardware events, interrupts and tasks due on the way run, in time
+    /// order, and events at the last instant too. Real: sleeps.
     pub fn advance(&self, ns: u64) {
         let w = self.inner();
         if w.is_virtual() {
@@ -303,8 +303,8 @@ impl World {
         self.inner().counts.asked()
     }
 
-    /// Makes one allocation fail: `Some(0)` the next one; `None` none.  [`Counters::failed_allocations`] goes up
-    /// when it fires.
+    /// Makes one allocation fail: `Some(0)` the next one; `None` none.
+    /// [`Counters::failed_allocations`] goes up when it fires.
     pub fn fail_allocation(&self, nth_from_now: Option<u64>) {
         self.inner().counts.fail_at(nth_from_now);
     }

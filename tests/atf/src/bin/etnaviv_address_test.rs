@@ -297,15 +297,20 @@ fn address_without_reloc(board: &'static Board) {
 fn main() {
     atf::main(&etnaviv_cases! {
         softpin [imx8mq imx6qp] "etnaviv_iommu_insert_exact: addresses of the client's choice";
-        softpin_bad_address [imx8mq imx6qp] "submit_lookup_objects: EINVAL for addresses that are not the client's";
+        softpin_bad_address [imx8mq imx6qp] "submit_lookup_objects: EINVAL for addresses that are \
+            not the client's";
         softpin_overlap [imx8mq imx6qp] "etnaviv_iommu_insert_exact: ENOSPC where something in use is";
-        order_of_pinning [imx8mq imx6qp] "etnaviv_ioctl_gem_submit: EINVAL, then ENOSPC, then EALREADY";
+        order_of_pinning [imx8mq imx6qp] "etnaviv_ioctl_gem_submit: EINVAL, then ENOSPC, then \
+            EALREADY";
         softpin_with_relocs [imx8mq imx6qp] "submit_reloc: EINVAL for relocations with softpin";
         softpin_without_mmuv2 [imx6q] "etnaviv_ioctl_gem_submit: EINVAL for softpin with an MMUv1";
         relocs [imx8mq imx6q imx6qp] "submit_reloc: an address in place of a word";
-        bad_relocs [imx8mq imx6q imx6qp] "submit_reloc: EINVAL for flags, places, buffers and offsets";
+        bad_relocs [imx8mq imx6q imx6qp] "submit_reloc: EINVAL for flags, places, buffers and \
+            offsets";
         reloc_order [imx8mq imx6q imx6qp] "submit_reloc: EINVAL for places that go back";
-        reloc_of_no_address [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL where no address goes";
-        address_without_reloc [imx6q] "etnaviv_cmd_validate_one: EINVAL for an address of the client's";
+        reloc_of_no_address [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL \
+            where no address goes";
+        address_without_reloc [imx6q] "etnaviv_cmd_validate_one: EINVAL for an address of the \
+            client's";
     });
 }

@@ -413,19 +413,27 @@ fn shared(board: &'static Board) {
 fn main() {
     atf::main(&etnaviv_cases! {
         new [imx8mq imx6q imx6qp] "etnaviv_gem_new_impl: each cache flag gives zeroed memory";
-        new_bad_flags [imx8mq imx6q] "etnaviv_ioctl_gem_new: EINVAL for no, several or unknown flags";
+        new_bad_flags [imx8mq imx6q] "etnaviv_ioctl_gem_new: EINVAL for no, several or unknown \
+            flags";
         new_sizes [imx8mq imx6q] "etnaviv_gem_new_handle: sizes are rounded up to pages";
-        new_bad_sizes [imx8mq imx6q] "differs from etnaviv_gem_new_handle: EINVAL for no size and for more than 32 bits";
+        new_bad_sizes [imx8mq imx6q] "differs from etnaviv_gem_new_handle: EINVAL for no size and \
+            for more than 32 bits";
         info [imx8mq imx6q] "etnaviv_ioctl_gem_info: EINVAL for padding, ENOENT";
-        mmap [imx8mq imx6q] "etnaviv_gem_mmap_obj: all cache flags, parts, no more than there is, no other file";
-        cpu_prep_idle [imx8mq imx6q] "etnaviv_gem_cpu_prep: an idle buffer is ready whatever the time-out";
+        mmap [imx8mq imx6q] "etnaviv_gem_mmap_obj: all cache flags, parts, no more than there is, \
+            no other file";
+        cpu_prep_idle [imx8mq imx6q] "etnaviv_gem_cpu_prep: an idle buffer is ready whatever the \
+            time-out";
         cpu_prep_errors [imx8mq imx6q] "etnaviv_ioctl_gem_cpu_prep, _fini: EINVAL, ENOENT";
         gem_wait_errors [imx8mq imx6q imx6qp] "etnaviv_ioctl_gem_wait: EINVAL, ENXIO, ENOENT";
-        busy_for_all [imx8mq imx6q imx6qp] "etnaviv_gem_cpu_prep, _wait_bo: EBUSY and ETIMEDOUT while a job writes";
+        busy_for_all [imx8mq imx6q imx6qp] "etnaviv_gem_cpu_prep, _wait_bo: EBUSY and ETIMEDOUT \
+            while a job writes";
         busy_reader [imx8mq imx6q] "etnaviv_gem_cpu_prep: a job that reads hinders who writes";
-        nanoseconds [imx8mq imx6q] "etnaviv_timeout_to_jiffies: nanoseconds may be more than a second";
+        nanoseconds [imx8mq imx6q] "etnaviv_timeout_to_jiffies: nanoseconds may be more than a \
+            second";
         time_outs_wait [imx8mq imx6q] "etnaviv_gem_cpu_prep: a time-out is waited for";
-        coherent [imx8mq imx6q imx6qp] "etnaviv_gem_cpu_prep, _fini: processor and GPU see each other's writes";
-        shared [imx8mq imx6q imx6qp] "etnaviv_gem_prime_import_sg_table: one buffer in two files, and its fences";
+        coherent [imx8mq imx6q imx6qp] "etnaviv_gem_cpu_prep, _fini: processor and GPU see each \
+            other's writes";
+        shared [imx8mq imx6q imx6qp] "etnaviv_gem_prime_import_sg_table: one buffer in two files, \
+            and its fences";
     });
 }

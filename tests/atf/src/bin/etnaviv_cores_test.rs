@@ -300,8 +300,10 @@ fn main() {
         models [imx6q] "etnaviv_gpu_bind: the order of cores";
         every_ioctl [imx6q] "etnaviv_ioctl_*: pipes 0 and 1, ENXIO for 2 and 3, EINVAL beyond";
         each_does_its_own [imx6q] "etnaviv_sched_push_job: a queue for each core";
-        one_buffer_in_one_order [imx6q] "submit_fence_sync: work of two cores on a buffer, one after the other";
-        side_by_side [imx6q] "etnaviv_gpu_wait_obj_inactive: cores do not wait for each other without a reason";
+        one_buffer_in_one_order [imx6q] "submit_fence_sync: work of two cores on a buffer, one \
+            after the other";
+        side_by_side [imx6q] "etnaviv_gpu_wait_obj_inactive: cores do not wait for each other \
+            without a reason";
         no_implicit [imx6q] "submit_fence_sync: nor with one, with the flag";
         readers_side_by_side [imx6q] "submit_fence_sync: two that read a buffer run at once";
         fence_between_cores [imx6q] "sync_file_get_fence: one core waits for the other";

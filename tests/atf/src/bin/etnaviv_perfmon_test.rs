@@ -483,15 +483,21 @@ fn among_others(board: &'static Board) {
 
 fn main() {
     atf::main(&etnaviv_cases! {
-        query [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: all domains and signals of the cores";
-        query_errors [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: EINVAL after the last, ENXIO";
-        samples [imx8mq imx6q imx6qp] "sync_point_perfmon_sample: a counter before and after work, and the sequence number";
+        query [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: all domains and signals of the \
+            cores";
+        query_errors [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: EINVAL after the last, \
+            ENXIO";
+        samples [imx8mq imx6q imx6qp] "sync_point_perfmon_sample: a counter before and after work, \
+            and the sequence number";
         every_signal [imx8mq imx6q imx6qp] "etnaviv_perfmon_process: each signal can be sampled";
         limit [imx8mq imx6q] "etnaviv_ioctl_gem_submit: 128 requests and no more";
-        bounds [imx8mq imx6q] "differs from submit_perfmon_validate: EINVAL for words after the buffer";
-        bad_requests [imx8mq imx6q imx6qp] "submit_perfmon_validate: EINVAL for flags, buffers, domains, signals";
+        bounds [imx8mq imx6q] "differs from submit_perfmon_validate: EINVAL for words after the \
+            buffer";
+        bad_requests [imx8mq imx6q imx6qp] "submit_perfmon_validate: EINVAL for flags, buffers, \
+            domains, signals";
         flags [imx8mq] "submit_perfmon_validate: requests without a time";
-        two_buffers [imx8mq imx6q] "sync_point_perfmon_sample_post: a sequence number in each buffer";
+        two_buffers [imx8mq imx6q] "sync_point_perfmon_sample_post: a sequence number in each \
+            buffer";
         among_others [imx8mq imx6q imx6qp] "etnaviv_sync_point_queue: other work goes on";
     });
 }

@@ -382,17 +382,24 @@ fn failed_dependency(board: &'static Board) {
 
 fn main() {
     atf::main(&etnaviv_cases! {
-        forbidden_commands [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL for the kernel's commands";
-        forbidden_states [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL for the kernel's states";
-        ranges_of_states [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL for loads that reach them";
-        cut_off [imx8mq imx6q imx6qp] "etnaviv_cmd_validate_one: EINVAL for a command that is not all there";
-        hidden_commands [imx8mq imx6q imx6qp] "etnaviv_cmd_validate_one: commands are where the front end finds them";
+        forbidden_commands [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL \
+            for the kernel's commands";
+        forbidden_states [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL for \
+            the kernel's states";
+        ranges_of_states [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL for \
+            loads that reach them";
+        cut_off [imx8mq imx6q imx6qp] "etnaviv_cmd_validate_one: EINVAL for a command that is not \
+            all there";
+        hidden_commands [imx8mq imx6q imx6qp] "etnaviv_cmd_validate_one: commands are where the \
+            front end finds them";
         allowed [imx8mq imx6q imx6qp] "etnaviv_cmd_validate_one: what clients need is taken";
         later_changes [imx8mq imx6q] "etnaviv_ioctl_gem_submit: a stream is copied";
         page_fault [imx8mq imx6qp] "sched_fault: work that uses what is not mapped fails at once";
         fault_in_the_midst [imx8mq imx6qp] "etnaviv_sched_timedout_job: all other work is done";
-        other_files_memory [imx8mq imx6qp] "etnaviv_iommu_context_init: files have address spaces of their own";
-        closed_buffer [imx8mq imx6qp] "etnaviv_gem_free_object: a closed buffer is out of the GPU's reach";
+        other_files_memory [imx8mq imx6qp] "etnaviv_iommu_context_init: files have address spaces \
+            of their own";
+        closed_buffer [imx8mq imx6qp] "etnaviv_gem_free_object: a closed buffer is out of the \
+            GPU's reach";
         hang [imx8mq imx6q imx6qp] "etnaviv_sched_timedout_job: work that never ends is ended";
         failed_dependency [imx8mq imx6q] "drm_sched_entity_pop_job: a failed dependency has ended";
     });

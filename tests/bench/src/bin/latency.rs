@@ -52,7 +52,8 @@ fn run(args: &[String]) -> Result<(), String> {
     let (submits, runs) = (number(0, SUBMITS)?, number(1, RUNS)?);
     let base = alone(submits);
     println!(
-        "submit to done of a small client, 99th percentile of {submits}, medians of {runs} runs; alone {:.0} us\n",
+        "submit to done of a small client, 99th percentile of {submits}, medians of {runs} runs; \
+         alone {:.0} us\n",
         us(&base)
     );
     println!(
@@ -64,7 +65,8 @@ fn run(args: &[String]) -> Result<(), String> {
         (neighbour, ratio)
     });
     println!(
-        "\nlocks held for longest, once, in processor time and (by the clock, which counts losing the processor), us"
+        "\nlocks held for longest, once, in processor time and (by the clock, which counts losing \
+         the processor), us"
     );
     for (neighbour, _) in &ratios {
         println!("-- {}", neighbour.name);

@@ -299,7 +299,8 @@ fn nothing_left(output: &str) {
 /// The cases of one kind of GPU.
 fn cases<G: Gpu + 'static>(board: &'static str, options: &'static [&'static str]) -> [Case; 2] {
     let case = |name, seconds: &str, body| {
-        let text = "seven clients see no error while an eighth faults and hangs, all killed at random for ";
+        let text = "seven clients see no error while an eighth faults and hangs, all killed at \
+            random for ";
         case!(name, &format!("{text}{seconds}"), body)
             .board(board)
             .drmboard(options, nothing_left)
