@@ -413,6 +413,7 @@ pub(crate) mod exports {
         name: *const c_char,
         value: u64,
     ) -> u64 {
+        // SAFETY: the header's: a NUL-terminated string.
         let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
         let set = Inner::of(os).cfg.tunables.get(name.as_ref());
         set.copied().unwrap_or(value)
