@@ -84,7 +84,7 @@ fn what_clients_leave_is_freed_in_the_background() {
 }
 
 /// Catches: a backlog of the reaper that grows beyond what its client may have, and a client at
-/// its limit that is refused memory which its jobs do not use any more.
+/// its limit that is refused memory which its jobs no longer use.
 #[test]
 fn who_is_at_the_limit_does_not_wait_for_the_reaper() {
     let (board, places) = BOARDS[0];

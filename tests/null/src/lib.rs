@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A driver for an engine that does nothing: the smallest driver that this DRM layer can host, as an
-//! example for the next one, and as a test of the runner on hardware that is easy to understand.
+//! A driver for an engine that does nothing: the smallest driver that this DRM layer can host, as
+//! an example for the next one and as a test of the runner on hardware that is easy to understand.
 //!
 //! The engine has one slot. A write to START begins a job, which takes as many microseconds as was
 //! written; when it ends, DONE reads 1 and the interrupt is raised, until 1 is written to DONE. A

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The runner, seen through the null driver: order, counters, time-outs, power, close, suspend, detach.
+//! The runner with the null driver: order, counters, time-outs, power, close, suspend, detach.
 
 use drm_os_host::{sys, Caller, Config, Device, Dma, File, Hardware, Node, World};
 use std::any::Any;

@@ -17,7 +17,7 @@
  * the read of the function's address to the increment, and from the decrement
  * to the return.  wait_for_threads() waits for threads that may be there.
  *
- * The kernel reads a knote's kn_fop, a table of this module, once more after its
+ * The kernel reads a knote's kn_fop, a table of this module, again after its
  * f_detach has returned, when it holds the kqueue's lock and no other thread has
  * the knote.  It may wait for either, so that counts as being in those
  * instructions.
