@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A GPU: its cores, each a node of the device tree, and what they share. A core's index is the "pipe" of the user ABI.
 
-use crate::gpu_core::{Core, Found, Shared};
+use crate::gpu_core::{Core, Identified, Shared};
 use crate::job::ring::CORES;
 use crate::mmu::vm::Vm;
 use crate::mmu::{Mmu, Version};
@@ -34,7 +34,7 @@ impl Gpu {
     /// ENODEV for hardware that this driver does not serve, EIO when it does not answer, ENOMEM.
     pub(crate) fn attach(dev: Dev) -> Result<Arc<Gpu>> {
         let os = dev.os();
-        let found = Found::new(dev)?;
+        let found = Identified::new(dev)?;
         let mmu = Arc::new(os, Mmu::new(dev, &found.identity)?)?;
         let vms = Reaper::new(os)?;
         let common = match mmu.version() {
@@ -81,14 +81,14 @@ impl Gpu {
     ///
     /// ENXIO when it cannot belong to this GPU: another MMU, or too many cores; else as `attach`.
     pub(crate) fn join(&self, dev: Dev) -> Result<()> {
-        let found = Found::new(dev)?;
+        let found = Identified::new(dev)?;
         if Version::of(&found.identity) != self.shared.mmu.version() {
             return Err(ENXIO);
         }
         self.add(found)
     }
 
-    fn add(&self, mut found: Found) -> Result<()> {
+    fn add(&self, mut found: Identified) -> Result<()> {
         if self.shared.mmu.breaks_tile_status(&found.identity) {
             found.identity.forbid_fast_clear();
         }

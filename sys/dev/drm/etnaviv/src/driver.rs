@@ -69,7 +69,7 @@ impl Driver for Etnaviv {
     }
 
     fn settle(file: &EtnavivFile) {
-        file.remains.settle();
+        file.ended_jobs.settle();
     }
 
     fn import(_dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {

@@ -10,8 +10,8 @@
 //! without physical addresses (types 1 and 4). Buffers that would make the dump longer than 4 MiB have no data.
 
 use crate::bo::EtnavivGem;
+use crate::core_ops;
 use crate::gpu_core::Core;
-use crate::ops;
 use drm_sched::JobId;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::util::errno::{Result, EINVAL};
@@ -133,7 +133,7 @@ impl File {
     }
 
     fn registers(&mut self, core: &Core) -> Result<()> {
-        let regs = || ops::for_dump(core.regs(), &core.identity);
+        let regs = || core_ops::for_dump(core.regs(), &core.identity);
         let at = self.section(REGISTERS, 0, regs().count().saturating_mul(8))?;
         self.words(at, regs().flat_map(|(register, value)| [register, value]))
     }

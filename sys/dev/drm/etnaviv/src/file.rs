@@ -11,7 +11,7 @@ use drmkpi::alloc::Arc;
 use drmkpi::drm::stats::Stats;
 use drmkpi::os::Sx;
 use drmkpi::runner::client::Client;
-use drmkpi::runner::holdings::Remains;
+use drmkpi::runner::holdings::EndedJobs;
 use drmkpi::util::account::Account;
 use drmkpi::util::errno::{Errno, Result, EINVAL};
 use drmkpi::util::int_conv::usize_of_u32;
@@ -23,13 +23,13 @@ pub struct EtnavivFile {
     clients: Sx<[Option<Arc<Client<Core>>>; CORES]>,
     pub(crate) stats: Arc<Stats>,
     /// What its jobs held that have ended.
-    pub(crate) remains: Arc<Remains<Job>>,
+    pub(crate) ended_jobs: Arc<EndedJobs<Job>>,
 }
 
 impl Drop for EtnavivFile {
     fn drop(&mut self) {
         // Before its clients are dropped, which cancels its jobs.
-        self.remains.close();
+        self.ended_jobs.close();
     }
 }
 
@@ -45,7 +45,7 @@ impl EtnavivFile {
             vm: gpu.vm(account)?,
             clients: Sx::new(os, c"etnaviv clients", [const { None }; CORES])?,
             stats: Arc::new(os, Stats::default())?,
-            remains: Remains::new(os, &gpu.shared.jobs)?,
+            ended_jobs: EndedJobs::new(os, &gpu.shared.jobs)?,
         })
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One core of a GPU: what it is, its parts.
 
+use crate::core_ops::Regs;
 use crate::identify::identify;
 use crate::identity::{Identity, Unsupported};
 use crate::job::in_flight::InFlight;
@@ -8,7 +9,6 @@ use crate::job::payload::Job;
 use crate::job::user_fence::UserFences;
 use crate::mmu::vm::Vm;
 use crate::mmu::{Mmu, Version};
-use crate::ops::Regs;
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::drm::coredump::CoreDump;
@@ -17,7 +17,7 @@ use drmkpi::os::{Dev, Level, Os};
 use drmkpi::resources::{Names, Resources};
 use drmkpi::runner::backend::Runner;
 use drmkpi::runner::backend::{self, Backend};
-use drmkpi::runner::holdings::Remains;
+use drmkpi::runner::holdings::EndedJobs;
 use drmkpi::runner::reaper::Reaper;
 use drmkpi::util::errno::{Errno, Result, EIO, ENODEV};
 
@@ -42,7 +42,7 @@ pub(crate) const SLOT: usize = 0;
 pub(crate) type Engine<'a> = backend::Engine<'a, Core>;
 
 /// A core that was identified and is not attached yet; its power is off.
-pub(crate) struct Found {
+pub(crate) struct Identified {
     dev: Dev,
     regs: Regs,
     resources: Resources,
@@ -57,7 +57,7 @@ pub(crate) struct Shared {
     pub(crate) stats: Arc<Stats>,
     pub(crate) dump: Arc<CoreDump>,
     /// Frees what jobs held.
-    pub(crate) jobs: Arc<Reaper<Remains<Job>>>,
+    pub(crate) jobs: Arc<Reaper<EndedJobs<Job>>>,
 }
 
 /// A core.
@@ -76,14 +76,14 @@ impl From<Unsupported> for Errno {
     }
 }
 
-impl Found {
+impl Identified {
     /// Asks a node what it is.
     ///
     /// # Errors
     ///
     /// ENODEV for hardware that this driver does not serve, or not without a tunable; EIO when it
     /// does not answer, ENOMEM.
-    pub(crate) fn new(dev: Dev) -> Result<Found> {
+    pub(crate) fn new(dev: Dev) -> Result<Identified> {
         let resources = Resources::find(dev, &RESOURCES)?;
         let regs = Regs::map(dev, None)?;
         resources.on()?;
@@ -114,7 +114,7 @@ impl Found {
                 identity.ids.model, identity.ids.revision
             ),
         );
-        Ok(Found {
+        Ok(Identified {
             dev,
             regs,
             resources,
@@ -129,7 +129,7 @@ impl Core {
     /// # Errors
     ///
     /// EIO when it does not come on, ENOMEM.
-    pub(crate) fn attach(found: Found, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
+    pub(crate) fn attach(found: Identified, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
         let core = Core::build(found, index, shared)?;
         if let Err(e) = Runner::attach(&core) {
             Runner::detach(&core);
@@ -140,8 +140,8 @@ impl Core {
 
     /// Puts the parts together. Not inlined, nor what makes the large ones: a kernel stack is small.
     #[inline(never)]
-    fn build(found: Found, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
-        let Found {
+    fn build(found: Identified, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
+        let Identified {
             dev,
             regs,
             resources,

@@ -20,6 +20,7 @@
 extern crate drm_os_host as _;
 
 mod bo;
+mod core_ops;
 mod device;
 mod driver;
 mod dump;
@@ -32,7 +33,6 @@ pub mod identity;
 mod ioctls;
 mod job;
 mod mmu;
-mod ops;
 mod perfmon;
 pub mod perfmon_tables;
 pub mod regs;

@@ -72,7 +72,7 @@ impl Bo {
         let mapping = Arc::new(file.os(), mapping)?;
         let added = bo.mappings.lock().insert(file.id(), mapping.clone());
         if added.is_err() {
-            Mapping::give_up(mapping);
+            Mapping::release(mapping);
         }
         added
     }
@@ -81,7 +81,7 @@ impl Bo {
     pub(crate) fn close(&self, file: u64) {
         let removed = self.mappings.lock().remove(file);
         if let Some(mapping) = removed {
-            Mapping::give_up(mapping);
+            Mapping::release(mapping);
         }
     }
 }

@@ -20,7 +20,7 @@ use drmkpi::os::{Dev, Level, Os, TaskQueue};
 use drmkpi::resources::{Names, Resources};
 use drmkpi::runner::backend::Runner;
 use drmkpi::runner::backend::{self, Backend};
-use drmkpi::runner::holdings::Remains;
+use drmkpi::runner::holdings::EndedJobs;
 use drmkpi::runner::reaper::Reaper;
 use drmkpi::runner::refusals::Refusals;
 use drmkpi::util::errno::{Result, EIO, ENODEV};
@@ -49,7 +49,7 @@ pub struct Gpu {
     pub(crate) runner: Runner<Gpu>,
     pub(crate) mmu: Arc<VmMmu>,
     /// Frees what jobs held.
-    pub(crate) jobs: Arc<Reaper<Remains<Job>>>,
+    pub(crate) jobs: Arc<Reaper<EndedJobs<Job>>>,
     /// Unmaps what is not used any more.
     pub(crate) vms: Arc<Reaper<Vm>>,
     pub(crate) perfcnt: Perfcnt,

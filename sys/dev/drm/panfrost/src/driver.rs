@@ -62,7 +62,7 @@ impl Driver for Panfrost {
     }
 
     fn settle(file: &PanfrostFile) {
-        file.remains.settle();
+        file.ended_jobs.settle();
     }
 
     fn import(dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {

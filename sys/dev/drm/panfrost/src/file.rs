@@ -9,7 +9,7 @@ use crate::regs::job::Slot;
 use drmkpi::alloc::Arc;
 use drmkpi::drm::stats::Stats;
 use drmkpi::runner::client::Client;
-use drmkpi::runner::holdings::Remains;
+use drmkpi::runner::holdings::EndedJobs;
 use drmkpi::util::account::Account;
 use drmkpi::util::errno::Result;
 
@@ -20,7 +20,7 @@ pub struct PanfrostFile {
     pub(crate) vm: Arc<Vm>,
     pub(crate) stats: Arc<Stats>,
     /// What its jobs held that have ended.
-    pub(crate) remains: Arc<Remains<Job>>,
+    pub(crate) ended_jobs: Arc<EndedJobs<Job>>,
     /// None when the file is being closed.
     client: Option<Client<Gpu>>,
 }
@@ -40,7 +40,7 @@ impl PanfrostFile {
             gpu: gpu.clone(),
             vm: Vm::new(&gpu.mmu, &gpu.vms, &stats, account)?,
             stats,
-            remains: Remains::new(os, &gpu.jobs)?,
+            ended_jobs: EndedJobs::new(os, &gpu.jobs)?,
             client: Some(Client::new(gpu, &slots)?),
         })
     }
@@ -53,7 +53,7 @@ impl PanfrostFile {
 
 impl Drop for PanfrostFile {
     fn drop(&mut self) {
-        self.remains.close();
+        self.ended_jobs.close();
         // Its jobs are cancelled, or stopped.
         drop(self.client.take());
         perfcnt::close(&self.gpu, self.id);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A core as the runner sees it: jobs in its ring, and its power.
 
+use crate::core_ops;
 use crate::gpu_core::{Core, Engine};
 use crate::job::in_flight::{Event, InFlight, Running, Stopped, EVENTS};
 use crate::job::payload::Job;
 use crate::job::recover;
 use crate::job::ring::{Program, Switch};
-use crate::mmu::vm::{Presence, Vm};
-use crate::ops;
+use crate::mmu::vm::{InFlightCount, Vm};
 use crate::perfmon::read;
 use drm_sched::{JobId, Outcome};
 use drmkpi::drm::stats::Stats;
@@ -62,15 +62,15 @@ impl Backend for Core {
     }
 
     fn reset(&self) -> Result<()> {
-        ops::reset(self.regs(), self.os(), &self.identity)
+        core_ops::reset(self.regs(), self.os(), &self.identity)
     }
 
     fn ready(&self, _engine: &mut Engine<'_>) {
-        ops::init(self.regs(), &self.identity);
+        core_ops::init(self.regs(), &self.identity);
     }
 
     fn mask_interrupts(&self) {
-        ops::mask_interrupts(self.regs());
+        core_ops::mask_interrupts(self.regs());
     }
 
     fn forget(&self, in_flight: &mut InFlight) -> Vms<Core> {
@@ -90,7 +90,7 @@ impl Backend for Core {
     }
 
     fn power_off(&self) {
-        if ops::wait_stopped(self.regs(), self.os()).is_err() {
+        if core_ops::wait_stopped(self.regs(), self.os()).is_err() {
             self.runner
                 .dev()
                 .log(Level::Warning, format_args!("the front end does not stop"));
@@ -144,13 +144,13 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     let words = job.stream.words();
     let place = match in_flight.fault {
         0 => events(in_flight, job)
-            .and_then(|events| Some((events, in_flight.ring.place(words.len())?))),
+            .and_then(|events| Some((events, in_flight.ring.reserve(words.len())?))),
         _ => None,
     };
     let Some(((end, stops), place)) = place else {
         return Start::Full;
     };
-    let presence = Presence::new(&vm);
+    let counted = InFlightCount::new(&vm);
     let seqno = vm.seqno();
     if in_flight.loaded.is_none() {
         if let Err(e) = first_start(core, in_flight, &vm) {
@@ -170,7 +170,7 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     let mut left = None;
     if let Some((loaded, known)) = in_flight.loaded.as_mut() {
         let other = loaded.id() != vm.id();
-        switch.table = other.then(|| vm.slot());
+        switch.table = other.then(|| vm.table_number());
         switch.flush = other || *known != seqno;
         *known = seqno;
         if other {
@@ -190,7 +190,7 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
         id,
         place,
         resume,
-        _presence: presence,
+        _in_flight: counted,
     };
     in_flight.set_event(end, Event::End(running));
     for (stop, after) in stops.into_iter().flatten().zip([false, true]) {
@@ -222,23 +222,23 @@ fn events(in_flight: &InFlight, job: &Job) -> Option<(usize, Option<[usize; 2]>)
 /// cannot, turns translation on and starts the ring.
 fn first_start(core: &Core, in_flight: &mut InFlight, vm: &Vm) -> Result<()> {
     let (regs, mmu) = (core.regs(), core.mmu());
-    ops::set_tables(regs, mmu);
-    let (slot, root) = (vm.slot(), vm.root());
+    core_ops::set_tables(regs, mmu);
+    let (number, root) = (vm.table_number(), vm.root());
     if let Some(program) = in_flight
         .ring
-        .write_first_switch(mmu, &core.identity, slot, root)
+        .write_first_switch(mmu, &core.identity, number, root)
     {
-        ops::start(regs, &core.identity, program.address, program.prefetch);
-        ops::wait_stopped(regs, core.os())?;
+        core_ops::start(regs, &core.identity, program.address, program.prefetch);
+        core_ops::wait_stopped(regs, core.os())?;
     }
-    ops::enable_mmu(regs, mmu.version());
+    core_ops::enable_mmu(regs, mmu.version());
     let idle = in_flight.ring.begin(mmu.commands());
-    ops::start(regs, &core.identity, idle.address, idle.prefetch);
+    core_ops::start(regs, &core.identity, idle.address, idle.prefetch);
     Ok(())
 }
 
 /// Interrupts that stop the core.
-pub(crate) const FAULTS: u32 = ops::INTR_MMU | ops::INTR_AXI;
+pub(crate) const FAULTS: u32 = core_ops::INTR_MMU | core_ops::INTR_AXI;
 
 /// The interrupt: jobs ended, or a fault stopped the core.
 fn on_interrupt(core: &Core) {
@@ -251,7 +251,7 @@ fn on_interrupt(core: &Core) {
 
 /// Takes in the interrupts that the core has raised, and returns them.
 fn take_interrupts(core: &Core, engine: &mut Engine<'_>) -> u32 {
-    let raised = ops::interrupts(core.regs());
+    let raised = core_ops::interrupts(core.regs());
     if collect(core, engine, raised) {
         core.runner.enqueue_task(COUNTERS_TASK);
     }
@@ -277,24 +277,24 @@ fn collect(core: &Core, engine: &mut Engine<'_>, raised: u32) -> bool {
                 hw.ring.free(running.place);
                 sched.complete(running.id, Outcome::Done, now);
             }
-            Some(Event::Stop(end, behind)) => stopped = Some((end, behind)),
+            Some(Event::Stop(end, after)) => stopped = Some((end, after)),
         }
     }
-    let Some((end, behind)) = stopped else {
+    let Some((end, after)) = stopped else {
         return false;
     };
     let at_end = hw.events.get(drmkpi::util::int_conv::usize_of_u32(end));
     let Some(Some(Event::End(running))) = at_end else {
         return false;
     };
-    let [before_stream, behind_stream] = running.resume;
+    let [before_stream, after_stream] = running.resume;
     let requests = sched
         .job(running.id)
         .and_then(|job| job.payload.requests.clone());
     hw.stopped = requests.map(|requests| Stopped {
         requests,
-        behind,
-        resume: if behind { behind_stream } else { before_stream },
+        after,
+        resume: if after { after_stream } else { before_stream },
     });
     hw.stopped.is_some()
 }

@@ -3,8 +3,8 @@
 //! the job lock.
 
 use crate::identity::Identity;
-use crate::job::ring::{Entry, Place, Ring};
-use crate::mmu::vm::{Presence, Vm};
+use crate::job::ring::{FetchStart, Granules, Ring};
+use crate::mmu::vm::{InFlightCount, Vm};
 use crate::mmu::Mmu;
 use crate::perfmon::requests::Requests;
 use crate::perfmon_tables::Pipe;
@@ -18,25 +18,25 @@ pub(crate) const EVENTS: usize = 30;
 /// A job that the hardware has.
 pub(crate) struct Running {
     pub(crate) id: JobId,
-    pub(crate) place: Place,
-    /// Where the front end goes on after the stop before the stream, and after the one behind it.
-    pub(crate) resume: [Entry; 2],
-    pub(crate) _presence: Presence,
+    pub(crate) place: Granules,
+    /// Where the front end goes on after the stop before the stream, and after the one after it.
+    pub(crate) resume: [FetchStart; 2],
+    pub(crate) _in_flight: InFlightCount,
 }
 
 /// What an event is for.
 pub(crate) enum Event {
     /// The end of a job.
     End(Running),
-    /// The front end stopped: for the job of this event, before its stream or behind it.
+    /// The front end stopped: for the job of this event, before its stream or after it.
     Stop(u32, bool),
 }
 
 /// The front end stands still for counters to be read.
 pub(crate) struct Stopped {
     pub(crate) requests: Arc<Requests>,
-    pub(crate) behind: bool,
-    pub(crate) resume: Entry,
+    pub(crate) after: bool,
+    pub(crate) resume: FetchStart,
 }
 
 /// What the hardware has.
@@ -49,7 +49,7 @@ pub(crate) struct InFlight {
     /// All of them, always.
     pub(crate) events: KVec<Option<Event>>,
     /// Events of before a reset: what they stand for may still run until it is over.
-    dying: KVec<Option<Event>>,
+    before_reset: KVec<Option<Event>>,
     pub(crate) stopped: Option<Stopped>,
     /// How often it was let go on after a stop.
     pub(crate) resumed: u64,
@@ -74,7 +74,7 @@ impl InFlight {
             loaded: None,
             pipe: None,
             events: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
-            dying: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
+            before_reset: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
             stopped: None,
             resumed: 0,
             fault: 0,
@@ -99,7 +99,7 @@ impl InFlight {
     /// the lock after that, when `forgotten` was called.
     pub(crate) fn forget(&mut self) -> Option<Arc<Vm>> {
         self.ring.clear();
-        core::mem::swap(&mut self.events, &mut self.dying);
+        core::mem::swap(&mut self.events, &mut self.before_reset);
         self.stopped = None;
         self.pipe = None;
         self.fault = 0;
@@ -109,7 +109,7 @@ impl InFlight {
     /// The core was reset, or has no power: no job runs any more that it had.
     pub(crate) fn forgotten(&mut self) {
         // Jobs are the scheduler's, and hold their VMs: nothing here is the last to do so.
-        self.dying.iter_mut().for_each(|event| *event = None);
+        self.before_reset.iter_mut().for_each(|event| *event = None);
     }
 
     /// Says what an event means.

@@ -2,9 +2,9 @@
 //! Jobs that take too long, and faults: what is counted, logged and kept before the runner resets the
 //! core.
 
+use crate::core_ops;
 use crate::dump;
 use crate::gpu_core::{Core, Engine, SLOT};
-use crate::ops;
 use drm_sched::{JobId, Outcome};
 use drmkpi::util::errno::EFAULT;
 
@@ -30,8 +30,8 @@ pub(crate) fn overdue(core: &Core, engine: &mut Engine<'_>) -> Option<JobId> {
 /// A number that changes while the core gets on with its work.
 fn progress(core: &Core, ends_and_stops: u64) -> u64 {
     // The front end idles and waits within a few words; one that works leaves them.
-    let position = u64::from(ops::position(core.regs()) >> 6);
-    let primitive = u64::from(ops::primitive(core.regs(), &core.identity));
+    let position = u64::from(core_ops::position(core.regs()) >> 6);
+    let primitive = u64::from(core_ops::primitive(core.regs(), &core.identity));
     ends_and_stops
         .wrapping_shl(52)
         .wrapping_add(primitive.wrapping_shl(26))
@@ -40,7 +40,7 @@ fn progress(core: &Core, ends_and_stops: u64) -> u64 {
 
 /// A job is about to be ended by a reset because it took too long.
 pub(crate) fn timed_out(core: &Core, id: JobId) {
-    let position = ops::position(core.regs());
+    let position = core_ops::position(core.regs());
     count_fault(core, Some(id));
     core.runner
         .log_client(format_args!("job timeout, front end at {position:#x}"));
@@ -55,13 +55,13 @@ pub(crate) fn after_fault(core: &Core) {
             return;
         }
         let guilty = engine.sched.running(SLOT).next();
-        let exception = ops::mmu_fault(core.regs(), core.mmu().version());
+        let exception = core_ops::mmu_fault(core.regs(), core.mmu().version());
         (guilty, engine.hw.fault, exception)
     };
     count_fault(core, guilty);
     core.runner.log_client(format_args!(
         "fault: interrupts {raised:#x}, {} at {address:#x} (MMU status {status:#x})",
-        ops::exception(status)
+        core_ops::exception(status)
     ));
     core.runner.with_power(|| dump::keep(core, guilty));
     core.runner

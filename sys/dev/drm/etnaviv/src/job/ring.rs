@@ -72,7 +72,7 @@ fn stall(token: u32) -> [Pair; 2] {
 
 /// Where a front end is to be started, and how many pairs to fetch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct FetchStart {
     pub(crate) address: u32,
     pub(crate) prefetch: u32,
 }
@@ -92,7 +92,7 @@ pub(crate) struct Switch {
 
 /// A job, as the ring sees it.
 pub(crate) struct Program<'a> {
-    pub(crate) place: Place,
+    pub(crate) place: Granules,
     pub(crate) stream: &'a [u32],
     pub(crate) switch: Switch,
     pub(crate) pipe: Pipe,
@@ -121,7 +121,7 @@ pub(crate) struct Ring {
 
 /// Granules of one stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place(u64);
+pub(crate) struct Granules(u64);
 
 /// HW: an idle front end looks at memory every 30 us or so (docs/hw/etnaviv.md, Front end).
 fn wait_cycles(core_hz: Option<u64>) -> u32 {
@@ -167,7 +167,7 @@ impl Ring {
         core: &Identity,
         slot: u32,
         root: u64,
-    ) -> Option<Entry> {
+    ) -> Option<FetchStart> {
         let memory = mmu.commands();
         let mut at = 0u32;
         let mut put = |pair| {
@@ -196,17 +196,17 @@ impl Ring {
         }
         put([END, 0]);
         let physical = low32(memory.pa()).wrapping_add(low32_of(self.base).wrapping_mul(4));
-        Some(Entry {
+        Some(FetchStart {
             address: physical,
             prefetch: at,
         })
     }
 
     /// Writes the idle loop at the start of the ring.
-    pub(crate) fn begin(&mut self, memory: &PageRun) -> Entry {
+    pub(crate) fn begin(&mut self, memory: &PageRun) -> FetchStart {
         // Streams may have their places already.
         self.idle(memory, 0);
-        Entry {
+        FetchStart {
             address: self.va,
             prefetch: 2,
         }
@@ -225,7 +225,7 @@ impl Ring {
     }
 
     /// Room for a stream of `words`, None when there is none now.
-    pub(crate) fn place(&mut self, words: usize) -> Option<Place> {
+    pub(crate) fn reserve(&mut self, words: usize) -> Option<Granules> {
         let bytes = u64::try_from(words).ok()?.checked_mul(4)?.checked_add(16)?;
         let granules = u32::try_from(bytes.div_ceil(u64::from(GRANULE)))
             .ok()
@@ -235,16 +235,16 @@ impl Ring {
         let at = (0..=last).find(|at| self.used & mask.wrapping_shl(*at) == 0)?;
         let place = mask.wrapping_shl(at);
         self.used |= place;
-        Some(Place(place))
+        Some(Granules(place))
     }
 
     /// The stream is not fetched any more.
-    pub(crate) fn free(&mut self, place: Place) {
+    pub(crate) fn free(&mut self, place: Granules) {
         self.used &= !place.0;
     }
 
     /// Writes a job and has the front end go there. The answer is where it is to be started again after each stop.
-    pub(crate) fn queue(&mut self, memory: &PageRun, job: &Program<'_>) -> [Entry; 2] {
+    pub(crate) fn queue(&mut self, memory: &PageRun, job: &Program<'_>) -> [FetchStart; 2] {
         let granule = job.place.0.trailing_zeros();
         let stream_at = RING_BYTES.wrapping_add(granule.wrapping_mul(GRANULE));
         let pairs = u32::try_from(job.stream.len().div_ceil(2)).unwrap_or(0);
@@ -290,7 +290,7 @@ impl Ring {
         let first = fetch(start, first_stop.unwrap_or(back));
         // ORDERING: all of it is in memory; now the front end may find it.
         self.pair(memory, old_wait, [LINK | first, self.address(start)]);
-        let entry = |at: u32, to: u32| Entry {
+        let entry = |at: u32, to: u32| FetchStart {
             address: self.address(at),
             prefetch: fetch(at, to),
         };
@@ -311,7 +311,7 @@ impl Ring {
     }
 
     /// GPU address of a stream.
-    pub(crate) fn stream_va(&self, place: Place) -> u32 {
+    pub(crate) fn stream_va(&self, place: Granules) -> u32 {
         let granule = place.0.trailing_zeros();
         self.va
             .wrapping_add(RING_BYTES)

@@ -44,7 +44,7 @@ const MAX_PMRS: u32 = 128;
 type Submit<'a> = Call<'a, Etnaviv>;
 
 /// A buffer that a job names, and what it does with it.
-struct Named {
+struct NamedBo {
     gem: Arc<EtnavivGem>,
     usage: Usage,
     /// Its GPU address, if the client has a say in it.
@@ -159,7 +159,7 @@ fn copy(call: &Submit<'_>, arg: &GemSubmit) -> Result<Arrays> {
     })
 }
 
-fn look_up(call: &Submit<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> {
+fn look_up(call: &Submit<'_>, flags: u32, words: &[u32]) -> Result<KVec<NamedBo>> {
     let mut named = KVec::with_capacity(call.file.os(), words.len() / 4)?;
     for (turn, bo) in (0..words.len()).zip(words.chunks_exact(SubmitBo::SIZE / 4)) {
         call.caller.check_signals(turn)?;
@@ -176,7 +176,7 @@ fn look_up(call: &Submit<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> 
             Usage::Read
         };
         let presumed = u64::from(high) << 32 | u64::from(low);
-        named.push(Named {
+        named.push(NamedBo {
             gem,
             usage,
             wanted: (flags & SOFTPIN != 0).then_some(presumed),
@@ -211,7 +211,7 @@ fn take_objects(
     pipe: Pipe,
     stream: CmdStream<Checked<'_>, KVec<u32>>,
     pmrs: &[u32],
-    named: &[Named],
+    named: &[NamedBo],
     refuse: &dyn Fn(Refused) -> Errno,
 ) -> Result<Objects> {
     let (uses, gems) = take(call, &call.file.driver().vm, named)?;
@@ -242,7 +242,7 @@ fn take_objects(
 type Taken = (KVec<Use>, KVec<Arc<EtnavivGem>>);
 
 /// Has all buffers mapped.
-fn take(call: &Submit<'_>, vm: &Arc<Vm>, named: &[Named]) -> Result<Taken> {
+fn take(call: &Submit<'_>, vm: &Arc<Vm>, named: &[NamedBo]) -> Result<Taken> {
     let os = call.file.os();
     let mut uses = KVec::with_capacity(os, named.len())?;
     let mut gems = KVec::with_capacity(os, named.len())?;
@@ -262,7 +262,7 @@ fn take(call: &Submit<'_>, vm: &Arc<Vm>, named: &[Named]) -> Result<Taken> {
 }
 
 /// The counters that a submit wants, checked: `read_offset` counts words, and word 0 is for the sequence number.
-fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option<Arc<Requests>>> {
+fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[NamedBo]) -> Result<Option<Arc<Requests>>> {
     if words.is_empty() {
         return Ok(None);
     }
@@ -296,7 +296,7 @@ fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option
         };
         list.push(Request {
             before: flags & PMR_PRE != 0,
-            behind: flags & PMR_POST != 0,
+            after: flags & PMR_POST != 0,
             domain,
             sample: signal.sample,
             sequence,
@@ -312,7 +312,7 @@ fn queue(
     call: &Submit<'_>,
     client: &Client<Core>,
     objects: Objects,
-    named: &[Named],
+    named: &[NamedBo],
     waits: FenceSet,
     arg: &mut GemSubmit,
 ) -> Result<()> {
@@ -324,7 +324,7 @@ fn queue(
         slot: SLOT,
         caller: call.caller,
         account,
-        remains: &file.remains,
+        ended_jobs: &file.ended_jobs,
         reservation: Reservation::take(os, call.caller, buffers)?,
         waits,
         implicit: arg.flags & NO_IMPLICIT == 0,

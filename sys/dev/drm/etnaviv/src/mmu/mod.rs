@@ -39,7 +39,7 @@ impl Version {
 }
 
 /// Entries of the page table array.
-const SLOTS: u32 = 512;
+const MAX_TABLES: u32 = 512;
 /// What Linux fills the page with, too: it shows in dumps.
 const BAD_WORD: u32 = 0xdead_55aa;
 /// All of the command memory: a quarter of it for each core.
@@ -64,7 +64,7 @@ pub(crate) struct Mmu {
     flat: Option<PageRun>,
     /// Secure MMUv2: where page table number n is.
     array: Option<PageRun>,
-    slots: Mtx<IdMap<()>>,
+    table_numbers: Mtx<IdMap<()>>,
 }
 
 impl Mmu {
@@ -91,7 +91,7 @@ impl Mmu {
             commands,
             flat,
             array,
-            slots: Mtx::new(dev.os(), c"etnaviv tables", IdMap::new(dev.os()))?,
+            table_numbers: Mtx::new(dev.os(), c"etnaviv tables", IdMap::new(dev.os()))?,
         })
     }
 
@@ -152,25 +152,25 @@ impl Mmu {
 }
 
 /// The number of a page table.
-pub(crate) struct Slot {
+pub(crate) struct TableNumber {
     mmu: Arc<Mmu>,
     number: u32,
 }
 
-impl Slot {
+impl TableNumber {
     /// A number that no other page table has.
     ///
     /// # Errors
     ///
     /// ENOSPC when the hardware has no more, ENOMEM.
-    pub(crate) fn new(mmu: &Arc<Mmu>) -> Result<Slot> {
-        let mut slots = mmu.slots.lock();
-        let handle = slots.insert(())?;
-        if handle > SLOTS && mmu.array.is_some() {
-            slots.remove(handle);
+    pub(crate) fn new(mmu: &Arc<Mmu>) -> Result<TableNumber> {
+        let mut table_numbers = mmu.table_numbers.lock();
+        let handle = table_numbers.insert(())?;
+        if handle > MAX_TABLES && mmu.array.is_some() {
+            table_numbers.remove(handle);
             return Err(ENOSPC);
         }
-        Ok(Slot {
+        Ok(TableNumber {
             mmu: mmu.clone(),
             number: handle.wrapping_sub(1),
         })
@@ -191,10 +191,13 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for TableNumber {
     fn drop(&mut self) {
         self.set(0);
-        self.mmu.slots.lock().remove(self.number.wrapping_add(1));
+        self.mmu
+            .table_numbers
+            .lock()
+            .remove(self.number.wrapping_add(1));
     }
 }
 

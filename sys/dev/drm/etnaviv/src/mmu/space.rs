@@ -3,14 +3,14 @@
 //! reached.
 //!
 //! Nothing waits for the GPU here. What is unmapped stays allocated, memory and page tables alike, until every job is
-//! over that began before (`Old`), for the GPU may still have the old translation; and every job that begins later
+//! over that began before (`Retired`), for the GPU may still have the old translation; and every job that begins later
 //! begins with a flush, for the sequence number has changed. So no job ever reaches memory that was freed.
 //!
 //! Nothing is freed here either, and no memory is waited for: the ends of jobs need the lock of all
 //! this.
 
 use crate::mmu::regions::Regions;
-use crate::mmu::tables::{OldTables, TreeTables};
+use crate::mmu::tables::{TreeTables, UnlinkedTables};
 use crate::mmu::{Mmu, Version};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
@@ -34,7 +34,7 @@ const TABLE_START: u64 = 0x8000_0000;
 /// What a change of a page table needs: the MMU, the number that every change makes another, and
 /// who pays for tables.
 #[derive(Clone, Copy)]
-pub(crate) struct Site<'a> {
+pub(crate) struct TableOwner<'a> {
     pub(crate) mmu: &'a Mmu,
     pub(crate) seqno: &'a AtomicU32,
     pub(crate) charge: Option<&'a Charge>,
@@ -46,9 +46,9 @@ enum Table {
 }
 
 /// What was unmapped, until no job can reach it.
-pub(crate) struct Old {
+pub(crate) struct Retired {
     buffers: KVec<Arc<Buffer>>,
-    tables: OldTables,
+    tables: UnlinkedTables,
 }
 
 /// An address space but for its users.
@@ -56,11 +56,11 @@ pub(crate) struct Space {
     table: Table,
     pub(crate) regions: Regions,
     /// Unmapped while jobs of the current generation may have been running; there is room for all regions.
-    young: Old,
+    retired_now: Retired,
     /// Unmapped before the current generation of jobs began.
-    old: Old,
+    retired_before: Retired,
     /// No job can reach it: for the reaper to free.
-    dead: Old,
+    freeable: Retired,
 }
 
 /// Jobs of the address space that the hardware has, by generation.
@@ -98,12 +98,12 @@ fn errno(error: MapError) -> Errno {
     }
 }
 
-impl Old {
+impl Retired {
     /// Nothing.
-    pub(crate) fn empty(mmu: &Mmu) -> Old {
-        Old {
+    pub(crate) fn empty(mmu: &Mmu) -> Retired {
+        Retired {
             buffers: KVec::new(mmu.os()),
-            tables: OldTables::default(),
+            tables: UnlinkedTables::default(),
         }
     }
 
@@ -112,10 +112,10 @@ impl Old {
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn with_room(mmu: &Mmu, room: usize) -> Result<Old> {
-        let mut old = Old::empty(mmu);
-        old.buffers.reserve(room.max(1))?;
-        Ok(old)
+    pub(crate) fn with_room(mmu: &Mmu, room: usize) -> Result<Retired> {
+        let mut retired = Retired::empty(mmu);
+        retired.buffers.reserve(room.max(1))?;
+        Ok(retired)
     }
 
     fn is_empty(&self) -> bool {
@@ -130,11 +130,11 @@ impl Old {
 }
 
 impl Table {
-    fn new(mmu: &Mmu, charge: Option<&Charge>, old: &mut OldTables) -> Result<Table> {
+    fn new(mmu: &Mmu, charge: Option<&Charge>, unlinked: &mut UnlinkedTables) -> Result<Table> {
         let made = match mmu.version() {
             Version::V1 => PageTable::new(&mut mmu.flat()).map(Table::V1),
             Version::V2 | Version::V2Secure => {
-                PageTable::new(&mut TreeTables::new(&mmu.dev(), charge, old)).map(Table::V2)
+                PageTable::new(&mut TreeTables::new(&mmu.dev(), charge, unlinked)).map(Table::V2)
             }
         };
         made.map_err(errno)
@@ -149,15 +149,15 @@ impl Table {
 
     fn map(
         &mut self,
-        site: Site<'_>,
-        old: &mut OldTables,
+        owner: TableOwner<'_>,
+        unlinked: &mut UnlinkedTables,
         spare: &mut Spare,
         start: u64,
         pas: &[u64],
         prot: Prot,
     ) -> Result<()> {
-        let mmu = site.mmu;
-        let mut flush = NextJob(site.seqno);
+        let mmu = owner.mmu;
+        let mut flush = NextJob(owner.seqno);
         match self {
             Table::V1(table) => map_pages(
                 &mut table.update(&mut mmu.flat(), &mut flush),
@@ -167,7 +167,7 @@ impl Table {
             ),
             Table::V2(table) => {
                 let dev = mmu.dev();
-                let mut memory = TreeTables::new(&dev, site.charge, old).with_spare(spare);
+                let mut memory = TreeTables::new(&dev, owner.charge, unlinked).with_spare(spare);
                 let mut update = table.update(&mut memory, &mut flush);
                 map_pages(&mut update, start, pas, prot)
             }
@@ -175,25 +175,25 @@ impl Table {
     }
 
     /// Takes translations away. Only 4 KiB leaves: nothing is split, so nothing can fail.
-    fn unmap(&mut self, site: Site<'_>, old: &mut OldTables, range: IovaRange) {
-        let mmu = site.mmu;
-        let mut flush = NextJob(site.seqno);
+    fn unmap(&mut self, owner: TableOwner<'_>, unlinked: &mut UnlinkedTables, range: IovaRange) {
+        let mmu = owner.mmu;
+        let mut flush = NextJob(owner.seqno);
         match self {
             Table::V1(table) => {
                 let _ = table.update(&mut mmu.flat(), &mut flush).unmap(range);
             }
             Table::V2(table) => {
                 let dev = mmu.dev();
-                let mut memory = TreeTables::new(&dev, site.charge, old);
+                let mut memory = TreeTables::new(&dev, owner.charge, unlinked);
                 let _ = table.update(&mut memory, &mut flush).unmap(range);
             }
         }
     }
 
-    fn destroy(self, mmu: &Mmu, charge: Option<&Charge>, old: &mut OldTables) {
+    fn destroy(self, mmu: &Mmu, charge: Option<&Charge>, unlinked: &mut UnlinkedTables) {
         match self {
             Table::V1(table) => table.destroy(&mut mmu.flat()),
-            Table::V2(table) => table.destroy(&mut TreeTables::new(&mmu.dev(), charge, old)),
+            Table::V2(table) => table.destroy(&mut TreeTables::new(&mmu.dev(), charge, unlinked)),
         }
     }
 }
@@ -221,13 +221,14 @@ impl Space {
     ///
     /// ENOMEM.
     pub(crate) fn new(mmu: &Mmu, charge: Option<&Charge>) -> Result<(Space, u64)> {
-        let mut young = Old::with_room(mmu, 0)?;
-        let (old, dead) = (Old::with_room(mmu, 0)?, Old::with_room(mmu, 0)?);
-        let made = Table::new(mmu, charge, &mut young.tables);
+        let mut retired_now = Retired::with_room(mmu, 0)?;
+        let retired_before = Retired::with_room(mmu, 0)?;
+        let freeable = Retired::with_room(mmu, 0)?;
+        let made = Table::new(mmu, charge, &mut retired_now.tables);
         let table = match made {
             Ok(table) => table,
             Err(e) => {
-                young.free(mmu.dev(), charge);
+                retired_now.free(mmu.dev(), charge);
                 return Err(e);
             }
         };
@@ -239,9 +240,9 @@ impl Space {
         let space = Space {
             table,
             regions: Regions::new(mmu.os(), range),
-            young,
-            old,
-            dead,
+            retired_now,
+            retired_before,
+            freeable,
         };
         Ok((space, root))
     }
@@ -251,25 +252,30 @@ impl Space {
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn map_fixed(&mut self, site: Site<'_>, start: u64, pas: &[u64]) -> Result<()> {
-        let mut spare = Spare::new(site.mmu.dev());
+    pub(crate) fn map_fixed(
+        &mut self,
+        owner: TableOwner<'_>,
+        start: u64,
+        pas: &[u64],
+    ) -> Result<()> {
+        let mut spare = Spare::new(owner.mmu.dev());
         spare.fill()?;
-        self.map(site, &mut spare, start, pas, Prot::READ)
+        self.map(owner, &mut spare, start, pas, Prot::READ)
     }
 
     /// Frees all tables: the hardware does not have the address space any more.
     pub(crate) fn destroy(self, mmu: &Mmu, charge: Option<&Charge>) {
         let Space {
             table,
-            mut young,
-            mut old,
-            mut dead,
+            mut retired_now,
+            mut retired_before,
+            mut freeable,
             ..
         } = self;
-        table.destroy(mmu, charge, &mut old.tables);
-        young.free(mmu.dev(), charge);
-        old.free(mmu.dev(), charge);
-        dead.free(mmu.dev(), charge);
+        table.destroy(mmu, charge, &mut retired_before.tables);
+        retired_now.free(mmu.dev(), charge);
+        retired_before.free(mmu.dev(), charge);
+        freeable.free(mmu.dev(), charge);
     }
 
     /// Maps pages from `start` on, with tables from `spare`; on failure none of them.
@@ -279,34 +285,34 @@ impl Space {
     /// ENOMEM, also when `spare` does not have enough.
     pub(crate) fn map(
         &mut self,
-        site: Site<'_>,
+        owner: TableOwner<'_>,
         spare: &mut Spare,
         start: u64,
         pas: &[u64],
         prot: Prot,
     ) -> Result<()> {
-        let tables = &mut self.young.tables;
-        let mapped = self.table.map(site, tables, spare, start, pas, prot);
+        let tables = &mut self.retired_now.tables;
+        let mapped = self.table.map(owner, tables, spare, start, pas, prot);
         if mapped.is_err() {
             let len = u64_of(pas.len()).saturating_mul(PAGE_SIZE);
             if let Ok(range) = IovaRange::new(start, len) {
-                self.table.unmap(site, tables, range);
+                self.table.unmap(owner, tables, range);
             }
         }
         mapped
     }
 
     /// Takes the translations of the region at `start` away and keeps its buffer for those who may still have them.
-    pub(crate) fn unmap(&mut self, site: Site<'_>, start: u64) {
+    pub(crate) fn unmap(&mut self, owner: TableOwner<'_>, start: u64) {
         let Some(region) = self.regions.remove(start) else {
             return;
         };
         if let Ok(range) = IovaRange::new(start, region.buffer.size()) {
-            let tables = &mut self.young.tables;
-            self.table.unmap(site, tables, range);
+            let tables = &mut self.retired_now.tables;
+            self.table.unmap(owner, tables, range);
         }
         // There is room: see `insert`. Without it the buffer would go too early, so it stays for good.
-        if let Err(buffer) = self.young.buffers.try_push(region.buffer) {
+        if let Err(buffer) = self.retired_now.buffers.try_push(region.buffer) {
             core::mem::forget(buffer);
         }
     }
@@ -319,7 +325,7 @@ impl Space {
     /// EINVAL when jobs use it elsewhere, ENOSPC when too many do here.
     pub(crate) fn hit(
         &mut self,
-        site: Site<'_>,
+        owner: TableOwner<'_>,
         buffer: &Buffer,
         wanted: Option<u64>,
     ) -> Result<Option<(u64, bool)>> {
@@ -339,7 +345,7 @@ impl Space {
         if region.users != 0 {
             return Err(EINVAL);
         }
-        self.unmap(site, start);
+        self.unmap(owner, start);
         Ok(None)
     }
 
@@ -351,7 +357,7 @@ impl Space {
     /// ENOSPC when something in use is there, or there is no room; ENOMEM.
     pub(crate) fn insert(
         &mut self,
-        site: Site<'_>,
+        owner: TableOwner<'_>,
         buffer: &Arc<Buffer>,
         wanted: Option<u64>,
     ) -> Result<u64> {
@@ -360,12 +366,16 @@ impl Space {
             None => self.regions.room(buffer.size())?,
         };
         while let Some((start, _)) = self.regions.first_in(&room) {
-            self.unmap(site, start);
+            self.unmap(owner, start);
         }
         // All may be unmapped before any is freed, and what frees has no time to wait for memory.
         let room_for = self.regions.len().saturating_add(1);
-        for old in [&mut self.young, &mut self.old, &mut self.dead] {
-            old.buffers.reserve(room_for)?;
+        for retired in [
+            &mut self.retired_now,
+            &mut self.retired_before,
+            &mut self.freeable,
+        ] {
+            retired.buffers.reserve(room_for)?;
         }
         self.regions.insert(room.start, buffer)?;
         Ok(room.start)
@@ -373,14 +383,16 @@ impl Space {
 
     /// Finds what no job can reach any more. True: there is some, for the reaper to free.
     pub(crate) fn sweep(&mut self, jobs: &Mtx<Jobs>) -> bool {
-        // What is young now is old after the first turn and may go in the second.
+        // What is retired_now now is old after the first turn and may go in the second.
         for _ in 0..2 {
-            if !self.dead.is_empty() || self.young.is_empty() && self.old.is_empty() {
+            if !self.freeable.is_empty()
+                || self.retired_now.is_empty() && self.retired_before.is_empty()
+            {
                 break;
             }
-            // Before a generation of jobs is let begin: its buffers must find room. This is young
+            // Before a generation of jobs is let begin: its buffers must find room. This is retired_now
             // two turns on.
-            let room = self.dead.buffers.reserve(self.regions.len());
+            let room = self.freeable.buffers.reserve(self.regions.len());
             let mut running = jobs.lock();
             let before = !running.odd;
             if *running.of(before) != 0 {
@@ -391,23 +403,23 @@ impl Space {
                 running.odd = before;
             }
             drop(running);
-            core::mem::swap(&mut self.dead, &mut self.old);
+            core::mem::swap(&mut self.freeable, &mut self.retired_before);
             if room.is_err() {
                 break;
             }
-            core::mem::swap(&mut self.old, &mut self.young);
+            core::mem::swap(&mut self.retired_before, &mut self.retired_now);
         }
-        !self.dead.is_empty()
+        !self.freeable.is_empty()
     }
 
-    /// How many buffers what takes the place of the dead must have room for; None if there is
+    /// How many buffers what takes the place of the freeable must have room for; None if there is
     /// nothing to free.
-    pub(crate) fn dead(&self) -> Option<usize> {
-        (!self.dead.is_empty()).then(|| self.regions.len())
+    pub(crate) fn freeable_room(&self) -> Option<usize> {
+        (!self.freeable.is_empty()).then(|| self.regions.len())
     }
 
     /// What no job can reach, to be freed when the lock is not held, for something empty.
-    pub(crate) fn take_dead(&mut self, empty: Old) -> Old {
-        core::mem::replace(&mut self.dead, empty)
+    pub(crate) fn take_freeable(&mut self, empty: Retired) -> Retired {
+        core::mem::replace(&mut self.freeable, empty)
     }
 }

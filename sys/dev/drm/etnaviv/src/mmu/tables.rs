@@ -59,12 +59,12 @@ impl<'a> TableMem for FlatTable<'a> {
 ///
 /// It leaks what it holds unless `free` is called.
 #[derive(Default)]
-pub(crate) struct OldTables {
+pub(crate) struct UnlinkedTables {
     /// Physical address of the first; never 0 otherwise.
     head: u64,
 }
 
-impl OldTables {
+impl UnlinkedTables {
     /// Whether it holds none.
     pub(crate) fn is_empty(&self) -> bool {
         self.head == 0
@@ -94,16 +94,20 @@ impl OldTables {
 pub(crate) struct TreeTables<'a> {
     dev: &'a Dev,
     memory: KernelTables<'a, 4>,
-    old: &'a mut OldTables,
+    unlinked: &'a mut UnlinkedTables,
 }
 
 impl<'a> TreeTables<'a> {
-    /// Tables in memory of `dev`, charged to `charge`; those that fall out go to `old`.
-    pub(crate) fn new(dev: &'a Dev, charge: Option<&'a Charge>, old: &'a mut OldTables) -> Self {
+    /// Tables in memory of `dev`, charged to `charge`; those that fall out go to `unlinked`.
+    pub(crate) fn new(
+        dev: &'a Dev,
+        charge: Option<&'a Charge>,
+        unlinked: &'a mut UnlinkedTables,
+    ) -> Self {
         TreeTables {
             dev,
             memory: KernelTables::new(dev, charge),
-            old,
+            unlinked,
         }
     }
 
@@ -124,7 +128,7 @@ impl<'a> TableMem for TreeTables<'a> {
     }
 
     fn free(&mut self, pa: Pa) {
-        self.old.push(self.dev, pa.0);
+        self.unlinked.push(self.dev, pa.0);
     }
 
     fn open(&self, pa: Pa) -> Option<Table<'a>> {

@@ -3,8 +3,8 @@
 //! where the client says (softpin) or where there is room; its place is given up when it is in the way or its handle
 //! goes.
 
-use crate::mmu::space::{Jobs, Old, Site, Space};
-use crate::mmu::{Mmu, Slot, Version, COMMAND_BYTES, COMMAND_VA};
+use crate::mmu::space::{Jobs, Retired, Space, TableOwner};
+use crate::mmu::{Mmu, TableNumber, Version, COMMAND_BYTES, COMMAND_VA};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
@@ -20,7 +20,7 @@ use iommu_pmap::Prot;
 pub(crate) struct Vm {
     id: u64,
     mmu: Arc<Mmu>,
-    slot: Slot,
+    table_number: TableNumber,
     /// Physical address of the root table.
     root: u64,
     /// Its page tables.
@@ -36,26 +36,26 @@ pub(crate) struct Vm {
 }
 
 /// A job in the hardware, as its address space sees it.
-pub(crate) struct Presence {
+pub(crate) struct InFlightCount {
     vm: Arc<Vm>,
     odd: bool,
 }
 
-impl Presence {
+impl InFlightCount {
     /// A job of `vm` is about to begin. Before its sequence number is looked at.
-    pub(crate) fn new(vm: &Arc<Vm>) -> Presence {
+    pub(crate) fn new(vm: &Arc<Vm>) -> InFlightCount {
         let mut jobs = vm.jobs.lock();
         let odd = jobs.odd;
         let count = jobs.of(odd);
         *count = count.saturating_add(1);
-        Presence {
+        InFlightCount {
             vm: vm.clone(),
             odd,
         }
     }
 }
 
-impl Drop for Presence {
+impl Drop for InFlightCount {
     fn drop(&mut self) {
         let mut jobs = self.vm.jobs.lock();
         let count = jobs.of(self.odd);
@@ -76,7 +76,7 @@ impl Vm {
         reaper: &Arc<Reaper<Vm>>,
         account: Option<&Arc<Account>>,
     ) -> Result<Arc<Vm>> {
-        let slot = Slot::new(mmu)?;
+        let table_number = TableNumber::new(mmu)?;
         let charge = account.map(|account| Charge::new(account, 0)).transpose()?;
         let lock = Sx::new(mmu.os(), c"etnaviv vm", None)?;
         let mapping = Sx::new(mmu.os(), c"etnaviv mapping", ())?;
@@ -86,7 +86,7 @@ impl Vm {
         let mut vm = Vm {
             id: mmu.os().unique(),
             mmu: mmu.clone(),
-            slot,
+            table_number,
             root,
             charge,
             mapping,
@@ -99,7 +99,7 @@ impl Vm {
         // From here on its end frees the tables.
         *vm.space.get_mut() = Some(space);
         let vm = Arc::new(mmu.os(), vm)?;
-        vm.slot.set(root);
+        vm.table_number.set(root);
         vm.map_commands()?;
         Ok(vm)
     }
@@ -116,11 +116,11 @@ impl Vm {
         })?;
         let mut guard = self.space.lock();
         let space = guard.as_mut().ok_or(EINVAL)?;
-        space.map_fixed(self.site(), u64::from(COMMAND_VA), &pas)
+        space.map_fixed(self.table_owner(), u64::from(COMMAND_VA), &pas)
     }
 
-    fn site(&self) -> Site<'_> {
-        Site {
+    fn table_owner(&self) -> TableOwner<'_> {
+        TableOwner {
             mmu: &self.mmu,
             seqno: &self.seqno,
             charge: self.charge.as_ref(),
@@ -133,8 +133,8 @@ impl Vm {
     }
 
     /// Its place in the page table array.
-    pub(crate) fn slot(&self) -> u32 {
-        self.slot.number()
+    pub(crate) fn table_number(&self) -> u32 {
+        self.table_number.number()
     }
 
     /// Physical address of its root table.
@@ -180,7 +180,7 @@ impl Vm {
                 return Err(ENOSPC);
             }
         }
-        if let Some(place) = space.hit(self.site(), buffer, wanted)? {
+        if let Some(place) = space.hit(self.table_owner(), buffer, wanted)? {
             return Ok(place);
         }
         drop(guard);
@@ -191,16 +191,16 @@ impl Vm {
         let start = {
             let mut guard = self.space.lock();
             let space = guard.as_mut().ok_or(EINVAL)?;
-            if let Some(place) = space.hit(self.site(), buffer, wanted)? {
+            if let Some(place) = space.hit(self.table_owner(), buffer, wanted)? {
                 return Ok(place);
             }
-            space.insert(self.site(), buffer, wanted)?
+            space.insert(self.table_owner(), buffer, wanted)?
         };
         let mapped = self.map(start, buffer, prot);
         if let Some(space) = self.space.lock().as_mut() {
             match (mapped, space.regions.at(start)) {
                 (Ok(()), Some(region)) => region.ready = true,
-                _ => space.unmap(self.site(), start),
+                _ => space.unmap(self.table_owner(), start),
             }
         }
         self.reap();
@@ -219,7 +219,7 @@ impl Vm {
                 let iova = start.checked_add(offset).ok_or(EINVAL)?;
                 let mut guard = self.space.lock();
                 let space = guard.as_mut().ok_or(EINVAL)?;
-                space.map(self.site(), spare, iova, pas, prot)
+                space.map(self.table_owner(), spare, iova, pas, prot)
             },
         )
     }
@@ -232,7 +232,7 @@ impl Vm {
             if let Some(region) = space.regions.at(start) {
                 region.users = region.users.saturating_sub(1);
                 if region.closing && region.users == 0 {
-                    space.unmap(this.site(), start);
+                    space.unmap(this.table_owner(), start);
                 }
             }
             space.sweep(&this.jobs)
@@ -253,7 +253,7 @@ impl Vm {
             if let Some(region) = space.regions.at(start) {
                 region.closing = true;
                 if region.users == 0 {
-                    space.unmap(self.site(), start);
+                    space.unmap(self.table_owner(), start);
                 }
             }
         }
@@ -273,15 +273,16 @@ impl Reaped for Vm {
                 let mut guard = self.space.lock();
                 let Some(space) = guard.as_mut() else { return };
                 space.sweep(&self.jobs);
-                space.dead()
+                space.freeable_room()
             };
             let Some(room) = room else { return };
             // Without room less is freed at a time.
-            let empty = Old::with_room(&self.mmu, room).unwrap_or_else(|_| Old::empty(&self.mmu));
+            let empty =
+                Retired::with_room(&self.mmu, room).unwrap_or_else(|_| Retired::empty(&self.mmu));
             let mut dead = {
                 let mut guard = self.space.lock();
                 let Some(space) = guard.as_mut() else { return };
-                space.take_dead(empty)
+                space.take_freeable(empty)
             };
             dead.free(self.mmu.dev(), self.charge.as_ref());
         }
@@ -291,7 +292,7 @@ impl Reaped for Vm {
 impl Drop for Vm {
     fn drop(&mut self) {
         // The core holds a reference to what it has loaded, and the job that leaves it holds one until its end.
-        self.slot.set(0);
+        self.table_number.set(0);
         if let Some(space) = self.space.get_mut().take() {
             space.destroy(&self.mmu, self.charge.as_ref());
         }

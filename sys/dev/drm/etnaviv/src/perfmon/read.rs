@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Performance counters: what a submit wants read before its stream and behind it, and the reading.
+//! Performance counters: what a submit wants read before its stream and after it, and the reading.
 //!
 //! The front end is stopped by the ring meanwhile, and started again here. Facts: docs/hw/etnaviv.md,
 //! Performance counters.
 
+use crate::core_ops;
 use crate::gpu_core::Core;
-use crate::ops;
 use crate::perfmon::requests::Request;
 use crate::perfmon_tables::{idle_cycles, total_cycles, Sample};
 
@@ -13,31 +13,31 @@ use crate::perfmon_tables::{idle_cycles, total_cycles, Sample};
 pub(crate) fn run(core: &Core) {
     core.runner.with_power(|| {
         // Nobody else takes it: a reset runs in this queue of tasks, or with the power lock.
-        let (requests, behind) = {
+        let (requests, after) = {
             let engine = core.runner.lock();
             match &engine.hw.stopped {
-                Some(stopped) if engine.state.powered => (stopped.requests.clone(), stopped.behind),
+                Some(stopped) if engine.state.powered => (stopped.requests.clone(), stopped.after),
                 _ => return,
             }
         };
         // The event may be here before the front end has come to its END.
-        if ops::wait_stopped(core.regs(), core.os()).is_err() {
+        if core_ops::wait_stopped(core.regs(), core.os()).is_err() {
             // For the watchdog.
             core.runner.lock().hw.stopped = None;
             return;
         }
-        if !behind {
+        if !after {
             // HW: modules without a clock do not count.
-            ops::gate_clocks(core.regs(), &core.identity, false);
+            core_ops::gate_clocks(core.regs(), &core.identity, false);
         }
         for request in requests.list.iter() {
-            if (behind && request.behind) || (!behind && request.before) {
+            if (after && request.after) || (!after && request.before) {
                 let value = read(core, request);
                 requests.store(request.map, request.word, value);
             }
         }
-        if behind {
-            ops::gate_clocks(core.regs(), &core.identity, true);
+        if after {
+            core_ops::gate_clocks(core.regs(), &core.identity, true);
             for request in requests.list.iter() {
                 requests.store(request.map, 0, request.sequence);
             }
@@ -46,7 +46,7 @@ pub(crate) fn run(core: &Core) {
         if let Some(stopped) = engine.hw.stopped.take() {
             engine.hw.resumed = engine.hw.resumed.wrapping_add(1);
             let entry = stopped.resume;
-            ops::start(core.regs(), &core.identity, entry.address, entry.prefetch);
+            core_ops::start(core.regs(), &core.identity, entry.address, entry.prefetch);
         }
     });
 }
@@ -73,10 +73,10 @@ fn read(core: &Core, request: &Request) -> u32 {
 fn pixel_pipes(core: &Core, read: impl Fn() -> u32) -> u32 {
     let mut sum = 0u32;
     for pipe in 0..core.identity.specs.pixel_pipes.min(16) {
-        ops::show_pixel_pipe(core.regs(), pipe);
+        core_ops::show_pixel_pipe(core.regs(), pipe);
         sum = sum.wrapping_add(read());
     }
     // HW: else the GPU hangs.
-    ops::show_pixel_pipe(core.regs(), 0);
+    core_ops::show_pixel_pipe(core.regs(), 0);
     sum
 }

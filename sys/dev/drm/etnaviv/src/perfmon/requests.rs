@@ -9,7 +9,7 @@ use drmkpi::util::int_conv::usize_of_u32;
 /// One counter to be read.
 pub(crate) struct Request {
     pub(crate) before: bool,
-    pub(crate) behind: bool,
+    pub(crate) after: bool,
     pub(crate) domain: &'static Domain,
     pub(crate) sample: Sample,
     /// Written to word 0 of the buffer when all is done.

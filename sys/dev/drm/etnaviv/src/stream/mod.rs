@@ -11,13 +11,13 @@
 //! The words have to be the kernel's own from the first step on: a client that could still write to them would change them
 //! behind the look that was taken.
 
-mod refused;
+mod policy;
 mod states;
 mod validate;
 
 use core::ops::{Deref, DerefMut};
 
-pub use crate::stream::refused::{Policy, Refused, Reloc, Why};
+pub use crate::stream::policy::{Policy, Refused, Reloc, Why};
 
 /// Where a submit's buffer object is in the address space of the GPU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

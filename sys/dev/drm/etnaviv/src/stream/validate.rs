@@ -12,7 +12,7 @@
 //!
 //! Source of opcodes and lengths: rnndb `cmdstream.xml`.
 
-use crate::stream::refused::{Policy, Refused, Reloc, Why};
+use crate::stream::policy::{Policy, Refused, Reloc, Why};
 use crate::stream::states::{takes_relocation, Set};
 
 /// Position of the opcode in a header.

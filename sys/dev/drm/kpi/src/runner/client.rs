@@ -5,7 +5,7 @@ use crate::alloc::{Arc, KVec};
 use crate::mem::reservation::Reservation;
 use crate::os::{Caller, Sx};
 use crate::runner::backend::Backend;
-use crate::runner::holdings::{Holdings, Remains};
+use crate::runner::holdings::{EndedJobs, Holdings};
 use crate::runner::queue::{dependency_bytes, errno, Queue, Timeline};
 use crate::sync::fence::{Fence, FenceSet};
 use crate::util::account::{Account, Charge};
@@ -38,7 +38,7 @@ pub struct Submission<'a, B: Backend> {
     /// The account that pays for the job.
     pub account: &'a Arc<Account>,
     /// The list of the file for the job's holdings.
-    pub remains: &'a Arc<Remains<B::Job>>,
+    pub ended_jobs: &'a Arc<EndedJobs<B::Job>>,
     /// The reservations of its buffers.
     pub reservation: Reservation,
     /// The fences that the job waits for.
@@ -116,7 +116,7 @@ impl<B: Backend> Client<B> {
         // OVERFLOW: an account refuses what is that large.
         let bytes = new.bytes.saturating_add(dependency_bytes(&new.waits));
         let job = make(Charge::new(new.account, bytes)?)?;
-        let job = Holdings::new(os, new.remains, job)?;
+        let job = Holdings::new(os, new.ended_jobs, job)?;
         let charge = Charge::new(new.account, Fence::BYTES)?;
         let mut timeline = queue.timeline.lock();
         let prepared = runner

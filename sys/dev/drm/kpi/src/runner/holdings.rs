@@ -32,7 +32,7 @@ pub struct Holdings<P> {
     payload: P,
     /// Hooks in the fences that the job waits for.
     pub(super) waits: KVec<Hooked>,
-    of: Arc<Remains<P>>,
+    of: Arc<EndedJobs<P>>,
     next: Option<KBox<Holdings<P>>>,
 }
 
@@ -42,7 +42,7 @@ impl<P: Payload> Holdings<P> {
     /// # Errors
     ///
     /// ENOMEM; `payload` is dropped.
-    pub fn new(os: Os, remains: &Arc<Remains<P>>, payload: P) -> Result<KBox<Self>> {
+    pub fn new(os: Os, remains: &Arc<EndedJobs<P>>, payload: P) -> Result<KBox<Self>> {
         let holdings = Holdings {
             payload,
             waits: KVec::new(os),
@@ -67,8 +67,8 @@ impl<P> DerefMut for Holdings<P> {
 }
 
 /// The holdings of one file's jobs that have ended.
-pub struct Remains<P> {
-    reaper: Arc<Reaper<Remains<P>>>,
+pub struct EndedJobs<P> {
+    reaper: Arc<Reaper<EndedJobs<P>>>,
     /// The latest first.
     list: Mtx<Option<KBox<Holdings<P>>>>,
     /// Those in the list and those that are being freed.
@@ -77,19 +77,19 @@ pub struct Remains<P> {
     freeing: Sx<()>,
     /// Whether the file is closed, and has no ioctls any more that free them.
     closed: AtomicBool,
-    link: Link<Remains<P>>,
+    link: Link<EndedJobs<P>>,
 }
 
-impl<P: Payload> Remains<P> {
+impl<P: Payload> EndedJobs<P> {
     /// An empty list, for `reaper`.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub fn new(os: Os, reaper: &Arc<Reaper<Remains<P>>>) -> Result<Arc<Self>> {
-        let remains = Remains {
+    pub fn new(os: Os, reaper: &Arc<Reaper<EndedJobs<P>>>) -> Result<Arc<Self>> {
+        let remains = EndedJobs {
             reaper: reaper.clone(),
-            list: Mtx::new(os, c"drm remains", None)?,
+            list: Mtx::new(os, c"drm ended jobs", None)?,
             left: AtomicU32::new(0),
             freeing: Sx::new(os, c"drm freeing", ())?,
             closed: AtomicBool::new(false),
@@ -152,7 +152,7 @@ impl<P: Payload> Remains<P> {
     }
 }
 
-impl<P: Payload> Reaped for Remains<P> {
+impl<P: Payload> Reaped for EndedJobs<P> {
     fn link(&self) -> &Link<Self> {
         &self.link
     }

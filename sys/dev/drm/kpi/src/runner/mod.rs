@@ -22,14 +22,14 @@
 //! * [`holdings`]: what jobs hold, and how it is freed
 //! * [`reaper`]: deferred frees on a task queue of their own
 //! * [`refusals`]: refused submits, counted and logged
-//! * [`storage`]: kernel memory for the scheduler's arrays
+//! * [`kernel_arrays`]: kernel memory for the scheduler's arrays
 
 pub mod backend;
 pub mod client;
 pub mod holdings;
+pub mod kernel_arrays;
 mod power;
 pub mod queue;
 pub mod reaper;
 pub mod refusals;
 mod run;
-pub mod storage;

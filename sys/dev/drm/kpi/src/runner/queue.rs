@@ -8,8 +8,8 @@
 
 use crate::alloc::{Arc, Hook, KBox, KVec};
 use crate::os::{Mtx, MtxGuard, Os};
-use crate::runner::holdings::{Holdings, Payload, Remains};
-use crate::runner::storage::KernelStorage;
+use crate::runner::holdings::{EndedJobs, Holdings, Payload};
+use crate::runner::kernel_arrays::KernelStorage;
 use crate::sync::fence::{Fence, FenceSet, Signaler};
 use crate::util::account::Charge;
 use crate::util::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
@@ -215,7 +215,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             };
             let Entry { payload, signaler } = done.payload;
             let counted = count(&payload, done.run_ns);
-            Remains::leave(payload);
+            EndedJobs::leave(payload);
             signaler.signal(outcome);
             signaled(counted);
         }

@@ -45,13 +45,13 @@ impl From<Stuck> for Errno {
 
 /// The cores to power.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct CoreMasks {
     l2: u64,
     shader: u64,
     tiler: u64,
 }
 
-impl Plan {
+impl CoreMasks {
     /// Shader cores, as a job's affinity names them.
     pub(crate) fn shader(&self) -> u64 {
         self.shader
@@ -61,12 +61,12 @@ impl Plan {
     ///
     /// Groups are coherent among themselves only through memory, and the user ABI cannot name one; so the others
     /// stay off. The bits of `l2_present` are the first cores of each group.
-    pub(crate) fn first_group(id: &Identity) -> Plan {
+    pub(crate) fn first_group(id: &Identity) -> CoreMasks {
         let mask = match id.l2_present {
             1 => u64::MAX,
             l2 => !l2.wrapping_sub(1) & l2.wrapping_sub(2),
         };
-        Plan {
+        CoreMasks {
             l2: id.l2_present & mask,
             shader: id.shader_present & mask,
             tiler: id.tiler_present,
@@ -74,8 +74,8 @@ impl Plan {
     }
 
     /// All cores: what must be off before the clock stops, whatever had been on.
-    pub(crate) fn all(id: &Identity) -> Plan {
-        Plan {
+    pub(crate) fn all(id: &Identity) -> CoreMasks {
+        CoreMasks {
             l2: id.l2_present,
             shader: id.shader_present,
             tiler: id.tiler_present,
@@ -88,7 +88,7 @@ impl Plan {
 /// # Errors
 ///
 /// The first kind that did not come up; what came up before stays up.
-pub(crate) fn power_on(regs: &Regs, os: Os, plan: &Plan) -> Result<(), Stuck> {
+pub(crate) fn power_on(regs: &Regs, os: Os, plan: &CoreMasks) -> Result<(), Stuck> {
     up(regs, os, &L2, plan.l2, L2_ON_TIMEOUT_NS).map_err(|_| Stuck::L2)?;
     up(regs, os, &SHADER, plan.shader, SHADER_ON_TIMEOUT_NS).map_err(|_| Stuck::Shader)?;
     up(regs, os, &TILER, plan.tiler, TILER_ON_TIMEOUT_NS).map_err(|_| Stuck::Tiler)
@@ -99,7 +99,7 @@ pub(crate) fn power_on(regs: &Regs, os: Os, plan: &Plan) -> Result<(), Stuck> {
 /// # Errors
 ///
 /// The first kind that was still on its way; the others were switched off all the same.
-pub(crate) fn power_off(regs: &Regs, os: Os, plan: &Plan) -> Result<(), Stuck> {
+pub(crate) fn power_off(regs: &Regs, os: Os, plan: &CoreMasks) -> Result<(), Stuck> {
     let shader = down(regs, os, &SHADER, plan.shader).map_err(|_| Stuck::Shader);
     let tiler = down(regs, os, &TILER, plan.tiler).map_err(|_| Stuck::Tiler);
     let l2 = down(regs, os, &L2, plan.l2).map_err(|_| Stuck::L2);
@@ -132,7 +132,7 @@ mod tests {
     use crate::gpu::control::tests::RK3399;
 
     fn first(l2_present: u64, shader_present: u64) -> (u64, u64) {
-        let plan = Plan::first_group(&Identity {
+        let plan = CoreMasks::first_group(&Identity {
             l2_present,
             shader_present,
             ..RK3399
@@ -165,8 +165,8 @@ mod tests {
             ..RK3399
         };
         assert_eq!(
-            Plan::all(&id),
-            Plan {
+            CoreMasks::all(&id),
+            CoreMasks {
                 l2: 0x11,
                 shader: 0xFF,
                 tiler: 0x1

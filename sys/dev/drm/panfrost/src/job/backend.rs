@@ -3,7 +3,7 @@
 
 use crate::device::{Engine, Gpu};
 use crate::gpu::control;
-use crate::gpu::power::{self, Plan};
+use crate::gpu::power::{self, CoreMasks};
 use crate::gpu::quirks;
 use crate::irq;
 use crate::job::collect::{collect, stop_orphan, Pass};
@@ -71,7 +71,7 @@ impl Backend for Gpu {
 
     fn set_up(&self) -> Result<()> {
         quirks::apply(self.regs(), &self.quirks);
-        let plan = Plan::first_group(&self.identity);
+        let plan = CoreMasks::first_group(&self.identity);
         power::power_on(self.regs(), self.os(), &plan)?;
         Ok(())
     }
@@ -118,7 +118,7 @@ impl Backend for Gpu {
 
     fn power_off(&self) {
         self.perfcnt.registers_off(self.regs());
-        let plan = Plan::all(&self.identity);
+        let plan = CoreMasks::all(&self.identity);
         if let Err(stuck) = power::power_off(self.regs(), self.os(), &plan) {
             self.runner
                 .log_error(format_args!("{stuck}: no power off in time"));
@@ -150,7 +150,7 @@ impl Backend for Gpu {
             chain_flag,
             flush_id,
         };
-        let affinity = Plan::first_group(&self.identity).shader();
+        let affinity = CoreMasks::first_group(&self.identity).shader();
         slot::load(self.regs(), slot, &hw, affinity, self.features, self.issues);
         engine.hw.push(
             slot,

@@ -41,7 +41,7 @@ impl Payload for Job {
         } = self;
         drop((pins, gems));
         while let Some(mapping) = mappings.pop() {
-            Mapping::give_up(mapping);
+            Mapping::release(mapping);
         }
         vm.job_freed();
         drop(vm);

@@ -23,7 +23,7 @@ use drmkpi::util::int_conv::u64_of;
 const FS: u32 = 1;
 
 /// The objects that a submit names.
-struct Named {
+struct NamedObjects {
     gems: KVec<Arc<PanfrostGem>>,
     mappings: KVec<Arc<Mapping>>,
     pins: KVec<Pin>,
@@ -50,7 +50,7 @@ pub(crate) fn submit(call: &Call<'_, Panfrost>, arg: &mut Submit) -> Result<()> 
     Ok(())
 }
 
-fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
+fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<NamedObjects> {
     let os = call.file.os();
     // ENOMEM as Linux answers for more than it allocates.
     let array = |addr: u64, count: u32| match count {
@@ -80,7 +80,7 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
         mappings.push(gem.object().mapping(call.file.id())?)?;
         pins.push(Pin::new(gem.buffer()))?;
     }
-    Ok(Named {
+    Ok(NamedObjects {
         gems,
         mappings,
         pins,
@@ -88,7 +88,7 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
     })
 }
 
-fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fence>> {
+fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: NamedObjects) -> Result<Arc<Fence>> {
     let gpu = call.device().data();
     let file = call.file.driver();
     let client = file.client().ok_or(ENXIO)?;
@@ -106,7 +106,7 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
             1
         }
     };
-    let Named {
+    let NamedObjects {
         gems,
         mappings,
         pins,
@@ -117,7 +117,7 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
         slot: slot.index(),
         caller: call.caller,
         account: call.file.account(),
-        remains: &file.remains,
+        ended_jobs: &file.ended_jobs,
         reservation: Reservation::take(call.file.os(), call.caller, buffers)?,
         waits,
         implicit: true,

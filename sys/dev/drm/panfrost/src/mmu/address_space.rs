@@ -54,7 +54,7 @@ pub(crate) enum Flush {
 
 /// What an address space needs to know of a page table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Table {
+pub(crate) struct TableRegs {
     /// TRANSTAB: physical address of the root, and mode bits.
     pub(crate) transtab: u64,
     /// MEMATTR: one byte for each attribute index.
@@ -94,7 +94,7 @@ pub(crate) fn flush(regs: &Regs, os: Os, space: As, region: LockRegion, what: Fl
     wait_ready(regs, os, space)
 }
 
-fn load(regs: &Regs, space: As, table: &Table) {
+fn load(regs: &Regs, space: As, table: &TableRegs) {
     space.transtab().write(regs, table.transtab);
     space.memattr().write(regs, table.memattr);
     if let Some(transcfg) = table.transcfg {
@@ -108,7 +108,7 @@ fn load(regs: &Regs, space: As, table: &Table) {
 ///
 /// ETIMEDOUT: the hardware may use the table that it had or the new one, so the GPU must be reset before the
 /// memory of either is freed.
-pub(crate) fn enable(regs: &Regs, os: Os, space: As, table: &Table) -> Result<()> {
+pub(crate) fn enable(regs: &Regs, os: Os, space: As, table: &TableRegs) -> Result<()> {
     flush(regs, os, space, LockRegion::ALL, Flush::Memory)?;
     load(regs, space, table);
     command(regs, os, space, Command::Update)?;
@@ -128,7 +128,7 @@ pub(crate) fn disable(regs: &Regs, os: Os, space: As) -> Result<()> {
     load(
         regs,
         space,
-        &Table {
+        &TableRegs {
             transtab: 0,
             memattr: 0,
             transcfg: None,

@@ -5,7 +5,7 @@
 //! reference may be the GPU's job task, on which clients wait; so a thread that may take long
 //! removes a mapping itself, and any other leaves it to the reaper.
 
-use crate::mmu::vm::{Place, Vm};
+use crate::mmu::vm::{Removal, Vm};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::os::Os;
@@ -16,7 +16,7 @@ pub(crate) struct Mapping {
     vm: Arc<Vm>,
     start: u64,
     /// None once it is removed or left to the reaper.
-    place: Option<KBox<Place>>,
+    removal: Option<KBox<Removal>>,
 }
 
 impl Mapping {
@@ -32,13 +32,13 @@ impl Mapping {
         exec: bool,
         heap: bool,
     ) -> Result<Mapping> {
-        let mut place = KBox::new(os, Place::new(0))?;
+        let mut removal = KBox::new(os, Removal::new(0))?;
         let start = vm.insert(buffer, exec, heap)?;
-        place.start = start;
+        removal.start = start;
         Ok(Mapping {
             vm: vm.clone(),
             start,
-            place: Some(place),
+            removal: Some(removal),
         })
     }
 
@@ -53,16 +53,16 @@ impl Mapping {
     ///
     /// EBUSY when the VM is being changed, or what `free` returns; the GPU has it back then.
     pub(crate) fn purge(&self, free: impl FnOnce() -> Result<()>) -> Result<()> {
-        if self.place.is_none() {
+        if self.removal.is_none() {
             return Err(EBUSY);
         }
         self.vm.purge(self.start, free)
     }
 
     /// Drops a reference to a mapping; the last one unmaps the buffer, now. May sleep.
-    pub(crate) fn give_up(this: Arc<Mapping>) {
+    pub(crate) fn release(this: Arc<Mapping>) {
         if let Some(mut last) = this.into_inner() {
-            if last.place.take().is_some() {
+            if last.removal.take().is_some() {
                 last.vm.remove(last.start);
             }
         }
@@ -71,8 +71,8 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            Vm::leave(&self.vm, place);
+        if let Some(removal) = self.removal.take() {
+            Vm::remove_later(&self.vm, removal);
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) mod slots;
 pub(crate) mod va;
 pub(crate) mod vm;
 
-use crate::mmu::address_space::{Fault, Flush, LockRegion, Table};
+use crate::mmu::address_space::{Fault, Flush, LockRegion, TableRegs};
 use crate::mmu::slots::{AsSlots, Owner, Seat};
 use crate::regs::mmu::{As, SPACES};
 use crate::regs::Regs;
@@ -101,13 +101,13 @@ impl<V: Owner> Mmu<V> {
     }
 
     /// The value of the registers that load the page table whose root is at `root`.
-    pub(crate) fn table_registers(&self, root: u64) -> Table {
+    pub(crate) fn table_registers(&self, root: u64) -> TableRegs {
         let snoop = if self.dev.coherent() {
             TRANSTAB_SHARE_OUTER
         } else {
             0
         };
-        Table {
+        TableRegs {
             transtab: root | TRANSTAB_TABLE | TRANSTAB_READ_INNER | snoop,
             memattr: MEMATTR,
             // Midgard has no such register; zero is the format that Midgard has.
@@ -121,7 +121,7 @@ impl<V: Owner> Mmu<V> {
     /// # Errors
     ///
     /// EBUSY when jobs use all of them; ETIMEDOUT when it does not answer: the GPU must be reset.
-    pub(crate) fn acquire(&self, vm: &V, table: &Table) -> Result<(Seat, Option<V>)> {
+    pub(crate) fn acquire(&self, vm: &V, table: &TableRegs) -> Result<(Seat, Option<V>)> {
         let mut state = self.state.lock();
         let acquired = state.slots.acquire(vm)?;
         let seat = acquired.seat;

@@ -4,7 +4,7 @@
 //! A VM outlives its file: jobs, mappings and the hardware address space hold it. When the file and
 //! the last of its jobs are gone it leaves the hardware, and then its tables are freed.
 
-use crate::mmu::address_space::{Flush, LockRegion, Table};
+use crate::mmu::address_space::{Flush, LockRegion, TableRegs};
 use crate::mmu::slots::Owner;
 use crate::mmu::va::{self, Need};
 use crate::mmu::Mmu;
@@ -62,15 +62,15 @@ struct Space {
 pub(crate) type VmMmu = Mmu<Arc<Vm>>;
 
 /// A place in a VM that is to be removed.
-pub(crate) struct Place {
+pub(crate) struct Removal {
     pub(crate) start: u64,
-    next: Option<KBox<Place>>,
+    next: Option<KBox<Removal>>,
 }
 
-impl Place {
+impl Removal {
     /// A place that is to be at `start`.
-    pub(crate) fn new(start: u64) -> Place {
-        Place { start, next: None }
+    pub(crate) fn new(start: u64) -> Removal {
+        Removal { start, next: None }
     }
 }
 
@@ -78,7 +78,7 @@ impl Place {
 pub struct Vm {
     id: u64,
     mmu: Arc<VmMmu>,
-    table: Table,
+    table: TableRegs,
     /// Its page tables.
     charge: Charge,
     space: Sx<Option<Space>>,
@@ -87,7 +87,7 @@ pub struct Vm {
     /// The counters of its file.
     stats: Arc<Stats>,
     /// Places for the reaper to remove.
-    unused: Mtx<Option<KBox<Place>>>,
+    unused: Mtx<Option<KBox<Removal>>>,
     link: Link<Vm>,
     reaper: Arc<Reaper<Vm>>,
 }
@@ -106,15 +106,15 @@ impl Reaped for Vm {
     /// Removes the places that nothing uses, one after the other.
     fn reap(&self) {
         loop {
-            let place = {
+            let start = {
                 let mut unused = self.unused.lock();
-                let place = unused.take();
-                place.map(|mut place| {
-                    *unused = place.next.take();
-                    place.start
+                let first = unused.take();
+                first.map(|mut removal| {
+                    *unused = removal.next.take();
+                    removal.start
                 })
             };
-            match place {
+            match start {
                 Some(start) => self.remove(start),
                 None => break,
             }
@@ -193,7 +193,7 @@ impl Vm {
     }
 
     /// What a hardware address space is told of it.
-    pub(crate) fn registers(&self) -> &Table {
+    pub(crate) fn registers(&self) -> &TableRegs {
         &self.table
     }
 
@@ -212,11 +212,11 @@ impl Vm {
     }
 
     /// Has the reaper remove a place, for a caller that must not wait.
-    pub(crate) fn leave(this: &Arc<Vm>, mut place: KBox<Place>) {
+    pub(crate) fn remove_later(this: &Arc<Vm>, mut removal: KBox<Removal>) {
         {
             let mut unused = this.unused.lock();
-            place.next = unused.take();
-            *unused = Some(place);
+            removal.next = unused.take();
+            *unused = Some(removal);
         }
         this.reaper.leave(this, When::Soon);
     }
