@@ -7,11 +7,10 @@
 use std::path::{Path, PathBuf};
 
 /// Directories where lines without a reason are still allowed.
-const EXEMPT: [&str; 4] = [
+const EXEMPT: [&str; 3] = [
     "sys/dev/drm/etnaviv/src",
     "sys/dev/drm/kpi/src/resources.rs",
     "sys/dev/drm/kpi/src/runner",
-    "sys/dev/drm/panfrost/src",
 ];
 
 /// What a method of such arithmetic begins with.

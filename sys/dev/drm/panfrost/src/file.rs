@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Open files: a VM, and run queues.
+//! Open files: each has a VM and its run queues.
 
 use crate::device::Gpu;
 use crate::job::payload::Job;
@@ -13,24 +13,24 @@ use drmkpi::runner::holdings::EndedJobs;
 use drmkpi::util::account::Account;
 use drmkpi::util::errno::Result;
 
-/// What the driver keeps per open file.
+/// The driver's part of an open file.
 pub struct PanfrostFile {
     id: u64,
     gpu: Arc<Gpu>,
     pub(crate) vm: Arc<Vm>,
     pub(crate) stats: Arc<Stats>,
-    /// What its jobs held that have ended.
+    /// What its ended jobs held, until it is freed.
     pub(crate) ended_jobs: Arc<EndedJobs<Job>>,
-    /// None when the file is being closed.
+    /// `None` once the file is being closed.
     client: Option<Client<Gpu>>,
 }
 
 impl PanfrostFile {
-    /// A file with the number `id` and an empty VM, which `account` pays for.
+    /// A file with the number `id` and an empty VM, whose page tables are charged to `account`.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also over the account's limit; ENXIO when the device is removed.
+    /// ENOMEM, also above the account's limit; ENXIO if the device is being detached.
     pub(crate) fn new(gpu: &Arc<Gpu>, id: u64, account: &Arc<Account>) -> Result<PanfrostFile> {
         let os = gpu.os();
         let stats = Arc::new(os, Stats::default())?;
@@ -45,7 +45,7 @@ impl PanfrostFile {
         })
     }
 
-    /// Its run queues; None when the file is being closed.
+    /// The run queues of the file; `None` once the file is being closed.
     pub(crate) fn client(&self) -> Option<&Client<Gpu>> {
         self.client.as_ref()
     }
@@ -54,7 +54,7 @@ impl PanfrostFile {
 impl Drop for PanfrostFile {
     fn drop(&mut self) {
         self.ended_jobs.close();
-        // Its jobs are cancelled, or stopped.
+        // Cancels its jobs, and has the hardware stop those in flight.
         drop(self.client.take());
         perfcnt::close(&self.gpu, self.id);
         self.vm.close();
