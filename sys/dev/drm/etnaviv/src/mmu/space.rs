@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What an address space consists of: its page table, where its buffers are, and what was unmapped and may still be
-//! reached.
+//! The parts of a VM that its lock guards: the page table, the regions, and what was unmapped and
+//! may still be reached by jobs.
 //!
-//! Nothing waits for the GPU here. What is unmapped stays allocated, memory and page tables alike, until every job is
-//! over that began before (`Retired`), for the GPU may still have the old translation; and every job that begins later
-//! begins with a flush, for the sequence number has changed. So no job ever reaches memory that was freed.
+//! Unmapping does not wait for the GPU. Unmapped buffers and page tables stay allocated (`Retired`)
+//! until all jobs that began before have ended, since the GPU may still have their translations. As
+//! the sequence number changes with the page table, every job that begins later begins with a
+//! flush. So no job can reach memory that was freed.
 //!
-//! Nothing is freed here either, and no memory is waited for: the ends of jobs need the lock of all
-//! this.
+//! Nothing is freed here, and nothing waits for memory, because the end of a job takes the lock,
+//! too.
 
 use crate::mmu::regions::Regions;
 use crate::mmu::tables::{TreeTables, UnlinkedTables};
@@ -25,14 +26,14 @@ use iommu_pmap::{
     VivanteV1, VivanteV2,
 };
 
-/// MMUv2: the first address that a client may choose, and the end.
+/// MMUv2: the lowest address of a buffer, and the end of the address space.
 const CLIENT_START: u64 = 0x40_0000;
 const CLIENT_END: u64 = 1 << 32;
 /// MMUv1: the first address that the table translates.
 const TABLE_START: u64 = 0x8000_0000;
 
-/// What a change of a page table needs: the MMU, the number that every change makes another, and
-/// who pays for tables.
+/// The parts of a VM that a change of its page table uses: the MMU, the sequence number of its
+/// changes, and the charge for tables.
 #[derive(Clone, Copy)]
 pub(crate) struct TableOwner<'a> {
     pub(crate) mmu: &'a Mmu,
@@ -45,33 +46,37 @@ enum Table {
     V2(PageTable<VivanteV2>),
 }
 
-/// What was unmapped, until no job can reach it.
+/// Buffers and page tables that were unmapped and that jobs may still reach.
 pub(crate) struct Retired {
     buffers: KVec<Arc<Buffer>>,
     tables: UnlinkedTables,
 }
 
-/// An address space but for its users.
+/// The page table, the regions and the retired memory of a VM.
 pub(crate) struct Space {
     table: Table,
     pub(crate) regions: Regions,
-    /// Unmapped while jobs of the current generation may have been running; there is room for all regions.
+    /// Unmapped since the current generation of jobs began: jobs of the current and of the previous
+    /// generation may reach it. Like the other two, it has capacity for the buffers of all regions.
     retired_now: Retired,
-    /// Unmapped before the current generation of jobs began.
+    /// Unmapped before the current generation began: only jobs of the previous generation may reach
+    /// it.
     retired_before: Retired,
-    /// No job can reach it: for the reaper to free.
+    /// No job can reach it: the reaper frees it.
     freeable: Retired,
 }
 
-/// Jobs of the address space that the hardware has, by generation.
+/// The jobs of a VM that are in flight, by generation. There are two: the current one, and the
+/// previous one, whose jobs must end before another generation begins.
 #[derive(Default)]
 pub(crate) struct Jobs {
-    /// The generation of those that begin now.
+    /// The current generation, to which jobs that begin now belong: odd or even.
     pub(crate) odd: bool,
     count: [u32; 2],
 }
 
 impl Jobs {
+    /// The number of jobs in flight of a generation.
     pub(crate) fn of(&mut self, odd: bool) -> &mut u32 {
         let [even_jobs, odd_jobs] = &mut self.count;
         if odd {
@@ -82,7 +87,7 @@ impl Jobs {
     }
 }
 
-/// Changes are seen at the next job, which flushes first.
+/// Has the next job flush translations, by a change of the sequence number.
 struct NextJob<'a>(&'a AtomicU32);
 
 impl TlbFlush for NextJob<'_> {
@@ -99,7 +104,7 @@ fn errno(error: MapError) -> Errno {
 }
 
 impl Retired {
-    /// Nothing.
+    /// An empty one, without capacity.
     pub(crate) fn empty(mmu: &Mmu) -> Retired {
         Retired {
             buffers: KVec::new(mmu.os()),
@@ -107,7 +112,7 @@ impl Retired {
         }
     }
 
-    /// Nothing, with room for `room` buffers, and for some in any case.
+    /// An empty one with capacity for `room` buffers, or at least for one.
     ///
     /// # Errors
     ///
@@ -122,7 +127,7 @@ impl Retired {
         self.buffers.is_empty() && self.tables.is_empty()
     }
 
-    /// Frees all.
+    /// Drops all buffers and frees all tables.
     pub(crate) fn free(&mut self, dev: Dev, charge: Option<&Charge>) {
         self.buffers.clear();
         self.tables.free(dev, charge);
@@ -174,7 +179,7 @@ impl Table {
         }
     }
 
-    /// Takes translations away. Only 4 KiB leaves: nothing is split, so nothing can fail.
+    /// Unmaps a range. It cannot fail: all leaves are of 4 KiB, so none is split.
     fn unmap(&mut self, owner: TableOwner<'_>, unlinked: &mut UnlinkedTables, range: IovaRange) {
         let mmu = owner.mmu;
         let mut flush = NextJob(owner.seqno);
@@ -209,13 +214,13 @@ fn map_pages<F: Format, M: TableMem, T: TlbFlush>(
         update
             .map(Iova(iova), Pa(*pa), PAGE_SIZE, prot, MemAttr::Uncached)
             .map_err(errno)?;
-        iova = iova.wrapping_add(PAGE_SIZE);
+        iova = iova.checked_add(PAGE_SIZE).ok_or(EINVAL)?;
     }
     Ok(())
 }
 
 impl Space {
-    /// An empty one, and the physical address of its root table.
+    /// An empty one. Returns also the physical address of its root table.
     ///
     /// # Errors
     ///
@@ -247,7 +252,7 @@ impl Space {
         Ok((space, root))
     }
 
-    /// Maps memory that is no buffer and stays to the end, to be read.
+    /// Maps pages that belong to no region, for reading, until the VM is destroyed.
     ///
     /// # Errors
     ///
@@ -263,7 +268,7 @@ impl Space {
         self.map(owner, &mut spare, start, pas, Prot::READ)
     }
 
-    /// Frees all tables: the hardware does not have the address space any more.
+    /// Frees everything. The VM is not loaded.
     pub(crate) fn destroy(self, mmu: &Mmu, charge: Option<&Charge>) {
         let Space {
             table,
@@ -278,11 +283,11 @@ impl Space {
         freeable.free(mmu.dev(), charge);
     }
 
-    /// Maps pages from `start` on, with tables from `spare`; on failure none of them.
+    /// Maps pages at `start`, with new tables from `spare`.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also when `spare` does not have enough.
+    /// ENOMEM, also if `spare` has too few tables; then none of the pages is mapped.
     pub(crate) fn map(
         &mut self,
         owner: TableOwner<'_>,
@@ -294,15 +299,15 @@ impl Space {
         let tables = &mut self.retired_now.tables;
         let mapped = self.table.map(owner, tables, spare, start, pas, prot);
         if mapped.is_err() {
-            let len = u64_of(pas.len()).saturating_mul(PAGE_SIZE);
-            if let Ok(range) = IovaRange::new(start, len) {
+            let len = u64_of(pas.len()).checked_mul(PAGE_SIZE);
+            if let Some(Ok(range)) = len.map(|len| IovaRange::new(start, len)) {
                 self.table.unmap(owner, tables, range);
             }
         }
         mapped
     }
 
-    /// Takes the translations of the region at `start` away and keeps its buffer for those who may still have them.
+    /// Unmaps and removes the region at `start`. Its buffer is kept until no job can reach it.
     pub(crate) fn unmap(&mut self, owner: TableOwner<'_>, start: u64) {
         let Some(region) = self.regions.remove(start) else {
             return;
@@ -311,18 +316,19 @@ impl Space {
             let tables = &mut self.retired_now.tables;
             self.table.unmap(owner, tables, range);
         }
-        // There is room: see `insert`. Without it the buffer would go too early, so it stays for good.
+        // `insert` has reserved the capacity. Otherwise the buffer is leaked, not freed too early.
         if let Err(buffer) = self.retired_now.buffers.try_push(region.buffer) {
             core::mem::forget(buffer);
         }
     }
 
-    /// One more job uses a buffer that is mapped: where it is, and whether its handle was gone. None when it is not
-    /// mapped, or not all of it yet, or was elsewhere and is not any more.
+    /// Adds a job to the users of a buffer that is mapped. Returns its address, and whether the
+    /// client had closed its handle. Returns `None` if the buffer is not, or not completely,
+    /// mapped, or was mapped at another address than `wanted` and is unmapped now.
     ///
     /// # Errors
     ///
-    /// EINVAL when jobs use it elsewhere, ENOSPC when too many do here.
+    /// EINVAL if jobs use it at another address, ENOSPC if it has too many users.
     pub(crate) fn hit(
         &mut self,
         owner: TableOwner<'_>,
@@ -349,12 +355,12 @@ impl Space {
         Ok(None)
     }
 
-    /// A place for a buffer, for one job: at `wanted` or where there is room. The answer is where;
-    /// it is to be mapped.
+    /// Adds a region for a buffer that one job uses, at `wanted` or at any address. Returns the
+    /// address; the caller maps the buffer.
     ///
     /// # Errors
     ///
-    /// ENOSPC when something in use is there, or there is no room; ENOMEM.
+    /// ENOSPC if jobs use a buffer at `wanted`, or there is no room; ENOMEM.
     pub(crate) fn insert(
         &mut self,
         owner: TableOwner<'_>,
@@ -368,8 +374,8 @@ impl Space {
         while let Some((start, _)) = self.regions.first_in(&room) {
             self.unmap(owner, start);
         }
-        // All may be unmapped before any is freed, and what frees has no time to wait for memory.
-        let room_for = self.regions.len().saturating_add(1);
+        // All regions may be unmapped before any buffer is freed, and unmapping cannot allocate.
+        let room_for = self.regions.len().checked_add(1).ok_or(ENOMEM)?;
         for retired in [
             &mut self.retired_now,
             &mut self.retired_before,
@@ -381,24 +387,26 @@ impl Space {
         Ok(room.start)
     }
 
-    /// Finds what no job can reach any more. True: there is some, for the reaper to free.
+    /// Moves what no job can reach to `freeable`, and begins generations of jobs as the previous
+    /// ones end. Returns whether there is something for the reaper to free.
     pub(crate) fn sweep(&mut self, jobs: &Mtx<Jobs>) -> bool {
-        // What is retired_now now is old after the first turn and may go in the second.
+        // `retired_now` becomes `retired_before` in the first round, and freeable in the second.
         for _ in 0..2 {
             if !self.freeable.is_empty()
                 || self.retired_now.is_empty() && self.retired_before.is_empty()
             {
                 break;
             }
-            // Before a generation of jobs is let begin: its buffers must find room. This is retired_now
-            // two turns on.
+            // A new generation needs capacity for its buffers, in what is `retired_now` after two
+            // rounds.
             let room = self.freeable.buffers.reserve(self.regions.len());
             let mut running = jobs.lock();
             let before = !running.odd;
             if *running.of(before) != 0 {
                 break;
             }
-            // The jobs that have begun since then flushed first.
+            // No job of the previous generation is in flight. Those of the current one have
+            // flushed.
             if room.is_ok() {
                 running.odd = before;
             }
@@ -412,13 +420,13 @@ impl Space {
         !self.freeable.is_empty()
     }
 
-    /// How many buffers what takes the place of the freeable must have room for; None if there is
-    /// nothing to free.
+    /// The capacity of what is to replace `freeable` (`take_freeable`); `None` if nothing is
+    /// freeable.
     pub(crate) fn freeable_room(&self) -> Option<usize> {
         (!self.freeable.is_empty()).then(|| self.regions.len())
     }
 
-    /// What no job can reach, to be freed when the lock is not held, for something empty.
+    /// Replaces `freeable` by `empty` and returns it, to be freed without the lock.
     pub(crate) fn take_freeable(&mut self, empty: Retired) -> Retired {
         core::mem::replace(&mut self.freeable, empty)
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Performance counters: what a submit wants read before its stream and after it, and the reading.
+//! Reading the performance counters of a job, before its stream and after it.
 //!
-//! The front end is stopped by the ring meanwhile, and started again here. Facts: docs/hw/etnaviv.md,
+//! The ring has stopped the front end, which is started again here. Facts: docs/hw/etnaviv.md,
 //! Performance counters.
 
 use crate::core_ops;
@@ -9,10 +9,11 @@ use crate::gpu_core::Core;
 use crate::perfmon::requests::Request;
 use crate::perfmon_tables::{idle_cycles, total_cycles, Sample};
 
-/// The task: a job stopped the front end.
+/// The task after a job has stopped the front end: reads the counters and starts it again.
 pub(crate) fn run(core: &Core) {
     core.runner.with_power(|| {
-        // Nobody else takes it: a reset runs in this queue of tasks, or with the power lock.
+        // It stays until this task is done: a reset runs in the same task queue, or with the power
+        // lock held.
         let (requests, after) = {
             let engine = core.runner.lock();
             match &engine.hw.stopped {
@@ -20,14 +21,14 @@ pub(crate) fn run(core: &Core) {
                 _ => return,
             }
         };
-        // The event may be here before the front end has come to its END.
+        // The event may be raised before the front end has reached its END.
         if core_ops::wait_stopped(core.regs(), core.os()).is_err() {
-            // For the watchdog.
+            // The timeout handler ends the job.
             core.runner.lock().hw.stopped = None;
             return;
         }
         if !after {
-            // HW: modules without a clock do not count.
+            // HW: the counters of modules without a clock stand still.
             core_ops::gate_clocks(core.regs(), &core.identity, false);
         }
         for request in requests.list.iter() {
@@ -44,6 +45,7 @@ pub(crate) fn run(core: &Core) {
         }
         let mut engine = core.runner.lock();
         if let Some(stopped) = engine.hw.stopped.take() {
+            // OVERFLOW: a token, of which only a change counts.
             engine.hw.resumed = engine.hw.resumed.wrapping_add(1);
             let entry = stopped.resume;
             core_ops::start(core.regs(), &core.identity, entry.address, entry.prefetch);
@@ -74,9 +76,10 @@ fn pixel_pipes(core: &Core, read: impl Fn() -> u32) -> u32 {
     let mut sum = 0u32;
     for pipe in 0..core.identity.specs.pixel_pipes.min(16) {
         core_ops::show_pixel_pipe(core.regs(), pipe);
+        // OVERFLOW: wraps, as the hardware's counters do.
         sum = sum.wrapping_add(read());
     }
-    // HW: else the GPU hangs.
+    // HW: otherwise the GPU hangs.
     core_ops::show_pixel_pipe(core.regs(), 0);
     sum
 }
