@@ -218,7 +218,7 @@ impl Vm {
             removal.next = unused.take();
             *unused = Some(removal);
         }
-        this.reaper.leave(this, When::Soon);
+        this.reaper.defer(this, When::Soon);
     }
 
     fn dev(&self) -> Dev {
