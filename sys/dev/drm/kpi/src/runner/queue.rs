@@ -10,7 +10,7 @@ use crate::alloc::{Arc, Hook, KBox, KVec};
 use crate::os::{Mtx, MtxGuard, Os};
 use crate::runner::holdings::{EndedJobs, Holdings, Payload};
 use crate::runner::kernel_arrays::KernelStorage;
-use crate::sync::fence::{Fence, FenceSet, Signaler};
+use crate::sync::fence::{Fence, FenceSet, PendingHooks, Signaler};
 use crate::util::account::Charge;
 use crate::util::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
@@ -47,6 +47,8 @@ pub struct Engine<P, H> {
 pub struct Queue<P, H> {
     os: Os,
     engine: Mtx<Engine<P, H>>,
+    /// Pending hooks, which `retire` did not call at once.
+    hooks: Mtx<Turns>,
     kick: Mtx<Option<Arc<dyn Hook>>>,
 }
 
@@ -55,6 +57,35 @@ pub type Prepared<P> = core::result::Result<(JobId, Arc<Fence>), (Errno, KBox<Ho
 
 /// The number of jobs that are retired before others are started.
 const RETIRED_AT_ONCE: u32 = 64;
+
+/// The number of hooks of a job's fence that are called when it is signaled. The others are called
+/// later, so that a fence with many hooks does not delay the jobs of other clients.
+const HOOKS_AT_ONCE: u32 = 4;
+
+/// The number of fences of which pending hooks are called before jobs are started, and the number of
+/// hooks of each.
+const HOOK_TURNS: u32 = 8;
+const HOOKS_IN_TURN: u32 = 8;
+
+/// Fences with pending hooks, which take turns.
+struct Turns {
+    list: KVec<PendingHooks>,
+    /// The index of the fence whose turn is next.
+    next: usize,
+}
+
+impl Turns {
+    /// Removes the next one, in constant time.
+    fn take(&mut self) -> Option<PendingHooks> {
+        if self.next >= self.list.len() {
+            self.next = 0;
+        }
+        let taken = self.list.swap_remove(self.next);
+        // OVERFLOW: none, for it is below the length of the list.
+        self.next = self.next.wrapping_add(1);
+        taken
+    }
+}
 
 /// The timeline of one run queue's jobs: a fence context, and the latest sequence number.
 pub struct Timeline {
@@ -96,8 +127,19 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             broken_until: 0,
         };
         let engine = Mtx::new(os, c"drm jobs", Engine { sched, state, hw })?;
+        let turns = Turns {
+            list: KVec::new(os),
+            next: 0,
+        };
+        let hooks = Mtx::new(os, c"drm hooks", turns)?;
         let kick = Mtx::new(os, c"drm job kick", None)?;
-        Arc::new(os, Queue { os, engine, kick })
+        let queue = Queue {
+            os,
+            engine,
+            hooks,
+            kick,
+        };
+        Arc::new(os, queue)
     }
 
     /// Sets the hook that is called when a job may have become ready; `None` once the device is
@@ -208,9 +250,12 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         mut count: impl FnMut(&P, u64) -> T,
         mut signaled: impl FnMut(T),
     ) -> bool {
+        self.call_pending();
         for _ in 0..RETIRED_AT_ONCE {
             let done = self.lock().sched.pop_done();
-            let Some(done) = done else { return false };
+            let Some(done) = done else {
+                return !self.hooks.lock().list.is_empty();
+            };
             let outcome = match done.outcome {
                 Outcome::Done => Ok(()),
                 Outcome::Failed(n) => Err(Errno::check(n).err().unwrap_or(EINVAL)),
@@ -220,10 +265,30 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             let Entry { payload, signaler } = done.payload;
             let counted = count(&payload, done.run_ns);
             EndedJobs::add(payload);
-            signaler.signal(outcome);
+            if let Some(hooks) = signaler.signal_without_hooks(outcome) {
+                self.call_hooks(hooks, HOOKS_AT_ONCE);
+            }
             signaled(counted);
         }
         true
+    }
+
+    /// Calls at most `count` hooks of a signaled fence. `call_pending` calls the others.
+    fn call_hooks(&self, mut hooks: PendingHooks, count: u32) {
+        if !hooks.call(count) {
+            let refused = self.hooks.lock().list.try_push(hooks);
+            // If there is no memory for the list, dropping them calls them now.
+            drop(refused);
+        }
+    }
+
+    /// Calls pending hooks of fences that were signaled earlier, a few of each.
+    fn call_pending(&self) {
+        for _ in 0..HOOK_TURNS {
+            let next = self.hooks.lock().take();
+            let Some(hooks) = next else { break };
+            self.call_hooks(hooks, HOOKS_IN_TURN);
+        }
     }
 }
 
