@@ -1,18 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Arithmetic that wraps or saturates says why: a comment `// OVERFLOW:` on its line or above it.
-//!
-//! Directories of drivers that do not do so yet are listed. The list may only get shorter: an entry
-//! in which nothing is left fails, too.
 
 use std::path::{Path, PathBuf};
-
-/// Directories where lines without a reason are still allowed.
-const EXEMPT: [&str; 4] = [
-    "sys/dev/drm/etnaviv/src",
-    "sys/dev/drm/kpi/src/resources.rs",
-    "sys/dev/drm/kpi/src/runner",
-    "sys/dev/drm/panfrost/src",
-];
 
 /// What a method of such arithmetic begins with.
 const METHODS: [&str; 2] = ["wrapping_", "saturating_"];
@@ -66,27 +55,17 @@ pub(crate) fn run() -> Result<(), String> {
     let mut files = Vec::new();
     sources(Path::new("sys"), &mut files)?;
     files.sort();
-    let (mut bad, mut left) = (0_usize, [0_usize; EXEMPT.len()]);
+    let mut bad = 0_usize;
     for file in files {
         let text =
             std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
         let found = unexplained(&text);
-        if let Some(i) = EXEMPT.iter().position(|dir| file.starts_with(dir)) {
-            left[i] += found.len();
-            continue;
-        }
         bad += found.len();
         for line in found {
             println!(
                 "{}:{line}: wraps or saturates without // OVERFLOW:",
                 file.display()
             );
-        }
-    }
-    for (dir, left) in EXEMPT.iter().zip(left) {
-        if left == 0 {
-            println!("{dir}: nothing is left there, take it off the list");
-            bad += 1;
         }
     }
     match bad {

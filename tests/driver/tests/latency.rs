@@ -305,7 +305,7 @@ fn the_gpus_thread_takes_no_lock_of_a_client() {
         "drm reaper link",
         "drm reaper task",
         // Of a client, but only to put something into a list.
-        "drm remains",
+        "drm ended jobs",
         "drm hooks",
         "drm waiter",
         "drm irqs",

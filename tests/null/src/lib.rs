@@ -26,7 +26,7 @@ use drmkpi::os::{Dev, Mmio, TaskQueue};
 use drmkpi::resources::{Names, Resources};
 use drmkpi::runner::backend::{Backend, Desc, Engine, Interrupt, Runner, Start, Vms};
 use drmkpi::runner::client::{Client, Submission};
-use drmkpi::runner::holdings::{Payload, Remains};
+use drmkpi::runner::holdings::{Payload, EndedJobs};
 use drmkpi::runner::reaper::Reaper;
 use drmkpi::sync::fence::FenceSet;
 use drmkpi::uapi_struct;
@@ -48,7 +48,7 @@ const JOB_TIMEOUT_NS: u64 = 500_000_000;
 pub struct Null {
     regs: Mmio<WINDOW>,
     runner: Runner<Null>,
-    jobs: Arc<Reaper<Remains<Job>>>,
+    jobs: Arc<Reaper<EndedJobs<Job>>>,
     stats: Stats,
 }
 
@@ -220,7 +220,7 @@ fn submit(call: &Call<'_, NullDriver>, arg: &mut Submit) -> Result<()> {
         slot: SLOT,
         caller: call.caller,
         account: call.file.account(),
-        remains: &file.remains,
+        ended_jobs: &file.ended_jobs,
         reservation: Reservation::take(os, call.caller, core::iter::empty())?,
         waits: FenceSet::new(os),
         implicit: false,
@@ -247,14 +247,14 @@ pub struct NullDriver;
 /// An open file.
 pub struct NullFile {
     stats: Arc<Stats>,
-    remains: Arc<Remains<Job>>,
+    ended_jobs: Arc<EndedJobs<Job>>,
     /// None when the file is being closed.
     client: Option<Client<Null>>,
 }
 
 impl Drop for NullFile {
     fn drop(&mut self) {
-        self.remains.close();
+        self.ended_jobs.close();
         drop(self.client.take());
     }
 }
@@ -295,7 +295,7 @@ impl Driver for NullDriver {
         let os = dev.os();
         Ok(NullFile {
             stats: Arc::new(os, Stats::default())?,
-            remains: Remains::new(os, &dev.data().jobs)?,
+            ended_jobs: EndedJobs::new(os, &dev.data().jobs)?,
             client: Some(Client::new(dev.data(), &[SLOT])?),
         })
     }
@@ -307,7 +307,7 @@ impl Driver for NullDriver {
     fn gem_close(_file: &File<Self>, _gem: &Arc<Gem<Self>>) {}
 
     fn settle(file: &NullFile) {
-        file.remains.settle();
+        file.ended_jobs.settle();
     }
 
     fn import(_dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<()> {

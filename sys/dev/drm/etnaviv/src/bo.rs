@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Buffers: what the driver keeps of each.
+//! The driver's part of a GEM object.
 
 use crate::Etnaviv;
 use drmkpi::drm::gem::Gem;
 
-/// Its GEM objects.
+/// A GEM object of this driver.
 pub(crate) type EtnavivGem = Gem<Etnaviv>;
 
 /// How CPUs map an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Caching {
-    /// Cached: CPU_PREP and CPU_FINI keep it in step with the GPU.
+    /// Cached: CPU_PREP and CPU_FINI maintain the caches.
     Cached,
-    /// Nothing to keep in step.
+    /// Uncached, or coherent: no maintenance is needed.
     Uncached,
 }
 
-/// What the driver keeps per object.
+/// The driver's part of a GEM object.
 pub struct Bo {
     pub(crate) caching: Caching,
     /// Whether the GPU may write to it.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A GPU: its cores, each a node of the device tree, and what they share. A core's index is the "pipe" of the user ABI.
+//! A GPU: its cores, each a node of the device tree, and what they share. The index of a core is
+//! the "pipe" of the user ABI.
 
-use crate::gpu_core::{Core, Found, Shared};
+use crate::gpu_core::{Core, Identified, Shared};
 use crate::job::ring::CORES;
 use crate::mmu::vm::Vm;
 use crate::mmu::{Mmu, Version};
@@ -20,21 +21,21 @@ use drmkpi::util::int_conv::usize_of_u32;
 /// A GPU.
 pub struct Gpu {
     pub(crate) shared: Arc<Shared>,
-    /// MMUv1: the VM of all files.
+    /// MMUv1: the VM that all files share.
     common: Option<Arc<Vm>>,
     cores: Mtx<[Option<Arc<Core>>; CORES]>,
     pub(crate) refusals: Refusals,
 }
 
 impl Gpu {
-    /// Gets the GPU ready whose first core is at a node.
+    /// Initialises a GPU with the core of a device node.
     ///
     /// # Errors
     ///
-    /// ENODEV for hardware that this driver does not serve, EIO when it does not answer, ENOMEM.
+    /// ENODEV for hardware that this driver does not support, EIO if it cannot be reset, ENOMEM.
     pub(crate) fn attach(dev: Dev) -> Result<Arc<Gpu>> {
         let os = dev.os();
-        let found = Found::new(dev)?;
+        let found = Identified::new(dev)?;
         let mmu = Arc::new(os, Mmu::new(dev, &found.identity)?)?;
         let vms = Reaper::new(os)?;
         let common = match mmu.version() {
@@ -62,7 +63,7 @@ impl Gpu {
         ready.map(|()| gpu)
     }
 
-    /// One queue for both.
+    /// Starts both reapers, in one queue.
     fn start_reapers(&self, os: Os) -> Result<()> {
         let queue = Arc::new(os, TaskQueue::background(os, c"etnaviv reaper")?)?;
         Reaper::start(&self.shared.jobs, &queue)?;
@@ -70,29 +71,30 @@ impl Gpu {
     }
 
     fn stop_reapers(&self) {
-        // The first leaves work to the second.
+        // In this order: freeing jobs unmaps buffers, which leaves work for the second reaper.
         self.shared.jobs.stop();
         self.shared.vms.stop();
     }
 
-    /// One more core.
+    /// Adds the core of a device node.
     ///
     /// # Errors
     ///
-    /// ENXIO when it cannot belong to this GPU: another MMU, or too many cores; else as `attach`.
+    /// ENXIO if it cannot belong to this GPU, as it has another MMU or there are too many cores;
+    /// otherwise as `attach`.
     pub(crate) fn join(&self, dev: Dev) -> Result<()> {
-        let found = Found::new(dev)?;
+        let found = Identified::new(dev)?;
         if Version::of(&found.identity) != self.shared.mmu.version() {
             return Err(ENXIO);
         }
         self.add(found)
     }
 
-    fn add(&self, mut found: Found) -> Result<()> {
+    fn add(&self, mut found: Identified) -> Result<()> {
         if self.shared.mmu.breaks_tile_status(&found.identity) {
             found.identity.forbid_fast_clear();
         }
-        // Nodes are attached one after another.
+        // Nodes are attached one at a time.
         let free = self
             .cores
             .lock()
@@ -107,18 +109,18 @@ impl Gpu {
         Ok(())
     }
 
-    /// Ends all work and turns the GPU off, for good.
+    /// Ends all jobs and turns the GPU off permanently.
     pub(crate) fn detach(&self) {
         self.each_core(Runner::detach);
         self.stop_reapers();
     }
 
-    /// Turns the GPU off and keeps it so; jobs wait.
+    /// Turns the GPU off until `resume`; jobs wait meanwhile.
     pub(crate) fn suspend(&self, how: Suspend) {
         self.each_core(|core| core.runner.suspend(core, how));
     }
 
-    /// Lets jobs run again.
+    /// Ends a suspend: jobs run again.
     pub(crate) fn resume(&self) {
         self.each_core(|core| core.runner.resume(core));
     }
@@ -132,7 +134,7 @@ impl Gpu {
         }
     }
 
-    /// The instance of the system.
+    /// The operating system's instance that the device belongs to.
     pub(crate) fn os(&self) -> Os {
         self.shared.mmu.os()
     }
@@ -141,18 +143,18 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// EINVAL for a number that no core can have, ENXIO for one that none has.
+    /// EINVAL for a number that no core can have, ENXIO for one that no core has.
     pub(crate) fn core(&self, pipe: u32) -> Result<Arc<Core>> {
         let cores = self.cores.lock();
         let place = cores.get(usize_of_u32(pipe)).ok_or(EINVAL)?;
         place.clone().ok_or(ENXIO)
     }
 
-    /// The VM for a new file; `account` pays for one of its own.
+    /// The VM for a new file. One of its own (MMUv2) is charged to `account`.
     ///
     /// # Errors
     ///
-    /// ENOMEM; ENOSPC when there are as many clients as the hardware has page tables for.
+    /// ENOMEM; ENOSPC if the hardware has no more page tables.
     pub(crate) fn vm(&self, account: &Arc<Account>) -> Result<Arc<Vm>> {
         match &self.common {
             Some(vm) => Ok(vm.clone()),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The driver as the DRM core sees it.
+//! The driver's entry points for the DRM layer.
 
 use crate::bo::{Bo, Caching, EtnavivGem};
 use crate::device::Gpu;
@@ -60,7 +60,7 @@ impl Driver for Etnaviv {
     }
 
     fn gem_open(_file: &File<Self>, _gem: &Arc<EtnavivGem>) -> Result<()> {
-        // Mapped when a job names it, where the client says.
+        // It is mapped when a job uses it, at an address of the client's choice.
         Ok(())
     }
 
@@ -69,7 +69,7 @@ impl Driver for Etnaviv {
     }
 
     fn settle(file: &EtnavivFile) {
-        file.remains.settle();
+        file.ended_jobs.settle();
     }
 
     fn import(_dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {
@@ -96,5 +96,5 @@ const _: () = assert!(
 
 static COMPATIBLE: Compatible<2> = Compatible::new([c"vivante,gc".as_ptr(), core::ptr::null()]);
 
-/// The driver as C sees it.
+/// The table by which C calls the driver.
 pub static DRIVER: DriverTable = DriverTable::new::<Etnaviv, 2>(&COMPATIBLE);

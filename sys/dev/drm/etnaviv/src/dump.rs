@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The dump of a crash: headers, then the data that they point to, all of it little-endian. A header has 32 bytes:
+//! Crash dumps: headers, followed by the data that they point to, all of it little-endian. A header
+//! has 32 bytes:
 //!
 //! ```text
-//! magic "ETNA", type, offset in the file, size: u32; GPU address: u64; two words of no use here: u32
+//! magic "ETNA", type, offset in the file, size: u32; GPU address: u64; two unused words: u32
 //! ```
 //!
-//! Types: 0 registers (pairs of offset and value), 2 the ring, 3 the guilty job's stream, 5 one of its buffers,
-//! 6 the end. It is the format of etnaviv's dumps on Linux, for its decoders to be used, without page tables and
-//! without physical addresses (types 1 and 4). Buffers that would make the dump longer than 4 MiB have no data.
+//! Types: 0 registers (pairs of offset and value), 2 the ring, 3 the stream of the guilty job, 5
+//! one of its buffers, 6 the end. This is the format of etnaviv's dumps on Linux, so that its
+//! decoders can be used, without page tables and physical addresses (types 1 and 4). Buffers that
+//! would make the dump longer than 4 MiB are listed without data.
 
 use crate::bo::EtnavivGem;
+use crate::core_ops;
 use crate::gpu_core::Core;
-use crate::ops;
 use drm_sched::JobId;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::util::errno::{Result, EINVAL};
@@ -24,25 +26,25 @@ const RING: u32 = 2;
 const STREAM: u32 = 3;
 const BUFFER: u32 = 5;
 const END: u32 = 6;
-/// Bytes of a dump at the most.
+/// The largest dump, in bytes.
 const LIMIT: usize = 4 << 20;
-/// Buffers in a dump at the most.
+/// The largest number of buffers in a dump.
 const BUFFERS: usize = 256;
-/// No list of physical pages.
+/// There is no list of physical pages.
 const NO_PAGES: u32 = u32::MAX;
 
-/// What the guilty job had.
+/// The stream and the buffers of the guilty job.
 struct Guilty {
-    /// GPU address of its stream, and its words.
+    /// GPU address of its stream, and the number of its words.
     stream: Option<(u32, usize)>,
     /// GPU addresses and buffers.
     buffers: KVec<(u64, Arc<EtnavivGem>)>,
 }
 
-/// Keeps a dump of a core that is about to be reset, unless there is one.
+/// Makes a dump of a core that is about to be reset, unless the device has one already.
 pub(crate) fn keep(core: &Core, guilty: Option<JobId>) {
     core.shared.dump.keep(|| {
-        let guilty = look_at(core, guilty)?;
+        let guilty = Guilty::find(core, guilty)?;
         let mut file = File::new(core, &guilty)?;
         file.registers(core)?;
         file.ring(core)?;
@@ -54,43 +56,53 @@ pub(crate) fn keep(core: &Core, guilty: Option<JobId>) {
     });
 }
 
-fn look_at(core: &Core, guilty: Option<JobId>) -> Result<Guilty> {
-    // Allocated before the lock is taken.
-    let mut buffers = KVec::with_capacity(core.os(), BUFFERS)?;
-    let mut stream = None;
-    let engine = core.runner.lock();
-    if let Some((id, job)) = guilty.and_then(|id| Some((id, engine.sched.job(id)?))) {
-        let words = job.payload.stream.words().len();
-        stream = engine.hw.stream_of(id).map(|va| (va, words));
-        for (gem, used) in job.payload.gems.iter().zip(job.payload.uses.iter()) {
-            // No more than there is room for: the lock is held.
-            if buffers.len() >= BUFFERS || buffers.push((used.start(), gem.clone())).is_err() {
-                break;
+impl Guilty {
+    fn find(core: &Core, guilty: Option<JobId>) -> Result<Guilty> {
+        // Allocated before the lock is taken.
+        let mut buffers = KVec::with_capacity(core.os(), BUFFERS)?;
+        let mut stream = None;
+        let engine = core.runner.lock();
+        if let Some((id, job)) = guilty.and_then(|id| Some((id, engine.sched.job(id)?))) {
+            let words = job.payload.stream.words().len();
+            stream = engine.hw.stream_of(id).map(|va| (va, words));
+            for (gem, used) in job.payload.gems.iter().zip(job.payload.uses.iter()) {
+                // Only as many as there is room for: nothing is allocated under the lock.
+                if buffers.len() >= BUFFERS || buffers.push((used.start(), gem.clone())).is_err() {
+                    break;
+                }
             }
         }
+        drop(engine);
+        Ok(Guilty { stream, buffers })
     }
-    drop(engine);
-    Ok(Guilty { stream, buffers })
 }
 
-/// A dump in the making.
+/// A dump that is being written.
 struct File {
     bytes: KVec<u8>,
-    /// Where the next header goes, and the next data.
+    /// The offset of the next header.
     header: usize,
+    /// The offset of the next data.
     data: usize,
+}
+
+/// The sum of an offset and a size.
+fn sum(at: usize, bytes: usize) -> Result<usize> {
+    at.checked_add(bytes).ok_or(EINVAL)
+}
+
+/// The size of `count` items of `bytes` bytes.
+fn product(count: usize, bytes: usize) -> Result<usize> {
+    count.checked_mul(bytes).ok_or(EINVAL)
 }
 
 impl File {
     fn new(core: &Core, guilty: &Guilty) -> Result<File> {
-        // Registers, ring, stream, end.
-        let headers = guilty
-            .buffers
-            .len()
-            .saturating_add(4)
-            .saturating_mul(HEADER);
+        // One for each buffer, and those of registers, ring, stream and end.
+        let headers = product(sum(guilty.buffers.len(), 4)?, HEADER)?;
         let buffers = guilty.buffers.iter().map(|(_, gem)| gem.buffer().size());
-        let fixed = headers.saturating_add(FIXED_DATA);
+        let fixed = sum(headers, FIXED_DATA)?;
+        // OVERFLOW: saturates, above LIMIT.
         let wanted = buffers.fold(u64_of(fixed), u64::saturating_add);
         let size = usize_of(wanted).min(LIMIT);
         Ok(File {
@@ -101,40 +113,40 @@ impl File {
     }
 
     fn put(&mut self, at: usize, bytes: &[u8]) -> Result<()> {
-        let end = at.checked_add(bytes.len()).ok_or(EINVAL)?;
-        let to = self.bytes.get_mut(at..end).ok_or(EINVAL)?;
+        let to = self.bytes.get_mut(at..sum(at, bytes.len())?);
+        let to = to.ok_or(EINVAL)?;
         to.copy_from_slice(bytes);
         Ok(())
     }
 
-    /// A header for `size` bytes of data, which are to be at the answer.
+    /// Writes a header for `size` bytes of data, and returns their offset.
     fn section(&mut self, kind: u32, va: u64, size: usize) -> Result<usize> {
         let at = self.data;
         let number = |n: usize| u32::try_from(n).map_err(|_| EINVAL);
         let words = [MAGIC, kind, number(at)?, number(size)?];
         for word in words {
             self.put(self.header, &word.to_le_bytes())?;
-            self.header = self.header.saturating_add(4);
+            self.header = sum(self.header, 4)?;
         }
         self.put(self.header, &va.to_le_bytes())?;
-        let behind = self.header.saturating_add(8);
-        self.put(behind, &NO_PAGES.to_le_bytes())?;
-        self.header = behind.saturating_add(8);
-        self.data = at.saturating_add(size);
+        let pages = sum(self.header, 8)?;
+        self.put(pages, &NO_PAGES.to_le_bytes())?;
+        self.header = sum(pages, 8)?;
+        self.data = sum(at, size)?;
         Ok(at)
     }
 
     fn words(&mut self, mut at: usize, words: impl Iterator<Item = u32>) -> Result<()> {
         for word in words {
             self.put(at, &word.to_le_bytes())?;
-            at = at.saturating_add(4);
+            at = sum(at, 4)?;
         }
         Ok(())
     }
 
     fn registers(&mut self, core: &Core) -> Result<()> {
-        let regs = || ops::for_dump(core.regs(), &core.identity);
-        let at = self.section(REGISTERS, 0, regs().count().saturating_mul(8))?;
+        let regs = || core_ops::for_dump(core.regs(), &core.identity);
+        let at = self.section(REGISTERS, 0, product(regs().count(), 8)?)?;
         self.words(at, regs().flat_map(|(register, value)| [register, value]))
     }
 
@@ -150,27 +162,20 @@ impl File {
         let Some((va, words)) = guilty.stream else {
             return Ok(());
         };
-        let at = self.section(STREAM, u64::from(va), words.saturating_mul(4))?;
-        let first = usize_of_u32(va.wrapping_sub(core.mmu().command_va()) / 4);
+        let at = self.section(STREAM, u64::from(va), product(words, 4)?)?;
+        let offset = va.checked_sub(core.mmu().command_va()).ok_or(EINVAL)?;
+        let first = usize_of_u32(offset / 4);
         let memory = core.mmu().commands();
-        self.words(at, (0..words).map(|i| memory.read(first.saturating_add(i))))
+        let words = first..sum(first, words)?;
+        self.words(at, words.map(|word| memory.read(word)))
     }
 
     fn buffer(&mut self, va: u64, gem: &EtnavivGem) -> Result<()> {
         let size = usize_of(gem.buffer().size());
-        let fits = self
-            .data
-            .checked_add(size)
-            .is_some_and(|end| end <= self.bytes.len());
-        let start = self.data;
-        if !fits {
-            return self.section(BUFFER, va, 0).map(drop);
-        }
-        if let Some(to) = self.bytes.get_mut(start..start.saturating_add(size)) {
-            if gem.buffer().object().read(0, to).is_err() {
-                return self.section(BUFFER, va, 0).map(drop);
-            }
-        }
+        let end = self.data.checked_add(size);
+        let room = end.and_then(|end| self.bytes.get_mut(self.data..end));
+        let copied = room.is_some_and(|to| gem.buffer().object().read(0, to).is_ok());
+        let size = if copied { size } else { 0 };
         self.section(BUFFER, va, size).map(drop)
     }
 
@@ -181,7 +186,7 @@ impl File {
     }
 }
 
-/// Bytes of registers, ring and the longest stream.
+/// The size of registers, ring and the longest stream, in bytes.
 const FIXED_DATA: usize =
     1024 + crate::job::ring::RING_SIZE + crate::job::ring::MAX_STREAM_WORDS * 4;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a core can do, as far as the driver cares.
+//! The feature bits of a core that the driver depends on.
 //!
-//! Clients get the feature words as they are; the driver looks at a few of their bits, each with its place in rnndb `common.xml`.
+//! Clients are given the feature words unchanged. The driver uses some of their bits, whose
+//! positions are from rnndb `common.xml`.
 
 use bitflags::bitflags;
 
@@ -14,17 +15,17 @@ bitflags! {
     pub struct Features: u32 {
         /// Fast clear.
         const FAST_CLEAR = 1 << 0;
-        /// It draws in 3D.
+        /// It has a 3D pipe.
         const PIPE_3D = 1 << 1;
-        /// It draws in 2D.
+        /// It has a 2D pipe.
         const PIPE_2D = 1 << 2;
-        /// It draws vectors.
+        /// It has a vector graphics pipe.
         const PIPE_VG = 1 << 3;
-        /// Front end 2.0, whose commands are others on cores that draw vectors.
+        /// Front end 2.0, which has other commands on cores for vector graphics.
         const FE20 = 1 << 4;
         /// Minor features 1 to 5 and the specification registers exist.
         const MORE_MINOR_FEATURES = 1 << 5;
-        /// Memory controller 2.0: tile status goes through the linear window like everything else.
+        /// Memory controller 2.0: accesses to tile status use the base of the linear window, too.
         const MC20 = 1 << 6;
         /// Hierarchical Z.
         const HZ = 1 << 7;
@@ -40,18 +41,18 @@ bitflags! {
         const BUG_FIXES12 = 1 << 12;
         /// HALTI5.
         const HALTI5 = 1 << 13;
-        /// The blit engine is there, and tile status is flushed through it.
+        /// It has a blit engine, through which tile status is flushed.
         const BLT_ENGINE = 1 << 14;
         /// Security states exist.
         const BIT_SECURITY = 1 << 15;
-        /// The secure registers are reached by AHB.
+        /// The secure registers are accessible by AHB.
         const SECURITY_AHB = 1 << 16;
         /// Fences have 64 bits.
         const FENCE_64BIT = 1 << 17;
     }
 }
 
-/// Word and bit of each.
+/// The word and the bit of each feature.
 const PLACES: [(Features, usize, u32); 18] = [
     (Features::FAST_CLEAR, 0, 0),
     (Features::PIPE_3D, 0, 2),
@@ -74,12 +75,12 @@ const PLACES: [(Features, usize, u32); 18] = [
 ];
 
 impl Features {
-    /// What is set in the words.
+    /// The features whose bits are set in `words`.
     pub fn of(words: &Words) -> Features {
         let set = |(_, word, bit): &&(Features, usize, u32)| {
-            words
-                .get(*word)
-                .is_some_and(|word| word.wrapping_shr(*bit) & 1 != 0)
+            // OVERFLOW: none, for all bits in PLACES are below 32.
+            let mask = 1u32.wrapping_shl(*bit);
+            words.get(*word).is_some_and(|word| word & mask != 0)
         };
         PLACES
             .iter()

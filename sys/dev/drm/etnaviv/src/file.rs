@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Open files: a VM, and a run queue on each core that is used.
+//! Open files: each has a VM, and a run queue on each core that it uses.
 
 use crate::device::Gpu;
 use crate::gpu_core::{Core, SLOT};
@@ -11,25 +11,25 @@ use drmkpi::alloc::Arc;
 use drmkpi::drm::stats::Stats;
 use drmkpi::os::Sx;
 use drmkpi::runner::client::Client;
-use drmkpi::runner::holdings::Remains;
+use drmkpi::runner::holdings::EndedJobs;
 use drmkpi::util::account::Account;
 use drmkpi::util::errno::{Errno, Result, EINVAL};
 use drmkpi::util::int_conv::usize_of_u32;
 
-/// What the driver keeps per open file.
+/// The driver's part of an open file.
 pub struct EtnavivFile {
     pub(crate) vm: Arc<Vm>,
-    /// By core, once a job was submitted to it.
+    /// The client of each core, once a job was submitted to it.
     clients: Sx<[Option<Arc<Client<Core>>>; CORES]>,
     pub(crate) stats: Arc<Stats>,
-    /// What its jobs held that have ended.
-    pub(crate) remains: Arc<Remains<Job>>,
+    /// What its ended jobs held, until it is freed.
+    pub(crate) ended_jobs: Arc<EndedJobs<Job>>,
 }
 
 impl Drop for EtnavivFile {
     fn drop(&mut self) {
         // Before its clients are dropped, which cancels its jobs.
-        self.remains.close();
+        self.ended_jobs.close();
     }
 }
 
@@ -38,19 +38,19 @@ impl EtnavivFile {
     ///
     /// # Errors
     ///
-    /// ENOMEM; ENOSPC when there are as many clients as the hardware has page tables for.
+    /// ENOMEM; ENOSPC if the hardware has no more page tables.
     pub(crate) fn new(gpu: &Gpu, account: &Arc<Account>) -> Result<EtnavivFile> {
         let os = gpu.os();
         Ok(EtnavivFile {
             vm: gpu.vm(account)?,
             clients: Sx::new(os, c"etnaviv clients", [const { None }; CORES])?,
             stats: Arc::new(os, Stats::default())?,
-            remains: Remains::new(os, &gpu.shared.jobs)?,
+            ended_jobs: EndedJobs::new(os, &gpu.shared.jobs)?,
         })
     }
 
-    /// Counts and logs a submit that was refused with `error`, because of its stream if there is a
-    /// `why`.
+    /// Counts and logs a submit that was refused with `error`; `why` is the reason if that is the
+    /// stream.
     pub(crate) fn refused(&self, gpu: &Gpu, pid: i32, why: Option<Refused>, error: Errno) {
         let (dev, stats) = (gpu.shared.mmu.dev(), &gpu.shared.stats);
         let log = |reason: core::fmt::Arguments<'_>| {
@@ -69,8 +69,8 @@ impl EtnavivFile {
     ///
     /// # Errors
     ///
-    /// EINVAL for a number that no core can have, ENXIO for one that none has or when the device is
-    /// removed; ENOMEM.
+    /// EINVAL for a number that no core can have, ENXIO for one that no core has or if the device
+    /// is being detached; ENOMEM.
     pub(crate) fn client(&self, gpu: &Gpu, pipe: u32) -> Result<Arc<Client<Core>>> {
         let core = gpu.core(pipe)?;
         let mut clients = self.clients.lock();

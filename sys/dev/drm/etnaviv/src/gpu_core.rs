@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! One core of a GPU: what it is, its parts.
+//! One core of a GPU: identification, its parts, attach.
 
+use crate::core_ops::Regs;
 use crate::identify::identify;
 use crate::identity::{Identity, Unsupported};
 use crate::job::in_flight::InFlight;
@@ -8,7 +9,6 @@ use crate::job::payload::Job;
 use crate::job::user_fence::UserFences;
 use crate::mmu::vm::Vm;
 use crate::mmu::{Mmu, Version};
-use crate::ops::Regs;
 use drm_sched::{Config, SlotConfig};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::drm::coredump::CoreDump;
@@ -17,47 +17,48 @@ use drmkpi::os::{Dev, Level, Os};
 use drmkpi::resources::{Names, Resources};
 use drmkpi::runner::backend::Runner;
 use drmkpi::runner::backend::{self, Backend};
-use drmkpi::runner::holdings::Remains;
+use drmkpi::runner::holdings::EndedJobs;
 use drmkpi::runner::reaper::Reaper;
 use drmkpi::util::errno::{Errno, Result, EIO, ENODEV};
 
-/// HW: the clocks of the binding vivante,gc: "core" always, the others as the chip has them.
+/// HW: the clocks of the binding vivante,gc: "core" is required, the others depend on the SoC.
 const RESOURCES: Names = Names {
     clocks: &[Some(c"core"), Some(c"shader"), Some(c"bus"), Some(c"reg")],
     regulator: None,
     reset: false,
 };
-/// Which of them is the core's.
+/// The index of the clock "core".
 const CORE_CLOCK: usize = 0;
 
-/// Jobs in the hardware at once. HW: Linux's bound.
+/// The number of jobs that are in flight at once. HW: Linux's bound.
 const DEPTH: u8 = 4;
-/// A job of a closed file has this time, in ns: a frame may end, and a reset is spared.
+/// The time that a job of a closed file has to end, in ns, in which a frame may complete without a
+/// reset.
 const GRACE_NS: u64 = 10_000_000;
 
 /// The scheduler's slot for the one ring of a core.
 pub(crate) const SLOT: usize = 0;
 
-/// The job lock, held.
+/// A guard of the job lock.
 pub(crate) type Engine<'a> = backend::Engine<'a, Core>;
 
 /// A core that was identified and is not attached yet; its power is off.
-pub(crate) struct Found {
+pub(crate) struct Identified {
     dev: Dev,
     regs: Regs,
     resources: Resources,
     pub(crate) identity: Identity,
 }
 
-/// What the cores of one device share.
+/// The parts that the cores of one device share.
 pub(crate) struct Shared {
     pub(crate) mmu: Arc<Mmu>,
     /// Frees what was unmapped.
     pub(crate) vms: Arc<Reaper<Vm>>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) dump: Arc<CoreDump>,
-    /// Frees what jobs held.
-    pub(crate) jobs: Arc<Reaper<Remains<Job>>>,
+    /// Frees what ended jobs held.
+    pub(crate) jobs: Arc<Reaper<EndedJobs<Job>>>,
 }
 
 /// A core.
@@ -66,7 +67,7 @@ pub(crate) struct Core {
     pub(crate) identity: Identity,
     pub(crate) shared: Arc<Shared>,
     pub(crate) runner: Runner<Core>,
-    /// Fences that are not signaled, by number.
+    /// Fences that are not signaled, by their user fence ids.
     pub(crate) fences: UserFences,
 }
 
@@ -76,14 +77,14 @@ impl From<Unsupported> for Errno {
     }
 }
 
-impl Found {
-    /// Asks a node what it is.
+impl Identified {
+    /// Identifies the core of a device node.
     ///
     /// # Errors
     ///
-    /// ENODEV for hardware that this driver does not serve, or not without a tunable; EIO when it
-    /// does not answer, ENOMEM.
-    pub(crate) fn new(dev: Dev) -> Result<Found> {
+    /// ENODEV for hardware that this driver does not support, or not without a tunable; ENOMEM, or
+    /// the error of a resource.
+    pub(crate) fn new(dev: Dev) -> Result<Identified> {
         let resources = Resources::find(dev, &RESOURCES)?;
         let regs = Regs::map(dev, None)?;
         resources.on()?;
@@ -94,14 +95,14 @@ impl Found {
             dev.log(
                 Level::Error,
                 format_args!(
-                    "gc{:x}: its MMU does not keep clients from memory; see hw.drmkpi.etnaviv_mmuv1",
+                    "gc{:x}: its MMU does not isolate clients; see hw.drmkpi.etnaviv_mmuv1",
                     identity.ids.model
                 ),
             );
             return Err(ENODEV);
         }
-        // Page tables and command memory must be below 4 GiB (docs/hw/etnaviv.md, MMU); MMUv2's entries
-        // hold 40 bits.
+        // Page tables and command memory must be below 4 GiB, and an entry of MMUv2 holds 40 bits
+        // of address (docs/hw/etnaviv.md, MMU).
         let data_bits = match Version::of(&identity) {
             Version::V1 => 32,
             Version::V2 | Version::V2Secure => 40,
@@ -114,7 +115,7 @@ impl Found {
                 identity.ids.model, identity.ids.revision
             ),
         );
-        Ok(Found {
+        Ok(Identified {
             dev,
             regs,
             resources,
@@ -124,12 +125,12 @@ impl Found {
 }
 
 impl Core {
-    /// Begins to serve a core, the device's `index`-th.
+    /// Initialises a core, which gets the number `index` in the device.
     ///
     /// # Errors
     ///
-    /// EIO when it does not come on, ENOMEM.
-    pub(crate) fn attach(found: Found, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
+    /// EIO if it cannot be reset, ENOMEM.
+    pub(crate) fn attach(found: Identified, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
         let core = Core::build(found, index, shared)?;
         if let Err(e) = Runner::attach(&core) {
             Runner::detach(&core);
@@ -138,10 +139,11 @@ impl Core {
         Ok(core)
     }
 
-    /// Puts the parts together. Not inlined, nor what makes the large ones: a kernel stack is small.
+    /// Constructs the core from its parts. Not inlined, nor are the constructors of the large
+    /// parts, to bound the use of the kernel stack.
     #[inline(never)]
-    fn build(found: Found, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
-        let Found {
+    fn build(found: Identified, index: u32, shared: &Arc<Shared>) -> Result<Arc<Core>> {
+        let Identified {
             dev,
             regs,
             resources,
@@ -182,10 +184,10 @@ impl Core {
             timeout_ns: <Core as Backend>::DESC.job_timeout_ns,
         };
         let config = Config {
-            // A reset always has one guilty job, which ends at once.
+            // Every reset has one guilty job, which ends with it.
             max_blames: 1,
             blame_errno: EIO.get(),
-            // OVERFLOW: patience without end is what the largest value means.
+            // OVERFLOW: saturates: the largest value means unlimited patience.
             patience_ns: dev
                 .os()
                 .tunable(c"etnaviv_patience_ms", 0)
@@ -195,7 +197,7 @@ impl Core {
         Runner::new(dev, resources, &[slot], config, in_flight)
     }
 
-    /// The instance of the system.
+    /// The operating system's instance that the device belongs to.
     pub(crate) fn os(&self) -> Os {
         self.runner.os()
     }
@@ -205,7 +207,7 @@ impl Core {
         &self.regs
     }
 
-    /// The MMU that it shares with the others.
+    /// The MMU state that all cores share.
     pub(crate) fn mmu(&self) -> &Mmu {
         &self.shared.mmu
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The table of cores whose registers do not say everything, and what has to be done differently on which core.
+//! The table of cores whose registers do not describe them completely, and the quirks of cores.
 //!
-//! Feature words 6 to 11 are in no register: a core that has them needs a row. A new core is a new row.
+//! Feature words 6 to 11 are in no register: a core that has them needs a row.
 
 use bitflags::bitflags;
 
@@ -9,11 +9,11 @@ use crate::features::{Features, Words};
 use crate::identity::{Identity, Ids, Specs};
 use crate::regs::pm;
 
-/// A core of the table.
+/// A row: a core.
 pub struct Row {
     model: u32,
     revision: u32,
-    /// `None` matches every one, here and below.
+    /// `None` matches every value, here and below.
     product_id: Option<u32>,
     customer_id: Option<u32>,
     eco_id: Option<u32>,
@@ -74,30 +74,30 @@ pub fn find(ids: &Ids) -> Option<&'static Row> {
 }
 
 bitflags! {
-    /// What is done differently.
+    /// Deviations from what the driver does for most cores.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub struct Quirks: u32 {
         /// Modules that stall are not gated.
         const NO_STALL_GATING = 1 << 0;
-        /// Textures are not gated, else the GPU hangs.
+        /// The texture unit is not gated; otherwise the GPU hangs.
         const NO_TX_GATING = 1 << 1;
-        /// Nor are setup and rasteriser.
+        /// Setup and rasteriser are not gated.
         const NO_SE_RA_GATING = 1 << 2;
-        /// Nor are the shaders' execution units.
+        /// The shaders' execution units are not gated.
         const NO_SH_EU_GATING = 1 << 3;
         /// The buses of front end and textures have to be set up.
         const BUS_CONFIG = 1 << 4;
-        /// Bit 23 of the pulse eater.
+        /// Bit 23 of the pulse eater is set.
         const PULSE_EATER_23 = 1 << 5;
-        /// Bit 17 of the pulse eater in place of bit 16.
+        /// Bit 17 of the pulse eater is set in place of bit 16.
         const PULSE_EATER_17 = 1 << 6;
         /// The 2D core's memory has to be set up.
         const MEMORY_DEBUG = 1 << 7;
-        /// A position takes two varyings.
+        /// A position takes two varyings, so there is one less.
         const VARYING_LESS = 1 << 8;
         /// Cycles are counted by the memory controller.
         const MC_CYCLES = 1 << 9;
-        /// Modules that are not there report to be busy.
+        /// Modules that do not exist are reported as busy.
         const NAMED_IDLE_BITS = 1 << 10;
     }
 }
@@ -105,7 +105,7 @@ bitflags! {
 /// Every revision.
 const ANY: u32 = u32::MAX;
 
-/// Model, revision, quirks; all rows that match count. Source: what Linux does on which core.
+/// Model, revision, quirks. A core has the quirks of all rows that match. Source: Linux.
 static QUIRKS: [(u32, u32, Quirks); 30] = [
     (0x0300, ANY, Quirks::NAMED_IDLE_BITS),
     (0x0320, 0x5007, Quirks::MEMORY_DEBUG),
@@ -156,7 +156,7 @@ pub fn quirks(model: u32, revision: u32) -> Quirks {
     }
 }
 
-/// What is set in POWER_CONTROLS (0x100) and in MODULE_CONTROLS (0x104) to have modules gated.
+/// The bits that are set in POWER_CONTROLS (0x100) and in MODULE_CONTROLS (0x104) for clock gating.
 pub fn clock_gating(core: &Identity) -> (u32, u32) {
     let (model, revision) = (core.ids.model, core.ids.revision);
     let quirks = quirks(model, revision);
@@ -189,7 +189,7 @@ pub fn clock_gating(core: &Identity) -> (u32, u32) {
     (power, modules)
 }
 
-/// What PULSE_EATER (0x10c) is set to; `read` is what it holds.
+/// The value to be written to PULSE_EATER (0x10c); `read` is its current value.
 pub fn pulse_eater(core: &Identity, read: u32) -> u32 {
     if core.ids.revision > 0x5420 && core.features.contains(Features::PIPE_3D) {
         return (read | pm::PULSE_EATER_NO_DFS | pm::PULSE_EATER_17) & !pm::PULSE_EATER_16;
@@ -207,7 +207,7 @@ pub fn pulse_eater(core: &Identity, read: u32) -> u32 {
 
 /// The bits of IDLE_STATE (0x004) from FE to TX.
 const IDLE_FE_TO_TX: u32 = 0xff;
-/// Its bit that says that the bus is in low power, which is not about being idle.
+/// The bit of IDLE_STATE that reports a bus in low power, and has no meaning for idleness.
 const IDLE_AXI_LOW_POWER: u32 = 1 << 31;
 
 /// The bits of IDLE_STATE (0x004) that are all set when the core is idle.

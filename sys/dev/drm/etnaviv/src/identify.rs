@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Reads the identity of a core from its registers, and corrects what is known to be wrong in them.
+//! Reads the identity of a core from its registers, and corrects values that are known to be wrong.
 //!
-//! [`identify`] reads registers by a function, in an order that every core survives: a GC600 of revision 0x19 does not
-//! answer for its product and its engineering change, and the bus reports an error.
+//! [`identify`] reads registers by a function, and only those that the core is known to have:
+//! reading the product and the engineering change order of a GC600 of revision 0x19 is an error on
+//! the bus.
 
 use crate::features::{Features, Words};
 use crate::hwdb::{self, Quirks};
 use crate::identity::{Identity, Ids, Specs, Unsupported};
 use crate::regs::hi;
 
-/// Asks a core who it is. `read` reads the 32-bit register at a byte offset.
+/// Identifies a core. `read` reads the 32-bit register at a byte offset.
 ///
 /// # Errors
 ///
-/// [`Unsupported`] if it is none that can be driven.
+/// [`Unsupported`] if there is no core, or none that the driver supports.
 pub fn identify(mut read: impl FnMut(u32) -> u32) -> Result<Identity, Unsupported> {
     let ids = ids(&mut read);
     if ids.model == 0 {
@@ -59,12 +60,12 @@ fn ids(read: &mut impl FnMut(u32) -> u32) -> Ids {
         ids.product_id = read(hi::PRODUCT_ID);
         ids.eco_id = read(hi::ECO_ID);
     }
-    // HW: the GC400 is sold under several numbers. The GC420 is a core of its own.
+    // HW: the GC400 is sold under several numbers, the GC420 is another core.
     if ids.model & 0xff00 == 0x400 && ids.model != 0x420 {
         ids.model = 0x400;
     }
     match (ids.model, ids.revision, date) {
-        // HW: changed without a new revision.
+        // HW: a change of the design without a new revision.
         (0x300, 0x2201, 0x2008_0814) if read(hi::TIME) == 0x1205_1100 => ids.revision = 0x1051,
         // HW: the "GC2000+" of the i.MX 6QP.
         (0x2000, 0xffff_5450, _) => (ids.model, ids.revision) = (0x3000, 0x5450),
@@ -74,8 +75,9 @@ fn ids(read: &mut impl FnMut(u32) -> u32) -> Ids {
     ids
 }
 
-/// The feature words in registers; the others are 0.
+/// The feature words that are in registers; the others are 0.
 fn words(ids: &Ids, read: &mut impl FnMut(u32) -> u32) -> Words {
+    // OVERFLOW: none, for the callers' bits are constants below 32.
     let bit = |bit: u32| 1u32.wrapping_shl(bit);
     let mut major = read(hi::FEATURES);
     if ids.model == 0x700 {
@@ -102,18 +104,20 @@ fn words(ids: &Ids, read: &mut impl FnMut(u32) -> u32) -> Words {
     [major, m0, m1, m2, m3, m4, m5, 0, 0, 0, 0, 0, 0]
 }
 
-/// What the specification registers say, or what is known where they say nothing.
+/// The sizes in the specification registers, or known values for those that are 0 there.
 fn specs(ids: &Ids, features: Features, read: &mut impl FnMut(u32) -> u32) -> Specs {
     let registers = match features.contains(Features::MORE_MINOR_FEATURES) {
         true => hi::SPECS.map(read),
         false => [0; 4],
     };
     let [one, two, three, four] = registers;
+    // OVERFLOW: none, for the callers' values are constants below 32.
     let field =
         |register: u32, low: u32, bits: u32| (register >> low) & !u32::MAX.wrapping_shl(bits);
     let or = |value: u32, default: u32| if value == 0 { default } else { value };
     let power_or = |exponent: u32, default: u32| match exponent {
         0 => default,
+        // OVERFLOW: none, for exponents have four bits.
         exponent => 1u32.wrapping_shl(exponent),
     };
     let large = ids.model >= 0x1000;
@@ -160,6 +164,7 @@ fn specs(ids: &Ids, features: Features, read: &mut impl FnMut(u32) -> u32) -> Sp
             _ => 256,
         },
         num_constants: or(field(two, 16, 16), 168),
+        // OVERFLOW: saturates at 0, below which there are no varyings.
         num_varyings: varyings.saturating_sub(less),
     }
 }

@@ -147,7 +147,7 @@ fn gc3000_has_its_own_stream_count() {
 }
 
 #[test]
-fn sizes_that_no_register_tells() {
+fn sizes_that_are_in_no_register() {
     let sizes = |model, revision, major| {
         let specs = core(&[(0x20, model), (0x24, revision), (0x1c, major)])
             .0

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The identity of a core: model, revision, features and sizes. [`identify`](crate::identify) reads it.
+//! The identity of a core: model, revision, features and sizes. [`identify`](crate::identify) reads
+//! it from registers.
 
 use crate::features::{Features, Words};
 
-/// What a core calls itself.
+/// The identifiers of a core.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Ids {
-    /// "0x7000" for a GC7000. 0 is no core.
+    /// "0x7000" for a GC7000; 0 if there is no core.
     pub model: u32,
     /// Revision.
     pub revision: u32,
@@ -18,7 +19,7 @@ pub struct Ids {
     pub eco_id: u32,
 }
 
-/// What there is in a core, in the units that clients get.
+/// The sizes of a core's units, as they are reported to clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Specs {
     /// Vertex streams.
@@ -33,9 +34,9 @@ pub struct Specs {
     pub shader_core_count: u32,
     /// Pixel pipes.
     pub pixel_pipes: u32,
-    /// Entries of the buffer behind the vertex shader.
+    /// Entries of the output buffer of the vertex shader.
     pub vertex_output_buffer_size: u32,
-    /// Size of a buffer nobody describes.
+    /// Size of a buffer that is not documented.
     pub buffer_size: u32,
     /// Instructions of a shader.
     pub instruction_count: u32,
@@ -48,39 +49,39 @@ pub struct Specs {
 /// A core.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identity {
-    /// What it calls itself.
+    /// Its identifiers.
     pub ids: Ids,
-    /// What it can do, for clients.
+    /// Its feature words, for clients.
     pub words: Words,
-    /// What it can do, for the driver.
+    /// Its features, for the driver.
     pub features: Features,
-    /// What there is in it.
+    /// Its sizes.
     pub specs: Specs,
 }
 
-/// Why a core is not driven.
+/// Why a core is not supported.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unsupported {
-    /// No core is there, or it is fused off.
+    /// There is no core, or it is fused off.
     Absent,
-    /// It draws vectors, with commands of its own.
+    /// It is for vector graphics, and has other commands.
     VectorGraphics,
 }
 
-/// Who looks after the registers of the MMU.
+/// Whether a core has secure registers, and which software uses them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Security {
-    /// There is no secure state.
+    /// It has none.
     None,
-    /// The kernel does, in the secure bank.
+    /// The kernel uses them for the MMU.
     Kernel,
 }
 
-/// Where clients' addresses begin with MMUv2.
+/// The lowest GPU address of clients with MMUv2.
 const SOFTPIN_START: u64 = 0x40_0000;
 
 impl Identity {
-    /// Who looks after the registers of the MMU.
+    /// Whether the core has secure registers, and which software uses them.
     pub fn security(&self) -> Security {
         match self
             .features
@@ -91,17 +92,17 @@ impl Identity {
         }
     }
 
-    /// Clients are not to use tile status.
+    /// Removes the features by which clients use tile status.
     pub fn forbid_fast_clear(&mut self) {
         let [major, ..] = &mut self.words;
         *major &= !1;
         self.features.remove(Features::FAST_CLEAR);
     }
 
-    /// What GET_PARAM answers for parameter `nr`; `None` if there is no such parameter.
+    /// The value that GET_PARAM returns for parameter `nr`; `None` if there is no such parameter.
     pub fn param(&self, nr: u32) -> Option<u64> {
         if nr == 0x1b {
-            // All ones: addresses are the kernel's.
+            // All ones if the kernel assigns addresses.
             let pinned = self.features.contains(Features::MMU_V2);
             return Some(if pinned { SOFTPIN_START } else { u64::MAX });
         }
@@ -109,7 +110,7 @@ impl Identity {
         let value = match nr {
             0x01 => ids.model,
             0x02 => ids.revision,
-            0x03..=0x0f => *self.words.get(usize::try_from(nr.wrapping_sub(3)).ok()?)?,
+            0x03..=0x0f => *self.words.get(usize::try_from(nr.checked_sub(3)?).ok()?)?,
             0x10 => specs.stream_count,
             0x11 => specs.register_max,
             0x12 => specs.thread_count,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The driver's ioctls: etnaviv_drv.c and etnaviv_gem.c of Linux 6.1 are what clients know.
+//! The driver's ioctls. Semantics and errors are those of etnaviv_drv.c and etnaviv_gem.c of Linux
+//! 6.1, which clients are written for.
 
 use crate::bo::{Bo, Caching};
 use crate::job::submit;
@@ -20,10 +21,10 @@ use drmkpi::sync::fence::Fence;
 use drmkpi::sync::resv::Usage;
 use drmkpi::util::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
 
-/// By number.
+/// All ioctls, in ascending order of their numbers.
 pub(crate) const TABLE: &[Ioctl<Etnaviv>] = &[
     drm_ioctl!(0xc010_6440, Param, RENDER, get_param),
-    // SET_PARAM, which never was.
+    // SET_PARAM, whose number is reserved.
     Ioctl {
         nr: 0x41,
         size: 0,
@@ -56,8 +57,9 @@ const NONBLOCK: u32 = 1;
 const USERPTR_READ: u32 = 1;
 const USERPTR_WRITE: u32 = 2;
 
-/// Nanoseconds of a user's time-out, whose nanoseconds need not be below a second.
+/// An absolute time-out of the user ABI in ns. `tv_nsec` may be above a second.
 fn deadline(tv_sec: i64, tv_nsec: i64) -> u64 {
+    // OVERFLOW: saturates: a deadline.
     let ns = tv_sec.saturating_mul(1_000_000_000).saturating_add(tv_nsec);
     u64::try_from(ns).unwrap_or(0)
 }
@@ -100,12 +102,12 @@ fn gem_new(call: &EtnaCall<'_>, arg: &mut GemNew) -> Result<()> {
     Ok(())
 }
 
-/// Does GEM_SUBMIT, and counts and tells what is refused.
+/// GEM_SUBMIT; counts and logs a submit that is refused.
 fn gem_submit(call: &EtnaCall<'_>, arg: &mut GemSubmit) -> Result<()> {
     let refused = Cell::new(None);
     let done = submit::submit(call, arg, &refused);
     match done {
-        // An interrupted call was not refused; the client repeats it.
+        // An interrupted call is not a refusal; the client repeats it.
         Ok(()) | Err(EINTR | ERESTART) => {}
         Err(e) => {
             call.file
@@ -116,7 +118,8 @@ fn gem_submit(call: &EtnaCall<'_>, arg: &mut GemSubmit) -> Result<()> {
     done
 }
 
-/// The caller's memory as an object: the GPU reads it, and writes to it if `flags` say so.
+/// GEM_USERPTR: memory of the caller as an object, which the GPU reads, and writes if `flags`
+/// permit it.
 fn gem_userptr(call: &EtnaCall<'_>, arg: &mut GemUserptr) -> Result<()> {
     let pages = |n: u64| n.is_multiple_of(PAGE_SIZE);
     if arg.flags & !(USERPTR_READ | USERPTR_WRITE) != 0 || arg.flags == 0 {
@@ -127,7 +130,7 @@ fn gem_userptr(call: &EtnaCall<'_>, arg: &mut GemUserptr) -> Result<()> {
     }
     let write = arg.flags & USERPTR_WRITE != 0;
     let (dev, account) = (call.device().dev(), call.file.account());
-    // Where the GPU cannot be kept from writing, the caller must be somebody who may.
+    // MMUv1 cannot forbid writes, so there the caller must have write access to the memory.
     let may_write = write || call.device().data().shared.mmu.version() == Version::V1;
     let buffer = Buffer::userptr(
         dev,
@@ -140,7 +143,7 @@ fn gem_userptr(call: &EtnaCall<'_>, arg: &mut GemUserptr) -> Result<()> {
     let caching = if dev.coherent() {
         Caching::Uncached
     } else {
-        // What is there may be in the CPU's caches only.
+        // The contents may be in the CPU's caches only.
         buffer.object().sync(0, buffer.size(), SyncDir::ForDevice);
         Caching::Cached
     };
@@ -149,7 +152,7 @@ fn gem_userptr(call: &EtnaCall<'_>, arg: &mut GemUserptr) -> Result<()> {
     Ok(())
 }
 
-/// Enumerates the domains of a core's counters, over all that it can draw with.
+/// Enumerates the domains of a core's counters, over all of its pipes.
 fn pm_query_dom(call: &EtnaCall<'_>, arg: &mut PmDomain) -> Result<()> {
     let core = call.device().data().core(arg.pipe)?;
     let features = core.identity.features;
@@ -157,6 +160,7 @@ fn pm_query_dom(call: &EtnaCall<'_>, arg: &mut PmDomain) -> Result<()> {
     arg.id = arg.iter;
     arg.nr_signals = u16::try_from(domain.signals.len()).unwrap_or(u16::MAX);
     (arg.name, arg.name_rest) = padded(domain.name);
+    // OVERFLOW: saturates: u8::MAX is the end of the enumeration.
     let next = arg.iter.saturating_add(1);
     let last = perfmon_tables::domain(features, usize::from(next)).is_none();
     arg.iter = if last { u8::MAX } else { next };
@@ -171,13 +175,14 @@ fn pm_query_sig(call: &EtnaCall<'_>, arg: &mut PmSignal) -> Result<()> {
     let signal = domain.signals.get(usize::from(arg.iter)).ok_or(EINVAL)?;
     arg.id = arg.iter;
     (arg.name, arg.name_rest) = padded(signal.name);
+    // OVERFLOW: saturates: u16::MAX is the end of the enumeration.
     let next = arg.iter.saturating_add(1);
     let last = usize::from(next) >= domain.signals.len();
     arg.iter = if last { u16::MAX } else { next };
     Ok(())
 }
 
-/// A name in the two halves of its field, cut so that it ends with 0.
+/// A name as the two halves of a field of 64 bytes, truncated so that it ends with 0.
 fn padded(name: &str) -> ([u8; 32], [u8; 32]) {
     let mut halves = ([0; 32], [0; 32]);
     let (first, rest) = &mut halves;
@@ -217,7 +222,8 @@ fn cpu_prep(call: &EtnaCall<'_>, arg: &mut CpuPrep) -> Result<()> {
             .resv()
             .wait(call.file.os(), usage, Some(call.caller), until)?;
     }
-    // Where the GPU cannot write there is nothing new, and the pages may be dirty for somebody else.
+    // An object that the GPU cannot write has no new contents, and must not be invalidated: its
+    // pages may be dirty, as other processes may have them mapped.
     if gem.object().caching == Caching::Cached && gem.object().writable {
         buffer.object().sync(0, buffer.size(), SyncDir::ForCpu);
     }
@@ -241,7 +247,7 @@ fn wait_fence(call: &EtnaCall<'_>, arg: &mut Wait) -> Result<()> {
         return Err(EINVAL);
     }
     let core = call.device().data().core(arg.pipe)?;
-    // A number that is not known is of a fence that is over.
+    // An unknown id is that of a fence that was signaled.
     let Some(fence) = core.fences.get(arg.what) else {
         return Ok(());
     };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Performance counters: domains of each pipe, and the signals in them.
 //!
-//! Positions in the tables are user ABI, and so are the names. A client asks for domains by an index over all pipes of a core
-//! ([`domain`]); a submit names them by the index in the pipe that it runs on ([`Pipe::domains`]).
+//! Positions in the tables and names are user ABI. A client enumerates domains by an index over all
+//! pipes of a core ([`domain`]); a submit names them by the index in its pipe ([`Pipe::domains`]).
 //!
 //! Source of names, registers and selectors: rnndb `state_hi.xml`; their order is that of Linux.
 
@@ -14,11 +14,12 @@ use Sample::{IdleCycles, ReadPipes, Select, SelectPipes, TotalCycles};
 /// How a signal is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sample {
-    /// The value goes to the domain's `config`, the answer is in its `read`.
+    /// The selector is written to the domain's `config`, the counter is read from its `read`.
     Select(u32),
-    /// The same for each pixel pipe in turn, and the sum. The debug pipe has to end as pipe 0, else the GPU hangs.
+    /// The same for each pixel pipe in turn, and the sum. Pipe 0 must be selected afterwards,
+    /// otherwise the GPU hangs.
     SelectPipes(u32),
-    /// The register for each pixel pipe in turn, and the sum; likewise.
+    /// The register is read for each pixel pipe in turn, and the sum; pipe 0 as above.
     ReadPipes(u32),
     /// The register that [`total_cycles`] names.
     TotalCycles,
@@ -40,28 +41,33 @@ pub struct Signal {
 pub struct Domain {
     /// Its name.
     pub name: &'static str,
-    /// Where the selected counter is read.
+    /// The register with the selected counter.
     pub read: u32,
-    /// Where it is selected.
+    /// The register that selects a counter.
     pub config: u32,
-    /// What can be selected.
+    /// The counters.
     pub signals: &'static [Signal],
 }
 
-/// What a submit runs on; the values are user ABI.
+/// The pipe that a submit runs on; the values are user ABI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pipe {
     /// 3D.
     Three = 0,
     /// 2D.
     Two = 1,
-    /// Vectors.
+    /// Vector graphics.
     Vector = 2,
 }
 
-/// `value` in the byte of a selector that belongs to a unit.
+/// `value` in the byte of a selector that belongs to a unit, 0 to 3.
 const fn byte(unit: u32, value: u32) -> u32 {
-    value.wrapping_shl(unit.wrapping_mul(8))
+    match unit {
+        0 => value,
+        1 => value << 8,
+        2 => value << 16,
+        _ => value << 24,
+    }
 }
 
 const fn signal(name: &'static str, sample: Sample) -> Signal {

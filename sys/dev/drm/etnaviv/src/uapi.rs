@@ -34,7 +34,7 @@ uapi_struct! {
         handle: u32,
         /// Must be zero.
         pad: u32,
-        /// Where to map it.
+        /// The offset to pass to mmap(2).
         offset: u64,
     }
 }
@@ -96,13 +96,13 @@ uapi_struct! {
     pub struct SubmitPmr {
         /// PRE 1, POST 2.
         flags: u32,
-        /// Which domain of what the submit draws with.
+        /// The domain, by its index in the pipe of the submit.
         domain: u8,
         /// Ignored.
         pad: u8,
         /// Which signal of the domain.
         signal: u16,
-        /// Written to the first word of the object in the end.
+        /// Written to the first word of the object after all counters.
         sequence: u32,
         /// Where the value goes, in words.
         read_offset: u32,
@@ -200,7 +200,8 @@ uapi_struct! {
 }
 
 uapi_struct! {
-    /// `struct drm_etnaviv_wait_fence`, and, with a handle in place of the fence, `struct drm_etnaviv_gem_wait`.
+    /// `struct drm_etnaviv_wait_fence`, and, with a handle in place of the fence, `struct
+    /// drm_etnaviv_gem_wait`.
     pub struct Wait {
         /// Which core.
         pipe: u32,

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a device needs so that its registers answer: regulator, power domain, clocks, reset line.
+//! The resources of a device that must be on before its registers are accessed: regulator, power
+//! domain, clocks, reset line.
 //!
-//! On: regulator, power domain, clocks in their order, reset released. Off: the other way round.
-//! A board may lack any of them.
+//! They are turned on in this order, the clocks in the order of the driver, and off in the reverse
+//! order. A board may lack any of them.
 
 use crate::os::{Clk, Dev, Level, Regulator, Reset};
 use crate::util::errno::{Result, EINVAL};
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// Clocks of a device at the most.
+/// The largest number of clocks of a device.
 const CLOCKS: usize = 4;
 
 /// The names of a device's resources in the device tree.
 #[derive(Clone, Copy, Debug)]
 pub struct Names {
-    /// Clocks in the order in which they are enabled, four at the most. `None` is the first clock of
+    /// Clocks in the order in which they are enabled, at most four. `None` is the first clock of
     /// the node, whatever its name.
     pub clocks: &'static [Option<&'static CStr>],
     /// The regulator, if the binding has one.
@@ -24,8 +25,8 @@ pub struct Names {
     pub reset: bool,
 }
 
-/// The resources of a device. They are turned on and off by one thread at a time, and go off when
-/// this is dropped.
+/// The resources of a device. One thread at a time turns them on and off, and dropping this turns
+/// them off.
 pub struct Resources {
     dev: Dev,
     is_on: AtomicBool,
@@ -35,11 +36,11 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Finds them; all are off.
+    /// Looks the resources up; all are off.
     ///
     /// # Errors
     ///
-    /// The error of the framework; ENOMEM; EINVAL for more than four clocks.
+    /// The errors of the frameworks; ENOMEM; EINVAL for more than four clocks.
     pub fn find(dev: Dev, names: &Names) -> Result<Resources> {
         if names.clocks.len() > CLOCKS {
             return Err(EINVAL);
@@ -76,11 +77,11 @@ impl Resources {
         self.is_on.load(Ordering::Relaxed)
     }
 
-    /// Turns all of them on. If one fails, those before it are turned off again.
+    /// Turns all resources on. If one fails, those before it are turned off again.
     ///
     /// # Errors
     ///
-    /// The error of the framework.
+    /// The error of that resource's framework.
     pub fn on(&self) -> Result<()> {
         if let Some(regulator) = &self.regulator {
             regulator.enable()?;
@@ -100,15 +101,12 @@ impl Resources {
     }
 
     fn clocks_on(&self) -> Result<()> {
-        let mut on: usize = 0;
         let mut result = Ok(());
-        for clock in self.clocks.iter().flatten() {
+        let enabled = self.clocks.iter().flatten().take_while(|clock| {
             result = clock.enable();
-            if result.is_err() {
-                break;
-            }
-            on = on.saturating_add(1);
-        }
+            result.is_ok()
+        });
+        let on = enabled.count();
         let result = result.and_then(|()| self.reset.as_ref().map_or(Ok(()), Reset::deassert));
         if result.is_err() {
             for clock in self.clocks.iter().flatten().take(on) {
@@ -118,8 +116,8 @@ impl Resources {
         result
     }
 
-    /// Turns all of them off, if they are on. A failure is logged, and the others are turned off all
-    /// the same.
+    /// Turns all resources off, if they are on. A failure is logged, and the others are turned off
+    /// nevertheless.
     pub fn off(&self) {
         if !self.is_on.swap(false, Ordering::Relaxed) {
             return;

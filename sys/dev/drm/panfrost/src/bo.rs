@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the driver keeps per GEM object.
+//! The driver's part of a GEM object: its flags, and where each file has it mapped.
 
 use crate::mmu::mapping::Mapping;
 use crate::Panfrost;
@@ -11,16 +11,16 @@ use drmkpi::os::{Mtx, Os};
 use drmkpi::util::errno::{Result, EINVAL};
 use drmkpi::util::sorted_map::SortedMap;
 
-/// The driver's GEM objects.
+/// A GEM object of this driver.
 pub(crate) type PanfrostGem = Gem<Panfrost>;
 
 bitflags! {
     /// Flags of CREATE_BO.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub(crate) struct BoFlags: u32 {
-        /// The GPU never fetches programs from it.
+        /// Mapped without permission to fetch programs from it.
         const NOEXEC = 1;
-        /// Grows when the GPU faults on it.
+        /// Allocated on demand: grows when the GPU faults on it.
         const HEAP = 2;
     }
 }
@@ -28,7 +28,7 @@ bitflags! {
 /// The driver's part of a GEM object.
 pub struct Bo {
     pub(crate) flags: BoFlags,
-    /// By file; as many as files have the object open.
+    /// One for each file that has the object open, by the file's number.
     mappings: Mtx<SortedMap<u64, Arc<Mapping>>>,
 }
 
@@ -43,23 +43,23 @@ impl Bo {
         Ok(Bo { flags, mappings })
     }
 
-    /// The place of the object in a file's address space.
+    /// The mapping of the object in a file's VM.
     ///
     /// # Errors
     ///
-    /// EINVAL when the file has given it up.
+    /// EINVAL if the file has closed its last handle of the object.
     pub(crate) fn mapping(&self, file: u64) -> Result<Arc<Mapping>> {
         self.mappings.lock().get(file).cloned().ok_or(EINVAL)
     }
 
-    /// The place in the one file that has the object open; None when there are more.
+    /// The mapping of the only file that has the object open; `None` if there are several or none.
     pub(crate) fn only_mapping(&self) -> Option<Arc<Mapping>> {
         let mappings = self.mappings.lock();
         let (_, first) = mappings.from(0).next()?;
         (mappings.len() == 1).then(|| first.clone())
     }
 
-    /// Maps the object for a file.
+    /// Maps the object in a file's VM, for the first handle that the file has of it.
     ///
     /// # Errors
     ///
@@ -72,16 +72,16 @@ impl Bo {
         let mapping = Arc::new(file.os(), mapping)?;
         let added = bo.mappings.lock().insert(file.id(), mapping.clone());
         if added.is_err() {
-            Mapping::give_up(mapping);
+            Mapping::release(mapping);
         }
         added
     }
 
-    /// Gives up the file's place; jobs may hold it on.
+    /// Drops the file's reference to its mapping. Jobs may hold others.
     pub(crate) fn close(&self, file: u64) {
         let removed = self.mappings.lock().remove(file);
         if let Some(mapping) = removed {
-            Mapping::give_up(mapping);
+            Mapping::release(mapping);
         }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! One GPU: what it is, its parts, attach and detach.
+//! One GPU: its parts, attach and detach.
 
 use crate::gpu::control::{self, Identity};
 use crate::gpu::features::Features;
@@ -20,23 +20,23 @@ use drmkpi::os::{Dev, Level, Os, TaskQueue};
 use drmkpi::resources::{Names, Resources};
 use drmkpi::runner::backend::Runner;
 use drmkpi::runner::backend::{self, Backend};
-use drmkpi::runner::holdings::Remains;
+use drmkpi::runner::holdings::EndedJobs;
 use drmkpi::runner::reaper::Reaper;
 use drmkpi::runner::refusals::Refusals;
 use drmkpi::util::errno::{Result, EIO, ENODEV};
 
-/// HW: the names in the bindings arm,mali-midgard and arm,mali-bifrost. A node with one clock does not
-/// name it.
+/// HW: the names in the bindings arm,mali-midgard and arm,mali-bifrost. The clock of a node with
+/// one clock has no name.
 const RESOURCES: Names = Names {
     clocks: &[Some(c"bus"), None],
     regulator: Some(c"mali"),
     reset: true,
 };
 
-/// Resets after which a job that they are blamed on ends.
+/// The number of resets that a job may be blamed for; with the last it ends.
 const MAX_BLAMES: u32 = 3;
 
-/// The job lock, held.
+/// A guard of the job lock.
 pub(crate) type Engine<'a> = backend::Engine<'a, Gpu>;
 
 /// A GPU.
@@ -48,16 +48,16 @@ pub struct Gpu {
     pub(crate) quirks: Quirks,
     pub(crate) runner: Runner<Gpu>,
     pub(crate) mmu: Arc<VmMmu>,
-    /// Frees what jobs held.
-    pub(crate) jobs: Arc<Reaper<Remains<Job>>>,
-    /// Unmaps what is not used any more.
+    /// Frees what ended jobs held.
+    pub(crate) jobs: Arc<Reaper<EndedJobs<Job>>>,
+    /// Unmaps buffers that no handle and no job uses.
     pub(crate) vms: Arc<Reaper<Vm>>,
     pub(crate) perfcnt: Perfcnt,
     pub(crate) stats: Stats,
     pub(crate) refusals: Refusals,
 }
 
-/// What the MMU does when it does not answer.
+/// The MMU's callback when a command of it times out: resets the GPU.
 impl Callback for Gpu {
     fn call(&self) {
         self.runner.reset(self, None, Outcome::Cancelled);
@@ -65,11 +65,12 @@ impl Callback for Gpu {
 }
 
 impl Gpu {
-    /// Identifies a GPU and begins to serve it.
+    /// Identifies and initialises the GPU of a device node.
     ///
     /// # Errors
     ///
-    /// ENODEV for an unknown model, ETIMEDOUT when it does not answer, ENOMEM.
+    /// ENODEV for an unknown model, ETIMEDOUT if the GPU does not respond to a reset, ENOMEM, or
+    /// the error of a resource.
     pub(crate) fn attach(dev: Dev) -> Result<Arc<Gpu>> {
         let resources = Resources::find(dev, &RESOURCES)?;
         let regs = Regs::map(dev, None)?;
@@ -105,7 +106,8 @@ impl Gpu {
         Self::build(dev, resources, regs, identity, model)
     }
 
-    /// Puts the parts together. Not inlined: the parts are large, and a kernel stack is not.
+    /// Constructs the GPU from its parts. Not inlined, nor are the constructors of the large parts,
+    /// to bound the use of the kernel stack.
     #[inline(never)]
     fn build(
         dev: Dev,
@@ -167,17 +169,17 @@ impl Gpu {
         Reaper::start(&self.vms, &queue)
     }
 
-    /// Ends all work and turns the GPU off, for good.
+    /// Ends all jobs and turns the GPU off permanently.
     pub(crate) fn detach(gpu: &Arc<Gpu>) {
         Runner::detach(gpu);
         gpu.mmu.set_reset(None);
-        // The first leaves work to the second.
+        // In this order: freeing jobs hands mappings to the second reaper.
         gpu.jobs.stop();
         gpu.vms.stop();
         gpu.perfcnt.forget();
     }
 
-    /// The instance of the system.
+    /// The operating system's instance that the device belongs to.
     pub(crate) fn os(&self) -> Os {
         self.runner.os()
     }

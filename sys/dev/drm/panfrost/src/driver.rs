@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The driver as the DRM core sees it.
+//! The driver's entry points for the DRM layer.
 
 use crate::bo::{Bo, BoFlags, PanfrostGem};
 use crate::device::Gpu;
@@ -62,7 +62,7 @@ impl Driver for Panfrost {
     }
 
     fn settle(file: &PanfrostFile) {
-        file.remains.settle();
+        file.ended_jobs.settle();
     }
 
     fn import(dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {
@@ -96,5 +96,5 @@ static COMPATIBLE: Compatible<5> = Compatible::new([
     core::ptr::null(),
 ]);
 
-/// The driver as C sees it.
+/// The table by which C calls the driver.
 pub static DRIVER: DriverTable = DriverTable::new::<Panfrost, 5>(&COMPATIBLE);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Exception codes, which job slots, address spaces and the GPU control block share, and what they mean for a job.
+//! Exception codes, which job slots, address spaces and the GPU control block share, and what they
+//! mean for a job.
 
 use crate::gpu::issues::Issues;
 use drmkpi::util::errno::{Errno, ECANCELED, EINVAL};
@@ -11,27 +12,27 @@ pub(crate) struct Exception(pub(crate) u8);
 /// How a job that raised its "failed" interrupt ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
-    /// It did all it had to.
+    /// It completed.
     Done,
-    /// It was stopped gently; it goes on from the slot's tail.
+    /// A soft stop ended it: it can be resumed from the slot's tail.
     Stopped,
-    /// It was stopped for good.
+    /// A hard stop ended it: it cannot be resumed.
     Terminated,
-    /// It did something wrong.
+    /// It faulted.
     Fault,
 }
 
 /// Which stop command, if any, was sent to a job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stop {
-    /// Gently: it can be resumed.
+    /// After the current job of the chain, which can be resumed.
     Soft,
-    /// At once: it cannot.
+    /// At once; the chain cannot be resumed.
     Hard,
 }
 
 impl Outcome {
-    /// The error that its fence carries; none when it succeeded or has not ended.
+    /// The error of its fence; `None` if it succeeded or can be resumed.
     pub(crate) fn error(self) -> Option<Errno> {
         match self {
             Outcome::Done | Outcome::Stopped => None,
@@ -51,12 +52,15 @@ impl Exception {
         Exception(code)
     }
 
-    /// How the job ended that raised "failed" with this code and had been sent `sent`.
+    /// How a job ended that raised "failed" with this code, where `sent` is the last stop command
+    /// that it was sent.
     ///
-    /// HW: 0 (never started) in a failed interrupt is a job that a stop caught before its first task.
-    /// HW: TMIX_8438: STOPPED after a hard stop is TERMINATED that came out wrong, so the command decides.
-    /// Anything that is neither success nor a stop is a fault: a job that did not finish must not look as if it
-    /// had.
+    /// HW: code 0 (never started) with a failed interrupt means that a stop came before the job's
+    /// first task.
+    /// HW: TMIX_8438: STOPPED after a hard stop stands for TERMINATED, so the command decides.
+    ///
+    /// Every code that is neither success nor a stop is a fault, so that no unfinished job counts
+    /// as completed.
     pub(crate) fn outcome(self, sent: Option<Stop>) -> Outcome {
         match (self.0, sent) {
             (0x01, _) => Outcome::Done,
@@ -73,12 +77,12 @@ impl Exception {
         self == Exception::JOB_BUS_FAULT && issues.contains(Issues::TTRX_3076)
     }
 
-    /// Whether an address had no mapping, so that mapping something there can help.
+    /// Whether an address had no mapping, so that mapping memory there can resolve the fault.
     pub(crate) fn is_translation_fault(self) -> bool {
         self.0 & 0xF8 == 0xC0
     }
 
-    /// The level of the page table walk that failed, where the code tells.
+    /// The level of the page table at which the walk failed, if the code contains it.
     pub(crate) fn walk_level(self) -> Option<u8> {
         match self.0 {
             0xC0..=0xC4 => Some(self.0 & 0x7),
@@ -87,7 +91,7 @@ impl Exception {
         }
     }
 
-    /// Arm's name of the code.
+    /// Arm's name for the code.
     pub(crate) fn name(self) -> &'static str {
         match self.0 {
             0x00 => "NOT_STARTED",

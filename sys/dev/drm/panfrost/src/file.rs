@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Open files: a VM, and run queues.
+//! Open files: each has a VM and its run queues.
 
 use crate::device::Gpu;
 use crate::job::payload::Job;
@@ -9,28 +9,28 @@ use crate::regs::job::Slot;
 use drmkpi::alloc::Arc;
 use drmkpi::drm::stats::Stats;
 use drmkpi::runner::client::Client;
-use drmkpi::runner::holdings::Remains;
+use drmkpi::runner::holdings::EndedJobs;
 use drmkpi::util::account::Account;
 use drmkpi::util::errno::Result;
 
-/// What the driver keeps per open file.
+/// The driver's part of an open file.
 pub struct PanfrostFile {
     id: u64,
     gpu: Arc<Gpu>,
     pub(crate) vm: Arc<Vm>,
     pub(crate) stats: Arc<Stats>,
-    /// What its jobs held that have ended.
-    pub(crate) remains: Arc<Remains<Job>>,
-    /// None when the file is being closed.
+    /// What its ended jobs held, until it is freed.
+    pub(crate) ended_jobs: Arc<EndedJobs<Job>>,
+    /// `None` once the file is being closed.
     client: Option<Client<Gpu>>,
 }
 
 impl PanfrostFile {
-    /// A file with the number `id` and an empty VM, which `account` pays for.
+    /// A file with the number `id` and an empty VM, whose page tables are charged to `account`.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also over the account's limit; ENXIO when the device is removed.
+    /// ENOMEM, also above the account's limit; ENXIO if the device is being detached.
     pub(crate) fn new(gpu: &Arc<Gpu>, id: u64, account: &Arc<Account>) -> Result<PanfrostFile> {
         let os = gpu.os();
         let stats = Arc::new(os, Stats::default())?;
@@ -40,12 +40,12 @@ impl PanfrostFile {
             gpu: gpu.clone(),
             vm: Vm::new(&gpu.mmu, &gpu.vms, &stats, account)?,
             stats,
-            remains: Remains::new(os, &gpu.jobs)?,
+            ended_jobs: EndedJobs::new(os, &gpu.jobs)?,
             client: Some(Client::new(gpu, &slots)?),
         })
     }
 
-    /// Its run queues; None when the file is being closed.
+    /// The run queues of the file; `None` once the file is being closed.
     pub(crate) fn client(&self) -> Option<&Client<Gpu>> {
         self.client.as_ref()
     }
@@ -53,8 +53,8 @@ impl PanfrostFile {
 
 impl Drop for PanfrostFile {
     fn drop(&mut self) {
-        self.remains.close();
-        // Its jobs are cancelled, or stopped.
+        self.ended_jobs.close();
+        // Cancels its jobs, and has the hardware stop those in flight.
         drop(self.client.take());
         perfcnt::close(&self.gpu, self.id);
         self.vm.close();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The driver's ioctls: panfrost_drv.c of Linux 6.1 is what clients know.
+//! The driver's ioctls. Semantics and errors are those of panfrost_drv.c of Linux 6.1, which
+//! clients are written for.
 
 use crate::bo::{Bo, BoFlags, PanfrostGem};
 use crate::job::submit;
@@ -20,7 +21,7 @@ use drmkpi::sync::fence::user_deadline;
 use drmkpi::sync::resv::Usage;
 use drmkpi::util::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
 
-/// By number.
+/// All ioctls, in ascending order of their numbers.
 pub(crate) const TABLE: &[Ioctl<Panfrost>] = &[
     drm_ioctl!(0x4030_6440, Submit, RENDER, submit),
     drm_ioctl!(0x4010_6441, WaitBo, RENDER, wait_bo),
@@ -35,11 +36,11 @@ pub(crate) const TABLE: &[Ioctl<Panfrost>] = &[
 
 type PanCall<'a> = Call<'a, Panfrost>;
 
-/// Does SUBMIT, and counts and logs one that is refused.
+/// SUBMIT; counts and logs a submit that is refused.
 fn submit(call: &PanCall<'_>, arg: &mut Submit) -> Result<()> {
     let done = submit::submit(call, arg);
     match done {
-        // An interrupted call was not refused; the client repeats it.
+        // An interrupted call is not a refusal; the client repeats it.
         Ok(()) | Err(EINTR | ERESTART) => {}
         Err(e) => {
             let (gpu, file) = (call.device().data(), call.file.driver());
@@ -73,7 +74,7 @@ fn wait_bo(call: &PanCall<'_>, arg: &mut WaitBo) -> Result<()> {
     resv.wait(os, Usage::Write, Some(call.caller), deadline)
 }
 
-/// Heaps are in chunks of what a fault adds.
+/// The size of a heap is a multiple of the memory that one fault adds.
 const HEAP_ALIGN: u64 = drmkpi::mem::buffer::GROWTH;
 
 fn create_bo(call: &PanCall<'_>, arg: &mut CreateBo) -> Result<()> {
@@ -89,12 +90,12 @@ fn create_bo(call: &PanCall<'_>, arg: &mut CreateBo) -> Result<()> {
     let create = || {
         let gem = new_bo(call, size, flags, heap)?;
         let handle = call.file.create_handle(&gem)?;
-        // Only another thread that guessed the handle and closed it makes this fail.
+        // Fails only if another thread has guessed the handle and closed it.
         Ok((handle, gem.object().mapping(call.file.id())?.start()))
     };
     let mut created = create();
-    // What the client does not need goes first. Not what others do not need: when memory is short the system asks for
-    // that, and a client that is only at its limit has no right to it.
+    // Purges BOs that this client has marked as not needed, and tries again. Those of other clients
+    // are purged only when the system is short of memory, not when one client is at its limit.
     let pages = size.div_ceil(drmkpi::os::PAGE_SIZE);
     if created == Err(ENOMEM) && call.device().shrink(pages, Some(call.file.id())) != 0 {
         created = create();
@@ -112,7 +113,7 @@ fn create_bo(call: &PanCall<'_>, arg: &mut CreateBo) -> Result<()> {
 
 fn new_bo(call: &PanCall<'_>, size: u64, flags: BoFlags, heap: bool) -> Result<Arc<PanfrostGem>> {
     let dev = call.device().dev();
-    // The GPU would not see what is in the CPU's caches, unless it snoops.
+    // A GPU that does not snoop does not see data in the CPU's caches.
     let attr = if dev.coherent() {
         MemAttr::Cached
     } else {
@@ -124,7 +125,7 @@ fn new_bo(call: &PanCall<'_>, size: u64, flags: BoFlags, heap: bool) -> Result<A
         drmkpi::os::PAGE_SIZE
     };
     let size = size.checked_next_multiple_of(align).ok_or(EINVAL)?;
-    // A heap has no memory where the GPU has not asked for it.
+    // A heap has memory only where the GPU has faulted.
     let charged = if heap {
         Charged::AsWired
     } else {

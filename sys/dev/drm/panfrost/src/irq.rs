@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The handlers of the three interrupts of a GPU. They touch only what the job lock or the MMU's lock
-//! guards, and nothing while the GPU has no power: a line that is shared may fire then.
+//! The handlers of the three interrupts of a GPU. They access only what the job lock or the MMU's
+//! lock guards, and no register while the GPU has no power: a shared interrupt line may be raised
+//! then.
 
 use crate::device::Gpu;
 use crate::gpu::control;
@@ -8,10 +9,10 @@ use crate::job::collect::{collect, Pass};
 use crate::job::slot;
 use crate::regs::gpu::Irq as Cause;
 
-/// The driver's task that serves faults of the MMU.
+/// The number of the driver's task that resolves MMU faults.
 const FAULT_TASK: usize = 0;
 
-/// A job ended or failed.
+/// The job interrupt: a job completed, failed or was stopped.
 pub(crate) fn on_job(gpu: &Gpu) {
     let mut engine = gpu.runner.lock();
     if !engine.state.powered || slot::pending(gpu.regs()) == 0 {
@@ -22,15 +23,15 @@ pub(crate) fn on_job(gpu: &Gpu) {
     gpu.runner.enqueue();
 }
 
-/// The MMU faulted. Serving it may need memory, so a task does that; until then the interrupt stays
-/// masked.
+/// The MMU interrupt: an address space faulted. Resolving the fault may wait for memory, so a task
+/// does it; the interrupt stays masked until then.
 pub(crate) fn on_mmu(gpu: &Gpu) {
     if gpu.mmu.mask_if_raised() {
         gpu.runner.enqueue_task(FAULT_TASK);
     }
 }
 
-/// A fault of the GPU, or a step of a counter dump.
+/// The GPU interrupt: a fault of the GPU, or a step of a dump of the counters.
 pub(crate) fn on_gpu(gpu: &Gpu) {
     let engine = gpu.runner.lock();
     if !engine.state.powered {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory that clients said they do not need: MADVISE, and giving it back when memory is short.
+//! BOs whose contents clients do not need: MADVISE, and freeing their memory when it is short.
 
 use crate::bo::PanfrostGem;
 use crate::uapi::Madvise;
@@ -12,7 +12,8 @@ use drmkpi::util::errno::{Result, EBUSY};
 const WILLNEED: u32 = 0;
 const DONTNEED: u32 = 1;
 
-/// Does MADVISE. The errors are those of panfrost_ioctl_madvise() of Linux 6.1, which takes any advice.
+/// MADVISE. The errors are those of panfrost_ioctl_madvise() of Linux 6.1, which accepts any value
+/// of `madv`.
 pub(crate) fn madvise(call: &Call<'_, Panfrost>, arg: &mut Madvise) -> Result<()> {
     let gem = call.file.gem(arg.handle)?;
     let retained = match arg.madv {
@@ -24,7 +25,11 @@ pub(crate) fn madvise(call: &Call<'_, Panfrost>, arg: &mut Madvise) -> Result<()
     Ok(())
 }
 
-/// Takes an object's memory from the GPU and frees it.
+/// Unmaps an object from the GPU and has `free` free its memory.
+///
+/// # Errors
+///
+/// EBUSY if several files have the object open or its VM is locked, or what `free` returns.
 pub(crate) fn purge(gem: &PanfrostGem, free: impl FnOnce() -> Result<()>) -> Result<()> {
     gem.object().only_mapping().ok_or(EBUSY)?.purge(free)
 }

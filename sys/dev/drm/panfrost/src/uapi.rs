@@ -4,8 +4,8 @@
 use drmkpi::uapi_struct;
 
 uapi_struct! {
-    /// `struct drm_panfrost_submit` with the two fields that version 1.5 added, which must be zero here; a
-    /// client of an older header leaves them out.
+    /// `struct drm_panfrost_submit` with the two fields that version 1.5 added, which must be zero
+    /// here; clients that were built with an older header leave them out.
     pub struct Submit {
         /// GPU address of the first job of the chain.
         jc: u64,
@@ -13,7 +13,7 @@ uapi_struct! {
         in_syncs: u64,
         /// How many.
         in_sync_count: u32,
-        /// The syncobj that gets the job's fence; 0 for none.
+        /// The syncobj that receives the job's fence; 0 for none.
         out_sync: u32,
         /// User address of the handles of the BOs that the job uses.
         bo_handles: u64,
@@ -21,9 +21,9 @@ uapi_struct! {
         bo_handle_count: u32,
         /// FS 1: a fragment job.
         requirements: u32,
-        /// Of version 1.5.
+        /// Added by version 1.5; must be zero.
         jm_ctx_handle: u32,
-        /// Of version 1.5.
+        /// Added by version 1.5; must be zero.
         pad: u32,
     }
 }
@@ -63,7 +63,7 @@ uapi_struct! {
         handle: u32,
         /// Must be zero.
         flags: u32,
-        /// Where to map it.
+        /// The offset to pass to mmap(2).
         offset: u64,
     }
 }
@@ -71,7 +71,7 @@ uapi_struct! {
 uapi_struct! {
     /// `struct drm_panfrost_get_param`.
     pub struct GetParam {
-        /// Which.
+        /// The number of the parameter.
         param: u32,
         /// Must be zero.
         pad: u32,
@@ -97,7 +97,7 @@ uapi_struct! {
     pub struct PerfcntEnable {
         /// 0 or 1.
         enable: u32,
-        /// Which set, on Bifrost.
+        /// The counter set, on Bifrost.
         counterset: u32,
     }
 }
@@ -117,7 +117,7 @@ uapi_struct! {
         handle: u32,
         /// WILLNEED 0, DONTNEED 1.
         madv: u32,
-        /// Whether its memory is still there.
+        /// 1 if its contents are preserved, 0 if they were purged.
         retained: u32,
     }
 }

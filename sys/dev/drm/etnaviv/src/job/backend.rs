@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A core as the runner sees it: jobs in its ring, and its power.
+//! The driver's functions for the runner: starting and collecting jobs, power, reset.
 
+use crate::core_ops;
 use crate::gpu_core::{Core, Engine};
 use crate::job::in_flight::{Event, InFlight, Running, Stopped, EVENTS};
 use crate::job::payload::Job;
 use crate::job::recover;
 use crate::job::ring::{Program, Switch};
-use crate::mmu::vm::{Presence, Vm};
-use crate::ops;
+use crate::mmu::vm::{InFlightCount, Vm};
 use crate::perfmon::read;
 use drm_sched::{JobId, Outcome};
 use drmkpi::drm::stats::Stats;
@@ -17,13 +17,14 @@ use drmkpi::runner::backend::{Backend, Desc, Interrupt, OwnTask, Start, Vms};
 use drmkpi::runner::queue;
 use drmkpi::util::errno::Result;
 
-/// The time that the oldest job in the ring may take. HW: Linux's bound.
+/// The time without progress after which the oldest job in the ring counts as hung. HW: Linux's
+/// bound.
 const JOB_TIMEOUT_NS: u64 = 500_000_000;
-/// A core is turned off after this time without a job. HW: Linux's bound.
+/// The time without a job after which a core is turned off. HW: Linux's bound.
 const IDLE_NS: u64 = 200_000_000;
-/// The driver's task after the MMU or the bus stopped the core.
+/// The number of the driver's task for a fault of the MMU or the bus.
 const FAULT_TASK: usize = 0;
-/// The driver's task that reads counters.
+/// The number of the driver's task that reads counters.
 const COUNTERS_TASK: usize = 1;
 
 impl Backend for Core {
@@ -62,20 +63,20 @@ impl Backend for Core {
     }
 
     fn reset(&self) -> Result<()> {
-        ops::reset(self.regs(), self.os(), &self.identity)
+        core_ops::reset(self.regs(), self.os(), &self.identity)
     }
 
     fn ready(&self, _engine: &mut Engine<'_>) {
-        ops::init(self.regs(), &self.identity);
+        core_ops::init(self.regs(), &self.identity);
     }
 
     fn mask_interrupts(&self) {
-        ops::mask_interrupts(self.regs());
+        core_ops::mask_interrupts(self.regs());
     }
 
     fn forget(&self, in_flight: &mut InFlight) -> Vms<Core> {
         if in_flight.is_empty() {
-            // HW: the bus may not take it well when power goes off during a fetch.
+            // HW: power must not go off while the front end fetches.
             in_flight.ring.stop(self.mmu().commands());
         }
         let mut vms = Vms::<Core>::default();
@@ -90,7 +91,7 @@ impl Backend for Core {
     }
 
     fn power_off(&self) {
-        if ops::wait_stopped(self.regs(), self.os()).is_err() {
+        if core_ops::wait_stopped(self.regs(), self.os()).is_err() {
             self.runner
                 .dev()
                 .log(Level::Warning, format_args!("the front end does not stop"));
@@ -124,12 +125,12 @@ impl Backend for Core {
     }
 
     fn user_fence_signaled(&self, number: u32) {
-        // A number that is not known is that of a signaled fence, so this comes after the signal.
+        // After the signal, as WAIT_FENCE takes an unknown id for that of a signaled fence.
         self.fences.forget(number);
     }
 }
 
-/// Hands a job to the ring.
+/// Writes a job into the ring.
 fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     let queue::Engine {
         sched,
@@ -144,13 +145,13 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     let words = job.stream.words();
     let place = match in_flight.fault {
         0 => events(in_flight, job)
-            .and_then(|events| Some((events, in_flight.ring.place(words.len())?))),
+            .and_then(|events| Some((events, in_flight.ring.reserve(words.len())?))),
         _ => None,
     };
     let Some(((end, stops), place)) = place else {
         return Start::Full;
     };
-    let presence = Presence::new(&vm);
+    let counted = InFlightCount::new(&vm);
     let seqno = vm.seqno();
     if in_flight.loaded.is_none() {
         if let Err(e) = first_start(core, in_flight, &vm) {
@@ -170,7 +171,7 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     let mut left = None;
     if let Some((loaded, known)) = in_flight.loaded.as_mut() {
         let other = loaded.id() != vm.id();
-        switch.table = other.then(|| vm.slot());
+        switch.table = other.then(|| vm.table_number());
         switch.flush = other || *known != seqno;
         *known = seqno;
         if other {
@@ -190,7 +191,7 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
         id,
         place,
         resume,
-        _presence: presence,
+        _in_flight: counted,
     };
     in_flight.set_event(end, Event::End(running));
     for (stop, after) in stops.into_iter().flatten().zip([false, true]) {
@@ -199,7 +200,7 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     let Some(job) = sched.job_mut(id) else {
         return Start::Started(left);
     };
-    // What it left before, if a reset has it run again.
+    // After a reset the job may have the VM that it left in its previous run.
     Start::Started(core::mem::replace(&mut job.payload.left, left))
 }
 
@@ -207,7 +208,7 @@ fn number(event: usize) -> u32 {
     u32::try_from(event).unwrap_or(0)
 }
 
-/// Events for a job: its end, and its stops if it has any.
+/// Free events for a job: one for its end, and two for its stops if it reads counters.
 fn events(in_flight: &InFlight, job: &Job) -> Option<(usize, Option<[usize; 2]>)> {
     let mut free = (0..EVENTS).filter(|i| matches!(in_flight.events.get(*i), Some(None)));
     let end = free.next()?;
@@ -218,29 +219,29 @@ fn events(in_flight: &InFlight, job: &Job) -> Option<(usize, Option<[usize; 2]>)
     Some((end, stops))
 }
 
-/// After a reset: loads the first page table, by a program at a physical address where registers
-/// cannot, turns translation on and starts the ring.
+/// After a reset: loads the first page table, by registers or by a program at a physical address,
+/// enables translation and starts the idle loop in the ring.
 fn first_start(core: &Core, in_flight: &mut InFlight, vm: &Vm) -> Result<()> {
     let (regs, mmu) = (core.regs(), core.mmu());
-    ops::set_tables(regs, mmu);
-    let (slot, root) = (vm.slot(), vm.root());
+    core_ops::set_tables(regs, mmu);
+    let (number, root) = (vm.table_number(), vm.root());
     if let Some(program) = in_flight
         .ring
-        .write_first_switch(mmu, &core.identity, slot, root)
+        .write_first_switch(mmu, &core.identity, number, root)
     {
-        ops::start(regs, &core.identity, program.address, program.prefetch);
-        ops::wait_stopped(regs, core.os())?;
+        core_ops::start(regs, &core.identity, program.address, program.prefetch);
+        core_ops::wait_stopped(regs, core.os())?;
     }
-    ops::enable_mmu(regs, mmu.version());
+    core_ops::enable_mmu(regs, mmu.version());
     let idle = in_flight.ring.begin(mmu.commands());
-    ops::start(regs, &core.identity, idle.address, idle.prefetch);
+    core_ops::start(regs, &core.identity, idle.address, idle.prefetch);
     Ok(())
 }
 
-/// Interrupts that stop the core.
-pub(crate) const FAULTS: u32 = ops::INTR_MMU | ops::INTR_AXI;
+/// The interrupts for faults, after which the core has stopped.
+pub(crate) const FAULTS: u32 = core_ops::INTR_MMU | core_ops::INTR_AXI;
 
-/// The interrupt: jobs ended, or a fault stopped the core.
+/// The interrupt handler: jobs have ended, or a fault has stopped the core.
 fn on_interrupt(core: &Core) {
     let mut engine = core.runner.lock();
     if engine.state.powered && take_interrupts(core, &mut engine) != 0 {
@@ -249,9 +250,9 @@ fn on_interrupt(core: &Core) {
     }
 }
 
-/// Takes in the interrupts that the core has raised, and returns them.
+/// Acknowledges and handles the interrupts that the core has raised, and returns them.
 fn take_interrupts(core: &Core, engine: &mut Engine<'_>) -> u32 {
-    let raised = ops::interrupts(core.regs());
+    let raised = core_ops::interrupts(core.regs());
     if collect(core, engine, raised) {
         core.runner.enqueue_task(COUNTERS_TASK);
     }
@@ -262,12 +263,14 @@ fn take_interrupts(core: &Core, engine: &mut Engine<'_>) -> u32 {
     raised
 }
 
-/// Ends the jobs whose events are raised. True if the front end stopped for counters to be read.
+/// Completes the jobs whose events are raised. Returns whether the front end has stopped for
+/// counters to be read.
 fn collect(core: &Core, engine: &mut Engine<'_>, raised: u32) -> bool {
     let now = core.os().now();
     let queue::Engine { sched, hw, .. } = &mut **engine;
     let mut stopped = None;
     for index in 0..EVENTS {
+        // OVERFLOW: none, for there are fewer than 32 events.
         if raised.wrapping_shr(number(index)) & 1 == 0 {
             continue;
         }
@@ -277,24 +280,24 @@ fn collect(core: &Core, engine: &mut Engine<'_>, raised: u32) -> bool {
                 hw.ring.free(running.place);
                 sched.complete(running.id, Outcome::Done, now);
             }
-            Some(Event::Stop(end, behind)) => stopped = Some((end, behind)),
+            Some(Event::Stop(end, after)) => stopped = Some((end, after)),
         }
     }
-    let Some((end, behind)) = stopped else {
+    let Some((end, after)) = stopped else {
         return false;
     };
     let at_end = hw.events.get(drmkpi::util::int_conv::usize_of_u32(end));
     let Some(Some(Event::End(running))) = at_end else {
         return false;
     };
-    let [before_stream, behind_stream] = running.resume;
+    let [before_stream, after_stream] = running.resume;
     let requests = sched
         .job(running.id)
         .and_then(|job| job.payload.requests.clone());
     hw.stopped = requests.map(|requests| Stopped {
         requests,
-        behind,
-        resume: if behind { behind_stream } else { before_stream },
+        after,
+        resume: if after { after_stream } else { before_stream },
     });
     hw.stopped.is_some()
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a core has of jobs: its ring, what its MMU has loaded, and what each event means. Guarded by
-//! the job lock.
+//! The jobs of a core that are in flight: its ring, the VM that is loaded, and the use of each
+//! event. Guarded by the job lock.
 
 use crate::identity::Identity;
-use crate::job::ring::{Entry, Place, Ring};
-use crate::mmu::vm::{Presence, Vm};
+use crate::job::ring::{FetchStart, Granules, Ring};
+use crate::mmu::vm::{InFlightCount, Vm};
 use crate::mmu::Mmu;
 use crate::perfmon::requests::Requests;
 use crate::perfmon_tables::Pipe;
@@ -12,53 +12,57 @@ use drm_sched::JobId;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::util::errno::Result;
 
-/// Events of the hardware: one for each job that it has, three for one whose counters are read.
+/// The number of hardware events. A job in flight uses one, or three if it reads counters.
 pub(crate) const EVENTS: usize = 30;
 
-/// A job that the hardware has.
+/// A job in flight.
 pub(crate) struct Running {
     pub(crate) id: JobId,
-    pub(crate) place: Place,
-    /// Where the front end goes on after the stop before the stream, and after the one behind it.
-    pub(crate) resume: [Entry; 2],
-    pub(crate) _presence: Presence,
+    pub(crate) place: Granules,
+    /// Where the front end is started again after the stop before the stream, and after the one
+    /// that follows the stream.
+    pub(crate) resume: [FetchStart; 2],
+    pub(crate) _in_flight: InFlightCount,
 }
 
 /// What an event is for.
 pub(crate) enum Event {
     /// The end of a job.
     End(Running),
-    /// The front end stopped: for the job of this event, before its stream or behind it.
+    /// The front end has stopped for the job whose end has the given event; `true` if after its
+    /// stream, `false` if before it.
     Stop(u32, bool),
 }
 
-/// The front end stands still for counters to be read.
+/// The front end has stopped for counters to be read.
 pub(crate) struct Stopped {
     pub(crate) requests: Arc<Requests>,
-    pub(crate) behind: bool,
-    pub(crate) resume: Entry,
+    /// Whether it has stopped after the stream of the job, or before it.
+    pub(crate) after: bool,
+    pub(crate) resume: FetchStart,
 }
 
-/// What the hardware has.
+/// The jobs of a core that are in flight, and the state of its front end and MMU.
 pub(crate) struct InFlight {
     pub(crate) ring: Ring,
-    /// The page table that the MMU has, and what it knows of it; None while the front end does not run.
+    /// The VM whose page table is loaded after all queued jobs, and its sequence number at the
+    /// latest flush; `None` while the front end does not run.
     pub(crate) loaded: Option<(Arc<Vm>, u32)>,
-    /// What the core draws with.
+    /// The pipe that is selected after all queued jobs.
     pub(crate) pipe: Option<Pipe>,
-    /// All of them, always.
+    /// The use of each event; `None` for a free one.
     pub(crate) events: KVec<Option<Event>>,
-    /// Events of before a reset: what they stand for may still run until it is over.
-    dying: KVec<Option<Event>>,
+    /// The events from before a reset that is in progress. Their jobs may run until it completes.
+    before_reset: KVec<Option<Event>>,
     pub(crate) stopped: Option<Stopped>,
-    /// How often it was let go on after a stop.
+    /// How often the front end was started again after a stop.
     pub(crate) resumed: u64,
-    /// Interrupts that stopped the core.
+    /// The fault interrupts that have stopped the core.
     pub(crate) fault: u32,
 }
 
 impl InFlight {
-    /// It has nothing.
+    /// For a core without jobs.
     ///
     /// # Errors
     ///
@@ -74,19 +78,19 @@ impl InFlight {
             loaded: None,
             pipe: None,
             events: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
-            dying: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
+            before_reset: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
             stopped: None,
             resumed: 0,
             fault: 0,
         })
     }
 
-    /// Whether it has no job.
+    /// Whether no job is in flight.
     pub(crate) fn is_empty(&self) -> bool {
         self.events.iter().all(Option::is_none)
     }
 
-    /// Where the stream of a job is, if the hardware has it.
+    /// The GPU address of the stream of a job, if it is in flight.
     pub(crate) fn stream_of(&self, job: JobId) -> Option<u32> {
         let found = self.events.iter().flatten().find_map(|event| match event {
             Event::End(running) if running.id == job => Some(running.place),
@@ -95,24 +99,24 @@ impl InFlight {
         found.map(|place| self.ring.stream_va(place))
     }
 
-    /// The core is about to be reset or turned off. Returns the VM that it has, to be dropped without
-    /// the lock after that, when `forgotten` was called.
+    /// Before the core is reset or turned off: forgets all jobs. Returns the VM that was loaded,
+    /// which the caller drops after that, and after `forgotten`, without the job lock.
     pub(crate) fn forget(&mut self) -> Option<Arc<Vm>> {
         self.ring.clear();
-        core::mem::swap(&mut self.events, &mut self.dying);
+        core::mem::swap(&mut self.events, &mut self.before_reset);
         self.stopped = None;
         self.pipe = None;
         self.fault = 0;
         self.loaded.take().map(|(vm, _)| vm)
     }
 
-    /// The core was reset, or has no power: no job runs any more that it had.
+    /// After the core was reset or turned off: no job that was in flight runs any longer.
     pub(crate) fn forgotten(&mut self) {
-        // Jobs are the scheduler's, and hold their VMs: nothing here is the last to do so.
-        self.dying.iter_mut().for_each(|event| *event = None);
+        // The scheduler's jobs hold their VMs as well, so no last reference is dropped here.
+        self.before_reset.iter_mut().for_each(|event| *event = None);
     }
 
-    /// Says what an event means.
+    /// Sets the use of an event.
     pub(crate) fn set_event(&mut self, index: usize, event: Event) {
         if let Some(slot) = self.events.get_mut(index) {
             *slot = Some(event);

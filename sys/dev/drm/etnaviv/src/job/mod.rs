@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Jobs.
 //!
-//! * `submit`: from an ioctl to a queued job
+//! * `submit`: GEM_SUBMIT, from the arguments of the ioctl to a queued job
 //! * `payload`: what a job holds
-//! * `backend`: a core as the runner sees it: start, end, power
-//! * `ring`: the ring buffer that the front end reads
-//! * `in_flight`: what a core has of jobs
-//! * `recover`: jobs that take too long, faults
-//! * `user_fence`: the numbers by which clients know fences
+//! * `backend`: the driver's functions for the runner: start, collect, power, reset
+//! * `ring`: the ring buffer that the front end executes
+//! * `in_flight`: the jobs of a core that are in flight
+//! * `recover`: hangs and faults
+//! * `user_fence`: user fence ids
 
 pub(crate) mod backend;
 pub(crate) mod in_flight;

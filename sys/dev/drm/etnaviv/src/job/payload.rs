@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A job: what the scheduler and the hardware need of it.
+//! A job: what is written to the ring to start it, and what it holds until it is freed.
 
 use crate::bo::EtnavivGem;
-use crate::mmu::vm::{Use, Vm};
+use crate::mmu::vm::{BufferUse, Vm};
 use crate::perfmon::requests::Requests;
 use crate::perfmon_tables::Pipe;
 use crate::stream::{CmdStream, Validated};
@@ -12,7 +12,7 @@ use drmkpi::runner::holdings::Payload;
 use drmkpi::runner::reaper::Reaped;
 use drmkpi::util::account::Charge;
 
-/// A job: a stream that may run, and what it must find when it runs.
+/// A job: a validated stream, and the buffers, mappings and counters that it uses.
 pub(crate) struct Job {
     pub(crate) stream: CmdStream<Validated, KVec<u32>>,
     pub(crate) pipe: Pipe,
@@ -21,12 +21,12 @@ pub(crate) struct Job {
     pub(crate) stats: Arc<Stats>,
     /// Counters to be read.
     pub(crate) requests: Option<Arc<Requests>>,
-    /// The VM in which the front end comes to this job, if this job leaves it: its tables are walked
-    /// until then.
+    /// The VM that was loaded before this job, if it is another one. Its page table is used until
+    /// this job switches to its own.
     pub(crate) left: Option<Arc<Vm>>,
     pub(crate) gems: KVec<Arc<EtnavivGem>>,
-    pub(crate) uses: KVec<Use>,
-    /// Last: what is not freed is charged.
+    pub(crate) uses: KVec<BufferUse>,
+    /// Released last, so that memory stays charged until it is freed.
     pub(crate) _charge: Charge,
 }
 
@@ -35,7 +35,7 @@ impl Payload for Job {
         &self.stats
     }
 
-    /// With what was unmapped before it.
+    /// Frees also what was unmapped and could be reached by this job.
     fn free(self) {
         let vm = self.vm.clone();
         drop(self);

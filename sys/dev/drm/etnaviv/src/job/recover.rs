@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Jobs that take too long, and faults: what is counted, logged and kept before the runner resets the
-//! core.
+//! Hangs and faults: finding the guilty job; counters, log lines and the crash dump before the
+//! runner resets the core.
 
+use crate::core_ops;
 use crate::dump;
 use crate::gpu_core::{Core, Engine, SLOT};
-use crate::ops;
 use drm_sched::{JobId, Outcome};
 use drmkpi::util::errno::EFAULT;
 
-/// The job that took too long and makes no progress.
+/// The oldest job, if it took too long and makes no progress.
 pub(crate) fn overdue(core: &Core, engine: &mut Engine<'_>) -> Option<JobId> {
     if engine.hw.fault != 0 {
-        // A task of its own serves it.
+        // The fault task handles it.
         return None;
     }
     let now = core.os().now();
     let (_, late) = engine.sched.expired(now)?;
+    // OVERFLOW: a token, of which only a change counts.
     let ends_and_stops = engine
         .sched
         .counters()
@@ -23,31 +24,32 @@ pub(crate) fn overdue(core: &Core, engine: &mut Engine<'_>) -> Option<JobId> {
         .wrapping_add(engine.hw.resumed);
     let token = progress(core, ends_and_stops);
     let moves = engine.sched.progress(late, token, now);
-    // One that stands still for its counters waits for the driver.
+    // A job that is stopped for its counters waits for the driver.
     (!moves && engine.hw.stopped.is_none()).then_some(late)
 }
 
-/// A number that changes while the core gets on with its work.
+/// A number that changes while the core makes progress.
 fn progress(core: &Core, ends_and_stops: u64) -> u64 {
-    // The front end idles and waits within a few words; one that works leaves them.
-    let position = u64::from(ops::position(core.regs()) >> 6);
-    let primitive = u64::from(ops::primitive(core.regs(), &core.identity));
+    // A front end that idles or waits stays within a few words, one that makes progress does not.
+    let position = u64::from(core_ops::position(core.regs()) >> 6);
+    let primitive = u64::from(core_ops::primitive(core.regs(), &core.identity));
+    // OVERFLOW: a token, of which only a change counts.
     ends_and_stops
         .wrapping_shl(52)
         .wrapping_add(primitive.wrapping_shl(26))
         .wrapping_add(position)
 }
 
-/// A job is about to be ended by a reset because it took too long.
+/// Counts and logs a hang, and makes a crash dump, before a reset ends the guilty job.
 pub(crate) fn timed_out(core: &Core, id: JobId) {
-    let position = ops::position(core.regs());
+    let position = core_ops::position(core.regs());
     count_fault(core, Some(id));
     core.runner
         .log_client(format_args!("job timeout, front end at {position:#x}"));
     core.runner.with_power(|| dump::keep(core, Some(id)));
 }
 
-/// The task: the MMU or the bus stopped the core while the oldest job ran.
+/// The task after a fault of the MMU or the bus: resets the core. The oldest job is guilty.
 pub(crate) fn after_fault(core: &Core) {
     let (guilty, raised, (status, address)) = {
         let engine = core.runner.lock();
@@ -55,13 +57,13 @@ pub(crate) fn after_fault(core: &Core) {
             return;
         }
         let guilty = engine.sched.running(SLOT).next();
-        let exception = ops::mmu_fault(core.regs(), core.mmu().version());
+        let exception = core_ops::mmu_fault(core.regs(), core.mmu().version());
         (guilty, engine.hw.fault, exception)
     };
     count_fault(core, guilty);
     core.runner.log_client(format_args!(
         "fault: interrupts {raised:#x}, {} at {address:#x} (MMU status {status:#x})",
-        ops::exception(status)
+        core_ops::exception(status)
     ));
     core.runner.with_power(|| dump::keep(core, guilty));
     core.runner

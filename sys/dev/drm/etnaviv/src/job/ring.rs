@@ -1,28 +1,33 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A core's part of the command memory: a ring of two pages, and room for clients' streams.
+//! A core's part of the command memory: a ring of two pages, and space for clients' streams.
 //!
-//! The front end always runs in the ring: `WAIT n; LINK` to that WAIT is idling. A job is written behind it, and
-//! then the WAIT is overwritten by a LINK to it, two words at once. A job is `[switch, flush], LINK` to the
-//! stream, whose last pair LINKs back to `flush, stall, EVENT, WAIT, LINK`. Where counters are to be read the front
-//! end is stopped by `EVENT, END`. Facts: docs/hw/etnaviv.md, Front end.
+//! The front end always executes the ring. While it has no job, it executes `WAIT n` and a LINK
+//! back to that WAIT. A job is written after them, and then the WAIT is replaced by a LINK to it,
+//! both words at once. A job consists of `[switch, flush], LINK` to the stream, whose last pair
+//! LINKs back to `flush, stall, EVENT, WAIT, LINK`. To read counters, `EVENT, END` stops the front
+//! end before and after the stream. Facts: docs/hw/etnaviv.md, Front end.
+//!
+//! All positions are in the command memory, which is far below 4 GiB in size and ends below 4 GiB
+//! of GPU address space: see the assertions at the end. A *pair* is a command, two words.
 
 use crate::features::Features;
 use crate::identity::Identity;
 use crate::mmu::{Mmu, Version, COMMAND_BYTES};
 use crate::perfmon_tables::Pipe;
 use drmkpi::os::PageRun;
-use drmkpi::util::int_conv::{low32, usize_of, usize_of_u32};
+use drmkpi::util::int_conv::{low32, u64_of, usize_of, usize_of_u32};
 
-/// Cores that share the command memory.
+/// The largest number of cores, which share the command memory.
 pub(crate) const CORES: usize = 4;
 /// Command memory of one core.
 const BYTES: u32 = 256 * 1024;
-/// Room for the jobs of all events: what is overwritten at the turn was left long ago.
+/// Enough for as many jobs as there are events: when the ring wraps, the jobs that are overwritten
+/// have ended.
 const RING_BYTES: u32 = 8192;
 const RING_PAIRS: u32 = RING_BYTES / 8;
-/// Bytes of a ring.
+/// The size of a ring in bytes.
 pub(crate) const RING_SIZE: usize = usize_of_u32(RING_BYTES);
-/// Streams are placed in granules of this many bytes.
+/// The unit in which space for streams is allocated, in bytes.
 const GRANULE: u32 = 4096;
 const GRANULES: u32 = 62;
 /// The longest stream that a client can submit, in words (128 KiB, as in Linux).
@@ -36,7 +41,7 @@ const STALL: u32 = 0x4800_0000;
 
 const MMU_CONFIG: u32 = 0x184;
 const MMU_SAFE_ADDRESS: u32 = 0x180;
-/// CONFIGURATION: leave the mode alone, flush.
+/// MMU_CONFIG: keep the mode; flush.
 const MMU_KEEP_MODE: u32 = 1 << 3;
 const MMU_FLUSH: u32 = 1 << 4;
 const PTA_CONFIG: u32 = 0x1ac;
@@ -46,11 +51,11 @@ const GL_EVENT: u32 = 0x3804;
 const GL_SEMAPHORE: u32 = 0x3808;
 const GL_FLUSH_CACHE: u32 = 0x380c;
 const GL_FLUSH_MMU: u32 = 0x3810;
-/// MMUv1: of every unit.
+/// GL_FLUSH_MMU: the translations of all units (MMUv1).
 const FLUSH_MMU_ALL: u32 = 0x1f;
-/// Depth, colour, shader L1.
+/// GL_FLUSH_CACHE: depth, colour, shader L1.
 const FLUSH_3D: u32 = 1 | 2 | 0x20;
-/// 2D pixel engine.
+/// GL_FLUSH_CACHE: 2D pixel engine.
 const FLUSH_2D: u32 = 8;
 const BLT_ENABLE: u32 = 0x140b8;
 const BLT_SET_COMMAND: u32 = 0x140ac;
@@ -65,65 +70,66 @@ fn load(state: u32, value: u32) -> Pair {
     [LOAD_ONE | state >> 2, value]
 }
 
-/// Waits between engines: semaphore and stall.
+/// Has one unit wait for another: semaphore and stall.
 fn stall(token: u32) -> [Pair; 2] {
     [load(GL_SEMAPHORE, token), [STALL, token]]
 }
 
-/// Where a front end is to be started, and how many pairs to fetch.
+/// Where a front end is started, and the number of pairs to fetch first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct FetchStart {
     pub(crate) address: u32,
     pub(crate) prefetch: u32,
 }
 
-/// What the core must be told before a job.
+/// The changes of the core's state before a job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Switch {
     /// Load the page table with this number.
     pub(crate) table: Option<u32>,
-    /// Root of the page table that is loaded then.
+    /// The root of the page table that is loaded afterwards.
     pub(crate) root: u64,
-    /// Forget translations.
+    /// Flush translations.
     pub(crate) flush: bool,
-    /// Draw with this.
+    /// Select this pipe.
     pub(crate) pipe: Option<Pipe>,
 }
 
-/// A job, as the ring sees it.
+/// What the ring needs to know of a job.
 pub(crate) struct Program<'a> {
-    pub(crate) place: Place,
+    pub(crate) place: Granules,
     pub(crate) stream: &'a [u32],
     pub(crate) switch: Switch,
     pub(crate) pipe: Pipe,
-    /// The event at its end.
+    /// The event that reports its end.
     pub(crate) event: u32,
-    /// Events at which the front end stops: before the stream, and after it.
+    /// The events that report that the front end has stopped before the stream, and after it.
     pub(crate) stops: Option<[u32; 2]>,
 }
 
-/// Where the ring and the streams of a core are. Guarded by its job lock.
+/// The state of a core's part of the command memory. Guarded by its job lock.
 pub(crate) struct Ring {
     version: Version,
     has_blt: bool,
     wait_cycles: u32,
     /// GPU address of the core's part.
     va: u32,
-    /// First word of it in the command memory.
+    /// The index of its first word in the command memory.
     base: usize,
-    /// The next free pair.
+    /// The index of the next free pair of the ring.
     next: u32,
-    /// The WAIT in which the front end idles.
+    /// The index of the WAIT at which the front end idles.
     wait: u32,
-    /// A bit for each granule that is in use.
+    /// A mask of the granules that are in use.
     used: u64,
 }
 
-/// Granules of one stream.
+/// The space of one stream: a mask of adjacent granules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place(u64);
+pub(crate) struct Granules(u64);
 
-/// HW: an idle front end looks at memory every 30 us or so (docs/hw/etnaviv.md, Front end).
+/// The delay of WAIT. HW: an idle front end fetches about every 30 us (docs/hw/etnaviv.md, Front
+/// end).
 fn wait_cycles(core_hz: Option<u64>) -> u32 {
     let hz = core_hz.unwrap_or(500_000_000);
     u32::try_from(hz >> 15).unwrap_or(0xffff).clamp(200, 0xffff)
@@ -132,11 +138,13 @@ fn wait_cycles(core_hz: Option<u64>) -> u32 {
 impl Ring {
     /// The empty ring of core number `index`.
     pub(crate) fn new(mmu: &Mmu, core: &Identity, index: u32, core_hz: Option<u64>) -> Ring {
+        // OVERFLOW: none, for `index` is below CORES.
         let offset = index.wrapping_mul(BYTES);
         Ring {
             version: mmu.version(),
             has_blt: core.features.contains(Features::BLT_ENGINE),
             wait_cycles: wait_cycles(core_hz),
+            // OVERFLOW: none, for the command memory ends below 4 GiB.
             va: mmu.command_va().wrapping_add(offset),
             base: usize_of_u32(offset / 4),
             next: 0,
@@ -145,33 +153,38 @@ impl Ring {
         }
     }
 
-    /// After a reset: nothing is there.
+    /// Empties the ring, before a reset.
     pub(crate) fn clear(&mut self) {
         (self.next, self.wait, self.used) = (0, 0, 0);
     }
 
+    /// The GPU address of the pair with an index.
     fn address(&self, pair: u32) -> u32 {
-        self.va.wrapping_add(pair.wrapping_mul(8))
+        // OVERFLOW: none, for the pair is in the core's part.
+        self.va.wrapping_add(pair << 3)
     }
 
+    /// Writes a pair.
     fn pair(&self, memory: &PageRun, at: u32, [low, high]: Pair) {
-        let word = self.base.wrapping_add(usize_of_u32(at.wrapping_mul(2)));
+        // OVERFLOW: none, as above; and memory ignores a word that it does not have.
+        let word = self.base.wrapping_add(usize_of_u32(at << 1));
         memory.store_pair(word, low, high);
     }
 
-    /// Writes the program that loads the first page table, to be run before addresses are translated. None where
-    /// registers do it all.
+    /// Writes the program that loads the first page table, which is executed before addresses are
+    /// translated. Returns `None` on cores that are set up by registers alone.
     pub(crate) fn write_first_switch(
         &self,
         mmu: &Mmu,
         core: &Identity,
         slot: u32,
         root: u64,
-    ) -> Option<Entry> {
+    ) -> Option<FetchStart> {
         let memory = mmu.commands();
         let mut at = 0u32;
         let mut put = |pair| {
             self.pair(memory, at, pair);
+            // OVERFLOW: none, for the program has a dozen pairs.
             at = at.wrapping_add(1);
         };
         match self.version {
@@ -195,60 +208,64 @@ impl Ring {
             Version::V2Secure => put(load(PTA_CONFIG, slot)),
         }
         put([END, 0]);
-        let physical = low32(memory.pa()).wrapping_add(low32_of(self.base).wrapping_mul(4));
-        Some(Entry {
-            address: physical,
+        let offset = u64_of(self.base).checked_mul(4)?;
+        Some(FetchStart {
+            address: low32(memory.pa().checked_add(offset)?),
             prefetch: at,
         })
     }
 
     /// Writes the idle loop at the start of the ring.
-    pub(crate) fn begin(&mut self, memory: &PageRun) -> Entry {
-        // Streams may have their places already.
+    pub(crate) fn begin(&mut self, memory: &PageRun) -> FetchStart {
+        // It does not clear the ring: space for the first stream may be reserved already.
         self.idle(memory, 0);
-        Entry {
+        FetchStart {
             address: self.va,
             prefetch: 2,
         }
     }
 
-    /// Has the idle front end stop.
+    /// Stops the front end, which is idle.
     pub(crate) fn stop(&self, memory: &PageRun) {
         self.pair(memory, self.wait, [END, 0]);
     }
 
+    /// Writes the idle loop, WAIT and LINK, at pair `at`.
     fn idle(&mut self, memory: &PageRun, at: u32) {
         self.pair(memory, at, [WAIT | self.wait_cycles, 0]);
+        // OVERFLOW: none, for `queue` leaves room for the longest job.
         self.pair(memory, at.wrapping_add(1), [LINK | 2, self.address(at)]);
         self.wait = at;
+        // OVERFLOW: as above.
         self.next = at.wrapping_add(2);
     }
 
-    /// Room for a stream of `words`, None when there is none now.
-    pub(crate) fn place(&mut self, words: usize) -> Option<Place> {
+    /// Reserves space for a stream of `words` words; `None` if there is no space now.
+    pub(crate) fn reserve(&mut self, words: usize) -> Option<Granules> {
         let bytes = u64::try_from(words).ok()?.checked_mul(4)?.checked_add(16)?;
         let granules = u32::try_from(bytes.div_ceil(u64::from(GRANULE)))
             .ok()
             .filter(|n| *n <= GRANULES)?;
         let mask = u64::MAX.checked_shr(64u32.checked_sub(granules)?)?;
         let last = GRANULES.checked_sub(granules)?;
-        let at = (0..=last).find(|at| self.used & mask.wrapping_shl(*at) == 0)?;
-        let place = mask.wrapping_shl(at);
+        // OVERFLOW: none, for `last` is below 64.
+        let mut masks = (0..=last).map(|at| mask.wrapping_shl(at));
+        let place = masks.find(|place| self.used & place == 0)?;
         self.used |= place;
-        Some(Place(place))
+        Some(Granules(place))
     }
 
-    /// The stream is not fetched any more.
-    pub(crate) fn free(&mut self, place: Place) {
+    /// Releases the space of a stream that is no longer fetched.
+    pub(crate) fn free(&mut self, place: Granules) {
         self.used &= !place.0;
     }
 
-    /// Writes a job and has the front end go there. The answer is where it is to be started again after each stop.
-    pub(crate) fn queue(&mut self, memory: &PageRun, job: &Program<'_>) -> [Entry; 2] {
-        let granule = job.place.0.trailing_zeros();
-        let stream_at = RING_BYTES.wrapping_add(granule.wrapping_mul(GRANULE));
+    /// Writes a job and links the idle front end to it. Returns where the front end is started
+    /// again after the stop before the stream, and after the one that follows it.
+    pub(crate) fn queue(&mut self, memory: &PageRun, job: &Program<'_>) -> [FetchStart; 2] {
+        let stream_at = job.place.offset();
         let pairs = u32::try_from(job.stream.len().div_ceil(2)).unwrap_or(0);
-        if self.next.saturating_add(LONGEST_JOB) > RING_PAIRS {
+        if self.next > RING_PAIRS - LONGEST_JOB {
             self.next = 0;
         }
         let start = self.next;
@@ -259,10 +276,9 @@ impl Ring {
         };
         let first_stop = job.stops.map(|[before, _]| writer.stop(before));
         writer.switch(&job.switch);
-        writer.put([
-            LINK | pairs.wrapping_add(1),
-            self.va.wrapping_add(stream_at),
-        ]);
+        // OVERFLOW: none, for the stream and the LINK after it are in the core's part.
+        let fetched = pairs.wrapping_add(1);
+        writer.put([LINK | fetched, self.stream_va(job.place)]);
         let back = writer.at;
         let mut writer = Writer {
             ring: self,
@@ -276,21 +292,25 @@ impl Ring {
         let old_wait = self.wait;
         self.idle(memory, idle_at);
         let end = self.next;
-        // The stream, and behind it the way back.
+        // The stream, followed by a LINK back to the ring.
+        // OVERFLOW: none, for the stream is in the core's part; so are the next three.
         let word = self.base.wrapping_add(usize_of_u32(stream_at / 4));
         memory.store(word, job.stream);
         if !job.stream.len().is_multiple_of(2) {
-            // The odd word out: a client's stream ends on a pair, so this is the end of nothing.
+            // Fills the last pair. A validated stream consists of whole pairs.
+            // OVERFLOW: as above.
             memory.store(word.wrapping_add(job.stream.len()), &[0]);
         }
+        // OVERFLOW: as above.
         let tail = (stream_at / 8).wrapping_add(pairs);
+        // OVERFLOW: none, for `to` is written after `from`.
         let fetch = |from: u32, to: u32| to.wrapping_sub(from);
         let returned = fetch(back, last_stop.unwrap_or(end));
         self.pair(memory, tail, [LINK | returned, self.address(back)]);
         let first = fetch(start, first_stop.unwrap_or(back));
-        // ORDERING: all of it is in memory; now the front end may find it.
+        // ORDERING: the job is in memory before the front end is linked to it.
         self.pair(memory, old_wait, [LINK | first, self.address(start)]);
-        let entry = |at: u32, to: u32| Entry {
+        let entry = |at: u32, to: u32| FetchStart {
             address: self.address(at),
             prefetch: fetch(at, to),
         };
@@ -300,27 +320,28 @@ impl Ring {
         ]
     }
 
-    /// All words of the ring, for a crash dump, and its GPU address.
+    /// The GPU address and all words of the ring, for a crash dump.
     pub(crate) fn words<'a>(&self, memory: &'a PageRun) -> (u32, impl Iterator<Item = u32> + 'a) {
-        let base = self.base;
-        let words = 0..usize_of_u32(RING_BYTES / 4);
-        (
-            self.va,
-            words.map(move |i| memory.read(base.wrapping_add(i))),
-        )
+        // OVERFLOW: none, for the ring is in the command memory.
+        let end = self.base.wrapping_add(usize_of_u32(RING_BYTES / 4));
+        let words = self.base..end;
+        (self.va, words.map(move |word| memory.read(word)))
     }
 
-    /// GPU address of a stream.
-    pub(crate) fn stream_va(&self, place: Place) -> u32 {
-        let granule = place.0.trailing_zeros();
-        self.va
-            .wrapping_add(RING_BYTES)
-            .wrapping_add(granule.wrapping_mul(GRANULE))
+    /// The GPU address of a stream.
+    pub(crate) fn stream_va(&self, place: Granules) -> u32 {
+        // OVERFLOW: none, for the stream is in the core's part.
+        self.va.wrapping_add(place.offset())
     }
 }
 
-fn low32_of(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(0)
+impl Granules {
+    /// The offset of the first granule in the core's part, in bytes.
+    fn offset(self) -> u32 {
+        // OVERFLOW: none, for a granule's number is at most 64.
+        let granule = self.0.trailing_zeros().wrapping_add(RING_BYTES / GRANULE);
+        granule << GRANULE.trailing_zeros()
+    }
 }
 
 /// Writes pairs into the ring, one after another.
@@ -333,6 +354,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn put(&mut self, pair: Pair) {
         self.ring.pair(self.memory, self.at, pair);
+        // OVERFLOW: none, for the longest job fits the ring.
         self.at = self.at.wrapping_add(1);
     }
 
@@ -340,7 +362,7 @@ impl Writer<'_> {
         stall(token).into_iter().for_each(|pair| self.put(pair));
     }
 
-    /// Stops the front end when everything before is over; the answer is where it goes on.
+    /// Stops the front end after all units have finished. Returns the pair after the stop.
     fn stop(&mut self, event: u32) -> u32 {
         self.put(load(GL_EVENT, event | EVENT_FROM_PE));
         self.put([END, 0]);
@@ -369,18 +391,18 @@ impl Writer<'_> {
             Version::V1 | Version::V2 => (),
         }
         if let Some(pipe) = switch.pipe {
-            // Its caches are clean: each job ends with that.
+            // The caches are written back, as they are at the end of each job.
             self.put(load(GL_PIPE_SELECT, pipe.number()));
         }
     }
 
-    /// Caches are written back and engines have finished.
+    /// Writes back the caches and waits for all units.
     fn finish(&mut self, pipe: Pipe) {
         match pipe {
             Pipe::Three => {
                 self.put(load(GL_FLUSH_CACHE, FLUSH_3D));
                 if self.ring.has_blt {
-                    // HW: with a BLT engine the flush of tile status does nothing, and this does it.
+                    // HW: with a BLT engine this flushes tile status, and TS_FLUSH_CACHE does not.
                     self.put(load(BLT_ENABLE, 1));
                     self.put(load(BLT_SET_COMMAND, 1));
                     self.put(load(BLT_ENABLE, 0));
@@ -400,7 +422,8 @@ impl Writer<'_> {
     }
 }
 
-/// Pairs of the longest job: stop 2, switch, flush and pipe 5, LINK, return part 10, stop 2, event, WAIT and LINK.
+/// Pairs of the longest job: stop 2; switch, flush and pipe 5; LINK 1; return part 10; stop 2;
+/// event 1; WAIT and LINK 2.
 const LONGEST_JOB: u32 = 23;
 
 const _: () = assert!(RING_PAIRS > (31 + 1) * LONGEST_JOB);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! GEM_SUBMIT: from a user's structure to a job in its queue. The stream is copied once, looked at where no
-//! client can change it, and only what passed can become a job.
+//! GEM_SUBMIT: from the arguments of the ioctl to a job in its run queue. The stream is copied
+//! once, and validated in the copy, which no client can change. Only a validated stream can become
+//! a job.
 
 use crate::bo::EtnavivGem;
 use crate::gpu_core::{Core, SLOT};
 use crate::job::payload::Job;
 use crate::job::ring::MAX_STREAM_WORDS;
-use crate::mmu::vm::{Use, Vm};
+use crate::mmu::vm::{BufferUse, Vm};
 use crate::mmu::Version;
 use crate::perfmon::requests::{Request, Requests};
 use crate::perfmon_tables::Pipe;
@@ -22,7 +23,7 @@ use drmkpi::runner::client::{Client, Submission};
 use drmkpi::sync::fence::FenceSet;
 use drmkpi::sync::resv::Usage;
 use drmkpi::sync::sync_file::SyncFile;
-use drmkpi::util::errno::{Errno, Result, EINVAL};
+use drmkpi::util::errno::{Errno, Result, EINVAL, ENOMEM};
 use drmkpi::util::int_conv::{u64_of, usize_of_u32};
 use drmkpi::util::uapi::Uapi;
 use iommu_pmap::Prot;
@@ -35,7 +36,7 @@ const BO_READ: u32 = 1;
 const BO_WRITE: u32 = 2;
 const PMR_PRE: u32 = 1;
 const PMR_POST: u32 = 2;
-/// `fence_fd` of who asked for none.
+/// `fence_fd` for a client that did not ask for a descriptor.
 const NO_DESCRIPTOR: i32 = -1;
 const MAX_BOS: u32 = 128 * 1024;
 const MAX_RELOCS: u32 = 128 * 1024;
@@ -43,15 +44,15 @@ const MAX_PMRS: u32 = 128;
 
 type Submit<'a> = Call<'a, Etnaviv>;
 
-/// A buffer that a job names, and what it does with it.
-struct Named {
+/// A BO that a submit names, and how the job uses it.
+struct NamedBo {
     gem: Arc<EtnavivGem>,
     usage: Usage,
-    /// Its GPU address, if the client has a say in it.
+    /// Its GPU address, if the client chooses it.
     wanted: Option<u64>,
 }
 
-/// What a submit has in arrays of its own.
+/// The arrays of a submit, copied from user space.
 struct Arrays {
     bos: KVec<u32>,
     relocs: KVec<Reloc>,
@@ -59,9 +60,12 @@ struct Arrays {
     stream: KVec<u32>,
 }
 
-/// Does GEM_SUBMIT. The errors are those of etnaviv_ioctl_gem_submit() of Linux 6.1; a stream that asks for what
-/// a client may not do is EINVAL, and so is a pipe that the core does not have.
-/// `why` is told what is wrong with a stream.
+/// GEM_SUBMIT. If the stream is refused, `why` is set to the reason.
+///
+/// # Errors
+///
+/// Those of etnaviv_ioctl_gem_submit() of Linux 6.1; EINVAL for a stream with a command that a
+/// client may not use, and for a pipe that the core does not have.
 pub(crate) fn submit(
     call: &Submit<'_>,
     arg: &mut GemSubmit,
@@ -73,7 +77,7 @@ pub(crate) fn submit(
     let os = call.file.os();
     let arrays = copy(call, arg)?;
     if arg.flags & SOFTPIN != 0 && !arrays.relocs.is_empty() {
-        // Who chooses addresses needs none written.
+        // A client that chooses the addresses needs no relocations.
         return Err(EINVAL);
     }
     let named = look_up(call, arg.flags, &arrays.bos)?;
@@ -101,7 +105,7 @@ pub(crate) fn submit(
     queue(call, &client, objects, &named, waits, arg)
 }
 
-/// Looks at everything that is a number.
+/// Checks the scalar arguments. Returns the pipe.
 fn check(core: &Core, arg: &GemSubmit) -> Result<Pipe> {
     if !arg.stream_size.is_multiple_of(4) {
         return Err(EINVAL);
@@ -111,7 +115,7 @@ fn check(core: &Core, arg: &GemSubmit) -> Result<Pipe> {
         return Err(EINVAL);
     }
     let softpin = arg.flags & SOFTPIN != 0;
-    // Who shares an address space has no say in it.
+    // A client cannot choose addresses in a VM that all clients share.
     if softpin && core.mmu().version() == Version::V1 {
         return Err(EINVAL);
     }
@@ -128,11 +132,12 @@ fn check(core: &Core, arg: &GemSubmit) -> Result<Pipe> {
     Ok(pipe)
 }
 
+/// Copies the arrays from user space.
 fn copy(call: &Submit<'_>, arg: &GemSubmit) -> Result<Arrays> {
     let os = call.file.os();
     let words = |address: u64, count: u32, size: usize| {
-        let bytes = u64::from(count).saturating_mul(u64_of(size));
-        UserSlice::new(address, bytes).read_u32s(os, call.caller)
+        let bytes = u64::from(count).checked_mul(u64_of(size));
+        UserSlice::new(address, bytes.ok_or(EINVAL)?).read_u32s(os, call.caller)
     };
     let bos = words(arg.bos, arg.nr_bos, SubmitBo::SIZE)?;
     let reloc_words = words(arg.relocs, arg.nr_relocs, SubmitReloc::SIZE)?;
@@ -159,7 +164,7 @@ fn copy(call: &Submit<'_>, arg: &GemSubmit) -> Result<Arrays> {
     })
 }
 
-fn look_up(call: &Submit<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> {
+fn look_up(call: &Submit<'_>, flags: u32, words: &[u32]) -> Result<KVec<NamedBo>> {
     let mut named = KVec::with_capacity(call.file.os(), words.len() / 4)?;
     for (turn, bo) in (0..words.len()).zip(words.chunks_exact(SubmitBo::SIZE / 4)) {
         call.caller.check_signals(turn)?;
@@ -176,7 +181,7 @@ fn look_up(call: &Submit<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> 
             Usage::Read
         };
         let presumed = u64::from(high) << 32 | u64::from(low);
-        named.push(Named {
+        named.push(NamedBo {
             gem,
             usage,
             wanted: (flags & SOFTPIN != 0).then_some(presumed),
@@ -185,23 +190,25 @@ fn look_up(call: &Submit<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> 
     Ok(named)
 }
 
-/// What a job costs the kernel, about: charged to the client, so that nobody queues jobs without end.
-fn job_bytes(words: usize, bos: usize, requests: usize) -> u64 {
+/// An estimate of the kernel memory of a job, in bytes. It is charged to the client, which bounds
+/// the number of jobs that a client can queue.
+fn job_bytes(words: usize, bos: usize, requests: usize) -> Option<u64> {
     const JOB: u64 = 1024;
     const BO: u64 = 64;
-    u64_of(bos)
-        .saturating_mul(BO)
-        .saturating_add(u64_of(requests).saturating_mul(u64_of(size_of::<Request>())))
-        .saturating_add(u64_of(words).saturating_mul(4))
-        .saturating_add(JOB)
+    let requests = u64_of(requests).checked_mul(u64_of(size_of::<Request>()))?;
+    let bos = u64_of(bos).checked_mul(BO)?;
+    let words = u64_of(words).checked_mul(4)?;
+    JOB.checked_add(bos)?
+        .checked_add(requests)?
+        .checked_add(words)
 }
 
-/// What a job is made of, but for its fence and its charge.
+/// The parts of a job, except its fence and its charge.
 struct Objects {
     stream: CmdStream<Validated, KVec<u32>>,
     pipe: Pipe,
     requests: Option<Arc<Requests>>,
-    uses: KVec<Use>,
+    uses: KVec<BufferUse>,
     gems: KVec<Arc<EtnavivGem>>,
     bytes: u64,
 }
@@ -211,10 +218,10 @@ fn take_objects(
     pipe: Pipe,
     stream: CmdStream<Checked<'_>, KVec<u32>>,
     pmrs: &[u32],
-    named: &[Named],
+    named: &[NamedBo],
     refuse: &dyn Fn(Refused) -> Errno,
 ) -> Result<Objects> {
-    let (uses, gems) = take(call, &call.file.driver().vm, named)?;
+    let (uses, gems) = map_all(call, &call.file.driver().vm, named)?;
     let placed = |index: u32| {
         let index = usize_of_u32(index);
         Some(Placed {
@@ -228,7 +235,8 @@ fn take_objects(
         stream.words().len(),
         named.len(),
         pmrs.len() / (SubmitPmr::SIZE / 4),
-    );
+    )
+    .ok_or(ENOMEM)?;
     Ok(Objects {
         stream,
         pipe,
@@ -239,10 +247,11 @@ fn take_objects(
     })
 }
 
-type Taken = (KVec<Use>, KVec<Arc<EtnavivGem>>);
+/// The uses of a job's BOs, and the BOs.
+type Mapped = (KVec<BufferUse>, KVec<Arc<EtnavivGem>>);
 
-/// Has all buffers mapped.
-fn take(call: &Submit<'_>, vm: &Arc<Vm>, named: &[Named]) -> Result<Taken> {
+/// Maps all BOs of a submit in the VM.
+fn map_all(call: &Submit<'_>, vm: &Arc<Vm>, named: &[NamedBo]) -> Result<Mapped> {
     let os = call.file.os();
     let mut uses = KVec::with_capacity(os, named.len())?;
     let mut gems = KVec::with_capacity(os, named.len())?;
@@ -255,14 +264,15 @@ fn take(call: &Submit<'_>, vm: &Arc<Vm>, named: &[Named]) -> Result<Taken> {
             Prot::READ
         };
         let held = || n.gem.is_held_by(call.file.id());
-        uses.push(Use::new(vm, n.gem.buffer(), n.wanted, prot, held)?)?;
+        uses.push(BufferUse::new(vm, n.gem.buffer(), n.wanted, prot, held)?)?;
         gems.push(n.gem.clone())?;
     }
     Ok((uses, gems))
 }
 
-/// The counters that a submit wants, checked: `read_offset` counts words, and word 0 is for the sequence number.
-fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option<Arc<Requests>>> {
+/// Checks the counter requests of a submit. `read_offset` is in words; word 0 receives the sequence
+/// number.
+fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[NamedBo]) -> Result<Option<Arc<Requests>>> {
     if words.is_empty() {
         return Ok(None);
     }
@@ -276,8 +286,11 @@ fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option
         let [domain, _, signal_low, signal_high] = counter.to_le_bytes();
         let signal = u16::from_le_bytes([signal_low, signal_high]);
         let named = named.get(usize_of_u32(buffer)).ok_or(EINVAL)?;
-        let end = u64::from(word).saturating_add(1).saturating_mul(4);
-        if word == 0 || end > named.gem.buffer().size() || flags & !(PMR_PRE | PMR_POST) != 0 {
+        let end = u64::from(word)
+            .checked_add(1)
+            .and_then(|n| n.checked_mul(4));
+        let outside = end.is_none_or(|end| end > named.gem.buffer().size());
+        if word == 0 || outside || flags & !(PMR_PRE | PMR_POST) != 0 {
             return Err(EINVAL);
         }
         let domain = pipe.domains().get(usize::from(domain)).ok_or(EINVAL)?;
@@ -296,7 +309,7 @@ fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option
         };
         list.push(Request {
             before: flags & PMR_PRE != 0,
-            behind: flags & PMR_POST != 0,
+            after: flags & PMR_POST != 0,
             domain,
             sample: signal.sample,
             sequence,
@@ -307,12 +320,12 @@ fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option
     Arc::new(os, Requests { list, maps }).map(Some)
 }
 
-/// Puts a job into its queue, and gives the client its fence.
+/// Submits a job to its run queue, and stores its user fence id and sync_file in `arg`.
 fn queue(
     call: &Submit<'_>,
     client: &Client<Core>,
     objects: Objects,
-    named: &[Named],
+    named: &[NamedBo],
     waits: FenceSet,
     arg: &mut GemSubmit,
 ) -> Result<()> {
@@ -324,7 +337,7 @@ fn queue(
         slot: SLOT,
         caller: call.caller,
         account,
-        remains: &file.remains,
+        ended_jobs: &file.ended_jobs,
         reservation: Reservation::take(os, call.caller, buffers)?,
         waits,
         implicit: arg.flags & NO_IMPLICIT == 0,

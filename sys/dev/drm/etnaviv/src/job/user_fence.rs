@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! User fences: the numbers by which WAIT_FENCE knows fences. A number is never 0; it is a slot, and
-//! above it a generation.
+//! User fence ids, by which WAIT_FENCE names fences. An id is never 0. Its low bits are a handle of
+//! a table, the high ones a generation, so that ids are not reused soon.
 
 use drmkpi::alloc::Arc;
 use drmkpi::os::{Mtx, Os};
@@ -8,14 +8,14 @@ use drmkpi::sync::fence::Fence;
 use drmkpi::util::errno::Result;
 use drmkpi::util::id_map::IdMap;
 
-/// Enough for every handle of a table.
-const SLOT_BITS: u32 = 21;
-const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
+/// The low bits of an id, enough for every handle of the table.
+const HANDLE_BITS: u32 = 21;
+const HANDLE_MASK: u32 = (1 << HANDLE_BITS) - 1;
 
-/// The fences of a core that are not signaled, by number.
+/// The fences of a core that are not signaled, by their ids.
 pub(crate) struct UserFences {
     os: Os,
-    /// Generation, and the fence once there is one.
+    /// The generation, and the fence once it exists.
     fences: Mtx<IdMap<(u32, Option<Arc<Fence>>)>>,
 }
 
@@ -32,7 +32,7 @@ impl UserFences {
         })
     }
 
-    /// Reserves a number for a fence that does not exist yet.
+    /// Reserves an id for a fence that does not exist yet.
     ///
     /// # Errors
     ///
@@ -40,34 +40,32 @@ impl UserFences {
     pub(crate) fn reserve(&self) -> Result<u32> {
         let [g0, g1, ..] = self.os.unique().to_le_bytes();
         let generation = u32::from_le_bytes([g0, g1 & 0x7, 0, 0]);
-        let slot = self.fences.lock().insert((generation, None))?;
-        Ok(generation.wrapping_shl(SLOT_BITS) | slot)
+        let handle = self.fences.lock().insert((generation, None))?;
+        Ok(generation << HANDLE_BITS | handle)
     }
 
-    /// Gives a reserved number its fence.
-    pub(crate) fn fill(&self, number: u32, fence: &Arc<Fence>) {
+    /// Sets the fence of a reserved id.
+    pub(crate) fn fill(&self, id: u32, fence: &Arc<Fence>) {
         let mut fences = self.fences.lock();
-        if let Some((_, place)) = fences.get_mut(number & SLOT_MASK) {
+        if let Some((_, place)) = fences.get_mut(id & HANDLE_MASK) {
             *place = Some(fence.clone());
         }
     }
 
-    /// The fence with a number, if it is not signaled.
-    pub(crate) fn get(&self, number: u32) -> Option<Arc<Fence>> {
+    /// The fence with an id; `None` once it is signaled.
+    pub(crate) fn get(&self, id: u32) -> Option<Arc<Fence>> {
         let fences = self.fences.lock();
-        let (generation, fence) = fences.get(number & SLOT_MASK)?;
-        fence
-            .clone()
-            .filter(|_| *generation == number.wrapping_shr(SLOT_BITS))
+        let (generation, fence) = fences.get(id & HANDLE_MASK)?;
+        fence.clone().filter(|_| *generation == id >> HANDLE_BITS)
     }
 
-    /// Frees the number of a fence that is signaled, or will not exist.
-    pub(crate) fn forget(&self, number: u32) {
-        let slot = number & SLOT_MASK;
+    /// Frees the id of a fence that is signaled, or will not exist.
+    pub(crate) fn forget(&self, id: u32) {
+        let handle = id & HANDLE_MASK;
         let mut fences = self.fences.lock();
-        let there = fences.get(slot).map(|(generation, _)| *generation);
-        let gone = (there == Some(number.wrapping_shr(SLOT_BITS))).then(|| fences.remove(slot));
+        let generation = fences.get(handle).map(|(generation, _)| *generation);
+        let removed = (generation == Some(id >> HANDLE_BITS)).then(|| fences.remove(handle));
         drop(fences);
-        drop(gone);
+        drop(removed);
     }
 }

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What all cores of a device share of the MMU: its version, the page where strays end, the command memory that the
-//! front ends fetch from, and the numbers of page tables where the hardware wants numbers.
+//! The MMU, and the state of it that all cores of a device share: its version, the scratch page,
+//! the command memory that the front ends fetch from, and the array of page tables, which secure
+//! cores select by number.
+//!
+//! * `vm`: the VM of an open file, or of all files
+//! * `space`: the page table and the regions of a VM, and what was unmapped
+//! * `regions`: allocation of virtual addresses
+//! * `tables`: memory of page tables
 
 pub(crate) mod regions;
 pub(crate) mod space;
@@ -12,23 +18,23 @@ use crate::identity::{Identity, Security};
 use crate::mmu::tables::FlatTable;
 use drmkpi::alloc::Arc;
 use drmkpi::os::{Dev, Mtx, Os, PageRun, PAGE_SIZE};
-use drmkpi::util::errno::{Result, ENOSPC};
+use drmkpi::util::errno::{Result, ENOMEM, ENOSPC};
 use drmkpi::util::id_map::IdMap;
 use drmkpi::util::int_conv::{high32, low32, usize_of, usize_of_u32};
 
 /// How addresses are translated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Version {
-    /// One table for everybody, and a linear window.
+    /// One page table for all clients, and a linear window.
     V1,
-    /// A page table for each client, loaded by its address.
+    /// A page table for each client, selected by its address.
     V2,
-    /// The same, loaded by its number; the registers are in the secure bank.
+    /// A page table for each client, selected by its number; the registers are the secure ones.
     V2Secure,
 }
 
 impl Version {
-    /// Of a core.
+    /// The version of a core's MMU.
     pub(crate) fn of(core: &Identity) -> Version {
         match (core.features.contains(Features::MMU_V2), core.security()) {
             (false, _) => Version::V1,
@@ -39,36 +45,39 @@ impl Version {
 }
 
 /// Entries of the page table array.
-const SLOTS: u32 = 512;
-/// What Linux fills the page with, too: it shows in dumps.
+const MAX_TABLES: u32 = 512;
+/// The contents of the scratch page, as on Linux, which can be recognised in dumps.
 const BAD_WORD: u32 = 0xdead_55aa;
-/// All of the command memory: a quarter of it for each core.
+/// The size of the command memory, a quarter of which each core has.
 pub(crate) const COMMAND_BYTES: u64 = 1 << 20;
-/// MMUv2: its GPU address in every address space, below all that clients can choose.
+/// MMUv2: the GPU address of the command memory in every VM, below all addresses of clients.
 pub(crate) const COMMAND_VA: u32 = 0x1000;
-/// MMUv1: the table, 512 Ki entries.
+/// MMUv1: the size of the page table, which has 512 Ki entries.
 const FLAT_BYTES: u64 = 2 << 20;
-/// MMUv1: addresses below are in the linear window.
+/// MMUv1: the size of the linear window, which begins at GPU address 0.
 const WINDOW: u64 = 2 << 30;
 const WINDOW_ALIGN: u64 = 128 << 20;
 
-/// The MMU of all cores.
+/// The state of the MMU that all cores share.
 pub(crate) struct Mmu {
     dev: Dev,
     version: Version,
+    /// The scratch page, at which accesses to unmapped addresses end.
     safe: PageRun,
     commands: PageRun,
-    /// Physical address that address 0 of the linear window means.
+    /// GPU address of the command memory.
+    command_va: u32,
+    /// MMUv1: the physical address at which the linear window begins.
     base: u64,
-    /// MMUv1: the table.
+    /// MMUv1: the page table.
     flat: Option<PageRun>,
-    /// Secure MMUv2: where page table number n is.
+    /// Secure MMUv2: the array of the page tables' roots, by their numbers.
     array: Option<PageRun>,
-    slots: Mtx<IdMap<()>>,
+    table_numbers: Mtx<IdMap<()>>,
 }
 
 impl Mmu {
-    /// The MMU that a device with `core` has.
+    /// The MMU of a device whose first core is `core`.
     ///
     /// # Errors
     ///
@@ -83,15 +92,21 @@ impl Mmu {
         let page = |wanted: bool, bytes: u64| wanted.then(|| PageRun::new(dev, bytes)).transpose();
         let flat = page(version == Version::V1, FLAT_BYTES)?;
         let array = page(version == Version::V2Secure, PAGE_SIZE)?;
+        let base = window_base(core, commands.pa());
+        let command_va = match version {
+            Version::V1 => low32(commands.pa().checked_sub(base).ok_or(ENOMEM)?),
+            Version::V2 | Version::V2Secure => COMMAND_VA,
+        };
         Ok(Mmu {
-            base: window_base(core, commands.pa()),
+            base,
+            command_va,
             dev,
             version,
             safe,
             commands,
             flat,
             array,
-            slots: Mtx::new(dev.os(), c"etnaviv tables", IdMap::new(dev.os()))?,
+            table_numbers: Mtx::new(dev.os(), c"etnaviv tables", IdMap::new(dev.os()))?,
         })
     }
 
@@ -100,17 +115,17 @@ impl Mmu {
         self.version
     }
 
-    /// The node of the first core, whose memory all of this is.
+    /// The device node of the first core, for which shared memory is allocated.
     pub(crate) fn dev(&self) -> Dev {
         self.dev
     }
 
-    /// The instance of the system.
+    /// The operating system's instance that the device belongs to.
     pub(crate) fn os(&self) -> Os {
         self.dev.os()
     }
 
-    /// Physical address of the page where strays end.
+    /// The physical address of the scratch page.
     pub(crate) fn safe(&self) -> u64 {
         self.safe.pa()
     }
@@ -120,60 +135,63 @@ impl Mmu {
         &self.commands
     }
 
-    /// Its GPU address.
+    /// The GPU address of the command memory.
     pub(crate) fn command_va(&self) -> u32 {
-        match self.version {
-            Version::V1 => low32(self.commands.pa().wrapping_sub(self.base)),
-            Version::V2 | Version::V2Secure => COMMAND_VA,
-        }
+        self.command_va
     }
 
-    /// MMUv1: where the linear window begins.
+    /// MMUv1: the physical address at which the linear window begins.
     pub(crate) fn base(&self) -> u64 {
         self.base
     }
 
-    /// MMUv1: the memory of the table.
+    /// MMUv1: the memory of the page table.
     pub(crate) fn flat(&self) -> FlatTable<'_> {
         FlatTable::new(self.flat.as_ref(), self.safe.pa())
     }
 
-    /// MMUv1: the physical address of the table. Secure MMUv2: that of the array.
+    /// The physical address of the page table (MMUv1), or of the array of roots (secure MMUv2).
     pub(crate) fn root(&self) -> u64 {
         let root = self.flat.as_ref().or(self.array.as_ref());
         root.map_or(0, PageRun::pa)
     }
 
-    /// Whether tile status of `core` would go to other memory than everything else: such a core ignores where the
-    /// linear window begins (docs/hw/etnaviv.md, MMU).
+    /// Whether `core` would access tile status at wrong addresses, because it ignores the base of
+    /// the linear window there (docs/hw/etnaviv.md, MMU).
     pub(crate) fn breaks_tile_status(&self, core: &Identity) -> bool {
         self.version == Version::V1 && self.base != 0 && ignores_base(core)
     }
 }
 
-/// The number of a page table.
-pub(crate) struct Slot {
+/// The number of a page table, which is freed when this is dropped.
+pub(crate) struct TableNumber {
     mmu: Arc<Mmu>,
+    /// Its handle, which is the number plus 1.
+    handle: u32,
     number: u32,
 }
 
-impl Slot {
+impl TableNumber {
     /// A number that no other page table has.
     ///
     /// # Errors
     ///
-    /// ENOSPC when the hardware has no more, ENOMEM.
-    pub(crate) fn new(mmu: &Arc<Mmu>) -> Result<Slot> {
-        let mut slots = mmu.slots.lock();
-        let handle = slots.insert(())?;
-        if handle > SLOTS && mmu.array.is_some() {
-            slots.remove(handle);
-            return Err(ENOSPC);
+    /// ENOSPC if the hardware has no more, ENOMEM.
+    pub(crate) fn new(mmu: &Arc<Mmu>) -> Result<TableNumber> {
+        let mut table_numbers = mmu.table_numbers.lock();
+        let handle = table_numbers.insert(())?;
+        let fits = handle <= MAX_TABLES || mmu.array.is_none();
+        match handle.checked_sub(1) {
+            Some(number) if fits => Ok(TableNumber {
+                mmu: mmu.clone(),
+                handle,
+                number,
+            }),
+            _ => {
+                table_numbers.remove(handle);
+                Err(ENOSPC)
+            }
         }
-        Ok(Slot {
-            mmu: mmu.clone(),
-            number: handle.wrapping_sub(1),
-        })
     }
 
     /// The number.
@@ -181,20 +199,20 @@ impl Slot {
         self.number
     }
 
-    /// Says where the root of the page table is; 0 when it is gone.
+    /// Sets the physical address of the root, 0 for none.
     pub(crate) fn set(&self, root: u64) {
         if let Some(array) = &self.mmu.array {
             // HW: the mode bits are zero for tables of 4 KiB.
-            let word = usize_of_u32(self.number.wrapping_mul(2));
+            let word = usize_of_u32(self.number << 1);
             array.store_pair(word, low32(root), high32(root));
         }
     }
 }
 
-impl Drop for Slot {
+impl Drop for TableNumber {
     fn drop(&mut self) {
         self.set(0);
-        self.mmu.slots.lock().remove(self.number.wrapping_add(1));
+        self.mmu.table_numbers.lock().remove(self.handle);
     }
 }
 
@@ -202,12 +220,13 @@ fn ignores_base(core: &Identity) -> bool {
     core.features.contains(Features::PIPE_3D) && !core.features.contains(Features::MC20)
 }
 
-/// Where the linear window begins, so that the command memory is inside: as far up as that allows, which leaves the
-/// registers of the chip outside; at 0 if possible for a core that needs that.
+/// The base of the linear window, which must contain the command memory: the highest possible,
+/// which keeps the registers of the SoC out of the window; 0, if possible, for a core that ignores
+/// it.
 fn window_base(core: &Identity, commands: u64) -> u64 {
-    let end = commands.saturating_add(COMMAND_BYTES);
-    if ignores_base(core) && end <= WINDOW {
+    let end = commands.checked_add(COMMAND_BYTES);
+    if ignores_base(core) && end.is_some_and(|end| end <= WINDOW) {
         return 0;
     }
-    (commands & !WINDOW_ALIGN.wrapping_sub(1)).min(WINDOW)
+    (commands & !(WINDOW_ALIGN - 1)).min(WINDOW)
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which buffer is where in an address space; a buffer is in one place. Nothing here touches a page table.
+//! The regions of a VM, in which buffers are mapped, one region for each buffer. Nothing here
+//! changes a page table.
 
 use core::ops::Range;
 use drmkpi::alloc::Arc;
@@ -9,14 +10,14 @@ use drmkpi::os::Os;
 use drmkpi::util::errno::{Result, ENOSPC};
 use drmkpi::util::sorted_map::SortedMap;
 
-/// A buffer in its place.
+/// A buffer in a VM.
 pub(crate) struct Region {
     pub(crate) buffer: Arc<Buffer>,
-    /// Jobs that use it.
+    /// The number of jobs that use it.
     pub(crate) users: u32,
-    /// Its handle is gone.
+    /// The client has closed its last handle of the buffer.
     pub(crate) closing: bool,
-    /// All of it is mapped.
+    /// All of the buffer is mapped.
     pub(crate) ready: bool,
 }
 
@@ -26,14 +27,14 @@ impl va_alloc::Region for Region {
     }
 }
 
-/// The regions of an address space.
+/// The regions of a VM.
 pub(crate) struct Regions {
     by_start: SortedMap<u64, Region>,
-    /// Starts by the numbers of buffers.
+    /// The starts of regions, by the numbers of their buffers.
     by_buffer: SortedMap<u64, u64>,
-    /// Addresses that buffers may have.
+    /// The addresses that buffers may have.
     range: Range<u64>,
-    /// Where the search for room goes on: what was given up last is used again last.
+    /// Where the next search for room begins, so that addresses are not reused soon.
     next: u64,
 }
 
@@ -44,7 +45,7 @@ fn fit(gap: Range<u64>, size: u64) -> Option<u64> {
 }
 
 impl Regions {
-    /// None, in `range`.
+    /// No regions, with addresses in `range`.
     pub(crate) fn new(os: Os, range: Range<u64>) -> Regions {
         Regions {
             by_start: SortedMap::new(os),
@@ -54,12 +55,12 @@ impl Regions {
         }
     }
 
-    /// How many there are.
+    /// The number of regions.
     pub(crate) fn len(&self) -> usize {
         self.by_start.len()
     }
 
-    /// Addresses that buffers may have.
+    /// The addresses that buffers may have.
     pub(crate) fn range(&self) -> &Range<u64> {
         &self.range
     }
@@ -69,12 +70,12 @@ impl Regions {
         self.by_start.get_mut(start)
     }
 
-    /// Where a buffer is.
+    /// The start of a buffer's region.
     pub(crate) fn place_of(&self, buffer: u64) -> Option<u64> {
         self.by_buffer.get(buffer).copied()
     }
 
-    /// The first region that has some of `range`.
+    /// The first region that overlaps `range`.
     pub(crate) fn first_in(&self, range: &Range<u64>) -> Option<(u64, &Region)> {
         let before = self.by_start.before(range.start);
         let reaches = before.filter(|(start, region)| region.end(*start) > range.start);
@@ -84,31 +85,32 @@ impl Regions {
         })
     }
 
-    /// Room at an address of somebody's choice; regions that no job uses may be there.
+    /// The range of `size` bytes at `start`. Regions that no job uses may overlap it.
     ///
     /// # Errors
     ///
-    /// ENOSPC when a region that jobs use is there.
+    /// ENOSPC if a region that jobs use overlaps it.
     pub(crate) fn room_at(&self, start: u64, size: u64) -> Result<Range<u64>> {
-        let room = start..start.saturating_add(size);
+        let room = start..start.checked_add(size).ok_or(ENOSPC)?;
         let Some((first, _)) = self.first_in(&room) else {
             return Ok(room);
         };
-        let mut there = self
+        let mut overlapping = self
             .by_start
             .from(first)
             .take_while(|(start, _)| *start < room.end);
-        if there.any(|(_, region)| region.users != 0) {
+        if overlapping.any(|(_, region)| region.users != 0) {
             return Err(ENOSPC);
         }
         Ok(room)
     }
 
-    /// Room anywhere: a gap, or the places of regions that no job uses.
+    /// A range of `size` bytes at any address: a gap, or else one that only regions without jobs
+    /// overlap.
     ///
     /// # Errors
     ///
-    /// ENOSPC.
+    /// ENOSPC if there is none.
     pub(crate) fn room(&mut self, size: u64) -> Result<Range<u64>> {
         let used = |region: &Region| region.users != 0;
         let found = self
@@ -120,17 +122,17 @@ impl Regions {
         Ok(start..self.next)
     }
 
-    /// The first room of `size` bytes from `low` on, between the regions for which `counts` holds.
+    /// The first gap of `size` bytes above `low` between those regions for which `counts` holds.
     fn first_fit(&self, low: u64, size: u64, counts: impl Fn(&Region) -> bool) -> Option<u64> {
         let range = low..self.range.end;
         first_fit(&self.by_start, range, counts, |gap| fit(gap, size))
     }
 
-    /// A buffer at a place that is free, used by one job.
+    /// Adds a region at `start`, where nothing overlaps it, for a buffer that one job uses.
     ///
     /// # Errors
     ///
-    /// ENOMEM; nothing changed.
+    /// ENOMEM; then nothing has changed.
     pub(crate) fn insert(&mut self, start: u64, buffer: &Arc<Buffer>) -> Result<()> {
         let region = Region {
             buffer: buffer.clone(),
@@ -146,7 +148,7 @@ impl Regions {
         inserted
     }
 
-    /// Takes a region out.
+    /// Removes the region at `start`.
     pub(crate) fn remove(&mut self, start: u64) -> Option<Region> {
         let region = self.by_start.remove(start)?;
         self.by_buffer.remove(region.buffer.id());

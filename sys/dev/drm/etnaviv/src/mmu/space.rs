@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What an address space consists of: its page table, where its buffers are, and what was unmapped and may still be
-//! reached.
+//! The parts of a VM that its lock guards: the page table, the regions, and what was unmapped and
+//! may still be reached by jobs.
 //!
-//! Nothing waits for the GPU here. What is unmapped stays allocated, memory and page tables alike, until every job is
-//! over that began before (`Old`), for the GPU may still have the old translation; and every job that begins later
-//! begins with a flush, for the sequence number has changed. So no job ever reaches memory that was freed.
+//! Unmapping does not wait for the GPU. Unmapped buffers and page tables stay allocated (`Retired`)
+//! until all jobs that began before have ended, since the GPU may still have their translations. As
+//! the sequence number changes with the page table, every job that begins later begins with a
+//! flush. So no job can reach memory that was freed.
 //!
-//! Nothing is freed here either, and no memory is waited for: the ends of jobs need the lock of all
-//! this.
+//! Nothing is freed here, and nothing waits for memory, because the end of a job takes the lock,
+//! too.
 
 use crate::mmu::regions::Regions;
-use crate::mmu::tables::{OldTables, TreeTables};
+use crate::mmu::tables::{TreeTables, UnlinkedTables};
 use crate::mmu::{Mmu, Version};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
@@ -25,16 +26,16 @@ use iommu_pmap::{
     VivanteV1, VivanteV2,
 };
 
-/// MMUv2: the first address that a client may choose, and the end.
+/// MMUv2: the lowest address of a buffer, and the end of the address space.
 const CLIENT_START: u64 = 0x40_0000;
 const CLIENT_END: u64 = 1 << 32;
 /// MMUv1: the first address that the table translates.
 const TABLE_START: u64 = 0x8000_0000;
 
-/// What a change of a page table needs: the MMU, the number that every change makes another, and
-/// who pays for tables.
+/// The parts of a VM that a change of its page table uses: the MMU, the sequence number of its
+/// changes, and the charge for tables.
 #[derive(Clone, Copy)]
-pub(crate) struct Site<'a> {
+pub(crate) struct TableOwner<'a> {
     pub(crate) mmu: &'a Mmu,
     pub(crate) seqno: &'a AtomicU32,
     pub(crate) charge: Option<&'a Charge>,
@@ -45,33 +46,37 @@ enum Table {
     V2(PageTable<VivanteV2>),
 }
 
-/// What was unmapped, until no job can reach it.
-pub(crate) struct Old {
+/// Buffers and page tables that were unmapped and that jobs may still reach.
+pub(crate) struct Retired {
     buffers: KVec<Arc<Buffer>>,
-    tables: OldTables,
+    tables: UnlinkedTables,
 }
 
-/// An address space but for its users.
+/// The page table, the regions and the retired memory of a VM.
 pub(crate) struct Space {
     table: Table,
     pub(crate) regions: Regions,
-    /// Unmapped while jobs of the current generation may have been running; there is room for all regions.
-    young: Old,
-    /// Unmapped before the current generation of jobs began.
-    old: Old,
-    /// No job can reach it: for the reaper to free.
-    dead: Old,
+    /// Unmapped since the current generation of jobs began: jobs of the current and of the previous
+    /// generation may reach it. Like the other two, it has capacity for the buffers of all regions.
+    retired_now: Retired,
+    /// Unmapped before the current generation began: only jobs of the previous generation may reach
+    /// it.
+    retired_before: Retired,
+    /// No job can reach it: the reaper frees it.
+    freeable: Retired,
 }
 
-/// Jobs of the address space that the hardware has, by generation.
+/// The jobs of a VM that are in flight, by generation. There are two: the current one, and the
+/// previous one, whose jobs must end before another generation begins.
 #[derive(Default)]
 pub(crate) struct Jobs {
-    /// The generation of those that begin now.
+    /// The current generation, to which jobs that begin now belong: odd or even.
     pub(crate) odd: bool,
     count: [u32; 2],
 }
 
 impl Jobs {
+    /// The number of jobs in flight of a generation.
     pub(crate) fn of(&mut self, odd: bool) -> &mut u32 {
         let [even_jobs, odd_jobs] = &mut self.count;
         if odd {
@@ -82,7 +87,7 @@ impl Jobs {
     }
 }
 
-/// Changes are seen at the next job, which flushes first.
+/// Has the next job flush translations, by a change of the sequence number.
 struct NextJob<'a>(&'a AtomicU32);
 
 impl TlbFlush for NextJob<'_> {
@@ -98,31 +103,31 @@ fn errno(error: MapError) -> Errno {
     }
 }
 
-impl Old {
-    /// Nothing.
-    pub(crate) fn empty(mmu: &Mmu) -> Old {
-        Old {
+impl Retired {
+    /// An empty one, without capacity.
+    pub(crate) fn empty(mmu: &Mmu) -> Retired {
+        Retired {
             buffers: KVec::new(mmu.os()),
-            tables: OldTables::default(),
+            tables: UnlinkedTables::default(),
         }
     }
 
-    /// Nothing, with room for `room` buffers, and for some in any case.
+    /// An empty one with capacity for `room` buffers, or at least for one.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn with_room(mmu: &Mmu, room: usize) -> Result<Old> {
-        let mut old = Old::empty(mmu);
-        old.buffers.reserve(room.max(1))?;
-        Ok(old)
+    pub(crate) fn with_room(mmu: &Mmu, room: usize) -> Result<Retired> {
+        let mut retired = Retired::empty(mmu);
+        retired.buffers.reserve(room.max(1))?;
+        Ok(retired)
     }
 
     fn is_empty(&self) -> bool {
         self.buffers.is_empty() && self.tables.is_empty()
     }
 
-    /// Frees all.
+    /// Drops all buffers and frees all tables.
     pub(crate) fn free(&mut self, dev: Dev, charge: Option<&Charge>) {
         self.buffers.clear();
         self.tables.free(dev, charge);
@@ -130,11 +135,11 @@ impl Old {
 }
 
 impl Table {
-    fn new(mmu: &Mmu, charge: Option<&Charge>, old: &mut OldTables) -> Result<Table> {
+    fn new(mmu: &Mmu, charge: Option<&Charge>, unlinked: &mut UnlinkedTables) -> Result<Table> {
         let made = match mmu.version() {
             Version::V1 => PageTable::new(&mut mmu.flat()).map(Table::V1),
             Version::V2 | Version::V2Secure => {
-                PageTable::new(&mut TreeTables::new(&mmu.dev(), charge, old)).map(Table::V2)
+                PageTable::new(&mut TreeTables::new(&mmu.dev(), charge, unlinked)).map(Table::V2)
             }
         };
         made.map_err(errno)
@@ -149,15 +154,15 @@ impl Table {
 
     fn map(
         &mut self,
-        site: Site<'_>,
-        old: &mut OldTables,
+        owner: TableOwner<'_>,
+        unlinked: &mut UnlinkedTables,
         spare: &mut Spare,
         start: u64,
         pas: &[u64],
         prot: Prot,
     ) -> Result<()> {
-        let mmu = site.mmu;
-        let mut flush = NextJob(site.seqno);
+        let mmu = owner.mmu;
+        let mut flush = NextJob(owner.seqno);
         match self {
             Table::V1(table) => map_pages(
                 &mut table.update(&mut mmu.flat(), &mut flush),
@@ -167,33 +172,33 @@ impl Table {
             ),
             Table::V2(table) => {
                 let dev = mmu.dev();
-                let mut memory = TreeTables::new(&dev, site.charge, old).with_spare(spare);
+                let mut memory = TreeTables::new(&dev, owner.charge, unlinked).with_spare(spare);
                 let mut update = table.update(&mut memory, &mut flush);
                 map_pages(&mut update, start, pas, prot)
             }
         }
     }
 
-    /// Takes translations away. Only 4 KiB leaves: nothing is split, so nothing can fail.
-    fn unmap(&mut self, site: Site<'_>, old: &mut OldTables, range: IovaRange) {
-        let mmu = site.mmu;
-        let mut flush = NextJob(site.seqno);
+    /// Unmaps a range. It cannot fail: all leaves are of 4 KiB, so none is split.
+    fn unmap(&mut self, owner: TableOwner<'_>, unlinked: &mut UnlinkedTables, range: IovaRange) {
+        let mmu = owner.mmu;
+        let mut flush = NextJob(owner.seqno);
         match self {
             Table::V1(table) => {
                 let _ = table.update(&mut mmu.flat(), &mut flush).unmap(range);
             }
             Table::V2(table) => {
                 let dev = mmu.dev();
-                let mut memory = TreeTables::new(&dev, site.charge, old);
+                let mut memory = TreeTables::new(&dev, owner.charge, unlinked);
                 let _ = table.update(&mut memory, &mut flush).unmap(range);
             }
         }
     }
 
-    fn destroy(self, mmu: &Mmu, charge: Option<&Charge>, old: &mut OldTables) {
+    fn destroy(self, mmu: &Mmu, charge: Option<&Charge>, unlinked: &mut UnlinkedTables) {
         match self {
             Table::V1(table) => table.destroy(&mut mmu.flat()),
-            Table::V2(table) => table.destroy(&mut TreeTables::new(&mmu.dev(), charge, old)),
+            Table::V2(table) => table.destroy(&mut TreeTables::new(&mmu.dev(), charge, unlinked)),
         }
     }
 }
@@ -209,25 +214,26 @@ fn map_pages<F: Format, M: TableMem, T: TlbFlush>(
         update
             .map(Iova(iova), Pa(*pa), PAGE_SIZE, prot, MemAttr::Uncached)
             .map_err(errno)?;
-        iova = iova.wrapping_add(PAGE_SIZE);
+        iova = iova.checked_add(PAGE_SIZE).ok_or(EINVAL)?;
     }
     Ok(())
 }
 
 impl Space {
-    /// An empty one, and the physical address of its root table.
+    /// An empty one. Returns also the physical address of its root table.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     pub(crate) fn new(mmu: &Mmu, charge: Option<&Charge>) -> Result<(Space, u64)> {
-        let mut young = Old::with_room(mmu, 0)?;
-        let (old, dead) = (Old::with_room(mmu, 0)?, Old::with_room(mmu, 0)?);
-        let made = Table::new(mmu, charge, &mut young.tables);
+        let mut retired_now = Retired::with_room(mmu, 0)?;
+        let retired_before = Retired::with_room(mmu, 0)?;
+        let freeable = Retired::with_room(mmu, 0)?;
+        let made = Table::new(mmu, charge, &mut retired_now.tables);
         let table = match made {
             Ok(table) => table,
             Err(e) => {
-                young.free(mmu.dev(), charge);
+                retired_now.free(mmu.dev(), charge);
                 return Err(e);
             }
         };
@@ -239,87 +245,93 @@ impl Space {
         let space = Space {
             table,
             regions: Regions::new(mmu.os(), range),
-            young,
-            old,
-            dead,
+            retired_now,
+            retired_before,
+            freeable,
         };
         Ok((space, root))
     }
 
-    /// Maps memory that is no buffer and stays to the end, to be read.
+    /// Maps pages that belong to no region, for reading, until the VM is destroyed.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn map_fixed(&mut self, site: Site<'_>, start: u64, pas: &[u64]) -> Result<()> {
-        let mut spare = Spare::new(site.mmu.dev());
+    pub(crate) fn map_fixed(
+        &mut self,
+        owner: TableOwner<'_>,
+        start: u64,
+        pas: &[u64],
+    ) -> Result<()> {
+        let mut spare = Spare::new(owner.mmu.dev());
         spare.fill()?;
-        self.map(site, &mut spare, start, pas, Prot::READ)
+        self.map(owner, &mut spare, start, pas, Prot::READ)
     }
 
-    /// Frees all tables: the hardware does not have the address space any more.
+    /// Frees everything. The VM is not loaded.
     pub(crate) fn destroy(self, mmu: &Mmu, charge: Option<&Charge>) {
         let Space {
             table,
-            mut young,
-            mut old,
-            mut dead,
+            mut retired_now,
+            mut retired_before,
+            mut freeable,
             ..
         } = self;
-        table.destroy(mmu, charge, &mut old.tables);
-        young.free(mmu.dev(), charge);
-        old.free(mmu.dev(), charge);
-        dead.free(mmu.dev(), charge);
+        table.destroy(mmu, charge, &mut retired_before.tables);
+        retired_now.free(mmu.dev(), charge);
+        retired_before.free(mmu.dev(), charge);
+        freeable.free(mmu.dev(), charge);
     }
 
-    /// Maps pages from `start` on, with tables from `spare`; on failure none of them.
+    /// Maps pages at `start`, with new tables from `spare`.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also when `spare` does not have enough.
+    /// ENOMEM, also if `spare` has too few tables; then none of the pages is mapped.
     pub(crate) fn map(
         &mut self,
-        site: Site<'_>,
+        owner: TableOwner<'_>,
         spare: &mut Spare,
         start: u64,
         pas: &[u64],
         prot: Prot,
     ) -> Result<()> {
-        let tables = &mut self.young.tables;
-        let mapped = self.table.map(site, tables, spare, start, pas, prot);
+        let tables = &mut self.retired_now.tables;
+        let mapped = self.table.map(owner, tables, spare, start, pas, prot);
         if mapped.is_err() {
-            let len = u64_of(pas.len()).saturating_mul(PAGE_SIZE);
-            if let Ok(range) = IovaRange::new(start, len) {
-                self.table.unmap(site, tables, range);
+            let len = u64_of(pas.len()).checked_mul(PAGE_SIZE);
+            if let Some(Ok(range)) = len.map(|len| IovaRange::new(start, len)) {
+                self.table.unmap(owner, tables, range);
             }
         }
         mapped
     }
 
-    /// Takes the translations of the region at `start` away and keeps its buffer for those who may still have them.
-    pub(crate) fn unmap(&mut self, site: Site<'_>, start: u64) {
+    /// Unmaps and removes the region at `start`. Its buffer is kept until no job can reach it.
+    pub(crate) fn unmap(&mut self, owner: TableOwner<'_>, start: u64) {
         let Some(region) = self.regions.remove(start) else {
             return;
         };
         if let Ok(range) = IovaRange::new(start, region.buffer.size()) {
-            let tables = &mut self.young.tables;
-            self.table.unmap(site, tables, range);
+            let tables = &mut self.retired_now.tables;
+            self.table.unmap(owner, tables, range);
         }
-        // There is room: see `insert`. Without it the buffer would go too early, so it stays for good.
-        if let Err(buffer) = self.young.buffers.try_push(region.buffer) {
+        // `insert` has reserved the capacity. Otherwise the buffer is leaked, not freed too early.
+        if let Err(buffer) = self.retired_now.buffers.try_push(region.buffer) {
             core::mem::forget(buffer);
         }
     }
 
-    /// One more job uses a buffer that is mapped: where it is, and whether its handle was gone. None when it is not
-    /// mapped, or not all of it yet, or was elsewhere and is not any more.
+    /// Adds a job to the users of a buffer that is mapped. Returns its address, and whether the
+    /// client had closed its handle. Returns `None` if the buffer is not, or not completely,
+    /// mapped, or was mapped at another address than `wanted` and is unmapped now.
     ///
     /// # Errors
     ///
-    /// EINVAL when jobs use it elsewhere, ENOSPC when too many do here.
+    /// EINVAL if jobs use it at another address, ENOSPC if it has too many users.
     pub(crate) fn hit(
         &mut self,
-        site: Site<'_>,
+        owner: TableOwner<'_>,
         buffer: &Buffer,
         wanted: Option<u64>,
     ) -> Result<Option<(u64, bool)>> {
@@ -339,19 +351,19 @@ impl Space {
         if region.users != 0 {
             return Err(EINVAL);
         }
-        self.unmap(site, start);
+        self.unmap(owner, start);
         Ok(None)
     }
 
-    /// A place for a buffer, for one job: at `wanted` or where there is room. The answer is where;
-    /// it is to be mapped.
+    /// Adds a region for a buffer that one job uses, at `wanted` or at any address. Returns the
+    /// address; the caller maps the buffer.
     ///
     /// # Errors
     ///
-    /// ENOSPC when something in use is there, or there is no room; ENOMEM.
+    /// ENOSPC if jobs use a buffer at `wanted`, or there is no room; ENOMEM.
     pub(crate) fn insert(
         &mut self,
-        site: Site<'_>,
+        owner: TableOwner<'_>,
         buffer: &Arc<Buffer>,
         wanted: Option<u64>,
     ) -> Result<u64> {
@@ -360,54 +372,62 @@ impl Space {
             None => self.regions.room(buffer.size())?,
         };
         while let Some((start, _)) = self.regions.first_in(&room) {
-            self.unmap(site, start);
+            self.unmap(owner, start);
         }
-        // All may be unmapped before any is freed, and what frees has no time to wait for memory.
-        let room_for = self.regions.len().saturating_add(1);
-        for old in [&mut self.young, &mut self.old, &mut self.dead] {
-            old.buffers.reserve(room_for)?;
+        // All regions may be unmapped before any buffer is freed, and unmapping cannot allocate.
+        let room_for = self.regions.len().checked_add(1).ok_or(ENOMEM)?;
+        for retired in [
+            &mut self.retired_now,
+            &mut self.retired_before,
+            &mut self.freeable,
+        ] {
+            retired.buffers.reserve(room_for)?;
         }
         self.regions.insert(room.start, buffer)?;
         Ok(room.start)
     }
 
-    /// Finds what no job can reach any more. True: there is some, for the reaper to free.
+    /// Moves what no job can reach to `freeable`, and begins generations of jobs as the previous
+    /// ones end. Returns whether there is something for the reaper to free.
     pub(crate) fn sweep(&mut self, jobs: &Mtx<Jobs>) -> bool {
-        // What is young now is old after the first turn and may go in the second.
+        // `retired_now` becomes `retired_before` in the first round, and freeable in the second.
         for _ in 0..2 {
-            if !self.dead.is_empty() || self.young.is_empty() && self.old.is_empty() {
+            if !self.freeable.is_empty()
+                || self.retired_now.is_empty() && self.retired_before.is_empty()
+            {
                 break;
             }
-            // Before a generation of jobs is let begin: its buffers must find room. This is young
-            // two turns on.
-            let room = self.dead.buffers.reserve(self.regions.len());
+            // A new generation needs capacity for its buffers, in what is `retired_now` after two
+            // rounds.
+            let room = self.freeable.buffers.reserve(self.regions.len());
             let mut running = jobs.lock();
             let before = !running.odd;
             if *running.of(before) != 0 {
                 break;
             }
-            // The jobs that have begun since then flushed first.
+            // No job of the previous generation is in flight. Those of the current one have
+            // flushed.
             if room.is_ok() {
                 running.odd = before;
             }
             drop(running);
-            core::mem::swap(&mut self.dead, &mut self.old);
+            core::mem::swap(&mut self.freeable, &mut self.retired_before);
             if room.is_err() {
                 break;
             }
-            core::mem::swap(&mut self.old, &mut self.young);
+            core::mem::swap(&mut self.retired_before, &mut self.retired_now);
         }
-        !self.dead.is_empty()
+        !self.freeable.is_empty()
     }
 
-    /// How many buffers what takes the place of the dead must have room for; None if there is
-    /// nothing to free.
-    pub(crate) fn dead(&self) -> Option<usize> {
-        (!self.dead.is_empty()).then(|| self.regions.len())
+    /// The capacity of what is to replace `freeable` (`take_freeable`); `None` if nothing is
+    /// freeable.
+    pub(crate) fn freeable_room(&self) -> Option<usize> {
+        (!self.freeable.is_empty()).then(|| self.regions.len())
     }
 
-    /// What no job can reach, to be freed when the lock is not held, for something empty.
-    pub(crate) fn take_dead(&mut self, empty: Old) -> Old {
-        core::mem::replace(&mut self.dead, empty)
+    /// Replaces `freeable` by `empty` and returns it, to be freed without the lock.
+    pub(crate) fn take_freeable(&mut self, empty: Retired) -> Retired {
+        core::mem::replace(&mut self.freeable, empty)
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory for page tables: the one flat table of MMUv1, and the trees of MMUv2, whose tables are not freed while the
-//! hardware may still look at them.
+//! Memory of page tables: the flat table of MMUv1, and the trees of MMUv2, whose tables are not
+//! freed while the hardware may still read them.
 
 use drmkpi::mem::table_mem::{KernelTables, Spare, Table};
 use drmkpi::os::{Dev, Page, PageRun, PageView, PAGE_SIZE};
@@ -8,7 +8,7 @@ use drmkpi::util::account::Charge;
 use drmkpi::util::int_conv::usize_of_u32;
 use iommu_pmap::{NoMemory, Pa, TableMem, VivanteV1};
 
-/// The table of MMUv1, which was allocated with the device.
+/// The table of MMUv1, which is allocated with the device.
 #[derive(Clone, Copy)]
 pub(crate) struct FlatTable<'a> {
     run: Option<&'a PageRun>,
@@ -16,7 +16,7 @@ pub(crate) struct FlatTable<'a> {
 }
 
 impl<'a> FlatTable<'a> {
-    /// `run` is the table; what is not mapped leads to `bad_page`.
+    /// The table in `run`, whose unmapped entries point to `bad_page`.
     pub(crate) fn new(run: Option<&'a PageRun>, bad_page: u64) -> Self {
         FlatTable {
             run,
@@ -33,7 +33,7 @@ impl<'a> TableMem for FlatTable<'a> {
     }
 
     fn free(&mut self, _pa: Pa) {
-        // It goes with the device.
+        // It is freed with the device.
     }
 
     fn open(&self, pa: Pa) -> Option<&'a PageRun> {
@@ -54,18 +54,19 @@ impl<'a> TableMem for FlatTable<'a> {
     }
 }
 
-/// Tables that fell out of a tree and may still be looked at: a list through their first words, so that it needs no
-/// memory. To the hardware a link is an entry that is not present.
+/// Tables that were unlinked from a tree, and that the hardware may still read. They form a list
+/// through their first words, so adding one needs no memory. For the hardware, such a word is an
+/// entry that is not present.
 ///
-/// It leaks what it holds unless `free` is called.
+/// Dropping this leaks the tables unless `free` was called.
 #[derive(Default)]
-pub(crate) struct OldTables {
-    /// Physical address of the first; never 0 otherwise.
+pub(crate) struct UnlinkedTables {
+    /// The physical address of the first table; 0 if there is none.
     head: u64,
 }
 
-impl OldTables {
-    /// Whether it holds none.
+impl UnlinkedTables {
+    /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.head == 0
     }
@@ -77,7 +78,7 @@ impl OldTables {
         }
     }
 
-    /// Frees all, which `charge` pays for.
+    /// Frees all tables, and takes them off `charge`.
     pub(crate) fn free(&mut self, dev: Dev, charge: Option<&Charge>) {
         while let Some(view) = PageView::open(&dev, self.head) {
             let pa = core::mem::replace(&mut self.head, view.read(0));
@@ -94,20 +95,24 @@ impl OldTables {
 pub(crate) struct TreeTables<'a> {
     dev: &'a Dev,
     memory: KernelTables<'a, 4>,
-    old: &'a mut OldTables,
+    unlinked: &'a mut UnlinkedTables,
 }
 
 impl<'a> TreeTables<'a> {
-    /// Tables in memory of `dev`, charged to `charge`; those that fall out go to `old`.
-    pub(crate) fn new(dev: &'a Dev, charge: Option<&'a Charge>, old: &'a mut OldTables) -> Self {
+    /// Tables in memory for `dev`, charged to `charge`. Unlinked ones are added to `unlinked`.
+    pub(crate) fn new(
+        dev: &'a Dev,
+        charge: Option<&'a Charge>,
+        unlinked: &'a mut UnlinkedTables,
+    ) -> Self {
         TreeTables {
             dev,
             memory: KernelTables::new(dev, charge),
-            old,
+            unlinked,
         }
     }
 
-    /// New tables come from `spare` alone.
+    /// As this, but new tables are taken only from `spare`.
     pub(crate) fn with_spare(self, spare: &'a mut Spare) -> Self {
         TreeTables {
             memory: self.memory.with_spare(spare),
@@ -124,7 +129,7 @@ impl<'a> TableMem for TreeTables<'a> {
     }
 
     fn free(&mut self, pa: Pa) {
-        self.old.push(self.dev, pa.0);
+        self.unlinked.push(self.dev, pa.0);
     }
 
     fn open(&self, pa: Pa) -> Option<Table<'a>> {

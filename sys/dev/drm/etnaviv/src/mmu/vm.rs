@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A GPU address space: that of one open file (MMUv2), or of all (MMUv1). A buffer is mapped when a job first names it,
-//! where the client says (softpin) or where there is room; its place is given up when it is in the way or its handle
-//! goes.
+//! A VM: the address space of one open file (MMUv2), or of all files (MMUv1). A buffer is mapped
+//! when a job first uses it, at an address of the client's choice (softpin) or of the kernel's. It
+//! is unmapped when the client closes its handle, or when another buffer needs its address.
 
-use crate::mmu::space::{Jobs, Old, Site, Space};
-use crate::mmu::{Mmu, Slot, Version, COMMAND_BYTES, COMMAND_VA};
+use crate::mmu::space::{Jobs, Retired, Space, TableOwner};
+use crate::mmu::{Mmu, TableNumber, Version, COMMAND_BYTES, COMMAND_VA};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
@@ -16,16 +16,16 @@ use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
 use drmkpi::util::int_conv::{u64_of, usize_of};
 use iommu_pmap::Prot;
 
-/// An address space.
+/// A GPU address space.
 pub(crate) struct Vm {
     id: u64,
     mmu: Arc<Mmu>,
-    slot: Slot,
+    table_number: TableNumber,
     /// Physical address of the root table.
     root: u64,
-    /// Its page tables.
+    /// The memory of its page tables; `None` for the VM of all files.
     charge: Option<Charge>,
-    /// Held while a buffer is mapped in parts.
+    /// Held while a buffer is mapped part by part.
     mapping: Sx<()>,
     space: Sx<Option<Space>>,
     jobs: Mtx<Jobs>,
@@ -35,48 +35,50 @@ pub(crate) struct Vm {
     reaper: Arc<Reaper<Vm>>,
 }
 
-/// A job in the hardware, as its address space sees it.
-pub(crate) struct Presence {
+/// Counts a job as in flight in a VM, until this is dropped.
+pub(crate) struct InFlightCount {
     vm: Arc<Vm>,
     odd: bool,
 }
 
-impl Presence {
-    /// A job of `vm` is about to begin. Before its sequence number is looked at.
-    pub(crate) fn new(vm: &Arc<Vm>) -> Presence {
+impl InFlightCount {
+    /// For a job of `vm` that is about to be started. Called before the VM's sequence number is
+    /// read.
+    pub(crate) fn new(vm: &Arc<Vm>) -> InFlightCount {
         let mut jobs = vm.jobs.lock();
         let odd = jobs.odd;
         let count = jobs.of(odd);
+        // OVERFLOW: none, for each core has at most EVENTS jobs in flight.
         *count = count.saturating_add(1);
-        Presence {
+        InFlightCount {
             vm: vm.clone(),
             odd,
         }
     }
 }
 
-impl Drop for Presence {
+impl Drop for InFlightCount {
     fn drop(&mut self) {
         let mut jobs = self.vm.jobs.lock();
         let count = jobs.of(self.odd);
+        // OVERFLOW: none, for `new` has added one.
         *count = count.saturating_sub(1);
     }
 }
 
 impl Vm {
-    /// An address space with the command memory in it; `account` pays for its tables, if it is
-    /// somebody's.
+    /// A VM in which the command memory is mapped. Its page tables are charged to `account`, if
+    /// any.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also over the account's limit; ENOSPC when there are as many clients as the hardware
-    /// has page tables for.
+    /// ENOMEM, also above the account's limit; ENOSPC if the hardware has no more page tables.
     pub(crate) fn new(
         mmu: &Arc<Mmu>,
         reaper: &Arc<Reaper<Vm>>,
         account: Option<&Arc<Account>>,
     ) -> Result<Arc<Vm>> {
-        let slot = Slot::new(mmu)?;
+        let table_number = TableNumber::new(mmu)?;
         let charge = account.map(|account| Charge::new(account, 0)).transpose()?;
         let lock = Sx::new(mmu.os(), c"etnaviv vm", None)?;
         let mapping = Sx::new(mmu.os(), c"etnaviv mapping", ())?;
@@ -86,7 +88,7 @@ impl Vm {
         let mut vm = Vm {
             id: mmu.os().unique(),
             mmu: mmu.clone(),
-            slot,
+            table_number,
             root,
             charge,
             mapping,
@@ -96,45 +98,46 @@ impl Vm {
             link,
             reaper: reaper.clone(),
         };
-        // From here on its end frees the tables.
+        // From here on dropping the VM frees the tables.
         *vm.space.get_mut() = Some(space);
         let vm = Arc::new(mmu.os(), vm)?;
-        vm.slot.set(root);
+        vm.table_number.set(root);
         vm.map_commands()?;
         Ok(vm)
     }
 
-    /// MMUv2: the front ends fetch by translated addresses.
+    /// MMUv2: maps the command memory, as the front ends fetch at translated addresses.
     fn map_commands(&self) -> Result<()> {
         if self.mmu.version() == Version::V1 {
             return Ok(());
         }
-        let pages = usize_of(COMMAND_BYTES.wrapping_div(PAGE_SIZE));
+        let pages = usize_of(COMMAND_BYTES / PAGE_SIZE);
         let first = self.mmu.commands().pa();
         let pas = KVec::from_fn(self.mmu.os(), pages, |i| {
-            Ok(first.wrapping_add(u64_of(i).wrapping_mul(PAGE_SIZE)))
+            let offset = u64_of(i).checked_mul(PAGE_SIZE).ok_or(EINVAL)?;
+            first.checked_add(offset).ok_or(EINVAL)
         })?;
         let mut guard = self.space.lock();
         let space = guard.as_mut().ok_or(EINVAL)?;
-        space.map_fixed(self.site(), u64::from(COMMAND_VA), &pas)
+        space.map_fixed(self.table_owner(), u64::from(COMMAND_VA), &pas)
     }
 
-    fn site(&self) -> Site<'_> {
-        Site {
+    fn table_owner(&self) -> TableOwner<'_> {
+        TableOwner {
             mmu: &self.mmu,
             seqno: &self.seqno,
             charge: self.charge.as_ref(),
         }
     }
 
-    /// A number that no other vm has.
+    /// A number that is unique among VMs.
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
-    /// Its place in the page table array.
-    pub(crate) fn slot(&self) -> u32 {
-        self.slot.number()
+    /// The number of its page table.
+    pub(crate) fn table_number(&self) -> u32 {
+        self.table_number.number()
     }
 
     /// Physical address of its root table.
@@ -147,17 +150,19 @@ impl Vm {
         self.seqno.load(Ordering::Acquire)
     }
 
-    /// Has `buffer` mapped for a job: at `wanted`, or where there is room. The answer is its address, and whether its
-    /// handle may have gone without anybody telling.
+    /// Maps `buffer` for a job, at `wanted` or at any address, unless it is mapped. Returns its
+    /// address, and whether the client may have closed its handle without a call of `forget` that
+    /// found the buffer mapped.
     ///
     /// # Errors
     ///
-    /// EINVAL for an address that a client cannot choose, or while jobs use it elsewhere; ENOSPC when something in use is there or there is no room,
-    /// as beyond 4 GiB; ENOMEM.
+    /// EINVAL for an address that a client cannot choose, or if jobs use the buffer at another
+    /// address; ENOSPC if jobs use another buffer there, if there is no room, or above 4 GiB;
+    /// ENOMEM.
     fn take(&self, buffer: &Arc<Buffer>, wanted: Option<u64>, prot: Prot) -> Result<(u64, bool)> {
         let taken = self.find_or_map(buffer, wanted, prot);
         if taken.is_err() {
-            // What was to make room, or to move, may be unmapped already.
+            // Buffers may have been unmapped to make room, or to be moved.
             self.reap();
         }
         taken
@@ -176,38 +181,40 @@ impl Vm {
             if start < range.start || !start.is_multiple_of(PAGE_SIZE) {
                 return Err(EINVAL);
             }
-            if start.saturating_add(buffer.size()) > range.end {
+            let end = start.checked_add(buffer.size());
+            if end.is_none_or(|end| end > range.end) {
                 return Err(ENOSPC);
             }
         }
-        if let Some(place) = space.hit(self.site(), buffer, wanted)? {
+        if let Some(place) = space.hit(self.table_owner(), buffer, wanted)? {
             return Ok(place);
         }
         drop(guard);
-        // Pages are allocated without any lock.
+        // Allocates the pages with no lock held.
         for_each_chunk(self.mmu.os(), buffer, 0, 0..buffer.size(), |_, _| Ok(()))?;
-        // Whoever finds the buffer's place with this lock held finds all of it mapped.
+        // With this lock held, no region is mapped only in part.
         let _one_at_a_time = self.mapping.lock();
         let start = {
             let mut guard = self.space.lock();
             let space = guard.as_mut().ok_or(EINVAL)?;
-            if let Some(place) = space.hit(self.site(), buffer, wanted)? {
+            if let Some(place) = space.hit(self.table_owner(), buffer, wanted)? {
                 return Ok(place);
             }
-            space.insert(self.site(), buffer, wanted)?
+            space.insert(self.table_owner(), buffer, wanted)?
         };
         let mapped = self.map(start, buffer, prot);
         if let Some(space) = self.space.lock().as_mut() {
             match (mapped, space.regions.at(start)) {
                 (Ok(()), Some(region)) => region.ready = true,
-                _ => space.unmap(self.site(), start),
+                _ => space.unmap(self.table_owner(), start),
             }
         }
         self.reap();
         mapped.map(|()| (start, true))
     }
 
-    /// Maps a buffer, whose pages are wired, part by part, so that nobody waits long for the lock.
+    /// Maps a buffer, whose pages are wired, part by part, which bounds the time for which the lock
+    /// is held.
     fn map(&self, start: u64, buffer: &Buffer, prot: Prot) -> Result<()> {
         let bytes = 0..buffer.size();
         map_chunks(
@@ -219,30 +226,31 @@ impl Vm {
                 let iova = start.checked_add(offset).ok_or(EINVAL)?;
                 let mut guard = self.space.lock();
                 let space = guard.as_mut().ok_or(EINVAL)?;
-                space.map(self.site(), spare, iova, pas, prot)
+                space.map(self.table_owner(), spare, iova, pas, prot)
             },
         )
     }
 
-    /// A job is over that used what is at `start`, or could not be made.
+    /// Ends a job's use of the buffer at `start`.
     fn release(this: &Arc<Self>, start: u64) {
-        let dead = {
+        let freeable = {
             let mut guard = this.space.lock();
             let Some(space) = guard.as_mut() else { return };
             if let Some(region) = space.regions.at(start) {
+                // OVERFLOW: none, for `take` has added one.
                 region.users = region.users.saturating_sub(1);
                 if region.closing && region.users == 0 {
-                    space.unmap(this.site(), start);
+                    space.unmap(this.table_owner(), start);
                 }
             }
             space.sweep(&this.jobs)
         };
-        if dead {
-            this.reaper.leave(this, When::Soon);
+        if freeable {
+            this.reaper.defer(this, When::Soon);
         }
     }
 
-    /// The handle of a buffer is gone: its place goes as soon as no job uses it.
+    /// The client has closed its last handle of a buffer: unmaps it, now or when no job uses it.
     pub(crate) fn forget(&self, buffer: u64) {
         {
             let mut guard = self.space.lock();
@@ -253,7 +261,7 @@ impl Vm {
             if let Some(region) = space.regions.at(start) {
                 region.closing = true;
                 if region.users == 0 {
-                    space.unmap(self.site(), start);
+                    space.unmap(self.table_owner(), start);
                 }
             }
         }
@@ -266,32 +274,34 @@ impl Reaped for Vm {
         &self.link
     }
 
-    /// The lock is not held meanwhile. Not in the GPU's own thread.
+    /// Frees what no job can reach, without the lock. Not called in the core's job task.
     fn reap(&self) {
         loop {
             let room = {
                 let mut guard = self.space.lock();
                 let Some(space) = guard.as_mut() else { return };
                 space.sweep(&self.jobs);
-                space.dead()
+                space.freeable_room()
             };
             let Some(room) = room else { return };
-            // Without room less is freed at a time.
-            let empty = Old::with_room(&self.mmu, room).unwrap_or_else(|_| Old::empty(&self.mmu));
-            let mut dead = {
+            // Without memory for it, `sweep` begins no new generation, so less is freed.
+            let empty = Retired::with_room(&self.mmu, room);
+            let empty = empty.unwrap_or_else(|_| Retired::empty(&self.mmu));
+            let mut freeable = {
                 let mut guard = self.space.lock();
                 let Some(space) = guard.as_mut() else { return };
-                space.take_dead(empty)
+                space.take_freeable(empty)
             };
-            dead.free(self.mmu.dev(), self.charge.as_ref());
+            freeable.free(self.mmu.dev(), self.charge.as_ref());
         }
     }
 }
 
 impl Drop for Vm {
     fn drop(&mut self) {
-        // The core holds a reference to what it has loaded, and the job that leaves it holds one until its end.
-        self.slot.set(0);
+        // It is not loaded: a core holds a reference to the VM that is loaded, and the job that
+        // switches to another VM holds one until it has ended.
+        self.table_number.set(0);
         if let Some(space) = self.space.get_mut().take() {
             space.destroy(&self.mmu, self.charge.as_ref());
         }
@@ -299,13 +309,14 @@ impl Drop for Vm {
 }
 
 /// A job's use of a buffer.
-pub(crate) struct Use {
+pub(crate) struct BufferUse {
     vm: Arc<Vm>,
     start: u64,
 }
 
-impl Use {
-    /// See `Vm::take`; `has_handle` says whether the client still has a handle of the buffer.
+impl BufferUse {
+    /// Maps the buffer, as `Vm::take` does. `has_handle` returns whether the client still has a
+    /// handle of it.
     ///
     /// # Errors
     ///
@@ -316,24 +327,25 @@ impl Use {
         wanted: Option<u64>,
         prot: Prot,
         has_handle: impl FnOnce() -> bool,
-    ) -> Result<Use> {
-        let (start, look_again) = vm.take(buffer, wanted, prot)?;
+    ) -> Result<BufferUse> {
+        let (start, may_be_closed) = vm.take(buffer, wanted, prot)?;
         let vm = vm.clone();
-        let used = Use { vm, start };
-        // A close before this had nothing to forget, and one after it will.
-        if look_again && !has_handle() {
+        let used = BufferUse { vm, start };
+        // A handle that was closed before this had no region to forget; one that is closed later
+        // has.
+        if may_be_closed && !has_handle() {
             used.vm.forget(buffer.id());
         }
         Ok(used)
     }
 
-    /// Where the buffer is.
+    /// The GPU address of the buffer.
     pub(crate) fn start(&self) -> u64 {
         self.start
     }
 }
 
-impl Drop for Use {
+impl Drop for BufferUse {
     fn drop(&mut self) {
         Vm::release(&self.vm, self.start);
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Performance counters.
 //!
-//! * `requests`: the counters that a submit wants read
-//! * `read`: reading them, with the front end stopped
+//! * `requests`: the requests of a submit to read counters
+//! * `read`: reading them while the front end is stopped
 
 pub(crate) mod read;
 pub(crate) mod requests;

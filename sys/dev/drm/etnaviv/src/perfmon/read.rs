@@ -1,52 +1,54 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Performance counters: what a submit wants read before its stream and behind it, and the reading.
+//! Reading the performance counters of a job, before its stream and after it.
 //!
-//! The front end is stopped by the ring meanwhile, and started again here. Facts: docs/hw/etnaviv.md,
+//! The ring has stopped the front end, which is started again here. Facts: docs/hw/etnaviv.md,
 //! Performance counters.
 
+use crate::core_ops;
 use crate::gpu_core::Core;
-use crate::ops;
 use crate::perfmon::requests::Request;
 use crate::perfmon_tables::{idle_cycles, total_cycles, Sample};
 
-/// The task: a job stopped the front end.
+/// The task after a job has stopped the front end: reads the counters and starts it again.
 pub(crate) fn run(core: &Core) {
     core.runner.with_power(|| {
-        // Nobody else takes it: a reset runs in this queue of tasks, or with the power lock.
-        let (requests, behind) = {
+        // It stays until this task is done: a reset runs in the same task queue, or with the power
+        // lock held.
+        let (requests, after) = {
             let engine = core.runner.lock();
             match &engine.hw.stopped {
-                Some(stopped) if engine.state.powered => (stopped.requests.clone(), stopped.behind),
+                Some(stopped) if engine.state.powered => (stopped.requests.clone(), stopped.after),
                 _ => return,
             }
         };
-        // The event may be here before the front end has come to its END.
-        if ops::wait_stopped(core.regs(), core.os()).is_err() {
-            // For the watchdog.
+        // The event may be raised before the front end has reached its END.
+        if core_ops::wait_stopped(core.regs(), core.os()).is_err() {
+            // The timeout handler ends the job.
             core.runner.lock().hw.stopped = None;
             return;
         }
-        if !behind {
-            // HW: modules without a clock do not count.
-            ops::gate_clocks(core.regs(), &core.identity, false);
+        if !after {
+            // HW: the counters of modules without a clock stand still.
+            core_ops::gate_clocks(core.regs(), &core.identity, false);
         }
         for request in requests.list.iter() {
-            if (behind && request.behind) || (!behind && request.before) {
+            if (after && request.after) || (!after && request.before) {
                 let value = read(core, request);
                 requests.store(request.map, request.word, value);
             }
         }
-        if behind {
-            ops::gate_clocks(core.regs(), &core.identity, true);
+        if after {
+            core_ops::gate_clocks(core.regs(), &core.identity, true);
             for request in requests.list.iter() {
                 requests.store(request.map, 0, request.sequence);
             }
         }
         let mut engine = core.runner.lock();
         if let Some(stopped) = engine.hw.stopped.take() {
+            // OVERFLOW: a token, of which only a change counts.
             engine.hw.resumed = engine.hw.resumed.wrapping_add(1);
             let entry = stopped.resume;
-            ops::start(core.regs(), &core.identity, entry.address, entry.prefetch);
+            core_ops::start(core.regs(), &core.identity, entry.address, entry.prefetch);
         }
     });
 }
@@ -73,10 +75,11 @@ fn read(core: &Core, request: &Request) -> u32 {
 fn pixel_pipes(core: &Core, read: impl Fn() -> u32) -> u32 {
     let mut sum = 0u32;
     for pipe in 0..core.identity.specs.pixel_pipes.min(16) {
-        ops::show_pixel_pipe(core.regs(), pipe);
+        core_ops::show_pixel_pipe(core.regs(), pipe);
+        // OVERFLOW: wraps, as the hardware's counters do.
         sum = sum.wrapping_add(read());
     }
-    // HW: else the GPU hangs.
-    ops::show_pixel_pipe(core.regs(), 0);
+    // HW: otherwise the GPU hangs.
+    core_ops::show_pixel_pipe(core.regs(), 0);
     sum
 }

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The performance counters that a submit wants read, and where their values go.
+//! The requests of a submit to read performance counters.
 
 use crate::perfmon_tables::{Domain, Sample};
 use drmkpi::alloc::KVec;
 use drmkpi::os::KernelMap;
 use drmkpi::util::int_conv::usize_of_u32;
 
-/// One counter to be read.
+/// A request to read one counter.
 pub(crate) struct Request {
+    /// Whether it is read before the stream.
     pub(crate) before: bool,
-    pub(crate) behind: bool,
+    /// Whether it is read after the stream.
+    pub(crate) after: bool,
     pub(crate) domain: &'static Domain,
     pub(crate) sample: Sample,
-    /// Written to word 0 of the buffer when all is done.
+    /// Written to word 0 of the buffer after all counters are read.
     pub(crate) sequence: u32,
-    /// Which of the buffers, and which word of it.
+    /// The index of the buffer that receives the value, and the word in it.
     pub(crate) map: usize,
     pub(crate) word: u32,
 }
 
-/// The counters that a submit wants, and where their values go.
+/// The counter requests of a submit, and the buffers that receive the values.
 pub(crate) struct Requests {
     pub(crate) list: KVec<Request>,
     pub(crate) maps: KVec<KernelMap>,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Host interface: who the core is.
+//! Host interface: identification of the core.
 
 /// Family in bits 31:24, revision in bits 15:12; replaced by MODEL and REVISION after the GC500.
 pub const CHIP_IDENTITY: u32 = 0x018;
@@ -17,7 +17,7 @@ pub const TIME: u32 = 0x02c;
 pub const CUSTOMER_ID: u32 = 0x030;
 /// Minor features 0 to 5.
 pub const MINOR_FEATURES: [u32; 6] = [0x034, 0x074, 0x084, 0x088, 0x094, 0x0a0];
-/// Sizes of what is in the core.
+/// Sizes of the core's units.
 pub const SPECS: [u32; 4] = [0x048, 0x080, 0x08c, 0x09c];
 /// Product.
 pub const PRODUCT_ID: u32 = 0x0a8;

@@ -19,7 +19,7 @@ pub const PROFILE_SE_READ: u32 = 0x464;
 pub const PROFILE_MC_READ: u32 = 0x468;
 /// ... of the host interface.
 pub const PROFILE_HI_READ: u32 = 0x46c;
-/// Which counters are selected: FE, DE, PE, SH from the low byte up.
+/// The selected counters of FE, DE, PE and SH, one byte each, from the lowest.
 pub const PROFILE_CONFIG0: u32 = 0x470;
 /// ... PA, SE, RA, TX.
 pub const PROFILE_CONFIG1: u32 = 0x474;

@@ -3,7 +3,7 @@
 
 /// POWER_CONTROLS: modules are gated.
 pub const ENABLE_MODULE_CLOCK_GATING: u32 = 1 << 0;
-/// POWER_CONTROLS: but not while they stall.
+/// POWER_CONTROLS: modules are not gated while they stall.
 pub const DISABLE_STALL_MODULE_CLOCK_GATING: u32 = 1 << 1;
 
 /// MODULE_CONTROLS: no gating of the pixel engine.
@@ -25,9 +25,9 @@ pub const NO_GATING_RA_EZ: u32 = 1 << 16;
 /// MODULE_CONTROLS: ... of hierarchical Z.
 pub const NO_GATING_RA_HZ: u32 = 1 << 17;
 
-/// PULSE_EATER where it cannot be read.
+/// PULSE_EATER: its value before a reset of the core.
 pub const PULSE_EATER_DEFAULT: u32 = 0x0159_0880;
-/// PULSE_EATER: bits without a name.
+/// PULSE_EATER: bit without a published name.
 pub const PULSE_EATER_16: u32 = 1 << 16;
 /// PULSE_EATER: bit without a published name, set with bit 16 cleared.
 pub const PULSE_EATER_17: u32 = 1 << 17;

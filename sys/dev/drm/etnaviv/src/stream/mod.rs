@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A client's command stream, from the copy of what it gave to what may go to the ring.
+//! A client's command stream, from the copy of what it submitted to what may be executed.
 //!
-//! The one thing to know: [`CmdStream`] changes its type on the way. Only `CmdStream<Validated, _>` shows its words as something to
-//! be executed, and the only way to get one is past `validate` and the relocations.
+//! The one thing to know: [`CmdStream`] changes its type on the way. Only `CmdStream<Validated, _>`
+//! gives access to its words, and the only way to get one is through validation and relocation.
 //!
 //! ```text
-//! CmdStream<Unchecked>  --validate, validate_into-->  CmdStream<Checked>  --relocate-->  CmdStream<Validated>
+//! CmdStream<Unchecked> --validate, validate_into--> CmdStream<Checked>
+//! CmdStream<Checked>   --relocate-->                CmdStream<Validated>
 //! ```
 //!
-//! The words have to be the kernel's own from the first step on: a client that could still write to them would change them
-//! behind the look that was taken.
+//! The words must be in memory that no client can write, from the first step on. Otherwise a client
+//! could change them after their validation.
+//!
+//! * `validate`: the walk over the commands
+//! * `states`: the states that a stream may load
+//! * `policy`: policies, relocations, and the reasons for a refusal
 
-mod refused;
+mod policy;
 mod states;
 mod validate;
 
 use core::ops::{Deref, DerefMut};
 
-pub use crate::stream::refused::{Policy, Refused, Reloc, Why};
+pub use crate::stream::policy::{Policy, Refused, Reloc, Why};
 
-/// Where a submit's buffer object is in the address space of the GPU.
+/// The GPU address of a submit's buffer object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Placed {
     /// Address of its first byte.
@@ -28,11 +33,12 @@ pub struct Placed {
     pub bytes: u64,
 }
 
-/// State of a stream that nobody looked at.
+/// State of a stream that is not validated.
 #[derive(Debug)]
 pub struct Unchecked(());
 
-/// State of a stream whose commands are admitted, and whose relocations go where addresses go, but are not applied.
+/// State of a stream whose commands and positions of relocations are admitted, but whose
+/// relocations are not applied.
 #[derive(Debug)]
 pub struct Checked<'r>(&'r [Reloc]);
 
@@ -40,17 +46,17 @@ pub struct Checked<'r>(&'r [Reloc]);
 #[derive(Debug)]
 pub struct Validated(());
 
-/// A command stream in state `S`, whose words `W` holds: a slice or an owner of one.
+/// A command stream in state `S`, whose words are in `W`: a slice or an owner of one.
 #[derive(Debug)]
 pub struct CmdStream<S, W> {
     state: S,
     words: W,
-    /// How many of the words belong to the stream.
+    /// The number of words that belong to the stream.
     len: usize,
 }
 
 impl<W: Deref<Target = [u32]>> CmdStream<Unchecked, W> {
-    /// The stream in `words`, which no client can reach.
+    /// The stream in `words`, which no client can write.
     pub fn new(words: W) -> Self {
         let len = words.len();
         Self {
@@ -60,11 +66,11 @@ impl<W: Deref<Target = [u32]>> CmdStream<Unchecked, W> {
         }
     }
 
-    /// Looks at all commands, where they are.
+    /// Validates all commands in place.
     ///
     /// # Errors
     ///
-    /// The first word that a client may not give.
+    /// The first word that a client may not use.
     pub fn validate(
         self,
         policy: Policy,
@@ -78,11 +84,13 @@ impl<W: Deref<Target = [u32]>> CmdStream<Unchecked, W> {
         })
     }
 
-    /// Looks at all commands and copies them to the beginning of `to`, which nothing is written to if they are refused.
+    /// Validates all commands and copies them to the beginning of `to`. Nothing is written if they
+    /// are refused.
     ///
     /// # Errors
     ///
-    /// The first word that a client may not give; [`Why::Length`] for the first word that `to` has no room for.
+    /// The first word that a client may not use; [`Why::Length`] for the first word for which `to`
+    /// has no room.
     pub fn validate_into<'r, D>(
         self,
         mut to: D,
@@ -112,12 +120,13 @@ impl<W: Deref<Target = [u32]>> CmdStream<Unchecked, W> {
 }
 
 impl<W: DerefMut<Target = [u32]>> CmdStream<Checked<'_>, W> {
-    /// Writes the addresses. `object` gives the place of the submit's buffer object with an index, if there is one.
+    /// Applies the relocations. `object` returns the address of the submit's buffer object with an
+    /// index, if there is one.
     ///
     /// # Errors
     ///
-    /// [`Why::Object`] if a relocation has flags or names no object, [`Why::Bounds`] if what it points to is not four bytes of
-    /// the object below 4 GiB.
+    /// [`Why::Object`] if a relocation has flags or names no object, [`Why::Bounds`] if it does not
+    /// point to four bytes of the object below 4 GiB.
     pub fn relocate(
         mut self,
         object: impl Fn(u32) -> Option<Placed>,
@@ -129,7 +138,7 @@ impl<W: DerefMut<Target = [u32]>> CmdStream<Checked<'_>, W> {
                 word,
                 why,
             };
-            // The walk has seen that the word exists.
+            // The word exists, as validation has found.
             let Some(word) = self.words.get_mut(word) else {
                 return Err(refused(0, Why::Relocation));
             };
@@ -145,7 +154,7 @@ impl<W: DerefMut<Target = [u32]>> CmdStream<Checked<'_>, W> {
     }
 }
 
-/// The address `offset` bytes into `object`, if it is that of four bytes of the object.
+/// The address at `offset` in `object`; `None` unless it is that of four bytes of the object.
 fn target(object: Placed, offset: u64) -> Option<u32> {
     let last = object.bytes.checked_sub(4)?;
     let offset = (offset <= last).then_some(offset)?;
@@ -158,7 +167,7 @@ impl<W: Deref<Target = [u32]>> CmdStream<Validated, W> {
         self.words.get(..self.len).unwrap_or(&[])
     }
 
-    /// What holds the words, for whoever frees it.
+    /// Returns what holds the words.
     pub fn into_inner(self) -> W {
         self.words
     }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Which states a client's stream may load, and which of them hold addresses.
 //!
-//! The one thing to know: what is not listed is refused. The state space has 65,536 words; everything below 0x600 (host
-//! interface, power, MMU, memory controller), the front end's own ring (0x654..0x673), events (0x3804), the fences that write
-//! memory for other rings, remapping of on-chip memory and whatever nobody is known to need is absent.
+//! The one thing to know: what is not listed is refused. The state space has 65,536 words. Not
+//! listed are everything below 0x600 (host interface, power, MMU, memory controller), the front
+//! end's own ring (0x654..0x673), events (0x3804), the fences that write memory for other rings,
+//! the remapping of on-chip memory, and all states that no known user needs.
 //!
-//! Source of names and sizes: rnndb of etna_viv (`state.xml`, `state_3d.xml`, `state_2d.xml`, `state_blt.xml`). A register is
-//! here if Mesa's gallium driver or libdrm's and laanwj's tests load it, or if it is one of a kind with such a register.
+//! Source of names and sizes: rnndb of etna_viv (`state.xml`, `state_3d.xml`, `state_2d.xml`,
+//! `state_blt.xml`). A register is listed if Mesa's gallium driver or the tests of libdrm or laanwj
+//! load it, or if it is similar to such a register.
 
 use self::State::{Address, Either, Plain};
 
@@ -17,7 +19,7 @@ enum State {
     Plain,
     /// An address and nothing else.
     Address,
-    /// Whatever the shader makes of it, addresses included.
+    /// A uniform of a shader, which may be an address.
     Either,
 }
 
@@ -31,7 +33,7 @@ const PER_ENTRY: u32 = 32;
 /// Entries of [`TABLE`].
 const ENTRIES: usize = 2048;
 
-/// Front end: what vertices are fetched from.
+/// Front end: fetching of vertices.
 const FE: &[Range] = &[
     (0x00600, 16, Plain),   // VERTEX_ELEMENT_CONFIG
     (0x00644, 1, Address),  // INDEX_STREAM_BASE_ADDR
@@ -56,41 +58,43 @@ const FE: &[Range] = &[
 
 /// Vertex shader, compute, primitive assembly, setup, rasteriser, pixel shader.
 const SHADERS: &[Range] = &[
-    (0x00800, 13, Plain),    // VS END_PC..LOAD_BALANCING
-    (0x00838, 1, Plain),     // VS START_PC
-    (0x0085c, 4, Plain),     // VS RANGE, UNIFORM_CACHE, UNIFORM_BASE, ICACHE_CONTROL
-    (0x0086c, 1, Address),   // VS INST_ADDR
-    (0x00870, 6, Plain),     // VS HALTI5_OUTPUT_COUNT, NEWRANGEs of VS and PS, HALTI1_UNK00884
-    (0x0088c, 2, Plain),     // VS ICACHE_PREFETCH and its number of instructions
-    (0x008a0, 1, Plain),     // VS HALTI5_UNK008A0
-    (0x008a8, 1, Plain),     // VS SAMPLER_BASE
-    (0x008b0, 1, Plain),     // VS ICACHE_INVALIDATE
-    (0x008bc, 17, Plain),    // VS HALTI5_RANGE_HIGH, HALTI5_INPUT, HALTI5_OUTPUT
-    (0x00900, 10, Plain),    // CL CONFIG..KICKER, UNK00924
-    (0x0092c, 1, Plain),     // CL GLOBAL_WORK_OFFSET_X
-    (0x00934, 1, Plain),     // CL GLOBAL_WORK_OFFSET_Y
-    (0x0093c, 10, Plain),    // CL GLOBAL_WORK_OFFSET_Z..GLOBAL_SCALE_Z
-    (0x00a00, 8, Plain),     // PA VIEWPORT_SCALE_X..POINT_SIZE
-    (0x00a28, 30, Plain), // PA SYSTEM_MODE..SHADER_ATTRIBUTES, VIEWPORT_UNK, FLAGS, ZFARCLIPPING, VARYING_NUM_COMPONENTS
-    (0x00aa8, 1, Plain),  // PA VS_OUTPUT_COUNT
-    (0x00c00, 7, Plain),  // SE SCISSOR_LEFT..CONFIG
-    (0x00c20, 2, Plain),  // SE CLIP_RIGHT, CLIP_BOTTOM
-    (0x00e00, 9, Plain),  // RA CONTROL..HDEPTH_CONTROL
-    (0x00e40, 16, Plain), // RA CENTROID_TABLE
-    (0x01000, 5, Plain),  // PS END_PC..CONTROL
-    (0x01018, 2, Plain),  // PS START_PC, RANGE
-    (0x01024, 1, Plain),  // PS UNIFORM_BASE
+    (0x00800, 13, Plain),  // VS END_PC..LOAD_BALANCING
+    (0x00838, 1, Plain),   // VS START_PC
+    (0x0085c, 4, Plain),   // VS RANGE, UNIFORM_CACHE, UNIFORM_BASE, ICACHE_CONTROL
+    (0x0086c, 1, Address), // VS INST_ADDR
+    (0x00870, 6, Plain),   // VS HALTI5_OUTPUT_COUNT, NEWRANGEs of VS and PS, HALTI1_UNK00884
+    (0x0088c, 2, Plain),   // VS ICACHE_PREFETCH and its number of instructions
+    (0x008a0, 1, Plain),   // VS HALTI5_UNK008A0
+    (0x008a8, 1, Plain),   // VS SAMPLER_BASE
+    (0x008b0, 1, Plain),   // VS ICACHE_INVALIDATE
+    (0x008bc, 17, Plain),  // VS HALTI5_RANGE_HIGH, HALTI5_INPUT, HALTI5_OUTPUT
+    (0x00900, 10, Plain),  // CL CONFIG..KICKER, UNK00924
+    (0x0092c, 1, Plain),   // CL GLOBAL_WORK_OFFSET_X
+    (0x00934, 1, Plain),   // CL GLOBAL_WORK_OFFSET_Y
+    (0x0093c, 10, Plain),  // CL GLOBAL_WORK_OFFSET_Z..GLOBAL_SCALE_Z
+    (0x00a00, 8, Plain),   // PA VIEWPORT_SCALE_X..POINT_SIZE
+    // PA SYSTEM_MODE..SHADER_ATTRIBUTES, VIEWPORT_UNK, FLAGS, ZFARCLIPPING, VARYING_NUM_COMPONENTS
+    (0x00a28, 30, Plain),
+    (0x00aa8, 1, Plain),   // PA VS_OUTPUT_COUNT
+    (0x00c00, 7, Plain),   // SE SCISSOR_LEFT..CONFIG
+    (0x00c20, 2, Plain),   // SE CLIP_RIGHT, CLIP_BOTTOM
+    (0x00e00, 9, Plain),   // RA CONTROL..HDEPTH_CONTROL
+    (0x00e40, 16, Plain),  // RA CENTROID_TABLE
+    (0x01000, 5, Plain),   // PS END_PC..CONTROL
+    (0x01018, 2, Plain),   // PS START_PC, RANGE
+    (0x01024, 1, Plain),   // PS UNIFORM_BASE
     (0x01028, 1, Address), // PS INST_ADDR
-    (0x0102c, 5, Plain),  // PS OUTPUT_REG2, CONTROL_EXT, UNK01034, UNK01038, HALTI3_UNK0103C
-    (0x01048, 2, Plain),  // PS ICACHE_PREFETCH and its number of instructions
-    (0x01054, 2, Plain),  // PS MSAA_CONFIG, SAMPLER_BASE
-    (0x01060, 14, Plain), // PS ALPHA_TO_COVERAGE_DITHER, VARYING_NUM_COMPONENTS, HALTI5_RANGE_HIGH, ICACHE_COUNT
-    (0x04000, 1024, Plain), // VS INST_MEM
+    (0x0102c, 5, Plain),   // PS OUTPUT_REG2, CONTROL_EXT, UNK01034, UNK01038, HALTI3_UNK0103C
+    (0x01048, 2, Plain),   // PS ICACHE_PREFETCH and its number of instructions
+    (0x01054, 2, Plain),   // PS MSAA_CONFIG, SAMPLER_BASE
+    // PS ALPHA_TO_COVERAGE_DITHER, VARYING_NUM_COMPONENTS, HALTI5_RANGE_HIGH, ICACHE_COUNT
+    (0x01060, 14, Plain),
+    (0x04000, 1024, Plain),  // VS INST_MEM
     (0x05000, 1024, Either), // VS UNIFORMS
-    (0x06000, 1024, Plain), // PS INST_MEM
+    (0x06000, 1024, Plain),  // PS INST_MEM
     (0x07000, 1024, Either), // PS UNIFORMS
-    (0x08000, 8192, Plain), // SH INST_MEM_MIRROR, INST_MEM
-    (0x15600, 2, Plain),  // SH CONFIG, VS ICACHE_COUNT
+    (0x08000, 8192, Plain),  // SH INST_MEM_MIRROR, INST_MEM
+    (0x15600, 2, Plain),     // SH CONFIG, VS ICACHE_COUNT
     (0x30000, 2048, Either), // SH UNIFORMS
     (0x34000, 4096, Either), // SH HALTI5_UNIFORMS_MIRROR, HALTI5_UNIFORMS
 ];
@@ -171,20 +175,23 @@ const TEXTURES: &[Range] = &[
     (0x16c00, 640, Plain),   // NTE DESCRIPTOR_SAMP_CTRL0..ANISOTROPY
 ];
 
-/// What concerns the whole pipe.
+/// States of the whole pipe.
 const GL: &[Range] = &[
-    (0x0380c, 1, Plain),   // FLUSH_CACHE
-    (0x03814, 4, Plain), // VERTEX_ELEMENT_CONFIG, MULTI_SAMPLE_CONFIG, VARYING_TOTAL_COMPONENTS, VARYING_NUM_COMPONENTS
+    (0x0380c, 1, Plain), // FLUSH_CACHE
+    // VERTEX_ELEMENT_CONFIG, MULTI_SAMPLE_CONFIG, VARYING_TOTAL_COMPONENTS, VARYING_NUM_COMPONENTS
+    (0x03814, 4, Plain),
     (0x03824, 1, Address), // OCCLUSION_QUERY_ADDR
-    (0x03828, 5, Plain), // VARYING_COMPONENT_USE, OCCLUSION_QUERY_CONTROL, VARYING_NUM_COMPONENTS2, VARYING_COMPONENT_USE2
-    (0x0384c, 1, Plain), // API_MODE
-    (0x03854, 1, Plain), // VARYING_COMPONENT_USE3
-    (0x03860, 1, Plain), // BUG_FIXES
-    (0x03888, 1, Plain), // HALTI5_SH_SPECIALS
-    (0x0389c, 1, Plain), // SHADER_INDEX
+    // VARYING_COMPONENT_USE, OCCLUSION_QUERY_CONTROL, VARYING_NUM_COMPONENTS2,
+    // VARYING_COMPONENT_USE2
+    (0x03828, 5, Plain),
+    (0x0384c, 1, Plain),  // API_MODE
+    (0x03854, 1, Plain),  // VARYING_COMPONENT_USE3
+    (0x03860, 1, Plain),  // BUG_FIXES
+    (0x03888, 1, Plain),  // HALTI5_SH_SPECIALS
+    (0x0389c, 1, Plain),  // SHADER_INDEX
     (0x038c0, 16, Plain), // HALTI5_SHADER_ATTRIBUTES
-    (0x03c00, 1, Plain), // STALL_TOKEN
-    (0x3fffc, 1, Plain), // DUMMY
+    (0x03c00, 1, Plain),  // STALL_TOKEN
+    (0x3fffc, 1, Plain),  // DUMMY
 ];
 
 /// The blit engine. Its fences (0x140a4..0x140ab, 0x140b4) are left out.
@@ -252,10 +259,11 @@ const DE: &[Range] = &[
     (0x12ce0, 8, Address), // BLOCK8 SRC_EX_ADDRESS
 ];
 
-/// All of them.
+/// All ranges that may be loaded.
 const RANGES: [&[Range]; 7] = [FE, SHADERS, PIXELS, TEXTURES, GL, BLT, DE];
 
-/// What a stream may never load, as byte addresses, the end exclusive: checked against the table when this is compiled.
+/// Ranges that a stream may never load, as byte addresses, the end exclusive. The ranges above are
+/// checked against them at compile time.
 const NEVER: [(u32, u32); 6] = [
     (0x00000, 0x00600), // HI, PM, MMU, MC, secure MMU
     (0x00640, 0x00644), // FE CMD_STREAM_BASE_ADDR
@@ -265,16 +273,17 @@ const NEVER: [(u32, u32); 6] = [
     (0x03868, 0x03870), // GL FENCE_OUT
 ];
 
-/// Which states are asked for.
+/// A set of states.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Set {
     /// Those that may be loaded.
     Allowed,
-    /// Those that may be loaded and are not made for an address.
+    /// Those that may be loaded and do not hold an address.
     NoAddress,
 }
 
-/// Entry i: bit s says that state 32 i + s may be loaded, bit 32 + s that it is not made for an address either.
+/// In entry i, bit s is set if state 32 i + s may be loaded, and bit 32 + s if, in addition, it
+/// does not hold an address.
 static TABLE: [u64; ENTRIES] = build();
 
 #[expect(
@@ -315,7 +324,7 @@ const fn build() -> [u64; ENTRIES] {
 }
 
 impl Set {
-    /// What an entry is shifted by.
+    /// The position of the set's bits in an entry.
     #[inline(always)]
     const fn shift(self) -> u32 {
         match self {
@@ -324,15 +333,17 @@ impl Set {
         }
     }
 
-    /// Whether the state with the number in the low 16 bits is in the set.
+    /// Whether the state whose number is in the low 16 bits is in the set.
     #[inline(always)]
     pub(crate) fn has(self, state: u32) -> bool {
         let index = usize::try_from((state >> 5) & 0x7ff).unwrap_or(ENTRIES);
         let entry = TABLE.get(index).copied().unwrap_or(0);
+        // OVERFLOW: none, for the shift is below 64.
         entry.wrapping_shr(self.shift() | (state & 31)) & 1 != 0
     }
 
-    /// Which of the 32 states from `state` on are in the set, the lowest bit first. What is behind the last state is not.
+    /// The mask of those of the 32 states from `state` on that are in the set. States above the
+    /// last one are not.
     #[inline(always)]
     pub(crate) fn window(self, state: u32) -> u32 {
         let index = usize::try_from(state >> 5).unwrap_or(ENTRIES);
@@ -341,14 +352,18 @@ impl Set {
                 .get(at)
                 .map_or(0, |entry| (entry >> self.shift()) & 0xffff_ffff)
         };
+        // OVERFLOW: none, for the index is at most 2^27.
         let both = half(index) | (half(index.wrapping_add(1)) << 32);
+        // OVERFLOW: none, for the shift is below 32.
         u32::try_from(both.wrapping_shr(state & 31) & 0xffff_ffff).unwrap_or(0)
     }
 }
 
 /// Whether a relocation may go to `state`, a state that may be loaded.
 pub(crate) fn takes_relocation(state: u32) -> bool {
+    // OVERFLOW: wraps for a state below the range, to a number above its length.
     let either = |&(address, states, what): &Range| {
+        // OVERFLOW: as above.
         what == Either && state.wrapping_sub(address >> 2) < states
     };
     !Set::NoAddress.has(state) || SHADERS.iter().any(either)

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The walk over a client's stream, from command to command.
 //!
-//! The one thing to know: the walk follows the front end's own rule for the length of every command it admits, and admits no
-//! command whose length is in doubt; so what the front end takes for a header is exactly what was looked at as one.
+//! The one thing to know: the walk uses the front end's own rule for the length of every command
+//! that it admits, and admits no command whose length is uncertain. So the words that the front end
+//! takes for headers are exactly those that were validated as headers.
 //!
-//! It is meant to cost nothing next to copying the stream. From one header to the next there is a chain of a load and some
-//! arithmetic; a branch on the commonest length, which the processor predicts, breaks it.
+//! It costs little in comparison with copying the stream. From one header to the next there is a
+//! dependency chain of a load and some arithmetic, which a branch on the most frequent length, if
+//! predicted, breaks.
 //!
-//! What is admitted may still hang the GPU (a stall without its semaphore, a shader that loops): that hurts the client's own
-//! job, which the watchdog ends.
+//! An admitted stream may still hang the GPU (a stall without its semaphore, a shader that loops).
+//! That affects only the client's own job, which the timeout handler ends.
 //!
 //! Source of opcodes and lengths: rnndb `cmdstream.xml`.
 
-use crate::stream::refused::{Policy, Refused, Reloc, Why};
+use crate::stream::policy::{Policy, Refused, Reloc, Why};
 use crate::stream::states::{takes_relocation, Set};
 
 /// Position of the opcode in a header.
@@ -33,28 +35,29 @@ const STATE: u32 = 0xffff;
 /// LOAD_STATE: position and mask of the number of states.
 const COUNT_SHIFT: u32 = 16;
 const COUNT: u32 = 0x3ff;
-/// What it loads with a count of 0.
+/// LOAD_STATE: the number of states for a count of 0.
 const COUNT_OF_ZERO: u32 = 1024;
-/// Number of states there are.
+/// The number of states.
 const STATES: u32 = 1 << 16;
 /// A LOAD_STATE of one state, apart from the state and FIXP.
 const LOAD_ONE: u32 = LOAD_STATE << OPCODE_SHIFT | 1 << COUNT_SHIFT;
 /// GL_SEMAPHORE_TOKEN.
 const SEMAPHORE: u32 = 0x3808 >> 2;
-/// What waits for a semaphore: the front end by a command, other units by GL_STALL_TOKEN.
+/// The waits for a semaphore: of the front end by a command, of other units by GL_STALL_TOKEN.
 const STALL_COMMAND: u32 = STALL << OPCODE_SHIFT;
 const STALL_STATE: u32 = LOAD_ONE | 0x3c00 >> 2;
-/// Token: who waits; the front end.
+/// The bits of a semaphore's token for the unit that waits, and their value for the front end.
 const SYNC_FROM: u32 = 0x1f;
 const SYNC_FE: u32 = 1;
-/// DRAW_2D: number of data words behind the rectangles.
+/// DRAW_2D: number of data words after the rectangles.
 const DATA_COUNT: u32 = 0x7ff << 16;
 
-/// Looks at every command of `words`, which `relocs` are to be applied to.
+/// Validates the commands in `words`, to which `relocs` are applied afterwards.
 ///
 /// # Errors
 ///
-/// The first command that a client may not give, or the first relocation that does not go to an address.
+/// The first command that a client may not use, or the first relocation of a word that is no
+/// address.
 pub(crate) fn validate(words: &[u32], policy: Policy, relocs: &[Reloc]) -> Result<(), Refused> {
     let (commands, rest) = words.as_chunks::<2>();
     let walked = if relocs.is_empty() {
@@ -74,21 +77,22 @@ pub(crate) fn validate(words: &[u32], policy: Policy, relocs: &[Reloc]) -> Resul
 struct Stop {
     /// Index of the command, in units of 64 bits.
     at: usize,
-    /// Words behind its header.
-    behind: u32,
+    /// Index of the word in the command, in words after its header.
+    word: u32,
     why: Why,
 }
 
 impl Stop {
     #[cold]
-    fn new(at: usize, behind: u32, why: Why) -> Self {
-        Self { at, behind, why }
+    fn new(at: usize, word: u32, why: Why) -> Self {
+        Self { at, word, why }
     }
 
     #[cold]
     fn refused(&self, words: &[u32]) -> Refused {
-        let behind = usize::try_from(self.behind).unwrap_or(0);
-        let offset = self.at.saturating_mul(2).saturating_add(behind);
+        let word = usize::try_from(self.word).unwrap_or(0);
+        // OVERFLOW: saturates, above the end of the stream.
+        let offset = self.at.saturating_mul(2).saturating_add(word);
         Refused {
             offset_words: u32::try_from(offset).unwrap_or(u32::MAX),
             word: words.get(offset).copied().unwrap_or(0),
@@ -97,15 +101,15 @@ impl Stop {
     }
 }
 
-/// The relocations not met yet.
+/// The relocations that the walk has not reached yet.
 struct Relocs<'a> {
     left: &'a [Reloc],
-    /// Offset in bytes of what the first of them replaces.
+    /// Offset in bytes of the word that the first of them replaces.
     next: usize,
 }
 
 impl<'a> Relocs<'a> {
-    /// In place of an offset or an index: there are none.
+    /// The offset or index if there are none.
     const NONE: usize = usize::MAX;
 
     fn new(left: &'a [Reloc]) -> Self {
@@ -116,7 +120,7 @@ impl<'a> Relocs<'a> {
         }
     }
 
-    /// Index of the 64 bits that the first goes to.
+    /// Index of the command with the word that the first replaces.
     fn command(&self) -> usize {
         match self.left {
             [] => Self::NONE,
@@ -124,7 +128,7 @@ impl<'a> Relocs<'a> {
         }
     }
 
-    /// Takes all that have the next offset.
+    /// Removes all that replace the next word.
     fn take(&mut self) {
         let offset = self.next;
         while let [_, rest @ ..] = self.left {
@@ -136,37 +140,44 @@ impl<'a> Relocs<'a> {
     }
 }
 
+/// The index or offset that is `by` after `at`.
+#[inline(always)]
+fn skip(at: usize, by: usize) -> usize {
+    // OVERFLOW: none, for the bytes of a stream are counted by a u32.
+    at.wrapping_add(by)
+}
+
 /// Walks `commands`.
 fn walk<const RELOCS: bool>(
     commands: &[[u32; 2]],
     policy: Policy,
     relocs: &[Reloc],
 ) -> Result<(), Stop> {
-    // States that need no second look.
+    // States that `load` need not check.
     let plain = match policy {
         Policy::Mmuv1 => Set::NoAddress,
         Policy::Mmuv2 => Set::Allowed,
     };
     let mut relocs = Relocs::new(relocs);
-    // The command that has the next relocation; kept apart because that leaves it in a register.
+    // The command with the next relocation, in a variable that stays in a register.
     let mut relocated = relocs.command();
     let mut at = 0usize;
     while let Some(&[header, _]) = commands.get(at) {
         if header & !(FIXP | STATE) == LOAD_ONE {
             if !plain.has(header) || (RELOCS && relocated <= at) {
-                // The commonest of those, with its stall.
-                let behind = at.wrapping_add(1);
+                // The most frequent of them, a semaphore with its stall.
+                let stall = skip(at, 1);
                 if header == LOAD_ONE | SEMAPHORE
-                    && !(RELOCS && relocated <= behind)
+                    && !(RELOCS && relocated <= stall)
                     && is_harmless(commands, at, SEMAPHORE)
                 {
-                    at = behind.wrapping_add(1);
+                    at = skip(stall, 1);
                     continue;
                 }
                 load(commands, (header, 1), at, policy, &mut relocs)?;
                 relocated = relocs.command();
             }
-            at = at.wrapping_add(1);
+            at = skip(at, 1);
             continue;
         }
         let next;
@@ -175,11 +186,13 @@ fn walk<const RELOCS: bool>(
                 0 => COUNT_OF_ZERO,
                 count => count,
             };
-            next = at.wrapping_add(match count >> 1 {
+            let length = match count >> 1 {
                 1 => 2,
                 2 => 3,
-                half => usize::try_from(half).unwrap_or(0).wrapping_add(1),
-            });
+                half => skip(usize::try_from(half).unwrap_or(0), 1),
+            };
+            next = skip(at, length);
+            // OVERFLOW: wraps for a count above 32, whose mask is not used.
             let need = u32::MAX.wrapping_shr(32u32.wrapping_sub(count));
             if count > 32
                 || !plain.window(header & STATE) & need != 0
@@ -190,14 +203,15 @@ fn walk<const RELOCS: bool>(
             }
         } else {
             let length = other(header, policy).ok_or_else(|| Stop::new(at, 0, Why::Command))?;
-            next = at.wrapping_add(length);
+            next = skip(at, length);
         }
         if next > commands.len() {
             return Err(Stop::new(at, 0, Why::Length));
         }
         at = next;
     }
-    // A relocation that no load has taken is still the next one: its word is a header, of a draw, between two words, out of order.
+    // A relocation that no load has used is left: its word is a header or part of a draw, or it is
+    // not aligned, or out of order.
     if RELOCS && relocated != Relocs::NONE {
         return Err(Stop::new(
             relocated,
@@ -208,7 +222,7 @@ fn walk<const RELOCS: bool>(
     Ok(())
 }
 
-/// Looks at a LOAD_STATE of `count` states, 1 to 1024, at index `at`, state by state.
+/// Validates a LOAD_STATE of `count` states, 1 to 1024, at index `at`, state by state.
 #[inline(never)]
 fn load(
     commands: &[[u32; 2]],
@@ -218,48 +232,50 @@ fn load(
     relocs: &mut Relocs<'_>,
 ) -> Result<(), Stop> {
     let first = header & STATE;
-    let mut behind = 0u32;
-    let mut offset = at.wrapping_mul(8);
+    let mut word = 0u32;
+    let mut offset = at << 3;
+    // OVERFLOW: none, for the first state is below 2^16 and the count at most 1024.
     for state in first..first.wrapping_add(count) {
-        behind = behind.wrapping_add(1);
-        offset = offset.wrapping_add(4);
-        // The front end counts on behind the last state; what that is, is not known.
+        // OVERFLOW: none, as above.
+        word = word.wrapping_add(1);
+        offset = skip(offset, 4);
+        // The front end continues above the last state, where it is not known what it loads.
         if state >= STATES || !Set::Allowed.has(state) {
-            // A relocation would still be left.
+            // A relocation of its value is not used, and refused by the caller.
             if count == 1 && header & FIXP == 0 && is_harmless(commands, at, state) {
                 continue;
             }
-            return Err(Stop::new(at, behind, Why::State));
+            return Err(Stop::new(at, word, Why::State));
         }
         let relocated = relocs.next == offset;
         if relocated && !takes_relocation(state) {
-            return Err(Stop::new(at, behind, Why::Relocation));
+            return Err(Stop::new(at, word, Why::Relocation));
         }
         let bound = policy == Policy::Mmuv1 && !Set::NoAddress.has(state);
-        // What is converted is no longer the address that was looked at.
+        // The conversion would change the address.
         if relocated && header & FIXP != 0 {
-            return Err(Stop::new(at, behind, Why::FixedPoint));
+            return Err(Stop::new(at, word, Why::FixedPoint));
         }
         if relocated {
             relocs.take();
         } else if bound {
-            return Err(Stop::new(at, behind, Why::Uncovered));
+            return Err(Stop::new(at, word, Why::Uncovered));
         }
     }
     Ok(())
 }
 
-/// Whether the load at `at` of one state that is not in the table is one that may be given.
+/// Whether the load at `at` of one state that is not in the table is permitted nevertheless.
 fn is_harmless(commands: &[[u32; 2]], at: usize, state: u32) -> bool {
     let Some([_, value]) = commands.get(at) else {
         return false;
     };
     match state {
-        // Does nothing, and libdrm's 2D test fills up with it.
+        // Has no effect, and libdrm's 2D test uses it as padding.
         0 => *value == 0,
-        // A semaphore that nobody waits for would be there for the next stall of the same units: the kernel's at the
-        // end of the job, or another client's. So the stall has to follow.
-        SEMAPHORE => match commands.get(at.wrapping_add(1)) {
+        // A semaphore without a stall would end the next stall of the same units early: the
+        // kernel's at the end of the job, or another client's. So its stall must follow.
+        SEMAPHORE => match commands.get(skip(at, 1)) {
             Some([STALL_COMMAND, token]) => token == value && value & SYNC_FROM == SYNC_FE,
             Some([STALL_STATE, token]) => token == value && value & SYNC_FROM != SYNC_FE,
             _ => false,
@@ -268,18 +284,19 @@ fn is_harmless(commands: &[[u32; 2]], at: usize, state: u32) -> bool {
     }
 }
 
-/// Length of any other command, in units of 64 bits; `None` if a client may not give it.
+/// Length of any other command, in units of 64 bits; `None` if a client may not use it.
 fn other(header: u32, policy: Policy) -> Option<usize> {
     match header >> OPCODE_SHIFT {
         NOP | STALL => Some(1),
         DRAW_PRIMITIVES | DRAW_INSTANCED => Some(2),
         DRAW_INDEXED_PRIMITIVES => Some(3),
-        // HW: data would follow the rectangles; nobody sends any, and its unit is known from one description alone.
+        // HW: with a data count, data follow the rectangles. No known client uses that, and the
+        // unit of the count is documented in one place only.
         DRAW_2D if header & DATA_COUNT == 0 => match header >> 8 & 0xff {
             0 => Some(257),
-            count => Some(usize::try_from(count).unwrap_or(0).wrapping_add(1)),
+            count => Some(skip(usize::try_from(count).unwrap_or(0), 1)),
         },
-        // What it reads is at an address, which no relocation is known to be put into.
+        // It reads from an address, for which no user is known to have a relocation.
         DRAW_INDIRECT if policy == Policy::Mmuv2 => Some(1),
         _ => None,
     }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A GPU that executes streams: the model of crate `models` on a board of its own, and what it says of each.
+//! A GPU that executes streams: the model of crate `models` on a board of its own, and what it
+//! reports about each stream.
 //!
-//! The stream runs as a driver would run it: a buffer that ends with a LINK to the ring, where flushes, stalls and END follow (no
-//! EVENT: whichever there is comes from the stream). Whatever a client cannot write on a real board (the stream itself, page tables) cannot be written here; all other addresses lead to a
-//! little memory, over and over, so that accesses mostly succeed. A stream may access it [`BUDGET`] times, then the bus fails.
+//! The stream is executed as a driver has it executed: in a buffer that ends with a LINK to the
+//! ring, where flushes, stalls and END follow. The ring has no EVENT, so every event is from the
+//! stream. What a client cannot write on a real board (the stream itself, page tables) cannot be
+//! written here. All other addresses map to the same small memory, so that most accesses succeed. A
+//! stream may access it [`BUDGET`] times, then the bus fails.
 
 use models::vivante::Variant;
 use models::{Bus, BusError, Vivante};
@@ -12,32 +15,34 @@ use crate::reader::GUARDED;
 
 /// Address of the stream, the same for the GPU and on the bus.
 const CODE: u32 = 0x7000_0000;
-/// Bytes for the stream and the ring behind it.
+/// Bytes for the stream and the ring after it.
 const CODE_BYTES: usize = 0x2_0000;
-/// Addresses of page tables on the bus: PTA, first level, a second level for the stream, one for everything else.
+/// Addresses of page tables on the bus: PTA, first level, a second level for the stream, and one
+/// for all other addresses.
 const PTA: u64 = 0x1_0000_0000;
 const MASTER: u64 = PTA + 0x1000;
 const OF_CODE: u64 = PTA + 0x2000;
 const OF_DATA: u64 = PTA + 0x3000;
 const SAFE: u64 = PTA + 0x4000;
-/// Non-secure cores and second levels take 32-bit addresses, so the tables are also seen here.
+/// Non-secure cores and second levels need 32-bit addresses, so the tables also appear here.
 const LOW: u64 = 0x6000_0000;
 const TABLE_BYTES: usize = 0x5000;
-/// Bytes of memory behind all other addresses.
+/// Bytes of the memory that all other addresses map to.
 const DATA_BYTES: usize = 0x10_0000;
-/// Virtual addresses of this slot (4 MiB) lead nowhere.
+/// Virtual addresses of this slot (4 MiB) are not mapped.
 const ABSENT: usize = 0x2000_0000 >> 22;
 
-/// Transfers a stream has for itself.
+/// The number of transfers that a stream may make.
 const BUDGET: u32 = 2048;
-/// Time a stream has, ns; more is a hang.
+/// The time after which a stream counts as hung, in ns.
 const PATIENCE_NS: u64 = 1_000_000_000;
 
-/// Opcodes that belong to the ring: END, WAIT, LINK, CALL, RETURN, CHIP_SELECT, WAIT_FENCE, SNAP_PAGES.
+/// Opcodes that only the ring may have: END, WAIT, LINK, CALL, RETURN, CHIP_SELECT, WAIT_FENCE,
+/// SNAP_PAGES.
 const RING_COMMANDS: [u32; 8] = [2, 7, 8, 10, 11, 13, 15, 19];
 const END: u32 = 2;
 
-/// What a stream did that a client's must not, by the model's account.
+/// An action of a stream that a client's stream must not do, as reported by the model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Foul {
     /// It executed a command of the ring: opcode.
@@ -46,17 +51,18 @@ pub(crate) enum Foul {
     State(u32),
     /// It raised an event.
     Event(usize),
-    /// It left semaphores that nobody has waited for.
+    /// It left semaphores without a stall.
     Semaphores(u64),
     /// It loaded states that no stream can reach.
     Blocked,
-    /// The front end met what is no command.
+    /// The front end read a word that is no command.
     Illegal,
-    /// The front end ran out of words: a command took the LINK behind the stream for its own.
+    /// The front end ran out of words: a command included the LINK after the stream.
     Starved,
-    /// The front end executed something at this address, outside of the stream and the ring.
+    /// The front end executed a command at this address, outside of the stream and the ring.
     Left(u32),
-    /// The front end took another word for a command than the second reader: index into the commands executed.
+    /// The front end and the second reader disagree about the headers: index of the executed
+    /// command.
     Differs(usize),
 }
 
@@ -65,7 +71,7 @@ pub(crate) enum Foul {
 pub(crate) enum Outcome {
     /// It was executed to its end.
     Done,
-    /// It hung or faulted; nobody else was hurt, and a reset brought the GPU back.
+    /// It hung or faulted, without an effect on others, and the GPU works after a reset.
     Stopped,
 }
 
@@ -122,7 +128,7 @@ impl Bus for Memory {
     fn irq(&mut self, _: usize, _: bool) {}
 }
 
-/// Counters of the model that tell what a stream did.
+/// The counters of the model that report what a stream did.
 #[derive(Clone, Copy)]
 struct Counts {
     events: [u64; 32],
@@ -147,7 +153,7 @@ impl Board {
             data: vec![0; DATA_BYTES],
             budget: 0,
         };
-        // The bits are PRESENT 1, EXCEPTION 2, WRITEABLE 4 (facts of the page table format: rnndb, etnaviv's MMUv2).
+        // The bits are PRESENT 1, EXCEPTION 2, WRITEABLE 4 (rnndb, etnaviv's MMUv2).
         let low = |table: u64| (table - PTA + LOW) as u32;
         let master = |slot: usize| match slot {
             ABSENT => 2,
@@ -182,7 +188,7 @@ impl Board {
         self.variant == Variant::Gc7000L
     }
 
-    /// Resets the GPU and sets its MMU up, as a driver does.
+    /// Resets the GPU and sets up its MMU, as a driver does.
     fn reset(&mut self) {
         self.memory.budget = BUDGET;
         let clock = 64 << 2;
@@ -222,8 +228,9 @@ impl Board {
                 ]);
                 self.write(0x18c, 1);
             }
-            // The five page tables. Window bases are 0; half of the space behind the window is data, the rest tables and
-            // whatever else the table gives: words of data, which are page addresses like any other.
+            // The five page tables. The bases of the windows are 0. Of the addresses above the
+            // window half map to data, the others to tables and to what further words of data give
+            // as page addresses.
             Variant::Gc2000 | Variant::Gc320 => {
                 for register in (0x400..0x414).step_by(4) {
                     self.write(register, low(OF_DATA));
@@ -233,7 +240,7 @@ impl Board {
         self.write(0x014, u32::MAX);
     }
 
-    /// Executes what ends with END, or does not end; `true` if the front end came to a stop.
+    /// Executes a stream. Returns whether the front end has stopped in time.
     fn run(&mut self, words: &[u32]) -> bool {
         self.memory.put(u64::from(CODE), words.iter().copied());
         let prefetch = 1 << 16 | words.len().div_ceil(2) as u32;
@@ -260,15 +267,15 @@ impl Board {
         }
     }
 
-    /// Executes a client's stream, in which the second reader has seen `headers` (byte offsets).
+    /// Executes a client's stream, in which the second reader has found `headers` (byte offsets).
     ///
     /// # Errors
     ///
-    /// The first thing it did that a client's stream must not do.
+    /// The first action that a client's stream must not do.
     pub(crate) fn execute(&mut self, stream: &[u32], headers: &[usize]) -> Result<Outcome, Foul> {
         let mut words = stream.to_vec();
         let ring = CODE + 4 * words.len() as u32 + 8;
-        // The ring waits for PE, and for BLT where there is one.
+        // The ring waits for PE, and for BLT on cores that have one.
         let mut tail = vec![0x0801_0e03, 0x23, 0x0801_0e02, 0x0701, 0x4800_0000, 0x0701];
         if self.secure() {
             tail.extend([
@@ -325,7 +332,7 @@ impl Board {
         if after.blocked != before.blocked {
             return Some(Foul::Blocked);
         }
-        // The stream, command by command; then the LINK and the ring, if it comes to that.
+        // The stream, command by command; then the LINK and the ring, if they were executed.
         let link = ring - 8;
         let mut expected = headers.iter().map(|offset| CODE + *offset as u32);
         for (n, (address, header)) in self.gpu.trace().iter().enumerate() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which streams the validator admits: Mesa's, and none of them with anything foreign in it.
+//! Which streams the validator admits: those of Mesa, and none that contains anything else.
 
 use crate::reader::{all_samples, execute, kind, reloc, samples, Harm, Kind, Sample};
 use etnaviv::stream::{CmdStream, Placed, Policy, Refused, Reloc, Why};
@@ -42,7 +42,7 @@ fn what_mesa_emits_is_admitted() {
         assert_eq!(verdict(&words, &relocs, policy(shared)), Ok(()), "{name}");
         let run = execute(&words, &relocs, shared).unwrap();
         commands += run.headers.len();
-        // With relocations, MMUv2 takes it too; without, MMUv1 does not.
+        // MMUv2 also admits it with relocations; MMUv1 does not admit it without.
         assert_eq!(verdict(&words, &relocs, Policy::Mmuv2), Ok(()), "{name}");
         let first = run
             .values
@@ -56,7 +56,7 @@ fn what_mesa_emits_is_admitted() {
             (Why::Uncovered, words[first.0 / 4]),
             "{name}"
         );
-        // A copy is the same, and what is behind it is left alone.
+        // A copy has the same words, and what follows it is not written.
         let mut copy = vec![0xdead_beef; words.len() + 3];
         let stream = CmdStream::new(&words[..])
             .validate_into(&mut copy[..], policy(shared), &relocs)
@@ -82,11 +82,12 @@ fn what_mesa_emits_is_admitted() {
         }
         assert_eq!(copy[words.len()..], [0xdead_beef; 3]);
     }
-    // Of the new ones, two draw.
+    // Two of the newer ones draw.
     assert_eq!(commands, 28 + 32 + 89 + 53 + 52 + 186 + 817);
 }
 
-/// The same with every value of the upper half, which has opcode and count, over what was there below.
+/// As above, with every value of the upper half of each header, which has opcode and count, and the
+/// original lower half.
 #[test]
 fn every_opcode_and_count_at_every_header() {
     let mut admitted = 0;
@@ -168,17 +169,17 @@ fn commands_and_their_lengths() {
             "{count} states up to 0x10200"
         );
     }
-    // The last state, and the one behind it.
+    // The last state, and the one after it.
     assert_eq!(v2(&load(0x3fffc, &[0])), None);
     assert_eq!(v2(&load(0x3fffc, &[0, 0])), Some((2, Why::State)));
-    // Opcodes of MMUv2 alone.
+    // Opcodes that only MMUv2 admits.
     assert_eq!(
         why(&[0x8000_0000, 0], &[], Policy::Mmuv1),
         Some((0, Why::Command))
     );
 }
 
-/// A semaphore is waited for by the next command, or it would be there for the kernel's own stall.
+/// A stall must follow each semaphore, which would otherwise end the kernel's own stall.
 #[test]
 fn semaphores_are_waited_for() {
     const STALL: u32 = 0x4800_0000;
@@ -252,7 +253,7 @@ fn relocations_go_where_addresses_go() {
             relocs.sort_by_key(|reloc| reloc.submit_offset);
             why(&stream, &relocs, policy)
         };
-        // Headers, a stride, the word that fills up, a draw, between words, behind the end.
+        // Headers, a stride, a padding word, a draw, between words, after the end.
         for offset in [
             0,
             8,
@@ -377,7 +378,7 @@ fn relocations_point_into_their_object() {
     );
 }
 
-/// A destination without room gets nothing, nor does one whose stream is refused.
+/// Nothing is written to a destination that is too small, or if the stream is refused.
 #[test]
 fn a_copy_is_whole_or_not_made() {
     let mut to = [9; 4];
@@ -398,7 +399,7 @@ fn a_copy_is_whole_or_not_made() {
     assert_eq!(to, [9; 4]);
 }
 
-/// The second reader calls these harmful, so it is no yes-man.
+/// Catches: a second reader that accepts every stream.
 #[test]
 fn the_second_reader_sees_harm() {
     for Sample {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the model makes of admitted streams, and of others: that it is no yes-man.
+//! The model executes admitted streams without harm, and reports harm for others.
 
 use crate::board::{Board, Foul, Outcome};
 use crate::cases::{load, policy, verdict};
@@ -7,7 +7,7 @@ use crate::reader::{all_samples, execute, reloc, Sample, DATA, GUARDED};
 use etnaviv::stream::{Policy, Reloc};
 use models::vivante::Variant;
 
-/// The GPU a stream is for.
+/// The GPU for which a stream is made.
 pub(crate) fn gpu(shared: bool) -> Variant {
     match shared {
         true => Variant::Gc2000,
@@ -15,7 +15,7 @@ pub(crate) fn gpu(shared: bool) -> Variant {
     }
 }
 
-/// A stream with addresses that can be accessed in the words that take one.
+/// A stream whose relocated words are replaced by addresses that can be accessed.
 pub(crate) fn relocated(stream: &[u32], relocs: &[Reloc]) -> Vec<u32> {
     let mut words = stream.to_vec();
     for reloc in relocs {
@@ -35,7 +35,11 @@ fn what_mesa_emits_is_executed() {
             .extension()
             .is_some_and(|ext| ext == "bin")
     });
-    assert_eq!(streams.count(), samples.len(), "a stream nobody looks at");
+    assert_eq!(
+        streams.count(),
+        samples.len(),
+        "a stream that no test reads"
+    );
     for Sample {
         name,
         words,
@@ -49,7 +53,7 @@ fn what_mesa_emits_is_executed() {
     }
 }
 
-/// Every state that the validator knows, loaded alone: whatever it does, it does to the client.
+/// Every state that the validator admits, loaded alone, affects only the client.
 #[test]
 fn every_admitted_state_is_harmless_on_its_own() {
     let relocs = [reloc(4)];
@@ -85,8 +89,8 @@ fn every_admitted_state_is_harmless_on_its_own() {
     );
 }
 
-/// The stream of libdrm's `etnaviv_2d_test` without its loads of state 0: the states in their order, those that are not 0 with
-/// their value, then 256 rectangles.
+/// The stream of libdrm's `etnaviv_2d_test` without its loads of state 0: the states in their
+/// order, those that are not 0 with their value, then 256 rectangles.
 fn libdrm_2d() -> (Vec<u32>, Vec<Reloc>) {
     let mut words = Vec::new();
     for states in [
@@ -137,9 +141,9 @@ fn what_libdrm_emits_for_2d_is_admitted_and_executed() {
     assert_eq!(outcome, Ok(Outcome::Done));
 }
 
-/// What the validator would have to let through to be wrong is seen by the model, each kind under its own name.
+/// The model reports every kind of harm that a wrong validator could admit, each as what it is.
 #[test]
-fn the_model_sees_harm() {
+fn the_model_reports_harm() {
     let nop = [0x1800_0000, 0];
     for variant in [
         Variant::Gc2000,
@@ -176,7 +180,8 @@ fn the_model_sees_harm() {
                 "opcode {opcode}"
             );
         }
-        // A command that goes on behind the end takes the LINK with it, one that ends early shows what is in it.
+        // A command that is longer than the stream includes the LINK; one that is shorter than
+        // assumed has its data executed.
         assert_eq!(run(&[0x0803_3000, 0], &[8]), Err(Foul::Starved));
         assert_eq!(
             run(&[0x2800_0000, 4, 0, 1], &[8, 16]),
@@ -186,7 +191,7 @@ fn the_model_sees_harm() {
             run(&[0x1800_0000, 0, 0x1800_0000, 0], &[8]),
             Err(Foul::Differs(2))
         );
-        // A hang of its own, and it goes on.
+        // A hang, after which the GPU executes other streams.
         assert_eq!(run(&[0x4800_0000, 0x0701], &[8]), Ok(Outcome::Stopped));
         assert_eq!(run(&nop, &[8]), Ok(Outcome::Done));
     }

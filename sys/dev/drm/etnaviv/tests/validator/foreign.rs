@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Mesa's streams with one foreign word in them, each word and each kind.
+//! Mesa's streams with one word replaced by a foreign one: each word, and each kind.
 
 use crate::board::Board;
 use crate::cases::{policy, verdict};
@@ -7,7 +7,7 @@ use crate::executed::{gpu, relocated};
 use crate::reader::{execute, kind, samples, Kind, Sample};
 use etnaviv::stream::Policy;
 
-/// Whether a load of a state (a word's index) is admitted for a client with addresses of its own.
+/// Whether a load of a state, by its index, is admitted for a client with a VM of its own.
 pub(crate) fn knows(state: u32) -> bool {
     verdict(&[0x0801_0000 | state, 0], &[], Policy::Mmuv2).is_ok()
 }
@@ -15,8 +15,8 @@ pub(crate) fn knows(state: u32) -> bool {
 /// GL_SEMAPHORE_TOKEN.
 const SEMAPHORE: u32 = 0x3808 / 4;
 
-/// Headers of everything that a client may not do: every other opcode, loads of every guarded register, and of the first and the
-/// last of every run of states that the validator does not know.
+/// Headers of all that a client may not do: every other opcode, loads of every guarded register,
+/// and of the first and the last of every run of states that the validator does not admit.
 fn foreign(shared: bool) -> Vec<u32> {
     let mut headers = Vec::new();
     for opcode in 0..32u32 {
@@ -35,7 +35,7 @@ fn foreign(shared: bool) -> Vec<u32> {
             !knows(state) && (knows(state.wrapping_sub(1) & 0xffff) || knows((state + 1) & 0xffff));
         unknown += u32::from(border && !guarded);
         if guarded || border {
-            // The semaphore may be right where it is put, for the stall of the one that was there.
+            // The semaphore may be correct, if it replaces one that is followed by a stall.
             if state != SEMAPHORE {
                 headers.push(0x0801_0000 | state);
             }
@@ -43,7 +43,7 @@ fn foreign(shared: bool) -> Vec<u32> {
         }
     }
     assert!(unknown > 100, "{unknown}");
-    // 1024 states, and runs that only their last state spoils.
+    // 1024 states, and runs of which only the last state is not admitted.
     headers.extend([
         0x0800_0180,
         0x0802_0194,
@@ -54,8 +54,9 @@ fn foreign(shared: bool) -> Vec<u32> {
     headers
 }
 
-/// Every word of every stream replaced by everything foreign. As a header it is refused, at that word. As a value it is what any
-/// value is; what has become of the stream is for the second reader to say, and for the model with one in `sparse` of them.
+/// Replaces every word of every stream by every foreign word. As a header it is refused at that
+/// word. As a value it may be admitted: then the second reader, and the model for one in `sparse`
+/// streams, must find no harm.
 fn replace_every_word(sparse: usize) {
     let (mut as_header, mut as_value, mut executed) = (0, 0, 0);
     for Sample {
@@ -76,7 +77,7 @@ fn replace_every_word(sparse: usize) {
                 if run.headers.contains(&(at * 4)) {
                     let refused = verdict.unwrap_err();
                     assert!(
-                        // At the word before if a semaphore was waited for here.
+                        // At the word before, if the replaced word was the stall of a semaphore.
                         (at.max(1) - 1..at + 34).contains(&(refused.offset_words as usize)),
                         "{name}: {header:#x} at {at}: {refused}"
                     );

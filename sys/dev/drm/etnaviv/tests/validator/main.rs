@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the validator of command streams admits, beside a second reader of the same streams and a model that executes them.
+//! What the validator of command streams admits, compared with a second reader of the same streams
+//! and a model that executes them.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Every state that Mesa's headers name for the cores with a 3D pipe, beside what the validator says.
+//! Every state that Mesa's headers name for the cores with a 3D pipe, beside what the validator
+//! says.
 //!
-//! A state that Mesa writes and the validator does not know makes every draw of that Mesa EINVAL,
-//! and programs go on as if all were well. So each is permitted here, or refused with a reason.
+//! If Mesa writes a state that the validator does not admit, every draw of that Mesa fails with
+//! EINVAL, and programs continue without noticing. So each state is permitted here, or refused with
+//! a reason.
 //!
 //! Source of names, addresses and numbers: rnndb's `state.xml`, `state_3d.xml` and `state_blt.xml`
 //! as of Mesa 25.0.7; what is [`Used`] is what its gallium driver names.
@@ -16,11 +18,11 @@ use etnaviv::stream::{Policy, Why};
 enum Reason {
     /// The front end's own ring, which the kernel runs.
     Ring,
-    /// Pipe, events, MMU, security, counters and watchdog: the kernel's.
+    /// Pipe, events, MMU, security, counters and watchdog, which only the kernel may load.
     Kernel,
     /// Waits for or writes memory on behalf of another ring.
     Fence,
-    /// Where on-chip memory appears.
+    /// The mapping of on-chip memory.
     OnChip,
     /// Of neural processors, which no board has.
     Npu,
@@ -29,18 +31,18 @@ enum Reason {
     /// A stage that Mesa does not use: geometry, tessellation, transform feedback, composition.
     /// Some of its states hold addresses.
     Stage,
-    /// A second place of states, addresses among them, that are loaded in the first.
+    /// A second copy of states, addresses among them, which are loaded at their first position.
     Mirror,
-    /// Nobody is known to load it, and for most what it does is not known.
-    Nobody,
+    /// No known program loads it, and the meaning of most of these is not known.
+    Unknown,
 }
 
-/// What the validator is to say.
+/// The expected verdict of the validator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Say {
     /// Permitted: Mesa's driver loads it.
     Used,
-    /// Permitted: of a kind with such a state.
+    /// Permitted: similar to such a state.
     Like,
     /// Permitted with the stall that waits for it.
     Paired,
@@ -50,7 +52,7 @@ enum Say {
 use Reason::*;
 use Say::*;
 
-/// Name, byte address, words, what is to be said of each.
+/// Name, byte address, number of words, expected verdict for each of them.
 #[rustfmt::skip]
 const NAMED: &[(&str, u32, u32, Say)] = &[
     ("FE_VERTEX_ELEMENT_CONFIG", 0x00600, 16, Used),
@@ -68,17 +70,17 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("FE_DMA_HIGH", 0x0066c, 1, Refused(Ring)),
     ("FE_AUTO_FLUSH", 0x00670, 1, Refused(Ring)),
     ("FE_PRIMITIVE_RESTART_INDEX", 0x00674, 1, Used),
-    ("FE_UNK00678", 0x00678, 1, Refused(Nobody)),
-    ("FE_UNK0067C", 0x0067c, 1, Refused(Nobody)),
+    ("FE_UNK00678", 0x00678, 1, Refused(Unknown)),
+    ("FE_UNK0067C", 0x0067c, 1, Refused(Unknown)),
     ("FE_VERTEX_STREAMS_BASE_ADDR", 0x00680, 8, Used),
     ("FE_VERTEX_STREAMS_CONTROL", 0x006a0, 8, Used),
-    ("FE_GENERIC_ATTRIB_UNK006C0", 0x006c0, 16, Refused(Nobody)),
-    ("FE_GENERIC_ATTRIB_UNK00700", 0x00700, 16, Refused(Nobody)),
-    ("FE_GENERIC_ATTRIB_UNK00740", 0x00740, 16, Refused(Nobody)),
+    ("FE_GENERIC_ATTRIB_UNK006C0", 0x006c0, 16, Refused(Unknown)),
+    ("FE_GENERIC_ATTRIB_UNK00700", 0x00700, 16, Refused(Unknown)),
+    ("FE_GENERIC_ATTRIB_UNK00740", 0x00740, 16, Refused(Unknown)),
     ("FE_GENERIC_ATTRIB_SCALE", 0x00780, 16, Used),
     ("TCS_UNK007C0", 0x007c0, 1, Refused(Stage)),
     ("FE_HALTI5_ID_CONFIG", 0x007c4, 1, Used),
-    ("FE_HALTI5_UNK007D0", 0x007d0, 2, Refused(Nobody)),
+    ("FE_HALTI5_UNK007D0", 0x007d0, 2, Refused(Unknown)),
     ("FE_HALTI5_UNK007D8", 0x007d8, 1, Used),
     ("FE_DESC_START", 0x007dc, 1, Refused(Fence)),
     ("FE_DESC_END", 0x007e0, 1, Refused(Fence)),
@@ -96,9 +98,9 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("VS_LOAD_BALANCING", 0x00830, 1, Used),
     ("VS_PERF_COUNTER", 0x00834, 1, Refused(Kernel)),
     ("VS_START_PC", 0x00838, 1, Used),
-    ("VS_UNK00850", 0x00850, 1, Refused(Nobody)),
-    ("VS_UNK00854", 0x00854, 1, Refused(Nobody)),
-    ("VS_UNK00858", 0x00858, 1, Refused(Nobody)),
+    ("VS_UNK00850", 0x00850, 1, Refused(Unknown)),
+    ("VS_UNK00854", 0x00854, 1, Refused(Unknown)),
+    ("VS_UNK00858", 0x00858, 1, Refused(Unknown)),
     ("VS_RANGE", 0x0085c, 1, Used),
     ("VS_UNIFORM_CACHE", 0x00860, 1, Used),
     ("VS_UNIFORM_BASE", 0x00864, 1, Used),
@@ -112,11 +114,11 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("VS_HALTI1_UNK00884", 0x00884, 1, Used),
     ("VS_ICACHE_PREFETCH", 0x0088c, 1, Used),
     ("VS_ICACHE_PREFETCH_INSTRUCTIONS", 0x00890, 1, Like),
-    ("VS_HALTI5_UNK00898", 0x00898, 2, Refused(Nobody)),
+    ("VS_HALTI5_UNK00898", 0x00898, 2, Refused(Unknown)),
     ("VS_HALTI5_UNK008A0", 0x008a0, 1, Used),
     ("VS_SAMPLER_BASE", 0x008a8, 1, Used),
     ("VS_ICACHE_INVALIDATE", 0x008b0, 1, Used),
-    ("VS_HALTI5_UNK008B8", 0x008b8, 1, Refused(Nobody)),
+    ("VS_HALTI5_UNK008B8", 0x008b8, 1, Refused(Unknown)),
     ("VS_NEWRANGE_HIGH", 0x008bc, 1, Used),
     ("VS_HALTI5_INPUT", 0x008c0, 8, Used),
     ("VS_HALTI5_OUTPUT", 0x008e0, 8, Used),
@@ -150,7 +152,7 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("PA_VIEWPORT_OFFSET_Z", 0x00a14, 1, Used),
     ("PA_LINE_WIDTH", 0x00a18, 1, Used),
     ("PA_POINT_SIZE", 0x00a1c, 1, Used),
-    ("PA_UNK00A24", 0x00a24, 1, Refused(Nobody)),
+    ("PA_UNK00A24", 0x00a24, 1, Refused(Unknown)),
     ("PA_SYSTEM_MODE", 0x00a28, 1, Used),
     ("PA_W_CLIP_LIMIT", 0x00a2c, 1, Used),
     ("PA_ATTRIBUTE_ELEMENT_COUNT", 0x00a30, 1, Used),
@@ -172,7 +174,7 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("SE_DEPTH_SCALE", 0x00c10, 1, Used),
     ("SE_DEPTH_BIAS", 0x00c14, 1, Used),
     ("SE_CONFIG", 0x00c18, 1, Used),
-    ("SE_UNK00C1C", 0x00c1c, 1, Refused(Nobody)),
+    ("SE_UNK00C1C", 0x00c1c, 1, Refused(Unknown)),
     ("SE_CLIP_RIGHT", 0x00c20, 1, Used),
     ("SE_CLIP_BOTTOM", 0x00c24, 1, Used),
     ("RA_CONTROL", 0x00e00, 1, Used),
@@ -181,8 +183,8 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("RA_UNK00E0C", 0x00e0c, 1, Used),
     ("RA_MULTISAMPLE_UNK00E10", 0x00e10, 4, Used),
     ("RA_HDEPTH_CONTROL", 0x00e20, 1, Used),
-    ("RA_UNK00E24", 0x00e24, 1, Refused(Nobody)),
-    ("RA_HALTI5_UNK00E34", 0x00e34, 1, Refused(Nobody)),
+    ("RA_UNK00E24", 0x00e24, 1, Refused(Unknown)),
+    ("RA_HALTI5_UNK00E34", 0x00e34, 1, Refused(Unknown)),
     ("RA_CENTROID_TABLE", 0x00e40, 16, Used),
     ("PS_END_PC", 0x01000, 1, Used),
     ("PS_OUTPUT_REG", 0x01004, 1, Used),
@@ -200,7 +202,7 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("PS_UNK01034", 0x01034, 1, Like),
     ("PS_UNK01038", 0x01038, 1, Like),
     ("PS_HALTI3_UNK0103C", 0x0103c, 1, Used),
-    ("PS_UNK01040", 0x01040, 2, Refused(Nobody)),
+    ("PS_UNK01040", 0x01040, 2, Refused(Unknown)),
     ("PS_ICACHE_PREFETCH", 0x01048, 1, Used),
     ("PS_ICACHE_PREFETCH_INSTRUCTIONS", 0x0104c, 1, Like),
     ("PS_MSAA_CONFIG", 0x01054, 1, Used),
@@ -208,8 +210,8 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("PS_VARYING_NUM_COMPONENTS", 0x01080, 4, Used),
     ("PS_NEWRANGE_HIGH", 0x01090, 1, Used),
     ("PS_ICACHE_COUNT", 0x01094, 1, Used),
-    ("PS_HALTI5_UNK01098", 0x01098, 1, Refused(Nobody)),
-    ("PS_PSCS_THROTTLE", 0x0109c, 1, Refused(Nobody)),
+    ("PS_HALTI5_UNK01098", 0x01098, 1, Refused(Unknown)),
+    ("PS_PSCS_THROTTLE", 0x0109c, 1, Refused(Unknown)),
     ("PS_NN_INST_ADDR", 0x010a0, 1, Refused(Npu)),
     ("PS_UNK10A4", 0x010a4, 1, Refused(Npu)),
     ("PS_MULTI_CLUSTER_UNK10A8", 0x010a8, 1, Refused(Clusters)),
@@ -244,7 +246,7 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("PE_COLOR_STRIDE", 0x01434, 1, Used),
     ("PE_HDEPTH_CONTROL", 0x01454, 1, Used),
     ("PE_HDEPTH_ADDR", 0x01458, 1, Like),
-    ("PE_UNK0145C", 0x0145c, 1, Refused(Nobody)),
+    ("PE_UNK0145C", 0x0145c, 1, Refused(Unknown)),
     ("PE_PIPE_COLOR_ADDR", 0x01460, 8, Used),
     ("PE_PIPE_DEPTH_ADDR", 0x01480, 8, Used),
     ("PE_STENCIL_CONFIG_EXT", 0x014a0, 1, Used),
@@ -295,7 +297,7 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("TS_HDEPTH_CLEAR_VALUE", 0x016a8, 1, Like),
     ("TS_HDEPTH_SIZE", 0x016ac, 1, Like),
     ("RS_KICKER_INPLACE", 0x016b0, 1, Used),
-    ("RS_UNK016B4", 0x016b4, 1, Refused(Nobody)),
+    ("RS_UNK016B4", 0x016b4, 1, Refused(Unknown)),
     ("RS_SINGLE_BUFFER", 0x016b8, 1, Used),
     ("TS_COLOR_CLEAR_VALUE_EXT", 0x016bc, 1, Used),
     ("RS_PIPE_SOURCE_ADDR", 0x016c0, 8, Used),
@@ -316,16 +318,16 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("TE_SAMPLER_SIZE", 0x02040, 12, Used),
     ("TE_SAMPLER_LOG_SIZE", 0x02080, 12, Used),
     ("TE_SAMPLER_LOD_CONFIG", 0x020c0, 12, Used),
-    ("TE_SAMPLER_UNK02100", 0x02100, 12, Refused(Nobody)),
-    ("TE_SAMPLER_UNK02140", 0x02140, 12, Refused(Nobody)),
+    ("TE_SAMPLER_UNK02100", 0x02100, 12, Refused(Unknown)),
+    ("TE_SAMPLER_UNK02140", 0x02140, 12, Refused(Unknown)),
     ("TE_SAMPLER_3D_CONFIG", 0x02180, 12, Used),
     ("TE_SAMPLER_CONFIG1", 0x021c0, 12, Used),
-    ("TE_SAMPLER_UNK02200", 0x02200, 12, Refused(Nobody)),
-    ("TE_SAMPLER_UNK02240", 0x02240, 12, Refused(Nobody)),
+    ("TE_SAMPLER_UNK02200", 0x02200, 12, Refused(Unknown)),
+    ("TE_SAMPLER_UNK02240", 0x02240, 12, Refused(Unknown)),
     ("TE_SAMPLER_ASTC0", 0x02280, 12, Like),
-    ("TE_SAMPLER_ASTC1", 0x02300, 12, Refused(Nobody)),
-    ("TE_SAMPLER_ASTC3", 0x02340, 12, Refused(Nobody)),
-    ("TE_SAMPLER_ASTC2", 0x02380, 12, Refused(Nobody)),
+    ("TE_SAMPLER_ASTC1", 0x02300, 12, Refused(Unknown)),
+    ("TE_SAMPLER_ASTC3", 0x02340, 12, Refused(Unknown)),
+    ("TE_SAMPLER_ASTC2", 0x02380, 12, Refused(Unknown)),
     ("TE_SAMPLER_LOD_ADDR", 0x02400, 12, Used),
     ("TE_SAMPLER_LOD_ADDR", 0x02440, 12, Used),
     ("TE_SAMPLER_LOD_ADDR", 0x02480, 12, Used),
@@ -408,7 +410,7 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("GL_BUG_FIXES", 0x03860, 1, Used),
     ("GL_FENCE_OUT_ADDRESS", 0x03868, 1, Refused(Fence)),
     ("GL_FENCE_OUT_DATA_LOW", 0x0386c, 1, Refused(Fence)),
-    ("GL_USC_CONTROL", 0x03884, 1, Refused(Nobody)),
+    ("GL_USC_CONTROL", 0x03884, 1, Refused(Unknown)),
     ("GL_HALTI5_SH_SPECIALS", 0x03888, 1, Used),
     ("GL_GS_UNK0388C", 0x0388c, 1, Refused(Stage)),
     ("GL_FENCE_OUT_DATA_HIGH", 0x03898, 1, Refused(Fence)),
@@ -425,11 +427,11 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("GL_OCB_REMAP_END", 0x03940, 1, Refused(OnChip)),
     ("GL_TP_CONFIG", 0x0394c, 1, Refused(Npu)),
     ("GL_UNK03950", 0x03950, 1, Refused(Npu)),
-    ("GL_UNK03A00", 0x03a00, 1, Refused(Nobody)),
-    ("GL_UNK03A04", 0x03a04, 1, Refused(Nobody)),
-    ("GL_UNK03A08", 0x03a08, 1, Refused(Nobody)),
-    ("GL_UNK03A0C", 0x03a0c, 1, Refused(Nobody)),
-    ("GL_UNK03A10", 0x03a10, 1, Refused(Nobody)),
+    ("GL_UNK03A00", 0x03a00, 1, Refused(Unknown)),
+    ("GL_UNK03A04", 0x03a04, 1, Refused(Unknown)),
+    ("GL_UNK03A08", 0x03a08, 1, Refused(Unknown)),
+    ("GL_UNK03A0C", 0x03a0c, 1, Refused(Unknown)),
+    ("GL_UNK03A10", 0x03a10, 1, Refused(Unknown)),
     ("GL_STALL_TOKEN", 0x03c00, 1, Used),
     ("VS_INST_MEM", 0x04000, 1024, Like),
     ("VS_UNIFORMS", 0x05000, 1024, Used),
@@ -441,18 +443,18 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("NTE_SAMPLER_SIZE", 0x10080, 32, Used),
     ("NTE_SAMPLER_LOG_SIZE", 0x10100, 32, Used),
     ("NTE_SAMPLER_LOD_CONFIG", 0x10180, 32, Used),
-    ("NTE_SAMPLER_UNK10200", 0x10200, 32, Refused(Nobody)),
+    ("NTE_SAMPLER_UNK10200", 0x10200, 32, Refused(Unknown)),
     ("NTE_SAMPLER_LINEAR_STRIDE", 0x10280, 63, Used),
     ("NTE_SAMPLER_3D_CONFIG", 0x10300, 32, Used),
     ("NTE_SAMPLER_CONFIG1", 0x10380, 32, Used),
-    ("NTE_SAMPLER_UNK10400", 0x10400, 32, Refused(Nobody)),
-    ("NTE_SAMPLER_UNK10480", 0x10480, 32, Refused(Nobody)),
+    ("NTE_SAMPLER_UNK10400", 0x10400, 32, Refused(Unknown)),
+    ("NTE_SAMPLER_UNK10480", 0x10480, 32, Refused(Unknown)),
     ("NTE_SAMPLER_ASTC0", 0x10500, 32, Used),
     ("NTE_SAMPLER_ASTC1", 0x10580, 32, Like),
     ("NTE_SAMPLER_ASTC2", 0x10600, 32, Like),
     ("NTE_SAMPLER_ASTC3", 0x10680, 32, Like),
     ("NTE_SAMPLER_BASELOD", 0x10700, 32, Used),
-    ("NTE_SAMPLER_UNK10780", 0x10780, 32, Refused(Nobody)),
+    ("NTE_SAMPLER_UNK10780", 0x10780, 32, Refused(Unknown)),
     ("NTE_SAMPLER_ADDR", 0x10800, 1, Like),
     ("NTE_SAMPLER_ADDR_LOD", 0x10800, 14, Used),
     ("NTE_SAMPLER_ADDR", 0x10840, 1, Like),
@@ -517,15 +519,15 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("NTE_SAMPLER_ADDR_LOD", 0x10f80, 14, Used),
     ("NTE_SAMPLER_ADDR", 0x10fc0, 1, Like),
     ("NTE_SAMPLER_ADDR_LOD", 0x10fc0, 14, Used),
-    ("NTE_SAMPLER_FRAC_UNK11000", 0x11000, 32, Refused(Nobody)),
-    ("NTE_SAMPLER_FRAC_UNK11080", 0x11080, 32, Refused(Nobody)),
-    ("NTE_SAMPLER_FRAC_UNK11100", 0x11100, 32, Refused(Nobody)),
-    ("NTE_SAMPLER_FRAC_UNK11180", 0x11180, 32, Refused(Nobody)),
-    ("NTE_SAMPLER_HALTI4_UNK11200", 0x11200, 32, Refused(Nobody)),
-    ("NTE_SAMPLER_HALTI4_UNK11280", 0x11280, 32, Refused(Nobody)),
-    ("NTE_SAMPLER_FRAC_UNK11300", 0x11300, 32, Refused(Nobody)),
-    ("NTE_UNK12000", 0x12000, 256, Refused(Nobody)),
-    ("NTE_UNK12400", 0x12400, 256, Refused(Nobody)),
+    ("NTE_SAMPLER_FRAC_UNK11000", 0x11000, 32, Refused(Unknown)),
+    ("NTE_SAMPLER_FRAC_UNK11080", 0x11080, 32, Refused(Unknown)),
+    ("NTE_SAMPLER_FRAC_UNK11100", 0x11100, 32, Refused(Unknown)),
+    ("NTE_SAMPLER_FRAC_UNK11180", 0x11180, 32, Refused(Unknown)),
+    ("NTE_SAMPLER_HALTI4_UNK11200", 0x11200, 32, Refused(Unknown)),
+    ("NTE_SAMPLER_HALTI4_UNK11280", 0x11280, 32, Refused(Unknown)),
+    ("NTE_SAMPLER_FRAC_UNK11300", 0x11300, 32, Refused(Unknown)),
+    ("NTE_UNK12000", 0x12000, 256, Refused(Unknown)),
+    ("NTE_UNK12400", 0x12400, 256, Refused(Unknown)),
     ("BLT_SRC_ADDR", 0x14000, 1, Used),
     ("BLT_SRC_STRIDE", 0x14008, 1, Used),
     ("BLT_SRC_CONFIG", 0x1400c, 1, Used),
@@ -612,7 +614,7 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("TES_UNK14B2C", 0x14b2c, 1, Refused(Stage)),
     ("TES_UNK14B34", 0x14b34, 1, Refused(Stage)),
     ("TES_UNK14B40", 0x14b40, 8, Refused(Stage)),
-    ("NTE_HALTI3_UNK14C00", 0x14c00, 16, Refused(Nobody)),
+    ("NTE_HALTI3_UNK14C00", 0x14c00, 16, Refused(Unknown)),
     ("NTE_DESCRIPTOR_CONTROL", 0x14c40, 1, Used),
     ("NTE_DESCRIPTOR_FLUSH", 0x14c44, 1, Used),
     ("NTE_DESCRIPTOR_INVALIDATE", 0x14c48, 1, Used),
@@ -634,9 +636,9 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("NTE_DESCRIPTOR_SAMP_LOD_BIAS", 0x17200, 128, Used),
     ("NTE_DESCRIPTOR_SAMP_ANISOTROPY", 0x17400, 128, Used),
     ("NFE_GENERIC_ATTRIB_CONFIG0", 0x17800, 32, Used),
-    ("NFE_GENERIC_ATTRIB_UNK17880", 0x17880, 32, Refused(Nobody)),
-    ("NFE_GENERIC_ATTRIB_UNK17900", 0x17900, 32, Refused(Nobody)),
-    ("NFE_GENERIC_ATTRIB_UNK17980", 0x17980, 32, Refused(Nobody)),
+    ("NFE_GENERIC_ATTRIB_UNK17880", 0x17880, 32, Refused(Unknown)),
+    ("NFE_GENERIC_ATTRIB_UNK17900", 0x17900, 32, Refused(Unknown)),
+    ("NFE_GENERIC_ATTRIB_UNK17980", 0x17980, 32, Refused(Unknown)),
     ("NFE_GENERIC_ATTRIB_SCALE", 0x17a00, 32, Used),
     ("NFE_GENERIC_ATTRIB_CONFIG1", 0x17a80, 32, Used),
     ("WD_UNK18404", 0x18404, 1, Refused(Kernel)),
@@ -649,7 +651,7 @@ const NAMED: &[(&str, u32, u32, Say)] = &[
     ("TFB_UNK1C0C0", 0x1c0c0, 4, Refused(Stage)),
     ("TFB_UNK1C100", 0x1c100, 4, Refused(Stage)),
     ("TFB_UNK1C800", 0x1c800, 512, Refused(Stage)),
-    ("SH_UNK20000", 0x20000, 8192, Refused(Nobody)),
+    ("SH_UNK20000", 0x20000, 8192, Refused(Unknown)),
     ("SH_UNIFORMS", 0x30000, 2048, Used),
     ("SH_HALTI5_UNIFORMS_MIRROR", 0x34000, 2048, Used),
     ("SH_HALTI5_UNIFORMS", 0x36000, 2048, Used),
@@ -666,7 +668,7 @@ const NEWER: [&str; 6] = [
     "26.2-GC7000L.draw",
 ];
 
-/// What is said of a load of the state at `address`.
+/// The verdict on a load of the state at `address`.
 fn said(address: u32, policy: Policy) -> Option<Why> {
     let load = [0x0801_0000 | (address / 4), 0];
     verdict(&load, &[], policy).err().map(|refused| refused.why)
@@ -682,7 +684,7 @@ fn every_state_that_mesa_names_is_permitted_or_refused_for_a_reason() {
                 Paired | Refused(_) => Some(Why::State),
             };
             let found = said(address, Policy::Mmuv2);
-            // Where clients share their addresses, those need a relocation.
+            // If clients share a VM, addresses need a relocation.
             let shared = said(address, Policy::Mmuv1);
             let uncovered = expected.is_none() && shared == Some(Why::Uncovered);
             if found != expected || !(shared == expected || uncovered) {
@@ -695,8 +697,8 @@ fn every_state_that_mesa_names_is_permitted_or_refused_for_a_reason() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Would catch a table that was shortened. What Mesa 25 added for these cores is used, and the
-/// states of the neural processors are refused, by name.
+/// Catches: rows that are missing in the table. The state that Mesa 25 added for these cores is
+/// permitted, and those of neural processors are refused, by name.
 #[test]
 fn the_table_is_whole() {
     let states = |wanted: fn(Say) -> bool| {
@@ -732,7 +734,7 @@ fn the_table_is_whole() {
     }
 }
 
-/// The semaphore is permitted in front of its stall, and only there.
+/// The semaphore is permitted only directly before its stall.
 #[test]
 fn the_semaphore_needs_its_stall() {
     let paired = NAMED

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A second reader of command streams, slow and written without a look at the validator: what would the front end do?
+//! A second reader of command streams, slow and written independently of the validator: it computes
+//! what the front end does.
 //!
-//! It knows harm, not what is allowed: the list of states below is the one of what a client must never reach.
+//! It has a list of what is harmful, not of what is allowed: the states that a client must never
+//! load.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -11,9 +13,11 @@ use etnaviv::stream::Reloc;
 /// Bytes of state space.
 const SPACE: usize = 0x4_0000;
 
-/// Registers no client may write, as byte addresses (rnndb `state_hi.xml`, `state.xml`, `state_blt.xml`).
+/// Registers that no client may write, as byte addresses (rnndb `state_hi.xml`, `state.xml`,
+/// `state_blt.xml`).
 ///
-/// State 0 is not among them: libdrm's `etnaviv_2d_test` loads 0 into it, to fill up, and no board minds.
+/// State 0 is not among them: libdrm's `etnaviv_2d_test` loads 0 into it as padding, which has no
+/// effect on any board.
 pub(crate) const GUARDED: &[Range<usize>] = &[
     0x0_0004..0x0_0600, // host interface, power, MMU, memory controller
     0x0_0654..0x0_0674, // the front end's ring
@@ -90,7 +94,7 @@ const ADDRESSES: &[Range<usize>] = &[
     0x15c00..0x15e00,
 ];
 
-/// What a byte address of the state space is.
+/// The kind of a register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     Other,
@@ -114,20 +118,20 @@ pub(crate) fn kind(address: usize) -> Kind {
     kinds[address % SPACE]
 }
 
-/// What the front end would do that it must not.
+/// An action of the front end that a client's stream must not cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Harm {
-    /// It executes a command that leads away, ends, waits, or that nobody knows: opcode.
+    /// It executes a command that jumps, ends or waits, or is unknown: opcode.
     Command(u32),
-    /// It reads on behind the stream.
+    /// It reads after the end of the stream.
     Overrun,
     /// It writes a guarded register: byte address.
     Guarded(usize),
-    /// It takes an address that is the client's own: byte address of the register.
+    /// It uses an address without a relocation: byte address of the register.
     OwnAddress(usize),
     /// A relocation changes a word that decides what is executed: byte offset.
     Relocated(usize),
-    /// It leaves a semaphore behind, for somebody else's stall: byte offset of the token.
+    /// It leaves a semaphore, which would end a later stall: byte offset of the token.
     Semaphore(usize),
 }
 
@@ -136,12 +140,12 @@ pub(crate) enum Harm {
 pub(crate) struct Run {
     /// Byte offsets of the headers.
     pub(crate) headers: Vec<usize>,
-    /// Byte offset and register of every value that goes to a register.
+    /// Byte offset and register of every value that is loaded.
     pub(crate) values: Vec<(usize, usize)>,
 }
 
-/// Executes a stream, command by command, as the front end does. `shared` says whether addresses lead to what others own;
-/// `relocs` are those that are applied before.
+/// Executes a stream, command by command, as the front end does. `shared` is whether the client
+/// shares its VM with others; `relocs` are the relocations that are applied before.
 ///
 /// # Errors
 ///
@@ -192,7 +196,7 @@ pub(crate) fn execute(stream: &[u32], relocs: &[Reloc], shared: bool) -> Result<
             4 => {
                 let rectangles = (header / 256) % 256;
                 let data = (header / 65536) % 2048;
-                // Both readings of the unit have to be harmless, and they are at different places.
+                // The unit of the count is uncertain, so the end of the command is, too.
                 if data != 0 {
                     return Err(Harm::Command(4));
                 }
@@ -226,8 +230,8 @@ pub(crate) fn execute(stream: &[u32], relocs: &[Reloc], shared: bool) -> Result<
     Ok(run)
 }
 
-/// Whether the semaphore that the load at a byte offset sets is waited for by the next command. Token: who waits is in bits 4:0, the
-/// front end is 1 and has a command for it, others have a register.
+/// Whether the semaphore that is loaded at a byte offset is followed by its stall. Bits 4:0 of the
+/// token are the unit that waits: the front end, 1, by a command, the others by a register.
 fn is_awaited(stream: &[u32], offset: usize) -> bool {
     let Some([_, token, wait, waited]) = stream.get(offset / 4..offset / 4 + 4) else {
         return false;
@@ -256,14 +260,14 @@ pub(crate) struct Sample {
     pub(crate) shared: bool,
 }
 
-/// Where they are.
+/// The directory of the streams.
 pub(crate) const DATA: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../../../tests/data/etnaviv"
 );
 
-/// The streams of Mesa 22.3 in tests/data/etnaviv: a clear, a read and a triangle, on a GPU with MMUv1 and on one with
-/// MMUv2. Small enough for tests that change every word of them.
+/// The streams of Mesa 22.3 in tests/data/etnaviv: a clear, a read and a triangle, on a GPU with
+/// MMUv1 and on one with MMUv2. They are small enough for tests that change every word.
 pub(crate) fn samples() -> Vec<Sample> {
     read(&[
         "etna-GC2000.m1.0",
@@ -275,7 +279,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     ])
 }
 
-/// All streams in tests/data/etnaviv, whose README says what they are.
+/// All streams in tests/data/etnaviv, which its README describes.
 pub(crate) fn all_samples() -> Vec<Sample> {
     let mut all = samples();
     all.extend(read(&[

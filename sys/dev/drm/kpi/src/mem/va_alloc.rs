@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Room in a GPU address space: the gaps between its regions.
+//! Allocation of virtual addresses in a GPU address space: gaps between its regions.
 
 use crate::util::sorted_map::SortedMap;
 use core::ops::Range;
@@ -11,13 +11,14 @@ pub trait Region {
 
     /// The address after its last byte, for a region that starts at `start`.
     fn end(&self, start: u64) -> u64 {
-        // OVERFLOW: a region lies in an address space of 48 bits at most.
+        // OVERFLOW: none, for an address space has at most 48 bits.
         start.saturating_add(self.size())
     }
 }
 
-/// The first address in `range` at which `fit` finds room. `fit` gets each gap between the regions
-/// for which `counts` holds, in ascending order, and returns an address in it.
+/// The first address in `range` that `fit` accepts. `fit` is called with the gaps between those
+/// regions for which `counts` returns true, in ascending order, and returns an address in the gap,
+/// or `None` if it has no suitable one.
 pub fn first_fit<R: Region>(
     regions: &SortedMap<u64, R>,
     range: Range<u64>,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The pages of a buffer in chunks, for a page table.
+//! Wiring the pages of a buffer and mapping them, in chunks.
 //!
-//! Pages are waited for and zeroed with no lock held, and a page table's lock is held for one chunk
-//! at a time.
+//! Pages are allocated and zeroed, which may wait, with no lock held, and the lock of a page table
+//! is held for one chunk at a time.
 
 use crate::alloc::KVec;
 use crate::mem::buffer::{Buffer, GROWTH};
@@ -12,19 +12,19 @@ use crate::util::errno::{Result, EINVAL, ENOMEM};
 use crate::util::int_conv::usize_of;
 use core::ops::Range;
 
-/// The end of the chunk that the GPU address `va` is in: chunks are aligned in the address space,
-/// so that the leaves of one are in one table.
+/// The end of the chunk that contains the GPU address `va`. Chunks are aligned in the address
+/// space, so that the leaves of one are in one table.
 pub fn chunk_end(va: u64) -> u64 {
-    // OVERFLOW: the last chunk of all ends at 2^64 - 1.
+    // OVERFLOW: saturates: the end of the last chunk of all.
     (va | (GROWTH - 1)).saturating_add(1)
 }
 
-/// Wires the pages of a buffer that is at the GPU address `start`, and calls `f` with the offset of
-/// each chunk in `bytes` and the physical addresses of its pages.
+/// Wires the pages in the range `bytes` of a buffer that is at the GPU address `start`, and calls
+/// `f` with the offset of each chunk and the physical addresses of its pages.
 ///
 /// # Errors
 ///
-/// ENOMEM, ENXIO if the buffer is purged, and the errors of `f`. Some chunks may be done then.
+/// ENOMEM; ENXIO if the buffer was purged; the errors of `f`. Chunks before the error are done.
 pub fn for_each_chunk(
     os: Os,
     buffer: &Buffer,
@@ -48,8 +48,8 @@ pub fn for_each_chunk(
     Ok(())
 }
 
-/// As [`for_each_chunk`], for a page table: `map` also gets spare tables, which are allocated if it
-/// returns ENOMEM, before it is called again.
+/// As [`for_each_chunk`], for a page table: `map` is also passed spare tables. If it returns
+/// ENOMEM, they are filled, and it is called again.
 ///
 /// # Errors
 ///

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a driver tells the runner of its hardware, and the runner of one device.
+//! The interface between a driver and the runner: the description and the functions of a device
+//! that a driver provides, and the runner of one device.
 
 use crate::alloc::{Arc, KBox, KVec};
 use crate::drm::stats::Stats;
@@ -12,76 +13,76 @@ use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, JobId, SlotConfig};
 
-/// The job lock, held.
+/// A guard of the job lock.
 pub type Engine<'a, B> = MtxGuard<'a, queue::Engine<<B as Backend>::Job, KBox<<B as Backend>::Hw>>>;
 
 /// An interrupt of the device, and its handler, which takes the job lock and does not sleep.
 pub struct Interrupt<B> {
-    /// Its name in the device tree; `None` for the only one of a node.
+    /// Its name in the device tree; `None` for the only interrupt of a node.
     pub name: Option<&'static CStr>,
     /// The handler.
     pub run: fn(&B),
 }
 
-/// A task of the driver's own, enqueued by [`Runner::enqueue_task`].
+/// A task of the driver, enqueued by [`Runner::enqueue_task`].
 pub struct OwnTask<B> {
-    /// The name of its queue; `None` for the queue of the runner's tasks, in which one task runs
-    /// after the other.
+    /// The name of its own queue; `None` for the queue of the runner's tasks, which runs one task
+    /// at a time.
     pub queue: Option<&'static CStr>,
-    /// What it does. May sleep.
+    /// The function. May sleep.
     pub run: fn(&B),
 }
 
-/// What the runner needs to know of a device, for good.
+/// The description of a device, which does not change.
 pub struct Desc<B: 'static> {
-    /// The noun of log lines: "GPU".
+    /// The name of the device in log lines: "GPU".
     pub noun: &'static str,
     /// The name of the task queue.
     pub queue: &'static CStr,
-    /// The time that a job may take in the hardware, in ns.
+    /// The time after which a job in flight counts as hung, in ns.
     pub job_timeout_ns: u64,
     /// The time without a job after which the device is turned off, in ns.
     pub idle_ns: u64,
     /// Its interrupts.
     pub interrupts: &'static [Interrupt<B>],
-    /// Its own tasks, by the number that `enqueue_task` takes.
+    /// The driver's tasks, by the number that is passed to `enqueue_task`.
     pub tasks: &'static [OwnTask<B>],
 }
 
-/// Address spaces that the hardware has at once, at the most.
+/// The largest number of VMs that are loaded in the hardware at once.
 pub const MAX_VMS: usize = 16;
 
-/// The address spaces that the hardware had.
+/// The VMs that were loaded in the hardware.
 pub type Vms<B> = [Option<Arc<<B as Backend>::Vm>>; MAX_VMS];
 
-/// What became of a job that was to be started.
+/// The result of starting a job.
 pub enum Start<V> {
-    /// The hardware has it, and does not use this address space any more.
+    /// The job is in flight. If there is a VM, it is no longer loaded.
     Started(Option<Arc<V>>),
-    /// The hardware takes none now: the job goes back to its queue.
+    /// The hardware accepts no job now: the job is requeued.
     Full,
-    /// The hardware needs a reset before it takes any: the job goes back to its queue.
+    /// The hardware needs a reset before it accepts a job: the job is requeued.
     NeedsReset,
-    /// The hardware needs a reset, which the driver has enqueued: the job counts as in flight, so
-    /// that the reset gives it another run.
+    /// The hardware needs a reset, which the driver has enqueued. The job counts as in flight, so
+    /// that it is started again after the reset.
     Stuck,
 }
 
 /// Hardware that runs jobs.
 ///
-/// The functions that take an [`Engine`] are called with the job lock held, do not sleep, and touch
-/// registers only while `state.powered`. So the runner is free to call `start` in the thread of a
-/// submit, and `collect` in that of an interrupt. The others are called without it, one at a time,
-/// and may sleep.
+/// The functions that take an [`Engine`] are called with the job lock held. They do not sleep, and
+/// access registers only if `state.powered` is set. So the runner may call `start` in the thread of
+/// a submit, and `collect` in that of an interrupt. The other functions are called without the
+/// lock, one at a time, and may sleep.
 pub trait Backend: Send + Sync + Sized + 'static {
     /// The driver's part of a job.
     type Job: Payload;
-    /// What the hardware has of jobs, guarded by the job lock.
+    /// The state of the hardware's queues, guarded by the job lock.
     type Hw: Send + 'static;
-    /// An address space. The runner drops references to it without the job lock.
+    /// A VM. The runner drops references to it without the job lock.
     type Vm: Send + Sync;
 
-    /// The device, for good.
+    /// The description of the device.
     const DESC: Desc<Self>;
 
     /// The runner of this device.
@@ -96,10 +97,10 @@ pub trait Backend: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// ETIMEDOUT, EIO if it does not answer: the runner turns it off.
+    /// ETIMEDOUT, EIO if the reset does not complete: the runner turns the device off.
     fn reset(&self) -> Result<()>;
 
-    /// Sets the hardware up after a reset, but for what `ready` does.
+    /// Sets the hardware up after a reset, before `ready`.
     ///
     /// # Errors
     ///
@@ -108,62 +109,62 @@ pub trait Backend: Send + Sync + Sized + 'static {
         Ok(())
     }
 
-    /// Lets interrupts through: the hardware takes jobs from now on.
+    /// Unmasks interrupts: from now on the hardware accepts jobs.
     fn ready(&self, engine: &mut Engine<'_, Self>);
 
-    /// Masks all interrupts: their handlers acknowledge nothing from now on.
+    /// Masks all interrupts: from now on their handlers acknowledge nothing.
     fn mask_interrupts(&self);
 
-    /// Before a reset: stops what runs, if that can be done without one, and collects what ended.
+    /// Before a reset: stops running jobs, if the hardware can, and collects those that have ended.
     fn stop(&self) {}
 
-    /// The hardware is about to be reset or turned off: forgets what it has. Jobs that were in
-    /// flight may still run until `reset` or `power_off` returns.
+    /// Before a reset or power-down: removes all jobs and VMs from `hw`, and returns the VMs. Jobs
+    /// that were in flight may run until `reset` or `power_off` returns.
     fn forget(&self, hw: &mut Self::Hw) -> Vms<Self>;
 
-    /// No job runs any more that was in flight when `forget` was called.
+    /// After the reset or power-down: no job that was in flight before `forget` runs any longer.
     fn forgotten(&self, _hw: &mut Self::Hw) {}
 
-    /// Quiesces the hardware before its power goes off. No job is in flight, interrupts are masked
-    /// and their handlers do not run.
+    /// Quiesces the hardware before its power is turned off. No job is in flight, interrupts are
+    /// masked, and their handlers do not run.
     fn power_off(&self);
 
     // Jobs.
 
-    /// Hands a job to a slot of the hardware.
+    /// Starts a job in a slot of the hardware.
     fn start(&self, engine: &mut Engine<'_, Self>, slot: usize, id: JobId) -> Start<Self::Vm>;
 
     /// Whether no job is in flight.
     fn is_empty(hw: &Self::Hw) -> bool;
 
-    /// Ends the jobs that have ended in the hardware, whether their interrupts came or not.
+    /// Completes the jobs that have ended in the hardware, even if their interrupts were lost.
     fn collect(&self, engine: &mut Engine<'_, Self>);
 
-    /// Returns the job that took too long, if a reset has to end it; may try to stop it first.
+    /// Handles jobs that took too long: may try to stop them, and returns the one that only a reset
+    /// can end.
     fn overdue(&self, engine: &mut Engine<'_, Self>) -> Option<JobId>;
 
-    /// When `overdue` is to be called next, a time in ns.
+    /// When `overdue` is to be called next, a time in ns; `None` if no job has a deadline.
     fn next_timeout(&self, engine: &mut Engine<'_, Self>) -> Option<u64> {
         engine.sched.next_deadline()
     }
 
-    /// A job is about to be ended by a reset because it took too long: counts, logs and keeps what
-    /// there is to be known of it.
+    /// Counts and logs a hang before a reset ends the guilty job, and may make a crash dump.
     fn timed_out(&self, _guilty: JobId) {}
 
-    /// A file was closed, and its jobs that are not in flight are cancelled: asks the hardware to
-    /// stop the others.
+    /// After a file was closed: asks the hardware to stop its jobs that are in flight. The others
+    /// are cancelled already.
     fn stop_orphans(&self, _engine: &mut Engine<'_, Self>) {}
 
     // User fences.
 
-    /// The number by which clients know a job's fence, for a driver that has such numbers.
+    /// The user fence id of a job, for a driver that has such ids.
     fn user_fence(_job: &Self::Job) -> u32 {
         0
     }
 
-    /// The fence with this number is signaled.
-    fn user_fence_signaled(&self, _number: u32) {}
+    /// After the fence with this user fence id was signaled.
+    fn user_fence_signaled(&self, _id: u32) {}
 }
 
 /// The tasks of a device.
@@ -175,25 +176,25 @@ pub(super) struct Tasks<B> {
     pub(super) own: KVec<Task<B>>,
 }
 
-/// The job queue of a backend; what the hardware has is boxed, for it is large.
+/// The job queue of a device. The state of the hardware is boxed, as it is large.
 type JobQueue<B> = Queue<<B as Backend>::Job, KBox<<B as Backend>::Hw>>;
 
-/// Whether the device has power, and how many users keep it on between jobs.
+/// Whether the device is on, and the number of users that keep it on between jobs.
 #[derive(Default)]
 pub(super) struct Power {
     pub(super) on: bool,
     pub(super) pins: u32,
 }
 
-/// What runs the jobs of one device.
+/// The runner of one device: starts jobs, completes them, and controls the power of the device.
 ///
-/// Lock order: the power lock, then the job lock.
+/// Lock order: the power lock ("drm power"), then the job lock ("drm jobs").
 pub struct Runner<B: Backend> {
     dev: Dev,
     pub(super) resources: Resources,
     pub(super) queue: Arc<JobQueue<B>>,
     pub(super) power: Sx<Power>,
-    /// None before the device is attached, and when it is detached.
+    /// `None` before the device is attached, and once it is detached.
     pub(super) tasks: Mtx<Option<Tasks<B>>>,
     pub(super) irqs: Sx<KVec<Irq<B>>>,
     log: LogLimit,
@@ -202,7 +203,7 @@ pub struct Runner<B: Backend> {
 }
 
 impl<B: Backend> Runner<B> {
-    /// A runner for `dev`, without tasks and interrupts.
+    /// A runner for `dev`, without tasks and interrupts until it is attached.
     ///
     /// # Errors
     ///
@@ -228,12 +229,12 @@ impl<B: Backend> Runner<B> {
         })
     }
 
-    /// Whether the device is removed.
+    /// Whether the device is being detached.
     pub fn is_removed(&self) -> bool {
         self.removed.load(Ordering::Acquire)
     }
 
-    /// The instance of the system.
+    /// The operating system's instance that the device belongs to.
     pub fn os(&self) -> Os {
         self.dev.os()
     }
@@ -243,12 +244,12 @@ impl<B: Backend> Runner<B> {
         self.dev
     }
 
-    /// The scheduler and the hardware.
+    /// Takes the job lock, which guards the scheduler and the state of the hardware.
     pub fn lock(&self) -> Engine<'_, B> {
         self.queue.lock()
     }
 
-    /// Logs what a client caused, once a second at the most.
+    /// Logs an event that a client caused, at most once a second.
     pub fn log_client(&self, args: core::fmt::Arguments<'_>) {
         self.log.warn(self.dev, args);
     }
@@ -264,17 +265,17 @@ impl<B: Backend> Runner<B> {
         }
     }
 
-    /// Has jobs retired and started soon.
+    /// Enqueues the task that retires and starts jobs.
     pub fn enqueue(&self) {
         self.with_tasks(|tasks| tasks.pump.enqueue());
     }
 
-    /// Has the device reset soon, for a caller that cannot sleep. No job is guilty.
+    /// Enqueues a reset without a guilty job, for a caller that cannot sleep.
     pub fn enqueue_reset(&self) {
         self.with_tasks(|tasks| tasks.reset.enqueue());
     }
 
-    /// Has the driver's task `n` run soon.
+    /// Enqueues the driver's task `n`.
     pub fn enqueue_task(&self, n: usize) {
         self.with_tasks(|tasks| {
             if let Some(task) = tasks.own.get(n) {
@@ -283,8 +284,9 @@ impl<B: Backend> Runner<B> {
         });
     }
 
-    /// Has the device turned off if it has no job until then.
+    /// Enqueues the task that turns the device off if it has no job, after the idle time.
     pub(super) fn enqueue_idle(&self) {
+        // OVERFLOW: saturates: a deadline.
         let when = self.os().now().saturating_add(B::DESC.idle_ns);
         self.with_tasks(|tasks| tasks.idle.enqueue_at(when));
     }
@@ -293,7 +295,7 @@ impl<B: Backend> Runner<B> {
         self.with_tasks(|tasks| tasks.timeout.enqueue_at(when));
     }
 
-    /// Waits for interrupt handlers that run now.
+    /// Waits until the interrupt handlers that are running have returned.
     pub fn sync_irqs(&self) {
         for irq in self.irqs.lock().iter() {
             irq.sync();

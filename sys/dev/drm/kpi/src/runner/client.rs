@@ -5,7 +5,7 @@ use crate::alloc::{Arc, KVec};
 use crate::mem::reservation::Reservation;
 use crate::os::{Caller, Sx};
 use crate::runner::backend::Backend;
-use crate::runner::holdings::{Holdings, Remains};
+use crate::runner::holdings::{EndedJobs, Holdings};
 use crate::runner::queue::{dependency_bytes, errno, Queue, Timeline};
 use crate::sync::fence::{Fence, FenceSet};
 use crate::util::account::{Account, Charge};
@@ -21,31 +21,30 @@ struct RunQueue {
 }
 
 /// A client of a runner: one open file, with a run queue for each slot that it uses. Dropping it
-/// ends its jobs: those that are not in flight are cancelled, the others end when the hardware lets
-/// them.
+/// cancels its jobs that are not in flight, and asks the hardware to stop the others.
 pub struct Client<B: Backend> {
     device: Arc<B>,
     id: ClientId,
     queues: KVec<RunQueue>,
 }
 
-/// A job on its way to a run queue.
+/// The parameters of a submission.
 pub struct Submission<'a, B: Backend> {
     /// The slot of the hardware.
     pub slot: usize,
     /// The caller, whose signals interrupt the submission while it waits.
     pub caller: &'a Caller<'a>,
-    /// The account that pays for the job.
+    /// The account that the job is charged to.
     pub account: &'a Arc<Account>,
-    /// The list of the file for the job's holdings.
-    pub remains: &'a Arc<Remains<B::Job>>,
+    /// The file's list of ended jobs, to which the job's holdings are added in the end.
+    pub ended_jobs: &'a Arc<EndedJobs<B::Job>>,
     /// The reservations of its buffers.
     pub reservation: Reservation,
     /// The fences that the job waits for.
     pub waits: FenceSet,
-    /// Whether it waits for the fences of its buffers, too.
+    /// Whether it also waits for the fences of its buffers.
     pub implicit: bool,
-    /// What the job costs the kernel, about, in bytes.
+    /// An estimate of the kernel memory of the job, in bytes.
     pub bytes: u64,
 }
 
@@ -54,7 +53,7 @@ impl<B: Backend> Client<B> {
     ///
     /// # Errors
     ///
-    /// ENOMEM, ENXIO when the device is removed.
+    /// ENOMEM; ENXIO if the device is being detached.
     pub fn new(device: &Arc<B>, slots: &[usize]) -> Result<Client<B>> {
         let runner = device.runner();
         let os = runner.os();
@@ -90,13 +89,13 @@ impl<B: Backend> Client<B> {
         &self.device
     }
 
-    /// Submits a job: charges it, has the driver `make` it and queues it. `publish` gets its fence
-    /// before the job can run, for what else may fail. If anything fails, nothing happened.
+    /// Submits a job: charges it, has the driver `make` it, and queues it. `publish` is called with
+    /// its fence before the job can run, and may fail. On an error no job is queued.
     ///
     /// # Errors
     ///
-    /// EINTR, ERESTART; ENOMEM, also over the client's limit; ENXIO when the device is removed; what
-    /// `make` and `publish` return.
+    /// EINTR, ERESTART; ENOMEM, also above the client's limit; ENXIO if the device is being
+    /// detached; the errors of `make` and `publish`.
     pub fn submit<T>(
         &self,
         mut new: Submission<'_, B>,
@@ -113,17 +112,18 @@ impl<B: Backend> Client<B> {
         if new.implicit {
             new.reservation.dependencies(new.caller, &mut new.waits)?;
         }
-        // OVERFLOW: an account refuses what is that large.
+        // OVERFLOW: saturates: an account refuses such an amount.
         let bytes = new.bytes.saturating_add(dependency_bytes(&new.waits));
         let job = make(Charge::new(new.account, bytes)?)?;
-        let job = Holdings::new(os, new.remains, job)?;
+        let job = Holdings::new(os, new.ended_jobs, job)?;
         let charge = Charge::new(new.account, Fence::BYTES)?;
         let mut timeline = queue.timeline.lock();
         let prepared = runner
             .queue
             .prepare(queue.entity, &mut timeline, charge, job);
         let (id, fence) = prepared.map_err(|(e, _)| e)?;
-        // The job waits for the other users of its buffers, and later ones for it.
+        // The job waits for earlier users of its buffers. Later users wait for its fence, which is
+        // added to the reservations.
         let queued = Queue::depend(&runner.queue, id, &new.waits)
             .and_then(|()| publish(&fence))
             .and_then(|published| {
@@ -140,7 +140,7 @@ impl<B: Backend> Client<B> {
             }
             Err(e) => {
                 runner.queue.abandon(id);
-                // A device that is removed cancels jobs that are being made.
+                // The detach of a device cancels jobs that are being submitted.
                 Err(if runner.is_removed() { ENXIO } else { e })
             }
         }
@@ -155,7 +155,7 @@ impl<B: Backend> Drop for Client<B> {
             for queue in self.queues.iter() {
                 engine.sched.entity_kill(queue.entity, runner.os().now());
             }
-            // Its run queues are killed, so nothing keeps it.
+            // It cannot fail, as all run queues of the client are killed.
             let _ = engine.sched.client_free(self.id);
             self.device.stop_orphans(&mut engine);
         }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a job holds, and the way in which it is freed after the job has ended.
+//! What a job holds (its *holdings*), and how that is freed after the job has ended.
 //!
-//! The end of a job only moves its holdings to the list of the file that submitted it, and signals
-//! the fence. The list is freed in the file's own ioctls, before and after each, and by the reaper,
-//! a little later, or at once when the file is closed. So a client that has seen a fence finds that
-//! the job holds nothing, nobody has more of this than was charged to it, and a client that works
-//! does not meet the reaper. Nothing here needs memory.
+//! Retiring a job only moves its holdings to the list of ended jobs of its file, and signals its
+//! fence. The list is freed in the file's own ioctls, before and after each, and by the reaper, 10
+//! ms later, or at once if the file is closed. So the first ioctl after a client has observed a
+//! fence frees what the job held; what is not freed stays charged to the client; and as long as the
+//! client makes ioctls, the reaper has nothing to do. None of this allocates memory.
 
 use crate::alloc::{Arc, KBox, KVec};
 use crate::drm::stats::Stats;
@@ -21,32 +21,32 @@ pub trait Payload: Send + Sized + 'static {
     /// The counters of the file that submitted it.
     fn stats(&self) -> &Stats;
 
-    /// Frees what it holds. May sleep; never on the device's job task.
+    /// Frees what it holds. May sleep. Never called in the device's job task.
     fn free(self) {
         drop(self);
     }
 }
 
-/// What a job holds: the driver's part, and its hooks in the fences that it waits for.
+/// The holdings of a job: the driver's part, and the job's hooks in the fences that it waits for.
 pub struct Holdings<P> {
     payload: P,
     /// Hooks in the fences that the job waits for.
     pub(super) waits: KVec<Hooked>,
-    of: Arc<Remains<P>>,
+    list: Arc<EndedJobs<P>>,
     next: Option<KBox<Holdings<P>>>,
 }
 
 impl<P: Payload> Holdings<P> {
-    /// Those of a job of the file with `remains`.
+    /// The holdings of a job of the file with the list `ended_jobs`.
     ///
     /// # Errors
     ///
     /// ENOMEM; `payload` is dropped.
-    pub fn new(os: Os, remains: &Arc<Remains<P>>, payload: P) -> Result<KBox<Self>> {
+    pub fn new(os: Os, ended_jobs: &Arc<EndedJobs<P>>, payload: P) -> Result<KBox<Self>> {
         let holdings = Holdings {
             payload,
             waits: KVec::new(os),
-            of: remains.clone(),
+            list: ended_jobs.clone(),
             next: None,
         };
         KBox::new(os, holdings)
@@ -67,56 +67,57 @@ impl<P> DerefMut for Holdings<P> {
 }
 
 /// The holdings of one file's jobs that have ended.
-pub struct Remains<P> {
-    reaper: Arc<Reaper<Remains<P>>>,
+pub struct EndedJobs<P> {
+    reaper: Arc<Reaper<EndedJobs<P>>>,
     /// The latest first.
     list: Mtx<Option<KBox<Holdings<P>>>>,
-    /// Those in the list and those that are being freed.
+    /// The number of those in the list, and of those that are being freed.
     left: AtomicU32,
-    /// Held while some are freed.
+    /// Held while holdings are freed.
     freeing: Sx<()>,
-    /// Whether the file is closed, and has no ioctls any more that free them.
+    /// Whether the file is closed, so that no ioctl frees the list.
     closed: AtomicBool,
-    link: Link<Remains<P>>,
+    link: Link<EndedJobs<P>>,
 }
 
-impl<P: Payload> Remains<P> {
+impl<P: Payload> EndedJobs<P> {
     /// An empty list, for `reaper`.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub fn new(os: Os, reaper: &Arc<Reaper<Remains<P>>>) -> Result<Arc<Self>> {
-        let remains = Remains {
+    pub fn new(os: Os, reaper: &Arc<Reaper<EndedJobs<P>>>) -> Result<Arc<Self>> {
+        let ended_jobs = EndedJobs {
             reaper: reaper.clone(),
-            list: Mtx::new(os, c"drm remains", None)?,
+            list: Mtx::new(os, c"drm ended jobs", None)?,
             left: AtomicU32::new(0),
             freeing: Sx::new(os, c"drm freeing", ())?,
             closed: AtomicBool::new(false),
             link: Link::new(os)?,
         };
-        Arc::new(os, remains)
+        Arc::new(os, ended_jobs)
     }
 
-    /// Leaves the holdings of a job that has ended. The caller signals its fence after this, so
-    /// that a thread that sees it signaled finds them in `settle`.
-    pub(super) fn leave(mut holdings: KBox<Holdings<P>>) {
-        let remains = holdings.of.clone();
+    /// Adds the holdings of a job that has ended to the list of its file. The caller signals the
+    /// job's fence afterwards, so that `settle` frees them for every thread that has observed the
+    /// signal.
+    pub(super) fn add(mut holdings: KBox<Holdings<P>>) {
+        let ended_jobs = holdings.list.clone();
         // ORDERING: the lock and the signal of the fence order it.
-        remains.left.fetch_add(1, Ordering::Relaxed);
+        ended_jobs.left.fetch_add(1, Ordering::Relaxed);
         {
-            let mut list = remains.list.lock();
+            let mut list = ended_jobs.list.lock();
             holdings.next = list.take();
             *list = Some(holdings);
         }
-        let when = match remains.closed.load(Ordering::Acquire) {
+        let when = match ended_jobs.closed.load(Ordering::Acquire) {
             true => When::Soon,
             false => When::Later,
         };
-        remains.reaper.leave(&remains, when);
+        ended_jobs.reaper.defer(&ended_jobs, when);
     }
 
-    /// The file is closed: from now on the reaper comes at once.
+    /// The file is closed: from now on the reaper frees the list at once.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
         if self.left.load(Ordering::Acquire) != 0 {
@@ -124,9 +125,9 @@ impl<P: Payload> Remains<P> {
         }
     }
 
-    /// Frees what is there, and waits for a thread that does so already. May sleep.
+    /// Frees the list, after waiting for a thread that is freeing it. May sleep.
     pub fn settle(&self) {
-        // ORDERING: pairs with the Release below: a thread that reads 0 finds all freed.
+        // ORDERING: pairs with the Release below: when this reads 0, everything is freed.
         if self.left.load(Ordering::Acquire) == 0 {
             return;
         }
@@ -141,18 +142,21 @@ impl<P: Payload> Remains<P> {
         while let Some(mut holdings) = oldest {
             oldest = holdings.next.take();
             let Holdings {
-                payload, waits, of, ..
+                payload,
+                waits,
+                list,
+                ..
             } = holdings.into_inner();
             drop(waits);
             payload.free();
-            // Not the last reference: the caller has another.
-            drop(of);
+            // Not the last reference, as the caller has another.
+            drop(list);
             self.left.fetch_sub(1, Ordering::Release);
         }
     }
 }
 
-impl<P: Payload> Reaped for Remains<P> {
+impl<P: Payload> Reaped for EndedJobs<P> {
     fn link(&self) -> &Link<Self> {
         &self.link
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Power and resets of a device: on for the first job, off after a while without one.
+//! Power and resets of a device. It is turned on for the first job, and off after the idle time.
 
 use crate::drm::driver::Suspend;
 use crate::os::SxGuard;
@@ -12,8 +12,8 @@ impl<B: Backend> Runner<B> {
     ///
     /// # Errors
     ///
-    /// ETIMEDOUT or EIO when it does not come on, EBUSY while it is suspended, ENXIO when it is
-    /// removed.
+    /// ETIMEDOUT or EIO if a reset or the set-up fails, EBUSY while it is suspended, ENXIO if it is
+    /// being detached.
     pub(super) fn turn_on(&self, b: &B) -> Result<()> {
         let mut power = self.power.lock();
         self.turn_on_locked(b, &mut power)
@@ -34,8 +34,8 @@ impl<B: Backend> Runner<B> {
         self.set_up(b, power, up, |_| {})
     }
 
-    /// Sets up a device that was reset, or turns it off if it was not or does not come on. `settle`
-    /// sees the scheduler before the hardware takes jobs.
+    /// Sets up a device after a reset, or turns it off if the reset or the set-up has failed.
+    /// `settle` is called before the hardware accepts jobs.
     fn set_up(
         &self,
         b: &B,
@@ -58,7 +58,7 @@ impl<B: Backend> Runner<B> {
         up
     }
 
-    /// Turns a device on that is being attached; if it has power, it was reset.
+    /// Turns on a device that is being attached. If it has power already, the driver has reset it.
     pub(super) fn take_over(&self, b: &B) -> Result<()> {
         let mut power = self.power.lock();
         match self.resources.are_on() {
@@ -71,7 +71,7 @@ impl<B: Backend> Runner<B> {
     ///
     /// # Errors
     ///
-    /// As for a job: EBUSY while it is suspended, ENXIO when it is removed, ETIMEDOUT, EIO.
+    /// Those of `turn_on`: EBUSY, ENXIO, ETIMEDOUT, EIO.
     pub fn pin(&self, b: &B) -> Result<()> {
         let mut power = self.power.lock();
         self.turn_on_locked(b, &mut power)?;
@@ -79,16 +79,16 @@ impl<B: Backend> Runner<B> {
         Ok(())
     }
 
-    /// Lets the device be turned off again.
+    /// Ends a `pin`: the device may be turned off again.
     pub fn unpin(&self) {
         let mut power = self.power.lock();
-        // OVERFLOW: each `unpin` follows a `pin`.
+        // OVERFLOW: none, for each `unpin` follows a `pin`.
         power.pins = power.pins.saturating_sub(1);
         drop(power);
         self.enqueue_idle();
     }
 
-    /// Runs `f` if the device has power, which stays on meanwhile; no reset happens either.
+    /// Calls `f` if the device is on. It stays on meanwhile, and is not reset.
     pub fn with_power(&self, f: impl FnOnce()) {
         let power = self.power.lock();
         if power.on {
@@ -96,7 +96,7 @@ impl<B: Backend> Runner<B> {
         }
     }
 
-    /// Turns the device off and keeps it so; jobs wait.
+    /// Turns the device off until `resume`; jobs wait meanwhile.
     pub fn suspend(&self, b: &B, how: Suspend) {
         self.lock().state.suspended = true;
         let is_empty = || B::is_empty(&self.lock().hw);
@@ -106,7 +106,7 @@ impl<B: Backend> Runner<B> {
         self.turn_off(b, &mut self.power.lock());
     }
 
-    /// Lets jobs run again. A device that is pinned is on, as after a reset.
+    /// Ends a suspend: jobs run again. A pinned device is turned on, and finds itself reset.
     pub fn resume(&self, b: &B) {
         let mut power = self.power.lock();
         self.lock().state.suspended = false;
@@ -116,7 +116,7 @@ impl<B: Backend> Runner<B> {
         };
         drop(power);
         if let Err(e) = up {
-            self.log_error(format_args!("the {} does not come on: {e}", B::DESC.noun));
+            self.log_error(format_args!("cannot turn the {} on: {e}", B::DESC.noun));
         }
         self.enqueue();
     }
@@ -147,9 +147,9 @@ impl<B: Backend> Runner<B> {
         drop(released);
     }
 
-    /// Takes all jobs from the hardware by a reset, or, when that fails or the device is removed,
-    /// by turning it off. No job starts meanwhile. `settle` sees the scheduler, for which these
-    /// jobs are still in flight, before the hardware takes others.
+    /// Ends all jobs in the hardware by a reset, or, if that fails or the device is being detached,
+    /// by turning it off. No job is started meanwhile. `settle` is called before the hardware
+    /// accepts jobs, and requeues or ends these, which are still in flight for the scheduler.
     fn empty(&self, b: &B, settle: impl FnOnce(&mut Engine<'_, B>)) -> Result<()> {
         let mut power = self.power.lock();
         self.lock().sched.stop();
@@ -160,21 +160,21 @@ impl<B: Backend> Runner<B> {
             let mut engine = self.lock();
             engine.state.powered = false;
             if power.on {
-                // Handlers acknowledge nothing now, and what is raised may outlive a reset that
+                // Handlers acknowledge nothing now, and raised interrupts may persist if the reset
                 // fails.
                 b.mask_interrupts();
             }
             b.forget(&mut engine.hw)
         };
         let settle = |engine: &mut Engine<'_, B>| {
-            // Only now nothing runs any more that could reach what was unmapped.
+            // No job runs now that could reach unmapped memory.
             b.forgotten(&mut engine.hw);
             settle(engine);
             engine.sched.start();
         };
         let result = if power.on {
             self.sync_irqs();
-            // Also before the power goes off: the hardware may be reading memory.
+            // Also before the device is turned off, as the hardware may be accessing memory.
             let reset = b.reset().and_then(|()| match self.is_removed() {
                 true => Err(ENXIO),
                 false => Ok(()),
@@ -189,20 +189,20 @@ impl<B: Backend> Runner<B> {
         result
     }
 
-    /// Resets a device that does not begin to run jobs; none is in flight.
+    /// Resets a device that does not start jobs. None is in flight.
     pub(super) fn restart(&self, b: &B) -> Result<()> {
         self.empty(b, |_| {})
     }
 
-    /// Resets the device. `guilty` ends with `outcome`, all other jobs that were in flight have
-    /// another run. May sleep.
+    /// Resets the device. `guilty` ends with `outcome`, all other jobs that were in flight run
+    /// again. May sleep.
     pub fn reset(&self, b: &B, guilty: Option<JobId>, outcome: Outcome) {
-        let back = self.empty(b, |engine| {
+        let done = self.empty(b, |engine| {
             engine.sched.reset(guilty, outcome, self.os().now());
         });
         b.stats().reset();
-        match back {
-            // A client that hangs causes two a second.
+        match done {
+            // Limited, as a client can cause two resets a second.
             Ok(()) => self
                 .reset_log
                 .warn(self.dev(), format_args!("{} reset", B::DESC.noun)),
@@ -211,10 +211,9 @@ impl<B: Backend> Runner<B> {
         self.queue.kick();
     }
 
-    /// The device is removed: takes all jobs from the hardware. The scheduler is shut down, so none
-    /// has another run.
-    pub(super) fn take_back_for_good(&self, b: &B) {
-        // It turns the device off, which is no failure.
+    /// Ends all jobs in the hardware for a detach. The scheduler is shut down, so none runs again.
+    pub(super) fn end_jobs(&self, b: &B) {
+        // ENXIO is not a failure here: the device is turned off.
         let _ = self.empty(b, |engine| {
             engine
                 .sched

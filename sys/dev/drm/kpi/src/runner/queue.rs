@@ -1,93 +1,93 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The job queue of a device: `drm_sched` under a lock, and jobs with fences.
 //!
-//! A job is prepared, told its dependencies and submitted with its timeline's lock held throughout,
-//! so that the fences of one run queue are numbered in the order in which its jobs run. Every job
-//! leaves by `retire`, whatever becomes of it: its holdings are left to the reaper, then its fence
-//! is signaled.
+//! The lock of a run queue's timeline is held while a job is prepared, its dependencies are added
+//! and it is submitted, so that the fences of a run queue are numbered in the order in which its
+//! jobs run. Every job ends in `retire`, however it has ended: its holdings are added to the list
+//! of its file, then its fence is signaled.
 
 use crate::alloc::{Arc, Hook, KBox, KVec};
 use crate::os::{Mtx, MtxGuard, Os};
-use crate::runner::holdings::{Holdings, Payload, Remains};
-use crate::runner::storage::KernelStorage;
+use crate::runner::holdings::{EndedJobs, Holdings, Payload};
+use crate::runner::kernel_arrays::KernelStorage;
 use crate::sync::fence::{Fence, FenceSet, PendingHooks, Signaler};
 use crate::util::account::Charge;
 use crate::util::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
 use drm_sched::{Config, EntityId, Error, JobId, Outcome, Scheduler, SlotConfig};
 
-/// A job in the scheduler: the driver's part and the promise.
+/// A job in the scheduler: its holdings, and the signaler of its fence.
 pub struct Entry<P> {
-    /// The driver's part.
+    /// What the job holds, with the driver's part.
     pub payload: KBox<Holdings<P>>,
     signaler: Signaler,
 }
 
-/// Whether the hardware takes jobs.
+/// Whether the hardware accepts jobs.
 pub struct State {
-    /// Registers may be touched: the hardware has power, and no reset is under way.
+    /// Registers may be accessed: the hardware has power, and no reset is in progress.
     pub powered: bool,
-    /// Jobs wait in their queues.
+    /// The device is suspended: jobs wait in their queues.
     pub(super) suspended: bool,
-    /// Jobs fail until then, because the hardware did not come on; a time in ns.
+    /// Until this time, in ns, jobs fail, because the device could not be turned on.
     pub(super) broken_until: u64,
 }
 
-/// What the job lock guards: the scheduler, and what the hardware has of its jobs.
+/// What the job lock guards: the scheduler, and the state of the hardware.
 pub struct Engine<P, H> {
-    /// Which job runs when.
+    /// The scheduler, with all jobs.
     pub sched: Scheduler<Entry<P>, KernelStorage>,
-    /// Whether the hardware takes jobs.
+    /// Whether the hardware accepts jobs.
     pub state: State,
-    /// What the driver knows of the hardware.
+    /// The driver's state of the hardware's queues.
     pub hw: H,
 }
 
-/// Jobs of one device.
+/// The jobs of one device.
 pub struct Queue<P, H> {
     os: Os,
     engine: Mtx<Engine<P, H>>,
-    /// Hooks that `retire` had no time for.
+    /// Pending hooks, which `retire` did not call at once.
     hooks: Mtx<Turns>,
     kick: Mtx<Option<Arc<dyn Hook>>>,
 }
 
-/// A job and its fence; or why there is none, and what it would have held.
+/// A job and its fence; or the error, and the holdings that the job would have had.
 pub type Prepared<P> = core::result::Result<(JobId, Arc<Fence>), (Errno, KBox<Holdings<P>>)>;
 
-/// Jobs that are retired before others are started.
+/// The number of jobs that are retired before others are started.
 const RETIRED_AT_ONCE: u32 = 64;
 
-/// Hooks of a job's fence that are called when it is signaled; the others are called later, so that
-/// a fence with many hooks does not delay other clients' jobs.
+/// The number of hooks of a job's fence that are called when it is signaled. The others are called
+/// later, so that a fence with many hooks does not delay the jobs of other clients.
 const HOOKS_AT_ONCE: u32 = 4;
 
-/// Fences with hooks left that get a turn before jobs are started, and hooks that are called in a
-/// turn.
+/// The number of fences of which pending hooks are called before jobs are started, and the number of
+/// hooks of each.
 const HOOK_TURNS: u32 = 8;
 const HOOKS_IN_TURN: u32 = 8;
 
-/// Fences with hooks left, which take turns.
+/// Fences with pending hooks, which take turns.
 struct Turns {
     list: KVec<PendingHooks>,
-    /// Whose turn is next.
+    /// The index of the fence whose turn is next.
     next: usize,
 }
 
 impl Turns {
-    /// Takes the next one out, in constant time.
+    /// Removes the next one, in constant time.
     fn take(&mut self) -> Option<PendingHooks> {
         if self.next >= self.list.len() {
             self.next = 0;
         }
         let taken = self.list.swap_remove(self.next);
-        // OVERFLOW: it was below the length of the list.
+        // OVERFLOW: none, for it is below the length of the list.
         self.next = self.next.wrapping_add(1);
         taken
     }
 }
 
-/// The timeline of one entity's jobs.
+/// The timeline of one run queue's jobs: a fence context, and the latest sequence number.
 pub struct Timeline {
     context: u64,
     seqno: u64,
@@ -103,7 +103,7 @@ impl Timeline {
     }
 }
 
-/// What a refusal of the scheduler means to a client.
+/// The errno for an error of the scheduler.
 pub(super) fn errno(error: Error) -> Errno {
     match error {
         Error::NoMemory => ENOMEM,
@@ -142,13 +142,14 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         Arc::new(os, queue)
     }
 
-    /// What to call when a job may have become ready; `None` when the device is removed.
+    /// Sets the hook that is called when a job may have become ready; `None` once the device is
+    /// detached.
     pub(super) fn set_kick(&self, kick: Option<Arc<dyn Hook>>) {
         let old = core::mem::replace(&mut *self.kick.lock(), kick);
         drop(old);
     }
 
-    /// Has ready jobs started soon.
+    /// Calls that hook, which has ready jobs started.
     pub(super) fn kick(&self) {
         let kick = self.kick.lock().clone();
         if let Some(kick) = kick {
@@ -156,18 +157,18 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         }
     }
 
-    /// The scheduler and the hardware.
+    /// Takes the job lock.
     pub fn lock(&self) -> MtxGuard<'_, Engine<P, H>> {
         self.engine.lock()
     }
 
-    /// Makes a job for `entity` and its fence, which `charge` pays for. It does not run before
-    /// `submit`.
+    /// Creates a job of `entity` and its fence, whose memory is charged to `charge`. The job does
+    /// not run before `submit`.
     ///
     /// # Errors
     ///
-    /// ENOMEM, ECANCELED when the run queue was killed, ENXIO when the device is gone; with the
-    /// payload, which may sleep when it is dropped: the caller holds a lock.
+    /// ENOMEM; ECANCELED if the run queue was killed; ENXIO if the device is being detached. The
+    /// payload is returned, since dropping it may sleep and the caller holds a lock.
     pub(super) fn prepare(
         &self,
         entity: EntityId,
@@ -175,6 +176,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         charge: Charge,
         payload: KBox<Holdings<P>>,
     ) -> Prepared<P> {
+        // OVERFLOW: a sequence number; 2^64 jobs take centuries.
         let seqno = timeline.seqno.wrapping_add(1);
         let signaler = match Fence::promise(self.os, timeline.context, seqno, Some(charge)) {
             Ok(signaler) => signaler,
@@ -192,7 +194,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
     ///
     /// # Errors
     ///
-    /// ENOMEM; the job is to be given up with `abandon`.
+    /// ENOMEM; the caller then calls `abandon`.
     pub(super) fn depend(this: &Arc<Self>, id: JobId, fences: &FenceSet) -> Result<()> {
         if fences.is_empty() {
             return Ok(());
@@ -206,14 +208,15 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             this.lock().sched.add_dependency(id).map_err(errno)?;
             match Fence::hook(fence, &hook, id.to_bits()) {
                 Ok(Some(hooked)) => waits.push(hooked)?,
-                over => {
+                not_hooked => {
+                    // It was signaled meanwhile, or there is no memory for the hook.
                     this.lock().sched.dependency_done(id, Ok(()));
-                    over?;
+                    not_hooked?;
                 }
             }
         }
-        // The job keeps its hooks, so that they are dropped with it. One that was cancelled
-        // meanwhile needs none.
+        // The job keeps its hooks, which are dropped with it. A job that was cancelled meanwhile
+        // needs none.
         let unused = match this.lock().sched.job_mut(id) {
             Some(entry) => core::mem::replace(&mut entry.payload.waits, waits),
             None => waits,
@@ -222,25 +225,26 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         Ok(())
     }
 
-    /// Queues a prepared job; it runs when its dependencies are signaled and its turn has come.
+    /// Queues a prepared job, which runs after its dependencies are signaled.
     ///
     /// # Errors
     ///
-    /// ECANCELED when the run queue was killed meanwhile; the fence has that error, too.
+    /// ECANCELED if the run queue was killed meanwhile; the fence has the same error.
     pub(super) fn submit(&self, _timeline: &mut Timeline, id: JobId) -> Result<()> {
         self.lock().sched.submit(id).map_err(errno)
     }
 
-    /// Gives up a prepared job: its fence is signaled ECANCELED and what it held is dropped.
+    /// Discards a prepared job: its fence is signaled with ECANCELED, and its holdings are dropped.
     pub(super) fn abandon(&self, id: JobId) {
         let job = self.lock().sched.abandon(id);
         drop(job);
     }
 
-    /// Retires jobs that have ended: `count` sees each with its time in the hardware in ns, its
-    /// holdings are left to the reaper, its fence is signaled, and `signaled` gets what `count`
-    /// returned. Frees nothing whose size a client chose, and takes no lock of a client. True if
-    /// there may be more: then it is to be called again, after jobs were started.
+    /// Retires jobs that have ended. For each, calls `count` with its payload and its time in the
+    /// hardware in ns, adds its holdings to the list of its file, signals its fence, and calls
+    /// `signaled` with the result of `count`. Frees nothing whose size a client chose, and takes no
+    /// lock of a client. Returns whether there may be more: then the caller calls this again, after
+    /// it has started jobs.
     pub(super) fn retire<T>(
         &self,
         mut count: impl FnMut(&P, u64) -> T,
@@ -260,7 +264,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             };
             let Entry { payload, signaler } = done.payload;
             let counted = count(&payload, done.run_ns);
-            Remains::leave(payload);
+            EndedJobs::add(payload);
             if let Some(hooks) = signaler.signal_without_hooks(outcome) {
                 self.call_hooks(hooks, HOOKS_AT_ONCE);
             }
@@ -269,16 +273,16 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         true
     }
 
-    /// Calls up to `count` hooks of a signaled fence, and leaves the others to `call_pending`.
+    /// Calls at most `count` hooks of a signaled fence. `call_pending` calls the others.
     fn call_hooks(&self, mut hooks: PendingHooks, count: u32) {
         if !hooks.call(count) {
             let refused = self.hooks.lock().list.try_push(hooks);
-            // Without memory for the list they are called now.
+            // If there is no memory for the list, dropping them calls them now.
             drop(refused);
         }
     }
 
-    /// Calls hooks of fences that were signaled earlier, some of each.
+    /// Calls pending hooks of fences that were signaled earlier, a few of each.
     fn call_pending(&self) {
         for _ in 0..HOOK_TURNS {
             let next = self.hooks.lock().take();
@@ -300,8 +304,10 @@ impl<P: Payload, H: Send + 'static> Hook for Queue<P, H> {
     }
 }
 
-/// What the dependencies of a job cost the kernel, about: charged with the job.
+/// An estimate of the kernel memory of a job's dependencies, in bytes, which is charged with the
+/// job.
 pub(super) fn dependency_bytes(fences: &FenceSet) -> u64 {
     const EACH: u64 = 96;
+    // OVERFLOW: saturates: an account refuses such an amount.
     u64_of(fences.len()).saturating_mul(EACH)
 }

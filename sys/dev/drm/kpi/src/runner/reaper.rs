@@ -1,44 +1,44 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Deferred frees: memory that is released on a task queue of its own.
+//! Deferred frees: memory that is freed in a task queue of its own.
 //!
-//! A job may be the last user of gigabytes. It ends in the device's job task, on which every client
-//! waits, so what it held is freed elsewhere: an object with something to free is put into the list
-//! of a [`Reaper`], whose task calls [`Reaped::reap`] soon. Putting it there needs no memory.
+//! A job may be the last user of gigabytes of memory. It is retired in the device's job task, for
+//! which all clients wait, so what it held is freed elsewhere: an object with something to free is
+//! added to the list of a [`Reaper`], whose task calls [`Reaped::reap`]. Adding it needs no memory.
 
 use crate::alloc::Arc;
 use crate::os::{Mtx, Os, Task, TaskQueue};
 use crate::util::errno::Result;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// How much later a reaper comes that was asked to come [`When::Later`], in nanoseconds.
+/// The delay of the task for [`When::Later`], in ns.
 const LATER_NS: u64 = 10_000_000;
 
 /// An object that may have something to free.
 pub trait Reaped: Send + Sync + Sized + 'static {
-    /// Its place in the reaper's list.
+    /// Its link in the reaper's list.
     fn link(&self) -> &Link<Self>;
 
-    /// Frees what is there to be freed. May sleep.
+    /// Frees what there is to free. May sleep.
     fn reap(&self);
 }
 
-/// How soon the reaper comes.
+/// When the reaper's task runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {
-    /// As soon as its task runs.
+    /// As soon as possible.
     Soon,
-    /// After 10 ms, in which the client may free it first.
+    /// After 10 ms, within which the client may free the memory itself.
     Later,
 }
 
-/// A place in the list of a reaper, inside the object, so that entering the list cannot fail.
+/// A link of a reaper's list. It is part of the object, so that adding an object cannot fail.
 pub struct Link<T> {
     listed: AtomicBool,
     next: Mtx<Option<Arc<T>>>,
 }
 
 impl<T> Link<T> {
-    /// A link that is in no list.
+    /// The link of an object that is in no list.
     ///
     /// # Errors
     ///
@@ -51,7 +51,7 @@ impl<T> Link<T> {
     }
 }
 
-/// A list of objects with something to free, and the task that calls them.
+/// A list of objects with something to free, and the task that frees it.
 ///
 /// # Invariants
 ///
@@ -59,12 +59,12 @@ impl<T> Link<T> {
 pub struct Reaper<T> {
     os: Os,
     list: Mtx<Option<Arc<T>>>,
-    /// None before `start` and after `stop`.
+    /// `None` before `start` and after `stop`.
     task: Mtx<Option<Task<Reaper<T>>>>,
 }
 
 impl<T: Reaped> Reaper<T> {
-    /// A reaper without a task: until `start` objects are reaped by the caller of `leave`.
+    /// A reaper without a task: until `start`, `defer` reaps objects in its caller's thread.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl<T: Reaped> Reaper<T> {
         Arc::new(os, reaper)
     }
 
-    /// Runs it on `queue`, on which nothing runs that a client waits for.
+    /// Starts its task in `queue`, which has no task that clients wait for.
     ///
     /// # Errors
     ///
@@ -89,23 +89,25 @@ impl<T: Reaped> Reaper<T> {
         Ok(())
     }
 
-    /// Reaps what is listed. From now on objects are reaped by the caller of `leave`.
+    /// Ends its task and reaps what is listed. From now on `defer` reaps objects in its caller's
+    /// thread.
     pub fn stop(&self) {
         let task = self.task.lock().take();
         drop(task);
         self.run();
     }
 
-    /// Has `object` reaped.
-    pub fn leave(&self, object: &Arc<T>, when: When) {
-        let mut is_due = true;
+    /// Adds `object` to the list, and has the task reap it.
+    pub fn defer(&self, object: &Arc<T>, when: When) {
+        // Whether the task is enqueued already.
+        let mut is_enqueued = true;
         if !object.link().listed.swap(true, Ordering::AcqRel) {
             let mut first = self.list.lock();
             let others = first.replace(object.clone());
-            is_due = others.is_some();
+            is_enqueued = others.is_some();
             *object.link().next.lock() = others;
         }
-        if is_due && when == When::Later {
+        if is_enqueued && when == When::Later {
             return;
         }
         if !self.wake(when) {
@@ -113,7 +115,7 @@ impl<T: Reaped> Reaper<T> {
         }
     }
 
-    /// Makes the task run. False if there is none.
+    /// Enqueues the task. Returns false if there is none.
     pub(super) fn wake(&self, when: When) -> bool {
         let task = self.task.lock();
         let Some(task) = task.as_ref() else {
@@ -121,6 +123,7 @@ impl<T: Reaped> Reaper<T> {
         };
         match when {
             When::Soon => task.enqueue(),
+            // OVERFLOW: saturates: a deadline.
             When::Later => task.enqueue_at(self.os.now().saturating_add(LATER_NS)),
         }
         true
@@ -128,15 +131,15 @@ impl<T: Reaped> Reaper<T> {
 
     fn run(&self) {
         loop {
-            // All that are listed now have their turn before one that comes back.
+            // All objects that are listed now are reaped before one that is listed again.
             let mut next = self.list.lock().take();
             if next.is_none() {
                 break;
             }
             while let Some(object) = next {
                 next = object.link().next.lock().take();
-                // ORDERING: what was left before this is seen by `reap`; what is left after it
-                // lists the object again.
+                // ORDERING: `reap` observes what was added to the object before this; what is added
+                // after this lists the object again.
                 object.link().listed.swap(false, Ordering::AcqRel);
                 object.reap();
             }

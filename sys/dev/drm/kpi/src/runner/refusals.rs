@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Submits that were refused: counted and logged.
+//! Counting and logging refused submits.
 
 use crate::drm::stats::Stats;
 use crate::os::{Dev, LogLimit};
 
-/// Lines a second for the first refusals of files: opening the device over and over does not fill
-/// the log.
+/// The number of lines a second for the first refusals of files, which keeps a client that opens
+/// the device again and again from filling the log.
 const FIRSTS: u32 = 8;
 
-/// The log of refused submits of a device. The first of each file is logged whatever else was, as a
-/// client whose every job is refused may seem to work.
+/// The log of the refused submits of a device. The first refusal of each file has a limit of its
+/// own, since a client all of whose jobs are refused may seem to work.
 pub struct Refusals {
     firsts: LogLimit,
     others: LogLimit,
@@ -25,7 +25,7 @@ impl Default for Refusals {
 }
 
 impl Refusals {
-    /// Counts a refused submit for the device and the file, and logs `reason`.
+    /// Counts a refused submit for the device and the file, and logs `reason`, within the limits.
     pub fn log(&self, dev: Dev, device: &Stats, file: &Stats, reason: core::fmt::Arguments<'_>) {
         device.refuse();
         let log = match file.refuse() {

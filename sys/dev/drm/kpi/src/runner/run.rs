@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The runner of one device: its tasks and interrupts, from attach to detach, and the task that
-//! retires and starts jobs.
+//! Attach and detach of a device's runner, its tasks and interrupts, and the task that retires and
+//! starts jobs.
 
 use crate::alloc::{Arc, KVec};
 use crate::os::{Irq, Task, TaskQueue};
@@ -10,22 +10,23 @@ use crate::util::errno::{Result, EIO};
 use core::sync::atomic::Ordering;
 use drm_sched::Outcome;
 
-/// Jobs that are started, or fail because the device is broken, with the job lock held once.
+/// The number of jobs that are started, or fail because the device is broken, while the job lock is
+/// held once.
 const TURNS: u32 = 8;
 
-/// After the device did not come on, jobs fail at once for this long, in ns.
+/// The time for which jobs fail at once after the device could not be turned on, in ns.
 const BROKEN_NS: u64 = 1_000_000_000;
 
-/// Resets without a job that starts, before the device counts as broken.
+/// The number of resets after which the device counts as broken if no job starts.
 const MAX_RESTARTS: u32 = 2;
 
 impl<B: Backend> Runner<B> {
-    /// Begins to serve a device, which is off, or on and was reset. It goes off soon if no job
-    /// comes.
+    /// Starts the runner of a device, which is either off, or on and reset. The device is turned
+    /// off after the idle time if there is no job.
     ///
     /// # Errors
     ///
-    /// ENOENT when an interrupt is missing, ENOMEM, EIO, ETIMEDOUT; then the caller calls `detach`.
+    /// ENOENT if an interrupt is missing, ENOMEM, EIO, ETIMEDOUT; then the caller calls `detach`.
     pub fn attach(b: &Arc<B>) -> Result<()> {
         let this = b.runner();
         this.start_services(b)?;
@@ -66,16 +67,16 @@ impl<B: Backend> Runner<B> {
         Ok(())
     }
 
-    /// Ends all jobs, tasks and interrupts and turns the device off, for good.
+    /// Ends all jobs, tasks and interrupts, and turns the device off permanently.
     pub fn detach(b: &Arc<B>) {
         let this = b.runner();
         this.removed.store(true, Ordering::Release);
         this.lock().sched.shutdown();
-        this.take_back_for_good(b);
+        this.end_jobs(b);
         this.queue.set_kick(None);
         let tasks = this.tasks.lock().take();
         if let Some(tasks) = &tasks {
-            // It may be enqueueing itself, and a task must not destroy itself.
+            // It may have enqueued itself, and a task must not be destroyed in its own thread.
             tasks.pump.drain();
         }
         drop(tasks);
@@ -87,7 +88,7 @@ impl<B: Backend> Runner<B> {
     }
 }
 
-/// Retires jobs that have ended. True if there may be more.
+/// Retires jobs that have ended. Returns whether there may be more.
 fn retire<B: Backend>(b: &B) -> bool {
     let count = |job: &B::Job, run_ns: u64| {
         job.stats().job(run_ns);
@@ -96,10 +97,10 @@ fn retire<B: Backend>(b: &B) -> bool {
     };
     b.runner()
         .queue
-        .retire(count, |number| b.user_fence_signaled(number))
+        .retire(count, |id| b.user_fence_signaled(id))
 }
 
-/// The task: retires jobs and starts others.
+/// The task that retires and starts jobs.
 fn pump<B: Backend>(b: &B) {
     let runner = b.runner();
     retire(b);
@@ -110,17 +111,18 @@ fn pump<B: Backend>(b: &B) {
             Ready::NeedsPower => runner.turn_on(b),
             Ready::NeedsReset if restarts == MAX_RESTARTS => Err(EIO),
             Ready::NeedsReset => {
-                // OVERFLOW: bounded above.
+                // OVERFLOW: none, for it is below MAX_RESTARTS.
                 restarts = restarts.wrapping_add(1);
                 runner.restart(b)
             }
         };
         if let Err(e) = tried {
             if runner.lock().state.suspended {
-                // Suspended meanwhile; `resume` enqueues this task.
+                // It was suspended meanwhile. `resume` enqueues this task.
                 break;
             }
-            runner.log_error(format_args!("the {} does not come on: {e}", B::DESC.noun));
+            runner.log_error(format_args!("cannot turn the {} on: {e}", B::DESC.noun));
+            // OVERFLOW: saturates: a deadline.
             runner.lock().state.broken_until = runner.os().now().saturating_add(BROKEN_NS);
         }
     }
@@ -143,13 +145,12 @@ enum Ready {
     NeedsReset,
 }
 
-/// Starts the jobs that are ready, as many as the hardware takes.
+/// Starts ready jobs, as many as the hardware accepts.
 fn start_ready<B: Backend>(b: &B) -> Ready {
     let runner = b.runner();
     let mut engine = runner.lock();
     for slot in 0..engine.sched.slot_count() {
-        // Each turn puts a job into the hardware or ends one, so there are as many as there are
-        // jobs.
+        // Each turn starts a job or ends one, so their number is bounded by that of the jobs.
         let mut turns: u32 = 0;
         while !engine.state.suspended {
             let now = runner.os().now();
@@ -176,10 +177,10 @@ fn start_ready<B: Backend>(b: &B) -> Ready {
                     Start::Stuck => break,
                 }
             }
-            // OVERFLOW: only its remainder counts.
+            // OVERFLOW: wraps, as only the remainder is used.
             turns = turns.wrapping_add(1);
             if old.is_some() || turns.is_multiple_of(TURNS) {
-                // The last reference of an address space is not dropped under the lock.
+                // The last reference to a VM must not be dropped under the lock.
                 drop(engine);
                 drop(old);
                 engine = runner.lock();
@@ -194,7 +195,7 @@ fn start_ready<B: Backend>(b: &B) -> Ready {
     Ready::Started
 }
 
-/// The task: resets the device if a job took too long and does not stop.
+/// The timeout handler: resets the device if a job took too long and cannot be stopped.
 fn check_timeouts<B: Backend>(b: &B) {
     let runner = b.runner();
     let guilty = {
@@ -202,13 +203,13 @@ fn check_timeouts<B: Backend>(b: &B) {
         if !engine.state.powered {
             return;
         }
-        // The interrupt may be on its way, or lost.
+        // The interrupt of a completed job may be pending, or lost.
         b.collect(&mut engine);
         b.overdue(&mut engine)
             .map(|id| (id, engine.sched.is_orphan(id)))
     };
     match guilty {
-        // Its file is closed: there is nobody to tell.
+        // Its file is closed: this does not count as a timeout.
         Some((id, true)) => runner.reset(b, Some(id), Outcome::Cancelled),
         Some((id, false)) => {
             b.timed_out(id);

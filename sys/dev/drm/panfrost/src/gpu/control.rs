@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The GPU control block: who the GPU is, resets, its interrupts.
+//! The GPU control block: identification, reset, and its interrupts.
 //!
-//! After a reset every register has its reset value, all cores are off, and all interrupts are masked.
+//! After a reset every register has its reset value, all cores are off, and all interrupts are
+//! masked.
 
 use crate::exception::Exception;
 use crate::gpu::features::Features;
@@ -13,10 +14,10 @@ use drmkpi::util::errno::Result;
 /// How long a reset may take. HW: Linux's bound.
 const RESET_TIMEOUT_NS: u64 = 10_000_000;
 
-/// Between two looks at a reset under way.
+/// The interval between two polls of a reset.
 const RESET_STEP_NS: u64 = 10_000;
 
-/// The registers that say what the GPU is, read once. Most of it is handed to clients as it is.
+/// The registers that describe the GPU, read once. Clients are given most of them unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Identity {
     /// High half of GPU_ID.
@@ -57,7 +58,7 @@ pub(crate) struct Identity {
     pub(crate) coherency_features: u32,
     /// Texture formats.
     pub(crate) texture_features: [u32; 4],
-    /// What each job slot takes.
+    /// The kinds of job that each slot accepts.
     pub(crate) js_features: [u32; 16],
     /// Threads that need thread local storage.
     pub(crate) thread_tls_alloc: u32,
@@ -66,7 +67,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Reads them, in the stock driver's order. The GPU has its clock and its reset is over.
+    /// Reads them, in the order of Linux's driver. The GPU is clocked and has completed its reset.
     pub(crate) fn read(regs: &Regs) -> Identity {
         let l2_features = reg::L2_FEATURES.read(regs);
         let core_features = reg::CORE_FEATURES.read(regs);
@@ -83,10 +84,10 @@ impl Identity {
         let as_present = reg::AS_PRESENT.read(regs);
         let js_present = reg::JS_PRESENT.read(regs);
         let mut slots = js_present.count_ones();
-        let js_features = reg::JS_FEATURES.map(|r| match slots {
-            0 => 0,
-            _ => {
-                slots = slots.saturating_sub(1);
+        let js_features = reg::JS_FEATURES.map(|r| match slots.checked_sub(1) {
+            None => 0,
+            Some(left) => {
+                slots = left;
                 r.read(regs)
             }
         });
@@ -122,7 +123,7 @@ impl Identity {
         }
     }
 
-    /// The answer to GET_PARAM `param`, as far as it is a register's value: 0 to 40 of the user ABI.
+    /// The value that GET_PARAM returns for `param`, 0 to 40 of the user ABI; `None` for others.
     pub(crate) fn param(&self, param: u32) -> Option<u64> {
         let word = match param {
             0 => self.product,
@@ -153,7 +154,7 @@ impl Identity {
         Some(u64::from(word))
     }
 
-    /// Core groups: each has a level 2 cache of its own.
+    /// The number of core groups: each has a level 2 cache of its own.
     pub(crate) fn core_groups(&self) -> u32 {
         self.l2_present.count_ones()
     }
@@ -173,21 +174,22 @@ fn indexed(table: &[u32], index: u32) -> Option<u32> {
     table.get(usize::try_from(index).ok()?).copied()
 }
 
-/// Which command brought the GPU back.
+/// The command that reset the GPU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reset {
-    /// The gentle one.
+    /// The soft reset.
     Soft,
-    /// The gentle one had no effect.
+    /// The hard reset, as the soft one had no effect.
     Hard,
 }
 
-/// Resets the GPU and leaves the interrupts of this block masked: until all of it is up, nobody serves them, and
-/// a level interrupt that nobody serves does not end. Spins for up to 20 ms.
+/// Resets the GPU. The interrupts of this block stay masked: until the GPU is set up, their handler
+/// does not acknowledge them, and a level interrupt that is not acknowledged is delivered again and
+/// again. Spins for up to 20 ms.
 ///
 /// # Errors
 ///
-/// ETIMEDOUT when neither reset command has an effect.
+/// ETIMEDOUT if neither reset command has an effect.
 pub(crate) fn soft_reset(regs: &Regs, os: Os) -> Result<Reset> {
     reg::GPU_INT_MASK.write(regs, 0);
     reg::GPU_INT_CLEAR.write(regs, Irq::RESET_COMPLETED.bits());
@@ -209,8 +211,8 @@ fn reset_with(regs: &Regs, os: Os, command: Command) -> Result<()> {
     })
 }
 
-/// The interrupts of this block that are raised and not masked. Bits that the driver does not know stay in, so
-/// that clearing what was read always ends a level interrupt.
+/// The interrupts of this block that are raised and not masked. Unknown bits are included, so that
+/// clearing the returned ones always ends a level interrupt.
 pub(crate) fn pending(regs: &Regs) -> Irq {
     Irq::from_bits_retain(reg::GPU_INT_STAT.read(regs))
 }
@@ -220,7 +222,7 @@ pub(crate) fn clear(regs: &Regs, irqs: Irq) {
     reg::GPU_INT_CLEAR.write(regs, irqs.bits());
 }
 
-/// Lets the wanted interrupts of this block through.
+/// Unmasks those interrupts of this block that the driver handles.
 pub(crate) fn unmask_interrupts(regs: &Regs) {
     reg::GPU_INT_MASK.write(regs, Irq::WANTED.bits());
 }
@@ -230,17 +232,18 @@ pub(crate) fn mask_interrupts(regs: &Regs) {
     reg::GPU_INT_MASK.write(regs, 0);
 }
 
-/// A fault that no job and no address space was to blame for.
+/// A fault that neither a job slot nor an address space reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Fault {
     /// The status register.
     pub(crate) status: u32,
-    /// The address that it happened at.
+    /// The address that was accessed.
     pub(crate) address: u64,
 }
 
 impl Fault {
-    /// Reads it; before the interrupt is cleared, or the next fault may have replaced it.
+    /// Reads it. Called before the interrupt is cleared, as the next fault may replace it
+    /// afterwards.
     pub(crate) fn read(regs: &Regs) -> Fault {
         let status = reg::GPU_FAULT_STATUS.read(regs);
         Fault {
@@ -249,14 +252,14 @@ impl Fault {
         }
     }
 
-    /// What happened.
+    /// Its exception code.
     pub(crate) fn exception(self) -> Exception {
         Exception::of_status(self.status)
     }
 }
 
-/// The id of the latest cache flush, for the next job to start with; 0 where there is no flush reduction. The
-/// GPU is powered: an id does not survive power off.
+/// The id of the latest cache flush, for a job that is submitted now; 0 on models without flush
+/// reduction. The GPU has power: ids do not survive a power-off.
 pub(crate) fn latest_flush_id(regs: &Regs, features: Features) -> u32 {
     match features.contains(Features::FLUSH_REDUCTION) {
         true => reg::LATEST_FLUSH_ID.read(regs),
@@ -268,7 +271,8 @@ pub(crate) fn latest_flush_id(regs: &Regs, features: Features) -> u32 {
 pub(crate) mod tests {
     use super::*;
 
-    /// An RK3399's, as its owners report it; every field that they do not name has a value of its own.
+    /// That of an RK3399, as reported by owners of boards. Fields that are not reported have values
+    /// that differ from each other.
     pub(crate) const RK3399: Identity = Identity {
         product: 0x860,
         revision: 0x2000,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a model can do, as far as the driver cares.
+//! The abilities of a model that the driver depends on.
 
 use bitflags::bitflags;
 
@@ -7,15 +7,15 @@ bitflags! {
     /// Abilities of a model.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub(crate) struct Features: u32 {
-        /// Stop commands can name a job by its chain mark; without it only one job is given to a slot.
+        /// Stop commands can select a job by its chain flag; without this a slot is given one job.
         const JOBCHAIN_DISAMBIGUATION = 1 << 0;
-        /// Cores may be switched on while others are going down.
+        /// Cores may be powered on while others are being powered off.
         const PWRON_DURING_PWROFF_TRANS = 1 << 1;
         /// The slots' extended affinity register exists.
         const XAFFINITY = 1 << 2;
         /// Fourth generation: counters are laid out by core group.
         const V4 = 1 << 3;
-        /// A job need not flush what was flushed since it was built.
+        /// The flush at the start of a job is skipped if there was one since the submit.
         const FLUSH_REDUCTION = 1 << 4;
         /// Protected content.
         const PROTECTED_MODE = 1 << 5;
@@ -47,9 +47,9 @@ bitflags! {
 }
 
 impl Features {
-    /// Jobs that may be in a slot at once.
+    /// The number of jobs that may be in a slot at once.
     ///
-    /// HW: every slot has room for two, but only a chain mark makes sure that a stop hits the right one.
+    /// HW: every slot has room for two, but only with chain flags does a stop affect the right one.
     pub(crate) fn slot_depth(self) -> u8 {
         match self.contains(Features::JOBCHAIN_DISAMBIGUATION) {
             true => 2,
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_models_with_a_chain_mark_take_two_jobs() {
+    fn only_models_with_chain_flags_take_two_jobs() {
         assert_eq!(Features::MIDGARD_V4.slot_depth(), 1);
         assert_eq!(Features::MIDGARD_V5.slot_depth(), 2);
         assert_eq!(Features::BIFROST.slot_depth(), 2);

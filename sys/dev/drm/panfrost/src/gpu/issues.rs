@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is wrong with a model or a revision of it, as far as the driver cares. The names are Arm's.
+//! The errata of models and revisions that the driver depends on. The names are Arm's.
 
 use bitflags::bitflags;
 
@@ -15,9 +15,10 @@ bitflags! {
         const I10327 = 1 << 2;
         /// Cached translations can be stale: jobs must start with the MMU's START_MMU.
         const I10649 = 1 << 3;
-        /// Compilers work around a texture gradient bug that a configuration bit must reveal.
+        /// A texture gradient bug that compilers work around, for which a configuration bit must be
+        /// set.
         const I10797 = 1 << 4;
-        /// The interrupt at the end of a job is lost now and then.
+        /// The interrupt at the end of a job may be lost.
         const I10883 = 1 << 5;
         /// A race corrupts tile lists.
         const I11020 = 1 << 6;
@@ -25,7 +26,7 @@ bitflags! {
         const I11024 = 1 << 7;
         /// The pause buffer can hang fragment jobs.
         const I11035 = 1 << 8;
-        /// Cores cannot be switched one by one.
+        /// Cores cannot be powered individually.
         const I11056 = 1 << 9;
         /// A hard-stopped fragment job that writes AFBC leaves state that only a soft reset clears.
         const T76X_3542 = 1 << 10;
@@ -42,9 +43,9 @@ bitflags! {
         /// A bus fault of an occlusion query hangs later fragment jobs: reset.
         const TTRX_3076 = 1 << 16;
 
-        /// What every model has.
+        /// The errata of every model.
         const ALL_MODELS = Self::I9435.bits();
-        /// What all fifth generation Midgards have.
+        /// The errata of all models of Midgard's fifth generation.
         const MIDGARD_V5 = Self::I10883.bits() | Self::T76X_3953.bits() | Self::TMIX_8438.bits();
     }
 }

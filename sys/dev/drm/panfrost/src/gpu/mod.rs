@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The GPU control block: what a GPU is, its cores and their power.
+//! The GPU control block: identification, reset, cores and their power.
 //!
-//! * `control`: registers of the block, identity, reset
-//! * `features`, `issues`, `model`: what a product has, and its errata
-//! * `power`: cores on and off
-//! * `quirks`: register values for a product and its integration
+//! * `control`: identity registers, reset, interrupts of the block
+//! * `model`: the table of supported models; `features`, `issues`: their abilities and errata
+//! * `power`: powering cores on and off
+//! * `quirks`: configuration registers that a model or its integration needs
 
 pub(crate) mod control;
 pub(crate) mod features;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The table of supported models. A new model is a new row.
+//! The table of supported models. A new model needs a new row.
 //!
-//! Bifrost products are matched by `id & 0xF00F`: the bits in between tell variants apart, not models.
+//! Bifrost products are matched by `id & 0xF00F`: the other bits distinguish variants of a model.
 
 use crate::gpu::features::Features;
 use crate::gpu::issues::Issues;
@@ -13,11 +13,11 @@ pub(crate) struct Model {
     pub(crate) name: &'static str,
     /// Product number, variants masked off.
     pub(crate) id: u32,
-    /// What it can do.
+    /// Its abilities.
     pub(crate) features: Features,
-    /// What is wrong with every revision.
+    /// The errata of all revisions.
     issues: Issues,
-    /// What is wrong with some: (low half of GPU_ID, issues).
+    /// The errata of some: (low half of GPU_ID, errata).
     revisions: &'static [(u32, Issues)],
 }
 
@@ -74,10 +74,10 @@ const T760_EARLY: Issues = Issues::I11020
     .union(Issues::I11024)
     .union(Issues::T76X_3542);
 
-/// The status nibble of a revision: variants of one release.
+/// The status bits of a revision, which distinguish variants of one release.
 const STATUS_MASK: u32 = 0xF;
 
-/// The product number without what tells variants apart.
+/// The product number without the bits that distinguish variants.
 const fn masked(product: u32) -> u32 {
     match product & 0xF000 {
         0 => product,
@@ -90,7 +90,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// ENODEV when the model is not in the table.
+    /// ENODEV if the model is not in the table.
     pub(crate) fn find(product: u32) -> Result<&'static Model> {
         MODELS
             .iter()
@@ -98,7 +98,8 @@ impl Model {
             .ok_or(ENODEV)
     }
 
-    /// What is wrong with this revision (low half of GPU_ID): the row for it, or for its release.
+    /// The errata of a revision (low half of GPU_ID): those of all revisions, and those in the row
+    /// for this revision, or for its release.
     pub(crate) fn issues(&self, revision: u32) -> Issues {
         let row = |rev| {
             self.revisions
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn unknown_products_are_refused() {
-        // Mesa's and Arm's numbers of GPUs that this driver was not written for, and what a dead bus reads as.
+        // Numbers of GPUs that this driver does not support, and what a bus without a device reads.
         for product in [
             0x0, 0x760, 0x861, 0x6000, 0x6956, 0x7004, 0x9001, 0xA867, 0xFFFF,
         ] {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Power of the GPU's own cores, behind the SoC's power domain: level 2 cache, shader cores, tiler.
+//! Power of the GPU's own cores, inside the SoC's power domain: level 2 caches, shader cores,
+//! tilers.
 
 use crate::gpu::control::Identity;
 use crate::regs::gpu::{Cores, L2, SHADER, TILER};
@@ -7,7 +8,7 @@ use crate::regs::{poll, Regs};
 use drmkpi::os::Os;
 use drmkpi::util::errno::{Errno, ETIMEDOUT};
 
-/// Between two looks at cores on their way.
+/// The interval between two polls of a power change.
 const STEP_NS: u64 = 10_000;
 /// HW: Linux's bounds, here and below.
 const L2_ON_TIMEOUT_NS: u64 = 20_000_000;
@@ -16,7 +17,7 @@ const TILER_ON_TIMEOUT_NS: u64 = 1_000_000;
 const OFF_STEP_NS: u64 = 1_000;
 const OFF_TIMEOUT_NS: u64 = 2_000_000;
 
-/// The cores that did not change their power state in time. As an errno: ETIMEDOUT.
+/// The kind of cores that did not change their power state in time. As an errno: ETIMEDOUT.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stuck {
     /// Level 2 cache.
@@ -43,39 +44,41 @@ impl From<Stuck> for Errno {
     }
 }
 
-/// The cores to power.
+/// Masks of the cores to power on or off, by their kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct CoreMasks {
     l2: u64,
     shader: u64,
     tiler: u64,
 }
 
-impl Plan {
-    /// Shader cores, as a job's affinity names them.
+impl CoreMasks {
+    /// The mask of shader cores, which is also the affinity of jobs.
     pub(crate) fn shader(&self) -> u64 {
         self.shader
     }
 
-    /// All cores of the first core group, which is all there are where there is one group.
+    /// All cores of the first core group. Most GPUs have only one group.
     ///
-    /// Groups are coherent among themselves only through memory, and the user ABI cannot name one; so the others
-    /// stay off. The bits of `l2_present` are the first cores of each group.
-    pub(crate) fn first_group(id: &Identity) -> Plan {
+    /// The caches of different groups are coherent only through memory, and the user ABI cannot
+    /// select a group, so the other groups stay off. The bits of `l2_present` mark the first core
+    /// of each group.
+    pub(crate) fn first_group(id: &Identity) -> CoreMasks {
         let mask = match id.l2_present {
             1 => u64::MAX,
+            // OVERFLOW: wraps for 0, a GPU without caches, whose mask is empty.
             l2 => !l2.wrapping_sub(1) & l2.wrapping_sub(2),
         };
-        Plan {
+        CoreMasks {
             l2: id.l2_present & mask,
             shader: id.shader_present & mask,
             tiler: id.tiler_present,
         }
     }
 
-    /// All cores: what must be off before the clock stops, whatever had been on.
-    pub(crate) fn all(id: &Identity) -> Plan {
-        Plan {
+    /// All cores, which must be off before the clock stops.
+    pub(crate) fn all(id: &Identity) -> CoreMasks {
+        CoreMasks {
             l2: id.l2_present,
             shader: id.shader_present,
             tiler: id.tiler_present,
@@ -83,23 +86,23 @@ impl Plan {
     }
 }
 
-/// Powers the cores of `plan`: the cache first, which all others need. Spins for up to 41 ms.
+/// Powers the cores of `plan` on: first the caches, which all others need. Spins for up to 41 ms.
 ///
 /// # Errors
 ///
-/// The first kind that did not come up; what came up before stays up.
-pub(crate) fn power_on(regs: &Regs, os: Os, plan: &Plan) -> Result<(), Stuck> {
+/// The first kind whose cores did not power on; those of the kinds before stay on.
+pub(crate) fn power_on(regs: &Regs, os: Os, plan: &CoreMasks) -> Result<(), Stuck> {
     up(regs, os, &L2, plan.l2, L2_ON_TIMEOUT_NS).map_err(|_| Stuck::L2)?;
     up(regs, os, &SHADER, plan.shader, SHADER_ON_TIMEOUT_NS).map_err(|_| Stuck::Shader)?;
     up(regs, os, &TILER, plan.tiler, TILER_ON_TIMEOUT_NS).map_err(|_| Stuck::Tiler)
 }
 
-/// Takes the power from the cores of `plan`, the cache last. Spins for up to 6 ms.
+/// Powers the cores of `plan` off, the caches last. Spins for up to 6 ms.
 ///
 /// # Errors
 ///
-/// The first kind that was still on its way; the others were switched off all the same.
-pub(crate) fn power_off(regs: &Regs, os: Os, plan: &Plan) -> Result<(), Stuck> {
+/// The first kind whose cores did not power off in time; the other kinds are powered off as well.
+pub(crate) fn power_off(regs: &Regs, os: Os, plan: &CoreMasks) -> Result<(), Stuck> {
     let shader = down(regs, os, &SHADER, plan.shader).map_err(|_| Stuck::Shader);
     let tiler = down(regs, os, &TILER, plan.tiler).map_err(|_| Stuck::Tiler);
     let l2 = down(regs, os, &L2, plan.l2).map_err(|_| Stuck::L2);
@@ -132,7 +135,7 @@ mod tests {
     use crate::gpu::control::tests::RK3399;
 
     fn first(l2_present: u64, shader_present: u64) -> (u64, u64) {
-        let plan = Plan::first_group(&Identity {
+        let plan = CoreMasks::first_group(&Identity {
             l2_present,
             shader_present,
             ..RK3399
@@ -165,8 +168,8 @@ mod tests {
             ..RK3399
         };
         assert_eq!(
-            Plan::all(&id),
-            Plan {
+            CoreMasks::all(&id),
+            CoreMasks {
                 l2: 0x11,
                 shader: 0xFF,
                 tiler: 0x1

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Configuration registers that must not keep their reset values. A reset undoes them: [`apply`] belongs between
-//! every reset and the power-on that follows.
+//! Configuration registers that must not keep their reset values. As a reset undoes them, [`apply`]
+//! is called between every reset and the power-on that follows.
 //!
-//! L2_MMU_CONFIG is left alone: its fields throttle outstanding bus accesses, differ from model to model, and are
-//! off after reset. (Early Linux zeroed them; 6.1 does not touch them.)
+//! L2_MMU_CONFIG keeps its reset value: its fields throttle outstanding bus accesses, and differ
+//! from model to model. (Early versions of Linux zeroed them; 6.1 does not.)
 
 use crate::gpu::control::Identity;
 use crate::gpu::features::Features;
@@ -32,19 +32,19 @@ const TC_CLOCK_GATE_OVERRIDE: u32 = 1 << 0;
 const JM_JOB_THROTTLE_LIMIT_MAX: u32 = 0x3F << 3;
 /// JM_CONFIG: default vertex group size (bits 21:16).
 const JM_IDVS_GROUP_SIZE_DEFAULT: u32 = 0xF << 16;
-/// PWR_OVERRIDE1 of Amlogic's parts; without it they do not run. Not documented.
+/// PWR_OVERRIDE1 of Amlogic's parts, which do not run without it. Not documented.
 const AMLOGIC_PWR_OVERRIDE1: u32 = 0xFFF | (0x20 << 16);
 
-/// Who put the GPU into the SoC, where that matters.
+/// The integrator of the GPU, if it needs registers of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Integration {
-    /// Nobody special.
+    /// One that needs none.
     Plain,
     /// Amlogic.
     Amlogic,
 }
 
-/// What to set in each configuration register.
+/// The values of the configuration registers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Quirks {
     shader: u32,
@@ -53,7 +53,7 @@ pub(crate) struct Quirks {
     integration: Integration,
 }
 
-/// What this GPU needs.
+/// The values for a GPU.
 pub(crate) fn quirks(model: &Model, id: &Identity, integration: Integration) -> Quirks {
     let issues = model.issues(id.revision);
     let on = |condition: bool, bits: u32| match condition {
@@ -84,8 +84,8 @@ pub(crate) fn quirks(model: &Model, id: &Identity, integration: Integration) -> 
     }
 }
 
-/// Writes them, in the stock driver's order: shader and job manager only if there is something to set, the
-/// tiler's on top of what it holds.
+/// Writes them, in the order of Linux's driver: those of the shaders and the job manager only if
+/// bits are to be set, those of the tiler in addition to the bits that are set.
 pub(crate) fn apply(regs: &Regs, quirks: &Quirks) {
     if quirks.shader != 0 {
         reg::SHADER_CONFIG.write(regs, quirks.shader);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The GPU as the runner sees it: jobs in its slots, and its power.
+//! The driver's functions for the runner: starting and collecting jobs, power, reset.
 
 use crate::device::{Engine, Gpu};
 use crate::gpu::control;
-use crate::gpu::power::{self, Plan};
+use crate::gpu::power::{self, CoreMasks};
 use crate::gpu::quirks;
 use crate::irq;
 use crate::job::collect::{collect, stop_orphan, Pass};
@@ -20,9 +20,9 @@ use drmkpi::runner::backend::Runner;
 use drmkpi::runner::backend::{Backend, Desc, Interrupt, OwnTask, Start, Vms};
 use drmkpi::util::errno::{Result, EBUSY};
 
-/// The time that a job may take. HW: Linux's bound.
+/// The time that a job may take before it counts as hung. HW: Linux's bound.
 const JOB_TIMEOUT_NS: u64 = 500_000_000;
-/// The GPU is turned off after this time without a job. HW: Linux's bound.
+/// The time without a job after which the GPU is turned off. HW: Linux's bound.
 const IDLE_NS: u64 = 50_000_000;
 
 impl Backend for Gpu {
@@ -49,9 +49,9 @@ impl Backend for Gpu {
                 run: irq::on_gpu,
             },
         ],
-        // By its number, irq::FAULT_TASK.
+        // Its index is irq::FAULT_TASK.
         tasks: &[OwnTask {
-            // It may have to wait for memory.
+            // A queue of its own, as the task may wait for memory.
             queue: Some(c"panfrost faults"),
             run: fault::handle,
         }],
@@ -71,7 +71,7 @@ impl Backend for Gpu {
 
     fn set_up(&self) -> Result<()> {
         quirks::apply(self.regs(), &self.quirks);
-        let plan = Plan::first_group(&self.identity);
+        let plan = CoreMasks::first_group(&self.identity);
         power::power_on(self.regs(), self.os(), &plan)?;
         Ok(())
     }
@@ -84,12 +84,12 @@ impl Backend for Gpu {
     }
 
     fn mask_interrupts(&self) {
-        // Those of the MMU are masked by `forget`.
+        // `forget` masks those of the MMU.
         slot::mask_interrupts(self.regs());
         control::mask_interrupts(self.regs());
     }
 
-    /// Stops what runs, as gently as there is time for, and takes note of what ended by itself.
+    /// Sends all running jobs a soft stop, waits for them, and collects those that have completed.
     fn stop(&self) {
         let busy = {
             let mut engine = self.runner.lock();
@@ -106,7 +106,7 @@ impl Backend for Gpu {
             busy
         };
         self.runner.sync_irqs();
-        // What does not stop is stopped by the reset.
+        // A timeout is ignored: the reset stops the remaining jobs.
         let _ = slot::wait_stopped(self.regs(), self.os(), busy);
         collect(self, &mut self.runner.lock(), Pass::BeforeReset);
     }
@@ -118,7 +118,7 @@ impl Backend for Gpu {
 
     fn power_off(&self) {
         self.perfcnt.registers_off(self.regs());
-        let plan = Plan::all(&self.identity);
+        let plan = CoreMasks::all(&self.identity);
         if let Err(stuck) = power::power_off(self.regs(), self.os(), &plan) {
             self.runner
                 .log_error(format_args!("{stuck}: no power off in time"));
@@ -136,7 +136,7 @@ impl Backend for Gpu {
         let (seat, evicted) = match self.mmu.acquire(vm, vm.registers()) {
             Ok(acquired) => acquired,
             Err(EBUSY) => return Start::Full,
-            // It is the one to blame: where resets do not help, it fails.
+            // The job is blamed, so that it fails if the reset does not help.
             Err(_) => {
                 engine.sched.blame(id);
                 self.runner.enqueue_reset();
@@ -150,7 +150,7 @@ impl Backend for Gpu {
             chain_flag,
             flush_id,
         };
-        let affinity = Plan::first_group(&self.identity).shader();
+        let affinity = CoreMasks::first_group(&self.identity).shader();
         slot::load(self.regs(), slot, &hw, affinity, self.features, self.issues);
         engine.hw.push(
             slot,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Jobs that have ended in the hardware.
+//! Collecting jobs that have ended in the hardware.
 
 use crate::device::{Engine, Gpu};
 use crate::exception::{Outcome as Ended, Stop};
@@ -9,7 +9,7 @@ use crate::job::slot;
 use crate::regs::job::Slot;
 use drm_sched::Outcome;
 
-/// Stops the job that runs in a slot if its file was closed.
+/// Sends a hard stop to the job that runs in a slot if its file is closed.
 pub(crate) fn stop_orphan(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
     let powered = engine.state.powered;
     let Some(head) = engine.hw.head(slot) else {
@@ -24,31 +24,31 @@ pub(crate) fn stop_orphan(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
     }
 }
 
-/// Takes the oldest job of a slot out, which does not use its address space any more.
+/// Removes the oldest job of a slot, and releases its use of a hardware address space.
 fn pop(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) -> Option<Running> {
     let running = engine.hw.pop(slot)?;
     gpu.mmu.release(running.seat);
     Some(running)
 }
 
-/// What a pass over the job interrupts does with jobs that a reset is about to take.
+/// The purpose of a pass over the job interrupts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Pass {
-    /// Stopped jobs go, and jobs behind a failed one are started.
+    /// Stopped jobs leave their slot, and the job after a failed one is started again.
     Ordinary,
-    /// Stopped jobs stay for another run, and nothing is started.
+    /// Stopped jobs stay in their slot, for the reset to requeue them, and no job is started.
     BeforeReset,
 }
 
-/// Ends the jobs that have ended in the hardware.
+/// Reports to the scheduler the jobs that have ended in the hardware.
 pub(crate) fn collect(gpu: &Gpu, engine: &mut Engine<'_>, pass: Pass) {
     let events = events::collect(gpu.regs());
     for slot in Slot::ALL {
-        let seen = events.slot(slot);
-        if !seen.any() {
+        let raised = events.slot(slot);
+        if !raised.any() {
             continue;
         }
-        let verdict = seen.verdict(engine.hw.count(slot));
+        let verdict = raised.verdict(engine.hw.count(slot));
         for _ in 0..verdict.done {
             if let Some(running) = pop(gpu, engine, slot) {
                 engine
@@ -68,7 +68,7 @@ pub(crate) fn collect(gpu: &Gpu, engine: &mut Engine<'_>, pass: Pass) {
     }
 }
 
-/// Hands the job over again that was taken back because the one before it failed.
+/// Starts the job again whose start was cancelled because the job before it failed.
 fn start_again(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
     let Some(next) = engine.hw.head(slot).copied() else {
         return;
@@ -77,13 +77,13 @@ fn start_again(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
         slot::start(gpu.regs(), slot);
         return;
     }
-    // The one before was of the same VM, and its fault switched the address space off. The next
-    // start of the job switches it on.
+    // The failed job is of the same VM, and its fault disabled the address space. Starting this job
+    // from its queue enables it.
     pop(gpu, engine, slot);
     engine.sched.requeue(next.id, gpu.os().now());
 }
 
-/// Ends the oldest job of a slot, which failed or was stopped.
+/// Completes or requeues the oldest job of a slot, which failed or was stopped.
 fn failed(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, failure: Failure, pass: Pass) {
     let Some(head) = engine.hw.head(slot).copied() else {
         return;
@@ -99,7 +99,7 @@ fn failed(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, failure: Failure, pass
         Ended::Done => Outcome::Done,
         Ended::Stopped | Ended::Terminated if late => Outcome::TimedOut,
         Ended::Terminated => Outcome::Cancelled,
-        // It was not asked to stop, so it has another run.
+        // A soft stop that is not for a timeout: the job runs again.
         Ended::Stopped => {
             engine.sched.requeue(head.id, now);
             return;

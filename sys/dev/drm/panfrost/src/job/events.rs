@@ -1,60 +1,63 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What became of the jobs in the slots: one pass over the job interrupts.
+//! One pass over the job interrupts, which finds how the jobs in the slots have ended.
 //!
-//! "Done" interrupts cannot be counted: when a job succeeds the slot goes on with its next one at once, and two
-//! ends may show as one bit. JS_STATE says whether a slot still runs something, but it is sampled when interrupts
-//! are cleared, and a failure that came between the read of RAWSTAT and the clear is not among what was cleared.
-//! So a pass goes on until RAWSTAT reads zero, and only then believes JS_STATE.
+//! "Done" interrupts cannot be counted: when a job succeeds, the slot starts its next one at once,
+//! and two completions may appear as one bit. JS_STATE reports whether a slot still runs a job, but
+//! it is sampled when interrupts are cleared, and a failure between the read of RAWSTAT and the
+//! clear is not among those that are cleared. So a pass repeats until RAWSTAT reads zero, and uses
+//! JS_STATE only then.
 //!
-//! HW: a failed job holds the slot until its interrupt is cleared, then the next job starts; so the next one is
-//! taken back before, and handed over again once the failure is handled.
+//! HW: a failed job holds the slot until its interrupt is cleared, then the next job starts. So the
+//! start of the next job is cancelled first, and repeated once the failure is handled.
 
 use crate::exception::Exception;
 use crate::job::slot::{cancel_next, Snapshot};
 use crate::regs::job::{Slot, JOB_INT_CLEAR, JOB_INT_JS_STATE, JOB_INT_RAWSTAT, SLOTS};
 use crate::regs::Regs;
 
-/// Looks at RAWSTAT in one pass. A slot gives at most one more interrupt after its first, so this is plenty; and
-/// what is left raises the level interrupt again.
+/// Reads of RAWSTAT in one pass. A slot raises at most one more interrupt after its first, so the
+/// bound is not reached; if it were, the remaining interrupts would be raised again, as they are
+/// level-triggered.
 const ROUNDS: u32 = 32;
 
 /// How a job failed or stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Failure {
-    /// Why.
+    /// The exception.
     pub(crate) exception: Exception,
     /// First job of the chain.
     pub(crate) head: u64,
-    /// The job of the chain that it happened in; a stopped chain goes on from here.
+    /// The job of the chain that failed or, if stopped, is to be resumed.
     pub(crate) tail: u64,
 }
 
-/// What one pass saw of one slot.
+/// The interrupts of one slot in one pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SlotEvents {
-    /// Rounds in which it said "done".
+    /// Rounds with a "done" interrupt.
     done: u8,
-    /// It said "failed"; its next job was taken back.
+    /// There was a "failed" interrupt; the start of the next job was cancelled.
     failed: bool,
-    /// It had a job, running or next, when its interrupts were cleared last.
+    /// The slot had a job, running or next, when its interrupts were last cleared.
     active: bool,
-    /// It has no interrupt that the pass left for later.
+    /// The pass has cleared all interrupts of the slot.
     settled: bool,
     failure: Option<Failure>,
 }
 
-/// What it means for the jobs that the caller put into the slot, oldest first.
+/// How the jobs that the caller has put into a slot have ended, oldest first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Verdict {
-    /// So many succeeded.
+    /// The number of jobs that succeeded.
     pub(crate) done: u8,
-    /// The one after those failed, or was stopped.
+    /// The job after those failed or was stopped.
     pub(crate) failed: Option<Failure>,
-    /// So many are left.
+    /// The number of jobs that remain in the slot.
     pub(crate) left: u8,
-    /// What is left was taken back: hand it over again ([`crate::job::slot::start`]), or end it.
+    /// The start of the remaining job was cancelled: the caller starts it again
+    /// ([`crate::job::slot::start`]) or ends it.
     pub(crate) requeue_next: bool,
-    /// Interrupts spoke of jobs that the caller does not know.
+    /// There were interrupts for more jobs than the caller has put into the slot.
     pub(crate) spurious: bool,
 }
 
@@ -67,22 +70,24 @@ impl SlotEvents {
         failure: None,
     };
 
-    /// Whether there was an interrupt at all.
+    /// Whether there was an interrupt.
     pub(crate) fn any(&self) -> bool {
         self.done != 0 || self.failed
     }
 
-    /// Decides what became of the `in_hw` jobs in the slot.
+    /// Decides how the `in_hw` jobs in the slot have ended.
     pub(crate) fn verdict(&self, in_hw: u8) -> Verdict {
         let failed = self.failure.filter(|_| self.failed && in_hw != 0);
-        // Where the interrupts speak of more jobs than there are, a failure is the safer thing to believe.
+        // If there are interrupts for more jobs than the slot has, the failure counts.
+        // OVERFLOW: none, for there is no failure if `in_hw` is 0.
         let may_be_done = in_hw.saturating_sub(u8::from(failed.is_some()));
-        let seen = self.done.min(may_be_done);
-        let all_gone = seen != 0 && failed.is_none() && self.settled && !self.active;
-        let done = match all_gone {
+        let reported = self.done.min(may_be_done);
+        let all_done = reported != 0 && failed.is_none() && self.settled && !self.active;
+        let done = match all_done {
             true => may_be_done,
-            false => seen,
+            false => reported,
         };
+        // OVERFLOW: none, for `done` is at most `may_be_done`.
         let left = may_be_done.saturating_sub(done);
         Verdict {
             done,
@@ -94,12 +99,12 @@ impl SlotEvents {
     }
 }
 
-/// One access of a pass.
+/// One register access of a pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Access {
     /// Read RAWSTAT.
     Raised,
-    /// Take a slot's next job back.
+    /// Cancel the start of a slot's next job.
     CancelNext(Slot),
     /// Clear interrupts.
     Clear(u32),
@@ -107,12 +112,12 @@ enum Access {
     State,
 }
 
-/// What one pass saw.
+/// The interrupts of all slots in one pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Events([SlotEvents; SLOTS]);
 
 impl Events {
-    /// What it saw of `slot`.
+    /// Those of `slot`.
     pub(crate) fn slot(&self, slot: Slot) -> SlotEvents {
         self.0
             .get(slot.index())
@@ -127,7 +132,7 @@ impl Events {
             .filter(move |(slot, _)| raised & slot.bits() != 0)
     }
 
-    /// The pass, up to `rounds` rounds long.
+    /// Makes a pass of at most `rounds` rounds.
     fn collect_with(rounds: u32, mut access: impl FnMut(Access) -> u32) -> Events {
         let mut events = Events([SlotEvents::NONE; SLOTS]);
         let mut raised = access(Access::Raised);
@@ -137,10 +142,11 @@ impl Events {
             }
             for (slot, e) in events.each(raised) {
                 if raised & slot.done_bit() != 0 {
+                    // OVERFLOW: none, for there are at most `ROUNDS` rounds.
                     e.done = e.done.saturating_add(1);
                 }
                 if raised & slot.failed_bit() != 0 {
-                    // Before the clear, which lets the slot go on.
+                    // Before the clear, after which the slot starts its next job.
                     access(Access::CancelNext(slot));
                     e.failed = true;
                 }
@@ -159,10 +165,10 @@ impl Events {
     }
 }
 
-/// Collects and clears what the job interrupts have to say. The caller holds the lock of all slots until it has
-/// acted on the verdicts, so that no job is added in between.
+/// Reads and clears the job interrupts. The caller holds the job lock until it has handled the
+/// verdicts, so that no job is added in between.
 ///
-/// A pass that ran into its bound leaves interrupts raised: they fire again once unmasked.
+/// A pass that reaches its bound leaves interrupts raised, which are delivered once unmasked.
 pub(crate) fn collect(regs: &Regs) -> Events {
     let mut events = Events::collect_with(ROUNDS, |access| match access {
         Access::Raised => JOB_INT_RAWSTAT.read(regs),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Tests of `job_events.rs`: the truth table, and every interleaving that a seeded random slot comes up with.
+//! Tests of `events.rs`: the truth table, and random interleavings of a slot, from a fixed seed.
 
 extern crate std;
 
@@ -47,7 +47,7 @@ fn the_truth_table() {
     assert_eq!(verdict(0, Some(0x58), no, 2), (0, yes, 1, yes));
     // The first is done, the second failed.
     assert_eq!(verdict(1, Some(0x58), no, 2), (1, yes, 0, no));
-    // Stopped and terminated count as failed; the exception tells.
+    // Stopped and terminated count as failed; the exception distinguishes them.
     assert_eq!(verdict(0, Some(0x03), no, 2), (0, yes, 1, yes));
     assert_eq!(verdict(0, Some(0x04), no, 1), (0, yes, 0, no));
     // No interrupt, no verdict, whatever JS_STATE says.
@@ -98,7 +98,7 @@ fn interrupts_without_jobs_are_spurious_and_harmless() {
 }
 
 #[test]
-fn the_exception_tells_what_to_do() {
+fn the_exception_decides_what_happens_to_the_job() {
     let e = SlotEvents {
         failed: true,
         failure: Some(failure(0x03)),

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The jobs that the hardware has. Guarded by the job lock.
+//! The jobs that are in flight, by slot. Guarded by the job lock.
 
 use crate::exception::Stop;
 use crate::mmu::slots::Seat;
 use crate::regs::job::{Slot, SLOTS};
 use drm_sched::JobId;
 
-/// The time that a stop command has, in ns. HW: Linux waits as long before it resets.
+/// The time after which a stop command counts as failed, in ns. HW: Linux waits as long before a
+/// reset.
 pub(crate) const STOP_NS: u64 = 10_000_000;
 
 /// A job in a slot.
@@ -15,15 +16,15 @@ pub(crate) struct Running {
     pub(crate) id: JobId,
     /// The stay of its VM in a hardware address space.
     pub(crate) seat: Seat,
-    /// The mark by which stop commands tell it from the other job of the slot.
+    /// The chain flag, by which stop commands distinguish the two jobs of a slot.
     pub(crate) chain_flag: bool,
     /// The last stop command that it was sent.
     pub(crate) sent: Option<Stop>,
-    /// It took too long: when that stop command has had its time, in ns.
+    /// For a job that took too long: when that stop command counts as failed, a time in ns.
     pub(crate) late: Option<u64>,
 }
 
-/// The jobs in the slots: the one that runs, and the next one.
+/// The jobs in the slots: in each the one that runs, and the next one.
 #[derive(Default)]
 pub struct InFlight {
     /// Oldest first.
@@ -36,7 +37,7 @@ impl InFlight {
         self.slots.iter().flatten().all(Option::is_none)
     }
 
-    /// A reset takes all jobs.
+    /// Removes all jobs, for a reset.
     pub(crate) fn forget(&mut self) {
         self.slots = Default::default();
     }
@@ -45,7 +46,7 @@ impl InFlight {
         self.slots.get_mut(slot.index())
     }
 
-    /// Jobs in a slot.
+    /// The number of jobs in a slot.
     pub(crate) fn count(&self, slot: Slot) -> u8 {
         match self.slots.get(slot.index()) {
             Some([Some(_), Some(_)]) => 2,
@@ -59,7 +60,7 @@ impl InFlight {
         self.slot(slot)?.first_mut()?.as_mut()
     }
 
-    /// Puts a job behind the one that runs.
+    /// Adds a job after the one that runs.
     pub(crate) fn push(&mut self, slot: Slot, running: Running) {
         if let Some(free) = self
             .slot(slot)
@@ -69,7 +70,7 @@ impl InFlight {
         }
     }
 
-    /// Takes the oldest job of a slot out.
+    /// Removes the oldest job of a slot.
     pub(crate) fn pop(&mut self, slot: Slot) -> Option<Running> {
         let [first, second] = self.slot(slot)?;
         let popped = first.take();
@@ -77,7 +78,7 @@ impl InFlight {
         popped
     }
 
-    /// A mark that no job of the slot has.
+    /// The chain flag that the job in the slot does not have.
     pub(crate) fn free_flag(&mut self, slot: Slot) -> bool {
         self.head(slot).is_some_and(|other| !other.chain_flag)
     }

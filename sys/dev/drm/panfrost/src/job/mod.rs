@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Jobs.
 //!
-//! * `submit`: from an ioctl to a queued job
+//! * `submit`: SUBMIT, from the arguments of the ioctl to a queued job
 //! * `payload`: what a job holds
-//! * `backend`: the GPU as the runner sees it: start, end, power
-//! * `collect`: jobs that have ended
-//! * `in_flight`: the jobs that the hardware has
+//! * `backend`: the driver's functions for the runner: start, collect, power, reset
+//! * `collect`: completing jobs that have ended in the hardware
+//! * `in_flight`: the jobs that are in flight, by slot
 //! * `slot`: register operations of one job slot
-//! * `events`: what the job interrupts say
-//! * `timeout`: jobs that take too long
+//! * `events`: one pass over the job interrupts
+//! * `timeout`: stop commands for jobs that take too long
 
 pub(crate) mod backend;
 pub(crate) mod collect;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A job: what the hardware needs to know, and what it holds.
+//! A job: what is written to the hardware to start it, and what it holds until it is freed.
 
 use crate::bo::PanfrostGem;
 use crate::mmu::mapping::Mapping;
@@ -14,13 +14,13 @@ use drmkpi::util::account::Charge;
 pub struct Job {
     /// The GPU address of its chain.
     pub(crate) jc: u64,
-    /// The latest cache flush when it was submitted.
+    /// The id of the latest cache flush at the time of the submit.
     pub(crate) flush_id: u32,
     pub(crate) vm: Arc<Vm>,
     pub(crate) pins: KVec<Pin>,
     pub(crate) gems: KVec<Arc<PanfrostGem>>,
     pub(crate) mappings: KVec<Arc<Mapping>>,
-    /// Released last: what is not freed is charged.
+    /// Released last, so that memory stays charged until it is freed.
     pub(crate) charge: Charge,
 }
 
@@ -29,7 +29,7 @@ impl Payload for Job {
         self.vm.stats()
     }
 
-    /// Its memory is unmapped and freed with the mappings.
+    /// Releasing the mappings unmaps and frees the memory that only this job still used.
     fn free(self) {
         let Job {
             vm,
@@ -41,7 +41,7 @@ impl Payload for Job {
         } = self;
         drop((pins, gems));
         while let Some(mapping) = mappings.pop() {
-            Mapping::give_up(mapping);
+            Mapping::release(mapping);
         }
         vm.job_freed();
         drop(vm);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Registers of a job slot: start a chain, stop it, take back the next one.
+//! Register operations of a job slot: starting a chain, stopping it, cancelling the next one.
 //!
-//! All functions of one slot are called under one lock, which also covers the caller's list of the jobs that are
-//! in the slot: hardware and list change together. What happened to the jobs is in `job_events.rs`.
+//! All functions are called with the job lock held, which also guards the list of the jobs in a
+//! slot (`in_flight`): hardware and list change together. How jobs have ended is found by `events`.
 
 use crate::exception::Stop;
 use crate::gpu::features::Features;
@@ -21,19 +21,19 @@ use drmkpi::util::errno::Result;
 
 /// How long soft stops may take before a reset. HW: Linux's bound.
 const STOP_TIMEOUT_NS: u64 = 10_000_000;
-/// Between two looks at that.
+/// The interval between two polls of that.
 const STOP_STEP_NS: u64 = 10_000;
 
-/// What the hardware needs to know of a job chain.
+/// The values that start a job chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct JobHw {
     /// GPU virtual address of the first job.
     pub(crate) jc: u64,
     /// The address space that it runs in.
     pub(crate) space: As,
-    /// Mark by which a stop command tells it from the other job of the slot; the two must differ.
+    /// The chain flag, by which stop commands distinguish the two jobs of a slot; they must differ.
     pub(crate) chain_flag: bool,
-    /// The latest cache flush when it was submitted.
+    /// The id of the latest cache flush at the time of the submit.
     pub(crate) flush_id: u32,
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn config(job: &JobHw, features: Features, issues: Issues) -> u32 {
         | on(issues.contains(Issues::I10649), CONFIG_START_MMU)
 }
 
-/// The stop command that hits this job and not the other one of its slot.
+/// The stop command for the job with this chain flag, and not for the other one of its slot.
 pub(crate) fn stop_command(stop: Stop, chain_flag: bool, features: Features) -> u32 {
     match (
         stop,
@@ -79,7 +79,8 @@ pub(crate) fn can_submit(regs: &Regs, slot: Slot) -> bool {
     slot.command_next().read(regs) == 0
 }
 
-/// Fills the NEXT registers without handing them over; they must be free. `affinity` is a mask of shader cores.
+/// Writes the NEXT registers, which must be free, except COMMAND_NEXT. `affinity` is a mask of
+/// shader cores.
 pub(crate) fn load(
     regs: &Regs,
     slot: Slot,
@@ -97,25 +98,27 @@ pub(crate) fn load(
     }
 }
 
-/// Hands the NEXT registers over: as [`load`] left them, or, after [`cancel_next`], as they were before it.
+/// Has the slot start what is in the NEXT registers: what [`load`] wrote, or the job that
+/// [`cancel_next`] cancelled.
 pub(crate) fn start(regs: &Regs, slot: Slot) {
     slot.command_next().write(regs, COMMAND_START);
 }
 
-/// Takes the next job back if it has not moved up yet. If it has, it runs.
+/// Cancels the start of the next job, unless it runs already.
 pub(crate) fn cancel_next(regs: &Regs, slot: Slot) {
     slot.command_next().write(regs, COMMAND_NOP);
 }
 
-/// Stops the running job if it is the one with this mark; where there are no marks, whichever runs.
+/// Stops the running job if it has this chain flag; on models without chain flags, any job.
 ///
-/// To kill a job in NEXT: [`cancel_next`], then this, for it may have moved up in between.
+/// To stop a job in the NEXT registers: [`cancel_next`], then this, as it may have started before.
 pub(crate) fn stop(regs: &Regs, slot: Slot, stop: Stop, chain_flag: bool, features: Features) {
     slot.command()
         .write(regs, stop_command(stop, chain_flag, features));
 }
 
-/// Before a reset: takes back all next jobs and stops all running ones gently, whatever their marks.
+/// Before a reset: cancels all next jobs and sends all running ones a soft stop, whatever their
+/// chain flags.
 pub(crate) fn stop_all(regs: &Regs) {
     for slot in Slot::ALL {
         cancel_next(regs, slot);
@@ -123,14 +126,15 @@ pub(crate) fn stop_all(regs: &Regs) {
     }
 }
 
-/// Waits until all slots in `busy` (their [`Slot::done_bit`]s) have raised an interrupt, which the end of a
-/// running job does however it ends. Interrupts are masked and nobody clears them meanwhile. Spins for up to 10 ms.
+/// Waits until all slots in `busy` (their [`Slot::done_bit`]s) have raised an interrupt, as a
+/// running job does however it ends. Interrupts are masked, and are not cleared meanwhile. Spins
+/// for up to 10 ms.
 ///
-/// HW: JS_STATE does not tell: it is sampled when interrupts are cleared, not when it is read.
+/// HW: JS_STATE is of no use here: it is sampled when interrupts are cleared, not when it is read.
 ///
 /// # Errors
 ///
-/// ETIMEDOUT when a job would not stop; the reset stops it for good.
+/// ETIMEDOUT if a job does not stop.
 pub(crate) fn wait_stopped(regs: &Regs, os: Os, busy: u32) -> Result<()> {
     poll(os, STOP_STEP_NS, STOP_TIMEOUT_NS, || {
         let raised = JOB_INT_RAWSTAT.read(regs);
@@ -148,17 +152,17 @@ pub(crate) fn mask_interrupts(regs: &Regs) {
     JOB_INT_MASK.write(regs, 0);
 }
 
-/// Lets the interrupts of all slots through.
+/// Unmasks the interrupts of all slots.
 pub(crate) fn unmask_interrupts(regs: &Regs) {
     JOB_INT_MASK.write(regs, SLOT_BITS);
 }
 
-/// After a reset: clears what is raised. The interrupts stay masked.
+/// Clears all raised interrupts, after a reset. They stay masked.
 pub(crate) fn clear_interrupts(regs: &Regs) {
     JOB_INT_CLEAR.write(regs, SLOT_BITS);
 }
 
-/// What a slot shows of the job that runs in it, for the log of a timeout.
+/// The state of the job that runs in a slot, for a log line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Snapshot {
     /// CONFIG.
@@ -172,7 +176,7 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads it.
+    /// Reads the registers of `slot`.
     pub(crate) fn read(regs: &Regs, slot: Slot) -> Snapshot {
         Snapshot {
             config: slot.config().read(regs),
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn config_is_what_the_facts_say() {
+    fn config_has_the_documented_bits() {
         let v5 = Features::MIDGARD_V5;
         assert_eq!(config(&job(0, false), v5, Issues::empty()), 0x0008_3300);
         assert_eq!(config(&job(5, true), v5, Issues::MIDGARD_V5), 0x0008_3B05);
@@ -205,7 +209,7 @@ mod tests {
             config(&job(15, true), Features::BIFROST, Issues::empty()),
             0x0008_7B0F
         );
-        // No chain marks, and stale translations.
+        // No chain flags, and the erratum of stale translations.
         assert_eq!(
             config(&job(1, true), Features::MIDGARD_V4, Issues::I10649),
             0x0008_3701

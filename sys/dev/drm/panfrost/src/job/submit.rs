@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! SUBMIT: from a user's structure to a job in its queue.
+//! SUBMIT: from the arguments of the ioctl to a job in its run queue.
 
 use crate::bo::PanfrostGem;
 use crate::gpu::control;
@@ -19,18 +19,18 @@ use drmkpi::sync::resv::Usage;
 use drmkpi::util::errno::{Result, EINVAL, ENODEV, ENOENT, ENOMEM, ENXIO};
 use drmkpi::util::int_conv::u64_of;
 
-/// requirements: a fragment job.
+/// In `requirements`: a fragment job.
 const FS: u32 = 1;
 
 /// The objects that a submit names.
-struct Named {
+struct NamedObjects {
     gems: KVec<Arc<PanfrostGem>>,
     mappings: KVec<Arc<Mapping>>,
     pins: KVec<Pin>,
     waits: FenceSet,
 }
 
-/// Does SUBMIT. The errors are those of panfrost_ioctl_submit() of Linux 6.1.
+/// SUBMIT. The errors are those of panfrost_ioctl_submit() of Linux 6.1.
 pub(crate) fn submit(call: &Call<'_, Panfrost>, arg: &mut Submit) -> Result<()> {
     if arg.jm_ctx_handle != 0 || arg.pad != 0 {
         return Err(EINVAL);
@@ -50,14 +50,13 @@ pub(crate) fn submit(call: &Call<'_, Panfrost>, arg: &mut Submit) -> Result<()> 
     Ok(())
 }
 
-fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
+fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<NamedObjects> {
     let os = call.file.os();
-    // ENOMEM as Linux answers for more than it allocates.
-    let array = |addr: u64, count: u32| match count {
-        0..=MAX_HANDLES => {
-            UserSlice::new(addr, u64::from(count).saturating_mul(4)).read_u32s(os, call.caller)
-        }
-        _ => Err(ENOMEM),
+    // Linux returns ENOMEM for a larger array than it allocates.
+    let array = |addr: u64, count: u32| {
+        let count = Some(count).filter(|count| *count <= MAX_HANDLES);
+        let bytes = count.and_then(|count| u64::from(count).checked_mul(4));
+        UserSlice::new(addr, bytes.ok_or(ENOMEM)?).read_u32s(os, call.caller)
     };
     let mut waits = FenceSet::new(os);
     let in_syncs = array(arg.in_syncs, arg.in_sync_count)?;
@@ -80,7 +79,7 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
         mappings.push(gem.object().mapping(call.file.id())?)?;
         pins.push(Pin::new(gem.buffer()))?;
     }
-    Ok(Named {
+    Ok(NamedObjects {
         gems,
         mappings,
         pins,
@@ -88,7 +87,7 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
     })
 }
 
-fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fence>> {
+fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: NamedObjects) -> Result<Arc<Fence>> {
     let gpu = call.device().data();
     let file = call.file.driver();
     let client = file.client().ok_or(ENXIO)?;
@@ -99,14 +98,14 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
     };
     let flush_id = {
         let engine = gpu.runner.lock();
-        // HW: an id does not survive a power-off; 1 is older than any.
+        // HW: ids do not survive a power-off; 1 is older than all others.
         if engine.state.powered {
             control::latest_flush_id(gpu.regs(), gpu.features)
         } else {
             1
         }
     };
-    let Named {
+    let NamedObjects {
         gems,
         mappings,
         pins,
@@ -117,11 +116,11 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
         slot: slot.index(),
         caller: call.caller,
         account: call.file.account(),
-        remains: &file.remains,
+        ended_jobs: &file.ended_jobs,
         reservation: Reservation::take(call.file.os(), call.caller, buffers)?,
         waits,
         implicit: true,
-        bytes: job_bytes(gems.len()),
+        bytes: job_bytes(gems.len()).ok_or(ENOMEM)?,
     };
     let make = |charge| {
         Ok(Job {
@@ -137,10 +136,10 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fe
     client.submit(new, make, |fence| Ok(fence.clone()))
 }
 
-/// What a job that names `bos` buffers costs the kernel, about: it is charged to the client, so that nobody
-/// queues jobs without end.
-fn job_bytes(bos: usize) -> u64 {
+/// An estimate of the kernel memory of a job with `bos` buffers, in bytes. It is charged to the
+/// client, which bounds the number of jobs that a client can queue.
+fn job_bytes(bos: usize) -> Option<u64> {
     const JOB: u64 = 1024;
     const BO: u64 = 64;
-    u64_of(bos).saturating_mul(BO).saturating_add(JOB)
+    u64_of(bos).checked_mul(BO)?.checked_add(JOB)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Jobs that take too long, and those of closed files that ignore a hard stop: first a soft stop,
-//! then a hard stop, then a reset.
+//! Stop commands for jobs that take too long: a soft stop, then a hard stop, then a reset. A job of
+//! a closed file that does not react to its hard stop is handled here as well.
 
 use crate::device::{Engine, Gpu};
 use crate::exception::Stop;
@@ -9,8 +9,8 @@ use crate::job::slot::{self, Snapshot};
 use crate::regs::job::Slot;
 use drm_sched::JobId;
 
-/// When `overdue` has something to do next, in ns. For a job that is late already, that is the end of
-/// the time of the stop command that it was sent.
+/// When `overdue` is to be called next, a time in ns. For a job that is late already, that is when
+/// its last stop command counts as failed.
 pub(crate) fn next(gpu: &Gpu, engine: &mut Engine<'_>) -> Option<u64> {
     let now = gpu.os().now();
     let mut soonest = None;
@@ -28,8 +28,9 @@ pub(crate) fn next(gpu: &Gpu, engine: &mut Engine<'_>) -> Option<u64> {
     soonest
 }
 
-/// Goes one step further with each late job. Returns one that no stop command moves: of several the
-/// one that is late for longest, for the others may only have waited for it.
+/// Sends each late job its next stop command, if the last one has failed. Returns the job that no
+/// stop command stops, if there is one: of several the one that was late first, as the others may
+/// only have waited for it.
 pub(crate) fn overdue(gpu: &Gpu, engine: &mut Engine<'_>) -> Option<JobId> {
     let now = gpu.os().now();
     let mut guilty: Option<(u64, JobId)> = None;
@@ -37,20 +38,20 @@ pub(crate) fn overdue(gpu: &Gpu, engine: &mut Engine<'_>) -> Option<JobId> {
         let Some((deadline, id)) = engine.sched.overdue(slot.index(), now) else {
             continue;
         };
-        let moves = step(gpu, engine, slot, id);
-        if !moves && guilty.is_none_or(|(first, _)| deadline < first) {
+        let may_stop = step(gpu, engine, slot, id);
+        if !may_stop && guilty.is_none_or(|(first, _)| deadline < first) {
             guilty = Some((deadline, id));
         }
     }
     guilty.map(|(_, id)| id)
 }
 
-/// Sends the head of a slot, which is late, the next stop command. False if there is none left that
-/// could move it.
+/// Sends the job that runs in a slot, which is late, the next stop command. Returns false if all of
+/// them have failed.
 fn step(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, id: JobId) -> bool {
     let now = gpu.os().now();
     let Some(head) = engine.hw.head(slot).filter(|head| head.id == id) else {
-        // In flight for the scheduler, but not in the hardware: it never got there.
+        // In flight for the scheduler, but never started by the hardware.
         return false;
     };
     if head.late.is_some_and(|when| when > now) {
@@ -62,6 +63,7 @@ fn step(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot, id: JobId) -> bool {
         _ => return false,
     };
     head.sent = Some(stop);
+    // OVERFLOW: saturates: a deadline.
     head.late = Some(now.saturating_add(STOP_NS));
     let flag = head.chain_flag;
     if stop == Stop::Soft {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Register operations of one hardware address space, and the MMU's interrupts.
 //!
-//! An address space takes one command at a time; every function here waits, so its caller holds the lock that
-//! covers all of them. A command that does not end within [`READY_TIMEOUT_NS`] means that the GPU hangs and must
-//! be reset: until then the hardware may go on using the page table it had.
+//! An address space executes one command at a time. The functions here wait for it, and their
+//! callers hold the MMU's lock. If a command does not complete within [`READY_TIMEOUT_NS`], the GPU
+//! hangs and must be reset: until then the hardware may still use the page table that it had.
 
 use crate::exception::Exception;
 use crate::regs::mmu::{
@@ -16,12 +16,12 @@ use drmkpi::util::errno::Result;
 
 /// How long a command may take. HW: Linux's bound.
 const READY_TIMEOUT_NS: u64 = 100_000_000;
-/// Between two looks at a command under way; between the first ones, for the job lock is held
-/// meanwhile and most commands take a few microseconds.
+/// The interval between two polls of a command, and the one between the first polls: most commands
+/// take a few microseconds, and the job lock is held meanwhile.
 const READY_STEP_NS: u64 = 10_000;
 const READY_FIRST_NS: u64 = 1_000;
 
-/// What LOCKADDR holds: base in bits 63:12, log2 of the size minus one in bits 5:0.
+/// A value of LOCKADDR: the base in bits 63:12, log2 of the size less one in bits 5:0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct LockRegion(u64);
 
@@ -29,17 +29,18 @@ impl LockRegion {
     /// All of the address space.
     pub(crate) const ALL: LockRegion = LockRegion(63);
 
-    /// The smallest region that covers `len` bytes from `start`; none when `len` is 0.
+    /// The smallest region that covers `len` bytes from `start`; `None` if `len` is 0.
     ///
-    /// HW: a region is a power of two of at least 32 KiB, aligned to its size. The highest bit in which first and
-    /// last byte differ gives the size.
+    /// HW: the size of a region is a power of two of at least 32 KiB, and its base a multiple of
+    /// its size. The size follows from the highest bit in which the first and the last byte differ.
     pub(crate) fn encode(start: u64, len: u64) -> Option<LockRegion> {
+        // OVERFLOW: saturates: the last address of all.
         let last = start.saturating_add(len.checked_sub(1)?);
-        let bits = u64::BITS.saturating_sub((start ^ last).leading_zeros());
-        let width = bits.max(LOCK_REGION_MIN_LOG2).saturating_sub(1);
-        Some(LockRegion(
-            start & u64::MAX.wrapping_shl(width) | u64::from(width),
-        ))
+        let highest = (start ^ last).checked_ilog2().unwrap_or(0);
+        let width = highest.max(LOCK_REGION_MIN_LOG2 - 1);
+        // OVERFLOW: none, for `width` is at most 63.
+        let base = start & u64::MAX.wrapping_shl(width);
+        Some(LockRegion(base | u64::from(width)))
     }
 }
 
@@ -48,18 +49,18 @@ impl LockRegion {
 pub(crate) enum Flush {
     /// Cached translations, after a change of the page table.
     PageTable,
-    /// Translations and data, before the page table goes away.
+    /// Translations and data, before another page table is loaded.
     Memory,
 }
 
-/// What an address space needs to know of a page table.
+/// The register values that load a page table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Table {
+pub(crate) struct TableRegs {
     /// TRANSTAB: physical address of the root, and mode bits.
     pub(crate) transtab: u64,
     /// MEMATTR: one byte for each attribute index.
     pub(crate) memattr: u64,
-    /// TRANSCFG; none leaves the register alone: Midgard has none, and its reset value is the legacy format.
+    /// TRANSCFG; `None` on Midgard, which has no such register, and to leave its value unchanged.
     pub(crate) transcfg: Option<u64>,
 }
 
@@ -69,16 +70,16 @@ fn wait_ready(regs: &Regs, os: Os, space: As) -> Result<()> {
         .or_else(|_| poll(os, READY_STEP_NS, READY_TIMEOUT_NS, ready))
 }
 
-/// Gives a command once the one before has ended; does not wait for this one.
+/// Waits until the previous command has completed, and starts another.
 fn command(regs: &Regs, os: Os, space: As, command: Command) -> Result<()> {
     wait_ready(regs, os, space)?;
     space.command().write(regs, command.code());
     Ok(())
 }
 
-/// Flushes a region and waits until that is done.
+/// Flushes a region and waits until the flush has completed.
 ///
-/// HW: LOCK holds accesses to the region, either flush lets go of it; so no UNLOCK follows.
+/// HW: LOCK holds accesses to the region until a flush of either kind, so no UNLOCK is needed.
 ///
 /// # Errors
 ///
@@ -94,7 +95,7 @@ pub(crate) fn flush(regs: &Regs, os: Os, space: As, region: LockRegion, what: Fl
     wait_ready(regs, os, space)
 }
 
-fn load(regs: &Regs, space: As, table: &Table) {
+fn load(regs: &Regs, space: As, table: &TableRegs) {
     space.transtab().write(regs, table.transtab);
     space.memattr().write(regs, table.memattr);
     if let Some(transcfg) = table.transcfg {
@@ -102,33 +103,33 @@ fn load(regs: &Regs, space: As, table: &Table) {
     }
 }
 
-/// Makes the address space use `table`, after what it had before is flushed.
+/// Flushes an address space and loads `table` into it.
 ///
 /// # Errors
 ///
-/// ETIMEDOUT: the hardware may use the table that it had or the new one, so the GPU must be reset before the
-/// memory of either is freed.
-pub(crate) fn enable(regs: &Regs, os: Os, space: As, table: &Table) -> Result<()> {
+/// ETIMEDOUT: the hardware may use either the previous or the new page table, so the GPU must be
+/// reset before the memory of either is freed.
+pub(crate) fn enable(regs: &Regs, os: Os, space: As, table: &TableRegs) -> Result<()> {
     flush(regs, os, space, LockRegion::ALL, Flush::Memory)?;
     load(regs, space, table);
     command(regs, os, space, Command::Update)?;
     wait_ready(regs, os, space)
 }
 
-/// Makes the address space refuse every access. Jobs that use it fault.
+/// Disables an address space: every access to it faults.
 ///
-/// TRANSCFG keeps its value: with TRANSTAB zero no table is walked in any format.
+/// TRANSCFG keeps its value: if TRANSTAB is zero, no page table is walked in any format.
 ///
 /// # Errors
 ///
-/// ETIMEDOUT: the GPU must be reset before the table's memory is freed.
+/// ETIMEDOUT: the GPU must be reset before the memory of the page table is freed.
 pub(crate) fn disable(regs: &Regs, os: Os, space: As) -> Result<()> {
     let flushed = flush(regs, os, space, LockRegion::ALL, Flush::Memory);
-    // Even after a failed flush: whoever latches next latches nothing that points at freed memory.
+    // Also after a failed flush, so that the next UPDATE does not latch a pointer to freed memory.
     load(
         regs,
         space,
-        &Table {
+        &TableRegs {
             transtab: 0,
             memattr: 0,
             transcfg: None,
@@ -139,10 +140,10 @@ pub(crate) fn disable(regs: &Regs, os: Os, space: As) -> Result<()> {
     wait_ready(regs, os, space)
 }
 
-/// What an access wanted to do.
+/// The kind of an access that faulted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Access {
-    /// Read and write in one; Midgard uses the code for accesses it cannot name.
+    /// An atomic read and write; on Midgard also an access of unknown kind.
     Atomic,
     /// Fetch an instruction.
     Execute,
@@ -166,7 +167,7 @@ impl core::fmt::Display for Access {
 /// A fault of an address space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Fault {
-    /// Where it happened.
+    /// The address space.
     pub(crate) space: As,
     /// FAULTSTATUS.
     pub(crate) status: u32,
@@ -175,7 +176,8 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// Reads it; before its interrupt is cleared, or the next fault may have replaced it.
+    /// Reads the fault of `space`. Called before its interrupt is cleared, as the next fault may
+    /// replace it afterwards.
     pub(crate) fn read(regs: &Regs, space: As) -> Fault {
         let status = space.fault_status().read(regs);
         Fault {
@@ -185,12 +187,12 @@ impl Fault {
         }
     }
 
-    /// What happened.
+    /// Its exception code.
     pub(crate) fn exception(self) -> Exception {
         Exception::of_status(self.status)
     }
 
-    /// What the access wanted.
+    /// The kind of the access.
     pub(crate) fn access(self) -> Access {
         match (self.status >> 8) & 0x3 {
             0 => Access::Atomic,
@@ -200,33 +202,33 @@ impl Fault {
         }
     }
 
-    /// Whether the MMU's decoder found the fault, not the memory system behind it.
+    /// Whether the fault was found by the MMU's decoder, and not by the memory system.
     pub(crate) fn is_decoder_fault(self) -> bool {
         self.status & (1 << 10) != 0
     }
 
-    /// Which unit of the GPU made the access; a number of the model's own.
+    /// The unit of the GPU that made the access; the numbers differ from model to model.
     pub(crate) fn source_id(self) -> u32 {
         self.status >> 16
     }
 
-    /// Whether mapping memory at the address lets the access go on.
+    /// Whether mapping memory at the address resolves the fault.
     pub(crate) fn is_translation_fault(self) -> bool {
         self.exception().is_translation_fault()
     }
 }
 
-/// Which interrupt an address space raised.
+/// The interrupt that an address space raised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Cause {
-    /// The access can be tried again once the page table is better.
+    /// The access can be repeated after a change of the page table.
     PageFault,
-    /// The walk or the access hit a bus error; there is nothing to try again.
+    /// The walk or the access had a bus error, and cannot be repeated.
     BusError,
 }
 
-/// The lowest address space with an interrupt in `raised`, and which: a bus error outweighs a page fault. The
-/// caller takes the space's bits out of `raised` and asks again.
+/// The lowest address space with an interrupt in `raised`, and its cause: a bus error if it has
+/// both.
 pub(crate) fn first_fault(raised: u32) -> Option<(As, Cause)> {
     let either = (raised | raised >> 16) & 0xFFFF;
     let space = As::new(u8::try_from(either.trailing_zeros()).ok()?)?;
@@ -246,24 +248,24 @@ pub(crate) fn raised(regs: &Regs) -> u32 {
     MMU_INT_RAWSTAT.read(regs)
 }
 
-/// Masks all of them.
+/// Masks all interrupts of the MMU.
 pub(crate) fn mask_interrupts(regs: &Regs) {
     MMU_INT_MASK.write(regs, 0);
 }
 
-/// Lets those of all address spaces through but those in the mask `faulty`, which nobody listens to until they
-/// are enabled anew.
+/// Unmasks the interrupts of all address spaces except those in the mask `faulty`, which stay
+/// masked until the address space is enabled again.
 pub(crate) fn unmask_interrupts(regs: &Regs, faulty: u16) {
     let faulty = u32::from(faulty);
     MMU_INT_MASK.write(regs, !(faulty | faulty << 16));
 }
 
-/// Clears both interrupts of a space; a page-faulted access is tried again.
+/// Clears both interrupts of an address space. The MMU then repeats an access that page-faulted.
 pub(crate) fn clear_interrupts(regs: &Regs, space: As) {
     MMU_INT_CLEAR.write(regs, space.bits());
 }
 
-/// After a reset: clears whatever is raised and lets everything through.
+/// After a reset: clears and unmasks all interrupts.
 pub(crate) fn reset_interrupts(regs: &Regs) {
     MMU_INT_CLEAR.write(regs, u32::MAX);
     unmask_interrupts(regs, 0);

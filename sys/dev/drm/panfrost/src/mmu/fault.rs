@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Faults of the MMU: a heap that is to grow, or a client's error.
+//! MMU faults: a heap that must grow, or an error of a client.
 //!
-//! A heap's fault ends with memory at the address, and the access is tried again. Any other fault
-//! switches the address space off: the jobs that use it fail, those of other VMs do not notice.
+//! A fault in a heap is resolved by mapping memory at the address, and the access is repeated. Any
+//! other fault disables the address space: the jobs that use it fail, those of other VMs continue.
 //!
-//! A heap grows by memory that may have to be waited for, so faults have a task queue of their own:
-//! meanwhile jobs start and end, take too long, and are reset. What was decided about a hardware
-//! address space therefore holds for the stay of the VM that it was decided for, and is dropped
-//! when that has ended.
+//! Growing a heap may wait for memory, so faults are handled in a task queue of their own.
+//! Meanwhile jobs start, complete, time out and are reset, and the hardware address space may be
+//! given to another VM. A decision about it therefore applies only while the VM that faulted is
+//! still loaded (its [`Seat`](crate::mmu::slots::Seat) is not stale), and is dropped otherwise.
 
 use crate::device::Gpu;
 use crate::mmu::address_space::{self, Cause, Fault};
@@ -15,10 +15,10 @@ use crate::mmu::FaultEnd;
 use crate::regs::mmu::As;
 use drmkpi::util::errno::{Errno, EFAULT};
 
-/// Faults that are served in one run of the task; what is left raises the interrupt again.
+/// Faults that are handled in one run of the task. Others raise the interrupt again.
 const ROUNDS: u32 = 64;
 
-/// The task: serves what is raised and lets the interrupt through again.
+/// The task: handles the faults that are raised, and unmasks the interrupt.
 pub(crate) fn handle(gpu: &Gpu) {
     for _ in 0..ROUNDS {
         let Some(raised) = gpu.mmu.raised() else {
@@ -39,8 +39,8 @@ fn serve(gpu: &Gpu, space: As, cause: Cause) {
         (Some((_, vm)), Cause::PageFault) if fault.is_translation_fault() => vm.grow(fault.address),
         _ => Err(EFAULT),
     };
-    let stay = owner.as_ref().map(|(seat, _)| *seat);
-    let end = gpu.mmu.end_fault(space, stay, served.is_ok());
+    let seat = owner.as_ref().map(|(seat, _)| *seat);
+    let end = gpu.mmu.end_fault(space, seat, served.is_ok());
     if end == FaultEnd::Again {
         return;
     }
@@ -52,9 +52,9 @@ fn serve(gpu: &Gpu, space: As, cause: Cause) {
         log(gpu, &fault, e);
     }
     if end == FaultEnd::Stuck {
-        // The reset is because of its job, whose fault is found again after that.
+        // The job that faulted is blamed for the reset. If it runs again, it faults again.
         let mut engine = gpu.runner.lock();
-        if let Some(id) = stay.and_then(|seat| engine.hw.job_of(seat)) {
+        if let Some(id) = seat.and_then(|seat| engine.hw.job_of(seat)) {
             engine.sched.blame(id);
         }
         drop(engine);
@@ -79,7 +79,7 @@ fn log(gpu: &Gpu, fault: &Fault, e: Errno) {
     ));
 }
 
-/// The level of a page table walk, as a message has it; empty if the code has none.
+/// The level of a page table walk, as it is logged; empty if the code contains none.
 struct Level(Option<u8>);
 
 impl core::fmt::Display for Level {

@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A buffer in a VM, held by the file's handle of it and by the jobs that use it.
+//! Mappings: a buffer in a VM, referenced by the handle that the file has of it and by jobs.
 //!
-//! Unmapping a large buffer and freeing its pages takes long. The thread that drops the last
-//! reference may be the GPU's job task, on which clients wait; so a thread that may take long
-//! removes a mapping itself, and any other leaves it to the reaper.
+//! Unmapping a large buffer and freeing its pages takes long, and the last reference may be dropped
+//! in the GPU's job task, for which all clients wait. So [`Mapping::release`] unmaps at once, and
+//! is called by threads that may take long; a plain drop leaves the work to the reaper.
 
-use crate::mmu::vm::{Place, Vm};
+use crate::mmu::vm::{Removal, Vm};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::os::Os;
 use drmkpi::util::errno::{Result, EBUSY};
 
-/// A buffer's place in a VM. Dropping it leaves the place to the reaper.
+/// A buffer that is mapped in a VM. Dropping it has the reaper unmap the buffer.
 pub(crate) struct Mapping {
     vm: Arc<Vm>,
     start: u64,
-    /// None once it is removed or left to the reaper.
-    place: Option<KBox<Place>>,
+    /// `None` once the buffer is unmapped, or the reaper is to do it.
+    removal: Option<KBox<Removal>>,
 }
 
 impl Mapping {
-    /// Maps `buffer`.
+    /// Maps `buffer` in `vm`. The memory for a later removal is allocated here, so that dropping
+    /// the mapping cannot fail.
     ///
     /// # Errors
     ///
-    /// ENOMEM, ENOSPC.
+    /// ENOMEM; ENOSPC if there is no room in the VM.
     pub(crate) fn new(
         os: Os,
         vm: &Arc<Vm>,
@@ -32,37 +33,38 @@ impl Mapping {
         exec: bool,
         heap: bool,
     ) -> Result<Mapping> {
-        let mut place = KBox::new(os, Place::new(0))?;
+        let mut removal = KBox::new(os, Removal::new(0))?;
         let start = vm.insert(buffer, exec, heap)?;
-        place.start = start;
+        removal.start = start;
         Ok(Mapping {
             vm: vm.clone(),
             start,
-            place: Some(place),
+            removal: Some(removal),
         })
     }
 
-    /// The GPU address.
+    /// The GPU address of the buffer.
     pub(crate) fn start(&self) -> u64 {
         self.start
     }
 
-    /// Takes the memory away from the GPU, keeps the place, and has the memory freed by `free`.
+    /// Unmaps the buffer, keeps its address, and has `free` free its memory.
     ///
     /// # Errors
     ///
-    /// EBUSY when the VM is being changed, or what `free` returns; the GPU has it back then.
+    /// EBUSY if the VM is locked, or what `free` returns: then the buffer is mapped again.
     pub(crate) fn purge(&self, free: impl FnOnce() -> Result<()>) -> Result<()> {
-        if self.place.is_none() {
+        if self.removal.is_none() {
             return Err(EBUSY);
         }
         self.vm.purge(self.start, free)
     }
 
-    /// Drops a reference to a mapping; the last one unmaps the buffer, now. May sleep.
-    pub(crate) fn give_up(this: Arc<Mapping>) {
+    /// Drops a reference to a mapping; dropping the last one unmaps the buffer before this returns.
+    /// May sleep.
+    pub(crate) fn release(this: Arc<Mapping>) {
         if let Some(mut last) = this.into_inner() {
-            if last.place.take().is_some() {
+            if last.removal.take().is_some() {
                 last.vm.remove(last.start);
             }
         }
@@ -71,8 +73,8 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            Vm::leave(&self.vm, place);
+        if let Some(removal) = self.removal.take() {
+            Vm::remove_later(&self.vm, removal);
         }
     }
 }

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The MMU: address spaces of clients (VMs), and the hardware address spaces that they are loaded
-//! in.
+//! The MMU: hardware address spaces, and the VMs that are loaded into them.
 //!
 //! * `address_space`: register operations of one hardware address space
-//! * `slots`: which VM is in which hardware address space
-//! * `vm`: the VM of one open file
-//! * `va`: where buffers are in it
+//! * `slots`: which VM is loaded in which hardware address space
+//! * `vm`: the VM of one open file: page table and regions
+//! * `va`: allocation of virtual addresses
 //! * `mapping`: a buffer in a VM
 //! * `fault`: MMU faults, growing heaps
 //!
-//! [`Mmu`] is below the VM and above the registers: a VM has its translations flushed and is taken
-//! out of the hardware here, without knowing the GPU.
+//! A VM calls [`Mmu`] to flush translations and to leave the hardware, so that it does not depend
+//! on the GPU.
 
 pub(crate) mod address_space;
 pub(crate) mod fault;
@@ -19,7 +18,7 @@ pub(crate) mod slots;
 pub(crate) mod va;
 pub(crate) mod vm;
 
-use crate::mmu::address_space::{Fault, Flush, LockRegion, Table};
+use crate::mmu::address_space::{Fault, Flush, LockRegion, TableRegs};
 use crate::mmu::slots::{AsSlots, Owner, Seat};
 use crate::regs::mmu::{As, SPACES};
 use crate::regs::Regs;
@@ -27,7 +26,7 @@ use drmkpi::alloc::{Arc, Callback};
 use drmkpi::os::{Dev, Level, Mtx};
 use drmkpi::util::errno::Result;
 
-/// TRANSTAB: table mode 3, the walker reads through the inner cache, and snoops where the bus can.
+/// TRANSTAB: table mode 3; the walker reads through the inner cache; it snoops, if the bus can.
 const TRANSTAB_TABLE: u64 = 3;
 const TRANSTAB_READ_INNER: u64 = 1 << 2;
 const TRANSTAB_SHARE_OUTER: u64 = 1 << 4;
@@ -35,25 +34,25 @@ const TRANSTAB_SHARE_OUTER: u64 = 1 << 4;
 const MEMATTR: u64 = 0x0088_8D88;
 
 struct State<V> {
-    /// Registers may be touched.
+    /// Whether registers may be accessed.
     powered: bool,
     slots: AsSlots<V>,
 }
 
-/// The MMU of a GPU, with owners `V` of its hardware address spaces.
+/// The MMU of a GPU, whose hardware address spaces hold VMs of type `V`.
 ///
-/// Its lock comes after the job lock.
+/// Its lock is taken after the job lock.
 pub(crate) struct Mmu<V> {
     dev: Dev,
     regs: Arc<Regs>,
     bifrost: bool,
     state: Mtx<State<V>>,
-    /// Resets the GPU; None before it is attached and when it is removed.
+    /// Resets the GPU; `None` before it is attached and once it is detached.
     reset: Mtx<Option<Arc<dyn Callback>>>,
 }
 
 impl<V: Owner> Mmu<V> {
-    /// An MMU without power whose address spaces are those in the mask `present`.
+    /// An MMU without power, with the address spaces in the mask `present`.
     ///
     /// # Errors
     ///
@@ -77,21 +76,21 @@ impl<V: Owner> Mmu<V> {
         self.dev
     }
 
-    /// Sets what resets the GPU when the MMU does not answer.
+    /// Sets the callback that resets the GPU if a command of the MMU times out.
     pub(crate) fn set_reset(&self, reset: Option<Arc<dyn Callback>>) {
         let old = core::mem::replace(&mut *self.reset.lock(), reset);
         drop(old);
     }
 
-    /// After a reset: no VM is loaded, and interrupts are let through.
+    /// After a reset: registers may be accessed, and interrupts are unmasked. No VM is loaded.
     pub(crate) fn ready(&self) {
         let mut state = self.state.lock();
         state.powered = true;
         address_space::reset_interrupts(&self.regs);
     }
 
-    /// Before a reset or before power goes off: masks the interrupts, and returns the VMs that were
-    /// loaded. The hardware may use their page tables until it is reset or off.
+    /// Before a reset or power-down: masks the interrupts, and returns the VMs that were loaded.
+    /// The hardware may use their page tables until it is reset or off.
     pub(crate) fn forget(&self) -> [Option<V>; SPACES] {
         let mut state = self.state.lock();
         if core::mem::take(&mut state.powered) {
@@ -100,28 +99,29 @@ impl<V: Owner> Mmu<V> {
         state.slots.forget_all()
     }
 
-    /// The value of the registers that load the page table whose root is at `root`.
-    pub(crate) fn table_registers(&self, root: u64) -> Table {
+    /// The register values that load the page table whose root is at `root`.
+    pub(crate) fn table_registers(&self, root: u64) -> TableRegs {
         let snoop = if self.dev.coherent() {
             TRANSTAB_SHARE_OUTER
         } else {
             0
         };
-        Table {
+        TableRegs {
             transtab: root | TRANSTAB_TABLE | TRANSTAB_READ_INNER | snoop,
             memattr: MEMATTR,
-            // Midgard has no such register; zero is the format that Midgard has.
+            // Zero selects Midgard's format. Midgard itself has no such register.
             transcfg: self.bifrost.then_some(0),
         }
     }
 
-    /// Gives `vm` a hardware address space for one more use, with its page table loaded, and
-    /// returns the VM that had to leave. The GPU has power.
+    /// Takes one more use of a hardware address space for `vm`, with its page table loaded. Returns
+    /// the VM that was evicted for it. The GPU has power.
     ///
     /// # Errors
     ///
-    /// EBUSY when jobs use all of them; ETIMEDOUT when it does not answer: the GPU must be reset.
-    pub(crate) fn acquire(&self, vm: &V, table: &Table) -> Result<(Seat, Option<V>)> {
+    /// EBUSY if jobs use all address spaces; ETIMEDOUT if a command times out: the GPU must be
+    /// reset.
+    pub(crate) fn acquire(&self, vm: &V, table: &TableRegs) -> Result<(Seat, Option<V>)> {
         let mut state = self.state.lock();
         let acquired = state.slots.acquire(vm)?;
         let seat = acquired.seat;
@@ -141,23 +141,23 @@ impl<V: Owner> Mmu<V> {
         Ok((seat, acquired.evicted))
     }
 
-    /// Gives one use of a hardware address space back.
+    /// Releases one use of a hardware address space.
     pub(crate) fn release(&self, seat: Seat) {
         self.state.lock().slots.release(seat);
     }
 
-    /// Whether the VM of `seat` is not loaded any more, or was switched off after a fault.
+    /// Whether the VM of `seat` is no longer loaded, or was disabled after a fault.
     pub(crate) fn is_lost(&self, seat: Seat) -> bool {
         let state = self.state.lock();
         state.slots.is_stale(seat) || state.slots.is_faulty(seat)
     }
 
-    /// Whether the hardware address space of `seat` was switched off after a fault.
+    /// Whether the hardware address space of `seat` was disabled after a fault.
     pub(crate) fn is_faulty(&self, seat: Seat) -> bool {
         self.state.lock().slots.is_faulty(seat)
     }
 
-    /// Makes the hardware forget translations of a VM.
+    /// Flushes a region of a VM, if it is loaded.
     pub(crate) fn flush(&self, vm: u64, region: LockRegion, what: Flush) {
         let flushed = {
             let state = self.state.lock();
@@ -173,8 +173,8 @@ impl<V: Owner> Mmu<V> {
         }
     }
 
-    /// Takes a VM that no job uses out of the hardware. One that jobs use stays until this is
-    /// called again. May sleep.
+    /// Unloads a VM that no job uses. One that jobs use stays loaded until this is called again.
+    /// May sleep.
     pub(crate) fn evict(&self, vm: u64) {
         let evicted = {
             let mut state = self.state.lock();
@@ -185,7 +185,7 @@ impl<V: Owner> Mmu<V> {
                 true => address_space::disable(&self.regs, self.dev.os(), space),
                 false => Ok(()),
             };
-            // One that is stuck may still be used: the reset releases it.
+            // If the command times out, the hardware may still use it, so it stays until the reset.
             off.map(|()| state.slots.remove(space))
         };
         if evicted.is_err() {
@@ -193,7 +193,8 @@ impl<V: Owner> Mmu<V> {
         }
     }
 
-    /// The MMU does not answer: only a reset makes sure that it uses no freed memory.
+    /// Resets the GPU after a command has timed out: only that ensures that the MMU uses no freed
+    /// memory.
     fn stuck(&self, what: &str) {
         self.dev
             .log(Level::Error, format_args!("{what} is stuck, resetting"));
@@ -205,7 +206,7 @@ impl<V: Owner> Mmu<V> {
 
     // Interrupts and faults.
 
-    /// The interrupt: masks the MMU's interrupts if one is raised. True: it is.
+    /// For the interrupt handler: returns whether an interrupt is raised, and masks all if so.
     pub(crate) fn mask_if_raised(&self) -> bool {
         let state = self.state.lock();
         let raised = state.powered && address_space::pending(&self.regs) != 0;
@@ -215,8 +216,8 @@ impl<V: Owner> Mmu<V> {
         raised
     }
 
-    /// The interrupts that are raised, but for those of address spaces that are off; if there are
-    /// none, or there is no power, lets interrupts through again and returns None.
+    /// The raised interrupts, except those of address spaces that were disabled after a fault. If
+    /// there are none, unmasks interrupts and returns `None`; also `None` without power.
     fn raised(&self) -> Option<u32> {
         let state = self.state.lock();
         if !state.powered {
@@ -232,7 +233,7 @@ impl<V: Owner> Mmu<V> {
         Some(raised)
     }
 
-    /// Lets interrupts through again.
+    /// Unmasks the interrupts, if there is power.
     fn unmask(&self) {
         let state = self.state.lock();
         if state.powered {
@@ -240,22 +241,22 @@ impl<V: Owner> Mmu<V> {
         }
     }
 
-    /// The fault of an address space, and the VM that is there with its stay. None without power.
+    /// The fault of an address space, and the VM that is loaded there; `None` without power.
     fn fault(&self, space: As) -> Option<(Fault, Option<(Seat, V)>)> {
         let state = self.state.lock();
         let fault = state.powered.then(|| Fault::read(&self.regs, space))?;
-        Some((fault, state.slots.stay(space)))
+        Some((fault, state.slots.loaded(space)))
     }
 
-    /// Ends a fault: the access is tried again, or, if it is not `served`, the address space is
-    /// switched off.
-    fn end_fault(&self, space: As, stay: Option<Seat>, served: bool) -> FaultEnd {
+    /// Ends the handling of a fault of the VM of `seat`: has the access repeated if the fault was
+    /// `resolved`, or disables the address space.
+    fn end_fault(&self, space: As, seat: Option<Seat>, resolved: bool) -> FaultEnd {
         let mut state = self.state.lock();
         if !state.powered {
             return FaultEnd::Again;
         }
-        if served || stay.is_some_and(|stay| state.slots.is_stale(stay)) {
-            // If the VM that faulted has left, the one that is there faults again if it has to.
+        if resolved || seat.is_some_and(|seat| state.slots.is_stale(seat)) {
+            // If another VM is loaded now, the interrupt may be its own: the access is repeated.
             address_space::clear_interrupts(&self.regs, space);
             return FaultEnd::Again;
         }
@@ -269,13 +270,13 @@ impl<V: Owner> Mmu<V> {
     }
 }
 
-/// How a fault ended.
+/// How the handling of a fault ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum FaultEnd {
-    /// The access is tried again.
+    /// The access is repeated.
     Again,
-    /// The address space is off: its jobs fail.
+    /// The address space is disabled: its jobs fail.
     Off,
-    /// The address space cannot be switched off: the GPU must be reset.
+    /// Disabling the address space timed out: the GPU must be reset.
     Stuck,
 }

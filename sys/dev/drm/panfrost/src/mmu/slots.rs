@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which VM is in which hardware address space. Pure: it decides, its caller writes registers, both
-//! under one lock.
+//! Which VM is loaded in which hardware address space. This is pure bookkeeping: the caller writes
+//! the registers, under the same lock.
 //!
-//! There are fewer hardware address spaces than clients. A VM keeps its own until another needs one
-//! and no job uses it; the least recently acquired goes first. A slot holds its VM, so that the
-//! hardware never has a page table that was freed. A [`Seat`] names one stay of a VM in a hardware
-//! address space: after a GPU reset or an eviction it is stale, and releasing it does nothing.
+//! There may be more VMs than hardware address spaces. A VM stays loaded until another one needs
+//! its address space and no job uses it; the least recently acquired one is evicted. A slot holds a
+//! reference to its VM, so that the hardware never uses a page table that was freed. A [`Seat`]
+//! identifies one residence of a VM in a hardware address space, from being loaded to a GPU reset
+//! or an eviction: then the seat is stale, and releasing it has no effect.
 
 use crate::regs::mmu::{As, SPACES};
 use drmkpi::util::errno::{Result, EBUSY};
 
-/// A VM, or in tests a number: what a slot holds.
+/// What a slot holds: a reference to a VM, or a number in tests.
 pub(crate) trait Owner: Clone {
-    /// A number that no other owner has.
+    /// A number that is unique among owners.
     fn id(&self) -> u64;
 }
 
-/// One stay of a VM in a hardware address space.
+/// One residence of a VM in a hardware address space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Seat {
     space: As,
@@ -30,26 +31,27 @@ impl Seat {
     }
 }
 
-/// What [`AsSlots::acquire`] found.
+/// The result of [`AsSlots::acquire`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Acquired<V> {
-    /// To be released.
+    /// To be passed to [`AsSlots::release`].
     pub(crate) seat: Seat,
-    /// The VM that had to leave.
+    /// The VM that was evicted.
     pub(crate) evicted: Option<V>,
-    /// The hardware does not have the VM's page table: enable the address space, or
+    /// The page table of the VM is not loaded: the caller enables the address space, or calls
     /// [`AsSlots::cancel`].
     pub(crate) fresh: bool,
-    /// It was switched off after a fault: clear and unmask its interrupts before it is enabled.
+    /// The address space was disabled after a fault: the caller clears and unmasks its interrupts
+    /// before it enables it.
     pub(crate) was_faulty: bool,
 }
 
 struct Slot<V> {
     owner: Option<V>,
     users: u32,
-    /// When it was last acquired, in acquisitions.
+    /// The value of `clock` when it was last acquired.
     acquired: u64,
-    /// The number of the stay; no two stays share one.
+    /// The number of the residence, which is unique.
     seqno: u64,
     faulty: bool,
 }
@@ -68,17 +70,17 @@ impl<V> Slot<V> {
 ///
 /// # Invariants
 ///
-/// A VM is in one slot at most. A slot that is not present is EMPTY; a slot without owner has no
-/// users, and may be faulty: its interrupts stay masked until it is enabled.
+/// A VM is in at most one slot. A slot that is not present is EMPTY. A slot without owner has no
+/// users; it may be faulty, and then its interrupts stay masked until it is enabled.
 pub(crate) struct AsSlots<V> {
     present: u16,
     slots: [Slot<V>; SPACES],
-    /// Acquisitions and stays so far.
+    /// The number of acquisitions so far.
     clock: u64,
 }
 
 impl<V: Owner> AsSlots<V> {
-    /// Empty slots for the address spaces in the mask `present`; only its low 16 bits count.
+    /// Empty slots for the address spaces in the low 16 bits of the mask `present`.
     pub(crate) fn new(present: u32) -> AsSlots<V> {
         let [low, high, ..] = present.to_le_bytes();
         AsSlots {
@@ -89,7 +91,7 @@ impl<V: Owner> AsSlots<V> {
     }
 
     fn tick(&mut self) -> u64 {
-        // OVERFLOW: 64 bits of acquisitions do not wrap in the life of a machine.
+        // OVERFLOW: a sequence number; 2^64 acquisitions take centuries.
         self.clock = self.clock.wrapping_add(1);
         self.clock
     }
@@ -111,19 +113,19 @@ impl<V: Owner> AsSlots<V> {
             .find(|(_, slot)| slot.owner.as_ref().is_some_and(|owner| owner.id() == vm))
     }
 
-    /// The address space of a VM, if it has one.
+    /// The address space that a VM is loaded in.
     pub(crate) fn find(&self, vm: u64) -> Option<As> {
         self.slot_of(vm).map(|(space, _)| space)
     }
 
-    /// The address space of a VM, if it has one and no job uses it.
+    /// The address space that a VM is loaded in, if no job uses it.
     pub(crate) fn find_idle(&self, vm: u64) -> Option<As> {
         let (space, slot) = self.slot_of(vm)?;
         (slot.users == 0).then_some(space)
     }
 
-    /// The stay of the VM that is in `space`; not one more use of it.
-    pub(crate) fn stay(&self, space: As) -> Option<(Seat, V)> {
+    /// The VM that is loaded in `space`. Its use count does not change.
+    pub(crate) fn loaded(&self, space: As) -> Option<(Seat, V)> {
         let slot = self.slots.get(space.index())?;
         let seat = Seat {
             space,
@@ -132,12 +134,12 @@ impl<V: Owner> AsSlots<V> {
         slot.owner.clone().map(|owner| (seat, owner))
     }
 
-    /// Gives `vm` an address space for one more use: the one it has, else the first free one, else
-    /// the idle one that was least recently acquired.
+    /// Takes one more use of an address space for `vm`: of the one that it is loaded in, or else of
+    /// the first free one, or else of the idle one that was least recently acquired.
     ///
     /// # Errors
     ///
-    /// EBUSY when jobs use all of them.
+    /// EBUSY if jobs use all of them.
     pub(crate) fn acquire(&mut self, vm: &V) -> Result<Acquired<V>> {
         let now = self.tick();
         if let Some(space) = self.find(vm.id()) {
@@ -180,8 +182,8 @@ impl<V: Owner> AsSlots<V> {
         })
     }
 
-    /// Undoes an [`AsSlots::acquire`] because the hardware does not answer. The evicted VM is in
-    /// the slot again: the hardware may still use its page table, so it must not be freed.
+    /// Undoes an [`AsSlots::acquire`] after a command has timed out. The evicted VM is in the slot
+    /// again: the hardware may still use its page table, which must not be freed.
     pub(crate) fn cancel(&mut self, acquired: Acquired<V>) {
         if self.is_stale(acquired.seat) {
             return;
@@ -201,20 +203,20 @@ impl<V: Owner> AsSlots<V> {
             }
             (None, true) => *slot = Slot::EMPTY,
             (None, false) => {
-                // OVERFLOW: `acquire` added one.
+                // OVERFLOW: none, for `acquire` has added one.
                 slot.users = slot.users.saturating_sub(1);
                 slot.faulty = acquired.was_faulty;
             }
         }
     }
 
-    /// Whether the seat's stay has ended.
+    /// Whether the VM of `seat` has been evicted since, or the GPU reset.
     pub(crate) fn is_stale(&self, seat: Seat) -> bool {
         let slot = self.slots.get(seat.space.index());
         !slot.is_some_and(|slot| slot.owner.is_some() && slot.seqno == seat.seqno)
     }
 
-    /// Gives one use back. False if the seat is stale.
+    /// Releases one use. Returns false, and does nothing, if the seat is stale.
     pub(crate) fn release(&mut self, seat: Seat) -> bool {
         if self.is_stale(seat) {
             return false;
@@ -231,20 +233,20 @@ impl<V: Owner> AsSlots<V> {
         }
     }
 
-    /// Marks an address space that was switched off because of a fault.
+    /// Marks an address space as disabled after a fault.
     pub(crate) fn set_faulty(&mut self, space: As) {
         if let Some(slot) = self.slot(space).filter(|slot| slot.owner.is_some()) {
             slot.faulty = true;
         }
     }
 
-    /// Whether the seat's address space is one of those.
+    /// Whether the address space of `seat` is marked as disabled after a fault.
     pub(crate) fn is_faulty(&self, seat: Seat) -> bool {
         let slot = self.slots.get(seat.space.index());
         slot.is_some_and(|slot| slot.seqno == seat.seqno && slot.faulty)
     }
 
-    /// The mask of those.
+    /// The mask of the address spaces that are marked as disabled after a fault.
     pub(crate) fn faulty(&self) -> u16 {
         let set = self
             .present()
@@ -254,7 +256,7 @@ impl<V: Owner> AsSlots<V> {
         u16::from_le_bytes([low, high])
     }
 
-    /// Takes the VM out of an address space that was switched off in the hardware.
+    /// Removes the VM from an address space that was disabled in the hardware.
     pub(crate) fn remove(&mut self, space: As) -> Option<V> {
         let slot = self.slot(space)?;
         let faulty = slot.faulty;
@@ -268,7 +270,7 @@ impl<V: Owner> AsSlots<V> {
         old.owner
     }
 
-    /// After a GPU reset all slots are empty, and all seats stale. Returns the VMs.
+    /// Empties all slots for a GPU reset, which makes all seats stale. Returns the VMs.
     pub(crate) fn forget_all(&mut self) -> [Option<V>; SPACES] {
         core::mem::replace(&mut self.slots, [const { Slot::EMPTY }; SPACES]).map(|slot| slot.owner)
     }
@@ -295,7 +297,7 @@ mod tests {
     }
 
     fn owner(slots: &AsSlots<u64>, seat: Seat) -> Option<u64> {
-        slots.stay(seat.space()).map(|(_, vm)| vm)
+        slots.loaded(seat.space()).map(|(_, vm)| vm)
     }
 
     fn nr(acquired: &Acquired<u64>) -> u8 {
@@ -337,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_faulty_one_is_enabled_anew_by_the_next_use() {
+    fn a_faulty_one_is_enabled_again_by_the_next_use() {
         let mut slots = AsSlots::new(0x3);
         let a = slots.acquire(&1).unwrap();
         slots.set_faulty(a.seat.space());
@@ -361,7 +363,7 @@ mod tests {
         assert_eq!(slots.faulty(), 0);
     }
 
-    /// Else the next owner's page faults would reach nobody.
+    /// Otherwise the interrupts of the next owner's page faults would stay masked.
     #[test]
     fn a_faulty_one_stays_known_when_its_owner_is_gone() {
         let mut slots = AsSlots::new(0x1);
@@ -372,7 +374,7 @@ mod tests {
         let b = slots.acquire(&2).unwrap();
         assert_eq!((b.evicted, b.fresh, b.was_faulty), (None, true, true));
         assert_eq!(slots.faulty(), 0);
-        // The hardware could not be told: it is enabled anew by the next use.
+        // Enabling it timed out: the next use enables it.
         slots.cancel(b.clone());
         assert_eq!(slots.faulty(), 0x1);
         let c = slots.acquire(&2).unwrap();
@@ -423,7 +425,7 @@ mod tests {
         assert_eq!(nr(&AsSlots::new(0xFFFF_8000).acquire(&1).unwrap()), 15);
     }
 
-    /// The oracle: a list of (VM, address space, uses), the least recently acquired first.
+    /// The expected state: a list of (VM, address space, uses), the least recently acquired first.
     #[derive(Default)]
     struct Oracle(Vec<(u64, u8, Vec<Seat>)>);
 

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Where buffers are in a VM. Pure.
+//! Allocation of virtual addresses in a VM, as pure functions.
 //!
 //! HW: programs are fetched relative to a 24-bit program counter, so an executable buffer must not
 //! cross a 16 MiB boundary and neither begin nor end at a 4 GiB one (docs/hw/panfrost.md, Virtual
-//! addresses). Large buffers that are not executable start at a 2 MiB boundary, so that 2 MiB leaves
-//! can map them.
+//! addresses). Large buffers that are not executable start at a 2 MiB boundary, so that 2 MiB
+//! leaves can map them.
 
 use core::ops::Range;
 use drmkpi::mem::va_alloc::{first_fit, Region};
 use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
 use drmkpi::util::sorted_map::SortedMap;
 
-/// First address that clients are given; Mesa relies on the window (docs/hw/panfrost.md, Virtual
+/// The lowest address of a buffer; Mesa relies on the range (docs/hw/panfrost.md, Virtual
 /// addresses).
 pub(crate) const START: u64 = 0x0200_0000;
-/// The address after the last one.
+/// The end of the range of addresses.
 pub(crate) const END: u64 = 0x1_0000_0000;
-/// Bits of an address in the window.
+/// Bits of an address in the range.
 pub(crate) const BITS: u32 = 32;
 
 const BLOCK: u64 = 2 << 20;
 const PC_SPAN: u64 = 16 << 20;
 
-/// What a buffer needs of its address.
+/// The requirements of a buffer for its address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Need {
     /// Bytes, whole pages.
@@ -47,7 +47,7 @@ impl Need {
         Ok(if self.size >= BLOCK { BLOCK } else { 4096 })
     }
 
-    /// The lowest good address in `gap`.
+    /// The lowest suitable address in `gap`.
     fn fit(self, align: u64, gap: Range<u64>) -> Option<u64> {
         let start = gap.start.checked_next_multiple_of(align)?;
         let end = start.checked_add(self.size)?;
@@ -57,12 +57,12 @@ impl Need {
     }
 }
 
-/// Finds room for a buffer among `regions`, by their starts: in the first gap after `hint`, or else
-/// in the first of all.
+/// Finds an address for a buffer between `regions`, which are sorted by their starts: in the first
+/// gap after `hint` with enough room, or else in the first gap of all.
 ///
 /// # Errors
 ///
-/// ENOSPC.
+/// ENOSPC if there is no such gap.
 pub(crate) fn find<R: Region>(regions: &SortedMap<u64, R>, need: Need, hint: u64) -> Result<u64> {
     let align = need.align()?;
     let fit = |gap| need.fit(align, gap);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The VM of one open file: its page table, and which buffer is where.
+//! The VM of one open file: its page table, and the regions in which buffers are mapped.
 //!
-//! A VM outlives its file: jobs, mappings and the hardware address space hold it. When the file and
-//! the last of its jobs are gone it leaves the hardware, and then its tables are freed.
+//! A VM may outlive its file: jobs, mappings and the hardware address space hold references. Once
+//! the file is closed and its last job is freed, the VM is unloaded, and then its tables are freed.
 
-use crate::mmu::address_space::{Flush, LockRegion, Table};
+use crate::mmu::address_space::{Flush, LockRegion, TableRegs};
 use crate::mmu::slots::Owner;
 use crate::mmu::va::{self, Need};
 use crate::mmu::Mmu;
@@ -23,7 +23,7 @@ use drmkpi::util::errno::{Errno, Result, EBUSY, EINVAL, ENOMEM, ENXIO};
 use drmkpi::util::sorted_map::SortedMap;
 use iommu_pmap::{Iova, IovaRange, MaliLpae, MapError, MemAttr, Pa, PageTable, Prot, TlbFlush};
 
-/// So much is unmapped with the lock held once.
+/// The number of bytes that are unmapped while the lock is held once.
 const UNMAP_BYTES: u64 = 16 << 20;
 
 /// A buffer in the VM.
@@ -61,33 +61,33 @@ struct Space {
 /// The MMU of a GPU, whose hardware address spaces hold VMs.
 pub(crate) type VmMmu = Mmu<Arc<Vm>>;
 
-/// A place in a VM that is to be removed.
-pub(crate) struct Place {
+/// A region that the reaper is to remove.
+pub(crate) struct Removal {
     pub(crate) start: u64,
-    next: Option<KBox<Place>>,
+    next: Option<KBox<Removal>>,
 }
 
-impl Place {
-    /// A place that is to be at `start`.
-    pub(crate) fn new(start: u64) -> Place {
-        Place { start, next: None }
+impl Removal {
+    /// The removal of the region at `start`.
+    pub(crate) fn new(start: u64) -> Removal {
+        Removal { start, next: None }
     }
 }
 
-/// The address space of a client.
+/// The GPU address space of an open file.
 pub struct Vm {
     id: u64,
     mmu: Arc<VmMmu>,
-    table: Table,
-    /// Its page tables.
+    table: TableRegs,
+    /// The memory of its page tables.
     charge: Charge,
     space: Sx<Option<Space>>,
     /// Whether its file is closed.
     closed: AtomicBool,
     /// The counters of its file.
     stats: Arc<Stats>,
-    /// Places for the reaper to remove.
-    unused: Mtx<Option<KBox<Place>>>,
+    /// Regions for the reaper to remove.
+    unused: Mtx<Option<KBox<Removal>>>,
     link: Link<Vm>,
     reaper: Arc<Reaper<Vm>>,
 }
@@ -103,18 +103,18 @@ impl Reaped for Vm {
         &self.link
     }
 
-    /// Removes the places that nothing uses, one after the other.
+    /// Removes the regions that are listed for removal.
     fn reap(&self) {
         loop {
-            let place = {
+            let start = {
                 let mut unused = self.unused.lock();
-                let place = unused.take();
-                place.map(|mut place| {
-                    *unused = place.next.take();
-                    place.start
+                let first = unused.take();
+                first.map(|mut removal| {
+                    *unused = removal.next.take();
+                    removal.start
                 })
             };
-            match place {
+            match start {
                 Some(start) => self.remove(start),
                 None => break,
             }
@@ -129,7 +129,7 @@ fn errno(error: MapError) -> Errno {
     }
 }
 
-/// Flushes translations of one VM, wherever the hardware has them.
+/// Flushes translations of one VM, if it is loaded.
 struct Tlb<'a> {
     mmu: &'a VmMmu,
     vm: u64,
@@ -143,11 +143,11 @@ impl TlbFlush for Tlb<'_> {
 }
 
 impl Vm {
-    /// An empty VM of a file with `stats`, whose page tables `account` pays for.
+    /// An empty VM for a file with the counters `stats`. Page tables are charged to `account`.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also over the account's limit.
+    /// ENOMEM, also above the account's limit.
     pub(crate) fn new(
         mmu: &Arc<VmMmu>,
         reaper: &Arc<Reaper<Vm>>,
@@ -174,7 +174,7 @@ impl Vm {
             link,
             reaper: reaper.clone(),
         };
-        // From here on its end frees the table.
+        // From here on dropping the VM frees the table.
         *vm.space.get_mut() = Some(Space {
             table,
             regions: SortedMap::new(os),
@@ -192,44 +192,45 @@ impl Vm {
         &self.stats
     }
 
-    /// What a hardware address space is told of it.
-    pub(crate) fn registers(&self) -> &Table {
+    /// The register values that load it into a hardware address space.
+    pub(crate) fn registers(&self) -> &TableRegs {
         &self.table
     }
 
-    /// Its file is closed: it leaves the hardware, now or with its last job.
+    /// The file is closed: unloads the VM, now or when its last job is freed.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.mmu.evict(self.id);
     }
 
-    /// A job that used it is gone. May sleep.
+    /// A job of the VM is freed: unloads the VM if its file is closed. May sleep.
     pub(crate) fn job_freed(&self) {
-        // ORDERING: pairs with `close`: either this sees it closed, or `close` sees no job.
+        // ORDERING: pairs with `close`: either this reads true, or `close` finds no job.
         if self.closed.load(Ordering::Acquire) {
             self.mmu.evict(self.id);
         }
     }
 
-    /// Has the reaper remove a place, for a caller that must not wait.
-    pub(crate) fn leave(this: &Arc<Vm>, mut place: KBox<Place>) {
+    /// Has the reaper remove a region, for a caller that must not take long.
+    pub(crate) fn remove_later(this: &Arc<Vm>, mut removal: KBox<Removal>) {
         {
             let mut unused = this.unused.lock();
-            place.next = unused.take();
-            *unused = Some(place);
+            removal.next = unused.take();
+            *unused = Some(removal);
         }
-        this.reaper.leave(this, When::Soon);
+        this.reaper.defer(this, When::Soon);
     }
 
     fn dev(&self) -> Dev {
         self.mmu.dev()
     }
 
-    /// Finds a place for `buffer` and maps it, unless it is a heap, which is mapped as it faults.
+    /// Allocates an address for `buffer` and maps it; a heap is mapped later, on faults. Returns
+    /// the address.
     ///
     /// # Errors
     ///
-    /// ENOMEM, ENOSPC; nothing changed.
+    /// ENOMEM, ENOSPC; then nothing has changed.
     pub(crate) fn insert(&self, buffer: &Arc<Buffer>, exec: bool, heap: bool) -> Result<u64> {
         let start = self.place(buffer, exec, heap)?;
         if heap {
@@ -262,7 +263,7 @@ impl Vm {
         Ok(start)
     }
 
-    /// Maps `bytes` of the region at `start`, which is of `buffer`; on failure some of them may be
+    /// Maps the range `bytes` of `buffer`, whose region is at `start`. On failure part of it may be
     /// mapped. The lock is held for one chunk at a time.
     fn map(&self, start: u64, buffer: &Arc<Buffer>, bytes: Range<u64>) -> Result<()> {
         map_chunks(self.dev(), buffer, start, bytes, |offset, pas, spare| {
@@ -270,8 +271,8 @@ impl Vm {
         })
     }
 
-    /// Maps the pages `pas` at `offset` of the region at `start` if it is still of `buffer`, and
-    /// that has them still.
+    /// Maps the pages `pas` at `offset` in the region at `start`, if it still belongs to `buffer`
+    /// and the buffer is not purged.
     fn map_wired(
         &self,
         start: u64,
@@ -284,7 +285,7 @@ impl Vm {
         let Space { table, regions, .. } = guard.as_mut().ok_or(EINVAL)?;
         let same = |region: &&Region| region.buffer.id() == buffer.id() && !region.closing;
         let region = regions.get(start).filter(same).ok_or(EINVAL)?;
-        // A purge holds this lock from when it unmaps to when it has freed.
+        // A purge holds this lock from the unmapping until the memory is freed.
         if buffer.is_purged() {
             return Err(ENXIO);
         }
@@ -292,18 +293,20 @@ impl Vm {
         let mut tables = self.tables(&dev).with_spare(spare);
         let mut tlb = self.tlb();
         let mut update = table.update(&mut tables, &mut tlb);
-        let first = start.wrapping_add(offset);
+        let first = start.checked_add(offset).ok_or(EINVAL)?;
         let mut iova = first;
         for (pa, bytes) in Runs(pas) {
             let mapped = update.map(Iova(iova), Pa(pa), bytes, region.prot(), MemAttr::Cached);
-            if let Err(e) = mapped {
-                if let Ok(range) = IovaRange::new(first, iova.wrapping_sub(first)) {
-                    // Whole leaves, which are never split.
-                    let _ = update.unmap(range);
+            match (mapped, iova.checked_add(bytes)) {
+                (Ok(()), Some(next)) => iova = next,
+                (mapped, _) => {
+                    if let Some(Ok(range)) = range_between(first, iova) {
+                        // Consists of whole leaves, which are never split.
+                        let _ = update.unmap(range);
+                    }
+                    return Err(mapped.err().map_or(EINVAL, errno));
                 }
-                return Err(errno(e));
             }
-            iova = iova.wrapping_add(bytes);
         }
         Ok(())
     }
@@ -318,9 +321,8 @@ impl Vm {
     fn unmap(&self, space: &mut Space, range: Range<u64>) {
         let dev = self.dev();
         let mut tables = self.tables(&dev);
-        let len = range.end.saturating_sub(range.start);
-        if let Ok(range) = IovaRange::new(range.start, len) {
-            // Leaves of one region are its own, so no leaf is split and nothing is allocated.
+        if let Some(Ok(range)) = range_between(range.start, range.end) {
+            // No leaf maps parts of two regions, so none is split and nothing is allocated.
             let _ = space
                 .table
                 .update(&mut tables, &mut self.tlb())
@@ -328,8 +330,8 @@ impl Vm {
         }
     }
 
-    /// Takes the buffer at `start` out of the address space, in parts, so that no one waits long
-    /// for the lock. The buffer's memory may go with this.
+    /// Unmaps the buffer at `start` and removes its region. This is done in parts, which bounds the
+    /// time for which the lock is held. May drop the last reference to the buffer.
     pub(crate) fn remove(&self, start: u64) {
         let mut at = start;
         loop {
@@ -338,7 +340,7 @@ impl Vm {
             let Some(region) = space.regions.get_mut(start) else {
                 return;
             };
-            // It does not grow any more.
+            // Keeps a heap from growing.
             region.closing = true;
             let end = va_alloc::Region::end(region, start);
             if at >= end {
@@ -347,17 +349,18 @@ impl Vm {
                 drop(removed);
                 return;
             }
+            // OVERFLOW: saturates, above `end`, where the part is cut.
             let next = chunk_end(at.saturating_add(UNMAP_BYTES)).min(end);
             self.unmap(space, at..next);
             at = next;
         }
     }
 
-    /// Takes the memory at `start` away from the GPU, keeps the place, and has the memory freed by `free`.
+    /// Unmaps the buffer at `start`, keeps its region, and has `free` free its memory.
     ///
     /// # Errors
     ///
-    /// EBUSY when somebody changes the address space right now, or what `free` says; the GPU has it back then.
+    /// EBUSY if the VM is locked, or what `free` returns: then the buffer is mapped again.
     pub(crate) fn purge(&self, start: u64, free: impl FnOnce() -> Result<()>) -> Result<()> {
         let (buffer, heap, freed) = {
             let mut guard: SxGuard<'_, _> = self.space.try_lock().ok_or(EBUSY)?;
@@ -368,23 +371,25 @@ impl Vm {
             self.unmap(space, range);
             (buffer, heap, free())
         };
-        // A heap comes back as it faults. All pages are there, so nothing waits for memory.
+        // A heap is mapped again on faults. All pages are allocated, so this does not wait for
+        // memory.
         if freed.is_err() && !heap && self.map(start, &buffer, 0..buffer.size()).is_err() {
-            // There was none for page tables: the client is told that the contents are gone.
+            // There is no memory for page tables. The client finds the buffer purged.
             buffer.mark_purged();
         }
         freed
     }
 
-    /// Makes the heap that `address` is in grow there. May sleep until there is memory.
+    /// Allocates and maps memory of the heap at `address`. May sleep until there is memory.
     ///
     /// # Errors
     ///
-    /// EINVAL when no heap is there, ENOMEM, also over the client's limit.
+    /// EINVAL if there is no heap at `address`; ENOMEM, also above the client's limit.
     pub(crate) fn grow(&self, address: u64) -> Result<()> {
         let (start, buffer) = {
             let guard = self.space.lock();
             let space = guard.as_ref().ok_or(EINVAL)?;
+            // OVERFLOW: saturates: no region ends at the last address of all.
             let before = space.regions.before(address.saturating_add(1));
             let there = |(start, region): &(u64, &Region)| {
                 region.heap && va_alloc::Region::end(*region, *start) > address
@@ -393,21 +398,21 @@ impl Vm {
             let dev = self.dev();
             let tables = self.tables(&dev);
             if space.table.lookup(&tables, Iova(address)).is_some() {
-                // Grown for another fault meanwhile; make sure that the hardware sees it.
+                // It has grown for another fault, which may not have been flushed for this one.
                 self.mmu.flush(self.id, LockRegion::ALL, Flush::PageTable);
                 return Ok(());
             }
             (start, region.buffer.clone())
         };
-        let offset = address.wrapping_sub(start) & !GROWTH.wrapping_sub(1);
-        let end = offset.saturating_add(GROWTH).min(buffer.size());
-        self.map(start, &buffer, offset..end)
+        let offset = address.checked_sub(start).ok_or(EINVAL)? & !(GROWTH - 1);
+        let end = offset.checked_add(GROWTH).ok_or(EINVAL)?;
+        self.map(start, &buffer, offset..end.min(buffer.size()))
     }
 }
 
 impl Drop for Vm {
     fn drop(&mut self) {
-        // No hardware address space has it, or it would be held there.
+        // It is not loaded: a hardware address space would hold a reference.
         let space = self.space.get_mut().take();
         if let Some(space) = space {
             let dev = self.dev();
@@ -416,23 +421,27 @@ impl Drop for Vm {
     }
 }
 
-/// Runs of contiguous pages: first address and bytes.
+/// The range from `start` to `end`; `None` if `end` is below `start`.
+fn range_between(start: u64, end: u64) -> Option<core::result::Result<IovaRange, MapError>> {
+    let len = end.checked_sub(start)?;
+    Some(IovaRange::new(start, len))
+}
+
+/// Iterates over runs of contiguous pages: physical address and size in bytes.
 struct Runs<'a>(&'a [u64]);
 
 impl Iterator for Runs<'_> {
     type Item = (u64, u64);
 
     fn next(&mut self) -> Option<(u64, u64)> {
+        // No sum is None, for physical addresses have at most 52 bits.
         let (first, mut rest) = self.0.split_first()?;
-        let mut bytes = PAGE_SIZE;
-        while let Some((next, more)) = rest.split_first() {
-            if *next != first.wrapping_add(bytes) {
-                break;
-            }
-            bytes = bytes.wrapping_add(PAGE_SIZE);
+        let mut end = first.checked_add(PAGE_SIZE)?;
+        while let Some((next, more)) = rest.split_first().filter(|(next, _)| **next == end) {
+            end = next.checked_add(PAGE_SIZE)?;
             rest = more;
         }
         self.0 = rest;
-        Some((*first, bytes))
+        Some((*first, end.checked_sub(*first)?))
     }
 }

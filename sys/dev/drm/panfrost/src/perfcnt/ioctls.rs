@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The counters' ioctls. Offered only with the tunable unstable_ioctls, as Linux does with its module
-//! parameter; panfrost_perfcnt.c of Linux 6.1 is what clients know.
+//! The ioctls of the counters, offered only with the tunable unstable_ioctls, for which Linux has a
+//! module parameter. Semantics and errors are those of panfrost_perfcnt.c of Linux 6.1.
 
 use crate::device::{Engine, Gpu};
 use crate::gpu::features::Features;
@@ -23,10 +23,12 @@ use drmkpi::util::int_conv::{u64_of, usize_of};
 const BLOCK_BYTES: u64 = 256;
 /// Midgard v4 has 8 blocks for each core group.
 const V4_BLOCKS: u64 = 8;
-/// PERFCNT_CFG: sample when told to.
+/// PERFCNT_CFG: counters are sampled by command.
 const MODE_MANUAL: u32 = 1;
-/// PERFCNT_CFG: which set, on Bifrost.
+/// PERFCNT_CFG: position of the counter set, on Bifrost.
 const SETSEL_SHIFT: u32 = 8;
+/// PERFCNT_CFG: position of the address space.
+const AS_SHIFT: u32 = 4;
 /// How long a dump may take. HW: Linux's bound.
 const DUMP_NS: u64 = 1_000_000_000;
 /// How long the caches may take to be cleaned before the first sample.
@@ -40,21 +42,23 @@ fn offered(os: Os) -> Result<()> {
     Ok(())
 }
 
-fn dump_bytes(gpu: &Gpu) -> u64 {
+/// The size of a dump in bytes.
+fn dump_bytes(gpu: &Gpu) -> Result<u64> {
     let id = &gpu.identity;
+    let groups = u64::from(id.core_groups());
     let blocks = if gpu.features.contains(Features::V4) {
-        u64::from(id.core_groups()).saturating_mul(V4_BLOCKS)
+        groups.checked_mul(V4_BLOCKS)
     } else {
-        let cores = u64::from(u64::BITS.saturating_sub(id.shader_present.leading_zeros()));
-        // The job manager and the tiler have one each.
-        u64::from(id.core_groups())
-            .saturating_add(cores)
-            .saturating_add(2)
+        // One for each core, up to the last, and one each for the job manager and the tiler.
+        let cores = u64::BITS.checked_sub(id.shader_present.leading_zeros());
+        let others = groups.checked_add(2);
+        cores.and_then(|cores| others?.checked_add(u64::from(cores)))
     };
-    blocks.saturating_mul(BLOCK_BYTES)
+    let bytes = blocks.and_then(|blocks| blocks.checked_mul(BLOCK_BYTES));
+    bytes.ok_or(EINVAL)
 }
 
-/// Does PERFCNT_ENABLE.
+/// PERFCNT_ENABLE.
 pub(crate) fn enable(call: &Call<'_, Panfrost>, arg: &mut PerfcntEnable) -> Result<()> {
     let gpu = call.device().data();
     offered(gpu.os())?;
@@ -82,7 +86,7 @@ pub(crate) fn enable(call: &Call<'_, Panfrost>, arg: &mut PerfcntEnable) -> Resu
 
 fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<Session> {
     let vm = call.file.driver().vm.clone();
-    let size = dump_bytes(gpu);
+    let size = dump_bytes(gpu)?;
     let buffer = Buffer::new(
         gpu.dev(),
         call.file.account(),
@@ -128,11 +132,11 @@ fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<S
     }
 }
 
-/// The job lock, under which no reset begins and the power stays.
+/// Takes the job lock. While it is held, no reset begins and the power stays on.
 ///
 /// # Errors
 ///
-/// EIO when there is no power, or a reset is under way.
+/// EIO if there is no power, or a reset is in progress.
 fn powered(gpu: &Gpu) -> Result<Engine<'_>> {
     let engine = gpu.runner.lock();
     if engine.state.powered {
@@ -142,15 +146,20 @@ fn powered(gpu: &Gpu) -> Result<Engine<'_>> {
     }
 }
 
-/// Forgets dumps that are over. The answer is how many there were.
+/// Clears the interrupts of completed dumps. Returns the number of completed dumps.
 fn clear_interrupts(gpu: &Gpu) -> u64 {
     let causes = Irq::CLEAN_CACHES_COMPLETED | Irq::PERFCNT_SAMPLE_COMPLETED;
     reg::GPU_INT_CLEAR.write(gpu.regs(), causes.bits());
     *gpu.perfcnt.dumped.lock()
 }
 
-/// Gives the VM a hardware address space, and the counters to it. Returns the VM that had to leave,
-/// to be dropped without the lock.
+/// Loads the VM into a hardware address space and programs the counters to use that. Returns the VM
+/// that was evicted, which the caller drops after the job lock.
+///
+/// # Errors
+///
+/// EBUSY if jobs use all address spaces; ETIMEDOUT if the MMU does not respond: a reset is
+/// enqueued.
 fn attach(
     gpu: &Gpu,
     _engine: &mut Engine<'_>,
@@ -167,11 +176,9 @@ fn attach(
     reg::PERFCNT_SHADER_EN.write(regs, u32::MAX);
     reg::PERFCNT_MMU_L2_EN.write(regs, u32::MAX);
     reg::PERFCNT_TILER_EN.write(regs, u32::MAX);
-    let set = counterset.wrapping_shl(SETSEL_SHIFT);
-    reg::PERFCNT_CFG.write(
-        regs,
-        u32::from(seat.space().nr()).wrapping_shl(4) | MODE_MANUAL | set,
-    );
+    let space = u32::from(seat.space().nr());
+    let config = counterset << SETSEL_SHIFT | space << AS_SHIFT | MODE_MANUAL;
+    reg::PERFCNT_CFG.write(regs, config);
     Ok((seat, evicted))
 }
 
@@ -188,7 +195,7 @@ fn end(gpu: &Gpu, session: &mut Option<Session>) {
     drop(old);
 }
 
-/// Does PERFCNT_DUMP.
+/// PERFCNT_DUMP.
 pub(crate) fn dump(call: &Call<'_, Panfrost>, arg: &mut PerfcntDump) -> Result<()> {
     let gpu = call.device().data();
     offered(gpu.os())?;
@@ -199,7 +206,7 @@ pub(crate) fn dump(call: &Call<'_, Panfrost>, arg: &mut PerfcntDump) -> Result<(
         .ok_or(EINVAL)?;
     if let Some(seen) = session.left {
         match wait(call, seen) {
-            // Lost, as by a reset.
+            // A dump that a reset has ended does not complete.
             Ok(()) | Err(ETIMEDOUT) => session.left = None,
             Err(e) => return Err(e),
         }
@@ -213,13 +220,13 @@ pub(crate) fn dump(call: &Call<'_, Panfrost>, arg: &mut PerfcntDump) -> Result<(
     copy(gpu, session, call, arg.buf_ptr)
 }
 
-/// Starts a dump. The answer is how many there were before.
+/// Starts a dump. Returns the number of dumps that completed before.
 fn sample(gpu: &Gpu, session: &mut Session) -> Result<u64> {
     let mut engine = powered(gpu)?;
     let old = session.seat;
     let mut evicted = None;
     if gpu.mmu.is_lost(old) {
-        // A reset took the address space and the registers, or a fault switched it off.
+        // A reset has cleared the address space and the registers, or a fault has disabled it.
         (session.seat, evicted) = attach(gpu, &mut engine, &session.vm, session.counterset)?;
         gpu.mmu.release(old);
     }
@@ -231,9 +238,14 @@ fn sample(gpu: &Gpu, session: &mut Session) -> Result<u64> {
     Ok(seen)
 }
 
-/// Sleeps until there are more dumps than `seen`.
+/// Sleeps until the number of completed dumps is another than `seen`.
+///
+/// # Errors
+///
+/// ETIMEDOUT, and EINTR or ERESTART for a signal.
 fn wait(call: &Call<'_, Panfrost>, seen: u64) -> Result<()> {
     let gpu = call.device().data();
+    // OVERFLOW: saturates: a deadline.
     let deadline = gpu.os().now().saturating_add(DUMP_NS);
     let mut dumped = gpu.perfcnt.dumped.lock();
     while *dumped == seen {
@@ -245,7 +257,7 @@ fn wait(call: &Call<'_, Panfrost>, seen: u64) -> Result<()> {
 }
 
 fn copy(gpu: &Gpu, session: &Session, call: &Call<'_, Panfrost>, to: u64) -> Result<()> {
-    let size = dump_bytes(gpu);
+    let size = dump_bytes(gpu)?;
     let object = session.buffer.object();
     object.sync(0, size, SyncDir::ForCpu);
     let mut bytes = KVec::filled(gpu.os(), 0u8, usize_of(size))?;
@@ -253,7 +265,7 @@ fn copy(gpu: &Gpu, session: &Session, call: &Call<'_, Panfrost>, to: u64) -> Res
     UserSlice::new(to, u64_of(bytes.len())).write(call.caller, &bytes)
 }
 
-/// A file that is being closed gives the counters up.
+/// Releases the counters if the file that is being closed has them.
 pub(crate) fn close(gpu: &Gpu, file: u64) {
     let mut session = gpu.perfcnt.session.lock();
     if session.as_ref().is_some_and(|s| s.file == file) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Performance counters, for one client at a time.
 //!
-//! * `ioctls`: what clients can do with them
+//! * `ioctls`: PERFCNT_ENABLE and PERFCNT_DUMP
 //!
-//! A dump: SAMPLE writes the counters to the client's VM, CLEAN_CACHES brings them to memory, and the
-//! second interrupt wakes the caller.
+//! For a dump, the command SAMPLE has the GPU write the counters to an address in the client's VM.
+//! Its interrupt starts CLEAN_CACHES, which writes the caches back, and whose interrupt wakes the
+//! caller.
 
 pub(crate) mod ioctls;
 
@@ -26,20 +27,21 @@ struct Session {
     mapping: Mapping,
     seat: Seat,
     counterset: u32,
-    /// A dump whose caller was interrupted: how many there were before it.
+    /// For a dump whose caller was interrupted by a signal: the number of dumps completed before
+    /// it.
     left: Option<u64>,
 }
 
 /// The counters of a GPU.
 pub(crate) struct Perfcnt {
     session: Sx<Option<Session>>,
-    /// Dumps that are in memory.
+    /// The number of completed dumps.
     dumped: Mtx<u64>,
     wake: Condvar,
 }
 
 impl Perfcnt {
-    /// Counters that no client has.
+    /// Counters that no client uses.
     ///
     /// # Errors
     ///
@@ -52,19 +54,21 @@ impl Perfcnt {
         })
     }
 
-    /// Interrupts of the GPU block, under the job lock: no reset is under way.
+    /// Handles interrupts of the GPU block. Called with the job lock held, so no reset is in
+    /// progress.
     pub(crate) fn on_interrupt(&self, regs: &Regs, causes: Irq) {
         if causes.contains(Irq::PERFCNT_SAMPLE_COMPLETED) {
             reg::GPU_CMD.write(regs, Command::CleanCaches.code());
         }
         if causes.contains(Irq::CLEAN_CACHES_COMPLETED) {
             let mut dumped = self.dumped.lock();
+            // OVERFLOW: a sequence number, of which only a change counts.
             *dumped = dumped.wrapping_add(1);
             self.wake.broadcast();
         }
     }
 
-    /// Before the power goes, in the stock driver's order.
+    /// Disables the counters before the power goes off, in the order of Linux's driver.
     pub(crate) fn registers_off(&self, regs: &Regs) {
         reg::PERFCNT_CFG.write(regs, 0);
         reg::PERFCNT_JM_EN.write(regs, 0);
@@ -73,7 +77,7 @@ impl Perfcnt {
         reg::PERFCNT_TILER_EN.write(regs, 0);
     }
 
-    /// The device is removed.
+    /// Ends the use of the counters, when the device is detached.
     pub(crate) fn forget(&self) {
         let session = self.session.lock().take();
         drop(session);

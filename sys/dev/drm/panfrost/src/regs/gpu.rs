@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! GPU control: identity, reset, power, performance counters (0x0000-0x0FFF).
 //!
-//! RO = read only, WO = write only. "present", "ready", "power on/off" and "transition" registers are masks with
-//! one bit for each core of their kind.
+//! RO = read only, WO = write only. The "present", "ready", "power on", "power off" and
+//! "transition" registers are masks with one bit for each core of a kind.
 
 use super::{Reg, Reg64};
 use bitflags::bitflags;
@@ -26,9 +26,9 @@ pub(crate) const JS_PRESENT: Reg = Reg::at(0x01C);
 
 /// Interrupts raised, masked or not; bits as [`Irq`], as in the next three.
 pub(crate) const GPU_INT_RAWSTAT: Reg = Reg::at(0x020);
-/// WO: clears what is written as one.
+/// WO: clears the bits that are written as one.
 pub(crate) const GPU_INT_CLEAR: Reg = Reg::at(0x024);
-/// One = may interrupt.
+/// Bits that are one are not masked.
 pub(crate) const GPU_INT_MASK: Reg = Reg::at(0x028);
 /// RO: RAWSTAT and MASK.
 pub(crate) const GPU_INT_STAT: Reg = Reg::at(0x02C);
@@ -39,50 +39,51 @@ bitflags! {
     pub(crate) struct Irq: u32 {
         /// See `GPU_FAULT_STATUS`.
         const FAULT = 1 << 0;
-        /// More faults came before the first was cleared.
+        /// There were more faults before the first was cleared.
         const MULTIPLE_FAULT = 1 << 7;
-        /// The reset is over.
+        /// A reset has completed.
         const RESET_COMPLETED = 1 << 8;
         /// One core changed its power state.
         const POWER_CHANGED = 1 << 9;
-        /// All requested power changes are over.
+        /// All requested power changes have completed.
         const POWER_CHANGED_ALL = 1 << 10;
-        /// The counters are in memory, or on their way.
+        /// The counters are written, to memory or to a cache.
         const PERFCNT_SAMPLE_COMPLETED = 1 << 16;
-        /// The caches are clean.
+        /// The caches are written back.
         const CLEAN_CACHES_COMPLETED = 1 << 17;
 
-        /// What says that the GPU is in trouble.
+        /// Those that report a fault of the GPU.
         const ERROR = Self::FAULT.bits() | Self::MULTIPLE_FAULT.bits();
-        /// What the driver wants to hear of.
-        const WANTED =
-            Self::ERROR.bits() | Self::PERFCNT_SAMPLE_COMPLETED.bits() | Self::CLEAN_CACHES_COMPLETED.bits();
+        /// Those that the driver handles.
+        const WANTED = Self::ERROR.bits()
+            | Self::PERFCNT_SAMPLE_COMPLETED.bits()
+            | Self::CLEAN_CACHES_COMPLETED.bits();
     }
 }
 
 /// WO: see [`Command`].
 pub(crate) const GPU_CMD: Reg = Reg::at(0x030);
-/// RO: counts cache flushes (flush reduction).
+/// RO: the number of cache flushes so far (flush reduction).
 pub(crate) const LATEST_FLUSH_ID: Reg = Reg::at(0x038);
 /// RO: exception code in bits 7:0.
 pub(crate) const GPU_FAULT_STATUS: Reg = Reg::at(0x03C);
 /// RO: the address that faulted.
 pub(crate) const GPU_FAULT_ADDRESS: Reg64 = Reg64::at(0x040);
 
-/// What `GPU_CMD` takes.
+/// The commands of `GPU_CMD`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Command {
-    /// Reset once outstanding bus transactions have ended.
+    /// Reset after outstanding bus transactions have completed.
     SoftReset,
-    /// Reset at once; a bus transaction cut short can hang the bus, so it is the last resort.
+    /// Reset at once. Aborted bus transactions can hang the bus, so this is the last resort.
     HardReset,
-    /// Counters to zero.
+    /// Set the counters to zero.
     PerfcntClear,
-    /// Counters to memory.
+    /// Write the counters to memory.
     PerfcntSample,
     /// Write back the GPU's caches.
     CleanCaches,
-    /// Write back the GPU's caches and empty them.
+    /// Write back and invalidate the GPU's caches.
     CleanInvCaches,
 }
 
@@ -102,18 +103,18 @@ impl Command {
 
 /// RO: compressed framebuffer modes (Bifrost; 0 before).
 pub(crate) const AFBC_FEATURES: Reg = Reg::at(0x04C);
-/// WO: the next write to a power override counts only after [`PWR_KEY_UNLOCK`] was written here.
+/// WO: a write of [`PWR_KEY_UNLOCK`] enables the next write to a power override.
 pub(crate) const PWR_KEY: Reg = Reg::at(0x050);
-/// HW: the key, as the stock driver writes it on Amlogic parts.
+/// HW: the key, as Linux's driver writes it on Amlogic parts.
 pub(crate) const PWR_KEY_UNLOCK: u32 = 0x2968_A819;
 /// Power manager settings of the integrator.
 pub(crate) const PWR_OVERRIDE1: Reg = Reg::at(0x058);
 
-/// Where the counters go: a GPU virtual address.
+/// The GPU virtual address that the counters are written to.
 pub(crate) const PERFCNT_BASE: Reg64 = Reg64::at(0x060);
 /// Mode in bits 1:0 (0 off, 1 manual, 2 by tile), address space in 7:4, counter set in 9:8.
 pub(crate) const PERFCNT_CFG: Reg = Reg::at(0x068);
-/// One bit for each group of four counters; so are the next three.
+/// Enables counters, one bit for each group of four; so do the next three.
 pub(crate) const PERFCNT_JM_EN: Reg = Reg::at(0x06C);
 /// As above, shader cores.
 pub(crate) const PERFCNT_SHADER_EN: Reg = Reg::at(0x070);
@@ -140,7 +141,7 @@ pub(crate) const TEXTURE_FEATURES: [Reg; 4] = [
     Reg::at(0x0B8),
     Reg::at(0x0BC),
 ];
-/// RO: what each job slot takes.
+/// RO: the kinds of job that each slot accepts.
 pub(crate) const JS_FEATURES: [Reg; 16] = [
     Reg::at(0x0C0),
     Reg::at(0x0C4),
@@ -160,17 +161,17 @@ pub(crate) const JS_FEATURES: [Reg; 16] = [
     Reg::at(0x0FC),
 ];
 
-/// The registers of one kind of core: one bit each.
+/// The registers of one kind of core, with one bit for each core.
 pub(crate) struct Cores {
-    /// RO: there is such a core.
+    /// RO: the core exists.
     pub(crate) present: Reg64,
-    /// RO: it has power.
+    /// RO: the core has power.
     pub(crate) ready: Reg64,
-    /// WO: give it power.
+    /// WO: powers the core on.
     pub(crate) power_on: Reg64,
-    /// WO: take it.
+    /// WO: powers the core off.
     pub(crate) power_off: Reg64,
-    /// RO: it is going up or down.
+    /// RO: the core is being powered on or off.
     pub(crate) transition: Reg64,
 }
 

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! MMU: interrupts and address spaces (0x2000-0x2FFF).
 //!
-//! TRANSTAB, MEMATTR and TRANSCFG are latched: they count from the next UPDATE command on.
+//! TRANSTAB, MEMATTR and TRANSCFG are latched: a new value has an effect after the next UPDATE
+//! command.
 
 use super::{index_u32, Reg, Reg64};
 
 /// Interrupts raised: bit n = page fault in address space n, bit n+16 = bus error there.
 pub(crate) const MMU_INT_RAWSTAT: Reg = Reg::at(0x2000);
-/// WO: clears what is written as one; with it the MMU tries the access again.
+/// WO: clears the bits that are written as one; the MMU then repeats the access.
 pub(crate) const MMU_INT_CLEAR: Reg = Reg::at(0x2004);
-/// One = may interrupt.
+/// Bits that are one are not masked.
 pub(crate) const MMU_INT_MASK: Reg = Reg::at(0x2008);
 /// RO: RAWSTAT and MASK.
 pub(crate) const MMU_INT_STAT: Reg = Reg::at(0x200C);
 
-/// Address spaces that the register map has room for.
+/// The number of address spaces in the register map.
 pub(crate) const SPACES: usize = 16;
 
 /// An address space of the hardware.
@@ -25,7 +26,7 @@ pub(crate) const SPACES: usize = 16;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct As(u8);
 
-/// Bytes from one address space's registers to the next one's.
+/// Distance in bytes between the registers of two address spaces.
 const STRIDE: u32 = 0x40;
 
 impl As {
@@ -47,12 +48,13 @@ impl As {
 
     /// Its page fault bit.
     pub(crate) const fn fault_bit(self) -> u32 {
+        // OVERFLOW: none, for an address space's number is below 16.
         1_u32.wrapping_shl(index_u32(self.0))
     }
 
     /// Its bus error bit.
     pub(crate) const fn bus_error_bit(self) -> u32 {
-        self.fault_bit().wrapping_shl(16)
+        self.fault_bit() << 16
     }
 
     /// Both of its bits.
@@ -65,12 +67,12 @@ impl As {
         const { Reg64::at(0x2400) }.index(self.0, STRIDE)
     }
 
-    /// Memory attributes: one byte for each index that a page table entry can name.
+    /// Memory attributes: one byte for each index that a page table entry can have.
     pub(crate) const fn memattr(self) -> Reg64 {
         const { Reg64::at(0x2408) }.index(self.0, STRIDE)
     }
 
-    /// The region that LOCK and the flushes work on.
+    /// The region of the LOCK and flush commands.
     pub(crate) const fn lockaddr(self) -> Reg64 {
         const { Reg64::at(0x2410) }.index(self.0, STRIDE)
     }
@@ -95,28 +97,29 @@ impl As {
         const { Reg::at(0x2428) }.index(self.0, STRIDE)
     }
 
-    /// Format of the page table (Bifrost and later; not there before).
+    /// Format of the page table (Bifrost and later).
     pub(crate) const fn transcfg(self) -> Reg64 {
         const { Reg64::at(0x2430) }.index(self.0, STRIDE)
     }
 }
 
-/// STATUS: a command is being worked on; no other may be written.
+/// STATUS: a command is being executed; no other may be written.
 pub(crate) const STATUS_ACTIVE: u32 = 1 << 0;
 
-/// Log2 of the smallest region that LOCKADDR can name: 32 KiB.
+/// Log2 of the size of the smallest region in LOCKADDR, 32 KiB.
 pub(crate) const LOCK_REGION_MIN_LOG2: u32 = 15;
 
-/// What an address space's COMMAND takes.
+/// The commands of an address space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Command {
     /// Latch TRANSTAB, MEMATTR and TRANSCFG.
     Update,
     /// Hold accesses to the region.
     Lock,
-    /// Write back the L2, forget cached translations of the region, let go of it.
+    /// Write back the L2 cache, invalidate cached translations of the region, and end the lock.
     FlushPt,
-    /// As FlushPt, once accesses to memory under way are over and the L1 caches are written back.
+    /// As FlushPt, after outstanding memory accesses have completed and the L1 caches are written
+    /// back.
     FlushMem,
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The register map of a job-manager Mali, one file per block: `gpu` (0x0000), `job` (0x1000), `mmu` (0x2000).
+//! The register map of a Mali GPU with a job manager, one file per block: `gpu` (0x0000), `job`
+//! (0x1000), `mmu` (0x2000).
 //!
-//! A register is a value that knows its offset; offsets are checked when the constant is made, so an access can
-//! only miss the window through an index, and the index types (`Slot`, `As`) cannot be out of range.
-//! Source of the offsets: Arm's register map as Linux 6.1 and Mesa publish it; the stock driver's trace.
+//! A register is a constant that holds its offset, which is checked at compile time. Registers of
+//! job slots and address spaces are computed from an index, whose type (`Slot`, `As`) bounds it. So
+//! no access is outside of the register window.
+//!
+//! Source of the offsets: Linux 6.1, Mesa, and a trace of Linux's driver on the models.
 
 pub(crate) mod gpu;
 pub(crate) mod job;
@@ -13,7 +16,7 @@ use drmkpi::os::{Mmio, Os};
 use drmkpi::util::errno::{Result, ETIMEDOUT};
 use drmkpi::util::int_conv::{high32, low32};
 
-/// Bytes of register window that this driver touches.
+/// Bytes of the register window that the driver uses.
 const WINDOW: u32 = 0x4000;
 
 /// The register window of one GPU.
@@ -30,8 +33,9 @@ impl Reg {
         Reg(offset)
     }
 
-    /// The register `index` strides of `stride` bytes further on; the caller's index type bounds it.
+    /// The register that is `index` times `stride` bytes after this one.
     const fn index(self, index: u8, stride: u32) -> Reg {
+        // OVERFLOW: none, for the types of the callers' indexes keep it in the window.
         Reg(self.0.wrapping_add(index_u32(index).wrapping_mul(stride)))
     }
 
@@ -48,8 +52,8 @@ impl Reg {
 
 /// A register of 64 bits: two words, the low one first.
 ///
-/// The halves are accessed one after the other. All users read values that hold still while they are read
-/// (identity, the address of a fault that was not cleared yet, the tail of a stopped job).
+/// The halves are accessed one after the other. The registers that are read so do not change
+/// meanwhile (identity, the address of a fault that is not cleared yet, the tail of a stopped job).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Reg64(Reg);
 
@@ -72,7 +76,8 @@ impl Reg64 {
 
     /// Its high word.
     pub(crate) const fn high(self) -> Reg {
-        Reg(self.0 .0.wrapping_add(4))
+        // The low word is at a multiple of 8.
+        Reg(self.0 .0 | 4)
     }
 
     /// Reads both words, low first.
@@ -81,7 +86,8 @@ impl Reg64 {
         join(low, self.high().read(regs))
     }
 
-    /// Reads both words, high first: the order in which the stock driver takes a fault's address.
+    /// Reads both words, high first: the order in which Linux's driver reads the address of a
+    /// fault.
     pub(crate) fn read_high_first(self, regs: &Regs) -> u64 {
         let high = self.high().read(regs);
         join(self.low().read(regs), high)
@@ -93,7 +99,7 @@ impl Reg64 {
         self.high().write(regs, high32(value));
     }
 
-    /// Reads what a mask of `used` bits covers: the high word only if `used` has bits there.
+    /// Reads the words in which the mask `used` has bits; the low word in any case.
     pub(crate) fn read_used(self, regs: &Regs, used: u64) -> u64 {
         let low = self.low().read(regs);
         match high32(used) {
@@ -102,10 +108,10 @@ impl Reg64 {
         }
     }
 
-    /// Writes a mask of cores: the high word only if it has bits.
+    /// Writes a mask of cores: the high word only if it is not zero.
     ///
-    /// HW: a zero written to a power-on or power-off register does nothing; the stock driver never writes the
-    /// high words.
+    /// HW: a zero written to a power-on or power-off register has no effect; Linux's driver never
+    /// writes the high words.
     pub(crate) fn write_mask(self, regs: &Regs, mask: u64) {
         self.low().write(regs, low32(mask));
         if high32(mask) != 0 {
@@ -114,7 +120,7 @@ impl Reg64 {
     }
 }
 
-/// Two words as one number.
+/// A number of 64 bits, from its two words.
 pub(crate) fn join(low: u32, high: u32) -> u64 {
     (u64::from(high) << 32) | u64::from(low)
 }
@@ -124,13 +130,14 @@ const fn index_u32(n: u8) -> u32 {
     u32::from_le_bytes([n, 0, 0, 0])
 }
 
-/// Asks `done` until it says yes, `step_ns` apart, for at least `timeout_ns`; it is asked at least twice.
+/// Calls `done` every `step_ns` until it returns true, for at least `timeout_ns` and at least
+/// twice.
 ///
-/// The number of questions is bounded whatever the clock does.
+/// The number of calls is bounded independently of the clock.
 ///
 /// # Errors
 ///
-/// ETIMEDOUT.
+/// ETIMEDOUT if it did not return true.
 pub(crate) fn poll(
     os: Os,
     step_ns: u64,

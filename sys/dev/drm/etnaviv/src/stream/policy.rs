@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is asked of a command stream, and why one is refused.
+//! What command streams are validated against, and the reasons for which they are refused.
 
 use core::fmt;
 
-/// What a client's addresses are.
+/// Which addresses a stream may contain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Policy {
-    /// MMUv1: all clients share one address space, so every state that holds an address must take it from a relocation.
+    /// MMUv1: all clients share one VM, so every address must come from a relocation.
     Mmuv1,
-    /// MMUv2: a client's addresses lead to nothing but its own memory. Relocations may be used, and need not.
+    /// MMUv2: the addresses of a client reach its own memory only, so relocations are optional.
     Mmuv2,
 }
 
@@ -24,16 +24,16 @@ pub struct Reloc {
     pub reloc_offset: u64,
     /// Must be 0.
     pub flags: u32,
-    /// Fills up to 8 bytes; ignored.
+    /// Padding; ignored.
     pub pad: u32,
 }
 
 /// Why a stream is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Why {
-    /// A command that a client may not give.
+    /// A command that a client may not use.
     Command,
-    /// A load of a state that a client may not touch.
+    /// A load of a state that a client may not load.
     State,
     /// The stream ends within a command.
     Length,
@@ -41,7 +41,7 @@ pub enum Why {
     Uncovered,
     /// An address that would be converted from fixed to floating point.
     FixedPoint,
-    /// A relocation of something that is no address, out of order, or outside of the stream.
+    /// A relocation of a word that is no address, out of order, or outside of the stream.
     Relocation,
     /// A relocation's flags, or its buffer object's index.
     Object,
@@ -64,14 +64,14 @@ impl fmt::Display for Why {
     }
 }
 
-/// A refusal, for one line in the log. The errno is EINVAL.
+/// A refusal, as it is logged in one line. The errno is EINVAL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Refused {
     /// Index of the word.
     pub offset_words: u32,
-    /// The word itself; 0 if it is behind the end.
+    /// The word; 0 if the index is above the end of the stream.
     pub word: u32,
-    /// What is wrong with it.
+    /// The reason.
     pub why: Why,
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Registers of the host interface, MMU and front end: reset, set-up, start. Facts: docs/hw/etnaviv.md.
+//! Register operations of a core's host interface, MMU and front end: reset, set-up, start. Facts:
+//! docs/hw/etnaviv.md.
 
 use crate::features::Features;
 use crate::hwdb::{self, Quirks};
@@ -10,7 +11,7 @@ use drmkpi::os::{Mmio, Os};
 use drmkpi::util::errno::{Result, EIO, ETIMEDOUT};
 use drmkpi::util::int_conv::{high32, low32};
 
-/// The registers that the driver touches.
+/// The register window, as far as the driver uses it.
 pub(crate) type Regs = Mmio<0x800>;
 
 const CLOCK_CONTROL: u32 = 0x000;
@@ -35,10 +36,10 @@ const SEC_SAFE_ADDR_LOW: u32 = 0x39c;
 const SAFE_ADDRESS_CONFIG: u32 = 0x3a0;
 const SEC_COMMAND_CONTROL: u32 = 0x3a4;
 const AHB_CONTROL: u32 = 0x3a8;
-/// MMUv1: the table as FE, TX, PE, PEZ and RA see it.
+/// MMUv1: the address of the page table, for FE, TX, PE, PEZ and RA.
 const PAGE_TABLE: [u32; 5] = [0x400, 0x404, 0x408, 0x40c, 0x410];
 const DEBUG_MEMORY: u32 = 0x414;
-/// MMUv1: where the linear window of RA, FE, TX, PEZ and PE begins.
+/// MMUv1: the base of the linear window, for RA, FE, TX, PEZ and PE.
 const MEMORY_BASE: [u32; 5] = [0x418, 0x41c, 0x420, 0x424, 0x428];
 const BUS_CONFIG: u32 = 0x480;
 const COMMAND_ADDRESS: u32 = 0x654;
@@ -55,23 +56,23 @@ const ISOLATE: u32 = 1 << 19;
 const IDLE_FE: u32 = 1 << 0;
 const AHB_RESET: u32 = 1 << 0;
 const AHB_NONSEC_ACCESS: u32 = 1 << 1;
-/// AWCACHE and ARCACHE 2: without it i.MX6 locks up.
+/// AWCACHE and ARCACHE 2, without which i.MX6 locks up.
 const AXI_CACHES: u32 = 2 << 8 | 2 << 12;
 const PTA_ENABLE: u32 = 1;
 const MMU_ENABLE: u32 = 1;
 const FE_ENABLE: u32 = 1 << 16;
-/// HW: the time stamp of the GC320 whose memory needs no set-up.
-const GC320_MENDED: u32 = 0x0206_2400;
+/// HW: the time stamp of those GC320 whose memory needs no set-up.
+const GC320_FIXED: u32 = 0x0206_2400;
 
-/// The interrupt that the MMU raises.
+/// The interrupt for a fault of the MMU.
 pub(crate) const INTR_MMU: u32 = 1 << 30;
-/// The interrupt of the bus.
+/// The interrupt for an error of the bus.
 pub(crate) const INTR_AXI: u32 = 1 << 31;
 
 const RESET_TRIES: u32 = 100;
 const RESET_PAUSE_NS: u64 = 1_000_000;
 const RESET_HOLD_NS: u64 = 20_000;
-/// A dozen commands; no more than this, for a lock is held.
+/// Enough for a dozen commands; short, as the job lock is held.
 const IDLE_TIMEOUT_NS: u64 = 2_000_000;
 const STEP_NS: u64 = 5_000;
 
@@ -80,15 +81,16 @@ fn clock(regs: &Regs, control: u32) {
     regs.write(CLOCK_CONTROL, control);
 }
 
-/// Resets the core. Takes some 100 us at the best, 100 ms at the worst; may sleep.
+/// Resets the core, which takes from 100 us to 100 ms. May sleep.
 ///
 /// # Errors
 ///
-/// EIO when it does not become idle, or its MMU does not go off.
+/// EIO if it does not become idle, or its MMU stays enabled.
 pub(crate) fn reset(regs: &Regs, os: Os, core: &Identity) -> Result<()> {
     let full = FSCALE_FULL << FSCALE_SHIFT;
     for _ in 0..RESET_TRIES {
-        // HW: modules whose clock pulses are eaten may not see the reset (docs/hw/etnaviv.md, Reset).
+        // HW: a module that is throttled by the pulse eater may miss the reset (docs/hw/etnaviv.md,
+        // Reset).
         let pulse_eater = power_register(core, PULSE_EATER);
         let eater = pm::PULSE_EATER_DEFAULT | pm::PULSE_EATER_17;
         for value in [eater, eater | 1, eater] {
@@ -129,25 +131,27 @@ fn mmu_is_on(regs: &Regs, core: &Identity) -> bool {
     regs.read(register) & MMU_ENABLE != 0
 }
 
-/// HW: a write to a power register may come late unless something is read behind it (docs/hw/etnaviv.md, Reset).
+/// Writes a power register. HW: the write may be late unless the register is read afterwards
+/// (docs/hw/etnaviv.md, Reset).
 fn write_power(regs: &Regs, register: u32, value: u32) {
     regs.write(register, value);
     regs.read(register);
 }
 
-/// HW: the oldest GC300 have their power registers elsewhere.
+/// The offset of a power register. HW: it is 0x100 higher on the oldest GC300.
 fn power_register(core: &Identity, register: u32) -> u32 {
     if core.ids.model == 0x300 && core.ids.revision < 0x2000 {
+        // OVERFLOW: none, for power registers are at 0x100 to 0x10c.
         register.wrapping_add(0x100)
     } else {
         register
     }
 }
 
-/// After a reset: clock gating, buses, interrupts.
+/// After a reset: sets up clock gating and buses, and unmasks all interrupts.
 pub(crate) fn init(regs: &Regs, core: &Identity) {
     let quirks = hwdb::quirks(core.ids.model, core.ids.revision);
-    if quirks.contains(Quirks::MEMORY_DEBUG) && regs.read(hi::TIME) != GC320_MENDED {
+    if quirks.contains(Quirks::MEMORY_DEBUG) && regs.read(hi::TIME) != GC320_FIXED {
         let patch = if core.ids.revision == 0x5007 {
             0x0c
         } else {
@@ -173,7 +177,7 @@ pub(crate) fn init(regs: &Regs, core: &Identity) {
     regs.write(INTR_ENBL, u32::MAX);
 }
 
-/// Whether modules that have nothing to do are without a clock. Counters count only when they are not.
+/// Turns clock gating of idle modules on or off. Counters count only while it is off.
 pub(crate) fn gate_clocks(regs: &Regs, core: &Identity, on: bool) {
     let (power, _) = hwdb::clock_gating(core);
     let register = power_register(core, POWER_CONTROLS);
@@ -181,7 +185,7 @@ pub(crate) fn gate_clocks(regs: &Regs, core: &Identity, on: bool) {
     write_power(regs, register, if on { old | power } else { old & !power });
 }
 
-/// Tells the MMU where the tables are, as far as registers do that.
+/// Writes the addresses of page tables to the MMU, as far as that is done by registers.
 pub(crate) fn set_tables(regs: &Regs, mmu: &Mmu) {
     match mmu.version() {
         Version::V1 => {
@@ -206,7 +210,7 @@ pub(crate) fn set_tables(regs: &Regs, mmu: &Mmu) {
     }
 }
 
-/// From now on all addresses are translated.
+/// Enables the MMU: all addresses are translated afterwards, until a reset.
 pub(crate) fn enable_mmu(regs: &Regs, version: Version) {
     match version {
         Version::V1 => (),
@@ -215,7 +219,7 @@ pub(crate) fn enable_mmu(regs: &Regs, version: Version) {
     }
 }
 
-/// Lets the front end fetch `prefetch` pairs of words at `address`.
+/// Starts the front end at `address`, where it fetches `prefetch` pairs of words first.
 pub(crate) fn start(regs: &Regs, core: &Identity, address: u32, prefetch: u32) {
     regs.write(COMMAND_ADDRESS, address);
     regs.write(COMMAND_CONTROL, FE_ENABLE | prefetch);
@@ -228,9 +232,9 @@ pub(crate) fn start(regs: &Regs, core: &Identity, address: u32, prefetch: u32) {
 ///
 /// # Errors
 ///
-/// ETIMEDOUT.
+/// ETIMEDOUT after 2 ms.
 pub(crate) fn wait_stopped(regs: &Regs, os: Os) -> Result<()> {
-    let mut left = IDLE_TIMEOUT_NS.wrapping_div(STEP_NS);
+    let mut left = IDLE_TIMEOUT_NS / STEP_NS;
     while regs.read(IDLE_STATE) & IDLE_FE == 0 {
         left = left.checked_sub(1).ok_or(ETIMEDOUT)?;
         os.delay(STEP_NS);
@@ -243,7 +247,7 @@ pub(crate) fn mask_interrupts(regs: &Regs) {
     regs.write(INTR_ENBL, 0);
 }
 
-/// Raised interrupts; reading acknowledges them.
+/// Reads the raised interrupts, which acknowledges them.
 pub(crate) fn interrupts(regs: &Regs) -> u32 {
     regs.read(INTR_ACKNOWLEDGE)
 }
@@ -251,7 +255,7 @@ pub(crate) fn interrupts(regs: &Regs) -> u32 {
 /// Status and address of an MMU exception.
 pub(crate) fn mmu_fault(regs: &Regs, version: Version) -> (u32, u32) {
     match version {
-        // It has none.
+        // It has no exceptions.
         Version::V1 => (0, 0),
         Version::V2 => {
             let status = regs.read(MMU_STATUS);
@@ -264,9 +268,10 @@ pub(crate) fn mmu_fault(regs: &Regs, version: Version) -> (u32, u32) {
     }
 }
 
-/// What an exception is: the code of the first unit that has one (docs/hw/etnaviv.md, MMU).
+/// The name of an MMU exception: that of the first unit that has one (docs/hw/etnaviv.md, MMU).
 pub(crate) fn exception(status: u32) -> &'static str {
     let shift = status.trailing_zeros() & 0x1c;
+    // OVERFLOW: none, for `shift` is at most 28.
     match status.wrapping_shr(shift) & 0xf {
         0 => "no exception",
         1 => "no table",
@@ -279,14 +284,15 @@ pub(crate) fn exception(status: u32) -> &'static str {
     }
 }
 
-/// Where the front end is.
+/// The address at which the front end fetches.
 pub(crate) fn position(regs: &Regs) -> u32 {
-    // HW: on some revisions the first read is not to be trusted (docs/hw/etnaviv.md, Front end).
+    // HW: on some revisions the first read returns a wrong value (docs/hw/etnaviv.md, Front end).
     regs.read(DMA_ADDRESS);
     regs.read(DMA_ADDRESS)
 }
 
-/// The primitive that a 3D core is at: a large draw may take long and be all right (docs/hw/etnaviv.md, Front end).
+/// The number of the current primitive on a 3D core, by which a large draw that takes long is
+/// distinguished from a hang (docs/hw/etnaviv.md, Front end); 0 on other cores.
 pub(crate) fn primitive(regs: &Regs, core: &Identity) -> u32 {
     const FE_CURRENT_PRIM: u32 = 9;
     const PROFILE_FE_READ: u32 = 0x450;
@@ -297,7 +303,7 @@ pub(crate) fn primitive(regs: &Regs, core: &Identity) -> u32 {
     regs.read(PROFILE_FE_READ)
 }
 
-/// Lets registers of the debug interface show pixel pipe `pipe`.
+/// Selects the pixel pipe whose counters the debug registers show.
 pub(crate) fn show_pixel_pipe(regs: &Regs, pipe: u32) {
     const SHIFT: u32 = 20;
     const MASK: u32 = 0xf << SHIFT;
@@ -305,7 +311,7 @@ pub(crate) fn show_pixel_pipe(regs: &Regs, pipe: u32) {
     regs.write(CLOCK_CONTROL, control | (pipe << SHIFT & MASK));
 }
 
-/// What a crash dump has of the registers: offset and value of each.
+/// The registers of a crash dump: offset and value of each.
 pub(crate) fn for_dump<'a>(
     regs: &'a Regs,
     core: &Identity,
@@ -333,7 +339,7 @@ pub(crate) fn for_dump<'a>(
         .chain(mmu.copied())
         .chain(FRONT_END);
     all.map(move |register| {
-        // HW: twice, see `position`.
+        // HW: read twice, as in `position`.
         regs.read(register);
         (register, regs.read(register))
     })
