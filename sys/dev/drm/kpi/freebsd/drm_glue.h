@@ -118,7 +118,7 @@ void	drm_minor_wait_end(struct drm_os_caller *caller);
 /* drm_object.c */
 struct vm_object *drm_object_vm(struct drm_os_object *obj);
 void	drm_objects_init(void);
-void	drm_objects_revoke(void);
+int	drm_objects_revoke(sbintime_t end);
 void	drm_objects_uninit(void);
 
 /* drm_page.c */

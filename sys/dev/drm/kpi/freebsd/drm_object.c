@@ -30,6 +30,7 @@
 #include <sys/proc.h>
 #include <sys/rwlock.h>
 #include <sys/refcount.h>
+#include <sys/time.h>
 #include <sys/ucred.h>
 #include <vm/vm.h>
 #include <vm/vm_param.h>
@@ -474,10 +475,12 @@ drm_os_object_sync(struct drm_os_object *obj, uint64_t off, uint64_t len,
  * freed.  A fault within its size would map a page of zeroes, because the dead
  * pager has no pages; beyond its size it is a SIGBUS.  Pages that mlock(2) has
  * wired stay, as cached memory of no device, until they are unlocked or
- * unmapped; then the VM system frees them.
+ * unmapped; then the VM system frees them.  Returns EBUSY if
+ * some are left at the end of the time; then it may be called again.  No lock is
+ * held from one object to the next.
  */
-void
-drm_objects_revoke(void)
+int
+drm_objects_revoke(sbintime_t end)
 {
 	struct drm_os_object *obj;
 	vm_object_t vm;
@@ -491,7 +494,12 @@ drm_objects_revoke(void)
 			vm = NULL;
 		mtx_unlock(&objects_lock);
 		if (obj == NULL)
-			break;
+			return (0);
+		if (getsbinuptime() >= end) {
+			if (vm != NULL)
+				vm_object_deallocate(vm);
+			return (EBUSY);
+		}
 		if (vm == NULL) {
 			pause("drmrvk", 1);
 			continue;

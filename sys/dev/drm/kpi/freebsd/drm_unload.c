@@ -16,6 +16,11 @@
  * A count kept by the counted code leaves a few instructions uncounted: from
  * the read of the function's address to the increment, and from the decrement
  * to the return.  wait_for_threads() waits for threads that may be there.
+ *
+ * The kernel reads a knote's kn_fop, a table of this module, again after its
+ * f_detach has returned, when it holds the kqueue's lock and no other thread has
+ * the knote.  It may wait for either, so that counts as being in those
+ * instructions.
  */
 #include "drm_glue.h"
 
@@ -94,9 +99,19 @@ struct running {
 	bool	 kernel;
 };
 
+/* Whether a thread runs, may run, or waits in a place that is reached from here. */
+static bool
+may_be_here(const struct thread *td)
+{
+
+	return (TD_ON_RUNQ(td) || TD_IS_RUNNING(td) || TD_CAN_RUN(td) ||
+	    TD_ON_LOCK(td) || (TD_ON_SLEEPQ(td) && td->td_wmesg != NULL &&
+	    strcmp(td->td_wmesg, "kqflxwt") == 0));
+}
+
 /*
- * Records the threads that are running or runnable; *n is the size of the list
- * on entry and the number of threads on return.
+ * Records the threads that may be in this module; *n is the size of the list on
+ * entry and the number of threads on return.
  */
 static void
 threads_find(struct running *list, u_int *n)
@@ -113,8 +128,7 @@ threads_find(struct running *list, u_int *n)
 			if (td == curthread || TD_IS_IDLETHREAD(td))
 				continue;
 			thread_lock(td);
-			if (TD_ON_RUNQ(td) || TD_IS_RUNNING(td) ||
-			    TD_CAN_RUN(td)) {
+			if (may_be_here(td)) {
 				if (found < *n) {
 					list[found].tid = td->td_tid;
 					list[found].switches =
@@ -134,7 +148,11 @@ threads_find(struct running *list, u_int *n)
 	*n = found;
 }
 
-/* Whether a thread has neither slept nor been in user mode since then. */
+/*
+ * Whether a thread has neither slept nor been in user mode since then.  A kernel
+ * thread that waited for a lock counts as having slept: such threads close no
+ * kqueue and remove no knote.
+ */
 static bool
 thread_is_still_there(const struct running *running)
 {
@@ -145,9 +163,9 @@ thread_is_still_there(const struct running *running)
 	if (td == NULL)
 		return (false);
 	thread_lock(td);
-	still = !TD_IS_INHIBITED(td) &&
-	    td->td_ru.ru_nvcsw == running->switches &&
-	    (running->kernel || td_ast_pending(td, TDA_AST));
+	still = may_be_here(td) && (running->kernel ?
+	    td->td_ru.ru_nvcsw == running->switches :
+	    td_ast_pending(td, TDA_AST));
 	thread_unlock(td);
 	PROC_UNLOCK(td->td_proc);
 	return (still);
@@ -155,8 +173,9 @@ thread_is_still_there(const struct running *running)
 
 /*
  * Waits until every thread has slept, been in user mode, or exited.  None of
- * them is then in the uncounted instructions, which do not sleep.  An AST that
- * does nothing detects the return to user mode; preemption is not a sleep and
+ * them is then in the uncounted instructions, which only sleep in ways that
+ * may_be_here() knows.  An AST that does nothing detects the return to user
+ * mode; preemption is not a sleep and
  * does not count.
  */
 static int
@@ -215,8 +234,9 @@ revoke_users(void)
 	if (error != 0)
 		return (error);
 	drm_files_release();
-	drm_objects_revoke();
-	error = wait_for_none(&drm_os.live, end);
+	error = drm_objects_revoke(end);
+	if (error == 0)
+		error = wait_for_none(&drm_os.live, end);
 	if (error == 0)
 		error = wait_for_threads(end);
 	return (error);

@@ -10,7 +10,7 @@ use crate::alloc::{Arc, Hook, KBox, KVec};
 use crate::os::{Mtx, MtxGuard, Os};
 use crate::runner::holdings::{Holdings, Payload, Remains};
 use crate::runner::storage::KernelStorage;
-use crate::sync::fence::{Fence, FenceSet, Signaler};
+use crate::sync::fence::{Fence, FenceSet, PendingHooks, Signaler};
 use crate::util::account::Charge;
 use crate::util::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
@@ -47,6 +47,8 @@ pub struct Engine<P, H> {
 pub struct Queue<P, H> {
     os: Os,
     engine: Mtx<Engine<P, H>>,
+    /// Hooks that `retire` had no time for.
+    hooks: Mtx<Turns>,
     kick: Mtx<Option<Arc<dyn Hook>>>,
 }
 
@@ -55,6 +57,35 @@ pub type Prepared<P> = core::result::Result<(JobId, Arc<Fence>), (Errno, KBox<Ho
 
 /// Jobs that are retired before others are started.
 const RETIRED_AT_ONCE: u32 = 64;
+
+/// Hooks of a job's fence that are called when it is signaled; the others are called later, so that
+/// a fence with many hooks does not delay other clients' jobs.
+const HOOKS_AT_ONCE: u32 = 4;
+
+/// Fences with hooks left that get a turn before jobs are started, and hooks that are called in a
+/// turn.
+const HOOK_TURNS: u32 = 8;
+const HOOKS_IN_TURN: u32 = 8;
+
+/// Fences with hooks left, which take turns.
+struct Turns {
+    list: KVec<PendingHooks>,
+    /// Whose turn is next.
+    next: usize,
+}
+
+impl Turns {
+    /// Takes the next one out, in constant time.
+    fn take(&mut self) -> Option<PendingHooks> {
+        if self.next >= self.list.len() {
+            self.next = 0;
+        }
+        let taken = self.list.swap_remove(self.next);
+        // OVERFLOW: it was below the length of the list.
+        self.next = self.next.wrapping_add(1);
+        taken
+    }
+}
 
 /// The timeline of one entity's jobs.
 pub struct Timeline {
@@ -96,8 +127,19 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             broken_until: 0,
         };
         let engine = Mtx::new(os, c"drm jobs", Engine { sched, state, hw })?;
+        let turns = Turns {
+            list: KVec::new(os),
+            next: 0,
+        };
+        let hooks = Mtx::new(os, c"drm hooks", turns)?;
         let kick = Mtx::new(os, c"drm job kick", None)?;
-        Arc::new(os, Queue { os, engine, kick })
+        let queue = Queue {
+            os,
+            engine,
+            hooks,
+            kick,
+        };
+        Arc::new(os, queue)
     }
 
     /// What to call when a job may have become ready; `None` when the device is removed.
@@ -204,9 +246,12 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         mut count: impl FnMut(&P, u64) -> T,
         mut signaled: impl FnMut(T),
     ) -> bool {
+        self.call_pending();
         for _ in 0..RETIRED_AT_ONCE {
             let done = self.lock().sched.pop_done();
-            let Some(done) = done else { return false };
+            let Some(done) = done else {
+                return !self.hooks.lock().list.is_empty();
+            };
             let outcome = match done.outcome {
                 Outcome::Done => Ok(()),
                 Outcome::Failed(n) => Err(Errno::check(n).err().unwrap_or(EINVAL)),
@@ -216,10 +261,30 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             let Entry { payload, signaler } = done.payload;
             let counted = count(&payload, done.run_ns);
             Remains::leave(payload);
-            signaler.signal(outcome);
+            if let Some(hooks) = signaler.signal_without_hooks(outcome) {
+                self.call_hooks(hooks, HOOKS_AT_ONCE);
+            }
             signaled(counted);
         }
         true
+    }
+
+    /// Calls up to `count` hooks of a signaled fence, and leaves the others to `call_pending`.
+    fn call_hooks(&self, mut hooks: PendingHooks, count: u32) {
+        if !hooks.call(count) {
+            let refused = self.hooks.lock().list.try_push(hooks);
+            // Without memory for the list they are called now.
+            drop(refused);
+        }
+    }
+
+    /// Calls hooks of fences that were signaled earlier, some of each.
+    fn call_pending(&self) {
+        for _ in 0..HOOK_TURNS {
+            let next = self.hooks.lock().take();
+            let Some(hooks) = next else { break };
+            self.call_hooks(hooks, HOOKS_IN_TURN);
+        }
     }
 }
 

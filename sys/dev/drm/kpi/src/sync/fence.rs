@@ -46,7 +46,14 @@ pub struct Signaler {
     fence: Arc<Fence>,
 }
 
-/// A hook that was added to a fence. Dropping this removes the hook, which may be running.
+/// The hooks of a signaled fence that were not called yet. Dropping this calls them.
+pub struct PendingHooks {
+    one: Option<Added>,
+    more: SortedMap<u64, Added>,
+}
+
+/// A hook that was added to a fence. Dropping this removes the hook, which may be running, or be
+/// one of [`PendingHooks`].
 pub struct Hooked {
     fence: Arc<Fence>,
     key: u64,
@@ -221,14 +228,19 @@ impl Signaler {
 
     /// Signals the fence.
     pub fn signal(self, outcome: Result<()>) {
-        self.finish(outcome);
+        drop(self.signal_without_hooks(outcome));
     }
 
-    fn finish(&self, outcome: Result<()>) {
+    /// Signals the fence, and leaves it to the caller when its hooks are called.
+    pub(crate) fn signal_without_hooks(self, outcome: Result<()>) -> Option<PendingHooks> {
+        self.finish(outcome)
+    }
+
+    fn finish(&self, outcome: Result<()>) -> Option<PendingHooks> {
         let (one, more) = {
             let mut state = self.fence.state.lock();
             if state.outcome.is_some() {
-                return;
+                return None;
             }
             state.outcome = Some(outcome);
             state.when = self.os.now();
@@ -237,18 +249,35 @@ impl Signaler {
             let more = core::mem::replace(&mut state.more, SortedMap::new(self.os));
             (state.one.take(), more)
         };
-        if let Some((_, (hook, token))) = one {
-            hook.signaled(token);
-        }
-        for (_, (hook, token)) in more.from(0) {
-            hook.signaled(*token);
-        }
+        Some(PendingHooks {
+            one: one.map(|(_, added)| added),
+            more,
+        })
     }
 }
 
 impl Drop for Signaler {
     fn drop(&mut self) {
-        self.finish(Err(ECANCELED));
+        drop(self.finish(Err(ECANCELED)));
+    }
+}
+
+impl PendingHooks {
+    /// Calls up to `count` hooks. True if none is left.
+    pub(crate) fn call(&mut self, count: u32) -> bool {
+        for _ in 0..count {
+            let Some((hook, token)) = self.one.take().or_else(|| self.more.pop_first()) else {
+                break;
+            };
+            hook.signaled(token);
+        }
+        self.one.is_none() && self.more.is_empty()
+    }
+}
+
+impl Drop for PendingHooks {
+    fn drop(&mut self) {
+        while !self.call(u32::MAX) {}
     }
 }
 

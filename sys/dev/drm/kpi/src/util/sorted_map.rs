@@ -153,6 +153,12 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         Some(value)
     }
 
+    /// Removes the first entry and returns its value.
+    pub fn pop_first(&mut self) -> Option<V> {
+        let (key, _) = self.chunks.first()?.first()?;
+        self.remove(*key)
+    }
+
     /// Joins a chunk and the next if both are small and there is memory, so that few entries are in
     /// few chunks.
     fn join_next(&mut self, at: usize) {
@@ -203,6 +209,8 @@ mod tests {
             if (state >> 20) % 8 < if fill { 6 } else { 0 } {
                 ours.insert(key, step).unwrap();
                 theirs.insert(key, step);
+            } else if key % 4 == 0 {
+                assert_eq!(ours.pop_first(), theirs.pop_first().map(|(_, v)| v));
             } else {
                 assert_eq!(ours.remove(key), theirs.remove(&key));
             }
