@@ -5,7 +5,7 @@
 
 use crate::mmu::{Mmu, Slot, Version, COMMAND_BYTES, COMMAND_VA};
 use crate::reaper::{Link, Reaped, Reaper};
-use crate::space::{for_each_chunk, Jobs, Old, Site, Space};
+use crate::space::{for_each_chunk, Hit, Jobs, Old, Site, Space};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
@@ -180,31 +180,60 @@ impl Context {
                 return Err(ENOSPC);
             }
         }
-        if let Some(place) = space.hit(self.site(), buffer, wanted)? {
+        let hit = space.hit(buffer, wanted)?;
+        drop(guard);
+        if let Some(place) = self.place(hit) {
             return Ok(place);
         }
-        drop(guard);
         // Pages are allocated without any lock.
         for_each_chunk(&self.mmu, buffer, |_, _| Ok(()))?;
         // Whoever finds the buffer's place with this lock held finds all of it mapped.
         let _one_at_a_time = self.mapping.lock();
-        let start = {
-            let mut guard = self.space.lock();
-            let space = guard.as_mut().ok_or(EINVAL)?;
-            if let Some(place) = space.hit(self.site(), buffer, wanted)? {
-                return Ok(place);
-            }
-            space.insert(self.site(), buffer, wanted)?
-        };
+        let hit = self.with(|space| space.hit(buffer, wanted))?;
+        if let Some(place) = self.place(hit) {
+            return Ok(place);
+        }
+        let room = self.with(|space| space.regions.make_room(buffer.size(), wanted))?;
+        // Nobody else gives places away.
+        while !self.with(|space| Ok(space.clear(self.site(), &room)))? {}
+        let start = room.start;
+        self.with(|space| space.insert(buffer, start))?;
         let mapped = self.map(start, buffer, prot);
-        if let Some(space) = self.space.lock().as_mut() {
+        let _ = self.with(|space| {
             match (mapped, space.regions.at(start)) {
                 (Ok(()), Some(region)) => region.ready = true,
-                _ => space.unmap(self.site(), start),
+                _ => space.regions.leave(start),
             }
+            Ok(())
+        });
+        if mapped.is_err() {
+            self.unmap(start);
         }
         self.tidy();
         mapped.map(|()| (start, true))
+    }
+
+    /// With the lock held.
+    fn with<R>(&self, f: impl FnOnce(&mut Space) -> Result<R>) -> Result<R> {
+        f(self.space.lock().as_mut().ok_or(EINVAL)?)
+    }
+
+    /// What was found, after what was left is unmapped.
+    fn place(&self, hit: Hit) -> Option<(u64, bool)> {
+        match hit {
+            Hit::At(start, closing) => return Some((start, closing)),
+            Hit::Left(start) => self.unmap(start),
+            Hit::None => {}
+        }
+        None
+    }
+
+    /// Unmaps a region that has been left, in parts, so that nobody waits long for the lock.
+    fn unmap(&self, start: u64) {
+        while !self
+            .with(|space| Ok(space.unmap_part(self.site(), start)))
+            .unwrap_or(true)
+        {}
     }
 
     /// Maps a buffer, whose pages are wired, part by part, so that nobody waits long for the lock.
@@ -230,36 +259,38 @@ impl Context {
 
     /// A job is over that used what is at `start`, or could not be made.
     fn release(this: &Arc<Self>, start: u64) {
-        let dead = {
-            let mut guard = this.space.lock();
-            let Some(space) = guard.as_mut() else { return };
-            if let Some(region) = space.regions.at(start) {
-                region.users = region.users.saturating_sub(1);
-                if region.closing && region.users == 0 {
-                    space.unmap(this.site(), start);
-                }
+        let is_left = this.with(|space| {
+            let region = space.regions.at(start).ok_or(EINVAL)?;
+            region.users = region.users.saturating_sub(1);
+            let is_left = region.closing && region.users == 0;
+            if is_left {
+                space.regions.leave(start);
             }
-            space.sweep(&this.jobs)
-        };
-        if dead {
+            Ok(is_left)
+        });
+        if is_left == Ok(true) {
+            this.unmap(start);
+        }
+        if this.with(|space| Ok(space.sweep(&this.jobs))) == Ok(true) {
             this.reaper.leave(this);
         }
     }
 
     /// The handle of a buffer is gone: its place goes as soon as no job uses it.
     pub(crate) fn forget(&self, buffer: u64) {
-        {
-            let mut guard = self.space.lock();
-            let Some(space) = guard.as_mut() else { return };
-            let Some(start) = space.regions.place_of(buffer) else {
-                return;
-            };
-            if let Some(region) = space.regions.at(start) {
-                region.closing = true;
-                if region.users == 0 {
-                    space.unmap(self.site(), start);
-                }
+        let left = self.with(|space| {
+            let start = space.regions.place_of(buffer).ok_or(EINVAL)?;
+            let region = space.regions.at(start).ok_or(EINVAL)?;
+            region.closing = true;
+            let is_left = region.users == 0;
+            if is_left {
+                space.regions.leave(start);
             }
+            Ok(is_left.then_some(start))
+        });
+        let Ok(left) = left else { return };
+        if let Some(start) = left {
+            self.unmap(start);
         }
         self.tidy();
     }

@@ -17,6 +17,8 @@ pub(crate) struct Region {
     pub(crate) closing: bool,
     /// All of it is mapped.
     pub(crate) ready: bool,
+    /// It is being unmapped: so many bytes are.
+    pub(crate) gone: Option<u64>,
 }
 
 /// The regions of an address space.
@@ -81,12 +83,31 @@ impl Regions {
         })
     }
 
+    /// Room for `size` bytes, where somebody wants them, or anywhere. No job uses what is there, and
+    /// it is to be unmapped first.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC.
+    pub(crate) fn make_room(&mut self, size: u64, wanted: Option<u64>) -> Result<Range<u64>> {
+        let room = match wanted {
+            Some(start) => self.room_at(start, size)?,
+            None => self.room(size)?,
+        };
+        let mut rest = room.clone();
+        while let Some((start, region)) = self.first_in(&rest) {
+            rest.start = end(start, region);
+            self.leave(start);
+        }
+        Ok(room)
+    }
+
     /// Room at an address of somebody's choice; regions that no job uses may be there.
     ///
     /// # Errors
     ///
     /// ENOSPC when a region that jobs use is there.
-    pub(crate) fn room_at(&self, start: u64, size: u64) -> Result<Range<u64>> {
+    fn room_at(&self, start: u64, size: u64) -> Result<Range<u64>> {
         let room = start..start.saturating_add(size);
         let Some((first, _)) = self.first_in(&room) else {
             return Ok(room);
@@ -106,7 +127,7 @@ impl Regions {
     /// # Errors
     ///
     /// ENOSPC.
-    pub(crate) fn room(&mut self, size: u64) -> Result<Range<u64>> {
+    fn room(&mut self, size: u64) -> Result<Range<u64>> {
         let found = self
             .gap(self.next, size)
             .or_else(|| self.gap(self.range.start, size))
@@ -156,6 +177,7 @@ impl Regions {
             users: 1,
             closing: false,
             ready: false,
+            gone: None,
         };
         self.by_buffer.insert(buffer.id(), start)?;
         let inserted = self.by_start.insert(start, region);
@@ -165,10 +187,21 @@ impl Regions {
         inserted
     }
 
-    /// Takes a region out.
+    /// Nobody finds the buffer of a region there any more, which is to be unmapped; its place stays
+    /// taken meanwhile.
+    pub(crate) fn leave(&mut self, start: u64) {
+        let Some(region) = self.by_start.get_mut(start) else {
+            return;
+        };
+        if region.gone.is_none() {
+            region.gone = Some(0);
+            region.users = 0;
+            self.by_buffer.remove(region.buffer.id());
+        }
+    }
+
+    /// Takes a region out that has been left.
     pub(crate) fn remove(&mut self, start: u64) -> Option<Region> {
-        let region = self.by_start.remove(start)?;
-        self.by_buffer.remove(region.buffer.id());
-        Some(region)
+        self.by_start.remove(start)
     }
 }

@@ -12,6 +12,7 @@
 use crate::mmu::{Mmu, Version};
 use crate::regions::Regions;
 use crate::tables::{OldTables, TreeTables};
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
@@ -30,6 +31,8 @@ const CLIENT_START: u64 = 0x40_0000;
 const CLIENT_END: u64 = 1 << 32;
 /// MMUv1: the first address that the table translates.
 const TABLE_START: u64 = 0x8000_0000;
+/// So much is unmapped with the lock held once, at the most: what a table of MMUv2 covers.
+const PART: u64 = 4 << 20;
 
 /// What a change of a page table needs: the MMU, the number that every change makes another, and
 /// who pays for tables.
@@ -49,6 +52,16 @@ enum Table {
 pub(crate) struct Old {
     buffers: KVec<Arc<Buffer>>,
     tables: OldTables,
+}
+
+/// Where a job finds a buffer.
+pub(crate) enum Hit {
+    /// There, and whether its handle was gone.
+    At(u64, bool),
+    /// It was there, has been left, and is to be unmapped.
+    Left(u64),
+    /// It is not mapped, or not all of it yet.
+    None,
 }
 
 /// An address space but for its users.
@@ -320,79 +333,87 @@ impl Space {
         mapped
     }
 
-    /// Takes the translations of the region at `start` away and keeps its buffer for those who may still have them.
-    pub(crate) fn unmap(&mut self, site: Site<'_>, start: u64) {
-        let Some(region) = self.regions.remove(start) else {
-            return;
+    /// Takes translations of the region at `start` away, which has been left, and, with the last,
+    /// the region; its buffer is kept for those who may still have them. False: there are more, for
+    /// another time with the lock. Several may do this to one region.
+    #[must_use]
+    pub(crate) fn unmap_part(&mut self, site: Site<'_>, start: u64) -> bool {
+        let Some(region) = self.regions.at(start) else {
+            return true;
         };
-        if let Ok(range) = IovaRange::new(start, region.buffer.size()) {
+        let Some(gone) = region.gone else { return true };
+        let end = start.saturating_add(region.buffer.size());
+        let from = start.saturating_add(gone);
+        let next = (from | PART.wrapping_sub(1)).saturating_add(1).min(end);
+        region.gone = Some(next.saturating_sub(start));
+        if let Ok(range) = IovaRange::new(from, next.saturating_sub(from)) {
             let tables = &mut self.young.tables;
             self.table.unmap(site, tables, range);
         }
+        if next < end {
+            return false;
+        }
+        let Some(region) = self.regions.remove(start) else {
+            return true;
+        };
         // There is room: see `insert`. Without it the buffer would go too early, so it stays for good.
         if let Err(buffer) = self.young.buffers.try_push(region.buffer) {
             core::mem::forget(buffer);
         }
+        true
     }
 
-    /// One more job uses a buffer that is mapped: where it is, and whether its handle was gone. None when it is not
-    /// mapped, or not all of it yet, or was elsewhere and is not any more.
+    /// Unmaps some of what is in `room`, all of which has been left. False: there is more.
+    #[must_use]
+    pub(crate) fn clear(&mut self, site: Site<'_>, room: &Range<u64>) -> bool {
+        /// Regions of a part or less, with the lock held once.
+        const REGIONS: u32 = 64;
+        for _ in 0..REGIONS {
+            let first = self.regions.first_in(room).map(|(start, _)| start);
+            let Some(start) = first else { return true };
+            if !self.unmap_part(site, start) {
+                break;
+            }
+        }
+        false
+    }
+
+    /// One more job uses a buffer that is mapped where it is wanted.
     ///
     /// # Errors
     ///
     /// EINVAL when jobs use it elsewhere, ENOSPC when too many do here.
-    pub(crate) fn hit(
-        &mut self,
-        site: Site<'_>,
-        buffer: &Buffer,
-        wanted: Option<u64>,
-    ) -> Result<Option<(u64, bool)>> {
+    pub(crate) fn hit(&mut self, buffer: &Buffer, wanted: Option<u64>) -> Result<Hit> {
         let Some(start) = self.regions.place_of(buffer.id()) else {
-            return Ok(None);
+            return Ok(Hit::None);
         };
         let Some(region) = self.regions.at(start).filter(|region| region.ready) else {
-            return Ok(None);
+            return Ok(Hit::None);
         };
         if wanted.is_none_or(|wanted| wanted == start) {
             region.users = region.users.checked_add(1).ok_or(ENOSPC)?;
-            return Ok(Some((
-                start,
-                core::mem::replace(&mut region.closing, false),
-            )));
+            let closing = core::mem::replace(&mut region.closing, false);
+            return Ok(Hit::At(start, closing));
         }
         if region.users != 0 {
             return Err(EINVAL);
         }
-        self.unmap(site, start);
-        Ok(None)
+        self.regions.leave(start);
+        Ok(Hit::Left(start))
     }
 
-    /// A place for a buffer, for one job: at `wanted` or where there is room. The answer is where;
-    /// it is to be mapped.
+    /// A buffer at a place that is free, for one job; it is to be mapped.
     ///
     /// # Errors
     ///
-    /// ENOSPC when something in use is there, or there is no room; ENOMEM.
-    pub(crate) fn insert(
-        &mut self,
-        site: Site<'_>,
-        buffer: &Arc<Buffer>,
-        wanted: Option<u64>,
-    ) -> Result<u64> {
-        let room = match wanted {
-            Some(start) => self.regions.room_at(start, buffer.size())?,
-            None => self.regions.room(buffer.size())?,
-        };
-        while let Some((start, _)) = self.regions.first_in(&room) {
-            self.unmap(site, start);
-        }
+    /// ENOMEM.
+    pub(crate) fn insert(&mut self, buffer: &Arc<Buffer>, start: u64) -> Result<()> {
         // All may be unmapped before any is freed, and what frees has no time to wait for memory.
         let room_for = self.regions.len().saturating_add(1);
         for old in [&mut self.young, &mut self.old, &mut self.dead] {
             old.buffers.reserve(room_for)?;
         }
-        self.regions.insert(room.start, buffer)?;
-        Ok(room.start)
+        self.regions.insert(start, buffer)
     }
 
     /// Finds what no job can reach any more. True: there is some, for the reaper to free.
