@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The user ABI, differentially: calls made from seeds go to Debian's stock driver in a guest and to ours on the host, on the same GPU
-# models, and the transcripts have to be equal but for what tests/data/abi/BOARD.list allows. `abi.sh self` runs ours only, natively
-# and as an arm64 program, twice each: the transcripts have to be the same.
-# BOARDS="rk3399 imx8mq", SEEDS="1 2 3", CALLS=N (of each seed). Everything comes out in target/abi. What the guest runs comes from
-# mk/crosscheck.sh, which is told to get it.
+# The user ABI, differentially: calls made from seeds go to Debian's stock driver in a guest and to
+# ours on the host, on the same GPU models, and the transcripts have to be equal but for what
+# tests/data/abi/BOARD.list allows. `abi.sh self` runs ours only, natively and as an arm64 program,
+# twice each: the transcripts have to be the same. BOARDS="rk3399 imx8mq", SEEDS="1 2 3", CALLS=N
+# (of each seed). Everything comes out in target/abi. What the guest runs comes from
+# mk/crosscheck.sh, which is asked for it.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -19,7 +20,8 @@ bad=0
 
 # ours BOARD SEED FILE PROGRAM: a transcript of our driver.
 ours() {
-	"$TARGET/release/drmboard" run --board "$1" -- "$4" run "$2" "$CALLS" >"$3" 2>"$3.errors" || {
+	"$TARGET/release/drmboard" run --board "$1" -- "$4" run "$2" "$CALLS" >"$3" \
+		2>"$3.errors" || {
 		say "abi: $1, seed $2: the client failed:"
 		tail -n 5 "$3.errors"
 		bad=1
@@ -35,10 +37,15 @@ self() {
 				program=$client
 				if [ "$kind" = aarch64 ]; then program=$ARM64/abi_calls; fi
 				ours "$board" "$seed" "$out/$board-$seed-$kind" "$program"
-				# What is no file of the board's goes to qemu-user, which does not know all requests.
+				# What is no file of the board's goes to qemu-user, which does not
+				# know all requests.
 				list=/dev/null
-				if [ "$kind" = aarch64 ]; then list=tests/data/abi/qemu-user.list; fi
-				if ! "$client" compare "$out/$board-$seed-x86_64" "$out/$board-$seed-$kind" "$list" >"$out/$board-$seed-$kind.differences"; then
+				if [ "$kind" = aarch64 ]; then
+					list=tests/data/abi/qemu-user.list
+				fi
+				if ! "$client" compare "$out/$board-$seed-x86_64" \
+					"$out/$board-$seed-$kind" "$list" \
+					>"$out/$board-$seed-$kind.differences"; then
 					say "abi: $board, seed $seed: $kind differs from the first"
 					head -n 10 "$out/$board-$seed-$kind.differences"
 					bad=1
@@ -64,24 +71,31 @@ initramfs() {
 		find "$linux/lib/modules" -name "$name.ko" -exec cp {} "$root/modules/" \;
 	done
 	cp "$ARM64/abi_calls" "$root/usr/bin/"
-	for name in ld-linux-aarch64.so.1 libc.so.6 libgcc_s.so.1; do cp -L "$SYSROOT/$libdir/$name" "$root/$libdir/"; done
+	for name in ld-linux-aarch64.so.1 libc.so.6 libgcc_s.so.1; do
+		cp -L "$SYSROOT/$libdir/$name" "$root/$libdir/"
+	done
 	(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >"$out/initrd"
 	rm -rf "$root"
 }
 
 # theirs BOARD: transcripts of the stock driver, $out/BOARD-SEED-linux for every seed.
 theirs() {
-	local board=$1 log=$out/$1-linux.log seed modules=fixed,drm,drm_shmem_helper,gpu-sched,etnaviv
+	local board=$1 log=$out/$1-linux.log seed
+	local modules=fixed,drm,drm_shmem_helper,gpu-sched,etnaviv
+	local calls="drmboard.seeds=${SEEDS// /,} drmboard.calls=$CALLS"
 	case $board in rk3399 | mali-*) modules=${modules%etnaviv}panfrost ;; esac
-	"$TARGET/release/drmboard" vm --board "$board" --kernel "$(echo "$linux"/boot/vmlinuz-6.1.*)" --initrd "$out/initrd" \
-		--append "drmboard.modules=$modules drmboard.run=abi.sh drmboard.seeds=${SEEDS// /,} drmboard.calls=$CALLS quiet" \
+	"$TARGET/release/drmboard" vm --board "$board" --kernel \
+		"$(echo "$linux"/boot/vmlinuz-6.1.*)" --initrd "$out/initrd" \
+		--append "drmboard.modules=$modules drmboard.run=abi.sh $calls quiet" \
 		--timeout "${TIMEOUT:-900}" >"$log" 2>&1 || {
 		say "abi: $board: the guest failed, see $log:"
 		grep -v '^[A-Za-z0-9+/=]*.$' "$log" | tail -n 10
 		bad=1
 	}
 	for seed in $SEEDS; do
-		tr -d '\r' <"$log" | sed -n "/^abi: begin $seed\$/,/^abi: end $seed\$/p" | grep -E '^[A-Za-z0-9+/=]+$' | base64 -d 2>/dev/null | gzip -dc >"$out/$board-$seed-linux" || {
+		tr -d '\r' <"$log" | sed -n "/^abi: begin $seed\$/,/^abi: end $seed\$/p" |
+			grep -E '^[A-Za-z0-9+/=]+$' | base64 -d 2>/dev/null |
+			gzip -dc >"$out/$board-$seed-linux" || {
 			say "abi: $board, seed $seed: no transcript of the stock driver"
 			bad=1
 		}
@@ -89,7 +103,7 @@ theirs() {
 }
 
 versus() {
-	local board seed lines=0 began
+	local board seed began
 	for board in $BOARDS; do
 		began=$SECONDS
 		theirs "$board"
@@ -100,7 +114,8 @@ versus() {
 			sed "s/^/$seed./" "$out/$board-$seed-linux" >>"$out/$board-linux"
 			sed "s/^/$seed./" "$out/$board-$seed-ours" >>"$out/$board-ours"
 		done
-		"$client" compare "$out/$board-linux" "$out/$board-ours" "tests/data/abi/$board.list" >"$out/$board.differences" || bad=1
+		"$client" compare "$out/$board-linux" "$out/$board-ours" \
+			"tests/data/abi/$board.list" >"$out/$board.differences" || bad=1
 		say "$board: $(tail -n 1 "$out/$board.differences"), $((SECONDS - began)) s"
 	done
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# arm64.sh ARGS...: `cargo ARGS` for aarch64-unknown-linux-gnu with std, into target/arm64.
-# The compiler is Debian's rustc-web; its arm64 std lies in the sysroot's /usr/lib/rustlib, so the sysroot is a Rust sysroot too.
-# Programs and libraries come out in target/arm64/aarch64-unknown-linux-gnu/{debug,release}/.
+# arm64.sh ARGS...: `cargo ARGS` for aarch64-unknown-linux-gnu with std, into target/arm64. The
+# compiler is Debian's rustc-web; its arm64 std lies in the sysroot's /usr/lib/rustlib, so the
+# sysroot is a Rust sysroot too. Programs and libraries come out in
+# target/arm64/aarch64-unknown-linux-gnu/{debug,release}/.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Benchmarks, each beside a peer in the same run, and a million submits to each driver. The result is also in target/bench/bench.txt.
-# Fails when a command stream takes more than 0.67 of the peer's time, when a small client waits
-# three times as long beside one that burdens the driver as beside one that burns as much processor
-# time, or when submits become dearer or leave memory behind.
-# The peers are parts of Debian's linux-source-6.1, unpacked and built below target/bench; nothing else ever sees them.
+# Benchmarks, each beside a peer in the same run, and a million submits to each driver. The result
+# is also in target/bench/bench.txt. Fails when a command stream takes more than 0.67 of the peer's
+# time, when a small client waits three times as long beside one that burdens the driver as beside
+# one that burns as much processor time, or when submits become dearer or leak memory. The peers are
+# parts of Debian's linux-source-6.1, unpacked and built below target/bench; nothing else ever sees
+# them.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -15,7 +16,8 @@ mk/need.sh build bench
 mk/build.sh
 mkdir -p "$out"
 say "bench: building the peers"
-{ tests/bench/peer/build.sh "$out" && tests/bench/peer/etnaviv.sh "$out"; } >"$out/peer.log" 2>&1 || {
+{ tests/bench/peer/build.sh "$out" &&
+	tests/bench/peer/etnaviv.sh "$out"; } >"$out/peer.log" 2>&1 || {
 	tail -n 20 "$out/peer.log" >&2
 	die "the peers do not build"
 }
@@ -23,12 +25,15 @@ cargo build --release -p bench
 say "bench: measuring"
 "$TARGET/release/bench" "$out/libpeer.so" "$TARGET/release/drmboard" | tee "$out/bench.txt"
 say "bench: copy and check a command stream; peer: the parser of Linux 6.1, which only checks"
-"$TARGET/release/parser" "$out/libetnaviv_peer.so" tests/data/etnaviv/*.bin | tee -a "$out/bench.txt"
+"$TARGET/release/parser" "$out/libetnaviv_peer.so" tests/data/etnaviv/*.bin |
+	tee -a "$out/bench.txt"
 say "bench: a small client beside others, and beside threads that burn processor time" |
 	tee -a "$out/bench.txt"
 "$TARGET/release/latency" | tee -a "$out/bench.txt"
-# The only machine that says how many instructions a kernel executes is one that counts them. Without its packages it is left out.
-say "bench: the kernel's instructions for a job: stock drivers of Linux 6.1 in a guest, ours in a FreeBSD guest" | tee -a "$out/bench.txt"
+# The only machine that says how many instructions a kernel executes is one that counts them.
+# Without its packages it is left out.
+say "bench: the kernel's instructions for a job: Linux 6.1's drivers, ours on FreeBSD" |
+	tee -a "$out/bench.txt"
 if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
 	BOARDS="rk3399 imx8mq" mk/crosscheck.sh count >>"$out/guest.log" 2>&1 || {
 		tail -n 40 "$out/guest.log" >&2
@@ -44,7 +49,9 @@ if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
 	args=()
 	for board in rk3399 imx8mq; do
 		args+=(-- "$board" "$TARGET/crosscheck/$board"-count-?.counts)
-		if ls "$TARGET/vmtest/$board"-count-?.counts >/dev/null 2>&1; then args+=(ours "$TARGET/vmtest/$board"-count-?.counts); fi
+		if ls "$TARGET/vmtest/$board"-count-?.counts >/dev/null 2>&1; then
+			args+=(ours "$TARGET/vmtest/$board"-count-?.counts)
+		fi
 	done
 	"$TARGET/release/guest" "${args[@]:1}" | tee -a "$out/bench.txt"
 else

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Prints the Rust bindings of drm_os.h; sys/dev/drm/kpi/src/os/bindings.rs holds what it printed last.
+# Prints the Rust bindings of drm_os.h; sys/dev/drm/kpi/src/os/bindings.rs holds what it printed
+# last.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 cat <<'HEAD'

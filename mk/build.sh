@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Builds what running a program on a virtual board takes: drmboard, its shim for both architectures, the arm64 clients.
+# Builds what running a program on a virtual board takes: drmboard, its shim for both architectures,
+# the arm64 clients.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 may_mount
-# What this machine lacks is installed first, and looked at again when there is a sysroot, whose std may want another compiler.
+# What this machine lacks is installed first, and checked again when there is a sysroot, whose std
+# may want another compiler.
 mk/need.sh build arm64 qemu
 mk/sysroot.sh
 mk/need.sh arm64

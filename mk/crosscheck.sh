@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Debian's stock arm64 Linux, with its own panfrost.ko and etnaviv.ko and unmodified Mesa, on the GPU models in QEMU. Fails on a wrong
-# renderer or pixel, on a line of the kernel's log that a boot must not have or has to have, and on what a model finds undefined.
-# BOARDS="rk3399 ..." runs those only. Everything comes out in target/crosscheck/BOARD-RUN.{log,trace}; docs/crosscheck.md explains it.
-# A driver that runs on silicon is the judge here: nothing of our own kernel code takes part.
+# Debian's stock arm64 Linux, with its own panfrost.ko and etnaviv.ko and unmodified Mesa, on the
+# GPU models in QEMU. Fails on a wrong renderer or pixel, on a line of the kernel's log that a boot
+# must not have or has to have, and on what a model finds undefined. BOARDS="rk3399 ..." runs those
+# only. Everything comes out in target/crosscheck/BOARD-RUN.{log,trace}; docs/crosscheck.md explains
+# it. A driver that runs on silicon is the judge here: nothing of our own kernel code takes part.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . mk/guest.sh
@@ -14,7 +15,8 @@ limit=240
 out=$TARGET/crosscheck
 bad=0
 
-# initramfs: what the guest runs from, as an archive that the kernel takes without unpacking anything.
+# initramfs: what the guest runs from, as an archive that the kernel takes without unpacking
+# anything.
 initramfs() {
 	local root=$out/root name
 	rm -rf "$root"
@@ -30,26 +32,35 @@ initramfs() {
 	rm -rf "$root"
 }
 
-# boot BOARD RUN SCRIPT STATUS APPEND [OPTION...]: one machine from power on to power off; its script has to end with STATUS.
+# boot BOARD RUN SCRIPT STATUS APPEND [OPTION...]: one machine from power on to power off; its
+# script has to end with STATUS.
 boot() {
-	local board=$1 run=$2 script=$3 expected=$4 append=$5 status=0 modules=fixed,drm,drm_shmem_helper,gpu-sched,etnaviv began=$SECONDS
+	local board=$1 run=$2 script=$3 expected=$4 append=$5 status=0 \
+		modules=fixed,drm,drm_shmem_helper,gpu-sched,etnaviv began=$SECONDS
 	shift 5
 	case $board in rk3399 | mali-*) modules=${modules%etnaviv}panfrost ;; esac
 	log=$out/$board-$run.log
 	ok=ok
-	"$TARGET/release/drmboard" vm --board "$board" --kernel "$image" --initrd "$out/initrd" --stats --trace "$out/$board-$run.trace" \
-		--append "drmboard.modules=$modules drmboard.run=$script $append" --timeout "$limit" "$@" >"$log" 2>&1 || status=$?
+	"$TARGET/release/drmboard" vm --board "$board" --kernel "$image" --initrd "$out/initrd" \
+		--stats --trace "$out/$board-$run.trace" \
+		--append "drmboard.modules=$modules drmboard.run=$script $append" --timeout \
+		"$limit" "$@" >"$log" 2>&1 || status=$?
 	tr -d '\r' <"$log" >"$log.text" && mv "$log.text" "$log"
 	took=$((SECONDS - began))
 	if [ "$status" != "$expected" ]; then wrong "the guest ended with $status"; fi
-	# The log with its levels, as `dmesg -r` printed it, without what a boot, or a host that is busy,
-	# makes it say that has nothing to do with us. (A supplier of a power domain that is no device of its own is no link to 6.1.)
-	sed -n '/^guest: dmesg$/,/^guest: end/p' "$log" | sed -n 's/^<\([0-9]*\)>\[ *[0-9.]*\] /<\1> /p' >"$log.dmesg"
+	# The log with its levels, as `dmesg -r` printed it, without what a boot, or a host that is
+	# busy, makes it say that has nothing to do with us. (A supplier of a power domain that is
+	# no device of its own is no link to 6.1.)
+	sed -n '/^guest: dmesg$/,/^guest: end/p' "$log" |
+		sed -n 's/^<\([0-9]*\)>\[ *[0-9.]*\] /<\1> /p' >"$log.dmesg"
 	grep -E '^<[0-4]> |WARNING|BUG|Oops|Call trace|stall|hung' "$log.dmesg" |
-		grep -vE 'pci-host-generic .*: Memory resource size exceeds max for 32 bits|hrtimer: interrupt took [0-9]+ ns' |
-		grep -vE 'imx-gpcv2 .*: Failed to create device link \(0x180\) with regulator-gpu$' >"$log.bad" || :
-	# Of a model's lines, those after the first tell what hardware leaves undefined, and faults.
-	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" || :
+		grep -vE 'pci-host-generic .*: Memory resource size exceeds max for 32 bits' |
+		grep -vE 'hrtimer: interrupt took [0-9]+ ns' |
+		grep -vE 'imx-gpcv2 .*: Failed to create device link \(0x180\) with' \
+			>"$log.bad" || :
+	# A model's lines after the first report events that hardware leaves undefined, and faults.
+	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" ||
+		:
 }
 
 # complained N PATTERN: exactly N of the log's warnings and errors have it; they are accounted for.
@@ -68,7 +79,8 @@ verdict() {
 	if [ -s "$log.model" ]; then wrong "the model: $(cat "$log.model")"; fi
 	renderer=$(sed -n 's/^gles_clear: renderer: //p' "$log" | tail -n 1)
 	frames=$(sed -n 's/^gles_clear: frames \([0-9]*\) ok$/\1/p' "$log" | tail -n 1)
-	printf '%-8s %-8s %-24s %6s %5s s  %s\n' "$1" "$2" "${renderer:--}" "${frames:--}" "$took" "$ok"
+	printf '%-8s %-8s %-24s %6s %5s s  %s\n' "$1" "$2" "${renderer:--}" "${frames:--}" "$took" \
+		"$ok"
 	if [ "$ok" != ok ]; then tail -n 15 "$log" | sed 's/^/    /'; fi
 	rm -f "$log".{dmesg,bad,model,rest}
 }
@@ -78,22 +90,30 @@ clients() {
 	local run=${2:-clients}
 	boot "$1" "$run" clients.sh 0 "" "${@:3}"
 	said "^gles_clear: renderer: $(renderer_of "$1")\$"
-	said "^eglinfo: EGL driver name: $(case $1 in imx*) say etnaviv ;; *) say panfrost ;; esac)\$"
+	said "^eglinfo: EGL driver name: $(case $1 in \
+		imx*) say etnaviv ;; *) say panfrost ;; esac)\$"
 	for name in gles_clear again reloaded; do said "^$name: frames 15 ok\$"; done
 	said '^share: share 333x77 ok$'
-	# On at the start, off in both pauses of the script, off when the driver goes, on with it again.
-	case $1 in imx6*) ;; *) said '^model [^ ]+ power-ups=([4-9]|[1-9][0-9]+) power-downs=([3-9]|[1-9][0-9]+)$' ;; esac
+	# On at the start, off in both pauses of the script, off when the driver goes, on with it
+	# again.
+	case $1 in
+	imx6*) ;;
+	*) said '^model [^ ]+ power-ups=([4-9]|[1-9][0-9]+) power-downs=([3-9]|[1-9][0-9]+)$' ;;
+	esac
 	verdict "$1" "$run"
 }
 
-# fault BOARD RUN SPEC FIRST: a fault planted when six jobs have been started, that is for the frame which clears to white, or the one
-# before. FIRST is how the client ends that meets it: `any` where that is not always the same job, or where the GPU's own accesses count.
-# What the kernel and the model say of it is left for the caller to check.
+# fault BOARD RUN SPEC FIRST: a fault planted when six jobs have been started, that is for the frame
+# which clears to white, or the one before. FIRST is how the client ends that meets it: `any` where
+# that is not always the same job, or where the GPU's own accesses count. What the kernel and the
+# model say of it is left for the caller to check.
 fault() {
 	boot "$1" "$2" fault.sh 0 "drmboard.first=$4" --inject "$3"
 	said '^gles_clear: frames 15 ok$'
 	said '^share: share 333x77 ok$'
-	if [ "$4" = 1 ]; then said '^first: gles_clear: clear 255x255 #FFFFFFFF: frame 6: 65025 pixels differ'; fi
+	if [ "$4" = 1 ]; then
+		said '^first: gles_clear: clear 255x255 #FFFFFFFF: frame 6: 65025 pixels differ'
+	fi
 	grep -qE '^model .* injected=1$' "$log" || wrong "the fault did not happen"
 }
 
@@ -111,12 +131,14 @@ mali_faults() {
 	verdict "$1" buserror
 	fault "$1" mmufault fault:access=10,after=6 any
 	# The page is mapped in truth, which the kernel finds odd.
-	sed -i '/WARNING: .*panfrost_mmu_irq_handler_thread/,/end trace/d; /\[ cut here \]/d; /^<3> Reason: /,/^<3> source id /d' "$log.bad"
+	sed -i '/WARNING: .*panfrost_mmu_irq_handler_thread/,/end trace/d
+		/\[ cut here \]/d
+		/^<3> Reason: /,/^<3> source id /d' "$log.bad"
 	complained 1 'panfrost .*: matching BO is not heap type '
 	complained 1 'panfrost .*: Unhandled Page fault in AS0 at VA '
 	modelled 1 'mmu-fault 195 count=1$'
 	verdict "$1" mmufault
-	# The work was done, only nobody was told.
+	# The work was done, only its interrupt was lost.
 	fault "$1" loseirq lose-irq:after=6 0
 	complained 1 'panfrost .*: gpu sched timeout, js=0, .* status=0x1, '
 	verdict "$1" loseirq
@@ -143,7 +165,8 @@ vivante_faults() {
 	verdict "$1" mmufault
 }
 
-# traces BOARD RUN=SPEC...: our driver on the same model with the same client and faults; then both drivers' traces, phase by phase.
+# traces BOARD RUN=SPEC...: our driver on the same model with the same client and faults; then both
+# drivers' traces, phase by phase.
 traces() {
 	local board=$1 pair run spec stock=() ours=() status=0
 	shift
@@ -151,14 +174,17 @@ traces() {
 		run=${pair%%=*}
 		spec=${pair#*=}
 		# How the client ends has been judged; a fault may fail it.
-		PAN_MESA_DEBUG=linear "$TARGET/release/drmboard" run --board "$board" --trace "$out/$board-$run.ours.trace" ${spec:+--inject "$spec"} \
+		PAN_MESA_DEBUG=linear "$TARGET/release/drmboard" run --board "$board" --trace \
+			"$out/$board-$run.ours.trace" ${spec:+--inject "$spec"} \
 			-- "$ARM64/gles_clear" >"$out/$board-$run.ours.log" 2>&1 || :
 		stock+=("$out/$board-$run.trace")
 		ours+=("$out/$board-$run.ours.trace")
 	done
-	"$TARGET/release/tracecmp" "$board" tests/qemu/accepted.txt "${stock[@]}" -- "${ours[@]}" >"$out/$board-traces" 2>&1 || status=$?
+	"$TARGET/release/tracecmp" "$board" tests/qemu/accepted.txt "${stock[@]}" -- "${ours[@]}" \
+		>"$out/$board-traces" 2>&1 || status=$?
 	if [ "$status" = 0 ]; then
-		say "$board   traces: $(grep -c " accesses " "$out/$board-traces") phases, no difference that is not accepted"
+		say "$board   traces: $(grep -c " accesses " \
+			"$out/$board-traces") phases, no difference that is not accepted"
 	else
 		say "$board   traces: failed"
 		sed 's/^/    /' "$out/$board-traces"
@@ -166,7 +192,8 @@ traces() {
 	fi
 }
 
-# instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh shows them.
+# instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh
+# shows them.
 instructions() {
 	local counts=$out/$1-count-$2.counts
 	rm -f "$counts"
@@ -174,16 +201,18 @@ instructions() {
 	verdict "$1" "count-$2"
 }
 
-# suite BOARD: the kyua cases of the board on the stock driver; those that it fails are in tests/qemu/suite.txt. They provoke the kernel's
-# complaints and the model's, which are not looked at. Cases that want to see work that is not over need it to be long for a guest that is
-# slow on a host that is busy. etnaviv's is made 0.5 s: its watchdog looks for progress, and a fill is 20 ms. Panfrost gives a job 0.5 s and no
-# more, so that its cases' work stays as long as they made it.
+# suite BOARD: the kyua cases of the board on the stock driver; those that it fails are in
+# tests/qemu/suite.txt. They provoke the kernel's complaints and the model's, which are not checked.
+# Cases that want to see work that is not over need it to be long for a guest that is slow on a host
+# that is busy. etnaviv's is made 0.5 s: its watchdog checks for progress, and a fill is 20 ms.
+# Panfrost gives a job 0.5 s and no more, so that its cases' work stays as long as they made it.
 suite() {
 	local limit=480 scale=1
 	case $1 in imx*) scale=20 ;; esac
 	boot "$1" suite suite.sh 0 "drmboard.board=$1" --work-scale "$scale"
 	suite_result "$1" tests/qemu/suite.txt
-	printf '%-8s %-8s %-24s %6s %5s s  %s\n' "$1" suite "$passed passed, $failed differ" - "$took" "$ok"
+	printf '%-8s %-8s %-24s %6s %5s s  %s\n' "$1" suite "$passed passed, $failed differ" - \
+		"$took" "$ok"
 	rm -f "$log".{dmesg,bad,model}
 }
 
@@ -193,18 +222,21 @@ check() {
 		say "$1   the other runs are left out: this one has to be right first"
 		return
 	fi
-	# The domain is on when the kernel comes, so that there is something to be saved when it goes off.
+	# The domain is on when the kernel comes, so that there is something to be saved when it
+	# goes off.
 	case $1 in imx6*) ;; *) clients "$1" firmware --power on ;; esac
 	case $1 in
 	rk3399)
 		mali_faults "$1"
 		suite "$1"
-		traces "$1" clients= hang=hang:after=6 jobfault=jobfault:after=6 loseirq=lose-irq:after=6 mmufault=fault:access=10,after=6
+		traces "$1" clients= hang=hang:after=6 jobfault=jobfault:after=6 \
+			loseirq=lose-irq:after=6 mmufault=fault:access=10,after=6
 		;;
 	imx8mq)
 		vivante_faults "$1"
 		suite "$1"
-		traces "$1" clients= hang=hang:after=6 loseirq=lose-irq:after=6 mmufault=fault:access=10,after=6
+		traces "$1" clients= hang=hang:after=6 loseirq=lose-irq:after=6 \
+			mmufault=fault:access=10,after=6
 		;;
 	imx6q)
 		vivante_faults "$1"
@@ -221,7 +253,8 @@ need cpio cpio "makes its initramfs"
 need binutils readelf "finds the libraries of a program"
 if [ "${#wanted[@]}" -gt 0 ]; then install_packages "${wanted[@]}"; fi
 mkdir -p "$out"
-# For make bench: `packages` only sees to it that all packages are here, `count` has the instructions of jobs counted.
+# For make bench: `packages` only sees to it that all packages are here, `count` has the
+# instructions of jobs counted.
 if [ "${1:-}" = packages ]; then
 	stock_linux
 	exit 0

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs unmodified arm64 Mesa on each virtual board and prints one row for each client and each Debian whose Mesa it is; pictures go to
-# target/demo/SUITE-BOARD-CLIENT.png, with captions.
-# A row fails when its client fails, when it had fewer jobs than it says (or any where it says 0), when a submit was refused, when the
-# model met what it does not know, when a job faults, or when the board counts a leak after the client has gone.
-# BOARDS, CLIENTS and SUITES choose the rows; `mesa-next` is SUITES=sid.
+# Runs unmodified arm64 Mesa on each virtual board and prints one row for each client and each
+# Debian whose Mesa it is; pictures go to target/demo/SUITE-BOARD-CLIENT.png, with captions. A row
+# fails when its client fails, when it had fewer jobs than it says (or any where it says 0), when a
+# submit was refused, when the model met what it does not know, when a job faults, or when the board
+# counts a leak after the client has gone. BOARDS, CLIENTS and SUITES choose the rows; `mesa-next`
+# is SUITES=sid.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -16,7 +17,10 @@ out=$TARGET/demo
 bad=0
 
 # total NAME LOG: one number of the line `stats: total ioctls=N jobs=N ...`, or ? without one.
-total() { sed -n "s/^stats: total .*\\b$1=\\([0-9]*\\).*/\\1/p" "$2" | tail -n 1 | grep . || printf '?\n'; }
+total() {
+	sed -n "s/^stats: total .*\\b$1=\\([0-9]*\\).*/\\1/p" "$2" | tail -n 1 | grep . ||
+		printf '?\n'
+}
 
 # at_least CLIENT: how many jobs it has at the least; 0 is none at all.
 at_least() {
@@ -43,7 +47,8 @@ row() {
 	case $3 in
 	eglinfo)
 		command=("$root/usr/bin/eglinfo")
-		# It ends with the number of platforms that it cannot open: Wayland and X11, as no display server runs here.
+		# It ends with the number of platforms that it cannot open: Wayland and X11, as no
+		# display server runs here.
 		wanted=2
 		;;
 	gles_clear)
@@ -54,7 +59,8 @@ row() {
 	scene) command=(mk/scene.sh "$out/$name.png") ;;
 	esac
 	env "DRMBOARD_SYSROOT=$root" \
-		"$TARGET/release/drmboard" run --board "$2" "${options[@]}" -- "${command[@]}" >"$log" 2>&1 || status=$?
+		"$TARGET/release/drmboard" run --board "$2" "${options[@]}" -- "${command[@]}" \
+		>"$log" 2>&1 || status=$?
 	renderer=$(sed -n 's/^renderer: //p; s/^EGL driver name: //p' "$log" | head -n 1)
 	frames=$(sed -n 's/^frames \([0-9]*\) ok$/\1/p' "$log" | tail -n 1)
 	note=$(sed -n 's/^note: //p' "$log" | tail -n 1)
@@ -66,7 +72,8 @@ row() {
 	result=ok${note:+ ($note)}
 	if [ "$status" != "$wanted" ]; then
 		result="failed (status $status)"
-	elif [ "$jobs" = '?' ] || [ "$jobs" -lt "$least" ] || { [ "$least" = 0 ] && [ "$jobs" != 0 ]; }; then
+	elif [ "$jobs" = '?' ] || [ "$jobs" -lt "$least" ] || { [ "$least" = 0 ] &&
+		[ "$jobs" != 0 ]; }; then
 		result="failed (jobs)"
 	elif [ "$refused" != 0 ] || grep -q 'not permitted' "$log"; then
 		result="failed (a submit was refused)"
@@ -81,7 +88,8 @@ row() {
 	esac
 	if [ "$least" = 0 ]; then least=none; else least="$least+"; fi
 	# shellcheck disable=SC2059 # it is the table's
-	printf "$FORMAT" "$2" "$1" "$3" "${renderer:--}" "${frames:--}" "$jobs of $least" "$refused" "$unknown" "$faults" "$leaked" "$result"
+	printf "$FORMAT" "$2" "$1" "$3" "${renderer:--}" "${frames:--}" "$jobs of $least" \
+		"$refused" "$unknown" "$faults" "$leaked" "$result"
 	case $result in
 	failed*)
 		bad=1
@@ -106,14 +114,21 @@ done
 # caption PICTURE: what is to be seen in it.
 caption() {
 	case $1 in
-	*-gles_clear.png) say "the last frame of gles_clear: 1920x1080 pixels of #FE0180 with alpha 7F, as they lie in the GPU's memory" ;;
-	*-scene.png) say "weston's screenshot: red, green, blue and amber, each a quarter, cleared by the GPU, composed by weston with the CPU; checked, opaque" ;;
+	*-gles_clear.png)
+		say "the last frame of gles_clear: 1920x1080 pixels of #FE0180 with alpha 7F," \
+			"as stored in the GPU's memory"
+		;;
+	*-scene.png)
+		say "weston's screenshot: red, green, blue and amber, each a quarter, cleared by" \
+			"the GPU, composed by weston with the CPU; checked, opaque"
+		;;
 	esac
 }
 
 say ""
-say "The models of the GPUs run no shaders: clears and copies are exact, what is drawn by a shader (glmark2's scenes, weston's own drawing with GL) leaves"
-say "nothing, and its frame rates say how fast draws are taken and checked, not how fast a GPU is."
+say "The models of the GPUs run no shaders: clears and copies are exact, a draw by a shader"
+say "(glmark2's scenes, weston's own drawing with GL) changes no pixel, and frame rates show how"
+say "fast draws are accepted and checked, not how fast a GPU is."
 say "pictures:"
 for picture in "$out"/*.png; do
 	if [ -e "$picture" ]; then say "  $picture: $(caption "$picture")"; fi

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Reads a tree as `dtc -O dts` prints it and prints one node (-v node=PATH), a property a line, so that the same node of two trees can be
-# compared: phandles become the path of the node they name, an operating-points table is written out, and no status is status "okay".
+# Reads a tree as `dtc -O dts` prints it and prints one node (-v node=PATH), a property a line, so
+# that the same node of two trees can be compared: phandles become the path of the node they name,
+# an operating-points table is written out, and no status is status "okay".
 
 function hex(text,    i, n) {
 	n = 0
 	text = tolower(text)
 	sub(/^0x/, "", text)
-	for (i = 1; i <= length(text); i++) n = n * 16 + index("0123456789abcdef", substr(text, i, 1)) - 1
+	for (i = 1; i <= length(text); i++)
+		n = n * 16 + index("0123456789abcdef", substr(text, i, 1)) - 1
 	return n
 }
 
@@ -19,7 +21,8 @@ function references(value, count,    cell, n, i, k, out, to) {
 	for (i = 1; i <= n; i++) {
 		to = target(cell[i])
 		out = out " " to
-		for (k = count == "" ? 0 : hex(cells(prop[to, count])); k > 0; k--) out = out ":" hex(cell[++i])
+		for (k = count == "" ? 0 : hex(cells(prop[to, count])); k > 0; k--)
+			out = out ":" hex(cell[++i])
 	}
 	return out
 }
@@ -38,7 +41,8 @@ function numbers(value,    cell, n, i, out) {
 # A supply also says what its regulator is called.
 function supply(value,    to) {
 	to = target(cells(value))
-	return " " to " " (((to, "regulator-name") in prop) ? prop[to, "regulator-name"] : to ~ /\/regulators\// ? "regulator" : "no regulator")
+	if ((to, "regulator-name") in prop) return " " to " " prop[to, "regulator-name"]
+	return " " to " " (to ~ /\/regulators\// ? "regulator" : "no regulator")
 }
 
 function table(value,    to, i, hz, out) {
@@ -47,7 +51,8 @@ function table(value,    to, i, hz, out) {
 	for (i = 1; i <= nodes; i++) {
 		if (index(node_at[i], to "/") != 1) continue
 		split(numbers(prop[node_at[i], "opp-hz"]), hz, " ")
-		out = out " " sprintf("%.0f", hz[1] * 4294967296 + hz[2]) "Hz@" substr(numbers(prop[node_at[i], "opp-microvolt"]), 2) "uV"
+		out = out " " sprintf("%.0f", hz[1] * 4294967296 + hz[2]) "Hz@"
+		out = out substr(numbers(prop[node_at[i], "opp-microvolt"]), 2) "uV"
 	}
 	return out
 }
@@ -79,8 +84,10 @@ END {
 		name = order[p]
 		value = prop[node, name]
 		if (name == "phandle") continue
-		else if (name ~ /^(clocks|assigned-clocks|assigned-clock-parents)$/) value = references(cells(value), "#clock-cells")
-		else if (name == "power-domains") value = references(cells(value), "#power-domain-cells")
+		else if (name ~ /^(clocks|assigned-clocks|assigned-clock-parents)$/)
+			value = references(cells(value), "#clock-cells")
+		else if (name == "power-domains")
+			value = references(cells(value), "#power-domain-cells")
 		else if (name ~ /-supply$/) value = supply(value)
 		else if (name == "operating-points-v2") value = table(value)
 		else if (value ~ /^</) value = numbers(value)

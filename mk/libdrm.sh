@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Makes target/libdrm: libdrm's own tests of etnaviv, which Debian does not package, built for this machine from Debian's libdrm source.
-# Nothing of libdrm is installed or committed.
-# It never fails: where the source cannot be had or built, target/libdrm/missing says why, and the suite skips those tests.
+# Makes target/libdrm: libdrm's own tests of etnaviv, which Debian does not package, built for this
+# machine from Debian's libdrm source. Nothing of libdrm is installed or committed. It never fails:
+# where the source cannot be had or built, target/libdrm/missing says why, and the suite skips those
+# tests.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$TOP/mk/source.sh"
@@ -22,20 +23,25 @@ build() {
 	# Debian's meson wants Debian's Python, whatever else is called python3 here.
 	export PATH=/usr/bin:/bin
 	cd "$root" || return
-	meson setup build libdrm-*/ -Dauto_features=disabled -Detnaviv=enabled -Dtests=true -Dcairo-tests=disabled -Dintel=disabled \
-		-Dradeon=disabled -Damdgpu=disabled -Dnouveau=disabled -Dvmwgfx=disabled -Dvalgrind=disabled -Dman-pages=disabled &&
+	meson setup build libdrm-*/ -Dauto_features=disabled -Detnaviv=enabled -Dtests=true \
+		-Dcairo-tests=disabled -Dintel=disabled \
+		-Dradeon=disabled -Damdgpu=disabled -Dnouveau=disabled -Dvmwgfx=disabled \
+		-Dvalgrind=disabled -Dman-pages=disabled &&
 		ninja -C build
 }
 
-# The programs find the libraries that they were linked to by their run path, which leads into $root/build.
+# The programs find the libraries that they were linked to by their run path, which leads into
+# $root/build.
 link_tests() {
 	local name
 	for name in $TESTS; do
-		[ -x "$root/build/tests/etnaviv/$name" ] && ln -s "$root/build/tests/etnaviv/$name" "$out/$name" || return
+		[ -x "$root/build/tests/etnaviv/$name" ] &&
+			ln -s "$root/build/tests/etnaviv/$name" "$out/$name" || return
 	done
 }
 
-# step WHAT CMD...: runs CMD in a subshell, where `set -e` is off; when it fails, the suite is told that WHAT failed.
+# step WHAT CMD...: runs CMD in a subshell, where `set -e` is off; when it fails, the suite is
+# informed that WHAT failed.
 step() {
 	if ! ("${@:2}") </dev/null >>"$out/log" 2>&1; then
 		say "$1, see ${out#"$TOP"/}/log" >"$out/missing"

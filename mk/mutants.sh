@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# mutants.sh [-h|-g] [NAME...]: plants each fault of tests/qemu/mutants (or the named ones) in the GPU models, one at a time, and prints, as a table,
-# which of the project's checks notice. -h: only those on the host, -g: only the machines of the crosscheck. Fails when nothing notices a
-# fault, when a patch does not apply or build, and when a check fails without a fault. What is patched is a copy, target/mutants/tree; logs and
-# traces are in target/mutants/log/NAME. DRMKPI_MUTANTS names another place for both, for two at the same time.
+# mutants.sh [-h|-g] [NAME...]: plants each fault of tests/qemu/mutants (or the named ones) in the
+# GPU models, one at a time, and prints, as a table, which of the project's checks notice. -h: only
+# those on the host, -g: only the machines of the crosscheck. Fails when nothing notices a fault,
+# when a patch does not apply or build, and when a check fails without a fault. What is patched is a
+# copy, target/mutants/tree; logs and traces are in target/mutants/log/NAME. DRMKPI_MUTANTS names
+# another place for both, for two at the same time.
 #
-# A patch begins with `What:`, which says what is wrong with the model then, and `Crosscheck: BOARD RUN...`, the runs that may see it, `clients` and
-# `faults`. They are made in that order up to the first that does. Traces are not compared: both drivers would be on the same wrong model.
+# A patch begins with `What:`, which says what is wrong with the model then, and `Crosscheck: BOARD
+# RUN...`, the runs that may see it, `clients` and `faults`. They are made in that order up to the
+# first that does. Traces are not compared: both drivers would be on the same wrong model.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -18,7 +21,8 @@ case ${1:-} in
 esac
 mutants=("$@")
 mk/need.sh build test mutants
-# The crosscheck's preparations and functions. A machine with a broken GPU need not be waited for as long.
+# The crosscheck's preparations and functions. A machine with a broken GPU need not be waited for as
+# long.
 set --
 . mk/crosscheck.sh
 limit=75
@@ -43,19 +47,23 @@ copy() {
 	cp "$out/initrd" "$initrd"
 	git ls-files -z -co --exclude-standard | tar --null -T - -c | tar -x -C "$tree"
 	find "$tree/tests/models/src" -type f -exec touch {} +
-	# Tests, board and library for QEMU come out of one build; what has nothing of the models in it is that of target/.
+	# Tests, board and library for QEMU come out of one build; what has nothing of the models in
+	# it is that of target/.
 	ln -sfn debug "$build/release"
 	for name in sysroot qemu arm64 shim; do ln -sfn "$TARGET/$name" "$build/$name"; done
-	for name in $(sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile); do ln -sfn "$build/debug/$name" "$build/kyua/tests/$name"; done
+	for name in $(sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile); do
+		ln -sfn "$build/debug/$name" "$build/kyua/tests/$name"
+	done
 }
 
-# tests_of PACKAGE FAMILY: cargo's options for those of its tests that have to do with this family of models.
+# tests_of PACKAGE FAMILY: cargo's options for those of its tests that concern this family of
+# models.
 tests_of() {
 	local file name
 	for file in "tests/${1%_tests}/tests"/*.rs; do
 		name=$(basename "$file" .rs)
 		case $name in
-		# The same tests once more, with memory laid out in another way.
+		# The same tests again, with another memory layout.
 		scattered*) continue ;;
 		vivante_* | etnaviv*) [ "$2" = vivante ] || continue ;;
 		*) [ "$2" = mali ] || continue ;;
@@ -92,10 +100,12 @@ suite_of() {
 	local status=0 programs
 	case $1 in
 	mali) programs=(tests/panfrost_submit_test tests/panfrost_fault_test) ;;
-	*) programs=(tests/etnaviv_submit_test tests/etnaviv_address_test tests/etnaviv_perfmon_test) ;;
+	*) programs=(tests/etnaviv_submit_test tests/etnaviv_address_test \
+		tests/etnaviv_perfmon_test) ;;
 	esac
 	rm -f "$2.db"
-	in_tree timeout 90 kyua -c none -v "test_suites.drmkpi.drmboard=$build/release/drmboard" -v "test_suites.drmkpi.clients=$ARM64" \
+	in_tree timeout 90 kyua -c none -v "test_suites.drmkpi.drmboard=$build/release/drmboard" \
+		-v "test_suites.drmkpi.clients=$ARM64" \
 		test --build-root="$build/kyua" -r "$2.db" "${programs[@]}" >"$2" 2>&1 || status=$?
 	rate "$status" "$2"
 }
@@ -123,12 +133,15 @@ machines() (
 
 # one NAME FAMILY WHAT BOARD RUN...: a row of the table, for the copy as it is.
 one() {
-	local name=$1 family=$2 what=$3 log=$root/log/$1 models=. driver=. suite=. guest=. caught options
+	local name=$1 family=$2 what=$3 log=$root/log/$1 models=. driver=. suite=. guest=. caught \
+		options
 	shift 3
 	rm -rf "$log"
 	mkdir -p "$log"
 	read -r -a options < <(tests_of models "$family" && tests_of driver_tests "$family") || :
-	if [ -n "$on_host" ] && ! in_tree cargo test -q --no-run -p models -p driver_tests "${options[@]}" >"$log/build" 2>&1 ||
+	if [ -n "$on_host" ] &&
+		! in_tree cargo test -q --no-run -p models -p driver_tests "${options[@]}" \
+		>"$log/build" 2>&1 ||
 		! in_tree cargo build -q -p drmboard -p qemu_board >>"$log/build" 2>&1; then
 		tail -n 20 "$log/build" >&2
 		die "$name does not build"
@@ -139,7 +152,8 @@ one() {
 		suite=$(suite_of "$family" "$log/suite")
 	fi
 	if [ -n "$in_guest" ]; then guest=$(machines "$family" "$log" "$@"); fi
-	printf '| %s | %s | %s | %s | %s | %s |\n' "$name" "$what" "$models" "$driver" "$suite" "$guest"
+	printf '| %s | %s | %s | %s | %s | %s |\n' "$name" "$what" "$models" "$driver" "$suite" \
+		"$guest"
 	caught=no
 	case $models$driver$suite$guest in *[!.-]*) caught=yes ;; esac
 	if [ "$name" = "no-fault-$family" ]; then
@@ -158,12 +172,14 @@ if [ "${#mutants[@]}" = 0 ]; then
 	mutants=("${mutants[@]##*/}")
 fi
 unseen=()
-say "mutants: a number is of failed tests, \`no end\` and \`died\` are of their programs; - is not noticed, . is not tried"
+say "mutants: a number counts failed tests, \`no end\` and \`died\` are of their programs;"
+say "mutants: - is not detected, . is not tried"
 in_tree cargo build -q -p atf --bins
 printf '\n| fault | | models | driver | suite | crosscheck |\n|---|---|---|---|---|---|\n'
 for group in mali vivante; do
 	case " ${mutants[*]}" in *" $group-"*) ;; *) continue ;; esac
-	one "no-fault-$group" "$group" 'none' "$(if [ "$group" = mali ]; then say rk3399; else say imx8mq; fi)" clients faults
+	one "no-fault-$group" "$group" 'none' \
+		"$(if [ "$group" = mali ]; then say rk3399; else say imx8mq; fi)" clients faults
 	for name in "${mutants[@]%.patch}"; do
 		if [ "$(family "$name")" != "$group" ]; then continue; fi
 		file=tests/qemu/mutants/$name.patch

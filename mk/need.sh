@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and why.
-# Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test, fresh, kmod, vmtest, mutants, libdrm, overlays, lint, audit, bench.
+# need.sh GROUP...: installs what a group of targets takes and this machine lacks, saying what and
+# why. Groups: build (host Rust), arm64 (cross Rust and C), qemu (private qemu-aarch64), test,
+# fresh, kmod, vmtest, mutants, libdrm, overlays, lint, audit, bench.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -20,7 +21,8 @@ for group in "$@"; do
 	build)
 		command -v cc >/dev/null || want gcc "links host programs"
 		[ -e /usr/include/stdio.h ] || want libc6-dev "links host programs"
-		[ -e /etc/ssl/certs/ca-certificates.crt ] || want ca-certificates "cargo fetches crates by https"
+		[ -e /etc/ssl/certs/ca-certificates.crt ] ||
+			want ca-certificates "cargo fetches crates by https"
 		if ! command -v cargo >/dev/null; then
 			want cargo-web "no cargo on PATH"
 			want rustc-web "no cargo on PATH"
@@ -37,17 +39,20 @@ for group in "$@"; do
 		want lld-19 "links the kernel module"
 		want llvm-19 "nm, objcopy and objdump for arm64"
 		# A compiler and the sources of its core, which is built with the kernel's flags.
-		if [ ! -e "$("${RUSTC:-rustc}" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; then
+		if [ ! -e "$("${RUSTC:-rustc}" --print sysroot \
+			2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; then
 			want rustc-web "its core can be built for the kernel"
 			want rust-web-src "the sources of core"
 		fi
 		;;
 	kmod-headers)
 		command -v python3 >/dev/null || want python3 "unpacks FreeBSD's headers"
-		python3 -m pip --version >/dev/null 2>&1 || want python3-pip "fetches FreeBSD's headers"
+		python3 -m pip --version >/dev/null 2>&1 ||
+			want python3-pip "fetches FreeBSD's headers"
 		;;
 	qemu)
-		# What Debian's qemu-user links; the program itself is unpacked below target/ (the package would register binfmt handlers).
+		# What Debian's qemu-user links; the program itself is unpacked below target/ (the
+		# package would register binfmt handlers).
 		for lib in libcapstone4 libglib2.0-0 libgnutls30 libnuma1 liburing2; do
 			want "$lib" "library of qemu-aarch64"
 		done
@@ -74,7 +79,8 @@ for group in "$@"; do
 		want meson "builds libdrm's tests"
 		want ninja-build "builds libdrm's tests"
 		command -v pkg-config >/dev/null || want pkg-config "builds libdrm's tests"
-		command -v dpkg-source >/dev/null || want dpkg-dev "unpacks Debian's source of libdrm"
+		command -v dpkg-source >/dev/null ||
+			want dpkg-dev "unpacks Debian's source of libdrm"
 		command -v cc >/dev/null || want gcc "builds libdrm's tests"
 		[ -e /usr/include/stdio.h ] || want libc6-dev "builds libdrm's tests"
 		;;
@@ -84,8 +90,17 @@ for group in "$@"; do
 		;;
 	lint)
 		want mandoc "checks the manual pages"
-		if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then :; else want rustfmt-web "cargo fmt"; fi
-		if command -v cargo >/dev/null && cargo clippy --version >/dev/null 2>&1; then :; else want rust-web-clippy "cargo clippy"; fi
+		want shellcheck "checks the scripts"
+		if command -v cargo >/dev/null && cargo fmt --version >/dev/null 2>&1; then
+			:
+		else
+			want rustfmt-web "cargo fmt"
+		fi
+		if command -v cargo >/dev/null && cargo clippy --version >/dev/null 2>&1; then
+			:
+		else
+			want rust-web-clippy "cargo clippy"
+		fi
 		want bindgen "checks the bindings of drm_os.h"
 		;;
 	audit)
@@ -109,7 +124,7 @@ for group in "$@"; do
 	case $group in
 	qemu)
 		if [ ! -x "$QEMU" ]; then
-			say "need: qemu-aarch64: unpacking Debian's qemu-user into target/qemu (not installed)"
+			say "need: qemu-aarch64: unpacking Debian's qemu-user into target/qemu"
 			rm -rf "$TARGET/qemu.new"
 			mkdir -p "$TARGET/qemu.new"
 			(
@@ -131,14 +146,16 @@ for group in "$@"; do
 		"$QEMU" --version >/dev/null || die "$QEMU does not start"
 		;;
 	arm64)
-		# The arm64 std in the sysroot is of one exact compiler version; nothing to compare before there is a sysroot.
+		# The arm64 std in the sysroot is of one exact compiler version; nothing to compare
+		# before there is a sysroot.
 		want_version=
 		if [ -e "$TARGET/sysroot.apt/debs" ]; then
-			want_version=$(sed -n 's/^libstd-rust-web-dev_\(.*\)_arm64\.deb$/\1/p' "$TARGET/sysroot.apt/debs" | sed 's/%3a/:/g')
+			want_version=$(sed -n 's/^libstd-rust-web-dev_\(.*\)_arm64\.deb$/\1/p' \
+				"$TARGET/sysroot.apt/debs" | sed 's/%3a/:/g')
 		fi
 		have_version=$(dpkg-query -W -f '${Version}' rustc-web)
 		if [ -n "$want_version" ] && [ "$want_version" != "$have_version" ]; then
-			say "need: rustc-web $want_version: $have_version is here and the sysroot's std is newer"
+			say "need: rustc-web $want_version: the sysroot needs it, not $have_version"
 			install_packages "rustc-web=$want_version"
 		fi
 		;;

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# fdt-overlays/*.dtso: each compiles as FreeBSD would compile it, applies to Debian's tree of its board (made by others, without
-# __symbols__) and to that tree made as old as those that the overlay is for, and leaves the GPU's node as it is in Linux. What a tree
-# must have to take an overlay at all is taken away once, too. Prints a line for each check and fails when one fails;
-# what comes out is in target/overlays.
+# fdt-overlays/*.dtso: each compiles as FreeBSD would compile it, applies to Debian's tree of its
+# board (made by others, without __symbols__) and to that tree made as old as those that the overlay
+# is for, and leaves the GPU's node as it is in Linux. What a tree must have to take an overlay at
+# all is taken away once, too. Prints a line for each check and fails when one fails; what comes out
+# is in target/overlays.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . mk/guest.sh
@@ -20,7 +21,10 @@ result() {
 }
 
 # compiled NAME: into $out/NAME.dtbo, as the kernel's make_dtbo.sh does it.
-compiled() { cpp -P -x assembler-with-cpp -include "fdt-overlays/$1.dtso" /dev/null | dtc -@ -O dtb -o "$out/$1.dtbo" - 2>"$out/$1.log"; }
+compiled() {
+	cpp -P -x assembler-with-cpp -include "fdt-overlays/$1.dtso" /dev/null |
+		dtc -@ -O dtb -o "$out/$1.dtbo" - 2>"$out/$1.log"
+}
 
 # node DTB: the GPU's node and its power domain, in a form that compares.
 node() {
@@ -35,7 +39,8 @@ node() {
 # unsound NODE: what the driver would miss there.
 unsound() {
 	local want
-	for want in '^status "okay"$' '^interrupts ' '^clocks /' '^power-domains /' "${needed[@]}"; do
+	for want in '^status "okay"$' '^interrupts ' '^clocks /' '^power-domains /' \
+		"${needed[@]}"; do
 		if ! grep -qE -- "$want" "$1"; then say "no $want"; fi
 	done
 	grep -E 'nothing|no regulator' "$1" || :
@@ -62,16 +67,22 @@ board() {
 	fi
 	# The loader takes an overlay for a tree that has one of its names.
 	tree=$(fdtget "$out/$name.dtbo" / compatible)
-	case " $(fdtget "$base" / compatible) " in *" $tree "*) result "$name for $tree" "" ;; *) result "$name" "the board is not $tree" ;; esac
+	case " $(fdtget "$base" / compatible) " in
+	*" $tree "*) result "$name for $tree" "" ;;
+	*) result "$name" "the board is not $tree" ;;
+	esac
 	node "$base" >"$out/mainline.node"
 	result "$name on Linux's tree" "$(applied "$name" "$base")"
 	cp "$base" "$out/older.dtb"
 	older "$out/older.dtb"
-	if node "$out/older.dtb" | cmp -s "$out/mainline.node" -; then result "$name" "the older tree is not older"; fi
+	if node "$out/older.dtb" | cmp -s "$out/mainline.node" -; then
+		result "$name" "the older tree is not older"
+	fi
 	result "$name on an older tree" "$(applied "$name" "$out/older.dtb")"
 	cp "$base" "$out/unfit.dtb"
 	unfit "$out/unfit.dtb"
-	if fdtoverlay -i "$out/unfit.dtb" -o "$out/merged.dtb" "$out/$name.dtbo" >>"$out/$name.log" 2>&1; then
+	if fdtoverlay -i "$out/unfit.dtb" -o "$out/merged.dtb" "$out/$name.dtbo" \
+		>>"$out/$name.log" 2>&1; then
 		result "$name on a tree without what it names" "it applies"
 	else
 		result "$name on a tree without what it names" ""
@@ -86,7 +97,11 @@ if ! (stock_linux); then
 	for file in fdt-overlays/*.dtso; do
 		name=${file##*/}
 		name=${name%.dtso}
-		if compiled "$name"; then result "$name" ""; else result "$name" "dtc: $(cat "$out/$name.log")"; fi
+		if compiled "$name"; then
+			result "$name" ""
+		else
+			result "$name" "dtc: $(cat "$out/$name.log")"
+		fi
 	done
 	say "overlays: on Linux's trees: skipped: Debian's kernel cannot be had"
 	exit "$bad"

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# ports/graphics/libdrm: the patch applies to libdrm as Debian has it and to a newer one, and libdrm's FreeBSD branches then find the GPUs of
-# a table of nodes and sysctls (tests/libdrm), which without the patch they do not. Prints a line for each check and fails when one
-# fails; a version that cannot be had is skipped. LIBDRM=DIRECTORY: that source as well. Everything is in target/ports.
+# ports/graphics/libdrm: the patch applies to libdrm as Debian has it and to a newer one, and
+# libdrm's FreeBSD branches then find the GPUs of a table of nodes and sysctls (tests/libdrm), which
+# without the patch they do not. Prints a line for each check and fails when one fails; a version
+# that cannot be had is skipped. LIBDRM=DIRECTORY: that source as well. Everything is in
+# target/ports.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$TOP/mk/source.sh"
@@ -23,9 +25,12 @@ fail() {
 built() (
 	cd "$1" || exit
 	# Debian's Python, whatever else is called python3 here.
-	/usr/bin/python3 gen_table_fourcc.py include/drm/drm_fourcc.h generated_static_table_fourcc.h &&
-		cc -std=gnu11 -g -w -D_GNU_SOURCE -fsanitize=address,undefined -fno-sanitize-recover=undefined -include "$TOP/tests/libdrm/fake.h" \
-			-I "$TOP/tests/libdrm/include" -I "$TOP/tests/libdrm" -I . -I include/drm xf86drm.c xf86drmHash.c xf86drmRandom.c xf86drmMode.c \
+	/usr/bin/python3 gen_table_fourcc.py include/drm/drm_fourcc.h \
+		generated_static_table_fourcc.h &&
+		cc -std=gnu11 -g -w -D_GNU_SOURCE -fsanitize=address,undefined \
+			-fno-sanitize-recover=undefined -include "$TOP/tests/libdrm/fake.h" \
+			-I "$TOP/tests/libdrm/include" -I "$TOP/tests/libdrm" -I . -I include/drm \
+			xf86drm.c xf86drmHash.c xf86drmRandom.c xf86drmMode.c \
 			"$TOP"/tests/libdrm/*.c -lm -o devices
 )
 
@@ -54,13 +59,17 @@ check() {
 		fail "$name, patched" "it does not build: $(tail -n 3 "$out/log")"
 		return
 	fi
-	"$dir/patched/devices" >"$out/patched" 2>&1 || grep -qE ': FAILED: ' "$out/patched" || fail "$name, patched" "$(grep -m 1 -E 'ERROR|runtime error' "$out/patched")"
+	"$dir/patched/devices" >"$out/patched" 2>&1 || grep -qE ': FAILED: ' "$out/patched" ||
+		fail "$name, patched" "$(grep -m 1 -E 'ERROR|runtime error' "$out/patched")"
 	sed -n "s/^[a-z_]*: \(ok\|FAILED: .*\)\$/ports: $name, patched: &/p" "$out/patched"
 	if grep -q ': FAILED: ' "$out/patched"; then bad=1; fi
-	if [ "$(sed -n 's/^\([a-z_]*\): FAILED: .*/\1/p' "$out/stock" | tr '\n' ' ')" = "$news " ]; then
+	if [ "$(sed -n 's/^\([a-z_]*\): FAILED: .*/\1/p' "$out/stock" | tr '\n' ' ')" = "$news " \
+		]; then
 		say "ports: $name finds only PCI without the patch: ok"
 	else
-		fail "$name without the patch" "other cases fail than those that the patch is for: $(tr '\n' ' ' <"$out/stock")"
+		fail "$name without the patch" \
+			"other cases fail than those that the patch is for: $(tr '\n' ' ' \
+			<"$out/stock")"
 	fi
 }
 
@@ -77,7 +86,11 @@ mkdir -p "$out"
 : >"$out/log"
 for suite in "" trixie; do
 	root=$TARGET/libdrm${suite:+-$suite}.apt
-	if had "$root" "$suite"; then check "$(echo "$root"/libdrm-*/)"; else say "ports: libdrm of Debian ${suite:-here}: skipped: its source cannot be had"; fi
+	if had "$root" "$suite"; then
+		check "$(echo "$root"/libdrm-*/)"
+	else
+		say "ports: libdrm of Debian ${suite:-here}: skipped: its source cannot be had"
+	fi
 done
 if [ -n "${LIBDRM:-}" ]; then check "$LIBDRM"; fi
 exit "$bad"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# scene.sh PICTURE: on the board that this process is on, a window of known contents in weston, and weston's screenshot of it as PICTURE. Fails
-# unless that is exactly the scene, opaque and in the right colours. The client clears its pixels on the GPU; weston composes them with the CPU
+# scene.sh PICTURE: on the board that this process is on, a window of known contents in weston, and
+# weston's screenshot of it as PICTURE. Fails unless that is exactly the scene, opaque and in the
+# right colours. The client clears its pixels on the GPU; weston composes them with the CPU
 # (pixman), for what it draws with the GPU it draws by shaders, which the models do not run.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -28,20 +29,35 @@ fail() {
 }
 
 # Nothing but the window. A kiosk shows none without a seat, and there are no input devices.
-printf '[core]\nidle-time=0\n[input-method]\npath=\n[shell]\npanel-position=none\nanimation=none\nstartup-animation=none\n' >"$run/weston.ini"
-"$RUNROOT/usr/bin/weston" --debug --backend=headless-backend.so --use-pixman --width=320 --height=240 --shell=desktop-shell.so \
-	--config="$run/weston.ini" --socket=scene --log="$run/weston.log" >"$run/weston.out.log" 2>&1 &
+cat >"$run/weston.ini" <<EOF
+[core]
+idle-time=0
+[input-method]
+path=
+[shell]
+panel-position=none
+animation=none
+startup-animation=none
+EOF
+"$RUNROOT/usr/bin/weston" --debug --backend=headless-backend.so --use-pixman --width=320 \
+	--height=240 --shell=desktop-shell.so \
+	--config="$run/weston.ini" --socket=scene --log="$run/weston.log" >"$run/weston.out.log" \
+	2>&1 &
 weston=$!
-timeout 60 bash -c 'until [ -S "$0" ]; do sleep 0.1; done' "$run/scene" || fail "weston does not start"
+timeout 60 bash -c 'until [ -S "$0" ]; do sleep 0.1; done' "$run/scene" ||
+	fail "weston does not start"
 export WAYLAND_DISPLAY=scene
 "$ARM64/scene" >"$run/scene.log" 2>&1 &
 scene=$!
 # A window comes in within its first frames; a screenshot in between shows less of it.
-timeout 60 bash -c 'until grep -qs "^shown$" "$0"; do sleep 0.1; done' "$run/scene.log" || fail "the scene is not shown"
+timeout 60 bash -c 'until grep -qs "^shown$" "$0"; do sleep 0.1; done' "$run/scene.log" ||
+	fail "the scene is not shown"
 for _ in 1 2 3 4 5; do
 	rm -f "$run"/*.png
-	(cd "$run" && timeout 60 "$RUNROOT/usr/bin/weston-screenshooter") >"$run/screenshot.log" 2>&1 || fail "no screenshot ($?)"
-	seen=$("$TARGET/release/drmboard" colours "$run"/*.png) || fail "a picture that cannot be read"
+	(cd "$run" && timeout 60 "$RUNROOT/usr/bin/weston-screenshooter") >"$run/screenshot.log" \
+		2>&1 || fail "no screenshot ($?)"
+	seen=$("$TARGET/release/drmboard" colours "$run"/*.png) ||
+		fail "a picture that cannot be read"
 	if [ "$seen" = "$SCENE" ]; then break; fi
 	sleep 0.5
 done

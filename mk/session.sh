@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# session.sh [BOARD]: a compositor and its client, both Debian's arm64 programs, on one virtual board (rk3399) to their end.
-# session.sh here [CLIENT]: the same on the board that this process is on already; what drmboard counts is the caller's to look at.
-# The client is glmark2, or xwayland: glxgears on an X server that is a client of weston's.
-# glmark2 hands its buffers to headless weston as dma-bufs. weston draws into a pbuffer, which Mesa flushes when somebody reads it:
-# so a screenshot is taken, for which weston's jobs have to wait for those of glmark2.
+# session.sh [BOARD]: a compositor and its client, both Debian's arm64 programs, on one virtual
+# board (rk3399) to their end. session.sh here [CLIENT]: the same on the board that this process is
+# on already; the caller checks what drmboard counts. The client is glmark2, or xwayland: glxgears
+# on an X server that is a client of weston's. glmark2 hands its buffers to headless weston as
+# dma-bufs. weston draws into a pbuffer, which Mesa flushes when it is read: so a screenshot is
+# taken, for which weston's jobs have to wait for those of glmark2.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -15,8 +16,10 @@ DURATION=${DURATION:-0.5}
 if [ "${1:-rk3399}" != here ]; then
 	mk/build.sh
 	log=$TARGET/session.log
-	"$TARGET/release/drmboard" run --board "${1:-rk3399}" --stats -- "$TOP/mk/session.sh" here | tee "$log"
-	grep -Eq '^stats: total .* faults=0 .* leaked=0$' "$log" || die "faults or leaks: see the last line"
+	"$TARGET/release/drmboard" run --board "${1:-rk3399}" --stats -- "$TOP/mk/session.sh" here |
+		tee "$log"
+	grep -Eq '^stats: total .* faults=0 .* leaked=0$' "$log" ||
+		die "faults or leaks: see the last line"
 	exit 0
 fi
 
@@ -42,13 +45,20 @@ trap finish EXIT
 
 # fail WHY: what both programs said, then why that is wrong.
 fail() {
-	tail -n 40 "$run/weston.log" "$run/weston.out" "$run/glmark2.log" "$run/server.log" "$run/gears.log" \
+	tail -n 40 "$run/weston.log" "$run/weston.out" "$run/glmark2.log" "$run/server.log" \
+		"$run/gears.log" \
 		"$run/screenshot.log" 2>/dev/null || :
 	die "$@"
 }
 
 # program NAME: the sysroot's, on a board without one its own.
-program() { if [ -e "$RUNROOT/usr/bin/$1" ]; then printf '%s' "$RUNROOT/usr/bin/$1"; else command -v "$1" || die "no $1"; fi; }
+program() {
+	if [ -e "$RUNROOT/usr/bin/$1" ]; then
+		printf '%s' "$RUNROOT/usr/bin/$1"
+	else
+		command -v "$1" || die "no $1"
+	fi
+}
 
 # until_true SECONDS CMD...: waits for CMD to succeed while weston lives.
 until_true() {
@@ -63,24 +73,29 @@ until_true() {
 
 # No helper clients: an input method, or a screen that goes blank.
 printf '[core]\nidle-time=0\n[input-method]\npath=\n' >"$run/weston.ini"
-# The screenshot interface is one of --debug. A kiosk's windows must fit the output, so both have one size.
-"$(program weston)" --debug --backend=headless-backend.so --use-gl --width=320 --height=240 --shell=kiosk-shell.so \
-	--config="$run/weston.ini" --socket=session --log="$run/weston.log" >"$run/weston.out" 2>&1 &
+# The screenshot interface is one of --debug. A kiosk's windows must fit the output, so both have
+# one size.
+"$(program weston)" --debug --backend=headless-backend.so --use-gl --width=320 --height=240 \
+	--shell=kiosk-shell.so \
+	--config="$run/weston.ini" --socket=session --log="$run/weston.log" >"$run/weston.out" \
+	2>&1 &
 weston=$!
 until_true 60 test -S "$run/session" || fail "weston does not start"
 
 export WAYLAND_DISPLAY=session
-# Fonts, keymaps and the like of X's are below the root that the programs are of.
+# Fonts, keymaps and other files of X are below the root that the programs are from.
 xkb=$RUNROOT/usr/share/X11/xkb
 if [ ! -d "$xkb" ]; then xkb=/usr/share/X11/xkb; fi
 
 start_glmark2() {
 	local scene scenes=()
 	for scene in $SCENES; do scenes+=(-b "$scene:duration=$DURATION"); done
-	timeout 120 "$(program glmark2-es2-wayland)" --size 320x240 "${scenes[@]}" >"$run/glmark2.log" 2>&1 &
+	timeout 120 "$(program glmark2-es2-wayland)" --size 320x240 "${scenes[@]}" \
+		>"$run/glmark2.log" 2>&1 &
 	glmark2=$!
 	# A line is begun when its scene is.
-	until_true 60 grep -qs '^\[texture\]' "$run/glmark2.log" || fail "glmark2 does not get to its second scene"
+	until_true 60 grep -qs '^\[texture\]' "$run/glmark2.log" ||
+		fail "glmark2 does not get to its second scene"
 }
 
 end_glmark2() {
@@ -97,8 +112,9 @@ end_glmark2() {
 }
 
 start_xwayland() {
-	# It chooses a number that is free, and tells it when it can be used.
-	"$(program Xwayland)" -displayfd 9 -ac -noreset -xkbdir "$xkb" 9>"$run/display" >"$run/server.log" 2>&1 &
+	# It chooses a free number, and prints it when it can be used.
+	"$(program Xwayland)" -displayfd 9 -ac -noreset -xkbdir "$xkb" 9>"$run/display" \
+		>"$run/server.log" 2>&1 &
 	server=$!
 	until_true 60 grep -qs . "$run/display" || fail "Xwayland does not start"
 	DISPLAY=:$(cat "$run/display") "$(program glxgears)" -info >"$run/gears.log" 2>&1 &
@@ -118,7 +134,8 @@ end_xwayland() {
 }
 
 "start_$client"
-(cd "$run" && timeout 60 "$(program weston-screenshooter)") >"$run/screenshot.log" 2>&1 || fail "no screenshot ($?)"
+(cd "$run" && timeout 60 "$(program weston-screenshooter)") >"$run/screenshot.log" 2>&1 ||
+	fail "no screenshot ($?)"
 picture=$(find "$run" -name '*.png' | wc -l)
 "end_$client"
 status=0

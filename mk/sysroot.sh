@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# sysroot.sh [SUITE...]: Debian's arm64 Mesa and its clients, unpacked below target/ and never installed.
-# Without a suite: target/sysroot, of this machine's own release and with what linking arm64 programs takes; the build uses it, and
-# clients run on it. With suites (trixie, sid): target/sysroot-SUITE for each, in which newer clients and a newer Mesa run.
-# An apt of its own for each (state, cache and an empty dpkg status below target/) finds the dependency closure, so the live
-# system's dpkg and architectures stay as they are. Mirrors, keyrings and proxy settings are those of the live system's /etc/apt.
-# EXTRA="PACKAGE ..." adds packages to each; target/sysroot.extra remembers them until it is removed.
+# sysroot.sh [SUITE...]: Debian's arm64 Mesa and its clients, unpacked below target/ and never
+# installed. Without a suite: target/sysroot, of this machine's own release and with what linking
+# arm64 programs takes; the build uses it, and clients run on it. With suites (trixie, sid):
+# target/sysroot-SUITE for each, in which newer clients and a newer Mesa run. An apt of its own for
+# each (state, cache and an empty dpkg status below target/) finds the dependency closure, so the
+# live system's dpkg and architectures stay as they are. Mirrors, keyrings and proxy settings are
+# those of the live system's /etc/apt. EXTRA="PACKAGE ..." adds packages to each;
+# target/sysroot.extra remembers them until it is removed.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 RUN="libgl1-mesa-dri libegl1 libgles2 libgbm1 libegl-mesa0 libgl1 libwayland-egl1
 	mesa-utils-bin mesa-utils weston glmark2-es2-wayland glmark2-data libdrm-tests
 	xwayland x11-xkb-utils xkb-data"
-BUILD="libc6-dev libgcc-12-dev linux-libc-dev libegl-dev libgles-dev libgbm-dev libdrm-dev libstd-rust-web-dev"
+BUILD="libc6-dev libgcc-12-dev linux-libc-dev libegl-dev libgles-dev libgbm-dev libdrm-dev"
+BUILD+=" libstd-rust-web-dev"
 extra=$TARGET/sysroot.extra
 # shellcheck disable=SC2086 # the list is words
 EXTRA=$({ cat "$extra" 2>/dev/null; printf '%s\n' ${EXTRA:-}; } | sort -u | xargs)
@@ -22,14 +25,20 @@ KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 # Goes up when the unpacking below changes what a sysroot looks like.
 LAYOUT=1
 
-# mirror: where the live system has Debian's main archive, as opposed to that of its security updates.
+# mirror: where the live system has Debian's main archive, as opposed to that of its security
+# updates.
 mirror() {
 	local file
 	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-		if [ -e "$file" ]; then sed -n 's/^deb[[:space:]]\+\(\[[^]]*\] *\)\?\([^ ]*\/debian\/*\) .*/\2/p' "$file"; fi
+		if [ -e "$file" ]; then
+			sed -n 's/^deb[[:space:]]\+\(\[[^]]*\] *\)\?\([^ ]*\/debian\/*\) .*/\2/p' \
+				"$file"
+		fi
 	done
 	for file in /etc/apt/sources.list.d/*.sources; do
-		if [ -e "$file" ]; then sed -n 's/^URIs:[[:space:]]*\([^ ]*\/debian\/*\)$/\1/p' "$file"; fi
+		if [ -e "$file" ]; then
+			sed -n 's/^URIs:[[:space:]]*\([^ ]*\/debian\/*\)$/\1/p' "$file"
+		fi
 	done
 }
 
@@ -42,12 +51,14 @@ sysroot() {
 	if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
 		return
 	fi
-	say "sysroot: arm64 packages for target/$name (once; 150 to 170 MB to download, 1.2 GB on disk)"
+	say "sysroot: arm64 packages for target/$name: 150 to 170 MB, 1.2 GB on disk, once"
 	mkdir -p "$root/state/lists/partial" "$root/cache/archives/partial" "$root/parts"
 	: >"$root/status"
 	{
-		# What the live system says about proxies, retries and the like; its hooks and clean-up rules are left behind.
-		apt-config dump | grep -E '^Acquire::' | grep -vE '^Acquire::(IndexTargets|Languages)|""; *$|::;' || :
+		# The live system's settings of proxies, retries and others, without its hooks and
+		# clean-up rules.
+		apt-config dump | grep -E '^Acquire::' |
+			grep -vE '^Acquire::(IndexTargets|Languages)|""; *$|::;' || :
 		cat <<-CONF
 			APT::Architecture "arm64";
 			APT::Architectures { "arm64"; };
@@ -61,24 +72,29 @@ sysroot() {
 			Dir::Etc::main "/dev/null";
 		CONF
 		if [ -n "$suite" ]; then
-			printf 'Dir::Etc::sourcelist "%s";\nDir::Etc::sourceparts "/dev/null";\n' "$root/sources.list"
+			printf 'Dir::Etc::sourcelist "%s";\nDir::Etc::sourceparts "/dev/null";\n' \
+				"$root/sources.list"
 		fi
 	} >"$root/apt.conf"
 	if [ -n "$suite" ]; then
 		uri=$(mirror | head -n 1)
 		[ -n "$uri" ] || die "no mirror of Debian in /etc/apt to take $suite from"
-		printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$uri" "$suite" >"$root/sources.list"
+		printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$uri" "$suite" \
+			>"$root/sources.list"
 	fi
 	local -x APT_CONFIG=$root/apt.conf
 
 	say "sysroot: apt-get update (private lists)"
-	apt-get -q update >"$root/update.log" 2>&1 || say "sysroot: some package source failed, see $root/update.log"
+	apt-get -q update >"$root/update.log" 2>&1 ||
+		say "sysroot: some package source failed, see $root/update.log"
 	apt-get -s install "$@" >"$root/plan" 2>&1 || {
 		cat "$root/plan" >&2
 		die "no dependency closure: see $root/update.log"
 	}
-	# "Inst NAME (VERSION SUITE [ARCH])" becomes the name of the file in apt's cache, where a colon is written %3a.
-	sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*\[\(.*\)\]).*/\1_\2_\3.deb/p' "$root/plan" | sed 's/:/%3a/g' >"$root/debs"
+	# "Inst NAME (VERSION SUITE [ARCH])" becomes the name of the file in apt's cache, where a
+	# colon is written %3a.
+	sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*\[\(.*\)\]).*/\1_\2_\3.deb/p' "$root/plan" |
+		sed 's/:/%3a/g' >"$root/debs"
 	count=$(wc -l <"$root/debs")
 	say "sysroot: downloading $count packages"
 	apt-get -q -y --download-only install "$@" >"$root/install.log" 2>&1 || {
@@ -98,11 +114,13 @@ sysroot() {
 	done <"$root/debs"
 	[ "$n" -gt 0 ] || die "no package was unpacked"
 
-	# An absolute link would lead out of the sysroot, both for the cross linker and for qemu-user's -L.
+	# An absolute link would lead out of the sysroot, both for the cross linker and for
+	# qemu-user's -L.
 	find "$new" -type l -lname '/*' -print0 | while IFS= read -r -d '' link; do
 		to=$(readlink "$link")
 		if [ -e "$new$to" ]; then
-			ln -sfn "$(realpath -m --relative-to="$(dirname "$link")" "$new$to")" "$link"
+			ln -sfn "$(realpath -m --relative-to="$(dirname "$link")" "$new$to")" \
+				"$link"
 		fi
 	done
 	printf '%s\n' "$key" >"$new/.stamp"

@@ -1,26 +1,29 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# vmtest.sh: drmkpi.ko on a FreeBSD/arm64 kernel, on the GPU models in QEMU, with Debian's unmodified arm64 Mesa and the kyua suite as Linux
-# programs and a native client. docs/vmtest.md explains it; everything comes out in target/vmtest/KERNEL-BOARD-CPUS-RUN.{log,trace}.
+# vmtest.sh: drmkpi.ko on a FreeBSD/arm64 kernel, on the GPU models in QEMU, with Debian's
+# unmodified arm64 Mesa and the kyua suite as Linux programs and a native client. docs/vmtest.md
+# explains it; everything comes out in target/vmtest/KERNEL-BOARD-CPUS-RUN.{log,trace}.
 #
-#   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; without it all of /usr/obj/*/kernel.bin
-#   MODULES=DIR        where the kernel's own modules are; without it where the kernel is, or below modules/ there
-#   SYSDIR=DIR         the kernel's source, /usr/src/sys; with KMOD=FILE the module is that one and is not built
-#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm inflight power
-#                      kinds signals"  those only;
-#                      besides, by hand: boots (COUNT=N machines, 5), force100, and latency
-#                      (SUBMITS=N in a measurement, 2000; medians of ROUNDS=N, 3)
+#   KERNEL="FILE ..."  kernel.bin (the image that booti takes), or a kernel beside one; default: all
+#                      of /usr/obj/*/kernel.bin
+#   MODULES=DIR        the kernel's own modules; default: beside the kernel, or in modules/ there
+#   SYSDIR=DIR         the kernel's source, /usr/src/sys; KMOD=FILE uses that module, built before
+#   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm
+#                      inflight power kinds signals"  selects; besides, by hand: boots (COUNT=N
+#                      machines, 5), force100, and latency (SUBMITS=N in a measurement, 2000;
+#                      medians of ROUNDS=N, 3)
 #   SIGNALS=N          how many, for the run `signals` (4000)
 #   CPUS="N ..."       processors of the machine ("1 4")
 #
-# `vmtest.sh count` only has the instructions of jobs counted, on the first kernel without invariants, for mk/bench.sh.
-# `vmtest.sh unless-none [count]` says `skipped` when there is no kernel.
+# `vmtest.sh count` only counts the instructions of jobs, on the first kernel without invariants,
+# for mk/bench.sh. `vmtest.sh unless-none [count]` prints `skipped` when there is no kernel.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . mk/guest.sh
 
 BOARDS=${BOARDS:-rk3399 imx8mq}
-RUNS=${RUNS:-clients cases reload faults killed lowmem crowd busy force vm inflight power kinds signals}
+runs="clients cases reload faults killed lowmem crowd busy force vm inflight power kinds signals"
+RUNS=${RUNS:-$runs}
 CPUS=${CPUS:-1 4}
 COUNT=${COUNT:-5}
 SIGNALS=${SIGNALS:-4000}
@@ -32,11 +35,14 @@ out=$TARGET/vmtest
 limit=300
 bad=0
 
-# What a console must not have: of the kernel, and of a module that leaves something behind.
-trouble='panic|lock order reversal|KDB|[Ww]itness|WITNESS|^Fatal|fatal trap|Sleeping (thread|on)|acquiring .* with the following|leaked memory|was not empty|'
-trouble+='still (busy|in use)|kldunload: .*Device busy|link_elf: symbol|undefined symbol|unknown ioctl|vm_fault failed'
-# And what of that a kernel says that is not ours: WITNESS announces itself.
-harmless='^WARNING: WITNESS option enabled|^WARNING: DIAGNOSTIC|^VT\(|^KDB: debugger backends|^KDB: current backend'
+# What a console must not have: messages of the kernel, and of a module that leaks.
+trouble='panic|lock order reversal|KDB|[Ww]itness|WITNESS|^Fatal|fatal trap'
+trouble+='|Sleeping (thread|on)|acquiring .* with the following|leaked memory|was not empty'
+trouble+='|still (busy|in use)|kldunload: .*Device busy|link_elf: symbol|undefined symbol'
+trouble+='|unknown ioctl|vm_fault failed'
+# Exceptions: lines with which WITNESS and others announce themselves.
+harmless='^WARNING: WITNESS option enabled|^WARNING: DIAGNOSTIC|^VT\('
+harmless+='|^KDB: debugger backends|^KDB: current backend'
 
 modules_needed="build the kernel's modules mqueue, linux_common, linux64, linprocfs and fdescfs"
 
@@ -52,7 +58,9 @@ kernels() {
 	for file in $KERNEL; do
 		case $(head -c 4 "$file" | od -An -c | tr -d ' ') in
 		177ELF)
-			[ -e "$file.bin" ] || die "$file is an ELF file, and there is no $file.bin: the machine has no loader and takes the image that booti takes"
+			[ -e "$file.bin" ] ||
+				die "$file is an ELF file without a $file.bin: the machine needs" \
+					"the image that booti takes"
 			say "$file.bin"
 			;;
 		*) say "$file" ;;
@@ -62,16 +70,20 @@ kernels() {
 
 # native: the programs for FreeBSD, without a libc.
 native() {
-	local flags=(--target=aarch64-unknown-freebsd15 -std=c23 -O1 -Wall -Wextra -Werror -ffreestanding -fno-builtin -fno-stack-protector -mgeneral-regs-only)
+	local flags=(--target=aarch64-unknown-freebsd15 -std=c23 -O1 -Wall -Wextra -Werror \
+		-ffreestanding -fno-builtin -fno-stack-protector -mgeneral-regs-only)
 	local common=(tests/vm/start.c tests/vm/text.c tests/vm/system.c)
 	mkdir -p "$out/native"
-	build() { clang-19 "${flags[@]}" -nostdlib -static -fuse-ld=lld -o "$out/native/$1" "${common[@]}" "${@:2}"; }
+	build() {
+		clang-19 "${flags[@]}" -nostdlib -static -fuse-ld=lld -o "$out/native/$1" \
+			"${common[@]}" "${@:2}"
+	}
 	build init tests/vm/init.c
 	build vmctl tests/vm/vmctl.c tests/vm/usage.c tests/vm/sysctl.c
 	build native_drm tests/vm/native_*.c
 }
 
-# sysfs ROOT BOARD NODE COMPATIBLE...: the files that libdrm of Linux looks for, below ROOT/boards/BOARD.
+# sysfs ROOT BOARD NODE COMPATIBLE...: the files that Linux's libdrm reads, below ROOT/boards/BOARD.
 sysfs() {
 	local sys=$1/boards/$2 device=devices/platform/$3 node minor n=0 name
 	local at=$sys/$device
@@ -90,7 +102,8 @@ sysfs() {
 		if [ "$minor" = 128 ]; then node=renderD128; fi
 		mkdir "$at/drm/$node"
 		printf '226:%s\n' "$minor" >"$at/drm/$node/dev"
-		printf 'MAJOR=226\nMINOR=%s\nDEVNAME=dri/%s\nDEVTYPE=drm_minor\n' "$minor" "$node" >"$at/drm/$node/uevent"
+		printf 'MAJOR=226\nMINOR=%s\nDEVNAME=dri/%s\nDEVTYPE=drm_minor\n' "$minor" "$node" \
+			>"$at/drm/$node/uevent"
 		ln -s "../../../$3" "$at/drm/$node/device"
 		ln -s ../../../../../class/drm "$at/drm/$node/subsystem"
 		ln -s "../../$device/drm/$node" "$sys/dev/char/226:$minor"
@@ -116,7 +129,11 @@ image() {
 		if [ -n "$file" ]; then
 			cp "$file" "$root/modules/"
 		else
-			case $name in mqueuefs | lin* | fdescfs) die "no $name.ko below $dir: $modules_needed, and say MODULES=DIR" ;; esac
+			case $name in
+			mqueuefs | lin* | fdescfs)
+				die "no $name.ko below $dir: $modules_needed, and set MODULES=DIR"
+				;;
+			esac
 		fi
 	done
 	cp "$2" "$root/modules/drmkpi.ko"
@@ -127,10 +144,11 @@ image() {
 	rm -rf "$root"
 }
 
-# boot KERNEL BOARD RUN STATUS [--name NAME] [--append VARIABLES] [OPTION...]: one machine from power on to power off;
-# tests/vm/guest/RUN.sh has to end with STATUS, or `any`.
+# boot KERNEL BOARD RUN STATUS [--name NAME] [--append VARIABLES] [OPTION...]: one machine from
+# power on to power off; tests/vm/guest/RUN.sh has to end with STATUS, or `any`.
 boot() {
-	local kernel=$1 board=$2 run=$3 script=$3.sh expected=$4 status=0 driver=etnaviv append="" options=() began=$SECONDS
+	local kernel=$1 board=$2 run=$3 script=$3.sh expected=$4 status=0 driver=etnaviv append="" \
+		options=() began=$SECONDS
 	shift 4
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -143,18 +161,28 @@ boot() {
 	case $board in rk3399 | mali-*) driver=panfrost ;; esac
 	log=$out/$label-$board-$cpus-$run.log
 	ok=ok
-	# Events of devctl(4) would be kept for a devd(8) that is not there.
-	"$TARGET/release/drmboard" vm --os freebsd --cpus "$cpus" --board "$board" --kernel "$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
-		--append "kern.elf64.fallback_brand=3 hw.bus.devctl_queue=0 vmtest.board=$board vmtest.driver=$driver vmtest.run=$script vmtest.limit=$((limit - 20)) $append" ${options[@]+"${options[@]}"} >"$log" 2>&1 || status=$?
+	local environment="vmtest.board=$board vmtest.driver=$driver vmtest.run=$script"
+	environment+=" vmtest.limit=$((limit - 20))"
+	# Without it devctl(4) queues events for a devd(8) that does not run.
+	"$TARGET/release/drmboard" vm --os freebsd --cpus "$cpus" --board "$board" --kernel \
+		"$kernel" --root "$iso" --stats --trace "${log%.log}.trace" --timeout "$limit" \
+		--append "kern.elf64.fallback_brand=3 hw.bus.devctl_queue=0 $environment $append" \
+		${options[@]+"${options[@]}"} >"$log" 2>&1 || status=$?
 	tr -d '\r\0' <"$log" >"$log.text" && mv "$log.text" "$log"
 	took=$((SECONDS - began))
-	if [ "$expected" != any ] && [ "$status" != "$expected" ]; then wrong "the guest ended with $status"; fi
+	if [ "$expected" != any ] && [ "$status" != "$expected" ]; then
+		wrong "the guest ended with $status"
+	fi
 	grep -E -- "$trouble" "$log" | grep -vE -- "$harmless" >"$log.bad" || :
-	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" || :
+	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" ||
+		:
 }
 
 # row RUN STEP [FIGURE]: a line of the table.
-row() { printf '%-8s %-8s %4s  %-10s %-28s %5s s  %s\n' "$label" "$1" "$cpus" "$2" "${3:--}" "$took" "$ok"; }
+row() {
+	printf '%-8s %-8s %4s  %-10s %-28s %5s s  %s\n' "$label" "$1" "$cpus" "$2" "${3:--}" \
+		"$took" "$ok"
+}
 
 # verdict BOARD RUN FIGURE: nothing may be left over.
 verdict() {
@@ -171,9 +199,12 @@ ended() { said "^guest: $1 ended with $2\$"; }
 clients() {
 	local step
 	boot "$kernel" "$1" clients 0
-	for step in load nodes sysctl dri native gles_clear share pixels unload leaks; do ended "$step" 0; done
+	for step in load nodes sysctl dri native gles_clear share pixels unload leaks; do
+		ended "$step" 0
+	done
 	said "^gles_clear: renderer: $(renderer_of "$1")\$"
-	said "^eglinfo: EGL driver name: $(case $1 in imx*) say etnaviv ;; *) say panfrost ;; esac)\$"
+	said "^eglinfo: EGL driver name: $(case $1 in \
+		imx*) say etnaviv ;; *) say panfrost ;; esac)\$"
 	said "^gles_clear: frames 15 ok\$"
 	said "^native: native [a-z]* ok\$"
 	said "^pixels: pixels 333x77: #78123456\$"
@@ -188,8 +219,8 @@ reload() {
 	verdict "$1" reload "$(sed -n 's/^reload: loaded and unloaded //p' "$log")"
 }
 
-# cases BOARD: those that do not pass are in tests/vm/suite.txt, with reasons. They provoke the model, which is not looked at. Work is as long
-# as in mk/crosscheck.sh, and for the same reasons.
+# cases BOARD: those that do not pass are in tests/vm/suite.txt, with reasons. They provoke the
+# model, which is not checked. Work is as long as in mk/crosscheck.sh, and for the same reasons.
 cases() {
 	local scale=1
 	case $1 in imx*) scale=20 ;; esac
@@ -199,8 +230,9 @@ cases() {
 	verdict "$1" cases "$passed passed, $failed differ"
 }
 
-# fault BOARD RUN SPEC FIRST: a fault planted when six jobs have been started, that is for the frame which clears to white, or the one
-# before. FIRST is how the client ends that meets it: `any` where that is not always the same job. What the model says of it is the caller's to check.
+# fault BOARD RUN SPEC FIRST: a fault planted when six jobs have been started, that is for the frame
+# which clears to white, or the one before. FIRST is how the client ends that meets it: `any` where
+# that is not always the same job. What the model says of it is the caller's to check.
 fault() {
 	boot "$kernel" "$1" fault 0 --inject "$3" --append "vmtest.first=$4" --name "$2"
 	said '^gles_clear: frames 15 ok$'
@@ -209,7 +241,8 @@ fault() {
 	grep -qE '^model .* injected=1$' "$log" || wrong "the fault did not happen"
 }
 
-# stopped BOARD: our driver stops a Mali's job that hangs before it resets the GPU; the model counts that as its end.
+# stopped BOARD: our driver stops a Mali's job that hangs before it resets the GPU; the model counts
+# that as its end.
 stopped() { case $1 in rk3399) modelled 1 'exception 4 count=1$' ;; esac; }
 
 faults() {
@@ -241,7 +274,7 @@ faults() {
 		verdict "$1" mmufault
 		;;
 	esac
-	# The work was done, only nobody was told.
+	# The work was done, only its interrupt was lost.
 	fault "$1" loseirq lose-irq:after=6 0
 	verdict "$1" loseirq
 }
@@ -267,7 +300,9 @@ crowd() {
 	boot "$kernel" "$1" crowd 0
 	for n in 1 2 3 4; do ended "crowd$n" 0; done
 	ended unload 0
-	verdict "$1" crowd "$(sed -n 's/^crowd[1-4]: \([0-9]*\) rounds$/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }') rounds of 4 in 60 s"
+	verdict "$1" crowd \
+		"$(sed -n 's/^crowd[1-4]: \([0-9]*\) rounds$/\1/p' "$log" |
+		awk '{ n += $1 } END { print n + 0 }') rounds of 4 in 60 s"
 }
 
 busy() {
@@ -307,14 +342,18 @@ inflight() {
 	ended inflight 0
 	said '^gles_clear: frames 15 ok$'
 	ended unload 0
-	verdict "$1" inflight "$(sed -n 's/^inflight: files closed while the collector ran: //p' "$log") at once"
+	verdict "$1" inflight \
+		"$(sed -n 's/^inflight: files closed while the collector ran: //p' "$log") at once"
 }
 
 # quiet: no register is touched from a mark 1001 to the 1002 after it, and there are such marks.
 quiet() {
 	awk '$2 == "mark" && $3 == 1001 { in_it = 1; n++ } $2 == "mark" && $3 == 1002 { in_it = 0 }
-	    $2 == "mmio" && $3 ~ /^gpu@/ && in_it { touched++ } END { if (n == 0 || touched != 0) { print n + 0 " times suspended, " touched + 0 " accesses"; exit 1 } }' \
-	    "${log%.log}.trace" >"$log.rest" || wrong "while suspended: $(cat "$log.rest")"
+		$2 == "mmio" && $3 ~ /^gpu@/ && in_it { touched++ }
+		END { if (n == 0 || touched != 0) {
+			print n + 0 " times suspended, " touched + 0 " accesses"
+			exit 1 } }' \
+		"${log%.log}.trace" >"$log.rest" || wrong "while suspended: $(cat "$log.rest")"
 }
 
 # shut_down: the GPU works after mark 1003, and is off at the end.
@@ -346,9 +385,13 @@ power() {
 kinds() {
 	local name
 	boot "$kernel" "$1" kinds 0
-	for name in draw share native kill blink lowmem forced churn unload; do ended "$name" 0; done
+	for name in draw share native kill blink lowmem forced churn unload; do
+		ended "$name" 0
+	done
 	said '^gles_clear: frames 15 ok$'
-	verdict "$1" kinds "$(sed -n 's/^\(draw\|share\|native\|kill\): \([0-9]*\) rounds$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }') clients"
+	verdict "$1" kinds \
+		"$(sed -n 's/^\(draw\|share\|native\|kill\): \([0-9]*\) rounds$/\2/p' "$log" |
+		awk '{ n += $1 } END { print n + 0 }') clients"
 }
 
 # sum PATTERN: of the numbers at the ends of the lines that begin so.
@@ -372,7 +415,7 @@ signals() {
 	verdict "$1" signals "$seen signals, $jobs jobs"
 }
 
-# One machine after the other; what it does is over in a few seconds.
+# One machine after the other; each ends in a few seconds.
 boots() {
 	local n good=0 began=$SECONDS all=ok
 	for ((n = 1; n <= COUNT; n++)); do
@@ -414,7 +457,8 @@ latency() {
 	verdict "$1" latency "$SUBMITS submits"
 }
 
-# instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh shows them.
+# instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh
+# shows them.
 instructions() {
 	# While the guest waits for its disk its clock runs ahead, by minutes on a busy host.
 	local counts=$out/$1-count-$2.counts limit=900
@@ -438,7 +482,9 @@ if [ "${1:-}" = count ] && [ -z "${KERNEL:-}" ]; then
 	KERNEL=$(kernels | grep -v '/[^/]*DEBUG[^/]*/kernel\.bin$' | head -n 1)
 	[ -n "$KERNEL" ] || die "all kernels have DEBUG in their names: say KERNEL=.../kernel.bin"
 fi
-[ -n "$(kernels)" ] || die "no FreeBSD/arm64 kernel: say KERNEL=.../kernel.bin ($modules_needed, too) and SYSDIR=.../sys"
+[ -n "$(kernels)" ] ||
+	die "no FreeBSD/arm64 kernel: set KERNEL=.../kernel.bin and SYSDIR=.../sys" \
+		"($modules_needed, too)"
 mk/need.sh vmtest
 mk/build.sh
 mkdir -p "$out"
@@ -453,7 +499,8 @@ if [ -z "${KMOD:-}" ]; then
 	KMOD=$out/kmod/drmkpi.ko
 	rm -f "$KMOD"
 	# Its audits are for `make kmod` to fail.
-	env -u KERNEL -u KERNBUILDDIR SYSDIR="$SYSDIR" OUT="$out/kmod" mk/kmod.sh >"$out/kmod.log" 2>&1 || [ -e "$KMOD" ] || {
+	env -u KERNEL -u KERNBUILDDIR SYSDIR="$SYSDIR" OUT="$out/kmod" mk/kmod.sh >"$out/kmod.log" \
+		2>&1 || [ -e "$KMOD" ] || {
 		tail -n 20 "$out/kmod.log" >&2
 		die "the module cannot be built"
 	}

@@ -24,7 +24,7 @@ static const struct fake_node one_gpu[] = {
 	{ NULL },
 };
 
-/* "compatible" is for kernels that tell it; drmkpi does not. */
+/* "compatible" is for kernels that report it; drmkpi does not. */
 static const struct fake_sysctl rk3399[] = {
 	PLATFORM(0, "gpu@ff9a0000"),
 	{ .oid = "hw.dri.0.name", .string = "panfrost 0x0" },

@@ -11,7 +11,7 @@ struct Crate {
     name: &'static str,
     src: &'static str,
     layers: &'static [&'static [&'static str]],
-    /// Directories that are looked at as one module: their files are one thing to everybody else.
+    /// Directories that count as one module: other modules do not distinguish their files.
     whole: &'static [&'static str],
     /// The one circle that may be: below this directory.
     circle: Option<&'static str>,
@@ -49,7 +49,7 @@ const CRATES: [Crate; 5] = [
             &["ioctls", "resources", "runner"],
             &["entry"],
         ],
-        // Unsafe code that calls C: memory of C's holds what C is told of, and the other way round.
+        // Unsafe code that calls C: memory of C's holds objects that C points to, and the reverse.
         whole: &["os", "alloc"],
         circle: Some("drm"),
         known: &[],
@@ -60,11 +60,7 @@ const CRATES: [Crate; 5] = [
         layers: &[],
         whole: &[],
         circle: None,
-        // An address space knows the GPU, which has the jobs, which hold address spaces.
-        known: &[
-            "bo", "context", "device", "driver", "fault", "ioctls", "irq", "jobs", "mapping",
-            "perfcnt", "reset", "shrinker", "submit", "timeout", "va",
-        ],
+        known: &[],
     },
     Crate {
         name: "etnaviv",
@@ -82,7 +78,7 @@ struct Findings {
     circles: Vec<BTreeSet<String>>,
     /// Whether there is the known circle.
     known: bool,
-    /// Modules of the known circle that are in none any more.
+    /// Modules of the known circle that are no longer in one.
     freed: Vec<&'static str>,
     unknown: Vec<String>,
 }
@@ -234,7 +230,9 @@ pub fn run(arrows: bool) -> Result<(), String> {
             println!("  {module} is in no layer");
         }
         for module in &findings.freed {
-            println!("  {module} is in no circle any more: take it off the list of the known one");
+            println!(
+                "  {module} is no longer in a circle: remove it from the list of the known one"
+            );
         }
         bad += findings.up.len()
             + findings.circles.len()

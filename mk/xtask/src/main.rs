@@ -3,22 +3,33 @@
 
 mod graph;
 mod layers;
+mod overflow;
+mod prose;
 mod source;
+mod words;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: xtask layers          draws the graph of modules of the kernel crates; fails on an arrow that
                              runs up and on a circle
-       xtask layers --arrows the same, with every arrow";
+       xtask layers --arrows the same, with every arrow
+       xtask overflow        fails on arithmetic in sys/ that wraps or saturates without a reason
+       xtask words           fails on words and widths that mk/words/left does not allow for
+       xtask words --write   writes mk/words/left after findings became fewer
+       xtask words --list [PREFIX]
+                             prints every finding, of files whose path begins with PREFIX";
 
 fn run() -> Result<(), String> {
     let mut args = lexopt::Parser::from_env();
-    let (mut command, mut arrows) = (None, false);
+    let (mut command, mut option, mut prefix) = (None, None, None);
     while let Some(arg) = args.next().map_err(|e| e.to_string())? {
         match arg {
             lexopt::Arg::Value(value) if command.is_none() => command = Some(value),
-            lexopt::Arg::Long("arrows") => arrows = true,
+            lexopt::Arg::Value(value) if prefix.is_none() => prefix = value.into_string().ok(),
+            lexopt::Arg::Long(name @ ("arrows" | "write" | "list")) => {
+                option = Some(name.to_owned());
+            }
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
                 println!("{USAGE}");
                 return Ok(());
@@ -26,8 +37,14 @@ fn run() -> Result<(), String> {
             other => return Err(format!("{}\n{USAGE}", other.unexpected())),
         }
     }
-    match command.as_deref().and_then(|c| c.to_str()) {
-        Some("layers") => layers::run(arrows),
+    let command = command.as_deref().and_then(|c| c.to_str());
+    match (command, option.as_deref(), prefix) {
+        (Some("layers"), None, None) => layers::run(false),
+        (Some("layers"), Some("arrows"), None) => layers::run(true),
+        (Some("overflow"), None, None) => overflow::run(),
+        (Some("words"), None, None) => words::run(),
+        (Some("words"), Some("write"), None) => words::write(),
+        (Some("words"), Some("list"), prefix) => words::print(prefix.as_deref().unwrap_or("")),
         _ => Err(USAGE.to_owned()),
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The command line of an ATF test program: `-l`, or `[-r FILE] [-s DIR] [-v NAME=VALUE]... CASE[:PART]`.
+//! The command line of an ATF test program: `-l`, or `[-r FILE] [-s DIR] [-v NAME=VALUE]...
+//! CASE[:PART]`.
 //!
-//! kyua glues a value to its option letter (`-vboard=rk3399`); by hand one types them apart. Both are taken.
+//! kyua glues a value to its option letter (`-vboard=rk3399`); by hand one types them apart. Both
+//! are taken.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Gets a case onto its board: below `drmboard`, or on the machine itself when that is the board.
 //!
-//! In this order: inside `drmboard run` (it sets `DRMBOARD_BOARD`) the case just runs; when the configuration variable `drmboard`
-//! or the environment's `DRMBOARD` says where that program is, the test program executes itself again below it; else a machine
-//! with a render node is the board that the configuration variable `board` names. Set, that variable leaves out all other boards.
-//! A case that wants to know what the board counted has `drmboard` as a child instead, and looks at its output after its end.
+//! In this order: inside `drmboard run` (it sets `DRMBOARD_BOARD`) the case just runs; when the
+//! configuration variable `drmboard` or the environment's `DRMBOARD` says where that program is,
+//! the test program executes itself again below it; else a machine with a render node is the board
+//! that the configuration variable `board` names. Set, that variable leaves out all other boards. A
+//! case that wants to know what the board counted has `drmboard` as a child instead, and checks
+//! its output after its end.
 
 use crate::case::{Case, Ctx};
 use crate::drm::RENDER_NODE;
@@ -25,8 +27,8 @@ pub(crate) enum Entry {
     Gone(ExitStatus, String),
 }
 
-/// Enters the case's board `board`, or says why not. Does not return when the program is executed again below `drmboard`, unless
-/// the case has a look at drmboard's output.
+/// Enters the case's board `board`, or says why not. Does not return when the program is executed
+/// again below `drmboard`, unless the case has a check of drmboard's output.
 pub(crate) fn enter(board: &str, case: &Case, ctx: &Ctx) -> Entry {
     let inside = std::env::var("DRMBOARD_BOARD").ok();
     let here = inside.as_deref().or(ctx.config("board"));

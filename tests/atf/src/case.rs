@@ -30,7 +30,8 @@ impl Ctx {
     }
 }
 
-/// What a case wants of `drmboard`: more options, and a look at what it printed when the board was taken down.
+/// What a case wants of `drmboard`: more options, and a check of what it printed when the board was
+/// taken down.
 #[derive(Clone, Copy)]
 pub(crate) struct Drmboard {
     pub(crate) options: &'static [&'static str],
@@ -86,8 +87,9 @@ impl Case {
         self.with("require.config", vars)
     }
 
-    /// Runs on each of these boards (blank-separated names): see [`board`](crate::board). To kyua that is a case for each of
-    /// them, named `CASE_BOARD`, where a dash of the board's name is an underscore; a name that ends so already stays.
+    /// Runs on each of these boards (blank-separated names): see [`board`](crate::board). To kyua
+    /// that is a case for each of them, named `CASE_BOARD`, where a dash of the board's name is an
+    /// underscore; a name that ends so already stays.
     pub fn board(mut self, boards: &'static str) -> Case {
         self.boards = Some(boards);
         self
@@ -108,8 +110,9 @@ impl Case {
         }
     }
 
-    /// Runs below `drmboard run OPTIONS...`. When the body has passed and the board is gone, `check` sees all that drmboard and
-    /// the body wrote to standard output, and may fail the case. Neither happens on a machine that is the board itself.
+    /// Runs below `drmboard run OPTIONS...`. When the body has passed and the board is gone,
+    /// `check` sees all that drmboard and the body wrote to standard output, and may fail the case.
+    /// Neither happens on a machine that is the board itself.
     pub fn drmboard(mut self, options: &'static [&'static str], check: fn(&str)) -> Case {
         self.drmboard = Some(Drmboard { options, check });
         self.with("X-drmboard", options.join(" "))

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! ATF test programs for kyua, in Rust: the harness, and a raw DRM client for the tests to use.
 //!
-//! A test program is a `main` that hands its cases to [`main`]; kyua lists them with `-l` and runs one per process. A case fails
-//! by panicking, and the `require!` family panics with the reason and the place. The protocol is the one of atf-test-program(1).
+//! A test program is a `main` that hands its cases to [`main`]; kyua lists them with `-l` and runs
+//! one per process. A case fails by panicking, and the `require!` family panics with the reason and
+//! the place. The protocol is the one of atf-test-program(1).
 //!
-//! Everything in [`drm`] is the test's own view of the user ABI, written from the uapi documentation and not from the kernel
-//! crates: what checks must not be what is checked.
+//! Everything in [`drm`] is the test's own view of the user ABI, written from the uapi
+//! documentation and not from the kernel crates: what checks must not be what is checked.
 #![deny(missing_docs)]
 
 mod args;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The checks a case makes. Each panics with the reason; the runner adds file and line of the check.
+//! The checks a case makes. Each panics with the reason; the runner adds file and line of the
+//! check.
 
 /// Fails the case unless the condition holds: `require!(cond)` or `require!(cond, "why {x}")`.
 #[macro_export]
@@ -79,7 +80,8 @@ macro_rules! skip {
     };
 }
 
-/// One test case: `case!("name", "what it shows", |ctx| { ... })`. Metadata is added by the methods of [`Case`](crate::Case).
+/// One test case: `case!("name", "what it shows", |ctx| { ... })`. Metadata is added by the methods
+/// of [`Case`](crate::Case).
 #[macro_export]
 macro_rules! case {
     ($name:expr, $descr:expr, $body:expr $(,)?) => {

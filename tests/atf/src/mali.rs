@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Job chains for Mali-T860 (v5), built as bytes in a buffer.
 //!
-//! HW: Mesa genxml v5.xml: "Job Header", "Write Value Job Payload", "Fragment Job Payload", "Multi-Target Framebuffer",
-//! "Render Target". A job is 64 bytes here: a header of 32 and a payload of up to 32; headers are aligned to 64.
+//! HW: Mesa genxml v5.xml: "Job Header", "Write Value Job Payload", "Fragment Job Payload",
+//! "Multi-Target Framebuffer", "Render Target". A job is 64 bytes here: a header of 32 and a
+//! payload of up to 32; headers are aligned to 64.
 
 use crate::drm::client::{Bo, Work};
 use crate::drm::panfrost::{BO_NOEXEC, REQ_FS};
@@ -90,7 +91,8 @@ impl<'a> Chain<'a> {
     /// Appends a job of any type.
     pub fn job(&mut self, kind: u32, payload: &[u32]) -> &mut Self {
         let at = self.allocate(1);
-        // Exception status, first incomplete task and fault pointer are zero; bit 0 of word 4: 64-bit pointers.
+        // Exception status, first incomplete task and fault pointer are zero; bit 0 of word 4:
+        // 64-bit pointers.
         self.write_words(at, &[0, 0, 0, 0, 1 | kind << 1, 0, 0, 0]);
         self.write_words(at + 32, payload);
         if let Some((_, last)) = self.ends {
@@ -115,7 +117,8 @@ impl<'a> Chain<'a> {
 
     /// Appends a fragment job that fills `image` with one pixel value.
     pub fn clear(&mut self, image: Image, pixel: u32) -> &mut Self {
-        // Framebuffer 128 bytes, render target 64, then the polygon list that a frame without geometry names.
+        // Framebuffer 128 bytes, render target 64, then the polygon list that a frame without
+        // geometry names.
         let fbd = self.allocate(3);
         let list = self.va(self.used);
         self.allocate(9);
@@ -135,7 +138,8 @@ impl<'a> Chain<'a> {
             words[16 + 2 * i] = va as u32;
             words[17 + 2 * i] = (va >> 32) as u32;
         }
-        // Render target: internal format R8G8B8A8; write, format 19, linear, identity swizzle, clean pixels too.
+        // Render target: internal format R8G8B8A8; write, format 19, linear, identity swizzle,
+        // clean pixels too.
         words[32] = 1 << 26;
         words[33] = 1 | 19 << 3 | 2 << 10 | (1 << 3 | 2 << 6 | 3 << 9) << 16 | 1 << 31;
         words[40] = image.va as u32;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! More than one process in a case: forked children that can be killed, and a socket pair that carries bytes and descriptors.
+//! More than one process in a case: forked children that can be killed, and a socket pair that
+//! carries bytes and descriptors.
 
 use crate::errno::{check, Errno, Sys};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -30,7 +31,8 @@ pub const PANICKED: i32 = 101;
 /// # Errors
 /// What fork(2) gives.
 pub fn fork(body: impl FnOnce() -> i32) -> Sys<Child> {
-    // SAFETY: a case runs on the only thread of the program, so the child has a consistent copy of everything.
+    // SAFETY: a case runs on the only thread of the program, so the child has a consistent copy of
+    // everything.
     let pid = check(unsafe { libc::fork() })?;
     if pid > 0 {
         return Ok(Child { pid, exit: None });
@@ -120,7 +122,8 @@ impl Drop for Child {
 
 /// Waits, for two seconds at most, until `condition` holds; tells whether it did.
 ///
-/// For what the last close of a file does: on a virtual board the close of a descriptor returns before the board has heard of it.
+/// For what the last close of a file does: on a virtual board the close of a descriptor returns
+/// before the board has heard of it.
 pub fn eventually(mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {
@@ -140,10 +143,12 @@ pub fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// Becomes a user without privileges who may open `node` by its group; for a child, as there is no way back.
+/// Becomes a user without privileges who may open `node` by its group; for a child, as there is no
+/// way back.
 ///
 /// # Errors
-/// What stat(2), setgroups(2), setresgid(2) and setresuid(2) give; EPERM when the process was not privileged.
+/// What stat(2), setgroups(2), setresgid(2) and setresuid(2) give; EPERM when the process was not
+/// privileged.
 pub fn drop_privileges(node: &str) -> Sys<()> {
     use std::os::unix::fs::MetadataExt as _;
     const NOBODY: libc::uid_t = 65534;
@@ -177,7 +182,7 @@ pub fn channel() -> Sys<(Channel, Channel)> {
             fds.as_mut_ptr(),
         )
     })?;
-    // SAFETY: both were just made and belong to nobody else.
+    // SAFETY: both were just made and have no other owner.
     Ok(unsafe {
         (
             Channel(OwnedFd::from_raw_fd(fds[0])),
@@ -207,7 +212,8 @@ impl Channel {
         msg.msg_iovlen = 1;
         if let Some(fd) = fd {
             msg.msg_control = control.0.as_mut_ptr().cast();
-            // SAFETY: control is large enough and aligned; the header and the one descriptor lie inside it.
+            // SAFETY: control is large enough and aligned; the header and the one descriptor lie
+            // inside it.
             unsafe {
                 msg.msg_controllen = libc::CMSG_SPACE(4) as _;
                 let header = libc::CMSG_FIRSTHDR(&msg);
@@ -227,7 +233,8 @@ impl Channel {
         }
     }
 
-    /// Receives one message into `bytes`; gives its length (0 when the other end closed) and its descriptor.
+    /// Receives one message into `bytes`; gives its length (0 when the other end closed) and its
+    /// descriptor.
     ///
     /// # Errors
     /// What recvmsg(2) gives.
@@ -246,7 +253,7 @@ impl Channel {
         // SAFETY: msg points to live buffers of the stated sizes.
         let got = unsafe { libc::recvmsg(self.0.as_raw_fd(), &mut msg, libc::MSG_CMSG_CLOEXEC) };
         let len = usize::try_from(got).map_err(|_| Errno::last())?;
-        // SAFETY: the kernel filled msg; a descriptor in it is new and belongs to nobody else.
+        // SAFETY: the kernel filled msg; a descriptor in it is new and has no other owner.
         let fd = unsafe {
             let header = libc::CMSG_FIRSTHDR(&msg);
             let carries = !header.is_null() && (*header).cmsg_type == libc::SCM_RIGHTS;

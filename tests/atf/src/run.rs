@@ -14,7 +14,8 @@ use std::sync::Mutex;
 #[derive(Debug)]
 pub struct Skip(pub String);
 
-/// Reason and place of the first panic of this process; a later one (of a joining thread, say) is a consequence.
+/// Reason and place of the first panic of this process; a later one (of a joining thread, say) is a
+/// consequence.
 static FIRST_PANIC: Mutex<Option<String>> = Mutex::new(None);
 
 fn note_panic(info: &PanicHookInfo<'_>) {
@@ -74,8 +75,8 @@ fn report(outcome: &Outcome, file: Option<&Path>) -> std::io::Result<()> {
     }
 }
 
-/// The trace of a case that asks for one (`--trace trace`), which outlives its work directory unless the
-/// case passes. It lies in the directory that the variable `keep` names.
+/// The trace of a case that asks for one (`--trace trace`), which outlives its work directory
+/// unless the case passes. It lies in the directory that the variable `keep` names.
 struct Kept(Option<PathBuf>);
 
 impl Kept {
@@ -136,7 +137,7 @@ fn run(cases: &[Case], program: &str, run: Run) -> ! {
     let kept = Kept::new(&ctx, program, &run.case, case);
     let outcome = match board.map(|board| board::enter(board, case, &ctx)) {
         None | Some(board::Entry::Here) => outcome(|| (case.body)(&ctx)),
-        // The body has reported; a look at the board's output can only make that worse.
+        // The body has reported; a check of the board's output can only make that worse.
         Some(board::Entry::Gone(status, _)) if !status.success() => {
             exit(status.code().unwrap_or(1))
         }

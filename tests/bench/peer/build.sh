@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# build.sh DIRECTORY: makes DIRECTORY/libpeer.so, the parts of Linux that ours are measured against, from Debian's linux-source-6.1.
-# Linux is GPL: it stays below DIRECTORY and only benchmarks load it. Every header that Linux asks for and that is not taken from
-# its source is empty here; shim.h stands for all of them.
+# build.sh DIRECTORY: makes DIRECTORY/libpeer.so, the parts of Linux that ours are measured against,
+# from Debian's linux-source-6.1. Linux is GPL: it stays below DIRECTORY and only benchmarks load
+# it. Every header that Linux asks for and that is not taken from its source is empty here; shim.h
+# stands for all of them.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 out=$1
@@ -26,14 +27,17 @@ rm -rf "$out/empty"
 cd "$out/linux"
 # Tracing is off: its headers are as empty as the others.
 rm -f drivers/gpu/drm/scheduler/gpu_scheduler_trace.h
-grep -hoE '#include [<"][^>"]*[>"]' "${taken[@]}" | sed 's/.*[<"]\(.*\)[>"]/\1/' | sort -u | while read -r header; do
+grep -hoE '#include [<"][^>"]*[>"]' "${taken[@]}" | sed 's/.*[<"]\(.*\)[>"]/\1/' | sort -u |
+	while read -r header; do
 	if [ -e "include/$header" ] || [ -e "drivers/iommu/$header" ]; then continue; fi
 	mkdir -p "$out/empty/$(dirname "$header")"
 	: >"$out/empty/$header"
 done
 
 # As the kernel is built; its warnings are its own affair.
-cc -O2 -g -shared -fPIC -w -std=gnu11 -fno-strict-aliasing -fvisibility=hidden -I "$here" -I . -I include -I "$out/empty" -include shim.h \
+cc -O2 -g -shared -fPIC -w -std=gnu11 -fno-strict-aliasing -fvisibility=hidden -I "$here" -I . -I \
+	include -I "$out/empty" -include shim.h \
 	"$here/iommu.c" "$here/sched.c" drivers/iommu/io-pgtable-arm.c \
-	drivers/gpu/drm/scheduler/sched_entity.c drivers/gpu/drm/scheduler/sched_fence.c drivers/dma-buf/dma-fence.c \
+	drivers/gpu/drm/scheduler/sched_entity.c drivers/gpu/drm/scheduler/sched_fence.c \
+	drivers/dma-buf/dma-fence.c \
 	-Wl,--no-undefined -o "$out/libpeer.so"

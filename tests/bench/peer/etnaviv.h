@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What Linux's parser of Vivante command streams needs of the rest of it, in user space: included before each of its files, in
- * place of their headers. The search in bitmaps is Linux's own, called as the kernel calls it; what is logged goes nowhere.
+ * What Linux's parser of Vivante command streams needs of the rest of it, in user space: included
+ * before each of its files, in place of their headers. The search in bitmaps is Linux's own, called
+ * as the kernel calls it; what is logged goes nowhere.
  */
 #ifndef ETNAVIV_SHIM_H
 #define ETNAVIV_SHIM_H
@@ -23,7 +24,10 @@ typedef uint64_t u64;
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define ALIGN(x, a) (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
 
-/* Bitmaps. Of lib/find_bit.c only the search for the next bit is wanted: the macros leave the others out. */
+/*
+ * Bitmaps. Of lib/find_bit.c only the search for the next bit is wanted: the macros leave the
+ * others out.
+ */
 #define BITS_PER_LONG 64
 #define DECLARE_BITMAP(name, bits) unsigned long name[((bits) + 63) / 64]
 #define BITMAP_FIRST_WORD_MASK(start) (~0ul << ((start) & 63))

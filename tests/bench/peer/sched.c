@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Linux's drm_sched, as bench's sched.rs calls it: entities of one scheduler, jobs that end as soon as they are run. */
+/*
+ * Linux's drm_sched, as bench's sched.rs calls it: entities of one scheduler, jobs that end as soon
+ * as they are run.
+ */
 #include "drivers/gpu/drm/scheduler/sched_main.c"
 
 struct task_struct peer_task = { .group_leader = &peer_task };
@@ -48,7 +51,10 @@ PEER int peer_push(void *sched, int entity)
 	return 0;
 }
 
-/* Lets the scheduler's thread run until it would sleep; the answer is how many jobs have been freed so far. */
+/*
+ * Lets the scheduler's thread run until it would sleep; returns how many jobs have been freed so
+ * far.
+ */
 PEER u64 peer_run(void *sched)
 {
 	struct peer_sched *s = sched;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a few files of Linux need of the rest of it, in user space: included before each of them, in place of their headers.
- * Locks and atomics are as real as in the kernel; memory is malloc's; tracing, lock checking and DMA are off.
+ * What a few files of Linux need of the rest of it, in user space: included before each of them, in
+ * place of their headers. Locks and atomics are as real as in the kernel; memory is malloc's;
+ * tracing, lock checking and DMA are off.
  */
 #ifndef SHIM_H
 #define SHIM_H
@@ -279,7 +280,7 @@ static inline ktime_t ktime_get(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* Nobody gives the jobs dependencies. */
+/* The jobs have no dependencies. */
 struct xarray { void *head; };
 #define XA_FLAGS_ALLOC 0
 #define xa_limit_32b 0

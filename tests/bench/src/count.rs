@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Instructions that a piece of code executes in user space.
 //!
-//! Either perf_event_open(2) counts them, or this process runs under callgrind, which is told where to count by client requests:
-//! instruction sequences without effect on a processor (valgrind.h and callgrind.h of Valgrind 3.19). What lies between two
-//! counted pieces then runs several times faster than what is counted.
+//! Either perf_event_open(2) counts them, or this process runs under callgrind, to which client
+//! requests say where to count: instruction sequences without effect on a processor (valgrind.h and
+//! callgrind.h of Valgrind 3.19). What lies between two counted pieces then runs several times
+//! faster than what is counted.
 
 use std::ffi::OsString;
 use std::io;
@@ -23,7 +24,8 @@ pub enum Counter {
 }
 
 impl Counter {
-    /// What this process can count with; `None` where the processor's counters are out of reach and callgrind is not there.
+    /// What this process can count with; `None` where the processor's counters are out of reach and
+    /// callgrind is not there.
     pub fn find() -> Option<Counter> {
         match std::env::var_os(DUMPS) {
             Some(path) => Some(Counter::Callgrind(path.into(), 0)),
@@ -31,7 +33,8 @@ impl Counter {
         }
     }
 
-    /// Instructions in `f`, of this thread and of those made since the counter was, and a few of the counting itself.
+    /// Instructions in `f`, of this thread and of those made since the counter was, and a few of
+    /// the counting itself.
     ///
     /// # Panics
     /// If the counter cannot be read.
@@ -57,7 +60,8 @@ impl Counter {
     }
 }
 
-/// A command that runs this program with `args` below callgrind, where [`Counter::find`] succeeds. Dumps go to `directory`.
+/// A command that runs this program with `args` below callgrind, where [`Counter::find`] succeeds.
+/// Dumps go to `directory`.
 ///
 /// # Errors
 /// Of finding this program and of making the directory.
@@ -77,7 +81,8 @@ pub fn under_callgrind(directory: &Path, args: &[&str]) -> io::Result<Command> {
 }
 
 fn processor() -> io::Result<OwnedFd> {
-    // HW: perf_event_attr of version 0 is 64 bytes: type, size, config, period, sample type, read format, flags, ...
+    // HW: perf_event_attr of version 0 is 64 bytes: type, size, config, period, sample type, read
+    // format, flags, ...
     let mut attr = [0u64; 8];
     const HARDWARE: u64 = 0;
     const INSTRUCTIONS: u64 = 1;
@@ -87,10 +92,11 @@ fn processor() -> io::Result<OwnedFd> {
     attr[0] = HARDWARE | 64 << 32;
     attr[1] = INSTRUCTIONS;
     attr[5] = INHERIT | EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR;
-    // SAFETY: the structure is as long as it says; this thread, any processor, no group, closed on exec.
+    // SAFETY: the structure is as long as it says; this thread, any processor, no group, closed on
+    // exec.
     let fd = unsafe { libc::syscall(libc::SYS_perf_event_open, attr.as_ptr(), 0, -1, -1, 8) };
     match i32::try_from(fd) {
-        // SAFETY: the descriptor is new and belongs to nobody else.
+        // SAFETY: the descriptor is new and has no other owner.
         Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         _ => Err(io::Error::last_os_error()),
     }
@@ -136,7 +142,8 @@ fn request(code: usize) {
     }
 }
 
-/// The sum of a dump, which is deleted: "totals:" is that of all threads, "summary:" from the second dump on is not.
+/// The sum of a dump, which is deleted: "totals:" is that of all threads, "summary:" from the
+/// second dump on is not.
 fn total(dump: &Path) -> io::Result<u64> {
     let text = std::fs::read_to_string(dump)?;
     std::fs::remove_file(dump)?;

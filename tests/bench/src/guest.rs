@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a job costs a driver in a guest, from the log of `drmboard vm --count` while the client `submits` runs.
+//! What a job costs a driver in a guest, from the log of `drmboard vm --count` while the client
+//! `submits` runs.
 //!
-//! A line is `NS mark|rise|fall VALUE USER KERNEL MODULE`: what happened, and the instructions executed before it. The client marks
-//! the beginning and the end of its system calls; `rise` is an interrupt line that goes up.
+//! A line is `NS mark|rise|fall VALUE USER KERNEL MODULE`: what happened, and the instructions
+//! executed before it. The client marks the beginning and the end of its system calls; `rise` is an
+//! interrupt line that goes up.
 //!
-//! The one thing to know: a figure is the median over the jobs of a run, so that a tick of the guest's timer, which comes with every
-//! twentieth job, is not in it.
+//! The one thing to know: a figure is the median over the jobs of a run, so that a tick of the
+//! guest's timer, which comes with every twentieth job, is not in it.
 
 use std::ops::Sub;
 
@@ -34,7 +36,8 @@ impl Count {
         self.kernel + self.module
     }
 
-    /// An instruction takes a nanosecond: any more time than that the processor slept, and any less something was counted twice.
+    /// An instruction takes a nanosecond: in more time than that the processor slept, in less
+    /// something was counted twice.
     fn is_exact(self) -> bool {
         self.ns == self.user + self.privileged()
     }
@@ -111,12 +114,15 @@ fn cost(counts: &[Count]) -> Cost {
     }
 }
 
-/// What a job costs with some number of them in flight. Each figure is a median of its own: the parts need not add up.
+/// What a job costs with some number of them in flight. Each figure is a median of its own: the
+/// parts need not add up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// From the submit ioctl's beginning to its end, with what else got the processor before it ended.
+    /// From the submit ioctl's beginning to its end, with what else got the processor before it
+    /// ended.
     pub submit: Cost,
-    /// From there to the interrupt: the job is started, if it was not yet, and the client is put to sleep.
+    /// From there to the interrupt: the job is started, if it was not yet, and the client is put to
+    /// sleep.
     pub start: Cost,
     /// From the interrupt to the end of the client's wait.
     pub completion: Cost,
@@ -135,7 +141,8 @@ pub struct Run {
     pub four: Job,
 }
 
-/// A submit, the end of its ioctl, the only interrupt before the end of the wait, and that; as long as nothing else happened.
+/// A submit, the end of its ioctl, the only interrupt before the end of the wait, and that; as long
+/// as nothing else happened.
 fn jobs(events: &[(Event, Count)], depth: u32) -> Result<Job, String> {
     let (begin, done_mark) = (Event::Mark(SUBMIT | depth), Event::Mark(DONE | depth));
     let (mut parts, mut of) = ([const { Vec::new() }; 4], 0u32);
@@ -225,7 +232,8 @@ impl Run {
         })
     }
 
-    /// The figures as a table has them: a row's name; submit, start, completion, and the whole. An ioctl has only the last.
+    /// The figures as a table has them: a row's name; submit, start, completion, and the whole. An
+    /// ioctl has only the last.
     #[must_use]
     pub fn rows(&self) -> [(&'static str, [Option<Cost>; 4]); 3] {
         let of = |job: &Job| [job.submit, job.start, job.completion, job.whole].map(Some);
@@ -246,7 +254,8 @@ impl Run {
     }
 }
 
-/// By how much the figures of some runs differ at most: the greatest of a figure beyond its least, in percent of that.
+/// By how much the figures of some runs differ at most: the greatest of a figure beyond its least,
+/// in percent of that.
 pub fn spread(runs: &[Run]) -> f64 {
     let Some(first) = runs.first() else {
         return 0.0;
@@ -355,7 +364,8 @@ mod tests {
 
     #[test]
     fn jobs_that_are_not_alike_are_refused() {
-        // The interrupt comes before the client waits. The last job before has all jobs of the other depth in it, the last one no next.
+        // The interrupt comes before the client waits. The last job before has all jobs of the
+        // other depth in it, the last one no next.
         let mut early = log();
         for _ in 0..4 {
             early.mark(SUBMIT | 1).run(1, 100, 0).note("rise 0");

@@ -81,7 +81,8 @@ pub fn client() -> Result<(), String> {
         let mut failed = false;
         let time = clock.work(CALLS, || {
             for _ in 0..CALLS {
-                // SAFETY: the argument is as long as the code says, and its pointers are this process's.
+                // SAFETY: the argument is as long as the code says, and its pointers are this
+                // process's.
                 failed |=
                     unsafe { libc::ioctl(file.as_raw_fd(), code as _, arg.as_mut_ptr()) } != 0;
             }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Page tables: `iommu_pmap` against Linux's io-pgtable-arm.c, both in the format Mali LPAE and on memory that the walker snoops.
+//! Page tables: `iommu_pmap` against Linux's io-pgtable-arm.c, both in the format Mali LPAE and on
+//! memory that the walker snoops.
 
 use crate::meter::{row, Meter, Row};
 use crate::peer::Peer;
@@ -18,8 +19,8 @@ const SCATTERED: u64 = 0x8000_1000;
 const ALIGNED: u64 = 0x8000_0000;
 const RW: Prot = Prot::READ.union(Prot::WRITE);
 
-/// The heap, as the peer has it. Entries hold 40 bits, so a physical address is the low part of the address; the high part is the
-/// same for all.
+/// The heap, as the peer has it. Entries hold 40 bits, so a physical address is the low part of the
+/// address; the high part is the same for all.
 struct Heap {
     high: u64,
 }
@@ -183,7 +184,7 @@ const CASES: [Case; 3] = [
 /// Measures all rows.
 ///
 /// # Panics
-/// If one of the two does not do what it is told.
+/// If one of the two does not do what is asked of it.
 pub fn rows(meter: &mut Meter, peer: &Peer) -> Vec<Row> {
     let mut rows = Vec::new();
     for Case {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub enum Meter {
     /// Nanoseconds: the shortest of many runs.
     Clock,
-    /// Instructions of one run, after another that nobody counted.
+    /// Instructions of one run, after another that is not counted.
     Instructions(Counter),
 }
 
@@ -21,7 +21,8 @@ const RUNS: u32 = 20;
 pub type Step<'a> = &'a mut dyn FnMut();
 
 impl Meter {
-    /// Measures steps that follow each other in a circle; each is `operations` operations, and the answer is what one costs.
+    /// Measures steps that follow each other in a circle; each is `operations` operations. Returns
+    /// the cost of one.
     pub fn circle<const N: usize>(
         &mut self,
         operations: u32,
@@ -53,7 +54,7 @@ impl Meter {
         }
     }
 
-    /// Measures work of `operations` operations; the answer is what one costs.
+    /// Measures work of `operations` operations; returns what one costs.
     pub fn work(&mut self, operations: u32, mut work: impl FnMut()) -> f64 {
         let [one] = self.circle(operations, [&mut work]);
         one

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The GPU's model without a driver: a job started by its registers, in an address space that translates nothing. What a submit
-//! costs beyond this is the driver's, and that of the system below it.
+//! The GPU's model without a driver: a job started by its registers, in an address space that
+//! translates nothing. What a submit costs beyond this is the driver's, and that of the system
+//! below it.
 
 use models::{Bus, BusError, Mali, Variant};
 

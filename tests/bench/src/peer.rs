@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The parts of Linux that ours are measured against: a library that peer/build.sh makes from Linux's source.
+//! The parts of Linux that ours are measured against: a library that peer/build.sh makes from
+//! Linux's source.
 
 use std::ffi::{c_int, c_void, CStr, CString};
 use std::path::Path;
@@ -45,7 +46,7 @@ macro_rules! function {
 }
 
 impl Peer {
-    /// Loads the library, for good.
+    /// Loads the library; it is never unloaded.
     ///
     /// # Errors
     /// A sentence: it is not there, or it is no peer.
@@ -147,7 +148,8 @@ impl PeerScheduler<'_> {
         assert_eq!((self.peer.push)(self.sched, entity.into()), 0);
     }
 
-    /// Runs what is queued, each job for no time; how many jobs of all schedulers are over so far.
+    /// Runs what is queued, each job for no time; how many jobs of all schedulers have ended so
+    /// far.
     pub fn run(&self) -> u64 {
         (self.peer.run)(self.sched)
     }

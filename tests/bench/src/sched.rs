@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Jobs through the scheduler: `drm_sched` against Linux's drm_sched, which also makes each job's fences.
+//! Jobs through the scheduler: `drm_sched` against Linux's drm_sched, which also makes each job's
+//! fences.
 //!
-//! A job is pushed, picked, run for no time, ended and freed. Ours takes its lock for each of these calls as the driver does.
+//! A job is pushed, picked, run for no time, ended and freed. Ours takes its lock for each of these
+//! calls as the driver does.
 
 use crate::meter::{row, Meter, Row};
 use crate::peer::Peer;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The way of a job from its submit to its end, with the driver, the system below it and the GPU's model in one process.
+//! The way of a job from its submit to its end, with the driver, the system below it and the GPU's
+//! model in one process.
 
 use driver_tests::{board, etnaviv, write_zero, Bo, Client};
 use drm_os_host::{Config, Trace, World};
@@ -68,7 +69,7 @@ impl Submitter {
         })
     }
 
-    /// Submits one job, waits for it, and looks at what it wrote.
+    /// Submits one job, waits for it, and checks what it wrote.
     ///
     /// # Panics
     /// If anything of that fails.

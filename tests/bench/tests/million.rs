@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The short form of `million`: what it finds in twenty thousand submits. `make bench` does a million.
+//! The short form of `million`: what it finds in twenty thousand submits. `make bench` does a
+//! million.
 
 use std::process::Command;
 

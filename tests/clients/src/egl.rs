@@ -125,13 +125,15 @@ impl Context {
         self.device.as_ref()
     }
 
-    /// Renders into a surface of this context's device from now on: `draw`, and what it drew is finished.
+    /// Renders into a surface of this context's device from now on: `draw`, and what it drew is
+    /// finished.
     ///
     /// # Errors
     /// Which call failed, and EGL's error.
     pub fn draw_to(&self, surface: &Surface<'_>, draw: impl FnOnce()) -> Outcome<()> {
         let none = std::ptr::null();
-        // SAFETY: display, configuration and surface belong together: the surface is one of the display's device.
+        // SAFETY: display, configuration and surface belong together: the surface is one of the
+        // display's device.
         let window =
             unsafe { eglCreateWindowSurface(self.display, self.config, surface.native(), none) };
         if window.is_null() {
@@ -149,7 +151,8 @@ impl Context {
         Ok(())
     }
 
-    /// A configuration for ARGB buffers, where there are any: only with such a one windows can be made. Or any.
+    /// A configuration for ARGB buffers, where there are any: only with such a one windows can be
+    /// made. Or any.
     fn choose(&self) -> Outcome<Handle> {
         for surface in [WINDOW_BIT, 0] {
             let wanted = [SURFACE_TYPE, surface, RENDERABLE_TYPE, OPENGL_ES2_BIT, NONE];
@@ -216,7 +219,8 @@ impl Context {
 impl Drop for Context {
     fn drop(&mut self) {
         let none = std::ptr::null_mut();
-        // SAFETY: the display is valid, and the context is its or null, which is refused without harm.
+        // SAFETY: the display is valid, and the context is its or null, which is refused without
+        // harm.
         unsafe {
             eglMakeCurrent(self.display, none, none, none);
             eglDestroyContext(self.display, self.context);

@@ -154,7 +154,8 @@ impl Device {
             format: FORMAT_ARGB8888,
         };
         let data = std::ptr::from_mut(&mut data).cast();
-        // SAFETY: the device lives, and data is what this kind of import reads; the call keeps neither.
+        // SAFETY: the device lives, and data is what this kind of import reads; the call keeps
+        // neither.
         let raw = unsafe { gbm_bo_import(self.raw, IMPORT_FD, data, USE_RENDERING | USE_LINEAR) };
         self.adopt(raw, width, height, "gbm_bo_import")
     }
@@ -203,7 +204,8 @@ impl<'device> Surface<'device> {
         self.raw.cast()
     }
 
-    /// The buffer that was rendered to, after the swap. It is the surface's: the answer is a reference that is never given back.
+    /// The buffer that was rendered to, after the swap. The surface owns it: the result is a
+    /// reference that is never released.
     ///
     /// # Errors
     /// When nothing was rendered.
@@ -255,7 +257,7 @@ impl Buffer<'_> {
                 std::io::Error::last_os_error()
             ));
         }
-        // SAFETY: the descriptor is new and belongs to nobody else.
+        // SAFETY: the descriptor is new and has no other owner.
         Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 

@@ -60,7 +60,7 @@ extern "C" {
     );
 }
 
-/// The name of the renderer behind the current context.
+/// The name of the current context's renderer.
 pub fn renderer(_current: &Context) -> String {
     // SAFETY: a context is current; the text is static or null.
     let text = unsafe { glGetString(RENDERER) };
@@ -90,7 +90,8 @@ pub fn clear(_current: &Context, colour: [u8; 4]) {
 pub enum Order {
     /// OpenGL ES's own.
     Rgba,
-    /// That of windows and screens (GL_EXT_texture_format_BGRA8888), and the one that Vivante GPUs have.
+    /// That of windows and screens (GL_EXT_texture_format_BGRA8888), and the one that Vivante GPUs
+    /// have.
     Bgra,
 }
 
@@ -103,7 +104,8 @@ impl Order {
     }
 }
 
-/// A texture of four bytes a pixel as the colour attachment of a framebuffer object, bound until dropped.
+/// A texture of four bytes a pixel as the colour attachment of a framebuffer object, bound until
+/// dropped.
 pub struct Target<'context> {
     order: Order,
     width: u32,
@@ -132,7 +134,8 @@ impl<'context> Target<'context> {
             framebuffer: 0,
             _context: context,
         };
-        // SAFETY: a context is current; names are written to places of their own; null leaves the texels undefined.
+        // SAFETY: a context is current; names are written to places of their own; null leaves the
+        // texels undefined.
         let status = unsafe {
             glGenTextures(1, &mut target.texture);
             glBindTexture(TEXTURE_2D, target.texture);

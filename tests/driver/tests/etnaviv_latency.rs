@@ -119,11 +119,11 @@ fn a_large_buffer_is_unmapped_in_parts() {
         };
         // How often the lock is taken for it.
         let holds = |f: &dyn Fn()| {
-            let before = rig.world().times_taken("etnaviv context");
+            let before = rig.world().times_taken("etnaviv vm");
             rig.world().measure_holds(true);
             f();
             rig.world().measure_holds(false);
-            rig.world().times_taken("etnaviv context") - before
+            rig.world().times_taken("etnaviv vm") - before
         };
         let at = |n: u32| place.nth(n).va.unwrap_or(0);
         let (large, small) = (client.gem_new(SIZE, WC), client.gem_new(4096, WC));
@@ -161,12 +161,12 @@ fn the_cores_thread_takes_no_lock_of_a_client() {
         "drm remains",
         "drm untold",
         "drm waiter",
-        "etnaviv context jobs",
+        "etnaviv vm jobs",
         "etnaviv fences",
-        "etnaviv irq",
-        "etnaviv power",
+        "drm irqs",
+        "drm power",
         "etnaviv tables",
-        "etnaviv tasks",
+        "drm tasks",
     ];
     let (board, places) = BOARDS[0];
     let rig = Rig::on(board, Config::default());
@@ -187,7 +187,7 @@ fn the_cores_thread_takes_no_lock_of_a_client() {
     drop((work, hog));
     rig.advance(SEC);
     let reaper = rig.world().locks_taken_by("task etnaviv reaper");
-    assert!(reaper.iter().any(|lock| lock == "etnaviv context"));
+    assert!(reaper.iter().any(|lock| lock == "etnaviv vm"));
     let own = rig.world().locks_taken_by("task etnaviv");
     assert!(own.iter().any(|lock| lock == "drm jobs"));
     let others: Vec<_> = own

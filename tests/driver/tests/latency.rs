@@ -52,9 +52,7 @@ fn who_makes_a_buffer_keeps_no_job_from_its_end() {
     });
     // The fault handler takes this one, too.
     let holds = rig.world().longest_holds();
-    let context = holds
-        .iter()
-        .find(|(name, _)| name.contains("panfrost context"));
+    let context = holds.iter().find(|(name, _)| name.contains("panfrost vm"));
     let (_, longest) = context.unwrap();
     assert!(longest.wall < Duration::from_secs(1), "{longest:?}");
     drop((work, theirs, hog, other));
@@ -310,11 +308,11 @@ fn the_gpus_thread_takes_no_lock_of_a_client() {
         "drm remains",
         "drm untold",
         "drm waiter",
-        "panfrost irqs",
+        "drm irqs",
+        "panfrost mmu",
         "panfrost perfcnt",
-        "panfrost power",
-        "panfrost reset",
-        "panfrost tasks",
+        "drm power",
+        "drm tasks",
     ];
     let rig = Rig::new();
     let [hog, other] = [rig.client(), rig.client()];
@@ -335,7 +333,7 @@ fn the_gpus_thread_takes_no_lock_of_a_client() {
     drop((work, hog));
     rig.advance(SEC);
     let reaper = rig.world().locks_taken_by("task panfrost reaper");
-    assert!(reaper.iter().any(|lock| lock == "panfrost context"));
+    assert!(reaper.iter().any(|lock| lock == "panfrost vm"));
     let own = rig.world().locks_taken_by("task panfrost");
     assert!(own.iter().any(|lock| lock == "drm jobs"));
     let others: Vec<_> = own

@@ -14,7 +14,8 @@ use std::time::Duration;
 /// How long descendants of the program may go on using the board after it ended.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Exit codes of `--strict` in place of a program's 0: submits were refused, or a model met what it does not know.
+/// Exit codes of `--strict` in place of a program's 0: submits were refused, or a model met what it
+/// does not know.
 const REFUSED: u8 = 3;
 const UNKNOWN: u8 = 4;
 
@@ -35,7 +36,7 @@ drmboard run --board NAME [OPTION]... -- CMD [ARGS...]
     --inject SPEC       plants a fault, such as hang:slot=0,after=10 (docs/trace.md)
     --set NAME=VALUE    a property of the board, such as ram_mib=512 (docs/trace.md)
 
-    CMD is looked for on PATH, among the arm64 clients and in the sysroot's /usr/bin. With DRMBOARD_ARCH=aarch64 in the
+    CMD is searched on PATH, among the arm64 clients and in the sysroot's /usr/bin. With DRMBOARD_ARCH=aarch64 in the
     environment, PATH is the last. Inside, PATH has all of them. The exit status is the program's, 128 more than the
     signal that ended it, or 2 when it was not started.
 
@@ -194,7 +195,8 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     };
     let nodes = board::nodes(&options.board);
     let first = nodes.first().ok_or("no such board")?;
-    // Before any thread is made: a mount namespace and a signal mask belong to a thread and to those it makes.
+    // Before any thread is made: a mount namespace and a signal mask belong to a thread and to
+    // those it makes.
     namespace::enter(first)?;
     let signals = Signals::block();
 
@@ -253,7 +255,8 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
         );
     }
     if let Some(path) = &options.png {
-        // The program has done its work: what is wrong with the picture is told, and the rest goes on.
+        // The program has done its work: an error of the picture is reported, and the rest
+        // continues.
         let written = match board.last_frame() {
             Some(frame) => picture::write(path, &frame).map_err(|error| error.to_string()),
             None => Err("nothing was rendered".into()),
@@ -321,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_reported() {
         for (line, word) in [
             ("", "usage"),
             ("run --board", "needs a value"),

@@ -168,7 +168,7 @@ pub(crate) fn serve(shared: &Arc<Shared>, socket: OwnedFd, pid: i32, uid: u32) {
 
 /// Moves the calling thread to the CPU that its client left for it, if that is one.
 fn move_to(cpu: u32) {
-    // SAFETY: cpu_set_t is plain data; CPU_SET is told numbers below its size only.
+    // SAFETY: cpu_set_t is plain data; CPU_SET gets only numbers below its size.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
         if (cpu as usize) < libc::CPU_SETSIZE as usize {
@@ -355,7 +355,7 @@ fn ioctl(
             ret,
         );
     }
-    if result.is_err() && wants_screen(code) && call.client.told_no_screen() {
+    if result.is_err() && wants_screen(code) && call.client.first_without_screen() {
         eprintln!(
             "drmboard: {} (pid {}) asks for a screen, and this board has none: it only renders. A headless compositor shows windows \
              without one, as in mk/session.sh.",
@@ -379,12 +379,14 @@ fn ioctl(
     Ok(parcel)
 }
 
-/// Whether the request lists screens: DRM_IOCTL_MODE_GETRESOURCES or that of planes. Who only renders makes neither.
+/// Whether the request lists screens: DRM_IOCTL_MODE_GETRESOURCES or that of planes. Who only
+/// renders makes neither.
 fn wants_screen(code: Code) -> bool {
     code.group() == u32::from(b'd') && matches!(code.nr(), 0xa0 | 0xb5)
 }
 
-/// Counts a submit that the driver refused. A client's first is told at once: programs go on as if all were well.
+/// Counts a submit that the driver refused. A client's first is reported at once: programs often
+/// ignore the error.
 fn refused(shared: &Shared, client: &Client, error: i32) {
     // An interrupted call was not refused; the client repeats it.
     if error == sys::DRM_OS_EINTR as i32 || error == sys::DRM_OS_ERESTART {
@@ -419,7 +421,7 @@ fn deliver(
         let place = data
             .chunks_exact(4)
             .position(|word| word == token.to_ne_bytes());
-        // Without room for the number nobody will know the descriptor.
+        // Without room for its number the descriptor is unreachable.
         let Some(place) = place else { continue };
         let fd = shared
             .make_file(file, 0, &call.client)

@@ -29,7 +29,7 @@ const PT_INTERP: u32 = 3;
 const EM_X86_64: u16 = 62;
 const EM_AARCH64: u16 = 183;
 
-/// Looks at `path`. Offsets are those of the System V gABI, 64-bit.
+/// Checks `path`. Offsets are those of the System V gABI, 64-bit.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_programs_apart() {
+    fn distinguishes_programs() {
         let own = std::env::current_exe().unwrap();
         let here = if cfg!(target_arch = "aarch64") {
             Machine::Aarch64

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! SYNC_IOC_FILE_INFO tells how fences ended as negative errno: those, too, become Linux's at this edge.
-//! Layouts: `struct sync_file_info` and `struct sync_fence_info` of uapi/linux/sync_file.h.
+//! SYNC_IOC_FILE_INFO reports how fences ended as negative errno: those, too, become Linux's at
+//! this edge. Layouts: `struct sync_file_info` and `struct sync_fence_info` of
+//! uapi/linux/sync_file.h.
 
 use crate::errno::to_linux;
 use crate::ioctl_code::Code;
@@ -27,8 +28,8 @@ fn status(bytes: [u8; 4]) -> [u8; 4] {
     }
 }
 
-/// Turns the statuses that the ioctl `code` gave into Linux's; does nothing for another ioctl. `asked` is how
-/// many fences the caller had room for.
+/// Turns the statuses that the ioctl `code` gave into Linux's; does nothing for another ioctl.
+/// `asked` is how many fences the caller had room for.
 pub(crate) fn translate(
     code: Code,
     asked: u32,

@@ -4,7 +4,7 @@
 //! | kind | values | what happens |
 //! |---|---|---|
 //! | `hang` | `slot` (0) | the next hardware job of the slot never ends |
-//! | `hang` | `va`, `end` | every job whose header lies from `va` to `end` hangs for good: no stop ends it, a reset does |
+//! | `hang` | `va`, `end` | every job whose header lies from `va` to `end` hangs permanently: no stop ends it, a reset does |
 //! | `jobfault` | `slot` (0), `code` (0x58) | the next job that would complete in the slot ends with the exception code |
 //! | `fault` | `access` (0) | the access-th translation for a job raises a page fault although the page is mapped |
 //! | `buserror` | `access` (0) | the access-th memory transfer of a job gets a bus error |
@@ -16,14 +16,15 @@
 //! | `as-stuck` | `as` (0) | the next command of the address space stays active until a reset |
 //! | `gpu-fault` | | a GPU fault is raised |
 //!
-//! A Vivante GPU knows `hang` without slots, `fault` (not with MMUv1, as the GC2000 and the GC320 have it, which
-//! raises no faults), `buserror`, `reset-stuck` and the interrupts of line 0.
+//! A Vivante GPU knows `hang` without slots, `fault` (not with MMUv1, as the GC2000 and the GC320
+//! have it, which raises no faults), `buserror`, `reset-stuck` and the interrupts of line 0.
 //!
-//! Where: in core 0, or with `core=N` in another one; cores count from 0 in the order of the device tree.
+//! Where: in core 0, or with `core=N` in another one; cores count from 0 in the order of the device
+//! tree.
 //!
-//! When: at once; with `after=N` when N job chains have been started (Vivante: N jobs have ended); with `at_ms=T`
-//! T milliseconds after the board's clock started. Each but a `hang` by address happens once. Numbers are decimal
-//! or 0x hexadecimal.
+//! When: at once; with `after=N` when N job chains have been started (Vivante: N jobs have ended);
+//! with `at_ms=T` T milliseconds after the board's clock started. Each but a `hang` by address
+//! happens once. Numbers are decimal or 0x hexadecimal.
 
 use models::{Domain, Injection};
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Linux ioctl request codes taken apart, and the names of the requests for the trace.
 //!
-//! Linux: nr in bits 0-7, group in 8-15, size in 16-29, direction in 30-31, 1 = the program writes (copied in),
-//! 2 = it reads (copied out). FreeBSD has both bits elsewhere and swapped, so only (group, nr, size) goes on.
+//! Linux: nr in bits 0-7, group in 8-15, size in 16-29, direction in 30-31, 1 = the program writes
+//! (copied in), 2 = it reads (copied out). FreeBSD has both bits elsewhere and swapped, so only
+//! (group, nr, size) goes on.
 
 /// A request code as a Linux program passes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,8 @@ impl Code {
         self.0 >> 31 != 0
     }
 
-    /// The request's name without its DRM_IOCTL_ prefix, or "?". `driver` names the requests 0x40 to 0x9f.
+    /// The request's name without its DRM_IOCTL_ prefix, or "?". `driver` names the requests 0x40
+    /// to 0x9f.
     pub(crate) fn name(self, driver: &str) -> &'static str {
         let table: &[(u32, &str)] = match (self.group() as u8, self.nr()) {
             (b'd', 0x40..=0x9f) => match driver {

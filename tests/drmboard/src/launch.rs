@@ -33,7 +33,8 @@ fn variable(name: &str) -> Option<PathBuf> {
 }
 
 impl Places {
-    /// Defaults are next to this executable: TARGET/release/drmboard has TARGET/sysroot, TARGET/qemu, TARGET/shim.
+    /// Defaults are next to this executable: TARGET/release/drmboard has TARGET/sysroot,
+    /// TARGET/qemu, TARGET/shim.
     pub(crate) fn find() -> Places {
         let exe = env::current_exe().unwrap_or_default();
         let target = exe
@@ -182,8 +183,8 @@ impl Program {
                 ));
             }
         }
-        // Paths are made absolute for children that change their directory. The library of the other machine is
-        // looked for only when a program of that machine is started.
+        // Paths are made absolute for children that change their directory. The library of the
+        // other machine is searched for only when a program of that machine is started.
         places.sysroot = std::path::absolute(&places.sysroot).map_err(|e| e.to_string())?;
         places.shims = std::path::absolute(&places.shims).map_err(|e| e.to_string())?;
         places.clients = std::path::absolute(&places.clients).map_err(|e| e.to_string())?;
@@ -205,7 +206,8 @@ impl Program {
         self.machine == Machine::X86_64
     }
 
-    /// Starts it in its own process group, with the signal mask and limits of `before`; it is killed with us.
+    /// Starts it in its own process group, with the signal mask and limits of `before`; it is
+    /// killed with us.
     pub(crate) fn start(
         &self,
         args: &[OsString],
@@ -343,7 +345,7 @@ impl Signals {
             tv_sec: time.as_secs() as libc::time_t,
             tv_nsec: time.subsec_nanos().into(),
         };
-        // SAFETY: the set is valid; nothing is told of the sender.
+        // SAFETY: the set is valid; information about the sender is not requested.
         let signal = unsafe { libc::sigtimedwait(&self.set, std::ptr::null_mut(), &time) };
         FORWARDED.contains(&signal).then_some(signal)
     }
@@ -360,7 +362,8 @@ impl Signals {
                 break status;
             }
             let mut signal = 0;
-            // SAFETY: the set is valid; SIGCHLD is in it and blocked, so no end of the child is missed.
+            // SAFETY: the set is valid; SIGCHLD is in it and blocked, so no end of the child is
+            // missed.
             unsafe { libc::sigwait(&self.set, &mut signal) };
             if FORWARDED.contains(&signal) {
                 // SAFETY: the group of our own child, which is not reaped.
@@ -380,7 +383,8 @@ struct Terminal(Option<i32>);
 
 impl Terminal {
     fn lend(group: i32) -> Terminal {
-        // SAFETY: plain system calls. A background process that sets the group gets SIGTTOU, ignored meanwhile.
+        // SAFETY: plain system calls. A background process that sets the group gets SIGTTOU,
+        // ignored meanwhile.
         unsafe {
             let before = libc::tcgetpgrp(0);
             if before < 0 || before != libc::getpgrp() {

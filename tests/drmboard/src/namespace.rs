@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A private view of /dev and /sys in which the board's nodes exist; the rest of the machine sees nothing of it.
+//! A private view of /dev and /sys in which the board's nodes exist; the rest of the machine sees
+//! nothing of it.
 //!
-//! Directories that get new entries are covered by a tmpfs that repeats what was there: links are copied, anything
-//! else is bind-mounted. The old directory stays reachable through a descriptor opened before it was covered.
-//! What libdrm 2.4.114 reads: /dev/dri, stat of the node, /sys/dev/char/MAJ:MIN/device/{subsystem,uevent,drm/}.
+//! Directories that get new entries are covered by a tmpfs that repeats what was there: links are
+//! copied, anything else is bind-mounted. The old directory stays reachable through a descriptor
+//! opened before it was covered. What libdrm 2.4.114 reads: /dev/dri, stat of the node,
+//! /sys/dev/char/MAJ:MIN/device/{subsystem,uevent,drm/}.
 
 use crate::proto::DRM_MAJOR;
 use drm_os_host::Node;
@@ -56,7 +58,7 @@ fn mirror(dir: &Path, without: &[&str]) -> Result<()> {
         .read(true)
         .custom_flags(libc::O_DIRECTORY)
         .open(dir)?;
-    let behind = Path::new("/proc/self/fd").join(old.as_raw_fd().to_string());
+    let hidden = Path::new("/proc/self/fd").join(old.as_raw_fd().to_string());
     let entries: Vec<_> = fs::read_dir(dir)?.collect::<Result<_>>()?;
     mount(
         Path::new("drmboard"),
@@ -70,13 +72,14 @@ fn mirror(dir: &Path, without: &[&str]) -> Result<()> {
         if without.iter().any(|w| name == **w) {
             continue;
         }
-        let (from, to) = (behind.join(&name), dir.join(&name));
+        let (from, to) = (hidden.join(&name), dir.join(&name));
         let kind = entry.file_type()?;
         if kind.is_symlink() {
             symlink(fs::read_link(&from)?, &to)?;
             continue;
         }
-        // The kernel finds the terminals of this file by the directory `pts` beside it, which a mounted file has not.
+        // The kernel finds the terminals of this file by the directory `pts` beside it, which a
+        // mounted file has not.
         if dir == Path::new("/dev") && name == "ptmx" {
             symlink("pts/ptmx", &to)?;
             continue;
@@ -177,10 +180,12 @@ fn fill_dev() -> Result<()> {
     Ok(())
 }
 
-/// Moves the calling thread, and what it starts from now on, into a mount namespace with the board in it.
+/// Moves the calling thread, and what it starts from now on, into a mount namespace with the board
+/// in it.
 ///
 /// # Errors
-/// A sentence: no right to mount or to make nodes; the root is no mount point; /dev or /sys is not there.
+/// A sentence: no right to mount or to make nodes; the root is no mount point; /dev or /sys is not
+/// there.
 pub(crate) fn enter(node: &Node) -> std::result::Result<(), String> {
     // SAFETY: plain system call.
     let rights =

@@ -17,7 +17,8 @@ pub(crate) struct OpenFile {
     pub(crate) device: u64,
     pub(crate) owner: Arc<Client>,
     pub(crate) socket: OwnedFd,
-    /// The other end was made readable. Only a client can take that back, as it does before it polls, see [`Self::ask`].
+    /// The other end was made readable. Only a client can take that back, as it does before it
+    /// polls, see [`Self::ask`].
     readable: Mutex<bool>,
 }
 
@@ -41,25 +42,25 @@ impl OpenFile {
 
     /// Makes the other end readable when the file is.
     pub(crate) fn look(&self) {
-        self.look_at(&mut self.readable.lock().unwrap());
+        self.update(&mut self.readable.lock().unwrap());
     }
 
     /// Under the lock, so that who finds the end readable finds the byte sent as well.
-    fn look_at(&self, readable: &mut bool) {
+    fn update(&self, readable: &mut bool) {
         if self.file.poll() && !*readable {
             *readable = true;
             sock::nudge(self.socket.as_raw_fd());
         }
     }
 
-    /// A client is about to poll. True when its end is readable and the file is not: the client then empties its end and asks again with
-    /// `emptied`, so that no change in between is lost.
+    /// A client is about to poll. True when its end is readable and the file is not: the client
+    /// then empties its end and asks again with `emptied`, so that no change in between is lost.
     pub(crate) fn ask(&self, emptied: bool) -> bool {
         let mut readable = self.readable.lock().unwrap();
         if emptied {
             *readable = false;
         }
-        self.look_at(&mut readable);
+        self.update(&mut readable);
         *readable && !self.file.poll()
     }
 

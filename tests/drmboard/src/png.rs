@@ -34,24 +34,25 @@ pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
     Ok(())
 }
 
-/// What is in a picture of eight bits a channel: for each colour a line `#RRGGBBAA COUNT X,Y WIDTHxHEIGHT`, with the smallest rectangle around all
-/// its pixels, from the top left on. So many pixels as the rectangle has make it one that is filled.
+/// What is in a picture of eight bits a channel: for each colour a line `#RRGGBBAA COUNT X,Y
+/// WIDTHxHEIGHT`, with the smallest rectangle around all its pixels, from the top left on. So many
+/// pixels as the rectangle has make it one that is filled.
 ///
 /// # Errors
 /// A sentence: the file cannot be read, has other pixels, or more than 64 colours.
 pub(crate) fn colours(path: &Path) -> Result<Vec<String>, String> {
-    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let file = File::open(path).map_err(|error| told(&error))?;
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let file = File::open(path).map_err(|error| failed(&error))?;
     let mut reader = png::Decoder::new(file)
         .read_info()
-        .map_err(|error| told(&error))?;
+        .map_err(|error| failed(&error))?;
     let mut pixels = vec![0; reader.output_buffer_size()];
     let info = reader
         .next_frame(&mut pixels)
-        .map_err(|error| told(&error))?;
+        .map_err(|error| failed(&error))?;
     let bytes = info.color_type.samples();
     if info.bit_depth != png::BitDepth::Eight || bytes < 3 {
-        return Err(told(&"not of red, green and blue, eight bits each"));
+        return Err(failed(&"not of red, green and blue, eight bits each"));
     }
     // For each colour: pixels; left, top, right, bottom.
     let mut seen: BTreeMap<[u8; 4], (u64, [u32; 4])> = BTreeMap::new();
@@ -67,7 +68,7 @@ pub(crate) fn colours(path: &Path) -> Result<Vec<String>, String> {
             (*right, *bottom) = (x.max(*right), y.max(*bottom));
         }
         if seen.len() > 64 {
-            return Err(told(&"more than 64 colours"));
+            return Err(failed(&"more than 64 colours"));
         }
     }
     let mut all: Vec<_> = seen.into_iter().collect();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A client process: its memory, its descriptors, and what it did so far.
 //!
-//! It is known by a pidfd, so a number used again is no mistake, and its death is seen even while forked children
-//! keep copies of its sockets.
+//! It is known by a pidfd, so a number used again is no mistake, and its death is seen even while
+//! forked children keep copies of its sockets.
 
 use crate::server::Shared;
 use crate::sock;
@@ -76,8 +76,8 @@ impl Client {
         *self.comm.lock().unwrap() = word;
     }
 
-    /// True the first time: the user is to be told that there is no screen.
-    pub(crate) fn told_no_screen(&self) -> bool {
+    /// True the first time: the missing screen is then reported to the user.
+    pub(crate) fn first_without_screen(&self) -> bool {
         !self.asked_for_screen.swap(true, Ordering::Relaxed)
     }
 
@@ -116,7 +116,7 @@ impl Client {
             rlim_max: 0,
         };
         // SAFETY: the limit is ours to be filled.
-        let told =
+        let status =
             unsafe { libc::prlimit(self.pid, libc::RLIMIT_NOFILE, std::ptr::null(), &mut limit) };
         let Ok(entries) = std::fs::read_dir(format!("/proc/{}/fd", self.pid)) else {
             return true;
@@ -125,7 +125,7 @@ impl Client {
             entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok());
         let used: BTreeSet<u64> = names.collect();
         let free = (0..limit.rlim_cur).filter(|number| !used.contains(number));
-        told != 0 || free.take(count).count() == count
+        status != 0 || free.take(count).count() == count
     }
 }
 
@@ -211,7 +211,8 @@ impl Process for Call {
         if copy < 0 {
             return Err(sys::DRM_OS_EBADF as i32);
         }
-        // SAFETY: a new descriptor that is ours. Its life is short: while we hold it the file cannot be seen closing.
+        // SAFETY: a new descriptor that is ours. Its life is short: while we hold it the file
+        // cannot be seen closing.
         let copy = unsafe { OwnedFd::from_raw_fd(copy) };
         let key = sock::peer_key(copy.as_raw_fd(), &self.shared.name);
         drop(copy);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Serves a board to processes: the listener, the open files and the threads.
 //!
-//! Threads: one poller (new connections, hang-ups, dead clients), one closer (last closes, which may sleep), one
-//! notifier (readiness of files; the kernel side says "look again" with locks held, so the look is taken here) and
-//! one worker per control connection, that is, per client thread that talks to the board; each ends with its
-//! connection. Lock order: `files`, `controls` and `clients` are never held together.
+//! Threads: one poller (new connections, hang-ups, dead clients), one closer (last closes, which
+//! may sleep), one notifier (readiness of files; the kernel side says "look again" with locks held,
+//! so the look is taken here) and one worker per control connection, that is, per client thread
+//! that talks to the board; each ends with its connection. Lock order: `files`, `controls` and
+//! `clients` are never held together.
 
 use crate::connection::{self, Control};
 use crate::open_file::{close_files, OpenFile};
@@ -180,7 +181,8 @@ impl Shared {
         self.changed();
     }
 
-    /// A signal hit request `seq` of the connection that its process calls `number`. False: there is none such.
+    /// A signal hit request `seq` of the connection that its process calls `number`. False: there
+    /// is none such.
     pub(crate) fn interrupt(&self, pid: i32, number: u64, seq: u64) -> bool {
         let controls = self.controls.lock().unwrap();
         let control = controls
@@ -357,8 +359,9 @@ impl Server {
         &self.shared.name
     }
 
-    /// Gives those who still use the board `grace` to end, then takes it from them. All files are closed and all
-    /// threads have ended on return. Clients in order of their first call, and who had to be cut off.
+    /// Gives those who still use the board `grace` to end, then takes it from them. All files are
+    /// closed and all threads have ended on return. Clients in order of their first call, and who
+    /// had to be cut off.
     pub(crate) fn finish(self, grace: Duration) -> (Vec<Arc<Client>>, Vec<Leftover>) {
         let shared = self.shared;
         let idle = || {
@@ -393,7 +396,8 @@ impl Server {
         for control in shared.controls.lock().unwrap().values() {
             note(&control.client, 0);
         }
-        // Workers that were accepted but have not said hello are in no list yet: ask again until all are gone.
+        // Workers that were accepted but have not said hello are in no list yet: ask again until
+        // all are gone.
         while shared.workers.load(Ordering::Acquire) > 0 {
             shared.kill(|_| true);
             let soon = Instant::now() + Duration::from_millis(50);
@@ -402,7 +406,7 @@ impl Server {
         for open in files {
             let _ = shared.closer.lock().unwrap().send(open);
         }
-        // Both threads end when nobody can send to them any more.
+        // Both threads end when no sender is left.
         let _ = shared.notifier.lock().unwrap().send(Notice::Stop);
         *shared.closer.lock().unwrap() = channel().0;
         self.notifier.join().expect("notifier");

@@ -133,7 +133,8 @@ pub(crate) fn send(fd: RawFd, header: &[u8], body: &[u8], fds: &[RawFd]) -> Resu
         },
     ];
     let mut ancillary = Ancillary([0; 64]);
-    // SAFETY: the pointers live as long as the call; the control buffer has room for MAX_FDS descriptors.
+    // SAFETY: the pointers live as long as the call; the control buffer has room for MAX_FDS
+    // descriptors.
     unsafe {
         let mut msg: libc::msghdr = zeroed();
         msg.msg_iov = iov.as_mut_ptr();

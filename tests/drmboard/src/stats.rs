@@ -53,8 +53,9 @@ fn own(device: &[(String, u64)], name: &str) -> Option<u64> {
         .map(|(_, value)| *value)
 }
 
-/// The report: a line per client in order of its first call, then the totals. The device's own counts win over the
-/// sum of its clients' where it has them. `unknown` is what the models met and do not know.
+/// The report: a line per client in order of its first call, then the totals. The device's own
+/// counts win over the sum of its clients' where it has them. `unknown` is what the models met and
+/// do not know.
 pub(crate) fn report(
     clients: &[Arc<Client>],
     device: &[(String, u64)],

@@ -578,7 +578,7 @@ fake_touch(struct drm_os_object *obj, uint64_t pindex, int copied)
 	return (error);
 }
 
-/* As mlock(2) and munlock(2) of a page: munlock(2) looks for it in the VM object. */
+/* As mlock(2) and munlock(2) of a page: munlock(2) searches for it in the VM object. */
 void
 fake_wire(void *vm, uint64_t pindex, int wire)
 {

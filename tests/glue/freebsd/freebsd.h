@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * As much of FreeBSD's kernel as the files of the glue take that look after memory, for the host's compiler: one processor, one
- * thread, a little memory.  build.rs puts a header of each name that they include in front of this one.  fake_vm.c has the functions; what
- * they must not be asked ends the process.
+ * As much of FreeBSD's kernel as the glue's files that manage memory use, for the host's compiler:
+ * one processor, one thread, a little memory. build.rs puts a header of each name that they include
+ * in front of this one. fake_vm.c has the functions; what they must not be asked ends the process.
  */
 #ifndef GLUE_FREEBSD_H
 #define	GLUE_FREEBSD_H

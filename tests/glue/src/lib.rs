@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The C of `sys/dev/drm/kpi/freebsd/power` that touches neither newbus nor registers itself, and things to
-//! run it against: a window of registers that remembers writes, a board with one clock and one regulator. And objects and pages on
-//! a small VM system.
+//! The C of `sys/dev/drm/kpi/freebsd/power` that touches neither newbus nor registers itself, and
+//! things to run it against: a window of registers that remembers writes, a board with one clock
+//! and one regulator. And objects and pages on a small VM system.
 
 mod clk;
 pub mod memory;

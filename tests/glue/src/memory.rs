@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `drm_object.c` and `drm_page.c` on the VM system of `freebsd/fake_vm.c`, which there is one of: a [`Kernel`] is had by one test
-//! at a time.
+//! `drm_object.c` and `drm_page.c` on the VM system of `freebsd/fake_vm.c`, which there is one of:
+//! a [`Kernel`] is had by one test at a time.
 
 use std::ffi::c_void;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ pub struct Counts {
     pub pages: u64,
     /// VM objects.
     pub objects: u64,
-    /// Bytes that somebody is charged for.
+    /// Bytes that a user is charged for.
     pub charged: u64,
     /// Requests to make room.
     pub reclaims: u64,
@@ -162,7 +162,7 @@ impl Kernel {
         unsafe { fake_user_page(index, kind as i32) }
     }
 
-    /// The lines that the cache was told to maintain during `f`, in order.
+    /// The lines of cache maintenance during `f`, in order.
     pub fn lines(&self, f: impl FnOnce()) -> Vec<Line> {
         let mut lines: Vec<Line> = Vec::new();
         // SAFETY: the lock is held, and the list outlives the calls.
@@ -192,7 +192,7 @@ impl Drop for Kernel {
                 "pages, objects, bytes left"
             );
             assert_eq!(self.wired(), 0, "pages that count as wired");
-            // SAFETY: nothing has them any more.
+            // SAFETY: nothing refers to them from here on.
             self.devs
                 .drain(..)
                 .for_each(|d| unsafe { fake_dev_free(d) });

@@ -112,7 +112,8 @@ impl Board {
             arg: std::ptr::from_mut(self).cast(),
         };
         let mut chosen = usize::MAX;
-        // SAFETY: points is as long as said, and ops, with the board that its functions take, lives on.
+        // SAFETY: points is as long as said, and ops, with the board that its functions take, lives
+        // on.
         let errno = unsafe {
             drm_opp_sort(points.as_mut_ptr(), points.len());
             drm_opp_choose(points.as_ptr(), points.len(), &ops, max_hz, &mut chosen)

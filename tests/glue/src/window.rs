@@ -46,7 +46,7 @@ pub struct Write {
     pub val: u32,
 }
 
-/// Two windows of registers, and what the hardware behind them does.
+/// Two windows of registers, and the behaviour of their hardware.
 pub struct Bus {
     /// The registers, absent is 0.
     pub regs: [BTreeMap<u32, u32>; 2],

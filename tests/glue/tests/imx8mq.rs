@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The order in which i.MX8MQ's GPU domain is switched, and its clock arithmetic. Source: Linux 6.1,
-//! drivers/soc/imx/gpcv2.c (PUP 0xf8, PDN 0x104, handshake 0x1fc, the GPU's PGC 0xdc0) and drivers/clk/imx.
+//! The order in which i.MX8MQ's GPU domain is switched, and its clock arithmetic. Source: Linux
+//! 6.1, drivers/soc/imx/gpcv2.c (PUP 0xf8, PDN 0x104, handshake 0x1fc, the GPU's PGC 0xdc0) and
+//! drivers/clk/imx.
 
 use glue_tests::{imx8mq_claim, imx8mq_down, imx8mq_up, Bus, Write, ETIMEDOUT};
 use glue_tests::{pll_rate, root_rate, root_set_rate, Slice};

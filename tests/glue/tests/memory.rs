@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! FreeBSD's implementation of objects and pages against that of the host, which is what drivers are tested on: the same calls
-//! have the same results, and for each kind of object the cache is maintained where the host moves lines between its two copies.
+//! FreeBSD's implementation of objects and pages against that of the host, which is what drivers
+//! are tested on: the same calls have the same results, and for each kind of object the cache is
+//! maintained where the host moves lines between its two copies.
 
 use drm_os_host::{sys, Caller, Config, Device, Dma, Hardware, Node, World};
 use glue_tests::memory::*;
@@ -242,7 +243,8 @@ fn the_cache_is_maintained_where_the_host_moves_lines() {
     }
 }
 
-/// What both implementations say to the same calls, as text; `f` is given both in turn by the macro below.
+/// What both implementations say to the same calls, as text; `f` is given both in turn by the macro
+/// below.
 macro_rules! says {
     ($prefix:ident, $dev:expr, $attr:expr) => {{
         let (dev, mut said) = ($dev, Vec::<(String, i64)>::new());
@@ -418,7 +420,8 @@ fn a_page_of_an_object_is_none_of_the_devices_own() {
     let (mut page, mut run) = (0, 0);
     unsafe {
         assert!(fbsd_page_kva(dev, pas[0]).is_null());
-        // An address that is nobody's is freed by nobody, nor is a part or too much of what is there.
+        // An address that is not allocated cannot be freed, nor can a part or more than an
+        // allocation.
         fbsd_page_free(dev, pas[0]);
         assert_eq!(
             (
@@ -446,10 +449,11 @@ fn a_page_of_an_object_is_none_of_the_devices_own() {
     }
 }
 
-/// fake_vm.c sees to the rest: no dirty line when an uncached page comes into use, no attribute left when it is freed, and the
-/// kernel is not asked to change the direct map, for it has no such function.
+/// fake_vm.c sees to the rest: no dirty line when an uncached page comes into use, no attribute
+/// left when it is freed, and the kernel is not asked to change the direct map, for it has no such
+/// function.
 #[test]
-fn an_uncached_page_leaves_no_line_behind() {
+fn an_uncached_page_leaves_no_dirty_line() {
     for kind in [Kind::Uncached, Kind::Cached] {
         let mut k = Kernel::get();
         let dev = k.dev(false, ANY, ANY);
@@ -500,7 +504,7 @@ fn whatever_allocation_fails_nothing_is_left() {
 
 /// Where there is no memory that the device reaches, the wait for it has an end.
 #[test]
-fn nobody_waits_for_memory_that_there_is_not() {
+fn no_thread_waits_for_memory_that_cannot_come() {
     let mut k = Kernel::get();
     let dev = k.dev(false, 0xffff, 0xffff);
     let (mut o, mut pa) = (std::ptr::null_mut(), 7);
@@ -638,7 +642,7 @@ fn a_revoke_ends_at_its_time_and_is_tried_again() {
     }
 }
 
-/// They count in vm.max_user_wired, which is looked at before there is a page.
+/// They count in vm.max_user_wired, which is checked before there is a page.
 #[test]
 fn wired_pages_count_for_users() {
     let mut k = Kernel::get();
@@ -670,7 +674,7 @@ fn wired_pages_count_for_users() {
         assert_eq!(
             k.counts().waits,
             waits,
-            "nobody waits for what is not short"
+            "no thread waits for memory that is not short"
         );
         assert_eq!(fbsd_object_purge(o), 0);
         assert_eq!(k.wired(), 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The choice of an operating point: which one, and never too fast for the voltage on the way there.
+//! The choice of an operating point: which one, and never too fast for the voltage on the way
+//! there.
 
 use glue_tests::Event::{Hz, Uv};
 use glue_tests::{Board, Point, ERANGE};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The order in which RK3399's GPU domain is switched. Source: the PMU and its domains as Linux 6.1 drives
-//! them (drivers/soc/rockchip/pm_domains.c): CON 0x14, ST 0x18, IDLE_REQ 0x60, IDLE_ST 0x64, IDLE_ACK 0x68.
+//! The order in which RK3399's GPU domain is switched. Source: the PMU and its domains as Linux 6.1
+//! drives them (drivers/soc/rockchip/pm_domains.c): CON 0x14, ST 0x18, IDLE_REQ 0x60, IDLE_ST 0x64,
+//! IDLE_ACK 0x68.
 
 use glue_tests::{rk3399_down, rk3399_up, Bus, Qos, Write, ETIMEDOUT};
 

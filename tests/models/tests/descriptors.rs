@@ -326,8 +326,9 @@ fn every_pointer_is_checked() {
     }
 }
 
-/// Would catch a table entry that the shader never loads from being followed: such entries hold what the memory held
-/// before. Source: Mesa pan_cmdstream.c panfrost_emit_const_buf (only buffers of `ubo_mask` are written).
+/// Would catch a table entry that the shader never loads from being followed: such entries hold
+/// what the memory held before. Source: Mesa pan_cmdstream.c panfrost_emit_const_buf (only buffers
+/// of `ubo_mask` are written).
 #[test]
 fn entries_of_unused_uniform_buffers_are_not_followed() {
     let mut g = Rig::ready(Variant::T860);
@@ -341,9 +342,9 @@ fn entries_of_unused_uniform_buffers_are_not_followed() {
     assert_eq!((g.job_raw(), g.slot_status(1)), (2, 1));
 }
 
-/// Would catch uniform data taken for attribute descriptors: where the shader reads the vertex number,
-/// that is descriptor 16, and between it and the last attribute is what the memory held before.
-/// Source: Mesa pan_ir.h PAN_VERTEX_ID; the words are those of Xwayland on a T760.
+/// Would catch uniform data taken for attribute descriptors: where the shader reads the vertex
+/// number, that is descriptor 16, and between it and the last attribute is what the memory held
+/// before. Source: Mesa pan_ir.h PAN_VERTEX_ID; the words are those of Xwayland on a T760.
 #[test]
 fn descriptors_between_attributes_and_vertex_number_are_not_followed() {
     const RECORDS: u64 = STATES + 0x100;
@@ -384,9 +385,9 @@ fn descriptors_between_attributes_and_vertex_number_are_not_followed() {
     }
 }
 
-/// Would catch a table followed that a shader fills, for what is in it the model cannot know: a compute
-/// job of the same chain was given its address. Another job's tables are followed.
-/// Source: Mesa panvk_vX_meta_desc_copy.c.
+/// Would catch a table followed that a shader fills, for what is in it the model cannot know: a
+/// compute job of the same chain was given its address. Another job's tables are followed. Source:
+/// Mesa panvk_vX_meta_desc_copy.c.
 #[test]
 fn tables_that_a_shader_fills_are_not_followed() {
     for (given, attributes) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -549,8 +550,8 @@ fn bifrost_tiler_and_indexed_vertex_jobs() {
     }
 }
 
-/// Would catch textures and samplers nobody looks at. Source: Mesa genxml v5.xml, v7.xml
-/// "Texture", "Sampler"; decode.c pandecode_texture_payload.
+/// Would catch textures and samplers nobody checks. Source: Mesa genxml v5.xml, v7.xml "Texture",
+/// "Sampler"; decode.c pandecode_texture_payload.
 #[test]
 fn textures_and_samplers_are_checked() {
     // (variant, take away: 0 nothing, 1 texture table, 2 surface, 3 samplers)

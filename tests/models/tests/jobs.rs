@@ -198,8 +198,8 @@ fn failure_holds_next_back() {
     }
 }
 
-/// Would catch a job started behind a failure that nobody has looked at yet.
-/// Source: panfrost.md 2.5 (error handling comes before the next job).
+/// Would catch a job started behind a failure that nobody has checked yet. Source: panfrost.md 2.5
+/// (error handling comes before the next job).
 #[test]
 fn start_waits_for_the_error_to_be_cleared() {
     let mut g = rig();

@@ -409,7 +409,7 @@ fn stalled_access_is_retried_after_clear_and_flush() {
     }
 }
 
-/// Would catch a fault storm or a lost second fault: a retry that fails faults anew.
+/// Would catch a fault storm or a lost second fault: a retry that fails faults again.
 #[test]
 fn unresolved_fault_comes_again() {
     let mut g = rig_for(Variant::T860, TARGET);

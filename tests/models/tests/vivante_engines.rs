@@ -151,8 +151,9 @@ fn blt_copies_super_tiled_to_linear() {
     assert_eq!(frame.pixels[..4], 0x0007_0005_u32.to_le_bytes());
 }
 
-/// Would catch a command that Mesa 26.2 gives and the model leaves undone: levels below the image, each
-/// from the one above, a row and a column that has no neighbour included. HW: state_blt.xml MIP.
+/// Would catch a command that Mesa 26.2 gives and the model leaves undone: levels below the image,
+/// each from the one above, a row and a column that has no neighbour included. HW: state_blt.xml
+/// MIP.
 #[test]
 fn blt_makes_mipmaps() {
     let mut rig = Rig::ready(Variant::Gc7000L);
@@ -536,7 +537,8 @@ type Use<'a> = (&'a [(u32, u32)], &'a [u32]);
 
 #[test]
 fn a_draw_checks_every_address_it_uses() {
-    // HW: Mesa etnaviv_emit.c, etnaviv_texture_state.c: what makes a draw use which address. The samplers of GC3000 are NTE's.
+    // HW: Mesa etnaviv_emit.c, etnaviv_texture_state.c: what makes a draw use which address. The
+    // samplers of GC3000 are NTE's.
     let samplers = |variant| match variant {
         Variant::Gc3000 => [
             (0x1_0000 + 31 * 4, 0x1_0800 + 31 * 64),
@@ -631,8 +633,8 @@ const LIBDRM_2D: [(u32, u32); 35] = [
 
 #[test]
 fn the_2d_test_of_libdrm() {
-    // HW: libdrm tests/etnaviv/etnaviv_2d_test.c, all of its stream: 256 rectangles of 4x4 on a grid of 8, and three loads of
-    // state 0 behind them.
+    // HW: libdrm tests/etnaviv/etnaviv_2d_test.c, all of its stream: 256 rectangles of 4x4 on a
+    // grid of 8, and three loads of state 0 behind them.
     let mut rig = Rig::ready(Variant::Gc320);
     let image = rig.alloc(64);
     rig.gpu.set_capture(true);

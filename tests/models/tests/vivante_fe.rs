@@ -214,7 +214,8 @@ fn the_idle_loop_polls_without_burning_calls() {
 
 #[test]
 fn the_idle_loop_does_not_look_stuck() {
-    // HW: etnaviv.md 2.16, Linux 6.1 etnaviv_gpu.c verify_dma: 500 reads of address and state; 2.7: 30 us a turn.
+    // HW: etnaviv.md 2.16, Linux 6.1 etnaviv_gpu.c verify_dma: 500 reads of address and state; 2.7:
+    // 30 us a turn.
     let mut rig = Rig::ready(Variant::Gc7000L);
     let ring = rig.alloc(1);
     rig.put(ring, &Stream::new().wait(24_000).link(2, ring).0);

@@ -87,7 +87,7 @@ impl Rig {
 fn the_whole_way_up_and_down_is_clean() {
     for boot in [Boot::Off, Boot::On] {
         let mut rig = Rig::new(boot);
-        // Linux asks for power without a look at whether it is there.
+        // Linux asks for power without a check of whether it is there.
         for _ in 0..3 {
             rig.on();
             assert_eq!(rig.gpc.supply(), Supply::On);
@@ -269,7 +269,8 @@ fn a_request_that_is_made_again_is_the_same_one() {
     assert!(rig.gpc.stats().is_clean(), "{:?}", rig.gpc.stats());
 }
 
-/// The interrupt masks are another driver's affair, the other domains those of devices that are not here.
+/// The interrupt masks are another driver's affair, the other domains those of devices that are not
+/// here.
 #[test]
 fn other_registers_keep_what_is_written() {
     let mut rig = Rig::new(Boot::Off);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The steps of Linux 6.1's etnaviv driver against the model, register by register and word by word: probe, first start, jobs,
-//! sync points with counters, suspend, resume with and without power, a hang and its recovery. Nothing in it may be an offence.
+//! The steps of Linux 6.1's etnaviv driver against the model, register by register and word by
+//! word: probe, first start, jobs, sync points with counters, suspend, resume with and without
+//! power, a hang and its recovery. Nothing in it may be an offence.
 //!
-//! HW: etnaviv.md 2.5 to 2.12, 4; the order of writes is that of Linux 6.1 etnaviv_gpu.c, etnaviv_buffer.c, etnaviv_iommu*.c,
-//! etnaviv_perfmon.c and etnaviv_sched.c.
+//! HW: etnaviv.md 2.5 to 2.12, 4; the order of writes is that of Linux 6.1 etnaviv_gpu.c,
+//! etnaviv_buffer.c, etnaviv_iommu*.c, etnaviv_perfmon.c and etnaviv_sched.c.
 
 mod vivante_common;
 
@@ -545,7 +546,8 @@ fn suspend_and_resume() {
     }
 }
 
-/// HW: the register traces of Linux 6.1 on this model (docs/crosscheck.md): no clock goes before the front end is at its END.
+/// HW: the register traces of Linux 6.1 on this model (docs/crosscheck.md): no clock goes before
+/// the front end is at its END.
 #[test]
 fn a_ring_that_was_not_ended_is_cut_off() {
     for (variant, power) in [(Variant::Gc7000L, true), (Variant::Gc2000, false)] {

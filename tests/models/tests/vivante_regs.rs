@@ -344,8 +344,8 @@ fn counters_move_and_can_be_hidden() {
 
 #[test]
 fn cycles_are_counted_where_the_model_has_them() {
-    // HW: etnaviv.md 2.12, Linux 6.1 etnaviv_perfmon.c: total and idle cycles of GC2000 are 0x438 and 0x78, of the others
-    // 0x78 and 0x7c (i.MX6QP's GC2000 is a GC3000).
+    // HW: etnaviv.md 2.12, Linux 6.1 etnaviv_perfmon.c: total and idle cycles of GC2000 are 0x438
+    // and 0x78, of the others 0x78 and 0x7c (i.MX6QP's GC2000 is a GC3000).
     for variant in [Variant::Gc7000L, Variant::Gc3000, Variant::Gc2000] {
         let (total, idle) = if variant == Variant::Gc2000 {
             (0x438, 0x78)
@@ -384,8 +384,8 @@ fn cycles_are_counted_where_the_model_has_them() {
 
 #[test]
 fn counters_of_pixel_pipes_add_up() {
-    // HW: Linux 6.1 etnaviv_perfmon.c: which signals are read once per pixel pipe, with its number in bits 23:20 of
-    // CLOCK_CONTROL.
+    // HW: Linux 6.1 etnaviv_perfmon.c: which signals are read once per pixel pipe, with its number
+    // in bits 23:20 of CLOCK_CONTROL.
     let mut rig = Rig::ready(Variant::Gc2000);
     let triangles = Stream::new().raw(&[0x2800_0000, 4, 0, 7]);
     rig.exec(triangles.sync(FE, PE).end());
@@ -428,7 +428,8 @@ fn counters_of_pixel_pipes_add_up() {
 
 #[test]
 fn module_counters_need_their_clocks() {
-    // HW: etnaviv.md 2.12: module clock gating is off around sampling; 2.10: not for the current primitive.
+    // HW: etnaviv.md 2.12: module clock gating is off around sampling; 2.10: not for the current
+    // primitive.
     let mut rig = Rig::ready(Variant::Gc2000);
     let gating = rig.rd(0x100);
     rig.wr(0x100, gating | 1);

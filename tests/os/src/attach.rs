@@ -58,7 +58,8 @@ impl Dev {
         lk(&self.slot.state).attached()
     }
 
-    /// Calls `f` with the softc and the operation that `op` picks, while the driver cannot be detached.
+    /// Calls `f` with the softc and the operation that `op` picks, while the driver cannot be
+    /// detached.
     fn ask<F: Copy, R>(
         &self,
         op: impl FnOnce(&sys::drm_os_driver) -> Option<F>,
@@ -84,7 +85,8 @@ impl Dev {
         *lk(&self.slot.state) = s;
     }
 
-    /// The softc of the `index`-th other device that has the same driver; this one is not attached yet.
+    /// The softc of the `index`-th other device that has the same driver; this one is not attached
+    /// yet.
     fn peer(&self, index: u32) -> *mut c_void {
         let State::Attaching(driver) = *lk(&self.slot.state) else {
             fatal("drm_os_dev_peer of a device that is not being attached");
@@ -96,7 +98,7 @@ impl Dev {
     }
 }
 
-/// Asks for statistics until the driver says that there are no more.
+/// Asks for statistics until the driver says that there no longer exist.
 pub(crate) fn collect_stats(
     ask: impl Fn(u32, *mut *const c_char, *mut u64) -> c_int,
 ) -> Vec<(String, u64)> {
@@ -267,7 +269,7 @@ impl Device {
         all.unwrap_or_default()
     }
 
-    /// Has the driver keep no dump any more, so that it takes the next one.
+    /// Has the driver discard its dump, so that it takes the next one.
     pub fn clear_dump(&self) {
         // SAFETY: softc is what attach of this driver gave.
         self.dev

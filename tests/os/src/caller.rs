@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Callers: one thread of a process on whose behalf a call runs, its signals, its memory, its descriptors.
+//! Callers: one thread of a process on whose behalf a call runs, its signals, its memory, its
+//! descriptors.
 
 use crate::clock::{Waiter, Wake};
 use crate::file::File;
@@ -34,7 +35,7 @@ pub trait Process: Send + Sync {
     fn install(&self, f: File, cloexec: bool) -> Result<i32, i32>;
     /// The request failed that a descriptor was installed for: takes it back.
     fn withdraw(&self, fd: i32);
-    /// The file behind a descriptor; EBADF, or EINVAL if it is none of ours.
+    /// The file of a descriptor; EBADF, or EINVAL if it is not one of the board's.
     fn file(&self, fd: i32) -> Result<File, i32>;
 }
 
@@ -202,7 +203,7 @@ impl Caller {
         self.inner.signal(EINTR, true);
     }
 
-    /// The file behind a descriptor of a local caller; a new reference.
+    /// The file of a local caller's descriptor; a new reference.
     pub fn fd(&self, fd: i32) -> Option<File> {
         self.inner.process.file(fd).ok()
     }
@@ -222,7 +223,8 @@ impl Caller {
         }
     }
 
-    /// The `struct drm_os_caller`, for code that calls `drm_os_*` itself; valid while this clone lives.
+    /// The `struct drm_os_caller`, for code that calls `drm_os_*` itself; valid while this clone
+    /// lives.
     pub fn as_raw(&self) -> *mut sys::drm_os_caller {
         Arc::as_ptr(&self.inner).cast_mut().cast()
     }

@@ -5,7 +5,7 @@
 //!
 //! Virtual mode: exactly one thread runs, the one that has the baton.  A thread that must wait becomes the
 //! dispatcher: it hands the baton to the thread woken longest ago, or, when none is ready, runs one pending
-//! interrupt handler, or polls the hardware whose event is due, or lets the earliest deadline pass, in this
+//! interrupt handler, or polls the hardware whose event's time has come, or lets the earliest deadline pass, in this
 //! order; time moves only when nothing is left to do at the present instant.  At one instant hardware comes
 //! before deadlines, devices in order of creation, deadlines in order of arming.  So the order of everything is a
 //! function of the calls made.  Interrupt handlers never run inside an MMIO access, only at these points.
@@ -25,7 +25,8 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 /// Steps at one instant, or interrupts in a row, after which the world is taken to be stuck.
 const STORM: u64 = 1_000_000;
-/// So many interrupts in a row take as long as hardware needs for its next event, if that is soon: within so many ns.
+/// So many interrupts in a row take as long as hardware needs for its next event, if that is soon:
+/// within so many ns.
 const ROW: u64 = 1_000;
 const SOON: u64 = 1_000_000;
 
@@ -209,10 +210,10 @@ impl Inner {
         }
         drop(s);
         let wake = lk(&w.st).wake;
-        wake.unwrap_or_else(|| fatal("a thread that nobody woke has the baton"))
+        wake.unwrap_or_else(|| fatal("a thread that was not woken has the baton"))
     }
 
-    /// A thread of a virtual world ends: the baton goes to whoever is ready.
+    /// A thread of a virtual world ends: the baton goes to a thread that is ready.
     pub(crate) fn leave(&self) {
         loop {
             let next = lk(&self.sched).ready.pop_front();
@@ -302,7 +303,8 @@ impl Inner {
         self.block(&w, NEVER, "advance", "");
     }
 
-    /// Lets time pass and hardware run, but no other code of the driver: for who spins where it must not sleep.
+    /// Lets time pass and hardware run, but no other code of the driver: for who spins where it
+    /// must not sleep.
     fn spin_virtual(&self, until: u64) {
         let devices = lk(&self.devices).clone();
         for _ in 0..STORM {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Open files and device nodes.
 //!
-//! A [`File`] is a reference; the last one dropped calls the driver's release, in the thread that drops it.
+//! A [`File`] is a reference; the last one dropped calls the driver's release, in the thread that
+//! drops it.
 
 use crate::attach::collect_stats;
 use crate::caller::{Caller, CallerInner};
@@ -63,7 +64,8 @@ impl Drop for FileInner {
     fn drop(&mut self) {
         witness::may_sleep("the last close of a file");
         if let Some(release) = self.ops.release {
-            // A file that is discarded goes in the middle of its driver's work, which may hold locks.
+            // A file that is discarded goes in the middle of its driver's work, which may hold
+            // locks.
             let held = witness::held(self.w.addr());
             // SAFETY: ops and the private pointer belong together; this is the last use.
             unsafe { release(self.private()) };
@@ -94,7 +96,8 @@ impl File {
         let mut private = std::ptr::null_mut();
         let r = {
             let _inside = minor.gate.enter(&dev.w).ok_or(sys::DRM_OS_ENXIO as i32)?;
-            // SAFETY: register's caller promised that open takes this arg until unregister, which waits for us.
+            // SAFETY: register's caller promised that open takes this arg until unregister, which
+            // waits for us.
             unsafe { (minor.open)(minor.arg as *mut c_void, caller.as_raw(), &mut private) }
         };
         came_back(&dev.w, "open returned");
@@ -185,7 +188,8 @@ impl File {
         self.inner.ops.poll.is_some()
     }
 
-    /// Calls `f` at each `drm_os_file_wake`, with whatever locks the driver holds then; it must not call back.
+    /// Calls `f` at each `drm_os_file_wake`, with whatever locks the driver holds then; it must not
+    /// call back.
     pub fn on_wake(&self, f: Box<dyn Fn() + Send + Sync>) {
         lk(&self.inner.wakers).push(f.into());
     }

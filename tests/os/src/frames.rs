@@ -30,8 +30,8 @@ struct Frames {
     blocks: [Blocks; RUN_ORDER],
 }
 
-/// `n` frames from `base` on, at most a run of them, such that no two neighbours in the sequence are neighbours in
-/// number.
+/// `n` frames from `base` on, at most a run of them, such that no two neighbours in the sequence
+/// are neighbours in number.
 fn scatter(base: u64, n: u64) -> impl Iterator<Item = u64> {
     (0..RUN)
         .map(|i| i * 197 % RUN)
@@ -152,7 +152,8 @@ impl Zones {
         }
     }
 
-    /// Whether a zone that ends at frame `end` has frames, and all of them less than `bits` address bits.
+    /// Whether a zone that ends at frame `end` has frames, and all of them less than `bits` address
+    /// bits.
     fn fits(&self, start: u64, end: u64, bits: u32) -> bool {
         start < end && (bits >= 64 || self.base + end <= 1 << bits.saturating_sub(12))
     }

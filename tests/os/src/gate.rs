@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A door for callbacks: once closed nobody enters, and closing waits for those inside.
+//! A gate for callbacks: once closed none enters, and closing waits for those inside.
 
 use crate::clock::{Waiter, NEVER};
 use crate::util::lk;
@@ -39,7 +39,7 @@ impl Gate {
         Some(Inside { gate: self, w })
     }
 
-    /// Closes; returns when nobody is inside.
+    /// Closes; returns when no callback is inside.
     pub(crate) fn close(&self, w: &Inner, what: &str, name: &str) {
         loop {
             let waiter = Waiter::new();

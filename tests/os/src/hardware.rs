@@ -26,12 +26,11 @@ pub trait Hardware: Send {
     fn mmio_read(&mut self, bus: &mut dyn Dma, now: u64, off: u32) -> u32;
     /// A register is written.
     fn mmio_write(&mut self, bus: &mut dyn Dma, now: u64, off: u32, val: u32);
-    /// When the device next does something by itself; `None` when it waits to be told.
+    /// When the device next does something by itself; `None` when it waits for a register access.
     fn next_event(&self) -> Option<u64>;
     /// The time of [`Hardware::next_event`] is reached.
     fn poll(&mut self, bus: &mut dyn Dma, now: u64);
-    /// Power domain, all clocks and all resets together: whether the device can work.  Told on change; a node
-    /// that has none of the three is told `true` when it is added.
+    /// Power domain, all clocks and all resets together: whether the device can work.  Called on change; for a node that has none of the three with `true` when it is added.
     fn set_power(&mut self, bus: &mut dyn Dma, now: u64, on: bool);
     /// For [`crate::Device::with_hardware`].
     fn as_any(&mut self) -> &mut dyn Any;

@@ -62,7 +62,7 @@ pub(crate) fn map_file(fd: BorrowedFd<'_>, off: u64, len: usize) -> usize {
 
 pub(crate) fn unmap(addr: usize, len: usize) {
     if addr != 0 {
-        // SAFETY: the callers pass mappings of their own that nobody uses any more.
+        // SAFETY: the callers pass mappings of their own that are no longer used.
         unsafe { libc::munmap(addr as *mut c_void, len) };
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Level-triggered interrupt lines and their handlers.
 //!
-//! A handler runs while its line is high and never twice at once; a line that is high without a handler stays
-//! pending.  Virtual mode: handlers run at the points where the event loop runs (see `clock.rs`), the line served
-//! longest ago first.  Real mode: a thread per handler.
+//! A handler runs while its line is high and never twice at once; a line that is high without a
+//! handler stays pending. Virtual mode: handlers run at the points where the event loop runs (see
+//! `clock.rs`), the line served longest ago first. Real mode: a thread per handler.
 
 use crate::clock::{Waiter, NEVER};
 use crate::counters::Kind;

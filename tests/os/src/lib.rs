@@ -7,8 +7,8 @@
 //! sleeping where it is forbidden, use after free, unbalanced enables) is fatal here: the reason goes to standard
 //! error and the process panics, or aborts where a C function is on the stack.
 //!
-//! Environment: `DRM_OS_LOG` copies the log to standard error; `DRM_OS_BACKTRACE` makes leak reports show where
-//! each block was allocated.
+//! Environment: `DRM_OS_LOG` copies the log to standard error; `DRM_OS_BACKTRACE` makes leak
+//! reports show where each block was allocated.
 
 mod attach;
 mod caller;

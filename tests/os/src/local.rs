@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The process of [`crate::Caller::local`]: this program's memory, reached so that a bad pointer is EFAULT.
+//! The process of [`crate::Caller::local`]: this program's memory, reached so that a bad pointer is
+//! EFAULT.
 
 use crate::caller::Process;
 use crate::file::File;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The log: a ring of lines, also written to descriptor 2 when `DRM_OS_LOG` is set in the environment.
+//! The log: a ring of lines, also written to descriptor 2 when `DRM_OS_LOG` is set in the
+//! environment.
 
 use crate::device::Dev;
 use crate::sys;

@@ -50,7 +50,7 @@ impl Freed {
     fn release(self) {
         self.check();
         let h = self.header();
-        // SAFETY: the block came from alloc_zeroed with this layout and is in no list any more.
+        // SAFETY: the block came from alloc_zeroed with this layout and is no longer in a list.
         unsafe {
             let l = layout((*h).size).unwrap_or(Layout::new::<Header>());
             dealloc(h.cast(), l);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Physical memory: page frames, what the CPU and the device see of each, and single pages.
 //!
-//! A frame that has memory has two host addresses, the CPU's and the device's; they differ only where coherence
-//! is modelled.  Frames of a process's memory have none: see [`crate::user`].
+//! A frame that has memory has two host addresses, the CPU's and the device's; they differ only
+//! where coherence is modelled. Frames of a process's memory have none: see [`crate::user`].
 
 use crate::counters::Kind;
 use crate::device::Dev;
@@ -20,7 +20,8 @@ use std::sync::{Mutex, RwLock};
 
 /// Size of a page in bytes.
 pub(crate) const PAGE: usize = sys::DRM_OS_PAGE_SIZE as usize;
-/// The lowest physical address of RAM, unless [`crate::Config::ram_base`] says otherwise: beyond 32 bits.
+/// The lowest physical address of RAM, unless [`crate::Config::ram_base`] says otherwise: beyond 32
+/// bits.
 pub const PA_BASE: u64 = 0x1_0000_0000;
 /// Width of a physical address.
 const PA_BITS: u32 = 40;
@@ -53,7 +54,7 @@ enum Answer<'a> {
     User(&'a UserPage, usize),
 }
 
-/// Host memory behind single pages.
+/// Host memory of single pages.
 #[derive(Default)]
 struct HostPages {
     chunks: Vec<usize>,
@@ -100,7 +101,8 @@ impl Memory {
         lk(&self.zones).has_below(bits)
     }
 
-    /// 2^order frames of less than `bits` address bits, at most a 2 MiB run, aligned to their number; the first.
+    /// 2^order frames of less than `bits` address bits, at most a 2 MiB run, aligned to their
+    /// number; the first.
     pub(crate) fn take_block(&self, order: usize, bits: u32) -> Option<u64> {
         lk(&self.zones).take_block(order, bits)
     }
@@ -141,7 +143,7 @@ impl Memory {
         }
     }
 
-    /// Takes it away; when this returns no DMA access touches it any more.
+    /// Removes it; after this returns no DMA access reaches it.
     pub(crate) fn remove(&self, list: impl IntoIterator<Item = u64>) {
         let mut t = wr(&self.table);
         for f in list {
@@ -173,7 +175,8 @@ impl Memory {
         self.index(pa).is_some_and(|i| t.used[i] == what as u8)
     }
 
-    /// Calls `f(memory, offset in the transfer, bytes)` for each page of [pa, pa + len), all or none.
+    /// Calls `f(memory, offset in the transfer, bytes)` for each page of [pa, pa + len), all or
+    /// none.
     fn walk(
         &self,
         pa: u64,
@@ -220,7 +223,7 @@ impl Memory {
             Answer::Host(p) => unsafe {
                 std::ptr::copy_nonoverlapping(p.cast_const(), out.add(off), n)
             },
-            // SAFETY: off + n is within buf, which nobody else has.
+            // SAFETY: off + n is within buf, which has no other owner.
             Answer::User(page, at) => page.read(at, unsafe {
                 std::slice::from_raw_parts_mut(out.add(off), n)
             }),
@@ -259,7 +262,7 @@ impl Memory {
         if h.fresh.is_empty() {
             if h.kept.len() > HOST_KEPT {
                 let p = h.kept.pop_front().unwrap_or(0) as *mut u8;
-                // SAFETY: a page of ours that nobody uses.
+                // SAFETY: an unused page of ours.
                 unsafe { p.write_bytes(0, PAGE) };
                 return p;
             }
@@ -315,7 +318,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         for &c in &lk(&self.host).chunks {
-            // SAFETY: mapped by host_page, and nobody is left who could use it.
+            // SAFETY: mapped by host_page, and no user is left.
             unsafe { libc::munmap(c as *mut c_void, CHUNK_PAGES * PAGE) };
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Objects: the memory of a buffer, a memfd whose pages get their physical address when first wired or mapped.
+//! Objects: the memory of a buffer, a memfd whose pages get their physical address when first wired
+//! or mapped.
 //!
 //! The file is sparse, so memory is used only where it is touched.  The server maps it once for DMA; every
 //! kernel mapping and every user mapping is one more mapping, so that a use after unmapping faults.  An object of a
@@ -95,7 +96,7 @@ impl Object {
     }
 
     /// # Safety
-    /// `p` is an object of this crate, alive as long as the answer is used.
+    /// `p` is an object of this crate, alive as long as the result is used.
     unsafe fn of<'a>(p: *mut sys::drm_os_object) -> &'a Object {
         // SAFETY: the caller's promise.
         unsafe { &*p.cast::<Object>().cast_const() }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Clocks, regulators, resets and the power domain of a device.
 //!
-//! The hardware model is told when "domain on, every clock of the node enabled, no reset asserted" changes.
-//! Resets start asserted.  Enables are counted; to undo one that was never done is fatal.
+//! The hardware model is called when "domain on, every clock of the node enabled, no reset
+//! asserted" changes. Resets start asserted. Enables are counted; to undo one that was never done
+//! is fatal.
 
 use crate::counters::Kind;
 use crate::device::{Dev, Node};
@@ -39,7 +40,7 @@ impl Power {
 }
 
 impl Dev {
-    /// Tells the model if its power changed.
+    /// Calls the model if its power changed.
     pub(crate) fn power_changed(&self) {
         self.change_power(|_| ());
     }

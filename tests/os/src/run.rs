@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Runs of pages: one address for the device and one for the CPU.
 //!
-//! Their host memory waits a while after it was freed, full of poison; later a stale pointer faults.
+//! Their host memory waits a while after it was freed, full of poison; later a stale pointer
+//! faults.
 
 use crate::counters::Kind;
 use crate::device::Dev;

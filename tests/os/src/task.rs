@@ -159,7 +159,7 @@ impl Queue {
         }
     }
 
-    /// Waits until `done`, which changes with the queue's watchers told.
+    /// Waits until `done`, whose changes notify the queue's watchers.
     fn wait_for(&self, what: &str, done: impl Fn(&State) -> bool) {
         loop {
             let waiter = Waiter::new();
@@ -182,7 +182,8 @@ impl Queue {
         }
         self.wait_for("drm_os_taskqueue_destroy", |st| st.finished);
         if let Some(t) = lk(&self.thread).take() {
-            // The baton is passed on before the thread ends, so this does not block on virtual time.
+            // The baton is passed on before the thread ends, so this does not block on virtual
+            // time.
             if t.join().is_err() {
                 fatal("a task thread panicked");
             }

@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex};
     reason = "the fields are the arguments of the calls they report"
 )]
 pub enum Trace {
-    /// A register was read; `val` is the answer.
+    /// A register was read; `val` is the result.
     MmioRead {
         t: u64,
         dev: Arc<str>,
         off: u32,
         val: u32,
     },
-    /// A register is being written (told before the hardware acts).
+    /// A register is being written (reported before the hardware acts).
     MmioWrite {
         t: u64,
         dev: Arc<str>,
@@ -52,7 +52,7 @@ pub enum Trace {
     },
 }
 
-/// Whom to tell.
+/// Receives each event.
 pub type TraceFn = Box<dyn Fn(&Trace) + Send + Sync>;
 
 #[derive(Default)]

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Memory of a process as the device sees it.
 //!
-//! Each access goes to the process through its `/proc/PID/mem`, opened when the object is made: such a descriptor
-//! means that address space, whoever has the number of the process later and whatever it executes.  A kernel keeps
-//! the pages until the object is freed, here nothing does: once the process is gone, or has unmapped them, the device
-//! reads zeroes there and what it writes is lost, without an error, for a driver does nothing wrong then.  Nor does
-//! another object of the same memory have the same physical addresses.
+//! Each access goes to the process through its `/proc/PID/mem`, opened when the object is made:
+//! such a descriptor means that address space, even if another process has the number later or the
+//! process executes another program. A kernel keeps the pages until the object is freed, here
+//! nothing does: once the process is gone, or has unmapped them, the device reads zeroes there and
+//! what it writes is lost, without an error, for a driver does nothing wrong then. Nor does another
+//! object of the same memory have the same physical addresses.
 //!
-//! A device that does not snoop has its own copy, zeroes at first, where coherence is modelled: what the process wrote
-//! is in its caches until it is synchronised.  A write of the device to memory that it may only read is an access that
-//! nothing answers.
+//! A device that does not snoop has its own copy, zeroes at first, where coherence is modelled:
+//! what the process wrote is in its caches until it is synchronised. A write of the device to
+//! memory that it may only read is an access that nothing answers.
 
 use crate::caller::CallerInner;
 use crate::device::Dev;
@@ -29,7 +30,8 @@ pub(crate) struct UserMemory {
     write: bool,
 }
 
-/// Whether mappings, as `/proc/PID/maps` lists them, cover [from, to) readable, and writable where `write` says so.
+/// Whether mappings, as `/proc/PID/maps` lists them, cover [from, to) readable, and writable where
+/// `write` says so.
 fn covers(maps: &str, from: u64, to: u64, write: bool) -> bool {
     let mut at = from;
     for line in maps.lines() {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Small things every module needs: the fatal report, locks without poison, C strings.
 //!
-//! The one thing to know: a driver calls this crate through `extern "C"`, where a panic cannot unwind and so
-//! aborts the process before a test harness shows what it captured.  [`fatal`] therefore writes to descriptor 2
-//! itself first.
+//! The one thing to know: a driver calls this crate through `extern "C"`, where a panic cannot
+//! unwind and so aborts the process before a test harness shows what it captured. [`fatal`]
+//! therefore writes to descriptor 2 itself first.
 
 use std::ffi::{c_char, CStr};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Lock checks in the manner of FreeBSD's witness(4): what a thread holds, in which order classes were taken.
+//! Lock checks in the manner of FreeBSD's witness(4): what a thread holds, in which order classes
+//! were taken.
 //!
 //! Locks of one name are one class.  The first time class B is taken with class A held, the edge A -> B is kept
 //! together with the stack; a later edge that closes a circle is fatal and shows both.
@@ -81,7 +82,7 @@ pub struct Hold {
     /// By the clock: sleeping under the lock and losing the processor count.
     pub wall: Duration,
     /// By the processor time of the thread that held it, where the system of this machine did not
-    /// disturb it: a page fault, and what a lost processor leaves behind, are no work of the holder's.
+    /// disturb it: page faults and the cold caches of a lost processor are not the holder's work.
     pub cpu: Duration,
 }
 

@@ -27,8 +27,9 @@ use std::time::Duration;
 /// What time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockMode {
-    /// Time stands still but for [`World::advance`] and waits; one thread runs at a time, in an order that
-    /// depends on nothing but the calls made.  Calls from outside come from one thread at a time.
+    /// Time stands still but for [`World::advance`] and waits; one thread runs at a time, in an
+    /// order that depends on nothing but the calls made. Calls from outside come from one thread at
+    /// a time.
     Virtual,
     /// The host's monotonic clock and real threads.
     Real,
@@ -39,15 +40,17 @@ pub enum ClockMode {
 pub struct Config {
     /// What time is.
     pub clock: ClockMode,
-    /// Devices that do not snoop see their own copy of cached memory, which only syncs bring up to date.
+    /// Devices that do not snoop see their own copy of cached memory, which only syncs bring up to
+    /// date.
     pub coherence: bool,
-    /// Aligned 2 MiB runs of objects are physically contiguous; otherwise no two neighbouring pages are.
+    /// Aligned 2 MiB runs of objects are physically contiguous; otherwise no two neighbouring pages
+    /// are.
     pub contiguous: bool,
     /// The lowest physical address of RAM.
     pub ram_base: u64,
     /// RAM in 4 KiB pages.
     pub pages: u64,
-    /// Tunables that somebody set; the others have the driver's values.
+    /// Tunables that are set; the others have the driver's values.
     pub tunables: BTreeMap<String, u64>,
     /// Real mode: threads of hardware, interrupts and urgent task queues come before all others, as
     /// they do in a kernel; where this process may not have that, they do not.
@@ -119,7 +122,7 @@ impl Inner {
         unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) };
     }
 
-    /// The world behind a C handle.
+    /// The world of a C handle.
     ///
     /// # Safety
     /// `os` came from this crate and its world is alive.
@@ -252,7 +255,7 @@ impl World {
     }
 
     /// Lets `ns` pass.  Virtual: hardware events, interrupts and tasks due on the way run, in time order, and
-    /// what is due at the last instant too.  Real: sleeps.
+    /// events at the last instant too.  Real: sleeps.
     pub fn advance(&self, ns: u64) {
         let w = self.inner();
         if w.is_virtual() {
@@ -280,7 +283,8 @@ impl World {
         self.inner().counts.snapshot()
     }
 
-    /// Panics with a list if anything but the world itself is live, or if freed memory was written to.
+    /// Panics with a list if anything but the world itself is live, or if freed memory was written
+    /// to.
     pub fn assert_clean(&self) {
         let w = self.inner();
         w.mallocs.check_freed();
@@ -334,8 +338,8 @@ impl World {
     }
 
     /// How many fallible allocations were asked for so far: `drm_os_malloc`, `drm_os_page_alloc`,
-    /// `drm_os_run_alloc`, `drm_os_object_wire` and `_kmap` (one per call), `drm_os_file_install`, and every `_create`, `_create_user`, `_map`,
-    /// `_setup`, `_register` and resource `_get`.
+    /// `drm_os_run_alloc`, `drm_os_object_wire` and `_kmap` (one per call), `drm_os_file_install`,
+    /// and every `_create`, `_create_user`, `_map`, `_setup`, `_register` and resource `_get`.
     pub fn allocations(&self) -> u64 {
         self.inner().counts.asked()
     }
@@ -402,7 +406,7 @@ impl World {
         self.inner().log.lines()
     }
 
-    /// Whom to tell of what happens.  The function may be called with internal locks held: it must not call
+    /// Receives events.  The function may be called with internal locks held: it must not call
     /// into this crate.
     pub fn set_trace(&self, t: Option<TraceFn>) {
         self.inner().tracer.set(t);

@@ -48,7 +48,7 @@ impl Notes {
 }
 
 #[test]
-fn time_stands_still_until_told() {
+fn time_stops_until_advanced() {
     let w = World::new(Config::default());
     assert_eq!(w.now(), 0);
     w.settle();
@@ -105,8 +105,9 @@ fn tasks_run_in_time_order_and_then_in_order_of_arming() {
     w.advance(1);
     assert_eq!(n.take(), [(100, "early")]);
     w.advance(1000);
-    // Which of the two queues comes first at 200 follows from which armed its deadline first: queue two armed
-    // it after its run at 100, queue one when it went idle at 0 and woke for nothing else.
+    // Which of the two queues comes first at 200 follows from which armed its deadline first: queue
+    // two armed it after its run at 100, queue one when it went idle at 0 and woke for nothing
+    // else.
     assert_eq!(
         n.take(),
         [
@@ -142,7 +143,7 @@ unsafe extern "C" fn again(arg: *mut c_void) {
     };
     let me = *a.me.lock().unwrap() as *mut sys::drm_os_task;
     if n == 1 {
-        // Twice while it runs is once more.
+        // Twice while it runs is again.
         sys::drm_os_task_enqueue(me);
         sys::drm_os_task_enqueue(me);
         sys::drm_os_sleep(a.os, 1000);
@@ -150,7 +151,7 @@ unsafe extern "C" fn again(arg: *mut c_void) {
 }
 
 #[test]
-fn a_task_enqueued_while_it_runs_runs_once_more() {
+fn a_task_enqueued_while_it_runs_runs_again() {
     let w = World::new(Config::default());
     let q = queue(&w, c"q");
     let a = Again {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A whole driver: attach, open, ioctl, mmap, exported files, detach, and the n-th allocation failing in all of it.
+//! A whole driver: attach, open, ioctl, mmap, exported files, detach, and the n-th allocation
+//! failing in all of it.
 
 mod common;
 #[path = "common/driver.rs"]
@@ -27,7 +28,7 @@ fn attached(cfg: Config) -> (World, Device, Caller) {
 }
 
 #[test]
-fn attach_looks_at_compatible_and_detach_at_open_files() {
+fn attach_checks_compatible_and_detach_open_files() {
     let (w, d, c) = attached(Config::default());
     assert_eq!(d.attach(table()), Err(sys::DRM_OS_EBUSY as i32));
     assert_eq!(w.log_lines(), ["<6> toy0: attached"]);

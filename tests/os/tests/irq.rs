@@ -219,7 +219,7 @@ fn power_is_domain_and_clocks_and_resets() {
 }
 
 #[test]
-fn the_trace_tells_the_order() {
+fn the_trace_has_the_order() {
     let (w, d) = virtual_toy(Config::default());
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sink = seen.clone();

@@ -207,7 +207,7 @@ fn deadlines_and_timed_tasks_keep_real_time() {
 fn mutexes_and_sleepable_locks_exclude() {
     let w = World::new(real());
     let (m, s) = (Shared(mtx(&w, c"m")), Shared(sx(&w, c"s")));
-    // Plain numbers behind the locks: a lock that does not exclude loses counts.
+    // Plain numbers that the locks guard: a lock that does not exclude loses counts.
     let (a, b) = (
         Shared(Box::into_raw(Box::new(0u64))),
         Shared(Box::into_raw(Box::new(0u64))),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Read by init: the clients, one after the other; then the driver is unloaded and loaded again. The marks cut the trace.
+# Read by init: the clients, one after the other; then the driver is unloaded and loaded again. The
+# marks cut the trace.
 mark 1
 # It ends with the number of platforms that it cannot open: Wayland and X11.
 run eglinfo 2 eglinfo

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Read by init: the cases of the kyua suite that this board has, on the stock driver. One line for each: `case PROGRAM:CASE RESULT`.
-# Cases that want a fault planted, or a look at what our own driver counted, are not for here.
+# Read by init: the cases of the kyua suite that this board has, on the stock driver. One line for
+# each: `case PROGRAM:CASE RESULT`. Cases that want a fault planted, or a check of what our own
+# driver counted, are not for here.
 DRMBOARD_BOARD=$(argument board)
 export DRMBOARD_BOARD
 mkdir -p /tmp/case
@@ -13,10 +14,12 @@ for program in /suite/*; do
 		function flush() { if (name != "" && ok && !skip) print name }
 		END { flush() }' >/tmp/cases
 	while read -r case; do
-		# Writes behind a buffer of the kernel's, which dies of it: facts are in docs/crosscheck.md.
+		# Writes beyond a buffer of the kernel, which crashes it: facts are in
+		# docs/crosscheck.md.
 		case ${program##*/}:$case in etnaviv_perfmon_test:bounds_*) continue ;; esac
 		rm -rf /tmp/case/*
-		timeout 20 "$program" -r /tmp/result "$case" >/tmp/out 2>&1 </dev/null || echo "ended with $?" >>/tmp/out
+		timeout 20 "$program" -r /tmp/result "$case" >/tmp/out 2>&1 </dev/null ||
+			echo "ended with $?" >>/tmp/out
 		result=$(cat /tmp/result 2>/dev/null || echo "broken: $(tail -n 1 /tmp/out)")
 		rm -f /tmp/result
 		echo "case ${program##*/}:$case $result"

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Counts the guest's instructions: this library is a TCG plugin, too, when QEMU is told so (`-plugin`).
+//! Counts the guest's instructions: this library is a TCG plugin, too, with QEMU's option
+//! `-plugin`.
 //!
-//! The one thing to know: each instruction is counted where it is, so privileged and user code are told apart by the address.
-//! QEMU adds just before it executes one; an access to a register is looked at after its own instruction was counted.
+//! The one thing to know: each instruction is counted where it is, so privileged and user code are
+//! distinguished by the address. QEMU adds just before it executes one; an access to a register is
+//! checked after its own instruction was counted.
 //!
-//! HW: include/qemu/qemu-plugin.h of QEMU 7.2, version 1 of the interface (2 and later count by processor).
+//! HW: include/qemu/qemu-plugin.h of QEMU 7.2, version 1 of the interface (2 and later count by
+//! processor).
 
 use crate::qemu::symbol;
 use drmboard::vm::config;
@@ -15,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::OnceLock;
 
-/// What was counted. Nobody but QEMU writes here, from the one thread that executes code.
+/// What was counted. Only QEMU writes here, from the one thread that executes code.
 static mut COUNTS: [u64; 3] = [0; 3];
 
 /// User code: the lower half of the addresses.
@@ -25,17 +28,19 @@ const KERNEL: usize = 1;
 /// The kernel's modules.
 const MODULE: usize = 2;
 
-/// Where the modules are. The processor's thread writes it and translates: there is no order to be kept.
+/// Where the modules are. The processor's thread writes it and translates: there is no order to be
+/// kept.
 struct Modules {
     start: AtomicU64,
     end: AtomicU64,
-    /// What the guest has told so far.
-    told: AtomicU64,
+    /// The start address as far as the guest has written it.
+    reported: AtomicU64,
 }
 
-/// HW: Documentation/arm64/memory.rst of Linux 6.1: with 48 bits of address and `nokaslr` the 128 MiB below the kernel's image, at
-/// 0xffff_8000_0800_0000, are the modules'. The guest's script checks it. FreeBSD takes any free place in the kernel's map (and
-/// has its image at 0xffff_0000_0000_0000): its script tells.
+/// HW: Documentation/arm64/memory.rst of Linux 6.1: with 48 bits of address and `nokaslr` the 128
+/// MiB below the kernel's image, at 0xffff_8000_0800_0000, are the modules'. The guest's script
+/// checks it. FreeBSD takes any free place in the kernel's map (and has its image at
+/// 0xffff_0000_0000_0000): its script writes it.
 static MODULES: Modules = Modules::new(0xffff_8000_0000_0000..0xffff_8000_0800_0000);
 
 impl Modules {
@@ -43,21 +48,21 @@ impl Modules {
         Modules {
             start: AtomicU64::new(range.start),
             end: AtomicU64::new(range.end),
-            told: AtomicU64::new(0),
+            reported: AtomicU64::new(0),
         }
     }
 
     /// The guest wrote into the mailbox.
-    fn tell(&self, register: u32, value: u32) {
+    fn report(&self, register: u32, value: u32) {
         const LOW: u64 = 0xffff_ffff;
-        let told = self.told.load(Relaxed);
+        let reported = self.reported.load(Relaxed);
         let value = u64::from(value);
         match register {
-            config::MAIL_MODULE_LOW => self.told.store(told & !LOW | value, Relaxed),
-            config::MAIL_MODULE_HIGH => self.told.store(told & LOW | value << 32, Relaxed),
+            config::MAIL_MODULE_LOW => self.reported.store(reported & !LOW | value, Relaxed),
+            config::MAIL_MODULE_HIGH => self.reported.store(reported & LOW | value << 32, Relaxed),
             config::MAIL_MODULE_LENGTH => {
-                self.start.store(told, Relaxed);
-                self.end.store(told.saturating_add(value), Relaxed);
+                self.start.store(reported, Relaxed);
+                self.end.store(reported.saturating_add(value), Relaxed);
             }
             _ => (),
         }
@@ -74,11 +79,11 @@ impl Modules {
 }
 
 /// The guest wrote into the mailbox: from here on its module is where it says.
-pub(crate) fn tell(register: u32, value: u32) {
-    MODULES.tell(register, value);
+pub(crate) fn report(register: u32, value: u32) {
+    MODULES.report(register, value);
 }
 
-/// What a line of the log tells.
+/// The content of a line of the log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What {
     /// The guest wrote into the mailbox.
@@ -109,7 +114,8 @@ impl Log {
             What::Rise => "rise",
             What::Fall => "fall",
         };
-        // SAFETY: three words that are read while the thread that executes code is in this call, or has not the lock that is held.
+        // SAFETY: three words that are read while the thread that executes code is in this call, or
+        // has not the lock that is held.
         let [user, kernel, module] = unsafe { (&raw const COUNTS).read_volatile() };
         let _ = writeln!(self.lines, "{now} {what} {value} {user} {kernel} {module}");
     }
@@ -204,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_tell_whose_code_it_is() {
+    fn addresses_distinguish_code() {
         let class = |address| MODULES.class(address);
         assert_eq!(class(0x0000_ffff_8800_0000), USER);
         assert_eq!(class(0xffff_8000_0800_0000), KERNEL);
@@ -214,23 +220,23 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_tells_where_its_module_is() {
+    fn a_guest_reports_its_module() {
         let modules = Modules::new(0xffff_8000_0000_0000..0xffff_8000_0800_0000);
         let at = 0xffff_0000_a123_4000;
         for (low, high) in [(0xffff_f000, 0xffff_ffff), (0xa123_4000, 0xffff_0000)] {
-            modules.tell(config::MAIL_MODULE_LOW, low);
-            modules.tell(config::MAIL_MODULE_HIGH, high);
-            modules.tell(config::MAIL_MARK, 7);
-            modules.tell(config::MAIL_MODULE_LENGTH, 0x5000);
+            modules.report(config::MAIL_MODULE_LOW, low);
+            modules.report(config::MAIL_MODULE_HIGH, high);
+            modules.report(config::MAIL_MARK, 7);
+            modules.report(config::MAIL_MODULE_LENGTH, 0x5000);
         }
         let classes = [at - 4, at, at + 0x4ffc, at + 0x5000].map(|address| modules.class(address));
         assert_eq!(classes, [KERNEL, MODULE, MODULE, KERNEL]);
         assert_eq!(
             modules.class(0xffff_8000_0000_0000),
             KERNEL,
-            "not Linux's any more"
+            "no longer Linux's"
         );
-        modules.tell(config::MAIL_MODULE_LOW, 0);
+        modules.report(config::MAIL_MODULE_LOW, 0);
         assert_eq!(modules.class(at), MODULE, "the length makes it valid");
     }
 }

@@ -50,7 +50,8 @@ impl Platform for Board {
             cpu_enable_ticks,
             ..
         } = self.qemu;
-        // SAFETY: no arguments; the big lock is held. A clock of counted instructions is none of theirs.
+        // SAFETY: no arguments; the big lock is held. A clock of counted instructions is none of
+        // theirs.
         unsafe {
             if hold {
                 cpu_disable_ticks()
@@ -139,7 +140,7 @@ extern "C" fn write_mail(_: *mut c_void, off: u64, value: u64, _: c_uint) {
     if off == u64::from(config::MAIL_MARK) {
         board.note(count::What::Mark, value);
     }
-    count::tell(off as u32, value as u32);
+    count::report(off as u32, value as u32);
     machine.mail(board, off as u32, value as u32);
 }
 
@@ -171,7 +172,7 @@ fn ops(read: Read, write: Write) -> *const Ops {
 /// Puts a window on the bus, above whatever else may be there.
 fn window(qemu: &Qemu, at: u64, len: u64, ops: *const Ops, opaque: *mut c_void) {
     let region = Opaque::leak();
-    // SAFETY: region, operations and name are there for as long as the process; nobody owns the region.
+    // SAFETY: region, operations and name live as long as the process; the region has no owner.
     unsafe {
         (qemu.memory_region_init_io)(region, null_mut(), ops, opaque, c"drmboard".as_ptr(), len);
         (qemu.memory_region_add_subregion_overlap)((qemu.get_system_memory)(), at, region, 1);
@@ -210,13 +211,15 @@ fn add(qemu: Qemu, config: &Config) -> Result<State, String> {
     for number in 0..machine.timers() {
         let opaque = without_provenance_mut(number);
         let ticks = Opaque::leak();
-        // SAFETY: zeroes, there for as long as the process; the main loop's own lists; a scale of 1 ns.
+        // SAFETY: zeroes, there for as long as the process; the main loop's own lists; a scale of 1
+        // ns.
         unsafe { (qemu.timer_init_full)(ticks, null_mut(), VIRTUAL, 1, 0, timer, opaque) };
         timers.push(Address(ticks));
     }
     if let Some(number) = machine.regulator() {
         let gpio = the_only(&qemu, c"pl061")?;
-        // SAFETY: a function that is there for as long as the process, and the controller's output of that number.
+        // SAFETY: a function that is there for as long as the process, and the controller's output
+        // of that number.
         unsafe {
             let line = (qemu.qemu_allocate_irq)(pin, null_mut(), 0);
             (qemu.qdev_connect_gpio_out)(gpio, number as c_int, line);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A shared object for LD_PRELOAD: it adds a board's GPU to the `virt` machine of an unmodified qemu-system-aarch64.
+//! A shared object for LD_PRELOAD: it adds a board's GPU to the `virt` machine of an unmodified
+//! qemu-system-aarch64.
 //!
-//! Debian's QEMU is built with modules and therefore exports its functions; they are looked up by name when the object is loaded,
-//! so that a process which is no QEMU (LD_PRELOAD is inherited) is left alone. What the models do is crate drmboard's
-//! `vm::Machine`; here is only the way between it and QEMU. `drmboard vm` starts it all.
+//! Debian's QEMU is built with modules and therefore exports its functions; they are looked up by
+//! name when the object is loaded, so that a process which is no QEMU (LD_PRELOAD is inherited) is
+//! left alone. What the models do is crate drmboard's `vm::Machine`; here is only the way between
+//! it and QEMU. `drmboard vm` starts it all.
 //!
-//! All of QEMU's callbacks come with its big lock held, from whichever thread: the mutex around the machine is never waited for.
+//! All of QEMU's callbacks come with its big lock held, from whichever thread: the mutex around the
+//! machine is never waited for.
 
 #![warn(missing_docs)]
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! QEMU's functions, by name, with the types of its 7.2 headers; those used here have been the same since 5.0 and are in 10.0.
+//! QEMU's functions, by name, with the types of its 7.2 headers; those used here have been the same
+//! since 5.0 and are in 10.0.
 
 use crate::{Handle, Notifier};
 use std::ffi::{c_char, c_int, c_uint, c_void, CString};
@@ -34,7 +35,8 @@ pub(crate) struct Done {
     pub(crate) unaligned: bool,
 }
 
-/// Room for a `MemoryRegion` or a `QEMUTimer`, whose layouts nobody here knows: they have 272 and 48 bytes.
+/// Room for a `MemoryRegion` or a `QEMUTimer`, whose layouts are unknown here: they have 272 and 48
+/// bytes.
 #[repr(C, align(64))]
 pub(crate) struct Opaque([u8; 4096]);
 
@@ -92,7 +94,8 @@ functions! {
     qemu_clock_get_ns: fn(c_int) -> i64;
     cpu_disable_ticks: fn();
     cpu_enable_ticks: fn();
-    // The attributes are a structure of at most eight bytes, passed in one register; bit 0 is `unspecified`.
+    // The attributes are a structure of at most eight bytes, passed in one register; bit 0 is
+    // `unspecified`.
     address_space_rw: fn(Handle, u64, u64, *mut c_void, u64, bool) -> u32;
 }
 

@@ -23,7 +23,7 @@ again() {
 }
 killed() {
 	gles_clear --frames 100000 >/dev/null 2>&1 &
-	sleep 1.$1
+	sleep "1.$1"
 	kill -9 $!
 	wait $!
 }
@@ -47,6 +47,7 @@ rounds="$rounds $!"
 native_drm churn >/tmp/churn 2>&1 &
 churn=$!
 # The last round of each takes as long as it takes.
+# shellcheck disable=SC2086 # the ids of several
 wait $rounds
 check counters 0 vmctl sysctl "dev.$driver.0"
 check forced 0 vmctl unload drmkpi force

@@ -20,11 +20,12 @@
 mod addr;
 mod block;
 pub mod fmt;
+mod guard;
 mod map;
 mod mem;
 mod prot;
+mod tree;
 mod unmap;
-mod update;
 mod walk;
 
 pub use addr::{Iova, IovaRange, MapError, Pa, PageSize, PAGE_BYTES};
@@ -32,7 +33,8 @@ pub use fmt::mali_lpae::MaliLpae;
 pub use fmt::vivante_v1::VivanteV1;
 pub use fmt::vivante_v2::VivanteV2;
 pub use fmt::{Entry, Format};
+pub use guard::{PtUpdate, TlbFlush, MERGES_PER_FLUSH};
 pub use mem::{NoMemory, TableMem};
 pub use prot::{MemAttr, Prot};
-pub use update::{PageTable, PtUpdate, TlbFlush, MERGES_PER_FLUSH};
+pub use tree::PageTable;
 pub use walk::Mapping;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The memory of the tables, and lists of tables that need no memory of their own.
 
-use crate::addr::{is_aligned, MapError, Pa, PAGE_BYTES};
+use crate::addr::{MapError, Pa, Span};
 use crate::fmt::Format;
 
 /// There was no memory for a table.
@@ -61,17 +61,13 @@ pub trait TableMem {
 /// Every table of the list holds nothing but its link: all other entries are `F::INVALID`.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    head: Pa,
-    len: u64,
+    head: Option<Pa>,
 }
 
 impl Chain {
     /// The empty list.
     pub(crate) const fn new() -> Self {
-        Self {
-            head: Pa(0),
-            len: 0,
-        }
+        Self { head: None }
     }
 
     /// A list of `count` new tables, or none at all.
@@ -94,14 +90,9 @@ impl Chain {
 
     /// Puts a table without valid entries on the list.
     pub(crate) fn push<F: Format, M: TableMem>(&mut self, mem: &mut M, pa: Pa, table: M::Table) {
-        let link = if self.len == 0 {
-            F::INVALID
-        } else {
-            self.head.0
-        };
+        let link = self.head.map_or(F::INVALID, |next| next.0);
         mem.write(table, 0, link);
-        self.head = pa;
-        self.len = self.len.wrapping_add(1);
+        self.head = Some(pa);
     }
 
     /// Takes a table off the list, all invalid again. Its entry 0 is not synced yet.
@@ -109,11 +100,10 @@ impl Chain {
     /// `None` if the list is empty, or if the next table cannot be opened any more: then the list
     /// stays as it is, and what it holds is lost unless a later call finds the table.
     pub(crate) fn pop<F: Format, M: TableMem>(&mut self, mem: &mut M) -> Option<(Pa, M::Table)> {
-        let left = self.len.checked_sub(1)?;
-        let pa = self.head;
+        let pa = self.head?;
         let table = mem.open(pa)?;
-        self.head = Pa(mem.read(table, 0));
-        self.len = left;
+        let link = mem.read(table, 0);
+        self.head = (link != F::INVALID).then_some(Pa(link));
         mem.write(table, 0, F::INVALID);
         Some((pa, table))
     }
@@ -129,8 +119,8 @@ impl Chain {
 /// A new table without valid entries, visible to the device.
 pub(crate) fn new_table<F: Format, M: TableMem>(mem: &mut M) -> Result<(Pa, M::Table), NoMemory> {
     let pa = mem.alloc()?;
-    let fits =
-        pa.0 != 0 && is_aligned(pa.0, PAGE_BYTES) && pa.0.wrapping_shr(F::TABLE_PA_BITS) == 0;
+    let limit = const { 1u64 << F::TABLE_PA_BITS };
+    let fits = pa.0 != 0 && Span::PAGE.divides(pa.0) && pa.0 < limit;
     let table = if fits { mem.open(pa) } else { None };
     let Some(table) = table else {
         mem.free(pa);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Cases that end in every way a case can end: what `atf_selftest` runs to test the harness. Not part of the suite.
+//! Cases that end in every way a case can end: what `atf_selftest` runs to test the harness. Not
+//! part of the suite.
 
 use atf::{case, process, require, require_eq, require_errno, require_ok, skip, Errno};
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Tests of the harness itself: `atf_sample` by hand and by a kyua of its own, and the helpers for clients.
+//! Tests of the harness itself: `atf_sample` by hand and by a kyua of its own, and the helpers for
+//! clients.
 
 use atf::drm::Node;
 use atf::process::{channel, fork, Exit};
@@ -76,7 +77,8 @@ fn usage() {
     require_eq!(String::from_utf8_lossy(&to_stdout.stdout), "passed\n");
 }
 
-/// A stand-in for drmboard: shows how it was called, sets what drmboard sets, runs the command, and prints the file `counted`.
+/// A stand-in for drmboard: shows how it was called, sets what drmboard sets, runs the command, and
+/// prints the file `counted`.
 fn write_fake_board() -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let path = std::env::current_dir().unwrap().join("board.sh");

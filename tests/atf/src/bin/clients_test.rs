@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Unmodified arm64 Mesa on the board: Debian's eglinfo, weston with glmark2, and the programs of tests/clients.
+//! Unmodified arm64 Mesa on the board: Debian's eglinfo, weston with glmark2, and the programs of
+//! tests/clients.
 //!
-//! A case that lacks its programs fails: `make test` builds and unpacks them first, so that is no reason to skip. On a virtual
-//! board nothing may be left when it is gone; see [`clean`].
+//! A case that lacks its programs fails: `make test` builds and unpacks them first, so that is no
+//! reason to skip. On a virtual board nothing may be left when it is gone; see [`clean`].
 
 use atf::{case, require, require_eq, require_ok, Ctx};
 use std::path::{Path, PathBuf};
@@ -76,7 +77,8 @@ fn driver(ctx: &Ctx) -> &'static str {
 }
 
 fn eglinfo(ctx: &Ctx) {
-    // The board's sysroot is Debian's for arm64; a machine that is the board has an eglinfo of its own.
+    // The board's sysroot is Debian's for arm64; a machine that is the board has an eglinfo of its
+    // own.
     let program = match std::env::var_os("DRMBOARD_SYSROOT") {
         Some(root) => Path::new(&root).join("usr/bin/eglinfo"),
         None => PathBuf::from("eglinfo"),
@@ -130,8 +132,8 @@ fn gles_clear_no_supertile(ctx: &Ctx) {
 fn share(ctx: &Ctx) {
     let (status, text) = run(&mut Command::new(place(ctx, "clients").join("share")));
     require_eq!(status, Some(0));
-    // Two processes, either of which wrote what the other read.
-    // What the parent wrote, and what the GPU drew. With panfrost the child looks at the raw mapping, too.
+    // Two processes, either of which wrote what the other read. What the parent wrote, and what the
+    // GPU drew. With panfrost the child checks the raw mapping, too.
     let looks = if driver(ctx) == "panfrost" { 3 } else { 2 };
     require_eq!(values(&text, "child: ").len(), looks);
     require_eq!(values(&text, "share "), ["333x77 ok"]);
@@ -163,8 +165,8 @@ fn value<'a>(line: &[(&str, &'a str)], name: &str) -> &'a str {
         .map_or("", |(_, value)| value)
 }
 
-/// No submit was refused, the model met nothing that it does not know, the board saw no fault, needed no
-/// reset, and its driver left nothing behind.
+/// No submit was refused, the model met nothing that it does not know, the board saw no fault,
+/// needed no reset, and its driver left nothing behind.
 fn clean(output: &str) {
     let total = stats(output, "total");
     require_eq!(total.len(), 1);
@@ -183,7 +185,8 @@ fn take_trace() -> String {
     trace
 }
 
-/// The first client's targets had tile status, in buffers of its own, and the second client's had none: Mesa knew the option.
+/// The first client's targets had tile status, in buffers of its own, and the second client's had
+/// none: Mesa knew the option.
 fn fewer_buffers(output: &str) {
     clean(output);
     let trace = take_trace();
@@ -226,7 +229,8 @@ fn two_processes(output: &str) {
             .any(|line| line.contains(&pid) && line.contains(&name) && line.ends_with("ret=0"));
         require!(shared, "{comm} did no {request}");
     }
-    // The tiler's heaps grew by page faults. "NS irq DEV mmu 1": without a fault counted, it was for memory that the driver then gave.
+    // The tiler's heaps grew by page faults. "NS irq DEV mmu 1": without a fault counted, it was
+    // for memory that the driver then gave.
     let mali = values(output, "renderer: ")
         .iter()
         .any(|name| name.starts_with("Mali"));

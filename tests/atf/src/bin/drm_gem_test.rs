@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Handles, global names and mmap(2) of GEM objects.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/drm_gem.c, drm_gem_shmem_helper.c, drm_vma_manager.c; the function is named in each
-//! description. Objects are panfrost's, for want of a driver-independent way to make one.
+//! Expected: Linux 6.1, drivers/gpu/drm/drm_gem.c, drm_gem_shmem_helper.c, drm_vma_manager.c; the
+//! function is named in each description. Objects are panfrost's, for want of a driver-independent
+//! way to make one.
 
 use atf::drm::core::{GemClose, GemFlink, GemOpen, GEM_CLOSE, GEM_FLINK, GEM_OPEN};
 use atf::drm::panfrost::{BO_HEAP, BO_NOEXEC};
@@ -48,7 +49,7 @@ fn close_errors(_: &Ctx) {
     }
     require_errno!(other.gem_close(bo.handle), libc::EINVAL);
     require_eq!(node.live_handles(), [bo.handle]);
-    // The padding is not looked at.
+    // The padding is not checked.
     require_ok!(node.ioctl(
         GEM_CLOSE,
         &mut GemClose {
@@ -231,8 +232,8 @@ fn map_offset_of_closed(_: &Ctx) {
     let offset = require_ok!(node.map_offset(bo.handle));
     let map = require_ok!(node.map(offset, PAGE));
     drop(bo);
-    // Linux keeps the object's place for as long as it is mapped, and says EACCES; here the place goes with
-    // the last handle. Either way the file gets no second mapping, and the first stays.
+    // Linux keeps the object's place for as long as it is mapped, and says EACCES; here the place
+    // goes with the last handle. Either way the file gets no second mapping, and the first stays.
     require_errno!(node.map(offset, PAGE), libc::EINVAL);
     require_eq!(map.read_u32(0), 0);
 }

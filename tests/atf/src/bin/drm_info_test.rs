@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a device says of itself, and how any ioctl is taken: VERSION, GET_UNIQUE, GET_CLIENT, GET_STATS, capabilities,
-//! SET_VERSION; unknown numbers, argument sizes, directions and bad pointers.
+//! What a device says of itself, and how any ioctl is taken: VERSION, GET_UNIQUE, GET_CLIENT,
+//! GET_STATS, capabilities, SET_VERSION; unknown numbers, argument sizes, directions and bad
+//! pointers.
 //!
 //! Expected: Linux 6.1, drivers/gpu/drm/drm_ioctl.c; the function is named in each description.
 
@@ -56,7 +57,8 @@ fn version_truncated(_: &Ctx) {
     require_ok!(node.ioctl(VERSION, &mut arg));
     require_eq!(&name[..4], b"pan\xee");
     require_eq!(arg.name_len, 8, "the whole length is told");
-    // A length of 0 writes nothing, so the pointer does not matter; nor does a length without a pointer.
+    // A length of 0 writes nothing, so the pointer does not matter; nor does a length without a
+    // pointer.
     let mut arg = Version {
         name: BAD_ADDRESS as u64,
         desc_len: 100,
@@ -449,8 +451,8 @@ impl Caller {
 /// Bytes of an argument that is longer than most; its zeroes say the same as no bytes.
 const ROOM: u32 = 64;
 
-/// Tries every number but SET_MASTER and DROP_MASTER, which change who the caller is, with no bytes and with zeroes; says
-/// where Linux differs.
+/// Tries every number but SET_MASTER and DROP_MASTER, which change who the caller is, with no bytes
+/// and with zeroes; says where Linux differs.
 fn sweep(node: &Node, caller: Caller) -> String {
     let mut wrong = String::new();
     let numbers = (0..=0xff).filter(|nr| !(0x1e..=0x1f).contains(nr));
@@ -667,7 +669,7 @@ fn bad_argument(_: &Ctx) {
         require_errno!(render.ioctl_raw(code, BAD_ADDRESS), libc::EFAULT);
         require_errno!(render.ioctl_raw(code, 0), libc::EFAULT);
     }
-    // The argument is read before permission is looked at.
+    // The argument is read before permission is checked.
     require_errno!(
         render.ioctl_raw(GEM_FLINK.code(), BAD_ADDRESS),
         libc::EFAULT

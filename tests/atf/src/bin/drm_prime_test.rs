@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! PRIME: buffers as dma-bufs, between files and processes, and what a dma-buf itself can do.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/drm_prime.c and drivers/dma-buf/dma-buf.c; the function is named in each description.
+//! Expected: Linux 6.1, drivers/gpu/drm/drm_prime.c and drivers/dma-buf/dma-buf.c; the function is
+//! named in each description.
 
 use atf::drm::core::{PrimeHandle, PRIME_HANDLE_TO_FD, SYNCOBJ_CREATE_SIGNALED};
 use atf::drm::panfrost::{BO_HEAP, BO_NOEXEC};
@@ -13,7 +14,7 @@ use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 const PAGE: usize = 4096;
-/// Jobs that do nothing, long enough to be looked at while they run.
+/// Jobs that do nothing, long enough to be observed while they run.
 const LONG: usize = 20_000;
 const CLOEXEC_RDWR: i32 = libc::O_CLOEXEC | libc::O_RDWR;
 
@@ -246,7 +247,7 @@ fn busy(_: &Ctx) {
 fn fences_of(fd: &Node, flags: u32) -> Sys<Node> {
     let mut arg = DmaBufFences { flags, fd: -1 };
     fd.ioctl(DMA_BUF_EXPORT_SYNC_FILE, &mut arg)?;
-    // SAFETY: the descriptor is new and belongs to nobody else.
+    // SAFETY: the descriptor is new and has no other owner.
     Ok(Node::from(unsafe { OwnedFd::from_raw_fd(arg.fd) }))
 }
 
@@ -367,7 +368,8 @@ fn poll(_: &Ctx) {
     let mut work = chain.work();
     work.bos = &handles;
     require_ok!(node.submit(&work));
-    // That it is not readable meanwhile cannot be seen on drmboard, whose sockets stay readable once they were.
+    // That it is not readable meanwhile cannot be seen on drmboard, whose sockets stay readable
+    // once they were.
     require_ok!(bo.wait(deadline_ns(5000)));
     require!(require_ok!(fd.poll(libc::POLLIN, 0)), "idle again");
     require_eq!(chain.last_status(), 1);
@@ -411,7 +413,7 @@ fn export_errors(_: &Ctx) {
     let before = open_descriptors();
     for flags in [1, 4, libc::O_NONBLOCK, libc::O_CLOEXEC | 1, i32::MIN] {
         require_errno!(node.export(bo.handle, flags), libc::EINVAL);
-        // Flags are looked at before the handle.
+        // Flags are checked before the handle.
         require_errno!(node.export(0, flags), libc::EINVAL);
     }
     for handle in [0, bo.handle + 1, u32::MAX] {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Sync objects: every ioctl, every wait, and descriptors of both kinds.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/drm_syncobj.c; the function is named in each description. The driver has no timelines.
+//! Expected: Linux 6.1, drivers/gpu/drm/drm_syncobj.c; the function is named in each description.
+//! The driver has no timelines.
 
 use atf::drm::core::*;
 use atf::drm::{deadline_ns, now_ns, Node, BAD_ADDRESS};
@@ -11,7 +12,7 @@ use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
-/// Jobs that do nothing, long enough to be looked at while they run.
+/// Jobs that do nothing, long enough to be observed while they run.
 const LONG: usize = 20_000;
 const UNKNOWN: u32 = 77;
 
@@ -127,7 +128,7 @@ fn wait_errors(_: &Ctx) {
         wait_request(&node, SyncobjWait { handles: 0, ..good }),
         libc::EFAULT
     );
-    // The padding is not looked at.
+    // The padding is not checked.
     require_eq!(wait_request(&node, SyncobjWait { pad: 5, ..good }), Ok(0));
 }
 
@@ -487,7 +488,7 @@ fn import_errors(_: &Ctx) {
         node.syncobj_import_fence(signalled.handle, &object),
         libc::EINVAL
     );
-    // The descriptor is looked at before the handle.
+    // The descriptor is checked before the handle.
     require_errno!(node.syncobj_import_fence(UNKNOWN, &object), libc::EINVAL);
     require_errno!(node.syncobj_import_fence(UNKNOWN, &fence), libc::ENOENT);
     require_ok!(signalled.wait(0, 0));
@@ -502,7 +503,8 @@ fn fences_travel(_: &Ctx) {
     work.out_sync = out.handle;
     require_ok!(node.submit(&work));
     let fd = require_ok!(out.sync_file());
-    // A sync_file is the fence of that moment: what happens to the object later is not its business.
+    // A sync_file is the fence of that moment: what happens to the object later is not its
+    // business.
     require_ok!(out.reset());
     let theirs = require_ok!(other.syncobj(SYNCOBJ_CREATE_SIGNALED));
     require_ok!(other.syncobj_import_fence(theirs.handle, &fd));
@@ -565,11 +567,12 @@ fn timelines(_: &Ctx) {
 fn newer_structures(_: &Ctx) {
     let node = render();
     let signalled = require_ok!(node.syncobj(SYNCOBJ_CREATE_SIGNALED));
-    // Linux 6.8 appended a timeline point to drm_syncobj_handle, 6.9 a deadline to drm_syncobj_wait.
+    // Linux 6.8 appended a timeline point to drm_syncobj_handle, 6.9 a deadline to
+    // drm_syncobj_wait.
     let mut words = [signalled.handle, 0, 0, 0, 0, 0];
     let longer = SYNCOBJ_HANDLE_TO_FD.code() & !(0x3fff << 16) | 24 << 16;
     require_ok!(node.ioctl_raw(longer, words.as_mut_ptr() as usize));
-    // SAFETY: the descriptor is new and belongs to nobody else.
+    // SAFETY: the descriptor is new and has no other owner.
     unsafe { libc::close(words[2] as i32) };
     words[4] = 1;
     require_errno!(

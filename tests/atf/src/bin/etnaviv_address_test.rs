@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv: addresses in GEM_SUBMIT, chosen by the client (softpin) or put in by the kernel (relocations).
+//! etnaviv: addresses in GEM_SUBMIT, chosen by the client (softpin) or put in by the kernel
+//! (relocations).
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gem_submit.c, etnaviv_mmu.c and etnaviv_cmd_parser.c; the function is named
-//! in each description.
+//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gem_submit.c, etnaviv_mmu.c and
+//! etnaviv_cmd_parser.c; the function is named in each description.
 
 use atf::etnaviv::abi::*;
 use atf::etnaviv::{filled, refuse_work, state, Board, Client, Target, Work, SLOW_BYTES};
@@ -107,7 +108,8 @@ fn softpin_overlap(board: &'static Board) {
     require!(filled(&require_ok!(slow.map()), 0, 2));
 }
 
-/// Streams are looked at before addresses are taken, and addresses are taken before buffers are locked.
+/// Streams are checked before addresses are taken, and addresses are taken before buffers are
+/// locked.
 fn order_of_pinning(board: &'static Board) {
     let client = open(board);
     let a = new_target(&client);
@@ -268,7 +270,8 @@ fn reloc_of_no_address(board: &'static Board) {
     require!(target.is_done());
 }
 
-/// HW: without an MMU that keeps clients apart, an address that is not the kernel's is anybody's memory.
+/// HW: without an MMU that keeps clients apart, an address that is not the kernel's is anybody's
+/// memory.
 fn address_without_reloc(board: &'static Board) {
     let client = open(board);
     let target = new_target(&client);

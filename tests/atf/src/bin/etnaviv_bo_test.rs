@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv: GEM_NEW, GEM_INFO, mmap(2), GEM_CPU_PREP, GEM_CPU_FINI and GEM_WAIT.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_drv.c and etnaviv_gem.c; the function is named in each description. A
-//! case says where we differ on purpose.
+//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_drv.c and etnaviv_gem.c; the function is
+//! named in each description. A case says where we differ on purpose.
 
 use atf::drm::{now_ns, Node};
 use atf::etnaviv::abi::*;
@@ -100,8 +100,8 @@ fn new_sizes(board: &'static Board) {
 
 fn new_bad_sizes(board: &'static Board) {
     let client = open(board);
-    // Linux makes an object without pages of no size, and cuts off what is above 32 bits: the buffer would be smaller than asked
-    // for.
+    // Linux makes an object without pages of no size, and cuts off what is above 32 bits: the
+    // buffer would be smaller than asked for.
     for size in [0, 1 << 32, (1 << 32) + PAGE, 1 << 63, u64::MAX] {
         require_errno!(client.gem_new(size, BO_WC), libc::EINVAL);
     }
@@ -132,7 +132,7 @@ fn info(board: &'static Board) {
             offset: 9,
         };
         require_errno!(client.node.ioctl(GEM_INFO, &mut arg), libc::EINVAL);
-        // It is looked at before the handle.
+        // It is checked before the handle.
         arg.handle = UNKNOWN;
         require_errno!(client.node.ioctl(GEM_INFO, &mut arg), libc::EINVAL);
         require_eq!(arg.offset, 9);
@@ -250,7 +250,7 @@ fn gem_wait_errors(board: &'static Board) {
             libc::ENOENT
         );
     }
-    // Padding is not looked at.
+    // Padding is not checked.
     let mut arg = GemWait {
         pipe,
         handle: bo.handle,
@@ -325,7 +325,8 @@ fn busy_reader(board: &'static Board) {
     require_ok!(client.gem_wait(pipe, slow.handle, 0, Timespec::soon()));
 }
 
-/// ABI: Linux once refused nanoseconds of a second and more, and took that back, as programs pass them.
+/// ABI: Linux once refused nanoseconds of a second and more, and took that back, as programs pass
+/// them.
 fn nanoseconds(board: &'static Board) {
     let client = open(board);
     let bo = require_ok!(client.bo(SLOW_BYTES));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv: a board with two cores. On the i.MX6Q pipe 0 is the GC2000, pipe 1 the GC320.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_drv.c, etnaviv_gem_submit.c and etnaviv_sched.c; the function is named in
-//! each description.
+//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_drv.c, etnaviv_gem_submit.c and
+//! etnaviv_sched.c; the function is named in each description.
 
 use atf::drm::now_ns;
 use atf::etnaviv::abi::*;
@@ -29,7 +29,7 @@ fn cores(board: &'static Board) -> (&'static Core, &'static Core) {
 
 fn models(board: &'static Board) {
     let client = open(board);
-    // Mesa looks for a core that does 3D, from pipe 0 on until there is none.
+    // Mesa searches for a core that does 3D, from pipe 0 on until there is none.
     require_eq!(client.param(0, PARAM_GPU_MODEL), Ok(0x2000));
     require_eq!(client.param(1, PARAM_GPU_MODEL), Ok(0x320));
     let features = [0, 1].map(|pipe| require_ok!(client.param(pipe, PARAM_GPU_FEATURES_0)));
@@ -156,7 +156,7 @@ fn side_by_side(board: &'static Board) {
             fast.name,
             slow.name
         );
-        // GEM_WAIT looks at the buffer, whatever core it is asked of.
+        // GEM_WAIT checks the buffer, whatever core it is asked of.
         for core in board.cores {
             require_errno!(
                 client.gem_wait(core.pipe, long.handle, WAIT_NONBLOCK, PAST),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv: fences. WAIT_FENCE, descriptors in and out of GEM_SUBMIT, and the order that buffers give to work.
+//! etnaviv: fences. WAIT_FENCE, descriptors in and out of GEM_SUBMIT, and the order that buffers
+//! give to work.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gem_submit.c and etnaviv_gpu.c; the function is named in each description.
+//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gem_submit.c and etnaviv_gpu.c; the
+//! function is named in each description.
 
 use atf::drm::Node;
 use atf::etnaviv::abi::*;
@@ -236,7 +238,7 @@ fn fd_in_errors(board: &'static Board) {
         require_eq!(open_descriptors(), before);
     }
     require_eq!(map.read_u32(0), 0);
-    // Without the flag it is not looked at.
+    // Without the flag it is not checked.
     let mut work = client.work().fill(&target, 0, SECOND);
     work.fence_fd = socket.as_raw_fd();
     require_eq!(client.run(&work), Ok(1));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv: GET_PARAM, the numbers of ioctls, and the lengths of their structures.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gpu.c and etnaviv_drv.c; the function is named in each description. The
-//! length of a structure is where we differ from it on purpose.
+//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gpu.c and etnaviv_drv.c; the function is
+//! named in each description. The length of a structure is where we differ from it on purpose.
 
 use atf::drm::core::{Version, VERSION};
 use atf::drm::{iowr, Node, Request, BAD_ADDRESS};
@@ -47,7 +47,8 @@ const GC7000L: &[(u32, u64)] = &[
     (0x1a, 16),
     (PARAM_SOFTPIN_START_ADDR, 0x40_0000),
 ];
-/// HW: the i.MX6Q's GC2000 r5108, registers as etna_viv's gpus.json has them; sizes as etnaviv_hw_specs makes them of these.
+/// HW: the i.MX6Q's GC2000 r5108, registers as etna_viv's gpus.json has them; sizes as
+/// etnaviv_hw_specs makes them of these.
 const GC2000: &[(u32, u64)] = &[
     (PARAM_GPU_MODEL, 0x2000),
     (PARAM_GPU_REVISION, 0x5108),
@@ -84,7 +85,8 @@ const GC320: &[(u32, u64)] = &[
     (PARAM_GPU_STREAM_COUNT, 1),
     (PARAM_SOFTPIN_START_ADDR, u64::MAX),
 ];
-/// HW: the i.MX6QP calls its GC3000 r5450 a GC2000 (etnaviv_hw_identify); feature words as in Mesa's etnaviv_noop.c.
+/// HW: the i.MX6QP calls its GC3000 r5450 a GC2000 (etnaviv_hw_identify); feature words as in
+/// Mesa's etnaviv_noop.c.
 const GC3000: &[(u32, u64)] = &[
     (PARAM_GPU_MODEL, 0x3000),
     (PARAM_GPU_REVISION, 0x5450),
@@ -162,7 +164,7 @@ fn pipes(board: &'static Board) {
     let client = open(board);
     for pipe in board.missing_pipes() {
         require_errno!(client.param(pipe, PARAM_GPU_MODEL), libc::ENXIO);
-        // The core is looked for first.
+        // The core is searched for first.
         require_errno!(client.param(pipe, 0), libc::ENXIO);
     }
     for pipe in [4, 5, 0x100, 1 << 31, u32::MAX] {

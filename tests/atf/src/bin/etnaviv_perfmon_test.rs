@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv: PM_QUERY_DOM, PM_QUERY_SIG, and the counter requests of GEM_SUBMIT.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_perfmon.c, etnaviv_gem_submit.c and etnaviv_gpu.c; the function is named in
-//! each description. Linux writes at a word but checks the offset as if it counted bytes: that we do not follow.
+//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_perfmon.c, etnaviv_gem_submit.c and
+//! etnaviv_gpu.c; the function is named in each description. Linux writes at a word but checks the
+//! offset as if it counted bytes: that we do not follow.
 
 use atf::drm::Mapping;
 use atf::etnaviv::abi::*;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv: what streams may hold, and work that faults or hangs.
 //!
-//! Expected: nothing that a client may not do is ever run, on any MMU generation. Linux 6.1 looks into streams on MMUv1 only
-//! (etnaviv_cmd_parser.c), takes a count of no states for none, and trusts clients on MMUv2. How work ends that goes wrong is as
-//! there; the function is named in each description.
+//! Expected: nothing that a client may not do is ever run, on any MMU generation. Linux 6.1
+//! inspects streams on MMUv1 only (etnaviv_cmd_parser.c), takes a count of no states for none, and
+//! trusts clients on MMUv2. How work ends that goes wrong is as there; the function is named in
+//! each description.
 //!
-//! HW: rnndb cmdstream.xml for lengths, state_hi.xml and state.xml for the states that are the kernel's.
+//! HW: rnndb cmdstream.xml for lengths, state_hi.xml and state.xml for the states that are the
+//! kernel's.
 
 use atf::drm::{now_ns, Node};
 use atf::etnaviv::abi::*;
@@ -27,7 +29,8 @@ fn new_target(client: &Client) -> Target<'_> {
     require_ok!(Target::new(client))
 }
 
-/// Streams with `words` at their beginning, in their midst and at their end are refused, and nothing of them runs.
+/// Streams with `words` at their beginning, in their midst and at their end are refused, and
+/// nothing of them runs.
 fn refuse(board: &'static Board, forbidden: &[Vec<u32>]) {
     let client = open(board);
     let target = new_target(&client);
@@ -96,8 +99,8 @@ fn forbidden_commands(board: &'static Board) {
     refuse(board, &forbidden);
 }
 
-/// The kernel's states. HW: host interface, power, MMU, memory controller, secure MMU; the front end's own registers; PIPE_SELECT,
-/// EVENT and FLUSH_MMU.
+/// The kernel's states. HW: host interface, power, MMU, memory controller, secure MMU; the front
+/// end's own registers; PIPE_SELECT, EVENT and FLUSH_MMU.
 const FORBIDDEN: [u32; 45] = [
     0x004, 0x008, 0x010, 0x014, 0x018, 0x01c, 0x030, 0x078, 0x0a8, 0x100, 0x104, 0x10c, 0x180,
     0x184, 0x188, 0x18c, 0x190, 0x1ac, 0x1c0, 0x380, 0x388, 0x38c, 0x390, 0x394, 0x398, 0x39c,
@@ -175,7 +178,8 @@ fn cut_off(board: &'static Board) {
     require!(target.is_untouched());
 }
 
-/// Where one command ends and the next begins is the front end's business: who counts otherwise looks at the wrong words.
+/// Where one command ends and the next begins is the front end's business: who counts otherwise
+/// checks the wrong words.
 fn hidden_commands(board: &'static Board) {
     const END: [u32; 2] = [0x1000_0000, 0];
     let hidden = |start: &[u32]| [start, &END[..]].concat();
@@ -214,7 +218,7 @@ fn allowed(board: &'static Board) {
     }
 }
 
-/// The stream is copied before it is looked at: what a client writes to it later is nowhere.
+/// The stream is copied before it is checked: what a client writes to it later is nowhere.
 fn later_changes(board: &'static Board) {
     let client = open(board);
     let target = new_target(&client);
@@ -366,7 +370,7 @@ fn failed_dependency(board: &'static Board) {
         .fill(&theirs.bo, 512, FILLED)
         .flags(SUBMIT_FENCE_FD_IN);
     after.fence_fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
-    // A dependency is over when it failed, too.
+    // A dependency has ended when it failed, too.
     require_eq!(other.run(&after), Ok(1));
     require!(require_ok!(status(&fd)) < 0);
     require!(filled(&theirs.map, 512, FILLED));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv: the arguments of GEM_SUBMIT. Every error in its order, limits, older forms.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gem_submit.c; the function is named in each description. Addresses are in
-//! etnaviv_address_test, what streams may hold in etnaviv_stream_test, fences in etnaviv_fence_test.
+//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gem_submit.c; the function is named in each
+//! description. Addresses are in etnaviv_address_test, what streams may hold in
+//! etnaviv_stream_test, fences in etnaviv_fence_test.
 
 use atf::drm::sync_file::{FileInfo, FILE_INFO};
 use atf::drm::{Node, BAD_ADDRESS};
@@ -234,7 +235,7 @@ fn empty(board: &'static Board) {
         };
         require_ok!(take(&client, arg));
     }
-    // Padding is not looked at.
+    // Padding is not checked.
     arg.pad = u32::MAX;
     require_ok!(take(&client, arg));
 }
@@ -385,7 +386,7 @@ fn order_of_errors(board: &'static Board) {
     refuse(&client, arg, libc::EINVAL);
     arg.flags = good.flags | SUBMIT_FENCE_FD_IN;
     refuse(&client, arg, libc::EINVAL);
-    // All is copied before anything of it is looked at.
+    // All is copied before anything of it is checked.
     arg.nr_bos = 2;
     refuse(&client, arg, libc::EFAULT);
     arg.bos = unknown.as_ptr() as u64;
@@ -396,7 +397,8 @@ fn order_of_errors(board: &'static Board) {
     arg.nr_relocs = good.nr_relocs;
     refuse(&client, arg, libc::EFAULT);
     arg.stream = good.stream;
-    // Handle, stream, descriptor, request: EINVAL all of them. The buffer that is named twice comes last.
+    // Handle, stream, descriptor, request: EINVAL all of them. The buffer that is named twice comes
+    // last.
     refuse(&client, arg, libc::EINVAL);
     arg.bos = twice.as_ptr() as u64;
     refuse(&client, arg, libc::EINVAL);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv: GEM_USERPTR, memory of a process as a buffer.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_drv.c and etnaviv_gem.c; the function is named in each description. Linux
-//! takes pages when they are first needed and with the right to write to them, whatever was asked for; here the process hears at
-//! once that there is no memory, and what it may only read the GPU may only read.
+//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_drv.c and etnaviv_gem.c; the function is
+//! named in each description. Linux takes pages when they are first needed and with the right to
+//! write to them, whatever was asked for; here the process hears at once that there is no memory,
+//! and what it may only read the GPU may only read.
 
 use atf::etnaviv::abi::*;
 use atf::etnaviv::{Bo, Board, Client, Pages, FILL_WORDS};
@@ -77,7 +78,7 @@ fn alignment(board: &'static Board) {
         require_errno!(client.userptr(address, size, READ_WRITE), libc::EINVAL);
         require_errno!(client.userptr(address, size, USERPTR_READ), libc::EINVAL);
     }
-    // It is looked at before what is there.
+    // It is checked before what is there.
     require_errno!(client.userptr(PAGE + 1, page, READ_WRITE), libc::EINVAL);
 }
 
@@ -193,7 +194,8 @@ fn gpu_reads_read_only(board: &'static Board) {
     require!((0..FILL_WORDS).all(|word| map.read_u32(4 * word) == BEFORE));
 }
 
-/// What a process may only read, and what it lets the GPU only read, the GPU does not write to, whatever a submit says.
+/// What a process may only read, and what it lets the GPU only read, the GPU does not write to,
+/// whatever a submit says.
 fn gpu_may_not_write(board: &'static Board) {
     let (client, other) = (open(board), open(board));
     for prot in [libc::PROT_READ, libc::PROT_READ | libc::PROT_WRITE] {
@@ -221,7 +223,8 @@ fn gpu_may_not_write(board: &'static Board) {
     require_eq!((client.is_well(), other.is_well()), (Ok(true), Ok(true)));
 }
 
-/// HW: an MMUv1 cannot tell reading from writing, so the GPU gets no memory that its owner may not write to.
+/// HW: an MMUv1 cannot tell reading from writing, so the GPU gets no memory that its owner may not
+/// write to.
 fn read_only_without_mmuv2(board: &'static Board) {
     let client = open(board);
     let memory = pages(1);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! libdrm's own tests of etnaviv, unmodified, on the boards: what they exit with decides.
 //!
-//! mk/libdrm.sh builds them from Debian's source, and kyua's variable `libdrm` says where. Where the source could not be had a file
-//! `missing` there says why, and the cases are skipped.
+//! mk/libdrm.sh builds them from Debian's source, and kyua's variable `libdrm` says where. Where
+//! the source could not be had a file `missing` there says why, and the cases are skipped.
 
 use atf::drm::RENDER_NODE;
 use atf::{case, require_eq, require_ok, skip, Ctx};
@@ -45,7 +45,7 @@ fn cmd_stream(ctx: &Ctx) {
     require_eq!(oks(&libdrm(ctx, "etnaviv_cmd_stream_test")), 3);
 }
 
-/// It looks for a 2D core, draws 256 rectangles by relocations, and compares all pixels.
+/// It searches for a 2D core, draws 256 rectangles by relocations, and compares all pixels.
 fn draw_2d(ctx: &Ctx) {
     let text = libdrm(ctx, "etnaviv_2d_test");
     require_eq!(

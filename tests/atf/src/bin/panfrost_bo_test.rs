@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! panfrost: CREATE_BO, GET_BO_OFFSET, MMAP_BO, WAIT_BO and MADVISE.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/panfrost/panfrost_drv.c, panfrost_gem.c, panfrost_mmu.c; the function is named in
-//! each description.
+//! Expected: Linux 6.1, drivers/gpu/drm/panfrost/panfrost_drv.c, panfrost_gem.c, panfrost_mmu.c;
+//! the function is named in each description.
 
 use atf::drm::core::{GemFlink, GemOpen, GEM_FLINK, GEM_OPEN};
 use atf::drm::panfrost::*;
@@ -16,7 +16,7 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 /// What clients may be given: panfrost_mmu_ctx_create.
 const WINDOW: std::ops::Range<u64> = 32 * MIB..4 * GIB;
-/// Jobs that do nothing, long enough to be looked at while they run.
+/// Jobs that do nothing, long enough to be observed while they run.
 const LONG: usize = 20_000;
 
 fn render() -> Node {
@@ -194,7 +194,7 @@ fn get_bo_offset(_: &Ctx) {
     };
     require_errno!(node.ioctl(GET_BO_OFFSET, &mut arg), libc::ENOENT);
     require_eq!(arg.offset, 9);
-    // The padding is not looked at.
+    // The padding is not checked.
     let mut arg = GetBoOffset {
         handle: bo.handle,
         pad: 5,
@@ -224,7 +224,7 @@ fn mmap_bo(_: &Ctx) {
             offset: 9,
         };
         require_errno!(node.ioctl(MMAP_BO, &mut arg), libc::EINVAL);
-        // Flags are looked at before the handle.
+        // Flags are checked before the handle.
         arg.handle = 0;
         require_errno!(node.ioctl(MMAP_BO, &mut arg), libc::EINVAL);
         require_eq!(arg.offset, 9);

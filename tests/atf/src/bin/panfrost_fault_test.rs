@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! panfrost: jobs that fault, heaps that grow, jobs that never end, and clients that are killed.
 //!
-//! Expected: Linux, drivers/gpu/drm/panfrost/panfrost_job.c and panfrost_mmu.c; the function is named in each description. A
-//! failed job's fence carries its error since Linux 6.4 (drm_sched_job_done, drm_sched_fence_finished).
+//! Expected: Linux, drivers/gpu/drm/panfrost/panfrost_job.c and panfrost_mmu.c; the function is
+//! named in each description. A failed job's fence carries its error since Linux 6.4
+//! (drm_sched_job_done, drm_sched_fence_finished).
 
 use atf::drm::client::{Syncobj, Work};
 use atf::drm::panfrost::*;
@@ -12,7 +13,7 @@ use atf::process::{channel, fork, Exit};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx};
 use std::time::Duration;
 
-/// Jobs that do nothing, long enough to be looked at while they run.
+/// Jobs that do nothing, long enough to be observed while they run.
 const LONG: usize = 20_000;
 const BLOCK: u64 = 2 << 20;
 /// In the window, where these tests never have a buffer.
@@ -199,8 +200,8 @@ fn next_jobs_of_the_file_run(_: &Ctx) {
         let status = require_ok!(out.status());
         match i % 4 {
             0 => require!(status < 0, "bad job {i} ended with {status}"),
-            // The hardware may have had it already, and its address space is the one that was switched off; Linux starts it
-            // again without switching that on.
+            // The hardware may have had it already, and its address space is the one that was
+            // switched off; Linux starts it again without switching that on.
             1 => {}
             _ => require_eq!(status, 1, "job {i}"),
         }
@@ -259,7 +260,7 @@ fn failed_dependency(_: &Ctx) {
     }));
     let mut chain = require_ok!(Chain::new(&node, 1));
     let in_syncs = [first.handle];
-    // A dependency is over when it failed, too.
+    // A dependency has ended when it failed, too.
     require_eq!(
         run(
             &node,

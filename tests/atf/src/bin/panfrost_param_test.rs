@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! panfrost: GET_PARAM, and the performance counters that are off.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/panfrost/panfrost_drv.c and panfrost_perfcnt.c (driver 1.2); values are those of the
-//! RK3399's Mali-T860 r2p0.
+//! Expected: Linux 6.1, drivers/gpu/drm/panfrost/panfrost_drv.c and panfrost_perfcnt.c (driver
+//! 1.2); values are those of the RK3399's Mali-T860 r2p0.
 
 use atf::drm::panfrost::*;
 use atf::drm::{Node, BAD_ADDRESS};
@@ -12,7 +12,8 @@ fn render() -> Node {
     require_ok!(Node::render())
 }
 
-/// HW: what the registers of an RK3399 read, as reported by users of FreeBSD (evadot/drm-subtree issue 14).
+/// HW: what the registers of an RK3399 read, as reported by users of FreeBSD (evadot/drm-subtree
+/// issue 14).
 const VALUES: &[(u32, u64)] = &[
     (PARAM_GPU_PROD_ID, 0x860),
     (PARAM_GPU_REVISION, 0x2000),

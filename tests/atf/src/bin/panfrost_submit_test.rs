@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! panfrost: SUBMIT. Every error, and jobs that do what they should in the order in which they should.
+//! panfrost: SUBMIT. Every error, and jobs that do what they should in the order in which they
+//! should.
 //!
-//! Expected: Linux 6.1, drivers/gpu/drm/panfrost/panfrost_drv.c and panfrost_job.c (driver 1.2); the function is named in each
-//! description. The only constant that a v5 job can write to memory is zero, so memory starts as something else.
+//! Expected: Linux 6.1, drivers/gpu/drm/panfrost/panfrost_drv.c and panfrost_job.c (driver 1.2);
+//! the function is named in each description. The only constant that a v5 job can write to memory
+//! is zero, so memory starts as something else.
 
 use atf::drm::client::Work;
 use atf::drm::core::{SYNCOBJ_CREATE_SIGNALED, SYNCOBJ_WAIT_FOR_SUBMIT};
@@ -322,8 +324,9 @@ fn out_sync(_: &Ctx) {
     require_eq!((out.status(), chain.last_status()), (Ok(1), 1));
 }
 
-/// A long chain that ends by zeroing an image's first pixels, in the vertex and tiler slot, and a clear of that image in the
-/// fragment slot: without an order between them the clear is first, and its pixels are lost.
+/// A long chain that ends by zeroing an image's first pixels, in the vertex and tiler slot, and a
+/// clear of that image in the fragment slot: without an order between them the clear is first, and
+/// its pixels are lost.
 struct Race<'a> {
     image: atf::drm::client::Bo<'a>,
     slow: Chain<'a>,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! sync_files: poll, merge and information.
 //!
-//! Expected: Linux 6.1, drivers/dma-buf/sync_file.c and dma-fence-unwrap.c; the function is named in each description.
+//! Expected: Linux 6.1, drivers/dma-buf/sync_file.c and dma-fence-unwrap.c; the function is named
+//! in each description.
 
 use atf::drm::core::SYNCOBJ_CREATE_SIGNALED;
 use atf::drm::sync_file::*;
@@ -11,7 +12,7 @@ use atf::process::open_descriptors;
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-/// Jobs that do nothing, long enough to be looked at while they run.
+/// Jobs that do nothing, long enough to be observed while they run.
 const LONG: usize = 20_000;
 
 fn render() -> Node {
@@ -63,7 +64,7 @@ fn merge(first: &Node, second: &Node, name: &[u8]) -> Sys<Node> {
     };
     arg.name[..name.len()].copy_from_slice(name);
     first.ioctl(MERGE, &mut arg)?;
-    // SAFETY: the descriptor is new and belongs to nobody else.
+    // SAFETY: the descriptor is new and has no other owner.
     Ok(Node::from(unsafe { OwnedFd::from_raw_fd(arg.fence) }))
 }
 
@@ -162,7 +163,7 @@ fn merge_two(_: &Ctx) {
     require_eq!(require_ok!(fences(&both, 2)).len(), 2);
     require!(!readable(&both, 0));
     require!(readable(&both, 10_000));
-    // Readable when all are over, and the others are what they were.
+    // Readable when all have ended, and the others are what they were.
     require_eq!(
         [two.chains[0].last_status(), two.chains[1].last_status()],
         [1, 1]
@@ -206,14 +207,15 @@ fn merge_of_signalled(_: &Ctx) {
     let merged = require_ok!(merge(&over, &signalled(&node), b"over"));
     require_eq!((info(&merged).num_fences, info(&merged).status), (1, 1));
     require!(readable(&merged, 0));
-    // One that is over adds nothing to one that is not.
+    // One that has ended adds nothing to one that is not.
     let chain = long_chain(&node);
     let merged = require_ok!(merge(&over, &start(&node, &chain), b"one"));
     require_eq!((info(&merged).num_fences, info(&merged).status), (1, 0));
     require!(readable(&merged, 5000));
 }
 
-/// Merges of merges of a fence that fails and one that ends well; kept in a syncobj, as clients keep them.
+/// Merges of merges of a fence that fails and one that ends well; kept in a syncobj, as clients
+/// keep them.
 fn merge_nested(_: &Ctx) {
     const LEVELS: usize = 200;
     let nodes = [render(), render()];

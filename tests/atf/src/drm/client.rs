@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What most tests do many times: buffers, sync objects and submits. Handles are given back on drop.
+//! What most tests do many times: buffers, sync objects and submits. Handles are given back on
+//! drop.
 //!
-//! Nothing here hides an error: each method is one ioctl (or the two that belong together) and gives its errno.
+//! Nothing here hides an error: each method is one ioctl (or the two that belong together) and
+//! gives its errno.
 
 use super::core::{
     GemClose, PrimeHandle, SyncobjArray, SyncobjCreate, SyncobjDestroy, SyncobjHandle, SyncobjWait,
@@ -154,11 +156,11 @@ impl Work<'_> {
 }
 
 fn take(fd: RawFd) -> Node {
-    // SAFETY: the kernel has just made the descriptor for this call; it belongs to nobody else.
+    // SAFETY: the kernel has just made the descriptor for this call; it has no other owner.
     Node::from(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Handles that [`Node::live_handles`] looks at.
+/// Handles that [`Node::live_handles`] checks.
 const HANDLES_LOOKED_AT: std::ops::Range<u32> = 1..257;
 
 impl Node {

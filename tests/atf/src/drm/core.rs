@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The driver-independent part of the DRM user ABI. Names of structures and fields are the uapi's, in Rust's case.
+//! The driver-independent part of the DRM user ABI. Names of structures and fields are the uapi's,
+//! in Rust's case.
 #![expect(
     missing_docs,
     reason = "each structure is named after its uapi one, where the fields are defined"

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A raw DRM client: device nodes, typed ioctl requests, mappings, and the structures of the user ABI.
+//! A raw DRM client: device nodes, typed ioctl requests, mappings, and the structures of the user
+//! ABI.
 //!
-//! No libdrm and nothing of the kernel crates: numbers and layouts are written here from the uapi's documentation, in Linux's
-//! encoding, and their sizes are asserted at compile time. A request code carries the type of its argument.
+//! No libdrm and nothing of the kernel crates: numbers and layouts are written here from the uapi's
+//! documentation, in Linux's encoding, and their sizes are asserted at compile time. A request code
+//! carries the type of its argument.
 
 pub mod client;
 pub mod core;
@@ -38,7 +40,7 @@ impl Node {
         let path = CString::new(path).map_err(|_| Errno(libc::EINVAL))?;
         // SAFETY: path is a C string that lives through the call.
         let fd = check(unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) })?;
-        // SAFETY: the descriptor is new and belongs to nobody else.
+        // SAFETY: the descriptor is new and has no other owner.
         Ok(Node(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
@@ -65,13 +67,14 @@ impl Node {
     pub fn duplicate(&self) -> Sys<Node> {
         // SAFETY: F_DUPFD_CLOEXEC takes any number.
         let fd = check(unsafe { libc::fcntl(self.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 0) })?;
-        // SAFETY: the descriptor is new and belongs to nobody else.
+        // SAFETY: the descriptor is new and has no other owner.
         Ok(Node(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
     /// One call of ioctl(2); EINTR and EAGAIN are given to the caller like any other error.
     ///
-    /// Pointers inside `arg` are the test's business: the kernel checks them, and what it writes through them lands there.
+    /// Pointers inside `arg` are the test's business: the kernel checks them, and what it writes
+    /// through them lands there.
     ///
     /// # Errors
     /// What ioctl(2) gives.
@@ -84,7 +87,8 @@ impl Node {
     /// # Errors
     /// What ioctl(2) gives.
     pub fn ioctl_raw(&self, code: u32, address: usize) -> Sys<i32> {
-        // SAFETY: the kernel checks the address; a test that passes one of its own owns what lies there.
+        // SAFETY: the kernel checks the address; a test that passes one of its own owns what lies
+        // there.
         check(unsafe { libc::ioctl(self.as_raw_fd(), code as _, address) })
     }
 
@@ -97,7 +101,8 @@ impl Node {
         self.map_as(offset, len, prot, libc::MAP_SHARED)
     }
 
-    /// mmap(2) with any protection and flags. The mapping's methods write only where `prot` lets them.
+    /// mmap(2) with any protection and flags. The mapping's methods write only where `prot` lets
+    /// them.
     ///
     /// # Errors
     /// What mmap(2) gives.
@@ -105,7 +110,8 @@ impl Node {
         Mapping::new(self.as_fd(), offset, len, prot, flags)
     }
 
-    /// True when poll(2) finds one of `events` within `timeout_ms` (0 looks once, -1 waits for ever).
+    /// True when poll(2) finds one of `events` within `timeout_ms` (0 looks once, -1 waits for
+    /// ever).
     ///
     /// # Errors
     /// What poll(2) gives.

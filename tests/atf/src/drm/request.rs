@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Request codes of ioctl(2) in Linux's encoding: direction in bits 31..30, size in 29..16, group in 15..8, number in 7..0.
+//! Request codes of ioctl(2) in Linux's encoding: direction in bits 31..30, size in 29..16, group
+//! in 15..8, number in 7..0.
 //!
 //! Direction 1 means that the caller writes (the kernel reads), 2 that it reads.
 
@@ -60,7 +61,8 @@ pub const fn iowr<T>(group: u8, nr: u8) -> Request<T> {
 mod tests {
     use crate::drm::{core, panfrost, sync_file};
 
-    /// Codes as a tracer printed them for Mesa 22.3.6 on Linux, and as kernel documentation gives them.
+    /// Codes as a tracer printed them for Mesa 22.3.6 on Linux, and as kernel documentation gives
+    /// them.
     #[test]
     fn codes_are_those_that_linux_programs_send() {
         assert_eq!(core::VERSION.code(), 0xc040_6400);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Requests that a sync_file descriptor and a dma-buf descriptor take. Names are the uapi's, in Rust's case.
+//! Requests that a sync_file descriptor and a dma-buf descriptor take. Names are the uapi's, in
+//! Rust's case.
 #![expect(
     missing_docs,
     reason = "each structure is named after its uapi one, where the fields are defined"
@@ -21,7 +22,8 @@ pub struct MergeData {
 }
 pub const MERGE: Request<MergeData> = iowr(SYNC, 3);
 
-/// `sync_fence_info`: one fence of a sync_file; `status` is 1 signalled, 0 active, negative an error.
+/// `sync_fence_info`: one fence of a sync_file; `status` is 1 signalled, 0 active, negative an
+/// error.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FenceInfo {
@@ -56,8 +58,8 @@ pub const DMA_BUF_SYNC_READ: u64 = 1;
 pub const DMA_BUF_SYNC_WRITE: u64 = 2;
 pub const DMA_BUF_SYNC_END: u64 = 4;
 
-/// `dma_buf_export_sync_file`: the fences of a dma-buf as a new descriptor; `dma_buf_import_sync_file` is the same
-/// with the descriptor going in.
+/// `dma_buf_export_sync_file`: the fences of a dma-buf as a new descriptor;
+/// `dma_buf_import_sync_file` is the same with the descriptor going in.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DmaBufFences {

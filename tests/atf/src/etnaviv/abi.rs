@@ -9,7 +9,8 @@ use crate::drm::{deadline_ns, io, iow, iowr, Request};
 
 const DRM: u8 = b'd';
 
-/// `drm_etnaviv_timespec`: an absolute time on CLOCK_MONOTONIC; the nanoseconds may be more than a second.
+/// `drm_etnaviv_timespec`: an absolute time on CLOCK_MONOTONIC; the nanoseconds may be more than a
+/// second.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timespec {
@@ -98,7 +99,8 @@ pub struct CpuFini {
 }
 pub const CPU_FINI: Request<CpuFini> = iow(DRM, 0x45);
 
-/// `drm_etnaviv_gem_submit_reloc`: the word at byte `submit_offset` becomes an address in buffer `reloc_idx`.
+/// `drm_etnaviv_gem_submit_reloc`: the word at byte `submit_offset` becomes an address in buffer
+/// `reloc_idx`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SubmitReloc {
@@ -205,7 +207,8 @@ pub struct GemWait {
 }
 pub const GEM_WAIT: Request<GemWait> = iow(DRM, 0x49);
 
-/// `drm_etnaviv_pm_domain`; `iter` goes in as an index and comes back as the next one, 0xff behind the last.
+/// `drm_etnaviv_pm_domain`; `iter` goes in as an index and comes back as the next one, 0xff behind
+/// the last.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct PmDomain {

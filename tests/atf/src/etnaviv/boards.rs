@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The boards with a Vivante GPU, as far as clients have to know them.
 //!
-//! HW: facts on the i.MX8MQ, i.MX6Q and i.MX6QP: which cores they have, what draws on them, and whether addresses are the
-//! clients' (MMUv2) or the kernel's (MMUv1).
+//! HW: facts on the i.MX8MQ, i.MX6Q and i.MX6QP: which cores they have, what draws on them, and
+//! whether addresses are the clients' (MMUv2) or the kernel's (MMUv1).
 
 use super::abi::{PIPE_2D, PIPE_3D};
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A client: a file on a board, its buffers, and the address that each has.
 //!
-//! Nothing here hides an error: each method is one ioctl (or the two that belong together) and gives its errno.
+//! Nothing here hides an error: each method is one ioctl (or the two that belong together) and
+//! gives its errno.
 
 use super::abi::*;
 use super::boards::{Board, Core};
@@ -238,7 +239,7 @@ impl Client {
         if done.fence_fd < 0 {
             return Err(Errno(libc::EBADF));
         }
-        // SAFETY: the kernel has just made the descriptor for this call; it belongs to nobody else.
+        // SAFETY: the kernel has just made the descriptor for this call; it has no other owner.
         let fd = unsafe { OwnedFd::from_raw_fd(done.fence_fd) };
         Ok((done.fence, Node::from(fd)))
     }

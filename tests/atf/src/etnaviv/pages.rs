@@ -3,7 +3,8 @@
 
 use crate::errno::{check, Errno, Sys};
 
-/// Pages without a file behind them; unmapped when dropped. Offsets are in bytes; out of range panics.
+/// Pages without a file behind them; unmapped when dropped. Offsets are in bytes; out of range
+/// panics.
 #[derive(Debug)]
 pub struct Pages {
     base: *mut u8,

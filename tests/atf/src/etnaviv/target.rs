@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What most cases about submits need: a buffer in which it shows whether work ran, and the refusal of a submit.
+//! What most cases about submits need: a buffer in which it shows whether work ran, and the refusal
+//! of a submit.
 
 use super::abi::{GemSubmit, GEM_SUBMIT};
 use super::client::{filled, Bo, Client};
@@ -61,7 +62,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Sends an argument that is to be refused with `errno`; it comes back as it was. Panics when it is not so.
+/// Sends an argument that is to be refused with `errno`; it comes back as it was. Panics when it is
+/// not so.
 #[track_caller]
 pub fn refuse(client: &Client, arg: GemSubmit, errno: i32) {
     let mut sent = GemSubmit {

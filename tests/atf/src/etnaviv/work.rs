@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Submits under construction: commands, and the buffers, relocations and counter requests that go with them.
+//! Submits under construction: commands, and the buffers, relocations and counter requests that go
+//! with them.
 //!
-//! The one thing to know: [`Work::address`] puts an address where it belongs in either way, as a word when addresses are the
-//! client's and as a relocation when they are the kernel's.
+//! The one thing to know: [`Work::address`] puts an address where it belongs in either way, as a
+//! word when addresses are the client's and as a relocation when they are the kernel's.
 //!
-//! HW: rnndb cmdstream.xml; the fills are a BLT clear as Mesa makes it (etnaviv_blt.c), an RS clear (etnaviv_rs.c) and the
-//! rectangles of libdrm's etnaviv_2d_test.c.
+//! HW: rnndb cmdstream.xml; the fills are a BLT clear as Mesa makes it (etnaviv_blt.c), an RS clear
+//! (etnaviv_rs.c) and the rectangles of libdrm's etnaviv_2d_test.c.
 
 use super::abi::*;
 use super::boards::{Board, Core, Engine};
@@ -17,7 +18,8 @@ pub const FILL_WORDS: usize = 128;
 pub const SLOW_BYTES: u64 = 4 << 20;
 /// Bytes that [`Work::fill_long`] fills.
 pub const LONG_BYTES: u64 = 1 << 20;
-/// Fills of [`SLOW_BYTES`] that make work slow: about a millisecond each, and more where a processor does what a model does.
+/// Fills of [`SLOW_BYTES`] that make work slow: about a millisecond each, and more where a
+/// processor does what a model does.
 const SLOW_FILLS: u32 = 24;
 
 /// Recipients of semaphores.
@@ -98,7 +100,8 @@ impl Work {
             .fold(self, |work, (address, value)| work.state(*address, *value))
     }
 
-    /// Appends the load of a state with the address of a byte in a buffer, which is named when it is not yet.
+    /// Appends the load of a state with the address of a byte in a buffer, which is named when it
+    /// is not yet.
     pub fn address(self, address: u32, bo: &Bo<'_>, offset: u32) -> Work {
         let mut work = self.state(address, bo.va.wrapping_add(offset)).names(bo);
         if work.flags & SUBMIT_SOFTPIN == 0 {
@@ -140,7 +143,8 @@ impl Work {
         self.fill_area(bo, offset, area, value)
     }
 
-    /// Appends a fill of the first [`LONG_BYTES`] of a buffer, which takes a quarter of a millisecond on a model.
+    /// Appends a fill of the first [`LONG_BYTES`] of a buffer, which takes a quarter of a
+    /// millisecond on a model.
     pub fn fill_long(self, bo: &Bo<'_>, value: u32) -> Work {
         let area = Area {
             width: 1024,
@@ -182,7 +186,8 @@ impl Work {
     }
 
     fn rs_clear(self, bo: &Bo<'_>, offset: u32, area: Area, value: u32) -> Work {
-        // A8R8G8B8 to tiled A8R8G8B8; the stride is that of a row of tiles. Each pixel pipe does one half.
+        // A8R8G8B8 to tiled A8R8G8B8; the stride is that of a row of tiles. Each pixel pipe does
+        // one half.
         let half = area.height / 2;
         self.states(&[
             (0x1604, 6 | 6 << 8 | 1 << 14),
@@ -220,8 +225,8 @@ impl Work {
             .words(&[DRAW_2D_ONE, 0, 0, corner])
     }
 
-    /// Appends what copies [`FILL_WORDS`] words; both offsets are multiples of 512. 3D cores only: the models' 2D engine draws
-    /// nothing but plain rectangles.
+    /// Appends what copies [`FILL_WORDS`] words; both offsets are multiples of 512. 3D cores only:
+    /// the models' 2D engine draws nothing but plain rectangles.
     pub fn copy(self, from: (&Bo<'_>, u32), to: (&Bo<'_>, u32)) -> Work {
         let bytes = FILL_WORDS as u32 * 4;
         match self.engine {
@@ -275,7 +280,8 @@ impl Work {
             .states(disable)
     }
 
-    /// Appends work that takes tens of milliseconds: fills a buffer of [`SLOW_BYTES`] again and again, with `value` at last.
+    /// Appends work that takes tens of milliseconds: fills a buffer of [`SLOW_BYTES`] again and
+    /// again, with `value` at last.
     pub fn slow(self, bo: &Bo<'_>, value: u32) -> Work {
         let area = Area {
             width: 1024,
@@ -291,7 +297,8 @@ impl Work {
         self.words(&[STALL, FE | PE << 8])
     }
 
-    /// Appends the request to sample a counter into a word of a buffer, which is named when it is not yet.
+    /// Appends the request to sample a counter into a word of a buffer, which is named when it is
+    /// not yet.
     pub fn counter(self, bo: &Bo<'_>, mut request: SubmitPmr) -> Work {
         let mut work = self.names(bo);
         let idx = work.bos.iter().position(|named| named.handle == bo.handle);
@@ -306,7 +313,8 @@ impl Work {
         self
     }
 
-    /// The ioctl's argument; it points into `self`, which has to live as long as the argument is used.
+    /// The ioctl's argument; it points into `self`, which has to live as long as the argument is
+    /// used.
     pub fn argument(&self) -> GemSubmit {
         GemSubmit {
             fence: 0,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `bench PEER.SO [DRMBOARD]`: what ours costs beside a peer, measured in the same run.
 //!
-//! Every operation is measured by the clock and, in user space, by instructions; the ratio is that of instructions where both sides
-//! have them, else that of times. A number says what one operation costs.
+//! Every operation is measured by the clock and, in user space, by instructions; the ratio is that
+//! of instructions where both sides have them, else that of times. A number says what one operation
+//! costs.
 
 use bench::count::{under_callgrind, Counter};
 use bench::meter::{row, Meter, Row};

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `guest BOARD LOG... [ours LOG...] [-- BOARD LOG... [ours LOG...]]...`: a table of what a job costs the stock driver of each board in
-//! a Linux guest, ours in a FreeBSD guest beside it if there are logs, and the ratio; from logs of `drmboard vm --count`. Fails when
-//! the runs of one driver differ by more than they may.
+//! `guest BOARD LOG... [ours LOG...] [-- BOARD LOG... [ours LOG...]]...`: a table of what a job
+//! costs the stock driver of each board in a Linux guest, ours in a FreeBSD guest beside it if
+//! there are logs, and the ratio; from logs of `drmboard vm --count`. Fails when the runs of one
+//! driver differ by more than they may.
 
 use bench::guest::{spread, Cost, Run};
 use std::process::ExitCode;
 
 /// The most that runs of the stock driver may differ, in percent.
 const LIMIT: f64 = 2.0;
-/// The same of ours. FreeBSD's guest has a disk, which is as fast as the host, so that its clock and its scheduler are not the same each
-/// time: a completion takes one of two figures, 3 % apart, and what the module executes of it is the same.
+/// The same of ours. FreeBSD's guest has a disk, which is as fast as the host, so that its clock
+/// and its scheduler are not the same each time: a completion takes one of two figures, 3 % apart,
+/// and what the module executes of it is the same.
 const LIMIT_OURS: f64 = 4.0;
 
 const NOTE: &str = "\

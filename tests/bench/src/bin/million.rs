@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `million [COUNT [BOARD]]`: that many submits in one process, 1,000,000 on an RK3399 unless told otherwise.
+//! `million [COUNT [BOARD]]`: that many submits in one process, 1,000,000 on an RK3399 by default.
 //!
-//! A submit of the last tenth must cost what one of the first tenth does: instructions within 2 %, resident memory within 1 %.
-//! Memory is looked at in this process; instructions are counted here too where the processor lends its counters, else in a second
-//! process under callgrind, which does all submits again and counts in both tenths. Prints what it measured; exits with 1 if that
-//! is out of bounds, with 2 if it cannot be measured.
+//! A submit of the last tenth must cost what one of the first tenth does: instructions within 2 %,
+//! resident memory within 1 %. Memory is checked in this process; instructions are counted here
+//! too where the processor lends its counters, else in a second process under callgrind, which does
+//! all submits again and counts in both tenths. Prints what it measured; exits with 1 if that is
+//! out of bounds, with 2 if it cannot be measured.
 
 use bench::count::{under_callgrind, Counter};
 use bench::submit::Submitter;
@@ -39,13 +40,14 @@ fn resident_kib() -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Submits `count` jobs; `around` is given each tenth's work and whether it is the first or the last.
+/// Submits `count` jobs; `around` is given each tenth's work and whether it is the first or the
+/// last.
 fn submits(
     board: &str,
     count: u64,
     mut around: impl FnMut(Option<bool>, &mut dyn FnMut(), &Submitter),
 ) {
-    let submitter = Submitter::new(board).expect("main has looked at the board");
+    let submitter = Submitter::new(board).expect("main has checked the board");
     // Whatever is allocated once is allocated now.
     let warm = (count / 100).max(1);
     (0..warm).for_each(|_| submitter.once());

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `parser PEER.SO STREAM...`: what it costs to copy a Vivante command stream and to look at it, beside Linux's parser, which only
-//! looks. The peer is made by peer/etnaviv.sh.
+//! `parser PEER.SO STREAM...`: what it costs to copy a Vivante command stream and to check it,
+//! beside Linux's parser, which only looks. The peer is made by peer/etnaviv.sh.
 //!
-//! A stream of a GPU with MMUv1 ("GC2000" in its name) has a relocation for every address on both sides. On MMUv2 ours looks for what
-//! no client may touch; Linux does not look at all there, so its parser runs without relocations on an empty list of states: the
-//! least it can do.
+//! A stream of a GPU with MMUv1 ("GC2000" in its name) has a relocation for every address on both
+//! sides. On MMUv2 ours searches for what no client may access; Linux checks nothing there, so
+//! its parser runs without relocations on an empty list of states: the least it can do.
 //!
-//! How far the copy is from the original modulo a page changes what a processor makes of it; a number is the median over eight
-//! distances of the shortest time. Exits with 1 if ours takes more than two thirds of the peer's time for any stream.
+//! How far the copy is from the original modulo a page changes what a processor makes of it; a
+//! number is the median over eight distances of the shortest time. Exits with 1 if ours takes more
+//! than two thirds of the peer's time for any stream.
 
 use bench::count::Counter;
 use etnaviv::stream::{CmdStream, Policy, Refused, Reloc};
@@ -18,7 +19,7 @@ use std::time::Instant;
 
 /// Of ours to the peer's time.
 const BOUND: f64 = 0.67;
-/// Calls between two looks at the clock, and how often.
+/// Calls between two checks of the clock, and how often.
 const CALLS: u32 = 500;
 const LOOKS: u32 = 120;
 /// Distances of the copy, in words.
@@ -55,7 +56,8 @@ impl Peer {
         Ok(Peer {
             // SAFETY: the type is the one that the C source gives it.
             init: unsafe { std::mem::transmute::<*mut c_void, Init>(init) },
-            // SAFETY: likewise; a pointer to what is never looked into, words, their number, relocations, their number.
+            // SAFETY: likewise; a pointer to what is never inspected, words, their number,
+            // relocations, their number.
             one: unsafe { std::mem::transmute::<*mut c_void, One>(one) },
         })
     }
@@ -156,7 +158,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Measures one stream; the answer is the ratio.
+/// Measures one stream; returns the ratio.
 fn measure(stream: &mut Stream, peer: &Peer, counter: &mut Option<Counter>) -> f64 {
     let mut memory = vec![0u32; 1024 + 1024 + stream.words.len()];
     let to_page = memory.as_ptr().align_offset(4096);
@@ -188,7 +190,8 @@ fn measure(stream: &mut Stream, peer: &Peer, counter: &mut Option<Counter>) -> f
     ratio
 }
 
-/// Measures all streams in turn, by the rules of MMUv1, so that no two looks in a row are alike; the answer is the ratio.
+/// Measures all streams in turn, by the rules of MMUv1, so that no two looks in a row are alike;
+/// returns the ratio.
 fn measure_in_turn(streams: &mut [Stream], peer: &Peer) -> f64 {
     let mut copies: Vec<Vec<u32>> = streams
         .iter()

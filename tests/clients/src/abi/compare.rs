@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Compares two transcripts, with a list of accepted differences.
 //!
-//! A line of the list is `CALL | ANSWER OF THE FIRST | ANSWER OF THE SECOND | REASON`; in patterns `*` stands for anything.
-//! A line of a transcript is a call and its answer, with ` = ` between them. A difference that no line of the list allows
-//! fails, and so does a line that allowed none.
+//! A line of the list is `CALL | ANSWER OF THE FIRST | ANSWER OF THE SECOND | REASON`; in patterns
+//! `*` stands for anything. A line of a transcript is a call and its answer, with ` = ` between
+//! them. A difference that no line of the list allows fails, and so does a line that allowed none.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

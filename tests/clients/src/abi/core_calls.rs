@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Calls of DRM core: who the driver is, masters and magic, GEM names, PRIME, syncobjs; and numbers that mean nothing here.
+//! Calls of DRM core: who the driver is, masters and magic, GEM names, PRIME, syncobjs; and numbers
+//! that mean nothing here.
 
 use super::etnaviv::CACHED;
 use super::spec::{code, Class, Spec};
@@ -20,7 +21,7 @@ fn now() -> i64 {
     now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
-/// The time by which every job of these calls is over.
+/// The time by which every job of these calls has ended.
 pub fn far() -> (u64, String) {
     ((now() + 20_000_000_000) as u64, "far".to_string())
 }
@@ -249,7 +250,8 @@ impl Stream {
     pub fn adopt(&mut self, f: usize, slot: usize, handle: Option<u64>, object: Obj) {
         if let Some(handle) = handle {
             let id = if object.id == 0 { self.seq } else { object.id };
-            // A stale place with this number shall not come to life again: another kernel takes another number.
+            // A stale place with this number shall not come to life again: another kernel takes
+            // another number.
             let new = self.names.get(Class::Gem, f, handle) == Some(&format!("h{}", self.seq));
             let stale = |o: &&mut Obj| u64::from(o.handle) == handle && new;
             self.files[f]
@@ -508,12 +510,12 @@ impl Stream {
         for _ in 0..count {
             items.push(self.sync(f));
         }
-        let told = if self.rng.percent(96) {
+        let reported = if self.rng.percent(96) {
             count as u64
         } else {
             0
         };
-        arg = arg.num("count", told);
+        arg = arg.num("count", reported);
         match self.rng.below(20) {
             0 => arg.put("handles", (0x1000, "low".into())),
             1 => arg.put("handles", (0, "null".into())),
@@ -568,7 +570,7 @@ impl Stream {
         self.call(f, arg);
     }
 
-    /// Puts a syncobj to its use: waits for what a call told to fill it. For a call that nothing else waits for.
+    /// Waits for a call that fills a syncobj, if nothing else waits for it.
     pub fn wait_sync(&mut self, f: usize, handle: u64, name: &str) -> Done {
         let arg = Arg::new(&SYNCOBJ_WAIT)
             .array("handles", &[(handle, name.to_string())])

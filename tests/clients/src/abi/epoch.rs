@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A run is made of epochs, each with files and objects of its own; so what differs in one differs there only.
+//! A run is made of epochs, each with files and objects of its own; so what differs in one differs
+//! there only.
 //!
-//! Kinds of epochs: one thread with files of both nodes, a forked child on files of its parent in the midst of it, several
-//! threads or several processes at once with a render file each, and a wait that another thread's call ends.
+//! Kinds of epochs: one thread with files of both nodes, a forked child on files of its parent in
+//! the midst of it, several threads or several processes at once with a render file each, and a
+//! wait that another thread's call ends.
 
 use super::core_calls::far;
 use super::memory::errno;
@@ -14,7 +16,7 @@ use super::stream::{field, Arg};
 use std::io::{Read as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 
-/// What a run is told.
+/// The parameters of a run.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// All calls follow from it.
@@ -34,7 +36,7 @@ const CALLS_EACH: usize = 60;
 
 fn open(path: &str) -> i32 {
     let path = format!("{path}\0");
-    // SAFETY: a string with a zero behind it.
+    // SAFETY: a string that ends with a zero.
     let fd = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC) };
     if fd < 0 {
         -errno()
@@ -48,8 +50,8 @@ fn close(fd: i32) {
     unsafe { libc::close(fd) };
 }
 
-/// Waits until closed files are gone: on a virtual board close(2) returns before the board has heard of it. A name dies with
-/// its object, and files go in the order in which they were closed.
+/// Waits until closed files are gone: on a virtual board close(2) returns before the board has
+/// heard of it. A name dies with its object, and files go in the order in which they were closed.
 fn settle(config: &Config, witness: &mut Stream) {
     let fd = open(&config.card);
     if fd < 0 {
@@ -108,7 +110,8 @@ impl Run {
         let mut witness = Stream::new("witness".to_string(), config.driver);
         open_file(&mut witness, &config.card);
         let fd = witness.files[0].fd;
-        // SAFETY: a request without a structure. The first file is the master, which the epochs' files shall be.
+        // SAFETY: a request without a structure. The first file is the master, which the epochs'
+        // files shall be.
         unsafe { libc::ioctl(fd, DROP_MASTER.code as _, 0) };
         Run {
             config,
@@ -161,7 +164,7 @@ impl Run {
                     let ret = unsafe {
                         libc::setresgid(65534, 65534, 65534) | libc::setresuid(65534, 65534, 65534)
                     };
-                    stream.line(&format!("nobody = {ret}"));
+                    stream.line(&format!("no_one = {ret}"));
                 }
                 calls(&self.config, &mut stream, nr, 1, CALLS / 2..CALLS);
                 std::mem::take(&mut stream.out)
@@ -245,7 +248,8 @@ impl Run {
                     break;
                 }
             }
-            // With all of them the last to be filled is told by some kernels, the first of the list by others.
+            // With all of them some kernels report the last that was filled, others the first of
+            // the list.
             let (error, index) = waiter.join().unwrap_or((-1, 0));
             let index = if all {
                 "-".to_string()
@@ -344,9 +348,10 @@ fn start_child(body: impl FnOnce() -> String) -> Child {
     if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } < 0 {
         return Err(errno());
     }
-    // SAFETY: both were just made and belong to nobody else.
+    // SAFETY: both were just made and have no other owner.
     let (from, to) = unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
-    // SAFETY: no other thread of the program is running, so the child has a consistent copy of everything.
+    // SAFETY: no other thread of the program is running, so the child has a consistent copy of
+    // everything.
     match unsafe { libc::fork() } {
         0 => {
             drop(from);

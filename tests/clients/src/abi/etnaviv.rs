@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Calls of etnaviv 1.4, and small submits for GC7000L: fills by the blit engine at addresses of the client's choice.
+//! Calls of etnaviv 1.4, and small submits for GC7000L: fills by the blit engine at addresses of
+//! the client's choice.
 //!
 //! HW: rnndb cmdstream.xml; the fill is a BLT clear as Mesa makes it (etnaviv_blt.c).
 
@@ -128,7 +129,8 @@ impl Stream {
         self.adopt(f, slot, done.get("handle"), object);
     }
 
-    /// Linux 6.1 takes 32 bits of a size and makes objects without a page, of which it crashes later: they are closed at once.
+    /// Linux 6.1 takes 32 bits of a size and makes objects without a page, of which it crashes
+    /// later: they are closed at once.
     fn discard(&mut self, f: usize, done: &Done, size: u64) -> bool {
         let whole = (1..=0xffff_f000).contains(&size) && !done.spoilt;
         if let Some(handle) = done.get("handle").filter(|_| !whole) {
@@ -173,7 +175,8 @@ impl Stream {
     fn etna_time(&mut self, arg: Arg) -> Arg {
         let time = self.time(true);
         let (sec, nsec) = match time.1.as_str() {
-            // Later than anything, but not so late that Linux 6.1 computes a time in the past; with more than a second of ns.
+            // Later than anything, but not so late that Linux 6.1 computes a time in the past; with
+            // more than a second of ns.
             "max" => (
                 (4_000_000, "late".to_string()),
                 (5_000_000_000, "5e9".to_string()),
@@ -439,7 +442,8 @@ impl Stream {
             2 => (3, 0, "kit at 0"),
             3 => (3, u64::from(VA) + 8, "kit odd"),
             4 => (3, 1 << 40, "kit at 1<<40"),
-            // No other good address: Linux refuses one as long as it has not cleaned up behind the last submit.
+            // No other good address: Linux refuses one until it has cleaned up after the last
+            // submit.
             5 => (3, 0xffff_ffff_ffff_f000, "kit last page"),
             6 => (3, 1 << 32, "kit at 1<<32"),
             7..9 => (1, u64::from(VA), "kit read"),

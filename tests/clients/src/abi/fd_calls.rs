@@ -64,15 +64,15 @@ impl Stream {
     fn file_info(&mut self, f: usize) {
         let on = self.fd(Kind::SyncFile);
         let room = self.rng.pick(&[0usize, 0, 1, 2, 4]);
-        let told = if self.rng.percent(90) { room } else { 1 };
+        let reported = if self.rng.percent(90) { room } else { 1 };
         let arg = Arg::new(&SYNC_FILE_INFO)
-            .num("num_fences", told as u64)
+            .num("num_fences", reported as u64)
             .num("flags", self.rng.pick(&[0, 0, 0, 0, 0, 0, 1]))
             .num("pad", self.rng.pick(&[0, 0, 0, 0, 0, 0, 1]));
         let arg = match self.rng.below(12) {
             0 => arg.put("infos", (0, "null".into())),
             1 => arg.put("infos", (0x1000, "low".into())),
-            _ => arg.region("infos", vec![0; room.max(told) * 80], String::new()),
+            _ => arg.region("infos", vec![0; room.max(reported) * 80], String::new()),
         };
         let done = self.call_fd(on.0 as i32, f, &on.1, arg);
         let infos = done.regions.first().map_or(&[][..], |r| r.as_slice());
@@ -152,7 +152,8 @@ impl Stream {
         self.call_fd(on.0 as i32, f, &on.1, arg.whole());
     }
 
-    /// A descriptor that a call of this stream made, which is safe for calls that others answer differently.
+    /// A descriptor that a call of this stream made, which is safe for calls that others answer
+    /// differently.
     fn made(&mut self) -> Option<(i32, Kind, Obj, String)> {
         let n = self.rng.below(self.fds.len());
         let all = (0..self.fds.len()).filter_map(|k| self.fds[(n + k) % self.fds.len()]);
@@ -186,7 +187,8 @@ impl Stream {
                 events,
                 revents: 0,
             };
-            // A virtual board tells readiness a little later than a kernel; all that is asked for comes.
+            // A virtual board reports readiness a little later than a kernel; all that is asked for
+            // comes.
             let timeout = if events != 0 && kind != Kind::Syncobj {
                 1000
             } else {

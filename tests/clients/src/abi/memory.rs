@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory for arguments: it ends where nothing is mapped, so that a kernel which reads or writes too far is told.
+//! Memory for arguments: it ends where nothing is mapped, so that a kernel which reads or writes
+//! too far is reported.
 
 use std::ptr::null_mut;
 
@@ -20,7 +21,8 @@ unsafe impl Send for Arena {}
 impl Arena {
     /// Memory that can be read and written, or only read.
     pub fn new(writable: bool) -> Arena {
-        // SAFETY: a new mapping at an address of the kernel's choice replaces nothing; mprotect is told of it alone.
+        // SAFETY: a new mapping at an address of the kernel's choice replaces nothing; mprotect is
+        // notified.
         unsafe {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
             let base = libc::mmap(null_mut(), ROOM + PAGE, libc::PROT_READ, flags, -1, 0);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The differential client of the user ABI: calls made from a seed, their transcript, and the comparison of two transcripts.
+//! The differential client of the user ABI: calls made from a seed, their transcript, and the
+//! comparison of two transcripts.
 //!
-//! The one thing to know: what is called depends on the seed and on the names of objects alone, never on numbers that a kernel
-//! chose. So two kernels see the same calls, and one difference does not make others.
+//! The one thing to know: what is called depends on the seed and on the names of objects alone,
+//! never on numbers that a kernel chose. So two kernels see the same calls, and one difference does
+//! not make others.
 
 pub mod compare;
 pub mod core_calls;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Names for numbers that a kernel chose: a letter for what it is, and the call in which the number was seen first.
+//! Names for numbers that a kernel chose: a letter for what it is, and the call in which the number
+//! was seen first.
 
 use super::spec::Class;
 use std::collections::HashMap;
@@ -49,7 +50,7 @@ impl Names {
             .clone()
     }
 
-    /// The number means nothing any more.
+    /// The number no longer means anything.
     pub fn forget(&mut self, class: Class, file: usize, value: u64) {
         self.known.remove(&key(class, file, value));
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Calls of panfrost 1.2, and small jobs for Mali-T860: chains of jobs that do nothing, write zeroes, or fault.
+//! Calls of panfrost 1.2, and small jobs for Mali-T860: chains of jobs that do nothing, write
+//! zeroes, or fault.
 //!
 //! HW: Mesa genxml v5.xml: "Job Header", "Write Value Job Payload".
 

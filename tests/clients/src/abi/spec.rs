@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is known of an ioctl: its request code and the fields of its structure, one behind the other.
+//! What is known of an ioctl: its request code and the fields of its structure, in order.
 
 /// What a field's number is about: how it is chosen, and how it is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +55,8 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Where a field lies: its place among the fields, and its bytes. Panics when there is none of that name.
+    /// Where a field lies: its place among the fields, and its bytes. Panics when there is none of
+    /// that name.
     pub fn find(&self, name: &str) -> (usize, std::ops::Range<usize>) {
         let mut at = 0;
         for (i, field) in self.fields.iter().enumerate() {

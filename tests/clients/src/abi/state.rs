@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a stream of calls works on: files, objects, descriptors; and how the next call picks from them.
+//! What a stream of calls works on: files, objects, descriptors; and how the next call picks from
+//! them.
 //!
-//! A pick gives the number and its text. A number that is stale or another file's is replaced when it means something in this
-//! file, for which number a kernel uses again is its own business.
+//! A pick gives the number and its text. A number that is stale or another file's is replaced when
+//! it means something in this file, for which number a kernel uses again is its own business.
 
 use super::memory::{Arena, Map};
 use super::names::Names;
@@ -19,7 +20,7 @@ pub enum Driver {
     Etnaviv,
 }
 
-/// A buffer object of a file: what a call told of it.
+/// A buffer object of a file, as far as calls reported it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Obj {
     /// Its handle, which may be stale.
@@ -32,7 +33,8 @@ pub struct Obj {
     pub va: u64,
     /// Which object it is: the call that made it.
     pub id: usize,
-    /// In the CPU's caches: Linux 6.1 crashes when such an etnaviv object is given back to the GPU without having been taken.
+    /// In the CPU's caches: Linux 6.1 crashes when such an etnaviv object is given back to the GPU
+    /// without having been taken.
     pub cached: bool,
     /// Memory of this process, which not every kernel exports.
     pub user: bool,
@@ -61,7 +63,7 @@ pub const SYNCS: usize = 5;
 pub struct File {
     /// Its descriptor; -1 when it could not be opened.
     pub fd: i32,
-    /// Something may be in it that nobody knows of.
+    /// It may contain objects that are not recorded here.
     pub murky: bool,
     /// Its buffer objects.
     pub objects: [Obj; OBJECTS],
@@ -98,7 +100,8 @@ pub struct Descriptor {
 pub struct Stream {
     /// What lines begin with.
     pub tag: String,
-    /// No other stream runs beside: what makes some kernels reset the GPU disturbs nobody.
+    /// No other stream runs beside: a reset of the GPU, which some kernels do, affects no other
+    /// stream.
     pub alone: bool,
     /// Number of the call.
     pub seq: usize,
@@ -240,7 +243,8 @@ impl Stream {
         }
     }
 
-    /// Names a handle that no call of the transcript has given: no wrong handle shall happen to be this one.
+    /// Names a handle that no call of the transcript has given: no wrong handle shall happen to be
+    /// this one.
     pub fn claim(&mut self, class: Class, f: usize, handle: u64) {
         let file = &mut self.files[f];
         match class {
@@ -258,7 +262,7 @@ impl Stream {
         self.names.name(class, f, handle, self.seq);
     }
 
-    /// What is known of the object behind a handle.
+    /// What is known of the object of a handle.
     pub fn object(&self, f: usize, handle: u64) -> Obj {
         let of = |o: &&Obj| u64::from(o.handle) == handle;
         self.files[f]
@@ -269,7 +273,7 @@ impl Stream {
             .unwrap_or_default()
     }
 
-    /// Changes what is known of the object behind a handle.
+    /// Changes what is known of the object of a handle.
     pub fn learn(&mut self, f: usize, handle: u64, what: impl Fn(&mut Obj)) {
         let objects = self.files[f].objects.iter_mut();
         objects
@@ -321,7 +325,7 @@ impl Stream {
     /// Closes a descriptor that a call has just made.
     pub fn close_fd(&mut self, fd: u64) {
         self.names.forget(Class::Fd, 0, fd);
-        // SAFETY: nobody else has it.
+        // SAFETY: it has no other owner.
         unsafe { libc::close(fd as i32) };
     }
 
@@ -329,7 +333,7 @@ impl Stream {
     pub fn drop_fd(&mut self, n: usize) {
         if let Some(old) = self.fds[n].take() {
             self.names.forget(Class::Fd, 0, old.fd as u64);
-            // SAFETY: a call of this stream has made it, and nobody else has it.
+            // SAFETY: a call of this stream has made it, and it has no other owner.
             unsafe { libc::close(old.fd) };
         }
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One call after another: how it is made, spoilt, and written down.
 //!
-//! A line of the transcript is `EPOCH.CALL FILE NAME how {arguments} = ERRNO {what the kernel changed}`.
+//! A line of the transcript is `EPOCH.CALL FILE NAME how {arguments} = ERRNO {what the kernel
+//! changed}`.
 
 use super::memory::{errno, ROOM};
 use super::spec::{Class, Spec, R, W};
@@ -101,7 +102,7 @@ pub struct Done {
     spec: &'static Spec,
     after: Vec<u8>,
     /// Bytes that the kernel was to write back.
-    told: usize,
+    reported: usize,
     /// The request code or the address was not the right one.
     pub spoilt: bool,
     /// What the arguments pointed to, afterwards.
@@ -109,10 +110,10 @@ pub struct Done {
 }
 
 impl Done {
-    /// A field, when the call was done and the kernel told it.
+    /// A field, if the call succeeded and the kernel wrote it.
     pub fn get(&self, name: &str) -> Option<u64> {
         let (_, at) = self.spec.find(name);
-        (self.error == 0 && at.end <= self.told).then(|| number(&self.after[at]))
+        (self.error == 0 && at.end <= self.reported).then(|| number(&self.after[at]))
     }
 }
 
@@ -123,13 +124,13 @@ fn number(bytes: &[u8]) -> u64 {
     u64::from_ne_bytes(word)
 }
 
-/// Text without the zeroes behind it.
+/// Text without the zeroes after it.
 pub fn lossy(bytes: &[u8]) -> String {
     let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
     format!("{:?}", String::from_utf8_lossy(&bytes[..end]))
 }
 
-/// Calls that leave nothing behind.
+/// Calls that create nothing.
 const HARMLESS: &[&str] = &[
     "VERSION",
     "GET_UNIQUE",
@@ -209,7 +210,8 @@ impl Stream {
             1 => (0x1000, "low"),
             2 => (self.arena.guard(), "guard"),
             3 => (self.read_only.tail(size), "readonly"),
-            // An address that recvmsg(2) refuses before it takes the answer, drmboard's shim does not survive.
+            // An address that recvmsg(2) refuses before it takes the answer, drmboard's shim does
+            // not survive.
             4 if code >> 30 & W != 0 => (0xffff_8000_0000_0000, "kernel"),
             _ => (self.arena.guard() - size / 2, "half"),
         };
@@ -234,7 +236,8 @@ impl Stream {
         }
         let (code, thread) = (how.code, self.rng.percent(3));
         if std::env::var_os("ABI_CALLS_FOLLOW").is_some() {
-            // For a kernel that crashes: the last of these lines is the call that it did not survive.
+            // For a kernel that crashes: the last of these lines is the call that it did not
+            // survive.
             eprintln!(
                 "{}.{} {on} {}{} {{{}}}",
                 self.tag,
@@ -244,7 +247,8 @@ impl Stream {
                 self.input(&arg)
             );
         }
-        // SAFETY: the kernel checks the address; what it may write to belongs to the arena and the regions.
+        // SAFETY: the kernel checks the address; what it may write to belongs to the arena and the
+        // regions.
         let ioctl = move || match unsafe { libc::ioctl(fd, code as _, address) } {
             0.. => 0,
             _ => errno(),
@@ -260,12 +264,12 @@ impl Stream {
             self.arena.take(how.size)
         };
         let writes = code >> 30 & arg.spec.code >> 30 & R != 0 && how.address.is_none();
-        let told = if writes { how.size } else { 0 };
-        if told < arg.spec.size()
+        let reported = if writes { how.size } else { 0 };
+        if reported < arg.spec.size()
             && arg.spec.code >> 30 & R != 0
             && (error == 0 || error == libc::EFAULT)
         {
-            // The kernel may have made something that nobody knows of.
+            // The kernel may have made an object that is not recorded.
             self.files[f].murky = true;
         }
         let input = self.input(&arg);
@@ -280,7 +284,7 @@ impl Stream {
             error,
             spec: arg.spec,
             after,
-            told,
+            reported,
             spoilt: !how.text.is_empty(),
             regions: arg.regions.into_iter().map(|(_, now, _)| now).collect(),
         }
@@ -303,7 +307,8 @@ impl Stream {
             let at = start..start + field.len;
             start = at.end;
             let (Some(old), Some(new)) = (before.get(at.clone()), after.get(at.clone())) else {
-                // Cut off: the bytes of it that are there are those of a number that may be the kernel's own.
+                // Cut off: the bytes of it that are there are those of a number that may be the
+                // kernel's own.
                 if field.class == Class::Num && before.get(at.start..) != after.get(at.start..) {
                     all.push(format!("{}=cut:{:x?}", field.name, after.get(at.start..)));
                 }
@@ -358,7 +363,8 @@ impl Stream {
         let _ = writeln!(self.out, "{}.{} {text}", self.tag, self.seq);
     }
 
-    /// Makes a call that is not written down, for what the next lines rest on. The errno when it fails.
+    /// Makes a call that is not written down, for what the next lines rest on. The errno when it
+    /// fails.
     pub fn silently(
         &mut self,
         f: usize,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The differential client: `abi_calls run SEED CALLS [CARD RENDER]` prints a transcript, `abi_calls compare A B LIST` compares two.
+//! The differential client: `abi_calls run SEED CALLS [CARD RENDER]` prints a transcript,
+//! `abi_calls compare A B LIST` compares two.
 //!
 //! It uses no library but libc and none of this crate's: it runs where Mesa is not.
 

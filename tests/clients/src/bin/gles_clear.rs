@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Clears framebuffers of several sizes to several colours, reads them back and compares every pixel exactly.
+//! Clears framebuffers of several sizes to several colours, reads them back and compares every
+//! pixel exactly.
 //!
-//! `gles_clear [--frames N] [--platform gbm|surfaceless]`: a frame is one clear with its read-back; without `--frames` each case is
-//! one frame, with it the cases are gone through again until N frames are done. Exit status 1 on the first frame that differs.
+//! `gles_clear [--frames N] [--platform gbm|surfaceless]`: a frame is one clear with its read-back;
+//! without `--frames` each case is one frame, with it the cases are gone through again until N
+//! frames are done. Exit status 1 on the first frame that differs.
 
 use clients::egl::{Context, Platform};
 use clients::gl::{renderer, Order, Target};
 use clients::{exit_status, Outcome};
 use std::process::ExitCode;
 
-/// The last is the one that a picture shows; Vivante GPUs know no other order, so that no picture of theirs can tell it.
+/// The last is the one that a picture shows; Vivante GPUs know no other order, so that no picture
+/// of theirs can distinguish it.
 const SIZES: [(u32, u32, Order); 3] = [
     (1, 1, Order::Rgba),
     (255, 255, Order::Rgba),
     (1920, 1080, Order::Bgra),
 ];
-/// Red, green, blue, alpha: all of them differ in most colours, so that no exchange of channels goes unseen.
+/// Red, green, blue, alpha: all of them differ in most colours, so that no exchange of channels
+/// goes unseen.
 const COLOURS: [[u8; 4]; 5] = [
     [0, 0, 0, 0],
     [255, 255, 255, 255],

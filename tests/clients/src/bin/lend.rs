@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `lend COMMAND ARGUMENT...`: the GPU clears a linear buffer to a colour, and this process becomes COMMAND, which inherits the buffer's
-//! dma-buf: behind the arguments it gets the descriptor, the bytes of a row, width, height and what each pixel is.
+//! `lend COMMAND ARGUMENT...`: the GPU clears a linear buffer to a colour, and this process becomes
+//! COMMAND, which inherits the buffer's dma-buf: after the arguments it gets the descriptor, the
+//! bytes of a row, width, height and what each pixel is.
 
 use clients::egl::{Context, Platform};
 use clients::gbm::Surface;

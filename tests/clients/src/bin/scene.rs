@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A window of known contents that the GPU made: four quarters, each cleared to a colour of its own and read back, in one Wayland window that
-//! fills the output. Prints `shown` when the compositor has drawn it, and stays until the compositor is gone.
+//! A window of known contents that the GPU made: four quarters, each cleared to a colour of its own
+//! and read back, in one Wayland window that fills the output. Prints `shown` when the compositor
+//! has drawn it, and stays until the compositor is gone.
 //!
-//! The pixels go through shared memory: a compositor that draws them with the GPU would run shaders, which the models do not, so that only what
-//! it copies with the CPU is seen. Wayland's protocol is spoken here by hand, as far as one window needs it.
+//! The pixels go through shared memory: a compositor that draws them with the GPU would run
+//! shaders, which the models do not, so that only what it copies with the CPU is seen. Wayland's
+//! protocol is spoken here by hand, as far as one window needs it.
 
 use clients::egl::{Context, Platform};
 use clients::gl::{renderer, Order, Target};
@@ -115,7 +117,8 @@ impl Wayland {
             iov_len: message.len(),
         };
         let mut ancillary = Ancillary([0; 24]);
-        // SAFETY: all pointers live as long as the call, and the control buffer has room for one descriptor.
+        // SAFETY: all pointers live as long as the call, and the control buffer has room for one
+        // descriptor.
         let sent = unsafe {
             let mut header: libc::msghdr = std::mem::zeroed();
             header.msg_iov = &mut iov;

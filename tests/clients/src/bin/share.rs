@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Two buffers, two processes. The parent allocates and writes the first, a forked child imports its dma-buf, compares, and writes
-//! back. The second is one that the GPU draws to for the parent; the child compares that, too.
+//! Two buffers, two processes. The parent allocates and writes the first, a forked child imports
+//! its dma-buf, compares, and writes back. The second is one that the GPU draws to for the parent;
+//! the child compares that, too.
 //!
-//! The descriptors travel by SCM_RIGHTS. The child opens the device itself, after the fork, and looks at the memory twice: through
-//! GBM, as a compositor would, and on panfrost through PRIME_FD_TO_HANDLE and MMAP_BO, with nothing of Mesa in between.
+//! The descriptors travel by SCM_RIGHTS. The child opens the device itself, after the fork, and
+//! checks the memory twice: through GBM, as a compositor would, and on panfrost through
+//! PRIME_FD_TO_HANDLE and MMAP_BO, with nothing of Mesa in between.
 
 use clients::drm::{core, panfrost, Node};
 use clients::egl::{Context, Platform};
@@ -123,7 +125,7 @@ fn receive(parent: &Channel) -> Outcome<(OwnedFd, u32)> {
     Ok((fd, u32::from_le_bytes(message)))
 }
 
-/// Has the child look at a buffer.
+/// Has the child check a buffer.
 fn lend(child: &Channel, buffer: &Buffer<'_>) -> Outcome<()> {
     let fd = buffer.export()?;
     child

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `submits BOARD [spun]`: jobs for a driver whose instructions are counted from outside, by the marks that it writes into the mailbox of
-//! `drmboard vm --count`.
+//! `submits BOARD [spun]`: jobs for a driver whose instructions are counted from outside, by the
+//! marks that it writes into the mailbox of `drmboard vm --count`.
 //!
-//! The one thing to know: between two marks there is one system call and nothing else. A job takes longer than everything that the
-//! kernel has to do to start it, and a process that wants the processor less than anybody spins: the kernel never idles, so what
-//! it executes is for the job. (`spun`: such a process is there already.) What the marks mean is in crate `bench`, guest.rs.
+//! The one thing to know: between two marks there is one system call and nothing else. A job takes
+//! longer than everything that the kernel has to do to start it, and a process of lowest priority
+//! spins: the kernel never idles, so what it executes is for the job. (`spun`: such a process is
+//! there already.) What the marks mean is in crate `bench`, guest.rs.
 
 use clients::drm::client::Bo as MaliBo;
 use clients::drm::{deadline_ns, panfrost, Mapping, Node};
@@ -17,7 +18,8 @@ use std::process::ExitCode;
 
 /// The mailbox on the bus (drmboard's vm/config.rs).
 const MAILBOX: u64 = 0x0cf0_0000;
-/// Jobs of a measurement. Medians are taken: the first jobs, which find no mappings and empty slabs, do not show in them.
+/// Jobs of a measurement. Medians are taken: the first jobs, which find no mappings and empty
+/// slabs, do not show in them.
 const JOBS: usize = 200;
 /// Jobs in flight, at most.
 const DEPTH: usize = 4;
@@ -209,7 +211,7 @@ fn run(gpu: &mut dyn Gpu, mark: &dyn Fn(u32)) -> Outcome<()> {
     measure(gpu, DEPTH, mark)
 }
 
-/// Has a process use up the time that nobody wants. It goes with this one.
+/// Starts a process that uses the idle time. It ends with this one.
 fn spin() -> Outcome<clients::process::Child> {
     fork(|| {
         let param = libc::sched_param { sched_priority: 0 };

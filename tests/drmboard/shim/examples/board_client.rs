@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Client of the toy driver: one system call pattern per word of the command line. It fails by panicking.
+//! Client of the toy driver: one system call pattern per word of the command line. It fails by
+//! panicking.
 
 #[path = "../../tests/toy/abi.rs"]
 mod abi;
@@ -306,7 +307,7 @@ fn passing() {
     unsafe { at.write_volatile(77) };
     send_fd(sockets[0], fd);
     send_fd(sockets[0], buf);
-    // In flight they are open, whoever closes them.
+    // In flight they are open, even if all processes close them.
     unsafe { libc::close(fd) };
     unsafe { libc::close(buf) };
     assert_eq!(wait(child), 0);
@@ -357,7 +358,7 @@ fn link(path: &str) -> String {
         .to_owned()
 }
 
-/// A descriptor is what it is on Linux to those who look at it by stat and by /proc.
+/// stat and /proc describe a descriptor as on Linux.
 fn identity() {
     let fd = open(0);
     let name = format!("/proc/self/fd/{fd}");
@@ -415,7 +416,8 @@ fn identity() {
     );
     let device = libc::makedev(stx.stx_dev_major, stx.stx_dev_minor);
     assert_eq!((device, stx.stx_ino), (there.0, there.1));
-    // Opened anew by its name in /proc it is another file of the same node, also from a descriptor that is only a place.
+    // Opened again by its name in /proc it is another file of the same node, also from a descriptor
+    // that is only a place.
     let place = unsafe { libc::open(node.as_ptr(), libc::O_PATH) };
     let handle = buffer(fd, 4096);
     for number in [fd, place] {
@@ -477,7 +479,8 @@ fn polled(fd: i32) -> [bool; 4] {
     }
 }
 
-/// What a request has made ready is ready for whoever polls after it, and what is not ready any more is not.
+/// Files that a request has made ready are ready for every later poll, and those that are no longer
+/// ready are not.
 fn polling() {
     let fd = open(0);
     for round in 0..300 {
@@ -824,7 +827,7 @@ fn latency() {
     );
 }
 
-/// Leaves a process behind that holds a file for some time.
+/// Leaves a process running that holds a file for some time.
 fn linger(ms: u64) {
     fork(|| {
         let fd = open(0);
@@ -844,8 +847,8 @@ fn refused() {
     }
 }
 
-/// A command of etnaviv's BLT engine that nobody knows, to its end: struct drm_etnaviv_gem_submit is
-/// 72 bytes, struct drm_etnaviv_wait_fence 32.
+/// An unknown command of etnaviv's BLT engine, to its end: struct drm_etnaviv_gem_submit is 72
+/// bytes, struct drm_etnaviv_wait_fence 32.
 fn unknown() {
     let fd = open(0);
     let load = |state: u32, value: u32| [0x0801_0000 | (state / 4), value];

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! access(2) and its kin for arm64 programs under QEMU.
 //!
-//! QEMU looks for an absolute path below its `-L` directory when it opens or stats it, but not when it is only asked for permissions: a
-//! program is told that a file which it can open does not exist. libxkbcommon asks for its directory that way, for one.
+//! QEMU searches for an absolute path below its `-L` directory when it opens or stats it, but not
+//! when it is only asked for permissions: the result is that a file which a program can open does
+//! not exist. libxkbcommon asks for its directory that way, for one.
 
 use crate::config;
 use crate::control::{errno, fail};
 use libc::{c_char, c_int};
 use std::ffi::CStr;
 
-/// Longest path that is looked for below the sysroot.
+/// Longest path that is searched for below the sysroot.
 const MAX: usize = 4096;
 
 /// The first answer, or that for the same path below the sysroot when there was no such file.

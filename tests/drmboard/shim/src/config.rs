@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the environment said when the library was loaded. Programs may change their environment later; children
-//! get these values again (see `exec`).
+//! What the environment said when the library was loaded. Programs may change their environment
+//! later; children get these values again (see `exec`).
 
 use crate::control::Raw;
 use libc::c_char;
@@ -70,7 +70,8 @@ pub(crate) fn get() -> &'static Config {
             // SAFETY: this thread alone won the exchange.
             let config = unsafe { &mut *CONFIG.0.get() };
             for (i, name) in NAMES.iter().enumerate() {
-                // SAFETY: NUL-ended name; the value is copied before anyone can change the environment.
+                // SAFETY: NUL-ended name; the value is copied before anyone can change the
+                // environment.
                 let value = unsafe { libc::getenv(name.as_ptr()) };
                 if !value.is_null() {
                     // SAFETY: getenv gives a NUL-ended string.
@@ -88,7 +89,7 @@ pub(crate) fn get() -> &'static Config {
             }
         }
     }
-    // SAFETY: STATE is 2: nothing writes any more.
+    // SAFETY: STATE is 2: nothing writes to it from then on.
     unsafe { &*CONFIG.0.get() }
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Control connections: one per thread, made when first needed and again after fork.
 //!
-//! System calls are made through `syscall`, which is no cancellation point: a thread cancelled in the middle of a
-//! request would unwind through frames that cannot be unwound. The signal rule is the kernel's: with SA_RESTART
-//! the receive is restarted by the kernel and the ioctl goes on; without it the server is told to interrupt the
-//! request and its answer (EINTR, or the result if that came first) is final.
+//! System calls are made through `syscall`, which is no cancellation point: a thread cancelled in
+//! the middle of a request would unwind through frames that cannot be unwound. The signal rule is
+//! the kernel's: with SA_RESTART the receive is restarted by the kernel and the ioctl goes on;
+//! without it the server is asked to interrupt the request, and its reply (EINTR, or the result if
+//! that came first) is final.
 
 use crate::proto::{Reply, Request, MAGIC, MAX_FDS, OP_HELLO, OP_INTERRUPT, RESTART};
 use libc::{c_int, c_void, iovec, msghdr, sockaddr_un, socklen_t};
@@ -13,8 +14,8 @@ use std::mem::{size_of, zeroed};
 use std::ptr::{addr_of, addr_of_mut, null_mut};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Descriptors of control connections are kept from this number up, out of the way of programs that count on the
-/// lowest free number or close everything below some small one.
+/// Descriptors of control connections are kept from this number up, out of the way of programs that
+/// count on the lowest free number or close everything below some small one.
 const FD_FLOOR: c_int = 500;
 
 /// A run of bytes in the program's memory, possibly not mapped: the kernel checks it.
@@ -201,7 +202,8 @@ fn receive(fd: c_int, body: Raw) -> Result<Answer, c_int> {
             iov_len: body.len,
         },
     ];
-    // SAFETY: all pointers are valid for the call; the ancillary data is walked as the kernel laid it out.
+    // SAFETY: all pointers are valid for the call; the ancillary data is walked as the kernel laid
+    // it out.
     unsafe {
         let mut msg: msghdr = zeroed();
         msg.msg_iov = iov.as_mut_ptr();
@@ -258,7 +260,7 @@ impl Control {
             && own_name(self.fd) == Some(self.name)
     }
 
-    /// Connects anew. What was there before belongs to the parent process, or to the program.
+    /// Connects again. What was there before belongs to the parent process, or to the program.
     fn renew(&mut self) -> Result<(), c_int> {
         if self.fd >= 0 && own_name(self.fd) == Some(self.name) {
             close(self.fd);
@@ -321,7 +323,8 @@ impl Control {
                         self.interrupt();
                     }
                     Err(libc::EFAULT) => {
-                        // The kernel may have refused before it took the answer, which would be the next one's.
+                        // The kernel may have refused before it took the answer, which would be the
+                        // next one's.
                         close(std::mem::replace(&mut self.fd, -1));
                         return Err(libc::EFAULT);
                     }
@@ -340,11 +343,12 @@ impl Control {
 
 /// Sends `request` with the bytes `out` and waits for the answer, whose body goes to `into`.
 ///
-/// Fails with a Linux errno: the server's, EFAULT for bad memory, ENODEV when there is no server any more.
+/// Fails with a Linux errno: the server's, EFAULT for bad memory, ENODEV when the server has ended.
 pub(crate) fn call(request: Request, out: Raw, into: Raw) -> Result<Answer, c_int> {
     let result = CONTROL.try_with(|cell| {
         let control = cell.get();
-        // SAFETY: the cell is this thread's; a signal handler that comes in between sees `busy` and keeps off.
+        // SAFETY: the cell is this thread's; a signal handler that comes in between sees `busy` and
+        // keeps off.
         unsafe {
             if (*control).busy {
                 return None;
@@ -357,7 +361,8 @@ pub(crate) fn call(request: Request, out: Raw, into: Raw) -> Result<Answer, c_in
     });
     match result {
         Ok(Some(result)) => result,
-        // In a signal handler that interrupted a request of this thread, or in a thread that is ending.
+        // In a signal handler that interrupted a request of this thread, or in a thread that is
+        // ending.
         _ => Control {
             fd: -1,
             pid: 0,
@@ -370,7 +375,7 @@ pub(crate) fn call(request: Request, out: Raw, into: Raw) -> Result<Answer, c_in
     }
 }
 
-/// The key of the file behind `fd`, if it is one of the board's.
+/// The key of the file of `fd`, if it is one of the board's.
 pub(crate) fn key(fd: c_int) -> Option<u64> {
     let server = crate::config::get().socket();
     if fd < 0 || server.is_empty() {

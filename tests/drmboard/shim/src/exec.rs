@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! exec: keeps children on the board.
 //!
-//! Without binfmt_misc the kernel cannot start an arm64 program, so it gets `qemu-aarch64 -L SYSROOT -0 ARGV0 -E
-//! LD_PRELOAD=...` in front; the library of the right machine is preloaded either way, and the variables that
-//! the shim lives by are put back if the program dropped them. Everything is built on the stack: a child of
-//! vfork shares its parent's heap. `system`, `popen` and `fexecve` are not seen here.
+//! Without binfmt_misc the kernel cannot start an arm64 program, so it gets `qemu-aarch64 -L
+//! SYSROOT -0 ARGV0 -E LD_PRELOAD=...` in front; the library of the right machine is preloaded
+//! either way, and the variables that the shim lives by are put back if the program dropped them.
+//! Everything is built on the stack: a child of vfork shares its parent's heap. `system`, `popen`
+//! and `fexecve` are not seen here.
 
 use crate::config::{self, NAMES};
 use crate::control::fail;
@@ -108,7 +109,8 @@ unsafe fn items(array: *const *const c_char) -> impl Iterator<Item = *const c_ch
     })
 }
 
-/// Where the host finds an arm64 program: below the sysroot if it is there, else where it was named.
+/// Where the host finds an arm64 program: below the sysroot if it is there, else where it was
+/// named.
 unsafe fn host_path(plan: &mut Plan, path: *const c_char) -> Result<*const c_char, c_int> {
     // SAFETY: a NUL-ended string.
     let bytes = unsafe { CStr::from_ptr(path) }.to_bytes();
@@ -269,8 +271,8 @@ pub unsafe extern "C" fn execv(path: *const c_char, argv: *const *const c_char) 
     unsafe { execve(path, argv, environ) }
 }
 
-/// The file that execvp(3) means by `file`: itself with a slash in it, else the first executable on PATH. Looks
-/// below the sysroot too, where an arm64 program's neighbours are.
+/// The file that execvp(3) means by `file`: itself with a slash in it, else the first executable on
+/// PATH. Looks below the sysroot too, where an arm64 program's neighbours are.
 ///
 /// # Safety
 /// `file` is a NUL-ended string.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! open, ioctl, mmap and lseek.
 //!
-//! The variadic functions are defined with their full argument lists: on the System V x86_64 and AAPCS64 calling
-//! conventions integer arguments of a variadic call travel in the same registers.
+//! The variadic functions are defined with their full argument lists: on the System V x86_64 and
+//! AAPCS64 calling conventions integer arguments of a variadic call travel in the same registers.
 
 use crate::control::{call, close, fail, key, Raw};
 use crate::links::own_fd;
@@ -13,7 +13,8 @@ use std::ffi::CStr;
 use std::mem::zeroed;
 use std::ptr::addr_of_mut;
 
-/// True if a path can name a DRM node, or a descriptor of one in /proc; what passes is looked at with stat.
+/// True if a path can name a DRM node, or a descriptor of one in /proc; what passes is checked
+/// with stat.
 fn plausible(path: &[u8]) -> bool {
     path.windows(4)
         .any(|w| matches!(w, b"card" | b"rend" | b"/fd/"))
@@ -52,8 +53,8 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
         (st, libc::syscall(libc::SYS_faccessat, dir, path, mode) == 0)
     };
     if st.st_mode & libc::S_IFMT == libc::S_IFSOCK {
-        // The kernel cannot open a socket by its name in /proc, as it can a node. A dma-buf it could not either.
-        // SAFETY: as above.
+        // The kernel cannot open a socket by its name in /proc, as it can a node. A dma-buf it
+        // could not either. SAFETY: as above.
         let fd = own_fd(unsafe { CStr::from_ptr(path) }.to_bytes())?;
         let node = what(fd).filter(|what| what.device != 0)?;
         (st.st_mode, st.st_rdev) = (libc::S_IFCHR, node.device);
@@ -143,7 +144,8 @@ openats!(openat c"openat", openat64 c"openat64", __openat_2 c"__openat_2", __ope
 const WRITE: u32 = 1;
 const READ: u32 = 2;
 
-/// ioctl(2). Only DRM ('d'), dma-buf ('b') and sync_file ('>') requests on the board's files go to the server.
+/// ioctl(2). Only DRM ('d'), dma-buf ('b') and sync_file ('>') requests on the board's files go to
+/// the server.
 ///
 /// # Safety
 /// As in C.
@@ -309,8 +311,8 @@ pub unsafe extern "C" fn mmap64(
     unsafe { map(addr, len, prot, flags, fd, off) }
 }
 
-/// What lseek answers on a file of the board; None when it is none. A dma-buf tells its size at its end and
-/// knows no other offset than 0; a node stays at 0.
+/// What lseek answers on a file of the board; None when it is none. A dma-buf reports its size at
+/// SEEK_END and has no other offset than 0; a node stays at 0.
 fn seek(fd: c_int, off: off_t, whence: c_int) -> Option<off_t> {
     let request = Request {
         op: OP_STAT,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The links of /proc/self/fd: readlink(2) and realpath(3) of a descriptor of the board give the name that it has on Linux.
+//! The links of /proc/self/fd: readlink(2) and realpath(3) of a descriptor of the board give the
+//! name that it has on Linux.
 
 use crate::control::{call, errno, fail, key, Raw};
 use crate::proto::{Request, OP_LINK};
@@ -209,7 +210,8 @@ pub unsafe extern "C" fn __readlinkat_chk(
     }
 }
 
-/// The path of a node that the descriptor named by `path` is of, in `resolved` or in memory of malloc(3).
+/// The path of a node that the descriptor named by `path` is of, in `resolved` or in memory of
+/// malloc(3).
 unsafe fn resolve(path: *const c_char, resolved: *mut c_char) -> Option<*mut c_char> {
     if path.is_null() {
         return None;

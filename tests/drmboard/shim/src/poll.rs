@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! poll(2), select(2) and epoll_wait(2): before the kernel is asked, the server brings the readiness of the board's files up to date.
+//! poll(2), select(2) and epoll_wait(2): before the kernel is asked, the server brings the
+//! readiness of the board's files up to date.
 //!
-//! A file is a socket, which the server makes readable by sending a byte when the file becomes readable; a waiter is woken by that. The
-//! server cannot take the byte back, and sends it from a thread of its own, some time after the file became readable. So who polls asks
-//! first: the byte is there when the answer comes, or this side takes it out.
+//! A file is a socket, which the server makes readable by sending a byte when the file becomes
+//! readable; a waiter is woken by that. The server cannot take the byte back, and sends it from a
+//! thread of its own, some time after the file became readable. So who polls asks first: the byte
+//! is there when the answer comes, or this side takes it out.
 
 use crate::control::{call, errno, fail, key, Raw};
 use crate::proto::{Request, OP_POLL};
@@ -32,7 +34,7 @@ fn empty(fd: c_int) {
     {}
 }
 
-/// Makes `fd` readable exactly if the file of the board behind it is. errno stays as it was.
+/// Makes `fd` readable exactly if its file of the board is. errno stays as it was.
 fn settle(fd: c_int) {
     let Some(key) = key(fd) else { return };
     let saved = errno();
@@ -249,7 +251,8 @@ impl Members {
     }
 }
 
-/// Settles the members of an epoll. Which they are nobody but the kernel knows: there is no table of descriptors here.
+/// Settles the members of an epoll. Only the kernel knows which they are: there is no table of
+/// descriptors here.
 fn settle_members(epoll: c_int) {
     if !active() || epoll < 0 {
         return;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What the shim and the server say to each other; this one file is compiled into both.
 //!
-//! Two kinds of `SOCK_SEQPACKET` sockets exist. A *control* connection carries requests of one thread, one at a
-//! time: header, then the argument in line. A *file* is one end of a socket pair that the server made; the
-//! other end, which the server keeps, is bound to the abstract name `<listener>#<key in hex>`, so `getpeername`
-//! on any copy of the file, in any process, tells its key. All numbers are of the machine's byte order and every
-//! structure is laid out alike on x86_64 and arm64.
+//! Two kinds of `SOCK_SEQPACKET` sockets exist. A *control* connection carries requests of one
+//! thread, one at a time: header, then the argument in line. A *file* is one end of a socket pair
+//! that the server made; the other end, which the server keeps, is bound to the abstract name
+//! `<listener>#<key in hex>`, so `getpeername` on any copy of the file, in any process, returns its
+//! key. All numbers are of the machine's byte order and every structure is laid out alike on x86_64
+//! and arm64.
 
 /// First word of every request: protocol and version.
 pub(crate) const MAGIC: u32 = 0x4452_4d04;
@@ -18,14 +19,17 @@ pub(crate) const OP_OPEN: u32 = 2;
 pub(crate) const OP_IOCTL: u32 = 3;
 /// Maps `extra` bytes at file offset `arg`. Reply: a memfd, `value` = offset in it.
 pub(crate) const OP_MMAP: u32 = 4;
-/// What the file is. Reply: `value` = device number or 0 if it is no node, `value2` = size in bytes, `value3` = identity.
+/// What the file is. Reply: `value` = device number or 0 if it is no node, `value2` = size in
+/// bytes, `value3` = identity.
 pub(crate) const OP_STAT: u32 = 5;
-/// The request `seq` of the same process's control connection `control` was hit by a signal. No reply.
+/// The request `seq` of the same process's control connection `control` was hit by a signal. No
+/// reply.
 pub(crate) const OP_INTERRUPT: u32 = 6;
 /// What readlink(2) of the descriptor in /proc says. Reply: the text in line.
 pub(crate) const OP_LINK: u32 = 7;
-/// The sender is about to poll the file. Its end is readable on return if the file is. Reply: `value` = 1 if the end is readable
-/// although the file is not (any more): then the sender empties it and sends this again with `arg` = 1.
+/// The sender is about to poll the file. Its end is readable on return if the file is. Reply:
+/// `value` = 1 if the end is readable although the file is not (or no longer): then the sender
+/// empties it and sends this again with `arg` = 1.
 pub(crate) const OP_POLL: u32 = 8;
 
 /// `Reply::status` that means "do the same ioctl again, or fail with EINTR if a signal was caught".
@@ -53,8 +57,8 @@ pub(crate) struct Request {
     pub(crate) code: u32,
     /// Bytes in line after this header.
     pub(crate) len: u32,
-    /// CPU that the sender runs on. It sleeps until the answer comes, so that is the place to work on it: waking
-    /// another CPU takes several times as long.
+    /// CPU that the sender runs on. It sleeps until the answer comes, so that is the place to work
+    /// on it: waking another CPU takes several times as long.
     pub(crate) cpu: u32,
     pub(crate) reserved: u32,
 }

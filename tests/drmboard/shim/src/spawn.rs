@@ -78,8 +78,8 @@ unsafe extern "C" fn execve_after(path: *const c_char, argv: *const *const c_cha
     }
 }
 
-/// An exec with its arguments in the call becomes one with an array: the register arguments are stored below the
-/// ones that the caller put on the stack, which makes one array of them.
+/// An exec with its arguments in the call becomes one with an array: the register arguments are
+/// stored below the ones that the caller put on the stack, which makes one array of them.
 macro_rules! listed {
     ($($name:ident => $target:path),*) => {$(
         /// The variadic form.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The stat family on descriptors. Paths need nothing: the nodes under /dev/dri are real device nodes.
+//! The stat family on descriptors. Paths need nothing: the nodes under /dev/dri are real device
+//! nodes.
 //!
-//! The kernel answers first; only a descriptor that turns out to be a socket is looked at.
+//! The kernel answers first; only a descriptor that turns out to be a socket is checked.
 
 use crate::control::{call, key, Raw};
 use crate::proto::{Request, OP_STAT};
@@ -16,7 +17,8 @@ pub(crate) struct What {
 }
 
 impl What {
-    /// Device nodes are character devices; Linux gives a dma-buf and a sync_file an inode without a type.
+    /// Device nodes are character devices; Linux gives a dma-buf and a sync_file an inode without a
+    /// type.
     fn mode(&self) -> mode_t {
         if self.device != 0 {
             libc::S_IFCHR | 0o660
@@ -74,8 +76,8 @@ unsafe fn amend(fd: c_int, st: *mut libc::stat) {
         return;
     }
     if let Some(what) = what(fd) {
-        // A node is what it is by its path, if that can be seen from here: owner, times, inode and all.
-        // SAFETY: stat is plain data; the path is NUL-ended.
+        // A node is what it is by its path, if that can be seen from here: owner, times, inode and
+        // all. SAFETY: stat is plain data; the path is NUL-ended.
         let (there, node) = unsafe {
             let (mut node, path): (libc::stat, _) = (std::mem::zeroed(), node_path(what.device));
             let result = libc::syscall(

@@ -5,7 +5,8 @@ use drm_os_host::sys;
 
 type Table = fn() -> *const sys::drm_os_driver;
 
-/// Name and constant table of each driver. The type of a table is each crate's own; its layout is drm_os.h's.
+/// Name and constant table of each driver. The type of a table is each crate's own; its layout is
+/// drm_os.h's.
 const DRIVERS: &[(&str, Table)] = &[
     ("panfrost", || panfrost::DRIVER.as_ptr().cast()),
     ("etnaviv", || etnaviv::DRIVER.as_ptr().cast()),

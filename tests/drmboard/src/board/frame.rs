@@ -12,8 +12,8 @@ pub struct Frame {
     pub height: u32,
     /// Why there are no pixels, if there are none.
     pub format: String,
-    /// RGBA, eight bits a channel, rows from the top; empty if capture is off or the format has no channels that
-    /// the model knows.
+    /// RGBA, eight bits a channel, rows from the top; empty if capture is off or the format has no
+    /// channels that the model knows.
     pub pixels: Vec<u8>,
 }
 
@@ -28,8 +28,8 @@ impl From<&mali::Frame> for Frame {
     }
 }
 
-/// The front end of this GPU only moves bytes: four of them are taken for A8R8G8B8, little-endian, which is what
-/// Mesa's etnaviv renders to.
+/// The front end of this GPU only moves bytes: four of them are taken for A8R8G8B8, little-endian,
+/// which is what Mesa's etnaviv renders to.
 impl From<&vivante::Frame> for Frame {
     fn from(frame: &vivante::Frame) -> Frame {
         let mut pixels = Vec::new();

@@ -13,8 +13,9 @@ pub(crate) struct Board {
     pub(crate) driver: &'static str,
     /// In the order of the device tree.
     pub(crate) cores: &'static [Core],
-    /// Where RAM begins, and how many pages of it there are at the most. Addresses of these GPUs' front ends and page
-    /// tables have 32 bits; those of memory have more with MMUv2, and the board with most RAM has some above 4 GiB.
+    /// Where RAM begins, and how many pages of it there are at the most. Addresses of these GPUs'
+    /// front ends and page tables have 32 bits; those of memory have more with MMUv2, and the board
+    /// with most RAM has some above 4 GiB.
     pub(crate) ram: (u64, u64),
     /// What loader.conf(5) of such a board would say for its GPU to be served: names and values of
     /// tunables.
@@ -29,8 +30,8 @@ pub(crate) struct Core {
     clocks: &'static [(&'static str, u64)],
 }
 
-/// HW: imx8mq.dtsi, gpu@38000000: 256 KiB window; one interrupt, which has no name there; clocks core, shader, bus
-/// and reg, at their assigned rates; a power domain, no reset. RAM from 1 GiB on.
+/// HW: imx8mq.dtsi, gpu@38000000: 256 KiB window; one interrupt, which has no name there; clocks
+/// core, shader, bus and reg, at their assigned rates; a power domain, no reset. RAM from 1 GiB on.
 const IMX8MQ: Board = Board {
     name: "imx8mq",
     driver: "etnaviv",
@@ -43,10 +44,11 @@ const IMX8MQ: Board = Board {
     tunables: &[],
 };
 
-/// HW: imx6qdl.dtsi, gpu@130000 and gpu@134000: 16 KiB windows; interrupts 9 and 10, which have no names there; clocks
-/// bus, core and, of the 3D core, shader; both in the power domain PU; no resets. Rates: clk-imx6q.c makes the core
-/// clocks those of mmdc_ch0_axi (528 MHz) and pll3_usb_otg (480), the shader's that of pll2_pfd1_594m; the bus clocks
-/// come from axi (264) after reset. RAM: i.MX6DQ reference manual, memory map: 3.75 GiB from 0x10000000 on.
+/// HW: imx6qdl.dtsi, gpu@130000 and gpu@134000: 16 KiB windows; interrupts 9 and 10, which have no
+/// names there; clocks bus, core and, of the 3D core, shader; both in the power domain PU; no
+/// resets. Rates: clk-imx6q.c makes the core clocks those of mmdc_ch0_axi (528 MHz) and
+/// pll3_usb_otg (480), the shader's that of pll2_pfd1_594m; the bus clocks come from axi (264)
+/// after reset. RAM: i.MX6DQ reference manual, memory map: 3.75 GiB from 0x10000000 on.
 const IMX6Q: Board = Board {
     name: "imx6q",
     driver: "etnaviv",
@@ -68,8 +70,8 @@ const GC320: Core = Core {
     clocks: &[("bus", 264), ("core", 480)],
 };
 
-/// The i.MX6Q's device tree with the other 3D core of the i.MX6QP, at the same rates. Its 2D core is of a revision that
-/// there is no model of.
+/// The i.MX6Q's device tree with the other 3D core of the i.MX6QP, at the same rates. Its 2D core
+/// is of a revision that there is no model of.
 const IMX6QP: Board = Board {
     name: "imx6qp",
     cores: &[Core {

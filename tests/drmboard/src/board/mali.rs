@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Boards with a Mali GPU, and the model as a device of a world.
 //!
-//! `rk3399` is the RK3399's node; the other rows are the same board with another GPU on it, for tests of what
-//! differs between GPUs.
+//! `rk3399` is the RK3399's node; the other rows are the same board with another GPU on it, for
+//! tests of what differs between GPUs.
 
 use super::adapter::Adapter;
 use crate::inject::{Planted, When};
@@ -60,8 +60,9 @@ const fn row(
     }
 }
 
-/// HW: rk3399.dtsi, gpu@ff9a0000: 64 KiB window, interrupts job, mmu, gpu; one clock without a name (ACLK_GPU),
-/// to which the node here gives one, at the rate of the second operating point; supply "mali"; a power domain.
+/// HW: rk3399.dtsi, gpu@ff9a0000: 64 KiB window, interrupts job, mmu, gpu; one clock without a name
+/// (ACLK_GPU), to which the node here gives one, at the rate of the second operating point; supply
+/// "mali"; a power domain.
 pub(crate) fn node(board: &MaliBoard) -> Node {
     Node {
         name: "gpu@ff9a0000".into(),
@@ -98,13 +99,13 @@ impl MaliHardware {
         self.planted.push(planted);
     }
 
-    /// Arms what is due. Comes before each register write, so a fault "after n chains" is armed when the write
-    /// that starts the next one arrives.
+    /// Arms faults whose time has come. Runs before each register write, so a fault "after n
+    /// chains" is armed when the write that starts the next one arrives.
     fn arm(&mut self, bus: &mut dyn Dma, now: u64) {
         if self.planted.is_empty() {
             return;
         }
-        // What happens at once is to happen now, not when the model was looked at last.
+        // What happens at once happens now, not at the time of the model's last poll.
         self.model.poll(&mut Adapter(bus), now);
         let chains: u64 = self.model.stats().chains.iter().sum();
         let model = &mut self.model;

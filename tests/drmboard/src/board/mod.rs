@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Boards: which device nodes are on them, what the device tree says of them, which driver serves them.
+//! Boards: which device nodes are on them, what the device tree says of them, which driver serves
+//! them.
 //!
-//! A GPU of several cores has a node for each; the driver makes one DRM device of them, whose /dev/dri nodes belong to
-//! the first.
+//! A GPU of several cores has a node for each; the driver makes one DRM device of them, whose
+//! /dev/dri nodes belong to the first.
 
 mod adapter;
 mod driver;
@@ -22,11 +23,11 @@ use mali::MaliHardware;
 pub(crate) use report::Report;
 use vivante::VivanteHardware;
 
-/// A node of the device tree and the model behind it.
+/// A node of the device tree and its model.
 pub type Core = (Node, Box<dyn Hardware>);
 
-/// A running board: a world with the nodes of a GPU in it, its driver attached to all. Dropping it drops everything,
-/// without the checks of [`Board::close`].
+/// A running board: a world with the nodes of a GPU in it, its driver attached to all. Dropping it
+/// drops everything, without the checks of [`Board::close`].
 pub struct Board {
     /// In the order of the device tree; there is a first one.
     devices: Vec<Device>,
@@ -34,7 +35,7 @@ pub struct Board {
     driver: String,
 }
 
-/// Looks at a world.
+/// Inspects a world.
 pub type Watch<'a> = &'a dyn Fn(&World);
 
 /// The names that [`Board::new`] knows.
@@ -49,14 +50,16 @@ pub(crate) fn known(name: &str) -> bool {
     names().contains(&name)
 }
 
-/// What the device tree of a board says of its GPU, core by core; nothing for a board that does not exist.
+/// What the device tree of a board says of its GPU, core by core; nothing for a board that does not
+/// exist.
 #[must_use]
 pub fn nodes(name: &str) -> Vec<Node> {
     let cores = parts(name).map(|parts| parts.cores).unwrap_or_default();
     cores.into_iter().map(|(node, _)| node).collect()
 }
 
-/// The cores of a board: what the device tree says of each, and its model; nothing for a board that does not exist.
+/// The cores of a board: what the device tree says of each, and its model; nothing for a board that
+/// does not exist.
 #[must_use]
 pub fn cores(name: &str) -> Vec<Core> {
     parts(name).map(|parts| parts.cores).unwrap_or_default()
@@ -66,7 +69,7 @@ fn model_of<T: 'static>(hardware: &mut dyn Hardware) -> Option<&mut T> {
     hardware.as_any().downcast_mut()
 }
 
-/// Plants a fault in a model; the answer is whether it has faults of the kind.
+/// Plants a fault in a model; returns whether it has faults of the kind.
 pub(crate) fn plant(hardware: &mut dyn Hardware, planted: Planted) -> bool {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {
         mali.plant(planted);
@@ -97,7 +100,8 @@ pub(crate) fn scale_work(hardware: &mut dyn Hardware, times: u32) {
     }
 }
 
-/// What a model rendered last, if anything was and it was captured; and when, where several cores may have.
+/// What a model rendered last, if anything was and it was captured; and when, where several cores
+/// may have.
 pub(crate) fn last_frame(hardware: &mut dyn Hardware) -> Option<(u64, Frame)> {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {
         return mali
@@ -211,8 +215,8 @@ impl Board {
         unsafe { Board::with_parts(cores, config, table, parts.driver, watch) }
     }
 
-    /// A board of other parts. `driver_name` names the driver's requests in traces; `watch` is given the world
-    /// before the driver is attached.
+    /// A board of other parts. `driver_name` names the driver's requests in traces; `watch` is
+    /// given the world before the driver is attached.
     ///
     /// # Safety
     /// `driver` is a driver table that lives as long as the program.
@@ -335,8 +339,8 @@ impl Board {
         self.with_vivante_core(0, f)
     }
 
-    /// Runs `f` on the Vivante model of a core, counted in the order of the device tree, with its lock held; None if
-    /// there is no such core or it is no such model.
+    /// Runs `f` on the Vivante model of a core, counted in the order of the device tree, with its
+    /// lock held; None if there is no such core or it is no such model.
     pub fn with_vivante_core<R>(
         &self,
         core: usize,
@@ -382,10 +386,12 @@ impl Board {
         frames.max_by_key(|(at, _)| *at).map(|(_, frame)| frame)
     }
 
-    /// Detaches the driver from every node; the first detach takes the DRM device away, and the others let go.
+    /// Detaches the driver from every node; the first detach takes the DRM device away, and the
+    /// others let go.
     ///
     /// # Errors
-    /// The number of FreeBSD's that the driver refuses with; it is still attached where it was not detached.
+    /// The number of FreeBSD's that the driver refuses with; it is still attached where it was not
+    /// detached.
     pub fn detach(&self, force: bool) -> Result<(), i32> {
         self.devices
             .iter()

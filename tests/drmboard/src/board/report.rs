@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a model counted, as text: how much it did, and what it was asked that hardware leaves undefined.
+//! What a model counted, as text: how much it did, and what it was asked that hardware leaves
+//! undefined.
 
 use models::{mali, vivante, Access};
 use std::collections::BTreeMap;
@@ -10,8 +11,9 @@ use std::fmt::Debug;
 pub(crate) struct Report {
     /// How much it did.
     sum: String,
-    /// What it met that hardware leaves undefined or that it does not know, a line for each kind: a register that does not exist,
-    /// an access that is undefined, contents of memory that it could not decode.
+    /// What it met that hardware leaves undefined or that it does not know, a line for each kind: a
+    /// register that does not exist, an access that is undefined, contents of memory that it could
+    /// not decode.
     pub(crate) unknown: Vec<String>,
     /// Faults that it raised.
     faults: Vec<String>,
@@ -149,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn misuse_is_told_line_by_line() {
+    fn misuse_is_reported_line_by_line() {
         let mut stats = vivante::Stats::default();
         assert_eq!(vivante(&stats).lines().len(), 1);
         assert_eq!(vivante(&stats).times, 0);

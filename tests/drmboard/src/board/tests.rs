@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Boards of several cores, with a driver that does nothing but attach, and streams that its cores are given by hand.
+//! Boards of several cores, with a driver that does nothing but attach, and streams that its cores
+//! are given by hand.
 
 use super::*;
 use drm_os_host::{Caller, Dma, NoMemory};

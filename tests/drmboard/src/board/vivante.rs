@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The model of a Vivante core as a device of a world.
 //!
-//! The one thing to know: an idle front end polls its ring, so the model always has a next event. Here it is asked
-//! to look rarely: see [`IDLE_POLL_NS`].
+//! The one thing to know: an idle front end polls its ring, so the model always has a next event.
+//! Here it is asked to look rarely: see [`IDLE_POLL_NS`].
 
 use super::adapter::Adapter;
 use super::frame::Frame;
@@ -13,8 +13,8 @@ use models::vivante::{self, Injection, Variant, IRQ};
 use models::Vivante;
 use std::any::Any;
 
-/// How often the idle front end looks at its ring, ns. Silicon: every 30 us or so; the host's processor would be
-/// busy with nothing else.
+/// How often the idle front end reads its ring, ns. Silicon: every 30 us or so; the host's
+/// processor would be busy with nothing else.
 const IDLE_POLL_NS: u64 = 200_000;
 
 /// Bytes of the register window.
@@ -41,7 +41,8 @@ fn translate(what: models::Injection) -> Option<Injection> {
     })
 }
 
-/// What tells a picture from the one before it: where its copy lies, and what of which image it is.
+/// What distinguishes a picture from the previous one: where its copy is, and which part of which
+/// image it is.
 type Mark = (usize, [u32; 5]);
 
 fn mark(frame: &vivante::Frame) -> Mark {
@@ -87,15 +88,15 @@ impl VivanteHardware {
         &mut self.model
     }
 
-    /// Keeps a fault until it is due; the answer is whether the model has faults of the kind.
+    /// Keeps a fault until its time comes; returns whether the model has faults of the kind.
     pub(crate) fn plant(&mut self, planted: Planted) -> bool {
         let what = translate(planted.what);
         self.planted.extend(what.map(|what| (planted.when, what)));
         what.is_some()
     }
 
-    /// Arms what is due. There is no write to a register when a job starts: "after n jobs" is when n events have
-    /// been raised, one at the end of each job.
+    /// Arms faults whose time has come. There is no write to a register when a job starts: "after n
+    /// jobs" is when n events have been raised, one at the end of each job.
     fn arm(&mut self, bus: &mut dyn Dma, now: u64) {
         if self.planted.is_empty() {
             return;

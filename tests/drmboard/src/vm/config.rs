@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the launcher tells the library that it preloads into QEMU, by environment variables, and where things lie on the bus.
+//! Environment variables by which the launcher configures the library that it preloads into QEMU,
+//! and the addresses on the bus.
 
 use models::power::Boot;
 use std::env;
 use std::path::PathBuf;
 
-/// Where the register window of core 0 lies; nothing of the `virt` machine's own is used there (its platform bus is empty).
+/// Where the register window of core 0 lies; nothing of the `virt` machine's own is used there (its
+/// platform bus is empty).
 pub const WINDOWS: u64 = 0x0c00_0000;
 /// Distance of the windows of two cores.
 pub const WINDOW_STEP: u64 = 0x10_0000;
 /// Where the windows of a power controller lie.
 pub const CONTROLLERS: u64 = 0x0ce0_0000;
-/// Where the mailbox lies: [`MAILBOX_LEN`] bytes with the registers `MAIL_*`, each written as 32 bits.
+/// Where the mailbox lies: [`MAILBOX_LEN`] bytes with the registers `MAIL_*`, each written as 32
+/// bits.
 pub const MAILBOX: u64 = 0x0cf0_0000;
 /// Length of the mailbox in bytes.
 pub const MAILBOX_LEN: u64 = 0x1000;
@@ -19,12 +22,14 @@ pub const MAILBOX_LEN: u64 = 0x1000;
 pub const MAIL_MARK: u32 = 0;
 /// A write here says with what exit status the launcher ends once the guest has powered off.
 pub const MAIL_EXIT: u32 = 4;
-/// Low half of the virtual address where the module lies whose instructions `--count` tells from the kernel's.
+/// Low half of the virtual address of the module whose instructions `--count` distinguishes from
+/// the kernel's.
 pub const MAIL_MODULE_LOW: u32 = 8;
 /// High half of that address.
 pub const MAIL_MODULE_HIGH: u32 = 12;
-/// Length of that module in bytes. The write makes all three valid, for code that is translated after it: a guest has to load the
-/// module once more to the same place. Without it modules are where Linux has them.
+/// Length of that module in bytes. The write makes all three valid, for code that is translated
+/// after it: a guest has to load the module again to the same place. Without it modules are where
+/// Linux has them.
 pub const MAIL_MODULE_LENGTH: u32 = 16;
 /// The shared peripheral interrupt of line 0 of core 0; the others follow in order.
 pub const FIRST_SPI: u32 = 80;

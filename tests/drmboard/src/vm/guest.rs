@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Exit status when the time is over, as of timeout(1).
+/// Exit status when the time has ended, as of timeout(1).
 pub(crate) const TIMED_OUT: u8 = 124;
 /// Exit status when the machine went without the guest having given one.
 pub(crate) const NO_STATUS: u8 = 125;
 
-/// One instruction is one nanosecond, a processor that waits does not do so in real time, and nothing else is by chance.
+/// One instruction is one nanosecond, a processor that waits does not do so in real time, and
+/// nothing else is by chance.
 const COUNTING: &str = "-icount shift=0,sleep=off -rtc base=2024-01-01,clock=vm";
 
 /// How the machine ended.
@@ -23,8 +24,8 @@ pub(crate) enum End {
     PoweredOff,
     Failed(ExitStatus),
     TimedOut,
-    /// This process was told to end, by the signal.
-    Told(libc::c_int),
+    /// This process was ended, by the signal.
+    Signalled(libc::c_int),
 }
 
 /// A machine that is not started yet.
@@ -139,8 +140,9 @@ impl Qemu {
     }
 }
 
-/// What the kernel is told, besides `more`: where its console is, and to go down when it panics. FreeBSD finds its console in the tree,
-/// takes variables for its environment behind the word that says so, and has its root on the first disk.
+/// The kernel's arguments besides `more`: its console, and to power off on a panic. FreeBSD finds
+/// its console in the tree, takes variables for its environment after the word that introduces
+/// them, and has its root on the first disk.
 fn command_line(os: Os, more: &str) -> String {
     match os {
         Os::Linux => format!("console=ttyAMA0 panic=-1 {more}"),
@@ -154,8 +156,8 @@ fn not_started(error: std::io::Error) -> String {
     format!("{}: {error}", program().to_string_lossy())
 }
 
-/// Waits for the end of QEMU, which it is told to come to when the time is over and when this process is told to end. QEMU takes SIGTERM
-/// for its power switch and ends in order: trace and picture are written.
+/// Waits for the end of QEMU, and ends it after the time limit or on a signal to this process. QEMU
+/// takes SIGTERM for its power switch and ends in order: trace and picture are written.
 fn wait(child: &mut Child, timeout: Duration, signals: &Signals) -> Result<End, String> {
     let pid = i32::try_from(child.id()).map_err(|error| error.to_string())?;
     let mut until = Instant::now() + timeout;
@@ -167,8 +169,8 @@ fn wait(child: &mut Child, timeout: Duration, signals: &Signals) -> Result<End, 
                 false => End::Failed(status),
             }));
         }
-        let told = signals.next(Duration::from_millis(20));
-        if Instant::now() > until || told.is_some() {
+        let signal = signals.next(Duration::from_millis(20));
+        if Instant::now() > until || signal.is_some() {
             // SAFETY: a signal to a child of ours that was not waited for.
             unsafe {
                 libc::kill(
@@ -180,7 +182,7 @@ fn wait(child: &mut Child, timeout: Duration, signals: &Signals) -> Result<End, 
                     },
                 )
             };
-            why = why.or(Some(told.map_or(End::TimedOut, End::Told)));
+            why = why.or(Some(signal.map_or(End::TimedOut, End::Signalled)));
             until = Instant::now() + Duration::from_secs(5);
         }
     }
@@ -191,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kernels_are_told_to_go_down_when_they_panic() {
+    fn kernels_power_off_when_they_panic() {
         assert_eq!(
             command_line(Os::Linux, "a=b"),
             "console=ttyAMA0 panic=-1 a=b"

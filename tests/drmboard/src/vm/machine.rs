@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The models on somebody else's bus: what the library in QEMU does between its callbacks and the models.
+//! The models on another program's bus: what the library in QEMU does between its callbacks and the
+//! models.
 //!
-//! The one thing to know: as in a [`drm_os_host::World`], a trace line of a write comes before what the write does.
-//! A board without a power controller (vm/power.rs) has power from the start; clocks run all the time.
+//! The one thing to know: as in a [`drm_os_host::World`], a trace line of a write comes before what
+//! the write does. A board without a power controller (vm/power.rs) has power from the start;
+//! clocks run all the time.
 //!
-//! The machine's clock stands still while a model is at work, a core's or the power controller's: what the host takes to move the
-//! pixels of a draw is no time of the draw. Else what comes after a long one would be due when it ends, and the guest, which waits
-//! for the machine meanwhile, would find all of it done, and its deadlines gone by.
+//! The machine's clock stands still while a model is at work, a core's or the power controller's:
+//! what the host takes to move the pixels of a draw is no time of the draw. Else what comes after a
+//! long one would already have expired when it ends, and the guest, which waits for the machine
+//! meanwhile, would find all of it done, and its deadlines gone by.
 
 use super::config::{self, Config};
 use super::power::Feed;
@@ -30,8 +33,8 @@ pub trait Platform {
     fn write(&mut self, pa: u64, buf: &[u8]) -> bool;
     /// Drives an interrupt line; lines are counted over all cores.
     fn set_line(&mut self, line: usize, level: bool);
-    /// Has [`Machine::poll`] called for `timer` at the time given, in ns, or not at all. Each core has one, and after them the
-    /// power controller.
+    /// Has [`Machine::poll`] called for `timer` at the time given, in ns, or not at all. Each core
+    /// has one, and after them the power controller.
     fn set_timer(&mut self, timer: usize, at: Option<u64>);
 }
 
@@ -71,13 +74,14 @@ struct Bus<'a> {
 }
 
 impl Bus<'_> {
-    fn tell(&self, event: &Trace) {
+    fn record(&self, event: &Trace) {
         if let Some(trace) = self.trace {
             trace.event(event, self.nodes);
         }
     }
 
-    /// Only RAM: a device that reached for another device's registers would come back into the caller.
+    /// Only RAM: a device that reached for another device's registers would come back into the
+    /// caller.
     fn within(&self, pa: u64, len: usize) -> bool {
         let end = pa.checked_add(len as u64);
         self.ram.start <= pa && end.is_some_and(|end| end <= self.ram.end)
@@ -89,7 +93,7 @@ impl Bus<'_> {
             return Ok(());
         }
         let (t, dev) = (self.now, self.name.clone());
-        self.tell(&Trace::BadDma {
+        self.record(&Trace::BadDma {
             t,
             dev,
             pa,
@@ -113,7 +117,7 @@ impl Dma for Bus<'_> {
 
     fn irq(&mut self, line: usize, level: bool) {
         let (t, dev) = (self.now, self.name.clone());
-        self.tell(&Trace::Irq {
+        self.record(&Trace::Irq {
             t,
             dev,
             line,
@@ -173,8 +177,9 @@ impl Machine {
         })
     }
 
-    /// Where the register windows lie and how many bytes they have: those of the cores, in the order of the device tree, and then
-    /// those of the power controller. Accesses name them by their place in this order.
+    /// Where the register windows lie and how many bytes they have: those of the cores, in the
+    /// order of the device tree, and then those of the power controller. Accesses name them by
+    /// their place in this order.
     pub fn windows(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         let cores = (0..).map(|n: u64| config::WINDOWS + n * config::WINDOW_STEP);
         let cores = cores.zip(self.nodes.iter().map(|node| node.mmio_len));
@@ -193,7 +198,8 @@ impl Machine {
         self.nodes.iter().map(|node| node.irqs.len()).sum()
     }
 
-    /// Does `act` at the time that it is, at which the clock stands still meanwhile: it is that of everything that comes of it.
+    /// Does `act` at the time that it is, at which the clock stands still meanwhile: it is that of
+    /// everything that comes of it.
     fn at_once<R>(
         &mut self,
         platform: &mut dyn Platform,
@@ -239,7 +245,7 @@ impl Machine {
         result
     }
 
-    fn tell(&self, event: &Trace) {
+    fn record(&self, event: &Trace) {
         if let Some(trace) = &self.trace {
             trace.event(event, &self.nodes);
         }
@@ -250,13 +256,13 @@ impl Machine {
         for core in 0..self.seats.len() {
             let dev = self.seats[core].name.clone();
             self.with(platform, core, now, |hardware, bus| {
-                bus.tell(&Trace::Power { t: now, dev, on });
+                bus.record(&Trace::Power { t: now, dev, on });
                 hardware.set_power(bus, now, on);
             });
         }
     }
 
-    /// Does what is due in the power controller.
+    /// Runs the expired timers of the power controller.
     fn settle(&mut self, platform: &mut dyn Platform, now: u64) {
         let Some(feed) = &mut self.feed else { return };
         let (timer, power) = feed.settle(now);
@@ -268,7 +274,7 @@ impl Machine {
         }
     }
 
-    /// The guest is about to touch a register of a core; the answer is whether it gets there.
+    /// The guest is about to touch a register of a core; returns whether it gets there.
     fn touch(&mut self, platform: &mut dyn Platform, now: u64) -> bool {
         self.settle(platform, now);
         let Some(feed) = &mut self.feed else {
@@ -297,7 +303,7 @@ impl Machine {
         let cores = self.seats.len();
         if let (Some(feed), Some(window)) = (&mut self.feed, window.checked_sub(cores)) {
             let (val, event) = feed.read(window, now, off);
-            self.tell(&event);
+            self.record(&event);
             self.settle(platform, now);
             return val;
         }
@@ -308,7 +314,7 @@ impl Machine {
                 true => hardware.mmio_read(bus, now, off),
                 false => 0,
             };
-            bus.tell(&Trace::MmioRead {
+            bus.record(&Trace::MmioRead {
                 t: now,
                 dev,
                 off,
@@ -336,7 +342,7 @@ impl Machine {
         let cores = self.seats.len();
         if let (Some(feed), Some(window)) = (&mut self.feed, window.checked_sub(cores)) {
             let event = feed.written(window, now, off, val);
-            self.tell(&event);
+            self.record(&event);
             if let Some(feed) = &mut self.feed {
                 feed.controller.mmio_write(now, window, off, val);
             }
@@ -346,7 +352,7 @@ impl Machine {
         let reached = self.touch(platform, now);
         let dev = self.seats[window].name.clone();
         self.with(platform, window, now, |hardware, bus| {
-            bus.tell(&Trace::MmioWrite {
+            bus.record(&Trace::MmioWrite {
                 t: now,
                 dev,
                 off,
@@ -377,7 +383,8 @@ impl Machine {
         });
     }
 
-    /// Which pin of the machine's GPIO controller switches the regulator of the GPU's domain, if one does.
+    /// Which pin of the machine's GPIO controller switches the regulator of the GPU's domain, if
+    /// one does.
     #[must_use]
     pub fn regulator(&self) -> Option<u32> {
         self.feed.as_ref()?.regulator().map(|pin| pin.number)
@@ -390,7 +397,7 @@ impl Machine {
                 return;
             };
             if let Some(event) = feed.regulator_pin(now, high) {
-                machine.tell(&event);
+                machine.record(&event);
             }
             machine.settle(platform, now);
         });
@@ -405,27 +412,28 @@ impl Machine {
         }
     }
 
-    /// The machine goes: writes trace and picture. The report has one line per thing to tell: `exit N`, `error TEXT`, and for
-    /// each core, and the power controller, `model DEV NAME=VALUE...`, see docs/crosscheck.md.
+    /// The machine goes: writes trace and picture. The report has one line for each of: `exit N`,
+    /// `error TEXT`, and for each core, and the power controller, `model DEV NAME=VALUE...`, see
+    /// docs/crosscheck.md.
     #[must_use]
     pub fn finish(&mut self) -> String {
         let mut report = String::new();
-        let mut tell = |line: std::fmt::Arguments| {
+        let mut record = |line: std::fmt::Arguments| {
             let _ = writeln!(report, "{line}");
         };
         if let Some(exit) = self.exit {
-            tell(format_args!("exit {exit}"));
+            record(format_args!("exit {exit}"));
         }
         for seat in &mut self.seats {
             for line in board::report(seat.core.1.as_mut()).lines() {
-                tell(format_args!("model {} {line}", seat.name));
+                record(format_args!("model {} {line}", seat.name));
             }
         }
         for line in self.feed.iter().flat_map(Feed::report) {
-            tell(format_args!("model {line}"));
+            record(format_args!("model {line}"));
         }
         if let Some(Err(error)) = self.trace.as_ref().map(|trace| trace.flush()) {
-            tell(format_args!("error trace: {error}"));
+            record(format_args!("error trace: {error}"));
         }
         if let Some(path) = &self.png {
             let frames = self
@@ -437,7 +445,7 @@ impl Machine {
                 None => Err("nothing was rendered".into()),
             };
             if let Err(why) = written {
-                tell(format_args!(
+                record(format_args!(
                     "error {} is not written: {why}",
                     path.display()
                 ));

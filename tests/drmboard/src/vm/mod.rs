@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `drmboard vm`: QEMU's `virt` machine with a board's GPU on its bus, for a kernel that brings its own driver.
+//! `drmboard vm`: QEMU's `virt` machine with a board's GPU on its bus, for a kernel that brings its
+//! own driver.
 //!
-//! QEMU is Debian's, unmodified; crate `qemu_board` (tests/qemu) is preloaded into it and puts the models on the bus. Nothing of
-//! our drivers runs here. docs/crosscheck.md has the whole picture.
+//! QEMU is Debian's, unmodified; crate `qemu_board` (tests/qemu) is preloaded into it and puts the
+//! models on the bus. Nothing of our drivers runs here. docs/crosscheck.md has the whole picture.
 
 pub mod config;
 mod guest;
@@ -40,7 +41,8 @@ impl Drop for Scratch {
     }
 }
 
-/// What the report of the library says: its lines for people, the guest's exit status, and what went wrong.
+/// What the report of the library says: its lines for people, the guest's exit status, and what
+/// went wrong.
 fn read_report(path: &Path) -> (Vec<String>, Option<u8>, Vec<String>) {
     let (mut lines, mut exit, mut errors) = (Vec::new(), None, Vec::new());
     // Without a report the machine did not come to its end: then there is no exit status either.
@@ -77,7 +79,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
         power: options.power,
         work_scale: options.work_scale,
     };
-    // The same mistakes as in QEMU, told here before it is started. Its trace is made there.
+    // The same mistakes as in QEMU, reported before it is started. Its trace is made there.
     Machine::new(&Config {
         trace: None,
         ..config.clone()
@@ -101,7 +103,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
             guest::TIMED_OUT
         }
         // As a shell has it for a program that the signal ended.
-        (guest::End::Told(signal), _) => {
+        (guest::End::Signalled(signal), _) => {
             eprintln!("drmboard: the machine was ended by signal {signal}");
             u8::try_from(128 + signal).unwrap_or(u8::MAX)
         }

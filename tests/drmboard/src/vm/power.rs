@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The power controller of a board on the bus: which board has which, its nodes of the device tree, and what its model has to tell.
+//! The power controller of a board on the bus: which board has which, its nodes of the device tree,
+//! and its model's report.
 
 use super::config::CONTROLLERS;
 use crate::board;
@@ -21,7 +22,8 @@ const REGULATOR: &str = "regulator-gpu";
 pub(crate) struct Pin {
     /// Of QEMU's pl061; the `virt` machine itself has a button on 3.
     pub(crate) number: u32,
-    /// The level that switches on. Pins are pulled down as long as nobody drives them, so this is what says how firmware left it.
+    /// The level that switches on. Pins that are not driven are pulled down, so this decides how
+    /// firmware left it.
     pub(crate) active_high: bool,
 }
 
@@ -43,7 +45,7 @@ pub(crate) struct Feed {
     regulator: Option<Pin>,
     /// Whether it is on.
     regulated: bool,
-    /// Whether the GPU has been told that it has power.
+    /// Whether the GPU has been notified that it has power.
     on: bool,
     /// What the timer was last set to.
     timer: Option<u64>,
@@ -96,8 +98,8 @@ impl Feed {
         self.timer = None;
     }
 
-    /// Does what is due at `now`. The answer: what the timer is to be set to if it is not, and what the GPU is to be told if it
-    /// does not know.
+    /// Runs what has expired at `now`. Returns the new time of the timer and the new power state of
+    /// the GPU, if they changed.
     pub(crate) fn settle(&mut self, now: u64) -> (Option<Option<u64>>, Option<bool>) {
         self.controller.poll(now);
         let next = self.controller.next_event();
@@ -120,7 +122,7 @@ impl Feed {
         (val, Trace::MmioRead { t, dev, off, val })
     }
 
-    /// What is told of a write before it is made.
+    /// The trace of a write before it is made.
     pub(crate) fn written(&self, window: usize, now: u64, off: u32, val: u32) -> Trace {
         let (t, dev) = (now, self.names[window].clone());
         Trace::MmioWrite { t, dev, off, val }
@@ -165,11 +167,13 @@ fn report(stats: &Stats) -> Vec<(usize, String)> {
     lines
 }
 
-/// The nodes of a board's controller as source text, at their places on this bus, and the property that makes the GPU its consumer;
-/// nothing for a board without one. The clocks are those of core 0.
+/// The nodes of a board's controller as source text, at their places on this bus, and the property
+/// that makes the GPU its consumer; nothing for a board without one. The clocks are those of core
+/// 0.
 ///
-/// HW: rk3399.dtsi power-management@ff310000 and qos@ffae0000; imx8mq.dtsi gpc@303a0000. The supply of the GPC's domain is in
-/// the trees of the boards (imx8mq-evk.dts: sw1a_reg of the PMIC); here a pin switches it.
+/// HW: rk3399.dtsi power-management@ff310000 and qos@ffae0000; imx8mq.dtsi gpc@303a0000. The supply
+/// of the GPC's domain is in the trees of the boards (imx8mq-evk.dts: sw1a_reg of the PMIC); here a
+/// pin switches it.
 pub(crate) fn nodes(board: &str, boot: Boot) -> Option<(String, &'static str)> {
     let feed = Feed::new(board, boot)?;
     let reg: Vec<_> = feed.windows().collect();
@@ -267,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn misuse_is_told_line_by_line() {
+    fn misuse_is_reported_line_by_line() {
         let mut stats = Stats::default();
         assert_eq!(
             report(&stats),

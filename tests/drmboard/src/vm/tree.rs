@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The machine's device tree: QEMU's own of the `virt` machine, with the nodes of a board's GPU added as source text and compiled
-//! by dtc.
+//! The machine's device tree: QEMU's own of the `virt` machine, with the nodes of a board's GPU
+//! added as source text and compiled by dtc.
 
 use super::config::{FIRST_SPI, WINDOWS, WINDOW_STEP};
 use super::guest::Qemu;
@@ -20,11 +20,11 @@ fn strings<'a>(all: impl Iterator<Item = &'a str>) -> String {
         .join(", ")
 }
 
-/// The node of a core, at its place on this bus, with fixed clocks and a fixed supply in place of the board's controllers;
-/// `consumer` is the property that names its power domain, if it has one.
+/// The node of a core, at its place on this bus, with fixed clocks and a fixed supply in place of
+/// the board's controllers; `consumer` is the property that names its power domain, if it has one.
 ///
-/// HW: rk3399.dtsi gpu@ff9a0000 (its one clock has no name there), imx8mq.dtsi gpu@38000000 (its one interrupt has none),
-/// imx6qdl.dtsi gpu@130000 and gpu@134000.
+/// HW: rk3399.dtsi gpu@ff9a0000 (its one clock has no name there), imx8mq.dtsi gpu@38000000 (its
+/// one interrupt has none), imx6qdl.dtsi gpu@130000 and gpu@134000.
 fn source(node: &Node, core: u64, first_line: u32, consumer: &str) -> String {
     let mut out = String::new();
     let mut put = |line: std::fmt::Arguments| {
@@ -122,7 +122,7 @@ fn dtc(from: &str, input: &Path, to: &str, output: &Path) -> Result<(), String> 
     }
 }
 
-/// Makes the tree of a machine with a board's GPU; the answer is its file, in `scratch`.
+/// Makes the tree of a machine with a board's GPU; returns its file, in `scratch`.
 ///
 /// # Errors
 /// A sentence: QEMU or dtc does not do it.

@@ -30,5 +30,6 @@ pub const COPY: u32 = code(1, 0x48, 24);
 pub const STATE: u32 = code(2, 0x49, 8);
 /// `[error]`: fails with that FreeBSD number.
 pub const FAIL: u32 = code(1, 0x4a, 8);
-/// `[address, pages, 0]`: the device adds one to the first word of each of these pages of the caller's memory.
+/// `[address, pages, 0]`: the device adds one to the first word of each of these pages of the
+/// caller's memory.
 pub const TOUCH: u32 = code(1, 0x4b, 24);

@@ -51,10 +51,10 @@ pub const ALL: &[(&str, Case)] = &[
     ("exit_codes", exit_codes),
     ("help_and_version", help),
     ("arm64_programs_are_on_path", arm64_on_path),
-    ("x86_64_mesa_is_told_to_draw_with_the_cpu", drawn_by_the_cpu),
-    ("no_screen_is_told", no_screen),
+    ("x86_64_mesa_draws_with_the_cpu", drawn_by_the_cpu),
+    ("a_missing_screen_is_reported", no_screen),
     ("strict_status_and_what_is_said", strict),
-    ("a_root_that_is_no_mount_point_is_told", plain_chroot),
+    ("a_root_that_is_no_mount_point_is_reported", plain_chroot),
     ("a_machine_ends_with_drmboard", machine_ends),
     ("mistakes_are_one_sentence", mistakes),
     ("statistics", statistics),
@@ -192,7 +192,7 @@ fn drawn_by_the_cpu() -> Result<(), String> {
         let output = client_of(&parts().client, &[], words);
         String::from_utf8_lossy(&output.stderr).contains("no job reached the GPU")
     };
-    // One opens the board and gives it nothing to do, one gives it a job, one does not look at it.
+    // One opens the board and gives it nothing to do, one gives it a job, one does not use it.
     assert_eq!(
         [&["screen"][..], &["basics"], &["exit", "0"]].map(said),
         [true, false, false]
@@ -215,7 +215,8 @@ fn no_screen() -> Result<(), String> {
     Ok(())
 }
 
-/// Real drivers: refused submits, and what a model does not know, are told, and are `--strict`'s status.
+/// Real drivers: refused submits, and what a model does not know, are reported, and set
+/// `--strict`'s status.
 fn strict() -> Result<(), String> {
     let run = |board: &str, options: &[&str], words: &[&str]| {
         let mut args = vec!["run", "--board", board, "--stats"];
@@ -232,11 +233,13 @@ fn strict() -> Result<(), String> {
         let (output, err) = run("rk3399", options, &["refused"]);
         assert_eq!(code(&output), Some(status), "{err}");
         // Of two.
-        let told: Vec<&str> = err
+        let reported: Vec<&str> = err
             .lines()
             .filter(|line| line.contains("refused"))
             .collect();
-        let [line] = told[..] else { panic!("{err}") };
+        let [line] = reported[..] else {
+            panic!("{err}")
+        };
         for part in [
             "drmboard: a submit is refused (",
             "), the first of pid=",
@@ -250,13 +253,13 @@ fn strict() -> Result<(), String> {
     for (options, status) in [(&[][..], 0), (&["--strict"], 4)] {
         let (output, err) = run("imx8mq", options, &["unknown"]);
         assert_eq!(code(&output), Some(status), "{err}");
-        let told = err.lines().filter(|line| {
+        let reported = err.lines().filter(|line| {
             line.contains("met what it does not know: decode \"BLT command\" word=0x00000009")
         });
-        assert_eq!(told.count(), 1, "{err}");
+        assert_eq!(reported.count(), 1, "{err}");
         assert_eq!(number(&output, "stats: total", "unknown"), 1);
     }
-    // A program's own failure is told as it is, and nothing is told of one that does well.
+    // A program's own failure is reported unchanged, and nothing is reported of one that succeeds.
     assert_eq!(
         code(&run("rk3399", &["--strict"], &["exit", "7"]).0),
         Some(7)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A driver for nothing: it adds numbers, sleeps, and makes buffers and files; all through drm_os.h.
+//! A driver for nothing: it adds numbers, sleeps, and makes buffers and files; all through
+//! drm_os.h.
 
 use super::abi;
 use drm_os_host::{sys, Dma, Hardware};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `drmboard` from the outside, with a toy driver in place of a GPU's: the same program is the test runner and, as
-//! `toy run ...`, the board. The clients are the shim's example `board_client`, for this machine and, where the
-//! sysroot and QEMU are there, for arm64.
+//! `drmboard` from the outside, with a toy driver in place of a GPU's: the same program is the test
+//! runner and, as `toy run ...`, the board. The clients are the shim's example `board_client`, for
+//! this machine and, where the sysroot and QEMU are there, for arm64.
 
 mod abi;
 mod cases;

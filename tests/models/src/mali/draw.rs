@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Draw descriptors: checks that every pointer in them, and in what they point to, can be used
-//! in the job's address space with the permission the hardware would need. Uniform buffers are
-//! the exception: see [`check_uniforms`]. So are tables that a shader fills, which the model does
-//! not run: from an address on that a compute job of the same chain was given, they are not followed.
+//! Draw descriptors: checks that every pointer in them, and in what they point to, can be used in
+//! the job's address space with the permission the hardware would need. Uniform buffers are the
+//! exception: see [`check_uniforms`]. So are tables that a shader fills, which the model does not
+//! run: from an address on that a compute job of the same chain was given, they are not followed.
 //!
 //! A null pointer is counted and skipped even where a count asks for data: Mesa leaves some so
 //! when the shader does not use them.
@@ -225,10 +225,10 @@ fn note_given(exec: &mut Exec, uniforms: u64, bytes: u64) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The first attribute descriptor that is certain to have been written. Where the shader reads vertex
-/// or instance number these are descriptors 16 and 17; those between the last attribute and 16 hold
-/// what the memory held before, and nothing tells where the last one is.
-/// HW: Mesa pan_ir.h PAN_VERTEX_ID, pan_shader.c: v4 and v5 alone.
+/// The first attribute descriptor that is certain to have been written. Where the shader reads
+/// vertex or instance number these are descriptors 16 and 17; those between the last attribute and
+/// 16 hold what the memory held before, and nothing tells where the last one is. HW: Mesa pan_ir.h
+/// PAN_VERTEX_ID, pan_shader.c: v4 and v5 alone.
 fn first_attribute(arch: Arch, stage: Stage, count: u32) -> u32 {
     const VERTEX_ID: u32 = 16;
     if arch != Arch::V7 && stage == Stage::Vertex && count > VERTEX_ID {
@@ -284,9 +284,10 @@ fn check_attributes(
     Ok(())
 }
 
-/// The table must be there; its entries are read by the shader's loads alone, which the model does not run. Entries of
-/// buffers that the shader never names hold what the memory held before: Mesa writes those of `ubo_mask` only.
-/// HW: Mesa pan_cmdstream.c panfrost_emit_const_buf; genxml "Uniform Buffer", 8 bytes an entry.
+/// The table must be there; its entries are read by the shader's loads alone, which the model does
+/// not run. Entries of buffers that the shader never names hold what the memory held before: Mesa
+/// writes those of `ubo_mask` only. HW: Mesa pan_cmdstream.c panfrost_emit_const_buf; genxml
+/// "Uniform Buffer", 8 bytes an entry.
 fn check_uniforms(exec: &mut Exec, table: u64, count: u32) -> Result<(), Stop> {
     probe(exec, table, 8 * u64::from(count), Kind::Read)
 }

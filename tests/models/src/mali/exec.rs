@@ -25,8 +25,8 @@ pub(crate) struct Exec<'a> {
     pub(crate) reloads: &'a mut Reloads,
     pub(crate) frame: &'a mut Option<Frame>,
     pub(crate) capture: bool,
-    /// What the compute jobs of the chain so far were given, addresses among them: where a shader may
-    /// have written, which the model does not run.
+    /// What the compute jobs of the chain so far were given, addresses among them: where a shader
+    /// may have written, which the model does not run.
     pub(crate) given: BTreeSet<u64>,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Faults a test can plant. Each but [`Injection::HangJobsAt`] is one-shot: it waits for its occasion,
-//! happens once and is gone. A reset of the GPU does not disarm one that still waits.
+//! Faults a test can plant. Each but [`Injection::HangJobsAt`] is one-shot: it waits for its
+//! occasion, happens once and is gone. A reset of the GPU does not disarm one that still waits.
 
 use super::power::Domain;
 
@@ -13,8 +13,8 @@ pub enum Injection {
         /// Job slot, 0 to 2.
         slot: usize,
     },
-    /// Every job whose header lies at one of these GPU addresses hangs, for as long as the model lives. Neither
-    /// stop has an effect on it; a reset ends it.
+    /// Every job whose header lies at one of these GPU addresses hangs, for as long as the model
+    /// lives. Neither stop has an effect on it; a reset ends it.
     HangJobsAt {
         /// First address.
         first: u64,

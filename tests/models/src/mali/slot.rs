@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Job block: interrupts, JS_STATE, and the slots with their two-deep queue and stops. What a running chain does is in
-//! [`chain`](super::chain).
+//! Job block: interrupts, JS_STATE, and the slots with their two-deep queue and stops. What a
+//! running chain does is in [`chain`](super::chain).
 //!
 //! The one thing to know: a chain that completes makes room for NEXT at once, without waiting
 //! for the driver; a chain that fails holds NEXT back until the driver clears the ERR bit.
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 pub(crate) enum Phase {
     /// The header of the current job is about to be read.
     Fetch,
-    /// The current job runs; it takes effect when its time is over.
+    /// The current job runs; it takes effect when its time has ended.
     Execute,
     /// The current job will never end (injected).
     Hung,

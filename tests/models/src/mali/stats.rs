@@ -53,7 +53,8 @@ pub struct Stats {
     pub decode_errors: BTreeMap<&'static str, u64>,
     /// The first word of each kind that was not decoded.
     pub decode_words: BTreeMap<&'static str, u32>,
-    /// Contents that the model knows and does not act on, by short name. It runs no shaders and compresses nothing.
+    /// Contents that the model knows and does not act on, by short name. It runs no shaders and
+    /// compresses nothing.
     pub left: BTreeMap<&'static str, u64>,
     /// Null pointers met in draw descriptors where the counts ask for data.
     pub null_pointers: u64,

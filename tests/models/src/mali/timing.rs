@@ -40,8 +40,8 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// The same with jobs of all kinds, and the tiles of fragment jobs, `times` as long. What stops, resets, power and the
-    /// MMU take stays as it is.
+    /// The same with jobs of all kinds, and the tiles of fragment jobs, `times` as long. What
+    /// stops, resets, power and the MMU take stays as it is.
     #[must_use]
     pub fn with_work_scaled(self, times: u32) -> Timing {
         let long = |ns: u64| ns.saturating_mul(u64::from(times));

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The i.MX8MQ's general power controller, version 2, as far as power domains go.
 //!
-//! The one thing to know: between the GPU's domain and the interconnect is an ADB400 bridge. It is asked to shut (PWRDNREQN, active
-//! low, in PU_PWRHSK) and answers (PWRDNACKN, low, too) before power goes, and is asked to open when power is there.
+//! The one thing to know: between the GPU's domain and the interconnect is an ADB400 bridge. It is
+//! asked to shut (PWRDNREQN, active low, in PU_PWRHSK) and answers (PWRDNACKN, low, too) before
+//! power goes, and is asked to open when power is there.
 //!
-//! HW: Linux gpcv2.c: registers, bits, and the order: power up, PCR off, bridge open; bridge shut, PCR on, power down; a request clears itself
-//! when it is done. imx8mq-evk.dts: the domain has a supply from the PMIC, which is on before power is asked for and goes when the request for power
-//! down is done. TF-A plat/imx/imx8m/imx8mq/gpc.c: the mapping that firmware leaves. The manual was not at hand: that power
-//! stays without PCR is what Linux calls that bit ("power control"); the bridge takes some cycles of the bus; how long a domain takes is in registers
-//! that nobody sets, and a guess here; the status register is set by power down and cleared by writing a one. All other registers
-//! (interrupt masks, sequence slots, other domains) keep what is written and do nothing; they read zero at first.
+//! HW: Linux gpcv2.c: registers, bits, and the order: power up, PCR off, bridge open; bridge shut,
+//! PCR on, power down; a request clears itself when it is done. imx8mq-evk.dts: the domain has a
+//! supply from the PMIC, which is on before power is asked for and goes when the request for power
+//! down is done. TF-A plat/imx/imx8m/imx8mq/gpc.c: the mapping that firmware leaves. The manual was
+//! not at hand: that power stays without PCR is what Linux calls that bit ("power control"); the
+//! bridge takes some cycles of the bus; how long a domain takes is in registers that nobody sets,
+//! and a guess here; the status register is set by power down and cleared by writing a one. All
+//! other registers (interrupt masks, sequence slots, other domains) keep what is written and do
+//! nothing; they read zero at first.
 
 use super::{Boot, Controller, Follower, Stats, Supply, Window};
 use crate::bus::Access;

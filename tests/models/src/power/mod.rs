@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Power controllers of two SoCs: what gives the GPU its power, and what lets it onto the bus.
 //!
-//! The one thing to know: a controller knows nothing of the GPU. It says what the GPU has ([`Supply`]), and whoever embeds both
-//! switches the GPU's model, keeps accesses from it, and tells the controller of them.
+//! The one thing to know: a controller knows nothing of the GPU. It says what the GPU has
+//! ([`Supply`]), and whoever embeds both switches the GPU's model, keeps accesses from it, and
+//! tells the controller of them.
 
 use crate::bus::Access;
 use std::collections::BTreeMap;
@@ -44,11 +45,13 @@ pub struct Window {
     pub len: u32,
 }
 
-/// A controller. Times are absolute, in nanoseconds; the controller does first what was due up to then.
+/// A controller. Times are absolute, in nanoseconds; the controller does first what was due up to
+/// then.
 pub trait Controller: Send {
     /// Its windows; accesses name them by index.
     fn windows(&self) -> &'static [Window];
-    /// Reads the register at byte `offset` of a window. What is no register reads zero and is counted.
+    /// Reads the register at byte `offset` of a window. What is no register reads zero and is
+    /// counted.
     fn mmio_read(&mut self, now_ns: u64, window: usize, offset: u32) -> u32;
     /// Writes the register at byte `offset` of a window.
     fn mmio_write(&mut self, now_ns: u64, window: usize, offset: u32, value: u32);
@@ -56,7 +59,8 @@ pub trait Controller: Send {
     fn next_event(&self) -> Option<u64>;
     /// Does what is due.
     fn poll(&mut self, now_ns: u64);
-    /// The regulator that feeds the GPU's domain comes or goes, where the controller's driver is the one to see to it.
+    /// The regulator that feeds the GPU's domain comes or goes, where the controller's driver is
+    /// the one to see to it.
     fn set_regulator(&mut self, _now_ns: u64, _on: bool) {}
     /// What the GPU has now.
     fn supply(&self) -> Supply;
@@ -79,10 +83,11 @@ pub struct Stats {
     pub isolated_accesses: u64,
     /// Transfers of the GPU at that time.
     pub isolated_transfers: u64,
-    /// Accesses to registers of the controller that the GPU's power feeds, while there was none or the bus was shut.
+    /// Accesses to registers of the controller that the GPU's power feeds, while there was none or
+    /// the bus was shut.
     pub dead_accesses: u64,
-    /// Requests for domains other than the GPU's, by domain. They are no offence of themselves: a driver that has no business
-    /// with them makes them by mistake.
+    /// Requests for domains other than the GPU's, by domain. They are no offence of themselves: a
+    /// driver that has no business with them makes them by mistake.
     pub other_domains: u64,
     /// Accesses to offsets that are no register, with window and offset.
     pub unknown_registers: BTreeMap<(usize, u32, Access), u64>,

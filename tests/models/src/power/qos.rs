@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The quality-of-service generator between the RK3399's GPU and its interconnect, which the GPU's power domain feeds.
+//! The quality-of-service generator between the RK3399's GPU and its interconnect, which the GPU's
+//! power domain feeds.
 //!
-//! HW: rk3399.dtsi qos@ffae0000 (32 bytes); Linux pm_domains.c, the registers that it saves: 0x08 priority, 0x0c mode, 0x10
-//! bandwidth, 0x14 saturation, 0x18 external control; TF-A's pmu.h: 0x00 and 0x04 are identity and revision. What they are after a reset is in no public document: zero here.
+//! HW: rk3399.dtsi qos@ffae0000 (32 bytes); Linux pm_domains.c, the registers that it saves: 0x08
+//! priority, 0x0c mode, 0x10 bandwidth, 0x14 saturation, 0x18 external control; TF-A's pmu.h: 0x00
+//! and 0x04 are identity and revision. What they are after a reset is in no public document: zero
+//! here.
 
 /// Bytes of the window.
 pub(super) const LEN: u32 = 0x20;

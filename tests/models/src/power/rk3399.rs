@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The RK3399's PMU, as far as power domains go, and the GPU's QoS generator.
 //!
-//! The one thing to know: PWRDN_CON takes the power away, but first the interconnect has to be asked to let nothing through any
-//! more (BUS_IDLE_REQ), and to have said that it does (BUS_IDLE_ACK, BUS_IDLE_ST). Coming back it is the other way round.
+//! The one thing to know: PWRDN_CON takes the power away, but first the interconnect has to be
+//! asked to let nothing through any more (BUS_IDLE_REQ), and to have said that it does
+//! (BUS_IDLE_ACK, BUS_IDLE_ST). Coming back it is the reverse.
 //!
-//! HW: Linux pm_domains.c and TF-A plat/rockchip/rk3399/drivers/pmu/pmu.c: registers, bits, and the order, in which they agree. QoS settings
-//! are saved, bus idle (both say so), power off; power on, bus open, QoS settings restored. No register has write-enable bits in its
-//! upper half. How long things take is told nowhere: the times here are long enough that a driver which does not wait is found out.
+//! HW: Linux pm_domains.c and TF-A plat/rockchip/rk3399/drivers/pmu/pmu.c: registers, bits, and the
+//! order, in which they agree. QoS settings are saved, bus idle (both say so), power off; power on,
+//! bus open, QoS settings restored. No register has write-enable bits in its upper half. How long
+//! things take is told nowhere: the times here are long enough that a driver which does not wait is
+//! found out.
 
 use super::qos::{self, Qos};
 use super::{Boot, Controller, Follower, Stats, Supply, Window};

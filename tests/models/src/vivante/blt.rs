@@ -111,10 +111,11 @@ fn image(
     (image, bpp.is_some())
 }
 
-/// What a copy with `swizzle` does to the bytes of a pixel, if the model knows: it knows permutations of formats of four bytes.
-/// Three bits for each channel R, G, B, A tell which component of the source it is taken from, and in the upper half, which of
-/// the destination it goes to.
-/// HW: state_blt.xml SWIZZLE; Mesa etnaviv_blt.c and util_format_description for what the numbers mean.
+/// What a copy with `swizzle` does to the bytes of a pixel, if the model knows: it knows
+/// permutations of formats of four bytes. Three bits for each channel R, G, B, A tell which
+/// component of the source it is taken from, and in the upper half, which of the destination it
+/// goes to. HW: state_blt.xml SWIZZLE; Mesa etnaviv_blt.c and util_format_description for what the
+/// numbers mean.
 fn exchange(states: &States, swizzle: u32) -> Option<[usize; 4]> {
     // HW: BLT_FORMAT X8R8G8B8 and A8R8G8B8: blue is the lowest byte.
     const BYTES: [usize; 4] = [2, 1, 0, 3];
@@ -309,8 +310,9 @@ impl Op {
         Ok(())
     }
 
-    /// Each level from the one above it, all laid out alike. HW: state_blt.xml MIPMAP_CONFIG, MIP; the
-    /// number counts the source, and the filter is not published: here each byte is the mean of four.
+    /// Each level from the one above it, all laid out alike. HW: state_blt.xml MIPMAP_CONFIG, MIP;
+    /// the number counts the source, and the filter is not published: here each byte is the mean of
+    /// four.
     fn mipmaps(&self, mem: &mut Mem) -> Result<(), Stop> {
         let mut from = self.source;
         let [mut w, mut h] = self.size;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The picture a test looks at: what the last image operation wrote.
+//! The picture a test checks: what the last image operation wrote.
 
 use super::image::{Image, Layout, Rect};
 use super::mem::Mem;

@@ -188,7 +188,7 @@ impl Image {
         Ok(())
     }
 
-    /// Writes pixels as [`Image::read`] gives them; tile status is not looked at.
+    /// Writes pixels as [`Image::read`] gives them; tile status is not checked.
     pub(crate) fn write(&self, mem: &mut Mem, rect: Rect, pixels: &[u8]) -> Result<(), Stop> {
         let bpp = self.bpp as usize;
         let row = rect.w as usize * bpp;

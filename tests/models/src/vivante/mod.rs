@@ -168,7 +168,7 @@ impl Vivante {
 
     /// Absolute time of the next thing that happens by itself, nanoseconds.
     ///
-    /// An idle front end looks at its ring again and again, so there is always a next event while
+    /// An idle front end checks its ring again and again, so there is always a next event while
     /// it runs; [`Vivante::set_idle_poll`] says how often it is worth a call.
     pub fn next_event(&self) -> Option<u64> {
         let due = self.due_without_idle();
@@ -226,10 +226,10 @@ impl Vivante {
     /// How long [`Vivante::next_event`] lets the embedding sleep while the front end is in its
     /// idle loop (`WAIT; LINK` back to the WAIT), nanoseconds; `u64::MAX` means for ever.
     ///
-    /// There is no doorbell: silicon looks at memory once per turn of the loop. The model makes
-    /// one look per call that comes a period or more after the last one, so a longer time here
-    /// saves calls and only delays a job that is kicked while nobody calls. With `u64::MAX` the
-    /// embedding must call [`Vivante::poll`] itself after the driver changed the ring.
+    /// There is no doorbell: silicon checks memory once per turn of the loop. The model makes one
+    /// look per call that comes a period or more after the last one, so a longer time here saves
+    /// calls and only delays a job that is kicked while nobody calls. With `u64::MAX` the embedding
+    /// must call [`Vivante::poll`] itself after the driver changed the ring.
     pub fn set_idle_poll(&mut self, min_ns: u64) {
         self.idle_poll_ns = min_ns;
     }
@@ -239,8 +239,9 @@ impl Vivante {
         self.mmu.tables()
     }
 
-    /// How many page table entries a walk takes into the TLB, up to 16, which is what it does at first. No published
-    /// fact says how many they are: with many a stale entry is met soon, with one a walk is.
+    /// How many page table entries a walk takes into the TLB, up to 16, which is what it does at
+    /// first. No published fact says how many they are: with many a stale entry is met soon, with
+    /// one a walk is.
     pub fn set_tlb_line(&mut self, entries: u32) {
         self.mmu.set_line(entries);
     }

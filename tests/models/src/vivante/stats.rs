@@ -107,8 +107,9 @@ pub struct Stats {
     pub tiles_cleared: u64,
     /// Tiles read as their clear value because of their tile status.
     pub tiles_filled: u64,
-    /// Times the clock or the power was taken from a core whose front end was not at its END, or whose units worked. HW:
-    /// docs/crosscheck.md: the stock driver ends the ring and waits for idle first. A front end that hangs does not count.
+    /// Times the clock or the power was taken from a core whose front end was not at its END, or
+    /// whose units worked. HW: docs/crosscheck.md: the stock driver ends the ring and waits for
+    /// idle first. A front end that hangs does not count.
     pub cut_off: u64,
     /// Register accesses while the power domain or the clock was off.
     pub dead_accesses: u64,

@@ -23,8 +23,8 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// The same with draws, RS, BLT and 2D operations, and their vertices and pixels, `times` as long. What the front end and
-    /// resets take stays as it is.
+    /// The same with draws, RS, BLT and 2D operations, and their vertices and pixels, `times` as
+    /// long. What the front end and resets take stays as it is.
     #[must_use]
     pub fn with_work_scaled(self, times: u32) -> Timing {
         let long = |ns: u64| ns.saturating_mul(u64::from(times));

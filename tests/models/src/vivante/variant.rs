@@ -52,8 +52,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Whether vertex streams are set up in the new states (NFE). HW: Mesa etnaviv_emit.c: from HALTI2
-    /// on, bit 16 of minor feature word 4.
+    /// Whether vertex streams are set up in the new states (NFE). HW: Mesa etnaviv_emit.c: from
+    /// HALTI2 on, bit 16 of minor feature word 4.
     pub(crate) fn has_nfe_streams(&self) -> bool {
         self.halti5 || self.minor[4] & 1 << 16 != 0
     }

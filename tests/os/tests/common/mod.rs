@@ -201,10 +201,11 @@ pub fn copy(m: *mut sys::drm_os_mmio, src: u64, dst: u64, len: u32) -> u32 {
     }
 }
 
-/// Runs `f` in a child: the signal that ended it (0 if it came back), and what it wrote to standard error.
+/// Runs `f` in a child: the signal that ended it (0 if it came back), and what it wrote to standard
+/// error.
 ///
-/// A fork may catch another thread of the harness inside a lock of the standard library, on which the child then
-/// hangs; it is stopped and tried again.
+/// A fork may catch another thread of the harness inside a lock of the standard library, on which
+/// the child then hangs; it is stopped and tried again.
 pub fn child(f: impl Fn()) -> (i32, String) {
     for _ in 0..4 {
         let r = child_once(&f);
@@ -234,7 +235,8 @@ fn child_once(f: impl Fn()) -> (i32, String) {
             );
             libc::alarm(8);
         }
-        // The world says what it has to say itself; the default hook takes locks that a fork may have left taken.
+        // The world says what it has to say itself; the default hook takes locks that a fork may
+        // have left taken.
         std::panic::set_hook(Box::new(|_| ()));
         // A panic that could unwind to the harness would run the rest of the tests in the child.
         let r = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));

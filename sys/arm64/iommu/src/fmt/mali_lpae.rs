@@ -8,7 +8,7 @@
 //! Source: Linux `drivers/iommu/io-pgtable-arm.c`, format `ARM_MALI_LPAE`, read for its facts.
 
 use super::{Entry, Format};
-use crate::addr::{Pa, BLOCK_BYTES, PAGE_BYTES};
+use crate::addr::{Pa, BLOCK_BYTES};
 use crate::prot::{MemAttr, Prot};
 
 /// The Mali LPAE format. Never constructed: it names the format in types.
@@ -100,10 +100,10 @@ impl Format for MaliLpae {
 
 /// The bits of the output address that a leaf of `level` holds.
 const fn address_mask(level: u32) -> u64 {
-    let size = if level == BLOCK_LEVEL {
-        BLOCK_BYTES
+    const BLOCK_ADDRESS: u64 = ADDRESS & !(BLOCK_BYTES - 1);
+    if level == BLOCK_LEVEL {
+        BLOCK_ADDRESS
     } else {
-        PAGE_BYTES
-    };
-    ADDRESS & !size.wrapping_sub(1)
+        ADDRESS
+    }
 }

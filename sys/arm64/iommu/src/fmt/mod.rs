@@ -4,7 +4,7 @@
 //! A format is a radix tree whose levels all have the same number of entries; level 0 is the root.
 //! The leaves of the last level are 4 KiB; the level above may hold 2 MiB blocks.
 
-use crate::addr::{Iova, Pa, PAGE_BYTES};
+use crate::addr::{Iova, Pa, Span, PAGE_BYTES};
 use crate::prot::{MemAttr, Prot};
 
 pub mod mali_lpae;
@@ -76,41 +76,62 @@ pub trait Format {
 }
 
 /// The last level.
-pub(crate) fn last_level<F: Format>() -> u32 {
-    F::LEVELS.wrapping_sub(1)
+pub(crate) const fn last_level<F: Format>() -> u32 {
+    const { F::LEVELS - 1 }
 }
 
-/// The level that holds 2 MiB leaves, for a format that has them.
-pub(crate) fn block_level<F: Format>() -> u32 {
-    F::LEVELS.wrapping_sub(2)
+/// The level that holds 2 MiB leaves; only of a format that has them.
+pub(crate) const fn block_level<F: Format>() -> u32 {
+    const {
+        if F::BLOCKS {
+            F::LEVELS - 2
+        } else {
+            F::LEVELS
+        }
+    }
 }
 
-/// How far an address is shifted to get the index at `level`.
-pub(crate) fn shift<F: Format>(level: u32) -> u32 {
-    let below = last_level::<F>().saturating_sub(level);
-    PAGE_BYTES
-        .trailing_zeros()
-        .wrapping_add(F::INDEX_BITS.wrapping_mul(below))
+/// The spans of the levels; those of levels that the format lacks are the last level's.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "at compile time only"
+)]
+const fn spans<F: Format>() -> [Span; 4] {
+    let mut spans = [Span::PAGE; 4];
+    let mut level = 0;
+    let mut below = F::LEVELS;
+    while below > 0 {
+        below -= 1;
+        spans[level] = Span::of_shift(PAGE_BYTES.trailing_zeros() + F::INDEX_BITS * below);
+        level += 1;
+    }
+    spans
 }
 
-/// Bytes of address that one entry at `level` covers.
-pub(crate) fn span<F: Format>(level: u32) -> u64 {
-    1u64.wrapping_shl(shift::<F>(level))
+/// What an entry at `level` covers.
+pub(crate) fn span<F: Format>(level: u32) -> Span {
+    let [first, second, third, fourth] = const { spans::<F>() };
+    match level {
+        0 => first,
+        1 => second,
+        2 => third,
+        _ => fourth,
+    }
 }
 
 /// The index of `iova` in its table at `level`, always below `F::ENTRIES`.
 pub(crate) fn index<F: Format>(level: u32, iova: u64) -> u32 {
-    let mask = F::ENTRIES.wrapping_sub(1);
-    u32::try_from(iova.wrapping_shr(shift::<F>(level)) & u64::from(mask)).unwrap_or(0)
+    let mask = u64::from(const { F::ENTRIES - 1 });
+    u32::try_from(span::<F>(level).count(iova) & mask).unwrap_or(0)
 }
 
-/// The first address behind the entry at `level` that covers `iova`.
-pub(crate) fn next<F: Format>(level: u32, iova: u64) -> u64 {
-    (iova | span::<F>(level).wrapping_sub(1)).saturating_add(1)
+/// The first address after all that the tree translates.
+pub(crate) const fn limit<F: Format>() -> u64 {
+    const { F::IOVA_BASE + (1u64 << F::IOVA_BITS) }
 }
 
 /// Whether the tree translates `iova` to `end` (exclusive, not below `iova`).
 pub(crate) fn translates<F: Format>(iova: Iova, end: Iova) -> bool {
-    let limit = F::IOVA_BASE.saturating_add(1u64.wrapping_shl(F::IOVA_BITS));
-    iova.0 >= F::IOVA_BASE && end.0 <= limit
+    iova.0 >= F::IOVA_BASE && end.0 <= limit::<F>()
 }

@@ -96,13 +96,15 @@ void	drm_dev_release(struct drm_os_dev *dev);
 void	drm_newbus_init(void);
 void	drm_newbus_uninit(void);
 
-/* drm_file.c */
+/* drm_call.c */
 void	drm_caller_init(struct drm_os_caller *caller, struct thread *td,
 	    struct drm_os_minor *minor);
 int	drm_call_ioctl(const struct drm_os_file_ops *ops, void *priv,
 	    struct drm_os_caller *caller, u_long cmd, void *data);
 int	drm_call_mmap(const struct drm_os_file_ops *ops, void *priv,
 	    vm_ooffset_t *offset, vm_size_t size, struct vm_object **objectp);
+
+/* drm_file.c */
 void	drm_files_disown(void);
 void	drm_files_release(void);
 

@@ -13,8 +13,8 @@
  * The pages of a WRITE_COMBINE object are mapped uncached, and only the page
  * itself is told so: pmap_page_set_memattr(9) would split the blocks of the
  * direct map by break-before-make, on which other processors stand.  So the
- * direct map keeps a cached alias, and page_claim() and page_restore() see to
- * it that no line of that alias is dirty while the page is uncached, and none
+ * direct map keeps a cached alias, and page_claim() and drm_page_restore() see
+ * to it that no line of that alias is dirty while the page is uncached, and none
  * stale afterwards.  docs/design.md says why that is right.
  *
  * A page that somebody else has wired is not taken away from the VM system:
@@ -24,55 +24,28 @@
  * RLIMIT_SWAP, racct(4)'s swapuse and vm.overcommit know of them.  Their pages
  * count, as long as they are wired by us, as what mlock(2) has wired: no more
  * than vm.max_user_wired.
- *
- * The memory of a process (drm_os_object_create_user) has no VM object of ours
- * and is charged already; it is wired, and so counts.
  */
 #include "drm_glue.h"
 
-#include <sys/limits.h>
 #include <sys/proc.h>
 #include <sys/rwlock.h>
 #include <sys/refcount.h>
 #include <sys/time.h>
 #include <sys/ucred.h>
-#include <sys/vmmeter.h>
-#include <machine/cpufunc.h>
-#include <machine/vmparam.h>
 #include <vm/vm.h>
 #include <vm/vm_param.h>
 #include <vm/pmap.h>
 #include <vm/vm_extern.h>
 #include <vm/vm_kern.h>
-#include <vm/vm_map.h>
 #include <vm/vm_object.h>
 #include <vm/vm_page.h>
-#include <vm/vm_pageout.h>
 #include <vm/vm_pager.h>
 #include <vm/vm_radix.h>
 
-struct drm_os_object {
-	struct drm_os_dev *dev;
-	LIST_ENTRY(drm_os_object) link;	/* objects_lock */
-	vm_object_t	 vm;		/* NULL: memory of a process */
-	uint64_t	 pages;
-	vm_memattr_t	 attr;
-	bool		 purged;	/* VM object's lock */
-	vm_offset_t	 kva;		/* (VM object) */
-	u_int		 kmaps;		/* (VM object) */
-	struct ucred	*cred;		/* who is charged; NULL: nobody */
-	bool		 counted;	/* its pages are user-wired */
-	/* Memory of a process. */
-	volatile u_int	 refs;
-	bool		 write;
-	vm_page_t	*held;
-};
+#include "drm_object.h"
 
 static LIST_HEAD(, drm_os_object) objects;
 static struct mtx objects_lock;
-
-/* GPU page tables have entries of this size, too. */
-#define	BLOCK_PAGES	atop(2 * 1024 * 1024)
 
 void
 drm_objects_init(void)
@@ -82,8 +55,8 @@ drm_objects_init(void)
 	mtx_init(&objects_lock, "drm objects", NULL, MTX_DEF);
 }
 
-static void
-object_publish(struct drm_os_object *obj, struct drm_os_dev *dev)
+void
+drm_object_publish(struct drm_os_object *obj, struct drm_os_dev *dev)
 {
 
 	drm_dev_hold(dev);
@@ -94,8 +67,8 @@ object_publish(struct drm_os_object *obj, struct drm_os_dev *dev)
 	mtx_unlock(&objects_lock);
 }
 
-static void
-object_forget(struct drm_os_object *obj)
+void
+drm_object_forget(struct drm_os_object *obj)
 {
 
 	mtx_lock(&objects_lock);
@@ -104,78 +77,6 @@ object_forget(struct drm_os_object *obj)
 	drm_dev_release(obj->dev);
 	free(obj, M_DRM);
 	atomic_subtract_int(&drm_os.live, 1);
-}
-
-/* Pages are about to be wired for a user. */
-static bool
-wired_add(struct drm_os_object *obj, u_long npages)
-{
-	u_long wired;
-
-	if (!obj->counted)
-		return (true);
-	wired = atomic_load_long(&vm_user_wire_count);
-	do {
-		if (npages > ULONG_MAX - wired ||
-		    npages + wired > vm_page_max_user_wired)
-			return (false);
-	} while (!atomic_fcmpset_long(&vm_user_wire_count, &wired,
-	    wired + npages));
-	return (true);
-}
-
-static void
-wired_sub(struct drm_os_object *obj, u_long npages)
-{
-
-	if (obj->counted)
-		atomic_subtract_long(&vm_user_wire_count, npages);
-}
-
-static void *
-page_alias(vm_page_t m)
-{
-
-	return ((void *)PHYS_TO_DMAP(VM_PAGE_TO_PHYS(m)));
-}
-
-/*
- * A zeroed page becomes the object's.  It is in no VM object and nothing but
- * the direct map has it mapped, so that its attribute may change.
- */
-static void
-page_claim(struct drm_os_object *obj, vm_page_t m)
-{
-
-	/* Managed: its mappings can be found. */
-	m->oflags &= ~VPO_UNMANAGED;
-	if (obj->attr != VM_MEMATTR_DEFAULT) {
-		cpu_dcache_wbinv_range(page_alias(m), PAGE_SIZE);
-		m->md.pv_memattr = obj->attr;
-	} else if (!obj->dev->coherent)
-		cpu_dcache_wb_range(page_alias(m), PAGE_SIZE);
-}
-
-/*
- * The reverse, once the last mapping is gone: the page is ordinary memory.
- * Lines that were fetched on speculation meanwhile are older than the page.
- */
-static void
-page_restore(vm_page_t m)
-{
-
-	if (pmap_page_get_memattr(m) == VM_MEMATTR_DEFAULT)
-		return;
-	cpu_dcache_wbinv_range(page_alias(m), PAGE_SIZE);
-	m->md.pv_memattr = VM_MEMATTR_DEFAULT;
-}
-
-/* Whether others than the object have wired it. */
-static bool
-page_is_wired_elsewhere(vm_page_t m)
-{
-
-	return (VPRC_WIRE_COUNT(atomic_load_int(&m->ref_count)) > 1);
 }
 
 /*
@@ -201,8 +102,8 @@ retry:
 			goto retry;
 		}
 		pmap_remove_all(m);
-		page_restore(m);
-		if (keep && page_is_wired_elsewhere(m)) {
+		drm_page_restore(m);
+		if (keep && drm_page_is_wired_elsewhere(m)) {
 			vm_page_xunbusy(m);
 			continue;
 		}
@@ -212,7 +113,7 @@ retry:
 		if (vm_page_unwire_noq(m))
 			vm_page_free(m);
 	}
-	wired_sub(obj, freed);
+	drm_wired_sub(obj, freed);
 }
 
 /* The VM object is the VM system's alone: our wirings of what it still has go. */
@@ -243,143 +144,10 @@ object_is_wired_elsewhere(vm_object_t vm)
 	VM_OBJECT_ASSERT_WLOCKED(vm);
 	vm_page_iter_init(&pages, vm);
 	VM_RADIX_FOREACH(m, &pages) {
-		if (vm_page_busied(m) || page_is_wired_elsewhere(m))
+		if (vm_page_busied(m) || drm_page_is_wired_elsewhere(m))
 			return (true);
 	}
 	return (false);
-}
-
-/*
- * One page, or an aligned block of them, zeroed and with the object's
- * attribute, not in the object yet.  May sleep.
- */
-static vm_page_t
-page_make(struct drm_os_object *obj, u_long npages)
-{
-	vm_page_t m;
-	int req, tries;
-	u_long i;
-
-	if (!wired_add(obj, npages))
-		return (NULL);
-	req = VM_ALLOC_NORMAL | VM_ALLOC_WIRED | VM_ALLOC_ZERO;
-	for (tries = 0; ; tries++) {
-		if (npages == 1 && obj->dev->data_high == ~(vm_paddr_t)0)
-			m = vm_page_alloc_noobj(req);
-		else
-			m = vm_page_alloc_noobj_contig(req |
-			    (npages > 1 ? VM_ALLOC_NORECLAIM : 0), npages, 0,
-			    obj->dev->data_high, ptoa(npages), 0,
-			    VM_MEMATTR_DEFAULT);
-		/* Blocks are a favour; a single page is worth some patience. */
-		if (m != NULL || npages > 1 || tries == 8)
-			break;
-		drm_page_wait(obj->dev->data_high, 1);
-	}
-	if (m == NULL) {
-		wired_sub(obj, npages);
-		return (NULL);
-	}
-	for (i = 0; i < npages; i++)
-		page_claim(obj, &m[i]);
-	return (m);
-}
-
-static void
-page_discard(struct drm_os_object *obj, vm_page_t m)
-{
-
-	page_restore(m);
-	m->oflags |= VPO_UNMANAGED;
-	vm_page_unwire_noq(m);
-	vm_page_free(m);
-	wired_sub(obj, 1);
-}
-
-/*
- * Finds or makes the page at pindex, busied exclusively.  Called with the VM
- * object locked, which is so again on return, but not in between.
- */
-static int
-page_get(struct drm_os_object *obj, vm_pindex_t pindex, vm_page_t *mp)
-{
-	vm_page_t m;
-
-	for (;;) {
-		VM_OBJECT_ASSERT_WLOCKED(obj->vm);
-		if (obj->purged)
-			return (ENXIO);
-		m = vm_page_lookup(obj->vm, pindex);
-		if (m != NULL) {
-			if (!vm_page_busy_acquire(m, VM_ALLOC_WAITFAIL))
-				continue;
-			*mp = m;
-			return (0);
-		}
-		VM_OBJECT_WUNLOCK(obj->vm);
-		m = page_make(obj, 1);
-		VM_OBJECT_WLOCK(obj->vm);
-		if (m == NULL)
-			return (ENOMEM);
-		if (obj->purged || vm_page_lookup(obj->vm, pindex) != NULL) {
-			page_discard(obj, m);
-			continue;
-		}
-		vm_page_busy_acquire(m, 0);
-		if (vm_page_insert(m, obj->vm, pindex)) {
-			vm_page_xunbusy(m);
-			page_discard(obj, m);
-			return (ENOMEM);
-		}
-		vm_page_valid(m);
-		*mp = m;
-		return (0);
-	}
-}
-
-static bool
-block_is_empty(struct drm_os_object *obj, vm_pindex_t pindex)
-{
-	struct pctrie_iter pages;
-	vm_page_t next;
-
-	vm_page_iter_init(&pages, obj->vm);
-	next = vm_radix_iter_lookup_ge(&pages, pindex);
-	return (!obj->purged && (next == NULL ||
-	    next->pindex >= pindex + BLOCK_PAGES));
-}
-
-/*
- * Fills the empty aligned block at pindex with contiguous memory, if there is
- * such memory.  The lock as in page_get().
- */
-static void
-block_get(struct drm_os_object *obj, vm_pindex_t pindex)
-{
-	vm_page_t m;
-	u_long i;
-
-	if (!block_is_empty(obj, pindex))
-		return;
-	VM_OBJECT_WUNLOCK(obj->vm);
-	m = page_make(obj, BLOCK_PAGES);
-	VM_OBJECT_WLOCK(obj->vm);
-	if (m == NULL)
-		return;
-	i = 0;
-	if (block_is_empty(obj, pindex)) {
-		for (; i < BLOCK_PAGES; i++) {
-			vm_page_busy_acquire(&m[i], 0);
-			if (vm_page_insert(&m[i], obj->vm, pindex + i)) {
-				vm_page_xunbusy(&m[i]);
-				break;
-			}
-			vm_page_valid(&m[i]);
-			vm_page_xunbusy(&m[i]);
-		}
-	}
-	for (; i < BLOCK_PAGES; i++)
-		page_discard(obj, &m[i]);
 }
 
 /* A user touched memory that is not there. */
@@ -392,7 +160,7 @@ object_populate(vm_object_t vm, vm_pindex_t pindex, int fault_type __unused,
 
 	obj = vm->handle;
 	/* To object_fault(), which makes it a SIGBUS. */
-	if (page_get(obj, pindex, &m) != 0)
+	if (drm_object_page_get(obj, pindex, &m) != 0)
 		return (VM_PAGER_BAD);
 	*first = *last = pindex;
 	return (VM_PAGER_OK);
@@ -415,12 +183,12 @@ object_fault(vm_object_t vm, vm_ooffset_t offset __unused, int prot __unused,
 	if (obj->purged)
 		return (VM_PAGER_BAD);
 	VM_OBJECT_WUNLOCK(vm);
-	m = page_make(obj, 1);
+	m = drm_page_make(obj, 1);
 	VM_OBJECT_WLOCK(vm);
 	if (m == NULL)
 		return (VM_PAGER_BAD);
 	if (obj->purged) {
-		page_discard(obj, m);
+		drm_page_discard(obj, m);
 		return (VM_PAGER_BAD);
 	}
 	vm_page_busy_acquire(m, 0);
@@ -472,10 +240,10 @@ object_dtor(void *handle)
 	/* Without references there is no mapping that could be unlocked. */
 	object_free_pages(obj, (obj->vm->flags & OBJ_DEAD) == 0);
 	/* What is left is for object_give_away(). */
-	wired_sub(obj, obj->vm->resident_page_count);
+	drm_wired_sub(obj, obj->vm->resident_page_count);
 	VM_OBJECT_WUNLOCK(obj->vm);
 	object_uncharge(obj);
-	object_forget(obj);
+	drm_object_forget(obj);
 }
 
 /* It may be called while object_dtor() runs, or has run. */
@@ -525,73 +293,9 @@ drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
 	/* They are real memory: mlock(2) of them ends with munlock(2). */
 	vm_object_clear_flag(obj->vm, OBJ_FICTITIOUS);
 	VM_OBJECT_WUNLOCK(obj->vm);
-	object_publish(obj, dev);
+	drm_object_publish(obj, dev);
 	*objp = obj;
 	return (0);
-}
-
-/*
- * Not the registers of another device, nor memory that the process has
- * uncached: drm_os_object_sync() works on the direct map.
- */
-static bool
-user_page_is_usable(struct drm_os_dev *dev, vm_page_t m)
-{
-
-	return ((m->flags & PG_FICTITIOUS) == 0 &&
-	    pmap_page_get_memattr(m) == VM_MEMATTR_DEFAULT &&
-	    VM_PAGE_TO_PHYS(m) <= dev->data_high);
-}
-
-int
-drm_os_object_create_user(struct drm_os_dev *dev,
-    struct drm_os_caller *caller, uint64_t uaddr, uint64_t size, int write,
-    struct drm_os_object **objp)
-{
-	struct drm_os_object *obj;
-	vm_map_t map;
-	vm_prot_t prot;
-	uint64_t i, count;
-	int held;
-
-	if (size == 0 || (size & PAGE_MASK) != 0 || (uaddr & PAGE_MASK) != 0)
-		return (EINVAL);
-	count = atop(size);
-	/* Nobody has more than there is; the list is made before that is looked at. */
-	if (count > physmem)
-		return (EFAULT);
-	map = &caller->td->td_proc->p_vmspace->vm_map;
-	prot = VM_PROT_READ | (write ? VM_PROT_WRITE : 0);
-	obj = malloc(sizeof(*obj), M_DRM, M_WAITOK | M_ZERO);
-	obj->counted = true;
-	if (!wired_add(obj, count)) {
-		free(obj, M_DRM);
-		return (ENOMEM);
-	}
-	obj->held = mallocarray(count, sizeof(*obj->held), M_DRM,
-	    M_WAITOK | M_ZERO);
-	held = vm_fault_quick_hold_pages(map, uaddr, size, prot, obj->held,
-	    count);
-	if (held < 0)
-		goto fault;
-	obj->pages = count;
-	obj->attr = VM_MEMATTR_DEFAULT;
-	obj->write = write != 0;
-	refcount_init(&obj->refs, 1);
-	for (i = 0; i < count; i++) {
-		if (!user_page_is_usable(dev, obj->held[i])) {
-			vm_page_unhold_pages(obj->held, count);
-			goto fault;
-		}
-	}
-	object_publish(obj, dev);
-	*objp = obj;
-	return (0);
-fault:
-	wired_sub(obj, count);
-	free(obj->held, M_DRM);
-	free(obj, M_DRM);
-	return (EFAULT);
 }
 
 void
@@ -607,27 +311,11 @@ drm_os_object_ref(struct drm_os_object *obj)
 void
 drm_os_object_unref(struct drm_os_object *obj)
 {
-	vm_page_t m;
-	uint64_t i;
 
-	if (obj->vm != NULL) {
+	if (obj->vm != NULL)
 		vm_object_deallocate(obj->vm);
-		return;
-	}
-	if (!refcount_release(&obj->refs))
-		return;
-	for (i = 0; obj->write && i < obj->pages; i++) {
-		m = obj->held[i];
-		/* A page whose mapping is gone may belong to nobody, and is not valid then. */
-		(void)vm_page_busy_acquire(m, VM_ALLOC_SBUSY);
-		if (!vm_page_none_valid(m))
-			vm_page_dirty(m);
-		vm_page_sunbusy(m);
-	}
-	vm_page_unhold_pages(obj->held, obj->pages);
-	wired_sub(obj, obj->pages);
-	free(obj->held, M_DRM);
-	object_forget(obj);
+	else
+		drm_userptr_unref(obj);
 }
 
 struct vm_object *
@@ -657,8 +345,8 @@ drm_os_object_wire(struct drm_os_object *obj, uint64_t first, uint64_t count,
 	for (i = 0; i < count && error == 0; i++) {
 		pindex = first + i;
 		if (pindex % BLOCK_PAGES == 0 && count - i >= BLOCK_PAGES)
-			block_get(obj, pindex);
-		error = page_get(obj, pindex, &m);
+			drm_object_block_get(obj, pindex);
+		error = drm_object_page_get(obj, pindex, &m);
 		if (error == 0) {
 			pa[i] = VM_PAGE_TO_PHYS(m);
 			vm_page_xunbusy(m);
@@ -717,7 +405,7 @@ drm_os_object_kmap(struct drm_os_object *obj, void **kva)
 	error = 0;
 	VM_OBJECT_WLOCK(obj->vm);
 	for (i = 0; i < obj->pages && error == 0; i++) {
-		error = page_get(obj, i, &m);
+		error = drm_object_page_get(obj, i, &m);
 		if (error == 0) {
 			ma[i] = m;
 			vm_page_xunbusy(m);

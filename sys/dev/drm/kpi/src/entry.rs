@@ -170,7 +170,7 @@ unsafe extern "C" fn stat<D: Driver>(
         0 => Some((c"mem", d.memory().used())),
         1 => Some((c"mem_peak", d.memory().peak())),
         2 => Some((c"open_files", u64::from(d.open_files()))),
-        n => D::stat(d.data(), n.wrapping_sub(3)),
+        n => D::stat(d.data(), n.checked_sub(3)?),
     });
     // SAFETY: C passes pointers to variables of its own.
     unsafe { store_stat(stat, namep, valuep) }
@@ -188,7 +188,7 @@ unsafe extern "C" fn file_stat<D: Driver>(
         0 => Some((c"ioctls", f.ioctls())),
         1 => Some((c"mem", f.account().used())),
         2 => Some((c"mem_peak", f.account().peak())),
-        n => D::file_stat(f, n.wrapping_sub(3)),
+        n => D::file_stat(f, n.checked_sub(3)?),
     });
     // SAFETY: C passes pointers to variables of its own.
     unsafe { store_stat(stat, namep, valuep) }

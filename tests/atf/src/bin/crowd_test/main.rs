@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Eight clients at once, all killed and restarted at random: seven work, the eighth does what it can to be in their way.
+//! Eight clients at once, all killed and restarted at random: seven work, the eighth does what it
+//! can to be in their way.
 //!
-//! What that is depends on the GPU: see [`mali`] and [`vivante`]. The other seven check every result, and when all are gone the board
-//! must have counted no fault of theirs and no leak. `-v seed=N` varies what happens when.
+//! What that is depends on the GPU: see [`mali`] and [`vivante`]. The other seven check every
+//! result, and when all are gone the board must have counted no fault of theirs and no leak. `-v
+//! seed=N` varies what happens when.
 
 mod mali;
 mod vivante;
@@ -33,7 +35,8 @@ trait Gpu {
     /// One round of a client that does nothing wrong.
     fn work_once(file: &Self::File, random: &mut Random) -> Told<()>;
 
-    /// A misdeed, done `times` times; `done` is called when it is. `waits`: for its end, which must not be told as a success.
+    /// A misdeed, done `times` times; `done` is called when it is. `waits`: for its end, which must
+    /// not be told as a success.
     fn misdeed(
         file: &Self::File,
         kind: usize,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The crowd on a Mali: job chains by hand.
 //!
-//! The eighth's jobs fault, never end, or hang so that only a reset helps: the board makes every job above 3.5 GiB hang, and only
-//! the eighth has buffers there.
+//! The eighth's jobs fault, never end, or hang so that only a reset helps: the board makes every
+//! job above 3.5 GiB hang, and only the eighth has buffers there.
 
 use crate::{holds, ok, Gpu, Random, Told, PATIENCE_MS};
 use atf::drm::client::Work;
@@ -21,7 +21,8 @@ const STUCK: usize = 2;
 
 pub(crate) struct Mali;
 
-/// Zeroes words of a buffer by the GPU and looks at all of it. `va` is where `node` has the buffer that is mapped at `map`.
+/// Zeroes words of a buffer by the GPU and checks all of it. `va` is where `node` has the buffer
+/// that is mapped at `map`.
 fn zero_words(node: &Node, handle: u32, va: u64, map: &Mapping, random: &mut Random) -> Told<()> {
     let words = map.len() / 8;
     let pattern = |at: usize| 0x0101_0101_0101_0101 * (1 + at as u64 % 255);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The crowd on a Vivante GPU: fills by hand, at addresses of the clients' own choice.
 //!
-//! The eighth's jobs write where it has no memory, stall the front end for a semaphore that nobody sends, and try to leave their
-//! stream by a LINK, of which nothing may run.
+//! The eighth's jobs write where it has no memory, stall the front end for a semaphore that nobody
+//! sends, and try to leave their stream by a LINK, of which nothing may run.
 
 use crate::{holds, ok, Gpu, Random, Told, PATIENCE_MS};
 use atf::drm::{Mapping, Node};
@@ -37,7 +37,7 @@ fn place(bo: &mut Bo<'_>, half: u64, random: &mut Random) {
     bo.va = FIRST + (page * PAGE) as u32;
 }
 
-/// Fills parts of a buffer, which is mapped at `map`, by the GPU and looks at all of it.
+/// Fills parts of a buffer, which is mapped at `map`, by the GPU and checks all of it.
 fn fill_parts(client: &Client, bo: &Bo<'_>, map: &Mapping, random: &mut Random) -> Told<()> {
     let words = map.len() / 4;
     let mut expected: Vec<u32> = (0..words)

@@ -190,7 +190,7 @@ impl drm_os_host::Hardware for Reader {
 }
 
 #[test]
-fn transfers_through_a_shut_bus_are_told() {
+fn transfers_through_a_shut_bus_are_reported() {
     let mut toy = Toy::default();
     let mut machine = Machine::new(&Config {
         power: Boot::On,
@@ -224,8 +224,9 @@ fn cores_have_windows_and_lines_of_their_own() {
 
 /// When the interrupt comes that ends two 2D operations on the second core of an i.MX6Q.
 ///
-/// HW: INTR_ENBL, COMMAND_ADDRESS and COMMAND_CONTROL, of which bit 16 starts the front end; DRAW_2D of one rectangle, which
-/// with no format draws nothing; EVENT 0 from the pixel engine; END.
+/// HW: INTR_ENBL, COMMAND_ADDRESS and COMMAND_CONTROL, of which bit 16 starts the front end;
+/// DRAW_2D of one rectangle, which with no format draws nothing; EVENT 0 from the pixel engine;
+/// END.
 fn two_operations(slow: u64, work_scale: u32) -> u64 {
     let draw = [0x2000_0100, 0, 0, 0x0001_0001];
     let words = [&draw[..], &draw, &[0x0801_0e01, 0x40, 0x1000_0000, 0]].concat();
@@ -296,7 +297,7 @@ fn devices_reach_ram_and_nothing_else() {
 }
 
 #[test]
-fn mistakes_are_told() {
+fn mistakes_are_reported() {
     let with = |board: &str, spec: &str| Config {
         inject: vec![spec.into()],
         ..config(board)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The file of accepted differences: `BOARD PHASE +|- ACCESS # REASON`, one a line; BOARD may be several names with commas between.
-//! A line that is met twice in a phase is there twice. `~+` and `~-` are for what does not occur in every run.
+//! The file of accepted differences: `BOARD PHASE +|- ACCESS # REASON`, one a line; BOARD may be
+//! several names with commas between. A line that is met twice in a phase is there twice. `~+` and
+//! `~-` are for what does not occur in every run.
 
 /// The lines for one board that have not been met.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a trace of each GPU is cut and normalised by.
 //!
-//! HW: registers as in facts of Mali (panfrost.md 2.1, 3) and Vivante (etnaviv.md 2) that the models give their sources for.
+//! HW: registers as in facts of Mali (panfrost.md 2.1, 3) and Vivante (etnaviv.md 2) that the
+//! models give their sources for.
 
 /// One access: `r` or `w`, offset and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +12,8 @@ pub(crate) struct Access {
     pub(crate) value: u32,
 }
 
-/// The phase in which a driver reads all there is for a crash dump: which registers, is the affair of its format, and not compared.
+/// The phase in which a driver reads all there is for a crash dump: which registers, is the affair
+/// of its format, and not compared.
 pub(crate) const DUMP: &str = "dump";
 
 /// A kind of GPU.
@@ -35,7 +37,8 @@ const MALI: Gpu = Gpu {
     boards: &["rk3399", "mali-t720", "mali-t760", "mali-g31", "mali-g52"],
     begins: |phase, access| {
         Some(match (access.write, access.offset, access.value) {
-            // GPU_IRQ_MASK zero opens a reset, whose command follows; in a suspend it is written too.
+            // GPU_IRQ_MASK zero opens a reset, whose command follows; in a suspend it is written
+            // too.
             (true, 0x028, 0) => "reset",
             (false, 0x004, _) => "features",
             (true, 0xf04, _) => "power-up",
@@ -49,7 +52,8 @@ const MALI: Gpu = Gpu {
             // A stop of one chain (by its flag); a stop of all slots begins with the first.
             (true, 0x1820 | 0x18a0 | 0x1920, 4..=7) => "stop-chain",
             (true, 0x1820, 2 | 3) => "stop-all",
-            // The job block is masked, but for the time of a handler: before a reset, before power goes.
+            // The job block is masked, but for the time of a handler: before a reset, before power
+            // goes.
             (true, 0x1008, 0) if !phase.starts_with("irq") => "mask",
             (true, 0x068, _) => "counters-off",
             _ => return None,
@@ -87,7 +91,8 @@ const VIVANTE: Gpu = Gpu {
             (true, 0x38c | 0x418, _) => "mmu",
             // What the MMU says of an exception.
             (false, 0x188 | 0x384, _) if phase != DUMP => "mmu-fault",
-            // A look at whether all units are idle, but for those that a reset and a start take: before the clock goes.
+            // A check of whether all units are idle, but for those that a reset and a start take:
+            // before the clock goes.
             (false, 0x004, _) if !matches!(phase, "reset" | "mmu" | "front-end") => "idle",
             (true, 0x654, _) => "front-end",
             _ => return None,

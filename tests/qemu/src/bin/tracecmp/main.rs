@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `tracecmp BOARD LIST STOCK... -- OURS...`: register traces of the stock Linux driver and of ours, compared phase by phase.
+//! `tracecmp BOARD LIST STOCK... -- OURS...`: register traces of the stock Linux driver and of
+//! ours, compared phase by phase.
 //!
-//! The one thing to know: of each phase, the form that our driver gives it most often is held against that form of the stock
-//! driver's which is nearest to it. What differs has to be in LIST, the file of accepted differences with their reasons; a difference
-//! that is not there fails, and so does one that is there and no longer occurs. Traces are docs/trace.md's.
+//! The one thing to know: of each phase, the form that our driver gives it most often is held
+//! against that form of the stock driver's which is nearest to it. What differs has to be in LIST,
+//! the file of accepted differences with their reasons; a difference that is not there fails, and
+//! so does one that is there and no longer occurs. Traces are docs/trace.md's.
 
 mod accept;
 mod diff;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A trace cut into phases, each access normalised: reads of one register again and again are one, and what differs in each run
-//! (addresses) is `*`.
+//! A trace cut into phases, each access normalised: reads of one register again and again are one,
+//! and what differs in each run (addresses) is `*`.
 
 use crate::gpu::{Access, Gpu, DUMP};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ pub(crate) type Form = Vec<String>;
 #[derive(Debug, Default)]
 pub(crate) struct Phases(BTreeMap<String, BTreeMap<Form, u64>>);
 
-/// What one line of a trace tells, if it is of interest.
+/// What one line of a trace contains, if it is of interest.
 enum Event {
     Access(Access),
     /// An interrupt line, by name, rose.
@@ -59,8 +59,8 @@ struct Open {
 }
 
 impl Phases {
-    /// Takes the first GPU of a trace: the other cores do nothing in these clients, and how a driver handles a power controller is not the
-    /// GPU driver's affair.
+    /// Takes the first GPU of a trace: the other cores do nothing in these clients, and how a
+    /// driver handles a power controller is not the GPU driver's affair.
     pub(crate) fn add(&mut self, gpu: &Gpu, trace: &str) {
         let mut device = None;
         let mut open: Option<Open> = None;

@@ -7,10 +7,11 @@
 
 use core::num::{NonZeroU32, NonZeroU64};
 
+use crate::array::{Arr, Storage};
+use crate::count::Count;
 use crate::heap::{Key, Places};
 use crate::list::List;
 use crate::pool::{Pool, NIL};
-use crate::storage::{Arr, Storage};
 use crate::{ClientId, Error, Priority, Scheduler};
 
 /// Weight of an ordinary client; one with twice the weight gets twice the time.
@@ -19,9 +20,9 @@ pub const WEIGHT_DEFAULT: u32 = 1024;
 pub(crate) struct Client {
     weight: NonZeroU32,
     /// Entities not yet freed.
-    pub(crate) entities: u32,
+    pub(crate) entities: Count,
     /// Of these, how many were killed and only wait for their last job.
-    pub(crate) killed: u32,
+    pub(crate) killed: Count,
     /// Freed by the driver: goes away with its last entity.
     closing: bool,
     /// First group, chained by `Group::next`; at most three per slot.
@@ -73,8 +74,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
         let client = Client {
             weight,
-            entities: 0,
-            killed: 0,
+            entities: Count::ZERO,
+            killed: Count::ZERO,
             closing: false,
             first_group: NIL,
         };
@@ -108,6 +109,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         let mut next = client.first_group;
         while let Some(group) = self.groups.at(next) {
             if group.slot == slot {
+                // OVERFLOW: an account; 2^64 ns are 584 years.
                 sum = sum.saturating_add(group.run_ns);
             }
             next = group.next;
@@ -135,7 +137,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         let Some(client) = self.clients.get(id.0) else {
             return;
         };
-        if !client.closing || client.entities != 0 {
+        if !client.closing || !client.entities.is_zero() {
             return;
         }
         let mut next = client.first_group;
@@ -148,7 +150,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             next = group.next;
             if let Some(slot) = self.slots.get_mut(group.slot) {
                 let queue = slot.queue_mut(group.priority);
-                queue.groups = queue.groups.wrapping_sub(1);
+                queue.groups.sub();
             }
         }
     }
@@ -174,8 +176,12 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
         let slot = self.slots.get_mut(slot_index).ok_or(Error::Invalid)?;
         let queue = slot.queue_mut(priority);
-        let count = queue.groups.checked_add(1).ok_or(Error::NoMemory)?;
-        queue.heap.reserve(count).map_err(|()| Error::NoMemory)?;
+        let mut groups = queue.groups;
+        groups.add();
+        queue
+            .heap
+            .reserve(groups.get())
+            .map_err(|()| Error::NoMemory)?;
         let group = Group {
             slot: slot_index,
             priority,
@@ -193,7 +199,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             .insert(group)
             .map_err(|_| Error::NoMemory)?
             .index();
-        queue.groups = count;
+        queue.groups = groups;
         client.first_group = index;
         Ok(index)
     }
@@ -204,11 +210,15 @@ impl<J, S: Storage> Scheduler<J, S> {
             return;
         };
         let weight = NonZeroU64::from(group.weight);
+        // OVERFLOW: accounts of time saturate, these and those below: after 584 years, or 6 days of
+        // one job at the least weight.
         let due = ran_ns
             .saturating_mul(u64::from(WEIGHT_DEFAULT))
             .saturating_add(group.remainder);
         group.remainder = due % weight;
+        // OVERFLOW: as above.
         group.vruntime = group.vruntime.saturating_add(u128::from(due / weight));
+        // OVERFLOW: as above.
         group.run_ns = group.run_ns.saturating_add(ran_ns);
         let (key, slot, priority) = (group.key(), group.slot, group.priority);
         if let (Some(position), Some(slot)) = (group.position, self.slots.get_mut(slot)) {

@@ -4,9 +4,10 @@
 //! An entity is either freed by `entity_free` once it is empty, or killed, in which case it frees itself when
 //! its last job has been popped from the done list.
 
-use crate::list::{next_of, Link, List, Node};
+use crate::array::{Arr, Storage};
+use crate::count::Count;
+use crate::list::{next_of, Link, Linked, List};
 use crate::pool::NIL;
-use crate::storage::{Arr, Storage};
 use crate::{ClientId, EntityId, Error, JobId, Priority, Scheduler};
 
 pub(crate) struct Entity {
@@ -19,9 +20,9 @@ pub(crate) struct Entity {
     /// Prepared, not yet submitted jobs in order.
     pub(crate) built: List,
     /// All jobs that were not popped from the done list yet.
-    pub(crate) jobs: u32,
+    pub(crate) jobs: Count,
     /// Jobs in the hardware.
-    pub(crate) running: u32,
+    pub(crate) running: Count,
     /// Cancelled jobs that wait for those in the hardware, in order; each holds itself as a reader.
     pub(crate) parked: List,
     /// In the ready list of its group.
@@ -37,7 +38,7 @@ pub(crate) struct Entity {
 /// Jobs that are cancelled at once: the rest of a killed entity follows as `pop_done` comes to it.
 const CANCELLED_AT_ONCE: u32 = 32;
 
-impl Node for Entity {
+impl Linked for Entity {
     fn link(&self) -> &Link {
         &self.link
     }
@@ -72,8 +73,8 @@ impl<J, S: Storage> Scheduler<J, S> {
             priority,
             queue: List::EMPTY,
             built: List::EMPTY,
-            jobs: 0,
-            running: 0,
+            jobs: Count::ZERO,
+            running: Count::ZERO,
             parked: List::EMPTY,
             ready: false,
             killed: false,
@@ -82,7 +83,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         };
         let id = self.entities.insert(entity).map_err(|_| Error::NoMemory)?;
         if let Some(owner) = self.clients.get_mut(client.0) {
-            owner.entities = owner.entities.wrapping_add(1);
+            owner.entities.add();
         }
         Ok(EntityId(id))
     }
@@ -93,7 +94,7 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// `Stale` for an unknown entity, `Busy` if a job is left (or it was killed and frees itself).
     pub fn entity_free(&mut self, id: EntityId) -> Result<(), Error> {
         let entity = self.entities.get(id.0).ok_or(Error::Stale)?;
-        if entity.jobs != 0 {
+        if !entity.jobs.is_zero() {
             return Err(Error::Busy);
         }
         self.entity_remove(id);
@@ -115,7 +116,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         entity.killed = true;
         let client = entity.client;
         if let Some(owner) = self.clients.get_mut(client.0) {
-            owner.killed = owner.killed.wrapping_add(1);
+            owner.killed.add();
         }
         self.unready(id.0.index());
         self.cancel_resumed(id.0.index());
@@ -137,7 +138,7 @@ impl<J, S: Storage> Scheduler<J, S> {
 
     /// Jobs of an entity that were not popped from the done list yet; `None` for an unknown entity.
     pub fn entity_jobs(&self, id: EntityId) -> Option<u32> {
-        self.entities.get(id.0).map(|entity| entity.jobs)
+        self.entities.get(id.0).map(|entity| entity.jobs.get())
     }
 
     /// Moves every job of an entity that is not in the hardware to the done list.
@@ -178,7 +179,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             return;
         };
         let waits = !entity.queue.is_empty() || !entity.built.is_empty();
-        if entity.killed && !entity.dying && waits && entity.running == 0 {
+        if entity.killed && !entity.dying && waits && entity.running.is_zero() {
             entity.dying = true;
             self.dying.push_back(&mut self.entities, index);
         }
@@ -229,7 +230,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         if self
             .entities
             .get(id.0)
-            .is_some_and(|entity| entity.killed && entity.jobs == 0)
+            .is_some_and(|entity| entity.killed && entity.jobs.is_zero())
         {
             self.entity_remove(id);
         }
@@ -240,9 +241,9 @@ impl<J, S: Storage> Scheduler<J, S> {
             return;
         };
         if let Some(client) = self.clients.get_mut(entity.client.0) {
-            client.entities = client.entities.wrapping_sub(1);
+            client.entities.sub();
             if entity.killed {
-                client.killed = client.killed.wrapping_sub(1);
+                client.killed.sub();
             }
         }
         self.client_reap(entity.client);

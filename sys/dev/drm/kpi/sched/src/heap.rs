@@ -4,7 +4,7 @@
 //! Members are told their position, so a group can leave or move in O(log n). Room is reserved when a group
 //! is created; pushing then cannot fail.
 
-use crate::storage::{Arr, Storage};
+use crate::array::{Arr, Storage};
 
 /// What the heap sorts by: least virtual run time first, then longest waiting.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -70,17 +70,17 @@ impl<S: Storage> Heap<S> {
 
     pub(crate) fn push(&mut self, key: Key, member: u32, places: &mut impl Places) {
         let position = self.len;
-        if position < self.items.len() {
-            self.len = position.wrapping_add(1);
+        let len = position.checked_add(1);
+        if let Some(len) = len.filter(|len| *len <= self.items.len()) {
+            self.len = len;
             self.settle(position, Item { key, member }, places);
         }
     }
 
     pub(crate) fn remove(&mut self, position: usize, places: &mut impl Places) {
-        let Some(gone) = self.item(position) else {
+        let (Some(gone), Some(last)) = (self.item(position), self.len.checked_sub(1)) else {
             return;
         };
-        let last = self.len.wrapping_sub(1);
         let moved = self.item(last);
         self.len = last;
         places.moved(gone.member, None);
@@ -113,8 +113,7 @@ impl<S: Storage> Heap<S> {
     /// Moves the hole at `position` up or down until `item` fits into it.
     fn settle(&mut self, position: usize, item: Item, places: &mut impl Places) {
         let mut hole = position;
-        while hole > 0 {
-            let above = hole.wrapping_sub(1) >> 1;
+        while let Some(above) = hole.checked_sub(1).map(|before| before >> 1) {
             match self.item(above) {
                 Some(parent) if item.key < parent.key => self.put(hole, parent, places),
                 _ => break,

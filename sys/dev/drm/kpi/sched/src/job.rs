@@ -4,9 +4,9 @@
 //! The scheduler owns the job from `prepare` until `pop_done` (or `abandon`) gives it back. All memory the
 //! job needs on its way is reserved by `prepare`.
 
-use crate::list::{Link, Node};
-use crate::stats::bump;
-use crate::storage::Storage;
+use crate::array::Storage;
+use crate::counters::bump;
+use crate::list::{Link, Linked};
 use crate::{ClientId, EntityId, Error, JobId, Outcome, Scheduler};
 
 /// Where a job is.
@@ -49,7 +49,7 @@ pub(crate) struct Job<J> {
     link: Link,
 }
 
-impl<J> Node for Job<J> {
+impl<J> Linked for Job<J> {
     fn link(&self) -> &Link {
         &self.link
     }
@@ -98,7 +98,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             .insert(job)
             .map_err(|job| (Error::NoMemory, job.payload))?;
         owner.built.push_back(&mut self.jobs, id.index());
-        owner.jobs = owner.jobs.wrapping_add(1);
+        owner.jobs.add();
         Ok(JobId(id))
     }
 
@@ -119,6 +119,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         let job = self.jobs.get_mut(id.0)?;
         job.open = job.open.checked_sub(1)?;
         if result.is_err() {
+            // OVERFLOW: saturates; there is at most one for each of `open`, which is checked.
             job.failed_dependencies = job.failed_dependencies.saturating_add(1);
         }
         let (open, slot, entity) = (job.open, job.slot, job.entity.0.index());
@@ -141,8 +142,8 @@ impl<J, S: Storage> Scheduler<J, S> {
             owner.built.remove(&mut self.jobs, index);
             owner.queue.push_back(&mut self.jobs, index);
         }
-        self.waiting = self.waiting.wrapping_add(1);
-        bump(&mut self.stats.submitted);
+        self.waiting.add();
+        bump(&mut self.counters.submitted);
         self.refresh(entity);
         Ok(())
     }

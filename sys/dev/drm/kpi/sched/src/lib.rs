@@ -15,8 +15,11 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod array;
 mod client;
-mod done;
+mod complete;
+mod count;
+mod counters;
 mod entity;
 mod heap;
 mod job;
@@ -25,19 +28,18 @@ mod pick;
 mod pool;
 mod reset;
 mod slot;
-mod stats;
-mod storage;
 mod timeout;
 mod verify;
 
+pub use array::{Arr, Storage};
 pub use client::WEIGHT_DEFAULT;
-pub use done::Finished;
+pub use complete::Finished;
+pub use counters::Counters;
 pub use job::State;
 pub use pool::{Id, Pool};
 pub use slot::SlotConfig;
-pub use stats::Stats;
-pub use storage::{Arr, Storage};
 
+use count::Count;
 use list::List;
 
 macro_rules! typed_id {
@@ -139,14 +141,14 @@ pub struct Scheduler<J, S: Storage> {
     /// Killed entities that have jobs to be cancelled.
     dying: List,
     /// Jobs that are queued or requeued.
-    waiting: u32,
+    waiting: Count,
     /// Order of first starts.
     sequence: u64,
     /// Order in which groups came to wait.
     stamp: u64,
     stopped: bool,
     dead: bool,
-    stats: Stats,
+    counters: Counters,
 }
 
 impl<J, S: Storage> Scheduler<J, S> {
@@ -173,17 +175,17 @@ impl<J, S: Storage> Scheduler<J, S> {
             slots: array,
             done: List::EMPTY,
             dying: List::EMPTY,
-            waiting: 0,
+            waiting: Count::ZERO,
             sequence: 0,
             stamp: 0,
             stopped: false,
             dead: false,
-            stats: Stats::default(),
+            counters: Counters::default(),
         })
     }
 
     /// The event counters.
-    pub fn stats(&self) -> Stats {
-        self.stats
+    pub fn counters(&self) -> Counters {
+        self.counters
     }
 }

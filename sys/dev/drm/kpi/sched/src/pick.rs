@@ -4,11 +4,12 @@
 //! Strict priority; within a priority first what the hardware gave back, then the client group with the
 //! least virtual run time, then its entities in turn. Every step is O(1) or O(log groups).
 
+use crate::array::{Arr, Storage};
+use crate::count::next_number;
+use crate::counters::bump;
 use crate::job::State;
 use crate::list::prev_of;
 use crate::pool::NIL;
-use crate::stats::bump;
-use crate::storage::{Arr, Storage};
 use crate::{JobId, Outcome, Priority, Scheduler};
 
 impl<J, S: Storage> Scheduler<J, S> {
@@ -75,8 +76,8 @@ impl<J, S: Storage> Scheduler<J, S> {
             before = prev_of(&self.jobs, before);
         }
         resume.insert_after(&mut self.jobs, before, index);
-        self.waiting = self.waiting.wrapping_add(1);
-        bump(&mut self.stats.resubmitted);
+        self.waiting.add();
+        bump(&mut self.counters.resubmitted);
     }
 
     /// Puts an entity whose first job may run into its group's ready list. True if it did.
@@ -100,8 +101,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         };
         group.ready.push_back(&mut self.entities, index);
         if group.position.is_none() {
-            self.stamp = self.stamp.wrapping_add(1);
-            group.stamp = self.stamp;
+            group.stamp = next_number(&mut self.stamp);
             if let Some(slot) = self.slots.get_mut(group.slot) {
                 let queue = slot.queue_mut(group.priority);
                 // A client that was idle has no claim on the time others used meanwhile.
@@ -162,8 +162,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             queue.heap.remove(0, &mut self.groups);
         } else {
             // Behind groups with the same run time, so that ties go round.
-            self.stamp = self.stamp.wrapping_add(1);
-            group.stamp = self.stamp;
+            group.stamp = next_number(&mut self.stamp);
             let key = group.key();
             queue.heap.update(0, key, &mut self.groups);
         }
@@ -174,17 +173,18 @@ impl<J, S: Storage> Scheduler<J, S> {
         let sequence = self.sequence;
         if let Some(job) = self.jobs.at_mut(index) {
             if let Some(owner) = self.entities.get_mut(job.entity.0) {
-                owner.running = owner.running.saturating_add(1);
+                owner.running.add();
             }
             job.state = State::Running;
+            // OVERFLOW: saturates; a report, and 2^32 runs take decades.
             job.runs = job.runs.saturating_add(1);
             if job.sequence.is_none() {
                 job.sequence = Some(sequence);
-                self.sequence = sequence.wrapping_add(1);
+                next_number(&mut self.sequence);
             }
         }
-        self.waiting = self.waiting.wrapping_sub(1);
-        bump(&mut self.stats.started);
+        self.waiting.sub();
+        bump(&mut self.counters.started);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.running.push_back(&mut self.jobs, index);
             if entry.running.head() != index {

@@ -5,9 +5,9 @@
 //! often, for what others do is not held against them. A job that is merely suspected is blamed,
 //! and ends after `Config::max_blames` resets, so that a reset loop ends by itself.
 
+use crate::array::{Arr, Storage};
 use crate::job::State;
 use crate::pool::NIL;
-use crate::storage::{Arr, Storage};
 use crate::{JobId, Outcome, Scheduler};
 
 impl<J, S: Storage> Scheduler<J, S> {
@@ -45,6 +45,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             .get_mut(id.0)
             .filter(|job| job.state == State::Running);
         running
+            // OVERFLOW: saturates, above every `max_blames`.
             .map(|job| job.blames = job.blames.saturating_add(1))
             .is_some()
     }
@@ -57,7 +58,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         if let Some(id) = guilty {
             self.complete(id, outcome, now_ns);
         }
-        let before = self.stats.resubmitted;
+        let before = self.counters.resubmitted;
         for slot in 0..self.slots.len() {
             for _ in 0..self.in_flight(slot) {
                 let index = self.slots.get(slot).map_or(NIL, |slot| slot.running.head());
@@ -81,7 +82,8 @@ impl<J, S: Storage> Scheduler<J, S> {
                 self.unpark(entity);
             }
         }
-        u32::try_from(self.stats.resubmitted.wrapping_sub(before)).unwrap_or(u32::MAX)
+        // OVERFLOW: the distance of two readings of a counter that may wrap.
+        u32::try_from(self.counters.resubmitted.wrapping_sub(before)).unwrap_or(u32::MAX)
     }
 
     /// Cancels everything that is not in the hardware, for good: no client, entity or job can be made any
@@ -96,7 +98,7 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// Whether no job is queued or in the hardware. Built and done jobs may be left, see [`Self::live_jobs`].
     pub fn is_idle(&self) -> bool {
         let slots = (0..self.slots.len()).filter_map(|slot| self.slots.get(slot));
-        self.waiting == 0
+        self.waiting.is_zero()
             && slots
                 .map(|slot| slot.running.len())
                 .all(|running| running == 0)

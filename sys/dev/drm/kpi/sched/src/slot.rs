@@ -3,10 +3,11 @@
 //!
 //! The oldest job in a slot is its head: only the head is charged run time and only the head has a deadline.
 
+use crate::array::{Arr, Storage};
+use crate::count::Count;
 use crate::heap::Heap;
 use crate::list::List;
 use crate::pool::NIL;
-use crate::storage::{Arr, Storage};
 use crate::{JobId, Priority, Scheduler};
 
 /// What the driver says about a hardware slot.
@@ -23,7 +24,7 @@ pub(crate) struct RunQueue<S: Storage> {
     /// Groups with at least one entity that could run.
     pub(crate) heap: Heap<S>,
     /// Groups that exist for this queue; the heap has room for all of them.
-    pub(crate) groups: u32,
+    pub(crate) groups: Count,
     /// Jobs that were in the hardware and go first, by order of their first start.
     pub(crate) resume: List,
     /// Virtual run time a group starts from when it has something to run again.
@@ -45,7 +46,7 @@ impl<S: Storage> Slot<S> {
     pub(crate) fn new(ctx: &S::Ctx, config: SlotConfig) -> Self {
         let queue = || RunQueue {
             heap: Heap::new(ctx),
-            groups: 0,
+            groups: Count::ZERO,
             resume: List::EMPTY,
             floor: 0,
         };
@@ -120,7 +121,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         };
         let (place, group, entity) = (job.slot, job.group, job.entity.0.index());
         if let Some(owner) = self.entities.at_mut(entity) {
-            owner.running = owner.running.saturating_sub(1);
+            owner.running.sub();
         }
         let Some(slot) = self.slots.get_mut(place) else {
             return entity;
@@ -130,9 +131,11 @@ impl<J, S: Storage> Scheduler<J, S> {
         if !was_head {
             return entity;
         }
+        // OVERFLOW: saturates; a clock that steps back counts as no time passed.
         let ran_ns = now_ns.saturating_sub(slot.head_since);
         self.head_changed(place, now_ns);
         if let Some(job) = self.jobs.at_mut(index) {
+            // OVERFLOW: an account; 2^64 ns are 584 years.
             job.run_ns = job.run_ns.saturating_add(ran_ns);
         }
         self.charge(group, ran_ns);

@@ -4,9 +4,9 @@
 //! The clock of a job starts when it becomes the head of its slot, not when it enters the hardware's second
 //! place. Deadlines hold while the scheduler is stopped too: a suspend that drains the hardware needs them.
 
+use crate::array::{Arr, Storage};
+use crate::counters::bump;
 use crate::list::List;
-use crate::stats::bump;
-use crate::storage::{Arr, Storage};
 use crate::{EntityId, JobId, Priority, Scheduler};
 
 impl<J, S: Storage> Scheduler<J, S> {
@@ -62,6 +62,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         let (kept_since, patience_ns) = (job.kept_since, self.config.patience_ns);
         let kept_since = if patience_ns != 0 && self.keeps_others(id) {
             let since = kept_since.unwrap_or(now_ns);
+            // OVERFLOW: saturates; a clock that steps back counts as no time passed.
             if now_ns.saturating_sub(since) >= patience_ns {
                 return false;
             }
@@ -74,7 +75,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             job.kept_since = kept_since;
         }
         self.arm(place, now_ns);
-        bump(&mut self.stats.extended);
+        bump(&mut self.counters.extended);
         true
     }
 
@@ -101,6 +102,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             Some(_) if orphan => Some(timeout_ns.unwrap_or(u64::MAX).min(grace_ns)),
             Some(_) => timeout_ns,
         };
+        // OVERFLOW: saturates; a deadline beyond 2^64 ns never comes.
         slot.deadline = time_ns.map(|ns| now_ns.saturating_add(ns));
     }
 
@@ -115,6 +117,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         };
         let head = self.jobs.at(slot.running.head());
         if head.is_some_and(|job| job.entity == entity) {
+            // OVERFLOW: saturates; a deadline beyond 2^64 ns never comes.
             let end = now_ns.saturating_add(self.config.grace_ns);
             slot.deadline = Some(slot.deadline.map_or(end, |deadline| deadline.min(end)));
         }

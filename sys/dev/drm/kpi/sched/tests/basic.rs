@@ -236,7 +236,7 @@ fn counters_add_up() {
         gpu.pump();
         assert!(gpu.sched.complete(id, *outcome, gpu.now));
     }
-    let stats = gpu.sched.stats();
+    let stats = gpu.sched.counters();
     assert_eq!((stats.submitted, stats.started), (4, 4));
     assert_eq!(
         (

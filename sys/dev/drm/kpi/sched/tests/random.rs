@@ -821,7 +821,7 @@ impl Run {
             "each job once"
         );
         assert_eq!(self.gpu.payloads(), 0, "no payload leaked");
-        let stats = self.gpu.sched.stats();
+        let stats = self.gpu.sched.counters();
         let resumed_ends = stats.completed + stats.failed + stats.cancelled + stats.timed_out;
         assert!(resumed_ends <= self.next_tag && stats.submitted <= self.next_tag);
         assert!(stats.started >= stats.completed + stats.failed + stats.timed_out);
@@ -851,8 +851,8 @@ fn two_thousand_schedules_agree_with_the_oracle() {
             std::panic::resume_unwind(cause);
         }
         jobs += run.next_tag;
-        reruns += run.gpu.sched.stats().resubmitted;
-        given_up += run.gpu.sched.stats().failed;
+        reruns += run.gpu.sched.counters().resubmitted;
+        given_up += run.gpu.sched.counters().failed;
     }
     // The schedules must have met what they are for.
     assert!(

@@ -33,7 +33,7 @@ fn the_guilty_ends_and_the_others_run_again_in_order() {
             .sched
             .reset(Some(guilty), Outcome::TimedOut, gpu.now + 5);
         gpu.check();
-        assert_eq!(count, gpu.sched.stats().resubmitted as u32);
+        assert_eq!(count, gpu.sched.counters().resubmitted as u32);
         assert_eq!(gpu.sched.in_flight(0) + gpu.sched.in_flight(1), 0);
         assert_eq!(gpu.sched.next(0, gpu.now), None, "stopped");
         assert_eq!(gpu.sched.next_deadline(), None);
@@ -230,5 +230,5 @@ fn a_guilty_job_that_completed_meanwhile_is_no_ones_business() {
     gpu.collect();
     assert_eq!(gpu.ends(), [(1, Outcome::Done)]);
     assert_eq!(gpu.sched.state(rest), Some(State::Requeued));
-    assert_eq!(gpu.sched.stats().timed_out, 0);
+    assert_eq!(gpu.sched.counters().timed_out, 0);
 }

@@ -74,14 +74,14 @@ fn progress_extends_for_ever_while_no_other_client_waits() {
         gpu.sched.progress(hog, 5, 1099),
         "not expired: nothing to decide"
     );
-    assert_eq!(gpu.sched.stats().extended, 0);
+    assert_eq!(gpu.sched.counters().extended, 0);
     for token in 0..1000 {
         let deadline = gpu.sched.next_deadline().unwrap();
         assert!(gpu.sched.progress(hog, token, deadline));
         assert_eq!(gpu.sched.next_deadline(), Some(deadline + 100));
         assert_eq!(gpu.sched.expired(deadline), None);
     }
-    assert_eq!(gpu.sched.stats().extended, 1000);
+    assert_eq!(gpu.sched.counters().extended, 1000);
 }
 
 /// Another client's job waits in the hardware, in its queue, or was given back: each counts, and

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `Arc<T>`: a shared value with a saturating reference count and no weak references.
 
-use super::hook::Hook;
+use super::hook::{Callback, Hook};
 use super::{allocate, release};
 use crate::os::Os;
 use crate::util::errno::Result;
@@ -131,6 +131,10 @@ macro_rules! unsize {
 unsize!(
     /// This value seen as something that is told of an event.
     into_hook, [Hook]
+);
+unsize!(
+    /// This value seen as an action.
+    into_callback, [Callback]
 );
 unsize!(
     /// This value seen as one of any type.

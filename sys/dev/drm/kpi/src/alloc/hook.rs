@@ -7,3 +7,9 @@ pub trait Hook: Send + Sync {
     /// The event happened. Must not sleep, nor signal a fence.
     fn signaled(&self, token: u64);
 }
+
+/// An action behind a trait object, for a part that does not know who does it.
+pub trait Callback: Send + Sync {
+    /// Does it. May sleep.
+    fn call(&self);
+}

@@ -91,6 +91,7 @@ impl<T> KVec<T> {
         if need <= self.cap {
             return Ok(());
         }
+        // OVERFLOW: saturates: more than there is memory for, which `allocate` refuses.
         self.grow_to(need.max(self.cap.saturating_mul(2)).max(4))
     }
 
@@ -112,6 +113,7 @@ impl<T> KVec<T> {
         let slot = unsafe { self.ptr.as_ptr().add(self.len) };
         // SAFETY: the slot is ours and holds no value.
         unsafe { slot.write(value) };
+        // OVERFLOW: none, for `reserve` has found the sum within `cap`.
         // INVARIANT: the slot just written is the new last.
         self.len = self.len.wrapping_add(1);
         Ok(())
@@ -171,6 +173,7 @@ impl<T> KVec<T> {
                 let to = unsafe { self.ptr.as_ptr().add(kept) };
                 // SAFETY: both are valid values of ours; they may be the same.
                 unsafe { to.swap(from) };
+                // OVERFLOW: none, for `kept` is at most `i`.
                 kept = kept.wrapping_add(1);
             }
         }

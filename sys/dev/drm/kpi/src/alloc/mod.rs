@@ -10,7 +10,7 @@ mod kbox;
 mod kvec;
 
 pub use arc::Arc;
-pub use hook::Hook;
+pub use hook::{Callback, Hook};
 pub use kbox::KBox;
 pub use kvec::KVec;
 

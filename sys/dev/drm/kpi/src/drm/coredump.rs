@@ -35,12 +35,11 @@ impl CoreDump {
     pub(crate) fn read(&self, off: u64, to: &mut [u8]) -> usize {
         let kept = self.bytes.lock();
         let rest = kept.as_ref().and_then(|bytes| bytes.get(usize_of(off)..));
-        let mut copied = 0usize;
-        for (to, from) in to.iter_mut().zip(rest.unwrap_or_default()) {
+        let rest = rest.unwrap_or_default();
+        for (to, from) in to.iter_mut().zip(rest) {
             *to = *from;
-            copied = copied.wrapping_add(1);
         }
-        copied
+        to.len().min(rest.len())
     }
 
     /// Keeps no dump.

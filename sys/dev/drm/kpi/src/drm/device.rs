@@ -8,7 +8,7 @@ use crate::drm::gem::Gem;
 use crate::os::{Dev, LogLimit, Mtx, Node, Os, Sx};
 use crate::util::account::{Account, Users};
 use crate::util::errno::{Result, EBUSY, ENXIO};
-use crate::util::id_table::HandleTable;
+use crate::util::id_map::IdMap;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// The primary and the render node, registered; gone first when the device goes.
@@ -25,9 +25,9 @@ pub struct Device<D: Driver> {
     /// Nodes of the device tree that are suspended.
     suspended: Sx<u32>,
     masters: Mtx<Masters>,
-    names: Mtx<HandleTable<Arc<Gem<D>>>>,
-    map_offsets: Mtx<HandleTable<Arc<Gem<D>>>>,
-    unneeded: Mtx<HandleTable<Arc<Gem<D>>>>,
+    names: Mtx<IdMap<Arc<Gem<D>>>>,
+    map_offsets: Mtx<IdMap<Arc<Gem<D>>>>,
+    purgeable: Mtx<IdMap<Arc<Gem<D>>>>,
     users: Users,
     log: LogLimit,
 }
@@ -43,14 +43,14 @@ impl<D: Driver> Device<D> {
         register: impl FnOnce(&Arc<Device<D>>) -> Result<Nodes<D>>,
     ) -> Result<Arc<Device<D>>> {
         let os = dev.os();
-        let data = D::probe(dev)?;
+        let data = D::attach(dev)?;
         let device = Self::build(os, dev, &data).and_then(|device| {
             let nodes = register(&device)?;
             *device.nodes.lock() = Some(nodes);
             Ok(device)
         });
         if device.is_err() {
-            D::remove(&data);
+            D::detach(&data);
         }
         device
     }
@@ -67,9 +67,9 @@ impl<D: Driver> Device<D> {
                 nodes: Sx::new(os, c"drm nodes", None)?,
                 suspended: Sx::new(os, c"drm suspended", 0)?,
                 masters: Mtx::new(os, c"drm masters", Masters::new(os))?,
-                names: Mtx::new(os, c"drm names", HandleTable::new(os))?,
-                map_offsets: Mtx::new(os, c"drm map offsets", HandleTable::new(os))?,
-                unneeded: Mtx::new(os, c"drm unneeded", HandleTable::new(os))?,
+                names: Mtx::new(os, c"drm names", IdMap::new(os))?,
+                map_offsets: Mtx::new(os, c"drm map offsets", IdMap::new(os))?,
+                purgeable: Mtx::new(os, c"drm purgeable", IdMap::new(os))?,
                 users: Users::new(os)?,
                 log: LogLimit::new(),
             },
@@ -101,13 +101,14 @@ impl<D: Driver> Device<D> {
         self.gone.store(true, Ordering::Release);
         let nodes = self.nodes.lock().take();
         drop(nodes);
-        D::remove(&self.data);
+        D::detach(&self.data);
         Ok(())
     }
 
     /// One of its nodes of the device tree is suspended: the device is off until all of them are resumed.
     pub(crate) fn suspend(&self) {
         let mut suspended = self.suspended.lock();
+        // OVERFLOW: saturates: u32::MAX is `shutdown`, which nothing resumes.
         *suspended = suspended.saturating_add(1);
         if *suspended == 1 && !self.is_gone() {
             D::suspend(&self.data, Suspend::UntilResume);
@@ -117,10 +118,10 @@ impl<D: Driver> Device<D> {
     /// A node that was suspended is resumed.
     pub(crate) fn resume(&self) {
         let mut suspended = self.suspended.lock();
-        if *suspended == 0 {
+        let Some(left) = suspended.checked_sub(1) else {
             return;
-        }
-        *suspended = suspended.saturating_sub(1);
+        };
+        *suspended = left;
         if *suspended == 0 && !self.is_gone() {
             D::resume(&self.data);
         }
@@ -206,16 +207,16 @@ impl<D: Driver> Device<D> {
         &self.masters
     }
 
-    pub(crate) fn names(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+    pub(crate) fn names(&self) -> &Mtx<IdMap<Arc<Gem<D>>>> {
         &self.names
     }
 
-    pub(crate) fn map_offsets(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+    pub(crate) fn map_offsets(&self) -> &Mtx<IdMap<Arc<Gem<D>>>> {
         &self.map_offsets
     }
 
-    /// Objects whose memory may be freed: those, and only those, of `Tenure::Unneeded`.
-    pub(crate) fn unneeded(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
-        &self.unneeded
+    /// Objects whose memory may be freed: those, and only those, of `PurgeState::Purgeable`.
+    pub(crate) fn purgeable(&self) -> &Mtx<IdMap<Arc<Gem<D>>>> {
+        &self.purgeable
     }
 }

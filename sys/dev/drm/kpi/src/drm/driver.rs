@@ -46,9 +46,11 @@ impl Suspend {
     /// what hangs. False: it is not. Sleeps.
     pub fn wait_for_jobs(self, os: Os, timeout_ns: u64, is_empty: impl Fn() -> bool) -> bool {
         let patience = match self {
+            // OVERFLOW: saturates: a time-out of centuries.
             Suspend::UntilResume => timeout_ns.saturating_mul(2),
             Suspend::ForGood => 0,
         };
+        // OVERFLOW: saturates: a deadline that never comes.
         let end = os.now().saturating_add(patience);
         while !is_empty() {
             if os.now() >= end {
@@ -85,20 +87,20 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// # Errors
     ///
     /// ENODEV for unknown hardware, EIO when it does not answer, ENOMEM.
-    fn probe(dev: Dev) -> Result<Arc<Self::Data>>;
+    fn attach(dev: Dev) -> Result<Arc<Self::Data>>;
     /// Another node of the device tree belongs to the device, for hardware whose cores are nodes of their own;
     /// clients may be using the device.
     ///
     /// # Errors
     ///
-    /// ENXIO when a node is a device, else as `probe`; the device goes on without the node.
+    /// ENXIO when a node is a device, else as `attach`; the device goes on without the node.
     fn join(_data: &Arc<Self::Data>, _dev: Dev) -> Result<()> {
         Err(ENXIO)
     }
     /// Whether a node joins the device of an earlier one, if there is such a device.
     const JOINS: bool = false;
     /// Stops all work and turns the device off. Files may still be open: their calls answer ENXIO.
-    fn remove(data: &Arc<Self::Data>);
+    fn detach(data: &Arc<Self::Data>);
     /// Turns the device off and leaves it so until `resume`. Jobs wait in their queues; those in the hardware end, or
     /// are taken from it and have another run. May be called again without a `resume`.
     fn suspend(data: &Arc<Self::Data>, how: Suspend);

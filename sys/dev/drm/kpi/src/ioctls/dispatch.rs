@@ -48,9 +48,8 @@ impl<D: Driver> NodeOps for Files<D> {
 
 fn find<D: Driver>(nr: u32) -> Result<&'static Ioctl<D>> {
     if (DRIVER_BASE..DRIVER_END).contains(&nr) {
-        D::IOCTLS
-            .get(usize_of_u32(nr.wrapping_sub(DRIVER_BASE)))
-            .ok_or(EINVAL)
+        let index = nr.checked_sub(DRIVER_BASE).ok_or(EINVAL)?;
+        D::IOCTLS.get(usize_of_u32(index)).ok_or(EINVAL)
     } else {
         table::find::<D>(nr).ok_or(EINVAL)
     }

@@ -82,11 +82,11 @@ fn boxes<D: Driver>(call: &Call<'_, D>, handles: u64, count: u32) -> Result<KVec
         return Err(ENOMEM);
     }
     let os = call.file.os();
-    let bytes = u64::from(count).saturating_mul(4);
+    let bytes = u64::from(count).checked_mul(4).ok_or(ENOMEM)?;
     let handles = UserSlice::new(handles, bytes).read_u32s(os, call.caller)?;
     let mut boxes = KVec::with_capacity(os, handles.len())?;
     for (turn, handle) in (0..handles.len()).zip(handles.iter()) {
-        call.caller.look(turn)?;
+        call.caller.check_signals(turn)?;
         boxes.push(call.file.syncobj(*handle)?)?;
     }
     Ok(boxes)
@@ -118,7 +118,8 @@ fn wait_charge<D: Driver>(call: &Call<'_, D>, count: u32) -> Result<Option<Charg
     if count <= SHORT || count > MAX_HANDLES {
         return Ok(None);
     }
-    Charge::new(call.file.account(), u64::from(count).saturating_mul(EACH)).map(Some)
+    let bytes = u64::from(count).checked_mul(EACH).ok_or(ENOMEM)?;
+    Charge::new(call.file.account(), bytes).map(Some)
 }
 
 pub(super) fn reset<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjArray) -> Result<()> {

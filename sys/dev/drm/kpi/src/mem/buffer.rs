@@ -3,13 +3,14 @@
 //! one device and a dma-buf carries to another.
 
 use crate::alloc::{Arc, KVec};
-use crate::mem::tenure::{Tenure, Uses};
+use crate::mem::purge_state::{PurgeState, Uses};
 use crate::os::{Caller, Dev, MemAttr, Mtx, Object, Os, Sx, PAGE_SIZE};
 use crate::sync::resv::Resv;
-use crate::util::account::{Account, Charge};
+use crate::util::account::{Account, Charge, OBJECT_BYTES};
 use crate::util::errno::{Result, EINVAL, ENXIO};
 use crate::util::int_conv::{u64_of, usize_of};
 use core::sync::atomic::{AtomicBool, Ordering};
+use static_assertions::{assert_impl_all, const_assert};
 
 /// When the memory of a buffer is charged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,11 +46,14 @@ pub struct Buffer {
     charge: Charge,
     /// None: all of them.
     charged: Option<Chunks>,
-    of_user: bool,
-    tenure: Sx<Tenure>,
+    userptr: bool,
+    purge_state: Sx<PurgeState>,
     uses: Uses,
     purged: AtomicBool,
 }
+
+assert_impl_all!(Buffer: Send, Sync);
+const_assert!(u64_of(size_of::<Buffer>()) <= OBJECT_BYTES);
 
 impl Buffer {
     /// A buffer of `size` bytes, rounded up to whole pages, charged to `account`. No page is
@@ -89,7 +93,7 @@ impl Buffer {
     ///
     /// EFAULT when the process has no such memory, EINVAL unless both are whole pages; ENOMEM, also over the account's
     /// limit.
-    pub fn of_user(
+    pub fn userptr(
         dev: Dev,
         account: &Arc<Account>,
         caller: &Caller<'_>,
@@ -98,7 +102,7 @@ impl Buffer {
         write: bool,
     ) -> Result<Arc<Buffer>> {
         let charge = Charge::of_object(account, size)?;
-        let object = Object::of_user(dev, caller, address, size, write)?;
+        let object = Object::userptr(dev, caller, address, size, write)?;
         Self::with_object(dev.os(), size, object, (charge, None), true)
     }
 
@@ -107,7 +111,7 @@ impl Buffer {
         size: u64,
         object: Object,
         (charge, charged): (Charge, Option<Chunks>),
-        of_user: bool,
+        userptr: bool,
     ) -> Result<Arc<Buffer>> {
         let resv = Resv::new(os)?;
         let buffer = Buffer {
@@ -118,8 +122,8 @@ impl Buffer {
             resv,
             charge,
             charged,
-            of_user,
-            tenure: Sx::new(os, c"drm tenure", Tenure::Private)?,
+            userptr,
+            purge_state: Sx::new(os, c"drm purge state", PurgeState::Private)?,
             uses: Uses::none(),
             purged: AtomicBool::new(false),
         };
@@ -127,8 +131,8 @@ impl Buffer {
     }
 
     /// Whether it is memory of a process, which no other process can be given.
-    pub fn is_of_user(&self) -> bool {
-        self.of_user
+    pub fn is_userptr(&self) -> bool {
+        self.userptr
     }
 
     /// A number that no other buffer has.
@@ -164,7 +168,7 @@ impl Buffer {
     /// Whether users may map it: not the memory of a process, and not what is charged as it is
     /// wired.
     pub fn may_be_mapped(&self) -> bool {
-        !self.of_user && self.charged.is_none()
+        !self.userptr && self.charged.is_none()
     }
 
     /// Physical addresses of the pages from `first`, allocated, and charged, if they were not. May
@@ -182,8 +186,8 @@ impl Buffer {
         };
         let (mut at, mut rest) = (first, pas);
         while !rest.is_empty() {
-            let chunk = at.wrapping_div(CHUNK_PAGES);
-            let room = CHUNK_PAGES.wrapping_sub(at.wrapping_rem(CHUNK_PAGES));
+            let chunk = at / CHUNK_PAGES;
+            let room = CHUNK_PAGES.checked_sub(at % CHUNK_PAGES).ok_or(EINVAL)?;
             let count = rest.len().min(usize_of(room));
             let (part, behind) = rest.split_at_mut_checked(count).ok_or(EINVAL)?;
             self.wire_chunk(chunks, chunk, at, part)?;
@@ -196,8 +200,8 @@ impl Buffer {
     /// Wires pages of one chunk, which is charged if it was not.
     fn wire_chunk(&self, chunks: &Chunks, chunk: u64, first: u64, pas: &mut [u64]) -> Result<()> {
         let before = self.object.resident();
-        let left = self.size.saturating_sub(chunk.saturating_mul(GROWTH));
-        let bytes = left.min(GROWTH);
+        let start = chunk.checked_mul(GROWTH).ok_or(EINVAL)?;
+        let bytes = self.size.checked_sub(start).ok_or(EINVAL)?.min(GROWTH);
         let fresh = {
             let mut chunks = chunks.lock();
             let (word, bit) = chunk_bit(&mut chunks, chunk)?;
@@ -220,8 +224,8 @@ impl Buffer {
     }
 
     /// Whether its memory may go.
-    pub(crate) fn tenure(&self) -> &Sx<Tenure> {
-        &self.tenure
+    pub(crate) fn purge_state(&self) -> &Sx<PurgeState> {
+        &self.purge_state
     }
 
     /// The jobs that use it.

@@ -63,7 +63,7 @@ impl DmaBuf {
         shared: Shared,
         flags: FdFlags,
     ) -> Result<i32> {
-        if shared.buffer.is_of_user() {
+        if shared.buffer.is_userptr() {
             return Err(EINVAL);
         }
         let content = Arc::new(

@@ -11,7 +11,7 @@ impl Pin {
     /// One more job uses `buffer`. One that is being purged is waited for: the job finds it gone.
     /// May sleep.
     pub fn new(buffer: &Arc<Buffer>) -> Pin {
-        buffer.uses().begin(buffer.tenure());
+        buffer.uses().begin(buffer.purge_state());
         Pin(buffer.clone())
     }
 }

@@ -12,7 +12,7 @@ use crate::mem::buffer::Buffer;
 use crate::os::{Caller, Os, NEVER};
 use crate::sync::fence::{Fence, FenceSet};
 use crate::sync::resv::Usage;
-use crate::util::errno::{Result, EALREADY};
+use crate::util::errno::{Result, EALREADY, ENOMEM};
 use crate::util::sorted_map::SortedMap;
 
 /// The reservations of the buffers of one submit, held until this is dropped.
@@ -36,7 +36,7 @@ impl Reservation {
     ) -> Result<Reservation> {
         let mut by_number = SortedMap::new(os);
         for (turn, (buffer, usage)) in (0..usize::MAX).zip(buffers) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             if by_number.get(buffer.id()).is_some() {
                 return Err(EALREADY);
             }
@@ -56,9 +56,9 @@ impl Reservation {
     /// Takes all, unless a list is full: then a fence to wait for before the next try.
     fn hold(&mut self, os: Os, caller: &Caller<'_>) -> Result<Option<Arc<Fence>>> {
         for (turn, (_, (buffer, _))) in (0..usize::MAX).zip(self.buffers.from(0)) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             buffer.resv().hold(os, caller)?;
-            self.held = turn.saturating_add(1);
+            self.held = turn.checked_add(1).ok_or(ENOMEM)?;
             let full = buffer.resv().make_room()?;
             if full.is_some() {
                 return Ok(full);
@@ -81,7 +81,7 @@ impl Reservation {
     /// ENOMEM; EINTR, ERESTART.
     pub fn dependencies(&self, caller: &Caller<'_>, waits: &mut FenceSet) -> Result<()> {
         for (turn, (_, (buffer, usage))) in (0..usize::MAX).zip(self.buffers.from(0)) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             buffer.resv().add_pending_to(waits, *usage)?;
         }
         Ok(())

@@ -135,8 +135,8 @@ impl<'a, const ENTRY_BYTES: u32> TableMem for KernelTables<'a, ENTRY_BYTES> {
 
     fn sync(&mut self, table: Table<'a>, first: u32, count: u32) {
         if !self.coherent {
-            let off = u64::from(first).wrapping_mul(u64::from(ENTRY_BYTES));
-            let len = u64::from(count).wrapping_mul(u64::from(ENTRY_BYTES));
+            let bytes = |entries: u32| u64::from(entries) << const { ENTRY_BYTES.trailing_zeros() };
+            let (off, len) = (bytes(first), bytes(count));
             self.dev.page_sync(table.pa, off, len, SyncDir::ForDevice);
         }
     }

@@ -6,6 +6,7 @@ use crate::alloc::KVec;
 use crate::util::errno::{Errno, Result, EFAULT, ENOMEM};
 use crate::util::int_conv::{u64_of, usize_of};
 use core::marker::PhantomData;
+use static_assertions::assert_not_impl_any;
 
 /// The calling user thread; exists only while its call runs.
 ///
@@ -16,6 +17,9 @@ pub struct Caller<'a> {
     raw: *mut c::drm_os_caller,
     _life: PhantomData<&'a mut ()>,
 }
+
+// A caller is on the stack of its own thread.
+assert_not_impl_any!(Caller<'static>: Send, Sync);
 
 impl Caller<'_> {
     /// # Safety
@@ -59,7 +63,7 @@ impl Caller<'_> {
     /// # Errors
     ///
     /// EINTR, ERESTART.
-    pub fn look(&self, turn: usize) -> Result<()> {
+    pub fn check_signals(&self, turn: usize) -> Result<()> {
         const EACH: usize = 256;
         if turn % EACH != EACH - 1 {
             return Ok(());

@@ -7,6 +7,7 @@ use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::ops::{Deref, DerefMut};
 use core::ptr::null_mut;
+use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 macro_rules! lock {
     ($Lock:ident, $Guard:ident, $raw:ty, $create:path, $destroy:path, $lock:path, $unlock:path, $doc:literal) => {
@@ -115,6 +116,12 @@ lock!(
     c::drm_os_sx_unlock,
     "A lock whose holder may sleep; to take it may sleep."
 );
+
+// witness(4) and mtx(9) know a lock by the thread that took it.
+assert_impl_all!(Mtx<u32>: Send, Sync);
+assert_impl_all!(Sx<u32>: Send, Sync);
+assert_not_impl_any!(MtxGuard<'static, u32>: Send);
+assert_not_impl_any!(SxGuard<'static, u32>: Send);
 
 impl<T> MtxGuard<'_, T> {
     pub(super) fn raw(&self) -> *mut c::drm_os_mtx {

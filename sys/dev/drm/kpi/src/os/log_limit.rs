@@ -39,12 +39,14 @@ impl LogLimit {
     /// Logs a warning, or swallows it.
     pub fn warn(&self, dev: Dev, args: core::fmt::Arguments<'_>) {
         let now = dev.os().now();
+        // OVERFLOW: saturates: in 584 years of uptime the last window never ends.
         let over = |until: u64| (now >= until).then(|| now.saturating_add(WINDOW_NS));
         let opened = self
             .until
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, over)
             .is_ok();
         let allowed = if opened {
+            // OVERFLOW: saturates: a burst of 0 lets one line through as well.
             self.left
                 .store(self.most.saturating_sub(1), Ordering::Relaxed);
             true

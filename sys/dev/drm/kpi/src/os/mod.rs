@@ -25,8 +25,8 @@ mod mmio;
 mod node;
 mod object;
 mod page;
+mod page_run;
 mod power;
-mod run;
 mod task;
 
 pub use caller::{Caller, UserSlice};
@@ -41,8 +41,8 @@ pub use mmio::Mmio;
 pub use node::NodeKind;
 pub use object::{KernelMap, MemAttr, Object, UserMapping};
 pub use page::{Page, PageView};
+pub use page_run::PageRun;
 pub use power::{Clk, Regulator, Reset};
-pub use run::PageRun;
 pub use task::{Task, TaskQueue};
 
 pub(crate) use file::{FileRef, NewFile, PlainFile, Waker};
@@ -178,11 +178,13 @@ impl Line {
 
 impl Write for Line {
     fn write_str(&mut self, s: &str) -> core::fmt::Result {
-        let room = self.text.get_mut(self.len..).unwrap_or_default();
+        let (end, size) = (self.len.checked_add(s.len()), self.text.len());
+        let end = end.map_or(size, |end| end.min(size));
+        let room = self.text.get_mut(self.len..end).unwrap_or_default();
         for (to, from) in room.iter_mut().zip(s.as_bytes()) {
             *to = *from;
-            self.len = self.len.wrapping_add(1);
         }
+        self.len = end;
         Ok(())
     }
 }

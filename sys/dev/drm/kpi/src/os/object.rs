@@ -55,7 +55,7 @@ impl Object {
     /// # Errors
     ///
     /// EFAULT when the process has no such memory, EINVAL unless both are whole pages, ENOMEM.
-    pub fn of_user(
+    pub fn userptr(
         dev: Dev,
         caller: &Caller<'_>,
         address: u64,
@@ -209,10 +209,9 @@ impl KernelMap {
             // SAFETY: mapped and aligned; the device may read it meanwhile, hence atomic.
             unsafe { p.as_ref() }.store(*word, Ordering::Relaxed);
         }
-        self.sync(
-            u64_of(at).wrapping_mul(4),
-            u64_of(words.len()).wrapping_mul(4),
-        );
+        // OVERFLOW: saturates, beyond the object's end, where C cuts the range.
+        let bytes = |words: usize| u64_of(words).saturating_mul(4);
+        self.sync(bytes(at), bytes(words.len()));
     }
 
     fn sync(&self, off: u64, len: u64) {

@@ -7,6 +7,7 @@ use crate::util::int_conv::{usize_of, usize_of_u32};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use static_assertions::assert_not_impl_any;
 
 /// A page by its physical address; whoever holds the number owns the page.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ pub struct PageView<'a> {
     base: NonNull<AtomicU64>,
     _life: PhantomData<&'a ()>,
 }
+
+// A view is as good as the hold on its page, and that is the maker's.
+assert_not_impl_any!(PageView<'static>: Send, Sync);
 
 impl Page {
     /// A zeroed page.
@@ -110,16 +114,12 @@ impl<'a> PageView<'a> {
 impl Dev {
     /// Cache maintenance of bytes `off..off + len` of the page at `pa`, cut at the page's end.
     pub fn page_sync(self, pa: u64, off: u64, len: u64, dir: SyncDir) {
-        let off = off.min(PAGE_SIZE);
-        let len = len.min(PAGE_SIZE.wrapping_sub(off));
+        let Some(room) = PAGE_SIZE.checked_sub(off).filter(|room| *room != 0) else {
+            return;
+        };
+        // A page is aligned, and `off` is inside of it.
+        let (start, len) = (pa | off, usize_of(len.min(room)));
         // SAFETY: the device is live; the range is within one page.
-        unsafe {
-            c::drm_os_page_sync(
-                self.as_ptr(),
-                pa.wrapping_add(off),
-                usize_of(len),
-                dir.raw(),
-            )
-        }
+        unsafe { c::drm_os_page_sync(self.as_ptr(), start, len, dir.raw()) }
     }
 }

@@ -15,6 +15,7 @@ use crate::util::errno::{Errno, Result, ECANCELED, ENOMEM, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
 use crate::util::sorted_map::SortedMap;
 use core::sync::atomic::{AtomicBool, Ordering};
+use static_assertions::{assert_impl_all, const_assert};
 
 type Added = (Arc<dyn Hook>, u64);
 
@@ -56,6 +57,14 @@ pub struct Hooked {
     fence: Arc<Fence>,
     key: u64,
 }
+
+assert_impl_all!(Fence: Send, Sync);
+assert_impl_all!(Hooked: Send, Sync);
+assert_impl_all!(Fences: Send, Sync);
+// A signaler goes to the thread that ends the work.
+assert_impl_all!(Signaler: Send);
+// What is charged for a fence is no less than what it takes.
+const_assert!(u64_of(size_of::<Fence>()) <= Fence::BYTES);
 
 impl Fence {
     /// What one costs, in bytes, about.
@@ -141,6 +150,7 @@ impl Fence {
         } else {
             state.more.insert(key, added)?;
         }
+        // OVERFLOW: a sequence number; 2^64 hooks of one fence take centuries.
         state.next = key.wrapping_add(1);
         Ok(Some(Hooked {
             fence: this.clone(),
@@ -409,7 +419,8 @@ impl FenceSet {
         if count <= 1 {
             return Ok(self.iter().next().cloned().map(Fences::One));
         }
-        let bytes = u64_of(count).saturating_mul(PART).saturating_add(HEAD);
+        let parts = u64_of(count).checked_mul(PART).ok_or(ENOMEM)?;
+        let bytes = parts.checked_add(HEAD).ok_or(ENOMEM)?;
         let _charge = Charge::new(account, bytes)?;
         let mut parts = KVec::with_capacity(self.os, count)?;
         for fence in self.iter() {
@@ -469,6 +480,7 @@ impl Waiter {
     /// Wakes it.
     pub fn wake(&self) {
         let mut wakes = self.wakes.lock();
+        // OVERFLOW: a sequence number, of which only a change counts.
         *wakes = wakes.wrapping_add(1);
         self.cv.broadcast();
     }

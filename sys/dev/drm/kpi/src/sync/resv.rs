@@ -148,12 +148,14 @@ impl Resv {
         let mut state = self.state.lock();
         state.fences.retain(|(f, _)| !f.is_signaled());
         let new = |f: &Arc<Fence>| usize::from(state.find(f, usage).is_err());
+        // OVERFLOW: saturates, above MAX_IMPORTED.
         let more = fences
             .parts()
             .iter()
             .map(new)
             .fold(0, usize::saturating_add);
-        if state.fences.len().saturating_add(more) > MAX_IMPORTED {
+        let all = state.fences.len().checked_add(more);
+        if all.is_none_or(|all| all > MAX_IMPORTED) {
             return Err(ENOMEM);
         }
         state.fences.reserve(more)

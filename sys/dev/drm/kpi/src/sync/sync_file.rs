@@ -7,8 +7,10 @@ use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, PlainFile, UserSlice};
 use crate::sync::fence::{Fence, Fences};
 use crate::sync::poll_waker::Poll;
 use crate::util::account::{Account, Charge};
-use crate::util::errno::{Result, EINVAL, ENOENT, ENOTTY};
+use crate::util::errno::{Result, EFAULT, EINVAL, ENOENT, ENOTTY};
+use crate::util::int_conv::u64_of;
 use crate::util::uapi::{uapi_struct, Uapi};
+use static_assertions::{assert_impl_all, const_assert};
 
 /// A set of fences that can stand behind a descriptor.
 pub struct SyncFile {
@@ -24,6 +26,9 @@ pub struct SyncFile {
 
 /// What one costs, in bytes, about.
 const BYTES: u64 = 512;
+
+assert_impl_all!(SyncFile: Send, Sync);
+const_assert!(u64_of(size_of::<SyncFile>()) <= BYTES);
 
 const GROUP: u32 = 0x3e;
 const NR_MERGE: u32 = 3;
@@ -145,9 +150,9 @@ impl SyncFile {
                 }
                 let mut bytes = [0; FenceInfo::SIZE];
                 info.write(&mut bytes);
-                let size = crate::util::int_conv::u64_of(bytes.len());
+                let size = u64_of(bytes.len());
                 UserSlice::new(at, size).write(caller, &bytes)?;
-                at = at.wrapping_add(size);
+                at = at.checked_add(size).ok_or(EFAULT)?;
             }
         }
         arg.name = self.name;
@@ -175,7 +180,7 @@ fn status(outcome: Option<Result<()>>) -> i32 {
     match outcome {
         None => 0,
         Some(Ok(())) => 1,
-        Some(Err(e)) => e.get().wrapping_neg(),
+        Some(Err(e)) => e.get().checked_neg().unwrap_or(i32::MIN),
     }
 }
 

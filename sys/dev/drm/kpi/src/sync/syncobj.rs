@@ -6,9 +6,10 @@ use crate::alloc::{Arc, Hook, KVec};
 use crate::os::{Caller, Condvar, FdFlags, FileRef, Mtx, NewFile, Os, PlainFile};
 use crate::sync::fence::{Fence, Fences, Hooked};
 use crate::util::account::{Account, Charge};
-use crate::util::errno::{Result, EINVAL, ETIME, ETIMEDOUT};
+use crate::util::errno::{Result, EINVAL, ENOMEM, ETIME, ETIMEDOUT};
 use crate::util::int_conv::{u64_of, usize_of_u32};
 use crate::util::sorted_map::SortedMap;
+use static_assertions::{assert_impl_all, const_assert};
 
 struct State {
     fences: Option<Fences>,
@@ -42,6 +43,9 @@ pub struct WaitMode {
 
 /// A box, or a descriptor of one, with a fence in it that nobody else has: its bytes, about.
 const BYTES: u64 = 512;
+
+assert_impl_all!(Syncobj: Send, Sync);
+const_assert!(u64_of(size_of::<Syncobj>()) <= BYTES);
 
 impl Syncobj {
     /// A box with `fences` in it, charged to `account`.
@@ -217,9 +221,9 @@ pub fn wait(
     deadline: u64,
 ) -> Result<u32> {
     let mut places: KVec<Place> = KVec::with_capacity(os, boxes.len())?;
-    let (mut left, mut empty, mut first) = (0_usize, 0_usize, NONE);
+    let (mut all_signaled, mut first) = (true, NONE);
     for ((turn, index), b) in (0..boxes.len()).zip(0..NONE).zip(boxes) {
-        caller.look(turn)?;
+        caller.check_signals(turn)?;
         let fences = b.fences();
         if fences.is_none() && !mode.for_submit {
             return Err(EINVAL);
@@ -227,21 +231,23 @@ pub fn wait(
         if fences.as_ref().is_some_and(Fences::is_signaled) {
             first = first.min(index);
         } else {
-            left = left.saturating_add(1);
+            all_signaled = false;
         }
-        empty = empty.saturating_add(usize::from(fences.is_none()));
         places.push(Place {
             fences,
             part: 0,
             next: NONE,
         })?;
     }
-    if left == 0 || (!mode.all && first != NONE) {
+    if all_signaled || (!mode.all && first != NONE) {
         return Ok(first);
     }
     if deadline <= os.now() {
         return Err(ETIME);
     }
+    let empty = places.iter().filter(|p| p.fences.is_none());
+    // OVERFLOW: none, for there are no more than places.
+    let empty = empty.fold(0, |n: usize, _| n.saturating_add(1));
     let news = News {
         ended: KVec::with_capacity(os, places.len())?,
         filled: KVec::with_capacity(os, empty)?,
@@ -270,7 +276,7 @@ impl Wait<'_> {
     /// Sleeps; the first place that is over.
     fn run(&mut self, mode: WaitMode, caller: &Caller<'_>, deadline: u64) -> Result<u32> {
         for (turn, index) in (0..self.places.len()).zip(0..NONE) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             self.advance(index)?;
         }
         let mut turn: usize = 0;
@@ -278,8 +284,9 @@ impl Wait<'_> {
             if self.left == 0 || (!mode.all && self.first != NONE) {
                 return Ok(self.first);
             }
+            // OVERFLOW: a number of turns, of which only the low bits count.
             turn = turn.wrapping_add(1);
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             self.sleep(caller, deadline)?;
             self.read_news(caller)?;
         }
@@ -317,8 +324,9 @@ impl Wait<'_> {
                 if place.fences.is_none() {
                     place.fences = fences.clone();
                 }
+                // OVERFLOW: as in `run`.
                 turn = turn.wrapping_add(1);
-                caller.look(turn)?;
+                caller.check_signals(turn)?;
                 self.advance(index)?;
             }
         }
@@ -362,8 +370,9 @@ impl Wait<'_> {
                     return self.asleep.insert(key, (Reason::Pending(hooked), index));
                 }
             }
-            place.part = place.part.wrapping_add(1);
+            place.part = place.part.checked_add(1).ok_or(ENOMEM)?;
         }
+        // OVERFLOW: saturates; a place comes here once, when it is over.
         self.left = self.left.saturating_sub(1);
         self.first = self.first.min(index);
         Ok(())

@@ -12,6 +12,7 @@ use crate::alloc::{Arc, KVec};
 use crate::os::{Caller, Cred, Mtx, Os};
 use crate::util::errno::{Result, ENOMEM};
 use core::sync::atomic::{AtomicU64, Ordering};
+use static_assertions::assert_impl_all;
 
 /// An open file costs about so much besides what it has made: a page table to begin with, queues,
 /// tables.
@@ -35,6 +36,9 @@ pub struct Account {
     /// Who is charged by the system.
     cred: Option<Cred>,
 }
+
+assert_impl_all!(Account: Send, Sync);
+assert_impl_all!(Charge: Send, Sync);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -100,6 +104,7 @@ impl Account {
             self.take_off(bytes);
             return Err(e);
         }
+        // OVERFLOW: none, for the sum is within the limit, as `sum` has found.
         self.peak
             .fetch_max(old.saturating_add(bytes), Ordering::Relaxed);
         Ok(())
@@ -166,6 +171,7 @@ impl Charge {
 
     /// Gives `bytes` back, at most what is charged.
     pub fn shrink(&self, bytes: u64) {
+        // OVERFLOW: saturates: all of it, by u64::MAX.
         let less = |n: u64| Some(n.saturating_sub(bytes));
         let old = self
             .bytes
@@ -183,6 +189,12 @@ impl Drop for Charge {
     }
 }
 
+/// Three quarters of `bytes`, rounded down to a multiple of 3.
+const fn three_quarters(bytes: u64) -> u64 {
+    // OVERFLOW: none: three times a quarter of what fits 64 bits.
+    (bytes / 4).saturating_mul(3)
+}
+
 /// The accounts of the users of a device.
 pub(crate) struct Users {
     os: Os,
@@ -198,7 +210,7 @@ impl Users {
     ///
     /// ENOMEM.
     pub(crate) fn new(os: Os) -> Result<Users> {
-        let limit = os.tunable(c"device_mem_limit", (os.physmem() / 4).saturating_mul(3));
+        let limit = os.tunable(c"device_mem_limit", three_quarters(os.physmem()));
         Ok(Users {
             os,
             device: Arc::new(os, Account::new(limit, None))?,

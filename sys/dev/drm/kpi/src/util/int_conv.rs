@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Conversions between u64, usize and u32 that cannot lose anything on the 64-bit machines this runs on.
+//! Conversions between u64, usize and u32 that lose nothing on the 64-bit machines this runs on.
 
-const _: () = assert!(size_of::<usize>() == size_of::<u64>());
+use static_assertions::assert_eq_size;
+
+assert_eq_size!(usize, u64);
 
 /// A size or index as u64.
 #[expect(

@@ -4,7 +4,7 @@
 
 use crate::alloc::KVec;
 use crate::os::Os;
-use crate::util::errno::Result;
+use crate::util::errno::{Result, ENOMEM};
 
 /// Entries of a full chunk.
 const FULL: usize = 256;
@@ -42,8 +42,10 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
 
     /// The chunk that has `key`, or would have it.
     fn chunk_of(&self, key: K) -> usize {
-        let behind = |chunk: &KVec<(K, V)>| chunk.first().is_none_or(|(first, _)| *first <= key);
-        self.chunks.partition_point(behind).saturating_sub(1)
+        let begins_before =
+            |chunk: &KVec<(K, V)>| chunk.first().is_none_or(|(first, _)| *first <= key);
+        // OVERFLOW: saturates: a key below all others belongs to the first chunk.
+        self.chunks.partition_point(begins_before).saturating_sub(1)
     }
 
     /// The value of a key.
@@ -106,6 +108,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
             Err(index) if chunk.len() < FULL => chunk.insert(index, (key, value))?,
             Err(index) => self.split(at, index, (key, value))?,
         }
+        // OVERFLOW: none, for each entry has bytes of memory.
         self.len = self.len.saturating_add(1);
         Ok(())
     }
@@ -128,7 +131,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
             Some(index) => upper.insert(index, entry)?,
             None => lower.insert(index, entry)?,
         }
-        self.chunks.insert(at.saturating_add(1), upper)
+        self.chunks.insert(at.checked_add(1).ok_or(ENOMEM)?, upper)
     }
 
     /// Takes an entry out.
@@ -145,6 +148,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         if let Some(before) = at.checked_sub(1) {
             self.join_next(before);
         }
+        // OVERFLOW: none, for this entry was counted.
         self.len = self.len.saturating_sub(1);
         Some(value)
     }
@@ -158,12 +162,15 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
     /// Makes one chunk of two that are small, if there is memory, so that few entries are not in many chunks.
     fn join_next(&mut self, at: usize) {
         const SMALL: usize = FULL / 4;
-        let behind = at.saturating_add(1);
+        let Some(after) = at.checked_add(1) else {
+            return;
+        };
         let [this, next, ..] = self.chunks.get_mut(at..).unwrap_or_default() else {
             return;
         };
         let more = next.len();
-        if this.len().saturating_add(more) > SMALL || this.reserve(more).is_err() {
+        let all = this.len().checked_add(more);
+        if all.is_none_or(|all| all > SMALL) || this.reserve(more).is_err() {
             return;
         }
         next.as_mut_slice().reverse();
@@ -171,7 +178,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
             // There is room.
             let _ = this.push(entry);
         }
-        self.chunks.remove(behind);
+        self.chunks.remove(after);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::drm::file::File;
 use crate::drm::gem::{Gem, MAP_SHIFT};
 use crate::os::UserMapping;
 use crate::util::account::{HANDLE_BYTES, HANDLE_SLOT_BYTES};
-use crate::util::errno::{Result, EACCES, EINVAL, ENOENT};
+use crate::util::errno::{Result, EACCES, EINVAL, ENOENT, ENOMEM};
 
 impl<D: Driver> File<D> {
     /// The object of a handle.
@@ -80,7 +80,7 @@ impl<D: Driver> File<D> {
         // Serialises first and last handles of this file, for which the driver may sleep.
         let _gem_lock = self.gem_lock().lock();
         if let Some(held) = gem.state.lock().holders.get_mut(self.id()) {
-            *held = held.saturating_add(1);
+            *held = held.checked_add(1).ok_or(ENOMEM)?;
             return Ok(());
         }
         D::gem_open(self, gem)?;
@@ -110,8 +110,8 @@ impl<D: Driver> File<D> {
             let Some(held) = state.holders.get_mut(self.id()) else {
                 return;
             };
-            *held = held.saturating_sub(1);
-            if *held != 0 {
+            if let Some(left) = held.checked_sub(1).filter(|left| *left != 0) {
+                *held = left;
                 return;
             }
             state.holders.remove(self.id());
@@ -194,7 +194,7 @@ impl<D: Driver> File<D> {
     /// A global name of an object.
     pub(crate) fn flink(&self, handle: u32) -> Result<u32> {
         let gem = self.gem(handle)?;
-        if gem.buffer().is_of_user() {
+        if gem.buffer().is_userptr() {
             return Err(EINVAL);
         }
         gem.share(self.device());

@@ -20,7 +20,7 @@ use crate::os::{Caller, Mtx, NodeKind, Os, Sx};
 use crate::sync::syncobj::Syncobj;
 use crate::util::account::{Account, Charge, FILE_BYTES};
 use crate::util::errno::{Result, ENOENT};
-use crate::util::id_table::HandleTable;
+use crate::util::id_map::IdMap;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes that one open file may hold, unless the tunable file_mem_limit says otherwise.
@@ -35,10 +35,10 @@ pub struct File<D: Driver> {
     account: Arc<Account>,
     /// The file itself, and its handles.
     charge: Charge,
-    handles: Mtx<HandleTable<Arc<Gem<D>>>>,
+    handles: Mtx<IdMap<Arc<Gem<D>>>>,
     gem_lock: Sx<()>,
     prime: Sx<Prime>,
-    syncobjs: Mtx<HandleTable<(Arc<Syncobj>, Charge)>>,
+    syncobjs: Mtx<IdMap<(Arc<Syncobj>, Charge)>>,
     auth: Arc<FileAuth>,
     ioctls: AtomicU64,
     driver: D::File,
@@ -67,10 +67,10 @@ impl<D: Driver> File<D> {
                 id,
                 kind,
                 pid: caller.pid(),
-                handles: Mtx::new(os, c"drm handles", HandleTable::new(os))?,
+                handles: Mtx::new(os, c"drm handles", IdMap::new(os))?,
                 gem_lock: Sx::new(os, c"drm file gem", ())?,
                 prime: Sx::new(os, c"drm prime", Prime::new(os))?,
-                syncobjs: Mtx::new(os, c"drm syncobjs", HandleTable::new(os))?,
+                syncobjs: Mtx::new(os, c"drm syncobjs", IdMap::new(os))?,
                 auth: Arc::new(os, FileAuth::default())?,
                 ioctls: AtomicU64::new(0),
                 driver: D::open(&device, id, &account)?,
@@ -90,7 +90,7 @@ impl<D: Driver> File<D> {
     pub(crate) fn close(&self) {
         D::settle(&self.driver);
         self.close_handles();
-        let none = HandleTable::new(self.os());
+        let none = IdMap::new(self.os());
         let syncobjs = core::mem::replace(&mut *self.syncobjs.lock(), none);
         drop(syncobjs);
         self.master_close();
@@ -146,7 +146,7 @@ impl<D: Driver> File<D> {
         self.ioctls.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn handles(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+    pub(crate) fn handles(&self) -> &Mtx<IdMap<Arc<Gem<D>>>> {
         &self.handles
     }
 
@@ -158,7 +158,7 @@ impl<D: Driver> File<D> {
         &self.auth
     }
 
-    pub(crate) fn syncobjs(&self) -> &Mtx<HandleTable<(Arc<Syncobj>, Charge)>> {
+    pub(crate) fn syncobjs(&self) -> &Mtx<IdMap<(Arc<Syncobj>, Charge)>> {
         &self.syncobjs
     }
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The end of a job: complete, readers, and giving the payload back exactly once.
+//!
+//! A job with readers is kept out of the done list; the last `release` puts it there. A timeout handler can
+//! so look at a job that completes under it (Asahi Linux issue #309 is what happens otherwise).
+
+use crate::array::Storage;
+use crate::job::State;
+use crate::{ClientId, EntityId, JobId, Outcome, Scheduler};
+
+/// A job given back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Finished<J> {
+    /// The job's id, stale from now on.
+    pub id: JobId,
+    /// What `prepare` was given.
+    pub payload: J,
+    /// The job's entity; stale already if it was killed and this was its last job.
+    pub entity: EntityId,
+    /// The job's client; stale already if it was freed and this was its last job.
+    pub client: ClientId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Time it was at the head of its slot, ns, all runs together.
+    pub run_ns: u64,
+    /// Times it was given to the hardware.
+    pub runs: u32,
+    /// Dependencies that ended in error.
+    pub failed_dependencies: u32,
+}
+
+impl<J, S: Storage> Scheduler<J, S> {
+    /// Ends a running job. False, and nothing changes, if it is not running (a late or spurious interrupt).
+    pub fn complete(&mut self, id: JobId, outcome: Outcome, now_ns: u64) -> bool {
+        if self.state(id) != Some(State::Running) {
+            return false;
+        }
+        let entity = self.leave_hardware(id.0.index(), now_ns);
+        self.finish(id.0.index(), outcome);
+        self.unpark(entity);
+        true
+    }
+
+    /// Counts one more reader of a job, whatever its state. False for an unknown job: do not touch it.
+    #[must_use]
+    pub fn hold(&mut self, id: JobId) -> bool {
+        let Some(job) = self.jobs.get_mut(id.0) else {
+            return false;
+        };
+        let Some(holders) = job.holders.checked_add(1) else {
+            return false;
+        };
+        let listed = job.holders == 0 && job.state == State::Done;
+        job.holders = holders;
+        if listed {
+            self.done.remove(&mut self.jobs, id.0.index());
+        }
+        true
+    }
+
+    /// Counts one reader less. A job that ended meanwhile joins the done list with its last reader gone.
+    /// False if nobody held it.
+    pub fn release(&mut self, id: JobId) -> bool {
+        let Some(job) = self.jobs.get_mut(id.0) else {
+            return false;
+        };
+        let Some(holders) = job.holders.checked_sub(1) else {
+            return false;
+        };
+        job.holders = holders;
+        if holders == 0 && job.state == State::Done {
+            self.done.push_back(&mut self.jobs, id.0.index());
+        }
+        true
+    }
+
+    /// Gives the oldest ended job without readers back. Every job comes out exactly once.
+    pub fn pop_done(&mut self) -> Option<Finished<J>> {
+        while self.done.is_empty() && self.cancel_dying() {}
+        let index = self.done.pop_front(&mut self.jobs)?;
+        let id = self.jobs.id_at(index)?;
+        let job = self.jobs.remove(id)?;
+        self.job_gone(job.entity);
+        Some(Finished {
+            id: JobId(id),
+            payload: job.payload,
+            entity: job.entity,
+            client: job.client,
+            outcome: job.outcome,
+            run_ns: job.run_ns,
+            runs: job.runs,
+            failed_dependencies: job.failed_dependencies,
+        })
+    }
+
+    /// Ends a job that is in no list any more.
+    pub(crate) fn finish(&mut self, index: u32, outcome: Outcome) {
+        let Some(job) = self.jobs.at_mut(index) else {
+            return;
+        };
+        if matches!(job.state, State::Queued | State::Requeued) {
+            self.waiting.sub();
+        }
+        job.state = State::Done;
+        job.outcome = outcome;
+        let held = job.holders != 0;
+        self.counters.count(outcome);
+        if !held {
+            self.done.push_back(&mut self.jobs, index);
+        }
+    }
+
+    /// Ends a job that is in no list any more and did not run to its end. While its entity has jobs in the
+    /// hardware it is kept behind them, by a reader of its own.
+    pub(crate) fn cancel(&mut self, index: u32) {
+        let Some(job) = self.jobs.at_mut(index) else {
+            return;
+        };
+        let entity = job.entity;
+        if self
+            .entities
+            .get(entity.0)
+            .is_none_or(|owner| owner.running.is_zero())
+        {
+            return self.finish(index, Outcome::Cancelled);
+        }
+        let Some(holders) = job.holders.checked_add(1) else {
+            return self.finish(index, Outcome::Cancelled);
+        };
+        job.holders = holders;
+        self.finish(index, Outcome::Cancelled);
+        if let Some(owner) = self.entities.get_mut(entity.0) {
+            owner.parked.push_back(&mut self.jobs, index);
+        }
+    }
+
+    /// Lets go of the jobs that were kept behind those in the hardware, if none is there any more:
+    /// some of a killed entity's, and lists it for the others.
+    pub(crate) fn unpark(&mut self, entity: u32) {
+        while let Some(owner) = self
+            .entities
+            .at_mut(entity)
+            .filter(|owner| owner.running.is_zero())
+        {
+            let Some(id) = owner
+                .parked
+                .pop_front(&mut self.jobs)
+                .and_then(|index| self.jobs.id_at(index))
+            else {
+                break;
+            };
+            self.release(JobId(id));
+        }
+        self.list_dying(entity);
+    }
+
+    /// A job left the pool: its entity has one less.
+    pub(crate) fn job_gone(&mut self, entity: EntityId) {
+        if let Some(owner) = self.entities.get_mut(entity.0) {
+            owner.jobs.sub();
+        }
+        self.entity_reap(entity);
+    }
+}
