@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Process 1 of the guest: mounts, loads the modules that Linux programs take, has the script run that the kernel's environment
- * names, tells drmboard how it ended, and switches the machine off.  Its own lines begin with "guest: ".
+ * Process 1 of the guest: mounts, loads the modules that Linux programs take, has the script run
+ * that the kernel's environment names, reports its result to drmboard, and switches the machine
+ * off. Its own lines begin with "guest: ".
  *
  * Kernel environment: vmtest.run=FILE below /vmtest, a script of busybox; vmtest.limit=SECONDS;
- * vmtest.shutdown=1: devices are told (device_shutdown) before the machine is off.
+ * vmtest.shutdown=1: devices are shut down (device_shutdown) before the machine is off.
  */
 
 #include "sys.h"
@@ -75,7 +76,7 @@ wait(long pid, uint64_t limit_s)
 		if (got == pid || (got < 0 && pid < 0))
 			break;
 		if (now_ns() > until) {
-			say("guest: the time is over\n");
+			say("guest: the time limit has passed\n");
 			sys(SYS_KILL, -1, SIGKILL);
 			return (124);
 		}
@@ -130,7 +131,9 @@ main(int argc, char **argv, char **env)
 	status = run();
 	say("guest: end %d\n", (long)status);
 	mail(MAIL_EXIT, (uint32_t)status);
-	/* The kernel gives disks five seconds of computing to write their caches; these have none. */
+	/*
+	 * The kernel gives disks five seconds of computing to write their caches; these have none.
+	 */
 	sys(SYS_SYSCTLBYNAME, delay, sizeof(delay) - 1, NULL, NULL, &none, sizeof(none));
 	if (number_of(kernel_env("vmtest.shutdown")) == 0)
 		how |= RB_NOSYNC;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Signals at random points of calls, of a handler that has them restarted and of one that does not.  A call that ends with EINTR has
- * done nothing, one that is restarted has done it once: handles and descriptors have the same numbers in every round, and the driver
- * counts as many jobs as were submitted.
+ * Signals at random points of calls, of a handler that has them restarted and of one that does not.
+ * A call that ends with EINTR has done nothing, one that is restarted has done it once: handles and
+ * descriptors have the same numbers in every round, and the driver counts as many jobs as were
+ * submitted.
  */
 
 #include "drm.h"
@@ -33,7 +34,10 @@ struct call {
 	uint64_t ended;
 };
 
-/* Rounds between two changes of SA_RESTART, and without a signal in a call until something is wrong. */
+/*
+ * Rounds between two changes of SA_RESTART, and without a signal in a call until something is
+ * wrong.
+ */
 #define TURN	4
 #define PATIENCE	20000
 

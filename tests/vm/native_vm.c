@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Buffers in the hands of FreeBSD's VM system: everything by which a process can have their pages wired, held, copied or written out, while the
- * driver takes them away.  Without requests to give a buffer up (etnaviv) only the other half of that is left.
+ * Buffers in the hands of FreeBSD's VM system: everything by which a process can have their pages
+ * wired, held, copied or written out, while the driver takes them away. Without requests to give a
+ * buffer up (etnaviv) only the other half of that is left.
  */
 
 #include "drm.h"
@@ -193,7 +194,10 @@ locking(void)
 	}
 }
 
-/* What may only be read is locked where it is, in the buffer; to lock what may be written copies it first. */
+/*
+ * What may only be read is locked where it is, in the buffer; to lock what may be written copies it
+ * first.
+ */
 static void
 lock_a_copy(struct buffer *b)
 {
@@ -204,7 +208,10 @@ lock_a_copy(struct buffer *b)
 	must("mprotect of a copy", sys(SYS_MPROTECT, b->words, SIZE, PROT_READ | PROT_WRITE));
 }
 
-/* minherit(2) makes what is shared copied: parent and child each write to a copy, and the buffer stays as it was. */
+/*
+ * minherit(2) makes what is shared copied: parent and child each write to a copy, and the buffer
+ * stays as it was.
+ */
 static void
 copied(void)
 {
@@ -219,7 +226,7 @@ copied(void)
 	if (pid == 0) {
 		expect("a copied word", *word_of(&b, 0), WORD);
 		*word_of(&b, 0) = 1;
-		expect("a word of a page that nobody has touched", *word_of(&b, 1), 0);
+		expect("a word of an untouched page", *word_of(&b, 1), 0);
 		*word_of(&b, 2) = 2;
 		lock_a_copy(&b);
 		expect("a word of the child's", *word_of(&b, 2), 2);
@@ -290,7 +297,7 @@ filled_by_sysctl(void)
 	free_to_go("memory that sysctl filled is taken", &b);
 }
 
-/* A large write to a pipe holds its pages until somebody has read them. */
+/* A large write to a pipe holds its pages until they are read. */
 static void
 in_a_pipe(void)
 {
@@ -485,7 +492,10 @@ wired(void)
 	if (pid == 0)
 		touch_all();
 	must("wait4", sys(SYS_WAIT4, pid, &status, 0l, NULL));
-	/* It ends where its buffer is made, or, if pages come later, by the signal for memory that is not there. */
+	/*
+	 * It ends where its buffer is made, or, if pages come later, by the signal for memory that
+	 * is not there.
+	 */
 	expect("how one ends that wires too much", status == SIGBUS || status == ENOMEM << 8, 1);
 	set_long(max_wired, before + PAGES);
 	b = buffer();

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What the kernel has allocated: of malloc(9)'s types and of uma(9)'s zones, as vmstat -m and -z count it.  Both come as a stream:
- * a header that says how many records follow and of how many processors, then for each its name and the processors' figures.
- * The structures are in sys/malloc.h and vm/uma.h.
+ * What the kernel has allocated: of malloc(9)'s types and of uma(9)'s zones, as vmstat -m and -z
+ * count it. Both come as a stream: a header that says how many records follow and of how many
+ * processors, then for each its name and the processors' figures. The structures are in
+ * sys/malloc.h and vm/uma.h.
  */
 
 #include "sys.h"
@@ -122,8 +123,9 @@ add_types(struct usage *usage)
 }
 
 /*
- * The answer is how many wired pages the zones have for themselves: those of their slabs, used or not, and the kernel stacks that no
- * thread has now.  Each processor keeps some of both, as many as it likes; what is in use is counted by zone and type.
+ * Returns how many wired pages the zones have for themselves: those of their slabs, used or not,
+ * and the kernel stacks that no thread has now. Each processor keeps some of both, as many as it
+ * likes; what is in use is counted by zone and type.
  */
 static int64_t
 add_zones(struct usage *usage)
@@ -169,7 +171,10 @@ usage_now(void)
 	struct usage *usage = memory(sizeof(*usage));
 	int64_t pages;
 
-	/* Nodes of /dev that are gone are freed when somebody looks for one, and the first call allocates. */
+	/*
+	 * Nodes of /dev that are gone are freed at the next lookup of one, and the first call
+	 * allocates.
+	 */
 	sys(SYS_CLOSE, sys(SYS_OPEN, "/dev/null", O_RDONLY, 0));
 	read_stream("vm.zone_stats");
 	add_types(usage);
@@ -205,10 +210,10 @@ usage_load(struct usage **usage, const char *file)
 }
 
 /*
- * What the kernel keeps for itself: free pages, empty buckets, the trees of cached files' pages, and
- * what thread_init() gives each structure of a thread, also those that no thread has now, of which
- * each processor keeps some.  The zones of malloc(9) are counted by type, and of type "linux" the
- * emulation loses a piece when a program of several threads is replaced by another.
+ * What the kernel keeps for itself: free pages, empty buckets, the trees of cached files' pages,
+ * and what thread_init() gives each structure of a thread, also those that no thread has now, of
+ * which each processor keeps some. The zones of malloc(9) are counted by type, and of type "linux"
+ * the emulation loses a piece when a program of several threads is replaced by another.
  */
 static int
 is_cache(const char *name)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What the guest's scripts cannot do as Linux programs: FreeBSD's own system calls, one for each word.
+ * What the guest's scripts cannot do as Linux programs: FreeBSD's own system calls, one for each
+ * word.
  *
  *	vmctl kenv NAME			the variable of the kernel's environment
  *	vmctl load FILE			kldload
@@ -11,11 +12,11 @@
  *	vmctl set NAME NUMBER		writes an int
  *	vmctl suspend|resume|detach|attach NAME	devctl(8)
  *	vmctl module NAME		where it is, for a machine that counts its instructions, too
- *	vmctl spin			uses up the time that nobody wants, without end
+ *	vmctl spin			uses the idle time, without end
  *	vmctl mark NUMBER		into the trace of the machine
  *	vmctl usage FILE		writes down what the kernel has allocated
  *	vmctl leaks FILE FILE		what has become more between them, and again since the second one
- *	vmctl reload N FILE NAME	loads and unloads N times, and looks for what stays
+ *	vmctl reload N FILE NAME	loads and unloads N times, and searches for what stays
  *
  * It ends with the errno, 0 being none.
  */
@@ -56,8 +57,8 @@ module(const char *name)
 }
 
 /*
- * Only when nobody else runs, in user mode: the kernel never idles.  Not at RTP_PRIO_MAX, where the scheduler leaves the
- * thread as it is: what nobody lends it is no worse than that.
+ * Only when nothing else runs, in user mode: the kernel never idles. Not at RTP_PRIO_MAX, where the
+ * scheduler leaves the thread as it is: without lent priority it is equivalent.
  */
 static long
 spin(void)
@@ -91,7 +92,7 @@ rounds(uint64_t n, const char *file, const char *name)
 	return (0);
 }
 
-/* What every second round or more leaves behind, in both halves, is a leak. */
+/* What every second round or more leaves, in both halves, is a leak. */
 static long
 reload(uint64_t n, const char *file, const char *name)
 {

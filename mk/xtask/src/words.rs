@@ -129,7 +129,9 @@ fn columns(line: &str) -> usize {
 
 /// Whether a line may be as wide as it is: tables of Markdown and addresses cannot be broken.
 fn may_be_wide(path: &str, line: &str) -> bool {
-    line.contains("://") || (path.ends_with(".md") && line.trim_start().starts_with('|'))
+    let body = line.trim_start_matches(|c: char| c.is_whitespace() || "/!".contains(c));
+    let tables = [".md", ".rs"].iter().any(|end| path.ends_with(end));
+    line.contains("://") || (tables && body.starts_with('|') && !body.starts_with("||"))
 }
 
 /// All findings of one file.
@@ -357,7 +359,9 @@ mod tests {
         assert_eq!(whats("a.rs", &"ä".repeat(100)), [""; 0]);
         assert_eq!(whats("a.c", &format!("\t{}", "x".repeat(93))), [WIDE]);
         assert_eq!(whats("a.md", &format!("| {wide}")), [""; 0]);
-        assert_eq!(whats("a.rs", &format!("| {wide}")), [WIDE]);
+        assert_eq!(whats("a.rs", &format!("    /// | {wide}")), [""; 0]);
+        assert_eq!(whats("a.rs", &format!("|| {wide}")), [WIDE]);
+        assert_eq!(whats("a.c", &format!("| {wide}")), [WIDE]);
         assert_eq!(whats("a.rs", &format!("// https://{wide}")), [""; 0]);
     }
 

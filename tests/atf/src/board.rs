@@ -45,9 +45,14 @@ pub(crate) fn enter(board: &str, case: &Case, ctx: &Ctx) -> Entry {
     else {
         return match (Path::new(RENDER_NODE).exists(), here) {
             (true, Some(_)) => Entry::Here,
-            (true, None) => Entry::Lost("the variable board does not say which board this machine is".to_string()),
+            (true, None) => Entry::Lost(
+                "the variable board does not say which board this machine \
+                is"
+                .to_string(),
+            ),
             (false, _) => Entry::Lost(format!(
-                "no {RENDER_NODE}, and neither the variable drmboard nor DRMBOARD in the environment names the program"
+                "no {RENDER_NODE}, and neither the variable drmboard nor DRMBOARD in the \
+                    environment names the program"
             )),
         };
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// What a running case is told.
+/// The parameters of a running case.
 #[derive(Debug, Default)]
 pub struct Ctx {
     pub(crate) config: BTreeMap<String, String>,

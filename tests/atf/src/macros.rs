@@ -33,7 +33,8 @@ macro_rules! require_eq {
         match (&$left, &$right) {
             (left, right) => {
                 if *left != *right {
-                    panic!("{} is {:?}, expected {:?}: {}", stringify!($left), left, right, format_args!($($why)+));
+                    panic!("{} is {:?}, expected {:?}: \
+                        {}", stringify!($left), left, right, format_args!($($why)+));
                 }
             }
         }

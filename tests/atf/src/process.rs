@@ -16,7 +16,7 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// A forked child; killed and reaped when dropped, so that no case leaves one behind.
+/// A forked child; killed and reaped when dropped, so that no case leaves one running.
 #[derive(Debug)]
 pub struct Child {
     pid: libc::pid_t,
@@ -120,7 +120,7 @@ impl Drop for Child {
     }
 }
 
-/// Waits, for two seconds at most, until `condition` holds; tells whether it did.
+/// Waits, for two seconds at most, until `condition` holds; returns whether it did.
 ///
 /// For what the last close of a file does: on a virtual board the close of a descriptor returns
 /// before the board has heard of it.
@@ -151,7 +151,7 @@ pub fn open_descriptors() -> usize {
 /// privileged.
 pub fn drop_privileges(node: &str) -> Sys<()> {
     use std::os::unix::fs::MetadataExt as _;
-    const NOBODY: libc::uid_t = 65534;
+    const UNPRIVILEGED: libc::uid_t = 65534;
     let status =
         std::fs::metadata(node).map_err(|error| Errno(error.raw_os_error().unwrap_or(0)))?;
     let gid = status.gid();
@@ -160,7 +160,7 @@ pub fn drop_privileges(node: &str) -> Sys<()> {
     // SAFETY: as above.
     check(unsafe { libc::setresgid(gid, gid, gid) })?;
     // SAFETY: as above.
-    check(unsafe { libc::setresuid(NOBODY, NOBODY, NOBODY) }).map(drop)
+    check(unsafe { libc::setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED) }).map(drop)
 }
 
 /// One end of a socket pair: messages of bytes, each with at most one descriptor.

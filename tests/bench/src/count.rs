@@ -136,7 +136,8 @@ fn request(code: usize) {
     // SAFETY: the rotations add up to full turns and the last instruction changes nothing.
     unsafe {
         std::arch::asm!(
-            "ror x12, x12, #3", "ror x12, x12, #13", "ror x12, x12, #51", "ror x12, x12, #61", "orr x10, x10, x10",
+            "ror x12, x12, #3", "ror x12, x12, #13", "ror x12, x12, #51", "ror x12, x12, \
+                #61", "orr x10, x10, x10",
             in("x4") args.as_ptr(), inout("x3") 0usize => _,
         );
     }

@@ -186,7 +186,8 @@ fn jobs(events: &[(Event, Count)], depth: u32) -> Result<Job, String> {
     }
     if of == 0 || (parts[0].len() as f64) < REGULAR * f64::from(of) {
         return Err(format!(
-            "{depth} in flight: only {} of {of} jobs were submitted, ended with one interrupt, and were waited for without sleep",
+            "{depth} in flight: only {} of {of} jobs were submitted, ended with one interrupt, and \
+                were waited for without sleep",
             parts[0].len()
         ));
     }

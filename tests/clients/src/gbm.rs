@@ -323,7 +323,8 @@ impl Buffer<'_> {
         match first {
             None => Ok(()),
             Some((x, y, found, expected)) => Err(format!(
-                "{who}: {wrong} pixels differ, first at {x},{y}: {found:#010x}, expected {expected:#010x}"
+                "{who}: {wrong} pixels differ, first at {x},{y}: {found:#010x}, expected \
+                    {expected:#010x}"
             )),
         }
     }

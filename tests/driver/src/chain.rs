@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Job chains written by hand.
 //!
-//! The header is that of Mesa's genxml v5.xml "Job Header" (as decoded in pandecode-t860-clear-tri.txt), the
-//! payloads are "Write Value Job Payload" and, of a compute job, the parts of "Draw" and "Renderer State" that
-//! name a program.
+//! The header is that of Mesa's genxml v5.xml "Job Header" (as decoded in
+//! pandecode-t860-clear-tri.txt), the payloads are "Write Value Job Payload" and, of a compute job,
+//! the parts of "Draw" and "Renderer State" that name a program.
 
 /// Job types of genxml "Job Type".
 const NULL: u32 = 1;

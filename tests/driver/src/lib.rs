@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A client of panfrost in the process of the driver: ioctls as a program would do them, by number and
-//! bytes, and job chains written by hand. The layouts are written again here, from the user ABI.
+//! A client of panfrost in the process of the driver: ioctls as a program would do them, by number
+//! and bytes, and job chains written by hand. The layouts are written again here, from the user
+//! ABI.
 
 use drm_os_host::{Caller, Config, File, World};
 use drmboard::Board;
@@ -192,7 +193,7 @@ impl Client {
         Ok(data)
     }
 
-    /// An ioctl; the answer is the structure afterwards.
+    /// An ioctl; returns the structure afterwards.
     pub fn ioctl(&self, nr: u32, arg: Arg) -> Result<Vec<u8>> {
         let mut data = arg.0;
         self.file.ioctl(&self.caller, GROUP, nr, &mut data)?;

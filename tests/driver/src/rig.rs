@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A board that is looked over when the test is done with it, and the work that most tests give to it.
+//! A board that is looked over when the test is done with it, and the work that most tests give to
+//! it.
 
 use crate::{write_zero, Bo, Client, Result};
 use drm_os_host::{ClockMode, Config, World};
@@ -57,7 +58,7 @@ pub fn real(tunables: &[(&str, u64)]) -> Config {
     }
 }
 
-/// Tells the other threads of a test when it is dropped, be it by a failed assertion.
+/// Notifies the other threads of a test when it is dropped, be it by a failed assertion.
 pub struct Ends<'a>(pub &'a AtomicBool);
 
 impl Drop for Ends<'_> {
@@ -109,8 +110,9 @@ impl Rig {
         Rig::with("rk3399", Config::default())
     }
 
-    /// Another board, or another world. In the test programs whose name begins with "scattered" every world has
-    /// devices that do not snoop, and no two neighbouring pages: they include tests of other programs.
+    /// Another board, or another world. In the test programs whose name begins with "scattered"
+    /// every world has devices that do not snoop, and no two neighbouring pages: they include tests
+    /// of other programs.
     pub fn with(name: &str, mut config: Config) -> Rig {
         scatter(&mut config);
         Rig {
@@ -181,7 +183,8 @@ impl Rig {
             .count()
     }
 
-    /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on the way.
+    /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on
+    /// the way.
     pub fn finish(self) -> Stats {
         self.device().detach(true).expect("the driver lets go");
         let stats = self.stats();
@@ -197,7 +200,7 @@ impl Rig {
         stats
     }
 
-    /// As [`Rig::finish`], where the driver is not attached any more.
+    /// As [`Rig::finish`], where the driver is no longer attached.
     pub fn finish_detached(self) {
         check_manners(&self.stats());
         let world: World = self.world().clone();
@@ -309,8 +312,8 @@ impl Work {
     }
 }
 
-/// Hands a descriptor of `a`'s to `b`, as over a socket, and imports it there: `b`'s handle. `a`'s descriptor is
-/// closed.
+/// Hands a descriptor of `a`'s to `b`, as over a socket, and imports it there: `b`'s handle. `a`'s
+/// descriptor is closed.
 pub fn pass(a: &Client, b: &Client, fd: i32) -> Result<u32> {
     let file = a.caller.fd(fd).expect("the descriptor is there");
     a.caller.close_fd(fd);

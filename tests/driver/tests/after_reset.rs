@@ -10,7 +10,7 @@ use models::{vivante, Bus, BusError, Injection};
 
 const MALIS: [&str; 5] = ["rk3399", "mali-t720", "mali-t760", "mali-g31", "mali-g52"];
 
-/// The bus of a model that is only looked at.
+/// The bus of a model that is only checked.
 struct NoBus;
 
 impl Bus for NoBus {
@@ -36,8 +36,8 @@ fn of_mali(rig: &Rig) -> Registers {
     OFFSETS.map(read).into()
 }
 
-/// Bus, interrupt, clock gating and debug registers, and those that tell the MMU where its tables
-/// are: as far as the core has them.
+/// Bus, interrupt, clock gating and debug registers, and those that give the MMU the place of its
+/// tables: as far as the core has them.
 fn of_vivante(rig: &etnaviv::Rig, core: usize) -> Registers {
     const OFFSETS: [u32; 27] = [
         0x008, 0x014, 0x100, 0x104, 0x10c, 0x18c, 0x388, 0x38c, 0x390, 0x394, 0x398, 0x39c, 0x3a0,
@@ -104,7 +104,7 @@ const RESETS: [Reset; 7] = [
     }),
 ];
 
-/// Catches: quirks that a reset undid and nobody did again, interrupts that stay masked.
+/// Catches: quirks that a reset undid and that are not applied again, interrupts that stay masked.
 #[test]
 fn registers_of_a_mali_are_those_of_attach_after_each_reset() {
     for board in MALIS {
@@ -139,7 +139,7 @@ fn registers_of_a_mali_are_those_of_attach_after_each_reset() {
     rig.finish();
 }
 
-/// Catches: the same; a core whose MMU is told of its tables only once.
+/// Catches: the same; a core whose MMU gets its tables only once.
 #[test]
 fn registers_of_a_vivante_are_those_of_attach_after_each_reset() {
     use vivante::Injection;
@@ -158,7 +158,7 @@ fn registers_of_a_vivante_are_those_of_attach_after_each_reset() {
                     .filter(|(now, then)| now != then)
                     .map(|(now, _)| now)
                     .inspect(|(at, _)| {
-                        // The tables are the first job's to tell.
+                        // The first job sets the tables.
                         let tables = (0x18c..=0x3a0).contains(at) || (0x400..=0x428).contains(at);
                         assert!(tables, "{board} {core}: {at:#x} after {what}");
                     })
@@ -231,9 +231,9 @@ const FIRST: [(&str, Option<Injection>); 4] = [
     ),
 ];
 
-/// It is in the hardware behind the one that hangs, and the first to run after the reset; in the
-/// other slot is one that runs again. Catches: an address space that is on by half, a fault that
-/// nobody serves, a job blamed for both.
+/// It is in the hardware after the one that hangs, and the first to run after the reset; in the
+/// other slot is one that runs again. Catches: an address space that is on by half, a fault that is
+/// not served, a job blamed for both.
 #[test]
 fn a_job_that_faults_on_its_first_cycle_after_a_reset_ends() {
     for board in MALIS {
@@ -371,7 +371,7 @@ fn a_job_that_ends_between_expiry_and_handler_ends_once() {
         let end = c.finish(&work, SEC);
         ends.count(end, n);
         if n > 0 && n * 7_919 % (2 * SPREAD) < SPREAD / 4 {
-            // It was over before its time was, heard of or not.
+            // It had ended before its time was, heard of or not.
             assert_eq!((end, rig.stat("faults")), (1, faults), "race {n}");
         }
         assert_eq!(work.is_done(), end == 1, "race {n}");
@@ -391,7 +391,7 @@ fn a_job_that_ends_between_expiry_and_handler_ends_once() {
     rig.finish();
 }
 
-/// Catches: the same; a reset although the job was over; a job run twice because of it.
+/// Catches: the same; a reset although the job had ended; a job run twice because of it.
 #[test]
 fn a_stream_that_ends_between_expiry_and_handler_ends_once() {
     const SPREAD: u64 = 400_000;
@@ -419,7 +419,7 @@ fn a_stream_that_ends_between_expiry_and_handler_ends_once() {
         let second = c.start(&next).unwrap();
         let end = c.end_of(first, SEC);
         ends.count(end, n);
-        // Its memory may be done, and its end not told yet, when the core is reset.
+        // Its memory may be written, and its end not reported yet, when the core is reset.
         assert!(work.is_done() || end != 1, "race {n}");
         assert_eq!(c.end_of(second, SEC), 1, "race {n}");
         assert!(next.is_done());
@@ -440,7 +440,7 @@ fn a_stream_that_ends_between_expiry_and_handler_ends_once() {
 }
 
 /// The tasks of the GPU have all to do, all the time: a heap that grows, jobs that fault, clients
-/// that come and go. Catches: a hang that is not looked at while there is other work.
+/// that come and go. Catches: a hang that is not checked while there is other work.
 #[test]
 fn a_hang_is_seen_while_the_task_queue_is_busy() {
     const CHUNK: u64 = 2 << 20;
@@ -533,7 +533,7 @@ fn a_thousand_kills_with_64_streams_queued() {
             (0..64).for_each(|_| {
                 c.submit_raw(&submit).unwrap();
             });
-            // An idle front end looks for work now and then.
+            // An idle front end searches for work now and then.
             rig.advance(if slow { MS } else { n % 2 * 100_000 });
             drop((work, c));
             rig.slow_jobs(2_000);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The n-th allocation fails, for every n, in every call that allocates: the call says so and changes nothing,
-//! and the same call of the same client works afterwards.
+//! The n-th allocation fails, for every n, in every call that allocates: the call says so and
+//! changes nothing, and the same call of the same client works afterwards.
 //!
-//! Each sweep catches, for its call: a panic, a leak, a half-made object, a lock that stays held, an error that
-//! is swallowed, and a client that is of no use after it.
+//! Each sweep catches, for its call: a panic, a leak, a half-made object, a lock that stays held,
+//! an error that is swallowed, and a client that is of no use after it.
 
 use driver_tests::{errno, pass, write_zero, Client, Rig, Work, MS, SEC};
 use drm_os_host::{Config, World};
@@ -13,7 +13,8 @@ use std::cell::RefCell;
 /// No call allocates more often.
 const MOST: u64 = 400;
 
-/// What a call that failed must not change; tables may have grown, so blocks of memory are looked at apart.
+/// What a call that failed must not change; tables may have grown, so blocks of memory are checked
+/// apart.
 fn shape(world: &World) -> [u64; 12] {
     let c = world.counters();
     [
@@ -32,8 +33,8 @@ fn shape(world: &World) -> [u64; 12] {
     ]
 }
 
-/// Runs `step` on what `setup` made with the n-th allocation from its begin failing, for every n, each in a world
-/// of its own. The answer is how many of them made the step fail.
+/// Runs `step` on what `setup` made with the n-th allocation from its begin failing, for every n,
+/// each in a world of its own. Returns how many of them made the step fail.
 fn sweep<S, T>(setup: impl Fn(&Rig) -> S, step: impl Fn(&Rig, &S) -> Result<T, i32>) -> u64 {
     let mut failures = 0;
     for n in 0..MOST {
@@ -58,7 +59,7 @@ fn sweep<S, T>(setup: impl Fn(&Rig) -> S, step: impl Fn(&Rig, &S) -> Result<T, i
                 assert_eq!((e, hit), (errno::ENOMEM, true), "allocation {n}");
                 rig.advance(MS);
                 assert_eq!(shape(&world), before, "allocation {n} left something");
-                // Again and again: tables do not grow any more, so nothing may stay.
+                // Again and again: tables no longer grow, so nothing may stay.
                 let _ = try_once();
                 let blocks = world.counters().mallocs;
                 if (0..3).all(|_| try_once().is_err()) {
@@ -78,7 +79,7 @@ fn sweep<S, T>(setup: impl Fn(&Rig) -> S, step: impl Fn(&Rig, &S) -> Result<T, i
     panic!("more than {MOST} allocations");
 }
 
-/// Attach. Besides: interrupts, clocks or power that stay on behind a failed probe.
+/// Attach. Besides: interrupts, clocks or power that stay on after a failed attach.
 #[test]
 fn attach() {
     for n in 0..MOST {
@@ -205,7 +206,8 @@ fn sync_files() {
     assert!(failures > 3, "{failures}");
 }
 
-/// Besides: a fence that is never signaled, a BO that stays busy, an out-syncobj that is filled all the same.
+/// Besides: a fence that is never signaled, a BO that stays busy, an out-syncobj that is filled all
+/// the same.
 #[test]
 fn submit() {
     let setup = |rig: &Rig| {
@@ -236,7 +238,7 @@ fn submit() {
             assert_eq!(
                 c.wait(mine.data.handle, 0),
                 Ok(()),
-                "a failed submit keeps nobody waiting"
+                "no client waits for a failed submit"
             );
             assert_eq!(
                 c.sync_file(fresh).err(),
@@ -289,7 +291,8 @@ fn madvise() {
     assert!(failures > 0, "{failures}");
 }
 
-/// What gives back never needs memory. Catches: a close that fails, or that keeps what it could not free.
+/// What gives back never needs memory. Catches: a close that fails, or that keeps what it could not
+/// free.
 #[test]
 fn closes() {
     let setup = |rig: &Rig| {
@@ -311,20 +314,21 @@ fn closes() {
     assert_eq!(failures, 0);
 }
 
-/// Jobs run without memory: start, end, fault, time-out, reset. Catches: a job that is lost for want of memory.
+/// Jobs run without memory: start, end, fault, time-out, reset. Catches: a job that is lost for
+/// want of memory.
 #[test]
 fn jobs_under_way_need_no_memory() {
     let setup = |rig: &Rig| {
         let (other, running) = busy(rig);
         let c = rig.client();
-        let [good, astray, behind] = [c.work().unwrap(), c.work().unwrap(), c.work().unwrap()];
+        let [good, astray, later] = [c.work().unwrap(), c.work().unwrap(), c.work().unwrap()];
         astray.chain.write(0, &write_zero(0x7000_0000, 0));
-        (other, running, c, good, astray, behind)
+        (other, running, c, good, astray, later)
     };
-    let failures = sweep(setup, |rig, (other, running, c, good, astray, behind)| {
+    let failures = sweep(setup, |rig, (other, running, c, good, astray, later)| {
         rig.world().fail_allocation(None);
         other.start(running).unwrap();
-        for work in [good, astray, behind] {
+        for work in [good, astray, later] {
             c.start(work).unwrap();
         }
         // All of the job's life comes after this.
@@ -337,7 +341,7 @@ fn jobs_under_way_need_no_memory() {
             n,
             "a job's life asks for memory"
         );
-        let outcomes = [good, astray, behind].map(|work| c.finish(work, SEC));
+        let outcomes = [good, astray, later].map(|work| c.finish(work, SEC));
         assert_eq!(outcomes, [1, -errno::EINVAL, 1]);
         assert_eq!(other.finish(running, SEC), 1);
         Ok(())

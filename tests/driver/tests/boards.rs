@@ -4,8 +4,8 @@
 use driver_tests::{errno, write_zero, Rig, MS, SEC};
 use models::Injection;
 
-/// Product, address spaces, shader cores, jobs that a slot takes.
-/// HW: what the model says, see tests/models/src/mali/variant.rs; the depth is that of the features of the part.
+/// Product, address spaces, shader cores, jobs that a slot takes. HW: what the model says, see
+/// tests/models/src/mali/variant.rs; the depth is that of the features of the part.
 const BOARDS: [(&str, u64, u32, u64, u64); 5] = [
     ("rk3399", 0x860, 8, 0xf, 2),
     ("mali-t720", 0x720, 4, 0x3, 1),
@@ -22,7 +22,8 @@ fn each(test: impl Fn(&Rig, &(&str, u64, u32, u64, u64))) {
     }
 }
 
-/// Catches: a part that is not known, or taken for another; a register that it does not have (finish looks).
+/// Catches: a part that is not known, or taken for another; a register that it does not have
+/// (finish looks).
 #[test]
 fn they_attach_and_say_what_they_are() {
     each(|rig, (name, product, spaces, cores, _)| {
@@ -106,8 +107,8 @@ fn they_fault_and_heaps_grow() {
     });
 }
 
-/// Catches: stops that do not name the job where they must (the model counts those as protocol errors), quirks and
-/// address spaces that a reset takes and nobody sets again.
+/// Catches: stops that do not name the job where they must (the model counts those as protocol
+/// errors), quirks and address spaces that a reset clears and that are not set again.
 #[test]
 fn they_stop_jobs_and_are_reset() {
     each(|rig, (name, ..)| {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A GPU that does not snoop: it sees page tables and cached buffers only as far as they were synchronised.
+//! A GPU that does not snoop: it sees page tables and cached buffers only as far as they were
+//! synchronised.
 //!
-//! Each place that synchronises was taken out once; these tests failed then, here if no other file is named.
+//! Each place that synchronises was taken out once; these tests failed then, here if no other file
+//! is named.
 //!
 //! | place | fails without it |
 //! |---|---|
@@ -26,12 +28,14 @@
 //! | iommu_pmap mem.rs, `new_table`, for panfrost | none: an invalid entry of Mali's format is zero |
 //! | iommu_pmap block.rs, `split` (two) and `merge` | none: no driver does either |
 //!
-//! The rows without a test are for those of iommu_pmap, whose device sees what has not been written back, too.
+//! The rows without a test are for those of iommu_pmap, whose device sees what has not been written
+//! back, too.
 
 use driver_tests::{coherent, errno, write_zero, Client, Rig, Work, MS, SEC};
 use models::Injection;
 
-/// Runs a test with contiguous memory, which is mapped by blocks where it can, and with scattered pages.
+/// Runs a test with contiguous memory, which is mapped by blocks where it can, and with scattered
+/// pages.
 fn both(test: impl Fn(&Rig)) {
     for contiguous in [true, false] {
         let rig = Rig::with("rk3399", coherent(contiguous));
@@ -83,7 +87,8 @@ fn new_tables_under_old_ones_are_seen() {
     });
 }
 
-/// Memory that the GPU has translations of goes away; single pages of a table, and a table as a whole.
+/// Memory that the GPU has translations of goes away; single pages of a table, and a table as a
+/// whole.
 #[test]
 fn cleared_entries_are_seen() {
     both(|rig| {
@@ -111,7 +116,8 @@ fn cleared_entries_are_seen() {
     });
 }
 
-/// The last buffer behind a table goes, the table's page is used for something else, and the GPU looks there.
+/// The last buffer of a table goes, the table's page is used for something else, and the GPU reads
+/// it.
 #[test]
 fn a_freed_table_is_not_walked() {
     both(|rig| {

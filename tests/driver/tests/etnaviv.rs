@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv on the i.MX8MQ: the way from an ioctl to the GPU and back, what is refused, and what goes wrong.
+//! etnaviv on the i.MX8MQ: the way from an ioctl to the GPU and back, what is refused, and what
+//! goes wrong.
 
 use driver_tests::etnaviv::{
     prep, stream, Bo, Client, Fence, Rig, Submit, Work, BROKEN, NONBLOCK, SOFTPIN_START,
@@ -15,12 +16,13 @@ fn attach_and_detach_leave_nothing() {
     assert_eq!(
         (c.power_domains_on, c.clocks_enabled),
         (0, 0),
-        "nobody uses the GPU"
+        "the GPU is not used"
     );
     assert!(rig.finish().resets > 0);
 }
 
-/// HW: the row of the hardware database in the facts, section 2.3; product, customer and ECO are the model's.
+/// HW: the row of the hardware database in the facts, section 2.3; product, customer and ECO are
+/// the model's.
 #[test]
 fn params_are_the_gc7000ls() {
     let rig = Rig::new();
@@ -128,7 +130,8 @@ fn events(rig: &Rig) -> u64 {
     rig.stats().events.iter().sum()
 }
 
-/// Catches: a way out of the client's own stream, into another address space, the ring, or another's event.
+/// Catches: a way out of the client's own stream, into another address space, the ring, or
+/// another's event.
 #[test]
 fn what_a_client_may_not_do_is_refused_whole() {
     let rig = Rig::new();
@@ -199,7 +202,7 @@ fn submits_that_make_no_sense() {
     let mut over = good.clone();
     over.bos[1].2 = over.bos[0].2;
     assert!(c.submit_raw(&over).is_err(), "two at one address");
-    // What failed left no mapping, no fence and no handle in the way.
+    // What failed left no mapping, no fence and no handle.
     let fence = c.submit_raw(&good).unwrap();
     assert_eq!(c.end_of(fence, SEC), 1);
     c.expect_works();
@@ -272,7 +275,7 @@ fn waits_end_with_the_work_or_with_the_time() {
 
 /// ABI: a fence that is not known is one that ended long ago.
 #[test]
-fn fences_that_nobody_knows_have_ended() {
+fn unknown_fences_count_as_signalled() {
     let rig = Rig::new();
     let (c, work, fence) = busy(&rig);
     for id in [fence.id.wrapping_add(1000), u32::MAX] {
@@ -371,8 +374,8 @@ fn an_address_in_use_is_no_room() {
     rig.finish();
 }
 
-/// Mesa gives the address of a buffer that is idle and closed to the next one, whatever else of its work is under
-/// way. Catches: a submit that fails because the address space is busy.
+/// Mesa gives the address of a buffer that is idle and closed to the next one, whatever else of its
+/// work is under way. Catches: a submit that fails because the address space is busy.
 #[test]
 fn an_idle_address_is_taken_over_while_other_work_runs() {
     for close in [false, true] {
@@ -468,29 +471,30 @@ fn a_hang_ends_one_job() {
     let [guilty, other] = [rig.client(), rig.client()];
     guilty.expect_works();
     let resets = rig.stats().resets;
-    let [stuck, behind] = [0x1000_0000, 0x1000_1000].map(|va| guilty.work(va, va).unwrap());
+    let [stuck, later] = [0x1000_0000, 0x1000_1000].map(|va| guilty.work(va, va).unwrap());
     let innocent = other.work(0x1000_0000, 3).unwrap();
     rig.plant(Injection::HangNextJob);
     let first = guilty.start(&stuck).unwrap();
     // In the hardware, before the scheduler can choose the client that has had less.
     rig.advance(MS);
     let second = other.start(&innocent).unwrap();
-    let third = guilty.start(&behind).unwrap();
+    let third = guilty.start(&later).unwrap();
     rig.advance(100 * MS);
     assert!(stuck.is_untouched() && innocent.is_untouched());
     assert!(guilty.end_of(first, 10 * SEC) < 0, "its fence says so");
     assert_eq!(other.end_of(second, 10 * SEC), 1);
     assert_eq!(guilty.end_of(third, 10 * SEC), 1);
     assert!(stuck.is_untouched(), "what hung is not run again");
-    assert!(innocent.is_done() && behind.is_done());
+    assert!(innocent.is_done() && later.is_done());
     assert!(rig.stats().resets > resets);
     guilty.expect_works();
     other.expect_works();
-    drop((stuck, behind, innocent, guilty, other));
+    drop((stuck, later, innocent, guilty, other));
     rig.finish();
 }
 
-/// Catches: a job that runs twice, or whose end is told before it, when the GPU hangs again and again.
+/// Catches: a job that runs twice, or whose end is reported before it, when the GPU hangs again and
+/// again.
 #[test]
 fn hangs_in_a_row() {
     let rig = Rig::new();
@@ -512,7 +516,8 @@ fn hangs_in_a_row() {
     rig.finish();
 }
 
-/// Interrupts that do not come, come late or for nothing; resets that do not work at once; bus errors.
+/// Interrupts that do not come, come late or for nothing; resets that do not work at once; bus
+/// errors.
 #[test]
 fn a_gpu_that_lies() {
     for n in 0..60 {
@@ -627,8 +632,8 @@ fn the_longest_stream() {
     rig.finish();
 }
 
-/// A front end that idles in an address space walks its tables until it has left it for the next job's. Catches
-/// tables that are freed as soon as another address space is queued.
+/// A front end that idles in an address space walks its tables until it has left it for the next
+/// job's. Catches tables that are freed as soon as another address space is queued.
 #[test]
 fn a_space_that_goes_while_the_front_end_is_in_it() {
     let rig = Rig::new();
@@ -647,7 +652,8 @@ fn a_space_that_goes_while_the_front_end_is_in_it() {
     assert_eq!(rig.finish().bus_errors, 0);
 }
 
-/// Would catch a client whose refusals are told only when no other client took the one line a second.
+/// Would catch a client whose refusals are logged only when no other client took the one line a
+/// second.
 #[test]
 fn each_files_first_refusal_is_logged_at_once() {
     let rig = Rig::new();
@@ -660,7 +666,7 @@ fn each_files_first_refusal_is_logged_at_once() {
             .count()
     };
     let end = || vec![0x1000_0000, 0];
-    // The first of each; behind it one line a second for all.
+    // The first of each; after it one line a second for all.
     for (client, lines) in [
         (&first, 1),
         (&first, 2),

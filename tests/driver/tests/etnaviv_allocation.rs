@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv: the n-th allocation fails, for every n, in every call that allocates. As allocation.rs, which says
-//! what it catches.
+//! etnaviv: the n-th allocation fails, for every n, in every call that allocates. As allocation.rs,
+//! which says what it catches.
 
 use driver_tests::etnaviv::sweep::{self, MOST, MTXS, PAGES, SXS};
 use driver_tests::etnaviv::{prep, stream, Client, Fence, Rig, Work, BROKEN, WC};
@@ -100,7 +100,8 @@ fn submit() {
         let first = c.work(0x1000_0000, 1).unwrap();
         (running, c, first)
     };
-    // The buffer stays at its address for the next submit, and with it a page table; and it knows its last fence.
+    // The buffer stays at its address for the next submit, and with it a page table; and it knows
+    // its last fence.
     let failures = sweep_keeping(&[PAGES, MTXS], setup, |rig, (_, c, work)| {
         let result = c.start(work);
         rig.world().fail_allocation(None);
@@ -110,7 +111,7 @@ fn submit() {
             assert_eq!(
                 c.cpu_prep(work.data.handle, prep::WRITE | prep::NOSYNC, 0),
                 Ok(()),
-                "a failed submit keeps nobody waiting"
+                "no client waits for a failed submit"
             );
             assert!(work.is_untouched() || work.is_done());
             work.forget();
@@ -184,11 +185,11 @@ fn jobs_under_way_need_no_memory() {
     drop(first);
     let (other, running, running_fence) = busy(&rig);
     let c = rig.client();
-    let [good, hung, behind] = [1, 2, 3].map(|n| c.work(0x1000_0000 + n * 0x1000, n).unwrap());
+    let [good, hung, later] = [1, 2, 3].map(|n| c.work(0x1000_0000 + n * 0x1000, n).unwrap());
     let fences = [
         c.start(&good),
         c.run(stream::fill(BROKEN, 0), &[]),
-        c.start(&behind),
+        c.start(&later),
     ]
     .map(Result::unwrap);
     let n = rig.world().counters().failed_allocations;
@@ -202,7 +203,7 @@ fn jobs_under_way_need_no_memory() {
     );
     assert_eq!(other.end_of(running_fence, 0), 1);
     rig.plant(Injection::HangNextJob);
-    let fences = [c.start(&hung), c.start(&behind)].map(Result::unwrap);
+    let fences = [c.start(&hung), c.start(&later)].map(Result::unwrap);
     rig.world().fail_allocation(Some(0));
     rig.advance(5 * SEC);
     rig.world().fail_allocation(None);
@@ -213,6 +214,6 @@ fn jobs_under_way_need_no_memory() {
         n,
         "a job's life asks for memory"
     );
-    drop((running, other, good, hung, behind, c));
+    drop((running, other, good, hung, later, c));
     rig.finish();
 }

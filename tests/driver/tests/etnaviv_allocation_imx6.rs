@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv on boards with two cores, MMUv1, relocations, counters and memory of clients: the n-th allocation fails, for
-//! every n. As allocation.rs, which says what it catches.
+//! etnaviv on boards with two cores, MMUv1, relocations, counters and memory of clients: the n-th
+//! allocation fails, for every n. As allocation.rs, which says what it catches.
 
 use driver_tests::etnaviv::sweep::{self, MOST, MTXS, PAGES, SXS};
 use driver_tests::etnaviv::{
@@ -124,8 +124,8 @@ fn counter(client: &Client, place: Place) -> (u8, u16) {
         .unwrap()
 }
 
-/// With addresses that the driver writes, and counters. Besides: a fence that is never signaled, a buffer that stays
-/// busy, a kernel mapping of the samples.
+/// With addresses that the driver writes, and counters. Besides: a fence that is never signaled, a
+/// buffer that stays busy, a kernel mapping of the samples.
 #[test]
 fn submit() {
     for (board, place) in everywhere() {
@@ -152,7 +152,7 @@ fn submit() {
                     rig.advance(50 * MS);
                     for bo in [&work.data, samples] {
                         let idle = client.cpu_prep(bo.handle, prep::WRITE | prep::NOSYNC, 0);
-                        assert_eq!(idle, Ok(()), "a failed submit keeps nobody waiting");
+                        assert_eq!(idle, Ok(()), "no client waits for a failed submit");
                     }
                     assert!(work.is_untouched() || work.is_done());
                     work.forget();

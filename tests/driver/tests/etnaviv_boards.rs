@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv on the boards with several cores and with older ones: each core works, and so does each kind of buffer.
+//! etnaviv on the boards with several cores and with older ones: each core works, and so does each
+//! kind of buffer.
 
 use driver_tests::etnaviv::stream::{Engine, Template};
 use driver_tests::etnaviv::{prep, Bo, Rig, Submit, UserMemory, BOARDS, IMX6Q};
@@ -61,9 +62,9 @@ fn a_core_with_an_mmu_of_the_first_version_is_refused_unless_the_tunable_says_ot
         let (attached, log) = attach(tunables);
         assert_eq!(attached, [Err(errno::ENODEV); 2]);
         for model in ["gc2000", "gc320"] {
-            let told =
+            let line =
                 |line: &&String| line.contains(model) && line.contains("hw.drmkpi.etnaviv_mmuv1");
-            assert_eq!(log.iter().filter(told).count(), 1, "{log:?}");
+            assert_eq!(log.iter().filter(line).count(), 1, "{log:?}");
         }
     }
     assert_eq!(attach(&[("etnaviv_mmuv1", 1)]).0, [Ok(()); 2]);
@@ -73,7 +74,7 @@ fn a_core_with_an_mmu_of_the_first_version_is_refused_unless_the_tunable_says_ot
 fn a_gc3000_works() {
     let rig = Rig::on("imx6qp", Config::default());
     let client = rig.client();
-    // HW: etnaviv.md 2.2: it says that it is a GC2000 of a revision that tells it apart.
+    // HW: etnaviv.md 2.2: it reports a GC2000 of a revision that distinguishes it.
     assert_eq!(client.param_of(0, 1), Ok(0x3000));
     client.expect_works_at(BOARDS[1].1[0]);
     drop(client);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Vivante GPUs do not snoop: they see page tables, command memory, cached buffers and memory of clients only as far
-//! as those were synchronised. The list of places is at the head of coherence.rs.
+//! Vivante GPUs do not snoop: they see page tables, command memory, cached buffers and memory of
+//! clients only as far as those were synchronised. The list of places is at the head of
+//! coherence.rs.
 
 use driver_tests::etnaviv::stream::Template;
 use driver_tests::etnaviv::{
@@ -48,7 +49,8 @@ fn cached(client: &Client, pages: u64, place: Place) -> Bo {
         .unwrap()
 }
 
-/// New tables, new entries of old ones, entries that were given up and come back; rings that turn around.
+/// New tables, new entries of old ones, entries that were given up and come back; rings that turn
+/// around.
 #[test]
 fn tables_and_commands() {
     each(|rig, place| {
@@ -97,8 +99,8 @@ fn stray(place: Place, bo: &Bo, at: u32) -> Submit {
     submit.on(place.pipe, place.engine.exec_state())
 }
 
-/// A page that was never mapped, one that was given up, and one behind a table that was given up: with MMUv2 the GPU
-/// says that nothing is there, with MMUv1 it goes to the page for strays.
+/// A page that was never mapped, one that was given up, and one of a table that was given up: with
+/// MMUv2 the GPU says that nothing is there, with MMUv1 it goes to the page for strays.
 #[test]
 fn what_is_not_mapped_is_seen_not_to_be() {
     each(|rig, place| {
@@ -113,7 +115,8 @@ fn what_is_not_mapped_is_seen_not_to_be() {
             // Elsewhere in the table; then each of them.
             vec![(0x20_0000, 2), (0x5000, 2), (0x1000, 2), (0x100_0000, 1)]
         } else {
-            // Over the end of the first into the second, and of the last into nothing, which nothing was written near.
+            // Over the end of the first into the second, and of the last into nothing, which
+            // nothing was written near.
             run(&client, &stray(place, &own.data, 4096 - 32));
             assert_eq!(near.data.get(8), 0x0bad_0bad, "they are neighbours");
             let more: Vec<Work> = (3..16).map(|n| client.work_at(place, n).unwrap()).collect();
@@ -126,7 +129,7 @@ fn what_is_not_mapped_is_seen_not_to_be() {
             client.close(closed.data.handle).unwrap();
         }
         drop((near, far));
-        // Memory of both is somebody else's as soon as the jobs of now are over.
+        // Memory of both is reused as soon as the present jobs have ended.
         (0..4).for_each(|_| run_work(&own));
         let new: Vec<Work> = (0..60)
             .map(|n| other.work_at(place.nth(n), n).unwrap())
@@ -153,10 +156,7 @@ fn what_is_not_mapped_is_seen_not_to_be() {
                 );
             }
             assert_eq!((after.bus_errors, after.safe_accesses), (0, 0));
-            assert!(
-                new.iter().all(Work::is_untouched),
-                "{at:#x} is somebody else's"
-            );
+            assert!(new.iter().all(Work::is_untouched), "{at:#x} is reused");
         }
         drop((own, new, client, other));
     });

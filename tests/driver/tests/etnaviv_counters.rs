@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv's performance counters: the front end stands still while they are read, and whatever happens then.
+//! etnaviv's performance counters: the front end stands still while they are read, and whatever
+//! happens then.
 
 use driver_tests::etnaviv::stream::{Engine, Template};
 use driver_tests::etnaviv::{Bo, Client, Fence, Place, Rig, Submit, Work, BOARDS, BROKEN};
@@ -61,17 +62,13 @@ impl Sampled {
 
     /// Catches: values of another time, of one pixel pipe, or in other words.
     fn check(&self, counter: Counter) {
-        let [sequence, zero, before, behind] = [0, 4, 8, 12].map(|at| self.samples.get(at));
+        let [sequence, zero, before, later] = [0, 4, 8, 12].map(|at| self.samples.get(at));
         assert_eq!((sequence, zero), (self.sequence, 0));
-        assert_eq!(
-            behind.wrapping_sub(before),
-            counter.step,
-            "{before} {behind}"
-        );
+        assert_eq!(later.wrapping_sub(before), counter.step, "{before} {later}");
         assert!(self.work.is_done());
     }
 
-    /// Nobody is told that values are there that are not.
+    /// No sequence reports values that are not there.
     fn check_none(&self) {
         assert_eq!(
             self.samples.get(0),
@@ -100,8 +97,8 @@ fn check_after(rig: Rig, client: Client, place: Place, counter: Counter) {
     rig.finish();
 }
 
-/// Work of somebody else is in front and behind, in the hardware. Catches: a stop that does not wait for what is
-/// before it, or lets run what is behind.
+/// Work of another client is before and after it, in the hardware. Catches: a stop that does not
+/// wait for what is before it, or lets later work run.
 #[test]
 fn values_are_those_around_the_job() {
     each(|rig, place, counter| {
@@ -164,7 +161,8 @@ fn many_in_a_row() {
     });
 }
 
-/// The front end hangs behind the first stop. Catches: clocks that stay on, a sequence for values that nobody read.
+/// The front end hangs after the first stop. Catches: clocks that stay on, a sequence for values
+/// that were not read.
 #[test]
 fn a_hang_between_the_stops() {
     each(|rig, place, counter| {
@@ -186,15 +184,15 @@ fn a_hang_between_the_stops() {
         );
         // At the LINK back to the ring.
         rig.plant_on(place.pipe as usize, Injection::HangNextJob);
-        let behind = Sampled::new(&other, place, 2);
-        let second = behind.start(&other, counter);
+        let later = Sampled::new(&other, place, 2);
+        let second = later.start(&other, counter);
         assert_eq!(client.end_of(fence, 10 * SEC), -errno::ETIMEDOUT);
         assert_eq!(other.end_of(second, SEC), 1);
         sampled.check_none();
-        behind.check(counter);
+        later.check(counter);
         assert_eq!((client.stat("faults"), other.stat("faults")), (1, 0));
         rig.slow_jobs(2_000);
-        drop((sampled, behind, other));
+        drop((sampled, later, other));
         check_after(rig, client, place, counter);
     });
 }
@@ -213,18 +211,18 @@ fn an_exception_between_the_stops() {
         let mut submit = Submit::new(Template::fill(place.engine, 1).at(&[BROKEN]), &[]);
         submit.sample(&[counter.signal], 1, &sampled.samples);
         let fence = client.submit_raw(&submit).unwrap();
-        let behind = Sampled::new(&other, place, 2);
-        let second = behind.start(&other, counter);
+        let later = Sampled::new(&other, place, 2);
+        let second = later.start(&other, counter);
         assert_eq!(client.end_of(fence, SEC), -errno::EFAULT);
         assert_eq!(other.end_of(second, SEC), 1);
         sampled.check_none();
-        behind.check(counter);
-        drop((sampled, behind, other));
+        later.check(counter);
+        drop((sampled, later, other));
         check_after(rig, client, place, counter);
     });
 }
 
-/// A job with counters that has come to a stop of which nobody knows, the first or the second.
+/// A job with counters that has come to a stop without notice, the first or the second.
 fn standing(
     rig: &Rig,
     client: &Client,
@@ -246,7 +244,7 @@ fn standing(
         assert_eq!(
             rig.stats_of(core).starts,
             starts + 1,
-            "the first stop is over"
+            "the first stop has ended"
         );
         rig.plant_on(core, Injection::LoseIrq);
     }
@@ -267,21 +265,22 @@ fn a_stop_whose_interrupt_is_lost() {
         each(|rig, place, counter| {
             let [client, other] = [rig.client(), rig.client()];
             let (sampled, fence) = standing(&rig, &client, place, counter, second);
-            let behind = other.work_at(place, 3).unwrap();
-            let last = other.start(&behind).unwrap();
+            let later = other.work_at(place, 3).unwrap();
+            let last = other.start(&later).unwrap();
             assert_eq!(client.end_of(fence, SEC), 1);
             assert_eq!(other.end_of(last, SEC), 1);
             sampled.check(counter);
-            assert!(behind.is_done());
+            assert!(later.is_done());
             assert_eq!((rig.stat("faults"), rig.stat("resets")), (0, 0));
-            drop((sampled, behind, other));
+            drop((sampled, later, other));
             check_after(rig, client, place, counter);
         });
     }
 }
 
-/// The watchdog has been there once already, and the job has come to its second stop since, wherever in the ring that
-/// is. Catches: a front end that waits for us and is blamed for standing still.
+/// The watchdog has been there once already, and the job has come to its second stop since,
+/// wherever in the ring that is. Catches: a front end that waits for us and is blamed for standing
+/// still.
 #[test]
 fn a_late_stop_whose_interrupt_is_lost() {
     each(|rig, place, counter| {
@@ -320,7 +319,8 @@ fn detached_while_the_front_end_stands() {
     }
 }
 
-/// The file and its buffers go meanwhile. Catches: values written to memory that is gone, a core that stands for good.
+/// The file and its buffers go meanwhile. Catches: values written to memory that is gone, a core
+/// that stands permanently.
 #[test]
 fn closed_while_the_front_end_stands() {
     for second in [false, true] {
@@ -336,8 +336,9 @@ fn closed_while_the_front_end_stands() {
     }
 }
 
-/// Faults at any transfer of a job with counters, those behind its stops included, and interrupts that come
-/// late, for nothing or not at all meanwhile. Catches: a reset under the reading, a front end that is started twice, clocks that stay on.
+/// Faults at any transfer of a job with counters, those after its stops included, and interrupts
+/// that come late, for nothing or not at all meanwhile. Catches: a reset under the reading, a front
+/// end that is started twice, clocks that stay on.
 #[test]
 fn faults_at_any_time() {
     let interrupts = [
@@ -372,7 +373,8 @@ fn faults_at_any_time() {
                     [1, -errno::EFAULT, -errno::ETIMEDOUT].contains(&end),
                     "{n} {interrupt:?}: {end}"
                 );
-                // It may fail behind its second stop. With an error of the bus values are what they are.
+                // It may fail after its second stop. With an error of the bus values are what they
+                // are.
                 assert!(end < 0 || sampled.samples.get(0) == sampled.sequence);
             }
             // What has not happened yet is not to happen later.

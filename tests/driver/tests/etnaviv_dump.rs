@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv's crash dumps: what is in one, read as a decoder does, and when there is one.
 //!
-//! The format is that of Linux's etnaviv_dump.c, as sys/dev/drm/etnaviv/src/dump.rs says it; it is written again here.
+//! The format is that of Linux's etnaviv_dump.c, as sys/dev/drm/etnaviv/src/dump.rs says it; it is
+//! written again here.
 
 use driver_tests::etnaviv::stream::{self, Engine, Template};
 use driver_tests::etnaviv::{Bo, Client, Place, Rig, Submit, Work, BOARDS, BROKEN, IMX6Q};
@@ -33,7 +34,8 @@ fn word(dump: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(dump[at..at + 4].try_into().unwrap())
 }
 
-/// All sections but the end. Catches: headers that do not say where the data is, overlaps, gaps, no end.
+/// All sections but the end. Catches: headers that do not say where the data is, overlaps, gaps, no
+/// end.
 fn parse(dump: &[u8]) -> Vec<Section> {
     assert!(dump.len() <= LIMIT, "{}", dump.len());
     let mut sections = Vec::new();
@@ -51,7 +53,7 @@ fn parse(dump: &[u8]) -> Vec<Section> {
         if kind == END {
             assert_eq!((size, at), (0, dump.len()));
             let first = word(dump, 8) as usize;
-            assert!(first >= header + 32, "data begins behind the headers");
+            assert!(first >= header + 32, "data begins after the headers");
             return sections;
         }
         sections.push(Section {
@@ -77,7 +79,7 @@ fn register(sections: &[Section], register: u32) -> Option<u32> {
         .map(|(_, value)| value)
 }
 
-/// A job that uses two buffers and hangs or goes astray, behind work of others.
+/// A job that uses two buffers and hangs or goes astray, after work of others.
 fn crash(rig: &Rig, client: &Client, place: Place, bos: [&Bo; 2], astray: bool) -> Template {
     let fill = Template::fill(place.engine, 0x0bad_cafe);
     let all = fill
@@ -116,8 +118,9 @@ fn buffers(client: &Client, place: Place) -> [Bo; 2] {
     bos
 }
 
-/// Catches: the stream of another job, or a stream that was written over; buffers at addresses of another address
-/// space, or that are not the ones of the job; registers of another core, or read after the reset.
+/// Catches: the stream of another job, or a stream that was written over; buffers at addresses of
+/// another address space, or that are not the ones of the job; registers of another core, or read
+/// after the reset.
 #[test]
 fn what_is_in_it() {
     for (board, places) in BOARDS {
@@ -201,7 +204,8 @@ fn what_is_in_it() {
     }
 }
 
-/// Catches: a dump that later crashes, of this core or another, write over; one that cannot be got rid of.
+/// Catches: a dump that later crashes, of this core or another, write over; one that cannot be got
+/// rid of.
 #[test]
 fn the_first_is_kept_until_it_is_cleared() {
     let rig = Rig::on("imx6q", Config::default());
@@ -272,7 +276,8 @@ fn without_memory_there_is_none() {
     }
 }
 
-/// Catches: a dump as large as a client's buffers, or one that large buffers crowd everything else out of.
+/// Catches: a dump as large as a client's buffers, or one that large buffers crowd everything else
+/// out of.
 #[test]
 fn large_buffers_have_no_data() {
     for (board, places) in BOARDS {
@@ -310,8 +315,8 @@ fn large_buffers_have_no_data() {
     }
 }
 
-/// 256 buffers are in a dump at the most. Catches: a list that is as long as a client likes, whose headers leave no
-/// room for anything, or which grows under the job lock.
+/// 256 buffers are in a dump at the most. Catches: a list that is as long as a client likes, whose
+/// headers leave no room for anything, or which grows under the job lock.
 #[test]
 fn many_buffers() {
     for count in [255, 256, 300] {
@@ -333,12 +338,13 @@ fn many_buffers() {
 
 /// No job is to blame. Catches: a dump that needs one.
 #[test]
-fn a_crash_of_nobody() {
+fn a_crash_without_a_job() {
     for (board, places) in BOARDS {
         let rig = Rig::on(board, Config::default());
         let client = rig.client();
         let work: Work = client.work_at(places[0], 1).unwrap();
-        // The end of the job comes with the error: behind the last transfers of a job is the idle loop.
+        // The end of the job comes with the error: the idle loop follows the last transfers of a
+        // job.
         let mut seen = false;
         for n in 0..40 {
             rig.plant(Injection::BusErrorAt(n));

@@ -19,8 +19,8 @@ fn astray(client: &Client, place: Place) -> Fence {
     client.submit_raw(&Submit::new(stream, &[])).unwrap()
 }
 
-/// Catches: the wrong job, or the wrong file, that is blamed; jobs behind a fault that are lost or run twice; tables
-/// that are not loaded again after the reset.
+/// Catches: the wrong job, or the wrong file, that is blamed; jobs after a fault that are lost or
+/// run twice; tables that are not loaded again after the reset.
 #[test]
 fn an_exception_ends_one_job() {
     for (board, place) in with_exceptions() {
@@ -65,9 +65,10 @@ fn an_exception_ends_one_job() {
     }
 }
 
-/// The end of the job before was not told. Catches: that job, which is over, blamed for the next one's fault.
+/// The end of the previous job was not reported. Catches: that job, which has ended, blamed for the
+/// next one's fault.
 #[test]
-fn a_fault_behind_an_end_that_nobody_heard_of() {
+fn a_fault_after_an_end_without_notice() {
     for (board, place) in with_exceptions() {
         let rig = Rig::on(board, Config::default());
         let [guilty, other] = [rig.client(), rig.client()];
@@ -110,8 +111,8 @@ fn a_fault_whose_interrupt_is_lost_is_a_fault() {
     }
 }
 
-/// The watchdog has been there once already, and the fault came after that. Catches: a front end that stands because of
-/// a fault and is blamed for standing.
+/// The watchdog has been there once already, and the fault came after that. Catches: a front end
+/// that stands because of a fault and is blamed for standing.
 #[test]
 fn a_late_fault_whose_interrupt_is_lost_is_a_fault() {
     for (board, place) in with_exceptions() {
@@ -132,8 +133,9 @@ fn a_late_fault_whose_interrupt_is_lost_is_a_fault() {
     }
 }
 
-/// An error of the bus at any transfer of a job, with its interrupt and without. Catches: a core that stays as it is,
-/// a fault that ends somebody's job twice or never, and an other core that is reset.
+/// An error of the bus at any transfer of a job, with its interrupt and without. Catches: a core
+/// that stays as it is, a fault that ends somebody's job twice or never, and an other core that is
+/// reset.
 #[test]
 fn bus_errors() {
     for (board, places) in BOARDS {
@@ -144,7 +146,8 @@ fn bus_errors() {
             let [a, b] = [rig.client(), rig.client()];
             [&a, &b].iter().for_each(|c| c.expect_works_at(place));
             let works = [&a, &b].map(|c| c.work_at(place, 7).unwrap());
-            // The error and the end of the job are two interrupts: who is told both at once cannot know whose it was.
+            // The error and the end of the job are two interrupts: a handler that gets both at once
+            // cannot know whose it was.
             rig.slow_jobs(MS);
             rig.plant_on(core, Injection::BusErrorAt(n));
             if lost {
@@ -165,7 +168,7 @@ fn bus_errors() {
                     failed <= 1,
                     "{board} {n} {lost}: one error ends one job: {ends:?}"
                 );
-                assert!(lost || failed == 1, "{board} {n}: nobody noticed");
+                assert!(lost || failed == 1, "{board} {n}: not noticed");
                 for (work, end) in works.iter().zip(ends) {
                     assert!(end < 0 || lost || work.is_done(), "{board} {n}");
                 }
@@ -180,8 +183,8 @@ fn bus_errors() {
     }
 }
 
-/// The bus fails in what the front end still fetches when it is stopped to be turned off. Catches: an
-/// interrupt that nobody serves any more and that is not masked, which keeps a processor for itself.
+/// The bus fails in what the front end still fetches when it is stopped to be turned off. Catches:
+/// an interrupt that is no longer served and not masked, which keeps a processor busy.
 #[test]
 fn a_fault_while_a_core_is_turned_off() {
     for (board, places) in BOARDS {

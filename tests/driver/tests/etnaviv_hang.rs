@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv's watchdog: a job that gets on may take long, one that stands still may not, and each core has its own.
+//! etnaviv's watchdog: a job that gets on may take long, one that stands still may not, and each
+//! core has its own.
 
 use driver_tests::etnaviv::stream::{Engine, Template};
 use driver_tests::etnaviv::{Client, Fence, Place, Rig, Submit, Work, BOARDS, IMX6Q};
@@ -60,10 +61,10 @@ fn a_long_job_that_moves_is_not_killed() {
     }
 }
 
-/// Catches: a tunable that nobody reads; a job killed though nobody waits, or for its own file's
+/// Catches: a tunable without effect; a job killed though no other waits, or for its own file's
 /// jobs; other jobs that end with it.
 #[test]
-fn a_long_job_goes_when_the_patience_of_others_is_over() {
+fn a_long_job_ends_after_the_grace_period_of_others() {
     for (board, places) in BOARDS {
         let place = places[0];
         let rig = Rig::on(board, driver_tests::tunable("etnaviv_patience_ms", 5_000));
@@ -78,7 +79,7 @@ fn a_long_job_goes_when_the_patience_of_others_is_over() {
         assert_eq!(
             client.sync_file_status(fence.fd),
             0,
-            "{board}: nobody else waits"
+            "{board}: no other client waits"
         );
         let waiting = other.work_at(place.nth(2), 7).unwrap();
         let theirs = other.start(&waiting).unwrap();
@@ -110,7 +111,7 @@ fn a_long_job_of_a_closed_file_is_ended_at_once() {
         rig.slow_jobs(400 * MS);
         let (work, submit) = endless(&client, place);
         client.submit_raw(&submit).unwrap();
-        // It is in the hardware behind the other one, and is not to begin.
+        // It is in the hardware after the other one, and must not begin.
         let (again, submit) = endless(&client, place.nth(1));
         client.submit_raw(&submit).unwrap();
         rig.advance(SEC);
@@ -152,8 +153,8 @@ fn a_short_job_of_a_closed_file_ends_by_itself() {
     }
 }
 
-/// The front end stands behind the draw, and nothing but the primitive counter says that it gets on. Catches: a
-/// watchdog that only looks at the front end, and one that leaves the counters selected wrongly.
+/// The front end waits after the draw, and only the primitive counter shows progress. Catches: a
+/// watchdog that only checks the front end, and one that leaves the counters selected wrongly.
 #[test]
 fn a_long_draw_is_not_killed() {
     for board in ["imx6q", "imx6qp"] {
@@ -173,8 +174,8 @@ fn a_long_draw_is_not_killed() {
     }
 }
 
-/// Jobs of seven clients hang one behind the other, and one of another client waits behind them
-/// all. Catches: a run counted against a job that waited.
+/// Jobs of seven clients hang one after the other, and one of another client waits for them all.
+/// Catches: a run counted against a job that waited.
 #[test]
 fn hangs_of_others_are_nothing_to_a_job() {
     const HANGS: u32 = 7;
@@ -216,8 +217,8 @@ fn hangs_of_others_are_nothing_to_a_job() {
     }
 }
 
-/// One operation that never seems to end, a front end that hangs, and either with work of others behind it.
-/// Catches: idling taken for progress; a job of somebody else that pays.
+/// One operation that never seems to end, a front end that hangs, and either with work of others
+/// after it. Catches: idling taken for progress; a job of another client that is blamed.
 #[test]
 fn a_job_that_stands_still_has_a_second() {
     for (board, places) in BOARDS {
@@ -258,7 +259,8 @@ fn a_job_that_stands_still_has_a_second() {
     }
 }
 
-/// Catches: a reset of the wrong core, or of all; jobs of one core that are run again because another hung.
+/// Catches: a reset of the wrong core, or of all; jobs of one core that are run again because
+/// another hung.
 #[test]
 fn a_hang_of_one_core_is_nothing_to_the_other() {
     for (hung, busy) in [(IMX6Q[0], IMX6Q[1]), (IMX6Q[1], IMX6Q[0])] {

@@ -84,7 +84,7 @@ fn what_clients_leave_is_freed_in_the_background() {
 }
 
 /// Catches: a backlog of the reaper that grows beyond what its client may have, and a client at
-/// its limit that is refused memory which its jobs do not use any more.
+/// its limit that is refused memory which its jobs no longer use.
 #[test]
 fn who_is_at_the_limit_does_not_wait_for_the_reaper() {
     let (board, places) = BOARDS[0];
@@ -159,7 +159,7 @@ fn the_cores_thread_takes_no_lock_of_a_client() {
         "drm reaper task",
         // Of a client, but only to put something into a list, and to count.
         "drm remains",
-        "drm untold",
+        "drm hooks",
         "drm waiter",
         "etnaviv vm jobs",
         "etnaviv fences",

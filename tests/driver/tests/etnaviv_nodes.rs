@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A Vivante GPU whose cores are nodes of their own: detaching them in any order, attaching again, and a node that
-//! cannot belong to the others.
+//! A Vivante GPU whose cores are nodes of their own: detaching them in any order, attaching again,
+//! and a node that cannot belong to the others.
 
 use driver_tests::etnaviv::{check_manners, Client, Fence, Place, Rig, Work, IMX6Q};
 use driver_tests::{errno, MS, SEC};
@@ -10,7 +10,7 @@ use models::{Bus, BusError, Vivante};
 use std::any::Any;
 use std::sync::{Arc, Mutex};
 
-/// A client with work under way and behind it on both cores.
+/// A client with work under way and queued on both cores.
 fn busy(rig: &Rig) -> (Client, Vec<(Work, Fence)>) {
     let client = rig.client();
     rig.slow_jobs(20 * MS);
@@ -34,8 +34,8 @@ fn run_again(rig: &Rig, first: usize) {
     }
 }
 
-/// Catches: cores that stay behind with the DRM device gone, memory that goes while a core uses it, fences that never
-/// end, a second detach that does it all again.
+/// Catches: cores that stay attached with the DRM device gone, memory that goes while a core uses
+/// it, fences that never end, a second detach that does it all again.
 #[test]
 fn either_node_may_go_first() {
     for first in [0, 1] {
@@ -77,10 +77,10 @@ fn either_node_may_go_first() {
     }
 }
 
-/// Catches: a detach without force that leaves half a device when it fails, or that does not see who uses the other
-/// core.
+/// Catches: a detach without force that leaves half a device when it fails, or that does not see
+/// who uses the other core.
 #[test]
-fn without_force_nodes_go_when_nobody_uses_them() {
+fn without_force_unused_nodes_go() {
     for first in [0, 1] {
         let rig = Rig::on("imx6q", Config::default());
         let (client, works) = busy(&rig);
@@ -100,8 +100,8 @@ fn without_force_nodes_go_when_nobody_uses_them() {
     }
 }
 
-/// The device of the node that is still there is gone; a node that comes back makes a new one. Catches: joining a
-/// device that is gone.
+/// The device of the node that is still there is gone; a node that comes back makes a new one.
+/// Catches: joining a device that is gone.
 #[test]
 fn a_node_comes_back_before_the_other_has_left() {
     for first in [0, 1] {
@@ -122,7 +122,7 @@ fn a_node_comes_back_before_the_other_has_left() {
     }
 }
 
-/// The model, to look at while the world has it.
+/// The model, to check while the world has it.
 #[derive(Clone)]
 struct Core(Arc<Mutex<Vivante>>);
 
@@ -190,8 +190,8 @@ impl Core {
     }
 }
 
-/// Catches: a core with the page tables of another MMU, and a refusal that takes the device with it, keeps something
-/// or leaves the power on.
+/// Catches: a core with the page tables of another MMU, and a refusal that takes the device with
+/// it, keeps something or leaves the power on.
 #[test]
 fn a_core_with_another_mmu_is_refused() {
     let variants = [Variant::Gc2000, Variant::Gc3000, Variant::Gc7000L];
@@ -246,8 +246,8 @@ fn a_core_with_another_mmu_is_refused() {
     }
 }
 
-/// As power.rs has it, with a job of another client that waits for the first. Catches: a task that is
-/// the last to know of itself, and waits for its own end.
+/// As power.rs has it, with a job of another client that waits for the first. Catches: a task that
+/// is the last to know of itself, and waits for its own end.
 #[test]
 fn a_detach_while_the_task_has_itself_run() {
     let rig = Rig::new();

@@ -32,8 +32,8 @@ fn run(client: &Client, submit: &Submit) {
     assert_eq!(client.end_of(fence, SEC), 1);
 }
 
-/// Catches: relocations by where a buffer is for somebody else, or was before; a buffer of one client that another
-/// one's job reaches.
+/// Catches: relocations by a buffer's address in another client, or by a former one; a buffer of
+/// one client that another one's job reaches.
 #[test]
 fn clients_work_side_by_side() {
     let rig = rig();
@@ -92,8 +92,8 @@ fn a_shared_buffer_outlives_the_handle_of_one() {
     }
 }
 
-/// Catches: idle buffers that nobody's need moves; a buffer that is not mapped again; a stale translation of an
-/// address that has another owner.
+/// Catches: idle buffers that nobody's need moves; a buffer that is not mapped again; a stale
+/// translation of an address that has another owner.
 #[test]
 fn idle_buffers_of_others_make_room() {
     let rig = rig();
@@ -118,7 +118,7 @@ fn idle_buffers_of_others_make_room() {
             assert_eq!(
                 bo.get(0),
                 100 * round + n as u32,
-                "nobody else's job came there"
+                "no other client's job came there"
             );
             run(
                 &a,
@@ -135,7 +135,8 @@ fn idle_buffers_of_others_make_room() {
         .all(|stats| stats.safe_accesses == 0));
 }
 
-/// Catches: a buffer taken from a job that uses it; a failed submit that keeps something; room that never comes back.
+/// Catches: a buffer taken from a job that uses it; a failed submit that keeps something; room that
+/// never comes back.
 #[test]
 fn there_is_no_room_when_all_is_in_use() {
     let rig = rig();
@@ -177,8 +178,9 @@ fn there_is_no_room_when_all_is_in_use() {
     rig.finish();
 }
 
-/// All but sixteen pages is in use by jobs that wait in the other core's queue, and forty buffers share those pages.
-/// Catches: an address that is used again without a flush, by the same core or the other.
+/// All but sixteen pages is in use by jobs that wait in the other core's queue, and forty buffers
+/// share those pages. Catches: an address that is used again without a flush, by the same core or
+/// the other.
 #[test]
 fn addresses_are_used_again_only_after_a_flush() {
     for (pins, place, line) in [(1, IMX6Q[0], 1), (1, IMX6Q[0], 16), (0, IMX6Q[1], 16)] {
@@ -240,8 +242,9 @@ fn addresses_are_used_again_only_after_a_flush() {
     }
 }
 
-/// A core without buffers of its own has the others' memory in no address that it may name: what is not mapped leads
-/// to the page for strays. Catches: an entry that still leads to memory that was given up.
+/// A core without buffers of its own has the others' memory in no address that it may name: what is
+/// not mapped leads to the page for strays. Catches: an entry that still leads to memory that was
+/// given up.
 #[test]
 fn what_was_unmapped_leads_nowhere() {
     let rig = rig();
@@ -266,8 +269,9 @@ fn what_was_unmapped_leads_nowhere() {
     rig.finish();
 }
 
-/// A file goes with idle buffers, and with others that its last jobs use, while other clients keep both cores busy.
-/// Catches: what is left in the shared address space when nobody closes handles one by one.
+/// A file goes with idle buffers, and with others that its last jobs use, while other clients keep
+/// both cores busy. Catches: what is left in the shared address space when handles are not closed
+/// one by one.
 #[test]
 fn a_file_that_goes_leaves_nothing() {
     for place in IMX6Q {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Many clients of etnaviv on all cores of each board, with counters, faults, hangs, lost interrupts, closed handles
-//! and files, sleep, and nodes that go and come back, at random.
+//! Many clients of etnaviv on all cores of each board, with counters, faults, hangs, lost
+//! interrupts, closed handles and files, sleep, and nodes that go and come back, at random.
 //!
-//! Catches: a fence that never ends, work that is told to be done and is not, registers touched without power, memory
-//! that is left or that goes too early.
+//! Catches: a fence that never ends, work that is reported done and is not, registers touched
+//! without power, memory that is left or that goes too early.
 
 use driver_tests::etnaviv::{Bo, Client, Fence, Place, Rig, Work, BOARDS};
 use driver_tests::{MS, SEC};

@@ -38,7 +38,8 @@ impl Ram {
     }
 }
 
-/// Runs a stream on a model whose MMU is off: memory, in which buffers 0 and 1 are at 0x1000 and 0x2000.
+/// Runs a stream on a model whose MMU is off: memory, in which buffers 0 and 1 are at 0x1000 and
+/// 0x2000.
 fn bare(variant: Variant, template: &Template) -> Ram {
     let mut ram = Ram(vec![0x5a; 0x4000]);
     ram.put(0x2000, &(0..1024).collect::<Vec<_>>());

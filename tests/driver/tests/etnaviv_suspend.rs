@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Suspend, resume and shutdown of a Vivante GPU, whose cores are nodes of their own. That no register is touched
-//! while the power is off, and that power does not go under a running front end, is looked at by [`Rig::finish`].
+//! Suspend, resume and shutdown of a Vivante GPU, whose cores are nodes of their own. That no
+//! register is touched while the power is off, and that power does not go under a running front
+//! end, is checked by [`Rig::finish`].
 
 use driver_tests::etnaviv::{Client, Fence, Rig, Work, BOARDS, IMX6Q};
 use driver_tests::{errno, MS, SEC};
@@ -32,8 +33,8 @@ fn done(works: &[(Work, Fence)]) -> usize {
     works.iter().filter(|(work, _)| work.is_done()).count()
 }
 
-/// Catches: a suspend that does nothing, one that fails or forgets jobs, a job that starts while the device is
-/// suspended, a core that stays on, a resume of one node that starts the other.
+/// Catches: a suspend that does nothing, one that fails or forgets jobs, a job that starts while
+/// the device is suspended, a core that stays on, a resume of one node that starts the other.
 #[test]
 fn jobs_wait_for_the_resume() {
     for (board, (name, _)) in BOARDS.iter().enumerate() {
@@ -61,7 +62,7 @@ fn jobs_wait_for_the_resume() {
     }
 }
 
-/// Catches: a suspend that waits for a job without end, and one that fails the jobs behind it.
+/// Catches: a suspend that waits for a job without end, and one that fails the jobs after it.
 #[test]
 fn a_hung_core_is_suspended_all_the_same() {
     let rig = Rig::on("imx6q", Config::default());
@@ -86,8 +87,8 @@ fn a_hung_core_is_suspended_all_the_same() {
     rig.finish();
 }
 
-/// Catches: a GPU that writes to memory of the next kernel, a shutdown that waits for jobs, a resume that turns it on
-/// again.
+/// Catches: a GPU that writes to memory of the next kernel, a shutdown that waits for jobs, a
+/// resume that turns it on again.
 #[test]
 fn nothing_runs_after_the_shutdown() {
     for (board, (name, _)) in BOARDS.iter().enumerate() {

@@ -37,7 +37,7 @@ fn visit(rig: &Rig, places: &[Place], n: u32) -> Result<(), i32> {
     // While a job uses it.
     c.close(first.data.handle)?;
     let second = c.work_at(place.nth(1 + n % 2), n ^ 0xff_ffff)?;
-    let behind = c.start(&second)?;
+    let later = c.start(&second)?;
     // To another client, whose job waits for it.
     let other = Client::open(rig)?;
     let theirs = pass(&c, &other, c.export(second.data.handle)?)?;
@@ -47,7 +47,7 @@ fn visit(rig: &Rig, places: &[Place], n: u32) -> Result<(), i32> {
     submit.bos.push((3, lent.handle, u64::from(lent.va)));
     let across = other.submit_raw(&submit)?;
     expect(&c, &first, fence)?;
-    expect(&c, &second, behind)?;
+    expect(&c, &second, later)?;
     c.cpu_prep(second.data.handle, prep::READ | prep::WRITE, 20 * SEC)?;
     c.cpu_fini(second.data.handle)?;
     if n.is_multiple_of(2) {
@@ -95,7 +95,7 @@ fn clients_come_and_go() {
 }
 
 /// Jobs in between that others lose their patience with, each of which costs a reset; all jobs of
-/// the other threads succeed, however often they were in the ring behind one of those.
+/// the other threads succeed, however often they were in the ring after one of those.
 #[test]
 fn resets_under_load() {
     const RESETS: u64 = 2;
@@ -137,16 +137,16 @@ fn resets_under_load() {
     rig.finish();
 }
 
-/// The device goes while all threads are in the middle of something: each is told so, and none
-/// stays behind.
+/// The device goes while all threads are in the middle of something: each gets ENXIO, and none
+/// remains.
 #[test]
 fn a_forced_detach_under_load() {
     for (round, (board, places)) in BOARDS.into_iter().enumerate() {
         let rig = Rig::on(board, real(&[]));
-        let told = AtomicU32::new(0);
+        let refused = AtomicU32::new(0);
         thread::scope(|scope| {
             for t in 0..THREADS {
-                let (rig, told) = (&rig, &told);
+                let (rig, refused) = (&rig, &refused);
                 scope.spawn(move || {
                     for n in t.. {
                         match visit(rig, places, n) {
@@ -155,13 +155,13 @@ fn a_forced_detach_under_load() {
                             Err(e) => panic!("error {e}"),
                         }
                     }
-                    told.fetch_add(1, Relaxed);
+                    refused.fetch_add(1, Relaxed);
                 });
             }
             thread::sleep(Duration::from_millis(20 + round as u64 * 15));
             rig.detach(true).unwrap();
         });
-        assert_eq!(told.load(Relaxed), THREADS);
+        assert_eq!(refused.load(Relaxed), THREADS);
         rig.finish_detached();
     }
 }

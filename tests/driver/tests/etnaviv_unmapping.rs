@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv: what becomes of memory and translations that are given up while jobs run: nothing waits for the core to be
-//! idle, and no job meets a translation that is not its own.
+//! etnaviv: what becomes of memory and translations that are given up while jobs run: nothing waits
+//! for the core to be idle, and no job meets a translation that is not its own.
 
 use driver_tests::etnaviv::stream::{self, Template};
 use driver_tests::etnaviv::{Client, Fence, Place, Rig, Submit, Work, BOARDS, WC};
@@ -9,7 +9,7 @@ use drm_os_host::Config;
 
 const LARGE: u64 = 4 << 20;
 
-/// Keeps four jobs in flight for good.
+/// Keeps four jobs in flight permanently.
 struct Busy {
     client: Client,
     works: Vec<Work>,
@@ -50,9 +50,10 @@ impl Busy {
     }
 }
 
-/// Closes a large buffer that a job has used, with other jobs always in flight: of other clients, of the same one, and
-/// of those on the other core. Catches: memory that stays until the core is idle, which it may never be; and memory
-/// that goes while a job that began before may still reach it.
+/// Closes a large buffer that a job has used, with other jobs always in flight: of other clients,
+/// of the same one, and of those on the other core. Catches: memory that stays until the core is
+/// idle, which it may never be; and memory that goes while a job that began before may still reach
+/// it.
 #[test]
 fn memory_goes_while_jobs_run() {
     for (board, places) in BOARDS {
@@ -95,9 +96,9 @@ fn memory_goes_while_jobs_run() {
     }
 }
 
-/// A job has a translation of memory that it does not name, and that goes while it runs: the address of a buffer that is
-/// closed, or, with MMUv1, what is behind the end of its own. Catches: memory that somebody else has before the job is
-/// over.
+/// A job has a translation of memory that it does not name, and that goes while it runs: the
+/// address of a buffer that is closed, or, with MMUv1, what follows the end of its own. Catches:
+/// memory that is reused before the job has ended.
 #[test]
 fn memory_stays_for_jobs_that_may_still_reach_it() {
     for (board, places) in BOARDS {
@@ -149,7 +150,7 @@ fn memory_stays_for_jobs_that_may_still_reach_it() {
             assert_eq!(client.end_of(fence, SEC), 1);
             assert!(
                 new.iter().all(Work::is_untouched),
-                "{board}: it is somebody else's now"
+                "{board}: it is reused now"
             );
             assert_eq!(rig.stats_of(place.pipe as usize).bus_errors, 0);
             drop((own, new, client, other));
@@ -158,7 +159,8 @@ fn memory_stays_for_jobs_that_may_still_reach_it() {
     }
 }
 
-/// The tables of an address space that empties go, too. Catches: a page for each table that was ever there.
+/// The tables of an address space that empties go, too. Catches: a page for each table that was
+/// ever there.
 #[test]
 fn tables_go_while_jobs_run() {
     for (board, places) in &BOARDS[..2] {
@@ -186,9 +188,9 @@ fn tables_go_while_jobs_run() {
     }
 }
 
-/// Softpin: another buffer comes to an address at once when the one before is idle, with other jobs of the client in
-/// flight that have translations of the same line. Catches: a job that begins without a flush although the table has
-/// changed, and a flush that comes before the change.
+/// Softpin: another buffer comes to an address at once when the one before is idle, with other jobs
+/// of the client in flight that have translations of the same line. Catches: a job that begins
+/// without a flush although the table has changed, and a flush that comes before the change.
 #[test]
 fn another_buffer_at_the_same_address() {
     for (board, places) in &BOARDS[..2] {
@@ -234,7 +236,8 @@ fn another_buffer_at_the_same_address() {
     }
 }
 
-/// Buffers, addresses and clients at random. Catches: any job that meets a translation that is not its own.
+/// Buffers, addresses and clients at random. Catches: any job that meets a translation that is not
+/// its own.
 #[test]
 fn anything_anywhere() {
     for (board, places) in &BOARDS[..2] {
@@ -297,8 +300,8 @@ fn anything_anywhere() {
     }
 }
 
-/// Buffers of several pages that overlap. Catches: a part of one that is still mapped next to the other, and one that
-/// is taken for mapped because its first page is.
+/// Buffers of several pages that overlap. Catches: a part of one that is still mapped next to the
+/// other, and one that is taken for mapped because its first page is.
 #[test]
 fn buffers_that_overlap() {
     for (board, places) in &BOARDS[..2] {
@@ -339,7 +342,7 @@ fn buffers_that_overlap() {
                     "{board} step {step} page {page}"
                 );
             }
-            // Whoever had a page of it has none at all any more.
+            // No holder has a page of it any longer.
             for taken in first..first + pages {
                 if let Some(before) = owner[taken].replace(n).filter(|before| *before != n) {
                     owner
@@ -367,7 +370,8 @@ fn buffers_that_overlap() {
     }
 }
 
-/// HW: the page table array has 512 entries. Catches: an entry that two clients have, or that does not come back.
+/// HW: the page table array has 512 entries. Catches: an entry that two clients have, or that does
+/// not come back.
 #[test]
 fn as_many_clients_as_there_are_tables() {
     let rig = Rig::new();

@@ -6,7 +6,7 @@ use driver_tests::{
 };
 use models::Injection;
 
-/// Where nobody has a buffer.
+/// An address without a buffer.
 const NOWHERE: u64 = 0x7000_0000;
 /// What an object and its handle cost besides the object's memory.
 const BO_BYTES: u64 = 1024 + 512;
@@ -19,8 +19,8 @@ fn astray(c: &Client) -> Work {
     work
 }
 
-/// Catches: a fault that nobody serves (the job would end by its time-out), one that looks like success, an
-/// address space that stays off.
+/// Catches: a fault that is not served (the job would end by its time-out), one that looks like
+/// success, an address space that stays off.
 #[test]
 fn a_page_fault_ends_its_job_and_the_next_one_runs() {
     let rig = Rig::new();
@@ -40,24 +40,24 @@ fn a_page_fault_ends_its_job_and_the_next_one_runs() {
     rig.finish();
 }
 
-/// The file's next job is in the slot already, and its jobs in the other slot are queued. Catches: a job
-/// handed over again in an address space that is off.
+/// The file's next job is in the slot already, and its jobs in the other slot are queued. Catches:
+/// a job handed over again in an address space that is off.
 #[test]
-fn jobs_behind_a_faulting_one_run() {
+fn jobs_after_a_faulting_one_run() {
     let rig = Rig::new();
     let c = rig.client();
     let bad = astray(&c);
-    let behind: Vec<Work> = (0..4).map(|_| c.work().unwrap()).collect();
+    let later: Vec<Work> = (0..4).map(|_| c.work().unwrap()).collect();
     c.start(&bad).unwrap();
-    for work in &behind {
+    for work in &later {
         c.start(work).unwrap();
     }
     assert_eq!(c.finish(&bad, SEC), -errno::EINVAL);
-    for work in &behind {
+    for work in &later {
         assert_eq!(c.finish(work, SEC), 1);
         assert!(work.is_done());
     }
-    drop((bad, behind, c));
+    drop((bad, later, c));
     rig.finish();
 }
 
@@ -65,30 +65,27 @@ fn jobs_behind_a_faulting_one_run() {
 #[test]
 fn a_page_fault_does_not_touch_other_files() {
     let rig = Rig::new();
-    let [bad, beside, behind] = [rig.client(), rig.client(), rig.client()];
+    let [bad, beside, later] = [rig.client(), rig.client(), rig.client()];
     rig.slow_jobs(10 * MS);
     let running = beside.work().unwrap();
     beside.start_in(&running, true).unwrap();
     rig.advance(MS);
     let work = astray(&bad);
     bad.start(&work).unwrap();
-    let queued: Vec<Work> = (0..3).map(|_| behind.work().unwrap()).collect();
+    let queued: Vec<Work> = (0..3).map(|_| later.work().unwrap()).collect();
     for w in &queued {
-        behind.start(w).unwrap();
+        later.start(w).unwrap();
     }
     assert_eq!(bad.finish(&work, SEC), -errno::EINVAL);
     assert_eq!(beside.finish(&running, SEC), 1);
     for w in &queued {
-        assert_eq!(behind.finish(w, SEC), 1);
+        assert_eq!(later.finish(w, SEC), 1);
         assert!(w.is_done());
     }
     assert!(running.is_done());
-    assert_eq!(
-        [&bad, &beside, &behind].map(|c| c.stat("faults")),
-        [2, 0, 0]
-    );
+    assert_eq!([&bad, &beside, &later].map(|c| c.stat("faults")), [2, 0, 0]);
     assert_eq!(rig.stat("resets"), 0);
-    drop((work, running, queued, bad, beside, behind));
+    drop((work, running, queued, bad, beside, later));
     rig.finish();
 }
 
@@ -141,8 +138,9 @@ fn a_storm_of_faults_is_bounded_and_others_live() {
     rig.finish();
 }
 
-/// A program in a buffer without leave to be executed, and then in one that has it. Catches: NOEXEC without
-/// effect, executable buffers that are not, a permission fault that is tried again for ever.
+/// A program in a buffer without leave to be executed, and then in one that has it. Catches: NOEXEC
+/// without effect, executable buffers that are not, a permission fault that is tried again for
+/// ever.
 #[test]
 fn programs_run_only_where_they_may() {
     let rig = Rig::new();
@@ -161,7 +159,7 @@ fn programs_run_only_where_they_may() {
     rig.finish();
 }
 
-/// Catches: a heap that does not grow, or all at once; memory that nobody pays for, or that is not given back.
+/// Catches: a heap that does not grow, or all at once; memory that is not charged, or not freed.
 #[test]
 fn a_heap_grows_by_chunks_and_is_paid_for_as_it_grows() {
     let rig = Rig::new();
@@ -196,7 +194,8 @@ fn a_heap_grows_by_chunks_and_is_paid_for_as_it_grows() {
     rig.finish();
 }
 
-/// One job that goes through all of a heap. Catches: growth that stops after the first fault of a job.
+/// One job that goes through all of a heap. Catches: growth that stops after the first fault of a
+/// job.
 #[test]
 fn one_job_makes_a_heap_grow_many_times() {
     let rig = Rig::new();
@@ -217,8 +216,8 @@ fn one_job_makes_a_heap_grow_many_times() {
     rig.finish();
 }
 
-/// Catches: a heap that grows over the limit, a fault without memory that is tried for ever, memory charged that
-/// was not had.
+/// Catches: a heap that grows over the limit, a fault without memory that is tried for ever, memory
+/// charged that was not had.
 #[test]
 fn a_heap_does_not_grow_over_the_limit() {
     let rig = Rig::with("rk3399", with_memory(CHUNK + CHUNK / 2));
@@ -249,7 +248,8 @@ fn a_heap_does_not_grow_over_the_limit() {
     rig.finish();
 }
 
-/// RAM is full at a heap's fault. Catches: pages or charges left behind by a growth that failed half way.
+/// RAM is full at a heap's fault. Catches: pages or charges leaked by a growth that failed half
+/// way.
 #[test]
 fn a_heap_that_finds_no_memory_ends_its_job() {
     let rig = Rig::new();
@@ -314,8 +314,8 @@ fn a_bus_error_ends_its_job() {
     }
 }
 
-/// A fault at a mapped address, as after a change of the tables that the hardware has not seen: it is no heap's,
-/// so the job ends. Catches: a fault that is tried again for ever.
+/// A fault at a mapped address, as after a change of the tables that the hardware has not seen: it
+/// is no heap's, so the job ends. Catches: a fault that is tried again for ever.
 #[test]
 fn a_fault_where_memory_is_ends_the_job() {
     let rig = Rig::new();
@@ -329,8 +329,8 @@ fn a_fault_where_memory_is_ends_the_job() {
     rig.finish();
 }
 
-/// The same at a heap that has grown there: the access is tried again and succeeds. Catches: memory charged
-/// twice, a job that fails for a fault that is over.
+/// The same at a heap that has grown there: the access is tried again and succeeds. Catches: memory
+/// charged twice, a job that fails for a fault that has ended.
 #[test]
 fn a_fault_where_a_heap_has_grown_is_tried_again() {
     let rig = Rig::new();
@@ -359,20 +359,21 @@ fn exceptions_end_their_jobs_in_either_slot() {
     let rig = Rig::new();
     let c = rig.client();
     for (slot, code) in [(1, 0x58), (0, 0x40), (1, 0x60), (0, 0xff)] {
-        let [bad, behind] = [c.work().unwrap(), c.work().unwrap()];
+        let [bad, later] = [c.work().unwrap(), c.work().unwrap()];
         rig.plant(Injection::JobFault { slot, code });
         c.start_in(&bad, slot == 0).unwrap();
-        c.start_in(&behind, slot == 0).unwrap();
+        c.start_in(&later, slot == 0).unwrap();
         assert_eq!(c.finish(&bad, SEC), -errno::EINVAL, "{code:#x}");
-        assert_eq!(c.finish(&behind, SEC), 1);
-        assert!(bad.is_untouched() && behind.is_done());
+        assert_eq!(c.finish(&later, SEC), 1);
+        assert!(bad.is_untouched() && later.is_done());
     }
     assert_eq!((c.stat("faults"), rig.stat("resets")), (4, 0));
     drop(c);
     rig.finish();
 }
 
-/// Catches: an interrupt of the GPU block that is not cleared (it would come again for ever), jobs that suffer.
+/// Catches: an interrupt of the GPU block that is not cleared (it would come again for ever), jobs
+/// that suffer.
 #[test]
 fn a_gpu_fault_is_counted_and_nothing_else() {
     let rig = Rig::new();
@@ -417,8 +418,8 @@ fn gpu_faults_do_not_fill_the_log() {
     rig.finish();
 }
 
-/// A chain that does nothing at an address that is no multiple of 64. Catches: a job that the slot refuses and
-/// nobody hears of.
+/// A chain that does nothing at an address that is no multiple of 64. Catches: a job that the slot
+/// refuses without a report.
 #[test]
 fn a_crooked_chain_is_refused() {
     let rig = Rig::new();
@@ -439,12 +440,13 @@ fn a_crooked_chain_is_refused() {
     rig.finish();
 }
 
-/// Catches: a client whose refusals are told only when no other client took the one line a second.
+/// Catches: a client whose refusals are logged only when no other client took the one line a
+/// second.
 #[test]
 fn each_files_first_refusal_is_logged_at_once() {
     let rig = Rig::new();
     let (first, second) = (rig.client(), rig.client());
-    // The first of each; behind it one line a second for all.
+    // The first of each; after it one line a second for all.
     for (client, lines) in [
         (&first, 1),
         (&first, 2),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Fences in numbers that only a hostile client has: merges of merges, lists of buffers, waits for thousands.
+//! Fences in numbers that only a hostile client has: merges of merges, lists of buffers, waits for
+//! thousands.
 
 use driver_tests::{errno, null, with_memory, Arg, Client, Rig, Work, MS, SEC};
 use drm_os_host::{ClockMode, Config};
@@ -55,8 +56,8 @@ fn endless(c: &Client, fragment: bool) -> Work {
     work
 }
 
-/// A client with two fences of different timelines that end when its job is killed for taking too long: the first with
-/// an error, the second, which waits for the first, well.
+/// A client with two fences of different timelines that end when its job is killed for taking too
+/// long: the first with an error, the second, which waits for the first, well.
 struct Two {
     c: Client,
     works: [Work; 2],
@@ -120,9 +121,10 @@ fn merges_of_merges_are_flat() {
     rig.finish();
 }
 
-/// Catches: a merge that hides its parts, or that one of them failed, or that is over before all are.
+/// Catches: a merge that hides its parts, or that one of them failed, or that has ended before all
+/// are.
 #[test]
-fn a_merge_tells_of_its_parts() {
+fn a_merge_reports_its_parts() {
     let rig = Rig::new();
     rig.slow_jobs(10 * MS);
     let t = two(&rig);
@@ -148,7 +150,7 @@ fn a_merge_tells_of_its_parts() {
         );
     }
     assert_eq!(c.outcome(kept), -errno::ETIMEDOUT);
-    // Those that ended well need not be told.
+    // Those that ended well need not be listed.
     let over = merge(c, t.fds[1], t.fds[1]).unwrap();
     assert_eq!(info(c, over), (1, vec![1]));
     drop(t);
@@ -185,7 +187,8 @@ fn a_job_waits_for_all_parts_of_a_merge() {
     rig.finish();
 }
 
-/// Merges that nobody refers to any more, of fences that go on. Catches: fences that keep them until they end.
+/// Merges without a reference, of fences that are not signalled. Catches: fences that keep them
+/// until they end.
 #[test]
 fn a_merge_that_is_dropped_leaves_nothing() {
     let rig = Rig::new();
@@ -207,7 +210,8 @@ fn a_merge_that_is_dropped_leaves_nothing() {
     rig.finish();
 }
 
-/// dma-bufs and files with waiting jobs that come and go while a fence goes on. Catches: hooks that stay on it.
+/// dma-bufs and files with waiting jobs that come and go while a fence goes on. Catches: hooks that
+/// stay on it.
 #[test]
 fn what_waited_for_a_fence_leaves_nothing() {
     let rig = Rig::new();
@@ -235,8 +239,8 @@ fn what_waited_for_a_fence_leaves_nothing() {
     rig.finish();
 }
 
-/// What it costs the kernel is charged to the client, to the last byte at the most. Catches: syncobjs, merges,
-/// sync_files and waits that nobody pays for.
+/// What it costs the kernel is charged to the client, to the last byte at the most. Catches:
+/// syncobjs, merges, sync_files and waits that are not charged.
 #[test]
 fn small_objects_are_charged() {
     let rig = Rig::with("rk3399", with_memory(4 << 20));
@@ -290,8 +294,9 @@ fn crowd(rig: &Rig, clients: usize) -> Vec<(Client, Vec<i32>)> {
     (0..clients).map(make).collect()
 }
 
-/// More timelines than any buffer is used by. Catches: lists of fences without bound, of a buffer or of a merge; an error
-/// for anybody but who adds to them; a list that is changed in part.
+/// More timelines than any buffer is used by. Catches: lists of fences without bound, of a buffer
+/// or of a merge; an error for any caller but the one that adds to them; a list that is changed in
+/// part.
 #[test]
 fn lists_of_fences_are_bounded() {
     let rig = Rig::new();
@@ -347,7 +352,8 @@ fn lists_of_fences_are_bounded() {
     rig.finish();
 }
 
-/// Catches: an earlier fence of a timeline that takes the place of a later one, so that a buffer seems idle.
+/// Catches: an earlier fence of a timeline that takes the place of a later one, so that a buffer
+/// seems idle.
 #[test]
 fn an_imported_fence_does_not_hide_a_later_one() {
     let rig = Rig::new();
@@ -405,8 +411,8 @@ fn sleeps(tid: i32) -> bool {
     stat.rsplit(") ").next().unwrap().starts_with('S')
 }
 
-/// A signal that is taken back at once. Catches: a waiter that looks into the box when it wakes, and not at what it was
-/// woken for.
+/// A signal that is taken back at once. Catches: a waiter that inspects the box when it wakes, and
+/// not at what it was woken for.
 #[test]
 fn a_waiter_gets_the_fence_of_the_moment() {
     let rig = Rig::with("rk3399", real());
@@ -417,12 +423,12 @@ fn a_waiter_gets_the_fence_of_the_moment() {
         let result = thread::scope(|scope| {
             let flags = FOR_SUBMIT | if n % 2 == 0 { ALL } else { 0 };
             let (d, cvs) = (&c, rig.world().counters().cvs);
-            let (tell, told) = mpsc::channel();
+            let (outbox, inbox) = mpsc::channel();
             let waiter = scope.spawn(move || {
-                tell.send(tid()).unwrap();
+                outbox.send(tid()).unwrap();
                 wait_many(d, &boxes, until, flags)
             });
-            let waiter_tid = told.recv().unwrap();
+            let waiter_tid = inbox.recv().unwrap();
             while rig.world().counters().cvs == cvs || !sleeps(waiter_tid) {
                 thread::yield_now();
             }
@@ -439,7 +445,8 @@ fn a_waiter_gets_the_fence_of_the_moment() {
     rig.finish();
 }
 
-/// Every answer of a wait for several boxes. Catches: the wrong index, boxes named twice, a wait that ends too early.
+/// Every answer of a wait for several boxes. Catches: the wrong index, boxes named twice, a wait
+/// that ends too early.
 #[test]
 fn waits_for_boxes_named_twice() {
     let rig = Rig::new();
@@ -473,8 +480,8 @@ fn waits_for_boxes_named_twice() {
     rig.finish();
 }
 
-/// Arrays of handles have a bound, and what a wait holds is small and paid for. Catches: a count that a client chooses
-/// taken as it is.
+/// Arrays of handles have a bound, and what a wait holds is small and paid for. Catches: a count
+/// that a client chooses taken as it is.
 #[test]
 fn arrays_of_handles_are_bounded() {
     let rig = Rig::with("rk3399", real());
@@ -498,12 +505,12 @@ fn arrays_of_handles_are_bounded() {
     let (mem, bytes) = (c.stat("mem"), rig.world().counters().malloc_bytes);
     thread::scope(|scope| {
         let d = &c;
-        let (tell, told) = mpsc::channel();
+        let (outbox, inbox) = mpsc::channel();
         let waiter = scope.spawn(move || {
-            tell.send(tid()).unwrap();
+            outbox.send(tid()).unwrap();
             wait_many(d, &handles, i64::MAX, ALL | FOR_SUBMIT)
         });
-        let waiter_tid = told.recv().unwrap();
+        let waiter_tid = inbox.recv().unwrap();
         let taken = || rig.world().counters().malloc_bytes.saturating_sub(bytes);
         while taken() < 1 << 20 || !sleeps(waiter_tid) {
             thread::yield_now();
@@ -521,7 +528,8 @@ fn arrays_of_handles_are_bounded() {
     rig.finish();
 }
 
-/// Catches: a loop over a client's handles that a signal does not end, or that has done a part of its work then.
+/// Catches: a loop over a client's handles that a signal does not end, or that has done a part of
+/// its work then.
 #[test]
 fn long_calls_end_with_a_signal() {
     let rig = Rig::new();
@@ -577,15 +585,15 @@ fn wait_cost(count: usize) -> u64 {
     let handles: Vec<u32> = (0..count).map(|_| c.syncobj(false).unwrap()).collect();
     let cost = thread::scope(|scope| {
         let (d, boxes, cvs) = (&c, &handles, rig.world().counters().cvs);
-        let (tell, told) = mpsc::channel();
+        let (outbox, inbox) = mpsc::channel();
         let waiter = scope.spawn(move || {
-            tell.send(tid()).unwrap();
+            outbox.send(tid()).unwrap();
             let begin = cpu_ns();
             let flags = ALL | FOR_SUBMIT;
             assert_eq!(wait_many(d, boxes, i64::MAX, flags), Ok(u32::MAX));
             cpu_ns() - begin
         });
-        let waiter_tid = told.recv().unwrap();
+        let waiter_tid = inbox.recv().unwrap();
         while rig.world().counters().cvs == cvs || !sleeps(waiter_tid) {
             thread::yield_now();
         }
@@ -601,7 +609,8 @@ fn wait_cost(count: usize) -> u64 {
     cost
 }
 
-/// Four times the boxes cost about four times as much. Catches: a waiter that looks at all of them at each wake-up.
+/// Four times the boxes cost about four times as much. Catches: a waiter that checks all of them
+/// at each wake-up.
 #[test]
 fn the_cost_of_waking_is_linear() {
     let least = |count| (0..3).map(|_| wait_cost(count)).min().unwrap();

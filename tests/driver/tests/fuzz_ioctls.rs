@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Random ioctls of several clients, with memory that runs out at any place and a GPU that fails,
-//! from a seed. After each step all memory is looked over: whatever the GPU's page tables lead to is
-//! there, every page is paid for, and what exists is what somebody has.
+//! from a seed. After each step all memory is looked over: whatever the GPU's page tables lead to
+//! is there, every page is charged, and every existing object has a holder.
 //!
 //! FUZZ_SECONDS says how long (default 3), FUZZ_SEED where to begin (default 1). Odd seeds are
 //! panfrost's, even ones etnaviv's, whose three boards take turns. What fails names its seed, which
 //! runs alone, and the same again, with FUZZ_SECONDS=0.
 
-use driver_tests::fuzz::{env, gpu, may_be, told, Code, Gpu, Job, Random};
+use driver_tests::fuzz::{env, gpu, may_be, note, Code, Gpu, Job, Random};
 use driver_tests::{limits, Arg, Client, MS, PRIMARY, SEC};
 use drm_os_host::Mapping;
 use std::collections::BTreeSet;
@@ -44,7 +44,7 @@ struct Fuzz {
     purged: u64,
 }
 
-/// The result of a call that nobody promised would work.
+/// The result of a call that need not succeed.
 fn allowed<T>(result: Result<T, i32>) -> Option<T> {
     result.map_err(|e| assert!(may_be(e), "error {e}")).ok()
 }
@@ -321,7 +321,7 @@ impl Fuzz {
         Some(())
     }
 
-    /// All jobs end. What exists is what somebody has, and all fences are over.
+    /// All jobs end. Every existing object has a holder, and all fences have signalled.
     fn quiet(&mut self) -> Option<()> {
         let world = self.gpu.board().world();
         world.fail_allocation(None);
@@ -338,7 +338,7 @@ impl Fuzz {
         assert_eq!(
             world.counters().objects,
             buffers.len() as u64,
-            "buffers that nobody has, or too few"
+            "buffers without a holder, or too few"
         );
         let files = self.users.iter().map(|user| user.client.stat("mem"));
         let mem = files.sum::<u64>() + self.master.stat("mem");
@@ -363,7 +363,7 @@ impl Fuzz {
         let counters = self.gpu.board().world().counters();
         assert_eq!(counters.bad_dma, 0, "the GPU used memory that is not there");
         let pages = counters.object_pages * 4096;
-        assert!(pages <= self.gpu.stat("mem"), "pages that nobody pays for");
+        assert!(pages <= self.gpu.stat("mem"), "pages that are not charged");
         self.looked += self.gpu.look();
     }
 }
@@ -375,15 +375,15 @@ const DID: [&str; 6] = [
     "faults",
     "purged pages",
     "failed allocations",
-    "reachable pages looked at",
+    "reachable pages checked",
 ];
 
 fn run(seed: u64) -> [u64; 6] {
-    told(seed, 0);
+    note(seed, 0);
     let mut fuzz = Fuzz::new(seed);
     let world = fuzz.gpu.board().world().clone();
     for step in 0..STEPS {
-        told(seed, step);
+        note(seed, step);
         let short = fuzz.random.one_in(4);
         let nth = fuzz.random.below(24);
         world.fail_allocation(short.then_some(nth));
@@ -396,7 +396,7 @@ fn run(seed: u64) -> [u64; 6] {
     fuzz.users.drain(..).for_each(User::end);
     drop(fuzz.master);
     world.advance(SEC);
-    assert_eq!(fuzz.gpu.stat("mem"), 0, "charged to nobody");
+    assert_eq!(fuzz.gpu.stat("mem"), 0, "charged without an owner");
     let [jobs, faults] = ["jobs", "faults"].map(|name| fuzz.gpu.stat(name));
     let failed = world.counters().failed_allocations;
     let did = [fuzz.calls, jobs, faults, fuzz.purged, failed, fuzz.looked];
@@ -405,7 +405,7 @@ fn run(seed: u64) -> [u64; 6] {
 }
 
 /// Catches: freed memory that the GPU reaches, objects and charges that stay or go too early, locks
-/// and counts that an error path forgets, for any order of calls that nobody thought of.
+/// and counts that an error path forgets, for any order of calls.
 #[test]
 fn random_ioctls() {
     let first = env("FUZZ_SEED", 1);

@@ -2,14 +2,15 @@
 //! Sync objects, sync_files, dma-bufs, advice, purges and closes against each other: threads that
 //! share a few processes do what a seed says, on the real clock, with jobs under way. When all have
 //! come back, what the kernel has is compared with what its clients have, and everything that the
-//! GPU reaches is looked at.
+//! GPU reaches is checked.
 //!
 //! FUZZ_SECONDS says how long (default 3), FUZZ_SEED where to begin (default 1). Odd seeds are
-//! panfrost's, even ones etnaviv's, whose three boards take turns. A seed says what each thread does,
-//! call by call, and that is the same in each run. What the calls meet is not: threads are as fast as
-//! they are, so a failure may take some runs of its seed (FUZZ_SECONDS=60 FUZZ_ROUNDS=1) to come back.
+//! panfrost's, even ones etnaviv's, whose three boards take turns. A seed says what each thread
+//! does, call by call, and that is the same in each run. What the calls meet is not: threads are as
+//! fast as they are, so a failure may take some runs of its seed (FUZZ_SECONDS=60 FUZZ_ROUNDS=1) to
+//! come back.
 
-use driver_tests::fuzz::{env, gpu, may_be, told, Code, Gpu, Job, Random, HEAP};
+use driver_tests::fuzz::{env, gpu, may_be, note, Code, Gpu, Job, Random, HEAP};
 use driver_tests::{errno, limits, Arg, Client, Ends, MS, PRIMARY, SEC};
 use drm_os_host::{Caller, ClockMode, Config, File, Mapping};
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -395,7 +396,7 @@ impl Stage {
             90 => {
                 let file = c.caller.fd(p.sync_files.any(n[0])?)?;
                 let (status, _) = info(&file, &c.caller)?;
-                assert!(status != 1 || file.poll(), "it is over, and poll waits");
+                assert!(status != 1 || file.poll(), "it has ended, and poll waits");
                 Ok("info")
             }
             91 => {
@@ -502,7 +503,7 @@ impl Stage {
         None
     }
 
-    /// No thread is in a call. All fences end; what there is, is what somebody has, and the GPU
+    /// No thread is in a call. All fences end; every existing object has a holder, and the GPU
     /// reaches nothing else.
     fn check(&self, threads: &mut [Thread]) -> u64 {
         let processes: Vec<_> = (0..PROCESSES).map(|n| self.process(n as u64)).collect();
@@ -608,10 +609,11 @@ impl Stage {
         }
         known.extend(holders.keys());
         drop(probe);
-        // A job of each, so that the GPU has the page tables of all; what it did before is over then.
+        // A job of each, so that the GPU has the page tables of all; what it did before has ended
+        // then.
         let least = (known.len() + of_processes) as u64;
         let objects = || self.gpu.board().world().counters().objects;
-        in_time("buffers that nobody has", || objects() <= least + unknown);
+        in_time("buffers without a holder", || objects() <= least + unknown);
         let mut nops = Vec::new();
         for p in &processes {
             let Ok(mut code) = self.gpu.code(&p.client) else {
@@ -634,7 +636,7 @@ impl Stage {
         for (p, done, _) in &nops {
             p.client.syncobj_wait(*done, 20 * SEC).unwrap();
         }
-        assert!(objects() >= least, "a buffer that somebody has is gone");
+        assert!(objects() >= least, "a buffer with a holder is gone");
         let looked = self.gpu.look();
         assert_eq!(self.gpu.board().world().counters().bad_dma, 0);
         looked
@@ -652,7 +654,7 @@ impl Stage {
             (0..FDS).for_each(|fd| p.client.caller.close_fd(fd));
         }
         drop(master);
-        in_time("charged to nobody", || gpu.stat("mem") == 0);
+        in_time("charged without an owner", || gpu.stat("mem") == 0);
         gpu.finish();
     }
 }
@@ -675,9 +677,9 @@ fn process(gpu: &dyn Gpu, master: &Client, id: u64) -> Result<Process, i32> {
     Ok(process)
 }
 
-/// Runs a seed: what its calls did, and reachable pages that were looked at.
+/// Runs a seed: what its calls did, and reachable pages that were checked.
 fn run(seed: u64) -> (Did, u64) {
-    told(seed, 0);
+    note(seed, 0);
     let stage = Stage::new(seed);
     let mut threads: Vec<Thread> = Vec::new();
     let world = stage.gpu.board().world();
@@ -731,8 +733,8 @@ fn watch(seed: &AtomicU64, over: &AtomicBool) {
 }
 
 /// Catches: a purge that races with sharing, notes of handles that are others' by now, objects and
-/// charges that a race of two closes leaves or frees twice, fences without an end, deadlocks and locks
-/// in the wrong order, memory freed under the GPU.
+/// charges that a race of two closes leaves or frees twice, fences without an end, deadlocks and
+/// locks in the wrong order, memory freed under the GPU.
 #[test]
 fn random_calls_of_threads() {
     let first = env("FUZZ_SEED", 1);
@@ -757,7 +759,7 @@ fn random_calls_of_threads() {
     });
     println!("FUZZ_SEED {first}, {n} rounds of {THREADS} threads with {CALLS} calls");
     for (driver, (did, looked)) in ["etnaviv", "panfrost"].into_iter().zip(sums) {
-        println!("{driver}: {looked} reachable pages looked at, {did:?}");
+        println!("{driver}: {looked} reachable pages checked, {did:?}");
         if n >= 20 && rounds > 1 {
             assert!(looked > 0, "{driver}");
             for kind in KINDS.into_iter().chain(["jobs"]) {

@@ -4,10 +4,10 @@
 use driver_tests::{errno, null, write_zero, Client, Rig, Work, MS, SEC};
 use models::{Domain, Injection};
 
-/// After this a hang is over: half a second, two stops of 10 ms, and the reset.
+/// After this a hang has ended: half a second, two stops of 10 ms, and the reset.
 const HANG: u64 = 560 * MS;
 
-/// A job that no stop moves: it waits for memory, and nobody hears of that.
+/// A job that no stop moves: it waits for memory, without a notice.
 fn start_immovable(rig: &Rig, c: &Client, slot: usize) -> Work {
     let work = c.work().unwrap();
     work.chain.write(0, &write_zero(0x7000_0000, 0));
@@ -17,9 +17,9 @@ fn start_immovable(rig: &Rig, c: &Client, slot: usize) -> Work {
     work
 }
 
-/// A chain that links to itself ends by a soft stop. Catches: no time-out task, a task that comes again and
-/// again at one instant, a stop that is never sent, a reset where a stop is enough, a time-out that looks like
-/// success.
+/// A chain that links to itself ends by a soft stop. Catches: no time-out task, a task that comes
+/// again and again at one instant, a stop that is never sent, a reset where a stop is enough, a
+/// time-out that looks like success.
 #[test]
 fn an_endless_chain_is_stopped_without_a_reset() {
     let rig = Rig::new();
@@ -43,8 +43,8 @@ fn an_endless_chain_is_stopped_without_a_reset() {
     rig.finish();
 }
 
-/// A job that ignores soft stops. Catches: no second step, a reset where a hard stop is enough, TERMINATED taken
-/// for the end of a closed file.
+/// A job that ignores soft stops. Catches: no second step, a reset where a hard stop is enough,
+/// TERMINATED taken for the end of a closed file.
 #[test]
 fn a_hang_that_ignores_soft_stops_is_stopped_hard() {
     let rig = Rig::new();
@@ -63,7 +63,7 @@ fn a_hang_that_ignores_soft_stops_is_stopped_hard() {
     rig.finish();
 }
 
-/// Both slots hang at once. Catches: only one slot looked at, the second one's time forgotten.
+/// Both slots hang at once. Catches: only one slot checked, the second one's time forgotten.
 #[test]
 fn hangs_in_two_slots_both_end() {
     let rig = Rig::new();
@@ -87,17 +87,17 @@ fn hangs_in_two_slots_both_end() {
     rig.finish();
 }
 
-/// A job that no stop moves is ended by a reset; what others had in the hardware, in the other slot and behind it
-/// in its own, runs again. Catches: no reset, jobs lost in it, the wrong job blamed, slots or page tables believed
-/// to be as they were.
+/// A job that no stop moves is ended by a reset; what others had in the hardware, in the other slot
+/// and after it in its own, runs again. Catches: no reset, jobs lost in it, the wrong job blamed,
+/// slots or page tables believed to be as they were.
 #[test]
 fn a_reset_ends_the_guilty_and_runs_the_innocent_again() {
     let rig = Rig::new();
-    let [guilty, behind, beside] = [rig.client(), rig.client(), rig.client()];
+    let [guilty, later, beside] = [rig.client(), rig.client(), rig.client()];
     let begin = rig.world().now();
     let bad = start_immovable(&rig, &guilty, 1);
-    let queued = behind.work().unwrap();
-    behind.start(&queued).unwrap();
+    let queued = later.work().unwrap();
+    later.start(&queued).unwrap();
     rig.advance(400 * MS);
     rig.slow_jobs(300 * MS);
     let running = beside.work().unwrap();
@@ -106,23 +106,23 @@ fn a_reset_ends_the_guilty_and_runs_the_innocent_again() {
     assert!(rig.world().now() - begin < HANG);
     assert!(running.is_untouched() && queued.is_untouched());
     rig.slow_jobs(5_000);
-    assert_eq!(behind.finish(&queued, SEC), 1);
+    assert_eq!(later.finish(&queued, SEC), 1);
     assert_eq!(beside.finish(&running, SEC), 1);
     assert!(running.is_done() && queued.is_done());
     assert_eq!(rig.stat("resets"), 1);
     assert_eq!(
-        [&guilty, &behind, &beside].map(|c| c.stat("faults")),
+        [&guilty, &later, &beside].map(|c| c.stat("faults")),
         [1, 0, 0]
     );
     assert_eq!(
-        [&guilty, &behind, &beside].map(|c| c.stat("jobs")),
+        [&guilty, &later, &beside].map(|c| c.stat("jobs")),
         [1, 1, 1]
     );
-    for c in [&guilty, &behind, &beside] {
+    for c in [&guilty, &later, &beside] {
         c.expect_works();
     }
     assert_eq!(rig.stats().chains, [2, 5, 0]);
-    drop((bad, queued, running, guilty, behind, beside));
+    drop((bad, queued, running, guilty, later, beside));
     rig.finish();
 }
 
@@ -140,8 +140,8 @@ fn a_stuck_soft_reset_is_followed_by_a_hard_one() {
     rig.finish();
 }
 
-/// No reset has an effect for a while. Catches: waits without bound, jobs that are neither run nor failed, power
-/// that stays on or is given back twice, a GPU that is never tried again.
+/// No reset has an effect for a while. Catches: waits without bound, jobs that are neither run nor
+/// failed, power that stays on or is given back twice, a GPU that is never tried again.
 #[test]
 fn a_gpu_that_does_not_come_back_fails_jobs_and_is_tried_again() {
     let rig = Rig::new();
@@ -170,8 +170,8 @@ fn a_gpu_that_does_not_come_back_fails_jobs_and_is_tried_again() {
     rig.finish();
 }
 
-/// The reset itself succeeds, but cores do not come on after it; they do when the power has been off and on. Catches:
-/// innocent jobs failed for that.
+/// The reset itself succeeds, but cores do not come on after it; they do when the power has been
+/// off and on. Catches: innocent jobs failed for that.
 #[test]
 fn cores_stuck_after_a_reset_come_on_after_a_power_cycle() {
     let rig = Rig::new();
@@ -190,8 +190,8 @@ fn cores_stuck_after_a_reset_come_on_after_a_power_cycle() {
     rig.finish();
 }
 
-/// An address space takes no command. Catches: a wait without bound, a page table used that may be freed, the
-/// waiting job blamed.
+/// An address space takes no command. Catches: a wait without bound, a page table used that may be
+/// freed, the waiting job blamed.
 #[test]
 fn a_stuck_address_space_is_reset_and_the_job_runs() {
     let rig = Rig::new();
@@ -205,7 +205,8 @@ fn a_stuck_address_space_is_reset_and_the_job_runs() {
     rig.finish();
 }
 
-/// It takes no command after a reset either. Catches: resets without end, a job that waits for ever.
+/// It takes no command after a reset either. Catches: resets without end, a job that waits for
+/// ever.
 #[test]
 fn an_address_space_that_stays_stuck_fails_the_job() {
     let rig = Rig::new();
@@ -227,8 +228,8 @@ fn an_address_space_that_stays_stuck_fails_the_job() {
     rig.finish();
 }
 
-/// It is a flush at GEM_CLOSE that is stuck. Catches: memory freed while the GPU may use it, the running job of
-/// another client lost.
+/// It is a flush at GEM_CLOSE that is stuck. Catches: memory freed while the GPU may use it, the
+/// running job of another client lost.
 #[test]
 fn a_stuck_flush_is_reset_and_others_run_again() {
     let rig = Rig::new();
@@ -249,8 +250,8 @@ fn a_stuck_flush_is_reset_and_others_run_again() {
     rig.finish();
 }
 
-/// It is the last command to the address space of a closed file. Catches: its page table freed while in use
-/// (bad_dma), others lost.
+/// It is the last command to the address space of a closed file. Catches: its page table freed
+/// while in use (bad_dma), others lost.
 #[test]
 fn a_stuck_address_space_of_a_closed_file_is_reset() {
     let rig = Rig::new();
@@ -283,7 +284,8 @@ fn a_stuck_address_space_after_a_fault_is_reset() {
     rig.finish();
 }
 
-/// Cores do not come on. Catches: waits without bound, jobs that wait for ever, unbalanced power, no second try.
+/// Cores do not come on. Catches: waits without bound, jobs that wait for ever, unbalanced power,
+/// no second try.
 #[test]
 fn cores_that_do_not_come_on_fail_jobs_for_a_while() {
     for domain in [Domain::L2, Domain::Shader, Domain::Tiler] {
@@ -377,7 +379,7 @@ fn the_slot_that_was_late_first_is_blamed() {
     }
 }
 
-/// Catches: others that wait for the time-out of a file that nobody has open any more.
+/// Catches: others that wait for the timeout of a file that is no longer open.
 #[test]
 fn a_job_of_a_closed_file_that_no_stop_moves_is_ended_at_once() {
     let rig = Rig::new();

@@ -38,7 +38,8 @@ fn stamp(c: &Client, (handle, va): (u32, u64), at: u64, fragment: bool) -> (u32,
     (done, chain)
 }
 
-/// A writes, then B, in slots that could run at once. Catches: fences that are not added, or not waited for.
+/// A writes, then B, in slots that could run at once. Catches: fences that are not added, or not
+/// waited for.
 #[test]
 fn the_second_file_waits_for_the_first() {
     for order in [false, true] {
@@ -76,7 +77,8 @@ fn wait_bo_sees_the_other_files_job() {
     rig.finish();
 }
 
-/// Two files, two buffers, named in opposite order, in all slots. Catches: jobs that wait for each other.
+/// Two files, two buffers, named in opposite order, in all slots. Catches: jobs that wait for each
+/// other.
 #[test]
 fn opposite_orders_do_not_deadlock() {
     let rig = Rig::new();
@@ -123,8 +125,9 @@ fn opposite_orders_do_not_deadlock() {
     rig.finish();
 }
 
-/// Four threads of two files that share eight buffers, each thread with an order of its own, on the real clock. Catches:
-/// reservations that are taken in the order in which they are named, a thread that is never woken.
+/// Four threads of two files that share eight buffers, each thread with an order of its own, on the
+/// real clock. Catches: reservations that are taken in the order in which they are named, a thread
+/// that is never woken.
 #[test]
 fn threads_with_any_order_of_buffers_do_not_deadlock() {
     let real = Config {
@@ -183,9 +186,10 @@ fn a_buffer_is_named_once() {
     rig.finish();
 }
 
-/// The first file has a job that no stop moves, and behind it in its queue one on the shared buffer, when it is
-/// closed. The second file's job on that buffer must not run before the first file is out of the hardware:
-/// fences of one queue end in order. Catches: a cancelled job that overtakes a running one.
+/// The first file has a job that no stop moves, and after it in its queue one on the shared buffer,
+/// when it is closed. The second file's job on that buffer must not run before the first file is
+/// out of the hardware: fences of one queue end in order. Catches: a cancelled job that overtakes a
+/// running one.
 #[test]
 fn a_cancelled_job_does_not_let_others_pass_a_running_one() {
     let rig = Rig::new();
@@ -196,7 +200,7 @@ fn a_cancelled_job_does_not_let_others_pass_a_running_one() {
         first: at,
         last: at,
     });
-    // The running job writes to the shared buffer, too, as far as anybody knows.
+    // The running job is declared to write to the shared buffer, too.
     a.submit(at, false, &[stuck.chain.handle, bo.handle], &[], stuck.done)
         .unwrap();
     let more: Vec<Work> = (0..3).map(|_| a.work().unwrap()).collect();
@@ -221,7 +225,8 @@ fn a_cancelled_job_does_not_let_others_pass_a_running_one() {
     rig.finish();
 }
 
-/// The reader's file goes while it waits for the writer's. Catches: hooks of a closed file that are called.
+/// The reader's file goes while it waits for the writer's. Catches: hooks of a closed file that are
+/// called.
 #[test]
 fn a_waiting_job_of_a_closed_file_goes() {
     let rig = Rig::new();
@@ -240,7 +245,8 @@ fn a_waiting_job_of_a_closed_file_goes() {
     rig.finish();
 }
 
-/// A job fails; those that wait for it run. Catches: an error that is handed on, a job that waits for ever.
+/// A job fails; those that wait for it run. Catches: an error that is handed on, a job that waits
+/// for ever.
 #[test]
 fn a_failed_job_lets_the_others_run() {
     let rig = Rig::new();
@@ -258,7 +264,8 @@ fn a_failed_job_lets_the_others_run() {
     rig.finish();
 }
 
-/// In-syncobjs, too, put jobs of two slots in order. Catches: in_syncs not waited for, out_sync filled too early.
+/// In-syncobjs, too, put jobs of two slots in order. Catches: in_syncs not waited for, out_sync
+/// filled too early.
 #[test]
 fn syncobjs_put_jobs_in_order() {
     let rig = Rig::new();
@@ -294,7 +301,8 @@ fn syncobjs_put_jobs_in_order() {
     rig.finish();
 }
 
-/// A signal ends a wait and nothing else. Catches: waits that cannot be interrupted, jobs that suffer from it.
+/// A signal ends a wait and nothing else. Catches: waits that cannot be interrupted, jobs that
+/// suffer from it.
 #[test]
 fn a_signal_ends_the_wait_only() {
     let rig = Rig::new();

@@ -9,8 +9,9 @@ const HEAP: u32 = 1 | 2;
 /// No client is given this address.
 const NOWHERE: u64 = 0x10_0000;
 
-/// One client faults and leaves, which leaves the interrupts of its address space masked; the next has the same address space and
-/// a heap, whose faults must be heard. Unheard, its job would be taken for a hang half a second later.
+/// One client faults and leaves, which leaves the interrupts of its address space masked; the next
+/// has the same address space and a heap, whose faults must be heard. Unheard, its job would be
+/// taken for a hang half a second later.
 #[test]
 fn a_heap_grows_where_another_client_faulted() {
     let b = board("rk3399", Config::default());

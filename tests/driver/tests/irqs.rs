@@ -11,7 +11,8 @@ use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
 
-/// Catches: a handler that acts without a cause, or does not look at the status (the line would stay up).
+/// Catches: a handler that acts without a cause, or does not check the status (the line would
+/// stay up).
 #[test]
 fn spurious_interrupts_do_nothing() {
     let rig = Rig::new();
@@ -35,8 +36,8 @@ fn spurious_interrupts_do_nothing() {
     rig.finish();
 }
 
-/// The line is shared and another device interrupts while the GPU is off. Catches: registers touched without
-/// power (dead_accesses).
+/// The line is shared and another device interrupts while the GPU is off. Catches: registers
+/// touched without power (dead_accesses).
 #[test]
 fn interrupts_while_the_power_is_off_do_nothing() {
     let rig = Rig::new();
@@ -53,14 +54,16 @@ fn interrupts_while_the_power_is_off_do_nothing() {
     rig.finish();
 }
 
-/// The GPU faults while its cores come on, when the driver serves nothing yet. Catches: a level interrupt let through
-/// that nobody ends (it would keep a CPU busy until the GPU is up), or one forgotten.
+/// The GPU faults while its cores come on, when the driver serves nothing yet. Catches: a level
+/// interrupt let through that no handler ends (it would keep a CPU busy until the GPU is up), or
+/// one forgotten.
 #[test]
 fn a_fault_during_power_up_is_served_after_it() {
     let rig = Rig::new();
     let c = rig.client();
     rig.advance(100 * MS);
-    // Level 2 cache, then shader cores, then the tiler, of which the driver waits 1 ms for the last.
+    // Level 2 cache, then shader cores, then the tiler, of which the driver waits 1 ms for the
+    // last.
     rig.timing(|t| t.power_on_ns = MS - MS / 10);
     let work = c.work().unwrap();
     c.start(&work).unwrap();
@@ -75,8 +78,8 @@ fn a_fault_during_power_up_is_served_after_it() {
     rig.finish();
 }
 
-/// Erratum 10883: the end of a job without an interrupt. Catches: a job blamed for it, a reset, no task that
-/// looks.
+/// Erratum 10883: the end of a job without an interrupt. Catches: a job blamed for it, a reset, no
+/// task that looks.
 #[test]
 fn a_lost_completion_is_found_by_the_timeout() {
     let rig = Rig::new();
@@ -136,8 +139,8 @@ fn late_interrupts_are_served() {
     }
 }
 
-/// Both jobs of a slot end before anybody looks. Catches: the second one's end counted as one, so that it times
-/// out although it is done.
+/// Both jobs of a slot end before the driver reads the status. Catches: the second one's end
+/// counted as one, so that it times out although it is done.
 #[test]
 fn two_completions_in_one_interrupt_are_two() {
     let rig = Rig::new();
@@ -158,8 +161,8 @@ fn two_completions_in_one_interrupt_are_two() {
     rig.finish();
 }
 
-/// The first job of a slot ends well and the second fails before anybody looks. Catches: the failure pinned on
-/// the first.
+/// The first job of a slot ends well and the second fails before the driver reads the status.
+/// Catches: the failure pinned on the first.
 #[test]
 fn a_success_and_a_failure_in_one_interrupt() {
     let rig = Rig::new();
@@ -176,15 +179,16 @@ fn a_success_and_a_failure_in_one_interrupt() {
     rig.finish();
 }
 
-/// The first job of a slot is over, but nobody knows; the second, another file's, runs when the first one's file is
-/// closed and its job is stopped. Catches: stop commands that hit whichever job runs.
+/// The first job of a slot has ended, without notice; the second, another file's, runs when the
+/// first one's file is closed and its job is stopped. Catches: stop commands that hit whichever job
+/// runs.
 #[test]
 fn a_stop_hits_only_the_job_it_is_for() {
     for board in ["rk3399", "mali-g52"] {
         let rig = Rig::with(board, Default::default());
         let [a, b] = [rig.client(), rig.client()];
         let [x, y] = [a.work().unwrap(), b.work().unwrap()];
-        // The other way round, too: marks alternate.
+        // The reverse, too: marks alternate.
         for _ in 0..2 {
             b.expect_works();
         }
@@ -237,7 +241,7 @@ fn a_t720_has_one_job_in_a_slot() {
         assert_eq!(
             rig.stats().chains[1],
             n,
-            "no job starts before the one before it is over"
+            "no job starts before the previous one has ended"
         );
         assert_eq!(handed_over.load(Relaxed), n, "nor is it in the slot");
         rig.advance(MS / 2 + MS / 50);
@@ -251,7 +255,7 @@ fn a_t720_has_one_job_in_a_slot() {
     rig.finish();
 }
 
-/// The model behind a device tree whose interrupts are in another order: where each of its lines is
+/// The model with a device tree whose interrupts are in another order: where each of its lines is
 /// there.
 struct Reordered(Box<dyn Hardware>, [usize; 3]);
 
@@ -359,7 +363,7 @@ fn without_names_of_its_interrupts_a_mali_is_refused() {
         &[],
     ] {
         let refused = with_lines([0, 1, 2], names).map(drop);
-        let why = refused.expect_err("no interrupt can be told from another");
+        let why = refused.expect_err("no interrupt can be distinguished from another");
         assert!(why.contains("does not attach"), "{why}");
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! One client waits for memory; the GPU's own thread does not, nor does anybody else.
+//! One client waits for memory; the GPU's own thread and other clients do not.
 
 use driver_tests::{errno, pass, with_memory, write_zero, Client, Rig, Work, MS, SEC};
 use drm_os_host::{ClockMode, Config};
@@ -46,7 +46,7 @@ fn who_makes_a_buffer_keeps_no_job_from_its_end() {
         for _ in 0..3 {
             job_ns(&rig, &other, &theirs);
         }
-        assert_eq!(hog.outcome(work.done), 1, "its own job is over as well");
+        assert_eq!(hog.outcome(work.done), 1, "its own job has ended as well");
         assert!(!making.is_finished(), "the jobs waited for the buffer");
         making.join().unwrap();
     });
@@ -156,7 +156,7 @@ fn start_with_large(client: &Client, work: &Work) {
 
 /// The reaper has no time. Catches: a job whose end frees in the GPU's own thread what it held, a
 /// fence that waits for that, memory that no one is charged for while it is not freed, and a client
-/// that is told of the end and then finds its memory still taken.
+/// that receives the fence and then finds its memory still taken.
 #[test]
 fn the_end_of_a_job_frees_nothing_and_the_next_ioctl_does() {
     let rig = Rig::new();
@@ -190,7 +190,7 @@ fn the_end_of_a_job_frees_nothing_and_the_next_ioctl_does() {
 }
 
 /// Catches: a backlog of the reaper that grows beyond what its client may have, and a client at its
-/// limit that is refused memory which its jobs do not use any more.
+/// limit that is refused memory which its jobs no longer use.
 #[test]
 fn who_is_at_the_limit_does_not_wait_for_the_reaper() {
     let rig = Rig::with("rk3399", with_memory(u64::from(3 * LARGE)));
@@ -206,7 +206,7 @@ fn who_is_at_the_limit_does_not_wait_for_the_reaper() {
     rig.finish();
 }
 
-/// Catches: what jobs held that are over staying when their file is closed.
+/// Catches: what ended jobs held staying when their file is closed.
 #[test]
 fn a_file_that_is_closed_leaves_nothing_to_the_reaper() {
     let rig = Rig::new();
@@ -238,7 +238,7 @@ fn what_a_closed_file_left_goes_at_once() {
 }
 
 /// Jobs of many files wait for one fence, and each that may run has the GPU's task run, which takes
-/// time. Catches: others that wait until all of those were told.
+/// time. Catches: others that wait until all of those hooks were called.
 #[test]
 fn who_has_many_waiting_for_a_fence_keeps_no_job_waiting() {
     const WAITING: usize = 800;
@@ -306,7 +306,7 @@ fn the_gpus_thread_takes_no_lock_of_a_client() {
         "drm reaper task",
         // Of a client, but only to put something into a list.
         "drm remains",
-        "drm untold",
+        "drm hooks",
         "drm waiter",
         "drm irqs",
         "panfrost mmu",

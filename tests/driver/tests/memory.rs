@@ -9,8 +9,8 @@ use models::Injection;
 /// What an object and its handle cost besides the object's memory.
 const BO_BYTES: u64 = 1024 + 512;
 
-/// Catches: memory that is not given back, charges that stay, a purge that is not told, pages that the GPU still
-/// reaches (bad_dma), one that is used again as if nothing had happened.
+/// Catches: memory that is not given back, charges that stay, a purge that is not reported, pages
+/// that the GPU still reaches (bad_dma), one that is used again as if nothing had happened.
 #[test]
 fn what_is_not_needed_is_purged_when_memory_is_short() {
     let rig = Rig::new();
@@ -130,8 +130,9 @@ fn a_heap_is_purged_with_its_chunks() {
     rig.finish();
 }
 
-/// Memory is short while the fault task changes the address space, and waits there for a reset. Catches: a lock
-/// that is given back by who did not get it, memory taken from tables that are being changed.
+/// Memory is short while the fault task changes the address space, and waits there for a reset.
+/// Catches: a lock that is given back by who did not get it, memory taken from tables that are
+/// being changed.
 #[test]
 fn nothing_is_purged_while_its_address_space_changes() {
     let rig = Rig::new();
@@ -143,7 +144,7 @@ fn nothing_is_purged_while_its_address_space_changes() {
     assert_eq!(c.finish(&work, SEC), 1);
     let spare = c.bo(4096, 1).unwrap();
     c.madvise(spare.handle, 1).unwrap();
-    // The store faults once more, the flush that follows is stuck, and the reset takes a while.
+    // The store faults again, the flush that follows is stuck, and the reset takes a while.
     rig.plant(Injection::PageFaultAtAccess(3));
     rig.plant(Injection::AsStuck(0));
     rig.timing(|t| t.reset_ns = 8 * MS);
@@ -162,7 +163,8 @@ fn nothing_is_purged_while_its_address_space_changes() {
     rig.finish();
 }
 
-/// The handle is closed while the shrinker has the object. Catches: an object that the shrinker keeps alive.
+/// The handle is closed while the shrinker has the object. Catches: an object that the shrinker
+/// keeps alive.
 #[test]
 fn a_closed_handle_is_forgotten_by_the_shrinker() {
     let rig = Rig::new();
@@ -198,9 +200,9 @@ fn shared_memory_is_not_purged() {
     rig.finish();
 }
 
-/// Named or exported, whoever gets it and gives it up again. Catches: memory that counts as unneeded after others had
-/// it, or were told how to get it.
-/// How the owner of a handle gives the object to another client: that one's handle.
+/// Named or exported, in whichever order clients get and release it. Catches: memory that counts as
+/// unneeded after others had it, or knew its name. How the owner of a handle gives the object to
+/// another client: that one's handle.
 type Give = fn(&Client, u32, &Client) -> Result<u32, i32>;
 
 #[test]
@@ -229,8 +231,8 @@ fn what_was_shared_once_is_never_purged() {
     rig.finish();
 }
 
-/// A client has wired what it says it does not need. Catches: pages taken that the VM system counts on, memory that
-/// the GPU does not find again, a purge that never comes.
+/// A client has wired what it says it does not need. Catches: pages taken that the VM system counts
+/// on, memory that the GPU does not find again, a purge that never comes.
 #[test]
 fn what_a_client_has_wired_is_not_purged() {
     let rig = Rig::new();
@@ -251,8 +253,8 @@ fn what_a_client_has_wired_is_not_purged() {
     rig.finish();
 }
 
-/// Catches: a limit without effect, one that others' memory counts in, a log that a client can fill, memory that
-/// a refused call keeps.
+/// Catches: a limit without effect, one that others' memory counts in, a log that a client can
+/// fill, memory that a refused call keeps.
 #[test]
 fn a_file_may_have_so_much() {
     // Four buffers, and what they cost besides.
@@ -278,8 +280,8 @@ fn a_file_may_have_so_much() {
 }
 
 /// A user opens the device again and again and passes all on to one file; then others do. Catches:
-/// limits that opening again gets around, a user who gets what is others', memory of which somebody
-/// else's account is relieved.
+/// limits that opening again gets around, a user who gets what is others', memory that is credited
+/// to another user's account.
 #[test]
 fn a_user_and_a_device_may_have_so_much() {
     const BO: u32 = 3 << 20;
@@ -403,7 +405,7 @@ fn what_the_kernel_takes_is_charged_with_the_system() {
 }
 
 /// Memory that comes when the GPU asks for it, by way of its dma-buf. Catches: pages of a heap that
-/// nobody pays for.
+/// is not charged.
 #[test]
 fn a_heap_is_not_mapped_through_its_dma_buf() {
     let rig = Rig::with("rk3399", with_memory(4 << 20));

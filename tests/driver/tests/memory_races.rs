@@ -35,8 +35,8 @@ fn by_name(from: &Client, handle: u32, to: &Client) -> Result<u32, i32> {
     to.open_name(from.flink(handle)?)
 }
 
-/// Clients give away what they do not need while `squeeze` has it purged: who got it has it for
-/// good.
+/// Clients give away what they do not need while `squeeze` has it purged: who got it has it
+/// permanently.
 fn give_while_purged(rig: &Rig, give: Give, squeeze: impl Fn(&AtomicBool) + Sync) {
     let over = AtomicBool::new(false);
     let (mut given, mut refused) = (0, 0);
@@ -73,7 +73,7 @@ fn give_while_purged(rig: &Rig, give: Give, squeeze: impl Fn(&AtomicBool) + Sync
                     to.close(theirs).unwrap();
                 }
                 Err(e) => {
-                    // It was purged before anybody else had it.
+                    // It was purged before another client had it.
                     assert_eq!((e, from.madvise(bo.handle, 0)), (errno::ENXIO, Ok(false)));
                     refused += 1;
                 }
@@ -85,7 +85,7 @@ fn give_while_purged(rig: &Rig, give: Give, squeeze: impl Fn(&AtomicBool) + Sync
 }
 
 /// The shrinker takes objects at the time when they are exported and imported. Catches: pages that
-/// are freed while another client's GPU page table has them, a purge that is told as none.
+/// are freed while another client's GPU page table has them, a purge that is not reported.
 #[test]
 fn purge_races_import() {
     let rig = Rig::with("rk3399", real(&[]));
@@ -112,8 +112,8 @@ fn purge_races_open_by_name() {
     rig.finish();
 }
 
-/// A client at its limit, whose every CREATE_BO looks for what could be freed. Catches: what others
-/// do not need is freed for it, and all that `purge_races_import` does.
+/// A client at its limit, whose every CREATE_BO searches for what could be freed. Catches: what
+/// others do not need is freed for it, and all that `purge_races_import` does.
 #[test]
 fn a_client_at_its_limit_purges_only_its_own() {
     let rig = Rig::with("rk3399", real(&[("file_mem_limit", 256 << 10)]));
@@ -138,7 +138,7 @@ fn a_client_at_its_limit_purges_only_its_own() {
 }
 
 /// MADVISE of handles that are being closed. Catches: an object in the list of unneeded ones that
-/// nobody has a handle of, which is there for ever.
+/// has no handle and stays for ever.
 #[test]
 fn madvise_races_close() {
     let rig = Rig::with("rk3399", real(&[]));
@@ -237,7 +237,7 @@ fn close_races_export() {
 }
 
 /// An import that is mapped and unmapped 10,000 times, by two threads. Catches: a reference or a
-/// mapping that each time leaves behind, a map that is of another buffer.
+/// mapping that each time leaks, a map that is of another buffer.
 #[test]
 fn an_import_is_mapped_and_unmapped() {
     let rig = Rig::with("rk3399", real(&[]));

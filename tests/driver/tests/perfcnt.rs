@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Performance counters. All in coherence mode, where a dump that is not synchronised shows old memory.
+//! Performance counters. All in coherence mode, where a dump that is not synchronised shows old
+//! memory.
 
 use driver_tests::{coherent, errno, write_zero, Client, Rig, MS, SEC};
 use drm_os_host::Config;
 use models::Injection;
 
-/// Job manager, tiler, level 2 cache, four cores, of 64 words each (docs/hw/panfrost.md, Performance
-/// counters).
+/// Job manager, tiler, level 2 cache, four cores, of 64 words each (docs/hw/panfrost.md,
+/// Performance counters).
 const DUMP: usize = 7 * 256;
 
 fn offered() -> Config {
@@ -20,7 +21,8 @@ fn rig() -> Rig {
     Rig::with("rk3399", offered())
 }
 
-/// Jobs of each slot since the last dump. HW: Mesa perf/T86x.xml: JSn_JOBS is word 8 + 8 n of the first block.
+/// Jobs of each slot since the last dump. HW: Mesa perf/T86x.xml: JSn_JOBS is word 8 + 8 n of the
+/// first block.
 fn dump(c: &Client) -> Result<[u32; 2], i32> {
     let mut bytes = [0xee; DUMP + 16];
     c.perfcnt_dump(&mut bytes)?;
@@ -38,8 +40,8 @@ fn run(c: &Client, fragment: bool) {
     c.discard(work);
 }
 
-/// Catches: values that are not the hardware's, not of this dump, or not where the user asked for them; a dump
-/// that shows what the CPU's cache had (the sync of the buffer).
+/// Catches: values that are not the hardware's, not of this dump, or not where the user asked for
+/// them; a dump that shows what the CPU's cache had (the sync of the buffer).
 #[test]
 fn a_dump_shows_what_was_counted() {
     let rig = rig();
@@ -80,7 +82,7 @@ fn one_client_has_them() {
     rig.finish();
 }
 
-/// Catches: power taken while somebody counts, or kept afterwards.
+/// Catches: power taken while a client counts, or kept afterwards.
 #[test]
 fn they_keep_the_power() {
     let rig = rig();
@@ -99,7 +101,8 @@ fn they_keep_the_power() {
     rig.finish();
 }
 
-/// Catches: counters that are lost with a reset, or that write through the page table of another client.
+/// Catches: counters that are lost with a reset, or that write through the page table of another
+/// client.
 #[test]
 fn they_survive_a_reset() {
     let rig = rig();
@@ -126,7 +129,8 @@ fn they_survive_a_reset() {
     rig.finish();
 }
 
-/// The GPU is lost for a while. Catches: registers touched without power, counters that hold the client up.
+/// The GPU is lost for a while. Catches: registers touched without power, counters that hold the
+/// client up.
 #[test]
 fn they_answer_while_the_gpu_is_lost() {
     let rig = rig();
@@ -150,8 +154,8 @@ fn they_answer_while_the_gpu_is_lost() {
     rig.finish();
 }
 
-/// The client's job faults, so its address space goes off; the next dump is to work all the same. Catches: a dump
-/// into an address space that is off.
+/// The client's job faults, so its address space goes off; the next dump is to work all the same.
+/// Catches: a dump into an address space that is off.
 #[test]
 fn they_survive_a_fault_of_their_client() {
     let rig = rig();
@@ -168,8 +172,8 @@ fn they_survive_a_fault_of_their_client() {
     rig.finish();
 }
 
-/// As many clients as there are address spaces count, fault and stop counting, one after another. Catches: an address
-/// space that stays in use when the counters have been renewed in it.
+/// As many clients as there are address spaces count, fault and stop counting, one after another.
+/// Catches: an address space that stays in use when the counters have been renewed in it.
 #[test]
 fn renewed_counters_give_their_address_space_back() {
     let rig = Rig::with("mali-t720", offered());
@@ -240,7 +244,8 @@ fn many_clients_run_while_one_counts() {
     rig.finish();
 }
 
-/// Catches: counters without leave, of a set that is not there, to memory that is not there; forgotten at detach.
+/// Catches: counters without leave, of a set that is not there, to memory that is not there;
+/// forgotten at detach.
 #[test]
 fn refusals() {
     let rig = Rig::with("rk3399", coherent(true));
@@ -259,7 +264,7 @@ fn refusals() {
     assert_eq!(dump(&c), Ok([0, 0]));
     c.caller.interrupt();
     assert_eq!(dump(&c), Err(errno::EINTR));
-    // The dump that nobody waited for goes on.
+    // The dump without a waiter continues.
     run(&c, false);
     rig.advance(MS);
     c.caller.interrupt();

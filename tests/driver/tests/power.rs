@@ -12,7 +12,8 @@ fn is_on(rig: &Rig) -> bool {
     on
 }
 
-/// Catches: power that is never given back, given back too soon, not taken for a job, or taken twice.
+/// Catches: power that is never given back, given back too soon, not taken for a job, or taken
+/// twice.
 #[test]
 fn power_goes_after_50_ms_and_comes_for_a_job() {
     let rig = Rig::new();
@@ -70,8 +71,8 @@ fn a_long_job_keeps_the_power() {
     rig.finish();
 }
 
-/// All that does not need the GPU works without it. Catches: a call that turns the power on, or that touches
-/// registers without (dead_accesses).
+/// All that does not need the GPU works without it. Catches: a call that turns the power on, or
+/// that touches registers without (dead_accesses).
 #[test]
 fn calls_that_need_no_gpu_leave_it_off() {
     let rig = Rig::new();
@@ -100,7 +101,7 @@ fn calls_that_need_no_gpu_leave_it_off() {
 
 /// The wait of a job's fence is not held up by the power. Catches: WAIT_BO that lies about time.
 #[test]
-fn wait_bo_tells_busy_from_late() {
+fn wait_bo_distinguishes_busy_from_late() {
     let rig = Rig::new();
     let c = rig.client();
     rig.slow_jobs(10 * MS);
@@ -126,8 +127,8 @@ fn detach_with_open_files_is_refused() {
     rig.finish_detached();
 }
 
-/// Every call on a file whose device is gone. Catches: registers touched, sleeps without end, jobs that stay,
-/// memory that the last close does not free.
+/// Every call on a file whose device is gone. Catches: registers touched, sleeps without end, jobs
+/// that stay, memory that the last close does not free.
 #[test]
 fn a_forced_detach_ends_everything() {
     let rig = Rig::new();
@@ -204,9 +205,9 @@ fn attach_detach_attach() {
     }
 }
 
-/// The end of a job lets another start, in the task that starts jobs: it has itself run again, and the
-/// device goes meanwhile. Catches: a task that is the last to know of itself, and waits for its own
-/// end.
+/// The end of a job lets another start, in the task that starts jobs: it has itself run again, and
+/// the device goes meanwhile. Catches: a task that is the last to know of itself, and waits for its
+/// own end.
 #[test]
 fn a_detach_while_the_task_has_itself_run() {
     let rig = Rig::new();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! All other tests again, on a GPU that does not snoop and with memory in single pages; see `Rig::with`.
+//! All other tests again, on a GPU that does not snoop and with memory in single pages; see
+//! `Rig::with`.
 
 mod allocation;
 mod boards;

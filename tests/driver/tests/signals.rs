@@ -40,7 +40,7 @@ impl Random {
     }
 }
 
-/// Sends a caller signals until it is told that there were enough.
+/// Sends a caller signals until `over` is set.
 fn signal(caller: &Caller, over: &AtomicBool, seed: u64) {
     let mut r = Random(seed);
     while !over.load(Relaxed) {
@@ -107,7 +107,7 @@ impl Signaled<'_> {
 }
 
 /// Runs `round` in several threads, each with a caller that is sent signals, until enough calls
-/// were interrupted; it returns how many jobs it has submitted. All of them, once all are over.
+/// were interrupted; it returns how many jobs it has submitted. All of them, once all have ended.
 fn run<'a, C: Send>(
     clients: Vec<C>,
     parts: impl Fn(&C) -> (&Caller, Box<dyn Fn() -> u64 + '_>) + Sync + 'a,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Clients that come, work, go astray and leave, on a GPU that lies, loses and hangs; in an order that only the
-//! seed decides. Whatever happens, every fence ends, nothing stays, and the GPU works afterwards.
+//! Clients that come, work, go astray and leave, on a GPU that lies, loses and hangs; in an order
+//! that only the seed decides. Whatever happens, every fence ends, nothing stays, and the GPU works
+//! afterwards.
 //!
-//! Catches: what the tests of single faults do not combine, as a fault during a reset of another's job while its
-//! file is being closed.
+//! Catches: what the tests of single faults do not combine, as a fault during a reset of another's
+//! job while its file is being closed.
 
 use driver_tests::{errno, null, pass, write_zero, Client, Rig, Work, MS, SEC};
 use models::{Domain, Injection};
@@ -29,7 +30,8 @@ struct User {
     shared: Vec<(u32, u64)>,
 }
 
-/// What the model may be asked to do wrong. Anything that goes by an address is left out: addresses are shared.
+/// What the model may be asked to do wrong. Anything that goes by an address is left out: addresses
+/// are shared.
 fn wrong(r: &mut Random) -> Injection {
     let slot = r.below(2) as usize;
     let line = r.below(3) as usize;
@@ -64,7 +66,7 @@ fn submit(user: &mut User, r: &mut Random) -> Result<(), i32> {
         0 => work
             .chain
             .write(0, &write_zero(0x7000_0000 + (r.below(1 << 20) << 12), 0)),
-        // Each round of it is an event, so it had better be rare.
+        // Each round of it is an event, so it is rare.
         1 if r.below(8) == 0 => work.chain.write(0, &null(work.chain.va)),
         2 => work.chain.write(0, &[0x5a; 64]),
         3 => {
@@ -170,7 +172,7 @@ fn soak(board: &str, seed: u64) {
         }
         match step(&rig, &mut users, &mut r) {
             Ok(()) => {}
-            // Out of memory as asked for; a wait that is over; a shared, purged or closed object.
+            // Out of memory as asked for; a wait that has ended; a shared, purged or closed object.
             Err(
                 errno::ENOMEM
                 | errno::ENXIO
@@ -208,7 +210,7 @@ fn soak(board: &str, seed: u64) {
             );
         }
     }
-    // What is still planted hits somebody; then all is well.
+    // Faults that are still planted hit a client; then all work.
     let c = rig.client();
     let tries = (0..30).position(|_| {
         let good = [false, true].map(|fragment| {

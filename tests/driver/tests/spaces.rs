@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Address spaces: more clients than the hardware has, stale translations, files that go while their jobs run.
+//! Address spaces: more clients than the hardware has, stale translations, files that go while
+//! their jobs run.
 
 use driver_tests::{errno, write_zero, Client, Rig, Work, MS, SEC};
 
-/// 16 clients in turns on 8 address spaces. Catches: an eviction that leaves the old page table, a seat that is
-/// not given back (all spaces busy for ever), jobs that write to another client's memory.
+/// 16 clients in turns on 8 address spaces. Catches: an eviction that leaves the old page table, a
+/// seat that is not given back (all spaces busy for ever), jobs that write to another client's
+/// memory.
 #[test]
 fn sixteen_files_share_eight_address_spaces() {
     let rig = Rig::new();
@@ -27,8 +29,8 @@ fn sixteen_files_share_eight_address_spaces() {
     rig.finish();
 }
 
-/// One client's job at a time, each writes only its own memory. Catches: a store through the table of the client
-/// that had the address space before.
+/// One client's job at a time, each writes only its own memory. Catches: a store through the table
+/// of the client that had the address space before.
 #[test]
 fn an_evicted_client_keeps_its_memory() {
     let rig = Rig::new();
@@ -55,7 +57,7 @@ fn an_evicted_client_keeps_its_memory() {
     rig.finish();
 }
 
-/// Takes all addresses behind `last`, which is within the first 2 MiB, and has nothing behind it.
+/// Takes all addresses after `last`, which is within the first 2 MiB, and has nothing after it.
 fn fill(c: &Client, last: &driver_tests::Bo) {
     const MIB: u32 = 1 << 20;
     let used = last.va as u32 + 4096;
@@ -67,8 +69,8 @@ fn fill(c: &Client, last: &driver_tests::Bo) {
     assert_eq!(c.bo(4096, 1).err(), Some(errno::ENOSPC));
 }
 
-/// A buffer goes and another one comes to its address. Catches: translations that the hardware keeps (the store
-/// would go to freed memory), an address that is never used again.
+/// A buffer goes and another one comes to its address. Catches: translations that the hardware
+/// keeps (the store would go to freed memory), an address that is never used again.
 #[test]
 fn a_new_buffer_at_an_old_address_is_seen() {
     let rig = Rig::new();
@@ -94,7 +96,7 @@ fn a_new_buffer_at_an_old_address_is_seen() {
             [u64::MAX, 0, u64::MAX]
         );
         c.close(target.handle).unwrap();
-        // What was there is not there any more.
+        // The former mapping is gone.
         c.submit(work.chain.va, false, &[work.chain.handle], &[], work.done)
             .unwrap();
         assert_eq!(c.finish(&work, SEC), -errno::EINVAL);
@@ -105,8 +107,8 @@ fn a_new_buffer_at_an_old_address_is_seen() {
     rig.finish();
 }
 
-/// The GPU has the space, but no job of it runs when the buffer goes. Catches: a flush that is left out for an
-/// idle address space.
+/// The GPU has the space, but no job of it runs when the buffer goes. Catches: a flush that is left
+/// out for an idle address space.
 #[test]
 fn translations_of_idle_spaces_are_flushed() {
     let rig = Rig::new();
@@ -162,8 +164,9 @@ fn a_job_keeps_its_buffers_after_gem_close() {
     rig.finish();
 }
 
-/// A file goes with jobs running, in NEXT, queued and waiting. Catches: jobs of a closed file that run to their
-/// end, fences that are never signaled, others that suffer, page tables freed under a job (bad_dma).
+/// A file goes with jobs running, in NEXT, queued and waiting. Catches: jobs of a closed file that
+/// run to their end, fences that are never signaled, others that suffer, page tables freed under a
+/// job (bad_dma).
 #[test]
 fn a_closed_files_jobs_end_at_once() {
     let rig = Rig::new();
@@ -189,7 +192,7 @@ fn a_closed_files_jobs_end_at_once() {
     drop(file);
     rig.advance(MS);
     for (_, file) in &watched {
-        assert!(file.poll(), "the fence is over");
+        assert!(file.poll(), "the fence has signalled");
         let mut info = [0; 56];
         file.ioctl(&caller, 0x3e, 4, &mut info).unwrap();
         assert_eq!(
@@ -211,8 +214,8 @@ fn a_closed_files_jobs_end_at_once() {
     rig.finish();
 }
 
-/// The closed file's job is second in its slot and moves up later. Catches: a stop that comes too early to hit it, and
-/// never again.
+/// The closed file's job is second in its slot and moves up later. Catches: a stop that comes too
+/// early to hit it, and never again.
 #[test]
 fn a_closed_files_job_is_stopped_when_it_moves_up() {
     let rig = Rig::new();
@@ -277,8 +280,8 @@ fn a_closed_file_leaves_nothing() {
     rig.finish();
 }
 
-/// A hung job of a closed file. Catches: a hard stop that is waited for without bound, a job that is retired while
-/// it runs.
+/// A hung job of a closed file. Catches: a hard stop that is waited for without bound, a job that
+/// is retired while it runs.
 #[test]
 fn a_hung_job_of_a_closed_file_ends_by_a_stop() {
     let rig = Rig::new();
@@ -316,7 +319,8 @@ fn an_immovable_job_of_a_closed_file_ends_by_a_reset() {
     rig.finish();
 }
 
-/// Addresses run out, and come back. Catches: an address space that leaks, a failed search that changes something.
+/// Addresses run out, and come back. Catches: an address space that leaks, a failed search that
+/// changes something.
 #[test]
 fn addresses_run_out_with_enospc() {
     let rig = Rig::new();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Suspend, resume and shutdown. That no register is touched while the power is off is looked at by
+//! Suspend, resume and shutdown. That no register is touched while the power is off is checked by
 //! [`Rig::finish`].
 
 use driver_tests::{errno, null, tunable, write_zero, Client, Rig, Work, MS, SEC};
@@ -29,8 +29,9 @@ fn done(client: &Client, works: &[Work]) -> usize {
         .count()
 }
 
-/// Catches: a suspend that does nothing, one that fails or forgets jobs, one that takes a job from the hardware which
-/// would have ended, a job that starts while the device is suspended, a resume after which nothing runs.
+/// Catches: a suspend that does nothing, one that fails or forgets jobs, one that takes a job from
+/// the hardware which would have ended, a job that starts while the device is suspended, a resume
+/// after which nothing runs.
 #[test]
 fn jobs_wait_for_the_resume() {
     let rig = Rig::new();
@@ -59,8 +60,8 @@ fn jobs_wait_for_the_resume() {
     rig.finish();
 }
 
-/// A job that hangs in a way that no stop ends would hold the suspend up. Catches: a suspend without a bound, an
-/// innocent job that fails.
+/// A job that hangs in a way that no stop ends would hold the suspend up. Catches: a suspend
+/// without a bound, an innocent job that fails.
 #[test]
 fn a_hung_gpu_is_suspended_all_the_same() {
     let rig = Rig::new();
@@ -83,8 +84,8 @@ fn a_hung_gpu_is_suspended_all_the_same() {
     rig.finish();
 }
 
-/// Catches: a second suspend that has to be resumed twice by one who asked once, a resume of nothing that breaks
-/// something, a suspended device that cannot be detached.
+/// Catches: a second suspend that has to be resumed twice by one who asked once, a resume of
+/// nothing that breaks something, a suspended device that cannot be detached.
 #[test]
 fn suspended_twice_resumed_thrice() {
     let rig = Rig::new();
@@ -106,8 +107,8 @@ fn suspended_twice_resumed_thrice() {
     rig.finish_detached();
 }
 
-/// The system goes down under load. Catches: a GPU that writes to memory of the next kernel, a shutdown that waits for
-/// jobs without end, a resume that turns it on again.
+/// The system goes down under load. Catches: a GPU that writes to memory of the next kernel, a
+/// shutdown that waits for jobs without end, a resume that turns it on again.
 #[test]
 fn nothing_runs_after_the_shutdown() {
     let rig = Rig::new();
@@ -130,8 +131,8 @@ fn nothing_runs_after_the_shutdown() {
     rig.finish();
 }
 
-/// The counters insist on power between jobs. Catches: a GPU that stays on for them, counters that are lost for good,
-/// power that is off when they are used again.
+/// The counters insist on power between jobs. Catches: a GPU that stays on for them, counters that
+/// are lost permanently, power that is off when they are used again.
 #[test]
 fn counters_come_back() {
     let rig = Rig::with("rk3399", tunable("unstable_ioctls", 1));

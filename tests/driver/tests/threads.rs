@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Many threads on the real clock. What they do is in no order, so these tests say only what holds in any.
+//! Many threads on the real clock. What they do is in no order, so these tests say only what holds
+//! in any.
 //!
 //! Catches: deadlocks, locks taken in two orders, objects that die while another thread uses them.
 
@@ -118,7 +119,7 @@ fn hangs_under_load() {
             });
         }
         let bad = rig.client();
-        // Somebody else's addresses are other ones: this one is behind a large buffer.
+        // Its addresses differ from the others': this one is after a large buffer.
         bad.bo(512 << 20, 3).unwrap();
         let work = bad.work().unwrap();
         let at = work.chain.va;
@@ -136,15 +137,16 @@ fn hangs_under_load() {
     rig.finish();
 }
 
-/// The device goes while all threads are in the middle of something: each is told so, and none stays behind.
+/// The device goes while all threads are in the middle of something: each gets ENXIO, and none
+/// remains.
 #[test]
 fn a_forced_detach_under_load() {
     for round in 0..3 {
         let rig = Rig::with("rk3399", real(&[("unstable_ioctls", 1)]));
-        let told = AtomicU32::new(0);
+        let refused = AtomicU32::new(0);
         thread::scope(|scope| {
             for t in 0..THREADS {
-                let (rig, told) = (&rig, &told);
+                let (rig, refused) = (&rig, &refused);
                 scope.spawn(move || {
                     for n in t.. {
                         match visit(rig, n) {
@@ -153,13 +155,13 @@ fn a_forced_detach_under_load() {
                             Err(e) => panic!("error {e}"),
                         }
                     }
-                    told.fetch_add(1, Relaxed);
+                    refused.fetch_add(1, Relaxed);
                 });
             }
             thread::sleep(Duration::from_millis(20 + round * 15));
             rig.device().detach(true).unwrap();
         });
-        assert_eq!(told.load(Relaxed), THREADS);
+        assert_eq!(refused.load(Relaxed), THREADS);
         rig.finish_detached();
     }
 }

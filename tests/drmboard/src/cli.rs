@@ -19,15 +19,16 @@ const GRACE: Duration = Duration::from_secs(2);
 const REFUSED: u8 = 3;
 const UNKNOWN: u8 = 4;
 
-const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--strict] [--png F] [--dump F] \
-                     [--inject SPEC]... [--set NAME=VALUE]... -- CMD [ARGS...]; \
-                     drmboard vm --board NAME --kernel IMAGE [--initrd F]... for QEMU; drmboard boards; drmboard --help";
+const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--strict] [--png F] \
+    [--dump F] [--inject SPEC]... [--set NAME=VALUE]... -- CMD [ARGS...]; \
+    drmboard vm --board NAME --kernel IMAGE [--initrd F]... for QEMU; drmboard boards; \
+    drmboard --help";
 
 /// What `--help` prints; the boards follow.
 const HELP: &str = "\
 drmboard run --board NAME [OPTION]... -- CMD [ARGS...]
-    Runs a dynamically linked Linux program, x86_64 or arm64, that sees the GPU of the board as /dev/dri.
-    As root: it gets a /dev and a /sys of its own.
+    Runs a dynamically linked Linux program, x86_64 or arm64, with the GPU of the board as
+    /dev/dri. Needs root: the program gets a private /dev and /sys.
 
     --stats             counts of each client and of the board, after the end
     --trace FILE        every ioctl, register access and interrupt (docs/trace.md)
@@ -36,14 +37,16 @@ drmboard run --board NAME [OPTION]... -- CMD [ARGS...]
     --inject SPEC       plants a fault, such as hang:slot=0,after=10 (docs/trace.md)
     --set NAME=VALUE    a property of the board, such as ram_mib=512 (docs/trace.md)
 
-    CMD is searched on PATH, among the arm64 clients and in the sysroot's /usr/bin. With DRMBOARD_ARCH=aarch64 in the
-    environment, PATH is the last. Inside, PATH has all of them. The exit status is the program's, 128 more than the
-    signal that ended it, or 2 when it was not started.
+    CMD is searched on PATH, among the arm64 clients and in the sysroot's /usr/bin. With
+    DRMBOARD_ARCH=aarch64 in the environment, PATH is the last. The program's own PATH has all
+    of them. The exit status is the program's, 128 plus the signal that ended it, or 2 when it
+    was not started.
 
 drmboard vm --board NAME --kernel IMAGE [OPTION]...
-    A QEMU machine with the board's GPU on its bus, for a kernel with a driver of its own (docs/crosscheck.md).
+    A QEMU machine with the board's GPU on its bus, for a kernel with a driver of its own
+    (docs/crosscheck.md).
 
-drmboard colours FILE the colours of a picture, each with its count of pixels and the rectangle around them
+drmboard colours FILE the colours of a picture, each with its count of pixels and their rectangle
 drmboard boards       the names of the boards
 drmboard --version
 ";
@@ -111,7 +114,8 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
 fn set(config: &mut Config, setting: &str) -> Result<(), String> {
     let bad = || {
         format!(
-            "--set {setting}: known are coherence=0|1, contiguous=0|1, ram_mib=N and the driver's tunables"
+            "--set {setting}: known are coherence=0|1, contiguous=0|1, ram_mib=N and the driver's \
+                tunables"
         )
     };
     let (name, value) = setting.split_once('=').ok_or_else(bad)?;
@@ -249,8 +253,9 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
         .map(|(_, n)| *n);
     if jobs == Some(0) && program.is_x86_64() && !clients.is_empty() {
         eprintln!(
-            "drmboard: no job reached the GPU. {} is an x86_64 program, and Debian's x86_64 Mesa has no driver for the GPUs of these \
-             boards: it draws with the CPU and says nothing. DRMBOARD_ARCH=aarch64 has arm64 programs found before those on PATH.",
+            "drmboard: no job reached the GPU. {} is an x86_64 program, and Debian's x86_64 Mesa \
+             has no driver for the GPUs of these boards: it silently draws with the CPU. With \
+             DRMBOARD_ARCH=aarch64 arm64 programs are found before those on PATH.",
             options.command[0].display()
         );
     }

@@ -357,8 +357,8 @@ fn ioctl(
     }
     if result.is_err() && wants_screen(code) && call.client.first_without_screen() {
         eprintln!(
-            "drmboard: {} (pid {}) asks for a screen, and this board has none: it only renders. A headless compositor shows windows \
-             without one, as in mk/session.sh.",
+            "drmboard: {} (pid {}) asks for a screen, and this board has none: it only \
+             renders. A headless compositor shows windows without one, as in mk/session.sh.",
             call.client.comm(),
             call.client.pid
         );

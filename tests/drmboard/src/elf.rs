@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Which machine a program file is for, and whether it can be preloaded into at all.
 
+use object::elf::{self, FileHeader64};
+use object::read::elf::{FileHeader, ProgramHeader};
+use object::{LittleEndian, ReadCache};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// Machines that a board serves.
@@ -25,44 +28,38 @@ pub(crate) enum Kind {
     NotAProgram,
 }
 
-const PT_INTERP: u32 = 3;
-const EM_X86_64: u16 = 62;
-const EM_AARCH64: u16 = 183;
-
-/// Checks `path`. Offsets are those of the System V gABI, 64-bit.
+/// Checks `path`.
 ///
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn kind(path: &Path) -> io::Result<Kind> {
     let mut file = File::open(path)?;
-    let mut head = Vec::with_capacity(64);
-    file.by_ref().take(64).read_to_end(&mut head)?;
+    let mut head = Vec::with_capacity(20);
+    file.by_ref().take(20).read_to_end(&mut head)?;
     if head.starts_with(b"#!") {
         return Ok(Kind::Script);
     }
-    if head.len() < 64 || !head.starts_with(b"\x7fELF") {
+    if head.len() < 20 || !head.starts_with(&elf::ELFMAG) {
         return Ok(Kind::NotAProgram);
     }
-    let half = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
-    let machine = match (head[4], head[5], half(18)) {
-        (2, 1, EM_X86_64) => Machine::X86_64,
-        (2, 1, EM_AARCH64) => Machine::Aarch64,
-        (_, 1, other) => return Ok(Kind::Foreign(other)),
+    // The same place in files of 32 and of 64 bits.
+    let machine = [head[18], head[19]];
+    let machine = match (head[4], head[5], u16::from_le_bytes(machine)) {
+        (elf::ELFCLASS64, elf::ELFDATA2LSB, elf::EM_X86_64) => Machine::X86_64,
+        (elf::ELFCLASS64, elf::ELFDATA2LSB, elf::EM_AARCH64) => Machine::Aarch64,
+        (_, elf::ELFDATA2LSB, other) => return Ok(Kind::Foreign(other)),
         (_, _, other) => return Ok(Kind::Foreign(other.swap_bytes())),
     };
-    let phoff = u64::from_le_bytes(head[32..40].try_into().unwrap());
-    let (size, count) = (u64::from(half(54)), u64::from(half(56)));
-    for i in 0..count {
-        let mut kind = [0u8; 4];
-        file.seek(SeekFrom::Start(phoff.saturating_add(i * size)))?;
-        if file.read_exact(&mut kind).is_err() {
-            return Ok(Kind::NotAProgram);
+    let data = ReadCache::new(file);
+    let segments = FileHeader64::<LittleEndian>::parse(&data)
+        .and_then(|header| header.program_headers(LittleEndian, &data));
+    Ok(match segments {
+        Ok(all) if all.iter().any(|s| s.p_type(LittleEndian) == elf::PT_INTERP) => {
+            Kind::Dynamic(machine)
         }
-        if u32::from_le_bytes(kind) == PT_INTERP {
-            return Ok(Kind::Dynamic(machine));
-        }
-    }
-    Ok(Kind::Static(machine))
+        Ok(_) => Kind::Static(machine),
+        Err(_) => Kind::NotAProgram,
+    })
 }
 
 #[cfg(test)]
@@ -89,8 +86,9 @@ mod tests {
         std::fs::create_dir_all(&dir).unwrap();
         let write = |name: &str, machine: u8| {
             let mut head = vec![0u8; 120];
-            head[..6].copy_from_slice(b"\x7fELF\x02\x01");
+            head[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
             head[18] = machine;
+            head[20] = 1;
             head[32] = 64;
             head[54] = 56;
             head[56] = 1;

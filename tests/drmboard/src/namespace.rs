@@ -187,10 +187,11 @@ fn fill_dev() -> Result<()> {
 /// A sentence: no right to mount or to make nodes; the root is no mount point; /dev or /sys is not
 /// there.
 pub(crate) fn enter(node: &Node) -> std::result::Result<(), String> {
-    // SAFETY: plain system call.
     let rights =
         |error| format!("cannot set up a private /dev, which takes root or CAP_SYS_ADMIN: {error}");
-    check(unsafe { libc::unshare(libc::CLONE_NEWNS) }, "unshare").map_err(rights)?;
+    // SAFETY: a plain system call.
+    let result = unsafe { libc::unshare(libc::CLONE_NEWNS) };
+    check(result, "unshare").map_err(rights)?;
     let private = mount(
         Path::new("none"),
         Path::new("/"),
@@ -200,7 +201,8 @@ pub(crate) fn enter(node: &Node) -> std::result::Result<(), String> {
     );
     private.map_err(|error| match error.kind() {
         ErrorKind::InvalidInput => {
-            "cannot keep mounts private, for the root directory is no mount point: before chroot DIR, \
+            "cannot keep mounts private, for the root directory is no mount point: before chroot \
+             DIR, \
                                     do mount --bind DIR DIR"
                 .into()
         }

@@ -76,7 +76,8 @@ pub(crate) fn report(
         let (pid, comm, kib) = (client.pid, client.comm(), usage.peak.div_ceil(1024));
         let _ = writeln!(
             text,
-            "stats: client pid={pid} comm={comm} ioctls={calls} jobs={} refused={} faults={} resets={} peak_kib={kib} \
+            "stats: client pid={pid} comm={comm} ioctls={calls} jobs={} refused={} faults={} \
+             resets={} peak_kib={kib} \
              leaked={}",
             usage.jobs,
             client.refused.load(Ordering::Relaxed),
@@ -88,7 +89,8 @@ pub(crate) fn report(
     let of = |name: &str, sum: u64| own(device, name).unwrap_or(sum);
     let _ = writeln!(
         text,
-        "stats: total ioctls={ioctls} jobs={} refused={} unknown={unknown} faults={} resets={} peak_kib={} \
+        "stats: total ioctls={ioctls} jobs={} refused={} unknown={unknown} faults={} resets={} \
+         peak_kib={} \
          leaked={leaked}",
         of("jobs", jobs),
         refused(clients, device),

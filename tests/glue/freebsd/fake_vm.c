@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The VM system of freebsd.h: pages with a cache of lines before each, VM objects that are tables of pages.  What it checks is what a
- * kernel would panic on or what would corrupt memory later; it ends the process.
+ * The VM system of freebsd.h: pages with a cache of lines before each, VM objects that are tables
+ * of pages. What it checks is what a kernel would panic on or what would corrupt memory later; it
+ * ends the process.
  */
 #include "freebsd.h"
 #include "fake_vm.h"

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a model sees of the board: memory by physical address, and interrupt lines.
 //!
-//! A model owns no memory, no thread and no clock. Whoever embeds it (a unit test, the host
-//! harness, a machine emulator) implements [`Bus`] and passes it with the current time into
-//! every call.
+//! A model owns no memory, no thread and no clock. Its embedder (a unit test, the host harness, a
+//! machine emulator) implements [`Bus`] and passes it with the current time into every call.
 
 /// Direction of a register access, as counted in statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,13 +22,13 @@ pub trait Bus {
     /// Reads `buf.len()` bytes at physical address `pa`.
     ///
     /// # Errors
-    /// [`BusError`] if any byte of the range has no memory behind it.
+    /// [`BusError`] if any byte of the range has no memory.
     fn read(&mut self, pa: u64, buf: &mut [u8]) -> Result<(), BusError>;
 
     /// Writes `buf` at physical address `pa`.
     ///
     /// # Errors
-    /// [`BusError`] if any byte of the range has no memory behind it.
+    /// [`BusError`] if any byte of the range has no memory.
     fn write(&mut self, pa: u64, buf: &[u8]) -> Result<(), BusError>;
 
     /// Drives interrupt line `line` of the device; called only when the level changes.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Register-level software models of the GPUs, and of the controllers that feed them.
 //!
-//! Each model is a pure state machine: it is told the time, is given the board as a
-//! [`Bus`], and answers register accesses. It shares no code with the drivers it checks; its
-//! facts come from published sources named in `// HW:` comments.
+//! Each model is a pure state machine: it gets the time and the board as a [`Bus`], and serves
+//! register accesses. It shares no code with the drivers it checks; its facts come from published
+//! sources named in `// HW:` comments.
 
 #![forbid(unsafe_code)]
 

@@ -275,7 +275,7 @@ fn traced_triangle() {
     assert_eq!(s.protocol_error_count(), 0, "{:?}", s.protocol_errors);
 }
 
-/// Would catch a pointer nobody checks: for each thing a draw points to, its page is taken away
+/// Would catch a pointer without a check: for each thing a draw points to, its page is taken away
 /// and the fault must name it.
 #[test]
 fn every_pointer_is_checked() {
@@ -373,7 +373,7 @@ fn descriptors_between_attributes_and_vertex_number_are_not_followed() {
         g.submit(1, FBD + 0x400, 0);
         g.settle();
         if lost {
-            assert_eq!(g.rd64(0x2420), at, "buffers of attributes are looked at");
+            assert_eq!(g.rd64(0x2420), at, "buffers of attributes are checked");
         } else {
             assert_eq!(
                 (g.job_raw(), g.slot_status(1)),
@@ -550,7 +550,7 @@ fn bifrost_tiler_and_indexed_vertex_jobs() {
     }
 }
 
-/// Would catch textures and samplers nobody checks. Source: Mesa genxml v5.xml, v7.xml "Texture",
+/// Would catch textures and samplers without a check. Source: Mesa genxml v5.xml, v7.xml "Texture",
 /// "Sampler"; decode.c pandecode_texture_payload.
 #[test]
 fn textures_and_samplers_are_checked() {

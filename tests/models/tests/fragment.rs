@@ -528,8 +528,8 @@ fn single_target_descriptor_of_t720() {
     }
 }
 
-/// The reload draw of Mesa: strip of four corners, textured. On v4 only it tells a preserved
-/// target from a cleared one. Source: Mesa pan_blitter.c pan_preload_fb.
+/// The reload draw of Mesa: strip of four corners, textured. On v4 only it distinguishes a
+/// preserved target from a cleared one. Source: Mesa pan_blitter.c pan_preload_fb.
 #[test]
 fn v4_reload_draw_preserves_the_target() {
     for corner in [33.0f32, 32.0] {

@@ -53,8 +53,8 @@ fn hang() {
     }
 }
 
-/// Jobs in a range of addresses hang whatever they are told, each time, and others do not. A reset
-/// ends them.
+/// Jobs in a range of addresses hang each time, in spite of stops, and others do not. A reset ends
+/// them.
 #[test]
 fn hang_by_address() {
     let mut g = rig();

@@ -160,8 +160,8 @@ fn js_state_is_sampled_by_clear() {
     assert_eq!(g.rd(0x1010), 0);
 }
 
-/// Would catch NEXT starting behind a failed job before the driver could cancel it.
-/// Source: panfrost.md 2.5 "on ERR write COMMAND_NEXT=NOP; write INT_CLEAR".
+/// Would catch NEXT starting after a failed job before the driver could cancel it. Source:
+/// panfrost.md 2.5 "on ERR write COMMAND_NEXT=NOP; write INT_CLEAR".
 #[test]
 fn failure_holds_next_back() {
     for cancel in [true, false] {
@@ -198,8 +198,8 @@ fn failure_holds_next_back() {
     }
 }
 
-/// Would catch a job started behind a failure that nobody has checked yet. Source: panfrost.md 2.5
-/// (error handling comes before the next job).
+/// Would catch a job started after a failure that the driver has not handled yet. Source:
+/// panfrost.md 2.5 (error handling comes before the next job).
 #[test]
 fn start_waits_for_the_error_to_be_cleared() {
     let mut g = rig();

@@ -331,7 +331,7 @@ fn command_while_active_is_lost() {
 }
 
 /// Would catch a lock that covers less than its region: an access in the upper half waits, one
-/// behind it does not. Source: panfrost.md 3.3 "LOCKADDR encoding".
+/// after it does not. Source: panfrost.md 3.3 "LOCKADDR encoding".
 #[test]
 fn locked_region_holds_accesses() {
     for (target, waits) in [

@@ -59,7 +59,7 @@ fn sample_on_t860() {
     assert_eq!(
         g.peek32(BUFFER + 256 * blocks + 8),
         0,
-        "nothing behind the last core"
+        "nothing after the last core"
     );
     g.wr(0x024, TEXT);
     g.wr(0x030, 7);

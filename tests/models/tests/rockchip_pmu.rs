@@ -96,8 +96,8 @@ impl Rig {
         self.pmu.gpu_touched();
     }
 
-    /// The one thing that was told.
-    fn told(&self) -> Option<&str> {
+    /// The one violation that was counted.
+    fn violation(&self) -> Option<&str> {
         let errors = &self.pmu.stats().protocol_errors;
         assert!(errors.len() <= 1, "{errors:?}");
         errors.keys().next().copied()
@@ -162,7 +162,7 @@ fn the_bus_acknowledges_and_then_is_idle() {
 fn power_is_not_taken_from_an_open_bus() {
     let mut rig = Rig::new(Boot::On);
     rig.power(POWER);
-    assert_eq!(rig.told(), Some("power taken while the bus is open"));
+    assert_eq!(rig.violation(), Some("power taken while the bus is open"));
     assert_eq!(rig.pmu.supply(), Supply::Off, "but it is");
 
     let mut rig = Rig::new(Boot::On);
@@ -170,7 +170,7 @@ fn power_is_not_taken_from_an_open_bus() {
     rig.wait(IDLE_ACK, BUS, BUS);
     rig.power(POWER);
     assert_eq!(
-        rig.told(),
+        rig.violation(),
         Some("power taken while the bus is open"),
         "acknowledged is not idle"
     );
@@ -181,20 +181,23 @@ fn requests_have_their_order() {
     let mut rig = Rig::new(Boot::Off);
     rig.wr(PWRDN_CON, 0);
     rig.wr(IDLE_REQ, 0);
-    assert_eq!(rig.told(), Some("bus request without power"));
+    assert_eq!(rig.violation(), Some("bus request without power"));
 
     let mut rig = Rig::new(Boot::Off);
     rig.wr(PWRDN_CON, 0);
     rig.wr(PWRDN_CON, POWER);
     assert_eq!(
-        rig.told(),
-        Some("power switched before the last switch was over")
+        rig.violation(),
+        Some("power switched before the last switch completed")
     );
 
     let mut rig = Rig::new(Boot::On);
     rig.wr(IDLE_REQ, BUS);
     rig.wr(IDLE_REQ, 0);
-    assert_eq!(rig.told(), Some("bus request before the last one was over"));
+    assert_eq!(
+        rig.violation(),
+        Some("bus request before the last one completed")
+    );
 }
 
 #[test]
@@ -206,10 +209,13 @@ fn qos_settings_are_lost_with_power() {
     rig.bus(0);
     assert_eq!(rig.qos(), [0; 5]);
     rig.pmu.gpu_touched();
-    assert_eq!(rig.told(), Some("the GPU is used without its QoS settings"));
+    assert_eq!(
+        rig.violation(),
+        Some("the GPU is used without its QoS settings")
+    );
     let before = rig.pmu.stats().clone();
     rig.pmu.gpu_touched();
-    assert_eq!(rig.pmu.stats(), &before, "told once");
+    assert_eq!(rig.pmu.stats(), &before, "counted once");
 }
 
 #[test]
@@ -218,7 +224,7 @@ fn qos_settings_that_were_not_put_back_are_not_forgotten() {
     let qos = rig.off();
     rig.power(0);
     rig.bus(0);
-    // Nobody uses the GPU in between.
+    // The GPU is not used in between.
     rig.off();
     rig.power(0);
     rig.bus(0);
@@ -240,7 +246,7 @@ fn qos_needs_power_and_bus() {
 }
 
 #[test]
-fn who_uses_a_gpu_without_a_bus_is_told() {
+fn use_of_a_gpu_without_a_bus_is_counted() {
     let mut rig = Rig::new(Boot::On);
     rig.pmu.gpu_touched();
     assert!(rig.pmu.stats().is_clean());
@@ -264,7 +270,7 @@ fn other_domains_are_tracked() {
         (rig.pmu.supply(), rig.pmu.stats().other_domains),
         (Supply::On, 3)
     );
-    assert_eq!(rig.told(), None);
+    assert_eq!(rig.violation(), None);
 }
 
 #[test]

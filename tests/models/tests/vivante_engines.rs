@@ -327,7 +327,7 @@ fn blt_needs_its_enable() {
 }
 
 #[test]
-fn work_changes_memory_when_its_time_is_over() {
+fn work_changes_memory_when_its_time_has_passed() {
     let mut rig = Rig::ready(Variant::Gc7000L);
     let image = rig.alloc(1);
     let clear = blt(
@@ -634,7 +634,7 @@ const LIBDRM_2D: [(u32, u32); 35] = [
 #[test]
 fn the_2d_test_of_libdrm() {
     // HW: libdrm tests/etnaviv/etnaviv_2d_test.c, all of its stream: 256 rectangles of 4x4 on a
-    // grid of 8, and three loads of state 0 behind them.
+    // grid of 8, and three loads of state 0 after them.
     let mut rig = Rig::ready(Variant::Gc320);
     let image = rig.alloc(64);
     rig.gpu.set_capture(true);

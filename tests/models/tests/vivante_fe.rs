@@ -104,7 +104,7 @@ fn host_registers_do_not_change_by_stream() {
 }
 
 #[test]
-fn end_stops_and_the_next_start_goes_on_behind_it() {
+fn end_stops_and_the_next_start_continues_after_it() {
     // HW: etnaviv.md 2.7: a sync point goes on at DMA_ADDRESS + 2 with prefetch 2.
     let mut rig = Rig::ready(Variant::Gc2000);
     let at = rig.place(
@@ -241,7 +241,7 @@ fn the_idle_loop_does_not_look_stuck() {
 }
 
 #[test]
-fn a_trace_tells_what_was_executed_where() {
+fn a_trace_has_what_was_executed_where() {
     let mut rig = Rig::ready(Variant::Gc2000);
     let tail = rig.place(&Stream::new().end());
     let at = rig.place(&Stream::new().nop().states(0xe00, &[1, 2]).link(1, tail));
@@ -272,7 +272,7 @@ fn a_replaced_wait_is_noticed() {
         rig.idle_loop(ring, ring);
         rig.start(ring, 2);
         rig.wait(10_000);
-        // Return part behind the first WAIT/LINK: event, WAIT, LINK.
+        // Return part after the first WAIT/LINK: event, WAIT, LINK.
         let tail = Stream::new().event(3, FROM_PE).wait(200).link(2, ring + 24);
         rig.put(ring + 16, &tail.0);
         let user = Stream::new().state(0xe00, 5).link(3, ring + 16);
@@ -342,7 +342,7 @@ fn a_wait_can_be_replaced_by_end() {
 }
 
 #[test]
-fn words_behind_a_fetched_burst_are_not_seen_again() {
+fn words_after_a_fetched_burst_are_not_read_again() {
     // A LINK fetches its words at once: changing them afterwards needs another jump.
     let mut rig = Rig::ready(Variant::Gc2000);
     let at = rig.place(&Stream::new().wait(5_280).event(1, FROM_FE).end());
@@ -452,8 +452,8 @@ fn a_stall_holds_the_front_end() {
 }
 
 #[test]
-fn a_stall_behind_the_front_end_orders_units() {
-    // RA waits for BLT: the draw, and the event behind it, come after the flush in BLT.
+fn a_stall_after_the_front_end_orders_units() {
+    // RA waits for BLT: the draw, and the event after it, come after the flush in BLT.
     let mut rig = Rig::ready(Variant::Gc7000L);
     let mut timing = *rig.gpu.timing();
     timing.flush_ns = 100_000;

@@ -76,7 +76,7 @@ impl Rig {
         self.gpc.set_regulator(self.now, false);
     }
 
-    fn told(&self) -> Option<&str> {
+    fn violation(&self) -> Option<&str> {
         let errors = &self.gpc.stats().protocol_errors;
         assert!(errors.len() <= 1, "{errors:?}");
         errors.keys().next().copied()
@@ -141,7 +141,10 @@ fn power_is_not_taken_through_an_open_bridge() {
     let mut rig = Rig::new(Boot::On);
     rig.set(PGC_CTRL, 1, 1);
     rig.request(PDN_REQ);
-    assert_eq!(rig.told(), Some("power taken while the bridge is open"));
+    assert_eq!(
+        rig.violation(),
+        Some("power taken while the bridge is open")
+    );
     assert_eq!(
         (rig.gpc.supply(), rig.rd(PWRHSK) & ACK),
         (Supply::Off, 0),
@@ -153,9 +156,9 @@ fn power_is_not_taken_through_an_open_bridge() {
     rig.set(PGC_CTRL, 1, 1);
     rig.request(PDN_REQ);
     assert_eq!(
-        rig.told(),
+        rig.violation(),
         Some("power taken while the bridge is open"),
-        "nobody has waited for the answer"
+        "no access has waited for the answer"
     );
 }
 
@@ -165,7 +168,7 @@ fn pcr_decides_whether_power_goes() {
     rig.set(PWRHSK, REQ, 0);
     rig.settle();
     rig.request(PDN_REQ);
-    assert_eq!(rig.told(), Some("request for power down without PCR"));
+    assert_eq!(rig.violation(), Some("request for power down without PCR"));
     assert_eq!((rig.gpc.supply(), rig.rd(PGC_SR)), (Supply::Isolated, 0));
 }
 
@@ -186,7 +189,7 @@ fn requests_have_their_order() {
     rig.gpc.set_regulator(0, true);
     rig.request(PUP_REQ);
     assert_eq!(
-        rig.told(),
+        rig.violation(),
         Some("request for a domain that is not mapped to the processor")
     );
 
@@ -196,18 +199,21 @@ fn requests_have_their_order() {
     rig.set(PGC_CTRL, 1, 1);
     rig.wr(PDN_REQ, GPU);
     rig.wr(PUP_REQ, GPU);
-    assert_eq!(rig.told(), Some("request before the last one was over"));
+    assert_eq!(
+        rig.violation(),
+        Some("request before the last one completed")
+    );
 
     let mut rig = Rig::new(Boot::Off);
     rig.set(PWRHSK, REQ, REQ);
-    assert_eq!(rig.told(), Some("bridge request without power"));
+    assert_eq!(rig.violation(), Some("bridge request without power"));
 
     let mut rig = Rig::new(Boot::On);
     rig.set(PWRHSK, REQ, 0);
     rig.set(PWRHSK, REQ, REQ);
     assert_eq!(
-        rig.told(),
-        Some("bridge request before the last one was over")
+        rig.violation(),
+        Some("bridge request before the last one completed")
     );
 }
 
@@ -216,12 +222,12 @@ fn the_supply_is_there_first_and_goes_last() {
     let mut rig = Rig::new(Boot::Off);
     rig.set(MAPPING, A53, A53);
     rig.request(PUP_REQ);
-    assert_eq!(rig.told(), Some("request for power without a supply"));
+    assert_eq!(rig.violation(), Some("request for power without a supply"));
     assert_eq!(rig.gpc.supply(), Supply::Off, "there is nothing to switch");
 
     let mut rig = Rig::new(Boot::On);
     rig.gpc.set_regulator(0, false);
-    assert_eq!(rig.told(), Some("supply taken before power was off"));
+    assert_eq!(rig.violation(), Some("supply taken before power was off"));
     let stats = rig.gpc.stats();
     assert_eq!((stats.power_downs, rig.gpc.supply()), (1, Supply::Off));
     assert_eq!(rig.rd(PWRHSK) & ACK, 0);
@@ -233,7 +239,7 @@ fn the_supply_is_there_first_and_goes_last() {
     rig.wr(PDN_REQ, GPU);
     rig.gpc.set_regulator(rig.now + 1, false);
     assert_eq!(
-        rig.told(),
+        rig.violation(),
         Some("supply taken before power was off"),
         "the request is not done"
     );
@@ -244,7 +250,7 @@ fn the_supply_is_there_first_and_goes_last() {
     rig.wr(PUP_REQ, GPU);
     rig.gpc.set_regulator(rig.now + 1, false);
     rig.settle();
-    assert_eq!(rig.told(), Some("supply taken before power was off"));
+    assert_eq!(rig.violation(), Some("supply taken before power was off"));
     assert_eq!(rig.gpc.supply(), Supply::Off);
 }
 

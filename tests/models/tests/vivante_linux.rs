@@ -319,15 +319,15 @@ impl Driver {
             self.put(before);
         }
         let flush = if self.pipe() == 1 { 8 } else { 0x23 };
-        let behind = self
+        let after = self
             .blt_flush(Stream::new().state(0x380c, flush))
             .sync(FE, PE);
-        let behind = self.blt_sync(behind).event(event, FROM_PE);
-        let back = self.reserve(u64::from(behind.len()) + 2);
-        let user = user.link(behind.len() + 2, self.va(back));
+        let after = self.blt_sync(after).event(event, FROM_PE);
+        let back = self.reserve(u64::from(after.len()) + 2);
+        let user = user.link(after.len() + 2, self.va(back));
         let at = self.streams + self.jobs * 4096;
         self.rig.put(at, &user.0);
-        self.put(behind);
+        self.put(after);
         self.idle_loop();
         self.replace_wait(wait, 0x4000_0000 | words, target);
     }
@@ -487,7 +487,7 @@ fn jobs_and_sync_points() {
                 1 << (job % 30),
                 "{variant:?}, job {job}"
             );
-            // Nobody but the front end is busy when the driver thinks of suspending.
+            // Only the front end is busy when the driver thinks of suspending.
             assert_eq!(driver.rig.rd(0x4) | 1, 0x7fff_ffff);
         }
         driver.jobs = 0;
@@ -532,7 +532,7 @@ fn suspend_and_resume() {
                 .set_clock(&mut driver.rig.board, now + 1000, true);
             driver.rig.now += 1000;
             if !Driver::is_v1(variant) {
-                // What tells the driver whether its MMU is still set up.
+                // Shows the driver whether its MMU is still set up.
                 assert_eq!(driver.rig.rd(on) & 1, u32::from(!power_lost), "{variant:?}");
             }
             driver.resume();
@@ -547,7 +547,7 @@ fn suspend_and_resume() {
 }
 
 /// HW: the register traces of Linux 6.1 on this model (docs/crosscheck.md): no clock goes before
-/// the front end is at its END.
+/// the front end has reached END.
 #[test]
 fn a_ring_that_was_not_ended_is_cut_off() {
     for (variant, power) in [(Variant::Gc7000L, true), (Variant::Gc2000, false)] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Streams nobody would write: the model must survive them, and stay usable after a reset.
+//! Streams that no driver would write: the model must survive them, and stay usable after a reset.
 
 mod vivante_common;
 

@@ -135,7 +135,7 @@ fn gc7000l_clear_and_read_back() {
     assert_eq!(
         s.rig.r32(s.status + 512),
         0,
-        "nothing behind the tile status"
+        "nothing after the tile status"
     );
     let frame = s.rig.gpu.last_frame().unwrap();
     assert_eq!(

@@ -134,8 +134,9 @@ fn collect_dump(ask: impl Fn(u64, &mut [u8]) -> usize) -> Vec<u8> {
 type Event = Option<unsafe extern "C" fn(*mut c_void)>;
 
 impl Device {
-    /// Attaches a driver, when no other device of the world is being attached or detached.  `driver` is a constant
-    /// table.  Errors: ENXIO if no `compatible` matches, EBUSY if one is attached, else what its attach says.
+    /// Attaches a driver, when no other device of the world is being attached or detached. `driver`
+    /// is a constant table. Errors: ENXIO if no `compatible` matches, EBUSY if one is attached,
+    /// else what its attach says.
     #[allow(
         clippy::not_unsafe_ptr_arg_deref,
         reason = "a driver table is a constant of the program"
@@ -189,8 +190,8 @@ impl Device {
         }
     }
 
-    /// Detaches the driver, when no other device of the world is being attached or detached.  Errors: ENXIO if there
-    /// is none, else what its detach says.
+    /// Detaches the driver, when no other device of the world is being attached or detached.
+    /// Errors: ENXIO if there is none, else what its detach says.
     pub fn detach(&self, force: bool) -> Result<(), i32> {
         let d = &self.dev;
         let _topology = lk(&d.w.topology);

@@ -152,8 +152,8 @@ impl Caller {
         }
     }
 
-    /// A thread of a process of its own that shares this program's memory; not privileged.  Its descriptors are
-    /// known by [`Caller::fd`].
+    /// A thread of a process of its own that shares this program's memory; not privileged. Its
+    /// descriptors are known by [`Caller::fd`].
     pub fn local(world: &World, comm: &str) -> Caller {
         Caller::local_of(world, comm, 0)
     }

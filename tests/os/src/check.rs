@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Compile-time check: each function has exactly the type that the header declares.
 //!
-//! The `exports` modules hold these functions.  What they may assume of their arguments is what the header says;
-//! handles that this crate gave out and that are not destroyed, pointers that are good for what is stored there.
+//! The `exports` modules hold these functions. What they may assume of their arguments is what the
+//! header says; handles that this crate gave out and that are not destroyed, pointers that are good
+//! for what is stored there.
 
 use crate::sys;
 

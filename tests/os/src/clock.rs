@@ -3,12 +3,13 @@
 //!
 //! Real mode: threads are threads and a wait is a condition variable.
 //!
-//! Virtual mode: exactly one thread runs, the one that has the baton.  A thread that must wait becomes the
-//! dispatcher: it hands the baton to the thread woken longest ago, or, when none is ready, runs one pending
-//! interrupt handler, or polls the hardware whose event's time has come, or lets the earliest deadline pass, in this
-//! order; time moves only when nothing is left to do at the present instant.  At one instant hardware comes
-//! before deadlines, devices in order of creation, deadlines in order of arming.  So the order of everything is a
-//! function of the calls made.  Interrupt handlers never run inside an MMIO access, only at these points.
+//! Virtual mode: exactly one thread runs, the one that has the baton. A thread that must wait
+//! becomes the dispatcher: it hands the baton to the thread woken longest ago, or, when none is
+//! ready, runs one pending interrupt handler, or polls the hardware whose event's time has come, or
+//! lets the earliest deadline pass, in this order; time moves only when nothing is left to do at
+//! the present instant. At one instant hardware comes before deadlines, devices in order of
+//! creation, deadlines in order of arming. So the order of everything is a function of the calls
+//! made. Interrupt handlers never run inside an MMIO access, only at these points.
 
 use crate::device::Dev;
 use crate::irq;
@@ -132,7 +133,8 @@ impl Inner {
         }
     }
 
-    /// Blocks until woken or until the clock reads `deadline`.  `what` and `name` are for the report of a deadlock.
+    /// Blocks until woken or until the clock reads `deadline`. `what` and `name` are for the report
+    /// of a deadlock.
     pub(crate) fn block(&self, w: &Arc<Waiter>, deadline: u64, what: &str, name: &str) -> Wake {
         if self.is_virtual() {
             self.block_virtual(w, deadline, what, name)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Device nodes: their description in the device tree, and their hardware.
 //!
-//! The hardware model has one lock; it is the innermost but for those of memory and of interrupt lines.  Real mode
-//! gives each device a thread that polls the model at the time of its next event.
+//! The hardware model has one lock; it is the innermost but for those of memory and of interrupt
+//! lines. Real mode gives each device a thread that polls the model at the time of its next event.
 
 use crate::attach::Slot;
 use crate::caller::Caller;
@@ -240,7 +240,8 @@ impl Device {
         }
     }
 
-    /// Opens a node (`DRM_OS_MINOR_*`).  Errors: ENXIO if it is not registered, else the driver's.
+    /// Opens a node (`DRM_OS_MINOR_*`). Errors: ENXIO if it is not registered, else what the driver
+    /// says.
     pub fn open(&self, minor: u32, caller: &Caller) -> Result<File, i32> {
         File::open(&self.dev, minor, caller)
     }

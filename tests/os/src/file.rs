@@ -109,8 +109,8 @@ impl File {
         })
     }
 
-    /// ioctl(2): `data` is the argument, given to the driver and, on success only, taken back.  Errors: ENOTTY
-    /// without such an operation, else what the driver says.
+    /// ioctl(2): `data` is the argument, given to the driver and, on success only, taken back.
+    /// Errors: ENOTTY without such an operation, else what the driver says.
     pub fn ioctl(&self, c: &Caller, group: u32, nr: u32, data: &mut [u8]) -> Result<(), i32> {
         let f = &self.inner;
         let Some(ioctl) = f.ops.ioctl else {
@@ -140,9 +140,9 @@ impl File {
         self.inner.writable.load(Relaxed)
     }
 
-    /// mmap(2), shared, readable and writable; everything in the range is made resident.  Errors: ENODEV without
-    /// such an operation, EINVAL for an offset that is no multiple of the page or no length, ENOMEM, else what the
-    /// driver says.
+    /// mmap(2), shared, readable and writable; everything in the range is made resident. Errors:
+    /// ENODEV without such an operation, EINVAL for an offset that is no multiple of the page or no
+    /// length, ENOMEM, else what the driver says.
     pub fn mmap(&self, offset: u64, len: u64) -> Result<Mapping, i32> {
         let f = &self.inner;
         let Some(mmap) = f.ops.mmap else {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Page frames that are not in use.
 //!
-//! A frame that is freed comes back late: first those never used, then the ones freed longest ago.  Blocks that were
-//! split are not joined again, but for whole runs, which are not split while smaller blocks are left.
+//! A frame that is freed comes back late: first those never used, then the ones freed longest ago.
+//! Blocks that were split are not joined again, but for whole runs, which are not split while
+//! smaller blocks are left.
 
 use std::collections::VecDeque;
 

@@ -30,7 +30,8 @@ pub trait Hardware: Send {
     fn next_event(&self) -> Option<u64>;
     /// The time of [`Hardware::next_event`] is reached.
     fn poll(&mut self, bus: &mut dyn Dma, now: u64);
-    /// Power domain, all clocks and all resets together: whether the device can work.  Called on change; for a node that has none of the three with `true` when it is added.
+    /// Power domain, all clocks and all resets together: whether the device can work. Called on
+    /// change; for a node that has none of the three with `true` when it is added.
     fn set_power(&mut self, bus: &mut dyn Dma, now: u64, on: bool);
     /// For [`crate::Device::with_hardware`].
     fn as_any(&mut self) -> &mut dyn Any;

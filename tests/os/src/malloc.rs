@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `drm_os_malloc`: zeroed memory whose misuse is fatal.
 //!
-//! A header of 32 bytes names the world and the size, a canary follows the block.  Freed blocks are filled with
-//! 0xDE and kept for a while, so that a second free and a late write show.
+//! A header of 32 bytes names the world and the size, a canary follows the block. Freed blocks are
+//! filled with 0xDE and kept for a while, so that a second free and a late write show.
 
 use crate::counters::Kind;
 use crate::sys;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Register windows.  An access goes straight to the hardware model, powered or not; no handler runs in it.
+//! Register windows. An access goes straight to the hardware model, powered or not; no handler runs
+//! in it.
 
 use crate::counters::Kind;
 use crate::device::Dev;

@@ -2,9 +2,9 @@
 //! Objects: the memory of a buffer, a memfd whose pages get their physical address when first wired
 //! or mapped.
 //!
-//! The file is sparse, so memory is used only where it is touched.  The server maps it once for DMA; every
-//! kernel mapping and every user mapping is one more mapping, so that a use after unmapping faults.  An object of a
-//! process's memory has frames only: see [`crate::user`].
+//! The file is sparse, so memory is used only where it is touched. The server maps it once for DMA;
+//! every kernel mapping and every user mapping is one more mapping, so that a use after unmapping
+//! faults. An object of a process's memory has frames only: see [`crate::user`].
 
 use crate::counters::Kind;
 use crate::device::Dev;

@@ -141,7 +141,8 @@ pub(crate) mod exports {
         let w = &Dev::of(dev).w;
         if !order_of(size).is_ok_and(|order| w.mem.free_run(pa, order)) {
             fatal(&format!(
-                "drm_os_run_free of [{pa:#x}, + {size:#x}), which is no run of drm_os_run_alloc (now)"
+                "drm_os_run_free of [{pa:#x}, + {size:#x}), which is no run of drm_os_run_alloc \
+                    (now)"
             ));
         }
         w.counts.sub(Kind::Runs, 1);

@@ -2,8 +2,8 @@
 //! Lock checks in the manner of FreeBSD's witness(4): what a thread holds, in which order classes
 //! were taken.
 //!
-//! Locks of one name are one class.  The first time class B is taken with class A held, the edge A -> B is kept
-//! together with the stack; a later edge that closes a circle is fatal and shows both.
+//! Locks of one name are one class. The first time class B is taken with class A held, the edge A
+//! -> B is kept together with the stack; a later edge that closes a circle is fatal and shows both.
 
 use crate::util::{fatal, lk};
 use std::backtrace::Backtrace;

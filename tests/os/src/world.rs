@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The world: one instance of the system, with its clock, memory, devices and log.
 //!
-//! There are no globals; many worlds live in one process.  Files, mappings and callers keep a world's memory
-//! alive; its threads end when the last [`World`] goes.
+//! There are no globals; many worlds live in one process. Files, mappings and callers keep a
+//! world's memory alive; its threads end when the last [`World`] goes.
 
 use crate::clock::Sched;
 use crate::counters::{Counters, Counts};
@@ -254,8 +254,8 @@ impl World {
         self.inner().now()
     }
 
-    /// Lets `ns` pass.  Virtual: hardware events, interrupts and tasks due on the way run, in time order, and
-    /// events at the last instant too.  Real: sleeps.
+    /// Lets `ns` pass. Virtual: hardware events, interrupts and tasks due on the way run, in time
+    /// order, and events at the last instant too. Real: sleeps.
     pub fn advance(&self, ns: u64) {
         let w = self.inner();
         if w.is_virtual() {
@@ -344,8 +344,8 @@ impl World {
         self.inner().counts.asked()
     }
 
-    /// Makes one allocation fail: `Some(0)` the next one; `None` none.  [`Counters::failed_allocations`] goes up
-    /// when it fires.
+    /// Makes one allocation fail: `Some(0)` the next one; `None` none.
+    /// [`Counters::failed_allocations`] goes up when it fires.
     pub fn fail_allocation(&self, nth_from_now: Option<u64>) {
         self.inner().counts.fail_at(nth_from_now);
     }
@@ -454,6 +454,7 @@ pub(crate) mod exports {
         name: *const c_char,
         value: u64,
     ) -> u64 {
+        // SAFETY: the header's: a NUL-terminated string.
         let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
         let set = Inner::of(os).cfg.tunables.get(name.as_ref());
         set.copied().unwrap_or(value)

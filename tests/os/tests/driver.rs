@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A whole driver: attach, open, ioctl, mmap, exported files, detach, and the n-th allocation
 //! failing in all of it.
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "calls of drm_os.h as C makes them, with handles that the test made"
+)]
 
 mod common;
 #[path = "common/driver.rs"]

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Lock misuse is reported with both sides.
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "calls of drm_os.h as C makes them, with handles that the test made"
+)]
 
 mod common;
 use common::*;

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The module is told to go while a client has it open, while jobs run, and (with a fault planted) during a reset: EBUSY, and
-# nothing happens to the client.
+# The module is unloaded while a client has it open, while jobs run, and (with a fault planted)
+# during a reset: EBUSY, and nothing happens to the client.
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
 load
 gles_clear --frames 60 >/tmp/out 2>&1 &
 client=$!
-while [ "$(vmctl sysctl "dev.$driver.0.open_files")" = "dev.$driver.0.open_files: 0" ]; do sleep 0.1; done
+while [ "$(vmctl sysctl "dev.$driver.0.open_files")" = "dev.$driver.0.open_files: 0" ]; do
+	sleep 0.1
+done
 n=0
 while kill -0 "$client" 2>/dev/null; do
 	vmctl unload drmkpi >/tmp/busy

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The module and the clients, one after the other; then it is unloaded, and nothing may be left of it. Three times: the first
-# fills caches that the kernel never empties, and what becomes more in the second and again in the third is a leak.
+# The module and the clients, one after the other; then it is unloaded, and nothing may be left of
+# it. Three times: the first fills caches that the kernel never empties, and what becomes more in
+# the second and again in the third is a leak.
 . /vmtest/vm.sh
 
 session() {

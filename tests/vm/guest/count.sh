@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Jobs for the module, whose instructions QEMU counts (tests/qemu/src/count.rs). It is told where the module is, and that holds for code
-# which it sees from then on: the module is loaded once more, to the same place. Linux's SCHED_IDLE is not emulated: FreeBSD's own
-# idle priority has the time that nobody wants used up.
+# Jobs for the module, whose instructions QEMU counts (tests/qemu/src/count.rs). It gets the
+# module's address, which applies to code that it translates from then on: the module is loaded
+# again, to the same place. Linux's SCHED_IDLE is not emulated: FreeBSD's own idle priority has the
+# time that idle time.
 . /vmtest/vm.sh
 
 load

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# A fault is planted in the model, for a job of the first client. How that one ends is in vmtest.first=STATUS of the kernel's
-# environment; the same again has to be right.
+# A fault is planted in the model, for a job of the first client. How that one ends is in
+# vmtest.first=STATUS of the kernel's environment; the same again has to be right.
 . /vmtest/vm.sh
 load
 clear first "$(argument first)"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The module is made to go (kldunload -f) under its clients: it goes, they get ENXIO, and their mappings are gone.
+# The module is made to go (kldunload -f) under its clients: it goes, they get ENXIO, and their
+# mappings are gone.
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
 for round in 1 2; do

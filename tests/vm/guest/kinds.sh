@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# All kinds of clients at once, for 40 s: Mesa drawing, sharing and being killed, native programs, files in flight, a shortage of memory,
-# the device suspended and resumed; then the module goes from under them.
+# All kinds of clients at once, for 40 s: Mesa drawing, sharing and being killed, native programs,
+# files in flight, a shortage of memory, the device suspended and resumed; then the module goes from
+# under them.
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
 end=$(($(date +%s) + 40))
-# again NAME EXPECTED CMD...: until the time is over.
+# again NAME EXPECTED CMD...: until the time has ended.
 again() {
 	local name=$1 expected=$2 rounds=0 ended
 	shift 2

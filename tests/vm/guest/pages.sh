@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# What FreeBSD's VM system can do with the pages of buffers, while the driver takes them away; and pages that are locked when the
-# module is made to go.
+# What FreeBSD's VM system can do with the pages of buffers, while the driver takes them away; and
+# pages that are locked when the module is made to go.
 . /vmtest/vm.sh
 wired() { vmctl sysctl vm.stats.vm.v_user_wire_count; }
 before=$(wired)

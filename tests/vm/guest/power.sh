@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# devctl(8) while two clients draw: vmtest.sh looks into the trace that nothing is done between the
+# devctl(8) while two clients draw: vmtest.sh inspects the trace that nothing is done between the
 # marks. Then the device is detached and attached again, and at last the machine is switched off
 # while two clients have jobs done.
 . /vmtest/vm.sh

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Signals at random points of calls, natively and in Linux's emulation, half of vmtest.signals=COUNT each. A first session fills caches;
-# what is more after the second and again after the third is a leak.
+# Signals at random points of calls, natively and in Linux's emulation, half of vmtest.signals=COUNT
+# each. A first session fills caches; what is more after the second and again after the third is a
+# leak.
 . /vmtest/vm.sh
 
 # session COUNT

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Read first by the scripts that init starts. The root is read-only, /tmp is not. vmctl does what takes FreeBSD's own system calls.
+# Read first by the scripts that init starts. The root is read-only, /tmp is not. vmctl does what
+# takes FreeBSD's own system calls.
 /bin/busybox mkdir -p /tmp/bin /tmp/case
 /bin/busybox --install -s /tmp/bin
 export PATH=/tmp/bin:/bin:/usr/bin
@@ -8,7 +9,7 @@ DRMBOARD_BOARD=$(argument board)
 DRMBOARD_GUEST=freebsd
 export DRMBOARD_BOARD DRMBOARD_GUEST
 driver=$(argument driver)
-# What Linux's libdrm looks for; the root's /sys points here.
+# What Linux's libdrm searches for; the root's /sys points here.
 ln -s "/boards/$DRMBOARD_BOARD" /tmp/sys
 . /vmtest/lib.sh
 

@@ -199,7 +199,7 @@ impl Bytes {
 
     /// Adds one leaf.
     pub(crate) fn add(&mut self, leaf: Span) {
-        // OVERFLOW: saturates; leaves of one range do not overlap, so the sum is at most its length.
+        // OVERFLOW: saturates; leaves of a range do not overlap, so the sum is at most its length.
         self.0 = self.0.saturating_add(leaf.times(1));
     }
 

@@ -2,8 +2,9 @@
 //! Splitting blocks into pages and merging them again: the translation stays, its granularity
 //! changes.
 //!
-//! The device may walk meanwhile. It finds the block or 512 equal pages, never a hole: a new table
-//! is complete before it replaces the block, and a merged one stays unchanged until the flush.
+//! The device may walk at any time. It finds the block or 512 equal pages, never a hole: a new
+//! table is complete before it replaces the block, and a merged one stays unchanged until the
+//! flush.
 
 use crate::addr::{Bytes, IovaRange, MapError, Pa, Span};
 use crate::fmt::{block_level, last_level, span, Entry, Format};
@@ -37,7 +38,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
             .into_iter()
             .chain(tail)
             .all(|block| self.split(block, &mut reserve).is_some());
-        // Empty, unless a table could not be opened any more.
+        // Empty, unless a table could not be opened.
         reserve.free_all::<F, M>(self.mem);
         if split {
             Ok(())
@@ -46,8 +47,8 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
         }
     }
 
-    /// The start of the block leaf that has `iova` inside of it, neither at its start nor at its
-    /// end; `None` if none has.
+    /// The start of the block leaf of which `iova` is an address but not the first; `None` if there
+    /// is none.
     fn block_across(&self, iova: u64) -> Option<u64> {
         if !F::BLOCKS || Span::BLOCK.divides(iova) {
             return None;
@@ -130,7 +131,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
         let fits = |index: u32| {
             self.mem.read(table, index) == F::leaf(level, page_of(pa, index), prot, attr)
         };
-        // The last entry first: it is the one that a table that is being filled lacks.
+        // The last entry first: a table that is being filled lacks it.
         let whole = fits(const { F::ENTRIES - 1 }) && (0..F::ENTRIES).all(fits);
         whole.then(|| F::leaf(block_level::<F>(), pa, prot, attr))
     }

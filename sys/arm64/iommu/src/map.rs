@@ -11,7 +11,7 @@ use crate::mem::{Chain, TableMem};
 use crate::prot::{MemAttr, Prot};
 use crate::walk::{check_range, walk};
 
-/// Leaves of one size next to each other in one table.
+/// Adjacent leaves of one size in one table.
 struct Run {
     level: u32,
     iova: u64,
@@ -57,7 +57,7 @@ impl<F: Format> Iterator for Runs<F> {
         } else {
             last_level::<F>()
         };
-        // A run ends with its table at the latest: where pages end, a block may begin.
+        // A run of pages ends at the end of its table at the latest, where a block may begin.
         let first = index::<F>(level, self.iova);
         let room = F::ENTRIES.checked_sub(first)?;
         let count = u32::try_from(span::<F>(level).count(left))
@@ -110,7 +110,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
         let mut reserve = Chain::reserve::<F, M>(self.mem, missing)?;
         for run in Runs::<F>::new(range, pa) {
             if self.place(&run, prot, attr, &mut reserve).is_none() {
-                // Only a table that cannot be opened any more leads here.
+                // Only if a table can no longer be opened.
                 reserve.free_all::<F, M>(self.mem);
                 self.clear(range.start().0, run.iova);
                 return Err(MapError::NoMemory);
@@ -133,7 +133,8 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
             let end = walk::<F, M>(self.mem, self.root(), run.iova, run.level)
                 .ok_or(MapError::Overlap)?;
             if end.level == run.level {
-                // A pointer to a table counts as well: no table is empty, and a block needs all.
+                // A pointer to a table counts as well: no table is empty, and a block needs all of
+                // it.
                 let free = |i| F::decode(run.level, self.mem.read(end.table, i)) == Entry::Invalid;
                 if !(run.first..run.end).all(free) {
                     return Err(MapError::Overlap);
@@ -165,7 +166,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
         Some(())
     }
 
-    /// The table that holds a run; missing ones on the way to it are taken from `reserve`.
+    /// The table for a run; missing ones on the path to it are taken from `reserve`.
     fn table_for(&mut self, run: &Run, reserve: &mut Chain) -> Option<M::Table> {
         let mut table = self.mem.open(self.root())?;
         for level in 0..run.level {
@@ -175,7 +176,8 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
                 Entry::Leaf { .. } => return None,
                 Entry::Invalid => {
                     let (pa, below) = reserve.pop::<F, M>(self.mem)?;
-                    // ORDERING: entry 0 is no link of the reserve when the walker finds the table.
+                    // ORDERING: entry 0 no longer links the reserve when the walker finds the
+                    // table.
                     self.mem.sync(below, 0, 1);
                     self.mem.write(table, index, F::table(pa));
                     self.mem.sync(table, index, 1);

@@ -10,8 +10,8 @@ use crate::mem::{new_table, TableMem};
 
 /// The page table of one address space.
 ///
-/// It owns its tables, never the memory that its leaves name. A value that is dropped leaks its
-/// tables: give it to [`PageTable::destroy`].
+/// It owns its tables, but not the memory that its leaves map. Dropping it leaks the tables: pass
+/// it to [`PageTable::destroy`].
 #[derive(Debug)]
 #[must_use = "dropping a page table leaks its tables"]
 pub struct PageTable<F: Format> {
@@ -43,13 +43,13 @@ impl<F: Format> PageTable<F> {
         })
     }
 
-    /// Physical address of the root table, constant over the life of the page table.
+    /// The physical address of the root table, constant for the life of the page table.
     #[must_use]
     pub fn root(&self) -> Pa {
         self.root
     }
 
-    /// Begins a change. `mem` must be the memory that this page table was made with.
+    /// Returns a guard for changes. `mem` must be the memory that this page table was made with.
     pub fn update<'a, M: TableMem, T: TlbFlush>(
         &'a mut self,
         mem: &'a mut M,
@@ -58,16 +58,18 @@ impl<F: Format> PageTable<F> {
         PtUpdate::new(&mut self.root, mem, tlb)
     }
 
-    /// Frees all tables. The caller has disabled the address space: the device walks it no more.
+    /// Frees all tables. The caller has disabled the address space, so that the device no longer
+    /// walks it.
     pub fn destroy<M: TableMem>(mut self, mem: &mut M) {
-        // Nothing walks these tables, so there is nothing to flush before they are freed.
+        // The device does not walk these tables, so there is nothing to flush before they are
+        // freed.
         self.update(mem, &mut Disabled)
             .clear(F::IOVA_BASE, limit::<F>());
         mem.free(self.root);
     }
 }
 
-/// The TLB of an address space that is switched off.
+/// The TLB of a disabled address space.
 struct Disabled;
 
 impl TlbFlush for Disabled {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Unmapping, and changing what stays mapped.
+//! Unmapping, and changing permissions.
 //!
-//! Blocks that stick out of the range are split first; that is the only step that can fail. What
-//! follows rewrites whole leaves, table by table, and takes empty tables out of the tree.
+//! Blocks that the range covers in part are split first; no other step can fail. Then whole leaves
+//! are rewritten, table by table, and empty tables are removed from the tree.
 
 use crate::addr::{distance, Bytes, IovaRange, MapError};
 use crate::fmt::{index, last_level, span, Entry, Format};
@@ -11,7 +11,7 @@ use crate::mem::TableMem;
 use crate::prot::{MemAttr, Prot};
 use crate::walk::{check_range, walk, WalkEnd};
 
-/// What becomes of a leaf.
+/// The change of a leaf.
 #[derive(Clone, Copy)]
 enum Change {
     Clear,
@@ -19,25 +19,27 @@ enum Change {
 }
 
 impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
-    /// Removes every mapping in `range`, holes allowed, and returns how many bytes were mapped.
+    /// Removes every mapping in `range`, which may have holes, and returns how many bytes were
+    /// mapped.
     ///
     /// A 2 MiB leaf that the range covers in part is split. Tables that become empty are freed
-    /// when the guard is dropped, after the flush.
+    /// after the flush, when the guard is dropped.
     ///
     /// # Errors
     ///
-    /// Nothing is changed then. [`MapError::OutOfRange`] if the format does not translate the range,
-    /// [`MapError::NoMemory`] if there is no memory to split a leaf.
+    /// Nothing is changed then. [`MapError::OutOfRange`] if the format does not translate the
+    /// range, [`MapError::NoMemory`] if there is no memory to split a leaf.
     pub fn unmap(&mut self, range: IovaRange) -> Result<u64, MapError> {
         check_range::<F>(range)?;
         self.split_edges(range)?;
         Ok(self.clear(range.start().0, range.end().0))
     }
 
-    /// Gives every mapping in `range` the permissions `prot` and the attribute `attr`, holes allowed,
+    /// Sets the permissions and the attribute of every mapping in `range`, which may have holes,
     /// and returns how many bytes are mapped there.
     ///
-    /// A 2 MiB leaf that the range covers in part is split, even if its new half equals the old.
+    /// A 2 MiB leaf that the range covers in part is split, even if its new permissions are the old
+    /// ones.
     ///
     /// # Errors
     ///
@@ -53,12 +55,12 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
         Ok(self.rewrite(range.start().0, range.end().0, Change::Protect(prot, attr)))
     }
 
-    /// Removes every leaf that lies in `start..end` as a whole; returns their bytes.
+    /// Removes every leaf that lies completely in `start..end`; returns their bytes.
     pub(crate) fn clear(&mut self, start: u64, end: u64) -> u64 {
         self.rewrite(start, end, Change::Clear)
     }
 
-    /// Changes every leaf that lies in `start..end` as a whole; returns their bytes.
+    /// Changes every leaf that lies completely in `start..end`; returns their bytes.
     fn rewrite(&mut self, start: u64, end: u64, change: Change) -> u64 {
         let mut bytes = Bytes::ZERO;
         let mut iova = start;
@@ -122,7 +124,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
             let leaves = span.count(distance(first, after));
             let count = u32::try_from(leaves).unwrap_or(F::ENTRIES);
             self.mem.sync(table, index::<F>(at.level, first), count);
-            // Once for the run: unmapping is as hot as mapping.
+            // Once for the run: unmapping is as frequent as mapping.
             self.touch(first, after);
             if all_invalid {
                 self.prune(start, at, last);
@@ -144,7 +146,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
             };
             let pa = match parent.entry {
                 Entry::Table(pa) if parent.level == level => pa,
-                // A table on the way cannot be opened any more.
+                // A table on the path can no longer be opened.
                 _ => return,
             };
             self.mem.write(parent.table, parent.index, F::INVALID);
@@ -159,7 +161,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
 
     /// Whether a table has no entry in use outside of `first..=last`.
     fn is_empty(&self, table: M::Table, level: u32, first: u32, last: u32) -> bool {
-        // The neighbours come first: page after page, up or down, is the common order of unmapping.
+        // The neighbours first: pages are commonly unmapped one after another, up or down.
         let neighbour = first.checked_sub(1);
         let mut others = neighbour
             .into_iter()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The walk from the root, and what it finds.
+//! The walk from the root.
 
 use crate::addr::{Iova, IovaRange, MapError, Pa, PageSize};
 use crate::fmt::{block_level, index, span, translates, Entry, Format};
@@ -10,7 +10,7 @@ use crate::tree::PageTable;
 /// A translation, as [`PageTable::lookup`] finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// Where the address that was asked for leads, its offset in the page included.
+    /// The physical address of the IOVA, its offset in the page included.
     pub pa: Pa,
     /// Permissions as far as the format stores them.
     pub prot: Prot,
@@ -28,8 +28,8 @@ pub(crate) struct WalkEnd<T> {
     pub(crate) entry: Entry,
 }
 
-/// Walks from `root` towards `iova` until an entry at level `stop`, or an entry above it that does not
-/// lead on: an invalid one, a leaf, or a pointer to a table that cannot be opened.
+/// Walks from `root` towards `iova` to the entry at level `stop`, or to an entry above it where the
+/// walk ends: an invalid one, a leaf, or a pointer to a table that cannot be opened.
 ///
 /// `None` if the root cannot be opened.
 pub(crate) fn walk<F: Format, M: TableMem>(
@@ -62,7 +62,7 @@ pub(crate) fn walk<F: Format, M: TableMem>(
     None
 }
 
-/// Refuses a range that the tree does not translate.
+/// Fails for a range that the tree does not translate.
 pub(crate) fn check_range<F: Format>(range: IovaRange) -> Result<(), MapError> {
     if translates::<F>(range.start(), range.end()) {
         Ok(())
@@ -72,7 +72,7 @@ pub(crate) fn check_range<F: Format>(range: IovaRange) -> Result<(), MapError> {
 }
 
 impl<F: Format> PageTable<F> {
-    /// What the device would find at `iova`; `None` if it would fault.
+    /// The translation that the device finds at `iova`; `None` if it faults.
     pub fn lookup<M: TableMem>(&self, mem: &M, iova: Iova) -> Option<Mapping> {
         if !translates::<F>(iova, Iova(iova.0.checked_add(1)?)) {
             return None;

@@ -63,7 +63,7 @@ fn main() {
         .board("rk3399 imx8mq"),
         case!(
             "on_a_counting_board",
-            "looks at what the board counted",
+            "checks what the board counted",
             |_| println!("body")
         )
         .board("rk3399")

@@ -166,7 +166,7 @@ fn value<'a>(line: &[(&str, &'a str)], name: &str) -> &'a str {
 }
 
 /// No submit was refused, the model met nothing that it does not know, the board saw no fault,
-/// needed no reset, and its driver left nothing behind.
+/// needed no reset, and its driver leaked nothing.
 fn clean(output: &str) {
     let total = stats(output, "total");
     require_eq!(total.len(), 1);

@@ -47,7 +47,7 @@ fn is_authenticated(node: &Node) -> bool {
     arg.auth == 1
 }
 
-/// AUTH_MAGIC with a magic that nobody has is EINVAL to the master and EACCES to others.
+/// AUTH_MAGIC with a magic that no file has is EINVAL to the master and EACCES to others.
 fn is_master(node: &Node) -> bool {
     match authenticate(node, u32::MAX).map_err(|errno| errno.0) {
         Err(libc::EINVAL) => true,
@@ -71,7 +71,7 @@ fn first_is_master(_: &Ctx) {
     require!(is_master(&first));
     let second = card();
     require!(!is_master(&second));
-    // The master's place stays empty until somebody opens or asks.
+    // There is no master until a file is opened or asks to be.
     drop(first);
     require!(!is_master(&second));
     let mut third = card();

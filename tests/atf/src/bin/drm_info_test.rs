@@ -37,7 +37,7 @@ fn version(_: &Ctx) {
         ] {
             require_eq!(len as usize, want.len(), "{want}");
             require_eq!(&text[..want.len()], want.as_bytes());
-            require_eq!(text[want.len()], 0xee, "no NUL is written behind {want}");
+            require_eq!(text[want.len()], 0xee, "no NUL is written after {want}");
         }
         require_eq!(
             [lengths.name_len, lengths.date_len, lengths.desc_len],
@@ -56,7 +56,7 @@ fn version_truncated(_: &Ctx) {
     };
     require_ok!(node.ioctl(VERSION, &mut arg));
     require_eq!(&name[..4], b"pan\xee");
-    require_eq!(arg.name_len, 8, "the whole length is told");
+    require_eq!(arg.name_len, 8, "the whole length is reported");
     // A length of 0 writes nothing, so the pointer does not matter; nor does a length without a
     // pointer.
     let mut arg = Version {
@@ -155,7 +155,7 @@ fn get_unique(_: &Ctx) {
         unique: BAD_ADDRESS as u64,
     };
     require_errno!(card.ioctl(GET_UNIQUE, &mut arg), libc::EFAULT);
-    // Another file of the same master is told too; the name belongs to the master.
+    // Another file of the same master gets it too; the name belongs to the master.
     require_eq!(unique_len(&require_ok!(Node::card())) as usize, len);
 }
 
@@ -202,14 +202,14 @@ fn set_version(_: &Ctx) {
         };
         card.ioctl(SET_VERSION, &mut arg).map(|_| numbers(&arg))
     };
-    for good in [
+    for valid in [
         [-1, 0, -1, 0],
         [-1, 77, -1, -5],
         [1, 0, -1, -1],
         [1, 4, 1, 2],
         [-1, -1, 1, 0],
     ] {
-        require_eq!(ask(good), Ok(numbers(&ours)), "{good:?}");
+        require_eq!(ask(valid), Ok(numbers(&ours)), "{valid:?}");
     }
     for bad in [
         [0, 0, -1, 0],
@@ -572,7 +572,7 @@ fn sized(code: u32, size: usize) -> u32 {
 
 fn shorter_argument(_: &Ctx) {
     let node = require_ok!(Node::render());
-    // The value lies behind the eight bytes that the caller gives and takes.
+    // The value follows the eight bytes that the caller passes.
     let mut arg = GetParam {
         param: PARAM_GPU_PROD_ID,
         pad: 0,
@@ -626,7 +626,7 @@ fn longer_argument(_: &Ctx) {
             "{len} bytes"
         );
         require!(arg[16..].iter().all(|byte| *byte == 0));
-        // Linux takes what it does not know for nothing; here a newer client is told.
+        // Linux ignores what it does not know; here a newer client gets an error.
         arg[len - 1] = 1;
         require_errno!(
             node.ioctl_raw(sized(GET_PARAM.code(), len), arg.as_mut_ptr() as usize),

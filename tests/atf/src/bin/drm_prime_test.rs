@@ -540,7 +540,7 @@ fn main() {
         case!("set_name", "dma_buf_set_name: EFAULT", set_name),
         case!(
             "poll",
-            "dma_buf_poll: readable when the jobs of the buffer are over",
+            "dma_buf_poll: readable when the jobs of the buffer have ended",
             poll
         ),
         case!(

@@ -624,7 +624,7 @@ fn main() {
         ),
         case!(
             "wait_any_and_all",
-            "drm_syncobj_array_wait_timeout: which one is told",
+            "drm_syncobj_array_wait_timeout: which one is reported",
             wait_any_and_all
         ),
         case!(

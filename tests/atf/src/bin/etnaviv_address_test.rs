@@ -101,7 +101,7 @@ fn softpin_overlap(board: &'static Board) {
     require_ok!(client.submit(&client.work().slow(&slow, 1)));
     refuse_work(&client, &b.work(&client), libc::ENOSPC);
     require_ok!(client.gem_wait(0, slow.handle, 0, Timespec::soon()));
-    // Idle, what is in the way gives way.
+    // An idle mapping at the address is removed.
     require_eq!(client.run(&b.work(&client)), Ok(1));
     require!(b.is_done());
     require_eq!(client.run(&client.work().fill(&slow, 0, 2)), Ok(1));
@@ -262,7 +262,7 @@ fn reloc_of_no_address(board: &'static Board) {
         submit_offset: work.stream.len() as u32 * 4 - 4,
         ..SubmitReloc::default()
     });
-    // Linux warns, once, and takes it. It would tell the client an address of the kernel's.
+    // Linux warns, once, and accepts it. It would reveal an address of the kernel to the client.
     refuse_work(&client, &work, libc::EINVAL);
     require!(target.is_untouched());
     work.relocs.pop();
@@ -297,15 +297,20 @@ fn address_without_reloc(board: &'static Board) {
 fn main() {
     atf::main(&etnaviv_cases! {
         softpin [imx8mq imx6qp] "etnaviv_iommu_insert_exact: addresses of the client's choice";
-        softpin_bad_address [imx8mq imx6qp] "submit_lookup_objects: EINVAL for addresses that are not the client's";
+        softpin_bad_address [imx8mq imx6qp] "submit_lookup_objects: EINVAL for addresses that are \
+            not the client's";
         softpin_overlap [imx8mq imx6qp] "etnaviv_iommu_insert_exact: ENOSPC where something in use is";
-        order_of_pinning [imx8mq imx6qp] "etnaviv_ioctl_gem_submit: EINVAL, then ENOSPC, then EALREADY";
+        order_of_pinning [imx8mq imx6qp] "etnaviv_ioctl_gem_submit: EINVAL, then ENOSPC, then \
+            EALREADY";
         softpin_with_relocs [imx8mq imx6qp] "submit_reloc: EINVAL for relocations with softpin";
         softpin_without_mmuv2 [imx6q] "etnaviv_ioctl_gem_submit: EINVAL for softpin with an MMUv1";
         relocs [imx8mq imx6q imx6qp] "submit_reloc: an address in place of a word";
-        bad_relocs [imx8mq imx6q imx6qp] "submit_reloc: EINVAL for flags, places, buffers and offsets";
+        bad_relocs [imx8mq imx6q imx6qp] "submit_reloc: EINVAL for flags, places, buffers and \
+            offsets";
         reloc_order [imx8mq imx6q imx6qp] "submit_reloc: EINVAL for places that go back";
-        reloc_of_no_address [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL where no address goes";
-        address_without_reloc [imx6q] "etnaviv_cmd_validate_one: EINVAL for an address of the client's";
+        reloc_of_no_address [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL \
+            where no address goes";
+        address_without_reloc [imx6q] "etnaviv_cmd_validate_one: EINVAL for an address of the \
+            client's";
     });
 }

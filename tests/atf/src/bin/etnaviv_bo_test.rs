@@ -384,8 +384,8 @@ fn coherent(board: &'static Board) {
                 filled(&map, 4096, value),
                 "cache flag {cache:#x}, round {round}"
             );
-            let behind = 4096 + 4 * FILL_WORDS;
-            require_eq!((map.read_u32(4092), map.read_u32(behind)), (round, round));
+            let beyond = 4096 + 4 * FILL_WORDS;
+            require_eq!((map.read_u32(4092), map.read_u32(beyond)), (round, round));
             require_ok!(client.cpu_fini(bo.handle, 0));
         }
     }
@@ -403,7 +403,7 @@ fn shared(board: &'static Board) {
         other.cpu_prep(theirs.handle, PREP_READ | PREP_NOSYNC, PAST),
         libc::EBUSY
     );
-    // Behind the other file's work, as both write to it.
+    // After the other file's work, as both write to it.
     require_ok!(other.submit(&other.work().fill(&theirs, 0, 7)));
     require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
     require!(filled(&map, 0, 7));
@@ -413,19 +413,27 @@ fn shared(board: &'static Board) {
 fn main() {
     atf::main(&etnaviv_cases! {
         new [imx8mq imx6q imx6qp] "etnaviv_gem_new_impl: each cache flag gives zeroed memory";
-        new_bad_flags [imx8mq imx6q] "etnaviv_ioctl_gem_new: EINVAL for no, several or unknown flags";
+        new_bad_flags [imx8mq imx6q] "etnaviv_ioctl_gem_new: EINVAL for no, several or unknown \
+            flags";
         new_sizes [imx8mq imx6q] "etnaviv_gem_new_handle: sizes are rounded up to pages";
-        new_bad_sizes [imx8mq imx6q] "differs from etnaviv_gem_new_handle: EINVAL for no size and for more than 32 bits";
+        new_bad_sizes [imx8mq imx6q] "differs from etnaviv_gem_new_handle: EINVAL for no size and \
+            for more than 32 bits";
         info [imx8mq imx6q] "etnaviv_ioctl_gem_info: EINVAL for padding, ENOENT";
-        mmap [imx8mq imx6q] "etnaviv_gem_mmap_obj: all cache flags, parts, no more than there is, no other file";
-        cpu_prep_idle [imx8mq imx6q] "etnaviv_gem_cpu_prep: an idle buffer is ready whatever the time-out";
+        mmap [imx8mq imx6q] "etnaviv_gem_mmap_obj: all cache flags, parts, no more than there is, \
+            no other file";
+        cpu_prep_idle [imx8mq imx6q] "etnaviv_gem_cpu_prep: an idle buffer is ready whatever the \
+            time-out";
         cpu_prep_errors [imx8mq imx6q] "etnaviv_ioctl_gem_cpu_prep, _fini: EINVAL, ENOENT";
         gem_wait_errors [imx8mq imx6q imx6qp] "etnaviv_ioctl_gem_wait: EINVAL, ENXIO, ENOENT";
-        busy_for_all [imx8mq imx6q imx6qp] "etnaviv_gem_cpu_prep, _wait_bo: EBUSY and ETIMEDOUT while a job writes";
+        busy_for_all [imx8mq imx6q imx6qp] "etnaviv_gem_cpu_prep, _wait_bo: EBUSY and ETIMEDOUT \
+            while a job writes";
         busy_reader [imx8mq imx6q] "etnaviv_gem_cpu_prep: a job that reads hinders who writes";
-        nanoseconds [imx8mq imx6q] "etnaviv_timeout_to_jiffies: nanoseconds may be more than a second";
+        nanoseconds [imx8mq imx6q] "etnaviv_timeout_to_jiffies: nanoseconds may be more than a \
+            second";
         time_outs_wait [imx8mq imx6q] "etnaviv_gem_cpu_prep: a time-out is waited for";
-        coherent [imx8mq imx6q imx6qp] "etnaviv_gem_cpu_prep, _fini: processor and GPU see each other's writes";
-        shared [imx8mq imx6q imx6qp] "etnaviv_gem_prime_import_sg_table: one buffer in two files, and its fences";
+        coherent [imx8mq imx6q imx6qp] "etnaviv_gem_cpu_prep, _fini: processor and GPU see each \
+            other's writes";
+        shared [imx8mq imx6q imx6qp] "etnaviv_gem_prime_import_sg_table: one buffer in two files, \
+            and its fences";
     });
 }

@@ -261,7 +261,7 @@ fn hang_of_one(board: &'static Board) {
         let from = now_ns();
         let (_, hung) = require_ok!(client.start(&client.work_on(stuck).hang()));
         let (_, slow) = require_ok!(other.start(&other.work_on(well).slow(&bos[0], FIRST)));
-        // The other core goes on meanwhile, for everybody.
+        // The other core continues meanwhile, for all clients.
         let work = client.work_on(well).fill(&bos[1], 0, SECOND);
         require_eq!(client.run(&work), Ok(1));
         require_eq!(slow.poll(libc::POLLIN, 10_000), Ok(true));
@@ -290,7 +290,7 @@ fn hang_of_both(board: &'static Board) {
         .iter()
         .map(|core| require_ok!(client.start(&client.work_on(core).hang())).1)
         .collect();
-    require_eq!(other.is_well(), Ok(true), "behind them, on both cores");
+    require_eq!(other.is_well(), Ok(true), "after them, on both cores");
     require!(hung.iter().all(|fd| require_ok!(status(fd)) < 0));
     require_eq!(client.is_well(), Ok(true));
 }
@@ -300,9 +300,11 @@ fn main() {
         models [imx6q] "etnaviv_gpu_bind: the order of cores";
         every_ioctl [imx6q] "etnaviv_ioctl_*: pipes 0 and 1, ENXIO for 2 and 3, EINVAL beyond";
         each_does_its_own [imx6q] "etnaviv_sched_push_job: a queue for each core";
-        one_buffer_in_one_order [imx6q] "submit_fence_sync: work of two cores on a buffer, one after the other";
-        side_by_side [imx6q] "etnaviv_gpu_wait_obj_inactive: cores do not wait for each other without a reason";
-        no_implicit [imx6q] "submit_fence_sync: nor with one, when told so";
+        one_buffer_in_one_order [imx6q] "submit_fence_sync: work of two cores on a buffer, one \
+            after the other";
+        side_by_side [imx6q] "etnaviv_gpu_wait_obj_inactive: cores do not wait for each other \
+            without a reason";
+        no_implicit [imx6q] "submit_fence_sync: nor with one, with the flag";
         readers_side_by_side [imx6q] "submit_fence_sync: two that read a buffer run at once";
         fence_between_cores [imx6q] "sync_file_get_fence: one core waits for the other";
         numbers_of_cores [imx6q] "etnaviv_gpu_wait_fence_interruptible: a number is one of a core";

@@ -229,7 +229,7 @@ fn fd_in_errors(board: &'static Board) {
         let mut work = good.clone();
         work.fence_fd = fd;
         require_errno!(client.submit(&work), libc::EINVAL);
-        // The descriptor that would have come out is not left behind.
+        // The descriptor of the failed request is not leaked.
         let before = open_descriptors();
         require_errno!(
             client.submit(&work.flags(SUBMIT_FENCE_FD_OUT)),
@@ -290,7 +290,7 @@ fn no_implicit(board: &'static Board) {
     let bo = require_ok!(client.bo(SLOW_BYTES));
     let work = client.work().slow(&bo, FIRST).flags(SUBMIT_NO_IMPLICIT);
     let fence = require_ok!(client.submit(&work)).fence;
-    // It waits for nobody, but others wait for it.
+    // It waits for no other, but others wait for it.
     require_errno!(
         client.cpu_prep(bo.handle, PREP_READ | PREP_NOSYNC, PAST),
         libc::EBUSY
@@ -375,19 +375,26 @@ fn killed_client(board: &'static Board) {
 
 fn main() {
     atf::main(&etnaviv_cases! {
-        wait_fence [imx8mq imx6q imx6qp] "etnaviv_gpu_wait_fence_interruptible: EBUSY, ETIMEDOUT, and the end";
-        wait_fence_errors [imx8mq imx6q imx6qp] "etnaviv_ioctl_wait_fence: EINVAL, ENXIO, and their order";
-        unknown_fence [imx8mq imx6q] "etnaviv_gpu_wait_fence_interruptible: a number that nobody knows is of the past";
+        wait_fence [imx8mq imx6q imx6qp] "etnaviv_gpu_wait_fence_interruptible: EBUSY, ETIMEDOUT, \
+            and the end";
+        wait_fence_errors [imx8mq imx6q imx6qp] "etnaviv_ioctl_wait_fence: EINVAL, ENXIO, and \
+            their order";
+        unknown_fence [imx8mq imx6q] "etnaviv_gpu_wait_fence_interruptible: an unknown number \
+            counts as signalled";
         in_order [imx8mq imx6q] "drm_sched_entity_push_job: work of a file ends in order";
-        fd_out [imx8mq imx6q imx6qp] "sync_file_create: a descriptor that says when the work has ended";
+        fd_out [imx8mq imx6q imx6qp] "sync_file_create: a descriptor that says when the work has \
+            ended";
         fd_in [imx8mq imx6q imx6qp] "sync_file_get_fence: work waits for another file's";
         fd_in_errors [imx8mq imx6q] "sync_file_get_fence: EINVAL for what is no sync_file";
         no_descriptor_left [imx8mq] "etnaviv_ioctl_gem_submit: EMFILE, and nothing runs";
         implicit [imx8mq imx6q imx6qp] "submit_fence_sync: work waits for its buffers";
-        no_implicit [imx8mq imx6q] "submit_attach_object_fences: others wait for work that waits for nobody";
+        no_implicit [imx8mq imx6q] "submit_attach_object_fences: others wait for work that waits \
+            for no other";
         many [imx8mq imx6q imx6qp] "etnaviv_sched_push_job: more work than the hardware holds";
         buffers_may_be_closed [imx8mq imx6q imx6qp] "submit_cleanup: work holds its buffers";
-        file_may_be_closed [imx8mq imx6q] "etnaviv_postclose: the fence of a closed file's work ends";
-        killed_client [imx8mq imx6q imx6qp] "drm_sched_entity_flush: a killed client hurts nobody";
+        file_may_be_closed [imx8mq imx6q] "etnaviv_postclose: the fence of a closed file's work \
+            ends";
+        killed_client [imx8mq imx6q imx6qp] "drm_sched_entity_flush: a killed client affects no \
+            other";
     });
 }

@@ -281,12 +281,15 @@ fn main() {
     atf::main(&etnaviv_cases! {
         values [imx8mq imx6q imx6qp] "etnaviv_hw_identify: what the cores of the board are";
         all [imx8mq imx6q imx6qp] "etnaviv_gpu_get_param: every parameter, on both nodes";
-        unknown [imx8mq imx6q imx6qp] "etnaviv_gpu_get_param: EINVAL, and nothing written, for an unknown parameter";
-        pipes [imx8mq imx6q imx6qp] "etnaviv_ioctl_get_param: ENXIO for a core that is not there, EINVAL beyond four";
+        unknown [imx8mq imx6q imx6qp] "etnaviv_gpu_get_param: EINVAL, and nothing written, for an \
+            unknown parameter";
+        pipes [imx8mq imx6q imx6qp] "etnaviv_ioctl_get_param: ENXIO for a core that is not there, \
+            EINVAL beyond four";
         version [imx8mq imx6q imx6qp] "etnaviv_drm_driver: name and version";
-        no_such_ioctl [imx8mq] "drm_ioctl: EINVAL for the number that was never used and the first beyond";
+        no_such_ioctl [imx8mq] "drm_ioctl: EINVAL for the number that was never used and the first \
+            beyond";
         bad_address [imx8mq imx6q] "drm_ioctl: EFAULT for each ioctl without an argument to read";
-        longer [imx8mq imx6q] "differs from drm_ioctl: what is behind the structure must be zero";
+        longer [imx8mq imx6q] "differs from drm_ioctl: what follows the structure must be zero";
         shorter [imx8mq] "drm_ioctl: a shorter structure is taken as if zeroes followed";
     });
 }

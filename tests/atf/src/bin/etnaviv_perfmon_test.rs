@@ -237,7 +237,7 @@ impl<'a> Samples<'a> {
         self.map.read_u32(4 * word as usize)
     }
 
-    /// ABI: the fence may come before the samples; the sequence number comes behind them.
+    /// ABI: the fence may come before the samples; the sequence number comes after them.
     fn are_there(&self, sequence: u32) -> bool {
         eventually(|| self.word(0) == sequence)
     }
@@ -272,7 +272,7 @@ fn samples(board: &'static Board) {
             // Cycles go by in any case, so many only with work between the two.
             Engine::Blt | Engine::Rs => start.slow(&target, FILLED),
         };
-        // As Mesa has it: before in word 2, behind in word 3.
+        // As Mesa has it: before in word 2, after in word 3.
         let work = work
             .counter(&samples.bo, request(PM_PROCESS_PRE, counter(core), 2))
             .counter(&samples.bo, request(PM_PROCESS_POST, counter(core), 3));
@@ -315,7 +315,7 @@ fn every_signal(board: &'static Board) {
         let written: Vec<u32> = (0..=at).collect();
         require_eq!(samples.written(), written, "{}", core.name);
     }
-    // Counting leaves nothing behind that would stop a pipe.
+    // Counting leaves nothing after that would stop a pipe.
     require_eq!(client.is_well(), Ok(true));
 }
 
@@ -345,7 +345,7 @@ fn bounds(board: &'static Board) {
     // Word 0 is the sequence number's.
     for read_offset in [
         0,
-        // Words behind the buffer, which Linux would write to.
+        // Words after the buffer, which Linux would write to.
         1024,
         1025,
         2048,
@@ -419,7 +419,7 @@ fn flags(board: &'static Board) {
     let client = open(board);
     let counter = counter(board.core());
     let samples = Samples::new(&client);
-    // Neither before nor behind: nothing to sample, but the sequence number comes.
+    // Neither before nor after: nothing to sample, but the sequence number comes.
     let work = client
         .work()
         .nop()
@@ -483,15 +483,21 @@ fn among_others(board: &'static Board) {
 
 fn main() {
     atf::main(&etnaviv_cases! {
-        query [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: all domains and signals of the cores";
-        query_errors [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: EINVAL behind the last, ENXIO";
-        samples [imx8mq imx6q imx6qp] "sync_point_perfmon_sample: a counter before and behind work, and the sequence number";
+        query [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: all domains and signals of the \
+            cores";
+        query_errors [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: EINVAL after the last, \
+            ENXIO";
+        samples [imx8mq imx6q imx6qp] "sync_point_perfmon_sample: a counter before and after work, \
+            and the sequence number";
         every_signal [imx8mq imx6q imx6qp] "etnaviv_perfmon_process: each signal can be sampled";
         limit [imx8mq imx6q] "etnaviv_ioctl_gem_submit: 128 requests and no more";
-        bounds [imx8mq imx6q] "differs from submit_perfmon_validate: EINVAL for words behind the buffer";
-        bad_requests [imx8mq imx6q imx6qp] "submit_perfmon_validate: EINVAL for flags, buffers, domains, signals";
+        bounds [imx8mq imx6q] "differs from submit_perfmon_validate: EINVAL for words after the \
+            buffer";
+        bad_requests [imx8mq imx6q imx6qp] "submit_perfmon_validate: EINVAL for flags, buffers, \
+            domains, signals";
         flags [imx8mq] "submit_perfmon_validate: requests without a time";
-        two_buffers [imx8mq imx6q] "sync_point_perfmon_sample_post: a sequence number in each buffer";
+        two_buffers [imx8mq imx6q] "sync_point_perfmon_sample_post: a sequence number in each \
+            buffer";
         among_others [imx8mq imx6q imx6qp] "etnaviv_sync_point_queue: other work goes on";
     });
 }

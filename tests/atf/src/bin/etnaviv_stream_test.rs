@@ -131,7 +131,7 @@ fn ranges_of_states(board: &'static Board) {
         // Vertex streams, then the front end's ring.
         load(0x64c, 3),
         load(0x648, 12),
-        // From the last before PIPE_SELECT on, and to the first behind FLUSH_CACHE.
+        // From the last before PIPE_SELECT on, and to the first after FLUSH_CACHE.
         load(0x37fc, 2),
         load(HARMLESS, 2),
         load(0x3808, 3),
@@ -141,7 +141,7 @@ fn ranges_of_states(board: &'static Board) {
         // Beyond the last state.
         load(0x3_fff8, 5),
         load(0x3_fffc, 2),
-        // A semaphore that is left for the stall of whoever comes next.
+        // A semaphore that is left for the stall of the next stream.
         vec![0x0801_0000 | (0x3808 / 4), 0x0701],
         vec![0x0801_0000 | (0x3808 / 4), 0x0701, 0x4800_0000, 0x1001],
     ];
@@ -186,12 +186,12 @@ fn hidden_commands(board: &'static Board) {
     refuse(
         board,
         &[
-            // Behind a load of two states, which takes four words.
+            // After a load of two states, which takes four words.
             hidden(&[0x0802_0000 | (0x3814 / 4), 0, 0, 0]),
-            // Behind what looks like a long load to who forgets that a count has ten bits.
+            // After what looks like a long load to a parser that ignores that a count has ten bits.
             hidden(&[0x0801_0000 | (HARMLESS / 4) | 1 << 26, 0]),
             hidden(&[0x1800_ffff, 0]),
-            // Behind a rectangle whose data count, if there is such a thing, covers it.
+            // After a rectangle whose data count, if there is such a thing, covers it.
             hidden(&[0x2002_0100, 0, 0, 0]),
             hidden(&[0x2000_0100, 0, 0, 0]),
             hidden(&[0x4800_0000, 0x0701]),
@@ -246,7 +246,7 @@ fn page_fault(board: &'static Board) {
         let from = now_ns();
         let ended = require_ok!(client.run(&work));
         require!(ended < 0, "{va:#x}: {ended}");
-        // The MMU says so; nobody has to wait for the watchdog.
+        // The MMU reports it; no wait for the watchdog is needed.
         let waited_ms = (now_ns() - from) / 1_000_000;
         require!(waited_ms < 450, "{va:#x}: {waited_ms} ms");
         require_eq!((client.is_well(), other.is_well()), (Ok(true), Ok(true)));
@@ -293,7 +293,7 @@ fn fault_in_the_midst(board: &'static Board) {
     );
     require!(
         filled(&second.map, 512, Target::BEFORE),
-        "what came behind it did not"
+        "what came after it did not"
     );
     require_ok!(client.cpu_prep(second.bo.handle, PREP_WRITE, Timespec::soon()));
 }
@@ -329,14 +329,14 @@ fn closed_buffer(board: &'static Board) {
 fn hang(board: &'static Board) {
     for core in board.cores {
         let (client, other) = (open(board), open(board));
-        let [stuck, behind] = [0; 2].map(|_| new_target(&client));
+        let [stuck, later] = [0; 2].map(|_| new_target(&client));
         let theirs = new_target(&other);
         let work = |client: &Client, bo: &Bo<'_>| client.work_on(core).fill(bo, 512, FILLED);
         let hang = client.work_on(core).hang().fill(&stuck.bo, 512, FILLED);
         let from = now_ns();
         let first = require_ok!(client.start(&hang));
         let second = require_ok!(other.start(&work(&other, &theirs.bo)));
-        let third = require_ok!(client.start(&work(&client, &behind.bo)));
+        let third = require_ok!(client.start(&work(&client, &later.bo)));
         require_errno!(
             client.wait_fence(core.pipe, first.0, 0, Timespec::after_ms(50)),
             libc::ETIMEDOUT
@@ -353,7 +353,7 @@ fn hang(board: &'static Board) {
             core.name
         );
         require!(stuck.is_untouched(), "what hung is not run again");
-        require!(filled(&theirs.map, 512, FILLED) && filled(&behind.map, 512, FILLED));
+        require!(filled(&theirs.map, 512, FILLED) && filled(&later.map, 512, FILLED));
         require_ok!(client.cpu_prep(stuck.bo.handle, PREP_WRITE, Timespec::soon()));
         require_eq!((client.is_well(), other.is_well()), (Ok(true), Ok(true)));
     }
@@ -382,18 +382,25 @@ fn failed_dependency(board: &'static Board) {
 
 fn main() {
     atf::main(&etnaviv_cases! {
-        forbidden_commands [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL for the kernel's commands";
-        forbidden_states [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL for the kernel's states";
-        ranges_of_states [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL for loads that reach them";
-        cut_off [imx8mq imx6q imx6qp] "etnaviv_cmd_validate_one: EINVAL for a command that is not all there";
-        hidden_commands [imx8mq imx6q imx6qp] "etnaviv_cmd_validate_one: commands are where the front end finds them";
+        forbidden_commands [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL \
+            for the kernel's commands";
+        forbidden_states [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL for \
+            the kernel's states";
+        ranges_of_states [imx8mq imx6q imx6qp] "differs from etnaviv_cmd_validate_one: EINVAL for \
+            loads that reach them";
+        cut_off [imx8mq imx6q imx6qp] "etnaviv_cmd_validate_one: EINVAL for a command that is not \
+            all there";
+        hidden_commands [imx8mq imx6q imx6qp] "etnaviv_cmd_validate_one: commands are where the \
+            front end finds them";
         allowed [imx8mq imx6q imx6qp] "etnaviv_cmd_validate_one: what clients need is taken";
         later_changes [imx8mq imx6q] "etnaviv_ioctl_gem_submit: a stream is copied";
         page_fault [imx8mq imx6qp] "sched_fault: work that uses what is not mapped fails at once";
         fault_in_the_midst [imx8mq imx6qp] "etnaviv_sched_timedout_job: all other work is done";
-        other_files_memory [imx8mq imx6qp] "etnaviv_iommu_context_init: files have address spaces of their own";
-        closed_buffer [imx8mq imx6qp] "etnaviv_gem_free_object: a closed buffer is out of the GPU's reach";
+        other_files_memory [imx8mq imx6qp] "etnaviv_iommu_context_init: files have address spaces \
+            of their own";
+        closed_buffer [imx8mq imx6qp] "etnaviv_gem_free_object: a closed buffer is out of the \
+            GPU's reach";
         hang [imx8mq imx6q imx6qp] "etnaviv_sched_timedout_job: work that never ends is ended";
-        failed_dependency [imx8mq imx6q] "drm_sched_entity_pop_job: a failed dependency is over";
+        failed_dependency [imx8mq imx6q] "drm_sched_entity_pop_job: a failed dependency has ended";
     });
 }

@@ -222,7 +222,7 @@ fn many_bos(board: &'static Board) {
 
 fn empty(board: &'static Board) {
     let client = open(board);
-    // Pointers do not matter where there is nothing behind them.
+    // Pointers of empty arrays do not matter.
     let work = client.work();
     let mut arg = work.argument();
     for pointer in [0, BAD_ADDRESS as u64, u64::MAX] {
@@ -462,7 +462,7 @@ fn older_forms(board: &'static Board) {
     let target = new_target(&client);
     let code = |bytes: u32| GEM_SUBMIT.code() & !(0x3fff << 16) | bytes << 16;
     let work = target.work(&client);
-    // Behind the known part is what the kernel must not take for a field.
+    // After the known part are bytes that the kernel must not take for a field.
     let mut arg = GemSubmit {
         pmrs: BAD_ADDRESS as u64,
         nr_pmrs: 1,
@@ -507,11 +507,14 @@ fn main() {
     atf::main(&etnaviv_cases! {
         runs [imx8mq imx6q imx6qp] "etnaviv_ioctl_gem_submit: work is done, on every core";
         primary_node [imx8mq imx6q] "DRM_RENDER_ALLOW: the same on the primary node";
-        bad_pipe [imx8mq imx6q imx6qp] "etnaviv_ioctl_gem_submit: ENXIO, EINVAL for a core that is not there";
+        bad_pipe [imx8mq imx6q imx6qp] "etnaviv_ioctl_gem_submit: ENXIO, EINVAL for a core that is \
+            not there";
         bad_size [imx8mq imx6q] "etnaviv_ioctl_gem_submit: EINVAL for a stream that is no words";
-        bad_exec_state [imx8mq imx6q imx6qp] "differs from etnaviv_ioctl_gem_submit: EINVAL for a pipe that the core lacks";
+        bad_exec_state [imx8mq imx6q imx6qp] "differs from etnaviv_ioctl_gem_submit: EINVAL for a \
+            pipe that the core lacks";
         bad_flags [imx8mq imx6q] "etnaviv_ioctl_gem_submit: EINVAL for unknown flags";
-        limits [imx8mq imx6q] "etnaviv_ioctl_gem_submit: EINVAL beyond 128 Ki of each, and 128 requests";
+        limits [imx8mq imx6q] "etnaviv_ioctl_gem_submit: EINVAL beyond 128 Ki of each, and 128 \
+            requests";
         longest_stream [imx8mq imx6q imx6qp] "etnaviv_ioctl_gem_submit: a stream of 128 KiB runs";
         many_bos [imx8mq imx6q] "submit_lookup_objects: hundreds of buffers";
         empty [imx8mq imx6q] "etnaviv_ioctl_gem_submit: a stream of no words ends";
@@ -519,9 +522,12 @@ fn main() {
         bad_bos [imx8mq imx6q] "submit_lookup_objects: EINVAL for handles and flags";
         bo_flags [imx8mq imx6q] "submit_lookup_objects: no flags are taken, too";
         bo_twice [imx8mq imx6q] "submit_lock_objects: EALREADY for a buffer named twice";
-        order_of_errors [imx8mq imx6q] "etnaviv_ioctl_gem_submit: which of several mistakes is told";
-        refusal_changes_nothing [imx8mq imx6q imx6qp] "submit_cleanup: nothing is left of what was refused";
+        order_of_errors [imx8mq imx6q] "etnaviv_ioctl_gem_submit: which of several errors is \
+            reported";
+        refusal_changes_nothing [imx8mq imx6q imx6qp] "submit_cleanup: nothing is left of what was \
+            refused";
         older_forms [imx8mq imx6q imx6qp] "drm_ioctl: the structures of 1.0 and 1.1";
-        no_fence_descriptor [imx8mq imx6q] "etnaviv_ioctl_gem_submit: -1 where no descriptor was asked for";
+        no_fence_descriptor [imx8mq imx6q] "etnaviv_ioctl_gem_submit: -1 where no descriptor was \
+            asked for";
     });
 }

@@ -207,7 +207,7 @@ fn gpu_may_not_write(board: &'static Board) {
             match client.run(&work) {
                 // The MMU says so.
                 Ok(status) => require!(status < 0, "status {status}"),
-                // Who announces a write is told at once.
+                // A caller that announces a write gets the error at once.
                 Err(Errno(errno)) => {
                     require!(
                         access & SUBMIT_BO_WRITE != 0 && errno == libc::EINVAL,
@@ -223,8 +223,8 @@ fn gpu_may_not_write(board: &'static Board) {
     require_eq!((client.is_well(), other.is_well()), (Ok(true), Ok(true)));
 }
 
-/// HW: an MMUv1 cannot tell reading from writing, so the GPU gets no memory that its owner may not
-/// write to.
+/// HW: an MMUv1 cannot distinguish reading from writing, so the GPU gets no memory that its owner
+/// may not write to.
 fn read_only_without_mmuv2(board: &'static Board) {
     let client = open(board);
     let memory = pages(1);
@@ -325,19 +325,30 @@ fn two_of_one_memory(board: &'static Board) {
 
 fn main() {
     atf::main(&etnaviv_cases! {
-        flags [imx8mq imx6q imx6qp] "etnaviv_ioctl_gem_userptr: EINVAL for no and for unknown flags";
-        alignment [imx8mq imx6q] "etnaviv_ioctl_gem_userptr: EINVAL for what is not whole pages of at most 4 GiB";
-        no_memory [imx8mq imx6q] "differs from etnaviv_gem_userptr_get_pages: EFAULT at once where there is no memory";
-        may_not_write [imx8mq imx6qp] "differs from etnaviv_gem_userptr_get_pages: EFAULT for writing to memory that is for reading";
-        gpu_writes [imx8mq imx6q imx6qp] "etnaviv_gem_new_userptr: the GPU writes to the process's memory";
-        gpu_reads [imx8mq imx6q imx6qp] "etnaviv_gem_new_userptr: the GPU reads what the process writes later";
-        gpu_reads_read_only [imx8mq imx6qp] "etnaviv_gem_new_userptr: the GPU reads what the process may only read";
-        gpu_may_not_write [imx8mq imx6qp] "differs from etnaviv_iommu_map_gem: memory for reading is not written to";
-        read_only_without_mmuv2 [imx6q] "differs from etnaviv_gem_userptr_get_pages: EFAULT where the MMU does not keep the GPU from writing";
-        no_counters_in_read_only [imx8mq imx6qp] "differs from submit_perfmon_validate: EINVAL for counters in memory for reading";
+        flags [imx8mq imx6q imx6qp] "etnaviv_ioctl_gem_userptr: EINVAL for no and for unknown \
+            flags";
+        alignment [imx8mq imx6q] "etnaviv_ioctl_gem_userptr: EINVAL for what is not whole pages of \
+            at most 4 GiB";
+        no_memory [imx8mq imx6q] "differs from etnaviv_gem_userptr_get_pages: EFAULT at once where \
+            there is no memory";
+        may_not_write [imx8mq imx6qp] "differs from etnaviv_gem_userptr_get_pages: EFAULT for \
+            writing to memory that is for reading";
+        gpu_writes [imx8mq imx6q imx6qp] "etnaviv_gem_new_userptr: the GPU writes to the process's \
+            memory";
+        gpu_reads [imx8mq imx6q imx6qp] "etnaviv_gem_new_userptr: the GPU reads what the process \
+            writes later";
+        gpu_reads_read_only [imx8mq imx6qp] "etnaviv_gem_new_userptr: the GPU reads what the \
+            process may only read";
+        gpu_may_not_write [imx8mq imx6qp] "differs from etnaviv_iommu_map_gem: memory for reading \
+            is not written to";
+        read_only_without_mmuv2 [imx6q] "differs from etnaviv_gem_userptr_get_pages: EFAULT where \
+            the MMU does not keep the GPU from writing";
+        no_counters_in_read_only [imx8mq imx6qp] "differs from submit_perfmon_validate: EINVAL for \
+            counters in memory for reading";
         no_mmap [imx8mq imx6q] "etnaviv_gem_userptr_mmap_obj: EINVAL for mmap(2)";
         waits [imx8mq imx6q] "etnaviv_gem_cpu_prep: as with any other buffer";
-        memory_may_go [imx8mq imx6q imx6qp] "etnaviv_gem_userptr_release: the pages stay until the work is done";
+        memory_may_go [imx8mq imx6q imx6qp] "etnaviv_gem_userptr_release: the pages stay until the \
+            work is done";
         two_of_one_memory [imx8mq imx6q] "etnaviv_gem_new_userptr: two buffers of the same memory";
     });
 }

@@ -67,7 +67,7 @@ fn total(output: &str, name: &str) -> Option<u64> {
     pairs.find(|(n, _)| *n == name)?.1.parse().ok()
 }
 
-/// The board saw no fault, needed no reset, and its driver left nothing behind.
+/// The board saw no fault, needed no reset, and its driver leaked nothing.
 fn clean(output: &str) {
     for name in ["faults", "resets", "leaked"] {
         require_eq!(total(output, name), Some(0), "{name}");

@@ -331,7 +331,7 @@ fn close_while_busy(_: &Ctx) {
     let chain = occupy(&node, handle);
     require_ok!(node.gem_close(handle));
     require_errno!(node.wait_bo(handle, 0), libc::ENOENT);
-    // The job holds the mapping, so nobody else gets the address yet.
+    // The job holds the mapping, so no other buffer gets the address yet.
     let next = require_ok!(node.bo(PAGE as u32, BO_NOEXEC));
     require!(next.va != va);
     require_ok!(chain.wait(deadline_ns(5000)));
@@ -362,7 +362,7 @@ fn madvise_keeps(_: &Ctx) {
         require_eq!(madvise(&node, bo.handle, madv), Ok(1), "advice {madv}");
     }
     require_eq!(map.read_u32(0), 51, "without pressure nothing is lost");
-    // A buffer that nobody needs can still be closed.
+    // An unneeded buffer can still be closed.
     require_eq!(madvise(&node, bo.handle, MADV_DONTNEED), Ok(1));
     require_ok!(node.gem_close(bo.handle));
 }

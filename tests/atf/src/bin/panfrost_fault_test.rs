@@ -94,7 +94,7 @@ fn unmapped_target(_: &Ctx) {
     let status = run(&node, &chain.work());
     require!(status < 0, "status {status}");
     require_eq!(map.read(0, 8), [0; 8], "what came before it happened");
-    require_eq!(map.read(8, 8), [0xff; 8], "what came behind it did not");
+    require_eq!(map.read(8, 8), [0xff; 8], "what came after it did not");
     require_well(&node);
 }
 
@@ -396,7 +396,7 @@ fn timeout_spares_others(_: &Ctx) {
     let chain = endless(&node);
     require_ok!(node.submit(&chain.work()));
     let mut waiting = require_ok!(Chain::new(&other, 1));
-    // Behind the endless chain in the same slot: the reset must give it its run.
+    // After the endless chain in the same slot: it must run after the reset.
     require_eq!(run(&other, &waiting.null(1).work()), 1);
     require_eq!(waiting.last_status(), 1);
 }
@@ -421,7 +421,7 @@ fn close_while_running(_: &Ctx) {
         require_well(&other);
         require!(
             now_ns() - start < 3_000_000_000,
-            "a dead client's jobs are in the way"
+            "a dead client's jobs block others"
         );
     }
 }
@@ -564,7 +564,7 @@ fn main() {
         ),
         case!(
             "failed_dependency",
-            "drm_sched_entity_pop_job: a failed dependency is over",
+            "drm_sched_entity_pop_job: a failed dependency has ended",
             failed_dependency
         ),
         case!(
@@ -594,7 +594,7 @@ fn main() {
         ),
         case!(
             "timeout_spares_others",
-            "panfrost_reset: jobs behind an endless one run",
+            "panfrost_reset: jobs after an endless one run",
             timeout_spares_others
         ),
         case!(
@@ -604,7 +604,7 @@ fn main() {
         ),
         case!(
             "killed_client",
-            "panfrost_job_close: a killed client hurts nobody",
+            "panfrost_job_close: a killed client affects no other",
             killed_client
         ),
         case!(

@@ -305,7 +305,7 @@ fn clears_image(_: &Ctx) {
     }
     require!(
         map.read(64 * 64 * 4, 4096).iter().all(|byte| *byte == 0),
-        "nothing behind the image"
+        "nothing after the image"
     );
 }
 
@@ -573,7 +573,7 @@ fn main() {
         ),
         case!(
             "order_of_errors",
-            "panfrost_ioctl_submit: which of several mistakes is told",
+            "panfrost_ioctl_submit: which of several errors is reported",
             order_of_errors
         ),
         case!(

@@ -338,7 +338,11 @@ fn outlives_its_file(_: &Ctx) {
 
 fn main() {
     let cases = [
-        case!("poll", "sync_file_poll: readable when the job is over", poll),
+        case!(
+            "poll",
+            "sync_file_poll: readable when the job has ended",
+            poll
+        ),
         case!(
             "status",
             "sync_file_ioctl_fence_info: active, then signalled with its time",
@@ -366,12 +370,13 @@ fn main() {
         ),
         case!(
             "merge_of_signalled",
-            "dma_fence_unwrap_merge: fences that are over are left out",
+            "dma_fence_unwrap_merge: signalled fences are left out",
             merge_of_signalled
         ),
         case!(
             "merge_nested",
-            "dma_fence_unwrap_merge: merges of merges have the fences of all; one that fails fails them",
+            "dma_fence_unwrap_merge: merges of merges have the fences of all; one that fails fails \
+                them",
             merge_nested
         ),
         case!(

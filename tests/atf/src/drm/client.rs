@@ -161,7 +161,7 @@ fn take(fd: RawFd) -> Node {
 }
 
 /// Handles that [`Node::live_handles`] checks.
-const HANDLES_LOOKED_AT: std::ops::Range<u32> = 1..257;
+const HANDLES_CHECKED: std::ops::Range<u32> = 1..257;
 
 impl Node {
     /// Value of a panfrost parameter.
@@ -248,7 +248,7 @@ impl Node {
 
     /// Handles of buffers that this file has, among the first 256 numbers.
     pub fn live_handles(&self) -> Vec<u32> {
-        HANDLES_LOOKED_AT
+        HANDLES_CHECKED
             .filter(|handle| self.bo_offset(*handle).is_ok())
             .collect()
     }
@@ -267,7 +267,7 @@ impl Node {
         Ok(take(arg.fd))
     }
 
-    /// A handle of the buffer behind a dma-buf.
+    /// A handle of a dma-buf's buffer.
     ///
     /// # Errors
     /// What PRIME_FD_TO_HANDLE gives.
@@ -352,7 +352,7 @@ impl Node {
         Ok(take(arg.fd))
     }
 
-    /// A handle of the sync object behind a descriptor.
+    /// A handle of a descriptor's sync object.
     ///
     /// # Errors
     /// What SYNCOBJ_FD_TO_HANDLE gives.

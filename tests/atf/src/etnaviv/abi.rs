@@ -157,9 +157,9 @@ pub struct GemSubmit {
     pub pad: u32,
 }
 pub const GEM_SUBMIT: Request<GemSubmit> = iowr(DRM, 0x46);
-/// Bytes of the structure of 1.0, which ends behind `stream`.
+/// Bytes of the structure of 1.0, which ends after `stream`.
 pub const SUBMIT_1_0_BYTES: u32 = 48;
-/// Bytes of the structure of 1.1, which ends behind `fence_fd`.
+/// Bytes of the structure of 1.1, which ends after `fence_fd`.
 pub const SUBMIT_1_1_BYTES: u32 = 56;
 pub const PIPE_3D: u32 = 0;
 pub const PIPE_2D: u32 = 1;
@@ -207,7 +207,7 @@ pub struct GemWait {
 }
 pub const GEM_WAIT: Request<GemWait> = iow(DRM, 0x49);
 
-/// `drm_etnaviv_pm_domain`; `iter` goes in as an index and comes back as the next one, 0xff behind
+/// `drm_etnaviv_pm_domain`; `iter` goes in as an index and comes back as the next one, 0xff after
 /// the last.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -220,7 +220,7 @@ pub struct PmDomain {
 }
 pub const PM_QUERY_DOM: Request<PmDomain> = iowr(DRM, 0x4a);
 
-/// `drm_etnaviv_pm_signal`; `iter` as that of a domain, 0xffff behind the last.
+/// `drm_etnaviv_pm_signal`; `iter` as that of a domain, 0xffff after the last.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct PmSignal {

@@ -114,7 +114,7 @@ impl Client {
     /// Makes a buffer of a handle; the handle is given up with it.
     pub fn adopt(&self, handle: u32, size: u64) -> Bo<'_> {
         let va = self.next_va.get();
-        // A page stays free behind each.
+        // A page stays free after each.
         let pages = size.div_ceil(PAGE).saturating_add(1);
         let end = u64::from(va).saturating_add(pages.saturating_mul(PAGE));
         self.next_va.set(u32::try_from(end).unwrap_or(FIRST_VA));

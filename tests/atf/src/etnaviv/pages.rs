@@ -3,8 +3,7 @@
 
 use crate::errno::{check, Errno, Sys};
 
-/// Pages without a file behind them; unmapped when dropped. Offsets are in bytes; out of range
-/// panics.
+/// Anonymous pages; unmapped when dropped. Offsets are in bytes; out of range panics.
 #[derive(Debug)]
 pub struct Pages {
     base: *mut u8,

@@ -88,7 +88,8 @@ fn groups(meter: &mut Meter, peer: &Peer) -> Vec<Group> {
         },
         Group {
             title:
-                "job, with driver, system and model in one process; peer: the model alone, by its registers",
+                "job, with driver, system and model in one process; peer: the model alone, by its \
+                    registers",
             rows: vec![mali],
         },
         Group {
@@ -96,7 +97,8 @@ fn groups(meter: &mut Meter, peer: &Peer) -> Vec<Group> {
             rows: vec![vivante],
         },
         Group {
-            title: "ioctl, with the system below the driver in user space; peer: ioctl(2) on /dev/null",
+            title: "ioctl, with the system below the driver in user space; peer: ioctl(2) on \
+                /dev/null",
             rows: ioctl::rows(meter),
         },
     ]
@@ -168,7 +170,8 @@ fn print(groups: &[Group], counts: &[(f64, Option<f64>)], how: &str) {
             let (ours, peer) = (shown(Some(*ours)), shown(*peer));
             let (instructions, peer_instructions) = (shown(instructions), shown(peer_instructions));
             println!(
-                "{name:<44} {ours:>10} {peer:>10} {instructions:>12} {peer_instructions:>12} {ratio:>7}"
+                "{name:<44} {ours:>10} {peer:>10} {instructions:>12} {peer_instructions:>12} \
+                    {ratio:>7}"
             );
         }
     }
@@ -205,7 +208,8 @@ fn run(args: &[&str]) -> Result<(), String> {
                 return Err("not everything was counted".into());
             }
             if let [drmboard] = drmboard {
-                let title = "ioctl of another process, on the real clock; peer: a byte there and back between two processes";
+                let title = "ioctl of another process, on the real clock; peer: a byte there and \
+                    back between two processes";
                 clocked.push(Group {
                     title,
                     rows: ioctl::served(&mut Meter::Clock, Path::new(drmboard))?,

@@ -15,18 +15,21 @@ const LIMIT: f64 = 2.0;
 const LIMIT_OURS: f64 = 4.0;
 
 const NOTE: &str = "\
-each figure: privileged arm64 instructions, median of the jobs of a run (those of driver and DRM modules in brackets)
-submit: the ioctl, with the scheduler's thread if it ran before the ioctl ended; to interrupt: until the GPU has ended the job;
-completion: from its interrupt until the client is back from its wait";
+each figure: privileged arm64 instructions, median of the jobs of a run (in brackets: in driver and
+DRM modules). submit: the ioctl, with the scheduler's thread if it ran before the ioctl ended;
+to interrupt: until the GPU has ended the job; completion: from its interrupt until the client has
+returned from its wait";
 
 const OURS: &str = "\
-ours: drmkpi.ko in a FreeBSD guest, same model, same client, same way of counting. In brackets drmkpi.ko alone, which has fences, page
-tables and the scheduler in it; Linux has fences and part of the page tables in its kernel. What is not in brackets on FreeBSD includes its
-emulation of Linux's system calls. ratio: ours / stock, less than 1.00 is less than the stock driver";
+ours: drmkpi.ko in a FreeBSD guest, same model, same client, same method. In brackets drmkpi.ko
+alone, which includes fences, page tables and the scheduler; Linux has fences and part of the page
+tables in its kernel. The figure before the brackets on FreeBSD includes its emulation of Linux's
+system calls. ratio: ours / stock, less than 1.00 is less than the stock driver";
 
 const NOT_OURS: &str = "\
-ours: not beside them; what is counted above for our drivers is user code of the host, with the model and the system below the
-driver in it, and is not comparable. It is with a FreeBSD kernel here: make bench KERNEL=.../kernel.bin";
+ours: not shown; the figures above for our drivers are user code of the host, including the model
+and the system below the driver, and are not comparable. A FreeBSD kernel makes them comparable:
+make bench KERNEL=.../kernel.bin";
 
 fn shown(cost: Cost) -> String {
     format!("{} ({})", cost.all, cost.module)

@@ -54,7 +54,8 @@ fn run(args: &[String]) -> Result<(), String> {
     let (submits, runs) = (number(0, SUBMITS)?, number(1, RUNS)?);
     let base = alone(submits);
     println!(
-        "submit to done of a small client, 99th percentile of {submits}, medians of {runs} runs; alone {:.0} us\n",
+        "submit to done of a small client, 99th percentile of {submits}, medians of {runs} runs; \
+         alone {:.0} us\n",
         us(&base)
     );
     println!(

@@ -127,7 +127,8 @@ fn measure(board: &str, count: u64) -> Result<bool, String> {
     };
     let each = count / 10;
     println!(
-        "submit, {board}: {count} submits, {:.0} ns each; instructions by {how}: first tenth {} a submit, last tenth {}, ratio {:.4}; \
+        "submit, {board}: {count} submits, {:.0} ns each; instructions by {how}: first tenth {} a \
+         submit, last tenth {}, ratio {:.4}; \
          rss first {} KiB, last {} KiB; kernel first {} bytes, last {}",
         elapsed.as_nanos() as f64 / count as f64,
         instructions.first / each,
@@ -169,7 +170,8 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
             println!(
-                "submit, {board}: out of bounds: instructions within 2 %, rss within 1 %, no kernel memory"
+                "submit, {board}: out of bounds: instructions within 2 %, rss within 1 %, no \
+                    kernel memory"
             );
             ExitCode::FAILURE
         }

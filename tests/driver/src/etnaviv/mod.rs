@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A client of etnaviv in the process of the driver, as the one of panfrost is. Layouts and numbers are written
-//! again here, from the user ABI (etnaviv_drm.h 1.4).
+//! A client of etnaviv in the process of the driver, as the one of panfrost is. Layouts and numbers
+//! are written again here, from the user ABI (etnaviv_drm.h 1.4).
 //!
-//! The one thing to know: addresses are the client's own (softpin) where the MMU is one of version 2. The address of a
-//! [`Bo`] is only used when the buffer is part of a submit, and two clients may give the same address to different
-//! memory. With MMUv1 addresses are the driver's, which writes them into the stream: see [`Submit::relocated`].
+//! The one thing to know: addresses are the client's own (softpin) where the MMU is one of version
+//! 2. The address of a [`Bo`] is only used when the buffer is part of a submit, and two clients may
+//! give the same address to different memory. With MMUv1 addresses are the driver's, which writes
+//! them into the stream: see [`Submit::relocated`].
 
 mod perfmon;
 mod rig;

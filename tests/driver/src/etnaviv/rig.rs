@@ -118,8 +118,8 @@ impl Rig {
             .map_or(0, |(_, v)| v)
     }
 
-    /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on the way. What the
-    /// first core counted.
+    /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on
+    /// the way. What the first core counted.
     pub fn finish(self) -> Stats {
         self.finish_all().swap_remove(0)
     }
@@ -130,7 +130,7 @@ impl Rig {
         self.finish_detached()
     }
 
-    /// As [`Rig::finish_all`], where the driver is not attached any more.
+    /// As [`Rig::finish_all`], where the driver is no longer attached.
     pub fn finish_detached(self) -> Vec<Stats> {
         let all: Vec<Stats> = (0..self.cores()).map(|core| self.stats_of(core)).collect();
         all.iter().for_each(check_manners);
@@ -152,7 +152,7 @@ impl Default for Rig {
     }
 }
 
-/// Whoever used the GPU did nothing that is forbidden.
+/// The GPU's user did nothing that is forbidden.
 pub fn check_manners(stats: &Stats) {
     assert_eq!(
         stats.dead_accesses, 0,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Command streams written by hand, and those that Mesa submitted.
 //!
-//! Commands as in rnndb cmdstream.xml; states and values of the BLT engine as in the streams of tests/data/etnaviv, of
-//! the RS as in Mesa's etnaviv_rs.c, of the 2D engine as in libdrm's tests/etnaviv/etnaviv_2d_test.c. A [`Template`]
-//! leaves the addresses of buffers open.
+//! Commands as in rnndb cmdstream.xml; states and values of the BLT engine as in the streams of
+//! tests/data/etnaviv, of the RS as in Mesa's etnaviv_rs.c, of the 2D engine as in libdrm's
+//! tests/etnaviv/etnaviv_2d_test.c. A [`Template`] leaves the addresses of buffers open.
 
 /// Clears a target of 256 x 256 pixels at [`TARGET`] with tile status at [`STATUS`] to [`COLOR`].
 pub const CLEAR: &[u8] = include_bytes!("../../../data/etnaviv/etna-GC7000L.m1.0.bin");
@@ -56,8 +56,8 @@ pub fn wait(cycles: u32) -> Vec<u32> {
     vec![0x3800_0000 | cycles, 0]
 }
 
-/// Fills sixteen words at `va`, which is a multiple of 64, with `value`: a BLT clear of a linear image of 16 x 1
-/// pixels.
+/// Fills sixteen words at `va`, which is a multiple of 64, with `value`: a BLT clear of a linear
+/// image of 16 x 1 pixels.
 pub fn fill(va: u32, value: u32) -> Vec<u32> {
     Template::fill(Engine::Blt, value).at(&[va])
 }
@@ -136,7 +136,8 @@ impl Template {
         words
     }
 
-    /// Fills the first [`Engine::words`] of buffer 0 with `value`, one row of 16 pixels of four bytes after the other.
+    /// Fills the first [`Engine::words`] of buffer 0 with `value`, one row of 16 pixels of four
+    /// bytes after the other.
     pub fn fill(engine: Engine, value: u32) -> Template {
         match engine {
             Engine::Blt => blt_fill(value),

@@ -88,7 +88,8 @@ impl Submit {
         }
     }
 
-    /// On the first core, with a sync_file, reading and writing `bos`, whose addresses the driver writes.
+    /// On the first core, with a sync_file, reading and writing `bos`, whose addresses the driver
+    /// writes.
     pub fn relocated(template: &Template, bos: &[&Bo]) -> Submit {
         let relocs = template.addresses.iter().map(|(at, index, offset)| Reloc {
             submit_offset: *at as u32 * 4,
@@ -104,8 +105,8 @@ impl Submit {
         }
     }
 
-    /// Asks for `counters` before and behind it: the values before it go to words 2 and on of `to`, as many behind it
-    /// to the words after those; word 0 gets the sequence.
+    /// Asks for `counters` before and after it: the values before it go to words 2 and on of `to`,
+    /// as many after it to the words after those; word 0 gets the sequence.
     pub fn sample(&mut self, counters: &[(u8, u16)], sequence: u32, to: &Bo) {
         let read_index = self.bos.len() as u32;
         self.bos.push((3, to.handle, u64::from(to.va)));
@@ -183,8 +184,8 @@ impl Client {
         self.submit_raw(&Submit::new(stream, bos))
     }
 
-    /// Waits for a fence: how it ended, 1 well, less than 0 an error; 0 when it did not within `ns`. Closes the
-    /// sync_file.
+    /// Waits for a fence: how it ended, 1 well, less than 0 an error; 0 when it did not within
+    /// `ns`. Closes the sync_file.
     pub fn end_of(&self, fence: Fence, ns: u64) -> i32 {
         let waited = self.wait_fence_on(fence.pipe, fence.id, 0, ns);
         let status = self.sync_file_status(fence.fd);

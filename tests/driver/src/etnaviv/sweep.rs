@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The n-th allocation fails, for every n: what a call that fails so may leave, and that it works the next time.
+//! The n-th allocation fails, for every n: what a call that fails so may leave, and that it works
+//! the next time.
 
 use super::{Rig, BOARDS};
 use crate::{errno, MS, SEC};
@@ -33,9 +34,9 @@ fn shape(world: &World) -> [u64; 11] {
     ]
 }
 
-/// Runs `step` on what `setup` made on a board with the n-th allocation from its begin failing, for every n, each in a
-/// world of its own. A call that fails may keep one more of each of `kinds`, to the end of its file. The answer is how
-/// many of them made the step fail.
+/// Runs `step` on what `setup` made on a board with the n-th allocation from its begin failing, for
+/// every n, each in a world of its own. A call that fails may keep one more of each of `kinds`, to
+/// the end of its file. Returns how many of them made the step fail.
 pub fn on<S, T>(
     board: &str,
     kinds: &[usize],

@@ -128,7 +128,7 @@ impl Work {
         submit.on(pipe, engine.exec_state())
     }
 
-    /// The submit of it, with `counters` read before and behind it: see [`Submit::sample`].
+    /// The submit of it, with `counters` read before and after it: see [`Submit::sample`].
     pub fn sampled(&self, counters: &[(u8, u16)], sequence: u32, to: &Bo) -> Submit {
         let mut submit = self.submit();
         submit.sample(counters, sequence, to);

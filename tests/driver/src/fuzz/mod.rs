@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the fuzzers have in common: random numbers from a seed, GPUs of both drivers behind one
-//! interface, and a look at all memory that a GPU reaches.
+//! Common parts of the fuzzers: random numbers from a seed, one interface to the GPUs of both
+//! drivers, and a check of all memory that a GPU reaches.
 
 mod panfrost;
 mod vivante;
@@ -42,7 +42,7 @@ pub fn env(name: &str, default: u64) -> u64 {
     set.unwrap_or(default)
 }
 
-/// Whether a call that nobody promised would work may fail with `e`.
+/// Whether a call that need not succeed may fail with `e`.
 pub fn may_be(e: i32) -> bool {
     let known = [
         errno::ENOMEM,
@@ -107,7 +107,7 @@ static NOW: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 
 /// From now on what fails belongs to `seed` and `step`: who panics says so, past the capture of the
 /// test harness, for a panic that the driver is below is an abort.
-pub fn told(seed: u64, step: u64) {
+pub fn note(seed: u64, step: u64) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let next = std::panic::take_hook();
@@ -132,7 +132,7 @@ pub struct Made {
     pub mappable: bool,
 }
 
-/// What a client needs in order to submit, which nobody else uses.
+/// What a client needs in order to submit, and does not share.
 pub struct Code {
     /// The handle of the buffer that it is in, if it is in one.
     pub handle: Option<u32>,
@@ -200,7 +200,7 @@ pub trait Gpu: Sync {
     /// Plants a fault of the hardware: one that costs no more than an interrupt or a job, or any.
     fn plant(&self, random: &mut Random, harmless: bool);
 
-    /// Looks at all memory that the GPU reaches: pages.
+    /// Checks all memory that the GPU reaches: pages.
     fn look(&self) -> u64;
 
     /// The end: nothing is left, and nothing forbidden happened on the way.

@@ -20,13 +20,13 @@ impl Panfrost {
     }
 
     /// Legacy tables, levels 0 to 3: type 3 is a table, 1 a leaf.
-    fn look_at(&self, pa: u64, level: u32) -> u64 {
+    fn walk(&self, pa: u64, level: u32) -> u64 {
         let entries = table(&self.0, pa, self.0.world().is_page(pa), 4096);
         let pages = entries.chunks_exact(8).map(|entry| {
             let entry = long(entry, 0);
             let to = entry & 0xff_ffff_f000;
             match entry & 3 {
-                3 if level < 3 => self.look_at(to, level + 1),
+                3 if level < 3 => self.walk(to, level + 1),
                 1 if level == 2 => is_of_buffers(&self.0, to & !0x1f_ffff, 0..512),
                 1 if level == 3 => is_of_buffers(&self.0, to, 0..1),
                 _ => 0,
@@ -68,7 +68,7 @@ impl Gpu for Panfrost {
         let (handle, va) = (word(&out, 8), long(&out, 16));
         let locked = || {
             let map = self.map(client, handle, 4096)?;
-            // Nobody frees it under the writer, whoever says of this handle that it is not needed.
+            // It is not freed under the writer, even if a thread marks this handle as not needed.
             map.set_locked(true);
             match client.madvise(handle, 2)? {
                 true => Ok(map),
@@ -128,7 +128,7 @@ impl Gpu for Panfrost {
 
     fn look(&self) -> u64 {
         let roots = self.0.with_mali(|mali| mali.tables()).expect("a Mali");
-        roots.into_iter().map(|root| self.look_at(root, 0)).sum()
+        roots.into_iter().map(|root| self.walk(root, 0)).sum()
     }
 
     fn finish(self: Box<Self>) {

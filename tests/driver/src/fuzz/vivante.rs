@@ -34,7 +34,7 @@ impl Etnaviv {
     }
 
     /// Two levels of 1024 words.
-    fn look_at_tree(&self, root: u64) -> u64 {
+    fn walk_tree(&self, root: u64) -> u64 {
         const PRESENT: u32 = 1;
         let board = &*self.rig;
         let read = |pa| table(board, pa, board.world().is_page(pa), 4096);
@@ -60,12 +60,12 @@ impl Etnaviv {
         let tables = board.with_vivante_core(core, |gpu| gpu.tables());
         match tables.expect("a Vivante") {
             Tables::None => 0,
-            Tables::Tree(root) => self.look_at_tree(root),
+            Tables::Tree(root) => self.walk_tree(root),
             Tables::Array(pa) => {
                 let roots = table(board, pa, board.world().is_run_page(pa), 4096);
                 let roots = roots.chunks_exact(8).map(|root| long(root, 0));
                 let set = roots.filter(|root| *root != 0);
-                set.map(|root| self.look_at_tree(root & !0xfff)).sum()
+                set.map(|root| self.walk_tree(root & !0xfff)).sum()
             }
             Tables::Flat(pa) => {
                 let mut pages = 0;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Client of the toy driver: one system call pattern per word of the command line. It fails by
 //! panicking.
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "system calls with buffers of the function around them"
+)]
 
 #[path = "../../tests/toy/abi.rs"]
 mod abi;

@@ -307,17 +307,12 @@ pub(crate) unsafe fn search(
                 }
                 used += part.len();
             }
-            // SAFETY: NUL-ended when it fits.
-            if fits
-                && unsafe {
-                    libc::syscall(
-                        libc::SYS_faccessat,
-                        libc::AT_FDCWD,
-                        out.as_ptr(),
-                        libc::X_OK,
-                    )
-                } == 0
-            {
+            let runs = |path: *const u8| {
+                // SAFETY: called with a NUL-terminated path only.
+                unsafe { libc::syscall(libc::SYS_faccessat, libc::AT_FDCWD, path, libc::X_OK) == 0 }
+            };
+            // It ends with NUL if it fits.
+            if fits && runs(out.as_ptr().cast()) {
                 return Ok(out.as_ptr().cast());
             }
             if crate::control::errno() == libc::EACCES {

@@ -352,7 +352,8 @@ mod tests {
     #[test]
     fn members_of_an_epoll_are_found_however_its_text_is_cut() {
         let text =
-            b"pos:\t0\nflags:\t02\ntfd:        3 events:       1 data: 5\ntfd:     1024 events: 19 tfd\n";
+            b"pos:\t0\nflags:\t02\ntfd:        3 events:       1 data: 5\ntfd:     1024 events: 19 \
+                tfd\n";
         for step in 1..text.len() {
             let (mut members, mut found) = (Members::default(), Vec::new());
             text.chunks(step)

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Boards of several cores, with a driver that does nothing but attach, and streams that its cores
 //! are given by hand.
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "calls of drm_os.h as C makes them, with handles that the test made"
+)]
 
 use super::*;
 use drm_os_host::{Caller, Dma, NoMemory};

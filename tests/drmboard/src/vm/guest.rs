@@ -69,7 +69,8 @@ impl Qemu {
                 .collect::<Vec<_>>()
         };
         let mut args = words(
-            "-machine virt,gic-version=3 -cpu cortex-a57 -nic none -display none -monitor none -no-reboot -m",
+            "-machine virt,gic-version=3 -cpu cortex-a57 -nic none -display none -monitor none \
+                -no-reboot -m",
         );
         args.extend([ram.into(), "-smp".into(), options.cpus.to_string().into()]);
         if let Some(root) = &options.root {
@@ -147,7 +148,8 @@ fn command_line(os: Os, more: &str) -> String {
     match os {
         Os::Linux => format!("console=ttyAMA0 panic=-1 {more}"),
         Os::FreeBsd => format!(
-            "FreeBSD: vfs.root.mountfrom=cd9660:/dev/vtbd0 kern.panic_reboot_wait_time=0 debug.debugger_on_panic=0 {more}"
+            "FreeBSD: vfs.root.mountfrom=cd9660:/dev/vtbd0 kern.panic_reboot_wait_time=0 \
+                debug.debugger_on_panic=0 {more}"
         ),
     }
 }

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const USAGE: &str =
-    "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] [--count F] [--stats] \
-                     [--power on|off] [--inject SPEC]... [--work-scale TIMES] [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
+    "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] \
+     [--count F] [--stats] [--power on|off] [--inject SPEC]... [--work-scale TIMES] \
+     [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
 
 /// What the kernel is: it decides what a kernel's command line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

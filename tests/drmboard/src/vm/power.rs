@@ -196,12 +196,14 @@ pub(crate) fn nodes(board: &str, boot: Boot) -> Option<(String, &'static str)> {
             false => (1, " regulator-boot-on;"),
         };
         let text = format!(
-            "\tgpu_supply: {REGULATOR} {{ compatible = \"regulator-fixed\"; regulator-name = \"SW1A\"; \
+            "\tgpu_supply: {REGULATOR} {{ compatible = \"regulator-fixed\"; regulator-name = \
+             \"SW1A\"; \
              regulator-min-microvolt = <900000>; regulator-max-microvolt = <900000>; \
              gpio = <&{{/pl061@9030000}} {number} {low}>;{how} }};
 \tgpc@{at:x} {{
 \t\tcompatible = \"fsl,imx8mq-gpc\"; reg = <0 {at:#x} 0 {len:#x}>;
-\t\tinterrupts = <0 {GPC_SPI} 4>; interrupt-parent = <&{{/intc@8000000}}>; interrupt-controller; #interrupt-cells = <3>;
+\t\tinterrupts = <0 {GPC_SPI} 4>; interrupt-parent = <&{{/intc@8000000}}>; interrupt-controller; \
+    #interrupt-cells = <3>;
 \t\tpgc {{
 \t\t\t#address-cells = <1>; #size-cells = <0>;
 \t\t\tpgc_gpu: power-domain@5 {{
@@ -215,13 +217,15 @@ pub(crate) fn nodes(board: &str, boot: Boot) -> Option<(String, &'static str)> {
     }
     let (qos, qos_len) = reg[1];
     let text = format!(
-        "\tqos_gpu: qos@{qos:x} {{ compatible = \"rockchip,rk3399-qos\", \"syscon\"; reg = <0 {qos:#x} 0 {qos_len:#x}>; }};
+        "\tqos_gpu: qos@{qos:x} {{ compatible = \"rockchip,rk3399-qos\", \"syscon\"; reg = <0 \
+         {qos:#x} 0 {qos_len:#x}>; }};
 \tpower-management@{at:x} {{
 \t\tcompatible = \"rockchip,rk3399-pmu\", \"syscon\", \"simple-mfd\"; reg = <0 {at:#x} 0 {len:#x}>;
 \t\tpower: power-controller {{
 \t\t\tcompatible = \"rockchip,rk3399-power-controller\";
 \t\t\t#power-domain-cells = <1>; #address-cells = <1>; #size-cells = <0>;
-\t\t\tpower-domain@35 {{ reg = <35>; clocks = {clocks}; pm_qos = <&qos_gpu>; #power-domain-cells = <0>; }};
+\t\t\tpower-domain@35 {{ reg = <35>; clocks = {clocks}; pm_qos = <&qos_gpu>; #power-domain-cells \
+    = <0>; }};
 \t\t}};
 \t}};
 "

@@ -36,13 +36,16 @@ fn source(node: &Node, core: u64, first_line: u32, consumer: &str) -> String {
     for (name, hz) in &node.clocks {
         let label = format!("gpu{core}_{name}");
         put(format_args!(
-            "{label}: clock-{core}-{name} {{ compatible = \"fixed-clock\"; #clock-cells = <0>; clock-frequency = <{hz}>; }};",
+            "{label}: clock-{core}-{name} {{ compatible = \"fixed-clock\"; #clock-cells = <0>; \
+                clock-frequency = <{hz}>; }};",
         ));
     }
     for name in &node.regulators {
         put(format_args!(
-            "gpu{core}_{name}: regulator-{core}-{name} {{ compatible = \"regulator-fixed\"; regulator-name = \"{name}\"; \
-             regulator-min-microvolt = <900000>; regulator-max-microvolt = <900000>; regulator-always-on; }};",
+            "gpu{core}_{name}: regulator-{core}-{name} {{ compatible = \"regulator-fixed\"; \
+             regulator-name = \"{name}\"; \
+             regulator-min-microvolt = <900000>; regulator-max-microvolt = <900000>; \
+             regulator-always-on; }};",
         ));
     }
     put(format_args!("gpu@{at:x} {{"));
@@ -173,7 +176,8 @@ mod tests {
         for part in [
             "gpc@ce00000 {",
             "reg = <0 0xce00000 0 0x10000>;",
-            "clocks = <&gpu0_core>, <&gpu0_shader>, <&gpu0_bus>, <&gpu0_reg>; power-supply = <&gpu_supply>;",
+            "clocks = <&gpu0_core>, <&gpu0_shader>, <&gpu0_bus>, <&gpu0_reg>; power-supply = \
+                <&gpu_supply>;",
             "power-domains = <&pgc_gpu>;",
         ] {
             assert!(imx.contains(part), "{part}: {imx}");

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A driver for nothing: it adds numbers, sleeps, and makes buffers and files; all through
 //! drm_os.h.
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "a driver as C would write it, against the contracts of drm_os.h"
+)]
 
 use super::abi;
 use drm_os_host::{sys, Dma, Hardware};

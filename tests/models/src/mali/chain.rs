@@ -2,11 +2,10 @@
 //! Execution of job chains: headers, order, completion and exceptions.
 //!
 //! Jobs of a chain run one after the other in the order of their links. That is a legal order of
-//! the hardware's scoreboard, because dependencies may only name jobs earlier in the chain
-//! (Mesa pan_scoreboard.h); a dependency on an index not seen yet is counted, as real hardware
-//! would run the job without waiting. After a soft stop the earlier jobs are not in the chain
-//! any more, so nothing is counted there.
-//! HW: Mesa genxml "Job Header"; panfrost.md 2.5, 2.7.
+//! the hardware's scoreboard, because dependencies may only name jobs earlier in the chain (Mesa
+//! pan_scoreboard.h); a dependency on an index not seen yet is counted, as real hardware would run
+//! the job without waiting. After a soft stop the earlier jobs are not in the chain any longer, so
+//! nothing is counted there. HW: Mesa genxml "Job Header"; panfrost.md 2.5, 2.7.
 
 use super::exec::{self, job_type};
 use super::fragment;
@@ -104,7 +103,7 @@ impl Mali {
         }
     }
 
-    /// Lets slot `n` do what is due.
+    /// Advances slot `n` to the present time.
     pub(crate) fn step_slot(&mut self, bus: &mut dyn Bus, n: usize) {
         let Some(run) = &self.slots[n].run else {
             return;

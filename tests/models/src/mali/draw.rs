@@ -149,7 +149,7 @@ fn check_code(exec: &mut Exec, va: u64) -> Result<(), Stop> {
     }
 }
 
-/// Renderer state: shaders, blend descriptors behind it, and the counts.
+/// Renderer state: shaders, the blend descriptors after it, and the counts.
 fn check_state(exec: &mut Exec, va: u64, stage: Stage, facts: &mut Facts) -> Result<Counts, Stop> {
     let va = va & !0xf;
     if va == 0 {
@@ -227,7 +227,7 @@ fn note_given(exec: &mut Exec, uniforms: u64, bytes: u64) -> Result<(), Stop> {
 
 /// The first attribute descriptor that is certain to have been written. Where the shader reads
 /// vertex or instance number these are descriptors 16 and 17; those between the last attribute and
-/// 16 hold what the memory held before, and nothing tells where the last one is. HW: Mesa pan_ir.h
+/// 16 hold what the memory held before, and nothing marks the last one. HW: Mesa pan_ir.h
 /// PAN_VERTEX_ID, pan_shader.c: v4 and v5 alone.
 fn first_attribute(arch: Arch, stage: Stage, count: u32) -> u32 {
     const VERTEX_ID: u32 = 16;

@@ -210,7 +210,7 @@ fn clear_color(
             return Ok(());
         }
     };
-    // Only v4 hides a preserved target behind a reload draw alone.
+    // Only v4 preserves a target by a reload draw alone.
     if !color.clear || (exec.arch == Arch::V4 && reload.color) {
         exec.mem.stats.targets_preserved += 1;
         return match format::size(exec.arch, color.format) {

@@ -10,7 +10,7 @@
 //! * v5, v7 depth and stencil: the same with ZS Clean Pixel Write Enable. Mesa sets that if
 //!   either part is cleared; the other part is then reloaded, which shows in the reload draw.
 //! * v4: Clean Pixel Write Enable is always set (pan_cs.c, PAN_ARCH 4), so only the reload draw
-//!   tells; see [`Reload`].
+//!   shows; see [`Reload`].
 //! * A target with the hardware's own Preload Enable is preserved.
 //!
 //! HW: Mesa genxml v4.xml, v5.xml, v7.xml "Framebuffer", "Framebuffer Parameters",

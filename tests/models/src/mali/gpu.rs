@@ -111,7 +111,7 @@ impl Gpu {
         self.cycles_since += ns;
     }
 
-    /// Completes what is due, except the reset itself.
+    /// Completes what has expired, except the reset itself.
     pub(crate) fn step(&mut self, now: u64) {
         if self.clean.is_some_and(|t| t <= now) {
             self.clean = None;

@@ -5,7 +5,7 @@ use super::inject::Armed;
 use super::stats::Stats;
 use crate::bus::Bus;
 
-/// How long a spurious interrupt stays up if nobody looks.
+/// How long a spurious interrupt stays up if it is not read.
 const SPURIOUS_NS: u64 = 10_000;
 
 /// One line.

@@ -256,7 +256,7 @@ impl Mmu {
         self.raw |= 1 << (n + if bus { 16 } else { 0 });
     }
 
-    /// Completes commands that are due.
+    /// Completes commands whose time has passed.
     pub(crate) fn step(&mut self, now: u64, stats: &mut Stats) {
         let has_transcfg = self.has_transcfg;
         for s in &mut self.spaces {

@@ -2,7 +2,7 @@
 //! Mali GPUs with a job manager: Midgard (T720, T760, T860) and Bifrost (G31, G52).
 //!
 //! The one thing to know: nothing happens between calls. Every call brings the time along; the
-//! model first does everything that was due up to then, in order, and then the access. Time
+//! model first does everything that has expired up to then, in order, and then the access. Time
 //! never runs backwards inside the model.
 //!
 //! What executes for real: the MMU with page tables and TLB, job chains, write-value jobs, and
@@ -196,7 +196,7 @@ impl Mali {
         lines.chain(slots).chain(others.into_iter().flatten()).min()
     }
 
-    /// Does everything that is due at `now_ns`.
+    /// Does everything that has expired at `now_ns`.
     pub fn poll(&mut self, bus: &mut dyn Bus, now_ns: u64) {
         self.advance(bus, now_ns);
     }
@@ -277,8 +277,8 @@ impl Mali {
         self.capture = on;
     }
 
-    /// Whether AFBC_FEATURES reads nonzero, which tells Mesa that the part has no AFBC.
-    /// HW: Mesa pan_props.c panfrost_query_afbc. Real T860 read zero.
+    /// Whether AFBC_FEATURES reads nonzero, which means to Mesa that the part has no AFBC. HW: Mesa
+    /// pan_props.c panfrost_query_afbc. Real T860 read zero.
     pub fn set_afbc_absent(&mut self, absent: bool) {
         self.afbc_absent = absent;
     }
@@ -372,7 +372,7 @@ impl Mali {
                 self.mmu.raise(space, fault, 0x90, &mut self.stats);
             }
             Err(Stop::Locked) => self.counters.sample = Some(None),
-            // Nothing tells the driver: the sample just never completes.
+            // The driver gets no notice: the sample never completes.
             Err(_) => self.counters.sample = None,
         }
     }

@@ -146,8 +146,8 @@ impl Power {
         Some(())
     }
 
-    /// Starts transitions whose conditions hold and finishes those that are due. Returns GPU
-    /// interrupt bits to raise.
+    /// Starts transitions whose conditions hold and finishes those whose time has passed. Returns
+    /// GPU interrupt bits to raise.
     pub(crate) fn step(
         &mut self,
         now: u64,
@@ -171,7 +171,7 @@ impl Power {
             if d.stuck {
                 continue;
             }
-            // Down first: a core told to go down and up again goes through both.
+            // Down first: a core that is turned off and on again goes through both.
             if d.off != 0 && d.off_at.is_none() && d.on_at.is_none() && (n != L2 || users == 0) {
                 d.off_at = Some(now + timing.power_off_ns);
             }

@@ -190,8 +190,8 @@ impl Slot {
         }
     }
 
-    /// Moves NEXT into the current registers. HEAD_NEXT then reads zero, which tells a driver
-    /// that tries to cancel whether it came too late; the other NEXT registers keep their value.
+    /// Moves NEXT into the current registers. HEAD_NEXT then reads zero, which shows a driver that
+    /// tries to cancel whether it came too late; the other NEXT registers keep their value.
     pub(crate) fn promote(&mut self, fetch_at: u64) {
         self.head = self.next_head;
         self.tail = self.next_head;

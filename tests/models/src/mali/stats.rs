@@ -95,7 +95,7 @@ impl Stats {
         *self.left.entry(what).or_default() += 1;
     }
 
-    /// Counts what the model does not know, of which `word` tells most.
+    /// Counts what the model does not know, best described by `word`.
     pub(crate) fn decode(&mut self, what: &'static str, word: u32) {
         *self.decode_errors.entry(what).or_default() += 1;
         self.decode_words.entry(what).or_insert(word);

@@ -10,9 +10,9 @@
 //! supply from the PMIC, which is on before power is asked for and goes when the request for power
 //! down is done. TF-A plat/imx/imx8m/imx8mq/gpc.c: the mapping that firmware leaves. The manual was
 //! not at hand: that power stays without PCR is what Linux calls that bit ("power control"); the
-//! bridge takes some cycles of the bus; how long a domain takes is in registers that nobody sets,
-//! and a guess here; the status register is set by power down and cleared by writing a one. All
-//! other registers (interrupt masks, sequence slots, other domains) keep what is written and do
+//! bridge takes some cycles of the bus; how long a domain takes is in registers that no driver
+//! sets, and a guess here; the status register is set by power down and cleared by writing a one.
+//! All other registers (interrupt masks, sequence slots, other domains) keep what is written and do
 //! nothing; they read zero at first.
 
 use super::{Boot, Controller, Follower, Stats, Supply, Window};
@@ -128,7 +128,7 @@ impl Gpcv2 {
                 .protocol("request for a domain that is not mapped to the processor");
         }
         if other.bits & GPU != 0 {
-            self.stats.protocol("request before the last one was over");
+            self.stats.protocol("request before the last one completed");
         }
     }
 
@@ -193,7 +193,7 @@ impl Gpcv2 {
             }
             if self.answer.due().is_some() {
                 self.stats
-                    .protocol("bridge request before the last one was over");
+                    .protocol("bridge request before the last one completed");
             }
         }
         self.request = value & !HSK_ACK;

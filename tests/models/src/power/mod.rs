@@ -2,8 +2,8 @@
 //! Power controllers of two SoCs: what gives the GPU its power, and what lets it onto the bus.
 //!
 //! The one thing to know: a controller knows nothing of the GPU. It says what the GPU has
-//! ([`Supply`]), and whoever embeds both switches the GPU's model, keeps accesses from it, and
-//! tells the controller of them.
+//! ([`Supply`]), and the embedder of both switches the GPU's model, blocks accesses to it, and
+//! reports them to the controller.
 
 use crate::bus::Access;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub use rk3399::Pmu;
 pub enum Supply {
     /// No power: its state is lost.
     Off,
-    /// Power, but its bus is shut: nobody reaches its registers, and it reaches no memory.
+    /// Power, but its bus is shut: its registers cannot be accessed, and it reaches no memory.
     Isolated,
     /// All it needs.
     On,
@@ -45,8 +45,8 @@ pub struct Window {
     pub len: u32,
 }
 
-/// A controller. Times are absolute, in nanoseconds; the controller does first what was due up to
-/// then.
+/// A controller. Times are absolute, in nanoseconds; the controller first does what has expired up
+/// to then.
 pub trait Controller: Send {
     /// Its windows; accesses name them by index.
     fn windows(&self) -> &'static [Window];
@@ -57,7 +57,7 @@ pub trait Controller: Send {
     fn mmio_write(&mut self, now_ns: u64, window: usize, offset: u32, value: u32);
     /// When something happens by itself next.
     fn next_event(&self) -> Option<u64>;
-    /// Does what is due.
+    /// Does what has expired.
     fn poll(&mut self, now_ns: u64);
     /// The regulator that feeds the GPU's domain comes or goes, where the controller's driver is
     /// the one to see to it.

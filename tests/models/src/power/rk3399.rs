@@ -2,14 +2,14 @@
 //! The RK3399's PMU, as far as power domains go, and the GPU's QoS generator.
 //!
 //! The one thing to know: PWRDN_CON takes the power away, but first the interconnect has to be
-//! asked to let nothing through any more (BUS_IDLE_REQ), and to have said that it does
-//! (BUS_IDLE_ACK, BUS_IDLE_ST). Coming back it is the reverse.
+//! asked to block all transfers (BUS_IDLE_REQ), and to have confirmed it (BUS_IDLE_ACK,
+//! BUS_IDLE_ST). Coming back it is the reverse.
 //!
 //! HW: Linux pm_domains.c and TF-A plat/rockchip/rk3399/drivers/pmu/pmu.c: registers, bits, and the
 //! order, in which they agree. QoS settings are saved, bus idle (both say so), power off; power on,
 //! bus open, QoS settings restored. No register has write-enable bits in its upper half. How long
-//! things take is told nowhere: the times here are long enough that a driver which does not wait is
-//! found out.
+//! things take is not documented: the times here are long enough to expose a driver that does not
+//! wait.
 
 use super::qos::{self, Qos};
 use super::{Boot, Controller, Follower, Stats, Supply, Window};
@@ -95,7 +95,7 @@ impl Pmu {
         if changed & GPU_POWER != 0 {
             if (self.is_down.bits ^ self.down) & GPU_POWER != 0 {
                 self.stats
-                    .protocol("power switched before the last switch was over");
+                    .protocol("power switched before the last switch completed");
             }
             if value & GPU_POWER != 0 {
                 if self.ack.bits & self.idle.bits & GPU_BUS == 0 {
@@ -121,7 +121,7 @@ impl Pmu {
                 || (self.idle.bits ^ self.idle_req) & GPU_BUS != 0
             {
                 self.stats
-                    .protocol("bus request before the last one was over");
+                    .protocol("bus request before the last one completed");
             }
         }
         self.stats.other_domains += u64::from((changed & !GPU_BUS).count_ones());

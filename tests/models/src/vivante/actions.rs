@@ -12,9 +12,9 @@ use crate::bus::Bus;
 const EVENTS: u32 = 30;
 
 /// Whether the front end cannot reach the state: HI, PM, MC, secure MMU, its own ring registers.
-/// What silicon does with such a load is not published; here nothing happens but a count.
-/// State 0 is not even counted: libdrm's etnaviv_2d_test loads 0 into it three times behind its
-/// rectangles, on boards that go on undisturbed.
+/// What silicon does with such a load is not published; here nothing happens but a count. State 0
+/// is not even counted: libdrm's etnaviv_2d_test loads 0 into it three times after its rectangles,
+/// on boards that go on undisturbed.
 fn is_blocked(address: u32) -> bool {
     if address == hi::CLOCK_CONTROL {
         return false;
@@ -163,7 +163,7 @@ impl Vivante {
             self.stats.protocol("BLT semaphore without BLT enable");
         }
         match unit_of(pair.1) {
-            // Nobody there to reach it: a stall on it never ends.
+            // Its sender does not exist: a stall on it never ends.
             Some(1) if !self.identity.has_blt => {
                 self.stats.protocol("BLT semaphore on a core without BLT");
             }
@@ -172,7 +172,7 @@ impl Vivante {
         }
     }
 
-    /// A stall by state: the sender waits, which for units behind the front end means that their
+    /// A stall by state: the sender waits, which for units after the front end means that their
     /// queue does.
     fn stall_token(&mut self, pair: (u32, u32)) -> Flow {
         match unit_of(pair.0) {

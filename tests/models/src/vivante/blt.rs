@@ -112,7 +112,7 @@ fn image(
 }
 
 /// What a copy with `swizzle` does to the bytes of a pixel, if the model knows: it knows
-/// permutations of formats of four bytes. Three bits for each channel R, G, B, A tell which
+/// permutations of formats of four bytes. Three bits for each channel R, G, B, A select which
 /// component of the source it is taken from, and in the upper half, which of the destination it
 /// goes to. HW: state_blt.xml SWIZZLE; Mesa etnaviv_blt.c and util_format_description for what the
 /// numbers mean.

@@ -93,7 +93,7 @@ impl Vivante {
         let link = (self.fe.fifo.front().copied(), self.fe.fifo.get(1).copied());
         self.fe.state = State::Wait(self.now + ns);
         if let (Some(header), Some(target)) = link {
-            // Anything else behind the WAIT is executed when it has ended.
+            // Anything else after the WAIT is executed when it has ended.
             if header >> 27 == op::LINK && target & !7 == at && header & 0xffff >= 2 {
                 self.fe.link_ns = self.timing.fetch_ns + 2 * self.timing.word_ns;
                 let period = ns + self.fe.link_ns;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The front end: fetches the command stream and executes it.
 //!
-//! A start, a LINK, a CALL or a RETURN allows a number of 64-bit words to be fetched; when they
-//! are used up and none of them was another jump or END, the front end waits for ever
-//! (etnaviv.md 5: "not too low, nothing else will be fetched"). Up to 32 words are fetched in one
-//! burst, so changes of memory behind the burst are not seen until the next jump.
+//! A start, a LINK, a CALL or a RETURN allows a number of 64-bit words to be fetched; when they are
+//! used up and none of them was another jump or END, the front end waits for ever (etnaviv.md 5:
+//! "not too low, nothing else will be fetched"). Up to 32 words are fetched in one burst, so
+//! changes of memory after the burst are not read until the next jump.
 //!
 //! `WAIT; LINK` back to the WAIT is recognised as the idle loop: see [`State::IdleLoop`].
 

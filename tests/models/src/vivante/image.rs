@@ -212,7 +212,7 @@ impl Image {
         value: [u32; 2],
         mask: [u32; 2],
     ) -> Result<(), Stop> {
-        // In bands, so that a size nobody has memory for ends at its first fault.
+        // In bands, so that a size beyond all memory ends at its first fault.
         let (mut y, bottom) = (rect.y, rect.y + rect.h);
         while y < bottom {
             let next = bottom.min((y / BAND + 1) * BAND);

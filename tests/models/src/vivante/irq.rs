@@ -7,7 +7,7 @@ use super::stats::Stats;
 use super::IRQ;
 use crate::bus::Bus;
 
-/// How long a spurious interrupt stays up if nobody looks.
+/// How long a spurious interrupt stays up if it is not read.
 const SPURIOUS_NS: u64 = 10_000;
 
 /// The pending and enabled causes, and the line they drive.

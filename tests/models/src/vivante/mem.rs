@@ -6,7 +6,7 @@ use super::mmu::{code, Client, Mmu, Stop};
 use super::stats::Stats;
 use crate::bus::Bus;
 
-/// Most bytes of a check: what a draw names is not bounded, and more tells no more.
+/// Most bytes of a check: what a draw names is not bounded, and more shows nothing new.
 const CHECK_MAX: u32 = 64 << 20;
 
 /// Bytes moved since the counters were reset.
@@ -85,8 +85,8 @@ impl Mem<'_> {
         Ok(u32::from_le_bytes(bytes))
     }
 
-    /// Checks that `len` bytes from `va` on can be accessed, one translation a page, without
-    /// moving data. Memory need not answer behind a translation, but is asked on a read.
+    /// Checks that `len` bytes from `va` on can be accessed, one translation a page, without moving
+    /// data. A translated address need not be memory, but on a read it is accessed.
     pub(crate) fn check(
         &mut self,
         client: Client,

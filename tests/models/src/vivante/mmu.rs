@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Both MMUs: registers, table walk, TLB.
 //!
-//! The TLB never evicts, so a translation that nobody flushed is used for ever: the worst case of
-//! what real caches do. It is not tagged by context either, which is why switching without a
-//! flush shows. A walk takes in a whole line of entries, absent ones too, so that a page mapped
-//! without a flush next to one in use is not seen: drivers flush after every map (etnaviv.md 2.14,
-//! 4), and one that missed that got translation errors (etnaviv.md 4, the bug of October 2025).
-//! How long a line is on silicon is not published. Absent first-level entries are not cached.
+//! The TLB never evicts, so a translation that is not flushed is used for ever: the worst case of
+//! what real caches do. It is not tagged by context either, which is why switching without a flush
+//! shows. A walk takes in a whole line of entries, absent ones too, so that a page mapped without a
+//! flush next to one in use is not seen: drivers flush after every map (etnaviv.md 2.14, 4), and
+//! one that missed that got translation errors (etnaviv.md 4, the bug of October 2025). How long a
+//! line is on silicon is not published. Absent first-level entries are not cached.
 
 use super::regs::{mc, mmu as reg};
 use super::stats::Stats;

@@ -2,7 +2,7 @@
 //! Vivante GPUs: GC7000L (i.MX8MQ), GC3000 (i.MX6QP), GC2000 and GC320 (i.MX6Q).
 //!
 //! The one thing to know: nothing happens between calls. Every call brings the time along; the
-//! model first does everything that was due up to then, in order, and then the access. Time
+//! model first does everything that has expired up to then, in order, and then the access. Time
 //! never runs backwards inside the model.
 //!
 //! What executes for real: the front end with all its commands, both MMUs with page tables and
@@ -181,7 +181,7 @@ impl Vivante {
         [due, idle].into_iter().flatten().min()
     }
 
-    /// Does everything that is due at `now_ns`.
+    /// Does everything that has expired at `now_ns`.
     pub fn poll(&mut self, bus: &mut dyn Bus, now_ns: u64) {
         self.advance(bus, now_ns);
     }
@@ -228,8 +228,8 @@ impl Vivante {
     ///
     /// There is no doorbell: silicon checks memory once per turn of the loop. The model makes one
     /// look per call that comes a period or more after the last one, so a longer time here saves
-    /// calls and only delays a job that is kicked while nobody calls. With `u64::MAX` the embedding
-    /// must call [`Vivante::poll`] itself after the driver changed the ring.
+    /// calls and only delays a job that is kicked between calls. With `u64::MAX` the embedding must
+    /// call [`Vivante::poll`] itself after the driver changed the ring.
     pub fn set_idle_poll(&mut self, min_ns: u64) {
         self.idle_poll_ns = min_ns;
     }

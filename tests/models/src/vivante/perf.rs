@@ -2,7 +2,7 @@
 //! Profile counters. They move as work goes by; no number is what silicon would count.
 //!
 //! HW: etnaviv.md 2.12; state_hi.xml.h MC_PROFILE_*; the front end's current primitive (select 9)
-//! is what drivers since Linux 6.13 watch to tell a long draw from a hang (etnaviv.md 2.10).
+//! is what drivers since Linux 6.13 watch to distinguish a long draw from a hang (etnaviv.md 2.10).
 
 use super::mem::Traffic;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The units behind the front end, each with a queue of work in order: PE (with the 3D pipeline, RS
+//! The units after the front end, each with a queue of work in order: PE (with the 3D pipeline, RS
 //! and the 2D engine) and BLT. Work has its effect on memory when its time has ended, so memory
 //! that goes away too early is noticed.
 
@@ -18,7 +18,7 @@ pub(crate) enum Work {
     Event(u32),
     /// The recipient of a semaphore reached it.
     Token((u32, u32)),
-    /// Nothing behind it starts before the token was reached that often.
+    /// Nothing after it starts before the token was reached that often.
     Barrier((u32, u32), u64),
     /// A fence value is written.
     Fence {

@@ -107,7 +107,7 @@ pub struct Stats {
     pub tiles_cleared: u64,
     /// Tiles read as their clear value because of their tile status.
     pub tiles_filled: u64,
-    /// Times the clock or the power was taken from a core whose front end was not at its END, or
+    /// Times the clock or the power was taken from a core whose front end had not reached END, or
     /// whose units worked. HW: docs/crosscheck.md: the stock driver ends the ring and waits for
     /// idle first. A front end that hangs does not count.
     pub cut_off: u64,
@@ -180,7 +180,7 @@ impl Stats {
         *self.protocol_errors.entry(what).or_default() += 1;
     }
 
-    /// Counts what the model does not know, of which `word` tells most.
+    /// Counts what the model does not know, best described by `word`.
     pub(crate) fn decode(&mut self, what: &'static str, word: u32) {
         *self.decode_errors.entry(what).or_default() += 1;
         self.decode_words.entry(what).or_insert(word);

@@ -141,7 +141,7 @@ impl Rig {
         self.mali.poll(&mut self.board, self.now);
     }
 
-    /// Lets time pass until nothing is under way any more.
+    /// Lets time pass until nothing is under way.
     pub fn settle(&mut self) {
         for _ in 0..10_000 {
             match self.mali.next_event() {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A toy device, short names for C calls, and how to watch a process die.
 #![allow(dead_code, reason = "each test program uses a part")]
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "calls of drm_os.h as C makes them, with handles that the test made"
+)]
 
 use drm_os_host::{sys, Config, Device, Dma, Hardware, Node, World};
 use std::any::Any;

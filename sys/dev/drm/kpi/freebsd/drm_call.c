@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * What the system calls on all files have in common, of nodes (drm_node.c) and
- * of our own (drm_file.c).
+ * The part of system calls that files of device nodes (drm_node.c) share with
+ * dma-bufs and sync_files (drm_file.c).
  */
 #include "drm_glue.h"
 
@@ -28,7 +28,8 @@ drm_caller_init(struct drm_os_caller *caller, struct thread *td,
 }
 
 /*
- * The argument is in kernel memory; sys_ioctl() copies it out if this is 0.
+ * The argument is in kernel memory; sys_ioctl() copies it out if this returns
+ * 0.
  */
 int
 drm_call_ioctl(const struct drm_os_file_ops *ops, void *priv,
@@ -70,7 +71,7 @@ drm_call_mmap(const struct drm_os_file_ops *ops, void *priv,
 		drm_os_object_unref(obj);
 		return (EACCES);
 	}
-	/* The object's references are the VM object's. */
+	/* The references of the object are those of the VM object. */
 	*objectp = drm_object_vm(obj);
 	*offset = obj_offset;
 	return (0);

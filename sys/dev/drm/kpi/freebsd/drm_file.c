@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Files of our own, dma-bufs and sync_files: made, installed, closed, and taken
- * away when the module goes.
+ * dma-bufs and sync_files: creation, installation, close, and revocation when
+ * the module is unloaded.
  */
 #include "drm_glue.h"
 
@@ -18,7 +18,7 @@
 #include "drm_file.h"
 
 static LIST_HEAD(, drm_os_file) files = LIST_HEAD_INITIALIZER(files);
-static bool disowned;			/* (files_lock) no more of them */
+static bool revoked;			/* (files_lock) unloading */
 static struct mtx files_lock;
 MTX_SYSINIT(drm_files, &files_lock, "drm files", MTX_DEF);
 
@@ -82,10 +82,10 @@ file_unref(struct drm_os_file *file)
 }
 
 /*
- * Files are closed on threads of the kernel that others wait for, such as that
- * of taskqueue_thread, which collects sockets in flight: nothing here waits for
- * a task.  No note is left when a file is closed, for each holds it; when the
- * module goes there may be some.
+ * The kernel closes files on threads that others wait for, such as that of
+ * taskqueue_thread, which collects sockets in flight: nothing here waits for a
+ * task.  A closed file has no knotes, because each of them holds the file; a
+ * file that is revoked at unload may have some.
  */
 static void
 file_release(struct drm_os_file *file)
@@ -110,7 +110,7 @@ drm_os_file_install(struct drm_os_caller *caller, struct drm_os_file *file,
 	if (error != 0)
 		return (error);
 	mtx_lock(&files_lock);
-	if (disowned) {
+	if (revoked) {
 		mtx_unlock(&files_lock);
 		fdclose(caller->td, fp, fd);
 		fdrop(fp, caller->td);
@@ -120,7 +120,7 @@ drm_os_file_install(struct drm_os_caller *caller, struct drm_os_file *file,
 	finit(fp, FREAD | ((flags & DRM_OS_FD_WRITE) != 0 ? FWRITE : 0),
 	    DTYPE_DEV, file, &drm_fileops);
 	mtx_unlock(&files_lock);
-	/* Our reference to fp is dropped at the end of the call. */
+	/* The reference to fp is dropped at the end of the ioctl. */
 	caller->new_file = fp;
 	caller->new_fd = fd;
 	*fdp = fd;
@@ -145,7 +145,7 @@ drm_os_file_wake(struct drm_os_file *file)
 	if (KNLIST_EMPTY(&file->sel.si_note))
 		return;
 	refcount_acquire(&file->refs);
-	/* The content, which calls this, keeps the last reference. */
+	/* Not the last reference: the content, which calls this, has one. */
 	if (taskqueue_enqueue_flags(drm_os.notes, &file->notify,
 	    TASKQUEUE_FAIL_IF_PENDING) != 0)
 		(void)refcount_release(&file->refs);
@@ -196,7 +196,7 @@ drm_file_close(struct file *fp, struct thread *td __unused)
 
 	atomic_add_int(&drm_os.calls, 1);
 	fp->f_ops = &badfileops;
-	/* Under the lock, for drm_files_disown() may have taken it just now. */
+	/* Under the lock: drm_files_revoke() may run at the same time. */
 	mtx_lock(&files_lock);
 	file = fp->f_data;
 	fp->f_data = NULL;
@@ -211,31 +211,31 @@ drm_file_close(struct file *fp, struct thread *td __unused)
 
 
 /*
- * The module goes and users still have descriptors of ours: those become dead
- * files of the kernel's.  A file that is listed is not closed, for closing takes
- * it off the list first, so its struct file is there.  One that is made by a
- * call under way has none yet, and gets none.  Callers of methods read the
- * table's address once, so none finds a method of one table by a flag of the
+ * Revokes the descriptors that users still have when the module is unloaded:
+ * they become dead files (badfileops).  A listed file has its struct file,
+ * because a close removes it from the list first; one that is being made by a
+ * call has none yet, and gets none.  Callers of methods read the address of
+ * the table once, so that none uses a flag of one table with a method of the
  * other.
  */
 void
-drm_files_disown(void)
+drm_files_revoke(void)
 {
 	struct drm_os_file *file;
 
 	mtx_lock(&files_lock);
 	LIST_FOREACH(file, &files, link) {
-		/* A second try finds them without their struct file. */
-		if (file->fp == NULL || disowned)
+		/* Files that an earlier attempt has revoked. */
+		if (file->fp == NULL || revoked)
 			continue;
 		file->fp->f_ops = &badfileops;
 		file->fp->f_data = NULL;
 	}
-	disowned = true;
+	revoked = true;
 	mtx_unlock(&files_lock);
 }
 
-/* What was behind them; no call is under way. */
+/* Releases their contents; no call is in progress. */
 void
 drm_files_release(void)
 {

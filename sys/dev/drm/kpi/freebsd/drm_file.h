@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * A file of our own, for drm_file.c, which makes and ends it, and
- * drm_fileops.c, which has its methods.
+ * A dma-buf or sync_file, for drm_file.c (creation, close) and drm_fileops.c
+ * (methods).
  */
 #ifndef _DRM_FILE_H_
 #define	_DRM_FILE_H_
@@ -17,10 +17,10 @@ struct drm_os_file {
 	struct file	*fp;		/* (files_lock) NULL: not installed yet */
 	uint64_t	 ino;
 	LIST_ENTRY(drm_os_file) link;	/* (files_lock) */
-	volatile u_int	 refs;		/* its content, and a pending notify */
-	struct mtx	 lock;		/* of the note list */
+	volatile u_int	 refs;		/* its content, a pending notify */
+	struct mtx	 lock;		/* of the knote list */
 	struct selinfo	 sel;
-	/* Notes are told without any lock of those who wake. */
+	/* Activates the knotes without locks of the thread that wakes. */
 	struct task	 notify;
 };
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Files of our own: their methods, which the kernel calls.
+ * The methods of dma-bufs and sync_files.
  */
 #include "drm_glue.h"
 
@@ -33,8 +33,8 @@ file_leave(void)
 }
 
 /*
- * What users do with a descriptor.  A call that has been entered keeps the
- * content; drm_unload.c waits for it.
+ * Enters a method.  The content is not released during it; drm_unload.c waits
+ * for its end.
  */
 static struct drm_os_file *
 file_enter(struct file *fp)
@@ -75,7 +75,7 @@ file_poll(struct file *fp, int events, struct ucred *cred __unused,
 		return (POLLERR | POLLHUP);
 	revents = 0;
 	if (file->ops->poll != NULL) {
-		/* Recorded first, so that no wakeup is missed. */
+		/* Recorded first, so that no wakeup is lost. */
 		selrecord(td, &file->sel);
 		if (file->ops->poll(file->priv))
 			revents = events & (POLLIN | POLLRDNORM |
@@ -145,7 +145,7 @@ file_stat(struct file *fp, struct stat *sb, struct ucred *cred)
 	return (0);
 }
 
-/* The end tells the size; there is nowhere else to go but the beginning. */
+/* A seek to the end returns the size; the only other offset is the start. */
 static int
 file_seek(struct file *fp, off_t offset, int whence, struct thread *td)
 {
@@ -202,7 +202,7 @@ file_mmap(struct file *fp, vm_map_t map, vm_offset_t *addr, vm_size_t size,
 	file_leave();
 	if (error != 0)
 		return (error);
-	/* Nor are buffers for core dumps. */
+	/* Buffers are not dumped. */
 	error = vm_mmap_object(map, addr, size, prot, maxprot,
 	    flags | MAP_NOCORE, object, foff, FALSE, td);
 	if (error != 0)

@@ -4,26 +4,26 @@
  *
  * Objects: the memory of buffers.
  *
- * An object is a managed device pager's VM object whose handle is our
- * structure.  Its pages are wired from birth until they leave it, so they do
- * not move while the GPU knows them; being managed, every mapping of them can
- * be taken away.  References to the VM object are the references of drm_os.h,
- * and a mapping holds one like anybody else.
+ * An object is the VM object of a managed device pager, with a drm_os_object
+ * as its handle.  Its pages are wired while they are in it, so they do not
+ * move while the GPU maps them; they are managed, so all of their mappings can
+ * be removed.  The references of drm_os.h are those of the VM object; a
+ * mapping holds one, too.
  *
- * The pages of a WRITE_COMBINE object are mapped uncached, and only the page
- * itself is told so: pmap_page_set_memattr(9) would split the blocks of the
- * direct map by break-before-make, on which other processors stand.  So the
- * direct map keeps a cached alias, and page_claim() and drm_page_restore() see
- * to it that no line of that alias is dirty while the page is uncached, and none
- * stale afterwards.  docs/design.md says why that is right.
+ * The pages of a WRITE_COMBINE object are mapped uncached, and the attribute
+ * is set in the page only: pmap_page_set_memattr(9) would split blocks of the
+ * direct map by break-before-make, while other processors use them.  So the
+ * direct map keeps a cached alias; page_claim() and drm_page_restore() ensure
+ * that no line of that alias is dirty while the page is uncached, and none
+ * stale afterwards.  docs/design.md explains why that is correct.
  *
- * A page that somebody else has wired is not taken away from the VM system:
- * munlock(2) looks for the pages that mlock(2) has wired, in the VM object.
+ * A page that something else has wired stays in the VM object, where
+ * munlock(2) searches for the pages that mlock(2) has wired.
  *
- * Objects that a process makes are charged to its user as anonymous memory is:
- * RLIMIT_SWAP, racct(4)'s swapuse and vm.overcommit know of them.  Their pages
- * count, as long as they are wired by us, as what mlock(2) has wired: no more
- * than vm.max_user_wired.
+ * Objects that a process makes are charged to its user as anonymous memory:
+ * RLIMIT_SWAP, racct(4)'s swapuse and vm.overcommit apply.  While their pages
+ * are wired here, they count in vm.max_user_wired, as those that mlock(2) has
+ * wired.
  */
 #include "drm_glue.h"
 
@@ -68,7 +68,7 @@ drm_object_publish(struct drm_os_object *obj, struct drm_os_dev *dev)
 }
 
 void
-drm_object_forget(struct drm_os_object *obj)
+drm_object_free(struct drm_os_object *obj)
 {
 
 	mtx_lock(&objects_lock);
@@ -80,8 +80,9 @@ drm_object_forget(struct drm_os_object *obj)
 }
 
 /*
- * Takes all pages away from users and from the object, and frees them.  With
- * "keep", pages that others have wired stay in the VM object, as ordinary ones.
+ * Removes all pages from users' mappings and from the object and frees them.
+ * With "keep", pages that others have wired stay in the VM object, as ordinary
+ * ones.
  */
 static void
 object_free_pages(struct drm_os_object *obj, bool keep)
@@ -109,16 +110,18 @@ retry:
 		}
 		vm_page_iter_remove(&pages, m);
 		freed++;
-		/* Somebody else who wired it frees it with the last wiring. */
+		/* If others have wired it, the last unwiring frees it. */
 		if (vm_page_unwire_noq(m))
 			vm_page_free(m);
 	}
 	drm_wired_sub(obj, freed);
 }
 
-/* The VM object is the VM system's alone: our wirings of what it still has go. */
+/*
+ * Leaves the VM object to the VM system: unwires the pages that it still has.
+ */
 static void
-object_give_away(vm_object_t vm)
+object_unwire_all(vm_object_t vm)
 {
 	struct pctrie_iter pages;
 	vm_page_t m;
@@ -131,9 +134,9 @@ object_give_away(vm_object_t vm)
 }
 
 /*
- * Whether a page is wired by others, or is about to be: a fault that wires has
- * the page busied from before it is found until it is wired.  With the lock
- * held since, none can begin.
+ * Whether a page is wired by others, or is about to be: a fault that wires a
+ * page keeps it busy from before it is found until it is wired.  None can
+ * begin while the lock is held.
  */
 static bool
 object_is_wired_elsewhere(vm_object_t vm)
@@ -150,7 +153,7 @@ object_is_wired_elsewhere(vm_object_t vm)
 	return (false);
 }
 
-/* A user touched memory that is not there. */
+/* Handles a user's fault on a page that is not allocated. */
 static int
 object_populate(vm_object_t vm, vm_pindex_t pindex, int fault_type __unused,
     vm_prot_t max_prot __unused, vm_pindex_t *first, vm_pindex_t *last)
@@ -159,7 +162,7 @@ object_populate(vm_object_t vm, vm_pindex_t pindex, int fault_type __unused,
 	vm_page_t m;
 
 	obj = vm->handle;
-	/* To object_fault(), which makes it a SIGBUS. */
+	/* Then object_fault() makes it a SIGBUS. */
 	if (drm_object_page_get(obj, pindex, &m) != 0)
 		return (VM_PAGER_BAD);
 	*first = *last = pindex;
@@ -167,10 +170,9 @@ object_populate(vm_object_t vm, vm_pindex_t pindex, int fault_type __unused,
 }
 
 /*
- * What the VM system asks instead of object_populate() once a process has made
- * a copy-on-write mapping (minherit(2)) of the object: it has put a page of its
- * own there, busied, which gives way to one of ours.  Nothing is behind a
- * purged object.
+ * Called instead of object_populate() once a process has made a copy-on-write
+ * mapping (minherit(2)) of the object: the VM system has inserted a busy page,
+ * which is replaced by one of the object.  A purged object has none.
  */
 static int
 object_fault(vm_object_t vm, vm_ooffset_t offset __unused, int prot __unused,
@@ -237,16 +239,16 @@ object_dtor(void *handle)
 	struct drm_os_object *obj = handle;
 
 	VM_OBJECT_WLOCK(obj->vm);
-	/* Without references there is no mapping that could be unlocked. */
+	/* Without references there is no mapping to be unlocked. */
 	object_free_pages(obj, (obj->vm->flags & OBJ_DEAD) == 0);
-	/* What is left is for object_give_away(). */
+	/* object_unwire_all() unwires the others. */
 	drm_wired_sub(obj, obj->vm->resident_page_count);
 	VM_OBJECT_WUNLOCK(obj->vm);
 	object_uncharge(obj);
-	drm_object_forget(obj);
+	drm_object_free(obj);
 }
 
-/* It may be called while object_dtor() runs, or has run. */
+/* May be called during and after object_dtor(). */
 static void
 object_path(void *handle __unused, char *path, size_t len)
 {
@@ -273,7 +275,7 @@ drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
 		return (EINVAL);
 	obj = malloc(sizeof(*obj), M_DRM, M_WAITOK | M_ZERO);
 	obj->pages = atop(size);
-	/* What VM_MEMATTR_WRITE_COMBINING means here is write-through. */
+	/* VM_MEMATTR_WRITE_COMBINING is write-through on arm64. */
 	obj->attr = attr == DRM_OS_MEM_WRITE_COMBINE ?
 	    VM_MEMATTR_UNCACHEABLE : VM_MEMATTR_DEFAULT;
 	if (object_charge(obj) != 0) {
@@ -288,9 +290,9 @@ drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
 		return (ENOMEM);
 	}
 	VM_OBJECT_WLOCK(obj->vm);
-	/* Its pages are freed by object_dtor(). */
+	/* object_dtor() frees its pages. */
 	vm_object_set_flag(obj->vm, OBJ_PG_DTOR);
-	/* They are real memory: mlock(2) of them ends with munlock(2). */
+	/* They are real memory: munlock(2) undoes mlock(2). */
 	vm_object_clear_flag(obj->vm, OBJ_FICTITIOUS);
 	VM_OBJECT_WUNLOCK(obj->vm);
 	drm_object_publish(obj, dev);
@@ -368,9 +370,9 @@ drm_os_object_purge(struct drm_os_object *obj)
 	if (obj->kmaps == 0 && !object_is_wired_elsewhere(obj->vm)) {
 		obj->purged = true;
 		/*
-		 * Who holds a page for input or output, which needs no lock of
-		 * the object, may come until its last mapping is gone, and
-		 * keeps it; nobody comes to look for it in the object.
+		 * I/O may wire a page, without the lock of the object, until
+		 * its last mapping is removed, and keeps it then; it does not
+		 * search for it in the object.
 		 */
 		object_free_pages(obj, false);
 		error = 0;
@@ -411,7 +413,7 @@ drm_os_object_kmap(struct drm_os_object *obj, void **kva)
 			vm_page_xunbusy(m);
 		}
 	}
-	/* All who map it share one mapping. */
+	/* All users share one mapping. */
 	if (error == 0 && obj->kmaps++ == 0) {
 		pmap_qenter(fresh, ma, obj->pages);
 		obj->kva = fresh;
@@ -468,12 +470,13 @@ drm_os_object_sync(struct drm_os_object *obj, uint64_t off, uint64_t len,
 }
 
 /*
- * What is left is mappings of users.  A VM object whose pager is gone is dead,
- * and its end does not come back here.  A touch of it would find a page of
- * zeroes, for the dead pager only has no pages; behind its size is a SIGBUS.
- * Pages that mlock(2) has wired are still there, cached and no device's, until
- * they are unlocked or unmapped: then they are the VM system's to free.  EBUSY
- * when there are some left at the end; then this may be tried again.  No lock is
+ * Revokes the objects that are left, which only users' mappings hold.  A VM
+ * object without its pager is dead, and does not call this module when it is
+ * freed.  A fault within its size would map a page of zeroes, because the dead
+ * pager has no pages; beyond its size it is a SIGBUS.  Pages that mlock(2) has
+ * wired stay, as cached memory of no device, until they are unlocked or
+ * unmapped; then the VM system frees them.  Returns EBUSY if
+ * some are left at the end of the time; then it may be called again.  No lock is
  * held from one object to the next.
  */
 int
@@ -486,7 +489,7 @@ drm_objects_revoke(sbintime_t end)
 		mtx_lock(&objects_lock);
 		obj = LIST_FIRST(&objects);
 		vm = obj == NULL ? NULL : obj->vm;
-		/* One without references is on its way out by itself. */
+		/* One without references is being freed. */
 		if (vm != NULL && !refcount_acquire_if_not_zero(&vm->ref_count))
 			vm = NULL;
 		mtx_unlock(&objects_lock);
@@ -502,14 +505,14 @@ drm_objects_revoke(sbintime_t end)
 			continue;
 		}
 		VM_OBJECT_WLOCK(vm);
-		/* Faults that have come to us end, and no other one comes. */
+		/* Waits for faults in the pager; no new ones begin. */
 		obj->purged = true;
 		vm_object_pip_wait(vm, "drmrvk");
 		vm_object_clear_flag(vm, OBJ_POPULATE);
 		vm->size = 0;
-		/* This calls object_dtor() and forgets obj. */
+		/* This calls object_dtor(), which frees obj. */
 		vm_pager_deallocate(vm);
-		object_give_away(vm);
+		object_unwire_all(vm);
 		VM_OBJECT_WUNLOCK(vm);
 		vm_object_deallocate(vm);
 	}

@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * An object, for the files that make one: drm_object.c from a VM object of its
- * own (its pages: drm_object_page.c), drm_userptr.c from the memory of a process.
+ * Objects, for the files that implement them: drm_object.c with a VM object
+ * (its pages: drm_object_page.c), drm_userptr.c of the memory of a process.
  */
 #ifndef _DRM_OBJECT_H_
 #define	_DRM_OBJECT_H_
@@ -17,7 +17,7 @@ struct drm_os_object {
 	bool		 purged;	/* VM object's lock */
 	vm_offset_t	 kva;		/* (VM object) */
 	u_int		 kmaps;		/* (VM object) */
-	struct ucred	*cred;		/* who is charged; NULL: nobody */
+	struct ucred	*cred;		/* charged user, or NULL */
 	bool		 counted;	/* its pages are user-wired */
 	/* Memory of a process. */
 	volatile u_int	 refs;
@@ -25,12 +25,12 @@ struct drm_os_object {
 	vm_page_t	*held;
 };
 
-/* GPU page tables have entries of this size, too. */
+/* The size of block leaves of GPU page tables. */
 #define	BLOCK_PAGES	atop(2 * 1024 * 1024)
 
 /* drm_object.c */
 void	drm_object_publish(struct drm_os_object *obj, struct drm_os_dev *dev);
-void	drm_object_forget(struct drm_os_object *obj);
+void	drm_object_free(struct drm_os_object *obj);
 
 /* drm_object_page.c */
 bool	drm_wired_add(struct drm_os_object *obj, u_long npages);

@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * The pages of objects: made, counted as wired, and looked up in a VM object.
- * drm_object.c says what holds of them.
+ * The pages of objects: allocation, the count of wired pages, and lookup in a
+ * VM object.  drm_object.c has their invariants.
  */
 #include "drm_glue.h"
 
@@ -23,7 +23,7 @@
 
 #include "drm_object.h"
 
-/* Pages are about to be wired for a user. */
+/* Counts pages that are about to be wired for a user. */
 bool
 drm_wired_add(struct drm_os_object *obj, u_long npages)
 {
@@ -57,14 +57,14 @@ page_alias(vm_page_t m)
 }
 
 /*
- * A zeroed page becomes the object's.  It is in no VM object and nothing but
- * the direct map has it mapped, so that its attribute may change.
+ * Prepares a zeroed page for the object.  It is in no VM object and mapped
+ * only by the direct map, so its attribute may change.
  */
 static void
 page_claim(struct drm_os_object *obj, vm_page_t m)
 {
 
-	/* Managed: its mappings can be found. */
+	/* Managed, so that its mappings can be removed. */
 	m->oflags &= ~VPO_UNMANAGED;
 	if (obj->attr != VM_MEMATTR_DEFAULT) {
 		cpu_dcache_wbinv_range(page_alias(m), PAGE_SIZE);
@@ -74,8 +74,8 @@ page_claim(struct drm_os_object *obj, vm_page_t m)
 }
 
 /*
- * The reverse, once the last mapping is gone: the page is ordinary memory.
- * Lines that were fetched on speculation meanwhile are older than the page.
+ * Undoes page_claim() after the last mapping is removed: the page is ordinary
+ * memory.  Lines that were fetched speculatively may be stale.
  */
 void
 drm_page_restore(vm_page_t m)
@@ -87,7 +87,7 @@ drm_page_restore(vm_page_t m)
 	m->md.pv_memattr = VM_MEMATTR_DEFAULT;
 }
 
-/* Whether others than the object have wired it. */
+/* Whether something other than the object has wired it. */
 bool
 drm_page_is_wired_elsewhere(vm_page_t m)
 {
@@ -96,8 +96,8 @@ drm_page_is_wired_elsewhere(vm_page_t m)
 }
 
 /*
- * One page, or an aligned block of them, zeroed and with the object's
- * attribute, not in the object yet.  May sleep.
+ * Allocates a page, or an aligned block of pages, zeroed and with the object's
+ * attribute, but not in the object yet.  May sleep.
  */
 vm_page_t
 drm_page_make(struct drm_os_object *obj, u_long npages)
@@ -117,7 +117,10 @@ drm_page_make(struct drm_os_object *obj, u_long npages)
 			    (npages > 1 ? VM_ALLOC_NORECLAIM : 0), npages, 0,
 			    obj->dev->data_high, ptoa(npages), 0,
 			    VM_MEMATTR_DEFAULT);
-		/* Blocks are a favour; a single page is worth some patience. */
+		/*
+		 * A block is optional; for a single page, memory is waited
+		 * for.
+		 */
 		if (m != NULL || npages > 1 || tries == 8)
 			break;
 		drm_page_wait(obj->dev->data_high, 1);
@@ -143,8 +146,8 @@ drm_page_discard(struct drm_os_object *obj, vm_page_t m)
 }
 
 /*
- * Finds or makes the page at pindex, busied exclusively.  Called with the VM
- * object locked, which is so again on return, but not in between.
+ * Finds or allocates the page at pindex, busied exclusively.  Called with the
+ * VM object locked; releases the lock temporarily.
  */
 int
 drm_object_page_get(struct drm_os_object *obj, vm_pindex_t pindex,
@@ -197,8 +200,8 @@ block_is_empty(struct drm_os_object *obj, vm_pindex_t pindex)
 }
 
 /*
- * Fills the empty aligned block at pindex with contiguous memory, if there is
- * such memory.  The lock as in drm_object_page_get().
+ * Fills the empty aligned block at pindex with contiguous memory, if
+ * available. The lock as in drm_object_page_get().
  */
 void
 drm_object_block_get(struct drm_os_object *obj, vm_pindex_t pindex)

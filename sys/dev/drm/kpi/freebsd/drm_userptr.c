@@ -2,8 +2,9 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Objects of the memory of a process.  Such an object has no VM object of ours
- * and is charged already; its pages are wired, and so count.
+ * Objects of the memory of a process.  They have no VM object of their own,
+ * and their memory is charged already; their pages are wired, and count as
+ * such.
  */
 #include "drm_glue.h"
 
@@ -19,8 +20,8 @@
 #include "drm_object.h"
 
 /*
- * Not the registers of another device, nor memory that the process has
- * uncached: drm_os_object_sync() works on the direct map.
+ * Neither registers of a device nor memory that the process maps uncached:
+ * drm_os_object_sync() uses the direct map.
  */
 static bool
 user_page_is_usable(struct drm_os_dev *dev, vm_page_t m)
@@ -45,7 +46,7 @@ drm_os_object_create_user(struct drm_os_dev *dev,
 	if (size == 0 || (size & PAGE_MASK) != 0 || (uaddr & PAGE_MASK) != 0)
 		return (EINVAL);
 	count = atop(size);
-	/* Nobody has more than there is; the list is made before that is looked at. */
+	/* More than RAM; checked before the list is allocated. */
 	if (count > physmem)
 		return (EFAULT);
 	map = &caller->td->td_proc->p_vmspace->vm_map;
@@ -92,7 +93,10 @@ drm_userptr_unref(struct drm_os_object *obj)
 		return;
 	for (i = 0; obj->write && i < obj->pages; i++) {
 		m = obj->held[i];
-		/* A page whose mapping is gone may belong to nobody, and is not valid then. */
+		/*
+		 * A page without mappings may have been freed by its object,
+		 * and is not valid then.
+		 */
 		(void)vm_page_busy_acquire(m, VM_ALLOC_SBUSY);
 		if (!vm_page_none_valid(m))
 			vm_page_dirty(m);
@@ -101,5 +105,5 @@ drm_userptr_unref(struct drm_os_object *obj)
 	vm_page_unhold_pages(obj->held, obj->pages);
 	drm_wired_sub(obj, obj->pages);
 	free(obj->held, M_DRM);
-	drm_object_forget(obj);
+	drm_object_free(obj);
 }

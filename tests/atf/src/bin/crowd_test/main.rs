@@ -19,7 +19,7 @@ const GOOD: usize = 7;
 const BAD: usize = GOOD;
 /// Begins the line that names a process of the eighth.
 const BAD_PID: &str = "crowd: the eighth is process ";
-/// Longer than any wait behind jobs of the eighth: a few of half a second each, on a busy machine.
+/// Longer than any wait for jobs of the eighth: a few of half a second each, on a busy machine.
 const PATIENCE_MS: i64 = 30_000;
 
 /// What clients of one kind of GPU do.
@@ -30,20 +30,20 @@ trait Gpu {
     const MISDEEDS: [&'static str; 3];
 
     /// Opens the board.
-    fn open() -> Told<Self::File>;
+    fn open() -> Outcome<Self::File>;
 
     /// One round of a client that does nothing wrong.
-    fn work_once(file: &Self::File, random: &mut Random) -> Told<()>;
+    fn work_once(file: &Self::File, random: &mut Random) -> Outcome<()>;
 
     /// A misdeed, done `times` times; `done` is called when it is. `waits`: for its end, which must
-    /// not be told as a success.
+    /// not be reported as a success.
     fn misdeed(
         file: &Self::File,
         kind: usize,
         times: u64,
         waits: bool,
-        done: &dyn Fn() -> Told<()>,
-    ) -> Told<()>;
+        done: &dyn Fn() -> Outcome<()>,
+    ) -> Outcome<()>;
 }
 
 /// xorshift64*.
@@ -72,7 +72,7 @@ impl Random {
 }
 
 /// What went wrong, in words.
-type Told<T> = Result<T, String>;
+type Outcome<T> = Result<T, String>;
 
 /// A call that must not fail.
 #[macro_export]
@@ -100,7 +100,7 @@ macro_rules! holds {
 }
 
 /// A client that does nothing wrong, until it is killed.
-fn good<G: Gpu>(random: &mut Random, tell: &UnixDatagram, id: usize) -> Told<()> {
+fn good<G: Gpu>(random: &mut Random, outbox: &UnixDatagram, id: usize) -> Outcome<()> {
     let file = G::open()?;
     loop {
         G::work_once(&file, random)?;
@@ -108,13 +108,15 @@ fn good<G: Gpu>(random: &mut Random, tell: &UnixDatagram, id: usize) -> Told<()>
         if random.one_in(8) {
             G::work_once(&G::open()?, random)?;
         }
-        tell.send(&[id as u8]).map_err(|error| error.to_string())?;
+        outbox
+            .send(&[id as u8])
+            .map_err(|error| error.to_string())?;
         random.sleep_below_ms(4);
     }
 }
 
 /// The eighth, until it is killed.
-fn bad<G: Gpu>(random: &mut Random, tell: &UnixDatagram, life: usize) -> Told<()> {
+fn bad<G: Gpu>(random: &mut Random, outbox: &UnixDatagram, life: usize) -> Outcome<()> {
     // Each life begins with another misdeed, so that all of them happen however short it is.
     let mut kind = life % G::MISDEEDS.len();
     loop {
@@ -122,7 +124,8 @@ fn bad<G: Gpu>(random: &mut Random, tell: &UnixDatagram, life: usize) -> Told<()
         let times = 1 + random.below(3);
         let done = || {
             let message = [BAD as u8, kind as u8];
-            tell.send(&message)
+            outbox
+                .send(&message)
                 .map(drop)
                 .map_err(|error| error.to_string())
         };
@@ -134,23 +137,23 @@ fn bad<G: Gpu>(random: &mut Random, tell: &UnixDatagram, life: usize) -> Told<()
 }
 
 /// Starts a client's next life.
-fn spawn<G: Gpu>(id: usize, life: usize, seed: u64, tell: &UnixDatagram) -> Child {
+fn spawn<G: Gpu>(id: usize, life: usize, seed: u64, outbox: &UnixDatagram) -> Child {
     require_ok!(fork(|| {
         let mut random = Random::new(seed ^ (id as u64) << 32 ^ (life as u64) << 40);
-        let told = match id {
-            BAD => bad::<G>(&mut random, tell, life),
-            _ => good::<G>(&mut random, tell, id),
+        let outcome = match id {
+            BAD => bad::<G>(&mut random, outbox, life),
+            _ => good::<G>(&mut random, outbox, id),
         };
-        if let Err(why) = told {
+        if let Err(why) = outcome {
             // It also goes to the log of the case.
             eprintln!("client {id}, life {life}: {why}");
-            let _ = tell.send(format!("\u{7f}client {id}: {why}").as_bytes());
+            let _ = outbox.send(format!("\u{7f}client {id}: {why}").as_bytes());
         }
         1
     }))
 }
 
-/// What the clients have told.
+/// What the clients have reported.
 #[derive(Default, Debug)]
 struct Tally {
     rounds: [u64; GOOD],
@@ -186,8 +189,9 @@ impl Tally {
 fn crowd<G: Gpu>(ctx: &Ctx, seconds: u64) {
     let seed = ctx.config("seed").map_or(1, |seed| seed.parse().unwrap());
     let mut random = Random::new(seed);
-    let (tell, told) = UnixDatagram::pair().unwrap();
-    told.set_read_timeout(Some(Duration::from_millis(1)))
+    let (outbox, inbox) = UnixDatagram::pair().unwrap();
+    inbox
+        .set_read_timeout(Some(Duration::from_millis(1)))
         .unwrap();
     let mut tally = Tally::default();
     let mut lives = 0;
@@ -201,7 +205,7 @@ fn crowd<G: Gpu>(ctx: &Ctx, seconds: u64) {
         } else {
             20 + random.below(1500)
         };
-        let child = spawn::<G>(id, life, seed, &tell);
+        let child = spawn::<G>(id, life, seed, &outbox);
         if id == BAD {
             println!("{BAD_PID}{}", child.pid());
         }
@@ -209,12 +213,12 @@ fn crowd<G: Gpu>(ctx: &Ctx, seconds: u64) {
     };
     let mut clients: Vec<_> = (0..=BAD).map(|id| next_life(id, start, 0)).collect();
     while Instant::now() < end {
-        tally.receive(&told);
+        tally.receive(&inbox);
         let now = Instant::now();
         for (id, client) in clients.iter_mut().enumerate() {
             let (child, until, life) = client;
             if let Some(exit) = require_ok!(child.wait_for(Duration::ZERO)) {
-                tally.receive(&told);
+                tally.receive(&inbox);
                 let why = tally
                     .error
                     .take()
@@ -234,7 +238,7 @@ fn crowd<G: Gpu>(ctx: &Ctx, seconds: u64) {
         require!(tally.error.is_none(), "seed {seed}, {tally:?}");
     }
     drop(clients);
-    tally.receive(&told);
+    tally.receive(&inbox);
     println!(
         "crowd: seed {seed}, {lives} lives, rounds {:?}, misdeeds {:?} {:?}",
         tally.rounds,
@@ -244,7 +248,7 @@ fn crowd<G: Gpu>(ctx: &Ctx, seconds: u64) {
     require!(tally.error.is_none(), "seed {seed}, {tally:?}");
     require!(
         tally.rounds.iter().all(|rounds| *rounds > 0),
-        "everybody got on: {tally:?}"
+        "every client made progress: {tally:?}"
     );
     require!(
         tally.misdeeds.iter().all(|times| *times > 0),
@@ -295,7 +299,8 @@ fn nothing_left(output: &str) {
 /// The cases of one kind of GPU.
 fn cases<G: Gpu + 'static>(board: &'static str, options: &'static [&'static str]) -> [Case; 2] {
     let case = |name, seconds: &str, body| {
-        let text = "seven clients see no error while an eighth faults and hangs, all killed at random for ";
+        let text = "seven clients see no error while an eighth faults and hangs, all killed at \
+            random for ";
         case!(name, &format!("{text}{seconds}"), body)
             .board(board)
             .drmboard(options, nothing_left)

@@ -4,7 +4,7 @@
 //! The eighth's jobs fault, never end, or hang so that only a reset helps: the board makes every
 //! job above 3.5 GiB hang, and only the eighth has buffers there.
 
-use crate::{holds, ok, Gpu, Random, Told, PATIENCE_MS};
+use crate::{holds, ok, Gpu, Outcome, Random, PATIENCE_MS};
 use atf::drm::client::Work;
 use atf::drm::panfrost::{BO_HEAP, BO_NOEXEC};
 use atf::drm::{deadline_ns, Mapping, Node};
@@ -23,7 +23,13 @@ pub(crate) struct Mali;
 
 /// Zeroes words of a buffer by the GPU and checks all of it. `va` is where `node` has the buffer
 /// that is mapped at `map`.
-fn zero_words(node: &Node, handle: u32, va: u64, map: &Mapping, random: &mut Random) -> Told<()> {
+fn zero_words(
+    node: &Node,
+    handle: u32,
+    va: u64,
+    map: &Mapping,
+    random: &mut Random,
+) -> Outcome<()> {
     let words = map.len() / 8;
     let pattern = |at: usize| 0x0101_0101_0101_0101 * (1 + at as u64 % 255);
     for at in 0..words {
@@ -112,7 +118,7 @@ fn misdeed<'a>(node: &'a Node, kind: usize) -> Sys<Chain<'a>> {
             Ok(chain)
         }
         _ => {
-            // Buffers are placed one behind the other, so after this one it lies where jobs hang.
+            // Buffers are placed in order, so the one after this is where jobs hang.
             let heap = node.bo(HEAP, BO_HEAP | BO_NOEXEC)?;
             let mut chain = Chain::new(node, 1)?;
             chain.null(1);
@@ -126,11 +132,11 @@ impl Gpu for Mali {
     type File = Node;
     const MISDEEDS: [&'static str; 3] = ["astray", "endless", "stuck"];
 
-    fn open() -> Told<Node> {
+    fn open() -> Outcome<Node> {
         Ok(ok!(Node::render()))
     }
 
-    fn work_once(node: &Node, random: &mut Random) -> Told<()> {
+    fn work_once(node: &Node, random: &mut Random) -> Outcome<()> {
         let size = if random.one_in(16) {
             2 << 20
         } else {
@@ -151,7 +157,7 @@ impl Gpu for Mali {
             }
         }
         if random.one_in(4) {
-            // A heap, which grows by faults that are no faults of anybody.
+            // A heap, which grows by faults that are not errors.
             let heap = ok!(node.bo(8 << 20, BO_HEAP | BO_NOEXEC));
             let mut chain = ok!(Chain::new(node, 2));
             chain.write_zero(heap.va).write_zero(heap.va + (4 << 20));
@@ -172,8 +178,8 @@ impl Gpu for Mali {
         kind: usize,
         times: u64,
         waits: bool,
-        done: &dyn Fn() -> Told<()>,
-    ) -> Told<()> {
+        done: &dyn Fn() -> Outcome<()>,
+    ) -> Outcome<()> {
         let on_board = std::env::var_os("DRMBOARD_BOARD").is_some();
         let chain = ok!(misdeed(node, kind));
         let end = ok!(node.syncobj(0));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The crowd on a Vivante GPU: fills by hand, at addresses of the clients' own choice.
 //!
-//! The eighth's jobs write where it has no memory, stall the front end for a semaphore that nobody
-//! sends, and try to leave their stream by a LINK, of which nothing may run.
+//! The eighth's jobs write where it has no memory, stall the front end for a semaphore that is
+//! never sent, and try to leave their stream by a LINK, of which nothing may run.
 
-use crate::{holds, ok, Gpu, Random, Told, PATIENCE_MS};
+use crate::{holds, ok, Gpu, Outcome, Random, PATIENCE_MS};
 use atf::drm::{Mapping, Node};
 use atf::etnaviv::abi::{
     Timespec, BO_CACHED, BO_UNCACHED, BO_WC, PREP_READ, PREP_WRITE, SUBMIT_FENCE_FD_IN,
@@ -38,7 +38,7 @@ fn place(bo: &mut Bo<'_>, half: u64, random: &mut Random) {
 }
 
 /// Fills parts of a buffer, which is mapped at `map`, by the GPU and checks all of it.
-fn fill_parts(client: &Client, bo: &Bo<'_>, map: &Mapping, random: &mut Random) -> Told<()> {
+fn fill_parts(client: &Client, bo: &Bo<'_>, map: &Mapping, random: &mut Random) -> Outcome<()> {
     let words = map.len() / 4;
     let mut expected: Vec<u32> = (0..words)
         .map(|at| 0x0101_0101 * (1 + at as u32 % 255))
@@ -98,7 +98,7 @@ fn fill_parts(client: &Client, bo: &Bo<'_>, map: &Mapping, random: &mut Random) 
 }
 
 /// The eighth's submit, and the buffer that it names.
-fn misdeed<'a>(client: &'a Client, kind: usize) -> Told<(Bo<'a>, Work)> {
+fn misdeed<'a>(client: &'a Client, kind: usize) -> Outcome<(Bo<'a>, Work)> {
     let mut bo = ok!(client.bo(PAGE));
     let there = bo.va;
     if kind == ASTRAY {
@@ -123,11 +123,11 @@ impl Gpu for Vivante {
     type File = Client;
     const MISDEEDS: [&'static str; 3] = ["astray", "stalled", "forbidden"];
 
-    fn open() -> Told<Client> {
+    fn open() -> Outcome<Client> {
         Ok(ok!(Client::open(imx8mq())))
     }
 
-    fn work_once(client: &Client, random: &mut Random) -> Told<()> {
+    fn work_once(client: &Client, random: &mut Random) -> Outcome<()> {
         let size = if random.one_in(16) {
             2 << 20
         } else {
@@ -161,8 +161,8 @@ impl Gpu for Vivante {
         kind: usize,
         times: u64,
         waits: bool,
-        done: &dyn Fn() -> Told<()>,
-    ) -> Told<()> {
+        done: &dyn Fn() -> Outcome<()>,
+    ) -> Outcome<()> {
         let (bo, work) = misdeed(client, kind)?;
         if kind != ASTRAY && kind != STALLED {
             let refused = client.start(&work).map(drop);

@@ -164,7 +164,8 @@ fn a_gpu_without_power_is_dead_and_loses_its_state() {
         [
             "model gpu@ff9a0000 dead-access count=1",
             "model power-management@ff310000 power-ups=2 power-downs=1",
-            "model power-management@ff310000 protocol \"power taken while the bus is open\" count=1",
+            "model power-management@ff310000 protocol \"power taken while the bus is open\" \
+                count=1",
             "model power-management@ff310000 isolated-access count=2",
         ]
     );

@@ -52,7 +52,8 @@ fn run() -> Result<bool, String> {
             .filter(|line| !accepted.take(phase, line))
             .collect();
         println!(
-            "{board} {phase}: {accesses} accesses in our usual form of {}, {differences} differences, {} not listed",
+            "{board} {phase}: {accesses} accesses in our usual form of {}, {differences} \
+                differences, {} not listed",
             ours.forms(phase),
             new.len()
         );

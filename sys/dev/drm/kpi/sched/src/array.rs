@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Where the scheduler's memory comes from.
+//! Growable arrays, which the caller provides.
 //!
-//! The crate cannot allocate; it asks for growable arrays through this family. The one thing to
-//! know: arrays grow only inside `Scheduler::new`, `client_new`, `entity_new` and `prepare`.
+//! The crate does not allocate by itself: all of its memory is arrays of this family. The one thing
+//! to know: they grow only in `Scheduler::new`, `client_new`, `entity_new` and `prepare`.
 
 /// A family of growable arrays that share one allocator context.
 pub trait Storage {
-    /// What an array needs to allocate (a malloc type, an accounting handle; `()` if nothing).
+    /// What an array needs to allocate (a malloc type, an account; `()` if nothing).
     type Ctx: Clone;
     /// The array type for elements of type `T`.
     type Arr<T>: Arr<T, Ctx = Self::Ctx>;
 }
 
-/// A growable array whose growth may fail.
+/// An array whose growth can fail.
 ///
 /// # Invariants
 /// Growth is amortised O(1), `get` and `get_mut` are O(1), and a failed `try_push` changes nothing.
@@ -21,8 +21,8 @@ pub trait Arr<T>: Sized {
     type Ctx;
     /// An empty array; allocates nothing.
     fn new(ctx: &Self::Ctx) -> Self;
-    /// An empty array with memory for `capacity` elements, so that as many pushes move none; `None`
-    /// when there is no memory.
+    /// An empty array with room for `capacity` elements, so that as many pushes do not move them;
+    /// `None` if there is no memory.
     fn with_capacity(ctx: &Self::Ctx, capacity: usize) -> Option<Self>;
     /// Number of elements.
     fn len(&self) -> usize;
@@ -37,6 +37,6 @@ pub trait Arr<T>: Sized {
     /// Appends `value`.
     ///
     /// # Errors
-    /// Gives `value` back when there is no memory.
+    /// Returns `value` if there is no memory.
     fn try_push(&mut self, value: T) -> Result<(), T>;
 }

@@ -1,36 +1,38 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The end of a job: complete, readers, and giving the payload back exactly once.
+//! Completion of jobs: outcome, readers, and the payload, which is returned exactly once.
 //!
-//! A job with readers is kept out of the done list; the last `release` puts it there. A timeout handler can
-//! so look at a job that completes under it (Asahi Linux issue #309 is what happens otherwise).
+//! A job with readers is not in the done list; the last `release` puts it there. So a timeout
+//! handler can read a job that completes at the same time (Asahi Linux issue #309 is the use after
+//! free that this prevents).
 
 use crate::array::Storage;
 use crate::job::State;
 use crate::{ClientId, EntityId, JobId, Outcome, Scheduler};
 
-/// A job given back.
+/// A job that has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Finished<J> {
     /// The job's id, stale from now on.
     pub id: JobId,
-    /// What `prepare` was given.
+    /// The payload that `prepare` was given.
     pub payload: J,
-    /// The job's entity; stale already if it was killed and this was its last job.
+    /// The job's entity; already stale if it was killed and this was its last job.
     pub entity: EntityId,
-    /// The job's client; stale already if it was freed and this was its last job.
+    /// The job's client; already stale if it was freed and this was its last job.
     pub client: ClientId,
     /// How it ended.
     pub outcome: Outcome,
-    /// Time it was at the head of its slot, ns, all runs together.
+    /// Time at the head of its slot, in ns, of all runs.
     pub run_ns: u64,
-    /// Times it was given to the hardware.
+    /// How often it was started.
     pub runs: u32,
-    /// Dependencies that ended in error.
+    /// Dependencies that failed.
     pub failed_dependencies: u32,
 }
 
 impl<J, S: Storage> Scheduler<J, S> {
-    /// Ends a running job. False, and nothing changes, if it is not running (a late or spurious interrupt).
+    /// Ends a running job. Returns false, and changes nothing, if it is not running (a late or
+    /// spurious interrupt).
     pub fn complete(&mut self, id: JobId, outcome: Outcome, now_ns: u64) -> bool {
         if self.state(id) != Some(State::Running) {
             return false;
@@ -41,7 +43,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         true
     }
 
-    /// Counts one more reader of a job, whatever its state. False for an unknown job: do not touch it.
+    /// Adds a reader to a job, whatever its state. Returns false for an unknown job, which must not
+    /// be used.
     #[must_use]
     pub fn hold(&mut self, id: JobId) -> bool {
         let Some(job) = self.jobs.get_mut(id.0) else {
@@ -58,8 +61,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         true
     }
 
-    /// Counts one reader less. A job that ended meanwhile joins the done list with its last reader gone.
-    /// False if nobody held it.
+    /// Removes a reader. If it is the last one of a job that has ended, the job joins the done
+    /// list. Returns false if the job has no readers.
     pub fn release(&mut self, id: JobId) -> bool {
         let Some(job) = self.jobs.get_mut(id.0) else {
             return false;
@@ -74,7 +77,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         true
     }
 
-    /// Gives the oldest ended job without readers back. Every job comes out exactly once.
+    /// Returns the oldest ended job without readers. Each job is returned exactly once.
     pub fn pop_done(&mut self) -> Option<Finished<J>> {
         while self.done.is_empty() && self.cancel_dying() {}
         let index = self.done.pop_front(&mut self.jobs)?;
@@ -93,7 +96,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         })
     }
 
-    /// Ends a job that is in no list any more.
+    /// Ends a job that is in no list.
     pub(crate) fn finish(&mut self, index: u32, outcome: Outcome) {
         let Some(job) = self.jobs.at_mut(index) else {
             return;
@@ -110,8 +113,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
     }
 
-    /// Ends a job that is in no list any more and did not run to its end. While its entity has jobs in the
-    /// hardware it is kept behind them, by a reader of its own.
+    /// Ends a job that is in no list and has not completed. While its entity has jobs in flight, it
+    /// is parked until those have ended: it is its own reader.
     pub(crate) fn cancel(&mut self, index: u32) {
         let Some(job) = self.jobs.at_mut(index) else {
             return;
@@ -134,8 +137,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
     }
 
-    /// Lets go of the jobs that were kept behind those in the hardware, if none is there any more:
-    /// some of a killed entity's, and lists it for the others.
+    /// Releases the parked jobs of an entity that has none in flight, and lists it if it was killed
+    /// and has more to cancel.
     pub(crate) fn unpark(&mut self, entity: u32) {
         while let Some(owner) = self
             .entities
@@ -154,7 +157,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         self.list_dying(entity);
     }
 
-    /// A job left the pool: its entity has one less.
+    /// A job has left the pool: its entity has one less.
     pub(crate) fn job_gone(&mut self, entity: EntityId) {
         if let Some(owner) = self.entities.get_mut(entity.0) {
             owner.jobs.sub();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Counts of what the scheduler holds, and sequence numbers.
 
-/// How many values of some kind there are. Each is counted in once and out once.
+/// The number of values of some kind. Each is added once and subtracted once.
 ///
 /// What is counted lives in a pool, and `Pool::grow` keeps its indexes below 2^32: there are never
 /// more values than a count has numbers.
@@ -19,7 +19,7 @@ impl Count {
 
     /// One less.
     pub(crate) fn sub(&mut self) {
-        // OVERFLOW: saturates: what was not counted in is not there.
+        // OVERFLOW: saturates, so that a value that was never added does not wrap the count.
         self.0 = self.0.saturating_sub(1);
     }
 
@@ -28,7 +28,7 @@ impl Count {
         self.0
     }
 
-    /// Whether there is none.
+    /// Whether it is 0.
     pub(crate) const fn is_zero(self) -> bool {
         self.0 == 0
     }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Counters since the scheduler was made. They only go up.
+//! Event counters since the scheduler was made. They never decrease.
 
 use crate::Outcome;
 
-/// Event counts; each job is in exactly one of the four outcome counters once it is done.
+/// Event counters; each job that has ended is in exactly one of the four of its outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Counters {
     /// Jobs queued by `submit`.
     pub submitted: u64,
-    /// Times a job was given to the hardware, reruns included.
+    /// Starts of jobs, reruns included.
     pub started: u64,
     /// Jobs that ended `Done`.
     pub completed: u64,
@@ -18,9 +18,9 @@ pub struct Counters {
     pub cancelled: u64,
     /// Jobs that ended `TimedOut`.
     pub timed_out: u64,
-    /// Times a job went from the hardware back to its queue.
+    /// How often a job returned from the hardware to its queue.
     pub resubmitted: u64,
-    /// Times a deadline was extended for a job that showed progress.
+    /// How often a deadline was extended for a job that made progress.
     pub extended: u64,
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Binary min-heap of the client groups that have something to run, ordered by virtual run time.
 //!
-//! Members are told their position, so a group can leave or move in O(log n). Room is reserved when a group
-//! is created; pushing then cannot fail.
+//! Each member knows its position, so a group leaves or moves in O(log n). Room is reserved when a
+//! group is created; a push cannot fail.
 
 use crate::array::{Arr, Storage};
 
-/// What the heap sorts by: least virtual run time first, then longest waiting.
+/// The order of the heap: least virtual run time first, then longest waiting.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Key {
     pub(crate) vruntime: u128,
@@ -19,7 +19,7 @@ struct Item {
     member: u32,
 }
 
-/// Told where a member now is (`None`: no longer in the heap).
+/// Records the position of a member; `None` if it is no longer in the heap.
 pub(crate) trait Places {
     fn moved(&mut self, member: u32, position: Option<usize>);
 }
@@ -42,7 +42,7 @@ impl<S: Storage> Heap<S> {
         self.len
     }
 
-    /// Makes room for `count` members in all.
+    /// Reserves room for `count` members in total.
     pub(crate) fn reserve(&mut self, count: u32) -> Result<(), ()> {
         let count = usize::try_from(count).map_err(|_| ())?;
         let blank = Item {
@@ -78,18 +78,18 @@ impl<S: Storage> Heap<S> {
     }
 
     pub(crate) fn remove(&mut self, position: usize, places: &mut impl Places) {
-        let (Some(gone), Some(last)) = (self.item(position), self.len.checked_sub(1)) else {
+        let (Some(item), Some(last)) = (self.item(position), self.len.checked_sub(1)) else {
             return;
         };
         let moved = self.item(last);
         self.len = last;
-        places.moved(gone.member, None);
+        places.moved(item.member, None);
         if let Some(moved) = moved.filter(|_| position != last) {
             self.settle(position, moved, places);
         }
     }
 
-    /// Gives the member at `position` a new key.
+    /// Changes the key of the member at `position`.
     pub(crate) fn update(&mut self, position: usize, key: Key, places: &mut impl Places) {
         if let Some(item) = self.item(position) {
             self.settle(position, Item { key, ..item }, places);

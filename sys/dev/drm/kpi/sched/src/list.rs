@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Doubly linked lists whose links live in the pooled values, so that queueing never allocates.
+//! Doubly linked lists with the links in the pooled values, so that queueing never allocates.
 //!
 //! A value has one link and is in at most one list of its kind at a time.
 
@@ -64,7 +64,7 @@ impl List {
         self.insert_after(pool, self.tail, index);
     }
 
-    /// Inserts behind `prev`; `NIL` means at the front.
+    /// Inserts after `prev`, or at the front if that is `NIL`.
     pub(crate) fn insert_after<T: Linked, S: Storage>(
         &mut self,
         pool: &mut Pool<T, S>,
@@ -91,7 +91,7 @@ impl List {
         self.len.add();
     }
 
-    /// Takes a member out; the caller knows that it is in this list.
+    /// Removes a member; the caller knows that it is in this list.
     pub(crate) fn remove<T: Linked, S: Storage>(&mut self, pool: &mut Pool<T, S>, index: u32) {
         let Some(node) = pool.at_mut(index) else {
             return;
@@ -132,7 +132,7 @@ impl List {
     }
 }
 
-/// The index behind `index`, `NIL` at the end.
+/// The index after `index`, `NIL` at the end.
 pub(crate) fn next_of<T: Linked, S: Storage>(pool: &Pool<T, S>, index: u32) -> u32 {
     pool.at(index).map_or(NIL, |node| node.link().next)
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Slot arena with generations: the only owner of clients, groups, entities and jobs.
+//! Generational arena: the owner of clients, groups, entities and jobs.
 //!
-//! An cell whose generation is used up is retired instead of reused, so a stale id can never name a newer
-//! value, however long the machine is up.
+//! A cell with its last generation used up is retired, not reused, so a stale id never names a
+//! newer value.
 
 use crate::array::{Arr, Storage};
 use crate::count::Count;
@@ -10,7 +10,7 @@ use crate::count::Count;
 /// "No index": ends lists and the free list.
 pub(crate) const NIL: u32 = u32::MAX;
 
-/// Names a value in a pool: position and the generation of that position. A stale id names nothing.
+/// The id of a value in a pool: its position and the generation of that position.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Id {
     index: u32,
@@ -28,7 +28,7 @@ impl Id {
         self.generation
     }
 
-    /// Rebuilds an id from its parts; a made-up id is merely stale.
+    /// The id with these parts, which may be stale.
     pub fn new(index: u32, generation: u32) -> Self {
         Self { index, generation }
     }
@@ -40,17 +40,17 @@ struct Cell<T> {
     value: Option<T>,
 }
 
-/// Cells of a chunk: what is allocated and freed at once. Growth allocates one and moves none.
+/// Cells of a chunk, the unit of allocation. Growth allocates a chunk and moves none.
 const CHUNK: u32 = 64;
 
-/// A part of the cells.
+/// A chunk of cells.
 struct Chunk<T, S: Storage> {
     /// None while it has no memory.
     cells: Option<S::Arr<Cell<T>>>,
-    /// First free cell, by its place in the chunk.
+    /// The first free cell, by its offset in the chunk.
     free: u32,
     live: Count,
-    /// It keeps its memory: an cell in it was retired.
+    /// It keeps its memory, for a cell of it was retired.
     kept: bool,
     /// Neighbours in the list of chunks with room; without memory, the next of those without.
     next: u32,
@@ -68,17 +68,17 @@ impl<T, S: Storage> Chunk<T, S> {
     }
 }
 
-/// Arena of `T` with O(1) insert, remove and lookup. Memory that is empty goes, but for one chunk.
+/// Arena of `T` with O(1) insertion, removal and lookup. Empty chunks are freed but for one.
 pub struct Pool<T, S: Storage> {
     ctx: S::Ctx,
     chunks: S::Arr<Chunk<T, S>>,
-    /// Chunks with memory and room, most lately used first.
+    /// Chunks with memory and room, the most recently used first.
     room: u32,
     /// Chunks without memory.
     hollow: u32,
     /// Chunks with memory and no value.
     empty: Count,
-    /// Cells of new memory begin with this generation: no cell that was freed was above it.
+    /// The first generation of new cells: no cell that was freed had a higher one.
     generation: u32,
     live: Count,
 }
@@ -87,12 +87,12 @@ fn at(index: u32) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
 }
 
-/// Chunk and place in it.
+/// The chunk of an index, and the offset in it.
 fn place(index: u32) -> (u32, u32) {
     (index / CHUNK, index % CHUNK)
 }
 
-/// The reverse.
+/// The index of a cell.
 fn index_of(chunk: u32, offset: u32) -> Option<u32> {
     chunk.checked_mul(CHUNK)?.checked_add(offset)
 }
@@ -116,7 +116,7 @@ impl<T, S: Storage> Pool<T, S> {
         self.live.get()
     }
 
-    /// Above every index in use.
+    /// An exclusive bound of all indexes in use.
     pub(crate) fn bound(&self) -> u32 {
         let chunks = u32::try_from(self.chunks.len()).unwrap_or(NIL);
         index_of(chunks, 0).unwrap_or(NIL)
@@ -165,11 +165,11 @@ impl<T, S: Storage> Pool<T, S> {
         }
     }
 
-    /// A chunk with memory for all its cells, first in the list of those with room.
+    /// Allocates a chunk for all its cells and puts it first in the list of those with room.
     fn grow(&mut self) -> Result<(), ()> {
         if self.hollow == NIL {
             let number = u32::try_from(self.chunks.len()).map_err(|_| ())?;
-            // The last index is NIL, which names nothing.
+            // The last index is NIL, which is not an index.
             if number >= NIL / CHUNK {
                 return Err(());
             }
@@ -195,7 +195,7 @@ impl<T, S: Storage> Pool<T, S> {
         Ok(())
     }
 
-    /// Makes sure the next `insert` finds an cell.
+    /// Makes sure that the next `insert` does not fail.
     ///
     /// # Errors
     /// `()` when there is no memory.
@@ -286,7 +286,7 @@ impl<T, S: Storage> Pool<T, S> {
         Some(value)
     }
 
-    /// A chunk has no value any more: it keeps its memory if no other empty one has.
+    /// Frees the memory of a chunk that has become empty, unless it is the only empty one.
     fn emptied(&mut self, number: u32) {
         let kept = self.chunk(number).is_none_or(|chunk| chunk.kept);
         if kept || self.empty.is_zero() {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Consistency check of the whole state, for tests and for a debugger's hand. Not for a hot path: it is
-//! quadratic.
+//! Consistency check of the whole state, for tests and debuggers. Its cost is quadratic.
 
 use crate::array::{Arr, Storage};
 use crate::count::Count;
@@ -31,7 +30,7 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// Checks every invariant of the scheduler.
     ///
     /// # Errors
-    /// The rule that does not hold.
+    /// The invariant that does not hold.
     pub fn verify(&self) -> Result<(), &'static str> {
         let mut seen = self.verify_list(&self.done, State::Done)?;
         let mut waiting: u32 = 0;
@@ -151,7 +150,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         )?;
         ensure(
             entity.parked.is_empty() || !entity.running.is_zero(),
-            "nothing is parked behind an empty hardware",
+            "jobs are parked only while others are in flight",
         )?;
         for parked in entity
             .parked

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Reset: who is guilty, who runs again, in which order, and how often.
+//! Reset: which job is guilty, which run again, in which order, and how often.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -71,7 +71,7 @@ fn the_guilty_ends_and_the_others_run_again_in_order() {
 }
 
 #[test]
-fn a_job_that_is_blamed_again_and_again_ends_and_nobody_else_does() {
+fn only_a_job_that_is_blamed_repeatedly_ends() {
     let mut gpu = Gpu::new(&[3], 100);
     let entity = gpu.entity(0);
     let (a, b) = (gpu.submit(entity, 1, 1), gpu.submit(entity, 2, 1));
@@ -97,7 +97,7 @@ fn a_job_that_is_blamed_again_and_again_ends_and_nobody_else_does() {
     assert!(gpu.sched.is_idle());
 }
 
-/// Catches: a job that pays for what others did.
+/// Catches: a job that fails because of others.
 #[test]
 fn the_innocent_run_again_however_often() {
     let mut gpu = Gpu::new(&[2, 2], 100);

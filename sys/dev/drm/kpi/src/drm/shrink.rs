@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory that clients said they do not need, and its end when memory is short. See `mem::purge_state`.
+//! Purges memory that clients have marked as not needed, when memory is short. See
+//! `mem::purge_state`.
 
 use crate::alloc::Arc;
 use crate::drm::device::Device;
@@ -11,7 +12,7 @@ use crate::os::SxGuard;
 use crate::util::errno::{Result, EINVAL};
 use crate::util::id_map::Found;
 
-/// What a client says of an object's memory.
+/// A client's advice about an object's memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Advice {
     /// It is needed.
@@ -20,16 +21,16 @@ pub enum Advice {
     Unneeded,
 }
 
-/// Unneeded objects that one look at the list passes by at most, its lock held.
-const LOOK: u32 = 128;
+/// How many numbers of the list of purgeable objects are searched in one hold of its lock.
+const AT_ONCE: u32 = 128;
 
 impl<D: Driver> Gem<D> {
-    /// Takes the client's advice about an object that `file` has; whether its memory is still
-    /// there.
+    /// Applies a client's advice about an object of `file`. Returns whether its memory has not been
+    /// purged.
     ///
     /// # Errors
     ///
-    /// EINVAL for memory that others need as well, ENOMEM; nothing changed.
+    /// EINVAL for memory that is shared, ENOMEM; nothing is changed then.
     pub fn advise(gem: &Arc<Gem<D>>, file: &File<D>, advice: Advice) -> Result<bool> {
         let dev = file.device();
         let buffer = gem.buffer();
@@ -52,7 +53,7 @@ impl<D: Driver> Gem<D> {
         Ok(true)
     }
 
-    /// From now on others have the object, or may come to have it. Before they do.
+    /// Marks the object as shared, which is done before it is.
     pub(crate) fn share(&self, dev: &Device<D>) {
         let mut state = self.buffer().purge_state().lock();
         if *state != PurgeState::Purged {
@@ -60,7 +61,8 @@ impl<D: Driver> Gem<D> {
         }
     }
 
-    /// Its last handle is gone. After it was counted as gone: advice that comes later finds that.
+    /// Marks an object without handles. Called after the last handle was counted out, which later
+    /// advice finds.
     pub(crate) fn unhandled(&self, dev: &Device<D>) {
         let mut state = self.buffer().purge_state().lock();
         if matches!(*state, PurgeState::Private | PurgeState::Purgeable(_)) {
@@ -68,7 +70,7 @@ impl<D: Driver> Gem<D> {
         }
     }
 
-    /// Takes the object off the list of unneeded ones if it is there.
+    /// Removes the object from the list of purgeable ones if it is there.
     fn leave(&self, dev: &Device<D>, state: &mut SxGuard<'_, PurgeState>, next: PurgeState) {
         if let PurgeState::Purgeable(slot) = core::mem::replace(&mut **state, next) {
             // Not the last reference: the caller has another.
@@ -79,22 +81,22 @@ impl<D: Driver> Gem<D> {
 }
 
 impl<D: Driver> Device<D> {
-    /// Frees the memory of unneeded objects that no job uses, those of the file with number `of` or
-    /// all files', until `pages` are free or there are no more: pages freed. Waits for no lock
-    /// whose holder may wait for memory.
+    /// Purges objects that no job uses, those of the file with id `of` or of all files, until
+    /// `pages` pages are freed or no purgeable object is left. Returns how many were freed. Takes
+    /// no lock that is held while waiting for memory.
     pub fn shrink(&self, pages: u64, of: Option<u64>) -> u64 {
         let mut freed: u64 = 0;
         let mut slot = 0;
         while freed < pages {
-            // The lock is taken anew for each, and a reference goes outside of it.
-            let found = self.purgeable().lock().find_from(slot, LOOK, Arc::clone);
+            // The lock is taken again for each, and references are dropped without it.
+            let found = self.purgeable().lock().find_from(slot, AT_ONCE, Arc::clone);
             match found {
                 Found::None => break,
                 Found::NotYet(at) => slot = at,
                 Found::Value(at, gem) => {
                     slot = at;
                     if of.is_none_or(|file| gem.is_held_by(file)) {
-                        // OVERFLOW: saturates, above every number that is asked for.
+                        // OVERFLOW: saturates, above every possible `pages`.
                         freed = freed.saturating_add(self.purge(&gem));
                     }
                 }
@@ -103,10 +105,10 @@ impl<D: Driver> Device<D> {
         freed
     }
 
-    /// Frees one object's memory: pages freed.
+    /// Purges one object; returns how many pages were freed.
     fn purge(&self, gem: &Gem<D>) -> u64 {
         let buffer = gem.buffer();
-        // Whoever has it may be waiting for memory.
+        // The holder may be waiting for memory.
         let Some(mut state) = buffer.purge_state().try_lock() else {
             return 0;
         };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A buffer: memory, its fences and who pays for it, independent of any device. What a GEM object has on
-//! one device and a dma-buf carries to another.
+//! Buffers: memory, its fences and the account that pays for it, independent of a device. A GEM
+//! object is a buffer on one device; a dma-buf shares a buffer with other devices.
 
 use crate::alloc::{Arc, KVec};
 use crate::mem::purge_state::{PurgeState, Uses};
@@ -15,19 +15,19 @@ use static_assertions::{assert_impl_all, const_assert};
 /// When the memory of a buffer is charged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Charged {
-    /// All of it when it is made.
+    /// All of it, when the buffer is made.
     AtOnce,
-    /// In chunks of [`GROWTH`] bytes when pages of them are wired. Users cannot map it, for a touch
-    /// asks nobody.
+    /// In chunks of [`GROWTH`] bytes, when a page of the chunk is wired. Users cannot map the
+    /// buffer, because a page fault is not charged.
     AsWired,
 }
 
-/// By how much a buffer grows that is charged as it does.
+/// The bytes of a chunk of a buffer that is charged as it is wired.
 pub const GROWTH: u64 = 2 << 20;
 
 const CHUNK_PAGES: u64 = GROWTH / PAGE_SIZE;
 
-/// Chunks that are charged, by bits.
+/// The charged chunks, as bits.
 type Chunks = Mtx<KVec<u64>>;
 
 /// The word that has the bit of a chunk, and the bit; EINVAL beyond the end.
@@ -44,7 +44,7 @@ pub struct Buffer {
     object: Object,
     resv: Resv,
     charge: Charge,
-    /// None: all of them.
+    /// The charged chunks; `None` if all are.
     charged: Option<Chunks>,
     userptr: bool,
     purge_state: Sx<PurgeState>,
@@ -61,7 +61,7 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// EINVAL for an empty or absurd size; ENOMEM, also over the account's limit.
+    /// EINVAL if the size is 0 or overflows; ENOMEM, also over the account's limit.
     pub fn new(
         dev: Dev,
         account: &Arc<Account>,
@@ -86,13 +86,13 @@ impl Buffer {
         Self::with_object(dev.os(), size, object, (charge, chunks), false)
     }
 
-    /// The memory that a process has at `address`: `size` bytes, charged to `account`. `write`: devices may write
-    /// there.
+    /// A buffer of the memory of a process: `size` bytes at `address`, charged to `account`.
+    /// `write`: devices may write to it.
     ///
     /// # Errors
     ///
-    /// EFAULT when the process has no such memory, EINVAL unless both are whole pages; ENOMEM, also over the account's
-    /// limit.
+    /// EFAULT if the process has no such memory, EINVAL unless both are whole pages; ENOMEM, also
+    /// over the account's limit.
     pub fn userptr(
         dev: Dev,
         account: &Arc<Account>,
@@ -130,7 +130,7 @@ impl Buffer {
         Arc::new(os, buffer)
     }
 
-    /// Whether it is memory of a process, which no other process can be given.
+    /// Whether it is memory of a process, which cannot be shared with another.
     pub fn is_userptr(&self) -> bool {
         self.userptr
     }
@@ -145,7 +145,7 @@ impl Buffer {
         self.size
     }
 
-    /// The instance that its memory comes from.
+    /// The instance that it is allocated from.
     pub fn os(&self) -> Os {
         self.os
     }
@@ -160,23 +160,22 @@ impl Buffer {
         &self.resv
     }
 
-    /// Who pays for it.
+    /// What it is charged.
     pub(crate) fn charge(&self) -> &Charge {
         &self.charge
     }
 
-    /// Whether users may map it: not the memory of a process, and not what is charged as it is
-    /// wired.
+    /// Whether users may map it: not memory of a process, and not if it is charged as it is wired.
     pub fn may_be_mapped(&self) -> bool {
         !self.userptr && self.charged.is_none()
     }
 
-    /// Physical addresses of the pages from `first`, allocated, and charged, if they were not. May
-    /// sleep until there is memory.
+    /// Stores the physical addresses of the pages from `first`, which are allocated and charged if
+    /// necessary. May sleep until there is memory.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also over the account's limit; EINVAL beyond the end, ENXIO when purged.
+    /// ENOMEM, also over the account's limit; EINVAL beyond the end, ENXIO if purged.
     pub fn wire(&self, first: u64, pas: &mut [u64]) -> Result<()> {
         if self.is_purged() {
             return Err(ENXIO);
@@ -189,15 +188,15 @@ impl Buffer {
             let chunk = at / CHUNK_PAGES;
             let room = CHUNK_PAGES.checked_sub(at % CHUNK_PAGES).ok_or(EINVAL)?;
             let count = rest.len().min(usize_of(room));
-            let (part, behind) = rest.split_at_mut_checked(count).ok_or(EINVAL)?;
+            let (part, after) = rest.split_at_mut_checked(count).ok_or(EINVAL)?;
             self.wire_chunk(chunks, chunk, at, part)?;
             at = at.checked_add(u64_of(count)).ok_or(EINVAL)?;
-            rest = behind;
+            rest = after;
         }
         Ok(())
     }
 
-    /// Wires pages of one chunk, which is charged if it was not.
+    /// Wires pages of one chunk, which is charged if necessary.
     fn wire_chunk(&self, chunks: &Chunks, chunk: u64, first: u64, pas: &mut [u64]) -> Result<()> {
         let before = self.object.resident();
         let start = chunk.checked_mul(GROWTH).ok_or(EINVAL)?;
@@ -213,7 +212,7 @@ impl Buffer {
             fresh
         };
         let wired = self.object.wire(first, pas);
-        // Where something came of it, it is charged until it goes.
+        // If a page was allocated, the chunk stays charged until the buffer is freed.
         if wired.is_err() && fresh && self.object.resident() == before {
             let mut chunks = chunks.lock();
             let (word, bit) = chunk_bit(&mut chunks, chunk)?;
@@ -223,7 +222,7 @@ impl Buffer {
         wired
     }
 
-    /// Whether its memory may go.
+    /// Whether its memory may be purged.
     pub(crate) fn purge_state(&self) -> &Sx<PurgeState> {
         &self.purge_state
     }
@@ -233,16 +232,16 @@ impl Buffer {
         &self.uses
     }
 
-    /// From now on it counts as purged: no page is handed out any more.
+    /// Marks it as purged: no page is wired from now on.
     pub fn mark_purged(&self) {
         self.purged.store(true, Ordering::Release);
     }
 
-    /// Frees its memory for good. The caller has seen to it that no device reaches it.
+    /// Frees its memory permanently. The caller ensures that no device accesses it.
     ///
     /// # Errors
     ///
-    /// EBUSY while somebody else has a page of it wired; nothing changed.
+    /// EBUSY while something else has wired a page of it. Nothing is changed then.
     pub(crate) fn purge(&self) -> Result<()> {
         self.object.purge()?;
         self.mark_purged();
@@ -250,7 +249,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// Whether its memory was freed for good.
+    /// Whether its memory was purged.
     pub fn is_purged(&self) -> bool {
         self.purged.load(Ordering::Acquire)
     }

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Whether the memory of a buffer may be freed while handles of it exist.
+//! Whether the memory of a buffer may be purged while it has handles.
 //!
-//! It is one state, the buffer's `PurgeState`, under one lock that is held for as long as the answer
-//! matters: by advice until the list of unneeded objects says the same, by a purge from its decision
-//! until the pages are gone, and by everything that gives the buffer to somebody else before it does
-//! so. What is shared once is never purged, as in Linux nothing with a dma-buf is.
+//! It is one state, the buffer's `PurgeState`, under one lock, held by a change of advice until the
+//! list of purgeable objects agrees, by a purge from its decision until the pages are freed, and by
+//! everything that shares the buffer, before it does. A buffer that has been shared is never
+//! purged, as in Linux one with a dma-buf.
 
 use crate::os::{Sx, SxGuard};
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// Whether the memory of a buffer may be freed while handles of it exist.
+/// Whether the memory of a buffer may be purged while it has handles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PurgeState {
     /// One file has it, by one handle.
     Private,
-    /// One file has it, by one handle, and does not need it: where the device's list has it.
+    /// One file has it, by one handle, and does not need it: its number in the device's list.
     Purgeable(u32),
-    /// Others have it, or may come to have it: never again anything else.
+    /// It is or was shared, which is final.
     Shared,
-    /// Its one handle is gone.
+    /// Its only handle is closed.
     Closed,
-    /// The memory is gone for good.
+    /// The memory is freed permanently.
     Purged,
 }
 
-/// How many jobs use a buffer; `PURGING` while it is purged.
+/// How many jobs use a buffer; `PURGING` during a purge.
 pub(crate) struct Uses(AtomicU32);
 
 const PURGING: u32 = u32::MAX;
@@ -35,33 +35,33 @@ impl Uses {
         Uses(AtomicU32::new(0))
     }
 
-    /// One more job uses the buffer. The end of a purge, for which `state` is held, is waited for.
-    /// May sleep.
+    /// Adds a job. Waits for the end of a purge, during which `state` is held. May sleep.
     pub(super) fn begin(&self, state: &Sx<PurgeState>) {
         let one_more = |n: u32| n.checked_add(1).filter(|n| *n != PURGING);
-        // ORDERING: Acquire, so that who sees the end of a purge sees what it did.
+        // ORDERING: Acquire, so that the effects of a purge are visible after its end.
         let pinned = self
             .0
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more);
         if pinned.is_err() {
-            // Nobody purges it while this lock is held.
+            // There is no purge while this lock is held.
             let _state = state.lock();
             self.0.fetch_add(1, Ordering::Acquire);
         }
     }
 
-    /// A job that began to use it is over.
+    /// Removes a job that has ended.
     pub(super) fn end(&self) {
-        // ORDERING: Release, so that a purge comes after all of the use.
+        // ORDERING: Release, so that a purge is after all uses.
         self.0.fetch_sub(1, Ordering::Release);
     }
 
-    /// Keeps jobs from using the buffer while the lock of its state is held. None while a job uses it.
+    /// Keeps jobs from using the buffer while the lock of its state is held. `None` if a job uses
+    /// it.
     pub(crate) fn claim<'a>(&'a self, _tenure: &'a SxGuard<'_, PurgeState>) -> Option<Claim<'a>> {
         let claimed = self
             .0
             .compare_exchange(0, PURGING, Ordering::Acquire, Ordering::Relaxed);
-        // Not eagerly: dropping one gives up what another has.
+        // Made lazily: dropping a claim ends that of another.
         claimed.is_ok().then(|| Claim(self))
     }
 }

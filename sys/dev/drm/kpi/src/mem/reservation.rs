@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The reservations of several buffers at once.
 //!
-//! A submit holds those of all of its buffers at once: two submits that share buffers see them in the same order, and
-//! no ring of jobs that wait for each other can arise.
+//! A submit holds those of all its buffers at once: two submits that share buffers add their fences
+//! in the same order, so that there is no dependency cycle.
 //!
-//! Reservations are taken in the order of the buffers' numbers, so no two callers wait for each other, and a caller
-//! that waits can be interrupted. To hold one costs nobody anything who does not use that buffer.
+//! Reservations are taken in the order of the buffers' ids, so that callers do not deadlock; a
+//! signal interrupts a caller that waits. Holding one delays only users of that buffer.
 
 use crate::alloc::Arc;
 use crate::mem::buffer::Buffer;
@@ -15,11 +15,11 @@ use crate::sync::resv::Usage;
 use crate::util::errno::{Result, EALREADY, ENOMEM};
 use crate::util::sorted_map::SortedMap;
 
-/// The reservations of the buffers of one submit, held until this is dropped.
+/// The reservations of a submit's buffers, held until this is dropped.
 pub struct Reservation {
-    /// By number.
+    /// By id.
     buffers: SortedMap<u64, (Arc<Buffer>, Usage)>,
-    /// How many are held; the first ones.
+    /// How many are held, from the first.
     held: usize,
 }
 
@@ -28,7 +28,8 @@ impl Reservation {
     ///
     /// # Errors
     ///
-    /// EALREADY for a buffer that is named twice, as locking a reservation twice is in Linux; EINTR, ERESTART, ENOMEM.
+    /// EALREADY for a buffer that is given twice, as for a reservation that is locked twice in
+    /// Linux; EINTR, ERESTART, ENOMEM.
     pub fn take<'a>(
         os: Os,
         caller: &Caller<'_>,
@@ -53,7 +54,7 @@ impl Reservation {
         Ok(this)
     }
 
-    /// Takes all, unless a list is full: then a fence to wait for before the next try.
+    /// Takes all, unless a list is full: then returns a fence to wait for before the next attempt.
     fn hold(&mut self, os: Os, caller: &Caller<'_>) -> Result<Option<Arc<Fence>>> {
         for (turn, (_, (buffer, _))) in (0..usize::MAX).zip(self.buffers.from(0)) {
             caller.check_signals(turn)?;
@@ -74,7 +75,7 @@ impl Reservation {
         self.held = 0;
     }
 
-    /// Adds what a user of these buffers has to wait for to `waits`.
+    /// Adds the fences that a user of these buffers waits for to `waits`.
     ///
     /// # Errors
     ///
@@ -90,7 +91,7 @@ impl Reservation {
     /// Makes later users of the buffers wait for `fence`.
     pub fn add(&self, fence: &Arc<Fence>) {
         for (_, (buffer, usage)) in self.buffers.from(0) {
-            // `take` made the room.
+            // `take` has made room.
             let _ = buffer.resv().add(fence, *usage);
         }
     }

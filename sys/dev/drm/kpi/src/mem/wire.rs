@@ -12,8 +12,8 @@ use crate::util::errno::{Result, EINVAL, ENOMEM};
 use crate::util::int_conv::usize_of;
 use core::ops::Range;
 
-/// The end of the chunk that the GPU address `va` is in: chunks are aligned in the address space, so
-/// that the leaves of one are in one table.
+/// The end of the chunk that the GPU address `va` is in: chunks are aligned in the address space,
+/// so that the leaves of one are in one table.
 pub fn chunk_end(va: u64) -> u64 {
     // OVERFLOW: the last chunk of all ends at 2^64 - 1.
     (va | (GROWTH - 1)).saturating_add(1)
@@ -24,7 +24,7 @@ pub fn chunk_end(va: u64) -> u64 {
 ///
 /// # Errors
 ///
-/// ENOMEM, ENXIO when the buffer was purged, and what `f` returns: then some chunks are done.
+/// ENOMEM, ENXIO if the buffer is purged, and the errors of `f`. Some chunks may be done then.
 pub fn for_each_chunk(
     os: Os,
     buffer: &Buffer,
@@ -48,8 +48,8 @@ pub fn for_each_chunk(
     Ok(())
 }
 
-/// As [`for_each_chunk`], for a page table: `map` gets spare tables, too, which are allocated
-/// when it returns ENOMEM, before it is called once more.
+/// As [`for_each_chunk`], for a page table: `map` also gets spare tables, which are allocated if it
+/// returns ENOMEM, before it is called again.
 ///
 /// # Errors
 ///

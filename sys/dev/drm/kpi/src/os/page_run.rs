@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Physically contiguous memory for what a device reaches by one address: large tables, command memory.
+//! Physically contiguous memory, for large tables and command memory.
 
 use super::{c, Dev, SyncDir, PAGE_SIZE};
 use crate::util::errno::{Errno, Result, EIO};
@@ -11,8 +11,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 ///
 /// # Invariants
 ///
-/// `base` is the CPU's mapping of `words` 32-bit words, an even number of them, at physical address `pa`; the
-/// device node `dev` outlives it.
+/// `base` is the CPU's mapping of `words` 32-bit words, an even number, at physical address `pa`;
+/// the device `dev` outlives it.
 pub struct PageRun {
     dev: Dev,
     pa: u64,
@@ -20,17 +20,18 @@ pub struct PageRun {
     words: usize,
 }
 
-// SAFETY: words are only reached as atomics.
+// SAFETY: words are accessed only as atomics.
 unsafe impl Send for PageRun {}
 // SAFETY: as above.
 unsafe impl Sync for PageRun {}
 
 impl PageRun {
-    /// `size` zeroed bytes, aligned to their size, below the device's DMA bits. May sleep.
+    /// Allocates `size` zeroed bytes, aligned to their size, within the device's DMA bits. May
+    /// sleep.
     ///
     /// # Errors
     ///
-    /// ENOMEM; EINVAL unless `size` is a power of two, a page at the least and 2 MiB at the most.
+    /// ENOMEM; EINVAL unless `size` is a power of two from a page to 2 MiB.
     pub fn new(dev: Dev, size: u64) -> Result<PageRun> {
         let mut pa = 0;
         // SAFETY: the device is live, `pa` is ours to fill.
@@ -56,7 +57,7 @@ impl PageRun {
         self.pa
     }
 
-    /// Bytes.
+    /// The size in bytes.
     pub fn size(&self) -> u64 {
         // OVERFLOW: none, for a run has at most 2 MiB.
         u64_of(self.words).saturating_mul(4)
@@ -68,16 +69,16 @@ impl PageRun {
         }
         // SAFETY: in bounds of the mapping.
         let p = unsafe { self.base.add(index) };
-        // SAFETY: mapped and aligned by the invariant; the device may reach it meanwhile, hence atomic.
+        // SAFETY: mapped and aligned by the invariant; atomic, because the device may access it.
         Some(unsafe { p.as_ref() })
     }
 
-    /// Word `index`, 0 beyond the end. What the device wrote is seen after a sync only.
+    /// Word `index`; 0 beyond the end. Writes of the device are visible only after a sync.
     pub fn read(&self, index: usize) -> u32 {
         self.word(index).map_or(0, |w| w.load(Ordering::Relaxed))
     }
 
-    /// Stores word `index`, if there is one, without letting the device see it.
+    /// Stores word `index`, if there is one. The device sees it after a sync.
     pub fn write(&self, index: usize, value: u32) {
         if let Some(word) = self.word(index) {
             // ORDERING: a table entry may be walked at once; what it points to was stored before.
@@ -85,7 +86,7 @@ impl PageRun {
         }
     }
 
-    /// Stores `words` from word `at` on, as many as there is room for, and lets the device see them.
+    /// Stores `words` from word `at` on, as many as there is room for, visible to the device.
     pub fn store(&self, at: usize, words: &[u32]) {
         for (index, word) in (at..self.words).zip(words) {
             self.write(index, *word);
@@ -93,7 +94,8 @@ impl PageRun {
         self.sync(at, words.len());
     }
 
-    /// Stores a pair of words at the even word `at` at once, and lets the device see it: it sees both or none.
+    /// Stores two words at the even word `at` by a single store, visible to the device: it sees
+    /// both or neither.
     pub fn store_pair(&self, at: usize, low: u32, high: u32) {
         if !at.is_multiple_of(2) || at >= self.words {
             return;
@@ -101,13 +103,13 @@ impl PageRun {
         // SAFETY: in bounds of the mapping, for there is an even number of words.
         let p = unsafe { self.base.add(at) }.cast::<AtomicU64>();
         let pair = u64::from(high) << 32 | u64::from(low);
-        // ORDERING: what the pair leads to was stored and synchronised before.
+        // ORDERING: what the pair points to was stored and synchronised before.
         // SAFETY: mapped, and aligned to 8 because `at` is even.
         unsafe { p.as_ref() }.store(pair, Ordering::Release);
         self.sync(at, 2);
     }
 
-    /// Lets the device see `count` words from word `first` on.
+    /// Makes `count` words from word `first` on visible to the device.
     pub fn sync(&self, first: usize, count: usize) {
         // OVERFLOW: saturates, beyond the run's end, where the range is cut.
         let bytes = |words: usize| u64_of(words).saturating_mul(4);
@@ -115,7 +117,7 @@ impl PageRun {
         // OVERFLOW: as above.
         let end = off.saturating_add(bytes(count)).min(self.size());
         while off < end {
-            // Of one page at a time: the address of its first byte, and what is in it.
+            // One page at a time: its address, and the part of the range in it.
             let start = off % PAGE_SIZE;
             let page = self.pa | (off & !(PAGE_SIZE - 1));
             let (Some(left), Some(room)) = (end.checked_sub(off), PAGE_SIZE.checked_sub(start))

@@ -10,7 +10,7 @@ use crate::alloc::{Arc, Hook, KBox, KVec};
 use crate::os::{Mtx, MtxGuard, Os};
 use crate::runner::holdings::{Holdings, Payload, Remains};
 use crate::runner::storage::KernelStorage;
-use crate::sync::fence::{Fence, FenceSet, Signaler, Untold};
+use crate::sync::fence::{Fence, FenceSet, PendingHooks, Signaler};
 use crate::util::account::Charge;
 use crate::util::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
@@ -48,7 +48,7 @@ pub struct Queue<P, H> {
     os: Os,
     engine: Mtx<Engine<P, H>>,
     /// Hooks that `retire` had no time for.
-    untold: Mtx<KVec<Untold>>,
+    hooks: Mtx<Turns>,
     kick: Mtx<Option<Arc<dyn Hook>>>,
 }
 
@@ -58,13 +58,34 @@ pub type Prepared<P> = core::result::Result<(JobId, Arc<Fence>), (Errno, KBox<Ho
 /// Jobs that are retired before others are started.
 const RETIRED_AT_ONCE: u32 = 64;
 
-/// Hooks of a job's fence that are told at once, for whoever else has more than those waiting.
-const TOLD_OF_EACH: u32 = 4;
+/// Hooks of a job's fence that are called when it is signaled; the others are called later, so that
+/// a fence with many hooks does not delay other clients' jobs.
+const HOOKS_AT_ONCE: u32 = 4;
 
-/// Turns of [`TOLD_IN_TURN`] hooks that are told before others are started, of fences that have
-/// more.
-const TURNS_OF_HOOKS: u32 = 8;
-const TOLD_IN_TURN: u32 = 8;
+/// Fences with hooks left that get a turn before jobs are started, and hooks that are called in a
+/// turn.
+const HOOK_TURNS: u32 = 8;
+const HOOKS_IN_TURN: u32 = 8;
+
+/// Fences with hooks left, which take turns.
+struct Turns {
+    list: KVec<PendingHooks>,
+    /// Whose turn is next.
+    next: usize,
+}
+
+impl Turns {
+    /// Takes the next one out, in constant time.
+    fn take(&mut self) -> Option<PendingHooks> {
+        if self.next >= self.list.len() {
+            self.next = 0;
+        }
+        let taken = self.list.swap_remove(self.next);
+        // OVERFLOW: it was below the length of the list.
+        self.next = self.next.wrapping_add(1);
+        taken
+    }
+}
 
 /// The timeline of one entity's jobs.
 pub struct Timeline {
@@ -106,12 +127,16 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             broken_until: 0,
         };
         let engine = Mtx::new(os, c"drm jobs", Engine { sched, state, hw })?;
-        let untold = Mtx::new(os, c"drm untold", KVec::new(os))?;
+        let turns = Turns {
+            list: KVec::new(os),
+            next: 0,
+        };
+        let hooks = Mtx::new(os, c"drm hooks", turns)?;
         let kick = Mtx::new(os, c"drm job kick", None)?;
         let queue = Queue {
             os,
             engine,
-            untold,
+            hooks,
             kick,
         };
         Arc::new(os, queue)
@@ -221,11 +246,11 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         mut count: impl FnMut(&P, u64) -> T,
         mut signaled: impl FnMut(T),
     ) -> bool {
-        self.tell_more();
+        self.call_pending();
         for _ in 0..RETIRED_AT_ONCE {
             let done = self.lock().sched.pop_done();
             let Some(done) = done else {
-                return !self.untold.lock().is_empty();
+                return !self.hooks.lock().list.is_empty();
             };
             let outcome = match done.outcome {
                 Outcome::Done => Ok(()),
@@ -236,29 +261,29 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             let Entry { payload, signaler } = done.payload;
             let counted = count(&payload, done.run_ns);
             Remains::leave(payload);
-            if let Some(hooks) = signaler.end(outcome) {
-                self.tell(hooks, TOLD_OF_EACH);
+            if let Some(hooks) = signaler.signal_without_hooks(outcome) {
+                self.call_hooks(hooks, HOOKS_AT_ONCE);
             }
             signaled(counted);
         }
         true
     }
 
-    /// Tells `at_once` hooks at the most, and leaves the others to another turn.
-    fn tell(&self, mut hooks: Untold, at_once: u32) {
-        if !hooks.tell(at_once) {
-            let refused = self.untold.lock().try_push(hooks);
-            // Without memory they are told now.
+    /// Calls up to `count` hooks of a signaled fence, and leaves the others to `call_pending`.
+    fn call_hooks(&self, mut hooks: PendingHooks, count: u32) {
+        if !hooks.call(count) {
+            let refused = self.hooks.lock().list.try_push(hooks);
+            // Without memory for the list they are called now.
             drop(refused);
         }
     }
 
-    /// Tells hooks of jobs that were let go earlier, in turns.
-    fn tell_more(&self) {
-        for _ in 0..TURNS_OF_HOOKS {
-            let first = self.untold.lock().remove(0);
-            let Some(hooks) = first else { break };
-            self.tell(hooks, TOLD_IN_TURN);
+    /// Calls hooks of fences that were signaled earlier, some of each.
+    fn call_pending(&self) {
+        for _ in 0..HOOK_TURNS {
+            let next = self.hooks.lock().take();
+            let Some(hooks) = next else { break };
+            self.call_hooks(hooks, HOOKS_IN_TURN);
         }
     }
 }

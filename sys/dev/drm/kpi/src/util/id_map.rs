@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A table of small numbers, as clients know their objects: 1, 2, 3..., reused after they are
-//! freed. Everything is O(1), growth too, for the table is in chunks: it is under locks that
-//! others wait for. A number is reserved before the work that may fail and filled after it.
+//! A map from small numbers to values, as for handles: 1, 2, 3..., reused after they are freed.
+//! Every operation is O(1), growth too, because the map is in chunks: it is used under locks that
+//! others wait for. A number is reserved before work that can fail, and filled after it.
 
 use crate::alloc::KVec;
 use crate::os::Os;
@@ -9,7 +9,7 @@ use crate::util::errno::{Result, ENOSPC};
 use crate::util::int_conv::usize_of_u32;
 
 enum Cell<T> {
-    /// The next free slot's index, or `NONE`.
+    /// The index of the next free cell, or `NONE`.
     Free(u32),
     Reserved,
     Used(T),
@@ -17,20 +17,20 @@ enum Cell<T> {
 
 const NONE: u32 = u32::MAX;
 
-/// What a look at a part of a table found.
+/// The result of a search of a part of a map.
 pub enum Found<T> {
-    /// The first number in use, and its value.
+    /// The first number with a value, and the value.
     Value(u32, T),
-    /// Nothing up to this number.
+    /// No value up to this number.
     NotYet(u32),
-    /// Nothing up to the end.
+    /// No value up to the end.
     None,
 }
 
-/// How many handles one table may hold.
+/// How many numbers a map may have.
 const MAX: u32 = 1 << 20;
 
-/// Slots of a full chunk.
+/// Cells of a full chunk.
 const CHUNK: u32 = 512;
 
 /// The number of the cell at `index`: 0 is no number.
@@ -38,7 +38,7 @@ fn number_of(index: u32) -> Option<u32> {
     index.checked_add(1)
 }
 
-/// A table from small numbers to values.
+/// A map from small numbers to values.
 ///
 /// # Invariants
 ///
@@ -52,7 +52,7 @@ pub struct IdMap<T> {
 }
 
 impl<T> IdMap<T> {
-    /// An empty table.
+    /// An empty map.
     pub fn new(os: Os) -> Self {
         IdMap {
             os,
@@ -63,11 +63,11 @@ impl<T> IdMap<T> {
         }
     }
 
-    /// A number that no one else gets, without a value yet.
+    /// Reserves a number, which has no value yet.
     ///
     /// # Errors
     ///
-    /// ENOMEM; ENOSPC when there are too many.
+    /// ENOMEM; ENOSPC if there are too many.
     pub fn reserve(&mut self) -> Result<u32> {
         let index = self.free;
         if let Some(slot) = self.place_mut(index) {
@@ -90,7 +90,7 @@ impl<T> IdMap<T> {
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < usize_of_u32(CHUNK) => chunk.push(slot)?,
             _ => {
-                // The first one begins small.
+                // The first chunk starts small.
                 let room = if self.places == 0 {
                     4
                 } else {
@@ -115,7 +115,7 @@ impl<T> IdMap<T> {
         slot
     }
 
-    /// Gives a reserved number its value.
+    /// Sets the value of a reserved number.
     pub fn fill(&mut self, handle: u32, value: T) {
         if let Some(slot @ Cell::Reserved) = self.slot_mut(handle) {
             *slot = Cell::Used(value);
@@ -124,21 +124,21 @@ impl<T> IdMap<T> {
         }
     }
 
-    /// Gives back a number that was reserved and never filled.
+    /// Frees a number that was reserved and not filled.
     pub fn cancel(&mut self, handle: u32) {
         if let Some(Cell::Reserved) = self.slot_mut(handle) {
             self.release(handle);
         }
     }
 
-    /// Gives back the number that was reserved last, with its place.
+    /// Frees the number that was reserved last, and its cell.
     pub(crate) fn take_back(&mut self, handle: u32) {
         if handle == self.places {
             self.pop();
         }
     }
 
-    /// A number for `value`.
+    /// Reserves a number and fills it with `value`.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl<T> IdMap<T> {
         }
     }
 
-    /// The value of a number, to be changed.
+    /// The value of a number, for writing.
     pub fn get_mut(&mut self, handle: u32) -> Option<&mut T> {
         match self.slot_mut(handle)? {
             Cell::Used(value) => Some(value),
@@ -165,7 +165,7 @@ impl<T> IdMap<T> {
         }
     }
 
-    /// Takes a number and its value out of the table.
+    /// Frees a number and returns its value.
     pub fn remove(&mut self, handle: u32) -> Option<T> {
         let slot = self.slot_mut(handle)?;
         if !matches!(slot, Cell::Used(_)) {
@@ -181,8 +181,8 @@ impl<T> IdMap<T> {
         }
     }
 
-    /// Looks for the first number above `handle` that has a value, among the next `most`; the value is shown to
-    /// `take`.
+    /// Searches the next `most` numbers above `handle` for the first one with a value, and calls
+    /// `take` with the value.
     pub fn find_from<U>(&self, handle: u32, most: u32, take: impl FnOnce(&T) -> U) -> Found<U> {
         // OVERFLOW: saturates, beyond every place.
         let end = handle.saturating_add(most).min(self.places);
@@ -197,7 +197,7 @@ impl<T> IdMap<T> {
         }
     }
 
-    /// Takes any one value out, to empty the table.
+    /// Removes and returns any one value, to empty the map.
     pub fn take_any(&mut self) -> Option<T> {
         while let Some(slot) = self.pop() {
             if let Cell::Used(value) = slot {
@@ -210,7 +210,7 @@ impl<T> IdMap<T> {
         None
     }
 
-    /// How many numbers there are, with a value or free.
+    /// How many numbers the map has, free ones included.
     pub fn slots(&self) -> u32 {
         self.places
     }
@@ -257,8 +257,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::vec::Vec;
 
-    /// Against a map, through several chunks. Catches a number given twice or lost, and a look that
-    /// ends at a chunk's end.
+    /// Against a `BTreeMap`, through several chunks. Catches a number given twice or lost, and a
+    /// search that stops at a chunk's end.
     #[test]
     fn numbers_are_the_lowest_that_were_free_or_new() {
         let world = World::new(Config::default());
@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(table.insert(1), Ok(1));
     }
 
-    /// Catches: a table that is copied as it grows, which takes milliseconds with a lock held.
+    /// Catches: a map that is copied as it grows, which takes milliseconds with a lock held.
     #[test]
     fn growth_moves_a_chunk_at_the_most() {
         let world = World::new(Config::default());

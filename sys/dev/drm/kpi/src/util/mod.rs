@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What everything else is written with: error numbers, conversions, tables, accounts.
+//! Error numbers, conversions, maps and accounts.
 //!
 //! * [`errno`]: FreeBSD's error numbers
 //! * [`int_conv`]: conversions between integer types that lose nothing
 //! * [`uapi`]: structures of the user ABI as bytes
-//! * [`id_map`]: small numbers, as clients know their objects
-//! * [`sorted_map`]: a map for as many entries as a client can make
+//! * [`id_map`]: a map from small numbers, as for handles
+//! * [`sorted_map`]: an ordered map without large moves
 //! * [`account`]: memory that clients hold: charges, limits, totals
 
 pub mod account;

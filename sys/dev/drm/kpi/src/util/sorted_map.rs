@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A map in order of its keys, for as many entries as a client can make: in chunks, so that no insertion and no removal
-//! moves more than a few hundred of them.
+//! A map in the order of its keys, for any number of entries: it is in chunks, so that an insertion
+//! or removal moves a few hundred entries at most.
 
 use crate::alloc::KVec;
 use crate::os::Os;
@@ -35,12 +35,12 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         self.len
     }
 
-    /// Whether there is none.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The chunk that has `key`, or would have it.
+    /// The index of the chunk for `key`.
     fn chunk_of(&self, key: K) -> usize {
         let begins_before =
             |chunk: &KVec<(K, V)>| chunk.first().is_none_or(|(first, _)| *first <= key);
@@ -55,7 +55,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         chunk.get(index).map(|(_, v)| v)
     }
 
-    /// The value of a key, to be changed.
+    /// The value of a key, for writing.
     pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
         let at = self.chunk_of(key);
         let chunk = self.chunks.get_mut(at)?;
@@ -63,7 +63,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         chunk.get_mut(index).map(|(_, v)| v)
     }
 
-    /// The last entry whose key is below `key`.
+    /// The last entry with a key below `key`.
     pub fn before(&self, key: K) -> Option<(K, &V)> {
         let at = self.chunk_of(key);
         let chunk = self.chunks.get(at)?;
@@ -84,7 +84,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
             .map(|(k, v)| (*k, v))
     }
 
-    /// Puts an entry in, in place of one with the same key.
+    /// Inserts an entry, in place of one with the same key.
     ///
     /// # Errors
     ///
@@ -113,10 +113,10 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         Ok(())
     }
 
-    /// Puts an entry into a full chunk: its upper half becomes the next chunk.
+    /// Inserts an entry into a full chunk, the upper half of which becomes the next chunk.
     fn split(&mut self, at: usize, index: usize, entry: (K, V)) -> Result<()> {
         const HALF: usize = FULL / 2;
-        // All memory first.
+        // Everything that can fail comes first.
         let mut upper = KVec::with_capacity(self.os, FULL)?;
         self.chunks.reserve(1)?;
         let Some(lower) = self.chunks.get_mut(at) else {
@@ -134,7 +134,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         self.chunks.insert(at.checked_add(1).ok_or(ENOMEM)?, upper)
     }
 
-    /// Takes an entry out.
+    /// Removes an entry and returns its value.
     pub fn remove(&mut self, key: K) -> Option<V> {
         let at = self.chunk_of(key);
         let chunk = self.chunks.get_mut(at)?;
@@ -153,13 +153,14 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         Some(value)
     }
 
-    /// Takes the first entry out; its value.
+    /// Removes the first entry and returns its value.
     pub fn pop_first(&mut self) -> Option<V> {
         let (key, _) = self.chunks.first()?.first()?;
         self.remove(*key)
     }
 
-    /// Makes one chunk of two that are small, if there is memory, so that few entries are not in many chunks.
+    /// Joins a chunk and the next if both are small and there is memory, so that few entries are in
+    /// few chunks.
     fn join_next(&mut self, at: usize) {
         const SMALL: usize = FULL / 4;
         let Some(after) = at.checked_add(1) else {
@@ -190,8 +191,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::vec::Vec;
 
-    /// Against the standard library's map, through several chunks, with keys in every order. Catches a chunk that is
-    /// split or joined wrongly, and a search that ends in the wrong chunk.
+    /// Against the standard library's map, through several chunks, with keys in every order.
+    /// Catches a chunk that is split or joined wrongly, and a search in the wrong chunk.
     #[test]
     fn it_is_as_the_standard_librarys() {
         let world = World::new(Config::default());
@@ -215,7 +216,7 @@ mod tests {
             }
             assert_eq!(ours.len(), theirs.len());
             most = most.max(ours.chunks.len());
-            // Neighbours that are small together are one.
+            // Small neighbours are joined.
             assert!(ours.chunks.len() <= 2 + ours.len() / 16);
             assert_eq!(ours.get(key), theirs.get(&key));
             let before = theirs.range(..key).next_back().map(|(k, v)| (*k, v));

@@ -3,7 +3,7 @@
 //!
 //! * `handles`: handles, names and map offsets of objects
 //! * `prime`: objects as dma-bufs
-//! * `master`: what a file may do on the primary node
+//! * `master`: permissions of a file on the primary node
 
 mod handles;
 mod master;
@@ -23,17 +23,17 @@ use crate::util::errno::{Result, ENOENT};
 use crate::util::id_map::IdMap;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes that one open file may hold, unless the tunable file_mem_limit says otherwise.
+/// The default limit of an open file's memory, in bytes; the tunable is file_mem_limit.
 const FILE_MEM_LIMIT: u64 = 2 << 30;
 
-/// An open file: what one client has on one device.
+/// An open file of a device node: one client.
 pub struct File<D: Driver> {
     id: u64,
     device: Arc<Device<D>>,
     kind: NodeKind,
     pid: i32,
     account: Arc<Account>,
-    /// The file itself, and its handles.
+    /// The charge for the file itself and its handles.
     charge: Charge,
     handles: Mtx<IdMap<Arc<Gem<D>>>>,
     gem_lock: Sx<()>,
@@ -45,11 +45,11 @@ pub struct File<D: Driver> {
 }
 
 impl<D: Driver> File<D> {
-    /// A file on `device`, opened by `caller`.
+    /// Opens a file on `device` for `caller`.
     ///
     /// # Errors
     ///
-    /// ENOMEM, and what the driver says.
+    /// ENOMEM, the driver's error.
     pub(crate) fn open(
         device: Arc<Device<D>>,
         kind: NodeKind,
@@ -86,7 +86,7 @@ impl<D: Driver> File<D> {
         Ok(file)
     }
 
-    /// The last close; what the driver has of the file goes with the file itself, soon after.
+    /// Closes the file. The driver's state of it is dropped with the file itself, soon after.
     pub(crate) fn close(&self) {
         D::settle(&self.driver);
         self.close_handles();
@@ -97,7 +97,7 @@ impl<D: Driver> File<D> {
         self.device.file_closed();
     }
 
-    /// A number that no other file has.
+    /// An id that no other file has.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -117,12 +117,12 @@ impl<D: Driver> File<D> {
         &self.driver
     }
 
-    /// What the file's memory is charged to.
+    /// The account for the file's memory.
     pub fn account(&self) -> &Arc<Account> {
         &self.account
     }
 
-    /// What the file's handles are charged to.
+    /// The charge for the file's handles.
     pub(crate) fn charge(&self) -> &Charge {
         &self.charge
     }
@@ -137,7 +137,7 @@ impl<D: Driver> File<D> {
         self.kind == NodeKind::Render
     }
 
-    /// Ioctls done on it.
+    /// The number of ioctls on it.
     pub fn ioctls(&self) -> u64 {
         self.ioctls.load(Ordering::Relaxed)
     }
@@ -162,7 +162,7 @@ impl<D: Driver> File<D> {
         &self.syncobjs
     }
 
-    /// A new handle of a sync object, charged to the file.
+    /// Makes a handle of a sync object, charged to the file.
     ///
     /// # Errors
     ///
@@ -185,7 +185,8 @@ impl<D: Driver> File<D> {
         syncobjs.get(handle).map(|(s, _)| s.clone()).ok_or(ENOENT)
     }
 
-    /// Held while a descriptor becomes a handle or a handle goes, so that one buffer has one handle.
+    /// Held while a descriptor is imported and while a handle is closed, so that a buffer has one
+    /// handle.
     pub(crate) fn prime(&self) -> &Sx<Prime> {
         &self.prime
     }
