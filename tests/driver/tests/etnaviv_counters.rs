@@ -64,11 +64,7 @@ impl Sampled {
     fn check(&self, counter: Counter) {
         let [sequence, zero, before, later] = [0, 4, 8, 12].map(|at| self.samples.get(at));
         assert_eq!((sequence, zero), (self.sequence, 0));
-        assert_eq!(
-            later.wrapping_sub(before),
-            counter.step,
-            "{before} {later}"
-        );
+        assert_eq!(later.wrapping_sub(before), counter.step, "{before} {later}");
         assert!(self.work.is_done());
     }
 
