@@ -112,6 +112,8 @@ layers() {
 
 words() { cargo run -q -p xtask -- words; }
 
+overflow() { cargo run -q -p xtask -- overflow; }
+
 mk/need.sh build lint || exit 1
 check "rustfmt" cargo fmt --all --check
 check "rustfmt, clients" clients fmt --check
@@ -124,6 +126,7 @@ check "paths of one machine" machine_paths
 check "shellcheck" scripts
 check "no Debug output in kernel messages" debug_output
 check "layers of the kernel crates" layers
+check "reasons for arithmetic that wraps or saturates" overflow
 check "words and widths" words
 check "manual pages" manuals
 check "names in the manual pages" manual_names

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, env, fs, path::Path, path::PathBuf};
 
 const PURE: [&str; 3] = ["opp_choose", "power_seq", "imx8mq_clk_calc"];
-const MEMORY: [&str; 2] = ["drm_object", "drm_page"];
+const MEMORY: [&str; 4] = ["drm_object", "drm_object_page", "drm_userptr", "drm_page"];
 
 /// A header of each name of FreeBSD's that the files include, which has nothing of its own.
 fn stand_ins(files: &[PathBuf], dir: &Path) {
@@ -46,7 +46,8 @@ fn main() {
     let mut files = MEMORY.map(|f| glue.join(format!("{f}.c"))).to_vec();
     let headers = out.join("freebsd");
     let _ = fs::remove_dir_all(&headers);
-    stand_ins(&[&files[..], &[glue.join("drm_glue.h")]].concat(), &headers);
+    let own = ["drm_glue.h", "drm_object.h"].map(|f| glue.join(f));
+    stand_ins(&[&files[..], &own].concat(), &headers);
     let fake = here.join("freebsd");
     files.push(fake.join("fake_vm.c"));
     c().flag("-Wno-sign-compare")

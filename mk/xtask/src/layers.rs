@@ -60,11 +60,7 @@ const CRATES: [Crate; 5] = [
         layers: &[],
         whole: &[],
         circle: None,
-        // An address space knows the GPU, which has the jobs, which hold address spaces.
-        known: &[
-            "bo", "context", "device", "driver", "fault", "ioctls", "irq", "jobs", "mapping",
-            "perfcnt", "reset", "shrinker", "submit", "timeout", "va",
-        ],
+        known: &[],
     },
     Crate {
         name: "etnaviv",

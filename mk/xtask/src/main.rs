@@ -3,6 +3,7 @@
 
 mod graph;
 mod layers;
+mod overflow;
 mod prose;
 mod source;
 mod words;
@@ -13,6 +14,7 @@ const USAGE: &str = "\
 usage: xtask layers          draws the graph of modules of the kernel crates; fails on an arrow that
                              runs up and on a circle
        xtask layers --arrows the same, with every arrow
+       xtask overflow        fails on arithmetic in sys/ that wraps or saturates without a reason
        xtask words           fails on words and widths that mk/words/left does not allow for
        xtask words --write   writes mk/words/left after findings became fewer
        xtask words --list [PREFIX]
@@ -39,6 +41,7 @@ fn run() -> Result<(), String> {
     match (command, option.as_deref(), prefix) {
         (Some("layers"), None, None) => layers::run(false),
         (Some("layers"), Some("arrows"), None) => layers::run(true),
+        (Some("overflow"), None, None) => overflow::run(),
         (Some("words"), None, None) => words::run(),
         (Some("words"), Some("write"), None) => words::write(),
         (Some("words"), Some("list"), prefix) => words::print(prefix.as_deref().unwrap_or("")),

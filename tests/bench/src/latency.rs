@@ -13,10 +13,16 @@
 //! in the way all the same. So each thread of a neighbour has one of the control that wants a
 //! processor for the same part of the time, and for as long at a time, as the system counted it:
 //! what it ran, what it waited for a processor, how often it slept. What else the neighbour
-//! caused, in the tasks of the driver and in the model, is burned as processor time.
+//! caused, in the tasks of the driver and in the model, is burned as processor time, at the
+//! priority of such tasks.
+//!
+//! The model, the interrupt handlers and the GPU's task have real-time priorities, if we may have
+//! those: in a kernel no client's computing keeps any of them from running, and without that each
+//! of their wake-ups, four for a job, may wait for a slice.
 
 use driver_tests::{null, Client, Rig, SEC};
 use drm_os_host::{ClockMode, Config, Hold};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::Mutex;
 use std::thread;
@@ -296,7 +302,7 @@ impl Run {
         self.others.saturating_sub(alone.others).as_secs_f64() / self.took.as_secs_f64()
     }
 
-    /// What threads are to want that burden processors as the neighbour did.
+    /// What threads are to want that burden processors as the neighbour did, the tasks last.
     pub fn shares(&self, alone: &Run) -> Vec<Share> {
         /// For how long a task of the driver or the model runs, about.
         const AT_ONCE: Duration = Duration::from_micros(50);
@@ -358,6 +364,7 @@ fn small_client(rig: &Rig, submits: u32, neighbours: &[i32]) -> Run {
 fn new_rig() -> Rig {
     let config = Config {
         clock: ClockMode::Real,
+        priorities: true,
         ..Config::default()
     };
     Rig::with("rk3399", config)
@@ -429,9 +436,14 @@ pub fn control(shares: &[Share], submits: u32) -> Run {
     let rig = new_rig();
     let shared = Shared::default();
     let run = thread::scope(|scope| {
-        for share in shares {
+        let (tasks, neighbours) = shares.split_last().expect("tasks have a share");
+        for share in neighbours {
             scope.spawn(|| burn(*share, &shared));
         }
+        scope.spawn(|| {
+            rig.world().be_urgent();
+            burn(*tasks, &shared);
+        });
         let run = small_client(&rig, submits, &[]);
         shared.over.store(true, Relaxed);
         run
@@ -440,15 +452,40 @@ pub fn control(shares: &[Share], submits: u32) -> Run {
     run
 }
 
-/// The locks of the driver that were held for longest beside a neighbour, the longest first.
-pub fn holds(neighbour: &Neighbour, submits: u32) -> Vec<(String, Hold)> {
+fn holds_of_one_run(neighbour: &Neighbour, submits: u32) -> Vec<(String, Hold)> {
     let rig = new_rig();
     rig.world().measure_holds(true);
     with_neighbour(&rig, neighbour, |threads| {
         small_client(&rig, submits, threads)
     });
-    let mut holds = rig.world().longest_holds();
+    let holds = rig.world().longest_holds();
     rig.finish();
+    holds
+}
+
+/// The locks of the driver that were held for longest beside a neighbour, the longest first: the
+/// median of `runs` runs.
+pub fn holds(neighbour: &Neighbour, submits: u32, runs: u32) -> Vec<(String, Hold)> {
+    let mut by_name: BTreeMap<String, Vec<Hold>> = BTreeMap::new();
+    for _ in 0..runs {
+        for (name, hold) in holds_of_one_run(neighbour, submits) {
+            by_name.entry(name).or_default().push(hold);
+        }
+    }
+    let middle = |mut times: Vec<Duration>| {
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or_default()
+    };
+    let mut holds: Vec<(String, Hold)> = by_name
+        .into_iter()
+        .map(|(name, holds)| {
+            let hold = Hold {
+                wall: middle(holds.iter().map(|hold| hold.wall).collect()),
+                cpu: middle(holds.iter().map(|hold| hold.cpu).collect()),
+            };
+            (name, hold)
+        })
+        .collect();
     holds.sort_by_key(|(_, hold)| std::cmp::Reverse(hold.cpu));
     holds
 }

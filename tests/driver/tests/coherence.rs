@@ -13,7 +13,7 @@
 //! | iommu_pmap unmap.rs, `rewrite_run`: cleared leaves | `cleared_entries_are_seen`, `purged_memory_is_not_reached` |
 //! | iommu_pmap unmap.rs, `prune`: the entry of an empty table | `a_freed_table_is_not_walked` |
 //! | panfrost perfcnt.rs, `copy`: the dump | perfcnt.rs, `a_dump_shows_what_was_counted` |
-//! | drmkpi run.rs, `PageRun::store`: streams; `store_pair`: rings, page table array | etnaviv_coherence.rs, all |
+//! | drmkpi page_run.rs, `PageRun::store`: streams; `store_pair`: rings, page table array | etnaviv_coherence.rs, all |
 //! | drmkpi object.rs, `KernelMap::store`: samples of counters | etnaviv_coherence.rs, `samples` |
 //! | etnaviv tables.rs, `sync` of `FlatTable` and of `TreeTables` | etnaviv_coherence.rs, all |
 //! | etnaviv mmu.rs, `set`: an entry of the page table array | etnaviv_coherence.rs, all |

@@ -88,6 +88,9 @@ struct malloc_type;
 #define	refcount_acquire_if_not_zero(p)	(*(p) != 0 && ++*(p) != 0)
 #define	strlcpy(to, from, len)	snprintf(to, len, "%s", from)
 #define	pause(why, ticks)	fake_die("pause")
+/* Time stands still. */
+typedef int64_t sbintime_t;
+#define	getsbinuptime()	((sbintime_t)0)
 
 struct ucred;
 struct vmspace;

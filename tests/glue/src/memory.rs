@@ -77,7 +77,7 @@ extern "C" {
     pub fn fake_vm_of(obj: *mut Opaque) -> *mut Opaque;
     pub fn fake_page(vm: *mut Opaque, page: u64) -> i32;
     pub fn fake_unref(vm: *mut Opaque);
-    pub fn drm_objects_revoke();
+    pub fn drm_objects_revoke(end: i64) -> i32;
     pub fn drm_objects_init();
     fn fake_user_page(index: u32, kind: i32);
     fn fake_user_free();

@@ -615,12 +615,28 @@ fn locked_pages_outlive_the_driver() {
     unsafe {
         let vm = fake_vm_of(o);
         fake_wire(vm, 1, 1);
-        drm_objects_revoke();
+        assert_eq!(drm_objects_revoke(1), 0);
         assert_eq!((fake_page(vm, 0), fake_page(vm, 2)), (-1, -1));
         assert_eq!(fake_page(vm, 1), NORMAL, "it is ordinary memory now");
         assert_eq!(k.counts().pages, 1);
         assert_eq!(k.wired(), 0, "by the driver");
         fake_wire(vm, 1, 0);
+        fake_unref(vm);
+        drm_objects_init();
+    }
+}
+
+/// Catches: an unload that goes on for as long as there are buffers.
+#[test]
+fn a_revoke_ends_at_its_time_and_is_tried_again() {
+    let mut k = Kernel::get();
+    let (o, _) = fbsd(&mut k, Kind::Uncached, false);
+    unsafe {
+        let vm = fake_vm_of(o);
+        assert_eq!(drm_objects_revoke(0), sys::DRM_OS_EBUSY as i32);
+        assert_eq!(fake_page(vm, 0), UNCACHED, "as it was");
+        assert_eq!(drm_objects_revoke(1), 0);
+        assert_eq!(fake_page(vm, 0), -1);
         fake_unref(vm);
         drm_objects_init();
     }

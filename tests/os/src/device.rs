@@ -12,7 +12,7 @@ use crate::irq::Line;
 use crate::power::Power;
 use crate::sys;
 use crate::util::{fatal, lk, no_unwind};
-use crate::world::{Inner, World};
+use crate::world::{Inner, Rank, World};
 use std::ffi::{c_char, c_int};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -225,7 +225,11 @@ impl Device {
         if !w.is_virtual() {
             let d = dev.clone();
             let t = std::thread::Builder::new().name(format!("hw {}", dev.name));
-            match t.spawn(move || no_unwind(|| d.serve_events())) {
+            let serve = move || {
+                d.w.this_thread_is(Rank::Hardware);
+                no_unwind(|| d.serve_events());
+            };
+            match t.spawn(serve) {
                 Ok(t) => *lk(&dev.events.thread) = Some(t),
                 Err(e) => fatal(&format!("no thread for a device: {e}")),
             }

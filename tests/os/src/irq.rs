@@ -11,7 +11,7 @@ use crate::device::Dev;
 use crate::sys;
 use crate::util::{cstr, errno, fatal, lk};
 use crate::witness;
-use crate::world::Inner;
+use crate::world::{Inner, Rank};
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -164,6 +164,7 @@ fn setup(dev: &Dev, name: Option<String>, h: Handler) -> Result<Box<Irq>, u32> {
         let d = dev.arc();
         let label = format!("irq {}.{}", dev.name, dev.node.irqs[line]);
         let t = std::thread::Builder::new().name(label).spawn(move || {
+            d.w.this_thread_is(Rank::Interrupt);
             crate::util::no_unwind(|| d.lines[line].serve(&d.w));
         });
         match t {

@@ -6,7 +6,7 @@ use crate::counters::Kind;
 use crate::sys;
 use crate::util::{cstr, errno, fatal, lk, no_unwind, raw_line};
 use crate::witness;
-use crate::world::{came_back, Inner};
+use crate::world::{came_back, Inner, Rank};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::Ordering::Relaxed;
@@ -50,6 +50,7 @@ struct State {
 pub(crate) struct Queue {
     w: Arc<Inner>,
     name: String,
+    urgent: bool,
     st: Mutex<State>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -59,12 +60,13 @@ fn addr_of(t: &Arc<Task>) -> usize {
 }
 
 impl Queue {
-    fn create(w: &Inner, name: String) -> Result<Arc<Queue>, u32> {
+    fn create(w: &Inner, name: String, urgency: u32) -> Result<Arc<Queue>, u32> {
         w.gate()?;
         let st = Mutex::default();
         let q = Arc::new(Queue {
             w: w.arc(),
             name,
+            urgent: urgency == sys::DRM_OS_QUEUE_URGENT,
             st,
             thread: Mutex::new(None),
         });
@@ -75,6 +77,9 @@ impl Queue {
             .spawn(move || {
                 if me.w.is_virtual() {
                     first.await_baton();
+                }
+                if me.urgent {
+                    me.w.this_thread_is(Rank::Task);
                 }
                 no_unwind(|| me.serve());
             });
@@ -295,6 +300,16 @@ impl Inner {
         }
     }
 
+    /// The names of queues whose thread comes before those of users.
+    pub(crate) fn urgent_queues(&self) -> Vec<String> {
+        lk(&self.queues)
+            .iter()
+            .filter_map(std::sync::Weak::upgrade)
+            .filter(|q| q.urgent)
+            .map(|q| q.name.clone())
+            .collect()
+    }
+
     /// The queues that are left, for the report of leaks.
     pub(crate) fn task_names(&self) -> String {
         let left: Vec<String> = lk(&self.queues)
@@ -317,11 +332,12 @@ pub(crate) mod exports {
     pub unsafe extern "C" fn drm_os_taskqueue_create(
         os: *mut sys::drm_os,
         name: *const c_char,
+        urgency: u32,
         tqp: *mut *mut sys::drm_os_taskqueue,
     ) -> c_int {
         let name = cstr(name).unwrap_or_default();
         errno(
-            Queue::create(Inner::of(os), name)
+            Queue::create(Inner::of(os), name, urgency)
                 .map(|q| tqp.write(Arc::into_raw(q).cast_mut().cast())),
         )
     }

@@ -49,6 +49,8 @@ struct Held {
 struct Moment {
     wall: Instant,
     cpu: Duration,
+    /// Page faults of the thread so far, and how often the processor was taken from it.
+    disturbed: i64,
 }
 
 impl Moment {
@@ -59,9 +61,16 @@ impl Moment {
         };
         // SAFETY: a buffer that lives through the call.
         unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+        let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+        // SAFETY: as above; all zero is a usage, so it is one whatever the call did.
+        let usage = unsafe {
+            libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr());
+            usage.assume_init()
+        };
         Moment {
             wall: Instant::now(),
             cpu: Duration::new(time.tv_sec as u64, time.tv_nsec as u32),
+            disturbed: usage.ru_minflt + usage.ru_majflt + usage.ru_nivcsw,
         }
     }
 }
@@ -72,7 +81,8 @@ impl Moment {
 pub struct Hold {
     /// By the clock: sleeping under the lock and losing the processor count.
     pub wall: Duration,
-    /// By the processor time of the thread that held it.
+    /// By the processor time of the thread that held it, where the system of this machine did not
+    /// disturb it: page faults and the cold caches of a lost processor are not the holder's work.
     pub cpu: Duration,
 }
 
@@ -242,7 +252,9 @@ impl Witness {
         longest.wall = longest
             .wall
             .max(now.wall.saturating_duration_since(since.wall));
-        longest.cpu = longest.cpu.max(now.cpu.saturating_sub(since.cpu));
+        if now.disturbed == since.disturbed {
+            longest.cpu = longest.cpu.max(now.cpu.saturating_sub(since.cpu));
+        }
     }
 
     /// Checks that the thread may take `lock` now.  Call before blocking on it.

@@ -52,6 +52,9 @@ pub struct Config {
     pub pages: u64,
     /// Tunables that are set; the others have the driver's values.
     pub tunables: BTreeMap<String, u64>,
+    /// Real mode: threads of hardware, interrupts and urgent task queues come before all others, as
+    /// they do in a kernel; where this process may not have that, they do not.
+    pub priorities: bool,
 }
 
 impl Default for Config {
@@ -63,6 +66,7 @@ impl Default for Config {
             ram_base: crate::PA_BASE,
             pages: 1 << 20,
             tunables: BTreeMap::new(),
+            priorities: false,
         }
     }
 }
@@ -97,7 +101,27 @@ pub(crate) struct Inner {
     pub(crate) tracer: Tracer,
 }
 
+/// What a thread of the machine is; the later comes before the former.
+#[derive(Clone, Copy)]
+pub(crate) enum Rank {
+    Task = 1,
+    Interrupt,
+    Hardware,
+}
+
 impl Inner {
+    /// Gives the calling thread its priority, if the world has such.
+    pub(crate) fn this_thread_is(&self, rank: Rank) {
+        if !self.cfg.priorities || self.is_virtual() {
+            return;
+        }
+        let param = libc::sched_param {
+            sched_priority: rank as i32,
+        };
+        // Refused, it has none. SAFETY: a parameter that lives through the call.
+        unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) };
+    }
+
     /// The world of a C handle.
     ///
     /// # Safety
@@ -288,6 +312,16 @@ impl World {
         let taken = self.inner().witness.taken().into_iter();
         let by_it = taken.filter(|(who, _)| who == thread);
         by_it.map(|(_, lock)| lock).collect()
+    }
+
+    /// The names of task queues whose thread comes before those of users.
+    pub fn urgent_queues(&self) -> Vec<String> {
+        self.inner().urgent_queues()
+    }
+
+    /// The calling thread gets the priority of an urgent task queue's, where those have one.
+    pub fn be_urgent(&self) {
+        self.inner().this_thread_is(Rank::Task);
     }
 
     /// Task queues of this name run nothing from now on, or go on: as if their thread had much to

@@ -1,31 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Mapping.
 //!
-//! Three passes: look for overlaps and count the missing tables, reserve those, write. What can
-//! fail comes before the first write, so a refusal needs no undo.
+//! Three passes: check for overlaps and count the missing tables, reserve those, write. Everything
+//! that can fail comes before the first write, so a failure needs no undo.
 
-use crate::addr::{is_aligned, Iova, IovaRange, MapError, Pa, BLOCK_BYTES, PAGE_BYTES};
-use crate::fmt::{block_level, index, last_level, shift, span, Entry, Format};
+use crate::addr::{distance, Iova, IovaRange, MapError, Pa, Span};
+use crate::fmt::{block_level, index, last_level, span, Entry, Format};
+use crate::guard::{PtUpdate, TlbFlush};
 use crate::mem::{Chain, TableMem};
 use crate::prot::{MemAttr, Prot};
-use crate::update::{PtUpdate, TlbFlush};
 use crate::walk::{check_range, walk};
 
-/// Leaves of one size next to each other in one table.
+/// Adjacent leaves of one size in one table.
 struct Run {
     level: u32,
     iova: u64,
     pa: u64,
+    /// Index of the first leaf.
     first: u32,
+    /// The index after the last leaf.
+    end: u32,
     count: u32,
-}
-
-impl Run {
-    /// Address and physical address behind the run.
-    fn end<F: Format>(&self) -> (u64, u64) {
-        let len = u64::from(self.count).wrapping_shl(shift::<F>(self.level));
-        (self.iova.wrapping_add(len), self.pa.wrapping_add(len))
-    }
 }
 
 /// The runs that map a range, in ascending order.
@@ -51,18 +46,21 @@ impl<F: Format> Iterator for Runs<F> {
     type Item = Run;
 
     fn next(&mut self) -> Option<Run> {
-        let left = self.end.checked_sub(self.iova).filter(|left| *left != 0)?;
+        let left = distance(self.iova, self.end);
+        if left == 0 {
+            return None;
+        }
         let block =
-            F::BLOCKS && left >= BLOCK_BYTES && is_aligned(self.iova | self.pa, BLOCK_BYTES);
+            F::BLOCKS && left >= Span::BLOCK.times(1) && Span::BLOCK.divides(self.iova | self.pa);
         let level = if block {
             block_level::<F>()
         } else {
             last_level::<F>()
         };
-        // A run of pages ends with its table, which is where a block may begin.
+        // A run of pages ends at the end of its table at the latest, where a block may begin.
         let first = index::<F>(level, self.iova);
-        let room = F::ENTRIES.wrapping_sub(first);
-        let count = u32::try_from(left.wrapping_shr(shift::<F>(level)))
+        let room = F::ENTRIES.checked_sub(first)?;
+        let count = u32::try_from(span::<F>(level).count(left))
             .unwrap_or(room)
             .min(room);
         let run = Run {
@@ -70,9 +68,13 @@ impl<F: Format> Iterator for Runs<F> {
             iova: self.iova,
             pa: self.pa,
             first,
+            end: first.checked_add(count)?,
             count,
         };
-        (self.iova, self.pa) = run.end::<F>();
+        let len = span::<F>(level).times(u64::from(count));
+        // Neither overflows before the end of the range: `map` has checked both ends.
+        self.iova = self.iova.checked_add(len)?;
+        self.pa = self.pa.checked_add(len)?;
         Some(run)
     }
 }
@@ -83,9 +85,9 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
     ///
     /// # Errors
     ///
-    /// Nothing is changed then. [`MapError::Misaligned`] if an address or the length is no
-    /// multiple of 4 KiB; [`MapError::OutOfRange`] if the length is 0 or either range leaves what the
-    /// format translates; [`MapError::Overlap`] if any page is mapped already;
+    /// Nothing is changed then. [`MapError::Misaligned`] if an address or the length is not a
+    /// multiple of 4 KiB; [`MapError::OutOfRange`] if the length is 0 or either range exceeds what
+    /// the format translates; [`MapError::Overlap`] if any page is mapped already;
     /// [`MapError::NoMemory`] if there is no memory for a table.
     pub fn map(
         &mut self,
@@ -97,10 +99,10 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
     ) -> Result<(), MapError> {
         let range = IovaRange::new(iova.0, len)?;
         check_range::<F>(range)?;
-        if !is_aligned(pa.0, PAGE_BYTES) {
+        if !Span::PAGE.divides(pa.0) {
             return Err(MapError::Misaligned);
         }
-        let pa_limit = 1u64.wrapping_shl(F::PA_BITS);
+        let pa_limit = const { 1u64 << F::PA_BITS };
         if pa.0.checked_add(len).is_none_or(|end| end > pa_limit) {
             return Err(MapError::OutOfRange);
         }
@@ -108,7 +110,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
         let mut reserve = Chain::reserve::<F, M>(self.mem, missing)?;
         for run in Runs::<F>::new(range, pa) {
             if self.place(&run, prot, attr, &mut reserve).is_none() {
-                // Only a table that cannot be opened any more leads here.
+                // Only if a table can no longer be opened.
                 reserve.free_all::<F, M>(self.mem);
                 self.clear(range.start().0, run.iova);
                 return Err(MapError::NoMemory);
@@ -120,7 +122,7 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
         Ok(())
     }
 
-    /// How many tables are missing to map the range.
+    /// The number of tables that are missing to map the range.
     ///
     /// # Errors
     ///
@@ -128,22 +130,22 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
     fn survey(&self, range: IovaRange, pa: Pa) -> Result<u64, MapError> {
         let mut missing = 0u64;
         for run in Runs::<F>::new(range, pa) {
-            let slot = walk::<F, M>(self.mem, self.root(), run.iova, run.level)
+            let end = walk::<F, M>(self.mem, self.root(), run.iova, run.level)
                 .ok_or(MapError::Overlap)?;
-            if slot.level == run.level {
-                // A pointer to a table counts as well: no table is empty, and a block covers all of it.
-                let mut entries = run.first..run.first.saturating_add(run.count);
-                let free = |i| F::decode(run.level, self.mem.read(slot.table, i)) == Entry::Invalid;
-                if !entries.all(free) {
+            if end.level == run.level {
+                // A pointer to a table counts as well: no table is empty, and a block needs all of
+                // it.
+                let free = |i| F::decode(run.level, self.mem.read(end.table, i)) == Entry::Invalid;
+                if !(run.first..run.end).all(free) {
                     return Err(MapError::Overlap);
                 }
-            } else if slot.entry != Entry::Invalid {
+            } else if end.entry != Entry::Invalid {
                 return Err(MapError::Overlap);
             }
             // A missing table counts with the first run that needs it.
-            for level in slot.level..run.level {
-                if run.iova == range.start().0 || is_aligned(run.iova, span::<F>(level)) {
-                    missing = missing.saturating_add(1);
+            for level in end.level..run.level {
+                if run.iova == range.start().0 || span::<F>(level).divides(run.iova) {
+                    missing = missing.checked_add(1).ok_or(MapError::NoMemory)?;
                 }
             }
         }
@@ -153,17 +155,18 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
     /// Writes the leaves of a run into entries that are invalid, with tables from `reserve`.
     fn place(&mut self, run: &Run, prot: Prot, attr: MemAttr, reserve: &mut Chain) -> Option<()> {
         let table = self.table_for(run, reserve)?;
+        let size = span::<F>(run.level);
         let mut pa = run.pa;
-        for index in run.first..run.first.saturating_add(run.count) {
-            self.mem
-                .write(table, index, F::leaf(run.level, Pa(pa), prot, attr));
-            pa = pa.wrapping_add(span::<F>(run.level));
+        for index in run.first..run.end {
+            let leaf = F::leaf(run.level, Pa(pa), prot, attr);
+            self.mem.write(table, index, leaf);
+            pa = size.next(pa);
         }
         self.mem.sync(table, run.first, run.count);
         Some(())
     }
 
-    /// The table that holds a run; what is missing on the way is taken from `reserve`.
+    /// The table for a run; missing ones on the path to it are taken from `reserve`.
     fn table_for(&mut self, run: &Run, reserve: &mut Chain) -> Option<M::Table> {
         let mut table = self.mem.open(self.root())?;
         for level in 0..run.level {
@@ -173,7 +176,8 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
                 Entry::Leaf { .. } => return None,
                 Entry::Invalid => {
                     let (pa, below) = reserve.pop::<F, M>(self.mem)?;
-                    // ORDERING: the link of the reserve is gone from the table before the walker finds it.
+                    // ORDERING: entry 0 no longer links the reserve when the walker finds the
+                    // table.
                     self.mem.sync(below, 0, 1);
                     self.mem.write(table, index, F::table(pa));
                     self.mem.sync(table, index, 1);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a device may do with a page, and how it caches it.
+//! Permissions of a device on a page, and how it caches the page.
 //!
-//! A format stores what its hardware can express; [`crate::PageTable::lookup`] tells what was stored.
+//! A format stores what its hardware can express; [`crate::PageTable::lookup`] returns what is
+//! stored.
 
 use bitflags::bitflags;
 
@@ -13,17 +14,17 @@ bitflags! {
         const READ = 1;
         /// The device may write.
         const WRITE = 2;
-        /// The device may fetch shader code; absent means "execute never".
+        /// The device may fetch shader code; without it the page is "execute never".
         const EXEC = 4;
     }
 }
 
-/// Caching of a page by the device: which attribute of the address space an entry names.
+/// How the device caches a page: which attribute of the address space an entry selects.
 ///
-/// What they mean is the format's; one without caching takes no notice.
+/// The meaning depends on the format; one without attributes ignores them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MemAttr {
-    /// Index 0: no cacheability is asked for; the implementation decides.
+    /// Index 0: no cacheability is requested; the implementation decides.
     Uncached,
     /// Index 1: cached with allocation on write.
     Cached,

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The walk from the root, and what it finds.
+//! The walk from the root.
 
-use crate::addr::{align_down, Iova, IovaRange, MapError, Pa, PageSize};
+use crate::addr::{Iova, IovaRange, MapError, Pa, PageSize};
 use crate::fmt::{block_level, index, span, translates, Entry, Format};
 use crate::mem::TableMem;
 use crate::prot::{MemAttr, Prot};
-use crate::update::PageTable;
+use crate::tree::PageTable;
 
 /// A translation, as [`PageTable::lookup`] finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// Where the address that was asked for leads, its offset in the page included.
+    /// The physical address of the IOVA, its offset in the page included.
     pub pa: Pa,
     /// Permissions as far as the format stores them.
     pub prot: Prot,
@@ -21,15 +21,15 @@ pub struct Mapping {
 }
 
 /// The entry where a walk ended.
-pub(crate) struct Slot<T> {
+pub(crate) struct WalkEnd<T> {
     pub(crate) table: T,
     pub(crate) level: u32,
     pub(crate) index: u32,
     pub(crate) entry: Entry,
 }
 
-/// Walks from `root` towards `iova` until an entry at level `stop`, or an entry above it that does not
-/// lead on: an invalid one, a leaf, or a pointer to a table that cannot be opened.
+/// Walks from `root` towards `iova` to the entry at level `stop`, or to an entry above it where the
+/// walk ends: an invalid one, a leaf, or a pointer to a table that cannot be opened.
 ///
 /// `None` if the root cannot be opened.
 pub(crate) fn walk<F: Format, M: TableMem>(
@@ -37,10 +37,9 @@ pub(crate) fn walk<F: Format, M: TableMem>(
     root: Pa,
     iova: u64,
     stop: u32,
-) -> Option<Slot<M::Table>> {
+) -> Option<WalkEnd<M::Table>> {
     let mut table = mem.open(root)?;
-    let mut level = 0;
-    loop {
+    for level in 0..F::LEVELS {
         let index = index::<F>(level, iova);
         let entry = F::decode(level, mem.read(table, index));
         let below = match entry {
@@ -50,7 +49,7 @@ pub(crate) fn walk<F: Format, M: TableMem>(
         match below {
             Some(next) => table = next,
             None => {
-                return Some(Slot {
+                return Some(WalkEnd {
                     table,
                     level,
                     index,
@@ -58,11 +57,12 @@ pub(crate) fn walk<F: Format, M: TableMem>(
                 })
             }
         }
-        level = level.wrapping_add(1);
     }
+    // The last level has no pointers to tables: `Format::decode`.
+    None
 }
 
-/// Refuses a range that the tree does not translate.
+/// Fails for a range that the tree does not translate.
 pub(crate) fn check_range<F: Format>(range: IovaRange) -> Result<(), MapError> {
     if translates::<F>(range.start(), range.end()) {
         Ok(())
@@ -72,26 +72,24 @@ pub(crate) fn check_range<F: Format>(range: IovaRange) -> Result<(), MapError> {
 }
 
 impl<F: Format> PageTable<F> {
-    /// What the device would find at `iova`; `None` if it would fault.
+    /// The translation that the device finds at `iova`; `None` if it faults.
     pub fn lookup<M: TableMem>(&self, mem: &M, iova: Iova) -> Option<Mapping> {
-        if !translates::<F>(iova, Iova(iova.0.saturating_add(1))) {
+        if !translates::<F>(iova, Iova(iova.0.checked_add(1)?)) {
             return None;
         }
-        let slot = walk::<F, M>(mem, self.root(), iova.0, F::LEVELS)?;
-        let Entry::Leaf { pa, prot, attr } = slot.entry else {
+        let end = walk::<F, M>(mem, self.root(), iova.0, F::LEVELS)?;
+        let Entry::Leaf { pa, prot, attr } = end.entry else {
             return None;
         };
-        let offset = iova
-            .0
-            .wrapping_sub(align_down(iova.0, span::<F>(slot.level)));
-        let block = F::BLOCKS && slot.level == block_level::<F>();
+        let offset = span::<F>(end.level).offset(iova.0);
+        let block = F::BLOCKS && end.level == block_level::<F>();
         let size = if block {
             PageSize::Size2M
         } else {
             PageSize::Size4K
         };
         Some(Mapping {
-            pa: Pa(pa.0.wrapping_add(offset)),
+            pa: Pa(pa.0 | offset),
             prot,
             attr,
             size,

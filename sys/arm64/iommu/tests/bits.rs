@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The bits of the entries of hardware, as literals, and the rules every format promises.
+//! The bits of hardware entries, as literals, and the rules that every format keeps.
 
 #![expect(
     clippy::unwrap_used,
@@ -87,7 +87,7 @@ fn mali_leaves_are_bit_exact() {
             Entry::Table(Pa(0xab_cdef_0000))
         );
     }
-    // Type 3 is no page on the last level, and nothing maps a leaf above level 2.
+    // Type 3 is not a page on the last level, and there are no leaves above level 2.
     assert_eq!(MaliLpae::decode(3, 0x1003), Entry::Invalid);
     assert_eq!(MaliLpae::decode(1, 0x4000_0001), Entry::Invalid);
     assert_eq!(MaliLpae::decode(0, 0x4000_0001), Entry::Invalid);
@@ -97,7 +97,7 @@ fn mali_leaves_are_bit_exact() {
     }
 }
 
-/// The words in memory, reached by hand: indexes 47:39, 38:30, 29:21, 20:12.
+/// The words in memory, found by hand: indexes 47:39, 38:30, 29:21, 20:12.
 #[test]
 fn mali_tables_are_where_the_hardware_looks() {
     let mut h = Harness::<MaliLpae>::new(MALI);
@@ -178,7 +178,7 @@ fn vivante_v2_entries_are_bit_exact() {
     }
 }
 
-/// The words in memory, reached by hand: indexes 31:22 and 21:12.
+/// The words in memory, found by hand: indexes 31:22 and 21:12.
 #[test]
 fn vivante_v2_tables_are_where_the_hardware_looks() {
     let mut h = Harness::<VivanteV2>::new(VIVANTE_V2);

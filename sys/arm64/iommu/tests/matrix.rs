@@ -38,7 +38,7 @@ fn map(iova: u64, pa: u64, len: u64) -> Op {
 }
 
 /// Every start next to every boundary of a level, every length around the two sizes, memory that is
-/// congruent or not: map, refuse to map again, unmap in two halves, and nothing is left.
+/// congruent or not: map, fail to map again, unmap in two halves, and nothing stays mapped.
 #[test]
 fn places_lengths_and_alignments() {
     let ends = [0, M2, G1, T05, TOP];
@@ -159,7 +159,8 @@ fn holes_are_no_error() {
     h.finish();
 }
 
-/// A block split at its first, a middle and its last page, over both edges, and from both sides at once.
+/// A block split at its first, a middle and its last page, over both edges, and from both sides at
+/// once.
 #[test]
 fn splits() {
     for (from, pages) in [
@@ -204,7 +205,7 @@ fn splits() {
     h.finish();
 }
 
-/// Both tables of a split are there before anything changes, or nothing changes.
+/// A split allocates both tables before it changes anything, or changes nothing.
 #[test]
 fn split_without_memory() {
     for unmap in [true, false] {
@@ -228,7 +229,7 @@ fn split_without_memory() {
 #[test]
 fn merge_needs_all_pages_alike() {
     let whole = |h: &mut Harness<MaliLpae>| h.run(Op::Merge(M2, K4), None).unwrap();
-    // Complete, in three calls and out of order; asked for by any page of the region.
+    // Complete, in three calls and out of order; merged by any page of the region.
     let mut h = mali();
     h.run(map(M2 + 300 * K4, PA + 300 * K4, 212 * K4), None)
         .unwrap();
@@ -355,7 +356,7 @@ fn one_descent_and_one_sync_per_table() {
         )
     };
     cost(&mut h, map(0, PA, K4));
-    // 4 tables of pages, one of them there already.
+    // 4 tables of pages, one of which exists already.
     let (opens, syncs, reads, writes) = cost(&mut h, map(K4, PA, 4 * M2 - K4));
     assert!(
         opens <= 4 * 12 && syncs == 4 + 3 * 2,
@@ -390,7 +391,7 @@ fn one_descent_and_one_sync_per_table() {
 }
 
 impl<F: Format> Harness<F> {
-    /// For tests that changed the table past the oracle.
+    /// For tests that change the table without the oracle.
     fn finish_unchecked(&mut self) {
         self.oracle.clear();
         self.finish();
@@ -474,7 +475,8 @@ fn vivante_v1() {
     small::<VivanteV1>(VIVANTE_V1);
 }
 
-/// Every start next to a border of a slave table, every length around its size, refused again and unmapped in halves.
+/// Every start next to a border of a slave table, every length around its size, refused again and
+/// unmapped in halves.
 #[test]
 fn vivante_places_and_lengths() {
     const M4: u64 = 0x40_0000;
@@ -505,7 +507,7 @@ fn vivante_places_and_lengths() {
     }
 }
 
-/// The second slave table is missing when memory runs out: nothing stays of the first.
+/// Memory runs out for the second slave table: the first is freed.
 #[test]
 fn vivante_v2_without_memory() {
     for fail in 0..3 {
@@ -536,7 +538,7 @@ fn new_without_memory() {
     assert_eq!(world.borrow().live_tables(), 0);
 }
 
-/// A table where the format cannot point to is given back.
+/// A table at an address that the format cannot encode is freed.
 #[test]
 fn table_beyond_the_format() {
     for first_table in [1 << 32, 0, 0x8000_0800] {
@@ -554,7 +556,7 @@ fn table_beyond_the_format() {
     }
 }
 
-/// A table that is lost between the look and the write: what was mapped and reserved is given back.
+/// A table is lost between the survey and the write: what was mapped and reserved is undone.
 #[test]
 fn table_lost_in_the_middle_of_a_map() {
     let (mut refused, mut leaks) = (0, 0);
@@ -577,6 +579,6 @@ fn table_lost_in_the_middle_of_a_map() {
             assert!(h.world.borrow().device_view() == h.oracle);
         }
     }
-    // Seven opens look, one reserves, seven write, one takes the reserved table.
+    // Seven opens for the survey, one to reserve, seven to write, one for the reserved table.
     assert_eq!((refused, leaks), (16, 0));
 }

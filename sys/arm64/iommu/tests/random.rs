@@ -30,17 +30,25 @@ const MALI_BASES: [u64; 5] = [
 ];
 
 fn prot() -> impl Strategy<Value = Prot> {
-    prop_oneof![4 => Just(Prot::READ | Prot::WRITE), 1 => (0u32..8).prop_map(Prot::from_bits_truncate)]
+    prop_oneof![
+        4 => Just(Prot::READ | Prot::WRITE),
+        1 => (0u32..8).prop_map(Prot::from_bits_truncate),
+    ]
 }
 
 fn attr() -> impl Strategy<Value = MemAttr> {
-    prop_oneof![6 => Just(MemAttr::Cached), 1 => Just(MemAttr::Uncached), 1 => Just(MemAttr::Device)]
+    prop_oneof![
+        6 => Just(MemAttr::Cached),
+        1 => Just(MemAttr::Uncached),
+        1 => Just(MemAttr::Device),
+    ]
 }
 
 /// A page of an arena of `3 * 512` pages, often next to the border of a block.
 fn page() -> impl Strategy<Value = u64> {
     prop_oneof![
-        3 => (0u64..4, 0u64..5).prop_map(|(block, near)| (block * 512 + near).saturating_sub(2).min(1535)),
+        3 => (0u64..4, 0u64..5)
+            .prop_map(|(block, near)| (block * 512 + near).saturating_sub(2).min(1535)),
         1 => 0u64..1536,
     ]
 }
@@ -77,8 +85,17 @@ fn failure() -> impl Strategy<Value = Option<u64>> {
 static TWO_BASES: [u64; 3] = [0, 0x40_0000 - M2, 0xffa0_0000];
 static ONE_BASES: [u64; 2] = [0x8000_0000, 0xffa0_0000];
 
+/// So many cases, and no file of those that failed.
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        cases,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 160, ..ProptestConfig::default() })]
+    #![proptest_config(cases(160))]
 
     #[test]
     fn mali_follows_the_oracle(
@@ -150,7 +167,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(cases(8))]
 
     #[test]
     fn vivante_v1_follows_the_oracle(
@@ -216,7 +233,8 @@ fn every_allocation_fails_once() {
         let mut hit = false;
         for op in long_sequence() {
             let used = h.world.borrow().allocs - before;
-            // `run` compares with the unchanged oracle if the failure struck; then it is done again.
+            // `run` compares with the unchanged oracle if the allocation failed; then the step is
+            // repeated.
             if h.run(op, nth.checked_sub(used)) == Err(MapError::NoMemory) {
                 hit = true;
                 assert_ne!(h.run(op, None), Err(MapError::NoMemory));
@@ -232,8 +250,8 @@ fn every_allocation_fails_once() {
     assert!(failures > 30, "only {failures} allocations");
 }
 
-/// A memory that loses a table breaks its contract. That may leak, but it neither panics nor frees what
-/// the device can reach, and lookup still tells what the device sees.
+/// Memory that loses a table breaks its contract. That may leak, but it neither panics nor frees
+/// what the device can reach, and lookup still returns what the device sees.
 #[test]
 fn every_open_fails_once() {
     let mut done = false;
@@ -250,7 +268,7 @@ fn every_open_fails_once() {
                 }
                 Op::Unmap(iova, len) => drop(guard.unmap(range(iova, len))),
                 Op::Protect(iova, len, prot, attr) => {
-                    drop(guard.protect(range(iova, len), prot, attr))
+                    _ = guard.protect(range(iova, len), prot, attr)
                 }
                 Op::Merge(iova, len) => drop(guard.merge(range(iova, len))),
             }

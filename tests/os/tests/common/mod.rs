@@ -144,7 +144,8 @@ pub fn cv(w: &World, name: &CStr) -> *mut sys::drm_os_cv {
 }
 
 pub fn queue(w: &World, name: &CStr) -> *mut sys::drm_os_taskqueue {
-    make(|p| unsafe { sys::drm_os_taskqueue_create(w.as_raw(), name.as_ptr(), p) }).unwrap()
+    let urgent = sys::DRM_OS_QUEUE_URGENT;
+    make(|p| unsafe { sys::drm_os_taskqueue_create(w.as_raw(), name.as_ptr(), urgent, p) }).unwrap()
 }
 
 pub fn task<T>(

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Mali LPAE ("legacy"): Midgard, and Bifrost unless it is switched to the AArch64 format.
 //!
-//! Four levels of 512 entries of 8 bytes, always all four. It looks like the Arm LPAE format, and
-//! three differences matter: a leaf has type 1 on *every* level, the last one included; the permission
-//! bits grant (set = allowed) instead of taking away; there is no access flag.
+//! Four levels of 512 entries of 8 bytes, always all four. It resembles the Arm LPAE format, with
+//! three differences: a leaf has type 1 on *every* level, the last one included; the permission
+//! bits grant (set = allowed) instead of denying; there is no access flag.
 //!
-//! Source: Linux `drivers/iommu/io-pgtable-arm.c`, format `ARM_MALI_LPAE`, read for its facts.
+//! Source: Linux `drivers/iommu/io-pgtable-arm.c`, format `ARM_MALI_LPAE`, for facts only.
 
 use super::{Entry, Format};
-use crate::addr::{Pa, BLOCK_BYTES, PAGE_BYTES};
+use crate::addr::{Pa, BLOCK_BYTES};
 use crate::prot::{MemAttr, Prot};
 
 /// The Mali LPAE format. Never constructed: it names the format in types.
@@ -29,7 +29,7 @@ const ATTR: u64 = 0x7 << ATTR_SHIFT;
 const READ: u64 = 1 << 6;
 /// The GPU may write.
 const WRITE: u64 = 1 << 7;
-/// Shareable with the CPU ("outer" in the GPU's terms). 3 would stay inside of the GPU.
+/// Shareable with the CPU ("outer" in the GPU's terms). 3 is shareable within the GPU only.
 const SH_OUTER: u64 = 2 << 8;
 /// Execute never, both bits.
 const XN: u64 = 3 << 53;
@@ -45,10 +45,10 @@ impl Format for MaliLpae {
     const LEVELS: u32 = 4;
     const INDEX_BITS: u32 = 9;
     const ENTRY_BYTES: u32 = 8;
-    // HW: level 1 may hold 1 GiB blocks too; nobody maps such, and a split would cost two tables.
+    // HW: level 1 may also hold 1 GiB blocks, which are not used: a split would need two tables.
     const BLOCKS: bool = true;
     const PA_BITS: u32 = 40;
-    // HW: the MMU keeps walks that failed.
+    // HW: the MMU caches walks that failed.
     const FLUSH_ON_MAP: bool = true;
 
     fn table(pa: Pa) -> u64 {
@@ -100,10 +100,10 @@ impl Format for MaliLpae {
 
 /// The bits of the output address that a leaf of `level` holds.
 const fn address_mask(level: u32) -> u64 {
-    let size = if level == BLOCK_LEVEL {
-        BLOCK_BYTES
+    const BLOCK_ADDRESS: u64 = ADDRESS & !(BLOCK_BYTES - 1);
+    if level == BLOCK_LEVEL {
+        BLOCK_ADDRESS
     } else {
-        PAGE_BYTES
-    };
-    ADDRESS & !size.wrapping_sub(1)
+        ADDRESS
+    }
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Vivante MMUv1: GC2000 and earlier.
 //!
-//! One table of 512 Ki entries of 4 bytes that translates the upper half of 4 GiB; the lower half is a window into
-//! physical memory that no table has a say in. An entry is the physical address of the page and nothing else: every page can
-//! be read and written, and there is no entry that faults.
+//! One table of 512 Ki entries of 4 bytes that translates the upper half of 4 GiB; the lower half
+//! is a window into physical memory, without a table. An entry is the physical address of the page
+//! and nothing else: every page can be read and written, and no entry faults.
 //!
-//! The one thing to know: "no translation" must therefore be a page that may be hit without harm, the bad page, whose address
-//! is known only at run time. The tree uses [`VivanteV1::INVALID`], which is no page's address, and [`crate::TableMem`] has to put
-//! [`VivanteV1::stored`] into memory and to read it back by [`VivanteV1::loaded`]. The bad page itself cannot be mapped.
+//! The one thing to know: "no translation" must therefore be the address of a scratch page, the bad
+//! page, known only at run time. The tree uses [`VivanteV1::INVALID`], which is not the address of
+//! a page, and [`crate::TableMem`] stores [`VivanteV1::stored`] in memory and converts it back by
+//! [`VivanteV1::loaded`]. The bad page itself cannot be mapped.
 //!
-//! Source: Linux `drivers/gpu/drm/etnaviv/etnaviv_iommu.c`, read for its facts; registers in rnndb `state_hi.xml`.
+//! Source: Linux `drivers/gpu/drm/etnaviv/etnaviv_iommu.c`, for facts only; registers in rnndb
+//! `state_hi.xml`.
 
 use super::{Entry, Format};
 use crate::addr::Pa;
@@ -23,7 +25,7 @@ pub enum VivanteV1 {}
 const ADDRESS: u64 = 0xffff_f000;
 
 impl VivanteV1 {
-    /// What the hardware has to find in place of `entry`, if unmapped addresses lead to `bad_page`.
+    /// The word in memory for `entry`; that of unmapped addresses points to `bad_page`.
     #[must_use]
     pub fn stored(entry: u64, bad_page: Pa) -> u64 {
         match Self::decode(0, entry) {
@@ -50,12 +52,12 @@ impl Format for VivanteV1 {
     const BLOCKS: bool = false;
     const IOVA_BASE: u64 = 0x8000_0000;
     const PA_BITS: u32 = 32;
-    // HW: what was looked up while it led to the bad page may be kept.
+    // HW: the MMU caches translations to the bad page, too.
     const FLUSH_ON_MAP: bool = true;
     // Not 0, which is where memory begins on some boards.
     const INVALID: u64 = 1;
 
-    /// There is one level: nothing points to a table.
+    /// Unused: there is one level, and no entry points to a table.
     fn table(pa: Pa) -> u64 {
         pa.0 & ADDRESS
     }

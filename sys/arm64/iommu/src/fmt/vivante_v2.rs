@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Vivante MMUv2 in its 4 KiB mode: GC3000 and later.
 //!
-//! Two levels of 1024 entries of 4 bytes: the master table (MTLB, address bits 31:22) and the slave tables (STLB, bits 21:12).
-//! A page may be anywhere in 40 bits of physical address, a slave table only below 4 GiB. Whatever is present can be read;
-//! writing is the only permission. An entry without translation asks for the exception, so that the walk faults and does
-//! not end at the safe address.
+//! Two levels of 1024 entries of 4 bytes: the master table (MTLB, address bits 31:22) and the slave
+//! tables (STLB, bits 21:12). A page may be anywhere in 40 bits of physical address, a slave table
+//! only below 4 GiB. A present page can be read; writing is the only permission. An entry without
+//! translation requests the exception, so that the walk faults instead of ending at the safe
+//! address.
 //!
-//! The hardware has 64 KiB pages too; nothing here makes them.
+//! The hardware also has 64 KiB pages, which are not used here.
 //!
-//! Source: Linux `drivers/gpu/drm/etnaviv/etnaviv_iommu_v2.c`, read for its facts; registers in rnndb `state_hi.xml`.
+//! Source: Linux `drivers/gpu/drm/etnaviv/etnaviv_iommu_v2.c`, for facts only; registers in rnndb
+//! `state_hi.xml`.
 
 use super::{Entry, Format};
 use crate::addr::Pa;
@@ -18,7 +20,7 @@ use crate::prot::{MemAttr, Prot};
 #[derive(Clone, Copy, Debug)]
 pub enum VivanteV2 {}
 
-/// The entry leads on.
+/// The entry is valid.
 const PRESENT: u64 = 1 << 0;
 /// The walk raises an exception.
 const EXCEPTION: u64 = 1 << 1;
@@ -26,7 +28,7 @@ const EXCEPTION: u64 = 1 << 1;
 const WRITEABLE: u64 = 1 << 2;
 /// Bits 31:12 of an address, in place.
 const ADDRESS_LOW: u64 = 0xffff_f000;
-/// Where bits 39:32 of a page's address are, and how far they were moved down.
+/// Bits 39:32 of a page's address, in place, and how far they are shifted down.
 const ADDRESS_HIGH: u64 = 0xff0;
 const HIGH_SHIFT: u32 = 28;
 
@@ -40,7 +42,7 @@ impl Format for VivanteV2 {
     const BLOCKS: bool = false;
     const PA_BITS: u32 = 40;
     const TABLE_PA_BITS: u32 = 32;
-    // HW: the MMU keeps walks that failed; Linux flushes after every map.
+    // HW: the MMU caches walks that failed; Linux flushes after every map.
     const FLUSH_ON_MAP: bool = true;
     const INVALID: u64 = EXCEPTION;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Layouts for the checks: those of hardware, from its description, and of two formats that exist only here to show that the crate is
-//! generic.
+//! Layouts for the checks: those of hardware, from its description, and two formats that exist only
+//! here to show that the crate is generic.
 
 use super::{Kind, Layout};
 use iommu_pmap::*;
@@ -85,7 +85,7 @@ fn classify_vivante_v2(level: u32, raw: u64) -> Kind {
     assert!(raw < 1 << 32, "wider than an entry: {raw:#x}");
     let (flags, low, high) = (raw % 8, raw / 0x1000 * 0x1000, raw / 0x10 % 0x100);
     match (level, flags) {
-        // Links between tables that wait to be freed have no flags at all.
+        // Links between tables that wait to be freed have no flags.
         (_, 2) | (_, 0) => Kind::Invalid,
         (0, 1) => {
             assert_eq!(
@@ -112,7 +112,7 @@ fn classify_vivante_v2(level: u32, raw: u64) -> Kind {
     }
 }
 
-/// Vivante MMUv1: the address of the page. 1 stands for the bad page.
+/// Vivante MMUv1: the address of the page. 1 means the bad page.
 pub const VIVANTE_V1: Layout = Layout {
     levels: 1,
     bits: 19,

@@ -48,7 +48,7 @@ impl<F: Format> Harness<F> {
         self.world.borrow().layout
     }
 
-    /// What `op` must do to the oracle: the new pages and the operation's result.
+    /// The expected effect of `op` on the oracle: the new pages and the operation's result.
     fn expect(&self, op: Op) -> (Pages, Result<u64, MapError>) {
         let layout = self.layout();
         let mut pages = self.oracle.clone();
@@ -116,7 +116,7 @@ impl<F: Format> Harness<F> {
         (pages, result)
     }
 
-    /// Runs `op` under a guard of its own, with the `fail`-th allocation failing, and checks everything.
+    /// Runs `op` under its own guard, with the `fail`-th allocation failing, and checks everything.
     pub fn run(&mut self, op: Op, fail: Option<u64>) -> Result<u64, MapError> {
         let (pages, expected) = self.expect(op);
         self.arm(fail);
@@ -228,7 +228,7 @@ impl<F: Format> Harness<F> {
         assert_eq!(world.flushes, expected, "{op:x?}");
     }
 
-    /// At no time did the device see anything but the old or the new translation of a page.
+    /// The device never saw anything but the old or the new translation of a page.
     fn check_trace(&self, old: &Pages) {
         let world = self.world.borrow();
         for view in world.trace.iter().flatten() {
@@ -303,7 +303,7 @@ impl<F: Format> Harness<F> {
         self.pt.as_ref().unwrap().lookup(&self.mem, Iova(iova))
     }
 
-    /// Destroys the page table; nothing may be left.
+    /// Destroys the page table; no memory may leak.
     pub fn finish(&mut self) {
         self.world.borrow_mut().disabled = true;
         if let Some(pt) = self.pt.take() {
@@ -322,7 +322,7 @@ pub fn difference(a: &Pages, b: &Pages) -> BTreeSet<u64> {
         .collect()
 }
 
-/// Turns blocks that stick out of the range into pages.
+/// Splits blocks that the range covers in part into pages.
 fn split(pages: &mut Pages, iova: u64, len: u64) {
     for edge in [iova, iova + len - 4096] {
         let block = edge / BLOCK * BLOCK;

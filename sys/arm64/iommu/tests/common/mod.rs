@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A device that walks, caches and complains, and a page table that is compared with an oracle.
+//! A device that walks, caches and checks, and a page table that is compared with an oracle.
 //!
-//! Nothing in here uses the crate's encoders or walker: layouts are written again from the facts.
+//! Nothing here uses the crate's encoders or walker: layouts are written again from the facts.
 #![expect(
     dead_code,
     unreachable_pub,
@@ -75,12 +75,12 @@ struct Table {
     cpu: Vec<u64>,
     /// What the device sees: `cpu` at the time of the last sync.
     dev: Vec<u64>,
-    /// Entries written since their last sync: the device sees any value that was there meanwhile.
+    /// Entries written since their last sync: the device sees any of the values since then.
     pending: BTreeSet<u32>,
-    /// Level and first address, once the device could find the table.
+    /// Level and first address, once the device can find the table.
     place: Option<(u32, u64)>,
     linked: bool,
-    /// Addresses for which the device may still keep a pointer to this table.
+    /// Addresses for which the device may have cached a pointer to this table.
     held: Vec<(u64, u64)>,
 }
 
@@ -202,7 +202,7 @@ impl World {
     }
 }
 
-/// The memory of the tables as the crate sees it.
+/// The memory of the tables, for the crate.
 pub struct TestMem(pub Shared);
 
 impl TableMem for TestMem {
@@ -367,7 +367,7 @@ impl TableMem for TestMem {
     }
 }
 
-/// The TLB as the crate sees it.
+/// The TLB, for the crate.
 pub struct TestTlb(pub Shared);
 
 impl TlbFlush for TestTlb {

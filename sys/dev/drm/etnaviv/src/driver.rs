@@ -33,8 +33,8 @@ impl Driver for Etnaviv {
     type File = EtnavivFile;
     type Object = Bo;
 
-    fn probe(dev: Dev) -> Result<Arc<Gpu>> {
-        Gpu::probe(dev)
+    fn attach(dev: Dev) -> Result<Arc<Gpu>> {
+        Gpu::attach(dev)
     }
 
     const JOINS: bool = true;
@@ -43,8 +43,8 @@ impl Driver for Etnaviv {
         gpu.join(dev)
     }
 
-    fn remove(gpu: &Arc<Gpu>) {
-        gpu.remove();
+    fn detach(gpu: &Arc<Gpu>) {
+        gpu.detach();
     }
 
     fn suspend(gpu: &Arc<Gpu>, how: Suspend) {
@@ -65,7 +65,7 @@ impl Driver for Etnaviv {
     }
 
     fn gem_close(file: &File<Self>, gem: &Arc<EtnavivGem>) {
-        file.driver().context.forget(gem.buffer().id());
+        file.driver().vm.forget(gem.buffer().id());
     }
 
     fn settle(file: &EtnavivFile) {

@@ -10,8 +10,8 @@
 //! without physical addresses (types 1 and 4). Buffers that would make the dump longer than 4 MiB have no data.
 
 use crate::bo::EtnavivGem;
-use crate::cores::Core;
-use crate::hw;
+use crate::gpu_core::Core;
+use crate::ops;
 use drm_sched::JobId;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::util::errno::{Result, EINVAL};
@@ -58,7 +58,7 @@ fn look_at(core: &Core, guilty: Option<JobId>) -> Result<Guilty> {
     // Allocated before the lock is taken.
     let mut buffers = KVec::with_capacity(core.os(), BUFFERS)?;
     let mut stream = None;
-    let engine = core.queue.lock();
+    let engine = core.runner.lock();
     if let Some((id, job)) = guilty.and_then(|id| Some((id, engine.sched.job(id)?))) {
         let words = job.payload.stream.words().len();
         stream = engine.hw.stream_of(id).map(|va| (va, words));
@@ -133,16 +133,16 @@ impl File {
     }
 
     fn registers(&mut self, core: &Core) -> Result<()> {
-        let regs = || hw::for_dump(core.regs(), &core.identity);
+        let regs = || ops::for_dump(core.regs(), &core.identity);
         let at = self.section(REGISTERS, 0, regs().count().saturating_mul(8))?;
         self.words(at, regs().flat_map(|(register, value)| [register, value]))
     }
 
     fn ring(&mut self, core: &Core) -> Result<()> {
-        let engine = core.queue.lock();
+        let engine = core.runner.lock();
         let (va, words) = engine.hw.ring.words(core.mmu().commands());
         drop(engine);
-        let at = self.section(RING, u64::from(va), crate::ring::RING_SIZE)?;
+        let at = self.section(RING, u64::from(va), crate::job::ring::RING_SIZE)?;
         self.words(at, words)
     }
 
@@ -182,6 +182,7 @@ impl File {
 }
 
 /// Bytes of registers, ring and the longest stream.
-const FIXED_DATA: usize = 1024 + crate::ring::RING_SIZE + crate::ring::MAX_STREAM_WORDS * 4;
+const FIXED_DATA: usize =
+    1024 + crate::job::ring::RING_SIZE + crate::job::ring::MAX_STREAM_WORDS * 4;
 
 const _: () = assert!(FIXED_DATA + (BUFFERS + 4) * HEADER < LIMIT);

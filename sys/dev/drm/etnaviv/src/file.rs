@@ -1,47 +1,36 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Open files: an address space, and a queue on each core that is used.
+//! Open files: a VM, and a run queue on each core that is used.
 
-use crate::context::Context;
-use crate::cores::Core;
 use crate::device::Gpu;
-use crate::job::Job;
-use crate::jobs;
-use crate::ring::CORES;
+use crate::gpu_core::{Core, SLOT};
+use crate::job::payload::Job;
+use crate::job::ring::CORES;
+use crate::mmu::vm::Vm;
 use crate::stream::Refused;
-use drm_sched::{ClientId, EntityId};
 use drmkpi::alloc::Arc;
 use drmkpi::drm::stats::Stats;
 use drmkpi::os::Sx;
-use drmkpi::runner::jobs::Timeline;
-use drmkpi::runner::reaper::Remains;
+use drmkpi::runner::client::Client;
+use drmkpi::runner::holdings::Remains;
 use drmkpi::util::account::Account;
 use drmkpi::util::errno::{Errno, Result, EINVAL};
 use drmkpi::util::int_conv::usize_of_u32;
 
 /// What the driver keeps per open file.
 pub struct EtnavivFile {
-    pub(crate) context: Arc<Context>,
+    pub(crate) vm: Arc<Vm>,
     /// By core, once a job was submitted to it.
-    lanes: Sx<[Option<Arc<Lane>>; CORES]>,
+    clients: Sx<[Option<Arc<Client<Core>>>; CORES]>,
     pub(crate) stats: Arc<Stats>,
-    /// What its jobs held that are over.
+    /// What its jobs held that have ended.
     pub(crate) remains: Arc<Remains<Job>>,
 }
 
 impl Drop for EtnavivFile {
     fn drop(&mut self) {
-        // Before its lanes go, and its jobs are cancelled.
+        // Before its clients are dropped, which cancels its jobs.
         self.remains.close();
     }
-}
-
-/// The jobs of an open file on one core.
-pub(crate) struct Lane {
-    pub(crate) core: Arc<Core>,
-    client: ClientId,
-    pub(crate) entity: EntityId,
-    /// Held from a job's fence to its place in the queue.
-    pub(crate) timeline: Sx<Timeline>,
 }
 
 impl EtnavivFile {
@@ -53,62 +42,45 @@ impl EtnavivFile {
     pub(crate) fn new(gpu: &Gpu, account: &Arc<Account>) -> Result<EtnavivFile> {
         let os = gpu.os();
         Ok(EtnavivFile {
-            context: gpu.address_space(account)?,
-            lanes: Sx::new(os, c"etnaviv lanes", [const { None }; CORES])?,
+            vm: gpu.vm(account)?,
+            clients: Sx::new(os, c"etnaviv clients", [const { None }; CORES])?,
             stats: Arc::new(os, Stats::default())?,
-            remains: Remains::new(os, &gpu.shared.reaper)?,
+            remains: Remains::new(os, &gpu.shared.jobs)?,
         })
     }
 
-    /// A submit was refused with `error`, because of its stream if there is a `why`. The first of each file is logged
-    /// whatever else was, as a client whose every job is refused may look well.
+    /// Counts and logs a submit that was refused with `error`, because of its stream if there is a
+    /// `why`.
     pub(crate) fn refused(&self, gpu: &Gpu, pid: i32, why: Option<Refused>, error: Errno) {
-        gpu.shared.stats.refuse();
-        let first = self.stats.refuse();
-        let log = gpu.refusal_log(first);
-        let dev = gpu.shared.mmu.dev();
+        let (dev, stats) = (gpu.shared.mmu.dev(), &gpu.shared.stats);
+        let log = |reason: core::fmt::Arguments<'_>| {
+            gpu.refusals.log(dev, stats, &self.stats, reason);
+        };
         match why {
-            Some(why) => log.warn(dev, format_args!("process {pid}: {why}")),
-            None => log.warn(
-                dev,
-                format_args!("process {pid}: submit refused with errno {}", error.get()),
-            ),
+            Some(why) => log(format_args!("process {pid}: {why}")),
+            None => log(format_args!(
+                "process {pid}: submit refused with errno {}",
+                error.get()
+            )),
         }
     }
 
-    /// Where jobs for a core go.
+    /// The run queue for a core.
     ///
     /// # Errors
     ///
-    /// EINVAL for a number that no core can have, ENXIO for one that none has or when the device is gone; ENOMEM.
-    pub(crate) fn lane(&self, gpu: &Gpu, pipe: u32) -> Result<Arc<Lane>> {
+    /// EINVAL for a number that no core can have, ENXIO for one that none has or when the device is
+    /// removed; ENOMEM.
+    pub(crate) fn client(&self, gpu: &Gpu, pipe: u32) -> Result<Arc<Client<Core>>> {
         let core = gpu.core(pipe)?;
-        let mut lanes = self.lanes.lock();
-        let lane = lanes.get_mut(usize_of_u32(pipe)).ok_or(EINVAL)?;
-        match lane {
-            Some(lane) => Ok(lane.clone()),
-            None => Ok(lane.insert(Lane::new(core)?).clone()),
+        let mut clients = self.clients.lock();
+        let client = clients.get_mut(usize_of_u32(pipe)).ok_or(EINVAL)?;
+        match client {
+            Some(client) => Ok(client.clone()),
+            None => {
+                let new = Arc::new(core.os(), Client::new(&core, &[SLOT])?)?;
+                Ok(client.insert(new).clone())
+            }
         }
-    }
-}
-
-impl Lane {
-    fn new(core: Arc<Core>) -> Result<Arc<Lane>> {
-        let os = core.os();
-        let timeline = Sx::new(os, c"etnaviv timeline", Timeline::new(os))?;
-        let (client, entity) = jobs::open(&core)?;
-        let lane = Lane {
-            core,
-            client,
-            entity,
-            timeline,
-        };
-        Arc::new(os, lane)
-    }
-}
-
-impl Drop for Lane {
-    fn drop(&mut self) {
-        jobs::close(&self.core, self.client, self.entity);
     }
 }

@@ -2,9 +2,9 @@
 //! The driver's ioctls: etnaviv_drv.c and etnaviv_gem.c of Linux 6.1 are what clients know.
 
 use crate::bo::{Bo, Caching};
+use crate::job::submit;
 use crate::mmu::Version;
 use crate::perfmon_tables;
-use crate::submit;
 use crate::uapi::{
     CpuFini, CpuPrep, GemInfo, GemNew, GemSubmit, GemUserptr, Param, PmDomain, PmSignal, Wait,
 };
@@ -129,7 +129,7 @@ fn gem_userptr(call: &EtnaCall<'_>, arg: &mut GemUserptr) -> Result<()> {
     let (dev, account) = (call.device().dev(), call.file.account());
     // Where the GPU cannot be kept from writing, the caller must be somebody who may.
     let may_write = write || call.device().data().shared.mmu.version() == Version::V1;
-    let buffer = Buffer::of_user(
+    let buffer = Buffer::userptr(
         dev,
         account,
         call.caller,

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! DRM driver for Vivante GPUs.
 //!
-//! Hardware: `identity`, `identify` and `hwdb` (who a core is), `hw` (registers), `ring` (command memory),
-//! `mmu` and `tables`. What a client may submit: `stream`, `validate`. Jobs: `submit`, `jobs`, `hardware`, `sample` (counters),
-//! `recover`, `dump`. Memory: `context`, `space`, `regions`. A `device` has `cores`; `ioctls` is the user ABI.
+//! * `device`, `gpu_core`: a GPU and its cores, attach and detach
+//! * `identity`, `identify`, `hwdb`, `features`: what a core is
+//! * `ops`, `regs`: its registers
+//! * `mmu`: address spaces
+//! * `stream`: what a client may submit
+//! * `job`: jobs, from an ioctl to the ring buffer and back
+//! * `perfmon`, `perfmon_tables`: performance counters
+//! * `dump`: what is kept of a crash
+//! * `driver`, `file`, `bo`, `ioctls`, `uapi`: the driver as the DRM layer and clients see it
 //!
 //! Lock order: docs/design.md.
 #![no_std]
@@ -14,40 +20,24 @@
 extern crate drm_os_host as _;
 
 mod bo;
-mod context;
-mod cores;
-mod counters;
 mod device;
 mod driver;
 mod dump;
 pub mod features;
 mod file;
-mod hardware;
-mod hw;
+mod gpu_core;
 pub mod hwdb;
 pub mod identify;
 pub mod identity;
 mod ioctls;
 mod job;
-mod jobs;
 mod mmu;
-mod numbers;
+mod ops;
+mod perfmon;
 pub mod perfmon_tables;
-mod reaper;
-mod recover;
-mod refused;
-mod regions;
 pub mod regs;
-mod ring;
-mod sample;
-mod services;
-mod space;
 pub mod stream;
-mod submit;
-mod tables;
 pub mod uapi;
-mod validate;
-mod validate_states;
 
 pub use driver::DRIVER;
 

@@ -2,10 +2,10 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * The kernel's own memory that a user's requests take: charged as anonymous
- * memory is, like objects, so that RLIMIT_SWAP and racct(4)'s swapuse, of the
- * user and of the jail, know of it.  Small charges come with every request, so
- * that is done in steps.
+ * Charges for kernel memory that is allocated for a user's requests: like
+ * objects, it is charged as anonymous memory, so that RLIMIT_SWAP and
+ * racct(4)'s swapuse, of the user and of the jail, apply to it.  Each request
+ * makes a small charge, so memory is reserved in steps.
  */
 #include "drm_glue.h"
 
@@ -49,8 +49,8 @@ drm_os_cred_free(struct drm_os_cred *cred)
 }
 
 /*
- * The system counts what the calling process reserves.  A kernel process is
- * nobody's; the next request of the user makes up for it.
+ * The system charges the calling process.  A kernel process belongs to no user
+ * and is not charged; the next request of the user reserves its share as well.
  */
 int
 drm_os_cred_charge(struct drm_os_cred *cred, uint64_t bytes)
@@ -74,7 +74,7 @@ drm_os_cred_charge(struct drm_os_cred *cred, uint64_t bytes)
 	return (error);
 }
 
-/* A step is kept for the next request. */
+/* One step stays reserved for the next request. */
 void
 drm_os_cred_uncharge(struct drm_os_cred *cred, uint64_t bytes)
 {

@@ -3,8 +3,8 @@
  * Copyright (c) 2026 The drmkpi authors
  *
  * The drivers in Rust that are linked into drmkpi.ko (sys/modules/drmkpi/src).
- * Each gives its constant table, for as long as the module is loaded; the
- * functions may be called at any time and in any context.  (The names without
+ * Each function returns the driver's constant table, and may be called at any
+ * time and in any context while the module is loaded.  (The names without
  * _table are those of newbus's driver_t.)
  */
 #ifndef _DRM_DRIVERS_H_

@@ -12,7 +12,7 @@
 #include "drm_drivers.h"
 #include "drm_newbus.h"
 
-/* For devmatch(8); what is probed for is in the driver's table. */
+/* For devmatch(8); the probe uses the driver's table. */
 static struct ofw_compat_data etnaviv_compat[] = {
 	{ "vivante,gc",		1 },
 	{ NULL,			0 }

@@ -2,9 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * What the files of this directory share: the structures behind drm_os.h's
- * opaque handles.  Nothing here decides anything; see drm_os.h for what each
- * call means.
+ * Declarations that the files of this directory share: the structures of
+ * drm_os.h's opaque handles.  drm_os.h specifies each call.
  */
 #ifndef _DRM_GLUE_H_
 #define	_DRM_GLUE_H_
@@ -32,12 +31,12 @@ struct taskqueue;
 struct thread;
 struct vm_object;
 
-/* The one instance. */
+/* The only instance. */
 struct drm_os {
 	volatile uint64_t last_unique;
 	struct sx	 devs_lock;
 	TAILQ_HEAD(, drm_os_dev) devs;	/* (devs_lock) attached ones */
-	/* drm_unload.c says what these are. */
+	/* drm_unload.c describes these. */
 	volatile u_int	 live;
 	volatile u_int	 calls;
 	struct mtx	 gate;
@@ -45,7 +44,7 @@ struct drm_os {
 	bool		 forced;	/* kld_sx, as the next two */
 	bool		 leaving;
 	u_int		 modules;
-	/* Own threads: nothing of ours may wait for a queue of the kernel's. */
+	/* Own threads: nothing here may wait for a queue of the kernel. */
 	struct taskqueue *notes;
 	struct taskqueue *lowmem;
 };
@@ -79,13 +78,13 @@ struct drm_os_dev {
 
 struct drm_os_minor;
 
-/* A system call of ours that is under way; it is on its thread's stack. */
+/* A system call in progress; this is on the stack of its thread. */
 struct drm_os_caller {
 	struct thread	*td;
-	struct drm_os_minor *minor;	/* NULL: a file of ours */
+	struct drm_os_minor *minor;	/* NULL: no node's file */
 	struct cv	*waits_for;	/* (minor) */
 	LIST_ENTRY(drm_os_caller) link;	/* (minor) while it waits */
-	/* The descriptor that it was given, to be taken back if it fails. */
+	/* The descriptor that was made for it, closed if it fails. */
 	struct file	*new_file;
 	int		 new_fd;
 };
@@ -96,14 +95,16 @@ void	drm_dev_release(struct drm_os_dev *dev);
 void	drm_newbus_init(void);
 void	drm_newbus_uninit(void);
 
-/* drm_file.c */
+/* drm_call.c */
 void	drm_caller_init(struct drm_os_caller *caller, struct thread *td,
 	    struct drm_os_minor *minor);
 int	drm_call_ioctl(const struct drm_os_file_ops *ops, void *priv,
 	    struct drm_os_caller *caller, u_long cmd, void *data);
 int	drm_call_mmap(const struct drm_os_file_ops *ops, void *priv,
 	    vm_ooffset_t *offset, vm_size_t size, struct vm_object **objectp);
-void	drm_files_disown(void);
+
+/* drm_file.c */
+void	drm_files_revoke(void);
 void	drm_files_release(void);
 
 /* drm_linux.c */
@@ -117,7 +118,7 @@ void	drm_minor_wait_end(struct drm_os_caller *caller);
 /* drm_object.c */
 struct vm_object *drm_object_vm(struct drm_os_object *obj);
 void	drm_objects_init(void);
-void	drm_objects_revoke(void);
+int	drm_objects_revoke(sbintime_t end);
 void	drm_objects_uninit(void);
 
 /* drm_page.c */

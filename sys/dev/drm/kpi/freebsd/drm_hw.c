@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * What a node of the device tree gives its driver, found by name: registers,
- * interrupts, clocks, regulators, resets.
+ * Resources of a device tree node, found by name: registers, interrupts,
+ * clocks, regulators, resets.
  */
 #include "drm_glue.h"
 
@@ -43,7 +43,7 @@ struct drm_os_irq {
 	bool		 running;	/* (lock) */
 };
 
-/* The place of a name in a list of strings; none is the first. */
+/* The index of a name in a list of strings; that of NULL is 0. */
 static int
 index_of(struct drm_os_dev *dev, const char *list, const char *name, int *index)
 {
@@ -151,7 +151,7 @@ drm_os_irq_setup(struct drm_os_dev *dev, const char *name, drm_os_irq_fn *fn,
 	}
 	mtx_init(&irq->lock, "drm interrupt", NULL, MTX_DEF);
 	drm_dev_hold(dev);
-	/* The handler may run before this returns. */
+	/* Stored first: the handler may run before this returns. */
 	*irqp = irq;
 	error = bus_setup_intr(dev->dev, irq->res, INTR_TYPE_MISC | INTR_MPSAFE,
 	    NULL, irq_run, irq, &irq->cookie);
@@ -245,7 +245,7 @@ drm_os_clk_rate(struct drm_os_clk *clk, uint64_t *hz)
 	    clk_get_freq(clk->clk, hz));
 }
 
-/* The handles of these frameworks are pointers: they are ours, too. */
+/* The handles of these frameworks are pointers, and used as they are. */
 
 int
 drm_os_regulator_get(struct drm_os_dev *dev, const char *name,

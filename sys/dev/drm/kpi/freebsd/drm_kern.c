@@ -15,7 +15,7 @@
 MALLOC_DEFINE(M_DRM, "drm", "drmkpi and its drivers");
 
 /*
- * malloc(9) waits for ever for a size that never becomes free, and not even
+ * malloc(9) waits forever for a size that never becomes available; not even
  * SIGKILL ends that wait.
  */
 void *
@@ -35,7 +35,7 @@ drm_os_free(void *p)
 	free(p, M_DRM);
 }
 
-/* The clock of CLOCK_MONOTONIC, which absolute deadlines of users are on. */
+/* CLOCK_MONOTONIC, the clock of users' absolute deadlines. */
 uint64_t
 drm_os_now(struct drm_os *os __unused)
 {
@@ -56,7 +56,7 @@ void
 drm_os_sleep(struct drm_os *os __unused, uint64_t ns)
 {
 
-	/* A day at once is all that anybody could mean. */
+	/* Bounded by a day. */
 	pause_sbt("drmslp", nstosbt(MIN(ns, 86400ULL * 1000000000)) + 1, 0, 0);
 }
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Linux programs (linux64.ko).  Linux's emulation passes requests of DRM nodes
- * on by itself; those of dma-bufs and sync_files it has to be told of, as long
- * as it is loaded.  Nothing here needs it.
+ * Linux programs (linux64.ko).  The Linux emulation passes on ioctls of DRM
+ * nodes by itself; for those of dma-bufs and sync_files it needs handlers,
+ * which are registered while it is loaded.  The module does not depend on it.
  */
 #include "drm_glue.h"
 
@@ -15,7 +15,7 @@
 #include <sys/proc.h>
 #include <sys/sysproto.h>
 
-/* As in compat/linux/linux_ioctl.h, which modules outside of it cannot use. */
+/* As in compat/linux/linux_ioctl.h, which other modules cannot include. */
 struct linux_ioctl_args;
 struct linux_ioctl_handler {
 	int	(*func)(struct thread *, struct linux_ioctl_args *);
@@ -25,11 +25,11 @@ typedef int handler_fn(struct linux_ioctl_handler *);
 
 static linker_file_t linux_file;
 static eventhandler_tag load_tag, unload_tag;
-static bool	told;			/* the tags are */
+static bool	registered;			/* the tags are */
 
 /*
- * Linux has the direction bits the other way round.  The arguments are laid out
- * as those of ioctl(2).
+ * Linux swaps the direction bits.  The layout of the arguments is that of
+ * ioctl(2).
  */
 static int
 ioctl_natively(struct thread *td, struct linux_ioctl_args *args)
@@ -44,7 +44,7 @@ ioctl_natively(struct thread *td, struct linux_ioctl_args *args)
 	return (sys_ioctl(td, native));
 }
 
-/* Linux's emulation knows a handler by its function. */
+/* The Linux emulation identifies a handler by its function. */
 static int
 ioctl_dma_buf(struct thread *td, struct linux_ioctl_args *args)
 {
@@ -111,17 +111,17 @@ drm_linux_init(void)
 	    EVENTHANDLER_PRI_ANY);
 	unload_tag = EVENTHANDLER_REGISTER(kld_unload_try, file_unloads, NULL,
 	    EVENTHANDLER_PRI_ANY);
-	told = true;
+	registered = true;
 }
 
-/* Also waits for requests that Linux's emulation is handing on. */
+/* Also waits for ioctls that the Linux emulation is passing on. */
 void
 drm_linux_uninit(void)
 {
 
-	if (!told)
+	if (!registered)
 		return;
-	told = false;
+	registered = false;
 	EVENTHANDLER_DEREGISTER(kld_load, load_tag);
 	EVENTHANDLER_DEREGISTER(kld_unload_try, unload_tag);
 	if (linux_file != NULL)

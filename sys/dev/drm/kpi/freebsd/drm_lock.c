@@ -25,7 +25,7 @@ drm_os_mtx_create(struct drm_os *os __unused, const char *name,
 	mtx = malloc(sizeof(*mtx), M_DRM, M_NOWAIT | M_ZERO);
 	if (mtx == NULL)
 		return (ENOMEM);
-	/* Locks of one name are nested in a fixed order, if at all. */
+	/* Locks with the same name are nested in a fixed order, if at all. */
 	mtx_init(&mtx->m, name, NULL, MTX_DEF);
 	*mtxp = mtx;
 	return (0);
@@ -128,7 +128,7 @@ drm_os_cv_wait(struct drm_os_cv *cv, struct drm_os_mtx *mtx,
 	sbintime_t sbt;
 	int error;
 
-	/* A device that goes away does not wait for those who wait for it. */
+	/* Not if the device is being detached, which waits for its callers. */
 	if (caller != NULL && !drm_minor_wait_begin(caller, &cv->cv))
 		return (EINTR);
 	if (deadline >= DEADLINE_MAX) {
@@ -140,7 +140,10 @@ drm_os_cv_wait(struct drm_os_cv *cv, struct drm_os_mtx *mtx,
 	} else if (deadline <= drm_os_now(&drm_os)) {
 		error = EWOULDBLOCK;
 	} else {
-		/* Never early: the clocks are read at different places. */
+		/*
+		 * Never early, although the clocks are read at different
+		 * times.
+		 */
 		sbt = nstosbt(deadline) + 1;
 		if (caller != NULL)
 			error = cv_timedwait_sig_sbt(&cv->cv, &mtx->m, sbt, 0,

@@ -24,9 +24,9 @@ static eventhandler_tag lowmem_tag;
 static struct task lowmem_task;
 
 /*
- * The page daemon must not wait for a lock whose holder waits for memory, so
- * the drivers are asked in a thread that may; an own one, for theirs may be held
- * for long.
+ * The page daemon must not wait for a lock that is held while waiting for
+ * memory, so the drivers are called in a thread that may; its own one, because
+ * those of the drivers may be busy for long.
  */
 static void
 lowmem(void *arg __unused, int flags __unused)
@@ -48,11 +48,11 @@ lowmem_run(void *arg __unused, int pending __unused)
 		if (target > 0)
 			pages += target;
 	}
-	/* The event may come before the shortage is felt. */
+	/* The event may precede the shortage. */
 	pages = MAX(pages, 256);
 	sx_slock(&drm_os.devs_lock);
 	TAILQ_FOREACH(dev, &drm_os.devs, link) {
-		/* One that is being detached frees all it has. */
+		/* A device that is being detached frees all of its memory. */
 		if (!sx_try_slock(&dev->lock))
 			continue;
 		if (dev->softc != NULL && dev->driver->lowmem != NULL)
@@ -67,7 +67,7 @@ queue_create(const char *name, struct taskqueue **tqp)
 {
 
 	*tqp = taskqueue_create(name, M_WAITOK, taskqueue_thread_enqueue, tqp);
-	/* It fails for want of memory only. */
+	/* It fails only for lack of memory. */
 	while (taskqueue_start_threads(tqp, 1, PWAIT, "%s", name) != 0)
 		pause("drmque", hz / 10);
 }
@@ -90,7 +90,10 @@ drm_init(void *arg __unused)
 }
 SYSINIT(drm_init, SI_SUB_DRIVERS, SI_ORDER_FIRST, drm_init, NULL);
 
-/* After all modules of the file are unloaded; drm_unload.c has seen to users. */
+/*
+ * After all modules of the file are unloaded; drm_unload.c has revoked what
+ * users had.
+ */
 static void
 drm_uninit(void *arg __unused)
 {

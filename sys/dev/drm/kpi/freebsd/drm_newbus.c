@@ -2,7 +2,7 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Devices: what newbus(9) asks of the drivers, answered by their tables.
+ * Devices: the newbus(9) methods of the drivers, by their tables.
  */
 #include "drm_glue.h"
 
@@ -19,14 +19,14 @@
 
 #include "drm_newbus.h"
 
-/* What newbus allocates; the rest lives as long as its users. */
+/* Allocated by newbus; the device itself is reference counted. */
 struct drm_softc {
 	struct drm_os_dev *dev;
 };
 
 /*
- * A device that was detached on its own, for devctl(8) to attach it again:
- * newbus forgets the name with the driver.
+ * A device that was detached by devctl(8), which may attach it again: newbus
+ * drops its name with the driver.
  */
 struct detached {
 	char		 name[16];
@@ -67,7 +67,7 @@ detached_remember(device_t device)
 	sx_xunlock(&drm_os.devs_lock);
 }
 
-/* The child of a bus of this name that is a node of the device tree. */
+/* The device of a device tree node, a child of a bus with this name. */
 static device_t
 device_of_node(const char *bus, phandle_t node)
 {
@@ -223,8 +223,8 @@ drm_newbus_detach(device_t device)
 }
 
 /*
- * Power.  newbus asks with its topology lock held, which is Giant and does not
- * keep others away while we sleep; dev->lock does.
+ * Power.  newbus calls these with its topology lock held, which is Giant and
+ * is released during sleeps; dev->lock is not.
  */
 static int
 with_softc(device_t device, void (*method)(void *softc))
@@ -261,7 +261,7 @@ int
 drm_newbus_shutdown(device_t device, const struct drm_os_driver *driver)
 {
 
-	/* Nothing runs then that could be waited for. */
+	/* After a panic no other thread runs. */
 	return (KERNEL_PANICKED() ? 0 : with_softc(device, driver->shutdown));
 }
 
@@ -321,7 +321,7 @@ drm_os_dev_coherent(struct drm_os_dev *dev)
 	return (dev->coherent);
 }
 
-/* With all memory in reach nothing need be looked for. */
+/* No limit if the device reaches all memory. */
 static vm_paddr_t
 last_address(uint32_t bits)
 {

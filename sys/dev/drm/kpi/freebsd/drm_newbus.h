@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * A driver of this module as newbus(9) sees it: the same methods around
- * different tables.
+ * The newbus(9) glue of the module's drivers: the same methods with different
+ * tables.
  */
 #ifndef _DRM_NEWBUS_H_
 #define	_DRM_NEWBUS_H_
@@ -18,8 +18,8 @@ int	drm_newbus_shutdown(device_t device, const struct drm_os_driver *driver);
 int	drm_newbus_modevent(module_t mod, int what, void *arg);
 
 /*
- * Driver NAME on bus BUS.  As DRIVER_MODULE(), but that drm_newbus_modevent()
- * sees the events first.
+ * Driver NAME on bus BUS.  As DRIVER_MODULE(), except that
+ * drm_newbus_modevent() handles the events first.
  */
 #define	DRM_DRIVER_MODULE(name, bus, driver)				\
 static struct driver_module_data name##_##bus##_driver_mod = {		\
@@ -32,8 +32,8 @@ DECLARE_MODULE(name##_##bus, name##_##bus##_mod, SI_SUB_DRIVERS,	\
     SI_ORDER_MIDDLE)
 
 /*
- * Everything for driver NAME, with its table TABLE and its names in the device
- * tree COMPAT, a struct ofw_compat_data array for devmatch(8).
+ * All of driver NAME with the table TABLE; COMPAT is a struct ofw_compat_data
+ * array of its device tree names, for devmatch(8).
  */
 #define	DRM_DRIVER(name, table, compat)					\
 static int								\

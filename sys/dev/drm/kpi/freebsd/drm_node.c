@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Device nodes.  /dev/drm/N is the node and /dev/dri/cardN or renderDN its
- * other name, as with drm-kmod, whose numbers are stepped over.
+ * Device nodes.  /dev/drm/N is the node and /dev/dri/cardN or renderDN an
+ * alias, as with drm-kmod; numbers that drm-kmod uses are skipped.
  */
 #include "drm_glue.h"
 
@@ -19,7 +19,7 @@
 #include <dev/ofw/openfirm.h>
 #include <dev/ofw/ofw_bus.h>
 
-/* libdrm looks at no more. */
+/* The limit of libdrm. */
 #define	CARDS		10
 #define	RENDER_BASE	128
 
@@ -33,15 +33,16 @@ struct drm_os_minor {
 	struct mtx	 lock;
 	bool		 dying;		/* (lock) */
 	LIST_HEAD(, drm_os_caller) waiting;	/* (lock) */
-	struct knlist	 notes;		/* nothing is ever told */
+	struct knlist	 notes;		/* never activated */
 };
 
 /*
- * A file of a node is devfs's, but for two things that a cdevsw has no say in:
- * buffers are left out of core dumps, and mprotect(2) cannot make executable
- * what mmap(2) refuses to.  So with its first ioctl, and no buffer can be mapped
- * without one, a file changes to a copy of devfs's table.  Files that outlive
- * the module keep the copy, with devfs's functions in it.
+ * A node's file has the methods of devfs, but for two things that a cdevsw
+ * does not control: buffers are not dumped in core files, and mprotect(2) must
+ * not make executable what mmap(2) refuses to.  So a file's first ioctl,
+ * without which no buffer can be mapped, replaces its methods by a copy of
+ * devfs's table.  Files that outlive the module keep the copy, with devfs's
+ * functions in it.
  */
 static const struct fileops *devfs_ops;
 static struct fileops *node_ops;
@@ -72,7 +73,10 @@ static struct cdevsw node_cdevsw = {
 	.d_purge =	node_purge,
 };
 
-/* A caller is about to sleep on cv; not if its device goes. */
+/*
+ * Records that a caller is about to sleep on cv.  Returns false if its device
+ * is being detached.
+ */
 bool
 drm_minor_wait_begin(struct drm_os_caller *caller, struct cv *cv)
 {
@@ -104,7 +108,9 @@ drm_minor_wait_end(struct drm_os_caller *caller)
 	mtx_unlock(&minor->lock);
 }
 
-/* Called, again and again, while the node goes and threads are in it. */
+/*
+ * Called repeatedly while the node is being destroyed and threads are in it.
+ */
 static void
 node_purge(struct cdev *cdev)
 {
@@ -159,7 +165,7 @@ node_open(struct cdev *cdev, int flags __unused, int type __unused,
 	return (error);
 }
 
-/* Nothing counts threads in these two: what follows a check is a jump. */
+/* Threads in these two are not counted, so each must end in a jump. */
 static int
 node_file_mmap(struct file *fp, vm_map_t map, vm_offset_t *addr,
     vm_size_t size, vm_prot_t prot, vm_prot_t cap_maxprot, int flags,
@@ -193,7 +199,7 @@ node_file_adopt(struct file *fp)
 		memcpy(fresh, ops, sizeof(*fresh));
 		fresh->fo_mmap = node_file_mmap;
 		fresh->fo_close = node_file_close;
-		/* devfs's compares the tables. */
+		/* That of devfs compares the tables. */
 		fresh->fo_cmp = file_kcmp_generic;
 		devfs_ops = ops;
 		if (!atomic_cmpset_rel_ptr((volatile uintptr_t *)&node_ops, 0,
@@ -206,7 +212,14 @@ node_file_adopt(struct file *fp)
 		atomic_add_int(&node_files, 1);
 }
 
-/* The nodes are gone, and files of them do not come here but by this table. */
+/*
+ * The nodes are destroyed; their files reach this module only by this table.
+ * While such files are open the copy stays allocated, some hundred bytes for
+ * each forced unload with open files: when they are closed, devfs's own method
+ * runs, and nothing reports it.  It cannot be part of the module, which is
+ * unmapped then, and a copy that a later load looked up would belong to another
+ * version.
+ */
 static void
 node_files_uninit(void *arg __unused)
 {
@@ -217,7 +230,7 @@ node_files_uninit(void *arg __unused)
 	}
 	node_ops->fo_mmap = devfs_ops->fo_mmap;
 	node_ops->fo_close = devfs_ops->fo_close;
-	/* For who has read it just before. */
+	/* For threads that have just read it. */
 	pause("drmnod", hz);
 }
 SYSUNINIT(drm_node, SI_SUB_DRIVERS, SI_ORDER_SECOND, node_files_uninit, NULL);
@@ -251,7 +264,7 @@ node_mmap(struct cdev *cdev __unused, vm_ooffset_t *offset, vm_size_t size,
 	if (error != 0)
 		return (ENXIO);
 	error = drm_call_mmap(opened->ops, opened->priv, offset, size, object);
-	/* ENODEV would mean to try d_mmap. */
+	/* After ENODEV the kernel would call d_mmap. */
 	return (error == ENODEV ? EINVAL : error);
 }
 
@@ -282,7 +295,7 @@ note_event(struct knote *kn __unused, long hint __unused)
 	return (0);
 }
 
-/* A render node has no events; epoll(7) in user space asks all the same. */
+/* A render node has no events, but epoll(7) emulations add knotes. */
 static const struct filterops note_filterops = {
 	.f_isfd = 1,
 	.f_detach = note_detach,
@@ -344,7 +357,7 @@ drm_os_minor_register(struct drm_os_dev *dev, uint32_t type,
 	mtx_init(&minor->lock, "drm minor", NULL, MTX_DEF);
 	LIST_INIT(&minor->waiting);
 	knlist_init_mtx(&minor->notes, NULL);
-	/* The nodes of a device have the same number. */
+	/* The nodes of a device have the same index. */
 	first = dev->index < 0 ? 0 : dev->index;
 	last = dev->index < 0 ? CARDS - 1 : dev->index;
 	error = ENOSPC;
@@ -365,14 +378,14 @@ drm_os_minor_register(struct drm_os_dev *dev, uint32_t type,
 	return (0);
 }
 
-/* Whoever has it open is thrown out: destroy_dev() releases their files. */
+/* destroy_dev() revokes the files that are open. */
 void
 drm_os_minor_unregister(struct drm_os_minor *minor)
 {
 
 	destroy_dev(minor->alias);
 	destroy_dev(minor->cdev);
-	/* Notes keep pointers to the minor and to our filter. */
+	/* Knotes have pointers to the minor and to the filter. */
 	knlist_delete(&minor->notes, curthread, 0);
 	knlist_destroy(&minor->notes);
 	mtx_destroy(&minor->lock);

@@ -4,74 +4,48 @@
  *
  * Objects: the memory of buffers.
  *
- * An object is a managed device pager's VM object whose handle is our
- * structure.  Its pages are wired from birth until they leave it, so they do
- * not move while the GPU knows them; being managed, every mapping of them can
- * be taken away.  References to the VM object are the references of drm_os.h,
- * and a mapping holds one like anybody else.
+ * An object is the VM object of a managed device pager, with a drm_os_object
+ * as its handle.  Its pages are wired while they are in it, so they do not
+ * move while the GPU maps them; they are managed, so all of their mappings can
+ * be removed.  The references of drm_os.h are those of the VM object; a
+ * mapping holds one, too.
  *
- * The pages of a WRITE_COMBINE object are mapped uncached, and only the page
- * itself is told so: pmap_page_set_memattr(9) would split the blocks of the
- * direct map by break-before-make, on which other processors stand.  So the
- * direct map keeps a cached alias, and page_claim() and page_restore() see to
- * it that no line of that alias is dirty while the page is uncached, and none
- * stale afterwards.  docs/design.md says why that is right.
+ * The pages of a WRITE_COMBINE object are mapped uncached, and the attribute
+ * is set in the page only: pmap_page_set_memattr(9) would split blocks of the
+ * direct map by break-before-make, while other processors use them.  So the
+ * direct map keeps a cached alias; page_claim() and drm_page_restore() ensure
+ * that no line of that alias is dirty while the page is uncached, and none
+ * stale afterwards.  docs/design.md explains why that is correct.
  *
- * A page that somebody else has wired is not taken away from the VM system:
- * munlock(2) looks for the pages that mlock(2) has wired, in the VM object.
+ * A page that something else has wired stays in the VM object, where
+ * munlock(2) searches for the pages that mlock(2) has wired.
  *
- * Objects that a process makes are charged to its user as anonymous memory is:
- * RLIMIT_SWAP, racct(4)'s swapuse and vm.overcommit know of them.  Their pages
- * count, as long as they are wired by us, as what mlock(2) has wired: no more
- * than vm.max_user_wired.
- *
- * The memory of a process (drm_os_object_create_user) has no VM object of ours
- * and is charged already; it is wired, and so counts.
+ * Objects that a process makes are charged to its user as anonymous memory:
+ * RLIMIT_SWAP, racct(4)'s swapuse and vm.overcommit apply.  While their pages
+ * are wired here, they count in vm.max_user_wired, as those that mlock(2) has
+ * wired.
  */
 #include "drm_glue.h"
 
-#include <sys/limits.h>
 #include <sys/proc.h>
 #include <sys/rwlock.h>
 #include <sys/refcount.h>
+#include <sys/time.h>
 #include <sys/ucred.h>
-#include <sys/vmmeter.h>
-#include <machine/cpufunc.h>
-#include <machine/vmparam.h>
 #include <vm/vm.h>
 #include <vm/vm_param.h>
 #include <vm/pmap.h>
 #include <vm/vm_extern.h>
 #include <vm/vm_kern.h>
-#include <vm/vm_map.h>
 #include <vm/vm_object.h>
 #include <vm/vm_page.h>
-#include <vm/vm_pageout.h>
 #include <vm/vm_pager.h>
 #include <vm/vm_radix.h>
 
-struct drm_os_object {
-	struct drm_os_dev *dev;
-	LIST_ENTRY(drm_os_object) link;	/* objects_lock */
-	vm_object_t	 vm;		/* NULL: memory of a process */
-	uint64_t	 pages;
-	vm_memattr_t	 attr;
-	bool		 purged;	/* VM object's lock */
-	vm_offset_t	 kva;		/* (VM object) */
-	u_int		 kmaps;		/* (VM object) */
-	struct ucred	*cred;		/* who is charged; NULL: nobody */
-	bool		 counted;	/* its pages are user-wired */
-	/* Memory of a process. */
-	volatile u_int	 refs;
-	bool		 write;
-	vm_page_t	*held;
-};
+#include "drm_object.h"
 
 static LIST_HEAD(, drm_os_object) objects;
 static struct mtx objects_lock;
-
-/* GPU page tables have entries of this size, too. */
-#define	BLOCK_PAGES	atop(2 * 1024 * 1024)
 
 void
 drm_objects_init(void)
@@ -81,8 +55,8 @@ drm_objects_init(void)
 	mtx_init(&objects_lock, "drm objects", NULL, MTX_DEF);
 }
 
-static void
-object_publish(struct drm_os_object *obj, struct drm_os_dev *dev)
+void
+drm_object_publish(struct drm_os_object *obj, struct drm_os_dev *dev)
 {
 
 	drm_dev_hold(dev);
@@ -93,8 +67,8 @@ object_publish(struct drm_os_object *obj, struct drm_os_dev *dev)
 	mtx_unlock(&objects_lock);
 }
 
-static void
-object_forget(struct drm_os_object *obj)
+void
+drm_object_free(struct drm_os_object *obj)
 {
 
 	mtx_lock(&objects_lock);
@@ -105,81 +79,10 @@ object_forget(struct drm_os_object *obj)
 	atomic_subtract_int(&drm_os.live, 1);
 }
 
-/* Pages are about to be wired for a user. */
-static bool
-wired_add(struct drm_os_object *obj, u_long npages)
-{
-	u_long wired;
-
-	if (!obj->counted)
-		return (true);
-	wired = atomic_load_long(&vm_user_wire_count);
-	do {
-		if (npages > ULONG_MAX - wired ||
-		    npages + wired > vm_page_max_user_wired)
-			return (false);
-	} while (!atomic_fcmpset_long(&vm_user_wire_count, &wired,
-	    wired + npages));
-	return (true);
-}
-
-static void
-wired_sub(struct drm_os_object *obj, u_long npages)
-{
-
-	if (obj->counted)
-		atomic_subtract_long(&vm_user_wire_count, npages);
-}
-
-static void *
-page_alias(vm_page_t m)
-{
-
-	return ((void *)PHYS_TO_DMAP(VM_PAGE_TO_PHYS(m)));
-}
-
 /*
- * A zeroed page becomes the object's.  It is in no VM object and nothing but
- * the direct map has it mapped, so that its attribute may change.
- */
-static void
-page_claim(struct drm_os_object *obj, vm_page_t m)
-{
-
-	/* Managed: its mappings can be found. */
-	m->oflags &= ~VPO_UNMANAGED;
-	if (obj->attr != VM_MEMATTR_DEFAULT) {
-		cpu_dcache_wbinv_range(page_alias(m), PAGE_SIZE);
-		m->md.pv_memattr = obj->attr;
-	} else if (!obj->dev->coherent)
-		cpu_dcache_wb_range(page_alias(m), PAGE_SIZE);
-}
-
-/*
- * The reverse, once the last mapping is gone: the page is ordinary memory.
- * Lines that were fetched on speculation meanwhile are older than the page.
- */
-static void
-page_restore(vm_page_t m)
-{
-
-	if (pmap_page_get_memattr(m) == VM_MEMATTR_DEFAULT)
-		return;
-	cpu_dcache_wbinv_range(page_alias(m), PAGE_SIZE);
-	m->md.pv_memattr = VM_MEMATTR_DEFAULT;
-}
-
-/* Whether others than the object have wired it. */
-static bool
-page_is_wired_elsewhere(vm_page_t m)
-{
-
-	return (VPRC_WIRE_COUNT(atomic_load_int(&m->ref_count)) > 1);
-}
-
-/*
- * Takes all pages away from users and from the object, and frees them.  With
- * "keep", pages that others have wired stay in the VM object, as ordinary ones.
+ * Removes all pages from users' mappings and from the object and frees them.
+ * With "keep", pages that others have wired stay in the VM object, as ordinary
+ * ones.
  */
 static void
 object_free_pages(struct drm_os_object *obj, bool keep)
@@ -200,23 +103,25 @@ retry:
 			goto retry;
 		}
 		pmap_remove_all(m);
-		page_restore(m);
-		if (keep && page_is_wired_elsewhere(m)) {
+		drm_page_restore(m);
+		if (keep && drm_page_is_wired_elsewhere(m)) {
 			vm_page_xunbusy(m);
 			continue;
 		}
 		vm_page_iter_remove(&pages, m);
 		freed++;
-		/* Somebody else who wired it frees it with the last wiring. */
+		/* If others have wired it, the last unwiring frees it. */
 		if (vm_page_unwire_noq(m))
 			vm_page_free(m);
 	}
-	wired_sub(obj, freed);
+	drm_wired_sub(obj, freed);
 }
 
-/* The VM object is the VM system's alone: our wirings of what it still has go. */
+/*
+ * Leaves the VM object to the VM system: unwires the pages that it still has.
+ */
 static void
-object_give_away(vm_object_t vm)
+object_unwire_all(vm_object_t vm)
 {
 	struct pctrie_iter pages;
 	vm_page_t m;
@@ -229,9 +134,9 @@ object_give_away(vm_object_t vm)
 }
 
 /*
- * Whether a page is wired by others, or is about to be: a fault that wires has
- * the page busied from before it is found until it is wired.  With the lock
- * held since, none can begin.
+ * Whether a page is wired by others, or is about to be: a fault that wires a
+ * page keeps it busy from before it is found until it is wired.  None can
+ * begin while the lock is held.
  */
 static bool
 object_is_wired_elsewhere(vm_object_t vm)
@@ -242,146 +147,13 @@ object_is_wired_elsewhere(vm_object_t vm)
 	VM_OBJECT_ASSERT_WLOCKED(vm);
 	vm_page_iter_init(&pages, vm);
 	VM_RADIX_FOREACH(m, &pages) {
-		if (vm_page_busied(m) || page_is_wired_elsewhere(m))
+		if (vm_page_busied(m) || drm_page_is_wired_elsewhere(m))
 			return (true);
 	}
 	return (false);
 }
 
-/*
- * One page, or an aligned block of them, zeroed and with the object's
- * attribute, not in the object yet.  May sleep.
- */
-static vm_page_t
-page_make(struct drm_os_object *obj, u_long npages)
-{
-	vm_page_t m;
-	int req, tries;
-	u_long i;
-
-	if (!wired_add(obj, npages))
-		return (NULL);
-	req = VM_ALLOC_NORMAL | VM_ALLOC_WIRED | VM_ALLOC_ZERO;
-	for (tries = 0; ; tries++) {
-		if (npages == 1 && obj->dev->data_high == ~(vm_paddr_t)0)
-			m = vm_page_alloc_noobj(req);
-		else
-			m = vm_page_alloc_noobj_contig(req |
-			    (npages > 1 ? VM_ALLOC_NORECLAIM : 0), npages, 0,
-			    obj->dev->data_high, ptoa(npages), 0,
-			    VM_MEMATTR_DEFAULT);
-		/* Blocks are a favour; a single page is worth some patience. */
-		if (m != NULL || npages > 1 || tries == 8)
-			break;
-		drm_page_wait(obj->dev->data_high, 1);
-	}
-	if (m == NULL) {
-		wired_sub(obj, npages);
-		return (NULL);
-	}
-	for (i = 0; i < npages; i++)
-		page_claim(obj, &m[i]);
-	return (m);
-}
-
-static void
-page_discard(struct drm_os_object *obj, vm_page_t m)
-{
-
-	page_restore(m);
-	m->oflags |= VPO_UNMANAGED;
-	vm_page_unwire_noq(m);
-	vm_page_free(m);
-	wired_sub(obj, 1);
-}
-
-/*
- * Finds or makes the page at pindex, busied exclusively.  Called with the VM
- * object locked, which is so again on return, but not in between.
- */
-static int
-page_get(struct drm_os_object *obj, vm_pindex_t pindex, vm_page_t *mp)
-{
-	vm_page_t m;
-
-	for (;;) {
-		VM_OBJECT_ASSERT_WLOCKED(obj->vm);
-		if (obj->purged)
-			return (ENXIO);
-		m = vm_page_lookup(obj->vm, pindex);
-		if (m != NULL) {
-			if (!vm_page_busy_acquire(m, VM_ALLOC_WAITFAIL))
-				continue;
-			*mp = m;
-			return (0);
-		}
-		VM_OBJECT_WUNLOCK(obj->vm);
-		m = page_make(obj, 1);
-		VM_OBJECT_WLOCK(obj->vm);
-		if (m == NULL)
-			return (ENOMEM);
-		if (obj->purged || vm_page_lookup(obj->vm, pindex) != NULL) {
-			page_discard(obj, m);
-			continue;
-		}
-		vm_page_busy_acquire(m, 0);
-		if (vm_page_insert(m, obj->vm, pindex)) {
-			vm_page_xunbusy(m);
-			page_discard(obj, m);
-			return (ENOMEM);
-		}
-		vm_page_valid(m);
-		*mp = m;
-		return (0);
-	}
-}
-
-static bool
-block_is_empty(struct drm_os_object *obj, vm_pindex_t pindex)
-{
-	struct pctrie_iter pages;
-	vm_page_t next;
-
-	vm_page_iter_init(&pages, obj->vm);
-	next = vm_radix_iter_lookup_ge(&pages, pindex);
-	return (!obj->purged && (next == NULL ||
-	    next->pindex >= pindex + BLOCK_PAGES));
-}
-
-/*
- * Fills the empty aligned block at pindex with contiguous memory, if there is
- * such memory.  The lock as in page_get().
- */
-static void
-block_get(struct drm_os_object *obj, vm_pindex_t pindex)
-{
-	vm_page_t m;
-	u_long i;
-
-	if (!block_is_empty(obj, pindex))
-		return;
-	VM_OBJECT_WUNLOCK(obj->vm);
-	m = page_make(obj, BLOCK_PAGES);
-	VM_OBJECT_WLOCK(obj->vm);
-	if (m == NULL)
-		return;
-	i = 0;
-	if (block_is_empty(obj, pindex)) {
-		for (; i < BLOCK_PAGES; i++) {
-			vm_page_busy_acquire(&m[i], 0);
-			if (vm_page_insert(&m[i], obj->vm, pindex + i)) {
-				vm_page_xunbusy(&m[i]);
-				break;
-			}
-			vm_page_valid(&m[i]);
-			vm_page_xunbusy(&m[i]);
-		}
-	}
-	for (; i < BLOCK_PAGES; i++)
-		page_discard(obj, &m[i]);
-}
-
-/* A user touched memory that is not there. */
+/* Handles a user's fault on a page that is not allocated. */
 static int
 object_populate(vm_object_t vm, vm_pindex_t pindex, int fault_type __unused,
     vm_prot_t max_prot __unused, vm_pindex_t *first, vm_pindex_t *last)
@@ -390,18 +162,17 @@ object_populate(vm_object_t vm, vm_pindex_t pindex, int fault_type __unused,
 	vm_page_t m;
 
 	obj = vm->handle;
-	/* To object_fault(), which makes it a SIGBUS. */
-	if (page_get(obj, pindex, &m) != 0)
+	/* Then object_fault() makes it a SIGBUS. */
+	if (drm_object_page_get(obj, pindex, &m) != 0)
 		return (VM_PAGER_BAD);
 	*first = *last = pindex;
 	return (VM_PAGER_OK);
 }
 
 /*
- * What the VM system asks instead of object_populate() once a process has made
- * a copy-on-write mapping (minherit(2)) of the object: it has put a page of its
- * own there, busied, which gives way to one of ours.  Nothing is behind a
- * purged object.
+ * Called instead of object_populate() once a process has made a copy-on-write
+ * mapping (minherit(2)) of the object: the VM system has inserted a busy page,
+ * which is replaced by one of the object.  A purged object has none.
  */
 static int
 object_fault(vm_object_t vm, vm_ooffset_t offset __unused, int prot __unused,
@@ -414,12 +185,12 @@ object_fault(vm_object_t vm, vm_ooffset_t offset __unused, int prot __unused,
 	if (obj->purged)
 		return (VM_PAGER_BAD);
 	VM_OBJECT_WUNLOCK(vm);
-	m = page_make(obj, 1);
+	m = drm_page_make(obj, 1);
 	VM_OBJECT_WLOCK(vm);
 	if (m == NULL)
 		return (VM_PAGER_BAD);
 	if (obj->purged) {
-		page_discard(obj, m);
+		drm_page_discard(obj, m);
 		return (VM_PAGER_BAD);
 	}
 	vm_page_busy_acquire(m, 0);
@@ -468,16 +239,16 @@ object_dtor(void *handle)
 	struct drm_os_object *obj = handle;
 
 	VM_OBJECT_WLOCK(obj->vm);
-	/* Without references there is no mapping that could be unlocked. */
+	/* Without references there is no mapping to be unlocked. */
 	object_free_pages(obj, (obj->vm->flags & OBJ_DEAD) == 0);
-	/* What is left is for object_give_away(). */
-	wired_sub(obj, obj->vm->resident_page_count);
+	/* object_unwire_all() unwires the others. */
+	drm_wired_sub(obj, obj->vm->resident_page_count);
 	VM_OBJECT_WUNLOCK(obj->vm);
 	object_uncharge(obj);
-	object_forget(obj);
+	drm_object_free(obj);
 }
 
-/* It may be called while object_dtor() runs, or has run. */
+/* May be called during and after object_dtor(). */
 static void
 object_path(void *handle __unused, char *path, size_t len)
 {
@@ -504,7 +275,7 @@ drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
 		return (EINVAL);
 	obj = malloc(sizeof(*obj), M_DRM, M_WAITOK | M_ZERO);
 	obj->pages = atop(size);
-	/* What VM_MEMATTR_WRITE_COMBINING means here is write-through. */
+	/* VM_MEMATTR_WRITE_COMBINING is write-through on arm64. */
 	obj->attr = attr == DRM_OS_MEM_WRITE_COMBINE ?
 	    VM_MEMATTR_UNCACHEABLE : VM_MEMATTR_DEFAULT;
 	if (object_charge(obj) != 0) {
@@ -519,78 +290,14 @@ drm_os_object_create(struct drm_os_dev *dev, uint64_t size, uint32_t attr,
 		return (ENOMEM);
 	}
 	VM_OBJECT_WLOCK(obj->vm);
-	/* Its pages are freed by object_dtor(). */
+	/* object_dtor() frees its pages. */
 	vm_object_set_flag(obj->vm, OBJ_PG_DTOR);
-	/* They are real memory: mlock(2) of them ends with munlock(2). */
+	/* They are real memory: munlock(2) undoes mlock(2). */
 	vm_object_clear_flag(obj->vm, OBJ_FICTITIOUS);
 	VM_OBJECT_WUNLOCK(obj->vm);
-	object_publish(obj, dev);
+	drm_object_publish(obj, dev);
 	*objp = obj;
 	return (0);
-}
-
-/*
- * Not the registers of another device, nor memory that the process has
- * uncached: drm_os_object_sync() works on the direct map.
- */
-static bool
-user_page_is_usable(struct drm_os_dev *dev, vm_page_t m)
-{
-
-	return ((m->flags & PG_FICTITIOUS) == 0 &&
-	    pmap_page_get_memattr(m) == VM_MEMATTR_DEFAULT &&
-	    VM_PAGE_TO_PHYS(m) <= dev->data_high);
-}
-
-int
-drm_os_object_create_user(struct drm_os_dev *dev,
-    struct drm_os_caller *caller, uint64_t uaddr, uint64_t size, int write,
-    struct drm_os_object **objp)
-{
-	struct drm_os_object *obj;
-	vm_map_t map;
-	vm_prot_t prot;
-	uint64_t i, count;
-	int held;
-
-	if (size == 0 || (size & PAGE_MASK) != 0 || (uaddr & PAGE_MASK) != 0)
-		return (EINVAL);
-	count = atop(size);
-	/* Nobody has more than there is; the list is made before that is looked at. */
-	if (count > physmem)
-		return (EFAULT);
-	map = &caller->td->td_proc->p_vmspace->vm_map;
-	prot = VM_PROT_READ | (write ? VM_PROT_WRITE : 0);
-	obj = malloc(sizeof(*obj), M_DRM, M_WAITOK | M_ZERO);
-	obj->counted = true;
-	if (!wired_add(obj, count)) {
-		free(obj, M_DRM);
-		return (ENOMEM);
-	}
-	obj->held = mallocarray(count, sizeof(*obj->held), M_DRM,
-	    M_WAITOK | M_ZERO);
-	held = vm_fault_quick_hold_pages(map, uaddr, size, prot, obj->held,
-	    count);
-	if (held < 0)
-		goto fault;
-	obj->pages = count;
-	obj->attr = VM_MEMATTR_DEFAULT;
-	obj->write = write != 0;
-	refcount_init(&obj->refs, 1);
-	for (i = 0; i < count; i++) {
-		if (!user_page_is_usable(dev, obj->held[i])) {
-			vm_page_unhold_pages(obj->held, count);
-			goto fault;
-		}
-	}
-	object_publish(obj, dev);
-	*objp = obj;
-	return (0);
-fault:
-	wired_sub(obj, count);
-	free(obj->held, M_DRM);
-	free(obj, M_DRM);
-	return (EFAULT);
 }
 
 void
@@ -606,27 +313,11 @@ drm_os_object_ref(struct drm_os_object *obj)
 void
 drm_os_object_unref(struct drm_os_object *obj)
 {
-	vm_page_t m;
-	uint64_t i;
 
-	if (obj->vm != NULL) {
+	if (obj->vm != NULL)
 		vm_object_deallocate(obj->vm);
-		return;
-	}
-	if (!refcount_release(&obj->refs))
-		return;
-	for (i = 0; obj->write && i < obj->pages; i++) {
-		m = obj->held[i];
-		/* A page whose mapping is gone may belong to nobody, and is not valid then. */
-		(void)vm_page_busy_acquire(m, VM_ALLOC_SBUSY);
-		if (!vm_page_none_valid(m))
-			vm_page_dirty(m);
-		vm_page_sunbusy(m);
-	}
-	vm_page_unhold_pages(obj->held, obj->pages);
-	wired_sub(obj, obj->pages);
-	free(obj->held, M_DRM);
-	object_forget(obj);
+	else
+		drm_userptr_unref(obj);
 }
 
 struct vm_object *
@@ -656,8 +347,8 @@ drm_os_object_wire(struct drm_os_object *obj, uint64_t first, uint64_t count,
 	for (i = 0; i < count && error == 0; i++) {
 		pindex = first + i;
 		if (pindex % BLOCK_PAGES == 0 && count - i >= BLOCK_PAGES)
-			block_get(obj, pindex);
-		error = page_get(obj, pindex, &m);
+			drm_object_block_get(obj, pindex);
+		error = drm_object_page_get(obj, pindex, &m);
 		if (error == 0) {
 			pa[i] = VM_PAGE_TO_PHYS(m);
 			vm_page_xunbusy(m);
@@ -679,9 +370,9 @@ drm_os_object_purge(struct drm_os_object *obj)
 	if (obj->kmaps == 0 && !object_is_wired_elsewhere(obj->vm)) {
 		obj->purged = true;
 		/*
-		 * Who holds a page for input or output, which needs no lock of
-		 * the object, may come until its last mapping is gone, and
-		 * keeps it; nobody comes to look for it in the object.
+		 * I/O may wire a page, without the lock of the object, until
+		 * its last mapping is removed, and keeps it then; it does not
+		 * search for it in the object.
 		 */
 		object_free_pages(obj, false);
 		error = 0;
@@ -716,13 +407,13 @@ drm_os_object_kmap(struct drm_os_object *obj, void **kva)
 	error = 0;
 	VM_OBJECT_WLOCK(obj->vm);
 	for (i = 0; i < obj->pages && error == 0; i++) {
-		error = page_get(obj, i, &m);
+		error = drm_object_page_get(obj, i, &m);
 		if (error == 0) {
 			ma[i] = m;
 			vm_page_xunbusy(m);
 		}
 	}
-	/* All who map it share one mapping. */
+	/* All users share one mapping. */
 	if (error == 0 && obj->kmaps++ == 0) {
 		pmap_qenter(fresh, ma, obj->pages);
 		obj->kva = fresh;
@@ -779,14 +470,17 @@ drm_os_object_sync(struct drm_os_object *obj, uint64_t off, uint64_t len,
 }
 
 /*
- * What is left is mappings of users.  A VM object whose pager is gone is dead,
- * and its end does not come back here.  A touch of it would find a page of
- * zeroes, for the dead pager only has no pages; behind its size is a SIGBUS.
- * Pages that mlock(2) has wired are still there, cached and no device's, until
- * they are unlocked or unmapped: then they are the VM system's to free.
+ * Revokes the objects that are left, which only users' mappings hold.  A VM
+ * object without its pager is dead, and does not call this module when it is
+ * freed.  A fault within its size would map a page of zeroes, because the dead
+ * pager has no pages; beyond its size it is a SIGBUS.  Pages that mlock(2) has
+ * wired stay, as cached memory of no device, until they are unlocked or
+ * unmapped; then the VM system frees them.  Returns EBUSY if
+ * some are left at the end of the time; then it may be called again.  No lock is
+ * held from one object to the next.
  */
-void
-drm_objects_revoke(void)
+int
+drm_objects_revoke(sbintime_t end)
 {
 	struct drm_os_object *obj;
 	vm_object_t vm;
@@ -795,25 +489,30 @@ drm_objects_revoke(void)
 		mtx_lock(&objects_lock);
 		obj = LIST_FIRST(&objects);
 		vm = obj == NULL ? NULL : obj->vm;
-		/* One without references is on its way out by itself. */
+		/* One without references is being freed. */
 		if (vm != NULL && !refcount_acquire_if_not_zero(&vm->ref_count))
 			vm = NULL;
 		mtx_unlock(&objects_lock);
 		if (obj == NULL)
-			break;
+			return (0);
+		if (getsbinuptime() >= end) {
+			if (vm != NULL)
+				vm_object_deallocate(vm);
+			return (EBUSY);
+		}
 		if (vm == NULL) {
 			pause("drmrvk", 1);
 			continue;
 		}
 		VM_OBJECT_WLOCK(vm);
-		/* Faults that have come to us end, and no other one comes. */
+		/* Waits for faults in the pager; no new ones begin. */
 		obj->purged = true;
 		vm_object_pip_wait(vm, "drmrvk");
 		vm_object_clear_flag(vm, OBJ_POPULATE);
 		vm->size = 0;
-		/* This calls object_dtor() and forgets obj. */
+		/* This calls object_dtor(), which frees obj. */
 		vm_pager_deallocate(vm);
-		object_give_away(vm);
+		object_unwire_all(vm);
 		VM_OBJECT_WUNLOCK(vm);
 		vm_object_deallocate(vm);
 	}

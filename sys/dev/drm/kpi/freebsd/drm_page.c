@@ -2,7 +2,7 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Memory of the device's own tables, and cache maintenance.
+ * Memory for a device's own tables, and cache maintenance.
  */
 #include "drm_glue.h"
 
@@ -18,9 +18,9 @@
 #include <vm/vm_phys.h>
 
 /*
- * An address that Rust hands back may have been read from a table or computed,
- * so the first page of an allocation is marked with its length, the others as
- * parts.  The words are free for who has allocated a page without an object.
+ * An address that Rust frees may have been read from a table or computed, so
+ * the first page of an allocation is marked with its length, the others as
+ * parts.  The words are unused in pages without an object.
  */
 #define	MARK		((u_long)0x64726d5f70616765)	/* "drm_page" */
 #define	MARK_PART	0ul
@@ -36,7 +36,7 @@ pages_mark(vm_page_t m, u_long npages)
 	}
 }
 
-/* A page of ours, NULL for what is none. */
+/* The page at pa if it is marked, or NULL. */
 static vm_page_t
 page_find(uint64_t pa)
 {
@@ -56,7 +56,7 @@ free_pages(uint64_t pa, u_long npages)
 	m = page_find(pa);
 	if (m == NULL || (pa & PAGE_MASK) != 0 ||
 	    m->plinks.memguard.v != npages) {
-		printf("drm: 0x%jx is not the address of %ju pages of ours\n",
+		printf("drm: 0x%jx: not an allocation of %ju pages\n",
 		    (uintmax_t)pa, (uintmax_t)npages);
 		return;
 	}
@@ -69,8 +69,9 @@ free_pages(uint64_t pa, u_long npages)
 }
 
 /*
- * Between two tries to allocate: makes room below an address, or gives the page
- * daemon half a second.  What there may never be is not waited for.
+ * Waits between two attempts to allocate: makes room below an address, or
+ * gives the page daemon half a second.  Does not wait for memory that may
+ * never become available.
  */
 void
 drm_page_wait(vm_paddr_t high, u_long npages)
@@ -149,7 +150,7 @@ drm_os_run_free(struct drm_os_dev *dev __unused, uint64_t pa, uint64_t size)
 	free_pages(pa, atop(size));
 }
 
-/* Of memory that is in the direct map. */
+/* For memory in the direct map. */
 void
 drm_cache_sync(struct drm_os_dev *dev, vm_paddr_t pa, size_t len, uint32_t dir)
 {
@@ -159,7 +160,7 @@ drm_cache_sync(struct drm_os_dev *dev, vm_paddr_t pa, size_t len, uint32_t dir)
 	if (dir == DRM_OS_SYNC_FOR_DEVICE)
 		cpu_dcache_wb_range((void *)PHYS_TO_DMAP(pa), len);
 	else
-		/* A line at either end may hold others' data. */
+		/* A line at either end may have other data. */
 		cpu_dcache_wbinv_range((void *)PHYS_TO_DMAP(pa), len);
 }
 
@@ -167,7 +168,7 @@ void
 drm_os_page_sync(struct drm_os_dev *dev, uint64_t pa, size_t len, uint32_t dir)
 {
 
-	/* To write back what is cached, of whatever page, does no harm. */
+	/* Writing back the cache of any page is harmless. */
 	if (vm_phys_paddr_to_vm_page(pa) != NULL)
 		drm_cache_sync(dev, pa, MIN(len, PAGE_SIZE - (pa & PAGE_MASK)),
 		    dir);

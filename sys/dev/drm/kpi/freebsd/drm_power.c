@@ -2,7 +2,7 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * A device's power: its domain, and the operating point that it runs at.
+ * A device's power domain and operating point.
  */
 #include "drm_glue.h"
 
@@ -36,8 +36,8 @@ voltage_handler(SYSCTL_HANDLER_ARGS)
 }
 
 /*
- * A GPU without operating points, or whose points are refused, runs at what the
- * firmware left; drm_opp_set_highest() has said so.
+ * A GPU without usable operating points runs at the frequency and voltage that
+ * the firmware has set; drm_opp_set_highest() logs that.
  */
 static void
 find_operating_point(struct drm_os_dev *dev)
@@ -66,7 +66,7 @@ drm_dev_power_attach(struct drm_os_dev *dev)
 		dev->power = NULL;
 	else if (error != 0)
 		return (error);
-	/* Where the kernel lacks the clocks, drm_clk_fallback() assigns them. */
+	/* drm_clk_fallback() assigns clocks that the kernel does not know. */
 	if (clk_get_by_ofw_index(dev->dev, 0, 0, &clk) == 0) {
 		clk_release(clk);
 		(void)clk_set_assigned(dev->dev, ofw_bus_get_node(dev->dev));
@@ -104,7 +104,7 @@ drm_dev_power_sysctls(struct drm_os_dev *dev, struct sysctl_oid_list *list)
 	    frequency_handler, "QU", "frequency of the GPU in Hz");
 	SYSCTL_ADD_PROC(&dev->sysctls, list, OID_AUTO, "voltage",
 	    CTLTYPE_U32 | CTLFLAG_RD | CTLFLAG_MPSAFE, dev, 0,
-	    voltage_handler, "IU", "its supply in microvolts");
+	    voltage_handler, "IU", "supply voltage of the GPU in microvolts");
 }
 
 int

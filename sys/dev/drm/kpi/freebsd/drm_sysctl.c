@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * sysctl(8): a device's statistics and crash dump below dev.NAME.UNIT, and what
- * libdrm asks for below hw.dri.N and dev.drm.N.
+ * sysctl(8): a device's statistics and crash dump below dev.NAME.UNIT, and
+ * what libdrm reads below hw.dri.N and dev.drm.N.
  */
 #include "drm_glue.h"
 
@@ -39,7 +39,7 @@ dump_handler(SYSCTL_HANDLER_ARGS)
 	size_t len;
 	int error;
 
-	/* It holds memory of whoever made the GPU hang. */
+	/* It has memory of the client that hung the GPU. */
 	error = priv_check(req->td, PRIV_DRIVER);
 	if (error != 0)
 		return (error);
@@ -88,7 +88,7 @@ add_stats(struct drm_os_dev *dev, struct sysctl_oid_list *list)
 		    stat_handler, "QU", "");
 }
 
-/* A number of the system's libdrm scheme, for card N and its render node. */
+/* The sysctls that libdrm reads for a node's minor number. */
 static void
 add_node(struct drm_os_dev *dev, struct sysctl_oid_list *drm, int minor,
     int type, const char *busid)
@@ -116,7 +116,7 @@ add_dri(struct drm_os_dev *dev)
 	snprintf(dev->title, sizeof(dev->title), "%s 0x%x",
 	    dev->driver->name, dev->index);
 	snprintf(number, sizeof(number), "%d", dev->index);
-	/* Others may have made the nodes above; they are shared then. */
+	/* The parent nodes may exist; they are shared then. */
 	dri = SYSCTL_ADD_NODE(&dev->sysctls, SYSCTL_STATIC_CHILDREN(_hw),
 	    OID_AUTO, "dri", CTLFLAG_RD | CTLFLAG_MPSAFE, NULL, "DRM devices");
 	card = SYSCTL_ADD_NODE(&dev->sysctls, SYSCTL_CHILDREN(dri), OID_AUTO,
@@ -145,13 +145,14 @@ drm_dev_sysctls(struct drm_os_dev *dev)
 	if (dev->driver->dump != NULL) {
 		SYSCTL_ADD_PROC(&dev->sysctls, list, OID_AUTO, "dump",
 		    CTLTYPE_OPAQUE | CTLFLAG_RD | CTLFLAG_MPSAFE, dev, 0, dump_handler, "",
-		    "what the GPU hung with");
+		    "crash dump of the first GPU hang");
 		SYSCTL_ADD_PROC(&dev->sysctls, list, OID_AUTO, "dump_clear",
 		    CTLTYPE_INT | CTLFLAG_RW | CTLFLAG_MPSAFE, dev, 0,
-		    dump_clear_handler, "I", "1: keep the next dump");
+		    dump_clear_handler, "I",
+		    "write 1 to free the dump and keep the next");
 	}
 	drm_dev_power_sysctls(dev, list);
-	/* A node that only joins another's device has none of its own. */
+	/* A device tree node that joined a device has no device nodes. */
 	if (dev->index >= 0)
 		add_dri(dev);
 }

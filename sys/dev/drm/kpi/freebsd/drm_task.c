@@ -2,7 +2,7 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Tasks: taskqueue(9), one thread a queue, every task with a callout.
+ * Tasks: taskqueue(9), with one thread per queue and a callout per task.
  */
 #include "drm_glue.h"
 
@@ -23,16 +23,19 @@ struct drm_os_task {
 
 int
 drm_os_taskqueue_create(struct drm_os *os __unused, const char *name,
-    struct drm_os_taskqueue **tqp)
+    uint32_t urgency, struct drm_os_taskqueue **tqp)
 {
 	struct drm_os_taskqueue *tq;
-	int error;
+	int error, pri;
+
+	/* At PUSER the scheduler treats the thread as one of a user. */
+	pri = urgency == DRM_OS_QUEUE_BACKGROUND ? PUSER : PWAIT;
 
 	tq = malloc(sizeof(*tq), M_DRM, M_WAITOK | M_ZERO);
-	/* The queue keeps a pointer to its own pointer. */
+	/* The queue keeps the address of tq->tq. */
 	tq->tq = taskqueue_create(name, M_WAITOK, taskqueue_thread_enqueue,
 	    &tq->tq);
-	error = taskqueue_start_threads(&tq->tq, 1, PWAIT, "%s", name);
+	error = taskqueue_start_threads(&tq->tq, 1, pri, "%s", name);
 	if (error != 0) {
 		taskqueue_free(tq->tq);
 		free(tq, M_DRM);

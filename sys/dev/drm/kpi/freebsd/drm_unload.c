@@ -2,21 +2,25 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Unloading.  The module's code may go when no thread is in it and none can get
- * into it.  What the kernel counts by itself, in code of its own, is waited for
- * by the calls that take our pointers away: methods of nodes (destroy_dev()),
- * interrupt handlers, tasks, event handlers, sysctls, and page faults (the VM
- * object's paging in progress).  It counts neither the destructor of a
- * cdevpriv, nor that of a VM object, nor any method of a file, so those are
- * counted here:
+ * Unloading.  The module's code may be unmapped when no thread is in it and
+ * none can enter it.  Most entries are counted by the kernel, and waited for
+ * when they are removed: methods of nodes (destroy_dev()), interrupt handlers,
+ * tasks, event handlers, sysctls, and page faults (the VM object's paging in
+ * progress).  The kernel counts neither the destructor of a cdevpriv, nor that
+ * of a VM object, nor any method of a file, so those are counted here:
  *
  *   live	open files of nodes, dma-bufs and sync_files, and buffers, from
- *		before anybody can reach them until their destructor is over
- *   calls	methods of dma-bufs and sync_files under way
+ *		before they can be used until their destructor has ended
+ *   calls	methods of dma-bufs and sync_files in progress
  *
  * A count kept by the counted code leaves a few instructions uncounted: from
- * reading our function's address to the increment, and from the decrement to
- * the return.  elsewhere() waits for threads that may be there.
+ * the read of the function's address to the increment, and from the decrement
+ * to the return.  wait_for_threads() waits for threads that may be there.
+ *
+ * The kernel reads a knote's kn_fop, a table of this module, again after its
+ * f_detach has returned, when it holds the kqueue's lock and no other thread has
+ * the knote.  It may wait for either, so that counts as being in those
+ * instructions.
  */
 #include "drm_glue.h"
 
@@ -26,14 +30,14 @@
 #include <sys/proc.h>
 #include <sys/time.h>
 
-/* Longer than any wait of a call that a detached device ends. */
+/* Longer than any call takes after its device was detached. */
 #define	PATIENCE	(10 * SBT_1S)
 
 MTX_SYSINIT(drm_gate, &drm_os.gate, "drm gate", MTX_DEF);
 
 static eventhandler_tag try_tag;
 
-/* A new open file is counted, unless the module is about to go. */
+/* Counts a new open file.  Returns false if the module is being unloaded. */
 bool
 drm_unload_enter(void)
 {
@@ -48,8 +52,8 @@ drm_unload_enter(void)
 }
 
 /*
- * MOD_QUIESCE of a module of the file.  The kernel does not say whether the
- * unload is forced; it is if MOD_UNLOAD comes in spite of this error.
+ * MOD_QUIESCE of a module of the file.  The kernel does not pass on whether
+ * the unload is forced; it is if MOD_UNLOAD follows in spite of this error.
  */
 static int
 quiesced(int error)
@@ -71,8 +75,8 @@ unload_try(void *arg __unused, linker_file_t file __unused,
 }
 
 /*
- * The first MOD_UNLOAD closes the gate, or fails if an open came after
- * MOD_QUIESCE; those that follow find it closed.
+ * The first MOD_UNLOAD closes the gate, or fails if a file was opened after
+ * MOD_QUIESCE; the following ones find it closed.
  */
 static int
 gate_close(void)
@@ -89,18 +93,28 @@ gate_close(void)
 	return (error);
 }
 
-struct passing {
+struct running {
 	lwpid_t	 tid;
 	long	 switches;
 	bool	 kernel;
 };
 
+/* Whether a thread runs, may run, or waits in a place that is reached from here. */
+static bool
+may_be_here(const struct thread *td)
+{
+
+	return (TD_ON_RUNQ(td) || TD_IS_RUNNING(td) || TD_CAN_RUN(td) ||
+	    TD_ON_LOCK(td) || (TD_ON_SLEEPQ(td) && td->td_wmesg != NULL &&
+	    strcmp(td->td_wmesg, "kqflxwt") == 0));
+}
+
 /*
- * Writes down the threads that run, or would if there were a processor; *n is
- * how many there is room for and then how many there are.
+ * Records the threads that may be in this module; *n is the size of the list on
+ * entry and the number of threads on return.
  */
 static void
-passing_find(struct passing *list, u_int *n)
+threads_find(struct running *list, u_int *n)
 {
 	struct proc *p;
 	struct thread *td;
@@ -114,8 +128,7 @@ passing_find(struct passing *list, u_int *n)
 			if (td == curthread || TD_IS_IDLETHREAD(td))
 				continue;
 			thread_lock(td);
-			if (TD_ON_RUNQ(td) || TD_IS_RUNNING(td) ||
-			    TD_CAN_RUN(td)) {
+			if (may_be_here(td)) {
 				if (found < *n) {
 					list[found].tid = td->td_tid;
 					list[found].switches =
@@ -135,49 +148,54 @@ passing_find(struct passing *list, u_int *n)
 	*n = found;
 }
 
-/* Whether a thread has neither slept nor been in user mode since. */
+/*
+ * Whether a thread has neither slept nor been in user mode since then.  A kernel
+ * thread that waited for a lock counts as having slept: such threads close no
+ * kqueue and remove no knote.
+ */
 static bool
-passing_still(const struct passing *passing)
+thread_is_still_there(const struct running *running)
 {
 	struct thread *td;
 	bool still;
 
-	td = tdfind(passing->tid, -1);
+	td = tdfind(running->tid, -1);
 	if (td == NULL)
 		return (false);
 	thread_lock(td);
-	still = !TD_IS_INHIBITED(td) &&
-	    td->td_ru.ru_nvcsw == passing->switches &&
-	    (passing->kernel || td_ast_pending(td, TDA_AST));
+	still = may_be_here(td) && (running->kernel ?
+	    td->td_ru.ru_nvcsw == running->switches :
+	    td_ast_pending(td, TDA_AST));
 	thread_unlock(td);
 	PROC_UNLOCK(td->td_proc);
 	return (still);
 }
 
 /*
- * Waits until every thread has been seen asleep or in user mode, or is gone.
- * One that was between the kernel's code and a count of ours is not any more,
- * for nothing sleeps there.  That a thread returns to user mode is seen by an
- * AST that does nothing; preemption is no sleep and does not count.
+ * Waits until every thread has slept, been in user mode, or exited.  None of
+ * them is then in the uncounted instructions, which only sleep in ways that
+ * may_be_here() knows.  An AST that does nothing detects the return to user
+ * mode; preemption is not a sleep and
+ * does not count.
  */
 static int
-elsewhere(sbintime_t end)
+wait_for_threads(sbintime_t end)
 {
-	struct passing *list;
+	struct running *list;
 	u_int i, n, room;
 
 	for (room = 64;; room = n + 64) {
 		list = mallocarray(room, sizeof(*list), M_DRM, M_WAITOK);
 		n = room;
-		passing_find(list, &n);
+		threads_find(list, &n);
 		if (n <= room)
 			break;
 		free(list, M_DRM);
 	}
 	for (i = 0; i < n; i++) {
-		while (passing_still(&list[i]) && getsbinuptime() < end)
+		while (thread_is_still_there(&list[i]) && getsbinuptime() < end)
 			pause("drmpas", 1);
-		if (passing_still(&list[i]))
+		if (thread_is_still_there(&list[i]))
 			break;
 	}
 	free(list, M_DRM);
@@ -197,36 +215,37 @@ wait_for_none(volatile u_int *count, sbintime_t end)
 }
 
 /*
- * All devices are detached.  What users still have of ours becomes the
- * kernel's own dead files and mappings without memory.
+ * Revokes what users still have, after all devices are detached: files become
+ * dead files of the kernel, and mappings lose their memory.
  */
 static int
-leave(void)
+revoke_users(void)
 {
 	sbintime_t end;
 	int error;
 
 	end = getsbinuptime() + PATIENCE;
 	drm_linux_uninit();
-	drm_files_disown();
-	/* Who had read our table of methods has entered, and is counted. */
-	error = elsewhere(end);
+	drm_files_revoke();
+	/* Threads that have read the table of methods are counted then. */
+	error = wait_for_threads(end);
 	if (error == 0)
 		error = wait_for_none(&drm_os.calls, end);
 	if (error != 0)
 		return (error);
 	drm_files_release();
-	drm_objects_revoke();
-	error = wait_for_none(&drm_os.live, end);
+	error = drm_objects_revoke(end);
 	if (error == 0)
-		error = elsewhere(end);
+		error = wait_for_none(&drm_os.live, end);
+	if (error == 0)
+		error = wait_for_threads(end);
 	return (error);
 }
 
 /*
- * MOD_LOAD and MOD_UNLOAD of a module of the file.  With the last of them go
- * the users; if one of those does not come out of our code the file stays, and
- * kldunload(8) may be tried again.
+ * MOD_LOAD and MOD_UNLOAD of a module of the file.  The last MOD_UNLOAD
+ * revokes what users have; if a thread does not leave the module's
+ * code, the file stays, and kldunload(8) may be repeated.
  */
 int
 drm_unload_modevent(module_t mod, int what, void *arg, modeventhand_t handler)
@@ -240,7 +259,7 @@ drm_unload_modevent(module_t mod, int what, void *arg, modeventhand_t handler)
 			drm_os.modules++;
 		return (error);
 	case MOD_QUIESCE:
-		/* The handler of the last one has been called already. */
+		/* The handler of the last module has been called already. */
 		return (quiesced(drm_os.leaving ? 0 :
 		    handler(mod, what, arg)));
 	case MOD_UNLOAD:
@@ -255,7 +274,7 @@ drm_unload_modevent(module_t mod, int what, void *arg, modeventhand_t handler)
 		}
 		if (drm_os.modules == 1) {
 			drm_os.leaving = true;
-			error = leave();
+			error = revoke_users();
 			if (error != 0) {
 				printf("drm: still in use, not unloaded\n");
 				return (error);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A driver as C sees it: functions that turn C's pointers into values and results into errno. One
-//! of the three places where unsafe code is allowed.
+//! The entry points for C: functions that convert C's pointers to references and results to errno.
+//! One of the three places where unsafe code is allowed.
 //!
-//! The private pointer of a device that C keeps is an `Arc` made by `into_raw`; C gives it back
-//! once, to `detach`. Files and nodes are in `os`.
+//! The private pointer of a device that C keeps is an `Arc` made by `into_raw`; C returns it once,
+//! to `detach`. Files and nodes are in `os`.
 // UNSAFETY: entered from C.
 #![expect(unsafe_code, reason = "entered from C")]
 
@@ -36,28 +36,28 @@ unsafe fn store_stat(
     0
 }
 
-/// A driver as C sees it.
+/// The table of a driver's functions, for C.
 pub struct DriverTable(c::drm_os_driver);
 
 // SAFETY: the table holds only pointers to functions and static strings.
 unsafe impl Sync for DriverTable {}
 
-/// The strings of a device tree's compatible property that a driver knows, for C: a static array of
-/// pointers that ends with null.
+/// The strings of a device tree's compatible property that a driver supports, for C: a static array
+/// of pointers that ends with null.
 pub struct Compatible<const N: usize>([*const c_char; N]);
 
 // SAFETY: pointers to static strings.
 unsafe impl<const N: usize> Sync for Compatible<N> {}
 
 impl<const N: usize> Compatible<N> {
-    /// `names`, the last of which is null (`core::ptr::null()`).
+    /// An array of `names`, the last of which is null (`core::ptr::null()`).
     pub const fn new(names: [*const c_char; N]) -> Self {
         Compatible(names)
     }
 }
 
 impl DriverTable {
-    /// The table of driver `D` for devices `compatible` with one of these.
+    /// The table of driver `D` for devices that are `compatible` with one of the strings.
     pub const fn new<D: Driver, const N: usize>(compatible: &'static Compatible<N>) -> Self {
         DriverTable(c::drm_os_driver {
             name: D::INFO.name.as_ptr(),
@@ -75,23 +75,24 @@ impl DriverTable {
         })
     }
 
-    /// The table, for the system to keep.
+    /// The table, which the system keeps.
     pub fn as_ptr(&'static self) -> *const c_void {
         core::ptr::from_ref(&self.0).cast()
     }
 }
 
-/// The device that a node joins: nodes of one device have the same device as their softc.
+/// The device that a node joins, if there is one: the nodes of a device have it as their softc.
 fn first_node<D: Driver>(dev: Dev) -> Option<Arc<Device<D>>> {
     if !D::JOINS {
         return None;
     }
     let mut index = 0;
     loop {
-        // SAFETY: a peer's softc is what `attach` of this driver stored, and no detach runs during an attach.
+        // SAFETY: `attach` of this driver stored a peer's softc, and no detach runs during an
+        // attach.
         let device = unsafe { Arc::<Device<D>>::borrow_raw(dev.peer(index)) }?;
         if !device.is_gone() {
-            // SAFETY: `borrow_raw` gave the content of an Arc.
+            // SAFETY: `borrow_raw` returned the value of an Arc.
             return Some(unsafe { Arc::from_ref(device) });
         }
         index = index.checked_add(1)?;
@@ -126,7 +127,7 @@ unsafe extern "C" fn detach<D: Driver>(softc: *mut c_void, force: c_int) -> c_in
     if let Err(e) = device.detach(force != 0) {
         return e.get();
     }
-    // SAFETY: C gives it back with the successful detach.
+    // SAFETY: C returns it with the successful detach.
     drop(unsafe { Arc::<Device<D>>::from_raw(softc) });
     0
 }
@@ -170,7 +171,7 @@ unsafe extern "C" fn stat<D: Driver>(
         0 => Some((c"mem", d.memory().used())),
         1 => Some((c"mem_peak", d.memory().peak())),
         2 => Some((c"open_files", u64::from(d.open_files()))),
-        n => D::stat(d.data(), n.wrapping_sub(3)),
+        n => D::stat(d.data(), n.checked_sub(3)?),
     });
     // SAFETY: C passes pointers to variables of its own.
     unsafe { store_stat(stat, namep, valuep) }
@@ -188,7 +189,7 @@ unsafe extern "C" fn file_stat<D: Driver>(
         0 => Some((c"ioctls", f.ioctls())),
         1 => Some((c"mem", f.account().used())),
         2 => Some((c"mem_peak", f.account().peak())),
-        n => D::file_stat(f, n.wrapping_sub(3)),
+        n => D::file_stat(f, n.checked_sub(3)?),
     });
     // SAFETY: C passes pointers to variables of its own.
     unsafe { store_stat(stat, namep, valuep) }

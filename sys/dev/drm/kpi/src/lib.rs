@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! drmkpi: a small DRM layer over FreeBSD's own primitives, for GPU drivers without displays.
 //!
-//! A driver implements [`drm::driver::Driver`] and gives C an [`entry::DriverTable`]. The layers, each
-//! of which names only those below it (docs/architecture.md):
+//! A driver implements [`drm::driver::Driver`] and exports an [`entry::DriverTable`] to C. The
+//! layers, each of which uses only those below it (docs/architecture.md):
 //!
-//! * [`entry`]: a driver as C sees it
+//! * [`entry`]: the entry points for C
 //! * `ioctls`: the ioctls that every driver has
 //! * [`runner`]: jobs; [`resources`]: clocks, supply, power domain, reset
 //! * [`drm`]: devices, files, objects
 //! * [`mem`]: buffers, dma-bufs, memory of page tables
-//! * [`sync`]: fences and what waits for them
-//! * [`util`]: accounts, tables, conversions, error numbers
+//! * [`sync`]: fences and waits for them
+//! * [`util`]: accounts, maps, conversions, error numbers
 //! * [`os`], [`alloc`]: the operating system, and containers whose allocations can fail
 //!
 //! `os`, `alloc` and `entry` are the only places with unsafe code.
 //!
-//! Lock order: docs/design.md. In short: reservations, `Sx` locks, `Resv`, a driver's job lock; then leaves,
-//! which nest only as `Gem::state` -> `Device::map_offsets`. Hooks of fences run with no lock held.
+//! Lock order: docs/design.md. In short: reservations, `Sx` locks, `Resv`, a driver's job lock;
+//! then leaves, of which only `Gem::state` -> `Device::map_offsets` nest. Hooks of fences run with
+//! no lock held.
 #![no_std]
 
 pub mod alloc;

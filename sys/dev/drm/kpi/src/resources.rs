@@ -71,6 +71,11 @@ impl Resources {
         self.clocks.get(index)?.as_ref()?.rate().ok()
     }
 
+    /// Whether they are on.
+    pub fn are_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
+    }
+
     /// Turns all of them on. If one fails, those before it are turned off again.
     ///
     /// # Errors

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What the driver keeps per GEM object.
 
-use crate::driver::{Panfrost, PanfrostGem};
-use crate::mapping::Mapping;
+use crate::mmu::mapping::Mapping;
+use crate::Panfrost;
 use bitflags::bitflags;
 use drmkpi::alloc::Arc;
 use drmkpi::drm::file::File;
+use drmkpi::drm::gem::Gem;
 use drmkpi::os::{Mtx, Os};
 use drmkpi::util::errno::{Result, EINVAL};
 use drmkpi::util::sorted_map::SortedMap;
+
+/// The driver's GEM objects.
+pub(crate) type PanfrostGem = Gem<Panfrost>;
 
 bitflags! {
     /// Flags of CREATE_BO.
@@ -64,7 +68,7 @@ impl Bo {
         let bo = gem.object();
         let exec = !bo.flags.contains(BoFlags::NOEXEC);
         let heap = bo.flags.contains(BoFlags::HEAP);
-        let mapping = Mapping::new(file.os(), &file.driver().context, gem.buffer(), exec, heap)?;
+        let mapping = Mapping::new(file.os(), &file.driver().vm, gem.buffer(), exec, heap)?;
         let mapping = Arc::new(file.os(), mapping)?;
         let added = bo.mappings.lock().insert(file.id(), mapping.clone());
         if added.is_err() {

@@ -1,59 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The driver as the DRM core sees it.
 
-use crate::bo::{Bo, BoFlags};
-use crate::context::Context;
+use crate::bo::{Bo, BoFlags, PanfrostGem};
 use crate::device::Gpu;
+use crate::file::PanfrostFile;
 use crate::ioctls;
-use crate::jobs::{self, Job};
-use crate::perfcnt;
 use crate::shrinker;
-use drm_sched::{ClientId, EntityId};
+use crate::Panfrost;
 use drmkpi::alloc::Arc;
 use drmkpi::drm::device::Device;
 use drmkpi::drm::driver::{Driver, Info, Statistic, Suspend};
 use drmkpi::drm::file::File;
-use drmkpi::drm::gem::Gem;
 use drmkpi::drm::ioctl::{is_dense, Ioctl, DRIVER_BASE};
-use drmkpi::drm::stats::Stats;
 use drmkpi::entry::{Compatible, DriverTable};
 use drmkpi::mem::buffer::Buffer;
-use drmkpi::os::{Dev, Sx};
-use drmkpi::runner::jobs::Timeline;
-use drmkpi::runner::reaper::Remains;
+use drmkpi::os::Dev;
 use drmkpi::util::account::Account;
 use drmkpi::util::errno::Result;
-
-/// The driver.
-pub struct Panfrost;
-
-/// Its GEM objects.
-pub(crate) type PanfrostGem = Gem<Panfrost>;
-
-/// Job slots that clients can use: fragment jobs, and all others.
-pub(crate) const USED_SLOTS: usize = 2;
-
-/// What the driver keeps per open file.
-pub struct PanfrostFile {
-    id: u64,
-    gpu: Arc<Gpu>,
-    pub(crate) context: Arc<Context>,
-    pub(crate) client: ClientId,
-    pub(crate) entities: [EntityId; USED_SLOTS],
-    /// Held from a job's fence to its place in the queue.
-    pub(crate) timelines: Sx<[Timeline; USED_SLOTS]>,
-    pub(crate) stats: Arc<Stats>,
-    /// What its jobs held that are over.
-    pub(crate) remains: Arc<Remains<Job>>,
-}
-
-impl Drop for PanfrostFile {
-    fn drop(&mut self) {
-        self.remains.close();
-        jobs::close(&self.gpu, self);
-        perfcnt::close(&self.gpu, self.id);
-    }
-}
 
 impl Driver for Panfrost {
     const INFO: Info = Info {
@@ -70,44 +33,24 @@ impl Driver for Panfrost {
     type File = PanfrostFile;
     type Object = Bo;
 
-    fn probe(dev: Dev) -> Result<Arc<Gpu>> {
-        Gpu::probe(dev)
+    fn attach(dev: Dev) -> Result<Arc<Gpu>> {
+        Gpu::attach(dev)
     }
 
-    fn remove(gpu: &Arc<Gpu>) {
-        Gpu::remove(gpu);
+    fn detach(gpu: &Arc<Gpu>) {
+        Gpu::detach(gpu);
     }
 
     fn suspend(gpu: &Arc<Gpu>, how: Suspend) {
-        gpu.suspend(how);
+        gpu.runner.suspend(gpu, how);
     }
 
     fn resume(gpu: &Arc<Gpu>) {
-        gpu.resume();
+        gpu.runner.resume(gpu);
     }
 
     fn open(dev: &Device<Self>, id: u64, account: &Arc<Account>) -> Result<PanfrostFile> {
-        let gpu = dev.data();
-        let os = gpu.os();
-        let context = Context::new(gpu, account)?;
-        let timelines = Sx::new(
-            os,
-            c"panfrost timelines",
-            [Timeline::new(os), Timeline::new(os)],
-        )?;
-        let stats = Arc::new(os, Stats::default())?;
-        let remains = Remains::new(os, &gpu.reaper)?;
-        let (client, entities) = jobs::open(gpu)?;
-        Ok(PanfrostFile {
-            id,
-            gpu: gpu.clone(),
-            context,
-            client,
-            entities,
-            timelines,
-            stats,
-            remains,
-        })
+        PanfrostFile::new(dev.data(), id, account)
     }
 
     fn gem_open(file: &File<Self>, gem: &Arc<PanfrostGem>) -> Result<()> {

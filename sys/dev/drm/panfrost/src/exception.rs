@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Exception codes, which job slots, address spaces and the GPU control block share, and what they mean for a job.
 
-use crate::issues::Issues;
+use crate::gpu::issues::Issues;
 use drmkpi::util::errno::{Errno, ECANCELED, EINVAL};
 
 /// An exception code: the low eight bits of a status register.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The driver's ioctls: panfrost_drv.c of Linux 6.1 is what clients know.
 
-use crate::bo::{Bo, BoFlags};
-use crate::driver::{Panfrost, PanfrostGem};
-use crate::perfcnt;
+use crate::bo::{Bo, BoFlags, PanfrostGem};
+use crate::job::submit;
+use crate::perfcnt::ioctls as perfcnt;
 use crate::shrinker;
-use crate::submit;
 use crate::uapi::{
     CreateBo, GetBoOffset, GetParam, Madvise, MmapBo, PerfcntDump, PerfcntEnable, Submit, WaitBo,
 };
+use crate::Panfrost;
 use drmkpi::alloc::Arc;
 use drmkpi::drm::driver::Call;
 use drmkpi::drm::gem::Gem;
@@ -35,16 +35,22 @@ pub(crate) const TABLE: &[Ioctl<Panfrost>] = &[
 
 type PanCall<'a> = Call<'a, Panfrost>;
 
-/// Does SUBMIT, and counts and tells what is refused.
+/// Does SUBMIT, and counts and logs one that is refused.
 fn submit(call: &PanCall<'_>, arg: &mut Submit) -> Result<()> {
     let done = submit::submit(call, arg);
     match done {
         // An interrupted call was not refused; the client repeats it.
         Ok(()) | Err(EINTR | ERESTART) => {}
-        Err(e) => call
-            .device()
-            .data()
-            .refused(call.file.driver(), call.caller.pid(), e),
+        Err(e) => {
+            let (gpu, file) = (call.device().data(), call.file.driver());
+            let (pid, errno) = (call.caller.pid(), e.get());
+            gpu.refusals.log(
+                gpu.dev(),
+                &gpu.stats,
+                &file.stats,
+                format_args!("process {pid}: submit refused with errno {errno}"),
+            );
+        }
     }
     done
 }

@@ -1,86 +1,54 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The three interrupts of a GPU, found by name. Handlers touch only what the job lock guards, and nothing
-//! while the GPU has no power: a line that is shared may fire then.
+//! The handlers of the three interrupts of a GPU. They touch only what the job lock or the MMU's lock
+//! guards, and nothing while the GPU has no power: a line that is shared may fire then.
 
-use crate::address_space;
-use crate::device::{Gpu, Work};
-use crate::gpu;
-use crate::job_slot;
-use crate::jobs::{self, Pass};
+use crate::device::Gpu;
+use crate::gpu::control;
+use crate::job::collect::{collect, Pass};
+use crate::job::slot;
 use crate::regs::gpu::Irq as Cause;
-use drmkpi::alloc::Arc;
-use drmkpi::os::Irq;
-use drmkpi::util::errno::Result;
 
-/// The handlers, installed.
-pub(crate) struct Irqs {
-    job: Irq<Gpu>,
-    mmu: Irq<Gpu>,
-    gpu: Irq<Gpu>,
-}
+/// The driver's task that serves faults of the MMU.
+const FAULT_TASK: usize = 0;
 
-impl Irqs {
-    /// Installs them.
-    ///
-    /// # Errors
-    ///
-    /// ENOENT when the node lacks one, ENOMEM.
-    pub(crate) fn new(gpu: &Arc<Gpu>) -> Result<Irqs> {
-        let dev = gpu.dev();
-        Ok(Irqs {
-            job: Irq::new(dev, Some(c"job"), gpu.clone(), on_job)?,
-            mmu: Irq::new(dev, Some(c"mmu"), gpu.clone(), on_mmu)?,
-            gpu: Irq::new(dev, Some(c"gpu"), gpu.clone(), on_gpu)?,
-        })
-    }
-
-    /// Waits for handlers that run now.
-    pub(crate) fn sync(&self) {
-        self.job.sync();
-        self.mmu.sync();
-        self.gpu.sync();
-    }
-}
-
-fn on_job(gpu: &Gpu) {
-    let mut engine = gpu.queue.lock();
-    if !engine.hw.powered || job_slot::pending(gpu.regs()) == 0 {
+/// A job ended or failed.
+pub(crate) fn on_job(gpu: &Gpu) {
+    let mut engine = gpu.runner.lock();
+    if !engine.state.powered || slot::pending(gpu.regs()) == 0 {
         return;
     }
-    jobs::collect(gpu, &mut engine, Pass::Ordinary);
+    collect(gpu, &mut engine, Pass::Ordinary);
     drop(engine);
-    gpu.enqueue(Work::Pump);
+    gpu.runner.enqueue();
 }
 
-/// To serve a fault may need memory, so the task does it; until then the interrupt stays masked.
-fn on_mmu(gpu: &Gpu) {
-    let engine = gpu.queue.lock();
-    if !engine.hw.powered || address_space::pending(gpu.regs()) == 0 {
-        return;
+/// The MMU faulted. Serving it may need memory, so a task does that; until then the interrupt stays
+/// masked.
+pub(crate) fn on_mmu(gpu: &Gpu) {
+    if gpu.mmu.mask_if_raised() {
+        gpu.runner.enqueue_task(FAULT_TASK);
     }
-    address_space::mask_interrupts(gpu.regs());
-    drop(engine);
-    gpu.enqueue(Work::Fault);
 }
 
-fn on_gpu(gpu: &Gpu) {
-    let engine = gpu.queue.lock();
-    if !engine.hw.powered {
+/// A fault of the GPU, or a step of a counter dump.
+pub(crate) fn on_gpu(gpu: &Gpu) {
+    let engine = gpu.runner.lock();
+    if !engine.state.powered {
         return;
     }
-    let causes = gpu::pending(gpu.regs());
+    let causes = control::pending(gpu.regs());
     if causes.is_empty() {
         return;
     }
     if causes.intersects(Cause::FAULT | Cause::MULTIPLE_FAULT) {
-        let fault = gpu::Fault::read(gpu.regs());
-        gpu.log_client(format_args!(
+        let fault = control::Fault::read(gpu.regs());
+        gpu.runner.log_client(format_args!(
             "GPU fault {} at {:#x}",
             fault.exception().name(),
             fault.address
         ));
         gpu.stats.fault();
     }
-    gpu::clear(gpu.regs(), causes);
-    gpu.perfcnt.on_interrupt(gpu, causes);
+    control::clear(gpu.regs(), causes);
+    gpu.perfcnt.on_interrupt(gpu.regs(), causes);
 }

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! DRM driver for Arm Mali Midgard and Bifrost GPUs with a job manager.
 //!
-//! Register layer, one file per block: `regs`, `gpu`, `power`, `quirks`, `address_space`, `job_slot`,
-//! `job_events`. What jobs are and who runs when: `submit`, `jobs`, `timeout`, `reset`. Memory: `bo`,
-//! `context`, `mapping`, `va`, `shrinker`, `fault`. `device` holds it together, `ioctls` is the user ABI.
+//! * `device`, `irq`: a GPU, attach and detach, interrupts
+//! * `gpu`: the GPU control block: identity, cores, power
+//! * `mmu`: address spaces
+//! * `job`: jobs, from an ioctl to a job slot and back
+//! * `exception`: what the hardware says about jobs and faults
+//! * `perfcnt`: performance counters
+//! * `driver`, `file`, `bo`, `shrinker`, `ioctls`, `uapi`: the driver as the DRM layer and clients see it
+//! * `regs`: registers, one file for each block
 //!
-//! Threads: ioctls in their callers'; interrupts in `irq`, which only touch what the job lock guards; all
-//! else in one task queue, one task after the other, so that starting jobs, faults, time-outs, resets and
-//! power-down never meet.
+//! Threads: ioctls in their callers'; interrupt handlers, which only touch what the job lock or the
+//! MMU's lock guards; the runner's tasks, one after the other; MMU faults and the reapers in task
+//! queues of their own.
 //!
-//! Lock order: `Context::space` (Sx), `Gpu::reset` (Sx), `Gpu::power` (Sx), job lock.
+//! Lock order: the lock of a VM, the power lock, the job lock, the MMU's lock (docs/design.md).
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -17,33 +22,22 @@
 #[cfg(test)]
 extern crate drm_os_host as _;
 
-mod address_space;
-mod as_slots;
 mod bo;
-mod context;
 mod device;
 mod driver;
 mod exception;
-mod fault;
-mod features;
+mod file;
 mod gpu;
 mod ioctls;
 mod irq;
-mod issues;
-mod job_events;
-mod job_slot;
-mod jobs;
-mod mapping;
-mod model;
+mod job;
+mod mmu;
 mod perfcnt;
-mod power;
-mod quirks;
 mod regs;
-mod reset;
 mod shrinker;
-mod submit;
-mod timeout;
 pub mod uapi;
-mod va;
 
-pub use driver::{Panfrost, DRIVER};
+pub use driver::DRIVER;
+
+/// The driver.
+pub struct Panfrost;

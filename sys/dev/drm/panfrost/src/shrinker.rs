@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Memory that clients said they do not need: MADVISE, and giving it back when memory is short.
 
-use crate::driver::{Panfrost, PanfrostGem};
+use crate::bo::PanfrostGem;
 use crate::uapi::Madvise;
+use crate::Panfrost;
 use drmkpi::drm::driver::Call;
 use drmkpi::drm::gem::Gem;
 use drmkpi::drm::shrink::Advice;

@@ -2,13 +2,14 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * drm_power.h - power domains, the clocks that the kernel's clock driver lacks,
- * and operating points, for the glue.  FreeBSD has no framework for the first
- * and the last; where a kernel gets one, these functions stand back and say so.
+ * drm_power.h - power domains, clocks that the kernel's clock driver does not
+ * support, and operating points.  FreeBSD has no framework for the first and
+ * the last; if a driver of the kernel manages a domain, these functions leave
+ * it alone and log that.
  *
- * All calls may sleep.  int results are 0 or an errno.  Lock order: the lock of
- * the power domains, then that of the clocks here, then those of clk(9) and
- * regulator(9); nothing of the glue is called back.
+ * All calls may sleep.  int results are 0 or an errno.  Lock order: the lock
+ * of the power domains, then that of the clocks here, then those of clk(9) and
+ * regulator(9); there are no callbacks.
  */
 #ifndef _DRM_POWER_H_
 #define	_DRM_POWER_H_
@@ -19,8 +20,8 @@
 #include <dev/regulator/regulator.h>
 
 /*
- * The power domain that the first entry of the `power-domains` property of
- * dev's node names.  One reference per consumer; those of one domain share it.
+ * The power domain of the first entry of the `power-domains` property of dev's
+ * node.  One reference per consumer; consumers of a domain share it.
  *
  * drm_power_get fails with
  *	ENOENT	the node names no domain, or one that nothing here may
@@ -33,25 +34,26 @@
  *	ENXIO	the provider knows no such domain, or the property is malformed,
  *		or the registers or clocks of the domain cannot be reached.
  *
- * drm_power_put gives back what drm_power_on took and drm_power_off did not.
+ * drm_power_put releases the counts of drm_power_on that are left.
  */
 struct drm_power_domain;
 int	 drm_power_get(device_t dev, struct drm_power_domain **pdp);
 void	 drm_power_put(struct drm_power_domain *pd);
 /*
- * Counted over all consumers of the domain.  on that fails leaves the domain off
- * and takes no count.  off always gives its count back; an error (ETIMEDOUT: the
- * domain did not answer in time) means that the domain may still be on.
+ * Counted over all consumers of the domain.  A failed on leaves the domain off
+ * and does not count.  off always releases its count; after an error
+ * (ETIMEDOUT: the domain did not acknowledge in time) the domain may still be
+ * on.
  */
 int	 drm_power_on(struct drm_power_domain *pd);
 int	 drm_power_off(struct drm_power_domain *pd);
 
 /*
- * A clock of dev's node, by its name in `clock-names`, that the clock driver of
- * the kernel does not know: the GPU clocks of i.MX8MQ.  To be asked when
- * clk_get_by_ofw_name() fails.  ENOENT: no such name, the kernel knows the clock
- * after all, or it is none of those here.  The parents and rates that the
- * `assigned-clocks` of dev's node give are set when its first clock is taken.
+ * A clock of dev's node, by its name in `clock-names`, that the clock driver
+ * of the kernel does not support: the GPU clocks of i.MX8MQ.  To be called
+ * when clk_get_by_ofw_name() fails.  ENOENT: no such name, the kernel supports
+ * the clock, or it is not one of these.  The first call sets the parents and
+ * rates of the node's `assigned-clocks`.
  *
  * Where these clocks are in use, clk_set_assigned() must not be called for that
  * node; imx8mq_gpu_clk.c says why.
@@ -67,15 +69,15 @@ int	 drm_clk_rate(struct drm_clk *clk, uint64_t *hz);
 
 /*
  * The operating points of dev's node (`operating-points-v2`).  ENOENT: it has
- * none; EINVAL: a table that is malformed or has no usable point.  clk and reg
- * stay the caller's and must outlive the table.
+ * none; EINVAL: the table is malformed or has no usable point.  The caller
+ * keeps clk and reg, which must outlive the table.
  *
- * drm_opp_set_highest moves to the highest point that is safe: at or below the
- * tunable hw.drmkpi.max_freq (Hz; 0, the default: no bound), whose voltage the
- * regulator accepts, and where the clock, rounding down, ends at or below the
- * frequency of the point.  Without a regulator, no point that asks for a voltage
- * and is above the present frequency is safe.  ERANGE: none is, and all is as
- * it was; ENXIO: no clock.
+ * drm_opp_set_highest changes to the highest safe point: at or below the
+ * tunable hw.drmkpi.max_freq (Hz; 0, the default: no limit), with a voltage
+ * that the regulator accepts, and with a frequency that the clock, rounding
+ * down, does not exceed.  Without a regulator, a point with a voltage is safe
+ * only at or below the current frequency.  ERANGE: there is no safe point, and
+ * nothing is changed; ENXIO: no clock.
  */
 struct drm_opp;
 int	 drm_opp_init(device_t dev, clk_t clk, regulator_t reg,

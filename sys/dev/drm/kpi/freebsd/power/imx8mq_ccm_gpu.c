@@ -2,9 +2,9 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * The registers of i.MX8MQ's GPU clocks: four roots and a gate in the CCM, a PLL
- * in the anatop.  imx8mq_gpu_clk.c says who else has these, and holds the lock
- * under which all of this runs.
+ * The registers of i.MX8MQ's GPU clocks: four roots and a gate in the CCM, a
+ * PLL in the anatop.  imx8mq_gpu_clk.c describes their other users, and holds
+ * the lock under which all of this runs.
  *
  * HW: Linux 6.1, drivers/clk/imx: clk-imx8mq.c, clk-composite-8m.c,
  * clk-frac-pll.c.
@@ -19,7 +19,10 @@
 /* HW: clk-frac-pll.c. */
 #define	PLL_LOCK_US		10000
 
-/* HW: clk-imx8mq.c: where each root is and which inputs of it those three are. */
+/*
+ * HW: clk-imx8mq.c: the offset of each root, and the inputs for the three
+ * parents.
+ */
 static const struct gpu_root {
 	uint32_t	 reg;
 	int		 slice;
@@ -162,7 +165,7 @@ imx8mq_root_disable(u_int root)
 }
 
 /*
- * A root that is in use keeps what it has.  HW: the input of a root is switched
+ * A root that is in use is not changed.  HW: the input of a root is switched
  * while it is gated, with both inputs running, and written twice, so that both
  * halves of the selector of a bus slice point to it (clk-composite-8m.c).
  */

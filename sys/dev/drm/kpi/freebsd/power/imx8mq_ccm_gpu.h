@@ -2,7 +2,7 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * What imx8mq_ccm_gpu.c offers imx8mq_gpu_clk.c.
+ * The interface of imx8mq_ccm_gpu.c for imx8mq_gpu_clk.c.
  */
 #ifndef _IMX8MQ_CCM_GPU_H_
 #define	_IMX8MQ_CCM_GPU_H_
@@ -13,7 +13,7 @@
 /* Core, shader, AXI, AHB. */
 #define	IMX8MQ_GPU_ROOTS	4
 
-/* What a root can be fed from, as far as it is known here. */
+/* The supported parents of a root. */
 enum {
 	IMX8MQ_MUX_25M,
 	IMX8MQ_MUX_GPU_PLL,
@@ -23,13 +23,13 @@ enum {
 
 int	 imx8mq_clks_map(device_t dev, phandle_t ccm, phandle_t anatop);
 void	 imx8mq_clks_unmap(void);
-/* Counted; a root takes the PLL with it. */
+/* Counted; enabling a root enables the PLL if that is its parent. */
 int	 imx8mq_root_enable(u_int root);
 void	 imx8mq_root_disable(u_int root);
 void	 imx8mq_gate_enable(void);
 void	 imx8mq_gate_disable(void);
 int	 imx8mq_root_mux(u_int root);
-/* hz 0: the dividers stay. */
+/* hz 0: the dividers are not changed. */
 int	 imx8mq_root_assign(u_int root, int mux, uint64_t hz);
 uint64_t imx8mq_root_hz(u_int root);
 void	 imx8mq_pll_unbypass(void);

@@ -3,10 +3,10 @@
  * Copyright (c) 2026 The drmkpi authors
  *
  * The GPU's power domain of i.MX8MQ's GPCv2.  The node of the GPC is usually
- * held by the kernel's imx7gpc(4), which passes interrupts on and touches no
- * register; the nodes of the domains, below it, are no newbus devices.  So there
- * is nothing to attach to: a domain is made when a consumer asks for it, on a
- * mapping of the registers of its own.
+ * attached by the kernel's imx7gpc(4), which passes on interrupts and accesses
+ * no register; the nodes of the domains, below it, are not newbus devices.  So
+ * there is nothing to attach to: a domain is made for its first consumer, with
+ * its own mapping of the registers.
  *
  * HW: Linux 6.1, drivers/soc/imx/gpcv2.c; the sequence is in power_seq.c.
  */
@@ -21,7 +21,7 @@ struct imx8mq_domain {
 	struct drm_reg	*gpc;
 	struct drm_node_clks *clks;
 	regulator_t	 supply;	/* NULL: always on */
-	bool		 supplied;	/* we enabled it */
+	bool		 supplied;	/* enabled here */
 };
 
 static phandle_t
@@ -89,7 +89,9 @@ imx8mq_domain_on(void *arg)
 	return (error);
 }
 
-/* A domain that did not answer may still be at work, and keeps its supply. */
+/*
+ * A domain that did not acknowledge may still be active, and keeps its supply.
+ */
 static int
 imx8mq_domain_off(void *arg)
 {
@@ -112,7 +114,10 @@ static const struct drm_power_ops imx8mq_domain_ops = {
 	.release = imx8mq_domain_free,
 };
 
-/* A driver that registers the node, or one of the GPC other than imx7gpc. */
+/*
+ * Whether a driver of the kernel manages the domain: one that registers the
+ * node, or one of the GPC other than imx7gpc.
+ */
 static bool
 imx8mq_domain_is_kernels(device_t dev, phandle_t node)
 {
@@ -125,7 +130,7 @@ imx8mq_domain_is_kernels(device_t dev, phandle_t node)
 		    strcmp(device_get_name(holder), "imx7gpc") == 0)
 			return (false);
 	}
-	device_printf(dev, "the power domain belongs to %s, taken as on\n",
+	device_printf(dev, "power domain is managed by %s, assumed on\n",
 	    device_get_nameunit(holder));
 	return (true);
 }
@@ -140,10 +145,10 @@ imx8mq_domain_supply(device_t dev, phandle_t node, struct imx8mq_domain *dom)
 	if (error == 0)
 		return (0);
 	dom->supply = NULL;
-	/* On the EVK it is the PMIC's, which FreeBSD does not drive. */
+	/* On the EVK it is of the PMIC, for which FreeBSD has no driver. */
 	if (error == ENODEV)
 		device_printf(dev,
-		    "the power domain's supply has no driver, taken as on\n");
+		    "power domain supply has no driver, assumed on\n");
 	return (error == ENOENT || error == ENODEV ? 0 : ENXIO);
 }
 

@@ -2,23 +2,24 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * The GPU clocks of i.MX8MQ that imx8mq_ccm(4) does not know.
+ * The GPU clocks of i.MX8MQ, which imx8mq_ccm(4) does not support.
  *
- * A clkdom(9) of our own would not help, since the phandles of the GPU's node
- * lead to that driver's; so these clocks stand beside it, on mappings of their
- * own of the same registers.  What keeps the two apart:
+ * A separate clkdom(9) would not help, because the phandles of the GPU's node
+ * point to that driver's; so these clocks are separate, with their own mapping
+ * of the same registers.  The two do not conflict:
  *
- *  - The four GPU roots and the GPU's CCGR are registers of their own in the CCM,
+ *  - The four GPU roots and the GPU's CCGR are separate registers of the CCM,
  *    and the driver has no clock in any of them.  They are read, changed and
  *    written under the lock here.
  *  - The GPU's PLL is in the anatop, which no driver of the kernel maps.
- *  - Every other clock is only named as a parent, and its rate taken as fixed.
+ *  - Every other clock is only a parent, with a rate that is assumed fixed.
  *
- * HW: the PLLs are in the anatop (clk-imx8mq.c maps fsl,imx8mq-anatop for them).
- * imx8mq_ccm(4) takes their offsets in the CCM, and so reads and writes registers
- * there that are no PLL; its gpu_pll_out is not the GPU's clock.  That is why
- * clk_set_assigned() must not be run for the GPU's node: the one clock of it that
- * the driver knows, GPU_PLL_BYPASS, would be written to the wrong place.
+ * HW: the PLLs are in the anatop (clk-imx8mq.c maps fsl,imx8mq-anatop for
+ * them). imx8mq_ccm(4) uses their offsets in the CCM, and so reads and writes
+ * registers there that are not PLLs; its gpu_pll_out is not the GPU's clock.
+ * So clk_set_assigned() must not be called for the GPU's node: the only clock
+ * of it that the driver supports, GPU_PLL_BYPASS, would be written to a wrong
+ * register.
  */
 #include <dev/drm/kpi/freebsd/power/imx8mq_ccm_gpu.h>
 
@@ -31,7 +32,8 @@
 
 /*
  * HW: imx8mq-clock.h: the ids, and the root of each.  SRC, CG and DIV of older
- * device trees are three names of one root; GPU_ROOT is the core's behind a gate.
+ * device trees are three names of one root; GPU_ROOT is the core's, with a
+ * gate.
  */
 static const struct gpu_clk_id {
 	uint32_t	 id;
@@ -68,7 +70,7 @@ clk_id_find(uint32_t id)
 	return (NULL);
 }
 
-/* The idx-th clock of a list of them, if it is the CCM's. */
+/* The id of the idx-th clock of a list, if it is one of the CCM. */
 static int
 clk_list_id(phandle_t node, const char *prop, int idx, uint32_t *idp,
     phandle_t *ccmp)
@@ -123,7 +125,7 @@ clks_assign_one(device_t dev, uint32_t id, uint32_t parent, uint32_t hz)
 		return (0);
 	mux = parent == 0 ? imx8mq_root_mux(clk->root) : mux_of_id(parent);
 	if (mux == IMX8MQ_MUX_NONE) {
-		device_printf(dev, "clock %u: parent %u is not known here\n",
+		device_printf(dev, "clock %u: unsupported parent %u\n",
 		    id, parent);
 		return (0);
 	}
@@ -131,8 +133,8 @@ clks_assign_one(device_t dev, uint32_t id, uint32_t parent, uint32_t hz)
 }
 
 /*
- * HW: the bypass first, though it comes last in the device tree: the dividers are
- * computed from the rate that the PLL will have.
+ * HW: the bypass first, although it is last in the device tree: the dividers
+ * are computed from the resulting rate of the PLL.
  */
 static int
 clks_assign(device_t dev)
@@ -175,7 +177,8 @@ clks_open(device_t dev, phandle_t ccm)
 
 	anatop = ofw_bus_find_compatible(OF_peer(0), "fsl,imx8mq-anatop");
 	if (anatop == 0) {
-		device_printf(dev, "no node of the PLLs, fsl,imx8mq-anatop\n");
+		device_printf(dev,
+		    "no fsl,imx8mq-anatop node for the GPU PLL\n");
 		return (ENXIO);
 	}
 	error = imx8mq_clks_map(dev, ccm, anatop);
@@ -185,7 +188,7 @@ clks_open(device_t dev, phandle_t ccm)
 			imx8mq_clks_unmap();
 	}
 	if (error != 0)
-		device_printf(dev, "cannot set up the GPU's clocks, error %d\n",
+		device_printf(dev, "cannot set up the GPU clocks: error %d\n",
 		    error);
 	return (error);
 }

@@ -4,11 +4,11 @@
  *
  * Operating points of a device, from the device tree (bindings opp-v2).
  *
- * Points are left out that are disabled, that are for a boost (turbo-mode), that
- * depend on which bin of the chip this is (opp-supported-hw, and voltages by name,
- * opp-microvolt-<name>: the fuses that tell are not read), and that ask for more
- * than one clock or supply.  opp-suspend says where to rest, and a GPU that rests
- * here has its clocks off.
+ * Points are ignored that are disabled, that are for a boost (turbo-mode),
+ * that depend on the bin of the chip (opp-supported-hw, and named voltages,
+ * opp-microvolt-<name>: the fuses are not read), and that need more than one
+ * clock or supply.  opp-suspend is ignored, because the clocks of an idle GPU
+ * are off.
  */
 #include <dev/drm/kpi/freebsd/power/power_impl.h>
 #include <dev/drm/kpi/freebsd/power/opp_choose.h>
@@ -51,7 +51,7 @@ opp_get_volt(void *arg, uint32_t *uv)
 	return (error);
 }
 
-/* A fixed supply cannot be set, but may be where it has to be. */
+/* A fixed supply cannot be set, but may be in the range. */
 static int
 opp_set_volt(void *arg, uint32_t min_uv, uint32_t max_uv)
 {
@@ -87,7 +87,7 @@ opp_is_binned(phandle_t node)
 	}
 }
 
-/* ENOENT: a point that is not to be used. */
+/* ENOENT: the point is to be ignored. */
 static int
 opp_read_point(phandle_t node, struct drm_opp_point *point)
 {
@@ -204,8 +204,8 @@ drm_opp_set_highest(struct drm_opp *opp)
 		max_hz = 0;
 	error = drm_opp_choose(opp->points, opp->count, &ops, max_hz, &chosen);
 	if (error == ERANGE)
-		device_printf(opp->dev, "no operating point is safe, "
-		    "frequency and voltage stay\n");
+		device_printf(opp->dev, "no safe operating point, "
+		    "frequency and voltage unchanged\n");
 	else if (error == 0 && bootverbose)
 		device_printf(opp->dev, "operating point %ju Hz, %u uV\n",
 		    (uintmax_t)opp->points[chosen].hz,

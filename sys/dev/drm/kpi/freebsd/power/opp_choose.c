@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * The rule behind all of it: at no moment does the clock run faster than the
- * voltage of that moment allows.
+ * Choice of an operating point.  The invariant: the clock never runs faster
+ * than the current voltage allows.
  */
 #ifdef _KERNEL
 #include <sys/param.h>
@@ -33,13 +33,13 @@ opp_set_volt(const struct drm_opp_point *point, const struct drm_opp_ops *ops)
 
 	if (ops->set_volt == NULL || point->uv == 0)
 		return (0);
-	/* The range below the target is for regulators with coarse steps. */
+	/* The whole range is for regulators with coarse steps. */
 	if (ops->set_volt(ops->arg, point->uv, point->uv_max) == 0)
 		return (0);
 	return (ops->set_volt(ops->arg, point->uv_min, point->uv_max));
 }
 
-/* A clock that does not round down after all is put back at once. */
+/* Restores the frequency if the clock did not round down. */
 static int
 opp_set_freq(uint64_t hz, uint64_t now_hz, const struct drm_opp_ops *ops)
 {
@@ -104,7 +104,7 @@ drm_opp_choose(const struct drm_opp_point *points, size_t count,
 			return (0);
 		}
 	}
-	/* A point whose voltage was taken and whose frequency was not. */
+	/* An attempt has changed the voltage, but not the frequency. */
 	if (now_uv != 0 && ops->get_volt(ops->arg, &uv) == 0 && uv != now_uv)
 		(void)ops->set_volt(ops->arg, now_uv, now_uv);
 	return (DRM_OS_ERANGE);

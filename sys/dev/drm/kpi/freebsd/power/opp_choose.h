@@ -2,15 +2,15 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Which operating point, and in which order to get there; knows a clock and a
- * regulator only as functions, so that tests/glue can be both.
+ * Choice of an operating point, and the order of the changes.  Clock and
+ * regulator are functions, which tests/glue provides.
  */
 #ifndef _DRM_OPP_CHOOSE_H_
 #define	_DRM_OPP_CHOOSE_H_
 
 #include <dev/drm/kpi/include/drm_os.h>
 
-/* Voltages in microvolts; uv 0: the point asks for none. */
+/* Voltages in microvolts; uv 0: the point has none. */
 struct drm_opp_point {
 	uint64_t	 hz;
 	uint32_t	 uv;
@@ -18,7 +18,7 @@ struct drm_opp_point {
 	uint32_t	 uv_max;
 };
 
-/* All return 0 or an errno; one that fails has changed nothing. */
+/* All return 0 or an errno; a failed call changes nothing. */
 struct drm_opp_ops {
 	int	 (*get_freq)(void *arg, uint64_t *hz);
 	/* Rounds down. */
@@ -32,9 +32,9 @@ struct drm_opp_ops {
 /* Highest frequency first. */
 void	 drm_opp_sort(struct drm_opp_point *points, size_t count);
 /*
- * Moves to the highest safe point of the sorted table (drm_power.h says which
- * that is) and stores its index.  max_hz 0: no bound.  ERANGE: there is none, and
- * frequency and voltage are what they were; else what get_freq failed with.
+ * Changes to the highest safe point of the sorted table (see drm_power.h) and
+ * stores its index.  max_hz 0: no limit.  ERANGE: there is none, and frequency
+ * and voltage are unchanged; other errors are those of get_freq.
  */
 int	 drm_opp_choose(const struct drm_opp_point *points, size_t count,
 	    const struct drm_opp_ops *ops, uint64_t max_hz, size_t *chosen);

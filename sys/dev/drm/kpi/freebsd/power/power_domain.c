@@ -2,9 +2,9 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Power domains: who provides which, who uses them, and how often they are on.
- * One sleepable lock for all: a GPU's domain is switched a few times a second at
- * most, and the sequences of one power controller must not interleave.
+ * Power domains: their providers, consumers and counts.  There is one
+ * sleepable lock: a GPU's domain is switched a few times a second at most, and
+ * the sequences of a power controller must not interleave.
  */
 #include <dev/drm/kpi/freebsd/power/power_impl.h>
 
@@ -80,7 +80,9 @@ drm_power_provide(phandle_t node, uint32_t id, const struct drm_power_ops *ops,
 	sx_xlock(&power_lock);
 	entry = power_find(node, id);
 	if (entry != NULL) {
-		/* Two counts of one domain would switch it off under a user. */
+		/*
+		 * A second count of the domain would turn it off for a user.
+		 */
 		ops->release(arg);
 	} else
 		entry = power_add(node, id, ops, arg);
@@ -102,7 +104,7 @@ drm_power_withdraw(phandle_t node, uint32_t id)
 	sx_xunlock(&power_lock);
 }
 
-/* The provider whose driver a controller's node is for, or NULL. */
+/* The provider with a driver for a controller's node, or NULL. */
 static const struct drm_power_provider *
 power_provider_of(phandle_t node)
 {
@@ -118,7 +120,7 @@ power_provider_of(phandle_t node)
 	return (NULL);
 }
 
-/* A domain that nobody provides and that is not made when asked: whose is it? */
+/* The error for a domain that is not provided here. */
 static int
 power_absent(device_t dev, phandle_t node)
 {
@@ -129,17 +131,17 @@ power_absent(device_t dev, phandle_t node)
 	provider = power_provider_of(node);
 	if (holder == NULL || provider == NULL) {
 		device_printf(dev,
-		    "the power domain's controller has no driver, taken as on\n");
+		    "power domain controller has no driver, assumed on\n");
 		return (ENOENT);
 	}
 	if (!device_is_attached(holder))
 		return (EAGAIN);
 	if (strcmp(device_get_name(holder), provider->driver) == 0) {
-		device_printf(dev, "%s drives no such power domain\n",
+		device_printf(dev, "%s does not provide the power domain\n",
 		    device_get_nameunit(holder));
 		return (ENXIO);
 	}
-	device_printf(dev, "the power domain belongs to %s, taken as on\n",
+	device_printf(dev, "power domain is managed by %s, assumed on\n",
 	    device_get_nameunit(holder));
 	return (ENOENT);
 }
@@ -218,7 +220,7 @@ power_off_locked(struct drm_power_domain *pd)
 	error = entry->ops->off(entry->arg);
 	if (error != 0)
 		device_printf(pd->dev,
-		    "the power domain did not go off, error %d\n", error);
+		    "cannot turn the power domain off: error %d\n", error);
 	return (error);
 }
 
@@ -238,7 +240,7 @@ drm_power_on(struct drm_power_domain *pd)
 		pd->on++;
 	} else
 		device_printf(pd->dev,
-		    "the power domain did not come on, error %d\n", error);
+		    "cannot turn the power domain on: error %d\n", error);
 	sx_xunlock(&power_lock);
 	return (error);
 }

@@ -2,7 +2,7 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * What the files of this directory share.
+ * Declarations that the files of this directory share.
  */
 #ifndef _DRM_POWER_IMPL_H_
 #define	_DRM_POWER_IMPL_H_
@@ -28,24 +28,29 @@
 MALLOC_DECLARE(M_DRM);
 
 /*
- * power_domain.c.  A driver provides domain id of a node; on and off run one at a
- * time, release when neither the driver nor a consumer holds the domain: a
- * consumer may outlive the driver's device, and then the domain goes on working.
+ * power_domain.c.  A driver provides domain id of a node.  on and off are
+ * serialised; release is called when neither the driver nor a consumer holds
+ * the domain: a consumer may outlive the driver's device, and the domain works
+ * until then.
  */
 struct drm_power_ops {
 	int	 (*on)(void *arg);
 	int	 (*off)(void *arg);
 	void	 (*release)(void *arg);
 };
-/* Takes arg, also when a consumer of a former driver still has the domain. */
+/*
+ * Takes over arg, also if a consumer still holds the domain of a former
+ * driver.
+ */
 void	 drm_power_provide(phandle_t node, uint32_t id,
 	    const struct drm_power_ops *ops, void *arg);
 void	 drm_power_withdraw(phandle_t node, uint32_t id);
 
 /*
- * power_providers.c.  A controller whose domains this module switches.  Either a
- * driver of ours provides them (driver: its newbus name), or they are made when a
- * consumer asks (is_domain, make; the errors are drm_power_get()'s).
+ * power_providers.c.  A controller of domains that this module switches.
+ * Either a driver of the module provides them (driver: its newbus name), or
+ * they are made for their first consumer (is_domain, make; the errors are
+ * those of drm_power_get()).
  */
 struct drm_power_provider {
 	const char	*compatible;
@@ -60,18 +65,23 @@ extern const struct drm_power_provider drm_imx8mq_gpc_provider;
 extern const struct drm_power_provider drm_rk3399_power_provider;
 
 /*
- * power_node.c.  drm_node_device: the device that a bus has made of a node,
- * attached or not; NULL.  The caller holds the topology lock, as attach does.
+ * power_node.c.  drm_node_device: the device of a node, attached or not, or
+ * NULL.  The caller holds the topology lock, as attach does.
  */
 device_t drm_node_device(phandle_t node);
 
-/* The registers of a node: through its syscon if it is one, else mapped. */
+/*
+ * The registers of a node: through its syscon if it has one, otherwise mapped.
+ */
 struct drm_reg;
 int	 drm_reg_open(device_t dev, phandle_t node, struct drm_reg **regp);
 void	 drm_reg_close(struct drm_reg *reg);
 const struct drm_reg_io *drm_reg_io(struct drm_reg *reg);
 
-/* All clocks of a node, clk(9)'s or of here.  get: 0 also when it has none. */
+/*
+ * All clocks of a node, of clk(9) or of this module.  get: 0 also if it has
+ * none.
+ */
 struct drm_node_clks;
 int	 drm_node_clks_get(device_t dev, phandle_t node,
 	    struct drm_node_clks **clksp);

@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * What the power drivers need of a node of the device tree: its newbus device,
- * its registers, its clocks.
+ * Resources of a device tree node for the power drivers: its newbus device,
+ * registers and clocks.
  */
 #include <dev/drm/kpi/freebsd/power/power_impl.h>
 
@@ -11,7 +11,10 @@
 
 #include "syscon_if.h"
 
-/* No index goes from a node to its device, so the FDT buses are asked in turn. */
+/*
+ * There is no map from nodes to devices, so the FDT buses are searched in
+ * turn.
+ */
 device_t
 drm_node_device(phandle_t node)
 {
@@ -93,7 +96,7 @@ reg_map_write(void *arg, uint32_t off, uint32_t val)
 	bus_space_write_4(reg->tag, reg->handle, off, val);
 }
 
-/* Whole only against callers that hold the same lock of this directory. */
+/* Atomic only among callers that hold the same lock of this directory. */
 static void
 reg_map_modify(void *arg, uint32_t off, uint32_t clear, uint32_t set)
 {
@@ -110,7 +113,10 @@ drm_reg_open(device_t dev, phandle_t node, struct drm_reg **regp)
 	reg = malloc(sizeof(*reg), M_DRM, M_WAITOK | M_ZERO);
 	reg->io.arg = reg;
 	reg->io.delay = reg_delay;
-	/* OF_device_from_xref: of a node whose syscon is not there yet, silence. */
+	/*
+	 * OF_device_from_xref: without it, a syscon that has not attached is
+	 * logged.
+	 */
 	if (ofw_bus_node_is_compatible(node, "syscon") &&
 	    OF_device_from_xref(OF_xref_from_node(node)) != NULL &&
 	    syscon_get_by_ofw_node(dev, node, &reg->syscon) == 0) {
@@ -122,8 +128,9 @@ drm_reg_open(device_t dev, phandle_t node, struct drm_reg **regp)
 	}
 	reg->syscon = NULL;
 	/*
-	 * A second mapping beside that of a driver of the kernel, which owns the
-	 * resource: same attributes, and registers that it does not touch.
+	 * A second mapping besides that of the kernel's driver, which owns the
+	 * resource: with the same attributes, and for registers that it does
+	 * not access.
 	 */
 	error = OF_decode_addr(node, 0, &reg->tag, &reg->handle, &reg->size);
 	if (error != 0) {
@@ -194,8 +201,8 @@ drm_node_clks_get(device_t dev, phandle_t node, struct drm_node_clks **clksp)
 	for (i = 0; i < count; i++) {
 		error = node_clk_get(dev, node, i, &clks->clks[i]);
 		if (error != 0) {
-			device_printf(dev, "the power domain's clock %d is "
-			    "missing, error %d\n", i, error);
+			device_printf(dev, "cannot get clock %d of the power "
+			    "domain: error %d\n", i, error);
 			drm_node_clks_put(clks);
 			return (ENXIO);
 		}

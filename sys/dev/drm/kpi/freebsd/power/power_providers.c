@@ -2,7 +2,7 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * The power controllers that this module knows.  A new one is a new line.
+ * The supported power controllers.
  */
 #include <dev/drm/kpi/freebsd/power/power_impl.h>
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * Register sequences of the GPU power domains.  Register offsets and bits are
- * facts read in Linux 6.1: drivers/soc/rockchip/pm_domains.c (RK3399) and
+ * Register sequences of the GPU power domains.  The source of register offsets
+ * and bits is Linux 6.1: drivers/soc/rockchip/pm_domains.c (RK3399) and
  * drivers/soc/imx/gpcv2.c (i.MX8MQ).
  */
 #include <dev/drm/kpi/freebsd/power/power_seq.h>
@@ -17,7 +17,10 @@
 /* HW: pm_domains.c, rk3399_pm_domains, the GPU's: 1 is power-down, and idle. */
 #define	PMU_GPU_PWRDN		(1u << 15)
 #define	PMU_GPU_IDLE		(1u << 0)
-/* HW: pm_domains.c waits this long for each answer; silicon takes far less. */
+/*
+ * HW: pm_domains.c waits this long for each acknowledgement; silicon takes far
+ * less.
+ */
 #define	PMU_TIMEOUT_US		10000
 
 /* HW: pm_domains.c: priority, mode, bandwidth, saturation, external control. */
@@ -87,7 +90,7 @@ rk3399_qos_save(struct rk3399_qos *qos)
 	qos->saved = 1;
 }
 
-/* A domain that the firmware left off has settings that nobody ever saw. */
+/* There are no saved settings of a domain that the firmware left off. */
 static void
 rk3399_qos_restore(const struct rk3399_qos *qos)
 {
@@ -134,8 +137,8 @@ rk3399_gpu_down(const struct drm_reg_io *pmu, struct rk3399_qos *qos,
 	for (i = 0; i < nqos; i++)
 		rk3399_qos_save(&qos[i]);
 	/*
-	 * Power is not taken from a bus that has not gone idle: a transaction
-	 * under way would hang the interconnect for everyone.
+	 * The power of a bus that is not idle is not turned off: a transaction
+	 * in progress would hang the interconnect.
 	 */
 	error = rk3399_gpu_idle(pmu, PMU_GPU_IDLE);
 	if (error != 0) {
@@ -159,7 +162,7 @@ imx8mq_gpu_up(const struct drm_reg_io *gpc)
 
 	gpc->delay(gpc->arg, GPC_RESET_US);
 	gpc->modify(gpc->arg, GPC_PU_PGC_SW_PUP_REQ, 0, GPC_GPU_PXX);
-	/* HW: the request clears itself when it has been carried out. */
+	/* HW: the request clears itself when it is complete. */
 	error = drm_reg_wait(gpc, GPC_PU_PGC_SW_PUP_REQ, GPC_GPU_PXX, 0,
 	    GPC_TIMEOUT_US);
 	if (error != 0)
@@ -167,9 +170,9 @@ imx8mq_gpu_up(const struct drm_reg_io *gpc)
 	gpc->modify(gpc->arg, GPC_PGC_GPU_CTRL, GPC_PGC_CTRL_PCR, 0);
 	gpc->delay(gpc->arg, GPC_RESET_US);
 	/*
-	 * The bridge to the bus opens.  HW: gpcv2.c does not wait for the answer
-	 * here, since on relatives of this chip it never comes; so silence is no
-	 * error, but an answer is waited for while the clocks run.
+	 * Opens the bridge to the bus.  HW: gpcv2.c does not wait for the
+	 * acknowledgement here, because on related chips it never comes; so it
+	 * is waited for while the clocks run, but its absence is not an error.
 	 */
 	gpc->modify(gpc->arg, GPC_PU_PWRHSK, 0, GPC_GPU_HSK_REQ);
 	(void)drm_reg_wait(gpc, GPC_PU_PWRHSK, GPC_GPU_HSK_ACK,

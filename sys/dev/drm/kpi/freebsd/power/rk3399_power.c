@@ -2,17 +2,17 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * The power controller of RK3399, for its GPU domain and no other: those of the
+ * The power controller of RK3399, for its GPU domain only: the domains of
  * other blocks stay as the firmware left them.
  *
  * The node is a child of the PMU, which the kernel's simple_mfd(4) makes a
- * syscon, so every change of a register is whole against other users of it.  TF-A
- * changes PMU_PWRDN_CON, too, from the secure side, but only for a CPU that
- * starts or stops; PMU_BUS_IDLE_REQ it changes when the DRAM's frequency changes,
- * which FreeBSD does not ask for.
+ * syscon, so every change of a register is atomic.  TF-A also changes
+ * PMU_PWRDN_CON, from the secure side, but only for a CPU that starts or
+ * stops, and PMU_BUS_IDLE_REQ when the frequency of the DRAM changes, which
+ * FreeBSD does not request.
  *
  * HW: Linux 6.1, drivers/soc/rockchip/pm_domains.c; the sequence is in
- * power_seq.c.  The transition times of the PMU are the firmware's business.
+ * power_seq.c.  The firmware sets the transition times of the PMU.
  */
 #include <dev/drm/kpi/freebsd/power/power_impl.h>
 
@@ -61,8 +61,8 @@ rk3399_domain_off(void *arg)
 }
 
 /*
- * The settings of the arbiters are known only here, and a domain that stays off
- * without them would come on with none: it is left on, as the firmware does.
+ * The settings of the arbiters are saved only here, and a domain that is off
+ * would lose them: it is left on, as by the firmware.
  */
 static void
 rk3399_domain_free(void *arg)
@@ -139,7 +139,7 @@ rk3399_power_probe(device_t dev)
 	    !ofw_bus_is_compatible(dev, RK3399_COMPATIBLE))
 		return (ENXIO);
 	device_set_desc(dev, "RK3399 GPU power domain");
-	/* Any driver of the kernel's own goes first. */
+	/* A driver of the kernel has precedence. */
 	return (BUS_PROBE_LOW_PRIORITY);
 }
 
@@ -152,7 +152,7 @@ rk3399_power_attach(device_t dev)
 
 	node = rk3399_gpu_node(ofw_bus_get_node(dev));
 	if (node == 0) {
-		device_printf(dev, "no node of the GPU's domain\n");
+		device_printf(dev, "no node of the GPU power domain\n");
 		return (ENXIO);
 	}
 	dom = malloc(sizeof(*dom), M_DRM, M_WAITOK | M_ZERO);
@@ -163,7 +163,7 @@ rk3399_power_attach(device_t dev)
 	if (error == 0)
 		error = rk3399_domain_qos(dev, node, dom);
 	if (error != 0) {
-		device_printf(dev, "cannot reach registers or clocks\n");
+		device_printf(dev, "cannot get registers or clocks\n");
 		rk3399_domain_free(dom);
 		return (error);
 	}
@@ -173,8 +173,8 @@ rk3399_power_attach(device_t dev)
 }
 
 /*
- * Never refuses: in a kldunload(8) the drivers of a file go in the order of its
- * module list, and a GPU that still holds the domain may come later.
+ * Never fails: kldunload(8) detaches the drivers of a file in the order of its
+ * module list, and a GPU that still holds the domain may follow.
  */
 static int
 rk3399_power_detach(device_t dev)
@@ -198,7 +198,7 @@ static driver_t rk3399_power_driver = {
 	0
 };
 
-/* First of the file's drivers, so that the GPU finds its domain. */
+/* The first of the file's drivers, so that the GPU finds its domain. */
 EARLY_DRIVER_MODULE_ORDERED(drm_rk3399_power, simple_mfd, rk3399_power_driver,
     NULL, NULL, SI_ORDER_FIRST, BUS_PASS_SUPPORTDEV);
 

@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Clients (one open file, usually) and their groups.
 //!
-//! A group is a client's share of one (slot, priority) queue and carries its virtual run time there: each
-//! such queue is fair on its own. A group lives as long as its client, not its entities, or a client could
-//! shed its debt by making a new entity.
+//! A group is a client's share of one (slot, priority) run queue and has its virtual run time
+//! there: each queue is fair by itself. A group is freed with its client, not with its entities, or
+//! a client could clear its run time by making a new entity.
 
 use core::num::{NonZeroU32, NonZeroU64};
 
+use crate::array::{Arr, Storage};
+use crate::count::Count;
 use crate::heap::{Key, Places};
 use crate::list::List;
 use crate::pool::{Pool, NIL};
-use crate::storage::{Arr, Storage};
 use crate::{ClientId, Error, Priority, Scheduler};
 
-/// Weight of an ordinary client; one with twice the weight gets twice the time.
+/// The default weight of a client; one with twice the weight gets twice the time.
 pub const WEIGHT_DEFAULT: u32 = 1024;
 
 pub(crate) struct Client {
     weight: NonZeroU32,
     /// Entities not yet freed.
-    pub(crate) entities: u32,
-    /// Of these, how many were killed and only wait for their last job.
-    pub(crate) killed: u32,
-    /// Freed by the driver: goes away with its last entity.
+    pub(crate) entities: Count,
+    /// How many of these were killed and wait for their last job.
+    pub(crate) killed: Count,
+    /// Freed by the driver: it is removed with its last entity.
     closing: bool,
-    /// First group, chained by `Group::next`; at most three per slot.
+    /// The first group, linked by `Group::next`; at most three per slot.
     first_group: u32,
 }
 
@@ -34,12 +35,12 @@ pub(crate) struct Group {
     weight: NonZeroU32,
     pub(crate) vruntime: u128,
     pub(crate) stamp: u64,
-    /// Position in the queue's heap while there is something to run.
+    /// Position in the queue's heap while an entity is ready.
     pub(crate) position: Option<usize>,
-    /// Entities whose first job could run, longest waiting first.
+    /// Entities with a first job that may run, the one that waits longest first.
     pub(crate) ready: List,
     run_ns: u64,
-    /// What dividing by the weight left over, so that short jobs are not undercharged.
+    /// The remainder of the division by the weight, so that short jobs are not undercharged.
     remainder: u64,
     next: u32,
 }
@@ -73,8 +74,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
         let client = Client {
             weight,
-            entities: 0,
-            killed: 0,
+            entities: Count::ZERO,
+            killed: Count::ZERO,
             closing: false,
             first_group: NIL,
         };
@@ -84,7 +85,8 @@ impl<J, S: Storage> Scheduler<J, S> {
             .map_err(|_| Error::NoMemory)
     }
 
-    /// Lets go of a client. If killed entities of it still drain, it goes away with the last of them.
+    /// Frees a client. If killed entities of it still have jobs, it is removed with the last of
+    /// them.
     ///
     /// # Errors
     /// `Stale` for an unknown client, `Busy` while it has an entity that was not killed.
@@ -101,13 +103,14 @@ impl<J, S: Storage> Scheduler<J, S> {
         Ok(())
     }
 
-    /// GPU time a client has used on a slot, in ns; `None` for an unknown client.
+    /// GPU time that a client has used on a slot, in ns; `None` for an unknown client.
     pub fn client_run_ns(&self, id: ClientId, slot: usize) -> Option<u64> {
         let client = self.clients.get(id.0)?;
         let mut sum: u64 = 0;
         let mut next = client.first_group;
         while let Some(group) = self.groups.at(next) {
             if group.slot == slot {
+                // OVERFLOW: an account; 2^64 ns are 584 years.
                 sum = sum.saturating_add(group.run_ns);
             }
             next = group.next;
@@ -115,7 +118,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         Some(sum)
     }
 
-    /// Whether a group is one of a client's.
+    /// Whether a group belongs to a client.
     pub(crate) fn is_group_of(&self, index: u32, id: ClientId) -> bool {
         let mut next = self
             .clients
@@ -130,12 +133,12 @@ impl<J, S: Storage> Scheduler<J, S> {
         false
     }
 
-    /// Frees a closing client that has no entity left.
+    /// Frees a client that is closing and has no entities.
     pub(crate) fn client_reap(&mut self, id: ClientId) {
         let Some(client) = self.clients.get(id.0) else {
             return;
         };
-        if !client.closing || client.entities != 0 {
+        if !client.closing || !client.entities.is_zero() {
             return;
         }
         let mut next = client.first_group;
@@ -148,12 +151,12 @@ impl<J, S: Storage> Scheduler<J, S> {
             next = group.next;
             if let Some(slot) = self.slots.get_mut(group.slot) {
                 let queue = slot.queue_mut(group.priority);
-                queue.groups = queue.groups.wrapping_sub(1);
+                queue.groups.sub();
             }
         }
     }
 
-    /// The group of a client for a queue, made on first use. Index into the group pool.
+    /// The index of a client's group for a queue, which is made on first use.
     pub(crate) fn group_for(
         &mut self,
         id: ClientId,
@@ -174,8 +177,12 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
         let slot = self.slots.get_mut(slot_index).ok_or(Error::Invalid)?;
         let queue = slot.queue_mut(priority);
-        let count = queue.groups.checked_add(1).ok_or(Error::NoMemory)?;
-        queue.heap.reserve(count).map_err(|()| Error::NoMemory)?;
+        let mut groups = queue.groups;
+        groups.add();
+        queue
+            .heap
+            .reserve(groups.get())
+            .map_err(|()| Error::NoMemory)?;
         let group = Group {
             slot: slot_index,
             priority,
@@ -193,22 +200,26 @@ impl<J, S: Storage> Scheduler<J, S> {
             .insert(group)
             .map_err(|_| Error::NoMemory)?
             .index();
-        queue.groups = count;
+        queue.groups = groups;
         client.first_group = index;
         Ok(index)
     }
 
-    /// Accounts GPU time to a group and moves it back in its queue.
+    /// Charges GPU time to a group and moves it back in its queue.
     pub(crate) fn charge(&mut self, index: u32, ran_ns: u64) {
         let Some(group) = self.groups.at_mut(index) else {
             return;
         };
         let weight = NonZeroU64::from(group.weight);
+        // OVERFLOW: accounts of time saturate, these and those below: after 584 years, or 6 days of
+        // one job at the least weight.
         let due = ran_ns
             .saturating_mul(u64::from(WEIGHT_DEFAULT))
             .saturating_add(group.remainder);
         group.remainder = due % weight;
+        // OVERFLOW: as above.
         group.vruntime = group.vruntime.saturating_add(u128::from(due / weight));
+        // OVERFLOW: as above.
         group.run_ns = group.run_ns.saturating_add(ran_ns);
         let (key, slot, priority) = (group.key(), group.slot, group.priority);
         if let (Some(position), Some(slot)) = (group.position, self.slots.get_mut(slot)) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Entities: a client's ordered job queues.
+//! Entities: ordered job queues of a client.
 //!
-//! An entity is either freed by `entity_free` once it is empty, or killed, in which case it frees itself when
-//! its last job has been popped from the done list.
+//! An entity is either freed by `entity_free` once it is empty, or killed: then it is freed when
+//! its last job is popped from the done list.
 
-use crate::list::{next_of, Link, List, Node};
+use crate::array::{Arr, Storage};
+use crate::count::Count;
+use crate::list::{next_of, Link, Linked, List};
 use crate::pool::NIL;
-use crate::storage::{Arr, Storage};
 use crate::{ClientId, EntityId, Error, JobId, Priority, Scheduler};
 
 pub(crate) struct Entity {
@@ -18,26 +19,25 @@ pub(crate) struct Entity {
     pub(crate) queue: List,
     /// Prepared, not yet submitted jobs in order.
     pub(crate) built: List,
-    /// All jobs that were not popped from the done list yet.
-    pub(crate) jobs: u32,
-    /// Jobs in the hardware.
-    pub(crate) running: u32,
-    /// Cancelled jobs that wait for those in the hardware, in order; each holds itself as a reader.
+    /// All jobs that have not been popped from the done list.
+    pub(crate) jobs: Count,
+    /// Jobs in flight.
+    pub(crate) running: Count,
+    /// Cancelled jobs that wait for those in flight, in order; each is its own reader.
     pub(crate) parked: List,
     /// In the ready list of its group.
     pub(crate) ready: bool,
     pub(crate) killed: bool,
-    /// In the list of those whose jobs are still to be cancelled. Killed, and none of its jobs is
-    /// in the hardware.
+    /// In the scheduler's list of entities with jobs to cancel: killed, and without jobs in flight.
     pub(crate) dying: bool,
-    /// In the ready list or in that.
+    /// Link in the ready list or in that one.
     link: Link,
 }
 
-/// Jobs that are cancelled at once: the rest of a killed entity follows as `pop_done` comes to it.
+/// Jobs that one call cancels: the others of a killed entity follow with calls of `pop_done`.
 const CANCELLED_AT_ONCE: u32 = 32;
 
-impl Node for Entity {
+impl Linked for Entity {
     fn link(&self) -> &Link {
         &self.link
     }
@@ -72,8 +72,8 @@ impl<J, S: Storage> Scheduler<J, S> {
             priority,
             queue: List::EMPTY,
             built: List::EMPTY,
-            jobs: 0,
-            running: 0,
+            jobs: Count::ZERO,
+            running: Count::ZERO,
             parked: List::EMPTY,
             ready: false,
             killed: false,
@@ -82,32 +82,32 @@ impl<J, S: Storage> Scheduler<J, S> {
         };
         let id = self.entities.insert(entity).map_err(|_| Error::NoMemory)?;
         if let Some(owner) = self.clients.get_mut(client.0) {
-            owner.entities = owner.entities.wrapping_add(1);
+            owner.entities.add();
         }
         Ok(EntityId(id))
     }
 
-    /// Frees an entity that has no jobs; jobs not yet popped from the done list count.
+    /// Frees an entity that has no jobs; those in the done list count.
     ///
     /// # Errors
-    /// `Stale` for an unknown entity, `Busy` if a job is left (or it was killed and frees itself).
+    /// `Stale` for an unknown entity, `Busy` if it has a job.
     pub fn entity_free(&mut self, id: EntityId) -> Result<(), Error> {
         let entity = self.entities.get(id.0).ok_or(Error::Stale)?;
-        if entity.jobs != 0 {
+        if !entity.jobs.is_zero() {
             return Err(Error::Busy);
         }
         self.entity_remove(id);
         Ok(())
     }
 
-    /// Cancels what does not run yet: jobs given back by the hardware, then the queue, then jobs
-    /// never submitted, each in order. They come out of `pop_done` after the entity's jobs in the
-    /// hardware, so an entity's jobs end in the order in which they were submitted. Running jobs
-    /// stay in the hardware (see [`Self::running_of`]) until they are completed, and have
-    /// `Config::grace_ns` for that once they are at the head of their slot; after the last job is
-    /// popped the entity is freed by itself. However many jobs there are, this looks at a few; the
-    /// others are `Queued` or `Built` until [`Self::pop_done`] comes to them. False for an unknown
-    /// or already killed entity.
+    /// Cancels all jobs that are not in flight: requeued ones first, then the queue, then jobs
+    /// never submitted, each in order. `pop_done` returns them after the entity's jobs in flight,
+    /// so an entity's jobs end in the order in which they were submitted. Jobs in flight (see
+    /// [`Self::running_of`]) stay there until they are completed, for at most `Config::grace_ns` at
+    /// the head of their slot; the entity is freed when its last job is popped. The cost does not
+    /// depend on the number of jobs: this cancels a few, and the others are `Queued` or `Built`
+    /// until [`Self::pop_done`] reaches them. Returns false for an entity that is unknown or killed
+    /// already.
     pub fn entity_kill(&mut self, id: EntityId, now_ns: u64) -> bool {
         let Some(entity) = self.entities.get_mut(id.0).filter(|entity| !entity.killed) else {
             return false;
@@ -115,7 +115,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         entity.killed = true;
         let client = entity.client;
         if let Some(owner) = self.clients.get_mut(client.0) {
-            owner.killed = owner.killed.wrapping_add(1);
+            owner.killed.add();
         }
         self.unready(id.0.index());
         self.cancel_resumed(id.0.index());
@@ -125,7 +125,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         true
     }
 
-    /// Jobs of an entity that are in the hardware, oldest first, for the driver to hard-stop.
+    /// Jobs of an entity that are in flight, oldest first, for the driver to hard-stop.
     pub fn running_of(&self, id: EntityId) -> impl Iterator<Item = JobId> + '_ {
         let slot = self
             .entities
@@ -135,12 +135,13 @@ impl<J, S: Storage> Scheduler<J, S> {
             .filter(move |job| self.jobs.get(job.0).is_some_and(|job| job.entity == id))
     }
 
-    /// Jobs of an entity that were not popped from the done list yet; `None` for an unknown entity.
+    /// The number of jobs of an entity that have not been popped from the done list; `None` for an
+    /// unknown entity.
     pub fn entity_jobs(&self, id: EntityId) -> Option<u32> {
-        self.entities.get(id.0).map(|entity| entity.jobs)
+        self.entities.get(id.0).map(|entity| entity.jobs.get())
     }
 
-    /// Moves every job of an entity that is not in the hardware to the done list.
+    /// Cancels every job of an entity that is not in flight.
     pub(crate) fn cancel_waiting(&mut self, index: u32) {
         self.unready(index);
         self.cancel_resumed(index);
@@ -153,14 +154,14 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
     }
 
-    /// Takes the next job of an entity out that was not started.
+    /// Removes the next job of an entity that has not been started.
     fn pop_waiting(&mut self, index: u32) -> Option<u32> {
         let entity = self.entities.at_mut(index)?;
         let queued = entity.queue.pop_front(&mut self.jobs);
         queued.or_else(|| entity.built.pop_front(&mut self.jobs))
     }
 
-    /// Cancels some jobs of a killed entity, and lists it if there are more.
+    /// Cancels some jobs of a killed entity, and lists it if it has more.
     fn cancel_some(&mut self, index: u32) {
         for _ in 0..CANCELLED_AT_ONCE {
             let Some(job) = self.pop_waiting(index) else {
@@ -171,20 +172,21 @@ impl<J, S: Storage> Scheduler<J, S> {
         self.list_dying(index);
     }
 
-    /// Lists a killed entity that has jobs to be cancelled, once none is in the hardware that they
-    /// come after.
+    /// Lists a killed entity that has jobs to cancel, unless it has jobs in flight, which end
+    /// first.
     pub(crate) fn list_dying(&mut self, index: u32) {
         let Some(entity) = self.entities.at_mut(index) else {
             return;
         };
         let waits = !entity.queue.is_empty() || !entity.built.is_empty();
-        if entity.killed && !entity.dying && waits && entity.running == 0 {
+        if entity.killed && !entity.dying && waits && entity.running.is_zero() {
             entity.dying = true;
             self.dying.push_back(&mut self.entities, index);
         }
     }
 
-    /// Cancels some jobs of the entity that is listed for longest. False: none is listed.
+    /// Cancels some jobs of the entity that has been listed longest. Returns false if none is
+    /// listed.
     pub(crate) fn cancel_dying(&mut self) -> bool {
         let Some(index) = self.dying.pop_front(&mut self.entities) else {
             return false;
@@ -196,7 +198,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         true
     }
 
-    /// The resume list is shared by a queue's entities, but never longer than the slot is deep.
+    /// Cancels an entity's requeued jobs. The resume list is shared by a queue's entities, but
+    /// never longer than the slot is deep.
     fn cancel_resumed(&mut self, index: u32) {
         let Some(entity) = self.entities.at(index) else {
             return;
@@ -224,12 +227,12 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
     }
 
-    /// Frees a killed entity that has drained.
+    /// Frees a killed entity that has no jobs.
     pub(crate) fn entity_reap(&mut self, id: EntityId) {
         if self
             .entities
             .get(id.0)
-            .is_some_and(|entity| entity.killed && entity.jobs == 0)
+            .is_some_and(|entity| entity.killed && entity.jobs.is_zero())
         {
             self.entity_remove(id);
         }
@@ -240,9 +243,9 @@ impl<J, S: Storage> Scheduler<J, S> {
             return;
         };
         if let Some(client) = self.clients.get_mut(entity.client.0) {
-            client.entities = client.entities.wrapping_sub(1);
+            client.entities.sub();
             if entity.killed {
-                client.killed = client.killed.wrapping_sub(1);
+                client.killed.sub();
             }
         }
         self.client_reap(entity.client);

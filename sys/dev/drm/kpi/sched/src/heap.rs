@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Binary min-heap of the client groups that have something to run, ordered by virtual run time.
 //!
-//! Members are told their position, so a group can leave or move in O(log n). Room is reserved when a group
-//! is created; pushing then cannot fail.
+//! Each member knows its position, so a group leaves or moves in O(log n). Room is reserved when a
+//! group is created; a push cannot fail.
 
-use crate::storage::{Arr, Storage};
+use crate::array::{Arr, Storage};
 
-/// What the heap sorts by: least virtual run time first, then longest waiting.
+/// The order of the heap: least virtual run time first, then longest waiting.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Key {
     pub(crate) vruntime: u128,
@@ -19,7 +19,7 @@ struct Item {
     member: u32,
 }
 
-/// Told where a member now is (`None`: no longer in the heap).
+/// Records the position of a member; `None` if it is no longer in the heap.
 pub(crate) trait Places {
     fn moved(&mut self, member: u32, position: Option<usize>);
 }
@@ -42,7 +42,7 @@ impl<S: Storage> Heap<S> {
         self.len
     }
 
-    /// Makes room for `count` members in all.
+    /// Reserves room for `count` members in total.
     pub(crate) fn reserve(&mut self, count: u32) -> Result<(), ()> {
         let count = usize::try_from(count).map_err(|_| ())?;
         let blank = Item {
@@ -70,26 +70,26 @@ impl<S: Storage> Heap<S> {
 
     pub(crate) fn push(&mut self, key: Key, member: u32, places: &mut impl Places) {
         let position = self.len;
-        if position < self.items.len() {
-            self.len = position.wrapping_add(1);
+        let len = position.checked_add(1);
+        if let Some(len) = len.filter(|len| *len <= self.items.len()) {
+            self.len = len;
             self.settle(position, Item { key, member }, places);
         }
     }
 
     pub(crate) fn remove(&mut self, position: usize, places: &mut impl Places) {
-        let Some(gone) = self.item(position) else {
+        let (Some(item), Some(last)) = (self.item(position), self.len.checked_sub(1)) else {
             return;
         };
-        let last = self.len.wrapping_sub(1);
         let moved = self.item(last);
         self.len = last;
-        places.moved(gone.member, None);
+        places.moved(item.member, None);
         if let Some(moved) = moved.filter(|_| position != last) {
             self.settle(position, moved, places);
         }
     }
 
-    /// Gives the member at `position` a new key.
+    /// Changes the key of the member at `position`.
     pub(crate) fn update(&mut self, position: usize, key: Key, places: &mut impl Places) {
         if let Some(item) = self.item(position) {
             self.settle(position, Item { key, ..item }, places);
@@ -113,8 +113,7 @@ impl<S: Storage> Heap<S> {
     /// Moves the hole at `position` up or down until `item` fits into it.
     fn settle(&mut self, position: usize, item: Item, places: &mut impl Places) {
         let mut hole = position;
-        while hole > 0 {
-            let above = hole.wrapping_sub(1) >> 1;
+        while let Some(above) = hole.checked_sub(1).map(|before| before >> 1) {
             match self.item(above) {
                 Some(parent) if item.key < parent.key => self.put(hole, parent, places),
                 _ => break,

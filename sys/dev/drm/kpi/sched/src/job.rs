@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Jobs before they run: prepare, dependencies, submit.
 //!
-//! The scheduler owns the job from `prepare` until `pop_done` (or `abandon`) gives it back. All memory the
-//! job needs on its way is reserved by `prepare`.
+//! The scheduler owns a job from `prepare` until `pop_done` (or `abandon`) returns it. `prepare`
+//! reserves all memory that the job needs.
 
-use crate::list::{Link, Node};
-use crate::stats::bump;
-use crate::storage::Storage;
+use crate::array::Storage;
+use crate::counters::bump;
+use crate::list::{Link, Linked};
 use crate::{ClientId, EntityId, Error, JobId, Outcome, Scheduler};
 
-/// Where a job is.
+/// The state of a job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
     /// Prepared; dependencies may be added.
     Built,
     /// In its entity's queue.
     Queued,
-    /// Was in the hardware and goes first when the slot has room again.
+    /// Was in flight, and starts before all others of its queue.
     Requeued,
-    /// In the hardware.
+    /// In flight.
     Running,
-    /// Ended; waits to be popped.
+    /// Ended, and not popped yet.
     Done,
 }
 
@@ -31,25 +31,25 @@ pub(crate) struct Job<J> {
     pub(crate) slot: usize,
     pub(crate) group: u32,
     pub(crate) state: State,
-    /// Dependencies not yet done. The submit guard is `State::Built` itself.
+    /// Dependencies that are pending. `State::Built` itself keeps the job from running.
     pub(crate) open: u32,
     pub(crate) failed_dependencies: u32,
     /// Order of first start, kept over reruns.
     pub(crate) sequence: Option<u64>,
     pub(crate) runs: u32,
-    /// Resets that it is blamed for.
+    /// Resets that it was blamed for.
     pub(crate) blames: u32,
-    /// Time at the head of the slot, ns, all runs together.
+    /// Time at the head of the slot, in ns, of all runs.
     pub(crate) run_ns: u64,
     pub(crate) token: Option<u64>,
-    /// Since when a job of another client was seen to wait for it, ns.
+    /// Since when a job of another client is known to wait for it, in ns.
     pub(crate) kept_since: Option<u64>,
     pub(crate) holders: u32,
     pub(crate) outcome: Outcome,
     link: Link,
 }
 
-impl<J> Node for Job<J> {
+impl<J> Linked for Job<J> {
     fn link(&self) -> &Link {
         &self.link
     }
@@ -59,11 +59,11 @@ impl<J> Node for Job<J> {
 }
 
 impl<J, S: Storage> Scheduler<J, S> {
-    /// Takes a job over, in state `Built`: it does not run before [`Self::submit`], whatever its dependencies
-    /// do. The last call in a job's life that can fail for want of memory.
+    /// Adds a job, in state `Built`: it does not run before [`Self::submit`], whatever its
+    /// dependencies do. No later call for the job fails for lack of memory.
     ///
     /// # Errors
-    /// Gives the payload back with `Stale` (unknown entity), `Killed`, `Shutdown` or `NoMemory`.
+    /// Returns the payload with `Stale` (unknown entity), `Killed`, `Shutdown` or `NoMemory`.
     pub fn prepare(&mut self, entity: EntityId, payload: J) -> Result<JobId, (Error, J)> {
         if self.dead {
             return Err((Error::Shutdown, payload));
@@ -98,14 +98,14 @@ impl<J, S: Storage> Scheduler<J, S> {
             .insert(job)
             .map_err(|job| (Error::NoMemory, job.payload))?;
         owner.built.push_back(&mut self.jobs, id.index());
-        owner.jobs = owner.jobs.wrapping_add(1);
+        owner.jobs.add();
         Ok(JobId(id))
     }
 
-    /// Makes a built job wait for one more [`Self::dependency_done`].
+    /// Adds a dependency to a built job, which waits for one call of [`Self::dependency_done`].
     ///
     /// # Errors
-    /// `Stale`, `Killed` if it was cancelled meanwhile, `Invalid` once submitted (or too many).
+    /// `Stale`, `Killed` if it has been cancelled, `Invalid` if it was submitted or has too many.
     pub fn add_dependency(&mut self, id: JobId) -> Result<(), Error> {
         self.must_be_built(id)?;
         let job = self.jobs.get_mut(id.0).ok_or(Error::Stale)?;
@@ -113,12 +113,13 @@ impl<J, S: Storage> Scheduler<J, S> {
         Ok(())
     }
 
-    /// One dependency ended. An error is recorded and does not keep the job from running. A job that was
-    /// cancelled meanwhile, or an unknown one, is ignored. Returns the slot that may have something to start.
+    /// Ends one dependency of a job. A failed one is counted; the job runs all the same. Ignores a
+    /// job that is unknown or has been cancelled. Returns the slot if a job of it may start now.
     pub fn dependency_done(&mut self, id: JobId, result: Result<(), ()>) -> Option<usize> {
         let job = self.jobs.get_mut(id.0)?;
         job.open = job.open.checked_sub(1)?;
         if result.is_err() {
+            // OVERFLOW: saturates; there is at most one for each of `open`, which is checked.
             job.failed_dependencies = job.failed_dependencies.saturating_add(1);
         }
         let (open, slot, entity) = (job.open, job.slot, job.entity.0.index());
@@ -128,10 +129,10 @@ impl<J, S: Storage> Scheduler<J, S> {
         self.refresh(entity).then_some(slot)
     }
 
-    /// Queues a built job at the tail of its entity. The order of submits is the order of starts.
+    /// Queues a built job at the tail of its entity, which starts its jobs in this order.
     ///
     /// # Errors
-    /// `Stale`, `Killed` if it was cancelled meanwhile, `Invalid` if it was submitted before.
+    /// `Stale`, `Killed` if it has been cancelled, `Invalid` if it was submitted already.
     pub fn submit(&mut self, id: JobId) -> Result<(), Error> {
         self.must_be_built(id)?;
         let job = self.jobs.get_mut(id.0).ok_or(Error::Stale)?;
@@ -141,14 +142,14 @@ impl<J, S: Storage> Scheduler<J, S> {
             owner.built.remove(&mut self.jobs, index);
             owner.queue.push_back(&mut self.jobs, index);
         }
-        self.waiting = self.waiting.wrapping_add(1);
-        bump(&mut self.stats.submitted);
+        self.waiting.add();
+        bump(&mut self.counters.submitted);
         self.refresh(entity);
         Ok(())
     }
 
-    /// Takes back a job that was never submitted. `None` if it was submitted or cancelled, or if a reader
-    /// holds it: then it ends `Cancelled` and comes from `pop_done`.
+    /// Removes a job that was not submitted and returns its payload. `None` if it was submitted or
+    /// cancelled, or if it has a reader: then it ends `Cancelled` and `pop_done` returns it.
     pub fn abandon(&mut self, id: JobId) -> Option<J> {
         self.must_be_built(id).ok()?;
         let index = id.0.index();
@@ -167,17 +168,17 @@ impl<J, S: Storage> Scheduler<J, S> {
         Some(job.payload)
     }
 
-    /// The job's payload, until it is popped.
+    /// The payload of a job that has not been popped.
     pub fn job(&self, id: JobId) -> Option<&J> {
         self.jobs.get(id.0).map(|job| &job.payload)
     }
 
-    /// The job's payload for writing, until it is popped.
+    /// The payload of a job that has not been popped, for writing.
     pub fn job_mut(&mut self, id: JobId) -> Option<&mut J> {
         self.jobs.get_mut(id.0).map(|job| &mut job.payload)
     }
 
-    /// Where a job is; `None` if it is unknown or was given back.
+    /// The state of a job; `None` if it is unknown or was popped.
     pub fn state(&self, id: JobId) -> Option<State> {
         self.jobs.get(id.0).map(|job| job.state)
     }
@@ -187,7 +188,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         self.jobs.get(id.0).map(|job| (job.entity, job.slot))
     }
 
-    /// How many of a job's dependencies ended in error so far.
+    /// How many of a job's dependencies have failed so far.
     pub fn failed_dependencies(&self, id: JobId) -> Option<u32> {
         self.jobs.get(id.0).map(|job| job.failed_dependencies)
     }

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! GPU job scheduler as a pure state machine.
 //!
-//! No operating system call, no clock, no lock, no allocation of its own: the caller holds one lock around
-//! every call and passes the time. The one thing to know: the scheduler owns a job from `prepare` until
-//! `pop_done` gives it back by value, exactly once, with no reader left; and nothing after `prepare` fails
-//! for want of memory.
+//! It makes no operating system call, reads no clock, takes no lock and allocates nothing by
+//! itself: the caller holds one lock around every call and passes the time. The one thing to know:
+//! the scheduler owns a job from `prepare` until `pop_done` returns it by value, exactly once and
+//! with no reader left; and nothing after `prepare` fails for lack of memory.
 //!
-//! A job goes `Built` -> (`submit`) `Queued` -> (`next`) `Running` -> (`complete`) `Done` ->
-//! (`pop_done`) gone. The hardware may give it back (`requeue`, `reset`) for another run;
-//! `entity_kill` and `shutdown` end whatever is not in the hardware, the former by and by, as
-//! `pop_done` is called. Calls with a stale id change nothing.
+//! The states of a job are `Built` -> (`submit`) `Queued` -> (`next`) `Running` -> (`complete`)
+//! `Done` -> (`pop_done`) freed. A job that leaves the hardware unfinished (`requeue`, `reset`)
+//! runs again; `entity_kill` and `shutdown` cancel all jobs that are not in flight, the former a
+//! few with each call of `pop_done`. Calls with a stale id change nothing.
 //!
-//! Time is in ns, from any clock that does not go back; a step back counts as no time passed.
+//! Times are in ns, of any monotonic clock; a step backwards counts as no time passed.
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod array;
 mod client;
-mod done;
+mod complete;
+mod count;
+mod counters;
 mod entity;
 mod heap;
 mod job;
@@ -25,19 +28,18 @@ mod pick;
 mod pool;
 mod reset;
 mod slot;
-mod stats;
-mod storage;
 mod timeout;
 mod verify;
 
+pub use array::{Arr, Storage};
 pub use client::WEIGHT_DEFAULT;
-pub use done::Finished;
+pub use complete::Finished;
+pub use counters::Counters;
 pub use job::State;
 pub use pool::{Id, Pool};
 pub use slot::SlotConfig;
-pub use stats::Stats;
-pub use storage::{Arr, Storage};
 
+use count::Count;
 use list::List;
 
 macro_rules! typed_id {
@@ -47,12 +49,12 @@ macro_rules! typed_id {
         pub struct $name(pub(crate) Id);
 
         impl $name {
-            /// The id as a number, for a callback argument; never 0 for an id the scheduler gave out.
+            /// The id as a number, for a callback argument; never 0 for an id from the scheduler.
             pub fn to_bits(self) -> u64 {
                 (u64::from(self.0.generation()) << 32) | u64::from(self.0.index())
             }
 
-            /// The id from its number; a made-up number is merely stale.
+            /// The id from its number; an invalid number is a stale id.
             pub fn from_bits(bits: u64) -> Self {
                 let [a, b, c, d, e, f, g, h] = bits.to_le_bytes();
                 Self(Id::new(u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
@@ -70,16 +72,16 @@ typed_id!(
     JobId
 );
 
-/// Why a call was refused. Nothing has changed then.
+/// Why a call failed. It has changed nothing then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Error {
-    /// The storage could not grow.
+    /// There is no memory.
     NoMemory,
-    /// An argument out of range, or a call in the wrong state.
+    /// An argument is out of range, or the job is in the wrong state.
     Invalid,
-    /// Something is left that must go first.
+    /// The object still has entities or jobs.
     Busy,
-    /// The id names nothing.
+    /// The id is unknown or stale.
     Stale,
     /// The entity was killed, or the job cancelled.
     Killed,
@@ -90,38 +92,38 @@ pub enum Error {
 /// How a job ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// It ran to its end.
+    /// It completed.
     Done,
-    /// The hardware or the driver gave up on it, with this errno.
+    /// The hardware or the driver failed it, with this errno.
     Failed(i32),
     /// Its entity was killed or the scheduler shut down before it ran.
     Cancelled,
-    /// It made no progress in its time.
+    /// Its time-out expired without progress.
     TimedOut,
 }
 
-/// Strict: a lower priority runs only when nothing of a higher one may.
+/// Priorities are strict: a job runs only while no job of a higher priority is ready.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Priority {
-    /// Runs when nothing else may.
+    /// Runs when no other job is ready.
     Low,
-    /// The ordinary one.
+    /// The default.
     Medium,
-    /// Runs before all else.
+    /// Runs before all others.
     High,
 }
 
-/// Bounds on what one job may cost others.
+/// Bounds on what one job may cost the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// Times that a job may be blamed for a reset before it ends, at least 1.
+    /// How many resets a job may be blamed for before it fails, at least 1.
     pub max_blames: u32,
     /// Errno of a job that was blamed `max_blames` times.
     pub blame_errno: i32,
-    /// Time for which a job that makes progress may keep another client's job waiting, ns; 0 means
+    /// How long a job that makes progress may keep another client's job waiting, in ns; 0 is
     /// forever.
     pub patience_ns: u64,
-    /// Time that a job whose entity was killed may be at the head of its slot, ns, whatever its
+    /// How long a job of a killed entity may be at the head of its slot, in ns, whatever its
     /// progress.
     pub grace_ns: u64,
 }
@@ -134,26 +136,26 @@ pub struct Scheduler<J, S: Storage> {
     entities: Pool<entity::Entity, S>,
     jobs: Pool<job::Job<J>, S>,
     slots: S::Arr<slot::Slot<S>>,
-    /// Ended jobs without readers, in the order they can be popped.
+    /// Ended jobs without readers, in the order in which they are popped.
     done: List,
-    /// Killed entities that have jobs to be cancelled.
+    /// Killed entities with jobs to cancel.
     dying: List,
     /// Jobs that are queued or requeued.
-    waiting: u32,
+    waiting: Count,
     /// Order of first starts.
     sequence: u64,
-    /// Order in which groups came to wait.
+    /// Order in which groups began to wait.
     stamp: u64,
     stopped: bool,
     dead: bool,
-    stats: Stats,
+    counters: Counters,
 }
 
 impl<J, S: Storage> Scheduler<J, S> {
     /// A scheduler for the given hardware slots, running.
     ///
     /// # Errors
-    /// `Invalid` for no slots, a depth of 0 or `max_blames` of 0; `NoMemory`.
+    /// `Invalid` if there are no slots, a depth is 0 or `max_blames` is 0; `NoMemory`.
     pub fn new(ctx: &S::Ctx, slots: &[SlotConfig], config: Config) -> Result<Self, Error> {
         if slots.is_empty() || config.max_blames == 0 || slots.iter().any(|slot| slot.depth == 0) {
             return Err(Error::Invalid);
@@ -173,17 +175,17 @@ impl<J, S: Storage> Scheduler<J, S> {
             slots: array,
             done: List::EMPTY,
             dying: List::EMPTY,
-            waiting: 0,
+            waiting: Count::ZERO,
             sequence: 0,
             stamp: 0,
             stopped: false,
             dead: false,
-            stats: Stats::default(),
+            counters: Counters::default(),
         })
     }
 
     /// The event counters.
-    pub fn stats(&self) -> Stats {
-        self.stats
+    pub fn counters(&self) -> Counters {
+        self.counters
     }
 }

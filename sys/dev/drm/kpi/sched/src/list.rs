@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Doubly linked lists whose links live in the pooled values, so that queueing never allocates.
+//! Doubly linked lists with the links in the pooled values, so that queueing never allocates.
 //!
 //! A value has one link and is in at most one list of its kind at a time.
 
+use crate::array::Storage;
+use crate::count::Count;
 use crate::pool::{Pool, NIL};
-use crate::storage::Storage;
 
 /// Neighbours of a value in its list.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +22,7 @@ impl Link {
 }
 
 /// A value that can be in a list.
-pub(crate) trait Node {
+pub(crate) trait Linked {
     fn link(&self) -> &Link;
     fn link_mut(&mut self) -> &mut Link;
 }
@@ -31,14 +32,14 @@ pub(crate) trait Node {
 pub(crate) struct List {
     head: u32,
     tail: u32,
-    len: u32,
+    len: Count,
 }
 
 impl List {
     pub(crate) const EMPTY: Self = Self {
         head: NIL,
         tail: NIL,
-        len: 0,
+        len: Count::ZERO,
     };
 
     /// First index, `NIL` if empty.
@@ -52,19 +53,19 @@ impl List {
     }
 
     pub(crate) fn len(&self) -> u32 {
-        self.len
+        self.len.get()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len.is_zero()
     }
 
-    pub(crate) fn push_back<T: Node, S: Storage>(&mut self, pool: &mut Pool<T, S>, index: u32) {
+    pub(crate) fn push_back<T: Linked, S: Storage>(&mut self, pool: &mut Pool<T, S>, index: u32) {
         self.insert_after(pool, self.tail, index);
     }
 
-    /// Inserts behind `prev`; `NIL` means at the front.
-    pub(crate) fn insert_after<T: Node, S: Storage>(
+    /// Inserts after `prev`, or at the front if that is `NIL`.
+    pub(crate) fn insert_after<T: Linked, S: Storage>(
         &mut self,
         pool: &mut Pool<T, S>,
         prev: u32,
@@ -87,11 +88,11 @@ impl List {
             Some(node) => node.link_mut().prev = index,
             None => self.tail = index,
         }
-        self.len = self.len.wrapping_add(1);
+        self.len.add();
     }
 
-    /// Takes a member out; the caller knows that it is in this list.
-    pub(crate) fn remove<T: Node, S: Storage>(&mut self, pool: &mut Pool<T, S>, index: u32) {
+    /// Removes a member; the caller knows that it is in this list.
+    pub(crate) fn remove<T: Linked, S: Storage>(&mut self, pool: &mut Pool<T, S>, index: u32) {
         let Some(node) = pool.at_mut(index) else {
             return;
         };
@@ -104,10 +105,13 @@ impl List {
             Some(node) => node.link_mut().prev = prev,
             None => self.tail = prev,
         }
-        self.len = self.len.wrapping_sub(1);
+        self.len.sub();
     }
 
-    pub(crate) fn pop_front<T: Node, S: Storage>(&mut self, pool: &mut Pool<T, S>) -> Option<u32> {
+    pub(crate) fn pop_front<T: Linked, S: Storage>(
+        &mut self,
+        pool: &mut Pool<T, S>,
+    ) -> Option<u32> {
         let index = self.head;
         if index == NIL {
             return None;
@@ -117,23 +121,23 @@ impl List {
     }
 
     /// Indices from head to tail.
-    pub(crate) fn iter<'a, T: Node, S: Storage>(
+    pub(crate) fn iter<'a, T: Linked, S: Storage>(
         &self,
         pool: &'a Pool<T, S>,
     ) -> impl Iterator<Item = u32> + use<'a, T, S> {
-        let bound = usize::try_from(self.len).unwrap_or(usize::MAX);
+        let bound = usize::try_from(self.len.get()).unwrap_or(usize::MAX);
         let real = |index: u32| (index != NIL).then_some(index);
         core::iter::successors(real(self.head), move |index| real(next_of(pool, *index)))
             .take(bound)
     }
 }
 
-/// The index behind `index`, `NIL` at the end.
-pub(crate) fn next_of<T: Node, S: Storage>(pool: &Pool<T, S>, index: u32) -> u32 {
+/// The index after `index`, `NIL` at the end.
+pub(crate) fn next_of<T: Linked, S: Storage>(pool: &Pool<T, S>, index: u32) -> u32 {
     pool.at(index).map_or(NIL, |node| node.link().next)
 }
 
 /// The index before `index`, `NIL` at the front.
-pub(crate) fn prev_of<T: Node, S: Storage>(pool: &Pool<T, S>, index: u32) -> u32 {
+pub(crate) fn prev_of<T: Linked, S: Storage>(pool: &Pool<T, S>, index: u32) -> u32 {
     pool.at(index).map_or(NIL, |node| node.link().prev)
 }

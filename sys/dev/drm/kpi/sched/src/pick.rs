@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What runs next.
+//! Choice of the next job.
 //!
-//! Strict priority; within a priority first what the hardware gave back, then the client group with the
-//! least virtual run time, then its entities in turn. Every step is O(1) or O(log groups).
+//! Priorities are strict. Within a priority requeued jobs come first, then the client group with
+//! the least virtual run time, and of that its entities in turn. Each step is O(1) or O(log
+//! groups).
 
+use crate::array::{Arr, Storage};
+use crate::count::next_number;
+use crate::counters::bump;
 use crate::job::State;
 use crate::list::prev_of;
 use crate::pool::NIL;
-use crate::stats::bump;
-use crate::storage::{Arr, Storage};
 use crate::{JobId, Outcome, Priority, Scheduler};
 
 impl<J, S: Storage> Scheduler<J, S> {
-    /// Picks the next job of a slot and counts it as running from `now_ns` on, or `None` if the slot is full
-    /// or stopped or nothing may run. The driver gives the job to the hardware before it lets go of the lock.
+    /// Picks the next job of a slot, which is in flight from `now_ns` on; `None` if the slot is
+    /// full or stopped or no job is ready. The driver starts the job on the hardware before it
+    /// releases the lock.
     pub fn next(&mut self, slot: usize, now_ns: u64) -> Option<JobId> {
         if self.stopped || !self.slots.get(slot)?.has_room() {
             return None;
@@ -30,9 +33,10 @@ impl<J, S: Storage> Scheduler<J, S> {
         None
     }
 
-    /// Takes a job out of the hardware without ending it: it was second when the first failed, or it was
-    /// soft-stopped. It goes ahead of all else of its slot and priority, and keeps its place among jobs that
-    /// were given back likewise. A job of a killed entity ends `Cancelled`. False if it was not running.
+    /// Returns a job in flight to its queue: it was second when the first failed, or it was
+    /// soft-stopped. It starts again before all others of its slot and priority, requeued jobs
+    /// among themselves in the order of their first start. A job of a killed entity ends
+    /// `Cancelled`. Returns false if the job was not in flight.
     pub fn requeue(&mut self, id: JobId, now_ns: u64) -> bool {
         if self.state(id) != Some(State::Running) {
             return false;
@@ -43,8 +47,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         true
     }
 
-    /// Puts a job that left the hardware into the resume list, by order of first start; at most the slot's
-    /// depth of jobs can be there.
+    /// Puts a job that has left the hardware into the resume list, in the order of first starts, or
+    /// cancels it if its entity was killed. The list has at most as many jobs as the slot is deep.
     pub(crate) fn resume_or_cancel(&mut self, index: u32) {
         let Some(job) = self.jobs.at_mut(index) else {
             return;
@@ -75,11 +79,11 @@ impl<J, S: Storage> Scheduler<J, S> {
             before = prev_of(&self.jobs, before);
         }
         resume.insert_after(&mut self.jobs, before, index);
-        self.waiting = self.waiting.wrapping_add(1);
-        bump(&mut self.stats.resubmitted);
+        self.waiting.add();
+        bump(&mut self.counters.resubmitted);
     }
 
-    /// Puts an entity whose first job may run into its group's ready list. True if it did.
+    /// Puts an entity into its group's ready list if its first job may run. Returns true if it did.
     pub(crate) fn refresh(&mut self, index: u32) -> bool {
         let Some(entity) = self.entities.at_mut(index) else {
             return false;
@@ -100,11 +104,10 @@ impl<J, S: Storage> Scheduler<J, S> {
         };
         group.ready.push_back(&mut self.entities, index);
         if group.position.is_none() {
-            self.stamp = self.stamp.wrapping_add(1);
-            group.stamp = self.stamp;
+            group.stamp = next_number(&mut self.stamp);
             if let Some(slot) = self.slots.get_mut(group.slot) {
                 let queue = slot.queue_mut(group.priority);
-                // A client that was idle has no claim on the time others used meanwhile.
+                // A client that was idle has no claim on the time that others used.
                 group.vruntime = group.vruntime.max(queue.floor);
                 let key = group.key();
                 queue.heap.push(key, group_index, &mut self.groups);
@@ -113,7 +116,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         true
     }
 
-    /// Takes an entity out of its group's ready list, and the group out of its queue if that was the last.
+    /// Removes an entity from its group's ready list, and the group from its queue if that was the
+    /// last.
     pub(crate) fn unready(&mut self, index: u32) {
         let Some(entity) = self.entities.at_mut(index).filter(|entity| entity.ready) else {
             return;
@@ -161,9 +165,8 @@ impl<J, S: Storage> Scheduler<J, S> {
         if group.ready.is_empty() {
             queue.heap.remove(0, &mut self.groups);
         } else {
-            // Behind groups with the same run time, so that ties go round.
-            self.stamp = self.stamp.wrapping_add(1);
-            group.stamp = self.stamp;
+            // After groups with the same run time, so that equals take turns.
+            group.stamp = next_number(&mut self.stamp);
             let key = group.key();
             queue.heap.update(0, key, &mut self.groups);
         }
@@ -174,17 +177,18 @@ impl<J, S: Storage> Scheduler<J, S> {
         let sequence = self.sequence;
         if let Some(job) = self.jobs.at_mut(index) {
             if let Some(owner) = self.entities.get_mut(job.entity.0) {
-                owner.running = owner.running.saturating_add(1);
+                owner.running.add();
             }
             job.state = State::Running;
+            // OVERFLOW: saturates; a report, and 2^32 runs take decades.
             job.runs = job.runs.saturating_add(1);
             if job.sequence.is_none() {
                 job.sequence = Some(sequence);
-                self.sequence = sequence.wrapping_add(1);
+                next_number(&mut self.sequence);
             }
         }
-        self.waiting = self.waiting.wrapping_sub(1);
-        bump(&mut self.stats.started);
+        self.waiting.sub();
+        bump(&mut self.counters.started);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.running.push_back(&mut self.jobs, index);
             if entry.running.head() != index {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Slot arena with generations: the only owner of clients, groups, entities and jobs.
+//! Generational arena: the owner of clients, groups, entities and jobs.
 //!
-//! An entry whose generation is used up is retired instead of reused, so a stale id can never name a newer
-//! value, however long the machine is up.
+//! A cell with its last generation used up is retired, not reused, so a stale id never names a
+//! newer value.
 
-use crate::storage::{Arr, Storage};
+use crate::array::{Arr, Storage};
+use crate::count::Count;
 
 /// "No index": ends lists and the free list.
 pub(crate) const NIL: u32 = u32::MAX;
 
-/// Names a value in a pool: position and the generation of that position. A stale id names nothing.
+/// The id of a value in a pool: its position and the generation of that position.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Id {
     index: u32,
@@ -27,29 +28,29 @@ impl Id {
         self.generation
     }
 
-    /// Rebuilds an id from its parts; a made-up id is merely stale.
+    /// The id with these parts, which may be stale.
     pub fn new(index: u32, generation: u32) -> Self {
         Self { index, generation }
     }
 }
 
-struct Entry<T> {
+struct Cell<T> {
     generation: u32,
     next_free: u32,
     value: Option<T>,
 }
 
-/// Entries of a chunk: what is allocated and freed at once. Growth allocates one and moves none.
+/// Cells of a chunk, the unit of allocation. Growth allocates a chunk and moves none.
 const CHUNK: u32 = 64;
 
-/// A part of the entries.
+/// A chunk of cells.
 struct Chunk<T, S: Storage> {
     /// None while it has no memory.
-    entries: Option<S::Arr<Entry<T>>>,
-    /// First free entry, by its place in the chunk.
+    cells: Option<S::Arr<Cell<T>>>,
+    /// The first free cell, by its offset in the chunk.
     free: u32,
-    live: u32,
-    /// It keeps its memory: an entry in it was retired.
+    live: Count,
+    /// It keeps its memory, for a cell of it was retired.
     kept: bool,
     /// Neighbours in the list of chunks with room; without memory, the next of those without.
     next: u32,
@@ -58,7 +59,7 @@ struct Chunk<T, S: Storage> {
 
 impl<T, S: Storage> Chunk<T, S> {
     fn len(&self) -> u32 {
-        let len = self.entries.as_ref().map_or(0, Arr::len);
+        let len = self.cells.as_ref().map_or(0, Arr::len);
         u32::try_from(len).unwrap_or(CHUNK)
     }
 
@@ -67,28 +68,33 @@ impl<T, S: Storage> Chunk<T, S> {
     }
 }
 
-/// Arena of `T` with O(1) insert, remove and lookup. Memory that is empty goes, but for one chunk.
+/// Arena of `T` with O(1) insertion, removal and lookup. Empty chunks are freed but for one.
 pub struct Pool<T, S: Storage> {
     ctx: S::Ctx,
     chunks: S::Arr<Chunk<T, S>>,
-    /// Chunks with memory and room, most lately used first.
+    /// Chunks with memory and room, the most recently used first.
     room: u32,
     /// Chunks without memory.
     hollow: u32,
     /// Chunks with memory and no value.
-    empty: u32,
-    /// Entries of new memory begin with this generation: no entry that was freed was above it.
+    empty: Count,
+    /// The first generation of new cells: no cell that was freed had a higher one.
     generation: u32,
-    live: u32,
+    live: Count,
 }
 
 fn at(index: u32) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
 }
 
-/// Chunk and place in it.
+/// The chunk of an index, and the offset in it.
 fn place(index: u32) -> (u32, u32) {
-    (index.wrapping_div(CHUNK), index.wrapping_rem(CHUNK))
+    (index / CHUNK, index % CHUNK)
+}
+
+/// The index of a cell.
+fn index_of(chunk: u32, offset: u32) -> Option<u32> {
+    chunk.checked_mul(CHUNK)?.checked_add(offset)
 }
 
 impl<T, S: Storage> Pool<T, S> {
@@ -99,21 +105,21 @@ impl<T, S: Storage> Pool<T, S> {
             chunks: S::Arr::new(ctx),
             room: NIL,
             hollow: NIL,
-            empty: 0,
+            empty: Count::ZERO,
             generation: 1,
-            live: 0,
+            live: Count::ZERO,
         }
     }
 
     /// Number of values.
     pub fn live(&self) -> u32 {
-        self.live
+        self.live.get()
     }
 
-    /// Above every index in use.
+    /// An exclusive bound of all indexes in use.
     pub(crate) fn bound(&self) -> u32 {
         let chunks = u32::try_from(self.chunks.len()).unwrap_or(NIL);
-        chunks.saturating_mul(CHUNK)
+        index_of(chunks, 0).unwrap_or(NIL)
     }
 
     fn chunk(&self, number: u32) -> Option<&Chunk<T, S>> {
@@ -124,14 +130,14 @@ impl<T, S: Storage> Pool<T, S> {
         self.chunks.get_mut(at(number))
     }
 
-    fn entry(&self, index: u32) -> Option<&Entry<T>> {
+    fn cell(&self, index: u32) -> Option<&Cell<T>> {
         let (chunk, offset) = place(index);
-        self.chunk(chunk)?.entries.as_ref()?.get(at(offset))
+        self.chunk(chunk)?.cells.as_ref()?.get(at(offset))
     }
 
-    fn entry_mut(&mut self, index: u32) -> Option<&mut Entry<T>> {
+    fn cell_mut(&mut self, index: u32) -> Option<&mut Cell<T>> {
         let (chunk, offset) = place(index);
-        self.chunk_mut(chunk)?.entries.as_mut()?.get_mut(at(offset))
+        self.chunk_mut(chunk)?.cells.as_mut()?.get_mut(at(offset))
     }
 
     /// Puts a chunk first in the list of those with room.
@@ -159,18 +165,18 @@ impl<T, S: Storage> Pool<T, S> {
         }
     }
 
-    /// A chunk with memory for all its entries, first in the list of those with room.
+    /// Allocates a chunk for all its cells and puts it first in the list of those with room.
     fn grow(&mut self) -> Result<(), ()> {
         if self.hollow == NIL {
             let number = u32::try_from(self.chunks.len()).map_err(|_| ())?;
-            // The last index is NIL, which names nothing.
-            if number >= NIL.wrapping_div(CHUNK) {
+            // The last index is NIL, which is not an index.
+            if number >= NIL / CHUNK {
                 return Err(());
             }
             let chunk = Chunk {
-                entries: None,
+                cells: None,
                 free: NIL,
-                live: 0,
+                live: Count::ZERO,
                 kept: false,
                 next: NIL,
                 prev: NIL,
@@ -178,18 +184,18 @@ impl<T, S: Storage> Pool<T, S> {
             self.chunks.try_push(chunk).map_err(|_| ())?;
             self.hollow = number;
         }
-        let entries = S::Arr::with_capacity(&self.ctx, at(CHUNK)).ok_or(())?;
+        let cells = S::Arr::with_capacity(&self.ctx, at(CHUNK)).ok_or(())?;
         let number = self.hollow;
         let chunk = self.chunk_mut(number).ok_or(())?;
         let next = chunk.next;
-        chunk.entries = Some(entries);
+        chunk.cells = Some(cells);
         self.hollow = next;
         self.add_room(number);
-        self.empty = self.empty.wrapping_add(1);
+        self.empty.add();
         Ok(())
     }
 
-    /// Makes sure the next `insert` finds an entry.
+    /// Makes sure that the next `insert` does not fail.
     ///
     /// # Errors
     /// `()` when there is no memory.
@@ -204,13 +210,13 @@ impl<T, S: Storage> Pool<T, S> {
             return Ok(());
         }
         let offset = chunk.len();
-        let entry = Entry {
+        let cell = Cell {
             generation,
             next_free: NIL,
             value: None,
         };
-        let entries = chunk.entries.as_mut().ok_or(())?;
-        entries.try_push(entry).map_err(|_| ())?;
+        let cells = chunk.cells.as_mut().ok_or(())?;
+        cells.try_push(cell).map_err(|_| ())?;
         chunk.free = offset;
         Ok(())
     }
@@ -228,25 +234,25 @@ impl<T, S: Storage> Pool<T, S> {
             return Err(value);
         };
         let offset = chunk.free;
-        let Some(entry) = chunk.entries.as_mut().and_then(|e| e.get_mut(at(offset))) else {
+        let Some(index) = index_of(number, offset) else {
             return Err(value);
         };
-        let generation = entry.generation;
-        entry.value = Some(value);
-        chunk.free = core::mem::replace(&mut entry.next_free, NIL);
-        chunk.live = chunk.live.wrapping_add(1);
-        let (first, full) = (chunk.live == 1, !chunk.has_room());
+        let Some(cell) = chunk.cells.as_mut().and_then(|e| e.get_mut(at(offset))) else {
+            return Err(value);
+        };
+        let generation = cell.generation;
+        cell.value = Some(value);
+        chunk.free = core::mem::replace(&mut cell.next_free, NIL);
+        chunk.live.add();
+        let (first, full) = (chunk.live.get() == 1, !chunk.has_room());
         if first {
-            self.empty = self.empty.wrapping_sub(1);
+            self.empty.sub();
         }
         if full {
             self.leave_room(number);
         }
-        self.live = self.live.wrapping_add(1);
-        Ok(Id {
-            index: number.wrapping_mul(CHUNK).wrapping_add(offset),
-            generation,
-        })
+        self.live.add();
+        Ok(Id { index, generation })
     }
 
     /// Takes the value out; every id of it is stale from here on.
@@ -255,22 +261,22 @@ impl<T, S: Storage> Pool<T, S> {
         let chunk = self.chunk_mut(number)?;
         let had_room = chunk.has_room();
         let free = chunk.free;
-        let entry = chunk.entries.as_mut()?.get_mut(at(offset))?;
-        if entry.generation != id.generation {
+        let cell = chunk.cells.as_mut()?.get_mut(at(offset))?;
+        if cell.generation != id.generation {
             return None;
         }
-        let value = entry.value.take()?;
-        match entry.generation.checked_add(1) {
+        let value = cell.value.take()?;
+        match cell.generation.checked_add(1) {
             Some(generation) => {
-                entry.generation = generation;
-                entry.next_free = free;
+                cell.generation = generation;
+                cell.next_free = free;
                 chunk.free = offset;
             }
             None => chunk.kept = true,
         }
-        chunk.live = chunk.live.wrapping_sub(1);
-        let (has_room, emptied) = (chunk.has_room(), chunk.live == 0);
-        self.live = self.live.wrapping_sub(1);
+        chunk.live.sub();
+        let (has_room, emptied) = (chunk.has_room(), chunk.live.is_zero());
+        self.live.sub();
         if has_room && !had_room {
             self.add_room(number);
         }
@@ -280,26 +286,26 @@ impl<T, S: Storage> Pool<T, S> {
         Some(value)
     }
 
-    /// A chunk has no value any more: it keeps its memory if no other empty one has.
+    /// Frees the memory of a chunk that has become empty, unless it is the only empty one.
     fn emptied(&mut self, number: u32) {
         let kept = self.chunk(number).is_none_or(|chunk| chunk.kept);
-        if kept || self.empty == 0 {
-            self.empty = self.empty.wrapping_add(1);
+        if kept || self.empty.is_zero() {
+            self.empty.add();
             return;
         }
         let Some(chunk) = self.chunk(number) else {
             return;
         };
-        let entries = chunk
-            .entries
+        let cells = chunk
+            .cells
             .iter()
             .flat_map(|e| (0..e.len()).filter_map(|i| e.get(i)));
-        let highest = entries.map(|entry| entry.generation).max().unwrap_or(0);
+        let highest = cells.map(|cell| cell.generation).max().unwrap_or(0);
         self.generation = self.generation.max(highest);
         self.leave_room(number);
         let hollow = core::mem::replace(&mut self.hollow, number);
         if let Some(chunk) = self.chunk_mut(number) {
-            chunk.entries = None;
+            chunk.cells = None;
             chunk.free = NIL;
             chunk.next = hollow;
             chunk.prev = NIL;
@@ -308,36 +314,35 @@ impl<T, S: Storage> Pool<T, S> {
 
     /// The value, `None` if the id is stale.
     pub fn get(&self, id: Id) -> Option<&T> {
-        let entry = self.entry(id.index)?;
-        entry
-            .value
+        let cell = self.cell(id.index)?;
+        cell.value
             .as_ref()
-            .filter(|_| entry.generation == id.generation)
+            .filter(|_| cell.generation == id.generation)
     }
 
     /// The value for writing, `None` if the id is stale.
     pub fn get_mut(&mut self, id: Id) -> Option<&mut T> {
-        let entry = self.entry_mut(id.index)?;
-        let fresh = entry.generation == id.generation;
-        entry.value.as_mut().filter(|_| fresh)
+        let cell = self.cell_mut(id.index)?;
+        let fresh = cell.generation == id.generation;
+        cell.value.as_mut().filter(|_| fresh)
     }
 
     /// The value at a position, whatever its generation.
     pub(crate) fn at(&self, index: u32) -> Option<&T> {
-        self.entry(index)?.value.as_ref()
+        self.cell(index)?.value.as_ref()
     }
 
     /// The value at a position for writing, whatever its generation.
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut T> {
-        self.entry_mut(index)?.value.as_mut()
+        self.cell_mut(index)?.value.as_mut()
     }
 
     /// The current id of a position in use.
     pub(crate) fn id_at(&self, index: u32) -> Option<Id> {
-        let entry = self.entry(index)?;
-        entry.value.as_ref().map(|_| Id {
+        let cell = self.cell(index)?;
+        cell.value.as_ref().map(|_| Id {
             index,
-            generation: entry.generation,
+            generation: cell.generation,
         })
     }
 }

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Stop, reset, start, and the end of the scheduler.
+//! Stop, start, reset and shutdown.
 //!
-//! A reset empties the hardware: one job may be guilty and ends. All others run again, however
-//! often, for what others do is not held against them. A job that is merely suspected is blamed,
-//! and ends after `Config::max_blames` resets, so that a reset loop ends by itself.
+//! A reset empties the hardware. One job may be guilty, and ends. All others run again, as often as
+//! that happens: they are not responsible. A job that is only suspected is blamed, and fails after
+//! `Config::max_blames` resets, so that a reset loop ends.
 
+use crate::array::{Arr, Storage};
 use crate::job::State;
 use crate::pool::NIL;
-use crate::storage::{Arr, Storage};
 use crate::{JobId, Outcome, Scheduler};
 
 impl<J, S: Storage> Scheduler<J, S> {
-    /// Nothing starts on any slot until [`Self::start`]; what runs goes on.
+    /// Keeps jobs from starting on any slot until [`Self::start`]; those in flight continue.
     pub fn stop(&mut self) {
         self.stopped = true;
     }
 
-    /// Ends [`Self::stop`]; the driver asks every slot for its next job.
+    /// Ends [`Self::stop`]; the driver then calls [`Self::next`] for every slot.
     pub fn start(&mut self) {
         self.stopped = false;
     }
 
-    /// Nothing starts on one slot until [`Self::start_slot`]. False for an unknown slot.
+    /// Keeps jobs from starting on one slot until [`Self::start_slot`]. Returns false for an
+    /// unknown slot.
     pub fn stop_slot(&mut self, slot: usize) -> bool {
         self.slots
             .get_mut(slot)
@@ -29,7 +30,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             .is_some()
     }
 
-    /// Ends [`Self::stop_slot`]. False for an unknown slot.
+    /// Ends [`Self::stop_slot`]. Returns false for an unknown slot.
     pub fn start_slot(&mut self, slot: usize) -> bool {
         self.slots
             .get_mut(slot)
@@ -37,34 +38,36 @@ impl<J, S: Storage> Scheduler<J, S> {
             .is_some()
     }
 
-    /// Counts the reset that is about to come against a job: the hardware stopped because of it, or
-    /// may have. False if it is not running.
+    /// Blames a job for the reset that follows: the hardware stopped because of it, or may have.
+    /// Returns false if it is not in flight.
     pub fn blame(&mut self, id: JobId) -> bool {
         let running = self
             .jobs
             .get_mut(id.0)
             .filter(|job| job.state == State::Running);
         running
+            // OVERFLOW: saturates, above every `max_blames`.
             .map(|job| job.blames = job.blames.saturating_add(1))
             .is_some()
     }
 
-    /// The hardware was reset and is empty. The guilty job, if it is running, ends with `outcome`,
-    /// first. Then slot by slot, oldest first: a job of a killed entity ends `Cancelled`, one that
-    /// was blamed `Config::max_blames` times ends `Failed(Config::blame_errno)`, and all others run
-    /// again, in their order, ahead of what is queued. Returns how many will run again.
+    /// Records that the hardware was reset and is empty. First the guilty job, if it is in flight,
+    /// ends with `outcome`. Then slot by slot, oldest first: a job of a killed entity ends
+    /// `Cancelled`, one that was blamed `Config::max_blames` times ends
+    /// `Failed(Config::blame_errno)`, and all others run again, in their order, before those that
+    /// are queued. Returns how many run again.
     pub fn reset(&mut self, guilty: Option<JobId>, outcome: Outcome, now_ns: u64) -> u32 {
         if let Some(id) = guilty {
             self.complete(id, outcome, now_ns);
         }
-        let before = self.stats.resubmitted;
+        let before = self.counters.resubmitted;
         for slot in 0..self.slots.len() {
             for _ in 0..self.in_flight(slot) {
                 let index = self.slots.get(slot).map_or(NIL, |slot| slot.running.head());
                 let Some(job) = self.jobs.at_mut(index) else {
                     break;
                 };
-                // The job starts from scratch, so what it had shown of progress counts no more.
+                // The job starts from the beginning, so its earlier progress does not count.
                 job.token = None;
                 job.kept_since = None;
                 let spent = job.blames >= self.config.max_blames;
@@ -81,11 +84,13 @@ impl<J, S: Storage> Scheduler<J, S> {
                 self.unpark(entity);
             }
         }
-        u32::try_from(self.stats.resubmitted.wrapping_sub(before)).unwrap_or(u32::MAX)
+        // OVERFLOW: the distance of two readings of a counter that may wrap.
+        u32::try_from(self.counters.resubmitted.wrapping_sub(before)).unwrap_or(u32::MAX)
     }
 
-    /// Cancels everything that is not in the hardware, for good: no client, entity or job can be made any
-    /// more, and a job the hardware gives back ends `Cancelled`. Linear in the number of entities.
+    /// Cancels every job that is not in flight and shuts the scheduler down: no client, entity or
+    /// job can be made from now on, and a job that returns from the hardware ends `Cancelled`. The
+    /// cost is linear in the number of entities and jobs.
     pub fn shutdown(&mut self) {
         self.dead = true;
         for index in 0..self.entities.bound() {
@@ -93,16 +98,17 @@ impl<J, S: Storage> Scheduler<J, S> {
         }
     }
 
-    /// Whether no job is queued or in the hardware. Built and done jobs may be left, see [`Self::live_jobs`].
+    /// Whether no job is queued or in flight. There may be built and ended jobs, see
+    /// [`Self::live_jobs`].
     pub fn is_idle(&self) -> bool {
         let slots = (0..self.slots.len()).filter_map(|slot| self.slots.get(slot));
-        self.waiting == 0
+        self.waiting.is_zero()
             && slots
                 .map(|slot| slot.running.len())
                 .all(|running| running == 0)
     }
 
-    /// Jobs the scheduler owns, in any state.
+    /// The number of jobs in the scheduler, in any state.
     pub fn live_jobs(&self) -> u32 {
         self.jobs.live()
     }

@@ -1,41 +1,43 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! One hardware slot: what runs in it, and one run queue per priority.
+//! One hardware slot: its jobs in flight, and a run queue per priority.
 //!
-//! The oldest job in a slot is its head: only the head is charged run time and only the head has a deadline.
+//! The oldest job in flight in a slot is its head: only the head is charged run time and only the
+//! head has a deadline.
 
+use crate::array::{Arr, Storage};
+use crate::count::Count;
 use crate::heap::Heap;
 use crate::list::List;
 use crate::pool::NIL;
-use crate::storage::{Arr, Storage};
 use crate::{JobId, Priority, Scheduler};
 
-/// What the driver says about a hardware slot.
+/// The properties of a hardware slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SlotConfig {
-    /// Jobs the hardware takes at once, at least 1.
+    /// How many jobs the hardware takes at a time, at least 1.
     pub depth: u8,
-    /// Time a job may be at the head of the slot, in ns; 0 means forever.
+    /// How long a job may be at the head of the slot, in ns; 0 is forever.
     pub timeout_ns: u64,
 }
 
-/// The waiting side of one (slot, priority) pair.
+/// The run queue of one slot and priority.
 pub(crate) struct RunQueue<S: Storage> {
-    /// Groups with at least one entity that could run.
+    /// Groups with at least one ready entity.
     pub(crate) heap: Heap<S>,
-    /// Groups that exist for this queue; the heap has room for all of them.
-    pub(crate) groups: u32,
-    /// Jobs that were in the hardware and go first, by order of their first start.
+    /// The number of groups of this queue; the heap has room for all of them.
+    pub(crate) groups: Count,
+    /// Requeued jobs, which start first, in the order of their first start.
     pub(crate) resume: List,
-    /// Virtual run time a group starts from when it has something to run again.
+    /// The least virtual run time of a group that becomes ready again.
     pub(crate) floor: u128,
 }
 
 pub(crate) struct Slot<S: Storage> {
     pub(crate) config: SlotConfig,
     pub(crate) stopped: bool,
-    /// Jobs in the hardware, oldest first.
+    /// Jobs in flight, oldest first.
     pub(crate) running: List,
-    /// When the present head became head, ns.
+    /// When the current head became head, in ns.
     pub(crate) head_since: u64,
     pub(crate) deadline: Option<u64>,
     queues: [RunQueue<S>; 3],
@@ -45,7 +47,7 @@ impl<S: Storage> Slot<S> {
     pub(crate) fn new(ctx: &S::Ctx, config: SlotConfig) -> Self {
         let queue = || RunQueue {
             heap: Heap::new(ctx),
-            groups: 0,
+            groups: Count::ZERO,
             resume: List::EMPTY,
             floor: 0,
         };
@@ -83,7 +85,7 @@ impl<S: Storage> Slot<S> {
 }
 
 impl<J, S: Storage> Scheduler<J, S> {
-    /// Jobs in the hardware of a slot, oldest (the head) first; at most the slot's depth.
+    /// Jobs in flight in a slot, oldest (the head) first; at most as many as the slot is deep.
     pub fn running(&self, slot: usize) -> impl Iterator<Item = JobId> + '_ {
         let list = self
             .slots
@@ -94,7 +96,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             .map(JobId)
     }
 
-    /// Jobs in the hardware of a slot.
+    /// The number of jobs in flight in a slot.
     pub fn in_flight(&self, slot: usize) -> u32 {
         self.slots.get(slot).map_or(0, |slot| slot.running.len())
     }
@@ -104,7 +106,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         self.slots.len()
     }
 
-    /// Starts the clock of whatever is the head now.
+    /// Starts the time of a slot's new head.
     pub(crate) fn head_changed(&mut self, slot: usize, now_ns: u64) {
         if let Some(slot) = self.slots.get_mut(slot) {
             slot.head_since = now_ns;
@@ -112,15 +114,15 @@ impl<J, S: Storage> Scheduler<J, S> {
         self.arm(slot, now_ns);
     }
 
-    /// Takes a job out of the hardware, charges what it ran and starts the clock of the next head.
-    /// The answer is its entity, for `unpark`.
+    /// Removes a job from those in flight, charges its run time and starts the time of the next
+    /// head. Returns the job's entity, for `unpark`.
     pub(crate) fn leave_hardware(&mut self, index: u32, now_ns: u64) -> u32 {
         let Some(job) = self.jobs.at_mut(index) else {
             return NIL;
         };
         let (place, group, entity) = (job.slot, job.group, job.entity.0.index());
         if let Some(owner) = self.entities.at_mut(entity) {
-            owner.running = owner.running.saturating_sub(1);
+            owner.running.sub();
         }
         let Some(slot) = self.slots.get_mut(place) else {
             return entity;
@@ -130,9 +132,11 @@ impl<J, S: Storage> Scheduler<J, S> {
         if !was_head {
             return entity;
         }
+        // OVERFLOW: saturates; a clock that steps back counts as no time passed.
         let ran_ns = now_ns.saturating_sub(slot.head_since);
         self.head_changed(place, now_ns);
         if let Some(job) = self.jobs.at_mut(index) {
+            // OVERFLOW: an account; 2^64 ns are 584 years.
             job.run_ns = job.run_ns.saturating_add(ran_ns);
         }
         self.charge(group, ran_ns);

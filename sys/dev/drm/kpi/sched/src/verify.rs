@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Consistency check of the whole state, for tests and for a debugger's hand. Not for a hot path: it is
-//! quadratic.
+//! Consistency check of the whole state, for tests and debuggers. Its cost is quadratic.
 
+use crate::array::{Arr, Storage};
+use crate::count::Count;
 use crate::job::State;
 use crate::list::{prev_of, List};
 use crate::pool::NIL;
-use crate::storage::{Arr, Storage};
 use crate::{JobId, Priority, Scheduler};
 
 type Check = Result<(), &'static str>;
 
-/// Like `Iterator::count`, which panics on overflow.
-fn count<T>(items: impl Iterator<Item = T>) -> u32 {
-    items.fold(0, |count: u32, _| count.saturating_add(1))
+/// The number of `items`.
+fn count<T>(items: impl Iterator<Item = T>) -> Count {
+    let mut count = Count::ZERO;
+    items.for_each(|_| count.add());
+    count
+}
+
+/// The sum of two numbers of jobs.
+fn sum(a: u32, b: u32) -> Result<u32, &'static str> {
+    a.checked_add(b).ok_or("fewer jobs than 2^32")
 }
 
 fn ensure(holds: bool, rule: &'static str) -> Check {
@@ -23,28 +30,28 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// Checks every invariant of the scheduler.
     ///
     /// # Errors
-    /// The rule that does not hold.
+    /// The invariant that does not hold.
     pub fn verify(&self) -> Result<(), &'static str> {
         let mut seen = self.verify_list(&self.done, State::Done)?;
         let mut waiting: u32 = 0;
         for index in 0..self.slots.len() {
             let (running, resumed) = self.verify_slot(index)?;
-            seen = seen.wrapping_add(running).wrapping_add(resumed);
-            waiting = waiting.wrapping_add(resumed);
+            seen = sum(sum(seen, running)?, resumed)?;
+            waiting = sum(waiting, resumed)?;
         }
         for index in 0..self.entities.bound() {
             let (queued, built) = self.verify_entity(index)?;
-            seen = seen.wrapping_add(queued).wrapping_add(built);
-            waiting = waiting.wrapping_add(queued);
+            seen = sum(sum(seen, queued)?, built)?;
+            waiting = sum(waiting, queued)?;
         }
         let held = (0..self.jobs.bound()).filter_map(|index| self.jobs.at(index));
         let held = held.filter(|job| job.state == State::Done && job.holders != 0);
-        seen = seen.wrapping_add(count(held));
+        seen = sum(seen, count(held).get())?;
         ensure(
             seen == self.jobs.live(),
             "every job is in one list, or done and held",
         )?;
-        ensure(waiting == self.waiting, "waiting jobs are counted")?;
+        ensure(waiting == self.waiting.get(), "waiting jobs are counted")?;
         self.verify_clients()
     }
 
@@ -60,7 +67,7 @@ impl<J, S: Storage> Scheduler<J, S> {
             )?;
             ensure(prev_of(&self.jobs, index) == last, "links agree both ways")?;
             last = index;
-            length = length.wrapping_add(1);
+            length = sum(length, 1)?;
         }
         ensure(
             length == list.len() && last == list.tail(),
@@ -86,7 +93,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         let mut resumed: u32 = 0;
         for priority in [Priority::High, Priority::Medium, Priority::Low] {
             let queue = slot.queue(priority);
-            resumed = resumed.wrapping_add(self.verify_list(&queue.resume, State::Requeued)?);
+            resumed = sum(resumed, self.verify_list(&queue.resume, State::Requeued)?)?;
             let mut sequence = None;
             for job in queue
                 .resume
@@ -100,7 +107,7 @@ impl<J, S: Storage> Scheduler<J, S> {
                 let (key, member) = queue.heap.member(position).ok_or("heap is dense")?;
                 let above = queue
                     .heap
-                    .member(position.saturating_sub(1) >> 1)
+                    .member(position.checked_sub(1).map_or(0, |before| before >> 1))
                     .ok_or("heap is dense")?;
                 ensure(position == 0 || above.0 < key, "heap is ordered")?;
                 let group = self.groups.at(member).ok_or("heap holds live groups")?;
@@ -142,8 +149,8 @@ impl<J, S: Storage> Scheduler<J, S> {
             "an entity counts its running jobs",
         )?;
         ensure(
-            entity.parked.is_empty() || entity.running != 0,
-            "nothing is parked behind an empty hardware",
+            entity.parked.is_empty() || !entity.running.is_zero(),
+            "jobs are parked only while others are in flight",
         )?;
         for parked in entity
             .parked
@@ -155,9 +162,9 @@ impl<J, S: Storage> Scheduler<J, S> {
                 "a parked job holds itself",
             )?;
         }
-        let waits = queued.wrapping_add(built) != 0;
+        let waits = queued != 0 || built != 0;
         ensure(
-            entity.dying == (entity.killed && waits && entity.running == 0),
+            entity.dying == (entity.killed && waits && entity.running.is_zero()),
             "a killed entity with jobs waiting is listed once the hardware has none",
         )?;
         let dying = self.dying.iter(&self.entities).any(|other| other == index);
@@ -169,7 +176,7 @@ impl<J, S: Storage> Scheduler<J, S> {
         let jobs = jobs.filter(|job| job.entity.0 == id);
         ensure(count(jobs) == entity.jobs, "an entity counts its jobs")?;
         ensure(
-            !entity.killed || entity.jobs != 0,
+            !entity.killed || !entity.jobs.is_zero(),
             "a drained killed entity is freed",
         )?;
         let group = self

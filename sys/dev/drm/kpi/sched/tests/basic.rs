@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Life of a job, order of starts, priorities, refused calls and failing memory.
+//! The life of a job, order of starts, priorities, failing calls and failing memory.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -236,7 +236,7 @@ fn counters_add_up() {
         gpu.pump();
         assert!(gpu.sched.complete(id, *outcome, gpu.now));
     }
-    let stats = gpu.sched.stats();
+    let stats = gpu.sched.counters();
     assert_eq!((stats.submitted, stats.started), (4, 4));
     assert_eq!(
         (
@@ -249,7 +249,8 @@ fn counters_add_up() {
     );
 }
 
-/// Makes a scheduler, two clients, entities on all queues and some jobs; `Err` at the first lack of memory.
+/// Makes a scheduler, two clients, entities on all queues and some jobs; `Err` at the first lack of
+/// memory.
 fn build_all(
     meter: &Rc<Meter>,
     made: &mut Option<Sched>,
@@ -315,7 +316,7 @@ fn every_growth_may_fail() {
                 sched.live_jobs() + 1,
                 "no payload lost"
             );
-            // What was accepted runs to its end although memory is still out.
+            // Submitted jobs complete although there is still no memory.
             let mut done = 0;
             let live = sched.live_jobs();
             for now in 0..100 {
@@ -351,14 +352,14 @@ fn a_refused_call_can_be_repeated() {
     );
     let sched = made.as_mut().unwrap();
     let client = sched.client_new(1).unwrap();
-    // Each single refusal leaves the call free to succeed once memory is back.
-    // A place for a chunk of entities and the chunk, the same of groups, and the heap.
+    // A call that has failed succeeds once there is memory. Memory for the list of chunks and a
+    // chunk, of entities and of groups, and for the heap.
     for nth in 0..5 {
         meter.fail_at.set(Some(meter.pushes.get()));
         let refused = sched.entity_new(client, 0, Priority::Low);
         assert_eq!(refused, Err(Error::NoMemory), "step {nth}");
         assert_eq!(sched.verify(), Ok(()));
-        // Lets one more growth through, so that the next refusal hits a later step.
+        // Lets one more growth succeed, so that the next failure hits a later step.
         meter.fail_at.set(Some(meter.pushes.get() + 1));
         let again = sched.entity_new(client, 0, Priority::Low);
         assert_eq!(again.is_err(), nth < 4);

@@ -62,7 +62,7 @@ fn kill_cancels_in_order_and_leaves_the_hardware_alone() {
     assert_eq!(gpu.sched.running_of(other).collect::<Vec<_>>(), [theirs]);
     gpu.check();
     gpu.collect();
-    // A fence that ends early would tell others that the job before it is over, too.
+    // A fence that is signalled early implies that the job before it has ended, too.
     assert_eq!(
         gpu.ends(),
         [],
@@ -93,7 +93,7 @@ fn kill_cancels_in_order_and_leaves_the_hardware_alone() {
 }
 
 #[test]
-fn a_submit_that_lost_against_kill_is_told() {
+fn a_submit_after_a_kill_fails() {
     let mut gpu = Gpu::new(&[1], 0);
     let entity = gpu.entity(0);
     let id = gpu.build(entity, 1, 1);
@@ -163,8 +163,8 @@ fn a_killed_entity_does_not_hide_the_clients_others() {
     assert_eq!(gpu.starts, [2]);
 }
 
-/// Jobs of a killed entity that are still in its queue are as good as cancelled. Catches: one that
-/// is submitted, waited for or started after that.
+/// Jobs in the queue of a killed entity count as cancelled. Catches: one that is submitted, waited
+/// for or started after that.
 #[test]
 fn jobs_that_are_yet_to_be_cancelled_do_nothing_more() {
     let mut gpu = Gpu::new(&[1], 0);
@@ -181,7 +181,7 @@ fn jobs_that_are_yet_to_be_cancelled_do_nothing_more() {
     assert_eq!(gpu.sched.add_dependency(built[99]), Err(Error::Killed));
     assert_eq!(gpu.sched.submit(built[99]), Err(Error::Killed));
     assert!(gpu.sched.abandon(built[98]).is_none());
-    // Half of them by and by, the others at once.
+    // Half of them step by step, the others in one loop.
     for _ in 0..90 {
         assert!(gpu.sched.pop_done().is_some());
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A frame costs the same after 100,000 jobs as after 1,000, and whatever sits idle.
+//! A frame costs the same after 100,000 jobs as after 1,000, with any number of idle entities.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -63,7 +63,7 @@ fn a_job_costs_the_same_with_uptime_and_with_idle_entities() {
     // A few more or less, by whether the job is the only one of its chunk.
     let least = costs.iter().min().unwrap();
     assert!(costs.iter().all(|cost| *cost <= least + 8), "{costs:?}");
-    // To reach an entry is two accesses: its chunk, and the place in that.
+    // A cell costs two accesses: its chunk, and the offset in it.
     assert!(costs[0] <= 150, "{costs:?}");
 }
 
@@ -112,8 +112,8 @@ fn many_ready_clients_cost_a_logarithm() {
     );
 }
 
-/// Who queues many jobs and goes keeps nobody from the lock for long. Catches: a kill, or the end
-/// of the job that the others come after, that looks at each of them.
+/// A client that queues many jobs and is closed does not keep the lock for long. Catches: a kill,
+/// or the end of the job that the others wait for, that visits each of them.
 #[test]
 fn a_kill_costs_the_same_however_many_jobs_wait() {
     let mut costs = Vec::new();
@@ -146,7 +146,7 @@ fn a_kill_costs_the_same_however_many_jobs_wait() {
                 });
                 gpu.check();
             }
-            // Another's job ends meanwhile: few of the victim's come before it.
+            // A job of another client ends: few of the killed entity's come before it.
             let theirs = gpu.submit(other, u64::MAX, 1);
             assert_eq!(gpu.sched.next(0, gpu.now), Some(theirs));
             assert!(gpu.sched.complete(theirs, Outcome::Done, gpu.now));
@@ -160,7 +160,7 @@ fn a_kill_costs_the_same_however_many_jobs_wait() {
                 tags.push(tag);
             }
             let place = tags.iter().position(|tag| *tag == u64::MAX).unwrap();
-            assert!(place <= 40, "behind {place} jobs of the one that is gone");
+            assert!(place <= 40, "after {place} jobs of the killed entity");
             tags.remove(place);
             let own: Vec<u64> = (u64::from(!running)..=count).collect();
             assert_eq!(tags, own, "each once, in order");
@@ -173,6 +173,6 @@ fn a_kill_costs_the_same_however_many_jobs_wait() {
             costs.push(most);
         }
     }
-    // Of the first two kills one, of the others all had as much to do as there is at once.
+    // Of the first two kills one, of the others all cancelled as many jobs as one call does.
     assert!(costs.iter().all(|cost| *cost <= 3_000), "{costs:?}");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! GPU time is shared between clients, by weight, and an idle client saves nothing up.
+//! GPU time is shared between clients by weight, and an idle client saves nothing up.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

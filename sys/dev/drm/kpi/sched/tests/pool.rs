@@ -37,7 +37,10 @@ proptest! {
                         all.push(id);
                         map.insert(id, value);
                     }
-                    Err(back) => assert_eq!((back, meter.pushes.get()), (value, fail_at.wrapping_add(1))),
+                    Err(back) => {
+                        let pushes = fail_at.wrapping_add(1);
+                        assert_eq!((back, meter.pushes.get()), (value, pushes));
+                    }
                 }
             } else if !all.is_empty() {
                 let id = all[usize::from(value) % all.len()];
@@ -52,10 +55,10 @@ proptest! {
     }
 }
 
-/// Catches: values that are moved when the pool grows, which the caller's lock would be held for;
-/// memory that stays after a peak; an id of freed memory that names a newer value.
+/// Catches: values that move when the pool grows, with the caller's lock held; memory that stays
+/// allocated after a peak; an id of freed memory that names a newer value.
 #[test]
-fn growth_moves_no_value_and_memory_goes_after_a_peak() {
+fn growth_moves_no_value_and_memory_is_freed_after_a_peak() {
     const MANY: u32 = 100_000;
     let meter = Rc::new(Meter::default());
     let dropped = Rc::new(());
@@ -69,10 +72,10 @@ fn growth_moves_no_value_and_memory_goes_after_a_peak() {
             stale.iter().all(|id| pool.get(*id).is_none()),
             "round {round}"
         );
-        // Only what leads to the chunks is moved: one in 64, twice at most.
+        // Only the list of chunks is moved: one element in 64, twice at most.
         let most = usize::try_from(2 * MANY / 64).unwrap();
         assert!(meter.moved.get() < most, "{}", meter.moved.get());
-        // In another order than they came in.
+        // In another order than that of insertion.
         for id in ids
             .iter()
             .step_by(2)
@@ -81,7 +84,7 @@ fn growth_moves_no_value_and_memory_goes_after_a_peak() {
             assert!(pool.remove(*id).is_some());
         }
         assert_eq!((pool.live(), Rc::strong_count(&dropped)), (0, 1));
-        // All but one chunk had to be made anew.
+        // All but one chunk were allocated again.
         let chunks = u64::from(MANY.div_ceil(64));
         assert_eq!(meter.chunks.get(), round * (chunks - 1) + 1);
         stale = ids;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Two thousand random schedules against an oracle that knows no heap, no list and no pool: it keeps
-//! everything in maps and looks at everything each time.
+//! Two thousand random schedules against an oracle without heap, list and pool: it keeps everything
+//! in maps and visits everything each time.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -55,7 +55,7 @@ struct OracleJob {
     token: Option<u64>,
     kept_since: Option<u64>,
     outcome: Outcome,
-    /// Cancelled behind a running job of its entity.
+    /// Cancelled, after a job of its entity that is in flight.
     parked: bool,
 }
 
@@ -65,7 +65,7 @@ struct OracleEntity {
     slot: usize,
     priority: Priority,
     killed: bool,
-    gone: bool,
+    removed: bool,
     ready_since: Option<u64>,
 }
 
@@ -84,12 +84,12 @@ struct Oracle {
     timeouts: Vec<u64>,
     weights: Vec<u32>,
     entities: Vec<OracleEntity>,
-    /// By tag. A job leaves the map when it is given back.
+    /// By tag. A job is removed when it is popped.
     jobs: BTreeMap<u64, OracleJob>,
     /// By (client, slot, priority).
     shares: BTreeMap<(usize, usize, Priority), Share>,
     floors: BTreeMap<(usize, Priority), u128>,
-    /// Per slot: the head as last seen, since when, and until when.
+    /// Per slot: the last known head, since when, and its deadline.
     heads: Vec<(Option<u64>, u64, Option<u64>)>,
     tick: u64,
     stopped: bool,
@@ -124,7 +124,7 @@ impl Oracle {
         job.since = tick;
     }
 
-    /// Recomputes who could run, after any change.
+    /// Recomputes which entities are ready, after any change.
     fn settle(&mut self, now: u64) {
         for entity in 0..self.entities.len() {
             let queue = self.tags(|job| job.state == State::Queued && job.entity == entity);
@@ -162,7 +162,7 @@ impl Oracle {
         }
     }
 
-    /// Until when a job may be the head if it is that from now on.
+    /// The deadline of a job that becomes the head now.
     fn deadline(&self, head: Option<u64>, slot: usize, now: u64) -> Option<u64> {
         let killed = self.entities[self.jobs[&head?].entity].killed;
         let full = Some(self.timeouts[slot]).filter(|timeout| *timeout != 0);
@@ -170,7 +170,7 @@ impl Oracle {
         full.into_iter().chain(grace).min().map(|time| now + time)
     }
 
-    /// Whether a job of another client could run or is in the hardware, where this one is.
+    /// Whether a job of another client is ready or in flight in the slot of this one.
     fn keeps_others(&self, tag: u64) -> bool {
         let mine = &self.entities[self.jobs[&tag].entity];
         self.jobs.values().any(|job| {
@@ -300,7 +300,7 @@ impl Oracle {
             .any(|job| job.entity == entity && job.state == State::Running)
     }
 
-    /// What waited for the running jobs of an entity follows the last of them.
+    /// Parked jobs follow the last job of their entity that is in flight.
     fn unpark(&mut self, entity: usize) {
         if self.has_running(entity) {
             return;
@@ -345,7 +345,7 @@ impl Oracle {
         let job = self.jobs.remove(&tag)?;
         let entity = &mut self.entities[job.entity];
         let left = self.jobs.values().any(|other| other.entity == job.entity);
-        entity.gone |= entity.killed && !left;
+        entity.removed |= entity.killed && !left;
         Some((tag, job))
     }
 
@@ -356,7 +356,7 @@ impl Oracle {
     }
 }
 
-/// One schedule: the same calls to both, the same answers wanted.
+/// One schedule: the same calls to both must have the same results.
 struct Run {
     gpu: Gpu,
     oracle: Oracle,
@@ -420,7 +420,7 @@ impl Run {
             .shares
             .entry((client, slot, priority))
             .or_default();
-        let (id, killed, gone) = (made.unwrap(), false, false);
+        let (id, killed, removed) = (made.unwrap(), false, false);
         let ready_since = None;
         self.oracle.entities.push(OracleEntity {
             id,
@@ -428,7 +428,7 @@ impl Run {
             slot,
             priority,
             killed,
-            gone,
+            removed,
             ready_since,
         });
     }
@@ -447,7 +447,7 @@ impl Run {
             .map_err(|(error, work)| (error, work.tag));
         if self.oracle.dead {
             return assert_eq!(made, Err((Error::Shutdown, tag)));
-        } else if known.gone {
+        } else if known.removed {
             return assert_eq!(made, Err((Error::Stale, tag)));
         } else if known.killed {
             return assert_eq!(made, Err((Error::Killed, tag)));
@@ -579,7 +579,7 @@ impl Run {
             self.oracle.heads[slot].2 = deadline.into_iter().chain([end]).min();
         }
         let left = self.oracle.jobs.values().any(|job| job.entity == entity);
-        self.oracle.entities[entity].gone |= !left;
+        self.oracle.entities[entity].removed |= !left;
         self.oracle.settle(self.gpu.now);
     }
 
@@ -751,7 +751,7 @@ impl Run {
             .map(|(slot, id)| (slot, sched.job(id).unwrap().tag));
         assert_eq!(got, late.map(|(_, slot, tag)| (*slot, *tag)));
         for entity in &self.oracle.entities {
-            assert_eq!(sched.entity_jobs(entity.id).is_none(), entity.gone);
+            assert_eq!(sched.entity_jobs(entity.id).is_none(), entity.removed);
         }
         let idle = [State::Queued, State::Requeued, State::Running];
         assert_eq!(
@@ -780,7 +780,7 @@ impl Run {
         if self.rng.below(2) == 0 {
             self.gpu.sched.shutdown();
             self.oracle.dead = true;
-            // The scheduler goes by place in its pool, and killed entities have nothing left to cancel.
+            // The scheduler visits entities by index, and killed ones have nothing to cancel.
             let mut order: Vec<_> = (0..self.oracle.entities.len()).collect();
             order.retain(|entity| !self.oracle.entities[*entity].killed);
             order.sort_by_key(|entity| self.oracle.entities[*entity].id.to_bits() & 0xffff_ffff);
@@ -821,7 +821,7 @@ impl Run {
             "each job once"
         );
         assert_eq!(self.gpu.payloads(), 0, "no payload leaked");
-        let stats = self.gpu.sched.stats();
+        let stats = self.gpu.sched.counters();
         let resumed_ends = stats.completed + stats.failed + stats.cancelled + stats.timed_out;
         assert!(resumed_ends <= self.next_tag && stats.submitted <= self.next_tag);
         assert!(stats.started >= stats.completed + stats.failed + stats.timed_out);
@@ -851,10 +851,10 @@ fn two_thousand_schedules_agree_with_the_oracle() {
             std::panic::resume_unwind(cause);
         }
         jobs += run.next_tag;
-        reruns += run.gpu.sched.stats().resubmitted;
-        given_up += run.gpu.sched.stats().failed;
+        reruns += run.gpu.sched.counters().resubmitted;
+        given_up += run.gpu.sched.counters().failed;
     }
-    // The schedules must have met what they are for.
+    // The schedules must have covered these cases.
     assert!(
         jobs > SCHEDULES * 10 && reruns > SCHEDULES && given_up > SCHEDULES,
         "{jobs} {reruns} {given_up}"

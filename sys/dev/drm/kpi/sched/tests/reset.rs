@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Reset: who is guilty, who runs again, in which order, and how often.
+//! Reset: which job is guilty, which run again, in which order, and how often.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -33,7 +33,7 @@ fn the_guilty_ends_and_the_others_run_again_in_order() {
             .sched
             .reset(Some(guilty), Outcome::TimedOut, gpu.now + 5);
         gpu.check();
-        assert_eq!(count, gpu.sched.stats().resubmitted as u32);
+        assert_eq!(count, gpu.sched.counters().resubmitted as u32);
         assert_eq!(gpu.sched.in_flight(0) + gpu.sched.in_flight(1), 0);
         assert_eq!(gpu.sched.next(0, gpu.now), None, "stopped");
         assert_eq!(gpu.sched.next_deadline(), None);
@@ -71,7 +71,7 @@ fn the_guilty_ends_and_the_others_run_again_in_order() {
 }
 
 #[test]
-fn a_job_that_is_blamed_again_and_again_ends_and_nobody_else_does() {
+fn only_a_job_that_is_blamed_repeatedly_ends() {
     let mut gpu = Gpu::new(&[3], 100);
     let entity = gpu.entity(0);
     let (a, b) = (gpu.submit(entity, 1, 1), gpu.submit(entity, 2, 1));
@@ -97,7 +97,7 @@ fn a_job_that_is_blamed_again_and_again_ends_and_nobody_else_does() {
     assert!(gpu.sched.is_idle());
 }
 
-/// Catches: a job that pays for what others did.
+/// Catches: a job that fails because of others.
 #[test]
 fn the_innocent_run_again_however_often() {
     let mut gpu = Gpu::new(&[2, 2], 100);
@@ -230,5 +230,5 @@ fn a_guilty_job_that_completed_meanwhile_is_no_ones_business() {
     gpu.collect();
     assert_eq!(gpu.ends(), [(1, Outcome::Done)]);
     assert_eq!(gpu.sched.state(rest), Some(State::Requeued));
-    assert_eq!(gpu.sched.stats().timed_out, 0);
+    assert_eq!(gpu.sched.counters().timed_out, 0);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Files closed with work in flight, shutdown, and parallel clients coming and going.
+//! Files closed with jobs in flight, shutdown, and parallel clients that open and close.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -77,7 +77,7 @@ fn shutdown_cancels_all_but_the_hardware() {
     gpu.sched.shutdown();
     gpu.check();
     gpu.collect();
-    // Two entities have a job in the hardware, which the two behind it wait for.
+    // Two entities have a job in flight, which the two after it wait for.
     assert_eq!(gpu.finished.len(), 6);
     assert!(gpu.ends().iter().all(|end| end.1 == Outcome::Cancelled));
     assert!(!gpu.sched.is_idle());
@@ -125,7 +125,7 @@ fn dropping_the_scheduler_drops_every_payload() {
     assert_eq!(std::rc::Rc::strong_count(&alive), 1);
 }
 
-/// Parallel clients: every round some open, all submit, some close; everything comes back once.
+/// Parallel clients: in each round some open, all submit, some close; each job is returned once.
 #[test]
 fn clients_come_and_go() {
     let mut gpu = Gpu::new(&[2, 1, 2], 1000);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Deadlines, progress and readers of a job that completes under them.
+//! Deadlines, progress, and readers of a job that completes while they hold it.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -74,22 +74,22 @@ fn progress_extends_for_ever_while_no_other_client_waits() {
         gpu.sched.progress(hog, 5, 1099),
         "not expired: nothing to decide"
     );
-    assert_eq!(gpu.sched.stats().extended, 0);
+    assert_eq!(gpu.sched.counters().extended, 0);
     for token in 0..1000 {
         let deadline = gpu.sched.next_deadline().unwrap();
         assert!(gpu.sched.progress(hog, token, deadline));
         assert_eq!(gpu.sched.next_deadline(), Some(deadline + 100));
         assert_eq!(gpu.sched.expired(deadline), None);
     }
-    assert_eq!(gpu.sched.stats().extended, 1000);
+    assert_eq!(gpu.sched.counters().extended, 1000);
 }
 
-/// Another client's job waits in the hardware, in its queue, or was given back: each counts, and
-/// only while it is so.
+/// Another client's job waits in flight, in its queue, or requeued: each counts, for as long as it
+/// does.
 #[test]
 fn progress_counts_less_than_another_clients_patience() {
     type Wait = fn(&mut Gpu);
-    let behind: Wait = |gpu| {
+    let in_flight: Wait = |gpu| {
         let other = gpu.entity(0);
         gpu.submit(other, 9, 1);
         gpu.pump();
@@ -103,21 +103,21 @@ fn progress_counts_less_than_another_clients_patience() {
             .unwrap();
         gpu.submit(low, 9, 1);
     };
-    let given_back: Wait = |gpu| {
+    let requeued: Wait = |gpu| {
         let other = gpu.entity(0);
         let id = gpu.submit(other, 9, 1);
         gpu.pump();
         gpu.sched.stop();
         assert!(gpu.sched.requeue(id, gpu.now));
     };
-    for wait in [behind, queued, given_back] {
+    for wait in [in_flight, queued, requeued] {
         let mut gpu = Gpu::new(&[2], 100);
         let entity = gpu.entity(0);
         let hog = gpu.submit(entity, 1, u64::MAX / 2);
         gpu.pump();
         for token in 0..20 {
             let deadline = gpu.sched.next_deadline().unwrap();
-            assert!(gpu.sched.progress(hog, token, deadline), "nobody waits");
+            assert!(gpu.sched.progress(hog, token, deadline), "no job waits");
         }
         wait(&mut gpu);
         let seen = gpu.sched.next_deadline().unwrap();
@@ -232,7 +232,7 @@ fn progress_survives_a_requeue_but_not_a_reset() {
     assert!(!gpu.sched.progress(id, 77, deadline), "no progress");
     assert!(
         !gpu.sched.progress(id, 78, deadline),
-        "the other's patience is over"
+        "the other has waited long enough"
     );
     assert_eq!(gpu.sched.reset(None, Outcome::Done, deadline), 1);
     gpu.pump();
@@ -267,7 +267,7 @@ fn slots_expire_on_their_own() {
     );
 }
 
-/// Catches: the lower slot blamed although the other one was late first.
+/// Catches: the lower slot blamed although the other one was overdue first.
 #[test]
 fn the_head_that_is_late_for_longest_expires_first() {
     let mut gpu = Gpu::new(&[1, 1, 1], 100);
@@ -308,7 +308,7 @@ fn times_at_the_end_of_the_clock_saturate() {
     assert_eq!(gpu.sched.pop_done().unwrap().run_ns, 0);
 }
 
-/// The Asahi #309 race: the timeout handler looks at a job while its completion interrupt ends it.
+/// The Asahi #309 race: the timeout handler reads a job while its completion interrupt ends it.
 #[test]
 fn a_held_job_outlives_its_completion() {
     let mut gpu = Gpu::new(&[2], 100);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `Arc<T>`: a shared value with a saturating reference count and no weak references.
 
-use super::hook::Hook;
+use super::hook::{Callback, Hook};
 use super::{allocate, release};
 use crate::os::Os;
 use crate::util::errno::Result;
@@ -16,17 +16,18 @@ struct Inner<T: ?Sized> {
     value: T,
 }
 
-/// A count that reached this stays there: the value leaks rather than being freed too early.
+/// A count that reaches this stays there: the value leaks, but is not freed too early.
 const SATURATED: usize = usize::MAX / 2;
 
 /// A shared value in kernel memory.
 ///
 /// # Invariants
 ///
-/// The pointer came from `allocate` and stays valid while the count is not zero; each `Arc` is one count.
+/// The pointer came from `allocate` and is valid while the count is not zero; each `Arc` is one
+/// count.
 pub struct Arc<T: ?Sized>(NonNull<Inner<T>>);
 
-// SAFETY: an Arc gives out &T from any thread and drops T in any thread.
+// SAFETY: an Arc gives &T to any thread and drops T in any thread.
 unsafe impl<T: ?Sized + Send + Sync> Send for Arc<T> {}
 // SAFETY: as above.
 unsafe impl<T: ?Sized + Send + Sync> Sync for Arc<T> {}
@@ -60,36 +61,36 @@ impl<T> Arc<T> {
             return None;
         }
         fence(Ordering::Acquire);
-        // SAFETY: the last reference: nobody else can reach the value, which leaves its memory
-        // here.
+        // SAFETY: this is the last reference, so that no other thread reaches the value, which is
+        // moved out here.
         let inner = unsafe { p.as_ptr().read() };
-        // SAFETY: the memory came from `allocate` and its value is gone.
+        // SAFETY: the memory came from `allocate`, and its value has been moved out or dropped.
         unsafe { release(p) };
         Some(inner.value)
     }
 
-    /// The pointer to the value, holding its count, for C to keep until `from_raw`.
+    /// The pointer to the value with its count, for C to keep until `from_raw`.
     pub(crate) fn into_raw(self) -> *mut core::ffi::c_void {
         let p = self.0.as_ptr().cast();
         core::mem::forget(self);
         p
     }
 
-    /// Takes back what `into_raw` gave.
+    /// The `Arc` of a pointer from `into_raw`.
     ///
     /// # Safety
     ///
-    /// `p` came from `into_raw` of an `Arc<T>` and is taken back once.
+    /// `p` came from `into_raw` of an `Arc<T>`, and this is called once for it.
     pub(crate) unsafe fn from_raw(p: *mut core::ffi::c_void) -> Option<Self> {
-        // INVARIANT: the caller returns a pointer of ours with its count.
+        // INVARIANT: the caller returns a pointer from `into_raw` with its count.
         NonNull::new(p.cast::<Inner<T>>()).map(Arc)
     }
 
-    /// The value behind a pointer that `into_raw` gave and C still holds.
+    /// The value at a pointer from `into_raw` that C still holds.
     ///
     /// # Safety
     ///
-    /// `p` came from `into_raw` of an `Arc<T>` and is not taken back during `'a`.
+    /// `p` came from `into_raw` of an `Arc<T>`, and `from_raw` is not called for it during `'a`.
     pub(crate) unsafe fn borrow_raw<'a>(p: *mut core::ffi::c_void) -> Option<&'a T> {
         let p = NonNull::new(p.cast::<Inner<T>>())?;
         // SAFETY: as the caller promises, the count that C holds keeps it alive.
@@ -97,7 +98,7 @@ impl<T> Arc<T> {
         Some(&inner.value)
     }
 
-    /// A new reference to a value of which only `&T` is at hand.
+    /// A new reference to the value of an `Arc`.
     ///
     /// # Safety
     ///
@@ -113,7 +114,8 @@ impl<T> Arc<T> {
     }
 }
 
-/// Sharing a value as a trait object: the unsizing coercion that the language keeps to its own `Arc`.
+/// Conversion to a trait object: the unsizing coercion that the language has for its own `Arc`
+/// only.
 macro_rules! unsize {
     ($(#[$doc:meta])* $name:ident, [$($tr:tt)+]) => {
         impl<T: $($tr)+ + 'static> Arc<T> {
@@ -129,11 +131,15 @@ macro_rules! unsize {
     };
 }
 unsize!(
-    /// This value seen as something that is told of an event.
+    /// This value as a hook.
     into_hook, [Hook]
 );
 unsize!(
-    /// This value seen as one of any type.
+    /// This value as a callback.
+    into_callback, [Callback]
+);
+unsize!(
+    /// This value as one of any type.
     into_any, [Any + Send + Sync]
 );
 
@@ -150,7 +156,7 @@ impl<T: ?Sized> Arc<T> {
 
     /// Whether this is the only reference. It stays so only if this one is not shared.
     pub fn is_unique(&self) -> bool {
-        // ORDERING: Acquire, so that what other holders did is done.
+        // ORDERING: Acquire, after everything that other holders did.
         self.inner().refs.load(Ordering::Acquire) == 1
     }
 
@@ -161,7 +167,7 @@ impl<T: ?Sized> Arc<T> {
 }
 
 impl Arc<dyn Any + Send + Sync> {
-    /// The value as what it was made from, if that is a `T`.
+    /// The value as a `T`, if it is one.
     pub fn downcast<T: Any>(self) -> core::result::Result<Arc<T>, Self> {
         if (*self).is::<T>() {
             let p = self.0.cast::<Inner<T>>();
@@ -175,7 +181,7 @@ impl Arc<dyn Any + Send + Sync> {
 
 impl<T: ?Sized> Clone for Arc<T> {
     fn clone(&self) -> Self {
-        // ORDERING: a new reference is made from one that is alive; nothing is published by it.
+        // ORDERING: a new reference is made from a live one; it publishes nothing.
         let old = self.inner().refs.fetch_add(1, Ordering::Relaxed);
         if old >= SATURATED {
             self.inner().refs.store(SATURATED, Ordering::Relaxed);
@@ -194,17 +200,17 @@ impl<T: ?Sized> Deref for Arc<T> {
 impl<T: ?Sized> Drop for Arc<T> {
     fn drop(&mut self) {
         let refs = &self.inner().refs;
-        // ORDERING: Release so that every use through this reference is before the end of the value.
+        // ORDERING: Release, so that every use of this reference is before the drop of the value.
         if refs.load(Ordering::Relaxed) >= SATURATED || refs.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
         // ORDERING: Acquire pairs with the Release of the other references' drops.
         fence(Ordering::Acquire);
-        // SAFETY: the last reference: nobody else can reach the value.
+        // SAFETY: this is the last reference, so that no other thread reaches the value.
         let inner = unsafe { self.0.as_mut() };
         // SAFETY: as above, and the value is dropped once.
         unsafe { core::ptr::drop_in_place(&raw mut inner.value) };
-        // SAFETY: the memory came from `allocate` and its value is gone.
+        // SAFETY: the memory came from `allocate`, and its value has been moved out or dropped.
         unsafe { release(self.0) };
     }
 }

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What can be told of an event.
+//! Callbacks.
 
-/// A value that is told of events: of the end of fences, of work for a task. `token` is what it was
-/// registered with.
+/// A callback for events: a fence is signalled, a task has work. `token` is the number with which
+/// it was added.
 pub trait Hook: Send + Sync {
-    /// The event happened. Must not sleep, nor signal a fence.
+    /// Handles the event. Must neither sleep nor signal a fence.
     fn signaled(&self, token: u64);
+}
+
+/// An action as a trait object, for a layer below the one that implements it.
+pub trait Callback: Send + Sync {
+    /// Performs the action. May sleep.
+    fn call(&self);
 }

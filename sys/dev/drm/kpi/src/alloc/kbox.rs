@@ -11,10 +11,10 @@ use core::ptr::NonNull;
 ///
 /// # Invariants
 ///
-/// The pointer came from `allocate` and holds a valid `T` that nobody else owns.
+/// The pointer came from `allocate` and is that of a valid `T`, which this owns.
 pub struct KBox<T>(NonNull<T>);
 
-// SAFETY: a KBox is its value, elsewhere.
+// SAFETY: a KBox owns its value.
 unsafe impl<T: Send> Send for KBox<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for KBox<T> {}
@@ -39,25 +39,25 @@ impl<T> KBox<T> {
         core::mem::forget(self);
         // SAFETY: the value is valid and, with `self` forgotten, read only once.
         let value = unsafe { p.as_ptr().read() };
-        // SAFETY: the memory is ours and the value has left it.
+        // SAFETY: the memory is owned, and the value has been moved out.
         unsafe { release(p) };
         value
     }
 
-    /// The pointer, to be handed to C and back to `from_raw`.
+    /// The pointer, for C to keep until `from_raw`.
     pub(crate) fn into_raw(self) -> *mut T {
         let p = self.0.as_ptr();
         core::mem::forget(self);
         p
     }
 
-    /// Takes back what `into_raw` gave.
+    /// The `KBox` of a pointer from `into_raw`.
     ///
     /// # Safety
     ///
-    /// `p` came from `into_raw` and is taken back once.
+    /// `p` came from `into_raw`, and this is called once for it.
     pub(crate) unsafe fn from_raw(p: *mut T) -> Option<Self> {
-        // INVARIANT: the caller returns a pointer of ours.
+        // INVARIANT: the caller returns a pointer from `into_raw`.
         NonNull::new(p).map(KBox)
     }
 }
@@ -81,7 +81,7 @@ impl<T> Drop for KBox<T> {
     fn drop(&mut self) {
         // SAFETY: the value is valid and dropped once.
         unsafe { self.0.as_ptr().drop_in_place() };
-        // SAFETY: the memory is ours and the value is gone.
+        // SAFETY: the memory is owned, and the value has been dropped.
         unsafe { release(self.0) };
     }
 }

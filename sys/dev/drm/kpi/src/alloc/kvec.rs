@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `KVec<T>`: a growable array that says ENOMEM instead of aborting.
+//! `KVec<T>`: a growable array that fails with ENOMEM instead of aborting.
 
 use super::{allocate, release};
 use crate::os::Os;
@@ -11,7 +11,8 @@ use core::ptr::NonNull;
 ///
 /// # Invariants
 ///
-/// `ptr` has room for `cap` values (from `allocate` when `cap` is not 0), the first `len` of which are valid.
+/// `ptr` has room for `cap` values (from `allocate` when `cap` is not 0), the first `len` of which
+/// are valid.
 pub struct KVec<T> {
     os: Os,
     ptr: NonNull<T>,
@@ -19,7 +20,7 @@ pub struct KVec<T> {
     cap: usize,
 }
 
-// SAFETY: a KVec is its values, elsewhere.
+// SAFETY: a KVec owns its values.
 unsafe impl<T: Send> Send for KVec<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for KVec<T> {}
@@ -51,7 +52,7 @@ impl<T> KVec<T> {
     ///
     /// # Errors
     ///
-    /// ENOMEM, or what `f` says.
+    /// ENOMEM, or the error of `f`.
     pub fn from_fn(os: Os, count: usize, mut f: impl FnMut(usize) -> Result<T>) -> Result<Self> {
         let mut v = KVec::with_capacity(os, count)?;
         for i in 0..count {
@@ -81,7 +82,7 @@ impl<T> KVec<T> {
         Ok(())
     }
 
-    /// Makes room for `more` further values, so that as many pushes cannot fail.
+    /// Reserves room for `more` further values, so that as many pushes do not fail.
     ///
     /// # Errors
     ///
@@ -91,6 +92,7 @@ impl<T> KVec<T> {
         if need <= self.cap {
             return Ok(());
         }
+        // OVERFLOW: saturates: more than there is memory for, which `allocate` refuses.
         self.grow_to(need.max(self.cap.saturating_mul(2)).max(4))
     }
 
@@ -103,21 +105,22 @@ impl<T> KVec<T> {
         self.try_push(value).map_err(|_| ENOMEM)
     }
 
-    /// Appends `value`, or gives it back when there is no memory.
+    /// Appends `value`, or returns it if there is no memory.
     pub fn try_push(&mut self, value: T) -> core::result::Result<(), T> {
         if self.reserve(1).is_err() {
             return Err(value);
         }
         // SAFETY: there is room for one more after the first `len`.
         let slot = unsafe { self.ptr.as_ptr().add(self.len) };
-        // SAFETY: the slot is ours and holds no value.
+        // SAFETY: the slot is owned and has no value.
         unsafe { slot.write(value) };
+        // OVERFLOW: none, for `reserve` has found the sum within `cap`.
         // INVARIANT: the slot just written is the new last.
         self.len = self.len.wrapping_add(1);
         Ok(())
     }
 
-    /// Takes the last value.
+    /// Removes and returns the last value.
     pub fn pop(&mut self) -> Option<T> {
         self.len = self.len.checked_sub(1)?;
         // SAFETY: in bounds of the room.
@@ -126,7 +129,7 @@ impl<T> KVec<T> {
         Some(unsafe { slot.read() })
     }
 
-    /// Takes value `index`, moving the last into its place; None beyond the end.
+    /// Removes and returns value `index` and moves the last into its place; `None` beyond the end.
     pub fn swap_remove(&mut self, index: usize) -> Option<T> {
         let last = self.len.checked_sub(1)?;
         if index > last {
@@ -136,7 +139,7 @@ impl<T> KVec<T> {
         self.pop()
     }
 
-    /// Puts `value` before value `index`, or at the end.
+    /// Inserts `value` before value `index`, or at the end.
     ///
     /// # Errors
     ///
@@ -150,7 +153,7 @@ impl<T> KVec<T> {
         Ok(())
     }
 
-    /// Takes value `index`; those behind it move up. None beyond the end.
+    /// Removes and returns value `index`; those after it move down. `None` beyond the end.
     pub fn remove(&mut self, index: usize) -> Option<T> {
         let tail = self
             .as_mut_slice()
@@ -160,7 +163,8 @@ impl<T> KVec<T> {
         self.pop()
     }
 
-    /// Drops the values that `keep` does not want; the others stay in order, and the room stays.
+    /// Drops the values for which `keep` returns false; the others stay in order, and the room
+    /// stays.
     pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         let mut kept: usize = 0;
         for i in 0..self.len {
@@ -169,20 +173,21 @@ impl<T> KVec<T> {
                 let from = unsafe { self.ptr.as_ptr().add(i) };
                 // SAFETY: `kept` is at most `i`.
                 let to = unsafe { self.ptr.as_ptr().add(kept) };
-                // SAFETY: both are valid values of ours; they may be the same.
+                // SAFETY: both are valid and owned; they may be the same.
                 unsafe { to.swap(from) };
+                // OVERFLOW: none, for `kept` is at most `i`.
                 kept = kept.wrapping_add(1);
             }
         }
         self.truncate(kept);
     }
 
-    /// Drops all values; keeps the room.
+    /// Drops all values and keeps the room.
     pub fn clear(&mut self) {
         self.truncate(0);
     }
 
-    /// Drops the values from `len` on; keeps the room.
+    /// Drops the values from `len` on and keeps the room.
     pub fn truncate(&mut self, len: usize) {
         while self.len > len {
             drop(self.pop());
@@ -195,13 +200,13 @@ impl<T> KVec<T> {
         unsafe { core::slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
     }
 
-    /// The values, to be changed.
+    /// The values, for writing.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
-        // SAFETY: the first `len` values are valid and ours.
+        // SAFETY: the first `len` values are valid and owned.
         unsafe { core::slice::from_raw_parts_mut(self.ptr.as_ptr(), self.len) }
     }
 
-    /// The instance whose memory this uses.
+    /// The instance that this allocates from.
     pub fn os(&self) -> Os {
         self.os
     }
@@ -235,7 +240,7 @@ impl<T> Drop for KVec<T> {
     fn drop(&mut self) {
         self.clear();
         if self.cap != 0 {
-            // SAFETY: the room came from `allocate` and holds no value any more.
+            // SAFETY: the room came from `allocate`, and its values have been dropped.
             unsafe { release(self.ptr) };
         }
     }

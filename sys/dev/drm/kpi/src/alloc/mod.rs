@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Fallible containers over `drm_os_malloc`. The `alloc` crate aborts when memory runs out; these say
-//! ENOMEM. One of the three places where unsafe code is allowed.
+//! Fallible containers over `drm_os_malloc`. The `alloc` crate aborts when memory runs out; these
+//! fail with ENOMEM. One of the three places where unsafe code is allowed.
 // UNSAFETY: raw memory from C becomes typed values here, and nowhere else.
 #![expect(unsafe_code, reason = "owns raw memory")]
 
@@ -10,7 +10,7 @@ mod kbox;
 mod kvec;
 
 pub use arc::Arc;
-pub use hook::Hook;
+pub use hook::{Callback, Hook};
 pub use kbox::KBox;
 pub use kvec::KVec;
 
@@ -21,20 +21,20 @@ use core::ptr::NonNull;
 /// Alignment that `drm_os_malloc` promises.
 const MALLOC_ALIGN: usize = 16;
 
-/// Zeroed memory for `count` values of `T`, which must have a size.
+/// Zeroed memory for `count` values of `T`, which is not zero-sized.
 fn allocate<T>(os: Os, count: usize) -> Result<NonNull<T>> {
     const { assert!(align_of::<T>() <= MALLOC_ALIGN) };
     let bytes = size_of::<T>().checked_mul(count).ok_or(ENOMEM)?;
-    // SAFETY: `os` is a live instance for as long as the `Os` value exists.
+    // SAFETY: `os` is live while the `Os` value exists.
     let p = unsafe { c::drm_os_malloc(os.as_ptr(), bytes.max(1), c::DRM_OS_NOWAIT) };
     NonNull::new(p.cast::<T>()).ok_or(ENOMEM)
 }
 
-/// Gives back what `allocate` gave.
+/// Frees memory from `allocate`.
 ///
 /// # Safety
 ///
-/// `p` came from `allocate`, is given back once, and nothing points into it any more.
+/// `p` came from `allocate`, is freed once, and no pointer into it is used afterwards.
 unsafe fn release<T: ?Sized>(p: NonNull<T>) {
     // SAFETY: as the caller promises.
     unsafe { c::drm_os_free(p.as_ptr().cast()) }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Masters, magics and authentication on the primary node, as a state machine (drm_auth.c of Linux
-//! 6.1). Files are known by their numbers.
+//! 6.1). Files are given by their ids.
 //!
-//! The first file opened while there is no master becomes master and is authenticated. Another file
-//! gets a magic, with which the master under which it was opened can authenticate it.
+//! A file that is opened while there is no master becomes master and is authenticated. Another file
+//! gets a magic, by which the master under which it was opened can authenticate it.
 
 use crate::alloc::{Arc, KVec};
 use crate::os::Os;
@@ -16,7 +16,7 @@ pub(crate) struct FileAuth {
     authenticated: AtomicBool,
     was_master: AtomicBool,
     magic: AtomicU32,
-    /// The master under which it was opened, or that it is itself: that file's number.
+    /// The id of the master under which it was opened, or of itself if it became one.
     group: AtomicU64,
 }
 
@@ -40,10 +40,10 @@ impl FileAuth {
 pub(crate) struct Masters {
     /// The current master; 0 if none.
     current: u64,
-    /// Magics that are not used yet: number, group, file.
+    /// Magics that are not used yet: magic, group, file.
     magics: KVec<(u32, u64, Arc<FileAuth>)>,
     last_magic: u32,
-    /// Groups that may know the bus name.
+    /// Groups that may read the bus name.
     named: KVec<u64>,
 }
 
@@ -70,7 +70,7 @@ impl Masters {
         auth.authenticated.store(true, Ordering::Relaxed);
     }
 
-    /// A file of the primary node is opened.
+    /// Adds a file of the primary node that is opened.
     pub(crate) fn open(&mut self, file: u64, auth: &FileAuth, privileged: bool) {
         auth.authenticated.store(privileged, Ordering::Relaxed);
         match self.current {
@@ -79,7 +79,7 @@ impl Masters {
         }
     }
 
-    /// A file is closed.
+    /// Removes a file that is closed.
     pub(crate) fn close(&mut self, file: u64, auth: &Arc<FileAuth>) {
         if self.current == file {
             self.current = 0;
@@ -93,7 +93,7 @@ impl Masters {
         }
     }
 
-    /// The magic of a file, made at the first call.
+    /// The magic of a file, which the first call makes.
     ///
     /// # Errors
     ///
@@ -108,11 +108,11 @@ impl Masters {
         Ok(auth.magic.load(Ordering::Relaxed))
     }
 
-    /// `master` authenticates the file with a magic.
+    /// Authenticates the file with a magic, on behalf of `master`.
     ///
     /// # Errors
     ///
-    /// EINVAL for a magic that is unknown, used, or of another group.
+    /// EINVAL if the magic is unknown, used, or of another group.
     pub(crate) fn authenticate(&mut self, master: &FileAuth, magic: u32) -> Result<()> {
         let group = master.group();
         let mut magics = self.magics.iter();
@@ -124,7 +124,7 @@ impl Masters {
         Ok(())
     }
 
-    /// A file becomes master; nothing changes if it is.
+    /// Makes a file the master, if it is not yet.
     ///
     /// # Errors
     ///
@@ -138,11 +138,11 @@ impl Masters {
         Ok(())
     }
 
-    /// A file is no longer master.
+    /// Removes the master.
     ///
     /// # Errors
     ///
-    /// EINVAL if it was not.
+    /// EINVAL if `file` is not the master.
     pub(crate) fn drop_master(&mut self, file: u64) -> Result<()> {
         if self.current != file {
             return Err(EINVAL);
@@ -151,7 +151,7 @@ impl Masters {
         Ok(())
     }
 
-    /// From now on the files of this file's group may know the bus name.
+    /// Lets the files of this file's group read the bus name.
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl Masters {
         self.named.push(auth.group())
     }
 
-    /// Whether a file may know the bus name.
+    /// Whether a file may read the bus name.
     pub(crate) fn may_know_bus_name(&self, auth: &FileAuth) -> bool {
         self.named.contains(&auth.group())
     }

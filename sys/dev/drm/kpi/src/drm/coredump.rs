@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The dump of a crash: kept until somebody clears it, for the first crash tells most.
+//! The crash dump: the first one is kept until it is cleared, because it says most.
 
 use crate::alloc::KVec;
 use crate::os::{Os, Sx};
 use crate::util::errno::Result;
 use crate::util::int_conv::usize_of;
 
-/// What a device keeps of a crash.
+/// The crash dump of a device.
 pub struct CoreDump {
     bytes: Sx<Option<KVec<u8>>>,
 }
@@ -23,7 +23,7 @@ impl CoreDump {
         })
     }
 
-    /// Keeps what `make` makes, unless a dump is kept already; none if memory is short. May sleep.
+    /// Keeps the dump that `make` makes, unless there is one already; none if it fails. May sleep.
     pub fn keep(&self, make: impl FnOnce() -> Result<KVec<u8>>) {
         let mut kept = self.bytes.lock();
         if kept.is_none() {
@@ -31,21 +31,20 @@ impl CoreDump {
         }
     }
 
-    /// Copies what is there from byte `off` on: how many bytes.
+    /// Copies the dump from byte `off` on; returns how many bytes.
     pub(crate) fn read(&self, off: u64, to: &mut [u8]) -> usize {
         let kept = self.bytes.lock();
         let rest = kept.as_ref().and_then(|bytes| bytes.get(usize_of(off)..));
-        let mut copied = 0usize;
-        for (to, from) in to.iter_mut().zip(rest.unwrap_or_default()) {
+        let rest = rest.unwrap_or_default();
+        for (to, from) in to.iter_mut().zip(rest) {
             *to = *from;
-            copied = copied.wrapping_add(1);
         }
-        copied
+        to.len().min(rest.len())
     }
 
-    /// Keeps no dump.
+    /// Frees the dump.
     pub(crate) fn clear(&self) {
-        let gone = self.bytes.lock().take();
-        drop(gone);
+        let dump = self.bytes.lock().take();
+        drop(dump);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A DRM device: a driver's device and its nodes.
+//! DRM devices: a driver's device and its nodes.
 
 use crate::alloc::Arc;
 use crate::drm::auth::Masters;
@@ -8,13 +8,13 @@ use crate::drm::gem::Gem;
 use crate::os::{Dev, LogLimit, Mtx, Node, Os, Sx};
 use crate::util::account::{Account, Users};
 use crate::util::errno::{Result, EBUSY, ENXIO};
-use crate::util::id_table::HandleTable;
+use crate::util::id_map::IdMap;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// The primary and the render node, registered; gone first when the device goes.
+/// The primary and the render node, registered; detach unregisters them first.
 pub(crate) type Nodes<D> = [Node<Device<D>>; 2];
 
-/// A device with its nodes, tables and driver.
+/// A device with its nodes, id maps and driver.
 pub struct Device<D: Driver> {
     dev: Dev,
     id: u64,
@@ -22,35 +22,35 @@ pub struct Device<D: Driver> {
     gone: AtomicBool,
     open: AtomicU32,
     nodes: Sx<Option<Nodes<D>>>,
-    /// Nodes of the device tree that are suspended.
+    /// How many of its device tree nodes are suspended.
     suspended: Sx<u32>,
     masters: Mtx<Masters>,
-    names: Mtx<HandleTable<Arc<Gem<D>>>>,
-    map_offsets: Mtx<HandleTable<Arc<Gem<D>>>>,
-    unneeded: Mtx<HandleTable<Arc<Gem<D>>>>,
+    names: Mtx<IdMap<Arc<Gem<D>>>>,
+    map_offsets: Mtx<IdMap<Arc<Gem<D>>>>,
+    purgeable: Mtx<IdMap<Arc<Gem<D>>>>,
     users: Users,
     log: LogLimit,
 }
 
 impl<D: Driver> Device<D> {
-    /// Brings a device up; `register` registers its nodes.
+    /// Attaches a device; `register` registers its nodes.
     ///
     /// # Errors
     ///
-    /// What the driver says, ENOMEM.
+    /// The driver's error, ENOMEM.
     pub(crate) fn attach(
         dev: Dev,
         register: impl FnOnce(&Arc<Device<D>>) -> Result<Nodes<D>>,
     ) -> Result<Arc<Device<D>>> {
         let os = dev.os();
-        let data = D::probe(dev)?;
+        let data = D::attach(dev)?;
         let device = Self::build(os, dev, &data).and_then(|device| {
             let nodes = register(&device)?;
             *device.nodes.lock() = Some(nodes);
             Ok(device)
         });
         if device.is_err() {
-            D::remove(&data);
+            D::detach(&data);
         }
         device
     }
@@ -67,30 +67,30 @@ impl<D: Driver> Device<D> {
                 nodes: Sx::new(os, c"drm nodes", None)?,
                 suspended: Sx::new(os, c"drm suspended", 0)?,
                 masters: Mtx::new(os, c"drm masters", Masters::new(os))?,
-                names: Mtx::new(os, c"drm names", HandleTable::new(os))?,
-                map_offsets: Mtx::new(os, c"drm map offsets", HandleTable::new(os))?,
-                unneeded: Mtx::new(os, c"drm unneeded", HandleTable::new(os))?,
+                names: Mtx::new(os, c"drm names", IdMap::new(os))?,
+                map_offsets: Mtx::new(os, c"drm map offsets", IdMap::new(os))?,
+                purgeable: Mtx::new(os, c"drm purgeable", IdMap::new(os))?,
                 users: Users::new(os)?,
                 log: LogLimit::new(),
             },
         )
     }
 
-    /// One more node of the device tree belongs to it.
+    /// Adds a device tree node that belongs to the device.
     ///
     /// # Errors
     ///
-    /// What the driver says.
+    /// The driver's error.
     pub(crate) fn join(&self, dev: Dev) -> Result<()> {
         D::join(&self.data, dev)
     }
 
-    /// Takes the nodes away and turns the device off. Open files stay, and answer ENXIO. A device of several nodes of
-    /// the device tree goes with the first of them.
+    /// Unregisters the nodes and turns the device off. Open files stay open; their calls fail with
+    /// ENXIO. A device with several device tree nodes is detached with the first of them.
     ///
     /// # Errors
     ///
-    /// EBUSY while files are open, unless `force`d.
+    /// EBUSY while files are open, unless `force`.
     pub(crate) fn detach(&self, force: bool) -> Result<()> {
         if self.is_gone() {
             return Ok(());
@@ -101,35 +101,36 @@ impl<D: Driver> Device<D> {
         self.gone.store(true, Ordering::Release);
         let nodes = self.nodes.lock().take();
         drop(nodes);
-        D::remove(&self.data);
+        D::detach(&self.data);
         Ok(())
     }
 
-    /// One of its nodes of the device tree is suspended: the device is off until all of them are resumed.
+    /// Suspends one of its device tree nodes: the device is off until all of them are resumed.
     pub(crate) fn suspend(&self) {
         let mut suspended = self.suspended.lock();
+        // OVERFLOW: saturates: u32::MAX is `shutdown`, which nothing resumes.
         *suspended = suspended.saturating_add(1);
         if *suspended == 1 && !self.is_gone() {
             D::suspend(&self.data, Suspend::UntilResume);
         }
     }
 
-    /// A node that was suspended is resumed.
+    /// Resumes a device tree node.
     pub(crate) fn resume(&self) {
         let mut suspended = self.suspended.lock();
-        if *suspended == 0 {
+        let Some(left) = suspended.checked_sub(1) else {
             return;
-        }
-        *suspended = suspended.saturating_sub(1);
+        };
+        *suspended = left;
         if *suspended == 0 && !self.is_gone() {
             D::resume(&self.data);
         }
     }
 
-    /// The system goes down: the device is off, for good.
+    /// Turns the device off for the shutdown of the system.
     pub(crate) fn shutdown(&self) {
         let mut suspended = self.suspended.lock();
-        // No resume comes to zero again.
+        // No number of resumes reaches zero.
         *suspended = u32::MAX;
         if !self.is_gone() {
             D::suspend(&self.data, Suspend::ForGood);
@@ -141,12 +142,12 @@ impl<D: Driver> Device<D> {
         self.dev.os()
     }
 
-    /// The device node.
+    /// The newbus device.
     pub fn dev(&self) -> Dev {
         self.dev
     }
 
-    /// A number that no other device has.
+    /// An id that no other device has.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -161,7 +162,7 @@ impl<D: Driver> Device<D> {
         self.gone.load(Ordering::Acquire)
     }
 
-    /// ENXIO once it has been detached.
+    /// Fails if it has been detached.
     ///
     /// # Errors
     ///
@@ -174,17 +175,17 @@ impl<D: Driver> Device<D> {
         }
     }
 
-    /// Files that are open.
+    /// The number of open files.
     pub fn open_files(&self) -> u32 {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Logs what a client caused, once a second at the most.
+    /// Logs a warning that a client caused, at most one per second.
     pub fn log_client(&self, args: core::fmt::Arguments<'_>) {
         self.log.warn(self.dev, args);
     }
 
-    /// What all open files hold together.
+    /// The memory of all open files.
     pub fn memory(&self) -> &Arc<Account> {
         self.users.device()
     }
@@ -206,16 +207,16 @@ impl<D: Driver> Device<D> {
         &self.masters
     }
 
-    pub(crate) fn names(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+    pub(crate) fn names(&self) -> &Mtx<IdMap<Arc<Gem<D>>>> {
         &self.names
     }
 
-    pub(crate) fn map_offsets(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+    pub(crate) fn map_offsets(&self) -> &Mtx<IdMap<Arc<Gem<D>>>> {
         &self.map_offsets
     }
 
-    /// Objects whose memory may be freed: those, and only those, of `Tenure::Unneeded`.
-    pub(crate) fn unneeded(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
-        &self.unneeded
+    /// Objects with memory that may be purged: exactly those in state `PurgeState::Purgeable`.
+    pub(crate) fn purgeable(&self) -> &Mtx<IdMap<Arc<Gem<D>>>> {
+        &self.purgeable
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a driver gives the DRM core.
+//! The interface of drivers.
 
 use crate::alloc::Arc;
 use crate::drm::coredump::CoreDump;
@@ -13,11 +13,11 @@ use crate::util::account::Account;
 use crate::util::errno::{Result, EBUSY, ENXIO};
 use core::ffi::CStr;
 
-/// Who a driver is, as VERSION tells.
+/// Name and version of a driver, as the VERSION ioctl returns them.
 pub struct Info {
-    /// Mesa knows the driver by this.
+    /// The name by which Mesa finds the driver.
     pub name: &'static CStr,
-    /// What it is.
+    /// A description.
     pub desc: &'static CStr,
     /// When its user ABI last changed.
     pub date: &'static CStr,
@@ -29,26 +29,28 @@ pub struct Info {
     pub patchlevel: i32,
 }
 
-/// What comes after a suspend.
+/// Kinds of suspend.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Suspend {
-    /// A resume: jobs in the hardware have the time that a job may take to end.
+    /// Until a resume: jobs in flight may take their time-out to end.
     UntilResume,
-    /// Nothing, for the system goes down: jobs in the hardware are stopped at once.
+    /// For the shutdown of the system: jobs in flight are stopped at once.
     ForGood,
 }
 
-/// Between two looks at jobs that are to end before a device is suspended.
+/// The interval between checks for jobs in flight.
 const SUSPEND_STEP_NS: u64 = 1_000_000;
 
 impl Suspend {
-    /// Waits until the hardware `is_empty` of jobs, for twice the time that one may take, in which a time-out ends
-    /// what hangs. False: it is not. Sleeps.
+    /// Waits until no job is in flight (`is_empty`), for at most twice the time-out, after which a
+    /// hung job has been stopped. Returns false if one is still in flight. Sleeps.
     pub fn wait_for_jobs(self, os: Os, timeout_ns: u64, is_empty: impl Fn() -> bool) -> bool {
         let patience = match self {
+            // OVERFLOW: saturates: a time-out of centuries.
             Suspend::UntilResume => timeout_ns.saturating_mul(2),
             Suspend::ForGood => 0,
         };
+        // OVERFLOW: saturates: a deadline that never comes.
         let end = os.now().saturating_add(patience);
         while !is_empty() {
             if os.now() >= end {
@@ -60,7 +62,7 @@ impl Suspend {
     }
 }
 
-/// An array of handles that a client passes has at most so many.
+/// The most handles in an array that a client passes.
 pub const MAX_HANDLES: u32 = 1 << 16;
 
 /// One named number of a device or of an open file.
@@ -68,78 +70,80 @@ pub type Statistic = (&'static CStr, u64);
 
 /// A driver of the DRM layer.
 pub trait Driver: Sized + Send + Sync + 'static {
-    /// Who it is.
+    /// Its name and version.
     const INFO: Info;
-    /// Its ioctls, by number from 0x40 without a gap.
+    /// Its ioctls, with numbers from 0x40 on and without gaps.
     const IOCTLS: &'static [Ioctl<Self>];
 
-    /// What it keeps per device.
+    /// Its state of a device.
     type Data: Send + Sync;
-    /// What it keeps per open file. Dropped at the last close, when the file's handles are gone already.
+    /// Its state of an open file. Dropped at the last close, after the file's handles are closed.
     type File: Send + Sync;
-    /// What it keeps per GEM object.
+    /// Its state of a GEM object.
     type Object: Send + Sync;
 
-    /// Brings the device up; nobody else can reach it yet.
+    /// Attaches to the device, which no client can use yet.
     ///
     /// # Errors
     ///
-    /// ENODEV for unknown hardware, EIO when it does not answer, ENOMEM.
-    fn probe(dev: Dev) -> Result<Arc<Self::Data>>;
-    /// Another node of the device tree belongs to the device, for hardware whose cores are nodes of their own;
-    /// clients may be using the device.
+    /// ENODEV for unknown hardware, EIO if it does not respond, ENOMEM.
+    fn attach(dev: Dev) -> Result<Arc<Self::Data>>;
+    /// Adds another device tree node to the device, for hardware with a node for each core. Clients
+    /// may be using the device.
     ///
     /// # Errors
     ///
-    /// ENXIO when a node is a device, else as `probe`; the device goes on without the node.
+    /// ENXIO if each node is a device; otherwise as `attach`. The device stays attached without the
+    /// node.
     fn join(_data: &Arc<Self::Data>, _dev: Dev) -> Result<()> {
         Err(ENXIO)
     }
-    /// Whether a node joins the device of an earlier one, if there is such a device.
+    /// Whether a node joins the device of an earlier one.
     const JOINS: bool = false;
-    /// Stops all work and turns the device off. Files may still be open: their calls answer ENXIO.
-    fn remove(data: &Arc<Self::Data>);
-    /// Turns the device off and leaves it so until `resume`. Jobs wait in their queues; those in the hardware end, or
-    /// are taken from it and have another run. May be called again without a `resume`.
+    /// Stops all jobs and turns the device off. Files may still be open; their calls fail with
+    /// ENXIO.
+    fn detach(data: &Arc<Self::Data>);
+    /// Turns the device off until `resume`. Queued jobs wait; those in flight complete, or are
+    /// stopped and run again. May be called again without a `resume`.
     fn suspend(data: &Arc<Self::Data>, how: Suspend);
-    /// Lets jobs run again.
+    /// Ends a suspend.
     fn resume(data: &Arc<Self::Data>);
-    /// A new open file, which pays from `account`.
+    /// Makes the state of a file that is opened, with its account.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     fn open(dev: &Device<Self>, id: u64, account: &Arc<Account>) -> Result<Self::File>;
-    /// A file got its first handle of an object.
+    /// Called when a file gets its first handle of an object.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     fn gem_open(file: &File<Self>, gem: &Arc<Gem<Self>>) -> Result<()>;
-    /// A file gave up its last handle of an object.
+    /// Called when a file has closed its last handle of an object.
     fn gem_close(file: &File<Self>, gem: &Arc<Gem<Self>>);
-    /// Frees what jobs of the file held that are over. Before and after every ioctl, and when the
-    /// file is closed; with no lock held.
+    /// Frees what the file's ended jobs held. Called before and after every ioctl, and when the
+    /// file is closed, with no lock held.
     fn settle(file: &Self::File);
-    /// What it keeps for a buffer that another device shared.
+    /// Makes the state of an object for a buffer of another device.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     fn import(dev: &Device<Self>, buffer: &Arc<Buffer>) -> Result<Self::Object>;
-    /// Takes the memory of an object away from the device, has it freed by `free`, and if that
-    /// fails gives it back. No job uses it, no file but one has it, and nothing that would change
-    /// that happens meanwhile. Waits for no lock whose holder may wait for memory.
+    /// Unmaps the memory of an object from the device and frees it by `free`; if that fails, maps
+    /// it again. No job uses it and only one file has it, which does not change during the call.
+    /// Takes no lock that is held while waiting for memory.
     ///
     /// # Errors
     ///
-    /// EBUSY when that cannot be done now, or what `free` says.
+    /// EBUSY if that is not possible now, or the error of `free`.
     fn purge(_gem: &Gem<Self>, _free: impl FnOnce() -> Result<()>) -> Result<()> {
         Err(EBUSY)
     }
     /// The `index`-th statistic of the device.
     fn stat(data: &Self::Data, index: u32) -> Option<Statistic>;
-    /// What it keeps of a crash, for a driver that keeps any.
+    /// The crash dump, of a driver that makes one.
     fn dump(_data: &Self::Data) -> Option<&CoreDump> {
         None
     }
@@ -147,7 +151,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn file_stat(file: &File<Self>, index: u32) -> Option<Statistic>;
 }
 
-/// A call of an ioctl: whose, on which file.
+/// A call of an ioctl.
 pub struct Call<'a, D: Driver> {
     /// The open file.
     pub file: &'a File<D>,

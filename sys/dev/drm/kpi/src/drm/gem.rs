@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! GEM objects: buffers as one device sees them, known to clients by handle, name and map offset.
+//! GEM objects: buffers on one device, which clients know by handle, name and map offset.
 //!
-//! An object is in the device's tables of names and map offsets while a handle of it exists, so those
-//! tables never keep it alive on their own.
+//! An object is in the device's maps of names and map offsets while it has a handle, so that those
+//! maps alone never keep it alive.
 
 use crate::alloc::Arc;
 use crate::drm::driver::Driver;
@@ -13,7 +13,8 @@ use crate::util::account::{Charge, OBJECT_BYTES};
 use crate::util::errno::{Result, ENOENT};
 use crate::util::sorted_map::SortedMap;
 
-/// The files that hold handles of an object, with how many, and where the object is in the tables.
+/// The files with handles of an object, with how many, and the object's numbers in the device's
+/// maps.
 pub(super) struct State {
     pub(super) holders: SortedMap<u64, u32>,
     pub(super) name: u32,
@@ -30,7 +31,7 @@ pub struct Gem<D: Driver> {
 }
 
 impl<D: Driver> Gem<D> {
-    /// An object around `buffer`, for which `file` pays; the buffer's memory is paid for already.
+    /// An object of `buffer`, charged to `file`; the buffer's memory has been charged.
     ///
     /// # Errors
     ///
@@ -56,7 +57,7 @@ impl<D: Driver> Gem<D> {
         )
     }
 
-    /// The device whose it is, by number.
+    /// The id of its device.
     pub(super) fn device_id(&self) -> u64 {
         self.device_id
     }
@@ -71,13 +72,13 @@ impl<D: Driver> Gem<D> {
         &self.object
     }
 
-    /// Whether an open file, by its number, has the only handle of it.
+    /// Whether the open file with this id has the only handle of it.
     pub(crate) fn is_only_of(&self, file: u64) -> bool {
         let holders = &self.state.lock().holders;
         holders.len() == 1 && holders.get(file) == Some(&1)
     }
 
-    /// Whether an open file, by its number, has a handle of it.
+    /// Whether the open file with this id has a handle of it.
     pub fn is_held_by(&self, file: u64) -> bool {
         self.state.lock().holders.get(file).is_some()
     }
@@ -86,7 +87,7 @@ impl<D: Driver> Gem<D> {
     ///
     /// # Errors
     ///
-    /// ENOENT when its last handle has just been closed.
+    /// ENOENT if its last handle has just been closed.
     pub fn map_offset(&self) -> Result<u64> {
         match self.state.lock().map_slot {
             0 => Err(ENOENT),
@@ -95,5 +96,6 @@ impl<D: Driver> Gem<D> {
     }
 }
 
-/// Each object has a window of 2^36 bytes in its device node's map offsets, the first of which is unused.
+/// Each object has a window of 2^36 bytes in the map offsets of its device's nodes; the first
+/// window is unused.
 pub(super) const MAP_SHIFT: u32 = 36;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Ioctl tables.
 //!
-//! A table is declared once; the macro checks at compile time that numbers have no gap and that each
-//! structure has the size that its request code says. A client built against an older, shorter structure is
-//! read as if the rest were zero; one with a newer, longer structure must have zeroes there.
+//! Checked at compile time: numbers have no gap, and each structure has the size in its request
+//! code. A shorter structure, of a client that was built against an older header, is extended by
+//! zeroes; the rest of a longer one must be zero.
 
 use crate::drm::driver::{Call, Driver};
 use crate::util::errno::Result;
 
-/// Who may call.
+/// Permission to call an ioctl.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Access {
-    /// Files of the render node, and files of the primary node that are not authenticated.
+    /// Files of the render node, too.
     pub render: bool,
-    /// On the primary node only authenticated files.
+    /// On the primary node, only authenticated files.
     pub auth: bool,
     /// Only the master.
     pub master: bool,
@@ -52,11 +52,11 @@ pub const ROOT: Access = Access {
 pub struct Ioctl<D: Driver> {
     /// The number within group 'd'.
     pub nr: u32,
-    /// Size of its structure in bytes, at most `MAX_ARG`; 0 when it looks at none.
+    /// The size of its structure in bytes, at most `MAX_ARG`; 0 if it has none.
     pub size: usize,
-    /// Who may call it.
+    /// The permission to call it.
     pub access: Access,
-    /// Does it, with the structure in `data`, which is `size` bytes long.
+    /// Its function, with the structure in `data`, which is `size` bytes long.
     pub run: fn(&Call<'_, D>, data: &mut [u8]) -> Result<()>,
 }
 
@@ -74,7 +74,7 @@ pub const fn code_size(code: u32) -> usize {
     ((code >> 16) & 0x3fff) as usize
 }
 
-/// Whether `table` has the numbers `first`, `first + 1`, and so on, as `find` needs.
+/// Whether `table` has the numbers `first`, `first + 1` and so on, as dispatch requires.
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,

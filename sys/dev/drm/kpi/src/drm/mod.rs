@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Devices, open files and objects. `Driver`, `Device`, `File` and `Gem` name each other: the one
-//! circle of types in this crate.
+//! Devices, open files and objects. `Driver`, `Device`, `File` and `Gem` are mutually recursive, as
+//! no other types of this crate.
 //!
-//! * [`driver`]: what a driver gives the DRM layer
+//! * [`driver`]: the interface of drivers
 //! * [`device`]: a driver's device and its nodes
 //! * [`mod@file`]: an open file
-//! * [`gem`]: a buffer as one device sees it
+//! * [`gem`]: a buffer on one device
 //! * [`ioctl`]: tables of ioctls
-//! * [`shrink`]: memory that clients do not need, and its end when memory is short
-//! * [`coredump`], [`stats`]: what a driver tells
+//! * [`shrink`]: purges memory that clients do not need when memory is short
+//! * [`coredump`], [`stats`]: the crash dump and statistics of a driver
 //! * `auth`: masters, magics and authentication
 
 pub(crate) mod auth;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What drivers count, per open file and per device.
+//! Statistics of jobs, per open file and per device.
 
 use crate::drm::driver::Statistic;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -15,28 +15,28 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// A job is over after `busy_ns` in the hardware.
+    /// Counts a job that has ended, after `busy_ns` in the hardware.
     pub fn job(&self, busy_ns: u64) {
         self.jobs.fetch_add(1, Ordering::Relaxed);
         self.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
     }
 
-    /// A job failed, hung, or its address space faulted.
+    /// Counts a job that failed or hung, or a fault in its address space.
     pub fn fault(&self) {
         self.faults.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The GPU was reset.
+    /// Counts a reset of the GPU.
     pub fn reset(&self) {
         self.resets.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A submit was refused; the answer is whether it is the first.
+    /// Counts a refused submit; returns whether it is the first.
     pub fn refuse(&self) -> bool {
         self.refused.fetch_add(1, Ordering::Relaxed) == 0
     }
 
-    /// The `index`-th of them.
+    /// The `index`-th statistic.
     pub fn get(&self, index: u32) -> Option<Statistic> {
         let (name, counter) = match index {
             0 => (c"jobs", &self.jobs),

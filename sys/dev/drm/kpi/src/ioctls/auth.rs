@@ -11,13 +11,14 @@ pub(super) fn get_magic<D: Driver>(call: &Call<'_, D>, arg: &mut Auth) -> Result
     Ok(())
 }
 
-/// AUTH_MAGIC, by the master: EINVAL for a magic that is unknown or used.
+/// AUTH_MAGIC, by the master: EINVAL if the magic is unknown or used.
 pub(super) fn auth_magic<D: Driver>(call: &Call<'_, D>, arg: &mut Auth) -> Result<()> {
     let mut masters = call.device().masters().lock();
     masters.authenticate(call.file.auth(), arg.magic)
 }
 
-/// The privileged may change the master, and the process that opened a file which was master once.
+/// The master may be changed by privileged callers, and by the process that opened the file if the
+/// file was master before.
 fn check<D: Driver>(call: &Call<'_, D>) -> Result<()> {
     let own = call.caller.pid() == call.file.pid() && call.file.auth().was_master();
     if own || call.caller.privileged() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! From a request of C to the function of an ioctl. Order of the checks: drm_ioctl() and
-//! drm_ioctl_permit() of Linux 6.1.
+//! Dispatch of ioctls. The order of the checks is that of drm_ioctl() and drm_ioctl_permit() of
+//! Linux 6.1.
 
 use super::table;
 use crate::alloc::Arc;
@@ -48,9 +48,8 @@ impl<D: Driver> NodeOps for Files<D> {
 
 fn find<D: Driver>(nr: u32) -> Result<&'static Ioctl<D>> {
     if (DRIVER_BASE..DRIVER_END).contains(&nr) {
-        D::IOCTLS
-            .get(usize_of_u32(nr.wrapping_sub(DRIVER_BASE)))
-            .ok_or(EINVAL)
+        let index = nr.checked_sub(DRIVER_BASE).ok_or(EINVAL)?;
+        D::IOCTLS.get(usize_of_u32(index)).ok_or(EINVAL)
     } else {
         table::find::<D>(nr).ok_or(EINVAL)
     }
@@ -69,12 +68,13 @@ fn permit<D: Driver>(access: Access, call: &Call<'_, D>) -> Result<()> {
     }
 }
 
-/// Does ioctl `nr` of `group` with the user's structure in `data`.
+/// Calls ioctl `nr` of `group` with the user's structure in `data`.
 ///
 /// # Errors
 ///
-/// ENOTTY for another group, EINVAL for an unknown number or a longer structure that is not zero where
-/// this version knows no field, ENXIO when the device is gone, EACCES, and what the ioctl says.
+/// ENOTTY for another group, EINVAL for an unknown number or a longer structure that is not zero
+/// after the fields of this version, ENXIO if the device is detached, EACCES, and the errors of the
+/// ioctl.
 fn dispatch<D: Driver>(call: &Call<'_, D>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {
     if group != GROUP {
         return Err(ENOTTY);
@@ -93,8 +93,8 @@ fn dispatch<D: Driver>(call: &Call<'_, D>, group: u32, nr: u32, data: &mut [u8])
         *to = *from;
     }
     permit(ioctl.access, call)?;
-    // A client that is at its limit has what jobs of its own held, and one that was told of their
-    // end finds it free.
+    // So a client at its limit can use the memory that its own ended jobs held, and a client that
+    // has waited for a fence finds that memory free.
     D::settle(call.file.driver());
     let done = (ioctl.run)(call, arg);
     D::settle(call.file.driver());

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The ioctls that every driver has. Errors are those of Linux 6.1: drm_ioctl.c, drm_auth.c, drm_gem.c,
-//! drm_prime.c, drm_syncobj.c; a render-only driver returns EOPNOTSUPP for all that is about modes.
+//! The ioctls that every driver has. Errors are those of Linux 6.1: drm_ioctl.c, drm_auth.c,
+//! drm_gem.c, drm_prime.c, drm_syncobj.c; a render-only driver returns EOPNOTSUPP for mode setting.
 //!
-//! * `dispatch`: from a request of C to its function
+//! * `dispatch`: finds and calls the function of an ioctl
 //! * `table`: number, structure, access and function of each
 //! * `version`, `auth`, `gem`, `prime`, `syncobj`: the functions
-//! * `unsupported`: numbers that Linux knows and a render-only driver refuses
+//! * `unsupported`: numbers of Linux that a render-only driver does not support
 
 mod auth;
 mod dispatch;

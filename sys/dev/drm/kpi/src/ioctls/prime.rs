@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Descriptors of objects.
+//! Objects as descriptors (PRIME).
 
 use crate::drm::driver::{Call, Driver};
 use crate::os::FdFlags;
 use crate::util::errno::{Result, EINVAL};
 use crate::util::uapi::PrimeHandle;
 
-/// Linux's O_CLOEXEC and O_RDWR, which DRM_CLOEXEC and DRM_RDWR are.
+/// DRM_CLOEXEC and DRM_RDWR, which are Linux's O_CLOEXEC and O_RDWR.
 const CLOEXEC: u32 = 0o2_000_000;
 const RDWR: u32 = 2;
 /// FreeBSD's O_CLOEXEC: a native client's DRM_CLOEXEC.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Sync objects. Binary only: a driver without timelines answers EOPNOTSUPP to those (see the table).
+//! Sync objects, binary ones only: the ioctls of timelines fail with EOPNOTSUPP (see the table).
 
 use crate::alloc::{Arc, KVec};
 use crate::drm::driver::{Call, Driver, MAX_HANDLES};
@@ -12,7 +12,7 @@ use crate::util::errno::{Result, EINVAL, ENOENT, ENOMEM};
 use crate::util::uapi::{SyncobjArray, SyncobjCreate, SyncobjHandle, SyncobjWait};
 
 const CREATE_SIGNALED: u32 = 1;
-/// EXPORT_SYNC_FILE one way, IMPORT_SYNC_FILE the other.
+/// EXPORT_SYNC_FILE and IMPORT_SYNC_FILE.
 const SYNC_FILE: u32 = 1;
 const WAIT_ALL: u32 = 1;
 const WAIT_FOR_SUBMIT: u32 = 2;
@@ -37,8 +37,8 @@ pub(super) fn destroy<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjCreate) ->
     if arg.flags != 0 {
         return Err(EINVAL);
     }
-    let gone = call.file.syncobjs().lock().remove(arg.handle);
-    gone.map(drop).ok_or(EINVAL)
+    let syncobj = call.file.syncobjs().lock().remove(arg.handle);
+    syncobj.map(drop).ok_or(EINVAL)
 }
 
 pub(super) fn handle_to_fd<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjHandle) -> Result<()> {
@@ -76,20 +76,21 @@ pub(super) fn fd_to_handle<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjHandl
     Ok(())
 }
 
-/// The objects of an array of handles; ENOMEM for more than `MAX_HANDLES`, as Linux answers for more than it allocates.
-fn boxes<D: Driver>(call: &Call<'_, D>, handles: u64, count: u32) -> Result<KVec<Arc<Syncobj>>> {
+/// The objects of an array of handles; ENOMEM for more than `MAX_HANDLES`, as in Linux for more
+/// than it can allocate.
+fn find_all<D: Driver>(call: &Call<'_, D>, handles: u64, count: u32) -> Result<KVec<Arc<Syncobj>>> {
     if count > MAX_HANDLES {
         return Err(ENOMEM);
     }
     let os = call.file.os();
-    let bytes = u64::from(count).saturating_mul(4);
+    let bytes = u64::from(count).checked_mul(4).ok_or(ENOMEM)?;
     let handles = UserSlice::new(handles, bytes).read_u32s(os, call.caller)?;
-    let mut boxes = KVec::with_capacity(os, handles.len())?;
+    let mut syncobjs = KVec::with_capacity(os, handles.len())?;
     for (turn, handle) in (0..handles.len()).zip(handles.iter()) {
-        call.caller.look(turn)?;
-        boxes.push(call.file.syncobj(*handle)?)?;
+        call.caller.check_signals(turn)?;
+        syncobjs.push(call.file.syncobj(*handle)?)?;
     }
-    Ok(boxes)
+    Ok(syncobjs)
 }
 
 pub(super) fn wait<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjWait) -> Result<()> {
@@ -104,28 +105,29 @@ pub(super) fn wait<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjWait) -> Resu
         for_submit: arg.flags & WAIT_FOR_SUBMIT != 0,
     };
     let _charge = wait_charge(call, arg.count_handles)?;
-    let boxes = boxes(call, arg.handles, arg.count_handles)?;
+    let syncobjs = find_all(call, arg.handles, arg.count_handles)?;
     let deadline = user_deadline(arg.timeout_nsec);
-    arg.first_signaled = syncobj::wait(call.file.os(), &boxes, mode, call.caller, deadline)?;
+    arg.first_signaled = syncobj::wait(call.file.os(), &syncobjs, mode, call.caller, deadline)?;
     Ok(())
 }
 
-/// What a wait for many objects costs for as long as it lasts, about. A short one costs less than its thread does, and
-/// must be possible for a client that has all the memory it may have.
+/// A charge for about the memory of a wait for many objects. A short wait takes less than its
+/// thread and is not charged, so that it is possible for a client at its limit.
 fn wait_charge<D: Driver>(call: &Call<'_, D>, count: u32) -> Result<Option<Charge>> {
     const SHORT: u32 = 64;
     const EACH: u64 = 128;
     if count <= SHORT || count > MAX_HANDLES {
         return Ok(None);
     }
-    Charge::new(call.file.account(), u64::from(count).saturating_mul(EACH)).map(Some)
+    let bytes = u64::from(count).checked_mul(EACH).ok_or(ENOMEM)?;
+    Charge::new(call.file.account(), bytes).map(Some)
 }
 
 pub(super) fn reset<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjArray) -> Result<()> {
     if arg.pad != 0 || arg.count_handles == 0 {
         return Err(EINVAL);
     }
-    for syncobj in boxes(call, arg.handles, arg.count_handles)?.iter() {
+    for syncobj in find_all(call, arg.handles, arg.count_handles)?.iter() {
         syncobj.replace(None);
     }
     Ok(())
@@ -135,9 +137,9 @@ pub(super) fn signal<D: Driver>(call: &Call<'_, D>, arg: &mut SyncobjArray) -> R
     if arg.pad != 0 || arg.count_handles == 0 {
         return Err(EINVAL);
     }
-    let boxes = boxes(call, arg.handles, arg.count_handles)?;
+    let syncobjs = find_all(call, arg.handles, arg.count_handles)?;
     let fence = Fence::stub(call.file.os())?;
-    for syncobj in boxes.iter() {
+    for syncobj in syncobjs.iter() {
         syncobj.replace(Some(fence.clone().into()));
     }
     Ok(())

@@ -10,7 +10,7 @@ use crate::util::uapi::{
     SyncobjCreate, SyncobjHandle, SyncobjWait, Unique, Version,
 };
 
-/// An ioctl without a structure of ours.
+/// An ioctl without a structure.
 macro_rules! bare {
     ($nr:literal, $access:expr, $run:expr) => {
         Ioctl {
@@ -22,13 +22,13 @@ macro_rules! bare {
     };
 }
 
-/// The ioctl with a number outside of the driver's range.
+/// The ioctl with a number outside of the drivers' range.
 pub(super) fn find<D: Driver>(nr: u32) -> Option<&'static Ioctl<D>> {
     let mut all = table::<D>().iter().chain(unsupported::table::<D>());
     all.find(|ioctl| ioctl.nr == nr)
 }
 
-/// Those that do something, most frequent first.
+/// The supported ioctls, most frequent first.
 fn table<D: Driver>() -> &'static [Ioctl<D>] {
     const {
         &[

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Numbers that Linux knows and a render-only driver only answers: drm_ioctl.c of Linux 6.1 without
-//! legacy drivers. Who may not call is told so first.
+//! Ioctls of Linux that a render-only driver does not support, with their results: drm_ioctl.c of
+//! Linux 6.1 without legacy drivers. Permissions are checked first.
 
 use crate::drm::driver::Driver;
 use crate::drm::ioctl::{Access, Ioctl, ANY, AUTH, MASTER, RENDER, ROOT};
 use crate::util::errno::{EINVAL, ENOSYS, EOPNOTSUPP};
 
-macro_rules! answers {
-    ($(($nr:literal, $access:expr, $answer:expr)),* $(,)?) => {
-        const { &[$(Ioctl { nr: $nr, size: 0, access: $access, run: |_, _| $answer }),*] }
+macro_rules! results {
+    ($(($nr:literal, $access:expr, $result:expr)),* $(,)?) => {
+        const { &[$(Ioctl { nr: $nr, size: 0, access: $access, run: |_, _| $result }),*] }
     };
 }
 
@@ -20,7 +20,7 @@ const AUTH_ROOT: Access = Access { root: true, ..AUTH };
 
 /// The table.
 pub(super) fn table<D: Driver>() -> &'static [Ioctl<D>] {
-    answers![
+    results![
         (0x03, MASTER_ROOT, Err(EINVAL)),
         (0x04, ANY, Err(EINVAL)),
         (0x08, ANY, Ok(())),

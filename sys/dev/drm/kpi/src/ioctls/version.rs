@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Who the driver is and what it can.
+//! Name, version and capabilities of the driver.
 
 use crate::drm::driver::{Call, Driver};
 use crate::os::UserSlice;
@@ -8,7 +8,7 @@ use crate::util::int_conv::u64_of;
 use crate::util::uapi::{Cap, Client, SetVersion, Unique, Version};
 use core::ffi::CStr;
 
-/// Copies as much of a name as the user has room for and tells its whole length.
+/// Copies as much of a name as the user has room for and stores its complete length.
 fn copy_name<D: Driver>(call: &Call<'_, D>, name: &CStr, len: &mut u64, to: u64) -> Result<()> {
     let bytes = name.to_bytes();
     let room = core::mem::replace(len, u64_of(bytes.len()));
@@ -39,9 +39,9 @@ pub(super) fn get_unique<D: Driver>(call: &Call<'_, D>, arg: &mut Unique) -> Res
 }
 
 /// Linux's overflowuid.
-const NOBODY: u64 = 65534;
+const OVERFLOW_UID: u64 = 65534;
 
-/// Linux tells only of the caller itself, as client 0.
+/// As in Linux, the only client is the caller, with index 0.
 pub(super) fn get_client<D: Driver>(call: &Call<'_, D>, arg: &mut Client) -> Result<()> {
     if arg.idx != 0 {
         return Err(EINVAL);
@@ -52,7 +52,7 @@ pub(super) fn get_client<D: Driver>(call: &Call<'_, D>, arg: &mut Client) -> Res
         idx: 0,
         auth,
         pid,
-        uid: NOBODY,
+        uid: OVERFLOW_UID,
         ..Client::default()
     };
     Ok(())
@@ -62,7 +62,7 @@ pub(super) fn get_client<D: Driver>(call: &Call<'_, D>, arg: &mut Client) -> Res
 const DI_MAJOR: i32 = 1;
 const DI_MINOR: i32 = 4;
 
-/// Asks for interface and driver versions (-1 for any); the answer is what there is.
+/// Checks interface and driver versions (-1 for any) and stores the actual ones.
 pub(super) fn set_version<D: Driver>(call: &Call<'_, D>, arg: &mut SetVersion) -> Result<()> {
     let good = |major: i32, minor: i32, have: i32, most: i32| {
         major == -1 || (major == have && (0..=most).contains(&minor))

@@ -1,32 +1,33 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A buffer: memory, its fences and who pays for it, independent of any device. What a GEM object has on
-//! one device and a dma-buf carries to another.
+//! Buffers: memory, its fences and the account that pays for it, independent of a device. A GEM
+//! object is a buffer on one device; a dma-buf shares a buffer with other devices.
 
 use crate::alloc::{Arc, KVec};
-use crate::mem::tenure::{Tenure, Uses};
+use crate::mem::purge_state::{PurgeState, Uses};
 use crate::os::{Caller, Dev, MemAttr, Mtx, Object, Os, Sx, PAGE_SIZE};
 use crate::sync::resv::Resv;
-use crate::util::account::{Account, Charge};
+use crate::util::account::{Account, Charge, OBJECT_BYTES};
 use crate::util::errno::{Result, EINVAL, ENXIO};
 use crate::util::int_conv::{u64_of, usize_of};
 use core::sync::atomic::{AtomicBool, Ordering};
+use static_assertions::{assert_impl_all, const_assert};
 
 /// When the memory of a buffer is charged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Charged {
-    /// All of it when it is made.
+    /// All of it, when the buffer is made.
     AtOnce,
-    /// In chunks of [`GROWTH`] bytes when pages of them are wired. Users cannot map it, for a touch
-    /// asks nobody.
+    /// In chunks of [`GROWTH`] bytes, when a page of the chunk is wired. Users cannot map the
+    /// buffer, because a page fault is not charged.
     AsWired,
 }
 
-/// By how much a buffer grows that is charged as it does.
+/// The bytes of a chunk of a buffer that is charged as it is wired.
 pub const GROWTH: u64 = 2 << 20;
 
 const CHUNK_PAGES: u64 = GROWTH / PAGE_SIZE;
 
-/// Chunks that are charged, by bits.
+/// The charged chunks, as bits.
 type Chunks = Mtx<KVec<u64>>;
 
 /// The word that has the bit of a chunk, and the bit; EINVAL beyond the end.
@@ -43,13 +44,16 @@ pub struct Buffer {
     object: Object,
     resv: Resv,
     charge: Charge,
-    /// None: all of them.
+    /// The charged chunks; `None` if all are.
     charged: Option<Chunks>,
-    of_user: bool,
-    tenure: Sx<Tenure>,
+    userptr: bool,
+    purge_state: Sx<PurgeState>,
     uses: Uses,
     purged: AtomicBool,
 }
+
+assert_impl_all!(Buffer: Send, Sync);
+const_assert!(u64_of(size_of::<Buffer>()) <= OBJECT_BYTES);
 
 impl Buffer {
     /// A buffer of `size` bytes, rounded up to whole pages, charged to `account`. No page is
@@ -57,7 +61,7 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// EINVAL for an empty or absurd size; ENOMEM, also over the account's limit.
+    /// EINVAL if the size is 0 or overflows; ENOMEM, also over the account's limit.
     pub fn new(
         dev: Dev,
         account: &Arc<Account>,
@@ -82,14 +86,14 @@ impl Buffer {
         Self::with_object(dev.os(), size, object, (charge, chunks), false)
     }
 
-    /// The memory that a process has at `address`: `size` bytes, charged to `account`. `write`: devices may write
-    /// there.
+    /// A buffer of the memory of a process: `size` bytes at `address`, charged to `account`.
+    /// `write`: devices may write to it.
     ///
     /// # Errors
     ///
-    /// EFAULT when the process has no such memory, EINVAL unless both are whole pages; ENOMEM, also over the account's
-    /// limit.
-    pub fn of_user(
+    /// EFAULT if the process has no such memory, EINVAL unless both are whole pages; ENOMEM, also
+    /// over the account's limit.
+    pub fn userptr(
         dev: Dev,
         account: &Arc<Account>,
         caller: &Caller<'_>,
@@ -98,7 +102,7 @@ impl Buffer {
         write: bool,
     ) -> Result<Arc<Buffer>> {
         let charge = Charge::of_object(account, size)?;
-        let object = Object::of_user(dev, caller, address, size, write)?;
+        let object = Object::userptr(dev, caller, address, size, write)?;
         Self::with_object(dev.os(), size, object, (charge, None), true)
     }
 
@@ -107,7 +111,7 @@ impl Buffer {
         size: u64,
         object: Object,
         (charge, charged): (Charge, Option<Chunks>),
-        of_user: bool,
+        userptr: bool,
     ) -> Result<Arc<Buffer>> {
         let resv = Resv::new(os)?;
         let buffer = Buffer {
@@ -118,17 +122,17 @@ impl Buffer {
             resv,
             charge,
             charged,
-            of_user,
-            tenure: Sx::new(os, c"drm tenure", Tenure::Private)?,
+            userptr,
+            purge_state: Sx::new(os, c"drm purge state", PurgeState::Private)?,
             uses: Uses::none(),
             purged: AtomicBool::new(false),
         };
         Arc::new(os, buffer)
     }
 
-    /// Whether it is memory of a process, which no other process can be given.
-    pub fn is_of_user(&self) -> bool {
-        self.of_user
+    /// Whether it is memory of a process, which cannot be shared with another.
+    pub fn is_userptr(&self) -> bool {
+        self.userptr
     }
 
     /// A number that no other buffer has.
@@ -141,7 +145,7 @@ impl Buffer {
         self.size
     }
 
-    /// The instance that its memory comes from.
+    /// The instance that it is allocated from.
     pub fn os(&self) -> Os {
         self.os
     }
@@ -156,23 +160,22 @@ impl Buffer {
         &self.resv
     }
 
-    /// Who pays for it.
+    /// What it is charged.
     pub(crate) fn charge(&self) -> &Charge {
         &self.charge
     }
 
-    /// Whether users may map it: not the memory of a process, and not what is charged as it is
-    /// wired.
+    /// Whether users may map it: not memory of a process, and not if it is charged as it is wired.
     pub fn may_be_mapped(&self) -> bool {
-        !self.of_user && self.charged.is_none()
+        !self.userptr && self.charged.is_none()
     }
 
-    /// Physical addresses of the pages from `first`, allocated, and charged, if they were not. May
-    /// sleep until there is memory.
+    /// Stores the physical addresses of the pages from `first`, which are allocated and charged if
+    /// necessary. May sleep until there is memory.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also over the account's limit; EINVAL beyond the end, ENXIO when purged.
+    /// ENOMEM, also over the account's limit; EINVAL beyond the end, ENXIO if purged.
     pub fn wire(&self, first: u64, pas: &mut [u64]) -> Result<()> {
         if self.is_purged() {
             return Err(ENXIO);
@@ -182,22 +185,22 @@ impl Buffer {
         };
         let (mut at, mut rest) = (first, pas);
         while !rest.is_empty() {
-            let chunk = at.wrapping_div(CHUNK_PAGES);
-            let room = CHUNK_PAGES.wrapping_sub(at.wrapping_rem(CHUNK_PAGES));
+            let chunk = at / CHUNK_PAGES;
+            let room = CHUNK_PAGES.checked_sub(at % CHUNK_PAGES).ok_or(EINVAL)?;
             let count = rest.len().min(usize_of(room));
-            let (part, behind) = rest.split_at_mut_checked(count).ok_or(EINVAL)?;
+            let (part, after) = rest.split_at_mut_checked(count).ok_or(EINVAL)?;
             self.wire_chunk(chunks, chunk, at, part)?;
             at = at.checked_add(u64_of(count)).ok_or(EINVAL)?;
-            rest = behind;
+            rest = after;
         }
         Ok(())
     }
 
-    /// Wires pages of one chunk, which is charged if it was not.
+    /// Wires pages of one chunk, which is charged if necessary.
     fn wire_chunk(&self, chunks: &Chunks, chunk: u64, first: u64, pas: &mut [u64]) -> Result<()> {
         let before = self.object.resident();
-        let left = self.size.saturating_sub(chunk.saturating_mul(GROWTH));
-        let bytes = left.min(GROWTH);
+        let start = chunk.checked_mul(GROWTH).ok_or(EINVAL)?;
+        let bytes = self.size.checked_sub(start).ok_or(EINVAL)?.min(GROWTH);
         let fresh = {
             let mut chunks = chunks.lock();
             let (word, bit) = chunk_bit(&mut chunks, chunk)?;
@@ -209,7 +212,7 @@ impl Buffer {
             fresh
         };
         let wired = self.object.wire(first, pas);
-        // Where something came of it, it is charged until it goes.
+        // If a page was allocated, the chunk stays charged until the buffer is freed.
         if wired.is_err() && fresh && self.object.resident() == before {
             let mut chunks = chunks.lock();
             let (word, bit) = chunk_bit(&mut chunks, chunk)?;
@@ -219,9 +222,9 @@ impl Buffer {
         wired
     }
 
-    /// Whether its memory may go.
-    pub(crate) fn tenure(&self) -> &Sx<Tenure> {
-        &self.tenure
+    /// Whether its memory may be purged.
+    pub(crate) fn purge_state(&self) -> &Sx<PurgeState> {
+        &self.purge_state
     }
 
     /// The jobs that use it.
@@ -229,16 +232,16 @@ impl Buffer {
         &self.uses
     }
 
-    /// From now on it counts as purged: no page is handed out any more.
+    /// Marks it as purged: no page is wired from now on.
     pub fn mark_purged(&self) {
         self.purged.store(true, Ordering::Release);
     }
 
-    /// Frees its memory for good. The caller has seen to it that no device reaches it.
+    /// Frees its memory permanently. The caller ensures that no device accesses it.
     ///
     /// # Errors
     ///
-    /// EBUSY while somebody else has a page of it wired; nothing changed.
+    /// EBUSY while something else has wired a page of it. Nothing is changed then.
     pub(crate) fn purge(&self) -> Result<()> {
         self.object.purge()?;
         self.mark_purged();
@@ -246,7 +249,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// Whether its memory was freed for good.
+    /// Whether its memory was purged.
     pub fn is_purged(&self) -> bool {
         self.purged.load(Ordering::Acquire)
     }

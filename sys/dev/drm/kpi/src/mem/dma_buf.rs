@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! dma-bufs: buffers behind descriptors, for other processes and other devices.
+//! dma-bufs: descriptors of buffers, for other processes and other devices.
 
 use crate::alloc::Arc;
 use crate::mem::buffer::Buffer;
@@ -13,8 +13,7 @@ use crate::util::errno::{Result, EINVAL, ENOTTY};
 use crate::util::uapi::{uapi_struct, Field, Uapi};
 use core::any::Any;
 
-/// A device's object that has been shared: its buffer, and itself for the device that made it to
-/// recognise its own.
+/// A shared object of a device: its buffer, and the object, by which its device recognises it.
 #[derive(Clone)]
 pub struct Shared {
     /// Its buffer.
@@ -23,7 +22,7 @@ pub struct Shared {
     pub object: Arc<dyn Any + Send + Sync>,
 }
 
-/// What stands behind a dma-buf descriptor.
+/// A shared object with a descriptor.
 pub struct DmaBuf {
     shared: Shared,
     poll: Poll,
@@ -43,7 +42,8 @@ const SYNC_WRITE: u64 = 2;
 const SYNC_END: u64 = 4;
 
 uapi_struct! {
-    /// `struct dma_buf_export_sync_file`, and with the descriptor going in, `struct dma_buf_import_sync_file`.
+    /// `struct dma_buf_export_sync_file`, and `struct dma_buf_import_sync_file`, in which the
+    /// descriptor is an input.
     struct FencesAs {
         flags: u32,
         fd: i32,
@@ -51,7 +51,7 @@ uapi_struct! {
 }
 
 impl DmaBuf {
-    /// Gives `caller` a descriptor of `shared`, for which `account` pays.
+    /// Makes a descriptor of `shared` for `caller`, charged to `account`.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl DmaBuf {
         shared: Shared,
         flags: FdFlags,
     ) -> Result<i32> {
-        if shared.buffer.is_of_user() {
+        if shared.buffer.is_userptr() {
             return Err(EINVAL);
         }
         let content = Arc::new(
@@ -79,11 +79,11 @@ impl DmaBuf {
         file.install(caller, flags)
     }
 
-    /// What stands behind descriptor `fd` of `caller`.
+    /// The shared object of descriptor `fd` of `caller`.
     ///
     /// # Errors
     ///
-    /// EBADF; EINVAL when it is no dma-buf.
+    /// EBADF; EINVAL if it is not a dma-buf.
     pub fn import(caller: &Caller<'_>, fd: i32) -> Result<Shared> {
         let file = FileRef::<DmaBuf>::get(caller, fd)?;
         Ok(file.shared.clone())
@@ -99,14 +99,14 @@ impl PlainFile for DmaBuf {
         self.buffer().size()
     }
 
-    /// A poll for reading waits for those who write.
+    /// Readable when no writer is pending.
     fn readable(&self) -> bool {
         while let Some(fence) = self.buffer().resv().first_pending(Usage::Read) {
-            if !self.poll.is_over(&fence) {
+            if !self.poll.is_ready(&fence) {
                 return false;
             }
             if !fence.is_signaled() {
-                // Out of memory: rather too early than never.
+                // Without memory for a hook: better too early than never.
                 break;
             }
         }
@@ -125,7 +125,7 @@ impl PlainFile for DmaBuf {
         // Linux compares the whole request code, which has the size in it.
         match (group, nr, data.len()) {
             (GROUP, SYNC, 8) => self.sync(caller, u64::load(data)),
-            // The argument is the address of a name, which nothing here shows.
+            // The argument is the address of a name, which is not used.
             (GROUP, SET_NAME, 4 | 8) => Ok(()),
             (GROUP, EXPORT_SYNC_FILE, 8) => {
                 let mut arg = FencesAs::read(data);
@@ -143,7 +143,7 @@ impl PlainFile for DmaBuf {
 }
 
 impl FencesAs {
-    /// As whom; EINVAL for nobody.
+    /// As a reader or a writer; EINVAL if neither.
     fn usage(&self) -> Result<Usage> {
         match u64::from(self.flags) {
             SYNC_READ => Ok(Usage::Read),
@@ -156,8 +156,8 @@ impl FencesAs {
 }
 
 impl DmaBuf {
-    /// A begin waits for the device, and nothing else, as for Linux's GEM drivers. A buffer that CPUs map cached has
-    /// ioctls of its driver for the rest.
+    /// A begin waits for the device, and does nothing else, as with Linux's GEM drivers. Cache
+    /// maintenance of a buffer that CPUs map cached is done by ioctls of its driver.
     fn sync(&self, caller: &Caller<'_>, flags: u64) -> Result<()> {
         if flags & !SYNC_VALID != 0 || flags & (SYNC_READ | SYNC_WRITE) == 0 {
             return Err(EINVAL);
@@ -176,7 +176,7 @@ impl DmaBuf {
             .wait(buffer.os(), usage, Some(caller), crate::os::NEVER)
     }
 
-    /// A sync_file of what a reader or a writer has to wait for now.
+    /// Makes a sync_file of the fences that a reader or a writer waits for now.
     fn export_fences(&self, caller: &Caller<'_>, usage: Usage) -> Result<i32> {
         let os = self.buffer().os();
         let account = self.buffer().charge().account();
@@ -187,7 +187,7 @@ impl DmaBuf {
         SyncFile::export(os, account, caller, fences, b"dma-buf")
     }
 
-    /// From now on others wait for a sync_file, as for a reader or a writer.
+    /// Makes later users wait for a sync_file, as for a reader or a writer.
     fn import_fences(&self, caller: &Caller<'_>, usage: Usage, fd: i32) -> Result<()> {
         let os = self.buffer().os();
         let fences = SyncFile::import(caller, fd)?;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A job's use of a buffer.
+//! Pins of buffers.
 
 use crate::alloc::Arc;
 use crate::mem::buffer::Buffer;
 
-/// A job's use of a buffer, which is not purged meanwhile.
+/// A job's use of a buffer, which is not purged while this exists.
 pub struct Pin(Arc<Buffer>);
 
 impl Pin {
-    /// One more job uses `buffer`. One that is being purged is waited for: the job finds it gone.
-    /// May sleep.
+    /// Pins `buffer` for one more job. Waits for a purge that is in progress: the job finds the
+    /// buffer purged. May sleep.
     pub fn new(buffer: &Arc<Buffer>) -> Pin {
-        buffer.uses().begin(buffer.tenure());
+        buffer.uses().begin(buffer.purge_state());
         Pin(buffer.clone())
     }
 }

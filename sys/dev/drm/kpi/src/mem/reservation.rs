@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The reservations of several buffers at once.
 //!
-//! A submit holds those of all of its buffers at once: two submits that share buffers see them in the same order, and
-//! no ring of jobs that wait for each other can arise.
+//! A submit holds those of all its buffers at once: two submits that share buffers add their fences
+//! in the same order, so that there is no dependency cycle.
 //!
-//! Reservations are taken in the order of the buffers' numbers, so no two callers wait for each other, and a caller
-//! that waits can be interrupted. To hold one costs nobody anything who does not use that buffer.
+//! Reservations are taken in the order of the buffers' ids, so that callers do not deadlock; a
+//! signal interrupts a caller that waits. Holding one delays only users of that buffer.
 
 use crate::alloc::Arc;
 use crate::mem::buffer::Buffer;
 use crate::os::{Caller, Os, NEVER};
 use crate::sync::fence::{Fence, FenceSet};
 use crate::sync::resv::Usage;
-use crate::util::errno::{Result, EALREADY};
+use crate::util::errno::{Result, EALREADY, ENOMEM};
 use crate::util::sorted_map::SortedMap;
 
-/// The reservations of the buffers of one submit, held until this is dropped.
+/// The reservations of a submit's buffers, held until this is dropped.
 pub struct Reservation {
-    /// By number.
+    /// By id.
     buffers: SortedMap<u64, (Arc<Buffer>, Usage)>,
-    /// How many are held; the first ones.
+    /// How many are held, from the first.
     held: usize,
 }
 
@@ -28,7 +28,8 @@ impl Reservation {
     ///
     /// # Errors
     ///
-    /// EALREADY for a buffer that is named twice, as locking a reservation twice is in Linux; EINTR, ERESTART, ENOMEM.
+    /// EALREADY for a buffer that is given twice, as for a reservation that is locked twice in
+    /// Linux; EINTR, ERESTART, ENOMEM.
     pub fn take<'a>(
         os: Os,
         caller: &Caller<'_>,
@@ -36,7 +37,7 @@ impl Reservation {
     ) -> Result<Reservation> {
         let mut by_number = SortedMap::new(os);
         for (turn, (buffer, usage)) in (0..usize::MAX).zip(buffers) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             if by_number.get(buffer.id()).is_some() {
                 return Err(EALREADY);
             }
@@ -53,12 +54,12 @@ impl Reservation {
         Ok(this)
     }
 
-    /// Takes all, unless a list is full: then a fence to wait for before the next try.
+    /// Takes all, unless a list is full: then returns a fence to wait for before the next attempt.
     fn hold(&mut self, os: Os, caller: &Caller<'_>) -> Result<Option<Arc<Fence>>> {
         for (turn, (_, (buffer, _))) in (0..usize::MAX).zip(self.buffers.from(0)) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             buffer.resv().hold(os, caller)?;
-            self.held = turn.saturating_add(1);
+            self.held = turn.checked_add(1).ok_or(ENOMEM)?;
             let full = buffer.resv().make_room()?;
             if full.is_some() {
                 return Ok(full);
@@ -74,14 +75,14 @@ impl Reservation {
         self.held = 0;
     }
 
-    /// Adds what a user of these buffers has to wait for to `waits`.
+    /// Adds the fences that a user of these buffers waits for to `waits`.
     ///
     /// # Errors
     ///
     /// ENOMEM; EINTR, ERESTART.
     pub fn dependencies(&self, caller: &Caller<'_>, waits: &mut FenceSet) -> Result<()> {
         for (turn, (_, (buffer, usage))) in (0..usize::MAX).zip(self.buffers.from(0)) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             buffer.resv().add_pending_to(waits, *usage)?;
         }
         Ok(())
@@ -90,7 +91,7 @@ impl Reservation {
     /// Makes later users of the buffers wait for `fence`.
     pub fn add(&self, fence: &Arc<Fence>) {
         for (_, (buffer, usage)) in self.buffers.from(0) {
-            // `take` made the room.
+            // `take` has made room.
             let _ = buffer.resv().add(fence, *usage);
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Kernel pages for a device's page tables, with the cache maintenance that its walker needs.
+//! Kernel pages for a device's page tables, with the cache maintenance for its walker.
 
 use crate::os::{Dev, Page, PageView, SyncDir, PAGE_SIZE};
 use crate::util::account::Charge;
@@ -7,17 +7,19 @@ use crate::util::errno::{Result, ENOMEM};
 use crate::util::int_conv::low32;
 use iommu_pmap::{NoMemory, Pa, TableMem};
 
-/// Pages that are made before a lock is taken, so that no table is made, and zeroed, with it held.
+/// Pages that are allocated, and zeroed, before a lock is taken, for tables that are needed with it
+/// held.
 pub struct Spare {
     dev: Dev,
     pages: [Option<Page>; SPARE_PAGES],
 }
 
-/// What one leaf, or one last table of leaves, needs at most: a table on each level below the root.
+/// The most tables that one leaf, or the leaves of one table, need: one on each level below the
+/// root.
 const SPARE_PAGES: usize = 3;
 
 impl Spare {
-    /// None yet.
+    /// No pages yet.
     pub fn new(dev: Dev) -> Spare {
         Spare {
             dev,
@@ -25,7 +27,7 @@ impl Spare {
         }
     }
 
-    /// Makes the pages that are missing. Not with a lock held that others wait for.
+    /// Allocates the missing pages. Not to be called with a lock held that others wait for.
     ///
     /// # Errors
     ///
@@ -53,15 +55,15 @@ impl Drop for Spare {
 /// Table memory of one device, for entries of `ENTRY_BYTES` bytes, 4 or 8.
 pub struct KernelTables<'a, const ENTRY_BYTES: u32 = 8> {
     dev: &'a Dev,
-    /// A device that snoops sees stores as they are.
+    /// The device snoops: no cache maintenance.
     coherent: bool,
-    /// Who pays; none for tables that are nobody's.
+    /// What is charged; `None` for tables of the device itself.
     charge: Option<&'a Charge>,
-    /// Where tables come from, if not from the system.
+    /// The pages for tables; `None` for the system's.
     spare: Option<&'a mut Spare>,
 }
 
-/// A table as the CPU sees it, and where the device does.
+/// A table, in the CPU's and in the device's address space.
 #[derive(Clone, Copy)]
 pub struct Table<'a> {
     view: PageView<'a>,
@@ -82,7 +84,7 @@ impl<'a, const ENTRY_BYTES: u32> KernelTables<'a, ENTRY_BYTES> {
         }
     }
 
-    /// Table memory that comes from `spare` alone.
+    /// Table memory from the pages of `spare`.
     pub fn with_spare(self, spare: &'a mut Spare) -> Self {
         KernelTables {
             spare: Some(spare),
@@ -135,8 +137,8 @@ impl<'a, const ENTRY_BYTES: u32> TableMem for KernelTables<'a, ENTRY_BYTES> {
 
     fn sync(&mut self, table: Table<'a>, first: u32, count: u32) {
         if !self.coherent {
-            let off = u64::from(first).wrapping_mul(u64::from(ENTRY_BYTES));
-            let len = u64::from(count).wrapping_mul(u64::from(ENTRY_BYTES));
+            let bytes = |entries: u32| u64::from(entries) << const { ENTRY_BYTES.trailing_zeros() };
+            let (off, len) = (bytes(first), bytes(count));
             self.dev.page_sync(table.pa, off, len, SyncDir::ForDevice);
         }
     }

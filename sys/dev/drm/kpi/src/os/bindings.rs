@@ -34,6 +34,8 @@ pub const DRM_OS_NOWAIT: u32 = 1;
 pub const DRM_OS_LOG_ERR: u32 = 3;
 pub const DRM_OS_LOG_WARNING: u32 = 4;
 pub const DRM_OS_LOG_INFO: u32 = 6;
+pub const DRM_OS_QUEUE_URGENT: u32 = 0;
+pub const DRM_OS_QUEUE_BACKGROUND: u32 = 1;
 pub const DRM_OS_SYNC_FOR_DEVICE: u32 = 0;
 pub const DRM_OS_SYNC_FOR_CPU: u32 = 1;
 pub const DRM_OS_MEM_CACHED: u32 = 0;
@@ -179,6 +181,7 @@ extern "C" {
     pub fn drm_os_taskqueue_create(
         os: *mut drm_os,
         name: *const core::ffi::c_char,
+        urgency: u32,
         tqp: *mut *mut drm_os_taskqueue,
     ) -> core::ffi::c_int;
 }

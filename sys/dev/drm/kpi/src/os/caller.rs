@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The user thread on whose behalf a call runs, and its memory.
+//! The user thread that makes a call, and its memory.
 
 use super::{c, Os};
 use crate::alloc::KVec;
 use crate::util::errno::{Errno, Result, EFAULT, ENOMEM};
 use crate::util::int_conv::{u64_of, usize_of};
 use core::marker::PhantomData;
+use static_assertions::assert_not_impl_any;
 
-/// The calling user thread; exists only while its call runs.
+/// The calling user thread; it exists only during the call.
 ///
 /// # Invariants
 ///
-/// The pointer is the caller of the system call that runs now, for `'a`.
+/// The pointer is the caller of the current system call, which lasts for `'a`.
 pub struct Caller<'a> {
     raw: *mut c::drm_os_caller,
     _life: PhantomData<&'a mut ()>,
 }
 
+// A caller is on the stack of its own thread.
+assert_not_impl_any!(Caller<'static>: Send, Sync);
+
 impl Caller<'_> {
     /// # Safety
     ///
-    /// `raw` is the caller of a call that lasts at least as long as the result.
+    /// `raw` is the caller of a call that does not return before the result is dropped.
     pub(crate) unsafe fn from_raw(raw: *mut c::drm_os_caller) -> Self {
         // INVARIANT: as the caller promises.
         Caller {
@@ -33,19 +37,19 @@ impl Caller<'_> {
         self.raw
     }
 
-    /// The process.
+    /// The process id.
     pub fn pid(&self) -> i32 {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_caller_pid(self.raw) }
     }
 
-    /// The real user.
+    /// The real user id.
     pub fn uid(&self) -> u32 {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_caller_uid(self.raw) }
     }
 
-    /// The name of the program, ended and filled by zeroes.
+    /// The name of the program, terminated and filled by zeroes.
     pub fn comm(&self) -> [u8; 20] {
         let mut name = [0; 20];
         // SAFETY: live by the invariant; the buffer has the length that is passed.
@@ -53,13 +57,13 @@ impl Caller<'_> {
         name
     }
 
-    /// For loops whose length a client chooses: EINTR or ERESTART in some of the turns when a signal is pending or the
-    /// thread is dying.
+    /// For loops with a length that a client chooses: fails in some turns if a signal is pending or
+    /// the thread is exiting.
     ///
     /// # Errors
     ///
     /// EINTR, ERESTART.
-    pub fn look(&self, turn: usize) -> Result<()> {
+    pub fn check_signals(&self, turn: usize) -> Result<()> {
         const EACH: usize = 256;
         if turn % EACH != EACH - 1 {
             return Ok(());
@@ -68,22 +72,22 @@ impl Caller<'_> {
         Errno::check(unsafe { c::drm_os_caller_interrupted(self.raw) })
     }
 
-    /// Whether it may do anything.
+    /// Whether it is privileged.
     pub fn privileged(&self) -> bool {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_caller_privileged(self.raw) != 0 }
     }
 }
 
-/// An allegation by user space: "`len` bytes at `addr` are mine". Consumed by the one read or write, so
-/// nothing is fetched twice.
+/// Memory of a process as a client claims it: `len` bytes at `addr`. A read or write consumes it,
+/// so that nothing is fetched twice.
 #[derive(Debug)]
 pub struct UserSlice {
     addr: u64,
     len: u64,
 }
 
-/// An array that a user passes is read at most this large.
+/// The most bytes of an array that a user passes.
 const MAX_BYTES: u64 = 16 << 20;
 
 impl UserSlice {
@@ -102,11 +106,11 @@ impl UserSlice {
         })
     }
 
-    /// Copies an array of little-endian u32, `len / 4` of them.
+    /// Copies in an array of little-endian u32, `len / 4` of them.
     ///
     /// # Errors
     ///
-    /// EFAULT; ENOMEM, also when it is absurdly long.
+    /// EFAULT; ENOMEM, also if it is longer than 16 MiB.
     pub fn read_u32s(self, os: Os, caller: &Caller<'_>) -> Result<KVec<u32>> {
         if self.len > MAX_BYTES {
             return Err(ENOMEM);
@@ -122,7 +126,7 @@ impl UserSlice {
         Ok(words)
     }
 
-    /// Copies the first bytes of the slice, as many as `to` has room for.
+    /// Copies in the first bytes of the slice, as many as `to` has room for.
     ///
     /// # Errors
     ///
@@ -132,7 +136,7 @@ impl UserSlice {
         self.read_into(caller, to.get_mut(..n).unwrap_or_default())
     }
 
-    /// Copies `from` to the start of the slice, as much as it has room for.
+    /// Copies `from` out to the start of the slice, as much as that has room for.
     ///
     /// # Errors
     ///

@@ -19,7 +19,7 @@ unsafe impl Send for Condvar {}
 unsafe impl Sync for Condvar {}
 
 impl Condvar {
-    /// A condition variable; sleepers show as `name`.
+    /// A condition variable; `name` is the wait message of sleepers.
     ///
     /// # Errors
     ///
@@ -32,12 +32,12 @@ impl Condvar {
         Ok(Condvar(raw))
     }
 
-    /// Lets go of the lock, sleeps until a broadcast (or for no reason), takes it again. With a `caller`,
-    /// its signals end the sleep.
+    /// Releases the lock, sleeps until a broadcast or a spurious wakeup, and takes the lock again.
+    /// With a `caller`, its signals end the sleep.
     ///
     /// # Errors
     ///
-    /// ETIMEDOUT when the clock reaches `deadline` ns; EINTR or ERESTART.
+    /// ETIMEDOUT when the clock reaches `deadline` in ns; EINTR or ERESTART.
     pub fn wait<T>(
         &self,
         guard: &mut MtxGuard<'_, T>,
@@ -58,7 +58,7 @@ impl Condvar {
 
 impl Drop for Condvar {
     fn drop(&mut self) {
-        // SAFETY: ours, and nobody sleeps on it: sleepers borrow it.
+        // SAFETY: owned, and no thread sleeps on it: sleepers borrow it.
         unsafe { c::drm_os_cv_destroy(self.0) }
     }
 }

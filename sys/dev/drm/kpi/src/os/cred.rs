@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Whom the kernel's own memory is charged to.
+//! The system's account of the kernel's own memory.
 
 use super::{c, Caller};
 use crate::util::errno::{Errno, Result};
 use core::ptr::null_mut;
 
-/// The user of a caller, as the system's own accounting and limits know it.
+/// The credentials of a caller, to which the system's accounting and limits apply.
 ///
 /// # Invariants
 ///
-/// The pointer is live; everything that was charged is given back before it is freed.
+/// The pointer is live; everything that was charged is uncharged before it is freed.
 pub(crate) struct Cred(*mut c::drm_os_cred);
 
 // SAFETY: the C side locks for itself.
@@ -18,7 +18,7 @@ unsafe impl Send for Cred {}
 unsafe impl Sync for Cred {}
 
 impl Cred {
-    /// That of `caller`.
+    /// The credentials of `caller`.
     ///
     /// # Errors
     ///
@@ -35,13 +35,13 @@ impl Cred {
     ///
     /// # Errors
     ///
-    /// ENOMEM past a limit of the system's.
+    /// ENOMEM if a limit of the system is exceeded.
     pub(crate) fn charge(&self, bytes: u64) -> Result<()> {
         // SAFETY: live by the invariant.
         Errno::check(unsafe { c::drm_os_cred_charge(self.0, bytes) })
     }
 
-    /// Gives `bytes` back that were charged.
+    /// Uncharges `bytes` that were charged.
     pub(crate) fn uncharge(&self, bytes: u64) {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_cred_uncharge(self.0, bytes) }
@@ -50,7 +50,7 @@ impl Cred {
 
 impl Drop for Cred {
     fn drop(&mut self) {
-        // SAFETY: ours, and nothing is charged any more by the invariant.
+        // SAFETY: owned, and nothing is charged, by the invariant.
         unsafe { c::drm_os_cred_free(self.0) }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A device node.
+//! Devices.
 
 use super::{c, log, Level, Os};
 use crate::util::errno::{Errno, Result};
@@ -8,7 +8,7 @@ use crate::util::errno::{Errno, Result};
 ///
 /// # Invariants
 ///
-/// The pointer is live until detach has returned and everything made with it has been given back.
+/// The pointer is live until detach has returned and everything made with it has been freed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Dev(*mut c::drm_os_dev);
 
@@ -38,15 +38,15 @@ impl Dev {
         unsafe { Os::from_raw(os) }
     }
 
-    /// Its name in the device tree, as much of it as `buffer` has room for.
+    /// Its name and unit, as much as `buffer` has room for.
     pub fn name(self, buffer: &mut [u8]) -> &[u8] {
         // SAFETY: live by the invariant; the buffer has the length that is passed.
         let len = unsafe { c::drm_os_dev_name(self.0, buffer.as_mut_ptr().cast(), buffer.len()) };
         buffer.get(..len).unwrap_or_default()
     }
 
-    /// What attach stored for the `index`-th other device that has the same driver; null past the last. Only during
-    /// attach.
+    /// The softc that attach stored for the `index`-th other device with the same driver; null past
+    /// the last. Only during attach.
     pub(crate) fn peer(self, index: u32) -> *mut core::ffi::c_void {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_dev_peer(self.0, index) }
@@ -58,17 +58,18 @@ impl Dev {
         unsafe { c::drm_os_dev_coherent(self.0) != 0 }
     }
 
-    /// Says how many address bits it can drive for its own pages and runs, and for objects, which may be more.
+    /// Sets the number of address bits of the device for its own pages and runs, and for objects,
+    /// which may have more.
     ///
     /// # Errors
     ///
-    /// EINVAL when memory lies beyond.
+    /// EINVAL if the system cannot guarantee that.
     pub fn set_dma_bits(self, bits: u32, data_bits: u32) -> Result<()> {
         // SAFETY: live by the invariant.
         Errno::check(unsafe { c::drm_os_dev_dma_bits(self.0, bits, data_bits) })
     }
 
-    /// Writes one line to the kernel's log, with the device's name.
+    /// Writes a line to the kernel's log, with the device's name.
     pub fn log(self, level: Level, args: core::fmt::Arguments<'_>) {
         log(self.os().as_ptr(), self.0, level, args);
     }

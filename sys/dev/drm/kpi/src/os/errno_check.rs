@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Compares the error numbers of `util::errno` with those of drm_os.h, when it is compiled.
+//! Compares the error numbers of `util::errno` with those of drm_os.h at compile time.
 
 use super::bindings as c;
 use crate::util::errno as e;

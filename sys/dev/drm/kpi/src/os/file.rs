@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Files of our own that are no device nodes (dma-bufs, sync_files, syncobjs), and descriptors.
+//! Files other than those of device nodes (dma-bufs, sync_files, syncobjs), and descriptors.
 
 use super::from_c::{argument, store_mapping};
 use super::{c, Caller, Os, UserMapping};
@@ -10,15 +10,15 @@ use core::ffi::{c_int, c_void};
 use core::marker::PhantomData;
 use core::ptr::null_mut;
 
-/// A type that can stand behind a descriptor: its table of operations, whose private pointer is an
+/// The content of a file: its table of operations. The private pointer of the file is an
 /// `Arc<Self>` made by `into_raw`.
 pub(crate) trait FileOps: Send + Sync + Sized + 'static {
-    /// The one table; a descriptor is known by its address.
+    /// The only table; its address identifies the kind of file.
     const OPS: &'static c::drm_os_file_ops;
 }
 
 bitflags! {
-    /// What a new descriptor is like.
+    /// Flags of a new descriptor.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub struct FdFlags: u32 {
         /// Closed by execve(2).
@@ -39,7 +39,7 @@ pub(crate) struct NewFile<T> {
 }
 
 impl<T: FileOps> NewFile<T> {
-    /// A file around `content`.
+    /// Makes a file with `content`.
     ///
     /// # Errors
     ///
@@ -47,7 +47,8 @@ impl<T: FileOps> NewFile<T> {
     pub(crate) fn new(os: Os, content: Arc<T>) -> Result<Self> {
         let content = content.into_raw();
         let mut raw = null_mut();
-        // SAFETY: `os` is live, the table static, the pointer of the type that the table expects.
+        // SAFETY: `os` is live, the table static, and the pointer of the type that the table
+        // expects.
         let made = Errno::check(unsafe {
             c::drm_os_file_create(os.as_ptr(), T::OPS, content, &raw mut raw)
         });
@@ -63,7 +64,7 @@ impl<T: FileOps> NewFile<T> {
         })
     }
 
-    /// Gives `caller` a descriptor of the file.
+    /// Makes a descriptor of the file for `caller`.
     ///
     /// # Errors
     ///
@@ -78,7 +79,7 @@ impl<T: FileOps> NewFile<T> {
         Ok(fd)
     }
 
-    /// A handle by which pollers can be woken for as long as the content is not released.
+    /// The waker of the file's pollers, to be used only until the content is released.
     pub(crate) fn waker(&self) -> Waker {
         Waker(self.raw)
     }
@@ -91,7 +92,7 @@ impl<T> Drop for NewFile<T> {
     }
 }
 
-/// Wakes the pollers of a file; kept by the file's content, which the file outlives.
+/// Wakes the pollers of a file. The file's content keeps it; the file outlives its content.
 #[derive(Clone, Copy)]
 pub(crate) struct Waker(*mut c::drm_os_file);
 
@@ -101,14 +102,14 @@ unsafe impl Send for Waker {}
 unsafe impl Sync for Waker {}
 
 impl Waker {
-    /// Makes pollers look again. To be called only while the file's content is not released.
+    /// Makes pollers check again. To be called only until the content is released.
     pub(crate) fn wake(self) {
-        // SAFETY: the content, whose release comes before the file's end, calls this.
+        // SAFETY: the content calls this, and is released before the file is freed.
         unsafe { c::drm_os_file_wake(self.0) }
     }
 }
 
-/// A file behind a descriptor of a user, held.
+/// The file of a user's descriptor, held.
 ///
 /// # Invariants
 ///
@@ -120,11 +121,11 @@ pub(crate) struct FileRef<T> {
 }
 
 impl<T: FileOps> FileRef<T> {
-    /// The file behind descriptor `fd` of `caller`.
+    /// The file of descriptor `fd` of `caller`.
     ///
     /// # Errors
     ///
-    /// EBADF when there is none, EINVAL when it is of another kind.
+    /// EBADF if there is no such descriptor, EINVAL if the file is of another kind.
     pub(crate) fn get(caller: &Caller<'_>, fd: i32) -> Result<Self> {
         let mut content = null_mut();
         let mut file = null_mut();
@@ -144,11 +145,11 @@ impl<T: FileOps> FileRef<T> {
 impl<T: FileOps> core::ops::Deref for FileRef<T> {
     type Target = T;
     fn deref(&self) -> &T {
-        // SAFETY: the file is held, so its content is not released; into_raw's layout is known to Arc.
+        // SAFETY: the file is held, so its content, a pointer from `into_raw`, is not released.
         let content = unsafe { Arc::<T>::borrow_raw(self.content) };
         match content {
             Some(content) => content,
-            // A file of ours always has content; the C side would have to lie.
+            // C has no file without content.
             None => super::fatal("file without content"),
         }
     }
@@ -161,21 +162,21 @@ impl<T> Drop for FileRef<T> {
     }
 }
 
-/// What stands behind a descriptor that is no device node.
+/// The content of a file other than of a device node.
 pub(crate) trait PlainFile: Send + Sync + Sized + 'static {
-    /// What lseek(2) to the end answers.
+    /// The size that lseek(2) to the end returns.
     fn size(&self) -> u64 {
         0
     }
-    /// Whether poll(2) says readable.
+    /// Whether the file is readable for poll(2).
     fn readable(&self) -> bool {
         true
     }
-    /// What an mmap(2) means.
+    /// The memory for an mmap(2).
     fn mmap(&self, _offset: u64, _len: u64) -> Result<UserMapping> {
         Err(ENODEV)
     }
-    /// Does ioctl `nr` of `group`.
+    /// Handles ioctl `nr` of `group`.
     fn ioctl(&self, _caller: &Caller<'_>, _group: u32, _nr: u32, _data: &mut [u8]) -> Result<()> {
         Err(ENOTTY)
     }
@@ -192,7 +193,7 @@ impl<T: PlainFile> FileOps for T {
 }
 
 unsafe extern "C" fn plain_release<T>(content: *mut c_void) {
-    // SAFETY: C gives back, once, what `NewFile::new` made.
+    // SAFETY: C returns, once, the pointer that `NewFile::new` made.
     drop(unsafe { Arc::<T>::from_raw(content) });
 }
 

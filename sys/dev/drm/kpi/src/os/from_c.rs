@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What C passes to functions of ours, and what they store for it.
+//! Arguments and results of functions that C calls.
 
 use super::{c, UserMapping};
 use crate::util::errno::Result;
@@ -19,7 +19,7 @@ pub(crate) unsafe fn argument<'a>(data: *mut c_void, size: u32) -> &'a mut [u8] 
     unsafe { core::slice::from_raw_parts_mut(data.cast(), usize_of_u32(size)) }
 }
 
-/// Stores where an mmap goes.
+/// Stores the memory for an mmap(2).
 ///
 /// # Safety
 ///

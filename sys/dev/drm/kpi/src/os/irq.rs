@@ -12,11 +12,11 @@ struct Handler<T> {
     run: fn(&T),
 }
 
-/// An interrupt handler, installed; dropping it removes it and waits for a run that is under way.
+/// An installed interrupt handler; dropping it removes it and waits until it is not running.
 ///
 /// # Invariants
 ///
-/// `raw` is a live C handler whose argument is `handler`, which lives until teardown.
+/// `raw` is a live C handler with the argument `handler`, which lives until teardown.
 pub struct Irq<T> {
     raw: *mut c::drm_os_irq,
     handler: *mut Handler<T>,
@@ -34,11 +34,12 @@ unsafe extern "C" fn run_handler<T>(arg: *mut c_void) {
 }
 
 impl<T: Send + Sync> Irq<T> {
-    /// Calls `run` with `context` while the device's interrupt `name`, or its only one, is asserted.
+    /// Calls `run` with `context` while the device's interrupt `name`, or its only one, is
+    /// asserted.
     ///
     /// # Errors
     ///
-    /// ENOENT when the device has no such interrupt; ENOMEM.
+    /// ENOENT if the device has no such interrupt; ENOMEM.
     pub fn new(
         dev: Dev,
         name: Option<&'static CStr>,
@@ -66,7 +67,7 @@ impl<T: Send + Sync> Irq<T> {
         Ok(Irq { raw, handler })
     }
 
-    /// Waits for a run that is under way.
+    /// Waits until the handler is not running.
     pub fn sync(&self) {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_irq_sync(self.raw) }
@@ -75,9 +76,9 @@ impl<T: Send + Sync> Irq<T> {
 
 impl<T> Drop for Irq<T> {
     fn drop(&mut self) {
-        // SAFETY: ours; returns when the handler does not run and will not.
+        // SAFETY: owned; returns when the handler is not running and will not run again.
         unsafe { c::drm_os_irq_teardown(self.raw) };
-        // SAFETY: made by `into_raw` in `new`; the handler that used it is gone.
+        // SAFETY: made by `into_raw` in `new`; the handler that used it is removed.
         drop(unsafe { KBox::from_raw(self.handler) });
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Locks that own what they guard: `Mtx` for the short and interrupts, `Sx` for what may sleep.
+//! Locks that own the value they protect: `Mtx` for short sections and interrupt handlers, `Sx` for
+//! sections that may sleep.
 
 use super::{c, Os};
 use crate::util::errno::{Errno, Result};
@@ -7,26 +8,31 @@ use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::ops::{Deref, DerefMut};
 use core::ptr::null_mut;
+use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 macro_rules! lock {
-    ($Lock:ident, $Guard:ident, $raw:ty, $create:path, $destroy:path, $lock:path, $unlock:path, $doc:literal) => {
+    (
+        $Lock:ident, $Guard:ident, $raw:ty,
+        $create:path, $destroy:path, $lock:path, $unlock:path,
+        $doc:literal
+    ) => {
         #[doc = $doc]
         ///
         /// # Invariants
         ///
-        /// `raw` is a live C lock; `value` is reached only while it is held.
+        /// `raw` is a live C lock; `value` is accessed only while it is held.
         pub struct $Lock<T> {
             raw: *mut $raw,
             value: UnsafeCell<T>,
         }
 
-        // SAFETY: the lock hands its value to one thread at a time.
+        // SAFETY: one thread at a time accesses the value.
         unsafe impl<T: Send> Send for $Lock<T> {}
         // SAFETY: as above.
         unsafe impl<T: Send> Sync for $Lock<T> {}
 
         impl<T> $Lock<T> {
-            /// A lock named `name` around `value`. Locks of one name are one class in the lock order.
+            /// A lock of `value`. Locks with the same name are one class in the lock order.
             ///
             /// # Errors
             ///
@@ -52,7 +58,7 @@ macro_rules! lock {
                 }
             }
 
-            /// The value, without locking: `&mut self` proves that nobody else has it.
+            /// The value, without locking: `&mut self` is exclusive.
             pub fn get_mut(&mut self) -> &mut T {
                 self.value.get_mut()
             }
@@ -60,7 +66,7 @@ macro_rules! lock {
 
         impl<T> Drop for $Lock<T> {
             fn drop(&mut self) {
-                // SAFETY: ours, live, and nobody holds it: guards borrow the lock.
+                // SAFETY: owned, live, and not held: guards borrow the lock.
                 unsafe { $destroy(self.raw) }
             }
         }
@@ -88,7 +94,7 @@ macro_rules! lock {
 
         impl<T> Drop for $Guard<'_, T> {
             fn drop(&mut self) {
-                // SAFETY: taken by `lock`, given back once.
+                // SAFETY: taken by `lock`, released once.
                 unsafe { $unlock(self.lock.raw) }
             }
         }
@@ -103,7 +109,7 @@ lock!(
     c::drm_os_mtx_destroy,
     c::drm_os_mtx_lock,
     c::drm_os_mtx_unlock,
-    "A lock whose holder never sleeps; interrupt handlers may take it."
+    "A mutex: its holder does not sleep; interrupt handlers may take it."
 );
 lock!(
     Sx,
@@ -113,8 +119,14 @@ lock!(
     c::drm_os_sx_destroy,
     c::drm_os_sx_lock,
     c::drm_os_sx_unlock,
-    "A lock whose holder may sleep; to take it may sleep."
+    "A sleepable lock: its holder may sleep, and so may taking it."
 );
+
+// A lock is released by the thread that took it.
+assert_impl_all!(Mtx<u32>: Send, Sync);
+assert_impl_all!(Sx<u32>: Send, Sync);
+assert_not_impl_any!(MtxGuard<'static, u32>: Send);
+assert_not_impl_any!(SxGuard<'static, u32>: Send);
 
 impl<T> MtxGuard<'_, T> {
     pub(super) fn raw(&self) -> *mut c::drm_os_mtx {
@@ -123,11 +135,11 @@ impl<T> MtxGuard<'_, T> {
 }
 
 impl<T> Sx<T> {
-    /// Takes the lock if nobody has it.
+    /// Takes the lock if it is free.
     pub fn try_lock(&self) -> Option<SxGuard<'_, T>> {
         // SAFETY: live by the invariant.
         let taken = unsafe { c::drm_os_sx_try(self.raw) };
-        // Made only when the lock is held: to drop a guard is to unlock.
+        // Made only if the lock was taken: dropping a guard unlocks.
         (taken != 0).then(|| SxGuard {
             lock: self,
             _not_send: core::marker::PhantomData,

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Log lines that a client can cause come a few times a second at the most.
+//! Limits the rate of log lines that a client can cause.
 
 use super::{Dev, Level};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 const WINDOW_NS: u64 = 1_000_000_000;
 
-/// Lets a number of lines through per window.
+/// Passes a number of lines per window of a second.
 pub struct LogLimit {
     /// When the window ends; 0 before the first line.
     until: AtomicU64,
-    /// Lines that may still come in it.
+    /// Lines that are left in it.
     left: AtomicU32,
     most: u32,
 }
@@ -22,7 +22,7 @@ impl Default for LogLimit {
 }
 
 impl LogLimit {
-    /// One line per window; nothing has been logged.
+    /// One line per window.
     pub const fn new() -> LogLimit {
         LogLimit::with_burst(1)
     }
@@ -36,15 +36,17 @@ impl LogLimit {
         }
     }
 
-    /// Logs a warning, or swallows it.
+    /// Logs a warning, or drops it.
     pub fn warn(&self, dev: Dev, args: core::fmt::Arguments<'_>) {
         let now = dev.os().now();
+        // OVERFLOW: saturates: after 584 years of uptime, the last window does not end.
         let over = |until: u64| (now >= until).then(|| now.saturating_add(WINDOW_NS));
         let opened = self
             .until
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, over)
             .is_ok();
         let allowed = if opened {
+            // OVERFLOW: saturates: a burst of 0 lets one line through as well.
             self.left
                 .store(self.most.saturating_sub(1), Ordering::Relaxed);
             true

@@ -7,7 +7,7 @@ use crate::util::int_conv::usize_of_u32;
 use core::ffi::CStr;
 use core::ptr::{null, null_mut};
 
-/// A register window of at least `LEN` bytes.
+/// A window of device registers, at least `LEN` bytes long.
 ///
 /// # Invariants
 ///
@@ -26,7 +26,7 @@ impl<const LEN: u32> Mmio<LEN> {
     ///
     /// # Errors
     ///
-    /// ENOENT when there is none, EINVAL when it is shorter than `LEN`; ENOMEM.
+    /// ENOENT if there is no such window, ENXIO if it is shorter than `LEN`; ENOMEM.
     pub fn map(dev: Dev, name: Option<&'static CStr>) -> Result<Self> {
         let mut raw = null_mut();
         let name = name.map_or(null(), CStr::as_ptr);
@@ -59,7 +59,7 @@ impl<const LEN: u32> Mmio<LEN> {
 
 impl<const LEN: u32> Drop for Mmio<LEN> {
     fn drop(&mut self) {
-        // SAFETY: ours; nobody can use it any more.
+        // SAFETY: owned, and not used after the drop.
         unsafe { c::drm_os_mmio_unmap(self.raw) }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The operating system as safe types: `drm_os.h`, wrapped once. One of the three places where unsafe
-//! code is allowed. A wrapper adds ownership and lifetimes, never policy.
+//! Safe types for the functions of `drm_os.h`. One of the three places where unsafe code is
+//! allowed. A wrapper adds ownership and lifetimes, but no policy.
 // UNSAFETY: every function here calls C.
 #![expect(unsafe_code, reason = "calls drm_os.h")]
 
@@ -25,8 +25,8 @@ mod mmio;
 mod node;
 mod object;
 mod page;
+mod page_run;
 mod power;
-mod run;
 mod task;
 
 pub use caller::{Caller, UserSlice};
@@ -41,8 +41,8 @@ pub use mmio::Mmio;
 pub use node::NodeKind;
 pub use object::{KernelMap, MemAttr, Object, UserMapping};
 pub use page::{Page, PageView};
+pub use page_run::PageRun;
 pub use power::{Clk, Regulator, Reset};
-pub use run::PageRun;
 pub use task::{Task, TaskQueue};
 
 pub(crate) use file::{FileRef, NewFile, PlainFile, Waker};
@@ -58,7 +58,7 @@ pub const NEVER: u64 = u64::MAX;
 /// Bytes in a page.
 pub const PAGE_SIZE: u64 = 4096;
 
-/// One instance of the operating system; all there is on FreeBSD, one per world on the host.
+/// An instance of the operating system: the only one on FreeBSD, one per world on the host.
 ///
 /// # Invariants
 ///
@@ -71,7 +71,7 @@ unsafe impl Send for Os {}
 // SAFETY: as above.
 unsafe impl Sync for Os {}
 
-/// Which way memory changes hands.
+/// The direction of cache maintenance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SyncDir {
     /// The CPU wrote, the device will read.
@@ -89,19 +89,19 @@ impl SyncDir {
     }
 }
 
-/// How much a log line matters.
+/// The severity of a log line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
     /// Something failed that should not.
     Error,
     /// A client or the device misbehaved; the driver coped.
     Warning,
-    /// For the record.
+    /// Information.
     Info,
 }
 
 impl Os {
-    /// Wraps the instance that C gave.
+    /// Wraps an instance of C.
     ///
     /// # Safety
     ///
@@ -111,7 +111,7 @@ impl Os {
         Os(raw)
     }
 
-    /// The instance of a world, for unit tests, which keep the world.
+    /// The instance of a world, for unit tests, which keep the world alive.
     #[cfg(test)]
     pub(crate) fn of_world(world: &drm_os_host::World) -> Os {
         Os(world.as_raw().cast())
@@ -121,44 +121,44 @@ impl Os {
         self.0
     }
 
-    /// Nanoseconds of the monotonic clock.
+    /// The monotonic clock, in ns.
     pub fn now(self) -> u64 {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_now(self.0) }
     }
 
-    /// Spins for about `ns` nanoseconds; for a few microseconds at most.
+    /// Spins for about `ns` ns; for a few microseconds at most.
     pub fn delay(self, ns: u64) {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_delay(self.0, ns) }
     }
 
-    /// Sleeps for at least `ns` nanoseconds.
+    /// Sleeps for at least `ns` ns.
     pub fn sleep(self, ns: u64) {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_sleep(self.0, ns) }
     }
 
-    /// Bytes of RAM.
+    /// The size of RAM in bytes.
     pub fn physmem(self) -> u64 {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_physmem(self.0) }
     }
 
-    /// A number never handed out before.
+    /// A number that is never returned again.
     pub fn unique(self) -> u64 {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_unique(self.0) }
     }
 
-    /// A tunable, or `value` when nobody set it.
+    /// A tunable, or `value` if it is not set.
     pub fn tunable(self, name: &'static core::ffi::CStr, value: u64) -> u64 {
         // SAFETY: live by the invariant; the name is static.
         unsafe { c::drm_os_tunable(self.0, name.as_ptr(), value) }
     }
 }
 
-/// One line of text on the stack; what does not fit is cut.
+/// A line of text on the stack, which is cut if it is too long.
 struct Line {
     text: [u8; 240],
     len: usize,
@@ -178,11 +178,13 @@ impl Line {
 
 impl Write for Line {
     fn write_str(&mut self, s: &str) -> core::fmt::Result {
-        let room = self.text.get_mut(self.len..).unwrap_or_default();
+        let (end, size) = (self.len.checked_add(s.len()), self.text.len());
+        let end = end.map_or(size, |end| end.min(size));
+        let room = self.text.get_mut(self.len..end).unwrap_or_default();
         for (to, from) in room.iter_mut().zip(s.as_bytes()) {
             *to = *from;
-            self.len = self.len.wrapping_add(1);
         }
+        self.len = end;
         Ok(())
     }
 }
@@ -198,17 +200,18 @@ fn log(os: *mut c::drm_os, dev: *mut c::drm_os_dev, level: Level, args: core::fm
     unsafe { c::drm_os_log(os, dev, level, line.text.as_ptr().cast(), line.len) }
 }
 
-/// Stops the system: something that cannot be has happened.
+/// Panics: an invariant does not hold.
 pub(crate) fn fatal(why: &str) -> ! {
     panicked(format_args!("{why}"))
 }
 
-/// Stops the system with a message of one line, cut where it is too long: what a panic handler calls, with any lock held.
+/// Panics with a message of one line, which is cut if it is too long. For panic handlers; callable
+/// with any lock held.
 pub fn panicked(why: core::fmt::Arguments<'_>) -> ! {
     let line = Line::of(why);
     // SAFETY: the text is `len` bytes long.
     unsafe { c::drm_os_panic(line.text.as_ptr().cast(), line.len) };
-    // bindgen loses that C does not return.
+    // C does not return, which bindgen does not express.
     loop {
         core::hint::spin_loop();
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Nodes of a device in /dev/dri.
+//! Device nodes in /dev/dri.
 
 use super::from_c::{argument, store_mapping};
 use super::{c, Caller, Dev, UserMapping};
@@ -9,7 +9,7 @@ use core::ffi::{c_int, c_void};
 use core::marker::PhantomData;
 use core::ptr::null_mut;
 
-/// Which node.
+/// Kinds of nodes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NodeKind {
     /// /dev/dri/cardN.
@@ -18,14 +18,14 @@ pub enum NodeKind {
     Render,
 }
 
-/// What the open files of a node do. C keeps one `Arc<File>` for each, from `open` to `close`.
+/// The operations of a node's open files. C keeps an `Arc<File>` for each, from `open` to `close`.
 pub(crate) trait NodeOps: Sized + 'static {
-    /// What the node belongs to.
+    /// The device of the node.
     type Device: Send + Sync;
     /// An open file.
     type File: Send + Sync;
 
-    /// A file of the node `kind`, opened by `caller`.
+    /// Opens a file of the node `kind` for `caller`.
     fn open(
         device: Arc<Self::Device>,
         kind: NodeKind,
@@ -33,7 +33,7 @@ pub(crate) trait NodeOps: Sized + 'static {
     ) -> Result<Arc<Self::File>>;
     /// The last close.
     fn close(file: &Self::File);
-    /// Does ioctl `nr` of `group` with the structure in `data`.
+    /// Handles ioctl `nr` of `group` with the structure in `data`.
     fn ioctl(
         file: &Self::File,
         caller: &Caller<'_>,
@@ -41,10 +41,10 @@ pub(crate) trait NodeOps: Sized + 'static {
         nr: u32,
         data: &mut [u8],
     ) -> Result<()>;
-    /// What an mmap(2) of `len` bytes at `offset` means.
+    /// The memory for an mmap(2) of `len` bytes at `offset`.
     fn mmap(file: &Self::File, offset: u64, len: u64) -> Result<UserMapping>;
 
-    /// The functions above as C calls them.
+    /// The table of these functions for C.
     const TABLE: &'static c::drm_os_file_ops = &c::drm_os_file_ops {
         release: Some(release::<Self>),
         ioctl: Some(ioctl::<Self>),
@@ -58,7 +58,7 @@ pub(crate) trait NodeOps: Sized + 'static {
 ///
 /// # Invariants
 ///
-/// `raw` is registered with `device`, an `Arc<T>` in raw form that is taken back in drop.
+/// `raw` is registered with `device`, a pointer from `Arc::<T>::into_raw`, which drop returns.
 pub(crate) struct Node<T> {
     raw: *mut c::drm_os_minor,
     device: *mut c_void,
@@ -71,7 +71,7 @@ unsafe impl<T: Send + Sync> Send for Node<T> {}
 unsafe impl<T: Send + Sync> Sync for Node<T> {}
 
 impl<T: Send + Sync> Node<T> {
-    /// Registers a node of `dev` whose files do what `O` says.
+    /// Registers a node of `dev` with the operations of `O`.
     ///
     /// # Errors
     ///
@@ -87,7 +87,8 @@ impl<T: Send + Sync> Node<T> {
         };
         let device = device.into_raw();
         let mut raw = null_mut();
-        // SAFETY: the device node is live, the table static, `device` lives until the node is dropped.
+        // SAFETY: the device is live, the table static, and `device` lives until the node is
+        // dropped.
         let made = Errno::check(unsafe {
             c::drm_os_minor_register(dev.as_ptr(), minor, open, device, O::TABLE, &raw mut raw)
         });
@@ -107,7 +108,7 @@ impl<T: Send + Sync> Node<T> {
 
 impl<T> Drop for Node<T> {
     fn drop(&mut self) {
-        // SAFETY: registered; after this C opens no more.
+        // SAFETY: registered; C opens no file afterwards.
         unsafe { c::drm_os_minor_unregister(self.raw) };
         // SAFETY: made by `into_raw` in `register`, taken back once.
         drop(unsafe { Arc::<T>::from_raw(self.device) });
@@ -129,7 +130,7 @@ unsafe fn open<O: NodeOps>(
     let Some(device) = (unsafe { Arc::<O::Device>::borrow_raw(device) }) else {
         return ENXIO.get();
     };
-    // SAFETY: `borrow_raw` gave the content of an Arc.
+    // SAFETY: `borrow_raw` returned the value of an Arc.
     let device = unsafe { Arc::from_ref(device) };
     // SAFETY: as the caller promises.
     let caller = unsafe { Caller::from_raw(caller) };
@@ -148,7 +149,7 @@ unsafe extern "C" fn open_primary<O: NodeOps>(
     caller: *mut c::drm_os_caller,
     filep: *mut *mut c_void,
 ) -> c_int {
-    // SAFETY: C's promises are passed on.
+    // SAFETY: as C promises.
     unsafe { open::<O>(device, NodeKind::Primary, caller, filep) }
 }
 
@@ -157,12 +158,12 @@ unsafe extern "C" fn open_render<O: NodeOps>(
     caller: *mut c::drm_os_caller,
     filep: *mut *mut c_void,
 ) -> c_int {
-    // SAFETY: C's promises are passed on.
+    // SAFETY: as C promises.
     unsafe { open::<O>(device, NodeKind::Render, caller, filep) }
 }
 
 unsafe extern "C" fn release<O: NodeOps>(file: *mut c_void) {
-    // SAFETY: C gives back, once, what `open` stored.
+    // SAFETY: C returns, once, the pointer that `open` stored.
     if let Some(file) = unsafe { Arc::<O::File>::from_raw(file) } {
         O::close(&file);
     }

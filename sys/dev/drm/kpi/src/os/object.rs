@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The memory of a buffer.
+//! Memory of buffers.
 
 use super::{c, Caller, Dev, SyncDir};
 use crate::util::errno::{Errno, Result};
@@ -49,13 +49,13 @@ impl Object {
         Ok(Object { raw, size })
     }
 
-    /// The memory that a process has at `address`, `size` bytes of it; `write`: the device may write there. Users
-    /// cannot map it.
+    /// An object of the memory of a process: `size` bytes at `address`. `write`: the device may
+    /// write to it. Users cannot map it.
     ///
     /// # Errors
     ///
-    /// EFAULT when the process has no such memory, EINVAL unless both are whole pages, ENOMEM.
-    pub fn of_user(
+    /// EFAULT if the process has no such memory, EINVAL unless both are whole pages, ENOMEM.
+    pub fn userptr(
         dev: Dev,
         caller: &Caller<'_>,
         address: u64,
@@ -79,11 +79,12 @@ impl Object {
         Ok(Object { raw, size })
     }
 
-    /// Wires the pages from `first`, as many as `pas` has room for, and stores their physical addresses.
+    /// Wires pages from `first` on, as many as `pas` has room for, and stores their physical
+    /// addresses.
     ///
     /// # Errors
     ///
-    /// ENOMEM, EINVAL beyond the end, ENXIO when purged.
+    /// ENOMEM, EINVAL beyond the end, ENXIO if purged.
     pub fn wire(&self, first: u64, pas: &mut [u64]) -> Result<()> {
         // SAFETY: live by the invariant; `pas` has the length that is passed.
         Errno::check(unsafe {
@@ -91,17 +92,17 @@ impl Object {
         })
     }
 
-    /// Takes the object away from its users and frees its pages.
+    /// Revokes the users' mappings and frees the pages.
     ///
     /// # Errors
     ///
-    /// EBUSY while somebody else has a page of it wired; nothing changed.
+    /// EBUSY while something else has wired a page of it. Nothing is changed then.
     pub fn purge(&self) -> Result<()> {
         // SAFETY: live by the invariant.
         Errno::check(unsafe { c::drm_os_object_purge(self.raw) })
     }
 
-    /// Pages that it has now.
+    /// The number of its pages that are allocated.
     pub fn resident(&self) -> u64 {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_object_resident(self.raw) }
@@ -113,7 +114,7 @@ impl Object {
         unsafe { c::drm_os_object_sync(self.raw, off, len, dir.raw()) }
     }
 
-    /// Copies bytes at `off` of the object into `to`, through a mapping made for it.
+    /// Copies bytes at `off` of the object to `to`, through a temporary mapping.
     ///
     /// # Errors
     ///
@@ -135,13 +136,14 @@ impl Object {
             false => (&mut [][..], to),
         };
         for word in words {
-            // SAFETY: inside the mapping, and aligned because `off` is; the device may write it meanwhile, hence volatile.
+            // SAFETY: inside the mapping, and aligned because `off` is; volatile, because the
+            // device may write to it.
             *word = unsafe { from.cast::<u64>().read_volatile() }.to_ne_bytes();
             // SAFETY: at most one beyond the last byte of the range.
             from = unsafe { from.add(8) };
         }
         for byte in bytes {
-            // SAFETY: inside the mapping; as above.
+            // SAFETY: inside the mapping; volatile as above.
             *byte = unsafe { from.read_volatile() };
             // SAFETY: as above.
             from = unsafe { from.add(1) };
@@ -151,7 +153,7 @@ impl Object {
         Ok(())
     }
 
-    /// A reference for a user's mapping, which starts `offset` bytes into the object.
+    /// A reference for a user's mapping, which starts at `offset` of the object.
     pub fn user_mapping(&self, offset: u64) -> UserMapping {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_object_ref(self.raw) };
@@ -161,7 +163,7 @@ impl Object {
         }
     }
 
-    /// Maps all of it into the kernel, for as long as the answer lives.
+    /// Maps all of it into the kernel, until the result is dropped.
     ///
     /// # Errors
     ///
@@ -184,7 +186,7 @@ impl Object {
     }
 }
 
-/// An object in the kernel's address space.
+/// A mapping of an object in the kernel.
 ///
 /// # Invariants
 ///
@@ -195,24 +197,23 @@ pub struct KernelMap {
     words: usize,
 }
 
-// SAFETY: words are only reached as atomics.
+// SAFETY: words are accessed only as atomics.
 unsafe impl Send for KernelMap {}
 // SAFETY: as above.
 unsafe impl Sync for KernelMap {}
 
 impl KernelMap {
-    /// Stores `words` from word `at` on, as many as there is room for, and lets the device see them.
+    /// Stores `words` from word `at` on, as many as there is room for, visible to the device.
     pub fn store(&self, at: usize, words: &[u32]) {
         for (index, word) in (at..self.words).zip(words) {
             // SAFETY: in bounds of the mapping.
             let p = unsafe { self.base.add(index) };
-            // SAFETY: mapped and aligned; the device may read it meanwhile, hence atomic.
+            // SAFETY: mapped and aligned; atomic, because the device may read it.
             unsafe { p.as_ref() }.store(*word, Ordering::Relaxed);
         }
-        self.sync(
-            u64_of(at).wrapping_mul(4),
-            u64_of(words.len()).wrapping_mul(4),
-        );
+        // OVERFLOW: saturates, beyond the object's end, where C cuts the range.
+        let bytes = |words: usize| u64_of(words).saturating_mul(4);
+        self.sync(bytes(at), bytes(words.len()));
     }
 
     fn sync(&self, off: u64, len: u64) {
@@ -225,26 +226,27 @@ impl Drop for KernelMap {
     fn drop(&mut self) {
         // SAFETY: mapped by `kernel_map`, unmapped once.
         unsafe { c::drm_os_object_kunmap(self.raw) };
-        // SAFETY: gives back the reference that this held.
+        // SAFETY: releases the reference that this holds.
         unsafe { c::drm_os_object_unref(self.raw) };
     }
 }
 
 impl Drop for Object {
     fn drop(&mut self) {
-        // SAFETY: gives back the one reference that this held.
+        // SAFETY: releases the only reference that this holds.
         unsafe { c::drm_os_object_unref(self.raw) }
     }
 }
 
-/// What an mmap of a file means: an object with a reference for the system to take, and an offset.
+/// The memory for an mmap(2) of a file: an object, with a reference that the system takes over, and
+/// an offset in it.
 pub struct UserMapping {
     raw: *mut c::drm_os_object,
     offset: u64,
 }
 
 impl UserMapping {
-    /// The reference, for the system, and the offset.
+    /// The reference, which the system takes over, and the offset.
     pub(crate) fn into_raw(self) -> (*mut c::drm_os_object, u64) {
         let parts = (self.raw, self.offset);
         core::mem::forget(self);
@@ -254,7 +256,7 @@ impl UserMapping {
 
 impl Drop for UserMapping {
     fn drop(&mut self) {
-        // SAFETY: the system did not take the reference.
+        // SAFETY: the system has not taken the reference over.
         unsafe { c::drm_os_object_unref(self.raw) }
     }
 }

@@ -7,22 +7,26 @@ use crate::util::int_conv::{usize_of, usize_of_u32};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use static_assertions::assert_not_impl_any;
 
-/// A page by its physical address; whoever holds the number owns the page.
+/// An owned page, by its physical address.
 #[derive(Debug)]
 pub struct Page(u64);
 
-/// The CPU's view of a page as 512 words that the device may read or change at any time.
+/// The CPU's mapping of a page, as 512 words that the device may read or change at any time.
 ///
 /// # Invariants
 ///
-/// The pointer is the page's mapping; it is valid while the page is allocated, which the user of a view
-/// sees to (a view is made anew from the address for each walk).
+/// The pointer is the page's mapping, which is valid while the page is allocated; the user of a
+/// view ensures that (each walk makes new views from the addresses).
 #[derive(Clone, Copy)]
 pub struct PageView<'a> {
     base: NonNull<AtomicU64>,
     _life: PhantomData<&'a ()>,
 }
+
+// A view is valid only while its maker keeps the page.
+assert_not_impl_any!(PageView<'static>: Send, Sync);
 
 impl Page {
     /// A zeroed page.
@@ -37,17 +41,17 @@ impl Page {
         Ok(Page(pa))
     }
 
-    /// Its physical address, now owned by whoever writes it into a table.
+    /// Its physical address, which owns the page from now on.
     pub fn into_pa(self) -> u64 {
         self.0
     }
 
-    /// The page whose address `into_pa` gave.
+    /// The page of an address from `into_pa`.
     pub fn from_pa(pa: u64) -> Page {
         Page(pa)
     }
 
-    /// Gives the page back. An address that is not of a page from `alloc` is refused by the C side.
+    /// Frees the page. C rejects an address that is not that of a page from `alloc`.
     pub fn free(self, dev: Dev) {
         // SAFETY: the device is live; C checks the address.
         unsafe { c::drm_os_page_free(dev.as_ptr(), self.0) }
@@ -55,10 +59,10 @@ impl Page {
 }
 
 impl<'a> PageView<'a> {
-    /// The page at `pa`, None unless it came from `Page::alloc`. The borrow of `dev` stands for the
-    /// caller's hold on the page.
+    /// The page at `pa`; `None` unless it came from `Page::alloc`. The borrow of `dev` represents
+    /// the caller's ownership of the page.
     pub fn open(dev: &'a Dev, pa: u64) -> Option<PageView<'a>> {
-        // SAFETY: the device is live; C answers NULL for an address that it does not know.
+        // SAFETY: the device is live; C returns NULL for an unknown address.
         let base = unsafe { c::drm_os_page_kva(dev.as_ptr(), pa) };
         // INVARIANT: the page's mapping.
         NonNull::new(base.cast::<AtomicU64>()).map(|base| PageView {
@@ -71,7 +75,7 @@ impl<'a> PageView<'a> {
         let index = usize_of_u32(index % 512);
         // SAFETY: 512 words make a page, which is mapped and aligned.
         let p = unsafe { self.base.add(index) };
-        // SAFETY: valid by the invariant; shared words are only reached as atomics.
+        // SAFETY: valid by the invariant; shared words are accessed only as atomics.
         unsafe { p.as_ref() }
     }
 
@@ -80,7 +84,7 @@ impl<'a> PageView<'a> {
         let base = self.base.cast::<AtomicU32>();
         // SAFETY: 1024 halves make a page, which is mapped and aligned.
         let p = unsafe { base.add(index) };
-        // SAFETY: valid by the invariant; shared words are only reached as atomics.
+        // SAFETY: valid by the invariant; shared words are accessed only as atomics.
         unsafe { p.as_ref() }
     }
 
@@ -108,18 +112,14 @@ impl<'a> PageView<'a> {
 }
 
 impl Dev {
-    /// Cache maintenance of bytes `off..off + len` of the page at `pa`, cut at the page's end.
+    /// Cache maintenance of the bytes `off..off + len` of the page at `pa`, cut at the page's end.
     pub fn page_sync(self, pa: u64, off: u64, len: u64, dir: SyncDir) {
-        let off = off.min(PAGE_SIZE);
-        let len = len.min(PAGE_SIZE.wrapping_sub(off));
+        let Some(room) = PAGE_SIZE.checked_sub(off).filter(|room| *room != 0) else {
+            return;
+        };
+        // A page is aligned, and `off` is inside of it.
+        let (start, len) = (pa | off, usize_of(len.min(room)));
         // SAFETY: the device is live; the range is within one page.
-        unsafe {
-            c::drm_os_page_sync(
-                self.as_ptr(),
-                pa.wrapping_add(off),
-                usize_of(len),
-                dir.raw(),
-            )
-        }
+        unsafe { c::drm_os_page_sync(self.as_ptr(), start, len, dir.raw()) }
     }
 }

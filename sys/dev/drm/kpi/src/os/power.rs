@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Clocks, regulators, resets and the power domain. All of it may sleep.
+//! Clocks, regulators, resets and the power domain. All functions may sleep.
 
 use super::{c, Dev};
 use crate::util::errno::{Errno, Result, ENOENT};
@@ -7,8 +7,11 @@ use core::ffi::CStr;
 use core::ptr::{null, null_mut};
 
 macro_rules! resource {
-    ($Type:ident, $raw:ty, $get:path, $put:path, $on:path, $off:path, $on_name:ident, $off_name:ident,
-     $doc:literal, $on_doc:literal, $off_doc:literal) => {
+    (
+        $Type:ident, $raw:ty,
+        $get:path, $put:path, $on:path, $off:path, $on_name:ident, $off_name:ident,
+        $doc:literal, $on_doc:literal, $off_doc:literal
+    ) => {
         #[doc = $doc]
         ///
         /// # Invariants
@@ -22,11 +25,11 @@ macro_rules! resource {
         unsafe impl Sync for $Type {}
 
         impl $Type {
-            /// The device's one called `name`, or its only one; None when the node names none.
+            /// The device's one with this name, or its only one; `None` if its node has none.
             ///
             /// # Errors
             ///
-            /// What the framework says, ENOMEM.
+            /// The framework's error, ENOMEM.
             pub fn find(dev: Dev, name: Option<&'static CStr>) -> Result<Option<Self>> {
                 let mut raw = null_mut();
                 let name = name.map_or(null(), CStr::as_ptr);
@@ -43,7 +46,7 @@ macro_rules! resource {
             ///
             /// # Errors
             ///
-            /// What the framework says.
+            /// The error of the framework.
             pub fn $on_name(&self) -> Result<()> {
                 // SAFETY: live by the invariant.
                 Errno::check(unsafe { $on(self.0) })
@@ -53,7 +56,7 @@ macro_rules! resource {
             ///
             /// # Errors
             ///
-            /// What the framework says.
+            /// The error of the framework.
             pub fn $off_name(&self) -> Result<()> {
                 // SAFETY: live by the invariant.
                 Errno::check(unsafe { $off(self.0) })
@@ -62,7 +65,7 @@ macro_rules! resource {
 
         impl Drop for $Type {
             fn drop(&mut self) {
-                // SAFETY: ours, given back once.
+                // SAFETY: owned, released once.
                 unsafe { $put(self.0) }
             }
         }
@@ -79,7 +82,7 @@ resource!(
     enable,
     disable,
     "A clock.",
-    "Lets it run.",
+    "Starts it.",
     "Stops it."
 );
 resource!(
@@ -106,7 +109,7 @@ resource!(
     deassert,
     "A reset line.",
     "Holds the device in reset.",
-    "Lets it go."
+    "Releases the device from reset."
 );
 
 impl Clk {
@@ -114,7 +117,7 @@ impl Clk {
     ///
     /// # Errors
     ///
-    /// What the framework says.
+    /// The error of the framework.
     pub fn rate(&self) -> Result<u64> {
         let mut hz = 0;
         // SAFETY: live by the invariant, `hz` is ours to fill.
@@ -124,11 +127,11 @@ impl Clk {
 }
 
 impl Dev {
-    /// Turns its power domain on; succeeds where it has none.
+    /// Turns its power domain on; succeeds if it has none.
     ///
     /// # Errors
     ///
-    /// EIO when it does not come on.
+    /// The error of the power controller.
     pub fn power_on(self) -> Result<()> {
         // SAFETY: live by the invariant.
         Errno::check(unsafe { c::drm_os_power_on(self.as_ptr()) })
@@ -138,7 +141,7 @@ impl Dev {
     ///
     /// # Errors
     ///
-    /// EIO when it does not go off.
+    /// The error of the power controller; the domain may be on.
     pub fn power_off(self) -> Result<()> {
         // SAFETY: live by the invariant.
         Errno::check(unsafe { c::drm_os_power_off(self.as_ptr()) })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Work for later, in the thread of a queue.
+//! Deferred work, in the thread of a queue.
 
 use super::{c, Os};
 use crate::alloc::{Arc, Hook, KBox};
@@ -7,7 +7,7 @@ use crate::util::errno::{Errno, Result};
 use core::ffi::{c_void, CStr};
 use core::ptr::null_mut;
 
-/// A queue whose tasks run one after another and may sleep.
+/// A queue of tasks, which run one after another and may sleep.
 ///
 /// # Invariants
 ///
@@ -20,16 +20,30 @@ unsafe impl Send for TaskQueue {}
 unsafe impl Sync for TaskQueue {}
 
 impl TaskQueue {
-    /// A queue with a thread named `name`.
+    /// A queue with a thread named `name`, which precedes those of users.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     pub fn new(os: Os, name: &'static CStr) -> Result<Self> {
+        Self::create(os, name, c::DRM_OS_QUEUE_URGENT)
+    }
+
+    /// As `new`, but the thread shares the processors with those of users, because users determine
+    /// how much it has to do.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn background(os: Os, name: &'static CStr) -> Result<Self> {
+        Self::create(os, name, c::DRM_OS_QUEUE_BACKGROUND)
+    }
+
+    fn create(os: Os, name: &'static CStr, urgency: u32) -> Result<Self> {
         let mut raw = null_mut();
         // SAFETY: `os` is live, the name is static, `raw` is ours to fill.
         Errno::check(unsafe {
-            c::drm_os_taskqueue_create(os.as_ptr(), name.as_ptr(), &raw mut raw)
+            c::drm_os_taskqueue_create(os.as_ptr(), name.as_ptr(), urgency, &raw mut raw)
         })?;
         // INVARIANT: C made it.
         Ok(TaskQueue(raw))
@@ -38,7 +52,7 @@ impl TaskQueue {
 
 impl Drop for TaskQueue {
     fn drop(&mut self) {
-        // SAFETY: ours; its tasks hold an Arc to it, so they are gone.
+        // SAFETY: owned; its tasks hold an Arc to it, so there are none.
         unsafe { c::drm_os_taskqueue_destroy(self.0) }
     }
 }
@@ -48,12 +62,12 @@ struct Work<T> {
     run: fn(&T),
 }
 
-/// A function to be run later with a shared context. The task keeps its context alive until `shutdown`
-/// or drop; both wait for a run that is under way.
+/// A function to be run later with a shared context, which the task keeps alive until it is
+/// dropped. The drop waits until the function is not running.
 ///
 /// # Invariants
 ///
-/// `raw` is a live C task whose argument is `work`, which lives until the task is destroyed.
+/// `raw` is a live C task with the argument `work`, which lives until the task is destroyed.
 pub struct Task<T> {
     raw: *mut c::drm_os_task,
     work: *mut Work<T>,
@@ -66,13 +80,14 @@ unsafe impl<T: Send + Sync> Send for Task<T> {}
 unsafe impl<T: Send + Sync> Sync for Task<T> {}
 
 unsafe extern "C" fn run_task<T>(arg: *mut c_void) {
-    // SAFETY: C passes the argument of `drm_os_task_create`, which lives as long as the task.
+    // SAFETY: C passes the argument of `drm_os_task_create`, which lives until the task is
+    // destroyed.
     let work = unsafe { &*arg.cast::<Work<T>>() };
     (work.run)(&work.context);
 }
 
 impl<T: Send + Sync> Task<T> {
-    /// A task on `queue` that calls `run` with `context`.
+    /// A task of `queue` that calls `run` with `context`.
     ///
     /// # Errors
     ///
@@ -97,19 +112,19 @@ impl<T: Send + Sync> Task<T> {
         })
     }
 
-    /// Runs it soon.
+    /// Enqueues it.
     pub fn enqueue(&self) {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_task_enqueue(self.raw) }
     }
 
-    /// Runs it when the clock reads `when` ns, unless moved or cancelled before.
+    /// Runs it when the clock reads `when` in ns, unless it is moved or cancelled before.
     pub fn enqueue_at(&self, when: u64) {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_task_enqueue_at(self.raw, when) }
     }
 
-    /// Makes it not pending; it may be running.
+    /// Cancels it if it is pending; it may be running.
     pub fn cancel(&self) {
         // SAFETY: live by the invariant.
         unsafe { c::drm_os_task_cancel(self.raw) }
@@ -124,9 +139,9 @@ impl<T: Send + Sync> Task<T> {
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        // SAFETY: ours; returns when the task does not run and will not.
+        // SAFETY: owned; returns when the task is not running and will not run again.
         unsafe { c::drm_os_task_destroy(self.raw) };
-        // SAFETY: made by `into_raw` in `new`; the task that used it is gone.
+        // SAFETY: made by `into_raw` in `new`; the task that used it is destroyed.
         drop(unsafe { KBox::from_raw(self.work) });
     }
 }

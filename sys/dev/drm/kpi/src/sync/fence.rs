@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Fences: a promise that some work will end, kept exactly once.
+//! Fences: signalled exactly once, when some work ends.
 //!
-//! A `Fence` is shared by all who wait; its one `Signaler` belongs to the work. A signaler that is
-//! dropped signals ECANCELED, so no fence is ever lost. Hooks run in the signaller's thread (which may be
-//! an interrupt handler) with no lock held, so they must not sleep.
+//! A `Fence` is shared by all waiters; its only `Signaler` belongs to the work. Dropping the
+//! signaler signals ECANCELED, so every fence is signalled. Hooks run in the signaler's thread
+//! (which may be an interrupt handler) with no lock held, and must not sleep.
 //!
-//! Several fences that are waited for as one are `Fences`: a list of fences, never of lists. No fence ends or
-//! goes because another does, so neither a signal nor a drop recurses, however often fences are merged.
+//! Several fences that are waited for as one are `Fences`: a flat list. No fence signals or drops
+//! another, so neither a signal nor a drop recurses, however often fences are merged.
 
 use crate::alloc::{Arc, Hook, KVec};
 use crate::os::{Caller, Condvar, Mtx, Os};
@@ -15,6 +15,7 @@ use crate::util::errno::{Errno, Result, ECANCELED, ENOMEM, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
 use crate::util::sorted_map::SortedMap;
 use core::sync::atomic::{AtomicBool, Ordering};
+use static_assertions::{assert_impl_all, const_assert};
 
 type Added = (Arc<dyn Hook>, u64);
 
@@ -23,40 +24,55 @@ struct State {
     when: u64,
     /// The key of the next hook.
     next: u64,
-    /// Most fences have one hook at the most.
+    /// The first hook: few fences have more than one.
     one: Option<(u64, Added)>,
-    /// The others, by key.
+    /// The other hooks, by key.
     more: SortedMap<u64, Added>,
 }
 
-/// The shared half of a promise.
+/// A fence, as its waiters see it.
 pub struct Fence {
     context: u64,
     seqno: u64,
-    /// Set after `outcome`, never cleared: the fast answer to "is it over".
+    /// Set after `outcome`, never cleared: `is_signaled` without the lock.
     over: AtomicBool,
     state: Mtx<State>,
     _charge: Option<Charge>,
 }
 
-/// The half that keeps the promise.
+/// The right to signal a fence.
 pub struct Signaler {
     os: Os,
     fence: Arc<Fence>,
 }
 
-/// A hook of a fence. Dropping this removes it; it may be running then.
+/// The hooks of a signaled fence that were not called yet. Dropping this calls them.
+pub struct PendingHooks {
+    one: Option<Added>,
+    more: SortedMap<u64, Added>,
+}
+
+/// A hook that was added to a fence. Dropping this removes the hook, which may be running, or be
+/// one of [`PendingHooks`].
 pub struct Hooked {
     fence: Arc<Fence>,
     key: u64,
 }
 
+assert_impl_all!(Fence: Send, Sync);
+assert_impl_all!(Hooked: Send, Sync);
+assert_impl_all!(Fences: Send, Sync);
+// The thread that ends the work is not the one that made the fence.
+assert_impl_all!(Signaler: Send);
+// A fence is charged at least its size.
+const_assert!(u64_of(size_of::<Fence>()) <= Fence::BYTES);
+
 impl Fence {
-    /// What one costs, in bytes, about.
+    /// About how many bytes a fence takes.
     pub const BYTES: u64 = 256;
 
-    /// A fence, number `seqno` of a timeline `context` (from `Os::unique`) whose fences end in order.
-    /// `charge` is kept for as long as the fence.
+    /// Makes a fence with its seqno in a fence context (from `Os::unique`), the fences of which are
+    /// signalled in order. The fence keeps `charge`.
     ///
     /// # Errors
     ///
@@ -83,7 +99,7 @@ impl Fence {
         Ok(Signaler { os, fence })
     }
 
-    /// A fence that is over already.
+    /// A fence that is signalled already.
     ///
     /// # Errors
     ///
@@ -95,30 +111,30 @@ impl Fence {
         Ok(fence)
     }
 
-    /// The timeline.
+    /// The fence context.
     pub fn context(&self) -> u64 {
         self.context
     }
 
-    /// The place in the timeline.
+    /// The seqno in the fence context.
     pub fn seqno(&self) -> u64 {
         self.seqno
     }
 
-    /// Whether the work is over, whatever its outcome.
+    /// Whether the fence is signalled, whatever the outcome.
     pub fn is_signaled(&self) -> bool {
-        // ORDERING: pairs with the Release in `signal`: who sees it sees what the work did.
+        // ORDERING: pairs with the Release in `signal`: the effects of the work are visible.
         self.over.load(Ordering::Acquire)
     }
 
-    /// How the work ended and when (ns), None while it goes on.
+    /// The outcome of the work and when it ended, in ns; `None` if the fence is not signalled.
     pub fn outcome(&self) -> Option<(Result<()>, u64)> {
         let state = self.state.lock();
         state.outcome.map(|o| (o, state.when))
     }
 
-    /// Has `hook` told when the fence is signaled, unless what this returns is dropped before. None, and not
-    /// told, when it is signaled already.
+    /// Adds a hook, which is called with `token` when the fence is signalled, unless the result is
+    /// dropped before. Returns `None`, without a call, if the fence is signalled already.
     ///
     /// # Errors
     ///
@@ -135,6 +151,7 @@ impl Fence {
         } else {
             state.more.insert(key, added)?;
         }
+        // OVERFLOW: a sequence number; 2^64 hooks of one fence take centuries.
         state.next = key.wrapping_add(1);
         Ok(Some(Hooked {
             fence: this.clone(),
@@ -157,7 +174,7 @@ impl Fence {
         drop(removed);
     }
 
-    /// Sleeps until the fence is signaled.
+    /// Sleeps until the fence is signalled.
     ///
     /// # Errors
     ///
@@ -204,45 +221,67 @@ impl Drop for Hooked {
 }
 
 impl Signaler {
-    /// The fence that this will signal.
+    /// The fence of this signaler.
     pub fn fence(&self) -> &Arc<Fence> {
         &self.fence
     }
 
-    /// Keeps the promise.
+    /// Signals the fence.
     pub fn signal(self, outcome: Result<()>) {
-        self.finish(outcome);
+        drop(self.signal_without_hooks(outcome));
     }
 
-    fn finish(&self, outcome: Result<()>) {
+    /// Signals the fence, and leaves it to the caller when its hooks are called.
+    pub(crate) fn signal_without_hooks(self, outcome: Result<()>) -> Option<PendingHooks> {
+        self.finish(outcome)
+    }
+
+    fn finish(&self, outcome: Result<()>) -> Option<PendingHooks> {
         let (one, more) = {
             let mut state = self.fence.state.lock();
             if state.outcome.is_some() {
-                return;
+                return None;
             }
             state.outcome = Some(outcome);
             state.when = self.os.now();
-            // ORDERING: everything the work did is before its end.
+            // ORDERING: everything that the work did is before the signal.
             self.fence.over.store(true, Ordering::Release);
             let more = core::mem::replace(&mut state.more, SortedMap::new(self.os));
             (state.one.take(), more)
         };
-        if let Some((_, (hook, token))) = one {
-            hook.signaled(token);
-        }
-        for (_, (hook, token)) in more.from(0) {
-            hook.signaled(*token);
-        }
+        Some(PendingHooks {
+            one: one.map(|(_, added)| added),
+            more,
+        })
     }
 }
 
 impl Drop for Signaler {
     fn drop(&mut self) {
-        self.finish(Err(ECANCELED));
+        drop(self.finish(Err(ECANCELED)));
     }
 }
 
-/// Fences that are waited for as one, at least one: what a syncobj holds and a sync_file stands for.
+impl PendingHooks {
+    /// Calls up to `count` hooks. True if none is left.
+    pub(crate) fn call(&mut self, count: u32) -> bool {
+        for _ in 0..count {
+            let Some((hook, token)) = self.one.take().or_else(|| self.more.pop_first()) else {
+                break;
+            };
+            hook.signaled(token);
+        }
+        self.one.is_none() && self.more.is_empty()
+    }
+}
+
+impl Drop for PendingHooks {
+    fn drop(&mut self) {
+        while !self.call(u32::MAX) {}
+    }
+}
+
+/// One or more fences that are waited for as one: those of a syncobj or a sync_file.
 #[derive(Clone)]
 pub enum Fences {
     /// A single one.
@@ -251,17 +290,17 @@ pub enum Fences {
     Many(Arc<Merged>),
 }
 
-/// At most one fence of each timeline, in order of timelines.
+/// At most one fence of each fence context, in order of contexts.
 pub struct Merged {
     parts: KVec<Arc<Fence>>,
     _charge: Charge,
 }
 
 impl Fences {
-    /// No more than these are waited for as one.
+    /// The most fences that are waited for as one.
     pub const MAX: usize = 1024;
 
-    /// The fences, in order of timelines.
+    /// The fences, in order of fence contexts.
     pub fn parts(&self) -> &[Arc<Fence>] {
         match self {
             Fences::One(fence) => core::slice::from_ref(fence),
@@ -269,12 +308,13 @@ impl Fences {
         }
     }
 
-    /// Whether all of them are over.
+    /// Whether all of them are signalled.
     pub fn is_signaled(&self) -> bool {
         self.parts().iter().all(|f| f.is_signaled())
     }
 
-    /// How they ended together, None while one goes on: as the first that failed, if one did.
+    /// The outcome of all: that of the first one that failed, if one did; `None` while one is not
+    /// signalled.
     pub fn outcome(&self) -> Option<Result<()>> {
         let mut failed: Option<(Errno, u64)> = None;
         for part in self.parts() {
@@ -287,12 +327,13 @@ impl Fences {
         Some(failed.map_or(Ok(()), |(e, _)| Err(e)))
     }
 
-    /// All of both, charged to `account`: of each timeline the later one. What has ended well is left out, as in
-    /// Linux's dma_fence_unwrap_merge(); what has failed is not.
+    /// The fences of both, charged to `account`: of each fence context the later one. Those that
+    /// were signalled without error are left out, as in Linux's dma_fence_unwrap_merge(); failed
+    /// ones are not.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also when they are more than `MAX`.
+    /// ENOMEM, also if there are more than `MAX`.
     pub fn merge(os: Os, account: &Arc<Account>, a: &Fences, b: &Fences) -> Result<Fences> {
         let mut set = FenceSet::new(os);
         for part in a.parts().iter().chain(b.parts()) {
@@ -303,14 +344,14 @@ impl Fences {
         if let Some(merged) = set.fences(account)? {
             return Ok(merged);
         }
-        // All ended well: the last of them tells when.
+        // None failed: the last of them has the time.
         let all = a.parts().iter().chain(b.parts());
         let last = all.max_by_key(|f| f.outcome().map_or(0, |(_, when)| when));
         last.cloned().map(Fences::One).ok_or(ENOMEM)
     }
 }
 
-/// A collection of fences: of each timeline the last one that was added to it.
+/// A set of fences: of each fence context the latest that was added.
 pub struct FenceSet {
     os: Os,
     by_context: SortedMap<u64, Arc<Fence>>,
@@ -325,7 +366,7 @@ impl FenceSet {
         }
     }
 
-    /// One more.
+    /// Adds a fence.
     ///
     /// # Errors
     ///
@@ -338,7 +379,7 @@ impl FenceSet {
         self.by_context.insert(fence.context(), fence.clone())
     }
 
-    /// One more, unless it is over.
+    /// Adds a fence unless it is signalled.
     ///
     /// # Errors
     ///
@@ -355,21 +396,21 @@ impl FenceSet {
         self.by_context.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.by_context.is_empty()
     }
 
-    /// All of them, in order of timelines.
+    /// All of them, in order of fence contexts.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Fence>> {
         self.by_context.from(0).map(|(_, fence)| fence)
     }
 
-    /// All of them as one, charged to `account`; None when there is none.
+    /// All of them as one, charged to `account`; `None` if there are none.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also when they are more than `Fences::MAX`.
+    /// ENOMEM, also if there are more than `Fences::MAX`.
     pub fn fences(&self, account: &Arc<Account>) -> Result<Option<Fences>> {
         const HEAD: u64 = 128;
         const PART: u64 = 16;
@@ -380,7 +421,8 @@ impl FenceSet {
         if count <= 1 {
             return Ok(self.iter().next().cloned().map(Fences::One));
         }
-        let bytes = u64_of(count).saturating_mul(PART).saturating_add(HEAD);
+        let parts = u64_of(count).checked_mul(PART).ok_or(ENOMEM)?;
+        let bytes = parts.checked_add(HEAD).ok_or(ENOMEM)?;
         let _charge = Charge::new(account, bytes)?;
         let mut parts = KVec::with_capacity(self.os, count)?;
         for fence in self.iter() {
@@ -396,14 +438,14 @@ impl From<Arc<Fence>> for Fences {
     }
 }
 
-/// A sleeper that any number of fences and syncobjs can wake.
+/// A thread that sleeps until any of a number of fences and syncobjs wakes it.
 pub struct Waiter {
     wakes: Mtx<u64>,
     cv: Condvar,
 }
 
 impl Waiter {
-    /// A sleeper.
+    /// A waiter with a count of 0.
     ///
     /// # Errors
     ///
@@ -419,7 +461,7 @@ impl Waiter {
         )
     }
 
-    /// How often it was woken; to be read before looking at what it waits for.
+    /// How often it was woken; to be read before the condition that it waits for.
     pub fn count(&self) -> u64 {
         *self.wakes.lock()
     }
@@ -440,6 +482,7 @@ impl Waiter {
     /// Wakes it.
     pub fn wake(&self) {
         let mut wakes = self.wakes.lock();
+        // OVERFLOW: a sequence number, of which only a change counts.
         *wakes = wakes.wrapping_add(1);
         self.cv.broadcast();
     }
@@ -451,12 +494,12 @@ impl Hook for Waiter {
     }
 }
 
-/// The absolute deadline that a user's signed nanoseconds mean: the past is now, and "poll" is zero.
+/// Converts a user's absolute time-out in signed ns to a deadline: a negative one has passed.
 pub fn user_deadline(timeout_ns: i64) -> u64 {
     u64::try_from(timeout_ns).unwrap_or(0)
 }
 
-/// Turns a time-out into `errno`; other errors stay.
+/// Replaces ETIMEDOUT by `errno`; other errors stay.
 pub fn timeout_as<T>(result: Result<T>, errno: Errno) -> Result<T> {
     result.map_err(|e| if e == ETIMEDOUT { errno } else { e })
 }

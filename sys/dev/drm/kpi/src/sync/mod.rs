@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Fences, and what waits for them.
+//! Fences and waits for them.
 //!
-//! * [`fence`]: a promise that some work will end, kept exactly once
+//! * [`fence`]: signalled when some work ends
 //! * [`resv`]: the fences of a buffer
-//! * [`syncobj`]: a client's box for fences, and the wait for many of them
-//! * [`sync_file`]: fences behind a descriptor
-//! * `poll_waker`: wakes those who poll(2) such a file
+//! * [`syncobj`]: sync objects of clients, and the wait for many of them
+//! * [`sync_file`]: descriptors of fences
+//! * `poll_waker`: wakes the pollers of such a file
 
 pub mod fence;
 pub(crate) mod poll_waker;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Wakes those who poll(2) a file when fences end, for as long as the file is there.
+//! Wakes the poll(2)ers of a file when fences are signalled, until the file is closed.
 
 use crate::alloc::{Arc, Hook};
 use crate::os::{Mtx, Os, Waker};
 use crate::sync::fence::{Fence, Hooked};
 use crate::util::errno::Result;
 
-/// The pollers of one file, as a hook of fences.
-struct Bell {
+/// The hook that wakes the pollers of a file.
+struct PollHook {
     waker: Mtx<Option<Waker>>,
 }
 
-impl Hook for Bell {
+impl Hook for PollHook {
     fn signaled(&self, _token: u64) {
-        // Held while waking, so that the file cannot go away meanwhile.
+        // Held during the wakeup, so that the file is not freed before it returns.
         let waker = self.waker.lock();
         if let Some(w) = *waker {
             w.wake();
@@ -21,37 +21,38 @@ impl Hook for Bell {
     }
 }
 
-/// What a file's content has for its pollers. Only a file that is polled has a hook, and only one: pollers look
-/// again when its fence ends, and wait for the next then.
+/// The pollers of a file. Only a file that is polled has a hook, and only one: when its fence is
+/// signalled, pollers check again and wait for the next.
 pub(crate) struct Poll {
-    bell: Arc<Bell>,
+    hook: Arc<PollHook>,
     hooked: Mtx<Option<Hooked>>,
 }
 
 impl Poll {
-    /// Nobody to wake yet.
+    /// No pollers yet.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     pub(crate) fn new(os: Os) -> Result<Poll> {
-        let bell = Bell {
-            waker: Mtx::new(os, c"drm bell", None)?,
+        let hook = PollHook {
+            waker: Mtx::new(os, c"drm poll waker", None)?,
         };
         Ok(Poll {
-            bell: Arc::new(os, bell)?,
+            hook: Arc::new(os, hook)?,
             hooked: Mtx::new(os, c"drm poll", None)?,
         })
     }
 
-    /// From now on it wakes these, until it is dropped with the file's content.
+    /// Sets the pollers to wake, until this is dropped with the file's content.
     pub(crate) fn connect(&self, waker: Waker) {
-        *self.bell.waker.lock() = Some(waker);
+        *self.hook.waker.lock() = Some(waker);
     }
 
-    /// Whether `fence` is over (or pollers cannot be told of its end); if not, they will be woken when it is.
-    pub(crate) fn is_over(&self, fence: &Arc<Fence>) -> bool {
-        let hook = self.bell.clone().into_hook();
+    /// Whether `fence` is signalled, or memory for a hook is missing. Otherwise the pollers are
+    /// woken when it is.
+    pub(crate) fn is_ready(&self, fence: &Arc<Fence>) -> bool {
+        let hook = self.hook.clone().into_hook();
         let mut hooked = self.hooked.lock();
         if hooked
             .as_ref()
@@ -71,6 +72,6 @@ impl Poll {
 
 impl Drop for Poll {
     fn drop(&mut self) {
-        *self.bell.waker.lock() = None;
+        *self.hook.waker.lock() = None;
     }
 }

@@ -1,41 +1,42 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The reservation object of a buffer: which fences its next user has to wait for.
+//! The reservation object of a buffer: the fences that its next user waits for.
 //!
-//! One unfinished fence per timeline and usage is enough, for timelines end in order; a list has `MAX` of them at the
-//! most. It changes only while its reservation is held. `mem::reservation` holds those of several buffers.
+//! One pending fence per fence context and usage is enough, because those of a context are
+//! signalled in order; a list has at most `MAX`. It changes only while its reservation is held.
+//! `mem::reservation` holds those of several buffers.
 
 use crate::alloc::{Arc, KVec};
 use crate::os::{Caller, Mtx, Os, NEVER};
 use crate::sync::fence::{Fence, FenceSet, Fences, Waiter};
 use crate::util::errno::{Result, ENOMEM};
 
-/// Fences of one buffer. Who would add to a full list waits until one of it is over.
+/// The most fences of a buffer. A user of a buffer with a full list waits until one is signalled.
 const MAX: usize = 1024;
 
-/// A sync_file's fences are added to a list only up to here, so that users of the buffer have room.
+/// The most fences of a buffer after an import of a sync_file's, so that there is room for users.
 const MAX_IMPORTED: usize = MAX / 2;
 
-/// What a job does with a buffer.
+/// How a job uses a buffer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Usage {
-    /// Others may read at the same time.
+    /// It reads: others may read at the same time.
     Read,
-    /// Nobody else may use it at the same time.
+    /// It writes: no other job may use the buffer at the same time.
     Write,
 }
 
 impl Usage {
-    /// Whether a user of this kind has to wait for one of kind `theirs`.
+    /// Whether a user of this kind waits for one of kind `theirs`.
     fn waits_for(self, theirs: Usage) -> bool {
         self == Usage::Write || theirs == Usage::Write
     }
 }
 
 struct State {
-    /// In order of timelines, then of usages.
+    /// In order of fence contexts, then of usages.
     fences: KVec<(Arc<Fence>, Usage)>,
     held: bool,
-    /// Who waits for the reservation, in order. A count that is not 0 means that it was handed over.
+    /// The waiters for the reservation, in order. One with a count other than 0 has been given it.
     turns: KVec<Arc<Waiter>>,
 }
 
@@ -46,7 +47,7 @@ impl State {
             .binary_search_by_key(&key, |(f, u)| (f.context(), *u))
     }
 
-    /// Those that a user of kind `usage` has to wait for.
+    /// The fences that a user of kind `usage` waits for.
     fn pending(&self, usage: Usage) -> impl Iterator<Item = &Arc<Fence>> {
         let waits =
             move |(f, theirs): &&(Arc<Fence>, Usage)| usage.waits_for(*theirs) && !f.is_signaled();
@@ -94,7 +95,7 @@ impl Resv {
         if waited.is_err() {
             let mut state = self.state.lock();
             let place = state.turns.iter().position(|t| Arc::ptr_eq(t, &turn));
-            // Without a place it was handed over meanwhile.
+            // If it is not in the list, it has been given the reservation.
             if let Some(place) = place {
                 state.turns.remove(place);
                 return waited;
@@ -103,7 +104,7 @@ impl Resv {
         Ok(())
     }
 
-    /// Gives the reservation to who has waited longest.
+    /// Passes the reservation to the waiter that has waited longest.
     pub(crate) fn release(&self) {
         let next = {
             let mut state = self.state.lock();
@@ -116,7 +117,8 @@ impl Resv {
         }
     }
 
-    /// Drops fences that are over and makes room for one more. When the list is full, the fence to wait for first.
+    /// Drops signalled fences and makes room for one more. If the list is full, returns a fence to
+    /// wait for.
     pub(crate) fn make_room(&self) -> Result<Option<Arc<Fence>>> {
         let mut state = self.state.lock();
         state.fences.retain(|(f, _)| !f.is_signaled());
@@ -127,13 +129,13 @@ impl Resv {
         Ok(None)
     }
 
-    /// Adds the fence of a new user; cannot fail where there is room.
+    /// Adds the fence of a new user; does not fail if there is room.
     pub(crate) fn add(&self, fence: &Arc<Fence>, usage: Usage) -> Result<()> {
         let mut state = self.state.lock();
         match state.find(fence, usage) {
             Ok(index) => {
                 let earlier = state.fences.get_mut(index);
-                // One of the same timeline may have been imported that is not the last.
+                // An import may have added one of the same fence context that is not the latest.
                 if let Some(earlier) = earlier.filter(|(f, _)| f.seqno() < fence.seqno()) {
                     earlier.0 = fence.clone();
                 }
@@ -143,27 +145,29 @@ impl Resv {
         }
     }
 
-    /// Makes room for all of `fences`, or for none.
+    /// Makes room for all of `fences`, or fails.
     fn room_for(&self, fences: &Fences, usage: Usage) -> Result<()> {
         let mut state = self.state.lock();
         state.fences.retain(|(f, _)| !f.is_signaled());
         let new = |f: &Arc<Fence>| usize::from(state.find(f, usage).is_err());
+        // OVERFLOW: saturates, above MAX_IMPORTED.
         let more = fences
             .parts()
             .iter()
             .map(new)
             .fold(0, usize::saturating_add);
-        if state.fences.len().saturating_add(more) > MAX_IMPORTED {
+        let all = state.fences.len().checked_add(more);
+        if all.is_none_or(|all| all > MAX_IMPORTED) {
             return Err(ENOMEM);
         }
         state.fences.reserve(more)
     }
 
-    /// Makes later users wait for `fences` as for a user of kind `usage`.
+    /// Makes later users wait for `fences`, as for a user of kind `usage`.
     ///
     /// # Errors
     ///
-    /// ENOMEM, also when the buffer has too many fences already; EINTR, ERESTART; nothing changed.
+    /// ENOMEM, also if the buffer has too many fences; EINTR, ERESTART. Nothing is changed then.
     pub(crate) fn import(
         &self,
         os: Os,
@@ -181,7 +185,7 @@ impl Resv {
         added
     }
 
-    /// Fences that a user of kind `usage` has to wait for now.
+    /// The fences that a user of kind `usage` waits for now.
     ///
     /// # Errors
     ///
@@ -205,17 +209,17 @@ impl Resv {
         Ok(())
     }
 
-    /// One of those that a user of kind `usage` has to wait for now.
+    /// One of the fences that a user of kind `usage` waits for now.
     pub fn first_pending(&self, usage: Usage) -> Option<Arc<Fence>> {
         self.state.lock().pending(usage).next().cloned()
     }
 
-    /// Whether a user of kind `usage` need not wait.
+    /// Whether a user of kind `usage` does not wait.
     pub fn is_idle(&self, usage: Usage) -> bool {
         self.state.lock().pending(usage).next().is_none()
     }
 
-    /// Sleeps until a user of kind `usage` need not wait for what is there now.
+    /// Sleeps until the fences are signalled that a user of kind `usage` waits for now.
     ///
     /// # Errors
     ///

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! sync_files: fences behind descriptors, as Linux's uapi/linux/sync_file.h has them. Readable when all of
-//! their fences are over.
+//! sync_files: descriptors of fences, as in Linux's uapi/linux/sync_file.h. Readable when all
+//! fences are signalled.
 
 use crate::alloc::Arc;
 use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, PlainFile, UserSlice};
 use crate::sync::fence::{Fence, Fences};
 use crate::sync::poll_waker::Poll;
 use crate::util::account::{Account, Charge};
-use crate::util::errno::{Result, EINVAL, ENOENT, ENOTTY};
+use crate::util::errno::{Result, EFAULT, EINVAL, ENOENT, ENOTTY};
+use crate::util::int_conv::u64_of;
 use crate::util::uapi::{uapi_struct, Uapi};
+use static_assertions::{assert_impl_all, const_assert};
 
-/// A set of fences that can stand behind a descriptor.
+/// Fences with a descriptor.
 pub struct SyncFile {
     os: Os,
     name: [u8; 32],
@@ -22,8 +24,11 @@ pub struct SyncFile {
     poll: Poll,
 }
 
-/// What one costs, in bytes, about.
+/// About how many bytes a sync_file takes.
 const BYTES: u64 = 512;
+
+assert_impl_all!(SyncFile: Send, Sync);
+const_assert!(u64_of(size_of::<SyncFile>()) <= BYTES);
 
 const GROUP: u32 = 0x3e;
 const NR_MERGE: u32 = 3;
@@ -64,7 +69,8 @@ uapi_struct! {
 }
 
 impl SyncFile {
-    /// Gives `caller` a close-on-exec descriptor for `fences`, charged to `account`, with a name of up to 31 bytes.
+    /// Makes a close-on-exec descriptor of `fences` for `caller`, charged to `account`, with a name
+    /// of up to 31 bytes.
     ///
     /// # Errors
     ///
@@ -93,11 +99,11 @@ impl SyncFile {
         file.install(caller, FdFlags::CLOEXEC)
     }
 
-    /// The fences of the sync_file behind `fd`.
+    /// The fences of the sync_file `fd`.
     ///
     /// # Errors
     ///
-    /// EINVAL when it is no sync_file, as `drm_syncobj_import_sync_file_fence` of Linux answers.
+    /// EINVAL if it is not a sync_file, as from `drm_syncobj_import_sync_file_fence` of Linux.
     pub fn import(caller: &Caller<'_>, fd: i32) -> Result<Fences> {
         let file = FileRef::<SyncFile>::get(caller, fd).map_err(|_| EINVAL)?;
         Ok(file.fences.clone())
@@ -110,7 +116,7 @@ impl SyncFile {
         }
         // Linux: sync_file_fdget fails with ENOENT.
         let other = FileRef::<SyncFile>::get(caller, arg.fd2).map_err(|_| ENOENT)?;
-        // One of the two is the caller's own, as a rule; who merges what others gave it does so at their cost.
+        // One of the two is usually the caller's own. The owner of the other pays if neither is.
         let account = if self.pid != caller.pid() && other.pid == caller.pid() {
             &other.account
         } else {
@@ -135,7 +141,7 @@ impl SyncFile {
             if arg.num_fences < have {
                 return Err(EINVAL);
             }
-            // Linux: with the fences, the first of theirs that is not 1.
+            // Linux: the first status of a fence that is not 1.
             status = 1;
             let mut at = arg.sync_fence_info;
             for fence in parts {
@@ -145,9 +151,9 @@ impl SyncFile {
                 }
                 let mut bytes = [0; FenceInfo::SIZE];
                 info.write(&mut bytes);
-                let size = crate::util::int_conv::u64_of(bytes.len());
+                let size = u64_of(bytes.len());
                 UserSlice::new(at, size).write(caller, &bytes)?;
-                at = at.wrapping_add(size);
+                at = at.checked_add(size).ok_or(EFAULT)?;
             }
         }
         arg.name = self.name;
@@ -170,12 +176,13 @@ fn fence_info(fence: &Fence) -> FenceInfo {
     info
 }
 
-/// 1 when it ended well, 0 while it goes on, a negative errno when it failed.
+/// The status for the user: 1 if signalled without error, 0 if not signalled, a negative errno if
+/// failed.
 fn status(outcome: Option<Result<()>>) -> i32 {
     match outcome {
         None => 0,
         Some(Ok(())) => 1,
-        Some(Err(e)) => e.get().wrapping_neg(),
+        Some(Err(e)) => e.get().checked_neg().unwrap_or(i32::MIN),
     }
 }
 
@@ -195,7 +202,7 @@ fn name_into(to: &mut [u8], from: &[u8]) {
 impl PlainFile for SyncFile {
     fn readable(&self) -> bool {
         let mut pending = self.fences.parts().iter().filter(|f| !f.is_signaled());
-        pending.all(|fence| self.poll.is_over(fence))
+        pending.all(|fence| self.poll.is_ready(fence))
     }
 
     fn ioctl(&self, caller: &Caller<'_>, group: u32, nr: u32, data: &mut [u8]) -> Result<()> {

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Binary sync objects: a box that holds at most one fence (or several that are waited for as one), shared by handle or
-//! descriptor.
+//! Binary sync objects (syncobjs): a holder of at most one fence (or several that are waited for as
+//! one), shared by handle or descriptor.
 
 use crate::alloc::{Arc, Hook, KVec};
 use crate::os::{Caller, Condvar, FdFlags, FileRef, Mtx, NewFile, Os, PlainFile};
 use crate::sync::fence::{Fence, Fences, Hooked};
 use crate::util::account::{Account, Charge};
-use crate::util::errno::{Result, EINVAL, ETIME, ETIMEDOUT};
+use crate::util::errno::{Result, EINVAL, ENOMEM, ETIME, ETIMEDOUT};
 use crate::util::int_conv::{u64_of, usize_of_u32};
 use crate::util::sorted_map::SortedMap;
+use static_assertions::{assert_impl_all, const_assert};
 
 struct State {
     fences: Option<Fences>,
-    /// Who is to be given the next fence, with what it calls this box.
+    /// The waits that are sent the next fences, with their key of this syncobj.
     waiters: KVec<(Arc<Inbox>, u64)>,
 }
 
-/// A box for a fence.
+/// A sync object.
 pub struct Syncobj {
     os: Os,
     state: Mtx<State>,
     _charge: Charge,
 }
 
-/// What stands behind a descriptor of a box.
+/// A syncobj with a descriptor.
 pub(crate) struct SyncobjFile {
     syncobj: Arc<Syncobj>,
     _charge: Charge,
@@ -31,20 +32,24 @@ pub(crate) struct SyncobjFile {
 
 impl PlainFile for SyncobjFile {}
 
-/// What a wait is for.
+/// What a wait waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WaitMode {
-    /// All of them rather than any one.
+    /// All of them instead of any one.
     pub all: bool,
-    /// A box that is still empty is waited for.
+    /// Waits until an empty syncobj has a fence; otherwise it is an error.
     pub for_submit: bool,
 }
 
-/// A box, or a descriptor of one, with a fence in it that nobody else has: its bytes, about.
+/// About how many bytes a syncobj takes, or a descriptor of one, with a fence that nothing else
+/// holds.
 const BYTES: u64 = 512;
 
+assert_impl_all!(Syncobj: Send, Sync);
+const_assert!(u64_of(size_of::<Syncobj>()) <= BYTES);
+
 impl Syncobj {
-    /// A box with `fences` in it, charged to `account`.
+    /// A syncobj with `fences`, charged to `account`.
     ///
     /// # Errors
     ///
@@ -65,12 +70,13 @@ impl Syncobj {
         )
     }
 
-    /// What is in the box.
+    /// Its fences.
     pub fn fences(&self) -> Option<Fences> {
         self.state.lock().fences.clone()
     }
 
-    /// Puts `fences` (or nothing) in the box. Those who wait for one are given them, whatever becomes of the box then.
+    /// Replaces its fences. The waits for an empty syncobj are sent the new ones, even if those are
+    /// replaced again.
     pub fn replace(&self, fences: Option<Fences>) {
         let (old, waiters) = {
             let mut state = self.state.lock();
@@ -86,13 +92,13 @@ impl Syncobj {
         drop(old);
         if let Some(fences) = fences {
             for (inbox, key) in waiters.iter() {
-                // There is room.
-                inbox.put(|news| _ = news.filled.try_push((*key, fences.clone())));
+                // `Inbox` has room.
+                inbox.put(|events| _ = events.filled.try_push((*key, fences.clone())));
             }
         }
     }
 
-    /// What is in the box, or nothing and a promise that `inbox` is given what comes, under the name `key`.
+    /// Its fences; if there are none, `inbox` is sent the next ones, with `key`.
     fn fences_or_wait(&self, inbox: &Arc<Inbox>, key: u64) -> Result<Option<Fences>> {
         let mut state = self.state.lock();
         if state.fences.is_none() {
@@ -113,7 +119,7 @@ impl Syncobj {
         drop(removed);
     }
 
-    /// Gives `caller` a close-on-exec descriptor of the box itself, charged to `account`.
+    /// Makes a close-on-exec descriptor of the syncobj for `caller`, charged to `account`.
     ///
     /// # Errors
     ///
@@ -131,45 +137,46 @@ impl Syncobj {
         NewFile::new(os, Arc::new(os, content)?)?.install(caller, FdFlags::CLOEXEC)
     }
 
-    /// The box behind a descriptor.
+    /// The syncobj of a descriptor.
     ///
     /// # Errors
     ///
-    /// EINVAL when there is none.
+    /// EINVAL if it is not one of a syncobj.
     pub fn import(caller: &Caller<'_>, fd: i32) -> Result<Arc<Syncobj>> {
         let file = FileRef::<SyncobjFile>::get(caller, fd).map_err(|_| EINVAL)?;
         Ok(file.syncobj.clone())
     }
 }
 
-/// What a sleeping wait is told: which of its fences ended, and what came into its boxes. There is room from the start
-/// for all that can come before it looks.
+/// The events of a wait: signalled fences, and fences of syncobjs that were empty. It has room from
+/// the start for all events between two reads.
 struct Inbox {
-    news: Mtx<News>,
+    events: Mtx<Events>,
     cv: Condvar,
 }
 
-struct News {
+struct Events {
     ended: KVec<u64>,
     filled: KVec<(u64, Fences)>,
 }
 
 impl Inbox {
-    fn put(&self, add: impl FnOnce(&mut News)) {
-        let mut news = self.news.lock();
-        add(&mut news);
+    fn put(&self, add: impl FnOnce(&mut Events)) {
+        let mut events = self.events.lock();
+        add(&mut events);
         self.cv.broadcast();
     }
 }
 
 impl Hook for Inbox {
     fn signaled(&self, token: u64) {
-        // There is room.
-        self.put(|news| _ = news.ended.try_push(token));
+        // `Inbox` has room.
+        self.put(|events| _ = events.ended.try_push(token));
     }
 }
 
-/// One place of a wait: the box's fences, the first that may not be over, and the next place that waits for the same.
+/// One place of a wait: the fences of its syncobj, the first that may be pending, and the next
+/// place that waits for the same.
 struct Place {
     fences: Option<Fences>,
     part: usize,
@@ -181,45 +188,46 @@ const NONE: u32 = u32::MAX;
 
 /// Why places sleep.
 enum Reason {
-    /// For a fence, which has this hook.
+    /// For a fence, with this hook.
     Pending(#[expect(dead_code, reason = "held for its drop")] Hooked),
-    /// For a box, that of this place, to be filled.
+    /// For the empty syncobj of this place.
     Empty(u32),
 }
 
-/// A wait that sleeps. However many places wait for one fence, that fence has one hook, and its end costs work for
-/// those places only; a place waits for one fence at a time.
+/// A wait that sleeps. A fence has one hook, however many places wait for it, and its signal costs
+/// work for those places only; a place waits for one fence at a time.
 struct Wait<'a> {
-    boxes: &'a [Arc<Syncobj>],
+    syncobjs: &'a [Arc<Syncobj>],
     places: KVec<Place>,
     inbox: Arc<Inbox>,
     hook: Arc<dyn Hook>,
-    /// By address of the fence or box, with the first place that waits for it.
+    /// By the address of the fence or syncobj: the first place that waits for it.
     asleep: SortedMap<u64, (Reason, u32)>,
-    /// Places that are not over.
+    /// How many places still wait.
     left: usize,
-    /// The first place that is over, `NONE` so far.
+    /// The first place that no longer waits, or `NONE`.
     first: u32,
 }
 
-/// Sleeps until the fences of `boxes` are as `mode` asks. The answer is the index of the first that was,
-/// or `u32::MAX` where Linux leaves it unset (all were asked for and none was when the wait began).
+/// Sleeps until the fences of `syncobjs` are signalled, as `mode` requires. Returns the index of
+/// the first that was, or `u32::MAX` where Linux leaves it unset (all are required, and none was
+/// signalled when the wait began).
 ///
 /// # Errors
 ///
-/// EINVAL when a box is empty and `mode` does not wait for that; ETIME at `deadline` ns; EINTR, ERESTART,
-/// ENOMEM.
+/// EINVAL if a syncobj is empty and `mode` does not wait for that; ETIME at `deadline` ns; EINTR,
+/// ERESTART, ENOMEM.
 pub fn wait(
     os: Os,
-    boxes: &[Arc<Syncobj>],
+    syncobjs: &[Arc<Syncobj>],
     mode: WaitMode,
     caller: &Caller<'_>,
     deadline: u64,
 ) -> Result<u32> {
-    let mut places: KVec<Place> = KVec::with_capacity(os, boxes.len())?;
-    let (mut left, mut empty, mut first) = (0_usize, 0_usize, NONE);
-    for ((turn, index), b) in (0..boxes.len()).zip(0..NONE).zip(boxes) {
-        caller.look(turn)?;
+    let mut places: KVec<Place> = KVec::with_capacity(os, syncobjs.len())?;
+    let (mut all_signaled, mut first) = (true, NONE);
+    for ((turn, index), b) in (0..syncobjs.len()).zip(0..NONE).zip(syncobjs) {
+        caller.check_signals(turn)?;
         let fences = b.fences();
         if fences.is_none() && !mode.for_submit {
             return Err(EINVAL);
@@ -227,34 +235,36 @@ pub fn wait(
         if fences.as_ref().is_some_and(Fences::is_signaled) {
             first = first.min(index);
         } else {
-            left = left.saturating_add(1);
+            all_signaled = false;
         }
-        empty = empty.saturating_add(usize::from(fences.is_none()));
         places.push(Place {
             fences,
             part: 0,
             next: NONE,
         })?;
     }
-    if left == 0 || (!mode.all && first != NONE) {
+    if all_signaled || (!mode.all && first != NONE) {
         return Ok(first);
     }
     if deadline <= os.now() {
         return Err(ETIME);
     }
-    let news = News {
+    let empty = places.iter().filter(|p| p.fences.is_none());
+    // OVERFLOW: none, for there are at most as many as places.
+    let empty = empty.fold(0, |n: usize, _| n.saturating_add(1));
+    let events = Events {
         ended: KVec::with_capacity(os, places.len())?,
         filled: KVec::with_capacity(os, empty)?,
     };
     let inbox = Arc::new(
         os,
         Inbox {
-            news: Mtx::new(os, c"drm waiter", news)?,
+            events: Mtx::new(os, c"drm waiter", events)?,
             cv: Condvar::new(os, c"drmwait")?,
         },
     )?;
     let mut wait = Wait {
-        boxes,
+        syncobjs,
         left: places.len(),
         places,
         hook: inbox.clone().into_hook(),
@@ -267,10 +277,10 @@ pub fn wait(
 }
 
 impl Wait<'_> {
-    /// Sleeps; the first place that is over.
+    /// Sleeps; returns the first place that no longer waits.
     fn run(&mut self, mode: WaitMode, caller: &Caller<'_>, deadline: u64) -> Result<u32> {
         for (turn, index) in (0..self.places.len()).zip(0..NONE) {
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             self.advance(index)?;
         }
         let mut turn: usize = 0;
@@ -278,18 +288,19 @@ impl Wait<'_> {
             if self.left == 0 || (!mode.all && self.first != NONE) {
                 return Ok(self.first);
             }
+            // OVERFLOW: a number of turns, of which only the low bits count.
             turn = turn.wrapping_add(1);
-            caller.look(turn)?;
+            caller.check_signals(turn)?;
             self.sleep(caller, deadline)?;
-            self.read_news(caller)?;
+            self.read_events(caller)?;
         }
     }
 
-    /// Sleeps until there is news.
+    /// Sleeps until there is an event.
     fn sleep(&self, caller: &Caller<'_>, deadline: u64) -> Result<()> {
-        let mut news = self.inbox.news.lock();
-        while news.ended.is_empty() && news.filled.is_empty() {
-            match self.inbox.cv.wait(&mut news, Some(caller), deadline) {
+        let mut events = self.inbox.events.lock();
+        while events.ended.is_empty() && events.filled.is_empty() {
+            match self.inbox.cv.wait(&mut events, Some(caller), deadline) {
                 Err(e) if e == ETIMEDOUT => return Err(ETIME),
                 other => other?,
             }
@@ -297,14 +308,14 @@ impl Wait<'_> {
         Ok(())
     }
 
-    /// Wakes the places that the news are for.
-    fn read_news(&mut self, caller: &Caller<'_>) -> Result<()> {
+    /// Reads the events and advances the places that waited for them.
+    fn read_events(&mut self, caller: &Caller<'_>) -> Result<()> {
         loop {
             let (key, fences) = {
-                let mut news = self.inbox.news.lock();
-                match news.ended.pop() {
+                let mut events = self.inbox.events.lock();
+                match events.ended.pop() {
                     Some(key) => (key, None),
-                    None => match news.filled.pop() {
+                    None => match events.filled.pop() {
                         Some((key, fences)) => (key, Some(fences)),
                         None => return Ok(()),
                     },
@@ -317,18 +328,19 @@ impl Wait<'_> {
                 if place.fences.is_none() {
                     place.fences = fences.clone();
                 }
+                // OVERFLOW: as in `run`.
                 turn = turn.wrapping_add(1);
-                caller.look(turn)?;
+                caller.check_signals(turn)?;
                 self.advance(index)?;
             }
         }
     }
 
-    /// Has a place sleep for the first of its fences that is not over, or for its box to be filled.
+    /// Makes a place wait for its first pending fence, or for its empty syncobj.
     fn advance(&mut self, index: u32) -> Result<()> {
         let (Some(place), Some(b)) = (
             self.places.get_mut(usize_of_u32(index)),
-            self.boxes.get(usize_of_u32(index)),
+            self.syncobjs.get(usize_of_u32(index)),
         ) else {
             return Ok(());
         };
@@ -339,7 +351,7 @@ impl Wait<'_> {
                 place.next = core::mem::replace(head, index);
                 return Ok(());
             }
-            // Listed first: from here on `drop` has the box forget the wait.
+            // Listed first: from here on, `drop` removes the wait from the syncobj.
             self.asleep.insert(key, (Reason::Empty(index), index))?;
             place.fences = b.fences_or_wait(&self.inbox, key)?;
             if place.fences.is_none() {
@@ -362,8 +374,9 @@ impl Wait<'_> {
                     return self.asleep.insert(key, (Reason::Pending(hooked), index));
                 }
             }
-            place.part = place.part.wrapping_add(1);
+            place.part = place.part.checked_add(1).ok_or(ENOMEM)?;
         }
+        // OVERFLOW: saturates; a place is subtracted once.
         self.left = self.left.saturating_sub(1);
         self.first = self.first.min(index);
         Ok(())
@@ -374,7 +387,7 @@ impl Drop for Wait<'_> {
     fn drop(&mut self) {
         for (_, (reason, _)) in self.asleep.from(0) {
             if let Reason::Empty(index) = reason {
-                if let Some(b) = self.boxes.get(usize_of_u32(*index)) {
+                if let Some(b) = self.syncobjs.get(usize_of_u32(*index)) {
                     b.forget(&self.inbox);
                 }
             }

@@ -1,46 +1,49 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory of the kernel that clients hold: counted, bounded, and given back by drop.
+//! Kernel memory that clients hold: counted, bounded, and released by drop.
 //!
-//! What an open file holds counts in an account of its own, in that of its user and in that of the
-//! device. So a user gets no more by opening the device again, nor by passing buffers on to a file
-//! that stays.
+//! The memory of an open file counts in the file's account, in that of its user and in that of the
+//! device. So a user gets no more by opening the device again, nor by passing buffers to a file
+//! that stays open.
 //!
-//! What the kernel itself takes for a file is charged with the system's own accounts, too; the
-//! memory of objects the system charges by itself.
+//! The kernel's own memory for a file is also charged to the system's accounts (`Cred`); the memory
+//! of objects is charged there by the system itself.
 
 use crate::alloc::{Arc, KVec};
 use crate::os::{Caller, Cred, Mtx, Os};
 use crate::util::errno::{Result, ENOMEM};
 use core::sync::atomic::{AtomicU64, Ordering};
+use static_assertions::assert_impl_all;
 
-/// An open file costs about so much besides what it has made: a page table to begin with, queues,
-/// tables.
+/// About what an open file takes when it is opened, in bytes: a page table, queues, tables.
 pub(crate) const FILE_BYTES: u64 = 32 << 10;
-/// An object: itself, its buffer, locks and fences, what the VM system keeps of it.
+/// About what an object takes: itself, its buffer, locks and fences, structures of the VM system.
 pub(crate) const OBJECT_BYTES: u64 = 1024;
-/// A handle: the mapping that comes with it, and notes of it in the tables of file and device.
+/// About what a handle takes: its mapping, and entries in the tables of file and device.
 pub(crate) const HANDLE_BYTES: u64 = 512;
-/// A place in a file's table of handles, which stays when the handle goes.
+/// A cell in a file's map of handles, which stays when the handle is closed.
 pub(crate) const HANDLE_SLOT_BYTES: u64 = 64;
-/// A dma-buf: itself and its file.
+/// About what a dma-buf takes: itself and its file.
 pub(crate) const DMA_BUF_BYTES: u64 = 512;
 
-/// What an open file, a user or a device holds, in bytes.
+/// The memory of an open file, a user or a device, in bytes.
 pub struct Account {
     used: AtomicU64,
     peak: AtomicU64,
     limit: u64,
-    /// What the sum of several accounts is counted in.
+    /// The account in which this one counts as well.
     total: Option<Arc<Account>>,
-    /// Who is charged by the system.
+    /// The user that the system charges.
     cred: Option<Cred>,
 }
+
+assert_impl_all!(Account: Send, Sync);
+assert_impl_all!(Charge: Send, Sync);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Memory of objects.
     Object,
-    /// Everything else.
+    /// The kernel's own memory.
     Kernel,
 }
 
@@ -63,7 +66,7 @@ impl Account {
         }
     }
 
-    /// That of a file of `caller`'s.
+    /// The account of a file that `caller` opens.
     ///
     /// # Errors
     ///
@@ -81,7 +84,7 @@ impl Account {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// The most that was ever held.
+    /// The most bytes that were ever held.
     pub fn peak(&self) -> u64 {
         self.peak.load(Ordering::Relaxed)
     }
@@ -100,6 +103,7 @@ impl Account {
             self.take_off(bytes);
             return Err(e);
         }
+        // OVERFLOW: none, for the sum is within the limit, as `sum` has found.
         self.peak
             .fetch_max(old.saturating_add(bytes), Ordering::Relaxed);
         Ok(())
@@ -125,7 +129,7 @@ impl Account {
 }
 
 impl Charge {
-    /// Charges `bytes` of the kernel's own to `account`.
+    /// Charges `bytes` of the kernel's own memory to `account`.
     ///
     /// # Errors
     ///
@@ -134,7 +138,7 @@ impl Charge {
         Charge::of_kind(account, Kind::Kernel, bytes)
     }
 
-    /// Charges `bytes` of an object.
+    /// Charges `bytes` of an object's memory to `account`.
     pub(crate) fn of_object(account: &Arc<Account>, bytes: u64) -> Result<Charge> {
         Charge::of_kind(account, Kind::Object, bytes)
     }
@@ -148,7 +152,7 @@ impl Charge {
         })
     }
 
-    /// Who is charged.
+    /// The account that is charged.
     pub fn account(&self) -> &Arc<Account> {
         &self.account
     }
@@ -164,8 +168,9 @@ impl Charge {
         Ok(())
     }
 
-    /// Gives `bytes` back, at most what is charged.
+    /// Releases `bytes`, or all if fewer are charged.
     pub fn shrink(&self, bytes: u64) {
+        // OVERFLOW: saturates: all of it, by u64::MAX.
         let less = |n: u64| Some(n.saturating_sub(bytes));
         let old = self
             .bytes
@@ -183,6 +188,12 @@ impl Drop for Charge {
     }
 }
 
+/// Three quarters of `bytes`, rounded down to a multiple of 3.
+const fn three_quarters(bytes: u64) -> u64 {
+    // OVERFLOW: none: three times a quarter of what fits 64 bits.
+    (bytes / 4).saturating_mul(3)
+}
+
 /// The accounts of the users of a device.
 pub(crate) struct Users {
     os: Os,
@@ -191,14 +202,14 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    /// None. All together may have three quarters of RAM, unless the tunable device_mem_limit says
-    /// otherwise.
+    /// No users. The limit of all together is three quarters of RAM, or the tunable
+    /// device_mem_limit.
     ///
     /// # Errors
     ///
     /// ENOMEM.
     pub(crate) fn new(os: Os) -> Result<Users> {
-        let limit = os.tunable(c"device_mem_limit", (os.physmem() / 4).saturating_mul(3));
+        let limit = os.tunable(c"device_mem_limit", three_quarters(os.physmem()));
         Ok(Users {
             os,
             device: Arc::new(os, Account::new(limit, None))?,
@@ -206,13 +217,13 @@ impl Users {
         })
     }
 
-    /// What all users hold together.
+    /// The account of all users together.
     pub(crate) fn device(&self) -> &Arc<Account> {
         &self.device
     }
 
-    /// The account of a user: new, unless the user has a file or what is left of one. The limit is
-    /// half of RAM, unless the tunable user_mem_limit says otherwise.
+    /// The account of a user: a new one, unless the user holds memory already. Its limit is half of
+    /// RAM, or the tunable user_mem_limit.
     ///
     /// # Errors
     ///
@@ -220,14 +231,14 @@ impl Users {
     pub(crate) fn account(&self, uid: u32) -> Result<Arc<Account>> {
         let limit = self.os.tunable(c"user_mem_limit", self.os.physmem() / 2);
         let fresh = Arc::new(self.os, Account::new(limit, Some(self.device.clone())))?;
-        let mut gone = KVec::new(self.os);
+        let mut unused_accounts = KVec::new(self.os);
         let mut list = self.list.lock();
-        // Nobody else can come to hold an account that only the list has. There are no more than
-        // there were users with files open at a time, one of which goes each time.
+        // An account that only the list holds cannot get another holder. Each call removes one of
+        // these, so the list is as long as there were users with open files at one time.
         let unused = list.iter().position(|(_, account)| account.is_unique());
         if let Some(unused) = unused.and_then(|index| list.swap_remove(index)) {
-            // Dropped without the lock, or kept if there is no memory to do so.
-            if let Err(kept) = gone.try_push(unused) {
+            // Dropped after the lock is released, or kept if there is no memory for that.
+            if let Err(kept) = unused_accounts.try_push(unused) {
                 let _ = list.try_push(kept);
             }
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Error numbers: FreeBSD's, positive, never zero. They meet a user only at the edge of the system,
-//! where the host turns them into Linux's. `os` compares them with drm_os.h.
+//! FreeBSD's error numbers: positive, never zero. The host translates them to Linux's for its
+//! users. `os` compares them with drm_os.h.
 
 use core::num::NonZeroI32;
 
@@ -8,7 +8,7 @@ use core::num::NonZeroI32;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Errno(NonZeroI32);
 
-/// What almost everything here returns.
+/// The result of almost every function here.
 pub type Result<T> = core::result::Result<T, Errno>;
 
 macro_rules! errnos {
@@ -29,7 +29,7 @@ macro_rules! errnos {
     };
 }
 
-/// As kernel messages have it: the number, for intro(2) to be looked up in.
+/// The number, as kernel messages print it; intro(2) lists them.
 impl core::fmt::Display for Errno {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "error {}", self.get())
@@ -49,7 +49,7 @@ impl Errno {
         self.0.get()
     }
 
-    /// What a C function's int result means: 0 is success.
+    /// The result of a C function that returns 0 for success.
     pub fn check(code: i32) -> Result<()> {
         match NonZeroI32::new(code) {
             None => Ok(()),
@@ -57,7 +57,7 @@ impl Errno {
         }
     }
 
-    /// The int that C functions return for `result`.
+    /// The result for C: 0 for success.
     pub fn code(result: Result<()>) -> i32 {
         match result {
             Ok(()) => 0,
@@ -73,8 +73,8 @@ errnos! {
     EPERM = 1, "Operation not permitted.";
     ENOENT = 2, "No such object.";
     EINTR = 4, "Interrupted by a signal.";
-    EIO = 5, "The device does not answer.";
-    ENXIO = 6, "The device is gone.";
+    EIO = 5, "The device does not respond.";
+    ENXIO = 6, "The device is detached.";
     E2BIG = 7, "Argument too long.";
     EBADF = 9, "Bad file descriptor.";
     ENOMEM = 12, "Out of memory, or over the limit.";
@@ -85,15 +85,15 @@ errnos! {
     ENODEV = 19, "Not supported by the device.";
     EINVAL = 22, "Invalid argument.";
     EMFILE = 24, "Too many open files.";
-    ENOTTY = 25, "No such request for this file.";
+    ENOTTY = 25, "No such ioctl for this file.";
     ENOSPC = 28, "No room left.";
     ERANGE = 34, "Result too large.";
     EAGAIN = 35, "Try again.";
-    EALREADY = 37, "Named twice.";
+    EALREADY = 37, "Given twice.";
     EOPNOTSUPP = 45, "Not supported by this driver.";
     ETIMEDOUT = 60, "Timed out.";
-    ENOSYS = 78, "Not offered.";
+    ENOSYS = 78, "Not implemented.";
     EOVERFLOW = 84, "Value too large.";
     ECANCELED = 85, "Cancelled.";
-    ETIME = 1062, "Timer expired (Linux's ETIME; FreeBSD answers ETIMEDOUT).";
+    ETIME = 1062, "Timer expired (Linux's ETIME; on FreeBSD ETIMEDOUT).";
 }

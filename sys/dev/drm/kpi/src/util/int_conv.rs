@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Conversions between u64, usize and u32 that cannot lose anything on the 64-bit machines this runs on.
+//! Conversions between u64, usize and u32 that lose nothing on the 64-bit machines this runs on.
 
-const _: () = assert!(size_of::<usize>() == size_of::<u64>());
+use static_assertions::assert_eq_size;
 
-/// A size or index as u64.
+assert_eq_size!(usize, u64);
+
+/// Converts a size or index to u64.
 #[expect(
     clippy::as_conversions,
     reason = "usize is 64 bits wide, asserted above"
@@ -12,7 +14,7 @@ pub const fn u64_of(n: usize) -> u64 {
     n as u64
 }
 
-/// A 64-bit number as a size.
+/// Converts a 64-bit number to a size.
 #[expect(
     clippy::as_conversions,
     reason = "usize is 64 bits wide, asserted above"
@@ -21,7 +23,7 @@ pub const fn usize_of(n: u64) -> usize {
     n as usize
 }
 
-/// A 32-bit number as a size.
+/// Converts a 32-bit number to a size.
 #[expect(clippy::as_conversions, reason = "widening")]
 pub const fn usize_of_u32(n: u32) -> usize {
     n as usize

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A map in order of its keys, for as many entries as a client can make: in chunks, so that no insertion and no removal
-//! moves more than a few hundred of them.
+//! A map in the order of its keys, for any number of entries: it is in chunks, so that an insertion
+//! or removal moves a few hundred entries at most.
 
 use crate::alloc::KVec;
 use crate::os::Os;
-use crate::util::errno::Result;
+use crate::util::errno::{Result, ENOMEM};
 
 /// Entries of a full chunk.
 const FULL: usize = 256;
@@ -35,15 +35,17 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         self.len
     }
 
-    /// Whether there is none.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The chunk that has `key`, or would have it.
+    /// The index of the chunk for `key`.
     fn chunk_of(&self, key: K) -> usize {
-        let behind = |chunk: &KVec<(K, V)>| chunk.first().is_none_or(|(first, _)| *first <= key);
-        self.chunks.partition_point(behind).saturating_sub(1)
+        let begins_before =
+            |chunk: &KVec<(K, V)>| chunk.first().is_none_or(|(first, _)| *first <= key);
+        // OVERFLOW: saturates: a key below all others belongs to the first chunk.
+        self.chunks.partition_point(begins_before).saturating_sub(1)
     }
 
     /// The value of a key.
@@ -53,7 +55,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         chunk.get(index).map(|(_, v)| v)
     }
 
-    /// The value of a key, to be changed.
+    /// The value of a key, for writing.
     pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
         let at = self.chunk_of(key);
         let chunk = self.chunks.get_mut(at)?;
@@ -61,7 +63,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         chunk.get_mut(index).map(|(_, v)| v)
     }
 
-    /// The last entry whose key is below `key`.
+    /// The last entry with a key below `key`.
     pub fn before(&self, key: K) -> Option<(K, &V)> {
         let at = self.chunk_of(key);
         let chunk = self.chunks.get(at)?;
@@ -82,7 +84,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
             .map(|(k, v)| (*k, v))
     }
 
-    /// Puts an entry in, in place of one with the same key.
+    /// Inserts an entry, in place of one with the same key.
     ///
     /// # Errors
     ///
@@ -106,14 +108,15 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
             Err(index) if chunk.len() < FULL => chunk.insert(index, (key, value))?,
             Err(index) => self.split(at, index, (key, value))?,
         }
+        // OVERFLOW: none, for each entry has bytes of memory.
         self.len = self.len.saturating_add(1);
         Ok(())
     }
 
-    /// Puts an entry into a full chunk: its upper half becomes the next chunk.
+    /// Inserts an entry into a full chunk, the upper half of which becomes the next chunk.
     fn split(&mut self, at: usize, index: usize, entry: (K, V)) -> Result<()> {
         const HALF: usize = FULL / 2;
-        // All memory first.
+        // Everything that can fail comes first.
         let mut upper = KVec::with_capacity(self.os, FULL)?;
         self.chunks.reserve(1)?;
         let Some(lower) = self.chunks.get_mut(at) else {
@@ -128,10 +131,10 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
             Some(index) => upper.insert(index, entry)?,
             None => lower.insert(index, entry)?,
         }
-        self.chunks.insert(at.saturating_add(1), upper)
+        self.chunks.insert(at.checked_add(1).ok_or(ENOMEM)?, upper)
     }
 
-    /// Takes an entry out.
+    /// Removes an entry and returns its value.
     pub fn remove(&mut self, key: K) -> Option<V> {
         let at = self.chunk_of(key);
         let chunk = self.chunks.get_mut(at)?;
@@ -145,19 +148,30 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         if let Some(before) = at.checked_sub(1) {
             self.join_next(before);
         }
+        // OVERFLOW: none, for this entry was counted.
         self.len = self.len.saturating_sub(1);
         Some(value)
     }
 
-    /// Makes one chunk of two that are small, if there is memory, so that few entries are not in many chunks.
+    /// Removes the first entry and returns its value.
+    pub fn pop_first(&mut self) -> Option<V> {
+        let (key, _) = self.chunks.first()?.first()?;
+        self.remove(*key)
+    }
+
+    /// Joins a chunk and the next if both are small and there is memory, so that few entries are in
+    /// few chunks.
     fn join_next(&mut self, at: usize) {
         const SMALL: usize = FULL / 4;
-        let behind = at.saturating_add(1);
+        let Some(after) = at.checked_add(1) else {
+            return;
+        };
         let [this, next, ..] = self.chunks.get_mut(at..).unwrap_or_default() else {
             return;
         };
         let more = next.len();
-        if this.len().saturating_add(more) > SMALL || this.reserve(more).is_err() {
+        let all = this.len().checked_add(more);
+        if all.is_none_or(|all| all > SMALL) || this.reserve(more).is_err() {
             return;
         }
         next.as_mut_slice().reverse();
@@ -165,7 +179,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
             // There is room.
             let _ = this.push(entry);
         }
-        self.chunks.remove(behind);
+        self.chunks.remove(after);
     }
 }
 
@@ -177,8 +191,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::vec::Vec;
 
-    /// Against the standard library's map, through several chunks, with keys in every order. Catches a chunk that is
-    /// split or joined wrongly, and a search that ends in the wrong chunk.
+    /// Against the standard library's map, through several chunks, with keys in every order.
+    /// Catches a chunk that is split or joined wrongly, and a search in the wrong chunk.
     #[test]
     fn it_is_as_the_standard_librarys() {
         let world = World::new(Config::default());
@@ -195,12 +209,14 @@ mod tests {
             if (state >> 20) % 8 < if fill { 6 } else { 0 } {
                 ours.insert(key, step).unwrap();
                 theirs.insert(key, step);
+            } else if key % 4 == 0 {
+                assert_eq!(ours.pop_first(), theirs.pop_first().map(|(_, v)| v));
             } else {
                 assert_eq!(ours.remove(key), theirs.remove(&key));
             }
             assert_eq!(ours.len(), theirs.len());
             most = most.max(ours.chunks.len());
-            // Neighbours that are small together are one.
+            // Small neighbours are joined.
             assert!(ours.chunks.len() <= 2 + ours.len() / 16);
             assert_eq!(ours.get(key), theirs.get(&key));
             let before = theirs.range(..key).next_back().map(|(k, v)| (*k, v));

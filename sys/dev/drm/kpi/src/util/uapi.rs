@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The argument structures of the DRM core's ioctls, and how a structure moves between bytes and fields
-//! without unsafe code. Layouts: include/uapi/drm/drm.h; every size is checked against the request code in
-//! the ioctl table.
+//! The argument structures of the DRM core's ioctls, and their conversion between bytes and fields
+//! without unsafe code. Layouts: include/uapi/drm/drm.h; the ioctl table compares each size with
+//! the request code.
 
 /// A structure of the user ABI.
 pub trait Uapi: Sized + Default {
@@ -56,10 +56,15 @@ impl<const N: usize> Field for [u8; N] {
     }
 }
 
-/// Declares structures of the user ABI: C layout, no padding (checked), fields moved one by one.
+/// Declares a structure of the user ABI: C layout, without padding (checked), fields converted one
+/// by one.
 #[macro_export]
 macro_rules! uapi_struct {
-    ($(#[$doc:meta])* $vis:vis struct $name:ident { $($(#[$fdoc:meta])* $field:ident : $type:ty),* $(,)? }) => {
+    (
+        $(#[$doc:meta])* $vis:vis struct $name:ident {
+            $($(#[$fdoc:meta])* $field:ident : $type:ty),* $(,)?
+        }
+    ) => {
         $(#[$doc])*
         #[repr(C)]
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,7 +105,7 @@ uapi_struct! {
         version_minor: i32,
         /// Patch level.
         version_patchlevel: i32,
-        /// Where the C structure has padding.
+        /// Padding in the C structure.
         pad: u32,
         /// Length of the name's buffer, then of the name.
         name_len: u64,
@@ -138,7 +143,7 @@ uapi_struct! {
 uapi_struct! {
     /// `struct drm_client`.
     pub struct Client {
-        /// Which client.
+        /// Index of the client.
         idx: i32,
         /// Whether it is authenticated.
         auth: i32,
@@ -153,7 +158,7 @@ uapi_struct! {
     }
 }
 
-/// `struct drm_stats`: a count and 15 pairs of u64; nothing is counted nowadays, so it is all zero.
+/// `struct drm_stats`: a count and 15 pairs of u64, which are no longer used: all zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats;
 
@@ -238,7 +243,8 @@ uapi_struct! {
 }
 
 uapi_struct! {
-    /// `struct drm_syncobj_create`, and `struct drm_syncobj_destroy` (whose flags are padding).
+    /// `struct drm_syncobj_create`, and `struct drm_syncobj_destroy`, which has padding for the
+    /// flags.
     pub struct SyncobjCreate {
         /// The sync object.
         handle: u32,

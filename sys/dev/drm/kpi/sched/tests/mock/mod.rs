@@ -18,7 +18,7 @@ use drm_sched::{
     Storage, WEIGHT_DEFAULT,
 };
 
-/// What the test storage shares between its arrays.
+/// The state that the arrays of a test share.
 #[derive(Default)]
 pub struct Meter {
     /// Growths so far.
@@ -38,7 +38,7 @@ pub struct VecStorage;
 
 pub struct VecArr<T> {
     items: Vec<T>,
-    /// So many pushes need no memory.
+    /// How many pushes need no memory.
     reserved: usize,
     meter: Rc<Meter>,
 }
@@ -107,7 +107,7 @@ impl<T> Arr<T> for VecArr<T> {
     }
 }
 
-/// A job's payload: a name, how long the GPU takes for it, and a token that is alive while the payload is.
+/// A job's payload: a name, its GPU time, and a token that lives as long as the payload.
 #[derive(Clone, Debug)]
 pub struct Work {
     pub tag: u64,
@@ -128,11 +128,11 @@ pub struct Gpu {
     pub sched: Sched,
     pub meter: Rc<Meter>,
     pub now: u64,
-    /// Work the head of each slot has left, ns; set when it becomes head.
+    /// The remaining GPU time of each slot's head, in ns; set when it becomes head.
     left: Vec<Option<(JobId, u64)>>,
     /// Tags in the order of starts.
     pub starts: Vec<u64>,
-    /// Everything given back, in order.
+    /// All jobs that were popped, in order.
     pub finished: Vec<Finished<Work>>,
     pub alive: Rc<()>,
 }
@@ -198,23 +198,23 @@ impl Gpu {
         id
     }
 
-    /// Payloads that exist anywhere.
+    /// The number of payloads that exist.
     pub fn payloads(&self) -> usize {
         Rc::strong_count(&self.alive) - 1
     }
 
-    /// Gives the hardware all it takes.
+    /// Starts as many jobs as the hardware takes.
     pub fn pump(&mut self) {
         for slot in 0..self.sched.slot_count() {
             while let Some(id) = self.sched.next(slot, self.now) {
                 self.starts.push(self.sched.job(id).unwrap().tag);
             }
         }
-        self.look();
+        self.note_heads();
     }
 
     /// Notes new heads.
-    fn look(&mut self) {
+    fn note_heads(&mut self) {
         for slot in 0..self.left.len() {
             let head = self.sched.running(slot).next();
             if self.left[slot].map(|(id, _)| id) != head {
@@ -223,7 +223,7 @@ impl Gpu {
         }
     }
 
-    /// Moves the clock; heads that have had their time end `Done`.
+    /// Advances the clock; heads with no remaining time end `Done`.
     pub fn run_for(&mut self, ns: u64) {
         let end = self.now + ns;
         self.pump();
@@ -238,7 +238,7 @@ impl Gpu {
                     assert!(self.sched.complete(id, Outcome::Done, self.now));
                 }
             }
-            self.look();
+            self.note_heads();
             self.collect();
             self.pump();
         }
@@ -260,7 +260,7 @@ impl Gpu {
             let id = self.sched.running(slot).next().unwrap();
             assert!(self.sched.complete(id, Outcome::Done, self.now));
         }
-        self.look();
+        self.note_heads();
         self.collect();
         self.pump();
     }
@@ -280,7 +280,7 @@ impl Gpu {
         assert_eq!(self.sched.verify(), Ok(()));
     }
 
-    /// (tag, outcome) of everything given back.
+    /// (tag, outcome) of all jobs that were popped.
     pub fn ends(&self) -> Vec<(u64, Outcome)> {
         self.finished
             .iter()

@@ -7,7 +7,7 @@ use crate::drm::file::File;
 use crate::drm::gem::{Gem, MAP_SHIFT};
 use crate::os::UserMapping;
 use crate::util::account::{HANDLE_BYTES, HANDLE_SLOT_BYTES};
-use crate::util::errno::{Result, EACCES, EINVAL, ENOENT};
+use crate::util::errno::{Result, EACCES, EINVAL, ENOENT, ENOMEM};
 
 impl<D: Driver> File<D> {
     /// The object of a handle.
@@ -25,7 +25,7 @@ impl<D: Driver> File<D> {
     ///
     /// ENOENT, ENOMEM.
     pub fn gems(&self, handles: &[u32]) -> Result<KVec<Arc<Gem<D>>>> {
-        // As many at a time as may be looked up under the lock.
+        // How many are looked up in one hold of the lock.
         const AT_ONCE: usize = 64;
         let mut gems = KVec::with_capacity(self.os(), handles.len())?;
         for some in handles.chunks(AT_ONCE) {
@@ -37,11 +37,11 @@ impl<D: Driver> File<D> {
         Ok(gems)
     }
 
-    /// A new handle of `gem`.
+    /// Makes a handle of `gem`.
     ///
     /// # Errors
     ///
-    /// ENOMEM, ENOSPC; nothing changed.
+    /// ENOMEM, ENOSPC; nothing is changed then.
     pub fn create_handle(&self, gem: &Arc<Gem<D>>) -> Result<u32> {
         self.charge().grow(HANDLE_BYTES)?;
         let handle = match self.reserve_handle() {
@@ -60,8 +60,8 @@ impl<D: Driver> File<D> {
         Ok(handle)
     }
 
-    /// A number for a handle. The table does not get smaller, so its places are charged until the
-    /// file goes.
+    /// Reserves a number for a handle. The map does not get smaller, so its cells are charged until
+    /// the file is closed.
     fn reserve_handle(&self) -> Result<u32> {
         let mut handles = self.handles().lock();
         let places = handles.slots();
@@ -75,12 +75,12 @@ impl<D: Driver> File<D> {
         Ok(handle)
     }
 
-    /// Counts one more handle of `gem` in this file, in all tables; the driver hears of the first.
+    /// Counts a handle of `gem` in this file; the driver is called for the first.
     fn hold(&self, gem: &Arc<Gem<D>>) -> Result<()> {
-        // Serialises first and last handles of this file, for which the driver may sleep.
+        // Serialises the driver's calls for first and last handles of this file, which may sleep.
         let _gem_lock = self.gem_lock().lock();
         if let Some(held) = gem.state.lock().holders.get_mut(self.id()) {
-            *held = held.saturating_add(1);
+            *held = held.checked_add(1).ok_or(ENOMEM)?;
             return Ok(());
         }
         D::gem_open(self, gem)?;
@@ -110,8 +110,8 @@ impl<D: Driver> File<D> {
             let Some(held) = state.holders.get_mut(self.id()) else {
                 return;
             };
-            *held = held.saturating_sub(1);
-            if *held != 0 {
+            if let Some(left) = held.checked_sub(1).filter(|left| *left != 0) {
+                *held = left;
                 return;
             }
             state.holders.remove(self.id());
@@ -125,7 +125,7 @@ impl<D: Driver> File<D> {
                 (0, 0, false)
             }
         };
-        // Taken out under the locks, dropped outside of them.
+        // Removed under the locks, dropped without them.
         let by_offset = self.device().map_offsets().lock().remove(map_slot);
         let by_name = self.device().names().lock().remove(name);
         drop((by_offset, by_name));
@@ -135,11 +135,11 @@ impl<D: Driver> File<D> {
         D::gem_close(self, gem);
     }
 
-    /// Gives up a handle.
+    /// Closes a handle.
     ///
     /// # Errors
     ///
-    /// EINVAL when there is no such handle.
+    /// EINVAL if there is no such handle.
     pub fn close_handle(&self, handle: u32) -> Result<()> {
         let gem = {
             let mut prime = self.prime().lock();
@@ -152,7 +152,7 @@ impl<D: Driver> File<D> {
         Ok(())
     }
 
-    /// Gives up all handles.
+    /// Closes all handles.
     pub(crate) fn close_handles(&self) {
         loop {
             let any = self.handles().lock().take_any();
@@ -163,12 +163,12 @@ impl<D: Driver> File<D> {
         }
     }
 
-    /// What a map of `len` bytes at `offset` of the node means.
+    /// The memory for an mmap(2) of `len` bytes at `offset` of the node.
     ///
     /// # Errors
     ///
-    /// EINVAL when nothing is there or the map is longer than it, EACCES (Linux: drm_gem_mmap) when the
-    /// object is not this file's, EINVAL for memory that users may not map.
+    /// EINVAL if there is no object at `offset`, it is smaller than `len`, or users may not map it;
+    /// EACCES if this file has no handle of it (Linux: drm_gem_mmap).
     pub(crate) fn mmap(&self, offset: u64, len: u64) -> Result<UserMapping> {
         let slot = u32::try_from(offset >> MAP_SHIFT).map_err(|_| EINVAL)?;
         let gem = self
@@ -178,7 +178,7 @@ impl<D: Driver> File<D> {
             .get(slot)
             .cloned()
             .ok_or(EINVAL)?;
-        // Linux looks objects up by their exact start.
+        // As in Linux, an object is found by its exact start.
         if offset != u64::from(slot) << MAP_SHIFT || len > gem.buffer().size() {
             return Err(EINVAL);
         }
@@ -191,10 +191,10 @@ impl<D: Driver> File<D> {
         Ok(gem.buffer().object().user_mapping(0))
     }
 
-    /// A global name of an object.
+    /// The global name of an object.
     pub(crate) fn flink(&self, handle: u32) -> Result<u32> {
         let gem = self.gem(handle)?;
-        if gem.buffer().is_of_user() {
+        if gem.buffer().is_userptr() {
             return Err(EINVAL);
         }
         gem.share(self.device());
@@ -208,7 +208,7 @@ impl<D: Driver> File<D> {
         Ok(state.name)
     }
 
-    /// A handle of the object with a global name, and its size.
+    /// Makes a handle of the object with a global name; returns its size as well.
     pub(crate) fn open_name(&self, name: u32) -> Result<(u32, u64)> {
         let gem = self
             .device()
@@ -217,7 +217,7 @@ impl<D: Driver> File<D> {
             .get(name)
             .cloned()
             .ok_or(ENOENT)?;
-        // Whoever gave it the name has shared it; this does not rely on that.
+        // FLINK has shared it already; this does not rely on that.
         gem.share(self.device());
         Ok((self.create_handle(&gem)?, gem.buffer().size()))
     }

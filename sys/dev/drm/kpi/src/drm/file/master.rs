@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a file may do on the primary node.
+//! Permissions of a file on the primary node.
 
 use crate::drm::driver::Driver;
 use crate::drm::file::File;
@@ -7,7 +7,7 @@ use crate::os::Caller;
 use crate::util::errno::Result;
 
 impl<D: Driver> File<D> {
-    /// From now on the clients of this file's master may know the bus name.
+    /// Lets the clients of this file's master read the bus name.
     ///
     /// # Errors
     ///
@@ -16,7 +16,7 @@ impl<D: Driver> File<D> {
         self.device().masters().lock().show_bus_name(self.auth())
     }
 
-    /// The bus name, empty if this file may not know it.
+    /// The bus name; empty if this file may not read it.
     pub(crate) fn bus_name<'a>(&self, buffer: &'a mut [u8]) -> &'a [u8] {
         if self
             .device()

@@ -3,7 +3,7 @@
 //!
 //! * `handles`: handles, names and map offsets of objects
 //! * `prime`: objects as dma-bufs
-//! * `master`: what a file may do on the primary node
+//! * `master`: permissions of a file on the primary node
 
 mod handles;
 mod master;
@@ -20,36 +20,36 @@ use crate::os::{Caller, Mtx, NodeKind, Os, Sx};
 use crate::sync::syncobj::Syncobj;
 use crate::util::account::{Account, Charge, FILE_BYTES};
 use crate::util::errno::{Result, ENOENT};
-use crate::util::id_table::HandleTable;
+use crate::util::id_map::IdMap;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes that one open file may hold, unless the tunable file_mem_limit says otherwise.
+/// The default limit of an open file's memory, in bytes; the tunable is file_mem_limit.
 const FILE_MEM_LIMIT: u64 = 2 << 30;
 
-/// An open file: what one client has on one device.
+/// An open file of a device node: one client.
 pub struct File<D: Driver> {
     id: u64,
     device: Arc<Device<D>>,
     kind: NodeKind,
     pid: i32,
     account: Arc<Account>,
-    /// The file itself, and its handles.
+    /// The charge for the file itself and its handles.
     charge: Charge,
-    handles: Mtx<HandleTable<Arc<Gem<D>>>>,
+    handles: Mtx<IdMap<Arc<Gem<D>>>>,
     gem_lock: Sx<()>,
     prime: Sx<Prime>,
-    syncobjs: Mtx<HandleTable<(Arc<Syncobj>, Charge)>>,
+    syncobjs: Mtx<IdMap<(Arc<Syncobj>, Charge)>>,
     auth: Arc<FileAuth>,
     ioctls: AtomicU64,
     driver: D::File,
 }
 
 impl<D: Driver> File<D> {
-    /// A file on `device`, opened by `caller`.
+    /// Opens a file on `device` for `caller`.
     ///
     /// # Errors
     ///
-    /// ENOMEM, and what the driver says.
+    /// ENOMEM, the driver's error.
     pub(crate) fn open(
         device: Arc<Device<D>>,
         kind: NodeKind,
@@ -67,10 +67,10 @@ impl<D: Driver> File<D> {
                 id,
                 kind,
                 pid: caller.pid(),
-                handles: Mtx::new(os, c"drm handles", HandleTable::new(os))?,
+                handles: Mtx::new(os, c"drm handles", IdMap::new(os))?,
                 gem_lock: Sx::new(os, c"drm file gem", ())?,
                 prime: Sx::new(os, c"drm prime", Prime::new(os))?,
-                syncobjs: Mtx::new(os, c"drm syncobjs", HandleTable::new(os))?,
+                syncobjs: Mtx::new(os, c"drm syncobjs", IdMap::new(os))?,
                 auth: Arc::new(os, FileAuth::default())?,
                 ioctls: AtomicU64::new(0),
                 driver: D::open(&device, id, &account)?,
@@ -86,18 +86,18 @@ impl<D: Driver> File<D> {
         Ok(file)
     }
 
-    /// The last close; what the driver has of the file goes with the file itself, soon after.
+    /// Closes the file. The driver's state of it is dropped with the file itself, soon after.
     pub(crate) fn close(&self) {
         D::settle(&self.driver);
         self.close_handles();
-        let none = HandleTable::new(self.os());
+        let none = IdMap::new(self.os());
         let syncobjs = core::mem::replace(&mut *self.syncobjs.lock(), none);
         drop(syncobjs);
         self.master_close();
         self.device.file_closed();
     }
 
-    /// A number that no other file has.
+    /// An id that no other file has.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -117,12 +117,12 @@ impl<D: Driver> File<D> {
         &self.driver
     }
 
-    /// What the file's memory is charged to.
+    /// The account for the file's memory.
     pub fn account(&self) -> &Arc<Account> {
         &self.account
     }
 
-    /// What the file's handles are charged to.
+    /// The charge for the file's handles.
     pub(crate) fn charge(&self) -> &Charge {
         &self.charge
     }
@@ -137,7 +137,7 @@ impl<D: Driver> File<D> {
         self.kind == NodeKind::Render
     }
 
-    /// Ioctls done on it.
+    /// The number of ioctls on it.
     pub fn ioctls(&self) -> u64 {
         self.ioctls.load(Ordering::Relaxed)
     }
@@ -146,7 +146,7 @@ impl<D: Driver> File<D> {
         self.ioctls.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn handles(&self) -> &Mtx<HandleTable<Arc<Gem<D>>>> {
+    pub(crate) fn handles(&self) -> &Mtx<IdMap<Arc<Gem<D>>>> {
         &self.handles
     }
 
@@ -158,11 +158,11 @@ impl<D: Driver> File<D> {
         &self.auth
     }
 
-    pub(crate) fn syncobjs(&self) -> &Mtx<HandleTable<(Arc<Syncobj>, Charge)>> {
+    pub(crate) fn syncobjs(&self) -> &Mtx<IdMap<(Arc<Syncobj>, Charge)>> {
         &self.syncobjs
     }
 
-    /// A new handle of a sync object, charged to the file.
+    /// Makes a handle of a sync object, charged to the file.
     ///
     /// # Errors
     ///
@@ -185,7 +185,8 @@ impl<D: Driver> File<D> {
         syncobjs.get(handle).map(|(s, _)| s.clone()).ok_or(ENOENT)
     }
 
-    /// Held while a descriptor becomes a handle or a handle goes, so that one buffer has one handle.
+    /// Held while a descriptor is imported and while a handle is closed, so that a buffer has one
+    /// handle.
     pub(crate) fn prime(&self) -> &Sx<Prime> {
         &self.prime
     }

@@ -8,7 +8,7 @@ use crate::mem::dma_buf::{DmaBuf, Shared};
 use crate::os::{Caller, FdFlags, Os};
 use crate::util::errno::Result;
 
-/// Buffers of a file that came or went by dma-buf, and their handles.
+/// The handles of buffers that a file has imported or exported as dma-bufs.
 pub(crate) struct Prime(KVec<(u64, u32)>);
 
 impl Prime {
@@ -25,7 +25,7 @@ impl Prime {
             .map(|(_, handle)| *handle)
     }
 
-    /// Notes the handle of a buffer, unless it has one.
+    /// Records the handle of a buffer, unless one is recorded.
     pub(crate) fn remember(&mut self, buffer: u64, handle: u32) -> Result<()> {
         match self.handle(buffer) {
             Some(_) => Ok(()),
@@ -33,7 +33,7 @@ impl Prime {
         }
     }
 
-    /// The handle goes.
+    /// Removes a handle that is closed.
     pub(crate) fn forget(&mut self, handle: u32) {
         if let Some(i) = self.0.iter().position(|(_, h)| *h == handle) {
             self.0.swap_remove(i);
@@ -42,10 +42,10 @@ impl Prime {
 }
 
 impl<D: Driver> Call<'_, D> {
-    /// A descriptor of an object.
+    /// Makes a descriptor of an object.
     pub(crate) fn export(&self, handle: u32, flags: FdFlags) -> Result<i32> {
         let gem = {
-            // No handle goes meanwhile: the note is true as long as it is there.
+            // No handle is closed while this lock is held, so that the record is true.
             let mut prime = self.file.prime().lock();
             let gem = self.file.gem(handle)?;
             prime.remember(gem.buffer().id(), handle)?;
@@ -60,7 +60,7 @@ impl<D: Driver> Call<'_, D> {
         DmaBuf::export(self.file.os(), self.caller, account, shared, flags)
     }
 
-    /// A handle of the object behind a descriptor: the one that this file has already, or a new one.
+    /// The handle of a descriptor's object: the one that this file has already, or a new one.
     pub(crate) fn import(&self, caller: &Caller<'_>, fd: i32) -> Result<u32> {
         let shared = DmaBuf::import(caller, fd)?;
         let buffer = shared.buffer;
@@ -79,7 +79,7 @@ impl<D: Driver> Call<'_, D> {
         let handle = self.file.create_handle(&gem)?;
         if let Err(e) = prime.remember(buffer.id(), handle) {
             drop(prime);
-            // The handle is this call's own: nobody has been told of it.
+            // The client does not know the handle yet.
             let _ = self.file.close_handle(handle);
             return Err(e);
         }

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A core as the runner sees it: jobs in its ring, and its power.
+
+use crate::gpu_core::{Core, Engine};
+use crate::job::in_flight::{Event, InFlight, Running, Stopped, EVENTS};
+use crate::job::payload::Job;
+use crate::job::recover;
+use crate::job::ring::{Program, Switch};
+use crate::mmu::vm::{Presence, Vm};
+use crate::ops;
+use crate::perfmon::read;
+use drm_sched::{JobId, Outcome};
+use drmkpi::drm::stats::Stats;
+use drmkpi::os::Level;
+use drmkpi::runner::backend::Runner;
+use drmkpi::runner::backend::{Backend, Desc, Interrupt, OwnTask, Start, Vms};
+use drmkpi::runner::queue;
+use drmkpi::util::errno::Result;
+
+/// The time that the oldest job in the ring may take. HW: Linux's bound.
+const JOB_TIMEOUT_NS: u64 = 500_000_000;
+/// A core is turned off after this time without a job. HW: Linux's bound.
+const IDLE_NS: u64 = 200_000_000;
+/// The driver's task after the MMU or the bus stopped the core.
+const FAULT_TASK: usize = 0;
+/// The driver's task that reads counters.
+const COUNTERS_TASK: usize = 1;
+
+impl Backend for Core {
+    type Job = Job;
+    type Hw = InFlight;
+    type Vm = Vm;
+
+    const DESC: Desc<Core> = Desc {
+        noun: "core",
+        queue: c"etnaviv",
+        job_timeout_ns: JOB_TIMEOUT_NS,
+        idle_ns: IDLE_NS,
+        // HW: a node has one interrupt, which has no name.
+        interrupts: &[Interrupt {
+            name: None,
+            run: on_interrupt,
+        }],
+        tasks: &[
+            OwnTask {
+                queue: None,
+                run: recover::after_fault,
+            },
+            OwnTask {
+                queue: None,
+                run: read::run,
+            },
+        ],
+    };
+
+    fn runner(&self) -> &Runner<Core> {
+        &self.runner
+    }
+
+    fn stats(&self) -> &Stats {
+        &self.shared.stats
+    }
+
+    fn reset(&self) -> Result<()> {
+        ops::reset(self.regs(), self.os(), &self.identity)
+    }
+
+    fn ready(&self, _engine: &mut Engine<'_>) {
+        ops::init(self.regs(), &self.identity);
+    }
+
+    fn mask_interrupts(&self) {
+        ops::mask_interrupts(self.regs());
+    }
+
+    fn forget(&self, in_flight: &mut InFlight) -> Vms<Core> {
+        if in_flight.is_empty() {
+            // HW: the bus may not take it well when power goes off during a fetch.
+            in_flight.ring.stop(self.mmu().commands());
+        }
+        let mut vms = Vms::<Core>::default();
+        if let Some(first) = vms.first_mut() {
+            *first = in_flight.forget();
+        }
+        vms
+    }
+
+    fn forgotten(&self, in_flight: &mut InFlight) {
+        in_flight.forgotten();
+    }
+
+    fn power_off(&self) {
+        if ops::wait_stopped(self.regs(), self.os()).is_err() {
+            self.runner
+                .dev()
+                .log(Level::Warning, format_args!("the front end does not stop"));
+        }
+    }
+
+    fn start(&self, engine: &mut Engine<'_>, _slot: usize, id: JobId) -> Start<Vm> {
+        start(self, engine, id)
+    }
+
+    fn is_empty(in_flight: &InFlight) -> bool {
+        in_flight.is_empty()
+    }
+
+    fn collect(&self, engine: &mut Engine<'_>) {
+        if engine.hw.fault == 0 {
+            take_interrupts(self, engine);
+        }
+    }
+
+    fn overdue(&self, engine: &mut Engine<'_>) -> Option<JobId> {
+        recover::overdue(self, engine)
+    }
+
+    fn timed_out(&self, guilty: JobId) {
+        recover::timed_out(self, guilty);
+    }
+
+    fn user_fence(job: &Job) -> u32 {
+        job.fence
+    }
+
+    fn user_fence_signaled(&self, number: u32) {
+        // A number that is not known is that of a signaled fence, so this comes after the signal.
+        self.fences.forget(number);
+    }
+}
+
+/// Hands a job to the ring.
+fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
+    let queue::Engine {
+        sched,
+        hw: in_flight,
+        ..
+    } = &mut **engine;
+    let Some(job) = sched.job(id) else {
+        return Start::Started(None);
+    };
+    let job = &job.payload;
+    let vm = job.vm.clone();
+    let words = job.stream.words();
+    let place = match in_flight.fault {
+        0 => events(in_flight, job)
+            .and_then(|events| Some((events, in_flight.ring.place(words.len())?))),
+        _ => None,
+    };
+    let Some(((end, stops), place)) = place else {
+        return Start::Full;
+    };
+    let presence = Presence::new(&vm);
+    let seqno = vm.seqno();
+    if in_flight.loaded.is_none() {
+        if let Err(e) = first_start(core, in_flight, &vm) {
+            core.runner
+                .log_error(format_args!("the front end does not start: {e}"));
+            in_flight.ring.free(place);
+            return Start::NeedsReset;
+        }
+        in_flight.loaded = Some((vm.clone(), seqno));
+    }
+    let mut switch = Switch {
+        table: None,
+        root: vm.root(),
+        flush: false,
+        pipe: (in_flight.pipe.replace(job.pipe) != Some(job.pipe)).then_some(job.pipe),
+    };
+    let mut left = None;
+    if let Some((loaded, known)) = in_flight.loaded.as_mut() {
+        let other = loaded.id() != vm.id();
+        switch.table = other.then(|| vm.slot());
+        switch.flush = other || *known != seqno;
+        *known = seqno;
+        if other {
+            left = Some(core::mem::replace(loaded, vm));
+        }
+    }
+    let program = Program {
+        place,
+        stream: words,
+        switch,
+        pipe: job.pipe,
+        event: number(end),
+        stops: stops.map(|stops| stops.map(number)),
+    };
+    let resume = in_flight.ring.queue(core.mmu().commands(), &program);
+    let running = Running {
+        id,
+        place,
+        resume,
+        _presence: presence,
+    };
+    in_flight.set_event(end, Event::End(running));
+    for (stop, after) in stops.into_iter().flatten().zip([false, true]) {
+        in_flight.set_event(stop, Event::Stop(number(end), after));
+    }
+    let Some(job) = sched.job_mut(id) else {
+        return Start::Started(left);
+    };
+    // What it left before, if a reset has it run again.
+    Start::Started(core::mem::replace(&mut job.payload.left, left))
+}
+
+fn number(event: usize) -> u32 {
+    u32::try_from(event).unwrap_or(0)
+}
+
+/// Events for a job: its end, and its stops if it has any.
+fn events(in_flight: &InFlight, job: &Job) -> Option<(usize, Option<[usize; 2]>)> {
+    let mut free = (0..EVENTS).filter(|i| matches!(in_flight.events.get(*i), Some(None)));
+    let end = free.next()?;
+    let stops = match job.requests {
+        None => None,
+        Some(_) => Some([free.next()?, free.next()?]),
+    };
+    Some((end, stops))
+}
+
+/// After a reset: loads the first page table, by a program at a physical address where registers
+/// cannot, turns translation on and starts the ring.
+fn first_start(core: &Core, in_flight: &mut InFlight, vm: &Vm) -> Result<()> {
+    let (regs, mmu) = (core.regs(), core.mmu());
+    ops::set_tables(regs, mmu);
+    let (slot, root) = (vm.slot(), vm.root());
+    if let Some(program) = in_flight
+        .ring
+        .write_first_switch(mmu, &core.identity, slot, root)
+    {
+        ops::start(regs, &core.identity, program.address, program.prefetch);
+        ops::wait_stopped(regs, core.os())?;
+    }
+    ops::enable_mmu(regs, mmu.version());
+    let idle = in_flight.ring.begin(mmu.commands());
+    ops::start(regs, &core.identity, idle.address, idle.prefetch);
+    Ok(())
+}
+
+/// Interrupts that stop the core.
+pub(crate) const FAULTS: u32 = ops::INTR_MMU | ops::INTR_AXI;
+
+/// The interrupt: jobs ended, or a fault stopped the core.
+fn on_interrupt(core: &Core) {
+    let mut engine = core.runner.lock();
+    if engine.state.powered && take_interrupts(core, &mut engine) != 0 {
+        drop(engine);
+        core.runner.enqueue();
+    }
+}
+
+/// Takes in the interrupts that the core has raised, and returns them.
+fn take_interrupts(core: &Core, engine: &mut Engine<'_>) -> u32 {
+    let raised = ops::interrupts(core.regs());
+    if collect(core, engine, raised) {
+        core.runner.enqueue_task(COUNTERS_TASK);
+    }
+    engine.hw.fault |= raised & FAULTS;
+    if raised & FAULTS != 0 {
+        core.runner.enqueue_task(FAULT_TASK);
+    }
+    raised
+}
+
+/// Ends the jobs whose events are raised. True if the front end stopped for counters to be read.
+fn collect(core: &Core, engine: &mut Engine<'_>, raised: u32) -> bool {
+    let now = core.os().now();
+    let queue::Engine { sched, hw, .. } = &mut **engine;
+    let mut stopped = None;
+    for index in 0..EVENTS {
+        if raised.wrapping_shr(number(index)) & 1 == 0 {
+            continue;
+        }
+        match hw.events.get_mut(index).and_then(Option::take) {
+            None => (),
+            Some(Event::End(running)) => {
+                hw.ring.free(running.place);
+                sched.complete(running.id, Outcome::Done, now);
+            }
+            Some(Event::Stop(end, behind)) => stopped = Some((end, behind)),
+        }
+    }
+    let Some((end, behind)) = stopped else {
+        return false;
+    };
+    let at_end = hw.events.get(drmkpi::util::int_conv::usize_of_u32(end));
+    let Some(Some(Event::End(running))) = at_end else {
+        return false;
+    };
+    let [before_stream, behind_stream] = running.resume;
+    let requests = sched
+        .job(running.id)
+        .and_then(|job| job.payload.requests.clone());
+    hw.stopped = requests.map(|requests| Stopped {
+        requests,
+        behind,
+        resume: if behind { behind_stream } else { before_stream },
+    });
+    hw.stopped.is_some()
+}

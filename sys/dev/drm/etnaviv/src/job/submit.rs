@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! GEM_SUBMIT: from a user's structure to a job in its queue. The stream is copied once, looked at where no
+//! client can change it, and only what passed can become a job.
+
+use crate::bo::EtnavivGem;
+use crate::gpu_core::{Core, SLOT};
+use crate::job::payload::Job;
+use crate::job::ring::MAX_STREAM_WORDS;
+use crate::mmu::vm::{Use, Vm};
+use crate::mmu::Version;
+use crate::perfmon::requests::{Request, Requests};
+use crate::perfmon_tables::Pipe;
+use crate::stream::{Checked, CmdStream, Placed, Policy, Refused, Reloc, Validated};
+use crate::uapi::{GemSubmit, SubmitBo, SubmitPmr, SubmitReloc};
+use crate::Etnaviv;
+use core::cell::Cell;
+use drmkpi::alloc::{Arc, KVec};
+use drmkpi::drm::driver::Call;
+use drmkpi::mem::reservation::Reservation;
+use drmkpi::os::{KernelMap, Os, UserSlice};
+use drmkpi::runner::client::{Client, Submission};
+use drmkpi::sync::fence::FenceSet;
+use drmkpi::sync::resv::Usage;
+use drmkpi::sync::sync_file::SyncFile;
+use drmkpi::util::errno::{Errno, Result, EINVAL};
+use drmkpi::util::int_conv::{u64_of, usize_of_u32};
+use drmkpi::util::uapi::Uapi;
+use iommu_pmap::Prot;
+
+const NO_IMPLICIT: u32 = 1;
+const FENCE_FD_IN: u32 = 2;
+const FENCE_FD_OUT: u32 = 4;
+const SOFTPIN: u32 = 8;
+const BO_READ: u32 = 1;
+const BO_WRITE: u32 = 2;
+const PMR_PRE: u32 = 1;
+const PMR_POST: u32 = 2;
+/// `fence_fd` of who asked for none.
+const NO_DESCRIPTOR: i32 = -1;
+const MAX_BOS: u32 = 128 * 1024;
+const MAX_RELOCS: u32 = 128 * 1024;
+const MAX_PMRS: u32 = 128;
+
+type Submit<'a> = Call<'a, Etnaviv>;
+
+/// A buffer that a job names, and what it does with it.
+struct Named {
+    gem: Arc<EtnavivGem>,
+    usage: Usage,
+    /// Its GPU address, if the client has a say in it.
+    wanted: Option<u64>,
+}
+
+/// What a submit has in arrays of its own.
+struct Arrays {
+    bos: KVec<u32>,
+    relocs: KVec<Reloc>,
+    pmrs: KVec<u32>,
+    stream: KVec<u32>,
+}
+
+/// Does GEM_SUBMIT. The errors are those of etnaviv_ioctl_gem_submit() of Linux 6.1; a stream that asks for what
+/// a client may not do is EINVAL, and so is a pipe that the core does not have.
+/// `why` is told what is wrong with a stream.
+pub(crate) fn submit(
+    call: &Submit<'_>,
+    arg: &mut GemSubmit,
+    why: &Cell<Option<Refused>>,
+) -> Result<()> {
+    let gpu = call.device().data();
+    let core = gpu.core(arg.pipe)?;
+    let pipe = check(&core, arg)?;
+    let os = call.file.os();
+    let arrays = copy(call, arg)?;
+    if arg.flags & SOFTPIN != 0 && !arrays.relocs.is_empty() {
+        // Who chooses addresses needs none written.
+        return Err(EINVAL);
+    }
+    let named = look_up(call, arg.flags, &arrays.bos)?;
+    let policy = match core.mmu().version() {
+        Version::V1 => Policy::Mmuv1,
+        Version::V2 | Version::V2Secure => Policy::Mmuv2,
+    };
+    let refuse = |refused: Refused| {
+        why.set(Some(refused));
+        EINVAL
+    };
+    let stream = CmdStream::new(arrays.stream)
+        .validate(policy, &arrays.relocs)
+        .map_err(refuse)?;
+    let mut waits = FenceSet::new(os);
+    if arg.flags & FENCE_FD_IN != 0 {
+        let fences = SyncFile::import(call.caller, arg.fence_fd)?;
+        fences
+            .parts()
+            .iter()
+            .try_for_each(|f| waits.add_pending(f))?;
+    }
+    let client = call.file.driver().client(gpu, arg.pipe)?;
+    let objects = take_objects(call, pipe, stream, &arrays.pmrs, &named, &refuse)?;
+    queue(call, &client, objects, &named, waits, arg)
+}
+
+/// Looks at everything that is a number.
+fn check(core: &Core, arg: &GemSubmit) -> Result<Pipe> {
+    if !arg.stream_size.is_multiple_of(4) {
+        return Err(EINVAL);
+    }
+    let pipe = Pipe::of(arg.exec_state).ok_or(EINVAL)?;
+    if arg.flags & !(NO_IMPLICIT | FENCE_FD_IN | FENCE_FD_OUT | SOFTPIN) != 0 {
+        return Err(EINVAL);
+    }
+    let softpin = arg.flags & SOFTPIN != 0;
+    // Who shares an address space has no say in it.
+    if softpin && core.mmu().version() == Version::V1 {
+        return Err(EINVAL);
+    }
+    if usize_of_u32(arg.stream_size / 4) > MAX_STREAM_WORDS
+        || arg.nr_relocs > MAX_RELOCS
+        || arg.nr_bos > MAX_BOS
+        || arg.nr_pmrs > MAX_PMRS
+    {
+        return Err(EINVAL);
+    }
+    if !core.identity.features.contains(pipe.feature()) {
+        return Err(EINVAL);
+    }
+    Ok(pipe)
+}
+
+fn copy(call: &Submit<'_>, arg: &GemSubmit) -> Result<Arrays> {
+    let os = call.file.os();
+    let words = |address: u64, count: u32, size: usize| {
+        let bytes = u64::from(count).saturating_mul(u64_of(size));
+        UserSlice::new(address, bytes).read_u32s(os, call.caller)
+    };
+    let bos = words(arg.bos, arg.nr_bos, SubmitBo::SIZE)?;
+    let reloc_words = words(arg.relocs, arg.nr_relocs, SubmitReloc::SIZE)?;
+    let pmrs = words(arg.pmrs, arg.nr_pmrs, SubmitPmr::SIZE)?;
+    let stream = words(arg.stream, arg.stream_size, 1)?;
+    let mut relocs = KVec::with_capacity(os, usize_of_u32(arg.nr_relocs))?;
+    for reloc in reloc_words.chunks_exact(SubmitReloc::SIZE / 4) {
+        let [submit_offset, reloc_idx, low, high, flags, pad] = *reloc else {
+            return Err(EINVAL);
+        };
+        relocs.push(Reloc {
+            submit_offset,
+            reloc_idx,
+            reloc_offset: u64::from(high) << 32 | u64::from(low),
+            flags,
+            pad,
+        })?;
+    }
+    Ok(Arrays {
+        bos,
+        relocs,
+        pmrs,
+        stream,
+    })
+}
+
+fn look_up(call: &Submit<'_>, flags: u32, words: &[u32]) -> Result<KVec<Named>> {
+    let mut named = KVec::with_capacity(call.file.os(), words.len() / 4)?;
+    for (turn, bo) in (0..words.len()).zip(words.chunks_exact(SubmitBo::SIZE / 4)) {
+        call.caller.check_signals(turn)?;
+        let [access, handle, low, high] = *bo else {
+            return Err(EINVAL);
+        };
+        if access & !(BO_READ | BO_WRITE) != 0 {
+            return Err(EINVAL);
+        }
+        let gem = call.file.gem(handle).map_err(|_| EINVAL)?;
+        let usage = if access & BO_WRITE != 0 {
+            Usage::Write
+        } else {
+            Usage::Read
+        };
+        let presumed = u64::from(high) << 32 | u64::from(low);
+        named.push(Named {
+            gem,
+            usage,
+            wanted: (flags & SOFTPIN != 0).then_some(presumed),
+        })?;
+    }
+    Ok(named)
+}
+
+/// What a job costs the kernel, about: charged to the client, so that nobody queues jobs without end.
+fn job_bytes(words: usize, bos: usize, requests: usize) -> u64 {
+    const JOB: u64 = 1024;
+    const BO: u64 = 64;
+    u64_of(bos)
+        .saturating_mul(BO)
+        .saturating_add(u64_of(requests).saturating_mul(u64_of(size_of::<Request>())))
+        .saturating_add(u64_of(words).saturating_mul(4))
+        .saturating_add(JOB)
+}
+
+/// What a job is made of, but for its fence and its charge.
+struct Objects {
+    stream: CmdStream<Validated, KVec<u32>>,
+    pipe: Pipe,
+    requests: Option<Arc<Requests>>,
+    uses: KVec<Use>,
+    gems: KVec<Arc<EtnavivGem>>,
+    bytes: u64,
+}
+
+fn take_objects(
+    call: &Submit<'_>,
+    pipe: Pipe,
+    stream: CmdStream<Checked<'_>, KVec<u32>>,
+    pmrs: &[u32],
+    named: &[Named],
+    refuse: &dyn Fn(Refused) -> Errno,
+) -> Result<Objects> {
+    let (uses, gems) = take(call, &call.file.driver().vm, named)?;
+    let placed = |index: u32| {
+        let index = usize_of_u32(index);
+        Some(Placed {
+            iova: u32::try_from(uses.get(index)?.start()).ok()?,
+            bytes: named.get(index)?.gem.buffer().size(),
+        })
+    };
+    let stream = stream.relocate(placed).map_err(refuse)?;
+    let requests = requests(call.file.os(), pipe, pmrs, named)?;
+    let bytes = job_bytes(
+        stream.words().len(),
+        named.len(),
+        pmrs.len() / (SubmitPmr::SIZE / 4),
+    );
+    Ok(Objects {
+        stream,
+        pipe,
+        requests,
+        uses,
+        gems,
+        bytes,
+    })
+}
+
+type Taken = (KVec<Use>, KVec<Arc<EtnavivGem>>);
+
+/// Has all buffers mapped.
+fn take(call: &Submit<'_>, vm: &Arc<Vm>, named: &[Named]) -> Result<Taken> {
+    let os = call.file.os();
+    let mut uses = KVec::with_capacity(os, named.len())?;
+    let mut gems = KVec::with_capacity(os, named.len())?;
+    for (turn, n) in (0..named.len()).zip(named) {
+        call.caller.check_signals(turn)?;
+        let bo = n.gem.object();
+        let prot = if bo.writable {
+            Prot::READ | Prot::WRITE
+        } else {
+            Prot::READ
+        };
+        let held = || n.gem.is_held_by(call.file.id());
+        uses.push(Use::new(vm, n.gem.buffer(), n.wanted, prot, held)?)?;
+        gems.push(n.gem.clone())?;
+    }
+    Ok((uses, gems))
+}
+
+/// The counters that a submit wants, checked: `read_offset` counts words, and word 0 is for the sequence number.
+fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[Named]) -> Result<Option<Arc<Requests>>> {
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let mut list = KVec::with_capacity(os, words.len() / (SubmitPmr::SIZE / 4))?;
+    let mut maps: KVec<KernelMap> = KVec::new(os);
+    let mut mapped: KVec<(u32, usize)> = KVec::new(os);
+    for pmr in words.chunks_exact(SubmitPmr::SIZE / 4) {
+        let [flags, counter, sequence, word, buffer] = *pmr else {
+            return Err(EINVAL);
+        };
+        let [domain, _, signal_low, signal_high] = counter.to_le_bytes();
+        let signal = u16::from_le_bytes([signal_low, signal_high]);
+        let named = named.get(usize_of_u32(buffer)).ok_or(EINVAL)?;
+        let end = u64::from(word).saturating_add(1).saturating_mul(4);
+        if word == 0 || end > named.gem.buffer().size() || flags & !(PMR_PRE | PMR_POST) != 0 {
+            return Err(EINVAL);
+        }
+        let domain = pipe.domains().get(usize::from(domain)).ok_or(EINVAL)?;
+        let signal = domain.signals.get(usize::from(signal)).ok_or(EINVAL)?;
+        if !named.gem.object().writable {
+            return Err(EINVAL);
+        }
+        let map = match mapped.iter().find(|(index, _)| *index == buffer) {
+            Some((_, map)) => *map,
+            None => {
+                let map = maps.len();
+                maps.push(named.gem.buffer().object().kernel_map()?)?;
+                mapped.push((buffer, map))?;
+                map
+            }
+        };
+        list.push(Request {
+            before: flags & PMR_PRE != 0,
+            behind: flags & PMR_POST != 0,
+            domain,
+            sample: signal.sample,
+            sequence,
+            map,
+            word,
+        })?;
+    }
+    Arc::new(os, Requests { list, maps }).map(Some)
+}
+
+/// Puts a job into its queue, and gives the client its fence.
+fn queue(
+    call: &Submit<'_>,
+    client: &Client<Core>,
+    objects: Objects,
+    named: &[Named],
+    waits: FenceSet,
+    arg: &mut GemSubmit,
+) -> Result<()> {
+    let core = client.device();
+    let file = call.file.driver();
+    let (os, account) = (core.os(), call.file.account());
+    let buffers = named.iter().map(|n| (n.gem.buffer(), n.usage));
+    let new = Submission {
+        slot: SLOT,
+        caller: call.caller,
+        account,
+        remains: &file.remains,
+        reservation: Reservation::take(os, call.caller, buffers)?,
+        waits,
+        implicit: arg.flags & NO_IMPLICIT == 0,
+        bytes: objects.bytes,
+    };
+    let number = core.fences.reserve()?;
+    let make = |charge| {
+        Ok(Job {
+            stream: objects.stream,
+            pipe: objects.pipe,
+            vm: file.vm.clone(),
+            fence: number,
+            stats: file.stats.clone(),
+            requests: objects.requests,
+            left: None,
+            gems: objects.gems,
+            uses: objects.uses,
+            _charge: charge,
+        })
+    };
+    let queued = client.submit(new, make, |fence| {
+        core.fences.fill(number, fence);
+        match arg.flags & FENCE_FD_OUT {
+            0 => Ok(NO_DESCRIPTOR),
+            _ => SyncFile::export(os, account, call.caller, fence.clone().into(), b"etnaviv"),
+        }
+    });
+    match queued {
+        Ok(descriptor) => {
+            arg.fence = number;
+            arg.fence_fd = descriptor;
+            Ok(())
+        }
+        Err(e) => {
+            core.fences.forget(number);
+            Err(e)
+        }
+    }
+}
+
+const _: () = assert!(SubmitBo::SIZE == 16 && SubmitReloc::SIZE == 24 && SubmitPmr::SIZE == 20);

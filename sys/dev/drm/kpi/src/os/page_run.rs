@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Physically contiguous memory, for large tables and command memory.
+
+use super::{c, Dev, SyncDir, PAGE_SIZE};
+use crate::util::errno::{Errno, Result, EIO};
+use crate::util::int_conv::{u64_of, usize_of};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A run of pages, which it frees when it is dropped.
+///
+/// # Invariants
+///
+/// `base` is the CPU's mapping of `words` 32-bit words, an even number, at physical address `pa`;
+/// the device `dev` outlives it.
+pub struct PageRun {
+    dev: Dev,
+    pa: u64,
+    base: NonNull<AtomicU32>,
+    words: usize,
+}
+
+// SAFETY: words are accessed only as atomics.
+unsafe impl Send for PageRun {}
+// SAFETY: as above.
+unsafe impl Sync for PageRun {}
+
+impl PageRun {
+    /// Allocates `size` zeroed bytes, aligned to their size, within the device's DMA bits. May
+    /// sleep.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; EINVAL unless `size` is a power of two from a page to 2 MiB.
+    pub fn new(dev: Dev, size: u64) -> Result<PageRun> {
+        let mut pa = 0;
+        // SAFETY: the device is live, `pa` is ours to fill.
+        Errno::check(unsafe { c::drm_os_run_alloc(dev.as_ptr(), size, &raw mut pa) })?;
+        // SAFETY: the device is live.
+        let base = unsafe { c::drm_os_page_kva(dev.as_ptr(), pa) };
+        let Some(base) = NonNull::new(base.cast::<AtomicU32>()) else {
+            // SAFETY: allocated just now.
+            unsafe { c::drm_os_run_free(dev.as_ptr(), pa, size) };
+            return Err(EIO);
+        };
+        // INVARIANT: the run's mapping.
+        Ok(PageRun {
+            dev,
+            pa,
+            base,
+            words: usize_of(size / 4),
+        })
+    }
+
+    /// Its physical address.
+    pub fn pa(&self) -> u64 {
+        self.pa
+    }
+
+    /// The size in bytes.
+    pub fn size(&self) -> u64 {
+        // OVERFLOW: none, for a run has at most 2 MiB.
+        u64_of(self.words).saturating_mul(4)
+    }
+
+    fn word(&self, index: usize) -> Option<&AtomicU32> {
+        if index >= self.words {
+            return None;
+        }
+        // SAFETY: in bounds of the mapping.
+        let p = unsafe { self.base.add(index) };
+        // SAFETY: mapped and aligned by the invariant; atomic, because the device may access it.
+        Some(unsafe { p.as_ref() })
+    }
+
+    /// Word `index`; 0 beyond the end. Writes of the device are visible only after a sync.
+    pub fn read(&self, index: usize) -> u32 {
+        self.word(index).map_or(0, |w| w.load(Ordering::Relaxed))
+    }
+
+    /// Stores word `index`, if there is one. The device sees it after a sync.
+    pub fn write(&self, index: usize, value: u32) {
+        if let Some(word) = self.word(index) {
+            // ORDERING: a table entry may be walked at once; what it points to was stored before.
+            word.store(value, Ordering::Release);
+        }
+    }
+
+    /// Stores `words` from word `at` on, as many as there is room for, visible to the device.
+    pub fn store(&self, at: usize, words: &[u32]) {
+        for (index, word) in (at..self.words).zip(words) {
+            self.write(index, *word);
+        }
+        self.sync(at, words.len());
+    }
+
+    /// Stores two words at the even word `at` by a single store, visible to the device: it sees
+    /// both or neither.
+    pub fn store_pair(&self, at: usize, low: u32, high: u32) {
+        if !at.is_multiple_of(2) || at >= self.words {
+            return;
+        }
+        // SAFETY: in bounds of the mapping, for there is an even number of words.
+        let p = unsafe { self.base.add(at) }.cast::<AtomicU64>();
+        let pair = u64::from(high) << 32 | u64::from(low);
+        // ORDERING: what the pair points to was stored and synchronised before.
+        // SAFETY: mapped, and aligned to 8 because `at` is even.
+        unsafe { p.as_ref() }.store(pair, Ordering::Release);
+        self.sync(at, 2);
+    }
+
+    /// Makes `count` words from word `first` on visible to the device.
+    pub fn sync(&self, first: usize, count: usize) {
+        // OVERFLOW: saturates, beyond the run's end, where the range is cut.
+        let bytes = |words: usize| u64_of(words).saturating_mul(4);
+        let mut off = bytes(first).min(self.size());
+        // OVERFLOW: as above.
+        let end = off.saturating_add(bytes(count)).min(self.size());
+        while off < end {
+            // One page at a time: its address, and the part of the range in it.
+            let start = off % PAGE_SIZE;
+            let page = self.pa | (off & !(PAGE_SIZE - 1));
+            let (Some(left), Some(room)) = (end.checked_sub(off), PAGE_SIZE.checked_sub(start))
+            else {
+                return;
+            };
+            let len = left.min(room);
+            self.dev.page_sync(page, start, len, SyncDir::ForDevice);
+            let Some(next) = off.checked_add(len) else {
+                return;
+            };
+            off = next;
+        }
+    }
+}
+
+impl Drop for PageRun {
+    fn drop(&mut self) {
+        // SAFETY: the device is live, the run was allocated by `new` and is freed once.
+        unsafe { c::drm_os_run_free(self.dev.as_ptr(), self.pa, self.size()) }
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The run queues of an open file, and the submission of a job to one of them.
+
+use crate::alloc::{Arc, KVec};
+use crate::mem::reservation::Reservation;
+use crate::os::{Caller, Sx};
+use crate::runner::backend::Backend;
+use crate::runner::holdings::{Holdings, Remains};
+use crate::runner::queue::{dependency_bytes, errno, Queue, Timeline};
+use crate::sync::fence::{Fence, FenceSet};
+use crate::util::account::{Account, Charge};
+use crate::util::errno::{Result, EINVAL, ENXIO};
+use drm_sched::{ClientId, EntityId, Priority, WEIGHT_DEFAULT};
+
+/// A client's jobs for one slot of the hardware, in order.
+struct RunQueue {
+    slot: usize,
+    entity: EntityId,
+    /// Held from the making of a job's fence until the job is queued.
+    timeline: Sx<Timeline>,
+}
+
+/// A client of a runner: one open file, with a run queue for each slot that it uses. Dropping it
+/// ends its jobs: those that are not in flight are cancelled, the others end when the hardware lets
+/// them.
+pub struct Client<B: Backend> {
+    device: Arc<B>,
+    id: ClientId,
+    queues: KVec<RunQueue>,
+}
+
+/// A job on its way to a run queue.
+pub struct Submission<'a, B: Backend> {
+    /// The slot of the hardware.
+    pub slot: usize,
+    /// The caller, whose signals interrupt the submission while it waits.
+    pub caller: &'a Caller<'a>,
+    /// The account that pays for the job.
+    pub account: &'a Arc<Account>,
+    /// The list of the file for the job's holdings.
+    pub remains: &'a Arc<Remains<B::Job>>,
+    /// The reservations of its buffers.
+    pub reservation: Reservation,
+    /// The fences that the job waits for.
+    pub waits: FenceSet,
+    /// Whether it waits for the fences of its buffers, too.
+    pub implicit: bool,
+    /// What the job costs the kernel, about, in bytes.
+    pub bytes: u64,
+}
+
+impl<B: Backend> Client<B> {
+    /// A client of `device` with a run queue for each of `slots`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, ENXIO when the device is removed.
+    pub fn new(device: &Arc<B>, slots: &[usize]) -> Result<Client<B>> {
+        let runner = device.runner();
+        let os = runner.os();
+        let queues = KVec::with_capacity(os, slots.len())?;
+        let id = runner
+            .lock()
+            .sched
+            .client_new(WEIGHT_DEFAULT)
+            .map_err(errno)?;
+        let mut client = Client {
+            device: device.clone(),
+            id,
+            queues,
+        };
+        for slot in slots {
+            let timeline = Sx::new(os, c"drm timeline", Timeline::new(os))?;
+            let entity = runner
+                .lock()
+                .sched
+                .entity_new(id, *slot, Priority::Medium)
+                .map_err(errno)?;
+            client.queues.push(RunQueue {
+                slot: *slot,
+                entity,
+                timeline,
+            })?;
+        }
+        Ok(client)
+    }
+
+    /// The device.
+    pub fn device(&self) -> &B {
+        &self.device
+    }
+
+    /// Submits a job: charges it, has the driver `make` it and queues it. `publish` gets its fence
+    /// before the job can run, for what else may fail. If anything fails, nothing happened.
+    ///
+    /// # Errors
+    ///
+    /// EINTR, ERESTART; ENOMEM, also over the client's limit; ENXIO when the device is removed; what
+    /// `make` and `publish` return.
+    pub fn submit<T>(
+        &self,
+        mut new: Submission<'_, B>,
+        make: impl FnOnce(Charge) -> Result<B::Job>,
+        publish: impl FnOnce(&Arc<Fence>) -> Result<T>,
+    ) -> Result<T> {
+        let runner = self.device.runner();
+        let os = runner.os();
+        let queue = self
+            .queues
+            .iter()
+            .find(|queue| queue.slot == new.slot)
+            .ok_or(EINVAL)?;
+        if new.implicit {
+            new.reservation.dependencies(new.caller, &mut new.waits)?;
+        }
+        // OVERFLOW: an account refuses what is that large.
+        let bytes = new.bytes.saturating_add(dependency_bytes(&new.waits));
+        let job = make(Charge::new(new.account, bytes)?)?;
+        let job = Holdings::new(os, new.remains, job)?;
+        let charge = Charge::new(new.account, Fence::BYTES)?;
+        let mut timeline = queue.timeline.lock();
+        let prepared = runner
+            .queue
+            .prepare(queue.entity, &mut timeline, charge, job);
+        let (id, fence) = prepared.map_err(|(e, _)| e)?;
+        // The job waits for the other users of its buffers, and later ones for it.
+        let queued = Queue::depend(&runner.queue, id, &new.waits)
+            .and_then(|()| publish(&fence))
+            .and_then(|published| {
+                runner.queue.submit(&mut timeline, id)?;
+                Ok(published)
+            });
+        match queued {
+            Ok(published) => {
+                new.reservation.add(&fence);
+                drop(timeline);
+                drop(new);
+                runner.queue.kick();
+                Ok(published)
+            }
+            Err(e) => {
+                runner.queue.abandon(id);
+                // A device that is removed cancels jobs that are being made.
+                Err(if runner.is_removed() { ENXIO } else { e })
+            }
+        }
+    }
+}
+
+impl<B: Backend> Drop for Client<B> {
+    fn drop(&mut self) {
+        let runner = self.device.runner();
+        {
+            let mut engine = runner.lock();
+            for queue in self.queues.iter() {
+                engine.sched.entity_kill(queue.entity, runner.os().now());
+            }
+            // Its run queues are killed, so nothing keeps it.
+            let _ = engine.sched.client_free(self.id);
+            self.device.stop_orphans(&mut engine);
+        }
+        runner.enqueue();
+    }
+}

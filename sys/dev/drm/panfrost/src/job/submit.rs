@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! SUBMIT: from a user's structure to a job in its queue.
+
+use crate::bo::PanfrostGem;
+use crate::gpu::control;
+use crate::job::payload::Job;
+use crate::mmu::mapping::Mapping;
+use crate::regs::job::Slot;
+use crate::uapi::Submit;
+use crate::Panfrost;
+use drmkpi::alloc::{Arc, KVec};
+use drmkpi::drm::driver::{Call, MAX_HANDLES};
+use drmkpi::mem::pin::Pin;
+use drmkpi::mem::reservation::Reservation;
+use drmkpi::os::UserSlice;
+use drmkpi::runner::client::Submission;
+use drmkpi::sync::fence::{Fence, FenceSet};
+use drmkpi::sync::resv::Usage;
+use drmkpi::util::errno::{Result, EINVAL, ENODEV, ENOENT, ENOMEM, ENXIO};
+use drmkpi::util::int_conv::u64_of;
+
+/// requirements: a fragment job.
+const FS: u32 = 1;
+
+/// The objects that a submit names.
+struct Named {
+    gems: KVec<Arc<PanfrostGem>>,
+    mappings: KVec<Arc<Mapping>>,
+    pins: KVec<Pin>,
+    waits: FenceSet,
+}
+
+/// Does SUBMIT. The errors are those of panfrost_ioctl_submit() of Linux 6.1.
+pub(crate) fn submit(call: &Call<'_, Panfrost>, arg: &mut Submit) -> Result<()> {
+    if arg.jm_ctx_handle != 0 || arg.pad != 0 {
+        return Err(EINVAL);
+    }
+    if arg.jc == 0 || arg.requirements & !FS != 0 {
+        return Err(EINVAL);
+    }
+    let out_sync = match arg.out_sync {
+        0 => None,
+        handle => Some(call.file.syncobj(handle).map_err(|_| ENODEV)?),
+    };
+    let named = look_up(call, arg)?;
+    let fence = queue(call, arg, named)?;
+    if let Some(out_sync) = out_sync {
+        out_sync.replace(Some(fence.into()));
+    }
+    Ok(())
+}
+
+fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Named> {
+    let os = call.file.os();
+    // ENOMEM as Linux answers for more than it allocates.
+    let array = |addr: u64, count: u32| match count {
+        0..=MAX_HANDLES => {
+            UserSlice::new(addr, u64::from(count).saturating_mul(4)).read_u32s(os, call.caller)
+        }
+        _ => Err(ENOMEM),
+    };
+    let mut waits = FenceSet::new(os);
+    let in_syncs = array(arg.in_syncs, arg.in_sync_count)?;
+    for (turn, handle) in (0..in_syncs.len()).zip(in_syncs.iter()) {
+        call.caller.check_signals(turn)?;
+        let syncobj = call.file.syncobj(*handle).map_err(|_| ENOENT)?;
+        let fences = syncobj.fences().ok_or(EINVAL)?;
+        fences
+            .parts()
+            .iter()
+            .try_for_each(|f| waits.add_pending(f))?;
+    }
+    let gems = call
+        .file
+        .gems(&array(arg.bo_handles, arg.bo_handle_count)?)?;
+    let mut mappings = KVec::with_capacity(os, gems.len())?;
+    let mut pins = KVec::with_capacity(os, gems.len())?;
+    for (turn, gem) in (0..gems.len()).zip(gems.iter()) {
+        call.caller.check_signals(turn)?;
+        mappings.push(gem.object().mapping(call.file.id())?)?;
+        pins.push(Pin::new(gem.buffer()))?;
+    }
+    Ok(Named {
+        gems,
+        mappings,
+        pins,
+        waits,
+    })
+}
+
+fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: Named) -> Result<Arc<Fence>> {
+    let gpu = call.device().data();
+    let file = call.file.driver();
+    let client = file.client().ok_or(ENXIO)?;
+    let slot = if arg.requirements & FS != 0 {
+        Slot::FRAGMENT
+    } else {
+        Slot::VERTEX_TILER
+    };
+    let flush_id = {
+        let engine = gpu.runner.lock();
+        // HW: an id does not survive a power-off; 1 is older than any.
+        if engine.state.powered {
+            control::latest_flush_id(gpu.regs(), gpu.features)
+        } else {
+            1
+        }
+    };
+    let Named {
+        gems,
+        mappings,
+        pins,
+        waits,
+    } = named;
+    let buffers = gems.iter().map(|gem| (gem.buffer(), Usage::Write));
+    let new = Submission {
+        slot: slot.index(),
+        caller: call.caller,
+        account: call.file.account(),
+        remains: &file.remains,
+        reservation: Reservation::take(call.file.os(), call.caller, buffers)?,
+        waits,
+        implicit: true,
+        bytes: job_bytes(gems.len()),
+    };
+    let make = |charge| {
+        Ok(Job {
+            jc: arg.jc,
+            flush_id,
+            vm: file.vm.clone(),
+            pins,
+            gems,
+            mappings,
+            charge,
+        })
+    };
+    client.submit(new, make, |fence| Ok(fence.clone()))
+}
+
+/// What a job that names `bos` buffers costs the kernel, about: it is charged to the client, so that nobody
+/// queues jobs without end.
+fn job_bytes(bos: usize) -> u64 {
+    const JOB: u64 = 1024;
+    const BO: u64 = 64;
+    u64_of(bos).saturating_mul(BO).saturating_add(JOB)
+}
