@@ -22,8 +22,8 @@ fn start_with_large(client: &Client, work: &Work, place: Place) -> Fence {
 }
 
 /// The reaper has no time. Catches: a job whose end unmaps and frees in a core's own thread, a
-/// fence that waits for that, an address that its client may not use again although the job is
-/// over, a reaper that a suspend ends.
+/// fence that waits for that, an address that its client may not use again although the job has
+/// ended, a reaper that a suspend ends.
 #[test]
 fn the_end_of_a_job_frees_nothing_and_the_next_ioctl_does() {
     for (board, places) in BOARDS {
@@ -101,8 +101,8 @@ fn who_is_at_the_limit_does_not_wait_for_the_reaper() {
     rig.finish();
 }
 
-/// A buffer of 32 MiB and one of a page go, and the former is moved before. Catches: all of a buffer
-/// unmapped with the lock of its address space held once, which with MMUv1 is that of all clients.
+/// A buffer of 32 MiB is moved, then it and one of a page are closed. Catches: all of a buffer
+/// unmapped with the lock of its VM held once, which with MMUv1 is the lock of all clients.
 #[test]
 fn a_large_buffer_is_unmapped_in_parts() {
     const SIZE: u64 = 32 << 20;

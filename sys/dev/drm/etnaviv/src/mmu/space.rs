@@ -337,6 +337,7 @@ impl Space {
         let end = region.end(start);
         // OVERFLOW: a region ends below 4 GiB.
         let from = start.saturating_add(unmapped);
+        // OVERFLOW: as above.
         let next = (from | (PART - 1)).saturating_add(1).min(end);
         region.unmapped = next.checked_sub(start);
         if let Some(Ok(range)) = next.checked_sub(from).map(|len| IovaRange::new(from, len)) {
