@@ -101,8 +101,8 @@ fn who_is_at_the_limit_does_not_wait_for_the_reaper() {
     rig.finish();
 }
 
-/// A buffer of 32 MiB and one of a page go, and the former is moved before. Catches: all of a buffer
-/// unmapped with the lock of its address space held once, which with MMUv1 is that of all clients.
+/// A buffer of 32 MiB and one of a page go, and the former is moved before. Catches: a buffer
+/// unmapped in one hold of the lock of its address space, which with MMUv1 is that of all clients.
 #[test]
 fn a_large_buffer_is_unmapped_in_parts() {
     const SIZE: u64 = 32 << 20;

@@ -86,8 +86,8 @@ impl Regions {
         })
     }
 
-    /// Room for `size` bytes, where somebody wants them, or anywhere. No job uses what is there, and
-    /// it is to be unmapped first.
+    /// Room for `size` bytes at `wanted`, or anywhere. No job uses what is there, and it is to be
+    /// unmapped first.
     ///
     /// # Errors
     ///
@@ -168,8 +168,8 @@ impl Regions {
         inserted
     }
 
-    /// Nobody finds the buffer of a region there any more, which is to be unmapped; its place stays
-    /// taken meanwhile.
+    /// From now on no job finds the buffer of this region, which is to be unmapped; its place
+    /// stays taken meanwhile.
     pub(crate) fn leave(&mut self, start: u64) {
         let Some(region) = self.by_start.get_mut(start) else {
             return;

@@ -320,7 +320,7 @@ impl Space {
         };
         let Some(gone) = region.gone else { return true };
         let end = region.end(start);
-        // OVERFLOW: `gone` bytes of it are unmapped, and the next part begins behind those.
+        // OVERFLOW: `gone` bytes of it are unmapped, and the next part begins there.
         let from = start.saturating_add(gone);
         // OVERFLOW: addresses have 32 bits.
         let next = (from | PART.wrapping_sub(1)).saturating_add(1).min(end);

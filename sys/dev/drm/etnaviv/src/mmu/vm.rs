@@ -194,7 +194,7 @@ impl Vm {
             return Ok(place);
         }
         let room = self.with(|space| space.regions.make_room(buffer.size(), wanted))?;
-        // Nobody else gives places away.
+        // Only the holder of `mapping` gives places away.
         while !self.with(|space| Ok(space.clear(self.site(), &room)))? {}
         let start = room.start;
         self.with(|space| space.insert(buffer, start))?;
@@ -228,7 +228,7 @@ impl Vm {
         None
     }
 
-    /// Unmaps a region that has been left, in parts, so that nobody waits long for the lock.
+    /// Unmaps a region that has been left, in parts, so that no thread waits long for the lock.
     fn unmap(&self, start: u64) {
         while !self
             .with(|space| Ok(space.unmap_part(self.site(), start)))
