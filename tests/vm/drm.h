@@ -121,7 +121,8 @@ struct native_driver {
 	int (*need)(int fd, uint32_t handle, int needed);
 	/* A buffer of memory of this process: 0, or the negated errno.  NULL as above. */
 	long (*user)(int fd, const volatile void *at, uint64_t size);
-	/* Submits a job with a buffer of so many bytes, which is closed: a sync_file of its end, or a negated errno. */
+	/* Submits a job with a buffer of size bytes, and closes that: a sync_file of the job's end,
+	 * or a negated errno. */
 	long (*launch)(int fd, uint32_t size);
 	/* Calls of all kinds, by signaled(); how many jobs were submitted. */
 	uint64_t (*round)(int fd);

@@ -285,8 +285,8 @@ small(int fd)
 	static struct etnaviv_bo bo = { BO_WRITE, 0, 0 };
 	uint32_t stream[2 * nitems(states)];
 	struct etnaviv_reloc reloc = { ADDRESS * 8 + 4, 0, 0, 0, 0 };
-	struct etnaviv_submit submit = { .nr_bos = 1, .nr_relocs = 1, .stream_size = sizeof(stream), .bos = (uintptr_t)&bo,
-	    .relocs = (uintptr_t)&reloc, .stream = (uintptr_t)stream };
+	struct etnaviv_submit submit = { .nr_bos = 1, .nr_relocs = 1, .stream_size = sizeof(stream),
+	    .bos = (uintptr_t)&bo, .relocs = (uintptr_t)&reloc, .stream = (uintptr_t)stream };
 	struct etnaviv_wait_fence wait = { 0, 0, 0, 0, { 0, 0 } };
 
 	if (bo.handle == 0)

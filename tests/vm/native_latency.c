@@ -187,7 +187,7 @@ beside(const struct neighbour *neighbour, const struct native_driver *driver, ui
 	return (pid);
 }
 
-/* Of a process that is over, in nanoseconds. */
+/* Ends a process: the processor time that it used, in nanoseconds. */
 static uint64_t
 end(long pid)
 {
@@ -253,7 +253,7 @@ latency(int fd, const struct native_driver *driver, uint64_t submits, uint64_t r
 			begin = now_ns();
 			with[round] = small(fd, driver, times, submits);
 			took = now_ns() - begin;
-			/* What it did before counts, too: at most as if it had been all of the time. */
+			/* What it used before counts, too, so this may be more than all. */
 			share = end(pid) * 1000 / took;
 			if (share > 1000)
 				share = 1000;
@@ -264,8 +264,8 @@ latency(int fd, const struct native_driver *driver, uint64_t submits, uint64_t r
 		sort(with, rounds);
 		sort(without, rounds);
 		ratio = with[rounds / 2] * 100 / (without[rounds / 2] + (without[rounds / 2] == 0));
-		say("latency: %s: %u us, control %u us, ratio %u.%u%u, %u thousandths of a processor\n",
-		    neighbours[n].name, with[rounds / 2], without[rounds / 2], ratio / 100,
-		    ratio / 10 % 10, ratio % 10, share);
+		say("latency: %s: %u us, control %u us, ratio %u.%u%u, "
+		    "%u thousandths of a processor\n", neighbours[n].name, with[rounds / 2],
+		    without[rounds / 2], ratio / 100, ratio / 10 % 10, ratio % 10, share);
 	}
 }

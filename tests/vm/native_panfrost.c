@@ -242,7 +242,8 @@ small(int fd)
 	static struct panfrost_create_bo bo = { .size = 4096, .flags = BO_NOEXEC };
 	static struct drm_syncobj sync;
 	static volatile uint64_t *words;
-	struct panfrost_submit submit = { .bo_handles = (uintptr_t)&bo.handle, .bo_handle_count = 1 };
+	struct panfrost_submit submit = { .bo_handles = (uintptr_t)&bo.handle,
+	    .bo_handle_count = 1 };
 	struct drm_syncobj_wait wait = { .handles = (uintptr_t)&sync.handle, .count = 1 };
 
 	if (words == NULL) {
