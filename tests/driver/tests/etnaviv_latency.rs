@@ -22,8 +22,8 @@ fn start_with_large(client: &Client, work: &Work, place: Place) -> Fence {
 }
 
 /// The reaper has no time. Catches: a job whose end unmaps and frees in a core's own thread, a
-/// fence that waits for that, an address that its client may not use again although the job is
-/// over, a reaper that a suspend ends.
+/// fence that waits for that, an address that its client may not use again although the job has
+/// ended, a reaper that a suspend ends.
 #[test]
 fn the_end_of_a_job_frees_nothing_and_the_next_ioctl_does() {
     for (board, places) in BOARDS {
