@@ -87,8 +87,8 @@ impl Regions {
         })
     }
 
-    /// A range of `size` bytes, at `wanted` or at any address. The regions that overlap it, which no
-    /// job uses, are closed: the caller unmaps them.
+    /// A range of `size` bytes, at `wanted` or at any address. The regions that overlap it, which
+    /// no job uses, are closed: the caller unmaps them.
     ///
     /// # Errors
     ///

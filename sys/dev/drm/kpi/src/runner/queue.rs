@@ -62,8 +62,8 @@ const RETIRED_AT_ONCE: u32 = 64;
 /// later, so that a fence with many hooks does not delay the jobs of other clients.
 const HOOKS_AT_ONCE: u32 = 4;
 
-/// The number of fences of which pending hooks are called before jobs are started, and the number of
-/// hooks of each.
+/// The number of fences of which pending hooks are called before jobs are started, and the number
+/// of hooks of each.
 const HOOK_TURNS: u32 = 8;
 const HOOKS_IN_TURN: u32 = 8;
 
