@@ -26,7 +26,7 @@ use drmkpi::os::{Dev, Mmio, TaskQueue};
 use drmkpi::resources::{Names, Resources};
 use drmkpi::runner::backend::{Backend, Desc, Engine, Interrupt, Runner, Start, Vms};
 use drmkpi::runner::client::{Client, Submission};
-use drmkpi::runner::holdings::{Payload, EndedJobs};
+use drmkpi::runner::holdings::{EndedJobs, Payload};
 use drmkpi::runner::reaper::Reaper;
 use drmkpi::sync::fence::FenceSet;
 use drmkpi::uapi_struct;
