@@ -10,7 +10,8 @@
 #   SYSDIR=DIR         the kernel's source, /usr/src/sys; KMOD=FILE uses that module, built before
 #   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm
 #                      inflight power kinds signals"  selects; besides, by hand: boots (COUNT=N
-#                      machines, 5) and force100
+#                      machines, 5), force100, and latency (SUBMITS=N in a measurement, 2000;
+#                      medians of ROUNDS=N, 3)
 #   SIGNALS=N          how many, for the run `signals` (4000)
 #   CPUS="N ..."       processors of the machine ("1 4")
 #
@@ -26,6 +27,8 @@ RUNS=${RUNS:-$runs}
 CPUS=${CPUS:-1 4}
 COUNT=${COUNT:-5}
 SIGNALS=${SIGNALS:-4000}
+SUBMITS=${SUBMITS:-2000}
+ROUNDS=${ROUNDS:-3}
 SYSDIR=${SYSDIR:-/usr/src/sys}
 out=$TARGET/vmtest
 # Seconds for one machine.
@@ -440,6 +443,18 @@ force100() {
 	said '^gles_clear: frames 15 ok$'
 	ended unload 0
 	verdict "$1" force100
+}
+
+# How long a small client's jobs take beside neighbours, and beside processes that burn as much
+# processor time. Nothing is too long here; mk/bench.sh has a bound, on the host.
+latency() {
+	local limit=1800
+	boot "$kernel" "$1" latency 0 --append "vmtest.submits=$SUBMITS vmtest.rounds=$ROUNDS"
+	ended latency 0
+	ended unload 0
+	said '^latency: latency: floods a buffer with fences: .* ratio '
+	sed -n 's/^latency: latency: /  /p' "$log"
+	verdict "$1" latency "$SUBMITS submits"
 }
 
 # instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh

@@ -59,7 +59,9 @@ struct dma_buf_sync_file {
 	int32_t fd;
 };
 #define DMA_BUF_EXPORT_SYNC_FILE	IOWR('b', 2, struct dma_buf_sync_file)
+#define DMA_BUF_IMPORT_SYNC_FILE	IOW('b', 3, struct dma_buf_sync_file)
 #define DMA_BUF_READ	1
+#define DMA_BUF_WRITE	2
 
 struct drm_syncobj_wait {
 	uint64_t handles;
@@ -67,7 +69,15 @@ struct drm_syncobj_wait {
 	uint32_t count, flags, first, pad;
 };
 #define SYNCOBJ_WAIT	IOWR('d', 0xc3, struct drm_syncobj_wait)
+#define SYNCOBJ_WAIT_ALL	1
 #define SYNCOBJ_WAIT_FOR_SUBMIT	2
+
+struct drm_syncobj_array {
+	uint64_t handles;
+	uint32_t count, pad;
+};
+#define SYNCOBJ_RESET	IOWR('d', 0xc4, struct drm_syncobj_array)
+#define SYNCOBJ_SIGNAL	IOWR('d', 0xc5, struct drm_syncobj_array)
 
 struct sync_merge_data {
 	char name[32];
@@ -111,10 +121,17 @@ struct native_driver {
 	int (*need)(int fd, uint32_t handle, int needed);
 	/* A buffer of memory of this process: 0, or the negated errno.  NULL as above. */
 	long (*user)(int fd, const volatile void *at, uint64_t size);
-	/* Submits a job: a sync_file of its end, or a negated errno. */
-	long (*launch)(int fd);
+	/* Submits a job with a buffer of size bytes, and closes that: a sync_file of the job's end,
+	 * or a negated errno. */
+	long (*launch)(int fd, uint32_t size);
 	/* Calls of all kinds, by signaled(); how many jobs were submitted. */
 	uint64_t (*round)(int fd);
+	/* A new buffer's handle, or a negated errno. */
+	long (*try_create)(int fd, uint32_t size);
+	/* Submits the same job as before and waits for its end. */
+	void (*small)(int fd);
+	/* Clients have syncobjs. */
+	int syncobjs;
 };
 extern const struct native_driver panfrost, etnaviv;
 
@@ -127,6 +144,9 @@ void hold(int fd, const struct native_driver *driver);
 [[noreturn]] void busy(int fd, const struct native_driver *driver);
 void churn(int fd, const struct native_driver *driver);
 void inflight(int fd, const struct native_driver *driver);
+
+/* native_latency.c: a small client's waits beside neighbours. */
+void latency(int fd, const struct native_driver *driver, uint64_t submits, uint64_t rounds);
 
 /* native_signals.c: rounds of calls until so many signals have come while one was under way. */
 void signals(int fd, const struct native_driver *driver, uint64_t count);

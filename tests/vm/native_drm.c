@@ -12,6 +12,7 @@
  *	native_drm locked			has a buffer locked until the driver goes
  *	native_drm churn			makes and closes all kinds of files until the driver goes
  *	native_drm inflight			files in flight between sockets that nobody has any more
+ *	native_drm latency SUBMITS ROUNDS	how long a job takes beside neighbours
  *	native_drm signals COUNT		all kinds of calls, until COUNT signals have come in the middle of them
  */
 
@@ -244,6 +245,8 @@ main(int argc, char **argv, char **env)
 		inflight(fd, driver);
 	} else if (argc == 3 && strcmp(argv[1], "signals") == 0) {
 		signals(fd, driver, number_of(argv[2]));
+	} else if (argc == 4 && strcmp(argv[1], "latency") == 0) {
+		latency(fd, driver, number_of(argv[2]), number_of(argv[3]));
 	} else {
 		must("GET_CAP", drm(fd, GET_CAP, &cap));
 		expect("import and export", (long)cap.value, 3);

@@ -96,13 +96,19 @@ static const uint32_t states[][2] = {
 	{ 0x140ac, 3 }, { 0x14060, 1 }, { 0x140ac, 3 }, { 0x140b8, 0 },
 };
 
+static long
+try_create(int fd, uint32_t size)
+{
+	struct etnaviv_gem_new bo = { size, BO_WC, 0 };
+	long error = drm(fd, GEM_NEW, &bo);
+
+	return (error < 0 ? error : bo.handle);
+}
+
 static uint32_t
 create(int fd, uint32_t size)
 {
-	struct etnaviv_gem_new bo = { size, BO_WC, 0 };
-
-	must("GEM_NEW", drm(fd, GEM_NEW, &bo));
-	return (bo.handle);
+	return ((uint32_t)must("GEM_NEW", try_create(fd, size)));
 }
 
 static uint64_t
@@ -138,10 +144,10 @@ fill_stream(uint32_t *stream)
 }
 
 static long
-launch(int fd)
+launch(int fd, uint32_t size)
 {
 	uint32_t stream[2 * nitems(states)];
-	struct etnaviv_gem_new new = { 65536, BO_WC, 0 };
+	struct etnaviv_gem_new new = { size, BO_WC, 0 };
 	struct etnaviv_reloc reloc = { ADDRESS * 8 + 4, 0, 0, 0, 0 };
 	struct etnaviv_bo bo = { BO_WRITE, 0, 0 };
 	struct etnaviv_submit submit = { .nr_bos = 1, .nr_relocs = 1, .stream_size = sizeof(stream), .bos = (uintptr_t)&bo,
@@ -274,6 +280,25 @@ calls(int fd)
 }
 
 static void
+small(int fd)
+{
+	static struct etnaviv_bo bo = { BO_WRITE, 0, 0 };
+	uint32_t stream[2 * nitems(states)];
+	struct etnaviv_reloc reloc = { ADDRESS * 8 + 4, 0, 0, 0, 0 };
+	struct etnaviv_submit submit = { .nr_bos = 1, .nr_relocs = 1, .stream_size = sizeof(stream),
+	    .bos = (uintptr_t)&bo, .relocs = (uintptr_t)&reloc, .stream = (uintptr_t)stream };
+	struct etnaviv_wait_fence wait = { 0, 0, 0, 0, { 0, 0 } };
+
+	if (bo.handle == 0)
+		bo.handle = create(fd, 4096);
+	fill_stream(stream);
+	must("GEM_SUBMIT", drm(fd, GEM_SUBMIT, &submit));
+	wait.fence = submit.fence;
+	wait.timeout = after_ns(20000000000);
+	must("WAIT_FENCE", drm(fd, WAIT_FENCE, &wait));
+}
+
+static void
 test(int fd)
 {
 	struct etnaviv_param model = { 0, GPU_MODEL, 0 }, none = { 0, 9999, 0 }, no_core = { 7, GPU_MODEL, 0 };
@@ -297,4 +322,5 @@ test(int fd)
 	sys(SYS_MUNMAP, words, bo.size);
 }
 
-const struct native_driver etnaviv = { "etnaviv", test, create, offset, NULL, user, launch, calls };
+const struct native_driver etnaviv = { "etnaviv", test, create, offset, NULL, user, launch, calls,
+	try_create, small, 0 };

@@ -4,6 +4,8 @@
 
 #include "drm.h"
 
+#define JOB_BYTES	65536
+
 void
 hold(int fd, const struct native_driver *driver)
 {
@@ -52,7 +54,7 @@ busy(int fd, const struct native_driver *driver)
 
 	leave_file();
 	for (;;) {
-		poll.fd = (int)must("a job", driver->launch(fd));
+		poll.fd = (int)must("a job", driver->launch(fd, JOB_BYTES));
 		sys(SYS_POLL, &poll, 1l, -1l);
 		sys(SYS_CLOSE, (long)poll.fd);
 	}
@@ -75,7 +77,7 @@ churn_once(const struct native_driver *driver, int round)
 
 	if (fd < 0)
 		return;
-	job = driver->launch((int)fd);
+	job = driver->launch((int)fd, JOB_BYTES);
 	/* A job's buffer is handle 1, unless it is gone already; the next is a new one. */
 	if (job >= 0) {
 		out.handle = driver->create((int)fd, 4096 * (1 + (uint32_t)round % 16));
@@ -211,13 +213,13 @@ collected(int fd, const struct native_driver *driver, const char *device)
 	for (i = 0; i < BIGS; i++)
 		fds[n++] = big(fd, driver);
 	expect("suspend", devctl(DEV_SUSPEND, device), 0);
-	poll.fd = fds[n++] = (int)must("a job", driver->launch(fd));
+	poll.fd = fds[n++] = (int)must("a job", driver->launch(fd, JOB_BYTES));
 	event.ident = (uintptr_t)poll.fd;
 	must("kevent", sys(SYS_KEVENT, queue, &event, 1l, NULL, 0l, NULL));
 	expect("poll of a job that waits", sys(SYS_POLL, &poll, 1l, 50l), 0);
 	/* A whole client, with a job that waits, too. */
 	fds[n] = (int)must("open", sys(SYS_OPEN, RENDER_NODE, O_RDWR | O_CLOEXEC, 0l));
-	sys(SYS_CLOSE, must("a job", driver->launch(fds[n])));
+	sys(SYS_CLOSE, must("a job", driver->launch(fds[n], JOB_BYTES)));
 	n++;
 	fds[n++] = pair[1];
 	send(pair[0], fds, (size_t)n);

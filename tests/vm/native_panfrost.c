@@ -50,13 +50,19 @@ struct panfrost_madvise {
 /* Of a chain, before the job that writes: 5 us each on the model. */
 #define NULLS	40
 
+static long
+try_create(int fd, uint32_t size)
+{
+	struct panfrost_create_bo bo = { .size = size, .flags = BO_NOEXEC };
+	long error = drm(fd, CREATE_BO, &bo);
+
+	return (error < 0 ? error : bo.handle);
+}
+
 static uint32_t
 create(int fd, uint32_t size)
 {
-	struct panfrost_create_bo bo = { .size = size, .flags = BO_NOEXEC };
-
-	must("CREATE_BO", drm(fd, CREATE_BO, &bo));
-	return (bo.handle);
+	return ((uint32_t)must("CREATE_BO", try_create(fd, size)));
 }
 
 static uint64_t
@@ -93,9 +99,9 @@ write_job(struct panfrost_create_bo *bo, volatile uint64_t *words)
 }
 
 static long
-launch(int fd)
+launch(int fd, uint32_t size)
 {
-	struct panfrost_create_bo bo = { .size = 4096, .flags = BO_NOEXEC };
+	struct panfrost_create_bo bo = { .size = size, .flags = BO_NOEXEC };
 	struct drm_syncobj sync = { 0, 0 };
 	struct panfrost_mmap_bo place = { 0, 0, 0 };
 	struct panfrost_submit submit = { .bo_handle_count = 1 };
@@ -231,6 +237,31 @@ calls(int fd)
 }
 
 static void
+small(int fd)
+{
+	static struct panfrost_create_bo bo = { .size = 4096, .flags = BO_NOEXEC };
+	static struct drm_syncobj sync;
+	static volatile uint64_t *words;
+	struct panfrost_submit submit = { .bo_handles = (uintptr_t)&bo.handle,
+	    .bo_handle_count = 1 };
+	struct drm_syncobj_wait wait = { .handles = (uintptr_t)&sync.handle, .count = 1 };
+
+	if (words == NULL) {
+		must("CREATE_BO", drm(fd, CREATE_BO, &bo));
+		must("SYNCOBJ_CREATE", drm(fd, SYNCOBJ_CREATE, &sync));
+		words = map(fd, offset(fd, bo.handle), bo.size, PROT_READ | PROT_WRITE);
+		write_job(&bo, words);
+	}
+	words[2048 / 8] = ~0ul;
+	submit.jc = bo.offset;
+	submit.out_sync = sync.handle;
+	wait.timeout_ns = (int64_t)now_ns() + 20000000000;
+	must("SUBMIT", drm(fd, SUBMIT, &submit));
+	must("SYNCOBJ_WAIT", drm(fd, SYNCOBJ_WAIT, &wait));
+	expect("what the job wrote", (long)words[2048 / 8], 0);
+}
+
+static void
 test(int fd)
 {
 	struct panfrost_get_param id = { GPU_PROD_ID, 0, 0 }, none = { 9999, 0, 0 };
@@ -255,4 +286,5 @@ test(int fd)
 	sys(SYS_MUNMAP, words, (long)bo.size);
 }
 
-const struct native_driver panfrost = { "panfrost", test, create, offset, need, NULL, launch, calls };
+const struct native_driver panfrost = { "panfrost", test, create, offset, need, NULL, launch, calls,
+	try_create, small, 1 };

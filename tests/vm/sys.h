@@ -37,6 +37,7 @@ typedef unsigned long uintptr_t;
 #define SYS_RECVMSG	27
 #define SYS_SENDMSG	28
 #define SYS_KILL	37
+#define SYS_GETPPID	39
 #define SYS_IOCTL	54
 #define SYS_REBOOT	55
 #define SYS_EXECVE	59

@@ -2,19 +2,18 @@
 //! How long a small client waits for its jobs beside one that burdens the driver: with real
 //! threads, on the real clock.
 //!
-//! The one thing to know: a machine that is busy makes everybody wait. So the same is measured
-//! beside threads that only burn as much processor time as the neighbour did, and what counts is
-//! the ratio of the two.
+//! The one thing to know: a busy machine delays every client. So the same is measured beside
+//! threads that only burn as much processor time as the neighbour did, and the result is the ratio
+//! of the two.
 //!
-//! What makes the small client wait there is a processor that somebody else has, for as long as
-//! the system lets him: a thread that never sleeps keeps it for a whole slice of about 4 ms, one
-//! that sleeps every 100 us keeps nobody from it for longer than that. And on a machine that
-//! others load, too, a thread that always has something to do gets a part of a processor, and is
-//! in the way all the same. So each thread of a neighbour has one of the control that wants a
-//! processor for the same part of the time, and for as long at a time, as the system counted it:
-//! what it ran, what it waited for a processor, how often it slept. What else the neighbour
-//! caused, in the tasks of the driver and in the model, is burned as processor time, at the
-//! priority of such tasks.
+//! The small client waits there for a processor that another thread has, for as long as the system
+//! allows: a thread that never sleeps keeps it for a whole slice of about 4 ms, one that sleeps
+//! every 100 us for no longer than that. And on a machine with other load, too, a thread that
+//! always runs gets a part of a processor, and delays the client nevertheless. So each thread of a
+//! neighbour has one of the control that wants a processor for the same part of the time, and for
+//! as long at a time, as the system counted it: what it ran, what it waited for a processor, how
+//! often it slept. What else the neighbour caused, in the tasks of the driver and in the model, is
+//! burned as processor time, at the priority of such tasks.
 //!
 //! The model, the interrupt handlers and the GPU's task have real-time priorities, if we may have
 //! those: in a kernel no client's computing keeps any of them from running, and without that each
@@ -28,14 +27,14 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A neighbour: what it is called, and what it does until it is told that it is over.
+/// A neighbour: its name, and what it does until the measurement ends.
 pub struct Neighbour {
     /// Its name.
     pub name: &'static str,
     threads: &'static [fn(&Rig, &Shared)],
 }
 
-/// What the threads of a measurement tell each other.
+/// State that the threads of a measurement share.
 #[derive(Default)]
 struct Shared {
     ready: AtomicBool,
@@ -206,7 +205,7 @@ fn touch_syncobjs(_: &Rig, shared: &Shared) {
             data.extend((one.as_ptr() as u64).to_le_bytes());
             data.extend(1u32.to_le_bytes());
             data.extend(0u32.to_le_bytes());
-            // They go when it is over.
+            // They are freed when it has ended.
             let _ = c.file.ioctl(&c.caller, driver_tests::GROUP, nr, &mut data);
         }
         thread::sleep(Duration::from_micros(200));

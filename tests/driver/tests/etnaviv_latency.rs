@@ -101,6 +101,51 @@ fn who_is_at_the_limit_does_not_wait_for_the_reaper() {
     rig.finish();
 }
 
+/// A buffer of 32 MiB is moved, then it and one of a page are closed. Catches: all of a buffer
+/// unmapped with the lock of its VM held once, which with MMUv1 is the lock of all clients.
+#[test]
+fn a_large_buffer_is_unmapped_in_parts() {
+    const SIZE: u64 = 32 << 20;
+    const PARTS: u64 = SIZE / (4 << 20);
+    for (board, places) in BOARDS {
+        let place = places[0];
+        let rig = Rig::on(board, Config::default());
+        let client = rig.client();
+        let run = |handle: u32, at: u32| {
+            let mut submit = client.work_at(place.nth(1), 1).unwrap().submit();
+            submit.bos.push((3, handle, u64::from(at)));
+            let fence = client.submit_raw(&submit).unwrap();
+            assert_eq!(client.end_of(fence, SEC), 1);
+        };
+        // How often the lock is taken for it.
+        let holds = |f: &dyn Fn()| {
+            let before = rig.world().times_taken("etnaviv vm");
+            rig.world().measure_holds(true);
+            f();
+            rig.world().measure_holds(false);
+            rig.world().times_taken("etnaviv vm") - before
+        };
+        let at = |n: u32| place.nth(n).va.unwrap_or(0);
+        let (large, small) = (client.gem_new(SIZE, WC), client.gem_new(4096, WC));
+        let (large, small) = (large.unwrap(), small.unwrap());
+        run(large, at(0x4000));
+        if place.va.is_some() {
+            // Its parts are mapped one by one, too.
+            let moved = holds(&|| run(large, at(0x8000)));
+            assert!(moved >= 2 * PARTS, "{board}: {moved}");
+        }
+        run(small, at(0x2000));
+        let [of_large, of_small] =
+            [large, small].map(|handle| holds(&|| client.close(handle).unwrap()));
+        assert!(
+            of_large >= of_small + PARTS - 1,
+            "{board}: {of_large} {of_small}"
+        );
+        drop(client);
+        rig.finish();
+    }
+}
+
 /// Catches: a core's own thread taking a lock of one client, which may be held for as long as that
 /// client likes; the others wait then.
 #[test]
@@ -113,7 +158,7 @@ fn the_cores_thread_takes_no_lock_of_a_client() {
         "drm reaper link",
         "drm reaper task",
         // Of a client, but only to put something into a list, and to count.
-        "drm ended jobs",
+        "drm remains",
         "drm hooks",
         "drm waiter",
         "etnaviv vm jobs",

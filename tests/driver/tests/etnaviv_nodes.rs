@@ -122,7 +122,7 @@ fn a_node_comes_back_before_the_other_has_left() {
     }
 }
 
-/// The model, to check while the world has it.
+/// The model, to inspect while the world has it.
 #[derive(Clone)]
 struct Core(Arc<Mutex<Vivante>>);
 

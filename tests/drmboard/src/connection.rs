@@ -22,7 +22,7 @@ const RENDER_MINORS: std::ops::Range<u32> = 128..192;
 const MAX_ARG: usize = 1 << 14;
 const HEADER: usize = size_of::<Request>();
 /// How long a new connection may take to say what it is.
-const HELLO_MS: i32 = 5000;
+const HELLO: Duration = Duration::from_secs(5);
 
 enum Running {
     Nothing,
@@ -58,7 +58,7 @@ impl Control {
         if let Running::Request(_, caller) = before {
             caller.kill();
         }
-        sock::shutdown(self.socket.as_raw_fd());
+        sock::shutdown(&self.socket);
     }
 
     /// False when the client is gone.
@@ -97,7 +97,7 @@ type Outcome = Result<Parcel, i32>;
 /// Serves `socket` until it is hung up.
 pub(crate) fn serve(shared: &Arc<Shared>, socket: OwnedFd, pid: i32, uid: u32) {
     let mut buf = vec![0u8; HEADER + MAX_ARG];
-    if !sock::readable(socket.as_raw_fd(), HELLO_MS) {
+    if !sock::readable(&socket, HELLO) {
         return;
     }
     let Some(hello) = receive(&socket, &mut buf) else {
@@ -180,7 +180,7 @@ fn move_to(cpu: u32) {
 
 /// The next request; None on hang-up and on nonsense.
 fn receive(socket: &OwnedFd, buf: &mut [u8]) -> Option<Request> {
-    let n = sock::receive(socket.as_raw_fd(), buf).ok()?;
+    let n = sock::receive(socket, buf).ok()?;
     if n < HEADER {
         return None;
     }
@@ -214,9 +214,8 @@ fn reply(socket: &OwnedFd, parcel: &Parcel, body: &[u8]) -> std::io::Result<()> 
         .iter()
         .map(|fd| fd.as_fd())
         .chain(memfd)
-        .map(|fd: BorrowedFd| fd.as_raw_fd())
         .collect();
-    sock::send(socket.as_raw_fd(), header, body, &fds)
+    sock::send(socket, header, body, &fds)
 }
 
 fn dispatch(

@@ -5,7 +5,7 @@ use crate::namespace::NODES;
 use crate::process::Client;
 use crate::sock;
 use drm_os_host::File;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
@@ -49,7 +49,7 @@ impl OpenFile {
     fn update(&self, readable: &mut bool) {
         if self.file.poll() && !*readable {
             *readable = true;
-            sock::nudge(self.socket.as_raw_fd());
+            sock::nudge(&self.socket);
         }
     }
 

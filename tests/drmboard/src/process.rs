@@ -7,10 +7,12 @@
 use crate::server::Shared;
 use crate::sock;
 use drm_os_host::{sys, File, Process};
+use rustix::process::{pidfd_getfd, pidfd_open, Pid, PidfdFlags, PidfdGetfdFlags};
 use std::collections::BTreeSet;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Counts of one client, and of its files that are closed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,13 +42,8 @@ impl Client {
     /// # Errors
     /// The process is gone already.
     pub(crate) fn new(pid: i32, uid: u32) -> std::io::Result<Client> {
-        // SAFETY: plain system call.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } as i32;
-        if fd < 0 {
-            return Err(std::io::Error::last_os_error());
-        }
-        // SAFETY: a new descriptor that is ours.
-        let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let known = Pid::from_raw(pid).ok_or(std::io::ErrorKind::NotFound)?;
+        let pidfd = pidfd_open(known, PidfdFlags::empty())?;
         let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         let client = Client {
             pid,
@@ -82,7 +79,7 @@ impl Client {
     }
 
     pub(crate) fn dead(&self) -> bool {
-        sock::readable(self.pidfd.as_raw_fd(), 0)
+        sock::readable(&self.pidfd, Duration::ZERO)
     }
 
     /// Moves bytes between this process and `buf`; EFAULT unless all of them went.
@@ -204,18 +201,11 @@ impl Process for Call {
             .retain(|given| given.token != fd);
     }
     fn file(&self, fd: i32) -> Result<File, i32> {
-        // SAFETY: plain system call.
-        let copy =
-            unsafe { libc::syscall(libc::SYS_pidfd_getfd, self.client.pidfd.as_raw_fd(), fd, 0) }
-                as i32;
-        if copy < 0 {
-            return Err(sys::DRM_OS_EBADF as i32);
-        }
-        // SAFETY: a new descriptor that is ours. Its life is short: while we hold it the file
-        // cannot be seen closing.
-        let copy = unsafe { OwnedFd::from_raw_fd(copy) };
-        let key = sock::peer_key(copy.as_raw_fd(), &self.shared.name);
-        drop(copy);
+        let copy = pidfd_getfd(&self.client.pidfd, fd, PidfdGetfdFlags::empty());
+        // The copy is closed at once: as long as it is open, the file cannot be seen closing.
+        let key = copy
+            .map(|copy| sock::peer_key(copy, &self.shared.name))
+            .map_err(|_| sys::DRM_OS_EBADF as i32)?;
         let open = key.and_then(|key| self.shared.file(key));
         open.map(|open| open.file.clone())
             .ok_or(sys::DRM_OS_EINVAL as i32)

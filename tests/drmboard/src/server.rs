@@ -13,9 +13,12 @@ use crate::process::Client;
 use crate::sock;
 use crate::trace::TraceFile;
 use drm_os_host::{Device, File, World};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{eventfd, EventfdFlags};
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, Weak};
@@ -83,31 +86,18 @@ impl Shared {
         }
     }
 
-    fn watch(&self, fd: RawFd, what: u64, events: libc::c_int) -> io::Result<()> {
-        let mut event = libc::epoll_event {
-            events: events as u32,
-            u64: what,
-        };
-        // SAFETY: plain system call.
-        let result =
-            unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) };
-        if result == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::last_os_error())
-        }
+    fn watch(&self, fd: impl AsFd, what: u64, events: EventFlags) -> io::Result<()> {
+        Ok(epoll::add(
+            &self.epoll,
+            fd,
+            EventData::new_u64(what),
+            events,
+        )?)
     }
 
-    fn unwatch(&self, fd: RawFd) {
-        // SAFETY: plain system call; a descriptor not watched is no harm.
-        unsafe {
-            libc::epoll_ctl(
-                self.epoll.as_raw_fd(),
-                libc::EPOLL_CTL_DEL,
-                fd,
-                std::ptr::null_mut(),
-            )
-        };
+    /// Does nothing to a descriptor that is not watched.
+    fn unwatch(&self, fd: impl AsFd) {
+        let _ = epoll::delete(&self.epoll, fd);
     }
 
     /// Gives `file` a descriptor: the client's end of its socket, to be sent away.
@@ -127,13 +117,12 @@ impl Shared {
             // A notifier that is gone: the board is being taken down.
             let _ = notify.lock().unwrap().send(Notice::Look(key));
         }));
-        let fd = socket.as_raw_fd();
         let open = Arc::new(OpenFile::new(key, file, device, owner, socket));
         // Listed first: a wake-up before it is listed would be lost.
         self.files.lock().unwrap().insert(key, open.clone());
         open.look();
         // Only hang-ups, which need no asking: what a client writes is never read.
-        if let Err(error) = self.watch(fd, FILE | key, 0) {
+        if let Err(error) = self.watch(&open.socket, FILE | key, EventFlags::empty()) {
             self.close(key);
             return Err(error);
         }
@@ -144,7 +133,7 @@ impl Shared {
     fn close(&self, key: u64) {
         let open = self.files.lock().unwrap().remove(&key);
         if let Some(open) = open {
-            self.unwatch(open.socket.as_raw_fd());
+            self.unwatch(&open.socket);
             // The closer lives until the server is finished, which closes the rest itself.
             let _ = self.closer.lock().unwrap().send(open);
         }
@@ -158,9 +147,9 @@ impl Shared {
             return Ok(client.clone());
         }
         let client = Arc::new(Client::new(pid, uid)?);
-        self.watch(client.pidfd.as_raw_fd(), CLIENT | pid as u64, libc::EPOLLIN)?;
+        self.watch(&client.pidfd, CLIENT | pid as u64, EventFlags::IN)?;
         if let Some(old) = clients.insert(pid, client.clone()) {
-            self.unwatch(old.pidfd.as_raw_fd());
+            self.unwatch(&old.pidfd);
         }
         self.seen.lock().unwrap().push(client.clone());
         Ok(client)
@@ -169,14 +158,14 @@ impl Shared {
     pub(crate) fn add_control(&self, control: &Arc<Control>) -> io::Result<u64> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.controls.lock().unwrap().insert(id, control.clone());
-        self.watch(control.socket.as_raw_fd(), CONTROL | id, 0)
+        self.watch(&control.socket, CONTROL | id, EventFlags::empty())
             .map(|()| id)
             .inspect_err(|_| self.remove_control(id))
     }
 
     pub(crate) fn remove_control(&self, id: u64) {
         if let Some(control) = self.controls.lock().unwrap().remove(&id) {
-            self.unwatch(control.socket.as_raw_fd());
+            self.unwatch(&control.socket);
         }
         self.changed();
     }
@@ -215,14 +204,14 @@ impl Shared {
             }
         };
         if let Some(client) = client {
-            self.unwatch(client.pidfd.as_raw_fd());
+            self.unwatch(&client.pidfd);
             self.kill(|control| Arc::ptr_eq(&control.client, &client));
         }
         self.changed();
     }
 
     fn accept(self: &Arc<Shared>) {
-        while let Some((socket, pid, uid)) = sock::accept(self.listener.as_raw_fd()) {
+        while let Some((socket, pid, uid)) = sock::accept(&self.listener) {
             self.workers.fetch_add(1, Ordering::AcqRel);
             let shared = self.clone();
             let worker = thread::Builder::new()
@@ -239,13 +228,13 @@ impl Shared {
     }
 
     fn poll(self: &Arc<Shared>) {
-        let mut events = [libc::epoll_event { events: 0, u64: 0 }; 64];
+        let mut events = Vec::with_capacity(64);
         loop {
-            // SAFETY: room for 64 events.
-            let n =
-                unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), 64, -1) };
-            for event in &events[..usize::try_from(n).unwrap_or(0)] {
-                let what = event.u64;
+            events.clear();
+            // Interrupted by a signal, it has no event.
+            let _ = epoll::wait(&self.epoll, spare_capacity(&mut events), None);
+            for event in &events {
+                let what = event.data.u64();
                 let number = what & !KIND;
                 match what & KIND {
                     LISTENER => self.accept(),
@@ -254,7 +243,7 @@ impl Shared {
                     CONTROL => {
                         let control = self.controls.lock().unwrap().get(&number).cloned();
                         if let Some(control) = control {
-                            self.unwatch(control.socket.as_raw_fd());
+                            self.unwatch(&control.socket);
                             control.kill();
                         }
                     }
@@ -306,15 +295,8 @@ impl Server {
         let nth = SERVERS.fetch_add(1, Ordering::Relaxed);
         let name = format!("drmboard-{}-{nth}", std::process::id());
         let listener = sock::listen(&name)?;
-        // SAFETY: plain system calls whose new descriptors are ours.
-        let (epoll, stop) = unsafe {
-            let epoll = libc::epoll_create1(libc::EPOLL_CLOEXEC);
-            let stop = libc::eventfd(0, libc::EFD_CLOEXEC);
-            if epoll < 0 || stop < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            (OwnedFd::from_raw_fd(epoll), OwnedFd::from_raw_fd(stop))
-        };
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let stop = eventfd(0, EventfdFlags::CLOEXEC)?;
         let (to_closer, closing) = channel();
         let (to_notifier, notices) = channel();
         let shared = Arc::new(Shared {
@@ -336,8 +318,8 @@ impl Server {
             closer: Mutex::new(to_closer),
             notifier: Mutex::new(to_notifier),
         });
-        shared.watch(shared.listener.as_raw_fd(), LISTENER, libc::EPOLLIN)?;
-        shared.watch(shared.stop.as_raw_fd(), STOP, libc::EPOLLIN)?;
+        shared.watch(&shared.listener, LISTENER, EventFlags::IN)?;
+        shared.watch(&shared.stop, STOP, EventFlags::IN)?;
         let for_poller = shared.clone();
         let for_notifier = Arc::downgrade(&shared);
         let spawn = |name: &str, f: Box<dyn FnOnce() + Send>| {
@@ -368,8 +350,8 @@ impl Server {
             shared.files.lock().unwrap().is_empty() && shared.controls.lock().unwrap().is_empty()
         };
         shared.wait(Instant::now() + grace, idle);
-        // SAFETY: our own eventfd.
-        unsafe { libc::eventfd_write(shared.stop.as_raw_fd(), 1) };
+        let stopped = rustix::io::write(&shared.stop, &1u64.to_ne_bytes());
+        assert_eq!(stopped, Ok(8), "an eventfd takes one event");
         self.poller.join().expect("poller");
 
         let mut left: Vec<Leftover> = Vec::new();

@@ -8,7 +8,7 @@
 use crate::util::{fatal, lk};
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -209,8 +209,8 @@ pub(crate) struct Witness {
     edges: Mutex<HashMap<u32, HashMap<u32, Edge>>>,
     measuring: AtomicBool,
     holds: Mutex<HashMap<u32, Hold>>,
-    /// Names of threads and of the locks that they took, while that is measured.
-    taken: Mutex<BTreeSet<(String, String)>>,
+    /// Names of threads and of the locks that they took, and how often, while that is measured.
+    taken: Mutex<BTreeMap<(String, String), u64>>,
 }
 
 impl Witness {
@@ -240,8 +240,8 @@ impl Witness {
             .collect()
     }
 
-    /// Which threads took which locks while that was measured.
-    pub(crate) fn taken(&self) -> BTreeSet<(String, String)> {
+    /// Which threads took which locks while that was measured, and how often.
+    pub(crate) fn taken(&self) -> BTreeMap<(String, String), u64> {
         lk(&self.taken).clone()
     }
 
@@ -320,7 +320,9 @@ impl Witness {
     /// The lock is taken.
     pub(crate) fn acquired(&self, world: usize, lock: usize, class: &Class) {
         let since = self.measuring.load(Relaxed).then(|| {
-            lk(&self.taken).insert((who(), class.name.to_string()));
+            *lk(&self.taken)
+                .entry((who(), class.name.to_string()))
+                .or_default() += 1;
             Moment::now()
         });
         FRAME.with_borrow_mut(|f| {

@@ -310,8 +310,15 @@ impl World {
     /// thread of the queue NAME.
     pub fn locks_taken_by(&self, thread: &str) -> Vec<String> {
         let taken = self.inner().witness.taken().into_iter();
-        let by_it = taken.filter(|(who, _)| who == thread);
-        by_it.map(|(_, lock)| lock).collect()
+        let by_it = taken.filter(|((who, _), _)| who == thread);
+        by_it.map(|((_, lock), _)| lock).collect()
+    }
+
+    /// How often locks of a name were taken while that was measured.
+    pub fn times_taken(&self, lock: &str) -> u64 {
+        let taken = self.inner().witness.taken().into_iter();
+        let of_it = taken.filter(|((_, name), _)| name == lock);
+        of_it.map(|(_, times)| times).sum()
     }
 
     /// The names of task queues whose thread comes before those of users.

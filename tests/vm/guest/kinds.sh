@@ -5,7 +5,7 @@
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
 end=$(($(date +%s) + 40))
-# again NAME EXPECTED CMD...: until the time has ended.
+# again NAME EXPECTED CMD...: until the time has passed.
 again() {
 	local name=$1 expected=$2 rounds=0 ended
 	shift 2

@@ -2,7 +2,7 @@
 //! `million [COUNT [BOARD]]`: that many submits in one process, 1,000,000 on an RK3399 by default.
 //!
 //! A submit of the last tenth must cost what one of the first tenth does: instructions within 2 %,
-//! resident memory within 1 %. Memory is checked in this process; instructions are counted here
+//! resident memory within 1 %. Memory is measured in this process; instructions are counted here
 //! too where the processor lends its counters, else in a second process under callgrind, which does
 //! all submits again and counts in both tenths. Prints what it measured; exits with 1 if that is
 //! out of bounds, with 2 if it cannot be measured.

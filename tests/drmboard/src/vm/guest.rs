@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Exit status when the time has ended, as of timeout(1).
+/// Exit status after the time limit, as of timeout(1).
 pub(crate) const TIMED_OUT: u8 = 124;
 /// Exit status when the machine went without the guest having given one.
 pub(crate) const NO_STATUS: u8 = 125;

@@ -372,7 +372,8 @@ fn mistakes() -> Result<(), String> {
     std::fs::create_dir_all(&dir).unwrap();
     let elf = |name: &str, machine: u8, with_interp: u8| {
         let mut head = vec![0u8; 120];
-        head[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        head[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+        head[20] = 1;
         (head[18], head[32], head[54], head[56], head[64]) =
             (machine, 64, 56, 1, if with_interp == 1 { 3 } else { 1 });
         std::fs::write(dir.join(name), head).unwrap();

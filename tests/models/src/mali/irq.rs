@@ -68,7 +68,7 @@ impl Line {
         self.spurious_until = Some(now + SPURIOUS_NS);
     }
 
-    /// The driver checked the block's status.
+    /// The driver read the block's status.
     pub(crate) fn looked(&mut self) {
         self.spurious_until = None;
     }

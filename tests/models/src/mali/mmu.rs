@@ -344,9 +344,8 @@ impl Space {
                 });
             }
             _ => {
+                // UPDATE only latches the registers: the driver has to flush the TLB.
                 self.mode = Mode::decode(self.transtab, self.transcfg, self.memattr, has_transcfg);
-                stats.tlb_flushes += 1;
-                self.tlb.clear();
                 if self.mode == Mode::Unmapped {
                     // Stalled accesses are aborted, whatever becomes of the interrupt.
                     self.pending = None;

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 pub(crate) enum Phase {
     /// The header of the current job is about to be read.
     Fetch,
-    /// The current job runs; it takes effect when its time has ended.
+    /// The current job runs; it takes effect when its time has passed.
     Execute,
     /// The current job will never end (injected).
     Hung,

@@ -29,12 +29,12 @@ pub(crate) enum State {
     Run(u64),
     /// In WAIT until this time.
     Wait(u64),
-    /// In `WAIT; LINK` back to it; checks memory again at `next`. Memory can only change between
+    /// In `WAIT; LINK` back to it; reads memory again at `next`. Memory can only change between
     /// calls of the model, so one look per call is as good as one per period.
     IdleLoop { next: u64, period: u64 },
     /// In a stall until the token is reached that often.
     Stall { pair: (u32, u32), count: u64 },
-    /// In WAIT_FENCE, checking `next`.
+    /// In WAIT_FENCE, reading `next`.
     Fence { next: u64, period: u64, va: u32 },
     /// Out of prefetched words.
     Starved,

@@ -168,7 +168,7 @@ impl Vivante {
 
     /// Absolute time of the next thing that happens by itself, nanoseconds.
     ///
-    /// An idle front end checks its ring again and again, so there is always a next event while
+    /// An idle front end reads its ring again and again, so there is always a next event while
     /// it runs; [`Vivante::set_idle_poll`] says how often it is worth a call.
     pub fn next_event(&self) -> Option<u64> {
         let due = self.due_without_idle();
@@ -226,7 +226,7 @@ impl Vivante {
     /// How long [`Vivante::next_event`] lets the embedding sleep while the front end is in its
     /// idle loop (`WAIT; LINK` back to the WAIT), nanoseconds; `u64::MAX` means for ever.
     ///
-    /// There is no doorbell: silicon checks memory once per turn of the loop. The model makes one
+    /// There is no doorbell: silicon reads memory once per turn of the loop. The model makes one
     /// look per call that comes a period or more after the last one, so a longer time here saves
     /// calls and only delays a job that is kicked between calls. With `u64::MAX` the embedding must
     /// call [`Vivante::poll`] itself after the driver changed the ring.

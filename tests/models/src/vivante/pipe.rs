@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The units after the front end, each with a queue of work in order: PE (with the 3D pipeline, RS
-//! and the 2D engine) and BLT. Work has its effect on memory when its time has ended, so memory
+//! and the 2D engine) and BLT. Work has its effect on memory when its time has passed, so memory
 //! that goes away too early is noticed.
 
 use super::regs::gl;
@@ -109,7 +109,7 @@ impl Unit {
         }
     }
 
-    /// The head, if its time has ended.
+    /// The head, if its time has passed.
     pub(crate) fn finished(&mut self, now: u64) -> Option<(Work, u64)> {
         if self.done_at? > now {
             return None;

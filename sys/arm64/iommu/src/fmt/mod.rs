@@ -104,7 +104,9 @@ const fn spans<F: Format>() -> [Span; 4] {
     let mut below = F::LEVELS;
     while below > 0 {
         below -= 1;
-        spans[level] = Span::of_shift(PAGE_BYTES.trailing_zeros() + F::INDEX_BITS * below);
+        let shift = PAGE_BYTES.trailing_zeros() + F::INDEX_BITS * below;
+        assert!(shift < u64::BITS);
+        spans[level] = Span::of_shift(shift);
         level += 1;
     }
     spans

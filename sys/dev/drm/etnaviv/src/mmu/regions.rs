@@ -19,6 +19,8 @@ pub(crate) struct Region {
     pub(crate) closing: bool,
     /// All of the buffer is mapped.
     pub(crate) ready: bool,
+    /// It is being unmapped: the number of bytes that are.
+    pub(crate) unmapped: Option<u64>,
 }
 
 impl va_alloc::Region for Region {
@@ -85,12 +87,31 @@ impl Regions {
         })
     }
 
+    /// A range of `size` bytes, at `wanted` or at any address. The regions that overlap it, which
+    /// no job uses, are closed: the caller unmaps them.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC if there is none.
+    pub(crate) fn make_room(&mut self, size: u64, wanted: Option<u64>) -> Result<Range<u64>> {
+        let room = match wanted {
+            Some(start) => self.room_at(start, size)?,
+            None => self.room(size)?,
+        };
+        let mut rest = room.clone();
+        while let Some((start, region)) = self.first_in(&rest) {
+            rest.start = region.end(start);
+            self.close(start);
+        }
+        Ok(room)
+    }
+
     /// The range of `size` bytes at `start`. Regions that no job uses may overlap it.
     ///
     /// # Errors
     ///
     /// ENOSPC if a region that jobs use overlaps it.
-    pub(crate) fn room_at(&self, start: u64, size: u64) -> Result<Range<u64>> {
+    fn room_at(&self, start: u64, size: u64) -> Result<Range<u64>> {
         let room = start..start.checked_add(size).ok_or(ENOSPC)?;
         let Some((first, _)) = self.first_in(&room) else {
             return Ok(room);
@@ -111,7 +132,7 @@ impl Regions {
     /// # Errors
     ///
     /// ENOSPC if there is none.
-    pub(crate) fn room(&mut self, size: u64) -> Result<Range<u64>> {
+    fn room(&mut self, size: u64) -> Result<Range<u64>> {
         let used = |region: &Region| region.users != 0;
         let found = self
             .first_fit(self.next, size, |_| true)
@@ -139,6 +160,7 @@ impl Regions {
             users: 1,
             closing: false,
             ready: false,
+            unmapped: None,
         };
         self.by_buffer.insert(buffer.id(), start)?;
         let inserted = self.by_start.insert(start, region);
@@ -148,10 +170,21 @@ impl Regions {
         inserted
     }
 
-    /// Removes the region at `start`.
+    /// Begins to unmap the region at `start`: its buffer is not found there any longer, but its
+    /// addresses stay taken.
+    pub(crate) fn close(&mut self, start: u64) {
+        let Some(region) = self.by_start.get_mut(start) else {
+            return;
+        };
+        if region.unmapped.is_none() {
+            region.unmapped = Some(0);
+            region.users = 0;
+            self.by_buffer.remove(region.buffer.id());
+        }
+    }
+
+    /// Removes the region at `start`, which is closed and unmapped.
     pub(crate) fn remove(&mut self, start: u64) -> Option<Region> {
-        let region = self.by_start.remove(start)?;
-        self.by_buffer.remove(region.buffer.id());
-        Some(region)
+        self.by_start.remove(start)
     }
 }

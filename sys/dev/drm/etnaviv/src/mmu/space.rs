@@ -13,10 +13,12 @@
 use crate::mmu::regions::Regions;
 use crate::mmu::tables::{TreeTables, UnlinkedTables};
 use crate::mmu::{Mmu, Version};
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::table_mem::Spare;
+use drmkpi::mem::va_alloc::Region as _;
 use drmkpi::os::{Dev, Mtx, PAGE_SIZE};
 use drmkpi::util::account::Charge;
 use drmkpi::util::errno::{Errno, Result, EINVAL, ENOMEM, ENOSPC};
@@ -31,6 +33,10 @@ const CLIENT_START: u64 = 0x40_0000;
 const CLIENT_END: u64 = 1 << 32;
 /// MMUv1: the first address that the table translates.
 const TABLE_START: u64 = 0x8000_0000;
+/// The bytes that are unmapped with the lock held once, at most: what a table of MMUv2 covers.
+const PART: u64 = 4 << 20;
+/// The regions that are unmapped with the lock held once, at most.
+const REGIONS: u32 = 64;
 
 /// The parts of a VM that a change of its page table uses: the MMU, the sequence number of its
 /// changes, and the charge for tables.
@@ -50,6 +56,16 @@ enum Table {
 pub(crate) struct Retired {
     buffers: KVec<Arc<Buffer>>,
     tables: UnlinkedTables,
+}
+
+/// Where a buffer is mapped.
+pub(crate) enum Hit {
+    /// At this address, and whether the client had closed its handle.
+    At(u64, bool),
+    /// It was at this address, whose region is closed now: the caller unmaps it.
+    Closed(u64),
+    /// It is not, or not completely, mapped.
+    None,
 }
 
 /// The page table, the regions and the retired memory of a VM.
@@ -307,73 +323,84 @@ impl Space {
         mapped
     }
 
-    /// Unmaps and removes the region at `start`. Its buffer is kept until no job can reach it.
-    pub(crate) fn unmap(&mut self, owner: TableOwner<'_>, start: u64) {
-        let Some(region) = self.regions.remove(start) else {
-            return;
+    /// Unmaps a part of the region at `start`, which is closed, and removes it with the last part;
+    /// its buffer is kept until no job can reach it. Returns whether all of it is unmapped: if not,
+    /// the caller releases the lock and calls again. Several threads may do so for one region.
+    #[must_use]
+    pub(crate) fn unmap_part(&mut self, owner: TableOwner<'_>, start: u64) -> bool {
+        let Some(region) = self.regions.at(start) else {
+            return true;
         };
-        if let Ok(range) = IovaRange::new(start, region.buffer.size()) {
+        let Some(unmapped) = region.unmapped else {
+            return true;
+        };
+        let end = region.end(start);
+        // OVERFLOW: a region ends below 4 GiB.
+        let from = start.saturating_add(unmapped);
+        // OVERFLOW: as above.
+        let next = (from | (PART - 1)).saturating_add(1).min(end);
+        region.unmapped = next.checked_sub(start);
+        if let Some(Ok(range)) = next.checked_sub(from).map(|len| IovaRange::new(from, len)) {
             let tables = &mut self.retired_now.tables;
             self.table.unmap(owner, tables, range);
         }
+        if next < end {
+            return false;
+        }
+        let Some(region) = self.regions.remove(start) else {
+            return true;
+        };
         // `insert` has reserved the capacity. Otherwise the buffer is leaked, not freed too early.
         if let Err(buffer) = self.retired_now.buffers.try_push(region.buffer) {
             core::mem::forget(buffer);
         }
+        true
     }
 
-    /// Adds a job to the users of a buffer that is mapped. Returns its address, and whether the
-    /// client had closed its handle. Returns `None` if the buffer is not, or not completely,
-    /// mapped, or was mapped at another address than `wanted` and is unmapped now.
+    /// Unmaps some of the regions in `room`, all of which are closed. Returns whether none is left.
+    #[must_use]
+    pub(crate) fn clear(&mut self, owner: TableOwner<'_>, room: &Range<u64>) -> bool {
+        for _ in 0..REGIONS {
+            let first = self.regions.first_in(room).map(|(start, _)| start);
+            let Some(start) = first else { return true };
+            if !self.unmap_part(owner, start) {
+                break;
+            }
+        }
+        false
+    }
+
+    /// Adds a job to the users of a buffer that is mapped at `wanted`, or anywhere.
     ///
     /// # Errors
     ///
     /// EINVAL if jobs use it at another address, ENOSPC if it has too many users.
-    pub(crate) fn hit(
-        &mut self,
-        owner: TableOwner<'_>,
-        buffer: &Buffer,
-        wanted: Option<u64>,
-    ) -> Result<Option<(u64, bool)>> {
+    pub(crate) fn hit(&mut self, buffer: &Buffer, wanted: Option<u64>) -> Result<Hit> {
         let Some(start) = self.regions.place_of(buffer.id()) else {
-            return Ok(None);
+            return Ok(Hit::None);
         };
         let Some(region) = self.regions.at(start).filter(|region| region.ready) else {
-            return Ok(None);
+            return Ok(Hit::None);
         };
         if wanted.is_none_or(|wanted| wanted == start) {
             region.users = region.users.checked_add(1).ok_or(ENOSPC)?;
-            return Ok(Some((
-                start,
-                core::mem::replace(&mut region.closing, false),
-            )));
+            let closing = core::mem::replace(&mut region.closing, false);
+            return Ok(Hit::At(start, closing));
         }
         if region.users != 0 {
             return Err(EINVAL);
         }
-        self.unmap(owner, start);
-        Ok(None)
+        self.regions.close(start);
+        Ok(Hit::Closed(start))
     }
 
-    /// Adds a region for a buffer that one job uses, at `wanted` or at any address. Returns the
-    /// address; the caller maps the buffer.
+    /// Adds a region at `start`, where there is room, for a buffer that one job uses; the caller
+    /// maps the buffer.
     ///
     /// # Errors
     ///
-    /// ENOSPC if jobs use a buffer at `wanted`, or there is no room; ENOMEM.
-    pub(crate) fn insert(
-        &mut self,
-        owner: TableOwner<'_>,
-        buffer: &Arc<Buffer>,
-        wanted: Option<u64>,
-    ) -> Result<u64> {
-        let room = match wanted {
-            Some(start) => self.regions.room_at(start, buffer.size())?,
-            None => self.regions.room(buffer.size())?,
-        };
-        while let Some((start, _)) = self.regions.first_in(&room) {
-            self.unmap(owner, start);
-        }
+    /// ENOMEM.
+    pub(crate) fn insert(&mut self, buffer: &Arc<Buffer>, start: u64) -> Result<()> {
         // All regions may be unmapped before any buffer is freed, and unmapping cannot allocate.
         let room_for = self.regions.len().checked_add(1).ok_or(ENOMEM)?;
         for retired in [
@@ -383,8 +410,7 @@ impl Space {
         ] {
             retired.buffers.reserve(room_for)?;
         }
-        self.regions.insert(room.start, buffer)?;
-        Ok(room.start)
+        self.regions.insert(start, buffer)
     }
 
     /// Moves what no job can reach to `freeable`, and begins generations of jobs as the previous

@@ -3,7 +3,7 @@
 //! when a job first uses it, at an address of the client's choice (softpin) or of the kernel's. It
 //! is unmapped when the client closes its handle, or when another buffer needs its address.
 
-use crate::mmu::space::{Jobs, Retired, Space, TableOwner};
+use crate::mmu::space::{Hit, Jobs, Retired, Space, TableOwner};
 use crate::mmu::{Mmu, TableNumber, Version, COMMAND_BYTES, COMMAND_VA};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
@@ -186,31 +186,58 @@ impl Vm {
                 return Err(ENOSPC);
             }
         }
-        if let Some(place) = space.hit(self.table_owner(), buffer, wanted)? {
+        let hit = space.hit(buffer, wanted)?;
+        drop(guard);
+        if let Some(place) = self.place(hit) {
             return Ok(place);
         }
-        drop(guard);
         // Allocates the pages with no lock held.
         for_each_chunk(self.mmu.os(), buffer, 0, 0..buffer.size(), |_, _| Ok(()))?;
         // With this lock held, no region is mapped only in part.
         let _one_at_a_time = self.mapping.lock();
-        let start = {
-            let mut guard = self.space.lock();
-            let space = guard.as_mut().ok_or(EINVAL)?;
-            if let Some(place) = space.hit(self.table_owner(), buffer, wanted)? {
-                return Ok(place);
-            }
-            space.insert(self.table_owner(), buffer, wanted)?
-        };
+        let hit = self.with(|space| space.hit(buffer, wanted))?;
+        if let Some(place) = self.place(hit) {
+            return Ok(place);
+        }
+        let room = self.with(|space| space.regions.make_room(buffer.size(), wanted))?;
+        // Only a thread with that lock takes the room.
+        while !self.with(|space| Ok(space.clear(self.table_owner(), &room)))? {}
+        let start = room.start;
+        self.with(|space| space.insert(buffer, start))?;
         let mapped = self.map(start, buffer, prot);
-        if let Some(space) = self.space.lock().as_mut() {
+        let _ = self.with(|space| {
             match (mapped, space.regions.at(start)) {
                 (Ok(()), Some(region)) => region.ready = true,
-                _ => space.unmap(self.table_owner(), start),
+                _ => space.regions.close(start),
             }
+            Ok(())
+        });
+        if mapped.is_err() {
+            self.unmap(start);
         }
         self.reap();
         mapped.map(|()| (start, true))
+    }
+
+    /// Runs `f` with the lock held.
+    fn with<R>(&self, f: impl FnOnce(&mut Space) -> Result<R>) -> Result<R> {
+        f(self.space.lock().as_mut().ok_or(EINVAL)?)
+    }
+
+    /// The address of a buffer that was found, or `None` after its closed region is unmapped.
+    fn place(&self, hit: Hit) -> Option<(u64, bool)> {
+        match hit {
+            Hit::At(start, closing) => return Some((start, closing)),
+            Hit::Closed(start) => self.unmap(start),
+            Hit::None => {}
+        }
+        None
+    }
+
+    /// Unmaps a closed region in parts, which bounds the time for which the lock is held.
+    fn unmap(&self, start: u64) {
+        let part = || self.with(|space| Ok(space.unmap_part(self.table_owner(), start)));
+        while part() == Ok(false) {}
     }
 
     /// Maps a buffer, whose pages are wired, part by part, which bounds the time for which the lock
@@ -233,37 +260,39 @@ impl Vm {
 
     /// Ends a job's use of the buffer at `start`.
     fn release(this: &Arc<Self>, start: u64) {
-        let freeable = {
-            let mut guard = this.space.lock();
-            let Some(space) = guard.as_mut() else { return };
-            if let Some(region) = space.regions.at(start) {
-                // OVERFLOW: none, for `take` has added one.
-                region.users = region.users.saturating_sub(1);
-                if region.closing && region.users == 0 {
-                    space.unmap(this.table_owner(), start);
-                }
+        let closed = this.with(|space| {
+            let region = space.regions.at(start).ok_or(EINVAL)?;
+            // OVERFLOW: none, for `take` has added one.
+            region.users = region.users.saturating_sub(1);
+            let closed = region.closing && region.users == 0;
+            if closed {
+                space.regions.close(start);
             }
-            space.sweep(&this.jobs)
-        };
-        if freeable {
+            Ok(closed)
+        });
+        if closed == Ok(true) {
+            this.unmap(start);
+        }
+        if this.with(|space| Ok(space.sweep(&this.jobs))) == Ok(true) {
             this.reaper.defer(this, When::Soon);
         }
     }
 
     /// The client has closed its last handle of a buffer: unmaps it, now or when no job uses it.
     pub(crate) fn forget(&self, buffer: u64) {
-        {
-            let mut guard = self.space.lock();
-            let Some(space) = guard.as_mut() else { return };
-            let Some(start) = space.regions.place_of(buffer) else {
-                return;
-            };
-            if let Some(region) = space.regions.at(start) {
-                region.closing = true;
-                if region.users == 0 {
-                    space.unmap(self.table_owner(), start);
-                }
+        let closed = self.with(|space| {
+            let start = space.regions.place_of(buffer).ok_or(EINVAL)?;
+            let region = space.regions.at(start).ok_or(EINVAL)?;
+            region.closing = true;
+            let closed = region.users == 0;
+            if closed {
+                space.regions.close(start);
             }
+            Ok(closed.then_some(start))
+        });
+        let Ok(closed) = closed else { return };
+        if let Some(start) = closed {
+            self.unmap(start);
         }
         self.reap();
     }
