@@ -67,7 +67,7 @@ fn gc7000l_comes_from_the_table() {
         (core.param(0), core.param(0x1f), core.param(u32::MAX)),
         (None, None, None)
     );
-    // What is said of it beside the words.
+    // Its known features.
     let yes = Features::PIPE_3D
         | Features::MMU_V2
         | Features::MC20

@@ -40,17 +40,17 @@ fn the_truth_table() {
     assert_eq!(verdict(0, Some(0x58), no, 1), (0, yes, 0, no));
     // Two jobs: the first is done and the second runs.
     assert_eq!(verdict(1, None, yes, 2), (1, no, 1, no));
-    // Both are done and said so once; and twice.
+    // Both are done, reported by one interrupt; and by two.
     assert_eq!(verdict(1, None, no, 2), (2, no, 0, no));
     assert_eq!(verdict(2, None, no, 2), (2, no, 0, no));
-    // The first failed, the second waits, taken back.
+    // The first failed, the start of the second was cancelled.
     assert_eq!(verdict(0, Some(0x58), no, 2), (0, yes, 1, yes));
     // The first is done, the second failed.
     assert_eq!(verdict(1, Some(0x58), no, 2), (1, yes, 0, no));
     // Stopped and terminated count as failed; the exception distinguishes them.
     assert_eq!(verdict(0, Some(0x03), no, 2), (0, yes, 1, yes));
     assert_eq!(verdict(0, Some(0x04), no, 1), (0, yes, 0, no));
-    // No interrupt, no verdict, whatever JS_STATE says.
+    // Without an interrupt no job has ended, whatever JS_STATE is.
     assert_eq!(verdict(0, None, no, 2), (0, no, 2, no));
     assert_eq!(verdict(0, None, yes, 1), (0, no, 1, no));
 }
@@ -154,7 +154,7 @@ fn a_pass_is_bounded() {
     assert!(Slot::ALL.iter().all(|slot| !events.slot(*slot).settled));
 }
 
-/// A slot as the facts describe it, written for these tests alone.
+/// A slot as docs/hw/panfrost.md describes it, written for these tests.
 #[derive(Default)]
 struct Hardware {
     /// Chains that will fail, by number.
