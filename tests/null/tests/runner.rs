@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The runner with the null driver: order, counters, time-outs, power, close, suspend, detach.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
 
 use drm_os_host::{sys, Caller, Config, Device, Dma, File, Hardware, Node, World};
 use std::any::Any;

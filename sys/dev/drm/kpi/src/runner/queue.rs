@@ -14,6 +14,7 @@ use crate::sync::fence::{Fence, FenceSet, PendingHooks, Signaler};
 use crate::util::account::Charge;
 use crate::util::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
+use core::sync::atomic::{AtomicBool, Ordering};
 use drm_sched::{Config, EntityId, Error, JobId, Outcome, Scheduler, SlotConfig};
 
 /// A job in the scheduler: its holdings, and the signaler of its fence.
@@ -49,6 +50,8 @@ pub struct Queue<P, H> {
     engine: Mtx<Engine<P, H>>,
     /// Pending hooks, which `retire` did not call at once.
     hooks: Mtx<Turns>,
+    /// Whether there are any. Only the thread that retires jobs changes it.
+    has_hooks: AtomicBool,
     kick: Mtx<Option<Arc<dyn Hook>>>,
 }
 
@@ -137,6 +140,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             os,
             engine,
             hooks,
+            has_hooks: AtomicBool::new(false),
             kick,
         };
         Arc::new(os, queue)
@@ -254,7 +258,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         for _ in 0..RETIRED_AT_ONCE {
             let done = self.lock().sched.pop_done();
             let Some(done) = done else {
-                return !self.hooks.lock().list.is_empty();
+                return self.has_hooks.load(Ordering::Relaxed);
             };
             let outcome = match done.outcome {
                 Outcome::Done => Ok(()),
@@ -276,6 +280,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
     /// Calls at most `count` hooks of a signaled fence. `call_pending` calls the others.
     fn call_hooks(&self, mut hooks: PendingHooks, count: u32) {
         if !hooks.call(count) {
+            self.has_hooks.store(true, Ordering::Relaxed);
             let refused = self.hooks.lock().list.try_push(hooks);
             // If there is no memory for the list, dropping them calls them now.
             drop(refused);
@@ -284,11 +289,17 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
 
     /// Calls pending hooks of fences that were signaled earlier, a few of each.
     fn call_pending(&self) {
+        // ORDERING: one thread at a time retires jobs, and no other reads it.
+        if !self.has_hooks.swap(false, Ordering::Relaxed) {
+            return;
+        }
         for _ in 0..HOOK_TURNS {
             let next = self.hooks.lock().take();
-            let Some(hooks) = next else { break };
+            let Some(hooks) = next else { return };
             self.call_hooks(hooks, HOOKS_IN_TURN);
         }
+        // There may be more.
+        self.has_hooks.store(true, Ordering::Relaxed);
     }
 }
 
