@@ -158,7 +158,7 @@ fn the_cores_thread_takes_no_lock_of_a_client() {
         "drm reaper link",
         "drm reaper task",
         // Of a client, but only to put something into a list, and to count.
-        "drm remains",
+        "drm ended jobs",
         "drm hooks",
         "drm waiter",
         "etnaviv vm jobs",
