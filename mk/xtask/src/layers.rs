@@ -15,8 +15,6 @@ struct Crate {
     whole: &'static [&'static str],
     /// The one circle that may be: below this directory.
     circle: Option<&'static str>,
-    /// A circle that there still is, and that may only get smaller.
-    known: &'static [&'static str],
 }
 
 const CRATES: [Crate; 5] = [
@@ -26,7 +24,6 @@ const CRATES: [Crate; 5] = [
         layers: &[],
         whole: &[],
         circle: None,
-        known: &[],
     },
     Crate {
         name: "drm_sched",
@@ -34,7 +31,6 @@ const CRATES: [Crate; 5] = [
         layers: &[],
         whole: &[],
         circle: None,
-        known: &[],
     },
     Crate {
         name: "drmkpi",
@@ -52,7 +48,6 @@ const CRATES: [Crate; 5] = [
         // Unsafe code that calls C: memory of C's holds objects that C points to, and the reverse.
         whole: &["os", "alloc"],
         circle: Some("drm"),
-        known: &[],
     },
     Crate {
         name: "panfrost",
@@ -60,7 +55,6 @@ const CRATES: [Crate; 5] = [
         layers: &[],
         whole: &[],
         circle: None,
-        known: &[],
     },
     Crate {
         name: "etnaviv",
@@ -68,7 +62,6 @@ const CRATES: [Crate; 5] = [
         layers: &[],
         whole: &[],
         circle: None,
-        known: &[],
     },
 ];
 
@@ -76,10 +69,6 @@ const CRATES: [Crate; 5] = [
 struct Findings {
     up: Vec<(String, String)>,
     circles: Vec<BTreeSet<String>>,
-    /// Whether there is the known circle.
-    known: bool,
-    /// Modules of the known circle that are no longer in one.
-    freed: Vec<&'static str>,
     unknown: Vec<String>,
 }
 
@@ -136,24 +125,13 @@ impl Crate {
         let mut findings = Findings {
             up: Vec::new(),
             circles: circles(graph),
-            known: false,
-            freed: Vec::new(),
             unknown: Vec::new(),
         };
         let inside = |m: &String| {
             self.circle
                 .is_some_and(|dir| m == dir || m.starts_with(&format!("{dir}::")))
         };
-        let known = |m: &String| self.known.contains(&m.as_str());
-        let round = |m: &&&str| findings.circles.iter().any(|circle| circle.contains(**m));
-        findings.freed = self.known.iter().filter(|m| !round(m)).copied().collect();
-        findings.known = findings
-            .circles
-            .iter()
-            .any(|circle| circle.iter().all(known));
-        let allowed =
-            |circle: &BTreeSet<String>| circle.iter().all(inside) || circle.iter().all(known);
-        findings.circles.retain(|circle| !allowed(circle));
+        findings.circles.retain(|circle| !circle.iter().all(inside));
         if self.layers.is_empty() {
             return findings;
         }
@@ -208,16 +186,11 @@ pub fn run(arrows: bool) -> Result<(), String> {
         let findings = krate.check(&graph);
         let count: usize = graph.values().map(BTreeSet::len).sum();
         println!(
-            "{:<12} {:>8} {count:>8} {:>4} {:>8}{}",
+            "{:<12} {:>8} {count:>8} {:>4} {:>8}",
             krate.name,
             names.len(),
             findings.up.len(),
-            findings.circles.len(),
-            if findings.known {
-                " and one that is known"
-            } else {
-                ""
-            }
+            findings.circles.len()
         );
         for (from, to) in &findings.up {
             println!("  up: {from} names {to}");
@@ -229,15 +202,7 @@ pub fn run(arrows: bool) -> Result<(), String> {
         for module in &findings.unknown {
             println!("  {module} is in no layer");
         }
-        for module in &findings.freed {
-            println!(
-                "  {module} is no longer in a circle: remove it from the list of the known one"
-            );
-        }
-        bad += findings.up.len()
-            + findings.circles.len()
-            + findings.unknown.len()
-            + findings.freed.len();
+        bad += findings.up.len() + findings.circles.len() + findings.unknown.len();
         if arrows {
             for (from, named) in &graph {
                 for to in named {
@@ -307,15 +272,10 @@ mod tests {
     }
 
     #[test]
-    fn a_known_circle_may_not_grow() {
+    fn a_circle_in_a_driver_is_found() {
         let panfrost = CRATES.iter().find(|c| c.name == "panfrost").unwrap();
-        let known = graph(&[("jobs", "device"), ("device", "jobs")]);
-        assert!(panfrost.check(&known).circles.is_empty());
-        assert!(panfrost.check(&known).known);
-        // Nor stay on the list when it has become smaller.
-        assert!(panfrost.check(&known).freed.contains(&"va"));
-        let grown = graph(&[("jobs", "device"), ("device", "quirks"), ("quirks", "jobs")]);
-        assert_eq!(panfrost.check(&grown).circles.len(), 1);
+        let circle = graph(&[("jobs", "device"), ("device", "jobs")]);
+        assert_eq!(panfrost.check(&circle).circles.len(), 1);
     }
 
     #[test]
