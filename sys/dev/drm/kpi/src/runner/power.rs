@@ -103,7 +103,7 @@ impl<B: Backend> Runner<B> {
         if !how.wait_for_jobs(self.os(), B::DESC.job_timeout_ns, is_empty) {
             self.reset(b, None, Outcome::Cancelled);
         }
-        self.turn_off(b, &mut self.power.lock());
+        self.turn_off(b, &mut self.power.lock(), |_| true);
     }
 
     /// Ends a suspend: jobs run again. A pinned device is turned on, and finds itself reset.
@@ -124,17 +124,21 @@ impl<B: Backend> Runner<B> {
     /// The task: turns the device off if it has no job.
     pub(super) fn turn_off_if_idle(&self, b: &B) {
         let mut power = self.power.lock();
-        if power.pins == 0 && B::is_empty(&self.lock().hw) {
-            self.turn_off(b, &mut power);
+        if power.pins == 0 {
+            self.turn_off(b, &mut power, B::is_empty);
         }
     }
 
-    fn turn_off(&self, b: &B, power: &mut SxGuard<'_, Power>) {
+    /// Turns the device off if it is on and `may` returns true. No job starts after `may`.
+    fn turn_off(&self, b: &B, power: &mut SxGuard<'_, Power>, may: impl FnOnce(&B::Hw) -> bool) {
         if !power.on {
             return;
         }
         let released = {
             let mut engine = self.lock();
+            if !may(&engine.hw) {
+                return;
+            }
             engine.state.powered = false;
             b.mask_interrupts();
             b.forget(&mut engine.hw)
