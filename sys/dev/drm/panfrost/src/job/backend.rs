@@ -84,8 +84,8 @@ impl Backend for Gpu {
     }
 
     fn mask_interrupts(&self) {
-        // `forget` masks those of the MMU.
         slot::mask_interrupts(self.regs());
+        self.mmu.mask_interrupts();
         control::mask_interrupts(self.regs());
     }
 

@@ -89,14 +89,18 @@ impl<V: Owner> Mmu<V> {
         address_space::reset_interrupts(&self.regs);
     }
 
-    /// Before a reset or power-down: masks the interrupts, and returns the VMs that were loaded.
-    /// The hardware may use their page tables until it is reset or off.
-    pub(crate) fn forget(&self) -> [Option<V>; SPACES] {
+    /// Before a reset or power-down: masks the interrupts. From now on no register is accessed.
+    pub(crate) fn mask_interrupts(&self) {
         let mut state = self.state.lock();
         if core::mem::take(&mut state.powered) {
             address_space::mask_interrupts(&self.regs);
         }
-        state.slots.forget_all()
+    }
+
+    /// After `mask_interrupts`: returns the VMs that were loaded. The hardware may use their page
+    /// tables until it is reset or off.
+    pub(crate) fn forget(&self) -> [Option<V>; SPACES] {
+        self.state.lock().slots.forget_all()
     }
 
     /// The register values that load the page table whose root is at `root`.
