@@ -70,8 +70,9 @@ pub enum Start<V> {
 
 /// Hardware that runs jobs.
 ///
-/// The functions that take an [`Engine`] are called with the job lock held. They do not sleep, and
-/// access registers only if `state.powered` is set. So the runner may call `start` in the thread of
+/// The functions that take an [`Engine`] or its `Hw`, and `mask_interrupts`, are called with the
+/// job lock held. They do not sleep; those with an [`Engine`] access registers only if
+/// `state.powered` is set, but for `ready`. So the runner may call `start` in the thread of
 /// a submit, and `collect` in that of an interrupt. The other functions are called without the
 /// lock, one at a time, and may sleep.
 pub trait Backend: Send + Sync + Sized + 'static {

@@ -45,15 +45,15 @@ impl<B: Backend> Runner<B> {
     ) -> Result<()> {
         let up = reset.and_then(|()| b.set_up());
         power.on = up.is_ok();
+        if up.is_err() {
+            // Before `settle`: without a reset, jobs run until the power is off.
+            self.resources.off();
+        }
         let mut engine = self.lock();
         settle(&mut engine);
         if up.is_ok() {
             b.ready(&mut engine);
             engine.state.powered = true;
-        }
-        drop(engine);
-        if up.is_err() {
-            self.resources.off();
         }
         up
     }
