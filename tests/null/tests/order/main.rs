@@ -326,3 +326,38 @@ fn close() {
     assert!(!lines.contains(&"timed_out".into()), "{lines:?}");
     rig.finish();
 }
+
+/// Catches: two functions of a driver that run at once, such as one that reads the registers of a
+/// hung job and one that turns the power off.
+#[test]
+fn a_timeout_waits_for_a_suspend() {
+    let rig = Rig::new();
+    let user = rig.open();
+    user.submit(HANGS);
+    // The job becomes overdue while the shutdown stops it.
+    rig.world.advance(499 * MS);
+    rig.take();
+    rig.device.shutdown();
+    rig.world.advance(50 * MS);
+    assert_eq!(
+        rig.take(),
+        [
+            "stop",
+            "mask_interrupts",
+            "forget",
+            "reset",
+            "set_up",
+            "forgotten",
+            "ready",
+            "collect",
+            "overdue",
+            "mask_interrupts",
+            "forget",
+            "power_off",
+            "forgotten",
+            "power off",
+        ]
+    );
+    drop(user);
+    rig.finish();
+}

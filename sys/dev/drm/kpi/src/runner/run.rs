@@ -52,7 +52,7 @@ impl<B: Backend> Runner<B> {
         })?;
         let tasks = Tasks {
             pump: Arc::new(os, task(pump)?)?,
-            timeout: task(check_timeouts)?,
+            timeout: task(|b| b.runner().check_timeouts(b))?,
             idle: task(|b| b.runner().turn_off_if_idle(b))?,
             reset: task(|b| b.runner().reset(b, None, Outcome::Cancelled))?,
             own,
@@ -193,29 +193,4 @@ fn start_ready<B: Backend>(b: &B) -> Ready {
         runner.enqueue_timeout(when);
     }
     Ready::Started
-}
-
-/// The timeout handler: resets the device if a job took too long and cannot be stopped.
-fn check_timeouts<B: Backend>(b: &B) {
-    let runner = b.runner();
-    let guilty = {
-        let mut engine = runner.lock();
-        if !engine.state.powered {
-            return;
-        }
-        // The interrupt of a completed job may be pending, or lost.
-        b.collect(&mut engine);
-        b.overdue(&mut engine)
-            .map(|id| (id, engine.sched.is_orphan(id)))
-    };
-    match guilty {
-        // Its file is closed: this does not count as a timeout.
-        Some((id, true)) => runner.reset(b, Some(id), Outcome::Cancelled),
-        Some((id, false)) => {
-            b.timed_out(id);
-            runner.reset(b, Some(id), Outcome::TimedOut);
-        }
-        None => {}
-    }
-    runner.enqueue();
 }
