@@ -8,7 +8,7 @@
     reason = "a test may panic"
 )]
 
-use drm_os_host::{sys, Caller, Config, Device, Dma, File, Hardware, Node, World};
+use drm_os_host::{sys, Caller, ClockMode, Config, Device, Dma, File, Hardware, Node, World};
 use std::any::Any;
 
 const MS: u64 = 1_000_000;
@@ -110,7 +110,11 @@ struct Client {
 
 impl Rig {
     fn new() -> Rig {
-        let world = World::new(Config::default());
+        Rig::with(Config::default())
+    }
+
+    fn with(config: Config) -> Rig {
+        let world = World::new(config);
         let node = Node {
             name: "null0".into(),
             compatible: vec!["drmkpi,null".into()],
@@ -303,4 +307,27 @@ fn a_forced_detach_cancels_jobs() {
     }
     drop(client);
     rig.world.assert_clean();
+}
+
+/// Catches: a suspend while the device is being turned on that counts as a failure of the device,
+/// so that jobs fail after the resume.
+#[test]
+fn a_suspend_is_not_a_failure_of_the_device() {
+    let rig = Rig::with(Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    });
+    let client = rig.open();
+    rig.world.disturb(2);
+    for _ in 0..500 {
+        let job = client.submit(1);
+        rig.device.suspend();
+        rig.device.resume();
+        let status = client.status(job);
+        assert!([0, 1].contains(&status), "{status}");
+        client.ioctl(0xc0, &[job, 0]).expect("the syncobj is freed");
+    }
+    rig.world.disturb(0);
+    drop(client);
+    rig.finish();
 }

@@ -8,17 +8,21 @@ use crate::util::errno::{Result, EBUSY, ENXIO};
 use drm_sched::{JobId, Outcome};
 
 impl<B: Backend> Runner<B> {
-    /// Turns the device on if it is off.
+    /// Turns the device on for jobs, if it is off and not suspended.
     ///
     /// # Errors
     ///
-    /// ETIMEDOUT or EIO if a reset or the set-up fails, EBUSY while it is suspended, ENXIO if it is
-    /// being detached.
+    /// ETIMEDOUT or EIO if a reset or the set-up fails, ENXIO if it is being detached.
     pub(super) fn turn_on(&self, b: &B) -> Result<()> {
         let mut power = self.power.lock();
-        self.turn_on_locked(b, &mut power)
+        match self.turn_on_locked(b, &mut power) {
+            // `resume` needs the power lock, so the device is still suspended, and did not fail.
+            Err(_) if self.lock().state.suspended => Ok(()),
+            result => result,
+        }
     }
 
+    /// As `turn_on`, but EBUSY while it is suspended.
     fn turn_on_locked(&self, b: &B, power: &mut SxGuard<'_, Power>) -> Result<()> {
         if self.is_removed() {
             return Err(ENXIO);
