@@ -124,10 +124,14 @@ impl Rig {
             ..Node::default()
         };
         let device = world.add_device(node, Box::<Model>::default());
-        device
-            .attach(null_driver::DRIVER.as_ptr().cast())
-            .expect("it attaches");
-        Rig { world, device }
+        let rig = Rig { world, device };
+        rig.attach();
+        rig
+    }
+
+    fn attach(&self) {
+        let driver = null_driver::DRIVER.as_ptr().cast();
+        self.device.attach(driver).expect("it attaches");
     }
 
     fn open(&self) -> Client {
@@ -329,5 +333,29 @@ fn a_suspend_is_not_a_failure_of_the_device() {
     }
     rig.world.disturb(0);
     drop(client);
+    rig.finish();
+}
+
+/// Catches: an error message about a device that cannot be turned on because it is detached.
+#[test]
+fn a_detach_is_not_a_failure_of_the_device() {
+    let rig = Rig::with(Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    });
+    rig.world.disturb(2);
+    for _ in 0..500 {
+        let client = rig.open();
+        // The device is off.
+        rig.device.suspend();
+        rig.device.resume();
+        client.submit(1);
+        rig.device.detach(true).expect("it is forced");
+        drop(client);
+        rig.attach();
+    }
+    rig.world.disturb(0);
+    let log = rig.world.log_lines();
+    assert_eq!(log.iter().find(|line| line.starts_with("<3>")), None);
     rig.finish();
 }

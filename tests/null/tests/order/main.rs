@@ -361,3 +361,22 @@ fn a_timeout_waits_for_a_suspend() {
     drop(user);
     rig.finish();
 }
+
+/// Catches: error messages about a device that is turned off because it is detached.
+#[test]
+fn a_detach_during_a_reset_is_no_error() {
+    let rig = Rig::new();
+    let user = rig.open();
+    user.submit(HANGS);
+    // The driver is stopping the job.
+    rig.world.advance(503 * MS);
+    assert_eq!(rig.take().last().expect("calls"), "stop");
+    rig.device.detach(true).expect("it is forced");
+    let lines = rig.take();
+    let order = ["forget", "reset", "power off", "forgotten"];
+    assert!(is_subsequence(&order, &lines), "{lines:?}");
+    let log = rig.world.log_lines();
+    assert_eq!(log.iter().find(|line| line.starts_with("<3>")), None);
+    drop(user);
+    rig.world.assert_clean();
+}

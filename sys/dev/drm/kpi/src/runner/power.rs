@@ -228,6 +228,8 @@ impl<B: Backend> Runner<B> {
             Ok(()) => self
                 .reset_log
                 .warn(self.dev(), format_args!("{} reset", B::DESC.noun)),
+            // It is off because it is being detached.
+            Err(_) if self.is_removed() => {}
             Err(e) => self.log_error(format_args!("{} reset failed: {e}", B::DESC.noun)),
         }
         self.queue.kick();

@@ -117,8 +117,8 @@ fn pump<B: Backend>(b: &B) {
             }
         };
         if let Err(e) = tried {
-            if runner.lock().state.suspended {
-                // It was suspended meanwhile. `resume` enqueues this task.
+            if runner.is_removed() || runner.lock().state.suspended {
+                // `detach` ends the jobs, or `resume` enqueues this task.
                 break;
             }
             runner.log_error(format_args!("cannot turn the {} on: {e}", B::DESC.noun));
