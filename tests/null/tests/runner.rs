@@ -359,3 +359,23 @@ fn a_detach_is_not_a_failure_of_the_device() {
     assert_eq!(log.iter().find(|line| line.starts_with("<3>")), None);
     rig.finish();
 }
+
+/// Catches: a thread that has the job task run after the detach, and so destroys it or the device.
+#[test]
+fn no_task_is_left_by_a_detach() {
+    let rig = Rig::with(Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    });
+    let client = rig.open();
+    // A thread that is about to enqueue a task is interrupted, if it may be.
+    rig.world.slow_enqueue(50 * MS);
+    std::thread::scope(|threads| {
+        threads.spawn(|| client.submit(1));
+        rig.world.advance(10 * MS);
+        rig.device.detach(true).expect("it is forced");
+        assert_eq!(rig.world.counters().tasks, 0);
+    });
+    drop(client);
+    rig.world.assert_clean();
+}

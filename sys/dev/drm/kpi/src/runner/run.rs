@@ -75,10 +75,6 @@ impl<B: Backend> Runner<B> {
         this.end_jobs(b);
         this.queue.set_kick(None);
         let tasks = this.tasks.lock().take();
-        if let Some(tasks) = &tasks {
-            // It may have enqueued itself, and a task must not be destroyed in its own thread.
-            tasks.pump.drain();
-        }
         drop(tasks);
         let none = KVec::new(this.os());
         let irqs = core::mem::replace(&mut *this.irqs.lock(), none);
