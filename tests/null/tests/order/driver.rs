@@ -21,7 +21,8 @@ use drmkpi::runner::backend::{Backend, Desc, Engine, Interrupt, Runner, Start, V
 use drmkpi::runner::client::{Client, Submission};
 use drmkpi::runner::holdings::{EndedJobs, Payload};
 use drmkpi::runner::reaper::Reaper;
-use drmkpi::sync::fence::{Fence, FenceSet, Hooked};
+use drmkpi::sync::fence::{Fence, Hooked};
+use drmkpi::sync::fences::FenceSet;
 use drmkpi::uapi_struct;
 use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Result, EINVAL, EIO, ENODEV, ENXIO};
