@@ -3,7 +3,7 @@
 
 use crate::alloc::{Arc, Hook};
 use crate::os::{Caller, Condvar, Mtx, Os};
-use crate::util::errno::{Errno, Result, ETIMEDOUT};
+use crate::util::errno::Result;
 
 /// A thread that sleeps until any of a number of fences and syncobjs wakes it.
 pub struct Waiter {
@@ -64,9 +64,4 @@ impl Hook for Waiter {
 /// Converts a user's absolute time-out in signed ns to a deadline: a negative one has passed.
 pub fn user_deadline(timeout_ns: i64) -> u64 {
     u64::try_from(timeout_ns).unwrap_or(0)
-}
-
-/// Replaces ETIMEDOUT by `errno`; other errors stay.
-pub fn timeout_as<T>(result: Result<T>, errno: Errno) -> Result<T> {
-    result.map_err(|e| if e == ETIMEDOUT { errno } else { e })
 }
