@@ -153,8 +153,8 @@ pub trait Backend: Send + Sync + Sized + 'static {
         engine.sched.next_deadline()
     }
 
-    /// Counts and logs a hang before a reset ends the guilty job, and may make a crash dump. The job
-    /// may end meanwhile.
+    /// Counts and logs a hang before a reset ends the guilty job, and may make a crash dump. The
+    /// job may end meanwhile.
     fn timed_out(&self, _guilty: JobId) {}
 
     /// After a file was closed: asks the hardware to stop its jobs that are in flight. The others
