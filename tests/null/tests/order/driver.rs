@@ -82,6 +82,7 @@ impl Drop for Vm {
 
 struct Job {
     microseconds: u32,
+    start: u32,
     stats: Arc<Stats>,
     vm: Arc<Vm>,
     dev: Dev,
@@ -193,9 +194,20 @@ impl Backend for Probe {
             return Start::Full;
         }
         self.log_with("start", engine);
-        let Some(job) = engine.sched.job(id) else {
+        let Some(job) = engine.sched.job_mut(id) else {
             return Start::Started(None);
         };
+        match std::mem::take(&mut job.payload.start) {
+            STARTS => {}
+            NEEDS_RESETS => {
+                job.payload.start = NEEDS_RESETS;
+                return Start::NeedsReset;
+            }
+            _ => {
+                self.runner.enqueue_reset();
+                return Start::Stuck;
+            }
+        }
         self.regs.write(START, job.payload.microseconds);
         let vm = job.payload.vm.clone();
         engine.hw.job = Some(id);
@@ -285,8 +297,8 @@ uapi_struct! {
     pub struct Submit {
         /// The time that it takes, in microseconds; more than 500,000 hang.
         microseconds: u32,
-        /// 0.
-        pad: u32,
+        /// How its start ends: one of the constants below.
+        start: u32,
     }
 }
 
@@ -300,6 +312,13 @@ impl Hook for Signaled {
         self.dev.log(Level::Info, format_args!("signaled {token}"));
     }
 }
+
+/// The hardware starts the job.
+pub(crate) const STARTS: u32 = 0;
+/// The hardware needs a reset first, and again after it.
+pub(crate) const NEEDS_RESETS: u32 = 1;
+/// The hardware is stuck until a reset, which the driver enqueues.
+pub(crate) const STUCK_ONCE: u32 = 2;
 
 fn submit(call: &Call<'_, OrderDriver>, arg: &mut Submit) -> Result<()> {
     let file = call.file.driver();
@@ -318,6 +337,7 @@ fn submit(call: &Call<'_, OrderDriver>, arg: &mut Submit) -> Result<()> {
     let make = |charge| {
         Ok(Job {
             microseconds: arg.microseconds,
+            start: arg.start,
             stats: file.stats.clone(),
             vm,
             dev,

@@ -13,7 +13,7 @@
 mod driver;
 mod model;
 
-use driver::DRIVER;
+use driver::{DRIVER, NEEDS_RESETS, STARTS, STUCK_ONCE};
 use drm_os_host::{Caller, Config, Device, File, Node, Trace, World};
 use model::{Model, WINDOW};
 use std::sync::{Arc, Mutex};
@@ -37,8 +37,14 @@ struct User {
 
 impl User {
     fn submit(&self, microseconds: u32) {
+        self.submit_with(microseconds, STARTS);
+    }
+
+    /// Submits a job whose start ends so.
+    fn submit_with(&self, microseconds: u32, start: u32) {
         let mut data = [0; 8];
         data[..4].copy_from_slice(&microseconds.to_ne_bytes());
+        data[4..].copy_from_slice(&start.to_ne_bytes());
         self.file
             .ioctl(&self.caller, GROUP, 0x40, &mut data)
             .expect("it is queued");
@@ -379,4 +385,60 @@ fn a_detach_during_a_reset_is_no_error() {
     assert_eq!(log.iter().find(|line| line.starts_with("<3>")), None);
     drop(user);
     rig.world.assert_clean();
+}
+
+const RESET: [&str; 7] = [
+    "stop",
+    "mask_interrupts",
+    "forget",
+    "reset",
+    "set_up",
+    "forgotten",
+    "ready",
+];
+
+/// Catches: resets without end for a job that the hardware never accepts, or one that holds up
+/// those after it.
+#[test]
+fn hardware_that_needs_resets_is_broken_after_two() {
+    let rig = Rig::new();
+    let user = rig.open();
+    user.submit_with(1_000, NEEDS_RESETS);
+    rig.world.advance(20 * MS);
+    let mut order = vec!["start"];
+    for _ in 0..2 {
+        order.extend(RESET);
+        order.push("start");
+    }
+    order.extend(["signaled 1000", "user_fence_signaled"]);
+    assert_eq!(rig.take()[..order.len()], order);
+    // For a second jobs fail without being started; then the device is tried again.
+    user.submit(2_000);
+    rig.world.advance(900 * MS);
+    let lines = rig.take();
+    assert!(is_subsequence(&["signaled 2000"], &lines), "{lines:?}");
+    assert!(!lines.contains(&"start".into()), "{lines:?}");
+    rig.world.advance(200 * MS);
+    user.submit(3_000);
+    rig.world.advance(50 * MS);
+    let lines = rig.take();
+    let order = ["ready", "start", "collect", "signaled 3000"];
+    assert!(is_subsequence(&order, &lines), "{lines:?}");
+    drop(user);
+    rig.finish();
+}
+
+/// Catches: a job that is lost in hardware that is stuck.
+#[test]
+fn a_job_that_got_stuck_starts_again_after_the_reset() {
+    let rig = Rig::new();
+    let user = rig.open();
+    user.submit_with(1_000, STUCK_ONCE);
+    rig.world.advance(15 * MS);
+    let mut order = vec!["start"];
+    order.extend(RESET);
+    order.extend(["start", "collect", "signaled 1000"]);
+    assert_eq!(rig.take()[..order.len()], order);
+    drop(user);
+    rig.finish();
 }
