@@ -2,7 +2,7 @@
 //! A driver that logs how the runner calls it, and sleeps in the calls that may: with a mutex held,
 //! that is fatal.
 
-use crate::model::{DONE, MASK, RESET_FAILS, SET_UP_FAILS, START, WINDOW};
+use crate::model::{DONE, HANDLER_MS, MASK, RESET_FAILS, SET_UP_FAILS, START, WINDOW};
 use drm_sched::{Config as Limits, JobId, Outcome, SlotConfig};
 use drmkpi::alloc::{Arc, Hook, KBox};
 use drmkpi::drm::device::Device;
@@ -28,6 +28,7 @@ use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Result, EINVAL, EIO, ENODEV, ENXIO};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;
+use std::time::Duration;
 
 const MS: u64 = 1_000_000;
 const JOB_TIMEOUT_NS: u64 = 500 * MS;
@@ -123,8 +124,13 @@ impl Backend for Probe {
                 let mut engine = this.runner.lock();
                 if engine.state.powered {
                     this.collect(&mut engine);
+                    let ms = this.regs.read(HANDLER_MS);
                     drop(engine);
                     this.runner.enqueue();
+                    if ms != 0 {
+                        std::thread::sleep(Duration::from_millis(ms.into()));
+                        this.log("handler returns");
+                    }
                 }
             },
         }],

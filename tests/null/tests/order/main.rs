@@ -14,7 +14,7 @@ mod driver;
 mod model;
 
 use driver::{DRIVER, NEEDS_RESETS, STARTS, STUCK_ONCE};
-use drm_os_host::{Caller, Config, Device, File, Node, Trace, World};
+use drm_os_host::{Caller, ClockMode, Config, Device, File, Node, Trace, World};
 use model::{Model, WINDOW};
 use std::sync::{Arc, Mutex};
 
@@ -61,7 +61,11 @@ impl Rig {
     }
 
     fn detached() -> Rig {
-        let world = World::new(Config::default());
+        Rig::with(Config::default())
+    }
+
+    fn with(config: Config) -> Rig {
+        let world = World::new(config);
         let node = Node {
             name: "order0".into(),
             compatible: vec!["drmkpi,order".into()],
@@ -156,6 +160,26 @@ fn attach_and_idle() {
             "VM dropped"
         ]
     );
+    drop(user);
+    rig.finish();
+}
+
+/// Catches: a power-down while an interrupt handler accesses registers.
+#[test]
+fn the_power_goes_off_after_the_handler_has_returned() {
+    let rig = Rig::with(Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    });
+    rig.attach();
+    let user = rig.open();
+    // Longer than the idle time.
+    rig.model(|m| m.handler_ms = 100);
+    user.submit(1_000);
+    rig.world.advance(300 * MS);
+    let lines = rig.take();
+    let order = ["mask_interrupts", "handler returns", "power_off"];
+    assert!(is_subsequence(&order, &lines), "{lines:?}");
     drop(user);
     rig.finish();
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The hardware: that of the null driver, and two registers that read 1 if a step of a reset is to
-//! fail, once.
+//! The hardware: that of the null driver, and registers that say what the driver is to do: to fail
+//! once in a step of a reset, and how long its interrupt handler takes.
 
 use drm_os_host::{Dma, Hardware};
 use std::any::Any;
 use std::mem::take;
 
-pub(crate) const WINDOW: u32 = 0x14;
+pub(crate) const WINDOW: u32 = 0x18;
 pub(crate) const START: u32 = 0x0;
 pub(crate) const DONE: u32 = 0x4;
 pub(crate) const MASK: u32 = 0x8;
 pub(crate) const RESET_FAILS: u32 = 0xc;
 pub(crate) const SET_UP_FAILS: u32 = 0x10;
+pub(crate) const HANDLER_MS: u32 = 0x14;
 
 #[derive(Default)]
 pub(crate) struct Model {
@@ -21,6 +22,7 @@ pub(crate) struct Model {
     unmasked: bool,
     pub(crate) reset_fails: bool,
     pub(crate) set_up_fails: bool,
+    pub(crate) handler_ms: u32,
     /// Accesses without power.
     pub(crate) wrong: u32,
 }
@@ -34,11 +36,12 @@ impl Model {
 impl Hardware for Model {
     fn mmio_read(&mut self, _: &mut dyn Dma, _: u64, off: u32) -> u32 {
         self.wrong += u32::from(!self.power);
-        u32::from(match off {
-            DONE => self.done,
-            RESET_FAILS => take(&mut self.reset_fails),
-            _ => take(&mut self.set_up_fails),
-        })
+        match off {
+            DONE => self.done.into(),
+            RESET_FAILS => take(&mut self.reset_fails).into(),
+            SET_UP_FAILS => take(&mut self.set_up_fails).into(),
+            _ => self.handler_ms,
+        }
     }
 
     fn mmio_write(&mut self, bus: &mut dyn Dma, now: u64, off: u32, val: u32) {
