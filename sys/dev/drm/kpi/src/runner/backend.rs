@@ -193,7 +193,8 @@ pub(super) struct Power {
 
 /// The runner of one device: starts jobs, completes them, and controls the power of the device.
 ///
-/// Lock order: the power lock ("drm power"), then the job lock ("drm jobs").
+/// Lock order: the power lock ("drm power"), then "drm irqs", then the job lock ("drm jobs"); the
+/// locks of the tasks and of the kick are leaves.
 pub struct Runner<B: Backend> {
     dev: Dev,
     pub(super) resources: Resources,
