@@ -90,6 +90,14 @@ struct Job {
     _charge: Charge,
 }
 
+impl Drop for Job {
+    fn drop(&mut self) {
+        if self.start == FREED_SLOWLY {
+            self.dev.os().sleep(FREE_NS);
+        }
+    }
+}
+
 impl Payload for Job {
     fn stats(&self) -> &Stats {
         &self.stats
@@ -203,16 +211,14 @@ impl Backend for Probe {
         let Some(job) = engine.sched.job_mut(id) else {
             return Start::Started(None);
         };
-        match std::mem::take(&mut job.payload.start) {
-            STARTS => {}
-            NEEDS_RESETS => {
-                job.payload.start = NEEDS_RESETS;
-                return Start::NeedsReset;
-            }
-            _ => {
+        match job.payload.start {
+            NEEDS_RESETS => return Start::NeedsReset,
+            STUCK_ONCE => {
+                job.payload.start = STARTS;
                 self.runner.enqueue_reset();
                 return Start::Stuck;
             }
+            _ => {}
         }
         self.regs.write(START, job.payload.microseconds);
         let vm = job.payload.vm.clone();
@@ -325,6 +331,9 @@ pub(crate) const STARTS: u32 = 0;
 pub(crate) const NEEDS_RESETS: u32 = 1;
 /// The hardware is stuck until a reset, which the driver enqueues.
 pub(crate) const STUCK_ONCE: u32 = 2;
+/// The hardware starts the job, which takes FREE_NS to free.
+pub(crate) const FREED_SLOWLY: u32 = 3;
+pub(crate) const FREE_NS: u64 = 100 * MS;
 
 fn submit(call: &Call<'_, OrderDriver>, arg: &mut Submit) -> Result<()> {
     let file = call.file.driver();

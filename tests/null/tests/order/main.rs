@@ -13,10 +13,11 @@
 mod driver;
 mod model;
 
-use driver::{DRIVER, NEEDS_RESETS, STARTS, STUCK_ONCE};
+use driver::{DRIVER, FREED_SLOWLY, FREE_NS, NEEDS_RESETS, STARTS, STUCK_ONCE};
 use drm_os_host::{Caller, ClockMode, Config, Device, File, Node, Trace, World};
 use model::{Model, WINDOW};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const MS: u64 = 1_000_000;
 const RENDER: u32 = drm_os_host::sys::DRM_OS_MINOR_RENDER;
@@ -40,14 +41,16 @@ impl User {
         self.submit_with(microseconds, STARTS);
     }
 
-    /// Submits a job whose start ends so.
     fn submit_with(&self, microseconds: u32, start: u32) {
+        self.try_submit(microseconds, start).expect("it is queued");
+    }
+
+    /// Submits a job whose start ends so.
+    fn try_submit(&self, microseconds: u32, start: u32) -> Result<(), i32> {
         let mut data = [0; 8];
         data[..4].copy_from_slice(&microseconds.to_ne_bytes());
         data[4..].copy_from_slice(&start.to_ne_bytes());
-        self.file
-            .ioctl(&self.caller, GROUP, 0x40, &mut data)
-            .expect("it is queued");
+        self.file.ioctl(&self.caller, GROUP, 0x40, &mut data)
     }
 }
 
@@ -463,6 +466,38 @@ fn a_job_that_got_stuck_starts_again_after_the_reset() {
     order.extend(RESET);
     order.extend(["start", "collect", "signaled 1000"]);
     assert_eq!(rig.take()[..order.len()], order);
+    drop(user);
+    rig.finish();
+}
+
+/// Catches: a job that cannot be queued, and is freed while other threads of its file wait for the
+/// run queue.
+#[test]
+fn a_job_that_is_refused_is_freed_without_the_lock_of_its_run_queue() {
+    let rig = Rig::with(Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    });
+    rig.attach();
+    let user = rig.open();
+    rig.world.measure_holds(true);
+    let mut refused = 0;
+    let mut freed = 0;
+    loop {
+        let before = rig.world.now();
+        rig.world.fail_allocation(Some(refused));
+        if user.try_submit(1_000, FREED_SLOWLY).is_ok() {
+            break;
+        }
+        refused += 1;
+        freed += u32::from(rig.world.now() - before >= FREE_NS);
+    }
+    rig.world.fail_allocation(None);
+    assert!(freed >= 3, "{freed} of {refused} had a job");
+    let holds = rig.world.longest_holds();
+    let of = |name: &str| holds.iter().find(|(lock, _)| lock.contains(name));
+    let (_, hold) = of("drm timeline").expect("it was held");
+    assert!(hold.wall < Duration::from_nanos(FREE_NS), "{hold:?}");
     drop(user);
     rig.finish();
 }

@@ -122,7 +122,14 @@ impl<B: Backend> Client<B> {
         let prepared = runner
             .queue
             .prepare(queue.entity, &mut timeline, charge, job);
-        let (id, fence) = prepared.map_err(|(e, _)| e)?;
+        let (id, fence) = match prepared {
+            Ok(made) => made,
+            Err((e, job)) => {
+                drop(timeline);
+                drop(job);
+                return Err(e);
+            }
+        };
         // The job waits for earlier users of its buffers. Later users wait for its fence, which is
         // added to the reservations.
         let queued = Queue::depend(&runner.queue, id, &new.waits)
@@ -140,6 +147,7 @@ impl<B: Backend> Client<B> {
                 Ok(published)
             }
             Err(e) => {
+                drop(timeline);
                 runner.queue.abandon(id);
                 // The detach of a device cancels jobs that are being submitted.
                 Err(if runner.is_removed() { ENXIO } else { e })
