@@ -5,13 +5,13 @@
 use crate::mmu::tables::{TreeTables, UnlinkedTables};
 use crate::mmu::{Mmu, Version};
 use core::sync::atomic::{AtomicU32, Ordering};
-use drmkpi::mem::table_mem::Spare;
+use drmkpi::mem::table_mem::{errno, Spare};
 use drmkpi::os::PAGE_SIZE;
 use drmkpi::util::account::Charge;
-use drmkpi::util::errno::{Errno, Result, EINVAL, ENOMEM};
+use drmkpi::util::errno::{Result, EINVAL};
 use iommu_pmap::{
-    Format, Iova, IovaRange, MapError, MemAttr, Pa, PageTable, Prot, PtUpdate, TableMem, TlbFlush,
-    VivanteV1, VivanteV2,
+    Format, Iova, IovaRange, MemAttr, Pa, PageTable, Prot, PtUpdate, TableMem, TlbFlush, VivanteV1,
+    VivanteV2,
 };
 
 /// The parts of a VM that a change of its page table uses: the MMU, the sequence number of its
@@ -35,13 +35,6 @@ struct NextJob<'a>(&'a AtomicU32);
 impl TlbFlush for NextJob<'_> {
     fn flush(&mut self, _range: IovaRange) {
         self.0.fetch_add(1, Ordering::Release);
-    }
-}
-
-fn errno(error: MapError) -> Errno {
-    match error {
-        MapError::NoMemory => ENOMEM,
-        MapError::Overlap | MapError::Misaligned | MapError::OutOfRange => EINVAL,
     }
 }
 

@@ -15,13 +15,13 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::drm::stats::Stats;
 use drmkpi::mem::buffer::{Buffer, GROWTH};
-use drmkpi::mem::table_mem::{KernelTables, Spare};
+use drmkpi::mem::table_mem::{errno, KernelTables, Spare};
 use drmkpi::mem::va_alloc;
 use drmkpi::mem::wire::{chunk_end, map_chunks};
 use drmkpi::os::{Dev, Sx, SxGuard};
 use drmkpi::runner::reaper::{Link, Reaped, Reaper, When};
 use drmkpi::util::account::{Account, Charge};
-use drmkpi::util::errno::{Errno, Result, EBUSY, EINVAL, ENOMEM, ENXIO};
+use drmkpi::util::errno::{Result, EBUSY, EINVAL, ENXIO};
 use drmkpi::util::sorted_map::SortedMap;
 use iommu_pmap::{Iova, IovaRange, MaliLpae, MapError, MemAttr, Pa, PageTable, Prot, TlbFlush};
 
@@ -97,13 +97,6 @@ impl Reaped for Vm {
         while let Some(start) = self.unused.take() {
             self.remove(start);
         }
-    }
-}
-
-fn errno(error: MapError) -> Errno {
-    match error {
-        MapError::NoMemory => ENOMEM,
-        MapError::Overlap | MapError::Misaligned | MapError::OutOfRange => EINVAL,
     }
 }
 
