@@ -333,9 +333,15 @@ pub(crate) const NEEDS_RESETS: u32 = 1;
 pub(crate) const STUCK_ONCE: u32 = 2;
 /// The hardware starts the job, which takes FREE_NS to free.
 pub(crate) const FREED_SLOWLY: u32 = 3;
+/// There is no job: the call enqueues a reset.
+pub(crate) const RESETS: u32 = 4;
 pub(crate) const FREE_NS: u64 = 100 * MS;
 
 fn submit(call: &Call<'_, OrderDriver>, arg: &mut Submit) -> Result<()> {
+    if arg.start == RESETS {
+        call.device().data().runner.enqueue_reset();
+        return Ok(());
+    }
     let file = call.file.driver();
     let (os, dev) = (call.file.os(), call.device().data().dev);
     let vm = Arc::new(os, Vm { dev })?;

@@ -13,7 +13,7 @@
 mod driver;
 mod model;
 
-use driver::{DRIVER, FREED_SLOWLY, FREE_NS, NEEDS_RESETS, STARTS, STUCK_ONCE};
+use driver::{DRIVER, FREED_SLOWLY, FREE_NS, NEEDS_RESETS, RESETS, STARTS, STUCK_ONCE};
 use drm_os_host::{Caller, ClockMode, Config, Device, File, Node, Trace, World};
 use model::{Model, WINDOW};
 use std::sync::{Arc, Mutex};
@@ -498,6 +498,30 @@ fn a_job_that_is_refused_is_freed_without_the_lock_of_its_run_queue() {
     let of = |name: &str| holds.iter().find(|(lock, _)| lock.contains(name));
     let (_, hold) = of("drm timeline").expect("it was held");
     assert!(hold.wall < Duration::from_nanos(FREE_NS), "{hold:?}");
+    drop(user);
+    rig.finish();
+}
+
+/// Catches: a reset of a device that is off, which is logged and counted.
+#[test]
+fn a_device_that_is_off_is_not_reset() {
+    let rig = Rig::new();
+    let user = rig.open();
+    let resets = || {
+        let stats = rig.device.stats();
+        stats.iter().find(|(name, _)| name == "resets").map(|s| s.1)
+    };
+    user.submit_with(0, RESETS);
+    rig.world.advance(50 * MS);
+    assert_eq!(rig.take()[..RESET.len()], RESET);
+    assert_eq!(resets(), Some(1));
+    user.submit_with(0, RESETS);
+    rig.world.advance(50 * MS);
+    assert_eq!(rig.take(), ["forget", "forgotten"]);
+    assert_eq!(resets(), Some(1));
+    let log = rig.world.log_lines();
+    let logged = log.iter().filter(|line| line.ends_with(": engine reset"));
+    assert_eq!(logged.count(), 1, "{log:?}");
     drop(user);
     rig.finish();
 }

@@ -61,7 +61,8 @@ pub enum Start<V> {
     Started(Option<Arc<V>>),
     /// The hardware accepts no job now: the job is requeued.
     Full,
-    /// The hardware needs a reset before it accepts a job: the job is requeued.
+    /// The hardware, which has no job in flight, needs a reset before it accepts one: the job is
+    /// requeued.
     NeedsReset,
     /// The hardware needs a reset, which the driver has enqueued. The job counts as in flight, so
     /// that it is started again after the reset.

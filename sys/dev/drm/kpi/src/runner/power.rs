@@ -206,8 +206,8 @@ impl<B: Backend> Runner<B> {
         self.empty(b, self.power.lock(), |_| {})
     }
 
-    /// Resets the device. `guilty` ends with `outcome`, all other jobs that were in flight run
-    /// again. May sleep.
+    /// Resets the device, if it is on. `guilty` ends with `outcome`, all other jobs that were in
+    /// flight run again. May sleep.
     pub fn reset(&self, b: &B, guilty: Option<JobId>, outcome: Outcome) {
         self.reset_locked(b, self.power.lock(), guilty, outcome);
     }
@@ -219,11 +219,15 @@ impl<B: Backend> Runner<B> {
         guilty: Option<JobId>,
         outcome: Outcome,
     ) {
+        let was_on = power.on;
         let done = self.empty(b, power, |engine| {
             engine.sched.reset(guilty, outcome, self.os().now());
         });
-        b.stats().reset();
+        if was_on {
+            b.stats().reset();
+        }
         match done {
+            Ok(()) if !was_on => {}
             // Limited, as a client can cause two resets a second.
             Ok(()) => self
                 .reset_log
