@@ -5,7 +5,13 @@
 use std::{collections::BTreeSet, env, fs, path::Path, path::PathBuf};
 
 const PURE: [&str; 3] = ["opp_choose", "power_seq", "imx8mq_clk_calc"];
-const MEMORY: [&str; 4] = ["drm_object", "drm_object_page", "drm_userptr", "drm_page"];
+const MEMORY: [&str; 5] = [
+    "drm_object",
+    "drm_object_list",
+    "drm_object_page",
+    "drm_userptr",
+    "drm_page",
+];
 
 /// A header of each name of FreeBSD's that the files include, which has nothing of its own.
 fn stand_ins(files: &[PathBuf], dir: &Path) {

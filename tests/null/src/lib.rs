@@ -28,7 +28,7 @@ use drmkpi::runner::backend::{Backend, Desc, Engine, Interrupt, Runner, Start, V
 use drmkpi::runner::client::{Client, Submission};
 use drmkpi::runner::holdings::{EndedJobs, Payload};
 use drmkpi::runner::reaper::Reaper;
-use drmkpi::sync::fence::FenceSet;
+use drmkpi::sync::fences::FenceSet;
 use drmkpi::uapi_struct;
 use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Result, EINVAL, EIO, ENODEV, ENXIO};

@@ -8,7 +8,7 @@
     reason = "a test may panic"
 )]
 
-use drm_os_host::{sys, Caller, Config, Device, Dma, File, Hardware, Node, World};
+use drm_os_host::{sys, Caller, ClockMode, Config, Device, Dma, File, Hardware, Node, World};
 use std::any::Any;
 
 const MS: u64 = 1_000_000;
@@ -110,7 +110,11 @@ struct Client {
 
 impl Rig {
     fn new() -> Rig {
-        let world = World::new(Config::default());
+        Rig::with(Config::default())
+    }
+
+    fn with(config: Config) -> Rig {
+        let world = World::new(config);
         let node = Node {
             name: "null0".into(),
             compatible: vec!["drmkpi,null".into()],
@@ -120,10 +124,14 @@ impl Rig {
             ..Node::default()
         };
         let device = world.add_device(node, Box::<Model>::default());
-        device
-            .attach(null_driver::DRIVER.as_ptr().cast())
-            .expect("it attaches");
-        Rig { world, device }
+        let rig = Rig { world, device };
+        rig.attach();
+        rig
+    }
+
+    fn attach(&self) {
+        let driver = null_driver::DRIVER.as_ptr().cast();
+        self.device.attach(driver).expect("it attaches");
     }
 
     fn open(&self) -> Client {
@@ -301,6 +309,73 @@ fn a_forced_detach_cancels_jobs() {
         assert_eq!(status, -ECANCELED);
         client.caller.close_fd(fd);
     }
+    drop(client);
+    rig.world.assert_clean();
+}
+
+/// Catches: a suspend while the device is being turned on that counts as a failure of the device,
+/// so that jobs fail after the resume.
+#[test]
+fn a_suspend_is_not_a_failure_of_the_device() {
+    let rig = Rig::with(Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    });
+    let client = rig.open();
+    rig.world.disturb(2);
+    for _ in 0..500 {
+        let job = client.submit(1);
+        rig.device.suspend();
+        rig.device.resume();
+        let status = client.status(job);
+        assert!([0, 1].contains(&status), "{status}");
+        client.ioctl(0xc0, &[job, 0]).expect("the syncobj is freed");
+    }
+    rig.world.disturb(0);
+    drop(client);
+    rig.finish();
+}
+
+/// Catches: an error message about a device that cannot be turned on because it is detached.
+#[test]
+fn a_detach_is_not_a_failure_of_the_device() {
+    let rig = Rig::with(Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    });
+    rig.world.disturb(2);
+    for _ in 0..500 {
+        let client = rig.open();
+        // The device is off.
+        rig.device.suspend();
+        rig.device.resume();
+        client.submit(1);
+        rig.device.detach(true).expect("it is forced");
+        drop(client);
+        rig.attach();
+    }
+    rig.world.disturb(0);
+    let log = rig.world.log_lines();
+    assert_eq!(log.iter().find(|line| line.starts_with("<3>")), None);
+    rig.finish();
+}
+
+/// Catches: a thread that has the job task run after the detach, and so destroys it or the device.
+#[test]
+fn no_task_is_left_by_a_detach() {
+    let rig = Rig::with(Config {
+        clock: ClockMode::Real,
+        ..Config::default()
+    });
+    let client = rig.open();
+    // A thread that is about to enqueue a task is interrupted, if it may be.
+    rig.world.slow_enqueue(50 * MS);
+    std::thread::scope(|threads| {
+        threads.spawn(|| client.submit(1));
+        rig.world.advance(10 * MS);
+        rig.device.detach(true).expect("it is forced");
+        assert_eq!(rig.world.counters().tasks, 0);
+    });
     drop(client);
     rig.world.assert_clean();
 }

@@ -4,6 +4,7 @@
 use crate::clock::{Waiter, NEVER};
 use crate::counters::Kind;
 use crate::sys;
+use crate::task;
 use crate::util::{cstr, errno, fatal, lk};
 use crate::witness::{self, Class, LockKind};
 use crate::world::Inner;
@@ -198,7 +199,12 @@ pub(crate) mod exports {
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_mtx_unlock(mtx: *mut sys::drm_os_mtx) {
         let m = &*mtx.cast::<Mtx>();
+        // Once unlocked, another thread may destroy the mutex.
+        let delayed = task::is_delayed().then(|| m.w.clone());
         m.raw.unlock(&m.w);
+        if let Some(w) = delayed {
+            task::after_unlock(&w);
+        }
     }
 
     #[no_mangle]

@@ -7,6 +7,7 @@ use crate::sys;
 use crate::util::{cstr, errno, fatal, lk, no_unwind, raw_line};
 use crate::witness;
 use crate::world::{came_back, Inner, Rank};
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::Ordering::Relaxed;
@@ -208,11 +209,30 @@ impl Queue {
     }
 }
 
+thread_local! {
+    /// How long the thread sleeps when it holds no mutex, see [`crate::World::slow_enqueue`].
+    static DELAY: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Whether the thread sleeps when it holds no mutex.
+pub(crate) fn is_delayed() -> bool {
+    DELAY.get() != 0
+}
+
+/// A mutex was released.
+pub(crate) fn after_unlock(w: &Inner) {
+    if witness::can_sleep() {
+        w.sleep(DELAY.take());
+    }
+}
+
 impl Task {
     fn enqueue(self: &Arc<Task>) {
         let ns = self.q.w.enqueue_ns.load(Relaxed);
         if ns != 0 && witness::can_sleep() {
             self.q.w.sleep(ns);
+        } else if ns != 0 && !witness::in_interrupt() {
+            DELAY.set(ns);
         }
         let mut st = lk(&self.q.st);
         let mut p = lk(&self.st);

@@ -377,7 +377,7 @@ impl World {
     }
 
     /// From now on who has a task run sleeps so long before, as a thread does that is interrupted
-    /// there, if it may sleep.
+    /// there; with a mutex held, as soon as it has released it; in an interrupt, not at all.
     pub fn slow_enqueue(&self, ns: u64) {
         self.inner().enqueue_ns.store(ns, Relaxed);
     }

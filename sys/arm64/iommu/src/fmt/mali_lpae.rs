@@ -6,6 +6,21 @@
 //! bits grant (set = allowed) instead of denying; there is no access flag.
 //!
 //! Source: Linux `drivers/iommu/io-pgtable-arm.c`, format `ARM_MALI_LPAE`, for facts only.
+//!
+//! # Examples
+//!
+//! ```
+//! use iommu_pmap::{Entry, Format, MaliLpae, MemAttr, Pa, Prot};
+//!
+//! // Type 1, attribute 1, read and write, outer shareable, execute never.
+//! let page = MaliLpae::leaf(3, Pa(0x8000_5000), Prot::READ | Prot::WRITE, MemAttr::Cached);
+//! assert_eq!(page, 0x0060_0000_8000_52c5);
+//! // A pointer to a table has type 3, which faults on the last level.
+//! let table = MaliLpae::table(Pa(0x8000_6000));
+//! assert_eq!(table, 0x8000_6003);
+//! assert_eq!(MaliLpae::decode(0, table), Entry::Table(Pa(0x8000_6000)));
+//! assert_eq!(MaliLpae::decode(3, table), Entry::Invalid);
+//! ```
 
 use super::{Entry, Format};
 use crate::addr::{Pa, BLOCK_BYTES};

@@ -3,6 +3,32 @@
 //!
 //! A format is a radix tree with the same number of entries on each level; level 0 is the root. The
 //! leaves of the last level are 4 KiB; the level above may hold 2 MiB blocks.
+//!
+//! # Examples
+//!
+//! What the constants of a format say, and that `decode` is the inverse of `leaf`:
+//!
+//! ```
+//! use iommu_pmap::{Entry, Format, MaliLpae, MemAttr, Pa, Prot, VivanteV1, VivanteV2};
+//!
+//! const GIB: u64 = 1 << 30;
+//! fn reach<F: Format>() -> (u64, u64) {
+//!     (F::IOVA_BASE, F::IOVA_BASE + (1 << F::IOVA_BITS))
+//! }
+//! assert_eq!(reach::<MaliLpae>(), (0, 0x4_0000 * GIB));
+//! assert_eq!(reach::<VivanteV1>(), (2 * GIB, 4 * GIB));
+//! assert_eq!(reach::<VivanteV2>(), (0, 4 * GIB));
+//! assert_eq!(VivanteV1::TABLE_BYTES, 2 << 20);
+//!
+//! let (pa, prot) = (Pa(0x12_3456_7000), Prot::READ | Prot::EXEC);
+//! let leaf = MaliLpae::leaf(3, pa, prot, MemAttr::Cached);
+//! let attr = MemAttr::Cached;
+//! assert_eq!(MaliLpae::decode(3, leaf), Entry::Leaf { pa, prot, attr });
+//! // This format does not store the attribute, and what can be read can be executed.
+//! let leaf = VivanteV2::leaf(1, pa, Prot::READ, MemAttr::Cached);
+//! let attr = MemAttr::Uncached;
+//! assert_eq!(VivanteV2::decode(1, leaf), Entry::Leaf { pa, prot, attr });
+//! ```
 
 use crate::addr::{Iova, Pa, Span, PAGE_BYTES};
 use crate::prot::{MemAttr, Prot};

@@ -12,6 +12,20 @@
 //!
 //! Source: Linux `drivers/gpu/drm/etnaviv/etnaviv_iommu.c`, for facts only; registers in rnndb
 //! `state_hi.xml`.
+//!
+//! # Examples
+//!
+//! ```
+//! use iommu_pmap::{Format, MemAttr, Pa, Prot, VivanteV1};
+//!
+//! let bad_page = Pa(0x1000_0000);
+//! let page = VivanteV1::leaf(0, Pa(0x4567_8000), Prot::READ, MemAttr::Cached);
+//! assert_eq!(VivanteV1::stored(page, bad_page), 0x4567_8000);
+//! // In memory, "no translation" is the address of the bad page.
+//! let none = VivanteV1::INVALID;
+//! assert_eq!(VivanteV1::stored(none, bad_page), 0x1000_0000);
+//! assert_eq!(VivanteV1::loaded(0x1000_0000, bad_page), none);
+//! ```
 
 use super::{Entry, Format};
 use crate::addr::Pa;

@@ -11,6 +11,21 @@
 //!
 //! Source: Linux `drivers/gpu/drm/etnaviv/etnaviv_iommu_v2.c`, for facts only; registers in rnndb
 //! `state_hi.xml`.
+//!
+//! # Examples
+//!
+//! ```
+//! use iommu_pmap::{Entry, Format, MemAttr, Pa, Prot, VivanteV2};
+//!
+//! // Bits 39:32 of a page are in bits 11:4 of its entry; bit 2 allows writing.
+//! let page = VivanteV2::leaf(1, Pa(0x9a_4567_8000), Prot::WRITE, MemAttr::Uncached);
+//! assert_eq!(page, 0x4567_89a5);
+//! // The first level has pointers to slave tables only.
+//! assert_eq!(VivanteV2::decode(0, 0x4567_8001), Entry::Table(Pa(0x4567_8000)));
+//! // An entry without translation raises an exception.
+//! assert_eq!(VivanteV2::INVALID, 2);
+//! assert_eq!(VivanteV2::decode(1, 2), Entry::Invalid);
+//! ```
 
 use super::{Entry, Format};
 use crate::addr::Pa;

@@ -3,7 +3,8 @@
  * Copyright (c) 2026 The drmkpi authors
  *
  * Objects, for the files that implement them: drm_object.c with a VM object
- * (its pages: drm_object_page.c), drm_userptr.c of the memory of a process.
+ * (its pages: drm_object_page.c), drm_userptr.c of the memory of a process,
+ * drm_object_list.c of all of them.
  */
 #ifndef _DRM_OBJECT_H_
 #define	_DRM_OBJECT_H_
@@ -28,7 +29,7 @@ struct drm_os_object {
 /* The size of block leaves of GPU page tables. */
 #define	BLOCK_PAGES	atop(2 * 1024 * 1024)
 
-/* drm_object.c */
+/* drm_object_list.c */
 void	drm_object_publish(struct drm_os_object *obj, struct drm_os_dev *dev);
 void	drm_object_free(struct drm_os_object *obj);
 

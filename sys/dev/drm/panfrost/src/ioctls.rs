@@ -17,8 +17,8 @@ use drmkpi::drm::ioctl::{Ioctl, RENDER};
 use drmkpi::drm_ioctl;
 use drmkpi::mem::buffer::{Buffer, Charged};
 use drmkpi::os::MemAttr;
-use drmkpi::sync::fence::user_deadline;
 use drmkpi::sync::resv::Usage;
+use drmkpi::sync::waiter::user_deadline;
 use drmkpi::util::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
 
 /// All ioctls, in ascending order of their numbers.

@@ -4,12 +4,14 @@
 //! * `submit`: GEM_SUBMIT, from the arguments of the ioctl to a queued job
 //! * `payload`: what a job holds
 //! * `backend`: the driver's functions for the runner: start, collect, power, reset
+//! * `command`: commands of the front end
 //! * `ring`: the ring buffer that the front end executes
 //! * `in_flight`: the jobs of a core that are in flight
 //! * `recover`: hangs and faults
 //! * `user_fence`: user fence ids
 
 pub(crate) mod backend;
+mod command;
 pub(crate) mod in_flight;
 pub(crate) mod payload;
 pub(crate) mod recover;

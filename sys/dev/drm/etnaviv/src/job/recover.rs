@@ -46,7 +46,7 @@ pub(crate) fn timed_out(core: &Core, id: JobId) {
     count_fault(core, Some(id));
     core.runner
         .log_client(format_args!("job timeout, front end at {position:#x}"));
-    core.runner.with_power(|| dump::keep(core, Some(id)));
+    dump::keep(core, Some(id));
 }
 
 /// The task after a fault of the MMU or the bus: resets the core. The oldest job is guilty.

@@ -12,6 +12,11 @@
 
 use crate::features::Features;
 use crate::identity::Identity;
+use crate::job::command::{
+    load, stall, Pair, BLT_ENABLE, BLT_SET_COMMAND, END, EVENT_FROM_PE, FE_TO_BLT, FE_TO_PE,
+    FLUSH_2D, FLUSH_3D, FLUSH_MMU_ALL, GL_EVENT, GL_FLUSH_CACHE, GL_FLUSH_MMU, GL_PIPE_SELECT,
+    LINK, MMU_CONFIG, MMU_FLUSH, MMU_KEEP_MODE, MMU_SAFE_ADDRESS, PTA_CONFIG, TS_FLUSH_CACHE, WAIT,
+};
 use crate::mmu::{Mmu, Version, COMMAND_BYTES};
 use crate::perfmon_tables::Pipe;
 use drmkpi::os::PageRun;
@@ -32,48 +37,6 @@ const GRANULE: u32 = 4096;
 const GRANULES: u32 = 62;
 /// The longest stream that a client can submit, in words (128 KiB, as in Linux).
 pub(crate) const MAX_STREAM_WORDS: usize = 32 * 1024;
-
-const LOAD_ONE: u32 = 0x0801_0000;
-const END: u32 = 0x1000_0000;
-const WAIT: u32 = 0x3800_0000;
-const LINK: u32 = 0x4000_0000;
-const STALL: u32 = 0x4800_0000;
-
-const MMU_CONFIG: u32 = 0x184;
-const MMU_SAFE_ADDRESS: u32 = 0x180;
-/// MMU_CONFIG: keep the mode; flush.
-const MMU_KEEP_MODE: u32 = 1 << 3;
-const MMU_FLUSH: u32 = 1 << 4;
-const PTA_CONFIG: u32 = 0x1ac;
-const TS_FLUSH_CACHE: u32 = 0x1650;
-const GL_PIPE_SELECT: u32 = 0x3800;
-const GL_EVENT: u32 = 0x3804;
-const GL_SEMAPHORE: u32 = 0x3808;
-const GL_FLUSH_CACHE: u32 = 0x380c;
-const GL_FLUSH_MMU: u32 = 0x3810;
-/// GL_FLUSH_MMU: the translations of all units (MMUv1).
-const FLUSH_MMU_ALL: u32 = 0x1f;
-/// GL_FLUSH_CACHE: depth, colour, shader L1.
-const FLUSH_3D: u32 = 1 | 2 | 0x20;
-/// GL_FLUSH_CACHE: 2D pixel engine.
-const FLUSH_2D: u32 = 8;
-const BLT_ENABLE: u32 = 0x140b8;
-const BLT_SET_COMMAND: u32 = 0x140ac;
-const FE_TO_PE: u32 = 1 | 7 << 8;
-const FE_TO_BLT: u32 = 1 | 16 << 8;
-const EVENT_FROM_PE: u32 = 1 << 6;
-
-/// A command of two words.
-type Pair = [u32; 2];
-
-fn load(state: u32, value: u32) -> Pair {
-    [LOAD_ONE | state >> 2, value]
-}
-
-/// Has one unit wait for another: semaphore and stall.
-fn stall(token: u32) -> [Pair; 2] {
-    [load(GL_SEMAPHORE, token), [STALL, token]]
-}
 
 /// Where a front end is started, and the number of pairs to fetch first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -20,7 +20,7 @@ use drmkpi::drm::driver::Call;
 use drmkpi::mem::reservation::Reservation;
 use drmkpi::os::{KernelMap, Os, UserSlice};
 use drmkpi::runner::client::{Client, Submission};
-use drmkpi::sync::fence::FenceSet;
+use drmkpi::sync::fences::FenceSet;
 use drmkpi::sync::resv::Usage;
 use drmkpi::sync::sync_file::SyncFile;
 use drmkpi::util::errno::{Errno, Result, EINVAL, ENOMEM};

@@ -5,11 +5,13 @@
 //!
 //! * `vm`: the VM of an open file, or of all files
 //! * `space`: the page table and the regions of a VM, and what was unmapped
+//! * `table`: the page table of a VM, and its changes
 //! * `regions`: allocation of virtual addresses
 //! * `tables`: memory of page tables
 
 pub(crate) mod regions;
 pub(crate) mod space;
+mod table;
 pub(crate) mod tables;
 pub(crate) mod vm;
 

@@ -11,22 +11,19 @@
 //! too.
 
 use crate::mmu::regions::Regions;
-use crate::mmu::tables::{TreeTables, UnlinkedTables};
-use crate::mmu::{Mmu, Version};
+use crate::mmu::table::{Table, TableOwner};
+use crate::mmu::tables::UnlinkedTables;
+use crate::mmu::Mmu;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::table_mem::Spare;
 use drmkpi::mem::va_alloc::Region as _;
 use drmkpi::os::{Dev, Mtx, PAGE_SIZE};
 use drmkpi::util::account::Charge;
-use drmkpi::util::errno::{Errno, Result, EINVAL, ENOMEM, ENOSPC};
+use drmkpi::util::errno::{Result, EINVAL, ENOMEM, ENOSPC};
 use drmkpi::util::int_conv::u64_of;
-use iommu_pmap::{
-    Format, Iova, IovaRange, MapError, MemAttr, Pa, PageTable, Prot, PtUpdate, TableMem, TlbFlush,
-    VivanteV1, VivanteV2,
-};
+use iommu_pmap::{IovaRange, Prot};
 
 /// MMUv2: the lowest address of a buffer, and the end of the address space.
 const CLIENT_START: u64 = 0x40_0000;
@@ -37,20 +34,6 @@ const TABLE_START: u64 = 0x8000_0000;
 const PART: u64 = 4 << 20;
 /// The regions that are unmapped with the lock held once, at most.
 const REGIONS: u32 = 64;
-
-/// The parts of a VM that a change of its page table uses: the MMU, the sequence number of its
-/// changes, and the charge for tables.
-#[derive(Clone, Copy)]
-pub(crate) struct TableOwner<'a> {
-    pub(crate) mmu: &'a Mmu,
-    pub(crate) seqno: &'a AtomicU32,
-    pub(crate) charge: Option<&'a Charge>,
-}
-
-enum Table {
-    V1(PageTable<VivanteV1>),
-    V2(PageTable<VivanteV2>),
-}
 
 /// Buffers and page tables that were unmapped and that jobs may still reach.
 pub(crate) struct Retired {
@@ -103,22 +86,6 @@ impl Jobs {
     }
 }
 
-/// Has the next job flush translations, by a change of the sequence number.
-struct NextJob<'a>(&'a AtomicU32);
-
-impl TlbFlush for NextJob<'_> {
-    fn flush(&mut self, _range: IovaRange) {
-        self.0.fetch_add(1, Ordering::Release);
-    }
-}
-
-fn errno(error: MapError) -> Errno {
-    match error {
-        MapError::NoMemory => ENOMEM,
-        MapError::Overlap | MapError::Misaligned | MapError::OutOfRange => EINVAL,
-    }
-}
-
 impl Retired {
     /// An empty one, without capacity.
     pub(crate) fn empty(mmu: &Mmu) -> Retired {
@@ -148,91 +115,6 @@ impl Retired {
         self.buffers.clear();
         self.tables.free(dev, charge);
     }
-}
-
-impl Table {
-    fn new(mmu: &Mmu, charge: Option<&Charge>, unlinked: &mut UnlinkedTables) -> Result<Table> {
-        let made = match mmu.version() {
-            Version::V1 => PageTable::new(&mut mmu.flat()).map(Table::V1),
-            Version::V2 | Version::V2Secure => {
-                PageTable::new(&mut TreeTables::new(&mmu.dev(), charge, unlinked)).map(Table::V2)
-            }
-        };
-        made.map_err(errno)
-    }
-
-    fn root(&self) -> u64 {
-        match self {
-            Table::V1(table) => table.root().0,
-            Table::V2(table) => table.root().0,
-        }
-    }
-
-    fn map(
-        &mut self,
-        owner: TableOwner<'_>,
-        unlinked: &mut UnlinkedTables,
-        spare: &mut Spare,
-        start: u64,
-        pas: &[u64],
-        prot: Prot,
-    ) -> Result<()> {
-        let mmu = owner.mmu;
-        let mut flush = NextJob(owner.seqno);
-        match self {
-            Table::V1(table) => map_pages(
-                &mut table.update(&mut mmu.flat(), &mut flush),
-                start,
-                pas,
-                prot,
-            ),
-            Table::V2(table) => {
-                let dev = mmu.dev();
-                let mut memory = TreeTables::new(&dev, owner.charge, unlinked).with_spare(spare);
-                let mut update = table.update(&mut memory, &mut flush);
-                map_pages(&mut update, start, pas, prot)
-            }
-        }
-    }
-
-    /// Unmaps a range. It cannot fail: all leaves are of 4 KiB, so none is split.
-    fn unmap(&mut self, owner: TableOwner<'_>, unlinked: &mut UnlinkedTables, range: IovaRange) {
-        let mmu = owner.mmu;
-        let mut flush = NextJob(owner.seqno);
-        match self {
-            Table::V1(table) => {
-                let _ = table.update(&mut mmu.flat(), &mut flush).unmap(range);
-            }
-            Table::V2(table) => {
-                let dev = mmu.dev();
-                let mut memory = TreeTables::new(&dev, owner.charge, unlinked);
-                let _ = table.update(&mut memory, &mut flush).unmap(range);
-            }
-        }
-    }
-
-    fn destroy(self, mmu: &Mmu, charge: Option<&Charge>, unlinked: &mut UnlinkedTables) {
-        match self {
-            Table::V1(table) => table.destroy(&mut mmu.flat()),
-            Table::V2(table) => table.destroy(&mut TreeTables::new(&mmu.dev(), charge, unlinked)),
-        }
-    }
-}
-
-fn map_pages<F: Format, M: TableMem, T: TlbFlush>(
-    update: &mut PtUpdate<'_, F, M, T>,
-    start: u64,
-    pas: &[u64],
-    prot: Prot,
-) -> Result<()> {
-    let mut iova = start;
-    for pa in pas {
-        update
-            .map(Iova(iova), Pa(*pa), PAGE_SIZE, prot, MemAttr::Uncached)
-            .map_err(errno)?;
-        iova = iova.checked_add(PAGE_SIZE).ok_or(EINVAL)?;
-    }
-    Ok(())
 }
 
 impl Space {

@@ -3,7 +3,8 @@
 //! when a job first uses it, at an address of the client's choice (softpin) or of the kernel's. It
 //! is unmapped when the client closes its handle, or when another buffer needs its address.
 
-use crate::mmu::space::{Hit, Jobs, Retired, Space, TableOwner};
+use crate::mmu::space::{Hit, Jobs, Retired, Space};
+use crate::mmu::table::TableOwner;
 use crate::mmu::{Mmu, TableNumber, Version, COMMAND_BYTES, COMMAND_VA};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};

@@ -12,6 +12,69 @@
 //! few with each call of `pop_done`. Calls with a stale id change nothing.
 //!
 //! Times are in ns, of any monotonic clock; a step backwards counts as no time passed.
+//!
+//! # Examples
+//!
+//! Two clients share a slot that runs one job at a time. The first one's job hangs, and ends by a
+//! reset; the other one's waits for a fence, and then for the slot.
+//!
+//! ```
+//! use drm_sched::*;
+//!
+//! /// Arrays on the heap.
+//! struct Heap;
+//! struct List<T>(Vec<T>);
+//! impl Storage for Heap {
+//!     type Ctx = ();
+//!     type Arr<T> = List<T>;
+//! }
+//! impl<T> Arr<T> for List<T> {
+//!     type Ctx = ();
+//! #   fn new(_: &()) -> Self { List(Vec::new()) }
+//! #   fn with_capacity(_: &(), n: usize) -> Option<Self> { Some(List(Vec::with_capacity(n))) }
+//! #   fn len(&self) -> usize { self.0.len() }
+//! #   fn get(&self, index: usize) -> Option<&T> { self.0.get(index) }
+//! #   fn get_mut(&mut self, index: usize) -> Option<&mut T> { self.0.get_mut(index) }
+//!     fn try_push(&mut self, value: T) -> Result<(), T> {
+//!         self.0.push(value);
+//!         Ok(())
+//!     }
+//!     // The others call those of Vec.
+//! }
+//!
+//! const EIO: i32 = 5;
+//! let slots = [SlotConfig { depth: 1, timeout_ns: 500 }];
+//! let config = Config { max_blames: 2, blame_errno: EIO, patience_ns: 0, grace_ns: 10 };
+//! let mut sched = Scheduler::<&str, Heap>::new(&(), &slots, config)?;
+//! let mut run_queue = || {
+//!     let client = sched.client_new(WEIGHT_DEFAULT)?;
+//!     sched.entity_new(client, 0, Priority::Medium)
+//! };
+//! let (a, b) = (run_queue()?, run_queue()?);
+//! let hangs = sched.prepare(a, "hangs").map_err(|(e, _)| e)?;
+//! sched.submit(hangs)?;
+//! let waits = sched.prepare(b, "waits").map_err(|(e, _)| e)?;
+//! sched.add_dependency(waits)?;
+//! sched.submit(waits)?;
+//!
+//! assert_eq!(sched.next(0, 0), Some(hangs));
+//! assert_eq!(sched.next_deadline(), Some(500));
+//! // The fence is signaled: the job is ready for slot 0, which is occupied.
+//! assert_eq!(sched.dependency_done(waits, Ok(())), Some(0));
+//! assert_eq!(sched.next(0, 400), None);
+//!
+//! assert_eq!(sched.expired(500), Some((0, hangs)));
+//! sched.reset(Some(hangs), Outcome::TimedOut, 600);
+//! assert_eq!(sched.next(0, 600), Some(waits));
+//! assert!(sched.complete(waits, Outcome::Done, 650));
+//! assert!(!sched.complete(waits, Outcome::Done, 660), "a late interrupt");
+//!
+//! let mut ended = || sched.pop_done().map(|job| (job.payload, job.outcome, job.run_ns));
+//! assert_eq!(ended(), Some(("hangs", Outcome::TimedOut, 600)));
+//! assert_eq!(ended(), Some(("waits", Outcome::Done, 50)));
+//! assert_eq!(ended(), None);
+//! # Ok::<(), Error>(())
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -4,9 +4,10 @@
 use crate::alloc::{Arc, KVec};
 use crate::drm::driver::{Call, Driver, MAX_HANDLES};
 use crate::os::UserSlice;
-use crate::sync::fence::{user_deadline, Fence};
+use crate::sync::fence::Fence;
 use crate::sync::sync_file::SyncFile;
 use crate::sync::syncobj::{self, Syncobj, WaitMode};
+use crate::sync::waiter::user_deadline;
 use crate::util::account::Charge;
 use crate::util::errno::{Result, EINVAL, ENOENT, ENOMEM};
 use crate::util::uapi::{SyncobjArray, SyncobjCreate, SyncobjHandle, SyncobjWait};

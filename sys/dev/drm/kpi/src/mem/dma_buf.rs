@@ -4,7 +4,8 @@
 use crate::alloc::Arc;
 use crate::mem::buffer::Buffer;
 use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, PlainFile, UserMapping};
-use crate::sync::fence::{Fence, Fences};
+use crate::sync::fence::Fence;
+use crate::sync::fences::Fences;
 use crate::sync::poll_waker::Poll;
 use crate::sync::resv::Usage;
 use crate::sync::sync_file::SyncFile;

@@ -10,7 +10,8 @@
 use crate::alloc::Arc;
 use crate::mem::buffer::Buffer;
 use crate::os::{Caller, Os, NEVER};
-use crate::sync::fence::{Fence, FenceSet};
+use crate::sync::fence::Fence;
+use crate::sync::fences::FenceSet;
 use crate::sync::resv::Usage;
 use crate::util::errno::{Result, EALREADY, ENOMEM};
 use crate::util::sorted_map::SortedMap;

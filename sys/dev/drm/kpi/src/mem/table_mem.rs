@@ -3,9 +3,17 @@
 
 use crate::os::{Dev, Page, PageView, SyncDir, PAGE_SIZE};
 use crate::util::account::Charge;
-use crate::util::errno::{Result, ENOMEM};
+use crate::util::errno::{Errno, Result, EINVAL, ENOMEM};
 use crate::util::int_conv::low32;
-use iommu_pmap::{NoMemory, Pa, TableMem};
+use iommu_pmap::{MapError, NoMemory, Pa, TableMem};
+
+/// The errno for an error of a page table.
+pub fn errno(error: MapError) -> Errno {
+    match error {
+        MapError::NoMemory => ENOMEM,
+        MapError::Overlap | MapError::Misaligned | MapError::OutOfRange => EINVAL,
+    }
+}
 
 /// Pages that are allocated, and zeroed, before a lock is taken, for tables that are needed with it
 /// held.

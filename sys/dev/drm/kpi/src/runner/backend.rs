@@ -61,7 +61,8 @@ pub enum Start<V> {
     Started(Option<Arc<V>>),
     /// The hardware accepts no job now: the job is requeued.
     Full,
-    /// The hardware needs a reset before it accepts a job: the job is requeued.
+    /// The hardware, which has no job in flight, needs a reset before it accepts one: the job is
+    /// requeued.
     NeedsReset,
     /// The hardware needs a reset, which the driver has enqueued. The job counts as in flight, so
     /// that it is started again after the reset.
@@ -73,8 +74,11 @@ pub enum Start<V> {
 /// The functions that take an [`Engine`] or its `Hw`, and `mask_interrupts`, are called with the
 /// job lock held. They do not sleep; those with an [`Engine`] access registers only if
 /// `state.powered` is set, but for `ready`. So the runner may call `start` in the thread of
-/// a submit, and `collect` in that of an interrupt. The other functions are called without the
-/// lock, one at a time, and may sleep.
+/// a submit, and `collect` in that of an interrupt.
+///
+/// `reset`, `set_up`, `stop`, `timed_out` and `power_off` are called with the power lock held
+/// instead: one at a time, and while the device has power. They may sleep, and do not call
+/// [`Runner::pin`] or [`Runner::with_power`].
 pub trait Backend: Send + Sync + Sized + 'static {
     /// The driver's part of a job.
     type Job: Payload;
@@ -150,7 +154,8 @@ pub trait Backend: Send + Sync + Sized + 'static {
         engine.sched.next_deadline()
     }
 
-    /// Counts and logs a hang before a reset ends the guilty job, and may make a crash dump.
+    /// Counts and logs a hang before a reset ends the guilty job, and may make a crash dump. The
+    /// job may end meanwhile.
     fn timed_out(&self, _guilty: JobId) {}
 
     /// After a file was closed: asks the hardware to stop its jobs that are in flight. The others
@@ -189,7 +194,8 @@ pub(super) struct Power {
 
 /// The runner of one device: starts jobs, completes them, and controls the power of the device.
 ///
-/// Lock order: the power lock ("drm power"), then the job lock ("drm jobs").
+/// Lock order: the power lock ("drm power"), then "drm irqs", then the job lock ("drm jobs"); the
+/// locks of the tasks and of the kick are leaves.
 pub struct Runner<B: Backend> {
     dev: Dev,
     pub(super) resources: Resources,

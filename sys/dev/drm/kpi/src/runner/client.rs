@@ -7,7 +7,8 @@ use crate::os::{Caller, Sx};
 use crate::runner::backend::Backend;
 use crate::runner::holdings::{EndedJobs, Holdings};
 use crate::runner::queue::{dependency_bytes, errno, Queue, Timeline};
-use crate::sync::fence::{Fence, FenceSet};
+use crate::sync::fence::Fence;
+use crate::sync::fences::FenceSet;
 use crate::util::account::{Account, Charge};
 use crate::util::errno::{Result, EINVAL, ENXIO};
 use drm_sched::{ClientId, EntityId, Priority, WEIGHT_DEFAULT};
@@ -121,7 +122,14 @@ impl<B: Backend> Client<B> {
         let prepared = runner
             .queue
             .prepare(queue.entity, &mut timeline, charge, job);
-        let (id, fence) = prepared.map_err(|(e, _)| e)?;
+        let (id, fence) = match prepared {
+            Ok(made) => made,
+            Err((e, job)) => {
+                drop(timeline);
+                drop(job);
+                return Err(e);
+            }
+        };
         // The job waits for earlier users of its buffers. Later users wait for its fence, which is
         // added to the reservations.
         let queued = Queue::depend(&runner.queue, id, &new.waits)
@@ -139,6 +147,7 @@ impl<B: Backend> Client<B> {
                 Ok(published)
             }
             Err(e) => {
+                drop(timeline);
                 runner.queue.abandon(id);
                 // The detach of a device cancels jobs that are being submitted.
                 Err(if runner.is_removed() { ENXIO } else { e })

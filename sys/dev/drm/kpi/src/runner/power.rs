@@ -8,17 +8,21 @@ use crate::util::errno::{Result, EBUSY, ENXIO};
 use drm_sched::{JobId, Outcome};
 
 impl<B: Backend> Runner<B> {
-    /// Turns the device on if it is off.
+    /// Turns the device on for jobs, if it is off and not suspended.
     ///
     /// # Errors
     ///
-    /// ETIMEDOUT or EIO if a reset or the set-up fails, EBUSY while it is suspended, ENXIO if it is
-    /// being detached.
+    /// ETIMEDOUT or EIO if a reset or the set-up fails, ENXIO if it is being detached.
     pub(super) fn turn_on(&self, b: &B) -> Result<()> {
         let mut power = self.power.lock();
-        self.turn_on_locked(b, &mut power)
+        match self.turn_on_locked(b, &mut power) {
+            // `resume` needs the power lock, so the device is still suspended, and did not fail.
+            Err(_) if self.lock().state.suspended => Ok(()),
+            result => result,
+        }
     }
 
+    /// As `turn_on`, but EBUSY while it is suspended.
     fn turn_on_locked(&self, b: &B, power: &mut SxGuard<'_, Power>) -> Result<()> {
         if self.is_removed() {
             return Err(ENXIO);
@@ -154,8 +158,12 @@ impl<B: Backend> Runner<B> {
     /// Ends all jobs in the hardware by a reset, or, if that fails or the device is being detached,
     /// by turning it off. No job is started meanwhile. `settle` is called before the hardware
     /// accepts jobs, and requeues or ends these, which are still in flight for the scheduler.
-    fn empty(&self, b: &B, settle: impl FnOnce(&mut Engine<'_, B>)) -> Result<()> {
-        let mut power = self.power.lock();
+    fn empty(
+        &self,
+        b: &B,
+        mut power: SxGuard<'_, Power>,
+        settle: impl FnOnce(&mut Engine<'_, B>),
+    ) -> Result<()> {
         self.lock().sched.stop();
         if power.on {
             b.stop();
@@ -195,30 +203,72 @@ impl<B: Backend> Runner<B> {
 
     /// Resets a device that does not start jobs. None is in flight.
     pub(super) fn restart(&self, b: &B) -> Result<()> {
-        self.empty(b, |_| {})
+        self.empty(b, self.power.lock(), |_| {})
     }
 
-    /// Resets the device. `guilty` ends with `outcome`, all other jobs that were in flight run
-    /// again. May sleep.
+    /// Resets the device, if it is on. `guilty` ends with `outcome`, all other jobs that were in
+    /// flight run again. May sleep.
     pub fn reset(&self, b: &B, guilty: Option<JobId>, outcome: Outcome) {
-        let done = self.empty(b, |engine| {
+        self.reset_locked(b, self.power.lock(), guilty, outcome);
+    }
+
+    fn reset_locked(
+        &self,
+        b: &B,
+        power: SxGuard<'_, Power>,
+        guilty: Option<JobId>,
+        outcome: Outcome,
+    ) {
+        let was_on = power.on;
+        let done = self.empty(b, power, |engine| {
             engine.sched.reset(guilty, outcome, self.os().now());
         });
-        b.stats().reset();
+        if was_on {
+            b.stats().reset();
+        }
         match done {
+            Ok(()) if !was_on => {}
             // Limited, as a client can cause two resets a second.
             Ok(()) => self
                 .reset_log
                 .warn(self.dev(), format_args!("{} reset", B::DESC.noun)),
+            // It is off because it is being detached.
+            Err(_) if self.is_removed() => {}
             Err(e) => self.log_error(format_args!("{} reset failed: {e}", B::DESC.noun)),
         }
         self.queue.kick();
     }
 
+    /// The timeout handler: resets the device if a job took too long and cannot be stopped.
+    pub(super) fn check_timeouts(&self, b: &B) {
+        // Held until the reset, since a suspend could end the job or turn the device off meanwhile.
+        let power = self.power.lock();
+        let guilty = {
+            let mut engine = self.lock();
+            if !engine.state.powered {
+                return;
+            }
+            // The interrupt of a completed job may be pending, or lost.
+            b.collect(&mut engine);
+            b.overdue(&mut engine)
+                .map(|id| (id, engine.sched.is_orphan(id)))
+        };
+        match guilty {
+            // Its file is closed: this does not count as a timeout.
+            Some((id, true)) => self.reset_locked(b, power, Some(id), Outcome::Cancelled),
+            Some((id, false)) => {
+                b.timed_out(id);
+                self.reset_locked(b, power, Some(id), Outcome::TimedOut);
+            }
+            None => drop(power),
+        }
+        self.enqueue();
+    }
+
     /// Ends all jobs in the hardware for a detach. The scheduler is shut down, so none runs again.
     pub(super) fn end_jobs(&self, b: &B) {
         // ENXIO is not a failure here: the device is turned off.
-        let _ = self.empty(b, |engine| {
+        let _ = self.empty(b, self.power.lock(), |engine| {
             engine
                 .sched
                 .reset(None, Outcome::Cancelled, self.os().now());

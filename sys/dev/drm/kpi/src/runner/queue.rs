@@ -10,7 +10,8 @@ use crate::alloc::{Arc, Hook, KBox, KVec};
 use crate::os::{Mtx, MtxGuard, Os};
 use crate::runner::holdings::{EndedJobs, Holdings, Payload};
 use crate::runner::kernel_arrays::KernelStorage;
-use crate::sync::fence::{Fence, FenceSet, PendingHooks, Signaler};
+use crate::sync::fence::{Fence, PendingHooks, Signaler};
+use crate::sync::fences::FenceSet;
 use crate::util::account::Charge;
 use crate::util::errno::{Errno, Result, ECANCELED, EINVAL, ENOMEM, ENXIO, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
@@ -147,7 +148,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
     }
 
     /// Sets the hook that is called when a job may have become ready; `None` once the device is
-    /// detached.
+    /// detached. When this returns, no thread is calling the old one.
     pub(super) fn set_kick(&self, kick: Option<Arc<dyn Hook>>) {
         let old = core::mem::replace(&mut *self.kick.lock(), kick);
         drop(old);
@@ -155,8 +156,8 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
 
     /// Calls that hook, which has ready jobs started.
     pub(super) fn kick(&self) {
-        let kick = self.kick.lock().clone();
-        if let Some(kick) = kick {
+        // Called with the lock held, so that no reference to the task outlives `set_kick`.
+        if let Some(kick) = self.kick.lock().as_ref() {
             kick.signaled(0);
         }
     }

@@ -52,7 +52,7 @@ impl<B: Backend> Runner<B> {
         })?;
         let tasks = Tasks {
             pump: Arc::new(os, task(pump)?)?,
-            timeout: task(check_timeouts)?,
+            timeout: task(|b| b.runner().check_timeouts(b))?,
             idle: task(|b| b.runner().turn_off_if_idle(b))?,
             reset: task(|b| b.runner().reset(b, None, Outcome::Cancelled))?,
             own,
@@ -75,10 +75,6 @@ impl<B: Backend> Runner<B> {
         this.end_jobs(b);
         this.queue.set_kick(None);
         let tasks = this.tasks.lock().take();
-        if let Some(tasks) = &tasks {
-            // It may have enqueued itself, and a task must not be destroyed in its own thread.
-            tasks.pump.drain();
-        }
         drop(tasks);
         let none = KVec::new(this.os());
         let irqs = core::mem::replace(&mut *this.irqs.lock(), none);
@@ -117,8 +113,8 @@ fn pump<B: Backend>(b: &B) {
             }
         };
         if let Err(e) = tried {
-            if runner.lock().state.suspended {
-                // It was suspended meanwhile. `resume` enqueues this task.
+            if runner.is_removed() || runner.lock().state.suspended {
+                // `detach` ends the jobs, or `resume` enqueues this task.
                 break;
             }
             runner.log_error(format_args!("cannot turn the {} on: {e}", B::DESC.noun));
@@ -193,29 +189,4 @@ fn start_ready<B: Backend>(b: &B) -> Ready {
         runner.enqueue_timeout(when);
     }
     Ready::Started
-}
-
-/// The timeout handler: resets the device if a job took too long and cannot be stopped.
-fn check_timeouts<B: Backend>(b: &B) {
-    let runner = b.runner();
-    let guilty = {
-        let mut engine = runner.lock();
-        if !engine.state.powered {
-            return;
-        }
-        // The interrupt of a completed job may be pending, or lost.
-        b.collect(&mut engine);
-        b.overdue(&mut engine)
-            .map(|id| (id, engine.sched.is_orphan(id)))
-    };
-    match guilty {
-        // Its file is closed: this does not count as a timeout.
-        Some((id, true)) => runner.reset(b, Some(id), Outcome::Cancelled),
-        Some((id, false)) => {
-            b.timed_out(id);
-            runner.reset(b, Some(id), Outcome::TimedOut);
-        }
-        None => {}
-    }
-    runner.enqueue();
 }

@@ -7,7 +7,9 @@
 
 use crate::alloc::{Arc, KVec};
 use crate::os::{Caller, Mtx, Os, NEVER};
-use crate::sync::fence::{Fence, FenceSet, Fences, Waiter};
+use crate::sync::fence::Fence;
+use crate::sync::fences::{FenceSet, Fences};
+use crate::sync::waiter::Waiter;
 use crate::util::errno::{Result, ENOMEM};
 
 /// The most fences of a buffer. A user of a buffer with a full list waits until one is signalled.

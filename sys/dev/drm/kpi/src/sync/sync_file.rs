@@ -4,7 +4,8 @@
 
 use crate::alloc::Arc;
 use crate::os::{Caller, FdFlags, FileRef, NewFile, Os, PlainFile, UserSlice};
-use crate::sync::fence::{Fence, Fences};
+use crate::sync::fence::Fence;
+use crate::sync::fences::Fences;
 use crate::sync::poll_waker::Poll;
 use crate::util::account::{Account, Charge};
 use crate::util::errno::{Result, EFAULT, EINVAL, ENOENT, ENOTTY};

@@ -4,7 +4,8 @@
 
 use crate::alloc::{Arc, Hook, KVec};
 use crate::os::{Caller, Condvar, FdFlags, FileRef, Mtx, NewFile, Os, PlainFile};
-use crate::sync::fence::{Fence, Fences, Hooked};
+use crate::sync::fence::{Fence, Hooked};
+use crate::sync::fences::Fences;
 use crate::util::account::{Account, Charge};
 use crate::util::errno::{Result, EINVAL, ENOMEM, ETIME, ETIMEDOUT};
 use crate::util::int_conv::{u64_of, usize_of_u32};

@@ -5,7 +5,8 @@
 //! in the GPU's job task, for which all clients wait. So [`Mapping::release`] unmaps at once, and
 //! is called by threads that may take long; a plain drop leaves the work to the reaper.
 
-use crate::mmu::vm::{Removal, Vm};
+use crate::mmu::removals::Removal;
+use crate::mmu::vm::Vm;
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::os::Os;

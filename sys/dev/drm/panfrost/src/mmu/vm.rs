@@ -5,6 +5,8 @@
 //! the file is closed and its last job is freed, the VM is unloaded, and then its tables are freed.
 
 use crate::mmu::address_space::{Flush, LockRegion, TableRegs};
+use crate::mmu::removals::{Removal, Removals};
+use crate::mmu::runs::Runs;
 use crate::mmu::slots::Owner;
 use crate::mmu::va::{self, Need};
 use crate::mmu::Mmu;
@@ -13,13 +15,13 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::drm::stats::Stats;
 use drmkpi::mem::buffer::{Buffer, GROWTH};
-use drmkpi::mem::table_mem::{KernelTables, Spare};
+use drmkpi::mem::table_mem::{errno, KernelTables, Spare};
 use drmkpi::mem::va_alloc;
 use drmkpi::mem::wire::{chunk_end, map_chunks};
-use drmkpi::os::{Dev, Mtx, Sx, SxGuard, PAGE_SIZE};
+use drmkpi::os::{Dev, Sx, SxGuard};
 use drmkpi::runner::reaper::{Link, Reaped, Reaper, When};
 use drmkpi::util::account::{Account, Charge};
-use drmkpi::util::errno::{Errno, Result, EBUSY, EINVAL, ENOMEM, ENXIO};
+use drmkpi::util::errno::{Result, EBUSY, EINVAL, ENXIO};
 use drmkpi::util::sorted_map::SortedMap;
 use iommu_pmap::{Iova, IovaRange, MaliLpae, MapError, MemAttr, Pa, PageTable, Prot, TlbFlush};
 
@@ -61,19 +63,6 @@ struct Space {
 /// The MMU of a GPU, whose hardware address spaces hold VMs.
 pub(crate) type VmMmu = Mmu<Arc<Vm>>;
 
-/// A region that the reaper is to remove.
-pub(crate) struct Removal {
-    pub(crate) start: u64,
-    next: Option<KBox<Removal>>,
-}
-
-impl Removal {
-    /// The removal of the region at `start`.
-    pub(crate) fn new(start: u64) -> Removal {
-        Removal { start, next: None }
-    }
-}
-
 /// The GPU address space of an open file.
 pub struct Vm {
     id: u64,
@@ -87,7 +76,7 @@ pub struct Vm {
     /// The counters of its file.
     stats: Arc<Stats>,
     /// Regions for the reaper to remove.
-    unused: Mtx<Option<KBox<Removal>>>,
+    unused: Removals,
     link: Link<Vm>,
     reaper: Arc<Reaper<Vm>>,
 }
@@ -105,27 +94,9 @@ impl Reaped for Vm {
 
     /// Removes the regions that are listed for removal.
     fn reap(&self) {
-        loop {
-            let start = {
-                let mut unused = self.unused.lock();
-                let first = unused.take();
-                first.map(|mut removal| {
-                    *unused = removal.next.take();
-                    removal.start
-                })
-            };
-            match start {
-                Some(start) => self.remove(start),
-                None => break,
-            }
+        while let Some(start) = self.unused.take() {
+            self.remove(start);
         }
-    }
-}
-
-fn errno(error: MapError) -> Errno {
-    match error {
-        MapError::NoMemory => ENOMEM,
-        MapError::Overlap | MapError::Misaligned | MapError::OutOfRange => EINVAL,
     }
 }
 
@@ -157,7 +128,7 @@ impl Vm {
         let dev = mmu.dev();
         let os = dev.os();
         let space = Sx::new(os, c"panfrost vm", None)?;
-        let unused = Mtx::new(os, c"panfrost unused", None)?;
+        let unused = Removals::new(os)?;
         let link = Link::new(os)?;
         let charge = Charge::new(account, 0)?;
         let table =
@@ -212,12 +183,8 @@ impl Vm {
     }
 
     /// Has the reaper remove a region, for a caller that must not take long.
-    pub(crate) fn remove_later(this: &Arc<Vm>, mut removal: KBox<Removal>) {
-        {
-            let mut unused = this.unused.lock();
-            removal.next = unused.take();
-            *unused = Some(removal);
-        }
+    pub(crate) fn remove_later(this: &Arc<Vm>, removal: KBox<Removal>) {
+        this.unused.add(removal);
         this.reaper.defer(this, When::Soon);
     }
 
@@ -425,23 +392,4 @@ impl Drop for Vm {
 fn range_between(start: u64, end: u64) -> Option<core::result::Result<IovaRange, MapError>> {
     let len = end.checked_sub(start)?;
     Some(IovaRange::new(start, len))
-}
-
-/// Iterates over runs of contiguous pages: physical address and size in bytes.
-struct Runs<'a>(&'a [u64]);
-
-impl Iterator for Runs<'_> {
-    type Item = (u64, u64);
-
-    fn next(&mut self) -> Option<(u64, u64)> {
-        // No sum is None, for physical addresses have at most 52 bits.
-        let (first, mut rest) = self.0.split_first()?;
-        let mut end = first.checked_add(PAGE_SIZE)?;
-        while let Some((next, more)) = rest.split_first().filter(|(next, _)| **next == end) {
-            end = next.checked_add(PAGE_SIZE)?;
-            rest = more;
-        }
-        self.0 = rest;
-        Some((*first, end.checked_sub(*first)?))
-    }
 }
