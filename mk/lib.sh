@@ -22,6 +22,9 @@ PANICS+='|result::unwrap_failed|cell::panic)'
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
+# xtask COMMAND...: what judges, built when it is needed.
+xtask() { cargo run -q -p xtask -- "$@"; }
+
 # suite_root SUITE: where the programs of a Debian suite are; see sysroot.sh.
 suite_root() { case $1 in bookworm) printf '%s' "$SYSROOT" ;; *) printf '%s' "$SYSROOT-$1" ;; esac }
 

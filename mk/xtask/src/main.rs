@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `xtask COMMAND`: checks that need more than a line of shell. mk/ calls it; so may you.
 
+mod audit;
 mod graph;
 mod layers;
 mod overflow;
@@ -8,6 +9,7 @@ mod prose;
 mod source;
 mod words;
 
+use lexopt::ValueExt;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -18,33 +20,61 @@ usage: xtask layers          draws the graph of modules of the kernel crates; fa
        xtask words           fails on words and widths that mk/words/left does not allow for
        xtask words --write   writes mk/words/left after findings became fewer
        xtask words --list [PREFIX]
-                             prints every finding, of files whose path begins with PREFIX";
+                             prints every finding, of files whose path begins with PREFIX
+       xtask kmod-audit DIR [--update] [KERNEL SYMBOLS]...
+                             judges the module whose listings are in DIR/audit; the file SYMBOLS
+                             has what KERNEL exports. --update rewrites the list of symbols";
+
+/// Options that stand alone.
+const FLAGS: [&str; 4] = ["arrows", "write", "list", "update"];
+
+/// What follows the name of the program.
+#[derive(Default)]
+struct Line {
+    /// The command and what it is for.
+    values: Vec<String>,
+    flags: Vec<&'static str>,
+}
+
+impl Line {
+    fn parse(mut args: lexopt::Parser) -> Result<Self, lexopt::Error> {
+        let mut line = Self::default();
+        while let Some(arg) = args.next()? {
+            let flag = |name: &str| FLAGS.into_iter().find(|flag| *flag == name);
+            match arg {
+                lexopt::Arg::Value(value) => line.values.push(value.string()?),
+                lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
+                    line.values = vec!["help".to_owned()];
+                    return Ok(line);
+                }
+                lexopt::Arg::Long(name) => match flag(name) {
+                    Some(flag) => line.flags.push(flag),
+                    None => return Err(arg.unexpected()),
+                },
+                lexopt::Arg::Short(_) => return Err(arg.unexpected()),
+            }
+        }
+        Ok(line)
+    }
+}
 
 fn run() -> Result<(), String> {
-    let mut args = lexopt::Parser::from_env();
-    let (mut command, mut option, mut prefix) = (None, None, None);
-    while let Some(arg) = args.next().map_err(|e| e.to_string())? {
-        match arg {
-            lexopt::Arg::Value(value) if command.is_none() => command = Some(value),
-            lexopt::Arg::Value(value) if prefix.is_none() => prefix = value.into_string().ok(),
-            lexopt::Arg::Long(name @ ("arrows" | "write" | "list")) => {
-                option = Some(name.to_owned());
-            }
-            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
-                println!("{USAGE}");
-                return Ok(());
-            }
-            other => return Err(format!("{}\n{USAGE}", other.unexpected())),
+    let line = Line::parse(lexopt::Parser::from_env()).map_err(|e| format!("{e}\n{USAGE}"))?;
+    let values: Vec<&str> = line.values.iter().map(String::as_str).collect();
+    match (&values[..], &line.flags[..]) {
+        (["help"], _) => {
+            println!("{USAGE}");
+            Ok(())
         }
-    }
-    let command = command.as_deref().and_then(|c| c.to_str());
-    match (command, option.as_deref(), prefix) {
-        (Some("layers"), None, None) => layers::run(false),
-        (Some("layers"), Some("arrows"), None) => layers::run(true),
-        (Some("overflow"), None, None) => overflow::run(),
-        (Some("words"), None, None) => words::run(),
-        (Some("words"), Some("write"), None) => words::write(),
-        (Some("words"), Some("list"), prefix) => words::print(prefix.as_deref().unwrap_or("")),
+        (["layers"], []) => layers::run(false),
+        (["layers"], ["arrows"]) => layers::run(true),
+        (["overflow"], []) => overflow::run(),
+        (["words"], []) => words::run(),
+        (["words"], ["write"]) => words::write(),
+        (["words"], ["list"]) => words::print(""),
+        (["words", prefix], ["list"]) => words::print(prefix),
+        (["kmod-audit", dir, kernels @ ..], []) => audit::kmod(dir.as_ref(), kernels, false),
+        (["kmod-audit", dir, kernels @ ..], ["update"]) => audit::kmod(dir.as_ref(), kernels, true),
         _ => Err(USAGE.to_owned()),
     }
 }
