@@ -15,10 +15,6 @@ export CARGO_TARGET_DIR=$TARGET
 cd -- "$TOP" || exit
 mkdir -p "$TARGET"
 
-# Functions of core that panic, as their names are demangled, for awk.
-PANICS='core::(panicking|slice::index|str::slice_error|option::(unwrap|expect)_failed'
-PANICS+='|result::unwrap_failed|cell::panic)'
-
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 

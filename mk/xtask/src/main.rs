@@ -7,6 +7,7 @@ mod layers;
 mod overflow;
 mod prose;
 mod source;
+mod tree;
 mod words;
 
 use lexopt::ValueExt;
@@ -21,6 +22,7 @@ usage: xtask layers          draws the graph of modules of the kernel crates; fa
        xtask words --write   writes mk/words/left after findings became fewer
        xtask words --list [PREFIX]
                              prints every finding, of files whose path begins with PREFIX
+       xtask audit DIR       judges the kernel crates whose listings are in DIR/CRATE
        xtask kmod-audit DIR [--update] [KERNEL SYMBOLS]...
                              judges the module whose listings are in DIR/audit; the file SYMBOLS
                              has what KERNEL exports. --update rewrites the list of symbols";
@@ -73,6 +75,7 @@ fn run() -> Result<(), String> {
         (["words"], ["write"]) => words::write(),
         (["words"], ["list"]) => words::print(""),
         (["words", prefix], ["list"]) => words::print(prefix),
+        (["audit", dir], []) => audit::crates(dir.as_ref()),
         (["kmod-audit", dir, kernels @ ..], []) => audit::kmod(dir.as_ref(), kernels, false),
         (["kmod-audit", dir, kernels @ ..], ["update"]) => audit::kmod(dir.as_ref(), kernels, true),
         _ => Err(USAGE.to_owned()),

@@ -6,8 +6,8 @@
 //! may only become smaller, and has to be written down when it does (`xtask words --write`).
 
 use crate::prose::{self, Phrase};
+use crate::tree;
 use std::collections::BTreeMap;
-use std::process::Command;
 
 /// The widest line, in columns.
 const WIDTH: usize = 100;
@@ -222,30 +222,9 @@ fn compare(left: &Counts, found: &Counts) -> Difference {
     difference
 }
 
-/// Files that are text and are, or would be, tracked.
-fn files() -> Result<Vec<(String, String)>, String> {
-    let listed = Command::new("git")
-        .args(["ls-files", "-coz", "--exclude-standard"])
-        .output()
-        .map_err(|e| format!("git: {e}"))?;
-    if !listed.status.success() {
-        return Err("git ls-files failed".to_owned());
-    }
-    let names = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let is_file = |path: &&str| {
-        std::fs::symlink_metadata(path).is_ok_and(|m| m.is_file()) && !path.is_empty()
-    };
-    let text = |path: &str| {
-        let bytes = std::fs::read(path).ok()?;
-        let text = String::from_utf8(bytes).ok()?;
-        (!text.contains('\0')).then(|| (path.to_owned(), text))
-    };
-    Ok(names.split('\0').filter(is_file).filter_map(text).collect())
-}
-
 fn all_findings() -> Result<Vec<Finding>, String> {
     let phrases = Phrase::list(PHRASES);
-    let mut found: Vec<Finding> = files()?
+    let mut found: Vec<Finding> = tree::files()?
         .iter()
         .flat_map(|(path, text)| check(path, text, &phrases))
         .collect();

@@ -305,7 +305,9 @@ mod tests {
             "add\tx0, sp, x1",
         ] {
             assert!(
-                frames(&functions(&[right]), FRAME_LIMIT).findings.is_empty(),
+                frames(&functions(&[right]), FRAME_LIMIT)
+                    .findings
+                    .is_empty(),
                 "{right}"
             );
         }

@@ -2,10 +2,13 @@
 //! What the object code of the kernel crates, and drmkpi.ko, must not hold.
 
 mod code;
+mod crates;
 mod disassembly;
 mod kmod;
 mod panics;
+mod unsafe_code;
 
+pub(crate) use crates::run as crates;
 pub(crate) use kmod::run as kmod;
 
 use std::path::Path;
@@ -42,6 +45,15 @@ impl Audits {
         }
     }
 
+    /// An audit that has to find something.
+    fn least(&mut self, what: &str, found: usize) {
+        if found == 0 {
+            self.fail(what, &["none".to_owned()]);
+        } else {
+            println!("audit: {what}: {found}");
+        }
+    }
+
     fn end(&self, what: &str) -> Result<(), String> {
         match self.failed {
             0 => {
@@ -57,6 +69,12 @@ fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
+/// The functions of a listing; one without functions has not been judged, and is an error.
 fn disassembled(path: &Path) -> Result<Vec<disassembly::Function>, String> {
-    disassembly::parse(&read(path)?).map_err(|e| format!("{}: {e}", path.display()))
+    let say = |why: String| format!("{}: {why}", path.display());
+    let functions = disassembly::parse(&read(path)?).map_err(say)?;
+    match functions.is_empty() {
+        true => Err(say("no functions".to_owned())),
+        false => Ok(functions),
+    }
 }
