@@ -6,11 +6,13 @@ mod graph;
 mod layers;
 mod overflow;
 mod prose;
+mod results;
 mod source;
 mod tree;
 mod words;
 
 use lexopt::ValueExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -22,6 +24,15 @@ usage: xtask layers          draws the graph of modules of the kernel crates; fa
        xtask words --write   writes mk/words/left after findings became fewer
        xtask words --list [PREFIX]
                              prints every finding, of files whose path begins with PREFIX
+       xtask results DIR begin
+                             forgets what is in DIR, the results of tests
+       xtask results DIR progress
+                             copies the lines of cargo test that are worth seeing
+       xtask results DIR split
+                             writes a log into DIR for each case of a report of kyua's
+       xtask results DIR step NAME STATUS | cargo STATUS | kyua NAME STATUS | checks NAME STATUS
+                             adds what is in DIR/NAME.log; STATUS is how the program ended
+       xtask results DIR sum prints what failed, and as the last line N passed, N failed
        xtask audit DIR       judges the kernel crates whose listings are in DIR/CRATE
        xtask kmod-audit DIR [--update] [KERNEL SYMBOLS]...
                              judges the module whose listings are in DIR/audit; the file SYMBOLS
@@ -75,9 +86,25 @@ fn run() -> Result<(), String> {
         (["words"], ["write"]) => words::write(),
         (["words"], ["list"]) => words::print(""),
         (["words", prefix], ["list"]) => words::print(prefix),
+        (["results", dir, rest @ ..], []) => results(dir.as_ref(), rest),
         (["audit", dir], []) => audit::crates(dir.as_ref()),
         (["kmod-audit", dir, kernels @ ..], []) => audit::kmod(dir.as_ref(), kernels, false),
         (["kmod-audit", dir, kernels @ ..], ["update"]) => audit::kmod(dir.as_ref(), kernels, true),
+        _ => Err(USAGE.to_owned()),
+    }
+}
+
+/// `xtask results DIR ...`.
+fn results(dir: &Path, what: &[&str]) -> Result<(), String> {
+    match *what {
+        ["begin"] => results::begin(dir),
+        ["step", name, status] => results::step(dir, name, status),
+        ["progress"] => results::progress(),
+        ["cargo", status] => results::cargo(dir, status),
+        ["kyua", name, status] => results::kyua(dir, name, status),
+        ["split"] => results::split(dir),
+        ["checks", name, status] => results::checks(dir, name, status),
+        ["sum"] => results::sum(dir),
         _ => Err(USAGE.to_owned()),
     }
 }
@@ -86,7 +113,10 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("xtask: {why}");
+            // What is wrong may have been printed.
+            if !why.is_empty() {
+                eprintln!("xtask: {why}");
+            }
             ExitCode::FAILURE
         }
     }

@@ -138,7 +138,8 @@ mod tests {
     #[test]
     fn symbols_are_declared_in_the_header() {
         let header = functions_of(
-            "/* drm_os_old(9) was here. */\nint drm_os_a(int n);\nvoid\n*drm_os_b(void (*cb)(void));\n",
+            "/* drm_os_old(9) was here. */\nint drm_os_a(int n);\n\
+             void\n*drm_os_b(void (*cb)(void));\n",
         );
         let unknown = |undefined| unknown_symbols(undefined, &header);
         let known = "drm_os_a\n  U drm_os_b\nmemcpy\n_ZN4core3fmtE\n_RNvC3foo\n";
