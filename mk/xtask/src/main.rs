@@ -2,6 +2,7 @@
 //! `xtask COMMAND`: checks that need more than a line of shell. mk/ calls it; so may you.
 
 mod audit;
+mod console;
 mod graph;
 mod layers;
 mod overflow;
@@ -12,6 +13,7 @@ mod tree;
 mod words;
 
 use lexopt::ValueExt;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -34,12 +36,22 @@ usage: xtask layers          draws the graph of modules of the kernel crates; fa
                              adds what is in DIR/NAME.log; STATUS is how the program ended
        xtask results DIR sum prints what failed, and as the last line N passed, N failed
        xtask audit DIR       judges the kernel crates whose listings are in DIR/CRATE
+       xtask console linux|freebsd BOARD RUN LOG --status N --seconds N [--label KERNEL]
+                     [--cpus N] [--count N] [--quiet]
+                             judges the console of a guest: what is wrong, and a row of the table,
+                             or only the first
+       xtask console linux-header | freebsd-header
+                             the first row
+       xtask console freebsd-machines BOARD RUN GOOD --count N ...
+                             a row for N machines, GOOD of which were right
        xtask kmod-audit DIR [--update] [KERNEL SYMBOLS]...
                              judges the module whose listings are in DIR/audit; the file SYMBOLS
                              has what KERNEL exports. --update rewrites the list of symbols";
 
 /// Options that stand alone.
-const FLAGS: [&str; 4] = ["arrows", "write", "list", "update"];
+const FLAGS: [&str; 5] = ["arrows", "write", "list", "update", "quiet"];
+/// Options of `console` with a value.
+const OPTIONS: [&str; 5] = ["status", "seconds", "label", "cpus", "count"];
 
 /// What follows the name of the program.
 #[derive(Default)]
@@ -47,27 +59,57 @@ struct Line {
     /// The command and what it is for.
     values: Vec<String>,
     flags: Vec<&'static str>,
+    options: BTreeMap<&'static str, String>,
 }
 
 impl Line {
     fn parse(mut args: lexopt::Parser) -> Result<Self, lexopt::Error> {
         let mut line = Self::default();
         while let Some(arg) = args.next()? {
-            let flag = |name: &str| FLAGS.into_iter().find(|flag| *flag == name);
+            let known =
+                |all: &[&'static str], name: &str| all.iter().find(|a| **a == name).copied();
             match arg {
                 lexopt::Arg::Value(value) => line.values.push(value.string()?),
                 lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
                     line.values = vec!["help".to_owned()];
                     return Ok(line);
                 }
-                lexopt::Arg::Long(name) => match flag(name) {
-                    Some(flag) => line.flags.push(flag),
-                    None => return Err(arg.unexpected()),
-                },
+                lexopt::Arg::Long(name) => {
+                    if let Some(flag) = known(&FLAGS, name) {
+                        line.flags.push(flag);
+                    } else if let Some(option) = known(&OPTIONS, name) {
+                        line.options.insert(option, args.value()?.string()?);
+                    } else {
+                        return Err(arg.unexpected());
+                    }
+                }
                 lexopt::Arg::Short(_) => return Err(arg.unexpected()),
             }
         }
         Ok(line)
+    }
+}
+
+impl Line {
+    /// `console KIND BOARD RUN LOG`, with its options.
+    fn run(&self) -> Result<console::Run, String> {
+        let [_, _, board, name, log] = &self.values[..] else {
+            return Err(USAGE.to_owned());
+        };
+        let option = |name: &str| self.options.get(name).cloned();
+        let needed = |name: &str| option(name).ok_or_else(|| format!("--{name} is missing"));
+        let count = option("count").unwrap_or_else(|| "0".to_owned());
+        Ok(console::Run {
+            board: board.clone(),
+            name: name.clone(),
+            log: log.into(),
+            status: needed("status")?,
+            seconds: needed("seconds")?,
+            label: option("label").unwrap_or_default(),
+            cpus: option("cpus").unwrap_or_default(),
+            count: count.parse().map_err(|e| format!("--count {count}: {e}"))?,
+            quiet: self.flags.contains(&"quiet"),
+        })
     }
 }
 
@@ -90,6 +132,21 @@ fn run() -> Result<(), String> {
         (["audit", dir], []) => audit::crates(dir.as_ref()),
         (["kmod-audit", dir, kernels @ ..], []) => audit::kmod(dir.as_ref(), kernels, false),
         (["kmod-audit", dir, kernels @ ..], ["update"]) => audit::kmod(dir.as_ref(), kernels, true),
+        (["console", "linux-header"], []) => {
+            console::linux_header();
+            Ok(())
+        }
+        (["console", "freebsd-header"], []) => {
+            console::freebsd_header();
+            Ok(())
+        }
+        (["console", "linux", ..], []) => console::linux(&line.run()?),
+        (["console", "freebsd", ..], _) => console::freebsd(&line.run()?),
+        (["console", "freebsd-machines", _, _, good], []) => {
+            let good = good.parse().map_err(|e| format!("{good}: {e}"))?;
+            console::freebsd_machines(&line.run()?, good);
+            Ok(())
+        }
         _ => Err(USAGE.to_owned()),
     }
 }
