@@ -5,6 +5,7 @@ mod audit;
 mod console;
 mod graph;
 mod layers;
+mod mutants;
 mod overflow;
 mod prose;
 mod results;
@@ -44,6 +45,12 @@ usage: xtask layers          draws the graph of modules of the kernel crates; fa
                              the first row
        xtask console freebsd-machines BOARD RUN GOOD --count N ...
                              a row for N machines, GOOD of which were right
+       xtask mutants rate STATUS LOG
+                             prints what a program of tests has detected
+       xtask mutants row NAME WHAT MODELS DRIVER SUITE CROSSCHECK
+                             prints a row of the table; fails on checks that fail without a fault
+       xtask mutants end TABLE
+                             fails on faults that nothing has detected
        xtask kmod-audit DIR [--update] [KERNEL SYMBOLS]...
                              judges the module whose listings are in DIR/audit; the file SYMBOLS
                              has what KERNEL exports. --update rewrites the list of symbols";
@@ -132,6 +139,9 @@ fn run() -> Result<(), String> {
         (["audit", dir], []) => audit::crates(dir.as_ref()),
         (["kmod-audit", dir, kernels @ ..], []) => audit::kmod(dir.as_ref(), kernels, false),
         (["kmod-audit", dir, kernels @ ..], ["update"]) => audit::kmod(dir.as_ref(), kernels, true),
+        (["mutants", "rate", status, log], []) => mutants::rate(status, log.as_ref()),
+        (["mutants", "row", fields @ ..], []) => mutants::row(fields),
+        (["mutants", "end", table], []) => mutants::end(table.as_ref()),
         (["console", "linux-header"], []) => {
             console::linux_header();
             Ok(())

@@ -84,7 +84,7 @@ fn append(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// What a program printed, as far as it is text.
-fn read(path: &Path) -> Result<String, String> {
+pub(crate) fn read(path: &Path) -> Result<String, String> {
     let bytes = fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -184,6 +184,12 @@ pub(crate) fn step(dir: &Path, name: &str, status: &str) -> Result<(), String> {
             &dir.join(format!("{name}.log")),
         ),
     }
+}
+
+/// How many cases failed, by the lines of cargo and of kyua.
+pub(crate) fn failed_cases(text: &str) -> usize {
+    let nowhere = Path::new("");
+    cargo::run(text, nowhere).failed.len() + kyua::run(text, nowhere).failed.len()
 }
 
 fn total(counts: &str) -> Result<Counts, String> {
