@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The command line.
 
+use crate::args::Args;
 use crate::board::{self, Board, Watch};
 use crate::launch::{Program, Signals};
 use crate::server::Server;
@@ -68,34 +69,24 @@ struct Options {
 }
 
 fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
-    let mut args = args.peekable();
-    match args.next() {
-        Some(verb) if verb == "run" => {}
-        _ => return Err(USAGE.into()),
-    }
+    let mut args = Args::new(args, USAGE);
     let mut options = Options::default();
-    while let Some(arg) = args.next() {
-        let name = arg.to_string_lossy().into_owned();
-        let mut value = || args.next().ok_or(format!("{name} needs a value; {USAGE}"));
-        let text = |value: OsString| {
-            value
-                .into_string()
-                .map_err(|_| format!("{name}: not UTF-8"))
-        };
-        match name.as_str() {
-            "--board" => options.board = text(value()?)?,
-            "--trace" => options.trace = Some(value()?.into()),
-            "--png" => options.png = Some(value()?.into()),
-            "--dump" => options.dump = Some(value()?.into()),
-            "--inject" => options.inject.push(text(value()?)?),
-            "--set" => options.set.push(text(value()?)?),
-            "--stats" => options.stats = true,
-            "--strict" => options.strict = true,
-            "--" => {
-                options.command = args.collect();
-                break;
-            }
-            _ => return Err(format!("unknown argument {name}; {USAGE}")),
+    loop {
+        if let Some(command) = args.after_dashes() {
+            options.command = command;
+            break;
+        }
+        match args.next()?.as_deref() {
+            Some("--board") => options.board = args.text()?,
+            Some("--trace") => options.trace = Some(args.value()?.into()),
+            Some("--png") => options.png = Some(args.value()?.into()),
+            Some("--dump") => options.dump = Some(args.value()?.into()),
+            Some("--inject") => options.inject.push(args.text()?),
+            Some("--set") => options.set.push(args.text()?),
+            Some("--stats") => options.stats = true,
+            Some("--strict") => options.strict = true,
+            Some(_) => return Err(args.unknown()),
+            None => break,
         }
     }
     if options.command.is_empty() {
@@ -134,11 +125,11 @@ fn set(config: &mut Config, setting: &str) -> Result<(), String> {
 
 /// Runs the command line; the exit code of the program, or 2 after one sentence on stderr.
 #[must_use]
-pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
-    let mut args = args.peekable();
-    let verb = args.peek().and_then(|verb| verb.to_str().map(String::from));
-    let done = match verb.as_deref() {
-        Some("vm") => vm::main(args.skip(1)),
+pub fn main(mut args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
+    let verb = args.next();
+    let done = match verb.as_ref().and_then(|verb| verb.to_str()) {
+        Some("run") => parse(args).and_then(|options| run(&options, make)),
+        Some("vm") => vm::main(args),
         Some("--help" | "-h" | "help") => {
             print!("{HELP}\nboards: {}\n", board::names().join(" "));
             Ok(0)
@@ -147,7 +138,7 @@ pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
             println!("drmboard {}", env!("CARGO_PKG_VERSION"));
             Ok(0)
         }
-        Some("colours") => args.nth(1).ok_or(USAGE.into()).and_then(|file| {
+        Some("colours") => args.next().ok_or(USAGE.into()).and_then(|file| {
             let all = picture::colours(file.as_ref())?;
             all.iter().for_each(|line| println!("{line}"));
             Ok(0)
@@ -156,7 +147,7 @@ pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
             board::names().iter().for_each(|name| println!("{name}"));
             Ok(0)
         }
-        _ => parse(args).and_then(|options| run(&options, make)),
+        _ => Err(USAGE.into()),
     };
     match done {
         Ok(code) => code,
@@ -317,10 +308,9 @@ mod tests {
 
     #[test]
     fn options_end_at_the_dashes() {
-        let options = parsed(
-            "run --board rk3399 --stats --inject hang:slot=0 --inject gpu-fault -- a --stats b",
-        )
-        .unwrap();
+        let options =
+            parsed("--board rk3399 --stats --inject hang:slot=0 --inject gpu-fault -- a --stats b")
+                .unwrap();
         assert_eq!(
             (options.board.as_str(), options.stats, options.inject.len()),
             ("rk3399", true, 2)
@@ -332,10 +322,13 @@ mod tests {
     fn mistakes_are_reported() {
         for (line, word) in [
             ("", "usage"),
-            ("run --board", "needs a value"),
-            ("run --board rk3399", "no program"),
-            ("run -- true", "no board"),
-            ("run --frob -- true", "unknown argument"),
+            ("--board", "needs a value"),
+            ("--board rk3399", "no program"),
+            ("-- true", "no board"),
+            ("--frob -- true", "unknown argument --frob"),
+            ("--board rk3399 true", "unknown argument true"),
+            ("-x -- true", "unknown argument -x"),
+            ("--stats=3 -- true", "usage"),
         ] {
             let error = parsed(line).unwrap_err();
             assert!(error.contains(word), "{line}: {error}");

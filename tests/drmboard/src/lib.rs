@@ -9,6 +9,7 @@
 //! is closed permanently, the Linux kernel keeps track of. Numbers are translated at the edge
 //! (`errno`, `ioctl_code`): inside, all is FreeBSD's.
 
+mod args;
 pub mod board;
 pub mod cli;
 mod connection;

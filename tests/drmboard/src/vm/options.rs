@@ -2,6 +2,7 @@
 //! The command line of `drmboard vm`.
 
 use super::config::power_of;
+use crate::args::Args;
 use crate::board;
 use models::power::Boot;
 use std::ffi::OsString;
@@ -49,7 +50,8 @@ pub(crate) struct Options {
 impl Options {
     /// # Errors
     /// A sentence.
-    pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
+    pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
+        let mut args = Args::new(args, USAGE);
         let mut options = Options {
             board: String::new(),
             kernel: PathBuf::new(),
@@ -68,52 +70,39 @@ impl Options {
             ram_mib: 1024,
             cpus: 1,
         };
-        while let Some(arg) = args.next() {
-            let name = arg.to_string_lossy().into_owned();
-            if name == "--stats" {
-                options.stats = true;
-                continue;
-            }
-            let value = args
-                .next()
-                .ok_or(format!("{name} needs a value; {USAGE}"))?;
-            let text = || value.to_str().ok_or(format!("{name}: not UTF-8"));
-            let number = || {
-                text()?
-                    .parse::<u64>()
-                    .map_err(|_| format!("{name} takes a number"))
-            };
-            let path = || Some(PathBuf::from(&value));
+        while let Some(name) = args.next()? {
             match name.as_str() {
-                "--board" => options.board = text()?.into(),
-                "--kernel" => options.kernel = value.into(),
-                "--initrd" => options.initrd = path(),
-                "--root" => options.root = path(),
-                "--trace" => options.trace = path(),
-                "--png" => options.png = path(),
-                "--count" => options.count = path(),
+                "--board" => options.board = args.text()?,
+                "--kernel" => options.kernel = args.value()?.into(),
+                "--initrd" => options.initrd = Some(args.value()?.into()),
+                "--root" => options.root = Some(args.value()?.into()),
+                "--trace" => options.trace = Some(args.value()?.into()),
+                "--png" => options.png = Some(args.value()?.into()),
+                "--count" => options.count = Some(args.value()?.into()),
+                "--stats" => options.stats = true,
                 "--power" => {
-                    options.power = power_of(text()?).map_err(|why| format!("--power: {why}"))?
+                    options.power =
+                        power_of(&args.text()?).map_err(|why| format!("--power: {why}"))?;
                 }
-                "--inject" => options.inject.push(text()?.into()),
+                "--inject" => options.inject.push(args.text()?),
                 "--work-scale" => {
-                    options.work_scale = u32::try_from(number()?)
+                    options.work_scale = u32::try_from(args.number()?)
                         .ok()
                         .filter(|times| (1..=100).contains(times))
                         .ok_or("--work-scale is from 1 to 100")?;
                 }
                 "--os" => {
-                    options.os = match text()? {
+                    options.os = match args.text()?.as_str() {
                         "linux" => Os::Linux,
                         "freebsd" => Os::FreeBsd,
                         other => return Err(format!("--os is linux or freebsd, not {other}")),
                     }
                 }
-                "--append" => options.append = text()?.into(),
-                "--timeout" => options.timeout = Duration::from_secs(number()?),
-                "--ram" => options.ram_mib = number()?,
-                "--cpus" => options.cpus = number()?,
-                _ => return Err(format!("unknown argument {name}; {USAGE}")),
+                "--append" => options.append = args.text()?,
+                "--timeout" => options.timeout = Duration::from_secs(args.number()?),
+                "--ram" => options.ram_mib = args.number()?,
+                "--cpus" => options.cpus = args.number()?,
+                _ => return Err(args.unknown()),
             }
         }
         if !board::known(&options.board) {
