@@ -3,6 +3,7 @@
 
 mod audit;
 mod console;
+mod demo;
 mod graph;
 mod layers;
 mod mutants;
@@ -45,6 +46,8 @@ usage: xtask layers          draws the graph of modules of the kernel crates; fa
                              the first row
        xtask console freebsd-machines BOARD RUN GOOD --count N ...
                              a row for N machines, GOOD of which were right
+       xtask demo header | DEBIAN BOARD CLIENT STATUS LOG
+                             prints a row of the table of make demo; fails if it does
        xtask mutants rate STATUS LOG
                              prints what a program of tests has detected
        xtask mutants row NAME WHAT MODELS DRIVER SUITE CROSSCHECK
@@ -139,6 +142,13 @@ fn run() -> Result<(), String> {
         (["audit", dir], []) => audit::crates(dir.as_ref()),
         (["kmod-audit", dir, kernels @ ..], []) => audit::kmod(dir.as_ref(), kernels, false),
         (["kmod-audit", dir, kernels @ ..], ["update"]) => audit::kmod(dir.as_ref(), kernels, true),
+        (["demo", "header"], []) => {
+            demo::header();
+            Ok(())
+        }
+        (["demo", debian, board, client, status, log], []) => {
+            demo::row(debian, board, client, status, log.as_ref())
+        }
         (["mutants", "rate", status, log], []) => mutants::rate(status, log.as_ref()),
         (["mutants", "row", fields @ ..], []) => mutants::row(fields),
         (["mutants", "end", table], []) => mutants::end(table.as_ref()),
