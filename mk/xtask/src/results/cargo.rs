@@ -99,6 +99,8 @@ pub(super) fn run(text: &str, log: &Path) -> Run {
             _ => {}
         }
     }
+    // A program that died had no result.
+    run.counts.failed = run.counts.failed.max(run.failed.len());
     run
 }
 
@@ -209,6 +211,12 @@ error: 2 targets failed:
         );
         let names: Vec<&str> = run.failed.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["two", "leaks"]);
+    }
+
+    #[test]
+    fn a_failure_counts_though_its_program_had_no_result() {
+        let run = run("test a ... FAILED\ntest b ... ", Path::new("cargo.log"));
+        assert_eq!(run.counts.failed, 1);
     }
 
     #[test]
