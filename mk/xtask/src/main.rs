@@ -4,6 +4,7 @@
 mod audit;
 mod console;
 mod demo;
+mod forms;
 mod graph;
 mod layers;
 mod mutants;
@@ -28,6 +29,9 @@ usage: xtask layers          draws the graph of modules of the kernel crates; fa
        xtask words --write   writes mk/words/left after findings became fewer
        xtask words --list [PREFIX]
                              prints every finding, of files whose path begins with PREFIX
+       xtask forms licences | paths | debug-output | manual-names
+                             fails on a source without a licence, a path of one machine, output of
+                             Debug in a kernel's message, a sysctl that is in no manual page
        xtask results DIR begin
                              forgets what is in DIR, the results of tests
        xtask results DIR progress
@@ -142,6 +146,7 @@ fn run() -> Result<(), String> {
         (["audit", dir], []) => audit::crates(dir.as_ref()),
         (["kmod-audit", dir, kernels @ ..], []) => audit::kmod(dir.as_ref(), kernels, false),
         (["kmod-audit", dir, kernels @ ..], ["update"]) => audit::kmod(dir.as_ref(), kernels, true),
+        (["forms", what], []) => forms::run(what),
         (["demo", "header"], []) => {
             demo::header();
             Ok(())

@@ -347,26 +347,38 @@ mod tests {
 
     #[test]
     fn trouble_of_each_kind_is_found() {
-        for line in [
+        let lines = [
             "panic: vm_fault",
             "lock order reversal:",
             "KDB: enter: panic",
             "Witness list not locked",
+            "witness_unlock: not locked",
+            "WITNESS: unable to allocate a new witness object",
             "Fatal data abort:",
+            "kernel: fatal trap 12",
             "Sleeping thread (tid 100068, pid 61) owns a non-sleepable lock",
+            "Sleeping on \"drm\" with the following non-sleepable locks held:",
             "acquiring duplicate lock of same type with the following non-sleepable locks held:",
             "Warning: memory type drmkpi leaked memory on destroy (1 allocations).",
             "Freed UMA keg (drmkpi) was not empty (1 items).",
+            "drmkpi: still busy",
+            "drmkpi: still in use",
             "kldunload: can't unload file: Device busy",
             "link_elf: symbol drm_os_x undefined",
+            "undefined symbol drm_os_x",
             "linux: pid 9 (a): unknown ioctl 0x1",
             "vm_fault failed: ffff",
-        ] {
+        ];
+        for line in lines {
             assert_eq!(trouble(&format!("a\n{line}\nb\n")), [line]);
             let text = steps("load") + "gles_clear: frames 1 ok\n" + line + "\n";
-            assert_eq!(
-                wrong("rk3399", "boots", &text),
-                [format!("the console: {line}")]
+            let wrong = wrong("rk3399", "boots", &text);
+            assert_eq!(wrong, [format!("the console: {line}")]);
+        }
+        for pattern in TROUBLE {
+            assert!(
+                lines.iter().any(|line| pattern::is(pattern, line)),
+                "{pattern}"
             );
         }
     }
