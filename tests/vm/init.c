@@ -142,8 +142,8 @@ main(int argc, char **argv, char **env)
 	say("guest: end %d\n", (long)status);
 	mail(MAIL_EXIT, (uint32_t)status);
 	/*
-	 * By default the kernel spends five seconds in DELAY(9) for disks to write their caches; the
-	 * guest's disk is read-only.
+	 * By default the kernel spends five seconds in DELAY(9) for disks to write their caches;
+	 * the guest's disk is read-only.
 	 */
 	sys(SYS_SYSCTLBYNAME, delay, sizeof(delay) - 1, NULL, NULL, &none, sizeof(none));
 	if (number_of(kernel_env("vmtest.shutdown")) == 0)

@@ -193,8 +193,8 @@ wrong_pixels(const uint32_t *pixels, uint64_t stride, uint64_t width, uint64_t h
 }
 
 /*
- * Checks a buffer that Mesa cleared in another process, and exported read-only: through a mapping of
- * the dma-buf, and through a handle of this process.
+ * Checks a buffer that Mesa cleared in another process, and exported read-only: through a mapping
+ * of the dma-buf, and through a handle of this process.
  */
 static void
 pixels(int node, const struct native_driver *driver, char **argv)

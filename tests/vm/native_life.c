@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Files, buffers and jobs of clients when the driver is unloaded, and files that the kernel closes in
- * a thread of its own.
+ * Files, buffers and jobs of clients when the driver is unloaded, and files that the kernel closes
+ * in a thread of its own.
  */
 
 #include "drm.h"
@@ -71,8 +71,9 @@ busy(int fd, const struct native_driver *driver)
 #define CHURNERS	4
 
 /*
- * Creates one of each: a file of the node, a buffer, its dma-buf, its fences, a job's fence, a merge
- * of both fences, and a kqueue with events of all; closes them in an order that depends on `round`.
+ * Creates one of each: a file of the node, a buffer, its dma-buf, its fences, a job's fence, a
+ * merge of both fences, and a kqueue with events of all; closes them in an order that depends on
+ * `round`.
  */
 static void
 churn_once(const struct native_driver *driver, int round)
@@ -212,9 +213,9 @@ wait_for(const char *what, const char *sysctl, long wanted, bool below)
 
 /*
  * A task of taskqueue_thread collects sockets to which only descriptors in flight refer, and closes
- * the files in flight. One of these is a sync_file whose fence is signalled meanwhile: its job waits
- * until the device is resumed. Returns whether the collector was still closing files when the fence
- * was signalled.
+ * the files in flight. One of these is a sync_file whose fence is signalled meanwhile: its job
+ * waits until the device is resumed. Returns whether the collector was still closing files when the
+ * fence was signalled.
  */
 static bool
 collected(int fd, const struct native_driver *driver, const char *device)

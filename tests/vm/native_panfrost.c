@@ -44,8 +44,8 @@ struct panfrost_madvise {
 #define MADVISE	IOWR('d', 0x48, struct panfrost_madvise)
 
 /*
- * HW: Mesa genxml v5.xml "Job Header", "Write Value Job Payload": bits 1 to 7 of word 4 are the type
- * (1 null, 2 write value), bit 0 selects addresses of 64 bits; value type 3 is Zero.
+ * HW: Mesa genxml v5.xml "Job Header", "Write Value Job Payload": bits 1 to 7 of word 4 are the
+ * type (1 null, 2 write value), bit 0 selects addresses of 64 bits; value type 3 is Zero.
  */
 #define JOB_WRITE_VALUE	(2 << 1 | 1)
 #define WRITE_ZERO	3

@@ -2,9 +2,9 @@
 
 /*
  * What the kernel has allocated, by malloc(9) type and uma(9) zone, from the sysctls that vmstat -m
- * and vmstat -z read. Both have the same form: a header with the number of records and of processors,
- * then for each record a name and one set of figures per processor. The structures are those of
- * sys/malloc.h and vm/uma.h.
+ * and vmstat -z read. Both have the same form: a header with the number of records and of
+ * processors, then for each record a name and one set of figures per processor. The structures are
+ * those of sys/malloc.h and vm/uma.h.
  */
 
 #include "sys.h"
@@ -174,8 +174,8 @@ usage_now(void)
 	int64_t pages;
 
 	/*
-	 * devfs(4) frees deleted nodes at the next lookup, and the first read_stream() allocates the
-	 * buffer: both must precede the count.
+	 * devfs(4) frees deleted nodes at the next lookup, and the first read_stream() allocates
+	 * the buffer: both must precede the count.
 	 */
 	sys(SYS_CLOSE, sys(SYS_OPEN, "/dev/null", O_RDONLY, 0));
 	read_stream("vm.zone_stats");
@@ -213,10 +213,10 @@ usage_load(struct usage **usage, const char *file)
 
 /*
  * Whether a count is not compared, because the kernel caches an unbounded number of these: free
- * pages, empty buckets, the radix trees of cached files' pages, and what thread_init() allocates for
- * each struct thread, cached ones included. The zones that back malloc(9) are counted by type. Of
- * type "linux", the Linux emulation leaks an allocation when a program with several threads calls
- * execve(2).
+ * pages, empty buckets, the radix trees of cached files' pages, and what thread_init() allocates
+ * for each struct thread, cached ones included. The zones that back malloc(9) are counted by type.
+ * Of type "linux", the Linux emulation leaks an allocation when a program with several threads
+ * calls execve(2).
  */
 static int
 is_cache(const char *name)

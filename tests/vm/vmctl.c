@@ -58,8 +58,8 @@ module(const char *name)
 }
 
 /*
- * Runs when no other thread does, so that the processor never idles. Priority RTP_PRIO_MAX would have
- * no effect: sched_ule(4) would leave the thread in the time-sharing class.
+ * Runs when no other thread does, so that the processor never idles. Priority RTP_PRIO_MAX would
+ * have no effect: sched_ule(4) would leave the thread in the time-sharing class.
  */
 static long
 spin(void)

@@ -4,8 +4,8 @@
 #define TESTS_VM_VMCTL_H
 
 /*
- * sysctl.c: prints a sysctl and all below it, one per line, as sysctl(8) does.  Returns an errno, or
- * 0.
+ * sysctl.c: prints a sysctl and all below it, one per line, as sysctl(8) does.  Returns an errno,
+ * or 0.
  */
 long sysctl_show(const char *name);
 
