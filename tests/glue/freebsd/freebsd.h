@@ -184,7 +184,8 @@ struct cdev_pager_ops {
 	int	(*cdev_pg_fault)(struct vm_object *, vm_ooffset_t, int, vm_page_t *);
 	int	(*cdev_pg_populate)(struct vm_object *, vm_pindex_t, int, vm_prot_t, vm_pindex_t *,
 		    vm_pindex_t *);
-	int	(*cdev_pg_ctor)(void *, vm_ooffset_t, vm_prot_t, vm_ooffset_t, struct ucred *, u_short *);
+	int	(*cdev_pg_ctor)(void *, vm_ooffset_t, vm_prot_t, vm_ooffset_t, struct ucred *,
+		    u_short *);
 	void	(*cdev_pg_dtor)(void *);
 	void	(*cdev_pg_path)(void *, char *, size_t);
 };
@@ -196,7 +197,7 @@ typedef struct vm_object {
 	vm_pindex_t size;
 	int resident_page_count;
 	bool locked;
-	vm_page_t *pages;	/* all of them that it could have */
+	vm_page_t *pages;	/* `most` of them */
 	vm_pindex_t most;
 } *vm_object_t;
 #define	OBJT_MGTDEVICE	1

@@ -296,8 +296,9 @@ macro_rules! paste_calls {
 }
 
 macro_rules! calls {
-    ($dev:ident, $attr:expr, $said:ident, $create:path, $wire:path, $purge:path, $resident:path, $kmap:path, $kunmap:path,
-     $unref:path, $run:path, $run_free:path, $page:path, $page_free:path, $kva:path) => {
+    ($dev:ident, $attr:expr, $said:ident, $create:path, $wire:path, $purge:path, $resident:path,
+     $kmap:path, $kunmap:path, $unref:path, $run:path, $run_free:path, $page:path,
+     $page_free:path, $kva:path) => {
         let mut say = |what: String, n: i64| $said.push((what, n));
         let mut pas = [0; 8];
         for size in [0, 1, 4095, 4097] {

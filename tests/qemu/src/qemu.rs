@@ -61,8 +61,12 @@ macro_rules! functions {
             /// All functions; None in a process that is no QEMU.
             pub(crate) fn find() -> Option<Qemu> {
                 Some(Qemu {
-                    // SAFETY: the type is that of QEMU's header.
-                    $($name: unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($arg),*) $(-> $ret)?>(symbol(stringify!($name))?) },)*
+                    $($name: {
+                        type Function = unsafe extern "C" fn($($arg),*) $(-> $ret)?;
+                        let found = symbol(stringify!($name))?;
+                        // SAFETY: the type is that of QEMU's header.
+                        unsafe { std::mem::transmute::<*mut c_void, Function>(found) }
+                    },)*
                     address_space_memory: Address(symbol("address_space_memory")?),
                 })
             }
@@ -88,7 +92,8 @@ functions! {
     qemu_set_irq: fn(Handle, c_int);
     qemu_allocate_irq: fn(extern "C" fn(*mut c_void, c_int, c_int), *mut c_void, c_int) -> Handle;
     qdev_connect_gpio_out: fn(Handle, c_int, Handle);
-    timer_init_full: fn(Handle, Handle, c_int, c_int, c_int, extern "C" fn(*mut c_void), *mut c_void);
+    timer_init_full:
+        fn(Handle, Handle, c_int, c_int, c_int, extern "C" fn(*mut c_void), *mut c_void);
     timer_mod_ns: fn(Handle, i64);
     timer_del: fn(Handle);
     qemu_clock_get_ns: fn(c_int) -> i64;

@@ -45,7 +45,11 @@ macro_rules! accesses {
         #[no_mangle]
         pub unsafe extern "C" fn $name(path: *const c_char, mode: c_int) -> c_int {
             // SAFETY: the caller's arguments, the path perhaps longer.
-            unsafe { or_below(path, |path| next!($literal: unsafe extern "C" fn(*const c_char, c_int) -> c_int)(path, mode)) }
+            unsafe {
+                or_below(path, |path| {
+                    next!($literal: unsafe extern "C" fn(*const c_char, c_int) -> c_int)(path, mode)
+                })
+            }
         }
     )*};
 }

@@ -57,8 +57,16 @@ impl Drop for Control {
 }
 
 thread_local! {
-    static CONTROL: UnsafeCell<Control> =
-        const { UnsafeCell::new(Control { fd: -1, pid: 0, name: [0; 8], id: 0, seq: 0, busy: false }) };
+    static CONTROL: UnsafeCell<Control> = const {
+        UnsafeCell::new(Control {
+            fd: -1,
+            pid: 0,
+            name: [0; 8],
+            id: 0,
+            seq: 0,
+            busy: false,
+        })
+    };
 }
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);

@@ -100,6 +100,10 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
     Some(fd)
 }
 
+type Open = unsafe extern "C" fn(*const c_char, c_int, mode_t) -> c_int;
+type OpenAt = unsafe extern "C" fn(c_int, *const c_char, c_int, mode_t) -> c_int;
+type Mmap = unsafe extern "C" fn(*mut c_void, size_t, c_int, c_int, c_int, off_t) -> *mut c_void;
+
 macro_rules! opens {
     ($($name:ident $literal:literal),*) => {$(
         /// open(2).
@@ -112,7 +116,7 @@ macro_rules! opens {
             unsafe {
                 match open_node(libc::AT_FDCWD, path, flags) {
                     Some(fd) => fd,
-                    None => next!($literal: unsafe extern "C" fn(*const c_char, c_int, mode_t) -> c_int)(path, flags, mode),
+                    None => next!($literal: Open)(path, flags, mode),
                 }
             }
         }
@@ -127,18 +131,26 @@ macro_rules! openats {
         /// # Safety
         /// As in C.
         #[no_mangle]
-        pub unsafe extern "C" fn $name(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
+        pub unsafe extern "C" fn $name(
+            dir: c_int,
+            path: *const c_char,
+            flags: c_int,
+            mode: mode_t,
+        ) -> c_int {
             // SAFETY: the caller's arguments.
             unsafe {
                 match open_node(dir, path, flags) {
                     Some(fd) => fd,
-                    None => next!($literal: unsafe extern "C" fn(c_int, *const c_char, c_int, mode_t) -> c_int)(dir, path, flags, mode),
+                    None => next!($literal: OpenAt)(dir, path, flags, mode),
                 }
             }
         }
     )*};
 }
-openats!(openat c"openat", openat64 c"openat64", __openat_2 c"__openat_2", __openat64_2 c"__openat64_2");
+openats!(
+    openat c"openat", openat64 c"openat64", __openat_2 c"__openat_2",
+    __openat64_2 c"__openat64_2"
+);
 
 /// Fields of a Linux ioctl code.
 const WRITE: u32 = 1;
@@ -229,11 +241,7 @@ unsafe fn map(
         Ok(key) => key,
         Err(fd) => {
             // SAFETY: the caller's arguments.
-            return unsafe {
-                next!(c"mmap": unsafe extern "C" fn(*mut c_void, size_t, c_int, c_int, c_int, off_t) -> *mut c_void)(
-                    addr, len, prot, flags, fd, off,
-                )
-            };
+            return unsafe { next!(c"mmap": Mmap)(addr, len, prot, flags, fd, off) };
         }
     };
     let kind = flags & libc::MAP_TYPE;

@@ -166,7 +166,12 @@ macro_rules! fstatats {
         /// # Safety
         /// As in C.
         #[no_mangle]
-        pub unsafe extern "C" fn $name(dir: c_int, path: *const c_char, st: *mut libc::stat, flags: c_int) -> c_int {
+        pub unsafe extern "C" fn $name(
+            dir: c_int,
+            path: *const c_char,
+            st: *mut libc::stat,
+            flags: c_int,
+        ) -> c_int {
             // SAFETY: the caller's arguments.
             unsafe { by_path(dir, path, st, flags) }
         }

@@ -155,8 +155,16 @@ mod tests {
     #[test]
     fn polls_are_folded_and_addresses_hidden() {
         let phases = phases(
-            "1 power gpu@1 1\n1 mmio gpc@1 w 0x01c0 0x0000000f\n2 mmio gpu@1 w 0x0028 0x00000000\n3 mmio gpu@1 r 0x0020 0x00000000\n4 mmio gpu@1 r 0x0020 0x00000100\n\
-             5 mmio gpu@1 w 0x1840 0x12345678\n5 mmio gpu@2 w 0x1c0 0x1\n6 mmio gpu@1 w 0x1858 0x00083b00\n7 irq gpu@1 job 1\n8 irq gpu@1 job 0\n\
+            "1 power gpu@1 1\n\
+             1 mmio gpc@1 w 0x01c0 0x0000000f\n\
+             2 mmio gpu@1 w 0x0028 0x00000000\n\
+             3 mmio gpu@1 r 0x0020 0x00000000\n\
+             4 mmio gpu@1 r 0x0020 0x00000100\n\
+             5 mmio gpu@1 w 0x1840 0x12345678\n\
+             5 mmio gpu@2 w 0x1c0 0x1\n\
+             6 mmio gpu@1 w 0x1858 0x00083b00\n\
+             7 irq gpu@1 job 1\n\
+             8 irq gpu@1 job 0\n\
              9 mmio gpu@1 r 0x100c 0x00000001\n",
         );
         assert_eq!(
