@@ -11,11 +11,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long descendants of the program may go on using the board after it ended.
+/// How long descendants of the program may use the board after the program has ended.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Exit codes of `--strict` in place of a program's 0: submits were refused, or a model met what it
-/// does not know.
+/// Exit codes of `--strict` in place of a program's 0: submits were refused, or a model found
+/// events that it does not know.
 const REFUSED: u8 = 3;
 const UNKNOWN: u8 = 4;
 
@@ -24,7 +24,7 @@ const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--s
     drmboard vm --board NAME --kernel IMAGE [--initrd F]... for QEMU; drmboard boards; \
     drmboard --help";
 
-/// What `--help` prints; the boards follow.
+/// The text of `--help`; the list of boards follows it.
 const HELP: &str = "\
 drmboard run --board NAME [OPTION]... -- CMD [ARGS...]
     Runs a dynamically linked Linux program, x86_64 or arm64, with the GPU of the board as
@@ -51,7 +51,7 @@ drmboard boards       the names of the boards
 drmboard --version
 ";
 
-/// Makes the board of a name; tests give their own.
+/// Creates the board with a name; tests have their own function.
 pub type MakeBoard = fn(&str, Config, Watch) -> Result<Board, String>;
 
 #[derive(Debug, Default)]
@@ -132,7 +132,7 @@ fn set(config: &mut Config, setting: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs the command line; the exit code of the program, or 2 after one sentence on stderr.
+/// Runs the command line. Returns the exit code of the program, or 2 after a message on stderr.
 #[must_use]
 pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
     let mut args = args.peekable();
@@ -199,12 +199,12 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     };
     let nodes = board::nodes(&options.board);
     let first = nodes.first().ok_or("no such board")?;
-    // Before any thread is made: a mount namespace and a signal mask belong to a thread and to
-    // those it makes.
+    // Before any thread is created: a mount namespace and a signal mask belong to a thread and to
+    // the threads that it creates.
     namespace::enter(first)?;
     let signals = Signals::block();
 
-    // A trace begins with what the driver does when it attaches.
+    // A trace includes the attach of the driver.
     let watch = |world: &World| {
         if let Some(trace) = &trace {
             trace.follow(world, &nodes);
@@ -260,8 +260,7 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
         );
     }
     if let Some(path) = &options.png {
-        // The program has done its work: an error of the picture is reported, and the rest
-        // continues.
+        // The program has completed: an error of the picture is only reported.
         let written = match board.last_frame() {
             Some(frame) => picture::write(path, &frame).map_err(|error| error.to_string()),
             None => Err("nothing was rendered".into()),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * As much of FreeBSD's kernel as the glue's files that manage memory use, for the host's compiler:
- * one processor, one thread, a little memory. build.rs puts a header of each name that they include
- * in front of this one. fake_vm.c has the functions; what they must not be asked ends the process.
+ * The parts of FreeBSD's kernel that the glue's memory files use, for the host's compiler: one
+ * processor, one thread, a little memory. build.rs creates a header for each name that they
+ * include, and this file replaces all of them. fake_vm.c has the functions; a call that is not
+ * allowed aborts the process.
  */
 #ifndef GLUE_FREEBSD_H
 #define	GLUE_FREEBSD_H

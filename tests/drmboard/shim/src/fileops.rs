@@ -20,7 +20,7 @@ fn plausible(path: &[u8]) -> bool {
         .any(|w| matches!(w, b"card" | b"rend" | b"/fd/"))
 }
 
-/// Opens a node of the board; None when `path` is none.
+/// Opens a node of the board; None if `path` is not one.
 ///
 /// # Safety
 /// `path` is NULL or a NUL-ended string.
@@ -53,8 +53,8 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
         (st, libc::syscall(libc::SYS_faccessat, dir, path, mode) == 0)
     };
     if st.st_mode & libc::S_IFMT == libc::S_IFSOCK {
-        // The kernel cannot open a socket by its name in /proc, as it can a node. A dma-buf it
-        // could not either. SAFETY: as above.
+        // The kernel can open a node by its name in /proc, but neither a socket nor a dma-buf.
+        // SAFETY: as above.
         let fd = own_fd(unsafe { CStr::from_ptr(path) }.to_bytes())?;
         let node = what(fd).filter(|what| what.device != 0)?;
         (st.st_mode, st.st_rdev) = (libc::S_IFCHR, node.device);
@@ -319,8 +319,8 @@ pub unsafe extern "C" fn mmap64(
     unsafe { map(addr, len, prot, flags, fd, off) }
 }
 
-/// What lseek answers on a file of the board; None when it is none. A dma-buf reports its size at
-/// SEEK_END and has no other offset than 0; a node stays at 0.
+/// The result of lseek on a file of the board; None if `fd` is not one. A dma-buf reports its size
+/// at SEEK_END and has no other offset than 0; a node stays at 0.
 fn seek(fd: c_int, off: off_t, whence: c_int) -> Option<off_t> {
     let request = Request {
         op: OP_STAT,
