@@ -78,7 +78,7 @@ row() {
 	elif [ "$refused" != 0 ] || grep -q 'not permitted' "$log"; then
 		result="failed (a submit was refused)"
 	elif [ "$unknown" != 0 ]; then
-		result="failed (the model met what it does not know)"
+		result="failed (something that the model does not know)"
 	elif [ "$faults" != 0 ] || [ "$leaked" != 0 ]; then
 		result="failed (faults or leaks)"
 	fi

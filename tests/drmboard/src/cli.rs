@@ -30,24 +30,25 @@ drmboard run --board NAME [OPTION]... -- CMD [ARGS...]
     Runs a dynamically linked Linux program, x86_64 or arm64, with the GPU of the board as
     /dev/dri. Needs root: the program gets a private /dev and /sys.
 
-    --stats             counts of each client and of the board, after the end
+    --stats             prints counts of each client and of the board at the end
     --trace FILE        every ioctl, register access and interrupt (docs/trace.md)
-    --png FILE          what was rendered last
-    --dump FILE         the driver's crash dump, if anything crashed
-    --inject SPEC       plants a fault, such as hang:slot=0,after=10 (docs/trace.md)
+    --png FILE          the last image that was rendered
+    --dump FILE         the driver's crash dump, if there was a crash
+    --inject SPEC       injects a fault, such as hang:slot=0,after=10 (docs/trace.md)
     --set NAME=VALUE    a property of the board, such as ram_mib=512 (docs/trace.md)
 
     CMD is searched on PATH, among the arm64 clients and in the sysroot's /usr/bin. With
-    DRMBOARD_ARCH=aarch64 in the environment, PATH is the last. The program's own PATH has all
-    of them. The exit status is the program's, 128 plus the signal that ended it, or 2 when it
-    was not started.
+    DRMBOARD_ARCH=aarch64 in the environment, PATH is searched last. The program's PATH includes
+    all these directories. The exit status is the program's, 128 plus the signal that ended it,
+    or 2 if it was not started.
 
 drmboard vm --board NAME --kernel IMAGE [OPTION]...
     A QEMU machine with the board's GPU on its bus, for a kernel with a driver of its own
     (docs/crosscheck.md).
 
-drmboard colours FILE the colours of a picture, each with its count of pixels and their rectangle
-drmboard boards       the names of the boards
+drmboard colours FILE prints the colours of a picture, each with its number of pixels and their
+                      rectangle
+drmboard boards       prints the names of the boards
 drmboard --version
 ";
 
@@ -266,7 +267,7 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
             None => Err("nothing was rendered".into()),
         };
         if let Err(why) = written {
-            eprintln!("drmboard: {} is not written: {why}", path.display());
+            eprintln!("drmboard: cannot write {}: {why}", path.display());
         }
     }
     if let Some(path) = &options.dump {
@@ -277,14 +278,14 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
             bytes => std::fs::write(path, bytes),
         };
         if let Err(why) = written {
-            eprintln!("drmboard: {} is not written: {why}", path.display());
+            eprintln!("drmboard: cannot write {}: {why}", path.display());
         }
     }
     let mut unknown = 0;
     for (name, report) in board.reports() {
         unknown += report.times;
         for line in report.unknown {
-            eprintln!("drmboard: the model of {name} met what it does not know: {line}");
+            eprintln!("drmboard: the model of {name} does not know: {line}");
         }
     }
     let counters = board.close()?;

@@ -443,10 +443,7 @@ impl Machine {
                 None => Err("nothing was rendered".into()),
             };
             if let Err(why) = written {
-                record(format_args!(
-                    "error {} is not written: {why}",
-                    path.display()
-                ));
+                record(format_args!("error cannot write {}: {why}", path.display()));
             }
         }
         report

@@ -112,7 +112,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
             guest::NO_STATUS
         }
         (guest::End::PoweredOff, None) => {
-            eprintln!("drmboard: the guest went down without saying how it went");
+            eprintln!("drmboard: the guest powered off without setting an exit status");
             guest::NO_STATUS
         }
         (guest::End::PoweredOff, Some(code)) => code,
