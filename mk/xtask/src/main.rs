@@ -15,10 +15,8 @@ usage: xtask layers          draws the graph of modules of the kernel crates; fa
                              runs up and on a circle
        xtask layers --arrows the same, with every arrow
        xtask overflow        fails on arithmetic in sys/ that wraps or saturates without a reason
-       xtask words           fails on words and widths that mk/words/left does not allow for
-       xtask words --write   writes mk/words/left after findings became fewer
-       xtask words --list [PREFIX]
-                             prints every finding, of files whose path begins with PREFIX";
+       xtask words [PREFIX]  prints refused words and lines that are too wide, in files whose path
+                             begins with PREFIX; fails if there are any";
 
 fn run() -> Result<(), String> {
     let mut args = lexopt::Parser::from_env();
@@ -27,7 +25,7 @@ fn run() -> Result<(), String> {
         match arg {
             lexopt::Arg::Value(value) if command.is_none() => command = Some(value),
             lexopt::Arg::Value(value) if prefix.is_none() => prefix = value.into_string().ok(),
-            lexopt::Arg::Long(name @ ("arrows" | "write" | "list")) => {
+            lexopt::Arg::Long(name @ "arrows") => {
                 option = Some(name.to_owned());
             }
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
@@ -42,9 +40,7 @@ fn run() -> Result<(), String> {
         (Some("layers"), None, None) => layers::run(false),
         (Some("layers"), Some("arrows"), None) => layers::run(true),
         (Some("overflow"), None, None) => overflow::run(),
-        (Some("words"), None, None) => words::run(),
-        (Some("words"), Some("write"), None) => words::write(),
-        (Some("words"), Some("list"), prefix) => words::print(prefix.as_deref().unwrap_or("")),
+        (Some("words"), None, prefix) => words::run(prefix.as_deref().unwrap_or("")),
         _ => Err(USAGE.to_owned()),
     }
 }
