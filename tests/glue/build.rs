@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Compiles C files of the glue with the host's C compiler: the pure ones as they are, those that
-//! manage memory on a VM system of the tests' own (`freebsd/`).
+//! Compiles C files of the glue with the host's C compiler: the pure ones unchanged, those that
+//! manage memory with a VM system of the tests (`freebsd/`).
 
 use std::{collections::BTreeSet, env, fs, path::Path, path::PathBuf};
 
 const PURE: [&str; 3] = ["opp_choose", "power_seq", "imx8mq_clk_calc"];
 const MEMORY: [&str; 4] = ["drm_object", "drm_object_page", "drm_userptr", "drm_page"];
 
-/// A header of each name of FreeBSD's that the files include, which has nothing of its own.
+/// Creates an empty header for each of FreeBSD's that the files include.
 fn stand_ins(files: &[PathBuf], dir: &Path) {
     let mut names = BTreeSet::new();
     for file in files {

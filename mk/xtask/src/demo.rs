@@ -96,7 +96,7 @@ impl<'a> Log<'a> {
         } else if self.is_refused || !is_none("refused") {
             "a submit was refused"
         } else if !is_none("unknown") {
-            "the model met what it does not know"
+            "something that the model does not know"
         } else if !is_none("faults") || !is_none("leaked") {
             "faults or leaks"
         } else {
@@ -230,7 +230,7 @@ mod tests {
             (
                 "unknown=0",
                 "unknown=2",
-                "the model met what it does not know",
+                "something that the model does not know",
             ),
             ("faults=0", "faults=1", "faults or leaks"),
             ("leaked=0", "leaked=1", "faults or leaks"),

@@ -25,10 +25,8 @@ usage: xtask layers          draws the graph of modules of the kernel crates; fa
                              runs up and on a circle
        xtask layers --arrows the same, with every arrow
        xtask overflow        fails on arithmetic in sys/ that wraps or saturates without a reason
-       xtask words           fails on words and widths that mk/words/left does not allow for
-       xtask words --write   writes mk/words/left after findings became fewer
-       xtask words --list [PREFIX]
-                             prints every finding, of files whose path begins with PREFIX
+       xtask words [PREFIX]  prints refused words and lines that are too wide, in files whose path
+                             begins with PREFIX; fails if there are any
        xtask forms licences | paths | debug-output | manual-names
                              fails on a source without a licence, a path of one machine, output of
                              Debug in a kernel's message, a sysctl that is in no manual page
@@ -63,7 +61,7 @@ usage: xtask layers          draws the graph of modules of the kernel crates; fa
                              has what KERNEL exports. --update rewrites the list of symbols";
 
 /// Options that stand alone.
-const FLAGS: [&str; 5] = ["arrows", "write", "list", "update", "quiet"];
+const FLAGS: [&str; 3] = ["arrows", "update", "quiet"];
 /// Options of `console` with a value.
 const OPTIONS: [&str; 5] = ["status", "seconds", "label", "cpus", "count"];
 
@@ -138,10 +136,8 @@ fn run() -> Result<(), String> {
         (["layers"], []) => layers::run(false),
         (["layers"], ["arrows"]) => layers::run(true),
         (["overflow"], []) => overflow::run(),
-        (["words"], []) => words::run(),
-        (["words"], ["write"]) => words::write(),
-        (["words"], ["list"]) => words::print(""),
-        (["words", prefix], ["list"]) => words::print(prefix),
+        (["words"], []) => words::run(""),
+        (["words", prefix], []) => words::run(prefix),
         (["results", dir, rest @ ..], []) => results(dir.as_ref(), rest),
         (["audit", dir], []) => audit::crates(dir.as_ref()),
         (["kmod-audit", dir, kernels @ ..], []) => audit::kmod(dir.as_ref(), kernels, false),

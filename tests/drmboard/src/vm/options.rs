@@ -14,33 +14,34 @@ const USAGE: &str =
      [--count F] [--stats] [--power on|off] [--inject SPEC]... [--work-scale TIMES] \
      [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
 
-/// What the kernel is: it decides what a kernel's command line looks like.
+/// The kind of kernel, which determines the form of its command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Os {
     Linux,
     FreeBsd,
 }
 
-/// What was asked for.
+/// The options.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) board: String,
     pub(crate) kernel: PathBuf,
     pub(crate) initrd: Option<PathBuf>,
-    /// Image of the disk /dev/vda (FreeBSD: /dev/vtbd0), which is not written.
+    /// The image of the disk /dev/vda (FreeBSD: /dev/vtbd0), which is read-only.
     pub(crate) root: Option<PathBuf>,
     pub(crate) trace: Option<PathBuf>,
     pub(crate) png: Option<PathBuf>,
-    /// Where the instructions that the guest has executed are written; they are its clock then.
+    /// The file to which the counts of executed instructions are written. The guest's clock then
+    /// counts instructions.
     pub(crate) count: Option<PathBuf>,
     pub(crate) stats: bool,
-    /// What firmware did with the GPU's power.
+    /// Whether firmware left the GPU's power on.
     pub(crate) power: Boot,
     pub(crate) inject: Vec<String>,
-    /// How many times as long as usual draws, copies and jobs take.
+    /// The factor by which draws, copies and jobs take longer.
     pub(crate) work_scale: u32,
     pub(crate) os: Os,
-    /// More of the kernel's command line; for FreeBSD, variables of its environment.
+    /// More arguments of the kernel's command line; for FreeBSD, variables of its environment.
     pub(crate) append: String,
     pub(crate) timeout: Duration,
     pub(crate) ram_mib: u64,
@@ -49,7 +50,7 @@ pub(crate) struct Options {
 
 impl Options {
     /// # Errors
-    /// A sentence.
+    /// A message about the first mistake.
     pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
         let mut args = Args::new(args, USAGE);
         let mut options = Options {
