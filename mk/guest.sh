@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Shared by the scripts that run a guest in QEMU (crosscheck.sh, vmtest.sh): sourced after lib.sh,
-# not run. What it takes of its caller: `out`, the directory of everything that comes out, and of a
-# run `log`, the console's file, `ok`, and `bad`, 1 once anything was wrong.
+# not run. What it takes of its caller: `out`, the directory of everything that comes out.
 
 # Not below $out, which `make clean` removes.
 linux=$TARGET/linux-arm64
@@ -102,60 +101,4 @@ linux_programs() {
 	for name in etnaviv swrast kms_swrast; do
 		ln "$1/$libdir/dri/panfrost_dri.so" "$1/$libdir/dri/${name}_dri.so"
 	done
-}
-
-# wrong WHY: the run at hand is not as it should be.
-wrong() {
-	say "  wrong: $*"
-	bad=1
-	ok=failed
-}
-
-# said PATTERN: a line of the run has it.
-said() { grep -qE -- "$1" "$log" || wrong "nothing says $1"; }
-
-# modelled N PATTERN: as complained, for the model's report.
-modelled() {
-	local n
-	n=$(grep -cE -- "$2" "$log.model" || :)
-	if [ "$n" != "$1" ]; then wrong "$n lines of the model's report, not $1, say $2"; fi
-	grep -vE -- "$2" "$log.model" >"$log.rest" || :
-	mv "$log.rest" "$log.model"
-}
-
-# renderer_of BOARD: GL_RENDERER, as a pattern.
-renderer_of() {
-	case $1 in
-	rk3399) say 'Mali-T860 \(Panfrost\)' ;;
-	imx8mq) say 'Vivante GC7000 rev 6214' ;;
-	imx6q) say 'Vivante GC2000 rev 5108' ;;
-	imx6qp) say 'Vivante GC3000 rev 5450' ;;
-	mali-*) say "Mali-${1#mali-}( r1)? \\(Panfrost\\)" | tr tg TG ;;
-	esac
-}
-
-# suite_result BOARD LIST: what the kyua cases of a run came to, into `passed` and `failed`: those
-# that fail have to be in LIST.
-suite_result() {
-	sed -n 's/^case \([^ ]*\) \([a-z]*\).*/\1 \2/p' "$log" >"$log.cases"
-	passed=$(grep -c ' passed$' "$log.cases" || :)
-	failed=$(grep -cvE ' (passed|skipped)$' "$log.cases" || :)
-	awk -v board="$1" '
-		NR == FNR {
-			if (/^#/ || NF < 3 || index("," $1 ",", "," board ",") == 0) next
-			name = $2
-			sub(/\*$/, board, name)
-			listed[name] = $3
-			next
-		}
-		{ seen[$1] = 1 }
-		$2 != "passed" && $2 != "skipped" && !($1 in listed) {
-			print "fails and is not listed: " $1 }
-		$2 == "passed" && listed[$1] == "fails" { print "is listed and passes: " $1 }
-		END { for (name in listed) if (!(name in seen))
-			print "is listed and did not run: " name }
-	' "$2" "$log.cases" >"$log.suite"
-	if [ "$passed" = 0 ]; then wrong "no case passed"; fi
-	if [ -s "$log.suite" ]; then wrong "$(cat "$log.suite")"; fi
-	rm -f "$log".{cases,suite}
 }

@@ -15,12 +15,11 @@ export CARGO_TARGET_DIR=$TARGET
 cd -- "$TOP" || exit
 mkdir -p "$TARGET"
 
-# Functions of core that panic, as their names are demangled, for awk.
-PANICS='core::(panicking|slice::index|str::slice_error|option::(unwrap|expect)_failed'
-PANICS+='|result::unwrap_failed|cell::panic)'
-
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# xtask COMMAND...: what judges, built when it is needed.
+xtask() { cargo run -q -p xtask -- "$@"; }
 
 # suite_root SUITE: where the programs of a Debian suite are; see sysroot.sh.
 suite_root() { case $1 in bookworm) printf '%s' "$SYSROOT" ;; *) printf '%s' "$SYSROOT-$1" ;; esac }

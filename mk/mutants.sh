@@ -72,27 +72,12 @@ tests_of() {
 	done
 }
 
-# rate STATUS LOG: what a test run says: how many cases failed, or - for none.
-rate() {
-	local n
-	n=$(grep -cE '^test .* FAILED$|  ->  (failed|broken)' "$2" || :)
-	if [ "$n" != 0 ]; then
-		say "$n"
-	elif [ "$1" = 124 ]; then
-		say 'no end'
-	elif [ "$1" != 0 ]; then
-		say 'died'
-	else
-		say -
-	fi
-}
-
 # unit PACKAGE FAMILY LOG: the package's own tests.
 unit() {
 	local status=0 names
 	read -r -a names < <(tests_of "$1" "$2") || :
 	in_tree timeout 180 cargo test --no-fail-fast -p "$1" "${names[@]}" >"$3" 2>&1 || status=$?
-	rate "$status" "$3"
+	xtask mutants rate "$status" "$3"
 }
 
 # suite_of FAMILY LOG: those programs of the kyua suite that take seconds.
@@ -107,7 +92,7 @@ suite_of() {
 	in_tree timeout 90 kyua -c none -v "test_suites.drmkpi.drmboard=$build/release/drmboard" \
 		-v "test_suites.drmkpi.clients=$ARM64" \
 		test --build-root="$build/kyua" -r "$2.db" "${programs[@]}" >"$2" 2>&1 || status=$?
-	rate "$status" "$2"
+	xtask mutants rate "$status" "$2"
 }
 
 # machines FAMILY DIR BOARD RUN...: the first of the crosscheck's runs that notices.
@@ -133,8 +118,7 @@ machines() (
 
 # one NAME FAMILY WHAT BOARD RUN...: a row of the table, for the copy as it is.
 one() {
-	local name=$1 family=$2 what=$3 log=$root/log/$1 models=. driver=. suite=. guest=. caught \
-		options
+	local name=$1 family=$2 what=$3 log=$root/log/$1 models=. driver=. suite=. guest=. options
 	shift 3
 	rm -rf "$log"
 	mkdir -p "$log"
@@ -152,15 +136,9 @@ one() {
 		suite=$(suite_of "$family" "$log/suite")
 	fi
 	if [ -n "$in_guest" ]; then guest=$(machines "$family" "$log" "$@"); fi
-	printf '| %s | %s | %s | %s | %s | %s |\n' "$name" "$what" "$models" "$driver" "$suite" \
-		"$guest"
-	caught=no
-	case $models$driver$suite$guest in *[!.-]*) caught=yes ;; esac
-	if [ "$name" = "no-fault-$family" ]; then
-		[ "$caught" = no ] || die "checks fail without a fault: see $log"
-	elif [ "$caught" = no ]; then
-		unseen+=("$name")
-	fi
+	# A value may begin with a dash.
+	xtask mutants row -- "$name" "$what" "$models" "$driver" "$suite" "$guest" |
+		tee -a "$table" || die "$name: see $log"
 }
 
 # family NAME: of models, by the name of a patch.
@@ -171,7 +149,8 @@ if [ "${#mutants[@]}" = 0 ]; then
 	mutants=(tests/qemu/mutants/*.patch)
 	mutants=("${mutants[@]##*/}")
 fi
-unseen=()
+table=$root/table
+: >"$table"
 say "mutants: a number counts failed tests, \`no end\` and \`died\` are of their programs;"
 say "mutants: - is not detected, . is not tried"
 in_tree cargo build -q -p atf --bins
@@ -189,4 +168,4 @@ for group in mali vivante; do
 		patch -s -R -p1 -d "$tree" <"$file"
 	done
 done
-if [ "${#unseen[@]}" -gt 0 ]; then die "not noticed by anything: ${unseen[*]}"; fi
+xtask mutants end "$table"

@@ -35,15 +35,6 @@ out=$TARGET/vmtest
 limit=300
 bad=0
 
-# What a console must not have: messages of the kernel, and of a module that leaks.
-trouble='panic|lock order reversal|KDB|[Ww]itness|WITNESS|^Fatal|fatal trap'
-trouble+='|Sleeping (thread|on)|acquiring .* with the following|leaked memory|was not empty'
-trouble+='|still (busy|in use)|kldunload: .*Device busy|link_elf: symbol|undefined symbol'
-trouble+='|unknown ioctl|vm_fault failed'
-# Exceptions: lines with which WITNESS and others announce themselves.
-harmless='^WARNING: WITNESS option enabled|^WARNING: DIAGNOSTIC|^VT\('
-harmless+='|^KDB: debugger backends|^KDB: current backend'
-
 modules_needed="build the kernel's modules mqueue, linux_common, linux64, linprocfs and fdescfs"
 
 # kernels: those to be tested, as kernel.bin.
@@ -144,23 +135,24 @@ image() {
 	rm -rf "$root"
 }
 
-# boot KERNEL BOARD RUN STATUS [--name NAME] [--append VARIABLES] [OPTION...]: one machine from
-# power on to power off; tests/vm/guest/RUN.sh has to end with STATUS, or `any`.
+# boot BOARD RUN [--name NAME] [--append VARIABLES] [--judge OPTION] [OPTION...]: one machine from
+# power on to power off, which runs tests/vm/guest/RUN.sh. mk/xtask judges its console as that of
+# the run NAME and prints a row; it fails if anything is wrong.
 boot() {
-	local kernel=$1 board=$2 run=$3 script=$3.sh expected=$4 status=0 driver=etnaviv append="" \
-		options=() began=$SECONDS
-	shift 4
+	local board=$1 run=$2 script=$2.sh status=0 driver=etnaviv append="" options=() judge=() \
+		began=$SECONDS
+	shift 2
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--name) run=$2 ;;
 		--append) append=$2 ;;
+		--judge) judge+=("$2") ;;
 		*) options+=("$1" "$2") ;;
 		esac
 		shift 2
 	done
 	case $board in rk3399 | mali-*) driver=panfrost ;; esac
 	log=$out/$label-$board-$cpus-$run.log
-	ok=ok
 	local environment="vmtest.board=$board vmtest.driver=$driver vmtest.run=$script"
 	environment+=" vmtest.limit=$((limit - 20))"
 	# Without it devctl(4) queues events for a devd(8) that does not run.
@@ -169,292 +161,90 @@ boot() {
 		--append "kern.elf64.fallback_brand=3 hw.bus.devctl_queue=0 $environment $append" \
 		${options[@]+"${options[@]}"} >"$log" 2>&1 || status=$?
 	tr -d '\r\0' <"$log" >"$log.text" && mv "$log.text" "$log"
-	took=$((SECONDS - began))
-	if [ "$expected" != any ] && [ "$status" != "$expected" ]; then
-		wrong "the guest ended with $status"
-	fi
-	grep -E -- "$trouble" "$log" | grep -vE -- "$harmless" >"$log.bad" || :
-	grep '^model ' "$log" | grep -vE '^model [^ ]+ (chains|events|power-ups)=' >"$log.model" ||
-		:
+	xtask console freebsd "$board" "$run" "$log" --status "$status" --seconds \
+		$((SECONDS - began)) --label "$label" --cpus "$cpus" ${judge[@]+"${judge[@]}"} || {
+		bad=1
+		return 1
+	}
 }
 
-# row RUN STEP [FIGURE]: a line of the table.
-row() {
-	printf '%-8s %-8s %4s  %-10s %-28s %5s s  %s\n' "$label" "$1" "$cpus" "$2" "${3:--}" \
-		"$took" "$ok"
-}
+clients() { boot "$1" clients || :; }
 
-# verdict BOARD RUN FIGURE: nothing may be left over.
-verdict() {
-	if [ -s "$log.bad" ]; then wrong "the console: $(head -n 20 "$log.bad")"; fi
-	if [ -s "$log.model" ]; then wrong "the model: $(cat "$log.model")"; fi
-	row "$@"
-	if [ "$ok" != ok ]; then tail -n 25 "$log" | sed 's/^/    /'; fi
-	rm -f "$log".{bad,model,rest}
-}
-
-# ended NAME STATUS: how a step of the guest's script ended.
-ended() { said "^guest: $1 ended with $2\$"; }
-
-clients() {
-	local step
-	boot "$kernel" "$1" clients 0
-	for step in load nodes sysctl dri native gles_clear share pixels unload leaks; do
-		ended "$step" 0
-	done
-	said "^gles_clear: renderer: $(renderer_of "$1")\$"
-	said "^eglinfo: EGL driver name: $(case $1 in \
-		imx*) say etnaviv ;; *) say panfrost ;; esac)\$"
-	said "^gles_clear: frames 15 ok\$"
-	said "^native: native [a-z]* ok\$"
-	said "^pixels: pixels 333x77: #78123456\$"
-	said '^share: share 333x77 ok$'
-	verdict "$1" clients "$(sed -n 's/^gles_clear: renderer: //p' "$log" | tail -n 1)"
-}
-
-reload() {
-	boot "$kernel" "$1" reload 0
-	ended reload 0
-	said '^gles_clear: frames 15 ok$'
-	verdict "$1" reload "$(sed -n 's/^reload: loaded and unloaded //p' "$log")"
-}
+reload() { boot "$1" reload || :; }
 
 # cases BOARD: those that do not pass are in tests/vm/suite.txt, with reasons. They provoke the
 # model, which is not checked. Work is as long as in mk/crosscheck.sh, and for the same reasons.
 cases() {
 	local scale=1
 	case $1 in imx*) scale=20 ;; esac
-	boot "$kernel" "$1" cases 0 --work-scale "$scale"
-	suite_result "$1" tests/vm/suite.txt
-	: >"$log.model"
-	verdict "$1" cases "$passed passed, $failed differ"
+	boot "$1" cases --work-scale "$scale" || :
 }
 
 # fault BOARD RUN SPEC FIRST: a fault planted when six jobs have been started, that is for the frame
 # which clears to white, or the one before. FIRST is how the client ends that meets it: `any` where
-# that is not always the same job. What the model says of it is the caller's to check.
-fault() {
-	boot "$kernel" "$1" fault 0 --inject "$3" --append "vmtest.first=$4" --name "$2"
-	said '^gles_clear: frames 15 ok$'
-	said '^share: share 333x77 ok$'
-	ended unload 0
-	grep -qE '^model .* injected=1$' "$log" || wrong "the fault did not happen"
-}
-
-# stopped BOARD: our driver stops a Mali's job that hangs before it resets the GPU; the model counts
-# that as its end.
-stopped() { case $1 in rk3399) modelled 1 'exception 4 count=1$' ;; esac; }
+# that is not always the same job.
+fault() { boot "$1" fault --inject "$3" --append "vmtest.first=$4" --name "$2" || :; }
 
 faults() {
-	case $1 in
-	rk3399)
-		fault "$1" hang hang:after=6 any
-		stopped "$1"
-		verdict "$1" hang
-		fault "$1" jobfault jobfault:after=6 any
-		modelled 1 'exception 88 count=1$'
-		verdict "$1" jobfault
-		fault "$1" buserror buserror:access=10,after=6 any
-		modelled 1 'exception 72 count=1$'
-		verdict "$1" buserror
-		fault "$1" mmufault fault:access=10,after=6 any
-		modelled 1 'mmu-fault 195 count=1$'
-		# Its job ends at once.
-		modelled 1 'exception 72 count=1$'
-		verdict "$1" mmufault
-		;;
-	imx8mq)
-		fault "$1" hang hang:after=6 any
-		verdict "$1" hang
-		fault "$1" buserror buserror:access=10,after=6 any
-		modelled 1 'bus-error count=1$'
-		verdict "$1" buserror
-		fault "$1" mmufault fault:access=10,after=6 any
-		modelled 1 'mmu-fault 2 count=1$'
-		verdict "$1" mmufault
-		;;
-	esac
-	# The work was done, only its interrupt was lost.
+	fault "$1" hang hang:after=6 any
+	case $1 in rk3399) fault "$1" jobfault jobfault:after=6 any ;; esac
+	fault "$1" buserror buserror:access=10,after=6 any
+	fault "$1" mmufault fault:access=10,after=6 any
 	fault "$1" loseirq lose-irq:after=6 0
-	verdict "$1" loseirq
 }
 
-killed() {
-	boot "$kernel" "$1" killed 0
-	said '^gles_clear: frames 15 ok$'
-	said '^counters: dev\.[a-z]*\.0\.open_files: 0$'
-	ended unload 0
-	verdict "$1" killed
-}
+killed() { boot "$1" killed || :; }
 
-lowmem() {
-	boot "$kernel" "$1" lowmem 0
-	ended lowmem1 0
-	ended lowmem2 0
-	said '^gles_clear: frames 15 ok$'
-	verdict "$1" lowmem "$(sed -n 's/^guest: short of memory //p' "$log")"
-}
+lowmem() { boot "$1" lowmem || :; }
 
-crowd() {
-	local n
-	boot "$kernel" "$1" crowd 0
-	for n in 1 2 3 4; do ended "crowd$n" 0; done
-	ended unload 0
-	verdict "$1" crowd \
-		"$(sed -n 's/^crowd[1-4]: \([0-9]*\) rounds$/\1/p' "$log" |
-		awk '{ n += $1 } END { print n + 0 }') rounds of 4 in 60 s"
-}
+crowd() { boot "$1" crowd || :; }
 
 busy() {
-	boot "$kernel" "$1" busy 0
-	said '^guest: EBUSY [1-9][0-9]* times$'
-	ended busy 0
-	verdict "$1" busy "$(sed -n 's/^guest: EBUSY //p' "$log") EBUSY"
-	boot "$kernel" "$1" busy any --inject hang:after=20 --name busyhang
-	said '^guest: EBUSY [1-9][0-9]* times$'
-	said '^gles_clear: frames 15 ok$'
-	ended unload 0
-	stopped "$1"
-	verdict "$1" busyhang "$(sed -n 's/^guest: EBUSY //p' "$log") EBUSY"
+	boot "$1" busy || :
+	boot "$1" busy --inject hang:after=20 --name busyhang || :
 }
 
-force() {
-	boot "$kernel" "$1" force 0
-	ended forced 0
-	ended holder 0
-	said '^gles_clear: frames 15 ok$'
-	ended unload 0
-	verdict "$1" force
-}
+force() { boot "$1" force || :; }
 
-vm() {
-	boot "$kernel" "$1" pages 0 --name vm --append kern.racct.enable=1
-	said '^vm: native [a-z]* ok$'
-	said '^locked: native [a-z]* ok$'
-	ended locked 0
-	ended unload 0
-	ended wired 0
-	verdict "$1" vm
-}
+vm() { boot "$1" pages --name vm --append kern.racct.enable=1 || :; }
 
-inflight() {
-	boot "$kernel" "$1" inflight 0
-	ended inflight 0
-	said '^gles_clear: frames 15 ok$'
-	ended unload 0
-	verdict "$1" inflight \
-		"$(sed -n 's/^inflight: files closed while the collector ran: //p' "$log") at once"
-}
+inflight() { boot "$1" inflight || :; }
 
-# quiet: no register is touched from a mark 1001 to the 1002 after it, and there are such marks.
-quiet() {
-	awk '$2 == "mark" && $3 == 1001 { in_it = 1; n++ } $2 == "mark" && $3 == 1002 { in_it = 0 }
-		$2 == "mmio" && $3 ~ /^gpu@/ && in_it { touched++ }
-		END { if (n == 0 || touched != 0) {
-			print n + 0 " times suspended, " touched + 0 " accesses"
-			exit 1 } }' \
-		"${log%.log}.trace" >"$log.rest" || wrong "while suspended: $(cat "$log.rest")"
-}
+power() { boot "$1" power --append vmtest.shutdown=1 || :; }
 
-# shut_down: the GPU works after mark 1003, and is off at the end.
-shut_down() {
-	awk '
-		$2 == "mark" && $3 == 1003 { in_it = 1 }
-		in_it && $2 == "mmio" && $3 ~ /^gpu@/ { touched++; if (off) late++ }
-		in_it && $2 == "power" && $3 ~ /^gpu@/ { off = $4 == 0; late = 0 }
-		END {
-			if (off && touched && !late) exit 0
-			print touched + 0 " accesses, " late + 0 " when off; off: " off + 0
-			exit 1
-		}
-	' "${log%.log}.trace" >"$log.rest" || wrong "shutdown: $(cat "$log.rest")"
-}
+kinds() { boot "$1" kinds || :; }
 
-power() {
-	boot "$kernel" "$1" power 0 --append vmtest.shutdown=1
-	said '^guest: suspended [1-9][0-9]* times$'
-	ended client1 0
-	ended client2 0
-	said '^gles_clear: frames 15 ok$'
-	ended unload 0
-	quiet
-	shut_down
-	verdict "$1" power "$(sed -n 's/^guest: suspended //p' "$log") suspended"
-}
-
-kinds() {
-	local name
-	boot "$kernel" "$1" kinds 0
-	for name in draw share native kill blink lowmem forced churn unload; do
-		ended "$name" 0
-	done
-	said '^gles_clear: frames 15 ok$'
-	verdict "$1" kinds \
-		"$(sed -n 's/^\(draw\|share\|native\|kill\): \([0-9]*\) rounds$/\2/p' "$log" |
-		awk '{ n += $1 } END { print n + 0 }') clients"
-}
-
-# sum PATTERN: of the numbers at the ends of the lines that begin so.
-sum() { sed -n "s/^$1//p" "$log" | awk '{ n += $1 } END { print n + 0 }'; }
-
-# The driver and the model count the jobs, too: each has run once.
 signals() {
-	local limit=$((SIGNALS / 50 + 300)) seen jobs
-	boot "$kernel" "$1" signals 0 --append "vmtest.signals=$SIGNALS"
-	ended native 0
-	ended linux 0
-	ended leaks 0
-	ended unload 0
-	seen=$(sum '\(native\|linux\): signals ') jobs=$(sum '\(native\|linux\): jobs ')
-	if [ "$seen" -lt "$SIGNALS" ]; then wrong "$seen signals, not $SIGNALS"; fi
-	said "^counters: dev\.[a-z]*\.0\.jobs: $jobs\$"
-	case $1 in
-	rk3399) said "^model .* chains=$jobs " ;;
-	imx8mq) said "^model .* pixels=$((jobs * 1024 * 256)) " ;;
-	esac
-	verdict "$1" signals "$seen signals, $jobs jobs"
+	local limit=$((SIGNALS / 50 + 300))
+	boot "$1" signals --append "vmtest.signals=$SIGNALS" --judge "--count=$SIGNALS" || :
 }
 
 # One machine after the other; each ends in a few seconds.
 boots() {
-	local n good=0 began=$SECONDS all=ok
+	local n good=0 began=$SECONDS
 	for ((n = 1; n <= COUNT; n++)); do
-		boot "$kernel" "$1" boots 0
-		ended load 0
-		said '^gles_clear: frames 1 ok$'
-		if [ -s "$log.bad" ]; then wrong "the console: $(head -n 20 "$log.bad")"; fi
-		if [ "$ok" = ok ]; then
+		if boot "$1" boots --judge --quiet; then
 			good=$((good + 1))
 		else
-			all=$ok
 			cp "$log" "${log%.log}-$n.log"
 			say "boot $n: ${log%.log}-$n.log"
 		fi
-		rm -f "$log".{bad,model,rest}
 	done
-	ok=$all took=$((SECONDS - began))
-	row "$1" boots "$good of $COUNT"
+	xtask console freebsd-machines "$1" boots "$good" --status 0 --seconds \
+		$((SECONDS - began)) --label "$label" --cpus "$cpus" --count "$COUNT"
 }
 
 force100() {
 	local limit=900
-	boot "$kernel" "$1" force100 0
-	said '^guest: forced 100 times$'
-	said '^gles_clear: frames 15 ok$'
-	ended unload 0
-	verdict "$1" force100
+	boot "$1" force100 || :
 }
 
 # How long a small client's jobs take beside neighbours, and beside processes that burn as much
 # processor time. Nothing is too long here; mk/bench.sh has a bound, on the host.
 latency() {
 	local limit=1800
-	boot "$kernel" "$1" latency 0 --append "vmtest.submits=$SUBMITS vmtest.rounds=$ROUNDS"
-	ended latency 0
-	ended unload 0
-	said '^latency: latency: floods a buffer with fences: .* ratio '
-	sed -n 's/^latency: latency: /  /p' "$log"
-	verdict "$1" latency "$SUBMITS submits"
+	boot "$1" latency --append "vmtest.submits=$SUBMITS vmtest.rounds=$ROUNDS" \
+		--judge "--count=$SUBMITS" || :
 }
 
 # instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh
@@ -463,9 +253,7 @@ instructions() {
 	# While the guest waits for its disk its clock runs ahead, by minutes on a busy host.
 	local counts=$out/$1-count-$2.counts limit=900
 	rm -f "$counts"
-	boot "$kernel" "$1" count 0 --count "$counts" --name "count-$2"
-	ended submits 0
-	verdict "$1" "count-$2" "$(sed -n 's/^\(drmkpi at .*\)$/\1/p' "$log")"
+	boot "$1" count --count "$counts" --name "count-$2" || :
 }
 
 if [ "${1:-}" = unless-none ]; then
@@ -505,7 +293,7 @@ if [ -z "${KMOD:-}" ]; then
 		die "the module cannot be built"
 	}
 fi
-printf '\n%-8s %-8s %4s  %-10s %-28s %7s  %s\n' kernel board cpus run "" time result
+xtask console freebsd-header
 for kernel in $(kernels); do
 	label=$(basename "$(dirname "$kernel")")
 	iso=$out/$label.iso

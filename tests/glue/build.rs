@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Compiles C files of the glue with the host's C compiler: the pure ones as they are, those that
-//! manage memory on a VM system of the tests' own (`freebsd/`).
+//! Compiles C files of the glue with the host's C compiler: the pure ones unchanged, those that
+//! manage memory with a VM system of the tests (`freebsd/`).
 
 use std::{collections::BTreeSet, env, fs, path::Path, path::PathBuf};
 
@@ -13,7 +13,7 @@ const MEMORY: [&str; 5] = [
     "drm_page",
 ];
 
-/// A header of each name of FreeBSD's that the files include, which has nothing of its own.
+/// Creates an empty header for each of FreeBSD's that the files include.
 fn stand_ins(files: &[PathBuf], dir: &Path) {
     let mut names = BTreeSet::new();
     for file in files {

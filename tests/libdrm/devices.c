@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What libdrm makes of the nodes and sysctls that drmkpi has.  Prints a line
- * for each case, `NAME: ok` or `NAME: FAILED: WHAT`, and fails when one fails.
+ * Tests how libdrm enumerates devices with the nodes and sysctls of drmkpi.
+ * Prints a line for each case, `NAME: ok` or `NAME: FAILED: WHAT`, and fails if
+ * one fails.
  * drmkpi's nodes are /dev/drm/N, and those in /dev/dri are links to them.
  */
 #include <xf86drm.h>

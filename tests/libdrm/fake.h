@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A FreeBSD as libdrm sees it, on Linux: this comes before the first line of every file of libdrm
- * (cc -include), turns its FreeBSD branches on, and has it read nodes and sysctls of a table
- * instead of the machine's.
+ * Lets libdrm's code for FreeBSD run on Linux. This header is included before each file of libdrm
+ * (cc -include); it enables the FreeBSD branches and replaces nodes and sysctls with those of a
+ * table.
  */
 #ifndef FAKE_H
 #define	FAKE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The DRM requests of the native client, in FreeBSD's encoding.  Names are the uapi's; drm.h, panfrost_drm.h and etnaviv_drm.h of
- * the uapi define the fields.
+ * The DRM requests of the native client, in FreeBSD's encoding.  The names and fields are those of
+ * drm.h, panfrost_drm.h and etnaviv_drm.h of the user ABI.
  */
 
 #ifndef TESTS_VM_DRM_H
@@ -94,63 +94,85 @@ struct sync_file_info {
 };
 #define SYNC_IOC_FILE_INFO	IOWR('>', 4, struct sync_file_info)
 
-/* native_drm.c: a line for each thing that is not as it should be; `failures` counts them. */
+/* native_drm.c */
+/* The number of failed expectations. */
 extern int failures;
+/* Prints a line and counts a failure if `found` is not `wanted`. */
 void expect(const char *what, long found, long wanted);
-/* A system call that has to do: its answer. The program ends with the errno of one that fails. */
-long must(const char *what, long answer);
+/*
+ * Returns the result of a system call that must succeed.  If it is a negated errno, prints a line
+ * and exits with the errno.
+ */
+long must(const char *what, long result);
+/* ioctl(2). */
 long drm(int fd, uint64_t request, void *argument);
-/* Waits for a sync_file, by poll(2) and kevent(2), and closes it. */
+/* Waits for a sync_file with kevent(2) and poll(2), and closes it. */
 void wait_sync_file(int fd);
+/* mmap(2) with MAP_SHARED. */
 void *map(int fd, uint64_t offset, size_t size, int prot);
-/* What any buffer can do; it is closed. */
+/* Exports, imports and closes a buffer. */
 void any_buffer(int fd, uint32_t handle);
 
-/* How a process ends that reads an address. */
+/* Reads an address in a child process.  Returns the child's status from wait4(2). */
 long reader(const volatile uint32_t *at);
 
-/* One for each driver. */
+/* The requests of one driver. */
 struct native_driver {
 	const char *name;
+	/* The tests of the driver's own requests. */
 	void (*test)(int fd);
-	/* A new buffer's handle. */
+	/* Creates a buffer.  Returns its handle. */
 	uint32_t (*create)(int fd, uint32_t size);
-	/* What mmap(2) takes for a buffer. */
+	/* Returns the offset for mmap(2) of a buffer. */
 	uint64_t (*offset)(int fd, uint32_t handle);
-	/* Says whether a buffer's content is needed; whether it is there.  NULL: there is no such request. */
+	/*
+	 * Advises whether a buffer's content is needed.  Returns whether the content is retained.
+	 * NULL if the driver has no such request.
+	 */
 	int (*need)(int fd, uint32_t handle, int needed);
-	/* A buffer of memory of this process: 0, or the negated errno.  NULL as above. */
+	/*
+	 * Creates a buffer from memory of this process, and closes it.  Returns 0, or the negated
+	 * errno.  NULL if the driver has no such request.
+	 */
 	long (*user)(int fd, const volatile void *at, uint64_t size);
-	/* Submits a job with a buffer of size bytes, and closes that: a sync_file of the job's end,
-	 * or a negated errno. */
+	/*
+	 * Submits a job that uses a new buffer of `size` bytes, and closes the buffer.  Returns a
+	 * sync_file of the job's fence, or a negated errno.
+	 */
 	long (*launch)(int fd, uint32_t size);
-	/* Calls of all kinds, by signaled(); how many jobs were submitted. */
+	/* Makes requests of all kinds with signaled().  Returns the number of submitted jobs. */
 	uint64_t (*round)(int fd);
-	/* A new buffer's handle, or a negated errno. */
+	/* Creates a buffer.  Returns its handle, or a negated errno. */
 	long (*try_create)(int fd, uint32_t size);
-	/* Submits the same job as before and waits for its end. */
+	/* Submits a job, the same in each call, and waits for its fence. */
 	void (*small)(int fd);
-	/* Clients have syncobjs. */
+	/* Whether the driver supports syncobjs. */
 	int syncobjs;
 };
 extern const struct native_driver panfrost, etnaviv;
 
-/* native_vm.c: what the VM system does with buffers' pages; and one that has pages locked when the driver goes. */
+/*
+ * native_vm.c: the VM system's operations on pages of buffers, and a process with locked pages when
+ * the driver is unloaded.
+ */
 void vm_interfaces(int fd, const struct native_driver *driver);
 void vm_locked(int fd, const struct native_driver *driver);
 
-/* native_life.c: what closes files, and when the driver goes. */
+/* native_life.c: clients when the driver is unloaded, and files that the kernel closes itself. */
 void hold(int fd, const struct native_driver *driver);
 [[noreturn]] void busy(int fd, const struct native_driver *driver);
 void churn(int fd, const struct native_driver *driver);
 void inflight(int fd, const struct native_driver *driver);
 
-/* native_latency.c: a small client's waits beside neighbours. */
+/* native_latency.c: how long a small client waits while other clients load the driver. */
 void latency(int fd, const struct native_driver *driver, uint64_t submits, uint64_t rounds);
 
-/* native_signals.c: rounds of calls until so many signals have come while one was under way. */
+/* native_signals.c: repeats round() until `count` signals have arrived during its requests. */
 void signals(int fd, const struct native_driver *driver, uint64_t count);
-/* A request, poll(2) of a sync_file, a descriptor of a buffer and back; made again while they end with EINTR. */
+/*
+ * An ioctl(2), a poll(2) of a sync_file, and PRIME export and import of a buffer, each repeated as
+ * long as it fails with EINTR.
+ */
 long signaled(const char *name, int fd, uint64_t request, void *argument);
 void signaled_poll(int fd);
 void signaled_prime(int fd, uint32_t handle);

@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Process 1 of the guest: mounts, loads the modules that Linux programs take, has the script run
- * that the kernel's environment names, reports its result to drmboard, and switches the machine
- * off. Its own lines begin with "guest: ".
+ * Process 1 of the guest: loads the modules that Linux programs need, mounts file systems, runs the
+ * script that the kernel's environment names, reports its exit status to drmboard, and powers the
+ * machine off. Its own lines begin with "guest: ".
  *
- * Kernel environment: vmtest.run=FILE below /vmtest, a script of busybox; vmtest.limit=SECONDS;
- * vmtest.shutdown=1: devices are shut down (device_shutdown) before the machine is off.
+ * Kernel environment:
+ *	vmtest.run=FILE		a script below /vmtest, run by busybox
+ *	vmtest.limit=SECONDS	how long it may take
+ *	vmtest.shutdown=1	a power-off as by shutdown(8): devices are shut down first
  */
 
 #include "sys.h"
 
 /* Dependencies first. */
-static const char *const modules[] = { "pseudofs", "tmpfs", "mqueuefs", "linux_common", "linux64", "linprocfs", "fdescfs" };
-
-static const char *const mounts[][2] = { { "tmpfs", "/tmp" }, { "linprocfs", "/proc" }, { "fdescfs", "/dev/fd" } };
-
-static char *environment[] = {
-	"PATH=/bin:/usr/bin", "HOME=/tmp", "TMPDIR=/tmp", "EGL_LOG_LEVEL=warning", "MESA_SHADER_CACHE_DISABLE=true", NULL
+static const char *const modules[] = {
+	"pseudofs", "tmpfs", "mqueuefs", "linux_common", "linux64", "linprocfs", "fdescfs"
 };
 
-/* Not an error: the kernel may have it built in. */
+static const char *const mounts[][2] = {
+	{ "tmpfs", "/tmp" }, { "linprocfs", "/proc" }, { "fdescfs", "/dev/fd" }
+};
+
+static char *environment[] = {
+	"PATH=/bin:/usr/bin", "HOME=/tmp", "TMPDIR=/tmp", "EGL_LOG_LEVEL=warning",
+	"MESA_SHADER_CACHE_DISABLE=true", NULL
+};
+
+/* Loads a module. A missing file is no error: the module may be built into the kernel. */
 static void
 load(const char *name)
 {
@@ -62,7 +69,10 @@ start(char **argv)
 	leave(127);
 }
 
-/* The exit status, 128 and the signal, or 124 when it took too long. */
+/*
+ * Waits for a process. Returns its exit status, 128 plus the signal that killed it, or 124 if the
+ * time limit passed.
+ */
 static int
 wait(long pid, uint64_t limit_s)
 {
@@ -71,7 +81,7 @@ wait(long pid, uint64_t limit_s)
 	long got;
 
 	for (;;) {
-		/* Orphans end here, too. */
+		/* Reaps orphans, too. */
 		got = sys(SYS_WAIT4, -1, &status, WNOHANG, NULL);
 		if (got == pid || (got < 0 && pid < 0))
 			break;
@@ -106,7 +116,7 @@ run(void)
 	limit = number_of(kernel_env("vmtest.limit"));
 	name = kernel_env("vmtest.run");
 	if (strlen(name) == 0) {
-		say("guest: nothing to run: no vmtest.run in the kernel's environment\n");
+		say("guest: vmtest.run is not set in the kernel's environment\n");
 		return (1);
 	}
 	memcpy(script + strlen(script), name, strlen(name) < 64 ? strlen(name) : 64);
@@ -132,13 +142,14 @@ main(int argc, char **argv, char **env)
 	say("guest: end %d\n", (long)status);
 	mail(MAIL_EXIT, (uint32_t)status);
 	/*
-	 * The kernel gives disks five seconds of computing to write their caches; these have none.
+	 * By default the kernel spends five seconds in DELAY(9) for disks to write their caches;
+	 * the guest's disk is read-only.
 	 */
 	sys(SYS_SYSCTLBYNAME, delay, sizeof(delay) - 1, NULL, NULL, &none, sizeof(none));
 	if (number_of(kernel_env("vmtest.shutdown")) == 0)
 		how |= RB_NOSYNC;
 	sys(SYS_REBOOT, how);
-	say("guest: it does not switch off\n");
+	say("guest: power-off failed\n");
 	for (;;)
 		sleep_ms(1000);
 }

@@ -3,17 +3,21 @@
 /*
  * A FreeBSD client of the render node.
  *
- *	native_drm				the requests in the native encoding, and a job
+ *	native_drm			the requests in FreeBSD's encoding, and a job
+ *	native_drm beside		the same, while other programs create buffers
  *	native_drm pixels FD STRIDE WIDTH HEIGHT PIXEL
- *						an inherited dma-buf has that colour all over
- *	native_drm hold				has a buffer mapped until the driver goes
- *	native_drm busy				has jobs done, without end
- *	native_drm vm				what the VM system can do with a buffer's pages
- *	native_drm locked			has a buffer locked until the driver goes
- *	native_drm churn			makes and closes all kinds of files until the driver goes
- *	native_drm inflight			files in flight between sockets that nobody has any more
- *	native_drm latency SUBMITS ROUNDS	how long a job takes beside neighbours
- *	native_drm signals COUNT		all kinds of calls, until COUNT signals have come in the middle of them
+ *					checks that each pixel of an inherited dma-buf is PIXEL
+ *	native_drm hold			has a buffer mapped until the driver is unloaded
+ *	native_drm busy			submits jobs, without end
+ *	native_drm vm			the VM system's operations on pages of buffers
+ *	native_drm locked		has a buffer locked in memory until the driver is unloaded
+ *	native_drm churn		creates and closes files of all kinds until the driver is
+ *					unloaded
+ *	native_drm inflight		files in flight between sockets that are closed
+ *	native_drm latency SUBMITS ROUNDS
+ *					how long a job takes while other clients load the driver
+ *	native_drm signals COUNT	requests of all kinds, until COUNT signals have arrived
+ *					during them
  */
 
 #include "drm.h"
@@ -32,13 +36,13 @@ expect(const char *what, long found, long wanted)
 }
 
 long
-must(const char *what, long answer)
+must(const char *what, long result)
 {
-	if (answer < 0) {
-		say("wrong: %s: errno %d\n", what, -answer);
-		leave((int)-answer);
+	if (result < 0) {
+		say("wrong: %s: errno %d\n", what, -result);
+		leave((int)-result);
 	}
-	return (answer);
+	return (result);
 }
 
 long
@@ -50,20 +54,23 @@ drm(int fd, uint64_t request, void *argument)
 void *
 map(int fd, uint64_t offset, size_t size, int prot)
 {
-	return ((void *)must("mmap", sys(SYS_MMAP, NULL, size, (long)prot, MAP_SHARED, (long)fd, offset)));
+	long at = sys(SYS_MMAP, NULL, size, (long)prot, MAP_SHARED, (long)fd, offset);
+
+	return ((void *)must("mmap", at));
 }
 
 void
 wait_sync_file(int fd)
 {
-	struct kevent event = { .ident = (uintptr_t)fd, .filter = EVFILT_READ, .flags = EV_ADD }, got;
+	struct kevent got, event = { .ident = (uintptr_t)fd, .filter = EVFILT_READ,
+	    .flags = EV_ADD };
 	struct pollfd poll = { fd, POLLIN, 0 };
 	struct timespec limit = { 10, 0 };
 	struct sync_file_info info;
 	long queue = must("kqueue", sys(SYS_KQUEUE));
 
 	expect("events of a sync_file", sys(SYS_KEVENT, queue, &event, 1l, &got, 1l, &limit), 1);
-	expect("which descriptor", (long)got.ident, fd);
+	expect("descriptor of the event", (long)got.ident, fd);
 	expect("poll of a sync_file", sys(SYS_POLL, &poll, 1l, 0l), 1);
 	memset(&info, 0, sizeof(info));
 	must("SYNC_IOC_FILE_INFO", drm(fd, SYNC_IOC_FILE_INFO, &info));
@@ -77,37 +84,40 @@ static const struct native_driver *
 driver_of(int fd)
 {
 	static char name[32], date[32], desc[64];
-	struct drm_version version = { .name_len = sizeof(name) - 1, .name = name, .date_len = sizeof(date) - 1, .date = date,
-	    .desc_len = sizeof(desc) - 1, .desc = desc };
+	struct drm_version version = { .name_len = sizeof(name) - 1, .name = name,
+	    .date_len = sizeof(date) - 1, .date = date, .desc_len = sizeof(desc) - 1,
+	    .desc = desc };
 	size_t i;
 
 	must("VERSION", drm(fd, VERSION, &version));
 	expect("length of the name", (long)version.name_len, (long)strlen(name));
 	for (i = 0; i < nitems(drivers); i++) {
 		if (strcmp(drivers[i]->name, name) == 0) {
-			say("driver: %s %d.%d: %s\n", name, (long)version.major, (long)version.minor, desc);
+			say("driver: %s %d.%d: %s\n", name, (long)version.major,
+			    (long)version.minor, desc);
 			return (drivers[i]);
 		}
 	}
-	say("wrong: driver: %s\n", name);
+	say("wrong: unknown driver: %s\n", name);
 	leave(1);
 }
 
-/* What has nothing behind it, or a bad argument. */
+/* Unknown requests and bad arguments. */
 static void
 refused(int fd)
 {
 	uint64_t word[64];
 
 	memset(word, 0, sizeof(word));
-	expect("a request of no driver", drm(fd, IOWR('d', 0x9f, uint64_t), word), -EINVAL);
+	expect("an unknown request", drm(fd, IOWR('d', 0x9f, uint64_t), word), -EINVAL);
 	expect("a request of another group", drm(fd, IOWR('x', 1, uint64_t), word), -ENOTTY);
-	expect("a primary node's request", drm(fd, SET_MASTER, NULL), -EACCES);
+	expect("a request for primary nodes only", drm(fd, SET_MASTER, NULL), -EACCES);
 	expect("a bad address", drm(fd, GET_CAP, (void *)8), -EFAULT);
-	expect("a handle of nobody", drm(fd, GEM_CLOSE, word), -EINVAL);
+	expect("GEM_CLOSE of a missing handle", drm(fd, GEM_CLOSE, word), -EINVAL);
 	word[0] = 0x7fffffff;
-	expect("a capability of nobody", drm(fd, GET_CAP, word), -EOPNOTSUPP);
-	expect("mapping nothing", sys(SYS_MMAP, NULL, 4096l, PROT_READ, MAP_SHARED, (long)fd, 1ul << 40), -EINVAL);
+	expect("GET_CAP of an unknown capability", drm(fd, GET_CAP, word), -EOPNOTSUPP);
+	expect("mmap of an offset without a buffer",
+	    sys(SYS_MMAP, NULL, 4096l, PROT_READ, MAP_SHARED, (long)fd, 1ul << 40), -EINVAL);
 	expect("a bad descriptor", drm(-1, GET_CAP, word), -EBADF);
 }
 
@@ -119,7 +129,7 @@ idle(int fd)
 	expect("poll of an idle node", sys(SYS_POLL, &poll, 1l, 0l), 0);
 }
 
-/* A buffer's descriptor, with the flags of both systems, and back to its handle. */
+/* PRIME export and import of a buffer; both mappings show the same memory. */
 static void
 prime(int fd, const struct native_driver *driver, uint32_t handle)
 {
@@ -133,7 +143,7 @@ prime(int fd, const struct native_driver *driver, uint32_t handle)
 		must("PRIME_HANDLE_TO_FD", drm(fd, PRIME_HANDLE_TO_FD, &out));
 		in = (struct drm_prime_handle) { .fd = out.fd };
 		must("PRIME_FD_TO_HANDLE", drm(fd, PRIME_FD_TO_HANDLE, &in));
-		expect("the handle that a buffer has in this file", in.handle, handle);
+		expect("handle after export and import", in.handle, handle);
 		a = map(out.fd, 0, 4096, PROT_READ | PROT_WRITE);
 		b = map(fd, driver->offset(fd, handle), 4096, PROT_READ | PROT_WRITE);
 		a[5] = 0x600df00d + (uint32_t)i;
@@ -155,7 +165,7 @@ swap_reserved(void)
 	return (value);
 }
 
-/* A buffer counts as its maker's anonymous memory, for as long as it is there. */
+/* A buffer is charged as anonymous memory, until it is freed. */
 static void
 charged(int fd, const struct native_driver *driver)
 {
@@ -163,13 +173,14 @@ charged(int fd, const struct native_driver *driver)
 	uint64_t before = swap_reserved();
 	struct drm_gem_close close = { driver->create(fd, size), 0 };
 
-	expect("what is charged for a buffer", (long)(swap_reserved() - before), size);
+	expect("swap reserved for a buffer", (long)(swap_reserved() - before), size);
 	must("GEM_CLOSE", drm(fd, GEM_CLOSE, &close));
-	expect("what is charged for no buffer", (long)(swap_reserved() - before), 0);
+	expect("swap reserved after GEM_CLOSE", (long)(swap_reserved() - before), 0);
 }
 
 static long
-wrong_pixels(const uint32_t *pixels, uint64_t stride, uint64_t width, uint64_t height, uint32_t pixel)
+wrong_pixels(const uint32_t *pixels, uint64_t stride, uint64_t width, uint64_t height,
+    uint32_t pixel)
 {
 	uint64_t x, y;
 	long wrong = 0;
@@ -181,19 +192,26 @@ wrong_pixels(const uint32_t *pixels, uint64_t stride, uint64_t width, uint64_t h
 	return (wrong);
 }
 
-/* Somebody else has drawn it, and Mesa exports for reading; it is looked at through the descriptor itself, and through a handle on this process's own file. */
+/*
+ * Checks a buffer that Mesa cleared in another process, and exported read-only: through a mapping
+ * of the dma-buf, and through a handle of this process.
+ */
 static void
 pixels(int node, const struct native_driver *driver, char **argv)
 {
-	uint64_t fd = number_of(argv[0]), stride = number_of(argv[1]), width = number_of(argv[2]), height = number_of(argv[3]);
+	uint64_t fd = number_of(argv[0]), stride = number_of(argv[1]);
+	uint64_t width = number_of(argv[2]), height = number_of(argv[3]);
 	uint32_t pixel = (uint32_t)number_of(argv[4]);
 	struct drm_prime_handle in = { .fd = (int)fd };
 	const uint32_t *direct = map((int)fd, 0, stride * height, PROT_READ), *own;
+	long wrong;
 
-	expect("pixels that differ in the dma-buf", wrong_pixels(direct, stride, width, height, pixel), 0);
+	wrong = wrong_pixels(direct, stride, width, height, pixel);
+	expect("pixels that differ in the dma-buf", wrong, 0);
 	must("PRIME_FD_TO_HANDLE", drm(node, PRIME_FD_TO_HANDLE, &in));
 	own = map(node, driver->offset(node, in.handle), stride * height, PROT_READ);
-	expect("pixels that differ in the buffer", wrong_pixels(own, stride, width, height, pixel), 0);
+	wrong = wrong_pixels(own, stride, width, height, pixel);
+	expect("pixels that differ in the buffer", wrong, 0);
 	say("pixels %ux%u: #%x\n", width, height, (uint64_t)pixel);
 }
 
@@ -249,10 +267,10 @@ main(int argc, char **argv, char **env)
 		latency(fd, driver, number_of(argv[2]), number_of(argv[3]));
 	} else {
 		must("GET_CAP", drm(fd, GET_CAP, &cap));
-		expect("import and export", (long)cap.value, 3);
+		expect("CAP_PRIME: import and export", (long)cap.value, 3);
 		refused(fd);
 		idle(fd);
-		/* `beside`: other programs have buffers made meanwhile. */
+		/* With `beside` other programs change vm.swap_reserved, too. */
 		if (argc == 1)
 			charged(fd, driver);
 		driver->test(fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* The native client on etnaviv(4): its requests, and a stream that fills. */
+/* The requests of etnaviv(4), and a command stream that fills a rectangle. */
 
 #include "drm.h"
 
@@ -84,15 +84,21 @@ struct etnaviv_userptr {
 #define USERPTR_READ	1
 #define USERPTR_WRITE	2
 
-/* HW: Mesa's etnaviv hw/cmdstream.xml.h LOAD_STATE, hw/state_blt.xml.h: a fill of 64 by 16 pixels of A8R8G8B8, linear. */
+/*
+ * HW: Mesa's etnaviv hw/cmdstream.xml.h LOAD_STATE, hw/state_blt.xml.h: a fill of 64 by 16 pixels
+ * of A8R8G8B8, linear.
+ */
 #define LOAD_STATE(at)	(1u << 27 | 1u << 16 | (at) / 4)
 #define WIDTH	64
 #define HEIGHT	16
 #define COLOUR	0x600dc01f
+/* The index of the state that holds the destination address. */
 #define ADDRESS	4
 static const uint32_t states[][2] = {
-	{ 0x140b8, 1 }, { 0x14064, 0x180 }, { 0x14024, 6 << 21 | WIDTH * 4 }, { 0x14028, 0x0041c800 }, { 0x14018, 0 }, { 0x1402c, 0 },
-	{ 0x14030, HEIGHT << 16 | WIDTH }, { 0x14044, COLOUR }, { 0x14048, COLOUR }, { 0x1404c, ~0u }, { 0x14050, ~0u },
+	{ 0x140b8, 1 }, { 0x14064, 0x180 }, { 0x14024, 6 << 21 | WIDTH * 4 },
+	{ 0x14028, 0x0041c800 }, { 0x14018, 0 }, { 0x1402c, 0 },
+	{ 0x14030, HEIGHT << 16 | WIDTH }, { 0x14044, COLOUR }, { 0x14048, COLOUR },
+	{ 0x1404c, ~0u }, { 0x14050, ~0u },
 	{ 0x140ac, 3 }, { 0x14060, 1 }, { 0x140ac, 3 }, { 0x140b8, 0 },
 };
 
@@ -150,8 +156,9 @@ launch(int fd, uint32_t size)
 	struct etnaviv_gem_new new = { size, BO_WC, 0 };
 	struct etnaviv_reloc reloc = { ADDRESS * 8 + 4, 0, 0, 0, 0 };
 	struct etnaviv_bo bo = { BO_WRITE, 0, 0 };
-	struct etnaviv_submit submit = { .nr_bos = 1, .nr_relocs = 1, .stream_size = sizeof(stream), .bos = (uintptr_t)&bo,
-	    .relocs = (uintptr_t)&reloc, .stream = (uintptr_t)stream, .flags = FENCE_FD_OUT, .fence_fd = -1 };
+	struct etnaviv_submit submit = { .nr_bos = 1, .nr_relocs = 1,
+	    .stream_size = sizeof(stream), .bos = (uintptr_t)&bo, .relocs = (uintptr_t)&reloc,
+	    .stream = (uintptr_t)stream, .flags = FENCE_FD_OUT, .fence_fd = -1 };
 	struct drm_gem_close close = { 0, 0 };
 	long error;
 
@@ -170,9 +177,11 @@ fill(int fd, uint32_t handle, const volatile uint32_t *pixels)
 	uint32_t stream[2 * nitems(states)];
 	struct etnaviv_reloc reloc = { ADDRESS * 8 + 4, 0, 0, 0, 0 };
 	struct etnaviv_bo bo = { BO_WRITE, handle, 0 };
-	struct etnaviv_submit submit = { .nr_bos = 1, .nr_relocs = 1, .stream_size = sizeof(stream), .bos = (uintptr_t)&bo,
-	    .relocs = (uintptr_t)&reloc, .stream = (uintptr_t)stream, .flags = FENCE_FD_OUT, .fence_fd = -1 };
-	struct etnaviv_cpu_prep prep = { handle, PREP_READ, { (int64_t)(now_ns() / 1000000000) + 10, 0 } };
+	struct etnaviv_submit submit = { .nr_bos = 1, .nr_relocs = 1,
+	    .stream_size = sizeof(stream), .bos = (uintptr_t)&bo, .relocs = (uintptr_t)&reloc,
+	    .stream = (uintptr_t)stream, .flags = FENCE_FD_OUT, .fence_fd = -1 };
+	struct etnaviv_cpu_prep prep = { handle, PREP_READ,
+	    { (int64_t)(now_ns() / 1000000000) + 10, 0 } };
 	struct etnaviv_cpu_fini fini = { handle, 0 };
 	long wrong = 0;
 	size_t i;
@@ -184,13 +193,13 @@ fill(int fd, uint32_t handle, const volatile uint32_t *pixels)
 	for (i = 0; i < WIDTH * HEIGHT; i++)
 		wrong += pixels[i] != COLOUR;
 	expect("pixels of the fill that differ", wrong, 0);
-	expect("the word behind the fill", pixels[WIDTH * HEIGHT], 0);
+	expect("the word after the fill", pixels[WIDTH * HEIGHT], 0);
 	must("GEM_CPU_FINI", drm(fd, CPU_FINI, &fini));
 	submit.stream_size = 3;
-	expect("an odd stream", drm(fd, GEM_SUBMIT, &submit), -EINVAL);
+	expect("a stream of an odd size", drm(fd, GEM_SUBMIT, &submit), -EINVAL);
 }
 
-/* A quarter of a millisecond on the model. */
+/* A fill that takes the model a quarter of a millisecond. */
 #define LONG_WIDTH	1024
 #define LONG_HEIGHT	256
 #define LONG_BYTES	(LONG_WIDTH * LONG_HEIGHT * 4)
@@ -200,16 +209,20 @@ after_ns(uint64_t ns)
 {
 	uint64_t at = now_ns() + ns;
 
-	return ((struct etnaviv_timespec) { (int64_t)(at / 1000000000), (int64_t)(at % 1000000000) });
+	return ((struct etnaviv_timespec) { .sec = (int64_t)(at / 1000000000),
+	    .nsec = (int64_t)(at % 1000000000) });
 }
 
 static int
-is_over(struct etnaviv_timespec at)
+has_passed(struct etnaviv_timespec at)
 {
 	return ((int64_t)now_ns() >= at.sec * 1000000000 + at.nsec);
 }
 
-/* Three jobs, each waited for in another way, and a buffer that comes and goes. */
+/*
+ * Creates a buffer, submits four jobs, waits for one each by sync_file, CPU_PREP, WAIT_FENCE and
+ * GEM_WAIT, and closes the buffer.
+ */
 static uint64_t
 calls(int fd)
 {
@@ -220,8 +233,9 @@ calls(int fd)
 	struct etnaviv_gem_new new = { 4096, BO_WC, 0 };
 	struct etnaviv_reloc reloc = { ADDRESS * 8 + 4, 0, 0, 0, 0 };
 	struct etnaviv_bo bos[2];
-	struct etnaviv_submit submit = { .nr_bos = nitems(bos), .nr_relocs = 1, .stream_size = sizeof(stream), .bos = (uintptr_t)bos,
-	    .relocs = (uintptr_t)&reloc, .stream = (uintptr_t)stream, .flags = FENCE_FD_OUT, .fence_fd = -1 };
+	struct etnaviv_submit submit = { .nr_bos = nitems(bos), .nr_relocs = 1,
+	    .stream_size = sizeof(stream), .bos = (uintptr_t)bos, .relocs = (uintptr_t)&reloc,
+	    .stream = (uintptr_t)stream, .flags = FENCE_FD_OUT, .fence_fd = -1 };
 	struct etnaviv_cpu_prep prep;
 	struct etnaviv_cpu_fini fini;
 	struct etnaviv_wait_fence wait = { 0, 0, 0, 0, { 0, 0 } };
@@ -231,7 +245,8 @@ calls(int fd)
 
 	if (last == NULL) {
 		must("GEM_NEW", drm(fd, GEM_NEW, &target));
-		last = map(fd, offset(fd, target.handle), LONG_BYTES, PROT_READ | PROT_WRITE) + (LONG_BYTES - 4);
+		last = map(fd, offset(fd, target.handle), LONG_BYTES, PROT_READ | PROT_WRITE);
+		last += LONG_BYTES - 4;
 	}
 	must("GEM_NEW", signaled("GEM_NEW", fd, GEM_NEW, &new));
 	if (first_bo == 0)
@@ -250,10 +265,12 @@ calls(int fd)
 	submit.flags = 0;
 	*last = 0;
 	must("GEM_SUBMIT", signaled("GEM_SUBMIT", fd, GEM_SUBMIT, &submit));
-	prep = (struct etnaviv_cpu_prep) { target.handle, PREP_READ | PREP_WRITE, after_ns(100000) };
+	prep = (struct etnaviv_cpu_prep) { target.handle, PREP_READ | PREP_WRITE,
+	    after_ns(100000) };
 	error = signaled("CPU_PREP for a moment", fd, CPU_PREP, &prep);
 	expect("a short wait", error == 0 || error == -ETIMEDOUT || error == -EBUSY, 1);
-	expect("it has waited", error == 0 ? *last == COLOUR : is_over(prep.timeout), 1);
+	expect("the job or the deadline was waited for",
+	    error == 0 ? *last == COLOUR : has_passed(prep.timeout), 1);
 	prep.timeout = after_ns(20000000000);
 	must("GEM_CPU_PREP", signaled("CPU_PREP", fd, CPU_PREP, &prep));
 	expect("the last pixel", *last, COLOUR);
@@ -264,7 +281,7 @@ calls(int fd)
 	wait.timeout = after_ns(100000);
 	error = signaled("WAIT_FENCE for a moment", fd, WAIT_FENCE, &wait);
 	expect("a short wait", error == 0 || error == -ETIMEDOUT || error == -EBUSY, 1);
-	expect("it has waited", error == 0 || is_over(wait.timeout), 1);
+	expect("the job or the deadline was waited for", error == 0 || has_passed(wait.timeout), 1);
 	wait.timeout = after_ns(20000000000);
 	must("WAIT_FENCE", signaled("WAIT_FENCE", fd, WAIT_FENCE, &wait));
 	*last = 0;
@@ -301,15 +318,16 @@ small(int fd)
 static void
 test(int fd)
 {
-	struct etnaviv_param model = { 0, GPU_MODEL, 0 }, none = { 0, 9999, 0 }, no_core = { 7, GPU_MODEL, 0 };
+	struct etnaviv_param model = { 0, GPU_MODEL, 0 }, none = { 0, 9999, 0 };
+	struct etnaviv_param no_core = { 7, GPU_MODEL, 0 };
 	struct etnaviv_gem_new bo = { 65536, BO_WC, 0 }, bad = { 65536, 1, 0 };
 	volatile uint32_t *words;
 
 	must("GET_PARAM", drm(fd, GET_PARAM, &model));
 	expect("GPU_MODEL", (long)model.value, 0x7000);
-	expect("a parameter of nobody", drm(fd, GET_PARAM, &none), -EINVAL);
-	expect("a core of nobody", drm(fd, GET_PARAM, &no_core), -EINVAL);
-	expect("flags of nobody", drm(fd, GEM_NEW, &bad), -EINVAL);
+	expect("GET_PARAM of an unknown parameter", drm(fd, GET_PARAM, &none), -EINVAL);
+	expect("GET_PARAM of a missing core", drm(fd, GET_PARAM, &no_core), -EINVAL);
+	expect("GEM_NEW with unknown flags", drm(fd, GEM_NEW, &bad), -EINVAL);
 	must("GEM_NEW", drm(fd, GEM_NEW, &bo));
 	words = map(fd, offset(fd, bo.handle), bo.size, PROT_READ | PROT_WRITE);
 	expect("a new buffer", words[bo.size / 4 - 1], 0);

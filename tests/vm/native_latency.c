@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * How long a small client waits for its jobs beside a neighbour that burdens the driver, and
- * beside a process that burns as much processor time and leaves the device alone.  All are
- * processes of their own.  Nothing is bounded here: tests/bench/src/latency.rs does that.
+ * How long a small client waits for its jobs while another process, the neighbour, loads the
+ * driver; and, as a control, while another process uses as much processor time without the device.
+ * The figures are only printed; tests/bench/src/latency.rs checks them against a bound.
  */
 
 #include "drm.h"
 
-/* sys/resource.h: the first words are user and system time. */
+/* sys/resource.h: begins with user and system time. */
 struct rusage {
 	int64_t user_s, user_us, system_s, system_us;
 	int64_t rest[14];
@@ -20,16 +20,16 @@ struct rusage {
 #define JOBS	32
 #define SYNCOBJS	65536u
 #define MOST_ROUNDS	15
-/* Of a burner. */
+/* The control process runs for a share of each period. */
 #define PERIOD_NS	2000000ul
 
-/* What a neighbour does, again and again. */
+/* A neighbour calls once() in a loop. */
 struct neighbour {
 	const char *name;
 	void (*once)(int fd, const struct native_driver *driver);
 };
 
-/* A buffer as large as there may be one: half as large, as long as there is no memory. */
+/* Creates and closes the largest buffer for which there is memory. */
 static void
 large(int fd, const struct native_driver *driver)
 {
@@ -43,6 +43,7 @@ large(int fd, const struct native_driver *driver)
 	must("GEM_CLOSE", drm(fd, GEM_CLOSE, &close));
 }
 
+/* Waits for the last of some sync_files and closes all. */
 static void
 close_all(int *fds, size_t count)
 {
@@ -54,6 +55,7 @@ close_all(int *fds, size_t count)
 		sys(SYS_CLOSE, (long)fds[i]);
 }
 
+/* Submits jobs whose buffers are closed at once, so that the jobs hold the last references. */
 static void
 drop(int fd, const struct native_driver *driver)
 {
@@ -65,7 +67,7 @@ drop(int fd, const struct native_driver *driver)
 	close_all(fds, DEPTH);
 }
 
-/* Merges fences of jobs under way, and puts each into a buffer. */
+/* Merges fences of jobs in flight and imports each merged fence into a buffer. */
 static void
 flood(int fd, const struct native_driver *driver)
 {
@@ -87,14 +89,14 @@ flood(int fd, const struct native_driver *driver)
 		if (drm(fds[i - 1], SYNC_IOC_MERGE, &merge) < 0)
 			continue;
 		fence.fd = merge.fence;
-		/* There may be a bound, which is all right. */
+		/* May fail: the number of fences of a buffer is bounded. */
 		drm(target.fd, DMA_BUF_IMPORT_SYNC_FILE, &fence);
 		sys(SYS_CLOSE, (long)merge.fence);
 	}
 	close_all(fds, JOBS);
 }
 
-/* Signals and resets one syncobj after another, so that who waits for all of them wakes. */
+/* Signals and resets one syncobj after another, to wake a thread that waits for all of them. */
 [[noreturn]] static void
 touch(int fd, const uint32_t *handles)
 {
@@ -134,7 +136,7 @@ wait_for_all(int fd, const struct native_driver *driver)
 	}
 	wait.handles = (uintptr_t)handles;
 	wait.timeout_ns = (int64_t)now_ns() + 50000000;
-	/* It ends by its time. */
+	/* Ends with ETIMEDOUT. */
 	drm(fd, SYNCOBJ_WAIT, &wait);
 }
 
@@ -145,7 +147,7 @@ static const struct neighbour neighbours[] = {
 	{ "waits for 65,536 syncobjs", wait_for_all },
 };
 
-/* Wants a processor for so many thousandths of the time. */
+/* Uses a processor for `share` thousandths of the time. */
 [[noreturn]] static void
 burn(uint64_t share)
 {
@@ -161,7 +163,10 @@ burn(uint64_t share)
 	}
 }
 
-/* A process that is a neighbour, once that has done what it does for the first time, or burns. */
+/*
+ * Starts a process that is the neighbour, or, if NULL, the control with this share of a processor.
+ * Returns its process id, after the neighbour has called once() for the first time.
+ */
 static long
 beside(const struct neighbour *neighbour, const struct native_driver *driver, uint64_t share)
 {
@@ -182,12 +187,12 @@ beside(const struct neighbour *neighbour, const struct native_driver *driver, ui
 			neighbour->once((int)fd, driver);
 	}
 	sys(SYS_CLOSE, (long)ready[1]);
-	expect("a neighbour that begins", sys(SYS_READ, (long)ready[0], &byte, 1l), 1);
+	expect("the neighbour has started", sys(SYS_READ, (long)ready[0], &byte, 1l), 1);
 	sys(SYS_CLOSE, (long)ready[0]);
 	return (pid);
 }
 
-/* Ends a process: the processor time that it used, in nanoseconds. */
+/* Kills a process. Returns the processor time that it used, in nanoseconds. */
 static uint64_t
 end(long pid)
 {
@@ -217,7 +222,7 @@ sort(uint64_t *of, size_t count)
 	}
 }
 
-/* The 99th percentile of the small client's times from submit to done, in microseconds. */
+/* Returns the 99th percentile of the times from submit to completion, in microseconds. */
 static uint64_t
 small(int fd, const struct native_driver *driver, uint64_t *times, size_t submits)
 {
@@ -253,7 +258,7 @@ latency(int fd, const struct native_driver *driver, uint64_t submits, uint64_t r
 			begin = now_ns();
 			with[round] = small(fd, driver, times, submits);
 			took = now_ns() - begin;
-			/* What it used before counts, too, so this may be more than all. */
+			/* May exceed 1000: includes the time before the measurement. */
 			share = end(pid) * 1000 / took;
 			if (share > 1000)
 				share = 1000;

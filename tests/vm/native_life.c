@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Files, buffers and jobs of clients when the driver goes, and files that the kernel closes in a thread of its own. */
+/*
+ * Files, buffers and jobs of clients when the driver is unloaded, and files that the kernel closes
+ * in a thread of its own.
+ */
 
 #include "drm.h"
 
@@ -11,7 +14,8 @@ hold(int fd, const struct native_driver *driver)
 {
 	uint64_t until = now_ns() + 20000000000;
 	struct drm_cap cap = { CAP_PRIME, 0 };
-	volatile uint32_t *words = map(fd, driver->offset(fd, driver->create(fd, 65536)), 65536, PROT_READ | PROT_WRITE);
+	volatile uint32_t *words = map(fd, driver->offset(fd, driver->create(fd, 65536)), 65536,
+	    PROT_READ | PROT_WRITE);
 	long error;
 
 	words[100] = 4711;
@@ -20,29 +24,33 @@ hold(int fd, const struct native_driver *driver)
 		error = drm(fd, GET_CAP, &cap);
 		sleep_ms(10);
 	} while (error == 0 && now_ns() < until);
-	/* ENOTTY is the kernel's own, once it has made the node a dead file. */
+	/* ENOTTY: the kernel has revoked the file. */
 	if (error != -ENOTTY)
-		expect("a request when the driver is gone", error, -ENXIO);
-	/* Nodes go first; mappings when all devices are detached. */
+		expect("a request when the driver is unloaded", error, -ENXIO);
+	/* Mappings are revoked after the nodes are destroyed, when all devices are detached. */
 	while (sys(SYS_KLDFIND, "drmkpi") >= 0 && now_ns() < until)
 		sleep_ms(10);
-	expect("how a reader ends when the driver is gone", reader(words), SIGBUS);
-	expect("opening what is gone", sys(SYS_OPEN, RENDER_NODE, O_RDWR, 0l), -ENOENT);
+	expect("status of a reader when the driver is unloaded", reader(words), SIGBUS);
+	expect("open when the driver is unloaded", sys(SYS_OPEN, RENDER_NODE, O_RDWR, 0l), -ENOENT);
 }
 
 extern char __executable_start[], _end[];
 
-/* The program's pages become its own, so that it runs on when its file system is unmounted. */
+/*
+ * Gives the program private copies of its pages, so that it keeps running after its file system is
+ * unmounted.
+ */
 static void
 leave_file(void)
 {
-	uintptr_t at = (uintptr_t)__executable_start & ~4095ul, end = ((uintptr_t)_end + 4095) & ~4095ul;
-	char there;
+	uintptr_t at = (uintptr_t)__executable_start & ~4095ul;
+	uintptr_t end = ((uintptr_t)_end + 4095) & ~4095ul;
+	char resident;
 
 	must("mprotect", sys(SYS_MPROTECT, at, end - at, PROT_READ | PROT_WRITE | PROT_EXEC));
 	for (; at < end; at += 4096) {
-		/* Nothing is between segments. */
-		if (sys(SYS_MINCORE, at, 4096l, &there) == 0)
+		/* Skips the gaps between segments. */
+		if (sys(SYS_MINCORE, at, 4096l, &resident) == 0)
 			*(volatile char *)at = *(volatile char *)at;
 	}
 }
@@ -62,7 +70,11 @@ busy(int fd, const struct native_driver *driver)
 
 #define CHURNERS	4
 
-/* One of each: a node, a buffer, its dma-buf, its fences, a job's fence, a merge of both, notes of all; closed by chance. */
+/*
+ * Creates one of each: a file of the node, a buffer, its dma-buf, its fences, a job's fence, a
+ * merge of both fences, and a kqueue with events of all; closes them in an order that depends on
+ * `round`.
+ */
 static void
 churn_once(const struct native_driver *driver, int round)
 {
@@ -78,10 +90,10 @@ churn_once(const struct native_driver *driver, int round)
 	if (fd < 0)
 		return;
 	job = driver->launch((int)fd, JOB_BYTES);
-	/* A job's buffer is handle 1, unless it is gone already; the next is a new one. */
 	if (job >= 0) {
 		out.handle = driver->create((int)fd, 4096 * (1 + (uint32_t)round % 16));
-		if (drm((int)fd, PRIME_HANDLE_TO_FD, &out) == 0 && drm(out.fd, DMA_BUF_EXPORT_SYNC_FILE, &fences) == 0) {
+		if (drm((int)fd, PRIME_HANDLE_TO_FD, &out) == 0 &&
+		    drm(out.fd, DMA_BUF_EXPORT_SYNC_FILE, &fences) == 0) {
 			merge.fd2 = fences.fd;
 			drm((int)job, SYNC_IOC_MERGE, &merge);
 		}
@@ -111,7 +123,10 @@ churn_once(const struct native_driver *driver, int round)
 		sys(SYS_CLOSE, queue);
 }
 
-/* The children end by themselves when there is no node for a while, also by the signal for memory that is gone. */
+/*
+ * Runs churn_once() in several children. Each ends when the module has been unloaded for half a
+ * second, or by SIGBUS when it touches a mapping that is revoked.
+ */
 void
 churn(int fd, const struct native_driver *driver)
 {
@@ -136,13 +151,13 @@ churn(int fd, const struct native_driver *driver)
 	for (i = 0; i < nitems(pids); i++) {
 		status = -1;
 		must("wait4", sys(SYS_WAIT4, pids[i], &status, 0l, NULL));
-		/* A request that fails, for the driver is gone, ends it with an errno. */
+		/* A child may exit with the errno of a request, when the driver is unloaded. */
 		if (status != SIGBUS && (status & 0x7f) != 0)
-			expect("how one who makes files ended", status, 0);
+			expect("status of a child", status, 0);
 	}
 }
 
-/* Sends descriptors over a socket, for its other end to keep. */
+/* Sends descriptors over a socket. They stay in flight until its other end receives them. */
 static void
 send(long socket, const int *fds, size_t n)
 {
@@ -153,7 +168,8 @@ send(long socket, const int *fds, size_t n)
 	} control = { 16 + (uint32_t)(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS, 0, { 0 } };
 	char byte = 0;
 	struct iovec data = { &byte, 1 };
-	struct msghdr message = { NULL, 0, &data, 1, &control, (16 + (uint32_t)(n * sizeof(int)) + 7) & ~7u, 0 };
+	struct msghdr message = { NULL, 0, &data, 1, &control,
+	    (16 + (uint32_t)(n * sizeof(int)) + 7) & ~7u, 0 };
 
 	memcpy(control.fds, fds, n * sizeof(int));
 	must("sendmsg", sys(SYS_SENDMSG, socket, &message, 0l));
@@ -162,7 +178,7 @@ send(long socket, const int *fds, size_t n)
 #define BIG	(16u << 20)
 #define BIGS	3
 
-/* A dma-buf that is the last to hold memory, which takes its time to be freed. */
+/* Returns a dma-buf that holds the last reference to a large buffer, which takes long to free. */
 static int
 big(int fd, const struct native_driver *driver)
 {
@@ -179,6 +195,7 @@ big(int fd, const struct native_driver *driver)
 	return (out.fd);
 }
 
+/* Waits until a sysctl differs from `wanted`, or, with `below`, is at most `wanted`. */
 static void
 wait_for(const char *what, const char *sysctl, long wanted, bool below)
 {
@@ -195,9 +212,10 @@ wait_for(const char *what, const char *sysctl, long wanted, bool below)
 }
 
 /*
- * Sockets that only know each other are collected by a task of taskqueue_thread, which closes what is in flight between them. Among it
- * is a file whose pollers are told, in the middle, that its fence is over: the job waits for the device to be resumed. True if all
- * of it came in that order.
+ * A task of taskqueue_thread collects sockets to which only descriptors in flight refer, and closes
+ * the files in flight. One of these is a sync_file whose fence is signalled meanwhile: its job
+ * waits until the device is resumed. Returns whether the collector was still closing files when the
+ * fence was signalled.
  */
 static bool
 collected(int fd, const struct native_driver *driver, const char *device)
@@ -217,7 +235,7 @@ collected(int fd, const struct native_driver *driver, const char *device)
 	event.ident = (uintptr_t)poll.fd;
 	must("kevent", sys(SYS_KEVENT, queue, &event, 1l, NULL, 0l, NULL));
 	expect("poll of a job that waits", sys(SYS_POLL, &poll, 1l, 50l), 0);
-	/* A whole client, with a job that waits, too. */
+	/* A client with a job that waits, too. */
 	fds[n] = (int)must("open", sys(SYS_OPEN, RENDER_NODE, O_RDWR | O_CLOEXEC, 0l));
 	sys(SYS_CLOSE, must("a job", driver->launch(fds[n], JOB_BYTES)));
 	n++;
@@ -229,9 +247,9 @@ collected(int fd, const struct native_driver *driver, const char *device)
 	}
 	runs = sysctl_int("net.local.taskcount");
 	sys(SYS_CLOSE, (long)pair[0]);
-	wait_for("runs of the collector", "net.local.taskcount", runs, false);
+	wait_for("the collector has not run", "net.local.taskcount", runs, false);
 	expect("resume", devctl(DEV_RESUME, device), 0);
-	expect("poll of a job that runs", sys(SYS_POLL, &poll, 1l, 10000l), 1);
+	expect("poll of a job after resume", sys(SYS_POLL, &poll, 1l, 10000l), 1);
 	sys(SYS_CLOSE, (long)poll.fd);
 	still = sysctl_int("kern.openfiles");
 	sys(SYS_CLOSE, queue);
@@ -250,7 +268,7 @@ inflight(int fd, const struct native_driver *driver)
 	for (i = 0; i < 8 && hits < 2 && failures == 0; i++)
 		hits += collected(fd, driver, device);
 	say("files closed while the collector ran: %d of %d\n", (long)hits, (long)i);
-	/* On one processor the collector is done before this program runs again. */
+	/* With one processor, the collector completes before this program runs again. */
 	if (failures == 0 && sysctl_int("hw.ncpu") > 1)
 		expect("closed while the collector ran", hits > 0, 1);
 }

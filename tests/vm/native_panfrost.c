@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* The native client on panfrost(4): its requests, and a job that writes. */
+/* The requests of panfrost(4), and a job that writes a word. */
 
 #include "drm.h"
 
@@ -43,11 +43,14 @@ struct panfrost_madvise {
 };
 #define MADVISE	IOWR('d', 0x48, struct panfrost_madvise)
 
-/* HW: Mesa genxml v5.xml "Job Header", "Write Value Job Payload": type 2 in bits 1 to 7 of word 4, bit 0 for addresses of 64 bits; 3 is Zero. */
+/*
+ * HW: Mesa genxml v5.xml "Job Header", "Write Value Job Payload": bits 1 to 7 of word 4 are the
+ * type (1 null, 2 write value), bit 0 selects addresses of 64 bits; value type 3 is Zero.
+ */
 #define JOB_WRITE_VALUE	(2 << 1 | 1)
 #define WRITE_ZERO	3
 #define JOB_NULL	(1 << 1 | 1)
-/* Of a chain, before the job that writes: 5 us each on the model. */
+/* Null jobs in a chain, before the job that writes. The model takes 5 us for each. */
 #define NULLS	40
 
 static long
@@ -83,7 +86,7 @@ need(int fd, uint32_t handle, int needed)
 	return ((int)advice.retained);
 }
 
-/* A job that clears the word at 2048. */
+/* Writes a job that clears the word at offset 2048, and sets that word. */
 static void
 write_job(struct panfrost_create_bo *bo, volatile uint64_t *words)
 {
@@ -114,7 +117,8 @@ launch(int fd, uint32_t size)
 	place.handle = close.handle = bo.handle;
 	if ((error = drm(fd, MMAP_BO, &place)) < 0)
 		return (error);
-	at = sys(SYS_MMAP, NULL, bo.size, PROT_READ | PROT_WRITE, MAP_SHARED, (long)fd, place.offset);
+	at = sys(SYS_MMAP, NULL, bo.size, PROT_READ | PROT_WRITE, MAP_SHARED, (long)fd,
+	    place.offset);
 	if (at < 0)
 		return (at);
 	write_job(&bo, (volatile uint64_t *)at);
@@ -135,25 +139,24 @@ static void
 job(int fd, struct panfrost_create_bo *bo, volatile uint64_t *words)
 {
 	struct drm_syncobj sync = { 0, 0 };
-	struct panfrost_submit submit = { .jc = bo->offset, .bo_handles = (uintptr_t)&bo->handle, .bo_handle_count = 1 };
+	struct panfrost_submit submit = { .jc = bo->offset, .bo_handles = (uintptr_t)&bo->handle,
+	    .bo_handle_count = 1 };
 	struct panfrost_wait_bo wait = { bo->handle, 0, (int64_t)now_ns() + 10000000000 };
-	struct drm_syncobj_handle out;
+	struct drm_syncobj_handle out = { .flags = SYNCOBJ_SYNC_FILE, .fd = -1 };
 
 	write_job(bo, words);
 	must("SYNCOBJ_CREATE", drm(fd, SYNCOBJ_CREATE, &sync));
-	submit.out_sync = sync.handle;
+	submit.out_sync = out.handle = sync.handle;
 	must("SUBMIT", drm(fd, SUBMIT, &submit));
-	out = (struct drm_syncobj_handle) { .handle = sync.handle, .flags = SYNCOBJ_SYNC_FILE, .fd = -1 };
 	must("SYNCOBJ_HANDLE_TO_FD", drm(fd, SYNCOBJ_HANDLE_TO_FD, &out));
 	wait_sync_file(out.fd);
 	must("WAIT_BO", drm(fd, WAIT_BO, &wait));
 	expect("what the job wrote", (long)words[2048 / 8], 0);
 	must("SYNCOBJ_DESTROY", drm(fd, SYNCOBJ_DESTROY, &sync));
-	submit.out_sync = sync.handle;
-	expect("a syncobj of nobody", drm(fd, SUBMIT, &submit), -ENODEV);
+	expect("SUBMIT with a destroyed syncobj", drm(fd, SUBMIT, &submit), -ENODEV);
 }
 
-/* A chain that takes its time and then clears the word at `target`. */
+/* Writes a chain of null jobs and a job that clears the word at GPU address `target`. */
 static void
 long_chain(struct panfrost_create_bo *bo, volatile uint32_t *words, uint64_t target)
 {
@@ -171,7 +174,10 @@ long_chain(struct panfrost_create_bo *bo, volatile uint32_t *words, uint64_t tar
 	job[10] = WRITE_ZERO;
 }
 
-/* Two jobs, one waited for as a buffer and one as a syncobj, and a buffer and a syncobj that come and go. */
+/*
+ * Creates a buffer and a syncobj, submits three jobs, waits for one each by buffer, sync_file and
+ * syncobj, and destroys the buffer and the syncobj.
+ */
 static uint64_t
 calls(int fd)
 {
@@ -181,9 +187,11 @@ calls(int fd)
 	struct panfrost_create_bo bo = { .size = 4096, .flags = BO_NOEXEC };
 	struct drm_syncobj sync = { 0, 0 };
 	uint32_t handles[2];
-	struct panfrost_submit submit = { .bo_handles = (uintptr_t)handles, .bo_handle_count = nitems(handles) };
+	struct panfrost_submit submit = { .bo_handles = (uintptr_t)handles,
+	    .bo_handle_count = nitems(handles) };
 	struct panfrost_wait_bo wait;
-	struct drm_syncobj_wait sleep = { .handles = (uintptr_t)&sync.handle, .count = 1, .flags = SYNCOBJ_WAIT_FOR_SUBMIT };
+	struct drm_syncobj_wait sleep = { .handles = (uintptr_t)&sync.handle, .count = 1,
+	    .flags = SYNCOBJ_WAIT_FOR_SUBMIT };
 	struct drm_syncobj_handle out = { .flags = SYNCOBJ_SYNC_FILE, .fd = -1 };
 	struct drm_gem_close close = { 0, 0 };
 	uint64_t deadline;
@@ -202,11 +210,12 @@ calls(int fd)
 	}
 	expect("the handle of a new buffer", bo.handle, first_bo);
 	expect("the handle of a new syncobj", sync.handle, first_sync);
-	/* Nobody signals it. */
+	/* No job signals the syncobj. */
 	deadline = now_ns() + 1500000;
 	sleep.timeout_ns = (int64_t)deadline;
-	expect("a wait for nothing", signaled("SYNCOBJ_WAIT for ever", fd, SYNCOBJ_WAIT, &sleep), -ETIMEDOUT);
-	expect("its end is early", now_ns() < deadline, 0);
+	error = signaled("SYNCOBJ_WAIT for ever", fd, SYNCOBJ_WAIT, &sleep);
+	expect("SYNCOBJ_WAIT of a syncobj without a fence", error, -ETIMEDOUT);
+	expect("SYNCOBJ_WAIT returns before the deadline", now_ns() < deadline, 0);
 	words[511] = ~0ul;
 	handles[0] = chain.handle;
 	handles[1] = close.handle = bo.handle;
@@ -215,15 +224,17 @@ calls(int fd)
 	must("SUBMIT", signaled("SUBMIT", fd, SUBMIT, &submit));
 	wait = (struct panfrost_wait_bo) { bo.handle, 0, (int64_t)now_ns() + 100000 };
 	error = signaled("WAIT_BO for a moment", fd, WAIT_BO, &wait);
-	/* EBUSY: it was over before it began. */
+	/* EBUSY: the deadline had passed when the request began. */
 	expect("a short wait", error == 0 || error == -ETIMEDOUT || error == -EBUSY, 1);
-	expect("it has waited", error == 0 ? words[511] == 0 : (int64_t)now_ns() >= wait.timeout_ns, 1);
+	expect("the job or the deadline was waited for",
+	    error == 0 ? words[511] == 0 : (int64_t)now_ns() >= wait.timeout_ns, 1);
 	wait.timeout_ns = (int64_t)now_ns() + 20000000000;
 	must("WAIT_BO", signaled("WAIT_BO", fd, WAIT_BO, &wait));
 	expect("what the job wrote", (long)words[511], 0);
 	words[511] = ~0ul;
 	must("SUBMIT", signaled("SUBMIT", fd, SUBMIT, &submit));
-	must("SYNCOBJ_HANDLE_TO_FD", signaled("SYNCOBJ_HANDLE_TO_FD", fd, SYNCOBJ_HANDLE_TO_FD, &out));
+	error = signaled("SYNCOBJ_HANDLE_TO_FD", fd, SYNCOBJ_HANDLE_TO_FD, &out);
+	must("SYNCOBJ_HANDLE_TO_FD", error);
 	signaled_poll(out.fd);
 	sys(SYS_CLOSE, (long)out.fd);
 	expect("what the job wrote", (long)words[511], 0);
@@ -265,15 +276,16 @@ static void
 test(int fd)
 {
 	struct panfrost_get_param id = { GPU_PROD_ID, 0, 0 }, none = { 9999, 0, 0 };
-	struct panfrost_create_bo bo = { .size = 65536, .flags = BO_NOEXEC }, bad = { .size = 65536, .flags = 0x80000000 };
-	struct panfrost_wait_bo nobody = { 4711, 0, 0 };
+	struct panfrost_create_bo bo = { .size = 65536, .flags = BO_NOEXEC };
+	struct panfrost_create_bo bad = { .size = 65536, .flags = 0x80000000 };
+	struct panfrost_wait_bo missing = { 4711, 0, 0 };
 	volatile uint64_t *words;
 
 	must("GET_PARAM", drm(fd, GET_PARAM, &id));
 	expect("GPU_PROD_ID", (long)id.value, 0x860);
-	expect("a parameter of nobody", drm(fd, GET_PARAM, &none), -EINVAL);
-	expect("flags of nobody", drm(fd, CREATE_BO, &bad), -EINVAL);
-	expect("a buffer of nobody", drm(fd, WAIT_BO, &nobody), -ENOENT);
+	expect("GET_PARAM of an unknown parameter", drm(fd, GET_PARAM, &none), -EINVAL);
+	expect("CREATE_BO with unknown flags", drm(fd, CREATE_BO, &bad), -EINVAL);
+	expect("WAIT_BO of a missing buffer", drm(fd, WAIT_BO, &missing), -ENOENT);
 	must("CREATE_BO", drm(fd, CREATE_BO, &bo));
 	words = map(fd, offset(fd, bo.handle), bo.size, PROT_READ | PROT_WRITE);
 	expect("a new buffer", (long)words[bo.size / 8 - 1], 0);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Signals at random points of calls, of a handler that has them restarted and of one that does not.
- * A call that ends with EINTR has done nothing, one that is restarted has done it once: handles and
- * descriptors have the same numbers in every round, and the driver counts as many jobs as were
- * submitted.
+ * Signals at random points of system calls, with SA_RESTART and without. A call that fails with
+ * EINTR has had no effect, and one that is restarted takes effect once: handles and descriptors
+ * have the same numbers in each round, and the driver counts as many jobs as were submitted.
  */
 
 #include "drm.h"
@@ -28,24 +27,29 @@ struct itimerval {
 
 struct call {
 	const char *name;
-	/* Signals while it was under way: [1] of the handler that has it restarted. */
+	/* Signals that arrived during the call: [0] without SA_RESTART, [1] with it. */
 	volatile uint64_t hits[2];
-	/* How often it has ended with EINTR. */
+	/* How often it failed with EINTR. */
 	uint64_t ended;
 };
 
 /*
- * Rounds between two changes of SA_RESTART, and without a signal in a call until something is
- * wrong.
+ * Rounds after which SA_RESTART is set or cleared, and rounds without a signal during a call after
+ * which the test fails.
  */
 #define TURN	4
 #define PATIENCE	20000
 
 static struct call calls[24];
+/* The call that is being made. */
 static struct call *volatile under_way;
+/* Whether the handler has SA_RESTART. */
 static volatile int restarting;
 
-/* The next signal comes in 62 (the kernel's least) to 1,023 us, or never. */
+/*
+ * Starts or stops the timer of the next signal: 1 to 1,023 us, of which the kernel makes at least
+ * 62.
+ */
 static void
 arm(int on)
 {
@@ -86,6 +90,7 @@ hits(int restart)
 	return (sum);
 }
 
+/* Finds or adds the entry of a call. */
 static struct call *
 call_of(const char *name)
 {
@@ -99,6 +104,7 @@ call_of(const char *name)
 	return (&calls[i]);
 }
 
+/* Returns the lowest free descriptor. */
 static long
 free_descriptor(void)
 {
@@ -121,7 +127,7 @@ signaled(const char *name, int fd, uint64_t request, void *argument)
 		if (error != -EINTR)
 			return (error);
 		call->ended++;
-		expect("EINTR of a call that is restarted", restarting, 0);
+		expect("EINTR despite SA_RESTART", restarting, 0);
 		expect("the next descriptor after EINTR", free_descriptor(), next);
 	}
 }
@@ -153,10 +159,11 @@ signaled_prime(int fd, uint32_t handle)
 	must("PRIME_HANDLE_TO_FD", signaled("HANDLE_TO_FD", fd, PRIME_HANDLE_TO_FD, &out));
 	in = (struct drm_prime_handle) { .fd = out.fd };
 	must("PRIME_FD_TO_HANDLE", signaled("FD_TO_HANDLE", fd, PRIME_FD_TO_HANDLE, &in));
-	expect("the handle of a descriptor", in.handle, handle);
+	expect("handle after export and import", in.handle, handle);
 	sys(SYS_CLOSE, (long)out.fd);
 }
 
+/* Reads dev.DRIVER.0.NAME. */
 static uint64_t
 statistic(const struct native_driver *driver, const char *name)
 {
@@ -178,7 +185,7 @@ signals(int fd, const struct native_driver *driver, uint64_t count)
 	long next;
 	size_t i;
 
-	/* One that came before there is an action would be the end. */
+	/* Without an action a signal would kill the process. */
 	catch(1);
 	jobs += driver->round(fd);
 	sleep_ms(100);
@@ -196,17 +203,19 @@ signals(int fd, const struct native_driver *driver, uint64_t count)
 	}
 	arm(0);
 	expect("the next descriptor", free_descriptor(), next);
-	/* The driver forgets a job soon after its end. */
+	/* The driver frees a job soon after its completion. */
 	until = now_ns() + 5000000000;
 	while (statistic(driver, "mem") > mem && now_ns() < until)
 		sleep_ms(10);
 	expect("the driver's memory", (long)statistic(driver, "mem"), (long)mem);
 	for (i = 0; i < nitems(calls) && calls[i].name != NULL; i++) {
-		say("%s: %u of no restart, %u of restart, %u ended with EINTR\n", calls[i].name, calls[i].hits[0], calls[i].hits[1],
-		    calls[i].ended);
-		expect("a call that no signal came to", count >= 1000 && calls[i].hits[0] + calls[i].hits[1] == 0, 0);
+		say("%s: %u signals without SA_RESTART, %u with it, %u times EINTR\n",
+		    calls[i].name, calls[i].hits[0], calls[i].hits[1], calls[i].ended);
+		expect("a call without a signal",
+		    count >= 1000 && calls[i].hits[0] + calls[i].hits[1] == 0, 0);
 	}
-	expect("signals of one kind are missing", hits(0) < count / 8 || hits(1) < count / 8, 0);
+	expect("too few signals without SA_RESTART", hits(0) < count / 8, 0);
+	expect("too few signals with SA_RESTART", hits(1) < count / 8, 0);
 	say("signals %u\n", hits(0) + hits(1));
 	say("jobs %u\n", jobs);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Buffers in the hands of FreeBSD's VM system: everything by which a process can have their pages
- * wired, held, copied or written out, while the driver takes them away. Without requests to give a
- * buffer up (etnaviv) only the other half of that is left.
+ * The VM system's operations on pages of buffers: all ways in which a process can have them wired,
+ * held, copied or written to a file, while the driver purges the buffers. etnaviv(4) has no request
+ * that lets a buffer be purged; with it only the operations are tested.
  */
 
 #include "drm.h"
@@ -42,6 +42,7 @@ struct buffer {
 	volatile uint32_t *words;
 };
 
+/* A word of a page, which buffer() sets. */
 static volatile uint32_t *
 word_of(struct buffer *b, uint64_t page)
 {
@@ -71,6 +72,7 @@ wrong_words(struct buffer *b)
 	return (wrong);
 }
 
+/* Unmaps and closes a buffer. */
 static void
 done(struct buffer *b)
 {
@@ -80,7 +82,7 @@ done(struct buffer *b)
 	must("GEM_CLOSE", drm(node, GEM_CLOSE, &close));
 }
 
-/* The kernel runs short of memory, it says; drivers hear of it in a thread of their own. */
+/* Has the kernel run its low-memory handlers. It calls them in another thread. */
 static void
 lowmem(void)
 {
@@ -91,9 +93,9 @@ lowmem(void)
 	sleep_ms(150);
 }
 
-/* Whether the driver took a buffer's memory when its owner did not need it. */
+/* Allows the driver to purge a buffer, has memory run low, and returns whether it was purged. */
 static int
-taken(struct buffer *b)
+purge(struct buffer *b)
 {
 	if (driver->need == NULL)
 		return (0);
@@ -102,18 +104,20 @@ taken(struct buffer *b)
 	return (driver->need(node, b->handle, 1) == 0);
 }
 
+/* Expects that a buffer can be purged, and closes it. */
 static void
-free_to_go(const char *what, struct buffer *b)
+expect_purged(const char *what, struct buffer *b)
 {
 	if (driver->need != NULL) {
-		expect(what, taken(b), 1);
-		expect("how a reader of what is gone ends", reader(b->words), SIGBUS);
+		expect(what, purge(b), 1);
+		expect("status of a reader of purged memory", reader(b->words), SIGBUS);
 	}
 	done(b);
 }
 
+/* Waits for a child and expects its status. */
 static void
-child_ends(const char *what, long pid, long wanted)
+expect_status(const char *what, long pid, long wanted)
 {
 	int status = -1;
 
@@ -127,16 +131,16 @@ locked(void)
 	struct buffer b = buffer();
 
 	must("mlock", sys(SYS_MLOCK, b.words, SIZE));
-	expect("locked memory is taken", taken(&b), 0);
+	expect("locked memory is purged", purge(&b), 0);
 	expect("wrong words of locked memory", wrong_words(&b), 0);
 	must("munlock", sys(SYS_MUNLOCK, b.words, SIZE));
-	/* One page is enough. */
+	/* One locked page keeps the whole buffer. */
 	must("mlock of a page", sys(SYS_MLOCK, word_of(&b, 9), 8l));
-	expect("a locked page is taken", taken(&b), 0);
+	expect("a buffer with a locked page is purged", purge(&b), 0);
 	expect("wrong words of a locked page", wrong_words(&b), 0);
 	must("munlock of a page", sys(SYS_MUNLOCK, word_of(&b, 9), 8l));
-	free_to_go("unlocked memory is taken", &b);
-	/* What goes with its mapping needs no munlock. */
+	expect_purged("unlocked memory is purged", &b);
+	/* Unmapping also unlocks. */
 	b = buffer();
 	must("mlock", sys(SYS_MLOCK, b.words, SIZE));
 	done(&b);
@@ -149,13 +153,13 @@ locked_in_future(void)
 
 	must("mlockall", sys(SYS_MLOCKALL, MCL_FUTURE));
 	b = buffer();
-	expect("memory locked by mlockall is taken", taken(&b), 0);
+	expect("memory locked by mlockall is purged", purge(&b), 0);
 	expect("wrong words of memory locked by mlockall", wrong_words(&b), 0);
 	must("munlockall", sys(SYS_MUNLOCKALL));
-	free_to_go("memory unlocked by munlockall is taken", &b);
+	expect_purged("memory unlocked by munlockall is purged", &b);
 }
 
-/* Of another process that goes with its lock on. */
+/* A process that exits with locked pages unlocks them. */
 static void
 locked_by_child(void)
 {
@@ -163,13 +167,13 @@ locked_by_child(void)
 	long pid = must("fork", sys(SYS_FORK));
 
 	if (pid == 0) {
-		leave(sys(SYS_MLOCK, b.words, SIZE) != 0 || taken(&b) || wrong_words(&b) != 0);
+		leave(sys(SYS_MLOCK, b.words, SIZE) != 0 || purge(&b) || wrong_words(&b) != 0);
 	}
-	child_ends("a child that ends with memory locked", pid, 0);
-	free_to_go("memory of a child that has ended is taken", &b);
+	expect_status("status of a child that exits with locked memory", pid, 0);
+	expect_purged("memory of a child that has exited is purged", &b);
 }
 
-/* Locks come and go while memory is taken: it goes at some moment, or not. */
+/* A child locks and unlocks a buffer while it is purged, which may succeed or not. */
 static void
 locking(void)
 {
@@ -187,36 +191,37 @@ locking(void)
 			}
 		}
 		sleep_ms(20);
-		taken(&b);
+		purge(&b);
 		must("kill", sys(SYS_KILL, pid, SIGKILL));
-		child_ends("a child that locks", pid, SIGKILL);
+		expect_status("status of a child that locks", pid, SIGKILL);
 		done(&b);
 	}
 }
 
 /*
- * What may only be read is locked where it is, in the buffer; to lock what may be written copies it
- * first.
+ * Locks private memory. mlock(2) of a read-only mapping wires the buffer's own pages; of a writable
+ * one it would copy them first.
  */
 static void
 lock_a_copy(struct buffer *b)
 {
 	must("mprotect of a copy", sys(SYS_MPROTECT, b->words, SIZE, PROT_READ));
 	must("mlock of a copy", sys(SYS_MLOCK, b->words, SIZE));
-	expect("memory with a locked copy is taken", taken(b), 0);
+	expect("a buffer with pages locked through a copy is purged", purge(b), 0);
 	must("munlock of a copy", sys(SYS_MUNLOCK, b->words, SIZE));
 	must("mprotect of a copy", sys(SYS_MPROTECT, b->words, SIZE, PROT_READ | PROT_WRITE));
 }
 
 /*
- * minherit(2) makes what is shared copied: parent and child each write to a copy, and the buffer
- * stays as it was.
+ * With minherit(2) INHERIT_COPY, a shared mapping becomes copy-on-write at fork(2): parent and
+ * child each write to their own copy, and the buffer is unchanged.
  */
 static void
 copied(void)
 {
 	struct buffer b = { driver->create(node, SIZE), NULL };
-	volatile uint32_t *other = map(node, driver->offset(node, b.handle), SIZE, PROT_READ | PROT_WRITE);
+	volatile uint32_t *other = map(node, driver->offset(node, b.handle), SIZE,
+	    PROT_READ | PROT_WRITE);
 	long pid;
 
 	b.words = map(node, driver->offset(node, b.handle), SIZE, PROT_READ | PROT_WRITE);
@@ -229,29 +234,30 @@ copied(void)
 		expect("a word of an untouched page", *word_of(&b, 1), 0);
 		*word_of(&b, 2) = 2;
 		lock_a_copy(&b);
-		expect("a word of the child's", *word_of(&b, 2), 2);
+		expect("a word of the child's copy", *word_of(&b, 2), 2);
 		must("mlock of a copy", sys(SYS_MLOCK, b.words, SIZE));
 		must("munlock of a copy", sys(SYS_MUNLOCK, b.words, SIZE));
 		leave(failures != 0);
 	}
-	/* Others' mappings of the buffer find its pages as ever. */
+	/* Another mapping of the buffer has the buffer's own pages. */
 	expect("a page of a buffer that has a copy", other[5 * 1024], 0);
 	other[5 * 1024] = 5;
-	child_ends("a child with a copy", pid, 0);
+	expect_status("status of a child with a copy", pid, 0);
 	expect("the buffer's word", other[7], WORD);
 	*word_of(&b, 3) = 3;
 	expect("a word of the parent's copy in the buffer", other[3 * 1024 + 7], 0);
 	lock_a_copy(&b);
 	must("munmap", sys(SYS_MUNMAP, other, SIZE));
 	if (driver->need != NULL) {
-		expect("memory with a copy is taken", taken(&b), 1);
+		expect("a buffer that was copied is purged", purge(&b), 1);
 		expect("a word of a copy", *word_of(&b, 3), 3);
-		expect("how a reader of what was never copied ends", reader(word_of(&b, 9)), SIGBUS);
+		expect("status of a reader of a page without a copy", reader(word_of(&b, 9)),
+		    SIGBUS);
 	}
 	done(&b);
 }
 
-/* A debugger reads and writes by the kernel's own mapping. */
+/* For ptrace(2) the kernel reads and writes pages through a mapping of its own. */
 static void
 traced(void)
 {
@@ -273,18 +279,18 @@ traced(void)
 	io.len = sizeof(word);
 	word = 44;
 	must("PT_IO", sys(SYS_PTRACE, PT_IO, pid, &io, 0l));
-	if (taken(&b)) {
+	if (purge(&b)) {
 		io.op = PIOD_READ;
 		io.len = sizeof(word);
-		expect("PT_IO of memory that is gone", sys(SYS_PTRACE, PT_IO, pid, &io, 0l) < 0, 1);
+		expect("PT_IO of purged memory fails", sys(SYS_PTRACE, PT_IO, pid, &io, 0l) < 0, 1);
 	}
 	sys(SYS_PTRACE, PT_DETACH, pid, 1l, 0l);
 	must("kill", sys(SYS_KILL, pid, SIGKILL));
-	child_ends("a traced child", pid, SIGKILL);
+	expect_status("status of a traced child", pid, SIGKILL);
 	done(&b);
 }
 
-/* sysctl(3) wires the buffer that it fills; vm.objects names this one, too. */
+/* sysctl(3) wires the memory that it fills. */
 static void
 filled_by_sysctl(void)
 {
@@ -292,9 +298,9 @@ filled_by_sysctl(void)
 	struct buffer b = buffer();
 	size_t len = SIZE;
 
-	/* Longer than the buffer, on some machines. */
+	/* May fail with ENOMEM: on some machines the result is longer than the buffer. */
 	sys(SYS_SYSCTLBYNAME, name, strlen(name), b.words, &len, NULL, 0l);
-	free_to_go("memory that sysctl filled is taken", &b);
+	expect_purged("memory that sysctl filled is purged", &b);
 }
 
 /* A large write to a pipe holds its pages until they are read. */
@@ -315,11 +321,11 @@ in_a_pipe(void)
 	}
 	sys(SYS_CLOSE, (long)fds[1]);
 	sleep_ms(100);
-	taken(&b);
+	purge(&b);
 	while ((n = sys(SYS_READ, (long)fds[0], (char *)got + at, SIZE - (size_t)at)) > 0)
 		at += n;
 	sys(SYS_CLOSE, (long)fds[0]);
-	/* What was held is whole; the rest may be gone. */
+	/* Held pages have their content; a write of purged ones fails, which ends the data. */
 	for (i = 0; i < (uint64_t)at / 4096; i++)
 		wrong += got[i * 1024 + 7] != WORD + (uint32_t)i;
 	expect("wrong words of a pipe", wrong, 0);
@@ -327,7 +333,7 @@ in_a_pipe(void)
 	done(&b);
 }
 
-/* A disk writes into memory; this one is the root. */
+/* A read of a raw disk, that of the root, by DMA into a buffer. */
 static void
 from_a_disk(void)
 {
@@ -344,9 +350,10 @@ from_a_disk(void)
 	for (i = 0; i < SIZE / 4; i++)
 		wrong += plain[i] != b.words[i];
 	expect("wrong words of a disk", wrong, 0);
-	free_to_go("memory that a disk filled is taken", &b);
+	expect_purged("memory that a disk filled is purged", &b);
 }
 
+/* madvise(2), msync(2), mincore(2) and mprotect(2) do not change the content. */
 static void
 advised(void)
 {
@@ -363,10 +370,10 @@ advised(void)
 	must("mprotect", sys(SYS_MPROTECT, b.words, SIZE, PROT_READ));
 	must("mprotect", sys(SYS_MPROTECT, b.words, SIZE, PROT_READ | PROT_WRITE));
 	expect("wrong words of memory that was protected", wrong_words(&b), 0);
-	free_to_go("memory with advice is taken", &b);
+	expect_purged("memory with advice is purged", &b);
 }
 
-/* A core dump has the process's memory, but no buffer, touched or not. */
+/* A core dump does not contain mapped buffers, not even the pages that were touched. */
 static void
 dumped(void)
 {
@@ -380,51 +387,58 @@ dumped(void)
 		out = (struct drm_prime_handle) { .handle = handle, .flags = O_RDWR };
 		must("chdir", sys(SYS_CHDIR, "/tmp"));
 		must("PRIME_HANDLE_TO_FD", drm(node, PRIME_HANDLE_TO_FD, &out));
-		*(volatile char *)map(node, driver->offset(node, handle), size, PROT_READ | PROT_WRITE) = 1;
+		*(volatile char *)map(node, driver->offset(node, handle), size,
+		    PROT_READ | PROT_WRITE) = 1;
 		*(volatile char *)map(out.fd, 0, size, PROT_READ | PROT_WRITE) = 1;
 		sys(SYS_KILL, sys(SYS_GETPID), SIGABRT);
 	}
 	must("wait4", sys(SYS_WAIT4, pid, &status, 0l, NULL));
-	expect("how a process that dumps its core ends", status, SIGABRT | 0x80);
+	expect("status of a process that dumps core", status, SIGABRT | 0x80);
 	core = must("open of a core", sys(SYS_OPEN, "/tmp/native_drm.core", O_RDONLY, 0l));
-	expect("a core holds buffers", sys(SYS_LSEEK, core, 0l, SEEK_END) >= size, 0);
+	expect("a core contains a buffer", sys(SYS_LSEEK, core, 0l, SEEK_END) >= size, 0);
 	sys(SYS_CLOSE, core);
 	must("unlink of a core", sys(SYS_UNLINK, "/tmp/native_drm.core"));
 	must("GEM_CLOSE", drm(node, GEM_CLOSE, &(struct drm_gem_close) { handle, 0 }));
 }
 
-/* Buffers hold no code. */
+/* Buffers cannot be mapped for execution. */
 static void
 executed(void)
 {
 	struct buffer b = buffer();
 	struct drm_prime_handle out = { .handle = b.handle, .flags = O_RDWR };
 	volatile void *other;
+	long error;
 
 	must("PRIME_HANDLE_TO_FD", drm(node, PRIME_HANDLE_TO_FD, &out));
 	other = map(out.fd, 0, SIZE, PROT_READ);
-	expect("a mapping of a node to execute",
-	    sys(SYS_MMAP, NULL, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, (long)node, driver->offset(node, b.handle)), -EACCES);
-	expect("a mapping of a dma-buf to execute", sys(SYS_MMAP, NULL, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, (long)out.fd, 0l), -EACCES);
-	expect("mprotect of a node's memory", sys(SYS_MPROTECT, b.words, SIZE, PROT_READ | PROT_EXEC), -EACCES);
-	expect("mprotect of a dma-buf's memory", sys(SYS_MPROTECT, other, SIZE, PROT_READ | PROT_EXEC), -EACCES);
+	error = sys(SYS_MMAP, NULL, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, (long)node,
+	    driver->offset(node, b.handle));
+	expect("mmap of a node with PROT_EXEC", error, -EACCES);
+	error = sys(SYS_MMAP, NULL, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, (long)out.fd, 0l);
+	expect("mmap of a dma-buf with PROT_EXEC", error, -EACCES);
+	error = sys(SYS_MPROTECT, b.words, SIZE, PROT_READ | PROT_EXEC);
+	expect("mprotect of a node's memory", error, -EACCES);
+	error = sys(SYS_MPROTECT, other, SIZE, PROT_READ | PROT_EXEC);
+	expect("mprotect of a dma-buf's memory", error, -EACCES);
 	must("munmap", sys(SYS_MUNMAP, other, SIZE));
 	sys(SYS_CLOSE, (long)out.fd);
 	done(&b);
 }
 
-/* A driver that is given a process's memory takes ordinary memory only. */
+/* A buffer cannot be created from mapped registers, or from the memory of a buffer. */
 static void
-given(void)
+userptr(void)
 {
 	struct buffer b = buffer();
 	volatile void *registers;
-	long fd;
+	long fd, error;
 
 	if (driver->user != NULL) {
 		fd = must("open /dev/mem", sys(SYS_OPEN, "/dev/mem", O_RDWR, 0l));
 		registers = map((int)fd, 0x0cf00000, 4096, PROT_READ | PROT_WRITE);
-		expect("a device's registers as a buffer", driver->user(node, registers, 4096), -EFAULT);
+		error = driver->user(node, registers, 4096);
+		expect("a device's registers as a buffer", error, -EFAULT);
 		must("munmap", sys(SYS_MUNMAP, registers, 4096l));
 		sys(SYS_CLOSE, fd);
 		expect("a buffer's memory as a buffer", driver->user(node, b.words, SIZE), -EFAULT);
@@ -451,7 +465,7 @@ set_long(const char *name, uint64_t value)
 
 static const char wire_count[] = "vm.stats.vm.v_user_wire_count", max_wired[] = "vm.max_user_wired";
 
-/* A client of its own that touches all of a buffer. */
+/* Opens a file of its own and touches each page of a buffer. */
 [[noreturn]] static void
 touch_all(void)
 {
@@ -463,29 +477,30 @@ touch_all(void)
 	leave(failures != 0);
 }
 
-/* The pages of buffers count as those that mlock(2) has wired. */
+/* Pages of buffers are counted with those that mlock(2) wires, and limited by vm.max_user_wired. */
 static void
 wired(void)
 {
 	uint64_t before = long_of(wire_count), max = long_of(max_wired);
 	struct buffer b = buffer();
-	long pid;
+	long pid, error;
 	int status = -1;
 
 	expect("wired pages of a buffer", (long)(long_of(wire_count) - before), PAGES);
 	done(&b);
-	expect("wired pages of no buffer", (long)(long_of(wire_count) - before), 0);
+	expect("wired pages after GEM_CLOSE", (long)(long_of(wire_count) - before), 0);
 	if (driver->need != NULL) {
 		b = buffer();
-		expect("memory that is not needed is taken", taken(&b), 1);
-		expect("wired pages of what was taken", (long)(long_of(wire_count) - before), 0);
+		expect("memory that is not needed is purged", purge(&b), 1);
+		expect("wired pages of a purged buffer", (long)(long_of(wire_count) - before), 0);
 		done(&b);
 	}
 	if (driver->user != NULL) {
 		expect("memory as a buffer", driver->user(node, memory(SIZE), SIZE), 0);
-		expect("wired pages of no buffer", (long)(long_of(wire_count) - before), 0);
+		expect("wired pages after GEM_CLOSE", (long)(long_of(wire_count) - before), 0);
 		set_long(max_wired, before + PAGES - 1);
-		expect("memory as a buffer past the limit", driver->user(node, memory(SIZE), SIZE), -ENOMEM);
+		error = driver->user(node, memory(SIZE), SIZE);
+		expect("memory as a buffer past the limit", error, -ENOMEM);
 	}
 	set_long(max_wired, before + PAGES / 2);
 	pid = must("fork", sys(SYS_FORK));
@@ -493,27 +508,27 @@ wired(void)
 		touch_all();
 	must("wait4", sys(SYS_WAIT4, pid, &status, 0l, NULL));
 	/*
-	 * It ends where its buffer is made, or, if pages come later, by the signal for memory that
-	 * is not there.
+	 * It fails where the buffer is created, or, if pages are allocated at the first touch, by
+	 * SIGBUS.
 	 */
-	expect("how one ends that wires too much", status == SIGBUS || status == ENOMEM << 8, 1);
+	expect("ENOMEM or SIGBUS past the limit", status == SIGBUS || status == ENOMEM << 8, 1);
 	set_long(max_wired, before + PAGES);
 	b = buffer();
 	expect("wrong words at the limit", wrong_words(&b), 0);
 	expect("mlock at the limit", sys(SYS_MLOCK, memory(4096), 4096l), -ENOMEM);
 	done(&b);
 	set_long(max_wired, max);
-	expect("wired pages of no buffer", (long)(long_of(wire_count) - before), 0);
+	expect("wired pages after GEM_CLOSE", (long)(long_of(wire_count) - before), 0);
 }
 
-/* rctl(8)'s requests: an errno, or 0. */
+/* A system call of rctl(8). Returns an errno, or 0. */
 static long
 rctl(long request, const char *rule, char *out, size_t len)
 {
 	return (-sys(request, rule, strlen(rule) + 1, out, len));
 }
 
-/* What racct(4) has as this user's swapuse, in bytes. */
+/* Returns the swapuse of user 0 by racct(4), in bytes. */
 static uint64_t
 swap_use(void)
 {
@@ -527,6 +542,7 @@ swap_use(void)
 	return (number_of(*at == '\0' ? at : at + strlen(name)));
 }
 
+/* Adds or removes a rule that limits the swapuse of user 0. */
 static void
 deny(long request, uint64_t bytes)
 {
@@ -543,10 +559,10 @@ deny(long request, uint64_t bytes)
 }
 
 #define FILES	40
-/* What an open file costs the kernel. */
+/* The least that is charged for an open file. */
 #define FILE_BYTES	(32l << 10)
 
-/* The kernel's own memory is its user's, with racct(4): what it knows of, and what it refuses. */
+/* A client's kernel memory is charged to its user's swapuse; rules of rctl(8) limit it. */
 static void
 accounted(void)
 {
@@ -554,10 +570,11 @@ accounted(void)
 
 	for (n = 0; n < FILES; n++)
 		fds[n] = must("open", sys(SYS_OPEN, RENDER_NODE, O_RDWR, 0l));
-	expect("open files are in swapuse", (long)swap_use() - before >= FILES * FILE_BYTES, 1);
+	expect("open files are charged to swapuse",
+	    (long)swap_use() - before >= FILES * FILE_BYTES, 1);
 	for (n = 0; n < FILES; n++)
 		sys(SYS_CLOSE, fds[n]);
-	expect("closed files are in swapuse", (long)swap_use() - before >= FILE_BYTES, 0);
+	expect("closed files are still charged", (long)swap_use() - before >= FILE_BYTES, 0);
 	limit = before + FILES / 2 * FILE_BYTES;
 	deny(SYS_RCTL_ADD_RULE, (uint64_t)limit);
 	for (n = 0; n < FILES; n++) {
@@ -566,12 +583,12 @@ accounted(void)
 			break;
 	}
 	expect("some files are open at the limit", n > 0 && n <= FILES / 2, 1);
-	expect("opening past a limit of rctl(8)", n < FILES ? fds[n] : 0, -ENOMEM);
-	expect("past the limit", (long)swap_use() > limit, 0);
+	expect("open past a limit of rctl(8)", n < FILES ? fds[n] : 0, -ENOMEM);
+	expect("swapuse exceeds the limit", (long)swap_use() > limit, 0);
 	while (n-- > 0)
 		sys(SYS_CLOSE, fds[n]);
 	deny(SYS_RCTL_REMOVE_RULE, (uint64_t)limit);
-	expect("closed files are in swapuse", (long)swap_use() - before >= FILE_BYTES, 0);
+	expect("closed files are still charged", (long)swap_use() - before >= FILE_BYTES, 0);
 }
 
 void
@@ -581,10 +598,11 @@ vm_interfaces(int fd, const struct native_driver *of)
 		const char *name;
 		void (*run)(void);
 	} tests[] = {
-		{ "mlock", locked }, { "mlockall", locked_in_future }, { "child", locked_by_child }, { "copy", copied }, { "ptrace", traced },
-		{ "sysctl", filled_by_sysctl }, { "pipe", in_a_pipe }, { "disk", from_a_disk }, { "advice", advised }, { "core", dumped },
-		{ "execute", executed }, { "userptr", given }, { "wired", wired }, { "racct", accounted },
-		{ "locking", locking },
+		{ "mlock", locked }, { "mlockall", locked_in_future }, { "child", locked_by_child },
+		{ "copy", copied }, { "ptrace", traced }, { "sysctl", filled_by_sysctl },
+		{ "pipe", in_a_pipe }, { "disk", from_a_disk }, { "advice", advised },
+		{ "core", dumped }, { "execute", executed }, { "userptr", userptr },
+		{ "wired", wired }, { "racct", accounted }, { "locking", locking },
 	};
 	size_t i;
 
@@ -596,7 +614,10 @@ vm_interfaces(int fd, const struct native_driver *of)
 	}
 }
 
-/* The driver is made to go; what is locked stays, and is the process's own until it is unlocked. */
+/*
+ * The module is unloaded by force. Locked pages stay mapped, for this process alone, until they are
+ * unlocked.
+ */
 void
 vm_locked(int fd, const struct native_driver *of)
 {
@@ -614,10 +635,10 @@ vm_locked(int fd, const struct native_driver *of)
 		sleep_ms(10);
 	while (sys(SYS_KLDFIND, "drmkpi") >= 0 && now_ns() < until)
 		sleep_ms(10);
-	expect("wrong words of locked memory when the driver is gone", wrong_words(&b), 0);
+	expect("wrong words of locked memory after the unload", wrong_words(&b), 0);
 	*word_of(&b, 3) = 3;
-	expect("how a reader of what was not locked ends", reader(word_of(&half, 2)), SIGBUS);
+	expect("status of a reader of an unlocked page", reader(word_of(&half, 2)), SIGBUS);
 	must("munlock", sys(SYS_MUNLOCK, b.words, SIZE));
 	must("munmap", sys(SYS_MUNMAP, b.words, SIZE));
-	/* The other one goes with its lock on. */
+	/* The other buffer is still locked at exit. */
 }

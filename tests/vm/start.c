@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* Where a program begins, and the system call. */
+/* The entry point of a program, and the system call. */
 
 #include "sys.h"
 
-/* x0 points to argc, the arguments and the environment. */
+/* At entry x0 points to argc, followed by the arguments and the environment. */
 __asm__(
 	".globl _start\n"
 	"_start:\n"
@@ -14,7 +14,10 @@ __asm__(
 	"	brk #1\n"
 );
 
-/* The number goes into x8, the arguments into x0 to x5; the carry is set when x0 is an errno. */
+/*
+ * The kernel takes the number in x8 and the arguments in x0 to x5.  It returns with the carry flag
+ * set if x0 is an errno.
+ */
 __asm__(
 	".globl sys\n"
 	"sys:\n"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * FreeBSD/arm64 without a libc: the system calls and structures that the programs of this directory take, and a
- * few helpers.  A system call answers with its result, or with the negated errno.
+ * FreeBSD/arm64 without a libc: the system calls and structures that the programs in this
+ * directory use, and a few helpers.  A system call returns its result, or the negated errno.
  */
 
 #ifndef TESTS_VM_SYS_H
@@ -77,7 +77,7 @@ typedef unsigned long uintptr_t;
 #define SYS_KEVENT	560
 #define SYS_SYSCTLBYNAME	570
 
-/* sys/errno.h: what FreeBSD numbers in its own way is what is looked for. */
+/* sys/errno.h; the numbers above 34 differ from those of Linux. */
 #define ENOENT	2
 #define EINTR	4
 #define ENXIO	6
@@ -136,7 +136,7 @@ struct rtprio {
 	uint16_t prio;
 };
 
-/* sys/linker.h: what kldstat(2) tells; the version is its size. */
+/* sys/linker.h: the result of kldstat(2); `version` holds the size of the structure. */
 struct kld_file_stat {
 	int version;
 	char name[1024];
@@ -159,11 +159,15 @@ struct devreq {
 #define DEV_SUSPEND	DEVCTL(5)
 #define DEV_RESUME	DEVCTL(6)
 
-/* sys/ioccom.h: IN and OUT are the other way round than in Linux, and none is a bit of its own. */
+/*
+ * sys/ioccom.h: the bits for IN and OUT are swapped with respect to Linux, and a request without an
+ * argument has a bit of its own.
+ */
 #define IOC_VOID	0x20000000ul
 #define IOC_OUT	0x40000000ul
 #define IOC_IN	0x80000000ul
-#define IOC(dir, group, nr, size)	((dir) | ((size) & 0x1ffful) << 16 | (uint64_t)(group) << 8 | (nr))
+#define IOC(dir, group, nr, size)	\
+	((dir) | ((size) & 0x1ffful) << 16 | (uint64_t)(group) << 8 | (nr))
 #define IO(group, nr)	IOC(IOC_VOID, group, nr, 0)
 #define IOW(group, nr, type)	IOC(IOC_IN, group, nr, sizeof(type))
 #define IOR(group, nr, type)	IOC(IOC_OUT, group, nr, sizeof(type))
@@ -196,6 +200,7 @@ struct msghdr {
 };
 
 /* start.c */
+/* Makes a system call with up to six arguments, each of 64 bits. */
 long sys(long number, ...);
 [[noreturn]] void leave(int status);
 int main(int argc, char **argv, char **env);
@@ -206,23 +211,27 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int byte, size_t n);
+/* Parses a decimal number, or a hexadecimal one after 0x, up to the first other character. */
 uint64_t number_of(const char *s);
-/* Writes to standard output.  It knows %s, %d, %u and %x; the last three take a long. */
+/* Writes to standard output.  Supports %s, %d, %u and %x; the last three take a long. */
 void say(const char *format, ...);
 
 /* system.c */
-/* Anonymous memory of that many bytes, which is never given back. */
+/* Allocates zeroed anonymous memory that is never freed. */
 void *memory(size_t bytes);
-/* Nanoseconds of a clock that only goes forward. */
+/* The time of CLOCK_MONOTONIC in nanoseconds. */
 uint64_t now_ns(void);
 void sleep_ms(uint64_t ms);
-/* A sysctl that is an int. */
+/* Reads a sysctl of type int. */
 long sysctl_int(const char *name);
-/* What devctl(8) asks of a device, such as "panfrost0": an errno, or 0. */
+/* Makes a request of devctl(4) for a device such as "panfrost0".  Returns an errno, or 0. */
 long devctl(uint64_t request, const char *name);
-/* A variable of the kernel's environment; "" when there is none. */
+/* Returns a variable of the kernel's environment, or "" if it is not set. */
 const char *kernel_env(const char *name);
-/* Registers of drmboard(1)'s machine: a mark in its trace, its exit status, and where the module is that its --count looks for. */
+/*
+ * Writes a register of the mailbox of drmboard's machine: a mark in the register trace, the exit
+ * status of drmboard, and address and length of the module whose instructions --count counts.
+ */
 void mail(uint32_t offset, uint32_t value);
 #define MAIL_MARK	0
 #define MAIL_EXIT	4

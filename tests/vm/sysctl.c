@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* sysctl(8)'s walk over a part of the tree. */
+/* Prints a subtree of sysctls, as sysctl(8) does. */
 
 #include "sys.h"
 #include "vmctl.h"
 
 #define MAXNAME	24
-/* Names of the nodes that answer questions about the tree: sys/sysctl.h. */
+/* The second number of the nodes {0, N} that describe the tree: sys/sysctl.h. */
 #define QUERY_NAME	1
 #define QUERY_NEXT	2
 #define QUERY_OID	3
@@ -21,12 +21,12 @@
 #define TYPE_U64	9
 
 static long
-query(int what, const int *oid, size_t n, void *answer, size_t *len)
+query(int what, const int *oid, size_t n, void *result, size_t *len)
 {
 	int name[2 + MAXNAME] = { 0, what };
 
 	memcpy(name + 2, oid, n * sizeof(int));
-	return (sys(SYS_SYSCTL, name, 2 + n, answer, len, NULL, 0l));
+	return (sys(SYS_SYSCTL, name, 2 + n, result, len, NULL, 0l));
 }
 
 static void
@@ -41,7 +41,8 @@ show(const int *oid, size_t n)
 
 	memset(name, 0, sizeof(name));
 	memset(value, 0, sizeof(value));
-	if (query(QUERY_NAME, oid, n, name, &len) < 0 || query(QUERY_FORMAT, oid, n, &format, &format_len) < 0 ||
+	if (query(QUERY_NAME, oid, n, name, &len) < 0 ||
+	    query(QUERY_FORMAT, oid, n, &format, &format_len) < 0 ||
 	    sys(SYS_SYSCTL, oid, n, value, &value_len, NULL, 0l) < 0)
 		return;
 	switch (format.kind & TYPE_MASK) {

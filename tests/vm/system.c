@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* What the programs want of the system, and of the machine around it. */
+/* Helpers for memory, time, sysctls, devices, and drmboard's mailbox. */
 
 #include "sys.h"
 
-/* Where drmboard has its mailbox on the bus (its vm/config.rs). */
+/* The physical address of drmboard's mailbox (tests/drmboard/src/vm/config.rs). */
 #define MAILBOX	0x0cf00000ul
 #define PAGE	4096ul
 
 void *
 memory(size_t bytes)
 {
-	long at = sys(SYS_MMAP, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0l);
+	long at = sys(SYS_MMAP, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1,
+	    0l);
 
 	if (at < 0) {
-		say("no memory: errno %d\n", -at);
+		say("mmap: errno %d\n", -at);
 		leave(1);
 	}
 	return ((void *)at);
@@ -55,10 +56,11 @@ long
 devctl(uint64_t request, const char *name)
 {
 	struct devreq req;
+	size_t len = strlen(name);
 	long fd = sys(SYS_OPEN, "/dev/devctl2", O_RDWR, 0), error;
 
 	memset(&req, 0, sizeof(req));
-	memcpy(req.name, name, strlen(name) < sizeof(req.name) ? strlen(name) : sizeof(req.name) - 1);
+	memcpy(req.name, name, len < sizeof(req.name) ? len : sizeof(req.name) - 1);
 	error = fd < 0 ? fd : sys(SYS_IOCTL, fd, request, &req);
 	if (fd >= 0)
 		sys(SYS_CLOSE, fd);
@@ -81,9 +83,10 @@ mail(uint32_t offset, uint32_t value)
 	long fd, at;
 
 	fd = sys(SYS_OPEN, "/dev/mem", O_RDWR, 0);
-	at = fd < 0 ? fd : sys(SYS_MMAP, NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, MAILBOX);
+	at = fd < 0 ? fd :
+	    sys(SYS_MMAP, NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, MAILBOX);
 	if (at < 0)
-		say("the mailbox cannot be reached: errno %d\n", -at);
+		say("cannot map the mailbox: errno %d\n", -at);
 	else
 		*(volatile uint32_t *)(at + offset) = value;
 	if (fd >= 0)

@@ -70,7 +70,7 @@ number_of(const char *s)
 	}
 }
 
-/* A line is written at once, so that those of two programs do not mix. */
+/* A line is written by one write(2), so that lines of two programs do not mix. */
 struct line {
 	char text[512];
 	size_t len;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What the kernel has allocated: of malloc(9)'s types and of uma(9)'s zones, as vmstat -m and -z
- * count it. Both come as a stream: a header that says how many records follow and of how many
- * processors, then for each its name and the processors' figures. The structures are in
- * sys/malloc.h and vm/uma.h.
+ * What the kernel has allocated, by malloc(9) type and uma(9) zone, from the sysctls that vmstat -m
+ * and vmstat -z read. Both have the same form: a header with the number of records and of
+ * processors, then for each record a name and one set of figures per processor. The structures are
+ * those of sys/malloc.h and vm/uma.h.
  */
 
 #include "sys.h"
@@ -15,7 +15,7 @@
 
 struct entry {
 	char name[NAME];
-	/* 'm': a type, 'z': a zone, 's': a sysctl */
+	/* 'm': a malloc type, 'z': a zone, 's': a sysctl */
 	uint64_t kind;
 	int64_t live;
 	int64_t bytes;
@@ -26,7 +26,7 @@ struct usage {
 	struct entry entries[ENTRIES];
 };
 
-/* Of both streams. */
+/* The header of both. */
 struct stream {
 	uint32_t version;
 	uint32_t processors;
@@ -44,7 +44,8 @@ struct malloc_figures {
 
 struct zone {
 	char name[NAME];
-	uint32_t align, size, real_size, max_pages, limit, pages, keg_free, zone_free, bucket, flags;
+	uint32_t align, size, real_size, max_pages, limit, pages, keg_free, zone_free;
+	uint32_t bucket, flags;
 	uint64_t allocations, frees, fails, sleeps, cross_domain, unused;
 };
 
@@ -55,10 +56,10 @@ struct zone_figures {
 	uint64_t unused[5];
 };
 
-/* Its pages are another zone's. */
+/* The zone's pages belong to another zone. */
 #define ZONE_SECONDARY	0x1
 
-/* A type's figures are of as many processors as a kernel may have, 1024: 64 KiB. */
+/* Enough for 1,000 malloc types, each with figures of 1,024 processors: 64 KiB. */
 #define STREAM_BYTES	(64ul << 20)
 static char *stream;
 
@@ -72,13 +73,14 @@ read_stream(const char *name)
 		stream = memory(STREAM_BYTES);
 	error = -sys(SYS_SYSCTLBYNAME, name, strlen(name), stream, &len, NULL, 0l);
 	if (error > 0 || ((struct stream *)stream)->version != 1) {
-		say("%s: errno %d, version %u\n", name, error, (uint64_t)((struct stream *)stream)->version);
+		say("%s: errno %d, version %u\n", name, error,
+		    (uint64_t)((struct stream *)stream)->version);
 		leave(1);
 	}
 	return ((struct stream *)stream);
 }
 
-/* Several types may have one name: they are summed. */
+/* Adds to an entry. Several types may have the same name: their figures are summed. */
 static void
 add(struct usage *usage, uint64_t kind, const char *name, int64_t live, int64_t bytes)
 {
@@ -123,9 +125,9 @@ add_types(struct usage *usage)
 }
 
 /*
- * Returns how many wired pages the zones have for themselves: those of their slabs, used or not,
- * and the kernel stacks that no thread has now. Each processor keeps some of both, as many as it
- * likes; what is in use is counted by zone and type.
+ * Returns the number of wired pages that are not counted as a leak: those of the zones' slabs, and
+ * those of cached kernel stacks. Each processor caches a varying number of both; items in use are
+ * counted by zone and type.
  */
 static int64_t
 add_zones(struct usage *usage)
@@ -172,8 +174,8 @@ usage_now(void)
 	int64_t pages;
 
 	/*
-	 * Nodes of /dev that are gone are freed at the next lookup of one, and the first call
-	 * allocates.
+	 * devfs(4) frees deleted nodes at the next lookup, and the first read_stream() allocates
+	 * the buffer: both must precede the count.
 	 */
 	sys(SYS_CLOSE, sys(SYS_OPEN, "/dev/null", O_RDONLY, 0));
 	read_stream("vm.zone_stats");
@@ -210,22 +212,25 @@ usage_load(struct usage **usage, const char *file)
 }
 
 /*
- * What the kernel keeps for itself: free pages, empty buckets, the trees of cached files' pages,
- * and what thread_init() gives each structure of a thread, also those that no thread has now, of
- * which each processor keeps some. The zones of malloc(9) are counted by type, and of type "linux"
- * the emulation loses a piece when a program of several threads is replaced by another.
+ * Whether a count is not compared, because the kernel caches an unbounded number of these: free
+ * pages, empty buckets, the radix trees of cached files' pages, and what thread_init() allocates
+ * for each struct thread, cached ones included. The zones that back malloc(9) are counted by type.
+ * Of type "linux", the Linux emulation leaks an allocation when a program with several threads
+ * calls execve(2).
  */
 static int
 is_cache(const char *name)
 {
-	static const char *const caches[] = { "vm pgcache", "buf free cache", "BUF TRIE", "RADIX NODE", "UMA Slabs 0", "S VFS Cache",
-	    "2 Bucket", "4 Bucket", "6 Bucket", "8 Bucket", "12 Bucket", "16 Bucket", "32 Bucket", "64 Bucket", "128 Bucket", "256 Bucket", "vmem btag", "isofs_node", "linux",
-	    "umtx", "TURNSTILE", "SLEEPQUEUE" };
+	static const char *const caches[] = {
+		"vm pgcache", "buf free cache", "BUF TRIE", "RADIX NODE", "UMA Slabs 0",
+		"S VFS Cache", "2 Bucket", "4 Bucket", "6 Bucket", "8 Bucket", "12 Bucket",
+		"16 Bucket", "32 Bucket", "64 Bucket", "128 Bucket", "256 Bucket", "vmem btag",
+		"isofs_node", "linux", "umtx", "TURNSTILE", "SLEEPQUEUE"
+	};
 	size_t i;
 
 	if (strncmp(name, "malloc-", 7) == 0)
 		return (1);
-
 	for (i = 0; i < nitems(caches); i++) {
 		if (strncmp(name, caches[i], NAME) == 0)
 			return (1);
@@ -233,7 +238,7 @@ is_cache(const char *name)
 	return (0);
 }
 
-/* How many pieces more, and how many bytes. */
+/* Returns by how many allocations an entry has grown, and stores by how many bytes. */
 static int64_t
 growth(const struct usage *before, const struct entry *new, int64_t *bytes)
 {
@@ -250,9 +255,11 @@ growth(const struct usage *before, const struct entry *new, int64_t *bytes)
 }
 
 long
-usage_compare(const struct usage *before, const struct usage *between, const struct usage *after, int64_t least)
+usage_compare(const struct usage *before, const struct usage *between,
+    const struct usage *after, int64_t least)
 {
 	const struct entry *new;
+	const char *kind;
 	int64_t live, bytes, again, again_bytes, floor;
 	long error = 0;
 
@@ -261,9 +268,10 @@ usage_compare(const struct usage *before, const struct usage *between, const str
 		again = -growth(after, new, &again_bytes);
 		if (live == 0 && again == 0)
 			continue;
-		say("usage: %s %s: %d and %d pieces, %d and %d bytes\n", new->kind == 'm' ? "type" : new->kind == 'z' ? "zone" : "count",
-		    new->name, live, again, bytes, -again_bytes);
-		/* Slabs and page tables come and go in tens. */
+		kind = new->kind == 'm' ? "type" : new->kind == 'z' ? "zone" : "count";
+		say("usage: %s %s: %d and %d allocations, %d and %d bytes\n", kind, new->name, live,
+		    again, bytes, -again_bytes);
+		/* The number of wired pages varies by tens: slabs, page tables. */
 		floor = new->kind == 's' && least < 32 ? 32 : least;
 		if (live >= floor && again >= floor && !is_cache(new->name)) {
 			say("leak: %s\n", new->name);

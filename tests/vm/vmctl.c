@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What the guest's scripts cannot do as Linux programs: FreeBSD's own system calls, one for each
- * word.
+ * FreeBSD's own system calls for the guest's scripts, whose other programs are Linux programs.
  *
- *	vmctl kenv NAME			the variable of the kernel's environment
- *	vmctl load FILE			kldload
- *	vmctl unload NAME [force]	kldunload
- *	vmctl loaded NAME		status 1 when no such file is loaded
- *	vmctl sysctl NAME		it and all below it, a line each
- *	vmctl set NAME NUMBER		writes an int
+ *	vmctl kenv NAME			prints a variable of the kernel's environment
+ *	vmctl load FILE			kldload(8)
+ *	vmctl unload NAME [force]	kldunload(8); with `force`, its -f
+ *	vmctl loaded NAME		exits with 1 if no such file is loaded
+ *	vmctl sysctl NAME		prints a sysctl and all below it, one per line
+ *	vmctl set NAME NUMBER		sets a sysctl of type int
  *	vmctl suspend|resume|detach|attach NAME	devctl(8)
- *	vmctl module NAME		where it is, for a machine that counts its instructions, too
- *	vmctl spin			uses the idle time, without end
- *	vmctl mark NUMBER		into the trace of the machine
- *	vmctl usage FILE		writes down what the kernel has allocated
- *	vmctl leaks FILE FILE		what has become more between them, and again since the second one
- *	vmctl reload N FILE NAME	loads and unloads N times, and searches for what stays
+ *	vmctl module NAME		prints address and size of a module, and writes them to the
+ *					mailbox for drmboard's --count
+ *	vmctl spin			consumes the idle time, without end
+ *	vmctl mark NUMBER		writes a mark into the register trace
+ *	vmctl usage FILE		saves the counts of what the kernel has allocated
+ *	vmctl leaks FIRST SECOND	fails if a count grew from FIRST to SECOND, and again since
+ *	vmctl reload N FILE NAME	loads and unloads a module N times; fails if a count grew in
+ *					both halves
  *
- * It ends with the errno, 0 being none.
+ * The exit status is the errno, or 0.
  */
 
 #include "sys.h"
@@ -57,8 +58,8 @@ module(const char *name)
 }
 
 /*
- * Only when nothing else runs, in user mode: the kernel never idles. Not at RTP_PRIO_MAX, where the
- * scheduler leaves the thread as it is: without lent priority it is equivalent.
+ * Runs when no other thread does, so that the processor never idles. Priority RTP_PRIO_MAX would
+ * have no effect: sched_ule(4) would leave the thread in the time-sharing class.
  */
 static long
 spin(void)
@@ -92,14 +93,14 @@ rounds(uint64_t n, const char *file, const char *name)
 	return (0);
 }
 
-/* What every second round or more leaves, in both halves, is a leak. */
+/* A count that grows by at least one for every four rounds, in both halves, is a leak. */
 static long
 reload(uint64_t n, const char *file, const char *name)
 {
 	struct usage *before, *between;
 	long error;
 
-	/* The first rounds fill caches that are never emptied. */
+	/* The first rounds fill caches that the kernel never empties. */
 	if ((error = rounds(2, file, name)) != 0)
 		return (error);
 	before = usage_now();
@@ -119,7 +120,8 @@ leaks(const char *first, const char *second)
 	struct usage *before, *between;
 	long error;
 
-	if ((error = usage_load(&before, first)) != 0 || (error = usage_load(&between, second)) != 0)
+	if ((error = usage_load(&before, first)) != 0 ||
+	    (error = usage_load(&between, second)) != 0)
 		return (error);
 	return (usage_compare(before, between, usage_now(), 1));
 }
@@ -145,7 +147,8 @@ main(int argc, char **argv, char **env)
 		error = sysctl_show(name);
 	} else if (strcmp(word, "set") == 0 && argc > 3) {
 		value = (int)number_of(argv[3]);
-		error = -sys(SYS_SYSCTLBYNAME, name, strlen(name), NULL, NULL, &value, sizeof(value));
+		error = -sys(SYS_SYSCTLBYNAME, name, strlen(name), NULL, NULL, &value,
+		    sizeof(value));
 	} else if (strcmp(word, "suspend") == 0) {
 		error = devctl(DEV_SUSPEND, name);
 	} else if (strcmp(word, "resume") == 0) {
@@ -168,7 +171,7 @@ main(int argc, char **argv, char **env)
 	} else if (strcmp(word, "reload") == 0 && argc > 4) {
 		error = reload(number_of(name), argv[3], argv[4]);
 	} else {
-		say("vmctl: %s: what?\n", word);
+		say("vmctl: %s: unknown command, or too few arguments\n", word);
 	}
 	if (error != 0)
 		say("vmctl %s %s: errno %d\n", word, name, error);

@@ -3,16 +3,23 @@
 #ifndef TESTS_VM_VMCTL_H
 #define TESTS_VM_VMCTL_H
 
-/* sysctl.c: an errno, or 0. */
+/*
+ * sysctl.c: prints a sysctl and all below it, one per line, as sysctl(8) does.  Returns an errno,
+ * or 0.
+ */
 long sysctl_show(const char *name);
 
-/* usage.c: how much of what the kernel has allocated. */
+/* usage.c: what the kernel has allocated. */
 struct usage;
 struct usage *usage_now(void);
-/* Into a file, and back; an errno, or 0. */
+/* Writes to a file and reads it back.  Each returns an errno, or 0. */
 long usage_save(const struct usage *usage, const char *file);
 long usage_load(struct usage **usage, const char *file);
-/* Says what has become more, twice, by `least` or more; EBUSY when anything has. */
-long usage_compare(const struct usage *before, const struct usage *between, const struct usage *after, int64_t least);
+/*
+ * Prints what changed.  Returns EBUSY if a count grew by `least` or more both from `before` to
+ * `between` and from `between` to `after`, else 0.
+ */
+long usage_compare(const struct usage *before, const struct usage *between,
+    const struct usage *after, int64_t least);
 
 #endif

@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The words and the width of tracked text.
-//!
-//! Two lists belong to it. `mk/words/allowed` names what may stay, each line with its reason.
-//! `mk/words/left` has the number of findings of each directory that is not rewritten yet; a number
-//! may only become smaller, and has to be written down when it does (`xtask words --write`).
+//! The words and the width of tracked text. `mk/words/allowed` lists the exceptions, each with its
+//! reason.
 
 use crate::prose::{self, Phrase};
-use std::collections::BTreeMap;
-use std::process::Command;
+use crate::tree;
 
 /// The widest line, in columns.
 const WIDTH: usize = 100;
 /// What an exception, and a finding, of the width is called.
 const WIDE: &str = "width";
-/// Findings of a directory that are printed unasked.
-const SHOWN: usize = 30;
 const ALLOWED: &str = "mk/words/allowed";
-const LEFT: &str = "mk/words/left";
 
 /// Phrases that are refused, and what the field says.
 const PHRASES: &[(&str, &str)] = &[
@@ -108,17 +101,6 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
         .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
 }
 
-/// The directory that a file is counted in: two levels, in sys/ five.
-fn directory(path: &str) -> String {
-    let parts: Vec<&str> = path.split('/').collect();
-    let depth = if parts[0] == "sys" { 5 } else { 2 };
-    let dirs = &parts[..parts.len().saturating_sub(1).min(depth)];
-    match dirs {
-        [] => ".".to_owned(),
-        dirs => dirs.join("/"),
-    }
-}
-
 /// Columns of a line, with tab stops of eight as in style(9).
 fn columns(line: &str) -> usize {
     line.chars().fold(0, |at, c| match c {
@@ -174,149 +156,28 @@ fn except(found: &mut Vec<Finding>, list: &str) -> Result<(), String> {
     }
 }
 
-/// Words and wide lines of a directory.
-type Counts = BTreeMap<String, [usize; 2]>;
-
-fn count(found: &[Finding]) -> Counts {
-    let mut counts = Counts::new();
-    for finding in found {
-        let entry = counts.entry(directory(&finding.path)).or_default();
-        entry[usize::from(finding.what == WIDE)] += 1;
-    }
-    counts
-}
-
-fn read_left(list: &str) -> Result<Counts, String> {
-    let read = |line: &str| {
-        let parts: Vec<&str> = line.split_whitespace().collect();
-        match parts[..] {
-            [dir, words, wide] => Some((dir.to_owned(), [words.parse().ok()?, wide.parse().ok()?])),
-            _ => None,
-        }
-    };
-    lines(list)
-        .map(|line| read(line).ok_or_else(|| format!("{LEFT}: not DIRECTORY WORDS WIDE: {line}")))
-        .collect()
-}
-
-/// What differs between the numbers written down and those found.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Difference {
-    /// Directories with more findings than were there.
-    more: Vec<String>,
-    /// Directories with fewer, whose number has to be written down.
-    fewer: Vec<String>,
-}
-
-fn compare(left: &Counts, found: &Counts) -> Difference {
-    let mut difference = Difference::default();
-    let dirs: std::collections::BTreeSet<&String> = left.keys().chain(found.keys()).collect();
-    for dir in dirs {
-        let [was, is] = [left, found].map(|c| c.get(dir).copied().unwrap_or_default());
-        if is[0] > was[0] || is[1] > was[1] {
-            difference.more.push(dir.clone());
-        } else if is != was {
-            difference.fewer.push(dir.clone());
-        }
-    }
-    difference
-}
-
-/// Files that are text and are, or would be, tracked.
-fn files() -> Result<Vec<(String, String)>, String> {
-    let listed = Command::new("git")
-        .args(["ls-files", "-coz", "--exclude-standard"])
-        .output()
-        .map_err(|e| format!("git: {e}"))?;
-    if !listed.status.success() {
-        return Err("git ls-files failed".to_owned());
-    }
-    let names = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let is_file = |path: &&str| {
-        std::fs::symlink_metadata(path).is_ok_and(|m| m.is_file()) && !path.is_empty()
-    };
-    let text = |path: &str| {
-        let bytes = std::fs::read(path).ok()?;
-        let text = String::from_utf8(bytes).ok()?;
-        (!text.contains('\0')).then(|| (path.to_owned(), text))
-    };
-    Ok(names.split('\0').filter(is_file).filter_map(text).collect())
-}
-
 fn all_findings() -> Result<Vec<Finding>, String> {
     let phrases = Phrase::list(PHRASES);
-    let mut found: Vec<Finding> = files()?
+    let mut found: Vec<Finding> = tree::files()?
         .iter()
         .flat_map(|(path, text)| check(path, text, &phrases))
         .collect();
-    except(&mut found, &list(ALLOWED)?)?;
+    let allowed = std::fs::read_to_string(ALLOWED).map_err(|e| format!("{ALLOWED}: {e}"))?;
+    except(&mut found, &allowed)?;
     Ok(found)
 }
 
-fn list(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))
-}
-
-/// Prints every finding below `prefix`.
-pub fn print(prefix: &str) -> Result<(), String> {
-    print_all(&all_findings()?, |finding| finding.path.starts_with(prefix));
-    Ok(())
-}
-
-fn print_all(found: &[Finding], wanted: impl Fn(&Finding) -> bool) {
-    for f in found.iter().filter(|f| wanted(f)) {
+/// Prints the findings in files whose path begins with `prefix`; an error if there are any.
+pub fn run(prefix: &str) -> Result<(), String> {
+    let mut found = all_findings()?;
+    found.retain(|finding| finding.path.starts_with(prefix));
+    for f in &found {
         println!("{}:{}: {} ({})", f.path, f.line, f.what, f.instead);
     }
-}
-
-/// Writes the numbers down. Fails, and writes nothing, if one of them grew.
-pub fn write() -> Result<(), String> {
-    let found = all_findings()?;
-    let counts = count(&found);
-    let old = list(LEFT)?;
-    let difference = compare(&read_left(&old)?, &counts);
-    if !difference.more.is_empty() {
-        return report(&found, &difference);
-    }
-    let mut text: String = old
-        .lines()
-        .filter(|l| l.starts_with('#'))
-        .fold(String::new(), |text, line| text + line + "\n");
-    for (dir, [words, wide]) in &counts {
-        text += &format!("{dir} {words} {wide}\n");
-    }
-    std::fs::write(LEFT, text).map_err(|e| format!("{LEFT}: {e}"))
-}
-
-fn report(found: &[Finding], difference: &Difference) -> Result<(), String> {
-    for dir in &difference.more {
-        println!(
-            "{dir}: more findings than {LEFT} has: `cargo run -p xtask -- words --list {dir}`"
-        );
-        let here: Vec<&Finding> = found
-            .iter()
-            .filter(|f| directory(&f.path) == *dir)
-            .collect();
-        // Where it should be clean, every finding is the new one.
-        if here.len() <= SHOWN {
-            print_all(found, |f| directory(&f.path) == *dir);
-        }
-    }
-    for dir in &difference.fewer {
-        println!(
-            "{dir}: fewer findings than {LEFT} has: run `cargo run -p xtask -- words --write`"
-        );
-    }
-    match difference.more.len() + difference.fewer.len() {
+    match found.len() {
         0 => Ok(()),
-        n => Err(format!("{n} directories differ from {LEFT}")),
+        n => Err(format!("{n} refused words and wide lines")),
     }
-}
-
-/// Compares the tree with both lists.
-pub fn run() -> Result<(), String> {
-    let found = all_findings()?;
-    report(&found, &compare(&read_left(&list(LEFT)?)?, &count(&found)))
 }
 
 #[cfg(test)]
@@ -326,10 +187,6 @@ mod tests {
     fn whats(path: &str, text: &str) -> Vec<String> {
         let found = check(path, text, &Phrase::list(PHRASES));
         found.into_iter().map(|f| f.what).collect()
-    }
-
-    fn counts(dirs: &[(&str, [usize; 2])]) -> Counts {
-        dirs.iter().map(|(d, n)| ((*d).to_owned(), *n)).collect()
     }
 
     #[test]
@@ -378,33 +235,5 @@ mod tests {
         assert!(left("a/b.rs: nobody").is_err());
         assert!(left("a/b.rs: somebody: is not there").is_err());
         assert!(left("b.rs: nobody: another file").is_err());
-    }
-
-    #[test]
-    fn a_number_may_not_grow_and_a_smaller_one_is_written_down() {
-        let left = counts(&[("docs", [2, 1]), ("mk", [1, 0])]);
-        assert_eq!(compare(&left, &left), Difference::default());
-        let more = compare(&left, &counts(&[("docs", [1, 2]), ("mk", [1, 0])]));
-        assert_eq!(more.more, ["docs"]);
-        let fewer = compare(&left, &counts(&[("docs", [2, 1])]));
-        assert_eq!((fewer.more.len(), fewer.fewer), (0, vec!["mk".to_owned()]));
-        let new = compare(
-            &left,
-            &counts(&[("docs", [2, 1]), ("mk", [1, 0]), ("ports", [1, 0])]),
-        );
-        assert_eq!(new.more, ["ports"]);
-        assert_eq!(read_left("# c\ndocs 2 1\nmk 1 0\n"), Ok(left));
-        assert!(read_left("docs two 1").is_err());
-    }
-
-    #[test]
-    fn files_are_counted_by_directory() {
-        assert_eq!(directory("README.md"), ".");
-        assert_eq!(directory("tests/os/src/a.rs"), "tests/os");
-        assert_eq!(
-            directory("sys/dev/drm/kpi/src/os/a.rs"),
-            "sys/dev/drm/kpi/src"
-        );
-        assert_eq!(directory("sys/arm64/iommu/src/a.rs"), "sys/arm64/iommu/src");
     }
 }

@@ -46,7 +46,8 @@ typedef uint64_t u64;
 #define round_down(x, a) ((x) & ~((__typeof__(x))(a) - 1))
 #define bitmap_get_value8(map, start) (__builtin_trap(), 0ul)
 unsigned long _find_next_bit(const unsigned long *map, unsigned long bits, unsigned long start);
-static inline unsigned long find_next_bit(const unsigned long *map, unsigned long bits, unsigned long start)
+static inline unsigned long
+find_next_bit(const unsigned long *map, unsigned long bits, unsigned long start)
 {
 	return _find_next_bit(map, bits, start);
 }

@@ -23,19 +23,27 @@ static void free_job(struct drm_sched_job *job)
 
 static const struct drm_sched_backend_ops ops = { .run_job = run_job, .free_job = free_job };
 
-struct peer_sched { struct drm_gpu_scheduler sched; int count; struct drm_sched_entity entities[]; };
+struct peer_sched {
+	struct drm_gpu_scheduler sched;
+	int count;
+	struct drm_sched_entity entities[];
+};
 
 PEER void *peer_sched_new(int entities)
 {
 	static bool once;
 	struct peer_sched *s = calloc(1, sizeof(*s) + entities * sizeof(s->entities[0]));
 	struct drm_gpu_scheduler *list[] = { s ? &s->sched : NULL };
-	struct drm_sched_init_args args = { .ops = &ops, .credit_limit = 2, .timeout = 500, .name = "peer" };
-	if (!s || (!once && peer_init_drm_sched_fence_slab_init()) || drm_sched_init(&s->sched, &args))
+	struct drm_sched_init_args args = {
+		.ops = &ops, .credit_limit = 2, .timeout = 500, .name = "peer",
+	};
+	if (!s || (!once && peer_init_drm_sched_fence_slab_init()) ||
+	    drm_sched_init(&s->sched, &args))
 		return NULL;
 	once = true;
 	for (s->count = 0; s->count < entities; s->count++)
-		if (drm_sched_entity_init(&s->entities[s->count], DRM_SCHED_PRIORITY_NORMAL, list, 1, NULL))
+		if (drm_sched_entity_init(&s->entities[s->count], DRM_SCHED_PRIORITY_NORMAL, list,
+					  1, NULL))
 			return NULL;
 	return s;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a few files of Linux need of the rest of it, in user space: included before each of them, in
- * place of their headers. Locks and atomics are as real as in the kernel; memory is malloc's;
+ * The parts of Linux that a few of its files need, in user space. Included before each of them, in
+ * place of their headers. Locks and atomics cost as much as the kernel's; memory is from malloc(3);
  * tracing, lock checking and DMA are off.
  */
 #ifndef SHIM_H
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-/* What a program outside of the library calls. */
+/* An exported function. */
 #define PEER __attribute__((visibility("default")))
 
 typedef uint8_t u8;
@@ -46,7 +46,12 @@ typedef s64 ktime_t;
 #define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 #define BUG_ON(x) do { if (unlikely(x)) abort(); } while (0)
 #define VM_BUG_ON(x) do { } while (0)
-#define WARN_ON(x) ({ bool bad_ = !!(x); if (unlikely(bad_)) fprintf(stderr, "peer: %s:%d\n", __FILE__, __LINE__); unlikely(bad_); })
+#define WARN_ON(x) ({ \
+	bool bad_ = !!(x); \
+	if (unlikely(bad_)) \
+		fprintf(stderr, "peer: %s:%d\n", __FILE__, __LINE__); \
+	unlikely(bad_); \
+})
 #define WARN_ON_ONCE WARN_ON
 #define WARN(x, ...) WARN_ON(x)
 #define EXPORT_SYMBOL(x)
@@ -67,9 +72,18 @@ static inline void list_insert_(struct list_head *n, struct list_head *prev, str
 {
 	next->prev = n; n->next = next; n->prev = prev; WRITE_ONCE(prev->next, n);
 }
-static inline void list_add(struct list_head *n, struct list_head *l) { list_insert_(n, l, l->next); }
-static inline void list_add_tail(struct list_head *n, struct list_head *l) { list_insert_(n, l->prev, l); }
-static inline void list_del(struct list_head *n) { n->next->prev = n->prev; WRITE_ONCE(n->prev->next, n->next); }
+static inline void list_add(struct list_head *n, struct list_head *l)
+{
+	list_insert_(n, l, l->next);
+}
+static inline void list_add_tail(struct list_head *n, struct list_head *l)
+{
+	list_insert_(n, l->prev, l);
+}
+static inline void list_del(struct list_head *n)
+{
+	n->next->prev = n->prev; WRITE_ONCE(n->prev->next, n->next);
+}
 static inline void list_del_init(struct list_head *n) { list_del(n); INIT_LIST_HEAD(n); }
 static inline void list_replace(struct list_head *old, struct list_head *n)
 {
@@ -78,16 +92,20 @@ static inline void list_replace(struct list_head *old, struct list_head *n)
 #define list_entry container_of
 #define list_next_(p, member) list_entry((p)->member.next, __typeof__(*(p)), member)
 #define list_prev_(p, member) list_entry((p)->member.prev, __typeof__(*(p)), member)
-#define list_first_entry_or_null(l, type, member) (list_empty(l) ? NULL : list_entry((l)->next, type, member))
+#define list_first_entry_or_null(l, type, member) \
+	(list_empty(l) ? NULL : list_entry((l)->next, type, member))
 #define list_for_each_entry(p, l, member) \
-	for ((p) = list_entry((l)->next, __typeof__(*(p)), member); &(p)->member != (l); (p) = list_next_(p, member))
+	for ((p) = list_entry((l)->next, __typeof__(*(p)), member); &(p)->member != (l); \
+	     (p) = list_next_(p, member))
 #define list_for_each_entry_continue(p, l, member) \
 	for ((p) = list_next_(p, member); &(p)->member != (l); (p) = list_next_(p, member))
 #define list_for_each_entry_safe(p, n, l, member) \
-	for ((p) = list_entry((l)->next, __typeof__(*(p)), member), (n) = list_next_(p, member); &(p)->member != (l); \
+	for ((p) = list_entry((l)->next, __typeof__(*(p)), member), (n) = list_next_(p, member); \
+	     &(p)->member != (l); \
 	     (p) = (n), (n) = list_next_(n, member))
 #define list_for_each_entry_safe_reverse(p, n, l, member) \
-	for ((p) = list_entry((l)->prev, __typeof__(*(p)), member), (n) = list_prev_(p, member); &(p)->member != (l); \
+	for ((p) = list_entry((l)->prev, __typeof__(*(p)), member), (n) = list_prev_(p, member); \
+	     &(p)->member != (l); \
 	     (p) = (n), (n) = list_prev_(n, member))
 
 /* Bits and sizes. */
@@ -143,18 +161,24 @@ typedef struct { long counter; } atomic_long_t;
 typedef struct { int taken; } spinlock_t;
 #define DEFINE_SPINLOCK(name) spinlock_t name = { 0 }
 static inline void spin_lock_init(spinlock_t *l) { l->taken = 0; }
-static inline void spin_lock(spinlock_t *l) { while (__atomic_exchange_n(&l->taken, 1, __ATOMIC_ACQUIRE)) cpu_relax(); }
+static inline void spin_lock(spinlock_t *l)
+{
+	while (__atomic_exchange_n(&l->taken, 1, __ATOMIC_ACQUIRE)) cpu_relax();
+}
 static inline void spin_unlock(spinlock_t *l) { __atomic_store_n(&l->taken, 0, __ATOMIC_RELEASE); }
 #define spin_lock_irqsave(l, f) do { (void)(f); spin_lock(l); } while (0)
 #define spin_unlock_irqrestore(l, f) spin_unlock(l)
 #define lockdep_assert_held(l) do { } while (0)
 
-/* References, and memory that is freed when it can be. */
+/* References and memory. RCU callbacks run at once. */
 struct kref { atomic_t refcount; };
 struct rcu_head { void (*func)(struct rcu_head *); };
 static inline void kref_init(struct kref *k) { atomic_set(&k->refcount, 1); }
 static inline unsigned int kref_read(struct kref *k) { return atomic_read(&k->refcount); }
-static inline void kref_get(struct kref *k) { __atomic_fetch_add(&k->refcount.counter, 1, __ATOMIC_RELAXED); }
+static inline void kref_get(struct kref *k)
+{
+	__atomic_fetch_add(&k->refcount.counter, 1, __ATOMIC_RELAXED);
+}
 static inline int kref_put(struct kref *k, void (*release)(struct kref *))
 {
 	if (__atomic_sub_fetch(&k->refcount.counter, 1, __ATOMIC_ACQ_REL))
@@ -162,7 +186,10 @@ static inline int kref_put(struct kref *k, void (*release)(struct kref *))
 	release(k);
 	return 1;
 }
-static inline bool kref_get_unless_zero(struct kref *k) { return kref_read(k) && (kref_get(k), true); }
+static inline bool kref_get_unless_zero(struct kref *k)
+{
+	return kref_read(k) && (kref_get(k), true);
+}
 #define call_rcu(head, f) ((f)(head))
 #define kfree_rcu(p, member) free(p)
 #define rcu_barrier() do { } while (0)
@@ -179,7 +206,8 @@ static inline bool kref_get_unless_zero(struct kref *k) { return kref_read(k) &&
 #define kcalloc(n, size, gfp) calloc(n, size)
 #define kfree free
 struct kmem_cache { size_t size; };
-static inline struct kmem_cache *kmem_cache_create(const char *name, size_t size, int align, int flags, void *ctor)
+static inline struct kmem_cache *kmem_cache_create(const char *name, size_t size, int align,
+						   int flags, void *ctor)
 {
 	struct kmem_cache *c = malloc(sizeof(*c));
 	if (c) c->size = size;
@@ -217,11 +245,14 @@ static inline void *alloc_pages_node(int node, gfp_t gfp, int order)
 #define dma_sync_single_for_device(dev, a, size, dir) do { (void)(a); } while (0)
 #define dev_err(dev, ...) fprintf(stderr, __VA_ARGS__)
 #define pr_err(...) fprintf(stderr, __VA_ARGS__)
-enum { IOMMU_READ = 1, IOMMU_WRITE = 2, IOMMU_CACHE = 4, IOMMU_NOEXEC = 8, IOMMU_MMIO = 16, IOMMU_PRIV = 32 };
+enum {
+	IOMMU_READ = 1, IOMMU_WRITE = 2, IOMMU_CACHE = 4, IOMMU_NOEXEC = 8, IOMMU_MMIO = 16,
+	IOMMU_PRIV = 32,
+};
 struct iommu_iotlb_gather { bool queued; };
 #define iommu_iotlb_gather_queued(g) ((g) && (g)->queued)
 
-/* Threads: the scheduler's main function runs in the caller's, and returns when it would wait. */
+/* Threads. The scheduler's main function runs in the caller's thread, until it would wait. */
 struct task_struct { struct task_struct *group_leader; unsigned int flags; int exit_code; };
 extern struct task_struct peer_task;
 extern bool peer_would_wait;

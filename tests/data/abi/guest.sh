@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Read by the guest's init: the differential client on the stock driver. Its transcripts are too long for a serial line as they are.
-# Kernel command line: drmboard.seeds=A,B,C drmboard.calls=N.
+# Sourced by the guest's init: runs the differential client on the stock driver. Transcripts are
+# compressed, because the serial console is slow. Kernel command line: drmboard.seeds=A,B,C
+# drmboard.calls=N.
 for seed in $(argument seeds | tr , ' '); do
 	abi_calls run "$seed" "$(argument calls)" >/tmp/transcript 2>/tmp/errors || status=1
 	tail -n 6 /tmp/errors

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The command line.
 
+use crate::args::Args;
 use crate::board::{self, Board, Watch};
 use crate::launch::{Program, Signals};
 use crate::server::Server;
@@ -11,11 +12,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long descendants of the program may go on using the board after it ended.
+/// How long descendants of the program may use the board after the program has ended.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Exit codes of `--strict` in place of a program's 0: submits were refused, or a model met what it
-/// does not know.
+/// Exit codes of `--strict` in place of a program's 0: submits were refused, or a model found
+/// events that it does not know.
 const REFUSED: u8 = 3;
 const UNKNOWN: u8 = 4;
 
@@ -24,34 +25,35 @@ const USAGE: &str = "usage: drmboard run --board NAME [--trace F] [--stats] [--s
     drmboard vm --board NAME --kernel IMAGE [--initrd F]... for QEMU; drmboard boards; \
     drmboard --help";
 
-/// What `--help` prints; the boards follow.
+/// The text of `--help`; the list of boards follows it.
 const HELP: &str = "\
 drmboard run --board NAME [OPTION]... -- CMD [ARGS...]
     Runs a dynamically linked Linux program, x86_64 or arm64, with the GPU of the board as
     /dev/dri. Needs root: the program gets a private /dev and /sys.
 
-    --stats             counts of each client and of the board, after the end
+    --stats             prints counts of each client and of the board at the end
     --trace FILE        every ioctl, register access and interrupt (docs/trace.md)
-    --png FILE          what was rendered last
-    --dump FILE         the driver's crash dump, if anything crashed
-    --inject SPEC       plants a fault, such as hang:slot=0,after=10 (docs/trace.md)
+    --png FILE          the last image that was rendered
+    --dump FILE         the driver's crash dump, if there was a crash
+    --inject SPEC       injects a fault, such as hang:slot=0,after=10 (docs/trace.md)
     --set NAME=VALUE    a property of the board, such as ram_mib=512 (docs/trace.md)
 
     CMD is searched on PATH, among the arm64 clients and in the sysroot's /usr/bin. With
-    DRMBOARD_ARCH=aarch64 in the environment, PATH is the last. The program's own PATH has all
-    of them. The exit status is the program's, 128 plus the signal that ended it, or 2 when it
-    was not started.
+    DRMBOARD_ARCH=aarch64 in the environment, PATH is searched last. The program's PATH includes
+    all these directories. The exit status is the program's, 128 plus the signal that ended it,
+    or 2 if it was not started.
 
 drmboard vm --board NAME --kernel IMAGE [OPTION]...
     A QEMU machine with the board's GPU on its bus, for a kernel with a driver of its own
     (docs/crosscheck.md).
 
-drmboard colours FILE the colours of a picture, each with its count of pixels and their rectangle
-drmboard boards       the names of the boards
+drmboard colours FILE prints the colours of a picture, each with its number of pixels and their
+                      rectangle
+drmboard boards       prints the names of the boards
 drmboard --version
 ";
 
-/// Makes the board of a name; tests give their own.
+/// Creates the board with a name; tests have their own function.
 pub type MakeBoard = fn(&str, Config, Watch) -> Result<Board, String>;
 
 #[derive(Debug, Default)]
@@ -68,34 +70,24 @@ struct Options {
 }
 
 fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
-    let mut args = args.peekable();
-    match args.next() {
-        Some(verb) if verb == "run" => {}
-        _ => return Err(USAGE.into()),
-    }
+    let mut args = Args::new(args, USAGE);
     let mut options = Options::default();
-    while let Some(arg) = args.next() {
-        let name = arg.to_string_lossy().into_owned();
-        let mut value = || args.next().ok_or(format!("{name} needs a value; {USAGE}"));
-        let text = |value: OsString| {
-            value
-                .into_string()
-                .map_err(|_| format!("{name}: not UTF-8"))
-        };
-        match name.as_str() {
-            "--board" => options.board = text(value()?)?,
-            "--trace" => options.trace = Some(value()?.into()),
-            "--png" => options.png = Some(value()?.into()),
-            "--dump" => options.dump = Some(value()?.into()),
-            "--inject" => options.inject.push(text(value()?)?),
-            "--set" => options.set.push(text(value()?)?),
-            "--stats" => options.stats = true,
-            "--strict" => options.strict = true,
-            "--" => {
-                options.command = args.collect();
-                break;
-            }
-            _ => return Err(format!("unknown argument {name}; {USAGE}")),
+    loop {
+        if let Some(command) = args.after_dashes() {
+            options.command = command;
+            break;
+        }
+        match args.next()?.as_deref() {
+            Some("--board") => options.board = args.text()?,
+            Some("--trace") => options.trace = Some(args.value()?.into()),
+            Some("--png") => options.png = Some(args.value()?.into()),
+            Some("--dump") => options.dump = Some(args.value()?.into()),
+            Some("--inject") => options.inject.push(args.text()?),
+            Some("--set") => options.set.push(args.text()?),
+            Some("--stats") => options.stats = true,
+            Some("--strict") => options.strict = true,
+            Some(_) => return Err(args.unknown()),
+            None => break,
         }
     }
     if options.command.is_empty() {
@@ -132,13 +124,13 @@ fn set(config: &mut Config, setting: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs the command line; the exit code of the program, or 2 after one sentence on stderr.
+/// Runs the command line. Returns the exit code of the program, or 2 after a message on stderr.
 #[must_use]
-pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
-    let mut args = args.peekable();
-    let verb = args.peek().and_then(|verb| verb.to_str().map(String::from));
-    let done = match verb.as_deref() {
-        Some("vm") => vm::main(args.skip(1)),
+pub fn main(mut args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
+    let verb = args.next();
+    let done = match verb.as_ref().and_then(|verb| verb.to_str()) {
+        Some("run") => parse(args).and_then(|options| run(&options, make)),
+        Some("vm") => vm::main(args),
         Some("--help" | "-h" | "help") => {
             print!("{HELP}\nboards: {}\n", board::names().join(" "));
             Ok(0)
@@ -147,7 +139,7 @@ pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
             println!("drmboard {}", env!("CARGO_PKG_VERSION"));
             Ok(0)
         }
-        Some("colours") => args.nth(1).ok_or(USAGE.into()).and_then(|file| {
+        Some("colours") => args.next().ok_or(USAGE.into()).and_then(|file| {
             let all = picture::colours(file.as_ref())?;
             all.iter().for_each(|line| println!("{line}"));
             Ok(0)
@@ -156,7 +148,7 @@ pub fn main(args: impl Iterator<Item = OsString>, make: MakeBoard) -> u8 {
             board::names().iter().for_each(|name| println!("{name}"));
             Ok(0)
         }
-        _ => parse(args).and_then(|options| run(&options, make)),
+        _ => Err(USAGE.into()),
     };
     match done {
         Ok(code) => code,
@@ -199,12 +191,12 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
     };
     let nodes = board::nodes(&options.board);
     let first = nodes.first().ok_or("no such board")?;
-    // Before any thread is made: a mount namespace and a signal mask belong to a thread and to
-    // those it makes.
+    // Before any thread is created: a mount namespace and a signal mask belong to a thread and to
+    // the threads that it creates.
     namespace::enter(first)?;
     let signals = Signals::block();
 
-    // A trace begins with what the driver does when it attaches.
+    // A trace includes the attach of the driver.
     let watch = |world: &World| {
         if let Some(trace) = &trace {
             trace.follow(world, &nodes);
@@ -260,14 +252,13 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
         );
     }
     if let Some(path) = &options.png {
-        // The program has done its work: an error of the picture is reported, and the rest
-        // continues.
+        // The program has completed: an error of the picture is only reported.
         let written = match board.last_frame() {
             Some(frame) => picture::write(path, &frame).map_err(|error| error.to_string()),
             None => Err("nothing was rendered".into()),
         };
         if let Err(why) = written {
-            eprintln!("drmboard: {} is not written: {why}", path.display());
+            eprintln!("drmboard: cannot write {}: {why}", path.display());
         }
     }
     if let Some(path) = &options.dump {
@@ -278,14 +269,14 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
             bytes => std::fs::write(path, bytes),
         };
         if let Err(why) = written {
-            eprintln!("drmboard: {} is not written: {why}", path.display());
+            eprintln!("drmboard: cannot write {}: {why}", path.display());
         }
     }
     let mut unknown = 0;
     for (name, report) in board.reports() {
         unknown += report.times;
         for line in report.unknown {
-            eprintln!("drmboard: the model of {name} met what it does not know: {line}");
+            eprintln!("drmboard: the model of {name} does not know: {line}");
         }
     }
     let counters = board.close()?;
@@ -317,10 +308,9 @@ mod tests {
 
     #[test]
     fn options_end_at_the_dashes() {
-        let options = parsed(
-            "run --board rk3399 --stats --inject hang:slot=0 --inject gpu-fault -- a --stats b",
-        )
-        .unwrap();
+        let options =
+            parsed("--board rk3399 --stats --inject hang:slot=0 --inject gpu-fault -- a --stats b")
+                .unwrap();
         assert_eq!(
             (options.board.as_str(), options.stats, options.inject.len()),
             ("rk3399", true, 2)
@@ -332,10 +322,13 @@ mod tests {
     fn mistakes_are_reported() {
         for (line, word) in [
             ("", "usage"),
-            ("run --board", "needs a value"),
-            ("run --board rk3399", "no program"),
-            ("run -- true", "no board"),
-            ("run --frob -- true", "unknown argument"),
+            ("--board", "needs a value"),
+            ("--board rk3399", "no program"),
+            ("-- true", "no board"),
+            ("--frob -- true", "unknown argument --frob"),
+            ("--board rk3399 true", "unknown argument true"),
+            ("-x -- true", "unknown argument -x"),
+            ("--stats=3 -- true", "usage"),
         ] {
             let error = parsed(line).unwrap_err();
             assert!(error.contains(word), "{line}: {error}");

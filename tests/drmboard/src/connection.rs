@@ -16,12 +16,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Minor numbers of Linux: nodes of type primary are 0 to 63, render nodes 128 to 191.
+/// Minor numbers on Linux: primary nodes are 0 to 63, render nodes 128 to 191.
 const RENDER_MINORS: std::ops::Range<u32> = 128..192;
-/// Largest argument that a request code can name, rounded up.
+/// The largest size of an argument in a request code, rounded up.
 const MAX_ARG: usize = 1 << 14;
 const HEADER: usize = size_of::<Request>();
-/// How long a new connection may take to say what it is.
+/// How long a new connection may take to announce itself.
 const HELLO: Duration = Duration::from_secs(5);
 
 enum Running {
@@ -32,14 +32,14 @@ enum Running {
     Dead,
 }
 
-/// A control connection as the other threads see it.
+/// The part of a control connection that other threads use.
 pub(crate) struct Control {
     pub(crate) client: Arc<Client>,
-    /// What the client calls this connection.
+    /// The client's number of this connection.
     pub(crate) number: u64,
     pub(crate) socket: OwnedFd,
     running: Mutex<Running>,
-    /// A request that a signal hit before it was received.
+    /// A request that a signal interrupted before it was received.
     early: AtomicU64,
 }
 
@@ -52,7 +52,8 @@ impl Control {
         }
     }
 
-    /// The client is gone or is to go: no sleep of its request lasts, and no further request comes.
+    /// The client has ended or is to be cut off: its request does not sleep, and no further request
+    /// is read.
     pub(crate) fn kill(&self) {
         let before = std::mem::replace(&mut *self.running.lock().unwrap(), Running::Dead);
         if let Running::Request(_, caller) = before {
@@ -61,7 +62,7 @@ impl Control {
         sock::shutdown(&self.socket);
     }
 
-    /// False when the client is gone.
+    /// False if the client has ended.
     fn begin(&self, seq: u64, caller: &Caller) -> bool {
         let mut running = self.running.lock().unwrap();
         let alive = !matches!(*running, Running::Dead);
@@ -82,19 +83,19 @@ impl Control {
     }
 }
 
-/// What goes back besides the header.
+/// The parts of a reply besides the header.
 #[derive(Default)]
 struct Parcel {
     reply: Reply,
     data: usize,
     fds: Vec<OwnedFd>,
-    /// Holds the object of a memfd until the client has it.
+    /// Holds the object of a memfd until the client has received it.
     mapping: Option<Mapping>,
 }
 
 type Outcome = Result<Parcel, i32>;
 
-/// Serves `socket` until it is hung up.
+/// Serves `socket` until the client closes it.
 pub(crate) fn serve(shared: &Arc<Shared>, socket: OwnedFd, pid: i32, uid: u32) {
     let mut buf = vec![0u8; HEADER + MAX_ARG];
     if !sock::readable(&socket, HELLO) {
@@ -104,7 +105,7 @@ pub(crate) fn serve(shared: &Arc<Shared>, socket: OwnedFd, pid: i32, uid: u32) {
         return;
     };
     if hello.op == OP_INTERRUPT {
-        // The connection it is about may be as young as this one.
+        // The connection that it names may have been created at the same time.
         for _ in 0..20 {
             if shared.interrupt(pid, hello.control, hello.seq) {
                 break;
@@ -166,7 +167,7 @@ pub(crate) fn serve(shared: &Arc<Shared>, socket: OwnedFd, pid: i32, uid: u32) {
     shared.remove_control(id);
 }
 
-/// Moves the calling thread to the CPU that its client left for it, if that is one.
+/// Moves the calling thread to its client's CPU, if the client named one.
 fn move_to(cpu: u32) {
     // SAFETY: cpu_set_t is plain data; CPU_SET gets only numbers below its size.
     unsafe {
@@ -178,7 +179,7 @@ fn move_to(cpu: u32) {
     }
 }
 
-/// The next request; None on hang-up and on nonsense.
+/// The next request; None if the client closed the connection or the request is malformed.
 fn receive(socket: &OwnedFd, buf: &mut [u8]) -> Option<Request> {
     let n = sock::receive(socket, buf).ok()?;
     if n < HEADER {
@@ -187,7 +188,7 @@ fn receive(socket: &OwnedFd, buf: &mut [u8]) -> Option<Request> {
     // SAFETY: at least a Request, which any bytes are.
     let request = unsafe { buf.as_ptr().cast::<Request>().read_unaligned() };
     let whole = request.len as usize == n - HEADER;
-    // QEMU cuts a message short where the kernel would answer EFAULT.
+    // QEMU truncates a message where the kernel returns EFAULT.
     let short = request.op == OP_IOCTL && n - HEADER < request.len as usize;
     (request.magic == MAGIC && (whole || short)).then_some(Request {
         len: (n - HEADER) as u32,
@@ -195,7 +196,7 @@ fn receive(socket: &OwnedFd, buf: &mut [u8]) -> Option<Request> {
     })
 }
 
-/// The same memory, of which the client's kernel allows no writable mapping.
+/// A descriptor of the same memory that the client cannot map writable.
 fn read_only(memfd: BorrowedFd<'_>) -> Result<OwnedFd, i32> {
     let again = std::fs::File::open(format!("/proc/self/fd/{}", memfd.as_raw_fd()));
     again
@@ -378,8 +379,8 @@ fn ioctl(
     Ok(parcel)
 }
 
-/// Whether the request lists screens: DRM_IOCTL_MODE_GETRESOURCES or that of planes. Who only
-/// renders makes neither.
+/// Whether the request lists screens or planes: DRM_IOCTL_MODE_GETRESOURCES,
+/// DRM_IOCTL_MODE_GETPLANERESOURCES. Clients that only render make neither.
 fn wants_screen(code: Code) -> bool {
     code.group() == u32::from(b'd') && matches!(code.nr(), 0xa0 | 0xb5)
 }
@@ -403,7 +404,8 @@ fn refused(shared: &Shared, client: &Client, error: i32) {
     eprintln!("drmboard: a submit is refused ({why}), the first of pid={pid} comm={comm}{log}");
 }
 
-/// Makes descriptors of the installed files and finds where in the argument their numbers go.
+/// Creates descriptors for the installed files and finds the offsets of their numbers in the
+/// argument.
 fn deliver(
     shared: &Arc<Shared>,
     call: &Call,
@@ -420,7 +422,7 @@ fn deliver(
         let place = data
             .chunks_exact(4)
             .position(|word| word == token.to_ne_bytes());
-        // Without room for its number the descriptor is unreachable.
+        // Without a place for its number the descriptor is unreachable.
         let Some(place) = place else { continue };
         let fd = shared
             .make_file(file, 0, &call.client)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which machine a program file is for, and whether it can be preloaded into at all.
+//! The machine that a program file is for, and whether a library can be preloaded into it.
 
 use object::elf::{self, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
@@ -15,13 +15,13 @@ pub(crate) enum Machine {
     Aarch64,
 }
 
-/// What a file is, to the loader.
+/// The kind of a program file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Dynamic(Machine),
     /// No PT_INTERP: nothing can be preloaded.
     Static(Machine),
-    /// Starts with `#!`: runs by an interpreter of the host.
+    /// Starts with `#!`: an interpreter of the host runs it.
     Script,
     /// An ELF file for another machine: its e_machine.
     Foreign(u16),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! FreeBSD's error numbers, which the kernel side speaks, as Linux's, which the programs know.
+//! Translates FreeBSD's error numbers, which the kernel code uses, to Linux's, which programs
+//! expect.
 
 use crate::proto::RESTART;
 use drm_os_host::sys;
@@ -34,7 +35,7 @@ const TABLE: &[(u32, i32)] = &[
     (sys::DRM_OS_ETIME, libc::ETIME),
 ];
 
-/// The Linux number; EIO for what drm_os.h does not name, [`RESTART`] for ERESTART.
+/// The Linux number; EIO for errors that drm_os.h does not name, [`RESTART`] for ERESTART.
 pub(crate) fn to_linux(error: i32) -> i32 {
     if error == sys::DRM_OS_ERESTART {
         return RESTART;
@@ -45,7 +46,7 @@ pub(crate) fn to_linux(error: i32) -> i32 {
         .map_or(libc::EIO, |(_, linux)| *linux)
 }
 
-/// The name of a Linux error that [`to_linux`] gives, for people.
+/// The name of a Linux error that [`to_linux`] returns, for messages.
 pub(crate) fn describe(error: i32) -> String {
     std::io::Error::from_raw_os_error(error).to_string()
 }

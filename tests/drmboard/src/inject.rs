@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `--inject KIND[:NAME=VALUE[,NAME=VALUE]...]`: faults planted in the GPU model.
+//! `--inject KIND[:NAME=VALUE[,NAME=VALUE]...]`: faults that the GPU model injects.
 //!
 //! | kind | values | what happens |
 //! |---|---|---|
@@ -39,14 +39,14 @@ pub enum When {
     Time(u64),
 }
 
-/// A fault that waits.
+/// A fault that is not armed yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planted {
     /// The core, in the order of the device tree.
     pub core: usize,
     /// When it is armed.
     pub when: When,
-    /// What happens then.
+    /// The fault.
     pub what: Injection,
 }
 
@@ -57,7 +57,7 @@ fn number(text: &str) -> Option<u64> {
     }
 }
 
-/// The values of one specification; each is taken once, what is left over is a mistake.
+/// The values of one specification. Each is used once; unused ones are an error.
 struct Values<'a> {
     spec: &'a str,
     left: Vec<(&'a str, u64)>,
@@ -81,8 +81,7 @@ impl Values<'_> {
 
 /// Reads one specification.
 ///
-/// # Errors
-/// A sentence that says what is wrong with it.
+/// # Errors A message that explains the mistake.
 pub fn parse(spec: &str) -> Result<Planted, String> {
     let (kind, rest) = spec.split_once(':').unwrap_or((spec, ""));
     let mut values = Values {

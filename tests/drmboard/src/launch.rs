@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-/// Where the parts lie that a program on the board needs.
+/// The paths of the files that a program on the board needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
     sysroot: PathBuf,
@@ -67,7 +67,7 @@ impl Places {
         }
     }
 
-    /// The program file that CMD means.
+    /// The program file of CMD.
     fn program(&self, cmd: &OsStr) -> Result<PathBuf, String> {
         if cmd.as_encoded_bytes().contains(&b'/') {
             return Ok(PathBuf::from(cmd));
@@ -106,7 +106,7 @@ impl Places {
         }
     }
 
-    /// PATH of the program: ours, and the directories of the arm64 programs.
+    /// PATH of the program: that of drmboard, and the directories of arm64 programs.
     fn path(&self) -> OsString {
         let ours = env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
         let arm64 = self.programs();
@@ -115,11 +115,11 @@ impl Places {
             Ok(true) => arm64.iter().chain(&ours).collect(),
             _ => ours.iter().chain(&arm64).collect(),
         };
-        // A directory of ours with a colon in its name cannot be on a PATH.
+        // A directory with a colon in its name cannot be on a PATH.
         env::join_paths(&all).unwrap_or_else(|_| env::var_os("PATH").unwrap_or_default())
     }
 
-    /// Where arm64 programs lie: our clients, then the sysroot's.
+    /// The directories of arm64 programs: this project's clients, then the sysroot's.
     fn programs(&self) -> [PathBuf; 2] {
         [self.clients.clone(), self.sysroot.join("usr/bin")]
     }
@@ -143,8 +143,7 @@ const HOST: Machine = if cfg!(target_arch = "aarch64") {
 };
 
 impl Program {
-    /// # Errors
-    /// One sentence that says why `cmd` cannot run on the board.
+    /// # Errors A message that explains why `cmd` cannot run on the board.
     pub(crate) fn find(cmd: &OsStr) -> Result<Program, String> {
         let mut places = Places::find();
         places.prefer_arm64()?;
@@ -201,13 +200,13 @@ impl Program {
         })
     }
 
-    /// Whether it is a program of the machine that drmboard runs on, and not of the board's.
+    /// Whether it is a program for the machine of drmboard, and not for that of the board.
     pub(crate) fn is_x86_64(&self) -> bool {
         self.machine == Machine::X86_64
     }
 
-    /// Starts it in its own process group, with the signal mask and limits of `before`; it is
-    /// killed with us.
+    /// Starts it in its own process group, with the signal mask and limits of `before`. It is
+    /// killed when drmboard ends.
     pub(crate) fn start(
         &self,
         args: &[OsString],
@@ -263,10 +262,10 @@ impl Program {
     }
 }
 
-/// Signals that go on to the program.
+/// Signals that are passed on to the program.
 const FORWARDED: [libc::c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
-/// What the program gets as we got it.
+/// The process attributes that the program gets unchanged.
 #[derive(Clone, Copy)]
 pub(crate) struct Before {
     mask: libc::sigset_t,
@@ -274,7 +273,8 @@ pub(crate) struct Before {
 }
 
 impl Before {
-    /// For a child between fork and exec: gives it these, and has it killed with us.
+    /// Called in a child between fork and exec: restores the attributes, and has the child killed
+    /// when drmboard ends.
     ///
     /// # Errors
     /// None; the calls cannot fail.
@@ -289,7 +289,7 @@ impl Before {
     }
 }
 
-/// Allows this process all the descriptors it may have: each buffer, file and client takes some.
+/// Raises the limit of descriptors to the maximum: each buffer, file and client uses some.
 fn raise_files() -> libc::rlimit {
     let mut before = libc::rlimit {
         rlim_cur: 0,
@@ -307,7 +307,7 @@ fn raise_files() -> libc::rlimit {
     before
 }
 
-/// Blocked signals, to be waited for; made before any thread is, so that all threads block them.
+/// Blocked signals that are waited for. Created before any thread, so that all threads block them.
 pub(crate) struct Signals {
     set: libc::sigset_t,
     before: Before,
@@ -334,7 +334,7 @@ impl Signals {
         }
     }
 
-    /// What the program is to have.
+    /// The attributes for the program.
     pub(crate) fn before(&self) -> Before {
         self.before
     }
@@ -352,8 +352,7 @@ impl Signals {
 
     /// Waits for the program, passing signals on to its group. Its exit code, or 128 + signal.
     ///
-    /// # Errors
-    /// Of waitpid.
+    /// # Errors The error of waitpid.
     pub(crate) fn wait(&self, child: &mut Child) -> io::Result<u8> {
         let group = child.id() as i32;
         let terminal = Terminal::lend(group);
@@ -378,7 +377,7 @@ impl Signals {
     }
 }
 
-/// The terminal on stdin, whose foreground group the program is for its time.
+/// The terminal on stdin. The program is its foreground process group while it runs.
 struct Terminal(Option<i32>);
 
 impl Terminal {

@@ -2,13 +2,14 @@
 //! A virtual board: a driver, a model of its GPU and a world for both; and the program `drmboard`,
 //! which serves the board's /dev/dri to unmodified Linux programs.
 //!
-//! In-process tests take [`Board`] and a virtual clock. The program takes the real clock, a private
-//! mount namespace in which the nodes exist (`namespace`), a library preloaded into every program
-//! (`shim/`), and a server that answers it (`server`, `connection`). A descriptor of the board is
-//! one end of a socket pair whose other end the server keeps: what a file is shared by, and when it
-//! is closed permanently, the Linux kernel keeps track of. Numbers are translated at the edge
-//! (`errno`, `ioctl_code`): inside, all is FreeBSD's.
+//! In-process tests use [`Board`] and a virtual clock. The program uses the real clock, a private
+//! mount namespace in which the nodes exist (`namespace`), a library that is preloaded into every
+//! program (`shim/`), and a server for it (`server`, `connection`). A descriptor of the board is
+//! one end of a socket pair whose other end the server keeps: the Linux kernel counts its copies
+//! and reports the last close. Error numbers and ioctl codes are translated in the server (`errno`,
+//! `ioctl_code`); all other code uses FreeBSD's.
 
+mod args;
 pub mod board;
 pub mod cli;
 mod connection;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A private view of /dev and /sys in which the board's nodes exist; the rest of the machine sees
-//! nothing of it.
+//! A private view of /dev and /sys in which the board's nodes exist. It is not visible to other
+//! processes.
 //!
-//! Directories that get new entries are covered by a tmpfs that repeats what was there: links are
-//! copied, anything else is bind-mounted. The old directory stays reachable through a descriptor
-//! opened before it was covered. What libdrm 2.4.114 reads: /dev/dri, stat of the node,
+//! Directories that get new entries are covered by a tmpfs that has the previous entries, too:
+//! links are copied, anything else is bind-mounted. The old directory stays reachable through a
+//! descriptor opened before it was covered. libdrm 2.4.114 reads: /dev/dri, stat of the node,
 //! /sys/dev/char/MAJ:MIN/device/{subsystem,uevent,drm/}.
 
 use crate::proto::DRM_MAJOR;
@@ -52,7 +52,7 @@ fn mount(from: &Path, to: &Path, kind: &str, flags: libc::c_ulong, options: &str
     check(result, &format!("mount {}", to.display()))
 }
 
-/// Covers `dir` with a tmpfs that repeats its entries, but those named `without`.
+/// Covers `dir` with a tmpfs that has its entries, except those named `without`.
 fn mirror(dir: &Path, without: &[&str]) -> Result<()> {
     let old = OpenOptions::new()
         .read(true)
@@ -91,7 +91,7 @@ fn mirror(dir: &Path, without: &[&str]) -> Result<()> {
         }
         match mount(&from, &to, "", libc::MS_BIND | libc::MS_REC, "") {
             Ok(()) => {}
-            // It went away in the meantime.
+            // It was removed meanwhile.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if kind.is_dir() {
                     fs::remove_dir(&to)?;
@@ -113,7 +113,7 @@ fn platform_name(node: &str) -> String {
     }
 }
 
-/// What a platform device's uevent file says.
+/// The content of a platform device's uevent file.
 fn uevent(node: &Node) -> String {
     let base = node.name.split('@').next().unwrap_or_default();
     let mut text = format!("OF_NAME={base}\nOF_FULLNAME=/{}\n", node.name);
@@ -180,12 +180,11 @@ fn fill_dev() -> Result<()> {
     Ok(())
 }
 
-/// Moves the calling thread, and what it starts from now on, into a mount namespace with the board
-/// in it.
+/// Moves the calling thread, and the threads and processes that it creates later, into a mount
+/// namespace with the board.
 ///
-/// # Errors
-/// A sentence: no right to mount or to make nodes; the root is no mount point; /dev or /sys is not
-/// there.
+/// # Errors A message: no permission to mount or to create nodes; the root is no mount point; /dev
+/// or /sys is missing.
 pub(crate) fn enter(node: &Node) -> std::result::Result<(), String> {
     let rights =
         |error| format!("cannot set up a private /dev, which takes root or CAP_SYS_ADMIN: {error}");

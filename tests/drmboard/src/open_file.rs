@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! An open file of the board as the server keeps it, from open or install to the last close.
+//! The server's side of an open file of the board, from open or install to the last close.
 
 use crate::namespace::NODES;
 use crate::process::Client;
@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
-/// An open file of the board: what it is, and our end of its socket.
+/// An open file of the board, and the server's end of its socket.
 pub(crate) struct OpenFile {
     pub(crate) key: u64,
     pub(crate) file: File,
@@ -17,8 +17,8 @@ pub(crate) struct OpenFile {
     pub(crate) device: u64,
     pub(crate) owner: Arc<Client>,
     pub(crate) socket: OwnedFd,
-    /// The other end was made readable. Only a client can take that back, as it does before it
-    /// polls, see [`Self::ask`].
+    /// The other end was made readable. Only a client can undo this, before it polls: see
+    /// [`Self::ask`].
     readable: Mutex<bool>,
 }
 
@@ -45,7 +45,7 @@ impl OpenFile {
         self.update(&mut self.readable.lock().unwrap());
     }
 
-    /// Under the lock, so that who finds the end readable finds the byte sent as well.
+    /// Under the lock, so that the byte has been sent when `readable` is found set.
     fn update(&self, readable: &mut bool) {
         if self.file.poll() && !*readable {
             *readable = true;
@@ -53,8 +53,9 @@ impl OpenFile {
         }
     }
 
-    /// A client is about to poll. True when its end is readable and the file is not: the client
-    /// then empties its end and asks again with `emptied`, so that no change in between is lost.
+    /// A client is about to poll. Returns true if its end is readable and the file is not: the
+    /// client then empties its end and asks again with `emptied`, so that no change in between is
+    /// lost.
     pub(crate) fn ask(&self, emptied: bool) -> bool {
         let mut readable = self.readable.lock().unwrap();
         if emptied {
@@ -64,7 +65,7 @@ impl OpenFile {
         *readable && !self.file.poll()
     }
 
-    /// What /proc/PID/fd/N is a link to on Linux.
+    /// The target of the link /proc/PID/fd/N on Linux.
     pub(crate) fn link(&self) -> String {
         let minor = libc::minor(self.device);
         match (
@@ -79,7 +80,7 @@ impl OpenFile {
     }
 }
 
-/// Takes the statistics of a file that is about to be closed.
+/// Reads the statistics of a file that is about to be closed.
 fn account(open: &OpenFile) {
     if open.device == 0 {
         return;

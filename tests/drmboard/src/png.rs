@@ -9,8 +9,8 @@ use std::path::Path;
 
 /// Writes the pixels of `frame`, RGBA with eight bits each, rows from the top.
 ///
-/// # Errors
-/// The file cannot be written, or the frame has no pixels (the model does not know its format).
+/// # Errors The file cannot be written, or the frame has no pixels (a format that the model does
+/// not know).
 pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
     if frame.pixels.len() as u64 != u64::from(frame.width) * u64::from(frame.height) * 4
         || frame.pixels.is_empty()
@@ -34,12 +34,11 @@ pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
     Ok(())
 }
 
-/// What is in a picture of eight bits a channel: for each colour a line `#RRGGBBAA COUNT X,Y
-/// WIDTHxHEIGHT`, with the smallest rectangle around all its pixels, from the top left on. So many
-/// pixels as the rectangle has make it one that is filled.
+/// The content of a picture of eight bits a channel: for each colour a line
+/// `#RRGGBBAA COUNT X,Y WIDTHxHEIGHT`, with the smallest rectangle around all its pixels, from the
+/// top left on. The rectangle is filled if COUNT is its number of pixels.
 ///
-/// # Errors
-/// A sentence: the file cannot be read, has other pixels, or more than 64 colours.
+/// # Errors A message: the file cannot be read, has another pixel format, or more than 64 colours.
 pub(crate) fn colours(path: &Path) -> Result<Vec<String>, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(|error| failed(&error))?;

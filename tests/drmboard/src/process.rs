@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A client process: its memory, its descriptors, and what it did so far.
+//! A client process: its memory, its descriptors, and its counts.
 //!
-//! It is known by a pidfd, so a number used again is no mistake, and its death is seen even while
-//! forked children keep copies of its sockets.
+//! It is identified by a pidfd, so a reused process id causes no error, and its end is detected
+//! even if forked children have copies of its sockets.
 
 use crate::server::Shared;
 use crate::sock;
@@ -39,8 +39,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// # Errors
-    /// The process is gone already.
+    /// # Errors The process has already ended.
     pub(crate) fn new(pid: i32, uid: u32) -> std::io::Result<Client> {
         let known = Pid::from_raw(pid).ok_or(std::io::ErrorKind::NotFound)?;
         let pidfd = pidfd_open(known, PidfdFlags::empty())?;
@@ -73,7 +72,7 @@ impl Client {
         *self.comm.lock().unwrap() = word;
     }
 
-    /// True the first time: the missing screen is then reported to the user.
+    /// Returns true the first time, when the missing screen is reported to the user.
     pub(crate) fn first_without_screen(&self) -> bool {
         !self.asked_for_screen.swap(true, Ordering::Relaxed)
     }
@@ -82,7 +81,7 @@ impl Client {
         sock::readable(&self.pidfd, Duration::ZERO)
     }
 
-    /// Moves bytes between this process and `buf`; EFAULT unless all of them went.
+    /// Copies bytes between this process and `buf`; EFAULT unless all were copied.
     fn transfer(&self, addr: u64, buf: *mut u8, len: usize, call: libc::c_long) -> Result<(), i32> {
         if len == 0 {
             return Ok(());
@@ -126,9 +125,9 @@ impl Client {
     }
 }
 
-/// A file that a request gave its caller, not yet a descriptor.
+/// A file that a request installed, before the client has a descriptor of it.
 pub(crate) struct Installed {
-    /// What stands for the descriptor's number in the argument until the client has one.
+    /// A placeholder for the descriptor's number in the argument until the client has one.
     pub(crate) token: i32,
     pub(crate) file: File,
     pub(crate) cloexec: bool,
@@ -141,7 +140,7 @@ pub(crate) struct Call {
     pub(crate) installed: Mutex<Vec<Installed>>,
 }
 
-/// The splitmix64 sequence: numbers that do not turn up by chance in an ioctl argument.
+/// The splitmix64 sequence: numbers that do not occur by chance in an ioctl argument.
 fn token() -> i32 {
     static STATE: AtomicU64 = AtomicU64::new(0x9e37_79b9_7f4a_7c15);
     let mut z = STATE.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
@@ -202,7 +201,7 @@ impl Process for Call {
     }
     fn file(&self, fd: i32) -> Result<File, i32> {
         let copy = pidfd_getfd(&self.client.pidfd, fd, PidfdGetfdFlags::empty());
-        // The copy is closed at once: as long as it is open, the file cannot be seen closing.
+        // The copy is closed at once: while it is open, the last close of the file is not detected.
         let key = copy
             .map(|copy| sock::peer_key(copy, &self.shared.name))
             .map_err(|_| sys::DRM_OS_EBADF as i32)?;

@@ -2,10 +2,10 @@
 //! Serves a board to processes: the listener, the open files and the threads.
 //!
 //! Threads: one poller (new connections, hang-ups, dead clients), one closer (last closes, which
-//! may sleep), one notifier (readiness of files; the kernel side says "look again" with locks held,
-//! so the look is taken here) and one worker per control connection, that is, per client thread
-//! that talks to the board; each ends with its connection. Lock order: `files`, `controls` and
-//! `clients` are never held together.
+//! may sleep), one notifier (readiness of files; the driver announces a change with locks held, so
+//! the file is polled here) and one worker per control connection, that is, per client thread that
+//! uses the board; each ends with its connection. Lock order: `files`, `controls` and `clients` are
+//! never held together.
 
 use crate::connection::{self, Control};
 use crate::open_file::{close_files, OpenFile};
@@ -30,11 +30,11 @@ enum Notice {
     Stop,
 }
 
-/// What all threads of a server share.
+/// The state that all threads of a server share.
 pub(crate) struct Shared {
     pub(crate) world: World,
     pub(crate) device: Device,
-    /// Driver's name, which names its requests.
+    /// The driver's name, which selects the names of its requests.
     pub(crate) driver: String,
     /// Abstract name of the listener.
     pub(crate) name: String,
@@ -54,7 +54,7 @@ pub(crate) struct Shared {
     notifier: Mutex<Sender<Notice>>,
 }
 
-/// What an epoll event is about: kind in the top byte, number below.
+/// The source of an epoll event: its kind in the top byte, its number below.
 const LISTENER: u64 = 1 << 56;
 const STOP: u64 = 2 << 56;
 const FILE: u64 = 3 << 56;
@@ -95,12 +95,12 @@ impl Shared {
         )?)
     }
 
-    /// Does nothing to a descriptor that is not watched.
+    /// Ignores a descriptor that is not watched.
     fn unwatch(&self, fd: impl AsFd) {
         let _ = epoll::delete(&self.epoll, fd);
     }
 
-    /// Gives `file` a descriptor: the client's end of its socket, to be sent away.
+    /// Creates a descriptor of `file`: the client's end of its socket, to be sent to the client.
     ///
     /// # Errors
     /// The server is out of descriptors; the file is closed.
@@ -114,14 +114,14 @@ impl Shared {
         let (socket, theirs) = sock::pair(&format!("{}#{key:x}", self.name))?;
         let notify = Mutex::new(self.notifier.lock().unwrap().clone());
         file.on_wake(Box::new(move || {
-            // A notifier that is gone: the board is being taken down.
+            // The notifier has ended: the board is being taken down.
             let _ = notify.lock().unwrap().send(Notice::Look(key));
         }));
         let open = Arc::new(OpenFile::new(key, file, device, owner, socket));
         // Listed first: a wake-up before it is listed would be lost.
         self.files.lock().unwrap().insert(key, open.clone());
         open.look();
-        // Only hang-ups, which need no asking: what a client writes is never read.
+        // Only hang-ups, which are always reported: the server never reads data of a client.
         if let Err(error) = self.watch(&open.socket, FILE | key, EventFlags::empty()) {
             self.close(key);
             return Err(error);
@@ -134,13 +134,13 @@ impl Shared {
         let open = self.files.lock().unwrap().remove(&key);
         if let Some(open) = open {
             self.unwatch(&open.socket);
-            // The closer lives until the server is finished, which closes the rest itself.
+            // The closer ends with the server, which closes the remaining files itself.
             let _ = self.closer.lock().unwrap().send(open);
         }
         self.changed();
     }
 
-    /// The client `pid`, new if it was not seen or if the number is used again.
+    /// The client `pid`, a new one if the process is new or the number is reused.
     pub(crate) fn client(&self, pid: i32, uid: u32) -> io::Result<Arc<Client>> {
         let mut clients = self.clients.lock().unwrap();
         if let Some(client) = clients.get(&pid).filter(|client| !client.dead()) {
@@ -170,8 +170,8 @@ impl Shared {
         self.changed();
     }
 
-    /// A signal hit request `seq` of the connection that its process calls `number`. False: there
-    /// is none such.
+    /// A signal interrupted request `seq` of the connection with the client's number `number`.
+    /// Returns false if there is none.
     pub(crate) fn interrupt(&self, pid: i32, number: u64, seq: u64) -> bool {
         let controls = self.controls.lock().unwrap();
         let control = controls
@@ -180,7 +180,7 @@ impl Shared {
         control.inspect(|control| control.interrupt(seq)).is_some()
     }
 
-    /// Ends the control connections that `which` picks.
+    /// Ends the control connections for which `which` returns true.
     fn kill(&self, which: impl Fn(&Control) -> bool) {
         let picked: Vec<_> = self
             .controls
@@ -231,7 +231,7 @@ impl Shared {
         let mut events = Vec::with_capacity(64);
         loop {
             events.clear();
-            // Interrupted by a signal, it has no event.
+            // A call that a signal interrupted returns no event.
             let _ = epoll::wait(&self.epoll, spare_capacity(&mut events), None);
             for event in &events {
                 let what = event.data.u64();
@@ -264,7 +264,7 @@ fn notify(shared: &Weak<Shared>, notices: &Receiver<Notice>) {
     }
 }
 
-/// Who still used the board when it was taken down.
+/// The clients that still used the board when it was taken down.
 #[derive(Debug)]
 pub(crate) struct Leftover {
     pub(crate) pid: i32,
@@ -281,10 +281,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts to listen.
+    /// Starts the server.
     ///
-    /// # Errors
-    /// Of the sockets and threads.
+    /// # Errors The error of a socket or thread.
     pub(crate) fn start(
         world: &World,
         device: &Device,
@@ -336,14 +335,14 @@ impl Server {
         })
     }
 
-    /// Abstract name that clients connect to.
+    /// The abstract name to which clients connect.
     pub(crate) fn name(&self) -> &str {
         &self.shared.name
     }
 
-    /// Gives those who still use the board `grace` to end, then takes it from them. All files are
-    /// closed and all threads have ended on return. Clients in order of their first call, and who
-    /// had to be cut off.
+    /// Waits up to `grace` for clients that still use the board, then cuts them off. On return all
+    /// files are closed and all threads have ended. Returns the clients in order of their first
+    /// call, and those that were cut off.
     pub(crate) fn finish(self, grace: Duration) -> (Vec<Arc<Client>>, Vec<Leftover>) {
         let shared = self.shared;
         let idle = || {
@@ -378,8 +377,8 @@ impl Server {
         for control in shared.controls.lock().unwrap().values() {
             note(&control.client, 0);
         }
-        // Workers that were accepted but have not said hello are in no list yet: ask again until
-        // all are gone.
+        // Workers of connections that have not announced themselves are in no list yet: repeats
+        // until all have ended.
         while shared.workers.load(Ordering::Acquire) > 0 {
             shared.kill(|_| true);
             let soon = Instant::now() + Duration::from_millis(50);

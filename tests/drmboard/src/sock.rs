@@ -26,14 +26,14 @@ pub(crate) fn listen(name: &str) -> Result<OwnedFd> {
     Ok(fd)
 }
 
-/// The next connection with the sender's (pid, uid); None when there is none.
+/// The next connection with the sender's (pid, uid); None if there is none.
 pub(crate) fn accept(listener: impl AsFd) -> Option<(OwnedFd, i32, u32)> {
     let fd = net::accept_with(listener, SocketFlags::CLOEXEC).ok()?;
     let sender = socket_peercred(&fd).ok()?;
     Some((fd, sender.pid.as_raw_nonzero().get(), sender.uid.as_raw()))
 }
 
-/// A file's two ends: (ours, bound to `name`; the client's).
+/// The two ends of a file: the server's, bound to `name`, and the client's.
 pub(crate) fn pair(name: &str) -> Result<(OwnedFd, OwnedFd)> {
     let (kind, flags) = (SocketType::SEQPACKET, SocketFlags::CLOEXEC);
     let ends = net::socketpair(AddressFamily::UNIX, kind, flags, None)?;
@@ -49,7 +49,7 @@ pub(crate) fn peer_key(fd: impl AsFd, name: &str) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(rest).ok()?, 16).ok()
 }
 
-/// Receives one message; 0 or an error: the other side is gone.
+/// Receives one message; 0 or an error if the other side has closed the socket.
 pub(crate) fn receive(fd: impl AsFd, buf: &mut [u8]) -> Result<usize> {
     let (n, _) = retry_on_intr(|| net::recv(&fd, &mut *buf, RecvFlags::empty()))?;
     Ok(n)
@@ -72,17 +72,18 @@ pub(crate) fn send(
     Ok(())
 }
 
-/// One byte that makes the other end readable; a full or closed socket needs none.
+/// Sends one byte, which makes the other end readable; does nothing if the socket is full or
+/// closed.
 pub(crate) fn nudge(fd: impl AsFd) {
     let _ = net::send(fd, b"!", SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
 }
 
-/// Ends both directions: a thread that waits for the socket returns.
+/// Shuts both directions down: a thread that waits for the socket returns.
 pub(crate) fn shutdown(fd: impl AsFd) {
     let _ = net::shutdown(fd, Shutdown::Both);
 }
 
-/// True when `fd` is readable within `timeout`.
+/// Whether `fd` becomes readable within `timeout`.
 pub(crate) fn readable(fd: impl AsFd, timeout: Duration) -> bool {
     let mut polled = [PollFd::new(&fd, PollFlags::IN)];
     let timeout = Timespec::try_from(timeout).ok();

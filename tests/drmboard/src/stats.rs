@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What `--stats` prints when the board is taken down.
+//! The report of `--stats`, printed when the board is taken down.
 
 use crate::process::Client;
 use drm_os_host::Counters;
@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
-/// Objects of the kernel side that are alive, all kinds together.
+/// The number of objects of all kinds that are alive in the world.
 #[must_use]
 pub fn live(counters: &Counters) -> u64 {
     let c = counters;
@@ -54,8 +54,8 @@ fn own(device: &[(String, u64)], name: &str) -> Option<u64> {
 }
 
 /// The report: a line per client in order of its first call, then the totals. The device's own
-/// counts win over the sum of its clients' where it has them. `unknown` is what the models met and
-/// do not know.
+/// counts, if it has them, replace the sums of its clients. `unknown` is the number of events that
+/// the models do not know.
 pub(crate) fn report(
     clients: &[Arc<Client>],
     device: &[(String, u64)],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The trace file: one line per event. The format is a contract, written down in docs/trace.md.
+//! The trace file: one line per event, in the format of docs/trace.md.
 
 use crate::ioctl_code::Code;
 use drm_os_host::{Node, Trace, World};
@@ -13,8 +13,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct TraceFile(Mutex<BufWriter<File>>);
 
 impl TraceFile {
-    /// # Errors
-    /// The file cannot be made.
+    /// # Errors The file cannot be created.
     pub(crate) fn create(path: &Path) -> std::io::Result<Arc<TraceFile>> {
         Ok(Arc::new(TraceFile(Mutex::new(BufWriter::with_capacity(
             1 << 18,
@@ -24,7 +23,7 @@ impl TraceFile {
 
     fn line(&self, line: Arguments) {
         let mut out = self.0.lock().unwrap();
-        // A full disk shows when the file is flushed at the end.
+        // An error, such as a full disk, is reported when the file is flushed at the end.
         let _ = out.write_fmt(line);
         let _ = out.write_all(b"\n");
     }
@@ -46,7 +45,7 @@ impl TraceFile {
         ));
     }
 
-    /// A program marks a place.
+    /// A mark of a program.
     pub(crate) fn mark(&self, now: u64, number: u32) {
         self.line(format_args!("{now} mark {number}"));
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The VM system of freebsd.h: pages with a cache of lines before each, VM objects that are tables
- * of pages. What it checks is what a kernel would panic on or what would corrupt memory later; it
- * ends the process.
+ * The VM system that freebsd.h declares: pages, each with the state of its cache lines, and VM
+ * objects, each a table of pages. A call that would panic a kernel, or corrupt memory later, aborts
+ * the process.
  */
 #include "freebsd.h"
 #include "fake_vm.h"
@@ -13,13 +13,13 @@
 
 #define	PAGES	2048
 #define	LINES	64
-/* Two separate pieces of memory, one on each side of 4 GiB, and nothing in between. */
+/* Two ranges of physical memory, one below and one above 4 GiB. */
 #define	LOW_PA	0x40000000ul
 #define	HIGH_PA	0x100000000ul
 
 static struct vm_page pages[2 * PAGES];
 static char *memory;
-/* What the cache has of each page. */
+/* The lines of each page that are in the cache, one bit each. */
 static struct { uint64_t dirty, present; } cache[2 * PAGES];
 
 static struct proc proc = { 0, NULL };
@@ -130,7 +130,7 @@ fake_dmap(vm_paddr_t pa)
 	return (memory + (m - pages) * PAGE_SIZE + (pa & PAGE_MASK));
 }
 
-/* The CPU writes by the direct map, or fetches on speculation. */
+/* The CPU writes a page through the direct map, or fetches it speculatively. */
 static void
 touch(vm_page_t m, bool write)
 {
@@ -204,17 +204,19 @@ take(vm_page_t m)
 }
 
 vm_page_t
-vm_page_alloc_noobj_contig(int req, u_long npages, vm_paddr_t low, vm_paddr_t high, u_long alignment, vm_paddr_t boundary,
-    vm_memattr_t attr)
+vm_page_alloc_noobj_contig(int req, u_long npages, vm_paddr_t low, vm_paddr_t high,
+    u_long alignment, vm_paddr_t boundary, vm_memattr_t attr)
 {
 	long at, i;
 
-	KASSERT(req & VM_ALLOC_ZERO && req & VM_ALLOC_WIRED && low == 0 && boundary == 0 && attr == VM_MEMATTR_DEFAULT, "");
+	KASSERT(req & VM_ALLOC_ZERO && req & VM_ALLOC_WIRED && low == 0 && boundary == 0 &&
+	    attr == VM_MEMATTR_DEFAULT, "");
 	if (fake_counts.fail != 0 && --fake_counts.fail == 0)
 		return (NULL);
-	/* From the top, where what cannot be reached is. */
+	/* From the top: pages that a device may not reach come first. */
 	for (at = 2 * PAGES - (long)npages; at >= 0; at--) {
-		if (fake_pa(&pages[at]) % alignment != 0 || fake_pa(&pages[at]) + ptoa(npages) - 1 > high)
+		if (fake_pa(&pages[at]) % alignment != 0 ||
+		    fake_pa(&pages[at]) + ptoa(npages) - 1 > high)
 			continue;
 		for (i = 0; i < (long)npages && !pages[at + i].allocated; i++)
 			if (fake_pa(&pages[at + i]) != fake_pa(&pages[at]) + ptoa(i))
@@ -237,8 +239,8 @@ vm_page_alloc_noobj(int req)
 }
 
 int
-vm_page_reclaim_contig(int req __unused, u_long npages __unused, vm_paddr_t low __unused, vm_paddr_t high __unused,
-    u_long alignment __unused, vm_paddr_t boundary __unused)
+vm_page_reclaim_contig(int req __unused, u_long npages __unused, vm_paddr_t low __unused,
+    vm_paddr_t high __unused, u_long alignment __unused, vm_paddr_t boundary __unused)
 {
 
 	fake_counts.reclaims++;
@@ -269,8 +271,9 @@ void
 vm_page_free(vm_page_t m)
 {
 
-	KASSERT(m->allocated && m->object == NULL && m->ref_count == 0 && !m->busy && !m->mapped, "");
-	/* The kernel would do that, too late: the direct map could be split. */
+	KASSERT(m->allocated && m->object == NULL && m->ref_count == 0, "");
+	KASSERT(!m->busy && !m->mapped, "");
+	/* The kernel resets the attribute here, too, which may have to split the direct map. */
 	KASSERT(m->md.pv_memattr == VM_MEMATTR_DEFAULT, "");
 	m->allocated = false;
 	fake_counts.pages--;
@@ -306,9 +309,10 @@ int
 vm_page_insert(vm_page_t m, vm_object_t o, vm_pindex_t pindex)
 {
 
-	KASSERT(o->locked && m->busy && m->object == NULL && pindex < o->most && o->pages[pindex] == NULL, "");
+	KASSERT(o->locked && m->busy && m->object == NULL, "");
+	KASSERT(pindex < o->most && o->pages[pindex] == NULL, "");
 	KASSERT((m->oflags & VPO_UNMANAGED) == 0, "");
-	/* A dirty line would overwrite what others write past the cache. */
+	/* A dirty line would be written back over data that is written past the cache. */
 	KASSERT(m->md.pv_memattr == VM_MEMATTR_DEFAULT || cache[m - pages].dirty == 0, "");
 	m->object = o;
 	m->pindex = pindex;
@@ -414,8 +418,8 @@ fake_lock(vm_object_t o, bool locked)
 }
 
 vm_object_t
-cdev_pager_allocate(void *handle, int type, const struct cdev_pager_ops *ops, vm_ooffset_t size, vm_prot_t prot __unused,
-    vm_ooffset_t off, struct ucred *cred)
+cdev_pager_allocate(void *handle, int type, const struct cdev_pager_ops *ops, vm_ooffset_t size,
+    vm_prot_t prot __unused, vm_ooffset_t off, struct ucred *cred)
 {
 	vm_object_t o = calloc(1, sizeof(*o));
 	u_short color;
@@ -490,7 +494,7 @@ swap_release_by_cred(vm_ooffset_t size, struct ucred *cred __unused)
 	fake_counts.charged -= (uint64_t)size;
 }
 
-/* A process's memory begins at fake_user_base(); its pages are as they were made. */
+/* A process's memory, from FAKE_USER_BASE. */
 #define	USER_PAGES	16
 static vm_page_t user[USER_PAGES];
 
@@ -524,7 +528,8 @@ fake_user_free(void)
 }
 
 int
-vm_fault_quick_hold_pages(vm_map_t map __unused, vm_offset_t addr, vm_size_t len, vm_prot_t prot __unused, vm_page_t *ma, int max)
+vm_fault_quick_hold_pages(vm_map_t map __unused, vm_offset_t addr, vm_size_t len,
+    vm_prot_t prot __unused, vm_page_t *ma, int max)
 {
 	uint64_t first = atop(addr - FAKE_USER_BASE), n = atop(len), i;
 
@@ -542,7 +547,7 @@ vm_fault_quick_hold_pages(vm_map_t map __unused, vm_offset_t addr, vm_size_t len
 	return ((int)n);
 }
 
-/* As a fault of a process that maps the object: 0, or SIGBUS. */
+/* A page fault of a process that maps the object. Returns VM_PAGER_OK, or an error. */
 int
 fake_touch(struct drm_os_object *obj, uint64_t pindex, int copied)
 {
@@ -557,7 +562,7 @@ fake_touch(struct drm_os_object *obj, uint64_t pindex, int copied)
 	if (m == NULL && !copied)
 		error = o->ops->cdev_pg_populate(o, pindex, 0, 0, &first, &last);
 	if (m == NULL && (copied || error == VM_PAGER_BAD)) {
-		/* The VM system's own page. */
+		/* As vm_fault() does: a new page, which the pager replaces. */
 		m = vm_page_alloc_noobj(VM_ALLOC_ZERO | VM_ALLOC_WIRED);
 		m->oflags = 0;
 		m->busy = true;
@@ -579,7 +584,7 @@ fake_touch(struct drm_os_object *obj, uint64_t pindex, int copied)
 	return (error);
 }
 
-/* As mlock(2) and munlock(2) of a page: munlock(2) searches for it in the VM object. */
+/* mlock(2) or munlock(2) of a page, which both find in the VM object. */
 void
 fake_wire(void *vm, uint64_t pindex, int wire)
 {

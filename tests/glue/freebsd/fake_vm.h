@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What tests ask of fake_vm.c. */
+/* The interface of fake_vm.c for tests. */
 #include "drm_glue.h"
 
 #define	FAKE_USER_BASE	0x10000000ul
@@ -18,7 +18,7 @@ extern struct fake_counts fake_counts;
 struct drm_os_dev *fake_dev(bool coherent, uint64_t high, uint64_t data_high);
 void	fake_dev_free(struct drm_os_dev *dev);
 struct drm_os_caller *fake_caller(void);
-/* Calls fn(arg, physical address, bytes, whether invalidated too) for each line. */
+/* Sets a function that is called for each maintained line: (arg, address, bytes, invalidated). */
 void	fake_on_cache(void (*fn)(void *, uint64_t, uint64_t, int), void *arg);
 void	fake_speculate(void);
 void	fake_user_page(u_int index, int kind);

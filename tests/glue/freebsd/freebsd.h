@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * As much of FreeBSD's kernel as the glue's files that manage memory use, for the host's compiler:
- * one processor, one thread, a little memory. build.rs puts a header of each name that they include
- * in front of this one. fake_vm.c has the functions; what they must not be asked ends the process.
+ * The parts of FreeBSD's kernel that the glue's memory files use, for the host's compiler: one
+ * processor, one thread, a little memory. build.rs creates a header for each name that they
+ * include, and this file replaces all of them. fake_vm.c has the functions; a call that is not
+ * allowed aborts the process.
  */
 #ifndef GLUE_FREEBSD_H
 #define	GLUE_FREEBSD_H
@@ -184,7 +185,8 @@ struct cdev_pager_ops {
 	int	(*cdev_pg_fault)(struct vm_object *, vm_ooffset_t, int, vm_page_t *);
 	int	(*cdev_pg_populate)(struct vm_object *, vm_pindex_t, int, vm_prot_t, vm_pindex_t *,
 		    vm_pindex_t *);
-	int	(*cdev_pg_ctor)(void *, vm_ooffset_t, vm_prot_t, vm_ooffset_t, struct ucred *, u_short *);
+	int	(*cdev_pg_ctor)(void *, vm_ooffset_t, vm_prot_t, vm_ooffset_t, struct ucred *,
+		    u_short *);
 	void	(*cdev_pg_dtor)(void *);
 	void	(*cdev_pg_path)(void *, char *, size_t);
 };
@@ -196,7 +198,7 @@ typedef struct vm_object {
 	vm_pindex_t size;
 	int resident_page_count;
 	bool locked;
-	vm_page_t *pages;	/* all of them that it could have */
+	vm_page_t *pages;	/* `most` of them */
 	vm_pindex_t most;
 } *vm_object_t;
 #define	OBJT_MGTDEVICE	1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The C of `sys/dev/drm/kpi/freebsd/power` that touches neither newbus nor registers itself, and
-//! things to run it against: a window of registers that remembers writes, a board with one clock
-//! and one regulator. And objects and pages on a small VM system.
+//! Runs C code of the glue on the host: the parts of `sys/dev/drm/kpi/freebsd/power` that use
+//! neither newbus nor registers directly, with register windows that record writes and a board with
+//! one clock and one regulator; and objects and pages, with a small VM system.
 
 mod clk;
 pub mod memory;

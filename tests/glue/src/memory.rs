@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `drm_object.c` and `drm_page.c` on the VM system of `freebsd/fake_vm.c`, which there is one of:
-//! a [`Kernel`] is had by one test at a time.
+//! `drm_object.c` and `drm_page.c` on the VM system of `freebsd/fake_vm.c`. There is one instance,
+//! which one test at a time holds as a [`Kernel`].
 
 use std::ffi::c_void;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ pub struct Counts {
     pub pages: u64,
     /// VM objects.
     pub objects: u64,
-    /// Bytes that a user is charged for.
+    /// The bytes that are charged to users.
     pub charged: u64,
     /// Requests to make room.
     pub reclaims: u64,
@@ -29,7 +29,7 @@ pub struct Counts {
     pub fail: u64,
 }
 
-/// What a page of a process is.
+/// The kind of a process's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum UserPage {
@@ -87,15 +87,15 @@ extern "C" {
     static mut vm_page_max_user_wired: u64;
 }
 
-/// Where a process's memory begins.
+/// The address of a process's memory.
 pub const USER: u64 = 0x1000_0000;
 
-/// A cache line that was cleaned, and perhaps invalidated too.
+/// A cache line that was cleaned or invalidated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Line {
     /// Its physical address.
     pub pa: u64,
-    /// Whether it is gone from the cache.
+    /// Whether it was invalidated.
     pub invalidated: bool,
 }
 
@@ -108,14 +108,14 @@ extern "C" fn on_cache(arg: *mut c_void, pa: u64, _len: u64, invalidated: i32) {
 
 static ONE: Mutex<()> = Mutex::new(());
 
-/// The one VM system; nothing may be left when it is given back.
+/// The VM system; all objects and pages must be freed when it is dropped.
 pub struct Kernel {
     _one: MutexGuard<'static, ()>,
     devs: Vec<*mut Opaque>,
 }
 
 impl Kernel {
-    /// Waits for it.
+    /// Waits until no other test has it.
     pub fn get() -> Self {
         let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         Kernel {
@@ -132,7 +132,7 @@ impl Kernel {
         dev
     }
 
-    /// What there is now.
+    /// The current counts.
     pub fn counts(&self) -> Counts {
         // SAFETY: the lock is held.
         unsafe { fake_counts }
@@ -156,7 +156,7 @@ impl Kernel {
         unsafe { vm_page_max_user_wired = pages };
     }
 
-    /// Makes page `index` of the process.
+    /// Allocates page `index` of the process.
     pub fn user_page(&self, index: u32, kind: UserPage) {
         // SAFETY: the lock is held.
         unsafe { fake_user_page(index, kind as i32) }

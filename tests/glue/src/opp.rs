@@ -40,12 +40,12 @@ extern "C" {
     ) -> i32;
 }
 
-/// What changed, in order.
+/// A change; changes are recorded in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The clock now runs at that many Hz.
+    /// The clock's new frequency in Hz.
     Hz(u64),
-    /// The supply now gives that many microvolts.
+    /// The supply's new voltage in microvolts.
     Uv(u32),
 }
 
@@ -66,9 +66,9 @@ pub struct Board {
     pub clocks: Vec<u64>,
     /// The clock rounds up instead of down.
     pub rounds_up: bool,
-    /// What happened.
+    /// The changes.
     pub events: Vec<Event>,
-    /// Each moment at which the clock was too fast for the voltage.
+    /// Each change after which the clock was too fast for the voltage.
     pub violations: Vec<(u64, u32)>,
 }
 
@@ -100,8 +100,7 @@ impl Board {
 
     /// Sorts the table, chooses, and returns the point.
     ///
-    /// # Errors
-    /// What `drm_opp_choose` says.
+    /// # Errors The error of `drm_opp_choose`.
     pub fn choose(&mut self, max_hz: u64) -> Result<Point, i32> {
         let mut points = self.points.clone();
         let ops = Ops {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Windows of registers that remember writes, and the sequences that run on them.
+//! Windows of registers that record writes, and the sequences that run on them.
 
 use crate::result;
 use std::{collections::BTreeMap, ffi::c_void};
@@ -35,7 +35,7 @@ extern "C" {
     fn imx8mq_gpu_down(gpc: *const Io) -> i32;
 }
 
-/// One write, as seen on the bus.
+/// A write on the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Write {
     /// Which window: 0 the controller, 1 the arbiter.
@@ -48,11 +48,11 @@ pub struct Write {
 
 /// Two windows of registers, and the behaviour of their hardware.
 pub struct Bus {
-    /// The registers, absent is 0.
+    /// The registers; absent ones are 0.
     pub regs: [BTreeMap<u32, u32>; 2],
     /// All writes.
     pub writes: Vec<Write>,
-    /// Microseconds waited for.
+    /// The time that was waited for, in microseconds.
     pub waited_us: u32,
     /// Runs after each write.
     pub react: fn(&mut Bus, Write),
@@ -64,7 +64,7 @@ struct Handle {
 }
 
 impl Bus {
-    /// Hardware that reacts like that.
+    /// Hardware with this behaviour.
     pub fn new(react: fn(&mut Bus, Write)) -> Self {
         Bus {
             regs: Default::default(),
@@ -74,7 +74,7 @@ impl Bus {
         }
     }
 
-    /// A register.
+    /// The value of a register.
     pub fn get(&self, window: usize, off: u32) -> u32 {
         self.regs[window].get(&off).copied().unwrap_or(0)
     }
@@ -85,14 +85,14 @@ impl Bus {
         self.regs[window].insert(off, (old & !mask) | val);
     }
 
-    /// The writes so far, as (window, offset, value), forgotten here.
+    /// Removes and returns the writes so far, as (window, offset, value).
     pub fn take(&mut self) -> Vec<(usize, u32, u32)> {
         let writes = std::mem::take(&mut self.writes);
         writes.iter().map(|w| (w.window, w.off, w.val)).collect()
     }
 }
 
-/// The arbiter's settings as the driver keeps them from down to up.
+/// The arbiter's settings, which the driver saves at power-down and restores at power-up.
 #[derive(Debug, Default)]
 pub struct Qos {
     regs: [u32; QOS_REGS],

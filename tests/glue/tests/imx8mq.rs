@@ -10,7 +10,7 @@ const PXX: u32 = 1 << 7;
 const REQ: u32 = 1 << 6;
 const ACK: u32 = 1 << 26;
 
-/// Requests carry themselves out and clear; the bridge answers as asked.
+/// Requests complete and clear themselves; the bridge acknowledges.
 fn answers(bus: &mut Bus, w: Write) {
     match w.off {
         0xf8 | 0x104 => bus.put(0, w.off, PXX, 0),
@@ -88,7 +88,7 @@ fn pll_rates() {
 fn dividers_never_exceed_what_was_asked() {
     let keep = 1 << 28 | 1 << 24;
     let set = |slice, parent, hz| root_set_rate(slice, keep | 0x7003f, parent, hz);
-    // A core slice has 3 bits: the ones above are not its own.
+    // A core slice has 3 bits; the bits above are not part of it.
     assert_eq!(set(Slice::Core, 800, 800), keep | 0x70038);
     assert_eq!(set(Slice::Core, 1600, 800), keep | 0x70038 | 1);
     assert_eq!(set(Slice::Bus, 800, 800), keep);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! FreeBSD's implementation of objects and pages against that of the host, which is what drivers
-//! are tested on: the same calls have the same results, and for each kind of object the cache is
+//! Compares FreeBSD's implementation of objects and pages with that of the host, on which drivers
+//! are tested: the same calls have the same results, and for each kind of object the cache is
 //! maintained where the host moves lines between its two copies.
 
 use drm_os_host::{sys, Caller, Config, Device, Dma, Hardware, Node, World};
@@ -243,8 +243,8 @@ fn the_cache_is_maintained_where_the_host_moves_lines() {
     }
 }
 
-/// What both implementations say to the same calls, as text; `f` is given both in turn by the macro
-/// below.
+/// The results of the same calls of both implementations, as text; the macro below calls `f` for
+/// each.
 macro_rules! says {
     ($prefix:ident, $dev:expr, $attr:expr) => {{
         let (dev, mut said) = ($dev, Vec::<(String, i64)>::new());
@@ -253,7 +253,7 @@ macro_rules! says {
     }};
 }
 
-/// The calls, by the names of one implementation.
+/// The calls, with the names of one implementation.
 macro_rules! paste_calls {
     (host, $dev:ident, $attr:expr, $said:ident) => {
         calls!(
@@ -296,8 +296,9 @@ macro_rules! paste_calls {
 }
 
 macro_rules! calls {
-    ($dev:ident, $attr:expr, $said:ident, $create:path, $wire:path, $purge:path, $resident:path, $kmap:path, $kunmap:path,
-     $unref:path, $run:path, $run_free:path, $page:path, $page_free:path, $kva:path) => {
+    ($dev:ident, $attr:expr, $said:ident, $create:path, $wire:path, $purge:path, $resident:path,
+     $kmap:path, $kunmap:path, $unref:path, $run:path, $run_free:path, $page:path,
+     $page_free:path, $kva:path) => {
         let mut say = |what: String, n: i64| $said.push((what, n));
         let mut pas = [0; 8];
         for size in [0, 1, 4095, 4097] {
@@ -449,9 +450,8 @@ fn a_page_of_an_object_is_none_of_the_devices_own() {
     }
 }
 
-/// fake_vm.c sees to the rest: no dirty line when an uncached page comes into use, no attribute
-/// left when it is freed, and the kernel is not asked to change the direct map, for it has no such
-/// function.
+/// fake_vm.c checks the rest: no line is dirty when an uncached page is inserted, and the page has
+/// the default attribute when it is freed. It has no function that changes the direct map.
 #[test]
 fn an_uncached_page_leaves_no_dirty_line() {
     for kind in [Kind::Uncached, Kind::Cached] {
@@ -491,7 +491,7 @@ fn whatever_allocation_fails_nothing_is_left() {
             let e = fbsd_object_wire(o, 0, 4, pas.as_mut_ptr());
             let failed = k.counts().fail == 0;
             k.fail(0);
-            // A page is tried for more than once.
+            // A page allocation is tried more than once.
             assert_eq!(e, 0, "allocation {n}");
             assert!(pas.iter().all(|pa| *pa <= BELOW_4G));
             fbsd_object_unref(o);
@@ -502,7 +502,7 @@ fn whatever_allocation_fails_nothing_is_left() {
     }
 }
 
-/// Where there is no memory that the device reaches, the wait for it has an end.
+/// If there is no memory that the device can reach, the wait for it ends.
 #[test]
 fn no_thread_waits_for_memory_that_cannot_come() {
     let mut k = Kernel::get();
@@ -588,7 +588,7 @@ fn only_ordinary_memory_of_a_process_is_taken() {
     assert_eq!(k.counts().pages, 4);
 }
 
-/// As mlock(2): munlock(2) has to find the pages where they were.
+/// Pages that mlock(2) wired must stay in the object, where munlock(2) finds them.
 #[test]
 fn pages_that_others_have_wired_are_not_taken() {
     let mut k = Kernel::get();
@@ -607,7 +607,7 @@ fn pages_that_others_have_wired_are_not_taken() {
     }
 }
 
-/// The module goes, and one mapping with locked pages stays.
+/// The module is unloaded while a mapping has locked pages.
 #[test]
 fn locked_pages_outlive_the_driver() {
     let mut k = Kernel::get();
@@ -626,7 +626,7 @@ fn locked_pages_outlive_the_driver() {
     }
 }
 
-/// Catches: an unload that goes on for as long as there are buffers.
+/// Catches: an unload that does not end while there are buffers.
 #[test]
 fn a_revoke_ends_at_its_time_and_is_tried_again() {
     let mut k = Kernel::get();
@@ -642,7 +642,7 @@ fn a_revoke_ends_at_its_time_and_is_tried_again() {
     }
 }
 
-/// They count in vm.max_user_wired, which is checked before there is a page.
+/// Pages are counted in vm.max_user_wired, which is checked before a page is allocated.
 #[test]
 fn wired_pages_count_for_users() {
     let mut k = Kernel::get();
@@ -690,7 +690,7 @@ fn wired_pages_count_for_users() {
     }
 }
 
-/// With a copy-on-write mapping about (minherit(2)) the VM system comes another way.
+/// While a copy-on-write mapping exists (minherit(2)), the VM system calls another pager method.
 #[test]
 fn a_copied_mapping_finds_the_objects_own_pages() {
     let mut k = Kernel::get();

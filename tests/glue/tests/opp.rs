@@ -18,7 +18,7 @@ fn point(mhz: u64, uv: u32) -> Point {
     }
 }
 
-/// Out of order, as a device tree may have them.
+/// Not sorted, as in a device tree.
 fn table() -> Vec<Point> {
     vec![
         point(400, 850_000),

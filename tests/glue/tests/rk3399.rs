@@ -6,7 +6,7 @@
 use glue_tests::{rk3399_down, rk3399_up, Bus, Qos, Write, ETIMEDOUT};
 
 const PWR: u32 = 1 << 15;
-/// Other domains' bits, that must stay.
+/// Bits of other domains, which must not change.
 const OTHERS: u32 = 0x0070_4000;
 
 fn answers(bus: &mut Bus, w: Write) {
@@ -48,7 +48,7 @@ fn qos_of(bus: &Bus) -> Vec<u32> {
 fn up_gives_power_then_the_bus() {
     let (mut b, mut q) = (bus(true), Qos::default());
     assert_eq!(rk3399_up(&mut b, &mut q), Ok(()));
-    // No arbiter setting was ever seen, so none is written.
+    // No arbiter setting was saved, so none is written.
     assert_eq!(b.take(), [(0, 0x14, OTHERS), (0, 0x60, OTHERS)]);
 }
 

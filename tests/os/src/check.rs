@@ -47,8 +47,9 @@ same_types! {
     mmio:
         drm_os_mmio_map drm_os_mmio_unmap drm_os_mmio_read4 drm_os_mmio_write4;
     object:
-        drm_os_object_create drm_os_object_ref drm_os_object_unref drm_os_object_wire drm_os_object_purge
-        drm_os_object_resident drm_os_object_kmap drm_os_object_kunmap drm_os_object_sync;
+        drm_os_object_create drm_os_object_ref drm_os_object_unref drm_os_object_wire
+        drm_os_object_purge drm_os_object_resident drm_os_object_kmap drm_os_object_kunmap
+        drm_os_object_sync;
     power:
         drm_os_clk_get drm_os_clk_put drm_os_clk_enable drm_os_clk_disable drm_os_clk_rate
         drm_os_regulator_get drm_os_regulator_put drm_os_regulator_enable drm_os_regulator_disable

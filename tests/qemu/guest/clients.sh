@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Read by init: the clients, one after the other; then the driver is unloaded and loaded again. The
-# marks cut the trace.
+# Sourced by init: runs the clients, one after the other; then unloads the driver and loads it
+# again. The marks divide the register trace into parts.
 mark 1
-# It ends with the number of platforms that it cannot open: Wayland and X11.
+# Its exit status is the number of platforms that it cannot open: Wayland and X11.
 run eglinfo 2 eglinfo
 mark 2
 clear gles_clear 0
 mark 3
 run share 0 share
-# Both drivers switch the GPU off when it was idle for a while: 50 ms and 200 ms.
+# Both drivers turn an idle GPU off, after 50 ms and 200 ms.
 sleep 1
 mark 4
 clear again 0

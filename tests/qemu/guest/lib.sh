@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Read by init, for the scripts: `status` is 0 as long as all of it went as it should.
+# Sourced by the guest's scripts. `status` is 0 unless a step failed.
 status=0
 
-# run NAME EXPECTED CMD...: a client; its lines begin with NAME, and its exit status has to be
-# EXPECTED, or is `any`.
+# run NAME EXPECTED CMD...: runs a client. Its lines get the prefix NAME, and its exit status must
+# be EXPECTED, unless that is `any`.
 run() {
 	name=$1 expected=$2
 	shift 2
@@ -14,6 +14,7 @@ run() {
 	if [ "$expected" != any ] && [ "$ended" != "$expected" ]; then status=1; fi
 }
 
-# clear NAME EXPECTED: the client that compares every pixel. Without the variable Mesa writes a
-# compressed image on Mali and reads it back by drawing from it, which takes shaders.
+# clear NAME EXPECTED: runs the client that compares every pixel. Without the variable, Mesa on Mali
+# writes a compressed image and draws from it to read it back, which takes shaders that the model
+# does not execute.
 clear() { run "$1" "$2" env PAN_MESA_DEBUG=linear gles_clear; }

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Read by init: the cases of the kyua suite that this board has, on the stock driver. One line for
-# each: `case PROGRAM:CASE RESULT`. Cases that want a fault planted, or a check of what our own
-# driver counted, are not for here.
+# Sourced by init: runs the kyua cases of this board that need neither an injected fault nor a check
+# of drmkpi's counters. Prints a line for each: `case PROGRAM:CASE RESULT`.
 DRMBOARD_BOARD=$(argument board)
 export DRMBOARD_BOARD
 mkdir -p /tmp/case
@@ -14,8 +13,7 @@ for program in /suite/*; do
 		function flush() { if (name != "" && ok && !skip) print name }
 		END { flush() }' >/tmp/cases
 	while read -r case; do
-		# Writes beyond a buffer of the kernel, which crashes it: facts are in
-		# docs/crosscheck.md.
+		# Linux writes past the end of a kernel buffer and crashes: docs/crosscheck.md.
 		case ${program##*/}:$case in etnaviv_perfmon_test:bounds_*) continue ;; esac
 		rm -rf /tmp/case/*
 		timeout 20 "$program" -r /tmp/result "$case" >/tmp/out 2>&1 </dev/null ||

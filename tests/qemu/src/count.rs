@@ -2,9 +2,9 @@
 //! Counts the guest's instructions: this library is a TCG plugin, too, with QEMU's option
 //! `-plugin`.
 //!
-//! The one thing to know: each instruction is counted where it is, so privileged and user code are
-//! distinguished by the address. QEMU adds just before it executes one; an access to a register is
-//! checked after its own instruction was counted.
+//! Each instruction is counted by its address, which distinguishes privileged from user code. QEMU
+//! counts an instruction just before it executes it, so a register access comes after its own
+//! instruction was counted.
 //!
 //! HW: include/qemu/qemu-plugin.h of QEMU 7.2, version 1 of the interface (2 and later count by
 //! processor).
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::OnceLock;
 
-/// What was counted. Only QEMU writes here, from the one thread that executes code.
+/// The counts. Only QEMU writes here, in the one thread that executes code.
 static mut COUNTS: [u64; 3] = [0; 3];
 
 /// User code: the lower half of the addresses.
@@ -28,19 +28,19 @@ const KERNEL: usize = 1;
 /// The kernel's modules.
 const MODULE: usize = 2;
 
-/// Where the modules are. The processor's thread writes it and translates: there is no order to be
-/// kept.
+/// The address range of the modules. The processor's thread both writes it and translates code, so
+/// no memory ordering is needed.
 struct Modules {
     start: AtomicU64,
     end: AtomicU64,
-    /// The start address as far as the guest has written it.
+    /// The halves of the start address that the guest has written.
     reported: AtomicU64,
 }
 
 /// HW: Documentation/arm64/memory.rst of Linux 6.1: with 48 bits of address and `nokaslr` the 128
 /// MiB below the kernel's image, at 0xffff_8000_0800_0000, are the modules'. The guest's script
-/// checks it. FreeBSD takes any free place in the kernel's map (and has its image at
-/// 0xffff_0000_0000_0000): its script writes it.
+/// checks it. FreeBSD loads a module at any free address of the kernel's map (its image is at
+/// 0xffff_0000_0000_0000), so its script writes the address.
 static MODULES: Modules = Modules::new(0xffff_8000_0000_0000..0xffff_8000_0800_0000);
 
 impl Modules {
@@ -68,7 +68,7 @@ impl Modules {
         }
     }
 
-    /// Where an instruction counts.
+    /// The counter for an instruction at an address.
     fn class(&self, address: u64) -> usize {
         match address {
             _ if (self.start.load(Relaxed)..self.end.load(Relaxed)).contains(&address) => MODULE,
@@ -78,7 +78,7 @@ impl Modules {
     }
 }
 
-/// The guest wrote into the mailbox: from here on its module is where it says.
+/// The guest wrote the address of its module into the mailbox.
 pub(crate) fn report(register: u32, value: u32) {
     MODULES.report(register, value);
 }
@@ -166,7 +166,7 @@ impl Plugin {
     }
 }
 
-/// A block of code is being translated: each of its instructions will count itself.
+/// Called when a block of code is translated: adds a count to each of its instructions.
 unsafe extern "C" fn translated(_: u64, block: *mut c_void) {
     const ADD_U64: c_int = 0;
     let Some(plugin) = PLUGIN.get() else { return };
@@ -183,11 +183,11 @@ unsafe extern "C" fn translated(_: u64, block: *mut c_void) {
     }
 }
 
-/// Which interface this is written for.
+/// The version of the plugin interface.
 #[export_name = "qemu_plugin_version"]
 pub static VERSION: c_uint = 1;
 
-/// QEMU's call to a plugin that it has loaded: 0 if it is content.
+/// Called by QEMU when the plugin is loaded; 0 is success.
 #[export_name = "qemu_plugin_install"]
 pub extern "C" fn install(id: u64, _: *const c_void, _: c_int, _: *const *const c_char) -> c_int {
     let (Some(plugin), Some(register)) = (

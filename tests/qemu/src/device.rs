@@ -26,7 +26,7 @@ struct State {
     report: Option<PathBuf>,
 }
 
-/// What waits for the machine to be ready.
+/// The state that is needed when the machine is ready.
 static WAITING: OnceLock<(Mutex<Qemu>, Config)> = OnceLock::new();
 static STATE: OnceLock<Mutex<State>> = OnceLock::new();
 
@@ -84,7 +84,7 @@ impl Platform for Board {
 }
 
 impl Board {
-    /// Writes down how many instructions have been executed, if they are counted.
+    /// Logs the number of executed instructions, if they are counted.
     fn note(&mut self, what: count::What, value: u64) {
         let now = self.now();
         if let Some(log) = &mut self.counts {
@@ -169,7 +169,7 @@ fn ops(read: Read, write: Write) -> *const Ops {
     }))
 }
 
-/// Puts a window on the bus, above whatever else may be there.
+/// Maps a window on the bus, with priority over other regions.
 fn window(qemu: &Qemu, at: u64, len: u64, ops: *const Ops, opaque: *mut c_void) {
     let region = Opaque::leak();
     // SAFETY: region, operations and name live as long as the process; the region has no owner.
@@ -179,7 +179,7 @@ fn window(qemu: &Qemu, at: u64, len: u64, ops: *const Ops, opaque: *mut c_void) 
     }
 }
 
-/// The machine's one device of a type.
+/// The machine's only device of a type.
 fn the_only(qemu: &Qemu, kind: &CStr) -> Result<*mut c_void, String> {
     let mut ambiguous = false;
     // SAFETY: strings that end with a zero, and a bool.
@@ -194,7 +194,7 @@ fn the_only(qemu: &Qemu, kind: &CStr) -> Result<*mut c_void, String> {
     }
 }
 
-/// The board's devices on the bus of the machine, which is complete.
+/// Adds the board's devices to the bus of the completed machine.
 fn add(qemu: Qemu, config: &Config) -> Result<State, String> {
     let machine = Machine::new(config)?;
     let gic = the_only(&qemu, c"arm-gicv3")?;
@@ -274,7 +274,7 @@ extern "C" fn exit(_: *mut Notifier, _: *mut c_void) {
     }
 }
 
-/// Has the devices added when QEMU has made its machine.
+/// Has the devices added when QEMU has created its machine.
 pub(crate) fn add_when_ready(qemu: Qemu, config: Config) {
     let added = (
         qemu.qemu_add_machine_init_done_notifier,

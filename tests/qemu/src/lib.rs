@@ -3,12 +3,12 @@
 //! qemu-system-aarch64.
 //!
 //! Debian's QEMU is built with modules and therefore exports its functions; they are looked up by
-//! name when the object is loaded, so that a process which is no QEMU (LD_PRELOAD is inherited) is
-//! left alone. What the models do is crate drmboard's `vm::Machine`; here is only the way between
-//! it and QEMU. `drmboard vm` starts it all.
+//! name when the object is loaded, so that it has no effect on other processes, which inherit
+//! LD_PRELOAD. `vm::Machine` of crate drmboard runs the models; this crate connects it to QEMU.
+//! `drmboard vm` starts QEMU with it.
 //!
-//! All of QEMU's callbacks come with its big lock held, from whichever thread: the mutex around the
-//! machine is never waited for.
+//! QEMU calls all callbacks with its big lock held, so no thread ever waits for the mutex around
+//! the machine.
 
 #![warn(missing_docs)]
 
@@ -34,7 +34,7 @@ extern "C" fn load() {
 #[link_section = ".init_array"]
 static LOAD: extern "C" fn() = load;
 
-/// Ends QEMU: a machine without its GPU would be a test of nothing.
+/// Ends QEMU: without the GPU the machine is useless.
 fn die(why: &str) -> ! {
     eprintln!("qemu_board: {why}");
     std::process::exit(1)
@@ -48,7 +48,7 @@ struct Notifier {
 }
 
 impl Notifier {
-    /// One that is there for as long as the process.
+    /// A notifier that is never freed.
     fn leak(notify: extern "C" fn(*mut Notifier, *mut c_void)) -> *mut Notifier {
         let node = [std::ptr::null_mut(); 2];
         Box::into_raw(Box::new(Notifier { notify, node }))

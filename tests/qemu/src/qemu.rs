@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! QEMU's functions, by name, with the types of its 7.2 headers; those used here have been the same
-//! since 5.0 and are in 10.0.
+//! QEMU's functions, by name, with the types of its 7.2 headers; the types of those used here are
+//! the same from 5.0 to 10.0.
 
 use crate::{Handle, Notifier};
 use std::ffi::{c_char, c_int, c_uint, c_void, CString};
@@ -18,7 +18,7 @@ pub(crate) struct Ops {
     pub(crate) done: Done,
 }
 
-/// Accesses that the device takes; others are bus errors.
+/// Accesses that the device accepts; others are bus errors.
 #[repr(C)]
 pub(crate) struct Valid {
     pub(crate) min: c_uint,
@@ -27,7 +27,7 @@ pub(crate) struct Valid {
     pub(crate) accepts: *const c_void,
 }
 
-/// Accesses that the callbacks take.
+/// Accesses that the callbacks implement.
 #[repr(C)]
 pub(crate) struct Done {
     pub(crate) min: c_uint,
@@ -41,7 +41,7 @@ pub(crate) struct Done {
 pub(crate) struct Opaque([u8; 4096]);
 
 impl Opaque {
-    /// Zeroes, there for as long as the process.
+    /// Zeroed memory that is never freed.
     pub(crate) fn leak() -> *mut c_void {
         Box::into_raw(Box::new(Opaque([0; 4096]))).cast()
     }
@@ -58,11 +58,15 @@ macro_rules! functions {
         }
 
         impl Qemu {
-            /// All functions; None in a process that is no QEMU.
+            /// Finds all functions; None in a process that is not QEMU.
             pub(crate) fn find() -> Option<Qemu> {
                 Some(Qemu {
-                    // SAFETY: the type is that of QEMU's header.
-                    $($name: unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($arg),*) $(-> $ret)?>(symbol(stringify!($name))?) },)*
+                    $($name: {
+                        type Function = unsafe extern "C" fn($($arg),*) $(-> $ret)?;
+                        let found = symbol(stringify!($name))?;
+                        // SAFETY: the type is that of QEMU's header.
+                        unsafe { std::mem::transmute::<*mut c_void, Function>(found) }
+                    },)*
                     address_space_memory: Address(symbol("address_space_memory")?),
                 })
             }
@@ -70,7 +74,7 @@ macro_rules! functions {
     };
 }
 
-/// An object of QEMU's that is there as long as the process.
+/// An object of QEMU that is never freed.
 #[derive(Clone, Copy)]
 pub(crate) struct Address(pub(crate) *mut c_void);
 
@@ -88,7 +92,8 @@ functions! {
     qemu_set_irq: fn(Handle, c_int);
     qemu_allocate_irq: fn(extern "C" fn(*mut c_void, c_int, c_int), *mut c_void, c_int) -> Handle;
     qdev_connect_gpio_out: fn(Handle, c_int, Handle);
-    timer_init_full: fn(Handle, Handle, c_int, c_int, c_int, extern "C" fn(*mut c_void), *mut c_void);
+    timer_init_full:
+        fn(Handle, Handle, c_int, c_int, c_int, extern "C" fn(*mut c_void), *mut c_void);
     timer_mod_ns: fn(Handle, i64);
     timer_del: fn(Handle);
     qemu_clock_get_ns: fn(c_int) -> i64;

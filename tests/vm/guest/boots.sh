@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Load, one frame, off.
+# Loads the module, draws one frame, and powers off.
 . /vmtest/vm.sh
 load
 run gles_clear 0 env PAN_MESA_DEBUG=linear gles_clear --frames 1

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The module is unloaded while a client has it open, while jobs run, and (with a fault planted)
-# during a reset: EBUSY, and nothing happens to the client.
+# kldunload while a client has a node open, while jobs run, and, with an injected hang, during a
+# reset: it fails with EBUSY, and the client is not affected.
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
 load
@@ -14,7 +14,7 @@ while kill -0 "$client" 2>/dev/null; do
 	vmctl unload drmkpi >/tmp/busy
 	case $? in
 	16) n=$((n + 1)) ;;
-	# The client has just closed it.
+	# The client has just closed the node.
 	0) break ;;
 	*) cat /tmp/busy && status=1 ;;
 	esac

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The kyua cases of the board: the script of the crosscheck, on our driver.
+# The kyua cases of the board, by the same script as in the crosscheck.
 . /vmtest/vm.sh
 load
 . /vmtest/suite.sh

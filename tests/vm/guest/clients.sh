@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The module and the clients, one after the other; then it is unloaded, and nothing may be left of
-# it. Three times: the first fills caches that the kernel never empties, and what becomes more in
-# the second and again in the third is a leak.
+# Loads the module, runs the clients one after the other, and unloads it, three times. The first
+# session fills caches that the kernel never empties; a count that grows in the second session and
+# again in the third is a leak.
 . /vmtest/vm.sh
 
 session() {
@@ -10,7 +10,7 @@ session() {
 	check sysctl 0 vmctl sysctl "dev.$driver"
 	check dri 0 vmctl sysctl hw.dri
 	run native 0 native_drm
-	# It ends with the number of platforms that it cannot open: Wayland and X11.
+	# Its exit status is the number of platforms that it cannot open: Wayland and X11.
 	run eglinfo 2 eglinfo
 	clear gles_clear 0
 	run share 0 share

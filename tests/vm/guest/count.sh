@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Jobs for the module, whose instructions QEMU counts (tests/qemu/src/count.rs). It gets the
-# module's address, which applies to code that it translates from then on: the module is loaded
-# again, to the same place. Linux's SCHED_IDLE is not emulated: FreeBSD's own idle priority has the
-# time that idle time.
+# Submits jobs while QEMU counts the instructions of the module (tests/qemu/src/count.rs). The
+# module's address applies to code that QEMU translates after it is set, so the module is unloaded
+# and loaded again, and must get the same address. `vmctl spin` consumes the idle time with
+# FreeBSD's idle priority, because the Linux emulation has no SCHED_IDLE.
 . /vmtest/vm.sh
 
 load
@@ -10,7 +10,7 @@ where=$(vmctl module drmkpi)
 unload
 load
 echo "$where"
-check place 0 test "$(vmctl module drmkpi)" = "$where"
+check address 0 test "$(vmctl module drmkpi)" = "$where"
 vmctl spin &
 run submits 0 submits "$DRMBOARD_BOARD" spun
 kill $!

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Four clients for a minute, each drawing and being started again.
+# For a minute, four loops each start clients that draw, one after the other.
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
 one() {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# A fault is planted in the model, for a job of the first client. How that one ends is in
-# vmtest.first=STATUS of the kernel's environment; the same again has to be right.
+# The model injects a fault into a job of the first client, which must exit with vmtest.first=STATUS
+# of the kernel's environment. The clients after it must succeed.
 . /vmtest/vm.sh
 load
 clear first "$(argument first)"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The module is made to go (kldunload -f) under its clients: it goes, they get ENXIO, and their
-# mappings are gone.
+# kldunload -f while clients have nodes open and buffers mapped: the module is unloaded, their
+# requests fail with ENXIO, and their mappings are revoked.
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
 for round in 1 2; do
@@ -20,7 +20,7 @@ for round in 1 2; do
 		sleep 0.1
 		n=$((n + 1))
 	done
-	# It may not notice, but it can be killed.
+	# The client may not notice that the driver is unloaded; it must be killable.
 	kill -9 "$client" 2>/dev/null
 	wait "$client"
 	echo "guest: client ended with $?"

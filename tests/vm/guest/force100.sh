@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# kldunload -f, a hundred times in one boot, under programs that open, make and close everything
-# there is, and poll it.
+# kldunload -f, a hundred times in one boot, while programs open, create, poll and close files of
+# all kinds.
 . /vmtest/vm.sh
 n=0
 while [ "$n" -lt 100 ] && [ "$status" = 0 ]; do

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Files that are closed by the kernel's collector of sockets in flight, in the one thread of
+# Files in flight between sockets, which the kernel's garbage collector of sockets closes in
 # taskqueue_thread.
 . /vmtest/vm.sh
 load

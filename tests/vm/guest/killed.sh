@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Clients are killed while they draw, at other moments each; nothing of them may stay, and the next
-# one is right.
+# Clients are killed while they draw, each after another time. No file may stay open, and the next
+# client must draw correctly.
 . /vmtest/vm.sh
 load
 for delay in 0.3 0.5 0.7 0.8 0.9 1.0 1.1 1.2 1.3 1.5 1.7 2; do

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# All kinds of clients at once, for 40 s: Mesa drawing, sharing and being killed, native programs,
-# files in flight, a shortage of memory, the device suspended and resumed; then the module goes from
-# under them.
+# All kinds of clients at once, for 40 s: Mesa draws, shares buffers and is killed, native programs
+# make requests and files of all kinds, memory runs low, the device is suspended and resumed; then
+# kldunload -f.
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
 end=$(($(date +%s) + 40))
-# again NAME EXPECTED CMD...: until the time has passed.
+# again NAME EXPECTED CMD...: repeats a command until the time has passed; its exit status must be
+# EXPECTED.
 again() {
 	local name=$1 expected=$2 rounds=0 ended
 	shift 2
@@ -47,8 +48,7 @@ again lowmem 0 vmctl set debug.vm_lowmem 1 &
 rounds="$rounds $!"
 native_drm churn >/tmp/churn 2>&1 &
 churn=$!
-# The last round of each takes as long as it takes.
-# shellcheck disable=SC2086 # the ids of several
+# shellcheck disable=SC2086 # several process ids
 wait $rounds
 check counters 0 vmctl sysctl "dev.$driver.0"
 check forced 0 vmctl unload drmkpi force

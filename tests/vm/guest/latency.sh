@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# How long jobs of a small client take beside neighbours: vmtest.submits=N of them, medians of
-# vmtest.rounds=N.
+# How long jobs of a small client take while other clients load the driver: vmtest.submits=N jobs
+# per measurement, medians of vmtest.rounds=N measurements.
 . /vmtest/vm.sh
 
 load

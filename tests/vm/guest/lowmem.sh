@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The kernel says that it is short of memory, again and again, while two clients draw.
+# The kernel runs its low-memory handlers ten times a second while two clients draw.
 . /vmtest/vm.sh
 load
 clear alone 0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# What FreeBSD's VM system can do with the pages of buffers, while the driver takes them away; and
-# pages that are locked when the module is made to go.
+# The VM system's operations on pages of buffers while the driver purges buffers; and pages that are
+# locked in memory during kldunload -f.
 . /vmtest/vm.sh
 wired() { vmctl sysctl vm.stats.vm.v_user_wire_count; }
 before=$(wired)
@@ -16,6 +16,6 @@ sed 's/^/locked: /' /tmp/locked
 load
 clear gles_clear 0
 unload
-echo "guest: $before, and when all is gone $(wired)"
+echo "guest: wired before: $before; after: $(wired)"
 check wired 0 test "$(wired)" = "$before"
 exit "$status"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# devctl(8) while two clients draw: vmtest.sh inspects the trace that nothing is done between the
-# marks. Then the device is detached and attached again, and at last the machine is switched off
-# while two clients have jobs done.
+# devctl(8) suspend and resume while two clients draw: vmtest.sh checks in the register trace that
+# the GPU is not accessed between the marks. Then the device is detached and attached again, and
+# last the machine is powered off while two clients submit jobs.
 . /vmtest/vm.sh
 export PAN_MESA_DEBUG=linear
 load
@@ -32,14 +32,15 @@ for n in 1 2 3; do
 	check attach 0 vmctl attach "${driver}0"
 	clear gles_clear 0
 done
-# Without its device the module goes, too, and forgets the name.
+# The module can be unloaded while its device is detached. Loading it attaches the device, so that
+# another attach fails with EBUSY.
 check detach 0 vmctl detach "${driver}0"
 unload
 load
 clear gles_clear 0
 check attached 16 vmctl attach "${driver}0"
 unload
-# The machine is switched off under two clients.
+# Returning powers the machine off, while two clients submit jobs.
 load
 for n in 1 2; do native_drm busy & done
 while [ "$(vmctl sysctl "dev.$driver.0.jobs")" = "dev.$driver.0.jobs: 0" ]; do sleep 0.1; done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The module is loaded and unloaded a hundred times.
+# Loads and unloads the module a hundred times, and checks for leaks.
 . /vmtest/vm.sh
 check reload 0 vmctl reload 100 /modules/drmkpi.ko drmkpi
 load

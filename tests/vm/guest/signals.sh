@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Signals at random points of calls, natively and in Linux's emulation, half of vmtest.signals=COUNT
-# each. A first session fills caches; what is more after the second and again after the third is a
-# leak.
+# Signals at random points of system calls of a native and of a Linux program, half of
+# vmtest.signals=COUNT each. The first session fills caches; a count that grows in the second
+# session and again in the third is a leak.
 . /vmtest/vm.sh
 
-# session COUNT
+# session COUNT: COUNT signals for each of the two programs.
 session() {
 	run native 0 native_drm signals "$1"
 	run linux 0 signals "$DRMBOARD_BOARD" "$1"

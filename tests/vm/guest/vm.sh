@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Read first by the scripts that init starts. The root is read-only, /tmp is not. vmctl does what
-# takes FreeBSD's own system calls.
+# Sourced first by the scripts that init runs. The root is read-only, /tmp is a tmpfs. vmctl makes
+# FreeBSD's own system calls.
 /bin/busybox mkdir -p /tmp/bin /tmp/case
 /bin/busybox --install -s /tmp/bin
 export PATH=/tmp/bin:/bin:/usr/bin
@@ -9,11 +9,11 @@ DRMBOARD_BOARD=$(argument board)
 DRMBOARD_GUEST=freebsd
 export DRMBOARD_BOARD DRMBOARD_GUEST
 driver=$(argument driver)
-# What Linux's libdrm searches for; the root's /sys points here.
+# /sys of the image is a link to this one: Linux's libdrm reads the files of the board there.
 ln -s "/boards/$DRMBOARD_BOARD" /tmp/sys
 . /vmtest/lib.sh
 
-# check NAME EXPECTED CMD...: as `run`, of something that is no client.
+# check NAME EXPECTED CMD...: as `run`, for a command that is no client.
 check() { run "$@"; }
 
 load() { check load 0 vmctl load /modules/drmkpi.ko; }

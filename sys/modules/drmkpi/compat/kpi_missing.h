@@ -2,14 +2,14 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * What the glue uses of the FreeBSD 15 kernel and finds in no installed header:
- * for building without a source tree only (mk/kmod-headers.sh, which makes a
- * header of each name that a "for" line gives; it defines KPI_<NAME> and includes
- * this).  Declarations only; where SYSDIR is given none of this is read.
- * The facts are of interfaces (*_if.m) and of the manual pages clk(9),
- * regulator(9) and hwreset(9) and the headers that those name.
+ * Declarations of the FreeBSD 15 kernel that the glue uses and that no
+ * installed header contains, for builds without a source tree.  They are not
+ * used if SYSDIR is given.  For each section's "for" line, mk/kmod-headers.sh
+ * creates a header of that name, which defines KPI_<NAME> and includes this
+ * file.  Sources: the interfaces (*_if.m), the manual pages clk(9),
+ * regulator(9) and hwreset(9), and the headers that those name.
  *
- * A section stands alone and may be read many times: no include guard here.
+ * There is no include guard: this file is included once for each section.
  */
 
 #ifndef KPI_METHOD
@@ -43,7 +43,7 @@ KPI_METHOD(int, bus_get_device_path, device_t, device_t, const char *,
 /* for <ofw_bus_if.h> */
 #if defined(KPI_OFW_BUS_IF_H) && !defined(KPI_OFW_BUS_IF_H_DONE)
 #define	KPI_OFW_BUS_IF_H_DONE
-/* What the bus knows of the node of dev, by method and by function. */
+/* A property of the device tree node of dev: the method, and the function that calls it. */
 #define	KPI_OFW_BUS_GET(result, name, NAME)				\
 	KPI_METHOD(result, ofw_bus_get_##name, device_t, device_t);	\
 									\
@@ -67,7 +67,7 @@ KPI_OFW_BUS_GET(const char *, type, TYPE)
 #define	KPI_DEV_CLK_CLK_H_DONE
 #include <dev/ofw/ofw_bus.h>
 
-/* How clk_set_freq() may miss the frequency asked for. */
+/* How clk_set_freq() may round the frequency. */
 #define	CLK_SET_ROUND_EXACT	0x0
 #define	CLK_SET_ROUND_UP	0x1
 #define	CLK_SET_ROUND_DOWN	0x2

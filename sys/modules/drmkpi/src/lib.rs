@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The Rust half of drmkpi.ko: what sys/dev/drm/kpi/freebsd/drm_drivers.h declares, and the panic handler.
+//! The Rust half of drmkpi.ko: the functions that sys/dev/drm/kpi/freebsd/drm_drivers.h declares,
+//! and the panic handler.
 #![no_std]
 
 mod drivers;

@@ -82,9 +82,10 @@ fn usage() {
 fn write_fake_board() -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let path = std::env::current_dir().unwrap().join("board.sh");
-    let script = "#!/bin/sh\n: >called\nboard=$3\nwhile printf '%s ' \"$1\" >>called && [ \"$1\" != -- ]; do shift; done\nshift\n\
-                  DRMBOARD_BOARD=$board \"$@\"\nstatus=$?\n[ -f counted ] && cat counted\nexit \
-                      $status\n";
+    let script = "#!/bin/sh\n: >called\nboard=$3\n\
+                  while printf '%s ' \"$1\" >>called && [ \"$1\" != -- ]; do shift; done\nshift\n\
+                  DRMBOARD_BOARD=$board \"$@\"\nstatus=$?\n[ -f counted ] && cat counted\n\
+                  exit $status\n";
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     path

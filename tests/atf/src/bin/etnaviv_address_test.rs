@@ -299,7 +299,8 @@ fn main() {
         softpin [imx8mq imx6qp] "etnaviv_iommu_insert_exact: addresses of the client's choice";
         softpin_bad_address [imx8mq imx6qp] "submit_lookup_objects: EINVAL for addresses that are \
             not the client's";
-        softpin_overlap [imx8mq imx6qp] "etnaviv_iommu_insert_exact: ENOSPC where something in use is";
+        softpin_overlap [imx8mq imx6qp] "etnaviv_iommu_insert_exact: ENOSPC where a mapping is in \
+            use";
         order_of_pinning [imx8mq imx6qp] "etnaviv_ioctl_gem_submit: EINVAL, then ENOSPC, then \
             EALREADY";
         softpin_with_relocs [imx8mq imx6qp] "submit_reloc: EINVAL for relocations with softpin";

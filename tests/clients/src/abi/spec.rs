@@ -86,7 +86,10 @@ pub const fn code(dir: u32, group: u8, nr: u32, size: usize) -> u32 {
 
 /// `spec!(NAME, direction, group, number, field: bytes Class, ...)` declares an ioctl.
 macro_rules! spec {
-    ($id:ident, $dir:expr, $group:expr, $nr:expr $(, $field:ident : $len:literal $class:ident)* $(,)?) => {
+    (
+        $id:ident, $dir:expr, $group:expr, $nr:expr
+        $(, $field:ident : $len:literal $class:ident)* $(,)?
+    ) => {
         pub static $id: $crate::abi::spec::Spec = $crate::abi::spec::Spec {
             name: stringify!($id),
             code: $crate::abi::spec::code($dir, $group, $nr, 0 $(+ $len)*),

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! access(2) and its kin for arm64 programs under QEMU.
+//! access(2) and similar functions for arm64 programs under QEMU.
 //!
 //! QEMU searches for an absolute path below its `-L` directory when it opens or stats it, but not
-//! when it is only asked for permissions: the result is that a file which a program can open does
-//! not exist. libxkbcommon asks for its directory that way, for one.
+//! when it checks its permissions. So for access(2) a file that the program can open does not
+//! exist. libxkbcommon, for example, checks its directory with access(2).
 
 use crate::config;
 use crate::control::{errno, fail};
 use libc::{c_char, c_int};
 use std::ffi::CStr;
 
-/// Longest path that is searched for below the sysroot.
+/// The longest path that is tried below the sysroot.
 const MAX: usize = 4096;
 
-/// The first answer, or that for the same path below the sysroot when there was no such file.
+/// The result for `path`, or if there is no such file, for the same path below the sysroot.
 ///
 /// # Safety
 /// `path` is NULL or a NUL-ended string.
@@ -45,7 +45,11 @@ macro_rules! accesses {
         #[no_mangle]
         pub unsafe extern "C" fn $name(path: *const c_char, mode: c_int) -> c_int {
             // SAFETY: the caller's arguments, the path perhaps longer.
-            unsafe { or_below(path, |path| next!($literal: unsafe extern "C" fn(*const c_char, c_int) -> c_int)(path, mode)) }
+            unsafe {
+                or_below(path, |path| {
+                    next!($literal: unsafe extern "C" fn(*const c_char, c_int) -> c_int)(path, mode)
+                })
+            }
         }
     )*};
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the environment said when the library was loaded. Programs may change their environment
-//! later; children get these values again (see `exec`).
+//! The configuration, from the environment at the time when the library was loaded. A program may
+//! change its environment later; its children get these values (see `exec`).
 
 use crate::control::Raw;
 use libc::c_char;
@@ -22,7 +22,7 @@ const SHIM_DIR: usize = 2;
 const QEMU: usize = 3;
 const SYSROOT: usize = 4;
 
-/// Longest value kept; a longer one counts as unset.
+/// The longest value; a longer one counts as unset.
 const MAX: usize = 1024;
 
 pub(crate) struct Config {
@@ -54,7 +54,7 @@ impl Config {
     pub(crate) fn sysroot(&self) -> &[u8] {
         self.value(SYSROOT)
     }
-    /// The value of `NAMES[index]`, empty when unset.
+    /// The value of `NAMES[index]`, empty if unset.
     pub(crate) fn value(&self, index: usize) -> &[u8] {
         &self.values[index][..self.lens[index]]
     }

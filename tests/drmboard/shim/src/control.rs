@@ -2,10 +2,10 @@
 //! Control connections: one per thread, made when first needed and again after fork.
 //!
 //! System calls are made through `syscall`, which is no cancellation point: a thread cancelled in
-//! the middle of a request would unwind through frames that cannot be unwound. The signal rule is
-//! the kernel's: with SA_RESTART the receive is restarted by the kernel and the ioctl goes on;
-//! without it the server is asked to interrupt the request, and its reply (EINTR, or the result if
-//! that came first) is final.
+//! the middle of a request would unwind through frames that cannot be unwound. Signals have the
+//! same effect as in the kernel: with SA_RESTART the kernel restarts the receive, and the request
+//! continues. Without it, this library asks the server to interrupt the request, and the server's
+//! reply (EINTR, or the result if the request completed first) is final.
 
 use crate::proto::{Reply, Request, MAGIC, MAX_FDS, OP_HELLO, OP_INTERRUPT, RESTART};
 use libc::{c_int, c_void, iovec, msghdr, sockaddr_un, socklen_t};
@@ -14,11 +14,11 @@ use std::mem::{size_of, zeroed};
 use std::ptr::{addr_of, addr_of_mut, null_mut};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Descriptors of control connections are kept from this number up, out of the way of programs that
-/// count on the lowest free number or close everything below some small one.
+/// The lowest descriptor of a control connection, so that programs which expect the lowest free
+/// number, or close all descriptors below a small one, are not affected.
 const FD_FLOOR: c_int = 500;
 
-/// A run of bytes in the program's memory, possibly not mapped: the kernel checks it.
+/// A range of the program's memory, possibly not mapped: the kernel checks it.
 #[derive(Clone, Copy)]
 pub(crate) struct Raw {
     pub(crate) at: *mut c_void,
@@ -32,7 +32,7 @@ impl Raw {
     };
 }
 
-/// An answer with the descriptors that came along, -1 where none did.
+/// A reply with its descriptors, -1 for none.
 pub(crate) struct Answer {
     pub(crate) reply: Reply,
     pub(crate) fds: [c_int; MAX_FDS],
@@ -41,7 +41,8 @@ pub(crate) struct Answer {
 struct Control {
     fd: c_int,
     pid: c_int,
-    /// Autobound name of our end, to notice that the program closed or replaced the descriptor.
+    /// The autobound name of this end, to detect that the program closed or replaced the
+    /// descriptor.
     name: [u8; 8],
     id: u64,
     seq: u64,
@@ -57,8 +58,16 @@ impl Drop for Control {
 }
 
 thread_local! {
-    static CONTROL: UnsafeCell<Control> =
-        const { UnsafeCell::new(Control { fd: -1, pid: 0, name: [0; 8], id: 0, seq: 0, busy: false }) };
+    static CONTROL: UnsafeCell<Control> = const {
+        UnsafeCell::new(Control {
+            fd: -1,
+            pid: 0,
+            name: [0; 8],
+            id: 0,
+            seq: 0,
+            busy: false,
+        })
+    };
 }
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
@@ -152,7 +161,7 @@ fn connect() -> Result<c_int, c_int> {
     }
 }
 
-/// Sends header and body; the kernel answers EFAULT for a bad body.
+/// Sends header and body; EFAULT if the body is not readable.
 fn send(fd: c_int, request: &Request, body: Raw) -> Result<(), c_int> {
     let mut iov = [
         iovec {
@@ -181,11 +190,11 @@ fn send(fd: c_int, request: &Request, body: Raw) -> Result<(), c_int> {
     }
 }
 
-/// Room for one SCM_RIGHTS message of [`MAX_FDS`] descriptors, aligned as cmsghdr asks.
+/// Room for one SCM_RIGHTS message of [`MAX_FDS`] descriptors, aligned as cmsghdr requires.
 #[repr(C, align(8))]
 struct Ancillary([u8; 64]);
 
-/// Receives one answer, its body straight into `body`. EINTR when a signal handler ran.
+/// Receives one reply, with its body in `body`. EINTR if a signal handler ran.
 fn receive(fd: c_int, body: Raw) -> Result<Answer, c_int> {
     let mut answer = Answer {
         reply: Reply::default(),
@@ -239,7 +248,7 @@ fn receive(fd: c_int, body: Raw) -> Result<Answer, c_int> {
                 *slot = data.add(i).read_unaligned();
             }
         }
-        // QEMU leaves out what the program cannot take, where the kernel would answer EFAULT.
+        // QEMU truncates a message that does not fit, where the kernel returns EFAULT.
         if cut {
             answer
                 .fds
@@ -260,7 +269,7 @@ impl Control {
             && own_name(self.fd) == Some(self.name)
     }
 
-    /// Connects again. What was there before belongs to the parent process, or to the program.
+    /// Connects again. The previous descriptor belongs to the parent process, or to the program.
     fn renew(&mut self) -> Result<(), c_int> {
         if self.fd >= 0 && own_name(self.fd) == Some(self.name) {
             close(self.fd);
@@ -295,7 +304,7 @@ impl Control {
                 seq: self.seq,
                 ..Request::default()
             };
-            // A server that is gone answers the request itself with a hang-up.
+            // If the server has ended, the request itself fails with a hang-up.
             let _ = send(fd, &op, Raw::NONE);
             close(fd);
         }
@@ -341,7 +350,7 @@ impl Control {
     }
 }
 
-/// Sends `request` with the bytes `out` and waits for the answer, whose body goes to `into`.
+/// Sends `request` with the bytes `out` and waits for the reply, whose body is stored in `into`.
 ///
 /// Fails with a Linux errno: the server's, EFAULT for bad memory, ENODEV when the server has ended.
 pub(crate) fn call(request: Request, out: Raw, into: Raw) -> Result<Answer, c_int> {

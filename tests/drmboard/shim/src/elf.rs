@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which machine a program file is for.
+//! The machine that a program file is for.
 
 use libc::{c_char, c_int};
 
-/// What the start of a file says.
+/// The kind of a file, by its header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Program {
     Aarch64,
     /// Any other ELF file, a script, or something the kernel will refuse.
     Other,
-    /// Not readable, or not there.
+    /// Not readable, or missing.
     Missing,
 }
 

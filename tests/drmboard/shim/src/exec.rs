@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! exec: keeps children on the board.
 //!
-//! Without binfmt_misc the kernel cannot start an arm64 program, so it gets `qemu-aarch64 -L
-//! SYSROOT -0 ARGV0 -E LD_PRELOAD=...` in front; the library of the right machine is preloaded
-//! either way, and the variables that the shim lives by are put back if the program dropped them.
-//! Everything is built on the stack: a child of vfork shares its parent's heap. `system`, `popen`
-//! and `fexecve` are not seen here.
+//! Without binfmt_misc the kernel cannot start an arm64 program, so the arguments are prefixed with
+//! `qemu-aarch64 -L SYSROOT -0 ARGV0 -E LD_PRELOAD=...`. The library for the right machine is
+//! preloaded in any case, and variables that the shim needs are added if the program removed them.
+//! All memory is on the stack, as a child of vfork shares its parent's heap. `system`, `popen` and
+//! `fexecve` are not interposed.
 
 use crate::config::{self, NAMES};
 use crate::control::fail;
@@ -14,7 +14,8 @@ use libc::{c_char, c_int};
 use std::ffi::CStr;
 use std::ptr::null;
 
-/// Most arguments, and most variables, of a program started from a program on the board.
+/// The largest number of arguments, and of variables, of a program that is started by a program on
+/// the board.
 const MAX_STRINGS: usize = 2048;
 /// Bytes for the strings that are added.
 const MAX_TEXT: usize = 12 * 1024;
@@ -73,7 +74,7 @@ impl Plan {
         Ok(self.text[start..].as_ptr().cast())
     }
     fn arg(&mut self, arg: *const c_char) -> Result<(), c_int> {
-        // The last place stays NULL.
+        // The last element stays NULL.
         if self.args + 1 >= MAX_STRINGS {
             return Err(libc::E2BIG);
         }
@@ -109,8 +110,7 @@ unsafe fn items(array: *const *const c_char) -> impl Iterator<Item = *const c_ch
     })
 }
 
-/// Where the host finds an arm64 program: below the sysroot if it is there, else where it was
-/// named.
+/// The path of an arm64 program on the host: below the sysroot if it exists there, else as given.
 unsafe fn host_path(plan: &mut Plan, path: *const c_char) -> Result<*const c_char, c_int> {
     // SAFETY: a NUL-ended string.
     let bytes = unsafe { CStr::from_ptr(path) }.to_bytes();
@@ -126,7 +126,7 @@ unsafe fn host_path(plan: &mut Plan, path: *const c_char) -> Result<*const c_cha
     Ok(path)
 }
 
-/// LD_PRELOAD's value for `machine`: our library, then what else the program had there.
+/// The value of LD_PRELOAD for `machine`: this library, then the program's other libraries.
 fn preload(
     plan: &mut Plan,
     prefix: &[u8],
@@ -151,7 +151,7 @@ fn preload(
     Ok(start)
 }
 
-/// Works out what to start for `path`.
+/// Finds the program and the arguments with which `path` is started.
 ///
 /// # Safety
 /// Arguments as of execve(2).
@@ -271,8 +271,8 @@ pub unsafe extern "C" fn execv(path: *const c_char, argv: *const *const c_char) 
     unsafe { execve(path, argv, environ) }
 }
 
-/// The file that execvp(3) means by `file`: itself with a slash in it, else the first executable on
-/// PATH. Looks below the sysroot too, where an arm64 program's neighbours are.
+/// The file that execvp(3) executes for `file`: `file` itself if it contains a slash, else the
+/// first executable on PATH. The directories of PATH are tried below the sysroot, too.
 ///
 /// # Safety
 /// `file` is a NUL-ended string.

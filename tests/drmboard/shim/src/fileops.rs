@@ -20,7 +20,7 @@ fn plausible(path: &[u8]) -> bool {
         .any(|w| matches!(w, b"card" | b"rend" | b"/fd/"))
 }
 
-/// Opens a node of the board; None when `path` is none.
+/// Opens a node of the board; None if `path` is not one.
 ///
 /// # Safety
 /// `path` is NULL or a NUL-ended string.
@@ -53,8 +53,8 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
         (st, libc::syscall(libc::SYS_faccessat, dir, path, mode) == 0)
     };
     if st.st_mode & libc::S_IFMT == libc::S_IFSOCK {
-        // The kernel cannot open a socket by its name in /proc, as it can a node. A dma-buf it
-        // could not either. SAFETY: as above.
+        // The kernel can open a node by its name in /proc, but neither a socket nor a dma-buf.
+        // SAFETY: as above.
         let fd = own_fd(unsafe { CStr::from_ptr(path) }.to_bytes())?;
         let node = what(fd).filter(|what| what.device != 0)?;
         (st.st_mode, st.st_rdev) = (libc::S_IFCHR, node.device);
@@ -100,6 +100,10 @@ unsafe fn open_node(dir: c_int, path: *const c_char, flags: c_int) -> Option<c_i
     Some(fd)
 }
 
+type Open = unsafe extern "C" fn(*const c_char, c_int, mode_t) -> c_int;
+type OpenAt = unsafe extern "C" fn(c_int, *const c_char, c_int, mode_t) -> c_int;
+type Mmap = unsafe extern "C" fn(*mut c_void, size_t, c_int, c_int, c_int, off_t) -> *mut c_void;
+
 macro_rules! opens {
     ($($name:ident $literal:literal),*) => {$(
         /// open(2).
@@ -112,7 +116,7 @@ macro_rules! opens {
             unsafe {
                 match open_node(libc::AT_FDCWD, path, flags) {
                     Some(fd) => fd,
-                    None => next!($literal: unsafe extern "C" fn(*const c_char, c_int, mode_t) -> c_int)(path, flags, mode),
+                    None => next!($literal: Open)(path, flags, mode),
                 }
             }
         }
@@ -127,18 +131,26 @@ macro_rules! openats {
         /// # Safety
         /// As in C.
         #[no_mangle]
-        pub unsafe extern "C" fn $name(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
+        pub unsafe extern "C" fn $name(
+            dir: c_int,
+            path: *const c_char,
+            flags: c_int,
+            mode: mode_t,
+        ) -> c_int {
             // SAFETY: the caller's arguments.
             unsafe {
                 match open_node(dir, path, flags) {
                     Some(fd) => fd,
-                    None => next!($literal: unsafe extern "C" fn(c_int, *const c_char, c_int, mode_t) -> c_int)(dir, path, flags, mode),
+                    None => next!($literal: OpenAt)(dir, path, flags, mode),
                 }
             }
         }
     )*};
 }
-openats!(openat c"openat", openat64 c"openat64", __openat_2 c"__openat_2", __openat64_2 c"__openat64_2");
+openats!(
+    openat c"openat", openat64 c"openat64", __openat_2 c"__openat_2",
+    __openat64_2 c"__openat64_2"
+);
 
 /// Fields of a Linux ioctl code.
 const WRITE: u32 = 1;
@@ -229,11 +241,7 @@ unsafe fn map(
         Ok(key) => key,
         Err(fd) => {
             // SAFETY: the caller's arguments.
-            return unsafe {
-                next!(c"mmap": unsafe extern "C" fn(*mut c_void, size_t, c_int, c_int, c_int, off_t) -> *mut c_void)(
-                    addr, len, prot, flags, fd, off,
-                )
-            };
+            return unsafe { next!(c"mmap": Mmap)(addr, len, prot, flags, fd, off) };
         }
     };
     let kind = flags & libc::MAP_TYPE;
@@ -311,8 +319,8 @@ pub unsafe extern "C" fn mmap64(
     unsafe { map(addr, len, prot, flags, fd, off) }
 }
 
-/// What lseek answers on a file of the board; None when it is none. A dma-buf reports its size at
-/// SEEK_END and has no other offset than 0; a node stays at 0.
+/// The result of lseek on a file of the board; None if `fd` is not one. A dma-buf reports its size
+/// at SEEK_END and has no other offset than 0; a node stays at 0.
 fn seek(fd: c_int, off: off_t, whence: c_int) -> Option<off_t> {
     let request = Request {
         op: OP_STAT,

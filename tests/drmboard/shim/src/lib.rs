@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! LD_PRELOAD side of drmboard: gives an unmodified Linux program the board's /dev/dri.
+//! The library that drmboard preloads: it gives an unmodified Linux program the board's /dev/dri.
 //!
-//! A descriptor of the board is a socket whose peer the server holds, and the peer's name
-//! identifies the file. So there is no table of descriptors here: dup, close, fork, exec and
-//! SCM_RIGHTS are the kernel's own. Only open, ioctl, mmap, lseek, the stat family, readlink, and
-//! what waits for readiness are taken over, and exec to keep children under the shim.
+//! A descriptor of the board is a socket whose other end the server holds, and the name of the
+//! other end identifies the file. So no table of descriptors is needed here: dup, close, fork, exec
+//! and SCM_RIGHTS work without this library. It interposes open, ioctl, mmap, lseek, the stat
+//! family, readlink and the functions that wait for readiness; and exec, so that children load it,
+//! too.
 
 #[macro_use]
 mod next;

@@ -14,7 +14,7 @@ fn number(digits: &[u8]) -> Option<c_int> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// The descriptor of this process whose link in /proc `path` names.
+/// The descriptor of this process to whose link in /proc `path` leads.
 pub(crate) fn own_fd(path: &[u8]) -> Option<c_int> {
     let rest = match path.strip_prefix(b"/dev/fd/") {
         Some(rest) => return number(rest),
@@ -81,7 +81,7 @@ pub(crate) fn decimal(value: c_int, room: &mut [u8; 12]) -> Option<&[u8]> {
     }
 }
 
-/// The name of `fd`, if it is one of the board's. errno stays as it was.
+/// The name of `fd`, if it is one of the board's. Preserves errno.
 fn name(fd: c_int, room: &mut [u8; MAX]) -> Option<&[u8]> {
     let saved = errno();
     let request = Request {
@@ -98,7 +98,7 @@ fn name(fd: c_int, room: &mut [u8; MAX]) -> Option<&[u8]> {
     room.get(..answer.ok()?.reply.len as usize)
 }
 
-/// What the kernel said, or the board's name where it said that the link leads to a socket.
+/// The result of the kernel, or the board's name if the link leads to a socket.
 ///
 /// # Safety
 /// As readlinkat(2) in C, after the kernel has filled `n` bytes of `buf`.
@@ -210,7 +210,7 @@ pub unsafe extern "C" fn __readlinkat_chk(
     }
 }
 
-/// The path of a node that the descriptor named by `path` is of, in `resolved` or in memory of
+/// The path of the node that the descriptor in `path` is open on, in `resolved` or in memory of
 /// malloc(3).
 unsafe fn resolve(path: *const c_char, resolved: *mut c_char) -> Option<*mut c_char> {
     if path.is_null() {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! poll(2), select(2) and epoll_wait(2): before the kernel is asked, the server brings the
-//! readiness of the board's files up to date.
+//! poll(2), select(2) and epoll_wait(2): before each, the server updates the readiness of the
+//! board's files.
 //!
 //! A file is a socket, which the server makes readable by sending a byte when the file becomes
-//! readable; a waiter is woken by that. The server cannot take the byte back, and sends it from a
-//! thread of its own, some time after the file became readable. So who polls asks first: the byte
-//! is there when the answer comes, or this side takes it out.
+//! readable; a waiter is woken by that. The server cannot remove the byte, and sends it from a
+//! thread of its own, some time after the file became readable. So the client asks the server
+//! before it polls: when the reply arrives, either the byte has been sent or the client has removed
+//! it.
 
 use crate::control::{call, errno, fail, key, Raw};
 use crate::proto::{Request, OP_POLL};
@@ -13,10 +14,10 @@ use libc::{
     c_int, c_void, epoll_event, fd_set, nfds_t, pollfd, sigset_t, size_t, timespec, timeval,
 };
 
-/// How often a file is asked about that changes all the time.
+/// The number of requests for a file whose readiness keeps changing.
 const TRIES: u64 = 8;
 
-/// Takes all bytes out of our end.
+/// Removes all bytes from this end.
 fn empty(fd: c_int) {
     let mut byte = 0u8;
     // SAFETY: one byte of this frame.
@@ -34,7 +35,7 @@ fn empty(fd: c_int) {
     {}
 }
 
-/// Makes `fd` readable exactly if its file of the board is. errno stays as it was.
+/// Makes `fd` readable exactly if its file of the board is. Preserves errno.
 fn settle(fd: c_int) {
     let Some(key) = key(fd) else { return };
     let saved = errno();
@@ -61,7 +62,7 @@ fn active() -> bool {
 /// # Safety
 /// `fds` and `count` as of poll(2) in C.
 unsafe fn settle_all(fds: *const pollfd, count: nfds_t) {
-    // More than a process may have is an error, and so is no array.
+    // NULL, or more than a process may have, is an error.
     if !active() || fds.is_null() || count > 1 << 20 {
         return;
     }
@@ -222,7 +223,7 @@ pub unsafe extern "C" fn pselect(
 /// Calls `settle` on the numbers that the text of an epoll's fdinfo has after "tfd:".
 #[derive(Default)]
 struct Members {
-    /// Bytes of "tfd:" that were just seen; 4 while its number is read.
+    /// The number of bytes of "tfd:" that were read; 4 while its number is read.
     seen: usize,
     number: Option<c_int>,
 }
@@ -251,8 +252,7 @@ impl Members {
     }
 }
 
-/// Settles the members of an epoll. Only the kernel knows which they are: there is no table of
-/// descriptors here.
+/// Calls `settle` for the members of an epoll, which only the kernel knows.
 fn settle_members(epoll: c_int) {
     if !active() || epoll < 0 {
         return;

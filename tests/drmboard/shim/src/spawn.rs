@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! posix_spawn, and the exec functions that take their arguments one by one.
+//! posix_spawn, and the variadic exec functions.
 
 use crate::exec::{active, execv, execve, execvp, plan, search, Plan};
 use libc::{c_char, c_int, c_void, pid_t};
@@ -78,8 +78,8 @@ unsafe extern "C" fn execve_after(path: *const c_char, argv: *const *const c_cha
     }
 }
 
-/// An exec with its arguments in the call becomes one with an array: the register arguments are
-/// stored below the ones that the caller put on the stack, which makes one array of them.
+/// Converts a variadic exec to one with an array: the arguments in registers are stored below those
+/// that the caller put on the stack, which makes one array of them.
 macro_rules! listed {
     ($($name:ident => $target:path),*) => {$(
         /// The variadic form.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The stat family on descriptors. Paths need nothing: the nodes under /dev/dri are real device
-//! nodes.
+//! The stat family on descriptors. Paths are left to the kernel: the nodes below /dev/dri are real
+//! device nodes.
 //!
-//! The kernel answers first; only a descriptor that turns out to be a socket is checked.
+//! The kernel is called first; only if the descriptor is a socket, the server is asked.
 
 use crate::control::{call, key, Raw};
 use crate::proto::{Request, OP_STAT};
@@ -10,7 +10,7 @@ use libc::{c_char, c_int, c_uint, mode_t};
 use std::ptr::addr_of;
 
 pub(crate) struct What {
-    /// 0 when it is no device node.
+    /// 0 if it is no device node.
     pub(crate) device: u64,
     size: u64,
     identity: u64,
@@ -28,7 +28,7 @@ impl What {
     }
 }
 
-/// Asks the server; None when `fd` is not of the board. errno stays as it was.
+/// Asks the server; None if `fd` is not of the board. Preserves errno.
 pub(crate) fn what(fd: c_int) -> Option<What> {
     let key = key(fd)?;
     let saved = crate::control::errno();
@@ -76,8 +76,8 @@ unsafe fn amend(fd: c_int, st: *mut libc::stat) {
         return;
     }
     if let Some(what) = what(fd) {
-        // A node is what it is by its path, if that can be seen from here: owner, times, inode and
-        // all. SAFETY: stat is plain data; the path is NUL-ended.
+        // All fields of a node (owner, times, inode and others) are those of its path, if it is
+        // visible. SAFETY: stat is plain data; the path is NUL-ended.
         let (there, node) = unsafe {
             let (mut node, path): (libc::stat, _) = (std::mem::zeroed(), node_path(what.device));
             let result = libc::syscall(
@@ -112,7 +112,7 @@ unsafe fn by_fd(fd: c_int, st: *mut libc::stat) -> c_int {
     }
 }
 
-/// True if a path is empty, that is, the descriptor itself is meant.
+/// True if a path is empty: then the call is for the descriptor itself.
 unsafe fn empty(path: *const c_char, flags: c_int) -> bool {
     // SAFETY: the kernel has read the path already, without fault.
     flags & libc::AT_EMPTY_PATH != 0 && (path.is_null() || unsafe { *path } == 0)
@@ -166,7 +166,12 @@ macro_rules! fstatats {
         /// # Safety
         /// As in C.
         #[no_mangle]
-        pub unsafe extern "C" fn $name(dir: c_int, path: *const c_char, st: *mut libc::stat, flags: c_int) -> c_int {
+        pub unsafe extern "C" fn $name(
+            dir: c_int,
+            path: *const c_char,
+            st: *mut libc::stat,
+            flags: c_int,
+        ) -> c_int {
             // SAFETY: the caller's arguments.
             unsafe { by_path(dir, path, st, flags) }
         }

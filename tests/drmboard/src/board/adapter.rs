@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The world's bus as the models know it.
+//! The bus of a `World`, with the interface that the models use.
 
 use drm_os_host::Dma;
 use models::{Bus, BusError};
 
-/// A bus for one call of a model.
+/// The bus during one call of a model.
 pub(super) struct Adapter<'a>(pub(super) &'a mut dyn Dma);
 
 impl Bus for Adapter<'_> {

@@ -12,7 +12,7 @@ const DRIVERS: &[(&str, Table)] = &[
     ("etnaviv", || etnaviv::DRIVER.as_ptr().cast()),
 ];
 
-/// The table of the driver `name`; None if it is not in this build.
+/// The table of the driver `name`; None if this program does not contain it.
 pub(crate) fn table(name: &str) -> Option<*const sys::drm_os_driver> {
     DRIVERS
         .iter()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The picture of a board: what its GPU rendered last, whatever model it is.
+//! The picture of a board: the last image that its GPU rendered, for any model.
 
 use models::{mali, vivante};
 
@@ -28,8 +28,8 @@ impl From<&mali::Frame> for Frame {
     }
 }
 
-/// The front end of this GPU only moves bytes: four of them are taken for A8R8G8B8, little-endian,
-/// which is what Mesa's etnaviv renders to.
+/// The commands of this GPU do not contain the format: four bytes are interpreted as A8R8G8B8,
+/// little-endian, to which Mesa's etnaviv renders.
 impl From<&vivante::Frame> for Frame {
     fn from(frame: &vivante::Frame) -> Frame {
         let mut pixels = Vec::new();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The boards with Vivante GPUs, all of NXP's i.MX family: their device trees and memory.
 //!
-//! i.MX6 have more cores than are here: an OpenVG core (gpu@2204000), which no client uses.
+//! The OpenVG core of the i.MX6 (gpu@2204000), which no client uses, is left out.
 
 use super::vivante;
 use drm_os_host::Node;
@@ -13,12 +13,11 @@ pub(crate) struct Board {
     pub(crate) driver: &'static str,
     /// In the order of the device tree.
     pub(crate) cores: &'static [Core],
-    /// Where RAM begins, and how many pages of it there are at the most. Addresses of these GPUs'
-    /// front ends and page tables have 32 bits; those of memory have more with MMUv2, and the board
-    /// with most RAM has some above 4 GiB.
+    /// The address of RAM, and its largest number of pages. Addresses of these GPUs' front ends and
+    /// page tables have 32 bits; those of memory have more with MMUv2, and the board with most RAM
+    /// has some above 4 GiB.
     pub(crate) ram: (u64, u64),
-    /// What loader.conf(5) of such a board would say for its GPU to be served: names and values of
-    /// tunables.
+    /// Names and values of the tunables with which the driver attaches to the board's GPU.
     pub(crate) tunables: &'static [(&'static str, u64)],
 }
 
@@ -26,7 +25,7 @@ pub(crate) struct Board {
 pub(crate) struct Core {
     pub(crate) variant: Variant,
     name: &'static str,
-    /// Names and MHz.
+    /// Their names, and their rates in MHz.
     clocks: &'static [(&'static str, u64)],
 }
 
@@ -70,8 +69,8 @@ const GC320: Core = Core {
     clocks: &[("bus", 264), ("core", 480)],
 };
 
-/// The i.MX6Q's device tree with the other 3D core of the i.MX6QP, at the same rates. Its 2D core
-/// is of a revision that there is no model of.
+/// The i.MX6Q's device tree with the other 3D core of the i.MX6QP, at the same rates. There is no
+/// model of the revision of its 2D core.
 const IMX6QP: Board = Board {
     name: "imx6qp",
     cores: &[Core {
@@ -85,13 +84,13 @@ const IMX6QP: Board = Board {
 pub(crate) const BOARDS: &[Board] = &[IMX8MQ, IMX6Q, IMX6QP];
 
 impl Core {
-    /// Rate of the clock the core counts in, Hz.
+    /// The rate in Hz of the clock by which the core counts.
     pub(crate) fn core_hz(&self) -> u64 {
         let core = self.clocks.iter().find(|(name, _)| *name == "core");
         core.map_or(0, |(_, mhz)| mhz * 1_000_000)
     }
 
-    /// What the device tree says. None of these GPUs snoops.
+    /// The properties of the device tree. None of these GPUs snoops.
     pub(crate) fn node(&self) -> Node {
         let clock = |(name, mhz): &(&str, u64)| ((*name).to_owned(), mhz * 1_000_000);
         Node {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Boards with a Mali GPU, and the model as a device of a world.
 //!
-//! `rk3399` is the RK3399's node; the other rows are the same board with another GPU on it, for
-//! tests of what differs between GPUs.
+//! `rk3399` is the RK3399's node; the other rows are the same board with another GPU, for tests of
+//! the differences between GPUs.
 
 use super::adapter::Adapter;
 use crate::inject::{Planted, When};
@@ -10,7 +10,7 @@ use drm_os_host::{Dma, Hardware, Node};
 use models::{Mali, Variant};
 use std::any::Any;
 
-/// One board: its name, and the GPU that differs.
+/// A board: its name and its GPU.
 pub(crate) struct MaliBoard {
     pub(crate) name: &'static str,
     pub(crate) driver: &'static str,
@@ -77,7 +77,7 @@ pub(crate) fn node(board: &MaliBoard) -> Node {
     }
 }
 
-/// The model in a world, with the faults that wait for their time.
+/// The model in a world, with the faults that are not armed yet.
 pub(crate) struct MaliHardware {
     model: Mali,
     planted: Vec<Planted>,
@@ -99,13 +99,13 @@ impl MaliHardware {
         self.planted.push(planted);
     }
 
-    /// Arms faults whose time has come. Runs before each register write, so a fault "after n
-    /// chains" is armed when the write that starts the next one arrives.
+    /// Arms the faults whose condition is met. Called before each register write, so that a fault
+    /// "after n chains" is armed before the write that starts the next chain.
     fn arm(&mut self, bus: &mut dyn Dma, now: u64) {
         if self.planted.is_empty() {
             return;
         }
-        // What happens at once happens now, not at the time of the model's last poll.
+        // The model's last poll was earlier: events without a delay happen at the current time.
         self.model.poll(&mut Adapter(bus), now);
         let chains: u64 = self.model.stats().chains.iter().sum();
         let model = &mut self.model;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Boards: which device nodes are on them, what the device tree says of them, which driver serves
-//! them.
+//! Boards: their device nodes, the properties of these, and their drivers.
 //!
-//! A GPU of several cores has a node for each; the driver makes one DRM device of them, whose
-//! /dev/dri nodes belong to the first.
+//! A GPU of several cores has a device tree node for each. They form one DRM device, whose /dev/dri
+//! nodes belong to the first.
 
 mod adapter;
 mod driver;
@@ -26,19 +25,19 @@ use vivante::VivanteHardware;
 /// A node of the device tree and its model.
 pub type Core = (Node, Box<dyn Hardware>);
 
-/// A running board: a world with the nodes of a GPU in it, its driver attached to all. Dropping it
-/// drops everything, without the checks of [`Board::close`].
+/// A running board: a world with the nodes of a GPU, to all of which its driver is attached.
+/// Dropping it does not make the checks of [`Board::close`].
 pub struct Board {
-    /// In the order of the device tree; there is a first one.
+    /// In the order of the device tree; at least one.
     devices: Vec<Device>,
     world: World,
     driver: String,
 }
 
-/// Inspects a world.
+/// A function that inspects a world.
 pub type Watch<'a> = &'a dyn Fn(&World);
 
-/// The names that [`Board::new`] knows.
+/// The names that [`Board::new`] accepts.
 #[must_use]
 pub fn names() -> Vec<&'static str> {
     let mali = mali::BOARDS.iter().map(|board| board.name);
@@ -50,16 +49,16 @@ pub(crate) fn known(name: &str) -> bool {
     names().contains(&name)
 }
 
-/// What the device tree of a board says of its GPU, core by core; nothing for a board that does not
-/// exist.
+/// The properties of a board's GPU in the device tree, for each core; empty for a board that does
+/// not exist.
 #[must_use]
 pub fn nodes(name: &str) -> Vec<Node> {
     let cores = parts(name).map(|parts| parts.cores).unwrap_or_default();
     cores.into_iter().map(|(node, _)| node).collect()
 }
 
-/// The cores of a board: what the device tree says of each, and its model; nothing for a board that
-/// does not exist.
+/// The cores of a board: the properties of each in the device tree, and its model; empty for a
+/// board that does not exist.
 #[must_use]
 pub fn cores(name: &str) -> Vec<Core> {
     parts(name).map(|parts| parts.cores).unwrap_or_default()
@@ -69,7 +68,7 @@ fn model_of<T: 'static>(hardware: &mut dyn Hardware) -> Option<&mut T> {
     hardware.as_any().downcast_mut()
 }
 
-/// Plants a fault in a model; returns whether it has faults of the kind.
+/// Injects a fault into a model; returns whether it supports the kind of fault.
 pub(crate) fn plant(hardware: &mut dyn Hardware, planted: Planted) -> bool {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {
         mali.plant(planted);
@@ -78,7 +77,7 @@ pub(crate) fn plant(hardware: &mut dyn Hardware, planted: Planted) -> bool {
     model_of(hardware).is_some_and(|vivante: &mut VivanteHardware| vivante.plant(planted))
 }
 
-/// Whether a model keeps what it rendered last.
+/// Whether a model keeps the last image that it rendered.
 pub(crate) fn set_capture(hardware: &mut dyn Hardware, on: bool) {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {
         mali.model().set_capture(on);
@@ -88,7 +87,8 @@ pub(crate) fn set_capture(hardware: &mut dyn Hardware, on: bool) {
     }
 }
 
-/// Has all work of a model take `times` as long, see [`models::vivante::Timing::with_work_scaled`].
+/// Multiplies the time of all work of a model by `times`, see
+/// [`models::vivante::Timing::with_work_scaled`].
 pub(crate) fn scale_work(hardware: &mut dyn Hardware, times: u32) {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {
         let timing = mali.model().timing().with_work_scaled(times);
@@ -100,8 +100,8 @@ pub(crate) fn scale_work(hardware: &mut dyn Hardware, times: u32) {
     }
 }
 
-/// What a model rendered last, if anything was and it was captured; and when, where several cores
-/// may have.
+/// The last image that a model rendered, if it was captured; and its time, to compare with other
+/// cores.
 pub(crate) fn last_frame(hardware: &mut dyn Hardware) -> Option<(u64, Frame)> {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {
         return mali
@@ -112,7 +112,7 @@ pub(crate) fn last_frame(hardware: &mut dyn Hardware) -> Option<(u64, Frame)> {
     model_of(hardware).and_then(|vivante: &mut VivanteHardware| vivante.last_frame())
 }
 
-/// What a model counted.
+/// The counts of a model.
 pub(crate) fn report(hardware: &mut dyn Hardware) -> Report {
     if let Some(mali) = model_of::<MaliHardware>(hardware) {
         return report::mali(mali.model().stats());
@@ -122,13 +122,13 @@ pub(crate) fn report(hardware: &mut dyn Hardware) -> Report {
     vivante.unwrap_or_default()
 }
 
-/// What a board of this program is made of.
+/// The parts of a board.
 struct Parts {
     cores: Vec<Core>,
     driver: &'static str,
-    /// Where RAM is and how many pages there are at the most, where that matters.
+    /// The address of RAM and its largest number of pages, if they are limited.
     ram: Option<(u64, u64)>,
-    /// Tunables that the board needs; what the user sets goes first.
+    /// Tunables that the board needs; those that the user sets take precedence.
     tunables: &'static [(&'static str, u64)],
 }
 
@@ -161,13 +161,13 @@ fn parts(name: &str) -> Option<Parts> {
 impl Board {
     /// The board `name` with a model of its GPU, its driver attached.
     ///
-    /// # Errors
-    /// A sentence: no such board, no driver for it in this build, or the driver does not attach.
+    /// # Errors A message: no such board, no driver for it in this program, or the driver does not
+    /// attach.
     pub fn new(name: &str, config: Config) -> Result<Board, String> {
         Board::new_watched(name, config, &|_| ())
     }
 
-    /// As [`Board::new`]; `watch` is given the world before the driver is attached.
+    /// As [`Board::new`]; `watch` is called with the world before the driver is attached.
     ///
     /// # Errors
     /// As [`Board::new`].
@@ -175,8 +175,8 @@ impl Board {
         Board::assemble(name, config, &|core| core, watch)
     }
 
-    /// As [`Board::new`], of cores that `alter` has changed: another device tree, or something
-    /// before the model.
+    /// As [`Board::new`], with cores that `alter` has changed: another device tree, or a wrapper of
+    /// the model.
     ///
     /// # Errors
     /// As [`Board::new`].
@@ -215,14 +215,13 @@ impl Board {
         unsafe { Board::with_parts(cores, config, table, parts.driver, watch) }
     }
 
-    /// A board of other parts. `driver_name` names the driver's requests in traces; `watch` is
-    /// given the world before the driver is attached.
+    /// A board of other parts. `driver_name` selects the names of the driver's requests in traces;
+    /// `watch` is called with the world before the driver is attached.
     ///
     /// # Safety
     /// `driver` is a driver table that lives as long as the program.
     ///
-    /// # Errors
-    /// A sentence: there are no cores, or the driver does not attach to all of them.
+    /// # Errors A message: there are no cores, or the driver does not attach to all of them.
     pub unsafe fn with_parts(
         cores: Vec<Core>,
         config: Config,
@@ -248,7 +247,7 @@ impl Board {
                 let log = log
                     .map(|line| format!(" (its last word: {line})"))
                     .unwrap_or_default();
-                // Those before it are not to be found attached by a check for leaks.
+                // Detaches those before it, so that a check for leaks does not find them.
                 for device in &board.devices[..n] {
                     let _ = device.detach(true);
                 }
@@ -267,7 +266,7 @@ impl Board {
         &self.world
     }
 
-    /// The GPU's first node, which has the DRM device's nodes of /dev/dri.
+    /// The GPU's first node, to which the nodes in /dev/dri belong.
     #[must_use]
     pub fn device(&self) -> &Device {
         &self.devices[0]
@@ -279,7 +278,7 @@ impl Board {
         &self.devices
     }
 
-    /// One node of each DRM device: nodes that joined another one's have the same.
+    /// One node of each DRM device.
     fn instances(&self) -> impl Iterator<Item = &Device> {
         let first = |n: usize| {
             let others = &self.devices[..n];
@@ -292,7 +291,7 @@ impl Board {
             .map(|n| &self.devices[n])
     }
 
-    /// The driver's statistics, added up by name.
+    /// The driver's statistics, summed by name.
     #[must_use]
     pub fn stats(&self) -> Vec<(String, u64)> {
         let mut all: Vec<(String, u64)> = Vec::new();
@@ -305,13 +304,13 @@ impl Board {
         all
     }
 
-    /// What the models counted, with the names of their nodes.
+    /// The counts of the models, with the names of their nodes.
     pub(crate) fn reports(&self) -> Vec<(String, Report)> {
         let of = |device: &Device| (device.name().to_owned(), device.with_hardware(report));
         self.devices.iter().map(of).collect()
     }
 
-    /// The crash dump that the driver keeps; empty without one.
+    /// The driver's crash dump; empty if there is none.
     #[must_use]
     pub fn dump(&self) -> Vec<u8> {
         let mut dumps = self.instances().map(Device::dump);
@@ -329,7 +328,7 @@ impl Board {
         device.with_hardware(|hardware| hardware.as_any().downcast_mut::<T>().map(f))
     }
 
-    /// Runs `f` on the Mali model, with its lock held; None if the GPU is no such model.
+    /// Runs `f` on the Mali model, with its lock held; None if the GPU is not a Mali.
     pub fn with_mali<R>(&self, f: impl FnOnce(&mut models::Mali) -> R) -> Option<R> {
         self.with_model(0, |mali: &mut MaliHardware| f(mali.model()))
     }
@@ -340,7 +339,7 @@ impl Board {
     }
 
     /// Runs `f` on the Vivante model of a core, counted in the order of the device tree, with its
-    /// lock held; None if there is no such core or it is no such model.
+    /// lock held; None if there is no such core or it is not a Vivante core.
     pub fn with_vivante_core<R>(
         &self,
         core: usize,
@@ -349,10 +348,9 @@ impl Board {
         self.with_model(core, |vivante: &mut VivanteHardware| f(vivante.model()))
     }
 
-    /// Plants a fault in the model of a core.
+    /// Injects a fault into the model of a core.
     ///
-    /// # Errors
-    /// A sentence: there is no such core, or it is no model that has such faults.
+    /// # Errors A message: there is no such core, or its model does not support the fault.
     pub fn inject(&self, mut planted: Planted) -> Result<(), String> {
         if let When::Time(ns) = &mut planted.when {
             *ns = ns.saturating_add(self.world.now());
@@ -369,14 +367,14 @@ impl Board {
         Err("this board's model has no faults to inject of that kind".into())
     }
 
-    /// Whether the models keep what they rendered last.
+    /// Sets whether the models keep the last image that they rendered.
     pub fn set_capture(&self, on: bool) {
         for device in &self.devices {
             device.with_hardware(|hardware| set_capture(hardware, on));
         }
     }
 
-    /// What was rendered last by any core, if anything was and it was captured.
+    /// The last image that any core rendered, if it was captured.
     #[must_use]
     pub fn last_frame(&self) -> Option<Frame> {
         let frames = self
@@ -386,22 +384,20 @@ impl Board {
         frames.max_by_key(|(at, _)| *at).map(|(_, frame)| frame)
     }
 
-    /// Detaches the driver from every node; the first detach takes the DRM device away, and the
-    /// others let go.
+    /// Detaches the driver from each node. The first detach removes the DRM device; the others
+    /// release their references.
     ///
-    /// # Errors
-    /// The number of FreeBSD's that the driver refuses with; it is still attached where it was not
-    /// detached.
+    /// # Errors The driver's error, as a FreeBSD errno; the driver remains attached to the nodes
+    /// from which it was not detached.
     pub fn detach(&self, force: bool) -> Result<(), i32> {
         self.devices
             .iter()
             .try_for_each(|device| device.detach(force))
     }
 
-    /// Detaches the driver by force. What is alive in the world afterwards was leaked.
+    /// Detaches the driver by force. Objects that are alive in the world afterwards are leaks.
     ///
-    /// # Errors
-    /// A sentence: the driver refuses.
+    /// # Errors A message: the driver does not detach.
     pub fn close(self) -> Result<Counters, String> {
         self.detach(true).map_err(|error| {
             format!(

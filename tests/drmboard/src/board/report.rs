@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a model counted, as text: how much it did, and what it was asked that hardware leaves
+//! The counts of a model, as text: the work that it did, and the accesses that hardware leaves
 //! undefined.
 
 use models::{mali, vivante, Access};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-/// What a model counted, as lines of `NAME=VALUE` words.
+/// The counts of a model, as lines of `NAME=VALUE` words.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// How much it did.
+    /// The work that it did.
     sum: String,
-    /// What it met that hardware leaves undefined or that it does not know, a line for each kind: a
-    /// register that does not exist, an access that is undefined, contents of memory that it could
-    /// not decode.
+    /// Events that hardware leaves undefined or that the model does not know, a line for each kind:
+    /// a register that does not exist, an undefined access, contents of memory that it cannot
+    /// decode.
     pub(crate) unknown: Vec<String>,
     /// Faults that it raised.
     faults: Vec<String>,
-    /// How often it met something of `unknown`.
+    /// The number of the events of `unknown`.
     pub(crate) times: u64,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Boards of several cores, with a driver that does nothing but attach, and streams that its cores
-//! are given by hand.
+//! Boards of several cores, with a driver that only attaches, and streams that the tests start
+//! themselves.
 #![expect(
     clippy::undocumented_unsafe_blocks,
     reason = "calls of drm_os.h as C makes them, with handles that the test made"
@@ -60,7 +60,7 @@ unsafe extern "C" fn alone(dev: *mut sys::drm_os_dev, softc: *mut *mut c_void) -
     0
 }
 
-/// Attaches to the first node only.
+/// A driver that attaches to the first node only.
 unsafe extern "C" fn picky(dev: *mut sys::drm_os_dev, softc: *mut *mut c_void) -> c_int {
     if unsafe { sys::drm_os_dev_peer(dev, 0) }.is_null() {
         unsafe { alone(dev, softc) }
@@ -113,7 +113,7 @@ unsafe extern "C" fn dump(softc: *mut c_void, off: u64, buf: *mut c_void, _: usi
 
 type Attach = unsafe extern "C" fn(*mut sys::drm_os_dev, *mut *mut c_void) -> c_int;
 
-/// A table for the test's lifetime and longer.
+/// A table that is never freed.
 fn driver(attach: Attach) -> *const sys::drm_os_driver {
     let compatible = Box::leak(Box::new([c"vivante,gc".as_ptr(), std::ptr::null()]));
     Box::leak(Box::new(sys::drm_os_driver {
@@ -229,7 +229,7 @@ fn faults_go_to_their_core() {
     board.close().unwrap();
 }
 
-/// Words of memory anywhere.
+/// Memory of single words at any address.
 #[derive(Default)]
 struct Ram(BTreeMap<u64, u8>);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The model of a Vivante core as a device of a world.
 //!
-//! The one thing to know: an idle front end polls its ring, so the model always has a next event.
-//! Here it is asked to look rarely: see [`IDLE_POLL_NS`].
+//! An idle front end polls its ring, so the model always has a next event. Here the interval is
+//! long: see [`IDLE_POLL_NS`].
 
 use super::adapter::Adapter;
 use super::frame::Frame;
@@ -13,16 +13,16 @@ use models::vivante::{self, Injection, Variant, IRQ};
 use models::Vivante;
 use std::any::Any;
 
-/// How often the idle front end reads its ring, ns. Silicon: every 30 us or so; the host's
-/// processor would be busy with nothing else.
+/// The interval in ns in which an idle front end reads its ring. Hardware reads it every 30 us or
+/// so, which would keep the host's processor busy.
 const IDLE_POLL_NS: u64 = 200_000;
 
-/// Bytes of the register window.
+/// The size of the register window in bytes.
 pub(crate) fn window(variant: Variant) -> u32 {
     Vivante::new(variant).window()
 }
 
-/// What a fault of `--inject` is for this model; None if it has none of the kind.
+/// The fault of this model for one of `--inject`; None if the model does not support it.
 fn translate(what: models::Injection) -> Option<Injection> {
     use models::Injection as Any;
     Some(match what {
@@ -41,8 +41,7 @@ fn translate(what: models::Injection) -> Option<Injection> {
     })
 }
 
-/// What distinguishes a picture from the previous one: where its copy is, and which part of which
-/// image it is.
+/// Identifies a picture: the address of its copy, and which part of which image it is.
 type Mark = (usize, [u32; 5]);
 
 fn mark(frame: &vivante::Frame) -> Mark {
@@ -50,11 +49,11 @@ fn mark(frame: &vivante::Frame) -> Mark {
     (frame.pixels.as_ptr() as usize, part)
 }
 
-/// The model in a world, with the faults that wait for their time.
+/// The model in a world, with the faults that are not armed yet.
 pub(crate) struct VivanteHardware {
     model: Vivante,
     planted: Vec<(When, Injection)>,
-    /// The last picture, and when it was first seen.
+    /// The last picture, and the time when it was first found.
     last: Option<(Mark, u64)>,
 }
 
@@ -70,7 +69,7 @@ impl VivanteHardware {
         }
     }
 
-    /// Comes after each call that may have let the model do something.
+    /// Called after each call that may have advanced the model.
     fn look(&mut self, now: u64) {
         let mark = self.model.last_frame().map(mark);
         if self.last.map(|(seen, _)| seen) != mark {
@@ -78,7 +77,7 @@ impl VivanteHardware {
         }
     }
 
-    /// The last picture, and at what time it was there.
+    /// The last picture and its time.
     pub(crate) fn last_frame(&self) -> Option<(u64, Frame)> {
         let (_, at) = self.last?;
         Some((at, self.model.last_frame()?.into()))
@@ -88,15 +87,15 @@ impl VivanteHardware {
         &mut self.model
     }
 
-    /// Keeps a fault until its time comes; returns whether the model has faults of the kind.
+    /// Keeps a fault until it is armed; returns whether the model supports the kind of fault.
     pub(crate) fn plant(&mut self, planted: Planted) -> bool {
         let what = translate(planted.what);
         self.planted.extend(what.map(|what| (planted.when, what)));
         what.is_some()
     }
 
-    /// Arms faults whose time has come. There is no write to a register when a job starts: "after n
-    /// jobs" is when n events have been raised, one at the end of each job.
+    /// Arms the faults whose condition is met. No register is written when a job starts: "after n
+    /// jobs" means that n events have been raised, one at the end of each job.
     fn arm(&mut self, bus: &mut dyn Dma, now: u64) {
         if self.planted.is_empty() {
             return;

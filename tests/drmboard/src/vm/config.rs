@@ -6,34 +6,34 @@ use models::power::Boot;
 use std::env;
 use std::path::PathBuf;
 
-/// Where the register window of core 0 lies; nothing of the `virt` machine's own is used there (its
-/// platform bus is empty).
+/// The address of the register window of core 0, in the platform bus of the `virt` machine, which
+/// is otherwise empty.
 pub const WINDOWS: u64 = 0x0c00_0000;
-/// Distance of the windows of two cores.
+/// The distance between the windows of two cores.
 pub const WINDOW_STEP: u64 = 0x10_0000;
-/// Where the windows of a power controller lie.
+/// The address of the windows of a power controller.
 pub const CONTROLLERS: u64 = 0x0ce0_0000;
-/// Where the mailbox lies: [`MAILBOX_LEN`] bytes with the registers `MAIL_*`, each written as 32
-/// bits.
+/// The address of the mailbox: [`MAILBOX_LEN`] bytes with the registers `MAIL_*`, each written as
+/// 32 bits.
 pub const MAILBOX: u64 = 0x0cf0_0000;
 /// Length of the mailbox in bytes.
 pub const MAILBOX_LEN: u64 = 0x1000;
-/// A write here puts a line `NS mark VALUE` into the trace.
+/// A write adds a line `NS mark VALUE` to the trace.
 pub const MAIL_MARK: u32 = 0;
-/// A write here says with what exit status the launcher ends once the guest has powered off.
+/// A write sets the exit status with which the launcher ends after the guest has powered off.
 pub const MAIL_EXIT: u32 = 4;
-/// Low half of the virtual address of the module whose instructions `--count` distinguishes from
-/// the kernel's.
+/// The low half of the virtual address of the module whose instructions `--count` distinguishes
+/// from the kernel's.
 pub const MAIL_MODULE_LOW: u32 = 8;
-/// High half of that address.
+/// The high half of that address.
 pub const MAIL_MODULE_HIGH: u32 = 12;
-/// Length of that module in bytes. The write makes all three valid, for code that is translated
-/// after it: a guest has to load the module again to the same place. Without it modules are where
-/// Linux has them.
+/// The length of that module in bytes. The write makes all three valid for code that QEMU
+/// translates after it, so the guest must load the module again, to the same address. Without a
+/// write, the addresses of Linux's modules apply.
 pub const MAIL_MODULE_LENGTH: u32 = 16;
 /// The shared peripheral interrupt of line 0 of core 0; the others follow in order.
 pub const FIRST_SPI: u32 = 80;
-/// Where RAM begins on `virt`.
+/// The address of RAM on `virt`.
 pub const RAM_BASE: u64 = 0x4000_0000;
 
 const BOARD: &str = "DRMBOARD_VM_BOARD";
@@ -46,7 +46,7 @@ const COUNT: &str = "DRMBOARD_VM_COUNT";
 const WORK_SCALE: &str = "DRMBOARD_VM_WORK_SCALE";
 const INJECT: &str = "DRMBOARD_VM_INJECT";
 
-/// One machine.
+/// The configuration of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Name of the board.
@@ -59,7 +59,7 @@ pub struct Config {
     pub trace: Option<PathBuf>,
     /// `--png`.
     pub png: Option<PathBuf>,
-    /// Where the library writes what [`crate::vm::Machine::finish`] says.
+    /// The file to which the library writes the report of [`crate::vm::Machine::finish`].
     pub report: Option<PathBuf>,
     /// `--count`.
     pub count: Option<PathBuf>,
@@ -85,7 +85,7 @@ impl Default for Config {
     }
 }
 
-/// What `--power` takes.
+/// The values of `--power`.
 pub(crate) fn power_of(name: &str) -> Result<Boot, String> {
     match name {
         "off" => Ok(Boot::Off),
@@ -102,7 +102,8 @@ fn power_name(power: Boot) -> &'static str {
 }
 
 impl Config {
-    /// The configuration as environment variables. No specification of a fault has a blank in it.
+    /// The configuration as environment variables. Specifications of faults are separated by
+    /// blanks, which none contains.
     #[must_use]
     pub fn to_env(&self) -> Vec<(&'static str, std::ffi::OsString)> {
         let mut all = vec![
@@ -128,8 +129,7 @@ impl Config {
 
     /// The configuration in the environment of this process.
     ///
-    /// # Errors
-    /// A sentence: a variable is missing or is not what it should be.
+    /// # Errors A message: a variable is missing or invalid.
     pub fn from_env() -> Result<Config, String> {
         Config::from_variables(|name| env::var_os(name))
     }

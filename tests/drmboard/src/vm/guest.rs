@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! QEMU as a process: its command line, and waiting for its end.
+//! QEMU as a process: its command line, and the wait for its end.
 
 use super::config::Config;
 use super::options::{Options, Os};
@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 /// Exit status after the time limit, as of timeout(1).
 pub(crate) const TIMED_OUT: u8 = 124;
-/// Exit status when the machine went without the guest having given one.
+/// Exit status if the machine ended and the guest had not set one.
 pub(crate) const NO_STATUS: u8 = 125;
 
-/// One instruction is one nanosecond, a processor that waits does not do so in real time, and
-/// nothing else is by chance.
+/// One instruction takes one nanosecond, an idle processor does not wait in real time, and all
+/// other sources of randomness are off.
 const COUNTING: &str = "-icount shift=0,sleep=off -rtc base=2024-01-01,clock=vm";
 
 /// How the machine ended.
@@ -24,7 +24,7 @@ pub(crate) enum End {
     PoweredOff,
     Failed(ExitStatus),
     TimedOut,
-    /// This process was ended, by the signal.
+    /// The signal ended this process.
     Signalled(libc::c_int),
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Qemu {
     timeout: Duration,
 }
 
-/// The program: `DRMBOARD_QEMU`, or the one on the path.
+/// The QEMU program: `DRMBOARD_QEMU`, or the one on PATH.
 fn program() -> OsString {
     std::env::var_os("DRMBOARD_QEMU").unwrap_or_else(|| "qemu-system-aarch64".into())
 }
@@ -50,7 +50,7 @@ fn library() -> Result<PathBuf, String> {
             this.with_file_name("libqemu_board.so")
         }
     };
-    // A library that is not there is left out of the machine without an error.
+    // ld.so ignores a missing library without an error.
     if !path.is_file() {
         return Err(format!(
             "there is no {}: build crate qemu_board",
@@ -80,7 +80,7 @@ impl Qemu {
             args.extend(words("-device virtio-blk-device,drive=root"));
         }
         if options.count.is_some() {
-            // What goes into the device tree, too.
+            // These options determine the device tree, too.
             args.extend(words("-seed 1"));
         }
         let append = command_line(options.os, &options.append);
@@ -142,8 +142,8 @@ impl Qemu {
 }
 
 /// The kernel's arguments besides `more`: its console, and to power off on a panic. FreeBSD finds
-/// its console in the tree, takes variables for its environment after the word that introduces
-/// them, and has its root on the first disk.
+/// its console in the device tree, takes variables of its environment after the word `FreeBSD:`,
+/// and mounts the first disk as its root.
 fn command_line(os: Os, more: &str) -> String {
     match os {
         Os::Linux => format!("console=ttyAMA0 panic=-1 {more}"),
@@ -158,8 +158,8 @@ fn not_started(error: std::io::Error) -> String {
     format!("{}: {error}", program().to_string_lossy())
 }
 
-/// Waits for the end of QEMU, and ends it after the time limit or on a signal to this process. QEMU
-/// takes SIGTERM for its power switch and ends in order: trace and picture are written.
+/// Waits for the end of QEMU, and ends it after the time limit or on a signal to this process. On
+/// SIGTERM QEMU ends as after a power-off: trace and picture are written.
 fn wait(child: &mut Child, timeout: Duration, signals: &Signals) -> Result<End, String> {
     let pid = i32::try_from(child.id()).map_err(|error| error.to_string())?;
     let mut until = Instant::now() + timeout;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The models on another program's bus: what the library in QEMU does between its callbacks and the
-//! models.
+//! The models on another program's bus: the part of the library in QEMU between QEMU's callbacks
+//! and the models.
 //!
-//! The one thing to know: as in a [`drm_os_host::World`], a trace line of a write comes before what
-//! the write does. A board without a power controller (vm/power.rs) has power from the start;
-//! clocks run all the time.
+//! As in a [`drm_os_host::World`], the trace line of a write precedes the lines of its effects. A
+//! board without a power controller (vm/power.rs) has power from the start; clocks run all the
+//! time.
 //!
-//! The machine's clock stands still while a model is at work, a core's or the power controller's:
-//! what the host takes to move the pixels of a draw is no time of the draw. Else what comes after a
-//! long one would already have expired when it ends, and the guest, which waits for the machine
-//! meanwhile, would find all of it done, and its deadlines gone by.
+//! The machine's clock is stopped while a model (of a core or the power controller) executes: the
+//! time that the host needs to write the pixels of a draw is not part of the modelled time of the
+//! draw. Otherwise timers would expire during a long draw, and the guest, which does not run
+//! meanwhile, would find all later events completed and its deadlines passed.
 
 use super::config::{self, Config};
 use super::power::Feed;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub trait Platform {
     /// The machine's clock in ns.
     fn now(&self) -> u64;
-    /// Stops the machine's clock, or lets it go on.
+    /// Stops the machine's clock, or lets it continue.
     fn hold_clock(&mut self, hold: bool);
     /// Reads memory of the guest; false if there is none.
     fn read(&mut self, pa: u64, buf: &mut [u8]) -> bool;
@@ -33,8 +33,8 @@ pub trait Platform {
     fn write(&mut self, pa: u64, buf: &[u8]) -> bool;
     /// Drives an interrupt line; lines are counted over all cores.
     fn set_line(&mut self, line: usize, level: bool);
-    /// Has [`Machine::poll`] called for `timer` at the time given, in ns, or not at all. Each core
-    /// has one, and after them the power controller.
+    /// Sets `timer` to call [`Machine::poll`] at a time in ns, or stops it. Each core has a timer,
+    /// and after them the power controller.
     fn set_timer(&mut self, timer: usize, at: Option<u64>);
 }
 
@@ -44,11 +44,11 @@ struct Seat {
     name: Arc<str>,
     /// Number of its line 0 among the lines of all cores.
     first_line: usize,
-    /// What the timer was last set to.
+    /// The time to which the timer was last set.
     timer: Option<u64>,
 }
 
-/// All cores of a board, with what is kept of them.
+/// All cores of a board, with the trace, the picture and the report.
 pub struct Machine {
     seats: Vec<Seat>,
     feed: Option<Feed>,
@@ -68,7 +68,7 @@ struct Bus<'a> {
     name: &'a Arc<str>,
     first_line: usize,
     now: u64,
-    /// Whether the way to memory is shut; transfers are counted then.
+    /// Whether the bus to memory is shut; transfers are then counted.
     isolated: bool,
     strayed: u64,
 }
@@ -80,8 +80,7 @@ impl Bus<'_> {
         }
     }
 
-    /// Only RAM: a device that reached for another device's registers would come back into the
-    /// caller.
+    /// Only RAM: an access to another device's registers would call the machine recursively.
     fn within(&self, pa: u64, len: usize) -> bool {
         let end = pa.checked_add(len as u64);
         self.ram.start <= pa && end.is_some_and(|end| end <= self.ram.end)
@@ -128,10 +127,9 @@ impl Dma for Bus<'_> {
 }
 
 impl Machine {
-    /// The board's models, with the faults planted.
+    /// Creates the board's models, with the faults to inject.
     ///
-    /// # Errors
-    /// A sentence: no such board, no such fault, or the trace cannot be written.
+    /// # Errors A message: no such board, no such fault, or the trace cannot be written.
     pub fn new(config: &Config) -> Result<Machine, String> {
         let mut cores = board::cores(&config.board);
         if cores.is_empty() {
@@ -177,9 +175,9 @@ impl Machine {
         })
     }
 
-    /// Where the register windows lie and how many bytes they have: those of the cores, in the
-    /// order of the device tree, and then those of the power controller. Accesses name them by
-    /// their place in this order.
+    /// The addresses and sizes of the register windows: those of the cores, in the order of the
+    /// device tree, then those of the power controller. Accesses identify a window by its index in
+    /// this order.
     pub fn windows(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         let cores = (0..).map(|n: u64| config::WINDOWS + n * config::WINDOW_STEP);
         let cores = cores.zip(self.nodes.iter().map(|node| node.mmio_len));
@@ -198,8 +196,7 @@ impl Machine {
         self.nodes.iter().map(|node| node.irqs.len()).sum()
     }
 
-    /// Does `act` at the time that it is, at which the clock stands still meanwhile: it is that of
-    /// everything that comes of it.
+    /// Calls `act` with the clock stopped: all its effects have the current time.
     fn at_once<R>(
         &mut self,
         platform: &mut dyn Platform,
@@ -212,7 +209,7 @@ impl Machine {
         result
     }
 
-    /// Does `act` with the model of a core, then sets its timer.
+    /// Calls `act` with the model of a core, then sets its timer.
     fn with<R>(
         &mut self,
         platform: &mut dyn Platform,
@@ -251,7 +248,7 @@ impl Machine {
         }
     }
 
-    /// Power of all cores comes or goes.
+    /// Turns the power of all cores on or off.
     fn switch(&mut self, platform: &mut dyn Platform, now: u64, on: bool) {
         for core in 0..self.seats.len() {
             let dev = self.seats[core].name.clone();
@@ -274,7 +271,8 @@ impl Machine {
         }
     }
 
-    /// The guest is about to touch a register of a core; returns whether it gets there.
+    /// The guest is about to access a register of a core; returns whether the access reaches the
+    /// core.
     fn touch(&mut self, platform: &mut dyn Platform, now: u64) -> bool {
         self.settle(platform, now);
         let Some(feed) = &mut self.feed else {
@@ -284,7 +282,7 @@ impl Machine {
         !feed.isolated()
     }
 
-    /// Gives the cores what they have at first; comes once, before anything else.
+    /// Sets the initial state of the cores; called once, before all other functions.
     pub fn start(&mut self, platform: &mut dyn Platform) {
         let on = self.feed.as_ref().is_none_or(Feed::on);
         self.at_once(platform, |machine, platform, now| {
@@ -364,9 +362,9 @@ impl Machine {
         });
     }
 
-    /// The time that [`Platform::set_timer`] was given has come.
+    /// The timer that [`Platform::set_timer`] set has expired.
     pub fn poll(&mut self, platform: &mut dyn Platform, timer: usize) {
-        // It went off, and has to be set even if the model asks for the same time again.
+        // The timer has expired, and must be set even if the model asks for the same time again.
         let cores = self.seats.len();
         match (&mut self.feed, self.seats.get_mut(timer)) {
             (_, Some(seat)) => seat.timer = None,
@@ -383,14 +381,14 @@ impl Machine {
         });
     }
 
-    /// Which pin of the machine's GPIO controller switches the regulator of the GPU's domain, if
-    /// one does.
+    /// The pin of the machine's GPIO controller that switches the regulator of the GPU's domain, if
+    /// there is one.
     #[must_use]
     pub fn regulator(&self) -> Option<u32> {
         self.feed.as_ref()?.regulator().map(|pin| pin.number)
     }
 
-    /// That pin has a new level.
+    /// The level of that pin has changed.
     pub fn regulator_pin(&mut self, platform: &mut dyn Platform, high: bool) {
         self.at_once(platform, |machine, platform, now| {
             let Some(feed) = &mut machine.feed else {
@@ -412,7 +410,7 @@ impl Machine {
         }
     }
 
-    /// The machine goes: writes trace and picture. The report has one line for each of: `exit N`,
+    /// The machine ends: writes trace and picture. The report has one line for each of: `exit N`,
     /// `error TEXT`, and for each core, and the power controller, `model DEV NAME=VALUE...`, see
     /// docs/crosscheck.md.
     #[must_use]
@@ -445,10 +443,7 @@ impl Machine {
                 None => Err("nothing was rendered".into()),
             };
             if let Err(why) = written {
-                record(format_args!(
-                    "error {} is not written: {why}",
-                    path.display()
-                ));
+                record(format_args!("error cannot write {}: {why}", path.display()));
             }
         }
         report

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `drmboard vm`: QEMU's `virt` machine with a board's GPU on its bus, for a kernel that brings its
-//! own driver.
+//! `drmboard vm`: QEMU's `virt` machine with a board's GPU on its bus, for a kernel with its own
+//! driver.
 //!
 //! QEMU is Debian's, unmodified; crate `qemu_board` (tests/qemu) is preloaded into it and puts the
-//! models on the bus. Nothing of our drivers runs here. docs/crosscheck.md has the whole picture.
+//! models on the bus. The drivers of this project do not run in it, unless the guest loads them.
+//! See docs/crosscheck.md and docs/vmtest.md.
 
 pub mod config;
 mod guest;
@@ -20,7 +21,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A directory of this process, gone when dropped.
+/// A temporary directory, removed when dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -41,11 +42,10 @@ impl Drop for Scratch {
     }
 }
 
-/// What the report of the library says: its lines for people, the guest's exit status, and what
-/// went wrong.
+/// The content of the library's report: the lines to print, the guest's exit status, and errors.
 fn read_report(path: &Path) -> (Vec<String>, Option<u8>, Vec<String>) {
     let (mut lines, mut exit, mut errors) = (Vec::new(), None, Vec::new());
-    // Without a report the machine did not come to its end: then there is no exit status either.
+    // Without a report the machine did not end in order, and there is no exit status either.
     for line in fs::read_to_string(path).unwrap_or_default().lines() {
         match line.split_once(' ') {
             Some(("exit", code)) => {
@@ -61,10 +61,9 @@ fn read_report(path: &Path) -> (Vec<String>, Option<u8>, Vec<String>) {
     (lines, exit, errors)
 }
 
-/// Runs the command line after `vm`: the exit status.
+/// Runs the command line after `vm`. Returns the exit status.
 ///
-/// # Errors
-/// A sentence: the machine was not started.
+/// # Errors A message: the machine was not started.
 pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
     let options = Options::parse(args)?;
     let scratch = Scratch::new()?;
@@ -79,7 +78,8 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
         power: options.power,
         work_scale: options.work_scale,
     };
-    // The same mistakes as in QEMU, reported before it is started. Its trace is made there.
+    // Reports the errors that the library in QEMU would find, before QEMU is started. The trace is
+    // created there.
     Machine::new(&Config {
         trace: None,
         ..config.clone()
@@ -102,7 +102,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
             );
             guest::TIMED_OUT
         }
-        // As a shell has it for a program that the signal ended.
+        // The exit status that a shell has for a program that a signal ended.
         (guest::End::Signalled(signal), _) => {
             eprintln!("drmboard: the machine was ended by signal {signal}");
             u8::try_from(128 + signal).unwrap_or(u8::MAX)
@@ -112,7 +112,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
             guest::NO_STATUS
         }
         (guest::End::PoweredOff, None) => {
-            eprintln!("drmboard: the guest went down without saying how it went");
+            eprintln!("drmboard: the guest powered off without setting an exit status");
             guest::NO_STATUS
         }
         (guest::End::PoweredOff, Some(code)) => code,

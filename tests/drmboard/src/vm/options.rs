@@ -2,6 +2,7 @@
 //! The command line of `drmboard vm`.
 
 use super::config::power_of;
+use crate::args::Args;
 use crate::board;
 use models::power::Boot;
 use std::ffi::OsString;
@@ -13,33 +14,34 @@ const USAGE: &str =
      [--count F] [--stats] [--power on|off] [--inject SPEC]... [--work-scale TIMES] \
      [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
 
-/// What the kernel is: it decides what a kernel's command line looks like.
+/// The kind of kernel, which determines the form of its command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Os {
     Linux,
     FreeBsd,
 }
 
-/// What was asked for.
+/// The options.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) board: String,
     pub(crate) kernel: PathBuf,
     pub(crate) initrd: Option<PathBuf>,
-    /// Image of the disk /dev/vda (FreeBSD: /dev/vtbd0), which is not written.
+    /// The image of the disk /dev/vda (FreeBSD: /dev/vtbd0), which is read-only.
     pub(crate) root: Option<PathBuf>,
     pub(crate) trace: Option<PathBuf>,
     pub(crate) png: Option<PathBuf>,
-    /// Where the instructions that the guest has executed are written; they are its clock then.
+    /// The file to which the counts of executed instructions are written. The guest's clock then
+    /// counts instructions.
     pub(crate) count: Option<PathBuf>,
     pub(crate) stats: bool,
-    /// What firmware did with the GPU's power.
+    /// Whether firmware left the GPU's power on.
     pub(crate) power: Boot,
     pub(crate) inject: Vec<String>,
-    /// How many times as long as usual draws, copies and jobs take.
+    /// The factor by which draws, copies and jobs take longer.
     pub(crate) work_scale: u32,
     pub(crate) os: Os,
-    /// More of the kernel's command line; for FreeBSD, variables of its environment.
+    /// More arguments of the kernel's command line; for FreeBSD, variables of its environment.
     pub(crate) append: String,
     pub(crate) timeout: Duration,
     pub(crate) ram_mib: u64,
@@ -48,8 +50,9 @@ pub(crate) struct Options {
 
 impl Options {
     /// # Errors
-    /// A sentence.
-    pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
+    /// A message about the first mistake.
+    pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
+        let mut args = Args::new(args, USAGE);
         let mut options = Options {
             board: String::new(),
             kernel: PathBuf::new(),
@@ -68,52 +71,39 @@ impl Options {
             ram_mib: 1024,
             cpus: 1,
         };
-        while let Some(arg) = args.next() {
-            let name = arg.to_string_lossy().into_owned();
-            if name == "--stats" {
-                options.stats = true;
-                continue;
-            }
-            let value = args
-                .next()
-                .ok_or(format!("{name} needs a value; {USAGE}"))?;
-            let text = || value.to_str().ok_or(format!("{name}: not UTF-8"));
-            let number = || {
-                text()?
-                    .parse::<u64>()
-                    .map_err(|_| format!("{name} takes a number"))
-            };
-            let path = || Some(PathBuf::from(&value));
+        while let Some(name) = args.next()? {
             match name.as_str() {
-                "--board" => options.board = text()?.into(),
-                "--kernel" => options.kernel = value.into(),
-                "--initrd" => options.initrd = path(),
-                "--root" => options.root = path(),
-                "--trace" => options.trace = path(),
-                "--png" => options.png = path(),
-                "--count" => options.count = path(),
+                "--board" => options.board = args.text()?,
+                "--kernel" => options.kernel = args.value()?.into(),
+                "--initrd" => options.initrd = Some(args.value()?.into()),
+                "--root" => options.root = Some(args.value()?.into()),
+                "--trace" => options.trace = Some(args.value()?.into()),
+                "--png" => options.png = Some(args.value()?.into()),
+                "--count" => options.count = Some(args.value()?.into()),
+                "--stats" => options.stats = true,
                 "--power" => {
-                    options.power = power_of(text()?).map_err(|why| format!("--power: {why}"))?
+                    options.power =
+                        power_of(&args.text()?).map_err(|why| format!("--power: {why}"))?;
                 }
-                "--inject" => options.inject.push(text()?.into()),
+                "--inject" => options.inject.push(args.text()?),
                 "--work-scale" => {
-                    options.work_scale = u32::try_from(number()?)
+                    options.work_scale = u32::try_from(args.number()?)
                         .ok()
                         .filter(|times| (1..=100).contains(times))
                         .ok_or("--work-scale is from 1 to 100")?;
                 }
                 "--os" => {
-                    options.os = match text()? {
+                    options.os = match args.text()?.as_str() {
                         "linux" => Os::Linux,
                         "freebsd" => Os::FreeBsd,
                         other => return Err(format!("--os is linux or freebsd, not {other}")),
                     }
                 }
-                "--append" => options.append = text()?.into(),
-                "--timeout" => options.timeout = Duration::from_secs(number()?),
-                "--ram" => options.ram_mib = number()?,
-                "--cpus" => options.cpus = number()?,
-                _ => return Err(format!("unknown argument {name}; {USAGE}")),
+                "--append" => options.append = args.text()?,
+                "--timeout" => options.timeout = Duration::from_secs(args.number()?),
+                "--ram" => options.ram_mib = args.number()?,
+                "--cpus" => options.cpus = args.number()?,
+                _ => return Err(args.unknown()),
             }
         }
         if !board::known(&options.board) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The power controller of a board on the bus: which board has which, its nodes of the device tree,
+//! The power controller of a board on the bus: the controller of each board, its device tree nodes,
 //! and its model's report.
 
 use super::config::CONTROLLERS;
@@ -9,21 +9,21 @@ use models::power::{Boot, Controller, Gpcv2, Pmu, Stats, Supply};
 use models::Access;
 use std::sync::Arc;
 
-/// Distance of the windows of one controller.
+/// The distance between the windows of a controller.
 const STEP: u64 = 0x1_0000;
-/// The shared peripheral interrupt of the GPC, as on the i.MX8MQ; it never comes.
+/// The shared peripheral interrupt of the GPC, as on the i.MX8MQ; it is never raised.
 const GPC_SPI: u32 = 87;
 
 /// The regulator that feeds the domain of the i.MX8MQ's GPU.
 const REGULATOR: &str = "regulator-gpu";
 
-/// What switches a regulator.
+/// The pin that switches a regulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pin {
-    /// Of QEMU's pl061; the `virt` machine itself has a button on 3.
+    /// The pin of QEMU's pl061; the `virt` machine itself has a button on pin 3.
     pub(crate) number: u32,
-    /// The level that switches on. Pins that are not driven are pulled down, so this decides how
-    /// firmware left it.
+    /// The level that turns the regulator on. Pins that are not driven are pulled down, so this
+    /// determines the state that firmware left.
     pub(crate) active_high: bool,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Pin {
 fn controller(board: &str, boot: Boot) -> Option<Box<dyn Controller>> {
     match board {
         "imx8mq" => Some(Box::new(Gpcv2::new(boot))),
-        // The other boards with a Mali are an RK3399 with another GPU.
+        // The other boards with a Mali are RK3399 boards with another GPU.
         _ if board == "rk3399" || board.starts_with("mali-") => Some(Box::new(Pmu::new(boot))),
         _ => None,
     }
@@ -40,14 +40,14 @@ fn controller(board: &str, boot: Boot) -> Option<Box<dyn Controller>> {
 /// A controller on the bus.
 pub(crate) struct Feed {
     pub(crate) controller: Box<dyn Controller>,
-    /// By window.
+    /// The models, by window.
     names: Vec<Arc<str>>,
     regulator: Option<Pin>,
-    /// Whether it is on.
+    /// Whether the regulator is on.
     regulated: bool,
     /// Whether the GPU has been notified that it has power.
     on: bool,
-    /// What the timer was last set to.
+    /// The time to which the timer was last set.
     timer: Option<u64>,
 }
 
@@ -67,7 +67,7 @@ impl Feed {
         })
     }
 
-    /// Where its windows lie, and their lengths.
+    /// The addresses and lengths of its windows.
     pub(crate) fn windows(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         let at = (0..).map(|n: u64| CONTROLLERS + n * STEP);
         at.zip(self.controller.windows().iter().map(|window| window.len))
@@ -77,7 +77,7 @@ impl Feed {
         self.regulator
     }
 
-    /// The regulator's pin has a level; an event if that switches it.
+    /// The level of the regulator's pin; returns an event if it switches the regulator.
     pub(crate) fn regulator_pin(&mut self, now: u64, high: bool) -> Option<Trace> {
         let on = high == self.regulator?.active_high;
         if on == self.regulated {
@@ -93,7 +93,7 @@ impl Feed {
         self.on
     }
 
-    /// The timer goes off: it has to be set again even if it is for the same time.
+    /// The timer has expired, and must be set again even if it is for the same time.
     pub(crate) fn timer_went_off(&mut self) {
         self.timer = None;
     }
@@ -122,13 +122,13 @@ impl Feed {
         (val, Trace::MmioRead { t, dev, off, val })
     }
 
-    /// The trace of a write before it is made.
+    /// Writes the trace of a write, before the write takes effect.
     pub(crate) fn written(&self, window: usize, now: u64, off: u32, val: u32) -> Trace {
         let (t, dev) = (now, self.names[window].clone());
         Trace::MmioWrite { t, dev, off, val }
     }
 
-    /// Lines for the machine's report, each with the name of what it is about.
+    /// Lines for the machine's report, each with the name of its device.
     pub(crate) fn report(&self) -> Vec<String> {
         let lines = report(self.controller.stats());
         lines
@@ -138,7 +138,7 @@ impl Feed {
     }
 }
 
-/// The sum, then what hardware leaves undefined, by window.
+/// The sum, then the events that hardware leaves undefined, by window.
 fn report(stats: &Stats) -> Vec<(usize, String)> {
     let (up, down) = (stats.power_ups, stats.power_downs);
     let mut lines = vec![(0, format!("power-ups={up} power-downs={down}"))];
@@ -167,9 +167,9 @@ fn report(stats: &Stats) -> Vec<(usize, String)> {
     lines
 }
 
-/// The nodes of a board's controller as source text, at their places on this bus, and the property
-/// that makes the GPU its consumer; nothing for a board without one. The clocks are those of core
-/// 0.
+/// The device tree nodes of a board's controller as source text, with addresses on this bus, and
+/// the property that makes the GPU its consumer; empty for a board without one. The clocks are
+/// those of core 0.
 ///
 /// HW: rk3399.dtsi power-management@ff310000 and qos@ffae0000; imx8mq.dtsi gpc@303a0000. The supply
 /// of the GPC's domain is in the trees of the boards (imx8mq-evk.dts: sw1a_reg of the PMIC); here a
@@ -190,7 +190,7 @@ pub(crate) fn nodes(board: &str, boot: Boot) -> Option<(String, &'static str)> {
         active_high,
     }) = feed.regulator
     {
-        // The flag says the same as the property: 1 is active low.
+        // The flag has the same meaning as the property: 1 is active low.
         let (low, how) = match active_high {
             true => (0, " enable-active-high;"),
             false => (1, " regulator-boot-on;"),

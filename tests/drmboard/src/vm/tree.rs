@@ -13,15 +13,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Words of a property that holds strings.
+/// The strings of a property.
 fn strings<'a>(all: impl Iterator<Item = &'a str>) -> String {
     all.map(|text| format!("\"{text}\""))
         .collect::<Vec<_>>()
         .join(", ")
 }
 
-/// The node of a core, at its place on this bus, with fixed clocks and a fixed supply in place of
-/// the board's controllers; `consumer` is the property that names its power domain, if it has one.
+/// The node of a core, with its address on this bus, and with fixed clocks and a fixed supply in
+/// place of the board's controllers; `consumer` is the property that names its power domain, if it
+/// has one.
 ///
 /// HW: rk3399.dtsi gpu@ff9a0000 (its one clock has no name there), imx8mq.dtsi gpu@38000000 (its
 /// one interrupt has none), imx6qdl.dtsi gpu@130000 and gpu@134000.
@@ -92,7 +93,7 @@ fn source(node: &Node, core: u64, first_line: u32, consumer: &str) -> String {
     out
 }
 
-/// What is added to the tree for a board.
+/// The nodes that are added to the tree for a board.
 fn additions(board: &str, boot: Boot) -> String {
     let mut out = String::from("/ {\n");
     let (controller, consumer) = power::nodes(board, boot).unwrap_or_default();
@@ -106,7 +107,7 @@ fn additions(board: &str, boot: Boot) -> String {
     out
 }
 
-/// dtc(1) from one format to the other. QEMU's own tree is full of what dtc warns of.
+/// Runs dtc(1) to convert between formats, without warnings: QEMU's own tree causes many.
 fn dtc(from: &str, input: &Path, to: &str, output: &Path) -> Result<(), String> {
     let mut command = Command::new("dtc");
     let command = command
@@ -125,10 +126,9 @@ fn dtc(from: &str, input: &Path, to: &str, output: &Path) -> Result<(), String> 
     }
 }
 
-/// Makes the tree of a machine with a board's GPU; returns its file, in `scratch`.
+/// Creates the tree of a machine with a board's GPU. Returns its file, in `scratch`.
 ///
-/// # Errors
-/// A sentence: QEMU or dtc does not do it.
+/// # Errors A message: QEMU or dtc failed.
 pub(crate) fn build(
     scratch: &Path,
     machine: &Qemu,
@@ -138,7 +138,7 @@ pub(crate) fn build(
     let [blob, text, done] = ["virt.dtb", "virt.dts", "board.dtb"].map(|name| scratch.join(name));
     machine.dump_tree(&blob)?;
     dtc("dtb", &blob, "dts", &text)?;
-    // A root node that is given again is added to.
+    // dtc merges repeated root nodes.
     let all = fs::read_to_string(&text).map(|tree| tree + &additions(board, boot));
     all.and_then(|all| fs::write(&text, all))
         .map_err(|error| format!("{}: {error}", text.display()))?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The machine without QEMU: what comes of the guest's accesses.
+//! The machine without QEMU: the effects of the guest's accesses.
 
 use super::*;
 use models::power::Boot;
@@ -15,9 +15,9 @@ const RESET_COMPLETED: u32 = 1 << 8;
 struct Toy {
     now: u64,
     held: bool,
-    /// ns that a transfer takes.
+    /// The time of a transfer in ns.
     slow: u64,
-    /// The first words of RAM; the others are zeroes.
+    /// The first words of RAM; the others are zero.
     words: Vec<u32>,
     lines: BTreeMap<usize, bool>,
     timers: BTreeMap<usize, Option<u64>>,
@@ -114,7 +114,7 @@ fn a_reset_ends_at_the_timer_with_an_interrupt() {
     );
 }
 
-/// HW: PMU of the RK3399: PWRDN_CON, PWRDN_ST and BUS_IDLE_REQ, and what is the GPU's in them.
+/// HW: PMU of the RK3399: PWRDN_CON, PWRDN_ST and BUS_IDLE_REQ, and the GPU's bits in them.
 #[test]
 fn a_gpu_without_power_is_dead_and_loses_its_state() {
     const PMU: usize = 1;
@@ -171,7 +171,7 @@ fn a_gpu_without_power_is_dead_and_loses_its_state() {
     );
 }
 
-/// A core that does nothing but read memory when it is polled.
+/// A core that only reads memory when it is polled.
 struct Reader;
 impl drm_os_host::Hardware for Reader {
     fn mmio_read(&mut self, _: &mut dyn Dma, _: u64, _: u32) -> u32 {
@@ -223,7 +223,7 @@ fn cores_have_windows_and_lines_of_their_own() {
     assert_eq!(models, [0x2000, 0x320]);
 }
 
-/// When the interrupt comes that ends two 2D operations on the second core of an i.MX6Q.
+/// The time of the interrupt after two 2D operations on the second core of an i.MX6Q.
 ///
 /// HW: INTR_ENBL, COMMAND_ADDRESS and COMMAND_CONTROL, of which bit 16 starts the front end;
 /// DRAW_2D of one rectangle, which with no format draws nothing; EVENT 0 from the pixel engine;

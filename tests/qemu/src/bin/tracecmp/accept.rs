@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The file of accepted differences: `BOARD PHASE +|- ACCESS # REASON`, one a line; BOARD may be
-//! several names with commas between. A line that is met twice in a phase is there twice. `~+` and
-//! `~-` are for what does not occur in every run.
+//! several names with commas between. An access that differs twice in a phase has two lines. `~+`
+//! and `~-` are for differences that do not occur in every run.
 
-/// The lines for one board that have not been met.
+/// The lines for one board whose differences have not occurred.
 #[derive(Debug)]
 pub(crate) struct List(Vec<Line>);
 
@@ -11,13 +11,12 @@ pub(crate) struct List(Vec<Line>);
 struct Line {
     phase: String,
     difference: String,
-    /// Whether it has to occur.
+    /// Whether the difference must occur.
     always: bool,
 }
 
 impl List {
-    /// # Errors
-    /// A sentence: a line without its parts, or without a reason.
+    /// # Errors A message: a line lacks a part, or its reason.
     pub(crate) fn parse(board: &str, text: &str) -> Result<List, String> {
         let mut all = Vec::new();
         for line in text
@@ -50,14 +49,14 @@ impl List {
         Ok(List(all))
     }
 
-    /// Whether the difference is listed; a line is good for one.
+    /// Whether the difference is listed; each line accepts one.
     pub(crate) fn take(&mut self, phase: &str, difference: &str) -> bool {
         let is_it = |line: &Line| line.phase == phase && line.difference == difference;
         let at = self.0.iter().position(is_it);
         at.map(|at| self.0.remove(at)).is_some()
     }
 
-    /// What was not met.
+    /// The lines whose differences did not occur.
     pub(crate) fn left(&self) -> Vec<String> {
         let left = self.0.iter().filter(|line| line.always);
         left.map(|line| format!("{} {}", line.phase, line.difference))

@@ -3,8 +3,8 @@
 
 use crate::phase::Phases;
 
-/// The shortest way from one form to the other: `- ACCESS` for what only `stock` has, `+ ACCESS`
-/// for what only `ours` has.
+/// The smallest difference of two forms: `- ACCESS` for an access that only `stock` has, `+ ACCESS`
+/// for one that only `ours` has.
 ///
 /// Longest common subsequence by dynamic programming: forms have at most a hundred accesses.
 pub(crate) fn forms(stock: &[String], ours: &[String]) -> Vec<String> {
@@ -34,8 +34,8 @@ pub(crate) fn forms(stock: &[String], ours: &[String]) -> Vec<String> {
     found
 }
 
-/// Our usual form of a phase against the stock driver's nearest; a phase that one of them does not
-/// have is one difference.
+/// Compares our most frequent form of a phase with the stock driver's nearest form. A phase that
+/// only one of them has is one difference.
 pub(crate) fn phase(stock: &Phases, ours: &Phases, phase: &str) -> Vec<String> {
     let Some(usual) = ours.usual(phase) else {
         return vec!["- phase".into()];

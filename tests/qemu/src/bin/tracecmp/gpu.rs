@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a trace of each GPU is cut and normalised by.
+//! How a trace is divided into phases and normalised, for each GPU.
 //!
 //! HW: registers as in facts of Mali (panfrost.md 2.1, 3) and Vivante (etnaviv.md 2) that the
 //! models give their sources for.
@@ -12,16 +12,16 @@ pub(crate) struct Access {
     pub(crate) value: u32,
 }
 
-/// The phase in which a driver reads all there is for a crash dump: which registers, is the affair
-/// of its format, and not compared.
+/// The phase in which a driver reads registers for a crash dump. The registers depend on the format
+/// of the dump, so the phase is not compared.
 pub(crate) const DUMP: &str = "dump";
 
 /// A kind of GPU.
 pub(crate) struct Gpu {
     boards: &'static [&'static str],
-    /// The phase that an access begins, if it begins one in the phase that is under way.
+    /// The phase that an access begins in the current phase, if any.
     pub(crate) begins: fn(&str, Access) -> Option<&'static str>,
-    /// Bits of a register's value that mean something, that is which are the same in each run.
+    /// The bits of a register's value that are compared: those that are the same in each run.
     pub(crate) mask: fn(Access) -> u32,
 }
 
@@ -37,39 +37,39 @@ const MALI: Gpu = Gpu {
     boards: &["rk3399", "mali-t720", "mali-t760", "mali-g31", "mali-g52"],
     begins: |phase, access| {
         Some(match (access.write, access.offset, access.value) {
-            // GPU_IRQ_MASK zero opens a reset, whose command follows; in a suspend it is written
-            // too.
+            // GPU_IRQ_MASK = 0 begins a reset, whose command follows; it is also written at
+            // suspend.
             (true, 0x028, 0) => "reset",
             (false, 0x004, _) => "features",
             (true, 0xf04, _) => "power-up",
             (true, 0x1c0, _) => "power-down",
-            // LOCKADDR: a region is flushed. TRANSTAB: a table is set, or taken away.
+            // LOCKADDR: a region is flushed. TRANSTAB: a table is set or removed.
             (true, 0x2410..=0x25ff, _) if access.offset & 0x3f == 0x10 => "flush",
             (true, 0x2400..=0x25ff, _) if access.offset & 0x3f == 0 => "table",
             // COMMAND_NEXT: whether the slot takes a job.
             (false, 0x1860 | 0x18e0, _) => "slot",
             (true, 0x1840 | 0x18c0 | 0x1940, _) => "submit",
-            // A stop of one chain (by its flag); a stop of all slots begins with the first.
+            // A stop of one chain (by its flag). A stop of all slots begins with the first slot.
             (true, 0x1820 | 0x18a0 | 0x1920, 4..=7) => "stop-chain",
             (true, 0x1820, 2 | 3) => "stop-all",
-            // The job block is masked, but for the time of a handler: before a reset, before power
-            // goes.
+            // The job block is masked, other than by a handler: before a reset or before power is
+            // turned off.
             (true, 0x1008, 0) if !phase.starts_with("irq") => "mask",
             (true, 0x068, _) => "counters-off",
             _ => return None,
         })
     },
     mask: |access| match access.offset {
-        // Job chain addresses: the first page is the client's affair.
+        // Job chain addresses depend on the client.
         0x1840 | 0x1844 | 0x18c0 | 0x18c4 => 0,
-        // CONFIG_NEXT without the chain flag, which follows the number of the job.
+        // CONFIG_NEXT without the chain flag, which depends on the number of the job.
         0x1858 | 0x18d8 => !0x800,
-        // FAULTADDRESS: what was met first.
+        // FAULTADDRESS depends on which access faults first.
         0x2400..=0x25ff if matches!(access.offset & 0x3f, 0x20 | 0x24) => 0,
-        // TRANSTAB: its low bits are the mode. LOCKADDR: the region.
+        // TRANSTAB: the low bits are the mode. LOCKADDR: the region.
         0x2400..=0x25ff if access.offset & 0x3f == 0 => 0xfff,
         0x2400..=0x25ff if matches!(access.offset & 0x3f, 0x4 | 0x10 | 0x14) => 0,
-        // What a slot does at the moment of the look.
+        // The state of a slot at the time of the read.
         0x1010 if !access.write => 0,
         _ => u32::MAX,
     },
@@ -79,20 +79,20 @@ const VIVANTE: Gpu = Gpu {
     boards: &["imx8mq", "imx6q", "imx6qp"],
     begins: |phase, access| {
         Some(match (access.write, access.offset, access.value) {
-            // The clock, or before it, in newer drivers, the pulse eater.
+            // The clock; in newer drivers the pulse eater precedes it.
             (true, 0x000, 0x300) | (true, 0x10c, 0x015b_0880) if phase != "reset" => "reset",
             _ if phase == DUMP => return None,
-            // Where the front end is.
+            // The front end's address.
             (false, 0x664, _) => "hang-check",
             (false, 0x000 | 0x00c, _) if matches!(phase, "hang-check" | "mmu-fault") => DUMP,
             (false, 0x018, _) => "features",
             (false, 0x100, _) if phase != "set-up" => "set-up",
             // MMUv2's first table register, MMUv1's first base address.
             (true, 0x38c | 0x418, _) => "mmu",
-            // What the MMU says of an exception.
+            // The MMU's exception status.
             (false, 0x188 | 0x384, _) if phase != DUMP => "mmu-fault",
-            // A check of whether all units are idle, but for those that a reset and a start take:
-            // before the clock goes.
+            // A check that all units are idle, other than at a reset or start: before the clock is
+            // turned off.
             (false, 0x004, _) if !matches!(phase, "reset" | "mmu" | "front-end") => "idle",
             (true, 0x654, _) => "front-end",
             _ => return None,
@@ -110,7 +110,7 @@ const VIVANTE: Gpu = Gpu {
         | 0x400..=0x410
         | 0x418..=0x428
         | 0x654 => 0,
-        // Which events; which units are idle and where the front end is at that moment.
+        // The events; the idle units and the front end's address at the time of the read.
         0x010 | 0x004 | 0x664 => 0,
         _ => u32::MAX,
     },

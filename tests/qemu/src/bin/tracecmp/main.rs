@@ -2,10 +2,10 @@
 //! `tracecmp BOARD LIST STOCK... -- OURS...`: register traces of the stock Linux driver and of
 //! ours, compared phase by phase.
 //!
-//! The one thing to know: of each phase, the form that our driver gives it most often is held
-//! against that form of the stock driver's which is nearest to it. What differs has to be in LIST,
-//! the file of accepted differences with their reasons; a difference that is not there fails, and
-//! so does one that is there and no longer occurs. Traces are docs/trace.md's.
+//! For each phase, our driver's most frequent form is compared with the nearest form of the stock
+//! driver. LIST is the file of accepted differences, with their reasons: a difference that is not
+//! listed fails, and so does a listed one that does not occur. docs/trace.md describes the format
+//! of traces.
 
 mod accept;
 mod diff;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A trace cut into phases, each access normalised: reads of one register again and again are one,
-//! and what differs in each run (addresses) is `*`.
+//! A trace divided into phases, with normalised accesses: repeated reads of a register are one
+//! access, and values that differ in each run (addresses) are `*`.
 
 use crate::gpu::{Access, Gpu, DUMP};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The accesses of one phase, as text: `r OFFSET VALUE` or `w OFFSET VALUE`, in hexadecimal.
 pub(crate) type Form = Vec<String>;
 
-/// How often each phase took each form.
+/// The number of times that each phase had each form.
 #[derive(Debug, Default)]
 pub(crate) struct Phases(BTreeMap<String, BTreeMap<Form, u64>>);
 
-/// What one line of a trace contains, if it is of interest.
+/// The content of a line of a trace that is compared.
 enum Event {
     Access(Access),
     /// An interrupt line, by name, rose.
@@ -23,7 +23,7 @@ fn hex(word: &str) -> Option<u32> {
     u32::from_str_radix(word.strip_prefix("0x")?, 16).ok()
 }
 
-/// The device, and what happened to it.
+/// The device and the event of a line.
 fn event(line: &str) -> Option<(&str, Event)> {
     let words: Vec<&str> = line.split(' ').collect();
     match words.as_slice() {
@@ -50,7 +50,7 @@ fn text(gpu: &Gpu, access: Access) -> String {
     format!("{way} {:04x} {value}", access.offset)
 }
 
-/// The phase that goes on.
+/// The current phase.
 struct Open {
     name: String,
     form: Form,
@@ -59,8 +59,8 @@ struct Open {
 }
 
 impl Phases {
-    /// Takes the first GPU of a trace: the other cores do nothing in these clients, and how a
-    /// driver handles a power controller is not the GPU driver's affair.
+    /// Reads the first GPU of a trace only: these clients do not use the other cores, and accesses
+    /// to a power controller are not those of the GPU driver.
     pub(crate) fn add(&mut self, gpu: &Gpu, trace: &str) {
         let mut device = None;
         let mut open: Option<Open> = None;
@@ -121,7 +121,7 @@ impl Phases {
         self.0.keys().cloned().collect()
     }
 
-    /// How many forms a phase takes.
+    /// The number of forms of a phase.
     pub(crate) fn forms(&self, phase: &str) -> usize {
         self.0.get(phase).map_or(0, BTreeMap::len)
     }
@@ -134,7 +134,7 @@ impl Phases {
             .flat_map(|forms| forms.keys().map(Vec::as_slice))
     }
 
-    /// The form that a phase takes most often.
+    /// The most frequent form of a phase.
     pub(crate) fn usual(&self, phase: &str) -> Option<&[String]> {
         let forms = self.0.get(phase)?;
         let (form, _) = forms.iter().max_by_key(|(_, count)| **count)?;
@@ -155,8 +155,16 @@ mod tests {
     #[test]
     fn polls_are_folded_and_addresses_hidden() {
         let phases = phases(
-            "1 power gpu@1 1\n1 mmio gpc@1 w 0x01c0 0x0000000f\n2 mmio gpu@1 w 0x0028 0x00000000\n3 mmio gpu@1 r 0x0020 0x00000000\n4 mmio gpu@1 r 0x0020 0x00000100\n\
-             5 mmio gpu@1 w 0x1840 0x12345678\n5 mmio gpu@2 w 0x1c0 0x1\n6 mmio gpu@1 w 0x1858 0x00083b00\n7 irq gpu@1 job 1\n8 irq gpu@1 job 0\n\
+            "1 power gpu@1 1\n\
+             1 mmio gpc@1 w 0x01c0 0x0000000f\n\
+             2 mmio gpu@1 w 0x0028 0x00000000\n\
+             3 mmio gpu@1 r 0x0020 0x00000000\n\
+             4 mmio gpu@1 r 0x0020 0x00000100\n\
+             5 mmio gpu@1 w 0x1840 0x12345678\n\
+             5 mmio gpu@2 w 0x1c0 0x1\n\
+             6 mmio gpu@1 w 0x1858 0x00083b00\n\
+             7 irq gpu@1 job 1\n\
+             8 irq gpu@1 job 0\n\
              9 mmio gpu@1 r 0x100c 0x00000001\n",
         );
         assert_eq!(
