@@ -4,13 +4,14 @@
 //! interrupted has done nothing: it is made again, no handle and no descriptor is left, and each
 //! job has run once. Prints how many jobs were submitted, for the driver's count beside it.
 
-use clients::drm::{deadline_ns, panfrost, Node};
+use clients::drm::{deadline_ns, Node};
 use clients::errno::{Errno, Sys};
-use clients::etnaviv::{self, abi, Client, LONG_BYTES};
+use clients::etnaviv::{self, after_ms, Client, LONG_BYTES};
 use clients::mali::Chain;
 use clients::{exit_status, Outcome};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use uapi::panfrost;
 
 /// Signals if the command line does not say.
 const COUNT: u64 = 600;
@@ -173,7 +174,7 @@ impl Gpu for Vivante<'_> {
         let map = self.target.map().map_err(failed("mmap"))?;
         let last = LONG_BYTES as usize - 4;
         let work = client.work().fill_long(&self.target, FILLED);
-        let deadline = abi::Timespec::after_ms(60_000);
+        let deadline = after_ms(60_000);
         map.write_u32(last, 0);
         let fence = calls.make("GEM_SUBMIT", || client.submit(&work))?.fence;
         calls.make("WAIT_FENCE", || {
@@ -184,7 +185,7 @@ impl Gpu for Vivante<'_> {
         }
         calls.make("GEM_SUBMIT", || client.submit(&work))?;
         let handle = self.target.handle;
-        let both = abi::PREP_READ | abi::PREP_WRITE;
+        let both = uapi::etnaviv::PREP_READ | uapi::etnaviv::PREP_WRITE;
         calls.make("GEM_CPU_PREP", || client.cpu_prep(handle, both, deadline))?;
         calls.make("GEM_CPU_FINI", || client.cpu_fini(handle, 0))?;
         calls.make("GEM_SUBMIT", || client.submit(&work))?;

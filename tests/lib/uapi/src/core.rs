@@ -5,7 +5,7 @@
     reason = "each structure is named after its uapi one, where the fields are defined"
 )]
 
-use crate::argument::structures;
+use crate::plain::structures;
 use crate::request::requests;
 
 requests! {

@@ -6,13 +6,13 @@
 //! a mistake in theirs is not repeated here. Names are the headers', in Rust's case, without the
 //! prefix of their file.
 
-mod argument;
 pub mod core;
 pub mod dma_buf;
 pub mod etnaviv;
 pub mod panfrost;
+mod plain;
 mod request;
 pub mod sync_file;
 
-pub use argument::{Argument, Field, Plain};
+pub use plain::{Field, Plain};
 pub use request::{io, ior, iow, iowr, Request};

@@ -4,7 +4,7 @@
 //!
 //! Direction 1 means that the caller writes (the kernel reads), 2 that it reads.
 
-use crate::Argument;
+use crate::{Field, Plain};
 use std::marker::PhantomData;
 
 /// A request code whose argument is a `T`.
@@ -49,9 +49,9 @@ impl<T> Request<T> {
     }
 }
 
-impl<T: Argument> Request<T> {
-    /// The fields of the argument, in order.
-    pub const fn fields(self) -> &'static [crate::Field] {
+impl<T: Plain> Request<T> {
+    /// The fields of the structure, in order.
+    pub const fn fields(self) -> &'static [Field] {
         T::FIELDS
     }
 }

@@ -5,7 +5,7 @@
 //! Catches: a wrong direction, number or size, fields in a wrong order, and padding that is taken
 //! for a field.
 
-use uapi::{core, dma_buf, etnaviv, panfrost, sync_file, Argument, Field};
+use uapi::{core, dma_buf, etnaviv, panfrost, sync_file, Field, Plain};
 
 #[test]
 fn codes_of_drm() {
@@ -164,7 +164,7 @@ fn structures_are_their_bytes() {
     let bytes = signal.to_bytes();
     assert!(bytes[..74].iter().zip(1..).all(|(byte, n)| *byte == n));
     assert_eq!(bytes[74..], [0, 0], "padding");
-    assert_eq!(etnaviv::PmSignal::from_bytes(&bytes), signal);
+    assert_eq!(etnaviv::PmSignal::load(&bytes), signal);
 
     let prep = etnaviv::CpuPrep {
         handle: 1,
@@ -179,9 +179,5 @@ fn structures_are_their_bytes() {
         .flat_map(|word| word.to_le_bytes())
         .collect();
     assert_eq!(prep.to_bytes(), words);
-    assert_eq!(etnaviv::CpuPrep::from_bytes(&words), prep);
-    assert_eq!(
-        etnaviv::CpuPrep::array(&[prep, prep]),
-        [words.clone(), words].concat()
-    );
+    assert_eq!(etnaviv::CpuPrep::load(&words), prep);
 }

@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Structures of the ABI as bytes, field by field.
 
-/// A value that is the same in memory and in bytes, in the byte order of the machine.
-pub trait Plain: Copy {
-    /// All bytes zero.
-    const ZERO: Self;
-
-    /// Writes it to the beginning of `bytes`.
-    fn store(&self, bytes: &mut [u8]);
-
-    /// Reads it from the beginning of `bytes`.
-    fn load(bytes: &[u8]) -> Self;
-}
-
 /// A field of a structure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// Its name.
     pub name: &'static str,
@@ -22,31 +10,30 @@ pub struct Field {
     pub offset: usize,
     /// Bytes.
     pub len: usize,
+    /// Its own fields, if it is a structure.
+    pub fields: &'static [Field],
 }
 
-/// The argument of a request.
-pub trait Argument: Plain {
-    /// Its fields, in order.
-    const FIELDS: &'static [Field];
+/// A value of the ABI: a number, an array, or a structure of them. Its bytes are in the byte order
+/// of the machine.
+pub trait Plain: Copy {
+    /// All bytes zero.
+    const ZERO: Self;
+
+    /// The fields of a structure, in order.
+    const FIELDS: &'static [Field] = &[];
+
+    /// Writes it to the beginning of `bytes`.
+    fn store(&self, bytes: &mut [u8]);
+
+    /// Reads it from the beginning of `bytes`, which are as many as it has.
+    fn load(bytes: &[u8]) -> Self;
 
     /// Its bytes; padding is zero.
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0; size_of::<Self>()];
         self.store(&mut bytes);
         bytes
-    }
-
-    /// The bytes of several, as an array of C has them.
-    fn array(items: &[Self]) -> Vec<u8> {
-        items.iter().flat_map(Argument::to_bytes).collect()
-    }
-
-    /// Reads it from bytes; those beyond its size are ignored.
-    ///
-    /// # Panics
-    /// If there are fewer.
-    fn from_bytes(bytes: &[u8]) -> Self {
-        Self::load(bytes)
     }
 }
 
@@ -91,10 +78,6 @@ impl Plain for () {
     fn load(_: &[u8]) {}
 }
 
-impl Argument for () {
-    const FIELDS: &'static [Field] = &[];
-}
-
 /// `structures! { pub struct NAME: BYTES { pub FIELD: TYPE, ... } ... }` defines structures of C
 /// whose sizes are checked.
 macro_rules! structures {
@@ -119,6 +102,13 @@ macro_rules! structures {
         impl $crate::Plain for $name {
             const ZERO: $name = $name { $($field: <$type as $crate::Plain>::ZERO,)* };
 
+            const FIELDS: &'static [$crate::Field] = &[$($crate::Field {
+                name: stringify!($field),
+                offset: ::std::mem::offset_of!($name, $field),
+                len: size_of::<$type>(),
+                fields: <$type as $crate::Plain>::FIELDS,
+            }),*];
+
             fn store(&self, bytes: &mut [u8]) {
                 $($crate::Plain::store(
                     &self.$field,
@@ -133,14 +123,6 @@ macro_rules! structures {
                     ),)*
                 }
             }
-        }
-
-        impl $crate::Argument for $name {
-            const FIELDS: &'static [$crate::Field] = &[$($crate::Field {
-                name: stringify!($field),
-                offset: ::std::mem::offset_of!($name, $field),
-                len: size_of::<$type>(),
-            }),*];
         }
     )*};
 }
