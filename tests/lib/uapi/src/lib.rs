@@ -15,4 +15,4 @@ mod request;
 pub mod sync_file;
 
 pub use plain::{Field, Plain};
-pub use request::{io, ior, iow, iowr, Request};
+pub use request::{code, io, ior, iow, iowr, Request};

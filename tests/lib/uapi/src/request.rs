@@ -40,12 +40,7 @@ impl<T> Request<T> {
 
     /// The same number with another argument: what a program of another version sends.
     pub const fn with<U>(self) -> Request<U> {
-        request(
-            self.code >> 30,
-            self.group() as u8,
-            self.nr() as u8,
-            size_of::<U>(),
-        )
+        request(self.code >> 30, self.group() as u8, self.nr() as u8)
     }
 }
 
@@ -56,11 +51,18 @@ impl<T: Plain> Request<T> {
     }
 }
 
-const fn request<T>(direction: u32, group: u8, nr: u8, size: usize) -> Request<T> {
+/// The code of any direction and size.
+///
+/// # Panics
+/// If the size needs more than 14 bits.
+pub const fn code(direction: u32, group: u8, nr: u8, size: usize) -> u32 {
     assert!(size < 1 << 14, "the size field has 14 bits");
-    let code = direction << 30 | (size as u32) << 16 | (group as u32) << 8 | nr as u32;
+    direction << 30 | (size as u32) << 16 | (group as u32) << 8 | nr as u32
+}
+
+const fn request<T>(direction: u32, group: u8, nr: u8) -> Request<T> {
     Request {
-        code,
+        code: code(direction, group, nr, size_of::<T>()),
         argument: PhantomData,
     }
 }
@@ -68,22 +70,22 @@ const fn request<T>(direction: u32, group: u8, nr: u8, size: usize) -> Request<T
 /// `_IO`: no argument.
 pub const fn io<T>(group: u8, nr: u8) -> Request<T> {
     assert!(size_of::<T>() == 0, "_IO has no argument");
-    request(0, group, nr, 0)
+    request(0, group, nr)
 }
 
 /// `_IOW`: the kernel reads a `T`.
 pub const fn iow<T>(group: u8, nr: u8) -> Request<T> {
-    request(1, group, nr, size_of::<T>())
+    request(1, group, nr)
 }
 
 /// `_IOR`: the kernel writes a `T`.
 pub const fn ior<T>(group: u8, nr: u8) -> Request<T> {
-    request(2, group, nr, size_of::<T>())
+    request(2, group, nr)
 }
 
 /// `_IOWR`: the kernel reads and writes a `T`.
 pub const fn iowr<T>(group: u8, nr: u8) -> Request<T> {
-    request(3, group, nr, size_of::<T>())
+    request(3, group, nr)
 }
 
 /// `requests! { GROUP, PREFIX; NAME: iow<T> = NR; ... }` defines the requests of a header, and
