@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A client of panfrost in the process of the driver: ioctls as a program would do them, by number
-//! and bytes, and job chains written by hand. The layouts are written again here, from the user
-//! ABI.
+//! and bytes, and job chains written by hand. The user ABI is that of crate `uapi`.
 
 use drm_os_host::{Caller, Config, File, World};
 use drmboard::Board;
+use uapi::core::{
+    Auth, GemClose, GemFlink, GemOpen, PrimeHandle, SyncobjArray, SyncobjCreate, SyncobjDestroy,
+    SyncobjHandle, SyncobjWait,
+};
+use uapi::dma_buf::{self, Fences};
+use uapi::panfrost::{
+    CreateBo, GetBoOffset, GetParam, Madvise, MmapBo, PerfcntDump, PerfcntEnable, Submit40, WaitBo,
+};
+use uapi::sync_file::{self, FileInfo, MergeData};
+use uapi::{core, panfrost, Plain, Request};
 
 mod chain;
 pub mod etnaviv;
@@ -16,8 +25,6 @@ pub use rig::{
     charged, coherent, limits, pass, real, tunable, with_memory, Ends, Rig, Work, MS, SEC,
 };
 
-/// DRM ioctls are of this group.
-pub const GROUP: u32 = 0x64;
 /// The render node's minor type.
 pub const RENDER: u32 = 2;
 /// The primary node's.
@@ -99,38 +106,16 @@ fn long(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
 }
 
-/// The bytes of a structure made of words and longs.
-#[derive(Default)]
-pub struct Arg(Vec<u8>);
+/// An ioctl of a file; returns the structure afterwards.
+pub fn ioctl<T: Plain>(file: &File, caller: &Caller, request: Request<T>, arg: T) -> Result<T> {
+    let mut bytes = arg.to_bytes();
+    file.ioctl(caller, request.group(), request.nr(), &mut bytes)?;
+    Ok(T::load(&bytes))
+}
 
-impl Arg {
-    /// Empty.
-    pub fn new() -> Arg {
-        Arg::default()
-    }
-    /// Appends a u32.
-    pub fn w(mut self, v: u32) -> Arg {
-        self.0.extend(v.to_le_bytes());
-        self
-    }
-    /// The structure so far.
-    pub fn bytes(self) -> Vec<u8> {
-        self.0
-    }
-    /// Appends bytes.
-    pub fn b(mut self, bytes: &[u8]) -> Arg {
-        self.0.extend(bytes);
-        self
-    }
-    /// Appends a u16.
-    pub fn h(self, v: u16) -> Arg {
-        self.b(&v.to_le_bytes())
-    }
-    /// Appends a u64.
-    pub fn l(mut self, v: u64) -> Arg {
-        self.0.extend(v.to_le_bytes());
-        self
-    }
+/// SYNC_IOC_FILE_INFO without the fences.
+pub fn sync_file_info(file: &File, caller: &Caller) -> FileInfo {
+    ioctl(file, caller, sync_file::FILE_INFO, FileInfo::default()).expect("the file is a sync_file")
 }
 
 impl Client {
@@ -172,8 +157,8 @@ impl Client {
     /// As [`Client::open_primary`], as user `uid`.
     pub fn open_primary_of(board: &Board, master: &Client, uid: u32) -> Result<Client> {
         let client = Client::open_by(board, 0, PRIMARY, uid)?;
-        let magic = client.ioctl(0x02, Arg::new().w(0))?;
-        master.ioctl(0x11, Arg::new().b(&magic))?;
+        let magic = client.ioctl(core::GET_MAGIC, Auth::default())?;
+        master.ioctl(core::AUTH_MAGIC, magic)?;
         Ok(client)
     }
 
@@ -186,25 +171,40 @@ impl Client {
     }
 
     /// An ioctl of a descriptor that is no device's: EBADF, and what the driver says.
-    pub fn fd_ioctl(&self, fd: i32, group: u32, nr: u32, arg: Arg) -> Result<Vec<u8>> {
-        let mut data = arg.0;
+    pub fn fd_ioctl<T: Plain>(&self, fd: i32, request: Request<T>, arg: T) -> Result<T> {
         let file = self.caller.fd(fd).ok_or(errno::EBADF)?;
-        file.ioctl(&self.caller, group, nr, &mut data)?;
-        Ok(data)
+        ioctl(&file, &self.caller, request, arg)
     }
 
     /// An ioctl; returns the structure afterwards.
-    pub fn ioctl(&self, nr: u32, arg: Arg) -> Result<Vec<u8>> {
-        let mut data = arg.0;
-        self.file.ioctl(&self.caller, GROUP, nr, &mut data)?;
-        Ok(data)
+    pub fn ioctl<T: Plain>(&self, request: Request<T>, arg: T) -> Result<T> {
+        ioctl(&self.file, &self.caller, request, arg)
+    }
+
+    /// CREATE_BO: the handle and the GPU address.
+    pub fn create_bo(&self, size: u32, flags: u32) -> Result<(u32, u64)> {
+        let arg = CreateBo {
+            size,
+            flags,
+            ..CreateBo::default()
+        };
+        let made = self.ioctl(panfrost::CREATE_BO, arg)?;
+        Ok((made.handle, made.offset))
+    }
+
+    /// MMAP_BO: the offset for mmap.
+    pub fn map_offset(&self, handle: u32) -> Result<u64> {
+        let arg = MmapBo {
+            handle,
+            ..MmapBo::default()
+        };
+        Ok(self.ioctl(panfrost::MMAP_BO, arg)?.offset)
     }
 
     /// CREATE_BO, and a mapping unless it is a heap.
     pub fn bo(&self, size: u32, flags: u32) -> Result<Bo> {
-        let out = self.ioctl(0x42, Arg::new().w(size).w(flags).w(0).w(0).l(0))?;
-        let (handle, va) = (word(&out, 8), long(&out, 16));
-        if flags & 2 != 0 {
+        let (handle, va) = self.create_bo(size, flags)?;
+        if flags & panfrost::BO_HEAP != 0 {
             return Ok(Bo {
                 handle,
                 va,
@@ -216,7 +216,7 @@ impl Client {
 
     /// MMAP_BO, and a mapping, of an object of `size` bytes at `va`.
     pub fn map(&self, handle: u32, va: u64, size: u32) -> Result<Bo> {
-        let offset = long(&self.ioctl(0x43, Arg::new().w(handle).w(0).l(0))?, 8);
+        let offset = self.map_offset(handle)?;
         let map = Some(
             self.file
                 .mmap(offset, u64::from(size).next_multiple_of(4096))?,
@@ -226,12 +226,17 @@ impl Client {
 
     /// GEM_CLOSE.
     pub fn close(&self, handle: u32) -> Result<()> {
-        self.ioctl(0x09, Arg::new().w(handle).w(0)).map(drop)
+        self.ioctl(core::GEM_CLOSE, GemClose { handle, pad: 0 })
+            .map(drop)
     }
 
     /// GET_PARAM.
     pub fn param(&self, param: u32) -> Result<u64> {
-        Ok(long(&self.ioctl(0x44, Arg::new().w(param).w(0).l(0))?, 8))
+        let arg = GetParam {
+            param,
+            ..GetParam::default()
+        };
+        Ok(self.ioctl(panfrost::GET_PARAM, arg)?.value)
     }
 
     /// SUBMIT of a chain: fragment or not, buffers, syncobjs to wait for, syncobj to fill.
@@ -243,65 +248,123 @@ impl Client {
         waits: &[u32],
         out: u32,
     ) -> Result<()> {
-        let arg = Arg::new()
-            .l(jc)
-            .l(waits.as_ptr() as u64)
-            .w(waits.len() as u32)
-            .w(out)
-            .l(bos.as_ptr() as u64)
-            .w(bos.len() as u32)
-            .w(u32::from(fragment));
-        self.ioctl(0x40, arg).map(drop)
+        let arg = Submit40 {
+            jc,
+            in_syncs: waits.as_ptr() as u64,
+            in_sync_count: waits.len() as u32,
+            out_sync: out,
+            bo_handles: bos.as_ptr() as u64,
+            bo_handle_count: bos.len() as u32,
+            requirements: if fragment { panfrost::REQ_FS } else { 0 },
+        };
+        self.ioctl(panfrost::SUBMIT_40, arg).map(drop)
     }
 
     /// WAIT_BO for at most `ns` more nanoseconds.
     pub fn wait(&self, handle: u32, ns: u64) -> Result<()> {
         let until = if ns == 0 { 0 } else { self.world.now() + ns };
-        self.ioctl(0x41, Arg::new().w(handle).w(0).l(until))
-            .map(drop)
+        let arg = WaitBo {
+            handle,
+            pad: 0,
+            timeout_ns: until as i64,
+        };
+        self.ioctl(panfrost::WAIT_BO, arg).map(drop)
     }
 
     /// MADVISE: retained.
     pub fn madvise(&self, handle: u32, advice: u32) -> Result<bool> {
-        Ok(word(&self.ioctl(0x48, Arg::new().w(handle).w(advice).w(0))?, 8) != 0)
+        let arg = Madvise {
+            handle,
+            madv: advice,
+            retained: 0,
+        };
+        Ok(self.ioctl(panfrost::MADVISE, arg)?.retained != 0)
     }
 
     /// SYNCOBJ_CREATE.
     pub fn syncobj(&self, signaled: bool) -> Result<u32> {
-        Ok(word(
-            &self.ioctl(0xbf, Arg::new().w(0).w(u32::from(signaled)))?,
-            0,
-        ))
+        let flags = if signaled {
+            core::SYNCOBJ_CREATE_SIGNALED
+        } else {
+            0
+        };
+        let made = self.ioctl(core::SYNCOBJ_CREATE, SyncobjCreate { handle: 0, flags })?;
+        Ok(made.handle)
     }
 
     /// SYNCOBJ_DESTROY.
     pub fn syncobj_destroy(&self, handle: u32) -> Result<()> {
-        self.ioctl(0xc0, Arg::new().w(handle).w(0)).map(drop)
+        self.ioctl(core::SYNCOBJ_DESTROY, SyncobjDestroy { handle, pad: 0 })
+            .map(drop)
     }
 
     /// SYNCOBJ_WAIT for one, for at most `ns` more nanoseconds.
     pub fn syncobj_wait(&self, handle: u32, ns: u64) -> Result<()> {
-        let handles = [handle];
         let until = self.world.now() + ns;
-        let arg = Arg::new()
-            .l(handles.as_ptr() as u64)
-            .l(until)
-            .w(1)
-            .w(0)
-            .w(0)
-            .w(0);
-        self.ioctl(0xc3, arg).map(drop)
+        self.syncobj_wait_many(&[handle], until as i64, 0).map(drop)
+    }
+
+    /// SYNCOBJ_WAIT until the time `timeout_nsec`: the index of the first that was signalled.
+    pub fn syncobj_wait_many(&self, handles: &[u32], timeout_nsec: i64, flags: u32) -> Result<u32> {
+        let arg = SyncobjWait {
+            handles: handles.as_ptr() as u64,
+            timeout_nsec,
+            count_handles: handles.len() as u32,
+            flags,
+            ..SyncobjWait::default()
+        };
+        Ok(self.ioctl(core::SYNCOBJ_WAIT, arg)?.first_signaled)
+    }
+
+    /// SYNCOBJ_RESET or SYNCOBJ_SIGNAL.
+    pub fn syncobj_array(&self, request: Request<SyncobjArray>, handles: &[u32]) -> Result<()> {
+        let arg = SyncobjArray {
+            handles: handles.as_ptr() as u64,
+            count_handles: handles.len() as u32,
+            pad: 0,
+        };
+        self.ioctl(request, arg).map(drop)
+    }
+
+    /// SYNCOBJ_HANDLE_TO_FD: a descriptor of the syncobj itself.
+    pub fn share_syncobj(&self, handle: u32) -> Result<i32> {
+        let arg = SyncobjHandle {
+            handle,
+            ..SyncobjHandle::default()
+        };
+        Ok(self.ioctl(core::SYNCOBJ_HANDLE_TO_FD, arg)?.fd)
+    }
+
+    /// SYNCOBJ_FD_TO_HANDLE: a handle of a descriptor's syncobj.
+    pub fn take_syncobj(&self, fd: i32) -> Result<u32> {
+        let arg = SyncobjHandle {
+            fd,
+            ..SyncobjHandle::default()
+        };
+        Ok(self.ioctl(core::SYNCOBJ_FD_TO_HANDLE, arg)?.handle)
     }
 
     /// SYNCOBJ_HANDLE_TO_FD as a sync_file: the descriptor.
     pub fn sync_file(&self, handle: u32) -> Result<i32> {
-        Ok(word(&self.ioctl(0xc1, Arg::new().w(handle).w(1).w(0).w(0))?, 8) as i32)
+        let flags = core::SYNCOBJ_SYNC_FILE;
+        let arg = SyncobjHandle {
+            handle,
+            flags,
+            ..SyncobjHandle::default()
+        };
+        Ok(self.ioctl(core::SYNCOBJ_HANDLE_TO_FD, arg)?.fd)
     }
 
     /// SYNCOBJ_FD_TO_HANDLE: puts a sync_file's fence into a syncobj.
     pub fn import_sync_file(&self, handle: u32, fd: i32) -> Result<()> {
-        self.ioctl(0xc2, Arg::new().w(handle).w(1).w(fd as u32).w(0))
-            .map(drop)
+        let flags = core::SYNCOBJ_SYNC_FILE;
+        let arg = SyncobjHandle {
+            handle,
+            flags,
+            fd,
+            pad: 0,
+        };
+        self.ioctl(core::SYNCOBJ_FD_TO_HANDLE, arg).map(drop)
     }
 
     /// What a sync_file of the syncobj's fence says: 0 under way, 1 done, else an error, negative.
@@ -315,50 +378,89 @@ impl Client {
     /// SYNC_IOC_FILE_INFO: status.
     pub fn sync_file_status(&self, fd: i32) -> i32 {
         let file = self.caller.fd(fd).expect("the descriptor is there");
-        let mut info = [0; 56];
-        file.ioctl(&self.caller, 0x3e, 4, &mut info)
-            .expect("the descriptor is a sync_file's");
-        word(&info, 32) as i32
+        sync_file_info(&file, &self.caller).status
+    }
+
+    /// SYNC_IOC_MERGE: the descriptor.
+    pub fn merge(&self, a: i32, b: i32) -> Result<i32> {
+        let arg = MergeData {
+            fd2: b,
+            ..MergeData::default()
+        };
+        Ok(self.fd_ioctl(a, sync_file::MERGE, arg)?.fence)
+    }
+
+    /// DMA_BUF_IOCTL_EXPORT_SYNC_FILE: a sync_file of a dma-buf's fences.
+    pub fn dma_buf_fences(&self, dma_buf: i32, flags: u32) -> Result<i32> {
+        let arg = Fences { flags, fd: 0 };
+        Ok(self.fd_ioctl(dma_buf, dma_buf::EXPORT_SYNC_FILE, arg)?.fd)
+    }
+
+    /// DMA_BUF_IOCTL_IMPORT_SYNC_FILE: adds a sync_file's fences to a dma-buf.
+    pub fn add_dma_buf_fences(&self, dma_buf: i32, flags: u32, fd: i32) -> Result<()> {
+        let arg = Fences { flags, fd };
+        self.fd_ioctl(dma_buf, dma_buf::IMPORT_SYNC_FILE, arg)
+            .map(drop)
     }
 
     /// PERFCNT_ENABLE.
     pub fn perfcnt_enable(&self, on: bool, set: u32) -> Result<()> {
-        self.ioctl(0x46, Arg::new().w(u32::from(on)).w(set))
-            .map(drop)
+        let arg = PerfcntEnable {
+            enable: u32::from(on),
+            counterset: set,
+        };
+        self.ioctl(panfrost::PERFCNT_ENABLE, arg).map(drop)
     }
 
     /// PERFCNT_DUMP.
     pub fn perfcnt_dump(&self, to: &mut [u8]) -> Result<()> {
-        self.ioctl(0x47, Arg::new().l(to.as_mut_ptr() as u64))
-            .map(drop)
+        let arg = PerfcntDump {
+            buf_ptr: to.as_mut_ptr() as u64,
+        };
+        self.ioctl(panfrost::PERFCNT_DUMP, arg).map(drop)
     }
 
     /// PRIME_HANDLE_TO_FD: the descriptor.
     pub fn export(&self, handle: u32) -> Result<i32> {
-        Ok(word(&self.ioctl(0x2d, Arg::new().w(handle).w(0).w(0))?, 8) as i32)
+        let arg = PrimeHandle {
+            handle,
+            ..PrimeHandle::default()
+        };
+        Ok(self.ioctl(core::PRIME_HANDLE_TO_FD, arg)?.fd)
     }
 
     /// PRIME_FD_TO_HANDLE: the handle.
     pub fn import(&self, fd: i32) -> Result<u32> {
-        Ok(word(
-            &self.ioctl(0x2e, Arg::new().w(0).w(0).w(fd as u32))?,
-            0,
-        ))
+        let arg = PrimeHandle {
+            fd,
+            ..PrimeHandle::default()
+        };
+        Ok(self.ioctl(core::PRIME_FD_TO_HANDLE, arg)?.handle)
     }
 
     /// GEM_FLINK: the global name.
     pub fn flink(&self, handle: u32) -> Result<u32> {
-        Ok(word(&self.ioctl(0x0a, Arg::new().w(handle).w(0))?, 4))
+        Ok(self
+            .ioctl(core::GEM_FLINK, GemFlink { handle, name: 0 })?
+            .name)
     }
 
     /// GEM_OPEN: a handle of the object with a global name.
     pub fn open_name(&self, name: u32) -> Result<u32> {
-        Ok(word(&self.ioctl(0x0b, Arg::new().w(name).w(0).l(0))?, 4))
+        let arg = GemOpen {
+            name,
+            ..GemOpen::default()
+        };
+        Ok(self.ioctl(core::GEM_OPEN, arg)?.handle)
     }
 
     /// GET_BO_OFFSET: the GPU address.
     pub fn va(&self, handle: u32) -> Result<u64> {
-        Ok(long(&self.ioctl(0x45, Arg::new().w(handle).w(0).l(0))?, 8))
+        let arg = GetBoOffset {
+            handle,
+            ..GetBoOffset::default()
+        };
+        Ok(self.ioctl(panfrost::GET_BO_OFFSET, arg)?.offset)
     }
 
     /// A counter of the file.

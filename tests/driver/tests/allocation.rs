@@ -9,6 +9,7 @@ use driver_tests::{errno, pass, write_zero, Client, Rig, Work, MS, SEC};
 use drm_os_host::{Config, World};
 use drmboard::Board;
 use std::cell::RefCell;
+use uapi::core::SYNCOBJ_RESET;
 
 /// No call allocates more often.
 const MOST: u64 = 400;
@@ -138,10 +139,7 @@ fn create_bo() {
 }
 
 fn create(c: &Client, size: u32, flags: u32) -> Result<u32, i32> {
-    let arg = driver_tests::Arg::new().w(size).w(flags).w(0).w(0).l(0);
-    Ok(u32::from_le_bytes(
-        c.ioctl(0x42, arg)?[8..12].try_into().unwrap(),
-    ))
+    c.create_bo(size, flags).map(|(handle, _)| handle)
 }
 
 #[test]
@@ -230,7 +228,7 @@ fn submit() {
     };
     let failures = sweep(setup, |rig, (_, _, c, shared, wait, _, mine)| {
         let fresh = mine.done;
-        c.ioctl(0xc4, reset_of(&fresh))?;
+        c.syncobj_array(SYNCOBJ_RESET, &[fresh])?;
         let bos = [mine.chain.handle, *shared, mine.data.handle];
         let result = c.submit(mine.chain.va, false, &bos, &[*wait], fresh);
         rig.world().fail_allocation(None);
@@ -254,14 +252,6 @@ fn submit() {
         Ok(())
     });
     assert!(failures > 8, "{failures}");
-}
-
-/// SYNCOBJ_RESET of one.
-fn reset_of(handle: &u32) -> driver_tests::Arg {
-    driver_tests::Arg::new()
-        .l(std::ptr::from_ref(handle) as u64)
-        .w(1)
-        .w(0)
 }
 
 #[test]
@@ -358,8 +348,6 @@ fn maps() {
         (c, handle)
     };
     sweep(setup, |_, (c, handle)| {
-        let out = c.ioctl(0x43, driver_tests::Arg::new().w(*handle).w(0).l(0))?;
-        let offset = u64::from_le_bytes(out[8..16].try_into().unwrap());
-        c.file.mmap(offset, 8192).map(drop)
+        c.file.mmap(c.map_offset(*handle)?, 8192).map(drop)
     });
 }

@@ -3,10 +3,11 @@
 //! goes wrong.
 
 use driver_tests::etnaviv::{
-    prep, stream, Bo, Client, Fence, Rig, Submit, Work, BROKEN, NONBLOCK, SOFTPIN_START,
+    prep, stream, Bo, Client, Fence, Rig, Submit, Work, BROKEN, CACHED, NONBLOCK, SOFTPIN_START,
 };
-use driver_tests::{errno, Arg, MS, SEC};
+use driver_tests::{errno, MS, SEC};
 use models::vivante::Injection;
+use uapi::etnaviv::{Timespec, WaitFence, WAIT_FENCE};
 
 #[test]
 fn attach_and_detach_leave_nothing() {
@@ -261,8 +262,15 @@ fn waits_end_with_the_work_or_with_the_time() {
         assert_eq!(c.cpu_prep(handle, prep::READ, ns), Err(errno::ETIMEDOUT));
     }
     // Nanoseconds that are seconds, as user space passes them.
-    let far = Arg::new().w(0).w(fence.id).w(0).w(0).l(0).l(3600 * SEC);
-    c.ioctl(0x47, far).unwrap();
+    let far = WaitFence {
+        fence: fence.id,
+        timeout: Timespec {
+            tv_sec: 0,
+            tv_nsec: 3600 * SEC as i64,
+        },
+        ..WaitFence::default()
+    };
+    c.ioctl(WAIT_FENCE, far).unwrap();
     assert!(work.is_done());
     assert_eq!(c.gem_wait(handle, NONBLOCK, 0), Ok(()));
     assert_eq!(c.cpu_prep(handle, prep::WRITE | prep::NOSYNC, 0), Ok(()));
@@ -314,7 +322,6 @@ fn one_address_is_each_clients_own_memory() {
 /// Catches, in scattered_etnaviv: CPU_PREP or CPU_FINI without cache maintenance.
 #[test]
 fn a_cached_buffer_is_kept_in_step() {
-    const CACHED: u32 = 0x1_0000;
     let rig = Rig::new();
     let c = rig.client();
     let handle = c.gem_new(4096, CACHED).unwrap();

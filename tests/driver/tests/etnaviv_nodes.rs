@@ -9,6 +9,7 @@ use models::vivante::Variant;
 use models::{Bus, BusError, Vivante};
 use std::any::Any;
 use std::sync::{Arc, Mutex};
+use uapi::etnaviv::{Param, GET_PARAM, PARAM_GPU_MODEL};
 
 /// A client with work under way and queued on both cores.
 fn busy(rig: &Rig) -> (Client, Vec<(Work, Fence)>) {
@@ -226,10 +227,13 @@ fn a_core_with_another_mmu_is_refused() {
         world.advance(SEC);
         assert_eq!(world.counters().power_domains_on, 0);
         let param = |pipe: u32| {
-            let mut bytes = [0; 16];
-            bytes[0] = pipe as u8;
-            bytes[4] = 1;
-            file.ioctl(&caller, driver_tests::GROUP, 0x40, &mut bytes)
+            let param = PARAM_GPU_MODEL;
+            let arg = Param {
+                pipe,
+                param,
+                value: 0,
+            };
+            driver_tests::ioctl(&file, &caller, GET_PARAM, arg).map(drop)
         };
         assert_eq!((param(0), param(1)), (Ok(()), Err(errno::ENXIO)));
         assert_eq!(nodes[0].detach(false), Err(errno::EBUSY), "it goes on");

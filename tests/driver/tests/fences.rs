@@ -2,11 +2,16 @@
 //! Fences in numbers that only a hostile client has: merges of merges, lists of buffers, waits for
 //! thousands.
 
-use driver_tests::{errno, null, with_memory, Arg, Client, Rig, Work, MS, SEC};
+use driver_tests::{errno, null, with_memory, Client, Rig, Work, MS, SEC};
 use drm_os_host::{ClockMode, Config};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+use uapi::core::{
+    SYNCOBJ_RESET as RESET, SYNCOBJ_SIGNAL as SIGNAL, SYNCOBJ_WAIT_ALL as ALL,
+    SYNCOBJ_WAIT_FOR_SUBMIT as FOR_SUBMIT,
+};
+use uapi::sync_file::{FenceInfo, FileInfo, FILE_INFO};
 
 fn real() -> Config {
     Config {
@@ -15,30 +20,21 @@ fn real() -> Config {
     }
 }
 
-/// SYNC_IOC_MERGE.
-fn merge(c: &Client, a: i32, b: i32) -> Result<i32, i32> {
-    let file = c.caller.fd(a).expect("the descriptor is there");
-    let mut data = [0u8; 48];
-    data[32..36].copy_from_slice(&b.to_le_bytes());
-    file.ioctl(&c.caller, 0x3e, 3, &mut data)?;
-    Ok(i32::from_le_bytes(data[36..40].try_into().unwrap()))
-}
-
 /// SYNC_IOC_FILE_INFO: the status of all, and of each.
 fn info(c: &Client, fd: i32) -> (i32, Vec<i32>) {
-    let mut fences = vec![[0u32; 20]; 2000];
-    let file = c.caller.fd(fd).expect("the descriptor is there");
-    let ask = |count: u32| {
-        let arg = Arg::new().b(&[0; 32]).w(0).w(0).w(count).w(0);
-        let mut data = arg.l(fences.as_ptr() as u64).bytes();
-        file.ioctl(&c.caller, 0x3e, 4, &mut data).unwrap();
-        let word = |at: usize| u32::from_le_bytes(data[at..at + 4].try_into().unwrap());
-        (word(32) as i32, word(40) as usize)
+    let mut fences = vec![FenceInfo::default(); 2000];
+    let mut ask = |num_fences: u32| {
+        let arg = FileInfo {
+            num_fences,
+            sync_fence_info: fences.as_mut_ptr() as u64,
+            ..FileInfo::default()
+        };
+        c.fd_ioctl(fd, FILE_INFO, arg).unwrap()
     };
-    let (status, count) = ask(0);
+    let all = ask(0);
     ask(2000);
-    fences.truncate(count);
-    (status, fences.iter().map(|f| f[16] as i32).collect())
+    fences.truncate(all.num_fences as usize);
+    (all.status, fences.iter().map(|f| f.status).collect())
 }
 
 /// Puts a sync_file into a syncobj and takes it out again, as programs keep fences.
@@ -83,9 +79,9 @@ fn two(rig: &Rig) -> Two {
 /// `depth` merges, each of the one before and a fence; the last is in a syncobj.
 fn nest(t: &Two, depth: usize) -> u32 {
     let kept = t.c.syncobj(false).unwrap();
-    let mut last = merge(&t.c, t.fds[0], t.fds[1]).unwrap();
+    let mut last = t.c.merge(t.fds[0], t.fds[1]).unwrap();
     for n in 0..depth {
-        let merged = merge(&t.c, last, t.fds[n % 2]).unwrap();
+        let merged = t.c.merge(last, t.fds[n % 2]).unwrap();
         t.c.caller.close_fd(last);
         last = through(&t.c, kept, merged);
     }
@@ -129,9 +125,9 @@ fn a_merge_reports_its_parts() {
     rig.slow_jobs(10 * MS);
     let t = two(&rig);
     let c = &t.c;
-    let both = merge(c, t.fds[0], t.fds[1]).unwrap();
+    let both = c.merge(t.fds[0], t.fds[1]).unwrap();
     let kept = c.syncobj(false).unwrap();
-    let again = through(c, kept, merge(c, both, t.fds[0]).unwrap());
+    let again = through(c, kept, c.merge(both, t.fds[0]).unwrap());
     rig.advance(505 * MS);
     // The first has failed, and what waits for it runs.
     for fd in [both, again] {
@@ -140,7 +136,7 @@ fn a_merge_reports_its_parts() {
     }
     assert_eq!(c.outcome(kept), 0);
     // A merge with what has failed already fails like one whose part fails later.
-    let late = merge(c, t.fds[1], t.fds[0]).unwrap();
+    let late = c.merge(t.fds[1], t.fds[0]).unwrap();
     rig.advance(SEC);
     for fd in [both, again, late] {
         let (status, parts) = info(c, fd);
@@ -151,7 +147,7 @@ fn a_merge_reports_its_parts() {
     }
     assert_eq!(c.outcome(kept), -errno::ETIMEDOUT);
     // Those that ended well need not be listed.
-    let over = merge(c, t.fds[1], t.fds[1]).unwrap();
+    let over = c.merge(t.fds[1], t.fds[1]).unwrap();
     assert_eq!(info(c, over), (1, vec![1]));
     drop(t);
     rig.finish();
@@ -166,7 +162,7 @@ fn a_job_waits_for_all_parts_of_a_merge() {
     let work = c.work().unwrap();
     let both = c.caller.install(
         t.c.caller
-            .fd(merge(&t.c, t.fds[0], t.fds[1]).unwrap())
+            .fd(t.c.merge(t.fds[0], t.fds[1]).unwrap())
             .unwrap(),
     );
     let merged = c.syncobj(false).unwrap();
@@ -198,7 +194,7 @@ fn a_merge_that_is_dropped_leaves_nothing() {
     let mut bytes = Vec::new();
     for _ in 0..3 {
         for _ in 0..1000 {
-            let merged = merge(c, t.fds[0], t.fds[1]).unwrap();
+            let merged = c.merge(t.fds[0], t.fds[1]).unwrap();
             assert!(!c.caller.fd(merged).unwrap().poll());
             c.import_sync_file(kept, merged).unwrap();
             c.caller.close_fd(merged);
@@ -256,23 +252,19 @@ fn small_objects_are_charged() {
     };
     check("empty syncobjs", &|| c.syncobj(false).map(drop));
     check("syncobjs with fences", &|| c.syncobj(true).map(drop));
-    let shared = c
-        .ioctl(0xc1, Arg::new().w(t.works[0].done).w(0).w(0).w(0))
-        .unwrap();
-    let shared = u32::from_le_bytes(shared[8..12].try_into().unwrap());
+    let shared = c.share_syncobj(t.works[0].done).unwrap();
     check("handles of one syncobj", &|| {
-        c.ioctl(0xc2, Arg::new().w(0).w(0).w(shared).w(0)).map(drop)
+        c.take_syncobj(shared).map(drop)
     });
     check("descriptors of one syncobj", &|| {
-        c.ioctl(0xc1, Arg::new().w(t.works[0].done).w(0).w(0).w(0))
-            .map(drop)
+        c.share_syncobj(t.works[0].done).map(drop)
     });
     check("sync_files", &|| c.sync_file(t.works[0].done).map(drop));
-    check("merges", &|| merge(c, t.fds[0], t.fds[1]).map(drop));
+    check("merges", &|| c.merge(t.fds[0], t.fds[1]).map(drop));
     // And there is an end.
     let refused = (0..10_000).find_map(|_| c.syncobj(false).err());
     assert_eq!(refused, Some(errno::ENOMEM));
-    assert_eq!(merge(c, t.fds[0], t.fds[1]), Err(errno::ENOMEM));
+    assert_eq!(c.merge(t.fds[0], t.fds[1]), Err(errno::ENOMEM));
     assert!(c.stat("mem") <= 4 << 20);
     drop(t);
     rig.finish();
@@ -311,7 +303,7 @@ fn lists_of_fences_are_bounded() {
     let fds: Vec<i32> = fds.collect();
     let mut all = fds[0];
     let mut parts = 1;
-    let refused = fds[1..].iter().find_map(|fd| match merge(&c, all, *fd) {
+    let refused = fds[1..].iter().find_map(|fd| match c.merge(all, *fd) {
         Ok(merged) => {
             (all, parts) = (merged, parts + 1);
             None
@@ -324,9 +316,7 @@ fn lists_of_fences_are_bounded() {
     let work = c.work().unwrap();
     let import = |fd: i32| {
         let dma_buf = c.export(work.data.handle).unwrap();
-        let file = c.caller.fd(dma_buf).unwrap();
-        let mut arg = Arg::new().w(3).w(fd as u32).bytes();
-        let done = file.ioctl(&c.caller, 0x62, 3, &mut arg);
+        let done = c.add_dma_buf_fences(dma_buf, 3, fd);
         c.caller.close_fd(dma_buf);
         done
     };
@@ -363,40 +353,16 @@ fn an_imported_fence_does_not_hide_a_later_one() {
     c.start(&x).unwrap();
     c.start(&y).unwrap();
     let dma_buf = c.export(y.data.handle).unwrap();
-    let mut arg = Arg::new()
-        .w(3)
-        .w(c.sync_file(x.done).unwrap() as u32)
-        .bytes();
-    let file = c.caller.fd(dma_buf).unwrap();
-    file.ioctl(&c.caller, 0x62, 3, &mut arg).unwrap();
+    let fence = c.sync_file(x.done).unwrap();
+    c.add_dma_buf_fences(dma_buf, 3, fence).unwrap();
     rig.advance(15 * MS);
     assert_eq!((c.outcome(x.done), c.outcome(y.done)), (1, 0));
     assert_eq!(c.wait(y.data.handle, 0), Err(errno::EBUSY));
     assert_eq!(c.wait(y.data.handle, SEC), Ok(()));
     assert!(y.is_done());
-    drop((file, x, y, c));
+    drop((x, y, c));
     rig.finish();
 }
-
-/// SYNCOBJ_WAIT until the time `until`.
-fn wait_many(c: &Client, handles: &[u32], until: i64, flags: u32) -> Result<u32, i32> {
-    let arg = Arg::new().l(handles.as_ptr() as u64).l(until as u64);
-    let out = c.ioctl(0xc3, arg.w(handles.len() as u32).w(flags).w(0).w(0))?;
-    Ok(u32::from_le_bytes(out[24..28].try_into().unwrap()))
-}
-
-fn array(c: &Client, nr: u32, handles: &[u32]) -> Result<(), i32> {
-    let arg = Arg::new()
-        .l(handles.as_ptr() as u64)
-        .w(handles.len() as u32)
-        .w(0);
-    c.ioctl(nr, arg).map(drop)
-}
-
-const ALL: u32 = 1;
-const FOR_SUBMIT: u32 = 2;
-const RESET: u32 = 0xc4;
-const SIGNAL: u32 = 0xc5;
 
 /// This thread.
 #[allow(unsafe_code, reason = "a system call")]
@@ -426,15 +392,15 @@ fn a_waiter_gets_the_fence_of_the_moment() {
             let (outbox, inbox) = mpsc::channel();
             let waiter = scope.spawn(move || {
                 outbox.send(tid()).unwrap();
-                wait_many(d, &boxes, until, flags)
+                d.syncobj_wait_many(&boxes, until, flags)
             });
             let waiter_tid = inbox.recv().unwrap();
             while rig.world().counters().cvs == cvs || !sleeps(waiter_tid) {
                 thread::yield_now();
             }
             for handle in boxes {
-                array(&c, SIGNAL, &[handle]).unwrap();
-                array(&c, RESET, &[handle]).unwrap();
+                c.syncobj_array(SIGNAL, &[handle]).unwrap();
+                c.syncobj_array(RESET, &[handle]).unwrap();
             }
             waiter.join().unwrap()
         });
@@ -459,21 +425,24 @@ fn waits_for_boxes_named_twice() {
     let ms = |n: u64| (rig.world().now() + n * MS) as i64;
     let (x_done, y_done) = (x.done, y.done);
     let any = [y_done, y_done, x_done, x_done];
-    assert_eq!(wait_many(&c, &any, ms(5), 0), Err(errno::ETIME));
-    assert_eq!(wait_many(&c, &any, ms(1000), 0), Ok(2));
+    assert_eq!(c.syncobj_wait_many(&any, ms(5), 0), Err(errno::ETIME));
+    assert_eq!(c.syncobj_wait_many(&any, ms(1000), 0), Ok(2));
     assert_eq!((c.outcome(x_done), c.outcome(y_done)), (1, 0));
-    assert_eq!(wait_many(&c, &any, ms(5), ALL), Err(errno::ETIME));
-    assert_eq!(wait_many(&c, &any, ms(1000), ALL), Ok(2));
+    assert_eq!(c.syncobj_wait_many(&any, ms(5), ALL), Err(errno::ETIME));
+    assert_eq!(c.syncobj_wait_many(&any, ms(1000), ALL), Ok(2));
     assert_eq!(c.outcome(y_done), 1);
     let with_empty = [empty, x_done, empty];
-    assert_eq!(wait_many(&c, &with_empty, ms(5), 0), Err(errno::EINVAL));
-    assert_eq!(wait_many(&c, &with_empty, ms(5), FOR_SUBMIT), Ok(1));
     assert_eq!(
-        wait_many(&c, &with_empty, ms(5), FOR_SUBMIT | ALL),
+        c.syncobj_wait_many(&with_empty, ms(5), 0),
+        Err(errno::EINVAL)
+    );
+    assert_eq!(c.syncobj_wait_many(&with_empty, ms(5), FOR_SUBMIT), Ok(1));
+    assert_eq!(
+        c.syncobj_wait_many(&with_empty, ms(5), FOR_SUBMIT | ALL),
         Err(errno::ETIME)
     );
     assert_eq!(
-        wait_many(&c, &[empty, empty], ms(5), FOR_SUBMIT),
+        c.syncobj_wait_many(&[empty, empty], ms(5), FOR_SUBMIT),
         Err(errno::ETIME)
     );
     drop((x, y, c));
@@ -488,10 +457,10 @@ fn arrays_of_handles_are_bounded() {
     let c = rig.client();
     let work = c.work().unwrap();
     let full = vec![c.syncobj(true).unwrap(); 65_537];
-    for nr in [RESET, SIGNAL] {
-        assert_eq!(array(&c, nr, &full), Err(errno::ENOMEM));
+    for request in [RESET, SIGNAL] {
+        assert_eq!(c.syncobj_array(request, &full), Err(errno::ENOMEM));
     }
-    assert_eq!(wait_many(&c, &full, 0, 0), Err(errno::ENOMEM));
+    assert_eq!(c.syncobj_wait_many(&full, 0, 0), Err(errno::ENOMEM));
     let (jc, out) = (work.chain.va, work.done);
     assert_eq!(c.submit(jc, false, &[], &full, out), Err(errno::ENOMEM));
     assert_eq!(c.submit(jc, false, &full, &[], out), Err(errno::ENOMEM));
@@ -500,7 +469,7 @@ fn arrays_of_handles_are_bounded() {
         Err(errno::EINVAL),
         "nothing was submitted"
     );
-    assert_eq!(wait_many(&c, &full[1..], 0, ALL), Ok(0));
+    assert_eq!(c.syncobj_wait_many(&full[1..], 0, ALL), Ok(0));
     let handles = vec![out; 65_536];
     let (mem, bytes) = (c.stat("mem"), rig.world().counters().malloc_bytes);
     thread::scope(|scope| {
@@ -508,7 +477,7 @@ fn arrays_of_handles_are_bounded() {
         let (outbox, inbox) = mpsc::channel();
         let waiter = scope.spawn(move || {
             outbox.send(tid()).unwrap();
-            wait_many(d, &handles, i64::MAX, ALL | FOR_SUBMIT)
+            d.syncobj_wait_many(&handles, i64::MAX, ALL | FOR_SUBMIT)
         });
         let waiter_tid = inbox.recv().unwrap();
         let taken = || rig.world().counters().malloc_bytes.saturating_sub(bytes);
@@ -520,7 +489,7 @@ fn arrays_of_handles_are_bounded() {
             charged >= taken && taken < 9 << 20,
             "{taken} bytes, {charged} charged"
         );
-        array(&c, SIGNAL, &[out]).unwrap();
+        c.syncobj_array(SIGNAL, &[out]).unwrap();
         assert_eq!(waiter.join().unwrap(), Ok(u32::MAX));
     });
     assert_eq!(c.stat("mem"), mem);
@@ -538,14 +507,14 @@ fn long_calls_end_with_a_signal() {
     let full = c.syncobj(true).unwrap();
     let mut handles = vec![empty; 10_000];
     c.caller.interrupt();
-    assert_eq!(array(&c, SIGNAL, &handles), Err(errno::EINTR));
+    assert_eq!(c.syncobj_array(SIGNAL, &handles), Err(errno::EINTR));
     assert_eq!(c.sync_file(empty), Err(errno::EINVAL), "nothing was done");
     handles.fill(full);
     c.caller.interrupt();
-    assert_eq!(array(&c, RESET, &handles), Err(errno::EINTR));
+    assert_eq!(c.syncobj_array(RESET, &handles), Err(errno::EINTR));
     assert_eq!(c.outcome(full), 1);
     c.caller.interrupt();
-    assert_eq!(wait_many(&c, &handles, 0, ALL), Err(errno::EINTR));
+    assert_eq!(c.syncobj_wait_many(&handles, 0, ALL), Err(errno::EINTR));
     let work = c.work().unwrap();
     c.caller.interrupt();
     let submit = || {
@@ -590,7 +559,7 @@ fn wait_cost(count: usize) -> u64 {
             outbox.send(tid()).unwrap();
             let begin = cpu_ns();
             let flags = ALL | FOR_SUBMIT;
-            assert_eq!(wait_many(d, boxes, i64::MAX, flags), Ok(u32::MAX));
+            assert_eq!(d.syncobj_wait_many(boxes, i64::MAX, flags), Ok(u32::MAX));
             cpu_ns() - begin
         });
         let waiter_tid = inbox.recv().unwrap();
@@ -598,7 +567,7 @@ fn wait_cost(count: usize) -> u64 {
             thread::yield_now();
         }
         for handle in &handles {
-            array(&c, SIGNAL, &[*handle]).unwrap();
+            c.syncobj_array(SIGNAL, &[*handle]).unwrap();
             // So that the waiter sees each by itself.
             thread::sleep(Duration::from_micros(100));
         }

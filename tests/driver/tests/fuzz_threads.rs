@@ -11,7 +11,7 @@
 //! come back.
 
 use driver_tests::fuzz::{env, gpu, may_be, note, Code, Gpu, Job, Random, HEAP};
-use driver_tests::{errno, limits, Arg, Client, Ends, MS, PRIMARY, SEC};
+use driver_tests::{errno, limits, Client, Ends, MS, PRIMARY, SEC};
 use drm_os_host::{Caller, ClockMode, Config, File, Mapping};
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::BTreeSet;
@@ -22,6 +22,9 @@ use std::sync::atomic::{
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+use uapi::core::{SYNCOBJ_RESET, SYNCOBJ_SIGNAL};
+use uapi::dma_buf;
+use uapi::sync_file::{FileInfo, FILE_INFO};
 
 const THREADS: usize = 4;
 const PROCESSES: usize = 3;
@@ -147,21 +150,9 @@ fn refused(what: u64, e: i32) {
     assert!(may_be(e) || crowd.contains(&e), "call {what}: error {e}");
 }
 
-fn word(bytes: &[u8], at: usize) -> i32 {
-    i32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
-}
-
-/// SYNC_IOC_FILE_INFO: status and number of fences; None if it is no sync_file.
-fn info(file: &File, caller: &Caller) -> Option<(i32, i32)> {
-    let mut info = [0; 56];
-    file.ioctl(caller, 0x3e, 4, &mut info).ok()?;
-    Some((word(&info, 32), word(&info, 40)))
-}
-
-/// SYNC_IOC_MERGE: the descriptor.
-fn merge(client: &Client, a: i32, b: i32) -> Result<i32, i32> {
-    let arg = Arg::new().b(&[0; 32]).w(b as u32).w(0).w(0).w(0);
-    client.fd_ioctl(a, 0x3e, 3, arg).map(|out| word(&out, 36))
+/// SYNC_IOC_FILE_INFO: None if it is no sync_file.
+fn info(file: &File, caller: &Caller) -> Option<FileInfo> {
+    driver_tests::ioctl(file, caller, FILE_INFO, FileInfo::default()).ok()
 }
 
 /// Looks again until it is so, for ten seconds.
@@ -359,62 +350,60 @@ impl Stage {
                 let (handle, fd) = (p.syncobjs.any(n[0])?, p.sync_files.any(n[1])?);
                 c.import_sync_file(handle, fd).map(|()| "to syncobj")
             }
-            83 => {
-                let arg = Arg::new().w(p.syncobjs.any(n[0])?).w(0).w(0).w(0);
-                c.ioctl(0xc1, arg).map(|out| {
-                    p.shared_syncobjs.add(word(&out, 8));
-                    "share syncobj"
-                })
-            }
-            84 => {
-                let fd = p.shared_syncobjs.any(n[0])?;
-                let arg = Arg::new().w(0).w(0).w(fd as u32).w(0);
-                c.ioctl(0xc2, arg).map(|out| {
-                    p.syncobjs.add(word(&out, 0) as u32);
-                    "take syncobj"
-                })
-            }
+            83 => c.share_syncobj(p.syncobjs.any(n[0])?).map(|fd| {
+                p.shared_syncobjs.add(fd);
+                "share syncobj"
+            }),
+            84 => c.take_syncobj(p.shared_syncobjs.any(n[0])?).map(|handle| {
+                p.syncobjs.add(handle);
+                "take syncobj"
+            }),
             85 => {
                 let handles = [p.syncobjs.any(n[0])?, p.syncobjs.any(n[1])?];
-                let arg = Arg::new().l(handles.as_ptr() as u64).w(2).w(0);
-                c.ioctl(0xc4 + n[2] as u32 % 2, arg).map(|_| "signal")
+                let request = [SYNCOBJ_RESET, SYNCOBJ_SIGNAL][n[2] as usize % 2];
+                c.syncobj_array(request, &handles).map(|()| "signal")
             }
             86 | 87 => {
                 let handles = [p.syncobjs.any(n[0])?, p.syncobjs.any(n[1])?];
                 let until = world.now() + n[2] % 4 * MS;
-                let arg = Arg::new().l(handles.as_ptr() as u64).l(until).w(2);
-                let waited = c.ioctl(0xc3, arg.w(n[3] as u32 % 4).w(0).w(0));
-                waited.map(|_| "wait for syncobjs")
+                c.syncobj_wait_many(&handles, until as i64, n[3] as u32 % 4)
+                    .map(|_| "wait for syncobjs")
             }
             88..90 => {
                 let [a, b] = [p.sync_files.any(n[0])?, p.sync_files.any(n[1])?];
-                merge(c, a, b).map(|fd| {
+                c.merge(a, b).map(|fd| {
                     p.sync_files.add(fd);
                     "merge"
                 })
             }
             90 => {
                 let file = c.caller.fd(p.sync_files.any(n[0])?)?;
-                let (status, _) = info(&file, &c.caller)?;
-                assert!(status != 1 || file.poll(), "it has ended, and poll waits");
+                let info = info(&file, &c.caller)?;
+                assert!(
+                    info.status != 1 || file.poll(),
+                    "it has ended, and poll waits"
+                );
                 Ok("info")
             }
             91 => {
-                let arg = Arg::new().w(1 + n[1] as u32 % 2).w(0);
-                c.fd_ioctl(p.dma_bufs.any(n[0])?, 0x62, 2, arg).map(|out| {
-                    p.sync_files.add(word(&out, 4));
+                let flags = 1 + n[1] as u32 % 2;
+                let made = c.dma_buf_fences(p.dma_bufs.any(n[0])?, flags);
+                made.map(|fd| {
+                    p.sync_files.add(fd);
                     "dma-buf's fences"
                 })
             }
             92 => {
                 let fd = p.sync_files.any(n[2])?;
-                let arg = Arg::new().w(1 + n[1] as u32 % 2).w(fd as u32);
-                let done = c.fd_ioctl(p.dma_bufs.any(n[0])?, 0x62, 3, arg);
-                done.map(|_| "fences to dma-buf")
+                let flags = 1 + n[1] as u32 % 2;
+                c.add_dma_buf_fences(p.dma_bufs.any(n[0])?, flags, fd)
+                    .map(|()| "fences to dma-buf")
             }
             93 => {
-                let arg = Arg::new().l(1 + n[1] % 2);
-                c.fd_ioctl(p.dma_bufs.any(n[0])?, 0x62, 0, arg)
+                let arg = dma_buf::Sync {
+                    flags: 1 + n[1] % 2,
+                };
+                c.fd_ioctl(p.dma_bufs.any(n[0])?, dma_buf::SYNC, arg)
                     .map(|_| "begin access")
             }
             94 => {
@@ -526,16 +515,16 @@ impl Stage {
         let caller = &self.master.caller;
         for file in &files {
             in_time("a fence without an end", || {
-                info(file, caller).is_none_or(|(status, _)| status != 0)
+                info(file, caller).is_none_or(|info| info.status != 0)
             });
         }
         // Who has what, by global names. What was purged before others had it is not imported. The
         // user that asks has memory left.
         let probe = Client::open_primary_of(self.gpu.board(), &self.master, 1).unwrap();
         for file in &files {
-            if let Some((status, _)) = info(file, &probe.caller) {
+            if let Some(FileInfo { status, .. }) = info(file, &probe.caller) {
                 let fd = probe.caller.install(file.clone()).unwrap();
-                match merge(&probe, fd, fd) {
+                match probe.merge(fd, fd) {
                     Ok(merged) => {
                         let twice = probe.sync_file_status(merged);
                         assert_eq!(twice, status, "merged with itself it ends otherwise");

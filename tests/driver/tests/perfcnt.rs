@@ -5,6 +5,7 @@
 use driver_tests::{coherent, errno, write_zero, Client, Rig, MS, SEC};
 use drm_os_host::Config;
 use models::Injection;
+use uapi::panfrost::{PerfcntDump, PERFCNT_DUMP};
 
 /// Job manager, tiler, level 2 cache, four cores, of 64 words each (docs/hw/panfrost.md,
 /// Performance counters).
@@ -259,8 +260,8 @@ fn refusals() {
     let c = rig.client();
     assert_eq!(c.perfcnt_enable(true, 1), Err(errno::EINVAL));
     c.perfcnt_enable(true, 0).unwrap();
-    let nowhere = driver_tests::Arg::new().l(8);
-    assert_eq!(c.ioctl(0x47, nowhere).err(), Some(errno::EFAULT));
+    let nowhere = PerfcntDump { buf_ptr: 8 };
+    assert_eq!(c.ioctl(PERFCNT_DUMP, nowhere), Err(errno::EFAULT));
     assert_eq!(dump(&c), Ok([0, 0]));
     c.caller.interrupt();
     assert_eq!(dump(&c), Err(errno::EINTR));

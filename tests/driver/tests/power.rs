@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Power: off when idle, on for jobs, and the end of the device.
 
-use driver_tests::{errno, Client, Rig, Work, MS, SEC};
+use driver_tests::{errno, sync_file_info, Client, Rig, Work, MS, SEC};
 
 fn is_on(rig: &Rig) -> bool {
     let c = rig.world().counters();
@@ -148,12 +148,7 @@ fn a_forced_detach_ends_everything() {
     assert!(rig.world().now() - begin < 50 * MS);
     for file in &fences {
         assert!(file.poll());
-        let mut info = [0; 56];
-        file.ioctl(&c.caller, 0x3e, 4, &mut info).unwrap();
-        assert_eq!(
-            i32::from_le_bytes(info[32..36].try_into().unwrap()),
-            -errno::ECANCELED
-        );
+        assert_eq!(sync_file_info(file, &c.caller).status, -errno::ECANCELED);
     }
     let work = &works[0];
     let gone = Err(errno::ENXIO);

@@ -2,7 +2,7 @@
 //! Address spaces: more clients than the hardware has, stale translations, files that go while
 //! their jobs run.
 
-use driver_tests::{errno, write_zero, Client, Rig, Work, MS, SEC};
+use driver_tests::{errno, sync_file_info, write_zero, Client, Rig, Work, MS, SEC};
 
 /// 16 clients in turns on 8 address spaces. Catches: an eviction that leaves the old page table, a
 /// seat that is not given back (all spaces busy for ever), jobs that write to another client's
@@ -193,12 +193,7 @@ fn a_closed_files_jobs_end_at_once() {
     rig.advance(MS);
     for (_, file) in &watched {
         assert!(file.poll(), "the fence has signalled");
-        let mut info = [0; 56];
-        file.ioctl(&caller, 0x3e, 4, &mut info).unwrap();
-        assert_eq!(
-            i32::from_le_bytes(info[32..36].try_into().unwrap()),
-            -errno::ECANCELED
-        );
+        assert_eq!(sync_file_info(file, &caller).status, -errno::ECANCELED);
     }
     assert!(works.iter().all(Work::is_untouched));
     for work in &theirs {

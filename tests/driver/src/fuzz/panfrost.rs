@@ -2,7 +2,7 @@
 //! panfrost for the fuzzers.
 
 use super::{is_of_buffers, table, Code, Gpu, Job, Made, Random, HEAP};
-use crate::{errno, long, null, word, write_zero, Arg, Client, Result, Rig, MS};
+use crate::{errno, long, null, write_zero, Client, Result, Rig, MS};
 use drm_os_host::{Config, Mapping};
 use drmboard::Board;
 use models::Injection;
@@ -46,17 +46,16 @@ impl Gpu for Panfrost {
         let flags = [0, 1, 1, 3][random.below(4) as usize];
         let mappable = flags != 3;
         let size = if mappable { pages << 12 } else { HEAP as u32 };
-        let out = client.ioctl(0x42, Arg::new().w(size).w(flags).w(0).w(0).l(0))?;
+        let (handle, _) = client.create_bo(size, flags)?;
         Ok(Made {
-            handle: word(&out, 8),
+            handle,
             size: u64::from(size),
             mappable,
         })
     }
 
     fn map(&self, client: &Client, handle: u32, size: u64) -> Result<Mapping> {
-        let offset = long(&client.ioctl(0x43, Arg::new().w(handle).w(0).l(0))?, 8);
-        client.file.mmap(offset, size)
+        client.file.mmap(client.map_offset(handle)?, size)
     }
 
     fn advise(&self, client: &Client, handle: u32, advice: u32) -> Result<bool> {
@@ -64,8 +63,7 @@ impl Gpu for Panfrost {
     }
 
     fn code(&self, client: &Client) -> Result<Code> {
-        let out = client.ioctl(0x42, Arg::new().w(4096).w(0).w(0).w(0).l(0))?;
-        let (handle, va) = (word(&out, 8), long(&out, 16));
+        let (handle, va) = client.create_bo(4096, 0)?;
         let locked = || {
             let map = self.map(client, handle, 4096)?;
             // It is not freed under the writer, even if a thread marks this handle as not needed.

@@ -16,6 +16,7 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use uapi::{etnaviv, panfrost};
 
 const NODE: &str = "/dev/dri/renderD128";
 
@@ -843,16 +844,24 @@ fn linger(ms: u64) {
     thread::sleep(Duration::from_millis(200));
 }
 
-/// Two submits of panfrost's that make no sense: struct drm_panfrost_submit is 40 bytes.
-fn refused() {
-    let fd = open(0);
-    for _ in 0..2 {
-        assert_eq!(request(fd, 0x4028_6440, [0; 5]), Err(libc::EINVAL));
+/// An ioctl of a real driver: its errno, or its argument afterwards.
+fn ioctl<T>(fd: i32, request: uapi::Request<T>, mut arg: T) -> Result<T, i32> {
+    match unsafe { libc::ioctl(fd, request.code() as _, &raw mut arg) } {
+        0 => Ok(arg),
+        _ => Err(errno()),
     }
 }
 
-/// An unknown command of etnaviv's BLT engine, to its end: struct drm_etnaviv_gem_submit is 72
-/// bytes, struct drm_etnaviv_wait_fence 32.
+/// Two submits of panfrost's that make no sense.
+fn refused() {
+    let fd = open(0);
+    for _ in 0..2 {
+        let submit = panfrost::Submit40::default();
+        assert_eq!(ioctl(fd, panfrost::SUBMIT_40, submit), Err(libc::EINVAL));
+    }
+}
+
+/// An unknown command of etnaviv's BLT engine, to its end.
 fn unknown() {
     let fd = open(0);
     let load = |state: u32, value: u32| [0x0801_0000 | (state / 4), value];
@@ -863,13 +872,22 @@ fn unknown() {
         load(0x140ac, 3),
         load(0x140b8, 0),
     ];
-    let bytes = size_of_val(&stream) as u64;
-    // Softpin; the stream's size is the upper half of its word.
-    let submit = [0, 0, bytes << 32, 0, 0, stream.as_ptr() as u64, 8, 0, 0];
-    let done = request(fd, 0xc048_6446, submit).expect("GEM_SUBMIT");
-    let fence = done[0] & 0xffff_ffff;
-    let far = 1 << 40;
-    request(fd, 0x4020_6447, [fence << 32, 0, far, 0]).expect("WAIT_FENCE");
+    let submit = etnaviv::GemSubmit {
+        stream_size: size_of_val(&stream) as u32,
+        stream: stream.as_ptr() as u64,
+        flags: etnaviv::SUBMIT_SOFTPIN,
+        ..etnaviv::GemSubmit::default()
+    };
+    let done = ioctl(fd, etnaviv::GEM_SUBMIT, submit).expect("GEM_SUBMIT");
+    let wait = etnaviv::WaitFence {
+        fence: done.fence,
+        timeout: etnaviv::Timespec {
+            tv_sec: 1 << 40,
+            tv_nsec: 0,
+        },
+        ..etnaviv::WaitFence::default()
+    };
+    ioctl(fd, etnaviv::WAIT_FENCE, wait).expect("WAIT_FENCE");
 }
 
 fn main() {
