@@ -2,13 +2,23 @@
 //! All other tests again, on a GPU that does not snoop and with memory in single pages; see
 //! `Rig::with`.
 
+#[path = "panfrost/allocation.rs"]
 mod allocation;
+#[path = "panfrost/boards.rs"]
 mod boards;
+#[path = "panfrost/faults.rs"]
 mod faults;
+#[path = "panfrost/hang.rs"]
 mod hang;
+#[path = "panfrost/implicit.rs"]
 mod implicit;
+#[path = "panfrost/irqs.rs"]
 mod irqs;
+#[path = "panfrost/memory.rs"]
 mod memory;
+#[path = "panfrost/power.rs"]
 mod power;
+#[path = "panfrost/soak.rs"]
 mod soak;
+#[path = "panfrost/spaces.rs"]
 mod spaces;

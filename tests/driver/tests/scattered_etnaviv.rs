@@ -5,10 +5,17 @@
 //! Catches: page tables, rings or streams that the GPU reads before they are in memory, and tables
 //! of a buffer whose pages are not where its first page says.
 
-mod etnaviv;
-mod etnaviv_boards;
-mod etnaviv_counters;
-mod etnaviv_faults;
-mod etnaviv_hang;
-mod etnaviv_shared_space;
-mod etnaviv_unmapping;
+#[path = "etnaviv/boards.rs"]
+mod boards;
+#[path = "etnaviv/counters.rs"]
+mod counters;
+#[path = "etnaviv/faults.rs"]
+mod faults;
+#[path = "etnaviv/hang.rs"]
+mod hang;
+#[path = "etnaviv/jobs.rs"]
+mod jobs;
+#[path = "etnaviv/shared_space.rs"]
+mod shared_space;
+#[path = "etnaviv/unmapping.rs"]
+mod unmapping;

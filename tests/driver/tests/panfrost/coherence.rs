@@ -13,16 +13,16 @@
 //! | iommu_pmap unmap.rs, `rewrite_run`: cleared leaves | `cleared_entries_are_seen`, `purged_memory_is_not_reached` |
 //! | iommu_pmap unmap.rs, `prune`: the entry of an empty table | `a_freed_table_is_not_walked` |
 //! | panfrost perfcnt.rs, `copy`: the dump | perfcnt.rs, `a_dump_shows_what_was_counted` |
-//! | drmkpi page_run.rs, `PageRun::store`: streams; `store_pair`: rings, page table array | etnaviv_coherence.rs, all |
-//! | drmkpi object.rs, `KernelMap::store`: samples of counters | etnaviv_coherence.rs, `samples` |
-//! | etnaviv tables.rs, `sync` of `FlatTable` and of `TreeTables` | etnaviv_coherence.rs, all |
-//! | etnaviv mmu.rs, `set`: an entry of the page table array | etnaviv_coherence.rs, all |
+//! | drmkpi page_run.rs, `PageRun::store`: streams; `store_pair`: rings, page table array | etnaviv/coherence.rs, all |
+//! | drmkpi object.rs, `KernelMap::store`: samples of counters | etnaviv/coherence.rs, `samples` |
+//! | etnaviv tables.rs, `sync` of `FlatTable` and of `TreeTables` | etnaviv/coherence.rs, all |
+//! | etnaviv mmu.rs, `set`: an entry of the page table array | etnaviv/coherence.rs, all |
 //! | etnaviv mmu.rs, `new`: the page for strays | none: what is in it only shows in dumps |
-//! | etnaviv ioctls.rs, `gem_userptr` | etnaviv_coherence.rs, `memory_of_clients` |
-//! | etnaviv ioctls.rs, `cpu_prep` | etnaviv_coherence.rs, `cached_buffers`, `new_cached_buffers_are_zero`, `memory_of_clients` |
-//! | etnaviv ioctls.rs, `cpu_fini` | etnaviv_coherence.rs, `cached_buffers`, `memory_of_clients` |
-//! | iommu_pmap map.rs, `place`, `table_for` (the entry of a new table), for etnaviv | etnaviv_coherence.rs, all |
-//! | iommu_pmap unmap.rs, `rewrite_run` and `prune`, for etnaviv | etnaviv_coherence.rs, `what_is_not_mapped_is_seen_not_to_be` |
+//! | etnaviv ioctls.rs, `gem_userptr` | etnaviv/coherence.rs, `memory_of_clients` |
+//! | etnaviv ioctls.rs, `cpu_prep` | etnaviv/coherence.rs, `cached_buffers`, `new_cached_buffers_are_zero`, `memory_of_clients` |
+//! | etnaviv ioctls.rs, `cpu_fini` | etnaviv/coherence.rs, `cached_buffers`, `memory_of_clients` |
+//! | iommu_pmap map.rs, `place`, `table_for` (the entry of a new table), for etnaviv | etnaviv/coherence.rs, all |
+//! | iommu_pmap unmap.rs, `rewrite_run` and `prune`, for etnaviv | etnaviv/coherence.rs, `what_is_not_mapped_is_seen_not_to_be` |
 //! | iommu_pmap mem.rs, `new_table`, for etnaviv, whose invalid entries are not zero | likewise |
 //! | iommu_pmap map.rs, `table_for`: the link in a new table | none: a new page is zero for the device as well |
 //! | iommu_pmap mem.rs, `new_table`, for panfrost | none: an invalid entry of Mali's format is zero |

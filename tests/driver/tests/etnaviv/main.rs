@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! etnaviv on Vivante GPUs, on the virtual clock.
+
+mod allocation;
+mod allocation_imx6;
+mod boards;
+mod coherence;
+mod counters;
+mod dump;
+mod faults;
+mod hang;
+mod jobs;
+mod latency;
+mod nodes;
+mod shared_space;
+mod soak;
+mod streams;
+mod suspend;
+mod unmapping;
