@@ -68,7 +68,8 @@ pub mod etna {
     spec!(GEM_INFO, etnaviv::GEM_INFO: Gem Num Cookie);
     spec!(GEM_CPU_PREP, etnaviv::GEM_CPU_PREP: Gem Num Int Int);
     spec!(GEM_CPU_FINI, etnaviv::GEM_CPU_FINI: Gem Num);
-    spec!(GEM_SUBMIT, etnaviv::GEM_SUBMIT: Fence Num Num Num Num Num Ptr Ptr Ptr Num Fd Ptr Num Num);
+    spec!(GEM_SUBMIT, etnaviv::GEM_SUBMIT:
+        Fence Num Num Num Num Num Ptr Ptr Ptr Num Fd Ptr Num Num);
     spec!(WAIT_FENCE, etnaviv::WAIT_FENCE: Num Fence Num Num Int Int);
     spec!(GEM_USERPTR, etnaviv::GEM_USERPTR: Ptr Num Num Gem);
     spec!(GEM_WAIT, etnaviv::GEM_WAIT: Num Gem Num Num Int Int);

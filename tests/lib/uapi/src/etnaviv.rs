@@ -59,8 +59,8 @@ pub const USERPTR_READ: u32 = 1;
 pub const USERPTR_WRITE: u32 = 2;
 
 structures! {
-    /// `drm_etnaviv_timespec`: an absolute time on CLOCK_MONOTONIC; the nanoseconds may be more than a
-    /// second.
+    /// `drm_etnaviv_timespec`: an absolute time on CLOCK_MONOTONIC; the nanoseconds may be more
+    /// than a second.
     pub struct Timespec: 16 {
         pub tv_sec: i64,
         pub tv_nsec: i64,
@@ -100,8 +100,8 @@ structures! {
         pub flags: u32,
     }
 
-    /// `drm_etnaviv_gem_submit_reloc`: the word at byte `submit_offset` becomes an address in buffer
-    /// `reloc_idx`.
+    /// `drm_etnaviv_gem_submit_reloc`: the word at byte `submit_offset` becomes an address in
+    /// buffer `reloc_idx`.
     pub struct SubmitReloc: 24 {
         pub submit_offset: u32,
         pub reloc_idx: u32,
@@ -172,8 +172,8 @@ structures! {
         pub timeout: Timespec,
     }
 
-    /// `drm_etnaviv_pm_domain`; `iter` goes in as an index and comes back as the next one, 0xff after
-    /// the last.
+    /// `drm_etnaviv_pm_domain`; `iter` goes in as an index and comes back as the next one, 0xff
+    /// after the last.
     pub struct PmDomain: 72 {
         pub pipe: u32,
         pub iter: u8,
