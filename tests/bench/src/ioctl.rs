@@ -2,7 +2,7 @@
 //! Dispatch of ioctls: in the process of the driver, and through drmboard.
 
 use crate::meter::{row, Meter, Row};
-use driver_tests::Client;
+use driver_tests::panfrost::Client;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;

@@ -19,7 +19,8 @@
 //! those: in a kernel no client's computing keeps any of them from running, and without that each
 //! of their wake-ups, four for a job, may wait for a slice.
 
-use driver_tests::{null, Client, Rig, SEC};
+use driver_tests::panfrost::{null, Client, Rig};
+use driver_tests::SEC;
 use drm_os_host::{ClockMode, Config, Hold};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

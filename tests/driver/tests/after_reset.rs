@@ -4,7 +4,8 @@
 
 use driver_tests::etnaviv::stream::Template;
 use driver_tests::etnaviv::{self, Place, Submit, BOARDS, BROKEN};
-use driver_tests::{errno, null, write_zero, Client, Rig, Work, MS, SEC};
+use driver_tests::panfrost::{null, write_zero, Client, Rig, Work};
+use driver_tests::{errno, MS, SEC};
 use drm_os_host::{Config, Device};
 use models::{vivante, Bus, BusError, Injection};
 

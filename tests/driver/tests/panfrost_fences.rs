@@ -2,7 +2,8 @@
 //! Fences in numbers that only a hostile client has: merges of merges, lists of buffers, waits for
 //! thousands.
 
-use driver_tests::{errno, null, with_memory, Client, Rig, Work, MS, SEC};
+use driver_tests::panfrost::{null, Client, Rig, Work};
+use driver_tests::{errno, with_memory, MS, SEC};
 use drm_os_host::{ClockMode, Config};
 use std::sync::mpsc;
 use std::thread;

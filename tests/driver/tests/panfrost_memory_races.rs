@@ -4,7 +4,8 @@
 //!
 //! Each loop takes RACE_SECONDS (default 2) and holds in any order of events.
 
-use driver_tests::{errno, pass, real, write_zero, Client, Ends, Rig, PRIMARY, SEC};
+use driver_tests::panfrost::{write_zero, Client, Rig};
+use driver_tests::{errno, pass, real, Ends, PRIMARY, SEC};
 use std::sync::atomic::{
     AtomicBool, AtomicU32,
     Ordering::{AcqRel, Acquire, Relaxed, Release},

@@ -4,7 +4,8 @@
 //!
 //! Catches: deadlocks, locks taken in two orders, objects that die while another thread uses them.
 
-use driver_tests::{errno, pass, real, write_zero, Client, Ends, Rig, MS, SEC};
+use driver_tests::panfrost::{write_zero, Client, Rig};
+use driver_tests::{errno, pass, real, Ends, MS, SEC};
 use models::Injection;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;

@@ -5,7 +5,8 @@
 //! DRIVER_TESTS_SIGNALS says how many interrupted calls each test is to see.
 
 use driver_tests::etnaviv::{self, prep, BOARDS};
-use driver_tests::{errno, Client, Result, Rig, SEC};
+use driver_tests::panfrost::{Client, Rig};
+use driver_tests::{errno, Result, SEC};
 use drm_os_host::{Caller, ClockMode, Config};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -163,7 +164,7 @@ fn interrupted_calls_of_panfrost_do_nothing() {
         let chain = s.call(|| c.bo(4096, 1));
         let done = s.call(|| c.syncobj(false));
         data.write(0, &[0xff; 24]);
-        chain.write(0, &driver_tests::write_zero(data.va + 8, 0));
+        chain.write(0, &driver_tests::panfrost::write_zero(data.va + 8, 0));
         let bos = [chain.handle, data.handle];
         s.call(|| c.submit(chain.va, false, &bos, &[], done));
         s.call(|| c.wait(data.handle, 20 * SEC));

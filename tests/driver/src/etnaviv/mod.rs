@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A client of etnaviv in the process of the driver, as the one of panfrost is.
+//! A client of etnaviv in the process of the driver.
 //!
 //! The one thing to know: addresses are the client's own (softpin) where the MMU is one of version
 //! 2. The address of a [`Bo`] is only used when the buffer is part of a submit, and two clients may
@@ -24,7 +24,7 @@ use uapi::etnaviv::{
 };
 
 pub use perfmon::{Domain, Signal};
-pub use rig::{check_manners, Rig};
+pub use rig::{check_manners, Rig, RigOf, ScatteredRig};
 pub use submit::{Fence, Submit};
 pub use uapi::etnaviv::{
     BO_CACHED as CACHED, BO_UNCACHED as UNCACHED, BO_WC as WC, WAIT_NONBLOCK as NONBLOCK,

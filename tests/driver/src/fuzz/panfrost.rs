@@ -2,7 +2,8 @@
 //! panfrost for the fuzzers.
 
 use super::{is_of_buffers, table, Code, Gpu, Job, Made, Random, HEAP};
-use crate::{errno, long, null, write_zero, Client, Result, Rig, MS};
+use crate::panfrost::{self, null, write_zero, Rig};
+use crate::{errno, long, Client, Result, MS};
 use drm_os_host::{Config, Mapping};
 use drmboard::Board;
 use models::Injection;
@@ -46,7 +47,7 @@ impl Gpu for Panfrost {
         let flags = [0, 1, 1, 3][random.below(4) as usize];
         let mappable = flags != 3;
         let size = if mappable { pages << 12 } else { HEAP as u32 };
-        let (handle, _) = client.create_bo(size, flags)?;
+        let (handle, _) = panfrost::Client::from(client.clone()).create_bo(size, flags)?;
         Ok(Made {
             handle,
             size: u64::from(size),
@@ -55,20 +56,22 @@ impl Gpu for Panfrost {
     }
 
     fn map(&self, client: &Client, handle: u32, size: u64) -> Result<Mapping> {
-        client.file.mmap(client.map_offset(handle)?, size)
+        let offset = panfrost::Client::from(client.clone()).map_offset(handle)?;
+        client.file.mmap(offset, size)
     }
 
     fn advise(&self, client: &Client, handle: u32, advice: u32) -> Result<bool> {
-        client.madvise(handle, advice)
+        panfrost::Client::from(client.clone()).madvise(handle, advice)
     }
 
     fn code(&self, client: &Client) -> Result<Code> {
-        let (handle, va) = client.create_bo(4096, 0)?;
+        let pan = panfrost::Client::from(client.clone());
+        let (handle, va) = pan.create_bo(4096, 0)?;
         let locked = || {
             let map = self.map(client, handle, 4096)?;
             // It is not freed under the writer, even if a thread marks this handle as not needed.
             map.set_locked(true);
-            match client.madvise(handle, 2)? {
+            match pan.madvise(handle, 2)? {
                 true => Ok(map),
                 false => Err(errno::ENXIO),
             }
@@ -85,12 +88,13 @@ impl Gpu for Panfrost {
     }
 
     fn submit(&self, client: &Client, code: &mut Code, job: &Job<'_>) -> Result<()> {
+        let pan = panfrost::Client::from(client.clone());
         let at = code.next % CHAINS * 64;
         code.next += 1;
         let chain = match job.bos.first() {
             None => null(0),
             Some(_) if job.astray => write_zero(0x7000_0000, 0),
-            Some(handle) => write_zero(client.va(*handle)? + (job.any & 1) * (2 << 20), 0),
+            Some(handle) => write_zero(pan.va(*handle)? + (job.any & 1) * (2 << 20), 0),
         };
         if let Some(map) = &code.map {
             map.write(at as usize, &chain);
@@ -100,11 +104,11 @@ impl Gpu for Panfrost {
             .into_iter()
             .chain(job.bos.iter().copied())
             .collect();
-        client.submit(code.va + at, job.any & 2 != 0, &bos, job.waits, job.done)
+        pan.submit(code.va + at, job.any & 2 != 0, &bos, job.waits, job.done)
     }
 
     fn wait(&self, client: &Client, handle: u32, ns: u64, _any: u64) -> Result<()> {
-        client.wait(handle, ns)
+        panfrost::Client::from(client.clone()).wait(handle, ns)
     }
 
     fn plant(&self, random: &mut Random, harmless: bool) {

@@ -2,8 +2,9 @@
 //! etnaviv on the boards with several cores and with older ones: each core works, and so does each
 //! kind of buffer.
 
+use crate::Rig;
 use driver_tests::etnaviv::stream::{Engine, Template};
-use driver_tests::etnaviv::{prep, Bo, Rig, Submit, UserMemory, BOARDS, IMX6Q};
+use driver_tests::etnaviv::{prep, Bo, Submit, UserMemory, BOARDS, IMX6Q};
 use driver_tests::{errno, MS, SEC};
 use drm_os_host::{Config, Device, World};
 

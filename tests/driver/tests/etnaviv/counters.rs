@@ -2,8 +2,9 @@
 //! etnaviv's performance counters: the front end stands still while they are read, and whatever
 //! happens then.
 
+use crate::Rig;
 use driver_tests::etnaviv::stream::{Engine, Template};
-use driver_tests::etnaviv::{Bo, Client, Fence, Place, Rig, Submit, Work, BOARDS, BROKEN};
+use driver_tests::etnaviv::{Bo, Client, Fence, Place, Submit, Work, BOARDS, BROKEN};
 use driver_tests::{errno, MS, SEC};
 use drm_os_host::Config;
 use models::vivante::Injection;

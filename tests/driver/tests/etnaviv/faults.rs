@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Faults of Vivante GPUs with each kind of MMU: who is blamed, and what becomes of the others.
 
+use crate::Rig;
 use driver_tests::etnaviv::stream::Template;
-use driver_tests::etnaviv::{Client, Fence, Place, Rig, Submit, Work, BOARDS, BROKEN};
+use driver_tests::etnaviv::{Client, Fence, Place, Submit, Work, BOARDS, BROKEN};
 use driver_tests::{errno, MS, SEC};
 use drm_os_host::Config;
 use models::vivante::Injection;

@@ -2,8 +2,9 @@
 //! etnaviv's watchdog: a job that gets on may take long, one that stands still may not, and each
 //! core has its own.
 
+use crate::Rig;
 use driver_tests::etnaviv::stream::{Engine, Template};
-use driver_tests::etnaviv::{Client, Fence, Place, Rig, Submit, Work, BOARDS, IMX6Q};
+use driver_tests::etnaviv::{Client, Fence, Place, Submit, Work, BOARDS, IMX6Q};
 use driver_tests::{errno, MS, SEC};
 use drm_os_host::Config;
 use models::vivante::Injection;

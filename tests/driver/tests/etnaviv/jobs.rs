@@ -2,8 +2,9 @@
 //! etnaviv on the i.MX8MQ: the way from an ioctl to the GPU and back, what is refused, and what
 //! goes wrong.
 
+use crate::Rig;
 use driver_tests::etnaviv::{
-    prep, stream, Bo, Client, Fence, Rig, Submit, Work, BROKEN, CACHED, NONBLOCK, SOFTPIN_START,
+    prep, stream, Bo, Client, Fence, Submit, Work, BROKEN, CACHED, NONBLOCK, SOFTPIN_START,
 };
 use driver_tests::{errno, MS, SEC};
 use models::vivante::Injection;
@@ -319,7 +320,7 @@ fn one_address_is_each_clients_own_memory() {
     assert_eq!(stats.safe_accesses, 0);
 }
 
-/// Catches, in scattered_etnaviv: CPU_PREP or CPU_FINI without cache maintenance.
+/// Catches, in etnaviv_scattered: CPU_PREP or CPU_FINI without cache maintenance.
 #[test]
 fn a_cached_buffer_is_kept_in_step() {
     let rig = Rig::new();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv on Vivante GPUs, on the virtual clock.
 
+/// The files that etnaviv_scattered.rs repeats take their rig from here.
+use driver_tests::etnaviv::Rig;
+
 mod allocation;
 mod allocation_imx6;
 mod boards;

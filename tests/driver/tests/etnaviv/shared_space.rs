@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The one address space of MMUv1: all clients are in it, and there are 2 GiB of it.
 
+use crate::Rig;
 use driver_tests::etnaviv::stream::{Engine, Template};
-use driver_tests::etnaviv::{Bo, Client, Fence, Place, Rig, Submit, Work, IMX6Q, WC};
+use driver_tests::etnaviv::{Bo, Client, Fence, Place, Submit, Work, IMX6Q, WC};
 use driver_tests::{errno, with_memory, MS, SEC};
 
 /// An eighth of the address space.

@@ -2,8 +2,9 @@
 //! etnaviv: what becomes of memory and translations that are given up while jobs run: nothing waits
 //! for the core to be idle, and no job meets a translation that is not its own.
 
+use crate::Rig;
 use driver_tests::etnaviv::stream::{self, Template};
-use driver_tests::etnaviv::{Client, Fence, Place, Rig, Submit, Work, BOARDS, WC};
+use driver_tests::etnaviv::{Client, Fence, Place, Submit, Work, BOARDS, WC};
 use driver_tests::{MS, SEC};
 use drm_os_host::Config;
 

@@ -5,7 +5,9 @@
 //! Each sweep catches, for its call: a panic, a leak, a half-made object, a lock that stays held,
 //! an error that is swallowed, and a client that is of no use after it.
 
-use driver_tests::{errno, pass, write_zero, Client, Rig, Work, MS, SEC};
+use crate::Rig;
+use driver_tests::panfrost::{write_zero, Client, Work};
+use driver_tests::{errno, pass, MS, SEC};
 use drm_os_host::{Config, World};
 use drmboard::Board;
 use std::cell::RefCell;

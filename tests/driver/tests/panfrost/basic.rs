@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The way from an ioctl to the GPU and back.
 
-use driver_tests::{board, write_zero, Client};
+use driver_tests::board;
+use driver_tests::panfrost::{write_zero, Client};
 use drm_os_host::Config;
 
 #[test]

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The other GPUs: each attaches, says what it is, runs a job, and gets over a fault and a reset.
 
-use driver_tests::{errno, write_zero, Rig, MS, SEC};
+use crate::Rig;
+use driver_tests::panfrost::write_zero;
+use driver_tests::{errno, MS, SEC};
 use models::Injection;
 
 /// Product, address spaces, shader cores, jobs that a slot takes. HW: what the model says, see

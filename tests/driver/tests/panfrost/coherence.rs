@@ -31,7 +31,8 @@
 //! The rows without a test are for those of iommu_pmap, whose device sees what has not been written
 //! back, too.
 
-use driver_tests::{coherent, errno, write_zero, Client, Rig, Work, MS, SEC};
+use driver_tests::panfrost::{write_zero, Client, Rig, Work};
+use driver_tests::{coherent, errno, MS, SEC};
 use models::Injection;
 
 /// Runs a test with contiguous memory, which is mapped by blocks where it can, and with scattered

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Faults of the MMU, of jobs and of the GPU: who pays for them, and who does not.
 
-use driver_tests::{
-    charged, compute, errno, null, with_memory, write_zero, Client, Rig, Work, MS, SEC,
-};
+use crate::Rig;
+use driver_tests::panfrost::{charged, compute, null, write_zero, Client, Work};
+use driver_tests::{errno, with_memory, MS, SEC};
 use models::Injection;
 
 /// An address without a buffer.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Jobs that do not end, and resets. Each test bounds the virtual time that it takes.
 
-use driver_tests::{errno, null, write_zero, Client, Rig, Work, MS, SEC};
+use crate::Rig;
+use driver_tests::panfrost::{null, write_zero, Client, Work};
+use driver_tests::{errno, MS, SEC};
 use models::{Domain, Injection};
 
 /// After this a hang has ended: half a second, two stops of 10 ms, and the reset.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Implicit synchronisation: buffers that two files share put their jobs in order.
 
-use driver_tests::{errno, pass, write_time, Bo, Client, Rig, Work, MS, SEC};
+use crate::Rig;
+use driver_tests::panfrost::{write_time, Bo, Client, Work};
+use driver_tests::{errno, pass, MS, SEC};
 use drm_os_host::{ClockMode, Config};
 use models::Injection;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! An address space whose last owner went away after a fault is as good as any other.
 
-use driver_tests::{board, write_zero, Client};
+use driver_tests::board;
+use driver_tests::panfrost::{write_zero, Client};
 use drm_os_host::Config;
 
 /// CREATE_BO: no programs, and grown by faults.

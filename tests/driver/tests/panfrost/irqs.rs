@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Interrupts that lie: without a cause, late, lost, or two in one.
 
-use driver_tests::{write_zero, Client, Rig, Work, MS, SEC};
+use crate::Rig;
+use driver_tests::panfrost::{write_zero, Client, Work};
+use driver_tests::{MS, SEC};
 use drm_os_host::{Config, Dma, Hardware, NoMemory, Trace};
 use drmboard::board::Core;
 use drmboard::inject::{Planted, When};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One client waits for memory; the GPU's own thread and other clients do not.
 
-use driver_tests::{errno, pass, with_memory, write_zero, Client, Rig, Work, MS, SEC};
+use driver_tests::panfrost::{write_zero, Client, Rig, Work};
+use driver_tests::{errno, pass, with_memory, MS, SEC};
 use drm_os_host::{ClockMode, Config};
 use std::thread;
 use std::time::Duration;

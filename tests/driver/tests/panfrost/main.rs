@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! panfrost on a Mali, on the virtual clock but for single tests.
 
+/// The files that panfrost_scattered.rs repeats take their rig from here.
+use driver_tests::panfrost::Rig;
+
 mod allocation;
 mod basic;
 mod boards;

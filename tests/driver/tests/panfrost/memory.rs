@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Memory: what clients say they do not need, and what they may have.
 
-use driver_tests::{
-    charged, errno, limits, pass, with_memory, write_zero, Client, Rig, MS, PRIMARY, SEC,
-};
+use crate::Rig;
+use driver_tests::panfrost::{charged, write_zero, Client};
+use driver_tests::{errno, limits, pass, with_memory, MS, PRIMARY, SEC};
 use models::Injection;
 
 /// What an object and its handle cost besides the object's memory.

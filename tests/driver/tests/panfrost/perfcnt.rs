@@ -2,7 +2,8 @@
 //! Performance counters. All in coherence mode, where a dump that is not synchronised shows old
 //! memory.
 
-use driver_tests::{coherent, errno, write_zero, Client, Rig, MS, SEC};
+use driver_tests::panfrost::{write_zero, Client, Rig};
+use driver_tests::{coherent, errno, MS, SEC};
 use drm_os_host::Config;
 use models::Injection;
 use uapi::panfrost::{PerfcntDump, PERFCNT_DUMP};

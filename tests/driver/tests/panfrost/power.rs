@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Power: off when idle, on for jobs, and the end of the device.
 
-use driver_tests::{errno, sync_file_info, Client, Rig, Work, MS, SEC};
+use crate::Rig;
+use driver_tests::panfrost::{Client, Work};
+use driver_tests::{errno, sync_file_info, MS, SEC};
 
 fn is_on(rig: &Rig) -> bool {
     let c = rig.world().counters();
@@ -176,7 +178,7 @@ fn a_forced_detach_does_not_wait_for_a_hung_gpu() {
     let c = rig.client();
     let work = c.work().unwrap();
     work.chain
-        .write(0, &driver_tests::write_zero(0x7000_0000, 0));
+        .write(0, &driver_tests::panfrost::write_zero(0x7000_0000, 0));
     rig.plant(models::Injection::LoseIrq { line: 1 });
     c.start(&work).unwrap();
     rig.advance(MS);

@@ -6,7 +6,9 @@
 //! Catches: what the tests of single faults do not combine, as a fault during a reset of another's
 //! job while its file is being closed.
 
-use driver_tests::{errno, null, pass, write_zero, Client, Rig, Work, MS, SEC};
+use crate::Rig;
+use driver_tests::panfrost::{null, write_zero, Client, Work};
+use driver_tests::{errno, pass, MS, SEC};
 use models::{Domain, Injection};
 
 /// Marsaglia's xorshift; a seed of zero is none.

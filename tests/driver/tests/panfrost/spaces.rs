@@ -2,7 +2,9 @@
 //! Address spaces: more clients than the hardware has, stale translations, files that go while
 //! their jobs run.
 
-use driver_tests::{errno, sync_file_info, write_zero, Client, Rig, Work, MS, SEC};
+use crate::Rig;
+use driver_tests::panfrost::{write_zero, Client, Work};
+use driver_tests::{errno, sync_file_info, MS, SEC};
 
 /// 16 clients in turns on 8 address spaces. Catches: an eviction that leaves the old page table, a
 /// seat that is not given back (all spaces busy for ever), jobs that write to another client's
@@ -58,7 +60,7 @@ fn an_evicted_client_keeps_its_memory() {
 }
 
 /// Takes all addresses after `last`, which is within the first 2 MiB, and has nothing after it.
-fn fill(c: &Client, last: &driver_tests::Bo) {
+fn fill(c: &Client, last: &driver_tests::panfrost::Bo) {
     const MIB: u32 = 1 << 20;
     let used = last.va as u32 + 4096;
     let rest = used.next_multiple_of(2 * MIB) - used;
@@ -188,7 +190,7 @@ fn a_closed_files_jobs_end_at_once() {
     other.start_in(&theirs[1], true).unwrap();
     rig.advance(MS);
     let begin = rig.world().now();
-    let Client { file, caller, .. } = c;
+    let driver_tests::Client { file, caller, .. } = c.into();
     drop(file);
     rig.advance(MS);
     for (_, file) in &watched {

@@ -2,7 +2,8 @@
 //! Suspend, resume and shutdown. That no register is touched while the power is off is checked by
 //! [`Rig::finish`].
 
-use driver_tests::{errno, null, tunable, write_zero, Client, Rig, Work, MS, SEC};
+use driver_tests::panfrost::{null, write_zero, Client, Rig, Work};
+use driver_tests::{errno, tunable, MS, SEC};
 use models::Injection;
 
 fn is_off(rig: &Rig) -> bool {

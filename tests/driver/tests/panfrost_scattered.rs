@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! All other tests again, on a GPU that does not snoop and with memory in single pages; see
-//! `Rig::with`.
+//! Files of panfrost/ again, on a GPU that does not snoop and with memory in single pages: they take
+//! their rig from the root of the program.
+
+use driver_tests::panfrost::ScatteredRig as Rig;
 
 #[path = "panfrost/allocation.rs"]
 mod allocation;

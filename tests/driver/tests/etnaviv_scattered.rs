@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The other tests of etnaviv again, on memory that no two neighbouring pages of are contiguous,
-//! with a GPU that does not snoop: see `Rig::with`.
+//! Files of etnaviv/ again, on memory that no two neighbouring pages of are contiguous, with a GPU
+//! that does not snoop: they take their rig from the root of the program.
 //!
 //! Catches: page tables, rings or streams that the GPU reads before they are in memory, and tables
 //! of a buffer whose pages are not where its first page says.
+
+use driver_tests::etnaviv::ScatteredRig as Rig;
 
 #[path = "etnaviv/boards.rs"]
 mod boards;

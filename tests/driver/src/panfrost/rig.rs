@@ -2,26 +2,28 @@
 //! A board that is looked over when the test is done with it, and the work that most tests give to
 //! it.
 
-use crate::{write_zero, Bo, Client, Result};
-use drm_os_host::{ClockMode, Config, World};
+use super::{write_zero, Bo, Client};
+use crate::{scattered, Result, SEC};
+use drm_os_host::{Config, World};
 use drmboard::inject::{Planted, When};
 use drmboard::Board;
 use models::mali::{Stats, Timing};
 use models::Injection;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering::Release};
 
-/// A millisecond, in ns.
-pub const MS: u64 = 1_000_000;
-/// A second, in ns.
-pub const SEC: u64 = 1_000_000_000;
-
-/// A board; [`Rig::finish`] must be the end of every test.
-pub struct Rig {
+/// A board; `finish` must be the end of every test. If it is `SCATTERED`, each world is changed by
+/// [`scattered`], so that all tests of a file can be repeated so.
+pub struct RigOf<const SCATTERED: bool> {
     board: Board,
 }
 
-impl Deref for Rig {
+/// A board in the world that the test names.
+pub type Rig = RigOf<false>;
+
+/// A board whose GPUs do not snoop and whose memory has no two neighbouring pages.
+pub type ScatteredRig = RigOf<true>;
+
+impl<const SCATTERED: bool> Deref for RigOf<SCATTERED> {
     type Target = Board;
 
     fn deref(&self) -> &Board {
@@ -29,93 +31,21 @@ impl Deref for Rig {
     }
 }
 
-/// The device sees its own copy of cached memory; runs are contiguous or not.
-pub fn coherent(contiguous: bool) -> Config {
-    Config {
-        coherence: true,
-        contiguous,
-        ..Config::default()
-    }
-}
-
-/// A tunable set.
-pub fn tunable(name: &str, value: u64) -> Config {
-    Config {
-        tunables: [(name.to_owned(), value)].into(),
-        ..Config::default()
-    }
-}
-
-/// The real clock, and tunables set.
-pub fn real(tunables: &[(&str, u64)]) -> Config {
-    let tunables = tunables
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), *value));
-    Config {
-        clock: ClockMode::Real,
-        tunables: tunables.collect(),
-        ..Config::default()
-    }
-}
-
-/// Notifies the other threads of a test when it is dropped, be it by a failed assertion.
-pub struct Ends<'a>(pub &'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Release);
-    }
-}
-
-/// What [`Rig::with`] does in the test programs whose name begins with "scattered".
-pub(crate) fn scatter(config: &mut Config) {
-    let program = std::env::current_exe().expect("a program has a name");
-    if program
-        .file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with("scattered"))
-    {
-        config.coherence = true;
-        config.contiguous = false;
-    }
-}
-
-/// Files may have `bytes`, and users and devices whatever there is.
-pub fn with_memory(bytes: u64) -> Config {
-    limits(bytes, u64::MAX, u64::MAX)
-}
-
-/// What a file, a user and a device may have.
-pub fn limits(file: u64, user: u64, device: u64) -> Config {
-    let tunables = [
-        ("file_mem_limit", file),
-        ("user_mem_limit", user),
-        ("device_mem_limit", device),
-    ];
-    Config {
-        tunables: tunables
-            .map(|(name, value)| (name.to_owned(), value))
-            .into(),
-        ..Config::default()
-    }
-}
-
 /// What a client, alone on its board, is charged for but page tables, which come and go.
-pub fn charged(rig: &Rig, client: &Client) -> u64 {
-    client.stat("mem") - rig.world().counters().pages * 4096
+pub fn charged(board: &Board, client: &Client) -> u64 {
+    client.stat("mem") - board.world().counters().pages * 4096
 }
 
-impl Rig {
+impl<const SCATTERED: bool> RigOf<SCATTERED> {
     /// An RK3399.
-    pub fn new() -> Rig {
-        Rig::with("rk3399", Config::default())
+    pub fn new() -> Self {
+        Self::with("rk3399", Config::default())
     }
 
-    /// Another board, or another world. In the test programs whose name begins with "scattered"
-    /// every world has devices that do not snoop, and no two neighbouring pages: they include tests
-    /// of other programs.
-    pub fn with(name: &str, mut config: Config) -> Rig {
-        scatter(&mut config);
-        Rig {
+    /// Another board, or another world.
+    pub fn with(name: &str, config: Config) -> Self {
+        let config = if SCATTERED { scattered(config) } else { config };
+        RigOf {
             board: crate::board(name, config),
         }
     }
@@ -200,7 +130,7 @@ impl Rig {
         stats
     }
 
-    /// As [`Rig::finish`], where the driver is no longer attached.
+    /// As [`RigOf::finish`], where the driver is no longer attached.
     pub fn finish_detached(self) {
         check_manners(&self.stats());
         let world: World = self.world().clone();
@@ -214,9 +144,9 @@ impl Rig {
     }
 }
 
-impl Default for Rig {
-    fn default() -> Rig {
-        Rig::new()
+impl<const SCATTERED: bool> Default for RigOf<SCATTERED> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -310,15 +240,4 @@ impl Work {
     pub fn is_untouched(&self) -> bool {
         [0, 8, 16].map(|at| self.data.read_u64(at)) == [u64::MAX; 3]
     }
-}
-
-/// Hands a descriptor of `a`'s to `b`, as over a socket, and imports it there: `b`'s handle. `a`'s
-/// descriptor is closed.
-pub fn pass(a: &Client, b: &Client, fd: i32) -> Result<u32> {
-    let file = a.caller.fd(fd).expect("the descriptor is there");
-    a.caller.close_fd(fd);
-    let fd = b.caller.install(file)?;
-    let handle = b.import(fd);
-    b.caller.close_fd(fd);
-    handle
 }
