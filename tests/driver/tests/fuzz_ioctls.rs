@@ -7,9 +7,10 @@
 //! panfrost's, even ones etnaviv's, whose three boards take turns. What fails names its seed, which
 //! runs alone, and the same again, with FUZZ_SECONDS=0.
 
-use driver_tests::fuzz::{env, gpu, may_be, note, Code, Gpu, Job, Random};
+use driver_tests::fuzz::{env, gpu, may_be, note, Code, Gpu, Job};
 use driver_tests::{limits, Client, MS, PRIMARY, SEC};
 use drm_os_host::Mapping;
+use seeded::Random;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use uapi::core::{SYNCOBJ_RESET, SYNCOBJ_SIGNAL};

@@ -10,9 +10,10 @@
 //! fast as they are, so a failure may take some runs of its seed (FUZZ_SECONDS=60 FUZZ_ROUNDS=1) to
 //! come back.
 
-use driver_tests::fuzz::{env, gpu, may_be, note, Code, Gpu, Job, Random, HEAP};
+use driver_tests::fuzz::{env, gpu, may_be, note, Code, Gpu, Job, HEAP};
 use driver_tests::{errno, limits, Client, Ends, MS, PRIMARY, SEC};
 use drm_os_host::{Caller, ClockMode, Config, File, Mapping};
+use seeded::Random;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::BTreeSet;
 use std::sync::atomic::{

@@ -8,6 +8,7 @@ use driver_tests::etnaviv::{self, prep, BOARDS};
 use driver_tests::panfrost::{Client, Rig};
 use driver_tests::{errno, Result, SEC};
 use drm_os_host::{Caller, ClockMode, Config};
+use seeded::Random;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -29,21 +30,9 @@ fn real() -> Config {
     }
 }
 
-/// Marsaglia's xorshift; a seed of zero is none.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % n
-    }
-}
-
 /// Sends a caller signals until `over` is set.
 fn signal(caller: &Caller, over: &AtomicBool, seed: u64) {
-    let mut r = Random(seed);
+    let mut r = Random::new(seed);
     while !over.load(Relaxed) {
         if r.below(2) == 0 {
             caller.interrupt();

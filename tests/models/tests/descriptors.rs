@@ -5,6 +5,7 @@
 mod common;
 use common::{Rig, MMU, NX, R, RW, RX};
 use models::Variant;
+use seeded::Random;
 
 const FBD: u64 = 0xf7fa_9000;
 const TARGET: u64 = 0xf7fb_b000;
@@ -628,13 +629,7 @@ fn thread_storage_and_null_pointers() {
 /// Would catch a model that panics or hangs on garbage in descriptors.
 #[test]
 fn garbage_descriptors_do_not_panic() {
-    let mut seed = 0x1234_5678_9abc_def0u64;
-    let mut random = move || {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        seed
-    };
+    let mut random = Random::new(1);
     for variant in [Variant::T720, Variant::T860, Variant::G52] {
         let mut ended = 0;
         for round in 0..150 {
@@ -644,11 +639,11 @@ fn garbage_descriptors_do_not_panic() {
             g.map(at, 0x4000, common::R | common::W);
             for n in 0..0x4000 / 8 {
                 // Mostly pointers into the mapped range, to get past the first look.
-                let value = random();
+                let value = random.next();
                 let word = if value % 3 != 0 {
                     at + value % 0x3f00 / 64 * 64
                 } else {
-                    random()
+                    random.next()
                 };
                 g.poke64(at + 8 * n, word);
             }

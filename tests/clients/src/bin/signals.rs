@@ -10,7 +10,7 @@ use clients::etnaviv::{self, after_ms, Client, LONG_BYTES};
 use clients::mali::Chain;
 use clients::{exit_status, Outcome};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use uapi::panfrost;
 
 /// Signals if the command line does not say.
@@ -27,26 +27,18 @@ const FILLED: u32 = 0x1234_5678;
 static HITS: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 static RESTART: AtomicBool = AtomicBool::new(false);
 static IN_CALL: AtomicBool = AtomicBool::new(false);
-static RANDOM: AtomicU32 = AtomicU32::new(1);
+static RANDOM: seeded::Shared = seeded::Shared::new(1);
 
 /// Has the next signal come in 20 to 1,000 us, or none at all.
 fn arm(on: bool) {
-    let random = RANDOM
-        .load(Relaxed)
-        .wrapping_mul(1_664_525)
-        .wrapping_add(1_013_904_223);
-    RANDOM.store(random, Relaxed);
+    let random = RANDOM.next();
     let zero = libc::timeval {
         tv_sec: 0,
         tv_usec: 0,
     };
     let value = libc::timeval {
         tv_sec: 0,
-        tv_usec: if on {
-            20 + i64::from(random >> 8) % 980
-        } else {
-            0
-        },
+        tv_usec: if on { 20 + (random % 980) as i64 } else { 0 },
     };
     let timer = libc::itimerval {
         it_interval: zero,

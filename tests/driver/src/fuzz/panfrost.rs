@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! panfrost for the fuzzers.
 
-use super::{is_of_buffers, table, Code, Gpu, Job, Made, Random, HEAP};
+use super::{is_of_buffers, table, Code, Gpu, Job, Made, HEAP};
 use crate::panfrost::{self, null, write_zero, Rig};
 use crate::{errno, long, Client, Result, MS};
 use drm_os_host::{Config, Mapping};
 use drmboard::Board;
 use models::Injection;
+use seeded::Random;
 
 /// Jobs that fit into a page of code.
 const CHAINS: u64 = 64;

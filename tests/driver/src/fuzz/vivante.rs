@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv for the fuzzers.
 
-use super::{is_of_buffers, table, Code, Gpu, Job, Made, Random};
+use super::{is_of_buffers, table, Code, Gpu, Job, Made};
 use crate::etnaviv::stream::{self, Template};
 use crate::etnaviv::{
     self, prep, Place, Rig, Submit, UserMemory, BOARDS, BROKEN, CACHED, NONBLOCK, UNCACHED, WC,
@@ -10,6 +10,7 @@ use crate::{long, word, Client, Result, MS};
 use drm_os_host::{Config, Mapping};
 use drmboard::Board;
 use models::vivante::{Injection, Tables};
+use seeded::Random;
 use uapi::etnaviv::SUBMIT_FENCE_FD_IN;
 
 /// A board with a Vivante GPU.

@@ -5,6 +5,7 @@ use crate::Rig;
 use driver_tests::etnaviv::stream::{Engine, Template};
 use driver_tests::etnaviv::{Bo, Client, Fence, Place, Submit, Work, IMX6Q, WC};
 use driver_tests::{errno, with_memory, MS, SEC};
+use seeded::Random;
 
 /// An eighth of the address space.
 const LARGE: u64 = 256 << 20;
@@ -207,18 +208,17 @@ fn addresses_are_used_again_only_after_a_flush() {
             })
             .collect();
         let mut under_way: Vec<(usize, Fence)> = Vec::new();
-        let mut seed = 1u32;
+        let mut random = Random::new(1);
         let flushes = rig.stats_of(place.pipe as usize).tlb_flushes;
         for _ in 0..600 {
-            seed = seed.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
-            let n = (seed >> 16) as usize % works.len();
+            let n = random.index(works.len());
             if under_way.iter().any(|(m, _)| *m == n) {
                 continue;
             }
             let (client, work) = &works[n];
             work.forget();
             under_way.push((n, client.start(work).unwrap()));
-            if under_way.len() > (seed >> 28) as usize % 6 {
+            if under_way.len() > random.index(6) {
                 let (n, fence) = under_way.remove(0);
                 assert_eq!(works[n].0.end_of(fence, SEC), 1);
                 assert!(works[n].1.is_done(), "{n}");

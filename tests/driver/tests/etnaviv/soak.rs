@@ -9,15 +9,7 @@ use driver_tests::etnaviv::{Bo, Client, Fence, Place, Rig, Work, BOARDS};
 use driver_tests::{MS, SEC};
 use drm_os_host::Config;
 use models::vivante::Injection;
-
-struct Random(u32);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
-        (self.0 >> 11) as usize % n
-    }
-}
+use seeded::Random;
 
 /// A client, its place for samples, and what it has under way.
 struct Worker {
@@ -71,8 +63,8 @@ impl Worker {
     }
 }
 
-fn soak(board: &str, places: &[Place], seed: u32, bus_errors: bool) {
-    let mut random = Random(seed);
+fn soak(board: &str, places: &[Place], seed: u64, bus_errors: bool) {
+    let mut random = Random::new(seed);
     let rig = Rig::on(board, Config::default());
     let names = ["TOTAL_WRITE_BYTES8", "PIXELS_RENDERED_2D"];
     let first = rig.client();
@@ -88,14 +80,14 @@ fn soak(board: &str, places: &[Place], seed: u32, bus_errors: bool) {
     drop(first);
     let mut workers: Vec<Worker> = (0..3).map(|_| Worker::new(&rig, places[0])).collect();
     for _ in 0..400 {
-        let core = random.below(places.len());
-        let n = random.below(workers.len());
+        let core = random.index(places.len());
+        let n = random.index(workers.len());
         match random.below(24) {
             0..=9 => workers[n].start(places[core], counters[core], false),
             10..=12 => workers[n].start(places[core], counters[core], true),
             13..=15 => workers[n].end(!bus_errors, &mut random),
-            16 => rig.slow_jobs([500, 20_000, 3 * MS, 600 * MS][random.below(4)]),
-            17 => rig.advance([1_000, MS, 300 * MS][random.below(3)]),
+            16 => rig.slow_jobs([500, 20_000, 3 * MS, 600 * MS][random.index(4)]),
+            17 => rig.advance([1_000, MS, 300 * MS][random.index(3)]),
             18 => workers[n] = Worker::new(&rig, places[0]),
             19 => rig.plant_on(core, Injection::LoseIrq),
             20 => rig.plant_on(core, Injection::LateIrq { ns: 3 * MS }),
@@ -109,10 +101,10 @@ fn soak(board: &str, places: &[Place], seed: u32, bus_errors: bool) {
             }
             22 => rig.plant_on(
                 core,
-                [Injection::HangNextJob, Injection::SpuriousIrq][random.below(2)],
+                [Injection::HangNextJob, Injection::SpuriousIrq][random.index(2)],
             ),
-            _ if bus_errors => rig.plant_on(core, Injection::BusErrorAt(random.below(40) as u64)),
-            _ => rig.plant_on(core, Injection::MmuExceptionAt(random.below(40) as u64)),
+            _ if bus_errors => rig.plant_on(core, Injection::BusErrorAt(random.below(40))),
+            _ => rig.plant_on(core, Injection::MmuExceptionAt(random.below(40))),
         }
         if workers[n].under_way.len() > 12 {
             workers[n].end(!bus_errors, &mut random);

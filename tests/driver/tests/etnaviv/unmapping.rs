@@ -7,6 +7,7 @@ use driver_tests::etnaviv::stream::{self, Template};
 use driver_tests::etnaviv::{Client, Fence, Place, Submit, Work, BOARDS, WC};
 use driver_tests::{MS, SEC};
 use drm_os_host::Config;
+use seeded::Random;
 
 const LARGE: u64 = 4 << 20;
 
@@ -249,30 +250,26 @@ fn anything_anywhere() {
             let engine = places[0].engine;
             // Neighbours, others in the next line, and one in another table.
             let vas = [0, 1, 2, 15, 16, 17, 0x400, 0x800].map(|n| places[0].nth(n));
-            let mut seed = 7u32;
-            let mut random = |n: usize| {
-                seed = seed.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
-                (seed >> 12) as usize % n
-            };
+            let mut random = Random::new(7);
             let mut under_way: Vec<(usize, usize, Work, Fence)> = Vec::new();
             let mut idle: Vec<(usize, Work)> = Vec::new();
             for step in 0..1500u32 {
-                let (c, at) = (random(2), random(8));
+                let (c, at) = (random.index(2), random.index(8));
                 if under_way
                     .iter()
                     .any(|(client, va, ..)| (*client, *va) == (c, at))
                 {
                     continue;
                 }
-                rig.slow_jobs([100, 2_000, 50_000][random(3)]);
+                rig.slow_jobs([100, 2_000, 50_000][random.index(3)]);
                 let work = clients[c].work_at(vas[at], step).unwrap();
                 let fence = clients[c].start(&work).unwrap();
-                if random(4) == 0 {
+                if random.index(4) == 0 {
                     clients[c].close(work.data.handle).unwrap();
                 }
                 under_way.push((c, at, work, fence));
-                while under_way.len() > random(6) {
-                    let n = random(under_way.len());
+                while under_way.len() > random.index(6) {
+                    let n = random.index(under_way.len());
                     let (c, _, work, fence) = under_way.remove(n);
                     assert_eq!(clients[c].end_of(fence, SEC), 1);
                     assert!(work.is_done(), "{board} {line} step {step}");
@@ -325,11 +322,10 @@ fn buffers_that_overlap() {
             .iter()
             .map(|(first, pages)| client.bo_at(pages * 4096, start(*first)).unwrap())
             .collect();
-        let mut seed = 3u32;
+        let mut random = Random::new(3);
         let mut owner = [None; 6];
         for step in 1..300u32 {
-            seed = seed.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
-            let n = (seed >> 16) as usize % bos.len();
+            let n = random.index(bos.len());
             let (first, pages) = (shapes[n].0 as usize, shapes[n].1 as usize);
             busy.turn();
             // Each page of it.
@@ -352,7 +348,7 @@ fn buffers_that_overlap() {
                         .for_each(|owner| *owner = None);
                 }
             }
-            let page = (seed >> 8) as usize % 6;
+            let page = random.index(6);
             let stream = Template::fill(engine, !step).at(&[start(page as u32)]);
             let fence = client.run(stream, &[]).unwrap();
             let expected = if owner[page].is_some() {

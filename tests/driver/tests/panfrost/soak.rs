@@ -10,18 +10,7 @@ use crate::Rig;
 use driver_tests::panfrost::{null, write_zero, Client, Work};
 use driver_tests::{errno, pass, MS, SEC};
 use models::{Domain, Injection};
-
-/// Marsaglia's xorshift; a seed of zero is none.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % n
-    }
-}
+use seeded::Random;
 
 /// A client with what it has under way.
 struct User {
@@ -166,7 +155,7 @@ fn step(rig: &Rig, users: &mut Vec<User>, r: &mut Random) -> Result<(), i32> {
 
 fn soak(board: &str, seed: u64) {
     let rig = Rig::with(board, Default::default());
-    let mut r = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut r = Random::new(seed);
     let mut users = Vec::new();
     for n in 0..400 {
         if r.below(20) == 0 {

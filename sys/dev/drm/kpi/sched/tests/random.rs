@@ -15,29 +15,11 @@ use std::collections::BTreeMap;
 
 use drm_sched::{ClientId, EntityId, Error, JobId, Outcome, Priority, State};
 use mock::{Gpu, CONFIG};
+use seeded::Random;
 
 const SCHEDULES: u64 = 2000;
 const STEPS: u32 = 150;
 const PRIORITIES: [Priority; 3] = [Priority::Low, Priority::Medium, Priority::High];
-
-/// Knuth's MMIX generator; the high bits are the good ones.
-struct Lcg(u64);
-
-impl Lcg {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % n
-    }
-    fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
-        if from.is_empty() {
-            return None;
-        }
-        Some(from[self.below(from.len())])
-    }
-}
 
 struct OracleJob {
     id: JobId,
@@ -360,7 +342,7 @@ impl Oracle {
 struct Run {
     gpu: Gpu,
     oracle: Oracle,
-    rng: Lcg,
+    rng: Random,
     clients: Vec<ClientId>,
     next_tag: u64,
     returned: Vec<u64>,
@@ -368,12 +350,11 @@ struct Run {
 
 impl Run {
     fn new(seed: u64) -> Self {
-        let mut rng = Lcg(seed);
-        rng.below(2);
-        let depths: Vec<u8> = (0..1 + rng.below(3))
-            .map(|_| [1, 2, 2, 5][rng.below(4)])
+        let mut rng = Random::new(seed);
+        let depths: Vec<u8> = (0..1 + rng.index(3))
+            .map(|_| [1, 2, 2, 5][rng.index(4)])
             .collect();
-        let timeout = [0, 20, 1000][rng.below(3)];
+        let timeout = [0, 20, 1000][rng.index(3)];
         let mut gpu = Gpu::new(&depths, timeout);
         let mut oracle = Oracle {
             timeouts: vec![timeout; depths.len()],
@@ -381,9 +362,9 @@ impl Run {
             depths,
             ..Oracle::default()
         };
-        let clients = (0..1 + rng.below(4))
+        let clients = (0..1 + rng.index(4))
             .map(|_| {
-                let weight = [1024, 1024, 512, 3000, 1][rng.below(5)];
+                let weight = [1024, 1024, 512, 3000, 1][rng.index(5)];
                 oracle.weights.push(weight);
                 gpu.sched.client_new(weight).unwrap()
             })
@@ -402,13 +383,14 @@ impl Run {
         let tags = self.oracle.tags(|job| states.contains(&job.state));
         self.rng
             .pick(&tags)
+            .copied()
             .map(|tag| (tag, self.oracle.jobs[&tag].id))
     }
 
     fn entity_new(&mut self) {
-        let client = self.rng.below(self.clients.len());
-        let slot = self.rng.below(self.oracle.depths.len());
-        let priority = PRIORITIES[self.rng.below(3)];
+        let client = self.rng.index(self.clients.len());
+        let slot = self.rng.index(self.oracle.depths.len());
+        let priority = PRIORITIES[self.rng.index(3)];
         let made = self
             .gpu
             .sched
@@ -437,7 +419,7 @@ impl Run {
         if self.oracle.entities.is_empty() {
             return;
         }
-        let entity = self.rng.below(self.oracle.entities.len());
+        let entity = self.rng.index(self.oracle.entities.len());
         let (tag, known) = (self.next_tag, &self.oracle.entities[entity]);
         let work = self.gpu.work(tag, 1);
         let made = self
@@ -454,7 +436,7 @@ impl Run {
         }
         let id = made.unwrap();
         self.next_tag += 1;
-        let open = self.rng.below(3) as u32 / 2;
+        let open = self.rng.index(3) as u32 / 2;
         for _ in 0..open {
             self.gpu.sched.add_dependency(id).unwrap();
         }
@@ -477,7 +459,7 @@ impl Run {
             outcome: Outcome::Done,
         };
         self.oracle.jobs.insert(tag, job);
-        if self.rng.below(4) != 0 {
+        if self.rng.index(4) != 0 {
             self.submit(tag, id);
         }
     }
@@ -493,10 +475,10 @@ impl Run {
         let open = self
             .oracle
             .tags(|job| job.open != 0 && states.contains(&job.state));
-        let Some(tag) = self.rng.pick(&open) else {
+        let Some(tag) = self.rng.pick(&open).copied() else {
             return;
         };
-        let result = if self.rng.below(3) == 0 {
+        let result = if self.rng.index(3) == 0 {
             Err(())
         } else {
             Ok(())
@@ -514,7 +496,7 @@ impl Run {
     }
 
     fn start(&mut self) {
-        let slot = self.rng.below(self.oracle.depths.len());
+        let slot = self.rng.index(self.oracle.depths.len());
         let wanted = self.oracle.next(slot, self.gpu.now);
         let got = self.gpu.sched.next(slot, self.gpu.now);
         assert_eq!(
@@ -531,7 +513,7 @@ impl Run {
         // Mostly the head, as the hardware does; a ring may also end a later one.
         let slot = self.oracle.entities[self.oracle.jobs[&tag].entity].slot;
         let head = self.oracle.running(slot)[0];
-        let (tag, id) = if self.rng.below(4) == 0 {
+        let (tag, id) = if self.rng.index(4) == 0 {
             (tag, id)
         } else {
             (head, self.oracle.jobs[&head].id)
@@ -541,7 +523,7 @@ impl Run {
             Outcome::Done,
             Outcome::Failed(7),
             Outcome::TimedOut,
-        ][self.rng.below(4)];
+        ][self.rng.index(4)];
         assert!(self.gpu.sched.complete(id, outcome, self.gpu.now));
         self.oracle.leave(tag, self.gpu.now);
         self.oracle.finish(tag, outcome);
@@ -563,7 +545,7 @@ impl Run {
         if self.oracle.entities.is_empty() {
             return;
         }
-        let entity = self.rng.below(self.oracle.entities.len());
+        let entity = self.rng.index(self.oracle.entities.len());
         let known = &mut self.oracle.entities[entity];
         assert_eq!(
             self.gpu.sched.entity_kill(known.id, self.gpu.now),
@@ -599,7 +581,12 @@ impl Run {
 
     fn readers(&mut self) {
         let held = self.oracle.tags(|job| job.holders != 0);
-        if let Some(tag) = self.rng.pick(&held).filter(|_| self.rng.0 >> 60 < 9) {
+        if let Some(tag) = self
+            .rng
+            .pick(&held)
+            .copied()
+            .filter(|_| self.rng.index(16) < 9)
+        {
             let job = self.oracle.jobs.get_mut(&tag).unwrap();
             job.holders -= 1;
             assert!(self.gpu.sched.release(job.id));
@@ -617,13 +604,13 @@ impl Run {
     fn reset(&mut self) {
         self.gpu.sched.stop();
         self.oracle.stopped = true;
-        for _ in 0..self.rng.below(4) {
+        for _ in 0..self.rng.index(4) {
             if let Some((tag, id)) = self.any(&[State::Running]) {
                 assert!(self.gpu.sched.blame(id));
                 self.oracle.jobs.get_mut(&tag).unwrap().blames += 1;
             }
         }
-        let guilty = if self.rng.below(2) == 0 {
+        let guilty = if self.rng.index(2) == 0 {
             self.any(&[State::Running])
         } else {
             None
@@ -636,7 +623,7 @@ impl Run {
             .sched
             .reset(guilty.map(|job| job.1), Outcome::TimedOut, self.gpu.now);
         assert_eq!(got, wanted, "how many run again");
-        if self.rng.below(4) != 0 {
+        if self.rng.index(4) != 0 {
             self.gpu.sched.start();
             self.oracle.stopped = false;
         }
@@ -646,7 +633,7 @@ impl Run {
         let Some((tag, id)) = self.any(&[State::Running, State::Queued]) else {
             return;
         };
-        let token = self.rng.below(9) as u64;
+        let token = self.rng.index(9) as u64;
         let now = self.gpu.now;
         let slot = self.oracle.entities[self.oracle.jobs[&tag].entity].slot;
         let (head, _, deadline) = self.oracle.heads[slot];
@@ -678,7 +665,7 @@ impl Run {
     }
 
     fn pop(&mut self) {
-        for _ in 0..self.rng.below(4) {
+        for _ in 0..self.rng.index(4) {
             let (got, wanted) = (self.gpu.sched.pop_done(), self.oracle.pop());
             let got = got.map(|job| {
                 self.returned.push(job.payload.tag);
@@ -698,7 +685,7 @@ impl Run {
     }
 
     fn step(&mut self) {
-        match self.rng.below(100) {
+        match self.rng.index(100) {
             0..=4 => self.entity_new(),
             5..=29 => self.prepare(),
             30..=33 => {
@@ -721,7 +708,7 @@ impl Run {
             }
             _ => self.pop(),
         }
-        self.gpu.now += self.rng.below(30) as u64;
+        self.gpu.now += self.rng.index(30) as u64;
     }
 
     fn compare(&self) {
@@ -777,7 +764,7 @@ impl Run {
                 }
             }
         }
-        if self.rng.below(2) == 0 {
+        if self.rng.index(2) == 0 {
             self.gpu.sched.shutdown();
             self.oracle.dead = true;
             // The scheduler visits entities by index, and killed ones have nothing to cancel.
@@ -809,7 +796,7 @@ impl Run {
             self.start();
             self.complete();
             self.pop();
-            self.gpu.now += self.rng.below(30) as u64;
+            self.gpu.now += self.rng.index(30) as u64;
             rounds += 1;
             assert!(rounds < 20_000, "drains");
         }
