@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Fragment jobs: pixel-exact clears through the MMU, on all descriptor generations.
+#[path = "../common/mod.rs"]
 mod common;
 use common::frame::{
     self, emit, pixel, rgba8, run, Rt, Zs, AFBC, BGRA, FBD, FRAGMENT_JOB, LINEAR, RGBA, TILED,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! BLT, RS and the 2D engine: what they do to memory.
 
+#[path = "../vivante_common/mod.rs"]
 mod vivante_common;
 
 use models::vivante::{Engine, Layout, Variant};

@@ -6,7 +6,7 @@
     reason = "system calls with buffers of the function around them"
 )]
 
-#[path = "../../tests/toy/abi.rs"]
+#[path = "../../../tests/toy/abi.rs"]
 mod abi;
 
 use std::ffi::CString;

@@ -9,6 +9,7 @@
     reason = "tests may stop at the first surprise"
 )]
 
+#[path = "../mock/mod.rs"]
 mod mock;
 
 use std::collections::BTreeMap;
