@@ -17,7 +17,11 @@ mod faults;
 mod hang;
 #[path = "etnaviv/jobs.rs"]
 mod jobs;
+#[path = "etnaviv/recovery.rs"]
+mod recovery;
 #[path = "etnaviv/shared_space.rs"]
 mod shared_space;
+#[path = "etnaviv/sharing.rs"]
+mod sharing;
 #[path = "etnaviv/unmapping.rs"]
 mod unmapping;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The cache is maintained where the host moves lines.
 
-use super::*;
+use super::{fbsd, Kind, Probe, CACHED, PAGE, PAGES, TO_CPU, TO_DEVICE, WC};
+use drm_os_host::{sys, Caller, Config, Device, Node, World};
+use glue_tests::memory::*;
+use std::collections::BTreeSet;
 
 /// Memory of this process, in whole pages.
 struct Area(Box<[[u8; PAGE]]>, usize);

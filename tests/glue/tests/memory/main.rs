@@ -3,7 +3,7 @@
 //! are tested on: the same calls have the same results, and for each kind of object the cache is
 //! maintained where the host moves lines between its two copies.
 
-use drm_os_host::{sys, Caller, Config, Device, Dma, Hardware, Node, World};
+use drm_os_host::{sys, Dma, Hardware};
 use glue_tests::memory::*;
 use std::any::Any;
 use std::collections::BTreeSet;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The same calls have the same results.
 
-use super::*;
+use super::{Probe, ANY, CACHED, WC};
+use drm_os_host::{sys, Config, Node, World};
+use glue_tests::memory::*;
 
 /// What both implementations say to the same calls, as text; `f` is given both in turn by the macro
 /// below.

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Memory of processes: what is taken, who waits for it, who pays for it.
 
-use super::*;
+use super::{
+    fbsd, Kind, ANY, BELOW_4G, EBUSY, EFAULT, EINVAL, ENOMEM, NORMAL, PAGES, UNCACHED, WC,
+};
+use drm_os_host::sys;
+use glue_tests::memory::*;
 
 #[test]
 fn data_may_lie_where_tables_may_not() {

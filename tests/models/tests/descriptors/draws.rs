@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a draw points to: attributes, uniforms, varyings, textures, and the tiler.
 
-use super::*;
+use super::{
+    attribute_buffer, map_triangle, triangle, CODE, FBD, HEAP, POLYGONS, STATES, VARYINGS, VERTICES,
+};
+use crate::common::{Rig, MMU, NX, R, RW, RX};
+use models::Variant;
+use seeded::Random;
 
 /// Would catch a table entry that the shader never loads from being followed: such entries hold
 /// what the memory held before. Source: Mesa pan_cmdstream.c panfrost_emit_const_buf (only buffers
@@ -312,7 +317,7 @@ fn garbage_descriptors_do_not_panic() {
             let mut g = Rig::ready(variant);
             g.mali.set_capture(true);
             let at = 0x0300_0000u64;
-            g.map(at, 0x4000, common::R | common::W);
+            g.map(at, 0x4000, crate::common::R | crate::common::W);
             for n in 0..0x4000 / 8 {
                 // Mostly pointers into the mapped range, to get past the first look.
                 let value = random.next();

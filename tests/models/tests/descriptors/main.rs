@@ -6,7 +6,6 @@
 mod common;
 use common::{Rig, MMU, NX, R, RW, RX};
 use models::Variant;
-use seeded::Random;
 
 mod draws;
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Formats and layouts of colour, depth and stencil.
 
-use super::*;
+use super::{check, rig, size, stride, zs_frame, COLOR, IMAGE, OLD};
+use crate::common::frame::{
+    self, emit, pixel, rgba8, run, Rt, Zs, AFBC, BGRA, FBD, LINEAR, RGBA, TILED,
+};
+use models::Variant;
 
 /// Internal format, memory format, swizzle, clear words, bytes in memory.
 type Case = (u32, u32, u32, [u32; 4], &'static [u8]);

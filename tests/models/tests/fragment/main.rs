@@ -3,7 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 use common::frame::{
-    self, emit, pixel, rgba8, run, Rt, Zs, AFBC, BGRA, FBD, FRAGMENT_JOB, LINEAR, RGBA, TILED,
+    self, emit, pixel, rgba8, run, Rt, Zs, BGRA, FBD, FRAGMENT_JOB, LINEAR, TILED,
 };
 use common::{Rig, MMU, R, RW};
 use models::mali::Block;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Descriptors of Midgard v4 and v5 and of Bifrost: what a frame keeps of its target.
 
-use super::*;
+use super::{check, rig, size, stride, zs_frame, COLOR, IMAGE, OLD};
+use crate::common::frame::{self, emit, rgba8, run, Zs, BGRA, FBD, LINEAR, TILED};
+use crate::common::{Rig, RW};
+use models::Variant;
 
 /// v4 framebuffer descriptor. HW: Mesa genxml v4.xml "Framebuffer Parameters": word 0 internal
 /// format, swizzle << 6, format << 18, block << 26, clean write bit 29, write bit 31.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The BLT engine of a GC7000L: clears, copies, tile status.
 
-use super::*;
+use super::{finish, super_tiled, A8R8G8B8, LINEAR, TILED};
+use crate::vivante_common::*;
+use models::vivante::{Engine, Layout, Variant};
 
 /// The states of a BLT operation around its command. HW: Mesa etnaviv_blt.c.
 fn blt(states: &[(u32, u32)], command: u32) -> Stream {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The 2D engine, and the addresses that a draw uses.
 
-use super::*;
+use super::finish;
+use crate::vivante_common::*;
+use models::vivante::{Engine, Variant};
 
 // --- draws ---
 

@@ -8,7 +8,6 @@ mod blt;
 mod draw_2d;
 mod resolve;
 
-use models::vivante::{Engine, Layout, Variant};
 use vivante_common::*;
 
 const LINEAR: u32 = 0;

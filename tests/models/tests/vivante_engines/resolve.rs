@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The resolve engine (RS) of older cores: fills, copies, tile status.
 
-use super::*;
+use super::{finish, tiled};
+use crate::vivante_common::*;
+use models::vivante::Variant;
 
 // --- RS. HW: Mesa etnaviv_rs.c ---
 

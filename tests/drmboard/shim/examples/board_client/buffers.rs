@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Memory: of the process, of buffers that processes share, and descriptors that they pass on.
 
-use super::*;
+use super::{abi, add, buffer, errno, fork, in_child, map, open, request, shared, wait};
 
 /// Memory of this process as the device has it, and of a child with a copy of its own.
 pub(super) fn memory() {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a descriptor of the board says of itself: poll(2), fstat(2), links, terminals.
 
-use super::*;
+use super::{abi, add, buffer, errno, map, open, request, NODE};
+use std::ffi::CString;
+use std::io::Error;
+use std::ptr::{null, null_mut};
+use std::thread;
+use std::time::{Duration, Instant};
 
 pub(super) fn events() {
     let fd = open(0);

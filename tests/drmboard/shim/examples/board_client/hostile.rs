@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What no program says: nonsense on the socket, and submits that are refused or fault.
 
-use super::*;
+use super::{add, errno, open};
+use uapi::{etnaviv, panfrost};
 
 /// Speaks to the server without knowing its language, and goes on as a good client.
 pub(super) fn nonsense() {

@@ -17,11 +17,9 @@ mod processes;
 use std::ffi::CString;
 use std::io::Error;
 use std::process::exit;
-use std::ptr::{null, null_mut};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ptr::null_mut;
 use std::thread;
 use std::time::{Duration, Instant};
-use uapi::{etnaviv, panfrost};
 
 const NODE: &str = "/dev/dri/renderD128";
 

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Signals, threads, and processes that fork, execute and die.
 
-use super::*;
+use super::{abi, add, buffer, fork, in_child, open, request, shared, wait};
+use std::ffi::CString;
+use std::ptr::{null, null_mut};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 static CAUGHT: AtomicUsize = AtomicUsize::new(0);
 extern "C" fn caught(_: i32) {
