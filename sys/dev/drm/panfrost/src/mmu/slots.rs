@@ -281,7 +281,6 @@ mod tests {
     extern crate std;
 
     use super::*;
-    use seeded::Random;
     use std::vec::Vec;
 
     impl Owner for u64 {
@@ -450,8 +449,13 @@ mod tests {
 
     #[test]
     fn random_use_agrees_with_the_oracle() {
-        let mut random = Random::new(1);
-        let mut next = |n: u64| random.below(n);
+        let mut seed = 0x2545_F491_4F6C_DD1D_u64;
+        let mut next = |n: u64| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            (seed >> 11) % n
+        };
         let spaces = 5_u8;
         let mut slots = AsSlots::new(0x1F);
         let mut oracle = Oracle::default();
