@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! FreeBSD's implementation of objects and pages against that of the host, which is what drivers
-//! are tested on: the same calls have the same results, and for each kind of object the cache is
+//! Compares FreeBSD's implementation of objects and pages with that of the host, on which drivers
+//! are tested: the same calls have the same results, and for each kind of object the cache is
 //! maintained where the host moves lines between its two copies.
 
 use drm_os_host::{sys, Dma, Hardware};
@@ -129,9 +129,8 @@ fn a_page_of_an_object_is_none_of_the_devices_own() {
     }
 }
 
-/// fake_vm.c sees to the rest: no dirty line when an uncached page comes into use, no attribute
-/// left when it is freed, and the kernel is not asked to change the direct map, for it has no such
-/// function.
+/// fake_vm.c checks the rest: no line is dirty when an uncached page is inserted, and the page has
+/// the default attribute when it is freed. It has no function that changes the direct map.
 #[test]
 fn an_uncached_page_leaves_no_dirty_line() {
     for kind in [Kind::Uncached, Kind::Cached] {
@@ -171,7 +170,7 @@ fn whatever_allocation_fails_nothing_is_left() {
             let e = fbsd_object_wire(o, 0, 4, pas.as_mut_ptr());
             let failed = k.counts().fail == 0;
             k.fail(0);
-            // A page is tried for more than once.
+            // A page allocation is tried more than once.
             assert_eq!(e, 0, "allocation {n}");
             assert!(pas.iter().all(|pa| *pa <= BELOW_4G));
             fbsd_object_unref(o);
@@ -182,7 +181,7 @@ fn whatever_allocation_fails_nothing_is_left() {
     }
 }
 
-/// Where there is no memory that the device reaches, the wait for it has an end.
+/// If there is no memory that the device can reach, the wait for it ends.
 #[test]
 fn no_thread_waits_for_memory_that_cannot_come() {
     let mut k = Kernel::get();
@@ -205,7 +204,7 @@ fn no_thread_waits_for_memory_that_cannot_come() {
     );
 }
 
-/// With a copy-on-write mapping about (minherit(2)) the VM system comes another way.
+/// While a copy-on-write mapping exists (minherit(2)), the VM system calls another pager method.
 #[test]
 fn a_copied_mapping_finds_the_objects_own_pages() {
     let mut k = Kernel::get();

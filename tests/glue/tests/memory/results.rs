@@ -5,8 +5,8 @@ use super::{Probe, ANY, CACHED, WC};
 use drm_os_host::{sys, Config, Node, World};
 use glue_tests::memory::*;
 
-/// What both implementations say to the same calls, as text; `f` is given both in turn by the macro
-/// below.
+/// The results of the same calls of both implementations, as text; the macro below calls `f` for
+/// each.
 macro_rules! says {
     ($prefix:ident, $dev:expr, $attr:expr) => {{
         let (dev, mut said) = ($dev, Vec::<(String, i64)>::new());
@@ -15,7 +15,7 @@ macro_rules! says {
     }};
 }
 
-/// The calls, by the names of one implementation.
+/// The calls, with the names of one implementation.
 macro_rules! paste_calls {
     (host, $dev:ident, $attr:expr, $said:ident) => {
         calls!(
@@ -58,8 +58,9 @@ macro_rules! paste_calls {
 }
 
 macro_rules! calls {
-    ($dev:ident, $attr:expr, $said:ident, $create:path, $wire:path, $purge:path, $resident:path, $kmap:path, $kunmap:path,
-     $unref:path, $run:path, $run_free:path, $page:path, $page_free:path, $kva:path) => {
+    ($dev:ident, $attr:expr, $said:ident, $create:path, $wire:path, $purge:path, $resident:path,
+     $kmap:path, $kunmap:path, $unref:path, $run:path, $run_free:path, $page:path,
+     $page_free:path, $kva:path) => {
         let mut say = |what: String, n: i64| $said.push((what, n));
         let mut pas = [0; 8];
         for size in [0, 1, 4095, 4097] {

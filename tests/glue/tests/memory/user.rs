@@ -70,7 +70,7 @@ fn only_ordinary_memory_of_a_process_is_taken() {
     assert_eq!(k.counts().pages, 4);
 }
 
-/// As mlock(2): munlock(2) has to find the pages where they were.
+/// Pages that mlock(2) wired must stay in the object, where munlock(2) finds them.
 #[test]
 fn pages_that_others_have_wired_are_not_taken() {
     let mut k = Kernel::get();
@@ -89,7 +89,7 @@ fn pages_that_others_have_wired_are_not_taken() {
     }
 }
 
-/// The module goes, and one mapping with locked pages stays.
+/// The module is unloaded while a mapping has locked pages.
 #[test]
 fn locked_pages_outlive_the_driver() {
     let mut k = Kernel::get();
@@ -108,7 +108,7 @@ fn locked_pages_outlive_the_driver() {
     }
 }
 
-/// Catches: an unload that goes on for as long as there are buffers.
+/// Catches: an unload that does not end while there are buffers.
 #[test]
 fn a_revoke_ends_at_its_time_and_is_tried_again() {
     let mut k = Kernel::get();
@@ -124,7 +124,7 @@ fn a_revoke_ends_at_its_time_and_is_tried_again() {
     }
 }
 
-/// They count in vm.max_user_wired, which is checked before there is a page.
+/// Pages are counted in vm.max_user_wired, which is checked before a page is allocated.
 #[test]
 fn wired_pages_count_for_users() {
     let mut k = Kernel::get();
