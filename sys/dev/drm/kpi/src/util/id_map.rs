@@ -252,7 +252,6 @@ impl<T> IdMap<T> {
 mod tests {
     extern crate std;
     use super::*;
-    use crate::util::int_conv::usize_of;
     use drm_os_host::{Config, World};
     use seeded::Random;
     use std::collections::BTreeMap;
@@ -268,12 +267,8 @@ mod tests {
         let mut random = Random::new(7);
         let mut most = 0;
         for step in 0..6_000u64 {
-            let state = random.next();
-            let any = there
-                .keys()
-                .nth(usize_of(state >> 33) % (there.len() + 1))
-                .copied();
-            match any.filter(|_| (state >> 20) % 4 == 0) {
+            let any = there.keys().nth(random.index(there.len() + 1)).copied();
+            match any.filter(|_| random.one_in(4)) {
                 Some(handle) => assert_eq!(table.remove(handle), there.remove(&handle)),
                 None => {
                     let handle = table.insert(step).unwrap();

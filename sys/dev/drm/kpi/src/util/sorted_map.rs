@@ -202,14 +202,13 @@ mod tests {
         let mut random = Random::new(7);
         let mut most = 0;
         for step in 0..40_000u64 {
-            let state = random.next();
-            let key = (state >> 33) % 3_000;
+            let key = random.below(3_000);
             // It fills up, shrinks to nothing, and fills up again.
             let fill = (step / 10_000).is_multiple_of(2);
-            if (state >> 20) % 8 < if fill { 6 } else { 0 } {
+            if fill && random.below(8) < 6 {
                 ours.insert(key, step).unwrap();
                 theirs.insert(key, step);
-            } else if key % 4 == 0 {
+            } else if key.is_multiple_of(4) {
                 assert_eq!(ours.pop_first(), theirs.pop_first().map(|(_, v)| v));
             } else {
                 assert_eq!(ours.remove(key), theirs.remove(&key));
