@@ -321,7 +321,7 @@ fn garbage_descriptors_do_not_panic() {
             for n in 0..0x4000 / 8 {
                 // Mostly pointers into the mapped range, to get past the first look.
                 let value = random.next();
-                let word = if value % 3 != 0 {
+                let word = if !value.is_multiple_of(3) {
                     at + value % 0x3f00 / 64 * 64
                 } else {
                     random.next()
