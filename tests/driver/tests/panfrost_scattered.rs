@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Files of panfrost/ again, on a GPU that does not snoop and with memory in single pages: they take
-//! their rig from the root of the program.
+//! Files of panfrost/ again, on a GPU that does not snoop and with memory in single pages: they
+//! take their rig from the root of the program.
 
 use driver_tests::panfrost::ScatteredRig as Rig;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What must be so between two steps of a schedule, and at its end.
+//! Checks between two steps of a schedule, and after the last one.
 
 use super::run::Run;
 use drm_sched::State;
