@@ -60,11 +60,12 @@ copy() {
 # models.
 tests_of() {
 	local file name
-	for file in "tests/${1%_tests}/tests"/*.rs; do
-		name=$(basename "$file" .rs)
+	for file in "tests/${1%_tests}/tests"/*.rs "tests/${1%_tests}/tests"/*/main.rs; do
+		[ -e "$file" ] || continue
+		name=$(basename "${file%/main.rs}" .rs)
 		case $name in
 		# The same tests again, with another memory layout.
-		scattered*) continue ;;
+		*_scattered) continue ;;
 		vivante_* | etnaviv*) [ "$2" = vivante ] || continue ;;
 		*) [ "$2" = mali ] || continue ;;
 		esac

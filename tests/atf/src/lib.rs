@@ -5,8 +5,8 @@
 //! one per process. A case fails by panicking, and the `require!` family panics with the reason and
 //! the place. The protocol is the one of atf-test-program(1).
 //!
-//! Everything in [`drm`] is the test's own view of the user ABI, written from the uapi
-//! documentation and not from the kernel crates: what checks must not be what is checked.
+//! The user ABI is that of crate `uapi`, which is written from the uapi headers and not from the
+//! kernel crates: what checks must not be what is checked.
 #![deny(missing_docs)]
 
 mod args;

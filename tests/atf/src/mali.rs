@@ -6,9 +6,9 @@
 //! payload of up to 32; headers are aligned to 64.
 
 use crate::drm::client::{Bo, Work};
-use crate::drm::panfrost::{BO_NOEXEC, REQ_FS};
 use crate::drm::{Mapping, Node};
 use crate::errno::Sys;
+use uapi::panfrost::{BO_NOEXEC, REQ_FS};
 
 /// Bytes of a job, and of what else has to be aligned like one.
 const UNIT: usize = 64;

@@ -2,17 +2,17 @@
 //! Dispatch of ioctls: in the process of the driver, and through drmboard.
 
 use crate::meter::{row, Meter, Row};
-use driver_tests::{Arg, Client};
+use driver_tests::panfrost::Client;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+use uapi::core::{Version, VERSION};
+use uapi::panfrost::{GetParam, GET_PARAM};
+use uapi::Request;
 
 const CALLS: u32 = 1000;
-/// Of DRM, in Linux's encoding.
-const GET_PARAM: u64 = 0xc010_6444;
-const VERSION: u64 = 0xc040_6400;
 
 /// One ioctl(2) of this machine's kernel that does nothing: it says that a null device has none.
 fn null_ioctl(meter: &mut Meter) -> Option<f64> {
@@ -21,14 +21,44 @@ fn null_ioctl(meter: &mut Meter) -> Option<f64> {
         return None;
     }
     let null = std::fs::File::open("/dev/null").ok()?;
-    let mut arg = [0u64; 8];
+    let mut arg = GetParam::default();
     Some(meter.work(CALLS, || {
         for _ in 0..CALLS {
-            // SAFETY: the argument is as long as any ioctl's here.
-            let result = unsafe { libc::ioctl(null.as_raw_fd(), GET_PARAM as _, arg.as_mut_ptr()) };
+            // SAFETY: the argument is as long as the code says.
+            let result =
+                unsafe { libc::ioctl(null.as_raw_fd(), GET_PARAM.code() as _, &raw mut arg) };
             assert_eq!(result, -1);
         }
     }))
+}
+
+/// Asks for the driver's name.
+fn version_of(name: &mut [u8; 16]) -> Version {
+    Version {
+        name_len: name.len() as u64,
+        name: name.as_mut_ptr() as u64,
+        ..Version::default()
+    }
+}
+
+/// Times an ioctl of a file.
+fn measure<T>(file: &std::fs::File, request: Request<T>, mut arg: T) -> Result<f64, String> {
+    let mut failed = false;
+    let time = Meter::Clock.work(CALLS, || {
+        for _ in 0..CALLS {
+            // SAFETY: the argument is as long as the code says, and its pointers are this
+            // process's.
+            let result =
+                unsafe { libc::ioctl(file.as_raw_fd(), request.code() as _, &raw mut arg) };
+            failed |= result != 0;
+        }
+    });
+    if failed {
+        let error = std::io::Error::last_os_error();
+        Err(format!("ioctl {:#x}: {error}", request.code()))
+    } else {
+        Ok(time)
+    }
 }
 
 /// In one process: the driver's ioctls on the virtual clock, with the system below it.
@@ -44,18 +74,9 @@ pub fn rows(meter: &mut Meter) -> Vec<Row> {
     let mut name = [0u8; 16];
     let version = meter.work(CALLS, || {
         for _ in 0..CALLS {
-            let arg = Arg::new()
-                .w(0)
-                .w(0)
-                .w(0)
-                .w(0)
-                .l(16)
-                .l(name.as_mut_ptr() as u64)
-                .l(0)
-                .l(0)
-                .l(0)
-                .l(0);
-            client.ioctl(0, arg).expect("VERSION");
+            client
+                .ioctl(VERSION, version_of(&mut name))
+                .expect("VERSION");
         }
     });
     assert_eq!(&name[..8], b"panfrost");
@@ -76,32 +97,9 @@ pub fn client() -> Result<(), String> {
         .write(true)
         .open("/dev/dri/renderD128");
     let file = file.map_err(|error| format!("renderD128: {error}"))?;
-    let mut clock = Meter::Clock;
-    let mut measure = |code: u64, arg: &mut [u64; 8]| {
-        let mut failed = false;
-        let time = clock.work(CALLS, || {
-            for _ in 0..CALLS {
-                // SAFETY: the argument is as long as the code says, and its pointers are this
-                // process's.
-                failed |=
-                    unsafe { libc::ioctl(file.as_raw_fd(), code as _, arg.as_mut_ptr()) } != 0;
-            }
-        });
-        if failed {
-            Err(format!(
-                "ioctl {code:#x}: {}",
-                std::io::Error::last_os_error()
-            ))
-        } else {
-            Ok(time)
-        }
-    };
-    let param = measure(GET_PARAM, &mut [0; 8])?;
+    let param = measure(&file, GET_PARAM, GetParam::default())?;
     let mut name = [0u8; 16];
-    let version = measure(
-        VERSION,
-        &mut [0, 0, 16, name.as_mut_ptr() as u64, 0, 0, 0, 0],
-    )?;
+    let version = measure(&file, VERSION, version_of(&mut name))?;
     println!("ioctl {param} {version}");
     Ok(())
 }

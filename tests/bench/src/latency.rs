@@ -19,13 +19,16 @@
 //! those: in a kernel no client's computing keeps any of them from running, and without that each
 //! of their wake-ups, four for a job, may wait for a slice.
 
-use driver_tests::{null, Client, Rig, SEC};
+use driver_tests::panfrost::{null, Client, Rig};
+use driver_tests::SEC;
 use drm_os_host::{ClockMode, Config, Hold};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
+use uapi::core::{SYNCOBJ_RESET, SYNCOBJ_SIGNAL, SYNCOBJ_WAIT_ALL, SYNCOBJ_WAIT_FOR_SUBMIT};
+use uapi::dma_buf::{SYNC_READ, SYNC_WRITE};
 
 /// A neighbour: its name, and what it does until the measurement ends.
 pub struct Neighbour {
@@ -114,21 +117,6 @@ fn fences(rig: &Rig, shared: &Shared) {
     }
     let target = c.bo(4096, 0).expect("memory is there");
     let dma_buf = c.export(target.handle).expect("a descriptor");
-    let merged = |a: i32, b: i32| -> Option<i32> {
-        let mut data = [0; 48];
-        data[32..36].copy_from_slice(&b.to_le_bytes());
-        let file = c.caller.fd(a)?;
-        file.ioctl(&c.caller, 0x3e, 3, &mut data).ok()?;
-        Some(i32::from_le_bytes([data[36], data[37], data[38], data[39]]))
-    };
-    let import = |fd: i32| {
-        let mut data = [0; 8];
-        data[0] = 3;
-        data[4..].copy_from_slice(&fd.to_le_bytes());
-        let file = c.caller.fd(dma_buf).expect("the dma-buf is there");
-        // There may be a bound, which is all right.
-        let _ = file.ioctl(&c.caller, 0x62, 3, &mut data);
-    };
     shared.ready.store(true, Relaxed);
     while !shared.over.load(Relaxed) {
         let syncobjs: Vec<u32> = (0..JOBS)
@@ -143,8 +131,9 @@ fn fences(rig: &Rig, shared: &Shared) {
             .map(|s| c.sync_file(*s).expect("a fence"))
             .collect();
         for (a, b) in fds.iter().zip(fds.iter().skip(1)) {
-            if let Some(fd) = merged(*a, *b) {
-                import(fd);
+            if let Ok(fd) = c.merge(*a, *b) {
+                // There may be a bound, which is all right.
+                let _ = c.add_dma_buf_fences(dma_buf, (SYNC_READ | SYNC_WRITE) as u32, fd);
                 c.caller.close_fd(fd);
             }
         }
@@ -165,7 +154,7 @@ const SYNCOBJS: u32 = 65_536;
 
 fn wait_for_syncobjs(rig: &Rig, shared: &Shared) {
     /// All of them, and of those without a fence for one.
-    const ALL_FOR_SUBMIT: u32 = 3;
+    const ALL_FOR_SUBMIT: u32 = SYNCOBJ_WAIT_ALL | SYNCOBJ_WAIT_FOR_SUBMIT;
     let c = rig.client();
     let handles: Vec<u32> = (0..SYNCOBJS)
         .map(|_| c.syncobj(false).expect("a syncobj"))
@@ -174,16 +163,8 @@ fn wait_for_syncobjs(rig: &Rig, shared: &Shared) {
     shared.ready.store(true, Relaxed);
     while !shared.over.load(Relaxed) {
         let until = rig.world().now() + SEC / 20;
-        let mut data = Vec::new();
-        data.extend((handles.as_ptr() as u64).to_le_bytes());
-        data.extend(until.to_le_bytes());
-        for word in [SYNCOBJS, ALL_FOR_SUBMIT, 0, 0] {
-            data.extend(word.to_le_bytes());
-        }
         // It ends by its time.
-        let _ = c
-            .file
-            .ioctl(&c.caller, driver_tests::GROUP, 0xc3, &mut data);
+        let _ = c.syncobj_wait_many(handles, until as i64, ALL_FOR_SUBMIT);
     }
     for handle in handles {
         c.syncobj_destroy(*handle).expect("the syncobj is good");
@@ -200,13 +181,9 @@ fn touch_syncobjs(_: &Rig, shared: &Shared) {
         };
         n = (n + 4_099) % handles.len();
         let one = [handles[n]];
-        for nr in [0xc5, 0xc4] {
-            let mut data = Vec::new();
-            data.extend((one.as_ptr() as u64).to_le_bytes());
-            data.extend(1u32.to_le_bytes());
-            data.extend(0u32.to_le_bytes());
+        for request in [SYNCOBJ_SIGNAL, SYNCOBJ_RESET] {
             // They are freed when it has ended.
-            let _ = c.file.ioctl(&c.caller, driver_tests::GROUP, nr, &mut data);
+            let _ = c.syncobj_array(request, &one);
         }
         thread::sleep(Duration::from_micros(200));
     }

@@ -2,7 +2,8 @@
 //! The way of a job from its submit to its end, with the driver, the system below it and the GPU's
 //! model in one process.
 
-use driver_tests::{board, etnaviv, write_zero, Bo, Client};
+use driver_tests::panfrost::{write_zero, Bo, Client};
+use driver_tests::{board, etnaviv};
 use drm_os_host::{Config, Trace, World};
 use drmboard::Board;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv with many threads on the real clock, as threads.rs has panfrost. What they do is in no
-//! order, so these tests say only what holds in any.
+//! etnaviv with many threads on the real clock, as panfrost_threads.rs has panfrost. What they do
+//! is in no order, so these tests say only what holds in any.
 //!
 //! Catches: deadlocks, locks taken in two orders, objects that die while another thread uses them.
 

@@ -7,11 +7,13 @@
 //! panfrost's, even ones etnaviv's, whose three boards take turns. What fails names its seed, which
 //! runs alone, and the same again, with FUZZ_SECONDS=0.
 
-use driver_tests::fuzz::{env, gpu, may_be, note, Code, Gpu, Job, Random};
-use driver_tests::{limits, Arg, Client, MS, PRIMARY, SEC};
+use driver_tests::fuzz::{env, gpu, may_be, note, Code, Gpu, Job};
+use driver_tests::{limits, Client, MS, PRIMARY, SEC};
 use drm_os_host::Mapping;
+use seeded::Random;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use uapi::core::{SYNCOBJ_RESET, SYNCOBJ_SIGNAL};
 
 const STEPS: u64 = 300;
 const CLIENTS: usize = 4;
@@ -279,7 +281,6 @@ impl Fuzz {
         let file = self.random.pick(&self.users[at].files).copied();
         let user = &mut self.users[at];
         let client = &user.client;
-        let one = [handle];
         match what {
             0 => {
                 user.syncs.retain(|other| *other != handle);
@@ -288,11 +289,8 @@ impl Fuzz {
             1 | 2 => user.files.push(allowed(client.sync_file(handle))?),
             3 => allowed(client.import_sync_file(handle, file?))?,
             4 => {
-                // SYNC_IOC_MERGE.
                 let other = user.files[any as usize % user.files.len().max(1)..].first()?;
-                let arg = Arg::new().b(&[0; 32]).w(*other as u32).w(0).w(0).w(0);
-                let out = allowed(client.fd_ioctl(file?, 0x3e, 3, arg))?;
-                let fd = i32::from_le_bytes(out[36..40].try_into().unwrap());
+                let fd = allowed(client.merge(file?, *other))?;
                 user.files.push(fd);
             }
             5 => {
@@ -300,22 +298,18 @@ impl Fuzz {
                 client.caller.close_fd(file?);
             }
             6 => {
-                // EXPORT_SYNC_FILE.
-                let arg = Arg::new().w(1 + any as u32 % 2).w(0);
-                let out = allowed(client.fd_ioctl(dma_buf?, 0x62, 2, arg))?;
+                let flags = 1 + any as u32 % 2;
                 user.files
-                    .push(i32::from_le_bytes(out[4..8].try_into().unwrap()));
+                    .push(allowed(client.dma_buf_fences(dma_buf?, flags))?);
             }
             7 => {
-                // IMPORT_SYNC_FILE.
-                let arg = Arg::new().w(1 + any as u32 % 2).w(file? as u32);
-                allowed(client.fd_ioctl(dma_buf?, 0x62, 3, arg))?;
+                let flags = 1 + any as u32 % 2;
+                allowed(client.add_dma_buf_fences(dma_buf?, flags, file?))?;
             }
             8 => allowed(client.syncobj_wait(handle, any % 3 * MS))?,
             _ => {
-                // SYNCOBJ_RESET and SYNCOBJ_SIGNAL.
-                let arg = Arg::new().l(one.as_ptr() as u64).w(1).w(0);
-                allowed(client.ioctl(0xc4 + any as u32 % 2, arg))?;
+                let request = [SYNCOBJ_RESET, SYNCOBJ_SIGNAL][any as usize % 2];
+                allowed(client.syncobj_array(request, &[handle]))?;
             }
         }
         Some(())

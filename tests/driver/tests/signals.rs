@@ -5,8 +5,10 @@
 //! DRIVER_TESTS_SIGNALS says how many interrupted calls each test is to see.
 
 use driver_tests::etnaviv::{self, prep, BOARDS};
-use driver_tests::{errno, Client, Result, Rig, SEC};
+use driver_tests::panfrost::{Client, Rig};
+use driver_tests::{errno, Result, SEC};
 use drm_os_host::{Caller, ClockMode, Config};
+use seeded::Random;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -28,21 +30,9 @@ fn real() -> Config {
     }
 }
 
-/// Marsaglia's xorshift; a seed of zero is none.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % n
-    }
-}
-
 /// Sends a caller signals until `over` is set.
 fn signal(caller: &Caller, over: &AtomicBool, seed: u64) {
-    let mut r = Random(seed);
+    let mut r = Random::new(seed);
     while !over.load(Relaxed) {
         if r.below(2) == 0 {
             caller.interrupt();
@@ -163,7 +153,7 @@ fn interrupted_calls_of_panfrost_do_nothing() {
         let chain = s.call(|| c.bo(4096, 1));
         let done = s.call(|| c.syncobj(false));
         data.write(0, &[0xff; 24]);
-        chain.write(0, &driver_tests::write_zero(data.va + 8, 0));
+        chain.write(0, &driver_tests::panfrost::write_zero(data.va + 8, 0));
         let bos = [chain.handle, data.handle];
         s.call(|| c.submit(chain.va, false, &bos, &[], done));
         s.call(|| c.wait(data.handle, 20 * SEC));

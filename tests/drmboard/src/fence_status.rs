@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! SYNC_IOC_FILE_INFO reports how fences ended as negative errno: those, too, become Linux's at
-//! this edge. Layouts: `struct sync_file_info` and `struct sync_fence_info` of
-//! uapi/linux/sync_file.h.
+//! this edge.
 
 use crate::errno::to_linux;
 use crate::ioctl_code::Code;
 use drm_os_host::Process;
+use std::mem::offset_of;
+use uapi::sync_file::{FenceInfo, FileInfo, FILE_INFO};
 
-const GROUP: u32 = 0x3e;
-const NR_FILE_INFO: u32 = 4;
-/// In `struct sync_file_info`.
-const STATUS_AT: usize = 32;
-const COUNT_AT: usize = 40;
-const FENCES_AT: usize = 48;
-/// In `struct sync_fence_info`.
-const FENCE_SIZE: u64 = 80;
-const FENCE_STATUS_AT: u64 = 64;
+const STATUS_AT: usize = offset_of!(FileInfo, status);
+const COUNT_AT: usize = offset_of!(FileInfo, num_fences);
+const FENCES_AT: usize = offset_of!(FileInfo, sync_fence_info);
+const FENCE_SIZE: u64 = size_of::<FenceInfo>() as u64;
+const FENCE_STATUS_AT: u64 = offset_of!(FenceInfo, status) as u64;
+
+fn is_file_info(code: Code) -> bool {
+    (code.group(), code.nr()) == (FILE_INFO.group(), FILE_INFO.nr())
+}
 
 fn word<const N: usize>(data: &[u8], at: usize) -> Option<[u8; N]> {
     data.get(at..at + N)?.try_into().ok()
@@ -36,7 +37,7 @@ pub(crate) fn translate(
     data: &mut [u8],
     process: &dyn Process,
 ) -> Result<(), i32> {
-    if (code.group(), code.nr()) != (GROUP, NR_FILE_INFO) {
+    if !is_file_info(code) {
         return Ok(());
     }
     let (Some(whole), Some(at)) = (word(data, STATUS_AT), word(data, FENCES_AT)) else {
@@ -55,8 +56,8 @@ pub(crate) fn translate(
 
 /// How many fences the caller of `code` has room for.
 pub(crate) fn asked(code: Code, data: &[u8]) -> u32 {
-    match (code.group(), code.nr()) {
-        (GROUP, NR_FILE_INFO) => word(data, COUNT_AT).map_or(0, u32::from_ne_bytes),
-        _ => 0,
+    if !is_file_info(code) {
+        return 0;
     }
+    word(data, COUNT_AT).map_or(0, u32::from_ne_bytes)
 }

@@ -81,7 +81,9 @@ impl Values<'_> {
 
 /// Reads one specification.
 ///
-/// # Errors A message that explains the mistake.
+/// # Errors
+///
+/// A message that explains the mistake.
 pub fn parse(spec: &str) -> Result<Planted, String> {
     let (kind, rest) = spec.split_once(':').unwrap_or((spec, ""));
     let mut values = Values {

@@ -143,7 +143,9 @@ const HOST: Machine = if cfg!(target_arch = "aarch64") {
 };
 
 impl Program {
-    /// # Errors A message that explains why `cmd` cannot run on the board.
+    /// # Errors
+    ///
+    /// A message that explains why `cmd` cannot run on the board.
     pub(crate) fn find(cmd: &OsStr) -> Result<Program, String> {
         let mut places = Places::find();
         places.prefer_arm64()?;
@@ -352,7 +354,9 @@ impl Signals {
 
     /// Waits for the program, passing signals on to its group. Its exit code, or 128 + signal.
     ///
-    /// # Errors The error of waitpid.
+    /// # Errors
+    ///
+    /// The error of waitpid.
     pub(crate) fn wait(&self, child: &mut Child) -> io::Result<u8> {
         let group = child.id() as i32;
         let terminal = Terminal::lend(group);

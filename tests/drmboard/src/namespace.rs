@@ -183,7 +183,9 @@ fn fill_dev() -> Result<()> {
 /// Moves the calling thread, and the threads and processes that it creates later, into a mount
 /// namespace with the board.
 ///
-/// # Errors A message: no permission to mount or to create nodes; the root is no mount point; /dev
+/// # Errors
+///
+/// A message: no permission to mount or to create nodes; the root is no mount point; /dev
 /// or /sys is missing.
 pub(crate) fn enter(node: &Node) -> std::result::Result<(), String> {
     let rights =

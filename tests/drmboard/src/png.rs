@@ -9,7 +9,9 @@ use std::path::Path;
 
 /// Writes the pixels of `frame`, RGBA with eight bits each, rows from the top.
 ///
-/// # Errors The file cannot be written, or the frame has no pixels (a format that the model does
+/// # Errors
+///
+/// The file cannot be written, or the frame has no pixels (a format that the model does
 /// not know).
 pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
     if frame.pixels.len() as u64 != u64::from(frame.width) * u64::from(frame.height) * 4
@@ -38,7 +40,9 @@ pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
 /// `#RRGGBBAA COUNT X,Y WIDTHxHEIGHT`, with the smallest rectangle around all its pixels, from the
 /// top left on. The rectangle is filled if COUNT is its number of pixels.
 ///
-/// # Errors A message: the file cannot be read, has another pixel format, or more than 64 colours.
+/// # Errors
+///
+/// A message: the file cannot be read, has another pixel format, or more than 64 colours.
 pub(crate) fn colours(path: &Path) -> Result<Vec<String>, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(|error| failed(&error))?;

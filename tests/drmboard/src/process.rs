@@ -39,7 +39,9 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// # Errors The process has already ended.
+    /// # Errors
+    ///
+    /// The process has already ended.
     pub(crate) fn new(pid: i32, uid: u32) -> std::io::Result<Client> {
         let known = Pid::from_raw(pid).ok_or(std::io::ErrorKind::NotFound)?;
         let pidfd = pidfd_open(known, PidfdFlags::empty())?;
@@ -140,13 +142,10 @@ pub(crate) struct Call {
     pub(crate) installed: Mutex<Vec<Installed>>,
 }
 
-/// The splitmix64 sequence: numbers that do not occur by chance in an ioctl argument.
+/// Numbers that do not occur by chance in an ioctl argument.
 fn token() -> i32 {
-    static STATE: AtomicU64 = AtomicU64::new(0x9e37_79b9_7f4a_7c15);
-    let mut z = STATE.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((z ^ z >> 31) & 0x3fff_ffff) as i32 | 0x4000_0000
+    static TOKENS: seeded::Shared = seeded::Shared::new(0);
+    (TOKENS.next() & 0x3fff_ffff) as i32 | 0x4000_0000
 }
 
 impl Process for Call {

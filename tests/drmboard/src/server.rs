@@ -283,7 +283,9 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server.
     ///
-    /// # Errors The error of a socket or thread.
+    /// # Errors
+    ///
+    /// The error of a socket or thread.
     pub(crate) fn start(
         world: &World,
         device: &Device,

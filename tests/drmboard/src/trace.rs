@@ -13,7 +13,9 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct TraceFile(Mutex<BufWriter<File>>);
 
 impl TraceFile {
-    /// # Errors The file cannot be created.
+    /// # Errors
+    ///
+    /// The file cannot be created.
     pub(crate) fn create(path: &Path) -> std::io::Result<Arc<TraceFile>> {
         Ok(Arc::new(TraceFile(Mutex::new(BufWriter::with_capacity(
             1 << 18,

@@ -100,7 +100,9 @@ impl Board {
 
     /// Sorts the table, chooses, and returns the point.
     ///
-    /// # Errors The error of `drm_opp_choose`.
+    /// # Errors
+    ///
+    /// The error of `drm_opp_choose`.
     pub fn choose(&mut self, max_hz: u64) -> Result<Point, i32> {
         let mut points = self.points.clone();
         let ops = Ops {

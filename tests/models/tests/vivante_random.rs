@@ -4,23 +4,8 @@
 mod vivante_common;
 
 use models::vivante::Variant;
+use seeded::Random;
 use vivante_common::*;
-
-/// xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
-    }
-
-    fn pick(&mut self, of: &[u32]) -> u32 {
-        of[self.next() as usize % of.len()]
-    }
-}
 
 /// States that make something happen, and the registers they act on.
 const STATES: [u32; 32] = [
@@ -40,7 +25,7 @@ fn random_streams_end_in_a_hang_at_worst() {
     .into_iter()
     .enumerate()
     {
-        let mut random = Random(0x9e37_79b9_7f4a_7c15 + n as u64);
+        let mut random = Random::new(n as u64);
         let mut rig = Rig::cold(variant);
         let at = rig.alloc(4);
         for round in 0..200 {
@@ -52,17 +37,24 @@ fn random_streams_end_in_a_hang_at_worst() {
             }
             let mut stream = Stream::new().state(0x140b8, 1);
             for _ in 0..60 {
-                let near = at as u32 + random.next() % 0x2000;
-                let value = random.next();
-                let value = random.pick(&[value, near, value & 0xff, value & 0xff_00ff]);
-                stream = match random.next() % 12 {
+                let near = at as u32 + random.next_u32() % 0x2000;
+                let value = random.next_u32();
+                let value = *random
+                    .pick(&[value, near, value & 0xff, value & 0xff_00ff])
+                    .unwrap();
+                stream = match random.next_u32() % 12 {
                     0..=8 => {
-                        let state = random.pick(&STATES);
+                        let state = *random.pick(&STATES).unwrap();
                         stream.state(state, value)
                     }
-                    9 => stream.raw(&[random.next() & 0x07ff_ffff | 5 << 27, value & 15, 0, value]),
+                    9 => stream.raw(&[
+                        random.next_u32() & 0x07ff_ffff | 5 << 27,
+                        value & 15,
+                        0,
+                        value,
+                    ]),
                     10 => stream.raw(&[0x2000_0000 | value & 0x300, 0, 0, near, 0, near, 0, near]),
-                    _ => stream.raw(&[random.next(), value]),
+                    _ => stream.raw(&[random.next_u32(), value]),
                 };
             }
             let stream = stream.end();

@@ -270,11 +270,8 @@ fn descriptors_travel() {
 fn errors_are_given() {
     require_errno!(Node::open("/nonexistent/card0"), libc::ENOENT);
     let null = require_ok!(Node::open("/dev/null"));
-    let mut version = atf::drm::core::Version::default();
-    require_errno!(
-        null.ioctl(atf::drm::core::VERSION, &mut version),
-        libc::ENOTTY
-    );
+    let mut version = uapi::core::Version::default();
+    require_errno!(null.ioctl(uapi::core::VERSION, &mut version), libc::ENOTTY);
     require_errno!(null.map(u64::MAX, 4096), libc::EOVERFLOW);
     require_errno!(Err::<(), _>(Errno(libc::EBUSY)), libc::EBUSY);
     require!(atf::drm::deadline_ns(1000) > atf::drm::now_ns());

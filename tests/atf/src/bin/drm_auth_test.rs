@@ -3,11 +3,11 @@
 //!
 //! Expected: Linux 6.1, drivers/gpu/drm/drm_auth.c; the function is named in each description.
 
-use atf::drm::core::*;
 use atf::drm::Node;
 use atf::process::{channel, drop_privileges, eventually, fork, Exit};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
 use std::os::fd::AsFd;
+use uapi::core::*;
 
 const CARD: &str = "/dev/dri/card0";
 

@@ -5,11 +5,11 @@
 //! function is named in each description. Objects are panfrost's, for want of a driver-independent
 //! way to make one.
 
-use atf::drm::core::{GemClose, GemFlink, GemOpen, GEM_CLOSE, GEM_FLINK, GEM_OPEN};
-use atf::drm::panfrost::{BO_HEAP, BO_NOEXEC};
 use atf::drm::{Node, BAD_ADDRESS};
 use atf::process::{eventually, fork, Exit};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
+use uapi::core::{GemClose, GemFlink, GemOpen, GEM_CLOSE, GEM_FLINK, GEM_OPEN};
+use uapi::panfrost::{BO_HEAP, BO_NOEXEC};
 
 const PAGE: usize = 4096;
 const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;

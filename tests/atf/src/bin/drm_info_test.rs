@@ -5,11 +5,11 @@
 //!
 //! Expected: Linux 6.1, drivers/gpu/drm/drm_ioctl.c; the function is named in each description.
 
-use atf::drm::core::*;
-use atf::drm::panfrost::{GetParam, GET_PARAM, PARAM_GPU_PROD_ID};
 use atf::drm::{Node, BAD_ADDRESS};
 use atf::process::{drop_privileges, eventually, fork, Exit};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx};
+use uapi::core::*;
+use uapi::panfrost::{GetParam, GET_PARAM, PARAM_GPU_PROD_ID};
 
 const BOARD: &str = "rk3399";
 const CARD: &str = "/dev/dri/card0";
@@ -663,8 +663,8 @@ fn bad_argument(_: &Ctx) {
         SYNCOBJ_CREATE.code(),
         SYNCOBJ_WAIT.code(),
         GET_PARAM.code(),
-        atf::drm::panfrost::SUBMIT_40.code(),
-        atf::drm::panfrost::CREATE_BO.code(),
+        uapi::panfrost::SUBMIT_40.code(),
+        uapi::panfrost::CREATE_BO.code(),
     ] {
         require_errno!(render.ioctl_raw(code, BAD_ADDRESS), libc::EFAULT);
         require_errno!(render.ioctl_raw(code, 0), libc::EFAULT);

@@ -4,14 +4,15 @@
 //! Expected: Linux 6.1, drivers/gpu/drm/drm_prime.c and drivers/dma-buf/dma-buf.c; the function is
 //! named in each description.
 
-use atf::drm::core::{PrimeHandle, PRIME_HANDLE_TO_FD, SYNCOBJ_CREATE_SIGNALED};
-use atf::drm::panfrost::{BO_HEAP, BO_NOEXEC};
-use atf::drm::sync_file::*;
 use atf::drm::{deadline_ns, Node, BAD_ADDRESS};
 use atf::mali::Chain;
 use atf::process::{channel, fork, open_descriptors, Exit};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use uapi::core::{PrimeHandle, PRIME_HANDLE_TO_FD, SYNCOBJ_CREATE_SIGNALED};
+use uapi::dma_buf;
+use uapi::panfrost::{BO_HEAP, BO_NOEXEC};
+use uapi::sync_file::{FileInfo, FILE_INFO};
 
 const PAGE: usize = 4096;
 /// Jobs that do nothing, long enough to be observed while they run.
@@ -23,7 +24,7 @@ fn render() -> Node {
 }
 
 fn sync(fd: &Node, flags: u64) -> Sys<i32> {
-    fd.ioctl(DMA_BUF_SYNC, &mut DmaBufSync { flags })
+    fd.ioctl(dma_buf::SYNC, &mut dma_buf::Sync { flags })
 }
 
 fn seek(fd: &Node, offset: i64, whence: i32) -> Sys<i64> {
@@ -191,23 +192,26 @@ fn cpu_access(_: &Ctx) {
     let bo = require_ok!(node.bo(PAGE as u32, 0));
     let fd = require_ok!(node.export(bo.handle, CLOEXEC_RDWR));
     for access in [
-        DMA_BUF_SYNC_READ,
-        DMA_BUF_SYNC_WRITE,
-        DMA_BUF_SYNC_READ | DMA_BUF_SYNC_WRITE,
+        dma_buf::SYNC_READ,
+        dma_buf::SYNC_WRITE,
+        dma_buf::SYNC_READ | dma_buf::SYNC_WRITE,
     ] {
         require_ok!(sync(&fd, access));
-        require_ok!(sync(&fd, access | DMA_BUF_SYNC_END));
+        require_ok!(sync(&fd, access | dma_buf::SYNC_END));
     }
     for bad in [
         0,
-        DMA_BUF_SYNC_END,
-        8 | DMA_BUF_SYNC_READ,
-        1 << 32 | DMA_BUF_SYNC_READ,
+        dma_buf::SYNC_END,
+        8 | dma_buf::SYNC_READ,
+        1 << 32 | dma_buf::SYNC_READ,
         u64::MAX,
     ] {
         require_errno!(sync(&fd, bad), libc::EINVAL);
     }
-    require_errno!(fd.ioctl_raw(DMA_BUF_SYNC.code(), BAD_ADDRESS), libc::EFAULT);
+    require_errno!(
+        fd.ioctl_raw(dma_buf::SYNC.code(), BAD_ADDRESS),
+        libc::EFAULT
+    );
 }
 
 fn other_requests(_: &Ctx) {
@@ -217,7 +221,7 @@ fn other_requests(_: &Ctx) {
     let mut arg = [0u64; 8];
     let at = arg.as_mut_ptr() as usize;
     for code in [
-        atf::drm::core::VERSION.code(),
+        uapi::core::VERSION.code(),
         FILE_INFO.code(),
         // Group 'b': a number that there is not, and SYNC with another size.
         0x4008_6263,
@@ -238,15 +242,15 @@ fn busy(_: &Ctx) {
     work.bos = &handles;
     require_ok!(node.submit(&work));
     require_errno!(bo.wait(0), libc::EBUSY);
-    require_ok!(sync(&fd, DMA_BUF_SYNC_READ));
+    require_ok!(sync(&fd, dma_buf::SYNC_READ));
     require_ok!(bo.wait(0));
     require_eq!(chain.last_status(), 1, "begin waits for the job");
 }
 
 /// The fences of `fd` for a reader (1) or a writer (2).
 fn fences_of(fd: &Node, flags: u32) -> Sys<Node> {
-    let mut arg = DmaBufFences { flags, fd: -1 };
-    fd.ioctl(DMA_BUF_EXPORT_SYNC_FILE, &mut arg)?;
+    let mut arg = dma_buf::Fences { flags, fd: -1 };
+    fd.ioctl(dma_buf::EXPORT_SYNC_FILE, &mut arg)?;
     // SAFETY: the descriptor is new and has no other owner.
     Ok(Node::from(unsafe { OwnedFd::from_raw_fd(arg.fd) }))
 }
@@ -280,7 +284,7 @@ fn export_sync_file(_: &Ctx) {
     require_ok!(bo.wait(deadline_ns(5000)));
     require_eq!(waits.each_ref().map(status), [1, 1], "idle again");
     require_errno!(
-        fd.ioctl_raw(DMA_BUF_EXPORT_SYNC_FILE.code(), BAD_ADDRESS),
+        fd.ioctl_raw(dma_buf::EXPORT_SYNC_FILE.code(), BAD_ADDRESS),
         libc::EFAULT
     );
 }
@@ -300,7 +304,10 @@ fn import_sync_file(_: &Ctx) {
     );
     let import = |bo: u32, flags: u32, fd: i32| {
         let buffer = require_ok!(node.export(bo, CLOEXEC_RDWR));
-        let done = buffer.ioctl(DMA_BUF_IMPORT_SYNC_FILE, &mut DmaBufFences { flags, fd });
+        let done = buffer.ioctl(
+            dma_buf::IMPORT_SYNC_FILE,
+            &mut dma_buf::Fences { flags, fd },
+        );
         done.map(|_| buffer)
     };
     let fd = fence.as_raw_fd();
@@ -339,7 +346,10 @@ fn import_earlier_sync_file(_: &Ctx) {
     require_ok!(node.submit(&work));
     let buffer = require_ok!(node.export(bo.handle, CLOEXEC_RDWR));
     let fd = fence.as_raw_fd();
-    require_ok!(buffer.ioctl(DMA_BUF_IMPORT_SYNC_FILE, &mut DmaBufFences { flags: 3, fd }));
+    require_ok!(buffer.ioctl(
+        dma_buf::IMPORT_SYNC_FILE,
+        &mut dma_buf::Fences { flags: 3, fd }
+    ));
     require!(require_ok!(fence.poll(libc::POLLIN, 5000)));
     require_errno!(bo.wait(0), libc::EBUSY);
     require_ok!(bo.wait(deadline_ns(10_000)));
@@ -350,9 +360,9 @@ fn set_name(_: &Ctx) {
     let bo = require_ok!(node.bo(PAGE as u32, 0));
     let fd = require_ok!(node.export(bo.handle, CLOEXEC_RDWR));
     let mut name = *b"picture\0";
-    require_ok!(fd.ioctl(DMA_BUF_SET_NAME, &mut name));
+    require_ok!(fd.ioctl(dma_buf::SET_NAME_B.with(), &mut name));
     require_errno!(
-        fd.ioctl_raw(DMA_BUF_SET_NAME.code(), BAD_ADDRESS),
+        fd.ioctl_raw(dma_buf::SET_NAME_B.code(), BAD_ADDRESS),
         libc::EFAULT
     );
 }

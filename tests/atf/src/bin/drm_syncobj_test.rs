@@ -4,13 +4,13 @@
 //! Expected: Linux 6.1, drivers/gpu/drm/drm_syncobj.c; the function is named in each description.
 //! The driver has no timelines.
 
-use atf::drm::core::*;
 use atf::drm::{deadline_ns, now_ns, Node, BAD_ADDRESS};
 use atf::mali::Chain;
 use atf::process::{channel, fork, open_descriptors, Exit};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
+use uapi::core::*;
 
 /// Jobs that do nothing, long enough to be observed while they run.
 const LONG: usize = 20_000;
@@ -26,7 +26,7 @@ fn wait_request(node: &Node, mut arg: SyncobjWait) -> Sys<u32> {
 }
 
 /// What two array ioctls share.
-const ARRAYS: [atf::drm::Request<SyncobjArray>; 2] = [SYNCOBJ_RESET, SYNCOBJ_SIGNAL];
+const ARRAYS: [uapi::Request<SyncobjArray>; 2] = [SYNCOBJ_RESET, SYNCOBJ_SIGNAL];
 
 fn create(_: &Ctx) {
     let node = render();

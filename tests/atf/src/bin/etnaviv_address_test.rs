@@ -5,9 +5,9 @@
 //! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gem_submit.c, etnaviv_mmu.c and
 //! etnaviv_cmd_parser.c; the function is named in each description.
 
-use atf::etnaviv::abi::*;
-use atf::etnaviv::{filled, refuse_work, state, Board, Client, Target, Work, SLOW_BYTES};
+use atf::etnaviv::{filled, refuse_work, soon, state, Board, Client, Target, Work, SLOW_BYTES};
 use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok, Errno};
+use uapi::etnaviv::*;
 
 const PAGE: u64 = 4096;
 const FILLED: u32 = Target::FILLED;
@@ -100,7 +100,7 @@ fn softpin_overlap(board: &'static Board) {
     b.bo.va = slow.va + 0x10_0000;
     require_ok!(client.submit(&client.work().slow(&slow, 1)));
     refuse_work(&client, &b.work(&client), libc::ENOSPC);
-    require_ok!(client.gem_wait(0, slow.handle, 0, Timespec::soon()));
+    require_ok!(client.gem_wait(0, slow.handle, 0, soon()));
     // An idle mapping at the address is removed.
     require_eq!(client.run(&b.work(&client)), Ok(1));
     require!(b.is_done());

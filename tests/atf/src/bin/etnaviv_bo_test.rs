@@ -5,9 +5,9 @@
 //! named in each description. A case says where we differ on purpose.
 
 use atf::drm::{now_ns, Node};
-use atf::etnaviv::abi::*;
-use atf::etnaviv::{filled, Board, Client, FILL_WORDS, SLOW_BYTES};
+use atf::etnaviv::{after_ms, filled, soon, Board, Client, FILL_WORDS, SLOW_BYTES};
 use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok};
+use uapi::etnaviv::*;
 
 const PAGE: u64 = 4096;
 /// A number that no buffer of a test has.
@@ -177,7 +177,7 @@ fn cpu_prep_idle(board: &'static Board) {
             tv_sec: i64::MIN,
             tv_nsec: i64::MIN,
         },
-        Timespec::soon(),
+        soon(),
         Timespec {
             tv_sec: i64::MAX,
             tv_nsec: i64::MAX,
@@ -269,27 +269,27 @@ fn busy_for_all(board: &'static Board) {
     require_ok!(client.submit(&work));
     for op in [0, PREP_READ, PREP_WRITE, PREP_READ | PREP_WRITE] {
         require_errno!(
-            client.cpu_prep(bo.handle, op | PREP_NOSYNC, Timespec::soon()),
+            client.cpu_prep(bo.handle, op | PREP_NOSYNC, soon()),
             libc::EBUSY
         );
         require_errno!(client.cpu_prep(bo.handle, op, PAST), libc::ETIMEDOUT);
     }
     require_errno!(
-        client.gem_wait(pipe, bo.handle, WAIT_NONBLOCK, Timespec::soon()),
+        client.gem_wait(pipe, bo.handle, WAIT_NONBLOCK, soon()),
         libc::EBUSY
     );
     require_errno!(client.gem_wait(pipe, bo.handle, 0, PAST), libc::ETIMEDOUT);
     require_errno!(
-        client.gem_wait(pipe, bo.handle, 0, Timespec::after_ms(2)),
+        client.gem_wait(pipe, bo.handle, 0, after_ms(2)),
         libc::ETIMEDOUT
     );
-    require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
+    require_ok!(client.cpu_prep(bo.handle, PREP_READ, soon()));
     require_eq!(
         (map.read_u32(0), map.read_u32(map.len() - 4)),
         (FILLED, FILLED)
     );
     require_ok!(client.cpu_fini(bo.handle, 0));
-    require_ok!(client.gem_wait(pipe, bo.handle, 0, Timespec::soon()));
+    require_ok!(client.gem_wait(pipe, bo.handle, 0, soon()));
     require_ok!(client.gem_wait(pipe, bo.handle, WAIT_NONBLOCK, PAST));
 }
 
@@ -321,8 +321,8 @@ fn busy_reader(board: &'static Board) {
         client.gem_wait(pipe, read.handle, WAIT_NONBLOCK, PAST),
         libc::EBUSY
     );
-    require_ok!(client.cpu_prep(read.handle, PREP_WRITE, Timespec::soon()));
-    require_ok!(client.gem_wait(pipe, slow.handle, 0, Timespec::soon()));
+    require_ok!(client.cpu_prep(read.handle, PREP_WRITE, soon()));
+    require_ok!(client.gem_wait(pipe, slow.handle, 0, soon()));
 }
 
 /// ABI: Linux once refused nanoseconds of a second and more, and took that back, as programs pass
@@ -358,12 +358,12 @@ fn time_outs_wait(board: &'static Board) {
     require_ok!(client.submit(&client.work().names(&bo).hang()));
     let from = now_ns();
     require_errno!(
-        client.cpu_prep(bo.handle, PREP_READ, Timespec::after_ms(40)),
+        client.cpu_prep(bo.handle, PREP_READ, after_ms(40)),
         libc::ETIMEDOUT
     );
     let waited_ms = (now_ns() - from) / 1_000_000;
     require!((40..1000).contains(&waited_ms), "{waited_ms} ms");
-    require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
+    require_ok!(client.cpu_prep(bo.handle, PREP_READ, soon()));
 }
 
 fn coherent(board: &'static Board) {
@@ -373,13 +373,13 @@ fn coherent(board: &'static Board) {
         let map = require_ok!(bo.map());
         for round in 0..3 {
             let value = FILLED + round;
-            require_ok!(client.cpu_prep(bo.handle, PREP_WRITE, Timespec::soon()));
+            require_ok!(client.cpu_prep(bo.handle, PREP_WRITE, soon()));
             for at in (0..2 * PAGE as usize).step_by(4) {
                 map.write_u32(at, round);
             }
             require_ok!(client.cpu_fini(bo.handle, 0));
             require_ok!(client.submit(&client.work().fill(&bo, 4096, value)));
-            require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
+            require_ok!(client.cpu_prep(bo.handle, PREP_READ, soon()));
             require!(
                 filled(&map, 4096, value),
                 "cache flag {cache:#x}, round {round}"
@@ -405,7 +405,7 @@ fn shared(board: &'static Board) {
     );
     // After the other file's work, as both write to it.
     require_ok!(other.submit(&other.work().fill(&theirs, 0, 7)));
-    require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
+    require_ok!(client.cpu_prep(bo.handle, PREP_READ, soon()));
     require!(filled(&map, 0, 7));
     require_eq!(map.read_u32(map.len() - 4), FILLED);
 }

@@ -5,10 +5,10 @@
 //! etnaviv_sched.c; the function is named in each description.
 
 use atf::drm::now_ns;
-use atf::etnaviv::abi::*;
-use atf::etnaviv::{filled, status, Board, Client, Core, SLOW_BYTES};
+use atf::etnaviv::{filled, soon, status, Board, Client, Core, SLOW_BYTES};
 use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok, Sys};
 use std::os::fd::AsRawFd;
+use uapi::etnaviv::*;
 
 const PAGE: u64 = 4096;
 const PAST: Timespec = Timespec {
@@ -101,7 +101,7 @@ fn each_does_its_own(board: &'static Board) {
         }
     }
     for (pipe, fence) in fences {
-        require_ok!(client.wait_fence(pipe, fence, 0, Timespec::soon()));
+        require_ok!(client.wait_fence(pipe, fence, 0, soon()));
     }
     for (pipe, bo) in bos.iter().enumerate() {
         require!(filled(&require_ok!(bo.map()), 512, 38 + pipe as u32));
@@ -134,7 +134,7 @@ fn one_buffer_in_one_order(board: &'static Board) {
         let core = &board.cores[round % 2];
         require_ok!(client.submit(&client.work_on(core).fill(&bo, 0, round as u32)));
     }
-    require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
+    require_ok!(client.cpu_prep(bo.handle, PREP_READ, soon()));
     require!(filled(&require_ok!(bo.map()), 0, 39));
 }
 
@@ -164,7 +164,7 @@ fn side_by_side(board: &'static Board) {
             );
             require_ok!(client.gem_wait(core.pipe, short.handle, WAIT_NONBLOCK, PAST));
         }
-        require_ok!(client.gem_wait(fast.pipe, long.handle, 0, Timespec::soon()));
+        require_ok!(client.gem_wait(fast.pipe, long.handle, 0, soon()));
         require_eq!(status(&running), Ok(1));
     }
 }
@@ -181,7 +181,7 @@ fn no_implicit(board: &'static Board) {
         .flags(SUBMIT_NO_IMPLICIT);
     require_eq!(client.run(&work), Ok(1));
     require_eq!(status(&running), Ok(0), "it does not wait");
-    require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
+    require_ok!(client.cpu_prep(bo.handle, PREP_READ, soon()));
     require_eq!(status(&running), Ok(1));
     require!(filled(&map, 0, FIRST), "so the other one came last");
 }
@@ -243,12 +243,12 @@ fn numbers_of_cores(board: &'static Board) {
     let bo = require_ok!(client.bo(SLOW_BYTES));
     let slow = require_ok!(client.submit(&client.work_on(gc2000).slow(&bo, FIRST)));
     let short = require_ok!(client.submit(&client.work_on(gc320).nop()));
-    require_ok!(client.wait_fence(gc320.pipe, short.fence, 0, Timespec::soon()));
+    require_ok!(client.wait_fence(gc320.pipe, short.fence, 0, soon()));
     require_errno!(
         client.wait_fence(gc2000.pipe, slow.fence, WAIT_NONBLOCK, PAST),
         libc::EBUSY
     );
-    require_ok!(client.wait_fence(gc2000.pipe, slow.fence, 0, Timespec::soon()));
+    require_ok!(client.wait_fence(gc2000.pipe, slow.fence, 0, soon()));
 }
 
 fn hang_of_one(board: &'static Board) {

@@ -6,12 +6,12 @@
 //! function is named in each description.
 
 use atf::drm::Node;
-use atf::etnaviv::abi::*;
-use atf::etnaviv::{filled, status, Bo, Board, Client, Work, SLOW_BYTES};
+use atf::etnaviv::{after_ms, filled, soon, status, Bo, Board, Client, Work, SLOW_BYTES};
 use atf::process::{fork, open_descriptors, Exit};
 use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use uapi::etnaviv::*;
 
 const PAGE: u64 = 4096;
 const PAST: Timespec = Timespec {
@@ -51,7 +51,7 @@ fn wait_fence(board: &'static Board) {
     let client = open(board);
     let slow = Slow::start(&client);
     let wait = |flags, timeout| client.wait_fence(slow.pipe, slow.fence, flags, timeout);
-    for timeout in [PAST, Timespec::soon()] {
+    for timeout in [PAST, soon()] {
         require_errno!(wait(WAIT_NONBLOCK, timeout), libc::EBUSY);
     }
     for timeout in [
@@ -60,8 +60,8 @@ fn wait_fence(board: &'static Board) {
             tv_sec: i64::MIN,
             tv_nsec: 0,
         },
-        Timespec::after_ms(0),
-        Timespec::after_ms(2),
+        after_ms(0),
+        after_ms(2),
     ] {
         require_errno!(wait(0, timeout), libc::ETIMEDOUT);
     }
@@ -71,7 +71,7 @@ fn wait_fence(board: &'static Board) {
     };
     require_ok!(wait(0, far));
     // From here on the time does not matter.
-    for timeout in [PAST, Timespec::soon(), far] {
+    for timeout in [PAST, soon(), far] {
         require_ok!(wait(0, timeout));
         require_ok!(wait(WAIT_NONBLOCK, timeout));
     }
@@ -108,7 +108,7 @@ fn wait_fence_errors(board: &'static Board) {
         timeout: PAST,
     };
     require_errno!(client.node.ioctl(WAIT_FENCE, &mut arg), libc::EBUSY);
-    require_ok!(client.wait_fence(slow.pipe, slow.fence, 0, Timespec::soon()));
+    require_ok!(client.wait_fence(slow.pipe, slow.fence, 0, soon()));
 }
 
 fn unknown_fence(board: &'static Board) {
@@ -128,7 +128,7 @@ fn unknown_fence(board: &'static Board) {
         require_ok!(client.wait_fence(slow.pipe, fence, 0, PAST));
         require_ok!(client.wait_fence(slow.pipe, fence, WAIT_NONBLOCK, PAST));
     }
-    require_ok!(client.wait_fence(slow.pipe, slow.fence, 0, Timespec::soon()));
+    require_ok!(client.wait_fence(slow.pipe, slow.fence, 0, soon()));
 }
 
 fn in_order(board: &'static Board) {
@@ -144,7 +144,7 @@ fn in_order(board: &'static Board) {
     require_eq!(different.len(), 20);
     require!(!fences.contains(&slow.fence));
     // The last stands for all before it.
-    require_ok!(client.wait_fence(slow.pipe, fences[19], 0, Timespec::soon()));
+    require_ok!(client.wait_fence(slow.pipe, fences[19], 0, soon()));
     for fence in fences.iter().chain([&slow.fence]) {
         require_ok!(client.wait_fence(slow.pipe, *fence, WAIT_NONBLOCK, PAST));
     }
@@ -185,7 +185,7 @@ fn fd_in(board: &'static Board) {
     let (fence, fd) = require_ok!(other.start(&work));
     // What went in is still the caller's.
     require!(fd.as_raw_fd() != slow.fd.as_raw_fd());
-    require_ok!(other.wait_fence(work.pipe, fence, 0, Timespec::soon()));
+    require_ok!(other.wait_fence(work.pipe, fence, 0, soon()));
     require_eq!((status(&slow.fd), status(&fd)), (Ok(1), Ok(1)));
     require_eq!(seen.read_u32(seen.len() - 4), FIRST, "one after the other");
     require!(filled(&map, 0, SECOND));
@@ -197,7 +197,7 @@ fn fd_in(board: &'static Board) {
     work.fence_fd = fd.as_raw_fd();
     let fence = require_ok!(other.submit(&work)).fence;
     drop(fd);
-    require_ok!(other.wait_fence(work.pipe, fence, 0, Timespec::soon()));
+    require_ok!(other.wait_fence(work.pipe, fence, 0, soon()));
     require!(filled(&map, 512, SECOND));
 }
 
@@ -266,7 +266,7 @@ fn no_descriptor_left(board: &'static Board) {
         0
     }));
     require_eq!(require_ok!(child.wait()), Exit::Code(0));
-    require_ok!(client.gem_wait(work.pipe, target.handle, 0, Timespec::soon()));
+    require_ok!(client.gem_wait(work.pipe, target.handle, 0, soon()));
     require_eq!(map.read_u32(0), 0, "it did not run");
     require_eq!(client.run(&work), Ok(1));
 }
@@ -317,7 +317,7 @@ fn many(board: &'static Board) {
         last[n] = require_ok!(clients[n].submit(&works[n])).fence;
     }
     for n in 0..2 {
-        require_ok!(clients[n].wait_fence(works[n].pipe, last[n], 0, Timespec::soon()));
+        require_ok!(clients[n].wait_fence(works[n].pipe, last[n], 0, soon()));
         require!(filled(&require_ok!(bos[n].map()), 0, FIRST + n as u32));
     }
 }
@@ -334,7 +334,7 @@ fn buffers_may_be_closed(board: &'static Board) {
     let map = require_ok!(bo.map());
     drop(bo);
     require_eq!(status(&fd), Ok(0));
-    require_ok!(client.wait_fence(pipe, fence, 0, Timespec::soon()));
+    require_ok!(client.wait_fence(pipe, fence, 0, soon()));
     require_eq!(status(&fd), Ok(1));
     require_eq!(map.read_u32(map.len() - 4), FIRST);
     require_eq!(client.is_well(), Ok(true));

@@ -4,11 +4,11 @@
 //! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_gpu.c and etnaviv_drv.c; the function is
 //! named in each description. The length of a structure is where we differ from it on purpose.
 
-use atf::drm::core::{Version, VERSION};
-use atf::drm::{iowr, Node, Request, BAD_ADDRESS};
-use atf::etnaviv::abi::*;
+use atf::drm::{Node, BAD_ADDRESS};
 use atf::etnaviv::{Board, Client};
 use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok};
+use uapi::core::{Version, VERSION};
+use uapi::etnaviv::*;
 
 /// What memory holds before the kernel writes to it.
 const BEFORE: u64 = 0x5555_5555_5555_5555;
@@ -191,7 +191,7 @@ fn no_such_ioctl(board: &'static Board) {
     let client = open(board);
     let mut arg = [0u64; 16];
     let address = arg.as_mut_ptr() as usize;
-    for request in [SET_PARAM, BEYOND] {
+    for request in [SET_PARAM, uapi::io(b'd', 0x4c)] {
         require_errno!(client.node.ioctl_raw(request.code(), address), libc::EINVAL);
         let with_argument = request.code() | 3 << 30 | 16 << 16;
         require_errno!(client.node.ioctl_raw(with_argument, address), libc::EINVAL);
@@ -204,8 +204,8 @@ fn bad_address(board: &'static Board) {
         GET_PARAM.code(),
         GEM_NEW.code(),
         GEM_INFO.code(),
-        CPU_PREP.code(),
-        CPU_FINI.code(),
+        GEM_CPU_PREP.code(),
+        GEM_CPU_FINI.code(),
         GEM_SUBMIT.code(),
         WAIT_FENCE.code(),
         GEM_USERPTR.code(),
@@ -230,7 +230,7 @@ struct Longer<T> {
 fn longer(board: &'static Board) {
     let client = open(board);
     let pipe = board.core().pipe;
-    let param: Request<Longer<Param>> = iowr(b'd', 0x40);
+    let param = GET_PARAM.with::<Longer<Param>>();
     let mut arg = Longer {
         known: Param {
             pipe,
@@ -248,7 +248,7 @@ fn longer(board: &'static Board) {
         require_errno!(client.node.ioctl(param, &mut arg), libc::EINVAL);
         require_eq!((arg.known.value, arg.tail), (BEFORE, tail));
     }
-    let submit: Request<Longer<GemSubmit>> = iowr(b'd', 0x46);
+    let submit = GEM_SUBMIT.with::<Longer<GemSubmit>>();
     let work = client.work().nop();
     let mut arg = Longer {
         known: work.argument(),

@@ -6,10 +6,10 @@
 //! offset as if it counted bytes: that we do not follow.
 
 use atf::drm::Mapping;
-use atf::etnaviv::abi::*;
-use atf::etnaviv::{filled, Bo, Board, Client, Core, Engine, SLOW_BYTES};
+use atf::etnaviv::{filled, soon, Bo, Board, Client, Core, Engine, SLOW_BYTES};
 use atf::process::eventually;
 use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok, Sys};
+use uapi::etnaviv::*;
 
 const PAGE: u64 = 4096;
 const BEFORE: u32 = 0x5a5a_5a5a;
@@ -473,8 +473,8 @@ fn among_others(board: &'static Board) {
         require_ok!(other.submit(&other.work().fill(&targets[1], 0, sequence)));
     }
     let pipe = board.core().pipe;
-    require_ok!(client.gem_wait(pipe, targets[0].handle, 0, Timespec::soon()));
-    require_ok!(other.gem_wait(pipe, targets[1].handle, 0, Timespec::soon()));
+    require_ok!(client.gem_wait(pipe, targets[0].handle, 0, soon()));
+    require_ok!(other.gem_wait(pipe, targets[1].handle, 0, soon()));
     require!(samples.are_there(39));
     require!(targets
         .iter()

@@ -10,9 +10,9 @@
 //! kernel's.
 
 use atf::drm::{now_ns, Node};
-use atf::etnaviv::abi::*;
-use atf::etnaviv::{filled, state, status, Bo, Board, Client, Target, Work};
+use atf::etnaviv::{after_ms, filled, soon, state, status, Bo, Board, Client, Target, Work};
 use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok};
+use uapi::etnaviv::*;
 
 const PAGE: u64 = 4096;
 const FILLED: u32 = Target::FILLED;
@@ -52,7 +52,7 @@ fn refuse(board: &'static Board, forbidden: &[Vec<u32>]) {
             }
         }
         // What was around it is good.
-        require_ok!(client.gem_wait(core.pipe, target.bo.handle, 0, Timespec::soon()));
+        require_ok!(client.gem_wait(core.pipe, target.bo.handle, 0, soon()));
         require!(target.is_untouched(), "{}", core.name);
         require_eq!(client.run(&fill(client.work_on(core))), Ok(1));
         require!(filled(&target.map, 512, FILLED));
@@ -226,7 +226,7 @@ fn later_changes(board: &'static Board) {
     let fence = require_ok!(client.submit(&work)).fence;
     work.stream.fill(0x1000_0000);
     work.bos.clear();
-    require_ok!(client.wait_fence(work.pipe, fence, 0, Timespec::soon()));
+    require_ok!(client.wait_fence(work.pipe, fence, 0, soon()));
     require!(filled(&target.map, 512, FILLED));
 }
 
@@ -278,7 +278,7 @@ fn fault_in_the_midst(board: &'static Board) {
         (&other, &other_next),
     ] {
         // A wait is for the end, however it is.
-        require_ok!(client.wait_fence(0, *fence, 0, Timespec::soon()));
+        require_ok!(client.wait_fence(0, *fence, 0, soon()));
     }
     let ends = [&good.1, &bad.1, &next.1, &other_next.1].map(|fd| require_ok!(status(fd)));
     require!(
@@ -295,7 +295,7 @@ fn fault_in_the_midst(board: &'static Board) {
         filled(&second.map, 512, Target::BEFORE),
         "what came after it did not"
     );
-    require_ok!(client.cpu_prep(second.bo.handle, PREP_WRITE, Timespec::soon()));
+    require_ok!(client.cpu_prep(second.bo.handle, PREP_WRITE, soon()));
 }
 
 fn other_files_memory(board: &'static Board) {
@@ -338,11 +338,11 @@ fn hang(board: &'static Board) {
         let second = require_ok!(other.start(&work(&other, &theirs.bo)));
         let third = require_ok!(client.start(&work(&client, &later.bo)));
         require_errno!(
-            client.wait_fence(core.pipe, first.0, 0, Timespec::after_ms(50)),
+            client.wait_fence(core.pipe, first.0, 0, after_ms(50)),
             libc::ETIMEDOUT
         );
         for (client, (fence, _)) in [(&client, &first), (&other, &second), (&client, &third)] {
-            require_ok!(client.wait_fence(core.pipe, *fence, 0, Timespec::soon()));
+            require_ok!(client.wait_fence(core.pipe, *fence, 0, soon()));
         }
         let waited_ms = (now_ns() - from) / 1_000_000;
         require!((300..5000).contains(&waited_ms), "{waited_ms} ms");
@@ -354,7 +354,7 @@ fn hang(board: &'static Board) {
         );
         require!(stuck.is_untouched(), "what hung is not run again");
         require!(filled(&theirs.map, 512, FILLED) && filled(&later.map, 512, FILLED));
-        require_ok!(client.cpu_prep(stuck.bo.handle, PREP_WRITE, Timespec::soon()));
+        require_ok!(client.cpu_prep(stuck.bo.handle, PREP_WRITE, soon()));
         require_eq!((client.is_well(), other.is_well()), (Ok(true), Ok(true)));
     }
 }

@@ -5,12 +5,12 @@
 //! description. Addresses are in etnaviv_address_test, what streams may hold in
 //! etnaviv_stream_test, fences in etnaviv_fence_test.
 
-use atf::drm::sync_file::{FileInfo, FILE_INFO};
 use atf::drm::{Node, BAD_ADDRESS};
-use atf::etnaviv::abi::*;
-use atf::etnaviv::{filled, refuse, refuse_work, Board, Client, Target, FILL_WORDS};
+use atf::etnaviv::{filled, refuse, refuse_work, soon, Board, Client, Target, FILL_WORDS};
 use atf::process::open_descriptors;
 use atf::{etnaviv_cases, require, require_eq, require_ok, Sys};
+use uapi::etnaviv::*;
+use uapi::sync_file::{FileInfo, FILE_INFO};
 
 const PAGE: u64 = 4096;
 /// The longest stream, and the largest number of buffers and relocations.
@@ -31,7 +31,7 @@ fn new_target(client: &Client) -> Target<'_> {
 /// Sends an argument that is to be taken, and waits for its end.
 fn take(client: &Client, mut arg: GemSubmit) -> Sys<()> {
     client.node.ioctl(GEM_SUBMIT, &mut arg)?;
-    client.wait_fence(arg.pipe, arg.fence, 0, Timespec::soon())
+    client.wait_fence(arg.pipe, arg.fence, 0, soon())
 }
 
 fn runs(board: &'static Board) {
@@ -47,7 +47,7 @@ fn runs(board: &'static Board) {
             let done = require_ok!(client.submit(&work));
             require!(!fences.contains(&done.fence), "fence {} again", done.fence);
             fences.push(done.fence);
-            require_ok!(client.wait_fence(core.pipe, done.fence, 0, Timespec::soon()));
+            require_ok!(client.wait_fence(core.pipe, done.fence, 0, soon()));
             require!(
                 filled(&map, offset as usize, FILLED + n as u32),
                 "{} at {offset:#x}",
@@ -471,7 +471,7 @@ fn older_forms(board: &'static Board) {
     };
     let address = std::ptr::from_mut(&mut arg) as usize;
     require_ok!(client.node.ioctl_raw(code(SUBMIT_1_1_BYTES), address));
-    require_ok!(client.wait_fence(arg.pipe, arg.fence, 0, Timespec::soon()));
+    require_ok!(client.wait_fence(arg.pipe, arg.fence, 0, soon()));
     require!(target.is_done());
     // The first form has no flags: addresses are the kernel's.
     let target = new_target(&client);
@@ -484,7 +484,7 @@ fn older_forms(board: &'static Board) {
     };
     let address = std::ptr::from_mut(&mut arg) as usize;
     require_ok!(client.node.ioctl_raw(code(SUBMIT_1_0_BYTES), address));
-    require_ok!(client.wait_fence(arg.pipe, arg.fence, 0, Timespec::soon()));
+    require_ok!(client.wait_fence(arg.pipe, arg.fence, 0, soon()));
     require!(target.is_done());
 }
 
@@ -496,7 +496,7 @@ fn no_fence_descriptor(board: &'static Board) {
     arg.fence_fd = 55;
     require_ok!(client.node.ioctl(GEM_SUBMIT, &mut arg));
     require_eq!(arg.fence_fd, -1, "who asks for none gets none");
-    require_ok!(client.wait_fence(arg.pipe, arg.fence, 0, Timespec::soon()));
+    require_ok!(client.wait_fence(arg.pipe, arg.fence, 0, soon()));
     let (_, fd) = require_ok!(client.start(&target.work(&client)));
     let mut info = FileInfo::default();
     require_ok!(fd.ioctl(FILE_INFO, &mut info));

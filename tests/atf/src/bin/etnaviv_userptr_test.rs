@@ -6,9 +6,9 @@
 //! write to them, whatever was asked for; here the process hears at once that there is no memory,
 //! and what it may only read the GPU may only read.
 
-use atf::etnaviv::abi::*;
-use atf::etnaviv::{Bo, Board, Client, Pages, FILL_WORDS};
+use atf::etnaviv::{soon, Bo, Board, Client, Pages, FILL_WORDS};
 use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok, Errno};
+use uapi::etnaviv::*;
 
 const PAGE: usize = 4096;
 const BEFORE: u32 = 0x5a5a_5a5a;
@@ -140,7 +140,7 @@ fn gpu_writes(board: &'static Board) {
             let value = FILLED + round as u32;
             let work = client.work_on(core).fill(&bo, at as u32, value);
             require_eq!(client.run(&work), Ok(1));
-            require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
+            require_ok!(client.cpu_prep(bo.handle, PREP_READ, soon()));
             require!(words_are(&memory, at, value), "{} at {at:#x}", core.name);
             require_ok!(client.cpu_fini(bo.handle, 0));
         }
@@ -160,7 +160,7 @@ fn gpu_reads(board: &'static Board) {
         let map = require_ok!(copy.map());
         for round in 0..3 {
             // After the import: the GPU sees the memory, and no copy of it.
-            require_ok!(client.cpu_prep(bo.handle, PREP_WRITE, Timespec::soon()));
+            require_ok!(client.cpu_prep(bo.handle, PREP_WRITE, soon()));
             for word in 0..FILL_WORDS {
                 memory.write_u32(PAGE + 4 * word, FILLED + round + word as u32);
             }
@@ -215,7 +215,7 @@ fn gpu_may_not_write(board: &'static Board) {
                     );
                 }
             }
-            require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
+            require_ok!(client.cpu_prep(bo.handle, PREP_READ, soon()));
             require!((0..PAGE).step_by(4).all(|at| memory.read_u32(at) == BEFORE));
             require_ok!(client.cpu_fini(bo.handle, 0));
         }
@@ -254,7 +254,7 @@ fn no_counters_in_read_only(board: &'static Board) {
     let work = client.work().nop().counter(&bo, request);
     require_errno!(client.submit(&work), libc::EINVAL);
     require_eq!(client.is_well(), Ok(true));
-    require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
+    require_ok!(client.cpu_prep(bo.handle, PREP_READ, soon()));
     require!((0..PAGE).step_by(4).all(|at| memory.read_u32(at) == BEFORE));
 }
 
@@ -291,7 +291,7 @@ fn waits(board: &'static Board) {
         client.gem_wait(pipe, bo.handle, WAIT_NONBLOCK, Timespec::default()),
         libc::EBUSY
     );
-    require_ok!(client.gem_wait(pipe, bo.handle, 0, Timespec::soon()));
+    require_ok!(client.gem_wait(pipe, bo.handle, 0, soon()));
 }
 
 /// The GPU has the pages, whatever becomes of the mapping and of the handle.
@@ -304,7 +304,7 @@ fn memory_may_go(board: &'static Board) {
         let (fence, _fd) = require_ok!(client.start(&work));
         drop(memory);
         drop(bo);
-        require_ok!(client.wait_fence(work.pipe, fence, 0, Timespec::soon()));
+        require_ok!(client.wait_fence(work.pipe, fence, 0, soon()));
         require_eq!(client.is_well(), Ok(true));
     }
 }
@@ -317,7 +317,7 @@ fn two_of_one_memory(board: &'static Board) {
     for (n, bo) in [&first, &second].into_iter().enumerate() {
         let work = client.work().fill(bo, n as u32 * 4096, FILLED + n as u32);
         require_eq!(client.run(&work), Ok(1));
-        require_ok!(client.cpu_prep(bo.handle, PREP_READ, Timespec::soon()));
+        require_ok!(client.cpu_prep(bo.handle, PREP_READ, soon()));
         require!(words_are(&memory, n * PAGE, FILLED + n as u32));
         require_ok!(client.cpu_fini(bo.handle, 0));
     }

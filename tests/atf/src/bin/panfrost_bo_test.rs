@@ -4,12 +4,12 @@
 //! Expected: Linux 6.1, drivers/gpu/drm/panfrost/panfrost_drv.c, panfrost_gem.c, panfrost_mmu.c;
 //! the function is named in each description.
 
-use atf::drm::core::{GemFlink, GemOpen, GEM_FLINK, GEM_OPEN};
-use atf::drm::panfrost::*;
 use atf::drm::{deadline_ns, now_ns, Node, BAD_ADDRESS};
 use atf::mali::Chain;
 use atf::process::{fork, Exit};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
+use uapi::core::{GemFlink, GemOpen, GEM_FLINK, GEM_OPEN};
+use uapi::panfrost::*;
 
 const PAGE: u64 = 4096;
 const MIB: u64 = 1 << 20;

@@ -6,12 +6,12 @@
 //! (drm_sched_job_done, drm_sched_fence_finished).
 
 use atf::drm::client::{Syncobj, Work};
-use atf::drm::panfrost::*;
 use atf::drm::{deadline_ns, now_ns, Node};
 use atf::mali::{Chain, Image, NO_SUCH_JOB};
 use atf::process::{channel, fork, Exit};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx};
 use std::time::Duration;
+use uapi::panfrost::*;
 
 /// Jobs that do nothing, long enough to be observed while they run.
 const LONG: usize = 20_000;

@@ -4,9 +4,9 @@
 //! Expected: Linux 6.1, drivers/gpu/drm/panfrost/panfrost_drv.c and panfrost_perfcnt.c (driver
 //! 1.2); values are those of the RK3399's Mali-T860 r2p0.
 
-use atf::drm::panfrost::*;
 use atf::drm::{Node, BAD_ADDRESS};
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx};
+use uapi::panfrost::*;
 
 fn render() -> Node {
     require_ok!(Node::render())

@@ -7,12 +7,12 @@
 //! is zero, so memory starts as something else.
 
 use atf::drm::client::Work;
-use atf::drm::core::{SYNCOBJ_CREATE_SIGNALED, SYNCOBJ_WAIT_FOR_SUBMIT};
-use atf::drm::panfrost::*;
 use atf::drm::{deadline_ns, Node, BAD_ADDRESS};
 use atf::mali::{Chain, Image};
 use atf::process::open_descriptors;
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx};
+use uapi::core::{SYNCOBJ_CREATE_SIGNALED, SYNCOBJ_WAIT_FOR_SUBMIT};
+use uapi::panfrost::*;
 
 /// Jobs that do nothing, long enough for what does not wait to overtake them.
 const LONG: usize = 20_000;

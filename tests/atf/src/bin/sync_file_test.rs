@@ -4,13 +4,13 @@
 //! Expected: Linux 6.1, drivers/dma-buf/sync_file.c and dma-fence-unwrap.c; the function is named
 //! in each description.
 
-use atf::drm::core::SYNCOBJ_CREATE_SIGNALED;
-use atf::drm::sync_file::*;
 use atf::drm::{now_ns, Node, BAD_ADDRESS};
 use atf::mali::Chain;
 use atf::process::open_descriptors;
 use atf::{case, require, require_eq, require_errno, require_ok, Ctx, Sys};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use uapi::core::SYNCOBJ_CREATE_SIGNALED;
+use uapi::sync_file::*;
 
 /// Jobs that do nothing, long enough to be observed while they run.
 const LONG: usize = 20_000;
@@ -316,8 +316,8 @@ fn other_requests(_: &Ctx) {
     let fd = signalled(&node);
     let mut arg = [0u64; 16];
     for code in [
-        atf::drm::core::VERSION.code(),
-        DMA_BUF_SYNC.code(),
+        uapi::core::VERSION.code(),
+        uapi::dma_buf::SYNC.code(),
         // A number that there is not, and both requests with another size.
         0xc030_3e63,
         MERGE.code() + (8 << 16),

@@ -5,20 +5,20 @@
 //! Nothing here hides an error: each method is one ioctl (or the two that belong together) and
 //! gives its errno.
 
-use super::core::{
+use super::{Mapping, Node};
+use crate::errno::{on_freebsd, Errno, Sys};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use uapi::core::{
     GemClose, PrimeHandle, SyncobjArray, SyncobjCreate, SyncobjDestroy, SyncobjHandle, SyncobjWait,
     GEM_CLOSE, PRIME_FD_TO_HANDLE, PRIME_HANDLE_TO_FD, SYNCOBJ_CREATE, SYNCOBJ_DESTROY,
     SYNCOBJ_FD_TO_HANDLE, SYNCOBJ_HANDLE_TO_FD, SYNCOBJ_RESET, SYNCOBJ_SIGNAL, SYNCOBJ_SYNC_FILE,
     SYNCOBJ_WAIT,
 };
-use super::panfrost::{
+use uapi::panfrost::{
     CreateBo, GetBoOffset, GetParam, MmapBo, Submit40, WaitBo, CREATE_BO, GET_BO_OFFSET, GET_PARAM,
     MMAP_BO, SUBMIT_40, WAIT_BO,
 };
-use super::sync_file::{FileInfo, FILE_INFO};
-use super::{Mapping, Node};
-use crate::errno::{on_freebsd, Errno, Sys};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use uapi::sync_file::{FileInfo, FILE_INFO};
 
 /// A buffer object of a file.
 #[derive(Debug)]

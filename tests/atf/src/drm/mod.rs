@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A raw DRM client: device nodes, typed ioctl requests, mappings, and the structures of the user
-//! ABI.
+//! A raw DRM client: device nodes, typed ioctl requests, mappings.
 //!
-//! No libdrm and nothing of the kernel crates: numbers and layouts are written here from the uapi's
-//! documentation, in Linux's encoding, and their sizes are asserted at compile time. A request code
-//! carries the type of its argument.
+//! No libdrm and nothing of the kernel crates: requests and structures are those of crate `uapi`. A
+//! request code carries the type of its argument.
 
 pub mod client;
-pub mod core;
-pub mod panfrost;
-pub mod sync_file;
 
 mod mapping;
-mod request;
 
 pub use mapping::Mapping;
-pub use request::{io, ior, iow, iowr, Request};
 
 use crate::errno::{check, Errno, Sys};
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use uapi::Request;
 
 /// The first render node.
 pub const RENDER_NODE: &str = "/dev/dri/renderD128";

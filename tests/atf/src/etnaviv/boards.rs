@@ -4,7 +4,7 @@
 //! HW: facts on the i.MX8MQ, i.MX6Q and i.MX6QP: which cores they have, what draws on them, and
 //! whether addresses are the clients' (MMUv2) or the kernel's (MMUv1).
 
-use super::abi::{PIPE_2D, PIPE_3D};
+use uapi::etnaviv::{PIPE_2D, PIPE_3D};
 
 /// What a core fills memory with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,14 +4,15 @@
 //! Nothing here hides an error: each method is one ioctl (or the two that belong together) and
 //! gives its errno.
 
-use super::abi::*;
 use super::boards::{Board, Core};
+use super::soon;
 use super::work::{Work, FILL_WORDS};
-use crate::drm::sync_file::{FileInfo, FILE_INFO};
 use crate::drm::{Mapping, Node};
 use crate::errno::{Errno, Sys};
 use std::cell::Cell;
 use std::os::fd::{FromRawFd, OwnedFd};
+use uapi::etnaviv::*;
+use uapi::sync_file::{FileInfo, FILE_INFO};
 
 /// Where a client's buffers begin with softpin.
 const FIRST_VA: u32 = 0x1000_0000;
@@ -164,7 +165,7 @@ impl Client {
             op,
             timeout,
         };
-        self.node.ioctl(CPU_PREP, &mut arg).map(drop)
+        self.node.ioctl(GEM_CPU_PREP, &mut arg).map(drop)
     }
 
     /// Ends access of the processor.
@@ -173,7 +174,7 @@ impl Client {
     /// What GEM_CPU_FINI gives.
     pub fn cpu_fini(&self, handle: u32, flags: u32) -> Sys<()> {
         self.node
-            .ioctl(CPU_FINI, &mut CpuFini { handle, flags })
+            .ioctl(GEM_CPU_FINI, &mut CpuFini { handle, flags })
             .map(drop)
     }
 
@@ -250,7 +251,7 @@ impl Client {
     /// What GEM_SUBMIT, WAIT_FENCE and SYNC_IOC_FILE_INFO give.
     pub fn run(&self, work: &Work) -> Sys<i32> {
         let (fence, fd) = self.start(work)?;
-        self.wait_fence(work.pipe, fence, 0, Timespec::soon())?;
+        self.wait_fence(work.pipe, fence, 0, soon())?;
         status(&fd)
     }
 

@@ -2,11 +2,11 @@
 //! What most cases about submits need: a buffer in which it shows whether work ran, and the refusal
 //! of a submit.
 
-use super::abi::{GemSubmit, GEM_SUBMIT};
 use super::client::{filled, Bo, Client};
 use super::work::{Work, FILL_WORDS};
 use crate::drm::Mapping;
 use crate::errno::Sys;
+use uapi::etnaviv::{GemSubmit, GEM_SUBMIT};
 
 const BYTES: usize = 4096;
 

@@ -8,9 +8,9 @@
 //! HW: rnndb cmdstream.xml; the fills are a BLT clear as Mesa makes it (etnaviv_blt.c), an RS clear
 //! (etnaviv_rs.c) and the rectangles of libdrm's etnaviv_2d_test.c.
 
-use super::abi::*;
 use super::boards::{Board, Core, Engine};
 use super::client::Bo;
+use uapi::etnaviv::*;
 
 /// Words that [`Work::fill`] fills.
 pub const FILL_WORDS: usize = 128;

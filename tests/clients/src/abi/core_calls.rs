@@ -3,7 +3,7 @@
 //! that mean nothing here.
 
 use super::etnaviv::CACHED;
-use super::spec::{code, Class, Spec};
+use super::spec::Class;
 use super::specs::*;
 use super::state::{Driver, Kind, Obj, Stream, SYNCS};
 use super::stream::{Arg, Done};
@@ -109,10 +109,10 @@ impl Stream {
     fn set_version(&mut self, f: usize) {
         let m = u64::MAX;
         let arg = Arg::new(&SET_VERSION)
-            .num("di_major", self.rng.pick(&[1, 1, 1, m, 0, 2]))
-            .num("di_minor", self.rng.pick(&[0, 1, 4, 5, m]))
-            .num("dd_major", self.rng.pick(&[1, 1, m, m, 0, 2]))
-            .num("dd_minor", self.rng.pick(&[0, 1, 2, 5, m]));
+            .num("drm_di_major", self.rng.pick(&[1, 1, 1, m, 0, 2]))
+            .num("drm_di_minor", self.rng.pick(&[0, 1, 4, 5, m]))
+            .num("drm_dd_major", self.rng.pick(&[1, 1, m, m, 0, 2]))
+            .num("drm_dd_minor", self.rng.pick(&[0, 1, 2, 5, m]));
         self.call(f, arg);
     }
 
@@ -161,25 +161,12 @@ impl Stream {
 
     /// A number that means nothing to a driver without modes, or nothing at all.
     fn unknown(&mut self, f: usize) {
-        static ANY: Spec = Spec {
-            name: "IOCTL",
-            code: code(3, b'd', 0, 32),
-            fields: &[super::spec::Field {
-                name: "bytes",
-                len: 32,
-                class: Class::Text,
-            }],
-        };
-        const MEANT: &[u32] = &[
-            0x00, 0x01, 0x02, 0x05, 0x06, 0x07, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x11, 0x1e, 0x1f,
-            0x2d, 0x2e, 0xbf, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xca, 0xcb, 0xcc, 0xcd,
-        ];
         let mut nr = self.rng.below(256) as u32;
         let drivers = match self.driver {
             Driver::Panfrost => 0x40..0x49,
             Driver::Etnaviv => 0x40..0x4c,
         };
-        while MEANT.contains(&nr)
+        while uapi::core::NAMES.iter().any(|(known, _)| *known == nr)
             || drivers.contains(&nr) && nr != 0x41
             || drivers == (0x40..0x49) && nr == 0x41
         {
@@ -191,12 +178,12 @@ impl Stream {
         let fd = self.files[f].fd;
         let address = self.arena.put(&[0; 64]);
         // SAFETY: the arena has room for what the code names.
-        let ret = unsafe { libc::ioctl(fd, code(dir, b'd', nr, size) as _, address) };
+        let ret = unsafe { libc::ioctl(fd, uapi::code(dir, b'd', nr as u8, size) as _, address) };
         let error = if ret < 0 { super::memory::errno() } else { 0 };
         let after = self.arena.take(64);
         self.line(&format!(
             "{on} {} = {error} {}",
-            ANY.name,
+            "IOCTL",
             super::stream::lossy(&after)
         ));
     }
@@ -434,7 +421,7 @@ impl Stream {
                 self.call(f, Arg::new(&SYNCOBJ_DESTROY).num("handle", 0x5555));
             }
             2 => {
-                self.call(f, Arg::new(&SYNCOBJ_WAIT).num("count", 1));
+                self.call(f, Arg::new(&SYNCOBJ_WAIT).num("count_handles", 1));
             }
             _ => self.timeline(f),
         }
@@ -515,7 +502,7 @@ impl Stream {
         } else {
             0
         };
-        arg = arg.num("count", reported);
+        arg = arg.num("count_handles", reported);
         match self.rng.below(20) {
             0 => arg.put("handles", (0x1000, "low".into())),
             1 => arg.put("handles", (0, "null".into())),
@@ -537,7 +524,7 @@ impl Stream {
                 let timeout = self.time(flags & 2 == 0);
                 let arg = Arg::new(&SYNCOBJ_WAIT)
                     .num("flags", flags)
-                    .put("timeout", timeout)
+                    .put("timeout_nsec", timeout)
                     .num("pad", pad);
                 let arg = self.handles(f, arg).num("first_signaled", 0x55);
                 self.call(f, arg);
@@ -562,7 +549,9 @@ impl Stream {
         ]);
         let arg = if self.rng.percent(25) {
             let (src, dst) = (self.sync(f), self.sync(f));
-            Arg::new(&SYNCOBJ_TRANSFER).put("src", src).put("dst", dst)
+            Arg::new(&SYNCOBJ_TRANSFER)
+                .put("src_handle", src)
+                .put("dst_handle", dst)
         } else {
             let arg = Arg::new(spec).region("points", points.0, points.1);
             self.handles(f, arg)
@@ -574,8 +563,8 @@ impl Stream {
     pub fn wait_sync(&mut self, f: usize, handle: u64, name: &str) -> Done {
         let arg = Arg::new(&SYNCOBJ_WAIT)
             .array("handles", &[(handle, name.to_string())])
-            .num("count", 1)
-            .put("timeout", far());
+            .num("count_handles", 1)
+            .put("timeout_nsec", far());
         self.call(f, arg.whole())
     }
 }

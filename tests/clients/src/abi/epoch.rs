@@ -226,9 +226,9 @@ impl Run {
                 let items = handles.map(|handle| (u64::from(handle), String::new()));
                 let arg = Arg::new(&SYNCOBJ_WAIT)
                     .array("handles", &items)
-                    .num("count", 2)
+                    .num("count_handles", 2)
                     .num("flags", u64::from(flags))
-                    .put("timeout", far());
+                    .put("timeout_nsec", far());
                 let mut bytes = arg.bytes.clone();
                 // SAFETY: the structure is as long as the code says, and its array lives in `arg`.
                 let ret = unsafe { libc::ioctl(fd, SYNCOBJ_WAIT.code as _, bytes.as_mut_ptr()) };
@@ -240,7 +240,7 @@ impl Run {
                 std::thread::sleep(std::time::Duration::from_millis(rng.pick(&[0, 1, 5])));
                 let at = &raw const handles[nth] as u64;
                 if let Err(error) =
-                    stream.silently(0, &SYNCOBJ_SIGNAL, &[("handles", at), ("count", 1)])
+                    stream.silently(0, &SYNCOBJ_SIGNAL, &[("handles", at), ("count_handles", 1)])
                 {
                     stream.line(&format!("signal: {error}"));
                 }

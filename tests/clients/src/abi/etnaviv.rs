@@ -183,7 +183,7 @@ impl Stream {
             ),
             _ => split(time),
         };
-        arg.put("sec", sec).put("nsec", nsec)
+        arg.put("tv_sec", sec).put("tv_nsec", nsec)
     }
 
     fn etna_cpu(&mut self, f: usize) {
@@ -191,29 +191,29 @@ impl Stream {
         if self.object(f, handle.0).cached {
             // Only in the right order and with a direction: the rest crashes Linux 6.1.
             let op = self.rng.pick(&[1, 2, 3, 5, 6, 7]);
-            let arg = Arg::new(&CPU_PREP)
+            let arg = Arg::new(&GEM_CPU_PREP)
                 .put("handle", handle.clone())
                 .num("op", op);
             let (sec, nsec) = split(far());
             if self
-                .call(f, arg.put("sec", sec).put("nsec", nsec).whole())
+                .call(f, arg.put("tv_sec", sec).put("tv_nsec", nsec).whole())
                 .error
                 == 0
             {
-                self.call(f, Arg::new(&CPU_FINI).put("handle", handle).whole());
+                self.call(f, Arg::new(&GEM_CPU_FINI).put("handle", handle).whole());
             }
             return;
         }
         if self.rng.percent(60) {
             let op = self.number(&[1, 2, 3, 5, 6, 7, 0, 4, 8]);
-            let arg = Arg::new(&CPU_PREP).put("handle", handle).num("op", op);
+            let arg = Arg::new(&GEM_CPU_PREP).put("handle", handle).num("op", op);
             let arg = self.etna_time(arg);
             self.call(f, arg);
         } else {
             let flags = self.rng.pick(&[0, 0, 0, 0, 1]);
             self.call(
                 f,
-                Arg::new(&CPU_FINI)
+                Arg::new(&GEM_CPU_FINI)
                     .put("handle", handle)
                     .num("flags", flags),
             );
@@ -529,7 +529,7 @@ impl Stream {
             self.silently(
                 f,
                 &WAIT_FENCE,
-                &[("fence", fence), ("sec", sec.0), ("nsec", nsec.0)],
+                &[("fence", fence), ("tv_sec", sec.0), ("tv_nsec", nsec.0)],
             )
         });
         if let Err(error) = waited {

@@ -70,9 +70,13 @@ impl Stream {
             .num("flags", self.rng.pick(&[0, 0, 0, 0, 0, 0, 1]))
             .num("pad", self.rng.pick(&[0, 0, 0, 0, 0, 0, 1]));
         let arg = match self.rng.below(12) {
-            0 => arg.put("infos", (0, "null".into())),
-            1 => arg.put("infos", (0x1000, "low".into())),
-            _ => arg.region("infos", vec![0; room.max(reported) * 80], String::new()),
+            0 => arg.put("sync_fence_info", (0, "null".into())),
+            1 => arg.put("sync_fence_info", (0x1000, "low".into())),
+            _ => arg.region(
+                "sync_fence_info",
+                vec![0; room.max(reported) * 80],
+                String::new(),
+            ),
         };
         let done = self.call_fd(on.0 as i32, f, &on.1, arg);
         let infos = done.regions.first().map_or(&[][..], |r| r.as_slice());

@@ -129,7 +129,7 @@ impl Stream {
             Arg::new(&pan::WAIT_BO)
                 .put("handle", handle)
                 .num("pad", pad)
-                .put("timeout", timeout),
+                .put("timeout_ns", timeout),
         );
     }
 
@@ -286,7 +286,11 @@ impl Stream {
                 let waited = self.silently(
                     f,
                     &SYNCOBJ_WAIT,
-                    &[("handles", at), ("count", 1), ("timeout", far().0)],
+                    &[
+                        ("handles", at),
+                        ("count_handles", 1),
+                        ("timeout_nsec", far().0),
+                    ],
                 );
                 self.silently(f, &super::specs::SYNCOBJ_DESTROY, &[("handle", sync)])?;
                 waited

@@ -1,35 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Numbers from a seed: splitmix64, which any two machines compute alike.
+//! Numbers from a seed, which any two machines compute alike.
+
+use seeded::Random;
 
 /// A source of numbers.
 #[derive(Clone, Debug)]
-pub struct Rng(u64);
-
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+pub struct Rng(Random);
 
 impl Rng {
     /// The source of one call (or one epoch) of a run; those of different places are independent.
     pub fn of(seed: u64, place: &[u64]) -> Rng {
-        let mut rng = Rng(seed ^ STEP);
+        let mut random = Random::new(seed ^ 0x9e37_79b9_7f4a_7c15);
         for part in place {
-            rng.0 = rng.next().wrapping_add(*part);
+            random = Random::new(random.next().wrapping_add(*part));
         }
-        rng.next();
-        rng
+        random.next();
+        Rng(random)
     }
 
     /// 64 bits.
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(STEP);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next()
     }
 
     /// A number below `n`.
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
+        self.0.index(n)
     }
 
     /// True `percent` times of a hundred.

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is known of an ioctl: its request code and the fields of its structure, in order.
+//! What is known of an ioctl: its request code, the fields of its structure, in order, and what they
+//! are about.
+
+use std::ops::Range;
 
 /// What a field's number is about: how it is chosen, and how it is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,17 +35,6 @@ pub enum Class {
     Text,
 }
 
-/// A field.
-#[derive(Debug)]
-pub struct Field {
-    /// Its name in the uapi.
-    pub name: &'static str,
-    /// Bytes.
-    pub len: usize,
-    /// What it is about.
-    pub class: Class,
-}
-
 /// An ioctl.
 #[derive(Debug)]
 pub struct Spec {
@@ -50,22 +42,68 @@ pub struct Spec {
     pub name: &'static str,
     /// Its request code.
     pub code: u32,
-    /// Its structure.
-    pub fields: &'static [Field],
+    /// The fields of its structure.
+    pub structure: &'static [uapi::Field],
+    /// What each of [`Spec::fields`] is about.
+    pub classes: &'static [Class],
+}
+
+/// A field.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its name in the uapi.
+    pub name: &'static str,
+    /// Where it lies.
+    pub at: Range<usize>,
+    /// What it is about.
+    pub class: Class,
+}
+
+/// How many fields there are, those of structures in a structure counted each.
+pub const fn count(fields: &[uapi::Field]) -> usize {
+    let (mut n, mut i) = (0, 0);
+    while i < fields.len() {
+        n += match fields[i].fields {
+            [] => 1,
+            inner => inner.len(),
+        };
+        i += 1;
+    }
+    n
 }
 
 impl Spec {
+    /// The fields in order, those of a structure in the structure in its place.
+    pub fn fields(&self) -> impl Iterator<Item = Field> {
+        let flat = self.structure.iter().flat_map(|field| {
+            let inner = match field.fields {
+                [] => std::slice::from_ref(field),
+                inner => inner,
+            };
+            let base = if field.fields.is_empty() {
+                0
+            } else {
+                field.offset
+            };
+            inner.iter().map(move |part| {
+                let start = base + part.offset;
+                (part.name, start..start + part.len)
+            })
+        });
+        let both = flat.zip(self.classes);
+        both.map(|((name, at), class)| Field {
+            name,
+            at,
+            class: *class,
+        })
+    }
+
     /// Where a field lies: its place among the fields, and its bytes. Panics when there is none of
     /// that name.
-    pub fn find(&self, name: &str) -> (usize, std::ops::Range<usize>) {
-        let mut at = 0;
-        for (i, field) in self.fields.iter().enumerate() {
-            if field.name == name {
-                return (i, at..at + field.len);
-            }
-            at += field.len;
-        }
-        panic!("{} has no field {name}", self.name)
+    pub fn find(&self, name: &str) -> (usize, Range<usize>) {
+        let found = self.fields().enumerate().find(|(_, f)| f.name == name);
+        let (i, field) = found.unwrap_or_else(|| panic!("{} has no field {name}", self.name));
+        (i, field.at)
     }
 
     /// Bytes of the structure.
@@ -79,25 +117,20 @@ pub const W: u32 = 1;
 /// Direction: the kernel writes.
 pub const R: u32 = 2;
 
-/// A request code in Linux's encoding.
-pub const fn code(dir: u32, group: u8, nr: u32, size: usize) -> u32 {
-    dir << 30 | (size as u32) << 16 | (group as u32) << 8 | nr
-}
-
-/// `spec!(NAME, direction, group, number, field: bytes Class, ...)` declares an ioctl.
+/// `spec!(NAME, REQUEST: Class ...)` declares an ioctl with the class of each field.
 macro_rules! spec {
-    (
-        $id:ident, $dir:expr, $group:expr, $nr:expr
-        $(, $field:ident : $len:literal $class:ident)* $(,)?
-    ) => {
-        pub static $id: $crate::abi::spec::Spec = $crate::abi::spec::Spec {
-            name: stringify!($id),
-            code: $crate::abi::spec::code($dir, $group, $nr, 0 $(+ $len)*),
-            fields: &[$($crate::abi::spec::Field {
-                name: stringify!($field),
-                len: $len,
-                class: $crate::abi::spec::Class::$class,
-            }),*],
+    ($id:ident, $module:ident::$request:ident $(: $($class:ident)+)?) => {
+        pub static $id: $crate::abi::spec::Spec = {
+            use $crate::abi::spec::{count, Class, Spec};
+            const CLASSES: &[Class] = &[$($(Class::$class),+)?];
+            let structure = $module::$request.fields();
+            assert!(count(structure) == CLASSES.len());
+            Spec {
+                name: stringify!($id),
+                code: $module::$request.code(),
+                structure,
+                classes: CLASSES,
+            }
         };
     };
 }

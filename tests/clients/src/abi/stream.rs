@@ -28,7 +28,7 @@ impl Arg {
         Arg {
             spec,
             bytes: vec![0; spec.size()],
-            text: vec![String::new(); spec.fields.len()],
+            text: vec![String::new(); spec.classes.len()],
             regions: Vec::new(),
             spoil: true,
         }
@@ -292,7 +292,7 @@ impl Stream {
 
     fn input(&self, arg: &Arg) -> String {
         let mut all = Vec::new();
-        for (field, text) in arg.spec.fields.iter().zip(&arg.text) {
+        for (field, text) in arg.spec.fields().zip(&arg.text) {
             if !text.is_empty() {
                 all.push(format!("{}={text}", field.name));
             }
@@ -303,8 +303,8 @@ impl Stream {
     fn output(&mut self, f: usize, arg: &Arg, before: &[u8], after: &[u8], done: bool) -> String {
         let mut all = Vec::new();
         let mut start = 0;
-        for field in arg.spec.fields {
-            let at = start..start + field.len;
+        for field in arg.spec.fields() {
+            let at = field.at;
             start = at.end;
             let (Some(old), Some(new)) = (before.get(at.clone()), after.get(at.clone())) else {
                 // Cut off: the bytes of it that are there are those of a number that may be the
@@ -327,7 +327,7 @@ impl Stream {
             all.push("tail=changed".to_string());
         }
         for (name, now, was) in &arg.regions {
-            if now != was && name != "infos" {
+            if now != was && name != "sync_fence_info" {
                 let text = if now.len() > 96 {
                     format!("{} bytes changed", now.len())
                 } else {

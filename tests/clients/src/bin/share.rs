@@ -7,7 +7,7 @@
 //! checks the memory twice: through GBM, as a compositor would, and on panfrost through
 //! PRIME_FD_TO_HANDLE and MMAP_BO, with nothing of Mesa in between.
 
-use clients::drm::{core, panfrost, Node};
+use clients::drm::Node;
 use clients::egl::{Context, Platform};
 use clients::errno::Errno;
 use clients::gbm::{Buffer, Device, Surface};
@@ -17,6 +17,7 @@ use clients::{exit_status, Outcome};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::Duration;
+use uapi::{core, panfrost};
 
 /// An odd width, so that a row is not a power of two and the stride matters.
 const WIDTH: u32 = 333;

@@ -4,13 +4,14 @@
 //! interrupted has done nothing: it is made again, no handle and no descriptor is left, and each
 //! job has run once. Prints how many jobs were submitted, for the driver's count beside it.
 
-use clients::drm::{deadline_ns, panfrost, Node};
+use clients::drm::{deadline_ns, Node};
 use clients::errno::{Errno, Sys};
-use clients::etnaviv::{self, abi, Client, LONG_BYTES};
+use clients::etnaviv::{self, after_ms, Client, LONG_BYTES};
 use clients::mali::Chain;
 use clients::{exit_status, Outcome};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use uapi::panfrost;
 
 /// Signals if the command line does not say.
 const COUNT: u64 = 600;
@@ -26,26 +27,18 @@ const FILLED: u32 = 0x1234_5678;
 static HITS: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 static RESTART: AtomicBool = AtomicBool::new(false);
 static IN_CALL: AtomicBool = AtomicBool::new(false);
-static RANDOM: AtomicU32 = AtomicU32::new(1);
+static RANDOM: seeded::Shared = seeded::Shared::new(1);
 
 /// Has the next signal come in 20 to 1,000 us, or none at all.
 fn arm(on: bool) {
-    let random = RANDOM
-        .load(Relaxed)
-        .wrapping_mul(1_664_525)
-        .wrapping_add(1_013_904_223);
-    RANDOM.store(random, Relaxed);
+    let random = RANDOM.next();
     let zero = libc::timeval {
         tv_sec: 0,
         tv_usec: 0,
     };
     let value = libc::timeval {
         tv_sec: 0,
-        tv_usec: if on {
-            20 + i64::from(random >> 8) % 980
-        } else {
-            0
-        },
+        tv_usec: if on { 20 + (random % 980) as i64 } else { 0 },
     };
     let timer = libc::itimerval {
         it_interval: zero,
@@ -173,7 +166,7 @@ impl Gpu for Vivante<'_> {
         let map = self.target.map().map_err(failed("mmap"))?;
         let last = LONG_BYTES as usize - 4;
         let work = client.work().fill_long(&self.target, FILLED);
-        let deadline = abi::Timespec::after_ms(60_000);
+        let deadline = after_ms(60_000);
         map.write_u32(last, 0);
         let fence = calls.make("GEM_SUBMIT", || client.submit(&work))?.fence;
         calls.make("WAIT_FENCE", || {
@@ -184,7 +177,7 @@ impl Gpu for Vivante<'_> {
         }
         calls.make("GEM_SUBMIT", || client.submit(&work))?;
         let handle = self.target.handle;
-        let both = abi::PREP_READ | abi::PREP_WRITE;
+        let both = uapi::etnaviv::PREP_READ | uapi::etnaviv::PREP_WRITE;
         calls.make("GEM_CPU_PREP", || client.cpu_prep(handle, both, deadline))?;
         calls.make("GEM_CPU_FINI", || client.cpu_fini(handle, 0))?;
         calls.make("GEM_SUBMIT", || client.submit(&work))?;

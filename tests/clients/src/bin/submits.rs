@@ -8,13 +8,14 @@
 //! there already.) What the marks mean is in crate `bench`, guest.rs.
 
 use clients::drm::client::Bo as MaliBo;
-use clients::drm::{deadline_ns, panfrost, Mapping, Node};
+use clients::drm::{deadline_ns, Mapping, Node};
 use clients::errno::Errno;
-use clients::etnaviv::{self, abi, Client, LONG_BYTES};
+use clients::etnaviv::{self, after_ms, Client, LONG_BYTES};
 use clients::mali::Chain;
 use clients::process::fork;
 use clients::{exit_status, Outcome};
 use std::process::ExitCode;
+use uapi::panfrost;
 
 /// The mailbox on the bus (drmboard's vm/config.rs).
 const MAILBOX: u64 = 0x0cf0_0000;
@@ -124,7 +125,7 @@ struct VivanteJob<'a> {
 struct Vivante<'a> {
     client: &'a Client,
     jobs: Vec<VivanteJob<'a>>,
-    deadline: abi::Timespec,
+    deadline: uapi::etnaviv::Timespec,
 }
 
 /// What a fill writes.
@@ -144,7 +145,7 @@ impl<'a> Vivante<'a> {
         Ok(Vivante {
             client,
             jobs: (0..DEPTH).map(job).collect::<Result<_, Errno>>()?,
-            deadline: abi::Timespec::after_ms(100_000),
+            deadline: after_ms(100_000),
         })
     }
 }
@@ -171,7 +172,9 @@ impl Gpu for Vivante<'_> {
     }
 
     fn param(&self) -> Result<(), Errno> {
-        self.client.param(0, abi::PARAM_GPU_MODEL).map(drop)
+        self.client
+            .param(0, uapi::etnaviv::PARAM_GPU_MODEL)
+            .map(drop)
     }
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A client of etnaviv in the process of the driver, as the one of panfrost is. Layouts and numbers
-//! are written again here, from the user ABI (etnaviv_drm.h 1.4).
+//! A client of etnaviv in the process of the driver.
 //!
 //! The one thing to know: addresses are the client's own (softpin) where the MMU is one of version
 //! 2. The address of a [`Bo`] is only used when the buffer is part of a submit, and two clients may
@@ -15,50 +14,29 @@ pub mod sweep;
 mod userptr;
 mod work;
 
-use crate::{long, word, Arg, Result};
+use crate::Result;
 use drm_os_host::Mapping;
 use drmboard::Board;
 use std::ops::Deref;
+use uapi::etnaviv::{
+    CpuFini, CpuPrep, GemInfo, GemNew, GemWait, Param, Timespec, WaitFence, GEM_CPU_FINI,
+    GEM_CPU_PREP, GEM_INFO, GEM_NEW, GEM_WAIT, GET_PARAM, WAIT_FENCE,
+};
 
 pub use perfmon::{Domain, Signal};
-pub use rig::{check_manners, Rig};
-pub use submit::{Fence, Pmr, Reloc, Submit};
+pub use rig::{check_manners, Rig, RigOf, ScatteredRig};
+pub use submit::{Fence, Submit};
+pub use uapi::etnaviv::{
+    BO_CACHED as CACHED, BO_UNCACHED as UNCACHED, BO_WC as WC, WAIT_NONBLOCK as NONBLOCK,
+};
 pub use userptr::UserMemory;
 pub use work::{Place, Work, BOARDS, BROKEN, IMX6Q};
 
 /// Byte from which on addresses are the client's: softpin start, parameter 0x1b.
 pub const SOFTPIN_START: u32 = 0x40_0000;
-/// Cache flag of GEM_NEW: write-combining.
-pub const WC: u32 = 0x2_0000;
-/// Cache flag of GEM_NEW: cached.
-pub const CACHED: u32 = 0x1_0000;
-/// Cache flag of GEM_NEW: uncached.
-pub const UNCACHED: u32 = 0x4_0000;
 /// Flags of GEM_CPU_PREP.
 pub mod prep {
-    /// To read.
-    pub const READ: u32 = 1;
-    /// To write.
-    pub const WRITE: u32 = 2;
-    /// Do not wait.
-    pub const NOSYNC: u32 = 4;
-}
-/// Flag of WAIT_FENCE and GEM_WAIT: do not wait.
-pub const NONBLOCK: u32 = 1;
-
-/// Requests, from 0x40 of the group "d".
-mod nr {
-    pub(super) const GET_PARAM: u32 = 0x40;
-    pub(super) const GEM_NEW: u32 = 0x42;
-    pub(super) const GEM_INFO: u32 = 0x43;
-    pub(super) const GEM_CPU_PREP: u32 = 0x44;
-    pub(super) const GEM_CPU_FINI: u32 = 0x45;
-    pub(super) const GEM_SUBMIT: u32 = 0x46;
-    pub(super) const WAIT_FENCE: u32 = 0x47;
-    pub(super) const GEM_USERPTR: u32 = 0x48;
-    pub(super) const GEM_WAIT: u32 = 0x49;
-    pub(super) const PM_QUERY_DOM: u32 = 0x4a;
-    pub(super) const PM_QUERY_SIG: u32 = 0x4b;
+    pub use uapi::etnaviv::{PREP_NOSYNC as NOSYNC, PREP_READ as READ, PREP_WRITE as WRITE};
 }
 
 /// A file on a board, and the thread that uses it.
@@ -101,26 +79,31 @@ impl Client {
 
     /// GET_PARAM of a core.
     pub fn param_of(&self, pipe: u32, param: u32) -> Result<u64> {
-        Ok(long(
-            &self.ioctl(nr::GET_PARAM, Arg::new().w(pipe).w(param).l(0))?,
-            8,
-        ))
+        let arg = Param {
+            pipe,
+            param,
+            value: 0,
+        };
+        Ok(self.ioctl(GET_PARAM, arg)?.value)
     }
 
     /// GEM_NEW: the handle.
     pub fn gem_new(&self, size: u64, flags: u32) -> Result<u32> {
-        Ok(word(
-            &self.ioctl(nr::GEM_NEW, Arg::new().l(size).w(flags).w(0))?,
-            12,
-        ))
+        let arg = GemNew {
+            size,
+            flags,
+            handle: 0,
+        };
+        Ok(self.ioctl(GEM_NEW, arg)?.handle)
     }
 
     /// GEM_INFO: the offset for mmap.
     pub fn gem_info(&self, handle: u32) -> Result<u64> {
-        Ok(long(
-            &self.ioctl(nr::GEM_INFO, Arg::new().w(handle).w(0).l(0))?,
-            8,
-        ))
+        let arg = GemInfo {
+            handle,
+            ..GemInfo::default()
+        };
+        Ok(self.ioctl(GEM_INFO, arg)?.offset)
     }
 
     /// A write-combining buffer at `va`, mapped.
@@ -143,21 +126,32 @@ impl Client {
         Ok(Bo { handle, va, map })
     }
 
-    /// struct drm_etnaviv_timespec: absolute.
-    fn until(&self, arg: Arg, ns: u64) -> Arg {
+    /// The time that lies `ns` nanoseconds ahead.
+    fn until(&self, ns: u64) -> Timespec {
         let until = self.0.world.now().saturating_add(ns);
-        arg.l(until / 1_000_000_000).l(until % 1_000_000_000)
+        Timespec {
+            tv_sec: (until / 1_000_000_000) as i64,
+            tv_nsec: (until % 1_000_000_000) as i64,
+        }
     }
 
     /// GEM_CPU_PREP for at most `ns` more nanoseconds.
     pub fn cpu_prep(&self, handle: u32, op: u32, ns: u64) -> Result<()> {
-        let arg = self.until(Arg::new().w(handle).w(op), ns);
-        self.ioctl(nr::GEM_CPU_PREP, arg).map(drop)
+        let timeout = self.until(ns);
+        self.ioctl(
+            GEM_CPU_PREP,
+            CpuPrep {
+                handle,
+                op,
+                timeout,
+            },
+        )
+        .map(drop)
     }
 
     /// GEM_CPU_FINI.
     pub fn cpu_fini(&self, handle: u32) -> Result<()> {
-        self.ioctl(nr::GEM_CPU_FINI, Arg::new().w(handle).w(0))
+        self.ioctl(GEM_CPU_FINI, CpuFini { handle, flags: 0 })
             .map(drop)
     }
 
@@ -168,8 +162,15 @@ impl Client {
 
     /// WAIT_FENCE on a core for at most `ns` more nanoseconds.
     pub fn wait_fence_on(&self, pipe: u32, fence: u32, flags: u32, ns: u64) -> Result<()> {
-        let arg = self.until(Arg::new().w(pipe).w(fence).w(flags).w(0), ns);
-        self.ioctl(nr::WAIT_FENCE, arg).map(drop)
+        let timeout = self.until(ns);
+        let arg = WaitFence {
+            pipe,
+            fence,
+            flags,
+            pad: 0,
+            timeout,
+        };
+        self.ioctl(WAIT_FENCE, arg).map(drop)
     }
 
     /// GEM_WAIT on the first core for at most `ns` more nanoseconds.
@@ -179,8 +180,15 @@ impl Client {
 
     /// GEM_WAIT on a core for at most `ns` more nanoseconds.
     pub fn gem_wait_on(&self, pipe: u32, handle: u32, flags: u32, ns: u64) -> Result<()> {
-        let arg = self.until(Arg::new().w(pipe).w(handle).w(flags).w(0), ns);
-        self.ioctl(nr::GEM_WAIT, arg).map(drop)
+        let timeout = self.until(ns);
+        let arg = GemWait {
+            pipe,
+            handle,
+            flags,
+            pad: 0,
+            timeout,
+        };
+        self.ioctl(GEM_WAIT, arg).map(drop)
     }
 }
 

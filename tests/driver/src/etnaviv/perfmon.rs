@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! PM_QUERY_DOM and PM_QUERY_SIG: which performance counters there are.
 
-use super::{nr, Client};
-use crate::{Arg, Result};
+use super::Client;
+use crate::Result;
+use uapi::etnaviv::{PmDomain, PmSignal, PM_QUERY_DOM, PM_QUERY_SIG};
 
 /// A domain of performance counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,38 +37,36 @@ fn name(bytes: &[u8]) -> String {
     String::from_utf8(bytes[..end].to_vec()).expect("names are ASCII")
 }
 
-fn half(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
 impl Client {
     /// PM_QUERY_DOM: the domain at an iterator.
     pub fn pm_domain(&self, pipe: u32, iter: u8) -> Result<Domain> {
-        let arg = Arg::new().w(pipe).b(&[iter, 0]).h(0).b(&[0; 64]);
-        let out = self.ioctl(nr::PM_QUERY_DOM, arg)?;
+        let arg = PmDomain {
+            pipe,
+            iter,
+            ..PmDomain::default()
+        };
+        let out = self.ioctl(PM_QUERY_DOM, arg)?;
         Ok(Domain {
-            next: out[4],
-            id: out[5],
-            signals: half(&out, 6),
-            name: name(&out[8..72]),
+            next: out.iter,
+            id: out.id,
+            signals: out.nr_signals,
+            name: name(&out.name),
         })
     }
 
     /// PM_QUERY_SIG: the signal of a domain at an iterator.
     pub fn pm_signal(&self, pipe: u32, domain: u8, iter: u16) -> Result<Signal> {
-        // Two bytes of padding at the end.
-        let arg = Arg::new()
-            .w(pipe)
-            .b(&[domain, 0])
-            .h(iter)
-            .h(0)
-            .b(&[0; 64])
-            .h(0);
-        let out = self.ioctl(nr::PM_QUERY_SIG, arg)?;
+        let arg = PmSignal {
+            pipe,
+            domain,
+            iter,
+            ..PmSignal::default()
+        };
+        let out = self.ioctl(PM_QUERY_SIG, arg)?;
         Ok(Signal {
-            next: half(&out, 6),
-            id: half(&out, 8),
-            name: name(&out[10..74]),
+            next: out.iter,
+            id: out.id,
+            name: name(&out.name),
         })
     }
 

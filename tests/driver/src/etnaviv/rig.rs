@@ -2,18 +2,26 @@
 //! A board with a Vivante GPU that is looked over when the test is done with it.
 
 use super::Client;
+use crate::scattered;
 use drm_os_host::{Config, World};
 use drmboard::Board;
 use models::vivante::{Injection, Stats, Timing};
 use models::Vivante;
 use std::ops::Deref;
 
-/// A board; [`Rig::finish`] must be the end of every test.
-pub struct Rig {
+/// A board; `finish` must be the end of every test. If it is `SCATTERED`, each world is changed by
+/// [`scattered`], so that all tests of a file can be repeated so.
+pub struct RigOf<const SCATTERED: bool> {
     board: Board,
 }
 
-impl Deref for Rig {
+/// A board in the world that the test names.
+pub type Rig = RigOf<false>;
+
+/// A board whose GPUs do not snoop and whose memory has no two neighbouring pages.
+pub type ScatteredRig = RigOf<true>;
+
+impl<const SCATTERED: bool> Deref for RigOf<SCATTERED> {
     type Target = Board;
 
     fn deref(&self) -> &Board {
@@ -21,22 +29,21 @@ impl Deref for Rig {
     }
 }
 
-impl Rig {
+impl<const SCATTERED: bool> RigOf<SCATTERED> {
     /// An i.MX8MQ.
-    pub fn new() -> Rig {
-        Rig::with(Config::default())
+    pub fn new() -> Self {
+        Self::with(Config::default())
     }
 
     /// An i.MX8MQ in another world.
-    pub fn with(config: Config) -> Rig {
-        Rig::on("imx8mq", config)
+    pub fn with(config: Config) -> Self {
+        Self::on("imx8mq", config)
     }
 
-    /// Any board with a Vivante GPU; in the test programs whose name begins with "scattered", as
-    /// [`crate::Rig::with`] says.
-    pub fn on(board: &str, mut config: Config) -> Rig {
-        crate::rig::scatter(&mut config);
-        Rig {
+    /// Any board with a Vivante GPU.
+    pub fn on(board: &str, config: Config) -> Self {
+        let config = if SCATTERED { scattered(config) } else { config };
+        RigOf {
             board: crate::board(board, config),
         }
     }
@@ -124,13 +131,13 @@ impl Rig {
         self.finish_all().swap_remove(0)
     }
 
-    /// As [`Rig::finish`]: what each core counted.
+    /// As [`RigOf::finish`]: what each core counted.
     pub fn finish_all(self) -> Vec<Stats> {
         self.detach(true).expect("the driver lets go");
         self.finish_detached()
     }
 
-    /// As [`Rig::finish_all`], where the driver is no longer attached.
+    /// As [`RigOf::finish_all`], where the driver is no longer attached.
     pub fn finish_detached(self) -> Vec<Stats> {
         let all: Vec<Stats> = (0..self.cores()).map(|core| self.stats_of(core)).collect();
         all.iter().for_each(check_manners);
@@ -146,9 +153,9 @@ impl Rig {
     }
 }
 
-impl Default for Rig {
-    fn default() -> Rig {
-        Rig::new()
+impl<const SCATTERED: bool> Default for RigOf<SCATTERED> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! GEM_USERPTR: buffers that are memory of the client.
 
-use super::{nr, Client};
-use crate::{word, Arg, Result};
+use super::Client;
+use crate::Result;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use uapi::etnaviv::{GemUserptr, GEM_USERPTR};
 
 const WORDS: usize = 1024;
 
@@ -51,7 +52,12 @@ impl UserMemory {
 impl Client {
     /// GEM_USERPTR of memory of this process: the handle. Flags: read 1, write 2.
     pub fn userptr(&self, address: u64, size: u64, flags: u32) -> Result<u32> {
-        let arg = Arg::new().l(address).l(size).w(flags).w(0);
-        Ok(word(&self.ioctl(nr::GEM_USERPTR, arg)?, 20))
+        let arg = GemUserptr {
+            user_ptr: address,
+            user_size: size,
+            flags,
+            handle: 0,
+        };
+        Ok(self.ioctl(GEM_USERPTR, arg)?.handle)
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Common parts of the fuzzers: random numbers from a seed, one interface to the GPUs of both
+//! Common parts of the fuzzers: one interface to the GPUs of both
 //! drivers, and a check of all memory that a GPU reaches.
 
 mod panfrost;
@@ -8,6 +8,7 @@ mod vivante;
 use crate::{errno, Client, Result};
 use drm_os_host::{Config, Mapping};
 use drmboard::Board;
+use seeded::Random;
 use std::io::Write;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -56,50 +57,6 @@ pub fn may_be(e: i32) -> bool {
         errno::ETIME,
     ];
     known.contains(&e)
-}
-
-/// splitmix64.
-pub struct Random(u64);
-
-impl Random {
-    /// From a seed.
-    pub fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    /// Of which the parts of a seed have one each: `parts` says which it is.
-    pub fn of(seed: u64, parts: &[u64]) -> Random {
-        let mut random = Random(seed);
-        for part in parts {
-            random = Random(random.next() ^ part);
-        }
-        Random(random.next())
-    }
-
-    /// Any number.
-    #[allow(clippy::should_implement_trait, reason = "it has no end")]
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    /// Less than `n`.
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n.max(1)
-    }
-
-    /// True once in `n` times.
-    pub fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    /// One of them, unless there are none.
-    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
-        let index = self.below(of.len() as u64) as usize;
-        of.get(index)
-    }
 }
 
 /// The seed and the step that run in this process.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! panfrost for the fuzzers.
 
-use super::{is_of_buffers, table, Code, Gpu, Job, Made, Random, HEAP};
-use crate::{errno, long, null, word, write_zero, Arg, Client, Result, Rig, MS};
+use super::{is_of_buffers, table, Code, Gpu, Job, Made, HEAP};
+use crate::panfrost::{self, null, write_zero, Rig};
+use crate::{errno, long, Client, Result, MS};
 use drm_os_host::{Config, Mapping};
 use drmboard::Board;
 use models::Injection;
+use seeded::Random;
 
 /// Jobs that fit into a page of code.
 const CHAINS: u64 = 64;
@@ -46,31 +48,31 @@ impl Gpu for Panfrost {
         let flags = [0, 1, 1, 3][random.below(4) as usize];
         let mappable = flags != 3;
         let size = if mappable { pages << 12 } else { HEAP as u32 };
-        let out = client.ioctl(0x42, Arg::new().w(size).w(flags).w(0).w(0).l(0))?;
+        let (handle, _) = panfrost::Client::from(client.clone()).create_bo(size, flags)?;
         Ok(Made {
-            handle: word(&out, 8),
+            handle,
             size: u64::from(size),
             mappable,
         })
     }
 
     fn map(&self, client: &Client, handle: u32, size: u64) -> Result<Mapping> {
-        let offset = long(&client.ioctl(0x43, Arg::new().w(handle).w(0).l(0))?, 8);
+        let offset = panfrost::Client::from(client.clone()).map_offset(handle)?;
         client.file.mmap(offset, size)
     }
 
     fn advise(&self, client: &Client, handle: u32, advice: u32) -> Result<bool> {
-        client.madvise(handle, advice)
+        panfrost::Client::from(client.clone()).madvise(handle, advice)
     }
 
     fn code(&self, client: &Client) -> Result<Code> {
-        let out = client.ioctl(0x42, Arg::new().w(4096).w(0).w(0).w(0).l(0))?;
-        let (handle, va) = (word(&out, 8), long(&out, 16));
+        let pan = panfrost::Client::from(client.clone());
+        let (handle, va) = pan.create_bo(4096, 0)?;
         let locked = || {
             let map = self.map(client, handle, 4096)?;
             // It is not freed under the writer, even if a thread marks this handle as not needed.
             map.set_locked(true);
-            match client.madvise(handle, 2)? {
+            match pan.madvise(handle, 2)? {
                 true => Ok(map),
                 false => Err(errno::ENXIO),
             }
@@ -87,12 +89,13 @@ impl Gpu for Panfrost {
     }
 
     fn submit(&self, client: &Client, code: &mut Code, job: &Job<'_>) -> Result<()> {
+        let pan = panfrost::Client::from(client.clone());
         let at = code.next % CHAINS * 64;
         code.next += 1;
         let chain = match job.bos.first() {
             None => null(0),
             Some(_) if job.astray => write_zero(0x7000_0000, 0),
-            Some(handle) => write_zero(client.va(*handle)? + (job.any & 1) * (2 << 20), 0),
+            Some(handle) => write_zero(pan.va(*handle)? + (job.any & 1) * (2 << 20), 0),
         };
         if let Some(map) = &code.map {
             map.write(at as usize, &chain);
@@ -102,11 +105,11 @@ impl Gpu for Panfrost {
             .into_iter()
             .chain(job.bos.iter().copied())
             .collect();
-        client.submit(code.va + at, job.any & 2 != 0, &bos, job.waits, job.done)
+        pan.submit(code.va + at, job.any & 2 != 0, &bos, job.waits, job.done)
     }
 
     fn wait(&self, client: &Client, handle: u32, ns: u64, _any: u64) -> Result<()> {
-        client.wait(handle, ns)
+        panfrost::Client::from(client.clone()).wait(handle, ns)
     }
 
     fn plant(&self, random: &mut Random, harmless: bool) {

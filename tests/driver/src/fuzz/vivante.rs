@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! etnaviv for the fuzzers.
 
-use super::{is_of_buffers, table, Code, Gpu, Job, Made, Random};
+use super::{is_of_buffers, table, Code, Gpu, Job, Made};
 use crate::etnaviv::stream::{self, Template};
 use crate::etnaviv::{
     self, prep, Place, Rig, Submit, UserMemory, BOARDS, BROKEN, CACHED, NONBLOCK, UNCACHED, WC,
@@ -10,9 +10,8 @@ use crate::{long, word, Client, Result, MS};
 use drm_os_host::{Config, Mapping};
 use drmboard::Board;
 use models::vivante::{Injection, Tables};
-
-/// Flags of GEM_SUBMIT.
-const FENCE_IN: u32 = 2;
+use seeded::Random;
+use uapi::etnaviv::SUBMIT_FENCE_FD_IN;
 
 /// A board with a Vivante GPU.
 pub struct Etnaviv {
@@ -161,10 +160,10 @@ impl Gpu for Etnaviv {
         let mut submit = submit.on(place.pipe, place.engine.exec_state());
         if let Some(wait) = job.waits.first() {
             submit.fence_fd = client.sync_file(*wait)?;
-            submit.flags |= FENCE_IN;
+            submit.flags |= SUBMIT_FENCE_FD_IN;
         }
         let submitted = etna.submit_raw(&submit);
-        if submit.flags & FENCE_IN != 0 {
+        if submit.flags & SUBMIT_FENCE_FD_IN != 0 {
             client.caller.close_fd(submit.fence_fd);
         }
         let fd = submitted?.fd;

@@ -161,7 +161,9 @@ fn parts(name: &str) -> Option<Parts> {
 impl Board {
     /// The board `name` with a model of its GPU, its driver attached.
     ///
-    /// # Errors A message: no such board, no driver for it in this program, or the driver does not
+    /// # Errors
+    ///
+    /// A message: no such board, no driver for it in this program, or the driver does not
     /// attach.
     pub fn new(name: &str, config: Config) -> Result<Board, String> {
         Board::new_watched(name, config, &|_| ())
@@ -221,7 +223,9 @@ impl Board {
     /// # Safety
     /// `driver` is a driver table that lives as long as the program.
     ///
-    /// # Errors A message: there are no cores, or the driver does not attach to all of them.
+    /// # Errors
+    ///
+    /// A message: there are no cores, or the driver does not attach to all of them.
     pub unsafe fn with_parts(
         cores: Vec<Core>,
         config: Config,
@@ -350,7 +354,9 @@ impl Board {
 
     /// Injects a fault into the model of a core.
     ///
-    /// # Errors A message: there is no such core, or its model does not support the fault.
+    /// # Errors
+    ///
+    /// A message: there is no such core, or its model does not support the fault.
     pub fn inject(&self, mut planted: Planted) -> Result<(), String> {
         if let When::Time(ns) = &mut planted.when {
             *ns = ns.saturating_add(self.world.now());
@@ -387,7 +393,9 @@ impl Board {
     /// Detaches the driver from each node. The first detach removes the DRM device; the others
     /// release their references.
     ///
-    /// # Errors The driver's error, as a FreeBSD errno; the driver remains attached to the nodes
+    /// # Errors
+    ///
+    /// The driver's error, as a FreeBSD errno; the driver remains attached to the nodes
     /// from which it was not detached.
     pub fn detach(&self, force: bool) -> Result<(), i32> {
         self.devices
@@ -397,7 +405,9 @@ impl Board {
 
     /// Detaches the driver by force. Objects that are alive in the world afterwards are leaks.
     ///
-    /// # Errors A message: the driver does not detach.
+    /// # Errors
+    ///
+    /// A message: the driver does not detach.
     pub fn close(self) -> Result<Counters, String> {
         self.detach(true).map_err(|error| {
             format!(

@@ -129,7 +129,9 @@ impl Config {
 
     /// The configuration in the environment of this process.
     ///
-    /// # Errors A message: a variable is missing or invalid.
+    /// # Errors
+    ///
+    /// A message: a variable is missing or invalid.
     pub fn from_env() -> Result<Config, String> {
         Config::from_variables(|name| env::var_os(name))
     }

@@ -129,7 +129,9 @@ impl Dma for Bus<'_> {
 impl Machine {
     /// Creates the board's models, with the faults to inject.
     ///
-    /// # Errors A message: no such board, no such fault, or the trace cannot be written.
+    /// # Errors
+    ///
+    /// A message: no such board, no such fault, or the trace cannot be written.
     pub fn new(config: &Config) -> Result<Machine, String> {
         let mut cores = board::cores(&config.board);
         if cores.is_empty() {

@@ -63,7 +63,9 @@ fn read_report(path: &Path) -> (Vec<String>, Option<u8>, Vec<String>) {
 
 /// Runs the command line after `vm`. Returns the exit status.
 ///
-/// # Errors A message: the machine was not started.
+/// # Errors
+///
+/// A message: the machine was not started.
 pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
     let options = Options::parse(args)?;
     let scratch = Scratch::new()?;

@@ -128,7 +128,9 @@ fn dtc(from: &str, input: &Path, to: &str, output: &Path) -> Result<(), String> 
 
 /// Creates the tree of a machine with a board's GPU. Returns its file, in `scratch`.
 ///
-/// # Errors A message: QEMU or dtc failed.
+/// # Errors
+///
+/// A message: QEMU or dtc failed.
 pub(crate) fn build(
     scratch: &Path,
     machine: &Qemu,

@@ -11,6 +11,7 @@ mod vivante;
 
 use atf::process::{fork, Child, Exit};
 use atf::{case, require, require_eq, require_ok, Case, Ctx};
+use seeded::Random;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
@@ -46,29 +47,8 @@ trait Gpu {
     ) -> Outcome<()>;
 }
 
-/// xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    /// A number below `limit`.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    fn sleep_below_ms(&mut self, limit: u64) {
-        std::thread::sleep(Duration::from_micros(self.below(limit * 1000)));
-    }
+fn sleep_below_ms(random: &mut Random, limit: u64) {
+    std::thread::sleep(Duration::from_micros(random.below(limit * 1000)));
 }
 
 /// What went wrong, in words.
@@ -111,7 +91,7 @@ fn good<G: Gpu>(random: &mut Random, outbox: &UnixDatagram, id: usize) -> Outcom
         outbox
             .send(&[id as u8])
             .map_err(|error| error.to_string())?;
-        random.sleep_below_ms(4);
+        sleep_below_ms(random, 4);
     }
 }
 
@@ -131,7 +111,7 @@ fn bad<G: Gpu>(random: &mut Random, outbox: &UnixDatagram, life: usize) -> Outco
         };
         G::misdeed(&file, kind, times, !random.one_in(4), &done)?;
         drop(file);
-        random.sleep_below_ms(100);
+        sleep_below_ms(random, 100);
         kind = [0, 0, 0, 1, 2][random.below(5) as usize];
     }
 }

@@ -6,10 +6,10 @@
 
 use crate::{holds, ok, Gpu, Outcome, Random, PATIENCE_MS};
 use atf::drm::client::Work;
-use atf::drm::panfrost::{BO_HEAP, BO_NOEXEC};
 use atf::drm::{deadline_ns, Mapping, Node};
 use atf::mali::Chain;
 use atf::Sys;
+use uapi::panfrost::{BO_HEAP, BO_NOEXEC};
 
 const PAGE: u32 = 4096;
 /// What the eighth keeps free below the addresses at which jobs hang: see [`OPTIONS`].

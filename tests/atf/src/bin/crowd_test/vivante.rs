@@ -6,13 +6,13 @@
 
 use crate::{holds, ok, Gpu, Outcome, Random, PATIENCE_MS};
 use atf::drm::{Mapping, Node};
-use atf::etnaviv::abi::{
+use atf::etnaviv::{after_ms, imx8mq, status, Bo, Client, Work, FILL_WORDS};
+use atf::Errno;
+use std::os::fd::AsRawFd as _;
+use uapi::etnaviv::{
     Timespec, BO_CACHED, BO_UNCACHED, BO_WC, PREP_READ, PREP_WRITE, SUBMIT_FENCE_FD_IN,
     SUBMIT_NO_IMPLICIT,
 };
-use atf::etnaviv::{imx8mq, status, Bo, Client, Work, FILL_WORDS};
-use atf::Errno;
-use std::os::fd::AsRawFd as _;
 
 pub(crate) const OPTIONS: &[&str] = &["--stats"];
 const PAGE: u64 = 4096;
@@ -28,7 +28,7 @@ const LINK: [u32; 2] = [0x4000_0002, 0x1000];
 pub(crate) struct Vivante;
 
 fn patience() -> Timespec {
-    Timespec::after_ms(PATIENCE_MS)
+    after_ms(PATIENCE_MS)
 }
 
 /// Moves a buffer to an address by chance, in the half of the addresses that `half` says.

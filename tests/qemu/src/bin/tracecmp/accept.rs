@@ -16,7 +16,9 @@ struct Line {
 }
 
 impl List {
-    /// # Errors A message: a line lacks a part, or its reason.
+    /// # Errors
+    ///
+    /// A message: a line lacks a part, or its reason.
     pub(crate) fn parse(board: &str, text: &str) -> Result<List, String> {
         let mut all = Vec::new();
         for line in text

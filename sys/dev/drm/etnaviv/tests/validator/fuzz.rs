@@ -13,19 +13,16 @@ use std::sync::OnceLock;
 use etnaviv::stream::{CmdStream, Placed, Reloc};
 use models::vivante::Variant;
 
-/// Random numbers (xorshift64*).
-struct Random(u64);
+/// Random numbers of 32 bits.
+struct Random(seeded::Random);
 
 impl Random {
     fn next(&mut self) -> u32 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+        self.0.next_u32()
     }
 
     fn below(&mut self, limit: u32) -> u32 {
-        ((u64::from(self.next()) * u64::from(limit)) >> 32) as u32
+        self.0.below(limit.into()) as u32
     }
 
     fn one_in(&mut self, n: u32) -> bool {
@@ -33,7 +30,7 @@ impl Random {
     }
 
     fn of<T: Copy>(&mut self, choice: &[T]) -> T {
-        choice[self.below(choice.len() as u32) as usize]
+        choice[self.0.index(choice.len())]
     }
 }
 
@@ -184,7 +181,7 @@ impl Seen {
 
 /// Generates and checks `streams` streams.
 fn fuzz(seed: u64, streams: u64) -> Seen {
-    let mut random = Random(seed);
+    let mut random = Random(seeded::Random::new(seed));
     let mut seen = Seen::default();
     let (mut words, mut relocs) = (Vec::new(), Vec::new());
     let mut shared_boards = [Variant::Gc2000, Variant::Gc320].map(Board::new);
@@ -249,9 +246,7 @@ fn fuzz(seed: u64, streams: u64) -> Seen {
 fn fuzz_in_parallel(streams: u64) {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let seen = std::thread::scope(|scope| {
-        let run = |n: u64| {
-            scope.spawn(move || fuzz(0x9e37_79b9_7f4a_7c15 ^ n, streams.div_ceil(threads)))
-        };
+        let run = |n: u64| scope.spawn(move || fuzz(n, streams.div_ceil(threads)));
         let runs: Vec<_> = (1..=threads).map(run).collect();
         runs.into_iter().fold(Seen::default(), |sum, run| {
             let seen = run.join();

@@ -252,8 +252,8 @@ impl<T> IdMap<T> {
 mod tests {
     extern crate std;
     use super::*;
-    use crate::util::int_conv::usize_of;
     use drm_os_host::{Config, World};
+    use seeded::Random;
     use std::collections::BTreeMap;
     use std::vec::Vec;
 
@@ -264,16 +264,11 @@ mod tests {
         let world = World::new(Config::default());
         let mut table = IdMap::new(Os::of_world(&world));
         let mut there = BTreeMap::new();
-        let (mut state, mut most) = (7u64, 0);
+        let mut random = Random::new(7);
+        let mut most = 0;
         for step in 0..6_000u64 {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let any = there
-                .keys()
-                .nth(usize_of(state >> 33) % (there.len() + 1))
-                .copied();
-            match any.filter(|_| (state >> 20) % 4 == 0) {
+            let any = there.keys().nth(random.index(there.len() + 1)).copied();
+            match any.filter(|_| random.one_in(4)) {
                 Some(handle) => assert_eq!(table.remove(handle), there.remove(&handle)),
                 None => {
                     let handle = table.insert(step).unwrap();

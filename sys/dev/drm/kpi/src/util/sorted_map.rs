@@ -188,6 +188,7 @@ mod tests {
     extern crate std;
     use super::*;
     use drm_os_host::{Config, World};
+    use seeded::Random;
     use std::collections::BTreeMap;
     use std::vec::Vec;
 
@@ -198,18 +199,16 @@ mod tests {
         let world = World::new(Config::default());
         let mut ours = SortedMap::new(Os::of_world(&world));
         let mut theirs = BTreeMap::new();
-        let (mut state, mut most) = (7u64, 0);
+        let mut random = Random::new(7);
+        let mut most = 0;
         for step in 0..40_000u64 {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let key = (state >> 33) % 3_000;
+            let key = random.below(3_000);
             // It fills up, shrinks to nothing, and fills up again.
             let fill = (step / 10_000).is_multiple_of(2);
-            if (state >> 20) % 8 < if fill { 6 } else { 0 } {
+            if fill && random.below(8) < 6 {
                 ours.insert(key, step).unwrap();
                 theirs.insert(key, step);
-            } else if key % 4 == 0 {
+            } else if key.is_multiple_of(4) {
                 assert_eq!(ours.pop_first(), theirs.pop_first().map(|(_, v)| v));
             } else {
                 assert_eq!(ours.remove(key), theirs.remove(&key));

@@ -5,6 +5,7 @@ extern crate std;
 
 use super::*;
 use crate::exception::{Outcome, Stop};
+use seeded::Random;
 use std::collections::VecDeque;
 use std::vec::Vec;
 
@@ -213,13 +214,8 @@ impl Hardware {
 
 #[test]
 fn every_job_ends_once_and_as_it_did() {
-    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut next = |n: u64| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        (seed >> 11) % n
-    };
+    let mut random = Random::new(1);
+    let mut next = |n: u64| random.below(n);
     let (mut coalesced, mut requeued) = (0, 0);
     for _ in 0..20_000 {
         let total = 6;

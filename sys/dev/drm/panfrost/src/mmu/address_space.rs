@@ -274,6 +274,7 @@ pub(crate) fn reset_interrupts(regs: &Regs) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use seeded::Random;
 
     fn region(start: u64, len: u64) -> (u64, u64) {
         let LockRegion(v) = LockRegion::encode(start, len).unwrap();
@@ -313,13 +314,8 @@ mod tests {
 
     #[test]
     fn a_region_covers_its_range_and_no_smaller_one_does() {
-        let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
-        let mut next = || {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed
-        };
+        let mut random = Random::new(1);
+        let mut next = || random.next();
         for _ in 0..20_000 {
             let start = next() >> (next() % 60) & !0xFFF;
             let len = (next() >> (next() % 60) & !0xFFF).max(0x1000);

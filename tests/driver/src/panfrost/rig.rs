@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A board that is looked over when the test is done with it, and the work that most tests give to
+//! it.
+
+use super::{write_zero, Bo, Client};
+use crate::{scattered, Result, SEC};
+use drm_os_host::{Config, World};
+use drmboard::inject::{Planted, When};
+use drmboard::Board;
+use models::mali::{Stats, Timing};
+use models::Injection;
+use std::ops::Deref;
+
+/// A board; `finish` must be the end of every test. If it is `SCATTERED`, each world is changed by
+/// [`scattered`], so that all tests of a file can be repeated so.
+pub struct RigOf<const SCATTERED: bool> {
+    board: Board,
+}
+
+/// A board in the world that the test names.
+pub type Rig = RigOf<false>;
+
+/// A board whose GPUs do not snoop and whose memory has no two neighbouring pages.
+pub type ScatteredRig = RigOf<true>;
+
+impl<const SCATTERED: bool> Deref for RigOf<SCATTERED> {
+    type Target = Board;
+
+    fn deref(&self) -> &Board {
+        &self.board
+    }
+}
+
+/// What a client, alone on its board, is charged for but page tables, which come and go.
+pub fn charged(board: &Board, client: &Client) -> u64 {
+    client.stat("mem") - board.world().counters().pages * 4096
+}
+
+impl<const SCATTERED: bool> RigOf<SCATTERED> {
+    /// An RK3399.
+    pub fn new() -> Self {
+        Self::with("rk3399", Config::default())
+    }
+
+    /// Another board, or another world.
+    pub fn with(name: &str, config: Config) -> Self {
+        let config = if SCATTERED { scattered(config) } else { config };
+        RigOf {
+            board: crate::board(name, config),
+        }
+    }
+
+    /// One more client.
+    pub fn client(&self) -> Client {
+        Client::open(&self.board).expect("the node opens")
+    }
+
+    /// What the model counted.
+    pub fn stats(&self) -> Stats {
+        self.with_mali(|mali| mali.stats().clone()).expect("a Mali")
+    }
+
+    /// Changes the model's durations.
+    pub fn timing(&self, change: impl FnOnce(&mut Timing)) {
+        self.with_mali(|mali| {
+            let mut timing = *mali.timing();
+            change(&mut timing);
+            mali.set_timing(timing);
+        });
+    }
+
+    /// Each short job takes this long from now on.
+    pub fn slow_jobs(&self, ns: u64) {
+        self.timing(|timing| timing.short_job_ns = ns);
+    }
+
+    /// Plants a fault.
+    pub fn plant(&self, what: Injection) {
+        self.with_mali(|mali| mali.inject(what)).expect("a Mali");
+    }
+
+    /// Plants a fault that needs no occasion, and lets it happen.
+    pub fn plant_now(&self, what: Injection) {
+        let planted = Planted {
+            core: 0,
+            when: When::Time(0),
+            what,
+        };
+        self.board.inject(planted).expect("a Mali");
+        self.world().settle();
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, ns: u64) {
+        self.world().advance(ns);
+    }
+
+    /// A counter of the device.
+    pub fn stat(&self, name: &str) -> u64 {
+        let stats = self.device().stats();
+        stats
+            .into_iter()
+            .find(|(n, _)| n == name)
+            .map_or(0, |(_, v)| v)
+    }
+
+    /// Log lines with `text` in them.
+    pub fn logged(&self, text: &str) -> usize {
+        self.world()
+            .log_lines()
+            .iter()
+            .filter(|line| line.contains(text))
+            .count()
+    }
+
+    /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on
+    /// the way.
+    pub fn finish(self) -> Stats {
+        self.device().detach(true).expect("the driver lets go");
+        let stats = self.stats();
+        check_manners(&stats);
+        let world: World = self.world().clone();
+        drop(self.board);
+        world.assert_clean();
+        assert_eq!(
+            world.counters().bad_dma,
+            0,
+            "the GPU used memory that is not there"
+        );
+        stats
+    }
+
+    /// As [`RigOf::finish`], where the driver is no longer attached.
+    pub fn finish_detached(self) {
+        check_manners(&self.stats());
+        let world: World = self.world().clone();
+        drop(self.board);
+        world.assert_clean();
+        assert_eq!(
+            world.counters().bad_dma,
+            0,
+            "the GPU used memory that is not there"
+        );
+    }
+}
+
+impl<const SCATTERED: bool> Default for RigOf<SCATTERED> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn check_manners(stats: &Stats) {
+    assert_eq!(
+        stats.dead_accesses, 0,
+        "registers were touched while the power was off"
+    );
+    assert!(
+        stats.protocol_errors.is_empty(),
+        "{:?}",
+        stats.protocol_errors
+    );
+    assert!(
+        stats.unknown_registers.is_empty(),
+        "{:?}",
+        stats.unknown_registers
+    );
+}
+
+/// A job that clears eight bytes, and how it shows that it did.
+pub struct Work {
+    /// Its chain.
+    pub chain: Bo,
+    /// What it writes to, at 8.
+    pub data: Bo,
+    /// The syncobj that it fills.
+    pub done: u32,
+}
+
+impl Client {
+    /// Work in new buffers.
+    pub fn work(&self) -> Result<Work> {
+        let work = Work {
+            chain: self.bo(4096, 1)?,
+            data: self.bo(4096, 1)?,
+            done: self.syncobj(false)?,
+        };
+        work.chain.write(0, &write_zero(work.data.va + 8, 0));
+        work.data.write(0, &[0xff; 24]);
+        Ok(work)
+    }
+
+    /// Submits work to the slot of vertex jobs.
+    pub fn start(&self, work: &Work) -> Result<()> {
+        self.start_in(work, false)
+    }
+
+    /// Submits work to the slot of fragment jobs, or of vertex jobs.
+    pub fn start_in(&self, work: &Work, fragment: bool) -> Result<()> {
+        work.data.write(0, &[0xff; 24]);
+        let bos = [work.chain.handle, work.data.handle];
+        self.submit(work.chain.va, fragment, &bos, &[], work.done)
+    }
+
+    /// Waits for work: how its fence ended; 0 when it did not within `ns`.
+    pub fn finish(&self, work: &Work, ns: u64) -> i32 {
+        let waited = self.syncobj_wait(work.done, ns);
+        let outcome = self.outcome(work.done);
+        assert_eq!(waited.is_ok(), outcome != 0, "{waited:?} {outcome}");
+        outcome
+    }
+
+    /// Runs new work from beginning to end.
+    pub fn expect_works(&self) {
+        let work = self.work().expect("memory is there");
+        self.start(&work).expect("it is taken");
+        assert_eq!(self.finish(&work, 10 * SEC), 1);
+        assert!(work.is_done());
+        self.discard(work);
+    }
+
+    /// Closes what work has.
+    pub fn discard(&self, work: Work) {
+        self.close(work.chain.handle)
+            .expect("the chain's handle is good");
+        self.close(work.data.handle)
+            .expect("the data's handle is good");
+        self.syncobj_destroy(work.done)
+            .expect("the syncobj is good");
+    }
+}
+
+impl Work {
+    /// Whether memory is as the job leaves it.
+    pub fn is_done(&self) -> bool {
+        [0, 8, 16].map(|at| self.data.read_u64(at)) == [u64::MAX, 0, u64::MAX]
+    }
+
+    /// Whether memory is as if the job had not run.
+    pub fn is_untouched(&self) -> bool {
+        [0, 8, 16].map(|at| self.data.read_u64(at)) == [u64::MAX; 3]
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! panfrost on a Mali, on the virtual clock but for single tests.
+
+/// The files that panfrost_scattered.rs repeats take their rig from here.
+use driver_tests::panfrost::Rig;
+
+mod allocation;
+mod basic;
+mod boards;
+mod coherence;
+mod faults;
+mod hang;
+mod implicit;
+mod inherited_space;
+mod irqs;
+mod latency;
+mod memory;
+mod perfcnt;
+mod power;
+mod soak;
+mod spaces;
+mod suspend;

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Fences in numbers that only a hostile client has: merges of merges, lists of buffers, waits for
+//! thousands.
+
+mod merges;
+mod waits;
