@@ -58,7 +58,8 @@ choose_rust() {
 # kernel's (mk/kmod-audit.sh sees what is undefined).
 rust() {
 	local flags="-Zfixed-x18 -Zbranch-protection=bti,pac-ret -Crelocation-model=pic"
-	flags+=" -Cforce-frame-pointers=yes"
+	# The kernel allows unaligned accesses to normal memory (SCTLR_EL1.A is 0).
+	flags+=" -Cforce-frame-pointers=yes -Ctarget-feature=-strict-align"
 	local dir=$TARGET/kmod/cargo sources members
 	choose_rust
 	sources=$("$RUSTC" --print sysroot)/lib/rustlib/src/rust
@@ -159,8 +160,9 @@ link() {
 	ld.lld-19 "${common[@]}" -r -o "$OUT/drmkpi.kld" "$OUT"/obj/*.o "$OUT/rust.o"
 	llvm-nm-19 -g --defined-only --format=just-symbols "$OUT/drmkpi.kld" >"$OUT/globals"
 	llvm-objcopy-19 --localize-symbols="$OUT/globals" "$OUT/drmkpi.kld"
-	ld.lld-19 "${common[@]}" -Bshareable -znotext -znorelro -o "$OUT/drmkpi.ko.full" \
-		"$OUT/drmkpi.kld"
+	# Calls within the module do not go through its linkage table.
+	ld.lld-19 "${common[@]}" -Bshareable -Bsymbolic -znotext -znorelro \
+		-o "$OUT/drmkpi.ko.full" "$OUT/drmkpi.kld"
 	llvm-objcopy-19 --strip-debug "$OUT/drmkpi.ko.full" "$OUT/drmkpi.ko.new"
 	mv "$OUT/drmkpi.ko.new" "$OUT/drmkpi.ko"
 }
