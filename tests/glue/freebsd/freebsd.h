@@ -42,7 +42,9 @@ void	fake_die(const char *what) __attribute__((__noreturn__));
 /* Locks: that the right one is held is checked, for the VM object. */
 struct mtx { bool held; };
 struct sx { bool held; };
-struct cv;
+struct cv {
+	int	unused;
+};
 #define	MTX_DEF		0
 #define	mtx_init(m, name, type, flags)	((void)((m)->held = false))
 #define	mtx_destroy(m)	((void)(m))

@@ -36,7 +36,8 @@ same_types! {
     irq:
         drm_os_irq_setup drm_os_irq_teardown drm_os_irq_sync;
     locks:
-        drm_os_mtx_create drm_os_mtx_destroy drm_os_mtx_lock drm_os_mtx_unlock drm_os_sx_create
+        drm_os_mtx_create drm_os_mtx_destroy drm_os_mtx_lock drm_os_mtx_unlock drm_os_pool_get
+        drm_os_sx_create
         drm_os_sx_destroy drm_os_sx_lock drm_os_sx_try drm_os_sx_unlock;
     log:
         drm_os_log drm_os_panic;

@@ -4,7 +4,7 @@
 use crate::caller::CallerInner;
 use crate::clock::{Waiter, Wake};
 use crate::counters::Kind;
-use crate::locks::Mtx;
+use crate::locks::{Home, Mtx};
 use crate::sys;
 use crate::util::{cstr, errno, fatal, lk};
 use crate::witness;
@@ -13,13 +13,21 @@ use std::ffi::{c_char, c_int};
 use std::sync::{Arc, Mutex};
 
 /// What `struct drm_os_cv` is here.
-struct Cv {
-    w: Arc<Inner>,
+pub(crate) struct Cv {
+    w: Home,
     name: String,
     waiting: Mutex<Vec<Arc<Waiter>>>,
 }
 
 impl Cv {
+    pub(crate) fn new(w: Home, name: String) -> Cv {
+        Cv {
+            w,
+            name,
+            waiting: Mutex::default(),
+        }
+    }
+
     fn wait(&self, mtx: &Mtx, caller: Option<&CallerInner>, deadline: u64) -> i32 {
         witness::may_sleep_but(
             &format!("drm_os_cv_wait(\"{}\")", self.name),
@@ -66,14 +74,7 @@ pub(crate) mod exports {
         errno(w.gate().map(|()| {
             w.counts.add(Kind::Cvs, 1);
             let name = cstr(name).unwrap_or_default();
-            cvp.write(
-                Box::into_raw(Box::new(Cv {
-                    w: w.arc(),
-                    name,
-                    waiting: Mutex::default(),
-                }))
-                .cast(),
-            );
+            cvp.write(Box::into_raw(Box::new(Cv::new(Home::Shared(w.arc()), name))).cast());
         }))
     }
 

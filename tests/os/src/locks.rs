@@ -3,6 +3,7 @@
 
 use crate::clock::{Waiter, NEVER};
 use crate::counters::Kind;
+use crate::cv::Cv;
 use crate::sys;
 use crate::task;
 use crate::util::{cstr, errno, fatal, lk};
@@ -10,8 +11,9 @@ use crate::witness::{self, Class, LockKind};
 use crate::world::Inner;
 use std::collections::VecDeque;
 use std::ffi::{c_char, c_int};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 /// A mutex without its world.
 pub(crate) struct RawMtx {
@@ -71,10 +73,65 @@ impl RawMtx {
     }
 }
 
+/// The world of a lock or condition variable.
+pub(crate) enum Home {
+    /// It keeps its world.
+    Shared(Arc<Inner>),
+    /// It belongs to its world, of the pool.
+    Owner(*const Inner),
+}
+
+// SAFETY: a pointer to what every thread may use.
+unsafe impl Send for Home {}
+// SAFETY: as above.
+unsafe impl Sync for Home {}
+
+impl Home {
+    fn owner(w: &Inner) -> Home {
+        Home::Owner(std::ptr::from_ref(w))
+    }
+}
+
+impl Deref for Home {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        match self {
+            Home::Shared(w) => w,
+            // SAFETY: the world owns what this is part of.
+            Home::Owner(w) => unsafe { &**w },
+        }
+    }
+}
+
 /// What `struct drm_os_mtx` is here.
 pub(crate) struct Mtx {
-    pub(crate) w: Arc<Inner>,
+    pub(crate) w: Home,
     pub(crate) raw: RawMtx,
+}
+
+/// The locks and condition variables of `drm_os_pool_get`. Few, so that tests meet objects that
+/// share one.
+#[derive(Default)]
+pub(crate) struct Pool(OnceLock<Vec<(Mtx, Cv)>>);
+
+impl Pool {
+    const SIZE: u64 = 8;
+
+    fn get(&self, w: &Inner, key: u64) -> &(Mtx, Cv) {
+        let all = self.0.get_or_init(|| {
+            let class = || w.witness.class(LockKind::Mtx, "drm pool");
+            let one = |_| {
+                let mtx = Mtx {
+                    w: Home::owner(w),
+                    raw: RawMtx::new(class()),
+                };
+                (mtx, Cv::new(Home::owner(w), "drmpool".to_string()))
+            };
+            (0..Pool::SIZE).map(one).collect()
+        });
+        &all[usize::try_from(key % Pool::SIZE).unwrap_or(0)]
+    }
 }
 
 #[derive(Default)]
@@ -170,7 +227,7 @@ pub(crate) mod exports {
             w.counts.add(Kind::Mtxs, 1);
             mtxp.write(
                 Box::into_raw(Box::new(Mtx {
-                    w: w.arc(),
+                    w: Home::Shared(w.arc()),
                     raw: RawMtx::new(class),
                 }))
                 .cast(),
@@ -200,11 +257,24 @@ pub(crate) mod exports {
     pub unsafe extern "C" fn drm_os_mtx_unlock(mtx: *mut sys::drm_os_mtx) {
         let m = &*mtx.cast::<Mtx>();
         // Once unlocked, another thread may destroy the mutex.
-        let delayed = task::is_delayed().then(|| m.w.clone());
+        let delayed = task::is_delayed().then(|| m.w.arc());
         m.raw.unlock(&m.w);
         if let Some(w) = delayed {
             task::after_unlock(&w);
         }
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_pool_get(
+        os: *mut sys::drm_os,
+        key: u64,
+        mtxp: *mut *mut sys::drm_os_mtx,
+        cvp: *mut *mut sys::drm_os_cv,
+    ) {
+        let w = Inner::of(os);
+        let (mtx, cv) = w.pool.get(w, key);
+        mtxp.write(std::ptr::from_ref(mtx).cast_mut().cast());
+        cvp.write(std::ptr::from_ref(cv).cast_mut().cast());
     }
 
     #[no_mangle]

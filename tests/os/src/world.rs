@@ -8,6 +8,7 @@ use crate::clock::Sched;
 use crate::counters::{Counters, Counts};
 use crate::device::{Dev, Device, Node};
 use crate::hardware::Hardware;
+use crate::locks::Pool;
 use crate::log::Log;
 use crate::malloc::Mallocs;
 use crate::memory::{Memory, Use};
@@ -90,6 +91,7 @@ pub(crate) struct Inner {
     disturb: AtomicU32,
     pub(crate) sched: Mutex<Sched>,
     pub(crate) witness: Witness,
+    pub(crate) pool: Pool,
     pub(crate) charge_limit: AtomicU64,
     pub(crate) devices: Mutex<Vec<Arc<Dev>>>,
     /// Held while a driver attaches or detaches.
@@ -230,6 +232,7 @@ impl World {
                 disturb: AtomicU32::new(0),
                 sched: Mutex::default(),
                 witness,
+                pool: Pool::default(),
                 charge_limit: AtomicU64::new(u64::MAX),
                 devices: Mutex::default(),
                 topology: Mutex::default(),

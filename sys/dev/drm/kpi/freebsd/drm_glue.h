@@ -32,8 +32,22 @@ struct thread;
 struct vm_object;
 
 /* The only instance. */
+/* A power of two: enough that two busy objects seldom share. */
+#define	DRM_POOL_SIZE	128
+
+struct drm_os_mtx {
+	struct mtx	 m;
+};
+
+struct drm_os_cv {
+	struct cv	 cv;
+};
+
 struct drm_os {
 	volatile uint64_t last_unique;
+	/* drm_os_pool_get() */
+	struct drm_os_mtx pool_mtx[DRM_POOL_SIZE];
+	struct drm_os_cv pool_cv[DRM_POOL_SIZE];
 	struct sx	 devs_lock;
 	TAILQ_HEAD(, drm_os_dev) devs;	/* (devs_lock) attached ones */
 	/* drm_unload.c describes these. */
@@ -49,10 +63,6 @@ struct drm_os {
 	struct taskqueue *lowmem;
 };
 extern struct drm_os drm_os;
-
-struct drm_os_mtx {
-	struct mtx	 m;
-};
 
 struct drm_os_dev {
 	device_t	 dev;
@@ -117,6 +127,8 @@ void	drm_minor_wait_end(struct drm_os_caller *caller);
 
 /* drm_object.c */
 struct vm_object *drm_object_vm(struct drm_os_object *obj);
+void	drm_locks_init(void);
+void	drm_locks_uninit(void);
 void	drm_objects_init(void);
 int	drm_objects_revoke(sbintime_t end);
 void	drm_objects_uninit(void);

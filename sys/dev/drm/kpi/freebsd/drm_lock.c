@@ -12,10 +12,6 @@ struct drm_os_sx {
 	struct sx	 sx;
 };
 
-struct drm_os_cv {
-	struct cv	 cv;
-};
-
 int
 drm_os_mtx_create(struct drm_os *os __unused, const char *name,
     struct drm_os_mtx **mtxp)
@@ -162,4 +158,37 @@ drm_os_cv_broadcast(struct drm_os_cv *cv)
 {
 
 	cv_broadcast(&cv->cv);
+}
+
+void
+drm_os_pool_get(struct drm_os *os, uint64_t key, struct drm_os_mtx **mtxp,
+    struct drm_os_cv **cvp)
+{
+	size_t i;
+
+	i = key & (DRM_POOL_SIZE - 1);
+	*mtxp = &os->pool_mtx[i];
+	*cvp = &os->pool_cv[i];
+}
+
+void
+drm_locks_init(void)
+{
+	size_t i;
+
+	for (i = 0; i < DRM_POOL_SIZE; i++) {
+		mtx_init(&drm_os.pool_mtx[i].m, "drm pool", NULL, MTX_DEF);
+		cv_init(&drm_os.pool_cv[i].cv, "drmpool");
+	}
+}
+
+void
+drm_locks_uninit(void)
+{
+	size_t i;
+
+	for (i = 0; i < DRM_POOL_SIZE; i++) {
+		cv_destroy(&drm_os.pool_cv[i].cv);
+		mtx_destroy(&drm_os.pool_mtx[i].m);
+	}
 }

@@ -76,6 +76,7 @@ static void
 drm_init(void *arg __unused)
 {
 
+	drm_locks_init();
 	sx_init(&drm_os.devs_lock, "drm devices");
 	TAILQ_INIT(&drm_os.devs);
 	drm_objects_init();
@@ -107,6 +108,7 @@ drm_uninit(void *arg __unused)
 	drm_linux_uninit();
 	drm_objects_uninit();
 	sx_destroy(&drm_os.devs_lock);
+	drm_locks_uninit();
 }
 SYSUNINIT(drm_init, SI_SUB_DRIVERS, SI_ORDER_FIRST, drm_uninit, NULL);
 

@@ -140,6 +140,15 @@ void	 drm_os_cv_destroy(struct drm_os_cv *cv);
 int	 drm_os_cv_wait(struct drm_os_cv *cv, struct drm_os_mtx *mtx,
 	    struct drm_os_caller *caller, uint64_t deadline);
 void	 drm_os_cv_broadcast(struct drm_os_cv *cv);
+/*
+ * A mutex and a condition variable of the instance's own, the same for the same
+ * key, for objects that are too many and too short-lived to have their own.
+ * Objects share them: a thread holds one of these mutexes at a time, and a
+ * wakeup may be meant for another object.  All have one name, and live as long
+ * as the instance.
+ */
+void	 drm_os_pool_get(struct drm_os *os, uint64_t key,
+	    struct drm_os_mtx **mtxp, struct drm_os_cv **cvp);
 
 /*
  * Tasks run one after another in the thread of their queue and may sleep.

@@ -127,11 +127,26 @@ impl Ring {
         self.va.wrapping_add(pair << 3)
     }
 
-    /// Writes a pair.
-    fn pair(&self, memory: &PageRun, at: u32, [low, high]: Pair) {
+    /// The index of a pair's first word in the command memory.
+    fn word(&self, pair: u32) -> usize {
         // OVERFLOW: none, as above; and memory ignores a word that it does not have.
-        let word = self.base.wrapping_add(usize_of_u32(at << 1));
-        memory.store_pair(word, low, high);
+        self.base.wrapping_add(usize_of_u32(pair << 1))
+    }
+
+    /// Writes a pair, which the front end sees after `sync`.
+    fn put(&self, memory: &PageRun, at: u32, [low, high]: Pair) {
+        memory.store_pair(self.word(at), low, high);
+    }
+
+    /// Has the front end see `pairs` pairs from pair `at` on.
+    fn sync(&self, memory: &PageRun, at: u32, pairs: u32) {
+        memory.sync(self.word(at), usize_of_u32(pairs << 1));
+    }
+
+    /// Writes a pair that the front end may be about to fetch.
+    fn pair(&self, memory: &PageRun, at: u32, pair: Pair) {
+        self.put(memory, at, pair);
+        self.sync(memory, at, 1);
     }
 
     /// Writes the program that loads the first page table, which is executed before addresses are
@@ -146,7 +161,7 @@ impl Ring {
         let memory = mmu.commands();
         let mut at = 0u32;
         let mut put = |pair| {
-            self.pair(memory, at, pair);
+            self.put(memory, at, pair);
             // OVERFLOW: none, for the program has a dozen pairs.
             at = at.wrapping_add(1);
         };
@@ -171,6 +186,7 @@ impl Ring {
             Version::V2Secure => put(load(PTA_CONFIG, slot)),
         }
         put([END, 0]);
+        self.sync(memory, 0, at);
         let offset = u64_of(self.base).checked_mul(4)?;
         Some(FetchStart {
             address: low32(memory.pa().checked_add(offset)?),
@@ -182,6 +198,7 @@ impl Ring {
     pub(crate) fn begin(&mut self, memory: &PageRun) -> FetchStart {
         // It does not clear the ring: space for the first stream may be reserved already.
         self.idle(memory, 0);
+        self.sync(memory, 0, 2);
         FetchStart {
             address: self.va,
             prefetch: 2,
@@ -193,11 +210,11 @@ impl Ring {
         self.pair(memory, self.wait, [END, 0]);
     }
 
-    /// Writes the idle loop, WAIT and LINK, at pair `at`.
+    /// Writes the idle loop, WAIT and LINK, at pair `at`, which the front end sees after `sync`.
     fn idle(&mut self, memory: &PageRun, at: u32) {
-        self.pair(memory, at, [WAIT | self.wait_cycles, 0]);
+        self.put(memory, at, [WAIT | self.wait_cycles, 0]);
         // OVERFLOW: none, for `queue` leaves room for the longest job.
-        self.pair(memory, at.wrapping_add(1), [LINK | 2, self.address(at)]);
+        self.put(memory, at.wrapping_add(1), [LINK | 2, self.address(at)]);
         self.wait = at;
         // OVERFLOW: as above.
         self.next = at.wrapping_add(2);
@@ -255,21 +272,18 @@ impl Ring {
         let old_wait = self.wait;
         self.idle(memory, idle_at);
         let end = self.next;
-        // The stream, followed by a LINK back to the ring.
-        // OVERFLOW: none, for the stream is in the core's part; so are the next three.
-        let word = self.base.wrapping_add(usize_of_u32(stream_at / 4));
-        memory.store(word, job.stream);
-        if !job.stream.len().is_multiple_of(2) {
-            // Fills the last pair. A validated stream consists of whole pairs.
-            // OVERFLOW: as above.
-            memory.store(word.wrapping_add(job.stream.len()), &[0]);
-        }
-        // OVERFLOW: as above.
-        let tail = (stream_at / 8).wrapping_add(pairs);
+        // The stream, followed by a LINK back to the ring. A validated stream consists of whole
+        // pairs.
+        let stream = stream_at / 8;
+        memory.store(self.word(stream), job.stream);
         // OVERFLOW: none, for `to` is written after `from`.
         let fetch = |from: u32, to: u32| to.wrapping_sub(from);
         let returned = fetch(back, last_stop.unwrap_or(end));
-        self.pair(memory, tail, [LINK | returned, self.address(back)]);
+        // OVERFLOW: none, for the stream is in the core's part.
+        let tail = stream.wrapping_add(pairs);
+        self.put(memory, tail, [LINK | returned, self.address(back)]);
+        self.sync(memory, stream, fetched);
+        self.sync(memory, start, fetch(start, end));
         let first = fetch(start, first_stop.unwrap_or(back));
         // ORDERING: the job is in memory before the front end is linked to it.
         self.pair(memory, old_wait, [LINK | first, self.address(start)]);
@@ -316,7 +330,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn put(&mut self, pair: Pair) {
-        self.ring.pair(self.memory, self.at, pair);
+        self.ring.put(self.memory, self.at, pair);
         // OVERFLOW: none, for the longest job fits the ring.
         self.at = self.at.wrapping_add(1);
     }

@@ -207,6 +207,7 @@ impl TableNumber {
             // HW: the mode bits are zero for tables of 4 KiB.
             let word = usize_of_u32(self.number << 1);
             array.store_pair(word, low32(root), high32(root));
+            array.sync(word, 2);
         }
     }
 }

@@ -60,10 +60,11 @@ const DATA_COUNT: u32 = 0x7ff << 16;
 /// address.
 pub(crate) fn validate(words: &[u32], policy: Policy, relocs: &[Reloc]) -> Result<(), Refused> {
     let (commands, rest) = words.as_chunks::<2>();
-    let walked = if relocs.is_empty() {
-        walk::<false>(commands, policy, relocs)
-    } else {
-        walk::<true>(commands, policy, relocs)
+    let walked = match (policy, relocs.is_empty()) {
+        (Policy::Mmuv2, true) => walk::<true, false>(commands, relocs),
+        (Policy::Mmuv2, false) => walk::<true, true>(commands, relocs),
+        (Policy::Mmuv1, true) => walk::<false, false>(commands, relocs),
+        (Policy::Mmuv1, false) => walk::<false, true>(commands, relocs),
     };
     let whole = if rest.is_empty() {
         Ok(())
@@ -147,16 +148,15 @@ fn skip(at: usize, by: usize) -> usize {
     at.wrapping_add(by)
 }
 
-/// Walks `commands`.
-fn walk<const RELOCS: bool>(
+/// Walks `commands`, for a core with an MMUv2 or an MMUv1, and with or without relocations.
+fn walk<const V2: bool, const RELOCS: bool>(
     commands: &[[u32; 2]],
-    policy: Policy,
     relocs: &[Reloc],
 ) -> Result<(), Stop> {
-    // States that `load` need not check.
-    let plain = match policy {
-        Policy::Mmuv1 => Set::NoAddress,
-        Policy::Mmuv2 => Set::Allowed,
+    // `plain`: states that `load` need not check.
+    let (policy, plain) = match V2 {
+        true => (Policy::Mmuv2, Set::Allowed),
+        false => (Policy::Mmuv1, Set::NoAddress),
     };
     let mut relocs = Relocs::new(relocs);
     // The command with the next relocation, in a variable that stays in a register.

@@ -223,6 +223,20 @@ impl<T: Copy> KVec<T> {
     }
 }
 
+impl KVec<u32> {
+    /// `count` zeros.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub fn zeroed(os: Os, count: usize) -> Result<Self> {
+        let mut zeros = KVec::with_capacity(os, count)?;
+        // INVARIANT: memory from `allocate` is zeroed, and zero is a u32.
+        zeros.len = count.min(zeros.cap);
+        Ok(zeros)
+    }
+}
+
 impl<T> Deref for KVec<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {

@@ -166,6 +166,14 @@ extern "C" {
 extern "C" {
     pub fn drm_os_cv_broadcast(cv: *mut drm_os_cv);
 }
+unsafe extern "C" {
+    pub fn drm_os_pool_get(
+        os: *mut drm_os,
+        key: u64,
+        mtxp: *mut *mut drm_os_mtx,
+        cvp: *mut *mut drm_os_cv,
+    );
+}
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct drm_os_taskqueue {

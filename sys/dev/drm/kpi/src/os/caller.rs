@@ -6,6 +6,7 @@ use crate::alloc::KVec;
 use crate::util::errno::{Errno, Result, EFAULT, ENOMEM};
 use crate::util::int_conv::{u64_of, usize_of};
 use core::marker::PhantomData;
+use core::ops::Deref;
 use static_assertions::assert_not_impl_any;
 
 /// The calling user thread; it exists only during the call.
@@ -87,6 +88,30 @@ pub struct UserSlice {
     len: u64,
 }
 
+/// A user's array of u32.
+pub enum Words {
+    /// A short one, and its length.
+    Few([u32; Words::FEW], usize),
+    /// A long one.
+    Many(KVec<u32>),
+}
+
+impl Words {
+    /// The most words of a short one.
+    const FEW: usize = 16;
+}
+
+impl Deref for Words {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        match self {
+            Words::Few(words, count) => words.get(..*count).unwrap_or(&[]),
+            Words::Many(words) => words,
+        }
+    }
+}
+
 /// The most bytes of an array that a user passes.
 const MAX_BYTES: u64 = 16 << 20;
 
@@ -115,7 +140,7 @@ impl UserSlice {
         if self.len > MAX_BYTES {
             return Err(ENOMEM);
         }
-        let mut words = KVec::filled(os, 0u32, usize_of(self.len / 4))?;
+        let mut words = KVec::zeroed(os, usize_of(self.len / 4))?;
         let bytes = words.len().checked_mul(4).ok_or(EFAULT)?;
         if bytes != 0 {
             // SAFETY: the caller is live; the words are `bytes` bytes of plain memory.
@@ -124,6 +149,31 @@ impl UserSlice {
             })?;
         }
         Ok(words)
+    }
+
+    /// As `read_u32s`, for an array that is used only during the call: a short one needs no memory.
+    ///
+    /// # Errors
+    ///
+    /// EFAULT; ENOMEM, also if it is longer than 16 MiB.
+    pub fn read_words(self, os: Os, caller: &Caller<'_>) -> Result<Words> {
+        let count = usize_of(self.len / 4);
+        let mut few = [0; Words::FEW];
+        let Some(words) = few.get_mut(..count) else {
+            return self.read_u32s(os, caller).map(Words::Many);
+        };
+        if count != 0 {
+            // SAFETY: the caller is live; the words are that many bytes of plain memory.
+            Errno::check(unsafe {
+                c::drm_os_copyin(
+                    caller.raw,
+                    self.addr,
+                    words.as_mut_ptr().cast(),
+                    size_of_val(words),
+                )
+            })?;
+        }
+        Ok(Words::Few(few, count))
     }
 
     /// Copies in the first bytes of the slice, as many as `to` has room for.

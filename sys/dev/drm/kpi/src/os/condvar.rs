@@ -4,6 +4,7 @@
 use super::{c, Caller, MtxGuard, Os};
 use crate::util::errno::{Errno, Result};
 use core::ffi::CStr;
+use core::mem::ManuallyDrop;
 use core::ptr::null_mut;
 
 /// A condition variable, used with one `Mtx`.
@@ -30,6 +31,16 @@ impl Condvar {
         Errno::check(unsafe { c::drm_os_cv_create(os.as_ptr(), name.as_ptr(), &raw mut raw) })?;
         // INVARIANT: C made it.
         Ok(Condvar(raw))
+    }
+
+    /// A condition variable that belongs to the system.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is live as long as the result, which is not dropped.
+    pub(super) unsafe fn borrowed(raw: *mut c::drm_os_cv) -> ManuallyDrop<Self> {
+        // INVARIANT: as the caller promises.
+        ManuallyDrop::new(Condvar(raw))
     }
 
     /// Releases the lock, sleeps until a broadcast or a spurious wakeup, and takes the lock again.

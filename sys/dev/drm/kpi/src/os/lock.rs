@@ -6,6 +6,7 @@ use super::{c, Os};
 use crate::util::errno::{Errno, Result};
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
+use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::ptr::null_mut;
 use static_assertions::{assert_impl_all, assert_not_impl_any};
@@ -127,6 +128,21 @@ assert_impl_all!(Mtx<u32>: Send, Sync);
 assert_impl_all!(Sx<u32>: Send, Sync);
 assert_not_impl_any!(MtxGuard<'static, u32>: Send);
 assert_not_impl_any!(SxGuard<'static, u32>: Send);
+
+impl<T> Mtx<T> {
+    /// A lock of `value` by a mutex that belongs to the system.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is live as long as the result, which is not dropped.
+    pub(super) unsafe fn borrowed(raw: *mut c::drm_os_mtx, value: T) -> ManuallyDrop<Self> {
+        // INVARIANT: the caller promises that it is live. Other values have other cells.
+        ManuallyDrop::new(Mtx {
+            raw,
+            value: UnsafeCell::new(value),
+        })
+    }
+}
 
 impl<T> MtxGuard<'_, T> {
     pub(super) fn raw(&self) -> *mut c::drm_os_mtx {

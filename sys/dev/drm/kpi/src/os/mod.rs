@@ -26,10 +26,11 @@ mod node;
 mod object;
 mod page;
 mod page_run;
+mod pool;
 mod power;
 mod task;
 
-pub use caller::{Caller, UserSlice};
+pub use caller::{Caller, UserSlice, Words};
 pub use condvar::Condvar;
 pub(crate) use cred::Cred;
 pub use device::Dev;
@@ -42,6 +43,7 @@ pub use node::NodeKind;
 pub use object::{KernelMap, MemAttr, Object, UserMapping};
 pub use page::{Page, PageView};
 pub use page_run::PageRun;
+pub use pool::Pooled;
 pub use power::{Clk, Regulator, Reset};
 pub use task::{Task, TaskQueue};
 

@@ -86,27 +86,43 @@ impl PageRun {
         }
     }
 
-    /// Stores `words` from word `at` on, as many as there is room for, visible to the device.
+    /// Stores `words` from the even word `at` on, as many as there is room for, and a 0 after an
+    /// odd number of words. The device sees them after a sync.
     pub fn store(&self, at: usize, words: &[u32]) {
-        for (index, word) in (at..self.words).zip(words) {
-            self.write(index, *word);
+        let (pairs, last) = words.as_chunks::<2>();
+        // OVERFLOW: saturates: an empty run has no pairs.
+        let end = self.words.saturating_sub(1);
+        for (at, [low, high]) in (at..end).step_by(2).zip(pairs) {
+            self.put(at, *low, *high, Ordering::Relaxed);
         }
-        self.sync(at, words.len());
+        if let [last] = last {
+            // OVERFLOW: saturates, beyond the run's end.
+            self.put(
+                at.saturating_add(words.len()) & !1,
+                *last,
+                0,
+                Ordering::Relaxed,
+            );
+        }
     }
 
-    /// Stores two words at the even word `at` by a single store, visible to the device: it sees
-    /// both or neither.
+    /// Stores two words at the even word `at` by a single store: the device sees both or neither,
+    /// at the latest after a sync.
     pub fn store_pair(&self, at: usize, low: u32, high: u32) {
-        if !at.is_multiple_of(2) || at >= self.words {
+        // ORDERING: what the pair points to was stored and synchronised before.
+        self.put(at, low, high, Ordering::Release);
+    }
+
+    #[inline(always)]
+    fn put(&self, at: usize, low: u32, high: u32, order: Ordering) {
+        if at & 1 != 0 || at >= self.words {
             return;
         }
         // SAFETY: in bounds of the mapping, for there is an even number of words.
         let p = unsafe { self.base.add(at) }.cast::<AtomicU64>();
         let pair = u64::from(high) << 32 | u64::from(low);
-        // ORDERING: what the pair points to was stored and synchronised before.
         // SAFETY: mapped, and aligned to 8 because `at` is even.
-        unsafe { p.as_ref() }.store(pair, Ordering::Release);
-        self.sync(at, 2);
+        unsafe { p.as_ref() }.store(pair, order);
     }
 
     /// Makes `count` words from word `first` on visible to the device.

@@ -24,17 +24,13 @@ pub trait Field: Sized {
 macro_rules! int_field {
     ($($t:ty),*) => {$(
         impl Field for $t {
+            #[inline(always)]
             fn load(bytes: &[u8]) -> Self {
-                let mut raw = [0; size_of::<$t>()];
-                for (to, from) in raw.iter_mut().zip(bytes) {
-                    *to = *from;
-                }
-                <$t>::from_ne_bytes(raw)
+                <$t>::from_ne_bytes(<[u8; size_of::<$t>()]>::load(bytes))
             }
+            #[inline(always)]
             fn store(&self, bytes: &mut [u8]) {
-                for (to, from) in bytes.iter_mut().zip(self.to_ne_bytes()) {
-                    *to = from;
-                }
+                self.to_ne_bytes().store(bytes);
             }
         }
     )*};
@@ -42,17 +38,36 @@ macro_rules! int_field {
 int_field!(u8, u16, u32, i32, u64, i64);
 
 impl<const N: usize> Field for [u8; N] {
+    #[inline(always)]
     fn load(bytes: &[u8]) -> Self {
-        let mut raw = [0; N];
-        for (to, from) in raw.iter_mut().zip(bytes) {
-            *to = *from;
+        match bytes.first_chunk() {
+            Some(whole) => *whole,
+            None => padded(bytes),
         }
-        raw
     }
+    #[inline(always)]
     fn store(&self, bytes: &mut [u8]) {
-        for (to, from) in bytes.iter_mut().zip(self) {
-            *to = *from;
+        match bytes.first_chunk_mut() {
+            Some(whole) => *whole = *self,
+            None => store_part(self, bytes),
         }
+    }
+}
+
+/// `bytes`, fewer than `N`, followed by zeros.
+#[cold]
+pub fn padded<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut whole = [0; N];
+    for (to, from) in whole.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    whole
+}
+
+#[cold]
+fn store_part(whole: &[u8], bytes: &mut [u8]) {
+    for (to, from) in bytes.iter_mut().zip(whole) {
+        *to = *from;
     }
 }
 
@@ -79,6 +94,15 @@ macro_rules! uapi_struct {
                 fields
             };
             fn read(bytes: &[u8]) -> Self {
+                const SIZE: usize = size_of::<$name>();
+                let padded;
+                let bytes: &[u8; SIZE] = match bytes.first_chunk() {
+                    Some(whole) => whole,
+                    None => {
+                        padded = $crate::util::uapi::padded(bytes);
+                        &padded
+                    }
+                };
                 $name {
                     $($field: $crate::util::uapi::Field::load(
                         bytes.get(core::mem::offset_of!($name, $field)..).unwrap_or_default(),
