@@ -83,8 +83,7 @@ impl Backend for Null {
                 let mut engine = null.runner.lock();
                 if engine.state.powered {
                     null.collect(&mut engine);
-                    drop(engine);
-                    null.runner.enqueue();
+                    null.runner.jobs_ended(null, engine);
                 }
             },
         }],
@@ -218,12 +217,10 @@ fn submit(call: &Call<'_, NullDriver>, arg: &mut Submit) -> Result<()> {
     let os = call.file.os();
     let new = Submission {
         slot: SLOT,
-        caller: call.caller,
         account: call.file.account(),
         ended_jobs: &file.ended_jobs,
-        reservation: Reservation::take(os, call.caller, core::iter::empty())?,
+        reservation: Reservation::take(os, call.caller, core::iter::empty(), None)?,
         waits: FenceSet::new(os),
-        implicit: false,
         bytes: 1024,
     };
     let make = |charge| {

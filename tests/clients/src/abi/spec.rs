@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is known of an ioctl: its request code, the fields of its structure, in order, and what they
-//! are about.
+//! What is known of an ioctl: its request code, and the fields of its structure in order, with what
+//! their numbers mean.
 
 use std::ops::Range;
 

@@ -150,8 +150,8 @@ fn a_large_buffer_is_unmapped_in_parts() {
 /// client likes; the others wait then.
 #[test]
 fn the_cores_thread_takes_no_lock_of_a_client() {
-    const LOCKS: [&str; 15] = [
-        "drm fence",
+    const LOCKS: [&str; 16] = [
+        "drm pool",
         "drm job kick",
         "drm jobs",
         "drm reaper",
@@ -161,6 +161,7 @@ fn the_cores_thread_takes_no_lock_of_a_client() {
         "drm ended jobs",
         "drm hooks",
         "drm waiter",
+        "drm released VM",
         "etnaviv vm jobs",
         "etnaviv fences",
         "drm irqs",

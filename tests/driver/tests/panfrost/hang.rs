@@ -214,6 +214,7 @@ fn an_address_space_that_stays_stuck_fails_the_job() {
     let rig = Rig::new();
     let [c, other] = [rig.client(), rig.client()];
     let work = c.work().unwrap();
+    rig.plant(Injection::AsStuck(0));
     c.start(&work).unwrap();
     let begin = rig.world().now();
     while c.outcome(work.done) == 0 {

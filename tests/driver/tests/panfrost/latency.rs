@@ -298,8 +298,8 @@ fn what_clients_leave_is_freed_in_the_background() {
 /// client likes; the others wait then.
 #[test]
 fn the_gpus_thread_takes_no_lock_of_a_client() {
-    const LOCKS: [&str; 14] = [
-        "drm fence",
+    const LOCKS: [&str; 15] = [
+        "drm pool",
         "drm job kick",
         "drm jobs",
         "drm reaper",
@@ -309,6 +309,7 @@ fn the_gpus_thread_takes_no_lock_of_a_client() {
         "drm ended jobs",
         "drm hooks",
         "drm waiter",
+        "drm released VM",
         "drm irqs",
         "panfrost mmu",
         "panfrost perfcnt",

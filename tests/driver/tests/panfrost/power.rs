@@ -201,25 +201,3 @@ fn attach_detach_attach() {
         rig.finish();
     }
 }
-
-/// The end of a job lets another start, in the task that starts jobs: it has itself run again, and
-/// the device goes meanwhile. Catches: a task that is the last to know of itself, and waits for its
-/// own end.
-#[test]
-fn a_detach_while_the_task_has_itself_run() {
-    let rig = Rig::new();
-    let c = rig.client();
-    let work = c.work().unwrap();
-    rig.slow_jobs(MS);
-    c.start(&work).unwrap();
-    let bos = [work.chain.handle];
-    c.submit(work.chain.va, true, &bos, &[work.done], work.done)
-        .unwrap();
-    rig.world().slow_enqueue(SEC);
-    rig.advance(10 * MS);
-    assert!(work.is_done());
-    rig.world().slow_enqueue(0);
-    rig.device().detach(true).unwrap();
-    drop((work, c));
-    rig.finish_detached();
-}

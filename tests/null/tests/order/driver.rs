@@ -133,8 +133,7 @@ impl Backend for Probe {
                 if engine.state.powered {
                     this.collect(&mut engine);
                     let ms = this.regs.read(HANDLER_MS);
-                    drop(engine);
-                    this.runner.enqueue();
+                    this.runner.jobs_ended(this, engine);
                     if ms != 0 {
                         std::thread::sleep(Duration::from_millis(ms.into()));
                         this.log("handler returns");
@@ -347,12 +346,10 @@ fn submit(call: &Call<'_, OrderDriver>, arg: &mut Submit) -> Result<()> {
     let vm = Arc::new(os, Vm { dev })?;
     let new = Submission {
         slot: 0,
-        caller: call.caller,
         account: call.file.account(),
         ended_jobs: &file.ended_jobs,
-        reservation: Reservation::take(os, call.caller, core::iter::empty())?,
+        reservation: Reservation::take(os, call.caller, core::iter::empty(), None)?,
         waits: FenceSet::new(os),
-        implicit: false,
         bytes: 1024,
     };
     let make = |charge| {

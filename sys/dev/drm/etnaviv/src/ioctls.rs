@@ -17,7 +17,6 @@ use drmkpi::drm::ioctl::{Ioctl, RENDER};
 use drmkpi::drm_ioctl;
 use drmkpi::mem::buffer::{Buffer, Charged};
 use drmkpi::os::{MemAttr, SyncDir, PAGE_SIZE};
-use drmkpi::sync::fence::Fence;
 use drmkpi::sync::resv::Usage;
 use drmkpi::util::errno::{Result, EBUSY, EINTR, EINVAL, ENOMEM, ERESTART};
 
@@ -258,12 +257,8 @@ fn wait_fence(call: &EtnaCall<'_>, arg: &mut Wait) -> Result<()> {
             Err(EBUSY)
         };
     }
-    Fence::wait(
-        &fence,
-        call.file.os(),
-        Some(call.caller),
-        deadline(arg.tv_sec, arg.tv_nsec),
-    )
+    let deadline = deadline(arg.tv_sec, arg.tv_nsec);
+    fence.wait(call.file.os(), Some(call.caller), deadline)
 }
 
 fn gem_wait(call: &EtnaCall<'_>, arg: &mut Wait) -> Result<()> {

@@ -19,8 +19,7 @@ pub(crate) fn on_job(gpu: &Gpu) {
         return;
     }
     collect(gpu, &mut engine, Pass::Ordinary);
-    drop(engine);
-    gpu.runner.enqueue();
+    gpu.runner.jobs_ended(gpu, engine);
 }
 
 /// The MMU interrupt: an address space faulted. Resolving the fault may wait for memory, so a task

@@ -245,8 +245,7 @@ pub(crate) const FAULTS: u32 = core_ops::INTR_MMU | core_ops::INTR_AXI;
 fn on_interrupt(core: &Core) {
     let mut engine = core.runner.lock();
     if engine.state.powered && take_interrupts(core, &mut engine) != 0 {
-        drop(engine);
-        core.runner.enqueue();
+        core.runner.jobs_ended(core, engine);
     }
 }
 

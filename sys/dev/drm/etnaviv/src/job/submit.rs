@@ -18,7 +18,7 @@ use core::cell::Cell;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::drm::driver::Call;
 use drmkpi::mem::reservation::Reservation;
-use drmkpi::os::{KernelMap, Os, UserSlice};
+use drmkpi::os::{KernelMap, Os, UserSlice, Words};
 use drmkpi::runner::client::{Client, Submission};
 use drmkpi::sync::fences::FenceSet;
 use drmkpi::sync::resv::Usage;
@@ -54,9 +54,9 @@ struct NamedBo {
 
 /// The arrays of a submit, copied from user space.
 struct Arrays {
-    bos: KVec<u32>,
+    bos: Words,
     relocs: KVec<Reloc>,
-    pmrs: KVec<u32>,
+    pmrs: Words,
     stream: KVec<u32>,
 }
 
@@ -135,14 +135,17 @@ fn check(core: &Core, arg: &GemSubmit) -> Result<Pipe> {
 /// Copies the arrays from user space.
 fn copy(call: &Submit<'_>, arg: &GemSubmit) -> Result<Arrays> {
     let os = call.file.os();
-    let words = |address: u64, count: u32, size: usize| {
+    let array = |address: u64, count: u32, size: usize| -> Result<UserSlice> {
         let bytes = u64::from(count).checked_mul(u64_of(size));
-        UserSlice::new(address, bytes.ok_or(EINVAL)?).read_u32s(os, call.caller)
+        Ok(UserSlice::new(address, bytes.ok_or(EINVAL)?))
+    };
+    let words = |address: u64, count: u32, size: usize| {
+        array(address, count, size)?.read_words(os, call.caller)
     };
     let bos = words(arg.bos, arg.nr_bos, SubmitBo::SIZE)?;
     let reloc_words = words(arg.relocs, arg.nr_relocs, SubmitReloc::SIZE)?;
     let pmrs = words(arg.pmrs, arg.nr_pmrs, SubmitPmr::SIZE)?;
-    let stream = words(arg.stream, arg.stream_size, 1)?;
+    let stream = array(arg.stream, arg.stream_size, 1)?.read_u32s(os, call.caller)?;
     let mut relocs = KVec::with_capacity(os, usize_of_u32(arg.nr_relocs))?;
     for reloc in reloc_words.chunks_exact(SubmitReloc::SIZE / 4) {
         let [submit_offset, reloc_idx, low, high, flags, pad] = *reloc else {
@@ -326,21 +329,21 @@ fn queue(
     client: &Client<Core>,
     objects: Objects,
     named: &[NamedBo],
-    waits: FenceSet,
+    mut waits: FenceSet,
     arg: &mut GemSubmit,
 ) -> Result<()> {
     let core = client.device();
     let file = call.file.driver();
     let (os, account) = (core.os(), call.file.account());
     let buffers = named.iter().map(|n| (n.gem.buffer(), n.usage));
+    let implicit = (arg.flags & NO_IMPLICIT == 0).then_some(&mut waits);
+    let reservation = Reservation::take(os, call.caller, buffers, implicit)?;
     let new = Submission {
         slot: SLOT,
-        caller: call.caller,
         account,
         ended_jobs: &file.ended_jobs,
-        reservation: Reservation::take(os, call.caller, buffers)?,
+        reservation,
         waits,
-        implicit: arg.flags & NO_IMPLICIT == 0,
         bytes: objects.bytes,
     };
     let number = core.fences.reserve()?;

@@ -96,6 +96,11 @@ impl<J, S: Storage> Scheduler<J, S> {
         })
     }
 
+    /// Whether `pop_done` would return a job.
+    pub fn has_done(&self) -> bool {
+        !self.done.is_empty() || !self.dying.is_empty()
+    }
+
     /// Ends a job that is in no list.
     pub(crate) fn finish(&mut self, index: u32, outcome: Outcome) {
         let Some(job) = self.jobs.at_mut(index) else {

@@ -33,6 +33,22 @@ impl<J, S: Storage> Scheduler<J, S> {
         None
     }
 
+    /// Whether a job of any slot waits to run.
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_zero()
+    }
+
+    /// Whether `next` would pick a job.
+    pub fn is_ready(&self, slot: usize) -> bool {
+        let Some(slot) = self.slots.get(slot).filter(|slot| slot.has_room()) else {
+            return false;
+        };
+        let mut queues = [Priority::High, Priority::Medium, Priority::Low]
+            .map(|priority| slot.queue(priority))
+            .into_iter();
+        !self.stopped && queues.any(|q| !q.resume.is_empty() || q.heap.first().is_some())
+    }
+
     /// Returns a job in flight to its queue: it was second when the first failed, or it was
     /// soft-stopped. It starts again before all others of its slot and priority, requeued jobs
     /// among themselves in the order of their first start. A job of a killed entity ends

@@ -225,6 +225,8 @@ impl<T, S: Storage> Pool<T, S> {
     ///
     /// # Errors
     /// Gives `value` back when there is no memory.
+    // Inlined, as is `remove`: a value is large, and moved once less.
+    #[inline(always)]
     pub fn insert(&mut self, value: T) -> Result<Id, T> {
         if self.reserve().is_err() {
             return Err(value);
@@ -256,6 +258,7 @@ impl<T, S: Storage> Pool<T, S> {
     }
 
     /// Takes the value out; every id of it is stale from here on.
+    #[inline(always)]
     pub fn remove(&mut self, id: Id) -> Option<T> {
         let (number, offset) = place(id.index);
         let chunk = self.chunk_mut(number)?;

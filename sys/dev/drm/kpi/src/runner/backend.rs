@@ -175,7 +175,7 @@ pub trait Backend: Send + Sync + Sized + 'static {
 
 /// The tasks of a device.
 pub(super) struct Tasks<B> {
-    pub(super) pump: Arc<Task<B>>,
+    pub(super) jobs: Arc<Task<B>>,
     pub(super) timeout: Task<B>,
     pub(super) idle: Task<B>,
     pub(super) reset: Task<B>,
@@ -195,11 +195,14 @@ pub(super) struct Power {
 /// The runner of one device: starts jobs, completes them, and controls the power of the device.
 ///
 /// Lock order: the power lock ("drm power"), then "drm irqs", then the job lock ("drm jobs"); the
-/// locks of the tasks and of the kick are leaves.
+/// locks of the tasks, of the kick and of a released VM are leaves.
 pub struct Runner<B: Backend> {
+    os: Os,
     dev: Dev,
     pub(super) resources: Resources,
     pub(super) queue: Arc<JobQueue<B>>,
+    /// A VM for the job task to drop, while `releasing` in the job lock's state.
+    pub(super) released: Mtx<Option<Arc<B::Vm>>>,
     pub(super) power: Sx<Power>,
     /// `None` before the device is attached, and once it is detached.
     pub(super) tasks: Mtx<Option<Tasks<B>>>,
@@ -224,9 +227,11 @@ impl<B: Backend> Runner<B> {
     ) -> Result<Runner<B>> {
         let os = dev.os();
         Ok(Runner {
+            os,
             dev,
             resources,
             queue: Queue::new(os, slots, config, hw)?,
+            released: Mtx::new(os, c"drm released VM", None)?,
             power: Sx::new(os, c"drm power", Power::default())?,
             tasks: Mtx::new(os, c"drm tasks", None)?,
             irqs: Sx::new(os, c"drm irqs", KVec::new(os))?,
@@ -243,7 +248,7 @@ impl<B: Backend> Runner<B> {
 
     /// The operating system's instance that the device belongs to.
     pub fn os(&self) -> Os {
-        self.dev.os()
+        self.os
     }
 
     /// The device node.
@@ -274,7 +279,7 @@ impl<B: Backend> Runner<B> {
 
     /// Enqueues the task that retires and starts jobs.
     pub fn enqueue(&self) {
-        self.with_tasks(|tasks| tasks.pump.enqueue());
+        self.with_tasks(|tasks| tasks.jobs.enqueue());
     }
 
     /// Enqueues a reset without a guilty job, for a caller that cannot sleep.
@@ -291,15 +296,25 @@ impl<B: Backend> Runner<B> {
         });
     }
 
-    /// Enqueues the task that turns the device off if it has no job, after the idle time.
-    pub(super) fn enqueue_idle(&self) {
-        // OVERFLOW: saturates: a deadline.
-        let when = self.os().now().saturating_add(B::DESC.idle_ns);
-        self.with_tasks(|tasks| tasks.idle.enqueue_at(when));
-    }
-
-    pub(super) fn enqueue_timeout(&self, when: u64) {
-        self.with_tasks(|tasks| tasks.timeout.enqueue_at(when));
+    /// Arms the timers of the jobs in flight and of the idle time, unless a timer that is armed
+    /// already fires in time.
+    pub(super) fn set_timers(&self, b: &B, engine: &mut Engine<'_, B>) {
+        if !engine.state.powered {
+            return;
+        }
+        if B::is_empty(&engine.hw) {
+            let armed = engine
+                .state
+                .timers
+                .arm_idle(self.os().now(), B::DESC.idle_ns);
+            if let Some(when) = armed {
+                self.with_tasks(|tasks| tasks.idle.enqueue_at(when));
+            }
+        } else if let Some(when) = b.next_timeout(engine) {
+            if engine.state.timers.arm_timeout(when) {
+                self.with_tasks(|tasks| tasks.timeout.enqueue_at(when));
+            }
+        }
     }
 
     /// Waits until the interrupt handlers that are running have returned.

@@ -3,7 +3,7 @@
 
 use crate::alloc::{Arc, KVec};
 use crate::mem::reservation::Reservation;
-use crate::os::{Caller, Sx};
+use crate::os::Sx;
 use crate::runner::backend::Backend;
 use crate::runner::holdings::{EndedJobs, Holdings};
 use crate::runner::queue::{dependency_bytes, errno, Queue, Timeline};
@@ -33,18 +33,14 @@ pub struct Client<B: Backend> {
 pub struct Submission<'a, B: Backend> {
     /// The slot of the hardware.
     pub slot: usize,
-    /// The caller, whose signals interrupt the submission while it waits.
-    pub caller: &'a Caller<'a>,
     /// The account that the job is charged to.
     pub account: &'a Arc<Account>,
     /// The file's list of ended jobs, to which the job's holdings are added in the end.
     pub ended_jobs: &'a Arc<EndedJobs<B::Job>>,
     /// The reservations of its buffers.
     pub reservation: Reservation,
-    /// The fences that the job waits for.
+    /// The fences that the job waits for, those of its buffers included.
     pub waits: FenceSet,
-    /// Whether it also waits for the fences of its buffers.
-    pub implicit: bool,
     /// An estimate of the kernel memory of the job, in bytes.
     pub bytes: u64,
 }
@@ -99,7 +95,7 @@ impl<B: Backend> Client<B> {
     /// detached; the errors of `make` and `publish`.
     pub fn submit<T>(
         &self,
-        mut new: Submission<'_, B>,
+        new: Submission<'_, B>,
         make: impl FnOnce(Charge) -> Result<B::Job>,
         publish: impl FnOnce(&Arc<Fence>) -> Result<T>,
     ) -> Result<T> {
@@ -110,18 +106,17 @@ impl<B: Backend> Client<B> {
             .iter()
             .find(|queue| queue.slot == new.slot)
             .ok_or(EINVAL)?;
-        if new.implicit {
-            new.reservation.dependencies(new.caller, &mut new.waits)?;
-        }
         // OVERFLOW: saturates: an account refuses such an amount.
         let bytes = new.bytes.saturating_add(dependency_bytes(&new.waits));
-        let job = make(Charge::new(new.account, bytes)?)?;
+        // OVERFLOW: as above.
+        let mut charge = Charge::new(new.account, bytes.saturating_add(Fence::BYTES))?;
+        let fences_charge = charge.split(Fence::BYTES);
+        let job = make(charge)?;
         let job = Holdings::new(os, new.ended_jobs, job)?;
-        let charge = Charge::new(new.account, Fence::BYTES)?;
         let mut timeline = queue.timeline.lock();
         let prepared = runner
             .queue
-            .prepare(queue.entity, &mut timeline, charge, job);
+            .prepare(queue.entity, &mut timeline, fences_charge, job);
         let (id, fence) = match prepared {
             Ok(made) => made,
             Err((e, job)) => {
@@ -135,15 +130,13 @@ impl<B: Backend> Client<B> {
         let queued = Queue::depend(&runner.queue, id, &new.waits)
             .and_then(|()| publish(&fence))
             .and_then(|published| {
-                runner.queue.submit(&mut timeline, id)?;
-                Ok(published)
+                let engine = runner.queue.submit(&mut timeline, id)?;
+                Ok((published, engine))
             });
         match queued {
-            Ok(published) => {
-                new.reservation.add(&fence);
-                drop(timeline);
-                drop(new);
-                runner.queue.kick();
+            Ok((published, engine)) => {
+                runner.start_jobs(&self.device, engine);
+                new.reservation.publish(&fence);
                 Ok(published)
             }
             Err(e) => {

@@ -2,11 +2,13 @@
 //! The runner: the handling of jobs that is the same for all GPUs.
 //!
 //! ```text
-//! ioctl ── client: reserve, charge, make, queue ──> queue: drm_sched under the job lock
-//!                                                    │ kick
-//! interrupt ── Backend::collect ──> ended jobs       v
-//!                 │           run: the job task ── retire: holdings to their file, fence signaled
-//!                 └──────────────────^        └─── start: Backend::start, power on for the first
+//! ioctl ── client: reserve, charge, make ── queue: drm_sched under the job lock
+//!                                             └──> run: start: Backend::start
+//! interrupt ── Backend::collect ──> run: start, then retire: holdings to their file, and the
+//!                                             │               fence is signaled
+//!                                             │ what may sleep
+//!                                             v
+//!                                   the job task: power on, start, retire
 //! timeout ── Backend::overdue ── power: reset, requeue, off when idle, suspend
 //! ```
 //!
@@ -15,8 +17,9 @@
 //! up to the runner.
 //!
 //! * [`backend`]: the interface to the driver, and the runner of one device
-//! * `run`: attach and detach, tasks and interrupts, the task that retires and starts jobs
+//! * `run`: attach and detach, tasks and interrupts; starting and retiring jobs
 //! * `power`: power, resets, suspend
+//! * `timers`: when the timeout and idle tasks are armed
 //! * [`client`]: the run queues of an open file, and submission
 //! * [`queue`]: the scheduler under the job lock, jobs with fences
 //! * [`holdings`]: what jobs hold, and how it is freed
@@ -33,3 +36,4 @@ pub mod queue;
 pub mod reaper;
 pub mod refusals;
 mod run;
+mod timers;

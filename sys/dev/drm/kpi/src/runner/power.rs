@@ -88,8 +88,10 @@ impl<B: Backend> Runner<B> {
         let mut power = self.power.lock();
         // OVERFLOW: none, for each `unpin` follows a `pin`.
         power.pins = power.pins.saturating_sub(1);
+        // The idle time starts again.
+        self.lock().state.timers.busy();
         drop(power);
-        self.enqueue_idle();
+        self.enqueue();
     }
 
     /// Calls `f` if the device is on. It stays on meanwhile, and is not reset.
@@ -125,9 +127,19 @@ impl<B: Backend> Runner<B> {
         self.enqueue();
     }
 
-    /// The task: turns the device off if it has no job.
-    pub(super) fn turn_off_if_idle(&self, b: &B) {
+    /// The task: turns the device off if it has had no job for the idle time.
+    pub(super) fn check_idle(&self, b: &B) {
         let mut power = self.power.lock();
+        {
+            let mut engine = self.lock();
+            let is_idle = engine
+                .state
+                .timers
+                .idle_fired(self.os().now(), B::DESC.idle_ns);
+            if !is_idle {
+                return self.set_timers(b, &mut engine);
+            }
+        }
         if power.pins == 0 {
             self.turn_off(b, &mut power, B::is_empty);
         }
@@ -144,6 +156,7 @@ impl<B: Backend> Runner<B> {
                 return;
             }
             engine.state.powered = false;
+            engine.state.needs_reset = false;
             b.mask_interrupts();
             b.forget(&mut engine.hw)
         };
@@ -171,6 +184,7 @@ impl<B: Backend> Runner<B> {
         let released = {
             let mut engine = self.lock();
             engine.state.powered = false;
+            engine.state.needs_reset = false;
             if power.on {
                 // Handlers acknowledge nothing now, and raised interrupts may persist if the reset
                 // fails.
@@ -245,6 +259,7 @@ impl<B: Backend> Runner<B> {
         let power = self.power.lock();
         let guilty = {
             let mut engine = self.lock();
+            engine.state.timers.timeout_fired();
             if !engine.state.powered {
                 return;
             }

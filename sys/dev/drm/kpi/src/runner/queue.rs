@@ -10,6 +10,7 @@ use crate::alloc::{Arc, Hook, KBox, KVec};
 use crate::os::{Mtx, MtxGuard, Os};
 use crate::runner::holdings::{EndedJobs, Holdings, Payload};
 use crate::runner::kernel_arrays::KernelStorage;
+use crate::runner::timers::Timers;
 use crate::sync::fence::{Fence, PendingHooks, Signaler};
 use crate::sync::fences::FenceSet;
 use crate::util::account::Charge;
@@ -33,6 +34,11 @@ pub struct State {
     pub(super) suspended: bool,
     /// Until this time, in ns, jobs fail, because the device could not be turned on.
     pub(super) broken_until: u64,
+    /// A job could not be started: none is before the job task has reset the device.
+    pub(super) needs_reset: bool,
+    /// A VM waits for the job task to drop it.
+    pub(super) releasing: bool,
+    pub(super) timers: Timers,
 }
 
 /// What the job lock guards: the scheduler, and the state of the hardware.
@@ -53,14 +59,14 @@ pub struct Queue<P, H> {
     hooks: Mtx<Turns>,
     /// Whether there are any. Only the thread that retires jobs changes it.
     has_hooks: AtomicBool,
+    /// Whether a thread is retiring jobs: one at a time does, so that the fences of a run queue are
+    /// signaled in order.
+    retiring: AtomicBool,
     kick: Mtx<Option<Arc<dyn Hook>>>,
 }
 
 /// A job and its fence; or the error, and the holdings that the job would have had.
 pub type Prepared<P> = core::result::Result<(JobId, Arc<Fence>), (Errno, KBox<Holdings<P>>)>;
-
-/// The number of jobs that are retired before others are started.
-const RETIRED_AT_ONCE: u32 = 64;
 
 /// The number of hooks of a job's fence that are called when it is signaled. The others are called
 /// later, so that a fence with many hooks does not delay the jobs of other clients.
@@ -129,6 +135,9 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             powered: false,
             suspended: false,
             broken_until: 0,
+            needs_reset: false,
+            releasing: false,
+            timers: Timers::new(),
         };
         let engine = Mtx::new(os, c"drm jobs", Engine { sched, state, hw })?;
         let turns = Turns {
@@ -142,6 +151,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             engine,
             hooks,
             has_hooks: AtomicBool::new(false),
+            retiring: AtomicBool::new(false),
             kick,
         };
         Arc::new(os, queue)
@@ -230,13 +240,20 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         Ok(())
     }
 
-    /// Queues a prepared job, which runs after its dependencies are signaled.
+    /// Queues a prepared job, which runs after its dependencies are signaled. Returns with the job
+    /// lock held.
     ///
     /// # Errors
     ///
     /// ECANCELED if the run queue was killed meanwhile; the fence has the same error.
-    pub(super) fn submit(&self, _timeline: &mut Timeline, id: JobId) -> Result<()> {
-        self.lock().sched.submit(id).map_err(errno)
+    pub(super) fn submit(
+        &self,
+        _timeline: &mut Timeline,
+        id: JobId,
+    ) -> Result<MtxGuard<'_, Engine<P, H>>> {
+        let mut engine = self.lock();
+        engine.sched.submit(id).map_err(errno)?;
+        Ok(engine)
     }
 
     /// Discards a prepared job: its fence is signaled with ECANCELED, and its holdings are dropped.
@@ -245,35 +262,65 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         drop(job);
     }
 
-    /// Retires jobs that have ended. For each, calls `count` with its payload and its time in the
-    /// hardware in ns, adds its holdings to the list of its file, signals its fence, and calls
-    /// `signaled` with the result of `count`. Frees nothing whose size a client chose, and takes no
-    /// lock of a client. Returns whether there may be more: then the caller calls this again, after
-    /// it has started jobs.
+    /// Releases the job lock, and retires at most `at_once` jobs that have ended. For each, calls
+    /// `count` with its payload and its time in the hardware in ns, adds its holdings to the list
+    /// of its file, signals its fence, and calls `signaled` with the result of `count`. Frees nothing whose size a client
+    /// chose, and takes no lock of a client. Returns whether there may be more, or another thread
+    /// is retiring jobs: then it has to be called again later.
     pub(super) fn retire<T>(
         &self,
+        engine: MtxGuard<'_, Engine<P, H>>,
+        at_once: u32,
+        count: impl FnMut(&P, u64) -> T,
+        signaled: impl FnMut(T),
+    ) -> bool {
+        if !engine.sched.has_done() && !self.has_hooks.load(Ordering::Relaxed) {
+            return false;
+        }
+        // ORDERING: what the thread before has done to `hooks` and `has_hooks` is visible.
+        if self.retiring.swap(true, Ordering::Acquire) {
+            return true;
+        }
+        let more = self.retire_alone(engine, at_once, count, signaled);
+        self.retiring.store(false, Ordering::Release);
+        more
+    }
+
+    fn retire_alone<T>(
+        &self,
+        engine: MtxGuard<'_, Engine<P, H>>,
+        at_once: u32,
         mut count: impl FnMut(&P, u64) -> T,
         mut signaled: impl FnMut(T),
     ) -> bool {
-        self.call_pending();
-        for _ in 0..RETIRED_AT_ONCE {
-            let done = self.lock().sched.pop_done();
-            let Some(done) = done else {
-                return self.has_hooks.load(Ordering::Relaxed);
-            };
-            let outcome = match done.outcome {
-                Outcome::Done => Ok(()),
-                Outcome::Failed(n) => Err(Errno::check(n).err().unwrap_or(EINVAL)),
-                Outcome::Cancelled => Err(ECANCELED),
-                Outcome::TimedOut => Err(ETIMEDOUT),
-            };
-            let Entry { payload, signaler } = done.payload;
-            let counted = count(&payload, done.run_ns);
-            EndedJobs::add(payload);
-            if let Some(hooks) = signaler.signal_without_hooks(outcome) {
-                self.call_hooks(hooks, HOOKS_AT_ONCE);
+        let mut engine = Some(engine);
+        if self.has_hooks.load(Ordering::Relaxed) {
+            engine = None;
+            self.call_pending();
+        }
+        for _ in 0..at_once {
+            let mut held = engine.take().unwrap_or_else(|| self.lock());
+            let done = held.sched.pop_done();
+            let more = held.sched.has_done();
+            drop(held);
+            if let Some(done) = done {
+                let outcome = match done.outcome {
+                    Outcome::Done => Ok(()),
+                    Outcome::Failed(n) => Err(Errno::check(n).err().unwrap_or(EINVAL)),
+                    Outcome::Cancelled => Err(ECANCELED),
+                    Outcome::TimedOut => Err(ETIMEDOUT),
+                };
+                let Entry { payload, signaler } = done.payload;
+                let counted = count(&payload, done.run_ns);
+                EndedJobs::add(payload);
+                if let Some(hooks) = signaler.signal_without_hooks(outcome) {
+                    self.call_hooks(hooks, HOOKS_AT_ONCE);
+                }
+                signaled(counted);
             }
-            signaled(counted);
+            if !more {
+                return self.has_hooks.load(Ordering::Relaxed);
+            }
         }
         true
     }
@@ -290,7 +337,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
 
     /// Calls pending hooks of fences that were signaled earlier, a few of each.
     fn call_pending(&self) {
-        // ORDERING: one thread at a time retires jobs, and no other reads it.
+        // ORDERING: `retiring`: one thread at a time retires jobs, and no other reads it.
         if !self.has_hooks.swap(false, Ordering::Relaxed) {
             return;
         }

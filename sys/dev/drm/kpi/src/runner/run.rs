@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Attach and detach of a device's runner, its tasks and interrupts, and the task that retires and
-//! starts jobs.
+//! Attach and detach of a device's runner, its tasks and interrupts; starting and retiring jobs.
 
 use crate::alloc::{Arc, KVec};
 use crate::os::{Irq, Task, TaskQueue};
-use crate::runner::backend::{Backend, Runner, Start, Tasks};
+use crate::runner::backend::{Backend, Engine, Runner, Start, Tasks};
 use crate::runner::holdings::Payload;
 use crate::util::errno::{Result, EIO};
 use core::sync::atomic::Ordering;
 use drm_sched::Outcome;
 
-/// The number of jobs that are started, or fail because the device is broken, while the job lock is
-/// held once.
+/// The number of jobs of a slot that are started, or fail because the device is broken, while the
+/// job lock is held once, and the number that other threads than the job task start.
 const TURNS: u32 = 8;
+
+/// The number of jobs that are retired before others are started, in the job task and in an
+/// interrupt's thread.
+const RETIRED_AT_ONCE: u32 = 64;
+const RETIRED_IN_INTERRUPT: u32 = 8;
 
 /// The time for which jobs fail at once after the device could not be turned on, in ns.
 const BROKEN_NS: u64 = 1_000_000_000;
@@ -31,7 +35,7 @@ impl<B: Backend> Runner<B> {
         let this = b.runner();
         this.start_services(b)?;
         this.take_over(b)?;
-        this.enqueue_idle();
+        this.enqueue();
         Ok(())
     }
 
@@ -51,13 +55,13 @@ impl<B: Backend> Runner<B> {
             }
         })?;
         let tasks = Tasks {
-            pump: Arc::new(os, task(pump)?)?,
+            jobs: Arc::new(os, task(run_jobs)?)?,
             timeout: task(|b| b.runner().check_timeouts(b))?,
-            idle: task(|b| b.runner().turn_off_if_idle(b))?,
+            idle: task(|b| b.runner().check_idle(b))?,
             reset: task(|b| b.runner().reset(b, None, Outcome::Cancelled))?,
             own,
         };
-        self.queue.set_kick(Some(tasks.pump.clone().into_hook()));
+        self.queue.set_kick(Some(tasks.jobs.clone().into_hook()));
         *self.tasks.lock() = Some(tasks);
         let irqs = KVec::from_fn(os, desc.interrupts.len(), |n| {
             let interrupt = desc.interrupts.get(n).ok_or(EIO)?;
@@ -79,31 +83,65 @@ impl<B: Backend> Runner<B> {
         let none = KVec::new(this.os());
         let irqs = core::mem::replace(&mut *this.irqs.lock(), none);
         drop(irqs);
-        while retire(&**b) {}
+        while retire(&**b, Thread::JobTask, this.lock()) {}
         this.resources.off();
     }
 }
 
-/// Retires jobs that have ended. Returns whether there may be more.
-fn retire<B: Backend>(b: &B) -> bool {
+/// Retires jobs that have ended. Returns whether there may be more, for a later call.
+fn retire<B: Backend>(b: &B, thread: Thread, engine: Engine<'_, B>) -> bool {
     let count = |job: &B::Job, run_ns: u64| {
         job.stats().job(run_ns);
         b.stats().job(run_ns);
         B::user_fence(job)
     };
+    let at_once = match thread {
+        Thread::JobTask => RETIRED_AT_ONCE,
+        Thread::Any => RETIRED_IN_INTERRUPT,
+    };
     b.runner()
         .queue
-        .retire(count, |id| b.user_fence_signaled(id))
+        .retire(engine, at_once, count, |id| b.user_fence_signaled(id))
 }
 
-/// The task that retires and starts jobs.
-fn pump<B: Backend>(b: &B) {
+impl<B: Backend> Runner<B> {
+    /// Starts ready jobs in the caller's thread, which does not sleep in it. What cannot be done
+    /// there is left to the job task: turning the device on, resets, dropping VMs.
+    pub(super) fn start_jobs(&self, b: &B, engine: Engine<'_, B>) {
+        let (ready, engine) = start_ready(b, Thread::Any, engine);
+        drop(engine);
+        if ready != Ready::Started {
+            self.enqueue();
+        }
+    }
+
+    /// Retires the jobs that an interrupt handler has collected with the job lock held, and starts
+    /// others. Releases the lock.
+    pub fn jobs_ended(&self, b: &B, engine: Engine<'_, B>) {
+        // The hardware gets its next job first.
+        let (ready, engine) = start_ready(b, Thread::Any, engine);
+        if retire(b, Thread::Any, engine) || ready != Ready::Started {
+            self.enqueue();
+        }
+    }
+}
+
+/// The job task: retires and starts jobs, and does what other threads must not: turns the device
+/// on, resets it, drops VMs.
+fn run_jobs<B: Backend>(b: &B) {
     let runner = b.runner();
-    retire(b);
+    let released = runner.released.lock().take();
+    if released.is_some() {
+        drop(released);
+        runner.lock().state.releasing = false;
+    }
+    retire(b, Thread::JobTask, runner.lock());
     let mut restarts: u32 = 0;
     loop {
-        let tried = match start_ready(b) {
-            Ready::Started => break,
+        let (ready, engine) = start_ready(b, Thread::JobTask, runner.lock());
+        drop(engine);
+        let tried = match ready {
+            Ready::Started | Ready::Later => break,
             Ready::NeedsPower => runner.turn_on(b),
             Ready::NeedsReset if restarts == MAX_RESTARTS => Err(EIO),
             Ready::NeedsReset => {
@@ -122,43 +160,63 @@ fn pump<B: Backend>(b: &B) {
             runner.lock().state.broken_until = runner.os().now().saturating_add(BROKEN_NS);
         }
     }
-    if retire(b) {
+    if retire(b, Thread::JobTask, runner.lock()) {
         runner.enqueue();
     }
-    let idle = {
-        let engine = runner.lock();
-        engine.state.powered && B::is_empty(&engine.hw)
-    };
-    if idle {
-        runner.enqueue_idle();
-    }
+}
+
+/// What `start_ready` may do in the thread that it is called in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Thread {
+    /// The job task, which may sleep.
+    JobTask,
+    /// The thread of a submit or of an interrupt, where it returns after a few jobs.
+    Any,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ready {
+    /// All ready jobs that the hardware accepts are started.
     Started,
+    /// The job task has to start the others.
+    Later,
     NeedsPower,
     NeedsReset,
 }
 
-/// Starts ready jobs, as many as the hardware accepts.
-fn start_ready<B: Backend>(b: &B) -> Ready {
+/// Starts ready jobs, as many as the hardware accepts. Returns with the job lock held.
+fn start_ready<'a, B: Backend>(
+    b: &'a B,
+    thread: Thread,
+    mut engine: Engine<'a, B>,
+) -> (Ready, Engine<'a, B>) {
     let runner = b.runner();
-    let mut engine = runner.lock();
-    for slot in 0..engine.sched.slot_count() {
+    let slots = match engine.sched.has_waiting() {
+        true => engine.sched.slot_count(),
+        false => 0,
+    };
+    for slot in 0..slots {
         // Each turn starts a job or ends one, so their number is bounded by that of the jobs.
         let mut turns: u32 = 0;
-        while !engine.state.suspended {
+        while !engine.state.suspended && engine.sched.is_ready(slot) {
             let now = runner.os().now();
+            let is_broken = engine.state.broken_until > now;
+            let leave = is_broken || engine.state.releasing || turns == TURNS;
+            if thread == Thread::Any && (leave || engine.state.needs_reset) {
+                return (Ready::Later, engine);
+            }
+            if engine.state.needs_reset && !is_broken {
+                return (Ready::NeedsReset, engine);
+            }
             let Some(id) = engine.sched.next(slot, now) else {
                 break;
             };
             let mut old = None;
-            if engine.state.broken_until > now {
+            if is_broken {
                 engine.sched.complete(id, Outcome::Failed(EIO.get()), now);
             } else if !engine.state.powered {
                 engine.sched.requeue(id, now);
-                return Ready::NeedsPower;
+                return (Ready::NeedsPower, engine);
             } else {
                 match b.start(&mut engine, slot, id) {
                     Start::Started(released) => old = released,
@@ -168,14 +226,21 @@ fn start_ready<B: Backend>(b: &B) -> Ready {
                     }
                     Start::NeedsReset => {
                         engine.sched.requeue(id, now);
-                        return Ready::NeedsReset;
+                        engine.state.needs_reset = true;
+                        return (Ready::NeedsReset, engine);
                     }
                     Start::Stuck => break,
                 }
+                engine.state.timers.busy();
             }
-            // OVERFLOW: wraps, as only the remainder is used.
+            // OVERFLOW: wraps, as only equality and the remainder are used.
             turns = turns.wrapping_add(1);
-            if old.is_some() || turns.is_multiple_of(TURNS) {
+            if old.is_some() && thread == Thread::Any {
+                engine.state.releasing = true;
+                *runner.released.lock() = old;
+                return (Ready::Later, engine);
+            }
+            if old.is_some() || turns.is_multiple_of(TURNS) && thread == Thread::JobTask {
                 // The last reference to a VM must not be dropped under the lock.
                 drop(engine);
                 drop(old);
@@ -183,10 +248,6 @@ fn start_ready<B: Backend>(b: &B) -> Ready {
             }
         }
     }
-    let timeout = b.next_timeout(&mut engine);
-    drop(engine);
-    if let Some(when) = timeout {
-        runner.enqueue_timeout(when);
-    }
-    Ready::Started
+    runner.set_timers(b, &mut engine);
+    (Ready::Started, engine)
 }

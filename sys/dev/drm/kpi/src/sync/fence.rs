@@ -8,8 +8,7 @@
 //! No fence signals or drops another, so neither a signal nor a drop recurses.
 
 use crate::alloc::{Arc, Hook};
-use crate::os::{Caller, Mtx, Os};
-use crate::sync::waiter::Waiter;
+use crate::os::{Caller, Os, Pooled};
 use crate::util::account::Charge;
 use crate::util::errno::{Result, ECANCELED, ETIMEDOUT};
 use crate::util::int_conv::u64_of;
@@ -22,6 +21,8 @@ type Added = (Arc<dyn Hook>, u64);
 struct State {
     outcome: Option<Result<()>>,
     when: u64,
+    /// The number of threads in `Fence::wait`.
+    waiting: u32,
     /// The key of the next hook.
     next: u64,
     /// The first hook: few fences have more than one.
@@ -36,7 +37,7 @@ pub struct Fence {
     seqno: u64,
     /// Set after `outcome`, never cleared: `is_signaled` without the lock.
     over: AtomicBool,
-    state: Mtx<State>,
+    state: Pooled<State>,
     _charge: Option<Charge>,
 }
 
@@ -80,11 +81,14 @@ impl Fence {
         let state = State {
             outcome: None,
             when: 0,
+            waiting: 0,
             next: 0,
             one: None,
             more: SortedMap::new(os),
         };
-        let state = Mtx::new(os, c"drm fence", state)?;
+        // Neighbours of a fence context differ, and so do the first fences of many.
+        // OVERFLOW: wraps: a key.
+        let state = Pooled::new(os, context.wrapping_add(seqno), state);
         let fence = Arc::new(
             os,
             Fence {
@@ -177,31 +181,26 @@ impl Fence {
     ///
     /// # Errors
     ///
-    /// ETIMEDOUT at `deadline` ns, EINTR or ERESTART by a signal to `caller`, ENOMEM.
-    pub fn wait(
-        this: &Arc<Self>,
-        os: Os,
-        caller: Option<&Caller<'_>>,
-        deadline: u64,
-    ) -> Result<()> {
-        if this.is_signaled() {
+    /// ETIMEDOUT at `deadline` ns, EINTR or ERESTART by a signal to `caller`.
+    pub fn wait(&self, os: Os, caller: Option<&Caller<'_>>, deadline: u64) -> Result<()> {
+        if self.is_signaled() {
             return Ok(());
         }
         if deadline <= os.now() {
             return Err(ETIMEDOUT);
         }
-        let waiter = Waiter::new(os)?;
-        let Some(_hooked) = Fence::hook(this, &waiter.clone().into_hook(), 0)? else {
-            return Ok(());
-        };
-        loop {
-            let seen = waiter.count();
-            if this.is_signaled() {
-                return Ok(());
-            }
-            if let Err(e) = waiter.wait_past(seen, caller, deadline) {
-                return if this.is_signaled() { Ok(()) } else { Err(e) };
-            }
+        let mut state = self.state.lock();
+        // OVERFLOW: none: a number of threads.
+        state.waiting = state.waiting.saturating_add(1);
+        let mut woken = Ok(());
+        while state.outcome.is_none() && woken.is_ok() {
+            woken = self.state.wait(&mut state, caller, deadline);
+        }
+        // OVERFLOW: none, as above.
+        state.waiting = state.waiting.saturating_sub(1);
+        match state.outcome {
+            Some(_) => Ok(()),
+            None => woken,
         }
     }
 }
@@ -245,6 +244,9 @@ impl Signaler {
             state.when = self.os.now();
             // ORDERING: everything that the work did is before the signal.
             self.fence.over.store(true, Ordering::Release);
+            if state.waiting != 0 {
+                self.fence.state.wake();
+            }
             let more = core::mem::replace(&mut state.more, SortedMap::new(self.os));
             (state.one.take(), more)
         };
@@ -257,7 +259,9 @@ impl Signaler {
 
 impl Drop for Signaler {
     fn drop(&mut self) {
-        drop(self.finish(Err(ECANCELED)));
+        if !self.fence.is_signaled() {
+            drop(self.finish(Err(ECANCELED)));
+        }
     }
 }
 

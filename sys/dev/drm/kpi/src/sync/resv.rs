@@ -49,6 +49,46 @@ impl State {
             .binary_search_by_key(&key, |(f, u)| (f.context(), *u))
     }
 
+    /// Drops signalled fences, makes room for one more, and adds those that a user of kind `usage`
+    /// waits for to `waits`. If the list is full, returns a fence to wait for.
+    fn prepare(
+        &mut self,
+        usage: Usage,
+        waits: Option<&mut FenceSet>,
+    ) -> Result<Option<Arc<Fence>>> {
+        self.fences.retain(|(f, _)| !f.is_signaled());
+        if self.fences.len() >= MAX {
+            return Ok(self.fences.first().map(|(f, _)| f.clone()));
+        }
+        self.fences.reserve(1)?;
+        if let Some(waits) = waits {
+            self.pending(usage).try_for_each(|f| waits.add(f))?;
+        }
+        Ok(None)
+    }
+
+    /// Adds the fence of a user; does not fail if there is room.
+    fn add(&mut self, fence: &Arc<Fence>, usage: Usage) -> Result<()> {
+        match self.find(fence, usage) {
+            Ok(index) => {
+                let earlier = self.fences.get_mut(index);
+                // An import may have added one of the same fence context that is not the latest.
+                if let Some(earlier) = earlier.filter(|(f, _)| f.seqno() < fence.seqno()) {
+                    earlier.0 = fence.clone();
+                }
+                Ok(())
+            }
+            Err(index) => self.fences.insert(index, (fence.clone(), usage)),
+        }
+    }
+
+    /// Releases the reservation, or gives it to the waiter that it returns.
+    fn pass_on(&mut self) -> Option<Arc<Waiter>> {
+        let next = self.turns.remove(0);
+        self.held = next.is_some();
+        next
+    }
+
     /// The fences that a user of kind `usage` waits for.
     fn pending(&self, usage: Usage) -> impl Iterator<Item = &Arc<Fence>> {
         let waits =
@@ -79,11 +119,43 @@ impl Resv {
         })
     }
 
-    /// Takes the reservation.
-    pub(crate) fn hold(&self, os: Os, caller: &Caller<'_>) -> Result<()> {
-        if !core::mem::replace(&mut self.state.lock().held, true) {
-            return Ok(());
+    /// Takes the reservation for a user of kind `usage`, and makes room for its fence. Adds the
+    /// fences that it waits for to `waits`, if that is given. If the list is full, returns a fence
+    /// to wait for after the release.
+    ///
+    /// # Errors
+    ///
+    /// EINTR, ERESTART, ENOMEM; the reservation is not taken then.
+    pub(crate) fn take(
+        &self,
+        os: Os,
+        caller: &Caller<'_>,
+        usage: Usage,
+        waits: Option<&mut FenceSet>,
+    ) -> Result<Option<Arc<Fence>>> {
+        let mut state = self.state.lock();
+        if core::mem::replace(&mut state.held, true) {
+            drop(state);
+            self.wait_for_turn(os, caller)?;
+            state = self.state.lock();
         }
+        let prepared = state.prepare(usage, waits);
+        drop(state);
+        if prepared.is_err() {
+            self.release();
+        }
+        prepared
+    }
+
+    fn hold(&self, os: Os, caller: &Caller<'_>) -> Result<()> {
+        if core::mem::replace(&mut self.state.lock().held, true) {
+            return self.wait_for_turn(os, caller);
+        }
+        Ok(())
+    }
+
+    /// Waits until the thread that holds the reservation passes it on.
+    fn wait_for_turn(&self, os: Os, caller: &Caller<'_>) -> Result<()> {
         let turn = Waiter::new(os)?;
         {
             let mut state = self.state.lock();
@@ -108,42 +180,23 @@ impl Resv {
 
     /// Passes the reservation to the waiter that has waited longest.
     pub(crate) fn release(&self) {
-        let next = {
-            let mut state = self.state.lock();
-            let next = state.turns.remove(0);
-            state.held = next.is_some();
-            next
-        };
+        let next = self.state.lock().pass_on();
         if let Some(next) = next {
             next.wake();
         }
     }
 
-    /// Drops signalled fences and makes room for one more. If the list is full, returns a fence to
-    /// wait for.
-    pub(crate) fn make_room(&self) -> Result<Option<Arc<Fence>>> {
-        let mut state = self.state.lock();
-        state.fences.retain(|(f, _)| !f.is_signaled());
-        if state.fences.len() >= MAX {
-            return Ok(state.fences.first().map(|(f, _)| f.clone()));
-        }
-        state.fences.reserve(1)?;
-        Ok(None)
-    }
-
-    /// Adds the fence of a new user; does not fail if there is room.
-    pub(crate) fn add(&self, fence: &Arc<Fence>, usage: Usage) -> Result<()> {
-        let mut state = self.state.lock();
-        match state.find(fence, usage) {
-            Ok(index) => {
-                let earlier = state.fences.get_mut(index);
-                // An import may have added one of the same fence context that is not the latest.
-                if let Some(earlier) = earlier.filter(|(f, _)| f.seqno() < fence.seqno()) {
-                    earlier.0 = fence.clone();
-                }
-                Ok(())
-            }
-            Err(index) => state.fences.insert(index, (fence.clone(), usage)),
+    /// Adds the fence of the user that holds the reservation, for which `take` has made room, and
+    /// passes the reservation on.
+    pub(crate) fn publish(&self, fence: &Arc<Fence>, usage: Usage) {
+        let next = {
+            let mut state = self.state.lock();
+            // There is room.
+            let _ = state.add(fence, usage);
+            state.pass_on()
+        };
+        if let Some(next) = next {
+            next.wake();
         }
     }
 
@@ -181,7 +234,8 @@ impl Resv {
         let added = self.room_for(fences, usage).and_then(|()| {
             let pending = fences.parts().iter().filter(|f| !f.is_signaled());
             // There is room.
-            pending.into_iter().try_for_each(|f| self.add(f, usage))
+            let mut state = self.state.lock();
+            pending.into_iter().try_for_each(|f| state.add(f, usage))
         });
         self.release();
         added
@@ -194,21 +248,9 @@ impl Resv {
     /// ENOMEM.
     pub fn pending(&self, os: Os, usage: Usage) -> Result<FenceSet> {
         let mut set = FenceSet::new(os);
-        self.add_pending_to(&mut set, usage)?;
-        Ok(set)
-    }
-
-    /// Adds those fences to `set`.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM.
-    pub(crate) fn add_pending_to(&self, set: &mut FenceSet, usage: Usage) -> Result<()> {
         let state = self.state.lock();
-        for fence in state.pending(usage) {
-            set.add(fence)?;
-        }
-        Ok(())
+        state.pending(usage).try_for_each(|f| set.add(f))?;
+        Ok(set)
     }
 
     /// One of the fences that a user of kind `usage` waits for now.
@@ -233,11 +275,18 @@ impl Resv {
         caller: Option<&Caller<'_>>,
         deadline: u64,
     ) -> Result<()> {
-        if self.is_idle(usage) {
-            return Ok(());
+        let (first, has_more) = {
+            let state = self.state.lock();
+            let mut pending = state.pending(usage);
+            (pending.next().cloned(), pending.next().is_some())
+        };
+        match first {
+            None => return Ok(()),
+            Some(only) if !has_more => return only.wait(os, caller, deadline),
+            Some(_) => (),
         }
         for fence in self.pending(os, usage)?.iter() {
-            Fence::wait(fence, os, caller, deadline)?;
+            fence.wait(os, caller, deadline)?;
         }
         Ok(())
     }

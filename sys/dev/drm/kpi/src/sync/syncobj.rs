@@ -225,6 +225,11 @@ pub fn wait(
     caller: &Caller<'_>,
     deadline: u64,
 ) -> Result<u32> {
+    if let [syncobj] = syncobjs {
+        if let Some(Fences::One(fence)) = syncobj.fences() {
+            return wait_for_one(os, &fence, mode, caller, deadline);
+        }
+    }
     let mut places: KVec<Place> = KVec::with_capacity(os, syncobjs.len())?;
     let (mut all_signaled, mut first) = (true, NONE);
     for ((turn, index), b) in (0..syncobjs.len()).zip(0..NONE).zip(syncobjs) {
@@ -275,6 +280,24 @@ pub fn wait(
     };
     let ended = wait.run(mode, caller, deadline)?;
     Ok(if mode.all { first } else { ended })
+}
+
+/// `wait` for a single fence.
+fn wait_for_one(
+    os: Os,
+    fence: &Fence,
+    mode: WaitMode,
+    caller: &Caller<'_>,
+    deadline: u64,
+) -> Result<u32> {
+    if fence.is_signaled() {
+        return Ok(0);
+    }
+    match fence.wait(os, Some(caller), deadline) {
+        Err(e) if e == ETIMEDOUT => return Err(ETIME),
+        other => other?,
+    }
+    Ok(if mode.all { NONE } else { 0 })
 }
 
 impl Wait<'_> {

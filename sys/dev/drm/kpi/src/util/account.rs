@@ -152,6 +152,19 @@ impl Charge {
         })
     }
 
+    /// Takes `bytes` of it, or all if fewer are charged, for another charge of the same account.
+    pub fn split(&mut self, bytes: u64) -> Charge {
+        let all = self.bytes.get_mut();
+        let taken = bytes.min(*all);
+        // OVERFLOW: none, for no more is taken than there is.
+        *all = all.saturating_sub(taken);
+        Charge {
+            account: self.account.clone(),
+            kind: self.kind,
+            bytes: AtomicU64::new(taken),
+        }
+    }
+
     /// The account that is charged.
     pub fn account(&self) -> &Arc<Account> {
         &self.account

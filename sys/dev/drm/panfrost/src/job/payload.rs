@@ -9,6 +9,7 @@ use drmkpi::drm::stats::Stats;
 use drmkpi::mem::pin::Pin;
 use drmkpi::runner::holdings::Payload;
 use drmkpi::util::account::Charge;
+use drmkpi::util::errno::Result;
 
 /// A job.
 pub struct Job {
@@ -17,11 +18,31 @@ pub struct Job {
     /// The id of the latest cache flush at the time of the submit.
     pub(crate) flush_id: u32,
     pub(crate) vm: Arc<Vm>,
-    pub(crate) pins: KVec<Pin>,
-    pub(crate) gems: KVec<Arc<PanfrostGem>>,
-    pub(crate) mappings: KVec<Arc<Mapping>>,
+    pub(crate) bos: KVec<JobBo>,
     /// Released last, so that memory stays charged until it is freed.
     pub(crate) charge: Charge,
+}
+
+/// A job's use of a BO.
+pub(crate) struct JobBo {
+    _pin: Pin,
+    pub(crate) gem: Arc<PanfrostGem>,
+    pub(crate) mapping: Arc<Mapping>,
+}
+
+impl JobBo {
+    /// The use of `gem` at its address in the VM of the file with the id `file`. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL if the file has closed its last handle of the object.
+    pub(crate) fn new(gem: Arc<PanfrostGem>, file: u64) -> Result<JobBo> {
+        Ok(JobBo {
+            mapping: gem.object().mapping(file)?,
+            _pin: Pin::new(gem.buffer()),
+            gem,
+        })
+    }
 }
 
 impl Payload for Job {
@@ -33,14 +54,12 @@ impl Payload for Job {
     fn free(self) {
         let Job {
             vm,
-            pins,
-            gems,
-            mut mappings,
+            mut bos,
             charge,
             ..
         } = self;
-        drop((pins, gems));
-        while let Some(mapping) = mappings.pop() {
+        while let Some(JobBo { _pin, gem, mapping }) = bos.pop() {
+            drop((_pin, gem));
             Mapping::release(mapping);
         }
         vm.job_freed();

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! SUBMIT: from the arguments of the ioctl to a job in its run queue.
 
-use crate::bo::PanfrostGem;
 use crate::gpu::control;
-use crate::job::payload::Job;
-use crate::mmu::mapping::Mapping;
+use crate::job::payload::{Job, JobBo};
 use crate::regs::job::Slot;
 use crate::uapi::Submit;
 use crate::Panfrost;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::drm::driver::{Call, MAX_HANDLES};
-use drmkpi::mem::pin::Pin;
 use drmkpi::mem::reservation::Reservation;
 use drmkpi::os::UserSlice;
 use drmkpi::runner::client::Submission;
@@ -25,9 +22,7 @@ const FS: u32 = 1;
 
 /// The objects that a submit names.
 struct NamedObjects {
-    gems: KVec<Arc<PanfrostGem>>,
-    mappings: KVec<Arc<Mapping>>,
-    pins: KVec<Pin>,
+    bos: KVec<JobBo>,
     waits: FenceSet,
 }
 
@@ -57,7 +52,7 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<NamedObjects> {
     let array = |addr: u64, count: u32| {
         let count = Some(count).filter(|count| *count <= MAX_HANDLES);
         let bytes = count.and_then(|count| u64::from(count).checked_mul(4));
-        UserSlice::new(addr, bytes.ok_or(ENOMEM)?).read_u32s(os, call.caller)
+        UserSlice::new(addr, bytes.ok_or(ENOMEM)?).read_words(os, call.caller)
     };
     let mut waits = FenceSet::new(os);
     let in_syncs = array(arg.in_syncs, arg.in_sync_count)?;
@@ -70,22 +65,17 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<NamedObjects> {
             .iter()
             .try_for_each(|f| waits.add_pending(f))?;
     }
-    let gems = call
+    let mut gems = call
         .file
         .gems(&array(arg.bo_handles, arg.bo_handle_count)?)?;
-    let mut mappings = KVec::with_capacity(os, gems.len())?;
-    let mut pins = KVec::with_capacity(os, gems.len())?;
-    for (turn, gem) in (0..gems.len()).zip(gems.iter()) {
-        call.caller.check_signals(turn)?;
-        mappings.push(gem.object().mapping(call.file.id())?)?;
-        pins.push(Pin::new(gem.buffer()))?;
+    let mut bos = KVec::with_capacity(os, gems.len())?;
+    // In the order of the handles, mostly that of the buffers' ids, by which they are reserved.
+    gems.reverse();
+    while let Some(gem) = gems.pop() {
+        call.caller.check_signals(gems.len())?;
+        bos.push(JobBo::new(gem, call.file.id())?)?;
     }
-    Ok(NamedObjects {
-        gems,
-        mappings,
-        pins,
-        waits,
-    })
+    Ok(NamedObjects { bos, waits })
 }
 
 fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: NamedObjects) -> Result<Arc<Fence>> {
@@ -106,31 +96,23 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: NamedObjects) -> Result
             1
         }
     };
-    let NamedObjects {
-        gems,
-        mappings,
-        pins,
-        waits,
-    } = named;
-    let buffers = gems.iter().map(|gem| (gem.buffer(), Usage::Write));
+    let NamedObjects { bos, mut waits } = named;
+    let buffers = bos.iter().map(|bo| (bo.gem.buffer(), Usage::Write));
+    let reservation = Reservation::take(call.file.os(), call.caller, buffers, Some(&mut waits))?;
     let new = Submission {
         slot: slot.index(),
-        caller: call.caller,
         account: call.file.account(),
         ended_jobs: &file.ended_jobs,
-        reservation: Reservation::take(call.file.os(), call.caller, buffers)?,
+        reservation,
         waits,
-        implicit: true,
-        bytes: job_bytes(gems.len()).ok_or(ENOMEM)?,
+        bytes: job_bytes(bos.len()).ok_or(ENOMEM)?,
     };
     let make = |charge| {
         Ok(Job {
             jc: arg.jc,
             flush_id,
             vm: file.vm.clone(),
-            pins,
-            gems,
-            mappings,
+            bos,
             charge,
         })
     };
