@@ -46,7 +46,7 @@ copy() {
 	mkdir -p "$tree" "$build/kyua/tests"
 	cp "$out/initrd" "$initrd"
 	git ls-files -z -co --exclude-standard | tar --null -T - -c | tar -x -C "$tree"
-	find "$tree/tests/models/src" -type f -exec touch {} +
+	find "$tree/tests/lib/models/src" -type f -exec touch {} +
 	# Tests, board and library for QEMU come out of one build; what has nothing of the models in
 	# it is that of target/.
 	ln -sfn debug "$build/release"
@@ -59,8 +59,9 @@ copy() {
 # tests_of PACKAGE FAMILY: cargo's options for those of its tests that concern this family of
 # models.
 tests_of() {
-	local file name
-	for file in "tests/${1%_tests}/tests"/*.rs "tests/${1%_tests}/tests"/*/main.rs; do
+	local dir=tests/driver/tests file name
+	if [ "$1" = models ]; then dir=tests/lib/models/tests; fi
+	for file in "$dir"/*.rs "$dir"/*/main.rs; do
 		[ -e "$file" ] || continue
 		name=$(basename "${file%/main.rs}" .rs)
 		case $name in

@@ -7,7 +7,7 @@ use driver_tests::{errno, MS, SEC};
 use models::Injection;
 
 /// Product, address spaces, shader cores, jobs that a slot takes. HW: what the model says, see
-/// tests/models/src/mali/variant.rs; the depth is that of the features of the part.
+/// tests/lib/models/src/mali/variant.rs; the depth is that of the features of the part.
 const BOARDS: [(&str, u64, u32, u64, u64); 5] = [
     ("rk3399", 0x860, 8, 0xf, 2),
     ("mali-t720", 0x720, 4, 0x3, 1),

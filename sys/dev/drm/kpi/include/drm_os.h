@@ -6,7 +6,7 @@
  * its drivers, in both directions.
  *
  * Implemented in C on FreeBSD (sys/dev/drm/kpi/freebsd) and in user space by
- * tests/os.  The Rust side wraps it once, in sys/dev/drm/kpi/src/os.
+ * tests/lib/os.  The Rust side wraps it once, in sys/dev/drm/kpi/src/os.
  *
  * Conventions
  *   - Every call takes a handle; there is no hidden global.

@@ -264,9 +264,9 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
 
     /// Releases the job lock, and retires at most `at_once` jobs that have ended. For each, calls
     /// `count` with its payload and its time in the hardware in ns, adds its holdings to the list
-    /// of its file, signals its fence, and calls `signaled` with the result of `count`. Frees nothing whose size a client
-    /// chose, and takes no lock of a client. Returns whether there may be more, or another thread
-    /// is retiring jobs: then it has to be called again later.
+    /// of its file, signals its fence, and calls `signaled` with the result of `count`. Frees
+    /// nothing whose size a client chose, and takes no lock of a client. Returns whether there may
+    /// be more, or another thread is retiring jobs: then it has to be called again later.
     pub(super) fn retire<T>(
         &self,
         engine: MtxGuard<'_, Engine<P, H>>,

@@ -43,7 +43,7 @@ mod witness;
 mod world;
 
 /// The types and declarations of `drm_os.h`.
-#[path = "../../../sys/dev/drm/kpi/src/os/bindings.rs"]
+#[path = "../../../../sys/dev/drm/kpi/src/os/bindings.rs"]
 #[allow(missing_docs, non_camel_case_types, clippy::all, reason = "generated")]
 pub mod sys;
 

@@ -351,7 +351,7 @@ fn an_ioctl_that_keeps_a_lock_is_reported() {
 
 #[test]
 fn the_type_check_names_every_function_of_the_header() {
-    let bindings = include_str!("../../../sys/dev/drm/kpi/src/os/bindings.rs");
+    let bindings = include_str!("../../../../sys/dev/drm/kpi/src/os/bindings.rs");
     let check = include_str!("../src/check.rs");
     let checked: Vec<&str> = check
         .split(|c: char| !(c.is_alphanumeric() || c == '_'))
