@@ -102,7 +102,7 @@ for target in "${targets[@]}"; do
 		LANG=C.UTF-8 \
 		CARGO_TERM_COLOR=never make -C /srv/drmkpi --no-print-directory "$target" ||
 		die "make $target fails in the bare Debian 12"
-	say "fresh: make $target: ok after $(((SECONDS - start) / 60)) min; $(du -sxm "$root" |
-		cut -f 1) MB in $root"
+	say "fresh: make $target: ok after $(((SECONDS - start) / 60)) min; $(du -sxm \
+		--exclude=./proc "$root" 2>/dev/null | cut -f 1) MB in $root"
 done
 made "a bare Debian 12 in which make ${targets[*]} passed, in $root" "rm -rf $root"
