@@ -258,7 +258,13 @@ impl Space {
     ///
     /// EINVAL if jobs use it at another address, ENOSPC if it has too many users.
     pub(crate) fn hit(&mut self, buffer: &Buffer, wanted: Option<u64>) -> Result<Hit> {
-        let Some(start) = self.regions.place_of(buffer.id()) else {
+        // Mostly it is where it is wanted.
+        let there = wanted.and_then(|start| self.regions.at(start).map(|r| r.buffer.id()));
+        let start = match there == Some(buffer.id()) {
+            true => wanted,
+            false => self.regions.place_of(buffer.id()),
+        };
+        let Some(start) = start else {
             return Ok(Hit::None);
         };
         let Some(region) = self.regions.at(start).filter(|region| region.ready) else {

@@ -261,20 +261,25 @@ impl Vm {
 
     /// Ends a job's use of the buffer at `start`.
     fn release(this: &Arc<Self>, start: u64) {
-        let closed = this.with(|space| {
+        let released = this.with(|space| {
             let region = space.regions.at(start).ok_or(EINVAL)?;
             // OVERFLOW: none, for `take` has added one.
             region.users = region.users.saturating_sub(1);
-            let closed = region.closing && region.users == 0;
-            if closed {
+            if region.closing && region.users == 0 {
                 space.regions.close(start);
+                return Ok(None);
             }
-            Ok(closed)
+            Ok(Some(space.sweep(&this.jobs)))
         });
-        if closed == Ok(true) {
-            this.unmap(start);
-        }
-        if this.with(|space| Ok(space.sweep(&this.jobs))) == Ok(true) {
+        let freeable = match released {
+            Ok(Some(freeable)) => freeable,
+            Ok(None) => {
+                this.unmap(start);
+                this.with(|space| Ok(space.sweep(&this.jobs))) == Ok(true)
+            }
+            Err(_) => false,
+        };
+        if freeable {
             this.reaper.defer(this, When::Soon);
         }
     }

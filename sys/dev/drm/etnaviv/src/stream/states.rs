@@ -286,6 +286,31 @@ pub(crate) enum Set {
 /// does not hold an address.
 static TABLE: [u64; ENTRIES] = build();
 
+/// The states of each set, 64 to an entry.
+static ALLOWED: [u64; BITS] = bits(Set::Allowed);
+static NO_ADDRESS: [u64; BITS] = bits(Set::NoAddress);
+
+/// Entries of these.
+const BITS: usize = ENTRIES / 2;
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "at compile time only"
+)]
+const fn bits(set: Set) -> [u64; BITS] {
+    let halves = build();
+    let mut bits = [0u64; BITS];
+    let mut i = 0;
+    while i < BITS {
+        let low = (halves[2 * i] >> set.shift()) & 0xffff_ffff;
+        let high = (halves[2 * i + 1] >> set.shift()) & 0xffff_ffff;
+        bits[i] = low | high << 32;
+        i += 1;
+    }
+    bits
+}
+
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -336,10 +361,14 @@ impl Set {
     /// Whether the state whose number is in the low 16 bits is in the set.
     #[inline(always)]
     pub(crate) fn has(self, state: u32) -> bool {
-        let index = usize::try_from((state >> 5) & 0x7ff).unwrap_or(ENTRIES);
-        let entry = TABLE.get(index).copied().unwrap_or(0);
-        // OVERFLOW: none, for the shift is below 64.
-        entry.wrapping_shr(self.shift() | (state & 31)) & 1 != 0
+        let states = match self {
+            Set::Allowed => &ALLOWED,
+            Set::NoAddress => &NO_ADDRESS,
+        };
+        let index = usize::try_from((state >> 6) & 0x3ff).unwrap_or(BITS);
+        let entry = states.get(index).copied().unwrap_or(0);
+        // OVERFLOW: none: the shift is the low 6 bits.
+        entry.wrapping_shr(state) & 1 != 0
     }
 
     /// The mask of those of the 32 states from `state` on that are in the set. States above the

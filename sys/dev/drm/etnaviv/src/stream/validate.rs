@@ -162,7 +162,26 @@ fn walk<const V2: bool, const RELOCS: bool>(
     // The command with the next relocation, in a variable that stays in a register.
     let mut relocated = relocs.command();
     let mut at = 0usize;
-    while let Some(&[header, _]) = commands.get(at) {
+    while let Some(rest) = commands.get(at..) {
+        if !RELOCS {
+            // Most commands load one state that need not be checked further.
+            let plain_load =
+                |[header, _]: &[u32; 2]| header & !(FIXP | STATE) == LOAD_ONE && plain.has(*header);
+            // Eight at a time, then one by one.
+            let (eights, _) = rest.as_chunks::<8>();
+            let run = eights
+                .iter()
+                .position(|eight| !eight.iter().all(plain_load));
+            // OVERFLOW: none, for it is at most the length of `rest`.
+            let run = run.unwrap_or(eights.len()).wrapping_mul(8);
+            let rest = rest.get(run..).unwrap_or_default();
+            at = skip(at, run);
+            let run = rest.iter().position(|command| !plain_load(command));
+            at = skip(at, run.unwrap_or(rest.len()));
+        }
+        let Some(&[header, _]) = commands.get(at) else {
+            break;
+        };
         if header & !(FIXP | STATE) == LOAD_ONE {
             if !plain.has(header) || (RELOCS && relocated <= at) {
                 // The most frequent of them, a semaphore with its stall.

@@ -90,11 +90,22 @@ impl PageRun {
     /// odd number of words. The device sees them after a sync.
     pub fn store(&self, at: usize, words: &[u32]) {
         let (pairs, last) = words.as_chunks::<2>();
-        // OVERFLOW: saturates: an empty run has no pairs.
-        let end = self.words.saturating_sub(1);
-        for (at, [low, high]) in (at..end).step_by(2).zip(pairs) {
-            self.put(at, *low, *high, Ordering::Relaxed);
+        let put = |cells: &[AtomicU64], pairs: &[[u32; 2]]| {
+            for (cell, [low, high]) in cells.iter().zip(pairs) {
+                cell.store(u64::from(*high) << 32 | u64::from(*low), Ordering::Relaxed);
+            }
+        };
+        let cells = self.pairs_from(at);
+        let count = cells.len().min(pairs.len());
+        let cells = cells.get(..count).unwrap_or_default();
+        let pairs = pairs.get(..count).unwrap_or_default();
+        // Four at a time, without a test in between.
+        let (fours, rest) = cells.as_chunks::<4>();
+        let (four_pairs, rest_pairs) = pairs.as_chunks::<4>();
+        for (cells, pairs) in fours.iter().zip(four_pairs) {
+            put(cells, pairs);
         }
+        put(rest, rest_pairs);
         if let [last] = last {
             // OVERFLOW: saturates, beyond the run's end.
             self.put(
@@ -104,6 +115,19 @@ impl PageRun {
                 Ordering::Relaxed,
             );
         }
+    }
+
+    /// The pairs of words from the even word `at` on.
+    fn pairs_from(&self, at: usize) -> &[AtomicU64] {
+        let words = match self.words.checked_sub(at) {
+            Some(words) if at & 1 == 0 => words,
+            _ => return &[],
+        };
+        // SAFETY: in bounds of the mapping, or its end.
+        let first = unsafe { self.base.add(at) }.cast::<AtomicU64>();
+        // SAFETY: `words` words are mapped from there on, and aligned to 8 because `at` is even;
+        // they are accessed only as atomics.
+        unsafe { core::slice::from_raw_parts(first.as_ptr(), words / 2) }
     }
 
     /// Stores two words at the even word `at` by a single store: the device sees both or neither,
