@@ -139,10 +139,20 @@ pub struct Run {
     pub one: Job,
     /// With four.
     pub four: Job,
+    /// What a job costs that is larger, by its index in [`LARGER`]; not every board has all.
+    pub larger: [Option<Job>; LARGER.len()],
 }
+
+/// Larger jobs: the low byte of their marks, and what they are.
+pub const LARGER: [(u32, &str); 3] = [
+    (0x11, "32 more BOs, 1 in flight"),
+    (0x14, "32 more BOs, 4 in flight"),
+    (0x21, "2,000 more words, 1"),
+];
 
 /// A submit, the end of its ioctl, the only interrupt before the end of the wait, and that; as long
 /// as nothing else happened.
+/// `depth` is the low byte of the marks.
 fn jobs(events: &[(Event, Count)], depth: u32) -> Result<Job, String> {
     let (begin, done_mark) = (Event::Mark(SUBMIT | depth), Event::Mark(DONE | depth));
     let (mut parts, mut of) = ([const { Vec::new() }; 4], 0u32);
@@ -186,7 +196,7 @@ fn jobs(events: &[(Event, Count)], depth: u32) -> Result<Job, String> {
     }
     if of == 0 || (parts[0].len() as f64) < REGULAR * f64::from(of) {
         return Err(format!(
-            "{depth} in flight: only {} of {of} jobs were submitted, ended with one interrupt, and \
+            "marks {depth:#x}: only {} of {of} jobs were submitted, ended with one interrupt, and \
                 were waited for without sleep",
             parts[0].len()
         ));
@@ -226,23 +236,34 @@ impl Run {
         if nothing != Cost::default() {
             return Err(format!("{} privileged instructions in none", nothing.all));
         }
+        let mut larger = [None; LARGER.len()];
+        for ((tag, _), job) in LARGER.iter().zip(&mut larger) {
+            let submit = Event::Mark(SUBMIT | tag);
+            if events.iter().any(|(event, _)| *event == submit) {
+                *job = Some(jobs(&events, *tag)?);
+            }
+        }
         Ok(Run {
             null: cost(&nulls),
             one: jobs(&events, 1)?,
             four: jobs(&events, 4)?,
+            larger,
         })
     }
 
     /// The figures as a table has them: a row's name; submit, start, completion, and the whole. An
     /// ioctl has only the last.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, [Option<Cost>; 4]); 3] {
+    pub fn rows(&self) -> Vec<(&'static str, [Option<Cost>; 4])> {
         let of = |job: &Job| [job.submit, job.start, job.completion, job.whole].map(Some);
-        [
+        let mut rows = vec![
             ("GET_PARAM", [None, None, None, Some(self.null)]),
             ("job, 1 in flight", of(&self.one)),
             ("job, 4 in flight", of(&self.four)),
-        ]
+        ];
+        let larger = LARGER.iter().zip(&self.larger);
+        rows.extend(larger.filter_map(|((_, what), job)| Some((*what, of(job.as_ref()?)))));
+        rows
     }
 
     /// All figures, in the order of the table.
@@ -418,7 +439,10 @@ mod tests {
     #[test]
     fn the_table_has_every_figure_once() {
         let run = Run::parse(&log().1).unwrap();
-        let [(_, null), (_, one), (_, four)] = run.rows();
+        let rows = run.rows();
+        let [(_, null), (_, one), (_, four)] = rows[..] else {
+            panic!("{} rows", rows.len());
+        };
         assert_eq!(null, [None, None, None, Some(run.null)]);
         let Job {
             submit,
@@ -429,6 +453,18 @@ mod tests {
         assert_eq!(one, [submit, start, completion, whole].map(Some));
         assert_eq!(four[3], Some(run.four.whole));
         assert_eq!(run.figures().len(), 9);
+    }
+
+    #[test]
+    fn larger_jobs_have_rows_of_their_own_if_they_were_run() {
+        let mut log = log();
+        (0..20).for_each(|_| {
+            log.job(0x21, 0);
+        });
+        let run = Run::parse(&log.1).unwrap();
+        assert_eq!(run.larger, [None, None, Some(run.one)]);
+        assert_eq!(run.rows().len(), 4);
+        assert_eq!(run.rows()[3].0, LARGER[2].1);
     }
 
     #[test]

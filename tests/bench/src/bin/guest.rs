@@ -42,7 +42,7 @@ fn ratio(ours: Cost, stock: Cost) -> String {
 
 fn print(board: &str, what: &str, figures: [String; 4]) {
     let [submit, start, completion, whole] = figures;
-    println!("{board:<8} {what:<24} {submit:>16} {start:>16} {completion:>16} {whole:>16}");
+    println!("{board:<8} {what:<31} {submit:>16} {start:>16} {completion:>16} {whole:>16}");
 }
 
 /// The first of the runs, after it was seen that all are like it.

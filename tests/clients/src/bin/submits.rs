@@ -27,7 +27,11 @@ const DEPTH: usize = 4;
 /// Jobs of a chain for the Mali, each of 5 us or more on the model, before the one that writes.
 const NULL_JOBS: usize = 40;
 
-/// Marks, with the depth in the low byte of the first three.
+/// The other BOs of a job of [`Size::Bos`], and the words of one of [`Size::Words`].
+const MORE_BOS: usize = 32;
+const MORE_WORDS: u32 = 2000;
+
+/// Marks, with the depth and the size in the low byte of the first three.
 const SUBMIT: u32 = 0x100;
 const WAIT: u32 = 0x200;
 const DONE: u32 = 0x300;
@@ -40,8 +44,21 @@ fn failed(what: &str) -> impl Fn(Errno) -> String + '_ {
     move |errno| format!("{what}: {errno}")
 }
 
+/// The size of a job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Size {
+    /// Its chain or stream, and what that writes.
+    Small = 0,
+    /// It names [`MORE_BOS`] more BOs.
+    Bos = 0x10,
+    /// Its stream is [`MORE_WORDS`] words longer: loads of one state each.
+    Words = 0x20,
+}
+
 /// A GPU with room for [`DEPTH`] jobs.
 trait Gpu {
+    /// Makes the jobs of this size from now on. False if it has none.
+    fn resize(&mut self, size: Size) -> bool;
     /// Takes back what the job of a place has written.
     fn forget(&self, place: usize);
     /// One ioctl: submits the job of a place.
@@ -59,6 +76,9 @@ struct MaliJob<'a> {
     chain: Chain<'a>,
     data: MaliBo<'a>,
     map: Mapping,
+    more: Vec<MaliBo<'a>>,
+    /// The handles that a submit names: of the chain, the data, and the others.
+    handles: Vec<u32>,
 }
 
 struct Mali<'a> {
@@ -75,7 +95,14 @@ impl<'a> Mali<'a> {
             let mut chain = Chain::new(node, NULL_JOBS + 1)?;
             chain.null(NULL_JOBS).write_zero(data.va);
             let map = data.map()?;
-            Ok(MaliJob { chain, data, map })
+            let more = (0..MORE_BOS).map(|_| node.bo(4096, panfrost::BO_NOEXEC));
+            Ok(MaliJob {
+                handles: vec![chain.handle(), data.handle],
+                more: more.collect::<Result<_, Errno>>()?,
+                chain,
+                data,
+                map,
+            })
         };
         Ok(Mali {
             node,
@@ -86,6 +113,16 @@ impl<'a> Mali<'a> {
 }
 
 impl Gpu for Mali<'_> {
+    fn resize(&mut self, size: Size) -> bool {
+        for job in &mut self.jobs {
+            job.handles.truncate(2);
+            if size == Size::Bos {
+                job.handles.extend(job.more.iter().map(|bo| bo.handle));
+            }
+        }
+        size != Size::Words
+    }
+
     fn forget(&self, place: usize) {
         self.jobs[place].map.write_u64(0, u64::MAX);
     }
@@ -93,8 +130,7 @@ impl Gpu for Mali<'_> {
     fn submit(&mut self, place: usize) -> Result<(), Errno> {
         let job = &self.jobs[place];
         let mut work = job.chain.work();
-        let bos = [job.chain.handle(), job.data.handle];
-        work.bos = &bos;
+        work.bos = &job.handles;
         self.node.submit(&work)
     }
 
@@ -116,10 +152,14 @@ impl Gpu for Mali<'_> {
 }
 
 struct VivanteJob<'a> {
+    /// By size.
+    small: etnaviv::Work,
+    with_bos: etnaviv::Work,
+    with_words: etnaviv::Work,
     work: etnaviv::Work,
     map: Mapping,
     fence: u32,
-    _target: etnaviv::Bo<'a>,
+    _bos: Vec<etnaviv::Bo<'a>>,
 }
 
 struct Vivante<'a> {
@@ -134,12 +174,25 @@ const FILLED: u32 = 0x1234_5678;
 impl<'a> Vivante<'a> {
     fn new(client: &'a Client) -> Result<Vivante<'a>, Errno> {
         let job = |_| {
-            let target = client.bo(LONG_BYTES)?;
+            let mut bos = vec![client.bo(LONG_BYTES)?];
+            let map = bos[0].map()?;
+            let small = client.work().fill_long(&bos[0], FILLED);
+            for _ in 0..MORE_BOS {
+                bos.push(client.bo(4096)?);
+            }
+            let with_bos = bos.iter().fold(small.clone(), |work, bo| work.names(bo));
+            // Instructions of the vertex shader, which no draw uses.
+            let loads = |work: etnaviv::Work, n| work.state(0x4000 + n % 1024 * 4, n);
+            let with_words = (0..MORE_WORDS / 2).fold(client.work(), loads);
+            let with_words = with_words.fill_long(&bos[0], FILLED);
             Ok(VivanteJob {
-                work: client.work().fill_long(&target, FILLED),
-                map: target.map()?,
+                work: small.clone(),
+                small,
+                with_bos,
+                with_words,
+                map,
                 fence: 0,
-                _target: target,
+                _bos: bos,
             })
         };
         Ok(Vivante {
@@ -151,6 +204,17 @@ impl<'a> Vivante<'a> {
 }
 
 impl Gpu for Vivante<'_> {
+    fn resize(&mut self, size: Size) -> bool {
+        for job in &mut self.jobs {
+            job.work = match size {
+                Size::Small => job.small.clone(),
+                Size::Bos => job.with_bos.clone(),
+                Size::Words => job.with_words.clone(),
+            };
+        }
+        true
+    }
+
     fn forget(&self, place: usize) {
         self.jobs[place].map.write_u32(LONG_BYTES as usize - 4, 0);
     }
@@ -178,9 +242,12 @@ impl Gpu for Vivante<'_> {
     }
 }
 
-/// `JOBS` jobs, `depth` of them in flight.
-fn measure(gpu: &mut dyn Gpu, depth: usize, mark: &dyn Fn(u32)) -> Outcome<()> {
-    let tag = depth as u32;
+/// `JOBS` jobs, `depth` of them in flight, if the GPU has jobs of that size.
+fn measure(gpu: &mut dyn Gpu, depth: usize, size: Size, mark: &dyn Fn(u32)) -> Outcome<()> {
+    if !gpu.resize(size) {
+        return Ok(());
+    }
+    let tag = depth as u32 | size as u32;
     for n in 0..JOBS {
         let place = n % depth;
         gpu.forget(place);
@@ -210,8 +277,16 @@ fn run(gpu: &mut dyn Gpu, mark: &dyn Fn(u32)) -> Outcome<()> {
         mark(END);
         got.map_err(failed("GET_PARAM"))?;
     }
-    measure(gpu, 1, mark)?;
-    measure(gpu, DEPTH, mark)
+    for (depth, size) in [
+        (1, Size::Small),
+        (DEPTH, Size::Small),
+        (1, Size::Bos),
+        (DEPTH, Size::Bos),
+        (1, Size::Words),
+    ] {
+        measure(gpu, depth, size, mark)?;
+    }
+    Ok(())
 }
 
 /// Starts a process that uses the idle time. It ends with this one.
