@@ -166,7 +166,7 @@ extern "C" {
 extern "C" {
     pub fn drm_os_cv_broadcast(cv: *mut drm_os_cv);
 }
-unsafe extern "C" {
+extern "C" {
     pub fn drm_os_pool_get(
         os: *mut drm_os,
         key: u64,
