@@ -75,5 +75,6 @@ check "reasons for arithmetic that wraps or saturates" xtask overflow
 check "words and widths" xtask words
 check "manual pages" manuals
 check "names in the manual pages" xtask forms manual-names
+check "patches of the mutants" git apply --check tests/qemu/mutants/*.patch
 if [ "$bad" = 0 ]; then say "lint: clean"; fi
 exit "$bad"
