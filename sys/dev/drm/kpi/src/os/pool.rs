@@ -25,8 +25,10 @@ impl<T> Pooled<T> {
         let (mut mtx, mut cv) = (null_mut::<c::drm_os_mtx>(), null_mut::<c::drm_os_cv>());
         // SAFETY: `os` is live, the pointers are ours to fill.
         unsafe { c::drm_os_pool_get(os.as_ptr(), key, &raw mut mtx, &raw mut cv) };
-        // SAFETY: the pool lives as long as `os`, which outlives this; `drop` below leaves both.
-        let (value, changed) = unsafe { (Mtx::borrowed(mtx, value), Condvar::borrowed(cv)) };
+        // SAFETY: the pool lives as long as `os`, which outlives this; `drop` below leaves it.
+        let value = unsafe { Mtx::borrowed(mtx, value) };
+        // SAFETY: as above.
+        let changed = unsafe { Condvar::borrowed(cv) };
         Pooled { value, changed }
     }
 
