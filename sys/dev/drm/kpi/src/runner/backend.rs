@@ -16,7 +16,8 @@ use drm_sched::{Config, JobId, SlotConfig};
 /// A guard of the job lock.
 pub type Engine<'a, B> = MtxGuard<'a, queue::Engine<<B as Backend>::Job, KBox<<B as Backend>::Hw>>>;
 
-/// An interrupt of the device, and its handler, which takes the job lock and does not sleep.
+/// An interrupt of the device, and its handler, which takes the job lock and does not sleep. After
+/// it has collected jobs, it passes the lock to [`Runner::jobs_ended`].
 pub struct Interrupt<B> {
     /// Its name in the device tree; `None` for the only interrupt of a node.
     pub name: Option<&'static CStr>,
@@ -73,8 +74,8 @@ pub enum Start<V> {
 ///
 /// The functions that take an [`Engine`] or its `Hw`, and `mask_interrupts`, are called with the
 /// job lock held. They do not sleep; those with an [`Engine`] access registers only if
-/// `state.powered` is set, but for `ready`. So the runner may call `start` in the thread of
-/// a submit, and `collect` in that of an interrupt.
+/// `state.powered` is set, but for `ready`. So `start` is called in the thread of a submit, of an
+/// interrupt or of a task, and `collect` in that of an interrupt or of a task.
 ///
 /// `reset`, `set_up`, `stop`, `timed_out` and `power_off` are called with the power lock held
 /// instead: one at a time, and while the device has power. They may sleep, and do not call
