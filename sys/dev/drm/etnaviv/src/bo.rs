@@ -2,6 +2,7 @@
 //! The driver's part of a GEM object.
 
 use crate::Etnaviv;
+use core::sync::atomic::AtomicU32;
 use drmkpi::drm::gem::Gem;
 
 /// A GEM object of this driver.
@@ -21,10 +22,17 @@ pub struct Bo {
     pub(crate) caching: Caching,
     /// Whether the GPU may write to it.
     pub(crate) writable: bool,
+    /// The number of its region in the VM in which a job last used it. Only a hint: another VM has
+    /// other numbers.
+    pub(crate) region: AtomicU32,
 }
 
 impl Bo {
     pub(crate) fn new(caching: Caching, writable: bool) -> Bo {
-        Bo { caching, writable }
+        Bo {
+            caching,
+            writable,
+            region: AtomicU32::new(0),
+        }
     }
 }

@@ -65,9 +65,10 @@ impl Guilty {
         if let Some((id, job)) = guilty.and_then(|id| Some((id, engine.sched.job(id)?))) {
             let words = job.payload.stream.words().len();
             stream = engine.hw.stream_of(id).map(|va| (va, words));
-            for (gem, used) in job.payload.gems.iter().zip(job.payload.uses.iter()) {
+            for (gem, start) in job.payload.gems.iter().zip(job.payload.uses.starts()) {
                 // Only as many as there is room for: nothing is allocated under the lock.
-                if buffers.len() >= BUFFERS || buffers.push((used.start(), gem.clone())).is_err() {
+                let buffer = (u64::from(start), gem.clone());
+                if buffers.len() >= BUFFERS || buffers.push(buffer).is_err() {
                     break;
                 }
             }

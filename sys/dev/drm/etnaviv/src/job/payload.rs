@@ -2,7 +2,7 @@
 //! A job: what is written to the ring to start it, and what it holds until it is freed.
 
 use crate::bo::EtnavivGem;
-use crate::mmu::vm::{BufferUse, Vm};
+use crate::mmu::vm::{BufferUses, Vm};
 use crate::perfmon::requests::Requests;
 use crate::perfmon_tables::Pipe;
 use crate::stream::{CmdStream, Validated};
@@ -25,7 +25,7 @@ pub(crate) struct Job {
     /// this job switches to its own.
     pub(crate) left: Option<Arc<Vm>>,
     pub(crate) gems: KVec<Arc<EtnavivGem>>,
-    pub(crate) uses: KVec<BufferUse>,
+    pub(crate) uses: BufferUses,
     /// Released last, so that memory stays charged until it is freed.
     pub(crate) _charge: Charge,
 }

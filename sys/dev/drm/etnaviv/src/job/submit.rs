@@ -7,7 +7,8 @@ use crate::bo::EtnavivGem;
 use crate::gpu_core::{Core, SLOT};
 use crate::job::payload::Job;
 use crate::job::ring::MAX_STREAM_WORDS;
-use crate::mmu::vm::{BufferUse, Vm};
+use crate::mmu::space::Wish;
+use crate::mmu::vm::BufferUses;
 use crate::mmu::Version;
 use crate::perfmon::requests::{Request, Requests};
 use crate::perfmon_tables::Pipe;
@@ -17,13 +18,14 @@ use crate::Etnaviv;
 use core::cell::Cell;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::drm::driver::Call;
+use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::reservation::Reservation;
 use drmkpi::os::{KernelMap, Os, UserSlice, Words};
 use drmkpi::runner::client::{Client, Submission};
 use drmkpi::sync::fences::FenceSet;
 use drmkpi::sync::resv::Usage;
 use drmkpi::sync::sync_file::SyncFile;
-use drmkpi::util::errno::{Errno, Result, EINVAL, ENOMEM};
+use drmkpi::util::errno::{Errno, Result, EINVAL, ENOENT, ENOMEM};
 use drmkpi::util::int_conv::{u64_of, usize_of_u32};
 use drmkpi::util::uapi::Uapi;
 use iommu_pmap::Prot;
@@ -42,14 +44,54 @@ const MAX_BOS: u32 = 128 * 1024;
 const MAX_RELOCS: u32 = 128 * 1024;
 const MAX_PMRS: u32 = 128;
 
+/// The words of a BO in the user's array.
+const BO_WORDS: usize = SubmitBo::SIZE / 4;
+
 type Submit<'a> = Call<'a, Etnaviv>;
 
-/// A BO that a submit names, and how the job uses it.
-struct NamedBo {
-    gem: Arc<EtnavivGem>,
-    usage: Usage,
-    /// Its GPU address, if the client chooses it.
-    wanted: Option<u64>,
+/// The BOs that a submit names, and how the job uses them.
+struct NamedBos {
+    /// The user's array, in the kernel's memory.
+    words: Words,
+    gems: KVec<Arc<EtnavivGem>>,
+    /// The client chooses their GPU addresses.
+    softpin: bool,
+}
+
+impl NamedBos {
+    /// The BO with an index, and the GPU address that the client presumes.
+    fn bo(&self, index: usize) -> Option<(&Arc<EtnavivGem>, u64)> {
+        let gem = self.gems.get(index)?;
+        let [_, _, low, high] = *self.words.as_chunks::<BO_WORDS>().0.get(index)?;
+        Some((gem, u64::from(high) << 32 | u64::from(low)))
+    }
+
+    /// How the job wants the BO with an index to be mapped.
+    fn wish(&self, index: usize) -> Option<Wish<'_>> {
+        let (gem, presumed) = self.bo(index)?;
+        let bo = gem.object();
+        Some(Wish {
+            buffer: gem.buffer(),
+            start: self.softpin.then_some(presumed),
+            prot: match bo.writable {
+                true => Prot::READ | Prot::WRITE,
+                false => Prot::READ,
+            },
+            hint: &bo.region,
+        })
+    }
+
+    /// The buffers, and how the job uses them.
+    fn usages(&self) -> impl ExactSizeIterator<Item = (&Arc<Buffer>, Usage)> {
+        let words = self.words.as_chunks::<BO_WORDS>().0;
+        self.gems.iter().zip(words).map(|(gem, [access, ..])| {
+            let usage = match access & BO_WRITE {
+                0 => Usage::Read,
+                _ => Usage::Write,
+            };
+            (gem.buffer(), usage)
+        })
+    }
 }
 
 /// The arrays of a submit, copied from user space.
@@ -80,7 +122,7 @@ pub(crate) fn submit(
         // A client that chooses the addresses needs no relocations.
         return Err(EINVAL);
     }
-    let named = look_up(call, arg.flags, &arrays.bos)?;
+    let named = look_up(call, arg.flags, arrays.bos)?;
     let policy = match core.mmu().version() {
         Version::V1 => Policy::Mmuv1,
         Version::V2 | Version::V2Secure => Policy::Mmuv2,
@@ -102,7 +144,7 @@ pub(crate) fn submit(
     }
     let client = call.file.driver().client(gpu, arg.pipe)?;
     let objects = take_objects(call, pipe, stream, &arrays.pmrs, &named, &refuse)?;
-    queue(call, &client, objects, &named, waits, arg)
+    queue(call, &client, objects, named, waits, arg)
 }
 
 /// Checks the scalar arguments. Returns the pipe.
@@ -167,30 +209,21 @@ fn copy(call: &Submit<'_>, arg: &GemSubmit) -> Result<Arrays> {
     })
 }
 
-fn look_up(call: &Submit<'_>, flags: u32, words: &[u32]) -> Result<KVec<NamedBo>> {
-    let mut named = KVec::with_capacity(call.file.os(), words.len() / 4)?;
-    for (turn, bo) in (0..words.len()).zip(words.chunks_exact(SubmitBo::SIZE / 4)) {
-        call.caller.check_signals(turn)?;
-        let [access, handle, low, high] = *bo else {
-            return Err(EINVAL);
-        };
-        if access & !(BO_READ | BO_WRITE) != 0 {
-            return Err(EINVAL);
-        }
-        let gem = call.file.gem(handle).map_err(|_| EINVAL)?;
-        let usage = if access & BO_WRITE != 0 {
-            Usage::Write
-        } else {
-            Usage::Read
-        };
-        let presumed = u64::from(high) << 32 | u64::from(low);
-        named.push(NamedBo {
-            gem,
-            usage,
-            wanted: (flags & SOFTPIN != 0).then_some(presumed),
-        })?;
+fn look_up(call: &Submit<'_>, flags: u32, words: Words) -> Result<NamedBos> {
+    let bos = words.as_chunks::<BO_WORDS>().0;
+    if bos
+        .iter()
+        .any(|[access, ..]| access & !(BO_READ | BO_WRITE) != 0)
+    {
+        return Err(EINVAL);
     }
-    Ok(named)
+    let handles = bos.iter().map(|[_, handle, ..]| *handle);
+    let gems = call.file.gems(call.caller, handles);
+    Ok(NamedBos {
+        gems: gems.map_err(|e| if e == ENOENT { EINVAL } else { e })?,
+        words,
+        softpin: flags & SOFTPIN != 0,
+    })
 }
 
 /// An estimate of the kernel memory of a job, in bytes. It is charged to the client, which bounds
@@ -211,8 +244,7 @@ struct Objects {
     stream: CmdStream<Validated, KVec<u32>>,
     pipe: Pipe,
     requests: Option<Arc<Requests>>,
-    uses: KVec<BufferUse>,
-    gems: KVec<Arc<EtnavivGem>>,
+    uses: BufferUses,
     bytes: u64,
 }
 
@@ -221,22 +253,32 @@ fn take_objects(
     pipe: Pipe,
     stream: CmdStream<Checked<'_>, KVec<u32>>,
     pmrs: &[u32],
-    named: &[NamedBo],
+    named: &NamedBos,
     refuse: &dyn Fn(Refused) -> Errno,
 ) -> Result<Objects> {
-    let (uses, gems) = map_all(call, &call.file.driver().vm, named)?;
+    let file = call.file;
+    let uses = BufferUses::new(
+        &file.driver().vm,
+        call.caller,
+        named.gems.len(),
+        |index| named.wish(index),
+        |index| {
+            let gem = named.gems.get(index);
+            gem.is_some_and(|gem| gem.is_held_by(file.id()))
+        },
+    )?;
     let placed = |index: u32| {
         let index = usize_of_u32(index);
         Some(Placed {
-            iova: u32::try_from(uses.get(index)?.start()).ok()?,
-            bytes: named.get(index)?.gem.buffer().size(),
+            iova: uses.start(index)?,
+            bytes: named.gems.get(index)?.buffer().size(),
         })
     };
     let stream = stream.relocate(placed).map_err(refuse)?;
-    let requests = requests(call.file.os(), pipe, pmrs, named)?;
+    let requests = requests(file.os(), pipe, pmrs, &named.gems)?;
     let bytes = job_bytes(
         stream.words().len(),
-        named.len(),
+        named.gems.len(),
         pmrs.len() / (SubmitPmr::SIZE / 4),
     )
     .ok_or(ENOMEM)?;
@@ -245,37 +287,18 @@ fn take_objects(
         pipe,
         requests,
         uses,
-        gems,
         bytes,
     })
 }
 
-/// The uses of a job's BOs, and the BOs.
-type Mapped = (KVec<BufferUse>, KVec<Arc<EtnavivGem>>);
-
-/// Maps all BOs of a submit in the VM.
-fn map_all(call: &Submit<'_>, vm: &Arc<Vm>, named: &[NamedBo]) -> Result<Mapped> {
-    let os = call.file.os();
-    let mut uses = KVec::with_capacity(os, named.len())?;
-    let mut gems = KVec::with_capacity(os, named.len())?;
-    for (turn, n) in (0..named.len()).zip(named) {
-        call.caller.check_signals(turn)?;
-        let bo = n.gem.object();
-        let prot = if bo.writable {
-            Prot::READ | Prot::WRITE
-        } else {
-            Prot::READ
-        };
-        let held = || n.gem.is_held_by(call.file.id());
-        uses.push(BufferUse::new(vm, n.gem.buffer(), n.wanted, prot, held)?)?;
-        gems.push(n.gem.clone())?;
-    }
-    Ok((uses, gems))
-}
-
 /// Checks the counter requests of a submit. `read_offset` is in words; word 0 receives the sequence
 /// number.
-fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[NamedBo]) -> Result<Option<Arc<Requests>>> {
+fn requests(
+    os: Os,
+    pipe: Pipe,
+    words: &[u32],
+    gems: &[Arc<EtnavivGem>],
+) -> Result<Option<Arc<Requests>>> {
     if words.is_empty() {
         return Ok(None);
     }
@@ -288,24 +311,24 @@ fn requests(os: Os, pipe: Pipe, words: &[u32], named: &[NamedBo]) -> Result<Opti
         };
         let [domain, _, signal_low, signal_high] = counter.to_le_bytes();
         let signal = u16::from_le_bytes([signal_low, signal_high]);
-        let named = named.get(usize_of_u32(buffer)).ok_or(EINVAL)?;
+        let gem = gems.get(usize_of_u32(buffer)).ok_or(EINVAL)?;
         let end = u64::from(word)
             .checked_add(1)
             .and_then(|n| n.checked_mul(4));
-        let outside = end.is_none_or(|end| end > named.gem.buffer().size());
+        let outside = end.is_none_or(|end| end > gem.buffer().size());
         if word == 0 || outside || flags & !(PMR_PRE | PMR_POST) != 0 {
             return Err(EINVAL);
         }
         let domain = pipe.domains().get(usize::from(domain)).ok_or(EINVAL)?;
         let signal = domain.signals.get(usize::from(signal)).ok_or(EINVAL)?;
-        if !named.gem.object().writable {
+        if !gem.object().writable {
             return Err(EINVAL);
         }
         let map = match mapped.iter().find(|(index, _)| *index == buffer) {
             Some((_, map)) => *map,
             None => {
                 let map = maps.len();
-                maps.push(named.gem.buffer().object().kernel_map()?)?;
+                maps.push(gem.buffer().object().kernel_map()?)?;
                 mapped.push((buffer, map))?;
                 map
             }
@@ -328,16 +351,15 @@ fn queue(
     call: &Submit<'_>,
     client: &Client<Core>,
     objects: Objects,
-    named: &[NamedBo],
+    named: NamedBos,
     mut waits: FenceSet,
     arg: &mut GemSubmit,
 ) -> Result<()> {
     let core = client.device();
     let file = call.file.driver();
     let (os, account) = (core.os(), call.file.account());
-    let buffers = named.iter().map(|n| (n.gem.buffer(), n.usage));
     let implicit = (arg.flags & NO_IMPLICIT == 0).then_some(&mut waits);
-    let reservation = Reservation::take(os, call.caller, buffers, implicit)?;
+    let reservation = Reservation::take(os, call.caller, named.usages(), implicit)?;
     let new = Submission {
         slot: SLOT,
         account,
@@ -356,7 +378,7 @@ fn queue(
             stats: file.stats.clone(),
             requests: objects.requests,
             left: None,
-            gems: objects.gems,
+            gems: named.gems,
             uses: objects.uses,
             _charge: charge,
         })

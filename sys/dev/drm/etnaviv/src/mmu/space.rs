@@ -15,14 +15,14 @@ use crate::mmu::table::{Table, TableOwner};
 use crate::mmu::tables::UnlinkedTables;
 use crate::mmu::Mmu;
 use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::table_mem::Spare;
-use drmkpi::mem::va_alloc::Region as _;
 use drmkpi::os::{Dev, Mtx, PAGE_SIZE};
 use drmkpi::util::account::Charge;
 use drmkpi::util::errno::{Result, EINVAL, ENOMEM, ENOSPC};
-use drmkpi::util::int_conv::u64_of;
+use drmkpi::util::int_conv::{low32, u64_of};
 use iommu_pmap::{IovaRange, Prot};
 
 /// MMUv2: the lowest address of a buffer, and the end of the address space.
@@ -41,10 +41,27 @@ pub(crate) struct Retired {
     tables: UnlinkedTables,
 }
 
+/// How a job wants to use a buffer.
+pub(crate) struct Wish<'a> {
+    pub(crate) buffer: &'a Arc<Buffer>,
+    /// Its GPU address, if the client chooses it.
+    pub(crate) start: Option<u64>,
+    pub(crate) prot: Prot,
+    /// The number of its region when it was last used, in whichever VM that was.
+    pub(crate) hint: &'a AtomicU32,
+}
+
+/// A region that a job uses: its number, and its start, which is below 4 GiB.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) number: u32,
+    pub(crate) start: u32,
+}
+
 /// Where a buffer is mapped.
 pub(crate) enum Hit {
-    /// At this address, and whether the client had closed its handle.
-    At(u64, bool),
+    /// In this region, and whether the client had closed its handle.
+    At(Place, bool),
     /// It was at this address, whose region is closed now: the caller unmaps it.
     Closed(u64),
     /// It is not, or not completely, mapped.
@@ -206,17 +223,20 @@ impl Space {
     }
 
     /// Unmaps a part of the region at `start`, which is closed, and removes it with the last part;
-    /// its buffer is kept until no job can reach it. Returns whether all of it is unmapped: if not,
-    /// the caller releases the lock and calls again. Several threads may do so for one region.
+    /// its buffer is kept until no job can reach it. Returns whether all of it is unmapped: if not, the caller
+    /// releases the lock and calls again. Several threads may do so for one region.
     #[must_use]
     pub(crate) fn unmap_part(&mut self, owner: TableOwner<'_>, start: u64) -> bool {
-        let Some(region) = self.regions.at(start) else {
+        let Some(number) = self.regions.at(start) else {
+            return true;
+        };
+        let Some(region) = self.regions.region(number) else {
             return true;
         };
         let Some(unmapped) = region.unmapped else {
             return true;
         };
-        let end = region.end(start);
+        let end = region.end();
         // OVERFLOW: a region ends below 4 GiB.
         let from = start.saturating_add(unmapped);
         // OVERFLOW: as above.
@@ -229,7 +249,7 @@ impl Space {
         if next < end {
             return false;
         }
-        let Some(region) = self.regions.remove(start) else {
+        let Some(region) = self.regions.remove(number) else {
             return true;
         };
         // `insert` has reserved the capacity. Otherwise the buffer is leaked, not freed too early.
@@ -243,8 +263,10 @@ impl Space {
     #[must_use]
     pub(crate) fn clear(&mut self, owner: TableOwner<'_>, room: &Range<u64>) -> bool {
         for _ in 0..REGIONS {
-            let first = self.regions.first_in(room).map(|(start, _)| start);
-            let Some(start) = first else { return true };
+            let first = self.regions.first_in(room);
+            let Some(start) = first.map(|(_, region)| region.start) else {
+                return true;
+            };
             if !self.unmap_part(owner, start) {
                 break;
             }
@@ -252,34 +274,72 @@ impl Space {
         false
     }
 
-    /// Adds a job to the users of a buffer that is mapped at `wanted`, or anywhere.
+    /// The number of the region of a buffer: the hint is right, or it is looked up.
+    fn region_of(&mut self, wish: &Wish<'_>) -> Option<u32> {
+        let hint = wish.hint.load(Ordering::Relaxed);
+        let region = self.regions.region(hint);
+        if region.is_some_and(|r| r.unmapped.is_none() && Arc::ptr_eq(&r.buffer, wish.buffer)) {
+            return Some(hint);
+        }
+        let number = self.regions.of_buffer(wish.buffer.id())?;
+        wish.hint.store(number, Ordering::Relaxed);
+        Some(number)
+    }
+
+    /// Adds a job to the users of a buffer. Returns `None`, and does nothing, if there is more to
+    /// do than that: `hit` tells what.
+    pub(crate) fn use_mapped(&mut self, wish: &Wish<'_>) -> Option<Place> {
+        let number = self.region_of(wish)?;
+        let region = self.regions.region(number)?;
+        let is_wanted = wish.start.is_none_or(|wanted| wanted == region.start);
+        if !is_wanted || !region.ready || region.closing {
+            return None;
+        }
+        region.users = region.users.checked_add(1)?;
+        let start = low32(region.start);
+        Some(Place { number, start })
+    }
+
+    /// Adds a job to the users of a buffer, if it is mapped at the wanted address.
     ///
     /// # Errors
     ///
     /// EINVAL if jobs use it at another address, ENOSPC if it has too many users.
-    pub(crate) fn hit(&mut self, buffer: &Buffer, wanted: Option<u64>) -> Result<Hit> {
-        // Mostly it is where it is wanted.
-        let there = wanted.and_then(|start| self.regions.at(start).map(|r| r.buffer.id()));
-        let start = match there == Some(buffer.id()) {
-            true => wanted,
-            false => self.regions.place_of(buffer.id()),
-        };
-        let Some(start) = start else {
+    pub(crate) fn hit(&mut self, wish: &Wish<'_>) -> Result<Hit> {
+        let Some(number) = self.region_of(wish) else {
             return Ok(Hit::None);
         };
-        let Some(region) = self.regions.at(start).filter(|region| region.ready) else {
+        let Some(region) = self.regions.region(number).filter(|region| region.ready) else {
             return Ok(Hit::None);
         };
-        if wanted.is_none_or(|wanted| wanted == start) {
+        if wish.start.is_none_or(|wanted| wanted == region.start) {
             region.users = region.users.checked_add(1).ok_or(ENOSPC)?;
             let closing = core::mem::replace(&mut region.closing, false);
-            return Ok(Hit::At(start, closing));
+            let start = low32(region.start);
+            return Ok(Hit::At(Place { number, start }, closing));
         }
         if region.users != 0 {
             return Err(EINVAL);
         }
-        self.regions.close(start);
+        let start = region.start;
+        self.regions.close(number);
         Ok(Hit::Closed(start))
+    }
+
+    /// Ends a job's use of a region. Returns whether it was the last use of a region that the
+    /// client has closed: then the region is closed, and the caller unmaps it.
+    #[must_use]
+    pub(crate) fn end_use(&mut self, place: Place) -> bool {
+        let Some(region) = self.regions.region(place.number) else {
+            return false;
+        };
+        // OVERFLOW: none, for `hit` or `insert` has added one.
+        region.users = region.users.saturating_sub(1);
+        let closed = region.closing && region.users == 0;
+        if closed {
+            self.regions.close(place.number);
+        }
+        closed
     }
 
     /// Adds a region at `start`, where there is room, for a buffer that one job uses; the caller
@@ -288,7 +348,7 @@ impl Space {
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn insert(&mut self, buffer: &Arc<Buffer>, start: u64) -> Result<()> {
+    pub(crate) fn insert(&mut self, buffer: &Arc<Buffer>, start: u64) -> Result<Place> {
         // All regions may be unmapped before any buffer is freed, and unmapping cannot allocate.
         let room_for = self.regions.len().checked_add(1).ok_or(ENOMEM)?;
         for retired in [
@@ -298,7 +358,9 @@ impl Space {
         ] {
             retired.buffers.reserve(room_for)?;
         }
-        self.regions.insert(start, buffer)
+        let number = self.regions.insert(start, buffer)?;
+        let start = low32(start);
+        Ok(Place { number, start })
     }
 
     /// Moves what no job can reach to `freeable`, and begins generations of jobs as the previous

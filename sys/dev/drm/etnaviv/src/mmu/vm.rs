@@ -3,14 +3,14 @@
 //! when a job first uses it, at an address of the client's choice (softpin) or of the kernel's. It
 //! is unmapped when the client closes its handle, or when another buffer needs its address.
 
-use crate::mmu::space::{Hit, Jobs, Retired, Space};
+use crate::mmu::space::{Hit, Jobs, Place, Retired, Space, Wish};
 use crate::mmu::table::TableOwner;
 use crate::mmu::{Mmu, TableNumber, Version, COMMAND_BYTES, COMMAND_VA};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::wire::{for_each_chunk, map_chunks};
-use drmkpi::os::{Mtx, Sx, PAGE_SIZE};
+use drmkpi::os::{Caller, Mtx, Sx, PAGE_SIZE};
 use drmkpi::runner::reaper::{Link, Reaped, Reaper, When};
 use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
@@ -151,17 +151,16 @@ impl Vm {
         self.seqno.load(Ordering::Acquire)
     }
 
-    /// Maps `buffer` for a job, at `wanted` or at any address, unless it is mapped. Returns its
-    /// address, and whether the client may have closed its handle without a call of `forget` that
-    /// found the buffer mapped.
+    /// Maps a buffer for a job, unless it is mapped. Returns its place, and whether the client may
+    /// have closed its handle without a call of `forget` that found the buffer mapped.
     ///
     /// # Errors
     ///
     /// EINVAL for an address that a client cannot choose, or if jobs use the buffer at another
     /// address; ENOSPC if jobs use another buffer there, if there is no room, or above 4 GiB;
     /// ENOMEM.
-    fn take(&self, buffer: &Arc<Buffer>, wanted: Option<u64>, prot: Prot) -> Result<(u64, bool)> {
-        let taken = self.find_or_map(buffer, wanted, prot);
+    fn take(&self, wish: &Wish<'_>) -> Result<(Place, bool)> {
+        let taken = self.find_or_map(wish);
         if taken.is_err() {
             // Buffers may have been unmapped to make room, or to be moved.
             self.reap();
@@ -169,12 +168,13 @@ impl Vm {
         taken
     }
 
-    fn find_or_map(
-        &self,
-        buffer: &Arc<Buffer>,
-        wanted: Option<u64>,
-        prot: Prot,
-    ) -> Result<(u64, bool)> {
+    fn find_or_map(&self, wish: &Wish<'_>) -> Result<(Place, bool)> {
+        let Wish {
+            buffer,
+            start: wanted,
+            prot,
+            hint,
+        } = *wish;
         let mut guard = self.space.lock();
         let space = guard.as_mut().ok_or(EINVAL)?;
         if let Some(start) = wanted {
@@ -187,7 +187,7 @@ impl Vm {
                 return Err(ENOSPC);
             }
         }
-        let hit = space.hit(buffer, wanted)?;
+        let hit = space.hit(wish)?;
         drop(guard);
         if let Some(place) = self.place(hit) {
             return Ok(place);
@@ -196,7 +196,7 @@ impl Vm {
         for_each_chunk(self.mmu.os(), buffer, 0, 0..buffer.size(), |_, _| Ok(()))?;
         // With this lock held, no region is mapped only in part.
         let _one_at_a_time = self.mapping.lock();
-        let hit = self.with(|space| space.hit(buffer, wanted))?;
+        let hit = self.with(|space| space.hit(wish))?;
         if let Some(place) = self.place(hit) {
             return Ok(place);
         }
@@ -204,12 +204,12 @@ impl Vm {
         // Only a thread with that lock takes the room.
         while !self.with(|space| Ok(space.clear(self.table_owner(), &room)))? {}
         let start = room.start;
-        self.with(|space| space.insert(buffer, start))?;
+        let place = self.with(|space| space.insert(buffer, start))?;
         let mapped = self.map(start, buffer, prot);
         let _ = self.with(|space| {
-            match (mapped, space.regions.at(start)) {
+            match (mapped, space.regions.region(place.number)) {
                 (Ok(()), Some(region)) => region.ready = true,
-                _ => space.regions.close(start),
+                _ => space.regions.close(place.number),
             }
             Ok(())
         });
@@ -217,7 +217,8 @@ impl Vm {
             self.unmap(start);
         }
         self.reap();
-        mapped.map(|()| (start, true))
+        hint.store(place.number, Ordering::Relaxed);
+        mapped.map(|()| (place, true))
     }
 
     /// Runs `f` with the lock held.
@@ -225,10 +226,10 @@ impl Vm {
         f(self.space.lock().as_mut().ok_or(EINVAL)?)
     }
 
-    /// The address of a buffer that was found, or `None` after its closed region is unmapped.
-    fn place(&self, hit: Hit) -> Option<(u64, bool)> {
+    /// The place of a buffer that was found, or `None` after its closed region is unmapped.
+    fn place(&self, hit: Hit) -> Option<(Place, bool)> {
         match hit {
-            Hit::At(start, closing) => return Some((start, closing)),
+            Hit::At(place, closing) => return Some((place, closing)),
             Hit::Closed(start) => self.unmap(start),
             Hit::None => {}
         }
@@ -259,40 +260,15 @@ impl Vm {
         )
     }
 
-    /// Ends a job's use of the buffer at `start`.
-    fn release(this: &Arc<Self>, start: u64) {
-        let released = this.with(|space| {
-            let region = space.regions.at(start).ok_or(EINVAL)?;
-            // OVERFLOW: none, for `take` has added one.
-            region.users = region.users.saturating_sub(1);
-            if region.closing && region.users == 0 {
-                space.regions.close(start);
-                return Ok(None);
-            }
-            Ok(Some(space.sweep(&this.jobs)))
-        });
-        let freeable = match released {
-            Ok(Some(freeable)) => freeable,
-            Ok(None) => {
-                this.unmap(start);
-                this.with(|space| Ok(space.sweep(&this.jobs))) == Ok(true)
-            }
-            Err(_) => false,
-        };
-        if freeable {
-            this.reaper.defer(this, When::Soon);
-        }
-    }
-
     /// The client has closed its last handle of a buffer: unmaps it, now or when no job uses it.
     pub(crate) fn forget(&self, buffer: u64) {
         let closed = self.with(|space| {
-            let start = space.regions.place_of(buffer).ok_or(EINVAL)?;
-            let region = space.regions.at(start).ok_or(EINVAL)?;
+            let number = space.regions.of_buffer(buffer).ok_or(EINVAL)?;
+            let region = space.regions.region(number).ok_or(EINVAL)?;
             region.closing = true;
-            let closed = region.users == 0;
+            let (start, closed) = (region.start, region.users == 0);
             if closed {
-                space.regions.close(start);
+                space.regions.close(number);
             }
             Ok(closed.then_some(start))
         });
@@ -343,45 +319,104 @@ impl Drop for Vm {
     }
 }
 
-/// A job's use of a buffer.
-pub(crate) struct BufferUse {
+/// A job's uses of its buffers, in the order in which the job names them. Dropping this ends them.
+pub(crate) struct BufferUses {
     vm: Arc<Vm>,
-    start: u64,
+    list: KVec<Place>,
 }
 
-impl BufferUse {
-    /// Maps the buffer, as `Vm::take` does. `has_handle` returns whether the client still has a
-    /// handle of it.
+/// The number of buffers that are looked up, or whose use is ended, with the lock held once.
+const AT_ONCE: usize = 64;
+
+impl BufferUses {
+    /// Maps the `count` buffers of a job, those that are not mapped. `wish` returns how the job uses
+    /// the one with an index, `has_handle` whether the client still has a handle of it.
     ///
     /// # Errors
     ///
-    /// EINVAL, ENOSPC, ENOMEM.
-    pub(crate) fn new(
+    /// Those of `Vm::take`; EINTR, ERESTART.
+    pub(crate) fn new<'w>(
         vm: &Arc<Vm>,
-        buffer: &Arc<Buffer>,
-        wanted: Option<u64>,
-        prot: Prot,
-        has_handle: impl FnOnce() -> bool,
-    ) -> Result<BufferUse> {
-        let (start, may_be_closed) = vm.take(buffer, wanted, prot)?;
-        let vm = vm.clone();
-        let used = BufferUse { vm, start };
-        // A handle that was closed before this had no region to forget; one that is closed later
-        // has.
-        if may_be_closed && !has_handle() {
-            used.vm.forget(buffer.id());
+        caller: &Caller<'_>,
+        count: usize,
+        wish: impl Fn(usize) -> Option<Wish<'w>>,
+        has_handle: impl Fn(usize) -> bool,
+    ) -> Result<BufferUses> {
+        let mut uses = BufferUses {
+            vm: vm.clone(),
+            list: KVec::with_capacity(vm.mmu.os(), count)?,
+        };
+        while uses.list.len() < count {
+            let next = uses.list.len();
+            caller.check_signals(next)?;
+            // OVERFLOW: saturates, beyond `count`.
+            let some = next..next.saturating_add(AT_ONCE).min(count);
+            if uses.add_mapped(some.map_while(&wish))? {
+                continue;
+            }
+            let wish = wish(next).ok_or(EINVAL)?;
+            let (place, may_be_closed) = vm.take(&wish)?;
+            uses.list.push(place)?;
+            // A handle that was closed before this had no region to forget; one that is closed
+            // later has.
+            if may_be_closed && !has_handle(next) {
+                vm.forget(wish.buffer.id());
+            }
         }
-        Ok(used)
+        Ok(uses)
     }
 
-    /// The GPU address of the buffer.
-    pub(crate) fn start(&self) -> u64 {
-        self.start
+    /// Adds those of `wishes` that are mapped as they are wanted, up to the first one that is not.
+    /// Returns whether there is one at least.
+    fn add_mapped<'w>(&mut self, wishes: impl Iterator<Item = Wish<'w>>) -> Result<bool> {
+        let before = self.list.len();
+        let mut guard = self.vm.space.lock();
+        let space = guard.as_mut().ok_or(EINVAL)?;
+        for wish in wishes {
+            let Some(place) = space.use_mapped(&wish) else {
+                break;
+            };
+            self.list.push(place)?;
+        }
+        Ok(self.list.len() != before)
+    }
+
+    /// The GPU address of the buffer with an index.
+    pub(crate) fn start(&self, index: usize) -> Option<u32> {
+        self.list.get(index).map(|place| place.start)
+    }
+
+    /// The GPU addresses of the buffers.
+    pub(crate) fn starts(&self) -> impl Iterator<Item = u32> + '_ {
+        self.list.iter().map(|place| place.start)
     }
 }
 
-impl Drop for BufferUse {
+impl Drop for BufferUses {
     fn drop(&mut self) {
-        Vm::release(&self.vm, self.start);
+        let vm = &self.vm;
+        while !self.list.is_empty() {
+            let list = &mut self.list;
+            let ended = vm.with(|space| {
+                for _ in 0..AT_ONCE {
+                    let Some(place) = list.pop() else { break };
+                    if space.end_use(place) {
+                        return Ok((Some(place.start), false));
+                    }
+                }
+                Ok((None, space.sweep(&vm.jobs)))
+            });
+            let freeable = match ended {
+                Ok((None, freeable)) => freeable,
+                Ok((Some(closed), _)) => {
+                    vm.unmap(u64::from(closed));
+                    vm.with(|space| Ok(space.sweep(&vm.jobs))) == Ok(true)
+                }
+                Err(_) => return,
+            };
+            if freeable {
+                vm.reaper.defer(vm, When::Soon);
+            }
+        }
     }
 }

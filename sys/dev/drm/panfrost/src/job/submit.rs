@@ -65,9 +65,8 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<NamedObjects> {
             .iter()
             .try_for_each(|f| waits.add_pending(f))?;
     }
-    let mut gems = call
-        .file
-        .gems(&array(arg.bo_handles, arg.bo_handle_count)?)?;
+    let handles = array(arg.bo_handles, arg.bo_handle_count)?;
+    let mut gems = call.file.gems(call.caller, handles.iter().copied())?;
     let mut bos = KVec::with_capacity(os, gems.len())?;
     // In the order of the handles, mostly that of the buffers' ids, by which they are reserved.
     gems.reverse();

@@ -5,7 +5,7 @@ use crate::alloc::{Arc, KVec};
 use crate::drm::driver::Driver;
 use crate::drm::file::File;
 use crate::drm::gem::{Gem, MAP_SHIFT};
-use crate::os::UserMapping;
+use crate::os::{Caller, UserMapping};
 use crate::util::account::{HANDLE_BYTES, HANDLE_SLOT_BYTES};
 use crate::util::errno::{Result, EACCES, EINVAL, ENOENT, ENOMEM};
 
@@ -23,15 +23,21 @@ impl<D: Driver> File<D> {
     ///
     /// # Errors
     ///
-    /// ENOENT, ENOMEM.
-    pub fn gems(&self, handles: &[u32]) -> Result<KVec<Arc<Gem<D>>>> {
+    /// ENOENT, ENOMEM; EINTR, ERESTART.
+    pub fn gems(
+        &self,
+        caller: &Caller<'_>,
+        mut handles: impl ExactSizeIterator<Item = u32>,
+    ) -> Result<KVec<Arc<Gem<D>>>> {
         // How many are looked up in one hold of the lock.
         const AT_ONCE: usize = 64;
-        let mut gems = KVec::with_capacity(self.os(), handles.len())?;
-        for some in handles.chunks(AT_ONCE) {
+        let count = handles.len();
+        let mut gems = KVec::with_capacity(self.os(), count)?;
+        while gems.len() < count {
+            caller.check_signals(gems.len())?;
             let table = self.handles().lock();
-            for handle in some {
-                gems.push(table.get(*handle).cloned().ok_or(ENOENT)?)?;
+            for handle in handles.by_ref().take(AT_ONCE) {
+                gems.push(table.get(handle).cloned().ok_or(ENOENT)?)?;
             }
         }
         Ok(gems)
