@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `drm_os_malloc`: zeroed memory whose misuse is fatal.
+//! `drm_os_malloc`: memory whose misuse is fatal.
 //!
 //! A header of 32 bytes names the world and the size, a canary follows the block. Freed blocks are
-//! filled with 0xDE and kept for a while, so that a second free and a late write show.
+//! filled with 0xDE and kept for a while, so that a second free and a late write show. Those that
+//! need not be zeroed are filled with 0xA5, so that a read before the first write shows.
 
 use crate::counters::Kind;
 use crate::sys;
@@ -20,6 +21,7 @@ const LIVE: u64 = 0x6c69_7665_6472_6d21;
 const DEAD: u64 = 0x6465_6164_6472_6d21;
 const CANARY: [u8; 8] = *b"\xc5canary\x5c";
 pub(crate) const POISON: u8 = 0xde;
+const UNINITIALISED: u8 = 0xa5;
 const KEPT_BLOCKS: usize = 512;
 const KEPT_MAX: usize = 16 << 10;
 
@@ -139,7 +141,7 @@ pub(crate) mod exports {
         flags: u32,
     ) -> *mut c_void {
         let w = Inner::of(os);
-        match flags {
+        match flags & !sys::DRM_OS_ZERO {
             sys::DRM_OS_WAITOK => witness::may_sleep("drm_os_malloc(DRM_OS_WAITOK)"),
             sys::DRM_OS_NOWAIT => {}
             _ => fatal(&format!("drm_os_malloc with flags {flags:#x}")),
@@ -161,6 +163,9 @@ pub(crate) mod exports {
             pad: 0,
         });
         let body = p.add(HEAD);
+        if flags & sys::DRM_OS_ZERO == 0 {
+            body.write_bytes(UNINITIALISED, size);
+        }
         body.add(size)
             .copy_from_nonoverlapping(CANARY.as_ptr(), CANARY.len());
         let stack = wants_stacks().then(|| Box::new(Backtrace::force_capture()));
@@ -171,7 +176,7 @@ pub(crate) mod exports {
     }
 
     #[no_mangle]
-    pub unsafe extern "C" fn drm_os_free(p: *mut c_void) {
+    pub unsafe extern "C" fn drm_os_free(p: *mut c_void, asked: usize) {
         if p.is_null() {
             return;
         }
@@ -186,6 +191,11 @@ pub(crate) mod exports {
         }
         let w = &*(*h).world;
         let size = (*h).size;
+        if asked != size {
+            fatal(&format!(
+                "drm_os_free of {asked} bytes, for a block of {size}"
+            ));
+        }
         if lk(&w.mallocs.live).remove(&(body as usize)).is_none() {
             fatal(&format!("drm_os_free of {p:p}, which is not live"));
         }

@@ -287,16 +287,19 @@ fn a_purged_object_has_no_pages_and_gets_none() {
 #[test]
 fn malloc_is_zeroed_aligned_and_guarded() {
     let (w, _d) = virtual_toy(Config::default());
-    let alloc = |n| unsafe { sys::drm_os_malloc(w.as_raw(), n, sys::DRM_OS_WAITOK) }.cast::<u8>();
+    let with = |n, flags| unsafe { sys::drm_os_malloc(w.as_raw(), n, flags) }.cast::<u8>();
+    let alloc = |n| with(n, sys::DRM_OS_WAITOK);
     unsafe {
         for n in [0, 1, 15, 4096, 100_000] {
-            let p = alloc(n);
-            assert!(p.align_offset(16) == 0 && (0..n).all(|i| p.add(i).read() == 0));
-            p.write_bytes(0xff, n);
-            sys::drm_os_free(p.cast());
+            for (flags, byte) in [(sys::DRM_OS_ZERO, 0), (0, 0xa5)] {
+                let p = with(n, sys::DRM_OS_WAITOK | flags);
+                assert!(p.align_offset(16) == 0 && (0..n).all(|i| p.add(i).read() == byte));
+                p.write_bytes(0xff, n);
+                sys::drm_os_free(p.cast(), n);
+            }
         }
         assert!(alloc(usize::MAX - 8).is_null());
-        sys::drm_os_free(std::ptr::null_mut());
+        sys::drm_os_free(std::ptr::null_mut(), 8);
         let (p, q) = (alloc(24), alloc(24));
         let big = alloc(1000);
         let text =
@@ -304,19 +307,22 @@ fn malloc_is_zeroed_aligned_and_guarded() {
         dies(&[text], || w.assert_clean());
         dies(&["24 bytes was written past its end"], || {
             p.add(24).write(0);
-            sys::drm_os_free(p.cast());
+            sys::drm_os_free(p.cast(), 24);
         });
-        sys::drm_os_free(p.cast());
+        dies(&["drm_os_free of 25 bytes, for a block of 24"], || {
+            sys::drm_os_free(p.cast(), 25)
+        });
+        sys::drm_os_free(p.cast(), 24);
         assert_eq!(p.read(), 0xde);
         dies(&["double free of a block of 24 bytes"], || {
-            sys::drm_os_free(p.cast())
+            sys::drm_os_free(p.cast(), 24)
         });
         dies(&["freed memory was written to"], || {
             p.write(1);
             w.assert_clean();
         });
-        sys::drm_os_free(q.cast());
-        sys::drm_os_free(big.cast());
+        sys::drm_os_free(q.cast(), 24);
+        sys::drm_os_free(big.cast(), 1000);
     }
     w.assert_clean();
 }
@@ -330,7 +336,7 @@ fn exactly_the_nth_allocation_fails() {
         let q = make(|q| sys::drm_os_mtx_create(w.as_raw(), c"m".as_ptr(), q));
         let mut pa = 0;
         let r = sys::drm_os_page_alloc(d.as_raw(), &mut pa);
-        sys::drm_os_free(p);
+        sys::drm_os_free(p, 8);
         if let Ok(m) = q {
             sys::drm_os_mtx_destroy(m);
         }

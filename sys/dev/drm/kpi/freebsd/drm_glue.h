@@ -127,6 +127,8 @@ void	drm_minor_wait_end(struct drm_os_caller *caller);
 
 /* drm_object.c */
 struct vm_object *drm_object_vm(struct drm_os_object *obj);
+void	drm_malloc_init(void);
+void	drm_malloc_uninit(void);
 void	drm_locks_init(void);
 void	drm_locks_uninit(void);
 void	drm_objects_init(void);

@@ -11,8 +11,51 @@
 #include <sys/vmmeter.h>
 #include <vm/vm.h>
 #include <vm/vm_param.h>
+#include <vm/uma.h>
 
 MALLOC_DEFINE(M_DRM, "drm", "drmkpi and its drivers");
+
+/*
+ * Small blocks come from zones of their own sizes: drm_os_free is told the
+ * size, so that uma(9) need not find the zone from the address, as free(9)
+ * does.  The other blocks come from malloc(9).
+ */
+#define	SMALL_STEP	64
+#define	SMALL_MAX	1024
+
+static uma_zone_t small_zones[SMALL_MAX / SMALL_STEP];
+static char small_names[nitems(small_zones)][sizeof("drm 1024")];
+
+void
+drm_malloc_init(void)
+{
+	u_int i;
+
+	for (i = 0; i < nitems(small_zones); i++) {
+		snprintf(small_names[i], sizeof(small_names[i]), "drm %u",
+		    (i + 1) * SMALL_STEP);
+		small_zones[i] = uma_zcreate(small_names[i],
+		    (i + 1) * SMALL_STEP, NULL, NULL, NULL, NULL, 16 - 1, 0);
+	}
+}
+
+void
+drm_malloc_uninit(void)
+{
+	u_int i;
+
+	for (i = 0; i < nitems(small_zones); i++)
+		uma_zdestroy(small_zones[i]);
+}
+
+/* The zone for blocks of size bytes, or NULL. */
+static inline uma_zone_t
+small_zone(size_t size)
+{
+
+	return (size <= SMALL_MAX && size != 0 ?
+	    small_zones[(size - 1) / SMALL_STEP] : NULL);
+}
 
 /*
  * malloc(9) waits forever for a size that never becomes available; not even
@@ -21,18 +64,29 @@ MALLOC_DEFINE(M_DRM, "drm", "drmkpi and its drivers");
 void *
 drm_os_malloc(struct drm_os *os __unused, size_t size, uint32_t flags)
 {
+	uma_zone_t zone;
+	int how;
 
+	how = ((flags & DRM_OS_NOWAIT) != 0 ? M_NOWAIT : M_WAITOK) |
+	    ((flags & DRM_OS_ZERO) != 0 ? M_ZERO : 0);
+	zone = small_zone(size);
+	if (zone != NULL)
+		return (uma_zalloc(zone, how));
 	if (size > ptoa((size_t)physmem) / 8)
 		return (NULL);
-	return (malloc(size, M_DRM, M_ZERO |
-	    (flags == DRM_OS_NOWAIT ? M_NOWAIT : M_WAITOK)));
+	return (malloc(size, M_DRM, how));
 }
 
 void
-drm_os_free(void *p)
+drm_os_free(void *p, size_t size)
 {
+	uma_zone_t zone;
 
-	free(p, M_DRM);
+	zone = small_zone(size);
+	if (zone != NULL)
+		uma_zfree(zone, p);
+	else
+		free(p, M_DRM);
 }
 
 /* CLOCK_MONOTONIC, the clock of users' absolute deadlines. */

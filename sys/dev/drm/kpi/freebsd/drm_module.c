@@ -76,6 +76,7 @@ static void
 drm_init(void *arg __unused)
 {
 
+	drm_malloc_init();
 	drm_locks_init();
 	sx_init(&drm_os.devs_lock, "drm devices");
 	TAILQ_INIT(&drm_os.devs);
@@ -109,6 +110,7 @@ drm_uninit(void *arg __unused)
 	drm_objects_uninit();
 	sx_destroy(&drm_os.devs_lock);
 	drm_locks_uninit();
+	drm_malloc_uninit();
 }
 SYSUNINIT(drm_init, SI_SUB_DRIVERS, SI_ORDER_FIRST, drm_uninit, NULL);
 

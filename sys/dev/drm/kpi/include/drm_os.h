@@ -75,14 +75,17 @@ struct drm_os_dev;
 struct drm_os_caller;		/* the user thread that makes a call */
 
 /*
- * Memory.  drm_os_malloc returns size bytes, zeroed and aligned to 16, or NULL.
+ * Memory.  drm_os_malloc returns size bytes, aligned to 16, or NULL.
  * DRM_OS_WAITOK may sleep (and may still return NULL); DRM_OS_NOWAIT never
- * sleeps.  drm_os_free(NULL) does nothing.
+ * sleeps.  With DRM_OS_ZERO the bytes are zero, otherwise anything.
+ * drm_os_free takes the size that was asked for; drm_os_free(NULL, size) does
+ * nothing.
  */
 #define	DRM_OS_WAITOK		0u
 #define	DRM_OS_NOWAIT		1u
+#define	DRM_OS_ZERO		2u
 void	*drm_os_malloc(struct drm_os *os, size_t size, uint32_t flags);
-void	 drm_os_free(void *p);
+void	 drm_os_free(void *p, size_t size);
 
 /* Time. */
 uint64_t drm_os_now(struct drm_os *os);

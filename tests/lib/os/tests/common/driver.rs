@@ -106,12 +106,17 @@ unsafe fn tear_down(sc: *mut Softc) {
     if (*sc).mtx != 0 {
         sys::drm_os_mtx_destroy((*sc).mtx as *mut _);
     }
-    sys::drm_os_free(sc.cast());
+    sys::drm_os_free(sc.cast(), size_of::<Softc>());
 }
 
 unsafe extern "C" fn attach(dev: *mut drm_os_dev, softc: *mut *mut c_void) -> c_int {
     let os = sys::drm_os_dev_os(dev);
-    let sc = sys::drm_os_malloc(os, size_of::<Softc>(), sys::DRM_OS_WAITOK).cast::<Softc>();
+    let sc = sys::drm_os_malloc(
+        os,
+        size_of::<Softc>(),
+        sys::DRM_OS_WAITOK | sys::DRM_OS_ZERO,
+    )
+    .cast::<Softc>();
     if sc.is_null() {
         return sys::DRM_OS_ENOMEM as c_int;
     }
@@ -156,7 +161,12 @@ unsafe extern "C" fn open(
     let sc = arg.cast::<Softc>();
     let dev = (*sc).dev as *mut drm_os_dev;
     let os = sys::drm_os_dev_os(dev);
-    let c = sys::drm_os_malloc(os, size_of::<Client>(), sys::DRM_OS_WAITOK).cast::<Client>();
+    let c = sys::drm_os_malloc(
+        os,
+        size_of::<Client>(),
+        sys::DRM_OS_WAITOK | sys::DRM_OS_ZERO,
+    )
+    .cast::<Client>();
     if c.is_null() {
         return sys::DRM_OS_ENOMEM as c_int;
     }
@@ -168,7 +178,7 @@ unsafe extern "C" fn open(
         &mut obj,
     );
     if r != 0 {
-        sys::drm_os_free(c.cast());
+        sys::drm_os_free(c.cast(), size_of::<Client>());
         return r;
     }
     c.write(Client {
@@ -190,7 +200,7 @@ unsafe extern "C" fn release(p: *mut c_void) {
     lock(sc);
     (*sc).files -= 1;
     unlock(sc);
-    sys::drm_os_free(p);
+    sys::drm_os_free(p, size_of::<Client>());
 }
 
 unsafe fn export(c: *mut Client, caller: *mut drm_os_caller, data: *mut u64) -> Result<(), i32> {

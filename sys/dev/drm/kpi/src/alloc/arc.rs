@@ -2,7 +2,7 @@
 //! `Arc<T>`: a shared value with a saturating reference count and no weak references.
 
 use super::hook::{Callback, Hook};
-use super::{allocate, release};
+use super::{allocate, bytes_of, release};
 use crate::os::Os;
 use crate::util::errno::Result;
 use core::any::Any;
@@ -65,7 +65,7 @@ impl<T> Arc<T> {
         // moved out here.
         let inner = unsafe { p.as_ptr().read() };
         // SAFETY: the memory came from `allocate`, and its value has been moved out or dropped.
-        unsafe { release(p) };
+        unsafe { release(p, bytes_of::<Inner<T>>(1)) };
         Some(inner.value)
     }
 
@@ -208,9 +208,11 @@ impl<T: ?Sized> Drop for Arc<T> {
         fence(Ordering::Acquire);
         // SAFETY: this is the last reference, so that no other thread reaches the value.
         let inner = unsafe { self.0.as_mut() };
+        // An `Inner` has bytes, whatever its value is.
+        let bytes = size_of_val(inner);
         // SAFETY: as above, and the value is dropped once.
         unsafe { core::ptr::drop_in_place(&raw mut inner.value) };
         // SAFETY: the memory came from `allocate`, and its value has been moved out or dropped.
-        unsafe { release(self.0) };
+        unsafe { release(self.0, bytes) };
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `KBox<T>`: one value in kernel memory.
 
-use super::{allocate, release};
+use super::{allocate, bytes_of, release};
 use crate::os::Os;
 use crate::util::errno::Result;
 use core::ops::{Deref, DerefMut};
@@ -40,7 +40,7 @@ impl<T> KBox<T> {
         // SAFETY: the value is valid and, with `self` forgotten, read only once.
         let value = unsafe { p.as_ptr().read() };
         // SAFETY: the memory is owned, and the value has been moved out.
-        unsafe { release(p) };
+        unsafe { release(p, bytes_of::<T>(1)) };
         value
     }
 
@@ -82,6 +82,6 @@ impl<T> Drop for KBox<T> {
         // SAFETY: the value is valid and dropped once.
         unsafe { self.0.as_ptr().drop_in_place() };
         // SAFETY: the memory is owned, and the value has been dropped.
-        unsafe { release(self.0) };
+        unsafe { release(self.0, bytes_of::<T>(1)) };
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `KVec<T>`: a growable array that fails with ENOMEM instead of aborting.
 
-use super::{allocate, release};
+use super::{allocate, allocate_zeroed, bytes_of, release};
 use crate::os::Os;
 use crate::util::errno::{Result, ENOMEM};
 use core::ops::{Deref, DerefMut};
@@ -77,7 +77,7 @@ impl<T> KVec<T> {
         let had = core::mem::replace(&mut self.cap, capacity);
         if had != 0 {
             // SAFETY: the old room came from `allocate`; its values have moved.
-            unsafe { release(old) };
+            unsafe { release(old, bytes_of::<T>(had)) };
         }
         Ok(())
     }
@@ -230,10 +230,36 @@ impl KVec<u32> {
     ///
     /// ENOMEM.
     pub fn zeroed(os: Os, count: usize) -> Result<Self> {
-        let mut zeros = KVec::with_capacity(os, count)?;
-        // INVARIANT: memory from `allocate` is zeroed, and zero is a u32.
-        zeros.len = count.min(zeros.cap);
+        let mut zeros = KVec::new(os);
+        if count != 0 {
+            zeros.ptr = allocate_zeroed(os, count)?;
+            // INVARIANT: room for `count` values, and zero is a u32.
+            (zeros.cap, zeros.len) = (count, count);
+        }
         Ok(zeros)
+    }
+
+    /// `count` values that `fill` writes to the memory that it is given, of as many bytes.
+    ///
+    /// # Safety
+    ///
+    /// When `fill` returns `Ok`, it has written all of them.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, or the error of `fill`.
+    pub(crate) unsafe fn filled_by(
+        os: Os,
+        count: usize,
+        fill: impl FnOnce(*mut u32, usize) -> Result<()>,
+    ) -> Result<Self> {
+        let mut words = KVec::with_capacity(os, count)?;
+        if count != 0 {
+            fill(words.ptr.as_ptr(), bytes_of::<u32>(count))?;
+        }
+        // INVARIANT: there is room for them, and the caller promises that they are written.
+        words.len = count;
+        Ok(words)
     }
 }
 
@@ -255,7 +281,7 @@ impl<T> Drop for KVec<T> {
         self.clear();
         if self.cap != 0 {
             // SAFETY: the room came from `allocate`, and its values have been dropped.
-            unsafe { release(self.ptr) };
+            unsafe { release(self.ptr, bytes_of::<T>(self.cap)) };
         }
     }
 }

@@ -31,6 +31,7 @@ pub const DRM_OS_ETIME: u32 = 1062;
 pub const DRM_OS_PAGE_SIZE: u32 = 4096;
 pub const DRM_OS_WAITOK: u32 = 0;
 pub const DRM_OS_NOWAIT: u32 = 1;
+pub const DRM_OS_ZERO: u32 = 2;
 pub const DRM_OS_LOG_ERR: u32 = 3;
 pub const DRM_OS_LOG_WARNING: u32 = 4;
 pub const DRM_OS_LOG_INFO: u32 = 6;
@@ -66,7 +67,7 @@ extern "C" {
     pub fn drm_os_malloc(os: *mut drm_os, size: usize, flags: u32) -> *mut core::ffi::c_void;
 }
 extern "C" {
-    pub fn drm_os_free(p: *mut core::ffi::c_void);
+    pub fn drm_os_free(p: *mut core::ffi::c_void, size: usize);
 }
 extern "C" {
     pub fn drm_os_now(os: *mut drm_os) -> u64;

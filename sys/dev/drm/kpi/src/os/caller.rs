@@ -3,7 +3,7 @@
 
 use super::{c, Os};
 use crate::alloc::KVec;
-use crate::util::errno::{Errno, Result, EFAULT, ENOMEM};
+use crate::util::errno::{Errno, Result, ENOMEM};
 use crate::util::int_conv::{u64_of, usize_of};
 use core::marker::PhantomData;
 use core::ops::Deref;
@@ -140,15 +140,13 @@ impl UserSlice {
         if self.len > MAX_BYTES {
             return Err(ENOMEM);
         }
-        let mut words = KVec::zeroed(os, usize_of(self.len / 4))?;
-        let bytes = words.len().checked_mul(4).ok_or(EFAULT)?;
-        if bytes != 0 {
-            // SAFETY: the caller is live; the words are `bytes` bytes of plain memory.
-            Errno::check(unsafe {
-                c::drm_os_copyin(caller.raw, self.addr, words.as_mut_ptr().cast(), bytes)
-            })?;
-        }
-        Ok(words)
+        let count = usize_of(self.len / 4);
+        let copy = |to: *mut u32, bytes| {
+            // SAFETY: the caller is live; there is room for that many bytes.
+            Errno::check(unsafe { c::drm_os_copyin(caller.raw, self.addr, to.cast(), bytes) })
+        };
+        // SAFETY: a copyin that succeeds has written all of them.
+        unsafe { KVec::filled_by(os, count, copy) }
     }
 
     /// As `read_u32s`, for an array that is used only during the call: a short one needs no memory.
