@@ -59,7 +59,9 @@ choose_rust() {
 rust() {
 	local flags="-Zfixed-x18 -Zbranch-protection=bti,pac-ret -Crelocation-model=pic"
 	# The kernel allows unaligned accesses to normal memory (SCTLR_EL1.A is 0).
-	flags+=" -Cforce-frame-pointers=yes -Ctarget-feature=-strict-align"
+	flags+=" -Ctarget-feature=-strict-align"
+	# A stack trace needs no frame of a function that calls nothing.
+	flags+=" -Zunstable-options -Cforce-frame-pointers=non-leaf"
 	local dir=$TARGET/kmod/cargo sources members
 	choose_rust
 	sources=$("$RUSTC" --print sysroot)/lib/rustlib/src/rust
@@ -115,7 +117,7 @@ cflags() {
 	local flags=(--target=aarch64-unknown-freebsd15.0 -O2 -pipe -std=gnu17
 		-fno-strict-aliasing -nostdinc -D_KERNEL -DKLD_MODULE
 		-DHAVE_KERNEL_OPTION_HEADERS -fno-common -fPIC -fno-omit-frame-pointer
-		-mno-omit-leaf-frame-pointer -mgeneral-regs-only -ffixed-x18
+		-momit-leaf-frame-pointer -fno-plt -mgeneral-regs-only -ffixed-x18
 		-mbranch-protection=standard -mno-outline-atomics -ffreestanding -fwrapv
 		-fstack-protector -Wall -Werror -Wstrict-prototypes -Wmissing-prototypes
 		-Wpointer-arith -Wcast-qual -Wundef -Wno-pointer-sign -Wmissing-include-dirs

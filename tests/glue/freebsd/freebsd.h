@@ -265,5 +265,6 @@ int	vm_fault_quick_hold_pages(vm_map_t map, vm_offset_t addr, vm_size_t len, vm_
 #define	drm_os_page_sync		fbsd_page_sync
 #define	drm_os_run_alloc		fbsd_run_alloc
 #define	drm_os_run_free			fbsd_run_free
+#define	drm_os_run_sync			fbsd_run_sync
 
 #endif /* GLUE_FREEBSD_H */

@@ -68,6 +68,7 @@ extern "C" {
     pub fn fbsd_page_sync(dev: *mut Opaque, pa: u64, len: usize, dir: u32);
     pub fn fbsd_run_alloc(dev: *mut Opaque, size: u64, pa: *mut u64) -> i32;
     pub fn fbsd_run_free(dev: *mut Opaque, pa: u64, size: u64);
+    pub fn fbsd_run_sync(dev: *mut Opaque, pa: u64, len: usize, dir: u32);
     pub fn fake_dev(coherent: bool, high: u64, data_high: u64) -> *mut Opaque;
     pub fn fake_dev_free(dev: *mut Opaque);
     pub fn fake_caller() -> *mut Opaque;

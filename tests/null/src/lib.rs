@@ -21,13 +21,14 @@ use drmkpi::drm::stats::Stats;
 use drmkpi::drm_ioctl;
 use drmkpi::entry::{Compatible, DriverTable};
 use drmkpi::mem::buffer::Buffer;
-use drmkpi::mem::reservation::Reservation;
+use drmkpi::mem::reservation::{NoBuffers, Reservation};
 use drmkpi::os::{Dev, Mmio, TaskQueue};
 use drmkpi::resources::{Names, Resources};
 use drmkpi::runner::backend::{Backend, Desc, Engine, Interrupt, Runner, Start, Vms};
 use drmkpi::runner::client::{Client, Submission};
 use drmkpi::runner::holdings::{EndedJobs, Payload};
 use drmkpi::runner::reaper::Reaper;
+use drmkpi::sync::fence::Fence;
 use drmkpi::sync::fences::FenceSet;
 use drmkpi::uapi_struct;
 use drmkpi::util::account::{Account, Charge};
@@ -83,7 +84,7 @@ impl Backend for Null {
                 let mut engine = null.runner.lock();
                 if engine.state.powered {
                     null.collect(&mut engine);
-                    null.runner.jobs_ended(null, engine);
+                    null.runner.jobs_ended(null, engine, null.runner.os().now());
                 }
             },
         }],
@@ -219,11 +220,11 @@ fn submit(call: &Call<'_, NullDriver>, arg: &mut Submit) -> Result<()> {
         slot: SLOT,
         account: call.file.account(),
         ended_jobs: &file.ended_jobs,
-        reservation: Reservation::take(os, call.caller, core::iter::empty(), None)?,
+        reservation: Reservation::take(os, call.caller, &NoBuffers, None)?,
         waits: FenceSet::new(os),
         bytes: 1024,
     };
-    let make = |charge| {
+    let make = |charge, _: &Arc<Fence>| {
         Ok(Job {
             microseconds: arg.microseconds,
             stats: file.stats.clone(),
@@ -231,7 +232,7 @@ fn submit(call: &Call<'_, NullDriver>, arg: &mut Submit) -> Result<()> {
         })
     };
     let client = file.client.as_ref().ok_or(ENXIO)?;
-    let fence = client.submit(new, make, |fence| Ok(fence.clone()))?;
+    let fence = client.submit(new, |fence| Ok(fence.clone()), make)?;
     out_sync.replace(Some(fence.into()));
     Ok(())
 }
@@ -271,6 +272,7 @@ impl Driver for NullDriver {
     type File = NullFile;
     /// It keeps nothing per GEM object.
     type Object = ();
+    type Handle = ();
 
     fn attach(dev: Dev) -> Result<Arc<Null>> {
         Null::attach(dev)
@@ -299,6 +301,10 @@ impl Driver for NullDriver {
 
     fn gem_open(_file: &File<Self>, _gem: &Arc<Gem<Self>>) -> Result<()> {
         Err(EINVAL)
+    }
+
+    fn handle(_file: &File<Self>, _gem: &Arc<Gem<Self>>) -> Result<()> {
+        Ok(())
     }
 
     fn gem_close(_file: &File<Self>, _gem: &Arc<Gem<Self>>) {}

@@ -122,6 +122,8 @@ fn a_page_of_an_object_is_none_of_the_devices_own() {
         }
         let lines = k.lines(|| fbsd_page_sync(dev, page + 4032, 4096, TO_CPU));
         assert_eq!(lines.len(), 1, "within a page");
+        let lines = k.lines(|| fbsd_run_sync(dev, run + 4032, 256, TO_DEVICE));
+        assert_eq!(lines.len(), 4, "across pages");
         fbsd_page_free(dev, page);
         fbsd_page_free(dev, page);
         fbsd_run_free(dev, run, 8192);

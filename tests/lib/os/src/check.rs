@@ -57,7 +57,7 @@ same_types! {
         drm_os_reset_get drm_os_reset_put drm_os_reset_assert drm_os_reset_deassert drm_os_power_on
         drm_os_power_off;
     run:
-        drm_os_run_alloc drm_os_run_free;
+        drm_os_run_alloc drm_os_run_free drm_os_run_sync;
     task:
         drm_os_taskqueue_create drm_os_taskqueue_destroy drm_os_task_create drm_os_task_destroy
         drm_os_task_enqueue drm_os_task_enqueue_at drm_os_task_cancel drm_os_task_drain;

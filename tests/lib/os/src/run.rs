@@ -95,6 +95,16 @@ impl Memory {
     }
 
     /// Whether there was such a run.
+    /// Whether `len` bytes from `pa` on are in one run.
+    fn is_in_run(&self, pa: u64, len: u64) -> bool {
+        let runs = lk(&self.runs);
+        runs.live.iter().any(|(first, run)| {
+            let start = self.pa_of(*first);
+            let end = start + ((PAGE as u64) << run.order);
+            start <= pa && pa.checked_add(len).is_some_and(|last| last <= end)
+        })
+    }
+
     fn free_run(&self, pa: u64, order: usize) -> bool {
         let mut runs = lk(&self.runs);
         let first = self.frame_of(pa).filter(|f| self.pa_of(*f) == pa);
@@ -134,6 +144,28 @@ pub(crate) mod exports {
             d.w.counts.add(Kind::Runs, 1);
             Ok(())
         })())
+    }
+
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_run_sync(
+        dev: *mut sys::drm_os_dev,
+        pa: u64,
+        len: usize,
+        dir: u32,
+    ) {
+        let memory = &Dev::of(dev).w.mem;
+        if !memory.is_in_run(pa, len as u64) {
+            fatal(&format!(
+                "drm_os_run_sync of [{pa:#x}, + {len:#x}), which is not within a run"
+            ));
+        }
+        let end = pa + len as u64;
+        let mut at = pa;
+        while at < end {
+            let next = end.min((at | (PAGE as u64 - 1)) + 1);
+            memory.sync(at, next - at, dir);
+            at = next;
+        }
     }
 
     #[no_mangle]

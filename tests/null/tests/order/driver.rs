@@ -14,7 +14,7 @@ use drmkpi::drm::stats::Stats;
 use drmkpi::drm_ioctl;
 use drmkpi::entry::{Compatible, DriverTable};
 use drmkpi::mem::buffer::Buffer;
-use drmkpi::mem::reservation::Reservation;
+use drmkpi::mem::reservation::{NoBuffers, Reservation};
 use drmkpi::os::{Dev, Level, Mmio, TaskQueue};
 use drmkpi::resources::{Names, Resources};
 use drmkpi::runner::backend::{Backend, Desc, Engine, Interrupt, Runner, Start, Vms};
@@ -133,7 +133,7 @@ impl Backend for Probe {
                 if engine.state.powered {
                     this.collect(&mut engine);
                     let ms = this.regs.read(HANDLER_MS);
-                    this.runner.jobs_ended(this, engine);
+                    this.runner.jobs_ended(this, engine, this.runner.os().now());
                     if ms != 0 {
                         std::thread::sleep(Duration::from_millis(ms.into()));
                         this.log("handler returns");
@@ -348,11 +348,11 @@ fn submit(call: &Call<'_, OrderDriver>, arg: &mut Submit) -> Result<()> {
         slot: 0,
         account: call.file.account(),
         ended_jobs: &file.ended_jobs,
-        reservation: Reservation::take(os, call.caller, core::iter::empty(), None)?,
+        reservation: Reservation::take(os, call.caller, &NoBuffers, None)?,
         waits: FenceSet::new(os),
         bytes: 1024,
     };
-    let make = |charge| {
+    let make = |charge, _: &Option<Hooked>| {
         Ok(Job {
             microseconds: arg.microseconds,
             start: arg.start,
@@ -365,7 +365,7 @@ fn submit(call: &Call<'_, OrderDriver>, arg: &mut Submit) -> Result<()> {
     let hook = Arc::new(os, Signaled { dev })?.into_hook();
     let publish = |fence: &Arc<Fence>| Fence::hook(fence, &hook, arg.microseconds.into());
     let client = file.client.as_ref().ok_or(ENXIO)?;
-    let hooked = client.submit(new, make, publish)?;
+    let hooked = client.submit(new, publish, make)?;
     file.hooks.lock().expect("a lock").extend(hooked);
     Ok(())
 }
@@ -400,6 +400,7 @@ impl Driver for OrderDriver {
     type Data = Probe;
     type File = OrderFile;
     type Object = ();
+    type Handle = ();
 
     fn attach(dev: Dev) -> Result<Arc<Probe>> {
         Probe::attach(dev)
@@ -430,6 +431,10 @@ impl Driver for OrderDriver {
 
     fn gem_open(_: &File<Self>, _: &Arc<Gem<Self>>) -> Result<()> {
         Err(EINVAL)
+    }
+
+    fn handle(_: &File<Self>, _: &Arc<Gem<Self>>) -> Result<()> {
+        Ok(())
     }
 
     fn gem_close(_: &File<Self>, _: &Arc<Gem<Self>>) {}

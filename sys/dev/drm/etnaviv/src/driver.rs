@@ -32,6 +32,7 @@ impl Driver for Etnaviv {
     type Data = Gpu;
     type File = EtnavivFile;
     type Object = Bo;
+    type Handle = ();
 
     fn attach(dev: Dev) -> Result<Arc<Gpu>> {
         Gpu::attach(dev)
@@ -61,6 +62,10 @@ impl Driver for Etnaviv {
 
     fn gem_open(_file: &File<Self>, _gem: &Arc<EtnavivGem>) -> Result<()> {
         // It is mapped when a job uses it, at an address of the client's choice.
+        Ok(())
+    }
+
+    fn handle(_file: &File<Self>, _gem: &Arc<EtnavivGem>) -> Result<()> {
         Ok(())
     }
 

@@ -11,11 +11,11 @@
 //! decoders can be used, without page tables and physical addresses (types 1 and 4). Buffers that
 //! would make the dump longer than 4 MiB are listed without data.
 
-use crate::bo::EtnavivGem;
 use crate::core_ops;
 use crate::gpu_core::Core;
 use drm_sched::JobId;
 use drmkpi::alloc::{Arc, KVec};
+use drmkpi::mem::buffer::Buffer;
 use drmkpi::util::errno::{Result, EINVAL};
 use drmkpi::util::int_conv::{u64_of, usize_of, usize_of_u32};
 
@@ -38,7 +38,7 @@ struct Guilty {
     /// GPU address of its stream, and the number of its words.
     stream: Option<(u32, usize)>,
     /// GPU addresses and buffers.
-    buffers: KVec<(u64, Arc<EtnavivGem>)>,
+    buffers: KVec<(u64, Arc<Buffer>)>,
 }
 
 /// Makes a dump of a core that is about to be reset, unless the device has one already.
@@ -49,8 +49,8 @@ pub(crate) fn keep(core: &Core, guilty: Option<JobId>) {
         file.registers(core)?;
         file.ring(core)?;
         file.stream(core, &guilty)?;
-        for (va, gem) in guilty.buffers.iter() {
-            file.buffer(*va, gem)?;
+        for (va, buffer) in guilty.buffers.iter() {
+            file.buffer(*va, buffer)?;
         }
         file.end()
     });
@@ -60,20 +60,25 @@ impl Guilty {
     fn find(core: &Core, guilty: Option<JobId>) -> Result<Guilty> {
         // Allocated before the lock is taken.
         let mut buffers = KVec::with_capacity(core.os(), BUFFERS)?;
-        let mut stream = None;
+        let mut places = KVec::with_capacity(core.os(), BUFFERS)?;
+        let (mut stream, mut vm) = (None, None);
         let engine = core.runner.lock();
         if let Some((id, job)) = guilty.and_then(|id| Some((id, engine.sched.job(id)?))) {
             let words = job.payload.stream.words().len();
             stream = engine.hw.stream_of(id).map(|va| (va, words));
-            for (gem, start) in job.payload.gems.iter().zip(job.payload.uses.starts()) {
-                // Only as many as there is room for: nothing is allocated under the lock.
-                let buffer = (u64::from(start), gem.clone());
-                if buffers.len() >= BUFFERS || buffers.push(buffer).is_err() {
-                    break;
-                }
+            vm = Some(job.payload.vm.clone());
+            // Only as many as there is room for: nothing is allocated under the lock.
+            for place in job.payload.uses.places().iter().take(BUFFERS) {
+                places.push(*place)?;
             }
         }
         drop(engine);
+        // Until the reset the job uses them. Otherwise others may have their addresses.
+        for place in places.iter() {
+            if let Some(buffer) = vm.as_ref().and_then(|vm| vm.buffer_at(*place)) {
+                buffers.push((u64::from(place.start), buffer))?;
+            }
+        }
         Ok(Guilty { stream, buffers })
     }
 }
@@ -101,7 +106,7 @@ impl File {
     fn new(core: &Core, guilty: &Guilty) -> Result<File> {
         // One for each buffer, and those of registers, ring, stream and end.
         let headers = product(sum(guilty.buffers.len(), 4)?, HEADER)?;
-        let buffers = guilty.buffers.iter().map(|(_, gem)| gem.buffer().size());
+        let buffers = guilty.buffers.iter().map(|(_, buffer)| buffer.size());
         let fixed = sum(headers, FIXED_DATA)?;
         // OVERFLOW: saturates, above LIMIT.
         let wanted = buffers.fold(u64_of(fixed), u64::saturating_add);
@@ -171,11 +176,11 @@ impl File {
         self.words(at, words.map(|word| memory.read(word)))
     }
 
-    fn buffer(&mut self, va: u64, gem: &EtnavivGem) -> Result<()> {
-        let size = usize_of(gem.buffer().size());
+    fn buffer(&mut self, va: u64, buffer: &Buffer) -> Result<()> {
+        let size = usize_of(buffer.size());
         let end = self.data.checked_add(size);
         let room = end.and_then(|end| self.bytes.get_mut(self.data..end));
-        let copied = room.is_some_and(|to| gem.buffer().object().read(0, to).is_ok());
+        let copied = room.is_some_and(|to| buffer.object().read(0, to).is_ok());
         let size = if copied { size } else { 0 };
         self.section(BUFFER, va, size).map(drop)
     }

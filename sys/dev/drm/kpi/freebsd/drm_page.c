@@ -173,3 +173,10 @@ drm_os_page_sync(struct drm_os_dev *dev, uint64_t pa, size_t len, uint32_t dir)
 		drm_cache_sync(dev, pa, MIN(len, PAGE_SIZE - (pa & PAGE_MASK)),
 		    dir);
 }
+
+void
+drm_os_run_sync(struct drm_os_dev *dev, uint64_t pa, size_t len, uint32_t dir)
+{
+
+	drm_cache_sync(dev, pa, len, dir);
+}

@@ -311,6 +311,9 @@ void	 drm_os_run_free(struct drm_os_dev *dev, uint64_t pa, uint64_t size);
 #define	DRM_OS_SYNC_FOR_CPU	1u
 void	 drm_os_page_sync(struct drm_os_dev *dev, uint64_t pa, size_t len,
 	    uint32_t dir);
+/* As drm_os_page_sync, for a range within a run of the caller's. */
+void	 drm_os_run_sync(struct drm_os_dev *dev, uint64_t pa, size_t len,
+	    uint32_t dir);
 
 /*
  * Objects: the memory of a buffer, size bytes in whole pages, which processes

@@ -5,6 +5,7 @@ use crate::bo::{Bo, BoFlags, PanfrostGem};
 use crate::device::Gpu;
 use crate::file::PanfrostFile;
 use crate::ioctls;
+use crate::mmu::mapping::Mapping;
 use crate::shrinker;
 use crate::Panfrost;
 use drmkpi::alloc::Arc;
@@ -32,6 +33,7 @@ impl Driver for Panfrost {
     type Data = Gpu;
     type File = PanfrostFile;
     type Object = Bo;
+    type Handle = Arc<Mapping>;
 
     fn attach(dev: Dev) -> Result<Arc<Gpu>> {
         Gpu::attach(dev)
@@ -55,6 +57,10 @@ impl Driver for Panfrost {
 
     fn gem_open(file: &File<Self>, gem: &Arc<PanfrostGem>) -> Result<()> {
         Bo::open(gem, file)
+    }
+
+    fn handle(file: &File<Self>, gem: &Arc<PanfrostGem>) -> Result<Arc<Mapping>> {
+        gem.object().mapping(file.id())
     }
 
     fn gem_close(file: &File<Self>, gem: &Arc<PanfrostGem>) {

@@ -18,8 +18,9 @@ pub(crate) fn on_job(gpu: &Gpu) {
     if !engine.state.powered || slot::pending(gpu.regs()) == 0 {
         return;
     }
-    collect(gpu, &mut engine, Pass::Ordinary);
-    gpu.runner.jobs_ended(gpu, engine);
+    let now = gpu.os().now();
+    collect(gpu, &mut engine, Pass::Ordinary, now);
+    gpu.runner.jobs_ended(gpu, engine, now);
 }
 
 /// The MMU interrupt: an address space faulted. Resolving the fault may wait for memory, so a task

@@ -3,7 +3,7 @@
 
 use crate::core_ops;
 use crate::gpu_core::{Core, Engine};
-use crate::job::in_flight::{Event, InFlight, Running, Stopped, EVENTS};
+use crate::job::in_flight::{bit, Event, InFlight, Running, Stopped};
 use crate::job::payload::Job;
 use crate::job::recover;
 use crate::job::ring::{Program, Switch};
@@ -108,7 +108,7 @@ impl Backend for Core {
 
     fn collect(&self, engine: &mut Engine<'_>) {
         if engine.hw.fault == 0 {
-            take_interrupts(self, engine);
+            take_interrupts(self, engine, self.os().now());
         }
     }
 
@@ -141,7 +141,7 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
         return Start::Started(None);
     };
     let job = &job.payload;
-    let vm = job.vm.clone();
+    let vm = &job.vm;
     let words = job.stream.words();
     let place = match in_flight.fault {
         0 => events(in_flight, job)
@@ -151,10 +151,10 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     let Some(((end, stops), place)) = place else {
         return Start::Full;
     };
-    let counted = InFlightCount::new(&vm);
+    let counted = InFlightCount::new(vm);
     let seqno = vm.seqno();
     if in_flight.loaded.is_none() {
-        if let Err(e) = first_start(core, in_flight, &vm) {
+        if let Err(e) = first_start(core, in_flight, vm) {
             core.runner
                 .log_error(format_args!("the front end does not start: {e}"));
             in_flight.ring.free(place);
@@ -175,7 +175,7 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
         switch.flush = other || *known != seqno;
         *known = seqno;
         if other {
-            left = Some(core::mem::replace(loaded, vm));
+            left = Some(core::mem::replace(loaded, vm.clone()));
         }
     }
     let program = Program {
@@ -183,8 +183,8 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
         stream: words,
         switch,
         pipe: job.pipe,
-        event: number(end),
-        stops: stops.map(|stops| stops.map(number)),
+        event: end,
+        stops,
     };
     let resume = in_flight.ring.queue(core.mmu().commands(), &program);
     let running = Running {
@@ -195,7 +195,10 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     };
     in_flight.set_event(end, Event::End(running));
     for (stop, after) in stops.into_iter().flatten().zip([false, true]) {
-        in_flight.set_event(stop, Event::Stop(number(end), after));
+        in_flight.set_event(stop, Event::Stop(end, after));
+    }
+    if left.is_none() && job.left.is_none() {
+        return Start::Started(None);
     }
     let Some(job) = sched.job_mut(id) else {
         return Start::Started(left);
@@ -204,19 +207,15 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     Start::Started(core::mem::replace(&mut job.payload.left, left))
 }
 
-fn number(event: usize) -> u32 {
-    u32::try_from(event).unwrap_or(0)
-}
-
 /// Free events for a job: one for its end, and two for its stops if it reads counters.
-fn events(in_flight: &InFlight, job: &Job) -> Option<(usize, Option<[usize; 2]>)> {
-    let mut free = (0..EVENTS).filter(|i| matches!(in_flight.events.get(*i), Some(None)));
-    let end = free.next()?;
-    let stops = match job.requests {
-        None => None,
-        Some(_) => Some([free.next()?, free.next()?]),
-    };
-    Some((end, stops))
+fn events(in_flight: &InFlight, job: &Job) -> Option<(u32, Option<[u32; 2]>)> {
+    let end = in_flight.free_event(0)?;
+    if job.requests.is_none() {
+        return Some((end, None));
+    }
+    let before = in_flight.free_event(bit(end))?;
+    let after = in_flight.free_event(bit(end) | bit(before))?;
+    Some((end, Some([before, after])))
 }
 
 /// After a reset: loads the first page table, by registers or by a program at a physical address,
@@ -244,15 +243,20 @@ pub(crate) const FAULTS: u32 = core_ops::INTR_MMU | core_ops::INTR_AXI;
 /// The interrupt handler: jobs have ended, or a fault has stopped the core.
 fn on_interrupt(core: &Core) {
     let mut engine = core.runner.lock();
-    if engine.state.powered && take_interrupts(core, &mut engine) != 0 {
-        core.runner.jobs_ended(core, engine);
+    if !engine.state.powered {
+        return;
+    }
+    let now = core.os().now();
+    if take_interrupts(core, &mut engine, now) != 0 {
+        core.runner.jobs_ended(core, engine, now);
     }
 }
 
-/// Acknowledges and handles the interrupts that the core has raised, and returns them.
-fn take_interrupts(core: &Core, engine: &mut Engine<'_>) -> u32 {
+/// Acknowledges and handles the interrupts that the core has raised, and returns them. The jobs
+/// that have ended have done so at `now`, in ns.
+fn take_interrupts(core: &Core, engine: &mut Engine<'_>, now: u64) -> u32 {
     let raised = core_ops::interrupts(core.regs());
-    if collect(core, engine, raised) {
+    if collect(engine, raised, now) {
         core.runner.enqueue_task(COUNTERS_TASK);
     }
     engine.hw.fault |= raised & FAULTS;
@@ -264,29 +268,23 @@ fn take_interrupts(core: &Core, engine: &mut Engine<'_>) -> u32 {
 
 /// Completes the jobs whose events are raised. Returns whether the front end has stopped for
 /// counters to be read.
-fn collect(core: &Core, engine: &mut Engine<'_>, raised: u32) -> bool {
-    let now = core.os().now();
+fn collect(engine: &mut Engine<'_>, raised: u32, now: u64) -> bool {
     let queue::Engine { sched, hw, .. } = &mut **engine;
     let mut stopped = None;
-    for index in 0..EVENTS {
-        // OVERFLOW: none, for there are fewer than 32 events.
-        if raised.wrapping_shr(number(index)) & 1 == 0 {
-            continue;
-        }
-        match hw.events.get_mut(index).and_then(Option::take) {
-            None => (),
-            Some(Event::End(running)) => {
+    let mut left = raised;
+    while let Some(event) = hw.take_event(&mut left) {
+        match event {
+            Event::End(running) => {
                 hw.ring.free(running.place);
                 sched.complete(running.id, Outcome::Done, now);
             }
-            Some(Event::Stop(end, after)) => stopped = Some((end, after)),
+            Event::Stop(end, after) => stopped = Some((end, after)),
         }
     }
     let Some((end, after)) = stopped else {
         return false;
     };
-    let at_end = hw.events.get(drmkpi::util::int_conv::usize_of_u32(end));
-    let Some(Some(Event::End(running))) = at_end else {
+    let Some(running) = hw.ends(end) else {
         return false;
     };
     let [before_stream, after_stream] = running.resume;

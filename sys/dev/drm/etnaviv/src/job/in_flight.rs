@@ -11,6 +11,7 @@ use crate::perfmon_tables::Pipe;
 use drm_sched::JobId;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::util::errno::Result;
+use drmkpi::util::int_conv::usize_of_u32;
 
 /// The number of hardware events. A job in flight uses one, or three if it reads counters.
 pub(crate) const EVENTS: usize = 30;
@@ -51,7 +52,9 @@ pub(crate) struct InFlight {
     /// The pipe that is selected after all queued jobs.
     pub(crate) pipe: Option<Pipe>,
     /// The use of each event; `None` for a free one.
-    pub(crate) events: KVec<Option<Event>>,
+    events: KVec<Option<Event>>,
+    /// The events that are used, as bits.
+    used: u32,
     /// The events from before a reset that is in progress. Their jobs may run until it completes.
     before_reset: KVec<Option<Event>>,
     pub(crate) stopped: Option<Stopped>,
@@ -78,6 +81,7 @@ impl InFlight {
             loaded: None,
             pipe: None,
             events: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
+            used: 0,
             before_reset: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
             stopped: None,
             resumed: 0,
@@ -87,7 +91,7 @@ impl InFlight {
 
     /// Whether no job is in flight.
     pub(crate) fn is_empty(&self) -> bool {
-        self.events.iter().all(Option::is_none)
+        self.used == 0
     }
 
     /// The GPU address of the stream of a job, if it is in flight.
@@ -104,6 +108,7 @@ impl InFlight {
     pub(crate) fn forget(&mut self) -> Option<Arc<Vm>> {
         self.ring.clear();
         core::mem::swap(&mut self.events, &mut self.before_reset);
+        self.used = 0;
         self.stopped = None;
         self.pipe = None;
         self.fault = 0;
@@ -116,10 +121,43 @@ impl InFlight {
         self.before_reset.iter_mut().for_each(|event| *event = None);
     }
 
+    /// A free event, of those that `taken` does not have as bits.
+    pub(crate) fn free_event(&self, taken: u32) -> Option<u32> {
+        let event = (self.used | taken).trailing_ones();
+        (usize_of_u32(event) < EVENTS).then_some(event)
+    }
+
     /// Sets the use of an event.
-    pub(crate) fn set_event(&mut self, index: usize, event: Event) {
-        if let Some(slot) = self.events.get_mut(index) {
-            *slot = Some(event);
+    pub(crate) fn set_event(&mut self, event: u32, what: Event) {
+        if let Some(place) = self.events.get_mut(usize_of_u32(event)) {
+            *place = Some(what);
+            self.used |= bit(event);
+        }
+    }
+
+    /// Frees the lowest event of `raised`, which has events as bits, and removes it from there.
+    /// Returns its use; `None` if none is raised that is used.
+    pub(crate) fn take_event(&mut self, raised: &mut u32) -> Option<Event> {
+        *raised &= self.used;
+        let event = raised.trailing_zeros();
+        let what = self.events.get_mut(usize_of_u32(event))?.take();
+        *raised &= !bit(event);
+        self.used &= !bit(event);
+        what
+    }
+
+    /// The job whose end has an event.
+    pub(crate) fn ends(&self, event: u32) -> Option<&Running> {
+        match self.events.get(usize_of_u32(event))? {
+            Some(Event::End(running)) => Some(running),
+            _ => None,
         }
     }
 }
+
+/// The bit of an event.
+pub(crate) fn bit(event: u32) -> u32 {
+    1u32.checked_shl(event).unwrap_or(0)
+}
+
+const _: () = assert!(EVENTS < 32);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A job: what is written to the ring to start it, and what it holds until it is freed.
 
-use crate::bo::EtnavivGem;
 use crate::mmu::vm::{BufferUses, Vm};
 use crate::perfmon::requests::Requests;
 use crate::perfmon_tables::Pipe;
@@ -24,7 +23,6 @@ pub(crate) struct Job {
     /// The VM that was loaded before this job, if it is another one. Its page table is used until
     /// this job switches to its own.
     pub(crate) left: Option<Arc<Vm>>,
-    pub(crate) gems: KVec<Arc<EtnavivGem>>,
     pub(crate) uses: BufferUses,
     /// Released last, so that memory stays charged until it is freed.
     pub(crate) _charge: Charge,
@@ -37,8 +35,18 @@ impl Payload for Job {
 
     /// Frees also what was unmapped and could be reached by this job.
     fn free(self) {
-        let vm = self.vm.clone();
-        drop(self);
-        vm.reap();
+        let Job {
+            vm,
+            uses,
+            stream,
+            requests,
+            left,
+            ..
+        } = self;
+        let retired = uses.end();
+        drop((stream, requests, left));
+        if retired {
+            vm.reap();
+        }
     }
 }

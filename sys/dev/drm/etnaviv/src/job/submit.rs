@@ -19,9 +19,10 @@ use core::cell::Cell;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::drm::driver::Call;
 use drmkpi::mem::buffer::Buffer;
-use drmkpi::mem::reservation::Reservation;
-use drmkpi::os::{KernelMap, Os, UserSlice, Words};
+use drmkpi::mem::reservation::{Buffers, Reservation};
+use drmkpi::os::{KernelMap, Os, UserSlice};
 use drmkpi::runner::client::{Client, Submission};
+use drmkpi::sync::fence::Fence;
 use drmkpi::sync::fences::FenceSet;
 use drmkpi::sync::resv::Usage;
 use drmkpi::sync::sync_file::SyncFile;
@@ -50,15 +51,15 @@ const BO_WORDS: usize = SubmitBo::SIZE / 4;
 type Submit<'a> = Call<'a, Etnaviv>;
 
 /// The BOs that a submit names, and how the job uses them.
-struct NamedBos {
+struct NamedBos<'a> {
     /// The user's array, in the kernel's memory.
-    words: Words,
+    words: &'a [u32],
     gems: KVec<Arc<EtnavivGem>>,
     /// The client chooses their GPU addresses.
     softpin: bool,
 }
 
-impl NamedBos {
+impl NamedBos<'_> {
     /// The BO with an index, and the GPU address that the client presumes.
     fn bo(&self, index: usize) -> Option<(&Arc<EtnavivGem>, u64)> {
         let gem = self.gems.get(index)?;
@@ -80,26 +81,22 @@ impl NamedBos {
             hint: &bo.region,
         })
     }
-
-    /// The buffers, and how the job uses them.
-    fn usages(&self) -> impl ExactSizeIterator<Item = (&Arc<Buffer>, Usage)> {
-        let words = self.words.as_chunks::<BO_WORDS>().0;
-        self.gems.iter().zip(words).map(|(gem, [access, ..])| {
-            let usage = match access & BO_WRITE {
-                0 => Usage::Read,
-                _ => Usage::Write,
-            };
-            (gem.buffer(), usage)
-        })
-    }
 }
 
-/// The arrays of a submit, copied from user space.
-struct Arrays {
-    bos: Words,
-    relocs: KVec<Reloc>,
-    pmrs: Words,
-    stream: KVec<u32>,
+impl Buffers for NamedBos<'_> {
+    fn count(&self) -> usize {
+        self.gems.len()
+    }
+
+    fn at(&self, index: usize) -> Option<(&Buffer, Usage)> {
+        let gem = self.gems.get(index)?;
+        let [access, ..] = *self.words.as_chunks::<BO_WORDS>().0.get(index)?;
+        let usage = match access & BO_WRITE {
+            0 => Usage::Read,
+            _ => Usage::Write,
+        };
+        Some((gem.buffer(), usage))
+    }
 }
 
 /// GEM_SUBMIT. If the stream is refused, `why` is set to the reason.
@@ -117,12 +114,19 @@ pub(crate) fn submit(
     let core = gpu.core(arg.pipe)?;
     let pipe = check(&core, arg)?;
     let os = call.file.os();
-    let arrays = copy(call, arg)?;
-    if arg.flags & SOFTPIN != 0 && !arrays.relocs.is_empty() {
+    let bos = array(arg.bos, arg.nr_bos, SubmitBo::SIZE)?.read_words(os, call.caller)?;
+    let relocs = relocs(call, arg)?;
+    let pmrs = array(arg.pmrs, arg.nr_pmrs, SubmitPmr::SIZE)?.read_u32s(os, call.caller)?;
+    let stream = array(arg.stream, arg.stream_size, 1)?.read_u32s(os, call.caller)?;
+    if arg.flags & SOFTPIN != 0 && !relocs.is_empty() {
         // A client that chooses the addresses needs no relocations.
         return Err(EINVAL);
     }
-    let named = look_up(call, arg.flags, arrays.bos)?;
+    let named = NamedBos {
+        words: &bos,
+        gems: look_up(call, &bos)?,
+        softpin: arg.flags & SOFTPIN != 0,
+    };
     let policy = match core.mmu().version() {
         Version::V1 => Policy::Mmuv1,
         Version::V2 | Version::V2Secure => Policy::Mmuv2,
@@ -131,10 +135,11 @@ pub(crate) fn submit(
         why.set(Some(refused));
         EINVAL
     };
-    let stream = CmdStream::new(arrays.stream)
-        .validate(policy, &arrays.relocs)
+    let stream = CmdStream::new(stream)
+        .validate(policy, &relocs)
         .map_err(refuse)?;
-    let mut waits = FenceSet::new(os);
+    let client = call.file.driver().client(gpu, arg.pipe)?;
+    let mut waits = client.waits(SLOT)?;
     if arg.flags & FENCE_FD_IN != 0 {
         let fences = SyncFile::import(call.caller, arg.fence_fd)?;
         fences
@@ -142,9 +147,8 @@ pub(crate) fn submit(
             .iter()
             .try_for_each(|f| waits.add_pending(f))?;
     }
-    let client = call.file.driver().client(gpu, arg.pipe)?;
-    let objects = take_objects(call, pipe, stream, &arrays.pmrs, &named, &refuse)?;
-    queue(call, &client, objects, named, waits, arg)
+    let objects = take_objects(call, pipe, stream, &pmrs, &named, &refuse)?;
+    queue(call, &client, objects, &named, waits, arg)
 }
 
 /// Checks the scalar arguments. Returns the pipe.
@@ -174,22 +178,18 @@ fn check(core: &Core, arg: &GemSubmit) -> Result<Pipe> {
     Ok(pipe)
 }
 
-/// Copies the arrays from user space.
-fn copy(call: &Submit<'_>, arg: &GemSubmit) -> Result<Arrays> {
+/// A user's array of `count` items of `size` bytes.
+fn array(address: u64, count: u32, size: usize) -> Result<UserSlice> {
+    let bytes = u64::from(count).checked_mul(u64_of(size));
+    Ok(UserSlice::new(address, bytes.ok_or(EINVAL)?))
+}
+
+/// Copies the relocations from user space.
+fn relocs(call: &Submit<'_>, arg: &GemSubmit) -> Result<KVec<Reloc>> {
     let os = call.file.os();
-    let array = |address: u64, count: u32, size: usize| -> Result<UserSlice> {
-        let bytes = u64::from(count).checked_mul(u64_of(size));
-        Ok(UserSlice::new(address, bytes.ok_or(EINVAL)?))
-    };
-    let words = |address: u64, count: u32, size: usize| {
-        array(address, count, size)?.read_words(os, call.caller)
-    };
-    let bos = words(arg.bos, arg.nr_bos, SubmitBo::SIZE)?;
-    let reloc_words = words(arg.relocs, arg.nr_relocs, SubmitReloc::SIZE)?;
-    let pmrs = words(arg.pmrs, arg.nr_pmrs, SubmitPmr::SIZE)?;
-    let stream = array(arg.stream, arg.stream_size, 1)?.read_u32s(os, call.caller)?;
+    let words = array(arg.relocs, arg.nr_relocs, SubmitReloc::SIZE)?.read_u32s(os, call.caller)?;
     let mut relocs = KVec::with_capacity(os, usize_of_u32(arg.nr_relocs))?;
-    for reloc in reloc_words.chunks_exact(SubmitReloc::SIZE / 4) {
+    for reloc in words.chunks_exact(SubmitReloc::SIZE / 4) {
         let [submit_offset, reloc_idx, low, high, flags, pad] = *reloc else {
             return Err(EINVAL);
         };
@@ -201,15 +201,11 @@ fn copy(call: &Submit<'_>, arg: &GemSubmit) -> Result<Arrays> {
             pad,
         })?;
     }
-    Ok(Arrays {
-        bos,
-        relocs,
-        pmrs,
-        stream,
-    })
+    Ok(relocs)
 }
 
-fn look_up(call: &Submit<'_>, flags: u32, words: Words) -> Result<NamedBos> {
+/// The objects of the BOs in a user's array.
+fn look_up(call: &Submit<'_>, words: &[u32]) -> Result<KVec<Arc<EtnavivGem>>> {
     let bos = words.as_chunks::<BO_WORDS>().0;
     if bos
         .iter()
@@ -217,13 +213,12 @@ fn look_up(call: &Submit<'_>, flags: u32, words: Words) -> Result<NamedBos> {
     {
         return Err(EINVAL);
     }
+    let mut gems = KVec::with_capacity(call.file.os(), bos.len())?;
     let handles = bos.iter().map(|[_, handle, ..]| *handle);
-    let gems = call.file.gems(call.caller, handles);
-    Ok(NamedBos {
-        gems: gems.map_err(|e| if e == ENOENT { EINVAL } else { e })?,
-        words,
-        softpin: flags & SOFTPIN != 0,
-    })
+    let add = |gem: &Arc<EtnavivGem>, _: &()| gems.push(gem.clone());
+    let found = call.file.for_each_gem(call.caller, handles, add);
+    found.map_err(|e| if e == ENOENT { EINVAL } else { e })?;
+    Ok(gems)
 }
 
 /// An estimate of the kernel memory of a job, in bytes. It is charged to the client, which bounds
@@ -253,7 +248,7 @@ fn take_objects(
     pipe: Pipe,
     stream: CmdStream<Checked<'_>, KVec<u32>>,
     pmrs: &[u32],
-    named: &NamedBos,
+    named: &NamedBos<'_>,
     refuse: &dyn Fn(Refused) -> Errno,
 ) -> Result<Objects> {
     let file = call.file;
@@ -351,7 +346,7 @@ fn queue(
     call: &Submit<'_>,
     client: &Client<Core>,
     objects: Objects,
-    named: NamedBos,
+    named: &NamedBos<'_>,
     mut waits: FenceSet,
     arg: &mut GemSubmit,
 ) -> Result<()> {
@@ -359,7 +354,7 @@ fn queue(
     let file = call.file.driver();
     let (os, account) = (core.os(), call.file.account());
     let implicit = (arg.flags & NO_IMPLICIT == 0).then_some(&mut waits);
-    let reservation = Reservation::take(os, call.caller, named.usages(), implicit)?;
+    let reservation = Reservation::take(os, call.caller, named, implicit)?;
     let new = Submission {
         slot: SLOT,
         account,
@@ -368,36 +363,40 @@ fn queue(
         waits,
         bytes: objects.bytes,
     };
-    let number = core.fences.reserve()?;
-    let make = |charge| {
+    // The id of the fence, once it has one.
+    let number = Cell::new(None);
+    let publish = |fence: &Arc<Fence>| {
+        let id = core.fences.insert(fence)?;
+        number.set(Some(id));
+        let descriptor = match arg.flags & FENCE_FD_OUT {
+            0 => NO_DESCRIPTOR,
+            _ => SyncFile::export(os, account, call.caller, fence.clone().into(), b"etnaviv")?,
+        };
+        Ok((id, descriptor))
+    };
+    let make = |charge, published: &(u32, i32)| {
         Ok(Job {
             stream: objects.stream,
             pipe: objects.pipe,
             vm: file.vm.clone(),
-            fence: number,
+            fence: published.0,
             stats: file.stats.clone(),
             requests: objects.requests,
             left: None,
-            gems: named.gems,
             uses: objects.uses,
             _charge: charge,
         })
     };
-    let queued = client.submit(new, make, |fence| {
-        core.fences.fill(number, fence);
-        match arg.flags & FENCE_FD_OUT {
-            0 => Ok(NO_DESCRIPTOR),
-            _ => SyncFile::export(os, account, call.caller, fence.clone().into(), b"etnaviv"),
-        }
-    });
-    match queued {
-        Ok(descriptor) => {
-            arg.fence = number;
+    match client.submit(new, publish, make) {
+        Ok((id, descriptor)) => {
+            arg.fence = id;
             arg.fence_fd = descriptor;
             Ok(())
         }
         Err(e) => {
-            core.fences.forget(number);
+            if let Some(id) = number.get() {
+                core.fences.forget(id);
+            }
             Err(e)
         }
     }

@@ -15,8 +15,8 @@ const HANDLE_MASK: u32 = (1 << HANDLE_BITS) - 1;
 /// The fences of a core that are not signaled, by their ids.
 pub(crate) struct UserFences {
     os: Os,
-    /// The generation, and the fence once it exists.
-    fences: Mtx<IdMap<(u32, Option<Arc<Fence>>)>>,
+    /// The generation, and the fence.
+    fences: Mtx<IdMap<(u32, Arc<Fence>)>>,
 }
 
 impl UserFences {
@@ -32,31 +32,23 @@ impl UserFences {
         })
     }
 
-    /// Reserves an id for a fence that does not exist yet.
+    /// Adds a fence. Returns its id.
     ///
     /// # Errors
     ///
     /// ENOMEM, ENOSPC.
-    pub(crate) fn reserve(&self) -> Result<u32> {
+    pub(crate) fn insert(&self, fence: &Arc<Fence>) -> Result<u32> {
         let [g0, g1, ..] = self.os.unique().to_le_bytes();
         let generation = u32::from_le_bytes([g0, g1 & 0x7, 0, 0]);
-        let handle = self.fences.lock().insert((generation, None))?;
+        let handle = self.fences.lock().insert((generation, fence.clone()))?;
         Ok(generation << HANDLE_BITS | handle)
-    }
-
-    /// Sets the fence of a reserved id.
-    pub(crate) fn fill(&self, id: u32, fence: &Arc<Fence>) {
-        let mut fences = self.fences.lock();
-        if let Some((_, place)) = fences.get_mut(id & HANDLE_MASK) {
-            *place = Some(fence.clone());
-        }
     }
 
     /// The fence with an id; `None` once it is signaled.
     pub(crate) fn get(&self, id: u32) -> Option<Arc<Fence>> {
         let fences = self.fences.lock();
         let (generation, fence) = fences.get(id & HANDLE_MASK)?;
-        fence.clone().filter(|_| *generation == id >> HANDLE_BITS)
+        (*generation == id >> HANDLE_BITS).then(|| fence.clone())
     }
 
     /// Frees the id of a fence that is signaled, or will not exist.

@@ -15,11 +15,11 @@ use crate::mmu::table::{Table, TableOwner};
 use crate::mmu::tables::UnlinkedTables;
 use crate::mmu::Mmu;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::table_mem::Spare;
-use drmkpi::os::{Dev, Mtx, PAGE_SIZE};
+use drmkpi::os::{Dev, PAGE_SIZE};
 use drmkpi::util::account::Charge;
 use drmkpi::util::errno::{Result, EINVAL, ENOMEM, ENOSPC};
 use drmkpi::util::int_conv::{low32, u64_of};
@@ -83,23 +83,57 @@ pub(crate) struct Space {
 }
 
 /// The jobs of a VM that are in flight, by generation. There are two: the current one, and the
-/// previous one, whose jobs must end before another generation begins.
-#[derive(Default)]
-pub(crate) struct Jobs {
-    /// The current generation, to which jobs that begin now belong: odd or even.
-    pub(crate) odd: bool,
-    count: [u32; 2],
-}
+/// previous one, whose jobs must end before another generation begins. The highest bit is set if
+/// the current one is odd; then there are the numbers of jobs of the odd one and of the even one, of
+/// 31 bits each.
+pub(crate) struct Jobs(AtomicU64);
 
 impl Jobs {
-    /// The number of jobs in flight of a generation.
-    pub(crate) fn of(&mut self, odd: bool) -> &mut u32 {
-        let [even_jobs, odd_jobs] = &mut self.count;
-        if odd {
-            odd_jobs
-        } else {
-            even_jobs
+    const ODD: u64 = 1 << 63;
+    const BITS: u32 = 31;
+    const COUNT: u64 = (1 << Self::BITS) - 1;
+
+    pub(crate) const fn none() -> Jobs {
+        Jobs(AtomicU64::new(0))
+    }
+
+    /// One job of a generation.
+    const fn one(odd: bool) -> u64 {
+        match odd {
+            true => 1 << Self::BITS,
+            false => 1,
         }
+    }
+
+    /// Adds a job to the current generation. Returns whether that is odd.
+    pub(crate) fn begin(&self) -> bool {
+        // OVERFLOW: none, for each core has at most EVENTS jobs in flight.
+        let add = |jobs: u64| Some(jobs.wrapping_add(Self::one(jobs & Self::ODD != 0)));
+        // ORDERING: the job reads the VM's sequence number after this.
+        let before = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add);
+        before.unwrap_or_else(|jobs| jobs) & Self::ODD != 0
+    }
+
+    /// Removes a job, which `begin` has added.
+    pub(crate) fn end(&self, odd: bool) {
+        self.0.fetch_sub(Self::one(odd), Ordering::SeqCst);
+    }
+
+    /// Begins another generation, if no job of the previous one is in flight. Returns whether it
+    /// did, or would have done if `begins` were true.
+    fn advance(&self, begins: bool) -> bool {
+        let next = |jobs: u64| {
+            let previous = match jobs & Self::ODD != 0 {
+                true => jobs & Self::COUNT,
+                false => jobs >> Self::BITS & Self::COUNT,
+            };
+            let odd = if begins { Self::ODD } else { 0 };
+            (previous == 0).then_some(jobs ^ odd)
+        };
+        let advanced = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
+        advanced.is_ok()
     }
 }
 
@@ -365,7 +399,7 @@ impl Space {
 
     /// Moves what no job can reach to `freeable`, and begins generations of jobs as the previous
     /// ones end. Returns whether there is something for the reaper to free.
-    pub(crate) fn sweep(&mut self, jobs: &Mtx<Jobs>) -> bool {
+    pub(crate) fn sweep(&mut self, jobs: &Jobs) -> bool {
         // `retired_now` becomes `retired_before` in the first round, and freeable in the second.
         for _ in 0..2 {
             if !self.freeable.is_empty()
@@ -376,17 +410,11 @@ impl Space {
             // A new generation needs capacity for its buffers, in what is `retired_now` after two
             // rounds.
             let room = self.freeable.buffers.reserve(self.regions.len());
-            let mut running = jobs.lock();
-            let before = !running.odd;
-            if *running.of(before) != 0 {
-                break;
-            }
             // No job of the previous generation is in flight. Those of the current one have
             // flushed.
-            if room.is_ok() {
-                running.odd = before;
+            if !jobs.advance(room.is_ok()) {
+                break;
             }
-            drop(running);
             core::mem::swap(&mut self.freeable, &mut self.retired_before);
             if room.is_err() {
                 break;
@@ -394,6 +422,12 @@ impl Space {
             core::mem::swap(&mut self.retired_before, &mut self.retired_now);
         }
         !self.freeable.is_empty()
+    }
+
+    /// Whether anything was unmapped that is not freed yet.
+    pub(crate) fn has_retired(&self) -> bool {
+        let retired = [&self.retired_now, &self.retired_before, &self.freeable];
+        retired.into_iter().any(|retired| !retired.is_empty())
     }
 
     /// The capacity of what is to replace `freeable` (`take_freeable`); `None` if nothing is

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::wire::{for_each_chunk, map_chunks};
-use drmkpi::os::{Caller, Mtx, Sx, PAGE_SIZE};
+use drmkpi::os::{Caller, Sx, PAGE_SIZE};
 use drmkpi::runner::reaper::{Link, Reaped, Reaper, When};
 use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
@@ -29,7 +29,7 @@ pub(crate) struct Vm {
     /// Held while a buffer is mapped part by part.
     mapping: Sx<()>,
     space: Sx<Option<Space>>,
-    jobs: Mtx<Jobs>,
+    jobs: Jobs,
     /// Changes with every change of the page table.
     seqno: AtomicU32,
     link: Link<Vm>,
@@ -46,11 +46,7 @@ impl InFlightCount {
     /// For a job of `vm` that is about to be started. Called before the VM's sequence number is
     /// read.
     pub(crate) fn new(vm: &Arc<Vm>) -> InFlightCount {
-        let mut jobs = vm.jobs.lock();
-        let odd = jobs.odd;
-        let count = jobs.of(odd);
-        // OVERFLOW: none, for each core has at most EVENTS jobs in flight.
-        *count = count.saturating_add(1);
+        let odd = vm.jobs.begin();
         InFlightCount {
             vm: vm.clone(),
             odd,
@@ -60,10 +56,7 @@ impl InFlightCount {
 
 impl Drop for InFlightCount {
     fn drop(&mut self) {
-        let mut jobs = self.vm.jobs.lock();
-        let count = jobs.of(self.odd);
-        // OVERFLOW: none, for `new` has added one.
-        *count = count.saturating_sub(1);
+        self.vm.jobs.end(self.odd);
     }
 }
 
@@ -83,7 +76,6 @@ impl Vm {
         let charge = account.map(|account| Charge::new(account, 0)).transpose()?;
         let lock = Sx::new(mmu.os(), c"etnaviv vm", None)?;
         let mapping = Sx::new(mmu.os(), c"etnaviv mapping", ())?;
-        let jobs = Mtx::new(mmu.os(), c"etnaviv vm jobs", Jobs::default())?;
         let link = Link::new(mmu.os())?;
         let (space, root) = Space::new(mmu, charge.as_ref())?;
         let mut vm = Vm {
@@ -94,7 +86,7 @@ impl Vm {
             charge,
             mapping,
             space: lock,
-            jobs,
+            jobs: Jobs::none(),
             seqno: AtomicU32::new(0),
             link,
             reaper: reaper.clone(),
@@ -260,6 +252,13 @@ impl Vm {
         )
     }
 
+    /// The buffer in a region that a job uses.
+    pub(crate) fn buffer_at(&self, place: Place) -> Option<Arc<Buffer>> {
+        let mut guard = self.space.lock();
+        let region = guard.as_mut()?.regions.region(place.number)?;
+        Some(region.buffer.clone())
+    }
+
     /// The client has closed its last handle of a buffer: unmaps it, now or when no job uses it.
     pub(crate) fn forget(&self, buffer: u64) {
         let closed = self.with(|space| {
@@ -386,37 +385,53 @@ impl BufferUses {
         self.list.get(index).map(|place| place.start)
     }
 
-    /// The GPU addresses of the buffers.
-    pub(crate) fn starts(&self) -> impl Iterator<Item = u32> + '_ {
-        self.list.iter().map(|place| place.start)
+    /// The places of the buffers.
+    pub(crate) fn places(&self) -> &[Place] {
+        &self.list
     }
 }
 
-impl Drop for BufferUses {
-    fn drop(&mut self) {
+impl BufferUses {
+    /// Ends the uses. Returns whether there is something for `Vm::reap` to free, or may be.
+    pub(crate) fn end(mut self) -> bool {
+        self.end_all()
+    }
+
+    fn end_all(&mut self) -> bool {
         let vm = &self.vm;
+        let mut retired = true;
         while !self.list.is_empty() {
             let list = &mut self.list;
             let ended = vm.with(|space| {
                 for _ in 0..AT_ONCE {
                     let Some(place) = list.pop() else { break };
                     if space.end_use(place) {
-                        return Ok((Some(place.start), false));
+                        return Ok((Some(place.start), true));
                     }
                 }
-                Ok((None, space.sweep(&vm.jobs)))
+                let freeable = space.sweep(&vm.jobs);
+                retired = space.has_retired();
+                Ok((None, freeable))
             });
             let freeable = match ended {
                 Ok((None, freeable)) => freeable,
                 Ok((Some(closed), _)) => {
+                    retired = true;
                     vm.unmap(u64::from(closed));
                     vm.with(|space| Ok(space.sweep(&vm.jobs))) == Ok(true)
                 }
-                Err(_) => return,
+                Err(_) => break,
             };
             if freeable {
                 vm.reaper.defer(vm, When::Soon);
             }
         }
+        retired
+    }
+}
+
+impl Drop for BufferUses {
+    fn drop(&mut self) {
+        self.end_all();
     }
 }

@@ -18,19 +18,16 @@ impl<J, S: Storage> Scheduler<J, S> {
     /// full or stopped or no job is ready. The driver starts the job on the hardware before it
     /// releases the lock.
     pub fn next(&mut self, slot: usize, now_ns: u64) -> Option<JobId> {
-        if self.stopped || !self.slots.get(slot)?.has_room() {
+        let place = self.slots.get(slot)?;
+        if self.stopped || !place.has_room() {
             return None;
         }
-        for priority in [Priority::High, Priority::Medium, Priority::Low] {
-            let picked = self
-                .take_resumed(slot, priority)
-                .or_else(|| self.take_fair(slot, priority));
-            if let Some(index) = picked {
-                self.enter_hardware(index, slot, now_ns);
-                return self.jobs.id_at(index).map(JobId);
-            }
-        }
-        None
+        let priority = place.ready()?;
+        let index = self
+            .take_resumed(slot, priority)
+            .or_else(|| self.take_fair(slot, priority))?;
+        self.enter_hardware(index, slot, now_ns);
+        self.jobs.id_at(index).map(JobId)
     }
 
     /// Whether a job of any slot waits to run.
@@ -40,13 +37,8 @@ impl<J, S: Storage> Scheduler<J, S> {
 
     /// Whether `next` would pick a job.
     pub fn is_ready(&self, slot: usize) -> bool {
-        let Some(slot) = self.slots.get(slot).filter(|slot| slot.has_room()) else {
-            return false;
-        };
-        let mut queues = [Priority::High, Priority::Medium, Priority::Low]
-            .map(|priority| slot.queue(priority))
-            .into_iter();
-        !self.stopped && queues.any(|q| !q.resume.is_empty() || q.heap.first().is_some())
+        let slot = self.slots.get(slot).filter(|slot| slot.has_room());
+        !self.stopped && slot.is_some_and(|slot| slot.ready().is_some())
     }
 
     /// Returns a job in flight to its queue: it was second when the first failed, or it was

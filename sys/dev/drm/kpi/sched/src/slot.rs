@@ -79,6 +79,18 @@ impl<S: Storage> Slot<S> {
         }
     }
 
+    /// The highest priority with a job that may run.
+    pub(crate) fn ready(&self) -> Option<Priority> {
+        let by_priority = [Priority::High, Priority::Medium, Priority::Low];
+        by_priority
+            .into_iter()
+            .zip(&self.queues)
+            .find_map(|(priority, queue)| {
+                let is_ready = !queue.resume.is_empty() || queue.heap.len() != 0;
+                is_ready.then_some(priority)
+            })
+    }
+
     pub(crate) fn has_room(&self) -> bool {
         !self.stopped && self.running.len() < u32::from(self.config.depth)
     }

@@ -81,6 +81,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     type File: Send + Sync;
     /// Its state of a GEM object.
     type Object: Send + Sync;
+    /// Its state of a file's use of an object, which all handles share that the file has of it.
+    type Handle: Clone + Send + Sync;
 
     /// Attaches to the device, which no client can use yet.
     ///
@@ -120,6 +122,12 @@ pub trait Driver: Sized + Send + Sync + 'static {
     ///
     /// ENOMEM.
     fn gem_open(file: &File<Self>, gem: &Arc<Gem<Self>>) -> Result<()>;
+    /// The state of a file's use of an object, between `gem_open` and `gem_close`.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL if the file has closed its last handle of the object.
+    fn handle(file: &File<Self>, gem: &Arc<Gem<Self>>) -> Result<Self::Handle>;
     /// Called when a file has closed its last handle of an object.
     fn gem_close(file: &File<Self>, gem: &Arc<Gem<Self>>);
     /// Frees what the file's ended jobs held. Called before and after every ioctl, and when the

@@ -56,7 +56,8 @@ pub struct Ioctl<D: Driver> {
     pub size: usize,
     /// The permission to call it.
     pub access: Access,
-    /// Its function, with the structure in `data`, which is `size` bytes long.
+    /// Its function, with the structure in `data`: the bytes that are missing there are zero. It
+    /// changes `data` only if it succeeds.
     pub run: fn(&Call<'_, D>, data: &mut [u8]) -> Result<()>,
 }
 

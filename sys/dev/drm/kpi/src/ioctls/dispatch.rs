@@ -7,7 +7,7 @@ use crate::alloc::Arc;
 use crate::drm::device::Device;
 use crate::drm::driver::{Call, Driver};
 use crate::drm::file::File;
-use crate::drm::ioctl::{Access, Ioctl, DRIVER_BASE, DRIVER_END, GROUP, MAX_ARG};
+use crate::drm::ioctl::{Access, Ioctl, DRIVER_BASE, DRIVER_END, GROUP};
 use crate::os::{Caller, NodeKind, NodeOps, UserMapping};
 use crate::util::errno::{Result, EACCES, EINVAL, ENOTTY, ENXIO};
 use crate::util::int_conv::usize_of_u32;
@@ -83,24 +83,15 @@ fn dispatch<D: Driver>(call: &Call<'_, D>, group: u32, nr: u32, data: &mut [u8])
         return Err(ENXIO);
     }
     let ioctl = find::<D>(nr)?;
-    let mut arg = [0; MAX_ARG];
-    let arg = arg.get_mut(..ioctl.size).ok_or(EINVAL)?;
     let tail = data.get(ioctl.size..).unwrap_or_default();
     if ioctl.size != 0 && tail.iter().any(|b| *b != 0) {
         return Err(EINVAL);
-    }
-    for (to, from) in arg.iter_mut().zip(data.iter()) {
-        *to = *from;
     }
     permit(ioctl.access, call)?;
     // So a client at its limit can use the memory that its own ended jobs held, and a client that
     // has waited for a fence finds that memory free.
     D::settle(call.file.driver());
-    let done = (ioctl.run)(call, arg);
+    let done = (ioctl.run)(call, data);
     D::settle(call.file.driver());
-    done?;
-    for (to, from) in data.iter_mut().zip(arg.iter()) {
-        *to = *from;
-    }
-    Ok(())
+    done
 }

@@ -249,6 +249,11 @@ impl Buffer {
         Ok(())
     }
 
+    /// Waits for the end of a purge that is in progress. May sleep.
+    pub fn wait_for_purge(&self) {
+        drop(self.purge_state.lock());
+    }
+
     /// Whether its memory was purged.
     pub fn is_purged(&self) -> bool {
         self.purged.load(Ordering::Acquire)

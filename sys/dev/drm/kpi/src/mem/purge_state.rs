@@ -6,7 +6,7 @@
 //! everything that shares the buffer, before it does. A buffer that has been shared is never
 //! purged, as in Linux one with a dma-buf.
 
-use crate::os::{Sx, SxGuard};
+use crate::os::SxGuard;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Whether the memory of a buffer may be purged while it has handles.
@@ -35,18 +35,13 @@ impl Uses {
         Uses(AtomicU32::new(0))
     }
 
-    /// Adds a job. Waits for the end of a purge, during which `state` is held. May sleep.
-    pub(super) fn begin(&self, state: &Sx<PurgeState>) {
+    /// Adds a job. Returns false during a purge.
+    pub(super) fn begin(&self) -> bool {
         let one_more = |n: u32| n.checked_add(1).filter(|n| *n != PURGING);
         // ORDERING: Acquire, so that the effects of a purge are visible after its end.
-        let pinned = self
-            .0
-            .fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more);
-        if pinned.is_err() {
-            // There is no purge while this lock is held.
-            let _state = state.lock();
-            self.0.fetch_add(1, Ordering::Acquire);
-        }
+        self.0
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more)
+            .is_ok()
     }
 
     /// Removes a job that has ended.

@@ -420,6 +420,9 @@ extern "C" {
 extern "C" {
     pub fn drm_os_page_sync(dev: *mut drm_os_dev, pa: u64, len: usize, dir: u32);
 }
+unsafe extern "C" {
+    pub fn drm_os_run_sync(dev: *mut drm_os_dev, pa: u64, len: usize, dir: u32);
+}
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct drm_os_object {

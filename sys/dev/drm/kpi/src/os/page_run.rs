@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Physically contiguous memory, for large tables and command memory.
 
-use super::{c, Dev, SyncDir, PAGE_SIZE};
+use super::{c, Dev, SyncDir};
 use crate::util::errno::{Errno, Result, EIO};
 use crate::util::int_conv::{u64_of, usize_of};
 use core::ptr::NonNull;
@@ -153,24 +153,15 @@ impl PageRun {
     pub fn sync(&self, first: usize, count: usize) {
         // OVERFLOW: saturates, beyond the run's end, where the range is cut.
         let bytes = |words: usize| u64_of(words).saturating_mul(4);
-        let mut off = bytes(first).min(self.size());
+        let off = bytes(first).min(self.size());
         // OVERFLOW: as above.
         let end = off.saturating_add(bytes(count)).min(self.size());
-        while off < end {
-            // One page at a time: its address, and the part of the range in it.
-            let start = off % PAGE_SIZE;
-            let page = self.pa | (off & !(PAGE_SIZE - 1));
-            let (Some(left), Some(room)) = (end.checked_sub(off), PAGE_SIZE.checked_sub(start))
-            else {
-                return;
-            };
-            let len = left.min(room);
-            self.dev.page_sync(page, start, len, SyncDir::ForDevice);
-            let Some(next) = off.checked_add(len) else {
-                return;
-            };
-            off = next;
-        }
+        let (Some(pa), Some(len)) = (self.pa.checked_add(off), end.checked_sub(off)) else {
+            return;
+        };
+        let dir = SyncDir::ForDevice.raw();
+        // SAFETY: the device is live; the range is within this run.
+        unsafe { c::drm_os_run_sync(self.dev.as_ptr(), pa, usize_of(len), dir) }
     }
 }
 

@@ -146,12 +146,16 @@ pub trait Backend: Send + Sync + Sized + 'static {
     /// Completes the jobs that have ended in the hardware, even if their interrupts were lost.
     fn collect(&self, engine: &mut Engine<'_, Self>);
 
+    /// A job was queued, and is not started yet.
+    fn queued(&self, _engine: &mut Engine<'_, Self>, _id: JobId) {}
+
     /// Handles jobs that took too long: may try to stop them, and returns the one that only a reset
     /// can end.
     fn overdue(&self, engine: &mut Engine<'_, Self>) -> Option<JobId>;
 
-    /// When `overdue` is to be called next, a time in ns; `None` if no job has a deadline.
-    fn next_timeout(&self, engine: &mut Engine<'_, Self>) -> Option<u64> {
+    /// When `overdue` is to be called next, a time in ns, if it is `now`; `None` if no job has a
+    /// deadline.
+    fn next_timeout(&self, engine: &mut Engine<'_, Self>, _now: u64) -> Option<u64> {
         engine.sched.next_deadline()
     }
 
@@ -298,20 +302,18 @@ impl<B: Backend> Runner<B> {
     }
 
     /// Arms the timers of the jobs in flight and of the idle time, unless a timer that is armed
-    /// already fires in time.
-    pub(super) fn set_timers(&self, b: &B, engine: &mut Engine<'_, B>) {
+    /// already fires in time. `now` is the time in ns if the caller has just read it.
+    pub(super) fn set_timers(&self, b: &B, engine: &mut Engine<'_, B>, now: Option<u64>) {
         if !engine.state.powered {
             return;
         }
+        let now = now.unwrap_or_else(|| self.os().now());
         if B::is_empty(&engine.hw) {
-            let armed = engine
-                .state
-                .timers
-                .arm_idle(self.os().now(), B::DESC.idle_ns);
+            let armed = engine.state.timers.arm_idle(now, B::DESC.idle_ns);
             if let Some(when) = armed {
                 self.with_tasks(|tasks| tasks.idle.enqueue_at(when));
             }
-        } else if let Some(when) = b.next_timeout(engine) {
+        } else if let Some(when) = b.next_timeout(engine, now) {
             if engine.state.timers.arm_timeout(when) {
                 self.with_tasks(|tasks| tasks.timeout.enqueue_at(when));
             }

@@ -2,11 +2,11 @@
 //! The run queues of an open file, and the submission of a job to one of them.
 
 use crate::alloc::{Arc, KVec};
-use crate::mem::reservation::Reservation;
+use crate::mem::reservation::{Buffers, Reservation};
 use crate::os::Sx;
 use crate::runner::backend::Backend;
 use crate::runner::holdings::{EndedJobs, Holdings};
-use crate::runner::queue::{dependency_bytes, errno, Queue, Timeline};
+use crate::runner::queue::{dependency_bytes, errno, Entry, Queue, Timeline};
 use crate::sync::fence::Fence;
 use crate::sync::fences::FenceSet;
 use crate::util::account::{Account, Charge};
@@ -17,6 +17,8 @@ use drm_sched::{ClientId, EntityId, Priority, WEIGHT_DEFAULT};
 struct RunQueue {
     slot: usize,
     entity: EntityId,
+    /// The fence context of its timeline.
+    context: u64,
     /// Held from the making of a job's fence until the job is queued.
     timeline: Sx<Timeline>,
 }
@@ -30,7 +32,7 @@ pub struct Client<B: Backend> {
 }
 
 /// The parameters of a submission.
-pub struct Submission<'a, B: Backend> {
+pub struct Submission<'a, B: Backend, L: Buffers> {
     /// The slot of the hardware.
     pub slot: usize,
     /// The account that the job is charged to.
@@ -38,8 +40,9 @@ pub struct Submission<'a, B: Backend> {
     /// The file's list of ended jobs, to which the job's holdings are added in the end.
     pub ended_jobs: &'a Arc<EndedJobs<B::Job>>,
     /// The reservations of its buffers.
-    pub reservation: Reservation,
-    /// The fences that the job waits for, those of its buffers included.
+    pub reservation: Reservation<'a, L>,
+    /// The fences that the job waits for, those of its buffers included: a set from
+    /// `Client::waits`.
     pub waits: FenceSet,
     /// An estimate of the kernel memory of the job, in bytes.
     pub bytes: u64,
@@ -66,7 +69,8 @@ impl<B: Backend> Client<B> {
             queues,
         };
         for slot in slots {
-            let timeline = Sx::new(os, c"drm timeline", Timeline::new(os))?;
+            let context = os.unique();
+            let timeline = Sx::new(os, c"drm timeline", Timeline::new(context))?;
             let entity = runner
                 .lock()
                 .sched
@@ -75,6 +79,7 @@ impl<B: Backend> Client<B> {
             client.queues.push(RunQueue {
                 slot: *slot,
                 entity,
+                context,
                 timeline,
             })?;
         }
@@ -86,62 +91,65 @@ impl<B: Backend> Client<B> {
         &self.device
     }
 
-    /// Submits a job: charges it, has the driver `make` it, and queues it. `publish` is called with
-    /// its fence before the job can run, and may fail. On an error no job is queued.
+    fn queue(&self, slot: usize) -> Result<&RunQueue> {
+        self.queues
+            .iter()
+            .find(|queue| queue.slot == slot)
+            .ok_or(EINVAL)
+    }
+
+    /// An empty set for the fences that a job for `slot` waits for. Those of earlier jobs of its run
+    /// queue stay out of it: the hardware runs them in order.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL if the client does not use the slot.
+    pub fn waits(&self, slot: usize) -> Result<FenceSet> {
+        let os = self.device.runner().os();
+        Ok(FenceSet::without(os, self.queue(slot)?.context))
+    }
+
+    /// Submits a job: charges it, has the driver `publish` its fence and `make` the job, and queues
+    /// it. `make` is given what `publish` has returned. On an error no job is queued, and the fence
+    /// is signaled with ECANCELED.
     ///
     /// # Errors
     ///
     /// EINTR, ERESTART; ENOMEM, also above the client's limit; ENXIO if the device is being
-    /// detached; the errors of `make` and `publish`.
-    pub fn submit<T>(
+    /// detached; the errors of `publish` and `make`.
+    pub fn submit<T, L: Buffers>(
         &self,
-        new: Submission<'_, B>,
-        make: impl FnOnce(Charge) -> Result<B::Job>,
+        new: Submission<'_, B, L>,
         publish: impl FnOnce(&Arc<Fence>) -> Result<T>,
+        make: impl FnOnce(Charge, &T) -> Result<B::Job>,
     ) -> Result<T> {
         let runner = self.device.runner();
-        let os = runner.os();
-        let queue = self
-            .queues
-            .iter()
-            .find(|queue| queue.slot == new.slot)
-            .ok_or(EINVAL)?;
+        let queue = self.queue(new.slot)?;
         // OVERFLOW: saturates: an account refuses such an amount.
         let bytes = new.bytes.saturating_add(dependency_bytes(&new.waits));
         // OVERFLOW: as above.
         let mut charge = Charge::new(new.account, bytes.saturating_add(Fence::BYTES))?;
         let fences_charge = charge.split(Fence::BYTES);
-        let job = make(charge)?;
-        let job = Holdings::new(os, new.ended_jobs, job)?;
         let mut timeline = queue.timeline.lock();
-        let prepared = runner
-            .queue
-            .prepare(queue.entity, &mut timeline, fences_charge, job);
-        let (id, fence) = match prepared {
-            Ok(made) => made,
-            Err((e, job)) => {
-                drop(timeline);
-                drop(job);
-                return Err(e);
-            }
-        };
+        let signaler = runner.queue.promise(&mut timeline, fences_charge)?;
+        let fence = signaler.fence().clone();
+        let published = publish(&fence)?;
+        let payload = make(charge, &published)?;
+        let payload = Holdings::new(runner.os(), new.ended_jobs, payload)?;
         // The job waits for earlier users of its buffers. Later users wait for its fence, which is
         // added to the reservations.
-        let queued = Queue::depend(&runner.queue, id, &new.waits)
-            .and_then(|()| publish(&fence))
-            .and_then(|published| {
-                let engine = runner.queue.submit(&mut timeline, id)?;
-                Ok((published, engine))
-            });
-        match queued {
-            Ok((published, engine)) => {
+        let entry = Entry { payload, signaler };
+        match Queue::queue(&runner.queue, queue.entity, entry, &new.waits) {
+            Ok((id, mut engine)) => {
+                self.device.queued(&mut engine, id);
                 runner.start_jobs(&self.device, engine);
                 new.reservation.publish(&fence);
                 Ok(published)
             }
-            Err(e) => {
+            Err((e, entry)) => {
+                // Dropping what a job holds may take long.
                 drop(timeline);
-                runner.queue.abandon(id);
+                drop(entry);
                 // The detach of a device cancels jobs that are being submitted.
                 Err(if runner.is_removed() { ENXIO } else { e })
             }

@@ -132,12 +132,9 @@ impl<B: Backend> Runner<B> {
         let mut power = self.power.lock();
         {
             let mut engine = self.lock();
-            let is_idle = engine
-                .state
-                .timers
-                .idle_fired(self.os().now(), B::DESC.idle_ns);
-            if !is_idle {
-                return self.set_timers(b, &mut engine);
+            let now = self.os().now();
+            if !engine.state.timers.idle_fired(now, B::DESC.idle_ns) {
+                return self.set_timers(b, &mut engine, Some(now));
             }
         }
         if power.pins == 0 {

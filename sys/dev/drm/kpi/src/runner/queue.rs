@@ -23,7 +23,7 @@ use drm_sched::{Config, EntityId, Error, JobId, Outcome, Scheduler, SlotConfig};
 pub struct Entry<P> {
     /// What the job holds, with the driver's part.
     pub payload: KBox<Holdings<P>>,
-    signaler: Signaler,
+    pub(super) signaler: Signaler,
 }
 
 /// Whether the hardware accepts jobs.
@@ -65,8 +65,9 @@ pub struct Queue<P, H> {
     kick: Mtx<Option<Arc<dyn Hook>>>,
 }
 
-/// A job and its fence; or the error, and the holdings that the job would have had.
-pub type Prepared<P> = core::result::Result<(JobId, Arc<Fence>), (Errno, KBox<Holdings<P>>)>;
+/// The job, with the job lock held; or the error, and the job if it is not discarded yet.
+pub(super) type Queued<'a, P, H> =
+    core::result::Result<(JobId, MtxGuard<'a, Engine<P, H>>), (Errno, Option<Entry<P>>)>;
 
 /// The number of hooks of a job's fence that are called when it is signaled. The others are called
 /// later, so that a fence with many hooks does not delay the jobs of other clients.
@@ -104,12 +105,9 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// A timeline without fences.
-    pub fn new(os: Os) -> Timeline {
-        Timeline {
-            context: os.unique(),
-            seqno: 0,
-        }
+    /// A timeline without fences, with a fence context from `Os::unique`.
+    pub(super) fn new(context: u64) -> Timeline {
+        Timeline { context, seqno: 0 }
     }
 }
 
@@ -177,32 +175,51 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         self.engine.lock()
     }
 
-    /// Creates a job of `entity` and its fence, whose memory is charged to `charge`. The job does
-    /// not run before `submit`.
+    /// Makes the fence of a job, the next one of `timeline`. Its memory is charged to `charge`. The
+    /// caller holds the timeline's lock until the job is queued.
     ///
     /// # Errors
     ///
-    /// ENOMEM; ECANCELED if the run queue was killed; ENXIO if the device is being detached. The
-    /// payload is returned, since dropping it may sleep and the caller holds a lock.
-    pub(super) fn prepare(
-        &self,
-        entity: EntityId,
-        timeline: &mut Timeline,
-        charge: Charge,
-        payload: KBox<Holdings<P>>,
-    ) -> Prepared<P> {
+    /// ENOMEM.
+    pub(super) fn promise(&self, timeline: &mut Timeline, charge: Charge) -> Result<Signaler> {
         // OVERFLOW: a sequence number; 2^64 jobs take centuries.
         let seqno = timeline.seqno.wrapping_add(1);
-        let signaler = match Fence::promise(self.os, timeline.context, seqno, Some(charge)) {
-            Ok(signaler) => signaler,
-            Err(e) => return Err((e, payload)),
-        };
-        let fence = signaler.fence().clone();
-        let entry = Entry { payload, signaler };
-        let prepared = self.lock().sched.prepare(entity, entry);
-        let id = prepared.map_err(|(e, entry)| (errno(e), entry.payload))?;
+        let signaler = Fence::promise(self.os, timeline.context, seqno, Some(charge))?;
         timeline.seqno = seqno;
-        Ok((id, fence))
+        Ok(signaler)
+    }
+
+    /// Queues a job of `entity`, which runs after `fences` are signaled. Returns with the job lock
+    /// held. If the job is dropped or discarded instead, its fence is signaled with ECANCELED.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; ECANCELED if the run queue was killed; ENXIO if the device is being detached.
+    pub(super) fn queue<'a>(
+        this: &'a Arc<Self>,
+        entity: EntityId,
+        entry: Entry<P>,
+        fences: &FenceSet,
+    ) -> Queued<'a, P, H> {
+        let mut engine = this.lock();
+        let prepared = engine.sched.prepare(entity, entry);
+        let id = prepared.map_err(|(e, entry)| (errno(e), Some(entry)))?;
+        if !fences.is_empty() {
+            drop(engine);
+            if let Err(e) = Queue::depend(this, id, fences) {
+                this.abandon(id);
+                return Err((e, None));
+            }
+            engine = this.lock();
+        }
+        match engine.sched.submit(id) {
+            Ok(()) => Ok((id, engine)),
+            Err(e) => {
+                drop(engine);
+                this.abandon(id);
+                Err((errno(e), None))
+            }
+        }
     }
 
     /// Makes a prepared job wait for `fences`.
@@ -210,10 +227,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
     /// # Errors
     ///
     /// ENOMEM; the caller then calls `abandon`.
-    pub(super) fn depend(this: &Arc<Self>, id: JobId, fences: &FenceSet) -> Result<()> {
-        if fences.is_empty() {
-            return Ok(());
-        }
+    fn depend(this: &Arc<Self>, id: JobId, fences: &FenceSet) -> Result<()> {
         let hook = this.clone().into_hook();
         let mut waits = KVec::with_capacity(this.os, fences.len())?;
         for fence in fences.iter() {
@@ -240,24 +254,8 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         Ok(())
     }
 
-    /// Queues a prepared job, which runs after its dependencies are signaled. Returns with the job
-    /// lock held.
-    ///
-    /// # Errors
-    ///
-    /// ECANCELED if the run queue was killed meanwhile; the fence has the same error.
-    pub(super) fn submit(
-        &self,
-        _timeline: &mut Timeline,
-        id: JobId,
-    ) -> Result<MtxGuard<'_, Engine<P, H>>> {
-        let mut engine = self.lock();
-        engine.sched.submit(id).map_err(errno)?;
-        Ok(engine)
-    }
-
     /// Discards a prepared job: its fence is signaled with ECANCELED, and its holdings are dropped.
-    pub(super) fn abandon(&self, id: JobId) {
+    fn abandon(&self, id: JobId) {
         let job = self.lock().sched.abandon(id);
         drop(job);
     }
@@ -265,11 +263,13 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
     /// Releases the job lock, and retires at most `at_once` jobs that have ended. For each, calls
     /// `count` with its payload and its time in the hardware in ns, adds its holdings to the list
     /// of its file, signals its fence, and calls `signaled` with the result of `count`. Frees
-    /// nothing whose size a client chose, and takes no lock of a client. Returns whether there may
+    /// nothing whose size a client chose, and takes no lock of a client. `now` is the time in ns if
+    /// the caller has just read it. Returns whether there may
     /// be more, or another thread is retiring jobs: then it has to be called again later.
     pub(super) fn retire<T>(
         &self,
         engine: MtxGuard<'_, Engine<P, H>>,
+        now: Option<u64>,
         at_once: u32,
         count: impl FnMut(&P, u64) -> T,
         signaled: impl FnMut(T),
@@ -281,7 +281,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         if self.retiring.swap(true, Ordering::Acquire) {
             return true;
         }
-        let more = self.retire_alone(engine, at_once, count, signaled);
+        let more = self.retire_alone(engine, now, at_once, count, signaled);
         self.retiring.store(false, Ordering::Release);
         more
     }
@@ -289,6 +289,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
     fn retire_alone<T>(
         &self,
         engine: MtxGuard<'_, Engine<P, H>>,
+        now: Option<u64>,
         at_once: u32,
         mut count: impl FnMut(&P, u64) -> T,
         mut signaled: impl FnMut(T),
@@ -313,7 +314,8 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
                 let Entry { payload, signaler } = done.payload;
                 let counted = count(&payload, done.run_ns);
                 EndedJobs::add(payload);
-                if let Some(hooks) = signaler.signal_without_hooks(outcome) {
+                let when = now.unwrap_or_else(|| self.os.now());
+                if let Some(hooks) = signaler.signal_without_hooks(outcome, when) {
                     self.call_hooks(hooks, HOOKS_AT_ONCE);
                 }
                 signaled(counted);

@@ -83,13 +83,13 @@ impl<B: Backend> Runner<B> {
         let none = KVec::new(this.os());
         let irqs = core::mem::replace(&mut *this.irqs.lock(), none);
         drop(irqs);
-        while retire(&**b, Thread::JobTask, this.lock()) {}
+        while retire(&**b, Thread::JobTask, this.lock(), None) {}
         this.resources.off();
     }
 }
 
 /// Retires jobs that have ended. Returns whether there may be more, for a later call.
-fn retire<B: Backend>(b: &B, thread: Thread, engine: Engine<'_, B>) -> bool {
+fn retire<B: Backend>(b: &B, thread: Thread, engine: Engine<'_, B>, now: Option<u64>) -> bool {
     let count = |job: &B::Job, run_ns: u64| {
         job.stats().job(run_ns);
         b.stats().job(run_ns);
@@ -101,26 +101,26 @@ fn retire<B: Backend>(b: &B, thread: Thread, engine: Engine<'_, B>) -> bool {
     };
     b.runner()
         .queue
-        .retire(engine, at_once, count, |id| b.user_fence_signaled(id))
+        .retire(engine, now, at_once, count, |id| b.user_fence_signaled(id))
 }
 
 impl<B: Backend> Runner<B> {
     /// Starts ready jobs in the caller's thread, which does not sleep in it. What cannot be done
     /// there is left to the job task: turning the device on, resets, dropping VMs.
     pub(super) fn start_jobs(&self, b: &B, engine: Engine<'_, B>) {
-        let (ready, engine) = start_ready(b, Thread::Any, engine);
+        let (ready, engine) = start_ready(b, Thread::Any, engine, None);
         drop(engine);
         if ready != Ready::Started {
             self.enqueue();
         }
     }
 
-    /// Retires the jobs that an interrupt handler has collected with the job lock held, and starts
-    /// others. Releases the lock.
-    pub fn jobs_ended(&self, b: &B, engine: Engine<'_, B>) {
+    /// Retires the jobs that an interrupt handler has collected at `now`, in ns, with the job lock
+    /// held, and starts others. Releases the lock.
+    pub fn jobs_ended(&self, b: &B, engine: Engine<'_, B>, now: u64) {
         // The hardware gets its next job first.
-        let (ready, engine) = start_ready(b, Thread::Any, engine);
-        if retire(b, Thread::Any, engine) || ready != Ready::Started {
+        let (ready, engine) = start_ready(b, Thread::Any, engine, Some(now));
+        if retire(b, Thread::Any, engine, Some(now)) || ready != Ready::Started {
             self.enqueue();
         }
     }
@@ -135,10 +135,10 @@ fn run_jobs<B: Backend>(b: &B) {
         drop(released);
         runner.lock().state.releasing = false;
     }
-    retire(b, Thread::JobTask, runner.lock());
+    retire(b, Thread::JobTask, runner.lock(), None);
     let mut restarts: u32 = 0;
     loop {
-        let (ready, engine) = start_ready(b, Thread::JobTask, runner.lock());
+        let (ready, engine) = start_ready(b, Thread::JobTask, runner.lock(), None);
         drop(engine);
         let tried = match ready {
             Ready::Started | Ready::Later => break,
@@ -160,7 +160,7 @@ fn run_jobs<B: Backend>(b: &B) {
             runner.lock().state.broken_until = runner.os().now().saturating_add(BROKEN_NS);
         }
     }
-    if retire(b, Thread::JobTask, runner.lock()) {
+    if retire(b, Thread::JobTask, runner.lock(), None) {
         runner.enqueue();
     }
 }
@@ -184,23 +184,27 @@ enum Ready {
     NeedsReset,
 }
 
-/// Starts ready jobs, as many as the hardware accepts. Returns with the job lock held.
+/// Starts ready jobs, as many as the hardware accepts. Returns with the job lock held. `now` is the
+/// time in ns if the caller has just read it.
 fn start_ready<'a, B: Backend>(
     b: &'a B,
     thread: Thread,
     mut engine: Engine<'a, B>,
+    mut now: Option<u64>,
 ) -> (Ready, Engine<'a, B>) {
     let runner = b.runner();
-    let slots = match engine.sched.has_waiting() {
-        true => engine.sched.slot_count(),
-        false => 0,
-    };
-    for slot in 0..slots {
+    for slot in 0..engine.sched.slot_count() {
+        if !engine.sched.has_waiting() {
+            break;
+        }
         // Each turn starts a job or ends one, so their number is bounded by that of the jobs.
         let mut turns: u32 = 0;
-        while !engine.state.suspended && engine.sched.is_ready(slot) {
-            let now = runner.os().now();
-            let is_broken = engine.state.broken_until > now;
+        while engine.sched.has_waiting() && !engine.state.suspended && engine.sched.is_ready(slot) {
+            let at = match now {
+                Some(at) if turns == 0 => at,
+                _ => *now.insert(runner.os().now()),
+            };
+            let is_broken = engine.state.broken_until > at;
             let leave = is_broken || engine.state.releasing || turns == TURNS;
             if thread == Thread::Any && (leave || engine.state.needs_reset) {
                 return (Ready::Later, engine);
@@ -208,24 +212,24 @@ fn start_ready<'a, B: Backend>(
             if engine.state.needs_reset && !is_broken {
                 return (Ready::NeedsReset, engine);
             }
-            let Some(id) = engine.sched.next(slot, now) else {
+            let Some(id) = engine.sched.next(slot, at) else {
                 break;
             };
             let mut old = None;
             if is_broken {
-                engine.sched.complete(id, Outcome::Failed(EIO.get()), now);
+                engine.sched.complete(id, Outcome::Failed(EIO.get()), at);
             } else if !engine.state.powered {
-                engine.sched.requeue(id, now);
+                engine.sched.requeue(id, at);
                 return (Ready::NeedsPower, engine);
             } else {
                 match b.start(&mut engine, slot, id) {
                     Start::Started(released) => old = released,
                     Start::Full => {
-                        engine.sched.requeue(id, now);
+                        engine.sched.requeue(id, at);
                         break;
                     }
                     Start::NeedsReset => {
-                        engine.sched.requeue(id, now);
+                        engine.sched.requeue(id, at);
                         engine.state.needs_reset = true;
                         return (Ready::NeedsReset, engine);
                     }
@@ -248,6 +252,6 @@ fn start_ready<'a, B: Backend>(
             }
         }
     }
-    runner.set_timers(b, &mut engine);
+    runner.set_timers(b, &mut engine, now);
     (Ready::Started, engine)
 }

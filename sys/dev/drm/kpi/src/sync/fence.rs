@@ -226,22 +226,27 @@ impl Signaler {
 
     /// Signals the fence.
     pub fn signal(self, outcome: Result<()>) {
-        drop(self.signal_without_hooks(outcome));
+        drop(self.finish(outcome, self.os.now()));
     }
 
-    /// Signals the fence, and leaves it to the caller when its hooks are called.
-    pub(crate) fn signal_without_hooks(self, outcome: Result<()>) -> Option<PendingHooks> {
-        self.finish(outcome)
+    /// Signals the fence of work that ended at `when`, in ns, and leaves it to the caller when its
+    /// hooks are called.
+    pub(crate) fn signal_without_hooks(
+        self,
+        outcome: Result<()>,
+        when: u64,
+    ) -> Option<PendingHooks> {
+        self.finish(outcome, when)
     }
 
-    fn finish(&self, outcome: Result<()>) -> Option<PendingHooks> {
+    fn finish(&self, outcome: Result<()>, when: u64) -> Option<PendingHooks> {
         let (one, more) = {
             let mut state = self.fence.state.lock();
             if state.outcome.is_some() {
                 return None;
             }
             state.outcome = Some(outcome);
-            state.when = self.os.now();
+            state.when = when;
             // ORDERING: everything that the work did is before the signal.
             self.fence.over.store(true, Ordering::Release);
             if state.waiting != 0 {
@@ -260,7 +265,7 @@ impl Signaler {
 impl Drop for Signaler {
     fn drop(&mut self) {
         if !self.fence.is_signaled() {
-            drop(self.finish(Err(ECANCELED)));
+            drop(self.finish(Err(ECANCELED), self.os.now()));
         }
     }
 }

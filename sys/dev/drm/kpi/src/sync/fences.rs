@@ -85,14 +85,22 @@ impl Fences {
 /// A set of fences: of each fence context the latest that was added.
 pub struct FenceSet {
     os: Os,
+    /// The fence context that is left out: 0 for none, as no context has that id.
+    without: u64,
     by_context: SortedMap<u64, Arc<Fence>>,
 }
 
 impl FenceSet {
     /// None yet.
     pub fn new(os: Os) -> FenceSet {
+        FenceSet::without(os, 0)
+    }
+
+    /// None yet, and never one of the fence context `context`.
+    pub fn without(os: Os, context: u64) -> FenceSet {
         FenceSet {
             os,
+            without: context,
             by_context: SortedMap::new(os),
         }
     }
@@ -103,6 +111,9 @@ impl FenceSet {
     ///
     /// ENOMEM.
     pub fn add(&mut self, fence: &Arc<Fence>) -> Result<()> {
+        if fence.context() == self.without {
+            return Ok(());
+        }
         let there = self.by_context.get(fence.context());
         if there.is_some_and(|f| f.seqno() >= fence.seqno()) {
             return Ok(());

@@ -97,7 +97,7 @@ impl Backend for Gpu {
                 return;
             }
             slot::mask_interrupts(self.regs());
-            collect(self, &mut engine, Pass::BeforeReset);
+            collect(self, &mut engine, Pass::BeforeReset, self.os().now());
             let busy = Slot::ALL
                 .into_iter()
                 .filter(|slot| engine.hw.count(*slot) != 0)
@@ -108,7 +108,8 @@ impl Backend for Gpu {
         self.runner.sync_irqs();
         // A timeout is ignored: the reset stops the remaining jobs.
         let _ = slot::wait_stopped(self.regs(), self.os(), busy);
-        collect(self, &mut self.runner.lock(), Pass::BeforeReset);
+        let now = self.os().now();
+        collect(self, &mut self.runner.lock(), Pass::BeforeReset, now);
     }
 
     fn forget(&self, hw: &mut InFlight) -> Vms<Gpu> {
@@ -171,15 +172,24 @@ impl Backend for Gpu {
     }
 
     fn collect(&self, engine: &mut Engine<'_>) {
-        collect(self, engine, Pass::Ordinary);
+        collect(self, engine, Pass::Ordinary, self.os().now());
     }
 
     fn overdue(&self, engine: &mut Engine<'_>) -> Option<JobId> {
         timeout::overdue(self, engine)
     }
 
-    fn next_timeout(&self, engine: &mut Engine<'_>) -> Option<u64> {
-        timeout::next(self, engine)
+    fn queued(&self, engine: &mut Engine<'_>, id: JobId) {
+        if !engine.state.powered {
+            return;
+        }
+        if let Some(job) = engine.sched.job_mut(id) {
+            job.payload.flush_id = control::latest_flush_id(self.regs(), self.features);
+        }
+    }
+
+    fn next_timeout(&self, engine: &mut Engine<'_>, now: u64) -> Option<u64> {
+        timeout::next(engine, now)
     }
 
     fn stop_orphans(&self, engine: &mut Engine<'_>) {

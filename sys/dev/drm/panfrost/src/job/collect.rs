@@ -40,8 +40,8 @@ pub(crate) enum Pass {
     BeforeReset,
 }
 
-/// Reports to the scheduler the jobs that have ended in the hardware.
-pub(crate) fn collect(gpu: &Gpu, engine: &mut Engine<'_>, pass: Pass) {
+/// Reports to the scheduler the jobs that have ended in the hardware, at `now` in ns.
+pub(crate) fn collect(gpu: &Gpu, engine: &mut Engine<'_>, pass: Pass, now: u64) {
     let events = events::collect(gpu.regs());
     for slot in Slot::ALL {
         let raised = events.slot(slot);
@@ -51,9 +51,7 @@ pub(crate) fn collect(gpu: &Gpu, engine: &mut Engine<'_>, pass: Pass) {
         let verdict = raised.verdict(engine.hw.count(slot));
         for _ in 0..verdict.done {
             if let Some(running) = pop(gpu, engine, slot) {
-                engine
-                    .sched
-                    .complete(running.id, Outcome::Done, gpu.os().now());
+                engine.sched.complete(running.id, Outcome::Done, now);
             }
         }
         if let Some(failure) = verdict.failed {

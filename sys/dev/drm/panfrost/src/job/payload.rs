@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A job: what is written to the hardware to start it, and what it holds until it is freed.
 
-use crate::bo::PanfrostGem;
 use crate::mmu::mapping::Mapping;
 use crate::mmu::vm::Vm;
 use drmkpi::alloc::{Arc, KVec};
@@ -9,7 +8,10 @@ use drmkpi::drm::stats::Stats;
 use drmkpi::mem::pin::Pin;
 use drmkpi::runner::holdings::Payload;
 use drmkpi::util::account::Charge;
-use drmkpi::util::errno::Result;
+
+/// The id of no cache flush since the GPU was turned on. HW: ids do not survive a power-off; 1 is
+/// older than all others.
+pub(crate) const NO_FLUSH: u32 = 1;
 
 /// A job.
 pub struct Job {
@@ -18,31 +20,10 @@ pub struct Job {
     /// The id of the latest cache flush at the time of the submit.
     pub(crate) flush_id: u32,
     pub(crate) vm: Arc<Vm>,
-    pub(crate) bos: KVec<JobBo>,
+    /// Its BOs, at their addresses in the VM.
+    pub(crate) bos: KVec<Pin<Arc<Mapping>>>,
     /// Released last, so that memory stays charged until it is freed.
     pub(crate) charge: Charge,
-}
-
-/// A job's use of a BO.
-pub(crate) struct JobBo {
-    _pin: Pin,
-    pub(crate) gem: Arc<PanfrostGem>,
-    pub(crate) mapping: Arc<Mapping>,
-}
-
-impl JobBo {
-    /// The use of `gem` at its address in the VM of the file with the id `file`. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// EINVAL if the file has closed its last handle of the object.
-    pub(crate) fn new(gem: Arc<PanfrostGem>, file: u64) -> Result<JobBo> {
-        Ok(JobBo {
-            mapping: gem.object().mapping(file)?,
-            _pin: Pin::new(gem.buffer()),
-            gem,
-        })
-    }
 }
 
 impl Payload for Job {
@@ -58,9 +39,10 @@ impl Payload for Job {
             charge,
             ..
         } = self;
-        while let Some(JobBo { _pin, gem, mapping }) = bos.pop() {
-            drop((_pin, gem));
-            Mapping::release(mapping);
+        while let Some(bo) = bos.pop() {
+            if let Some(mapping) = bo.into_inner() {
+                Mapping::release(mapping);
+            }
         }
         vm.job_freed();
         drop(vm);

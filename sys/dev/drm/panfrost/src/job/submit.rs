@@ -1,30 +1,44 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! SUBMIT: from the arguments of the ioctl to a job in its run queue.
 
-use crate::gpu::control;
-use crate::job::payload::{Job, JobBo};
+use crate::bo::PanfrostGem;
+use crate::job::payload::{Job, NO_FLUSH};
+use crate::mmu::mapping::Mapping;
 use crate::regs::job::Slot;
 use crate::uapi::Submit;
 use crate::Panfrost;
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::drm::driver::{Call, MAX_HANDLES};
-use drmkpi::mem::reservation::Reservation;
-use drmkpi::os::UserSlice;
+use drmkpi::mem::buffer::Buffer;
+use drmkpi::mem::pin::Pin;
+use drmkpi::mem::reservation::{Buffers, Reservation};
+use drmkpi::os::{UserSlice, Words};
 use drmkpi::runner::client::Submission;
 use drmkpi::sync::fence::Fence;
 use drmkpi::sync::fences::FenceSet;
 use drmkpi::sync::resv::Usage;
-use drmkpi::util::errno::{Result, EINVAL, ENODEV, ENOENT, ENOMEM, ENXIO};
+use drmkpi::util::errno::{Result, EBUSY, EINVAL, ENODEV, ENOENT, ENOMEM, ENXIO};
 use drmkpi::util::int_conv::u64_of;
 
 /// In `requirements`: a fragment job.
 const FS: u32 = 1;
 
-/// The objects that a submit names.
-struct NamedObjects {
-    bos: KVec<JobBo>,
-    waits: FenceSet,
+/// The BOs that a submit names. A job may write to all of them.
+struct NamedBos(KVec<Arc<PanfrostGem>>);
+
+impl Buffers for NamedBos {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn at(&self, index: usize) -> Option<(&Buffer, Usage)> {
+        let gem = self.0.get(index)?;
+        Some((gem.buffer(), Usage::Write))
+    }
 }
+
+/// BOs at their addresses in a VM.
+type Mapped = KVec<Pin<Arc<Mapping>>>;
 
 /// SUBMIT. The errors are those of panfrost_ioctl_submit() of Linux 6.1.
 pub(crate) fn submit(call: &Call<'_, Panfrost>, arg: &mut Submit) -> Result<()> {
@@ -38,24 +52,23 @@ pub(crate) fn submit(call: &Call<'_, Panfrost>, arg: &mut Submit) -> Result<()> 
         0 => None,
         handle => Some(call.file.syncobj(handle).map_err(|_| ENODEV)?),
     };
-    let named = look_up(call, arg)?;
-    let fence = queue(call, arg, named)?;
+    let fence = queue(call, arg)?;
     if let Some(out_sync) = out_sync {
         out_sync.replace(Some(fence.into()));
     }
     Ok(())
 }
 
-fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<NamedObjects> {
-    let os = call.file.os();
-    // Linux returns ENOMEM for a larger array than it allocates.
-    let array = |addr: u64, count: u32| {
-        let count = Some(count).filter(|count| *count <= MAX_HANDLES);
-        let bytes = count.and_then(|count| u64::from(count).checked_mul(4));
-        UserSlice::new(addr, bytes.ok_or(ENOMEM)?).read_words(os, call.caller)
-    };
-    let mut waits = FenceSet::new(os);
-    let in_syncs = array(arg.in_syncs, arg.in_sync_count)?;
+/// A user's array of handles. Linux returns ENOMEM for a larger array than it allocates.
+fn handles(call: &Call<'_, Panfrost>, addr: u64, count: u32) -> Result<Words> {
+    let count = Some(count).filter(|count| *count <= MAX_HANDLES);
+    let bytes = count.and_then(|count| u64::from(count).checked_mul(4));
+    UserSlice::new(addr, bytes.ok_or(ENOMEM)?).read_words(call.file.os(), call.caller)
+}
+
+/// Adds the fences of the syncobjs that a submit waits for to `waits`.
+fn add_in_syncs(call: &Call<'_, Panfrost>, arg: &Submit, waits: &mut FenceSet) -> Result<()> {
+    let in_syncs = handles(call, arg.in_syncs, arg.in_sync_count)?;
     for (turn, handle) in (0..in_syncs.len()).zip(in_syncs.iter()) {
         call.caller.check_signals(turn)?;
         let syncobj = call.file.syncobj(*handle).map_err(|_| ENOENT)?;
@@ -65,20 +78,38 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<NamedObjects> {
             .iter()
             .try_for_each(|f| waits.add_pending(f))?;
     }
-    let handles = array(arg.bo_handles, arg.bo_handle_count)?;
-    let mut gems = call.file.gems(call.caller, handles.iter().copied())?;
-    let mut bos = KVec::with_capacity(os, gems.len())?;
-    // In the order of the handles, mostly that of the buffers' ids, by which they are reserved.
-    gems.reverse();
-    while let Some(gem) = gems.pop() {
-        call.caller.check_signals(gems.len())?;
-        bos.push(JobBo::new(gem, call.file.id())?)?;
-    }
-    Ok(NamedObjects { bos, waits })
+    Ok(())
 }
 
-fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: NamedObjects) -> Result<Arc<Fence>> {
-    let gpu = call.device().data();
+/// The BOs that a submit names, and where they are mapped in the client's VM.
+fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<(NamedBos, Mapped)> {
+    let os = call.file.os();
+    let handles = handles(call, arg.bo_handles, arg.bo_handle_count)?;
+    let mut gems = KVec::with_capacity(os, handles.len())?;
+    let mut mapped = KVec::with_capacity(os, handles.len())?;
+    loop {
+        let mut purging = None;
+        let add = |gem: &Arc<PanfrostGem>, mapping: &Arc<Mapping>| {
+            let Ok(pin) = Pin::new(mapping.clone()) else {
+                purging = Some(gem.clone());
+                return Err(EBUSY);
+            };
+            gems.push(gem.clone())?;
+            mapped.push(pin)
+        };
+        let all = handles.iter().copied();
+        let found = call.file.for_each_gem(call.caller, all, add);
+        let Some(purging) = purging else {
+            return found.map(|()| (NamedBos(gems), mapped));
+        };
+        // The job finds the buffer purged. No buffer is purged twice.
+        gems.clear();
+        mapped.clear();
+        purging.buffer().wait_for_purge();
+    }
+}
+
+fn queue(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Arc<Fence>> {
     let file = call.file.driver();
     let client = file.client().ok_or(ENXIO)?;
     let slot = if arg.requirements & FS != 0 {
@@ -86,36 +117,28 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit, named: NamedObjects) -> Result
     } else {
         Slot::VERTEX_TILER
     };
-    let flush_id = {
-        let engine = gpu.runner.lock();
-        // HW: ids do not survive a power-off; 1 is older than all others.
-        if engine.state.powered {
-            control::latest_flush_id(gpu.regs(), gpu.features)
-        } else {
-            1
-        }
-    };
-    let NamedObjects { bos, mut waits } = named;
-    let buffers = bos.iter().map(|bo| (bo.gem.buffer(), Usage::Write));
-    let reservation = Reservation::take(call.file.os(), call.caller, buffers, Some(&mut waits))?;
+    let mut waits = client.waits(slot.index())?;
+    add_in_syncs(call, arg, &mut waits)?;
+    let (named, bos) = look_up(call, arg)?;
+    let os = call.file.os();
     let new = Submission {
         slot: slot.index(),
         account: call.file.account(),
         ended_jobs: &file.ended_jobs,
-        reservation,
+        reservation: Reservation::take(os, call.caller, &named, Some(&mut waits))?,
         waits,
         bytes: job_bytes(bos.len()).ok_or(ENOMEM)?,
     };
-    let make = |charge| {
+    let make = |charge, _: &Arc<Fence>| {
         Ok(Job {
             jc: arg.jc,
-            flush_id,
+            flush_id: NO_FLUSH,
             vm: file.vm.clone(),
             bos,
             charge,
         })
     };
-    client.submit(new, make, |fence| Ok(fence.clone()))
+    client.submit(new, |fence| Ok(fence.clone()), make)
 }
 
 /// An estimate of the kernel memory of a job with `bos` buffers, in bytes. It is charged to the

@@ -11,8 +11,7 @@ use drm_sched::JobId;
 
 /// When `overdue` is to be called next, a time in ns. For a job that is late already, that is when
 /// its last stop command counts as failed.
-pub(crate) fn next(gpu: &Gpu, engine: &mut Engine<'_>) -> Option<u64> {
-    let now = gpu.os().now();
+pub(crate) fn next(engine: &mut Engine<'_>, now: u64) -> Option<u64> {
     let mut soonest = None;
     for slot in Slot::ALL {
         let Some((deadline, _)) = engine.sched.overdue(slot.index(), u64::MAX) else {

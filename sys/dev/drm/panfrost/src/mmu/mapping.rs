@@ -9,12 +9,14 @@ use crate::mmu::removals::Removal;
 use crate::mmu::vm::Vm;
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::mem::buffer::Buffer;
+use drmkpi::mem::pin::HasBuffer;
 use drmkpi::os::Os;
 use drmkpi::util::errno::{Result, EBUSY};
 
 /// A buffer that is mapped in a VM. Dropping it has the reaper unmap the buffer.
-pub(crate) struct Mapping {
+pub struct Mapping {
     vm: Arc<Vm>,
+    buffer: Arc<Buffer>,
     start: u64,
     /// `None` once the buffer is unmapped, or the reaper is to do it.
     removal: Option<KBox<Removal>>,
@@ -39,6 +41,7 @@ impl Mapping {
         removal.start = start;
         Ok(Mapping {
             vm: vm.clone(),
+            buffer: buffer.clone(),
             start,
             removal: Some(removal),
         })
@@ -69,6 +72,12 @@ impl Mapping {
                 last.vm.remove(last.start);
             }
         }
+    }
+}
+
+impl HasBuffer for Mapping {
+    fn buffer(&self) -> &Buffer {
+        &self.buffer
     }
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Handles of objects, their names and map offsets.
 
-use crate::alloc::{Arc, KVec};
+use crate::alloc::Arc;
 use crate::drm::driver::Driver;
-use crate::drm::file::File;
+use crate::drm::file::{File, Handle};
 use crate::drm::gem::{Gem, MAP_SHIFT};
 use crate::os::{Caller, UserMapping};
 use crate::util::account::{HANDLE_BYTES, HANDLE_SLOT_BYTES};
@@ -16,31 +16,35 @@ impl<D: Driver> File<D> {
     ///
     /// ENOENT.
     pub fn gem(&self, handle: u32) -> Result<Arc<Gem<D>>> {
-        self.handles().lock().get(handle).cloned().ok_or(ENOENT)
+        let handles = self.handles().lock();
+        let named = handles.get(handle).ok_or(ENOENT)?;
+        Ok(named.gem.clone())
     }
 
-    /// The objects of several handles.
+    /// Calls `add` with the object of each handle, and with the driver's state of the file's use of
+    /// it. `add` is called with a lock held: it neither sleeps nor takes long.
     ///
     /// # Errors
     ///
-    /// ENOENT, ENOMEM; EINTR, ERESTART.
-    pub fn gems(
+    /// ENOENT, or what `add` returns; EINTR, ERESTART.
+    pub fn for_each_gem(
         &self,
         caller: &Caller<'_>,
-        mut handles: impl ExactSizeIterator<Item = u32>,
-    ) -> Result<KVec<Arc<Gem<D>>>> {
+        handles: impl Iterator<Item = u32>,
+        mut add: impl FnMut(&Arc<Gem<D>>, &D::Handle) -> Result<()>,
+    ) -> Result<()> {
         // How many are looked up in one hold of the lock.
         const AT_ONCE: usize = 64;
-        let count = handles.len();
-        let mut gems = KVec::with_capacity(self.os(), count)?;
-        while gems.len() < count {
-            caller.check_signals(gems.len())?;
+        let mut handles = (0..usize::MAX).zip(handles).peekable();
+        while let Some((done, _)) = handles.peek() {
+            caller.check_signals(*done)?;
             let table = self.handles().lock();
-            for handle in handles.by_ref().take(AT_ONCE) {
-                gems.push(table.get(handle).cloned().ok_or(ENOENT)?)?;
+            for (_, handle) in handles.by_ref().take(AT_ONCE) {
+                let named = table.get(handle).ok_or(ENOENT)?;
+                add(&named.gem, &named.driver)?;
             }
         }
-        Ok(gems)
+        Ok(())
     }
 
     /// Makes a handle of `gem`.
@@ -62,8 +66,19 @@ impl<D: Driver> File<D> {
             self.charge().shrink(HANDLE_BYTES);
             return Err(e);
         }
-        self.handles().lock().fill(handle, gem.clone());
-        Ok(handle)
+        match D::handle(self, gem) {
+            Ok(driver) => {
+                let gem = gem.clone();
+                self.handles().lock().fill(handle, Handle { gem, driver });
+                Ok(handle)
+            }
+            Err(e) => {
+                self.unhold(gem);
+                self.handles().lock().cancel(handle);
+                self.charge().shrink(HANDLE_BYTES);
+                Err(e)
+            }
+        }
     }
 
     /// Reserves a number for a handle. The map does not get smaller, so its cells are charged until
@@ -149,9 +164,9 @@ impl<D: Driver> File<D> {
     pub fn close_handle(&self, handle: u32) -> Result<()> {
         let gem = {
             let mut prime = self.prime().lock();
-            let gem = self.handles().lock().remove(handle).ok_or(EINVAL)?;
+            let closed = self.handles().lock().remove(handle).ok_or(EINVAL)?;
             prime.forget(handle);
-            gem
+            closed.into_gem()
         };
         self.unhold(&gem);
         self.charge().shrink(HANDLE_BYTES);
@@ -163,7 +178,7 @@ impl<D: Driver> File<D> {
         loop {
             let any = self.handles().lock().take_any();
             match any {
-                Some(gem) => self.unhold(&gem),
+                Some(closed) => self.unhold(&closed.into_gem()),
                 None => break,
             }
         }

@@ -26,6 +26,21 @@ use core::sync::atomic::{AtomicU64, Ordering};
 /// The default limit of an open file's memory, in bytes; the tunable is file_mem_limit.
 const FILE_MEM_LIMIT: u64 = 2 << 30;
 
+/// A handle of a file.
+struct Handle<D: Driver> {
+    gem: Arc<Gem<D>>,
+    driver: D::Handle,
+}
+
+impl<D: Driver> Handle<D> {
+    /// The object. The driver's state is dropped first, as `gem_close` may drop the last reference.
+    fn into_gem(self) -> Arc<Gem<D>> {
+        let Handle { gem, driver } = self;
+        drop(driver);
+        gem
+    }
+}
+
 /// An open file of a device node: one client.
 pub struct File<D: Driver> {
     id: u64,
@@ -35,7 +50,7 @@ pub struct File<D: Driver> {
     account: Arc<Account>,
     /// The charge for the file itself and its handles.
     charge: Charge,
-    handles: Mtx<IdMap<Arc<Gem<D>>>>,
+    handles: Mtx<IdMap<Handle<D>>>,
     gem_lock: Sx<()>,
     prime: Sx<Prime>,
     syncobjs: Mtx<IdMap<(Arc<Syncobj>, Charge)>>,
@@ -146,7 +161,7 @@ impl<D: Driver> File<D> {
         self.ioctls.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn handles(&self) -> &Mtx<IdMap<Arc<Gem<D>>>> {
+    fn handles(&self) -> &Mtx<IdMap<Handle<D>>> {
         &self.handles
     }
 
