@@ -59,7 +59,7 @@ copy() {
 # tests_of PACKAGE FAMILY: cargo's options for those of its tests that concern this family of
 # models.
 tests_of() {
-	local dir=tests/driver/tests file name
+	local dir=tests/inproc/driver/tests file name
 	if [ "$1" = models ]; then dir=tests/lib/models/tests; fi
 	for file in "$dir"/*.rs "$dir"/*/main.rs; do
 		[ -e "$file" ] || continue
