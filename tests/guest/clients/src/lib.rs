@@ -9,15 +9,15 @@ pub mod egl;
 pub mod gbm;
 pub mod gl;
 
-#[path = "../../kyua/harness/drm/mod.rs"]
+#[path = "../../../kyua/harness/drm/mod.rs"]
 pub mod drm;
-#[path = "../../kyua/harness/errno.rs"]
+#[path = "../../../kyua/harness/errno.rs"]
 pub mod errno;
-#[path = "../../kyua/harness/etnaviv/mod.rs"]
+#[path = "../../../kyua/harness/etnaviv/mod.rs"]
 pub mod etnaviv;
-#[path = "../../kyua/harness/mali.rs"]
+#[path = "../../../kyua/harness/mali.rs"]
 pub mod mali;
-#[path = "../../kyua/harness/process.rs"]
+#[path = "../../../kyua/harness/process.rs"]
 pub mod process;
 
 /// What a client gives up with: a sentence for the user.
