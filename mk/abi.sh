@@ -64,8 +64,8 @@ initramfs() {
 	ln -s usr/lib "$root/lib"
 	ln -s aarch64-linux-gnu/ld-linux-aarch64.so.1 "$root/usr/lib/ld-linux-aarch64.so.1"
 	cp "$linux/bin/busybox" "$root/bin/"
-	install -m 755 "tests/qemu/guest/init" "$root/init"
-	cp "tests/qemu/guest/lib.sh" "$root/crosscheck/"
+	install -m 755 "tests/guest/linux/init" "$root/init"
+	cp "tests/guest/linux/runs/lib.sh" "$root/crosscheck/"
 	cp tests/data/abi/guest.sh "$root/crosscheck/abi.sh"
 	for name in fixed drm drm_shmem_helper gpu-sched panfrost etnaviv; do
 		find "$linux/lib/modules" -name "$name.ko" -exec cp {} "$root/modules/" \;
@@ -122,8 +122,8 @@ versus() {
 
 mkdir -p "$out"
 say "build: the differential client"
-cargo build --release --manifest-path tests/clients/Cargo.toml --bin abi_calls
-mk/arm64.sh build --release --manifest-path tests/clients/Cargo.toml --bin abi_calls
+cargo build --release --manifest-path tests/guest/clients/Cargo.toml --bin abi_calls
+mk/arm64.sh build --release --manifest-path tests/guest/clients/Cargo.toml --bin abi_calls
 case ${1:-} in
 self) self ;;
 *)

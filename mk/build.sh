@@ -27,4 +27,4 @@ say "build: the arm64 shim"
 mk/arm64.sh build --release -p drmboard_shim
 place "$ARM64/libdrmboard_shim.so" "$TARGET/shim/aarch64/libdrmboard_shim.so"
 say "build: the arm64 clients"
-mk/arm64.sh build --release --manifest-path tests/clients/Cargo.toml
+mk/arm64.sh build --release --manifest-path tests/guest/clients/Cargo.toml

@@ -21,8 +21,8 @@ initramfs() {
 	local root=$out/root name
 	rm -rf "$root"
 	mkdir -p "$root"/{modules,crosscheck}
-	install -m 755 tests/qemu/guest/init "$root/init"
-	cp tests/qemu/guest/*.sh "$root/crosscheck/"
+	install -m 755 tests/guest/linux/init "$root/init"
+	cp tests/guest/linux/runs/*.sh "$root/crosscheck/"
 	for name in fixed drm drm_shmem_helper gpu-sched panfrost etnaviv; do
 		find "$linux/lib/modules" -name "$name.ko" -exec cp {} "$root/modules/" \;
 		[ -e "$root/modules/$name.ko" ] || die "Debian's kernel has no module $name"
@@ -92,8 +92,8 @@ traces() {
 		stock+=("$out/$board-$run.trace")
 		ours+=("$out/$board-$run.ours.trace")
 	done
-	"$TARGET/release/tracecmp" "$board" tests/qemu/accepted.txt "${stock[@]}" -- "${ours[@]}" \
-		>"$out/$board-traces" 2>&1 || status=$?
+	"$TARGET/release/tracecmp" "$board" tests/guest/linux/accepted.txt "${stock[@]}" -- \
+		"${ours[@]}" >"$out/$board-traces" 2>&1 || status=$?
 	if [ "$status" = 0 ]; then
 		say "$board   traces: $(grep -c " accesses " \
 			"$out/$board-traces") phases, no difference that is not accepted"
@@ -113,10 +113,11 @@ instructions() {
 }
 
 # suite BOARD: the kyua cases of the board on the stock driver; those that it fails are in
-# tests/qemu/suite.txt. They provoke the kernel's complaints and the model's, which are not checked.
-# Cases that want to see work that is not over need it to be long for a guest that is slow on a host
-# that is busy. etnaviv's is made 0.5 s: its watchdog checks for progress, and a fill is 20 ms.
-# Panfrost gives a job 0.5 s and no more, so that its cases' work stays as long as they made it.
+# tests/guest/linux/suite.txt. They provoke the kernel's complaints and the model's, which are not
+# checked. Cases that want to see work that is not over need it to be long for a guest that is slow
+# on a host that is busy. etnaviv's is made 0.5 s: its watchdog checks for progress, and a fill is
+# 20 ms. Panfrost gives a job 0.5 s and no more, so that its cases' work stays as long as they made
+# it.
 suite() {
 	local limit=480 scale=1
 	case $1 in imx*) scale=20 ;; esac

@@ -22,7 +22,7 @@ sources() {
 		while read -r file; do if [ -f "$file" ]; then printf '%s\n' "$file"; fi; done
 }
 
-clients() { cargo "$1" --manifest-path tests/clients/Cargo.toml "${@:2}"; }
+clients() { cargo "$1" --manifest-path tests/guest/clients/Cargo.toml "${@:2}"; }
 
 rustdoc() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps; }
 
@@ -75,6 +75,6 @@ check "reasons for arithmetic that wraps or saturates" xtask overflow
 check "words and widths" xtask words
 check "manual pages" manuals
 check "names in the manual pages" xtask forms manual-names
-check "patches of the mutants" git apply --check tests/qemu/mutants/*.patch
+check "patches of the mutants" git apply --check tests/guest/mutants/*.patch
 if [ "$bad" = 0 ]; then say "lint: clean"; fi
 exit "$bad"

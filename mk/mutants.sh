@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# mutants.sh [-h|-g] [NAME...]: plants each fault of tests/qemu/mutants (or the named ones) in the
+# mutants.sh [-h|-g] [NAME...]: plants each fault of tests/guest/mutants (or the named ones) in the
 # GPU models, one at a time, and prints, as a table, which of the project's checks notice. -h: only
 # those on the host, -g: only the machines of the crosscheck. Fails when nothing notices a fault,
 # when a patch does not apply or build, and when a check fails without a fault. What is patched is a
@@ -59,7 +59,7 @@ copy() {
 # tests_of PACKAGE FAMILY: cargo's options for those of its tests that concern this family of
 # models.
 tests_of() {
-	local dir=tests/driver/tests file name
+	local dir=tests/inproc/driver/tests file name
 	if [ "$1" = models ]; then dir=tests/lib/models/tests; fi
 	for file in "$dir"/*.rs "$dir"/*/main.rs; do
 		[ -e "$file" ] || continue
@@ -148,7 +148,7 @@ family() { case $1 in mali-*) say mali ;; *) say vivante ;; esac }
 
 copy
 if [ "${#mutants[@]}" = 0 ]; then
-	mutants=(tests/qemu/mutants/*.patch)
+	mutants=(tests/guest/mutants/*.patch)
 	mutants=("${mutants[@]##*/}")
 fi
 table=$root/table
@@ -163,7 +163,7 @@ for group in mali vivante; do
 		"$(if [ "$group" = mali ]; then say rk3399; else say imx8mq; fi)" clients faults
 	for name in "${mutants[@]%.patch}"; do
 		if [ "$(family "$name")" != "$group" ]; then continue; fi
-		file=tests/qemu/mutants/$name.patch
+		file=tests/guest/mutants/$name.patch
 		read -r -a runs < <(sed -n 's/^Crosscheck: //p' "$file")
 		patch -s -p1 -d "$tree" <"$file" || die "$name does not apply"
 		one "$name" "$group" "$(sed -n 's/^What: //p' "$file")" "${runs[@]}"

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # ports/graphics/libdrm: the patch applies to libdrm as Debian has it and to a newer one, and
-# libdrm's FreeBSD branches then find the GPUs of a table of nodes and sysctls (tests/libdrm), which
-# without the patch they do not. Prints a line for each check and fails when one fails; a version
-# that cannot be had is skipped. LIBDRM=DIRECTORY: that source as well. Everything is in
-# target/ports.
+# libdrm's FreeBSD branches then find the GPUs of a table of nodes and sysctls
+# (tests/inproc/libdrm), which without the patch they do not. Prints a line for each check and fails
+# when one fails; a version that cannot be had is skipped. LIBDRM=DIRECTORY: that source as well.
+# Everything is in target/ports.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$TOP/mk/source.sh"
 
 out=$TARGET/ports
 patches=$TOP/ports/graphics/libdrm/files
+fake=$TOP/tests/inproc/libdrm
 bad=0
 
 # What goes wrong in a libdrm that is not patched; the other cases are of what already worked.
@@ -21,17 +22,17 @@ fail() {
 	bad=1
 }
 
-# built DIRECTORY: its libdrm as on FreeBSD, and tests/libdrm, in DIRECTORY/devices.
+# built DIRECTORY: its libdrm as on FreeBSD, and tests/inproc/libdrm, in DIRECTORY/devices.
 built() (
 	cd "$1" || exit
 	# Debian's Python, whatever else is called python3 here.
 	/usr/bin/python3 gen_table_fourcc.py include/drm/drm_fourcc.h \
 		generated_static_table_fourcc.h &&
 		cc -std=gnu11 -g -w -D_GNU_SOURCE -fsanitize=address,undefined \
-			-fno-sanitize-recover=undefined -include "$TOP/tests/libdrm/fake.h" \
-			-I "$TOP/tests/libdrm/include" -I "$TOP/tests/libdrm" -I . -I include/drm \
+			-fno-sanitize-recover=undefined -include "$fake/fake.h" \
+			-I "$fake/include" -I "$fake" -I . -I include/drm \
 			xf86drm.c xf86drmHash.c xf86drmRandom.c xf86drmMode.c \
-			"$TOP"/tests/libdrm/*.c -lm -o devices
+			"$fake"/*.c -lm -o devices
 )
 
 # check SOURCE: a directory of a libdrm.

@@ -63,15 +63,16 @@ kernels() {
 native() {
 	local flags=(--target=aarch64-unknown-freebsd15 -std=c23 -O1 -Wall -Wextra -Werror \
 		-ffreestanding -fno-builtin -fno-stack-protector -mgeneral-regs-only)
-	local common=(tests/vm/start.c tests/vm/text.c tests/vm/system.c)
+	local dir=tests/guest/freebsd
+	local common=("$dir/start.c" "$dir/text.c" "$dir/system.c")
 	mkdir -p "$out/native"
 	build() {
 		clang-19 "${flags[@]}" -nostdlib -static -fuse-ld=lld -o "$out/native/$1" \
 			"${common[@]}" "${@:2}"
 	}
-	build init tests/vm/init.c
-	build vmctl tests/vm/vmctl.c tests/vm/usage.c tests/vm/sysctl.c
-	build native_drm tests/vm/native_*.c
+	build init "$dir/init.c"
+	build vmctl "$dir/vmctl.c" "$dir/usage.c" "$dir/sysctl.c"
+	build native_drm "$dir"/native_*.c
 }
 
 # sysfs ROOT BOARD NODE COMPATIBLE...: the files that Linux's libdrm reads, below ROOT/boards/BOARD.
@@ -111,7 +112,7 @@ image() {
 	install -m 755 "$out/native/init" "$root/sbin/init"
 	install -m 755 "$out/native/vmctl" "$out/native/native_drm" "$root/bin/"
 	ln -s tmp/sys "$root/sys"
-	cp tests/vm/guest/*.sh tests/qemu/guest/lib.sh tests/qemu/guest/suite.sh "$root/vmtest/"
+	cp tests/guest/freebsd/runs/*.sh tests/guest/linux/runs/{lib,suite}.sh "$root/vmtest/"
 	sysfs "$root" rk3399 c000000.gpu rockchip,rk3399-mali arm,mali-t860
 	sysfs "$root" imx8mq c000000.gpu vivante,gc
 	if [ -z "$dir" ]; then dir=${1%/*}; fi
@@ -136,8 +137,8 @@ image() {
 }
 
 # boot BOARD RUN [--name NAME] [--append VARIABLES] [--judge OPTION] [OPTION...]: one machine from
-# power on to power off, which runs tests/vm/guest/RUN.sh. mk/xtask judges its console as that of
-# the run NAME and prints a row; it fails if anything is wrong.
+# power on to power off, which runs tests/guest/freebsd/runs/RUN.sh. mk/xtask judges its console as
+# that of the run NAME and prints a row; it fails if anything is wrong.
 boot() {
 	local board=$1 run=$2 script=$2.sh status=0 driver=etnaviv append="" options=() judge=() \
 		began=$SECONDS
@@ -172,8 +173,9 @@ clients() { boot "$1" clients || :; }
 
 reload() { boot "$1" reload || :; }
 
-# cases BOARD: those that do not pass are in tests/vm/suite.txt, with reasons. They provoke the
-# model, which is not checked. Work is as long as in mk/crosscheck.sh, and for the same reasons.
+# cases BOARD: those that do not pass are in tests/guest/freebsd/suite.txt, with reasons. They
+# provoke the model, which is not checked. Work is as long as in mk/crosscheck.sh, and for the same
+# reasons.
 cases() {
 	local scale=1
 	case $1 in imx*) scale=20 ;; esac

@@ -2,12 +2,12 @@
 //! Dispatch of ioctls: in the process of the driver, and through drmboard.
 
 use crate::meter::{row, Meter, Row};
-use driver_tests::panfrost::Client;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+use test_board::panfrost::Client;
 use uapi::core::{Version, VERSION};
 use uapi::panfrost::{GetParam, GET_PARAM};
 use uapi::Request;
@@ -66,7 +66,7 @@ fn measure<T>(file: &std::fs::File, request: Request<T>, mut arg: T) -> Result<f
 /// # Panics
 /// If an ioctl fails.
 pub fn rows(meter: &mut Meter) -> Vec<Row> {
-    let board = driver_tests::board("rk3399", drm_os_host::Config::default());
+    let board = test_board::board("rk3399", drm_os_host::Config::default());
     let client = Client::open(&board).expect("the node opens");
     let param = meter.work(CALLS, || {
         (0..CALLS).for_each(|_| assert_eq!(client.param(0), Ok(0x860)))

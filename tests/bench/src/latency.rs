@@ -19,14 +19,14 @@
 //! those: in a kernel no client's computing keeps any of them from running, and without that each
 //! of their wake-ups, four for a job, may wait for a slice.
 
-use driver_tests::panfrost::{null, Client, Rig};
-use driver_tests::SEC;
 use drm_os_host::{ClockMode, Config, Hold};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
+use test_board::panfrost::{null, Client, Rig};
+use test_board::SEC;
 use uapi::core::{SYNCOBJ_RESET, SYNCOBJ_SIGNAL, SYNCOBJ_WAIT_ALL, SYNCOBJ_WAIT_FOR_SUBMIT};
 use uapi::dma_buf::{SYNC_READ, SYNC_WRITE};
 

@@ -87,7 +87,7 @@ impl Bare {
         bare.write(AS_COMMAND, 1);
         bare.settle();
         bare.memory.ram[..56]
-            .copy_from_slice(&driver_tests::panfrost::write_zero(RAM + DATA as u64, 0)[..56]);
+            .copy_from_slice(&test_board::panfrost::write_zero(RAM + DATA as u64, 0)[..56]);
         bare
     }
 

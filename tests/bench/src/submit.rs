@@ -2,12 +2,12 @@
 //! The way of a job from its submit to its end, with the driver, the system below it and the GPU's
 //! model in one process.
 
-use driver_tests::panfrost::{write_zero, Bo, Client};
-use driver_tests::{board, etnaviv};
 use drm_os_host::{Config, Trace, World};
 use drmboard::Board;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
+use test_board::panfrost::{write_zero, Bo, Client};
+use test_board::{board, etnaviv};
 
 /// Longer than a job takes, in ns of the virtual clock.
 const LIMIT: u64 = 1_000_000_000;

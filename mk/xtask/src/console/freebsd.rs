@@ -11,7 +11,7 @@ pub(super) const HEADER: &str =
     "kernel   board    cpus  run                                        time  result";
 
 /// Cases that differ on FreeBSD.
-const SUITE: &str = "tests/vm/suite.txt";
+const SUITE: &str = "tests/guest/freebsd/suite.txt";
 
 /// Messages of the kernel, and of a module that leaks, which a console must not have.
 const TROUBLE: [&str; 20] = [

@@ -10,7 +10,7 @@ pub(super) const TAIL: usize = 15;
 pub(super) const HEADER: &str = "board    run      renderer                 frames    time  result";
 
 /// Cases that the stock drivers fail.
-const SUITE: &str = "tests/qemu/suite.txt";
+const SUITE: &str = "tests/guest/linux/suite.txt";
 
 /// What the kernel's log must not have at any level.
 const TROUBLE: [&str; 6] = ["WARNING", "BUG", "Oops", "Call trace", "stall", "hung"];

@@ -2,9 +2,9 @@
 //! `drmboard vm`: QEMU's `virt` machine with a board's GPU on its bus, for a kernel with its own
 //! driver.
 //!
-//! QEMU is Debian's, unmodified; crate `qemu_board` (tests/qemu) is preloaded into it and puts the
-//! models on the bus. The drivers of this project do not run in it, unless the guest loads them.
-//! See docs/crosscheck.md and docs/vmtest.md.
+//! QEMU is Debian's, unmodified; crate `qemu_board` (tests/guest/qemu) is preloaded into it and
+//! puts the models on the bus. The drivers of this project do not run in it, unless the guest loads
+//! them. See docs/crosscheck.md and docs/vmtest.md.
 
 pub mod config;
 mod guest;

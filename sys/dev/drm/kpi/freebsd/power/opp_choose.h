@@ -3,7 +3,7 @@
  * Copyright (c) 2026 The drmkpi authors
  *
  * Choice of an operating point, and the order of the changes.  Clock and
- * regulator are functions, which tests/glue provides.
+ * regulator are functions, which tests/inproc/glue provides.
  */
 #ifndef _DRM_OPP_CHOOSE_H_
 #define	_DRM_OPP_CHOOSE_H_

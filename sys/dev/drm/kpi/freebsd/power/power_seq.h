@@ -3,7 +3,8 @@
  * Copyright (c) 2026 The drmkpi authors
  *
  * The register sequences that switch a power domain, as functions of a window
- * of registers: the kernel passes the hardware's, tests/glue one that records.
+ * of registers: the kernel passes the hardware's, tests/inproc/glue one that
+ * records.
  */
 #ifndef _DRM_POWER_SEQ_H_
 #define	_DRM_POWER_SEQ_H_

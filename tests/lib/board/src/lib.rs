@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Release};
 mod client;
 mod config;
 pub mod etnaviv;
-pub mod fuzz;
 pub mod panfrost;
 
 pub use client::{ioctl, sync_file_info, Client};
@@ -75,11 +74,13 @@ pub fn board(name: &str, config: Config) -> Board {
     Board::new(name, config).expect("the board comes up")
 }
 
-fn word(bytes: &[u8], at: usize) -> u32 {
+/// The little-endian word at `at`, which panics if there is none.
+pub fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-fn long(bytes: &[u8], at: usize) -> u64 {
+/// The little-endian pair of words at `at`, which panics if there is none.
+pub fn long(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
 }
 

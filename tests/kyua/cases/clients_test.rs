@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Unmodified arm64 Mesa on the board: Debian's eglinfo, weston with glmark2, and the programs of
-//! tests/clients.
+//! tests/guest/clients.
 //!
 //! A case that lacks its programs fails: `make test` builds and unpacks them first, so that is no
 //! reason to skip. On a virtual board nothing may be left when it is gone; see [`clean`].

@@ -6,11 +6,11 @@
 //! tests/etnaviv/etnaviv_2d_test.c. A [`Template`] leaves the addresses of buffers open.
 
 /// Clears a target of 256 x 256 pixels at [`TARGET`] with tile status at [`STATUS`] to [`COLOR`].
-pub const CLEAR: &[u8] = include_bytes!("../../../data/etnaviv/etna-GC7000L.m1.0.bin");
+pub const CLEAR: &[u8] = include_bytes!("../../../../data/etnaviv/etna-GC7000L.m1.0.bin");
 /// Reads the pixel (128, 127) of it back to [`READBACK`].
-pub const READ_BACK: &[u8] = include_bytes!("../../../data/etnaviv/etna-GC7000L.m1.1.bin");
+pub const READ_BACK: &[u8] = include_bytes!("../../../../data/etnaviv/etna-GC7000L.m1.1.bin");
 /// Clears and draws a triangle.
-pub const TRIANGLE: &[u8] = include_bytes!("../../../data/etnaviv/etna-GC7000L.m3.0.bin");
+pub const TRIANGLE: &[u8] = include_bytes!("../../../../data/etnaviv/etna-GC7000L.m3.0.bin");
 
 /// The colour buffer, 256 KiB.
 pub const TARGET: u32 = 0xfffb_b000;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Sourced by init: submits jobs while QEMU counts the instructions of the driver. QEMU distinguishes
-# modules by their addresses, which must be fixed: tests/qemu/src/count.rs.
+# modules by their addresses, which must be fixed: tests/guest/qemu/src/count.rs.
 run kernel 0 grep '^ffff800008010000 T _stext$' /proc/kallsyms
 run modules 0 awk '$NF !~ /^0xffff80000[0-7]/ { exit 1 }' /proc/modules
 cat /proc/modules

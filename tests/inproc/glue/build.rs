@@ -35,7 +35,7 @@ fn stand_ins(files: &[PathBuf], dir: &Path) {
 
 fn main() {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let root = here.join("../../sys");
+    let root = here.join("../../../sys");
     let glue = root.join("dev/drm/kpi/freebsd");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
     let c = || {

@@ -9,15 +9,15 @@ pub mod egl;
 pub mod gbm;
 pub mod gl;
 
-#[path = "../../atf/src/drm/mod.rs"]
+#[path = "../../../kyua/harness/drm/mod.rs"]
 pub mod drm;
-#[path = "../../atf/src/errno.rs"]
+#[path = "../../../kyua/harness/errno.rs"]
 pub mod errno;
-#[path = "../../atf/src/etnaviv/mod.rs"]
+#[path = "../../../kyua/harness/etnaviv/mod.rs"]
 pub mod etnaviv;
-#[path = "../../atf/src/mali.rs"]
+#[path = "../../../kyua/harness/mali.rs"]
 pub mod mali;
-#[path = "../../atf/src/process.rs"]
+#[path = "../../../kyua/harness/process.rs"]
 pub mod process;
 
 /// What a client gives up with: a sentence for the user.
