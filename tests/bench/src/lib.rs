@@ -5,6 +5,7 @@
 //! processor lends its counters they are counted by it, else in a second run by callgrind; both
 //! count instructions of user space, and the same program gives nearly the same number again.
 
+pub mod bounds;
 pub mod count;
 pub mod guest;
 pub mod ioctl;

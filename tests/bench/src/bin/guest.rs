@@ -2,8 +2,9 @@
 //! `guest BOARD LOG... [ours LOG...] [-- BOARD LOG... [ours LOG...]]...`: a table of what a job
 //! costs the stock driver of each board in a Linux guest, ours in a FreeBSD guest beside it if
 //! there are logs, and the ratio; from logs of `drmboard vm --count`. Fails when the runs of one
-//! driver differ by more than they may.
+//! driver differ by more than they may, and when ours cost more than [`bench::bounds`] allows.
 
+use bench::bounds;
 use bench::guest::{spread, Cost, Run};
 use std::process::ExitCode;
 
@@ -45,14 +46,16 @@ fn print(board: &str, what: &str, figures: [String; 4]) {
     println!("{board:<8} {what:<31} {submit:>16} {start:>16} {completion:>16} {whole:>16}");
 }
 
-/// The first of the runs, after it was seen that all are like it.
-fn runs(whose: &str, logs: &[String], limit: f64) -> Result<Run, String> {
+/// The runs, after it was seen that all are alike.
+fn runs(whose: &str, logs: &[String], limit: f64) -> Result<Vec<Run>, String> {
     let read = |path: &String| {
         let log = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
         Run::parse(&log).map_err(|why| format!("{path}: {why}"))
     };
     let runs = logs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let run = runs.first().ok_or(format!("{whose}: no log"))?;
+    if runs.is_empty() {
+        return Err(format!("{whose}: no log"));
+    }
     let spread = spread(&runs);
     println!(
         "{whose}: {} runs differ by {spread:.2} % at most (limit {limit} %)",
@@ -60,11 +63,16 @@ fn runs(whose: &str, logs: &[String], limit: f64) -> Result<Run, String> {
     );
     match spread > limit {
         true => Err(format!("{whose}: the runs differ by {spread:.2} %")),
-        false => Ok(*run),
+        false => Ok(runs),
     }
 }
 
-fn board(args: &[String]) -> Result<(), String> {
+fn rows(runs: &[Run]) -> Vec<(&'static str, [Option<Cost>; 4])> {
+    runs.first().map_or(Vec::new(), Run::rows)
+}
+
+/// Prints the rows of a board. Returns whether ours stay within their bounds.
+fn board(args: &[String]) -> Result<bool, String> {
     let (name, logs) = args.split_first().ok_or("no board")?;
     let mut drivers = logs.split(|log| log == "ours");
     let stock = runs(
@@ -81,13 +89,12 @@ fn board(args: &[String]) -> Result<(), String> {
         print(name, what, figures);
     };
     let Some(ours) = ours else {
-        stock
-            .rows()
-            .into_iter()
-            .for_each(|(what, costs)| line(what, costs));
-        return Ok(());
+        for (what, costs) in rows(&stock) {
+            line(what, costs);
+        }
+        return Ok(true);
     };
-    for ((what, stock), (_, ours)) in stock.rows().into_iter().zip(ours.rows()) {
+    for ((what, stock), (_, ours)) in rows(&stock).into_iter().zip(rows(&ours)) {
         line(&format!("{what}: stock"), stock);
         line(&format!("{what}: ours"), ours);
         let ratios = std::array::from_fn(|column| {
@@ -96,7 +103,11 @@ fn board(args: &[String]) -> Result<(), String> {
         });
         print(name, &format!("{what}: ratio"), ratios);
     }
-    Ok(())
+    let bounds = bounds::check(name, &stock, &ours);
+    for (text, _) in &bounds {
+        println!("{text}");
+    }
+    Ok(bounds.iter().all(|(_, holds)| *holds))
 }
 
 fn main() -> ExitCode {
@@ -106,12 +117,17 @@ fn main() -> ExitCode {
         "",
         ["submit", "to interrupt", "completion", "all"].map(String::from),
     );
-    let done = args.split(|arg| arg == "--").try_for_each(board);
+    let boards = args.split(|arg| arg == "--");
+    let done = boards.map(board).collect::<Result<Vec<bool>, String>>();
     println!("{NOTE}");
     let beside = args.iter().any(|arg| arg == "ours");
     println!("{}", if beside { OURS } else { NOT_OURS });
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(within) if within.iter().all(|within| *within) => ExitCode::SUCCESS,
+        Ok(_) => {
+            eprintln!("guest: a figure is above its bound");
+            ExitCode::FAILURE
+        }
         Err(why) => {
             eprintln!("guest: {why}");
             ExitCode::FAILURE

@@ -4,8 +4,10 @@
 use crate::Rig;
 use driver_tests::panfrost::{write_time, Bo, Client, Work};
 use driver_tests::{errno, pass, MS, SEC};
-use drm_os_host::{ClockMode, Config};
+use drm_os_host::{ClockMode, Config, Trace};
 use models::Injection;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::Arc;
 
 /// Two clients and a buffer of the first that both have: handle and address in each.
 struct Shared {
@@ -317,5 +319,43 @@ fn a_signal_ends_the_wait_only() {
     assert_eq!(c.wait(work.data.handle, SEC), Ok(()));
     assert!(work.is_done());
     drop((work, c));
+    rig.finish();
+}
+
+/// Jobs of one file for one slot that share a buffer: the slot runs them in order, so that it gets
+/// the second one while the first runs. Catches: a job that waits for fences of its own run queue,
+/// after which the GPU is idle between the two.
+#[test]
+fn jobs_of_one_run_queue_do_not_wait_for_each_other() {
+    // HW: COMMAND_NEXT of the slot of vertex jobs, and its value for START. Other bits are flags.
+    const COMMAND_NEXT: u32 = 0x18e0;
+    let rig = Rig::new();
+    let c = rig.client();
+    let bo = c.bo(4096, 1).unwrap();
+    rig.slow_jobs(10 * MS);
+    let starts = Arc::new(AtomicU64::new(0));
+    let count = starts.clone();
+    rig.world().set_trace(Some(Box::new(move |event| {
+        if let Trace::MmioWrite {
+            off: COMMAND_NEXT,
+            val: 1,
+            ..
+        } = event
+        {
+            count.fetch_add(1, Relaxed);
+        }
+    })));
+    let (x, _x) = stamp(&c, (bo.handle, bo.va), 0, false);
+    let (y, _y) = stamp(&c, (bo.handle, bo.va), 8, false);
+    rig.advance(5 * MS);
+    let given = starts.load(Relaxed);
+    rig.world().set_trace(None);
+    assert_eq!(given, 2, "both are in the slot");
+    assert_eq!(rig.stats().chains.iter().sum::<u64>(), 1, "one runs");
+    c.syncobj_wait(y, SEC).unwrap();
+    assert_eq!((c.outcome(x), c.outcome(y)), (1, 1));
+    let (first, second) = (bo.read_u64(0), bo.read_u64(8));
+    assert!(first > 0 && second > first, "{first} {second}");
+    drop((_x, _y, bo, c));
     rig.finish();
 }

@@ -3,7 +3,7 @@
 
 use super::{allocate, bytes_of, release};
 use crate::os::Os;
-use crate::util::errno::Result;
+use crate::util::errno::{Result, ENOMEM};
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
@@ -26,7 +26,18 @@ impl<T> KBox<T> {
     ///
     /// ENOMEM; `value` is dropped.
     pub fn new(os: Os, value: T) -> Result<Self> {
-        let p = allocate::<T>(os, 1)?;
+        KBox::try_new(os, value).map_err(|_| ENOMEM)
+    }
+
+    /// Moves `value` into kernel memory, or returns it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// The value.
+    pub fn try_new(os: Os, value: T) -> core::result::Result<Self, T> {
+        let Ok(p) = allocate::<T>(os, 1) else {
+            return Err(value);
+        };
         // SAFETY: `p` is fresh memory of the size and alignment of T.
         unsafe { p.as_ptr().write(value) };
         // INVARIANT: just allocated and written.

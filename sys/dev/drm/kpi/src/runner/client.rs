@@ -10,7 +10,7 @@ use crate::runner::queue::{dependency_bytes, errno, Entry, Queue, Timeline};
 use crate::sync::fence::Fence;
 use crate::sync::fences::FenceSet;
 use crate::util::account::{Account, Charge};
-use crate::util::errno::{Result, EINVAL, ENXIO};
+use crate::util::errno::{Result, EINVAL, ENOMEM, ENXIO};
 use drm_sched::{ClientId, EntityId, Priority, WEIGHT_DEFAULT};
 
 /// A client's jobs for one slot of the hardware, in order.
@@ -135,7 +135,15 @@ impl<B: Backend> Client<B> {
         let fence = signaler.fence().clone();
         let published = publish(&fence)?;
         let payload = make(charge, &published)?;
-        let payload = Holdings::new(runner.os(), new.ended_jobs, payload)?;
+        let payload = match Holdings::new(runner.os(), new.ended_jobs, payload) {
+            Ok(payload) => payload,
+            Err(payload) => {
+                // Dropping what a job holds may take long.
+                drop(timeline);
+                drop(payload);
+                return Err(ENOMEM);
+            }
+        };
         // The job waits for earlier users of its buffers. Later users wait for its fence, which is
         // added to the reservations.
         let entry = Entry { payload, signaler };
@@ -147,7 +155,6 @@ impl<B: Backend> Client<B> {
                 Ok(published)
             }
             Err((e, entry)) => {
-                // Dropping what a job holds may take long.
                 drop(timeline);
                 drop(entry);
                 // The detach of a device cancels jobs that are being submitted.

@@ -41,15 +41,19 @@ impl<P: Payload> Holdings<P> {
     ///
     /// # Errors
     ///
-    /// ENOMEM; `payload` is dropped.
-    pub fn new(os: Os, ended_jobs: &Arc<EndedJobs<P>>, payload: P) -> Result<KBox<Self>> {
+    /// The holdings, for which there is no memory.
+    pub(super) fn new(
+        os: Os,
+        ended_jobs: &Arc<EndedJobs<P>>,
+        payload: P,
+    ) -> core::result::Result<KBox<Self>, Self> {
         let holdings = Holdings {
             payload,
             waits: KVec::new(os),
             list: ended_jobs.clone(),
             next: None,
         };
-        KBox::new(os, holdings)
+        KBox::try_new(os, holdings)
     }
 }
 
