@@ -185,15 +185,14 @@ node_file_close(struct file *fp, struct thread *td)
 	__attribute__((__musttail__)) return (devfs_ops->fo_close(fp, td));
 }
 
-static void
+/* Once for each file: not inlined, as it needs more registers than an ioctl. */
+static __noinline void
 node_file_adopt(struct file *fp)
 {
 	const struct fileops *ops;
 	struct fileops *fresh;
 
 	ops = fp->f_ops;
-	if (ops == node_ops)
-		return;
 	if (node_ops == NULL) {
 		fresh = malloc(sizeof(*fresh), M_DEVBUF, M_WAITOK);
 		memcpy(fresh, ops, sizeof(*fresh));
@@ -246,7 +245,8 @@ node_ioctl(struct cdev *cdev, u_long cmd, caddr_t data, int flags __unused,
 	error = devfs_get_cdevpriv((void **)&opened);
 	if (error != 0)
 		return (ENXIO);
-	node_file_adopt(td->td_fpop);
+	if (td->td_fpop->f_ops != node_ops)
+		node_file_adopt(td->td_fpop);
 	drm_caller_init(&caller, td, cdev->si_drv1);
 	return (drm_call_ioctl(opened->ops, opened->priv, &caller, cmd, data));
 }
