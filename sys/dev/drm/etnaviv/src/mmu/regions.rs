@@ -2,10 +2,11 @@
 //! The regions of a VM, in which buffers are mapped, one region for each buffer. Nothing here
 //! changes a page table.
 
+use crate::mmu::unmapped::Entry;
 use core::ops::Range;
-use drmkpi::alloc::Arc;
+use drmkpi::alloc::{Arc, KBox};
 use drmkpi::mem::buffer::Buffer;
-use drmkpi::mem::va_alloc::{self, first_fit, Region as _};
+use drmkpi::mem::region_map::{self, Region as _, RegionMap};
 use drmkpi::os::Os;
 use drmkpi::util::errno::{Result, ENOSPC};
 use drmkpi::util::sorted_map::SortedMap;
@@ -21,17 +22,24 @@ pub(crate) struct Region {
     pub(crate) ready: bool,
     /// It is being unmapped: the number of bytes that are.
     pub(crate) unmapped: Option<u64>,
+    /// For when it is unmapped.
+    pub(crate) entry: KBox<Entry>,
 }
 
-impl va_alloc::Region for Region {
+impl region_map::Region for Region {
     fn size(&self) -> u64 {
         self.buffer.size()
+    }
+
+    fn is_used(&self) -> bool {
+        self.users != 0
     }
 }
 
 /// The regions of a VM.
 pub(crate) struct Regions {
-    by_start: SortedMap<u64, Region>,
+    os: Os,
+    by_start: RegionMap<Region>,
     /// The starts of regions, by the numbers of their buffers.
     by_buffer: SortedMap<u64, u64>,
     /// The addresses that buffers may have.
@@ -40,26 +48,16 @@ pub(crate) struct Regions {
     next: u64,
 }
 
-/// The start of `gap`, if it has room for `size` bytes.
-fn fit(gap: Range<u64>, size: u64) -> Option<u64> {
-    let room = gap.end.checked_sub(gap.start)?;
-    (room >= size).then_some(gap.start)
-}
-
 impl Regions {
     /// No regions, with addresses in `range`.
     pub(crate) fn new(os: Os, range: Range<u64>) -> Regions {
         Regions {
-            by_start: SortedMap::new(os),
+            os,
+            by_start: RegionMap::new(os),
             by_buffer: SortedMap::new(os),
             next: range.start,
             range,
         }
-    }
-
-    /// The number of regions.
-    pub(crate) fn len(&self) -> usize {
-        self.by_start.len()
     }
 
     /// The addresses that buffers may have.
@@ -82,7 +80,7 @@ impl Regions {
         let before = self.by_start.before(range.start);
         let reaches = before.filter(|(start, region)| region.end(*start) > range.start);
         reaches.or_else(|| {
-            let next = self.by_start.from(range.start).next();
+            let next = self.by_start.at_or_after(range.start);
             next.filter(|(start, _)| *start < range.end)
         })
     }
@@ -111,16 +109,12 @@ impl Regions {
     /// # Errors
     ///
     /// ENOSPC if a region that jobs use overlaps it.
-    fn room_at(&self, start: u64, size: u64) -> Result<Range<u64>> {
+    fn room_at(&mut self, start: u64, size: u64) -> Result<Range<u64>> {
         let room = start..start.checked_add(size).ok_or(ENOSPC)?;
-        let Some((first, _)) = self.first_in(&room) else {
-            return Ok(room);
-        };
-        let mut overlapping = self
-            .by_start
-            .from(first)
-            .take_while(|(start, _)| *start < room.end);
-        if overlapping.any(|(_, region)| region.users != 0) {
+        // Mostly there is none, and the search below is not needed.
+        if self.first_in(&room).is_some()
+            && self.by_start.first_unused(room.clone(), size).is_none()
+        {
             return Err(ENOSPC);
         }
         Ok(room)
@@ -133,20 +127,15 @@ impl Regions {
     ///
     /// ENOSPC if there is none.
     fn room(&mut self, size: u64) -> Result<Range<u64>> {
-        let used = |region: &Region| region.users != 0;
-        let found = self
-            .first_fit(self.next, size, |_| true)
-            .or_else(|| self.first_fit(self.range.start, size, |_| true))
-            .or_else(|| self.first_fit(self.range.start, size, used));
-        let start = found.ok_or(ENOSPC)?;
+        let (whole, end) = (self.range.clone(), self.range.end);
+        let gap = self
+            .by_start
+            .first_gap(self.next..end, size)
+            .or_else(|| self.by_start.first_gap(whole.clone(), size))
+            .or_else(|| self.by_start.first_unused(whole, size));
+        let start = gap.ok_or(ENOSPC)?.start;
         self.next = start.checked_add(size).ok_or(ENOSPC)?;
         Ok(start..self.next)
-    }
-
-    /// The first gap of `size` bytes above `low` between those regions for which `counts` holds.
-    fn first_fit(&self, low: u64, size: u64, counts: impl Fn(&Region) -> bool) -> Option<u64> {
-        let range = low..self.range.end;
-        first_fit(&self.by_start, range, counts, |gap| fit(gap, size))
     }
 
     /// Adds a region at `start`, where nothing overlaps it, for a buffer that one job uses.
@@ -161,6 +150,7 @@ impl Regions {
             closing: false,
             ready: false,
             unmapped: None,
+            entry: Entry::new(self.os)?,
         };
         self.by_buffer.insert(buffer.id(), start)?;
         let inserted = self.by_start.insert(start, region);

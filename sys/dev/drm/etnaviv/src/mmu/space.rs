@@ -10,18 +10,19 @@
 //! Nothing is freed here, and nothing waits for memory, because the end of a job takes the lock,
 //! too.
 
-use crate::mmu::regions::Regions;
+use crate::mmu::regions::{Region, Regions};
 use crate::mmu::table::{Table, TableOwner};
 use crate::mmu::tables::UnlinkedTables;
+use crate::mmu::unmapped::UnmappedBuffers;
 use crate::mmu::Mmu;
 use core::ops::Range;
-use drmkpi::alloc::{Arc, KVec};
+use drmkpi::alloc::Arc;
 use drmkpi::mem::buffer::Buffer;
+use drmkpi::mem::region_map::Region as _;
 use drmkpi::mem::table_mem::Spare;
-use drmkpi::mem::va_alloc::Region as _;
 use drmkpi::os::{Dev, Mtx, PAGE_SIZE};
 use drmkpi::util::account::Charge;
-use drmkpi::util::errno::{Result, EINVAL, ENOMEM, ENOSPC};
+use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
 use drmkpi::util::int_conv::u64_of;
 use iommu_pmap::{IovaRange, Prot};
 
@@ -36,8 +37,9 @@ const PART: u64 = 4 << 20;
 const REGIONS: u32 = 64;
 
 /// Buffers and page tables that were unmapped and that jobs may still reach.
+#[derive(Default)]
 pub(crate) struct Retired {
-    buffers: KVec<Arc<Buffer>>,
+    buffers: UnmappedBuffers,
     tables: UnlinkedTables,
 }
 
@@ -56,7 +58,7 @@ pub(crate) struct Space {
     table: Table,
     pub(crate) regions: Regions,
     /// Unmapped since the current generation of jobs began: jobs of the current and of the previous
-    /// generation may reach it. Like the other two, it has capacity for the buffers of all regions.
+    /// generation may reach it.
     retired_now: Retired,
     /// Unmapped before the current generation began: only jobs of the previous generation may reach
     /// it.
@@ -87,25 +89,6 @@ impl Jobs {
 }
 
 impl Retired {
-    /// An empty one, without capacity.
-    pub(crate) fn empty(mmu: &Mmu) -> Retired {
-        Retired {
-            buffers: KVec::new(mmu.os()),
-            tables: UnlinkedTables::default(),
-        }
-    }
-
-    /// An empty one with capacity for `room` buffers, or at least for one.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM.
-    pub(crate) fn with_room(mmu: &Mmu, room: usize) -> Result<Retired> {
-        let mut retired = Retired::empty(mmu);
-        retired.buffers.reserve(room.max(1))?;
-        Ok(retired)
-    }
-
     fn is_empty(&self) -> bool {
         self.buffers.is_empty() && self.tables.is_empty()
     }
@@ -124,9 +107,7 @@ impl Space {
     ///
     /// ENOMEM.
     pub(crate) fn new(mmu: &Mmu, charge: Option<&Charge>) -> Result<(Space, u64)> {
-        let mut retired_now = Retired::with_room(mmu, 0)?;
-        let retired_before = Retired::with_room(mmu, 0)?;
-        let freeable = Retired::with_room(mmu, 0)?;
+        let mut retired_now = Retired::default();
         let made = Table::new(mmu, charge, &mut retired_now.tables);
         let table = match made {
             Ok(table) => table,
@@ -144,8 +125,8 @@ impl Space {
             table,
             regions: Regions::new(mmu.os(), range),
             retired_now,
-            retired_before,
-            freeable,
+            retired_before: Retired::default(),
+            freeable: Retired::default(),
         };
         Ok((space, root))
     }
@@ -232,10 +213,8 @@ impl Space {
         let Some(region) = self.regions.remove(start) else {
             return true;
         };
-        // `insert` has reserved the capacity. Otherwise the buffer is leaked, not freed too early.
-        if let Err(buffer) = self.retired_now.buffers.try_push(region.buffer) {
-            core::mem::forget(buffer);
-        }
+        let Region { buffer, entry, .. } = region;
+        self.retired_now.buffers.add(entry, buffer);
         true
     }
 
@@ -289,15 +268,6 @@ impl Space {
     ///
     /// ENOMEM.
     pub(crate) fn insert(&mut self, buffer: &Arc<Buffer>, start: u64) -> Result<()> {
-        // All regions may be unmapped before any buffer is freed, and unmapping cannot allocate.
-        let room_for = self.regions.len().checked_add(1).ok_or(ENOMEM)?;
-        for retired in [
-            &mut self.retired_now,
-            &mut self.retired_before,
-            &mut self.freeable,
-        ] {
-            retired.buffers.reserve(room_for)?;
-        }
         self.regions.insert(start, buffer)
     }
 
@@ -311,9 +281,6 @@ impl Space {
             {
                 break;
             }
-            // A new generation needs capacity for its buffers, in what is `retired_now` after two
-            // rounds.
-            let room = self.freeable.buffers.reserve(self.regions.len());
             let mut running = jobs.lock();
             let before = !running.odd;
             if *running.of(before) != 0 {
@@ -321,27 +288,16 @@ impl Space {
             }
             // No job of the previous generation is in flight. Those of the current one have
             // flushed.
-            if room.is_ok() {
-                running.odd = before;
-            }
+            running.odd = before;
             drop(running);
             core::mem::swap(&mut self.freeable, &mut self.retired_before);
-            if room.is_err() {
-                break;
-            }
             core::mem::swap(&mut self.retired_before, &mut self.retired_now);
         }
         !self.freeable.is_empty()
     }
 
-    /// The capacity of what is to replace `freeable` (`take_freeable`); `None` if nothing is
-    /// freeable.
-    pub(crate) fn freeable_room(&self) -> Option<usize> {
-        (!self.freeable.is_empty()).then(|| self.regions.len())
-    }
-
-    /// Replaces `freeable` by `empty` and returns it, to be freed without the lock.
-    pub(crate) fn take_freeable(&mut self, empty: Retired) -> Retired {
-        core::mem::replace(&mut self.freeable, empty)
+    /// Takes what the reaper is to free, without the lock.
+    pub(crate) fn take_freeable(&mut self) -> Retired {
+        core::mem::take(&mut self.freeable)
     }
 }
