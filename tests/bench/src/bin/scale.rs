@@ -34,7 +34,8 @@ fn print(series: &[Series]) -> bool {
         println!("{:<50} {first:>29} {last:>29} {growth:>7.2}", one.name);
     }
     let mut good = true;
-    for one in series.iter().filter(|one| !(one.growth() <= LIMIT)) {
+    let bad = |one: &&Series| one.growth() > LIMIT || one.growth().is_nan();
+    for one in series.iter().filter(bad) {
         println!("scale: {}: grows by more than {LIMIT}", one.name);
         good = false;
     }

@@ -68,7 +68,8 @@ retry:
 			goto retry;
 		}
 		/* After this nothing wires it that has not. */
-		pmap_remove_all(m);
+		if (obj->exposed)
+			pmap_remove_all(m);
 		if (drm_page_is_wired_elsewhere(m)) {
 			drm_page_restore(m);
 			if (keep) {
@@ -284,10 +285,16 @@ drm_os_object_unref(struct drm_os_object *obj)
 		drm_userptr_unref(obj);
 }
 
+/*
+ * The VM object, for a mapping of a process.  Without one, no page of it has
+ * mappings.
+ */
 struct vm_object *
 drm_object_vm(struct drm_os_object *obj)
 {
 
+	/* The lock orders this before all faults. */
+	obj->exposed = true;
 	return (obj->vm);
 }
 

@@ -16,6 +16,7 @@ struct drm_os_object {
 	uint64_t	 pages;
 	vm_memattr_t	 attr;
 	bool		 purged;	/* VM object's lock */
+	bool		 exposed;	/* processes may have mapped it */
 	vm_offset_t	 kva;		/* (VM object) */
 	u_int		 kmaps;		/* (VM object) */
 	struct ucred	*cred;		/* charged user, or NULL */
