@@ -434,8 +434,8 @@ fn a_buffer_that_could_not_be_moved_goes_with_its_handle() {
     assert!(failures > 5, "{failures}");
 }
 
-/// Catches: lists with room for the buffers of all regions, which are made anew when one of them is
-/// unmapped.
+/// Catches: lists with room for the buffers of all regions, which are allocated again when one of
+/// them is unmapped.
 #[test]
 fn closing_a_mapped_buffer_allocates_nothing() {
     let rig = Rig::new();

@@ -350,8 +350,8 @@ impl World {
         self.inner().counts.asked()
     }
 
-    /// How often a thread has slept on a condition variable so far: once more than it was woken for
-    /// nothing, for each wait.
+    /// How often threads have slept on condition variables so far. A wait sleeps again each time
+    /// that it is woken for nothing.
     pub fn cv_sleeps(&self) -> u64 {
         self.inner().cv_sleeps.load(Relaxed)
     }
