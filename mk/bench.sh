@@ -3,9 +3,10 @@
 # Benchmarks, each beside a peer in the same run, and a million submits to each driver. The result
 # is also in target/bench/bench.txt. Fails when a command stream takes more than 0.67 of the peer's
 # time, when a small client waits three times as long beside one that burdens the driver as beside
-# one that burns as much processor time, or when submits become dearer or leak memory. The peers are
-# parts of Debian's linux-source-6.1, unpacked and built below target/bench; nothing else ever sees
-# them.
+# one that burns as much processor time, when an operation among 100 times as many objects takes
+# twice as many instructions, or when submits become dearer or leak memory. target/bench/scale.csv
+# has the figures: series, number of objects, instructions. The peers are parts of Debian's
+# linux-source-6.1, unpacked and built below target/bench; nothing else ever sees them.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -30,6 +31,8 @@ say "bench: copy and check a command stream; peer: the parser of Linux 6.1, whic
 say "bench: a small client beside others, and beside threads that burn processor time" |
 	tee -a "$out/bench.txt"
 "$TARGET/release/latency" | tee -a "$out/bench.txt"
+say "bench: one operation among few and many objects" | tee -a "$out/bench.txt"
+"$TARGET/release/scale" "$out/scale.csv" | tee -a "$out/bench.txt"
 # The only machine that says how many instructions a kernel executes is one that counts them.
 # Without its packages it is left out.
 say "bench: the kernel's instructions for a job: Linux 6.1's drivers, ours on FreeBSD" |

@@ -17,6 +17,9 @@ const DONE: u32 = 0x300;
 const PARAM: u32 = 0x400;
 const NOTHING: u32 = 0x500;
 const END: u32 = 0x600;
+const CREATE: u32 = 0x700;
+const CLOSE: u32 = 0x800;
+const CLOSED: u32 = 0x900;
 
 /// Jobs of a measurement that have to be as they should, of all.
 const REGULAR: f64 = 0.9;
@@ -135,6 +138,8 @@ pub struct Job {
 pub struct Run {
     /// The cheapest ioctl that the driver has.
     pub null: Cost,
+    /// Making a BO of 1 MiB, which panfrost maps at once, and closing it.
+    pub bo: [Cost; 2],
     /// With one job in flight.
     pub one: Job,
     /// With four.
@@ -236,6 +241,11 @@ impl Run {
         if nothing != Cost::default() {
             return Err(format!("{} privileged instructions in none", nothing.all));
         }
+        let [creates, closes] =
+            [(CREATE, CLOSE), (CLOSE, CLOSED)].map(|(begin, end)| between(&events, begin, end));
+        if creates.is_empty() || closes.is_empty() {
+            return Err("no BO was counted".into());
+        }
         let mut larger = [None; LARGER.len()];
         for ((tag, _), job) in LARGER.iter().zip(&mut larger) {
             let submit = Event::Mark(SUBMIT | tag);
@@ -245,6 +255,7 @@ impl Run {
         }
         Ok(Run {
             null: cost(&nulls),
+            bo: [cost(&creates), cost(&closes)],
             one: jobs(&events, 1)?,
             four: jobs(&events, 4)?,
             larger,
@@ -258,6 +269,11 @@ impl Run {
         let of = |job: &Job| [job.submit, job.start, job.completion, job.whole].map(Some);
         let mut rows = vec![
             ("GET_PARAM", [None, None, None, Some(self.null)]),
+            (
+                "creating a BO of 1 MiB",
+                [None, None, None, Some(self.bo[0])],
+            ),
+            ("closing it", [None, None, None, Some(self.bo[1])]),
             ("job, 1 in flight", of(&self.one)),
             ("job, 4 in flight", of(&self.four)),
         ];
@@ -345,11 +361,19 @@ mod tests {
             }
             self
         }
+
+        fn bo(&mut self, count: u32) -> &mut Log {
+            for _ in 0..count {
+                self.mark(CREATE).run(4, 900, 60).mark(CLOSE);
+                self.run(2, 300, 30).mark(CLOSED);
+            }
+            self
+        }
     }
 
     fn log() -> Log {
         let mut log = Log::default();
-        log.note("rise 1").note("fall 1").null(3);
+        log.note("rise 1").note("fall 1").null(3).bo(3);
         for depth in [1, 4] {
             // Only submitted.
             log.mark(SUBMIT | depth).run(10, 900, 20).mark(WAIT | depth);
@@ -365,6 +389,7 @@ mod tests {
         let run = Run::parse(&log().1).unwrap();
         let cost = |all, module| Cost { all, module };
         assert_eq!(run.null, cost(46, 6));
+        assert_eq!(run.bo, [cost(960, 60), cost(330, 30)]);
         assert_eq!(
             run.one.submit,
             cost(120, 20),
@@ -440,10 +465,12 @@ mod tests {
     fn the_table_has_every_figure_once() {
         let run = Run::parse(&log().1).unwrap();
         let rows = run.rows();
-        let [(_, null), (_, one), (_, four)] = rows[..] else {
+        let [(_, null), (_, create), (_, close), (_, one), (_, four)] = rows[..] else {
             panic!("{} rows", rows.len());
         };
-        assert_eq!(null, [None, None, None, Some(run.null)]);
+        for (row, cost) in [(null, run.null), (create, run.bo[0]), (close, run.bo[1])] {
+            assert_eq!(row, [None, None, None, Some(cost)]);
+        }
         let Job {
             submit,
             start,
@@ -452,7 +479,7 @@ mod tests {
         } = run.one;
         assert_eq!(one, [submit, start, completion, whole].map(Some));
         assert_eq!(four[3], Some(run.four.whole));
-        assert_eq!(run.figures().len(), 9);
+        assert_eq!(run.figures().len(), 11);
     }
 
     #[test]
@@ -463,8 +490,8 @@ mod tests {
         });
         let run = Run::parse(&log.1).unwrap();
         assert_eq!(run.larger, [None, None, Some(run.one)]);
-        assert_eq!(run.rows().len(), 4);
-        assert_eq!(run.rows()[3].0, LARGER[2].1);
+        assert_eq!(run.rows().len(), 6);
+        assert_eq!(run.rows()[5].0, LARGER[2].1);
     }
 
     #[test]

@@ -14,5 +14,6 @@ pub mod latency;
 pub mod meter;
 pub mod model;
 pub mod peer;
+pub mod scale;
 pub mod sched;
 pub mod submit;

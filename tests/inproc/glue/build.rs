@@ -5,10 +5,11 @@
 use std::{collections::BTreeSet, env, fs, path::Path, path::PathBuf};
 
 const PURE: [&str; 3] = ["opp_choose", "power_seq", "imx8mq_clk_calc"];
-const MEMORY: [&str; 5] = [
+const MEMORY: [&str; 6] = [
     "drm_object",
     "drm_object_list",
     "drm_object_page",
+    "drm_page_cache",
     "drm_userptr",
     "drm_page",
 ];

@@ -25,7 +25,8 @@ static struct { uint64_t dirty, present; } cache[2 * PAGES];
 static struct proc proc = { 0, NULL };
 static struct thread thread = { &proc, (struct ucred *)&proc, { NULL } };
 struct thread *curthread = &thread;
-long physmem = 2 * PAGES;
+/* A device may keep 512 of them. */
+long physmem = 512 * 256;
 u_long vm_user_wire_count;
 u_long vm_page_max_user_wired = 2 * PAGES;
 int hz = 1000;
@@ -68,6 +69,7 @@ fake_dev(bool coherent, uint64_t high, uint64_t data_high)
 	dev->high = high;
 	dev->data_high = data_high;
 	dev->refs = 1;
+	drm_page_cache_init(&dev->page_cache);
 	return (dev);
 }
 
@@ -76,7 +78,39 @@ fake_dev_free(struct drm_os_dev *dev)
 {
 
 	KASSERT(dev->refs == 1, "");
+	drm_page_cache_destroy(&dev->page_cache);
 	free(dev);
+}
+
+/* The system is short of memory. */
+void
+fake_lowmem(struct drm_os_dev *dev)
+{
+
+	drm_page_cache_trim(&dev->page_cache);
+}
+
+/* The device is detached. */
+void
+fake_detach(struct drm_os_dev *dev)
+{
+
+	drm_page_cache_close(&dev->page_cache);
+}
+
+uint64_t
+fake_kept(struct drm_os_dev *dev)
+{
+
+	return (dev->page_cache.pages);
+}
+
+/* The content of the page as the device sees it, once written by it. */
+void *
+fake_memory(uint64_t pa)
+{
+
+	return (fake_dmap(pa));
 }
 
 struct drm_os_caller *
@@ -189,7 +223,7 @@ fake_on_cache(void (*fn)(void *, uint64_t, uint64_t, int), void *arg)
 }
 
 static void
-take(vm_page_t m)
+take(vm_page_t m, bool zero)
 {
 
 	KASSERT(m->md.pv_memattr == VM_MEMATTR_DEFAULT, "");
@@ -198,7 +232,7 @@ take(vm_page_t m)
 	m->allocated = true;
 	m->oflags = VPO_UNMANAGED;
 	m->ref_count = 1;
-	memset(fake_dmap(fake_pa(m)), 0, PAGE_SIZE);
+	memset(fake_dmap(fake_pa(m)), zero ? 0 : 0xa5, PAGE_SIZE);
 	touch(m, true);
 	fake_counts.pages++;
 }
@@ -209,7 +243,7 @@ vm_page_alloc_noobj_contig(int req, u_long npages, vm_paddr_t low, vm_paddr_t hi
 {
 	long at, i;
 
-	KASSERT(req & VM_ALLOC_ZERO && req & VM_ALLOC_WIRED && low == 0 && boundary == 0 &&
+	KASSERT(req & VM_ALLOC_WIRED && low == 0 && boundary == 0 &&
 	    attr == VM_MEMATTR_DEFAULT, "");
 	if (fake_counts.fail != 0 && --fake_counts.fail == 0)
 		return (NULL);
@@ -227,7 +261,7 @@ vm_page_alloc_noobj_contig(int req, u_long npages, vm_paddr_t low, vm_paddr_t hi
 	if (at < 0)
 		return (NULL);
 	for (i = 0; i < (long)npages; i++)
-		take(&pages[at + i]);
+		take(&pages[at + i], req & VM_ALLOC_ZERO);
 	return (&pages[at]);
 }
 
@@ -309,7 +343,8 @@ int
 vm_page_insert(vm_page_t m, vm_object_t o, vm_pindex_t pindex)
 {
 
-	KASSERT(o->locked && m->busy && m->object == NULL, "");
+	/* What is not valid is not to be found by others. */
+	KASSERT(o->locked && (m->busy || m->valid) && m->object == NULL, "");
 	KASSERT(pindex < o->most && o->pages[pindex] == NULL, "");
 	KASSERT((m->oflags & VPO_UNMANAGED) == 0, "");
 	/* A dirty line would be written back over data that is written past the cache. */
@@ -320,6 +355,16 @@ vm_page_insert(vm_page_t m, vm_object_t o, vm_pindex_t pindex)
 	o->pages[pindex] = m;
 	o->resident_page_count++;
 	return (0);
+}
+
+int
+vm_page_iter_insert(vm_page_t m, vm_object_t o, vm_pindex_t pindex, struct pctrie_iter *it)
+{
+
+	KASSERT(it->object == o, "");
+	if (fake_counts.fail_insert != 0 && --fake_counts.fail_insert == 0)
+		return (1);
+	return (vm_page_insert(m, o, pindex));
 }
 
 static void
@@ -375,6 +420,15 @@ vm_radix_iter_lookup_ge(struct pctrie_iter *it, vm_pindex_t from)
 		}
 	}
 	return (NULL);
+}
+
+void
+pmap_zero_page(vm_page_t m)
+{
+
+	KASSERT(m->allocated && m->object == NULL && !m->mapped, "");
+	memset(fake_dmap(fake_pa(m)), 0, PAGE_SIZE);
+	touch(m, true);
 }
 
 void

@@ -12,6 +12,8 @@ struct fake_counts {
 	uint64_t pages, objects, charged, reclaims, waits;
 	/* The allocation that fails, from 1; 0 for none. */
 	uint64_t fail;
+	/* The same of insertions of runs into VM objects. */
+	uint64_t fail_insert;
 };
 extern struct fake_counts fake_counts;
 
@@ -20,6 +22,10 @@ void	fake_dev_free(struct drm_os_dev *dev);
 struct drm_os_caller *fake_caller(void);
 /* Sets a function that is called for each maintained line: (arg, address, bytes, invalidated). */
 void	fake_on_cache(void (*fn)(void *, uint64_t, uint64_t, int), void *arg);
+void	fake_lowmem(struct drm_os_dev *dev);
+void	fake_detach(struct drm_os_dev *dev);
+uint64_t fake_kept(struct drm_os_dev *dev);
+void	*fake_memory(uint64_t pa);
 void	fake_speculate(void);
 void	fake_user_page(u_int index, int kind);
 void	fake_user_free(void);

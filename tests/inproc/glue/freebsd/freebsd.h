@@ -35,6 +35,7 @@ typedef int (*modeventhand_t)(module_t, int, void *);
 #define	ptoa(x)		((uint64_t)(x) * PAGE_SIZE)
 #define	OFF_TO_IDX(x)	((vm_pindex_t)(x) / PAGE_SIZE)
 #define	MIN(a, b)	((a) < (b) ? (a) : (b))
+#define	flsl(x)		((x) == 0 ? 0 : 64 - __builtin_clzl((u_long)(x)))
 #define	powerof2(x)	((((x) - 1) & (x)) == 0)
 #define	KASSERT(what, text)	do { if (!(what)) fake_die(#what); } while (0)
 void	fake_die(const char *what) __attribute__((__noreturn__));
@@ -67,6 +68,14 @@ struct cv {
 		(elm)->field.next->field.prev = (elm)->field.prev;	\
 	*(elm)->field.prev = (elm)->field.next;				\
 } while (0)
+#define	SLIST_HEAD(name, type)	struct name { struct type *first; }
+#define	SLIST_ENTRY(type)	struct { struct type *next; }
+#define	SLIST_INIT(head)	((void)((head)->first = NULL))
+#define	SLIST_FIRST(head)	((head)->first)
+#define	SLIST_INSERT_HEAD(head, elm, field)				\
+	((void)((elm)->field.next = (head)->first, (head)->first = (elm)))
+#define	SLIST_REMOVE_HEAD(head, field)					\
+	((void)((head)->first = (head)->first->field.next))
 #define	TAILQ_HEAD(name, type)	struct name { struct type *first, **last; }
 #define	TAILQ_ENTRY(type)	struct { struct type *next, **prev; }
 
@@ -128,7 +137,10 @@ typedef struct vm_page {
 	struct { vm_memattr_t pv_memattr; } md;
 	u_int ref_count;
 	uint8_t flags, oflags;
-	union { struct { u_long p, v; } memguard; } plinks;
+	union {
+		struct { u_long p, v; } memguard;
+		struct { SLIST_ENTRY(vm_page) ss; } s;
+	} plinks;
 	/* The fake's own. */
 	bool busy, shared, valid, dirty, allocated, mapped;
 } *vm_page_t;
@@ -163,7 +175,7 @@ bool	vm_page_busy_acquire(vm_page_t m, int how);
 #define	vm_page_busied(m)	((m)->busy || (m)->shared)
 #define	vm_page_xunbusy(m)	((void)((m)->busy = false))
 #define	vm_page_sunbusy(m)	((void)((m)->shared = false))
-#define	vm_page_valid(m)	((void)((m)->valid = true))
+#define	VM_PAGE_BITS_ALL	1
 #define	vm_page_none_valid(m)	(!(m)->valid)
 #define	vm_page_dirty(m)	((void)((m)->dirty = true))
 bool	vm_page_unwire_noq(vm_page_t m);
@@ -175,6 +187,7 @@ void	vm_page_replace(vm_page_t new, struct vm_object *object,
 	    vm_pindex_t pindex, vm_page_t old);
 vm_page_t vm_page_lookup(struct vm_object *object, vm_pindex_t pindex);
 void	pmap_remove_all(vm_page_t m);
+void	pmap_zero_page(vm_page_t m);
 void	pmap_qenter(vm_offset_t va, vm_page_t *ma, int count);
 void	pmap_qremove(vm_offset_t va, int count);
 vm_offset_t kva_alloc(vm_size_t size);
@@ -240,6 +253,8 @@ vm_page_t vm_radix_iter_lookup_ge(struct pctrie_iter *it, vm_pindex_t from);
 	for (m = vm_radix_iter_lookup_ge(it, 0); m != NULL;		\
 	    m = vm_radix_iter_lookup_ge(it, (it)->next))
 bool	vm_page_iter_remove(struct pctrie_iter *it, vm_page_t m);
+int	vm_page_iter_insert(vm_page_t m, struct vm_object *object, vm_pindex_t pindex,
+	    struct pctrie_iter *it);
 
 /* vm/vm_map.h */
 struct vm_map { int unused; };

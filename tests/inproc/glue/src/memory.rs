@@ -27,6 +27,8 @@ pub struct Counts {
     pub waits: u64,
     /// The allocation that fails, from 1; 0 for none.
     pub fail: u64,
+    /// The same of insertions of runs into VM objects.
+    pub fail_insert: u64,
 }
 
 /// The kind of a process's page.
@@ -72,6 +74,10 @@ extern "C" {
     pub fn fake_dev(coherent: bool, high: u64, data_high: u64) -> *mut Opaque;
     pub fn fake_dev_free(dev: *mut Opaque);
     pub fn fake_caller() -> *mut Opaque;
+    pub fn fake_lowmem(dev: *mut Opaque);
+    pub fn fake_detach(dev: *mut Opaque);
+    pub fn fake_kept(dev: *mut Opaque) -> u64;
+    pub fn fake_memory(pa: u64) -> *mut [u8; 4096];
     pub fn fake_speculate();
     pub fn fake_touch(obj: *mut Opaque, page: u64, copied: i32) -> i32;
     pub fn fake_wire(vm: *mut Opaque, page: u64, wire: i32);
@@ -133,16 +139,26 @@ impl Kernel {
         dev
     }
 
-    /// The current counts.
+    /// The current counts, of pages without those that devices keep.
     pub fn counts(&self) -> Counts {
         // SAFETY: the lock is held.
-        unsafe { fake_counts }
+        let counts = unsafe { fake_counts };
+        // SAFETY: as above; the devices live.
+        let kept = self.devs.iter().map(|dev| unsafe { fake_kept(*dev) });
+        let pages = counts.pages - kept.sum::<u64>();
+        Counts { pages, ..counts }
     }
 
     /// Lets the n-th allocation from now on fail.
     pub fn fail(&self, n: u64) {
         // SAFETY: the lock is held.
         unsafe { fake_counts.fail = n };
+    }
+
+    /// Lets the n-th insertion of a page of a run from now on fail.
+    pub fn fail_insert(&self, n: u64) {
+        // SAFETY: the lock is held.
+        unsafe { fake_counts.fail_insert = n };
     }
 
     /// Pages that are wired for users.
@@ -181,6 +197,8 @@ impl Drop for Kernel {
         unsafe { fake_user_free() };
         self.max_user_wired(4096);
         if !std::thread::panicking() {
+            // SAFETY: the lock is held, and the devices live.
+            self.devs.iter().for_each(|d| unsafe { fake_lowmem(*d) });
             let Counts {
                 pages,
                 objects,

@@ -10,6 +10,7 @@ use crate::util::{cstr, errno, fatal, lk};
 use crate::witness;
 use crate::world::Inner;
 use std::ffi::{c_char, c_int};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 /// What `struct drm_os_cv` is here.
@@ -43,6 +44,7 @@ impl Cv {
         if let Some(Err(error)) = caller.map(|c| c.begin_wait(&waiter)) {
             return error;
         }
+        self.w.cv_sleeps.fetch_add(1, Relaxed);
         lk(&self.waiting).push(waiter.clone());
         mtx.raw.unlock(&self.w);
         let why = self

@@ -2,7 +2,8 @@
 //! Objects: the memory of a buffer, a memfd whose pages get their physical address when first wired
 //! or mapped.
 //!
-//! The file is sparse, so memory is used only where it is touched. The server maps it once for DMA;
+//! The file is made when it is first needed, so that buffers without pages have no descriptor, and
+//! sparse, so memory is used only where it is touched. The server maps it once for DMA;
 //! every kernel mapping and every user mapping is one more mapping, so that a use after unmapping
 //! faults. An object of a process's memory has frames only: see [`crate::user`].
 
@@ -19,7 +20,7 @@ use crate::world::Inner;
 use std::ffi::{c_int, c_void};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 const NO_FRAME: u64 = u64::MAX;
 
@@ -42,7 +43,7 @@ struct State {
 
 /// Where the pages are.
 enum What {
-    File(OwnedFd),
+    File(OnceLock<OwnedFd>),
     User(Arc<UserMemory>),
 }
 
@@ -68,11 +69,10 @@ impl Object {
         if size == 0 || !size.is_multiple_of(PAGE as u64) {
             return Err(sys::DRM_OS_EINVAL);
         }
-        let fd = new_memfd(size).ok_or(sys::DRM_OS_ENOMEM)?;
         d.w.counts.add(Kind::Objects, 1);
         Ok(Arc::new(Object {
             w: d.w.clone(),
-            what: What::File(fd),
+            what: What::File(OnceLock::new()),
             pages: size / PAGE as u64,
             two_copies: cached && d.two_copies(),
             bits: d.data_bits(),
@@ -118,14 +118,21 @@ impl Object {
     /// The memfd, to be mapped; EINVAL for memory of a process.
     pub(crate) fn file(&self) -> Result<BorrowedFd<'_>, u32> {
         match &self.what {
-            What::File(fd) => Ok(fd.as_fd()),
+            What::File(file) => {
+                if let Some(fd) = file.get() {
+                    return Ok(fd.as_fd());
+                }
+                let new = new_memfd(self.size()).ok_or(sys::DRM_OS_ENOMEM)?;
+                // If another thread was first, it is that one's.
+                Ok(file.get_or_init(|| new).as_fd())
+            }
             What::User(_) => Err(sys::DRM_OS_EINVAL),
         }
     }
 
     fn prepare(&self, st: &mut State) -> Result<(), u32> {
-        if let (What::File(fd), 0) = (&self.what, st.map) {
-            st.map = map_file(fd.as_fd(), 0, self.size() as usize);
+        if let (What::File(_), 0) = (&self.what, st.map) {
+            st.map = map_file(self.file()?, 0, self.size() as usize);
             if st.map == 0 {
                 return Err(sys::DRM_OS_ENOMEM);
             }
@@ -278,7 +285,7 @@ impl Object {
     }
 
     fn purge(&self) -> Result<(), u32> {
-        let What::File(fd) = &self.what else {
+        let What::File(file) = &self.what else {
             fatal("drm_os_object_purge of the memory of a process");
         };
         let mut st = lk(&self.st);
@@ -288,6 +295,9 @@ impl Object {
         st.purged = true;
         self.free_pages(&mut st);
         unmap(std::mem::take(&mut st.map), self.size() as usize);
+        let Some(fd) = file.get() else {
+            return Ok(());
+        };
         // SAFETY: our own descriptor.
         if unsafe { libc::ftruncate(fd.as_raw_fd(), 0) } != 0 {
             fatal("ftruncate of a memfd failed");

@@ -85,6 +85,8 @@ pub(crate) struct Inner {
     pub(crate) mem: Memory,
     /// How long pages are waited for.
     pub(crate) memory_ns: AtomicU64,
+    /// See [`World::cv_sleeps`].
+    pub(crate) cv_sleeps: AtomicU64,
     /// How long who has a task run sleeps before.
     pub(crate) enqueue_ns: AtomicU64,
     /// See [`World::disturb`].
@@ -228,6 +230,7 @@ impl World {
                 mallocs: Mallocs::default(),
                 mem: Memory::new(cfg.ram_base, cfg.pages, cfg.contiguous),
                 memory_ns: AtomicU64::new(0),
+                cv_sleeps: AtomicU64::new(0),
                 enqueue_ns: AtomicU64::new(0),
                 disturb: AtomicU32::new(0),
                 sched: Mutex::default(),
@@ -345,6 +348,12 @@ impl World {
     /// and every `_create`, `_create_user`, `_map`, `_setup`, `_register` and resource `_get`.
     pub fn allocations(&self) -> u64 {
         self.inner().counts.asked()
+    }
+
+    /// How often threads have slept on condition variables so far. A wait sleeps again each time
+    /// that it is woken for nothing.
+    pub fn cv_sleeps(&self) -> u64 {
+        self.inner().cv_sleeps.load(Relaxed)
     }
 
     /// Makes one allocation fail: `Some(0)` the next one; `None` none.

@@ -64,6 +64,15 @@ struct drm_os {
 };
 extern struct drm_os drm_os;
 
+/* Pages that buffers have freed, in aligned runs of 2^n, by n. */
+#define	DRM_RUN_ORDER	9		/* 2 MiB */
+struct drm_page_cache {
+	struct mtx	 lock;
+	SLIST_HEAD(, vm_page) runs[DRM_RUN_ORDER + 1];
+	u_long		 pages;		/* in all of them */
+	u_long		 limit;		/* 0: the device is detached */
+};
+
 struct drm_os_dev {
 	device_t	 dev;
 	char		 name[16];
@@ -72,6 +81,7 @@ struct drm_os_dev {
 	vm_paddr_t	 high;		/* last address of its tables */
 	vm_paddr_t	 data_high;	/* last address of its objects */
 	bool		 coherent;
+	struct drm_page_cache page_cache;
 	struct sx	 lock;		/* softc against statistics and lowmem */
 	void		*softc;		/* (lock) */
 	TAILQ_ENTRY(drm_os_dev) link;
@@ -98,6 +108,12 @@ struct drm_os_caller {
 	struct file	*new_file;
 	int		 new_fd;
 };
+
+/* drm_page_cache.c */
+void	drm_page_cache_init(struct drm_page_cache *cache);
+void	drm_page_cache_trim(struct drm_page_cache *cache);
+void	drm_page_cache_close(struct drm_page_cache *cache);
+void	drm_page_cache_destroy(struct drm_page_cache *cache);
 
 /* drm_newbus.c */
 void	drm_dev_hold(struct drm_os_dev *dev);

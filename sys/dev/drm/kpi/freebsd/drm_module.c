@@ -57,6 +57,8 @@ lowmem_run(void *arg __unused, int pending __unused)
 			continue;
 		if (dev->softc != NULL && dev->driver->lowmem != NULL)
 			(void)dev->driver->lowmem(dev->softc, pages);
+		/* What that has freed, too. */
+		drm_page_cache_trim(&dev->page_cache);
 		sx_sunlock(&dev->lock);
 	}
 	sx_sunlock(&drm_os.devs_lock);

@@ -137,6 +137,7 @@ drm_dev_release(struct drm_os_dev *dev)
 
 	if (!refcount_release(&dev->refs))
 		return;
+	drm_page_cache_destroy(&dev->page_cache);
 	sx_destroy(&dev->lock);
 	free(dev, M_DRM);
 }
@@ -174,6 +175,7 @@ drm_newbus_attach(device_t device, const struct drm_os_driver *driver)
 	dev->coherent = OF_hasprop(ofw_bus_get_node(device), "dma-coherent");
 	refcount_init(&dev->refs, 1);
 	sx_init(&dev->lock, "drm device");
+	drm_page_cache_init(&dev->page_cache);
 	softc = NULL;
 	error = drm_dev_power_attach(dev);
 	if (error == 0) {
@@ -215,6 +217,7 @@ drm_newbus_detach(device_t device)
 	sx_xunlock(&drm_os.devs_lock);
 	sysctl_ctx_free(&dev->sysctls);
 	drm_dev_power_detach(dev);
+	drm_page_cache_close(&dev->page_cache);
 	sc->dev = NULL;
 	drm_dev_release(dev);
 	if (!drm_os.closed)

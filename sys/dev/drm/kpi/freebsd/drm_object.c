@@ -13,7 +13,7 @@
  * The pages of a WRITE_COMBINE object are mapped uncached, and the attribute
  * is set in the page only: pmap_page_set_memattr(9) would split blocks of the
  * direct map by break-before-make, while other processors use them.  So the
- * direct map keeps a cached alias; page_claim() and drm_page_restore() ensure
+ * direct map keeps a cached alias; run_claim() and drm_page_restore() ensure
  * that no line of that alias is dirty while the page is uncached, and none
  * stale afterwards.  docs/design.md explains why that is correct.
  *
@@ -53,12 +53,13 @@ object_free_pages(struct drm_os_object *obj, bool keep)
 {
 	struct pctrie_iter pages;
 	vm_object_t vm;
-	vm_page_t m;
-	u_long freed;
+	vm_page_t m, run;
+	u_long freed, length;
 
 	vm = obj->vm;
 	VM_OBJECT_ASSERT_WLOCKED(vm);
-	freed = 0;
+	freed = length = 0;
+	run = NULL;
 	vm_page_iter_init(&pages, vm);
 retry:
 	VM_RADIX_FOREACH(m, &pages) {
@@ -66,18 +67,33 @@ retry:
 			pctrie_iter_reset(&pages);
 			goto retry;
 		}
-		pmap_remove_all(m);
-		drm_page_restore(m);
-		if (keep && drm_page_is_wired_elsewhere(m)) {
-			vm_page_xunbusy(m);
+		/* After this nothing wires it that has not. */
+		if (obj->exposed)
+			pmap_remove_all(m);
+		if (drm_page_is_wired_elsewhere(m)) {
+			drm_page_restore(m);
+			if (keep) {
+				vm_page_xunbusy(m);
+				continue;
+			}
+			vm_page_iter_remove(&pages, m);
+			freed++;
+			/* The last unwiring frees it. */
+			if (vm_page_unwire_noq(m))
+				vm_page_free(m);
 			continue;
 		}
 		vm_page_iter_remove(&pages, m);
 		freed++;
-		/* If others have wired it, the last unwiring frees it. */
-		if (vm_page_unwire_noq(m))
-			vm_page_free(m);
+		if (length != 0 && m != run + length) {
+			drm_pages_put(obj->dev, run, length);
+			length = 0;
+		}
+		if (length++ == 0)
+			run = m;
 	}
+	if (length != 0)
+		drm_pages_put(obj->dev, run, length);
 	drm_wired_sub(obj, freed);
 }
 
@@ -128,22 +144,23 @@ object_fault(vm_object_t vm, vm_ooffset_t offset __unused, int prot __unused,
 {
 	struct drm_os_object *obj;
 	vm_page_t m;
+	u_long n;
 
 	obj = vm->handle;
 	if (obj->purged)
 		return (VM_PAGER_BAD);
+	n = 1;
 	VM_OBJECT_WUNLOCK(vm);
-	m = drm_page_make(obj, 1);
+	m = drm_pages_get(obj, &n);
 	VM_OBJECT_WLOCK(vm);
 	if (m == NULL)
 		return (VM_PAGER_BAD);
 	if (obj->purged) {
-		drm_page_discard(obj, m);
+		drm_pages_discard(obj, m, 1);
 		return (VM_PAGER_BAD);
 	}
 	vm_page_busy_acquire(m, 0);
 	vm_page_replace(m, vm, (*mres)->pindex, *mres);
-	vm_page_valid(m);
 	*mres = m;
 	return (VM_PAGER_OK);
 }
@@ -268,10 +285,16 @@ drm_os_object_unref(struct drm_os_object *obj)
 		drm_userptr_unref(obj);
 }
 
+/*
+ * The VM object, for a mapping of a process.  Without one, no page of it has
+ * mappings.
+ */
 struct vm_object *
 drm_object_vm(struct drm_os_object *obj)
 {
 
+	/* The lock orders this before all faults. */
+	obj->exposed = true;
 	return (obj->vm);
 }
 
@@ -279,8 +302,7 @@ int
 drm_os_object_wire(struct drm_os_object *obj, uint64_t first, uint64_t count,
     uint64_t *pa)
 {
-	vm_page_t m;
-	uint64_t i, pindex;
+	uint64_t i;
 	int error;
 
 	if (first > obj->pages || count > obj->pages - first)
@@ -290,18 +312,8 @@ drm_os_object_wire(struct drm_os_object *obj, uint64_t first, uint64_t count,
 			pa[i] = VM_PAGE_TO_PHYS(obj->held[first + i]);
 		return (0);
 	}
-	error = 0;
 	VM_OBJECT_WLOCK(obj->vm);
-	for (i = 0; i < count && error == 0; i++) {
-		pindex = first + i;
-		if (pindex % BLOCK_PAGES == 0 && count - i >= BLOCK_PAGES)
-			drm_object_block_get(obj, pindex);
-		error = drm_object_page_get(obj, pindex, &m);
-		if (error == 0) {
-			pa[i] = VM_PAGE_TO_PHYS(m);
-			vm_page_xunbusy(m);
-		}
-	}
+	error = drm_object_pages_get(obj, first, count, pa, NULL);
 	VM_OBJECT_WUNLOCK(obj->vm);
 	return (error);
 }
@@ -340,8 +352,7 @@ int
 drm_os_object_kmap(struct drm_os_object *obj, void **kva)
 {
 	vm_offset_t fresh;
-	vm_page_t *ma, m;
-	uint64_t i;
+	vm_page_t *ma;
 	int error;
 
 	if (obj->vm == NULL)
@@ -352,15 +363,8 @@ drm_os_object_kmap(struct drm_os_object *obj, void **kva)
 		free(ma, M_DRM);
 		return (ENOMEM);
 	}
-	error = 0;
 	VM_OBJECT_WLOCK(obj->vm);
-	for (i = 0; i < obj->pages && error == 0; i++) {
-		error = drm_object_page_get(obj, i, &m);
-		if (error == 0) {
-			ma[i] = m;
-			vm_page_xunbusy(m);
-		}
-	}
+	error = drm_object_pages_get(obj, 0, obj->pages, NULL, ma);
 	/* All users share one mapping. */
 	if (error == 0 && obj->kmaps++ == 0) {
 		pmap_qenter(fresh, ma, obj->pages);

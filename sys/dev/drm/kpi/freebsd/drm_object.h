@@ -16,6 +16,7 @@ struct drm_os_object {
 	uint64_t	 pages;
 	vm_memattr_t	 attr;
 	bool		 purged;	/* VM object's lock */
+	bool		 exposed;	/* processes may have mapped it */
 	vm_offset_t	 kva;		/* (VM object) */
 	u_int		 kmaps;		/* (VM object) */
 	struct ucred	*cred;		/* charged user, or NULL */
@@ -27,22 +28,27 @@ struct drm_os_object {
 };
 
 /* The size of block leaves of GPU page tables. */
-#define	BLOCK_PAGES	atop(2 * 1024 * 1024)
+#define	BLOCK_PAGES	(1ul << DRM_RUN_ORDER)
 
 /* drm_object_list.c */
 void	drm_object_publish(struct drm_os_object *obj, struct drm_os_dev *dev);
 void	drm_object_free(struct drm_os_object *obj);
 
+/* drm_page_cache.c */
+void	drm_page_restore(vm_page_t m);
+vm_page_t drm_pages_get(struct drm_os_object *obj, u_long *npages);
+void	drm_pages_put(struct drm_os_dev *dev, vm_page_t m, u_long npages);
+
 /* drm_object_page.c */
 bool	drm_wired_add(struct drm_os_object *obj, u_long npages);
 void	drm_wired_sub(struct drm_os_object *obj, u_long npages);
 bool	drm_page_is_wired_elsewhere(vm_page_t m);
-void	drm_page_restore(vm_page_t m);
-vm_page_t drm_page_make(struct drm_os_object *obj, u_long npages);
-void	drm_page_discard(struct drm_os_object *obj, vm_page_t m);
+void	drm_pages_discard(struct drm_os_object *obj, vm_page_t m,
+	    u_long npages);
 int	drm_object_page_get(struct drm_os_object *obj, vm_pindex_t pindex,
 	    vm_page_t *mp);
-void	drm_object_block_get(struct drm_os_object *obj, vm_pindex_t pindex);
+int	drm_object_pages_get(struct drm_os_object *obj, vm_pindex_t pindex,
+	    u_long count, uint64_t *pa, vm_page_t *ma);
 
 /* drm_userptr.c */
 void	drm_userptr_unref(struct drm_os_object *obj);

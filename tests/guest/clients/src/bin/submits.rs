@@ -15,6 +15,7 @@ use clients::mali::Chain;
 use clients::process::fork;
 use clients::{exit_status, Outcome};
 use std::process::ExitCode;
+use uapi::core::{GemClose, GEM_CLOSE};
 use uapi::panfrost;
 
 /// The mailbox on the bus (drmboard's vm/config.rs).
@@ -26,6 +27,10 @@ const JOBS: usize = 200;
 const DEPTH: usize = 4;
 /// Jobs of a chain for the Mali, each of 5 us or more on the model, before the one that writes.
 const NULL_JOBS: usize = 40;
+
+/// Bytes of the BOs that are made and closed, and how many are.
+const BO_BYTES: u32 = 1 << 20;
+const BOS: usize = 40;
 
 /// The other BOs of a job of [`Size::Bos`], and the words of one of [`Size::Words`].
 const MORE_BOS: usize = 32;
@@ -39,6 +44,10 @@ const DONE: u32 = 0x300;
 const PARAM: u32 = 0x400;
 const NOTHING: u32 = 0x500;
 const END: u32 = 0x600;
+/// A BO of [`BO_BYTES`] is made, closed, and is gone.
+const CREATE: u32 = 0x700;
+const CLOSE: u32 = 0x800;
+const CLOSED: u32 = 0x900;
 
 fn failed(what: &str) -> impl Fn(Errno) -> String + '_ {
     move |errno| format!("{what}: {errno}")
@@ -69,6 +78,10 @@ trait Gpu {
     fn is_done(&self, place: usize) -> bool;
     /// One ioctl: asks for the GPU's model.
     fn param(&self) -> Result<(), Errno>;
+    /// One ioctl: makes a BO of [`BO_BYTES`]; its handle.
+    fn create(&self) -> Result<u32, Errno>;
+    /// One ioctl: closes it.
+    fn close(&self, handle: u32) -> Result<(), Errno>;
 }
 
 /// A chain of jobs, the buffer that the last one writes into, and the handles of both.
@@ -148,6 +161,21 @@ impl Gpu for Mali<'_> {
             ..panfrost::GetParam::default()
         };
         self.node.ioctl(panfrost::GET_PARAM, &mut arg).map(drop)
+    }
+
+    fn create(&self) -> Result<u32, Errno> {
+        let mut arg = panfrost::CreateBo {
+            size: BO_BYTES,
+            flags: panfrost::BO_NOEXEC,
+            ..panfrost::CreateBo::default()
+        };
+        self.node.ioctl(panfrost::CREATE_BO, &mut arg)?;
+        Ok(arg.handle)
+    }
+
+    fn close(&self, handle: u32) -> Result<(), Errno> {
+        let mut arg = GemClose { handle, pad: 0 };
+        self.node.ioctl(GEM_CLOSE, &mut arg).map(drop)
     }
 }
 
@@ -240,6 +268,15 @@ impl Gpu for Vivante<'_> {
             .param(0, uapi::etnaviv::PARAM_GPU_MODEL)
             .map(drop)
     }
+
+    fn create(&self) -> Result<u32, Errno> {
+        self.client.gem_new(BO_BYTES.into(), uapi::etnaviv::BO_WC)
+    }
+
+    fn close(&self, handle: u32) -> Result<(), Errno> {
+        let mut arg = GemClose { handle, pad: 0 };
+        self.client.node.ioctl(GEM_CLOSE, &mut arg).map(drop)
+    }
 }
 
 /// `JOBS` jobs, `depth` of them in flight, if the GPU has jobs of that size.
@@ -276,6 +313,14 @@ fn run(gpu: &mut dyn Gpu, mark: &dyn Fn(u32)) -> Outcome<()> {
         mark(NOTHING);
         mark(END);
         got.map_err(failed("GET_PARAM"))?;
+    }
+    for _ in 0..BOS {
+        mark(CREATE);
+        let handle = gpu.create();
+        mark(CLOSE);
+        let closed = handle.and_then(|handle| gpu.close(handle));
+        mark(CLOSED);
+        closed.map_err(failed("a BO"))?;
     }
     for (depth, size) in [
         (1, Size::Small),

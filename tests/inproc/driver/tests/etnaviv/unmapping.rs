@@ -433,3 +433,31 @@ fn a_buffer_that_could_not_be_moved_goes_with_its_handle() {
     }
     assert!(failures > 5, "{failures}");
 }
+
+/// Catches: lists with room for the buffers of all regions, which are allocated again when one of
+/// them is unmapped.
+#[test]
+fn closing_a_mapped_buffer_allocates_nothing() {
+    let rig = Rig::new();
+    let c = rig.client();
+    let work = c.work(0x1000_0000, 1).unwrap();
+    let handles: Vec<u32> = (0..200).map(|_| c.gem_new(4096, WC).unwrap()).collect();
+    let mut submit = work.submit();
+    let places = (0x2000_0000u64..).step_by(4096);
+    submit
+        .bos
+        .extend(handles.iter().zip(places).map(|(h, va)| (1, *h, va)));
+    let fence = c.submit_raw(&submit).unwrap();
+    assert_eq!(c.end_of(fence, SEC), 1);
+    // Its last job's memory goes with an ioctl.
+    c.close(handles[0]).unwrap();
+    let before = (rig.world().allocations(), rig.world().counters());
+    for handle in &handles[1..] {
+        c.close(*handle).unwrap();
+    }
+    let after = rig.world().counters();
+    assert_eq!(rig.world().allocations(), before.0);
+    assert_eq!(before.1.objects - after.objects, 199);
+    drop((work, c));
+    rig.finish();
+}

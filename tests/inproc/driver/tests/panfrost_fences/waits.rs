@@ -104,6 +104,33 @@ fn waits_for_boxes_named_twice() {
     rig.finish();
 }
 
+/// Catches: a waiter for all of many syncobjs that each of them wakes. On the virtual clock this
+/// thread sleeps, and the jobs end one after the other.
+#[test]
+fn a_wait_for_all_wakes_once() {
+    for count in [2, 64, 1024] {
+        let rig = Rig::new();
+        let c = rig.client();
+        let work = c.work().unwrap();
+        let boxes: Vec<u32> = (0..count).map(|_| c.syncobj(false).unwrap()).collect();
+        for done in &boxes {
+            c.submit(work.chain.va, false, &[], &[], *done).unwrap();
+        }
+        let before = rig.world().cv_sleeps();
+        let waited = c.syncobj_wait_many(&boxes, i64::MAX, ALL);
+        assert_eq!(waited, Ok(u32::MAX));
+        assert_eq!(rig.world().cv_sleeps() - before, 1, "of {count}");
+        // One more that was not submitted: its fence, and then its end.
+        c.submit(work.chain.va, false, &[], &[], boxes[0]).unwrap();
+        let until = (rig.world().now() + SEC) as i64;
+        let both = [boxes[0], c.syncobj(false).unwrap()];
+        let waited = c.syncobj_wait_many(&both, until, ALL | FOR_SUBMIT);
+        assert_eq!(waited, Err(errno::ETIME));
+        drop((work, c));
+        rig.finish();
+    }
+}
+
 /// Arrays of handles have a bound, and what a wait holds is small and paid for. Catches: a count
 /// that a client chooses taken as it is.
 #[test]

@@ -9,6 +9,7 @@ use std::any::Any;
 use std::collections::BTreeSet;
 
 mod cache;
+mod kept;
 mod results;
 mod user;
 
@@ -153,7 +154,10 @@ fn an_uncached_page_leaves_no_dirty_line() {
                 if attr == WC { UNCACHED } else { NORMAL }
             );
             fake_speculate();
-            let lines = k.lines(|| fbsd_object_unref(o));
+            let lines = k.lines(|| {
+                fbsd_object_unref(o);
+                fake_lowmem(dev);
+            });
             let expected = if attr == WC { 600 * 64 } else { 0 };
             assert_eq!(lines.iter().filter(|l| l.invalidated).count(), expected);
         }

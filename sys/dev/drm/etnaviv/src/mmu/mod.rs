@@ -8,11 +8,13 @@
 //! * `table`: the page table of a VM, and its changes
 //! * `regions`: allocation of virtual addresses
 //! * `tables`: memory of page tables
+//! * `unmapped`: buffers that were unmapped and that jobs may still reach
 
 pub(crate) mod regions;
 pub(crate) mod space;
 mod table;
 pub(crate) mod tables;
+pub(crate) mod unmapped;
 pub(crate) mod vm;
 
 use crate::features::Features;

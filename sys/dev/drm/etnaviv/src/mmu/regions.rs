@@ -5,13 +5,15 @@
 //! A region has a number, by which it is found without a search: those who use a region keep its
 //! number.
 
+use crate::mmu::unmapped::Entry;
 use core::ops::Range;
-use drmkpi::alloc::Arc;
+use drmkpi::alloc::{Arc, KBox, KVec};
 use drmkpi::mem::buffer::Buffer;
-use drmkpi::mem::va_alloc::{self, first_fit, Region as _};
+use drmkpi::mem::region_map::{self, Region as _, RegionMap};
 use drmkpi::os::Os;
 use drmkpi::util::errno::{Result, ENOMEM, ENOSPC};
 use drmkpi::util::id_map::IdMap;
+use drmkpi::util::int_conv::usize_of_u32;
 use drmkpi::util::sorted_map::SortedMap;
 
 /// A buffer in a VM.
@@ -20,13 +22,15 @@ pub(crate) struct Region {
     /// The GPU address of its first byte.
     pub(crate) start: u64,
     /// The number of jobs that use it.
-    pub(crate) users: u32,
+    users: u32,
     /// The client has closed its last handle of the buffer.
     pub(crate) closing: bool,
     /// All of the buffer is mapped.
     pub(crate) ready: bool,
     /// It is being unmapped: the number of bytes that are.
     pub(crate) unmapped: Option<u64>,
+    /// For when it is unmapped.
+    pub(crate) entry: KBox<Entry>,
 }
 
 impl Region {
@@ -35,53 +39,98 @@ impl Region {
         // OVERFLOW: none, for a region ends at 4 GiB at most.
         self.start.saturating_add(self.buffer.size())
     }
+
+    /// Whether jobs use it.
+    pub(crate) fn has_users(&self) -> bool {
+        self.users != 0
+    }
 }
 
 /// Where a region is: its number and size, by its start.
 struct Spot {
     number: u32,
     size: u64,
+    /// Whether jobs use it, as of the latest `Users::update`.
+    used: bool,
 }
 
-impl va_alloc::Region for Spot {
+impl region_map::Region for Spot {
     fn size(&self) -> u64 {
         self.size
+    }
+
+    fn is_used(&self) -> bool {
+        self.used
+    }
+}
+
+/// The regions that jobs began to use, or no longer use, since the map was last brought up to date:
+/// a job costs no search, and each region is noted once.
+struct Changed {
+    numbers: KVec<u32>,
+    /// By number, whether it is noted.
+    noted: KVec<bool>,
+}
+
+impl Changed {
+    /// Makes room for the region with a number, so that `note` does not fail.
+    fn reserve(&mut self, number: u32) -> Result<()> {
+        let numbers = usize_of_u32(number).checked_add(1).ok_or(ENOMEM)?;
+        while self.noted.len() < numbers {
+            self.noted.push(false)?;
+        }
+        let more = numbers.saturating_sub(self.numbers.len());
+        self.numbers.reserve(more)
+    }
+
+    fn note(&mut self, number: u32) {
+        let Some(noted) = self.noted.get_mut(usize_of_u32(number)) else {
+            return;
+        };
+        if !core::mem::replace(noted, true) {
+            // There is room.
+            let _ = self.numbers.push(number);
+        }
+    }
+
+    fn take(&mut self) -> Option<u32> {
+        let number = self.numbers.pop()?;
+        if let Some(noted) = self.noted.get_mut(usize_of_u32(number)) {
+            *noted = false;
+        }
+        Some(number)
     }
 }
 
 /// The regions of a VM.
 pub(crate) struct Regions {
+    os: Os,
     list: IdMap<Region>,
-    by_start: SortedMap<u64, Spot>,
+    by_start: RegionMap<Spot>,
     /// The numbers of regions, by the ids of their buffers.
     by_buffer: SortedMap<u64, u32>,
+    changed: Changed,
     /// The addresses that buffers may have.
     range: Range<u64>,
     /// Where the next search for room begins, so that addresses are not reused soon.
     next: u64,
 }
 
-/// The start of `gap`, if it has room for `size` bytes.
-fn fit(gap: Range<u64>, size: u64) -> Option<u64> {
-    let room = gap.end.checked_sub(gap.start)?;
-    (room >= size).then_some(gap.start)
-}
-
 impl Regions {
     /// No regions, with addresses in `range`.
     pub(crate) fn new(os: Os, range: Range<u64>) -> Regions {
         Regions {
+            os,
             list: IdMap::new(os),
-            by_start: SortedMap::new(os),
+            by_start: RegionMap::new(os),
             by_buffer: SortedMap::new(os),
+            changed: Changed {
+                numbers: KVec::new(os),
+                noted: KVec::new(os),
+            },
             next: range.start,
             range,
         }
-    }
-
-    /// The number of regions.
-    pub(crate) fn len(&self) -> usize {
-        self.by_start.len()
     }
 
     /// The addresses that buffers may have.
@@ -109,7 +158,7 @@ impl Regions {
         let before = self.by_start.before(range.start);
         let reaches = before.filter(|(start, spot)| spot.end(*start) > range.start);
         let (_, first) = reaches.or_else(|| {
-            let next = self.by_start.from(range.start).next();
+            let next = self.by_start.at_or_after(range.start);
             next.filter(|(start, _)| *start < range.end)
         })?;
         Some((first.number, self.list.get(first.number)?))
@@ -139,16 +188,10 @@ impl Regions {
     /// # Errors
     ///
     /// ENOSPC if a region that jobs use overlaps it.
-    fn room_at(&self, start: u64, size: u64) -> Result<Range<u64>> {
+    fn room_at(&mut self, start: u64, size: u64) -> Result<Range<u64>> {
         let room = start..start.checked_add(size).ok_or(ENOSPC)?;
-        let Some((_, first)) = self.first_in(&room) else {
-            return Ok(room);
-        };
-        let mut overlapping = self
-            .by_start
-            .from(first.start)
-            .take_while(|(start, _)| *start < room.end);
-        if overlapping.any(|(_, spot)| self.has_users(spot)) {
+        // Mostly there is none, and the search below is not needed.
+        if self.first_in(&room).is_some() && self.first_unused(room.clone(), size).is_none() {
             return Err(ENOSPC);
         }
         Ok(room)
@@ -161,24 +204,59 @@ impl Regions {
     ///
     /// ENOSPC if there is none.
     fn room(&mut self, size: u64) -> Result<Range<u64>> {
-        let found = self
-            .first_fit(self.next, size, |_| true)
-            .or_else(|| self.first_fit(self.range.start, size, |_| true))
-            .or_else(|| self.first_fit(self.range.start, size, |spot| self.has_users(spot)));
-        let start = found.ok_or(ENOSPC)?;
+        let (whole, end) = (self.range.clone(), self.range.end);
+        let gap = self
+            .by_start
+            .first_gap(self.next..end, size)
+            .or_else(|| self.by_start.first_gap(whole.clone(), size))
+            .or_else(|| self.first_unused(whole, size));
+        let start = gap.ok_or(ENOSPC)?.start;
         self.next = start.checked_add(size).ok_or(ENOSPC)?;
         Ok(start..self.next)
     }
 
-    fn has_users(&self, spot: &Spot) -> bool {
-        let region = self.list.get(spot.number);
-        region.is_some_and(|region| region.users != 0)
+    /// The first part of `range` of at least `least` bytes that overlaps no region with jobs.
+    fn first_unused(&mut self, range: Range<u64>, least: u64) -> Option<Range<u64>> {
+        while let Some(number) = self.changed.take() {
+            let region = self.list.get(number);
+            let Some((start, used)) = region.map(|r| (r.start, r.has_users())) else {
+                continue;
+            };
+            if let Some(spot) = self.by_start.get_mut(start) {
+                spot.used = used;
+            }
+        }
+        self.by_start.first_unused(range, least)
     }
 
-    /// The first gap of `size` bytes above `low` between those regions for which `counts` holds.
-    fn first_fit(&self, low: u64, size: u64, counts: impl Fn(&Spot) -> bool) -> Option<u64> {
-        let range = low..self.range.end;
-        first_fit(&self.by_start, range, counts, |gap| fit(gap, size))
+    /// Adds a job to the users of a region, unless it has too many.
+    pub(crate) fn add_user(&mut self, number: u32) -> Option<()> {
+        let region = self.list.get_mut(number)?;
+        let before = region.users;
+        region.users = before.checked_add(1)?;
+        if before == 0 {
+            self.changed.note(number);
+        }
+        Some(())
+    }
+
+    /// Removes a job from the users of a region. Returns whether it was the last one of a region
+    /// that the client has closed: then the region is closed.
+    pub(crate) fn remove_user(&mut self, number: u32) -> bool {
+        let Some(region) = self.list.get_mut(number) else {
+            return false;
+        };
+        // OVERFLOW: none, for `add_user` or `insert` has added one.
+        region.users = region.users.saturating_sub(1);
+        if region.users != 0 {
+            return false;
+        }
+        let closed = region.closing;
+        self.changed.note(number);
+        if closed {
+            self.close(number);
+        }
+        closed
     }
 
     /// Adds a region at `start`, where nothing overlaps it, for a buffer that one job uses. Returns
@@ -195,12 +273,18 @@ impl Regions {
             closing: false,
             ready: false,
             unmapped: None,
+            entry: Entry::new(self.os)?,
         })?;
-        let size = buffer.size();
+        let spot = Spot {
+            number,
+            size: buffer.size(),
+            used: true,
+        };
         let inserted = self
-            .by_buffer
-            .insert(buffer.id(), number)
-            .and_then(|()| self.by_start.insert(start, Spot { number, size }));
+            .changed
+            .reserve(number)
+            .and_then(|()| self.by_buffer.insert(buffer.id(), number))
+            .and_then(|()| self.by_start.insert(start, spot));
         if inserted.is_err() {
             self.by_buffer.remove(buffer.id());
             // Not the last reference to the buffer, which the caller has.
@@ -219,6 +303,7 @@ impl Regions {
             region.unmapped = Some(0);
             region.users = 0;
             self.by_buffer.remove(region.buffer.id());
+            self.changed.note(number);
         }
     }
 

@@ -10,18 +10,19 @@
 //! Nothing is freed here, and nothing waits for memory, because the end of a job takes the lock,
 //! too.
 
-use crate::mmu::regions::Regions;
+use crate::mmu::regions::{Region, Regions};
 use crate::mmu::table::{Table, TableOwner};
 use crate::mmu::tables::UnlinkedTables;
+use crate::mmu::unmapped::UnmappedBuffers;
 use crate::mmu::Mmu;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use drmkpi::alloc::{Arc, KVec};
+use drmkpi::alloc::Arc;
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::table_mem::Spare;
 use drmkpi::os::{Dev, PAGE_SIZE};
 use drmkpi::util::account::Charge;
-use drmkpi::util::errno::{Result, EINVAL, ENOMEM, ENOSPC};
+use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
 use drmkpi::util::int_conv::{low32, u64_of};
 use iommu_pmap::{IovaRange, Prot};
 
@@ -36,8 +37,9 @@ const PART: u64 = 4 << 20;
 const REGIONS: u32 = 64;
 
 /// Buffers and page tables that were unmapped and that jobs may still reach.
+#[derive(Default)]
 pub(crate) struct Retired {
-    buffers: KVec<Arc<Buffer>>,
+    buffers: UnmappedBuffers,
     tables: UnlinkedTables,
 }
 
@@ -73,7 +75,7 @@ pub(crate) struct Space {
     table: Table,
     pub(crate) regions: Regions,
     /// Unmapped since the current generation of jobs began: jobs of the current and of the previous
-    /// generation may reach it. Like the other two, it has capacity for the buffers of all regions.
+    /// generation may reach it.
     retired_now: Retired,
     /// Unmapped before the current generation began: only jobs of the previous generation may reach
     /// it.
@@ -120,15 +122,14 @@ impl Jobs {
     }
 
     /// Begins another generation, if no job of the previous one is in flight. Returns whether it
-    /// did, or would have done if `begins` were true.
-    fn advance(&self, begins: bool) -> bool {
+    /// did.
+    fn advance(&self) -> bool {
         let next = |jobs: u64| {
             let previous = match jobs & Self::ODD != 0 {
                 true => jobs & Self::COUNT,
                 false => jobs >> Self::BITS & Self::COUNT,
             };
-            let odd = if begins { Self::ODD } else { 0 };
-            (previous == 0).then_some(jobs ^ odd)
+            (previous == 0).then_some(jobs ^ Self::ODD)
         };
         let advanced = self
             .0
@@ -138,25 +139,6 @@ impl Jobs {
 }
 
 impl Retired {
-    /// An empty one, without capacity.
-    pub(crate) fn empty(mmu: &Mmu) -> Retired {
-        Retired {
-            buffers: KVec::new(mmu.os()),
-            tables: UnlinkedTables::default(),
-        }
-    }
-
-    /// An empty one with capacity for `room` buffers, or at least for one.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM.
-    pub(crate) fn with_room(mmu: &Mmu, room: usize) -> Result<Retired> {
-        let mut retired = Retired::empty(mmu);
-        retired.buffers.reserve(room.max(1))?;
-        Ok(retired)
-    }
-
     fn is_empty(&self) -> bool {
         self.buffers.is_empty() && self.tables.is_empty()
     }
@@ -175,9 +157,7 @@ impl Space {
     ///
     /// ENOMEM.
     pub(crate) fn new(mmu: &Mmu, charge: Option<&Charge>) -> Result<(Space, u64)> {
-        let mut retired_now = Retired::with_room(mmu, 0)?;
-        let retired_before = Retired::with_room(mmu, 0)?;
-        let freeable = Retired::with_room(mmu, 0)?;
+        let mut retired_now = Retired::default();
         let made = Table::new(mmu, charge, &mut retired_now.tables);
         let table = match made {
             Ok(table) => table,
@@ -195,8 +175,8 @@ impl Space {
             table,
             regions: Regions::new(mmu.os(), range),
             retired_now,
-            retired_before,
-            freeable,
+            retired_before: Retired::default(),
+            freeable: Retired::default(),
         };
         Ok((space, root))
     }
@@ -286,10 +266,8 @@ impl Space {
         let Some(region) = self.regions.remove(number) else {
             return true;
         };
-        // `insert` has reserved the capacity. Otherwise the buffer is leaked, not freed too early.
-        if let Err(buffer) = self.retired_now.buffers.try_push(region.buffer) {
-            core::mem::forget(buffer);
-        }
+        let Region { buffer, entry, .. } = region;
+        self.retired_now.buffers.add(entry, buffer);
         true
     }
 
@@ -329,8 +307,8 @@ impl Space {
         if !is_wanted || !region.ready || region.closing {
             return None;
         }
-        region.users = region.users.checked_add(1)?;
         let start = low32(region.start);
+        self.regions.add_user(number)?;
         Some(Place { number, start })
     }
 
@@ -347,12 +325,12 @@ impl Space {
             return Ok(Hit::None);
         };
         if wish.start.is_none_or(|wanted| wanted == region.start) {
-            region.users = region.users.checked_add(1).ok_or(ENOSPC)?;
             let closing = core::mem::replace(&mut region.closing, false);
             let start = low32(region.start);
+            self.regions.add_user(number).ok_or(ENOSPC)?;
             return Ok(Hit::At(Place { number, start }, closing));
         }
-        if region.users != 0 {
+        if region.has_users() {
             return Err(EINVAL);
         }
         let start = region.start;
@@ -364,16 +342,7 @@ impl Space {
     /// client has closed: then the region is closed, and the caller unmaps it.
     #[must_use]
     pub(crate) fn end_use(&mut self, place: Place) -> bool {
-        let Some(region) = self.regions.region(place.number) else {
-            return false;
-        };
-        // OVERFLOW: none, for `hit` or `insert` has added one.
-        region.users = region.users.saturating_sub(1);
-        let closed = region.closing && region.users == 0;
-        if closed {
-            self.regions.close(place.number);
-        }
-        closed
+        self.regions.remove_user(place.number)
     }
 
     /// Adds a region at `start`, where there is room, for a buffer that one job uses; the caller
@@ -383,15 +352,6 @@ impl Space {
     ///
     /// ENOMEM.
     pub(crate) fn insert(&mut self, buffer: &Arc<Buffer>, start: u64) -> Result<Place> {
-        // All regions may be unmapped before any buffer is freed, and unmapping cannot allocate.
-        let room_for = self.regions.len().checked_add(1).ok_or(ENOMEM)?;
-        for retired in [
-            &mut self.retired_now,
-            &mut self.retired_before,
-            &mut self.freeable,
-        ] {
-            retired.buffers.reserve(room_for)?;
-        }
         let number = self.regions.insert(start, buffer)?;
         let start = low32(start);
         Ok(Place { number, start })
@@ -407,18 +367,12 @@ impl Space {
             {
                 break;
             }
-            // A new generation needs capacity for its buffers, in what is `retired_now` after two
-            // rounds.
-            let room = self.freeable.buffers.reserve(self.regions.len());
             // No job of the previous generation is in flight. Those of the current one have
             // flushed.
-            if !jobs.advance(room.is_ok()) {
+            if !jobs.advance() {
                 break;
             }
             core::mem::swap(&mut self.freeable, &mut self.retired_before);
-            if room.is_err() {
-                break;
-            }
             core::mem::swap(&mut self.retired_before, &mut self.retired_now);
         }
         !self.freeable.is_empty()
@@ -430,14 +384,8 @@ impl Space {
         retired.into_iter().any(|retired| !retired.is_empty())
     }
 
-    /// The capacity of what is to replace `freeable` (`take_freeable`); `None` if nothing is
-    /// freeable.
-    pub(crate) fn freeable_room(&self) -> Option<usize> {
-        (!self.freeable.is_empty()).then(|| self.regions.len())
-    }
-
-    /// Replaces `freeable` by `empty` and returns it, to be freed without the lock.
-    pub(crate) fn take_freeable(&mut self, empty: Retired) -> Retired {
-        core::mem::replace(&mut self.freeable, empty)
+    /// Takes what the reaper is to free, without the lock.
+    pub(crate) fn take_freeable(&mut self) -> Retired {
+        core::mem::take(&mut self.freeable)
     }
 }

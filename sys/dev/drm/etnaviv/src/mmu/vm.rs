@@ -3,7 +3,7 @@
 //! when a job first uses it, at an address of the client's choice (softpin) or of the kernel's. It
 //! is unmapped when the client closes its handle, or when another buffer needs its address.
 
-use crate::mmu::space::{Hit, Jobs, Place, Retired, Space, Wish};
+use crate::mmu::space::{Hit, Jobs, Place, Space, Wish};
 use crate::mmu::table::TableOwner;
 use crate::mmu::{Mmu, TableNumber, Version, COMMAND_BYTES, COMMAND_VA};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -265,7 +265,7 @@ impl Vm {
             let number = space.regions.of_buffer(buffer).ok_or(EINVAL)?;
             let region = space.regions.region(number).ok_or(EINVAL)?;
             region.closing = true;
-            let (start, closed) = (region.start, region.users == 0);
+            let (start, closed) = (region.start, !region.has_users());
             if closed {
                 space.regions.close(number);
             }
@@ -287,20 +287,13 @@ impl Reaped for Vm {
     /// Frees what no job can reach, without the lock. Not called in the core's job task.
     fn reap(&self) {
         loop {
-            let room = {
-                let mut guard = self.space.lock();
-                let Some(space) = guard.as_mut() else { return };
-                space.sweep(&self.jobs);
-                space.freeable_room()
-            };
-            let Some(room) = room else { return };
-            // Without memory for it, `sweep` begins no new generation, so less is freed.
-            let empty = Retired::with_room(&self.mmu, room);
-            let empty = empty.unwrap_or_else(|_| Retired::empty(&self.mmu));
             let mut freeable = {
                 let mut guard = self.space.lock();
                 let Some(space) = guard.as_mut() else { return };
-                space.take_freeable(empty)
+                if !space.sweep(&self.jobs) {
+                    return;
+                }
+                space.take_freeable()
             };
             freeable.free(self.mmu.dev(), self.charge.as_ref());
         }

@@ -3,6 +3,7 @@
 //!
 //! * [`buffer`]: memory, its fences and its charge
 //! * [`dma_buf`]: descriptors of buffers
+//! * [`region_map`]: the regions of a GPU address space
 //! * [`reservation`]: the reservations of several buffers at once
 //! * `purge_state`: whether the memory of a buffer may be purged while it has handles
 //! * [`pin`]: keeps a buffer from being purged while a job uses it
@@ -14,6 +15,7 @@ pub mod buffer;
 pub mod dma_buf;
 pub mod pin;
 pub(crate) mod purge_state;
+pub mod region_map;
 pub mod reservation;
 pub mod table_mem;
 pub mod va_alloc;

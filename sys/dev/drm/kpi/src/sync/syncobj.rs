@@ -159,13 +159,24 @@ struct Inbox {
 struct Events {
     ended: KVec<u64>,
     filled: KVec<(u64, Fences)>,
+    /// With fewer events the wait need not go on.
+    wanted: usize,
+}
+
+impl Events {
+    fn are_enough(&self) -> bool {
+        // OVERFLOW: saturates, beyond every number of events.
+        self.ended.len().saturating_add(self.filled.len()) >= self.wanted
+    }
 }
 
 impl Inbox {
     fn put(&self, add: impl FnOnce(&mut Events)) {
         let mut events = self.events.lock();
         add(&mut events);
-        self.cv.broadcast();
+        if events.are_enough() {
+            self.cv.broadcast();
+        }
     }
 }
 
@@ -261,6 +272,7 @@ pub fn wait(
     let events = Events {
         ended: KVec::with_capacity(os, places.len())?,
         filled: KVec::with_capacity(os, empty)?,
+        wanted: 1,
     };
     let inbox = Arc::new(
         os,
@@ -315,15 +327,17 @@ impl Wait<'_> {
             // OVERFLOW: a number of turns, of which only the low bits count.
             turn = turn.wrapping_add(1);
             caller.check_signals(turn)?;
-            self.sleep(caller, deadline)?;
+            self.sleep(mode, caller, deadline)?;
             self.read_events(caller)?;
         }
     }
 
-    /// Sleeps until there is an event.
-    fn sleep(&self, caller: &Caller<'_>, deadline: u64) -> Result<()> {
+    /// Sleeps until there is an event or, if all places are waited for, until there is one for each
+    /// that sleeps: the thread wakes once, however many syncobjs it waits for.
+    fn sleep(&self, mode: WaitMode, caller: &Caller<'_>, deadline: u64) -> Result<()> {
         let mut events = self.inbox.events.lock();
-        while events.ended.is_empty() && events.filled.is_empty() {
+        events.wanted = if mode.all { self.asleep.len() } else { 1 };
+        while !events.are_enough() {
             match self.inbox.cv.wait(&mut events, Some(caller), deadline) {
                 Err(e) if e == ETIMEDOUT => return Err(ETIME),
                 other => other?,

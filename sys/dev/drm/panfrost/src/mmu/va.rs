@@ -7,9 +7,9 @@
 //! leaves can map them.
 
 use core::ops::Range;
-use drmkpi::mem::va_alloc::{first_fit, Region};
+use drmkpi::mem::region_map::{Region, RegionMap};
+use drmkpi::mem::va_alloc::first_fit;
 use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
-use drmkpi::util::sorted_map::SortedMap;
 
 /// The lowest address of a buffer; Mesa relies on the range (docs/hw/panfrost.md, Virtual
 /// addresses).
@@ -57,16 +57,16 @@ impl Need {
     }
 }
 
-/// Finds an address for a buffer between `regions`, which are sorted by their starts: in the first
-/// gap after `hint` with enough room, or else in the first gap of all.
+/// Finds an address for a buffer between `regions`: in the first gap after `hint` with enough room,
+/// or else in the first gap of all.
 ///
 /// # Errors
 ///
 /// ENOSPC if there is no such gap.
-pub(crate) fn find<R: Region>(regions: &SortedMap<u64, R>, need: Need, hint: u64) -> Result<u64> {
+pub(crate) fn find<R: Region>(regions: &RegionMap<R>, need: Need, hint: u64) -> Result<u64> {
     let align = need.align()?;
-    let fit = |gap| need.fit(align, gap);
-    first_fit(regions, hint.max(START)..END, |_| true, fit)
-        .or_else(|| first_fit(regions, START..END, |_| true, fit))
+    let first = |range| first_fit(regions, range, need.size, align, |gap| need.fit(align, gap));
+    first(hint.max(START)..END)
+        .or_else(|| first(START..END))
         .ok_or(ENOSPC)
 }

@@ -15,14 +15,13 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use drmkpi::alloc::{Arc, KBox};
 use drmkpi::drm::stats::Stats;
 use drmkpi::mem::buffer::{Buffer, GROWTH};
+use drmkpi::mem::region_map::{self, RegionMap};
 use drmkpi::mem::table_mem::{errno, KernelTables, Spare};
-use drmkpi::mem::va_alloc;
 use drmkpi::mem::wire::{chunk_end, map_chunks};
 use drmkpi::os::{Dev, Sx, SxGuard};
 use drmkpi::runner::reaper::{Link, Reaped, Reaper, When};
 use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Result, EBUSY, EINVAL, ENXIO};
-use drmkpi::util::sorted_map::SortedMap;
 use iommu_pmap::{Iova, IovaRange, MaliLpae, MapError, MemAttr, Pa, PageTable, Prot, TlbFlush};
 
 /// The number of bytes that are unmapped while the lock is held once.
@@ -37,7 +36,7 @@ struct Region {
     closing: bool,
 }
 
-impl va_alloc::Region for Region {
+impl region_map::Region for Region {
     fn size(&self) -> u64 {
         self.buffer.size()
     }
@@ -54,8 +53,7 @@ impl Region {
 
 struct Space {
     table: PageTable<MaliLpae>,
-    /// By their starts.
-    regions: SortedMap<u64, Region>,
+    regions: RegionMap<Region>,
     /// Where the last buffer ended.
     hint: u64,
 }
@@ -148,7 +146,7 @@ impl Vm {
         // From here on dropping the VM frees the table.
         *vm.space.get_mut() = Some(Space {
             table,
-            regions: SortedMap::new(os),
+            regions: RegionMap::new(os),
             hint: va::START,
         });
         Arc::new(os, vm)
@@ -224,7 +222,7 @@ impl Vm {
             exec,
             closing: false,
         };
-        let end = va_alloc::Region::end(&region, start);
+        let end = region_map::Region::end(&region, start);
         space.regions.insert(start, region)?;
         space.hint = end;
         Ok(start)
@@ -309,7 +307,7 @@ impl Vm {
             };
             // Keeps a heap from growing.
             region.closing = true;
-            let end = va_alloc::Region::end(region, start);
+            let end = region_map::Region::end(region, start);
             if at >= end {
                 let removed = space.regions.remove(start);
                 drop(guard);
@@ -333,7 +331,7 @@ impl Vm {
             let mut guard: SxGuard<'_, _> = self.space.try_lock().ok_or(EBUSY)?;
             let space = guard.as_mut().ok_or(EINVAL)?;
             let region = space.regions.get(start).ok_or(EINVAL)?;
-            let range = start..va_alloc::Region::end(region, start);
+            let range = start..region_map::Region::end(region, start);
             let (buffer, heap) = (region.buffer.clone(), region.heap);
             self.unmap(space, range);
             (buffer, heap, free())
@@ -359,7 +357,7 @@ impl Vm {
             // OVERFLOW: saturates: no region ends at the last address of all.
             let before = space.regions.before(address.saturating_add(1));
             let there = |(start, region): &(u64, &Region)| {
-                region.heap && va_alloc::Region::end(*region, *start) > address
+                region.heap && region_map::Region::end(*region, *start) > address
             };
             let (start, region) = before.filter(there).ok_or(EINVAL)?;
             let dev = self.dev();
