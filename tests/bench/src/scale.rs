@@ -4,10 +4,10 @@
 //! GPU's model are a part.
 
 use crate::count::Counter;
-use driver_tests::panfrost::{null, Client};
-use driver_tests::{board, errno, etnaviv, with_memory, SEC};
 use drm_os_host::Config;
 use drmboard::Board;
+use test_board::panfrost::{null, Client};
+use test_board::{board, errno, etnaviv, with_memory, SEC};
 
 /// The most by which the cost may grow from the first number of objects to the last. The height of
 /// a tree grows by half of itself from 3,000 to 300,000 entries.

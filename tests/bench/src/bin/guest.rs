@@ -11,9 +11,9 @@ use std::process::ExitCode;
 /// The most that runs of the stock driver may differ, in percent.
 const LIMIT: f64 = 2.0;
 /// The same of ours. FreeBSD's guest has a disk, which is as fast as the host, so that its clock
-/// and its scheduler are not the same each time: a completion takes one of two figures, 3 % apart,
-/// and what the module executes of it is the same.
-const LIMIT_OURS: f64 = 4.0;
+/// and its scheduler are not the same each time: a completion takes one of two figures, 330
+/// instructions apart, and what the module executes of it is the same.
+const LIMIT_OURS: f64 = 6.0;
 
 const NOTE: &str = "\
 each figure: privileged arm64 instructions, median of the jobs of a run (in brackets: in driver and
