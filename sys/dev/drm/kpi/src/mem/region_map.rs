@@ -588,7 +588,7 @@ mod tests {
         }
 
         fn is_used(&self) -> bool {
-            self.asked.set(self.asked.get() + 1);
+            self.asked.set(self.asked.get().checked_add(1).unwrap());
             self.used
         }
     }
@@ -596,6 +596,7 @@ mod tests {
     /// What the standard library's map finds: sizes and use, by start.
     type Oracle = BTreeMap<u64, (u64, bool)>;
 
+    #[expect(clippy::arithmetic_side_effects, reason = "small numbers")]
     fn gap_of(
         map: &Oracle,
         range: Range<u64>,
