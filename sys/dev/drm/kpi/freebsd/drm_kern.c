@@ -16,8 +16,8 @@
 MALLOC_DEFINE(M_DRM, "drm", "drmkpi and its drivers");
 
 /*
- * Small blocks come from zones of their own sizes: drm_os_free is told the
- * size, so that uma(9) need not find the zone from the address, as free(9)
+ * Small blocks come from zones of their own sizes: drm_os_free has the size
+ * as an argument, so that the zone is not looked up by the address, as free(9)
  * does.  The other blocks come from malloc(9).
  */
 #define	SMALL_STEP	64

@@ -79,6 +79,7 @@ impl Changed {
         while self.noted.len() < numbers {
             self.noted.push(false)?;
         }
+        // OVERFLOW: saturates: there is room already.
         let more = numbers.saturating_sub(self.numbers.len());
         self.numbers.reserve(more)
     }

@@ -86,8 +86,8 @@ pub(crate) struct Space {
 
 /// The jobs of a VM that are in flight, by generation. There are two: the current one, and the
 /// previous one, whose jobs must end before another generation begins. The highest bit is set if
-/// the current one is odd; then there are the numbers of jobs of the odd one and of the even one, of
-/// 31 bits each.
+/// the current one is odd; below are the numbers of jobs of the odd one and of the even one, 31
+/// bits each.
 pub(crate) struct Jobs(AtomicU64);
 
 impl Jobs {
@@ -237,8 +237,8 @@ impl Space {
     }
 
     /// Unmaps a part of the region at `start`, which is closed, and removes it with the last part;
-    /// its buffer is kept until no job can reach it. Returns whether all of it is unmapped: if not, the caller
-    /// releases the lock and calls again. Several threads may do so for one region.
+    /// its buffer is kept until no job can reach it. Returns whether all of it is unmapped: if not,
+    /// the caller releases the lock and calls again. Several threads may do so for one region.
     #[must_use]
     pub(crate) fn unmap_part(&mut self, owner: TableOwner<'_>, start: u64) -> bool {
         let Some(number) = self.regions.at(start) else {
@@ -298,8 +298,8 @@ impl Space {
         Some(number)
     }
 
-    /// Adds a job to the users of a buffer. Returns `None`, and does nothing, if there is more to
-    /// do than that: `hit` tells what.
+    /// Adds a job to the users of a buffer that is mapped as it is wanted. Otherwise returns `None`
+    /// and does nothing: the caller uses `hit`.
     pub(crate) fn use_mapped(&mut self, wish: &Wish<'_>) -> Option<Place> {
         let number = self.region_of(wish)?;
         let region = self.regions.region(number)?;

@@ -321,8 +321,8 @@ pub(crate) struct BufferUses {
 const AT_ONCE: usize = 64;
 
 impl BufferUses {
-    /// Maps the `count` buffers of a job, those that are not mapped. `wish` returns how the job uses
-    /// the one with an index, `has_handle` whether the client still has a handle of it.
+    /// Maps the `count` buffers of a job, those that are not mapped. `wish` returns how the job
+    /// uses the one with an index, `has_handle` whether the client still has a handle of it.
     ///
     /// # Errors
     ///

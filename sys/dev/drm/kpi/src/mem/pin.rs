@@ -20,8 +20,8 @@ impl<T: HasBuffer> HasBuffer for Arc<T> {
 pub struct Pin<T: HasBuffer>(Option<T>);
 
 impl<T: HasBuffer> Pin<T> {
-    /// Pins the buffer of `owner` for one more job. Returns the owner if a purge of the buffer is in
-    /// progress, for which the caller waits (`Buffer::wait_for_purge`).
+    /// Pins the buffer of `owner` for one more job. Returns the owner if a purge of the buffer is
+    /// in progress, for which the caller waits (`Buffer::wait_for_purge`).
     ///
     /// # Errors
     ///

@@ -98,8 +98,8 @@ impl<B: Backend> Client<B> {
             .ok_or(EINVAL)
     }
 
-    /// An empty set for the fences that a job for `slot` waits for. Those of earlier jobs of its run
-    /// queue stay out of it: the hardware runs them in order.
+    /// An empty set for the fences that a job for `slot` waits for. Those of earlier jobs of its
+    /// run queue stay out of it: the hardware runs them in order.
     ///
     /// # Errors
     ///

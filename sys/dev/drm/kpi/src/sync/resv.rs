@@ -49,7 +49,7 @@ impl State {
             .binary_search_by_key(&key, |(f, u)| (f.context(), *u))
     }
 
-    /// Drops signalled fences of others, makes room for one more, and adds those that a user of kind `usage`
+    /// Drops signalled fences, makes room for one more, and adds those that a user of kind `usage`
     /// waits for to `waits`. If the list is full, returns a fence to wait for.
     fn prepare(
         &mut self,
