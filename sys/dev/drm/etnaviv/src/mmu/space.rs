@@ -11,7 +11,7 @@
 //! too.
 
 use crate::mmu::regions::Regions;
-use crate::mmu::table::{Table, TableOwner};
+use crate::mmu::table::{spare_tables, Table, TableOwner};
 use crate::mmu::tables::UnlinkedTables;
 use crate::mmu::Mmu;
 use core::ops::Range;
@@ -19,10 +19,9 @@ use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::table_mem::Spare;
 use drmkpi::mem::va_alloc::Region as _;
-use drmkpi::os::{Dev, Mtx, PAGE_SIZE};
+use drmkpi::os::{Dev, Mtx};
 use drmkpi::util::account::Charge;
 use drmkpi::util::errno::{Result, EINVAL, ENOMEM, ENOSPC};
-use drmkpi::util::int_conv::u64_of;
 use iommu_pmap::{IovaRange, Prot};
 
 /// MMUv2: the lowest address of a buffer, and the end of the address space.
@@ -161,7 +160,7 @@ impl Space {
         start: u64,
         pas: &[u64],
     ) -> Result<()> {
-        let mut spare = Spare::new(owner.mmu.dev());
+        let mut spare = spare_tables(owner.mmu.dev());
         spare.fill()?;
         self.map(owner, &mut spare, start, pas, Prot::READ)
     }
@@ -195,14 +194,7 @@ impl Space {
         prot: Prot,
     ) -> Result<()> {
         let tables = &mut self.retired_now.tables;
-        let mapped = self.table.map(owner, tables, spare, start, pas, prot);
-        if mapped.is_err() {
-            let len = u64_of(pas.len()).checked_mul(PAGE_SIZE);
-            if let Some(Ok(range)) = len.map(|len| IovaRange::new(start, len)) {
-                self.table.unmap(owner, tables, range);
-            }
-        }
-        mapped
+        self.table.map(owner, tables, spare, start, pas, prot)
     }
 
     /// Unmaps a part of the region at `start`, which is closed, and removes it with the last part;
