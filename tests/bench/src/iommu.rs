@@ -3,20 +3,31 @@
 //! memory that the walker snoops.
 
 use crate::meter::{row, Meter, Row};
-use crate::peer::Peer;
+use crate::peer::{Peer, PeerTable};
 use iommu_pmap::{
-    Iova, IovaRange, MaliLpae, MemAttr, NoMemory, Pa, PageTable, Prot, TableMem, TlbFlush,
+    Iova, IovaRange, MaliLpae, MapError, MemAttr, NoMemory, Pa, PageTable, Prot, PtUpdate,
+    TableMem, TlbFlush,
 };
 use std::alloc::{alloc_zeroed, dealloc, Layout};
+use std::cell::RefCell;
 
 const PAGE: u64 = 0x1000;
 const BLOCK: u64 = 0x20_0000;
-/// Pages in a block.
+/// Pages in a block, and entries in a table.
 const PAGES: u64 = BLOCK / PAGE;
-/// Where it is mapped, and to what: not aligned alike, so that only pages fit, and aligned alike.
-const AT: u64 = 0x1_0000_0000;
-const SCATTERED: u64 = 0x8000_1000;
-const ALIGNED: u64 = 0x8000_0000;
+/// Where pages are mapped: half of them in one table, half in the next. Both have another page, so
+/// that neither is ever empty: Linux frees no table when pages are unmapped.
+const AT: u64 = 0x1_0010_0000;
+const NEIGHBOURS: [u64; 2] = [AT - PAGE, AT + BLOCK];
+/// Where one buffer fills a table, which is made and freed with it.
+const ALONE: u64 = 0x1_0080_0000;
+/// Where blocks are mapped, with another one before and after.
+const BLOCKS_AT: u64 = 0x4020_0000;
+/// So many, in one table with these two.
+const BLOCKS: u64 = 510;
+/// What is mapped: not aligned as the addresses are, so that only pages fit, and as they are.
+const PAGES_PA: u64 = 0x8000_1000;
+const BLOCKS_PA: u64 = 0x8000_0000;
 const RW: Prot = Prot::READ.union(Prot::WRITE);
 
 /// The heap, as the peer has it. Entries hold 40 bits, so a physical address is the low part of the
@@ -89,6 +100,8 @@ impl TlbFlush for Flushes {
     }
 }
 
+type Update<'a> = PtUpdate<'a, MaliLpae, Heap, Flushes>;
+
 struct Ours {
     heap: Heap,
     table: Option<PageTable<MaliLpae>>,
@@ -106,25 +119,24 @@ impl Ours {
         }
     }
 
-    /// Maps `len` bytes, `step` at a time, as one update.
-    fn map(&mut self, pa: u64, len: u64, step: u64) {
+    /// Changes the table once: with a guard of its own, which flushes.
+    fn update(&mut self, change: impl FnOnce(&mut Update<'_>) -> Result<(), MapError>) {
         let table = self.table.as_mut().expect("a table");
         let mut update = table.update(&mut self.heap, &mut self.flushes);
-        for at in (0..len).step_by(step as usize) {
-            update
-                .map(Iova(AT + at), Pa(pa + at), step, RW, MemAttr::Uncached)
-                .expect("it maps");
-        }
+        assert_eq!(change(&mut update), Ok(()));
     }
 
-    /// Unmaps `len` bytes, `step` at a time, as one update.
-    fn unmap(&mut self, len: u64, step: u64) {
-        let table = self.table.as_mut().expect("a table");
-        let mut update = table.update(&mut self.heap, &mut self.flushes);
-        for at in (0..len).step_by(step as usize) {
-            let range = IovaRange::new(AT + at, step).expect("a range");
-            assert_eq!(update.unmap(range), Ok(step));
-        }
+    fn map(&mut self, iova: u64, pa: u64, len: u64) {
+        self.update(|update| update.map(Iova(iova), Pa(pa), len, RW, MemAttr::Uncached));
+    }
+
+    fn map_pages(&mut self, iova: u64, pages: &[u64]) {
+        self.update(|update| update.map_pages(Iova(iova), pages, RW, MemAttr::Uncached));
+    }
+
+    fn unmap(&mut self, iova: u64, len: u64) {
+        let range = IovaRange::new(iova, len).expect("a range");
+        self.update(|update| update.unmap(range).map(|bytes| assert_eq!(bytes, len)));
     }
 
     fn lookup(&self, iova: u64) -> u64 {
@@ -144,100 +156,199 @@ impl Drop for Ours {
     }
 }
 
-/// Blocks of the rows on 2 MiB leaves.
-const BLOCKS: u64 = 256;
+/// The most that ours costs, in instructions of the peer's.
+const BOUND: f64 = 0.7;
 
-/// What is done to the page tables of both.
-struct Case {
-    name: &'static str,
-    pa: u64,
-    len: u64,
-    /// In one call.
-    step: u64,
-    leaf: u64,
+/// Both tables, with what keeps their tables from being empty.
+struct Both<'a> {
+    ours: RefCell<Ours>,
+    theirs: PeerTable<'a>,
 }
 
-const CASES: [Case; 3] = [
-    Case {
-        name: "4 KiB, a call each",
-        pa: SCATTERED,
-        len: BLOCK,
-        step: PAGE,
-        leaf: PAGE,
-    },
-    Case {
-        name: "4 KiB, 512 a call",
-        pa: SCATTERED,
-        len: BLOCK,
-        step: BLOCK,
-        leaf: PAGE,
-    },
-    Case {
-        name: "2 MiB, a call each",
-        pa: ALIGNED,
-        len: BLOCKS * BLOCK,
-        step: BLOCK,
-        leaf: BLOCK,
-    },
-];
+impl<'a> Both<'a> {
+    fn new(peer: &'a Peer) -> Both<'a> {
+        let both = Both {
+            ours: RefCell::new(Ours::new()),
+            theirs: peer.table(),
+        };
+        for page in NEIGHBOURS {
+            both.ours.borrow_mut().map(page, PAGES_PA, PAGE);
+            both.theirs.map(page, PAGES_PA, PAGE, 1);
+        }
+        for block in [BLOCKS_AT - BLOCK, BLOCKS_AT + BLOCKS * BLOCK] {
+            both.ours.borrow_mut().map(block, BLOCKS_PA, BLOCK);
+            both.theirs.map(block, BLOCKS_PA, BLOCK, 1);
+        }
+        both
+    }
+
+    /// Measures mapping and unmapping, each `operations` operations, of ours and of the peer's.
+    /// What they map is `leaves`: addresses, and what is there then.
+    fn rows(
+        &self,
+        meter: &mut Meter,
+        name: &str,
+        operations: u64,
+        [map, unmap]: [&dyn Fn(&mut Ours); 2],
+        [peer_map, peer_unmap]: [&dyn Fn(&PeerTable<'_>); 2],
+        leaves: &[(u64, u64)],
+    ) -> [Row; 2] {
+        let count = operations as u32;
+        let [mapping, unmapping] = meter.circle(
+            count,
+            [&mut || map(&mut self.ours.borrow_mut()), &mut || {
+                unmap(&mut self.ours.borrow_mut())
+            }],
+        );
+        let [peer_mapping, peer_unmapping] = meter.circle(
+            count,
+            [&mut || peer_map(&self.theirs), &mut || {
+                peer_unmap(&self.theirs)
+            }],
+        );
+        // Both translate alike.
+        map(&mut self.ours.borrow_mut());
+        peer_map(&self.theirs);
+        for (iova, pa) in leaves {
+            let translated = (self.ours.borrow().lookup(*iova), self.theirs.lookup(*iova));
+            assert_eq!(translated, (*pa, *pa), "{name}");
+        }
+        unmap(&mut self.ours.borrow_mut());
+        peer_unmap(&self.theirs);
+        for (iova, _) in leaves {
+            let translated = (self.ours.borrow().lookup(*iova), self.theirs.lookup(*iova));
+            assert_eq!(translated, (0, 0), "{name}");
+        }
+        [
+            row(format!("map {name}"), mapping, peer_mapping).at_most(BOUND),
+            row(format!("unmap {name}"), unmapping, peer_unmapping).at_most(BOUND),
+        ]
+    }
+}
+
+/// The addresses of `count` leaves of `size` bytes.
+fn each(iova: u64, count: u64, size: u64) -> impl Iterator<Item = u64> {
+    (0..count).map(move |n| iova + n * size)
+}
 
 /// Measures all rows.
 ///
 /// # Panics
 /// If one of the two does not do what is asked of it.
 pub fn rows(meter: &mut Meter, peer: &Peer) -> Vec<Row> {
+    let both = Both::new(peer);
     let mut rows = Vec::new();
-    for Case {
-        name,
-        pa,
-        len,
-        step,
-        leaf,
-    } in CASES
-    {
-        let ours = std::cell::RefCell::new(Ours::new());
-        let theirs = peer.table();
-        let operations = (len / leaf) as u32;
-        let [map, unmap] = meter.circle(
-            operations,
-            [&mut || ours.borrow_mut().map(pa, len, step), &mut || {
-                ours.borrow_mut().unmap(len, step)
-            }],
-        );
-        let calls = || (0..len).step_by(step as usize);
-        let [peer_map, peer_unmap] = meter.circle(
-            operations,
-            [
-                &mut || calls().for_each(|at| theirs.map(AT + at, pa + at, leaf, step / leaf)),
-                &mut || calls().for_each(|at| theirs.unmap(AT + at, leaf, step / leaf)),
-            ],
-        );
-        rows.push(row(format!("map {name}"), map, peer_map));
-        rows.push(row(format!("unmap {name}"), unmap, peer_unmap));
-        // Both translate alike.
-        ours.borrow_mut().map(pa, len, step);
-        calls().for_each(|at| theirs.map(AT + at, pa + at, leaf, step / leaf));
-        for at in (0..len).step_by(leaf as usize) {
-            let translated = (ours.borrow().lookup(AT + at), theirs.lookup(AT + at));
-            assert_eq!(translated, (pa + at, pa + at));
-        }
-    }
-    rows.push(lookups(meter, peer));
+    let linear = |at: u64, pa: u64, count: u64, size: u64| -> Vec<(u64, u64)> {
+        each(at, count, size).zip(each(pa, count, size)).collect()
+    };
+    let pages = linear(AT, PAGES_PA, PAGES, PAGE);
+    let blocks = linear(BLOCKS_AT, BLOCKS_PA, BLOCKS, BLOCK);
+    // No two of them adjacent. Linux maps a scatter list by a call for each entry.
+    let scattered: Vec<u64> = (0..PAGES)
+        .map(|n| PAGES_PA + n * 193 % PAGES * PAGE)
+        .collect();
+    assert!(scattered.windows(2).all(|two| two[1] != two[0] + PAGE));
+    let list: Vec<(u64, u64)> = each(AT, PAGES, PAGE)
+        .zip(scattered.iter().copied())
+        .collect();
+    let alone = linear(ALONE, PAGES_PA, PAGES, PAGE);
+
+    rows.extend(both.rows(
+        meter,
+        "one page of 4 KiB",
+        PAGES,
+        [
+            &|t| pages.iter().for_each(|(at, pa)| t.map_pages(*at, &[*pa])),
+            &|t| pages.iter().for_each(|(at, _)| t.unmap(*at, PAGE)),
+        ],
+        [
+            &|t| pages.iter().for_each(|(at, pa)| t.map(*at, *pa, PAGE, 1)),
+            &|t| pages.iter().for_each(|(at, _)| t.unmap(*at, PAGE, 1)),
+        ],
+        &pages,
+    ));
+    rows.extend(both.rows(
+        meter,
+        "512 contiguous pages of 4 KiB",
+        PAGES,
+        [&|t| t.map(AT, PAGES_PA, BLOCK), &|t| t.unmap(AT, BLOCK)],
+        [&|t| t.map(AT, PAGES_PA, PAGE, PAGES), &|t| {
+            t.unmap(AT, PAGE, PAGES)
+        }],
+        &pages,
+    ));
+    rows.extend(both.rows(
+        meter,
+        "512 scattered pages of 4 KiB",
+        PAGES,
+        [&|t| t.map_pages(AT, &scattered), &|t| t.unmap(AT, BLOCK)],
+        [
+            &|t| list.iter().for_each(|(at, pa)| t.map(*at, *pa, PAGE, 1)),
+            &|t| t.unmap(AT, PAGE, PAGES),
+        ],
+        &list,
+    ));
+    let [map, unmap] = both.rows(
+        meter,
+        "512 pages of 4 KiB and their table",
+        PAGES,
+        [&|t| t.map(ALONE, PAGES_PA, BLOCK), &|t| {
+            t.unmap(ALONE, BLOCK)
+        }],
+        // It frees the table if a block is unmapped where it is.
+        [&|t| t.map(ALONE, PAGES_PA, PAGE, PAGES), &|t| {
+            t.unmap(ALONE, BLOCK, 1)
+        }],
+        &alone,
+    );
+    // Mostly free(3), for both; Linux's drivers unmap pages as such, as in the rows above.
+    rows.extend([
+        map,
+        Row {
+            bound: None,
+            ..unmap
+        },
+    ]);
+    rows.extend(both.rows(
+        meter,
+        "one block of 2 MiB",
+        BLOCKS,
+        [
+            &|t| blocks.iter().for_each(|(at, pa)| t.map(*at, *pa, BLOCK)),
+            &|t| blocks.iter().for_each(|(at, _)| t.unmap(*at, BLOCK)),
+        ],
+        [
+            &|t| blocks.iter().for_each(|(at, pa)| t.map(*at, *pa, BLOCK, 1)),
+            &|t| blocks.iter().for_each(|(at, _)| t.unmap(*at, BLOCK, 1)),
+        ],
+        &blocks,
+    ));
+    rows.extend(both.rows(
+        meter,
+        "510 blocks of 2 MiB",
+        BLOCKS,
+        [&|t| t.map(BLOCKS_AT, BLOCKS_PA, BLOCKS * BLOCK), &|t| {
+            t.unmap(BLOCKS_AT, BLOCKS * BLOCK)
+        }],
+        [&|t| t.map(BLOCKS_AT, BLOCKS_PA, BLOCK, BLOCKS), &|t| {
+            t.unmap(BLOCKS_AT, BLOCK, BLOCKS)
+        }],
+        &blocks,
+    ));
+    rows.push(lookups(meter, &both));
     rows
 }
 
-fn lookups(meter: &mut Meter, peer: &Peer) -> Row {
-    let mut ours = Ours::new();
-    let theirs = peer.table();
-    ours.map(SCATTERED, BLOCK, BLOCK);
-    theirs.map(AT, SCATTERED, PAGE, PAGES);
-    let sum = |lookup: &dyn Fn(u64) -> u64| (0..PAGES).map(|n| lookup(AT + n * PAGE)).sum::<u64>();
-    let expected = (0..PAGES).map(|n| SCATTERED + n * PAGE).sum();
-    let mine = meter.work(PAGES as u32, || {
-        assert_eq!(sum(&|iova| ours.lookup(iova)), expected)
+fn lookups(meter: &mut Meter, both: &Both<'_>) -> Row {
+    both.ours.borrow_mut().map(AT, PAGES_PA, BLOCK);
+    both.theirs.map(AT, PAGES_PA, PAGE, PAGES);
+    let sum = |lookup: &dyn Fn(u64) -> u64| each(AT, PAGES, PAGE).map(lookup).sum::<u64>();
+    let expected = each(PAGES_PA, PAGES, PAGE).sum();
+    let ours = meter.work(PAGES as u32, || {
+        assert_eq!(sum(&|iova| both.ours.borrow().lookup(iova)), expected);
     });
     let peers = meter.work(PAGES as u32, || {
-        assert_eq!(sum(&|iova| theirs.lookup(iova)), expected)
+        assert_eq!(sum(&|iova| both.theirs.lookup(iova)), expected);
     });
-    row("translate a 4 KiB page", mine, peers)
+    row("translate a 4 KiB page", ours, peers)
 }

@@ -74,6 +74,18 @@ pub struct Row {
     pub ours: f64,
     /// The peer's; `None` where this meter says nothing about it.
     pub peer: Option<f64>,
+    /// The most that ours may cost, in instructions of the peer's; `None` for any number.
+    pub bound: Option<f64>,
+}
+
+impl Row {
+    /// The same, with a bound.
+    pub fn at_most(self, bound: f64) -> Row {
+        Row {
+            bound: Some(bound),
+            ..self
+        }
+    }
 }
 
 /// A comparison of a name.
@@ -82,5 +94,6 @@ pub fn row(name: impl Into<String>, ours: f64, peer: impl Into<Option<f64>>) -> 
         name: name.into(),
         ours,
         peer: peer.into(),
+        bound: None,
     }
 }

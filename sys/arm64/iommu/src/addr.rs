@@ -149,6 +149,13 @@ impl Span {
         Self { shift }
     }
 
+    /// The span of `bits` bits less; none if it has fewer.
+    pub(crate) const fn less(self, bits: u32) -> Self {
+        // INVARIANT: not above what it was. OVERFLOW: saturates, as said.
+        // OVERFLOW: saturates, as said.
+        Self::of_shift(self.shift.saturating_sub(bits))
+    }
+
     /// All bits of an address within the span, and none of those above.
     const fn mask(self) -> u64 {
         // OVERFLOW: of the shift's amount alone, which is below 64 by the invariant.
@@ -197,10 +204,10 @@ impl Bytes {
     /// None yet.
     pub(crate) const ZERO: Self = Self(0);
 
-    /// Adds one leaf.
-    pub(crate) fn add(&mut self, leaf: Span) {
+    /// Adds `count` leaves.
+    pub(crate) fn add(&mut self, leaf: Span, count: u32) {
         // OVERFLOW: saturates; leaves of a range do not overlap, so the sum is at most its length.
-        self.0 = self.0.saturating_add(leaf.times(1));
+        self.0 = self.0.saturating_add(leaf.times(count.into()));
     }
 
     /// The sum.
@@ -238,7 +245,7 @@ mod tests {
     #[test]
     fn bytes_saturate() {
         let mut bytes = Bytes::ZERO;
-        bytes.add(Span::PAGE);
+        bytes.add(Span::PAGE, 1);
         assert_eq!(bytes.get(), PAGE_BYTES);
         bytes.join(Bytes(u64::MAX));
         assert_eq!(bytes.get(), u64::MAX);

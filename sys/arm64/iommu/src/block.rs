@@ -7,9 +7,10 @@
 //! flush.
 
 use crate::addr::{Bytes, IovaRange, MapError, Pa, Span};
+use crate::count;
 use crate::fmt::{block_level, last_level, span, Entry, Format};
 use crate::guard::{PtUpdate, TlbFlush};
-use crate::mem::{Chain, TableMem};
+use crate::mem::{Reserve, TableMem};
 use crate::walk::{check_range, walk};
 
 /// The page at `index` of the block at `block`, which is aligned.
@@ -28,18 +29,17 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
         let tail = self
             .block_across(range.end().0)
             .filter(|block| head != Some(*block));
-        let count = match (head, tail) {
-            (None, None) => return Ok(()),
-            (Some(_), Some(_)) => 2,
-            _ => 1,
-        };
-        let mut reserve = Chain::reserve::<F, M>(self.mem, count)?;
+        let mut reserve = Reserve::new::<F>();
+        for _ in head.iter().chain(&tail) {
+            reserve.want::<F>(last_level::<F>())?;
+        }
+        reserve.fill::<F, M>(self.mem)?;
         let split = head
             .into_iter()
             .chain(tail)
             .all(|block| self.split(block, &mut reserve).is_some());
         // Empty, unless a table could not be opened.
-        reserve.free_all::<F, M>(self.mem);
+        reserve.free_all(self.mem);
         if split {
             Ok(())
         } else {
@@ -54,26 +54,29 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
             return None;
         }
         let end = walk::<F, M>(self.mem, self.root(), iova, block_level::<F>())?;
-        match end.entry {
+        match end.entry::<F>() {
             Entry::Leaf { .. } => Some(span::<F>(end.level).align_down(iova)),
             _ => None,
         }
     }
 
     /// Replaces the block at `iova` by a table from `reserve` with the same translation.
-    fn split(&mut self, iova: u64, reserve: &mut Chain) -> Option<()> {
+    fn split(&mut self, iova: u64, reserve: &mut Reserve) -> Option<()> {
         let end = walk::<F, M>(self.mem, self.root(), iova, block_level::<F>())?;
-        let Entry::Leaf { pa, prot, attr } = end.entry else {
+        let Entry::Leaf { pa, prot, attr } = end.entry::<F>() else {
             return None;
         };
-        let (table_pa, table) = reserve.pop::<F, M>(self.mem)?;
+        let counts = end.counts?;
+        let new = reserve.one::<F, M>(self.mem, last_level::<F>()).ok()?;
         for index in 0..F::ENTRIES {
             let page = F::leaf(last_level::<F>(), page_of(pa, index), prot, attr);
-            self.mem.write(table, index, page);
+            self.mem.write(new.table, index, page);
         }
         // ORDERING: the walker must find all pages when it finds the table.
-        self.mem.sync(table, 0, F::ENTRIES);
-        self.mem.write(end.table, end.index, F::table(table_pa));
+        self.mem.sync(new.table, 0, F::ENTRIES);
+        self.mem
+            .write(counts, end.index, count::entry(F::ENTRIES, None));
+        self.mem.write(end.table, end.index, F::table(new.pa));
         self.mem.sync(end.table, end.index, 1);
         self.touch_entry(end.level, iova);
         Some(())
@@ -99,19 +102,20 @@ impl<F: Format, M: TableMem, T: TlbFlush> PtUpdate<'_, F, M, T> {
             let Some(end) = walk::<F, M>(self.mem, self.root(), iova, block_level::<F>()) else {
                 break;
             };
-            let block = match end.entry {
+            let block = match end.entry::<F>() {
                 Entry::Table(pa) if end.level == block_level::<F>() => {
                     self.as_block(pa).map(|block| (pa, block))
                 }
                 _ => None,
             };
-            if let Some((pa, block)) = block {
+            if let (Some((pa, block)), Some(counts)) = (block, end.counts) {
                 self.make_room();
+                self.mem.write(counts, end.index, 0);
                 self.mem.write(end.table, end.index, block);
                 self.mem.sync(end.table, end.index, 1);
                 self.touch_entry(end.level, iova);
                 self.defer_merged(pa);
-                bytes.add(Span::BLOCK);
+                bytes.add(Span::BLOCK, 1);
             }
             iova = span::<F>(end.level).next(iova);
         }

@@ -4,9 +4,10 @@
 use core::marker::PhantomData;
 
 use crate::addr::{IovaRange, MapError, Pa};
+use crate::count::{Root, USES};
 use crate::fmt::{limit, Format};
 use crate::guard::{PtUpdate, TlbFlush};
-use crate::mem::{new_table, TableMem};
+use crate::mem::{Reserve, TableMem};
 
 /// The page table of one address space.
 ///
@@ -15,7 +16,7 @@ use crate::mem::{new_table, TableMem};
 #[derive(Debug)]
 #[must_use = "dropping a page table leaks its tables"]
 pub struct PageTable<F: Format> {
-    root: Pa,
+    root: Root,
     format: PhantomData<fn() -> F>,
 }
 
@@ -27,18 +28,34 @@ impl<F: Format> PageTable<F> {
         assert!(F::IOVA_BITS < 64 && F::PA_BITS < 64 && F::TABLE_PA_BITS < 64);
         assert!(F::IOVA_BASE & ((1u64 << F::IOVA_BITS) - 1) == 0);
         assert!(!F::BLOCKS || (F::LEVELS >= 2 && F::INDEX_BITS == 9));
+        // An entry of a count table holds a number of entries and the address of a table.
+        assert!(F::LEVELS == 1 || F::INDEX_BITS < USES.count_ones());
+        assert!(F::LEVELS <= 2 || F::ENTRY_BYTES == 8 || F::TABLE_PA_BITS <= 32);
+    };
+
+    /// The most tables that [`TableMem::alloc`] is asked for to map pages that have one table in
+    /// common, as all pages of an aligned 2 MiB of addresses have: one on each level below the
+    /// root, and what counts their entries.
+    pub const TABLES_PER_RUN: usize = match F::LEVELS {
+        1 => 0,
+        2 => 1,
+        3 => 3,
+        _ => 5,
     };
 
     /// A page table without mappings.
     ///
     /// # Errors
     ///
-    /// [`MapError::NoMemory`] if there is no memory for the root.
+    /// [`MapError::NoMemory`] if there is no memory for the root and its count table.
     pub fn new<M: TableMem>(mem: &mut M) -> Result<Self, MapError> {
         let () = Self::CONSISTENT;
-        let (root, _) = new_table::<F, M>(mem)?;
+        let root = Reserve::new::<F>().one::<F, M>(mem, 0)?;
         Ok(Self {
-            root,
+            root: Root {
+                table: root.pa,
+                counts: root.counts.map_or(Pa(0), |(pa, _)| pa),
+            },
             format: PhantomData,
         })
     }
@@ -46,7 +63,7 @@ impl<F: Format> PageTable<F> {
     /// The physical address of the root table, constant for the life of the page table.
     #[must_use]
     pub fn root(&self) -> Pa {
-        self.root
+        self.root.table
     }
 
     /// Returns a guard for changes. `mem` must be the memory that this page table was made with.
@@ -65,7 +82,10 @@ impl<F: Format> PageTable<F> {
         // freed.
         self.update(mem, &mut Disabled)
             .clear(F::IOVA_BASE, limit::<F>());
-        mem.free(self.root);
+        mem.free(self.root.table);
+        if F::LEVELS > 1 {
+            mem.free(self.root.counts);
+        }
     }
 }
 

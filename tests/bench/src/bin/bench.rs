@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `bench PEER.SO [DRMBOARD]`: what ours costs beside a peer, measured in the same run.
+//! `bench --tables PEER.SO`: only the page tables.
 //!
 //! Every operation is measured by the clock and, in user space, by instructions; the ratio is that
 //! of instructions where both sides have them, else that of times. A number says what one operation
-//! costs.
+//! costs. Fails if a row of the page tables costs more than 0.7 of the peer's instructions.
 
 use bench::count::{under_callgrind, Counter};
 use bench::meter::{row, Meter, Row};
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 const SUBMITS: u32 = 200;
 const COUNTED: &str = "--counted";
 const CLIENT: &str = "--client";
+const TABLES: &str = "--tables";
 
 /// Rows that belong together, with their peer.
 struct Group {
@@ -74,14 +76,28 @@ fn print_traffic() {
     }
 }
 
-/// All that can be measured in this process.
-fn groups(meter: &mut Meter, peer: &Peer) -> Vec<Group> {
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    All,
+    Tables,
+}
+
+fn tables(meter: &mut Meter, peer: &Peer) -> Group {
+    Group {
+        title: "page tables; peer: io-pgtable-arm.c of Linux 6.1",
+        rows: iommu::rows(meter, peer),
+    }
+}
+
+/// All of `scope` that can be measured in this process.
+fn groups(meter: &mut Meter, peer: &Peer, scope: Scope) -> Vec<Group> {
+    if scope == Scope::Tables {
+        return vec![tables(meter, peer)];
+    }
     let [mali, vivante] = submits(meter);
     vec![
-        Group {
-            title: "page tables; peer: io-pgtable-arm.c of Linux 6.1",
-            rows: iommu::rows(meter, peer),
-        },
+        tables(meter, peer),
         Group {
             title: "scheduler; peer: drm_sched of Linux 6.1, which makes the job's fences as well",
             rows: sched::rows(meter, peer),
@@ -105,10 +121,13 @@ fn groups(meter: &mut Meter, peer: &Peer) -> Vec<Group> {
 }
 
 /// The counts of a process under callgrind: ours and the peer's, in the order of the rows.
-fn counted_elsewhere(peer: &str) -> Result<Vec<(f64, Option<f64>)>, String> {
+fn counted_elsewhere(peer: &str, scope: Scope) -> Result<Vec<(f64, Option<f64>)>, String> {
     let directory = std::env::temp_dir().join(format!("bench.{}", std::process::id()));
-    let output =
-        under_callgrind(&directory, &[COUNTED, peer]).and_then(|mut command| command.output());
+    let args: &[&str] = match scope {
+        Scope::All => &[COUNTED, peer],
+        Scope::Tables => &[COUNTED, TABLES, peer],
+    };
+    let output = under_callgrind(&directory, args).and_then(|mut command| command.output());
     // Left over are dumps of nothing.
     let _ = std::fs::remove_dir_all(&directory);
     let output = output
@@ -149,6 +168,22 @@ fn shown(value: Option<f64>) -> String {
     )
 }
 
+/// Fails if ours costs more instructions than a row allows.
+fn check(groups: &[Group], counts: &[(f64, Option<f64>)]) -> Result<(), String> {
+    let rows = groups.iter().flat_map(|group| &group.rows);
+    let above = rows.zip(counts).filter_map(|(row, (ours, peer))| {
+        let (bound, peer) = (row.bound?, (*peer)?);
+        let ratio = ours / peer;
+        (ratio > bound).then(|| format!("{}: {ratio:.3} of the peer, above {bound}", row.name))
+    });
+    let above: Vec<String> = above.collect();
+    if above.is_empty() {
+        Ok(())
+    } else {
+        Err(above.join("\n"))
+    }
+}
+
 fn print(groups: &[Group], counts: &[(f64, Option<f64>)], how: &str) {
     println!("instructions of user space, counted by {how}; each number is for one operation\n");
     println!(
@@ -158,7 +193,10 @@ fn print(groups: &[Group], counts: &[(f64, Option<f64>)], how: &str) {
     let mut counts = counts.iter();
     for group in groups {
         println!("-- {}", group.title);
-        for Row { name, ours, peer } in &group.rows {
+        for Row {
+            name, ours, peer, ..
+        } in &group.rows
+        {
             let (instructions, peer_instructions) = counts
                 .next()
                 .map_or((None, None), |(ours, peer)| (Some(*ours), *peer));
@@ -177,36 +215,52 @@ fn print(groups: &[Group], counts: &[(f64, Option<f64>)], how: &str) {
     }
 }
 
+/// Prints the counts of `scope`, for the process that reads them.
+fn count(library: &str, scope: Scope) -> Result<(), String> {
+    let counter = Counter::find().ok_or("nothing to count with")?;
+    let peer = Peer::load(Path::new(library))?;
+    for (ours, peer) in counts_of(&groups(&mut Meter::Instructions(counter), &peer, scope)) {
+        println!(
+            "count {ours} {}",
+            peer.map_or_else(|| "-".into(), |peer| peer.to_string())
+        );
+    }
+    Ok(())
+}
+
+/// Measures `scope` by instructions and by the clock: what is measured, the counts, and by what.
+#[expect(clippy::type_complexity, reason = "named where it is taken apart")]
+fn measured(
+    library: &str,
+    scope: Scope,
+) -> Result<(Vec<Group>, Vec<(f64, Option<f64>)>, &'static str), String> {
+    let peer = Peer::load(Path::new(library))?;
+    let (how, counts) = match Counter::find() {
+        Some(counter) => (
+            "the processor",
+            counts_of(&groups(&mut Meter::Instructions(counter), &peer, scope)),
+        ),
+        None => ("callgrind", counted_elsewhere(library, scope)?),
+    };
+    let clocked = groups(&mut Meter::Clock, &peer, scope);
+    if counts.len() != counts_of(&clocked).len() {
+        return Err("not everything was counted".into());
+    }
+    Ok((clocked, counts, how))
+}
+
 fn run(args: &[&str]) -> Result<(), String> {
     match args {
         [CLIENT] => ioctl::client(),
-        [COUNTED, peer] => {
-            let counter = Counter::find().ok_or("nothing to count with")?;
-            let groups = groups(
-                &mut Meter::Instructions(counter),
-                &Peer::load(Path::new(peer))?,
-            );
-            for (ours, peer) in counts_of(&groups) {
-                println!(
-                    "count {ours} {}",
-                    peer.map_or_else(|| "-".into(), |peer| peer.to_string())
-                );
-            }
-            Ok(())
+        [COUNTED, TABLES, peer] => count(peer, Scope::Tables),
+        [COUNTED, peer] => count(peer, Scope::All),
+        [TABLES, library] => {
+            let (groups, counts, how) = measured(library, Scope::Tables)?;
+            print(&groups, &counts, how);
+            check(&groups, &counts)
         }
         [library, drmboard @ ..] if drmboard.len() < 2 => {
-            let peer = Peer::load(Path::new(library))?;
-            let (how, counts) = match Counter::find() {
-                Some(counter) => (
-                    "the processor",
-                    counts_of(&groups(&mut Meter::Instructions(counter), &peer)),
-                ),
-                None => ("callgrind", counted_elsewhere(library)?),
-            };
-            let mut clocked = groups(&mut Meter::Clock, &peer);
-            if counts.len() != counts_of(&clocked).len() {
-                return Err("not everything was counted".into());
-            }
+            let (mut clocked, counts, how) = measured(library, Scope::All)?;
             if let [drmboard] = drmboard {
                 let title = "ioctl of another process, on the real clock; peer: a byte there and \
                     back between two processes";
@@ -217,9 +271,9 @@ fn run(args: &[&str]) -> Result<(), String> {
             }
             print(&clocked, &counts, how);
             print_traffic();
-            Ok(())
+            check(&clocked, &counts)
         }
-        _ => Err("usage: bench PEER.SO [DRMBOARD]".into()),
+        _ => Err("usage: bench PEER.SO [DRMBOARD], or bench --tables PEER.SO".into()),
     }
 }
 

@@ -66,10 +66,12 @@ impl Format for MaliLpae {
     // HW: the MMU caches walks that failed.
     const FLUSH_ON_MAP: bool = true;
 
+    #[inline]
     fn table(pa: Pa) -> u64 {
         (pa.0 & ADDRESS) | TYPE_TABLE
     }
 
+    #[inline(always)]
     fn leaf(level: u32, pa: Pa, prot: Prot, attr: MemAttr) -> u64 {
         let mut entry = (pa.0 & address_mask(level)) | TYPE_LEAF | SH_OUTER;
         entry |= match attr {
@@ -89,6 +91,7 @@ impl Format for MaliLpae {
         entry
     }
 
+    #[inline(always)]
     fn decode(level: u32, entry: u64) -> Entry {
         match entry & TYPE {
             TYPE_TABLE if level < PAGE_LEVEL => Entry::Table(Pa(entry & ADDRESS)),

@@ -150,9 +150,24 @@ pub(crate) fn span<F: Format>(level: u32) -> Span {
 }
 
 /// The index of `iova` in its table at `level`, always below `F::ENTRIES`.
+#[inline]
 pub(crate) fn index<F: Format>(level: u32, iova: u64) -> u32 {
-    let mask = u64::from(const { F::ENTRIES - 1 });
-    u32::try_from(span::<F>(level).count(iova) & mask).unwrap_or(0)
+    span::<F>(level).index::<F>(iova)
+}
+
+impl Span {
+    /// The index of `iova` in its table, whose entries have this span.
+    #[inline]
+    pub(crate) fn index<F: Format>(self, iova: u64) -> u32 {
+        let mask = u64::from(const { F::ENTRIES - 1 });
+        u32::try_from(self.count(iova) & mask).unwrap_or(0)
+    }
+
+    /// The span of the next level.
+    #[inline]
+    pub(crate) fn below<F: Format>(self) -> Self {
+        self.less(F::INDEX_BITS)
+    }
 }
 
 /// The first address after those that the tree translates.

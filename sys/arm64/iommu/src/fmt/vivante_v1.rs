@@ -72,14 +72,17 @@ impl Format for VivanteV1 {
     const INVALID: u64 = 1;
 
     /// Unused: there is one level, and no entry points to a table.
+    #[inline]
     fn table(pa: Pa) -> u64 {
         pa.0 & ADDRESS
     }
 
+    #[inline(always)]
     fn leaf(_level: u32, pa: Pa, _prot: Prot, _attr: MemAttr) -> u64 {
         pa.0 & ADDRESS
     }
 
+    #[inline(always)]
     fn decode(_level: u32, entry: u64) -> Entry {
         if entry & !ADDRESS != 0 {
             return Entry::Invalid;

@@ -61,10 +61,12 @@ impl Format for VivanteV2 {
     const FLUSH_ON_MAP: bool = true;
     const INVALID: u64 = EXCEPTION;
 
+    #[inline]
     fn table(pa: Pa) -> u64 {
         (pa.0 & ADDRESS_LOW) | PRESENT
     }
 
+    #[inline(always)]
     fn leaf(_level: u32, pa: Pa, prot: Prot, _attr: MemAttr) -> u64 {
         let mut entry = (pa.0 & ADDRESS_LOW) | ((pa.0 >> HIGH_SHIFT) & ADDRESS_HIGH) | PRESENT;
         if prot.contains(Prot::WRITE) {
@@ -73,6 +75,7 @@ impl Format for VivanteV2 {
         entry
     }
 
+    #[inline(always)]
     fn decode(level: u32, entry: u64) -> Entry {
         if entry & PRESENT == 0 {
             return Entry::Invalid;

@@ -8,6 +8,8 @@ const BLOCK: u64 = 0x20_0000;
 #[derive(Clone, Copy, Debug)]
 pub enum Op {
     Map(u64, u64, u64, Prot, MemAttr),
+    /// As `Map`, to the pages of `list`, whose runs are so long (the fourth).
+    List(u64, u64, u64, u64, Prot, MemAttr),
     Unmap(u64, u64),
     Protect(u64, u64, Prot, MemAttr),
     Merge(u64, u64),
@@ -21,6 +23,15 @@ pub struct Harness<F: Format> {
     pub oracle: Pages,
     /// Addresses at which `lookup` is compared besides those of the operation.
     pub probes: BTreeSet<u64>,
+}
+
+/// Pages of memory for `len` bytes, from `pa` on, in runs of `run` pages. Between two runs is a
+/// hole as large as a run of whole blocks, else of a page.
+pub fn list(pa: u64, len: u64, run: u64) -> Vec<u64> {
+    let hole = if run.is_multiple_of(512) { run } else { 1 };
+    (0..len / 4096)
+        .map(|page| pa + (page + page / run * hole) * 4096)
+        .collect()
 }
 
 pub fn range(start: u64, len: u64) -> IovaRange {
@@ -73,6 +84,41 @@ impl<F: Format> Harness<F> {
                             iova + offset,
                             Tr {
                                 pa: pa + offset,
+                                prot,
+                                attr,
+                                size,
+                            },
+                        );
+                    }
+                    Ok(0)
+                }
+            }
+            Op::List(iova, pa, len, run, prot, attr) => {
+                if pages.range(iova..iova + len).next().is_some() {
+                    Err(MapError::Overlap)
+                } else {
+                    let (prot, attr) = (layout.normal)(prot, attr);
+                    let list = list(pa, len, run);
+                    for (page, pa) in list.iter().enumerate() {
+                        let at = iova + page as u64 * 4096;
+                        // The pages of the block that it would be in.
+                        let first = (page as u64).checked_sub(at % BLOCK / 4096);
+                        let whole = first.and_then(|first| list.get(first as usize..)?.get(..512));
+                        let big = layout.blocks
+                            && whole.is_some_and(|whole| {
+                                whole[0] % BLOCK == 0
+                                    && (0..512).all(|n| whole[n] == whole[0] + n as u64 * 4096)
+                            });
+                        let size = if big {
+                            PageSize::Size2M
+                        } else {
+                            PageSize::Size4K
+                        };
+                        let pa = *pa;
+                        pages.insert(
+                            at,
+                            Tr {
+                                pa,
                                 prot,
                                 attr,
                                 size,
@@ -194,6 +240,9 @@ impl<F: Format> Harness<F> {
                 Op::Map(iova, pa, len, prot, attr) => {
                     guard.map(Iova(iova), Pa(pa), len, prot, attr).map(|()| 0)
                 }
+                Op::List(iova, pa, len, run, prot, attr) => guard
+                    .map_pages(Iova(iova), &list(pa, len, run), prot, attr)
+                    .map(|()| 0),
                 Op::Unmap(iova, len) => guard.unmap(range(iova, len)),
                 Op::Protect(iova, len, prot, attr) => guard.protect(range(iova, len), prot, attr),
                 Op::Merge(iova, len) => guard.merge(range(iova, len)),
@@ -264,15 +313,13 @@ impl<F: Format> Harness<F> {
                 self.oracle.get(&page)
             );
         }
-        assert_eq!(
-            world.live_tables(),
-            tables_for(&world.layout, &view).len() + 1,
-            "tables"
-        );
+        // A table is freed exactly when its last entry is.
+        assert_eq!(world.live_tables(), world.tables_of(&view), "tables");
     }
 
     fn check_lookup(&mut self, op: Op) {
         let (Op::Map(start, _, len, ..)
+        | Op::List(start, _, len, ..)
         | Op::Unmap(start, len)
         | Op::Protect(start, len, ..)
         | Op::Merge(start, len)) = op;

@@ -129,8 +129,22 @@ impl World {
         }))
     }
 
+    /// All tables that are allocated, count tables included.
     pub fn live_tables(&self) -> usize {
         self.tables.len()
+    }
+
+    /// How many tables `pages` need, the root included, and count tables.
+    pub fn tables_of(&self, pages: &Pages) -> usize {
+        let tables = tables_for(&self.layout, pages);
+        let last = self.layout.levels - 1;
+        let with_counts = tables.iter().filter(|(level, _)| *level < last).count();
+        tables.len() + with_counts + 1 + usize::from(last > 0)
+    }
+
+    /// Whether only the root and its count table are left.
+    pub fn is_bare(&self) -> bool {
+        self.live_tables() == self.tables_of(&Pages::new())
     }
 
     pub fn raw(&self, table: u64, index: usize) -> u64 {

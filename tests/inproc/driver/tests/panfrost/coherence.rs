@@ -8,8 +8,8 @@
 //! | place | fails without it |
 //! |---|---|
 //! | drmkpi mem/table_mem.rs, `KernelTables::sync` | all |
-//! | iommu_pmap map.rs, `place`: the leaves | `new_tables_and_new_entries_are_seen`, `a_heaps_new_entries_are_seen` |
-//! | iommu_pmap map.rs, `table_for`: the entry of a new table | `new_tables_under_old_ones_are_seen` |
+//! | iommu_pmap map.rs, `write_all`: the leaves | `new_tables_and_new_entries_are_seen`, `a_heaps_new_entries_are_seen` |
+//! | iommu_pmap map.rs, `link`: the entry of a new table | `new_tables_under_old_ones_are_seen` |
 //! | iommu_pmap unmap.rs, `rewrite_run`: cleared leaves | `cleared_entries_are_seen`, `purged_memory_is_not_reached` |
 //! | iommu_pmap unmap.rs, `prune`: the entry of an empty table | `a_freed_table_is_not_walked` |
 //! | panfrost perfcnt.rs, `copy`: the dump | perfcnt.rs, `a_dump_shows_what_was_counted` |
@@ -21,10 +21,10 @@
 //! | etnaviv ioctls.rs, `gem_userptr` | etnaviv/coherence.rs, `memory_of_clients` |
 //! | etnaviv ioctls.rs, `cpu_prep` | etnaviv/coherence.rs, `cached_buffers`, `new_cached_buffers_are_zero`, `memory_of_clients` |
 //! | etnaviv ioctls.rs, `cpu_fini` | etnaviv/coherence.rs, `cached_buffers`, `memory_of_clients` |
-//! | iommu_pmap map.rs, `place`, `table_for` (the entry of a new table), for etnaviv | etnaviv/coherence.rs, all |
+//! | iommu_pmap map.rs, `write_all`, `link` (the entry of a new table), for etnaviv | etnaviv/coherence.rs, all |
 //! | iommu_pmap unmap.rs, `rewrite_run` and `prune`, for etnaviv | etnaviv/coherence.rs, `what_is_not_mapped_is_seen_not_to_be` |
 //! | iommu_pmap mem.rs, `new_table`, for etnaviv, whose invalid entries are not zero | likewise |
-//! | iommu_pmap map.rs, `table_for`: the link in a new table | none: a new page is zero for the device as well |
+//! | iommu_pmap mem.rs, `one`: the link in a new table | none: a new page is zero for the device as well |
 //! | iommu_pmap mem.rs, `new_table`, for panfrost | none: an invalid entry of Mali's format is zero |
 //! | iommu_pmap block.rs, `split` (two) and `merge` | none: no driver does either |
 //!

@@ -11,7 +11,7 @@
 //! too.
 
 use crate::mmu::regions::{Region, Regions};
-use crate::mmu::table::{Table, TableOwner};
+use crate::mmu::table::{spare_tables, Table, TableOwner};
 use crate::mmu::tables::UnlinkedTables;
 use crate::mmu::unmapped::UnmappedBuffers;
 use crate::mmu::Mmu;
@@ -20,10 +20,10 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use drmkpi::alloc::Arc;
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::table_mem::Spare;
-use drmkpi::os::{Dev, PAGE_SIZE};
+use drmkpi::os::Dev;
 use drmkpi::util::account::Charge;
 use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
-use drmkpi::util::int_conv::{low32, u64_of};
+use drmkpi::util::int_conv::low32;
 use iommu_pmap::{IovaRange, Prot};
 
 /// MMUv2: the lowest address of a buffer, and the end of the address space.
@@ -192,7 +192,7 @@ impl Space {
         start: u64,
         pas: &[u64],
     ) -> Result<()> {
-        let mut spare = Spare::new(owner.mmu.dev());
+        let mut spare = spare_tables(owner.mmu.dev());
         spare.fill()?;
         self.map(owner, &mut spare, start, pas, Prot::READ)
     }
@@ -226,14 +226,7 @@ impl Space {
         prot: Prot,
     ) -> Result<()> {
         let tables = &mut self.retired_now.tables;
-        let mapped = self.table.map(owner, tables, spare, start, pas, prot);
-        if mapped.is_err() {
-            let len = u64_of(pas.len()).checked_mul(PAGE_SIZE);
-            if let Some(Ok(range)) = len.map(|len| IovaRange::new(start, len)) {
-                self.table.unmap(owner, tables, range);
-            }
-        }
-        mapped
+        self.table.map(owner, tables, spare, start, pas, prot)
     }
 
     /// Unmaps a part of the region at `start`, which is closed, and removes it with the last part;

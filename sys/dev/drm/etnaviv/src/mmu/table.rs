@@ -6,13 +6,10 @@ use crate::mmu::tables::{TreeTables, UnlinkedTables};
 use crate::mmu::{Mmu, Version};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::mem::table_mem::{errno, Spare};
-use drmkpi::os::PAGE_SIZE;
+use drmkpi::os::Dev;
 use drmkpi::util::account::Charge;
-use drmkpi::util::errno::{Result, EINVAL};
-use iommu_pmap::{
-    Format, Iova, IovaRange, MemAttr, Pa, PageTable, Prot, PtUpdate, TableMem, TlbFlush, VivanteV1,
-    VivanteV2,
-};
+use drmkpi::util::errno::Result;
+use iommu_pmap::{Iova, IovaRange, MemAttr, PageTable, Prot, TlbFlush, VivanteV1, VivanteV2};
 
 /// The parts of a VM that a change of its page table uses: the MMU, the sequence number of its
 /// changes, and the charge for tables.
@@ -21,6 +18,11 @@ pub(crate) struct TableOwner<'a> {
     pub(crate) mmu: &'a Mmu,
     pub(crate) seqno: &'a AtomicU32,
     pub(crate) charge: Option<&'a Charge>,
+}
+
+/// Room for the tables that a run of pages needs, in either version.
+pub(super) fn spare_tables(dev: Dev) -> Spare {
+    Spare::new(dev, PageTable::<VivanteV2>::TABLES_PER_RUN)
 }
 
 /// A page table, of either version.
@@ -60,6 +62,7 @@ impl Table {
         }
     }
 
+    /// Maps pages, all of them or, on failure, none.
     pub(super) fn map(
         &mut self,
         owner: TableOwner<'_>,
@@ -71,20 +74,22 @@ impl Table {
     ) -> Result<()> {
         let mmu = owner.mmu;
         let mut flush = NextJob(owner.seqno);
-        match self {
-            Table::V1(table) => map_pages(
-                &mut table.update(&mut mmu.flat(), &mut flush),
-                start,
+        let iova = Iova(start);
+        let mapped = match self {
+            Table::V1(table) => table.update(&mut mmu.flat(), &mut flush).map_pages(
+                iova,
                 pas,
                 prot,
+                MemAttr::Uncached,
             ),
             Table::V2(table) => {
                 let dev = mmu.dev();
                 let mut memory = TreeTables::new(&dev, owner.charge, unlinked).with_spare(spare);
                 let mut update = table.update(&mut memory, &mut flush);
-                map_pages(&mut update, start, pas, prot)
+                update.map_pages(iova, pas, prot, MemAttr::Uncached)
             }
-        }
+        };
+        mapped.map_err(errno)
     }
 
     /// Unmaps a range. It cannot fail: all leaves are of 4 KiB, so none is split.
@@ -114,20 +119,4 @@ impl Table {
             Table::V2(table) => table.destroy(&mut TreeTables::new(&mmu.dev(), charge, unlinked)),
         }
     }
-}
-
-fn map_pages<F: Format, M: TableMem, T: TlbFlush>(
-    update: &mut PtUpdate<'_, F, M, T>,
-    start: u64,
-    pas: &[u64],
-    prot: Prot,
-) -> Result<()> {
-    let mut iova = start;
-    for pa in pas {
-        update
-            .map(Iova(iova), Pa(*pa), PAGE_SIZE, prot, MemAttr::Uncached)
-            .map_err(errno)?;
-        iova = iova.checked_add(PAGE_SIZE).ok_or(EINVAL)?;
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@
 //! is unmapped when the client closes its handle, or when another buffer needs its address.
 
 use crate::mmu::space::{Hit, Jobs, Place, Space, Wish};
-use crate::mmu::table::TableOwner;
+use crate::mmu::table::{spare_tables, TableOwner};
 use crate::mmu::{Mmu, TableNumber, Version, COMMAND_BYTES, COMMAND_VA};
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
@@ -239,7 +239,7 @@ impl Vm {
     fn map(&self, start: u64, buffer: &Buffer, prot: Prot) -> Result<()> {
         let bytes = 0..buffer.size();
         map_chunks(
-            self.mmu.dev(),
+            spare_tables(self.mmu.dev()),
             buffer,
             start,
             bytes,

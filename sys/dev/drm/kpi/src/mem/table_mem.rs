@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Kernel pages for a device's page tables, with the cache maintenance for its walker.
 
-use crate::os::{Dev, Page, PageView, SyncDir, PAGE_SIZE};
+use crate::os::{Dev, Os, Page, PageView, SyncDir, PAGE_SIZE};
 use crate::util::account::Charge;
 use crate::util::errno::{Errno, Result, EINVAL, ENOMEM};
 use crate::util::int_conv::low32;
-use iommu_pmap::{MapError, NoMemory, Pa, TableMem};
+use iommu_pmap::{MaliLpae, MapError, NoMemory, Pa, PageTable, TableMem};
 
 /// The errno for an error of a page table.
 pub fn errno(error: MapError) -> Errno {
@@ -20,17 +20,20 @@ pub fn errno(error: MapError) -> Errno {
 pub struct Spare {
     dev: Dev,
     pages: [Option<Page>; SPARE_PAGES],
+    /// How many of these are filled.
+    count: usize,
 }
 
-/// The most tables that one leaf, or the leaves of one table, need: one on each level below the
-/// root.
-const SPARE_PAGES: usize = 3;
+/// The most spare pages: as many as one run needs in the format with the most levels.
+const SPARE_PAGES: usize = PageTable::<MaliLpae>::TABLES_PER_RUN;
 
 impl Spare {
-    /// No pages yet.
-    pub fn new(dev: Dev) -> Spare {
+    /// No pages yet; for a page table that needs up to `count` tables for a run
+    /// (`PageTable::TABLES_PER_RUN`).
+    pub fn new(dev: Dev, count: usize) -> Spare {
         Spare {
             dev,
+            count,
             pages: [const { None }; SPARE_PAGES],
         }
     }
@@ -41,10 +44,16 @@ impl Spare {
     ///
     /// ENOMEM.
     pub fn fill(&mut self) -> Result<()> {
-        for page in self.pages.iter_mut().filter(|page| page.is_none()) {
+        let pages = self.pages.iter_mut().take(self.count);
+        for page in pages.filter(|page| page.is_none()) {
             *page = Some(Page::alloc(self.dev)?);
         }
         Ok(())
+    }
+
+    /// The operating system's instance.
+    pub(crate) fn os(&self) -> Os {
+        self.dev.os()
     }
 
     fn take(&mut self) -> Option<Page> {

@@ -7,7 +7,7 @@
 use crate::alloc::KVec;
 use crate::mem::buffer::{Buffer, GROWTH};
 use crate::mem::table_mem::Spare;
-use crate::os::{Dev, Os, PAGE_SIZE};
+use crate::os::{Os, PAGE_SIZE};
 use crate::util::errno::{Result, EINVAL, ENOMEM};
 use crate::util::int_conv::usize_of;
 use core::ops::Range;
@@ -48,21 +48,20 @@ pub fn for_each_chunk(
     Ok(())
 }
 
-/// As [`for_each_chunk`], for a page table: `map` is also passed spare tables. If it returns
-/// ENOMEM, they are filled, and it is called again.
+/// As [`for_each_chunk`], for a page table: `map` is also passed spare tables, none at first. If it
+/// returns ENOMEM, they are filled, and it is called again.
 ///
 /// # Errors
 ///
 /// As [`for_each_chunk`].
 pub fn map_chunks(
-    dev: Dev,
+    mut spare: Spare,
     buffer: &Buffer,
     start: u64,
     bytes: Range<u64>,
     mut map: impl FnMut(u64, &[u64], &mut Spare) -> Result<()>,
 ) -> Result<()> {
-    let mut spare = Spare::new(dev);
-    for_each_chunk(dev.os(), buffer, start, bytes, |offset, pas| {
+    for_each_chunk(spare.os(), buffer, start, bytes, |offset, pas| {
         match map(offset, pas, &mut spare) {
             Err(ENOMEM) => {
                 spare.fill()?;

@@ -4,7 +4,6 @@
 //! * `address_space`: register operations of one hardware address space
 //! * `slots`: which VM is loaded in which hardware address space
 //! * `vm`: the VM of one open file: page table and regions
-//! * `runs`: runs of contiguous pages
 //! * `removals`: the regions that the reaper is to remove
 //! * `va`: allocation of virtual addresses
 //! * `mapping`: a buffer in a VM
@@ -17,7 +16,6 @@ pub(crate) mod address_space;
 pub(crate) mod fault;
 pub(crate) mod mapping;
 mod removals;
-mod runs;
 pub(crate) mod slots;
 pub(crate) mod va;
 pub(crate) mod vm;

@@ -6,7 +6,6 @@
 
 use crate::mmu::address_space::{Flush, LockRegion, TableRegs};
 use crate::mmu::removals::{Removal, Removals};
-use crate::mmu::runs::Runs;
 use crate::mmu::slots::Owner;
 use crate::mmu::va::{self, Need};
 use crate::mmu::Mmu;
@@ -22,7 +21,7 @@ use drmkpi::os::{Dev, Sx, SxGuard};
 use drmkpi::runner::reaper::{Link, Reaped, Reaper, When};
 use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Result, EBUSY, EINVAL, ENXIO};
-use iommu_pmap::{Iova, IovaRange, MaliLpae, MapError, MemAttr, Pa, PageTable, Prot, TlbFlush};
+use iommu_pmap::{Iova, IovaRange, MaliLpae, MapError, MemAttr, PageTable, Prot, TlbFlush};
 
 /// The number of bytes that are unmapped while the lock is held once.
 const UNMAP_BYTES: u64 = 16 << 20;
@@ -231,7 +230,8 @@ impl Vm {
     /// Maps the range `bytes` of `buffer`, whose region is at `start`. On failure part of it may be
     /// mapped. The lock is held for one chunk at a time.
     fn map(&self, start: u64, buffer: &Arc<Buffer>, bytes: Range<u64>) -> Result<()> {
-        map_chunks(self.dev(), buffer, start, bytes, |offset, pas, spare| {
+        let spare = Spare::new(self.dev(), PageTable::<MaliLpae>::TABLES_PER_RUN);
+        map_chunks(spare, buffer, start, bytes, |offset, pas, spare| {
             self.map_wired(start, buffer, offset, pas, spare)
         })
     }
@@ -258,22 +258,10 @@ impl Vm {
         let mut tables = self.tables(&dev).with_spare(spare);
         let mut tlb = self.tlb();
         let mut update = table.update(&mut tables, &mut tlb);
-        let first = start.checked_add(offset).ok_or(EINVAL)?;
-        let mut iova = first;
-        for (pa, bytes) in Runs(pas) {
-            let mapped = update.map(Iova(iova), Pa(pa), bytes, region.prot(), MemAttr::Cached);
-            match (mapped, iova.checked_add(bytes)) {
-                (Ok(()), Some(next)) => iova = next,
-                (mapped, _) => {
-                    if let Some(Ok(range)) = range_between(first, iova) {
-                        // Consists of whole leaves, which are never split.
-                        let _ = update.unmap(range);
-                    }
-                    return Err(mapped.err().map_or(EINVAL, errno));
-                }
-            }
-        }
-        Ok(())
+        let iova = start.checked_add(offset).ok_or(EINVAL)?;
+        update
+            .map_pages(Iova(iova), pas, region.prot(), MemAttr::Cached)
+            .map_err(errno)
     }
 
     fn tlb(&self) -> Tlb<'_> {
