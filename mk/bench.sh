@@ -6,9 +6,9 @@
 # client waits three times as long beside one that burdens the driver as beside one that burns as
 # much processor time, when an operation among 100 times as many objects takes twice as many
 # instructions, when a job in a guest takes more than its bound in parts of the stock driver's
-# instructions, or when submits become dearer or leak memory. target/bench/scale.csv has the
-# figures of the operations: series, number of objects, instructions. The peers are parts of Debian's
-# linux-source-6.1, unpacked and built below target/bench; nothing else ever sees them.
+# instructions, or when submits become dearer or leak memory. target/bench/scale.csv has the figures
+# of the operations: series, number of objects, instructions. The peers are parts of Debian's linux-
+# source-6.1, unpacked and built below target/bench; nothing else ever sees them.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

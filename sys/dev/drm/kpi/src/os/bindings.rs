@@ -420,7 +420,7 @@ extern "C" {
 extern "C" {
     pub fn drm_os_page_sync(dev: *mut drm_os_dev, pa: u64, len: usize, dir: u32);
 }
-unsafe extern "C" {
+extern "C" {
     pub fn drm_os_run_sync(dev: *mut drm_os_dev, pa: u64, len: usize, dir: u32);
 }
 #[repr(C)]
