@@ -6,6 +6,7 @@
 //! count instructions of user space, and the same program gives nearly the same number again.
 
 pub mod count;
+pub mod dump;
 pub mod guest;
 pub mod ioctl;
 pub mod iommu;
@@ -13,5 +14,7 @@ pub mod latency;
 pub mod meter;
 pub mod model;
 pub mod peer;
+pub mod plot;
+pub mod profile;
 pub mod sched;
 pub mod submit;

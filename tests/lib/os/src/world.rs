@@ -4,6 +4,7 @@
 //! There are no globals; many worlds live in one process. Files, mappings and callers keep a
 //! world's memory alive; its threads end when the last [`World`] goes.
 
+use crate::calls::{CallCounts, Calls};
 use crate::clock::Sched;
 use crate::counters::{Counters, Counts};
 use crate::device::{Dev, Device, Node};
@@ -81,6 +82,7 @@ pub(crate) struct Inner {
     file_ids: AtomicU64,
     pub(crate) irq_turn: AtomicU64,
     pub(crate) counts: Counts,
+    pub(crate) calls: CallCounts,
     pub(crate) mallocs: Mallocs,
     pub(crate) mem: Memory,
     /// How long pages are waited for.
@@ -225,6 +227,7 @@ impl World {
                 file_ids: AtomicU64::new(1),
                 irq_turn: AtomicU64::new(1),
                 counts: Counts::default(),
+                calls: CallCounts::default(),
                 mallocs: Mallocs::default(),
                 mem: Memory::new(cfg.ram_base, cfg.pages, cfg.contiguous),
                 memory_ns: AtomicU64::new(0),
@@ -345,6 +348,11 @@ impl World {
     /// and every `_create`, `_create_user`, `_map`, `_setup`, `_register` and resource `_get`.
     pub fn allocations(&self) -> u64 {
         self.inner().counts.asked()
+    }
+
+    /// What the drivers have called so far.
+    pub fn calls(&self) -> Calls {
+        self.inner().calls.snapshot()
     }
 
     /// Makes one allocation fail: `Some(0)` the next one; `None` none.
