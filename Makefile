@@ -69,7 +69,7 @@ mutants: ## faults planted in the models, and which checks detect each; long (MU
 
 bench: ## benchmarks beside a peer; instructions of a job of stock Linux drivers and of ours
 	@mk/bench.sh
-	$(made) "results in target/bench" "docs/crosscheck.md describes the method"
+	$(made) "results in target/bench" "docs/performance.md describes them"
 
 ## For FreeBSD
 kmod: ## drmkpi.ko for FreeBSD/arm64, audited (SYSDIR= KERNBUILDDIR= KERNEL= OUT=: docs/kmod.md)

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Benchmarks, each beside a peer in the same run, and a million submits to each driver. The result
-# is also in target/bench/bench.txt. Fails when a change of a page table takes more than 0.7 of the
-# peer's instructions, when a command stream takes more than 0.67 of the peer's time, when a small
-# client waits three times as long beside one that burdens the driver as beside one that burns as
-# much processor time, when an operation among 100 times as many objects takes twice as many
-# instructions, when a job in a guest takes more than its bound in parts of the stock driver's
-# instructions, or when submits become dearer or leak memory. target/bench/scale.csv has the figures
-# of the operations: series, number of objects, instructions. The peers are parts of Debian's linux-
-# source-6.1, unpacked and built below target/bench; nothing else ever sees them.
+# is also in target/bench/bench.txt, and a plot in target/bench/cost.png (docs/performance.md).
+# Fails when a change of a page table takes more than 0.7 of the peer's instructions, when a command
+# stream takes more than 0.67 of the peer's time, when a small client waits three times as long
+# beside one that burdens the driver as beside one that burns as much processor time, when an
+# operation among 100 times as many objects takes twice as many instructions, when a job in a guest
+# takes more than its bound in parts of the stock driver's instructions, or when submits become
+# dearer or leak memory. target/bench/scale.csv has the figures of the operations: series, number of
+# objects, instructions. The peers are parts of Debian's linux- source-6.1, unpacked and built below
+# target/bench; nothing else ever sees them.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -35,10 +36,13 @@ say "bench: a small client beside others, and beside threads that burn processor
 "$TARGET/release/latency" | tee -a "$out/bench.txt"
 say "bench: one operation among few and many objects" | tee -a "$out/bench.txt"
 "$TARGET/release/scale" "$out/scale.csv" | tee -a "$out/bench.txt"
+say "bench: what a job calls, and the instructions of our crates for it" | tee -a "$out/bench.txt"
+"$TARGET/release/profile" "$out/series.csv" | tee -a "$out/bench.txt"
 # The only machine that says how many instructions a kernel executes is one that counts them.
 # Without its packages it is left out.
 say "bench: the kernel's instructions for a job: Linux 6.1's drivers, ours on FreeBSD" |
 	tee -a "$out/bench.txt"
+args=()
 if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
 	BOARDS="rk3399 imx8mq" mk/crosscheck.sh count >>"$out/guest.log" 2>&1 || {
 		tail -n 40 "$out/guest.log" >&2
@@ -50,8 +54,7 @@ if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
 		die "the FreeBSD guests did not end as they should"
 	}
 	sed -n '/^skipped: /p' "$out/freebsd.log" | tee -a "$out/bench.txt"
-	cargo build --release -p bench --bin guest
-	args=()
+	cargo build --release -p bench --bin guest --bin plot
 	for board in rk3399 imx8mq; do
 		args+=(-- "$board" "$TARGET/crosscheck/$board"-count-?.counts)
 		if ls "$TARGET/vmtest/$board"-count-?.counts >/dev/null 2>&1; then
@@ -62,6 +65,8 @@ if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
 else
 	say "skipped: $(tail -n 1 "$out/guest.log")" | tee -a "$out/bench.txt"
 fi
+"$TARGET/release/plot" "$out/cost.png" /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf \
+	"$out/series.csv" "${args[@]}"
 for board in rk3399 imx8mq; do
 	say "bench: $SUBMITS submits in one process on $board (a million take five minutes)"
 	"$TARGET/release/million" "$SUBMITS" "$board" | tee -a "$out/bench.txt"

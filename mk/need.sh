@@ -110,6 +110,7 @@ for group in "$@"; do
 		want valgrind "counts instructions"
 		want linux-source-6.1 "the peers: page tables and scheduler of Linux"
 		command -v xz >/dev/null || want xz-utils "unpacks it"
+		want fonts-dejavu-core "the letters of the plot"
 		;;
 	*)
 		die "no such group: $group"

@@ -6,6 +6,7 @@
 //! callgrind.h of Valgrind 3.19). What lies between two counted pieces then runs several times
 //! faster than what is counted.
 
+use crate::dump;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
@@ -46,18 +47,39 @@ impl Counter {
                 read(fd) - before
             }
             Counter::Callgrind(path, dumps) => {
-                request(START_INSTRUMENTATION);
-                request(ZERO_STATS);
-                f();
-                request(DUMP_STATS);
-                request(STOP_INSTRUMENTATION);
-                *dumps += 1;
-                let mut dump = path.clone().into_os_string();
-                dump.push(format!(".{dumps}"));
-                total(Path::new(&dump)).expect("callgrind has written a dump")
+                dump::total(&dumped(path, dumps, f)).expect("a dump has a sum")
             }
         }
     }
+
+    /// Instructions in `f`: of the kernel module's crates, and all. `None` if the processor counts,
+    /// which does not say whose they are.
+    ///
+    /// # Panics
+    /// If callgrind's dump cannot be read.
+    pub fn count_ours(&mut self, f: impl FnOnce()) -> Option<[u64; 2]> {
+        let Counter::Callgrind(path, dumps) = self else {
+            return None;
+        };
+        let dump = dumped(path, dumps, f);
+        let ours = dump::ours(&dump).expect("a dump");
+        Some([ours, dump::total(&dump).expect("a dump has a sum")])
+    }
+}
+
+/// What callgrind writes about `f`. The file is deleted.
+fn dumped(path: &Path, dumps: &mut u32, f: impl FnOnce()) -> String {
+    request(START_INSTRUMENTATION);
+    request(ZERO_STATS);
+    f();
+    request(DUMP_STATS);
+    request(STOP_INSTRUMENTATION);
+    *dumps += 1;
+    let mut dump = path.as_os_str().to_owned();
+    dump.push(format!(".{dumps}"));
+    let text = std::fs::read_to_string(&dump).expect("callgrind has written a dump");
+    std::fs::remove_file(&dump).expect("the dump is ours");
+    text
 }
 
 /// A command that runs this program with `args` below callgrind, where [`Counter::find`] succeeds.
@@ -141,14 +163,4 @@ fn request(code: usize) {
             in("x4") args.as_ptr(), inout("x3") 0usize => _,
         );
     }
-}
-
-/// The sum of a dump, which is deleted: "totals:" is that of all threads, "summary:" from the
-/// second dump on is not.
-fn total(dump: &Path) -> io::Result<u64> {
-    let text = std::fs::read_to_string(dump)?;
-    std::fs::remove_file(dump)?;
-    let sum = text.lines().find_map(|line| line.strip_prefix("totals: "));
-    sum.and_then(|sum| sum.trim().parse().ok())
-        .ok_or_else(|| io::Error::other("a dump without a sum"))
 }

@@ -119,7 +119,7 @@ fn cost(counts: &[Count]) -> Cost {
 
 /// What a job costs with some number of them in flight. Each figure is a median of its own: the
 /// parts need not add up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Job {
     /// From the submit ioctl's beginning to its end, with what else got the processor before it
     /// ended.
@@ -134,7 +134,7 @@ pub struct Job {
 }
 
 /// One run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Run {
     /// The cheapest ioctl that the driver has.
     pub null: Cost,
@@ -149,10 +149,14 @@ pub struct Run {
 }
 
 /// Larger jobs: the low byte of their marks, and what they are.
-pub const LARGER: [(u32, &str); 3] = [
+pub const LARGER: [(u32, &str); 7] = [
     (0x11, "32 more BOs, 1 in flight"),
     (0x14, "32 more BOs, 4 in flight"),
     (0x21, "2,000 more words, 1"),
+    (0x31, "8 more BOs, 1 in flight"),
+    (0x41, "128 more BOs, 1 in flight"),
+    (0x51, "500 more words, 1"),
+    (0x61, "8,000 more words, 1"),
 ];
 
 /// A submit, the end of its ioctl, the only interrupt before the end of the wait, and that; as long
@@ -489,7 +493,7 @@ mod tests {
             log.job(0x21, 0);
         });
         let run = Run::parse(&log.1).unwrap();
-        assert_eq!(run.larger, [None, None, Some(run.one)]);
+        assert_eq!(run.larger[..3], [None, None, Some(run.one)]);
         assert_eq!(run.rows().len(), 6);
         assert_eq!(run.rows()[5].0, LARGER[2].1);
     }

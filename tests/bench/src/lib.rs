@@ -7,6 +7,7 @@
 
 pub mod bounds;
 pub mod count;
+pub mod dump;
 pub mod guest;
 pub mod ioctl;
 pub mod iommu;
@@ -14,6 +15,8 @@ pub mod latency;
 pub mod meter;
 pub mod model;
 pub mod peer;
+pub mod plot;
+pub mod profile;
 pub mod scale;
 pub mod sched;
 pub mod submit;

@@ -10,7 +10,7 @@ use bench::count::{under_callgrind, Counter};
 use bench::meter::{row, Meter, Row};
 use bench::model::Bare;
 use bench::peer::Peer;
-use bench::submit::Submitter;
+use bench::submit::{Submitter, Traffic};
 use bench::{ioctl, iommu, sched};
 use std::path::Path;
 use std::process::ExitCode;
@@ -61,17 +61,15 @@ fn print_traffic() {
         "\n{:<44} {:>10} {:>10}",
         "one job, one at a time", "etnaviv", "panfrost"
     );
-    for (name, vivante, mali) in [
-        ("registers read", vivante.reads, mali.reads),
-        ("registers written", vivante.writes, mali.writes),
-        ("interrupts", vivante.interrupts, mali.interrupts),
-        (
-            "times that power came on",
-            vivante.power_ons,
-            mali.power_ons,
-        ),
-        ("allocations", vivante.allocations, mali.allocations),
-    ] {
+    let rows: [(&str, fn(&Traffic) -> u64); 5] = [
+        ("registers read", |traffic| traffic.calls.reads),
+        ("registers written", |traffic| traffic.calls.writes),
+        ("interrupts", |traffic| traffic.interrupts),
+        ("times that power came on", |traffic| traffic.power_ons),
+        ("allocations", |traffic| traffic.allocations),
+    ];
+    for (name, of) in rows {
+        let [vivante, mali] = [vivante, mali].map(|traffic| traffic.of_one(of(&traffic)));
         println!("{name:<44} {vivante:>10.2} {mali:>10.2}");
     }
 }

@@ -11,6 +11,7 @@
 //! creation, deadlines in order of arming. So the order of everything is a function of the calls
 //! made. Interrupt handlers never run inside an MMIO access, only at these points.
 
+use crate::calls::Call;
 use crate::device::Dev;
 use crate::irq;
 use crate::util::{fatal, lk};
@@ -194,6 +195,7 @@ impl Inner {
             match next {
                 Some(r) if Arc::ptr_eq(&r, w) => break,
                 Some(r) => {
+                    self.calls.one(Call::Switch);
                     r.give_baton();
                     w.await_baton();
                     break;
@@ -368,7 +370,9 @@ pub(crate) mod exports {
 
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_now(os: *mut sys::drm_os) -> u64 {
-        Inner::of(os).now()
+        let w = Inner::of(os);
+        w.calls.one(Call::Now);
+        w.now()
     }
 
     #[no_mangle]

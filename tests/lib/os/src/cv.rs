@@ -2,6 +2,7 @@
 //! Condition variables.  The waiter is listed before the mutex is released, so no wake-up is lost.
 
 use crate::caller::CallerInner;
+use crate::calls::Call;
 use crate::clock::{Waiter, Wake};
 use crate::counters::Kind;
 use crate::locks::{Home, Mtx};
@@ -107,6 +108,8 @@ pub(crate) mod exports {
     pub unsafe extern "C" fn drm_os_cv_broadcast(cv: *mut sys::drm_os_cv) {
         let c = &*cv.cast::<Cv>();
         let all = std::mem::take(&mut *lk(&c.waiting));
+        c.w.calls.one(Call::Broadcast);
+        c.w.calls.add(Call::Woken, all.len() as u64);
         c.w.wake_all(all);
     }
 }

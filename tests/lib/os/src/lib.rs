@@ -13,6 +13,7 @@
 
 mod attach;
 mod caller;
+mod calls;
 mod check;
 mod clock;
 mod counters;
@@ -48,6 +49,7 @@ mod world;
 pub mod sys;
 
 pub use caller::{Caller, Process};
+pub use calls::Calls;
 pub use counters::Counters;
 pub use device::{Device, Node};
 pub use file::File;

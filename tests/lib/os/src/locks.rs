@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `drm_os_mtx` and `drm_os_sx`, with witness's checks on every call.
 
+use crate::calls::Call;
 use crate::clock::{Waiter, NEVER};
 use crate::counters::Kind;
 use crate::cv::Cv;
@@ -222,6 +223,7 @@ pub(crate) mod exports {
         mtxp: *mut *mut sys::drm_os_mtx,
     ) -> c_int {
         let w = Inner::of(os);
+        w.calls.one(Call::MtxCreate);
         errno(w.gate().map(|()| {
             let class = w.witness.class(LockKind::Mtx, &name_of(name));
             w.counts.add(Kind::Mtxs, 1);
@@ -250,6 +252,7 @@ pub(crate) mod exports {
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_mtx_lock(mtx: *mut sys::drm_os_mtx) {
         let m = &*mtx.cast::<Mtx>();
+        m.w.calls.one(Call::MtxLock);
         m.raw.lock(&m.w);
     }
 
@@ -312,12 +315,17 @@ pub(crate) mod exports {
 
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_sx_lock(sx: *mut sys::drm_os_sx) {
-        (*sx.cast::<Sx>()).lock();
+        let s = &*sx.cast::<Sx>();
+        s.w.calls.one(Call::SxLock);
+        s.lock();
     }
 
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_sx_try(sx: *mut sys::drm_os_sx) -> c_int {
-        c_int::from((*sx.cast::<Sx>()).try_lock())
+        let s = &*sx.cast::<Sx>();
+        let got = s.try_lock();
+        s.w.calls.add(Call::SxLock, got.into());
+        c_int::from(got)
     }
 
     #[no_mangle]

@@ -5,6 +5,7 @@
 //! filled with 0xDE and kept for a while, so that a second free and a late write show. Those that
 //! need not be zeroed are filled with 0xA5, so that a read before the first write shows.
 
+use crate::calls::Call;
 use crate::counters::Kind;
 use crate::sys;
 use crate::util::{fatal, lk};
@@ -146,6 +147,7 @@ pub(crate) mod exports {
             sys::DRM_OS_NOWAIT => {}
             _ => fatal(&format!("drm_os_malloc with flags {flags:#x}")),
         }
+        w.calls.one(Call::Malloc);
         if w.gate().is_err() {
             return std::ptr::null_mut();
         }

@@ -401,6 +401,8 @@ pub(crate) mod exports {
         len: usize,
         dir: u32,
     ) {
-        Dev::of(dev).w.mem.sync(pa, len as u64, dir);
+        let w = &Dev::of(dev).w;
+        w.calls.sync(len as u64);
+        w.mem.sync(pa, len as u64, dir);
     }
 }

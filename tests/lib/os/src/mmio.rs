@@ -2,6 +2,7 @@
 //! Register windows. An access goes straight to the hardware model, powered or not; no handler runs
 //! in it.
 
+use crate::calls::Call;
 use crate::counters::Kind;
 use crate::device::Dev;
 use crate::hardware::Bus;
@@ -97,11 +98,15 @@ pub(crate) mod exports {
 
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_mmio_read4(mmio: *mut sys::drm_os_mmio, off: u32) -> u32 {
-        (*mmio.cast::<Mmio>()).read(off)
+        let m = &*mmio.cast::<Mmio>();
+        m.dev.w.calls.one(Call::Read);
+        m.read(off)
     }
 
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_mmio_write4(mmio: *mut sys::drm_os_mmio, off: u32, val: u32) {
-        (*mmio.cast::<Mmio>()).write(off, val);
+        let m = &*mmio.cast::<Mmio>();
+        m.dev.w.calls.one(Call::Write);
+        m.write(off, val);
     }
 }

@@ -449,6 +449,8 @@ pub(crate) mod exports {
         len: u64,
         dir: u32,
     ) {
-        Object::of(obj).sync(off, len, dir);
+        let o = Object::of(obj);
+        o.w.calls.sync(len);
+        o.sync(off, len, dir);
     }
 }

@@ -153,7 +153,9 @@ pub(crate) mod exports {
         len: usize,
         dir: u32,
     ) {
-        let memory = &Dev::of(dev).w.mem;
+        let w = &Dev::of(dev).w;
+        w.calls.sync(len as u64);
+        let memory = &w.mem;
         if !memory.is_in_run(pa, len as u64) {
             fatal(&format!(
                 "drm_os_run_sync of [{pa:#x}, + {len:#x}), which is not within a run"

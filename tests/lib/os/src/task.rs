@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Task queues: a thread each, in both modes; in virtual mode it runs only while it has the baton.
 
+use crate::calls::Call;
 use crate::clock::{Waiter, Wake, NEVER};
 use crate::counters::Kind;
 use crate::sys;
@@ -420,12 +421,16 @@ pub(crate) mod exports {
 
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_task_enqueue(task: *mut sys::drm_os_task) {
-        Task::of(task).enqueue();
+        let t = Task::of(task);
+        t.q.w.calls.one(Call::Enqueue);
+        t.enqueue();
     }
 
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_task_enqueue_at(task: *mut sys::drm_os_task, when: u64) {
-        Task::of(task).enqueue_at(when);
+        let t = Task::of(task);
+        t.q.w.calls.one(Call::EnqueueAt);
+        t.enqueue_at(when);
     }
 
     #[no_mangle]

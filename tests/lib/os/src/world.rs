@@ -4,6 +4,7 @@
 //! There are no globals; many worlds live in one process. Files, mappings and callers keep a
 //! world's memory alive; its threads end when the last [`World`] goes.
 
+use crate::calls::{CallCounts, Calls};
 use crate::clock::Sched;
 use crate::counters::{Counters, Counts};
 use crate::device::{Dev, Device, Node};
@@ -81,6 +82,7 @@ pub(crate) struct Inner {
     file_ids: AtomicU64,
     pub(crate) irq_turn: AtomicU64,
     pub(crate) counts: Counts,
+    pub(crate) calls: CallCounts,
     pub(crate) mallocs: Mallocs,
     pub(crate) mem: Memory,
     /// How long pages are waited for.
@@ -227,6 +229,7 @@ impl World {
                 file_ids: AtomicU64::new(1),
                 irq_turn: AtomicU64::new(1),
                 counts: Counts::default(),
+                calls: CallCounts::default(),
                 mallocs: Mallocs::default(),
                 mem: Memory::new(cfg.ram_base, cfg.pages, cfg.contiguous),
                 memory_ns: AtomicU64::new(0),
@@ -354,6 +357,11 @@ impl World {
     /// that it is woken for nothing.
     pub fn cv_sleeps(&self) -> u64 {
         self.inner().cv_sleeps.load(Relaxed)
+    }
+
+    /// What the drivers have called so far.
+    pub fn calls(&self) -> Calls {
+        self.inner().calls.snapshot()
     }
 
     /// Makes one allocation fail: `Some(0)` the next one; `None` none.

@@ -32,9 +32,8 @@ const NULL_JOBS: usize = 40;
 const BO_BYTES: u32 = 1 << 20;
 const BOS: usize = 40;
 
-/// The other BOs of a job of [`Size::Bos`], and the words of one of [`Size::Words`].
+/// The other BOs that each job has from the start; [`Size::Bos`] of more of them makes more.
 const MORE_BOS: usize = 32;
-const MORE_WORDS: u32 = 2000;
 
 /// Marks, with the depth and the size in the low byte of the first three.
 const SUBMIT: u32 = 0x100;
@@ -54,20 +53,35 @@ fn failed(what: &str) -> impl Fn(Errno) -> String + '_ {
 }
 
 /// The size of a job.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Size {
     /// Its chain or stream, and what that writes.
-    Small = 0,
-    /// It names [`MORE_BOS`] more BOs.
-    Bos = 0x10,
-    /// Its stream is [`MORE_WORDS`] words longer: loads of one state each.
-    Words = 0x20,
+    Small,
+    /// It names so many more BOs.
+    Bos(usize),
+    /// Its stream is so many words longer: loads of one state each.
+    Words(u32),
 }
+
+/// What is measured: the part of the marks that the size is, the jobs in flight, and the size. The
+/// larger jobs that only the plot shows come last, so that the others find no more BOs with them
+/// than without.
+const MEASURED: [(u32, usize, Size); 9] = [
+    (0, 1, Size::Small),
+    (0, DEPTH, Size::Small),
+    (0x10, 1, Size::Bos(MORE_BOS)),
+    (0x10, DEPTH, Size::Bos(MORE_BOS)),
+    (0x20, 1, Size::Words(2000)),
+    (0x30, 1, Size::Bos(8)),
+    (0x40, 1, Size::Bos(128)),
+    (0x50, 1, Size::Words(500)),
+    (0x60, 1, Size::Words(8000)),
+];
 
 /// A GPU with room for [`DEPTH`] jobs.
 trait Gpu {
-    /// Makes the jobs of this size from now on. False if it has none.
-    fn resize(&mut self, size: Size) -> bool;
+    /// Makes the jobs of the first `depth` places of this size from now on. False if it has none.
+    fn resize(&mut self, depth: usize, size: Size) -> Result<bool, Errno>;
     /// Takes back what the job of a place has written.
     fn forget(&self, place: usize);
     /// One ioctl: submits the job of a place.
@@ -126,14 +140,21 @@ impl<'a> Mali<'a> {
 }
 
 impl Gpu for Mali<'_> {
-    fn resize(&mut self, size: Size) -> bool {
-        for job in &mut self.jobs {
-            job.handles.truncate(2);
-            if size == Size::Bos {
-                job.handles.extend(job.more.iter().map(|bo| bo.handle));
+    fn resize(&mut self, depth: usize, size: Size) -> Result<bool, Errno> {
+        let others = match size {
+            Size::Small => 0,
+            Size::Bos(others) => others,
+            Size::Words(_) => return Ok(false),
+        };
+        for job in self.jobs.iter_mut().take(depth) {
+            while job.more.len() < others {
+                job.more.push(self.node.bo(4096, panfrost::BO_NOEXEC)?);
             }
+            job.handles.truncate(2);
+            let more = job.more.iter().take(others);
+            job.handles.extend(more.map(|bo| bo.handle));
         }
-        size != Size::Words
+        Ok(true)
     }
 
     fn forget(&self, place: usize) {
@@ -180,14 +201,11 @@ impl Gpu for Mali<'_> {
 }
 
 struct VivanteJob<'a> {
-    /// By size.
-    small: etnaviv::Work,
-    with_bos: etnaviv::Work,
-    with_words: etnaviv::Work,
     work: etnaviv::Work,
     map: Mapping,
     fence: u32,
-    _bos: Vec<etnaviv::Bo<'a>>,
+    /// What it fills, and the others.
+    bos: Vec<etnaviv::Bo<'a>>,
 }
 
 struct Vivante<'a> {
@@ -204,23 +222,15 @@ impl<'a> Vivante<'a> {
         let job = |_| {
             let mut bos = vec![client.bo(LONG_BYTES)?];
             let map = bos[0].map()?;
-            let small = client.work().fill_long(&bos[0], FILLED);
+            let work = client.work().fill_long(&bos[0], FILLED);
             for _ in 0..MORE_BOS {
                 bos.push(client.bo(4096)?);
             }
-            let with_bos = bos.iter().fold(small.clone(), |work, bo| work.names(bo));
-            // Instructions of the vertex shader, which no draw uses.
-            let loads = |work: etnaviv::Work, n| work.state(0x4000 + n % 1024 * 4, n);
-            let with_words = (0..MORE_WORDS / 2).fold(client.work(), loads);
-            let with_words = with_words.fill_long(&bos[0], FILLED);
             Ok(VivanteJob {
-                work: small.clone(),
-                small,
-                with_bos,
-                with_words,
+                work,
                 map,
                 fence: 0,
-                _bos: bos,
+                bos,
             })
         };
         Ok(Vivante {
@@ -232,15 +242,24 @@ impl<'a> Vivante<'a> {
 }
 
 impl Gpu for Vivante<'_> {
-    fn resize(&mut self, size: Size) -> bool {
-        for job in &mut self.jobs {
-            job.work = match size {
-                Size::Small => job.small.clone(),
-                Size::Bos => job.with_bos.clone(),
-                Size::Words => job.with_words.clone(),
+    fn resize(&mut self, depth: usize, size: Size) -> Result<bool, Errno> {
+        // Instructions of the vertex shader, which no draw uses.
+        let loads = |work: etnaviv::Work, n| work.state(0x4000 + n % 1024 * 4, n);
+        for job in self.jobs.iter_mut().take(depth) {
+            let begun = match size {
+                Size::Words(words) => (0..words / 2).fold(self.client.work(), loads),
+                _ => self.client.work(),
             };
+            job.work = begun.fill_long(&job.bos[0], FILLED);
+            if let Size::Bos(others) = size {
+                while job.bos.len() <= others {
+                    job.bos.push(self.client.bo(4096)?);
+                }
+                let named = job.bos.iter().take(others + 1);
+                job.work = named.fold(job.work.clone(), |work, bo| work.names(bo));
+            }
         }
-        true
+        Ok(true)
     }
 
     fn forget(&self, place: usize) {
@@ -280,11 +299,15 @@ impl Gpu for Vivante<'_> {
 }
 
 /// `JOBS` jobs, `depth` of them in flight, if the GPU has jobs of that size.
-fn measure(gpu: &mut dyn Gpu, depth: usize, size: Size, mark: &dyn Fn(u32)) -> Outcome<()> {
-    if !gpu.resize(size) {
+fn measure(
+    gpu: &mut dyn Gpu,
+    (part, depth, size): (u32, usize, Size),
+    mark: &dyn Fn(u32),
+) -> Outcome<()> {
+    if !gpu.resize(depth, size).map_err(failed("buffers"))? {
         return Ok(());
     }
-    let tag = depth as u32 | size as u32;
+    let tag = depth as u32 | part;
     for n in 0..JOBS {
         let place = n % depth;
         gpu.forget(place);
@@ -322,14 +345,8 @@ fn run(gpu: &mut dyn Gpu, mark: &dyn Fn(u32)) -> Outcome<()> {
         mark(CLOSED);
         closed.map_err(failed("a BO"))?;
     }
-    for (depth, size) in [
-        (1, Size::Small),
-        (DEPTH, Size::Small),
-        (1, Size::Bos),
-        (DEPTH, Size::Bos),
-        (1, Size::Words),
-    ] {
-        measure(gpu, depth, size, mark)?;
+    for measured in MEASURED {
+        measure(gpu, measured, mark)?;
     }
     Ok(())
 }
