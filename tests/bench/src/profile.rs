@@ -273,7 +273,6 @@ mod tests {
             let Calls {
                 mtx_locks,
                 clock_reads,
-                syncs,
                 sync_bytes,
                 reads,
                 writes,
@@ -283,7 +282,6 @@ mod tests {
             let at_least = [
                 mtx_locks,
                 clock_reads,
-                syncs,
                 reads,
                 writes,
                 traffic.interrupts,
