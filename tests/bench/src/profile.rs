@@ -279,13 +279,9 @@ mod tests {
                 ..
             } = traffic.calls;
             let jobs = u64::from(traffic.jobs);
-            let at_least = [
-                mtx_locks,
-                clock_reads,
-                reads,
-                writes,
-                traffic.interrupts,
-            ];
+            let at_least = [mtx_locks, clock_reads, reads, traffic.interrupts];
+            // etnaviv starts a job by a write to memory.
+            assert!(job.board != "rk3399" || writes >= jobs, "{traffic:?}");
             assert!(
                 at_least.iter().all(|n| *n >= jobs),
                 "{:?}: {traffic:?}",
