@@ -13,8 +13,11 @@
 
 #define	PAGES	2048
 #define	LINES	64
-/* Two ranges of physical memory, one below and one above 4 GiB. */
-#define	LOW_PA	0x40000000ul
+/*
+ * Two ranges of physical memory, one below and one above 4 GiB.  Their pages
+ * are neighbours in the array, and the end of the lower one is not aligned.
+ */
+#define	LOW_PA	0x40001000ul
 #define	HIGH_PA	0x100000000ul
 
 static struct vm_page pages[2 * PAGES];
@@ -190,6 +193,8 @@ maintain(void *at, vm_size_t len, bool invalidate)
 	vm_page_t m;
 
 	KASSERT(off < 2 * PAGES * PAGE_SIZE && len <= 2 * PAGES * PAGE_SIZE - off, "");
+	/* Between the ranges there is no memory. */
+	KASSERT(off / PAGE_SIZE >= PAGES || off + len <= PAGES * PAGE_SIZE, "");
 	for (line = off / LINES * LINES; line < off + len; line += LINES) {
 		m = &pages[line / PAGE_SIZE];
 		cache[m - pages].dirty &= ~(1ul << line % PAGE_SIZE / LINES);

@@ -85,7 +85,12 @@ retry:
 		}
 		vm_page_iter_remove(&pages, m);
 		freed++;
-		if (length != 0 && m != run + length) {
+		/*
+		 * Neighbours in the array of pages need not be neighbours in
+		 * memory: the array has no holes.
+		 */
+		if (length != 0 && (m != run + length || VM_PAGE_TO_PHYS(m) !=
+		    VM_PAGE_TO_PHYS(run) + ptoa(length))) {
 			drm_pages_put(obj->dev, run, length);
 			length = 0;
 		}

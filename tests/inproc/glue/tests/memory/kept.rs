@@ -95,6 +95,39 @@ fn few_pages_are_kept_and_not_for_ever() {
     }
 }
 
+/// A buffer with the last page below a hole in memory and the first one above it. Catches: the two
+/// kept as a run, of which the cache maintenance goes through the hole.
+#[test]
+fn no_run_goes_through_a_hole_in_memory() {
+    const BELOW: u64 = 0x4080_0000;
+    const ABOVE: u64 = 0x1_0000_0000;
+    let mut k = Kernel::get();
+    let dev = k.dev(false, ANY, ANY);
+    unsafe {
+        let mut others = BTreeSet::new();
+        let mut pa = 0;
+        while fbsd_page_alloc(dev, &mut pa) == 0 {
+            others.insert(pa);
+        }
+        let mut o = std::ptr::null_mut();
+        assert_eq!(fbsd_object_create(dev, 2 * 4096, WC, &mut o), 0);
+        for (index, page) in [BELOW, ABOVE].into_iter().enumerate() {
+            assert!(others.remove(&page), "{page:#x} was allocated");
+            fbsd_page_free(dev, page);
+            assert_eq!(fbsd_object_wire(o, index as u64, 1, &mut pa), 0);
+            assert_eq!(pa, page);
+        }
+        fbsd_object_unref(o);
+        assert_eq!(fake_kept(dev), 2);
+        let (o, pas) = buffer(dev, WC, 2);
+        assert_eq!(BTreeSet::from_iter(pas), BTreeSet::from([BELOW, ABOVE]));
+        fbsd_object_unref(o);
+        others
+            .into_iter()
+            .for_each(|page| fbsd_page_free(dev, page));
+    }
+}
+
 /// Catches: pages of a run that are left when some of them cannot be inserted.
 #[test]
 fn a_run_that_cannot_be_inserted_is_freed() {

@@ -69,6 +69,15 @@ impl Caller<'_> {
         if turn % EACH != EACH - 1 {
             return Ok(());
         }
+        self.check_signal()
+    }
+
+    /// Fails if a signal is pending or the thread is exiting.
+    ///
+    /// # Errors
+    ///
+    /// EINTR, ERESTART.
+    pub fn check_signal(&self) -> Result<()> {
         // SAFETY: live by the invariant.
         Errno::check(unsafe { c::drm_os_caller_interrupted(self.raw) })
     }

@@ -207,8 +207,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         if !fences.is_empty() {
             drop(engine);
             if let Err(e) = Queue::depend(this, id, fences) {
-                this.abandon(id);
-                return Err((e, None));
+                return Err((e, this.abandon(id)));
             }
             engine = this.lock();
         }
@@ -216,8 +215,7 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
             Ok(()) => Ok((id, engine)),
             Err(e) => {
                 drop(engine);
-                this.abandon(id);
-                Err((errno(e), None))
+                Err((errno(e), this.abandon(id)))
             }
         }
     }
@@ -254,10 +252,10 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
         Ok(())
     }
 
-    /// Discards a prepared job: its fence is signaled with ECANCELED, and its holdings are dropped.
-    fn abandon(&self, id: JobId) {
-        let job = self.lock().sched.abandon(id);
-        drop(job);
+    /// Takes a prepared job back, unless it was cancelled. Dropping it signals its fence with
+    /// ECANCELED, and drops its holdings.
+    fn abandon(&self, id: JobId) -> Option<Entry<P>> {
+        self.lock().sched.abandon(id)
     }
 
     /// Releases the job lock, and retires at most `at_once` jobs that have ended. For each, calls

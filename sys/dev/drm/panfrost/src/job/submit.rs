@@ -106,6 +106,7 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<(NamedBos, Mapped)
         gems.clear();
         mapped.clear();
         purging.buffer().wait_for_purge();
+        call.caller.check_signal()?;
     }
 }
 

@@ -35,11 +35,14 @@ impl<D: Driver> File<D> {
     ) -> Result<()> {
         // How many are looked up in one hold of the lock.
         const AT_ONCE: usize = 64;
-        let mut handles = (0..usize::MAX).zip(handles).peekable();
-        while let Some((done, _)) = handles.peek() {
-            caller.check_signals(*done)?;
+        let mut handles = handles.peekable();
+        let mut is_first = true;
+        while handles.peek().is_some() {
+            if !core::mem::replace(&mut is_first, false) {
+                caller.check_signal()?;
+            }
             let table = self.handles().lock();
-            for (_, handle) in handles.by_ref().take(AT_ONCE) {
+            for handle in handles.by_ref().take(AT_ONCE) {
                 let named = table.get(handle).ok_or(ENOENT)?;
                 add(&named.gem, &named.driver)?;
             }
