@@ -36,8 +36,6 @@ say "bench: a small client beside others, and beside threads that burn processor
 "$TARGET/release/latency" | tee -a "$out/bench.txt"
 say "bench: one operation among few and many objects" | tee -a "$out/bench.txt"
 "$TARGET/release/scale" "$out/scale.csv" | tee -a "$out/bench.txt"
-say "bench: what a job calls, and the instructions of our crates for it" | tee -a "$out/bench.txt"
-"$TARGET/release/profile" "$out/series.csv" | tee -a "$out/bench.txt"
 # The only machine that says how many instructions a kernel executes is one that counts them.
 # Without its packages it is left out.
 say "bench: the kernel's instructions for a job: Linux 6.1's drivers, ours on FreeBSD" |
@@ -65,6 +63,8 @@ if mk/crosscheck.sh packages >"$out/guest.log" 2>&1; then
 else
 	say "skipped: $(tail -n 1 "$out/guest.log")" | tee -a "$out/bench.txt"
 fi
+say "bench: what a job calls, and the instructions of our crates for it" | tee -a "$out/bench.txt"
+"$TARGET/release/profile" "$out/series.csv" | tee -a "$out/bench.txt"
 "$TARGET/release/plot" "$out/cost.png" /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf \
 	"$out/series.csv" "${args[@]}"
 for board in rk3399 imx8mq; do

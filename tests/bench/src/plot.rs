@@ -49,6 +49,8 @@ pub struct Panel {
     title: &'static str,
     x: &'static str,
     y: &'static str,
+    /// Whether the axis of numbers is logarithmic.
+    logarithmic: bool,
     /// The lines.
     pub lines: Vec<Line>,
 }
@@ -128,7 +130,13 @@ pub fn panels(guests: &[Guests], series: &[Series]) -> [Panel; 4] {
     } else {
         "instructions of our crates"
     };
-    let panel = |title, x, y, lines| Panel { title, x, y, lines };
+    let panel = |title, x, y, lines| Panel {
+        title,
+        x,
+        y,
+        logarithmic: y == host,
+        lines,
+    };
     [
         panel("A job by its BOs (guests)", "BOs of the job", guest, bos),
         panel(
@@ -152,36 +160,46 @@ pub fn panels(guests: &[Guests], series: &[Series]) -> [Panel; 4] {
     ]
 }
 
-/// From the least to the greatest, with some room on both sides; 1 to 10 without points.
+/// From the least to the greatest, and some room on both sides; 0 to 1 without points.
 fn range(values: impl Iterator<Item = f64> + Clone) -> Range<f64> {
     let (least, most) = (values.clone().reduce(f64::min), values.reduce(f64::max));
-    least
-        .zip(most)
-        .map_or(1.0..10.0, |(least, most)| least * 0.8..most * 1.25)
+    let (least, most) = least.zip(most).unwrap_or((0.0, 1.0));
+    let room = (most - least) / 20.0;
+    least - room..most + room
 }
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
 fn draw(area: &Area<'_>, panel: &Panel) -> Fallible<()> {
-    let all = panel.lines.iter().flat_map(|line| &line.points);
-    let xs = range(all.clone().map(|(x, _)| *x));
-    let ys = range(all.map(|(_, y)| *y));
+    let place = |(x, y): (f64, f64)| (if panel.logarithmic { x.log2() } else { x }, y);
+    let all = panel
+        .lines
+        .iter()
+        .flat_map(|line| &line.points)
+        .copied()
+        .map(place);
+    let xs = range(all.clone().map(|(x, _)| x));
+    // From 0, so that what is flat looks so, and with room for the names of the lines.
+    let most = all.map(|(_, y)| y).fold(1.0, f64::max);
     let mut builder = ChartBuilder::on(area);
     builder
         .caption(panel.title, (FONT, 20))
         .margin(12)
+        .margin_right(24)
         .x_label_area_size(42)
         .y_label_area_size(78);
-    // From 0, so that what is flat looks so.
-    let mut chart = builder.build_cartesian_2d(xs.log_scale(), 0.0..ys.end)?;
+    let mut chart = builder.build_cartesian_2d(xs, 0.0..most * 1.3)?;
     chart
         .configure_mesh()
         .x_desc(panel.x)
         .y_desc(panel.y)
         .axis_desc_style((FONT, 15))
         .label_style((FONT, 13))
-        .x_label_formatter(&|x| format!("{x}"))
+        .x_label_formatter(&|x| match panel.logarithmic {
+            true => format!("{}", x.exp2()),
+            false => format!("{x}"),
+        })
         .y_label_formatter(&|y| format!("{y}"))
         .light_line_style(WHITE)
         .bold_line_style(BLACK.mix(0.12))
@@ -204,7 +222,7 @@ fn draw(area: &Area<'_>, panel: &Panel) -> Fallible<()> {
             Circle::new(at, 4, style)
         };
         chart
-            .draw_series(LineSeries::new(points.iter().copied(), line))?
+            .draw_series(LineSeries::new(points.iter().copied().map(place), line))?
             .label(name)
             .legend(move |(x, y)| {
                 EmptyElement::at((x, y))
@@ -214,7 +232,7 @@ fn draw(area: &Area<'_>, panel: &Panel) -> Fallible<()> {
         chart.draw_series(
             points
                 .iter()
-                .map(|at| EmptyElement::at(*at) + point((0, 0))),
+                .map(|at| EmptyElement::at(place(*at)) + point((0, 0))),
         )?;
     }
     if panel.lines.is_empty() {
