@@ -246,7 +246,7 @@ calls(int fd)
 	if (last == NULL) {
 		must("GEM_NEW", drm(fd, GEM_NEW, &target));
 		last = map(fd, offset(fd, target.handle), LONG_BYTES, PROT_READ | PROT_WRITE);
-		last += LONG_BYTES - 4;
+		last += LONG_BYTES / 4 - 1;
 	}
 	must("GEM_NEW", signaled("GEM_NEW", fd, GEM_NEW, &new));
 	if (first_bo == 0)
