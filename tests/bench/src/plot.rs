@@ -2,9 +2,9 @@
 //! A picture of what a job costs by its number of BOs, by its number of words, among many clients
 //! and among many BOs.
 //!
-//! The one thing to know: the upper two panels show privileged arm64 instructions of a whole job in
-//! guests (guest.rs), of both systems; the lower two show instructions of the kernel module's crates
-//! on this machine (profile.rs), which there is no peer for.
+//! The one thing to know: the upper two panels show privileged arm64 instructions of a whole job
+//! in guests (guest.rs), of both systems; the lower two show instructions of the kernel module's
+//! crates on this machine (profile.rs), which there is no peer for.
 
 use crate::guest::{Job, Run, LARGER};
 use crate::profile::{Series, CLIENTS, OBJECTS};

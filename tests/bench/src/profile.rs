@@ -38,9 +38,9 @@ pub const PROFILED: [Profiled; 6] = [
     of(["etnaviv, 2 BOs", "2,064 words"], "imx8mq", 2, 2064),
 ];
 
-/// A row of the table: what is counted; what it was for each job in November 2026, before the runner
-/// started jobs in the ioctl, by this program at commit b338920; and what it is in some jobs'
-/// traffic.
+/// A row of the table: what is counted; what it was for each job in November 2026, before the
+/// runner started jobs in the ioctl, by this program at commit b338920; and what it is in some
+/// jobs' traffic.
 type Row = (&'static str, [u32; PROFILED.len()], fn(&Traffic) -> u64);
 
 /// The rows.

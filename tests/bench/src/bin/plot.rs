@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `plot OUT.png FONT.ttf SERIES.csv [-- BOARD STOCK_LOG... [ours OUR_LOG...]]...`: draws what a job
-//! costs, from the series of `profile` and the logs that `guest` prints.
+//! `plot OUT.png FONT.ttf SERIES.csv [-- BOARD STOCK_LOG... [ours OUR_LOG...]]...`: draws what a
+//! job costs, from the series of `profile` and the logs that `guest` prints.
 
 use bench::guest::Run;
 use bench::plot::{panels, picture, Guests};
@@ -8,7 +8,7 @@ use bench::profile::from_csv;
 use std::error::Error;
 use std::process::ExitCode;
 
-/// The first of the logs, which are alike: `guest` has seen to that.
+/// The first of the logs, which are alike: `guest` checks that.
 fn run(logs: &[String]) -> Result<Run, String> {
     let path = logs.first().ok_or("no log")?;
     let log = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;

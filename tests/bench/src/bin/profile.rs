@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `profile [FILE.csv]`: what a job costs by kind of call and in instructions of the kernel
-//! module's crates, as a table; and into the file what it costs among many clients and many BOs: see
-//! crate `bench`, profile.rs.
+//! module's crates, as a table; and into the file what it costs among many clients and many BOs:
+//! see crate `bench`, profile.rs.
 //!
 //! Instructions are counted by callgrind, as a processor does not say whose they are. Exits with 2
 //! if there is none; the table is printed without them.
