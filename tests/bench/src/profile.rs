@@ -38,6 +38,9 @@ pub const PROFILED: [Profiled; 6] = [
     of(["etnaviv, 2 BOs", "2,064 words"], "imx8mq", 2, 2064),
 ];
 
+/// Counts the instructions of a job of a board and size, among so many.
+type CountFn = fn(&mut Counter, &str, Size, u32) -> Option<f64>;
+
 /// A row of the table: what is counted; what it was for each job in November 2026, before the
 /// runner started jobs in the ioctl, by this program at commit b338920; and what it is in some
 /// jobs' traffic.
@@ -164,7 +167,7 @@ pub fn series(counter: &mut Counter) -> Option<Vec<Series>> {
     let mut all = Vec::new();
     for (name, bos) in [("rk3399", 2), ("imx8mq", 1)] {
         let size = Size { bos, words: WORDS };
-        let kinds: [(_, &[u32], fn(&mut Counter, &str, Size, u32) -> Option<f64>); 2] = [
+        let kinds: [(_, &[u32], CountFn); 2] = [
             (CLIENTS, &MANY_CLIENTS, among_clients),
             (OBJECTS, &MANY_OBJECTS, among_objects),
         ];

@@ -15,18 +15,6 @@
 #include <sys/ucred.h>
 #include <vm/vm.h>
 
-void
-drm_caller_init(struct drm_os_caller *caller, struct thread *td,
-    struct drm_os_minor *minor)
-{
-
-	caller->td = td;
-	caller->minor = minor;
-	caller->waits_for = NULL;
-	caller->new_file = NULL;
-	caller->new_fd = -1;
-}
-
 /*
  * The argument is in kernel memory; sys_ioctl() copies it out if this returns
  * 0.

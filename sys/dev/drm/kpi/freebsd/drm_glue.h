@@ -109,6 +109,19 @@ struct drm_os_caller {
 	int		 new_fd;
 };
 
+/* minor: NULL for a dma-buf or a sync_file. */
+static inline void
+drm_caller_init(struct drm_os_caller *caller, struct thread *td,
+    struct drm_os_minor *minor)
+{
+
+	caller->td = td;
+	caller->minor = minor;
+	caller->waits_for = NULL;
+	caller->new_file = NULL;
+	caller->new_fd = -1;
+}
+
 /* drm_page_cache.c */
 void	drm_page_cache_init(struct drm_page_cache *cache);
 void	drm_page_cache_trim(struct drm_page_cache *cache);
@@ -122,8 +135,6 @@ void	drm_newbus_init(void);
 void	drm_newbus_uninit(void);
 
 /* drm_call.c */
-void	drm_caller_init(struct drm_os_caller *caller, struct thread *td,
-	    struct drm_os_minor *minor);
 int	drm_call_ioctl(const struct drm_os_file_ops *ops, void *priv,
 	    struct drm_os_caller *caller, u_long cmd, void *data);
 int	drm_call_mmap(const struct drm_os_file_ops *ops, void *priv,
