@@ -315,7 +315,7 @@ mod tests {
                 ours: None,
             }]
         };
-        let [bos, words, clients, objects] = panels(&guests(stock), &[series.clone()]);
+        let [bos, words, clients, objects] = panels(&guests(stock), std::slice::from_ref(&series));
         assert_eq!(bos.lines.len(), 1);
         let expected = [(1.0, 10.0), (9.0, 4000.0), (33.0, 1000.0), (129.0, 5000.0)];
         assert_eq!(bos.lines[0].points, expected);

@@ -47,6 +47,9 @@ fn submits(meter: &mut Meter) -> [Row; 2] {
     ]
 }
 
+/// A figure of a job's traffic.
+type Figure = fn(&Traffic) -> u64;
+
 /// What a job costs besides instructions: the same on every machine.
 fn print_traffic() {
     let [vivante, mali] = ["imx8mq", "rk3399"].map(|board| {
@@ -61,7 +64,7 @@ fn print_traffic() {
         "\n{:<44} {:>10} {:>10}",
         "one job, one at a time", "etnaviv", "panfrost"
     );
-    let rows: [(&str, fn(&Traffic) -> u64); 5] = [
+    let rows: [(&str, Figure); 5] = [
         ("registers read", |traffic| traffic.calls.reads),
         ("registers written", |traffic| traffic.calls.writes),
         ("interrupts", |traffic| traffic.interrupts),
