@@ -211,8 +211,9 @@ signals(int fd, const struct native_driver *driver, uint64_t count)
 	for (i = 0; i < nitems(calls) && calls[i].name != NULL; i++) {
 		say("%s: %u signals without SA_RESTART, %u with it, %u times EINTR\n",
 		    calls[i].name, calls[i].hits[0], calls[i].hits[1], calls[i].ended);
+		/* Among fewer signals a short call may get none. */
 		expect("a call without a signal",
-		    count >= 1000 && calls[i].hits[0] + calls[i].hits[1] == 0, 0);
+		    count >= 10000 && calls[i].hits[0] + calls[i].hits[1] == 0, 0);
 	}
 	expect("too few signals without SA_RESTART", hits(0) < count / 8, 0);
 	expect("too few signals with SA_RESTART", hits(1) < count / 8, 0);
