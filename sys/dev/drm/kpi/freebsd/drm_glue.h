@@ -152,10 +152,12 @@ void	drm_linux_uninit(void);
 bool	drm_minor_wait_begin(struct drm_os_caller *caller, struct cv *cv);
 void	drm_minor_wait_end(struct drm_os_caller *caller);
 
-/* drm_object.c */
-struct vm_object *drm_object_vm(struct drm_os_object *obj);
+/* drm_kern.c */
 void	drm_malloc_init(void);
 void	drm_malloc_uninit(void);
+
+/* drm_object.c */
+struct vm_object *drm_object_vm(struct drm_os_object *obj);
 void	drm_locks_init(void);
 void	drm_locks_uninit(void);
 void	drm_objects_init(void);

@@ -31,7 +31,7 @@
 
 /*
  * The number of pages, as an order, that is asked for after a larger run is
- * not available: what remains of fragmented memory is tried for once.
+ * not available.  If that is not available either, single pages are used.
  */
 #define	FALLBACK_ORDER	4
 

@@ -50,7 +50,7 @@ impl Region {
 struct Spot {
     number: u32,
     size: u64,
-    /// Whether jobs use it, as of the latest `Users::update`.
+    /// Whether jobs use it, as of the latest `Regions::first_unused`.
     used: bool,
 }
 

@@ -384,9 +384,7 @@ impl BufferUses {
     pub(crate) fn places(&self) -> &[Place] {
         &self.list
     }
-}
 
-impl BufferUses {
     /// Ends the uses. Returns whether there is something for `Vm::reap` to free, or may be.
     pub(crate) fn end(mut self) -> bool {
         self.end_all()
