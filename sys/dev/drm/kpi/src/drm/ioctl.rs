@@ -52,7 +52,7 @@ pub const ROOT: Access = Access {
 pub struct Ioctl<D: Driver> {
     /// The number within group 'd'.
     pub nr: u32,
-    /// The size of its structure in bytes, at most `MAX_ARG`; 0 if it has none.
+    /// The size of its structure in bytes; 0 if it has none.
     pub size: usize,
     /// The permission to call it.
     pub access: Access,
@@ -60,9 +60,6 @@ pub struct Ioctl<D: Driver> {
     /// changes `data` only if it succeeds.
     pub run: fn(&Call<'_, D>, data: &mut [u8]) -> Result<()>,
 }
-
-/// The largest structure.
-pub const MAX_ARG: usize = 256;
 
 /// The number in a Linux request code.
 pub const fn code_nr(code: u32) -> u32 {
@@ -102,8 +99,6 @@ macro_rules! drm_ioctl {
             $crate::drm::ioctl::code_size($code) == <$arg as $crate::util::uapi::Uapi>::SIZE,
             "size in the request code"
         );
-        const _: () =
-            assert!(<$arg as $crate::util::uapi::Uapi>::SIZE <= $crate::drm::ioctl::MAX_ARG);
         $crate::drm::ioctl::Ioctl {
             nr: $crate::drm::ioctl::code_nr($code),
             size: <$arg as $crate::util::uapi::Uapi>::SIZE,
