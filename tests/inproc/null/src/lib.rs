@@ -223,6 +223,7 @@ fn submit(call: &Call<'_, NullDriver>, arg: &mut Submit) -> Result<()> {
         reservation: Reservation::take(os, call.caller, &NoBuffers, None)?,
         waits: FenceSet::new(os),
         bytes: 1024,
+        sync_file: None,
     };
     let make = |charge, _: &Arc<Fence>| {
         Ok(Job {
@@ -232,7 +233,7 @@ fn submit(call: &Call<'_, NullDriver>, arg: &mut Submit) -> Result<()> {
         })
     };
     let client = file.client.as_ref().ok_or(ENXIO)?;
-    let fence = client.submit(new, |fence| Ok(fence.clone()), make)?;
+    let (fence, _) = client.submit(new, |fence| Ok(fence.clone()), make)?;
     out_sync.replace(Some(fence.into()));
     Ok(())
 }

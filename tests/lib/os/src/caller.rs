@@ -198,6 +198,13 @@ impl Caller {
             .map_or(0, |process| process.descriptors())
     }
 
+    /// Whether a local caller's process keeps the files of descriptors that failed requests take
+    /// back, as another thread of it can by dup(2). Returns those that it has kept so far.
+    pub fn keep_withdrawn(&self, on: bool) -> Vec<File> {
+        let process = self.local.as_ref();
+        process.map_or_else(Vec::new, |process| process.keep_withdrawn(on))
+    }
+
     /// The thread is dying: every wait from now on ends with EINTR.
     pub fn kill(&self) {
         self.inner.signal(EINTR, true);

@@ -17,6 +17,8 @@ pub(crate) struct LocalProcess {
     comm: String,
     uid: u32,
     fds: Mutex<BTreeMap<i32, File>>,
+    /// See [`crate::Caller::keep_withdrawn`].
+    withdrawn: Mutex<Option<Vec<File>>>,
 }
 
 impl LocalProcess {
@@ -25,7 +27,13 @@ impl LocalProcess {
             comm: comm.to_string(),
             uid,
             fds: Mutex::default(),
+            withdrawn: Mutex::default(),
         }
+    }
+
+    pub(crate) fn keep_withdrawn(&self, on: bool) -> Vec<File> {
+        let kept = std::mem::replace(&mut *lk(&self.withdrawn), on.then(Vec::new));
+        kept.unwrap_or_default()
     }
 
     pub(crate) fn descriptors(&self) -> usize {
@@ -68,6 +76,9 @@ fn transfer(f: Vm, ours: *mut c_void, addr: u64, len: usize) -> Result<(), i32> 
 
 impl Process for LocalProcess {
     fn withdraw(&self, fd: i32) {
+        if let (Some(kept), Ok(file)) = (&mut *lk(&self.withdrawn), self.file(fd)) {
+            kept.push(file);
+        }
         self.close(fd);
     }
 

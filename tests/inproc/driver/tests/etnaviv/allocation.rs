@@ -4,7 +4,7 @@
 
 use driver_tests::etnaviv::sweep::{self, MOST, MTXS, PAGES, SXS};
 use driver_tests::etnaviv::{prep, stream, Client, Fence, Rig, Work, BROKEN, WC};
-use driver_tests::{errno, MS, SEC};
+use driver_tests::{errno, sync_file_info, MS, SEC};
 use drm_os_host::{Config, World};
 use drmboard::Board;
 use models::vivante::Injection;
@@ -106,20 +106,38 @@ fn submit() {
         let result = c.start(work);
         rig.world().fail_allocation(None);
         if result.is_err() {
-            // ABI: a job whose out-fence found no descriptor runs all the same.
             rig.advance(50 * MS);
             assert_eq!(
                 c.cpu_prep(work.data.handle, prep::WRITE | prep::NOSYNC, 0),
                 Ok(()),
                 "no client waits for a failed submit"
             );
-            assert!(work.is_untouched() || work.is_done());
-            work.forget();
+            assert!(work.is_untouched());
         }
         let fence = result?;
         assert_eq!(c.end_of(fence, SEC), 1);
         assert!(work.is_done());
         work.forget();
+        Ok(())
+    });
+    assert!(failures > 4, "{failures}");
+}
+
+/// The descriptor of a submit is there for other threads from when it is made, even if the submit
+/// fails then. Catches: a fence that such a thread sees end although the job before it in its run
+/// queue is not done.
+#[test]
+fn the_fence_of_a_submit_that_fails_does_not_overtake() {
+    let failures = sweep(busy, |rig, (c, _, before)| {
+        c.caller.keep_withdrawn(true);
+        let result = c.run(stream::nop(), &[]);
+        rig.world().fail_allocation(None);
+        for file in c.caller.keep_withdrawn(false) {
+            assert_eq!(c.sync_file_status(before.fd), 0, "the job before runs");
+            assert_eq!(sync_file_info(&file, &c.caller).status, 0);
+        }
+        let fence = result?;
+        assert_eq!(c.end_of(fence, SEC), 1);
         Ok(())
     });
     assert!(failures > 4, "{failures}");
@@ -131,10 +149,6 @@ fn first_submit() {
     let failures = sweep_keeping(&[SXS], Rig::client, |rig, c| {
         let result = c.run(stream::nop(), &[]);
         rig.world().fail_allocation(None);
-        if result.is_err() {
-            // ABI: a job whose out-fence found no descriptor runs all the same.
-            rig.advance(MS);
-        }
         let fence = result?;
         assert_eq!(c.end_of(fence, SEC), 1);
         Ok(())

@@ -351,6 +351,7 @@ fn submit(call: &Call<'_, OrderDriver>, arg: &mut Submit) -> Result<()> {
         reservation: Reservation::take(os, call.caller, &NoBuffers, None)?,
         waits: FenceSet::new(os),
         bytes: 1024,
+        sync_file: None,
     };
     let make = |charge, _: &Option<Hooked>| {
         Ok(Job {
@@ -363,9 +364,9 @@ fn submit(call: &Call<'_, OrderDriver>, arg: &mut Submit) -> Result<()> {
         })
     };
     let hook = Arc::new(os, Signaled { dev })?.into_hook();
-    let publish = |fence: &Arc<Fence>| Fence::hook(fence, &hook, arg.microseconds.into());
+    let prepare = |fence: &Arc<Fence>| Fence::hook(fence, &hook, arg.microseconds.into());
     let client = file.client.as_ref().ok_or(ENXIO)?;
-    let hooked = client.submit(new, publish, make)?;
+    let (hooked, _) = client.submit(new, prepare, make)?;
     file.hooks.lock().expect("a lock").extend(hooked);
     Ok(())
 }

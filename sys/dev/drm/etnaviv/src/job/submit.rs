@@ -362,24 +362,21 @@ fn queue(
         reservation,
         waits,
         bytes: objects.bytes,
+        sync_file: (arg.flags & FENCE_FD_OUT != 0).then_some((call.caller, b"etnaviv")),
     };
-    // The id of the fence, once it has one.
+    // The id of the fence, once it has one. No client knows it before the submit returns it.
     let number = Cell::new(None);
-    let publish = |fence: &Arc<Fence>| {
+    let prepare = |fence: &Arc<Fence>| {
         let id = core.fences.insert(fence)?;
         number.set(Some(id));
-        let descriptor = match arg.flags & FENCE_FD_OUT {
-            0 => NO_DESCRIPTOR,
-            _ => SyncFile::export(os, account, call.caller, fence.clone().into(), b"etnaviv")?,
-        };
-        Ok((id, descriptor))
+        Ok(id)
     };
-    let make = |charge, published: &(u32, i32)| {
+    let make = |charge, id: &u32| {
         Ok(Job {
             stream: objects.stream,
             pipe: objects.pipe,
             vm: file.vm.clone(),
-            fence: published.0,
+            fence: *id,
             stats: file.stats.clone(),
             requests: objects.requests,
             left: None,
@@ -387,10 +384,10 @@ fn queue(
             _charge: charge,
         })
     };
-    match client.submit(new, publish, make) {
+    match client.submit(new, prepare, make) {
         Ok((id, descriptor)) => {
             arg.fence = id;
-            arg.fence_fd = descriptor;
+            arg.fence_fd = descriptor.unwrap_or(NO_DESCRIPTOR);
             Ok(())
         }
         Err(e) => {

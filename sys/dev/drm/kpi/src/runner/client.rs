@@ -3,12 +3,13 @@
 
 use crate::alloc::{Arc, KVec};
 use crate::mem::reservation::{Buffers, Reservation};
-use crate::os::Sx;
+use crate::os::{Caller, Sx};
 use crate::runner::backend::Backend;
 use crate::runner::holdings::{EndedJobs, Holdings};
 use crate::runner::queue::{dependency_bytes, errno, Entry, Queue, Timeline};
 use crate::sync::fence::Fence;
 use crate::sync::fences::FenceSet;
+use crate::sync::sync_file::SyncFile;
 use crate::util::account::{Account, Charge};
 use crate::util::errno::{Result, EINVAL, ENOMEM, ENXIO};
 use drm_sched::{ClientId, EntityId, Priority, WEIGHT_DEFAULT};
@@ -46,6 +47,8 @@ pub struct Submission<'a, B: Backend, L: Buffers> {
     pub waits: FenceSet,
     /// An estimate of the kernel memory of the job, in bytes.
     pub bytes: u64,
+    /// If the job's fence gets a descriptor: for whom, and the name of the sync_file.
+    pub sync_file: Option<(&'a Caller<'a>, &'static [u8])>,
 }
 
 impl<B: Backend> Client<B> {
@@ -109,20 +112,21 @@ impl<B: Backend> Client<B> {
         Ok(FenceSet::without(os, self.queue(slot)?.context))
     }
 
-    /// Submits a job: charges it, has the driver `publish` its fence and `make` the job, and queues
-    /// it. `make` is given what `publish` has returned. On an error no job is queued, and the fence
-    /// is signaled with ECANCELED.
+    /// Submits a job: charges it, has the driver `prepare` for its fence and `make` the job, and
+    /// queues it. `make` is given what `prepare` has returned, which is returned with the
+    /// descriptor of the fence, if there is one. On an error no job is queued, and the fence, which
+    /// `prepare` does not make visible to clients, is signaled with ECANCELED.
     ///
     /// # Errors
     ///
-    /// EINTR, ERESTART; ENOMEM, also above the client's limit; ENXIO if the device is being
-    /// detached; the errors of `publish` and `make`.
+    /// EINTR, ERESTART; ENOMEM, also above the client's limit; EMFILE; ENXIO if the device is being
+    /// detached; the errors of `prepare` and `make`.
     pub fn submit<T, L: Buffers>(
         &self,
         new: Submission<'_, B, L>,
-        publish: impl FnOnce(&Arc<Fence>) -> Result<T>,
+        prepare: impl FnOnce(&Arc<Fence>) -> Result<T>,
         make: impl FnOnce(Charge, &T) -> Result<B::Job>,
-    ) -> Result<T> {
+    ) -> Result<(T, Option<i32>)> {
         let runner = self.device.runner();
         let queue = self.queue(new.slot)?;
         // OVERFLOW: saturates: an account refuses such an amount.
@@ -133,8 +137,8 @@ impl<B: Backend> Client<B> {
         let mut timeline = queue.timeline.lock();
         let signaler = runner.queue.promise(&mut timeline, fences_charge)?;
         let fence = signaler.fence().clone();
-        let published = publish(&fence)?;
-        let payload = make(charge, &published)?;
+        let prepared = prepare(&fence)?;
+        let payload = make(charge, &prepared)?;
         let payload = match Holdings::new(runner.os(), new.ended_jobs, payload) {
             Ok(payload) => payload,
             Err(payload) => {
@@ -147,12 +151,18 @@ impl<B: Backend> Client<B> {
         // The job waits for earlier users of its buffers. Later users wait for its fence, which is
         // added to the reservations.
         let entry = Entry { payload, signaler };
-        match Queue::queue(&runner.queue, queue.entity, entry, &new.waits) {
-            Ok((id, mut engine)) => {
+        // The fences of a timeline are signaled in order. So no client sees this one before all
+        // that may fail is done.
+        let publish = new.sync_file.map(|(caller, name)| {
+            let fence = fence.clone();
+            move || SyncFile::export(runner.os(), new.account, caller, fence.into(), name)
+        });
+        match Queue::queue(&runner.queue, queue.entity, entry, &new.waits, publish) {
+            Ok((id, mut engine, descriptor)) => {
                 self.device.queued(&mut engine, id);
                 runner.start_jobs(&self.device, engine);
                 new.reservation.publish(&fence);
-                Ok(published)
+                Ok((prepared, descriptor))
             }
             Err((e, entry)) => {
                 drop(timeline);

@@ -65,9 +65,10 @@ pub struct Queue<P, H> {
     kick: Mtx<Option<Arc<dyn Hook>>>,
 }
 
-/// The job, with the job lock held; or the error, and the job if it is not discarded yet.
-pub(super) type Queued<'a, P, H> =
-    core::result::Result<(JobId, MtxGuard<'a, Engine<P, H>>), (Errno, Option<Entry<P>>)>;
+/// The job, with the job lock held, and what `publish` has returned; or the error, and the job if
+/// it is not discarded yet.
+pub(super) type Queued<'a, P, H, T> =
+    core::result::Result<(JobId, MtxGuard<'a, Engine<P, H>>, Option<T>), (Errno, Option<Entry<P>>)>;
 
 /// The number of hooks of a job's fence that are called when it is signaled. The others are called
 /// later, so that a fence with many hooks does not delay the jobs of other clients.
@@ -190,31 +191,40 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
     }
 
     /// Queues a job of `entity`, which runs after `fences` are signaled. Returns with the job lock
-    /// held. If the job is dropped or discarded instead, its fence is signaled with ECANCELED.
+    /// held, and with the result of `publish`, if that is given: the last step that can fail, which
+    /// makes the job's fence visible to clients. On an error the job is dropped or returned, and
+    /// its fence, which is not visible, is signaled with ECANCELED when the job is dropped. A job
+    /// that is cancelled after `publish` ends in the order of its run queue.
     ///
     /// # Errors
     ///
-    /// ENOMEM; ECANCELED if the run queue was killed; ENXIO if the device is being detached.
-    pub(super) fn queue<'a>(
+    /// ENOMEM; ECANCELED if the run queue was killed; ENXIO if the device is being detached; the
+    /// errors of `publish`.
+    pub(super) fn queue<'a, T>(
         this: &'a Arc<Self>,
         entity: EntityId,
         entry: Entry<P>,
         fences: &FenceSet,
-    ) -> Queued<'a, P, H> {
+        publish: Option<impl FnOnce() -> Result<T>>,
+    ) -> Queued<'a, P, H, T> {
         let mut engine = this.lock();
         let prepared = engine.sched.prepare(entity, entry);
         let id = prepared.map_err(|(e, entry)| (errno(e), Some(entry)))?;
-        if !fences.is_empty() {
+        let mut published = None;
+        if !fences.is_empty() || publish.is_some() {
             drop(engine);
-            if let Err(e) = Queue::depend(this, id, fences) {
-                return Err((e, this.abandon(id)));
+            let depends = Queue::depend(this, id, fences);
+            match depends.and_then(|()| publish.map(|publish| publish()).transpose()) {
+                Ok(result) => published = result,
+                Err(e) => return Err((e, this.abandon(id))),
             }
             engine = this.lock();
         }
         match engine.sched.submit(id) {
-            Ok(()) => Ok((id, engine)),
+            Ok(()) => Ok((id, engine, published)),
             Err(e) => {
                 drop(engine);
+                // It is cancelled already, and ends in order: there is none to abandon.
                 Err((errno(e), this.abandon(id)))
             }
         }
@@ -226,6 +236,9 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
     ///
     /// ENOMEM; the caller then calls `abandon`.
     fn depend(this: &Arc<Self>, id: JobId, fences: &FenceSet) -> Result<()> {
+        if fences.is_empty() {
+            return Ok(());
+        }
         let hook = this.clone().into_hook();
         let mut waits = KVec::with_capacity(this.os, fences.len())?;
         for fence in fences.iter() {

@@ -129,6 +129,7 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Arc<Fence>> {
         reservation: Reservation::take(os, call.caller, &named, Some(&mut waits))?,
         waits,
         bytes: job_bytes(bos.len()).ok_or(ENOMEM)?,
+        sync_file: None,
     };
     let make = |charge, _: &Arc<Fence>| {
         Ok(Job {
@@ -139,7 +140,8 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Arc<Fence>> {
             charge,
         })
     };
-    client.submit(new, |fence| Ok(fence.clone()), make)
+    let submitted = client.submit(new, |fence| Ok(fence.clone()), make);
+    submitted.map(|(fence, _)| fence)
 }
 
 /// An estimate of the kernel memory of a job with `bos` buffers, in bytes. It is charged to the
