@@ -250,6 +250,7 @@ vm_page_alloc_noobj_contig(int req, u_long npages, vm_paddr_t low, vm_paddr_t hi
 
 	KASSERT(req & VM_ALLOC_WIRED && low == 0 && boundary == 0 &&
 	    attr == VM_MEMATTR_DEFAULT, "");
+	fake_counts.requests++;
 	if (fake_counts.fail != 0 && --fake_counts.fail == 0)
 		return (NULL);
 	/* From the top: pages that a device may not reach come first. */

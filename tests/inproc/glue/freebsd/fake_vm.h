@@ -14,6 +14,8 @@ struct fake_counts {
 	uint64_t fail;
 	/* The same of insertions of runs into VM objects. */
 	uint64_t fail_insert;
+	/* Requests for pages. */
+	uint64_t requests;
 };
 extern struct fake_counts fake_counts;
 

@@ -29,6 +29,8 @@ pub struct Counts {
     pub fail: u64,
     /// The same of insertions of runs into VM objects.
     pub fail_insert: u64,
+    /// Requests for pages.
+    pub requests: u64,
 }
 
 /// The kind of a process's page.

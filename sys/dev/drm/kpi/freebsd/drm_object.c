@@ -150,13 +150,15 @@ object_fault(vm_object_t vm, vm_ooffset_t offset __unused, int prot __unused,
 	struct drm_os_object *obj;
 	vm_page_t m;
 	u_long n;
+	int order;
 
 	obj = vm->handle;
 	if (obj->purged)
 		return (VM_PAGER_BAD);
 	n = 1;
+	order = 0;
 	VM_OBJECT_WUNLOCK(vm);
-	m = drm_pages_get(obj, &n);
+	m = drm_pages_get(obj, &n, &order);
 	VM_OBJECT_WLOCK(vm);
 	if (m == NULL)
 		return (VM_PAGER_BAD);

@@ -36,7 +36,7 @@ void	drm_object_free(struct drm_os_object *obj);
 
 /* drm_page_cache.c */
 void	drm_page_restore(vm_page_t m);
-vm_page_t drm_pages_get(struct drm_os_object *obj, u_long *npages);
+vm_page_t drm_pages_get(struct drm_os_object *obj, u_long *npages, int *most);
 void	drm_pages_put(struct drm_os_dev *dev, vm_page_t m, u_long npages);
 
 /* drm_object_page.c */

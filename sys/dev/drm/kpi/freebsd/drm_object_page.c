@@ -81,11 +81,12 @@ pages_absent(struct drm_os_object *obj, vm_pindex_t pindex, u_long npages)
 /*
  * Allocates a run of pages from pindex on, which are not allocated: of *npages
  * pages at most, and stores how many.  *npages is 0 if others were allocated
- * meanwhile.  Called with the VM object locked; releases the lock temporarily.
+ * meanwhile.  *most is that of drm_pages_get().  Called with the VM object
+ * locked; releases the lock temporarily.
  */
 static int
 run_insert(struct drm_os_object *obj, vm_pindex_t pindex, u_long *npages,
-    vm_page_t *mp)
+    int *most, vm_page_t *mp)
 {
 	struct pctrie_iter pages;
 	vm_page_t m;
@@ -96,7 +97,7 @@ run_insert(struct drm_os_object *obj, vm_pindex_t pindex, u_long *npages,
 	n = MIN(*npages, BLOCK_PAGES - pindex % BLOCK_PAGES);
 	*npages = 0;
 	VM_OBJECT_WUNLOCK(obj->vm);
-	m = drm_pages_get(obj, &n);
+	m = drm_pages_get(obj, &n, most);
 	VM_OBJECT_WLOCK(obj->vm);
 	if (m == NULL)
 		return (ENOMEM);
@@ -132,15 +133,16 @@ drm_object_pages_get(struct drm_os_object *obj, vm_pindex_t pindex,
 {
 	vm_page_t m;
 	u_long at, i, n;
-	int error;
+	int error, most;
 
 	m = NULL;
+	most = DRM_RUN_ORDER;
 	for (at = 0; at < count; at += n) {
 		if (obj->purged)
 			return (ENXIO);
 		n = pages_absent(obj, pindex + at, count - at);
 		if (n != 0)
-			error = run_insert(obj, pindex + at, &n, &m);
+			error = run_insert(obj, pindex + at, &n, &most, &m);
 		else {
 			n = 1;
 			error = drm_object_page_get(obj, pindex + at, &m);
@@ -169,8 +171,9 @@ drm_object_page_get(struct drm_os_object *obj, vm_pindex_t pindex,
 {
 	vm_page_t m;
 	u_long n;
-	int error;
+	int error, most;
 
+	most = 0;
 	for (;;) {
 		VM_OBJECT_ASSERT_WLOCKED(obj->vm);
 		if (obj->purged)
@@ -178,7 +181,7 @@ drm_object_page_get(struct drm_os_object *obj, vm_pindex_t pindex,
 		m = vm_page_lookup(obj->vm, pindex);
 		if (m == NULL) {
 			n = 1;
-			error = run_insert(obj, pindex, &n, &m);
+			error = run_insert(obj, pindex, &n, &most, &m);
 			if (error != 0)
 				return (error);
 			if (n == 0)

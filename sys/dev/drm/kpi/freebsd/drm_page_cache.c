@@ -218,15 +218,17 @@ run_claim(struct drm_os_object *obj, vm_page_t m, u_long npages)
 /*
  * Allocates a run of at most *npages pages for the object, zeroed and with its
  * attribute, but not in its VM object yet.  Stores how many there are.  May
- * sleep.
+ * sleep.  *most is the largest order to ask for, DRM_RUN_ORDER at first; it is
+ * lowered if a run is not available, so that a caller that allocates many runs
+ * of fragmented memory asks for each larger order once.
  */
 vm_page_t
-drm_pages_get(struct drm_os_object *obj, u_long *npages)
+drm_pages_get(struct drm_os_object *obj, u_long *npages, int *most)
 {
 	vm_page_t m;
 	int order;
 
-	order = MIN(flsl((long)*npages) - 1, DRM_RUN_ORDER);
+	order = MIN(flsl((long)*npages) - 1, *most);
 	for (;;) {
 		if (!drm_wired_add(obj, 1ul << order))
 			m = NULL;
@@ -235,6 +237,7 @@ drm_pages_get(struct drm_os_object *obj, u_long *npages)
 		if (m != NULL || order == 0)
 			break;
 		order = order > FALLBACK_ORDER ? FALLBACK_ORDER : 0;
+		*most = order;
 	}
 	if (m == NULL)
 		return (NULL);

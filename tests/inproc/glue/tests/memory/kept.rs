@@ -128,6 +128,43 @@ fn no_run_goes_through_a_hole_in_memory() {
     }
 }
 
+/// Of memory, every second page is free. Catches: a buffer that asks for large runs again for each
+/// of its pages.
+#[test]
+fn fragmented_memory_is_asked_for_large_runs_once() {
+    const PAGES: u64 = 100;
+    let mut k = Kernel::get();
+    let dev = k.dev(false, ANY, ANY);
+    unsafe {
+        let mut others = BTreeSet::new();
+        let mut pa = 0;
+        while fbsd_page_alloc(dev, &mut pa) == 0 {
+            others.insert(pa);
+        }
+        others.retain(|page| {
+            let odd = page >> 12 & 1 == 1;
+            if !odd {
+                fbsd_page_free(dev, *page);
+            }
+            odd
+        });
+        let before = k.counts().requests;
+        let (o, pas) = buffer(dev, WC, PAGES);
+        let requests = k.counts().requests - before;
+        assert!(pas.iter().all(|pa| pa >> 12 & 1 == 0));
+        assert_eq!(requests, PAGES + 2, "requests for {PAGES} pages");
+        fbsd_object_unref(o);
+        // The next buffer asks for them again.
+        fake_lowmem(dev);
+        others
+            .into_iter()
+            .for_each(|page| fbsd_page_free(dev, page));
+        let (o, pas) = buffer(dev, WC, 16);
+        assert!(pas.windows(2).all(|two| two[1] == two[0] + 4096));
+        fbsd_object_unref(o);
+    }
+}
+
 /// Catches: pages of a run that are left when some of them cannot be inserted.
 #[test]
 fn a_run_that_cannot_be_inserted_is_freed() {
