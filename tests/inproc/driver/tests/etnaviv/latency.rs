@@ -146,6 +146,35 @@ fn a_large_buffer_is_unmapped_in_parts() {
     }
 }
 
+/// Catches: what the client of a job frees itself being left to the reaper, too.
+#[test]
+fn the_reaper_is_not_called_for_what_an_ioctl_frees() {
+    let rig = Rig::new();
+    let client = rig.client();
+    let work = client.work(0x2000_0000, 1).unwrap();
+    let place = BOARDS[0].1[0];
+    let pages = || rig.world().counters().object_pages;
+    for _ in 0..3 {
+        let fence = client.start(&work).unwrap();
+        assert_eq!(client.end_of(fence, SEC), 1);
+    }
+    let without = pages();
+    rig.world().stall_queue(REAPER, true);
+    let fence = start_with_large(&client, &work, place);
+    rig.advance(20 * MS);
+    assert_eq!(pages(), without + PAGES);
+    let before = rig.world().times_taken("drm reaper task");
+    rig.world().measure_holds(true);
+    client.gem_wait(work.data.handle, 0, 0).unwrap();
+    rig.world().measure_holds(false);
+    assert_eq!(pages(), without, "it is freed");
+    assert_eq!(rig.world().times_taken("drm reaper task"), before);
+    rig.world().stall_queue(REAPER, false);
+    assert_eq!(client.end_of(fence, SEC), 1);
+    drop((work, client));
+    rig.finish();
+}
+
 /// Catches: a core's own thread taking a lock of one client, which may be held for as long as that
 /// client likes; the others wait then.
 #[test]

@@ -385,7 +385,8 @@ impl BufferUses {
         &self.list
     }
 
-    /// Ends the uses. Returns whether there is something for `Vm::reap` to free, or may be.
+    /// Ends the uses. Returns whether there is something for the caller to free by `Vm::reap`, or
+    /// may be.
     pub(crate) fn end(mut self) -> bool {
         self.end_all()
     }
@@ -395,28 +396,23 @@ impl BufferUses {
         let mut retired = true;
         while !self.list.is_empty() {
             let list = &mut self.list;
-            let ended = vm.with(|space| {
+            let closed = vm.with(|space| {
                 for _ in 0..AT_ONCE {
                     let Some(place) = list.pop() else { break };
                     if space.end_use(place) {
-                        return Ok((Some(place.start), true));
+                        return Ok(Some(place.start));
                     }
                 }
-                let freeable = space.sweep(&vm.jobs);
                 retired = space.has_retired();
-                Ok((None, freeable))
+                Ok(None)
             });
-            let freeable = match ended {
-                Ok((None, freeable)) => freeable,
-                Ok((Some(closed), _)) => {
+            match closed {
+                Ok(None) => {}
+                Ok(Some(closed)) => {
                     retired = true;
                     vm.unmap(u64::from(closed));
-                    vm.with(|space| Ok(space.sweep(&vm.jobs))) == Ok(true)
                 }
                 Err(_) => break,
-            };
-            if freeable {
-                vm.reaper.defer(vm, When::Soon);
             }
         }
         retired
@@ -425,6 +421,9 @@ impl BufferUses {
 
 impl Drop for BufferUses {
     fn drop(&mut self) {
-        self.end_all();
+        // After `end` there are none. What a job that was never queued leaves, the reaper frees.
+        if !self.list.is_empty() && self.end_all() {
+            self.vm.reaper.defer(&self.vm, When::Soon);
+        }
     }
 }
