@@ -60,16 +60,11 @@ struct NamedBos<'a> {
 }
 
 impl NamedBos<'_> {
-    /// The BO with an index, and the GPU address that the client presumes.
-    fn bo(&self, index: usize) -> Option<(&Arc<EtnavivGem>, u64)> {
-        let gem = self.gems.get(index)?;
-        let [_, _, low, high] = *self.words.as_chunks::<BO_WORDS>().0.get(index)?;
-        Some((gem, u64::from(high) << 32 | u64::from(low)))
-    }
-
     /// How the job wants the BO with an index to be mapped.
     fn wish(&self, index: usize) -> Option<Wish<'_>> {
-        let (gem, presumed) = self.bo(index)?;
+        let gem = self.gems.get(index)?;
+        let [_, _, low, high] = *self.words.as_chunks::<BO_WORDS>().0.get(index)?;
+        let presumed = u64::from(high) << 32 | u64::from(low);
         let bo = gem.object();
         Some(Wish {
             buffer: gem.buffer(),
