@@ -146,6 +146,47 @@ fn a_large_buffer_is_unmapped_in_parts() {
     }
 }
 
+/// A buffer takes the address of another one, after a job has used many. Catches: a lock of a VM
+/// that is held for as long as there are buffers that jobs have begun or ceased to use.
+#[test]
+fn changed_regions_are_handled_in_parts() {
+    const MANY: u32 = 2048;
+    const PART: u64 = 256;
+    const FIRST: u32 = 0x1000_0000;
+    let rig = Rig::new();
+    let client = rig.client();
+    let at = |n: u32| u64::from(FIRST + n * 0x1000);
+    let run = |bos: &[(u32, u32, u64)]| {
+        let mut submit = client.work(0x2000_0000, 1).unwrap().submit();
+        submit.bos.extend_from_slice(bos);
+        let fence = client.submit_raw(&submit).unwrap();
+        assert_eq!(client.end_of(fence, SEC), 1);
+    };
+    let new = |n: u32| (3, client.gem_new(4096, WC).unwrap(), at(n));
+    let many: Vec<_> = (0..MANY).map(new).collect();
+    run(&many);
+    let [first, second] = [1, 2].map(|n| {
+        let bo = new(n);
+        let before = rig.world().times_taken("etnaviv vm");
+        rig.world().measure_holds(true);
+        run(&[bo]);
+        rig.world().measure_holds(false);
+        rig.world().times_taken("etnaviv vm") - before
+    });
+    let parts = u64::from(MANY) / PART;
+    assert!(first >= second + parts, "{first} {second}");
+    // A buffer that a job uses keeps its address.
+    rig.slow_jobs(20 * MS);
+    let busy = client.work(0x3000_0000, 1).unwrap();
+    let fence = client.start(&busy).unwrap();
+    let mut submit = client.work(0x2000_0000, 1).unwrap().submit();
+    submit.bos.push((3, new(0).1, 0x3000_0000));
+    assert!(client.submit_raw(&submit).is_err());
+    assert_eq!(client.end_of(fence, SEC), 1);
+    drop((busy, client));
+    rig.finish();
+}
+
 /// Catches: what the client of a job frees itself being left to the reaper, too.
 #[test]
 fn the_reaper_is_not_called_for_what_an_ioctl_frees() {

@@ -50,7 +50,7 @@ impl Region {
 struct Spot {
     number: u32,
     size: u64,
-    /// Whether jobs use it, as of the latest `Regions::first_unused`.
+    /// Whether jobs use it, as of the latest `Regions::update`.
     used: bool,
 }
 
@@ -64,7 +64,7 @@ impl region_map::Region for Spot {
     }
 }
 
-/// The regions that jobs began to use, or no longer use, since the map was last brought up to date:
+/// The regions that jobs began to use, or no longer use, and for which the map is not up to date:
 /// a job costs no search, and each region is noted once.
 struct Changed {
     numbers: KVec<u32>,
@@ -102,6 +102,11 @@ impl Changed {
         Some(number)
     }
 }
+
+/// The number of changed regions for which the map is brought up to date with the lock held once,
+/// and the number of its leaves.
+const CHANGES: u32 = 256;
+const LEAVES: u32 = 64;
 
 /// The regions of a VM.
 pub(crate) struct Regions {
@@ -166,59 +171,77 @@ impl Regions {
     }
 
     /// A range of `size` bytes, at `wanted` or at any address. The regions that overlap it, which
-    /// no job uses, are closed: the caller unmaps them.
+    /// no job uses, are closed: the caller unmaps them. `None` if the caller has to release the
+    /// lock, and to call this again.
     ///
     /// # Errors
     ///
     /// ENOSPC if there is none.
-    pub(crate) fn make_room(&mut self, size: u64, wanted: Option<u64>) -> Result<Range<u64>> {
+    pub(crate) fn make_room(
+        &mut self,
+        size: u64,
+        wanted: Option<u64>,
+    ) -> Result<Option<Range<u64>>> {
         let room = match wanted {
             Some(start) => self.room_at(start, size)?,
             None => self.room(size)?,
         };
+        let Some(room) = room else { return Ok(None) };
         let mut rest = room.clone();
         while let Some((number, region)) = self.first_in(&rest) {
             rest.start = region.end();
             self.close(number);
         }
-        Ok(room)
+        Ok(Some(room))
     }
 
-    /// The range of `size` bytes at `start`. Regions that no job uses may overlap it.
+    /// The range of `size` bytes at `start`. Regions that no job uses may overlap it. `None` as for
+    /// `make_room`.
     ///
     /// # Errors
     ///
     /// ENOSPC if a region that jobs use overlaps it.
-    fn room_at(&mut self, start: u64, size: u64) -> Result<Range<u64>> {
+    fn room_at(&mut self, start: u64, size: u64) -> Result<Option<Range<u64>>> {
         let room = start..start.checked_add(size).ok_or(ENOSPC)?;
         // Mostly there is none, and the search below is not needed.
-        if self.first_in(&room).is_some() && self.first_unused(room.clone(), size).is_none() {
-            return Err(ENOSPC);
+        if self.first_in(&room).is_some() {
+            if !self.update() {
+                return Ok(None);
+            }
+            let unused = self.by_start.first_unused(room.clone(), size);
+            unused.ok_or(ENOSPC)?;
         }
-        Ok(room)
+        Ok(Some(room))
     }
 
     /// A range of `size` bytes at any address: a gap, or else one that only regions without jobs
-    /// overlap.
+    /// overlap. `None` as for `make_room`.
     ///
     /// # Errors
     ///
     /// ENOSPC if there is none.
-    fn room(&mut self, size: u64) -> Result<Range<u64>> {
+    fn room(&mut self, size: u64) -> Result<Option<Range<u64>>> {
         let (whole, end) = (self.range.clone(), self.range.end);
-        let gap = self
-            .by_start
-            .first_gap(self.next..end, size)
-            .or_else(|| self.by_start.first_gap(whole.clone(), size))
-            .or_else(|| self.first_unused(whole, size));
+        let map = &self.by_start;
+        let gap = map.first_gap(self.next..end, size);
+        let gap = match gap.or_else(|| map.first_gap(whole.clone(), size)) {
+            None if !self.update() => return Ok(None),
+            None => self.by_start.first_unused(whole, size),
+            gap => gap,
+        };
         let start = gap.ok_or(ENOSPC)?.start;
         self.next = start.checked_add(size).ok_or(ENOSPC)?;
-        Ok(start..self.next)
+        Ok(Some(start..self.next))
     }
 
-    /// The first part of `range` of at least `least` bytes that overlaps no region with jobs.
-    fn first_unused(&mut self, range: Range<u64>, least: u64) -> Option<Range<u64>> {
-        while let Some(number) = self.changed.take() {
+    /// Brings the map up to date, in part: clients choose how many regions have changed, and this
+    /// is called with the lock held. Returns whether all of it is up to date, so that
+    /// `first_unused` of the map finds only what no job uses.
+    fn update(&mut self) -> bool {
+        for _ in 0..CHANGES {
+            let Some(number) = self.changed.take() else {
+                return self.by_start.refresh(LEAVES);
+            };
             let region = self.list.get(number);
             let Some((start, used)) = region.map(|r| (r.start, r.has_users())) else {
                 continue;
@@ -227,7 +250,7 @@ impl Regions {
                 spot.used = used;
             }
         }
-        self.by_start.first_unused(range, least)
+        false
     }
 
     /// Adds a job to the users of a region, unless it has too many.

@@ -6,6 +6,7 @@
 use crate::mmu::space::{Hit, Jobs, Place, Space, Wish};
 use crate::mmu::table::{spare_tables, TableOwner};
 use crate::mmu::{Mmu, TableNumber, Version, COMMAND_BYTES, COMMAND_VA};
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
@@ -16,6 +17,10 @@ use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
 use drmkpi::util::int_conv::{u64_of, usize_of};
 use iommu_pmap::Prot;
+
+/// How often the lock is taken at most to make room: several times as often as is needed for as
+/// many regions as a VM can have, as jobs that begin and end meanwhile change more.
+const TURNS: u32 = 1 << 16;
 
 /// A GPU address space.
 pub(crate) struct Vm {
@@ -192,7 +197,7 @@ impl Vm {
         if let Some(place) = self.place(hit) {
             return Ok(place);
         }
-        let room = self.with(|space| space.regions.make_room(buffer.size(), wanted))?;
+        let room = self.make_room(buffer.size(), wanted)?;
         // Only a thread with that lock takes the room.
         while !self.with(|space| Ok(space.clear(self.table_owner(), &room)))? {}
         let start = room.start;
@@ -211,6 +216,21 @@ impl Vm {
         self.reap();
         hint.store(place.number, Ordering::Relaxed);
         mapped.map(|()| (place, true))
+    }
+
+    /// Closes the regions in a range of `size` bytes, at `wanted` or at any address.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC if there is none.
+    fn make_room(&self, size: u64, wanted: Option<u64>) -> Result<Range<u64>> {
+        for _ in 0..TURNS {
+            let room = self.with(|space| space.regions.make_room(size, wanted))?;
+            if let Some(room) = room {
+                return Ok(room);
+            }
+        }
+        Err(ENOSPC)
     }
 
     /// Runs `f` with the lock held.

@@ -100,8 +100,9 @@ trait Node<R: Region>: Sized {
     fn first(&self) -> Option<u64>;
     /// As of the last `refresh`, if of regions in use.
     fn extent(&self, count: Count) -> Extent;
-    /// Brings the extent of regions in use up to date.
-    fn refresh(&mut self);
+    /// Brings the extent of regions in use up to date, unless that takes more than `leaves` leaves;
+    /// subtracts those that it took. Returns whether it is up to date.
+    fn refresh(&mut self, leaves: &mut u32) -> bool;
     fn get(&self, start: u64) -> Option<&R>;
     fn get_mut(&mut self, start: u64) -> Option<&mut R>;
     fn before(&self, key: u64) -> Option<(u64, &R)>;
@@ -219,10 +220,17 @@ impl<R: Region> Node<R> for Leaf<R> {
         }
     }
 
-    fn refresh(&mut self) {
-        if core::mem::replace(&mut self.stale, false) {
-            self.used = self.measure(Count::Used);
+    fn refresh(&mut self, leaves: &mut u32) -> bool {
+        if !self.stale {
+            return true;
         }
+        let Some(left) = leaves.checked_sub(1) else {
+            return false;
+        };
+        *leaves = left;
+        self.used = self.measure(Count::Used);
+        self.stale = false;
+        true
     }
 
     fn get(&self, start: u64) -> Option<&R> {
@@ -359,11 +367,16 @@ impl<R: Region, C: Node<R>> Node<R> for Branch<C> {
         }
     }
 
-    fn refresh(&mut self) {
-        if core::mem::replace(&mut self.stale, false) {
-            self.children.iter_mut().for_each(C::refresh);
-            self.used = self.measure::<R>(Count::Used);
+    fn refresh(&mut self, leaves: &mut u32) -> bool {
+        if !self.stale {
+            return true;
         }
+        if !self.children.iter_mut().all(|child| child.refresh(leaves)) {
+            return false;
+        }
+        self.used = self.measure::<R>(Count::Used);
+        self.stale = false;
+        true
     }
 
     fn get(&self, start: u64) -> Option<&R> {
@@ -546,9 +559,18 @@ impl<R: Region> RegionMap<R> {
         self.search(Count::All, range, least)
     }
 
-    /// As `first_gap`, that overlaps no region in use.
+    /// Prepares for `first_unused`, in part: asks at most `leaves` times 64 regions that may have
+    /// changed whether they are in use. Returns whether `first_unused` will ask none of them; if
+    /// not, the caller calls this again.
+    pub fn refresh(&mut self, leaves: u32) -> bool {
+        let mut leaves = leaves;
+        self.root.refresh(&mut leaves)
+    }
+
+    /// As `first_gap`, that overlaps no region in use. How long it takes depends on the number of
+    /// changes since the last call or `refresh`.
     pub fn first_unused(&mut self, range: Range<u64>, least: u64) -> Option<Range<u64>> {
-        self.root.refresh();
+        self.refresh(u32::MAX);
         self.search(Count::Used, range, least)
     }
 
@@ -699,6 +721,40 @@ mod tests {
                 let most = 3 * u64::try_from(FULL).unwrap();
                 assert!(asked.get() <= most, "{count}: {}", asked.get());
             }
+        }
+    }
+
+    /// Catches: a refresh whose length is that of all changes, or after which a search finds what
+    /// was before them.
+    #[test]
+    fn a_refresh_is_in_parts() {
+        const COUNT: u64 = 10_000;
+        const LEAVES: u32 = 8;
+        let world = World::new(Config::default());
+        let asked = Cell::new(0);
+        let mut map = RegionMap::new(Os::of_world(&world));
+        for start in 0..COUNT {
+            let (size, used, asked) = (1, true, &asked);
+            map.insert(start, Tested { size, used, asked }).unwrap();
+        }
+        let most = u64::from(LEAVES) * u64::try_from(FULL).unwrap();
+        for used in [true, false] {
+            for start in 0..COUNT {
+                map.get_mut(start).unwrap().used = used;
+            }
+            let mut parts = 1;
+            loop {
+                asked.set(0);
+                let done = map.refresh(LEAVES);
+                assert!(asked.get() <= most, "{} asked", asked.get());
+                if done {
+                    break;
+                }
+                parts += 1;
+            }
+            assert!(parts >= COUNT / most, "{parts}");
+            let first = (!used).then_some(0..COUNT);
+            assert_eq!(map.first_unused(0..COUNT, 1), first);
         }
     }
 
