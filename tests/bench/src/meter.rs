@@ -97,3 +97,72 @@ pub fn row(name: impl Into<String>, ours: f64, peer: impl Into<Option<f64>>) -> 
         bound: None,
     }
 }
+
+/// Checks that ours costs no more instructions than each row allows, given those of ours and of the
+/// peer's in the order of the rows. A row with a bound that was not counted does not hold. Rows at
+/// the end that have no bound need no counts.
+///
+/// # Errors
+/// A line for each row that does not hold.
+pub fn within_bounds<'a>(
+    rows: impl Iterator<Item = &'a Row>,
+    counts: &[(f64, Option<f64>)],
+) -> Result<(), String> {
+    let counts = counts.iter().map(Some).chain(std::iter::repeat(None));
+    let broken = rows.zip(counts).filter_map(|(row, counted)| {
+        let bound = row.bound?;
+        let ratio = match counted {
+            Some((ours, Some(peer))) if *peer > 0.0 => ours / peer,
+            _ => return Some(format!("{}: not counted", row.name)),
+        };
+        (ratio > bound).then(|| format!("{}: {ratio:.3} of the peer, above {bound}", row.name))
+    });
+    let broken: Vec<String> = broken.collect();
+    match broken.is_empty() {
+        true => Ok(()),
+        false => Err(broken.join("\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines about the rows that do not hold, by the instructions of two bounded rows and of one
+    /// that is not.
+    fn broken(counts: &[(f64, Option<f64>)]) -> Vec<String> {
+        // The clock says nothing about a bound.
+        let rows = [
+            row("map", 900.0, 1000.0).at_most(0.7),
+            row("submit", 3000.0, 1000.0),
+            row("unmap", 900.0, 1000.0).at_most(0.7),
+            row("served", 3000.0, 1000.0),
+        ];
+        let lines = within_bounds(rows.iter(), counts).err().unwrap_or_default();
+        lines.lines().map(String::from).collect()
+    }
+
+    /// Catches: a ratio that is upside down or of times, a row that is judged by the counts of
+    /// another one, and a bound that holds because nothing was counted.
+    #[test]
+    fn each_bounded_row_is_judged_by_its_instructions() {
+        let (free, peer) = ((5000.0, Some(1000.0)), Some(1000.0));
+        assert_eq!(broken(&[(700.0, peer), free, (1.0, peer)]), [""; 0]);
+        assert_eq!(
+            broken(&[(701.0, peer), free, (700.0, peer)]),
+            ["map: 0.701 of the peer, above 0.7"]
+        );
+        assert_eq!(
+            broken(&[(700.0, peer), free, (1500.0, peer)]),
+            ["unmap: 1.500 of the peer, above 0.7"]
+        );
+        assert_eq!(broken(&[(701.0, peer), free, (701.0, peer)]).len(), 2);
+        for counts in [
+            &[(1.0, peer), free, (1.0, None)][..],
+            &[(1.0, peer), free, (0.0, Some(0.0))],
+            &[(1.0, peer), free],
+        ] {
+            assert_eq!(broken(counts), ["unmap: not counted"]);
+        }
+    }
+}

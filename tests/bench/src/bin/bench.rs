@@ -7,7 +7,7 @@
 //! costs. Fails if a row of the page tables costs more than 0.7 of the peer's instructions.
 
 use bench::count::{under_callgrind, Counter};
-use bench::meter::{row, Meter, Row};
+use bench::meter::{row, within_bounds, Meter, Row};
 use bench::model::Bare;
 use bench::peer::Peer;
 use bench::submit::{Submitter, Traffic};
@@ -171,18 +171,7 @@ fn shown(value: Option<f64>) -> String {
 
 /// Fails if ours costs more instructions than a row allows.
 fn check(groups: &[Group], counts: &[(f64, Option<f64>)]) -> Result<(), String> {
-    let rows = groups.iter().flat_map(|group| &group.rows);
-    let above = rows.zip(counts).filter_map(|(row, (ours, peer))| {
-        let (bound, peer) = (row.bound?, (*peer)?);
-        let ratio = ours / peer;
-        (ratio > bound).then(|| format!("{}: {ratio:.3} of the peer, above {bound}", row.name))
-    });
-    let above: Vec<String> = above.collect();
-    if above.is_empty() {
-        Ok(())
-    } else {
-        Err(above.join("\n"))
-    }
+    within_bounds(groups.iter().flat_map(|group| &group.rows), counts)
 }
 
 fn print(groups: &[Group], counts: &[(f64, Option<f64>)], how: &str) {
