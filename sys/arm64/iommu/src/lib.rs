@@ -92,6 +92,7 @@ mod guard;
 mod map;
 mod mem;
 mod prot;
+mod runs;
 mod tree;
 mod unmap;
 mod walk;
