@@ -39,88 +39,8 @@
 #include <vm/vm_object.h>
 #include <vm/vm_page.h>
 #include <vm/vm_pager.h>
-#include <vm/vm_radix.h>
 
 #include "drm_object.h"
-
-/*
- * Removes all pages from users' mappings and from the object and frees them.
- * With "keep", pages that others have wired stay in the VM object, as ordinary
- * ones.
- */
-static void
-object_free_pages(struct drm_os_object *obj, bool keep)
-{
-	struct pctrie_iter pages;
-	vm_object_t vm;
-	vm_page_t m, run;
-	u_long freed, length;
-
-	vm = obj->vm;
-	VM_OBJECT_ASSERT_WLOCKED(vm);
-	freed = length = 0;
-	run = NULL;
-	vm_page_iter_init(&pages, vm);
-retry:
-	VM_RADIX_FOREACH(m, &pages) {
-		if (!vm_page_busy_acquire(m, VM_ALLOC_WAITFAIL)) {
-			pctrie_iter_reset(&pages);
-			goto retry;
-		}
-		/* After this nothing wires it that has not. */
-		if (obj->exposed)
-			pmap_remove_all(m);
-		if (drm_page_is_wired_elsewhere(m)) {
-			drm_page_restore(m);
-			if (keep) {
-				vm_page_xunbusy(m);
-				continue;
-			}
-			vm_page_iter_remove(&pages, m);
-			freed++;
-			/* The last unwiring frees it. */
-			if (vm_page_unwire_noq(m))
-				vm_page_free(m);
-			continue;
-		}
-		vm_page_iter_remove(&pages, m);
-		freed++;
-		/*
-		 * Neighbours in the array of pages need not be neighbours in
-		 * memory: the array has no holes.
-		 */
-		if (length != 0 && (m != run + length || VM_PAGE_TO_PHYS(m) !=
-		    VM_PAGE_TO_PHYS(run) + ptoa(length))) {
-			drm_pages_put(obj->dev, run, length);
-			length = 0;
-		}
-		if (length++ == 0)
-			run = m;
-	}
-	if (length != 0)
-		drm_pages_put(obj->dev, run, length);
-	drm_wired_sub(obj, freed);
-}
-
-/*
- * Whether a page is wired by others, or is about to be: a fault that wires a
- * page keeps it busy from before it is found until it is wired.  None can
- * begin while the lock is held.
- */
-static bool
-object_is_wired_elsewhere(vm_object_t vm)
-{
-	struct pctrie_iter pages;
-	vm_page_t m;
-
-	VM_OBJECT_ASSERT_WLOCKED(vm);
-	vm_page_iter_init(&pages, vm);
-	VM_RADIX_FOREACH(m, &pages) {
-		if (vm_page_busied(m) || drm_page_is_wired_elsewhere(m))
-			return (true);
-	}
-	return (false);
-}
 
 /* Handles a user's fault on a page that is not allocated. */
 static int
@@ -212,7 +132,7 @@ object_dtor(void *handle)
 
 	VM_OBJECT_WLOCK(obj->vm);
 	/* Without references there is no mapping to be unlocked. */
-	object_free_pages(obj, (obj->vm->flags & OBJ_DEAD) == 0);
+	drm_object_pages_free(obj, (obj->vm->flags & OBJ_DEAD) == 0);
 	/* object_unwire_all() unwires the others. */
 	drm_wired_sub(obj, obj->vm->resident_page_count);
 	VM_OBJECT_WUNLOCK(obj->vm);
@@ -334,14 +254,14 @@ drm_os_object_purge(struct drm_os_object *obj)
 		return (EBUSY);
 	error = EBUSY;
 	VM_OBJECT_WLOCK(obj->vm);
-	if (obj->kmaps == 0 && !object_is_wired_elsewhere(obj->vm)) {
+	if (obj->kmaps == 0 && !drm_object_is_wired_elsewhere(obj->vm)) {
 		obj->purged = true;
 		/*
 		 * I/O may wire a page, without the lock of the object, until
 		 * its last mapping is removed, and keeps it then; it does not
 		 * search for it in the object.
 		 */
-		object_free_pages(obj, false);
+		drm_object_pages_free(obj, false);
 		error = 0;
 	}
 	VM_OBJECT_WUNLOCK(obj->vm);

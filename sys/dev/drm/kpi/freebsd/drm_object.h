@@ -49,6 +49,8 @@ int	drm_object_page_get(struct drm_os_object *obj, vm_pindex_t pindex,
 	    vm_page_t *mp);
 int	drm_object_pages_get(struct drm_os_object *obj, vm_pindex_t pindex,
 	    u_long count, uint64_t *pa, vm_page_t *ma);
+void	drm_object_pages_free(struct drm_os_object *obj, bool keep);
+bool	drm_object_is_wired_elsewhere(vm_object_t vm);
 
 /* drm_userptr.c */
 void	drm_userptr_unref(struct drm_os_object *obj);

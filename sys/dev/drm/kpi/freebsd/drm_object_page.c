@@ -2,8 +2,8 @@
 /*
  * Copyright (c) 2026 The drmkpi authors
  *
- * The pages of objects: allocation, the count of wired pages, and lookup in a
- * VM object.  drm_object.c has their invariants.
+ * The pages of objects: allocation, the count of wired pages, lookup in a VM
+ * object, and removal from it.  drm_object.c has their invariants.
  */
 #include "drm_glue.h"
 
@@ -193,4 +193,83 @@ drm_object_page_get(struct drm_os_object *obj, vm_pindex_t pindex,
 			return (0);
 		}
 	}
+}
+
+/*
+ * Removes all pages from users' mappings and from the object and frees them.
+ * With "keep", pages that others have wired stay in the VM object, as ordinary
+ * ones.
+ */
+void
+drm_object_pages_free(struct drm_os_object *obj, bool keep)
+{
+	struct pctrie_iter pages;
+	vm_object_t vm;
+	vm_page_t m, run;
+	u_long freed, length;
+
+	vm = obj->vm;
+	VM_OBJECT_ASSERT_WLOCKED(vm);
+	freed = length = 0;
+	run = NULL;
+	vm_page_iter_init(&pages, vm);
+retry:
+	VM_RADIX_FOREACH(m, &pages) {
+		if (!vm_page_busy_acquire(m, VM_ALLOC_WAITFAIL)) {
+			pctrie_iter_reset(&pages);
+			goto retry;
+		}
+		/* After this nothing wires it that has not. */
+		if (obj->exposed)
+			pmap_remove_all(m);
+		if (drm_page_is_wired_elsewhere(m)) {
+			drm_page_restore(m);
+			if (keep) {
+				vm_page_xunbusy(m);
+				continue;
+			}
+			vm_page_iter_remove(&pages, m);
+			freed++;
+			/* The last unwiring frees it. */
+			if (vm_page_unwire_noq(m))
+				vm_page_free(m);
+			continue;
+		}
+		vm_page_iter_remove(&pages, m);
+		freed++;
+		/*
+		 * Neighbours in the array of pages need not be neighbours in
+		 * memory: the array has no holes.
+		 */
+		if (length != 0 && (m != run + length || VM_PAGE_TO_PHYS(m) !=
+		    VM_PAGE_TO_PHYS(run) + ptoa(length))) {
+			drm_pages_put(obj->dev, run, length);
+			length = 0;
+		}
+		if (length++ == 0)
+			run = m;
+	}
+	if (length != 0)
+		drm_pages_put(obj->dev, run, length);
+	drm_wired_sub(obj, freed);
+}
+
+/*
+ * Whether a page is wired by others, or is about to be: a fault that wires a
+ * page keeps it busy from before it is found until it is wired.  None can
+ * begin while the lock is held.
+ */
+bool
+drm_object_is_wired_elsewhere(vm_object_t vm)
+{
+	struct pctrie_iter pages;
+	vm_page_t m;
+
+	VM_OBJECT_ASSERT_WLOCKED(vm);
+	vm_page_iter_init(&pages, vm);
+	VM_RADIX_FOREACH(m, &pages) {
+		if (vm_page_busied(m) || drm_page_is_wired_elsewhere(m))
+			return (true);
+	}
+	return (false);
 }
