@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A job: what is written to the ring to start it, and what it holds until it is freed.
 
-use crate::mmu::vm::{BufferUses, Vm};
+use crate::mmu::uses::BufferUses;
+use crate::mmu::vm::Vm;
 use crate::perfmon::requests::Requests;
 use crate::perfmon_tables::Pipe;
 use crate::stream::{CmdStream, Validated};

@@ -8,7 +8,7 @@ use crate::gpu_core::{Core, SLOT};
 use crate::job::payload::Job;
 use crate::job::ring::MAX_STREAM_WORDS;
 use crate::mmu::space::Wish;
-use crate::mmu::vm::BufferUses;
+use crate::mmu::uses::BufferUses;
 use crate::mmu::Version;
 use crate::perfmon::requests::{Request, Requests};
 use crate::perfmon_tables::Pipe;

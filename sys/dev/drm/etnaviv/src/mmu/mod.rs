@@ -4,6 +4,7 @@
 //! cores select by number.
 //!
 //! * `vm`: the VM of an open file, or of all files
+//! * `uses`: the uses of buffers by a job
 //! * `space`: the page table and the regions of a VM, and what was unmapped
 //! * `table`: the page table of a VM, and its changes
 //! * `regions`: allocation of virtual addresses
@@ -15,6 +16,7 @@ pub(crate) mod space;
 mod table;
 pub(crate) mod tables;
 pub(crate) mod unmapped;
+pub(crate) mod uses;
 pub(crate) mod vm;
 
 use crate::features::Features;

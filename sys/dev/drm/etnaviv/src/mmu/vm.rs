@@ -11,8 +11,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::wire::{for_each_chunk, map_chunks};
-use drmkpi::os::{Caller, Sx, PAGE_SIZE};
-use drmkpi::runner::reaper::{Link, Reaped, Reaper, When};
+use drmkpi::os::{Sx, PAGE_SIZE};
+use drmkpi::runner::reaper::{Link, Reaped, Reaper};
 use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
 use drmkpi::util::int_conv::{u64_of, usize_of};
@@ -25,7 +25,7 @@ const TURNS: u32 = 1 << 16;
 /// A GPU address space.
 pub(crate) struct Vm {
     id: u64,
-    mmu: Arc<Mmu>,
+    pub(super) mmu: Arc<Mmu>,
     table_number: TableNumber,
     /// Physical address of the root table.
     root: u64,
@@ -33,12 +33,12 @@ pub(crate) struct Vm {
     charge: Option<Charge>,
     /// Held while a buffer is mapped part by part.
     mapping: Sx<()>,
-    space: Sx<Option<Space>>,
+    pub(super) space: Sx<Option<Space>>,
     jobs: Jobs,
     /// Changes with every change of the page table.
     seqno: AtomicU32,
     link: Link<Vm>,
-    reaper: Arc<Reaper<Vm>>,
+    pub(super) reaper: Arc<Reaper<Vm>>,
 }
 
 /// Counts a job as in flight in a VM, until this is dropped.
@@ -156,7 +156,7 @@ impl Vm {
     /// EINVAL for an address that a client cannot choose, or if jobs use the buffer at another
     /// address; ENOSPC if jobs use another buffer there, if there is no room, or above 4 GiB;
     /// ENOMEM.
-    fn take(&self, wish: &Wish<'_>) -> Result<(Place, bool)> {
+    pub(super) fn take(&self, wish: &Wish<'_>) -> Result<(Place, bool)> {
         let taken = self.find_or_map(wish);
         if taken.is_err() {
             // Buffers may have been unmapped to make room, or to be moved.
@@ -234,7 +234,7 @@ impl Vm {
     }
 
     /// Runs `f` with the lock held.
-    fn with<R>(&self, f: impl FnOnce(&mut Space) -> Result<R>) -> Result<R> {
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Space) -> Result<R>) -> Result<R> {
         f(self.space.lock().as_mut().ok_or(EINVAL)?)
     }
 
@@ -249,7 +249,7 @@ impl Vm {
     }
 
     /// Unmaps a closed region in parts, which bounds the time for which the lock is held.
-    fn unmap(&self, start: u64) {
+    pub(super) fn unmap(&self, start: u64) {
         let part = || self.with(|space| Ok(space.unmap_part(self.table_owner(), start)));
         while part() == Ok(false) {}
     }
@@ -327,123 +327,6 @@ impl Drop for Vm {
         self.table_number.set(0);
         if let Some(space) = self.space.get_mut().take() {
             space.destroy(&self.mmu, self.charge.as_ref());
-        }
-    }
-}
-
-/// A job's uses of its buffers, in the order in which the job names them. Dropping this ends them.
-pub(crate) struct BufferUses {
-    vm: Arc<Vm>,
-    list: KVec<Place>,
-}
-
-/// The number of buffers that are looked up, or whose use is ended, with the lock held once.
-const AT_ONCE: usize = 64;
-
-impl BufferUses {
-    /// Maps the `count` buffers of a job, those that are not mapped. `wish` returns how the job
-    /// uses the one with an index, `has_handle` whether the client still has a handle of it.
-    ///
-    /// # Errors
-    ///
-    /// Those of `Vm::take`; EINTR, ERESTART.
-    pub(crate) fn new<'w>(
-        vm: &Arc<Vm>,
-        caller: &Caller<'_>,
-        count: usize,
-        wish: impl Fn(usize) -> Option<Wish<'w>>,
-        has_handle: impl Fn(usize) -> bool,
-    ) -> Result<BufferUses> {
-        let mut uses = BufferUses {
-            vm: vm.clone(),
-            list: KVec::with_capacity(vm.mmu.os(), count)?,
-        };
-        while uses.list.len() < count {
-            let next = uses.list.len();
-            if next != 0 {
-                caller.check_signal()?;
-            }
-            // OVERFLOW: saturates, beyond `count`.
-            let some = next..next.saturating_add(AT_ONCE).min(count);
-            if uses.add_mapped(some.map_while(&wish))? {
-                continue;
-            }
-            let wish = wish(next).ok_or(EINVAL)?;
-            let (place, may_be_closed) = vm.take(&wish)?;
-            uses.list.push(place)?;
-            // A handle that was closed before this had no region to forget; one that is closed
-            // later has.
-            if may_be_closed && !has_handle(next) {
-                vm.forget(wish.buffer.id());
-            }
-        }
-        Ok(uses)
-    }
-
-    /// Adds those of `wishes` that are mapped as they are wanted, up to the first one that is not.
-    /// Returns whether there is one at least.
-    fn add_mapped<'w>(&mut self, wishes: impl Iterator<Item = Wish<'w>>) -> Result<bool> {
-        let before = self.list.len();
-        let mut guard = self.vm.space.lock();
-        let space = guard.as_mut().ok_or(EINVAL)?;
-        for wish in wishes {
-            let Some(place) = space.use_mapped(&wish) else {
-                break;
-            };
-            self.list.push(place)?;
-        }
-        Ok(self.list.len() != before)
-    }
-
-    /// The GPU address of the buffer with an index.
-    pub(crate) fn start(&self, index: usize) -> Option<u32> {
-        self.list.get(index).map(|place| place.start)
-    }
-
-    /// The places of the buffers.
-    pub(crate) fn places(&self) -> &[Place] {
-        &self.list
-    }
-
-    /// Ends the uses. Returns whether there is something for the caller to free by `Vm::reap`, or
-    /// may be.
-    pub(crate) fn end(mut self) -> bool {
-        self.end_all()
-    }
-
-    fn end_all(&mut self) -> bool {
-        let vm = &self.vm;
-        let mut retired = true;
-        while !self.list.is_empty() {
-            let list = &mut self.list;
-            let closed = vm.with(|space| {
-                for _ in 0..AT_ONCE {
-                    let Some(place) = list.pop() else { break };
-                    if space.end_use(place) {
-                        return Ok(Some(place.start));
-                    }
-                }
-                retired = space.has_retired();
-                Ok(None)
-            });
-            match closed {
-                Ok(None) => {}
-                Ok(Some(closed)) => {
-                    retired = true;
-                    vm.unmap(u64::from(closed));
-                }
-                Err(_) => break,
-            }
-        }
-        retired
-    }
-}
-
-impl Drop for BufferUses {
-    fn drop(&mut self) {
-        // After `end` there are none. What a job that was never queued leaves, the reaper frees.
-        if !self.list.is_empty() && self.end_all() {
-            self.vm.reaper.defer(&self.vm, When::Soon);
         }
     }
 }
