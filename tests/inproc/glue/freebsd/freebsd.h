@@ -43,6 +43,7 @@ void	fake_die(const char *what) __attribute__((__noreturn__));
 /* Locks: that the right one is held is checked, for the VM object. */
 struct mtx { bool held; };
 struct sx { bool held; };
+struct callout { int unused; };
 struct cv {
 	int	unused;
 };

@@ -258,7 +258,7 @@ fn wait_fence(call: &EtnaCall<'_>, arg: &mut Wait) -> Result<()> {
         };
     }
     let deadline = deadline(arg.tv_sec, arg.tv_nsec);
-    fence.wait(call.file.os(), Some(call.caller), deadline)
+    fence.wait(Some(call.caller), deadline)
 }
 
 fn gem_wait(call: &EtnaCall<'_>, arg: &mut Wait) -> Result<()> {

@@ -17,6 +17,7 @@
 #include <sys/mutex.h>
 #include <sys/sx.h>
 #include <sys/condvar.h>
+#include <sys/callout.h>
 #include <sys/queue.h>
 #include <sys/bus.h>
 #include <sys/sysctl.h>
@@ -41,6 +42,8 @@ struct drm_os_mtx {
 
 struct drm_os_cv {
 	struct cv	 cv;
+	bool		 pooled;
+	u_int		 distant;	/* (its mutex) if pooled; see drm_lock.c */
 };
 
 struct drm_os {
@@ -48,6 +51,8 @@ struct drm_os {
 	/* drm_os_pool_get() */
 	struct drm_os_mtx pool_mtx[DRM_POOL_SIZE];
 	struct drm_os_cv pool_cv[DRM_POOL_SIZE];
+	struct callout	 pool_callout;
+	volatile u_int	 pool_ticks;	/* the callout is armed */
 	struct sx	 devs_lock;
 	TAILQ_HEAD(, drm_os_dev) devs;	/* (devs_lock) attached ones */
 	/* drm_unload.c describes these. */
@@ -148,9 +153,15 @@ void	drm_files_release(void);
 void	drm_linux_init(void);
 void	drm_linux_uninit(void);
 
+/* drm_lock.c */
+void	drm_locks_init(void);
+void	drm_locks_uninit(void);
+void	drm_pool_wake(void);
+
 /* drm_node.c */
 bool	drm_minor_wait_begin(struct drm_os_caller *caller, struct cv *cv);
 void	drm_minor_wait_end(struct drm_os_caller *caller);
+bool	drm_minor_dying(const struct drm_os_caller *caller);
 
 /* drm_kern.c */
 void	drm_malloc_init(void);
@@ -158,8 +169,6 @@ void	drm_malloc_uninit(void);
 
 /* drm_object.c */
 struct vm_object *drm_object_vm(struct drm_os_object *obj);
-void	drm_locks_init(void);
-void	drm_locks_uninit(void);
 void	drm_objects_init(void);
 int	drm_objects_revoke(sbintime_t end);
 void	drm_objects_uninit(void);

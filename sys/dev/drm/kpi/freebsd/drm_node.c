@@ -31,7 +31,7 @@ struct drm_os_minor {
 	void		*arg;
 	const struct drm_os_file_ops *ops;
 	struct mtx	 lock;
-	bool		 dying;		/* (lock) */
+	volatile bool	 dying;		/* (lock) */
 	LIST_HEAD(, drm_os_caller) waiting;	/* (lock) */
 	struct knlist	 notes;		/* never activated */
 };
@@ -74,8 +74,8 @@ static struct cdevsw node_cdevsw = {
 };
 
 /*
- * Records that a caller is about to sleep on cv.  Returns false if its device
- * is being detached.
+ * Records that a caller is about to sleep on cv, which is not one of the pool.
+ * Returns false if its device is being detached.
  */
 bool
 drm_minor_wait_begin(struct drm_os_caller *caller, struct cv *cv)
@@ -109,6 +109,17 @@ drm_minor_wait_end(struct drm_os_caller *caller)
 }
 
 /*
+ * Whether a caller's device is being detached.  One that asks with a mutex of
+ * the pool held, and sleeps on the condition variable, is woken by node_purge.
+ */
+bool
+drm_minor_dying(const struct drm_os_caller *caller)
+{
+
+	return (caller->minor != NULL && caller->minor->dying);
+}
+
+/*
  * Called repeatedly while the node is being destroyed and threads are in it.
  */
 static void
@@ -122,6 +133,7 @@ node_purge(struct cdev *cdev)
 	LIST_FOREACH(caller, &minor->waiting, link)
 		cv_broadcast(caller->waits_for);
 	mtx_unlock(&minor->lock);
+	drm_pool_wake();
 }
 
 static void

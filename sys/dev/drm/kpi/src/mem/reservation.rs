@@ -72,7 +72,7 @@ impl<'a, L: Buffers> Reservation<'a, L> {
         };
         while let Some(fence) = this.hold(os, caller, waits.as_deref_mut())? {
             this.release();
-            fence.wait(os, Some(caller), NEVER)?;
+            fence.wait(Some(caller), NEVER)?;
         }
         Ok(this)
     }

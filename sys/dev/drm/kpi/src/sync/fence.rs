@@ -10,7 +10,7 @@
 use crate::alloc::{Arc, Hook};
 use crate::os::{Caller, Os, Pooled};
 use crate::util::account::Charge;
-use crate::util::errno::{Result, ECANCELED, ETIMEDOUT};
+use crate::util::errno::{Result, ECANCELED};
 use crate::util::int_conv::u64_of;
 use crate::util::sorted_map::SortedMap;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -182,12 +182,9 @@ impl Fence {
     /// # Errors
     ///
     /// ETIMEDOUT at `deadline` ns, EINTR or ERESTART by a signal to `caller`.
-    pub fn wait(&self, os: Os, caller: Option<&Caller<'_>>, deadline: u64) -> Result<()> {
+    pub fn wait(&self, caller: Option<&Caller<'_>>, deadline: u64) -> Result<()> {
         if self.is_signaled() {
             return Ok(());
-        }
-        if deadline <= os.now() {
-            return Err(ETIMEDOUT);
         }
         let mut state = self.state.lock();
         // OVERFLOW: none: a number of threads.

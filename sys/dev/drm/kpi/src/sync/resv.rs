@@ -298,11 +298,11 @@ impl Resv {
         };
         match first {
             None => return Ok(()),
-            Some(only) if !has_more => return only.wait(os, caller, deadline),
+            Some(only) if !has_more => return only.wait(caller, deadline),
             Some(_) => (),
         }
         for fence in self.pending(os, usage)?.iter() {
-            fence.wait(os, caller, deadline)?;
+            fence.wait(caller, deadline)?;
         }
         Ok(())
     }

@@ -71,7 +71,7 @@ pub fn wait(
 ) -> Result<u32> {
     if let [syncobj] = syncobjs {
         if let Some(Fences::One(fence)) = syncobj.fences() {
-            return wait_for_one(os, &fence, mode, caller, deadline);
+            return wait_for_one(&fence, mode, caller, deadline);
         }
     }
     let mut places: KVec<Place> = KVec::with_capacity(os, syncobjs.len())?;
@@ -128,17 +128,11 @@ pub fn wait(
 }
 
 /// `wait` for a single fence.
-fn wait_for_one(
-    os: Os,
-    fence: &Fence,
-    mode: WaitMode,
-    caller: &Caller<'_>,
-    deadline: u64,
-) -> Result<u32> {
+fn wait_for_one(fence: &Fence, mode: WaitMode, caller: &Caller<'_>, deadline: u64) -> Result<u32> {
     if fence.is_signaled() {
         return Ok(0);
     }
-    match fence.wait(os, Some(caller), deadline) {
+    match fence.wait(Some(caller), deadline) {
         Err(e) if e == ETIMEDOUT => return Err(ETIME),
         other => other?,
     }
