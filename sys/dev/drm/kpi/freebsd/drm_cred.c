@@ -19,8 +19,8 @@
 struct drm_os_cred {
 	struct mtx	 lock;
 	struct ucred	*cred;
-	uint64_t	 used;		/* (lock) bytes */
-	uint64_t	 reserved;	/* (lock) of them with the system */
+	volatile uint64_t used;		/* bytes */
+	volatile uint64_t reserved;	/* (lock) of them with the system */
 };
 
 int
@@ -52,41 +52,73 @@ drm_os_cred_free(struct drm_os_cred *cred)
  * The system charges the calling process.  A kernel process belongs to no user
  * and is not charged; the next request of the user reserves its share as well.
  */
-int
-drm_os_cred_charge(struct drm_os_cred *cred, uint64_t bytes)
+static int
+reserve(struct drm_os_cred *cred)
 {
 	uint64_t more, want;
 	int error;
 
 	error = 0;
 	mtx_lock(&cred->lock);
-	want = roundup2(cred->used + bytes, STEP);
+	want = roundup2(cred->used, STEP);
 	more = want > cred->reserved ? want - cred->reserved : 0;
 	if ((curproc->p_flag & P_KPROC) != 0)
 		more = 0;
 	if (more != 0 && !swap_reserve_by_cred(more, cred->cred))
 		error = ENOMEM;
-	else {
+	else
 		cred->reserved += more;
-		cred->used += bytes;
-	}
 	mtx_unlock(&cred->lock);
 	return (error);
+}
+
+/* Mostly enough is reserved. */
+int
+drm_os_cred_charge(struct drm_os_cred *cred, uint64_t bytes)
+{
+	int error;
+
+	/*
+	 * Before the read of reserved: either this sees what release() has
+	 * taken off, or release() sees this charge.
+	 */
+	(void)atomic_fetchadd_64(&cred->used, bytes);
+	atomic_thread_fence_seq_cst();
+	if (cred->used <= cred->reserved)
+		return (0);
+	error = reserve(cred);
+	if (error != 0)
+		atomic_subtract_64(&cred->used, bytes);
+	return (error);
+}
+
+static void
+release(struct drm_os_cred *cred)
+{
+	uint64_t before, want;
+
+	mtx_lock(&cred->lock);
+	before = cred->reserved;
+	want = roundup2(cred->used, STEP) + STEP;
+	if (before > want) {
+		cred->reserved = want;
+		atomic_thread_fence_seq_cst();
+		/* A charge that was made meanwhile may rely on it. */
+		if (cred->used > want)
+			cred->reserved = before;
+		else
+			swap_release_by_cred(before - want, cred->cred);
+	}
+	mtx_unlock(&cred->lock);
 }
 
 /* One step stays reserved for the next request. */
 void
 drm_os_cred_uncharge(struct drm_os_cred *cred, uint64_t bytes)
 {
-	uint64_t less, want;
+	uint64_t used;
 
-	mtx_lock(&cred->lock);
-	cred->used -= bytes;
-	want = roundup2(cred->used, STEP) + STEP;
-	less = cred->reserved > want ? cred->reserved - want : 0;
-	if (less != 0) {
-		swap_release_by_cred(less, cred->cred);
-		cred->reserved -= less;
-	}
-	mtx_unlock(&cred->lock);
+	used = atomic_fetchadd_64(&cred->used, -bytes) - bytes;
+	if (cred->reserved > roundup2(used, STEP) + STEP)
+		release(cred);
 }
