@@ -72,6 +72,11 @@ pub const fn code_size(code: u32) -> usize {
     ((code >> 16) & 0x3fff) as usize
 }
 
+/// Whether a Linux request code says that the user's structure is written.
+pub const fn code_returns(code: u32) -> bool {
+    code >> 31 != 0
+}
+
 /// Whether `table` has the numbers `first`, `first + 1` and so on, as dispatch requires.
 #[expect(
     clippy::indexing_slicing,
@@ -106,7 +111,9 @@ macro_rules! drm_ioctl {
             run: |call, data| {
                 let mut arg = <$arg as $crate::util::uapi::Uapi>::read(data);
                 $run(call, &mut arg)?;
-                $crate::util::uapi::Uapi::write(&arg, data);
+                if $crate::drm::ioctl::code_returns($code) {
+                    $crate::util::uapi::Uapi::write(&arg, data);
+                }
                 Ok(())
             },
         }

@@ -227,7 +227,7 @@ impl Signaler {
     }
 
     /// Signals the fence of work that ended at `when`, in ns, and leaves it to the caller when its
-    /// hooks are called.
+    /// hooks are called, if it has any.
     pub(crate) fn signal_without_hooks(
         self,
         outcome: Result<()>,
@@ -248,6 +248,9 @@ impl Signaler {
             self.fence.over.store(true, Ordering::Release);
             if state.waiting != 0 {
                 self.fence.state.wake();
+            }
+            if state.one.is_none() && state.more.is_empty() {
+                return None;
             }
             let more = core::mem::replace(&mut state.more, SortedMap::new(self.os));
             (state.one.take(), more)

@@ -110,10 +110,13 @@ macro_rules! uapi_struct {
                 }
             }
             fn write(&self, bytes: &mut [u8]) {
+                const SIZE: usize = size_of::<$name>();
+                let mut whole = [0; SIZE];
                 $($crate::util::uapi::Field::store(
                     &self.$field,
-                    bytes.get_mut(core::mem::offset_of!($name, $field)..).unwrap_or_default(),
+                    whole.get_mut(core::mem::offset_of!($name, $field)..).unwrap_or_default(),
                 );)*
+                $crate::util::uapi::Field::store(&whole, bytes);
             }
         }
     };
