@@ -151,43 +151,43 @@ impl Context {
         Ok(())
     }
 
-    /// A configuration for ARGB buffers, where there are any: only with such a one windows can be
-    /// made. Or any.
-    fn choose(&self) -> Outcome<Handle> {
-        for surface in [WINDOW_BIT, 0] {
-            let wanted = [SURFACE_TYPE, surface, RENDERABLE_TYPE, OPENGL_ES2_BIT, NONE];
-            let (mut configs, mut found) = ([std::ptr::null_mut(); 64], 0);
-            // SAFETY: the list ends with NONE; there is room for as many configurations as it says.
+    /// All configurations with this surface type that OpenGL ES 2 can render to.
+    fn configs(&self, surface: i32) -> Outcome<Vec<Handle>> {
+        let wanted = [SURFACE_TYPE, surface, RENDERABLE_TYPE, OPENGL_ES2_BIT, NONE];
+        let choose = |configs: *mut Handle, room: i32| {
+            let mut found = 0;
+            // SAFETY: the list ends with NONE; there is room for as many configurations as it
+            // says, and with null only their number is returned.
             let chosen = unsafe {
-                eglChooseConfig(
-                    self.display,
-                    wanted.as_ptr(),
-                    configs.as_mut_ptr(),
-                    64,
-                    &mut found,
-                )
+                eglChooseConfig(self.display, wanted.as_ptr(), configs, room, &mut found)
             };
-            if chosen == 0 {
-                return failed("eglChooseConfig");
+            match chosen {
+                0 => failed("eglChooseConfig"),
+                _ => Ok(found),
             }
-            let visual = |config: &Handle| {
+        };
+        let room = choose(std::ptr::null_mut(), 0)?;
+        let mut configs = vec![std::ptr::null_mut(); room as usize];
+        let found = choose(configs.as_mut_ptr(), room)?;
+        configs.truncate(found as usize);
+        Ok(configs)
+    }
+
+    /// A configuration for windows of ARGB buffers if there is a device, any if there is none: a
+    /// window must have the format of its configuration.
+    fn choose(&self) -> Outcome<Handle> {
+        let config = if self.device.is_some() {
+            let is_argb = |config: &Handle| {
                 let mut visual = 0;
                 // SAFETY: the configuration is one of the display's.
                 unsafe { eglGetConfigAttrib(self.display, *config, NATIVE_VISUAL_ID, &mut visual) };
-                visual as u32
+                visual as u32 == FORMAT_ARGB8888
             };
-            let found = &configs[..found as usize];
-            if surface == 0 && !found.is_empty() {
-                return Ok(found[0]);
-            }
-            if let Some(config) = found
-                .iter()
-                .find(|config| visual(config) == FORMAT_ARGB8888)
-            {
-                return Ok(*config);
-            }
-        }
-        failed("eglChooseConfig")
+            self.configs(WINDOW_BIT)?.into_iter().find(is_argb)
+        } else {
+            self.configs(0)?.into_iter().next()
+        };
+        config.ok_or_else(|| "EGL has no fitting configuration".to_string())
     }
 
     fn initialize(&mut self) -> Outcome<()> {
