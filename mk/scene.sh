@@ -6,6 +6,7 @@
 # (pixman), for what it draws with the GPU it draws by shaders, which the models do not run.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. mk/progress.sh
 
 SCENE="#ff0000ff 19200 0,0 160x120
 #00ff00ff 19200 160,0 160x120
@@ -15,10 +16,9 @@ SCENE="#ff0000ff 19200 0,0 160x120
 picture=$(realpath -m "$1")
 run=$(mktemp -d)
 export XDG_RUNTIME_DIR=$run
-weston=
-scene=
 finish() {
-	for pid in $scene $weston; do kill -KILL "$pid" 2>/dev/null || :; done
+	local pid
+	for pid in $(jobs -pr); do kill -KILL "$pid" 2>/dev/null || :; done
 	rm -rf "$run"
 }
 trap finish EXIT
@@ -44,29 +44,29 @@ EOF
 	--config="$run/weston.ini" --socket=scene --log="$run/weston.log" >"$run/weston.out.log" \
 	2>&1 &
 weston=$!
-timeout 60 bash -c 'until [ -S "$0" ]; do sleep 0.1; done' "$run/scene" ||
+until_true "$weston" "$run/weston.log" test -S "$run/scene" ||
 	fail "weston does not start"
 export WAYLAND_DISPLAY=scene
 "$ARM64/scene" >"$run/scene.log" 2>&1 &
 scene=$!
-# A window comes in within its first frames; a screenshot in between shows less of it.
-timeout 60 bash -c 'until grep -qs "^shown$" "$0"; do sleep 0.1; done' "$run/scene.log" ||
+until_true "$scene" "$run/scene.log" grep -qs '^shown$' "$run/scene.log" ||
 	fail "the scene is not shown"
-for _ in 1 2 3 4 5; do
+
+# is_right: whether weston shows the scene. A window comes in within its first frames; a screenshot
+# in between shows less of it.
+is_right() {
 	rm -f "$run"/*.png
-	(cd "$run" && timeout 60 "$RUNROOT/usr/bin/weston-screenshooter") >"$run/screenshot.log" \
-		2>&1 || fail "no screenshot ($?)"
+	(cd "$run" && exec "$RUNROOT/usr/bin/weston-screenshooter") >"$run/screenshot.log" 2>&1 &
+	until_ended "$!" "$run/screenshot.log" || fail "no screenshot ($?)"
 	seen=$("$TARGET/release/drmboard" colours "$run"/*.png) ||
 		fail "a picture that cannot be read"
-	if [ "$seen" = "$SCENE" ]; then break; fi
-	sleep 0.5
-done
-[ "$seen" = "$SCENE" ] || fail "weston shows another scene: $seen"
+	[ "$seen" = "$SCENE" ]
+}
+until_true "$scene" "$run/scene.log" is_right || fail "weston shows another scene: $seen"
 mkdir -p "$(dirname -- "$picture")"
 cp "$run"/*.png "$picture"
 kill -TERM "$weston"
-wait "$weston" || fail "weston ended with $?"
-weston=
-wait "$scene" || fail "the client ended with $?"
+until_ended "$weston" "$run/weston.log" || fail "weston ended with $?"
+until_ended "$scene" "$run/scene.log" || fail "the client ended with $?"
 grep '^renderer: ' "$run/scene.log"
 say "note: four colours cleared by the GPU, composed by weston's CPU renderer: exact"

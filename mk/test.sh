@@ -111,6 +111,7 @@ unit_tests
 checks mk/overlays.sh
 checks mk/ports.sh
 checks mk/front.sh
+checks mk/progress_test.sh
 suite
 
 # What failed, each with where all that it said is, and the sum.

@@ -318,6 +318,7 @@ fn main() {
         )
         .board(BOARDS)
         .drmboard(TRACED, two_processes)
-        .timeout(180),
+        // mk/session.sh ends itself if nothing goes on; a busy machine takes long.
+        .timeout(1800),
     ]);
 }
