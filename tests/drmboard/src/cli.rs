@@ -5,8 +5,8 @@ use crate::args::Args;
 use crate::board::{self, Board, Watch};
 use crate::launch::{Program, Signals};
 use crate::server::Server;
-use crate::trace::TraceFile;
-use crate::{inject, namespace, picture, stats, vm};
+use crate::{namespace, stats, vm};
+use board_gpus::{inject, picture, TraceFile};
 use drm_os_host::{ClockMode, Config, World};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -175,7 +175,7 @@ fn run(options: &Options, make: MakeBoard) -> Result<u8, String> {
         .map(|spec| inject::parse(spec))
         .collect::<Result<_, _>>()?;
     // Cheap checks first: nothing is set up for a program that cannot run.
-    if !board::known(&options.board) {
+    if !board_gpus::known(&options.board) {
         return Err(format!(
             "no board {}; boards are {}",
             options.board,

@@ -301,12 +301,9 @@ fn open(shared: &Arc<Shared>, minor: u32, caller: &Caller, call: &Call) -> Outco
     };
     let result = shared.device.open(kind, caller);
     if let Some(trace) = &shared.trace {
-        trace.open(
-            shared.world.now(),
-            call.client.pid,
-            minor,
-            result.as_ref().err().map_or(0, |e| to_linux(*e)),
-        );
+        let (now, pid) = (shared.world.now(), call.client.pid);
+        let ret = result.as_ref().err().map_or(0, |error| to_linux(*error));
+        trace.line(format_args!("{now} open pid={pid} minor={minor} ret={ret}"));
     }
     let device = libc::makedev(DRM_MAJOR, minor);
     let fd = shared
@@ -346,14 +343,11 @@ fn ioctl(
     let result = open.file.ioctl(caller, code.group(), code.nr(), data);
     if let Some(trace) = &shared.trace {
         let ret = result.as_ref().err().map_or(0, |error| to_linux(*error));
-        trace.ioctl(
-            shared.world.now(),
-            call.client.pid,
-            open.key,
-            code,
-            code.name(&shared.driver),
-            ret,
-        );
+        let (now, pid, file) = (shared.world.now(), call.client.pid, open.key);
+        let (nr, name, size) = (code.nr(), code.name(&shared.driver), code.size());
+        trace.line(format_args!(
+            "{now} ioctl pid={pid} file={file} nr=0x{nr:02x} name={name} size={size} ret={ret}"
+        ));
     }
     if result.is_err() && wants_screen(code) && call.client.first_without_screen() {
         eprintln!(

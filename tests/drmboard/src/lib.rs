@@ -16,20 +16,17 @@ mod connection;
 mod elf;
 mod errno;
 mod fence_status;
-pub mod inject;
 mod ioctl_code;
 mod launch;
 mod namespace;
 mod open_file;
-#[path = "png.rs"]
-mod picture;
 mod process;
 #[path = "../shim/src/proto.rs"]
 mod proto;
 mod server;
 mod sock;
 pub mod stats;
-mod trace;
 pub mod vm;
 
 pub use board::Board;
+pub use board_gpus::inject;

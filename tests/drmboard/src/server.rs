@@ -11,7 +11,7 @@ use crate::connection::{self, Control};
 use crate::open_file::{close_files, OpenFile};
 use crate::process::Client;
 use crate::sock;
-use crate::trace::TraceFile;
+use board_gpus::TraceFile;
 use drm_os_host::{Device, File, World};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};

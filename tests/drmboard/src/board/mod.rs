@@ -1,29 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Boards: their device nodes, the properties of these, and their drivers.
+//! Boards with their drivers attached.
 //!
-//! A GPU of several cores has a device tree node for each. They form one DRM device, whose /dev/dri
-//! nodes belong to the first.
+//! The cores of a GPU (crate board_gpus) form one DRM device, whose /dev/dri nodes belong to the
+//! first.
 
-mod adapter;
 mod driver;
-mod frame;
-mod imx;
-mod mali;
-mod report;
 #[cfg(test)]
 mod tests;
-mod vivante;
 
 use crate::errno;
-use crate::inject::{Planted, When};
-use drm_os_host::{sys, Config, Counters, Device, Hardware, Node, World};
-pub use frame::Frame;
-use mali::MaliHardware;
-pub(crate) use report::Report;
-use vivante::VivanteHardware;
-
-/// A node of the device tree and its model.
-pub type Core = (Node, Box<dyn Hardware>);
+use board_gpus::inject::{Planted, When};
+use board_gpus::{as_mali, as_vivante, last_frame, parts, plant, report, set_capture, Report};
+pub use board_gpus::{cores, names, nodes, Core, Frame};
+use drm_os_host::{sys, Config, Counters, Device, World};
 
 /// A running board: a world with the nodes of a GPU, to all of which its driver is attached.
 /// Dropping it does not make the checks of [`Board::close`].
@@ -36,127 +25,6 @@ pub struct Board {
 
 /// A function that inspects a world.
 pub type Watch<'a> = &'a dyn Fn(&World);
-
-/// The names that [`Board::new`] accepts.
-#[must_use]
-pub fn names() -> Vec<&'static str> {
-    let mali = mali::BOARDS.iter().map(|board| board.name);
-    mali.chain(imx::BOARDS.iter().map(|board| board.name))
-        .collect()
-}
-
-pub(crate) fn known(name: &str) -> bool {
-    names().contains(&name)
-}
-
-/// The properties of a board's GPU in the device tree, for each core; empty for a board that does
-/// not exist.
-#[must_use]
-pub fn nodes(name: &str) -> Vec<Node> {
-    let cores = parts(name).map(|parts| parts.cores).unwrap_or_default();
-    cores.into_iter().map(|(node, _)| node).collect()
-}
-
-/// The cores of a board: the properties of each in the device tree, and its model; empty for a
-/// board that does not exist.
-#[must_use]
-pub fn cores(name: &str) -> Vec<Core> {
-    parts(name).map(|parts| parts.cores).unwrap_or_default()
-}
-
-fn model_of<T: 'static>(hardware: &mut dyn Hardware) -> Option<&mut T> {
-    hardware.as_any().downcast_mut()
-}
-
-/// Injects a fault into a model; returns whether it supports the kind of fault.
-pub(crate) fn plant(hardware: &mut dyn Hardware, planted: Planted) -> bool {
-    if let Some(mali) = model_of::<MaliHardware>(hardware) {
-        mali.plant(planted);
-        return true;
-    }
-    model_of(hardware).is_some_and(|vivante: &mut VivanteHardware| vivante.plant(planted))
-}
-
-/// Whether a model keeps the last image that it rendered.
-pub(crate) fn set_capture(hardware: &mut dyn Hardware, on: bool) {
-    if let Some(mali) = model_of::<MaliHardware>(hardware) {
-        mali.model().set_capture(on);
-    }
-    if let Some(vivante) = model_of::<VivanteHardware>(hardware) {
-        vivante.model().set_capture(on);
-    }
-}
-
-/// Multiplies the time of all work of a model by `times`, see
-/// [`models::vivante::Timing::with_work_scaled`].
-pub(crate) fn scale_work(hardware: &mut dyn Hardware, times: u32) {
-    if let Some(mali) = model_of::<MaliHardware>(hardware) {
-        let timing = mali.model().timing().with_work_scaled(times);
-        mali.model().set_timing(timing);
-    }
-    if let Some(vivante) = model_of::<VivanteHardware>(hardware) {
-        let timing = vivante.model().timing().with_work_scaled(times);
-        vivante.model().set_timing(timing);
-    }
-}
-
-/// The last image that a model rendered, if it was captured; and its time, to compare with other
-/// cores.
-pub(crate) fn last_frame(hardware: &mut dyn Hardware) -> Option<(u64, Frame)> {
-    if let Some(mali) = model_of::<MaliHardware>(hardware) {
-        return mali
-            .model()
-            .last_frame()
-            .map(|frame| (0, Frame::from(frame)));
-    }
-    model_of(hardware).and_then(|vivante: &mut VivanteHardware| vivante.last_frame())
-}
-
-/// The counts of a model.
-pub(crate) fn report(hardware: &mut dyn Hardware) -> Report {
-    if let Some(mali) = model_of::<MaliHardware>(hardware) {
-        return report::mali(mali.model().stats());
-    }
-    let vivante = model_of(hardware)
-        .map(|vivante: &mut VivanteHardware| report::vivante(vivante.model().stats()));
-    vivante.unwrap_or_default()
-}
-
-/// The parts of a board.
-struct Parts {
-    cores: Vec<Core>,
-    driver: &'static str,
-    /// The address of RAM and its largest number of pages, if they are limited.
-    ram: Option<(u64, u64)>,
-    /// Tunables that the board needs; those that the user sets take precedence.
-    tunables: &'static [(&'static str, u64)],
-}
-
-fn parts(name: &str) -> Option<Parts> {
-    let mali = mali::BOARDS.iter().find(|board| board.name == name);
-    let mali = mali.map(|board| Parts {
-        cores: vec![(
-            mali::node(board),
-            Box::new(MaliHardware::new(board.variant)),
-        )],
-        driver: board.driver,
-        ram: None,
-        tunables: &[],
-    });
-    mali.or_else(|| {
-        let board = imx::BOARDS.iter().find(|board| board.name == name)?;
-        let cores = board.cores.iter().map(|core| {
-            let hardware: Box<dyn Hardware> = Box::new(VivanteHardware::new(core));
-            (core.node(), hardware)
-        });
-        Some(Parts {
-            cores: cores.collect(),
-            driver: board.driver,
-            ram: Some(board.ram),
-            tunables: board.tunables,
-        })
-    })
-}
 
 impl Board {
     /// The board `name` with a model of its GPU, its driver attached.
@@ -327,14 +195,10 @@ impl Board {
         &self.driver
     }
 
-    fn with_model<T: 'static, R>(&self, core: usize, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let device = self.devices.get(core)?;
-        device.with_hardware(|hardware| hardware.as_any().downcast_mut::<T>().map(f))
-    }
-
     /// Runs `f` on the Mali model, with its lock held; None if the GPU is not a Mali.
     pub fn with_mali<R>(&self, f: impl FnOnce(&mut models::Mali) -> R) -> Option<R> {
-        self.with_model(0, |mali: &mut MaliHardware| f(mali.model()))
+        self.device()
+            .with_hardware(|hardware| as_mali(hardware).map(f))
     }
 
     /// Runs `f` on the Vivante model of the first core, as [`Board::with_vivante_core`] does.
@@ -349,7 +213,8 @@ impl Board {
         core: usize,
         f: impl FnOnce(&mut models::Vivante) -> R,
     ) -> Option<R> {
-        self.with_model(core, |vivante: &mut VivanteHardware| f(vivante.model()))
+        let device = self.devices.get(core)?;
+        device.with_hardware(|hardware| as_vivante(hardware).map(f))
     }
 
     /// Injects a fault into the model of a core.

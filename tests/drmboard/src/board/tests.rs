@@ -340,5 +340,5 @@ fn memory_lies_where_the_boards_have_it() {
         assert_eq!(parts.ram, Some((base, most << 8)), "{name}");
     }
     assert_eq!((nodes("imx6q").len(), nodes("imx6qp").len()), (2, 1));
-    assert!(nodes("imx9").is_empty() && !known("imx9"));
+    assert!(nodes("imx9").is_empty() && !board_gpus::known("imx9"));
 }

@@ -13,9 +13,7 @@
 
 use super::config::{self, Config};
 use super::power::Feed;
-use crate::board::{self, Core};
-use crate::trace::TraceFile;
-use crate::{inject, picture};
+use board_gpus::{self as board, inject, picture, Core, TraceFile};
 use drm_os_host::{Dma, NoMemory, Node, Trace};
 use std::fmt::Write;
 use std::path::PathBuf;

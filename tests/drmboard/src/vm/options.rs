@@ -3,7 +3,7 @@
 
 use super::config::power_of;
 use crate::args::Args;
-use crate::board;
+use board_gpus as board;
 use models::power::Boot;
 use std::ffi::OsString;
 use std::path::PathBuf;

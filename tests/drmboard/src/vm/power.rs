@@ -3,7 +3,7 @@
 //! and its model's report.
 
 use super::config::CONTROLLERS;
-use crate::board;
+use board_gpus as board;
 use drm_os_host::Trace;
 use models::power::{Boot, Controller, Gpcv2, Pmu, Stats, Supply};
 use models::Access;

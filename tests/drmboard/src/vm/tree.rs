@@ -5,7 +5,7 @@
 use super::config::{FIRST_SPI, WINDOWS, WINDOW_STEP};
 use super::guest::Qemu;
 use super::power;
-use crate::board;
+use board_gpus as board;
 use drm_os_host::Node;
 use models::power::Boot;
 use std::fmt::Write;

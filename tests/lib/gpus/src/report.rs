@@ -8,22 +8,23 @@ use std::fmt::Debug;
 
 /// The counts of a model, as lines of `NAME=VALUE` words.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
+pub struct Report {
     /// The work that it did.
     sum: String,
     /// Events that hardware leaves undefined or that the model does not know, a line for each kind:
     /// a register that does not exist, an undefined access, contents of memory that it cannot
     /// decode.
-    pub(crate) unknown: Vec<String>,
+    pub unknown: Vec<String>,
     /// Faults that it raised.
     faults: Vec<String>,
     /// The number of the events of `unknown`.
-    pub(crate) times: u64,
+    pub times: u64,
 }
 
 impl Report {
     /// All of them.
-    pub(crate) fn lines(self) -> Vec<String> {
+    #[must_use]
+    pub fn lines(self) -> Vec<String> {
         let mut lines = vec![self.sum];
         lines.extend(self.unknown);
         lines.extend(self.faults);

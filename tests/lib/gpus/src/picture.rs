@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `--png`: the last colour target as a picture.
 
-use crate::board::Frame;
+use crate::Frame;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Error, ErrorKind};
@@ -13,7 +13,7 @@ use std::path::Path;
 ///
 /// The file cannot be written, or the frame has no pixels (a format that the model does
 /// not know).
-pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
+pub fn write(path: &Path, frame: &Frame) -> io::Result<()> {
     if frame.pixels.len() as u64 != u64::from(frame.width) * u64::from(frame.height) * 4
         || frame.pixels.is_empty()
     {
@@ -43,7 +43,7 @@ pub(crate) fn write(path: &Path, frame: &Frame) -> io::Result<()> {
 /// # Errors
 ///
 /// A message: the file cannot be read, has another pixel format, or more than 64 colours.
-pub(crate) fn colours(path: &Path) -> Result<Vec<String>, String> {
+pub fn colours(path: &Path) -> Result<Vec<String>, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(|error| failed(&error))?;
     let mut reader = png::Decoder::new(file)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The trace file: one line per event, in the format of docs/trace.md.
 
-use crate::ioctl_code::Code;
 use drm_os_host::{Node, Trace, World};
 use std::fmt::Arguments;
 use std::fs::File;
@@ -10,20 +9,21 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 /// A trace being written.
-pub(crate) struct TraceFile(Mutex<BufWriter<File>>);
+pub struct TraceFile(Mutex<BufWriter<File>>);
 
 impl TraceFile {
     /// # Errors
     ///
     /// The file cannot be created.
-    pub(crate) fn create(path: &Path) -> std::io::Result<Arc<TraceFile>> {
+    pub fn create(path: &Path) -> std::io::Result<Arc<TraceFile>> {
         Ok(Arc::new(TraceFile(Mutex::new(BufWriter::with_capacity(
             1 << 18,
             File::create(path)?,
         )))))
     }
 
-    fn line(&self, line: Arguments) {
+    /// Writes a line, which begins with the time.
+    pub fn line(&self, line: Arguments) {
         let mut out = self.0.lock().unwrap();
         // An error, such as a full disk, is reported when the file is flushed at the end.
         let _ = out.write_fmt(line);
@@ -32,34 +32,24 @@ impl TraceFile {
 
     /// # Errors
     /// The file could not be written in full.
-    pub(crate) fn flush(&self) -> std::io::Result<()> {
+    pub fn flush(&self) -> std::io::Result<()> {
         self.0.lock().unwrap().flush()
     }
 
-    pub(crate) fn open(&self, now: u64, pid: i32, minor: u32, ret: i32) {
-        self.line(format_args!("{now} open pid={pid} minor={minor} ret={ret}"));
-    }
-
-    pub(crate) fn ioctl(&self, now: u64, pid: i32, file: u64, code: Code, name: &str, ret: i32) {
-        let (nr, size) = (code.nr(), code.size());
-        self.line(format_args!(
-            "{now} ioctl pid={pid} file={file} nr=0x{nr:02x} name={name} size={size} ret={ret}"
-        ));
-    }
-
     /// A mark of a program.
-    pub(crate) fn mark(&self, now: u64, number: u32) {
+    pub fn mark(&self, now: u64, number: u32) {
         self.line(format_args!("{now} mark {number}"));
     }
 
     /// Writes what `world` reports from now on. `nodes` name the interrupt lines.
-    pub(crate) fn follow(self: &Arc<TraceFile>, world: &World, nodes: &[Node]) {
+    pub fn follow(self: &Arc<TraceFile>, world: &World, nodes: &[Node]) {
         let to = self.clone();
         let nodes = nodes.to_vec();
         world.set_trace(Some(Box::new(move |event| to.event(event, &nodes))));
     }
 
-    pub(crate) fn event(&self, event: &Trace, nodes: &[Node]) {
+    /// Writes an event. `nodes` name the interrupt lines.
+    pub fn event(&self, event: &Trace, nodes: &[Node]) {
         match event {
             Trace::MmioRead { t, dev, off, val } => {
                 self.line(format_args!("{t} mmio {dev} r 0x{off:04x} 0x{val:08x}"))
