@@ -26,7 +26,7 @@ mod proto;
 mod server;
 mod sock;
 pub mod stats;
-pub mod vm;
+mod vm;
 
 pub use board::Board;
 pub use board_gpus::inject;

@@ -4,7 +4,7 @@
 
 #include "sys.h"
 
-/* The physical address of drmboard's mailbox (tests/drmboard/src/vm/config.rs). */
+/* The physical address of drmboard's mailbox (tests/guest/machine/src/config.rs). */
 #define MAILBOX	0x0cf00000ul
 #define PAGE	4096ul
 

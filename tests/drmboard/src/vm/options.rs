@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The command line of `drmboard vm`.
 
-use super::config::power_of;
 use crate::args::Args;
-use board_gpus as board;
-use models::power::Boot;
+use guest_machine::config::power_of;
+use guest_machine::{Config, Guest, Os};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,38 +13,14 @@ const USAGE: &str =
      [--count F] [--stats] [--power on|off] [--inject SPEC]... [--work-scale TIMES] \
      [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
 
-/// The kind of kernel, which determines the form of its command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Os {
-    Linux,
-    FreeBsd,
-}
-
 /// The options.
 #[derive(Debug)]
 pub(crate) struct Options {
-    pub(crate) board: String,
-    pub(crate) kernel: PathBuf,
-    pub(crate) initrd: Option<PathBuf>,
-    /// The image of the disk /dev/vda (FreeBSD: /dev/vtbd0), which is read-only.
-    pub(crate) root: Option<PathBuf>,
-    pub(crate) trace: Option<PathBuf>,
-    pub(crate) png: Option<PathBuf>,
-    /// The file to which the counts of executed instructions are written. The guest's clock then
-    /// counts instructions.
-    pub(crate) count: Option<PathBuf>,
+    pub(crate) config: Config,
+    pub(crate) guest: Guest,
+    /// Print the report.
     pub(crate) stats: bool,
-    /// Whether firmware left the GPU's power on.
-    pub(crate) power: Boot,
-    pub(crate) inject: Vec<String>,
-    /// The factor by which draws, copies and jobs take longer.
-    pub(crate) work_scale: u32,
-    pub(crate) os: Os,
-    /// More arguments of the kernel's command line; for FreeBSD, variables of its environment.
-    pub(crate) append: String,
     pub(crate) timeout: Duration,
-    pub(crate) ram_mib: u64,
-    pub(crate) cpus: u64,
 }
 
 impl Options {
@@ -54,73 +29,72 @@ impl Options {
     pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, String> {
         let mut args = Args::new(args, USAGE);
         let mut options = Options {
-            board: String::new(),
-            kernel: PathBuf::new(),
-            initrd: None,
-            root: None,
-            trace: None,
-            png: None,
-            count: None,
+            config: Config {
+                ram_mib: 1024,
+                ..Config::default()
+            },
+            guest: Guest {
+                kernel: PathBuf::new(),
+                initrd: None,
+                root: None,
+                os: Os::Linux,
+                append: String::new(),
+                cpus: 1,
+            },
             stats: false,
-            power: Boot::Off,
-            inject: Vec::new(),
-            work_scale: 1,
-            os: Os::Linux,
-            append: String::new(),
             timeout: Duration::from_secs(300),
-            ram_mib: 1024,
-            cpus: 1,
         };
+        let (config, guest) = (&mut options.config, &mut options.guest);
         while let Some(name) = args.next()? {
             match name.as_str() {
-                "--board" => options.board = args.text()?,
-                "--kernel" => options.kernel = args.value()?.into(),
-                "--initrd" => options.initrd = Some(args.value()?.into()),
-                "--root" => options.root = Some(args.value()?.into()),
-                "--trace" => options.trace = Some(args.value()?.into()),
-                "--png" => options.png = Some(args.value()?.into()),
-                "--count" => options.count = Some(args.value()?.into()),
+                "--board" => config.board = args.text()?,
+                "--kernel" => guest.kernel = args.value()?.into(),
+                "--initrd" => guest.initrd = Some(args.value()?.into()),
+                "--root" => guest.root = Some(args.value()?.into()),
+                "--trace" => config.trace = Some(args.value()?.into()),
+                "--png" => config.png = Some(args.value()?.into()),
+                "--count" => config.count = Some(args.value()?.into()),
                 "--stats" => options.stats = true,
                 "--power" => {
-                    options.power =
+                    config.power =
                         power_of(&args.text()?).map_err(|why| format!("--power: {why}"))?;
                 }
-                "--inject" => options.inject.push(args.text()?),
+                "--inject" => config.inject.push(args.text()?),
                 "--work-scale" => {
-                    options.work_scale = u32::try_from(args.number()?)
+                    config.work_scale = u32::try_from(args.number()?)
                         .ok()
                         .filter(|times| (1..=100).contains(times))
                         .ok_or("--work-scale is from 1 to 100")?;
                 }
                 "--os" => {
-                    options.os = match args.text()?.as_str() {
+                    guest.os = match args.text()?.as_str() {
                         "linux" => Os::Linux,
                         "freebsd" => Os::FreeBsd,
                         other => return Err(format!("--os is linux or freebsd, not {other}")),
                     }
                 }
-                "--append" => options.append = args.text()?,
+                "--append" => guest.append = args.text()?,
                 "--timeout" => options.timeout = Duration::from_secs(args.number()?),
-                "--ram" => options.ram_mib = args.number()?,
-                "--cpus" => options.cpus = args.number()?,
+                "--ram" => config.ram_mib = args.number()?,
+                "--cpus" => guest.cpus = args.number()?,
                 _ => return Err(args.unknown()),
             }
         }
-        if !board::known(&options.board) {
-            let names = board::names().join(", ");
+        if !board_gpus::known(&config.board) {
+            let names = board_gpus::names().join(", ");
             return Err(format!(
                 "no board {}; boards are {names}; {USAGE}",
-                options.board
+                config.board
             ));
         }
-        if options.kernel.as_os_str().is_empty() {
+        if guest.kernel.as_os_str().is_empty() {
             return Err(format!("no kernel given; {USAGE}"));
         }
         // Addresses of the Vivante front ends have 32 bits, and RAM begins at 1 GiB.
-        if !(64..=3072).contains(&options.ram_mib) {
+        if !(64..=3072).contains(&config.ram_mib) {
             return Err("--ram is from 64 to 3072".into());
         }
-        if !(1..=8).contains(&options.cpus) {
+        if !(1..=8).contains(&guest.cpus) {
             return Err("--cpus is from 1 to 8".into());
         }
         Ok(options)
@@ -130,6 +104,7 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use models::power::Boot;
 
     fn parsed(line: &str) -> Result<Options, String> {
         Options::parse(line.split_whitespace().map(OsString::from))
@@ -141,19 +116,25 @@ mod tests {
             "--board imx8mq --stats --kernel k --inject a --inject b --timeout 7 --work-scale 9",
         )
         .unwrap();
-        assert_eq!(options.power, Boot::Off);
+        assert_eq!(options.config.power, Boot::Off);
         let on = parsed("--board imx8mq --kernel k --power on").unwrap();
-        assert_eq!(on.power, Boot::On);
+        assert_eq!(on.config.power, Boot::On);
         assert_eq!(
             (
-                options.inject.len(),
+                options.config.inject.len(),
                 options.stats,
                 options.timeout.as_secs(),
-                options.work_scale
+                options.config.work_scale
             ),
             (2, true, 7, 9)
         );
-        assert_eq!(parsed("--board imx8mq --kernel k").unwrap().work_scale, 1);
+        assert_eq!(
+            parsed("--board imx8mq --kernel k")
+                .unwrap()
+                .config
+                .work_scale,
+            1
+        );
         for (line, word) in [
             ("--kernel k", "no board"),
             ("--board rk3399", "no kernel"),

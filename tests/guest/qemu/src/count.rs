@@ -10,7 +10,7 @@
 //! processor).
 
 use crate::qemu::symbol;
-use drmboard::vm::config;
+use guest_machine::config;
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::fmt::Write;
 use std::ops::Range;

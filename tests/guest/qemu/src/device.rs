@@ -4,7 +4,7 @@
 use crate::count;
 use crate::qemu::{Address, Done, Opaque, Ops, Qemu, Valid};
 use crate::{die, Notifier, VIRTUAL};
-use drmboard::vm::{config, Config, Machine, Platform};
+use guest_machine::{config, Config, Machine, Platform};
 use std::ffi::{c_int, c_uint, c_void, CStr};
 use std::path::PathBuf;
 use std::ptr::{null, null_mut, without_provenance_mut};

@@ -4,7 +4,7 @@
 //!
 //! Debian's QEMU is built with modules and therefore exports its functions; they are looked up by
 //! name when the object is loaded, so that it has no effect on other processes, which inherit
-//! LD_PRELOAD. `vm::Machine` of crate drmboard runs the models; this crate connects it to QEMU.
+//! LD_PRELOAD. `Machine` of crate guest_machine runs the models; this crate connects it to QEMU.
 //! `drmboard vm` starts QEMU with it.
 //!
 //! QEMU calls all callbacks with its big lock held, so no thread ever waits for the mutex around
@@ -16,7 +16,7 @@ mod count;
 mod device;
 mod qemu;
 
-use drmboard::vm::Config;
+use guest_machine::Config;
 use std::ffi::{c_int, c_void};
 
 /// Runs before QEMU's main.

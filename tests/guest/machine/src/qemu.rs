@@ -1,39 +1,46 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! QEMU as a process: its command line, and the wait for its end.
+//! QEMU's command line.
 
-use super::config::Config;
-use super::options::{Options, Os};
-use crate::launch::Signals;
+use crate::config::Config;
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
-
-/// Exit status after the time limit, as of timeout(1).
-pub(crate) const TIMED_OUT: u8 = 124;
-/// Exit status if the machine ended and the guest had not set one.
-pub(crate) const NO_STATUS: u8 = 125;
+use std::process::Command;
 
 /// One instruction takes one nanosecond, an idle processor does not wait in real time, and all
 /// other sources of randomness are off.
 const COUNTING: &str = "-icount shift=0,sleep=off -rtc base=2024-01-01,clock=vm";
 
-/// How the machine ended.
-pub(crate) enum End {
-    PoweredOff,
-    Failed(ExitStatus),
-    TimedOut,
-    /// The signal ended this process.
-    Signalled(libc::c_int),
+/// The kind of kernel, which determines the form of its command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Os {
+    /// Linux.
+    Linux,
+    /// FreeBSD.
+    FreeBsd,
+}
+
+/// What the machine consists of besides the GPU, and what runs on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    /// The image of the kernel.
+    pub kernel: PathBuf,
+    /// The first file system of Linux.
+    pub initrd: Option<PathBuf>,
+    /// The image of the disk /dev/vda (FreeBSD: /dev/vtbd0), which is read-only.
+    pub root: Option<PathBuf>,
+    /// The kind of the kernel.
+    pub os: Os,
+    /// More arguments of the kernel's command line; for FreeBSD, variables of its environment.
+    pub append: String,
+    /// Number of processors.
+    pub cpus: u64,
 }
 
 /// A machine that is not started yet.
-pub(crate) struct Qemu {
+pub struct Qemu {
     args: Vec<OsString>,
     kernel: Vec<OsString>,
     library: PathBuf,
-    timeout: Duration,
 }
 
 /// The QEMU program: `DRMBOARD_QEMU`, or the one on PATH.
@@ -61,8 +68,11 @@ fn library() -> Result<PathBuf, String> {
 }
 
 impl Qemu {
-    pub(crate) fn new(options: &Options) -> Result<Qemu, String> {
-        let ram = format!("{}M", options.ram_mib);
+    /// # Errors
+    ///
+    /// A message: the library for QEMU is not there.
+    pub fn new(config: &Config, guest: &Guest) -> Result<Qemu, String> {
+        let ram = format!("{}M", config.ram_mib);
         let words = |line: &str| {
             line.split_whitespace()
                 .map(OsString::from)
@@ -72,26 +82,26 @@ impl Qemu {
             "-machine virt,gic-version=3 -cpu cortex-a57 -nic none -display none -monitor none \
                 -no-reboot -m",
         );
-        args.extend([ram.into(), "-smp".into(), options.cpus.to_string().into()]);
-        if let Some(root) = &options.root {
+        args.extend([ram.into(), "-smp".into(), guest.cpus.to_string().into()]);
+        if let Some(root) = &guest.root {
             let mut drive = OsString::from("if=none,id=root,format=raw,read-only=on,file=");
             drive.push(root);
             args.extend(["-drive".into(), drive]);
             args.extend(words("-device virtio-blk-device,drive=root"));
         }
-        if options.count.is_some() {
+        if config.count.is_some() {
             // These options determine the device tree, too.
             args.extend(words("-seed 1"));
         }
-        let append = command_line(options.os, &options.append);
+        let append = command_line(guest.os, &guest.append);
         let mut kernel: Vec<OsString> = vec!["-serial".into(), "stdio".into(), "-kernel".into()];
-        kernel.push(options.kernel.clone().into());
+        kernel.push(guest.kernel.clone().into());
         kernel.extend(["-append".into(), append.into()]);
-        if let Some(initrd) = &options.initrd {
+        if let Some(initrd) = &guest.initrd {
             kernel.extend(["-initrd".into(), initrd.clone().into()]);
         }
         let library = library()?;
-        if options.count.is_some() {
+        if config.count.is_some() {
             kernel.extend(words(COUNTING));
             // An option's comma is doubled.
             let path = library.to_str().ok_or("the library's path is not UTF-8")?;
@@ -101,17 +111,22 @@ impl Qemu {
             args,
             kernel,
             library,
-            timeout: options.timeout,
         })
     }
 
     /// Writes the device tree that the machine would give its kernel, without our nodes.
-    pub(crate) fn dump_tree(&self, to: &Path) -> Result<(), String> {
+    ///
+    /// # Errors
+    ///
+    /// A message: QEMU failed.
+    pub fn dump_tree(&self, to: &Path) -> Result<(), String> {
         let mut dump = OsString::from("dumpdtb=");
         dump.push(to);
         let mut command = Command::new(program());
         let command = command.args(&self.args).arg("-machine").arg(dump);
-        let output = command.output().map_err(not_started)?;
+        let output = command
+            .output()
+            .map_err(|error| format!("{}: {error}", program().to_string_lossy()))?;
         match output.status.success() {
             true => Ok(()),
             false => Err(format!(
@@ -121,8 +136,10 @@ impl Qemu {
         }
     }
 
-    /// Starts the machine, its console on this process's standard output, and waits for its end.
-    pub(crate) fn run(&self, config: &Config, tree: &Path) -> Result<End, String> {
+    /// The command that runs the machine, with its console on standard output. `tree` is its device
+    /// tree.
+    #[must_use]
+    pub fn command(&self, config: &Config, tree: &Path) -> Command {
         let mut command = Command::new(program());
         command
             .args(&self.args)
@@ -132,12 +149,7 @@ impl Qemu {
         command
             .envs(config.to_env())
             .env("LD_PRELOAD", &self.library);
-        let signals = Signals::block();
-        let before = signals.before();
-        // SAFETY: only system calls that are safe between fork and exec.
-        unsafe { command.pre_exec(move || before.restore()) };
-        let mut child = command.stdin(Stdio::null()).spawn().map_err(not_started)?;
-        wait(&mut child, self.timeout, &signals)
+        command
     }
 }
 
@@ -151,42 +163,6 @@ fn command_line(os: Os, more: &str) -> String {
             "FreeBSD: vfs.root.mountfrom=cd9660:/dev/vtbd0 kern.panic_reboot_wait_time=0 \
                 debug.debugger_on_panic=0 {more}"
         ),
-    }
-}
-
-fn not_started(error: std::io::Error) -> String {
-    format!("{}: {error}", program().to_string_lossy())
-}
-
-/// Waits for the end of QEMU, and ends it after the time limit or on a signal to this process. On
-/// SIGTERM QEMU ends as after a power-off: trace and picture are written.
-fn wait(child: &mut Child, timeout: Duration, signals: &Signals) -> Result<End, String> {
-    let pid = i32::try_from(child.id()).map_err(|error| error.to_string())?;
-    let mut until = Instant::now() + timeout;
-    let mut why = None;
-    loop {
-        if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
-            return Ok(why.unwrap_or(match status.success() {
-                true => End::PoweredOff,
-                false => End::Failed(status),
-            }));
-        }
-        let signal = signals.next(Duration::from_millis(20));
-        if Instant::now() > until || signal.is_some() {
-            // SAFETY: a signal to a child of ours that was not waited for.
-            unsafe {
-                libc::kill(
-                    pid,
-                    if why.is_some() {
-                        libc::SIGKILL
-                    } else {
-                        libc::SIGTERM
-                    },
-                )
-            };
-            why = why.or(Some(signal.map_or(End::TimedOut, End::Signalled)));
-            until = Instant::now() + Duration::from_secs(5);
-        }
     }
 }
 

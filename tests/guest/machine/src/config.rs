@@ -59,7 +59,7 @@ pub struct Config {
     pub trace: Option<PathBuf>,
     /// `--png`.
     pub png: Option<PathBuf>,
-    /// The file to which the library writes the report of [`crate::vm::Machine::finish`].
+    /// The file to which the library writes the report of [`crate::Machine::finish`].
     pub report: Option<PathBuf>,
     /// `--count`.
     pub count: Option<PathBuf>,
@@ -86,7 +86,11 @@ impl Default for Config {
 }
 
 /// The values of `--power`.
-pub(crate) fn power_of(name: &str) -> Result<Boot, String> {
+///
+/// # Errors
+///
+/// A message: it is none of them.
+pub fn power_of(name: &str) -> Result<Boot, String> {
     match name {
         "off" => Ok(Boot::Off),
         "on" => Ok(Boot::On),

@@ -2,7 +2,7 @@
 //! The power controller of a board on the bus: the controller of each board, its device tree nodes,
 //! and its model's report.
 
-use super::config::CONTROLLERS;
+use crate::config::CONTROLLERS;
 use board_gpus as board;
 use drm_os_host::Trace;
 use models::power::{Boot, Controller, Gpcv2, Pmu, Stats, Supply};

@@ -2,9 +2,9 @@
 //! The machine's device tree: QEMU's own of the `virt` machine, with the nodes of a board's GPU
 //! added as source text and compiled by dtc.
 
-use super::config::{FIRST_SPI, WINDOWS, WINDOW_STEP};
-use super::guest::Qemu;
-use super::power;
+use crate::config::{FIRST_SPI, WINDOWS, WINDOW_STEP};
+use crate::power;
+use crate::qemu::Qemu;
 use board_gpus as board;
 use drm_os_host::Node;
 use models::power::Boot;
@@ -131,12 +131,7 @@ fn dtc(from: &str, input: &Path, to: &str, output: &Path) -> Result<(), String> 
 /// # Errors
 ///
 /// A message: QEMU or dtc failed.
-pub(crate) fn build(
-    scratch: &Path,
-    machine: &Qemu,
-    board: &str,
-    boot: Boot,
-) -> Result<PathBuf, String> {
+pub fn build(scratch: &Path, machine: &Qemu, board: &str, boot: Boot) -> Result<PathBuf, String> {
     let [blob, text, done] = ["virt.dtb", "virt.dts", "board.dtb"].map(|name| scratch.join(name));
     machine.dump_tree(&blob)?;
     dtc("dtb", &blob, "dts", &text)?;

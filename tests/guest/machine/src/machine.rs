@@ -3,7 +3,7 @@
 //! and the models.
 //!
 //! As in a [`drm_os_host::World`], the trace line of a write precedes the lines of its effects. A
-//! board without a power controller (vm/power.rs) has power from the start; clocks run all the
+//! board without a power controller (power.rs) has power from the start; clocks run all the
 //! time.
 //!
 //! The machine's clock is stopped while a model (of a core or the power controller) executes: the
@@ -11,8 +11,8 @@
 //! draw. Otherwise timers would expire during a long draw, and the guest, which does not run
 //! meanwhile, would find all later events completed and its deadlines passed.
 
-use super::config::{self, Config};
-use super::power::Feed;
+use crate::config::{self, Config};
+use crate::power::Feed;
 use board_gpus::{self as board, inject, picture, Core, TraceFile};
 use drm_os_host::{Dma, NoMemory, Node, Trace};
 use std::fmt::Write;
