@@ -11,10 +11,15 @@
 //! draw. Otherwise timers would expire during a long draw, and the guest, which does not run
 //! meanwhile, would find all later events completed and its deadlines passed.
 
+mod bus;
+#[cfg(test)]
+mod tests;
+
 use crate::config::{self, Config};
 use crate::power::Feed;
-use board_gpus::{self as board, inject, picture, Core, TraceFile};
-use drm_os_host::{Dma, NoMemory, Node, Trace};
+use board_gpus::{inject, picture, Core, TraceFile};
+use bus::Bus;
+use drm_os_host::{Node, Trace};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -57,73 +62,6 @@ pub struct Machine {
     exit: Option<u32>,
 }
 
-/// The bus as the models see it, for one call.
-struct Bus<'a> {
-    platform: &'a mut dyn Platform,
-    ram: &'a std::ops::Range<u64>,
-    trace: &'a Option<Arc<TraceFile>>,
-    nodes: &'a [Node],
-    name: &'a Arc<str>,
-    first_line: usize,
-    now: u64,
-    /// Whether the bus to memory is shut; transfers are then counted.
-    isolated: bool,
-    strayed: u64,
-}
-
-impl Bus<'_> {
-    fn record(&self, event: &Trace) {
-        if let Some(trace) = self.trace {
-            trace.event(event, self.nodes);
-        }
-    }
-
-    /// Only RAM: an access to another device's registers would call the machine recursively.
-    fn within(&self, pa: u64, len: usize) -> bool {
-        let end = pa.checked_add(len as u64);
-        self.ram.start <= pa && end.is_some_and(|end| end <= self.ram.end)
-    }
-
-    fn checked(&mut self, ok: bool, pa: u64, len: usize, write: bool) -> Result<(), NoMemory> {
-        self.strayed += u64::from(self.isolated);
-        if ok {
-            return Ok(());
-        }
-        let (t, dev) = (self.now, self.name.clone());
-        self.record(&Trace::BadDma {
-            t,
-            dev,
-            pa,
-            len,
-            write,
-        });
-        Err(NoMemory)
-    }
-}
-
-impl Dma for Bus<'_> {
-    fn read(&mut self, pa: u64, buf: &mut [u8]) -> Result<(), NoMemory> {
-        let ok = self.within(pa, buf.len()) && self.platform.read(pa, buf);
-        self.checked(ok, pa, buf.len(), false)
-    }
-
-    fn write(&mut self, pa: u64, buf: &[u8]) -> Result<(), NoMemory> {
-        let ok = self.within(pa, buf.len()) && self.platform.write(pa, buf);
-        self.checked(ok, pa, buf.len(), true)
-    }
-
-    fn irq(&mut self, line: usize, level: bool) {
-        let (t, dev) = (self.now, self.name.clone());
-        self.record(&Trace::Irq {
-            t,
-            dev,
-            line,
-            level,
-        });
-        self.platform.set_line(self.first_line + line, level);
-    }
-}
-
 impl Machine {
     /// Creates the board's models, with the faults to inject.
     ///
@@ -131,7 +69,7 @@ impl Machine {
     ///
     /// A message: no such board, no such fault, or the trace cannot be written.
     pub fn new(config: &Config) -> Result<Machine, String> {
-        let mut cores = board::cores(&config.board);
+        let mut cores = board_gpus::cores(&config.board);
         if cores.is_empty() {
             return Err(format!("no board {}", config.board));
         }
@@ -139,7 +77,7 @@ impl Machine {
             let planted = inject::parse(spec)?;
             let core = cores.get_mut(planted.core);
             let (_, hardware) = core.ok_or_else(|| format!("--inject {spec}: no such core"))?;
-            if !board::plant(hardware.as_mut(), planted) {
+            if !board_gpus::plant(hardware.as_mut(), planted) {
                 return Err(format!("--inject {spec}: the model has no such fault"));
             }
         }
@@ -153,8 +91,8 @@ impl Machine {
         let mut lines = 0;
         let mut seats = Vec::new();
         for mut core in cores {
-            board::set_capture(core.1.as_mut(), config.png.is_some());
-            board::scale_work(core.1.as_mut(), config.work_scale);
+            board_gpus::set_capture(core.1.as_mut(), config.png.is_some());
+            board_gpus::scale_work(core.1.as_mut(), config.work_scale);
             let first_line = lines;
             lines += core.0.irqs.len();
             seats.push(Seat {
@@ -423,7 +361,7 @@ impl Machine {
             record(format_args!("exit {exit}"));
         }
         for seat in &mut self.seats {
-            for line in board::report(seat.core.1.as_mut()).lines() {
+            for line in board_gpus::report(seat.core.1.as_mut()).lines() {
                 record(format_args!("model {} {line}", seat.name));
             }
         }
@@ -437,7 +375,7 @@ impl Machine {
             let frames = self
                 .seats
                 .iter_mut()
-                .filter_map(|seat| board::last_frame(seat.core.1.as_mut()));
+                .filter_map(|seat| board_gpus::last_frame(seat.core.1.as_mut()));
             let written = match frames.max_by_key(|(at, _)| *at) {
                 Some((_, frame)) => picture::write(path, &frame).map_err(|error| error.to_string()),
                 None => Err("nothing was rendered".into()),
@@ -449,6 +387,3 @@ impl Machine {
         report
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,7 +3,6 @@
 //! and its model's report.
 
 use crate::config::CONTROLLERS;
-use board_gpus as board;
 use drm_os_host::Trace;
 use models::power::{Boot, Controller, Gpcv2, Pmu, Stats, Supply};
 use models::Access;
@@ -178,7 +177,7 @@ pub(crate) fn nodes(board: &str, boot: Boot) -> Option<(String, &'static str)> {
     let feed = Feed::new(board, boot)?;
     let reg: Vec<_> = feed.windows().collect();
     let (at, len) = reg[0];
-    let node = board::nodes(board).into_iter().next()?;
+    let node = board_gpus::nodes(board).into_iter().next()?;
     let clocks: Vec<_> = node
         .clocks
         .iter()
@@ -239,7 +238,7 @@ mod tests {
 
     #[test]
     fn boards_have_their_controllers() {
-        for board in board::names() {
+        for board in board_gpus::names() {
             let consumer = nodes(board, Boot::Off).map(|(_, consumer)| consumer);
             let expected = match board {
                 "imx8mq" => Some("power-domains = <&pgc_gpu>;"),

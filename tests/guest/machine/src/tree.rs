@@ -5,7 +5,6 @@
 use crate::config::{FIRST_SPI, WINDOWS, WINDOW_STEP};
 use crate::power;
 use crate::qemu::Qemu;
-use board_gpus as board;
 use drm_os_host::Node;
 use models::power::Boot;
 use std::fmt::Write;
@@ -98,7 +97,7 @@ fn additions(board: &str, boot: Boot) -> String {
     let mut out = String::from("/ {\n");
     let (controller, consumer) = power::nodes(board, boot).unwrap_or_default();
     let mut lines = 0;
-    for (core, node) in (0..).zip(board::nodes(board)) {
+    for (core, node) in (0..).zip(board_gpus::nodes(board)) {
         out.push_str(&source(&node, core, lines, consumer));
         lines += u32::try_from(node.irqs.len()).unwrap_or(0);
     }

@@ -2,6 +2,7 @@
 //! The machine without QEMU: the effects of the guest's accesses.
 
 use super::*;
+use drm_os_host::{Dma, NoMemory};
 use models::power::Boot;
 use std::collections::BTreeMap;
 use std::fs;
