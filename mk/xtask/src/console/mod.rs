@@ -5,6 +5,7 @@
 //! hardware leaves undefined, has to be accounted for by the run; a run besides has lines that must
 //! be there.
 
+mod cut;
 mod freebsd;
 mod linux;
 mod pattern;
@@ -71,6 +72,13 @@ impl<'a> Judge<'a> {
     fn status(&mut self, is: &str, expected: &str) {
         if is != expected {
             self.wrong(format!("the guest ended with {is}"));
+        }
+    }
+
+    /// The guest says this, on a line that a message of its kernel may cut.
+    fn guest_said(&mut self, line: &str) {
+        if !cut::says(&self.lines, line) {
+            self.wrong(format!("nothing says {line}"));
         }
     }
 

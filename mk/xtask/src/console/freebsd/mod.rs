@@ -71,7 +71,7 @@ fn expect(judge: &mut Judge, run: &Run) -> Result<Option<String>, String> {
             return Ok(None);
         }
         "force100" => {
-            judge.said("guest: forced 100 times");
+            judge.guest_said("guest: forced 100 times");
             frames(judge);
             ended(judge, "unload", 0);
             return Ok(None);

@@ -13,7 +13,7 @@ const JOB_PIXELS: u64 = 1024 * 256;
 
 /// How a step of the guest's script ended.
 pub(super) fn ended(judge: &mut Judge, name: &str, status: u32) {
-    judge.said(&format!("guest: {name} ended with {status}"));
+    judge.guest_said(&format!("guest: {name} ended with {status}"));
 }
 
 pub(super) fn all_ended(judge: &mut Judge, names: &[&str]) {
@@ -122,6 +122,15 @@ mod tests {
     use crate::console::freebsd::judge;
     use crate::console::freebsd::tests::{needs_every_line, steps, wrong};
     use crate::console::tests::run;
+
+    #[test]
+    fn a_message_of_the_kernel_may_cut_the_end_of_a_step() {
+        let cut = "guest: unlopanfrost0: detached\nad ended with 0\n";
+        let text = steps("reload") + "gles_clear: frames 15 ok\n";
+        assert_eq!(wrong("imx8mq", "reload", &text), [""; 0]);
+        let text = steps("holder forced") + cut + "gles_clear: frames 15 ok\n";
+        assert_eq!(wrong("imx8mq", "force", &text), [""; 0]);
+    }
 
     #[test]
     fn faults_need_each_of_their_lines() {
