@@ -9,8 +9,8 @@ use guest_machine::{tree, Config, Machine, Qemu, Report};
 use options::Options;
 use process::End;
 use std::ffi::OsString;
-use std::fs;
 use std::path::PathBuf;
+use std::{fs, io};
 
 /// Exit status after the time limit, as of timeout(1).
 const TIMED_OUT: u8 = 124;
@@ -58,7 +58,11 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
     })?;
     let machine = Qemu::new(&config, &options.guest)?;
     let blob = tree::build(&scratch.0, &machine, &config.board, config.power)?;
-    let end = process::run(machine.command(&config, &blob), options.timeout)?;
+    let end = process::run(
+        machine.command(&config, &blob),
+        options.limits,
+        &mut io::stdout(),
+    )?;
     let report = Report::read(&scratch.file("report"));
     if options.stats {
         report.lines.iter().for_each(|line| println!("{line}"));
@@ -70,7 +74,14 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Result<u8, String> {
         (End::TimedOut, _) => {
             eprintln!(
                 "drmboard: the guest did not power off within {} s",
-                options.timeout.as_secs()
+                options.limits.total.as_secs()
+            );
+            TIMED_OUT
+        }
+        (End::Silent, _) => {
+            eprintln!(
+                "drmboard: the guest wrote nothing for {} s",
+                options.limits.silence.as_secs()
             );
             TIMED_OUT
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The command line of `drmboard vm`.
 
+use super::process::Limits;
 use crate::args::Args;
 use guest_machine::config::power_of;
 use guest_machine::{Config, Guest, Os};
@@ -11,7 +12,8 @@ use std::time::Duration;
 const USAGE: &str =
     "usage: drmboard vm --board NAME --kernel IMAGE [--initrd F] [--root F] [--trace F] [--png F] \
      [--count F] [--stats] [--power on|off] [--inject SPEC]... [--work-scale TIMES] \
-     [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--ram MIB] [--cpus N]";
+     [--os linux|freebsd] [--append ARGS] [--timeout SECONDS] [--silence SECONDS] \
+     [--ram MIB] [--cpus N]";
 
 /// The options.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ pub(crate) struct Options {
     pub(crate) guest: Guest,
     /// Print the report.
     pub(crate) stats: bool,
-    pub(crate) timeout: Duration,
+    pub(crate) limits: Limits,
 }
 
 impl Options {
@@ -42,7 +44,10 @@ impl Options {
                 cpus: 1,
             },
             stats: false,
-            timeout: Duration::from_secs(300),
+            limits: Limits {
+                total: Duration::from_secs(300),
+                silence: Duration::MAX,
+            },
         };
         let (config, guest) = (&mut options.config, &mut options.guest);
         while let Some(name) = args.next()? {
@@ -74,7 +79,8 @@ impl Options {
                     }
                 }
                 "--append" => guest.append = args.text()?,
-                "--timeout" => options.timeout = Duration::from_secs(args.number()?),
+                "--timeout" => options.limits.total = Duration::from_secs(args.number()?),
+                "--silence" => options.limits.silence = Duration::from_secs(args.number()?),
                 "--ram" => config.ram_mib = args.number()?,
                 "--cpus" => guest.cpus = args.number()?,
                 _ => return Err(args.unknown()),
@@ -123,7 +129,7 @@ mod tests {
             (
                 options.config.inject.len(),
                 options.stats,
-                options.timeout.as_secs(),
+                options.limits.total.as_secs(),
                 options.config.work_scale
             ),
             (2, true, 7, 9)
