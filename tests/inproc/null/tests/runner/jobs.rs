@@ -1,172 +1,24 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The runner with the null driver: order, counters, time-outs, power, close, suspend, detach.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::as_conversions,
-    clippy::arithmetic_side_effects,
-    reason = "a test may panic"
-)]
+//! What clients of the null driver see: order, counters, time-outs, power, close, suspend, detach.
 
-use drm_os_host::{sys, Caller, ClockMode, Config, Device, Dma, File, Hardware, Node, World};
-use std::any::Any;
+use crate::rig::{Rig, User};
+use crate::{HANGS, MS};
+use drm_os_host::{ClockMode, Config};
 
-const MS: u64 = 1_000_000;
-const GROUP: u32 = 0x64;
-const RENDER: u32 = sys::DRM_OS_MINOR_RENDER;
 const ETIMEDOUT: i32 = 60;
 const ECANCELED: i32 = 85;
-/// Microseconds that no job may take.
-const HANGS: u32 = 10_000_000;
 
-/// The engine.
-#[derive(Default)]
-struct Model {
-    power: bool,
-    /// When the job that runs ends.
-    ends: Option<u64>,
-    done: bool,
-    unmasked: bool,
-    line: bool,
-    starts: Vec<u32>,
-    resets: u32,
-    /// Accesses without power, and starts of a busy engine.
-    wrong: u32,
+fn rig() -> Rig {
+    rig_with(Config::default())
 }
 
-impl Model {
-    fn update(&mut self, bus: &mut dyn Dma) {
-        let line = self.done && self.unmasked;
-        if line != self.line {
-            self.line = line;
-            bus.irq(0, line);
-        }
-    }
+fn rig_with(config: Config) -> Rig {
+    let rig = Rig::detached("null", &null_driver::DRIVER, config);
+    rig.attach();
+    rig
 }
 
-impl Hardware for Model {
-    fn mmio_read(&mut self, _: &mut dyn Dma, _: u64, off: u32) -> u32 {
-        self.wrong += u32::from(!self.power);
-        u32::from(off == 0x8 && self.done)
-    }
-
-    fn mmio_write(&mut self, bus: &mut dyn Dma, now: u64, off: u32, val: u32) {
-        self.wrong += u32::from(!self.power);
-        match off {
-            0x0 => {
-                (self.ends, self.done, self.unmasked) = (None, false, false);
-                self.resets += 1;
-            }
-            0x4 if self.ends.is_some() || self.done => self.wrong += 1,
-            0x4 => {
-                self.ends = Some(now + u64::from(val) * 1_000);
-                self.starts.push(val);
-            }
-            0x8 => self.done = false,
-            _ => self.unmasked = val != 0,
-        }
-        self.update(bus);
-    }
-
-    fn next_event(&self) -> Option<u64> {
-        self.ends
-    }
-
-    fn poll(&mut self, bus: &mut dyn Dma, now: u64) {
-        if self.ends.is_some_and(|ends| ends <= now) {
-            (self.ends, self.done) = (None, true);
-        }
-        self.update(bus);
-    }
-
-    fn set_power(&mut self, bus: &mut dyn Dma, _: u64, on: bool) {
-        let (starts, resets) = (std::mem::take(&mut self.starts), self.resets);
-        let (wrong, line) = (self.wrong, self.line);
-        *self = Model {
-            power: on,
-            starts,
-            resets,
-            wrong,
-            line,
-            ..Model::default()
-        };
-        self.update(bus);
-    }
-
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-}
-
-struct Rig {
-    world: World,
-    device: Device,
-}
-
-struct Client {
-    file: File,
-    caller: Caller,
-}
-
-impl Rig {
-    fn new() -> Rig {
-        Rig::with(Config::default())
-    }
-
-    fn with(config: Config) -> Rig {
-        let world = World::new(config);
-        let node = Node {
-            name: "null0".into(),
-            compatible: vec!["drmkpi,null".into()],
-            mmio_len: 0x10,
-            irqs: vec!["null".into()],
-            power_domain: true,
-            ..Node::default()
-        };
-        let device = world.add_device(node, Box::<Model>::default());
-        let rig = Rig { world, device };
-        rig.attach();
-        rig
-    }
-
-    fn attach(&self) {
-        let driver = null_driver::DRIVER.as_ptr().cast();
-        self.device.attach(driver).expect("it attaches");
-    }
-
-    fn open(&self) -> Client {
-        let caller = Caller::local(&self.world, "test");
-        let file = self.device.open(RENDER, &caller).expect("it opens");
-        Client { file, caller }
-    }
-
-    fn model<R>(&self, f: impl FnOnce(&mut Model) -> R) -> R {
-        self.device
-            .with_hardware(|hw| f(hw.as_any().downcast_mut().expect("the model")))
-    }
-
-    fn stat(&self, name: &str) -> u64 {
-        let stats = self.device.stats();
-        let stat = stats.iter().find(|(n, _)| n == name);
-        stat.expect("the device has it").1
-    }
-
-    /// Detaches the device; nothing is left, and the driver did nothing wrong.
-    fn finish(self) {
-        self.device.detach(false).expect("no file is open");
-        assert_eq!(self.model(|m| (m.wrong, m.power)), (0, false));
-        self.world.assert_clean();
-    }
-}
-
-impl Client {
-    fn ioctl(&self, nr: u32, words: &[u32]) -> Result<Vec<u32>, i32> {
-        let mut data: Vec<u8> = words.iter().flat_map(|w| w.to_ne_bytes()).collect();
-        self.file.ioctl(&self.caller, GROUP, nr, &mut data)?;
-        let word = |bytes: &[u8]| u32::from_ne_bytes(bytes.try_into().expect("four bytes"));
-        Ok(data.chunks(4).map(word).collect())
-    }
-
+impl User {
     /// Submits a job and returns the syncobj with its fence.
     fn submit(&self, microseconds: u32) -> u32 {
         let syncobj = self.ioctl(0xbf, &[0, 0]).expect("a syncobj")[0];
@@ -175,13 +27,22 @@ impl Client {
         syncobj
     }
 
-    /// The status of a fence, by SYNC_IOC_FILE_INFO of a sync_file: 0, 1 or a negative errno.
+    /// The status of a fence: 0, 1 or a negative errno.
     fn status(&self, syncobj: u32) -> i32 {
+        self.sync_file_status(self.sync_file(syncobj))
+    }
+
+    /// A sync_file with the fence of a syncobj.
+    fn sync_file(&self, syncobj: u32) -> i32 {
         const EXPORT_SYNC_FILE: u32 = 1;
         let out = self
             .ioctl(0xc1, &[syncobj, EXPORT_SYNC_FILE, u32::MAX, 0])
             .expect("it has a fence");
-        let fd = out[2] as i32;
+        out[2] as i32
+    }
+
+    /// What SYNC_IOC_FILE_INFO says of a sync_file, which is closed: 0, 1 or a negative errno.
+    fn sync_file_status(&self, fd: i32) -> i32 {
         let mut info = [0; 56];
         let sync_file = self.caller.fd(fd).expect("a descriptor");
         sync_file
@@ -195,7 +56,7 @@ impl Client {
 /// Catches: jobs that overtake each other, or a fence that comes before its job ended.
 #[test]
 fn jobs_run_in_order_and_are_counted() {
-    let rig = Rig::new();
+    let rig = rig();
     let client = rig.open();
     let jobs: Vec<u32> = (1..=5).map(|n| client.submit(n * 1_000)).collect();
     rig.world.advance(4 * MS);
@@ -217,7 +78,7 @@ fn jobs_run_in_order_and_are_counted() {
 /// Catches: a client whose jobs wait for all of another's.
 #[test]
 fn clients_take_turns() {
-    let rig = Rig::new();
+    let rig = rig();
     let (a, b) = (rig.open(), rig.open());
     for n in 0..3 {
         a.submit(1_000 + n);
@@ -235,7 +96,7 @@ fn clients_take_turns() {
 /// Catches: a job that hangs and takes others with it, or power that stays on.
 #[test]
 fn a_job_that_hangs_is_ended_by_a_reset() {
-    let rig = Rig::new();
+    let rig = rig();
     let client = rig.open();
     let [before, hangs, after] = [1_000, HANGS, 2_000].map(|us| client.submit(us));
     rig.world.advance(1_000 * MS);
@@ -250,7 +111,7 @@ fn a_job_that_hangs_is_ended_by_a_reset() {
 /// Catches: jobs of a closed file that run on, or hold others up.
 #[test]
 fn closing_a_file_ends_its_jobs() {
-    let rig = Rig::new();
+    let rig = rig();
     let (gone, stays) = (rig.open(), rig.open());
     gone.submit(HANGS);
     gone.submit(3_000);
@@ -268,7 +129,7 @@ fn closing_a_file_ends_its_jobs() {
 /// Catches: a job that is lost by a suspend, or one that runs during it.
 #[test]
 fn jobs_wait_for_resume() {
-    let rig = Rig::new();
+    let rig = rig();
     let client = rig.open();
     let first = client.submit(1_000);
     rig.world.settle();
@@ -287,27 +148,13 @@ fn jobs_wait_for_resume() {
 /// Catches: a fence that is never signaled after the device was removed by force.
 #[test]
 fn a_forced_detach_cancels_jobs() {
-    let rig = Rig::new();
+    let rig = rig();
     let client = rig.open();
     let jobs = [HANGS, 1_000].map(|us| client.submit(us));
-    let files: Vec<i32> = jobs
-        .iter()
-        .map(|job| {
-            client
-                .ioctl(0xc1, &[*job, 1, u32::MAX, 0])
-                .expect("a fence")[2] as i32
-        })
-        .collect();
+    let files = jobs.map(|job| client.sync_file(job));
     rig.device.detach(true).expect("it is forced");
     for fd in files {
-        let mut info = [0; 56];
-        let sync_file = client.caller.fd(fd).expect("a descriptor");
-        sync_file
-            .ioctl(&client.caller, 0x3e, 4, &mut info)
-            .expect("it is a sync_file");
-        let status = i32::from_ne_bytes(info[32..36].try_into().expect("four bytes"));
-        assert_eq!(status, -ECANCELED);
-        client.caller.close_fd(fd);
+        assert_eq!(client.sync_file_status(fd), -ECANCELED);
     }
     drop(client);
     rig.world.assert_clean();
@@ -317,7 +164,7 @@ fn a_forced_detach_cancels_jobs() {
 /// so that jobs fail after the resume.
 #[test]
 fn a_suspend_is_not_a_failure_of_the_device() {
-    let rig = Rig::with(Config {
+    let rig = rig_with(Config {
         clock: ClockMode::Real,
         ..Config::default()
     });
@@ -339,7 +186,7 @@ fn a_suspend_is_not_a_failure_of_the_device() {
 /// Catches: an error message about a device that cannot be turned on because it is detached.
 #[test]
 fn a_detach_is_not_a_failure_of_the_device() {
-    let rig = Rig::with(Config {
+    let rig = rig_with(Config {
         clock: ClockMode::Real,
         ..Config::default()
     });
@@ -363,7 +210,7 @@ fn a_detach_is_not_a_failure_of_the_device() {
 /// Catches: a thread that has the job task run after the detach, and so destroys it or the device.
 #[test]
 fn no_task_is_left_by_a_detach() {
-    let rig = Rig::with(Config {
+    let rig = rig_with(Config {
         clock: ClockMode::Real,
         ..Config::default()
     });
