@@ -11,6 +11,7 @@ mod client;
 mod config;
 pub mod etnaviv;
 pub mod panfrost;
+pub mod sweep;
 
 pub use client::{ioctl, sync_file_info, Client};
 pub use config::{coherent, limits, real, scattered, tunable, with_memory};

@@ -2,11 +2,9 @@
 //! etnaviv: the n-th allocation fails, for every n, in every call that allocates. As allocation.rs,
 //! which says what it catches.
 
-use driver_tests::etnaviv::sweep::{self, MOST, MTXS, PAGES, SXS};
 use driver_tests::etnaviv::{prep, stream, Client, Fence, Rig, Work, BROKEN, WC};
+use driver_tests::sweep::{self, MTXS, PAGES, SXS};
 use driver_tests::{errno, sync_file_info, MS, SEC};
-use drm_os_host::{Config, World};
-use drmboard::Board;
 use models::vivante::Injection;
 use std::cell::RefCell;
 
@@ -24,29 +22,10 @@ fn sweep_keeping<S, T>(
 
 #[test]
 fn attach() {
-    for n in 0..MOST {
-        let world = RefCell::new(None);
-        let watch = |w: &World| {
-            w.fail_allocation(Some(n));
-            *world.borrow_mut() = Some(w.clone());
-        };
-        let board = Board::new_watched("imx8mq", Config::default(), &watch);
-        let world = world.borrow_mut().take().unwrap();
-        let hit = world.counters().failed_allocations != 0;
-        match board {
-            Ok(board) => {
-                world.fail_allocation(None);
-                Client::open(&board).unwrap().expect_works();
-                board.close().unwrap();
-                assert!(!hit, "allocation {n} was not missed");
-                assert!(n > 20, "{n}");
-                return;
-            }
-            Err(why) => assert!(hit && why.contains("allocate memory"), "{why}"),
-        }
-        world.assert_clean();
-    }
-    panic!("it never attaches");
+    let failures = sweep::attach("imx8mq", |board| {
+        Client::open(board).unwrap().expect_works();
+    });
+    assert!(failures > 20, "{failures}");
 }
 
 #[test]

@@ -7,110 +7,21 @@
 
 use crate::Rig;
 use driver_tests::panfrost::{write_zero, Client, Work};
-use driver_tests::{errno, pass, MS, SEC};
-use drm_os_host::{Config, World};
-use drmboard::Board;
+use driver_tests::{errno, pass, sweep, MS, SEC};
 use std::cell::RefCell;
 use uapi::core::SYNCOBJ_RESET;
 
-/// No call allocates more often.
-const MOST: u64 = 400;
-
-/// What a call that failed must not change; tables may have grown, so blocks of memory are checked
-/// apart.
-fn shape(world: &World) -> [u64; 12] {
-    let c = world.counters();
-    [
-        c.pages,
-        c.objects,
-        c.object_pages,
-        c.kmaps,
-        c.mappings,
-        c.mtxs,
-        c.sxs,
-        c.cvs,
-        c.tasks,
-        c.files,
-        c.minors,
-        c.power_domains_on,
-    ]
-}
-
-/// Runs `step` on what `setup` made with the n-th allocation from its begin failing, for every n,
-/// each in a world of its own. Returns how many of them made the step fail.
 fn sweep<S, T>(setup: impl Fn(&Rig) -> S, step: impl Fn(&Rig, &S) -> Result<T, i32>) -> u64 {
-    let mut failures = 0;
-    for n in 0..MOST {
-        let rig = Rig::new();
-        let bystander = rig.client();
-        let state = setup(&rig);
-        let world = rig.world().clone();
-        let fired = || world.counters().failed_allocations;
-        let try_once = || {
-            world.fail_allocation(Some(n));
-            let result = step(&rig, &state);
-            world.fail_allocation(None);
-            result
-        };
-        let before = shape(&world);
-        let result = try_once();
-        let hit = fired() != 0;
-        let made = match result {
-            Ok(made) => made,
-            Err(e) => {
-                failures += 1;
-                assert_eq!((e, hit), (errno::ENOMEM, true), "allocation {n}");
-                rig.advance(MS);
-                assert_eq!(shape(&world), before, "allocation {n} left something");
-                // Again and again: tables no longer grow, so nothing may stay.
-                let _ = try_once();
-                let blocks = world.counters().mallocs;
-                if (0..3).all(|_| try_once().is_err()) {
-                    assert_eq!(world.counters().mallocs, blocks, "allocation {n} leaks");
-                }
-                step(&rig, &state).expect("there is memory now")
-            }
-        };
-        bystander.expect_works();
-        drop((made, state, bystander));
-        rig.advance(200 * MS);
-        rig.finish();
-        if !hit {
-            return failures;
-        }
-    }
-    panic!("more than {MOST} allocations");
+    sweep::on("rk3399", &[], setup, step)
 }
 
 /// Attach. Besides: interrupts, clocks or power that stay on after a failed attach.
 #[test]
 fn attach() {
-    for n in 0..MOST {
-        let world = RefCell::new(None);
-        let watch = |w: &World| {
-            w.fail_allocation(Some(n));
-            *world.borrow_mut() = Some(w.clone());
-        };
-        let board = Board::new_watched("rk3399", Config::default(), &watch);
-        let world = world.borrow_mut().take().unwrap();
-        let hit = world.counters().failed_allocations != 0;
-        match board {
-            Ok(board) => {
-                world.fail_allocation(None);
-                Client::open(&board).unwrap().expect_works();
-                board.close().unwrap();
-                if !hit {
-                    assert!(n > 30, "{n}");
-                    return;
-                }
-                // Nothing of an attach is optional.
-                panic!("allocation {n} was not missed");
-            }
-            Err(why) => assert!(hit && why.contains("allocate memory"), "{why}"),
-        }
-        world.assert_clean();
-    }
-    panic!("it never attaches");
+    let failures = sweep::attach("rk3399", |board| {
+        Client::open(board).unwrap().expect_works();
+    });
+    assert!(failures > 30, "{failures}");
 }
 
 #[test]

@@ -10,7 +10,6 @@ mod perfmon;
 mod rig;
 pub mod stream;
 mod submit;
-pub mod sweep;
 mod userptr;
 mod work;
 
