@@ -262,10 +262,6 @@ impl Client {
 
     /// A counter of the file.
     pub fn stat(&self, name: &str) -> u64 {
-        let stats = self.file.stats();
-        stats
-            .into_iter()
-            .find(|(n, _)| n == name)
-            .map_or(0, |(_, v)| v)
+        crate::counter(self.file.stats(), name)
     }
 }

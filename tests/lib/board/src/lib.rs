@@ -75,6 +75,24 @@ pub fn board(name: &str, config: Config) -> Board {
     Board::new(name, config).expect("the board comes up")
 }
 
+/// Drops a board whose driver is detached; everything is to be gone.
+fn end(board: Board) {
+    let world = board.world().clone();
+    drop(board);
+    world.assert_clean();
+    assert_eq!(
+        world.counters().bad_dma,
+        0,
+        "the GPU used memory that is not there"
+    );
+}
+
+/// One of several counters; 0 if there is none of that name.
+fn counter(counters: Vec<(String, u64)>, name: &str) -> u64 {
+    let found = counters.into_iter().find(|(n, _)| n == name);
+    found.map_or(0, |(_, value)| value)
+}
+
 /// The little-endian word at `at`, which panics if there is none.
 pub fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())

@@ -3,7 +3,7 @@
 
 use super::Client;
 use crate::scattered;
-use drm_os_host::{Config, World};
+use drm_os_host::Config;
 use drmboard::Board;
 use models::vivante::{Injection, Stats, Timing};
 use models::Vivante;
@@ -118,11 +118,7 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
 
     /// A counter of the device.
     pub fn stat(&self, name: &str) -> u64 {
-        let stats = Board::stats(self);
-        stats
-            .into_iter()
-            .find(|(n, _)| n == name)
-            .map_or(0, |(_, v)| v)
+        crate::counter(Board::stats(self), name)
     }
 
     /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on
@@ -141,14 +137,7 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
     pub fn finish_detached(self) -> Vec<Stats> {
         let all: Vec<Stats> = (0..self.cores()).map(|core| self.stats_of(core)).collect();
         all.iter().for_each(check_manners);
-        let world: World = self.world().clone();
-        drop(self.board);
-        world.assert_clean();
-        assert_eq!(
-            world.counters().bad_dma,
-            0,
-            "the GPU used memory that is not there"
-        );
+        crate::end(self.board);
         all
     }
 }

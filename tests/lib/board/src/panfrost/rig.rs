@@ -4,7 +4,7 @@
 
 use super::{write_zero, Bo, Client};
 use crate::{scattered, Result, SEC};
-use drm_os_host::{Config, World};
+use drm_os_host::Config;
 use drmboard::inject::{Planted, When};
 use drmboard::Board;
 use models::mali::{Stats, Timing};
@@ -97,11 +97,7 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
 
     /// A counter of the device.
     pub fn stat(&self, name: &str) -> u64 {
-        let stats = self.device().stats();
-        stats
-            .into_iter()
-            .find(|(n, _)| n == name)
-            .map_or(0, |(_, v)| v)
+        crate::counter(Board::stats(self), name)
     }
 
     /// Log lines with `text` in them.
@@ -117,30 +113,15 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
     /// the way.
     pub fn finish(self) -> Stats {
         self.device().detach(true).expect("the driver lets go");
-        let stats = self.stats();
-        check_manners(&stats);
-        let world: World = self.world().clone();
-        drop(self.board);
-        world.assert_clean();
-        assert_eq!(
-            world.counters().bad_dma,
-            0,
-            "the GPU used memory that is not there"
-        );
-        stats
+        self.finish_detached()
     }
 
     /// As [`RigOf::finish`], where the driver is no longer attached.
-    pub fn finish_detached(self) {
-        check_manners(&self.stats());
-        let world: World = self.world().clone();
-        drop(self.board);
-        world.assert_clean();
-        assert_eq!(
-            world.counters().bad_dma,
-            0,
-            "the GPU used memory that is not there"
-        );
+    pub fn finish_detached(self) -> Stats {
+        let stats = self.stats();
+        check_manners(&stats);
+        crate::end(self.board);
+        stats
     }
 }
 
