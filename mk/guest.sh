@@ -83,7 +83,7 @@ linux_programs() {
 	cp "$SYSROOT/usr/bin/eglinfo" "$ARM64/gles_clear" "$ARM64/share" "$ARM64/lend" \
 		"$ARM64/submits" "$ARM64/signals" "$1/usr/bin/"
 	# Cases that start programs of the host, or need many of them, are not for the guest.
-	for name in $(sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile); do
+	for name in $(suite_programs); do
 		case $name in atf_selftest | clients_test | crowd_test | libdrm_*) continue ;; esac
 		cp "$ARM64/$name" "$1/suite/"
 	done

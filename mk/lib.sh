@@ -21,6 +21,9 @@ die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 # xtask COMMAND...: what judges, built when it is needed.
 xtask() { cargo run -q -p xtask -- "$@"; }
 
+# suite_programs: the names of the kyua suite's programs.
+suite_programs() { sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile; }
+
 # suite_root SUITE: where the programs of a Debian suite are; see sysroot.sh.
 suite_root() { case $1 in bookworm) printf '%s' "$SYSROOT" ;; *) printf '%s' "$SYSROOT-$1" ;; esac }
 

@@ -51,7 +51,7 @@ copy() {
 	# it is that of target/.
 	ln -sfn debug "$build/release"
 	for name in sysroot qemu arm64 shim; do ln -sfn "$TARGET/$name" "$build/$name"; done
-	for name in $(sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile); do
+	for name in $(suite_programs); do
 		ln -sfn "$build/debug/$name" "$build/kyua/tests/$name"
 	done
 }

@@ -43,7 +43,7 @@ link_programs() {
 	local name
 	rm -rf "$TARGET/kyua"
 	mkdir -p "$TARGET/kyua/tests"
-	for name in $(sed -n 's/^atf_test_program{name="\([^"]*\)".*/\1/p' tests/Kyuafile); do
+	for name in $(suite_programs); do
 		ln -s "$TARGET/debug/$name" "$TARGET/kyua/tests/$name"
 	done
 }
