@@ -4,8 +4,8 @@
 //!
 //! For each phase, our driver's most frequent form is compared with the nearest form of the stock
 //! driver. LIST is the file of accepted differences, with their reasons: a difference that is not
-//! listed fails, and so does a listed one that does not occur. docs/trace.md describes the format
-//! of traces.
+//! listed fails, and so does a listed one that does not occur. The last line is for the table of
+//! mk/crosscheck.sh. docs/trace.md describes the format of traces.
 
 mod accept;
 mod diff;
@@ -31,6 +31,14 @@ fn read(gpu: &Gpu, files: &[String]) -> Result<Phases, String> {
     }
 }
 
+/// The last line: what the comparison came to.
+fn summary(phases: usize, is_same: bool) -> String {
+    match is_same {
+        true => format!("traces: {phases} phases, no difference that is not accepted"),
+        false => "traces: failed".to_owned(),
+    }
+}
+
 fn run() -> Result<bool, String> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [board, list, files @ ..] = args.as_slice() else {
@@ -42,7 +50,7 @@ fn run() -> Result<bool, String> {
     let ours = read(gpu, &files[dashes + 1..])?;
     let text = fs::read_to_string(list).map_err(|error| format!("{list}: {error}"))?;
     let mut accepted = accept::List::parse(board, &text)?;
-    let mut unlisted = 0;
+    let (mut phases, mut unlisted) = (0, 0);
     for phase in stock.names().union(&ours.names()) {
         let found = diff::phase(&stock, &ours, phase);
         let accesses = ours.usual(phase).map_or(0, <[String]>::len);
@@ -57,6 +65,7 @@ fn run() -> Result<bool, String> {
             ours.forms(phase),
             new.len()
         );
+        phases += 1;
         unlisted += new.len();
         new.iter()
             .for_each(|line| println!("  not listed: {board} {phase} {line}"));
@@ -65,7 +74,9 @@ fn run() -> Result<bool, String> {
     stale
         .iter()
         .for_each(|line| println!("  listed, and occurs no longer: {line}"));
-    Ok(unlisted == 0 && stale.is_empty())
+    let is_same = unlisted == 0 && stale.is_empty();
+    println!("{}", summary(phases, is_same));
+    Ok(is_same)
 }
 
 fn main() -> ExitCode {
@@ -74,7 +85,20 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(why) => {
             eprintln!("tracecmp: {why}");
+            println!("{}", summary(0, false));
             ExitCode::from(2)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_says_what_it_came_to() {
+        let row = "traces: 3 phases, no difference that is not accepted";
+        assert_eq!(summary(3, true), row);
+        assert_eq!(summary(3, false), "traces: failed");
     }
 }
