@@ -3,8 +3,9 @@
 
 use crate::args::Args;
 use crate::board::{self, Board, Watch};
-use crate::launch::{Program, Signals};
+use crate::launch::Program;
 use crate::server::Server;
+use crate::signals::Signals;
 use crate::{namespace, stats, vm};
 use board_gpus::{inject, picture, TraceFile};
 use drm_os_host::{ClockMode, Config, World};

@@ -24,6 +24,7 @@ mod process;
 #[path = "../shim/src/proto.rs"]
 mod proto;
 mod server;
+mod signals;
 mod sock;
 pub mod stats;
 mod vm;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! QEMU as a process: its start, and the wait for its end.
 
-use crate::launch::Signals;
+use crate::signals::Signals;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
