@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a model sees of the board: memory by physical address, and interrupt lines.
+//! What a model accesses on its board: memory by physical address, and interrupt lines.
 //!
-//! A model owns no memory, no thread and no clock. Its embedder (a unit test, the host harness, a
-//! machine emulator) implements [`Bus`] and passes it with the current time into every call.
+//! A model owns no memory, no thread and no clock. The code that embeds it (a unit test, the host
+//! harness, a machine emulator) implements [`Bus`] and passes it with the current time to every
+//! call.
 
 /// Direction of a register access, as counted in statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,7 +14,7 @@ pub enum Access {
     Write,
 }
 
-/// No memory answers at the address: the bus returned an error response.
+/// The bus returned an error response: there is no memory at the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BusError;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Register-level software models of the GPUs, and of the controllers that feed them.
+//! Register-level software models of the GPUs, and of the controllers that power them.
 //!
-//! Each model is a pure state machine: it gets the time and the board as a [`Bus`], and serves
-//! register accesses. It shares no code with the drivers it checks; its facts come from published
-//! sources named in `// HW:` comments.
+//! Each model is a pure state machine: a call passes the time and the board (a [`Bus`]), and the
+//! model serves the register access. The models share no code with the drivers that they check;
+//! their facts come from the published sources that `// HW:` comments name.
 
 #![forbid(unsafe_code)]
 

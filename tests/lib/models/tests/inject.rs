@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Every injection does what it says, once.
+//! Every injection has its described effect, once.
 mod common;
 use common::{Rig, GPU, JOB, MMU, RW};
 use models::{Domain, Injection, Variant};
@@ -23,8 +23,8 @@ fn runs(g: &mut Rig) {
     g.wr(0x1004, 2);
 }
 
-/// A hung job outlives a driver's timeout and soft stop; hard stop and reset end it.
-/// Source: panfrost.md 2.6 (soft stop, then reset).
+/// A hung job does not end by a timeout or soft stop; a hard stop and a reset end it. Source:
+/// panfrost.md 2.6 (soft stop, then reset).
 #[test]
 fn hang() {
     for reset in [false, true] {
@@ -35,7 +35,7 @@ fn hang() {
         assert_eq!((g.job_raw(), g.slot_status(1)), (0, 8));
         g.wr(0x18a0, 2);
         g.wait(10_000_000);
-        assert_eq!(g.job_raw(), 0, "a soft stop does not help");
+        assert_eq!(g.job_raw(), 0, "a soft stop has no effect");
         if reset {
             g.wr(0x030, 1);
             g.settle();
@@ -53,8 +53,8 @@ fn hang() {
     }
 }
 
-/// Jobs in a range of addresses hang each time, in spite of stops, and others do not. A reset ends
-/// them.
+/// Jobs in a range of addresses hang each time, and stops do not end them; other jobs complete. A
+/// reset ends them.
 #[test]
 fn hang_by_address() {
     let mut g = rig();
@@ -71,7 +71,11 @@ fn hang_by_address() {
             g.wr(0x18a0, command);
         }
         g.wait(500_000_000);
-        assert_eq!((g.job_raw(), g.slot_status(1)), (0, 8), "no stop helps");
+        assert_eq!(
+            (g.job_raw(), g.slot_status(1)),
+            (0, 8),
+            "stops have no effect"
+        );
         g.wr(0x030, 1);
         g.settle();
         assert_eq!((g.slot_status(1), g.mali.stats().injected), (0, n));
@@ -82,7 +86,7 @@ fn hang_by_address() {
     runs(&mut g);
 }
 
-/// The line is late, the registers are not.
+/// The line rises late, the registers change at once.
 #[test]
 fn late_irq() {
     let mut g = rig();
@@ -101,8 +105,8 @@ fn late_irq() {
     assert!(g.board.lines[JOB], "once only");
 }
 
-/// Issue 10883: the completion is in RAWSTAT, the interrupt never comes; the next one does.
-/// Source: panfrost.md 2.3 (10883), 2.6 step 2.
+/// Issue 10883: the completion is in RAWSTAT but raises no interrupt; the next one does. Source:
+/// panfrost.md 2.3 (10883), 2.6 step 2.
 #[test]
 fn lost_irq() {
     let mut g = rig();
@@ -124,7 +128,7 @@ fn lost_irq() {
     assert!(g.board.lines[JOB]);
 }
 
-/// A handler must cope with an interrupt without cause.
+/// A handler must accept an interrupt without a cause.
 #[test]
 fn spurious_irq() {
     for line in [JOB, MMU, GPU] {
@@ -137,13 +141,13 @@ fn spurious_irq() {
         assert!(!g.board.lines[line]);
         g.mali.inject(Injection::SpuriousIrq { line });
         g.settle();
-        assert!(!g.board.lines[line], "it also goes by itself");
+        assert!(!g.board.lines[line], "it also falls without a read");
         assert_eq!(g.mali.stats().irqs[line], 2);
     }
 }
 
-/// The n-th transfer fails: header read, body, write-back each have their code.
-/// Source: panfrost.md 2.7 (0x42 READ, 0x43 WRITE, 0x48 BUS).
+/// The n-th transfer fails: header read, payload read and write-back each have their own exception
+/// code. Source: panfrost.md 2.7 (0x42 READ, 0x43 WRITE, 0x48 BUS).
 #[test]
 fn bus_error() {
     for (n, code) in [(0, 0x42), (2, 0x48), (4, 0x43)] {
@@ -160,8 +164,8 @@ fn bus_error() {
     }
 }
 
-/// A page fault on a mapped page: the driver finds it mapped and must still make the access go
-/// on. Source: panfrost.md 2.3 (9630: faults for an address that is mapped), 2.4.
+/// A page fault on a mapped page: the driver finds it mapped and must still release the access.
+/// Source: panfrost.md 2.3 (9630: faults for an address that is mapped), 2.4.
 #[test]
 fn page_fault_on_a_mapped_page() {
     let mut g = rig();
@@ -180,8 +184,8 @@ fn page_fault_on_a_mapped_page() {
     runs(&mut g);
 }
 
-/// A soft reset that never completes: only the hard one helps.
-/// Source: panfrost.md 2.1 (on timeout HARD_RESET).
+/// A soft reset that never completes; a hard reset does. Source: panfrost.md 2.1 (on timeout
+/// HARD_RESET).
 #[test]
 fn stuck_reset() {
     let mut g = rig();
@@ -191,7 +195,11 @@ fn stuck_reset() {
     assert_eq!(g.rd(0x020) & 0x100, 0);
     g.wr(0x030, 1);
     g.wait(1_000_000_000);
-    assert_eq!(g.rd(0x020) & 0x100, 0, "asking again does not help");
+    assert_eq!(
+        g.rd(0x020) & 0x100,
+        0,
+        "a second soft reset does not complete either"
+    );
     g.wr(0x030, 2);
     g.settle();
     assert_eq!(g.rd(0x020) & 0x100, 0x100);
@@ -201,7 +209,7 @@ fn stuck_reset() {
     assert_eq!(g.rd(0x020) & 0x100, 0x100, "the next soft reset works");
 }
 
-/// A domain that does not come up, or down, before a reset. Source: panfrost.md 2.1 (timeouts).
+/// A domain that does not power on, or off, before a reset. Source: panfrost.md 2.1 (timeouts).
 #[test]
 fn stuck_power() {
     let domains = [
@@ -222,7 +230,7 @@ fn stuck_power() {
         g.settle();
         g.power_up();
     }
-    // Armed while the transition is already under way.
+    // Armed while the transition is in progress.
     let mut g = Rig::cold(Variant::T860);
     g.wr(0x1a0, 1);
     g.mali.inject(Injection::PowerStuck(Domain::L2));
@@ -230,7 +238,7 @@ fn stuck_power() {
     assert_eq!(g.rd(0x220), 1);
 }
 
-/// AS_ACTIVE stuck: a driver must schedule a reset. Source: panfrost.md 3.3 "on stuck".
+/// AS_ACTIVE stays set: a driver must schedule a reset. Source: panfrost.md 3.3 "on stuck".
 #[test]
 fn stuck_address_space() {
     let mut g = rig();
@@ -248,7 +256,7 @@ fn stuck_address_space() {
     runs(&mut g);
 }
 
-/// A chosen exception, in the slot's status and in the header.
+/// A given exception code, in the slot's status and in the header.
 #[test]
 fn job_fault() {
     let mut g = rig();
@@ -266,8 +274,8 @@ fn job_fault() {
     runs(&mut g);
 }
 
-/// A GPU fault, and a second one on top. Source: panfrost.md 2.3, Linux 6.1 panfrost_regs.h
-/// (bits 0 and 7).
+/// A GPU fault, and a second one before the first is cleared. Source: panfrost.md 2.3, Linux 6.1
+/// panfrost_regs.h (bits 0 and 7).
 #[test]
 fn gpu_fault() {
     let mut g = rig();
@@ -284,7 +292,7 @@ fn gpu_fault() {
     assert!(!g.board.lines[GPU]);
 }
 
-/// Hard stop of a job that waits for the MMU ends it when the access is released, not before.
+/// A hard stop of a job that waits for the MMU ends it when the access is released, not before.
 #[test]
 fn hard_stop_of_a_stalled_job() {
     let mut g = rig();

@@ -14,7 +14,7 @@ fn rig() -> Rig {
     g
 }
 
-/// `count` null jobs from `va`, 64 bytes apart, the last linked to nothing.
+/// `count` null jobs from `va`, 64 bytes apart, the last with a null link.
 fn null_chain(g: &mut Rig, va: u64, count: u64) {
     for n in 0..count {
         let next = if n + 1 < count { va + 64 * (n + 1) } else { 0 };
@@ -37,7 +37,7 @@ fn chain_runs_to_its_end() {
     assert_eq!(
         (g.rd64(0x1880), g.rd64(0x18c0)),
         (JC, 0),
-        "HEAD taken, HEAD_NEXT empty"
+        "HEAD is set, HEAD_NEXT is empty"
     );
     g.settle();
     assert_eq!(
@@ -101,7 +101,7 @@ fn write_value_types() {
     }
 }
 
-/// Would catch a dependency on a later job going unnoticed. Source: Mesa pan_scoreboard.h "a
+/// Would catch a dependency on a later job that is not counted. Source: Mesa pan_scoreboard.h "a
 /// job's dependencies must appear earlier in the linked list".
 #[test]
 fn forward_dependency_is_counted() {
@@ -134,11 +134,11 @@ fn two_completions_in_one_interrupt() {
     assert_eq!(g.mali.stats().irqs[JOB], 1, "one interrupt for both");
     assert_eq!(g.rd(0x1010), 0, "JS_STATE has not been sampled yet");
     g.wr(0x1004, 2);
-    assert_eq!(g.rd(0x1010) & 0x2_0002, 0, "nothing left: both are done");
+    assert_eq!(g.rd(0x1010) & 0x2_0002, 0, "both are done");
 }
 
-/// Would catch JS_STATE sampled at another time, or for other slots than those cleared.
-/// Source: panfrost.md 2.5 "JS_STATE (only updated by INT_CLEAR)".
+/// Would catch JS_STATE sampled at another time, or for slots other than those cleared. Source:
+/// panfrost.md 2.5 "JS_STATE (only updated by INT_CLEAR)".
 #[test]
 fn js_state_is_sampled_by_clear() {
     let mut g = rig();
@@ -151,7 +151,7 @@ fn js_state_is_sampled_by_clear() {
     null_chain(&mut g, JC + 0x3000, 1);
     g.submit(1, JC + 0x3000, 0);
     g.wr(0x1004, 1);
-    assert_eq!(g.rd(0x1010), 0, "clearing slot 0 says nothing about slot 1");
+    assert_eq!(g.rd(0x1010), 0, "clearing slot 0 does not sample slot 1");
     g.wr(0x1004, 2);
     assert_eq!(g.rd(0x1010), 0x2_0002, "one runs, one waits");
     g.settle();
@@ -166,7 +166,7 @@ fn js_state_is_sampled_by_clear() {
 fn failure_holds_next_back() {
     for cancel in [true, false] {
         let mut g = rig();
-        // A header that is all zero is no job.
+        // A header of zeroes is not a valid job.
         null_chain(&mut g, JC + 0x400, 1);
         g.submit(1, JC, 0);
         g.submit(1, JC + 0x400, 1 << 11);
@@ -182,7 +182,7 @@ fn failure_holds_next_back() {
             assert_eq!(
                 g.rd64(0x18c0),
                 JC + 0x400,
-                "HEAD_NEXT says it was not taken"
+                "HEAD_NEXT shows that it has not started"
             );
         }
         g.wr(0x1004, 0x2_0000);
@@ -190,7 +190,7 @@ fn failure_holds_next_back() {
         g.settle();
         assert_eq!(g.job_raw(), if cancel { 0 } else { 2 });
         if cancel {
-            // Requeue: only COMMAND_NEXT is written again.
+            // Submits it again: only COMMAND_NEXT is written.
             g.wr(0x18e0, 1);
             g.settle();
             assert_eq!(g.job_raw(), 2);
@@ -198,7 +198,7 @@ fn failure_holds_next_back() {
     }
 }
 
-/// Would catch a job started after a failure that the driver has not handled yet. Source:
+/// Would catch a job that starts after a failure that the driver has not handled yet. Source:
 /// panfrost.md 2.5 (error handling comes before the next job).
 #[test]
 fn start_waits_for_the_error_to_be_cleared() {
@@ -232,7 +232,7 @@ fn js_state_keeps_the_other_slots() {
     assert_eq!(g.rd(0x1010), 2);
 }
 
-/// Would catch a soft stop in the middle of a job, or a tail from which the chain cannot go on.
+/// Would catch a soft stop in the middle of a job, or a tail from which the chain cannot continue.
 /// Source: panfrost.md 2.5 "STOPPED(0x03): resume later from JS_TAIL".
 #[test]
 fn soft_stop_and_resume() {
@@ -262,7 +262,7 @@ fn soft_stop_and_resume() {
     );
 }
 
-/// Would catch a soft stop that loses a race with the end of the chain.
+/// Would catch an effect of a soft stop that comes after the end of the chain.
 #[test]
 fn soft_stop_of_the_last_job_completes_it() {
     let mut g = rig();
@@ -302,7 +302,7 @@ fn stops_by_chain_flag() {
             "flag {flag} command {command}"
         );
     }
-    // T720 has no flag. Source: panfrost.md 2.3 (V4 parts).
+    // T720 has no chain flag. Source: panfrost.md 2.3 (V4 parts).
     let mut g = Rig::ready(Variant::T720);
     g.map(JC, 0x4000, RW);
     null_chain(&mut g, JC, 4);
@@ -316,7 +316,7 @@ fn stops_by_chain_flag() {
     );
 }
 
-/// Would catch stop commands that hit an idle slot or the chain after.
+/// Would catch stop commands that affect an idle slot or a later chain.
 #[test]
 fn stop_of_an_idle_slot_does_nothing() {
     let mut g = rig();
@@ -365,7 +365,7 @@ fn configuration_faults() {
         g.submit(slot, JC, 0);
         g.settle();
         assert_eq!(g.slot_status(slot), 0x40, "type {kind} in slot {slot}");
-        assert_eq!(g.peek32(JC), 0x40, "the header says why");
+        assert_eq!(g.peek32(JC), 0x40, "the header has the exception code");
     }
     let mut g = rig();
     null_chain(&mut g, JC, 1);
@@ -385,7 +385,7 @@ fn configuration_faults() {
     assert_eq!(g.slot_status(1), 0x44, "no such core");
 }
 
-/// Would catch header write-back where it was switched off. Source: Linux 6.1 panfrost_regs.h
+/// Would catch header write-back where it is disabled. Source: Linux 6.1 panfrost_regs.h
 /// JS_CONFIG_DISABLE_DESCRIPTOR_WR_BK (bit 15).
 #[test]
 fn write_back_can_be_disabled() {
@@ -428,8 +428,8 @@ fn slots_run_side_by_side() {
     assert_eq!(g.job_raw(), 6);
 }
 
-/// Would catch an errant chain that hangs the model itself: it links to itself, time goes by,
-/// and a hard stop ends it.
+/// Would catch a chain that hangs the model itself: it links to itself, time advances, and a hard
+/// stop ends it.
 #[test]
 fn endless_chain_can_be_stopped() {
     let mut g = rig();
@@ -444,7 +444,7 @@ fn endless_chain_can_be_stopped() {
     assert_eq!(g.slot_status(1), 4);
 }
 
-/// Would catch a flush id that does not move, or moves on Midgard. Source: panfrost.md 2.3
+/// Would catch a flush id that does not change, or changes on Midgard. Source: panfrost.md 2.3
 /// (FLUSH_REDUCTION is Bifrost only).
 #[test]
 fn flush_id() {
@@ -460,7 +460,8 @@ fn flush_id() {
     }
 }
 
-/// Would catch errata 10649 handling going unused. Source: panfrost.md 2.3, 2.5 (START_MMU b10).
+/// Would catch a model that ignores the workaround for erratum 10649. Source: panfrost.md 2.3, 2.5
+/// (START_MMU b10).
 #[test]
 fn start_mmu_flushes_the_tlb() {
     let mut g = Rig::ready(Variant::T720);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! MMU: every fault code, the TLB and what flushes it, stalled accesses and their retry.
-//! The probe is a write-value job: its header read and its store go through the MMU.
+//! MMU: every fault code, the TLB and its flushes, stalled accesses and their retry. The test
+//! access is a write-value job: its header read and its store go through the MMU.
 mod common;
 use common::{Rig, JOB, MMU, NX, R, RAM, RW, W};
 use models::Variant;
@@ -70,8 +70,8 @@ fn permission_faults() {
     assert_eq!(fault_of(&mut g).0, 0xc9 | WRITE | SOURCE);
 }
 
-/// Would catch shader code accepted on a NOEXEC page. Source: panfrost.md 3.1 (XN bits 54:53),
-/// 1.3 (NOEXEC); descriptor: Mesa genxml v5.xml "Renderer State".
+/// Would catch shader code that is accepted on a NOEXEC page. Source: panfrost.md 3.1 (XN bits
+/// 54:53), 1.3 (NOEXEC); descriptor: Mesa genxml v5.xml "Renderer State".
 #[test]
 fn execute_needs_no_xn() {
     for flags in [RW, R] {
@@ -96,14 +96,14 @@ fn execute_needs_no_xn() {
     }
 }
 
-/// Would catch walks that swallow bus errors. Source: panfrost.md 2.4 (high half of RAWSTAT is
-/// bus errors), 3.3 (D0 + level).
+/// Would catch walks that ignore bus errors. Source: panfrost.md 2.4 (high half of RAWSTAT is bus
+/// errors), 3.3 (D0 + level).
 #[test]
 fn table_walk_bus_faults() {
     for level in 0..4u32 {
         let mut g = rig_for(Variant::T860, TARGET);
         g.map(TARGET, 4096, RW);
-        // Replace the table that the level reads by an address without memory.
+        // Moves the table that the level reads to an address without memory.
         let mut hole = g.root;
         if level > 0 {
             let at = g.entry(g.root, TARGET, level - 1);
@@ -138,8 +138,8 @@ fn address_size_faults() {
     assert_eq!(fault_of(&mut g).0, 0xe4 | WRITE | SOURCE);
 }
 
-/// Would catch a leaf of type 3 taken for a page, as in arm64 tables: the classic mix-up.
-/// Source: panfrost.md 3.1 "leaf = 1 at every level including L3".
+/// Would catch a leaf of type 3 decoded as a page, as in arm64 tables. Source: panfrost.md 3.1
+/// "leaf = 1 at every level including L3".
 #[test]
 fn arm64_style_leaf_is_no_leaf() {
     let mut g = rig_for(Variant::T860, TARGET);
@@ -149,8 +149,7 @@ fn arm64_style_leaf_is_no_leaf() {
     assert_eq!(fault_of(&mut g).0 & 0xff, 0xc3);
 }
 
-/// Would catch identity mode being treated as a table. Source: panfrost.md 3.1 (ADRMODE 2), 3.3
-/// (C7).
+/// Would catch identity mode decoded as a table. Source: panfrost.md 3.1 (ADRMODE 2), 3.3 (C7).
 #[test]
 fn identity_mode() {
     let mut g = Rig::ready(Variant::T860);
@@ -179,12 +178,12 @@ fn transtab_takes_effect_at_update() {
     g.wr64(0x2400, 0);
     g.submit(1, JC, 0);
     g.settle();
-    assert_eq!(g.job_raw(), 2, "the old table is still in force");
+    assert_eq!(g.job_raw(), 2, "the old table is still in use");
     g.wr(0x1004, 2);
     g.as_command(0, 1);
     g.submit(1, JC, 0);
     g.settle();
-    // Source: panfrost.md 2.4: disabling the AS makes its jobs die.
+    // Source: panfrost.md 2.4: jobs of an address space end when it is disabled.
     assert_eq!((g.job_raw(), g.slot_status(1)), (0x2_0000, 0x48));
     assert!(
         !g.board.lines[MMU],
@@ -192,8 +191,8 @@ fn transtab_takes_effect_at_update() {
     );
 }
 
-/// Would catch a missing FLUSH_PT after unmap or remap: the stale page stays in use.
-/// Source: panfrost.md 2.4 "after map/unmap: FLUSH_PT over the range".
+/// Would catch a missing FLUSH_PT after unmap or remap: the stale translation stays in use. Source:
+/// panfrost.md 2.4 "after map/unmap: FLUSH_PT over the range".
 #[test]
 fn tlb_is_stale_until_flushed() {
     let mut g = rig_for(Variant::T860, TARGET);
@@ -216,14 +215,14 @@ fn tlb_is_stale_until_flushed() {
         (0, u64::MAX),
         "the job wrote to the old page"
     );
-    // A flush of another region does not help.
+    // A flush of another region does not drop it.
     g.flush(0, 4, TARGET + 0x10_0000, 0x1000);
     models::Bus::write(&mut g.board, old, &fill).unwrap();
     g.submit(1, JC, 0);
     g.settle();
     g.wr(0x1004, 2);
     assert_eq!((g.pte(old), g.pte(new)), (0, u64::MAX));
-    // The right one does.
+    // A flush of its region does.
     g.flush(0, 4, TARGET, 0x1000);
     g.submit(1, JC, 0);
     g.settle();
@@ -231,7 +230,8 @@ fn tlb_is_stale_until_flushed() {
     assert_eq!(g.mali.stats().protocol_error_count(), 0);
 }
 
-/// Would catch a page freed before the flush: the stale access meets the hole.
+/// Would catch a page freed before the flush: the stale translation leads to an address without
+/// memory.
 #[test]
 fn freed_page_is_a_bus_error() {
     let mut g = rig_for(Variant::T860, TARGET);
@@ -247,14 +247,14 @@ fn freed_page_is_a_bus_error() {
     assert_eq!((g.job_raw(), g.slot_status(1)), (0x2_0000, 0x48));
 }
 
-/// Would catch wrong LOCKADDR coverage arithmetic: 2 MiB blocks, the 32 KiB minimum, ranges
-/// that straddle a power of two. Source: panfrost.md 3.3 "LOCKADDR encoding" and 6.3.
+/// Would catch a wrong region in LOCKADDR: 2 MiB blocks, the 32 KiB minimum, ranges that cross a
+/// power of two. Source: panfrost.md 3.3 "LOCKADDR encoding" and 6.3.
 #[test]
 fn lock_region_coverage() {
     assert_eq!(Rig::lockaddr(0, u64::MAX) & 0x3f, 63);
     assert_eq!(Rig::lockaddr(0x1000, 0x1000), 14);
     assert_eq!(Rig::lockaddr(0x7fff_f000, 0x2000), 31);
-    // (flushed start, size, is the page at TARGET + 0x9000 gone from the TLB?)
+    // (flushed start, size, whether the page at TARGET + 0x9000 leaves the TLB)
     let cases = [
         (TARGET, 0x1000u64, false),
         (TARGET + 0x8000, 0x1000, true),
@@ -274,7 +274,7 @@ fn lock_region_coverage() {
         g.settle();
         assert_eq!(g.board.lines[MMU], gone, "flush of {start:#x}+{size:#x}");
     }
-    // A region inside a 2 MiB block drops the whole block.
+    // A region inside a 2 MiB block drops the entry of the whole block.
     let mut g = rig_for(Variant::T860, TARGET + 0x10_0000);
     let at = g.entry(g.root, TARGET, 2);
     g.set_pte(at, (RAM + 0x80_0000) | RW | 1);
@@ -318,7 +318,7 @@ fn command_while_active_is_lost() {
         g.mali.stats().protocol_errors["MMU command while active"],
         1
     );
-    // The flush was lost, so the lock still holds and a job in it waits.
+    // The flush was ignored, so the region is still locked and a job in it waits.
     g.map(JC, 4096, RW);
     g.map(TARGET, 4096, RW);
     g.write_value(JC, 1, 0, TARGET, 3);
@@ -330,8 +330,8 @@ fn command_while_active_is_lost() {
     assert_eq!(g.job_raw(), 2);
 }
 
-/// Would catch a lock that covers less than its region: an access in the upper half waits, one
-/// after it does not. Source: panfrost.md 3.3 "LOCKADDR encoding".
+/// Would catch a lock that covers less than its region: an access in the upper half waits, an
+/// access above the region does not. Source: panfrost.md 3.3 "LOCKADDR encoding".
 #[test]
 fn locked_region_holds_accesses() {
     for (target, waits) in [
@@ -352,8 +352,8 @@ fn locked_region_holds_accesses() {
     }
 }
 
-/// Would catch a stale entry that survives its own flush because it was used last: the page of
-/// the job header is remapped to another job.
+/// Would catch a stale entry that is not flushed because it was used last: the page of the job
+/// header is remapped to another job.
 #[test]
 fn flush_of_the_page_used_last() {
     let mut g = rig_for(Variant::T860, TARGET);
@@ -375,9 +375,9 @@ fn flush_of_the_page_used_last() {
     );
 }
 
-/// Would catch retries that need too little (no flush, no clear) or too much.
-/// Source: panfrost.md 2.4 "On success clear the bit (retry is implicit)" together with the
-/// order of Linux 6.1 (clear, map, flush).
+/// Would catch retries that require too little (no flush, no clear) or too much. Source:
+/// panfrost.md 2.4 "On success clear the bit (retry is implicit)" together with the order of Linux
+/// 6.1 (clear, map, flush).
 #[test]
 fn stalled_access_is_retried_after_clear_and_flush() {
     for clear_first in [true, false] {
@@ -392,8 +392,8 @@ fn stalled_access_is_retried_after_clear_and_flush() {
         g.map(TARGET, 4096, RW);
         g.poke64(TARGET, u64::MAX);
         g.wait(1_000_000);
-        assert_eq!(g.job_raw(), 0, "clearing alone does not make it go on");
-        // A flush elsewhere does not either.
+        assert_eq!(g.job_raw(), 0, "clearing alone does not release it");
+        // A flush of another region does not release it either.
         g.flush(0, 4, TARGET + (64 << 20), 0x1000);
         g.wait(1_000_000);
         assert_eq!(g.job_raw(), 0);
@@ -409,7 +409,7 @@ fn stalled_access_is_retried_after_clear_and_flush() {
     }
 }
 
-/// Would catch a fault storm or a lost second fault: a retry that fails faults again.
+/// Would catch a fault storm or a lost second fault: a retry that fails raises a fault again.
 #[test]
 fn unresolved_fault_comes_again() {
     let mut g = rig_for(Variant::T860, TARGET);
@@ -422,7 +422,7 @@ fn unresolved_fault_comes_again() {
     assert_eq!(g.mali.stats().mmu_faults[&0xc2], 2);
 }
 
-/// Would catch jobs that survive their address space, or take the slot with them.
+/// Would catch jobs that run on without their address space, or that leave the slot unusable.
 /// Source: panfrost.md 2.4 "disable that AS so its jobs die".
 #[test]
 fn disabling_the_address_space_kills_the_stalled_job() {
@@ -435,7 +435,7 @@ fn disabling_the_address_space_kills_the_stalled_job() {
     assert_eq!((g.job_raw(), g.slot_status(1)), (0x2_0000, 0x48));
     assert!(g.board.lines[JOB]);
     assert_eq!(g.mali.stats().aborted, 1);
-    // And the slot works again on a good one.
+    // The slot runs jobs of a valid address space again.
     g.wr(0x1004, 0x2_0000);
     g.map(TARGET, 4096, RW);
     g.enable(0, g.root);
@@ -444,8 +444,8 @@ fn disabling_the_address_space_kills_the_stalled_job() {
     assert_eq!(g.job_raw(), 2);
 }
 
-/// Would catch a fault that blocks the ones after it: the address space is unmapped and mapped
-/// again while the interrupt is still pending, then a new job faults.
+/// Would catch a fault that blocks later ones: the address space is unmapped and mapped again while
+/// the interrupt is pending, then a new job faults.
 #[test]
 fn disabling_forgets_the_pending_fault() {
     let mut g = rig_for(Variant::T860, TARGET);
@@ -465,8 +465,8 @@ fn disabling_forgets_the_pending_fault() {
     assert_eq!((g.job_raw(), g.mali.stats().mmu_faults[&0xc2]), (2, 2));
 }
 
-/// Would catch address spaces that share anything: the same VA, two tables, two slots; and two
-/// faults at once on different address spaces. Source: panfrost.md 2.4, 3.3 (bit per AS).
+/// Would catch address spaces that share state: the same VA, two tables, two slots; and two faults
+/// at once on different address spaces. Source: panfrost.md 2.4, 3.3 (bit per AS).
 #[test]
 fn address_spaces_are_separate() {
     let mut g = rig_for(Variant::T860, TARGET);
@@ -494,7 +494,7 @@ fn address_spaces_are_separate() {
     assert_eq!(g.rd(0x241c + 0x40 * 5) & 0xff, 0xc3);
 }
 
-/// Would catch two slots faulting on one address space where only the first is ever served.
+/// Would catch two slots that fault on one address space, of which only the first is ever served.
 #[test]
 fn second_fault_on_the_same_address_space_waits_its_turn() {
     let mut g = rig_for(Variant::T860, TARGET);
@@ -554,7 +554,7 @@ fn aarch64_tables() {
     }
 }
 
-/// Would catch a fault status that depends on the model's internals after reset: all gone.
+/// Would catch a fault status that a reset does not clear.
 #[test]
 fn reset_clears_faults_and_tlb() {
     let mut g = rig_for(Variant::T860, TARGET);
@@ -565,7 +565,7 @@ fn reset_clears_faults_and_tlb() {
     assert!(!g.board.lines[MMU] && !g.board.lines[JOB]);
 }
 
-/// Would catch a model that panics on wild values: every register written with ones.
+/// Would catch a model that panics on arbitrary register values: every register written with ones.
 #[test]
 fn wild_register_values_do_not_panic() {
     for variant in [Variant::T720, Variant::T860, Variant::G31] {

@@ -8,7 +8,8 @@ const BUFFER: u64 = 0x0500_0000;
 const JC: u64 = 0x0200_0000;
 const TEXT: u32 = 1 << 16;
 
-/// What a driver writes to enable. Source: panfrost.md 2.7; Linux 6.1 panfrost_perfcnt.c.
+/// The register writes by which a driver enables the counters. Source: panfrost.md 2.7; Linux 6.1
+/// panfrost_perfcnt.c.
 fn enable(g: &mut Rig, space: u32) {
     g.wr64(0x060, BUFFER);
     for offset in [0x06c, 0x070, 0x07c, 0x074] {
@@ -18,8 +19,8 @@ fn enable(g: &mut Rig, space: u32) {
     g.wr(0x028, TEXT | 1 << 17);
 }
 
-/// Would catch wrong block order or size, lost counts, a sample without interrupt, and the
-/// sample then clean sequence. Source: Mesa perf/pan_perf.c (JM, tiler, L2, cores of 64 words),
+/// Would catch wrong block order or size, lost counts, a sample without interrupt, and a failing
+/// sequence of sample and clean. Source: Mesa perf/pan_perf.c (JM, tiler, L2, cores of 64 words),
 /// perf/T86x.xml (JM 6 GPU_ACTIVE, 16 JS1_JOBS).
 #[test]
 fn sample_on_t860() {
@@ -65,7 +66,7 @@ fn sample_on_t860() {
     g.wr(0x030, 7);
     g.settle();
     assert_eq!(g.rd(0x020) & (TEXT | 1 << 17), 1 << 17);
-    // A sample starts the counters again.
+    // A sample restarts the counters.
     g.wr(0x030, 4);
     g.settle();
     assert_eq!(g.peek32(BUFFER + 4 * 16), 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! GPU control block: identity, reset, power, interrupt masks, accesses that reach nothing.
+//! GPU control block: identity, reset, power, interrupt masks, accesses without effect.
 mod common;
 use common::{Rig, GPU};
 use models::{Access, Variant};
@@ -17,7 +17,7 @@ fn linux_probe_sequence() {
     assert_eq!(
         g.rd(0x020) & 0x100,
         0x100,
-        "and less than the 10 ms a driver waits"
+        "less than the 10 ms that a driver waits"
     );
     g.wr(0x024, 0x30781);
     g.wr(0x028, 0x30081);
@@ -87,8 +87,8 @@ fn t860_oracle() {
     assert_eq!(g.mali.stats().unknown_accesses(), 0);
 }
 
-/// Would catch product ids that drivers or Mesa do not know. Source: panfrost.md 2.3,
-/// Mesa pan_props.c panfrost_model_list.
+/// Would catch product ids unknown to drivers or Mesa. Source: panfrost.md 2.3, Mesa pan_props.c
+/// panfrost_model_list.
 #[test]
 fn product_ids() {
     let ids = [
@@ -107,8 +107,8 @@ fn product_ids() {
     }
 }
 
-/// Would catch a reset that keeps state, and a driver that forgets to set it up again.
-/// Source: panfrost.md 2.1, 2.2 (quirks applied after each reset), 2.6.
+/// Would catch a reset that keeps state, and a driver that does not set it up again. Source:
+/// panfrost.md 2.1, 2.2 (quirks applied after each reset), 2.6.
 #[test]
 fn reset_loses_everything_but_the_gpu_mask() {
     for command in [1, 2] {
@@ -116,7 +116,7 @@ fn reset_loses_everything_but_the_gpu_mask() {
         g.wr(0x028, 0x100);
         g.wr(0xf04, 0x10000);
         g.wr(0x030, command);
-        assert_eq!((g.rd(0x140), g.rd(0x160)), (0, 0), "power is gone at once");
+        assert_eq!((g.rd(0x140), g.rd(0x160)), (0, 0), "power is off at once");
         g.settle();
         assert_eq!(g.rd(0x020), 0x100);
         assert!(g.board.lines[GPU], "a driver may wait for the interrupt");
@@ -131,7 +131,8 @@ fn reset_loses_everything_but_the_gpu_mask() {
     }
 }
 
-/// Would catch writes that slip into a reset. Source: panfrost.md 2.1 (poll before anything).
+/// Would catch writes that take effect during a reset. Source: panfrost.md 2.1 (poll before
+/// anything).
 #[test]
 fn writes_during_reset_are_lost() {
     let mut g = Rig::cold(Variant::T860);
@@ -145,8 +146,8 @@ fn writes_during_reset_are_lost() {
     );
 }
 
-/// Would catch power that is there at once, and cores that come up without L2.
-/// Source: panfrost.md 2.1 (L2 first, PWRTRANS polling).
+/// Would catch power transitions that take no time, and cores that power on without L2. Source:
+/// panfrost.md 2.1 (L2 first, PWRTRANS polling).
 #[test]
 fn power_transitions_take_time_and_wait_for_l2() {
     let mut g = Rig::cold(Variant::T860);
@@ -164,12 +165,12 @@ fn power_transitions_take_time_and_wait_for_l2() {
     assert_eq!(
         g.rd(0x020),
         0x200,
-        "one changed, not all: the cores are still on their way"
+        "one transition is complete, the cores are still powering on"
     );
     g.wait(30_000);
     assert_eq!((g.rd(0x140), g.rd(0x200)), (3, 0));
     assert_eq!(g.rd(0x020), 0x600);
-    // L2 does not go down under running cores.
+    // L2 does not power off while cores are on.
     g.wr(0x1e0, 1);
     g.wait(1_000_000);
     assert_eq!((g.rd(0x160), g.rd(0x220)), (1, 1));
@@ -218,7 +219,7 @@ fn dead_accesses_are_counted() {
     assert_eq!((g.rd(0x028), g.rd(0x140)), (0, 0), "power off loses state");
 }
 
-/// Would catch a clock gate that loses state or lets work go on.
+/// Would catch a clock gate that loses state or lets work continue.
 #[test]
 fn clock_off_freezes() {
     let mut g = Rig::cold(Variant::T860);
@@ -230,7 +231,7 @@ fn clock_off_freezes() {
     assert_eq!(g.rd(0x220), 0);
     let now = g.now;
     g.mali.set_clock(&mut g.board, now, true);
-    assert_eq!((g.rd(0x160), g.rd(0x220)), (0, 1), "still under way");
+    assert_eq!((g.rd(0x160), g.rd(0x220)), (0, 1), "still in progress");
     g.wait(30_000);
     assert_eq!(g.rd(0x160), 1);
     assert_eq!(g.mali.stats().dead_accesses, 1);
@@ -268,7 +269,7 @@ fn power_override_needs_its_key() {
     assert_eq!(g.mali.stats().protocol_error_count(), 1);
 }
 
-/// Would catch counters that run while no one asked. Source: panfrost.md 2.7.
+/// Would catch counters that run while they are off. Source: panfrost.md 2.7.
 #[test]
 fn cycle_counter_counts_between_start_and_stop() {
     let mut g = Rig::ready(Variant::T860);
@@ -282,5 +283,5 @@ fn cycle_counter_counts_between_start_and_stop() {
     assert!((500_000..501_000).contains(&count), "{count}");
     g.wait(1_000_000);
     assert_eq!(g.rd64(0x090), count);
-    assert!(g.rd64(0x098) > 0, "the timestamp runs always");
+    assert!(g.rd64(0x098) > 0, "the timestamp always runs");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The RK3399's PMU: what the GPU's power domain takes, and what is found out when it is not done.
-//! Sources: Linux pm_domains.c, TF-A pmu.c of the RK3399 (registers, bits, order), rk3399.dtsi.
+//! The RK3399's PMU: the sequences that the GPU's power domain needs, and the violations that the
+//! model counts. Sources: Linux pm_domains.c, TF-A pmu.c of the RK3399 (registers, bits, order),
+//! rk3399.dtsi.
 
 use models::power::{Boot, Controller, Pmu, Supply};
 use models::Access;
@@ -12,7 +13,7 @@ const PWRDN_ST: u32 = 0x18;
 const IDLE_REQ: u32 = 0x60;
 const IDLE_ST: u32 = 0x64;
 const IDLE_ACK: u32 = 0x68;
-/// The GPU's bits.
+/// Bits of the GPU.
 const POWER: u32 = 0x8000;
 const BUS: u32 = 1;
 const SAVED: [u32; 5] = [0x08, 0x0c, 0x10, 0x14, 0x18];
@@ -48,11 +49,11 @@ impl Rig {
         }
     }
 
-    /// Waits for all that happens by itself; the time it took.
+    /// Advances the time until no event is pending; returns the time it took.
     fn settle(&mut self) -> u64 {
         let began = self.now;
         while let Some(at) = self.pmu.next_event() {
-            assert!(at > self.now, "time goes on");
+            assert!(at > self.now, "time advances");
             self.now = at;
             self.pmu.poll(at);
         }
@@ -66,7 +67,7 @@ impl Rig {
             }
             self.now += 100;
         }
-        panic!("register {offset:#x} does not come to {value:#x} within 100 us");
+        panic!("register {offset:#x} does not become {value:#x} within 100 us");
     }
 
     fn bus(&mut self, idle: u32) {
@@ -96,7 +97,7 @@ impl Rig {
         self.pmu.gpu_touched();
     }
 
-    /// The one violation that was counted.
+    /// The violation that was counted, if any.
     fn violation(&self) -> Option<&str> {
         let errors = &self.pmu.stats().protocol_errors;
         assert!(errors.len() <= 1, "{errors:?}");
@@ -136,7 +137,7 @@ fn a_switch_takes_time_up_and_is_at_once_down() {
     assert_eq!(rig.pmu.supply(), Supply::Off, "not yet");
     assert!(rig.settle() >= 10_000);
     assert_eq!(rig.rd(PWRDN_ST), 0);
-    assert_eq!(rig.pmu.supply(), Supply::Isolated, "the bus is shut");
+    assert_eq!(rig.pmu.supply(), Supply::Isolated, "the bus is closed");
     rig.bus(0);
     assert_eq!(rig.pmu.supply(), Supply::On);
     rig.bus(BUS);
@@ -151,10 +152,10 @@ fn the_bus_acknowledges_and_then_is_idle() {
     assert_eq!(
         (rig.rd(IDLE_ACK), rig.rd(IDLE_ST), rig.pmu.supply()),
         (0, 0, Supply::Isolated),
-        "it is shut from the request on"
+        "it is closed from the request on"
     );
     rig.wait(IDLE_ACK, BUS, BUS);
-    assert_eq!(rig.rd(IDLE_ST), 0, "something is under way");
+    assert_eq!(rig.rd(IDLE_ST), 0, "transfers are in flight");
     rig.wait(IDLE_ST, BUS, BUS);
 }
 
@@ -163,7 +164,11 @@ fn power_is_not_taken_from_an_open_bus() {
     let mut rig = Rig::new(Boot::On);
     rig.power(POWER);
     assert_eq!(rig.violation(), Some("power taken while the bus is open"));
-    assert_eq!(rig.pmu.supply(), Supply::Off, "but it is");
+    assert_eq!(
+        rig.pmu.supply(),
+        Supply::Off,
+        "power is removed all the same"
+    );
 
     let mut rig = Rig::new(Boot::On);
     rig.wr(IDLE_REQ, BUS);
@@ -204,7 +209,7 @@ fn requests_have_their_order() {
 fn qos_settings_are_lost_with_power() {
     let mut rig = Rig::new(Boot::On);
     let qos = rig.off();
-    assert_ne!(qos, [0; 5], "firmware has set them");
+    assert_ne!(qos, [0; 5], "firmware sets them");
     rig.power(0);
     rig.bus(0);
     assert_eq!(rig.qos(), [0; 5]);
@@ -224,7 +229,7 @@ fn qos_settings_that_were_not_put_back_are_not_forgotten() {
     let qos = rig.off();
     rig.power(0);
     rig.bus(0);
-    // The GPU is not used in between.
+    // The GPU is not used between the two power cycles.
     rig.off();
     rig.power(0);
     rig.bus(0);
@@ -257,7 +262,7 @@ fn use_of_a_gpu_without_a_bus_is_counted() {
     assert_eq!((stats.isolated_accesses, stats.isolated_transfers), (1, 3));
 }
 
-/// Would catch a driver that takes the register for one with write-enable bits in its upper half.
+/// Would catch a driver that takes the upper half of the register for write-enable bits.
 #[test]
 fn other_domains_are_tracked() {
     let mut rig = Rig::new(Boot::On);

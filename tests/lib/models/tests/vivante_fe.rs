@@ -75,11 +75,8 @@ fn loaded_states_are_recorded() {
         stats.states_loaded.addresses().collect::<Vec<_>>(),
         [0, 0x14, 0x654, 0x3804]
     );
-    // HW: libdrm tests/etnaviv/etnaviv_2d_test.c loads state 0, to no effect.
-    assert_eq!(
-        stats.blocked_loads, 2,
-        "host states are out of a stream's reach"
-    );
+    // HW: libdrm tests/etnaviv/etnaviv_2d_test.c loads state 0, without effect.
+    assert_eq!(stats.blocked_loads, 2, "a stream cannot access host states");
     rig.gpu.clear_states_loaded();
     assert!(!rig.gpu.stats().touched(0x3804));
 }
@@ -105,7 +102,7 @@ fn host_registers_do_not_change_by_stream() {
 
 #[test]
 fn end_stops_and_the_next_start_continues_after_it() {
-    // HW: etnaviv.md 2.7: a sync point goes on at DMA_ADDRESS + 2 with prefetch 2.
+    // HW: etnaviv.md 2.7: a sync point continues at DMA_ADDRESS + 2 with prefetch 2.
     let mut rig = Rig::ready(Variant::Gc2000);
     let at = rig.place(
         &Stream::new()
@@ -142,7 +139,7 @@ fn link_executes_only_what_was_prefetched() {
     let target = rig.place(&Stream::new().event(1, FROM_FE).event(2, FROM_FE).end());
     rig.exec(Stream::new().link(1, target));
     assert_eq!(rig.ack(), 1 << 1, "the second event was not fetched");
-    assert_eq!(rig.rd(0x4) & 1, 0, "the front end waits for ever");
+    assert_eq!(rig.rd(0x4) & 1, 0, "the front end waits without end");
     assert_eq!(rig.gpu.stats().starved, 1);
     assert_eq!(u64::from(rig.rd(0x664)), target + 8);
     assert_eq!(rig.gpu.next_event(), None);
@@ -194,11 +191,11 @@ fn the_idle_loop_polls_without_burning_calls() {
     assert_eq!(rig.rd(0x4), 0x7fff_fffe);
     assert_eq!(rig.rd(0x660) & 0x1f, 0x12, "WAIT");
     assert!((ring..ring + 16).contains(&u64::from(rig.rd(0x664))));
-    // One look per call, however much time it covers.
+    // One read of memory per call, however much time it covers.
     let reads = rig.board.reads;
     rig.wait(1_000_000_000);
     assert_eq!(rig.board.reads, reads + 1);
-    // By default the model asks to be called every 30 us.
+    // By default the next event is at most 30 us away.
     let next = rig.gpu.next_event().unwrap();
     assert_eq!(next, rig.now + 30_000);
     rig.gpu.set_idle_poll(5_000_000);
@@ -226,12 +223,15 @@ fn the_idle_loop_does_not_look_stuck() {
     let seen: Vec<_> = (0..500)
         .map(|_| (rig.rd(0x664), rig.rd(0x660) & 0x1f))
         .collect();
-    assert!(seen.contains(&(ring as u32 + 16, 0x13)), "the LINK shows");
+    assert!(
+        seen.contains(&(ring as u32 + 16, 0x13)),
+        "the LINK is visible"
+    );
     assert!(
         seen.iter().filter(|s| s.0 == first.0).count() > 450,
-        "most of the time it waits"
+        "it is at the WAIT most of the time"
     );
-    // A hung front end does look stuck.
+    // The stuck test detects a hung front end.
     rig.gpu.inject(models::vivante::Injection::HangNextJob);
     let target = rig.place(&Stream::new().nop().end());
     rig.kick(ring, 2, target);
@@ -282,7 +282,7 @@ fn a_replaced_wait_is_noticed() {
         assert_eq!(rig.ack(), 1 << 3);
         assert_eq!(rig.gpu.state(0xe00), 5);
         assert_eq!(rig.gpu.stats().jumps, 2);
-        // And again from the second loop.
+        // The same from the second loop.
         let more = Stream::new().event(4, FROM_PE).wait(200).link(2, ring + 48);
         rig.put(ring + 40, &more.0);
         rig.kick(ring + 24, 3, ring + 40);
@@ -343,7 +343,7 @@ fn a_wait_can_be_replaced_by_end() {
 
 #[test]
 fn words_after_a_fetched_burst_are_not_read_again() {
-    // A LINK fetches its words at once: changing them afterwards needs another jump.
+    // A LINK fetches its words at once: later changes of them take effect only after another jump.
     let mut rig = Rig::ready(Variant::Gc2000);
     let at = rig.place(&Stream::new().wait(5_280).event(1, FROM_FE).end());
     rig.start(at, 3);
@@ -365,7 +365,7 @@ fn call_and_return() {
     assert_eq!(rig.gpu.stats().commands[11], 1);
     rig.assert_clean();
     rig.exec(Stream::new().raw(&[0x5800_0000]).end());
-    assert!(!rig.is_idle(), "a return from nowhere hangs");
+    assert!(!rig.is_idle(), "a RETURN without a CALL hangs");
     assert_eq!(count(&rig, "return without a call"), 1);
 }
 
@@ -453,7 +453,7 @@ fn a_stall_holds_the_front_end() {
 
 #[test]
 fn a_stall_after_the_front_end_orders_units() {
-    // RA waits for BLT: the draw, and the event after it, come after the flush in BLT.
+    // RA waits for BLT: the draw, and the event after it, complete after the flush in BLT.
     let mut rig = Rig::ready(Variant::Gc7000L);
     let mut timing = *rig.gpu.timing();
     timing.flush_ns = 100_000;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The i.MX8MQ's GPC: what the GPU's power domain takes, and what is found out when it is not done.
-//! Sources: Linux gpcv2.c (registers, bits, order), TF-A gpc.c of the i.MX8MQ (mapping).
+//! The i.MX8MQ's GPC: the sequences that the GPU's power domain needs, and the violations that the
+//! model counts. Sources: Linux gpcv2.c (registers, bits, order), TF-A gpc.c of the i.MX8MQ
+//! (mapping).
 
 use models::power::{Boot, Controller, Gpcv2, Supply};
 use models::Access;
@@ -11,7 +12,7 @@ const PDN_REQ: u32 = 0x104;
 const PWRHSK: u32 = 0x1fc;
 const PGC_CTRL: u32 = 0xdc0;
 const PGC_SR: u32 = 0xdcc;
-/// The GPU's bits.
+/// Bits of the GPU.
 const A53: u32 = 0x200;
 const GPU: u32 = 0x80;
 const REQ: u32 = 0x40;
@@ -38,7 +39,7 @@ impl Rig {
         self.gpc.mmio_write(self.now, 0, offset, value);
     }
 
-    /// As a driver that reads, changes and writes.
+    /// Reads, changes and writes a register, as a driver does.
     fn set(&mut self, offset: u32, mask: u32, value: u32) {
         let rest = self.rd(offset) & !mask;
         self.wr(offset, rest | value);
@@ -46,7 +47,7 @@ impl Rig {
 
     fn settle(&mut self) {
         while let Some(at) = self.gpc.next_event() {
-            assert!(at > self.now, "time goes on");
+            assert!(at > self.now, "time advances");
             self.now = at;
             self.gpc.poll(at);
         }
@@ -87,7 +88,7 @@ impl Rig {
 fn the_whole_way_up_and_down_is_clean() {
     for boot in [Boot::Off, Boot::On] {
         let mut rig = Rig::new(boot);
-        // Linux asks for power without a check of whether it is there.
+        // Linux requests power without a check of whether it is on.
         for _ in 0..3 {
             rig.on();
             assert_eq!(rig.gpc.supply(), Supply::On);
@@ -132,7 +133,7 @@ fn the_bridge_opens_after_power_and_answers() {
     assert_eq!(
         (rig.rd(PWRHSK), rig.gpc.supply()),
         (ACK, Supply::Isolated),
-        "it is shut from the request on"
+        "it is closed from the request on"
     );
 }
 
@@ -148,7 +149,7 @@ fn power_is_not_taken_through_an_open_bridge() {
     assert_eq!(
         (rig.gpc.supply(), rig.rd(PWRHSK) & ACK),
         (Supply::Off, 0),
-        "but it is"
+        "power is removed all the same"
     );
 
     let mut rig = Rig::new(Boot::On);
@@ -158,7 +159,7 @@ fn power_is_not_taken_through_an_open_bridge() {
     assert_eq!(
         rig.violation(),
         Some("power taken while the bridge is open"),
-        "no access has waited for the answer"
+        "the acknowledgement was not read"
     );
 }
 
@@ -223,7 +224,11 @@ fn the_supply_is_there_first_and_goes_last() {
     rig.set(MAPPING, A53, A53);
     rig.request(PUP_REQ);
     assert_eq!(rig.violation(), Some("request for power without a supply"));
-    assert_eq!(rig.gpc.supply(), Supply::Off, "there is nothing to switch");
+    assert_eq!(
+        rig.gpc.supply(),
+        Supply::Off,
+        "without a supply there is no power"
+    );
 
     let mut rig = Rig::new(Boot::On);
     rig.gpc.set_regulator(0, false);
@@ -241,7 +246,7 @@ fn the_supply_is_there_first_and_goes_last() {
     assert_eq!(
         rig.violation(),
         Some("supply taken before power was off"),
-        "the request is not done"
+        "the request has not completed"
     );
 
     let mut rig = Rig::new(Boot::Off);
@@ -275,8 +280,8 @@ fn a_request_that_is_made_again_is_the_same_one() {
     assert!(rig.gpc.stats().is_clean(), "{:?}", rig.gpc.stats());
 }
 
-/// The interrupt masks are another driver's affair, the other domains those of devices that are not
-/// here.
+/// The interrupt masks belong to another driver, the other domains to devices that are not
+/// modelled.
 #[test]
 fn other_registers_keep_what_is_written() {
     let mut rig = Rig::new(Boot::Off);
@@ -288,7 +293,7 @@ fn other_registers_keep_what_is_written() {
     rig.wr(PUP_REQ, 1 << 8);
     rig.settle();
     assert_eq!(rig.rd(PUP_REQ), 0);
-    // Display.
+    // The display's domain.
     rig.wr(PWRHSK, 0x10);
     rig.settle();
     assert_eq!(rig.rd(PWRHSK), 0x100_0010);

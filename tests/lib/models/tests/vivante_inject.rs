@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Planted faults of the Vivante model.
+//! Injected faults of the Vivante model.
 
 mod vivante_common;
 
@@ -20,7 +20,7 @@ fn the_next_job_hangs_and_the_idle_loop_does_not() {
     let (mut rig, ring) = ring(Variant::Gc7000L);
     rig.gpu.inject(Injection::HangNextJob);
     rig.run(1_000_000);
-    assert_eq!(rig.gpu.stats().injected, 0, "the idle loop is no job");
+    assert_eq!(rig.gpu.stats().injected, 0, "the idle loop is not a job");
     let user = Stream::new().event(1, FROM_PE).end();
     let at = rig.place(&user);
     rig.kick(ring, user.len(), at);
@@ -31,7 +31,7 @@ fn the_next_job_hangs_and_the_idle_loop_does_not() {
     rig.run(600_000_000);
     assert_eq!(rig.rd(0x664), address, "no progress for the hang check");
     assert_eq!(rig.rd(0x4) & 1, 0);
-    // A reset ends it, and it does not come again.
+    // A reset ends it, and it does not happen again.
     rig.reset();
     rig.init();
     rig.exec(user);
@@ -79,7 +79,7 @@ fn a_lost_interrupt_shows_in_the_register_only() {
     rig.gpu.inject(Injection::LoseIrq);
     rig.exec(Stream::new().event(1, FROM_FE).end());
     assert!(!rig.board.line);
-    // A later cause drives the line again, and both are read.
+    // A later cause drives the line again, and the driver reads both.
     rig.exec(Stream::new().event(2, FROM_FE).end());
     assert!(rig.board.line);
     assert_eq!(rig.ack(), 6);
@@ -111,7 +111,7 @@ fn a_spurious_interrupt_has_no_cause() {
     rig.run(1_000);
     assert!(rig.board.line);
     rig.run(20_000);
-    assert!(!rig.board.line, "it goes by itself");
+    assert!(!rig.board.line, "it falls without a read");
     assert_eq!(rig.board.rises, 2);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The steps of Linux 6.1's etnaviv driver against the model, register by register and word by
 //! word: probe, first start, jobs, sync points with counters, suspend, resume with and without
-//! power, a hang and its recovery. Nothing in it may be an offence.
+//! power, a hang and its recovery. The model must count no error in any of them.
 //!
 //! HW: etnaviv.md 2.5 to 2.12, 4; the order of writes is that of Linux 6.1 etnaviv_gpu.c,
 //! etnaviv_buffer.c, etnaviv_iommu*.c, etnaviv_perfmon.c and etnaviv_sched.c.
@@ -22,24 +22,24 @@ const POWER_CONTROLS: u32 = 0x100;
 const CLOCK: u32 = 64 << 2;
 const DEBUG_OFF: u32 = 1 << 11;
 const ISOLATE: u32 = 1 << 19;
-/// Where clients have the ring and their streams on MMUv2.
+/// Address of the ring in the clients' VMs, on MMUv2.
 const RING_VA: u64 = 0x1000;
 /// Window base of MMUv1: RAM, aligned to 128 MiB.
 const BASE: u64 = RAM;
 
-/// The driver's view of one core.
+/// A driver's state for one core.
 struct Driver {
     rig: Rig,
     variant: Variant,
     ring: u64,
-    /// Where the next words go, and where the WAIT of the idle loop is, in bytes.
+    /// Offset in the ring for the next words, and of the WAIT of the idle loop, in bytes.
     at: u64,
     wait: u64,
     exec_state: Option<u32>,
-    /// First-level tables of two clients; of MMUv1 there is one table.
+    /// First-level tables of two clients; MMUv1 has one table.
     tables: [u64; 2],
     client: usize,
-    /// Streams of jobs, one page each, and where clients see the first.
+    /// Streams of jobs, one page each, and the address of the first one for clients.
     streams: u64,
     jobs: u64,
 }
@@ -47,7 +47,7 @@ struct Driver {
 impl Driver {
     fn probe(variant: Variant) -> Driver {
         let mut rig = Rig::cold(variant);
-        // Identity: what is no GC500 is asked for everything.
+        // Identity: every core but a GC500 has all the registers read here.
         assert_ne!(rig.rd(0x18) >> 24, 1);
         for offset in [
             0x28, 0x20, 0x24, 0x30, 0xa8, 0xe8, 0x1c, 0x34, 0x74, 0x84, 0x88, 0x94, 0xa0,
@@ -100,7 +100,7 @@ impl Driver {
         u32::from(self.variant == Variant::Gc320)
     }
 
-    /// Address of a byte of the ring for the front end.
+    /// Address of a byte of the ring, for the front end.
     fn va(&self, at: u64) -> u64 {
         match Driver::is_v1(self.variant) {
             true => self.ring - BASE + at,
@@ -137,7 +137,7 @@ impl Driver {
         self.exec_state = None;
     }
 
-    /// Cores without dynamic frequency scaling scale by register.
+    /// Cores without dynamic frequency scaling set their clock scale in a register.
     fn update_clock(&mut self) {
         if Driver::is_v1(self.variant) {
             let control = self.rig.rd(0x0) & !0x1fc | CLOCK;
@@ -175,7 +175,7 @@ impl Driver {
         self.at += 4 * stream.0.len() as u64;
     }
 
-    /// Room for 64-bit words in a row; the offset they begin at.
+    /// Reserves contiguous 64-bit words; returns the offset of the first.
     fn reserve(&mut self, words: u64) -> u64 {
         if self.at + words * 8 > 4096 {
             self.at = 0;
@@ -259,14 +259,14 @@ impl Driver {
         );
     }
 
-    /// The WAIT of the idle loop becomes something else, its argument first.
+    /// Replaces the WAIT of the idle loop by another command, its argument first.
     fn replace_wait(&mut self, wait: u64, header: u32, argument: u64) {
         let at = self.ring + wait;
         self.rig.w32(at + 4, argument as u32);
         self.rig.w32(at, header);
     }
 
-    /// BLT's part of a flush, and of waiting.
+    /// BLT's part of a flush and of a stall.
     fn blt_flush(&self, stream: Stream) -> Stream {
         match (self.secure(), self.pipe()) {
             (true, _) => stream.state(0x140b8, 1).state(0x140ac, 1).state(0x140b8, 0),
@@ -283,7 +283,7 @@ impl Driver {
         }
     }
 
-    /// Queues a client's stream, with whatever its switch needs in front.
+    /// Queues a client's stream, after the commands of a VM switch if it needs one.
     fn queue(&mut self, client: usize, user: Stream, event: u32) {
         let wait = self.wait;
         let switch_mmu = self.client != client && !Driver::is_v1(self.variant);
@@ -341,7 +341,7 @@ impl Driver {
         self.replace_wait(wait, 0x4000_0004, target);
     }
 
-    /// Lets time pass until there is an interrupt; its causes.
+    /// Advances the time to the next interrupt; returns its causes.
     fn interrupt(&mut self) -> u32 {
         for _ in 0..1000 {
             if self.rig.board.line {
@@ -352,7 +352,7 @@ impl Driver {
         0
     }
 
-    /// The work of a sync point, then the front end goes on two bytes further.
+    /// Does the work of a sync point, then lets the front end continue two bytes further.
     fn sync_point(&mut self, work: impl FnOnce(&mut Driver)) {
         let at = self.rig.rd(0x664);
         work(self);
@@ -374,7 +374,7 @@ impl Driver {
         }
     }
 
-    /// Work that a job of this core can do, and how the counter of its pixels is selected.
+    /// Work that a job of this core can do; selects the counter of its pixels.
     fn work(&mut self) -> Stream {
         match self.variant {
             Variant::Gc320 => {
@@ -386,7 +386,7 @@ impl Driver {
                     .state(0x1264, 16 << 16 | 16)
                     .raw(&[0x2000_0100, 0, 0, 16 << 16 | 16])
             }
-            // Four triangles, with shaders where HALTI5 wants them.
+            // Four triangles, with shaders on HALTI5.
             _ => {
                 let code = self.stream_va() as u32;
                 let stream = Stream::new().state(0x86c, code).state(0x1028, code);
@@ -438,7 +438,7 @@ impl Driver {
         after - before
     }
 
-    /// Ends the ring, flushes included.
+    /// Ends the ring, with flushes.
     fn suspend(&mut self) {
         let wait = self.wait;
         if self.exec_state.is_none() {
@@ -487,11 +487,11 @@ fn jobs_and_sync_points() {
                 1 << (job % 30),
                 "{variant:?}, job {job}"
             );
-            // Only the front end is busy when the driver thinks of suspending.
+            // Only the front end is busy when the driver decides to suspend.
             assert_eq!(driver.rig.rd(0x4) | 1, 0x7fff_ffff);
         }
         driver.jobs = 0;
-        // 16 x 16 pixels, or what the model makes of four triangles.
+        // 16 x 16 pixels, or the count that the model has for four triangles.
         let pixels = 256;
         for _ in 0..3 {
             assert_eq!(driver.counted_job(), pixels, "{variant:?}");
@@ -532,7 +532,7 @@ fn suspend_and_resume() {
                 .set_clock(&mut driver.rig.board, now + 1000, true);
             driver.rig.now += 1000;
             if !Driver::is_v1(variant) {
-                // Shows the driver whether its MMU is still set up.
+                // The driver reads here whether its MMU is still set up.
                 assert_eq!(driver.rig.rd(on) & 1, u32::from(!power_lost), "{variant:?}");
             }
             driver.resume();
@@ -546,8 +546,8 @@ fn suspend_and_resume() {
     }
 }
 
-/// HW: the register traces of Linux 6.1 on this model (docs/crosscheck.md): no clock goes before
-/// the front end has reached END.
+/// HW: the register traces of Linux 6.1 on this model (docs/crosscheck.md): no clock is turned off
+/// before the front end has reached END.
 #[test]
 fn a_ring_that_was_not_ended_is_cut_off() {
     for (variant, power) in [(Variant::Gc7000L, true), (Variant::Gc2000, false)] {
@@ -604,7 +604,7 @@ fn a_fault_halts_until_the_reset() {
     for variant in [Variant::Gc7000L, Variant::Gc3000] {
         let mut driver = Driver::probe(variant);
         driver.start();
-        // A query result to where nothing is mapped.
+        // A query result for an address that is not mapped.
         let bad = Stream::new()
             .state(0x3824, 0x0500_0040)
             .state(0x3830, 0x01df_5e76);

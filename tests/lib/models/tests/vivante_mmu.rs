@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Both MMUs of the Vivante model: set-up, walk, TLB, switching, exceptions, windows.
+//! Both MMUs of the Vivante model: set-up, walk, TLB, VM switches, exceptions, windows.
 
 mod vivante_common;
 
@@ -90,7 +90,7 @@ fn forty_bit_pages() {
     assert_eq!(
         m.rig.ack(),
         1 << 31 | 1 << 1,
-        "there is no memory up there: a bus error"
+        "there is no memory at this address: a bus error"
     );
     assert_eq!(m.rig.rd(0xc), 1 << 8, "write error");
 }
@@ -122,7 +122,7 @@ fn exceptions_name_code_and_address_and_halt() {
             m.rig.wait(1_000_000);
             assert_eq!(m.rig.ack(), 0);
             assert_eq!(m.rig.gpu.stats().mmu_exceptions.get(&code), Some(&1));
-            // Only a reset helps, and it switches the MMU off.
+            // Only a reset ends the halt, and it turns the MMU off.
             m.rig.reset();
             m.rig.init();
             assert_eq!(m.status(), (0, 0));
@@ -227,7 +227,7 @@ fn stale_translations_stay_until_a_flush() {
 
 #[test]
 fn a_page_mapped_beside_one_in_use_needs_a_flush() {
-    // HW: etnaviv.md 4: every map makes a flush necessary; missed ones were translation errors.
+    // HW: etnaviv.md 4: every map needs a flush; missing flushes caused translation errors.
     for (variant, flush) in [(V2[0], true), (V2[0], false), (V2[1], true), (V2[1], false)] {
         let mut m = Mapped::new(variant);
         m.rig.map_new(m.mtlb, 0x40_0000, 1, RW);
@@ -265,7 +265,7 @@ fn an_unmapped_page_stays_usable_until_a_flush() {
     assert_eq!(
         m.rig.r32(page),
         2,
-        "work in flight is hit by a flush in front of its stall"
+        "a flush before the stall affects work in flight"
     );
 }
 
@@ -280,8 +280,8 @@ fn masked_fields_of_the_configuration_do_nothing() {
     m.rig.assert_clean();
 }
 
-/// A second context with the ring at the same address and its own page at 0x40_0000.
-fn second_context(m: &mut Mapped) -> (u64, u64) {
+/// Another table with the ring at the same address and its own page at 0x40_0000.
+fn second_vm(m: &mut Mapped) -> (u64, u64) {
     let mtlb = m.rig.tables();
     m.rig.map(mtlb, RING, m.ring, 1, PRESENT);
     let page = m.rig.map_new(mtlb, 0x40_0000, 1, RW);
@@ -292,10 +292,10 @@ fn second_context(m: &mut Mapped) -> (u64, u64) {
 fn contexts_switch_by_pta_entry() {
     let mut m = Mapped::new(Variant::Gc7000L);
     let first = m.rig.map_new(m.mtlb, 0x40_0000, 1, RW);
-    let (mtlb, second) = second_context(&mut m);
+    let (mtlb, second) = second_vm(&mut m);
     m.rig.set_pta(7, mtlb);
     m.exec(&done(poke(0x40_0000, 1)));
-    // Selected but not flushed: the old translation is used on.
+    // Selected but not flushed: the old translation stays in use.
     m.exec(&done(Stream::new().state(0x1ac, 7)));
     m.exec(&done(poke(0x40_0000, 2)));
     assert_eq!((m.rig.r32(first), m.rig.r32(second)), (2, 0));
@@ -324,7 +324,7 @@ fn jobs_of_two_contexts_take_turns_in_one_ring() {
     // HW: etnaviv.md 4 "Flush/switch in the ring", 2.7.
     let mut m = Mapped::new(Variant::Gc7000L);
     let first = m.rig.map_new(m.mtlb, 0x40_0000, 1, RW);
-    let (mtlb, second) = second_context(&mut m);
+    let (mtlb, second) = second_vm(&mut m);
     m.rig.set_pta(1, mtlb);
     let users = [(0, m.mtlb, first), (1, mtlb, second)];
     m.rig.idle_loop(m.ring, u64::from(RING));
@@ -332,7 +332,7 @@ fn jobs_of_two_contexts_take_turns_in_one_ring() {
     let mut at = 0;
     for turn in 0..6_u32 {
         let (id, mtlb, page) = users[turn as usize % 2];
-        // Each job has its own buffer at an address of its own.
+        // Each job has its own buffer at its own address.
         let va = 0x2000 + turn * 0x1000;
         let user = poke(0x40_0000, turn + 1);
         let (switch, back) = (at + 16, at + 16 + 5 * 8);
@@ -363,14 +363,14 @@ fn jobs_of_two_contexts_take_turns_in_one_ring() {
 #[test]
 fn the_pta_entry_is_read_when_it_is_selected() {
     let mut m = Mapped::new(Variant::Gc7000L);
-    let (mtlb, page) = second_context(&mut m);
+    let (mtlb, page) = second_vm(&mut m);
     m.rig.set_pta(0, mtlb);
     let first = m.rig.map_new(m.mtlb, 0x40_0000, 1, RW);
     m.exec(&done(poke(0x40_0000, 1)));
     assert_eq!(
         (m.rig.r32(first), m.rig.r32(page)),
         (1, 0),
-        "changing the entry changes nothing"
+        "a change of the entry has no effect"
     );
 }
 
@@ -378,7 +378,7 @@ fn the_pta_entry_is_read_when_it_is_selected() {
 fn contexts_switch_by_configuration_on_a_non_secure_core() {
     let mut m = Mapped::new(Variant::Gc3000);
     let first = m.rig.map_new(m.mtlb, 0x40_0000, 1, RW);
-    let (mtlb, second) = second_context(&mut m);
+    let (mtlb, second) = second_vm(&mut m);
     m.exec(&done(poke(0x40_0000, 1)));
     m.exec(&done(
         Stream::new().state(0x184, mtlb as u32 | 0x18).sync(FE, PE),
@@ -398,7 +398,7 @@ fn the_banks_belong_to_their_security_mode() {
     let mut m = Mapped::new(Variant::Gc3000);
     m.exec(&poke(0x40_0000, 1).end());
     assert_eq!((m.rig.rd(0x188), m.rig.rd(0x190)), (1, 0x40_0000));
-    // PTA_CONFIG means nothing here.
+    // PTA_CONFIG has no function here.
     m.rig.reset();
     m.rig.init();
     m.rig.exec(Stream::new().state(0x1ac, 0).end());
@@ -456,7 +456,8 @@ fn the_flat_table_serves_the_upper_half() {
     rig.exec(done(poke(0x8000_3008, 9)));
     assert_eq!(rig.ack(), 2);
     assert_eq!(rig.r32(page + 8), 9);
-    // Unmapped pages lead to the bad page, without any complaint: MMUv1 has no exceptions.
+    // Accesses to unmapped pages go to the bad page and no error is counted: MMUv1 has no
+    // exceptions.
     rig.exec(done(poke(0x8000_5008, 7)));
     assert_eq!(rig.ack(), 2);
     let bad = rig.safe;

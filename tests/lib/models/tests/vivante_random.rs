@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Streams that no driver would write: the model must survive them, and stay usable after a reset.
+//! Random streams: the model must not panic or hang on them, and must be usable after a reset.
 
 mod vivante_common;
 
@@ -7,7 +7,7 @@ use models::vivante::Variant;
 use seeded::Random;
 use vivante_common::*;
 
-/// States that make something happen, and the registers they act on.
+/// States with an effect, and the states of their arguments.
 const STATES: [u32; 32] = [
     0x184, 0x1ac, 0x600, 0x644, 0x680, 0x6a0, 0x808, 0x1228, 0x122c, 0x1234, 0x1264, 0x142c,
     0x1434, 0x1460, 0x1600, 0x1604, 0x160c, 0x1614, 0x1620, 0x1654, 0x1658, 0x16b0, 0x16e0, 0x3804,
@@ -61,7 +61,7 @@ fn random_streams_end_in_a_hang_at_worst() {
             rig.put(at, &stream.0);
             rig.start(at, stream.len());
             rig.wait(100_000);
-            // Time goes on, whatever happened.
+            // Time still advances.
             rig.wait(1_000_000);
             assert!(
                 rig.gpu.stats().starts > round,

@@ -131,7 +131,7 @@ fn reset_takes_time_and_loses_state() {
 
 #[test]
 fn registers_take_nothing_until_the_reset_is_lifted() {
-    // HW: etnaviv.md 2.5: the bit is cleared before anything else is written.
+    // HW: etnaviv.md 2.5: the bit is cleared before any other write.
     for variant in [Variant::Gc3000, Variant::Gc2000, Variant::Gc320] {
         let mut rig = Rig::ready(variant);
         rig.wr(0x0, 64 << 2 | 1 << 19 | 1 << 12);
@@ -244,7 +244,7 @@ fn the_clock_scale_stretches_waits() {
     rig.gpu.set_core_clock(400_000_000);
     let eighth = run(&mut rig);
     assert!((80_000..81_500).contains(&eighth), "{eighth}");
-    // Without the load command nothing changes.
+    // Without the load command the clock keeps its rate.
     rig.wr(0x0, 64 << 2);
     assert!((80_000..81_500).contains(&run(&mut rig)));
 }
@@ -311,7 +311,7 @@ fn idle_state_names_the_busy_modules() {
     assert_eq!(rig.rd(0x0) >> 16 & 1, 0);
     rig.run(10_000);
     assert!(rig.is_idle());
-    // A BLT flush keeps BL busy after the front end is done.
+    // A BLT flush keeps BL busy after the front end is idle.
     let stream = Stream::new()
         .state(0x140b8, 1)
         .state(0x140ac, 1)
@@ -418,7 +418,7 @@ fn counters_of_pixel_pipes_add_up() {
     assert_eq!(
         sum(0x474, 4, 0x460),
         [7; 3],
-        "PA input primitives are not either"
+        "PA input primitives are not per pipe either"
     );
     rig.assert_clean();
     rig.reset();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Streams that unmodified Mesa 22.3.6 submitted (tests/data/etnaviv), executed by the model with
-//! memory laid out so that the clear colour must arrive in the read-back buffer.
+//! Streams that unmodified Mesa 22.3.6 submitted (tests/data/etnaviv), executed by the model with a
+//! memory layout in which the clear colour must arrive in the read-back buffer.
 
 mod vivante_common;
 
@@ -84,8 +84,8 @@ impl Softpin {
         }
     }
 
-    /// Runs a stream as a driver does: user buffer with a LINK back, then the return part.
-    /// HW: etnaviv.md 2.7, 2.8.
+    /// Runs a stream as a driver does: user buffer with a LINK back, then the return part. HW:
+    /// etnaviv.md 2.7, 2.8.
     fn submit(&mut self, bytes: &[u8]) {
         let rig = &mut self.rig;
         let user = words(bytes);
@@ -105,7 +105,7 @@ impl Softpin {
         let user = Stream(user).link(tail.len(), u64::from(back));
         let pa = rig.place(&user);
         rig.map(self.mtlb, self.user_va, pa, 1, PRESENT);
-        // A flush before what was mapped is used. HW: etnaviv.md 4.
+        // A flush before new mappings are used. HW: etnaviv.md 4.
         let flush = Stream::new().state(0x184, 8 | 0x10).sync(FE, PE);
         let flush = flush.link(user.len(), u64::from(self.user_va));
         rig.put(self.ring + 0x80, &flush.0);
@@ -129,7 +129,8 @@ fn gc7000l_clear_and_read_back() {
     s.submit(include_bytes!(
         "../../../data/etnaviv/etna-GC7000L.m1.0.bin"
     ));
-    // With tile status the surface itself stays; 1024 tiles of 256 bytes, four bits each.
+    // With tile status the surface itself keeps its contents; 1024 tiles of 256 bytes, four bits
+    // each.
     assert_eq!(s.rig.r32(s.target), 0);
     for n in 0..128 {
         assert_eq!(s.rig.r32(s.status + n * 4), 0x1111_1111);
@@ -168,9 +169,9 @@ fn gc7000l_clear_and_read_back() {
     assert_eq!(s.rig.gpu.stats().blt_operations[2], 1);
 }
 
-/// Would catch a swizzle that is not done: Mesa 26.2 keeps GL_RGBA in the order of A8R8G8B8 and
-/// exchanges red and blue when it resolves, 25.0 keeps it as GL has it. Either way the bytes that
-/// glReadPixels takes are those of the colour. 255x255 pixels, #12345678, in both.
+/// Would catch a swizzle that is not applied: Mesa 26.2 keeps GL_RGBA in the order of A8R8G8B8 and
+/// exchanges red and blue when it resolves, 25.0 keeps it in GL's order. In both cases the bytes
+/// that glReadPixels returns are those of the colour. 255x255 pixels, #12345678, in both.
 #[test]
 fn gc7000l_newer_mesa_clears_and_resolves() {
     for (swizzle, stream) in [
@@ -196,7 +197,11 @@ fn gc7000l_newer_mesa_clears_and_resolves() {
                 "{swizzle:#x} {x},{y}"
             );
         }
-        assert_eq!(s.rig.r32(s.readback + 255 * 4), 0, "the image ends");
+        assert_eq!(
+            s.rig.r32(s.readback + 255 * 4),
+            0,
+            "the image has no further pixels"
+        );
     }
 }
 
@@ -270,7 +275,7 @@ fn mesa_streams_stay_in_user_states() {
     ] {
         let mut rig = Rig::ready(Variant::Gc7000L);
         rig.gpu.clear_states_loaded();
-        // Faults are of no interest: without an MMU the addresses lead nowhere.
+        // Faults are ignored: without an MMU the addresses have no memory.
         let at = rig.place(&Stream(words(bytes)).end());
         rig.start(at, bytes.len() as u32 / 8 + 1);
         rig.run(1_000_000);
@@ -308,7 +313,7 @@ impl Reloc {
         }
     }
 
-    /// Runs a stream with each address state moved into the buffer it belongs to. Addresses go
+    /// Runs a stream with each address state relocated to the buffer that it names. Addresses go
     /// through the linear window, whose base is 0.
     fn submit(&mut self, bytes: &[u8]) {
         let mut stream = words(bytes);
@@ -316,7 +321,7 @@ impl Reloc {
         let clearing = loads(&stream).iter().any(|l| stream[l.1] == 0x5555_5555);
         for (state, at) in loads(&stream.clone()) {
             let base = match state {
-                // RS destination: the tile status if it is filled, the read-back buffer else.
+                // RS destination: the tile status for a fill, otherwise the read-back buffer.
                 0x16e0 if clearing => self.status,
                 0x16e0 => self.readback,
                 0x16c0 | 0x16c4 | 0x165c | 0x1460 | 0x1464 => self.target,
@@ -354,7 +359,7 @@ fn gc2000_clear_and_read_back() {
     assert_eq!(s.rig.gpu.stats().rs_operations, 1);
     assert!(
         s.rig.gpu.last_frame().is_none(),
-        "a fill of tile status is no frame"
+        "a fill of tile status is not a frame"
     );
 
     s.submit(include_bytes!("../../../data/etnaviv/etna-GC2000.m1.1.bin"));

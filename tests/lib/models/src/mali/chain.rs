@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Execution of job chains: headers, order, completion and exceptions.
 //!
-//! Jobs of a chain run one after the other in the order of their links. That is a legal order of
-//! the hardware's scoreboard, because dependencies may only name jobs earlier in the chain (Mesa
-//! pan_scoreboard.h); a dependency on an index not seen yet is counted, as real hardware would run
-//! the job without waiting. After a soft stop the earlier jobs are not in the chain any longer, so
-//! nothing is counted there. HW: Mesa genxml "Job Header"; panfrost.md 2.5, 2.7.
+//! Jobs of a chain run one after the other in the order of their links. The hardware's scoreboard
+//! allows that order, because dependencies may only name jobs earlier in the chain (Mesa
+//! pan_scoreboard.h). A dependency on an index that no earlier job has is counted, and the job runs
+//! without waiting, as on hardware. After a soft stop the chain no longer contains the jobs that
+//! have completed, so such dependencies are not counted. HW: Mesa genxml "Job Header"; panfrost.md
+//! 2.5, 2.7.
 
 use super::exec::{self, job_type};
 use super::fragment;
@@ -17,7 +18,7 @@ use super::variant::JS_FEATURES;
 use super::Mali;
 use crate::bus::Bus;
 
-/// Where in a job an access was made: decides the exception of a bus error.
+/// The part of a job that made an access. It decides the exception of a bus error.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Header,
@@ -47,7 +48,7 @@ impl Header {
 }
 
 impl Mali {
-    /// Carries out what a register write asked of slot `n`.
+    /// Carries out the action that a register write requested from slot `n`.
     pub(crate) fn slot_action(&mut self, n: usize, action: Action) {
         let stop_at = self.now + self.timing.stop_ns;
         match action {
@@ -61,7 +62,7 @@ impl Mali {
             Action::HardStop => {
                 if let Some(run) = &mut self.slots[n].run {
                     run.hard_stop = true;
-                    // An access that waits for the MMU holds the stop up until it is released.
+                    // A stop does not complete while an access waits for the MMU.
                     if !run.stalled && run.phase != Phase::Stuck {
                         run.phase = Phase::Stopping;
                         run.at = Some(stop_at);
@@ -71,7 +72,7 @@ impl Mali {
         }
     }
 
-    /// Starts NEXT if the slot is free and no failure waits to be acknowledged.
+    /// Starts NEXT if the slot is idle and holds no failure that the driver has yet to acknowledge.
     pub(crate) fn try_start(&mut self, n: usize) {
         let slot = &mut self.slots[n];
         if !slot.next_pending || slot.run.is_some() || self.job_raw & (0x1_0000 << n) != 0 {
@@ -103,7 +104,7 @@ impl Mali {
         }
     }
 
-    /// Advances slot `n` to the present time.
+    /// Advances slot `n` to the current time.
     pub(crate) fn step_slot(&mut self, bus: &mut dyn Bus, n: usize) {
         let Some(run) = &self.slots[n].run else {
             return;
@@ -124,7 +125,7 @@ impl Mali {
         self.end_chain(n, ex::TERMINATED);
     }
 
-    /// Cores, tiler and L2 that the current job needs are on.
+    /// Whether the cores, tiler and L2 that the current job needs are on.
     fn powered_for(&self, n: usize, kind: u32) -> bool {
         let ready = |d| self.power.ready(d);
         let wanted = self.slots[n].affinity & self.power.present(Domain::Shader);
@@ -161,7 +162,7 @@ impl Mali {
         }
         let read = self.with_exec(bus, space, |e| {
             let header: [u32; 8] = e.mem.words(job)?;
-            // The payload of a fragment job says how long it takes.
+            // The duration of a fragment job depends on its payload.
             let payload: [u32; 2] = e.mem.words(job + 32)?;
             Ok((header, payload))
         });
@@ -197,7 +198,7 @@ impl Mali {
                 self.stats.decode(what, words[5]);
             }
         }
-        // The header is read once: what is changed in it later has no effect.
+        // The header is read once: later changes of it have no effect.
         run.kind = header.kind;
         run.index = header.index;
         run.next = header.next;
@@ -232,17 +233,17 @@ impl Mali {
             return self.fail(bus, n, code, job);
         }
         let run = self.slots[n].run.as_mut();
-        let mut given = run
-            .map(|run| std::mem::take(&mut run.given))
+        let mut pushed = run
+            .map(|run| std::mem::take(&mut run.pushed))
             .unwrap_or_default();
         let done = self.with_exec(bus, space, |e| {
-            std::mem::swap(&mut e.given, &mut given);
+            std::mem::swap(&mut e.pushed, &mut pushed);
             let done = exec::run(e, kind, job);
-            std::mem::swap(&mut e.given, &mut given);
+            std::mem::swap(&mut e.pushed, &mut pushed);
             done
         });
         if let Some(run) = &mut self.slots[n].run {
-            run.given = given;
+            run.pushed = pushed;
         }
         if let Err(stop) = done {
             return self.stopped(bus, n, stop, Part::Body);
@@ -266,7 +267,8 @@ impl Mali {
             run.done.insert(run.index);
             run.job = run.next;
             run.phase = Phase::Fetch;
-            // Time must pass, or a chain that links to itself would never return.
+            // The next fetch is later than now; otherwise a chain that links to itself would loop
+            // here without end.
             run.at = Some(fetch_at.max(self.now + 1));
             return;
         }
@@ -278,7 +280,7 @@ impl Mali {
         self.try_start(n);
     }
 
-    /// The job in slot `n` could not go on.
+    /// Handles a job in slot `n` whose access failed.
     fn stopped(&mut self, bus: &mut dyn Bus, n: usize, stop: Stop, part: Part) {
         let Some(run) = &mut self.slots[n].run else {
             return;
@@ -288,7 +290,7 @@ impl Mali {
             Stop::Fault(fault) => {
                 run.stalled = true;
                 run.at = None;
-                // Source id: which unit asked; the model names the slot.
+                // Source id: the unit that made the access; the model reports the slot.
                 let source = 0x80 | n as u32;
                 self.mmu.raise(space, fault, source, &mut self.stats);
             }
@@ -312,7 +314,8 @@ impl Mali {
         }
     }
 
-    /// Stalled jobs of address space `space` may go on, or die if it is unmapped.
+    /// Lets jobs stalled on an MMU fault retry their access, or ends them if their address space is
+    /// unmapped.
     pub(crate) fn release_stalled(&mut self) {
         for n in 0..self.slots.len() {
             let Some(run) = &mut self.slots[n].run else {
@@ -337,7 +340,7 @@ impl Mali {
             return;
         }
         let (job, space) = (run.job, run.space);
-        // A header that cannot be written is not a second fault.
+        // A header that cannot be written does not raise a second fault.
         let _ = self.with_exec(bus, space, |e| e.mem.write(job, &status_words(code, va)));
     }
 

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Draw descriptors: checks that every pointer in them, and in what they point to, can be used in
-//! the job's address space with the permission the hardware would need. Uniform buffers are the
-//! exception: see [`check_uniforms`]. So are tables that a shader fills, which the model does not
-//! run: from an address on that a compute job of the same chain was given, they are not followed.
+//! Draw descriptors: checks that every pointer in them, and in what they point to, can be accessed
+//! in the job's address space with the permission that the hardware needs.
 //!
-//! A null pointer is counted and skipped even where a count asks for data: Mesa leaves some so
-//! when the shader does not use them.
-//! HW: Mesa genxml v4.xml, v5.xml, v7.xml "Draw", "Renderer State", "Attribute",
-//! "Attribute Buffer", "Uniform Buffer", "Texture", "Sampler"; decode.c for who counts what.
+//! There are two exceptions. Uniform buffers are described at [`check_uniforms`]. Tables that a
+//! shader fills are checked only up to the first address that a compute job of the same chain
+//! received, because the model does not run shaders.
+//!
+//! A null pointer is counted and skipped even if a count says that there is data: Mesa leaves such
+//! pointers null if the shader does not use them. HW: Mesa genxml v4.xml, v5.xml, v7.xml "Draw",
+//! "Renderer State", "Attribute", "Attribute Buffer", "Uniform Buffer", "Texture", "Sampler";
+//! decode.c for the field that holds each count.
 
 use super::exec::Exec;
 use super::mem::{bits, pair, pointer, Kind, Stop};
 use super::variant::Arch;
 use std::ops::Range;
 
-/// What the draw is part of.
+/// The kind of job that a draw belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Compute,
@@ -26,7 +28,7 @@ pub(crate) enum Stage {
     Fragment,
 }
 
-/// What the caller wants to know of a draw.
+/// Properties of a draw that its caller uses.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) fbd: u64,
@@ -36,7 +38,7 @@ pub(crate) struct Facts {
     pub(crate) writes_stencil: bool,
 }
 
-/// Counts in the renderer state that say how long the arrays of the draw are.
+/// Counts in the renderer state: the lengths of the draw's arrays.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     samplers: u32,
@@ -48,7 +50,7 @@ struct Counts {
     uniform_bytes: u64,
 }
 
-/// Probes `len` bytes unless the pointer is null or there is nothing to probe.
+/// Probes `len` bytes unless the pointer is null or `len` is zero.
 fn probe(exec: &mut Exec, va: u64, len: u64, kind: Kind) -> Result<(), Stop> {
     if len == 0 {
         return Ok(());
@@ -93,7 +95,7 @@ pub(crate) fn check(exec: &mut Exec, va: u64, stage: Stage) -> Result<Facts, Sto
     check_uniforms(exec, pointer(&d, 6), counts.uniform_buffers)?;
     probe(exec, pointer(&d, 12), counts.uniform_bytes, Kind::Read)?;
     if stage == Stage::Compute {
-        note_given(exec, pointer(&d, 12), counts.uniform_bytes)?;
+        record_pushed(exec, pointer(&d, 12), counts.uniform_bytes)?;
     }
     check_textures(exec, pointer(&d, 8), counts.textures)?;
     probe(
@@ -107,7 +109,7 @@ pub(crate) fn check(exec: &mut Exec, va: u64, stage: Stage) -> Result<Facts, Sto
     }
     match stage {
         Stage::Tiler => probe(exec, facts.position, 16, Kind::Read)?,
-        // The vertex half of an indexed vertex job writes positions.
+        // The position part of an indexed vertex job writes positions.
         Stage::Vertex if facts.position != 0 => exec.mem.probe(facts.position, 16, Kind::Write)?,
         _ => (),
     }
@@ -169,7 +171,7 @@ fn check_state(exec: &mut Exec, va: u64, stage: Stage, facts: &mut Facts) -> Res
         16 * u64::from(bits(s[4], 21, 5))
     };
     if exec.arch == Arch::V7 && stage == Stage::Vertex {
-        // HW: v7.xml "Renderer State" Secondary shader: the varying half of an indexed vertex job.
+        // HW: v7.xml "Renderer State" Secondary shader: the varying part of an indexed vertex job.
         check_code(exec, pointer(&s, 14))?;
     }
     if matches!(stage, Stage::Tiler | Stage::Fragment) {
@@ -209,26 +211,26 @@ fn check_blend(exec: &mut Exec, state: u64, s: &[u32; 16], shader: u64) -> Resul
     Ok(())
 }
 
-/// Remembers what a compute shader was given in its push uniforms.
-/// HW: Mesa panvk_vX_meta_desc_copy.c: a compute job before the draws fills their tables, whose
-/// addresses are there.
-fn note_given(exec: &mut Exec, uniforms: u64, bytes: u64) -> Result<(), Stop> {
+/// Records the addresses in the push uniforms of a compute shader. HW: Mesa
+/// panvk_vX_meta_desc_copy.c: a compute job before the draws fills tables of theirs, whose
+/// addresses are in its push uniforms.
+fn record_pushed(exec: &mut Exec, uniforms: u64, bytes: u64) -> Result<(), Stop> {
     if uniforms == 0 {
         return Ok(());
     }
     for at in (0..bytes / 8).map(|n| uniforms + 8 * n) {
         let word = exec.mem.u64(at)?;
         if word != 0 {
-            exec.given.insert(word);
+            exec.pushed.insert(word);
         }
     }
     Ok(())
 }
 
-/// The first attribute descriptor that is certain to have been written. Where the shader reads
-/// vertex or instance number these are descriptors 16 and 17; those between the last attribute and
-/// 16 hold what the memory held before, and nothing marks the last one. HW: Mesa pan_ir.h
-/// PAN_VERTEX_ID, pan_shader.c: v4 and v5 alone.
+/// Index of the first attribute descriptor that is certain to have been written. If the shader
+/// reads the vertex or instance number, those are descriptors 16 and 17; the descriptors between
+/// the last attribute and 16 are uninitialised memory, and nothing marks the last attribute. HW:
+/// Mesa pan_ir.h PAN_VERTEX_ID, pan_shader.c: v4 and v5 only.
 fn first_attribute(arch: Arch, stage: Stage, count: u32) -> u32 {
     const VERTEX_ID: u32 = 16;
     if arch != Arch::V7 && stage == Stage::Vertex && count > VERTEX_ID {
@@ -238,7 +240,7 @@ fn first_attribute(arch: Arch, stage: Stage, count: u32) -> u32 {
     }
 }
 
-/// Attribute or varying descriptors and the buffers they use, all up to the last that they name.
+/// Checks attribute or varying descriptors, and the buffers up to the highest that they name.
 fn check_attributes(
     exec: &mut Exec,
     records: u64,
@@ -284,10 +286,10 @@ fn check_attributes(
     Ok(())
 }
 
-/// The table must be there; its entries are read by the shader's loads alone, which the model does
-/// not run. Entries of buffers that the shader never names hold what the memory held before: Mesa
-/// writes those of `ubo_mask` only. HW: Mesa pan_cmdstream.c panfrost_emit_const_buf; genxml
-/// "Uniform Buffer", 8 bytes an entry.
+/// Checks that the table of uniform buffers is readable. The buffers are not checked: only loads of
+/// the shader read them, which the model does not run, and Mesa writes only the entries in
+/// `ubo_mask`; the others are uninitialised memory. HW: Mesa pan_cmdstream.c
+/// panfrost_emit_const_buf; genxml "Uniform Buffer", 8 bytes an entry.
 fn check_uniforms(exec: &mut Exec, table: u64, count: u32) -> Result<(), Stop> {
     probe(exec, table, 8 * u64::from(count), Kind::Read)
 }
@@ -339,9 +341,9 @@ fn check_texture_v7(exec: &mut Exec, va: u64) -> Result<(), Stop> {
     }
 }
 
-/// Every surface must be readable at its first byte; low bits are tags.
+/// Checks that the first byte of every surface is readable; the low bits of a pointer are tags.
 fn check_surfaces(exec: &mut Exec, at: u64, pitch: u64, counts: [u32; 4]) -> Result<(), Stop> {
-    // Larger than any texture Mesa makes; keeps a wild descriptor from running for minutes.
+    // More surfaces than any texture of Mesa has; bounds the work for a corrupt descriptor.
     const LIMIT: u64 = 1 << 17;
     let count = counts
         .iter()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! One hardware job's execution: what it may touch, and the dispatch by job type.
+//! Execution of one hardware job: its context, and the dispatch by job type.
 //!
 //! HW: Mesa genxml "Job Type" and the job aggregates of v4.xml, v5.xml, v7.xml.
 
@@ -12,7 +12,7 @@ use super::tiler;
 use super::variant::Arch;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Framebuffers that a reload draw of the named address space restores, by descriptor address.
+/// Reload draws, by address space and framebuffer descriptor address.
 pub(crate) type Reloads = BTreeMap<(usize, u64), Reload>;
 
 /// Context of one job.
@@ -25,16 +25,16 @@ pub(crate) struct Exec<'a> {
     pub(crate) reloads: &'a mut Reloads,
     pub(crate) frame: &'a mut Option<Frame>,
     pub(crate) capture: bool,
-    /// What the compute jobs of the chain so far were given, addresses among them: where a shader
-    /// may have written, which the model does not run.
-    pub(crate) given: BTreeSet<u64>,
+    /// Words that earlier compute jobs of the chain received as push uniforms. Some are addresses
+    /// of memory that their shaders write; the model does not run shaders.
+    pub(crate) pushed: BTreeSet<u64>,
 }
 
 impl Exec<'_> {
-    /// The first address in a table from `from` to `end` that a compute job was given, or its end:
-    /// what lies there is what the shader makes of it, and only the GPU knows.
+    /// The first address of a table `from .. end` that a compute job received, or `end`. The
+    /// contents from that address on are written by a shader, so the model does not know them.
     pub(crate) fn known_until(&self, from: u64, end: u64) -> u64 {
-        let first = self.given.range(from..end.max(from)).next();
+        let first = self.pushed.range(from..end.max(from)).next();
         first.copied().unwrap_or(end)
     }
 }
@@ -76,7 +76,7 @@ pub(crate) fn run(exec: &mut Exec, kind: u32, va: u64) -> Result<(), Stop> {
         job_type::TILER => tiler::run(exec, va),
         job_type::INDEXED_VERTEX => tiler::run_indexed(exec, va),
         job_type::FRAGMENT => fragment::run(exec, va),
-        // The layout of a fused job is not published.
+        // No public source has the layout of a fused job.
         job_type::FUSED => {
             let words: [u32; 5] = exec.mem.words(va)?;
             exec.mem.stats.decode("fused job", words[4]);

@@ -12,7 +12,7 @@ use super::variant::Arch;
 pub(crate) struct Pixel {
     pub(crate) bytes: [u8; 16],
     pub(crate) len: usize,
-    /// Bits that are written; the others keep what memory holds.
+    /// Bits that are written; the other bits of memory keep their values.
     pub(crate) mask: [u8; 16],
 }
 
@@ -64,7 +64,7 @@ fn raw_size(arch: Arch, format: u32) -> Option<usize> {
     table.get(format as usize).copied()
 }
 
-/// Bytes per pixel of a memory format, if it is one the model writes.
+/// Bytes per pixel of a memory format, `None` if the model does not write it.
 pub(crate) fn size(arch: Arch, format: u32) -> Option<usize> {
     if let Some(widths) = channels(format) {
         return Some(widths.iter().sum::<u32>() as usize / 8);
@@ -172,11 +172,10 @@ pub(crate) struct Parts {
     pub(crate) stencil: bool,
 }
 
-/// The pixel a depth (and stencil) clear writes. `depth` is the IEEE bit pattern in the
-/// descriptor. `None` for formats whose packing is not published.
-/// HW: Mesa genxml "ZS Format": 1 D16, 4 D24X8, 5 D24S8, 6 X8D24, 7 S8D24, 13 D32_X8X24,
-/// 14 D32, 15 D32_S8X24; the first-named part is in the low bits (Mesa pairs 5 with
-/// Z24_UNORM_S8_UINT).
+/// The pixel that a depth (and stencil) clear writes. `depth` is the IEEE bit pattern in the
+/// descriptor. `None` for formats without a published packing. HW: Mesa genxml "ZS Format": 1 D16,
+/// 4 D24X8, 5 D24S8, 6 X8D24, 7 S8D24, 13 D32_X8X24, 14 D32, 15 D32_S8X24; the first-named part is
+/// in the low bits (Mesa pairs 5 with Z24_UNORM_S8_UINT).
 pub(crate) fn depth_pixel(format: u32, depth: u32, stencil: u8, parts: Parts) -> Option<Pixel> {
     let unit = f64::from(f32::from_bits(depth)).clamp(0.0, 1.0);
     let fixed = |width: u32| (unit * ((1u64 << width) - 1) as f64).round() as u128;
@@ -201,13 +200,13 @@ pub(crate) fn depth_pixel(format: u32, depth: u32, stencil: u8, parts: Parts) ->
     Some(pixel)
 }
 
-/// Whether a depth format carries stencil too.
+/// Whether a depth format includes stencil.
 pub(crate) fn depth_has_stencil(format: u32) -> bool {
     matches!(format, 5 | 7 | 15)
 }
 
-/// The pixel a stencil clear writes; bytes of other components are kept.
-/// HW: Mesa genxml "S Format": 1 S8, 2 S8X8, 3 S8X24, 4 X24S8, 5 X8S8, 6 X32_S8X24.
+/// The pixel that a stencil clear writes; bytes of other components keep their values. HW: Mesa
+/// genxml "S Format": 1 S8, 2 S8X8, 3 S8X24, 4 X24S8, 5 X8S8, 6 X32_S8X24.
 pub(crate) fn stencil_pixel(format: u32, stencil: u8) -> Option<Pixel> {
     let (at, len) = match format {
         1 => (0, 1),

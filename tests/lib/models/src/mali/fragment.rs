@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Fragment jobs: clears of colour, depth and stencil targets, through the MMU.
 //!
-//! Without shaders every tile is a clean tile; what that means for each target is written down
-//! in [`framebuffer`](super::framebuffer). Compressed (AFBC) targets are checked for access and
-//! counted, not written: drive clients with AFBC off.
+//! The model runs no shaders, so every tile is a clean tile; [`framebuffer`](super::framebuffer)
+//! describes what that means for each kind of target. Compressed (AFBC) targets are checked for
+//! access and counted, not written: disable AFBC in the client.
 
 use super::draw::{self, Stage};
 use super::exec::Exec;
@@ -31,8 +31,8 @@ pub struct Frame {
     pub format: u32,
     /// Layout, `None` if compressed or unknown.
     pub block: Option<Block>,
-    /// RGBA, eight bits a channel, rows from the top; filled if capture is on and the format has
-    /// channels the model knows.
+    /// RGBA, eight bits a channel, rows from the top. Filled if capture is on and the model knows
+    /// the channels of the format.
     pub pixels: Vec<u8>,
 }
 
@@ -125,7 +125,7 @@ fn enabled_areas(exec: &mut Exec, map: u64, stride: u32, area: Rect) -> Result<V
     Ok(areas)
 }
 
-/// Checks what the hardware reads besides the targets, and finds out what reload draws restore.
+/// Checks what the hardware reads besides the targets. Returns the parts that reload draws restore.
 fn check_inputs(exec: &mut Exec, fb: &Framebuffer, fbd: u64) -> Result<Reload, Stop> {
     let mut reload = exec
         .reloads
@@ -210,7 +210,7 @@ fn clear_color(
             return Ok(());
         }
     };
-    // Only v4 preserves a target by a reload draw alone.
+    // Only on v4 does a reload draw alone preserve a target.
     if !color.clear || (exec.arch == Arch::V4 && reload.color) {
         exec.mem.stats.targets_preserved += 1;
         return match format::size(exec.arch, color.format) {
@@ -283,9 +283,9 @@ fn clear_plane(
     }
 }
 
-/// Transaction elimination buffer: eight bytes per tile.
-/// HW: Mesa pan_layout.c panfrost_compute_checksum_size. The function of the hardware is not
-/// published; readers can only compare for equality, so any hash of the contents serves.
+/// Writes the transaction elimination buffer: eight bytes per tile. HW: Mesa pan_layout.c
+/// panfrost_compute_checksum_size. The hardware's checksum function is not published; software can
+/// only compare checksums for equality, so the model uses another hash.
 fn write_checksums(exec: &mut Exec, fb: &Framebuffer, area: Rect) -> Result<(), Stop> {
     let Some((base, stride)) = fb.crc else {
         return Ok(());

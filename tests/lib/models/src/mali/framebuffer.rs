@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Framebuffer descriptors, decoded to what a fragment job needs: targets, bounds, clears.
 //!
-//! Which targets are cleared and which preserved. A model without shaders sees every tile as
-//! clean. The rule, target by target:
+//! Which targets are cleared and which preserved, in a model without shaders, where every tile is
+//! clean:
 //!
-//! * v5, v7 colour: written if Write Enable and Clean Pixel Write Enable. Mesa sets the latter
-//!   exactly when the target is cleared (pan_cs.c pan_prepare_rt); a target to be preserved is
-//!   reloaded by a draw (v5) or a pre-frame shader (v7) whose result equals what memory holds.
-//! * v5, v7 depth and stencil: the same with ZS Clean Pixel Write Enable. Mesa sets that if
-//!   either part is cleared; the other part is then reloaded, which shows in the reload draw.
+//! * v5, v7 colour: written if Write Enable and Clean Pixel Write Enable are set. Mesa sets the
+//!   latter exactly when the target is cleared (pan_cs.c pan_prepare_rt); a target to be preserved
+//!   is reloaded by a draw (v5) or a pre-frame shader (v7), and the result equals what is in
+//!   memory.
+//! * v5, v7 depth and stencil: the same with ZS Clean Pixel Write Enable. Mesa sets it if either
+//!   part is cleared; the other part is then reloaded, as the reload draw shows.
 //! * v4: Clean Pixel Write Enable is always set (pan_cs.c, PAN_ARCH 4), so only the reload draw
-//!   shows; see [`Reload`].
+//!   distinguishes the two; see [`Reload`].
 //! * A target with the hardware's own Preload Enable is preserved.
 //!
-//! HW: Mesa genxml v4.xml, v5.xml, v7.xml "Framebuffer", "Framebuffer Parameters",
-//! "ZS CRC Extension", "Render Target".
+//! HW: Mesa genxml v4.xml, v5.xml, v7.xml "Framebuffer", "Framebuffer Parameters", "ZS CRC
+//! Extension", "Render Target".
 
 use super::format;
 use super::mem::{bits, pointer, Mem, Stop};
@@ -30,7 +31,7 @@ pub(crate) struct Reload {
     pub(crate) stencil: bool,
 }
 
-/// Place of an image in memory.
+/// An image in memory: address and strides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Buffer {
     pub(crate) base: u64,
@@ -38,7 +39,7 @@ pub(crate) struct Buffer {
     pub(crate) surface_stride: u32,
 }
 
-/// Layout named by a descriptor.
+/// Layout of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     Image(Block),
@@ -50,7 +51,7 @@ pub(crate) enum Layout {
 /// A colour target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Color {
-    /// The word of the descriptor that has formats and flags.
+    /// The descriptor's word with formats and flags.
     pub(crate) word: u32,
     pub(crate) write: bool,
     pub(crate) clear: bool,
@@ -68,7 +69,7 @@ pub(crate) struct Color {
 /// Depth or stencil target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Zs {
-    /// As of a colour target.
+    /// The descriptor's word with formats and flags.
     pub(crate) word: u32,
     pub(crate) layout: Layout,
     pub(crate) layered: bool,
@@ -76,10 +77,10 @@ pub(crate) struct Zs {
     pub(crate) buffer: Buffer,
 }
 
-/// Everything a fragment job needs of its descriptor.
+/// What a fragment job needs of its framebuffer descriptor.
 #[derive(Clone, Debug)]
 pub(crate) struct Framebuffer {
-    /// Tag a fragment job's pointer to this descriptor must have.
+    /// Tag that the fragment job's pointer to this descriptor must have.
     pub(crate) tag: u64,
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -108,8 +109,9 @@ pub(crate) struct Framebuffer {
 pub(crate) const TAG_MASK: u64 = 0x3f;
 const TAG_MFBD: u64 = 1;
 
-/// HW: Mesa genxml v5.xml "Tiler Context": hierarchy mask 4096 = disabled; pan_cs.c
-/// pan_emit_midgard_tiler: 4095 says the same on parts without hierarchical tiling.
+/// Whether the tiler is enabled. HW: Mesa genxml v5.xml "Tiler Context": a hierarchy mask of 4096
+/// means disabled; pan_cs.c pan_emit_midgard_tiler: so does 4095 on parts without hierarchical
+/// tiling.
 pub(crate) fn tiler_enabled(hierarchy_mask: u32) -> bool {
     !matches!(hierarchy_mask, 4095 | 4096)
 }
@@ -135,7 +137,7 @@ fn buffer(words: &[u32], at: usize) -> Buffer {
 
 const LAYERED: u32 = 3;
 
-/// Reads and decodes the descriptor at `va` (tags still on).
+/// Reads and decodes the descriptor at `va`, a pointer with its tag bits.
 pub(crate) fn decode(mem: &mut Mem, arch: Arch, va: u64) -> Result<Framebuffer, Stop> {
     let base = va & !TAG_MASK;
     if arch == Arch::V4 {
@@ -278,7 +280,7 @@ fn decode_target(arch: Arch, rt: &[u32; 16]) -> Color {
     }
 }
 
-/// v4: one target, everything in one descriptor.
+/// Decodes the single-target descriptor of v4.
 fn decode_single(mem: &mut Mem, base: u64) -> Result<Framebuffer, Stop> {
     let words: [u32; 80] = mem.words(base)?;
     let p = &words[8..48];
@@ -320,7 +322,7 @@ fn decode_single(mem: &mut Mem, base: u64) -> Result<Framebuffer, Stop> {
     let hierarchy = bits(words[8 + 41], 0, 16);
     Ok(Framebuffer {
         tag: 0,
-        // The descriptor has no size of its own: bounds are all there is.
+        // The descriptor holds bounds but no size.
         width: bounds.x1 + 1,
         height: bounds.y1 + 1,
         bounds,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! GPU control block: identity, interrupts, commands, resets, quirk registers.
 //!
-//! A reset takes everything back to its power-on state except the GPU interrupt mask, because
-//! drivers unmask RESET_COMPLETED first and then wait for it.
-//! HW: panfrost.md 2.1 (reset), 2.2 (quirks), 2.3 (interrupt bits after power on and clean).
+//! A reset sets everything to its power-on state except the GPU interrupt mask: drivers unmask
+//! RESET_COMPLETED first and then wait for it. HW: panfrost.md 2.1 (reset), 2.2 (quirks), 2.3
+//! (interrupt bits after power on and clean).
 
 use super::power::Power;
 use super::regs::{exception as ex, gpu as reg};
@@ -24,7 +24,7 @@ pub(crate) struct Gpu {
     overrides: [u32; 2],
     configs: [u32; 4],
     coherency_enable: u32,
-    /// A reset is under way: when it is done, `None` if it is stuck.
+    /// When the reset in progress completes; `Some(None)` if it never does.
     pub(crate) reset: Option<Option<u64>>,
     clean: Option<u64>,
     cycle_users: u32,
@@ -32,7 +32,7 @@ pub(crate) struct Gpu {
     cycles_since: u64,
 }
 
-/// Ticks of a 24 MHz system counter. HW: facts/virtual-board.md boards; any rate will do.
+/// Ticks of a 24 MHz system counter. HW: facts/virtual-board.md boards; drivers accept any rate.
 pub(crate) fn timestamp(now: u64) -> u64 {
     now / 1000 * 24 + now % 1000 * 24 / 1000
 }
@@ -58,7 +58,8 @@ impl Gpu {
         }
     }
 
-    /// Registers of this block that hold state; identity and power are read elsewhere.
+    /// Reads a register of this block that holds state. Identity and power registers are read by
+    /// other functions.
     fn read(&self, offset: u32, now: u64) -> Option<u32> {
         Some(match offset {
             reg::INT_RAWSTAT => self.raw,
@@ -111,7 +112,7 @@ impl Gpu {
         self.cycles_since += ns;
     }
 
-    /// Completes what has expired, except the reset itself.
+    /// Completes operations whose time has passed, except the reset itself.
     pub(crate) fn step(&mut self, now: u64) {
         if self.clean.is_some_and(|t| t <= now) {
             self.clean = None;
@@ -163,7 +164,7 @@ fn identity(id: &Identity, offset: u32) -> Option<u32> {
 }
 
 impl Mali {
-    /// Cores that jobs are using.
+    /// The shader cores that jobs use.
     fn busy_cores(&self) -> u64 {
         self.slots
             .iter()
@@ -262,8 +263,8 @@ impl Mali {
         }
     }
 
-    /// A cache flush happened; its number is what LATEST_FLUSH shows on parts with flush
-    /// reduction. HW: panfrost.md 2.3 (FLUSH_REDUCTION is Bifrost).
+    /// Counts a cache flush. LATEST_FLUSH shows the count on parts with flush reduction. HW:
+    /// panfrost.md 2.3 (FLUSH_REDUCTION is Bifrost).
     pub(crate) fn count_flush(&mut self) {
         self.stats.cache_flushes += 1;
         if self.identity.arch == super::variant::Arch::V7 {
@@ -279,7 +280,7 @@ impl Mali {
         self.stats.tlb_flushes += 1;
     }
 
-    /// Everything that has state back to how power finds it.
+    /// Sets all state to its values at power on.
     pub(crate) fn clear_state(&mut self) {
         self.gpu = Gpu::default();
         self.power = Power::new(self.identity.shader_present);

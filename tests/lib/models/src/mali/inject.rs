@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Faults a test can plant. Each but [`Injection::HangJobsAt`] is one-shot: it waits for its
-//! occasion, happens once and is gone. A reset of the GPU does not disarm one that still waits.
+//! Injected faults. Each but [`Injection::HangJobsAt`] happens once, at the first event it applies
+//! to. A reset of the GPU does not disarm a fault that has not happened yet.
 
 use super::power::Domain;
 
-/// One fault to plant with [`Mali::inject`](super::Mali::inject).
+/// A fault that [`Mali::inject`](super::Mali::inject) arms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Injection {
     /// The next hardware job that starts in the slot never ends. A soft stop has no effect on
@@ -13,8 +13,8 @@ pub enum Injection {
         /// Job slot, 0 to 2.
         slot: usize,
     },
-    /// Every job whose header lies at one of these GPU addresses hangs, for as long as the model
-    /// lives. Neither stop has an effect on it; a reset ends it.
+    /// Every job whose header is at one of these GPU addresses hangs, for the lifetime of the
+    /// model. Neither stop has an effect on it; a reset ends it.
     HangJobsAt {
         /// First address.
         first: u64,
@@ -28,9 +28,9 @@ pub enum Injection {
         /// Delay, nanoseconds.
         ns: u64,
     },
-    /// The next rise of the line does not happen: the causes pending at that moment never drive
-    /// the line, although RAWSTAT and STAT show them. A cause that comes later does.
-    /// HW: panfrost.md 2.3, issue 10883 (missing completion interrupt).
+    /// The next rise of the line does not happen: the causes pending at that moment never drive the
+    /// line, although RAWSTAT and STAT show them. A later cause does drive it. HW: panfrost.md 2.3,
+    /// issue 10883 (missing completion interrupt).
     LoseIrq {
         /// 0 job, 1 MMU, 2 GPU.
         line: usize,
@@ -63,7 +63,7 @@ pub enum Injection {
     GpuFault,
 }
 
-/// Injections that wait for their occasion.
+/// Injections that are armed and have not happened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Armed {
     pub(crate) hang: [bool; 3],
@@ -78,7 +78,7 @@ pub(crate) struct Armed {
     pub(crate) job_fault: [Option<u8>; 3],
 }
 
-/// Counts an access down; true when this is the one.
+/// Decrements an armed counter. Returns true for the access that it was armed for.
 pub(crate) fn countdown(counter: &mut Option<u64>) -> bool {
     match counter {
         None => false,

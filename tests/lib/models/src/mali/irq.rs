@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Interrupt lines: level = (RAWSTAT & MASK) != 0, unless an injection says otherwise.
+//! Interrupt lines: level = (RAWSTAT & MASK) != 0, except during an injection.
 
 use super::inject::Armed;
 use super::stats::Stats;
 use crate::bus::Bus;
 
-/// How long a spurious interrupt stays up if it is not read.
+/// Duration of a spurious interrupt whose status is not read.
 const SPURIOUS_NS: u64 = 10_000;
 
 /// One line.
@@ -68,12 +68,12 @@ impl Line {
         self.spurious_until = Some(now + SPURIOUS_NS);
     }
 
-    /// The driver read the block's status.
-    pub(crate) fn looked(&mut self) {
+    /// Called when the driver reads the block's status.
+    pub(crate) fn status_read(&mut self) {
         self.spurious_until = None;
     }
 
-    /// Power was cut.
+    /// Clears the state when power is cut.
     pub(crate) fn drop_state(&mut self) {
         *self = Line {
             level: self.level,

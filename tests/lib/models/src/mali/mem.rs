@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory as a job sees it: virtual addresses of one address space.
+//! Memory as a job accesses it: virtual addresses of one address space.
 //!
-//! Every access may stop the job; [`Stop`] says how. A stopped job is tried again from its
-//! beginning, so whatever uses [`Mem`] must have effects that may be repeated.
+//! Every access may stop the job, for the reason given as [`Stop`]. A stopped job restarts from its
+//! beginning, so code that uses [`Mem`] must only have effects that may be repeated.
 
 use super::inject::{countdown, Armed};
 use super::mmu::Space;
@@ -12,7 +12,7 @@ use super::tlb::Entry;
 use super::walk::{walk, Mode};
 use crate::bus::Bus;
 
-/// What a job wants to do at an address.
+/// Kind of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Read,
@@ -31,29 +31,29 @@ impl Kind {
     }
 }
 
-/// An access the MMU refused.
+/// An access that the MMU refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) va: u64,
     /// Exception code.
     pub(crate) code: u8,
     pub(crate) kind: Kind,
-    /// The table walk met a bus error.
+    /// The table walk got a bus error.
     pub(crate) bus: bool,
 }
 
-/// Why a job could not go on.
+/// Why a job cannot continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// MMU fault: the access waits until the driver has dealt with it.
+    /// MMU fault: the access waits until the driver has handled it.
     Fault(Fault),
-    /// The address is in a locked region: wait for the unlock.
+    /// The address is in a locked region; the access waits for the unlock.
     Locked,
     /// The address space is unmapped: the access is aborted.
     Aborted(u64),
-    /// The bus refused the data transfer.
+    /// The bus returned an error for the data transfer.
     Bus(u64),
-    /// The job itself is wrong.
+    /// A descriptor of the job is invalid.
     Exception { code: u8, va: u64 },
 }
 
@@ -162,7 +162,7 @@ impl Mem<'_> {
         Ok(())
     }
 
-    /// Checks that `len` bytes at `va` could be used, without moving data.
+    /// Checks that `len` bytes at `va` can be accessed, without moving data.
     pub(crate) fn probe(&mut self, va: u64, len: u64, kind: Kind) -> Result<(), Stop> {
         let end = va.saturating_add(len);
         let mut at = va;
@@ -196,10 +196,10 @@ impl Mem<'_> {
     }
 }
 
-/// Above every address that translates, and low enough that adding offsets cannot overflow.
+/// An address that never translates, low enough that adding offsets cannot overflow.
 const FAR: u64 = 1 << 56;
 
-/// Pointer in two words, low one first. Wild values are cut to one that faults all the same.
+/// Pointer in two words, low word first. Values above [`FAR`] become `FAR`, which faults as well.
 pub(crate) fn pointer(words: &[u32], at: usize) -> u64 {
     pair(words, at).min(FAR)
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! MMU block: address spaces, their commands, and faults that wait for the driver.
 //!
-//! The one thing to know: a faulting access stays stalled. It is tried again when its interrupt
-//! bit has been cleared *and* a command has released it: an UNLOCK, a flush whose locked region
-//! covers the address, or an UPDATE. HW: panfrost.md 2.4 (fault handling), 3.3 (commands).
+//! A faulting access stays stalled. It is retried when the driver has cleared its interrupt bit
+//! *and* a command has released it: an UNLOCK, a flush whose locked region covers the address, or
+//! an UPDATE. HW: panfrost.md 2.4 (fault handling), 3.3 (commands).
 
 use super::mem::Fault;
 use super::regs::mmu as reg;
@@ -12,7 +12,7 @@ use super::timing::Timing;
 use super::tlb::Tlb;
 use super::walk::Mode;
 
-/// A fault that has been raised and not yet resolved.
+/// A fault that is raised and not resolved.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     va: u64,
@@ -33,7 +33,7 @@ pub(crate) struct Space {
     stuck: bool,
     lock: Option<(u64, u32)>,
     pending: Option<Pending>,
-    /// Latched by UPDATE.
+    /// Translation mode, latched by UPDATE.
     pub(crate) mode: Mode,
     pub(crate) tlb: Tlb,
 }
@@ -86,7 +86,7 @@ impl Space {
         self.lock.is_some_and(|r| covers(r, va))
     }
 
-    /// No fault waits and nothing is locked: stalled accesses may be tried again.
+    /// Whether no fault is pending and nothing is locked, so that stalled accesses may be retried.
     pub(crate) fn is_clear(&self) -> bool {
         self.pending.is_none() && self.lock.is_none()
     }
@@ -107,7 +107,7 @@ impl Space {
     }
 }
 
-/// The whole block.
+/// The MMU block.
 #[derive(Clone, Debug)]
 pub(crate) struct Mmu {
     pub(crate) raw: u32,
@@ -171,7 +171,7 @@ impl Mmu {
         })
     }
 
-    /// Writes a register; `None` if the offset is not one. `stuck` = armed [`AsStuck`] bits.
+    /// Writes a register; `None` if there is none at the offset. `stuck` = armed [`AsStuck`] bits.
     ///
     /// [`AsStuck`]: super::inject::Injection::AsStuck
     pub(crate) fn write(
@@ -231,8 +231,8 @@ impl Mmu {
         }
     }
 
-    /// Records a fault of address space `n`. While one is pending, another access that faults
-    /// only waits: the status registers hold the first.
+    /// Records a fault of address space `n`. While one is pending, further faulting accesses wait,
+    /// and the status registers keep the first.
     pub(crate) fn raise(&mut self, n: usize, fault: Fault, source: u32, stats: &mut Stats) {
         let Fault {
             va,
@@ -327,8 +327,8 @@ impl Space {
                 self.lock = Some(r);
             }
             reg::CMD_UNLOCK | reg::CMD_FLUSH_PT | reg::CMD_FLUSH_MEM => {
-                // A flush acts on the locked region and unlocks it; without a lock it takes
-                // the region that LOCKADDR names.
+                // A flush acts on the locked region and unlocks it; without a lock it acts on the
+                // region in LOCKADDR.
                 let locked = self.lock.take();
                 if locked.is_none() && command != reg::CMD_UNLOCK {
                     stats.protocol("MMU flush without lock");
@@ -336,7 +336,7 @@ impl Space {
                 let r = locked.unwrap_or_else(|| region(self.lockaddr));
                 stats.tlb_flushes += 1;
                 self.tlb.flush(r.0, r.1);
-                // UNLOCK makes the MMU try every stalled access again.
+                // UNLOCK makes the MMU retry every stalled access.
                 self.release(if command == reg::CMD_UNLOCK {
                     None
                 } else {
@@ -347,7 +347,7 @@ impl Space {
                 // UPDATE only latches the registers: the driver has to flush the TLB.
                 self.mode = Mode::decode(self.transtab, self.transcfg, self.memattr, has_transcfg);
                 if self.mode == Mode::Unmapped {
-                    // Stalled accesses are aborted, whatever becomes of the interrupt.
+                    // Stalled accesses are aborted, whether the interrupt is cleared or not.
                     self.pending = None;
                     self.lock = None;
                 } else {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Mali GPUs with a job manager: Midgard (T720, T760, T860) and Bifrost (G31, G52).
 //!
-//! The one thing to know: nothing happens between calls. Every call brings the time along; the
-//! model first does everything that has expired up to then, in order, and then the access. Time
-//! never runs backwards inside the model.
+//! Nothing happens between calls. Each call passes the current time; the model first carries out
+//! all events up to that time, in order, and then the access. Time never goes backwards inside the
+//! model.
 //!
-//! What executes for real: the MMU with page tables and TLB, job chains, write-value jobs, and
-//! the clears of fragment jobs. Shaders do not run: vertex, tiler and compute jobs check that
-//! every pointer they were given can be used, and complete.
+//! Executed: the MMU with page tables and TLB, job chains, write-value jobs, and the clears of
+//! fragment jobs. Shaders do not run: vertex, tiler and compute jobs check that every pointer in
+//! their descriptors can be accessed, and complete.
 
 use crate::bus::{Access, Bus};
 
@@ -75,7 +75,7 @@ pub struct Mali {
     counters: perfcnt::Counters,
     lines: [irq::Line; 3],
     armed: inject::Armed,
-    /// Injections that act at once wait here for the next call that has a bus.
+    /// Injections that take effect at the next call that passes a bus.
     urgent: Vec<Injection>,
     stats: Stats,
     timing: Timing,
@@ -86,7 +86,7 @@ pub struct Mali {
 }
 
 impl Mali {
-    /// A GPU with power and clock on, as a reset leaves it.
+    /// A GPU with power and clock on, in its state after a reset.
     pub fn new(variant: Variant) -> Mali {
         let identity = Identity::of(variant);
         Mali {
@@ -116,8 +116,8 @@ impl Mali {
         }
     }
 
-    /// Reads the register at byte `offset` at time `now_ns`. Offsets that are no register read
-    /// zero and are counted.
+    /// Reads the register at byte `offset` at time `now_ns`. Reads of offsets without a register
+    /// return zero and are counted.
     pub fn mmio_read(&mut self, bus: &mut dyn Bus, now_ns: u64, offset: u32) -> u32 {
         self.advance(bus, now_ns);
         if !self.alive() {
@@ -131,9 +131,9 @@ impl Mali {
             _ => None,
         };
         match offset {
-            gpu_reg::INT_RAWSTAT | gpu_reg::INT_STAT => self.lines[IRQ_GPU].looked(),
-            job_reg::INT_RAWSTAT | job_reg::INT_STAT => self.lines[IRQ_JOB].looked(),
-            mmu_reg::INT_RAWSTAT | mmu_reg::INT_STAT => self.lines[IRQ_MMU].looked(),
+            gpu_reg::INT_RAWSTAT | gpu_reg::INT_STAT => self.lines[IRQ_GPU].status_read(),
+            job_reg::INT_RAWSTAT | job_reg::INT_STAT => self.lines[IRQ_JOB].status_read(),
+            mmu_reg::INT_RAWSTAT | mmu_reg::INT_STAT => self.lines[IRQ_MMU].status_read(),
             _ => (),
         }
         self.update_lines(bus);
@@ -171,12 +171,12 @@ impl Mali {
         if known.is_none() {
             self.count_unknown(offset, Access::Write);
         }
-        // A write may have made something due at once.
+        // The write may have started something that takes no time.
         self.step(bus);
         self.update_lines(bus);
     }
 
-    /// Absolute time of the next thing that happens by itself, nanoseconds.
+    /// Absolute time of the next event, nanoseconds; `None` if none is pending.
     pub fn next_event(&self) -> Option<u64> {
         if self.clock_stopped.is_some() {
             return None;
@@ -196,7 +196,7 @@ impl Mali {
         lines.chain(slots).chain(others.into_iter().flatten()).min()
     }
 
-    /// Does everything that has expired at `now_ns`.
+    /// Carries out all events up to `now_ns`.
     pub fn poll(&mut self, bus: &mut dyn Bus, now_ns: u64) {
         self.advance(bus, now_ns);
     }
@@ -214,7 +214,7 @@ impl Mali {
         self.update_lines(bus);
     }
 
-    /// Switches the clock. Off keeps all state and stops everything that is under way.
+    /// Switches the clock. Off keeps all state and stops all operations in progress.
     pub fn set_clock(&mut self, bus: &mut dyn Bus, now_ns: u64, on: bool) {
         self.advance(bus, now_ns);
         match (self.clock_stopped, on) {
@@ -228,7 +228,7 @@ impl Mali {
         self.update_lines(bus);
     }
 
-    /// Plants a fault; see [`Injection`].
+    /// Arms a fault; see [`Injection`].
     ///
     /// # Panics
     /// If a slot, line or address space number does not exist.
@@ -251,12 +251,12 @@ impl Mali {
         }
     }
 
-    /// What happened so far.
+    /// Counters since the model was created.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    /// Roots of the legacy page tables that address spaces have latched.
+    /// Root addresses of the legacy page tables that address spaces have latched.
     pub fn tables(&self) -> Vec<u64> {
         let modes = self.mmu.spaces.iter().map(|space| space.mode);
         modes
@@ -277,8 +277,8 @@ impl Mali {
         self.capture = on;
     }
 
-    /// Whether AFBC_FEATURES reads nonzero, which means to Mesa that the part has no AFBC. HW: Mesa
-    /// pan_props.c panfrost_query_afbc. Real T860 read zero.
+    /// Makes AFBC_FEATURES nonzero, which Mesa takes as a part without AFBC. HW: Mesa pan_props.c
+    /// panfrost_query_afbc. Real T860 read zero.
     pub fn set_afbc_absent(&mut self, absent: bool) {
         self.afbc_absent = absent;
     }
@@ -288,7 +288,7 @@ impl Mali {
         &self.timing
     }
 
-    /// Changes the durations of whatever starts from now on.
+    /// Sets the durations of operations that start from now on.
     pub fn set_timing(&mut self, timing: Timing) {
         self.timing = timing;
     }
@@ -315,7 +315,7 @@ impl Mali {
         self.now = target;
     }
 
-    /// One round of everything due at `self.now`.
+    /// Runs one round of all events at `self.now`.
     fn step(&mut self, bus: &mut dyn Bus) {
         for f in std::mem::take(&mut self.urgent) {
             self.stats.injected += 1;
@@ -326,7 +326,7 @@ impl Mali {
         }
         self.gpu.step(self.now);
         let timing = self.timing;
-        // Twice, because the end of one transition allows another to start.
+        // Twice, because the completion of one transition may let another start.
         for _ in 0..2 {
             let raised = self.power.step(
                 self.now,
@@ -348,7 +348,7 @@ impl Mali {
         let space = self.counters.space();
         match self.counters.sample {
             Some(Some(at)) if at <= self.now => (),
-            // A stalled sample tries again when its address space is clear.
+            // A stalled sample is retried when its address space is clear.
             Some(None) if self.mmu.spaces.get(space).is_some_and(mmu::Space::is_clear) => (),
             _ => return,
         }
@@ -372,7 +372,7 @@ impl Mali {
                 self.mmu.raise(space, fault, 0x90, &mut self.stats);
             }
             Err(Stop::Locked) => self.counters.sample = Some(None),
-            // The driver gets no notice: the sample never completes.
+            // The hardware does not notify the driver: the sample never completes.
             Err(_) => self.counters.sample = None,
         }
     }
@@ -423,7 +423,7 @@ impl Mali {
             reloads: &mut self.reloads,
             frame: &mut self.frame,
             capture: self.capture,
-            given: BTreeSet::new(),
+            pushed: BTreeSet::new(),
         };
         f(&mut exec)
     }

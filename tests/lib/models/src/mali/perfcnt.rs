@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Performance counters: registers, what is counted, and the sample written to memory.
+//! Performance counters: registers, the counted quantities, and the sample written to memory.
 //!
-//! A sample is a row of blocks of 64 words. On v5 and later: job manager, tiler, L2, then one
-//! block per shader core. On v4: eight blocks per core group (four shader, tiler, L2, one
-//! unused, job manager). Words 0 and 1 of a block are a timestamp, word 2 is its enable mask;
-//! each bit of the mask enables four counters.
-//! HW: panfrost.md 2.7 "perfcnt"; Mesa perf/pan_perf.c (order), perf/T86x.xml (job manager
-//! counters 6 GPU_ACTIVE, 8 + 8n JSn_JOBS).
+//! A sample is a row of blocks of 64 words. On v5 and later: job manager, tiler, L2, then one block
+//! per shader core. On v4: eight blocks per core group (four shader, tiler, L2, one unused, job
+//! manager). Words 0 and 1 of a block are a timestamp, word 2 is its enable mask; each bit of the
+//! mask enables four counters. HW: panfrost.md 2.7 "perfcnt"; Mesa perf/pan_perf.c (order),
+//! perf/T86x.xml (job manager counters 6 GPU_ACTIVE, 8 + 8n JSn_JOBS).
 
 use super::mem::{Mem, Stop};
 use super::regs::gpu as reg;
@@ -24,7 +23,7 @@ pub(crate) struct Counters {
     pub(crate) shader_en: u32,
     pub(crate) tiler_en: u32,
     pub(crate) l2_en: u32,
-    /// A sample is under way: when it is done, `None` while its write is stalled.
+    /// When the sample in progress completes; `Some(None)` while its write is stalled.
     pub(crate) sample: Option<Option<u64>>,
     cleared_at: u64,
     jobs: [u32; 3],
@@ -76,7 +75,7 @@ impl Counters {
         Some(())
     }
 
-    /// Writes the sample and, like the hardware, starts the counters again from zero.
+    /// Writes the sample and restarts the counters from zero, as the hardware does.
     pub(crate) fn dump(
         &mut self,
         mem: &mut Mem,

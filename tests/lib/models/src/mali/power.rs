@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Power domains of the GPU: L2, tiler, shader cores, core stack.
 //!
-//! The one thing to know: a transition that may not start yet (cores on without L2, L2 off with
-//! cores on) stays pending, visible in PWRTRANS, until what it waits for is done.
-//! HW: panfrost.md 2.1 (order, PWRTRANS polling) and 2.3 (GPU_INT 0x600 after power on).
+//! A transition whose condition does not hold (cores on without L2, L2 off with cores on) stays
+//! pending, visible in PWRTRANS, until it does. HW: panfrost.md 2.1 (order, PWRTRANS polling) and
+//! 2.3 (GPU_INT 0x600 after power on).
 
 use super::regs::gpu;
 use super::stats::Stats;
@@ -18,7 +18,7 @@ pub enum Domain {
     Tiler,
     /// Level 2 cache and MMU.
     L2,
-    /// Core stack (present on no modelled GPU).
+    /// Core stack (absent in all modelled GPUs).
     Stack,
 }
 
@@ -37,7 +37,7 @@ struct State {
     stuck: bool,
 }
 
-/// What a register of the power group is about.
+/// The function of a register of the power group.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Present,
@@ -54,7 +54,7 @@ pub(crate) struct Power {
     domains: [State; 4],
 }
 
-/// Register offset to (domain, kind, high word).
+/// Decodes a register offset to (domain, kind, high word).
 fn decode(offset: u32) -> Option<(usize, Kind, bool)> {
     const TABLE: &[(u32, Domain, Kind)] = &[
         (gpu::SHADER_PRESENT, Domain::Shader, Kind::Present),
@@ -125,7 +125,7 @@ impl Power {
         })
     }
 
-    /// Writes a register of the group. `None` if the offset is not in it.
+    /// Writes a register of the group; `None` if there is none at the offset.
     pub(crate) fn write(&mut self, offset: u32, value: u32, stats: &mut Stats) -> Option<()> {
         let (n, kind, high) = decode(offset)?;
         let bits = u64::from(value) << if high { 32 } else { 0 };
@@ -133,7 +133,7 @@ impl Power {
         let d = &mut self.domains[n];
         match kind {
             Kind::On => {
-                // A core that is on, or on its way up, takes no notice.
+                // A core that is on, or powering on, ignores the write.
                 let start = bits & d.present & !d.on & (!d.ready | d.off);
                 d.on |= start;
                 if start != 0 && n != L2 && l2_up == 0 {
@@ -146,8 +146,8 @@ impl Power {
         Some(())
     }
 
-    /// Starts transitions whose conditions hold and finishes those whose time has passed. Returns
-    /// GPU interrupt bits to raise.
+    /// Starts transitions whose conditions hold and completes those whose time has passed. Returns
+    /// the GPU interrupt bits to raise.
     pub(crate) fn step(
         &mut self,
         now: u64,
@@ -171,7 +171,8 @@ impl Power {
             if d.stuck {
                 continue;
             }
-            // Down first: a core that is turned off and on again goes through both.
+            // Power down first: a core that is turned off and on again goes through both
+            // transitions.
             if d.off != 0 && d.off_at.is_none() && d.on_at.is_none() && (n != L2 || users == 0) {
                 d.off_at = Some(now + timing.power_off_ns);
             }

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Job block: interrupts, JS_STATE, and the slots with their two-deep queue and stops. What a
-//! running chain does is in [`chain`](super::chain).
+//! Job block: interrupts, JS_STATE, and the slots with their two-deep queue and stops.
+//! [`chain`](super::chain) executes the chains.
 //!
-//! The one thing to know: a chain that completes makes room for NEXT at once, without waiting
-//! for the driver; a chain that fails holds NEXT back until the driver clears the ERR bit.
-//! HW: panfrost.md 2.5 (queue, stops, JS_STATE).
+//! When a chain completes, NEXT starts at once, without an action of the driver. When a chain
+//! fails, NEXT does not start until the driver clears the ERR bit. HW: panfrost.md 2.5 (queue,
+//! stops, JS_STATE).
 
 use super::regs::job as reg;
 use super::stats::Stats;
 use super::Mali;
 use std::collections::BTreeSet;
 
-/// What a running chain waits for.
+/// Phase of a running chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// The header of the current job is about to be read.
+    /// The header of the current job will be read.
     Fetch,
-    /// The current job runs; it takes effect when its time has passed.
+    /// The current job runs; its effects happen at the end of its duration.
     Execute,
-    /// The current job will never end (injected).
+    /// The current job never ends (injected).
     Hung,
-    /// As `Hung`, and no stop moves it.
+    /// As `Hung`, and stops have no effect either.
     Stuck,
-    /// A hard stop is being carried out.
+    /// A hard stop is in progress.
     Stopping,
 }
 
@@ -41,10 +41,10 @@ pub(crate) struct Run {
     pub(crate) stalled: bool,
     pub(crate) soft_stop: bool,
     pub(crate) hard_stop: bool,
-    /// Indices of jobs done in this chain.
+    /// Indices of the completed jobs of this chain.
     pub(crate) done: BTreeSet<u16>,
-    /// Addresses that compute jobs of this chain were given.
-    pub(crate) given: BTreeSet<u64>,
+    /// Words that compute jobs of this chain received as push uniforms.
+    pub(crate) pushed: BTreeSet<u64>,
 }
 
 /// One job slot.
@@ -61,7 +61,7 @@ pub(crate) struct Slot {
     next_xaffinity: u32,
     next_config: u32,
     next_flush_id: u32,
-    /// START has been written to COMMAND_NEXT and not yet taken.
+    /// START was written to COMMAND_NEXT and the chain has not started.
     pub(crate) next_pending: bool,
     pub(crate) run: Option<Run>,
 }
@@ -82,11 +82,11 @@ fn set_high(value: &mut u64, word: u32) {
     *value = (*value & 0xffff_ffff) | u64::from(word) << 32;
 }
 
-/// What a write to a slot asks the job manager to do.
+/// What a write to a slot requests from the job manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     None,
-    /// NEXT may have become startable.
+    /// NEXT may be able to start.
     TryStart,
     SoftStop,
     HardStop,
@@ -190,8 +190,8 @@ impl Slot {
         }
     }
 
-    /// Moves NEXT into the current registers. HEAD_NEXT then reads zero, which shows a driver that
-    /// tries to cancel whether it came too late; the other NEXT registers keep their value.
+    /// Moves NEXT into the current registers. HEAD_NEXT then reads zero, so a driver that cancels
+    /// NEXT can detect that the chain has started; the other NEXT registers keep their values.
     pub(crate) fn promote(&mut self, fetch_at: u64) {
         self.head = self.next_head;
         self.tail = self.next_head;
@@ -202,7 +202,7 @@ impl Slot {
         self.next_pending = false;
         self.run = Some(Run {
             space: (self.config & reg::CONFIG_AS_MASK) as usize,
-            // Cut like any pointer: far above what translates.
+            // Limited like any pointer, to an address that never translates.
             job: self.head.min(1 << 56),
             kind: 0,
             index: 0,
@@ -213,7 +213,7 @@ impl Slot {
             soft_stop: false,
             hard_stop: false,
             done: BTreeSet::new(),
-            given: BTreeSet::new(),
+            pushed: BTreeSet::new(),
         });
     }
 }
@@ -252,9 +252,9 @@ impl Mali {
         Some(())
     }
 
-    /// Acknowledges job interrupts. JS_STATE is sampled here, for the slots named, and nowhere
-    /// else: bit n = a chain runs in slot n, bit 16 + n = another waits in NEXT.
-    /// HW: panfrost.md 2.5 "JS_STATE (only updated by INT_CLEAR)".
+    /// Acknowledges job interrupts. JS_STATE is updated only here, for the slots in `bits`: bit n =
+    /// a chain runs in slot n, bit 16 + n = another waits in NEXT. HW: panfrost.md 2.5 "JS_STATE
+    /// (only updated by INT_CLEAR)".
     fn job_clear(&mut self, bits: u32) {
         self.job_raw &= !bits;
         for n in 0..self.slots.len() {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What happened inside the model, for tests to assert on. Counters only grow.
+//! Counters of events inside the model, for assertions in tests. Counters only grow.
 
 use crate::bus::Access;
 use std::collections::BTreeMap;
 
-/// Counters of one model since it was made.
+/// Counters of one model since it was created.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Jobs completed without exception, by job type number of the header (1 null, 2 write
@@ -13,20 +13,20 @@ pub struct Stats {
     pub jobs: [u64; 16],
     /// Job chains started, by slot.
     pub chains: [u64; 3],
-    /// Chains that ended with an exception, a stop included, by exception code.
+    /// Chains that ended with an exception, stops included, by exception code.
     pub job_exceptions: BTreeMap<u8, u64>,
-    /// A slot completed a chain while the completion of the one before was not yet cleared:
-    /// two completions in one interrupt.
+    /// Times a slot completed a chain before the driver had cleared the previous completion, so
+    /// that one interrupt reports both.
     pub merged_completions: u64,
     /// MMU faults raised, by exception code.
     pub mmu_faults: BTreeMap<u8, u64>,
-    /// Stalled accesses that were tried again after a fault.
+    /// Stalled accesses that were retried after a fault.
     pub retries: u64,
-    /// Stalled jobs killed because their address space was unmapped.
+    /// Stalled jobs that ended because their address space was unmapped.
     pub aborted: u64,
-    /// Soft resets asked for.
+    /// Soft reset commands.
     pub soft_resets: u64,
-    /// Hard resets asked for.
+    /// Hard reset commands.
     pub hard_resets: u64,
     /// TLB invalidations (one per MMU command or reset that invalidates).
     pub tlb_flushes: u64,
@@ -40,27 +40,27 @@ pub struct Stats {
     pub perfcnt_samples: u64,
     /// Register accesses while the power domain or the clock was off.
     pub dead_accesses: u64,
-    /// Accesses to offsets that are no register, with their count.
+    /// Accesses to offsets without a register, with their count.
     pub unknown_registers: BTreeMap<(u32, Access), u64>,
     /// Writes to read-only registers.
     pub readonly_writes: u64,
     /// Register use that hardware leaves undefined, by short name: a command to a busy address
-    /// space, START over a pending START, a lock region below the minimum, a command during
+    /// space, START while START is pending, a lock region below the minimum, a command during
     /// reset, ...
     pub protocol_errors: BTreeMap<&'static str, u64>,
-    /// Descriptor contents the model could not decode, by short name. The job goes on; what it
-    /// would have done to that part is left undone.
+    /// Descriptor contents that the model cannot decode, by short name. The job continues without
+    /// the effects of that part.
     pub decode_errors: BTreeMap<&'static str, u64>,
-    /// The first word of each kind that was not decoded.
+    /// The first word of each kind that could not be decoded.
     pub decode_words: BTreeMap<&'static str, u32>,
-    /// Contents that the model knows and does not act on, by short name. It runs no shaders and
+    /// Contents that the model decodes but does not act on, by short name: it runs no shaders and
     /// compresses nothing.
     pub left: BTreeMap<&'static str, u64>,
-    /// Null pointers met in draw descriptors where the counts ask for data.
+    /// Null pointers in draw descriptors whose counts say that there is data.
     pub null_pointers: u64,
     /// Pixels written by fragment jobs, depth and stencil included.
     pub pixels_written: u64,
-    /// Targets left alone by fragment jobs because they are preserved, not cleared.
+    /// Targets that fragment jobs did not write because they are preserved, not cleared.
     pub targets_preserved: u64,
     /// Bytes that tiler jobs wrote into the tiler heap.
     pub heap_bytes: u64,
@@ -71,7 +71,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// All accesses to offsets that are no register.
+    /// All accesses to offsets without a register.
     pub fn unknown_accesses(&self) -> u64 {
         self.unknown_registers.values().sum()
     }
@@ -90,12 +90,12 @@ impl Stats {
         *self.protocol_errors.entry(what).or_default() += 1;
     }
 
-    /// Counts what is known and left alone.
+    /// Counts contents that the model decodes but does not act on.
     pub(crate) fn leave(&mut self, what: &'static str) {
         *self.left.entry(what).or_default() += 1;
     }
 
-    /// Counts what the model does not know, best described by `word`.
+    /// Counts contents that the model cannot decode; `word` shows them best.
     pub(crate) fn decode(&mut self, what: &'static str, word: u32) {
         *self.decode_errors.entry(what).or_default() += 1;
         self.decode_words.entry(what).or_insert(word);

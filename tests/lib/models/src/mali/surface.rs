@@ -7,7 +7,7 @@
 use super::format::Pixel;
 use super::mem::{Mem, Stop};
 
-/// How pixels are laid out.
+/// Layout of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Block {
     /// 16x16 tiles, bits of x and y interleaved inside.
@@ -49,8 +49,8 @@ impl Rect {
     }
 }
 
-/// Place of pixel (x, y) inside a 16x16 tile: y3, x3^y3, y2, x2^y2, ... from the top bit down.
-/// HW: Mesa pan_tiling.c, "the tricky bit is ordering along the space-filling curve".
+/// Index of pixel (x, y) inside a 16x16 tile: y3, x3^y3, y2, x2^y2, ... from the top bit down. HW:
+/// Mesa pan_tiling.c, "the tricky bit is ordering along the space-filling curve".
 pub(crate) fn tile_index(x: u32, y: u32) -> u32 {
     (0..4).fold(0, |index, bit| {
         let (xb, yb) = ((x >> bit) & 1, (y >> bit) & 1);
@@ -58,7 +58,7 @@ pub(crate) fn tile_index(x: u32, y: u32) -> u32 {
     })
 }
 
-/// A pixel value repeated, ready to be written in runs.
+/// A pixel value, repeated so that whole runs can be written.
 struct Brush {
     pattern: Vec<u8>,
     pixel: Pixel,
@@ -168,7 +168,8 @@ pub(crate) fn read(
     bpp: usize,
 ) -> Result<Vec<u8>, Stop> {
     let row_bytes = width as usize * bpp;
-    // Grown row by row: a wild size meets its page fault before it has cost much.
+    // Grown row by row, so that an image of a corrupt size reaches its page fault before it takes
+    // much memory.
     let mut out = Vec::new();
     let stride = u64::from(surface.row_stride);
     if surface.block == Block::Linear {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Tiler jobs: pointer checks, and the memory a real tiler would fill.
+//! Tiler jobs: pointer checks, and the use of tiler memory.
 //!
-//! The format of polygon lists is not modelled. What is: a draw uses heap memory in proportion
-//! to its vertices, from the start of the heap upward, so that a growable heap takes page
-//! faults; the amount used so far lives in the first word of the polygon list (which is why a
-//! write-value job must zero it first) or, on v7, in the state words of the tiler context.
-//! HW: Mesa genxml "Tiler Job", "Tiler Context", "Tiler Heap"; pan_scoreboard.h (write value).
+//! The format of polygon lists is not modelled. A draw uses heap memory in proportion to its
+//! vertices, from the start of the heap upward, so that a growable heap takes page faults. The
+//! amount used so far is in the first word of the polygon list (which is why a write-value job must
+//! zero it first) or, on v7, in the state words of the tiler context. HW: Mesa genxml "Tiler Job",
+//! "Tiler Context", "Tiler Heap"; pan_scoreboard.h (write value).
 
 use super::draw::{self, Stage};
 use super::exec::Exec;
@@ -51,7 +51,7 @@ fn primitive(exec: &mut Exec, job: u64) -> Result<Primitive, Stop> {
     Ok(primitive)
 }
 
-/// Invocations in x, y and z of size and workgroups: for a draw, vertices times instances.
+/// Product of the sizes and workgroup counts in x, y and z: for a draw, vertices times instances.
 /// HW: Mesa genxml "Invocation" with decode.c pandecode_invocation.
 fn invocations(words: [u32; 2]) -> u64 {
     let (packed, shifts) = (u64::from(words[0]), words[1]);
@@ -70,7 +70,7 @@ fn invocations(words: [u32; 2]) -> u64 {
     })
 }
 
-/// A heap and where its fill level is kept.
+/// A heap, and the address of its fill level.
 struct Heap {
     start: u64,
     end: u64,
@@ -78,7 +78,8 @@ struct Heap {
 }
 
 impl Heap {
-    /// Uses memory for `vertices`. The level is written last, so that a retried job starts over.
+    /// Uses memory for `vertices`. The level is written last, so that a retried job starts from the
+    /// same level.
     fn consume(&self, exec: &mut Exec, vertices: u64) -> Result<(), Stop> {
         let used = exec.mem.u64(self.state)?;
         let oom = Stop::Exception {
@@ -122,7 +123,7 @@ pub(crate) fn run(exec: &mut Exec, job: u64) -> Result<(), Stop> {
     note_reload(exec, &prim, &facts)
 }
 
-/// Indexed vertex job of v7: one tiler part, a vertex and a fragment draw.
+/// Indexed vertex job of v7: one tiler section, a vertex draw and a fragment draw.
 pub(crate) fn run_indexed(exec: &mut Exec, job: u64) -> Result<(), Stop> {
     if exec.arch != Arch::V7 {
         return Err(Stop::Exception {
@@ -160,7 +161,7 @@ fn midgard_heap(exec: &mut Exec, fbd: u64) -> Result<Heap, Stop> {
             va: fbd,
         });
     }
-    // Header and body of the list are written by the tiler.
+    // The tiler writes header and body of the list.
     let size = u64::from(t[0]);
     exec.mem.probe(list, size.max(8), Kind::Write)?;
     exec.mem.probe(body, 8, Kind::Write)?;
@@ -190,9 +191,9 @@ fn bifrost_heap(exec: &mut Exec, context: u64) -> Result<Heap, Stop> {
     })
 }
 
-/// Recognises the draw with which Mesa reloads a framebuffer that is to be preserved: a strip of
-/// four vertices, no index buffer, whose positions are the corners of the framebuffer.
-/// HW: Mesa pan_blitter.c pan_preload_fb and pan_preload_emit_tiler_job.
+/// Records the draw by which Mesa reloads a framebuffer to be preserved: a strip of four vertices,
+/// no index buffer, whose positions are the corners of the framebuffer. HW: Mesa pan_blitter.c
+/// pan_preload_fb and pan_preload_emit_tiler_job.
 fn note_reload(exec: &mut Exec, prim: &Primitive, facts: &draw::Facts) -> Result<(), Stop> {
     const TRIANGLE_STRIP: u32 = 10;
     if prim.mode != TRIANGLE_STRIP

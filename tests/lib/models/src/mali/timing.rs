@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! How long things take, in nanoseconds of the caller's clock.
+//! Durations of operations, in nanoseconds of the caller's clock.
 //!
-//! The orders of magnitude follow what drivers wait for (panfrost.md 2.1: reset polled for
-//! 10 ms, power for 1 to 20 ms); the values themselves are the model's.
+//! The orders of magnitude follow from what drivers wait for (panfrost.md 2.1: reset polled for 10
+//! ms, power for 1 to 20 ms); the values themselves are not measured.
 
-/// Durations of the model; all may be changed while it runs and apply to what starts later.
+/// Durations of the model. Each may be changed at any time and applies to operations that start
+/// later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// A null, write-value or cache-flush job.
@@ -17,11 +18,11 @@ pub struct Timing {
     pub fragment_ns: u64,
     /// Each 16x16 tile inside the bounds of a fragment job.
     pub per_tile_ns: u64,
-    /// From START, or from the end of a job, to the next header being read.
+    /// From START, or from the end of a job, to the read of the next header.
     pub fetch_ns: u64,
     /// From a hard stop to its completion.
     pub stop_ns: u64,
-    /// From the release of a stalled access to its next try.
+    /// From the release of a stalled access to its retry.
     pub retry_ns: u64,
     /// MMU LOCK, UNLOCK and UPDATE.
     pub as_command_ns: u64,
@@ -40,8 +41,8 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// The same with jobs of all kinds, and the tiles of fragment jobs, `times` as long. What
-    /// stops, resets, power and the MMU take stays as it is.
+    /// Returns these durations with jobs of all kinds, and the tiles of fragment jobs, `times` as
+    /// long. Stops, resets, power and the MMU keep their durations.
     #[must_use]
     pub fn with_work_scaled(self, times: u32) -> Timing {
         let long = |ns: u64| ns.saturating_mul(u64::from(times));

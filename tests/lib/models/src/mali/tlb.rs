@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Translation cache of one address space.
 //!
-//! It never evicts, so that a translation the driver forgot to flush is used for ever: the
-//! worst case of what real caches do. Failed walks are not cached.
+//! It never evicts, so a translation that the driver failed to flush stays in use: the worst case
+//! of a real cache. Failed walks are not cached.
 
 use std::collections::HashMap;
 
-/// Permissions and place of one page or block.
+/// Permissions and physical address of one page or block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Physical address of the first byte.
@@ -31,7 +31,7 @@ pub(crate) struct Tlb {
 
 impl Tlb {
     pub(crate) fn find(&mut self, va: u64) -> Option<Entry> {
-        // Row-wise writes stay on a page for many accesses.
+        // Writes of rows stay on one page for many accesses.
         if let Some((page, entry)) = self.last {
             if va >> entry.shift == page {
                 return Some(entry);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which GPU is modelled: identity registers and the descriptor generation.
+//! The modelled GPUs: identity registers and the descriptor generation.
 //!
-//! Only the T860 row is an oracle read from silicon; the other rows are what public kernel logs
-//! of the named boards print, and the model does not depend on their exact bits.
+//! Only the T860 row was read from silicon; the other rows are what public kernel logs of the named
+//! boards print, and the model does not depend on their exact bits.
 
-/// GPUs the model can be.
+/// GPUs that the model supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Variant {
     /// Mali-T720 MP2 r1p1, as in Allwinner H6. Single-target framebuffer descriptors, no job
@@ -46,7 +46,7 @@ pub(crate) struct Identity {
     pub(crate) max_threads: u32,
     pub(crate) thread_features: u32,
     pub(crate) coherency_features: u32,
-    /// Slot stop commands 4 to 7 work.
+    /// Whether slot stop commands 4 to 7 work.
     pub(crate) chain_disambiguation: bool,
 }
 

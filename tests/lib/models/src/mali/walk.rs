@@ -8,12 +8,12 @@ use super::regs::exception as ex;
 use super::tlb::Entry;
 use crate::bus::Bus;
 
-/// How an address space translates, decoded from the latched registers.
+/// Translation mode of an address space, decoded from the latched registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Every access is aborted without a fault being raised.
+    /// Every access is aborted, without a fault.
     Unmapped,
-    /// Virtual is physical.
+    /// The physical address equals the virtual one.
     Identity,
     /// Legacy Mali tables at the physical address.
     Legacy(u64),
@@ -28,7 +28,7 @@ pub(crate) enum Mode {
     },
 }
 
-/// A failed walk: exception code, and whether it was the bus that failed.
+/// A failed walk: exception code, and whether a bus error caused it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WalkFault {
     pub(crate) code: u8,
@@ -116,7 +116,7 @@ pub(crate) fn walk(
             })
         }
         Mode::Legacy(table) => {
-            // Four levels whatever the input width. HW: panfrost.md 3.1.
+            // Four levels for every input width. HW: panfrost.md 3.1.
             if va >> va_bits.min(48) != 0 {
                 return Err(fault(ex::ADDRESS_SIZE_IN));
             }

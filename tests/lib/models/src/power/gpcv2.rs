@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The i.MX8MQ's general power controller, version 2, as far as power domains go.
+//! The i.MX8MQ's general power controller, version 2: its part for power domains.
 //!
-//! The one thing to know: between the GPU's domain and the interconnect is an ADB400 bridge. It is
-//! asked to shut (PWRDNREQN, active low, in PU_PWRHSK) and answers (PWRDNACKN, low, too) before
-//! power goes, and is asked to open when power is there.
+//! Between the GPU's domain and the interconnect is an ADB400 bridge. It is requested to close
+//! (PWRDNREQN, active low, in PU_PWRHSK) and acknowledges that (PWRDNACKN, also active low) before
+//! power is removed, and is requested to open when power is on.
 //!
-//! HW: Linux gpcv2.c: registers, bits, and the order: power up, PCR off, bridge open; bridge shut,
-//! PCR on, power down; a request clears itself when it is done. imx8mq-evk.dts: the domain has a
-//! supply from the PMIC, which is on before power is asked for and goes when the request for power
-//! down is done. TF-A plat/imx/imx8m/imx8mq/gpc.c: the mapping that firmware leaves. The manual was
-//! not at hand: that power stays without PCR is what Linux calls that bit ("power control"); the
-//! bridge takes some cycles of the bus; how long a domain takes is in registers that no driver
-//! sets, and a guess here; the status register is set by power down and cleared by writing a one.
-//! All other registers (interrupt masks, sequence slots, other domains) keep what is written and do
-//! nothing; they read zero at first.
+//! HW: Linux gpcv2.c: registers, bits, and the order: power up, PCR off, bridge open; bridge
+//! closed, PCR on, power down; a request bit clears itself when the request completes.
+//! imx8mq-evk.dts: the domain has a supply from the PMIC, which is on before power is requested and
+//! goes off when the power-down request completes. TF-A plat/imx/imx8m/imx8mq/gpc.c: the mapping
+//! that firmware sets up.
+//!
+//! The reference manual was not available. Assumed: power stays on without PCR (Linux names that
+//! bit "power control"); the bridge takes some cycles of the bus; the duration of a transition of
+//! the domain is a guess, as it is set in registers that no driver writes; power down sets the
+//! status register, and writing a one clears it. All other registers (interrupt masks, sequence
+//! slots, other domains) keep what is written, have no effect, and read zero at first.
 
 use super::{Boot, Controller, Follower, Stats, Supply, Window};
 use crate::bus::Access;
@@ -31,11 +33,11 @@ const PGC_GPU_SR: u32 = PGC_GPU_CTRL + 0xc;
 const GPU: u32 = 1 << 7;
 /// The GPU in the mapping to the Cortex-A53.
 const GPU_A53: u32 = 1 << 9;
-/// All of them, as TF-A leaves it.
+/// The mapping of all domains, as TF-A sets it up.
 const MAPPED: u32 = 0xfffd;
-/// Power is switched by requests of software.
+/// Software requests switch the power.
 const PCR: u32 = 1 << 0;
-/// Bits of the requests of display, VPU and GPU; the answers are so many bits above.
+/// Request bits of display, VPU and GPU; their acknowledge bits have the same order further up.
 const HSK_REQ: u32 = 0x70;
 const HSK_SHIFT: u32 = 20;
 const HSK_ACK: u32 = HSK_REQ << HSK_SHIFT;
@@ -56,7 +58,7 @@ pub struct Gpcv2 {
     now: u64,
     regulator: bool,
     power: bool,
-    /// Requests that are not done, up and down.
+    /// Pending power-up and power-down requests.
     up: Follower,
     down: Follower,
     request: u32,
@@ -70,7 +72,7 @@ fn is_register(offset: u32) -> bool {
 }
 
 impl Gpcv2 {
-    /// The controller as firmware leaves it.
+    /// The controller after firmware.
     pub fn new(boot: Boot) -> Gpcv2 {
         let mut gpc = Gpcv2 {
             now: 0,
@@ -109,7 +111,8 @@ impl Gpcv2 {
         self.answer.poll(self.now);
     }
 
-    /// The bridges answer. That of the GPU has no power when the GPU has none.
+    /// Makes the bridges acknowledge their requests. The GPU's bridge has no power while the GPU
+    /// has none.
     fn handshake(&mut self) {
         let powered = if self.power {
             HSK_ACK
@@ -133,7 +136,7 @@ impl Gpcv2 {
     }
 
     fn write_up(&mut self, value: u32) {
-        // Zeroes do nothing, and what was asked for already is not asked again.
+        // Zero bits have no effect, and a request that is pending is not made again.
         let new = value & !self.up.bits;
         self.stats.other_domains += u64::from((new & !GPU).count_ones());
         if new & GPU != 0 {
@@ -161,7 +164,7 @@ impl Gpcv2 {
         }
     }
 
-    /// Power down is asked for; it is gone at once, and the request is done later.
+    /// Handles a power-down request: power is removed at once, and the request completes later.
     fn cut(&mut self) {
         if self.plain(PGC_GPU_CTRL) & PCR == 0 {
             self.stats.protocol("request for power down without PCR");
@@ -226,7 +229,7 @@ impl Controller for Gpcv2 {
             PUP_REQ => self.write_up(value),
             PDN_REQ => self.write_down(value),
             PWRHSK => self.write_handshake(value),
-            // Cleared by writing ones.
+            // Writing ones clears it.
             PGC_GPU_SR => {
                 let left = self.plain(offset) & !value;
                 self.plain.insert(offset, left);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Power controllers of two SoCs: what gives the GPU its power, and what lets it onto the bus.
+//! Power controllers of two SoCs: they supply the GPU with power and connect it to the bus.
 //!
-//! The one thing to know: a controller knows nothing of the GPU. It says what the GPU has
-//! ([`Supply`]), and the embedder of both switches the GPU's model, blocks accesses to it, and
-//! reports them to the controller.
+//! A controller has no reference to the GPU's model. It reports the state of the GPU's supply
+//! ([`Supply`]); the code that embeds both switches the GPU's model, blocks accesses to it, and
+//! reports those accesses to the controller.
 
 use crate::bus::Access;
 use std::collections::BTreeMap;
@@ -15,24 +15,25 @@ mod rk3399;
 pub use gpcv2::Gpcv2;
 pub use rk3399::Pmu;
 
-/// What the GPU has.
+/// State of the GPU's power and bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Supply {
     /// No power: its state is lost.
     Off,
-    /// Power, but its bus is shut: its registers cannot be accessed, and it reaches no memory.
+    /// Power is on, but the bus is closed: the GPU's registers cannot be accessed, and it cannot
+    /// access memory.
     Isolated,
-    /// All it needs.
+    /// Power is on and the bus is open.
     On,
 }
 
-/// What firmware did with the GPU's power before the kernel came.
+/// State in which firmware leaves the GPU's power for the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Boot {
-    /// It is off.
+    /// Power is off.
     #[default]
     Off,
-    /// It is on, and the bus is open.
+    /// Power is on, and the bus is open.
     On,
 }
 
@@ -41,55 +42,55 @@ pub enum Boot {
 pub struct Window {
     /// Name of the node in the SoC's device tree.
     pub name: &'static str,
-    /// Bytes.
+    /// Size, bytes.
     pub len: u32,
 }
 
-/// A controller. Times are absolute, in nanoseconds; the controller first does what has expired up
-/// to then.
+/// A controller. Times are absolute, in nanoseconds; each call first carries out the events up to
+/// its time.
 pub trait Controller: Send {
-    /// Its windows; accesses name them by index.
+    /// The controller's windows; accesses name them by index.
     fn windows(&self) -> &'static [Window];
-    /// Reads the register at byte `offset` of a window. What is no register reads zero and is
-    /// counted.
+    /// Reads the register at byte `offset` of a window. Reads of offsets without a register return
+    /// zero and are counted.
     fn mmio_read(&mut self, now_ns: u64, window: usize, offset: u32) -> u32;
     /// Writes the register at byte `offset` of a window.
     fn mmio_write(&mut self, now_ns: u64, window: usize, offset: u32, value: u32);
-    /// When something happens by itself next.
+    /// Time of the next event; `None` if none is pending.
     fn next_event(&self) -> Option<u64>;
-    /// Does what has expired.
+    /// Carries out all events up to `now_ns`.
     fn poll(&mut self, now_ns: u64);
-    /// The regulator that feeds the GPU's domain comes or goes, where the controller's driver is
-    /// the one to see to it.
+    /// Switches the regulator that feeds the GPU's domain, for controllers whose driver controls
+    /// it.
     fn set_regulator(&mut self, _now_ns: u64, _on: bool) {}
-    /// What the GPU has now.
+    /// Current state of the GPU's power and bus.
     fn supply(&self) -> Supply;
-    /// The processor is about to touch a register of the GPU.
+    /// Called before the processor accesses a register of the GPU.
     fn gpu_touched(&mut self);
-    /// The GPU has made so many transfers while its bus was shut.
+    /// Called when the GPU has made `transfers` transfers while its bus was closed.
     fn gpu_strayed(&mut self, transfers: u64);
-    /// What happened so far.
+    /// Counters since the controller was created.
     fn stats(&self) -> &Stats;
 }
 
-/// Counters of a controller since it was made.
+/// Counters of a controller since it was created.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Times the GPU got power.
+    /// Times the GPU was powered on.
     pub power_ups: u64,
-    /// Times power was taken from the GPU.
+    /// Times the GPU was powered off.
     pub power_downs: u64,
-    /// Accesses to the GPU's registers while it had power and its bus was shut.
+    /// Accesses to the GPU's registers while it had power and its bus was closed.
     pub isolated_accesses: u64,
-    /// Transfers of the GPU at that time.
+    /// Transfers of the GPU while it had power and its bus was closed.
     pub isolated_transfers: u64,
-    /// Accesses to registers of the controller that the GPU's power feeds, while there was none or
-    /// the bus was shut.
+    /// Accesses to those registers of the controller that are in the GPU's power domain, while it
+    /// had no power or its bus was closed.
     pub dead_accesses: u64,
-    /// Requests for domains other than the GPU's, by domain. They are no offence of themselves: a
-    /// driver that has no business with them makes them by mistake.
+    /// Requests for domains other than the GPU's, by domain. Hardware allows them, but the GPU's
+    /// driver has no reason for one.
     pub other_domains: u64,
-    /// Accesses to offsets that are no register, with window and offset.
+    /// Accesses to offsets without a register, with window and offset.
     pub unknown_registers: BTreeMap<(usize, u32, Access), u64>,
     /// Writes to read-only registers.
     pub readonly_writes: u64,
@@ -98,7 +99,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Whether there was nothing that hardware leaves undefined.
+    /// Whether no use that hardware leaves undefined has been counted.
     pub fn is_clean(&self) -> bool {
         let sums = self.isolated_accesses
             + self.isolated_transfers
@@ -120,7 +121,7 @@ impl Stats {
     }
 }
 
-/// Bits that follow others after some time.
+/// Bits that take a new value after a delay.
 #[derive(Clone, Copy, Debug, Default)]
 struct Follower {
     bits: u32,
@@ -132,7 +133,7 @@ impl Follower {
         Follower { bits, next: None }
     }
 
-    /// The bits will be `bits` at the time `at`.
+    /// Sets the value `bits`, to be taken at the time `at`.
     fn follow(&mut self, at: u64, bits: u32) {
         self.next = (bits != self.bits).then_some((at, bits));
     }
@@ -141,7 +142,7 @@ impl Follower {
         self.next.map(|(at, _)| at)
     }
 
-    /// What they will be.
+    /// The value after the delay.
     fn target(&self) -> u32 {
         self.next.map_or(self.bits, |(_, bits)| bits)
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The quality-of-service generator between the RK3399's GPU and its interconnect, which the GPU's
-//! power domain feeds.
+//! The quality-of-service generator between the RK3399's GPU and its interconnect, which is in the
+//! GPU's power domain.
 //!
 //! HW: rk3399.dtsi qos@ffae0000 (32 bytes); Linux pm_domains.c, the registers that it saves: 0x08
 //! priority, 0x0c mode, 0x10 bandwidth, 0x14 saturation, 0x18 external control; TF-A's pmu.h: 0x00
-//! and 0x04 are identity and revision. What they are after a reset is in no public document: zero
+//! and 0x04 are identity and revision. No public document has their values after a reset: zero
 //! here.
 
 /// Bytes of the window.
@@ -16,7 +16,7 @@ const COUNT: usize = 5;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Qos {
     values: [u32; COUNT],
-    /// What they were when power went, until the GPU is used again.
+    /// Values at the time power was removed; `None` after the GPU has been used again.
     before: Option<[u32; COUNT]>,
 }
 
@@ -26,7 +26,7 @@ fn index(offset: u32) -> Option<usize> {
 }
 
 impl Qos {
-    /// As firmware sets them up, so that it shows when they are lost.
+    /// Values set by firmware; they are not zero, so that their loss is visible.
     pub(super) fn of_firmware() -> Qos {
         Qos {
             values: [0x8000_0202, 3, 0x320, 0x20, 0],
@@ -36,7 +36,7 @@ impl Qos {
 
     pub(super) fn read(&self, offset: u32) -> Option<u32> {
         match offset {
-            // The generator's identity.
+            // Identity and revision.
             0x00 | 0x04 => Some(0),
             _ => index(offset).map(|n| self.values[n]),
         }
@@ -47,14 +47,16 @@ impl Qos {
         Some(())
     }
 
-    /// Power is taken.
+    /// Called when power is removed.
     pub(super) fn lose(&mut self) {
-        // What was not put back before is what ought to be there.
+        // If the values were lost before and not restored, the earlier ones remain the expected
+        // ones.
         self.before.get_or_insert(self.values);
         self.values = [0; COUNT];
     }
 
-    /// The GPU is used: whether the settings are those of before. The question is asked once.
+    /// Called when the GPU is used. Returns whether the settings are those before power was
+    /// removed; only the first call after power on compares.
     pub(super) fn restored(&mut self) -> bool {
         self.before
             .take()

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The RK3399's PMU, as far as power domains go, and the GPU's QoS generator.
+//! The RK3399's PMU, its part for power domains, and the GPU's QoS generator.
 //!
-//! The one thing to know: PWRDN_CON takes the power away, but first the interconnect has to be
-//! asked to block all transfers (BUS_IDLE_REQ), and to have confirmed it (BUS_IDLE_ACK,
-//! BUS_IDLE_ST). Coming back it is the reverse.
+//! PWRDN_CON removes power, but before that the interconnect must be requested to block all
+//! transfers (BUS_IDLE_REQ) and must have confirmed it (BUS_IDLE_ACK, BUS_IDLE_ST). Power on takes
+//! the reverse order.
 //!
 //! HW: Linux pm_domains.c and TF-A plat/rockchip/rk3399/drivers/pmu/pmu.c: registers, bits, and the
-//! order, in which they agree. QoS settings are saved, bus idle (both say so), power off; power on,
-//! bus open, QoS settings restored. No register has write-enable bits in its upper half. How long
-//! things take is not documented: the times here are long enough to expose a driver that does not
-//! wait.
+//! order, in which they agree: QoS settings saved, bus idle, power off; power on, bus open, QoS
+//! settings restored. No register has write-enable bits in its upper half. Durations are not
+//! documented: those here are long enough to expose a driver that does not wait.
 
 use super::qos::{self, Qos};
 use super::{Boot, Controller, Follower, Stats, Supply, Window};
@@ -27,7 +26,7 @@ const GPU_POWER: u32 = 1 << 15;
 const GPU_BUS: u32 = 1 << 0;
 
 const ACK_NS: u64 = 500;
-/// From the acknowledgement until all that was under way is through.
+/// From the acknowledgement until all transfers in flight have completed.
 const DRAIN_NS: u64 = 1_000;
 const SWITCH_NS: u64 = 20_000;
 
@@ -47,7 +46,7 @@ const WINDOWS: [Window; 2] = [
 #[derive(Clone, Debug)]
 pub struct Pmu {
     now: u64,
-    /// PWRDN_CON; a bit that is set takes power away.
+    /// PWRDN_CON; a set bit powers the domain off.
     down: u32,
     is_down: Follower,
     idle_req: u32,
@@ -58,7 +57,7 @@ pub struct Pmu {
 }
 
 impl Pmu {
-    /// The controller as firmware leaves it; all other domains are on.
+    /// The controller after firmware; all other domains are on.
     pub fn new(boot: Boot) -> Pmu {
         let (down, idle, qos) = match boot {
             Boot::Off => (GPU_POWER, GPU_BUS, Qos::default()),
@@ -101,7 +100,7 @@ impl Pmu {
                 if self.ack.bits & self.idle.bits & GPU_BUS == 0 {
                     self.stats.protocol("power taken while the bus is open");
                 }
-                // It is gone at once; that it is gone shows later.
+                // Power is removed at once; the status shows it later.
                 self.stats.power_downs += 1;
                 self.qos.lose();
             }
@@ -130,7 +129,7 @@ impl Pmu {
         self.idle.follow(self.now + ACK_NS + DRAIN_NS, value);
     }
 
-    /// Whether the QoS generator answers; counts if not.
+    /// Whether the QoS generator can be accessed. Counts the access if not.
     fn qos_answers(&mut self) -> bool {
         let answers = self.supply() == Supply::On;
         self.stats.dead_accesses += u64::from(!answers);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What loading a state does, and what the units do when their time comes.
+//! Effects of loading a state, and of the units' work when it completes.
 
 use super::fe::Flow;
 use super::pipe::{unit_of, Work};
@@ -11,10 +11,10 @@ use crate::bus::Bus;
 /// HW: etnaviv.md 2.9.
 const EVENTS: u32 = 30;
 
-/// Whether the front end cannot reach the state: HI, PM, MC, secure MMU, its own ring registers.
-/// What silicon does with such a load is not published; here nothing happens but a count. State 0
-/// is not even counted: libdrm's etnaviv_2d_test loads 0 into it three times after its rectangles,
-/// on boards that go on undisturbed.
+/// Whether the front end cannot access the state: HI, PM, MC, secure MMU, its own ring registers.
+/// The effect of such a load on silicon is not published; here it is counted and has no effect.
+/// State 0 is not even counted: libdrm's etnaviv_2d_test loads 0 into it three times after its
+/// rectangles, and boards continue undisturbed.
 fn is_blocked(address: u32) -> bool {
     if address == hi::CLOCK_CONTROL {
         return false;
@@ -90,7 +90,7 @@ impl Vivante {
         } else {
             rs::Op::in_place(&self.states, &self.identity, value)
         };
-        op.complain(&mut self.stats);
+        op.count_undefined(&mut self.stats);
         if self.job_hangs() {
             return Flow::Stop;
         }
@@ -115,7 +115,7 @@ impl Vivante {
             return Flow::Next;
         }
         let op = blt::Op::decode(&self.states);
-        op.complain(&self.states, &mut self.stats);
+        op.count_undefined(&self.states, &mut self.stats);
         if self.job_hangs() {
             return Flow::Stop;
         }
@@ -163,7 +163,7 @@ impl Vivante {
             self.stats.protocol("BLT semaphore without BLT enable");
         }
         match unit_of(pair.1) {
-            // Its sender does not exist: a stall on it never ends.
+            // The sender does not exist: a stall on it never ends.
             Some(1) if !self.identity.has_blt => {
                 self.stats.protocol("BLT semaphore on a core without BLT");
             }
@@ -172,8 +172,7 @@ impl Vivante {
         }
     }
 
-    /// A stall by state: the sender waits, which for units after the front end means that their
-    /// queue does.
+    /// A stall by a state: the sender waits. For units after the front end their queue waits.
     fn stall_token(&mut self, pair: (u32, u32)) -> Flow {
         match unit_of(pair.0) {
             Some(unit) if pair.0 != gl::FE => {
@@ -187,7 +186,7 @@ impl Vivante {
         }
     }
 
-    /// Everything the units finish and start now.
+    /// Completes and starts all work of the units whose time has come.
     pub(super) fn run_units(&mut self, bus: &mut dyn Bus) {
         loop {
             let mut progress = false;
@@ -256,7 +255,7 @@ impl Vivante {
         }
     }
 
-    /// Modules that are idle, in the bits of IDLE_STATE.
+    /// Idle modules, as bits of IDLE_STATE.
     pub(super) fn idle_state(&self) -> u32 {
         if self.host.reset.is_some() {
             return 0;

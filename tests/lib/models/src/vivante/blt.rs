@@ -2,7 +2,7 @@
 //! BLT engine: clear, copy, copy of buffers, in-place resolve.
 //!
 //! HW: Mesa etnaviv_blt.c and state_blt.xml.h for the states of each operation; the streams in
-//! tests/data/etnaviv for their values. Formats matter only by their size: Mesa asks for copies
+//! tests/data/etnaviv for their values. Only the size of a format matters: Mesa requests copies
 //! between equal formats only.
 
 use super::frame::{Engine, Frame};
@@ -19,7 +19,7 @@ const COPY_BUFFER: u32 = 3;
 const IN_PLACE: u32 = 4;
 const GEN_MIPMAPS: u32 = 6;
 
-/// Sides of images that mipmaps are made of. HW: no texture is larger.
+/// Sizes of images that have mipmaps. HW: no texture is larger.
 const SIZES: std::ops::RangeInclusive<u32> = 1..=8192;
 
 // BLT_IMAGE_CONFIG
@@ -29,10 +29,10 @@ const CONFIG_FLIP_Y: u32 = 1 << 19;
 const CONFIG_FROM_SUPER_TILED: u32 = 1 << 21;
 const CONFIG_TO_SUPER_TILED: u32 = 1 << 26;
 
-/// Rows of a piece of a large copy; a multiple of every tile height.
+/// Rows that a large copy moves at a time; a multiple of every tile height.
 const BAND: u32 = 64;
 
-/// One operation with everything it needs.
+/// One operation with all its arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Op {
     command: u32,
@@ -47,10 +47,10 @@ pub(crate) struct Op {
     downsample: [u32; 2],
     tiles: u32,
     bytes: u32,
-    /// For each byte of a pixel of the destination, which of the source's it is.
+    /// For each byte of a destination pixel, the index of the source byte.
     moves: Option<[usize; 4]>,
-    /// What the model does not know of it, and the word that says so.
-    odd: Option<(&'static str, u32)>,
+    /// An unsupported feature of the operation, and the word that selects it.
+    unsupported: Option<(&'static str, u32)>,
     /// Address and stride of each level below the source, for mipmaps.
     levels: Vec<(u32, u32)>,
 }
@@ -80,7 +80,7 @@ fn image(
 ) -> (Image, bool) {
     let (stride, config) = (states.get(stride), states.get(config));
     let surface = states.get(addr);
-    // HW: TILING 0 is linear; for 3 the config says which tiles.
+    // HW: TILING 0 is linear; with 3 the config selects the kind of tiles.
     let layout = match (stride >> 29 & 3, config & super_tiled != 0) {
         (0, _) => Layout::Linear,
         (_, false) => Layout::Tiled,
@@ -98,7 +98,7 @@ fn image(
         bits: 4,
         clear: states.pair(ts.1),
     });
-    // HW: six bits in the source register, where two more say downsample.
+    // HW: six bits in the source register, where two further bits select downsampling.
     let bpp = format_bytes(stride >> 21 & 0x3f);
     let image = Image {
         addr: [surface; 2],
@@ -111,11 +111,11 @@ fn image(
     (image, bpp.is_some())
 }
 
-/// What a copy with `swizzle` does to the bytes of a pixel, if the model knows: it knows
-/// permutations of formats of four bytes. Three bits for each channel R, G, B, A select which
-/// component of the source it is taken from, and in the upper half, which of the destination it
-/// goes to. HW: state_blt.xml SWIZZLE; Mesa etnaviv_blt.c and util_format_description for what the
-/// numbers mean.
+/// The permutation that a copy with `swizzle` applies to the bytes of a pixel; `None` if the model
+/// does not know it. It knows permutations of formats of four bytes. Three bits for each channel R,
+/// G, B, A select the source component that it is taken from and, in the upper half, the
+/// destination component that it is written to. HW: state_blt.xml SWIZZLE; Mesa etnaviv_blt.c and
+/// util_format_description for the meaning of the numbers.
 fn exchange(states: &States, swizzle: u32) -> Option<[usize; 4]> {
     // HW: BLT_FORMAT X8R8G8B8 and A8R8G8B8: blue is the lowest byte.
     const BYTES: [usize; 4] = [2, 1, 0, 3];
@@ -161,19 +161,19 @@ impl Op {
             dest_ts,
         );
         let swizzle = states.get(reg::SWIZZLE);
-        let (mut odd, mut moves) = (None, None);
+        let (mut unsupported, mut moves) = (None, None);
         match command {
             CLEAR => dest.bpp = (config >> 7 & 7) + 1,
             COPY if !source_known || !dest_known || source.bpp != dest.bpp => {
-                odd = Some(("BLT copy between formats", states.get(reg::DEST_STRIDE)));
+                unsupported = Some(("BLT copy between formats", states.get(reg::DEST_STRIDE)));
             }
             COPY if swizzle & 0xfff != swizzle >> 12 & 0xfff => match exchange(states, swizzle) {
-                None => odd = Some(("BLT swizzle", swizzle)),
+                None => unsupported = Some(("BLT swizzle", swizzle)),
                 moved => moves = moved,
             },
-            COPY if config & 0x1e != 0 => odd = Some(("BLT endian", config)),
+            COPY if config & 0x1e != 0 => unsupported = Some(("BLT endian", config)),
             COPY if dest.ts.is_some() => {
-                odd = Some(("BLT copy into tile status", states.get(reg::DEST_CONFIG)));
+                unsupported = Some(("BLT copy into tile status", states.get(reg::DEST_CONFIG)));
             }
             IN_PLACE => {
                 // HW: INPLACE_BPP is a logarithm, INPLACE_TS_MODE the tile size.
@@ -187,17 +187,17 @@ impl Op {
                 });
             }
             GEN_MIPMAPS if !source_known => {
-                odd = Some(("BLT mipmaps of a format", states.get(reg::SRC_STRIDE)));
+                unsupported = Some(("BLT mipmaps of a format", states.get(reg::SRC_STRIDE)));
             }
             GEN_MIPMAPS
                 if !halves(states.get(reg::IMAGE_SIZE))
                     .iter()
                     .all(|n| SIZES.contains(n)) =>
             {
-                odd = Some(("BLT mipmaps of a size", states.get(reg::IMAGE_SIZE)));
+                unsupported = Some(("BLT mipmaps of a size", states.get(reg::IMAGE_SIZE)));
             }
             COPY | COPY_BUFFER | GEN_MIPMAPS => (),
-            _ => odd = Some(("BLT command", states.get(reg::COMMAND))),
+            _ => unsupported = Some(("BLT command", states.get(reg::COMMAND))),
         }
         let source_stride = states.get(reg::SRC_STRIDE);
         Op {
@@ -214,7 +214,7 @@ impl Op {
             tiles: states.get(reg::INPLACE_TILE_COUNT),
             bytes: states.get(reg::BUFFER_SIZE),
             moves,
-            odd,
+            unsupported,
             levels: (1..states.get(reg::MIPMAP_CONFIG) & 0x1f)
                 .map(|n| {
                     (
@@ -226,7 +226,7 @@ impl Op {
         }
     }
 
-    /// Pixels it handles, for its duration.
+    /// Number of pixels, from which the duration follows.
     pub(crate) fn pixels(&self) -> u64 {
         match self.command {
             IN_PLACE => u64::from(self.tiles) * 64,
@@ -235,10 +235,10 @@ impl Op {
         }
     }
 
-    /// Does it.
+    /// Executes the operation.
     pub(crate) fn run(&self, mem: &mut Mem, capture: bool) -> Result<Option<Frame>, Stop> {
         mem.stats.blt_operations[self.command as usize] += 1;
-        if let Some((what, word)) = self.odd {
+        if let Some((what, word)) = self.unsupported {
             mem.stats.decode(what, word);
             return Ok(None);
         }
@@ -310,9 +310,9 @@ impl Op {
         Ok(())
     }
 
-    /// Each level from the one above it, all laid out alike. HW: state_blt.xml MIPMAP_CONFIG, MIP;
-    /// the number counts the source, and the filter is not published: here each byte is the mean of
-    /// four.
+    /// Makes each level from the one above it; all have the same layout. HW: state_blt.xml
+    /// MIPMAP_CONFIG, MIP; the count includes the source. The filter is not published: here each
+    /// byte is the mean of four.
     fn mipmaps(&self, mem: &mut Mem) -> Result<(), Stop> {
         let mut from = self.source;
         let [mut w, mut h] = self.size;
@@ -369,15 +369,15 @@ impl Op {
         Ok(())
     }
 
-    /// What hardware leaves undefined.
-    pub(crate) fn complain(&self, states: &States, stats: &mut Stats) {
+    /// Counts uses that hardware leaves undefined.
+    pub(crate) fn count_undefined(&self, states: &States, stats: &mut Stats) {
         if states.get(reg::ENABLE) & 1 == 0 {
             stats.protocol("BLT command without BLT enable");
         }
     }
 }
 
-/// The first sample of each group; hardware averages.
+/// Takes the first sample of each group; hardware averages.
 pub(crate) fn pick(pixels: &[u8], from: Rect, downsample: [u32; 2], bpp: u32) -> Vec<u8> {
     let (row, bpp) = ((from.w * bpp) as usize, bpp as usize);
     let mut out = Vec::new();

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Lengths of commands and which of them act at once.
-//!
-//! HW: etnaviv.md 5; cmdstream.xml.h of Mesa 22.3.
+//! Lengths of commands, and which of them have effects outside the front end.
 
 use super::regs::{blt, d3, gl, mmu, rs};
 
@@ -51,7 +49,7 @@ pub(crate) fn rectangles(header: u32) -> usize {
     }
 }
 
-/// States whose load does something besides being stored, ascending.
+/// States with an effect besides storing the value, ascending.
 pub(crate) const ACTIONS: [u32; 17] = [
     mmu::SAFE_ADDRESS,
     mmu::CONFIGURATION,
@@ -72,7 +70,7 @@ pub(crate) const ACTIONS: [u32; 17] = [
     blt::SET_COMMAND,
 ];
 
-/// Whether others can see when the command is executed.
+/// Whether the command has an effect that is visible outside the front end.
 pub(crate) fn acts(header: u32) -> bool {
     match header >> 27 {
         op::NOP | op::CHIP_SELECT | op::SNAP_PAGES => false,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! 2D drawing engine: rectangles of DRAW_2D. Clears are executed; every other command checks
-//! that its source and destination can be accessed, and leaves the destination alone.
+//! 2D drawing engine: rectangles of DRAW_2D. Clears are executed; every other command checks that
+//! its source and destination can be accessed, and does not write the destination.
 //!
 //! HW: libdrm tests/etnaviv/state_2d.xml.h and etnaviv_2d_test.c.
 
@@ -11,7 +11,7 @@ use super::mmu::{Client, Stop};
 use super::regs::de as reg;
 use super::states::States;
 
-/// One rectangle list with everything it needs.
+/// One rectangle list with all its arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Op {
     dest: Image,
@@ -20,8 +20,8 @@ pub(crate) struct Op {
     rects: Vec<Rect>,
     color: u32,
     source: (u32, u32),
-    /// What the model does not know of it, and the word that says so.
-    odd: Option<(&'static str, u32)>,
+    /// An unsupported feature of the operation, and the word that selects it.
+    unsupported: Option<(&'static str, u32)>,
 }
 
 /// Bytes per pixel of a DE_FORMAT.
@@ -34,7 +34,7 @@ fn format_bytes(format: u32) -> Option<u32> {
     })
 }
 
-/// A8R8G8B8 as the format's pixel.
+/// Converts A8R8G8B8 to a pixel of the format.
 fn pack(format: u32, argb: u32) -> u32 {
     let channel = |shift: u32, bits: u32| argb >> (shift + 8 - bits) & ((1 << bits) - 1);
     let (a, r, g, b) = (24, 16, 8, 0);
@@ -56,7 +56,8 @@ fn corner(word: u32) -> [u32; 2] {
 }
 
 impl Op {
-    /// `rects` are pairs of words: top left, and the corner after bottom right.
+    /// Decodes the operation. `rects` are pairs of words: top left, and the corner after bottom
+    /// right.
     pub(crate) fn decode(states: &States, rects: &[u32]) -> Op {
         let config = states.get(reg::DEST_CONFIG);
         let format = config & 0x1f;
@@ -77,7 +78,7 @@ impl Op {
             })
             .collect();
         let rotation = states.get(reg::DEST_ROTATION_CONFIG);
-        let odd = if format_bytes(format).is_none() {
+        let unsupported = if format_bytes(format).is_none() {
             Some(("2D destination format", config))
         } else if config >> 8 & 1 != 0 || config >> 26 & 1 != 0 {
             Some(("2D tiled destination", config))
@@ -103,7 +104,7 @@ impl Op {
                 states.get(reg::SRC_ADDRESS),
                 states.get(reg::SRC_STRIDE) & 0x3_ffff,
             ),
-            odd,
+            unsupported,
         }
     }
 
@@ -114,10 +115,10 @@ impl Op {
             .sum()
     }
 
-    /// Does it.
+    /// Executes the operation.
     pub(crate) fn run(&self, mem: &mut Mem, capture: bool) -> Result<Option<Frame>, Stop> {
         mem.stats.rectangles += self.rects.len() as u64;
-        if let Some((what, word)) = self.odd {
+        if let Some((what, word)) = self.unsupported {
             mem.stats.decode(what, word);
             return Ok(None);
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Draws: nothing is rasterised, but every address a draw uses is looked up in the MMU with the
-//! access the hardware would make.
+//! Draws: nothing is rasterised; every address that a draw uses is translated by the MMU, for the
+//! kind of access that the hardware makes.
 //!
 //! HW: etnaviv.md 3 (which states are addresses), Mesa etnaviv_emit.c and etnaviv_texture_desc.c
 //! (which of them a draw uses), state_3d.xml.h, texdesc_3d.xml.h.
@@ -12,7 +12,7 @@ use super::states::States;
 use super::variant::Identity;
 use std::collections::BTreeSet;
 
-/// Which command, decoded.
+/// The draw command, decoded.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Command {
     /// PRIMITIVE_TYPE.
@@ -22,11 +22,11 @@ pub(crate) struct Command {
     pub(crate) vertices: u32,
     pub(crate) instances: u32,
     pub(crate) indexed: bool,
-    /// Where DRAW_INDIRECT takes its arguments from.
+    /// Address of the arguments of DRAW_INDIRECT.
     pub(crate) indirect: Option<u32>,
 }
 
-/// Vertices of `count` primitives, for the commands that count primitives.
+/// Number of vertices of `count` primitives, for commands that count primitives.
 pub(crate) fn vertices_of(kind: u32, count: u32) -> u32 {
     match kind {
         2 => count.saturating_mul(2),
@@ -57,7 +57,7 @@ struct Touch {
     write: bool,
 }
 
-/// One draw with everything it needs.
+/// One draw with all its arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Op {
     pub(crate) command: Command,
@@ -114,7 +114,7 @@ impl Op {
         });
     }
 
-    /// Vertex streams that an attribute in use names.
+    /// Adds the vertex streams that an enabled attribute names.
     fn streams(&mut self, states: &States, identity: &Identity) {
         let attributes = states.get(d3::VS_INPUT_COUNT) & 0x1f;
         // HW: Mesa etnaviv_emit.c: streams from HALTI2 on, attributes from HALTI5 on.
@@ -152,7 +152,8 @@ impl Op {
             } else {
                 states.nth(control, stream) >> 16 & 0xff
             };
-            // Indices and divisors decide how far such a draw reads; the first vertex is certain.
+            // Indices and divisors decide how much of the stream such a draw reads; it reads at
+            // least the first vertex.
             let command = &self.command;
             let (first, count) = if command.indexed || command.indirect.is_some() || divisor != 0 {
                 (0, 1)
@@ -169,8 +170,8 @@ impl Op {
         }
     }
 
-    /// Shader code in memory. HW: Mesa etnaviv_emit.c: HALTI5 always; older cores if the
-    /// instruction cache is on, else they have it in states, which needs no access.
+    /// Adds shader code in memory. HW: Mesa etnaviv_emit.c: HALTI5 always; older cores if the
+    /// instruction cache is on, otherwise the code is in states, which need no memory access.
     fn shaders(&mut self, states: &States, identity: &Identity) {
         if !identity.halti5 {
             if states.get(d3::VS_ICACHE_CONTROL) & 1 != 0 {
@@ -205,7 +206,7 @@ impl Op {
         }
     }
 
-    /// Colour, depth, tile status.
+    /// Adds colour, depth and tile status targets.
     fn targets(&mut self, states: &States, identity: &Identity) {
         let pipes = identity.pixel_pipes;
         let addresses = |pipe: u32, plain: u32| -> BTreeSet<u32> {
@@ -220,7 +221,7 @@ impl Op {
         let format = states.get(d3::PE_COLOR_FORMAT);
         if format >> 8 & 0xf != 0 && edge(d3::SE_SCISSOR_RIGHT) != 0 {
             let images = addresses(d3::PE_PIPE_COLOR_ADDR, d3::PE_COLOR_ADDR);
-            // Only whole super-tile rows are certain to lie inside the buffer; a split image has
+            // Only whole super-tile rows are certain to be inside the buffer; a split image has
             // half of them at each address.
             let rows = (edge(d3::SE_SCISSOR_BOTTOM) / images.len() as u32) & !63;
             for va in images {
@@ -252,7 +253,8 @@ impl Op {
             self.descriptors = all.filter(|va| *va != 0).collect();
             return;
         }
-        // HW: TE_SAMPLER is 12 samplers and has the first level of all of them in a row.
+        // HW: TE_SAMPLER is an array of 12 samplers; the addresses of the first level of all
+        // samplers come first.
         let (samplers, config, address, row) = if identity.has_nte() {
             (32, d3::NTE_SAMPLER_CONFIG0, d3::NTE_SAMPLER_ADDR, 16)
         } else {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The commands of the front end, one by one. What loading a state does is in
+//! Execution of the front end's commands. The effects of loading a state are in
 //! [`actions`](super::actions).
 
 use super::command::{self, op};
@@ -93,7 +93,7 @@ impl Vivante {
         let link = (self.fe.fifo.front().copied(), self.fe.fifo.get(1).copied());
         self.fe.state = State::Wait(self.now + ns);
         if let (Some(header), Some(target)) = link {
-            // Anything else after the WAIT is executed when it has ended.
+            // Any other command after the WAIT is executed when the WAIT has ended.
             if header >> 27 == op::LINK && target & !7 == at && header & 0xffff >= 2 {
                 self.fe.link_ns = self.timing.fetch_ns + 2 * self.timing.word_ns;
                 let period = ns + self.fe.link_ns;
@@ -107,11 +107,11 @@ impl Vivante {
         Flow::Stop
     }
 
-    /// The LINK of the idle loop: fetches WAIT and LINK again.
+    /// Executes the LINK of the idle loop: fetches WAIT and LINK again.
     pub(super) fn poll_idle(&mut self, bus: &mut dyn Bus, next: u64, period: u64) {
         let (at, old) = self.fe.idle;
         self.stats.commands[op::LINK as usize] += 1;
-        // Faults are counted in transfers of jobs, not of idle time.
+        // Injected faults count transfers of jobs, not of the idle loop.
         let armed = Armed {
             bus_error: self.armed.bus_error.take(),
             exception: self.armed.exception.take(),
@@ -168,7 +168,7 @@ impl Vivante {
         Flow::Next
     }
 
-    /// Something that makes up a job is about to happen: the occasion of a planted hang.
+    /// Called before a command that makes up a job. Returns whether an injected hang applies to it.
     pub(super) fn job_hangs(&mut self) -> bool {
         let hangs = std::mem::take(&mut self.armed.hang);
         if hangs {
@@ -197,7 +197,8 @@ impl Vivante {
         Flow::Stop
     }
 
-    /// HW: state.xml.h FE_FENCE_WAIT_DATA_LOW: waits for the word at the address to arrive there.
+    /// HW: state.xml.h FE_FENCE_WAIT_DATA_LOW: waits until the memory at the address holds the
+    /// word.
     pub(super) fn poll_fence(&mut self, bus: &mut dyn Bus, period: u64, va: u32) {
         let wanted = self.states.get(reg::FENCE_WAIT_DATA_LOW);
         match self.mem(bus).word(Client::Fe, va) {
@@ -205,7 +206,7 @@ impl Vivante {
                 self.fe.state = State::Run(self.now + 1);
             }
             Ok(_) => {
-                // Without work under way nothing in this call can change it.
+                // With all units idle, nothing in this call can change the word.
                 let idle = self.units.iter().all(Unit::is_idle);
                 let from = if idle { self.target } else { self.now };
                 self.fe.state = State::Fence {
@@ -234,7 +235,7 @@ impl Vivante {
                 *value
             };
             self.stats.states_loaded.set(address);
-            // A state that stops the front end still lets the rest of its command through.
+            // A state load that stops the front end does so after the rest of its command.
             if self.load_state(bus, address, value) == Flow::Stop {
                 flow = Flow::Stop;
             }
@@ -262,7 +263,7 @@ impl Vivante {
                 indirect: None,
             },
             _ => {
-                // The arguments are count, instances, first.
+                // The arguments in memory are count, instances, first.
                 let mut read =
                     |n: u32| self.mem(bus).word(Client::Fe, words[1].wrapping_add(n * 4));
                 let arguments = (read(0), read(1), read(2));

@@ -2,9 +2,9 @@
 //! The front end: fetches the command stream and executes it.
 //!
 //! A start, a LINK, a CALL or a RETURN allows a number of 64-bit words to be fetched; when they are
-//! used up and none of them was another jump or END, the front end waits for ever (etnaviv.md 5:
+//! used up and none of them was another jump or END, the front end waits without end (etnaviv.md 5:
 //! "not too low, nothing else will be fetched"). Up to 32 words are fetched in one burst, so
-//! changes of memory after the burst are not read until the next jump.
+//! changes of memory after the burst take effect only after the next jump.
 //!
 //! `WAIT; LINK` back to the WAIT is recognised as the idle loop: see [`State::IdleLoop`].
 
@@ -17,35 +17,35 @@ use std::collections::VecDeque;
 
 /// Words of 64 bits in a burst.
 const BURST: u32 = 32;
-/// Plain state loads are executed together up to this time.
+/// Plain state loads are executed in one event up to this total duration.
 const QUANTUM_NS: u64 = 2_000;
 
-/// What the front end is doing.
+/// State of the front end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Not started, or END.
+    /// Not started, or stopped by END.
     Idle,
     /// The next command executes at this time.
     Run(u64),
     /// In WAIT until this time.
     Wait(u64),
     /// In `WAIT; LINK` back to it; reads memory again at `next`. Memory can only change between
-    /// calls of the model, so one look per call is as good as one per period.
+    /// calls of the model, so it is read once per call and not once per period.
     IdleLoop { next: u64, period: u64 },
-    /// In a stall until the token is reached that often.
+    /// In a stall until the token has been reached `count` times.
     Stall { pair: (u32, u32), count: u64 },
-    /// In WAIT_FENCE, reading `next`.
+    /// In WAIT_FENCE; reads memory at `next`.
     Fence { next: u64, period: u64, va: u32 },
-    /// Out of prefetched words.
+    /// Out of prefetched words; only a new start ends this state.
     Starved,
-    /// Illegal command, bus error, or injected.
+    /// Stopped by an illegal command, a bus error, or an injection.
     Hung,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Fe {
     pub(crate) state: State,
-    /// Where the next burst comes from.
+    /// Address of the next burst.
     pub(crate) address: u32,
     /// 64-bit words that may still be fetched.
     pub(crate) remaining: u32,
@@ -58,11 +58,11 @@ pub(crate) struct Fe {
     last: [u32; 2],
     /// Return prefetch and address of CALL.
     pub(crate) returns: Option<(u32, u32)>,
-    /// CHIP_SELECT includes this core.
+    /// Whether CHIP_SELECT includes this core.
     pub(crate) selected: bool,
     /// Address and words of the idle loop.
     pub(crate) idle: (u32, [u32; 4]),
-    /// How much of a turn of the idle loop is not its WAIT.
+    /// The part of a turn of the idle loop that is not its WAIT.
     pub(crate) link_ns: u64,
 }
 
@@ -86,8 +86,8 @@ impl Default for Fe {
 }
 
 impl Fe {
-    /// Address of the next word to execute. HW: etnaviv.md 2.7: after END a driver goes on at
-    /// DMA_ADDRESS + 2; the low bits of an address do not count.
+    /// Address of the next word to execute. HW: etnaviv.md 2.7: after END a driver continues at
+    /// DMA_ADDRESS + 2; the low bits of an address are ignored.
     fn pc(&self) -> u32 {
         self.address.wrapping_sub(self.fifo.len() as u32 * 4)
     }
@@ -100,8 +100,8 @@ impl Fe {
 
     pub(crate) fn read(&self, offset: u32, now: u64) -> Option<u32> {
         let running = self.state != State::Idle;
-        // The idle loop is at its LINK at the end of each turn: a reader who looks often enough
-        // sees both registers change. HW: etnaviv.md 2.16 (the stuck test of 500 reads).
+        // The idle loop is at its LINK at the end of each turn: a reader that reads often enough
+        // observes a change of both registers. HW: etnaviv.md 2.16 (the stuck test of 500 reads).
         let linking = match self.state {
             State::IdleLoop { next, .. } => next.saturating_sub(now) <= self.link_ns,
             _ => false,
@@ -140,7 +140,7 @@ impl Fe {
     }
 }
 
-/// Whether the front end goes on with the next command.
+/// Whether the front end continues with the next command.
 #[derive(PartialEq, Eq)]
 pub(crate) enum Flow {
     Next,
@@ -148,7 +148,8 @@ pub(crate) enum Flow {
 }
 
 impl Vivante {
-    /// COMMAND_CONTROL, or SEC_COMMAND_CONTROL of a secure core, with ENABLE set.
+    /// Starts the front end: COMMAND_CONTROL, or SEC_COMMAND_CONTROL of a secure core, was written
+    /// with ENABLE set.
     pub(super) fn start_fe(&mut self, prefetch: u32) {
         if self.fe.state != State::Idle {
             self.stats.protocol("start of a running front end");
@@ -163,7 +164,7 @@ impl Vivante {
         self.fe.state = State::Run(self.now);
     }
 
-    /// When the front end has something to do by itself.
+    /// Time of the front end's next event; `None` if it has none.
     pub(super) fn fe_due(&self) -> Option<u64> {
         match self.fe.state {
             State::Run(at) | State::Wait(at) => Some(at),
@@ -186,7 +187,7 @@ impl Vivante {
 
     fn fetch(&mut self, bus: &mut dyn Bus) -> Result<(), Stop> {
         let fe = &self.fe;
-        // A burst does not leave its page.
+        // A burst does not cross a page boundary.
         let room = (0x1000 - (fe.address & 0xfff)) / 8;
         let words = fe.remaining.min(BURST).min(room);
         let address = fe.address;
@@ -202,7 +203,7 @@ impl Vivante {
         Ok(())
     }
 
-    /// Makes `words` words available. False if the front end stops here.
+    /// Makes `words` words available. Returns false if the front end stops here.
     pub(super) fn need(&mut self, bus: &mut dyn Bus, words: usize, cost: &mut u64) -> bool {
         while self.fe.fifo.len() < words {
             if self.fe.remaining == 0 {
@@ -223,7 +224,7 @@ impl Vivante {
     fn execute(&mut self, bus: &mut dyn Bus) {
         let mut cost = 0;
         loop {
-            // Whatever is seen outside happens at its own time.
+            // A command with an effect outside the front end is executed in its own event.
             let again = State::Run(self.now + cost.max(1));
             if !self.need(bus, 2, &mut cost) {
                 return;

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The picture a test checks: what the last image operation wrote.
+//! The image that the last image operation wrote, for tests to check.
 
 use super::image::{Image, Layout, Rect};
 use super::mem::Mem;
 use super::mmu::Stop;
 
-/// Who wrote a frame.
+/// The engine that wrote a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// BLT clear or copy.
     Blt,
-    /// RS copy. RS fills are no frames: they also write tile status.
+    /// RS copy. RS fills are not recorded: they also write tile status.
     Rs,
-    /// 2D engine, one frame per rectangle list: its bounds.
+    /// 2D engine; a rectangle list is one frame with the bounds of the list.
     De,
 }
 
 /// Target of the last image operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Who wrote it.
+    /// The engine that wrote it.
     pub engine: Engine,
     /// GPU virtual address of the image, not of the part that was written.
     pub va: u32,
@@ -37,8 +37,8 @@ pub struct Frame {
     pub bytes_per_pixel: u32,
     /// Layout of the image.
     pub layout: Layout,
-    /// The part that was written, as in memory, rows from the top without gaps; tiles that only
-    /// the tile status says are cleared hold the clear value. Filled if capture is on.
+    /// The part that was written, as in memory, rows from the top without gaps. Tiles that only the
+    /// tile status marks as cleared have the clear value. Filled if capture is on.
     pub pixels: Vec<u8>,
 }
 

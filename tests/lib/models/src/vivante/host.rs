@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Clock control, reset, power management and the registers that only keep what is written.
+//! Clock control, reset, power management, and the registers that have no function but to keep what
+//! is written.
 
 use super::regs::{hi, mc, mmu};
 use super::stats::Stats;
 use std::collections::BTreeMap;
 
-/// HW: etnaviv.md 2.5, the value on models where it cannot be read.
+/// HW: etnaviv.md 2.5, the value on cores where it cannot be read.
 const PULSE_EATER: u32 = 0x0159_0880;
 /// Counters of the clock gate; plausible, not measured.
 const POWER_CONTROLS: u32 = 0x0014_0020;
 
-/// A reset that was asked for.
+/// A requested reset.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reset {
     pub(crate) done_at: u64,
-    /// By AHB_CONTROL, not by CLOCK_CONTROL.
+    /// Requested by AHB_CONTROL, not by CLOCK_CONTROL.
     by_ahb: bool,
 }
 
@@ -26,12 +27,12 @@ pub(crate) struct Host {
     pub(crate) ahb: u32,
     pub(crate) axi_status: u32,
     pub(crate) reset: Option<Reset>,
-    /// An injected reset failure: nothing reports idle.
+    /// An injected reset failure: no module reports idle.
     pub(crate) stuck: bool,
     kept: BTreeMap<u32, u32>,
 }
 
-/// Registers that only keep what is written.
+/// Whether a register only keeps what is written.
 fn keeps(offset: u32) -> bool {
     matches!(
         offset,
@@ -71,7 +72,7 @@ impl Host {
         }
     }
 
-    /// What a reset does to this block; the clock registers stay.
+    /// Resets this block; the clock registers keep their values.
     pub(crate) fn apply_reset(&mut self) {
         *self = Host {
             clock: self.clock,
@@ -90,7 +91,7 @@ impl Host {
         })
     }
 
-    /// CLOCK_CONTROL, given which modules are busy.
+    /// Reads CLOCK_CONTROL, given which pipes are idle.
     pub(crate) fn clock_control(&self, idle_3d: bool, idle_2d: bool) -> u32 {
         let mut value = self.clock | hi::IDLE_VG;
         if idle_3d {
@@ -158,7 +159,7 @@ impl Host {
         }
     }
 
-    /// AHB_CONTROL; the reset bit clears itself.
+    /// Reads AHB_CONTROL; the reset bit clears itself.
     pub(crate) fn ahb_control(&self) -> u32 {
         let resetting = self.reset.is_some_and(|r| r.by_ahb);
         self.ahb | if resetting { mmu::AHB_RESET } else { 0 }
@@ -169,12 +170,12 @@ impl Host {
         self.clock & hi::SOFT_RESET != 0
     }
 
-    /// Pixel pipe selected for debug.
+    /// The pixel pipe that is selected for debug.
     pub(crate) fn debug_pipe(&self) -> u32 {
         self.clock >> hi::DEBUG_PIXEL_PIPE_SHIFT & 0xf
     }
 
-    /// Whether idle modules lose their clock. HW: state_hi.xml.h
+    /// Whether idle modules have their clock gated. HW: state_hi.xml.h
     /// PM_POWER_CONTROLS_ENABLE_MODULE_CLOCK_GATING.
     pub(crate) fn gates_modules(&self) -> bool {
         self.read(hi::PM_POWER_CONTROLS).unwrap_or(0) & 1 != 0

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Images in memory: where a pixel lies, and what tile status does to reading and clearing.
+//! Images in memory: the addresses of pixels, and the effects of tile status on reads and clears.
 //!
-//! HW: drm_fourcc.h, DRM_FORMAT_MOD_VIVANTE_*: tiles are 4x4 pixels in rows; a super-tile is
-//! 64x64 pixels of 8x4 groups of 2x4 tiles, all in rows; a split image has every second row of
+//! HW: drm_fourcc.h, DRM_FORMAT_MOD_VIVANTE_*: tiles are 4x4 pixels in rows; a super-tile is 64x64
+//! pixels of 8x4 groups of 2x4 tiles, all in rows; a split image has every second row of
 //! (super-)tiles at a second address (Mesa etnaviv_rs.c etna_compute_tileoffset halves y).
 
 use super::mem::Mem;
 use super::mmu::{Client, Stop};
 
-/// How pixels are arranged.
+/// Layout of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// Rows of pixels.
@@ -31,8 +31,8 @@ pub(crate) struct Rect {
 /// Tile status of an image.
 ///
 /// HW: Mesa etnaviv_screen.c ts_clear_value (0x11111111 with four bits a tile, 0x55555555 with
-/// two): the value 1 says "cleared". 0 says "as in memory"; other values mean compression, which
-/// the model cannot expand.
+/// two): the value 1 means cleared, 0 means that memory holds the pixels; other values mean
+/// compression, which the model cannot decode.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TileStatus {
     pub(crate) status: u32,
@@ -56,19 +56,19 @@ pub(crate) struct Image {
     pub(crate) ts: Option<TileStatus>,
 }
 
-/// Rows of a band: a multiple of every tile height, so no tile lies in two.
+/// Rows of a band: a multiple of every tile height, so that no tile is in two bands.
 const BAND: u32 = 64;
 
-/// Most tiles of an in-place resolve: 4 GiB.
+/// Maximum number of tiles of an in-place resolve: 4 GiB.
 const TILES_MAX: u32 = 1 << 26;
 
-/// Pixels of one row that lie together: `n` from (x, y) on, at `va`.
+/// Contiguous pixels of one row: `n` from (x, y) on, at `va`.
 struct Span {
     va: u32,
     x: u32,
     y: u32,
     n: u32,
-    /// Rows the span continues for: 1, or 4 for a whole tile.
+    /// Rows that are contiguous: 1, or 4 for a whole tile.
     rows: u32,
 }
 
@@ -97,7 +97,7 @@ impl Image {
         base.wrapping_add(row).wrapping_add(inside)
     }
 
-    /// Calls `f` for the pieces of `rect`.
+    /// Calls `f` for each contiguous part of `rect`.
     fn each(&self, rect: Rect, mut f: impl FnMut(Span) -> Result<(), Stop>) -> Result<(), Stop> {
         if rect.w == 0 {
             return Ok(());
@@ -134,7 +134,7 @@ impl Image {
         Ok(())
     }
 
-    /// Pixels of `rect`, row by row without gaps; cleared tiles read as their clear value.
+    /// Pixels of `rect`, row by row without gaps; cleared tiles have their clear value.
     pub(crate) fn read(&self, mem: &mut Mem, rect: Rect) -> Result<Vec<u8>, Stop> {
         let bpp = self.bpp as usize;
         let row = rect.w as usize * bpp;
@@ -163,7 +163,7 @@ impl Image {
         let Some(ts) = self.ts else {
             return mem.read(Client::Pe, va, data);
         };
-        // A linear row may lie on several tiles.
+        // A linear row may be in several tiles.
         let mut done = 0;
         while done < data.len() {
             let at = va.wrapping_add(done as u32);
@@ -188,7 +188,7 @@ impl Image {
         Ok(())
     }
 
-    /// Writes pixels as [`Image::read`] gives them; tile status is not checked.
+    /// Writes pixels in the order that [`Image::read`] returns; tile status is not checked.
     pub(crate) fn write(&self, mem: &mut Mem, rect: Rect, pixels: &[u8]) -> Result<(), Stop> {
         let bpp = self.bpp as usize;
         let row = rect.w as usize * bpp;
@@ -203,8 +203,8 @@ impl Image {
         })
     }
 
-    /// Sets the bits of `mask` in all pixels of `rect` to those of `value`. With tile status,
-    /// tiles that are cleared completely are only marked; `ts.clear` must then be `value`.
+    /// Sets the bits of `mask` in all pixels of `rect` to those of `value`. With tile status, tiles
+    /// that are cleared completely are only marked in it; `ts.clear` must then be `value`.
     pub(crate) fn clear(
         &self,
         mem: &mut Mem,
@@ -212,7 +212,7 @@ impl Image {
         value: [u32; 2],
         mask: [u32; 2],
     ) -> Result<(), Stop> {
-        // In bands, so that a size beyond all memory ends at its first fault.
+        // In bands, so that an image larger than memory stops at its first fault.
         let (mut y, bottom) = (rect.y, rect.y + rect.h);
         while y < bottom {
             let next = bottom.min((y / BAND + 1) * BAND);
@@ -276,7 +276,7 @@ impl Image {
                         return Ok(());
                     }
                     if status.get(mem, &ts, tile)? == 1 {
-                        // The tile goes back to memory before a part of it changes.
+                        // A cleared tile is written to memory before a part of it changes.
                         let mut bytes = vec![0; ts.tile_bytes as usize];
                         fill(&mut bytes, ts.clear, self.bpp);
                         let at = ts.surface.wrapping_add(tile * ts.tile_bytes);
@@ -324,8 +324,8 @@ impl Image {
     }
 }
 
-/// Resolves `count` tiles in place: cleared ones get their clear value in memory. The tile
-/// status is only read: Mesa hands it over as an input (etnaviv_blt.c, ts_addr.flags).
+/// Resolves `count` tiles in place: writes the clear value of cleared tiles to memory. The tile
+/// status is only read: Mesa passes it as an input (etnaviv_blt.c, ts_addr.flags).
 pub(crate) fn resolve_in_place(
     mem: &mut Mem,
     ts: &TileStatus,
@@ -349,7 +349,8 @@ pub(crate) fn resolve_in_place(
     Ok(())
 }
 
-/// Repeats a pixel; pixels of up to four bytes are the low bytes of the first word.
+/// Fills `bytes` with a repeated pixel; pixels of up to four bytes are the low bytes of the first
+/// word.
 pub(crate) fn fill(bytes: &mut [u8], value: [u32; 2], bpp: u32) {
     let mut pattern = [0; 8];
     pattern[..4].copy_from_slice(&value[0].to_le_bytes());
@@ -360,7 +361,7 @@ pub(crate) fn fill(bytes: &mut [u8], value: [u32; 2], bpp: u32) {
     }
 }
 
-/// Calls `f(va, tile, len)` for the parts of a run on each tile.
+/// Calls `f(va, tile, len)` for the part of a run on each tile.
 fn split(
     ts: &TileStatus,
     va: u32,
@@ -378,7 +379,7 @@ fn split(
     Ok(())
 }
 
-/// A line of the tile status, written back when another one is needed.
+/// A cached line of the tile status, written back before another one is loaded.
 #[derive(Default)]
 struct StatusCache {
     line: Option<u32>,

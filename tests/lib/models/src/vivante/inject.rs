@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Faults a test can plant. Each but [`Injection::HangJobsAt`] is one-shot: it waits for its
-//! occasion, happens once and is gone. A reset of the GPU does not disarm one that still waits.
+//! Injected faults. Each but [`Injection::HangJobsAt`] happens once, at the first event it applies
+//! to. A reset of the GPU does not disarm a fault that has not happened yet.
 
-/// One fault to plant with [`Vivante::inject`](super::Vivante::inject).
+/// A fault that [`Vivante::inject`](super::Vivante::inject) arms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Injection {
     /// The front end stops making progress at the next LINK that leaves the idle loop, or at the
     /// next draw, RS, BLT or 2D command, whichever comes first. Only a reset ends it.
     HangNextJob,
-    /// The front end stops at every LINK into this range of addresses, for as long as the model
-    /// lives.
+    /// The front end stops at every LINK into this range of addresses, for the lifetime of the
+    /// model.
     HangJobsAt {
         /// First address.
         first: u32,
         /// Last address.
         last: u32,
     },
-    /// The next rise of the interrupt line does not happen: the causes pending at that moment
-    /// never drive the line, although INTR_ACKNOWLEDGE shows them. A cause that comes later does.
+    /// The next rise of the interrupt line does not happen: the causes pending at that moment never
+    /// drive the line, although INTR_ACKNOWLEDGE shows them. A later cause does drive it.
     LoseIrq,
     /// The next rise of the interrupt line is delayed; INTR_ACKNOWLEDGE is not.
     LateIrq {
@@ -29,15 +29,14 @@ pub enum Injection {
     SpuriousIrq,
     /// The n-th memory transfer from now (0 = the next one) gets a bus error.
     BusErrorAt(u64),
-    /// The n-th translation from now (0 = the next one) with the MMU on raises "page not
-    /// present" although the page is mapped. MMUv1 cannot raise exceptions: there it never
-    /// happens.
+    /// The n-th translation from now (0 = the next one) with the MMU on raises "page not present"
+    /// although the page is mapped. On MMUv1, which has no exceptions, it never happens.
     MmuExceptionAt(u64),
-    /// The next reset has no effect, and the GPU does not report idle until one that has.
+    /// The next reset has no effect, and the GPU does not report idle until a later reset succeeds.
     ResetStuck,
 }
 
-/// Injections that wait for their occasion.
+/// Injections that are armed and have not happened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Armed {
     pub(crate) hang: bool,
@@ -49,7 +48,7 @@ pub(crate) struct Armed {
     pub(crate) reset_stuck: bool,
 }
 
-/// Counts an access down; true when this is the one.
+/// Decrements an armed counter. Returns true for the access that it was armed for.
 pub(crate) fn countdown(counter: &mut Option<u64>) -> bool {
     match counter {
         None => false,

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The interrupt line: level = (INTR_ACKNOWLEDGE & INTR_ENBL) != 0, unless an injection says
-//! otherwise.
+//! The interrupt line: level = (INTR_ACKNOWLEDGE & INTR_ENBL) != 0, except during an injection.
 
 use super::inject::Armed;
 use super::stats::Stats;
 use super::IRQ;
 use crate::bus::Bus;
 
-/// How long a spurious interrupt stays up if it is not read.
+/// Duration of a spurious interrupt if INTR_ACKNOWLEDGE is not read.
 const SPURIOUS_NS: u64 = 10_000;
 
 /// The pending and enabled causes, and the line they drive.
@@ -63,7 +62,7 @@ impl Irq {
         self.spurious_until = Some(now + SPURIOUS_NS);
     }
 
-    /// Reset or loss of power; the line follows at the next update.
+    /// Clears the causes on reset or loss of power; the line follows at the next update.
     pub(crate) fn clear(&mut self) {
         *self = Irq {
             level: self.level,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory as the GPU sees it: through the MMU, with injected faults, counted.
+//! Memory as the GPU accesses it: through the MMU, with injected faults, counted.
 
 use super::inject::{countdown, Armed};
 use super::mmu::{code, Client, Mmu, Stop};
 use super::stats::Stats;
 use crate::bus::Bus;
 
-/// Most bytes of a check: what a draw names is not bounded, and more shows nothing new.
+/// Maximum bytes of a check: the length that a draw names has no bound, and a longer check finds
+/// nothing new.
 const CHECK_MAX: u32 = 64 << 20;
 
 /// Bytes moved since the counters were reset.
@@ -85,8 +86,8 @@ impl Mem<'_> {
         Ok(u32::from_le_bytes(bytes))
     }
 
-    /// Checks that `len` bytes from `va` on can be accessed, one translation a page, without moving
-    /// data. A translated address need not be memory, but on a read it is accessed.
+    /// Checks that `len` bytes from `va` on can be accessed, one translation per page, without
+    /// moving data. A translated address may have no memory; a read accesses it to find out.
     pub(crate) fn check(
         &mut self,
         client: Client,

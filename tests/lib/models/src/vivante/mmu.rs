@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Both MMUs: registers, table walk, TLB.
 //!
-//! The TLB never evicts, so a translation that is not flushed is used for ever: the worst case of
-//! what real caches do. It is not tagged by context either, which is why switching without a flush
-//! shows. A walk takes in a whole line of entries, absent ones too, so that a page mapped without a
-//! flush next to one in use is not seen: drivers flush after every map (etnaviv.md 2.14, 4), and
-//! one that missed that got translation errors (etnaviv.md 4, the bug of October 2025). How long a
-//! line is on silicon is not published. Absent first-level entries are not cached.
+//! The TLB never evicts, so a translation that is not flushed stays in use: the worst case of a
+//! real cache. Its entries are not tagged by VM either, so a switch without a flush is detected. A
+//! walk loads a whole line of entries, absent ones too, so a page that is mapped next to one in use
+//! is not accessible until a flush: drivers flush after every map (etnaviv.md 2.14, 4), and one
+//! that failed to do so got translation errors (etnaviv.md 4, the bug of October 2025). The length
+//! of a line on silicon is not published. Absent first-level entries are not cached.
 
 use super::regs::{mc, mmu as reg};
 use super::stats::Stats;
@@ -14,20 +14,20 @@ use super::variant::MmuKind;
 use crate::bus::Bus;
 use std::collections::HashMap;
 
-/// The tables that a GPU translates addresses by, at physical addresses.
+/// The page tables of a GPU, at physical addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tables {
-    /// None.
+    /// No translation.
     None,
-    /// MMUv1: one of 512 Ki page addresses, the same for all clients of memory.
+    /// MMUv1: one table of 512 Ki page addresses, the same for all memory clients.
     Flat(u64),
-    /// MMUv2: the first level of the two that are in use.
+    /// MMUv2: the first level of a table with two levels.
     Tree(u64),
-    /// MMUv2, secure: 512 addresses of first levels, 64 bits each.
+    /// MMUv2, secure: an array of 512 first-level addresses, 64 bits each.
     Array(u64),
 }
 
-/// Who accesses memory. MMUv1 has tables, window and TLB per client.
+/// The unit that accesses memory. MMUv1 has tables, window and TLB per client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Client {
     Fe,
@@ -49,32 +49,32 @@ const PRESENT: u32 = 1;
 const EXCEPTION: u32 = 2;
 const WRITEABLE: u32 = 4;
 
-/// Why an access did not happen.
+/// Why an access failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// MMUv2 raised an exception: the GPU halts.
+    /// MMUv2 raised an exception; the GPU halts.
     Exception { code: u32, va: u32 },
-    /// No memory answered.
+    /// The bus returned an error.
     Bus { write: bool },
 }
 
-/// Where an access goes: physical address, and bytes from there that go to the same place.
+/// Result of a translation: a physical address, and the number of contiguous bytes from there on.
 pub(crate) struct Place {
     pub(crate) pa: u64,
     pub(crate) len: u64,
 }
 
-/// Entries of a line: 64 bytes of the table. A guess, see [`super::Vivante::set_tlb_line`].
+/// Entries of a line: 64 bytes of the table. Not published, see [`super::Vivante::set_tlb_line`].
 const LINE: u32 = 16;
 
-/// What an entry of a table says.
+/// A decoded table entry.
 #[derive(Clone, Copy, Debug)]
 enum Entry {
     Page {
         pa: u64,
         write: bool,
     },
-    /// Not present: an exception, or an access to the safe address.
+    /// Not present: the access raises an exception, or goes to the safe address.
     Absent {
         exception: bool,
     },
@@ -100,7 +100,7 @@ pub(crate) struct Mmu {
     tables: [u32; 5],
     bases: [u32; 5],
     tlb: HashMap<(usize, u32), Entry>,
-    /// Entries that a walk takes in: a power of two.
+    /// Entries that a walk loads: a power of two.
     line: u32,
 }
 
@@ -140,7 +140,7 @@ impl Mmu {
         }
     }
 
-    /// What addresses are translated by now.
+    /// The page tables in use.
     pub(crate) fn tables(&self) -> Tables {
         match self.kind {
             MmuKind::V1 if self.tables[0] != 0 => Tables::Flat(u64::from(self.tables[0])),
@@ -150,7 +150,7 @@ impl Mmu {
         }
     }
 
-    /// Sets how many entries a walk takes in.
+    /// Sets the number of entries that a walk loads.
     pub(crate) fn set_line(&mut self, entries: u32) {
         self.line = entries.clamp(1, LINE).next_power_of_two();
     }
@@ -173,7 +173,8 @@ impl Mmu {
         }
         let bank = |wanted: bool, value: u32| if self.secure() == wanted { value } else { 0 };
         Some(match offset {
-            // HW: Linux 6.1 etnaviv_dump.c reads these on every core; they are dead on MMUv2.
+            // HW: Linux 6.1 etnaviv_dump.c reads these on every core; they have no function on
+            // MMUv2.
             mc::MMU_PAGE_TABLE..=0x410 | mc::MEMORY_BASE..=0x428 => 0,
             reg::SAFE_ADDRESS => bank(false, self.safe.unwrap_or(0) as u32),
             reg::CONFIGURATION => {
@@ -262,7 +263,7 @@ impl Mmu {
         }
     }
 
-    /// A state load by the front end of one of SAFE_ADDRESS, CONFIGURATION (PTA_CONFIG is
+    /// Loads a state of the front end: SAFE_ADDRESS or CONFIGURATION (PTA_CONFIG is
     /// [`Mmu::select`]). HW: etnaviv.md 4.
     pub(crate) fn load(&mut self, state: u32, value: u32, stats: &mut Stats) {
         if self.kind == MmuKind::V1 {
@@ -292,7 +293,7 @@ impl Mmu {
         }
     }
 
-    /// PTA_CONFIG: takes the table from entry `value[15:0]` of the PTA. The TLB stays.
+    /// PTA_CONFIG: takes the table from entry `value[15:0]` of the PTA. The TLB keeps its entries.
     pub(crate) fn select(
         &mut self,
         bus: &mut dyn Bus,
@@ -321,14 +322,14 @@ impl Mmu {
         Ok(())
     }
 
-    /// MMUv2: forgets all translations.
+    /// MMUv2: drops all translations.
     pub(crate) fn flush(&mut self, stats: &mut Stats) {
         stats.tlb_flushes += 1;
         self.tlb.clear();
     }
 
-    /// GL_FLUSH_MMU of MMUv1: bit 0 FE, bit 3 PE. Which clients the three unnamed bits belong to
-    /// is not published; here bit 1 is TX, bit 2 PEZ, bit 4 RA.
+    /// GL_FLUSH_MMU of MMUv1: bit 0 FE, bit 3 PE. The clients of the three unnamed bits are not
+    /// published; here bit 1 is TX, bit 2 PEZ, bit 4 RA.
     pub(crate) fn flush_v1(&mut self, value: u32, stats: &mut Stats) {
         if self.kind != MmuKind::V1 {
             stats.protocol("MMUv1 flush on a core with MMUv2");
@@ -345,7 +346,7 @@ impl Mmu {
         }
     }
 
-    /// Records an exception; the caller raises the interrupt and halts.
+    /// Records an exception; the caller raises the interrupt and halts the GPU.
     pub(crate) fn raise(&mut self, code: u32, va: u32, stats: &mut Stats) {
         self.status = code;
         self.exception_addr = va;
@@ -376,7 +377,7 @@ impl Mmu {
         let offset = u64::from(va & 0xfff);
         match self.kind {
             MmuKind::V1 if va < 0x8000_0000 => {
-                // HW: etnaviv.md 2.14: linear window of 2 GiB at the base of the client.
+                // HW: etnaviv.md 2.14: linear window of 2 GiB at the base address of the client.
                 let pa = u64::from(self.bases[index(client)]) + u64::from(va);
                 return Ok(Place {
                     pa,
@@ -433,8 +434,8 @@ impl Mmu {
         }
     }
 
-    /// Takes in the line of entries from `at` on that belongs to the pages around `va`, with those
-    /// it has already kept. Returns the entry of `va`.
+    /// Loads the line of entries from `at` on, for the pages around `va`; entries that are cached
+    /// already keep their values. Returns the entry of `va`.
     fn fill(
         &mut self,
         bus: &mut dyn Bus,
@@ -459,8 +460,8 @@ impl Mmu {
         Ok(self.tlb[&(tag, va >> 12)])
     }
 
-    /// Flat table of 512 Ki entries from 0x8000_0000 on; an entry is a page address, without any
-    /// flag. HW: etnaviv.md 2.14, 4.
+    /// Walks a flat table of 512 Ki entries for 0x8000_0000 and up; an entry is a page address,
+    /// without flags. HW: etnaviv.md 2.14, 4.
     fn walk_v1(&mut self, bus: &mut dyn Bus, client: Client, va: u32) -> Result<Entry, Stop> {
         let tag = index(client);
         let line = u64::from((va - 0x8000_0000) >> 12 & !(LINE - 1));
@@ -471,10 +472,10 @@ impl Mmu {
         })
     }
 
-    /// Two levels of 1024 words. HW: etnaviv.md 4.
+    /// Walks two levels of 1024 words. HW: etnaviv.md 4.
     fn walk_v2(&mut self, bus: &mut dyn Bus, va: u32) -> Result<Entry, Stop> {
         if self.mode1k {
-            // MODE1_K tables cover less; nothing uses them, so they are not decoded.
+            // MODE1_K tables cover less; no driver uses them, so they are not decoded.
             return Err(Stop::Exception {
                 code: code::OUT_OF_BOUND,
                 va,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Vivante GPUs: GC7000L (i.MX8MQ), GC3000 (i.MX6QP), GC2000 and GC320 (i.MX6Q).
 //!
-//! The one thing to know: nothing happens between calls. Every call brings the time along; the
-//! model first does everything that has expired up to then, in order, and then the access. Time
-//! never runs backwards inside the model.
+//! Nothing happens between calls. Each call passes the current time; the model first carries out
+//! all events up to that time, in order, and then the access. Time never goes backwards inside the
+//! model.
 //!
-//! What executes for real: the front end with all its commands, both MMUs with page tables and
-//! TLB, semaphores and events, BLT, RS and 2D clears and copies with tile status. Shaders do not
-//! run: a draw checks that every address it uses can be accessed, and completes.
+//! Executed: the front end with all its commands, both MMUs with page tables and TLB, semaphores
+//! and events, BLT, RS and 2D clears and copies with tile status. Shaders do not run: a draw checks
+//! that every address it uses can be accessed, and completes.
 
 use crate::bus::{Access, Bus};
 
@@ -48,7 +48,7 @@ use pipe::{Tokens, Unit};
 use regs::{hi, mmu as mmu_reg};
 use variant::Identity;
 
-/// The only interrupt line.
+/// The interrupt line.
 pub const IRQ: usize = 0;
 
 /// One GPU core.
@@ -56,7 +56,7 @@ pub const IRQ: usize = 0;
 pub struct Vivante {
     identity: Identity,
     now: u64,
-    /// Time the current call goes up to.
+    /// Time that the current call advances to.
     target: u64,
     power_on: bool,
     /// Time at which the clock stopped.
@@ -71,10 +71,10 @@ pub struct Vivante {
     tokens: Tokens,
     states: states::States,
     counters: perf::Counters,
-    /// An MMU exception stopped everything until a reset.
+    /// An MMU exception has stopped the GPU until a reset.
     halted: bool,
     armed: inject::Armed,
-    /// Injections that act at once wait here for the next call that has a bus.
+    /// Whether an injection takes effect at the next call that passes a bus.
     urgent: bool,
     stats: Stats,
     timing: Timing,
@@ -86,7 +86,7 @@ pub struct Vivante {
 }
 
 impl Vivante {
-    /// A GPU with power and clock on, as a reset leaves it.
+    /// A GPU with power and clock on, in its state after a reset.
     pub fn new(variant: Variant) -> Vivante {
         let identity = Identity::of(variant);
         Vivante {
@@ -121,8 +121,8 @@ impl Vivante {
         self.identity.window
     }
 
-    /// Reads the register at byte `offset` at time `now_ns`. Offsets that are no register read
-    /// zero and are counted.
+    /// Reads the register at byte `offset` at time `now_ns`. Reads of offsets without a register
+    /// return zero and are counted.
     pub fn mmio_read(&mut self, bus: &mut dyn Bus, now_ns: u64, offset: u32) -> u32 {
         self.advance(bus, now_ns);
         if !self.alive() {
@@ -161,15 +161,15 @@ impl Vivante {
         if known.is_none() {
             self.count_unknown(offset, Access::Write);
         }
-        // A write may have made something due at once.
+        // The write may have started something that takes no time.
         self.step(bus);
         self.update_line(bus);
     }
 
-    /// Absolute time of the next thing that happens by itself, nanoseconds.
+    /// Absolute time of the next event, nanoseconds; `None` if none is pending.
     ///
-    /// An idle front end reads its ring again and again, so there is always a next event while
-    /// it runs; [`Vivante::set_idle_poll`] says how often it is worth a call.
+    /// A running front end that is idle reads its ring again and again, so an event is always
+    /// pending; [`Vivante::set_idle_poll`] sets the time between these events.
     pub fn next_event(&self) -> Option<u64> {
         let due = self.due_without_idle();
         let idle = match self.fe.state {
@@ -181,7 +181,7 @@ impl Vivante {
         [due, idle].into_iter().flatten().min()
     }
 
-    /// Does everything that has expired at `now_ns`.
+    /// Carries out all events up to `now_ns`.
     pub fn poll(&mut self, bus: &mut dyn Bus, now_ns: u64) {
         self.advance(bus, now_ns);
     }
@@ -198,7 +198,7 @@ impl Vivante {
         self.update_line(bus);
     }
 
-    /// Switches the clocks. Off keeps all state and stops everything that is under way.
+    /// Switches the clocks. Off keeps all state and stops all operations in progress.
     pub fn set_clock(&mut self, bus: &mut dyn Bus, now_ns: u64, on: bool) {
         self.advance(bus, now_ns);
         match (self.clock_stopped, on) {
@@ -218,40 +218,40 @@ impl Vivante {
         self.update_line(bus);
     }
 
-    /// Sets the core clock, Hz, before the scale of CLOCK_CONTROL; WAIT counts in it.
+    /// Sets the core clock, Hz, before the scale of CLOCK_CONTROL; WAIT counts its cycles.
     pub fn set_core_clock(&mut self, hz: u64) {
         self.core_hz = hz.max(1);
     }
 
-    /// How long [`Vivante::next_event`] lets the embedding sleep while the front end is in its
-    /// idle loop (`WAIT; LINK` back to the WAIT), nanoseconds; `u64::MAX` means for ever.
+    /// Sets the time to [`Vivante::next_event`] while the front end is in its idle loop (`WAIT;
+    /// LINK` back to the WAIT), nanoseconds; `u64::MAX` means no event.
     ///
-    /// There is no doorbell: silicon reads memory once per turn of the loop. The model makes one
-    /// look per call that comes a period or more after the last one, so a longer time here saves
-    /// calls and only delays a job that is kicked between calls. With `u64::MAX` the embedding must
-    /// call [`Vivante::poll`] itself after the driver changed the ring.
+    /// There is no doorbell: silicon reads memory once per turn of the loop. The model reads it
+    /// once per call that comes a period or more after the last read, so a longer time here saves
+    /// calls and only delays a job that is submitted between calls. With `u64::MAX` the embedding
+    /// code must call [`Vivante::poll`] after the driver has changed the ring.
     pub fn set_idle_poll(&mut self, min_ns: u64) {
         self.idle_poll_ns = min_ns;
     }
 
-    /// What it translates addresses by.
+    /// The page tables in use.
     pub fn tables(&self) -> Tables {
         self.mmu.tables()
     }
 
-    /// How many page table entries a walk takes into the TLB, up to 16, which is what it does at
-    /// first. No published fact says how many they are: with many a stale entry is met soon, with
-    /// one a walk is.
+    /// Sets the number of page table entries that a walk loads into the TLB, up to 16, the default.
+    /// The number on silicon is not published. With many, accesses soon meet a stale entry; with
+    /// one, they soon need a walk.
     pub fn set_tlb_line(&mut self, entries: u32) {
         self.mmu.set_line(entries);
     }
 
-    /// Semaphores that were set and that no stall has taken yet.
+    /// Semaphores that were sent and that no stall has received.
     pub fn open_semaphores(&self) -> u64 {
         self.tokens.open()
     }
 
-    /// Plants a fault; see [`Injection`].
+    /// Arms a fault; see [`Injection`].
     pub fn inject(&mut self, f: Injection) {
         match f {
             Injection::HangNextJob => self.armed.hang = true,
@@ -265,17 +265,17 @@ impl Vivante {
         }
     }
 
-    /// What happened so far.
+    /// Counters since the model was created.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    /// Forgets which states streams have loaded, see [`Stats::states_loaded`].
+    /// Clears the map of states that streams have loaded, see [`Stats::states_loaded`].
     pub fn clear_states_loaded(&mut self) {
         self.stats.states_loaded.clear();
     }
 
-    /// Starts a new list of executed commands, or stops keeping one.
+    /// Starts a new list of executed commands, or stops recording.
     pub fn set_trace(&mut self, on: bool) {
         let mut trace = self.trace.take().unwrap_or_default();
         trace.clear();
@@ -283,18 +283,18 @@ impl Vivante {
     }
 
     /// Address, as the front end sees memory, and header of every command executed since
-    /// [`Vivante::set_trace`], oldest first; turns of the idle loop that found nothing new are
-    /// left out.
+    /// [`Vivante::set_trace`], oldest first; turns of the idle loop that read no change are left
+    /// out.
     pub fn trace(&self) -> &[(u32, u32)] {
         self.trace.as_deref().unwrap_or_default()
     }
 
-    /// Last value a stream loaded into the state at byte address `address`.
+    /// Last value that a stream loaded into the state at byte address `address`.
     pub fn state(&self, address: u32) -> u32 {
         self.states.get(address)
     }
 
-    /// Whether the host has idle modules lose their clock.
+    /// Whether the host has enabled clock gating of idle modules.
     pub fn gates_modules(&self) -> bool {
         self.host.gates_modules()
     }
@@ -314,7 +314,7 @@ impl Vivante {
         &self.timing
     }
 
-    /// Changes the durations of whatever starts from now on.
+    /// Sets the durations of operations that start from now on.
     pub fn set_timing(&mut self, timing: Timing) {
         self.timing = timing;
     }
@@ -341,7 +341,7 @@ impl Vivante {
         self.alive() && !self.halted && self.host.reset.is_none()
     }
 
-    /// Whether a reset is under way, or held by its bit.
+    /// Whether a reset is in progress, or held by its bit.
     fn in_reset(&self) -> bool {
         let secure = self.identity.mmu == variant::MmuKind::V2Secure;
         self.host.reset.is_some() || (!secure && self.host.holds_reset())
@@ -409,7 +409,7 @@ impl Vivante {
         self.now = self.target;
     }
 
-    /// One round of everything due at `self.now`.
+    /// Runs one round of all events at `self.now`.
     fn step(&mut self, bus: &mut dyn Bus) {
         if std::mem::take(&mut self.urgent) {
             self.stats.injected += 1;
@@ -442,7 +442,7 @@ impl Vivante {
         self.clear_state();
     }
 
-    /// Everything but the host registers, as after a reset or loss of power.
+    /// Clears everything but the host registers, as a reset or loss of power does.
     fn clear_state(&mut self) {
         self.mmu.reset(&mut self.stats);
         self.fe = fe::Fe::default();
@@ -454,7 +454,7 @@ impl Vivante {
         self.halted = false;
     }
 
-    /// An access failed.
+    /// Halts the GPU after a failed access.
     fn halt(&mut self, stop: Stop) {
         match stop {
             // HW: etnaviv.md 2.10: the GPU is halted by the exception.

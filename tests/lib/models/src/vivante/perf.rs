@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Profile counters. They move as work goes by; no number is what silicon would count.
+//! Profile counters. They grow as work is done; their values are not those of silicon.
 //!
-//! HW: etnaviv.md 2.12; state_hi.xml.h MC_PROFILE_*; the front end's current primitive (select 9)
-//! is what drivers since Linux 6.13 watch to distinguish a long draw from a hang (etnaviv.md 2.10).
+//! HW: etnaviv.md 2.12; state_hi.xml.h MC_PROFILE_*. Drivers since Linux 6.13 read the front end's
+//! current primitive (select 9) to distinguish a long draw from a hang (etnaviv.md 2.10).
 
 use super::mem::Traffic;
 
 /// Select value that resets the counters of a module.
 const RESET: u32 = 0xf;
 
-/// Module of each read register from PROFILE_READ on.
+/// Modules of the read registers from PROFILE_READ on.
 const RA: usize = 0;
 const TX: usize = 1;
 const FE: usize = 2;
@@ -18,7 +18,7 @@ const SH: usize = 5;
 const PA: usize = 6;
 const MC: usize = 8;
 
-/// Where the select of each module is: configuration register, byte.
+/// Location of each module's select: configuration register, byte.
 const SELECT: [(usize, u32); 10] = [
     (1, 2),
     (1, 3),
@@ -33,7 +33,7 @@ const SELECT: [(usize, u32); 10] = [
 ];
 
 /// Whether a counter exists once per pixel pipe, so that a driver reads it with each pipe selected
-/// in turn and adds up. HW: Linux 6.1 etnaviv_perfmon.c, the signals it samples that way.
+/// in turn and adds the values. HW: Linux 6.1 etnaviv_perfmon.c, the signals it samples that way.
 fn is_per_pipe(module: usize, select: u32) -> bool {
     match module {
         PE => true,
@@ -43,7 +43,7 @@ fn is_per_pipe(module: usize, select: u32) -> bool {
     }
 }
 
-/// One pixel pipe's part: `share` is (this pipe, number of pipes).
+/// The part of one pixel pipe: `share` is (this pipe, number of pipes).
 pub(crate) fn part(value: u64, share: (u32, u32)) -> u64 {
     let (pipe, pipes) = (u64::from(share.0), u64::from(share.1.max(1)));
     match pipe {
@@ -53,21 +53,21 @@ pub(crate) fn part(value: u64, share: (u32, u32)) -> u64 {
     }
 }
 
-/// Whether reads of module `n` need its clock, which module clock gating takes away when it is
+/// Whether reads of module `n` need its clock, which module clock gating turns off while it is
 /// idle. HW: etnaviv.md 2.12 (gating is off around all sampling) and 2.10 (the front end's current
 /// primitive is read without that).
 pub(crate) fn needs_clock(n: usize) -> bool {
     n != FE
 }
 
-/// What has been done since the last reset.
+/// Work done since the last reset of the counters.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) draws: u64,
     pub(crate) primitives: u64,
     pub(crate) vertices: u64,
     pub(crate) pixels_2d: u64,
-    /// Time any unit was busy, ns.
+    /// Time during which any unit was busy, ns.
     pub(crate) busy_ns: u64,
 }
 
@@ -78,12 +78,12 @@ pub(crate) struct Counters {
     pub(crate) config: [u32; 4],
     base: [Totals; 10],
     base_traffic: [Traffic; 10],
-    /// When HI_MEMORY_COUNTER_RESET was written.
+    /// Time at which HI_MEMORY_COUNTER_RESET was written.
     pub(crate) cycles_from: u64,
 }
 
 impl Counters {
-    /// Counters that start at `now`.
+    /// Counters that start at the time `now`.
     pub(crate) fn from(now: u64) -> Counters {
         Counters {
             cycles_from: now,
@@ -107,8 +107,8 @@ impl Counters {
         self.cycles_from = now;
     }
 
-    /// Reads module `n`, counted from PROFILE_READ in registers. `current` is how many
-    /// primitives of the running draw are done; `share` is (this pipe, number of pipes).
+    /// Reads module `n`, counted from PROFILE_READ in registers. `current` is the number of
+    /// completed primitives of the running draw; `share` is (this pipe, number of pipes).
     pub(crate) fn read(&self, n: usize, current: u64, share: (u32, u32)) -> u32 {
         let Some((register, byte)) = SELECT.get(n) else {
             return 0;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The units after the front end, each with a queue of work in order: PE (with the 3D pipeline, RS
-//! and the 2D engine) and BLT. Work has its effect on memory when its time has passed, so memory
-//! that goes away too early is noticed.
+//! and the 2D engine) and BLT. Work accesses memory at the end of its duration, so memory that is
+//! freed too early causes a fault.
 
 use super::regs::gl;
 use super::{blt, de, draw, rs};
 use std::collections::{BTreeMap, VecDeque};
 
-/// One thing to do.
+/// One item of work.
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
     Draw(Box<draw::Op>),
@@ -16,9 +16,9 @@ pub(crate) enum Work {
     Blt(Box<blt::Op>),
     Flush,
     Event(u32),
-    /// The recipient of a semaphore reached it.
+    /// The recipient reaches the semaphore.
     Token((u32, u32)),
-    /// Nothing after it starts before the token was reached that often.
+    /// Work after it starts when the token has been reached that often.
     Barrier((u32, u32), u64),
     /// A fence value is written.
     Fence {
@@ -52,7 +52,7 @@ impl Tokens {
         self.0.entry(pair).or_default().reached += 1;
     }
 
-    /// Which arrival a stall waits for; `None` if no semaphore was sent.
+    /// The arrival that a stall waits for; `None` if no semaphore was sent.
     pub(crate) fn stall(&mut self, pair: (u32, u32)) -> Option<u64> {
         let token = self.0.entry(pair).or_default();
         if token.stalled >= token.sent {
@@ -62,7 +62,7 @@ impl Tokens {
         Some(token.stalled)
     }
 
-    /// Semaphores that no stall has taken.
+    /// Semaphores that no stall has received.
     pub(crate) fn open(&self) -> u64 {
         self.0.values().map(|t| t.sent - t.stalled).sum()
     }
@@ -76,9 +76,9 @@ impl Tokens {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unit {
     queue: VecDeque<(Work, u64)>,
-    /// When the head is done.
+    /// When the item at the head of the queue completes.
     pub(crate) done_at: Option<u64>,
-    /// When the head started.
+    /// When the item at the head of the queue started.
     pub(crate) started: u64,
 }
 
@@ -95,7 +95,7 @@ impl Unit {
         self.queue.front().map(|(work, _)| work)
     }
 
-    /// Starts the head if the unit is free and nothing holds it back.
+    /// Starts the item at the head if the unit is idle and no barrier holds it.
     pub(crate) fn start(&mut self, now: u64, tokens: &Tokens) {
         if self.done_at.is_some() {
             return;
@@ -109,7 +109,7 @@ impl Unit {
         }
     }
 
-    /// The head, if its time has passed.
+    /// Removes and returns the item at the head if its time has passed.
     pub(crate) fn finished(&mut self, now: u64) -> Option<(Work, u64)> {
         if self.done_at? > now {
             return None;
@@ -128,8 +128,8 @@ impl Unit {
     }
 }
 
-/// Index of the unit a recipient belongs to: 0 PE, 1 BLT. `None` for the others, which the model
-/// has no queue for: they are reached at once.
+/// Index of the unit that a recipient belongs to: 0 PE, 1 BLT. `None` for units without a queue in
+/// the model: they reach a semaphore at once.
 pub(crate) fn unit_of(recipient: u32) -> Option<usize> {
     match recipient {
         gl::PE | gl::DE | gl::RA => Some(0),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The register window: which block answers an offset.
+//! The register window: reads and writes by offset, passed to the block of each register.
 
 use super::pipe::Work;
 use super::regs::{fe as fe_reg, hi, mc, mmu as mmu_reg};
@@ -117,7 +117,8 @@ impl Vivante {
         }
     }
 
-    /// Time units were busy, the work they have now included, so that it never jumps.
+    /// Time during which units were busy, including the work in progress, so that the value grows
+    /// steadily.
     fn busy_ns(&self) -> u64 {
         let running = |unit: &super::Unit| {
             let until = unit.done_at.map_or(unit.started, |end| end.min(self.now));
@@ -127,7 +128,7 @@ impl Vivante {
         self.counters.totals.busy_ns.saturating_add(now)
     }
 
-    /// Primitives of the running draw that are done.
+    /// Completed primitives of the running draw.
     fn current_primitive(&self) -> u64 {
         let unit = &self.units[0];
         let (Some(Work::Draw(op)), Some(end)) = (unit.head(), unit.done_at) else {
@@ -193,8 +194,8 @@ impl Vivante {
         Some(())
     }
 
-    /// HW: etnaviv.md 2.4: a secure core starts when both control registers say so, and only with
-    /// non-secure access granted.
+    /// HW: etnaviv.md 2.4: a secure core starts when both control registers have ENABLE set, and
+    /// only with non-secure access granted.
     fn start_secure(&mut self, value: u32) {
         if value & fe_reg::COMMAND_ENABLE == 0 {
             return;

@@ -31,7 +31,7 @@ pub(crate) mod hi {
     pub(crate) const IDLE_TS: u32 = 1 << 11;
     pub(crate) const IDLE_BL: u32 = 1 << 12;
     pub(crate) const IDLE_MC: u32 = 1 << 14;
-    /// Every module idle; bit 31 (AXI_LP) says "in low power", not "idle".
+    /// All modules are idle; bit 31 (AXI_LP) means low power, not idle.
     pub(crate) const IDLE_ALL: u32 = 0x7fff_ffff;
 
     pub(crate) const AXI_CONFIG: u32 = 0x008;
@@ -136,7 +136,7 @@ pub(crate) mod fe {
     pub(crate) const VERTEX_STREAM_CONTROL: u32 = 0x650;
     pub(crate) const COMMAND_ADDRESS: u32 = 0x654;
     pub(crate) const COMMAND_CONTROL: u32 = 0x658;
-    /// Also of SEC_COMMAND_CONTROL.
+    /// The bit has the same meaning in SEC_COMMAND_CONTROL.
     pub(crate) const COMMAND_ENABLE: u32 = 1 << 16;
     pub(crate) const DMA_STATUS: u32 = 0x65c;
     pub(crate) const DMA_DEBUG_STATE: u32 = 0x660;
@@ -190,7 +190,7 @@ pub(crate) mod gl {
     pub(crate) const BLT: u32 = 16;
 }
 
-/// Shaders, pixel engine, tile status, textures: the states a draw takes addresses from.
+/// Shaders, pixel engine, tile status, textures: states that hold addresses of a draw.
 pub(crate) mod d3 {
     pub(crate) const VS_INPUT_COUNT: u32 = 0x808;
     pub(crate) const VS_RANGE: u32 = 0x85c;

@@ -29,26 +29,26 @@ const SUPER: u32 = 1 << 31;
 
 const BAND: u32 = 64;
 
-/// One operation with everything it needs.
+/// One operation with all its arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Op {
     source: Image,
     dest: Image,
-    /// Windows in image coordinates of the destination, one a pipe.
+    /// Windows in image coordinates of the destination, one per pipe.
     windows: Vec<Rect>,
     fill: Option<Fill>,
     downsample: [u32; 2],
     swap_rb: bool,
     flip: bool,
     in_place: Option<u32>,
-    /// What the model does not know of it, and the word that says so.
-    odd: Option<(&'static str, u32)>,
+    /// An unsupported feature of the operation, and the word that selects it.
+    unsupported: Option<(&'static str, u32)>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Fill {
     values: [u32; 4],
-    /// One bit per byte of four words.
+    /// Byte enables: one bit per byte of four words.
     bytes: u32,
 }
 
@@ -77,7 +77,7 @@ fn image(addr: [u32; 2], stride: u32, tiled: bool, bpp: u32) -> Image {
     }
 }
 
-/// Tile status of the colour buffer as the TS states have it.
+/// Tile status of the colour buffer, from the TS states.
 fn tile_status(states: &States, identity: &Identity) -> TileStatus {
     TileStatus {
         status: states.get(d3::TS_COLOR_STATUS_BASE),
@@ -138,7 +138,7 @@ impl Op {
                 }
             })
             .collect();
-        // Both pipes on the same window do the work once.
+        // If both pipes have the same window, the work is done once.
         windows.dedup();
         let control = states.get(reg::CLEAR_CONTROL);
         let values = [0, 1, 2, 3].map(|n| states.nth(reg::FILL_VALUE, n));
@@ -148,7 +148,7 @@ impl Op {
             1 => Some([values[0]; 4]),
             _ => Some(values),
         };
-        let odd = if source_bpp != dest_bpp || dest_bpp.is_none() {
+        let unsupported = if source_bpp != dest_bpp || dest_bpp.is_none() {
             Some(("RS copy between formats", config))
         } else if config & FLIP != 0 && windows.len() > 1 {
             Some(("RS flip with two windows", config))
@@ -170,7 +170,7 @@ impl Op {
             swap_rb: config & SWAP_RB != 0,
             flip: config & FLIP != 0,
             in_place: None,
-            odd,
+            unsupported,
         }
     }
 
@@ -179,7 +179,7 @@ impl Op {
         let mut op = Op::decode(states, identity);
         op.source.ts = Some(tile_status(states, identity));
         op.in_place = Some(tiles);
-        op.odd = None;
+        op.unsupported = None;
         op
     }
 
@@ -194,18 +194,18 @@ impl Op {
         }
     }
 
-    /// What hardware leaves undefined. HW: Mesa etnaviv_rs.c: widths that are no multiple of 16
-    /// make the RS scribble or hang.
-    pub(crate) fn complain(&self, stats: &mut Stats) {
+    /// Counts uses that hardware leaves undefined. HW: Mesa etnaviv_rs.c: with widths that are not
+    /// a multiple of 16 the RS writes outside its window or hangs.
+    pub(crate) fn count_undefined(&self, stats: &mut Stats) {
         if self.in_place.is_none() && self.windows.iter().any(|r| r.w % 16 != 0 || r.h % 4 != 0) {
             stats.protocol("RS window not a multiple of 16x4");
         }
     }
 
-    /// Does it.
+    /// Executes the operation.
     pub(crate) fn run(&self, mem: &mut Mem, capture: bool) -> Result<Option<Frame>, Stop> {
         mem.stats.rs_operations += 1;
-        if let Some((what, word)) = self.odd {
+        if let Some((what, word)) = self.unsupported {
             mem.stats.decode(what, word);
             return Ok(None);
         }
@@ -223,7 +223,7 @@ impl Op {
         if self.fill.is_some() {
             return Ok(None);
         }
-        // All windows together: they lie below each other.
+        // The union of all windows: each is below the one before.
         let first = self.windows[0];
         let bottom = self.windows.iter().map(|r| r.y + r.h).max().unwrap_or(0);
         let whole = Rect {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The state space: 64 Ki words that streams load and that engines read when they are kicked.
+//! The state space: 64 Ki words that streams load and that engines read when an operation starts.
 
 use super::stats::STATES;
 
@@ -22,7 +22,7 @@ impl States {
         self.get(address.wrapping_add(n.wrapping_mul(4)))
     }
 
-    /// Two states in a row.
+    /// Two consecutive states.
     pub(crate) fn pair(&self, address: u32) -> [u32; 2] {
         [self.get(address), self.nth(address, 1)]
     }
@@ -36,7 +36,7 @@ impl States {
     }
 }
 
-/// A 16.16 fixed point number as the float it is loaded as. HW: etnaviv.md 5, LOAD_STATE FIXP.
+/// The float that a 16.16 fixed point number is loaded as. HW: etnaviv.md 5, LOAD_STATE FIXP.
 pub(crate) fn fixp_to_float(value: u32) -> u32 {
     ((value as i32) as f32 / 65536.0).to_bits()
 }

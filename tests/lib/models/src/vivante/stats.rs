@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What happened inside the model, for tests to assert on. Counters only grow; the map of loaded
-//! states can be cleared.
+//! Counters of events inside the model, for assertions in tests. Counters only grow; the map of
+//! loaded states can be cleared.
 
 use crate::bus::Access;
 use std::collections::BTreeMap;
@@ -47,20 +47,20 @@ impl StateMap {
     }
 }
 
-/// Counters of one model since it was made.
+/// Counters of one model since it was created.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Commands executed, by opcode (bits 31:27 of the header): 1 LOAD_STATE, 2 END, 3 NOP,
-    /// 4 DRAW_2D, 5 DRAW_PRIMITIVES, 6 DRAW_INDEXED, 7 WAIT, 8 LINK, 9 STALL, 10 CALL,
-    /// 11 RETURN, 12 DRAW_INSTANCED, 13 CHIP_SELECT, 15 WAIT_FENCE, 16 DRAW_INDIRECT,
-    /// 19 SNAP_PAGES. Turns of the idle loop that found nothing new count once per call of the
-    /// model, however much time it covered.
+    /// Commands executed, by opcode (bits 31:27 of the header): 1 LOAD_STATE, 2 END, 3 NOP, 4
+    /// DRAW_2D, 5 DRAW_PRIMITIVES, 6 DRAW_INDEXED, 7 WAIT, 8 LINK, 9 STALL, 10 CALL, 11 RETURN, 12
+    /// DRAW_INSTANCED, 13 CHIP_SELECT, 15 WAIT_FENCE, 16 DRAW_INDIRECT, 19 SNAP_PAGES. Turns of the
+    /// idle loop that read no change count once per call of the model, however much time it
+    /// covered.
     pub commands: [u64; 32],
     /// States that streams loaded since the map was cleared by
     /// [`clear_states_loaded`](super::Vivante::clear_states_loaded).
     pub states_loaded: StateMap,
-    /// Loads of states that streams cannot reach (HI, PM, MC, the ring registers, secure MMU
-    /// registers): recorded, without effect.
+    /// Loads of states that streams cannot access (HI, PM, MC, the ring registers, secure MMU
+    /// registers); they have no effect.
     pub blocked_loads: u64,
     /// Times the front end was started.
     pub starts: u64,
@@ -68,11 +68,11 @@ pub struct Stats {
     pub jumps: u64,
     /// Times the front end ran out of prefetched words without a LINK or END.
     pub starved: u64,
-    /// Unknown opcodes met; each hangs the front end.
+    /// Unknown opcodes; each hangs the front end.
     pub illegal_commands: u64,
     /// Events raised, by id.
     pub events: [u64; 32],
-    /// An event was raised while its bit was still pending: two completions in one interrupt.
+    /// Events raised while their bit was pending, so that one interrupt reports two completions.
     pub merged_events: u64,
     /// MMU exceptions raised, by code (1 slave not present, 2 page not present, 3 write
     /// violation, 4 out of bounds).
@@ -101,28 +101,27 @@ pub struct Stats {
     pub rs_operations: u64,
     /// 2D rectangles executed.
     pub rectangles: u64,
-    /// Pixels written by RS, BLT and 2D; pixels that only a tile status changed included.
+    /// Pixels written by RS, BLT and 2D, including pixels for which only the tile status changed.
     pub pixels_written: u64,
     /// Tiles marked clear in a tile status.
     pub tiles_cleared: u64,
     /// Tiles read as their clear value because of their tile status.
     pub tiles_filled: u64,
-    /// Times the clock or the power was taken from a core whose front end had not reached END, or
-    /// whose units worked. HW: docs/crosscheck.md: the stock driver ends the ring and waits for
-    /// idle first. A front end that hangs does not count.
+    /// Times the clock or the power of a core was turned off although its front end had not reached
+    /// END, or its units were busy. HW: docs/crosscheck.md: the stock driver ends the ring and
+    /// waits for idle first. A hung front end does not count.
     pub cut_off: u64,
     /// Register accesses while the power domain or the clock was off.
     pub dead_accesses: u64,
-    /// Accesses to offsets that are no register, with their count.
+    /// Accesses to offsets without a register, with their count.
     pub unknown_registers: BTreeMap<(u32, Access), u64>,
     /// Writes to read-only registers.
     pub readonly_writes: u64,
     /// Use that hardware leaves undefined, by short name.
     pub protocol_errors: BTreeMap<&'static str, u64>,
-    /// Contents the model could not decode, by short name. What it would have done to that part
-    /// is left undone.
+    /// Contents that the model cannot decode, by short name. Their effects are left out.
     pub decode_errors: BTreeMap<&'static str, u64>,
-    /// The first word of each kind that was not decoded.
+    /// The first word of each kind that could not be decoded.
     pub decode_words: BTreeMap<&'static str, u32>,
     /// Times the interrupt line went from low to high.
     pub irqs: u64,
@@ -166,7 +165,7 @@ impl Stats {
         self.decode_errors.values().sum()
     }
 
-    /// All accesses to offsets that are no register.
+    /// All accesses to offsets without a register.
     pub fn unknown_accesses(&self) -> u64 {
         self.unknown_registers.values().sum()
     }
@@ -180,7 +179,7 @@ impl Stats {
         *self.protocol_errors.entry(what).or_default() += 1;
     }
 
-    /// Counts what the model does not know, best described by `word`.
+    /// Counts contents that the model cannot decode; `word` shows them best.
     pub(crate) fn decode(&mut self, what: &'static str, word: u32) {
         *self.decode_errors.entry(what).or_default() += 1;
         self.decode_words.entry(what).or_insert(word);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! How long things take. The numbers are plausible, not measured, except where a source is named.
+//! Durations of operations. The values are plausible, not measured, except where a source is named.
 
-/// Durations in nanoseconds, of whatever starts after they are set.
+/// Durations in nanoseconds, of operations that start after they are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// How long reset must be held to happen. HW: etnaviv.md 2.5: drivers hold it 10 to 20 us.
+    /// Minimum time that the reset bit must be set for a reset. HW: etnaviv.md 2.5: drivers hold it
+    /// 10 to 20 us.
     pub reset_ns: u64,
-    /// The front end fetches one burst.
+    /// Fetch of one burst by the front end.
     pub fetch_ns: u64,
-    /// The front end executes one word.
+    /// Execution of one word by the front end.
     pub word_ns: u64,
     /// A cache flush in PE, TS or BLT.
     pub flush_ns: u64,
@@ -23,8 +24,8 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// The same with draws, RS, BLT and 2D operations, and their vertices and pixels, `times` as
-    /// long. What the front end and resets take stays as it is.
+    /// Returns these durations with draws, RS, BLT and 2D operations, and their vertices and
+    /// pixels, `times` as long. The front end and resets keep their durations.
     #[must_use]
     pub fn with_work_scaled(self, times: u32) -> Timing {
         let long = |ns: u64| ns.saturating_mul(u64::from(times));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which GPU is modelled: identity registers and what the model does differently.
+//! The modelled GPUs: identity registers and the properties that the model depends on.
 
-/// GPUs the model can be.
+/// GPUs that the model supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Variant {
     /// GC7000Lite r6214, as in i.MX8MQ: HALTI5, BLT engine, secure MMUv2 with a PTA.
@@ -15,7 +15,7 @@ pub enum Variant {
     Gc320,
 }
 
-/// What the MMU is.
+/// Kind of MMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MmuKind {
     V1,
@@ -23,7 +23,7 @@ pub(crate) enum MmuKind {
     V2Secure,
 }
 
-/// Read-only registers and traits of one GPU.
+/// Read-only registers and properties of one GPU.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
     pub(crate) model: u32,
@@ -66,8 +66,8 @@ impl Identity {
 
     pub(crate) fn of(variant: Variant) -> Identity {
         match variant {
-            // HW: etnaviv.md 2.3 (feature words and specs; product id and dates are no oracle:
-            // the published row accepts any). SPECS encode the row of 2.3; the instruction
+            // HW: etnaviv.md 2.3 (feature words and specs; product id and dates are not known from
+            // silicon: the published row accepts any). SPECS encode the row of 2.3; the instruction
             // count 512 has no encoding.
             Variant::Gc7000L => Identity {
                 model: 0x7000,

@@ -3,7 +3,7 @@
 //! (genxml v4.xml, v5.xml, v7.xml).
 use super::Rig;
 
-/// Where the descriptors of a frame go; the page must be mapped.
+/// Address of a frame's descriptors; the page must be mapped.
 pub const FBD: u64 = 0x0210_0000;
 pub const FRAGMENT_JOB: u64 = 0x0210_0800;
 
@@ -63,7 +63,7 @@ pub struct Zs {
     pub stencil: u32,
 }
 
-/// Everything of a v5 or v7 frame.
+/// A v5 or v7 frame.
 pub struct Frame {
     pub width: u32,
     pub height: u32,
@@ -88,7 +88,7 @@ pub fn frame(width: u32, height: u32, rts: &[Rt]) -> Frame {
     }
 }
 
-/// Writes the descriptor and the job. The tag of the pointer: 1 | extension << 1 | (targets - 1)
+/// Writes the descriptor and the job. The tag of the pointer is 1 | extension << 1 | (targets - 1)
 /// << 2. HW: Mesa genxml v5.xml "FBD Tag", pan_cs.c pan_emit_fbd.
 pub fn emit(g: &mut Rig, f: &Frame) {
     let zs = f.zs.unwrap_or_default();
@@ -182,7 +182,7 @@ pub fn emit_job(g: &mut Rig, fbd: u64, tiles: [u32; 4]) {
     );
 }
 
-/// Runs the fragment job and demands that it completes.
+/// Runs the fragment job and requires that it completes.
 pub fn run(g: &mut Rig) {
     g.submit(0, FRAGMENT_JOB, 0);
     g.settle();
@@ -190,8 +190,8 @@ pub fn run(g: &mut Rig) {
     g.wr(0x1004, 1);
 }
 
-/// Order of pixels in a 16x16 tile, spelled out bit by bit:
-/// y3, x3^y3, y2, x2^y2, y1, x1^y1, y0, x0^y0. HW: Mesa pan_tiling.c.
+/// Offset of a pixel in 16x16 tiles, bit by bit: y3, x3^y3, y2, x2^y2, y1, x1^y1, y0, x0^y0. HW:
+/// Mesa pan_tiling.c.
 pub fn tiled_offset(x: u32, y: u32, stride: u32, bpp: u32) -> u64 {
     let (tx, ty, x, y) = (x / 16, y / 16, x % 16, y % 16);
     let bit = |v: u32, n: u32| (v >> n) & 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A board for the models: flat memory, interrupt lines, and the steps a driver would take,
-//! written out register by register. Page tables and descriptors are built here from their
-//! published layouts, with nothing of the model's or the driver's code.
+//! A board for the models: flat memory, interrupt lines, and the steps of a driver, register by
+//! register. Page tables and descriptors are built here from their published layouts, without code
+//! of the model or the driver.
 #![allow(dead_code, reason = "each test program uses its own part of the board")]
 
 pub mod frame;
@@ -17,7 +17,7 @@ pub const GPU: usize = 2;
 /// First byte of RAM.
 pub const RAM: u64 = 0x8000_0000;
 const RAM_SIZE: usize = 48 << 20;
-/// Where data pages come from; tables come from the start of RAM.
+/// First byte of the data pages; tables are allocated from the start of RAM.
 const DATA: u64 = RAM + (4 << 20);
 
 // Leaf permissions of the legacy table format. HW: panfrost.md 3.1.
@@ -30,7 +30,7 @@ pub const RX: u64 = R;
 /// Flat RAM with holes, and three lines.
 pub struct Board {
     pub ram: Vec<u8>,
-    /// Physical ranges that answer with a bus error.
+    /// Physical ranges for which the bus returns an error.
     pub holes: Vec<(u64, u64)>,
     pub lines: [bool; 3],
     /// Every change of a line, in order.
@@ -70,20 +70,20 @@ impl Bus for Board {
     }
 }
 
-/// A GPU on a board, at a time.
+/// A GPU on a board, and the current time.
 pub struct Rig {
     pub mali: Mali,
     pub board: Board,
     pub now: u64,
     next_table: u64,
     next_page: u64,
-    /// Root table of the address space tests use.
+    /// Root table of the address space that tests use.
     pub root: u64,
     pages: HashMap<u64, u64>,
 }
 
 impl Rig {
-    /// A GPU as found at power on; nothing has been written yet.
+    /// A GPU as at power on, without any register write.
     pub fn cold(variant: Variant) -> Rig {
         let board = Board {
             ram: vec![0; RAM_SIZE],
@@ -135,13 +135,13 @@ impl Rig {
         u64::from(self.rd(offset)) | u64::from(self.rd(offset + 4)) << 32
     }
 
-    /// Lets `ns` pass.
+    /// Advances the time by `ns`.
     pub fn wait(&mut self, ns: u64) {
         self.now += ns;
         self.mali.poll(&mut self.board, self.now);
     }
 
-    /// Lets time pass until nothing is under way.
+    /// Advances the time until no event is pending.
     pub fn settle(&mut self) {
         for _ in 0..10_000 {
             match self.mali.next_event() {
@@ -152,7 +152,7 @@ impl Rig {
                 None => return,
             }
         }
-        panic!("the model never comes to rest");
+        panic!("events do not end");
     }
 
     pub fn set_timing(&mut self, change: impl FnOnce(&mut Timing)) {
@@ -217,7 +217,7 @@ impl Rig {
         self.as_command(n, command);
     }
 
-    /// Points address space `n` at a legacy table. HW: panfrost.md 3.1 TRANSTAB.
+    /// Sets address space `n` to a legacy table. HW: panfrost.md 3.1 TRANSTAB.
     pub fn enable(&mut self, n: u32, root: u64) {
         self.flush(n, 5, 0, u64::MAX);
         self.wr64(0x2400 + 0x40 * n, root | 1 << 2 | 3);
@@ -257,7 +257,7 @@ impl Rig {
         self.board.write(pa, &value.to_le_bytes()).unwrap();
     }
 
-    /// Address of the entry of `va` at `level` (0 to 3), making tables on the way.
+    /// Address of the entry of `va` at `level` (0 to 3); creates missing tables.
     pub fn entry(&mut self, root: u64, va: u64, level: u32) -> u64 {
         let mut table = root;
         for l in 0..level {
@@ -284,7 +284,7 @@ impl Rig {
         self.pages.remove(&(va >> 12));
     }
 
-    /// Maps `len` bytes at `va` on fresh pages of the default table.
+    /// Maps `len` bytes at `va` on new pages of the default table.
     pub fn map(&mut self, va: u64, len: u64, flags: u64) {
         for n in 0..len.div_ceil(4096) {
             let pa = self.page();
@@ -296,7 +296,7 @@ impl Rig {
         self.pages[&(va >> 12)] + (va & 0xfff)
     }
 
-    // --- memory at GPU addresses, as the processor sees it ---
+    // --- memory at GPU addresses, as the processor accesses it ---
 
     pub fn poke(&mut self, va: u64, bytes: &[u8]) {
         for (n, byte) in bytes.iter().enumerate() {

@@ -8,25 +8,25 @@ use crate::common::{Rig, MMU, NX, R, RW, RX};
 use models::Variant;
 use seeded::Random;
 
-/// Would catch a table entry that the shader never loads from being followed: such entries hold
-/// what the memory held before. Source: Mesa pan_cmdstream.c panfrost_emit_const_buf (only buffers
-/// of `ubo_mask` are written).
+/// Would catch a check of table entries that the shader never loads from: such entries are
+/// uninitialised memory. Source: Mesa pan_cmdstream.c panfrost_emit_const_buf (only buffers of
+/// `ubo_mask` are written).
 #[test]
 fn entries_of_unused_uniform_buffers_are_not_followed() {
     let mut g = Rig::ready(Variant::T860);
     map_triangle(&mut g);
     g.map(HEAP, 0x2000, RW);
     triangle(&mut g, HEAP + 0x2000);
-    // A viewport's 160.0 and -120.0, left there by an earlier use.
+    // A viewport's 160.0 and -120.0, left over from an earlier use.
     g.poke64(FBD + 0x340, 0xc2f0_0000_4320_0000);
     g.submit(1, FBD + 0x400, 0);
     g.settle();
     assert_eq!((g.job_raw(), g.slot_status(1)), (2, 1));
 }
 
-/// Would catch uniform data taken for attribute descriptors: where the shader reads the vertex
-/// number, that is descriptor 16, and between it and the last attribute is what the memory held
-/// before. Source: Mesa pan_ir.h PAN_VERTEX_ID; the words are those of Xwayland on a T760.
+/// Would catch uniform data taken for attribute descriptors: if the shader reads the vertex number,
+/// that is descriptor 16, and the descriptors between it and the last attribute are uninitialised
+/// memory. Source: Mesa pan_ir.h PAN_VERTEX_ID; the words are those of Xwayland on a T760.
 #[test]
 fn descriptors_between_attributes_and_vertex_number_are_not_followed() {
     const RECORDS: u64 = STATES + 0x100;
@@ -67,9 +67,9 @@ fn descriptors_between_attributes_and_vertex_number_are_not_followed() {
     }
 }
 
-/// Would catch a table followed that a shader fills, for what is in it the model cannot know: a
-/// compute job of the same chain was given its address. Another job's tables are followed. Source:
-/// Mesa panvk_vX_meta_desc_copy.c.
+/// Would catch a check of a table that a shader fills, whose contents the model cannot know: a
+/// compute job of the same chain received its address. A table that only another chain's job
+/// received is checked. Source: Mesa panvk_vX_meta_desc_copy.c.
 #[test]
 fn tables_that_a_shader_fills_are_not_followed() {
     for (given, attributes) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -85,10 +85,10 @@ fn tables_that_a_shader_fills_are_not_followed() {
             g.poke64(job + 64 + 112, storage);
         }
         g.poke32(storage + 4, &[31]);
-        // The copy: two words of eight bytes in the push uniforms.
+        // The compute job: two words of eight bytes in the push uniforms.
         g.poke64(first + 64 + 48, uniforms);
         g.poke32(states[0] + 48, &[2 << 15]);
-        // The second of two entries is filled.
+        // The compute job fills the second of two entries.
         let bytes = if attributes { 16 } else { 32 };
         g.poke64(uniforms + 8, if given { table + bytes } else { table - 8 });
         if attributes {
@@ -110,8 +110,8 @@ fn tables_that_a_shader_fills_are_not_followed() {
     }
 }
 
-/// Would catch varyings that are read-only for the vertex job, and a buffer that runs over the
-/// end of its mapping. Source: Mesa genxml "Attribute Buffer" size.
+/// Would catch varyings that are read-only for the vertex job, and a buffer that extends beyond its
+/// mapping. Source: Mesa genxml "Attribute Buffer" size.
 #[test]
 fn varyings_are_written_and_sizes_count() {
     let mut g = Rig::ready(Variant::T860);
@@ -154,8 +154,8 @@ fn tiler_needs_a_zeroed_list_and_room() {
     assert_eq!((g.slot_status(1), g.peek64(FBD + 0x208)), (0x60, HEAP));
 }
 
-/// Would catch heap use that does not grow with the draw: 100000 vertices take several 2 MiB
-/// chunks, each by one fault. Source: panfrost.md 2.4 (2 MiB chunks).
+/// Would catch heap use that does not grow with the draw: 100000 vertices need several 2 MiB
+/// chunks, with one fault for each. Source: panfrost.md 2.4 (2 MiB chunks).
 #[test]
 fn heap_grows_with_vertices() {
     let mut g = Rig::ready(Variant::T860);
@@ -170,11 +170,7 @@ fn heap_grows_with_vertices() {
             break;
         }
         let va = g.rd64(0x2420);
-        assert_eq!(
-            va,
-            HEAP + faults * (2 << 20),
-            "chunks are asked for in order"
-        );
+        assert_eq!(va, HEAP + faults * (2 << 20), "chunks are faulted in order");
         faults += 1;
         assert!(faults < 8);
         g.wr(0x2004, 1);
@@ -223,7 +219,7 @@ fn bifrost_tiler_and_indexed_vertex_jobs() {
             512 + 3 * 64,
             "the context keeps the level"
         );
-        // The vertex shader of an indexed vertex job may have a second half.
+        // The vertex shader of an indexed vertex job may have a second part.
         g.wr(0x1004, 2);
         g.poke64(state + 56, 0xe000_0000);
         g.submit(1, at, 0);
@@ -232,11 +228,11 @@ fn bifrost_tiler_and_indexed_vertex_jobs() {
     }
 }
 
-/// Would catch textures and samplers without a check. Source: Mesa genxml v5.xml, v7.xml "Texture",
-/// "Sampler"; decode.c pandecode_texture_payload.
+/// Would catch textures and samplers that are not checked. Source: Mesa genxml v5.xml, v7.xml
+/// "Texture", "Sampler"; decode.c pandecode_texture_payload.
 #[test]
 fn textures_and_samplers_are_checked() {
-    // (variant, take away: 0 nothing, 1 texture table, 2 surface, 3 samplers)
+    // (variant, what is unmapped: 0 nothing, 1 texture table, 2 surface, 3 samplers)
     for (variant, hole) in [Variant::T860, Variant::G31]
         .into_iter()
         .flat_map(|v| (0..4).map(move |h| (v, h)))
@@ -282,7 +278,7 @@ fn textures_and_samplers_are_checked() {
     }
 }
 
-/// Would catch local storage that is not writable, and a null descriptor taken for a fault.
+/// Would catch local storage that is not writable, and a null descriptor that causes a fault.
 #[test]
 fn thread_storage_and_null_pointers() {
     let mut g = Rig::ready(Variant::T860);
@@ -307,7 +303,7 @@ fn thread_storage_and_null_pointers() {
     assert_eq!(g.rd64(0x2420), at + 0x1000);
 }
 
-/// Would catch a model that panics or hangs on garbage in descriptors.
+/// Would catch a model that panics or hangs on random descriptors.
 #[test]
 fn garbage_descriptors_do_not_panic() {
     let mut random = Random::new(1);
@@ -319,7 +315,7 @@ fn garbage_descriptors_do_not_panic() {
             let at = 0x0300_0000u64;
             g.map(at, 0x4000, crate::common::R | crate::common::W);
             for n in 0..0x4000 / 8 {
-                // Mostly pointers into the mapped range, to get past the first look.
+                // Mostly pointers into the mapped range, so that they pass the first check.
                 let value = random.next();
                 let word = if !value.is_multiple_of(3) {
                     at + value % 0x3f00 / 64 * 64

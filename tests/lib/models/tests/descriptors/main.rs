@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The two frames traced from Mesa on a T860 (data/panfrost/pandecode-t860-clear.txt and
-//! pandecode-t860-clear-tri.txt), rebuilt as memory at their own addresses and executed; and
+//! pandecode-t860-clear-tri.txt), written to memory at their original addresses and executed; and
 //! the pointer checks of draws.
 #[path = "../common/mod.rs"]
 mod common;
@@ -20,7 +20,7 @@ const VARYINGS: u64 = 0xf7f9_9000;
 const VERTICES: u64 = 0xf7fb_9000;
 const HEAP: u64 = 0xf800_0000;
 
-/// How colour target 0 is laid out.
+/// Layout of colour target 0.
 #[derive(Clone, Copy, PartialEq)]
 enum Target {
     /// As traced.
@@ -83,8 +83,8 @@ fn image_is_clear(g: &mut Rig) {
     );
 }
 
-/// Would catch any misread of the descriptors Mesa makes for glClear.
-/// Source: data/panfrost/pandecode-t860-clear.txt.
+/// Would catch a decoding error in the descriptors that Mesa makes for glClear. Source:
+/// data/panfrost/pandecode-t860-clear.txt.
 #[test]
 fn traced_clear() {
     for target in [Target::Afbc, Target::Linear] {
@@ -237,15 +237,15 @@ fn map_triangle(g: &mut Rig) {
     map_frame(g);
     g.map(CODE, 0x1000, RX);
     g.map(STATES, 0x1000, R | NX);
-    // Read-only for the GPU, but the processor of this rig writes anyway.
+    // Read-only for the GPU; this rig writes it as the processor.
     g.map(POLYGONS, 0x2_c000, RW);
     g.map(VARYINGS, 0x1000, RW);
     g.map(VERTICES, 0x1000, R | NX);
 }
 
-/// Would catch a pointer misplaced by one word in any descriptor of the chain: each is mapped
-/// with exactly the permission it needs, and the heap grows by page fault.
-/// Source: data/panfrost/pandecode-t860-clear-tri.txt; panfrost.md 2.4 (heap).
+/// Would catch a pointer misplaced by one word in any descriptor of the chain: each page is mapped
+/// with exactly the permission it needs, and the heap grows by page fault. Source:
+/// data/panfrost/pandecode-t860-clear-tri.txt; panfrost.md 2.4 (heap).
 #[test]
 fn traced_triangle() {
     let mut g = Rig::ready(Variant::T860);
@@ -254,7 +254,7 @@ fn traced_triangle() {
     g.poke64(POLYGONS, u64::MAX);
     g.submit(1, FBD + 0x400, 0);
     g.settle();
-    // The tiler asks for heap memory.
+    // The tiler faults on its heap.
     assert_eq!(g.rd64(0x2420), HEAP);
     assert_eq!(g.rd(0x241c) & 0x3ff, 0xc2 | 3 << 8);
     g.wr(0x2004, 1);
@@ -278,8 +278,8 @@ fn traced_triangle() {
     assert_eq!(s.protocol_error_count(), 0, "{:?}", s.protocol_errors);
 }
 
-/// Would catch a pointer without a check: for each thing a draw points to, its page is taken away
-/// and the fault must name it.
+/// Would catch a pointer that is not checked: each page that a draw points to is unmapped in turn,
+/// and the fault must report it.
 #[test]
 fn every_pointer_is_checked() {
     // (page, access type of the fault: 1 execute, 2 read, 3 write)
@@ -302,7 +302,7 @@ fn every_pointer_is_checked() {
         assert_eq!(g.rd64(0x2420) & !0xfff, page);
         assert_eq!((g.rd(0x241c) >> 8) & 3, access, "{page:#x}");
     }
-    // Single pointers moved to an unmapped address: (address of the pointer, value, fault VA).
+    // Single pointers set to an unmapped address: (address of the pointer, value, fault VA).
     let wild = 0xe000_0000u64;
     let moved = [
         (FBD + 0x180 + 48, wild),

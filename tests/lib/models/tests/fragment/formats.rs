@@ -29,7 +29,7 @@ fn colour_formats() {
             [COLOR; 4],
             &[0xff, 0x33, 0x66, 0x99],
         ),
-        // X8: the padding byte takes "zero" or "one".
+        // X8: the padding byte is "zero" or "one".
         (
             1,
             19,
@@ -106,7 +106,8 @@ fn colour_formats() {
     }
 }
 
-/// Would catch formats silently written wrong: what is not known is counted and left alone.
+/// Would catch formats that are written wrongly without a count: targets of unknown formats are
+/// counted and not written.
 #[test]
 fn unknown_formats_and_layouts_are_counted() {
     let base = rgba8(IMAGE, 256, LINEAR, COLOR);
@@ -143,7 +144,7 @@ fn unknown_formats_and_layouts_are_counted() {
     }
 }
 
-/// Would catch the two-bit block format of v5 read in v7 descriptors, where it has four bits.
+/// Would catch the two-bit block format of v5 decoded in v7 descriptors, where it has four bits.
 /// Source: Mesa genxml v7.xml "ZS CRC Extension".
 #[test]
 fn compressed_depth_is_counted() {
@@ -204,7 +205,7 @@ fn depth_and_stencil_clears() {
                 run(&mut g);
                 let rt = rgba8(IMAGE, row, layout, 0);
                 check(&mut g, &rt, bpp, 20, [0, 0, 39, 19], want);
-                // The same without the clear flag leaves the surface alone.
+                // Without the clear flag the surface keeps its contents.
                 let mut g = rig(
                     if v7 { Variant::G31 } else { Variant::T860 },
                     size(20, row, layout),

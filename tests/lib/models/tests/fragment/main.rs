@@ -25,7 +25,7 @@ fn rig(variant: Variant, bytes: u64) -> Rig {
     g
 }
 
-/// Maps an image and fills it with a mark.
+/// Maps an image and fills it with a marker byte.
 fn image(g: &mut Rig, base: u64, bytes: u64) {
     g.map(base, bytes, RW);
     for page in 0..bytes.div_ceil(4096) {
@@ -51,8 +51,8 @@ fn size(height: u32, stride: u32, layout: u32) -> u64 {
         })
 }
 
-/// Every pixel inside `area` has the value, every byte of every other pixel the mark, and so
-/// have the bytes that belong to no pixel.
+/// Checks that every pixel inside `area` has the value, and that every other byte of the image is
+/// the marker byte.
 fn check(g: &mut Rig, rt: &Rt, bpp: u32, height: u32, area: [u32; 4], want: &[u8]) {
     let bytes = g.peek(rt.base, size(height, rt.stride, rt.layout) as usize);
     let inside = u64::from(area[2] - area[0] + 1) * u64::from(area[3] - area[1] + 1);
@@ -99,7 +99,7 @@ fn clears_are_pixel_exact() {
     }
 }
 
-/// Would catch a clear too slow to drive a desktop with; also checks the corners of a full frame.
+/// Would catch a clear that is too slow for a desktop; also checks the corners of a full frame.
 #[test]
 fn full_hd_clear_is_fast() {
     for layout in [LINEAR, TILED] {
@@ -154,7 +154,7 @@ fn scissor_by_tiles_and_by_pixels() {
             &[0x33, 0x66, 0x99, 0xff],
         );
     }
-    // Bounds the wrong way round. Source: panfrost.md 2.7 (0x59 TILE_RANGE).
+    // Minimum and maximum swapped. Source: panfrost.md 2.7 (0x59 TILE_RANGE).
     let mut g = rig(Variant::T860, 4096);
     let mut f = frame::frame(64, 64, &[rgba8(IMAGE, 256, LINEAR, COLOR)]);
     f.tiles = [3, 0, 1, 1];
@@ -164,9 +164,9 @@ fn scissor_by_tiles_and_by_pixels() {
     assert_eq!(g.slot_status(0), 0x59);
 }
 
-/// Would catch a partial update that clears what it must keep.
-/// Source: Mesa genxml v5.xml "Fragment Job Payload" (Tile Enable Map), pan_resource.c
-/// panfrost_resource_set_damage_region (a bit per 32x32 pixels).
+/// Would catch a partial update that clears pixels to be kept. Source: Mesa genxml v5.xml "Fragment
+/// Job Payload" (Tile Enable Map), pan_resource.c panfrost_resource_set_damage_region (a bit per
+/// 32x32 pixels).
 #[test]
 fn tile_enable_map() {
     let row = stride(96, LINEAR, 4);
@@ -189,8 +189,8 @@ fn tile_enable_map() {
     );
 }
 
-/// Would catch a target taken for another: two images, one preserved, one without writes.
-/// Source: Mesa pan_cs.c pan_prepare_rt (Write Enable, Clean Pixel Write Enable).
+/// Would catch targets that are mixed up: two images, one preserved, one without writes. Source:
+/// Mesa pan_cs.c pan_prepare_rt (Write Enable, Clean Pixel Write Enable).
 #[test]
 fn several_targets() {
     let row = stride(40, LINEAR, 4);
@@ -278,8 +278,8 @@ fn clear_goes_through_the_mmu() {
     assert_eq!(g.rd(0x241c) & 0xff, 0xcb);
 }
 
-/// Would catch a frame reported wrong to the harness. Captured pixels are RGBA whatever the
-/// memory format.
+/// Would catch a frame reported wrong to the harness. Captured pixels are RGBA for every memory
+/// format.
 #[test]
 fn last_frame_and_capture() {
     for layout in [LINEAR, TILED] {

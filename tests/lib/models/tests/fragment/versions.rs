@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Descriptors of Midgard v4 and v5 and of Bifrost: what a frame keeps of its target.
+//! Descriptors of Midgard v4 and v5 and of Bifrost: which targets a frame preserves.
 
 use super::{check, rig, size, stride, zs_frame, COLOR, IMAGE, OLD};
 use crate::common::frame::{self, emit, rgba8, run, Zs, BGRA, FBD, LINEAR, TILED};
@@ -88,15 +88,15 @@ fn v4_reload_draw_preserves_the_target() {
             corner == 33.0,
             "only a draw over the whole frame restores it"
         );
-        // The mark is used up: the next frame on the descriptor clears again.
+        // A recorded reload counts once: the next frame on the descriptor clears.
         run(&mut g);
         assert_eq!(g.peek(IMAGE, 3), [0x99, 0x66, 0x33]);
     }
 }
 
-/// Would catch a pre-frame shader's part ignored: depth cleared, stencil reloaded.
-/// Source: Mesa pan_blitter.c pan_preload_emit_pre_frame_dcd (modes[1]) and v7.xml
-/// "Multisample, Misc" depth write mask, "Stencil Mask, Misc" stencil enable.
+/// Would catch a model that ignores the pre-frame shader: depth cleared, stencil reloaded. Source:
+/// Mesa pan_blitter.c pan_preload_emit_pre_frame_dcd (modes[1]) and v7.xml "Multisample, Misc"
+/// depth write mask, "Stencil Mask, Misc" stencil enable.
 #[test]
 fn v7_pre_frame_shader_restores_one_part() {
     let row = stride(40, TILED, 4);
@@ -115,7 +115,7 @@ fn v7_pre_frame_shader_restores_one_part() {
     emit(&mut g, &zs_frame(zs, true));
     let draws = 0x0220_0000;
     g.map(draws, 0x1000, RW);
-    // Pre Frame 1 = early ZS always; the draws are 128 bytes apart.
+    // Pre Frame 1 = early ZS always; the draws are at a pitch of 128 bytes.
     g.poke32(FBD, &[3 << 3]);
     g.poke64(FBD + 24, draws);
     let state = draws + 0x400;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A board for the Vivante model: flat memory, one interrupt line, and the steps a driver would
-//! take, written out register by register. Streams and page tables are built here from their
-//! published layouts, with nothing of the model's or the driver's code.
+//! A board for the Vivante model: flat memory, one interrupt line, and the steps of a driver,
+//! register by register. Streams and page tables are built here from their published layouts,
+//! without code of the model or the driver.
 #![allow(dead_code, reason = "each test program uses its own part of the board")]
 
 use models::vivante::Variant;
@@ -14,14 +14,14 @@ const RAM_SIZE: usize = 16 << 20;
 /// Flat RAM with holes, and the line.
 pub struct Board {
     pub ram: Vec<u8>,
-    /// Where RAM starts.
+    /// First byte of RAM.
     pub base: u64,
-    /// Physical ranges that answer with a bus error.
+    /// Physical ranges for which the bus returns an error.
     pub holes: Vec<(u64, u64)>,
     pub line: bool,
     /// Times the line rose.
     pub rises: u64,
-    /// Reads seen.
+    /// Number of reads.
     pub reads: u64,
 }
 
@@ -125,7 +125,7 @@ impl Stream {
     pub fn event(self, id: u32, source: u32) -> Stream {
         self.state(0x3804, id | source)
     }
-    /// 64-bit words.
+    /// Number of 64-bit words.
     pub fn len(&self) -> u32 {
         self.0.len() as u32 / 2
     }
@@ -137,20 +137,20 @@ pub const PRESENT: u32 = 1;
 pub const EXCEPTION: u32 = 2;
 pub const WRITEABLE: u32 = 4;
 
-/// A GPU on a board, at a time.
+/// A GPU on a board, and the current time.
 pub struct Rig {
     pub gpu: Vivante,
     pub board: Board,
     pub now: u64,
     next: u64,
     pub secure: bool,
-    /// Safe page.
+    /// Address of the safe page.
     pub safe: u64,
     pub pta: u64,
 }
 
 impl Rig {
-    /// A GPU as found at power on; nothing has been written yet.
+    /// A GPU as at power on, without any register write.
     pub fn cold(variant: Variant) -> Rig {
         let mut rig = Rig {
             gpu: Vivante::new(variant),
@@ -173,7 +173,7 @@ impl Rig {
         rig
     }
 
-    /// Reset and initialised as a driver does. HW: etnaviv.md 2.5, 2.6.
+    /// A GPU that is reset and initialised as by a driver. HW: etnaviv.md 2.5, 2.6.
     pub fn ready(variant: Variant) -> Rig {
         let mut rig = Rig::cold(variant);
         rig.reset();
@@ -192,13 +192,13 @@ impl Rig {
             .mmio_write(&mut self.board, self.now, offset, value);
     }
 
-    /// Lets `ns` pass.
+    /// Advances the time by `ns`.
     pub fn wait(&mut self, ns: u64) {
         self.now += ns;
         self.gpu.poll(&mut self.board, self.now);
     }
 
-    /// Lets `ns` pass, calling whenever the model asks for it.
+    /// Advances the time by `ns`, with a call at each event of the model.
     pub fn run(&mut self, ns: u64) {
         let end = self.now + ns;
         while let Some(at) = self.gpu.next_event().filter(|t| *t <= end) {
@@ -240,7 +240,7 @@ impl Rig {
 
     // --- memory ---
 
-    /// Zeroed pages.
+    /// Allocates zeroed pages.
     pub fn alloc(&mut self, pages: u64) -> u64 {
         let pa = self.next;
         self.next += pages * 4096;
@@ -268,7 +268,7 @@ impl Rig {
         (0..len / 4).for_each(|n| self.w32(pa + n * 4, word));
     }
 
-    /// Page-aligned copy of a stream; returns its address.
+    /// Copies a stream to new pages; returns its address.
     pub fn place(&mut self, stream: &Stream) -> u64 {
         let pa = self.alloc((stream.0.len() as u64 * 4).div_ceil(4096));
         self.put(pa, &stream.0);
@@ -285,15 +285,15 @@ impl Rig {
         }
     }
 
-    /// Runs a stream that ends with END from a page of its own, by the address the front end sees
-    /// memory at without MMUv2 (or with MMUv1's window at 0).
+    /// Runs a stream that ends with END from its own page, at its physical address, which the front
+    /// end uses without MMUv2 (or with MMUv1's window at 0).
     pub fn exec(&mut self, stream: Stream) {
         let at = self.place(&stream);
         self.start(at, stream.len());
         self.run(2_000_000);
     }
 
-    /// `WAIT; LINK` to itself at `pa`, seen by the front end at `va`.
+    /// Writes `WAIT; LINK` to itself at `pa`, which the front end accesses at `va`.
     pub fn idle_loop(&mut self, pa: u64, va: u64) {
         self.put(pa, &Stream::new().wait(200).link(2, va).0);
     }
@@ -310,7 +310,7 @@ impl Rig {
 
     // --- MMUv2 ---
 
-    /// An empty master table: all exceptions.
+    /// An empty master table: every access raises an exception.
     pub fn tables(&mut self) -> u64 {
         let mtlb = self.alloc(1);
         self.fill(mtlb, 4096, EXCEPTION);
@@ -378,7 +378,7 @@ impl Rig {
         self.w32(at + 4, (mtlb >> 32) as u32);
     }
 
-    /// No complaint of any kind.
+    /// Checks that no error of any kind was counted.
     pub fn assert_clean(&self) {
         let stats = self.gpu.stats();
         assert_eq!(stats.protocol_errors, Default::default());

@@ -75,7 +75,7 @@ fn blt_clears_only_the_bits_of_the_mask() {
 }
 
 /// Copies `w` x `h` pixels from a super-tiled image at `src` to a linear one at `dest`, both of
-/// stride 512 bytes. `extra` follows.
+/// stride 512 bytes. The states of `extra` are loaded after those of the copy.
 fn copy(src: u64, dest: u64, pos: (u32, u32), size: (u32, u32), extra: &[(u32, u32)]) -> Stream {
     let mut states = vec![
         (0x14064, 0),
@@ -95,7 +95,7 @@ fn copy(src: u64, dest: u64, pos: (u32, u32), size: (u32, u32), extra: &[(u32, u
     blt(&states, 2)
 }
 
-/// A super-tiled 128x128 image in which each pixel holds its place.
+/// A super-tiled 128x128 image in which each pixel holds its position.
 fn picture(rig: &mut Rig) -> u64 {
     let image = rig.alloc(16);
     for y in 0..128 {
@@ -129,9 +129,8 @@ fn blt_copies_super_tiled_to_linear() {
     assert_eq!(frame.pixels[..4], 0x0007_0005_u32.to_le_bytes());
 }
 
-/// Would catch a command that Mesa 26.2 gives and the model leaves undone: levels below the image,
-/// each from the one above, a row and a column that has no neighbour included. HW: state_blt.xml
-/// MIP.
+/// Would catch mipmaps, a command that Mesa 26.2 uses, left undone: levels below the image, each
+/// from the one above, including a row and a column without a neighbour. HW: state_blt.xml MIP.
 #[test]
 fn blt_makes_mipmaps() {
     let mut rig = Rig::ready(Variant::Gc7000L);
@@ -195,7 +194,7 @@ fn blt_flips_and_downsamples() {
 fn blt_tile_status_partial_clear_restores_the_tile_first() {
     let mut rig = Rig::ready(Variant::Gc7000L);
     let (image, status) = (rig.alloc(16), rig.alloc(1));
-    // 128-byte tiles, everything cleared to an older colour.
+    // 128-byte tiles, everything cleared to an earlier colour.
     rig.fill(status, 4096, 0x1111_1111);
     let clear = |w: u32, h: u32, color: u32| {
         blt(

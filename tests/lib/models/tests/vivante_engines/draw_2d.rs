@@ -7,13 +7,13 @@ use models::vivante::{Engine, Variant};
 
 // --- draws ---
 
-/// States with their values that make a draw use addresses, and the states that hold these.
+/// States with the values that make a draw use addresses, and the states that hold these addresses.
 type Use<'a> = (&'a [(u32, u32)], &'a [u32]);
 
 #[test]
 fn a_draw_checks_every_address_it_uses() {
-    // HW: Mesa etnaviv_emit.c, etnaviv_texture_state.c: what makes a draw use which address. The
-    // samplers of GC3000 are NTE's.
+    // HW: Mesa etnaviv_emit.c, etnaviv_texture_state.c: the conditions under which a draw uses each
+    // address. The samplers of GC3000 are NTE's.
     let samplers = |variant| match variant {
         Variant::Gc3000 => [
             (0x1_0000 + 31 * 4, 0x1_0800 + 31 * 64),
@@ -42,7 +42,7 @@ fn a_draw_checks_every_address_it_uses() {
             let mut rig = Rig::ready(variant);
             let good = rig.alloc(1) as u32;
             for wrong in std::iter::once(None).chain(addresses.iter().map(Some)) {
-                // The first vertex stream decides whether there are any.
+                // No vertex stream is used without the first one.
                 let mut stream = Stream::new().state(0x680, good);
                 for address in addresses {
                     let hole = Some(address) == wrong;
@@ -67,7 +67,7 @@ fn a_draw_checks_every_address_it_uses() {
 
 // --- 2D ---
 
-/// What the test loads, in its order.
+/// The states that the test loads, in its order.
 const LIBDRM_2D: [(u32, u32); 35] = [
     (0x1204, 0),
     (0x1208, 0),
@@ -145,7 +145,7 @@ fn the_2d_test_of_libdrm() {
         (frame.engine, frame.width, frame.height),
         (Engine::De, 124, 124)
     );
-    // The pixel counter of 2D moved.
+    // The pixel counter of 2D has increased.
     rig.wr(0x470, 0x000b_0000);
     assert_eq!(rig.rd(0x454), 4096);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! BLT, RS and the 2D engine: what they do to memory.
+//! BLT, RS and the 2D engine: their effects on memory.
 
 #[path = "../vivante_common/mod.rs"]
 mod vivante_common;

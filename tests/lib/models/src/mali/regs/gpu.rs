@@ -33,7 +33,7 @@ pub(crate) const PERFCNT_SHADER_EN: u32 = 0x070;
 pub(crate) const PERFCNT_TILER_EN: u32 = 0x074;
 pub(crate) const PERFCNT_MMU_L2_EN: u32 = 0x07c;
 // HW: counter offsets are those of Arm's register map as used by every Mali kernel driver;
-// panfrost.md 7 lists them as to be checked on silicon.
+// panfrost.md 7 lists them as unverified on silicon.
 pub(crate) const CYCLE_COUNT_LO: u32 = 0x090;
 pub(crate) const CYCLE_COUNT_HI: u32 = 0x094;
 pub(crate) const TIMESTAMP_LO: u32 = 0x098;
@@ -101,5 +101,5 @@ pub(crate) const STATUS_GPU_ACTIVE: u32 = 1 << 0;
 pub(crate) const STATUS_PERFCNT_ACTIVE: u32 = 1 << 2;
 pub(crate) const STATUS_CYCLE_COUNT_ACTIVE: u32 = 1 << 6;
 
-/// Value that opens the power override registers for one write.
+/// Key: the power override registers accept one write after it.
 pub(crate) const PWR_KEY_UNLOCK: u32 = 0x2968_a819;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Register offsets, fields and codes, one file per hardware block.
 //!
-//! Written for the model from the facts sheet; the driver has a table of its own, so that a
-//! wrong offset on either side shows up as a disagreement.
+//! Written from the facts sheet for the model only. The driver has its own table, so a wrong offset
+//! in one of them makes tests fail.
 //!
 //! Glossary: JM job manager, JS job slot, AS address space, PWR power.
 
