@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The driver of a device: attaching and detaching it, and what it is asked while it is attached.
+//! The driver of a device: attach, detach, and the calls to it while it is attached.
 
 use crate::device::{Dev, Device};
 use crate::gate::Gate;
 use crate::sys;
 use crate::util::{cstr, fatal, lk};
-use crate::world::came_back;
+use crate::world::no_lock_held;
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Mutex;
 
-/// Statistics a driver may have; more is a driver that never says ENOENT.
+/// Maximum number of statistics of a driver; more means that it never returns ENOENT.
 const MAX_STATS: u32 = 1024;
-/// Bytes of a dump asked for at a time, and those of a dump without end.
+/// Bytes of a dump read in one call, and the maximum size of a dump.
 const DUMP_CHUNK: usize = 65_536;
 const MAX_DUMP: usize = 1 << 30;
 
@@ -45,11 +45,11 @@ impl State {
     }
 }
 
-/// What a device knows of its driver.
+/// A device's reference to its driver.
 #[derive(Default)]
 pub(crate) struct Slot {
     state: Mutex<State>,
-    /// Calls in progress of what may be called while a driver is attached.
+    /// Counts calls that require an attached driver.
     gate: Gate,
 }
 
@@ -58,8 +58,8 @@ impl Dev {
         lk(&self.slot.state).attached()
     }
 
-    /// Calls `f` with the softc and the operation that `op` picks, while the driver cannot be
-    /// detached.
+    /// Calls `f` with the softc and the operation that `op` selects, and keeps the driver from
+    /// being detached meanwhile.
     fn ask<F: Copy, R>(
         &self,
         op: impl FnOnce(&sys::drm_os_driver) -> Option<F>,
@@ -71,9 +71,9 @@ impl Dev {
     }
 
     pub(crate) fn lowmem(&self, pages: u64) -> u64 {
-        // SAFETY: softc is what attach of this driver gave.
+        // SAFETY: softc is from attach of this driver.
         let freed = self.ask(|d| d.lowmem, |f, softc| unsafe { f(softc, pages) });
-        came_back(&self.w, "lowmem returned");
+        no_lock_held(&self.w, "lowmem returned");
         freed.unwrap_or(0)
     }
 
@@ -85,8 +85,7 @@ impl Dev {
         *lk(&self.slot.state) = s;
     }
 
-    /// The softc of the `index`-th other device that has the same driver; this one is not attached
-    /// yet.
+    /// The softc of the `index`-th other device with the same driver, for the attach of this one.
     fn peer(&self, index: u32) -> *mut c_void {
         let State::Attaching(driver) = *lk(&self.slot.state) else {
             fatal("drm_os_dev_peer of a device that is not being attached");
@@ -98,7 +97,7 @@ impl Dev {
     }
 }
 
-/// Asks for statistics until the driver says that there no longer exist.
+/// Reads statistics until the driver returns ENOENT.
 pub(crate) fn collect_stats(
     ask: impl Fn(u32, *mut *const c_char, *mut u64) -> c_int,
 ) -> Vec<(String, u64)> {
@@ -108,13 +107,13 @@ pub(crate) fn collect_stats(
         if ask(i, &mut name, &mut value) != 0 {
             return all;
         }
-        // SAFETY: the driver gives literal names.
+        // SAFETY: the driver passes literal names.
         all.push((unsafe { cstr(name) }.unwrap_or_default(), value));
     }
-    fatal("a driver has no end of statistics")
+    fatal("a driver's statistics do not end")
 }
 
-/// Asks for the parts of a dump, (offset, room), until there are none.
+/// Reads the parts of a dump, (offset, room), until one is empty.
 fn collect_dump(ask: impl Fn(u64, &mut [u8]) -> usize) -> Vec<u8> {
     let mut all = Vec::new();
     while all.len() < MAX_DUMP {
@@ -124,19 +123,21 @@ fn collect_dump(ask: impl Fn(u64, &mut [u8]) -> usize) -> Vec<u8> {
             return all;
         }
         if n > part.len() {
-            fatal(&format!("dump says {n} bytes, asked for {DUMP_CHUNK}"));
+            fatal(&format!(
+                "dump returned {n} bytes for a buffer of {DUMP_CHUNK}"
+            ));
         }
         all.extend(&part[..n]);
     }
-    fatal("a dump has no end")
+    fatal("a dump does not end")
 }
 
 type Event = Option<unsafe extern "C" fn(*mut c_void)>;
 
 impl Device {
-    /// Attaches a driver, when no other device of the world is being attached or detached. `driver`
-    /// is a constant table. Errors: ENXIO if no `compatible` matches, EBUSY if one is attached,
-    /// else what its attach says.
+    /// Attaches a driver; waits while another device of the world is being attached or detached.
+    /// `driver` is a constant table. Errors: ENXIO if no `compatible` matches, EBUSY if a driver is
+    /// attached, or the error of its attach.
     #[allow(
         clippy::not_unsafe_ptr_arg_deref,
         reason = "a driver table is a constant of the program"
@@ -159,7 +160,7 @@ impl Device {
         d.set(State::Attaching(driver));
         // SAFETY: the device outlives the driver's use of it: its world keeps it.
         let r = unsafe { attach(d.raw(), &mut softc) };
-        came_back(&d.w, "attach returned");
+        no_lock_held(&d.w, "attach returned");
         if r != 0 {
             d.set(State::Free);
             return Err(r);
@@ -190,8 +191,8 @@ impl Device {
         }
     }
 
-    /// Detaches the driver, when no other device of the world is being attached or detached.
-    /// Errors: ENXIO if there is none, else what its detach says.
+    /// Detaches the driver; waits while another device of the world is being attached or detached.
+    /// Errors: ENXIO if no driver is attached, or the error of its detach.
     pub fn detach(&self, force: bool) -> Result<(), i32> {
         let d = &self.dev;
         let _topology = lk(&d.w.topology);
@@ -201,9 +202,9 @@ impl Device {
             fatal("a driver without detach")
         };
         d.slot.gate.close(&d.w, "detach", &d.name);
-        // SAFETY: softc is what attach of this driver gave.
+        // SAFETY: softc is from attach of this driver.
         let r = unsafe { detach(a.softc as *mut c_void, c_int::from(force)) };
-        came_back(&d.w, "detach returned");
+        no_lock_held(&d.w, "detach returned");
         if r != 0 {
             d.set(State::Attached(a));
             d.slot.gate.open();
@@ -213,7 +214,7 @@ impl Device {
         Ok(())
     }
 
-    /// Suspends the device; nothing without a driver.
+    /// Suspends the device; no effect without a driver.
     pub fn suspend(&self) {
         self.power_event(|d| d.suspend, "suspend returned");
     }
@@ -223,28 +224,28 @@ impl Device {
         self.power_event(|d| d.resume, "resume returned");
     }
 
-    /// The system goes down.
+    /// Runs the driver's shutdown method.
     pub fn shutdown(&self) {
         self.power_event(|d| d.shutdown, "shutdown returned");
     }
 
     fn power_event(&self, op: impl FnOnce(&sys::drm_os_driver) -> Event, what: &'static str) {
-        // SAFETY: softc is what attach of this driver gave.
+        // SAFETY: softc is from attach of this driver.
         self.dev.ask(op, |f, softc| unsafe { f(softc) });
-        came_back(&self.dev.w, what);
+        no_lock_held(&self.dev.w, what);
     }
 
-    /// The statistics of the device; none without a driver.
+    /// The statistics of the device; empty without a driver.
     pub fn stats(&self) -> Vec<(String, u64)> {
         let all = self.dev.ask(
             |d| d.stat,
-            // SAFETY: softc is what attach of this driver gave.
+            // SAFETY: softc is from attach of this driver.
             |f, softc| collect_stats(|i, name, value| unsafe { f(softc, i, name, value) }),
         );
         all.unwrap_or_default()
     }
 
-    /// Whether the driver gave both devices the same instance: they are nodes of one device.
+    /// Whether the driver has one instance for both devices: they are nodes of one device.
     pub fn same_instance(&self, other: &Device) -> bool {
         let softc = |d: &Device| {
             d.dev
@@ -260,9 +261,9 @@ impl Device {
             |d| d.dump,
             |f, softc| {
                 collect_dump(|off, part| {
-                    // SAFETY: softc is what attach of this driver gave; the buffer is ours.
+                    // SAFETY: softc is from attach of this driver; the buffer is ours.
                     let n = unsafe { f(softc, off, part.as_mut_ptr().cast(), part.len()) };
-                    came_back(&self.dev.w, "dump returned");
+                    no_lock_held(&self.dev.w, "dump returned");
                     n
                 })
             },
@@ -270,12 +271,12 @@ impl Device {
         all.unwrap_or_default()
     }
 
-    /// Has the driver discard its dump, so that it takes the next one.
+    /// Discards the driver's dump, so that the next one can be kept.
     pub fn clear_dump(&self) {
-        // SAFETY: softc is what attach of this driver gave.
+        // SAFETY: softc is from attach of this driver.
         self.dev
             .ask(|d| d.dump_clear, |f, softc| unsafe { f(softc) });
-        came_back(&self.dev.w, "dump_clear returned");
+        no_lock_held(&self.dev.w, "dump_clear returned");
     }
 }
 

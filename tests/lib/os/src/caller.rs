@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Callers: one thread of a process on whose behalf a call runs, its signals, its memory, its
-//! descriptors.
+//! Callers. A caller is a thread of a process on whose behalf a call runs; it has signals, and the
+//! memory and descriptors of its process.
 
 use crate::clock::{Waiter, Wake};
 use crate::file::File;
@@ -15,63 +15,65 @@ use std::sync::{Arc, Mutex};
 
 const EINTR: i32 = sys::DRM_OS_EINTR as i32;
 
-/// What the world needs of a process.  Errors are FreeBSD's numbers.
+/// The operations of a process that a world uses. Errors are FreeBSD's numbers.
 pub trait Process: Send + Sync {
-    /// Its number.
+    /// Process id.
     fn pid(&self) -> i32;
-    /// Its real user.
+    /// Real user id.
     fn uid(&self) -> u32 {
         0
     }
-    /// The name of its program.
+    /// Name of the program.
     fn comm(&self) -> String;
-    /// Whether it may do anything.
+    /// Whether the process has all privileges.
     fn privileged(&self) -> bool;
-    /// Reads its memory; EFAULT.
+    /// Reads the process's memory. Error: EFAULT.
     fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), i32>;
-    /// Writes its memory; EFAULT.
+    /// Writes the process's memory. Error: EFAULT.
     fn write(&self, addr: u64, buf: &[u8]) -> Result<(), i32>;
-    /// Gives it a descriptor of a file; EMFILE.
+    /// Installs a descriptor of a file. Error: EMFILE.
     fn install(&self, f: File, cloexec: bool) -> Result<i32, i32>;
-    /// The request failed that a descriptor was installed for: takes it back.
+    /// Closes a descriptor that was installed for a call which has failed.
     fn withdraw(&self, fd: i32);
-    /// The file of a descriptor; EBADF, or EINVAL if it is not one of the board's.
+    /// The file of a descriptor. Errors: EBADF; EINVAL if it is not a file of the board.
     fn file(&self, fd: i32) -> Result<File, i32>;
 }
 
 #[derive(Default)]
 struct Signals {
-    /// What ends the next wait.
+    /// The error that ends the next wait.
     pending: Option<i32>,
     dying: bool,
     waiting: Vec<Arc<Waiter>>,
 }
 
-/// What `struct drm_os_caller` is here.
+/// The caller that `struct drm_os_caller` refers to.
 pub(crate) struct CallerInner {
     pub(crate) w: Arc<Inner>,
     pub(crate) process: Arc<dyn Process>,
     signals: Mutex<Signals>,
-    /// Descriptors that the request under way gave.
-    given: Mutex<Vec<i32>>,
+    /// Descriptors that the current ioctl has installed.
+    installed: Mutex<Vec<i32>>,
 }
 
 impl CallerInner {
-    /// An ioctl begins.
+    /// Called before an ioctl.
     pub(crate) fn begin_call(&self) {
-        lk(&self.given).clear();
+        lk(&self.installed).clear();
     }
 
-    /// It gave a descriptor.
-    pub(crate) fn gave(&self, fd: i32) {
-        lk(&self.given).push(fd);
+    /// Called when the ioctl installs a descriptor.
+    pub(crate) fn add_installed(&self, fd: i32) {
+        lk(&self.installed).push(fd);
     }
 
-    /// It ended.
+    /// Called after the ioctl; a failed one loses its descriptors.
     pub(crate) fn end_call(&self, well: bool) {
-        let given = std::mem::take(&mut *lk(&self.given));
+        let installed = std::mem::take(&mut *lk(&self.installed));
         if !well {
-            given.into_iter().for_each(|fd| self.process.withdraw(fd));
+            installed
+                .into_iter()
+                .for_each(|fd| self.process.withdraw(fd));
         }
     }
 
@@ -82,14 +84,14 @@ impl CallerInner {
         unsafe { &*p.cast::<CallerInner>().cast_const() }
     }
 
-    /// The error of a signal that is pending, which is consumed.
+    /// Takes the pending signal; returns its error.
     fn take_signal(&self) -> Option<i32> {
         let mut s = lk(&self.signals);
         s.dying.then_some(EINTR).or_else(|| s.pending.take())
     }
 
-    /// Lists a wait that signals interrupt; if one is pending already it is consumed, and says with
-    /// which error the wait ends.
+    /// Registers a wait that signals interrupt. If a signal is pending, takes it and returns its
+    /// error.
     pub(crate) fn begin_wait(&self, waiter: &Arc<Waiter>) -> Result<(), i32> {
         let mut s = lk(&self.signals);
         if s.dying {
@@ -102,7 +104,7 @@ impl CallerInner {
         Ok(())
     }
 
-    /// The error of a wait that ended for `why`, if a signal ended it.
+    /// Ends a wait that was woken for `why`; returns the error if a signal woke it.
     pub(crate) fn end_wait(&self, waiter: &Arc<Waiter>, why: Wake) -> Option<i32> {
         let mut s = lk(&self.signals);
         s.waiting.retain(|x| !Arc::ptr_eq(x, waiter));
@@ -119,7 +121,7 @@ impl CallerInner {
     }
 }
 
-/// One thread of a process.
+/// A thread of a process.
 #[derive(Clone)]
 pub struct Caller {
     pub(crate) inner: Arc<CallerInner>,
@@ -138,7 +140,7 @@ impl fmt::Debug for Caller {
 }
 
 impl Caller {
-    /// A thread of `p`.
+    /// A new thread of `p`.
     pub fn new(world: &World, p: Arc<dyn Process>) -> Caller {
         let w = world.inner().clone();
         Caller {
@@ -146,19 +148,19 @@ impl Caller {
                 w,
                 process: p,
                 signals: Mutex::default(),
-                given: Mutex::default(),
+                installed: Mutex::default(),
             }),
             local: None,
         }
     }
 
-    /// A thread of a process of its own that shares this program's memory; not privileged. Its
-    /// descriptors are known by [`Caller::fd`].
+    /// A thread of a new process that shares this program's memory; not privileged. [`Caller::fd`]
+    /// returns the files of its descriptors.
     pub fn local(world: &World, comm: &str) -> Caller {
         Caller::local_of(world, comm, 0)
     }
 
-    /// The same of a process of user `uid`.
+    /// As [`Caller::local`], for user `uid`.
     pub fn local_of(world: &World, comm: &str, uid: u32) -> Caller {
         let p = Arc::new(LocalProcess::new(comm, uid));
         Caller {
@@ -167,7 +169,7 @@ impl Caller {
         }
     }
 
-    /// Another thread of the same process, with signals of its own.
+    /// Another thread of the same process, with its own signals.
     pub fn thread(&self) -> Caller {
         let CallerInner { w, process, .. } = &*self.inner;
         Caller {
@@ -175,23 +177,23 @@ impl Caller {
                 w: w.clone(),
                 process: process.clone(),
                 signals: Mutex::default(),
-                given: Mutex::default(),
+                installed: Mutex::default(),
             }),
             local: self.local.clone(),
         }
     }
 
-    /// A signal: ends one wait of this caller, this one or the next, with EINTR.
+    /// Sends a signal: ends one wait of this caller, the current or the next one, with EINTR.
     pub fn interrupt(&self) {
         self.inner.signal(EINTR, false);
     }
 
-    /// A signal whose handler has the call restarted (SA_RESTART): ends one wait with ERESTART.
+    /// Sends a signal whose handler restarts the call (SA_RESTART): ends one wait with ERESTART.
     pub fn interrupt_restarting(&self) {
         self.inner.signal(sys::DRM_OS_ERESTART, false);
     }
 
-    /// How many descriptors a local caller's process has; 0 for others.
+    /// Number of descriptors of a local caller's process; 0 for others.
     pub fn descriptors(&self) -> usize {
         self.local
             .as_ref()
@@ -205,7 +207,7 @@ impl Caller {
         process.map_or_else(Vec::new, |process| process.keep_withdrawn(on))
     }
 
-    /// The thread is dying: every wait from now on ends with EINTR.
+    /// Kills the thread: every wait from now on ends with EINTR.
     pub fn kill(&self) {
         self.inner.signal(EINTR, true);
     }
@@ -215,7 +217,7 @@ impl Caller {
         self.inner.process.file(fd).ok()
     }
 
-    /// Gives the process a descriptor of a file, as a socket does that carries one.
+    /// Installs a descriptor of a file in the process, as a socket that passes one does.
     ///
     /// # Errors
     /// EMFILE.
@@ -223,15 +225,15 @@ impl Caller {
         self.inner.process.install(file, true)
     }
 
-    /// Closes a descriptor of a local caller; nothing for others.
+    /// Closes a descriptor of a local caller; no effect for others.
     pub fn close_fd(&self, fd: i32) {
         if let Some(l) = &self.local {
             l.close(fd);
         }
     }
 
-    /// The `struct drm_os_caller`, for code that calls `drm_os_*` itself; valid while this clone
-    /// lives.
+    /// The `struct drm_os_caller`, for code that calls `drm_os_*` itself; valid during the lifetime
+    /// of this clone.
     pub fn as_raw(&self) -> *mut sys::drm_os_caller {
         Arc::as_ptr(&self.inner).cast_mut().cast()
     }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! How often a driver has called what costs something on a machine: allocation, locks, wake-ups,
-//! cache maintenance, the clock, registers.
+//! Counts of driver calls that are expensive on real hardware: allocation, locks, wake-ups, cache
+//! maintenance, the clock, registers.
 //!
-//! The one thing to know: calls of `drm_os.h` are counted, not what this crate does to serve them.
+//! Calls of `drm_os.h` are counted, not the operations by which this crate implements them.
 
 use std::ops::Sub;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 macro_rules! calls {
     ($($(#[$doc:meta])* $name:ident: $kind:ident,)*) => {
-        /// Calls of a driver so far, by kind.
+        /// Calls of the drivers, by kind.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Calls { $($(#[$doc])* pub $name: u64,)* }
 
@@ -40,22 +40,22 @@ calls! {
     mallocs: Malloc,
     /// `drm_os_mtx_create`.
     mtxs_made: MtxCreate,
-    /// `drm_os_mtx_lock`, each of which has its unlock. The lock that a wait on a condition
-    /// variable takes again is not counted.
+    /// `drm_os_mtx_lock`, each of which has its unlock. When a wait on a condition variable retakes
+    /// the lock, that is not counted.
     mtx_locks: MtxLock,
-    /// `drm_os_sx_lock`, and each `drm_os_sx_try` that got the lock.
+    /// `drm_os_sx_lock`, and each successful `drm_os_sx_try`.
     sx_locks: SxLock,
     /// `drm_os_cv_broadcast`.
     broadcasts: Broadcast,
-    /// Threads that those have woken.
+    /// Threads woken by `drm_os_cv_broadcast`.
     woken: Woken,
-    /// `drm_os_task_enqueue`, also where the task was queued already.
+    /// `drm_os_task_enqueue`, including calls for a task that is already queued.
     enqueues: Enqueue,
     /// `drm_os_task_enqueue_at`.
     timed_enqueues: EnqueueAt,
     /// `drm_os_page_sync`, `drm_os_run_sync`, `drm_os_object_sync`.
     syncs: Sync,
-    /// Bytes of those.
+    /// Bytes of those synchronisations.
     sync_bytes: SyncBytes,
     /// `drm_os_now`.
     clock_reads: Now,
@@ -63,11 +63,11 @@ calls! {
     reads: Read,
     /// `drm_os_mmio_write4`.
     writes: Write,
-    /// Times that one thread gave way to another. Virtual clock only.
+    /// Switches from one thread to another. Virtual clock only.
     switches: Switch,
 }
 
-/// The calls of a running world.
+/// The call counters of a world.
 #[derive(Default)]
 pub(crate) struct CallCounts([AtomicU64; N]);
 
@@ -80,7 +80,7 @@ impl CallCounts {
         self.add(call, 1);
     }
 
-    /// A cache sync of so many bytes.
+    /// Counts a cache synchronisation of `bytes`.
     pub(crate) fn sync(&self, bytes: u64) {
         self.one(Call::Sync);
         self.add(Call::SyncBytes, bytes);

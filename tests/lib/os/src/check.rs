@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Compile-time check: each function has exactly the type that the header declares.
 //!
-//! The `exports` modules hold these functions. What they may assume of their arguments is what the
-//! header says; handles that this crate gave out and that are not destroyed, pointers that are good
-//! for what is stored there.
+//! The `exports` modules hold these functions. They rely on what the header requires of their
+//! arguments: handles were returned by this crate and are not destroyed, and pointers are valid for
+//! what they point to.
 
 use crate::sys;
 

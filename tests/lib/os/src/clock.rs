@@ -3,13 +3,13 @@
 //!
 //! Real mode: threads are threads and a wait is a condition variable.
 //!
-//! Virtual mode: exactly one thread runs, the one that has the baton. A thread that must wait
-//! becomes the dispatcher: it hands the baton to the thread woken longest ago, or, when none is
-//! ready, runs one pending interrupt handler, or polls the hardware whose event's time has come, or
-//! lets the earliest deadline pass, in this order; time moves only when nothing is left to do at
-//! the present instant. At one instant hardware comes before deadlines, devices in order of
-//! creation, deadlines in order of arming. So the order of everything is a function of the calls
-//! made. Interrupt handlers never run inside an MMIO access, only at these points.
+//! Virtual mode: exactly one thread runs, the holder of the baton. A thread that must wait becomes
+//! the dispatcher. It passes the baton to the thread that was woken first. If no thread is ready,
+//! it runs one pending interrupt handler. If there is none either, it advances the time to the
+//! earliest hardware event or deadline, and polls that hardware or ends that wait. For events at
+//! the same time hardware comes before deadlines, devices are in order of creation, and deadlines
+//! in order of arming. So the order of all events depends only on the calls made. Interrupt
+//! handlers run only at these points, never inside an MMIO access.
 
 use crate::calls::Call;
 use crate::device::Dev;
@@ -25,10 +25,10 @@ use std::time::Duration;
 /// No deadline.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// Steps at one instant, or interrupts in a row, after which the world is taken to be stuck.
+/// Steps without progress of time, or interrupts in a row, after which the world counts as stuck.
 const STORM: u64 = 1_000_000;
-/// So many interrupts in a row take as long as hardware needs for its next event, if that is soon:
-/// within so many ns.
+/// After this number of interrupts in a row, time advances to the next event of the hardware if it
+/// is at most `SOON` ns ahead.
 const ROW: u64 = 1_000;
 const SOON: u64 = 1_000_000;
 
@@ -62,7 +62,7 @@ impl Waiter {
         self.cond.notify_one();
     }
 
-    /// Until another thread hands over the baton.
+    /// Blocks until another thread passes the baton.
     pub(crate) fn await_baton(&self) {
         let mut st = lk(&self.st);
         while !st.baton {
@@ -76,25 +76,25 @@ impl Waiter {
 pub(crate) struct Sched {
     ready: VecDeque<Arc<Waiter>>,
     sleepers: BTreeMap<(u64, u64), Arc<Waiter>>,
-    /// Who wants to know that nothing is left to do up to that time.
+    /// A waiter to wake when nothing is left to do up to this time.
     idle: Option<(u64, Arc<Waiter>)>,
     blocked: BTreeMap<u64, String>,
     seq: u64,
-    /// Steps since time last moved or a thread last ran.
+    /// Steps since time last advanced or a thread last ran.
     steps: u64,
     /// Interrupts in a row.
     row: u64,
-    /// The thread outside of task queues that waits now, 0 for none.
+    /// The thread outside of task queues that waits, 0 if none.
     outsider: u64,
 }
 
-/// The clock on which the deadlines of this machine's clients count.
+/// The current time of CLOCK_MONOTONIC, which deadlines of clients on this machine refer to.
 fn monotonic() -> u64 {
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `now` is a place to write to.
+    // SAFETY: `now` is valid for the write.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
@@ -111,7 +111,7 @@ impl Inner {
         }
     }
 
-    /// Wakes a waiter; false if it was awake already.
+    /// Wakes a waiter; returns false if it was awake.
     pub(crate) fn wake(&self, w: &Arc<Waiter>, why: Wake) -> bool {
         {
             let mut st = lk(&w.st);
@@ -134,8 +134,8 @@ impl Inner {
         }
     }
 
-    /// Blocks until woken or until the clock reads `deadline`. `what` and `name` are for the report
-    /// of a deadlock.
+    /// Blocks until woken, or until the clock reads `deadline`. `what` and `name` are for the
+    /// report of a deadlock.
     pub(crate) fn block(&self, w: &Arc<Waiter>, deadline: u64, what: &str, name: &str) -> Wake {
         if self.is_virtual() {
             self.block_virtual(w, deadline, what, name)
@@ -217,7 +217,7 @@ impl Inner {
         wake.unwrap_or_else(|| fatal("a thread that was not woken has the baton"))
     }
 
-    /// A thread of a virtual world ends: the baton goes to a thread that is ready.
+    /// Called when a thread of a virtual world ends: passes the baton to a thread that is ready.
     pub(crate) fn leave(&self) {
         loop {
             let next = lk(&self.sched).ready.pop_front();
@@ -248,7 +248,8 @@ impl Inner {
         let mut s = lk(&self.sched);
         s.row = if interrupted { s.row + 1 } else { 0 };
         if interrupted {
-            // Handlers take time: once in a while the hardware gets on although a line is still up.
+            // Handlers take time: now and then hardware events happen although a line is still
+            // high.
             if let Some((t, dev)) =
                 hw.filter(|h| s.row.is_multiple_of(ROW) && h.0 <= self.now() + SOON)
             {
@@ -299,7 +300,7 @@ impl Inner {
         }
     }
 
-    /// Runs everything up to and at time `until`; virtual mode only.
+    /// Runs all events up to and including time `until`; virtual mode only.
     pub(crate) fn run_until(&self, until: u64) {
         witness::may_sleep("World::advance or settle");
         let w = Waiter::new();
@@ -307,8 +308,8 @@ impl Inner {
         self.block(&w, NEVER, "advance", "");
     }
 
-    /// Lets time pass and hardware run, but no other code of the driver: for who spins where it
-    /// must not sleep.
+    /// Advances time and runs hardware, but no other code of the driver, for a caller that spins
+    /// where it must not sleep.
     fn spin_virtual(&self, until: u64) {
         let devices = lk(&self.devices).clone();
         for _ in 0..STORM {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Live objects by kind, and the gate through which every fallible allocation passes.
+//! Counts of live objects by kind, and the check that every fallible allocation makes first.
 
 use crate::sys;
 use crate::world::Inner;
@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident: $kind:ident $live:literal,)*) => {
-        /// What is live in a world, by kind.  `Display` lists those that are not zero.
+        /// Live objects of a world, by kind. `Display` lists those that are not zero.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Counters { $($(#[$doc])* pub $name: u64,)* }
 
-        /// A kind of thing counted.
+        /// A kind of counted object.
         #[derive(Clone, Copy)]
         pub(crate) enum Kind { $($kind,)* }
 
@@ -73,24 +73,24 @@ counters! {
     files: Files true,
     /// Registered device nodes.
     minors: Minors true,
-    /// Clock enables not yet undone.
+    /// Clock enables without a disable.
     clocks_enabled: ClocksEnabled true,
-    /// Regulator enables not yet undone.
+    /// Regulator enables without a disable.
     regulators_enabled: RegulatorsEnabled true,
-    /// Power-ons not yet undone.
+    /// Power-ons without a power-off.
     power_domains_on: PowerDomainsOn true,
-    /// Users that memory may be charged to.
+    /// Users to whom memory can be charged.
     creds: Creds true,
-    /// Bytes of the kernel's own that are charged to users.
+    /// Bytes of kernel memory charged to users.
     charged_bytes: ChargedBytes true,
-    /// DMA accesses that no allocated page answered, ever (not a live object).
+    /// DMA accesses to addresses without an allocated page, since the start (not a live object).
     bad_dma: BadDma false,
-    /// Allocations made to fail so far (not a live object).
+    /// Allocations that failed by injection, since the start (not a live object).
     failed_allocations: FailedAllocations false,
 }
 
 impl Counters {
-    /// Whether nothing is live.  `bad_dma` and `failed_allocations` are histories and do not count.
+    /// Whether there are no live objects. `bad_dma` and `failed_allocations` are ignored.
     pub fn is_clean(&self) -> bool {
         self.entries().iter().all(|&(_, n, live)| n == 0 || !live)
     }
@@ -109,12 +109,12 @@ impl fmt::Display for Counters {
     }
 }
 
-/// The counters of a running world.
+/// The object counters of a world.
 #[derive(Default)]
 pub(crate) struct Counts {
     v: [AtomicU64; N],
     asked: AtomicU64,
-    /// Absolute number of the allocation that fails, from 1; 0 for none.
+    /// Number of the allocation that fails, counted from 1; 0 for none.
     fail_at: AtomicU64,
 }
 
@@ -142,7 +142,7 @@ impl Counts {
 }
 
 impl Inner {
-    /// Every fallible allocation asks here first.
+    /// Counts a fallible allocation; returns ENOMEM if it is the one that fails.
     pub(crate) fn gate(&self) -> Result<(), u32> {
         let n = self.counts.asked.fetch_add(1, Relaxed) + 1;
         if self.counts.fail_at.load(Relaxed) != n {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Whom the kernel's own memory is charged to: sums, and a limit for all of them together.
+//! Users to whom kernel memory is charged: the sum of each, and a limit for all together.
 
 use crate::caller::CallerInner;
 use crate::counters::Kind;
@@ -8,14 +8,14 @@ use crate::world::{Inner, World};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
 
-/// What `struct drm_os_cred` is here.
+/// The user that `struct drm_os_cred` refers to.
 struct Cred {
     w: Arc<Inner>,
     used: AtomicU64,
 }
 
 impl World {
-    /// Lets no more than `bytes` be charged from now on, as racct(4) does.
+    /// Limits all charges together to `bytes`, as racct(4) does.
     pub fn limit_charges(&self, bytes: u64) {
         self.inner().charge_limit.store(bytes, Relaxed);
     }
@@ -34,7 +34,7 @@ impl Cred {
 
     fn uncharge(&self, bytes: u64) {
         if self.used.fetch_sub(bytes, Relaxed) < bytes {
-            fatal("more is given back than was charged");
+            fatal("more was uncharged than charged");
         }
         self.w.counts.sub(Kind::ChargedBytes, bytes);
     }

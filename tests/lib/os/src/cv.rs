@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Condition variables.  The waiter is listed before the mutex is released, so no wake-up is lost.
+//! Condition variables. The waiter is registered before the mutex is released, so no wake-up is
+//! lost.
 
 use crate::caller::CallerInner;
 use crate::calls::Call;
@@ -14,7 +15,7 @@ use std::ffi::{c_char, c_int};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-/// What `struct drm_os_cv` is here.
+/// The condition variable that `struct drm_os_cv` refers to.
 pub(crate) struct Cv {
     w: Home,
     name: String,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Device nodes: their description in the device tree, and their hardware.
 //!
-//! The hardware model has one lock; it is the innermost but for those of memory and of interrupt
-//! lines. Real mode gives each device a thread that polls the model at the time of its next event.
+//! Each hardware model has one lock. Only the locks of memory and of interrupt lines may be taken
+//! while it is held. In real mode each device has a thread that polls the model at the time of its
+//! next event.
 
 use crate::attach::Slot;
 use crate::caller::Caller;
@@ -20,7 +21,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// What the device tree says of a device.
+/// Description of a device in the device tree.
 #[derive(Clone, Debug, Default)]
 pub struct Node {
     /// Name of the device, as in the log.
@@ -35,9 +36,10 @@ pub struct Node {
     pub clocks: Vec<(String, u64)>,
     /// Names of the regulators.
     pub regulators: Vec<String>,
-    /// Names of the resets; asserted at the start.
+    /// Names of the resets; they are asserted at the start.
     pub resets: Vec<String>,
-    /// Whether the node has a power domain (off at the start); without one it is always on.
+    /// Whether the node has a power domain (off at the start). Without one the device is always
+    /// powered.
     pub power_domain: bool,
     /// `dma-coherent`.
     pub coherent: bool,
@@ -51,7 +53,7 @@ struct EventThread {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What `struct drm_os_dev` is here.
+/// The device that `struct drm_os_dev` refers to.
 pub(crate) struct Dev {
     me: Weak<Dev>,
     pub(crate) w: Arc<Inner>,
@@ -60,7 +62,7 @@ pub(crate) struct Dev {
     pub(crate) lines: Vec<Line>,
     pub(crate) power: Power,
     pub(crate) minors: Mutex<Vec<Arc<Minor>>>,
-    /// Address bits of its pages and runs, and of its objects.
+    /// Address width in bits for its pages and runs, and for its objects.
     table_bits: AtomicU32,
     data_bits: AtomicU32,
     hw: Mutex<Box<dyn Hardware>>,
@@ -97,12 +99,12 @@ impl Dev {
         std::ptr::from_ref(self).cast_mut().cast()
     }
 
-    /// Whether cached memory made for this device has a copy of its own for it.
+    /// Whether cached memory for this device has a separate copy that the device accesses.
     pub(crate) fn two_copies(&self) -> bool {
         self.w.cfg.coherence && !self.node.coherent
     }
 
-    /// The index of a resource by name; no name is the first one.
+    /// The index of a resource by name; without a name, the first one.
     pub(crate) fn find<T>(
         all: &[T],
         name: Option<&str>,
@@ -116,7 +118,7 @@ impl Dev {
         at.ok_or(sys::DRM_OS_ENOENT)
     }
 
-    /// Runs `f` on the model, then sees to it that its next event is not missed.
+    /// Runs `f` on the model, then makes sure that its next event is handled in time.
     pub(crate) fn hardware<R>(&self, f: impl FnOnce(&mut dyn Hardware) -> R) -> R {
         let mut hw = lk(&self.hw);
         let r = f(&mut **hw);
@@ -231,7 +233,7 @@ impl Device {
             };
             match t.spawn(serve) {
                 Ok(t) => *lk(&dev.events.thread) = Some(t),
-                Err(e) => fatal(&format!("no thread for a device: {e}")),
+                Err(e) => fatal(&format!("cannot create the thread of a device: {e}")),
             }
         }
         Device {
@@ -240,13 +242,13 @@ impl Device {
         }
     }
 
-    /// Opens a node (`DRM_OS_MINOR_*`). Errors: ENXIO if it is not registered, else what the driver
-    /// says.
+    /// Opens a node (`DRM_OS_MINOR_*`). Errors: ENXIO if it is not registered, or the error of the
+    /// driver's open.
     pub fn open(&self, minor: u32, caller: &Caller) -> Result<File, i32> {
         File::open(&self.dev, minor, caller)
     }
 
-    /// Runs `f` on the hardware model; no register may be accessed meanwhile.
+    /// Runs `f` on the hardware model; `f` must not access a register.
     pub fn with_hardware<R>(&self, f: impl FnOnce(&mut dyn Hardware) -> R) -> R {
         self.dev.hardware(f)
     }

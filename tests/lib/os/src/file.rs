@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Open files and device nodes.
 //!
-//! A [`File`] is a reference; the last one dropped calls the driver's release, in the thread that
-//! drops it.
+//! A [`File`] is a reference. When the last one is dropped, the driver's release runs in the thread
+//! that drops it.
 
 use crate::attach::collect_stats;
 use crate::caller::{Caller, CallerInner};
@@ -14,7 +14,7 @@ use crate::object::Object;
 use crate::sys;
 use crate::util::{errno, fatal, lk, ESPIPE};
 use crate::witness;
-use crate::world::{came_back, Inner};
+use crate::world::{no_lock_held, Inner};
 use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 
 type Wakers = Vec<Arc<dyn Fn() + Send + Sync>>;
 
-/// What `struct drm_os_file` is here.
+/// The file that `struct drm_os_file` refers to.
 struct FileInner {
     w: Arc<Inner>,
     ops: &'static sys::drm_os_file_ops,
@@ -31,7 +31,7 @@ struct FileInner {
     /// The device whose node this is.
     dev: Option<Arc<Dev>>,
     wakers: Mutex<Wakers>,
-    /// May be mapped writable.
+    /// Whether it may be mapped writable.
     writable: AtomicBool,
 }
 
@@ -64,13 +64,12 @@ impl Drop for FileInner {
     fn drop(&mut self) {
         witness::may_sleep("the last close of a file");
         if let Some(release) = self.ops.release {
-            // A file that is discarded goes in the middle of its driver's work, which may hold
-            // locks.
+            // A driver may discard a file in the middle of its work, with locks held.
             let held = witness::held(self.w.addr());
             // SAFETY: ops and the private pointer belong together; this is the last use.
             unsafe { release(self.private()) };
             if witness::held(self.w.addr()) != held {
-                came_back(&self.w, "release returned");
+                no_lock_held(&self.w, "release returned");
             }
         }
         self.w.counts.sub(Kind::Files, 1);
@@ -96,11 +95,11 @@ impl File {
         let mut private = std::ptr::null_mut();
         let r = {
             let _inside = minor.gate.enter(&dev.w).ok_or(sys::DRM_OS_ENXIO as i32)?;
-            // SAFETY: register's caller promised that open takes this arg until unregister, which
-            // waits for us.
+            // SAFETY: register's caller promised that open may be called with this arg until
+            // unregister, which waits for this call.
             unsafe { (minor.open)(minor.arg as *mut c_void, caller.as_raw(), &mut private) }
         };
-        came_back(&dev.w, "open returned");
+        no_lock_held(&dev.w, "open returned");
         if r != 0 {
             return Err(r);
         }
@@ -109,8 +108,8 @@ impl File {
         })
     }
 
-    /// ioctl(2): `data` is the argument, given to the driver and, on success only, taken back.
-    /// Errors: ENOTTY without such an operation, else what the driver says.
+    /// ioctl(2): `data` is the argument. The driver gets a copy, which is copied back only on
+    /// success. Errors: ENOTTY without such an operation, or the error of the driver.
     pub fn ioctl(&self, c: &Caller, group: u32, nr: u32, data: &mut [u8]) -> Result<(), i32> {
         let f = &self.inner;
         let Some(ioctl) = f.ops.ioctl else {
@@ -125,7 +124,7 @@ impl File {
         c.inner.begin_call();
         // SAFETY: ops and the private pointer belong together.
         let r = unsafe { ioctl(f.private(), c.as_raw(), group, nr, p.cast(), size) };
-        came_back(&f.w, "ioctl returned");
+        no_lock_held(&f.w, "ioctl returned");
         c.inner.end_call(r == 0);
         if r != 0 {
             return Err(r);
@@ -135,14 +134,14 @@ impl File {
         Ok(())
     }
 
-    /// Whether mappings may be writable; those of [`File::mmap`] are all the same.
+    /// Whether mappings may be writable. Those of [`File::mmap`] are always writable.
     pub fn writable(&self) -> bool {
         self.inner.writable.load(Relaxed)
     }
 
-    /// mmap(2), shared, readable and writable; everything in the range is made resident. Errors:
-    /// ENODEV without such an operation, EINVAL for an offset that is no multiple of the page or no
-    /// length, ENOMEM, else what the driver says.
+    /// mmap(2), shared, readable and writable; makes everything in the range resident. Errors:
+    /// ENODEV without such an operation, EINVAL for an offset that is not a multiple of the page
+    /// size or a length of 0, ENOMEM, or the error of the driver.
     pub fn mmap(&self, offset: u64, len: u64) -> Result<Mapping, i32> {
         let f = &self.inner;
         let Some(mmap) = f.ops.mmap else {
@@ -156,22 +155,22 @@ impl File {
         let (mut obj, mut obj_off) = (std::ptr::null_mut(), 0);
         // SAFETY: ops and the private pointer belong together.
         let r = unsafe { mmap(f.private(), offset, len, &mut obj, &mut obj_off) };
-        came_back(&f.w, "mmap returned");
+        no_lock_held(&f.w, "mmap returned");
         if r != 0 {
             return Err(r);
         }
-        // SAFETY: the driver gave us a reference.
+        // SAFETY: the driver passed a reference.
         let obj = unsafe { Object::from_raw(obj) };
         if obj_off % page != 0 || obj_off.checked_add(len).is_none_or(|end| end > obj.size()) {
             fatal(&format!(
-                "mmap gave [{obj_off:#x}, + {len:#x}) of an object of {:#x} bytes",
+                "mmap returned [{obj_off:#x}, + {len:#x}) of an object of {:#x} bytes",
                 obj.size()
             ));
         }
         Mapping::new(f.w.clone(), obj, obj_off, len as usize).map_err(|e| e as i32)
     }
 
-    /// Whether poll(2) finds it readable.
+    /// Whether poll(2) reports it readable.
     pub fn poll(&self) -> bool {
         // SAFETY: ops and the private pointer belong together.
         let r = self
@@ -179,31 +178,31 @@ impl File {
             .ops
             .poll
             .is_some_and(|poll| unsafe { poll(self.inner.private()) } != 0);
-        came_back(&self.inner.w, "poll returned");
+        no_lock_held(&self.inner.w, "poll returned");
         r
     }
 
-    /// Whether poll(2) means anything for it.
+    /// Whether it supports poll(2).
     pub fn polls(&self) -> bool {
         self.inner.ops.poll.is_some()
     }
 
-    /// Calls `f` at each `drm_os_file_wake`, with whatever locks the driver holds then; it must not
-    /// call back.
+    /// Sets a function that each `drm_os_file_wake` calls, with the locks that the driver holds; it
+    /// must not call into this crate.
     pub fn on_wake(&self, f: Box<dyn Fn() + Send + Sync>) {
         lk(&self.inner.wakers).push(f.into());
     }
 
-    /// What lseek(2) to the end says; ESPIPE without such an operation.
+    /// The result of lseek(2) to the end; ESPIPE without such an operation.
     pub fn size(&self) -> Result<u64, i32> {
         let size = self.inner.ops.size.ok_or(ESPIPE)?;
         // SAFETY: ops and the private pointer belong together.
         let n = unsafe { size(self.inner.private()) };
-        came_back(&self.inner.w, "size returned");
+        no_lock_held(&self.inner.w, "size returned");
         Ok(n)
     }
 
-    /// The statistics of this file; none unless it is of a node whose driver is attached.
+    /// The statistics of this file; empty unless it is of a node with an attached driver.
     pub fn stats(&self) -> Vec<(String, u64)> {
         let driver = self.inner.dev.as_ref().and_then(|d| d.driver());
         let Some(f) = driver.and_then(|d| d.file_stat) else {
@@ -218,20 +217,20 @@ impl File {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// A number no other file of the world has.
+    /// A number that no other file of the world has.
     pub fn id(&self) -> u64 {
         self.inner.id
     }
 }
 
-/// What `struct drm_os_minor` is here.
+/// The node that `struct drm_os_minor` refers to.
 pub(crate) struct Minor {
     dev: Arc<Dev>,
     kind: u32,
     open: OpenFn,
     arg: usize,
     ops: &'static sys::drm_os_file_ops,
-    /// Opens in progress.
+    /// Counts opens in progress.
     gate: Gate,
 }
 
@@ -285,7 +284,8 @@ pub(crate) mod exports {
         (*raw)
             .writable
             .store(flags & sys::DRM_OS_FD_WRITE != 0, Relaxed);
-        // The process gets a reference of its own, so that a failure leaves the file to its maker.
+        // The process gets its own reference, so that after a failure the caller still owns the
+        // file.
         Arc::increment_strong_count(raw);
         match c.process.install(
             File {
@@ -294,7 +294,7 @@ pub(crate) mod exports {
             flags & sys::DRM_OS_FD_CLOEXEC != 0,
         ) {
             Ok(fd) => {
-                c.gave(fd);
+                c.add_installed(fd);
                 fdp.write(fd);
                 Arc::decrement_strong_count(raw);
                 0

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Page frames that are not in use.
+//! Free page frames.
 //!
-//! A frame that is freed comes back late: first those never used, then the ones freed longest ago.
-//! Blocks that were split are not joined again, but for whole runs, which are not split while
-//! smaller blocks are left.
+//! Frames are reused late: those never used come first, then those freed longest ago. Blocks that
+//! were split are not joined again. Whole runs are not split while smaller blocks are left.
 
 use std::collections::VecDeque;
 
@@ -11,7 +10,7 @@ use std::collections::VecDeque;
 pub(crate) const RUN_ORDER: usize = 9;
 /// Pages of a 2 MiB run.
 pub(crate) const RUN: u64 = 1 << RUN_ORDER;
-/// Freed frames, and freed blocks of each size, that wait before one is used again.
+/// Freed frames, and freed blocks of each size, that are kept before the first is reused.
 const FRAMES_KEPT: usize = 8192;
 const BLOCKS_KEPT: usize = 16;
 
@@ -25,14 +24,14 @@ struct Blocks {
 struct Frames {
     /// Aligned runs.
     runs: VecDeque<u64>,
-    /// Frames no two of which are neighbours.
+    /// Frames, in an order in which no two consecutive ones are adjacent.
     singles: VecDeque<u64>,
     freed: VecDeque<u64>,
     blocks: [Blocks; RUN_ORDER],
 }
 
-/// `n` frames from `base` on, at most a run of them, such that no two neighbours in the sequence
-/// are neighbours in number.
+/// The `n` frames from `base` on, at most a run, in an order in which no two consecutive ones are
+/// adjacent.
 fn scatter(base: u64, n: u64) -> impl Iterator<Item = u64> {
     (0..RUN)
         .map(|i| i * 197 % RUN)
@@ -41,7 +40,7 @@ fn scatter(base: u64, n: u64) -> impl Iterator<Item = u64> {
 }
 
 impl Frames {
-    /// Frames 0 to `pages`.
+    /// All frames from 0 up to `pages`.
     fn new(pages: u64) -> Frames {
         let runs = pages / RUN;
         Frames {
@@ -52,7 +51,7 @@ impl Frames {
         }
     }
 
-    /// A frame, next to none that was given just before unless memory is short.
+    /// Takes a frame, not adjacent to the one taken before unless memory is short.
     fn take_frame(&mut self) -> Option<u64> {
         if let Some(n) = self.singles.pop_front() {
             return Some(n);
@@ -75,7 +74,7 @@ impl Frames {
         None
     }
 
-    /// 2^order frames, at most a run, aligned to their number; the first.
+    /// Takes 2^order frames, at most a run, aligned to their number; returns the first.
     fn take_block(&mut self, order: usize) -> Option<u64> {
         match order {
             0 => return self.take_frame(),
@@ -107,7 +106,8 @@ impl Frames {
         Some(first)
     }
 
-    /// What is left of the block of order `of` at `first` when its first 2^order frames are taken.
+    /// Frees the rest of the block of order `of` at `first` when its first 2^order frames are
+    /// taken.
     fn give_upper_halves(&mut self, first: u64, of: usize, order: usize) {
         for o in order..of {
             self.blocks[o].fresh.push(first + (1 << o));
@@ -123,9 +123,9 @@ impl Frames {
     }
 }
 
-/// Frames below 4 GiB and above. What may be above is, for as long as there are such frames.
+/// Frames below and above 4 GiB. Allocations that may be above are, while there are such frames.
 pub(crate) struct Zones {
-    /// Number of the frame that RAM begins with, and of frames below 4 GiB.
+    /// Number of the first frame of RAM, and of frames below 4 GiB.
     base: u64,
     split: u64,
     pages: u64,
@@ -133,11 +133,11 @@ pub(crate) struct Zones {
     high: Frames,
 }
 
-/// The number of the first frame that is not below 4 GiB.
+/// The number of the first frame at or above 4 GiB.
 const FOUR_GIB: u64 = 1 << 20;
 
 impl Zones {
-    /// `pages` frames from number `base` on, which count from 0 here.
+    /// `pages` frames from number `base` on; the zone's own numbers start at 0.
     pub(crate) fn new(base: u64, pages: u64) -> Zones {
         let split = FOUR_GIB.saturating_sub(base).min(pages);
         assert!(
@@ -153,8 +153,7 @@ impl Zones {
         }
     }
 
-    /// Whether a zone that ends at frame `end` has frames, and all of them less than `bits` address
-    /// bits.
+    /// Whether the zone `start .. end` is not empty and all its addresses have at most `bits` bits.
     fn fits(&self, start: u64, end: u64, bits: u32) -> bool {
         start < end && (bits >= 64 || self.base + end <= 1 << bits.saturating_sub(12))
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A gate for callbacks: once closed none enters, and closing waits for those inside.
+//! A gate for callbacks. While it is closed none can enter; closing waits for those inside.
 
 use crate::clock::{Waiter, NEVER};
 use crate::util::lk;
@@ -13,13 +13,13 @@ struct State {
     waiting: Vec<Arc<Waiter>>,
 }
 
-/// Starts closed.
+/// A gate, closed at first.
 #[derive(Default)]
 pub(crate) struct Gate {
     st: Mutex<State>,
 }
 
-/// Someone inside.
+/// A callback inside the gate.
 pub(crate) struct Inside<'a> {
     gate: &'a Gate,
     w: &'a Inner,
@@ -39,7 +39,7 @@ impl Gate {
         Some(Inside { gate: self, w })
     }
 
-    /// Closes; returns when no callback is inside.
+    /// Closes the gate; returns when no callback is inside.
     pub(crate) fn close(&self, w: &Inner, what: &str, name: &str) {
         loop {
             let waiter = Waiter::new();

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a device model gives the world, and what it gets.
+//! The interface between a device model and the world.
 
 use crate::counters::Kind;
 use crate::device::Dev;
 use crate::trace::Trace;
 use std::any::Any;
 
-/// A DMA access that no allocated page answers.
+/// Error of a DMA access to an address without an allocated page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoMemory;
 
-/// The device's side of the bus.
+/// The bus as a device uses it.
 pub trait Dma {
     /// Reads physical memory; nothing is read on error.
     fn read(&mut self, pa: u64, buf: &mut [u8]) -> Result<(), NoMemory>;
@@ -22,22 +22,23 @@ pub trait Dma {
 
 /// A model of a device.  Its calls never overlap.  `now` is the clock in ns.
 pub trait Hardware: Send {
-    /// A register is read.
+    /// Reads a register.
     fn mmio_read(&mut self, bus: &mut dyn Dma, now: u64, off: u32) -> u32;
-    /// A register is written.
+    /// Writes a register.
     fn mmio_write(&mut self, bus: &mut dyn Dma, now: u64, off: u32, val: u32);
-    /// When the device next does something by itself; `None` when it waits for a register access.
+    /// Time of the device's next event; `None` if it has none before the next register access.
     fn next_event(&self) -> Option<u64>;
-    /// The time of [`Hardware::next_event`] is reached.
+    /// Called at the time of [`Hardware::next_event`].
     fn poll(&mut self, bus: &mut dyn Dma, now: u64);
-    /// Power domain, all clocks and all resets together: whether the device can work. Called on
-    /// change; for a node that has none of the three with `true` when it is added.
+    /// Sets whether the device can work: its power domain is on, all clocks are enabled and no
+    /// reset is asserted. Called on each change; for a node that has none of the three, once with
+    /// `true` when it is added.
     fn set_power(&mut self, bus: &mut dyn Dma, now: u64, on: bool);
     /// For [`crate::Device::with_hardware`].
     fn as_any(&mut self) -> &mut dyn Any;
 }
 
-/// The bus as one device sees it.
+/// The bus of one device.
 pub(crate) struct Bus<'a>(pub(crate) &'a Dev);
 
 impl Bus<'_> {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory of the host: anonymous, and memfds with their mappings.
+//! Memory of the host: anonymous mappings, and memfds with their mappings.
 
 use std::ffi::c_void;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// Anonymous zeroed memory, or null.
+/// Maps anonymous zeroed memory; null on failure.
 pub(crate) fn map_anonymous(len: usize) -> *mut u8 {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: a new mapping at an address of the system's choice.
@@ -25,7 +25,7 @@ pub(crate) fn map_anonymous(len: usize) -> *mut u8 {
     }
 }
 
-/// A sparse file of zeroes.
+/// Creates a sparse file of zeroes.
 pub(crate) fn new_memfd(size: u64) -> Option<OwnedFd> {
     // SAFETY: a literal name.
     let fd = unsafe { libc::memfd_create(c"drm_os_object".as_ptr(), libc::MFD_CLOEXEC) };
@@ -39,7 +39,7 @@ pub(crate) fn new_memfd(size: u64) -> Option<OwnedFd> {
     (unsafe { libc::ftruncate(fd.as_raw_fd(), len) } == 0).then_some(fd)
 }
 
-/// A shared mapping of the file, or 0.
+/// Maps the file shared; 0 on failure.
 pub(crate) fn map_file(fd: BorrowedFd<'_>, off: u64, len: usize) -> usize {
     let prot = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: a new mapping at an address of the system's choice.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Level-triggered interrupt lines and their handlers.
 //!
-//! A handler runs while its line is high and never twice at once; a line that is high without a
-//! handler stays pending. Virtual mode: handlers run at the points where the event loop runs (see
+//! A handler runs while its line is high, and never twice at once; a line that is high without a
+//! handler stays pending. Virtual mode: handlers run at the dispatch points of the event loop (see
 //! `clock.rs`), the line served longest ago first. Real mode: a thread per handler.
 
 use crate::clock::{Waiter, NEVER};
@@ -31,7 +31,7 @@ struct LineState {
     handler: Option<Handler>,
     stop: bool,
     running: bool,
-    /// Who waits for the handler that runs now.
+    /// Waiters for the end of the running handler.
     sync: Vec<Arc<Waiter>>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Sets the level; whether it changed.
+    /// Sets the level; returns whether it changed.
     pub(crate) fn set_level(&self, level: bool) -> bool {
         let mut st = lk(&self.st);
         let changed = st.level != level;
@@ -97,7 +97,7 @@ impl Line {
         }
     }
 
-    /// No handler runs after this.
+    /// Stops the handler; it does not run after this returns.
     pub(crate) fn stop(&self) {
         {
             let mut st = lk(&self.st);
@@ -125,7 +125,7 @@ impl Line {
     }
 }
 
-/// Runs the handler of one pending line; false if there is none.
+/// Runs the handler of one pending line; returns false if there is none.
 pub(crate) fn run_one(w: &Inner, devices: &[Arc<Dev>]) -> bool {
     let lines = devices.iter().flat_map(|d| d.lines.iter());
     let Some(line) = lines
@@ -139,7 +139,7 @@ pub(crate) fn run_one(w: &Inner, devices: &[Arc<Dev>]) -> bool {
     true
 }
 
-/// What `struct drm_os_irq` is here.
+/// The handler that `struct drm_os_irq` refers to.
 struct Irq {
     dev: Arc<Dev>,
     line: usize,

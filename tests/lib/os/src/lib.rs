@@ -3,10 +3,10 @@
 //!
 //! A [`World`] has a clock, memory, devices ([`Hardware`] models on a bus) and a log. It implements
 //! every function of the header as a C symbol, so the product code under test is linked unchanged.
-//! The clock is virtual (deterministic, see [`ClockMode`]) or real. Misuse that a kernel built for
-//! debugging would report (lock order, sleeping where it is forbidden, use after free, unbalanced
-//! enables) is fatal here: the reason goes to standard error and the process panics, or aborts
-//! where a C function is on the stack.
+//! The clock is virtual (deterministic, see [`ClockMode`]) or real. Misuse that a debugging kernel
+//! reports (lock order, sleeping where it is forbidden, use after free, unbalanced enables) is
+//! fatal here: the reason goes to standard error and the process panics, or aborts where a C
+//! function is on the stack.
 //!
 //! Environment: `DRM_OS_LOG` copies the log to standard error; `DRM_OS_BACKTRACE` makes leak
 //! reports show where each block was allocated.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The process of [`crate::Caller::local`]: this program's memory, reached so that a bad pointer is
-//! EFAULT.
+//! The process of [`crate::Caller::local`]: this program's memory, accessed so that a bad pointer
+//! returns EFAULT.
 
 use crate::caller::Process;
 use crate::file::File;
@@ -42,7 +42,7 @@ impl LocalProcess {
 
     pub(crate) fn close(&self, fd: i32) {
         let file = lk(&self.fds).remove(&fd);
-        // Outside of the lock: the last close calls the driver.
+        // Dropped without the lock: the last close calls the driver.
         drop(file);
     }
 }

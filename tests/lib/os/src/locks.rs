@@ -74,15 +74,15 @@ impl RawMtx {
     }
 }
 
-/// The world of a lock or condition variable.
+/// How a lock or condition variable refers to its world.
 pub(crate) enum Home {
-    /// It keeps its world.
+    /// It holds a reference to its world.
     Shared(Arc<Inner>),
-    /// It belongs to its world, of the pool.
+    /// It is part of its world's pool.
     Owner(*const Inner),
 }
 
-// SAFETY: a pointer to what every thread may use.
+// SAFETY: the pointer is to data that every thread may use.
 unsafe impl Send for Home {}
 // SAFETY: as above.
 unsafe impl Sync for Home {}
@@ -99,19 +99,19 @@ impl Deref for Home {
     fn deref(&self) -> &Inner {
         match self {
             Home::Shared(w) => w,
-            // SAFETY: the world owns what this is part of.
+            // SAFETY: the world owns the object that this is part of.
             Home::Owner(w) => unsafe { &**w },
         }
     }
 }
 
-/// What `struct drm_os_mtx` is here.
+/// The mutex that `struct drm_os_mtx` refers to.
 pub(crate) struct Mtx {
     pub(crate) w: Home,
     pub(crate) raw: RawMtx,
 }
 
-/// The locks and condition variables of `drm_os_pool_get`. Few, so that tests meet objects that
+/// The locks and condition variables of `drm_os_pool_get`. There are few, so that objects in tests
 /// share one.
 #[derive(Default)]
 pub(crate) struct Pool(OnceLock<Vec<(Mtx, Cv)>>);
@@ -141,7 +141,7 @@ struct SxState {
     waiting: VecDeque<(u64, Arc<Waiter>)>,
 }
 
-/// What `struct drm_os_sx` is here.  Handed over in the order of arrival.
+/// The lock that `struct drm_os_sx` refers to. Threads get it in the order in which they asked.
 struct Sx {
     w: Arc<Inner>,
     class: Class,
@@ -180,7 +180,7 @@ impl Sx {
             .acquired(self.w.addr(), self.addr(), &self.class);
     }
 
-    /// As sx_try_xlock(9): false for the thread that holds it, too.
+    /// As sx_try_xlock(9): returns false for the thread that holds it as well.
     fn try_lock(&self) -> bool {
         let mut st = lk(&self.st);
         if st.owner != 0 {
@@ -209,7 +209,7 @@ impl Sx {
 }
 
 unsafe fn name_of(p: *const c_char) -> String {
-    // SAFETY: the header asks for a literal.
+    // SAFETY: the header requires a literal.
     unsafe { cstr(p) }.unwrap_or_else(|| fatal("a lock without a name"))
 }
 
@@ -259,7 +259,7 @@ pub(crate) mod exports {
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_mtx_unlock(mtx: *mut sys::drm_os_mtx) {
         let m = &*mtx.cast::<Mtx>();
-        // Once unlocked, another thread may destroy the mutex.
+        // Another thread may destroy the mutex after the unlock.
         let delayed = task::is_delayed().then(|| m.w.arc());
         m.raw.unlock(&m.w);
         if let Some(w) = delayed {

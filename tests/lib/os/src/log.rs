@@ -41,7 +41,7 @@ unsafe fn text(msg: *const c_char, len: usize) -> String {
     if msg.is_null() || len == 0 {
         return String::new();
     }
-    // SAFETY: the header says len bytes.
+    // SAFETY: the header promises len bytes.
     String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(msg.cast(), len) }).into_owned()
 }
 

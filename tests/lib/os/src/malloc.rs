@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `drm_os_malloc`: memory whose misuse is fatal.
 //!
-//! A header of 32 bytes names the world and the size, a canary follows the block. Freed blocks are
-//! filled with 0xDE and kept for a while, so that a second free and a late write show. Those that
-//! need not be zeroed are filled with 0xA5, so that a read before the first write shows.
+//! A header of 32 bytes names the world and the size; a canary follows the block. Freed blocks are
+//! filled with 0xDE and kept for a while, so that a second free and a late write are detected.
+//! Blocks that need not be zeroed are filled with 0xA5, so that a read before the first write is
+//! noticed.
 
 use crate::calls::Call;
 use crate::counters::Kind;
@@ -49,7 +50,7 @@ impl Freed {
         self.0 as *mut Header
     }
 
-    /// Checks the poison and gives the memory back.
+    /// Checks the poison and frees the memory.
     fn release(self) {
         self.check();
         let h = self.header();
@@ -87,7 +88,7 @@ pub(crate) struct Mallocs {
 }
 
 impl Mallocs {
-    /// Sizes of what is live, as text that follows the counters; empty if nothing is.
+    /// Sizes of the live blocks, as text that follows the counters; empty if there are none.
     pub(crate) fn report(&self) -> String {
         let live = lk(&self.live);
         let mut by_size: Vec<(usize, usize)> = Vec::new();
@@ -112,7 +113,7 @@ impl Mallocs {
         out
     }
 
-    /// Fatal if a block that was freed lately has been written to since.
+    /// Fatal if a block that was freed recently has been written to since.
     pub(crate) fn check_freed(&self) {
         lk(&self.freed).iter().for_each(Freed::check);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! User mappings.  Dropping one is munmap(2).
+//! User mappings. Dropping one is munmap(2).
 
 use crate::counters::Kind;
 use crate::host::{map_file, unmap};
@@ -20,7 +20,7 @@ pub struct Mapping {
     off: u64,
     addr: usize,
     len: usize,
-    /// Its pages are wired.
+    /// Whether its pages are wired.
     locked: AtomicBool,
 }
 
@@ -39,7 +39,7 @@ impl Mapping {
     ) -> Result<Mapping, u32> {
         let page = u64::from(sys::DRM_OS_PAGE_SIZE);
         match obj.make_resident(off / page, len as u64 / page) {
-            // A purged object maps well and faults when touched.
+            // A purged object can be mapped; accesses fault.
             Ok(()) | Err(sys::DRM_OS_ENXIO) => {}
             Err(e) => return Err(e),
         }
@@ -58,7 +58,7 @@ impl Mapping {
         })
     }
 
-    /// mlock(2), or munlock(2): while its pages are wired the object cannot be purged.
+    /// mlock(2) or munlock(2): the object cannot be purged while its pages are wired.
     pub fn set_locked(&self, on: bool) {
         if self.locked.swap(on, Relaxed) != on {
             if let Some(obj) = &self.obj {
@@ -67,18 +67,18 @@ impl Mapping {
         }
     }
 
-    /// Where it is in this process.
+    /// Address in this process.
     pub fn as_ptr(&self) -> *mut u8 {
         self.addr as *mut u8
     }
 
-    /// Its size in bytes, whole pages.
+    /// Size in bytes, whole pages.
     #[allow(clippy::len_without_is_empty, reason = "a mapping is never empty")]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// The memory, for a mapping in another process.
+    /// The memory, to be mapped in another process.
     pub fn memfd(&self) -> BorrowedFd<'_> {
         match self.obj.as_ref().map(|o| o.file()) {
             Some(Ok(fd)) => fd,
@@ -86,7 +86,7 @@ impl Mapping {
         }
     }
 
-    /// Where in the memfd the mapping starts.
+    /// Offset in the memfd at which the mapping starts.
     pub fn memfd_offset(&self) -> u64 {
         self.off
     }

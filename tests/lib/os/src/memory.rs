@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Physical memory: page frames, what the CPU and the device see of each, and single pages.
+//! Physical memory: page frames, their contents for the CPU and for the device, and single pages.
 //!
-//! A frame that has memory has two host addresses, the CPU's and the device's; they differ only
-//! where coherence is modelled. Frames of a process's memory have none: see [`crate::user`].
+//! A frame with memory has two host addresses, one for the CPU and one for the device; they differ
+//! only where coherence is modelled. Frames of a process's memory have none: see [`crate::user`].
 
 use crate::counters::Kind;
 use crate::device::Dev;
@@ -20,13 +20,13 @@ use std::sync::{Mutex, RwLock};
 
 /// Size of a page in bytes.
 pub(crate) const PAGE: usize = sys::DRM_OS_PAGE_SIZE as usize;
-/// The lowest physical address of RAM, unless [`crate::Config::ram_base`] says otherwise: beyond 32
+/// The lowest physical address of RAM, unless [`crate::Config::ram_base`] sets another: beyond 32
 /// bits.
 pub const PA_BASE: u64 = 0x1_0000_0000;
 /// Width of a physical address.
 const PA_BITS: u32 = 40;
 const LINE: u64 = 64;
-/// Freed host pages that wait before one is used again.
+/// Freed host pages that are kept before the first is reused.
 const HOST_KEPT: usize = 1024;
 const CHUNK_PAGES: usize = 64;
 
@@ -39,7 +39,7 @@ pub(crate) enum Use {
     User = 4,
 }
 
-/// Frame number (from 0 = the lowest address of RAM) to host addresses; 0 where nothing is.
+/// Frame number (from 0 = the lowest address of RAM) to host addresses; 0 for none.
 struct Table {
     cpu: Vec<usize>,
     dev: Vec<usize>,
@@ -47,10 +47,10 @@ struct Table {
     users: BTreeMap<u64, UserPage>,
 }
 
-/// What answers the device at an address.
+/// The memory that a device accesses at an address.
 enum Answer<'a> {
     Host(*mut u8),
-    /// The page of a process, and where in it.
+    /// The page of a process, and the offset in it.
     User(&'a UserPage, usize),
 }
 
@@ -96,13 +96,13 @@ impl Memory {
         }
     }
 
-    /// Whether there is RAM that a device of so many address bits may be given.
+    /// Whether there is RAM below the limit of `bits` address bits.
     pub(crate) fn has_below(&self, bits: u32) -> bool {
         lk(&self.zones).has_below(bits)
     }
 
-    /// 2^order frames of less than `bits` address bits, at most a 2 MiB run, aligned to their
-    /// number; the first.
+    /// Takes 2^order frames below the limit of `bits` address bits, at most a 2 MiB run, aligned to
+    /// their number; returns the first.
     pub(crate) fn take_block(&self, order: usize, bits: u32) -> Option<u64> {
         lk(&self.zones).take_block(order, bits)
     }
@@ -111,7 +111,7 @@ impl Memory {
         lk(&self.zones).give_block(order, first);
     }
 
-    /// A frame of less than `bits` address bits.
+    /// Takes a frame below the limit of `bits` address bits.
     pub(crate) fn take_frame(&self, bits: u32) -> Option<u64> {
         self.take_block(0, bits)
     }
@@ -123,7 +123,7 @@ impl Memory {
         }
     }
 
-    /// Gives frames their memory: (frame, address for the CPU, address for the device).
+    /// Assigns memory to frames: (frame, address for the CPU, address for the device).
     pub(crate) fn install(&self, what: Use, list: impl IntoIterator<Item = (u64, usize, usize)>) {
         let mut t = wr(&self.table);
         for (f, cpu, dev) in list {
@@ -134,7 +134,7 @@ impl Memory {
         }
     }
 
-    /// Lets frames stand for memory of a process.
+    /// Assigns pages of a process to frames.
     pub(crate) fn install_user(&self, list: impl IntoIterator<Item = (u64, UserPage)>) {
         let mut t = wr(&self.table);
         for (f, page) in list {
@@ -143,7 +143,7 @@ impl Memory {
         }
     }
 
-    /// Removes it; after this returns no DMA access reaches it.
+    /// Removes the memory of frames; after this returns no DMA access reaches it.
     pub(crate) fn remove(&self, list: impl IntoIterator<Item = u64>) {
         let mut t = wr(&self.table);
         for f in list {
@@ -169,13 +169,13 @@ impl Memory {
         (f < self.pages).then_some(f as usize)
     }
 
-    /// Whether the page at `pa` is of this kind.
+    /// Whether the page at `pa` has this use.
     pub(crate) fn is(&self, pa: u64, what: Use) -> bool {
         let t = rd(&self.table);
         self.index(pa).is_some_and(|i| t.used[i] == what as u8)
     }
 
-    /// Calls `f(memory, offset in the transfer, bytes)` for each page of [pa, pa + len), all or
+    /// Calls `f(memory, offset in the transfer, bytes)` for each page of [pa, pa + len), for all or
     /// none.
     fn walk(
         &self,
@@ -238,7 +238,8 @@ impl Memory {
         })
     }
 
-    /// Moves whole cache lines that touch [pa, pa + len), within one page, to the other side.
+    /// Copies the whole cache lines that overlap [pa, pa + len), within one page, from the CPU's
+    /// memory to the device's or back.
     pub(crate) fn sync(&self, pa: u64, len: u64, dir: u32) {
         let t = rd(&self.table);
         let off = pa % PAGE as u64;
@@ -278,12 +279,12 @@ impl Memory {
     }
 
     fn free_host_page(&self, p: usize) {
-        // SAFETY: a page of ours whose frame is gone.
+        // SAFETY: a page of ours that no frame refers to.
         unsafe { (p as *mut u8).write_bytes(POISON, PAGE) };
         lk(&self.host).kept.push_back(p);
     }
 
-    /// A zeroed single page; its physical address.
+    /// Allocates a zeroed single page; returns its physical address.
     fn alloc_single(&self, two_copies: bool, bits: u32) -> Option<u64> {
         let f = self.take_frame(bits)?;
         let cpu = self.host_page();
@@ -296,7 +297,7 @@ impl Memory {
         Some(self.pa_of(f))
     }
 
-    /// The host address of a single page, 0 if `pa` is none.
+    /// The host addresses of a single page, 0 if there is none at `pa`.
     fn single(&self, pa: u64) -> (u64, usize, usize) {
         let t = rd(&self.table);
         match self.index(pa) {
@@ -305,7 +306,7 @@ impl Memory {
         }
     }
 
-    /// The host address of a single page or of a page of a run, 0 if `pa` is in none.
+    /// The host address of a single page or of a page of a run, 0 if there is none at `pa`.
     fn kva(&self, pa: u64) -> usize {
         let t = rd(&self.table);
         self.index(pa).map_or(0, |i| match t.used[i] {
@@ -324,7 +325,7 @@ impl Drop for Memory {
     }
 }
 
-/// Where the lines that touch [off, off + len) start, and how many bytes they are.
+/// Start and number of bytes of the lines that overlap [off, off + len).
 pub(crate) fn lines(off: u64, len: u64) -> (usize, usize) {
     let first = off / LINE * LINE;
     (
@@ -333,7 +334,7 @@ pub(crate) fn lines(off: u64, len: u64) -> (usize, usize) {
     )
 }
 
-/// Moves whole lines that touch [off, off + len) between the copies at `cpu` and `dev`.
+/// Copies the lines that overlap [off, off + len) between the copies at `cpu` and `dev`.
 pub(crate) fn sync_lines(cpu: usize, dev: usize, off: u64, len: u64, dir: u32) {
     if cpu == dev || len == 0 {
         return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Register windows. An access goes straight to the hardware model, powered or not; no handler runs
+//! Register windows. An access calls the hardware model directly, powered or not; no handler runs
 //! in it.
 
 use crate::calls::Call;
@@ -12,7 +12,7 @@ use crate::util::{errno, fatal};
 use std::ffi::{c_char, c_int};
 use std::sync::Arc;
 
-/// What `struct drm_os_mmio` is here.
+/// The window that `struct drm_os_mmio` refers to.
 struct Mmio {
     dev: Arc<Dev>,
     len: u32,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Objects: the memory of a buffer, a memfd whose pages get their physical address when first wired
-//! or mapped.
+//! Objects: the memory of a buffer, a memfd whose pages get their physical addresses when they are
+//! first wired or mapped.
 //!
-//! The file is made when it is first needed, so that buffers without pages have no descriptor, and
-//! sparse, so memory is used only where it is touched. The server maps it once for DMA;
-//! every kernel mapping and every user mapping is one more mapping, so that a use after unmapping
+//! The file is created when it is first needed, so that buffers without pages use no descriptor. It
+//! is sparse, so only pages that are accessed use memory. The world maps it once for DMA; every
+//! kernel mapping and every user mapping is a further mapping, so that a use after unmapping
 //! faults. An object of a process's memory has frames only: see [`crate::user`].
 
 use crate::counters::Kind;
@@ -26,34 +26,34 @@ const NO_FRAME: u64 = u64::MAX;
 
 #[derive(Default)]
 struct State {
-    /// Frame of each page, NO_FRAME where it has none; empty before the first one.
+    /// Frame of each page, NO_FRAME for none; empty before the first page has one.
     frames: Vec<u64>,
-    /// First frame of each aligned run that this object owns whole, NO_FRAME where it owns none.
+    /// First frame of each aligned run that this object owns completely, NO_FRAME for none.
     runs: Vec<u64>,
     resident: u64,
-    /// The server's mapping, and the device's copy where it has one; 0 before first use.
+    /// The mapping for DMA, and the device's copy if it has one; 0 before first use.
     map: usize,
     copy: usize,
     kmap: usize,
     kmaps: u64,
-    /// Mappings that have pages wired, as mlock(2) does.
+    /// Number of mappings whose pages are wired by mlock(2).
     wired: u64,
     purged: bool,
 }
 
-/// Where the pages are.
+/// The memory of the pages.
 enum What {
     File(OnceLock<OwnedFd>),
     User(Arc<UserMemory>),
 }
 
-/// What `struct drm_os_object` is here; the C reference count is that of the `Arc`.
+/// The object that `struct drm_os_object` refers to; its C reference count is that of the `Arc`.
 pub(crate) struct Object {
     w: Arc<Inner>,
     what: What,
     pages: u64,
     two_copies: bool,
-    /// Address bits that its pages may have.
+    /// Address width in bits for its pages.
     bits: u32,
     st: Mutex<State>,
 }
@@ -80,7 +80,7 @@ impl Object {
         }))
     }
 
-    /// An object of a process's memory, resident from now on.
+    /// An object of a process's memory, resident from the start.
     pub(crate) fn of_user(d: &Dev, memory: UserMemory, pages: u64) -> Result<Arc<Object>, u32> {
         d.w.counts.add(Kind::Objects, 1);
         let o = Arc::new(Object {
@@ -102,7 +102,7 @@ impl Object {
         unsafe { &*p.cast::<Object>().cast_const() }
     }
 
-    /// Takes over one reference that the C side gave.
+    /// Takes over a reference that the C side passed.
     ///
     /// # Safety
     /// `p` is an object of this crate and the caller owns a reference.
@@ -123,7 +123,7 @@ impl Object {
                     return Ok(fd.as_fd());
                 }
                 let new = new_memfd(self.size()).ok_or(sys::DRM_OS_ENOMEM)?;
-                // If another thread was first, it is that one's.
+                // If another thread was first, its file is used.
                 Ok(file.get_or_init(|| new).as_fd())
             }
             What::User(_) => Err(sys::DRM_OS_EINVAL),
@@ -150,13 +150,13 @@ impl Object {
         Ok(())
     }
 
-    /// A frame for page `i`: its place in the object's own run if there is one or one can be had.
+    /// Takes a frame for page `i`: in the object's own run if it has one or can get one.
     fn frame_for(&self, st: &mut State, i: u64) -> Option<u64> {
         let run = (i / RUN) as usize;
         let joined = self.w.mem.contiguous && matches!(self.what, What::File(_));
         if joined && run < st.runs.len() {
             if st.runs[run] == NO_FRAME {
-                // A run with single frames in it already stays as it is.
+                // A run that has single frames already keeps them.
                 let from = run * RUN as usize;
                 if st.frames[from..from + RUN as usize]
                     .iter()
@@ -176,8 +176,9 @@ impl Object {
         self.w.mem.take_frame(self.bits)
     }
 
-    /// Gives pages their frames; those that there were none for say ENOMEM. By runs, as a kernel
-    /// does it by pages: others find the locks of the machine's memory free in between.
+    /// Assigns frames to pages; ENOMEM if there are not enough. The locks are released after each
+    /// run, as a kernel releases them after each page, so that other threads can take them in
+    /// between.
     pub(crate) fn make_resident(&self, first: u64, count: u64) -> Result<(), u32> {
         let end = first
             .checked_add(count)
@@ -232,8 +233,8 @@ impl Object {
         done
     }
 
-    /// Gives frames back, and runs that have no page left. By runs, as a kernel frees by pages:
-    /// others find the locks of the machine's memory free in between.
+    /// Frees frames, and runs without a page left. The locks are released after each run, as a
+    /// kernel releases them after each page, so that other threads can take them in between.
     fn free_pages(&self, st: &mut State) {
         for (r, frames) in st.frames.chunks_mut(RUN as usize).enumerate() {
             let there = || frames.iter().copied().filter(|&f| f != NO_FRAME);
@@ -278,7 +279,7 @@ impl Object {
         Ok(())
     }
 
-    /// A user wires pages of it, or does so no more.
+    /// Wires the pages for a user mapping, or unwires them.
     pub(crate) fn lock_in_memory(&self, on: bool) {
         let mut st = lk(&self.st);
         st.wired = if on { st.wired + 1 } else { st.wired - 1 };

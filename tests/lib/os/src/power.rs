@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Clocks, regulators, resets and the power domain of a device.
 //!
-//! The hardware model is called when "domain on, every clock of the node enabled, no reset
-//! asserted" changes. Resets start asserted. Enables are counted; to undo one that was never done
+//! The hardware model is called when the condition "domain on, every clock of the node enabled, no
+//! reset asserted" changes. Resets start asserted. Enables are counted; a disable without an enable
 //! is fatal.
 
 use crate::counters::Kind;
@@ -40,7 +40,7 @@ impl Power {
 }
 
 impl Dev {
-    /// Calls the model if its power changed.
+    /// Calls the model if its power has changed.
     pub(crate) fn power_changed(&self) {
         self.change_power(|_| ());
     }

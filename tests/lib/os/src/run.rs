@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Runs of pages: one address for the device and one for the CPU.
+//! Runs of pages: contiguous for the device and for the CPU.
 //!
-//! Their host memory waits a while after it was freed, full of poison; later a stale pointer
-//! faults.
+//! Freed host memory is filled with poison and kept for a while; later a stale pointer faults.
 
 use crate::counters::Kind;
 use crate::device::Dev;
@@ -15,7 +14,7 @@ use crate::util::{errno, fatal, lk};
 use crate::witness;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Freed runs whose host memory is not given back yet.
+/// Freed runs whose host memory is kept.
 const KEPT: usize = 16;
 
 /// Log2 of its pages, host addresses for the CPU and for the device.
@@ -28,14 +27,14 @@ struct Run {
 /// Host memory of runs.
 #[derive(Default)]
 pub(crate) struct HostRuns {
-    /// By first frame.
+    /// Live runs by first frame.
     live: BTreeMap<u64, Run>,
     freed: VecDeque<(usize, usize)>,
 }
 
 impl HostRuns {
     fn free(&mut self, addr: usize, len: usize) {
-        // SAFETY: a mapping of ours whose frames are gone.
+        // SAFETY: a mapping of ours that no frame refers to.
         unsafe { (addr as *mut u8).write_bytes(POISON, len) };
         self.freed.push_back((addr, len));
         if self.freed.len() > KEPT {
@@ -60,7 +59,7 @@ impl Drop for HostRuns {
     }
 }
 
-/// Log2 of the pages of a run of `size` bytes; EINVAL for sizes that no run has.
+/// Log2 of the pages of a run of `size` bytes; EINVAL for sizes that a run cannot have.
 fn order_of(size: u64) -> Result<usize, u32> {
     let pages = size / PAGE as u64;
     let order = pages.checked_ilog2().ok_or(sys::DRM_OS_EINVAL)? as usize;
@@ -72,7 +71,7 @@ fn order_of(size: u64) -> Result<usize, u32> {
 }
 
 impl Memory {
-    /// A zeroed run of 2^order pages; its physical address.
+    /// Allocates a zeroed run of 2^order pages; returns its physical address.
     fn alloc_run(&self, order: usize, two_copies: bool, bits: u32) -> Option<u64> {
         let first = self.take_block(order, bits)?;
         let len = PAGE << order;
@@ -94,7 +93,6 @@ impl Memory {
         Some(self.pa_of(first))
     }
 
-    /// Whether there was such a run.
     /// Whether `len` bytes from `pa` on are in one run.
     fn is_in_run(&self, pa: u64, len: u64) -> bool {
         let runs = lk(&self.runs);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Task queues: a thread each, in both modes; in virtual mode it runs only while it has the baton.
+//! Task queues. Each has a thread, in both modes; in virtual mode it runs only while it has the
+//! baton.
 
 use crate::calls::Call;
 use crate::clock::{Waiter, Wake, NEVER};
@@ -7,7 +8,7 @@ use crate::counters::Kind;
 use crate::sys;
 use crate::util::{cstr, errno, fatal, lk, no_unwind, raw_line};
 use crate::witness;
-use crate::world::{came_back, Inner, Rank};
+use crate::world::{no_lock_held, Inner, Rank};
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{c_char, c_int, c_void};
@@ -24,7 +25,7 @@ struct Pending {
     timed: Option<(u64, u64)>,
 }
 
-/// What `struct drm_os_task` is here.  `st` is taken with the queue's lock held only.
+/// The task that `struct drm_os_task` refers to. `st` is locked only with the queue's lock held.
 struct Task {
     q: Arc<Queue>,
     f: TaskFn,
@@ -37,18 +38,18 @@ struct State {
     pending: VecDeque<Arc<Task>>,
     timed: BTreeMap<(u64, u64), Arc<Task>>,
     seq: u64,
-    /// Address of the task that runs, 0 for none.
+    /// Address of the running task, 0 if none.
     running: usize,
-    /// The queue's thread, waiting for work.
+    /// The queue's thread while it waits for work.
     idle: Option<Arc<Waiter>>,
-    /// Who waits for a change: drain, destroy.
+    /// Waiters for a change: drain, destroy.
     watchers: Vec<Arc<Waiter>>,
     tasks: u64,
     stop: bool,
     finished: bool,
 }
 
-/// What `struct drm_os_taskqueue` is here.
+/// The queue that `struct drm_os_taskqueue` refers to.
 pub(crate) struct Queue {
     w: Arc<Inner>,
     name: String,
@@ -111,9 +112,10 @@ impl Queue {
                 lk(&t.st).queued = false;
                 st.running = addr_of(&t);
                 drop(st);
-                // SAFETY: who made the task promised that fn takes this arg until its destroy.
+                // SAFETY: the creator of the task promised that fn may be called with this arg
+                // until its destroy.
                 unsafe { (t.f)(t.arg as *mut c_void) };
-                came_back(&self.w, "a task returned");
+                no_lock_held(&self.w, "a task returned");
                 let watchers = {
                     let mut st = lk(&self.st);
                     st.running = 0;
@@ -184,7 +186,7 @@ impl Queue {
         }
         self.wait_for("drm_os_taskqueue_destroy", |st| st.finished);
         if let Some(t) = lk(&self.thread).take() {
-            // The baton is passed on before the thread ends, so this does not block on virtual
+            // The thread passes the baton on before it ends, so this does not block on virtual
             // time.
             if t.join().is_err() {
                 fatal("a task thread panicked");
@@ -192,7 +194,7 @@ impl Queue {
         }
     }
 
-    /// The world ends with this queue still there.
+    /// Called when the world ends before the queue is destroyed.
     pub(crate) fn stop_with_world(&self) {
         let stuck = {
             let mut st = lk(&self.st);
@@ -211,16 +213,16 @@ impl Queue {
 }
 
 thread_local! {
-    /// How long the thread sleeps when it holds no mutex, see [`crate::World::slow_enqueue`].
+    /// How long the thread sleeps as soon as it holds no mutex, see [`crate::World::slow_enqueue`].
     static DELAY: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Whether the thread sleeps when it holds no mutex.
+/// Whether the thread will sleep as soon as it holds no mutex.
 pub(crate) fn is_delayed() -> bool {
     DELAY.get() != 0
 }
 
-/// A mutex was released.
+/// Called after a mutex is released.
 pub(crate) fn after_unlock(w: &Inner) {
     if witness::can_sleep() {
         w.sleep(DELAY.take());
@@ -290,7 +292,7 @@ impl Task {
         let me = addr_of(self);
         self.q.wait_for(what, |st| {
             let p = lk(&self.st);
-            // No task of a queue that ended with its world will ever run.
+            // No task runs again in a queue that ended with its world.
             st.finished || (!p.queued && p.timed.is_none() && st.running != me)
         });
     }
@@ -299,7 +301,8 @@ impl Task {
     /// `p` is a live task of this crate.
     unsafe fn of(p: *mut sys::drm_os_task) -> Arc<Task> {
         let t = p.cast::<Task>().cast_const();
-        // SAFETY: the C side owns a reference while the task lives; this makes another.
+        // SAFETY: the C side owns a reference during the lifetime of the task; this creates
+        // another.
         unsafe {
             Arc::increment_strong_count(t);
             Arc::from_raw(t)
@@ -308,7 +311,7 @@ impl Task {
 }
 
 impl Inner {
-    /// See `World::stall_queue`.
+    /// See [`crate::World::stall_queue`].
     pub(crate) fn stall_queue(&self, name: &str, on: bool) {
         let mut stalled = lk(&self.stalled);
         match on {
@@ -321,7 +324,7 @@ impl Inner {
         }
     }
 
-    /// The names of queues whose thread comes before those of users.
+    /// The names of queues whose thread has priority over those of users.
     pub(crate) fn urgent_queues(&self) -> Vec<String> {
         lk(&self.queues)
             .iter()
@@ -331,7 +334,7 @@ impl Inner {
             .collect()
     }
 
-    /// The queues that are left, for the report of leaks.
+    /// The live queues, for the report of leaks.
     pub(crate) fn task_names(&self) -> String {
         let left: Vec<String> = lk(&self.queues)
             .iter()

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a test can watch: register accesses, interrupt lines, power, bad DMA, log lines.
+//! Events that a test can receive: register accesses, interrupt lines, power, bad DMA, log lines.
 
 use crate::util::lk;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-/// One thing that happened, at time `t` in ns, to device `dev` by name.
+/// An event at time `t` in ns, of the device with name `dev`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(
     missing_docs,
@@ -19,7 +19,7 @@ pub enum Trace {
         off: u32,
         val: u32,
     },
-    /// A register is being written (reported before the hardware acts).
+    /// A register is written (reported before the hardware model is called).
     MmioWrite {
         t: u64,
         dev: Arc<str>,
@@ -33,9 +33,9 @@ pub enum Trace {
         line: usize,
         level: bool,
     },
-    /// Power, clocks and resets together came on or went off.
+    /// The device's power, clocks and resets together changed to on or off.
     Power { t: u64, dev: Arc<str>, on: bool },
-    /// The device touched an address where no page is allocated.
+    /// The device accessed an address without an allocated page.
     BadDma {
         t: u64,
         dev: Arc<str>,

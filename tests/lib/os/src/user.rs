@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory of a process as the device sees it.
+//! Memory of a process as the device accesses it.
 //!
-//! Each access goes to the process through its `/proc/PID/mem`, opened when the object is made:
-//! such a descriptor means that address space, even if another process has the number later or the
-//! process executes another program. A kernel keeps the pages until the object is freed, here
-//! nothing does: once the process is gone, or has unmapped them, the device reads zeroes there and
-//! what it writes is lost, without an error, for a driver does nothing wrong then. Nor does another
-//! object of the same memory have the same physical addresses.
+//! Each access goes through the process's `/proc/PID/mem`, opened when the object is created: such
+//! a descriptor refers to that address space even if another process gets the number later or the
+//! process executes another program. A kernel keeps the pages until the object is freed; here they
+//! are not kept: after the process has exited or unmapped them, the device reads zeroes there and
+//! its writes are lost, without an error, because the driver has not done anything wrong. Two
+//! objects of the same memory have different physical addresses.
 //!
-//! A device that does not snoop has its own copy, zeroes at first, where coherence is modelled:
-//! what the process wrote is in its caches until it is synchronised. A write of the device to
-//! memory that it may only read is an access that nothing answers.
+//! A device that does not snoop has its own copy, at first of zeroes, where coherence is modelled:
+//! it does not contain what the process wrote until it is synchronised. A write of the device to
+//! memory that it may only read fails like one to an address without a page.
 
 use crate::caller::CallerInner;
 use crate::device::Dev;
@@ -23,15 +23,15 @@ use std::fs::{read_to_string, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// The part of an address space that an object is.
+/// A part of an address space, the memory of an object.
 pub(crate) struct UserMemory {
     mem: File,
     addr: u64,
     write: bool,
 }
 
-/// Whether mappings, as `/proc/PID/maps` lists them, cover [from, to) readable, and writable where
-/// `write` says so.
+/// Whether the mappings in `maps` (the contents of `/proc/PID/maps`) cover [from, to) readable, and
+/// writable if `write` is set.
 fn covers(maps: &str, from: u64, to: u64, write: bool) -> bool {
     let mut at = from;
     for line in maps.lines() {
@@ -57,21 +57,21 @@ fn covers(maps: &str, from: u64, to: u64, write: bool) -> bool {
 }
 
 impl UserMemory {
-    /// Of process `pid`; none unless all of it is there.
+    /// Opens memory of process `pid`; `None` unless all of it can be accessed.
     fn open(pid: i32, addr: u64, size: u64, write: bool) -> Option<UserMemory> {
         let end = addr.checked_add(size)?;
         let mut how = OpenOptions::new();
         let mem = how.read(true).write(write).open(format!("/proc/{pid}/mem"));
         let mem = mem.ok()?;
         let maps = read_to_string(format!("/proc/{pid}/maps")).ok()?;
-        // A mapping may reach beyond the end of its file, or be of no memory.
+        // A mapping may extend beyond the end of its file, or have no memory.
         let there = |page| mem.read_exact_at(&mut [0], page).is_ok();
         let all = covers(&maps, addr, end, write) && (addr..end).step_by(PAGE).all(there);
         all.then_some(UserMemory { mem, addr, write })
     }
 }
 
-/// One page of it.
+/// A page of the memory.
 pub(crate) struct UserPage {
     memory: Arc<UserMemory>,
     addr: u64,
@@ -80,7 +80,7 @@ pub(crate) struct UserPage {
 }
 
 impl UserPage {
-    /// The `index`-th page; `copies` is where the device's copies of all of them are, or 0.
+    /// The `index`-th page; `copies` is the address of the device's copies of all pages, or 0.
     pub(crate) fn new(memory: Arc<UserMemory>, index: u64, copies: usize) -> UserPage {
         let off = index * PAGE as u64;
         let addr = memory.addr + off;
@@ -110,12 +110,12 @@ impl UserPage {
 
     fn store(&self, off: usize, buf: &[u8]) {
         if self.writable() {
-            // What cannot be stored is lost.
+            // Writes that fail are lost.
             let _ = self.memory.mem.write_all_at(buf, self.addr + off as u64);
         }
     }
 
-    /// The device reads.
+    /// Reads as the device.
     pub(crate) fn read(&self, off: usize, buf: &mut [u8]) {
         match self.copy {
             0 => self.load(off, buf),
@@ -126,7 +126,7 @@ impl UserPage {
         }
     }
 
-    /// The device writes.
+    /// Writes as the device.
     pub(crate) fn write(&self, off: usize, buf: &[u8]) {
         match self.copy {
             0 => self.store(off, buf),
@@ -137,7 +137,8 @@ impl UserPage {
         }
     }
 
-    /// Moves whole cache lines that touch [off, off + len) to the other side.
+    /// Copies the whole cache lines that overlap [off, off + len) from the process to the device's
+    /// copy or back.
     pub(crate) fn sync(&self, off: usize, len: usize, dir: u32) {
         if self.copy == 0 {
             return;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Small things every module needs: the fatal report, locks without poison, C strings.
+//! Common helpers: the report of fatal errors, locks without poison, C strings.
 //!
-//! The one thing to know: a driver calls this crate through `extern "C"`, where a panic cannot
-//! unwind and so aborts the process before a test harness shows what it captured. [`fatal`]
-//! therefore writes to descriptor 2 itself first.
+//! A driver calls this crate through `extern "C"`, where a panic cannot unwind and so aborts the
+//! process before a test harness prints the output it captured. [`fatal`] therefore writes to
+//! descriptor 2 itself first.
 
 use std::ffi::{c_char, CStr};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 /// FreeBSD's ESPIPE, which `drm_os.h` names in prose only.
 pub(crate) const ESPIPE: i32 = 29;
 
-/// Reports a broken rule of `drm_os.h` and panics.
+/// Reports a violation of the rules of `drm_os.h` and panics.
 #[cold]
 #[track_caller]
 pub(crate) fn fatal(msg: &str) -> ! {
@@ -22,14 +22,15 @@ pub(crate) fn fatal(msg: &str) -> ! {
     panic!("{msg}")
 }
 
-/// Writes one line to descriptor 2, past any capture of a test harness.
+/// Writes one line to descriptor 2, which a test harness does not capture.
 pub(crate) fn raw_line(msg: &str) {
     let line = format!("{msg}\n");
     // SAFETY: the pointer and length are those of `line`.
     unsafe { libc::write(2, line.as_ptr().cast(), line.len()) };
 }
 
-/// Locks; a panic of another thread while it held the lock is that thread's report, not ours.
+/// Locks; a panic of another thread while it held the lock is reported by that thread and ignored
+/// here.
 pub(crate) fn lk<T: ?Sized>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -64,7 +65,7 @@ pub(crate) fn errno(r: Result<(), u32>) -> i32 {
     }
 }
 
-/// Runs the body of a thread of ours: a panic there is the end of the process, not of the thread.
+/// Runs the body of a thread of this crate: a panic in it ends the process, not the thread.
 pub(crate) fn no_unwind(f: impl FnOnce()) {
     if std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err() {
         raw_line("drm_os: a thread of the world panicked");

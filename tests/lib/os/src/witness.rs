@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Lock checks in the manner of FreeBSD's witness(4): what a thread holds, in which order classes
-//! were taken.
+//! Lock checks in the manner of FreeBSD's witness(4): the locks that a thread holds, and the order
+//! in which classes were taken.
 //!
 //! Locks of one name are one class. The first time class B is taken with class A held, the edge A
-//! -> B is kept together with the stack; a later edge that closes a circle is fatal and shows both.
+//! -> B is recorded together with the stack; a later edge that closes a cycle is fatal, and the
+//! report shows both.
 
 use crate::util::{fatal, lk};
 use std::backtrace::Backtrace;
@@ -19,7 +20,7 @@ pub(crate) enum LockKind {
     Sx,
 }
 
-/// What a lock is to witness.
+/// The class of a lock.
 #[derive(Clone)]
 pub(crate) struct Class {
     pub(crate) id: u32,
@@ -40,16 +41,16 @@ struct Held {
     world: usize,
     lock: usize,
     class: Class,
-    /// When it was taken, while that is measured.
+    /// When it was taken; `None` unless holds are measured.
     since: Option<Moment>,
 }
 
-/// A moment on the wall clock and on that of the thread's processor time.
+/// A moment, as wall-clock time and as processor time of the thread.
 #[derive(Clone, Copy)]
 struct Moment {
     wall: Instant,
     cpu: Duration,
-    /// Page faults of the thread so far, and how often the processor was taken from it.
+    /// Number of page faults of the thread and of times that it was preempted.
     disturbed: i64,
 }
 
@@ -62,7 +63,7 @@ impl Moment {
         // SAFETY: a buffer that lives through the call.
         unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
         let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-        // SAFETY: as above; all zero is a usage, so it is one whatever the call did.
+        // SAFETY: as above; all zero is a valid rusage, also if the call fails.
         let usage = unsafe {
             libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr());
             usage.assume_init()
@@ -75,14 +76,13 @@ impl Moment {
     }
 }
 
-/// The longest time that a lock of a name was held, and the most processor time that passed
-/// meanwhile.
+/// The longest time that a lock of a name was held, and the most processor time used meanwhile.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hold {
-    /// By the clock: sleeping under the lock and losing the processor count.
+    /// Wall-clock time, including sleeps with the lock held and preemption.
     pub wall: Duration,
-    /// By the processor time of the thread that held it, where the system of this machine did not
-    /// disturb it: page faults and the cold caches of a lost processor are not the holder's work.
+    /// Processor time of the holding thread, from holds that the host system did not disturb: page
+    /// faults and the cold caches after a preemption are not the holder's work.
     pub cpu: Duration,
 }
 
@@ -100,12 +100,12 @@ thread_local! {
     static QUEUE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A number of this thread that no other thread ever has; not 0.
+/// A nonzero number of this thread, unique among all threads ever created.
 pub(crate) fn thread_id() -> u64 {
     ID.with(|i| *i)
 }
 
-/// The task queue whose thread this is, by address; 0 for none.
+/// The task queue that this thread serves, by address; 0 for none.
 pub(crate) fn this_queue() -> usize {
     QUEUE.with(Cell::get)
 }
@@ -121,7 +121,7 @@ fn who() -> String {
         .to_string()
 }
 
-/// The first lock held that forbids sleeping, other than `but`.
+/// A held lock that forbids sleeping, other than `but`.
 fn no_sleep_lock(but: usize) -> Option<String> {
     FRAME.with_borrow(|f| {
         f.held
@@ -162,12 +162,12 @@ pub(crate) fn may_sleep(what: &str) {
     may_sleep_but(what, 0);
 }
 
-/// How many locks of a world the thread holds.
+/// Number of locks of a world that the thread holds.
 pub(crate) fn held(world: usize) -> usize {
     FRAME.with_borrow(|f| f.held.iter().filter(|h| h.world == world).count())
 }
 
-/// Fatal if the thread still holds a lock where it must hold none (`what` says where).
+/// Fatal if the thread holds a lock where it must hold none (`what` names the place).
 #[track_caller]
 pub(crate) fn none_held(world: usize, what: &str) {
     let left = FRAME.with_borrow(|f| {
@@ -181,7 +181,7 @@ pub(crate) fn none_held(world: usize, what: &str) {
     }
 }
 
-/// Runs `f` as an interrupt handler: it holds nothing of what the thread under it holds.
+/// Runs `f` as an interrupt handler: the locks of the interrupted thread do not count as held.
 pub(crate) fn as_interrupt(world: usize, f: impl FnOnce()) {
     let outer = FRAME.with_borrow_mut(|fr| {
         std::mem::replace(
@@ -209,7 +209,7 @@ pub(crate) struct Witness {
     edges: Mutex<HashMap<u32, HashMap<u32, Edge>>>,
     measuring: AtomicBool,
     holds: Mutex<HashMap<u32, Hold>>,
-    /// Names of threads and of the locks that they took, and how often, while that is measured.
+    /// Names of threads and of the locks that they took, and how often, while holds are measured.
     taken: Mutex<BTreeMap<(String, String), u64>>,
 }
 
@@ -226,12 +226,12 @@ impl Witness {
             .clone()
     }
 
-    /// Measures from now on for how long locks are held, or no longer.
+    /// Starts or stops measuring how long locks are held.
     pub(crate) fn measure_holds(&self, on: bool) {
         self.measuring.store(on, Relaxed);
     }
 
-    /// What was measured, by the names of locks.
+    /// The measured holds, by name of the lock.
     pub(crate) fn holds(&self) -> Vec<(String, Hold)> {
         let holds = lk(&self.holds);
         holds
@@ -240,7 +240,7 @@ impl Witness {
             .collect()
     }
 
-    /// Which threads took which locks while that was measured, and how often.
+    /// Which threads took which locks while holds were measured, and how often.
     pub(crate) fn taken(&self) -> BTreeMap<(String, String), u64> {
         lk(&self.taken).clone()
     }
@@ -317,7 +317,7 @@ impl Witness {
             .map_or_else(String::new, Class::label)
     }
 
-    /// The lock is taken.
+    /// Records that the lock is taken.
     pub(crate) fn acquired(&self, world: usize, lock: usize, class: &Class) {
         let since = self.measuring.load(Relaxed).then(|| {
             *lk(&self.taken)
@@ -335,7 +335,7 @@ impl Witness {
         });
     }
 
-    /// The lock is about to be released; fatal if another thread holds it.
+    /// Records that the lock will be released; fatal if another thread holds it.
     #[track_caller]
     pub(crate) fn released(&self, lock: usize, class: &Class) {
         let had = FRAME.with_borrow_mut(|f| {
@@ -355,7 +355,7 @@ impl Witness {
     }
 }
 
-/// Edges of a shortest path from `from` to `to`, if there is one.
+/// Edges of a shortest path from `from` to `to`; `None` if there is no path.
 fn find_path(
     edges: &HashMap<u32, HashMap<u32, Edge>>,
     from: u32,

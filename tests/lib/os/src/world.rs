@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The world: one instance of the system, with its clock, memory, devices and log.
 //!
-//! There are no globals; many worlds live in one process. Files, mappings and callers keep a
-//! world's memory alive; its threads end when the last [`World`] goes.
+//! There are no globals; one process can have many worlds. Files, mappings and callers keep a
+//! world's memory allocated; its threads end when the last [`World`] is dropped.
 
 use crate::calls::{CallCounts, Calls};
 use crate::clock::Sched;
@@ -26,36 +26,36 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Once, Weak};
 use std::time::Duration;
 
-/// What time is.
+/// Kind of clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockMode {
-    /// Time stands still but for [`World::advance`] and waits; one thread runs at a time, in an
-    /// order that depends on nothing but the calls made. Calls from outside come from one thread at
-    /// a time.
+    /// Time advances only in [`World::advance`] and in waits. One thread runs at a time, in an
+    /// order that depends only on the calls made. Calls from outside must come from one thread at a
+    /// time.
     Virtual,
     /// The host's monotonic clock and real threads.
     Real,
 }
 
-/// How a world is made.
+/// Configuration of a world.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What time is.
+    /// Kind of clock.
     pub clock: ClockMode,
-    /// Devices that do not snoop see their own copy of cached memory, which only syncs bring up to
-    /// date.
+    /// Devices that do not snoop access their own copy of cached memory, which only cache
+    /// maintenance updates.
     pub coherence: bool,
-    /// Aligned 2 MiB runs of objects are physically contiguous; otherwise no two neighbouring pages
-    /// are.
+    /// Aligned 2 MiB runs of objects are physically contiguous; otherwise no two consecutive pages
+    /// are adjacent.
     pub contiguous: bool,
     /// The lowest physical address of RAM.
     pub ram_base: u64,
     /// RAM in 4 KiB pages.
     pub pages: u64,
-    /// Tunables that are set; the others have the driver's values.
+    /// Tunables that are set; the others have the driver's defaults.
     pub tunables: BTreeMap<String, u64>,
-    /// Real mode: threads of hardware, interrupts and urgent task queues come before all others, as
-    /// they do in a kernel; where this process may not have that, they do not.
+    /// Real mode: threads of hardware, interrupts and urgent task queues have priority over all
+    /// others, as in a kernel. Ignored if this process lacks the privilege.
     pub priorities: bool,
 }
 
@@ -73,7 +73,7 @@ impl Default for Config {
     }
 }
 
-/// What `struct drm_os` is here.
+/// The world that `struct drm_os` refers to.
 pub(crate) struct Inner {
     me: Weak<Inner>,
     pub(crate) cfg: Config,
@@ -85,11 +85,11 @@ pub(crate) struct Inner {
     pub(crate) calls: CallCounts,
     pub(crate) mallocs: Mallocs,
     pub(crate) mem: Memory,
-    /// How long pages are waited for.
+    /// How long wiring of pages that are not resident sleeps.
     pub(crate) memory_ns: AtomicU64,
     /// See [`World::cv_sleeps`].
     pub(crate) cv_sleeps: AtomicU64,
-    /// How long who has a task run sleeps before.
+    /// See [`World::slow_enqueue`].
     pub(crate) enqueue_ns: AtomicU64,
     /// See [`World::disturb`].
     disturb: AtomicU32,
@@ -101,13 +101,13 @@ pub(crate) struct Inner {
     /// Held while a driver attaches or detaches.
     pub(crate) topology: Mutex<()>,
     pub(crate) queues: Mutex<Vec<Weak<Queue>>>,
-    /// Names of queues that run nothing.
+    /// Names of queues that are stalled.
     pub(crate) stalled: Mutex<BTreeSet<String>>,
     pub(crate) log: Log,
     pub(crate) tracer: Tracer,
 }
 
-/// What a thread of the machine is; the later comes before the former.
+/// Kinds of system threads; later ones have priority over earlier ones.
 #[derive(Clone, Copy)]
 pub(crate) enum Rank {
     Task = 1,
@@ -116,7 +116,7 @@ pub(crate) enum Rank {
 }
 
 impl Inner {
-    /// Gives the calling thread its priority, if the world has such.
+    /// Sets the priority of the calling thread, if the world uses priorities.
     pub(crate) fn this_thread_is(&self, rank: Rank) {
         if !self.cfg.priorities || self.is_virtual() {
             return;
@@ -124,7 +124,7 @@ impl Inner {
         let param = libc::sched_param {
             sched_priority: rank as i32,
         };
-        // Refused, it has none. SAFETY: a parameter that lives through the call.
+        // On failure the thread has no priority. SAFETY: the parameter lives through the call.
         unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) };
     }
 
@@ -154,7 +154,7 @@ impl Inner {
         std::ptr::from_ref(self).cast_mut().cast()
     }
 
-    /// A lock is about to be taken.
+    /// Called before a lock is taken.
     pub(crate) fn disturb(&self) {
         thread_local! {
             static RANDOM: Cell<u32> = Cell::new(witness::thread_id() as u32 * 2 + 1);
@@ -198,7 +198,7 @@ impl Drop for Handle {
     }
 }
 
-/// One instance of the system.  The last clone stops the world's threads.
+/// An instance of the system. Dropping the last clone stops the world's threads.
 #[derive(Clone)]
 pub struct World {
     handle: Arc<Handle>,
@@ -217,7 +217,7 @@ impl fmt::Debug for World {
 }
 
 impl World {
-    /// Makes a world.  Panics when RAM does not end below 2^40.
+    /// Creates a world. Panics if RAM does not end below 2^40.
     pub fn new(cfg: Config) -> World {
         raise_fd_limit();
         let inner = Arc::new_cyclic(|me| {
@@ -263,8 +263,8 @@ impl World {
         self.inner().now()
     }
 
-    /// Lets `ns` pass. Virtual: hardware events, interrupts and tasks due on the way run, in time
-    /// order, and events at the last instant too. Real: sleeps.
+    /// Advances the time by `ns`. Virtual: runs the hardware events, interrupts and tasks up to
+    /// then, in time order, including events at the last instant. Real: sleeps.
     pub fn advance(&self, ns: u64) {
         let w = self.inner();
         if w.is_virtual() {
@@ -274,7 +274,7 @@ impl World {
         }
     }
 
-    /// Virtual: runs what is pending at the present time.  Real: does nothing.
+    /// Virtual: runs what is pending at the current time. Real: no effect.
     pub fn settle(&self) {
         let w = self.inner();
         if w.is_virtual() {
@@ -282,18 +282,18 @@ impl World {
         }
     }
 
-    /// Puts a device on the bus.
+    /// Adds a device to the bus.
     pub fn add_device(&self, node: Node, hw: Box<dyn Hardware>) -> Device {
         Device::new(self, node, hw)
     }
 
-    /// What is live now.
+    /// Counts of live objects.
     pub fn counters(&self) -> Counters {
         self.inner().counts.snapshot()
     }
 
-    /// Panics with a list if anything but the world itself is live, or if freed memory was written
-    /// to.
+    /// Panics with a list if there are live objects other than the world itself, or if freed memory
+    /// was written to.
     pub fn assert_clean(&self) {
         let w = self.inner();
         w.mallocs.check_freed();
@@ -304,18 +304,17 @@ impl World {
         }
     }
 
-    /// Measures from now on for how long locks are held, or no longer. It costs each lock a system
-    /// call.
+    /// Starts or stops measuring how long locks are held. Costs a system call per lock.
     pub fn measure_holds(&self, on: bool) {
         self.inner().witness.measure_holds(on);
     }
 
-    /// The longest time that locks of each name were held while that was measured.
+    /// The longest time that locks of each name were held while holds were measured.
     pub fn longest_holds(&self) -> Vec<(String, Hold)> {
         self.inner().witness.holds()
     }
 
-    /// Names of the locks that threads of a name took while that was measured: "task NAME" is the
+    /// Names of the locks that threads of a name took while holds were measured: "task NAME" is the
     /// thread of the queue NAME.
     pub fn locks_taken_by(&self, thread: &str) -> Vec<String> {
         let taken = self.inner().witness.taken().into_iter();
@@ -323,54 +322,54 @@ impl World {
         by_it.map(|((_, lock), _)| lock).collect()
     }
 
-    /// How often locks of a name were taken while that was measured.
+    /// How often locks of a name were taken while holds were measured.
     pub fn times_taken(&self, lock: &str) -> u64 {
         let taken = self.inner().witness.taken().into_iter();
         let of_it = taken.filter(|((_, name), _)| name == lock);
         of_it.map(|(_, times)| times).sum()
     }
 
-    /// The names of task queues whose thread comes before those of users.
+    /// The names of task queues whose thread has priority over those of users.
     pub fn urgent_queues(&self) -> Vec<String> {
         self.inner().urgent_queues()
     }
 
-    /// The calling thread gets the priority of an urgent task queue's, where those have one.
+    /// Gives the calling thread the priority of an urgent task queue, if the world uses priorities.
     pub fn be_urgent(&self) {
         self.inner().this_thread_is(Rank::Task);
     }
 
-    /// Task queues of this name run nothing from now on, or go on: as if their thread had much to
-    /// do.
+    /// Stops task queues of this name from running tasks, as if their thread were busy, or lets
+    /// them continue.
     pub fn stall_queue(&self, name: &str, on: bool) {
         self.inner().stall_queue(name, on);
     }
 
-    /// How many fallible allocations were asked for so far: `drm_os_malloc`, `drm_os_page_alloc`,
+    /// Number of fallible allocations so far: `drm_os_malloc`, `drm_os_page_alloc`,
     /// `drm_os_run_alloc`, `drm_os_object_wire` and `_kmap` (one per call), `drm_os_file_install`,
     /// and every `_create`, `_create_user`, `_map`, `_setup`, `_register` and resource `_get`.
     pub fn allocations(&self) -> u64 {
         self.inner().counts.asked()
     }
 
-    /// How often threads have slept on condition variables so far. A wait sleeps again each time
-    /// that it is woken for nothing.
+    /// How often threads have slept on condition variables. A wait sleeps again each time that it
+    /// is woken although its condition does not hold.
     pub fn cv_sleeps(&self) -> u64 {
         self.inner().cv_sleeps.load(Relaxed)
     }
 
-    /// What the drivers have called so far.
+    /// Calls of the drivers so far.
     pub fn calls(&self) -> Calls {
         self.inner().calls.snapshot()
     }
 
     /// Makes one allocation fail: `Some(0)` the next one; `None` none.
-    /// [`Counters::failed_allocations`] goes up when it fires.
+    /// [`Counters::failed_allocations`] counts failures.
     pub fn fail_allocation(&self, nth_from_now: Option<u64>) {
         self.inner().counts.fail_at(nth_from_now);
     }
 
-    /// What the device sees at a physical address; false when nothing is there.
+    /// Reads a physical address as a device does; false if there is no memory.
     pub fn peek(&self, pa: u64, buf: &mut [u8]) -> bool {
         self.inner().mem.dma_read(pa, buf).is_ok()
     }
@@ -380,7 +379,8 @@ impl World {
         self.inner().mem.is(pa, Use::Single)
     }
 
-    /// Whether a page of an object, be it a process's own memory, is at a physical address.
+    /// Whether a page of an object, including one of a process's own memory, is at a physical
+    /// address.
     pub fn is_object_page(&self, pa: u64) -> bool {
         self.inner().mem.is(pa, Use::Object) || self.inner().mem.is(pa, Use::User)
     }
@@ -390,25 +390,24 @@ impl World {
         self.inner().mem.is(pa, Use::Run)
     }
 
-    /// From now on who wires pages that are not there yet sleeps so long for them, as where memory
-    /// is short.
+    /// Makes each wiring of pages that are not resident sleep for `ns`, as when memory is short.
     pub fn slow_memory(&self, ns: u64) {
         self.inner().memory_ns.store(ns, Relaxed);
     }
 
-    /// From now on who has a task run sleeps so long before, as a thread does that is interrupted
-    /// there; with a mutex held, as soon as it has released it; in an interrupt, not at all.
+    /// Makes each thread that enqueues a task sleep for `ns` before it, as if it were preempted
+    /// there. With a mutex held it sleeps after releasing it; in an interrupt it does not sleep.
     pub fn slow_enqueue(&self, ns: u64) {
         self.inner().enqueue_ns.store(ns, Relaxed);
     }
 
-    /// From now on one thread in so many sleeps for some microseconds before it takes a lock, 0 for
-    /// none: what others can do between two locks, they do soon. Real clock only.
+    /// Makes one thread in `one_in` sleep for some microseconds before it takes a lock, so that
+    /// other threads run between two locks more often; 0 for none. Real clock only.
     pub fn disturb(&self, one_in: u32) {
         self.inner().disturb.store(one_in, Relaxed);
     }
 
-    /// Asks the drivers to free memory until `pages` are freed; returns the pages freed.
+    /// Requests the drivers to free memory until `pages` are freed; returns the pages freed.
     pub fn lowmem(&self, pages: u64) -> u64 {
         let devices = lk(&self.inner().devices).clone();
         let mut freed = 0u64;
@@ -421,13 +420,13 @@ impl World {
         freed
     }
 
-    /// The newest lines of the log, oldest first: `<level> device: text`.
+    /// The most recent lines of the log, oldest first: `<level> device: text`.
     pub fn log_lines(&self) -> Vec<String> {
         self.inner().log.lines()
     }
 
-    /// Receives events.  The function may be called with internal locks held: it must not call
-    /// into this crate.
+    /// Sets a function that receives events. It may be called with internal locks held, so it must
+    /// not call into this crate.
     pub fn set_trace(&self, t: Option<TraceFn>) {
         self.inner().tracer.set(t);
     }
@@ -438,7 +437,7 @@ impl World {
     }
 }
 
-/// Each object is a descriptor: takes as many as the hard limit allows.
+/// Raises the limit on descriptors to the hard limit, because each object uses one.
 fn raise_fd_limit() {
     static DONE: Once = Once::new();
     DONE.call_once(|| {
@@ -481,7 +480,7 @@ pub(crate) mod exports {
     }
 }
 
-/// Fatal when a callback of the driver comes back with a lock held.
-pub(crate) fn came_back(w: &Inner, what: &str) {
+/// Fatal if a callback of the driver returns with a lock held.
+pub(crate) fn no_lock_held(w: &Inner, what: &str) {
     witness::none_held(w.addr(), what);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What drivers call is counted, kind by kind.
+//! Calls of drivers are counted, by kind.
 #![expect(
     clippy::undocumented_unsafe_blocks,
     reason = "calls of drm_os.h as C makes them, with handles that the test made"
@@ -10,7 +10,7 @@ use common::*;
 use drm_os_host::{sys, Caller, Calls, Config, World};
 use std::ffi::c_void;
 
-/// What is called in `f`.
+/// The calls made in `f`.
 fn called(w: &World, f: impl FnOnce()) -> Calls {
     let before = w.calls();
     f();
@@ -46,7 +46,7 @@ fn each_kind_of_call_is_counted() {
         });
         times(4, || {
             sys::drm_os_sx_lock(s);
-            // Refused: it is no lock.
+            // Fails, and is not counted.
             assert_eq!(sys::drm_os_sx_try(s), 0);
             sys::drm_os_sx_unlock(s);
             assert_eq!(sys::drm_os_sx_try(s), 1);
@@ -82,7 +82,7 @@ fn tasks_and_switches_of_threads_are_counted() {
     let t = task(queue(&w, c"q"), nothing, &0);
     w.settle();
     let calls = called(&w, || unsafe {
-        // The second and the third find it queued.
+        // The second and the third call find it queued.
         times(3, || sys::drm_os_task_enqueue(t));
         w.settle();
         times(2, || sys::drm_os_task_enqueue_at(t, w.now() + 10));
@@ -91,8 +91,8 @@ fn tasks_and_switches_of_threads_are_counted() {
     let expected = Calls {
         enqueues: 3,
         timed_enqueues: 2,
-        // To the queue's thread and back, for the task and for the new deadline, up to which that
-        // thread lets the time pass.
+        // To the queue's thread and back, for the task, and for the new deadline: the thread sleeps
+        // until then.
         switches: 4,
         ..Calls::default()
     };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The virtual clock: what runs when, in which order.
+//! The virtual clock: the order of events.
 #![expect(
     clippy::undocumented_unsafe_blocks,
     reason = "calls of drm_os.h as C makes them, with handles that the test made"
@@ -109,9 +109,9 @@ fn tasks_run_in_time_order_and_then_in_order_of_arming() {
     w.advance(1);
     assert_eq!(n.take(), [(100, "early")]);
     w.advance(1000);
-    // Which of the two queues comes first at 200 follows from which armed its deadline first: queue
-    // two armed it after its run at 100, queue one when it went idle at 0 and woke for nothing
-    // else.
+    // The order of the two queues at 200 follows from the order in which they armed their
+    // deadlines: queue two armed its own after its run at 100, queue one when it went idle at 0 and
+    // was not woken in between.
     assert_eq!(
         n.take(),
         [
@@ -147,7 +147,7 @@ unsafe extern "C" fn again(arg: *mut c_void) {
     };
     let me = *a.me.lock().unwrap() as *mut sys::drm_os_task;
     if n == 1 {
-        // Twice while it runs is again.
+        // Enqueued twice while it runs, it runs once again.
         sys::drm_os_task_enqueue(me);
         sys::drm_os_task_enqueue(me);
         sys::drm_os_sleep(a.os, 1000);
@@ -171,7 +171,7 @@ fn a_task_enqueued_while_it_runs_runs_again() {
         assert_eq!(
             *a.runs.lock().unwrap(),
             [0, 1000],
-            "drain waited for both, and let time pass"
+            "drain waited for both runs and advanced the time"
         );
         sys::drm_os_task_destroy(t);
         sys::drm_os_taskqueue_destroy(q);
@@ -253,7 +253,7 @@ fn waits_end_by_broadcast_by_deadline_and_by_signal() {
         sys::drm_os_task_enqueue_at(wakes, 40);
         assert_eq!(wait(100), (0, 40));
         assert_eq!(wait(100), (timed_out, 100));
-        assert_eq!(wait(50), (timed_out, 100), "a deadline that is past");
+        assert_eq!(wait(50), (timed_out, 100), "a deadline in the past");
         sys::drm_os_task_enqueue_at(breaks, 130);
         assert_eq!(wait(sys::DRM_OS_PAGE_SIZE.into()), (interrupted, 130));
         assert_eq!(wait(200), (timed_out, 200), "one signal ends one wait");

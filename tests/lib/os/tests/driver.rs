@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A whole driver: attach, open, ioctl, mmap, exported files, detach, and the n-th allocation
-//! failing in all of it.
+//! A whole driver: attach, open, ioctl, mmap, exported files, detach, and all of it with the n-th
+//! allocation failing.
 #![expect(
     clippy::undocumented_unsafe_blocks,
     reason = "calls of drm_os.h as C makes them, with handles that the test made"
@@ -81,7 +81,7 @@ fn attach_sees_the_other_devices_of_the_driver() {
     assert_eq!(two, [first, second], "in the order of the bus");
     all[0].detach(false).unwrap();
     assert_eq!(attach(2).0, [second, last]);
-    // One that failed to attach is no peer.
+    // A device whose attach failed is not a peer.
     w.fail_allocation(Some(0));
     assert_eq!(all[0].attach(table()), Err(ENOMEM));
     all[2].detach(false).unwrap();
@@ -106,7 +106,7 @@ fn a_dump_is_whole_until_it_is_cleared() {
     d.attach(table()).unwrap();
     let expect: Vec<u8> = (0..DUMP_LEN).map(|i| (i % 251) as u8).collect();
     assert!(d.dump() == expect);
-    assert!(d.dump() == expect, "reading it keeps it");
+    assert!(d.dump() == expect, "a read does not clear it");
     d.clear_dump();
     assert_eq!(d.dump(), []);
     d.detach(false).unwrap();
@@ -214,7 +214,8 @@ fn exports_are_files_that_can_be_found_again() {
         Err(sys::DRM_OS_EMFILE as i32)
     );
     drop(other);
-    // The export keeps the buffer when the device's file is gone; the mapping does when both are.
+    // The export keeps the buffer after the device's file is closed; the mapping keeps it after
+    // both are.
     drop(f);
     assert_eq!(w.counters().files, 1);
     c.close_fd(fd as i32);
@@ -254,7 +255,7 @@ fn a_purged_mapping_is_sigbus() {
     w.assert_clean();
 }
 
-/// The life of a client; ends at the first error.
+/// The calls of a client, up to the first error.
 fn life(w: &World, d: &Device) -> Result<(), i32> {
     d.attach(table())?;
     let c = Caller::local(w, "client");

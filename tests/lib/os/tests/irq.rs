@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 struct Isr {
     os: *mut sys::drm_os,
     m: *mut sys::drm_os_mmio,
-    /// Clears only from the n-th run on.
+    /// Clears only from this run on.
     lazy: usize,
     seen: Mutex<Vec<(u64, u32)>>,
 }
@@ -93,7 +93,7 @@ fn handlers_do_not_run_inside_a_register_write() {
     unsafe {
         sys::drm_os_mmio_write4(i.m, TIMER, 10);
         sys::drm_os_mtx_lock(m);
-        // Spinning with a mutex held: the hardware goes on, the handler waits.
+        // Spinning with a mutex held: hardware events happen, the handler waits.
         sys::drm_os_delay(w.as_raw(), 20);
         assert_eq!(with_toy(&d, |t| t.regs[STATUS as usize / 4]), ST_TIMER);
         assert_eq!(*i.seen.lock().unwrap(), []);
@@ -305,7 +305,7 @@ unsafe extern "C" fn second_half(arg: *mut c_void) {
     }
 }
 
-/// Two devices whose timers, interrupts and tasks collide.
+/// Two devices whose timers, interrupts and tasks happen at the same time.
 fn busy_world() -> Vec<Trace> {
     let w = World::new(Config::default());
     let seen = Arc::new(Mutex::new(Vec::new()));

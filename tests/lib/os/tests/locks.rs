@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Lock misuse is reported with both sides.
+//! Lock misuse is reported with both locks.
 #![expect(
     clippy::undocumented_unsafe_blocks,
     reason = "calls of drm_os.h as C makes them, with handles that the test made"
@@ -84,7 +84,7 @@ fn order_reversal_shows_both_sides() {
         let (a, b, c) = (mtx(&w, c"a"), mtx(&w, c"b"), mtx(&w, c"c"));
         second(a, b);
         second(b, c);
-        // Another lock of class "a": order goes by name.
+        // Another lock of class "a": the order is by name.
         second(c, mtx(&w, c"a"));
     });
     dies(&["two locks of class mtx \"a\""], || {

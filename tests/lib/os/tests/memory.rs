@@ -32,7 +32,7 @@ fn aligned_runs_are_contiguous_or_scattered_on_purpose() {
         let one = wire(o, 700, 1).unwrap()[0];
         assert_eq!(unsafe { sys::drm_os_object_resident(o) }, 1);
         let pa = wire(o, 0, 1124).unwrap();
-        assert_eq!(pa[700], one, "a wired page stays where it is");
+        assert_eq!(pa[700], one, "a wired page keeps its address");
         assert!(pa
             .iter()
             .all(|a| *a >= PA_BASE && *a < 1 << 40 && a % 4096 == 0));
@@ -46,7 +46,7 @@ fn aligned_runs_are_contiguous_or_scattered_on_purpose() {
         } else {
             assert_eq!(next_door(0..1124), 0);
         }
-        assert_eq!(next_door(1024..1124), 0, "the tail is no run");
+        assert_eq!(next_door(1024..1124), 0, "the tail is not a run");
         let mut sorted = pa.clone();
         sorted.sort_unstable();
         sorted.dedup();
@@ -67,7 +67,7 @@ fn a_wire_that_fails_stores_nothing() {
     assert_eq!(wire(o, 25, 6), Err(sys::DRM_OS_EINVAL as i32));
     assert_eq!(w.counters().object_pages, 0);
     assert_eq!(wire(o, 0, 21), Err(ENOMEM));
-    assert_eq!(w.counters().object_pages, 20, "those that there were");
+    assert_eq!(w.counters().object_pages, 20, "all frames were used");
     w.fail_allocation(Some(0));
     assert_eq!(wire(o, 0, 20), Err(ENOMEM));
     assert_eq!(w.counters().failed_allocations, 1);
@@ -163,11 +163,11 @@ fn dma_to_freed_memory_shows() {
     assert_eq!(
         unsafe { stale.read() },
         0xde,
-        "the CPU's stale pointer sees poison"
+        "the CPU's stale pointer reads poison"
     );
     for _ in 0..1000 {
         let p = page(&d);
-        assert_ne!(p, a, "a freed address comes back late");
+        assert_ne!(p, a, "a freed address is reused late");
         assert_eq!(unsafe { kva(&d, p).add(4095).read() }, 0);
         unsafe { sys::drm_os_page_free(d.as_raw(), p) };
     }
@@ -197,8 +197,8 @@ fn a_missing_sync_shows_in_coherence_mode() {
         ka.write_bytes(0x11, 256);
         assert_eq!(copy(m, a, b, 256), ST_COPIED);
         sync(b, 256, sys::DRM_OS_SYNC_FOR_CPU);
-        assert_eq!(kb.read(), 0, "the device saw its own zeroes");
-        // One byte takes its line of 64, no more.
+        assert_eq!(kb.read(), 0, "the device read its own zeroes");
+        // One byte synchronises its line of 64 bytes, no more.
         sync(a + 70, 1, sys::DRM_OS_SYNC_FOR_DEVICE);
         assert_eq!(copy(m, a, b, 256), ST_COPIED);
         assert_eq!(kb.add(64).read(), 0, "not yet invalidated");

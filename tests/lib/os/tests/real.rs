@@ -19,7 +19,7 @@ fn real() -> Config {
     }
 }
 
-/// Handles are pointers to objects that take care of threads themselves.
+/// Handles point to objects that are safe to use from several threads.
 #[derive(Clone, Copy)]
 struct Shared<T>(*mut T);
 unsafe impl<T> Send for Shared<T> {}
@@ -33,7 +33,10 @@ impl<T> Shared<T> {
 fn eventually(what: &str, f: impl Fn() -> bool) {
     let start = Instant::now();
     while !f() {
-        assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{what} did not happen within 20 s"
+        );
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -211,7 +214,7 @@ fn deadlines_and_timed_tasks_keep_real_time() {
 fn mutexes_and_sleepable_locks_exclude() {
     let w = World::new(real());
     let (m, s) = (Shared(mtx(&w, c"m")), Shared(sx(&w, c"s")));
-    // Plain numbers that the locks guard: a lock that does not exclude loses counts.
+    // Plain numbers that the locks protect: a lock that does not exclude loses counts.
     let (a, b) = (
         Shared(Box::into_raw(Box::new(0u64))),
         Shared(Box::into_raw(Box::new(0u64))),
@@ -241,7 +244,7 @@ fn mutexes_and_sleepable_locks_exclude() {
     w.assert_clean();
 }
 
-/// Threads of this process by name.
+/// Number of threads of this process with a name.
 fn threads_named(name: &str) -> usize {
     let dir = std::fs::read_dir("/proc/self/task").unwrap();
     let names = dir.filter_map(|t| std::fs::read_to_string(t.ok()?.path().join("comm")).ok());
@@ -271,12 +274,14 @@ fn the_end_of_a_world_ends_its_threads() {
         } else {
             [0, 0, 1]
         };
-        eventually("the threads have their names", || {
+        eventually("the threads have these names", || {
             all.map(threads_named) == expect
         });
         drop(d);
         drop(w);
-        eventually("the threads are gone", || all.map(threads_named) == [0; 3]);
+        eventually("the threads have ended", || {
+            all.map(threads_named) == [0; 3]
+        });
     }
 }
 

@@ -58,7 +58,7 @@ fn a_run_is_one_piece_for_the_device_and_for_the_cpu() {
                 "no two share memory"
             );
         }
-        // One transfer over all of the largest.
+        // One transfer over the whole of the largest.
         assert_eq!(copy(m, all[5].0, all[5].0, 2 << 20), ST_COPIED);
         assert_eq!((w.counters().runs, w.counters().pages), (8, 0));
         for (pa, size) in all {
@@ -88,7 +88,7 @@ fn sizes_that_no_run_has_are_refused_and_failures_change_nothing() {
     assert_eq!((run(&d, 8192), w.counters().runs), (Err(ENOMEM), 2));
     free(&d, pa, MIB);
     free(&d, other, MIB);
-    // Pages come from what runs left.
+    // Pages come from the memory that the runs left.
     let pages: Vec<u64> = (0..515).map(|_| page(&d)).collect();
     for p in pages {
         unsafe { sys::drm_os_page_free(d.as_raw(), p) };
@@ -106,7 +106,7 @@ fn a_freed_run_is_poison_and_no_memory_of_the_device() {
     assert_eq!(unsafe { stale.read() }, 0xde);
     assert!(unsafe { sys::drm_os_page_kva(d.as_raw(), pa + 4096) }.is_null());
     assert_eq!(copy(m, pa + 40_000, other, 4), ST_BAD);
-    assert_ne!(run(&d, 64 << 10), Ok(pa), "a freed address comes back late");
+    assert_ne!(run(&d, 64 << 10), Ok(pa), "a freed address is reused late");
     dies(&["which is no run of drm_os_run_alloc (now)"], || {
         free(&d, pa, 64 << 10)
     });

@@ -14,7 +14,7 @@ const EFAULT: i32 = sys::DRM_OS_EFAULT as i32;
 const EINVAL: i32 = sys::DRM_OS_EINVAL as i32;
 const PAGE: usize = 4096;
 
-/// Memory of this process that is given back when it goes.
+/// Memory of this process, unmapped on drop.
 struct Area {
     at: *mut u8,
     pages: usize,
@@ -43,7 +43,7 @@ impl Area {
         );
     }
 
-    /// Makes the page one of a file that is too short for it from now on.
+    /// Maps a page of a file that is too short to have it.
     fn vanish(&self, page: usize) {
         let prot = libc::PROT_READ | libc::PROT_WRITE;
         let at = self.addr(page) as *mut _;
@@ -101,14 +101,14 @@ fn the_device_reads_and_writes_the_memory_as_it_is() {
     assert_eq!(unsafe { sys::drm_os_object_resident(o) }, 2);
     assert_eq!((w.counters().objects, w.counters().object_pages), (1, 2));
     let pa = wire(o, 0, 2).unwrap();
-    assert_ne!(pa[1], pa[0] + 4096, "no device may count on neighbours");
+    assert_ne!(pa[1], pa[0] + 4096, "consecutive pages are not adjacent");
     assert_eq!(wire(o, 1, 2), Err(EINVAL));
     for v in [3, 4] {
         a.set(PAGE + 100, v);
         assert_eq!(copy(m, pa[0] + 100, pa[1] + 5, 1), ST_COPIED);
         assert_eq!(a.get(2 * PAGE + 5), v);
     }
-    // Within other transfers, from one page of it to another kind.
+    // Within larger transfers, from a page of it to another kind of page.
     let p = page(&d);
     unsafe { kva(&d, p).add(4000).write_bytes(9, 96) };
     assert_eq!(copy(m, p + 4000, pa[1] + 4000, 96), ST_COPIED);
@@ -160,7 +160,7 @@ fn what_is_no_memory_is_refused() {
     assert_eq!(w.counters().objects, 0);
     unref(user(&d, &c, a.addr(0), 2 * PAGE, false).unwrap());
     unref(user(&d, &c, a.addr(3), PAGE, true).unwrap());
-    // More than there are frames, and the gate.
+    // More than there are frames, and the injected failure.
     let b = Area::new(4);
     assert_eq!(
         err(b.addr(0), 4 * PAGE, true),
@@ -230,7 +230,7 @@ fn a_missing_sync_shows_in_coherence_mode() {
     w.assert_clean();
 }
 
-/// A process that is another one, of which only the number matters.
+/// Another process, of which only the number is used.
 struct Other(i32);
 
 impl Process for Other {
@@ -275,7 +275,7 @@ fn another_process_may_die_meanwhile() {
         }
     }
     assert!(pid > 0);
-    // From here on the two have memory of their own.
+    // From here on the two processes have separate memory.
     a.set(0, 0x99);
     a.set(PAGE, 0x99);
     let c = Caller::new(&w, Arc::new(Other(pid)));

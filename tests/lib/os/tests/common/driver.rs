@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A driver for the toy, as the C side sees one: a buffer per file, exported as a file of its own.
+//! A driver for the toy device, in terms of C: a buffer per file, exported as another file.
 #![allow(dead_code, reason = "each test program uses a part")]
 
 use crate::common::{COPY, MMIO_LEN};
@@ -17,17 +17,19 @@ pub const NR_IMPORT: u32 = 2;
 pub const NR_BUMP: u32 = 3;
 /// Purges the buffer.
 pub const NR_PURGE: u32 = 4;
-/// Wakes who polls the export that was made last.
+/// Wakes pollers of the export that was made last.
 pub const NR_WAKE: u32 = 5;
-/// Scribbles on its argument and fails.
+/// Overwrites its argument and fails.
 pub const NR_FAIL: u32 = 6;
 
 pub const BUF_PAGES: u64 = 3;
-/// Bytes of the dump that is kept from attach until it is cleared: a sequence with a period of 251.
+/// Bytes of the dump, which is kept from attach until it is cleared: a sequence with a period of
+/// 251.
 pub const DUMP_LEN: usize = 150_000;
 
 thread_local! {
-    /// What `drm_os_dev_peer` said in the last attach of this thread, and the softc that it stored.
+    /// Results of `drm_os_dev_peer` in the last attach of this thread, and the softc that it
+    /// stored.
     pub static SEEN: RefCell<(Vec<usize>, usize)> = const { RefCell::new((Vec::new(), 0)) };
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A toy device, short names for C calls, and how to watch a process die.
+//! A toy device, short names for C calls, and a helper to observe how a process dies.
 #![allow(dead_code, reason = "each test program uses a part")]
 #![allow(
     clippy::undocumented_unsafe_blocks,
@@ -119,7 +119,7 @@ pub fn with_toy<R>(d: &Device, f: impl FnOnce(&mut Toy) -> R) -> R {
     d.with_hardware(|hw| f(hw.as_any().downcast_mut::<Toy>().unwrap()))
 }
 
-/// Calls a C function that stores a handle; the handle, or the error.
+/// Calls a C function that stores a handle; returns the handle or the error.
 pub fn make<T>(f: impl FnOnce(*mut *mut T) -> i32) -> Result<*mut T, i32> {
     let mut p = std::ptr::null_mut();
     match f(&mut p) {
@@ -191,7 +191,7 @@ pub fn kva(d: &Device, pa: u64) -> *mut u8 {
     p.cast()
 }
 
-/// Has the toy copy; the status bits that this raised.
+/// Makes the toy copy; returns the status bits that this raised.
 pub fn copy(m: *mut sys::drm_os_mmio, src: u64, dst: u64, len: u32) -> u32 {
     unsafe {
         for (reg, pa) in [(SRC, src), (DST, dst)] {
@@ -205,11 +205,11 @@ pub fn copy(m: *mut sys::drm_os_mmio, src: u64, dst: u64, len: u32) -> u32 {
     }
 }
 
-/// Runs `f` in a child: the signal that ended it (0 if it came back), and what it wrote to standard
-/// error.
+/// Runs `f` in a child. Returns the signal that ended it (0 if `f` returned), and what it wrote to
+/// standard error.
 ///
-/// A fork may catch another thread of the harness inside a lock of the standard library, on which
-/// the child then hangs; it is stopped and tried again.
+/// A fork may happen while another thread of the harness holds a lock of the standard library, and
+/// the child then hangs on that lock; it is stopped and started again.
 pub fn child(f: impl Fn()) -> (i32, String) {
     for _ in 0..4 {
         let r = child_once(&f);
@@ -239,8 +239,8 @@ fn child_once(f: impl Fn()) -> (i32, String) {
             );
             libc::alarm(8);
         }
-        // The world says what it has to say itself; the default hook takes locks that a fork may
-        // have left taken.
+        // The world reports the error itself; the default hook takes locks that may be held since
+        // the fork.
         std::panic::set_hook(Box::new(|_| ()));
         // A panic that could unwind to the harness would run the rest of the tests in the child.
         let r = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
@@ -266,7 +266,7 @@ fn child_once(f: impl Fn()) -> (i32, String) {
     (signal, String::from_utf8_lossy(&text).into_owned())
 }
 
-/// `f` must be fatal and say all of `words`.
+/// Checks that `f` is fatal and that its report contains all of `words`.
 #[track_caller]
 pub fn dies(words: &[&str], f: impl Fn()) {
     let (signal, text) = child(f);
