@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a client of any driver does: opens nodes, makes ioctls, and those of DRM, sync_file and
-//! dma-buf.
+//! A client of any driver: opens nodes, makes ioctls, and the ioctls of DRM, sync_file and dma-buf.
 
 use crate::{errno, Result, PRIMARY, RENDER};
 use drm_os_host::{Caller, File, World};
@@ -66,7 +65,8 @@ impl Client {
         })
     }
 
-    /// Opens the primary node, authenticated by who opened it first and is its master.
+    /// Opens the primary node; `master`, who opened it first and is its master, authenticates the
+    /// client.
     pub fn open_primary(board: &Board, master: &Client) -> Result<Client> {
         Client::open_primary_of(board, master, 0)
     }
@@ -87,7 +87,7 @@ impl Client {
         }
     }
 
-    /// An ioctl of a descriptor that is no device's: EBADF, and what the driver says.
+    /// An ioctl on a descriptor that is not a node's. Errors: EBADF, or the error of the driver.
     pub fn fd_ioctl<T: Plain>(&self, fd: i32, request: Request<T>, arg: T) -> Result<T> {
         let file = self.caller.fd(fd).ok_or(errno::EBADF)?;
         ioctl(&file, &self.caller, request, arg)
@@ -121,13 +121,14 @@ impl Client {
             .map(drop)
     }
 
-    /// SYNCOBJ_WAIT for one, for at most `ns` more nanoseconds.
+    /// SYNCOBJ_WAIT for one syncobj, for at most `ns` nanoseconds.
     pub fn syncobj_wait(&self, handle: u32, ns: u64) -> Result<()> {
         let until = self.world.now() + ns;
         self.syncobj_wait_many(&[handle], until as i64, 0).map(drop)
     }
 
-    /// SYNCOBJ_WAIT until the time `timeout_nsec`: the index of the first that was signalled.
+    /// SYNCOBJ_WAIT until the time `timeout_nsec`; returns the index of the first that was
+    /// signalled.
     pub fn syncobj_wait_many(&self, handles: &[u32], timeout_nsec: i64, flags: u32) -> Result<u32> {
         let arg = SyncobjWait {
             handles: handles.as_ptr() as u64,
@@ -158,7 +159,7 @@ impl Client {
         Ok(self.ioctl(core::SYNCOBJ_HANDLE_TO_FD, arg)?.fd)
     }
 
-    /// SYNCOBJ_FD_TO_HANDLE: a handle of a descriptor's syncobj.
+    /// SYNCOBJ_FD_TO_HANDLE: a new handle of a descriptor's syncobj.
     pub fn take_syncobj(&self, fd: i32) -> Result<u32> {
         let arg = SyncobjHandle {
             fd,
@@ -167,7 +168,7 @@ impl Client {
         Ok(self.ioctl(core::SYNCOBJ_FD_TO_HANDLE, arg)?.handle)
     }
 
-    /// SYNCOBJ_HANDLE_TO_FD as a sync_file: the descriptor.
+    /// SYNCOBJ_HANDLE_TO_FD as a sync_file; returns the descriptor.
     pub fn sync_file(&self, handle: u32) -> Result<i32> {
         let flags = core::SYNCOBJ_SYNC_FILE;
         let arg = SyncobjHandle {
@@ -178,7 +179,7 @@ impl Client {
         Ok(self.ioctl(core::SYNCOBJ_HANDLE_TO_FD, arg)?.fd)
     }
 
-    /// SYNCOBJ_FD_TO_HANDLE: puts a sync_file's fence into a syncobj.
+    /// SYNCOBJ_FD_TO_HANDLE: imports a sync_file's fence into a syncobj.
     pub fn import_sync_file(&self, handle: u32, fd: i32) -> Result<()> {
         let flags = core::SYNCOBJ_SYNC_FILE;
         let arg = SyncobjHandle {
@@ -190,7 +191,7 @@ impl Client {
         self.ioctl(core::SYNCOBJ_FD_TO_HANDLE, arg).map(drop)
     }
 
-    /// What a sync_file of the syncobj's fence says: 0 under way, 1 done, else an error, negative.
+    /// The status of the syncobj's fence: 0 active, 1 signalled, negative an error.
     pub fn outcome(&self, syncobj: u32) -> i32 {
         let fd = self.sync_file(syncobj).expect("the syncobj has a fence");
         let status = self.sync_file_status(fd);
@@ -198,13 +199,13 @@ impl Client {
         status
     }
 
-    /// SYNC_IOC_FILE_INFO: status.
+    /// SYNC_IOC_FILE_INFO: the status.
     pub fn sync_file_status(&self, fd: i32) -> i32 {
-        let file = self.caller.fd(fd).expect("the descriptor is there");
+        let file = self.caller.fd(fd).expect("the descriptor is open");
         sync_file_info(&file, &self.caller).status
     }
 
-    /// SYNC_IOC_MERGE: the descriptor.
+    /// SYNC_IOC_MERGE: returns the descriptor.
     pub fn merge(&self, a: i32, b: i32) -> Result<i32> {
         let arg = MergeData {
             fd2: b,
@@ -226,7 +227,7 @@ impl Client {
             .map(drop)
     }
 
-    /// PRIME_HANDLE_TO_FD: the descriptor.
+    /// PRIME_HANDLE_TO_FD: returns the descriptor.
     pub fn export(&self, handle: u32) -> Result<i32> {
         let arg = PrimeHandle {
             handle,
@@ -235,7 +236,7 @@ impl Client {
         Ok(self.ioctl(core::PRIME_HANDLE_TO_FD, arg)?.fd)
     }
 
-    /// PRIME_FD_TO_HANDLE: the handle.
+    /// PRIME_FD_TO_HANDLE: returns the handle.
     pub fn import(&self, fd: i32) -> Result<u32> {
         let arg = PrimeHandle {
             fd,
@@ -244,7 +245,7 @@ impl Client {
         Ok(self.ioctl(core::PRIME_FD_TO_HANDLE, arg)?.handle)
     }
 
-    /// GEM_FLINK: the global name.
+    /// GEM_FLINK: returns the global name.
     pub fn flink(&self, handle: u32) -> Result<u32> {
         Ok(self
             .ioctl(core::GEM_FLINK, GemFlink { handle, name: 0 })?
@@ -260,7 +261,7 @@ impl Client {
         Ok(self.ioctl(core::GEM_OPEN, arg)?.handle)
     }
 
-    /// A counter of the file.
+    /// A statistic of the file.
     pub fn stat(&self, name: &str) -> u64 {
         crate::counter(self.file.stats(), name)
     }

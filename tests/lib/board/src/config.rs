@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Worlds that several tests want.
+//! Configurations of worlds that several tests use.
 
 use drm_os_host::{ClockMode, Config};
 
-/// The device sees its own copy of cached memory; runs are contiguous or not.
+/// The device accesses its own copy of cached memory; runs are contiguous if `contiguous` is set.
 pub fn coherent(contiguous: bool) -> Config {
     Config {
         coherence: true,
@@ -12,7 +12,7 @@ pub fn coherent(contiguous: bool) -> Config {
     }
 }
 
-/// The same world, with devices that do not snoop, and no two neighbouring pages.
+/// The same configuration, with devices that do not snoop, and no two adjacent pages.
 pub fn scattered(config: Config) -> Config {
     Config {
         coherence: true,
@@ -21,7 +21,7 @@ pub fn scattered(config: Config) -> Config {
     }
 }
 
-/// A tunable set.
+/// One tunable set.
 pub fn tunable(name: &str, value: u64) -> Config {
     Config {
         tunables: [(name.to_owned(), value)].into(),
@@ -41,12 +41,12 @@ pub fn real(tunables: &[(&str, u64)]) -> Config {
     }
 }
 
-/// Files may have `bytes`, and users and devices whatever there is.
+/// A memory limit of `bytes` for each file, and none for users and devices.
 pub fn with_memory(bytes: u64) -> Config {
     limits(bytes, u64::MAX, u64::MAX)
 }
 
-/// What a file, a user and a device may have.
+/// Memory limits of each file, user and device.
 pub fn limits(file: u64, user: u64, device: u64) -> Config {
     let tunables = [
         ("file_mem_limit", file),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Clients in the process of the driver: ioctls as a program would do them. The user ABI is that of
-//! crate `uapi`. [`Client`] is one of any driver; [`panfrost`] and [`etnaviv`] have theirs, and the
-//! boards that they are on.
+//! Clients in the process of the driver; they make ioctls as a program does. The user ABI is that
+//! of crate `uapi`. [`Client`] is a client of any driver; [`panfrost`] and [`etnaviv`] have their
+//! own, and the boards for them.
 
 use drm_os_host::Config;
 use drmboard::Board;
@@ -23,45 +23,45 @@ pub const SEC: u64 = 1_000_000_000;
 
 /// The render node's minor type.
 pub const RENDER: u32 = 2;
-/// The primary node's.
+/// The primary node's minor type.
 pub const PRIMARY: u32 = 0;
-/// FreeBSD's numbers.
+/// FreeBSD's error numbers.
 pub mod errno {
-    /// Interrupted.
+    /// Interrupted by a signal.
     pub const EINTR: i32 = 4;
-    /// Interrupted; the call is made again.
+    /// Interrupted by a signal; the call is restarted.
     pub const ERESTART: i32 = -1;
-    /// No such descriptor.
+    /// Not an open descriptor.
     pub const EBADF: i32 = 9;
-    /// No memory.
+    /// Out of memory.
     pub const ENOMEM: i32 = 12;
     /// Busy.
     pub const EBUSY: i32 = 16;
-    /// Invalid.
+    /// Invalid argument.
     pub const EINVAL: i32 = 22;
-    /// Already so; FreeBSD's number.
+    /// Already in progress; FreeBSD's number.
     pub const EALREADY: i32 = 37;
-    /// Gone.
+    /// Device not configured.
     pub const ENXIO: i32 = 6;
     /// Timed out.
     pub const ETIMEDOUT: i32 = 60;
-    /// Input or output.
+    /// Input/output error.
     pub const EIO: i32 = 5;
-    /// No such device.
+    /// Operation not supported by device.
     pub const ENODEV: i32 = 19;
-    /// Not there.
+    /// No such object.
     pub const ENOENT: i32 = 2;
-    /// Not allowed.
+    /// Permission denied.
     pub const EACCES: i32 = 13;
-    /// No such request.
+    /// No such ioctl.
     pub const ENOTTY: i32 = 25;
     /// Bad address.
     pub const EFAULT: i32 = 14;
-    /// No room.
+    /// No space left.
     pub const ENOSPC: i32 = 28;
-    /// Not offered.
+    /// Not implemented.
     pub const ENOSYS: i32 = 78;
-    /// Timed out, as syncobjs say it; drm_os.h gives it a number that FreeBSD has not.
+    /// Timed out, as syncobjs return it; FreeBSD has no such error, so drm_os.h defines the number.
     pub const ETIME: i32 = 1062;
     /// Cancelled.
     pub const ECANCELED: i32 = 85;
@@ -72,7 +72,7 @@ pub type Result<T> = std::result::Result<T, i32>;
 
 /// A board in this process.
 pub fn board(name: &str, config: Config) -> Board {
-    Board::new(name, config).expect("the board comes up")
+    Board::new(name, config).expect("the board attaches")
 }
 
 /// Drops a board whose driver is detached; everything is to be gone.
@@ -98,12 +98,13 @@ pub fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// The little-endian pair of words at `at`, which panics if there is none.
+/// The little-endian 64-bit word at `at`. Panics if `bytes` is too short.
 pub fn long(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
 }
 
-/// Notifies the other threads of a test when it is dropped, be it by a failed assertion.
+/// Sets the flag when it is dropped, also by a failed assertion, so that the other threads of a
+/// test end.
 pub struct Ends<'a>(pub &'a AtomicBool);
 
 impl Drop for Ends<'_> {
@@ -112,10 +113,10 @@ impl Drop for Ends<'_> {
     }
 }
 
-/// Hands a descriptor of `a`'s to `b`, as over a socket, and imports it there: `b`'s handle. `a`'s
-/// descriptor is closed.
+/// Passes a descriptor of `a` to `b`, as over a socket, and imports it there; returns `b`'s handle.
+/// `a`'s descriptor is closed.
 pub fn pass(a: &Client, b: &Client, fd: i32) -> Result<u32> {
-    let file = a.caller.fd(fd).expect("the descriptor is there");
+    let file = a.caller.fd(fd).expect("the descriptor is open");
     a.caller.close_fd(fd);
     let fd = b.caller.install(file)?;
     let handle = b.import(fd);

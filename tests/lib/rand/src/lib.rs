@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Random numbers from a seed, for tests. Seeds are in bug reports and commits, so a seed gives the
+//! Random numbers from a seed, for tests. Bug reports and commits name seeds, so a seed gives the
 //! same numbers on every machine and in every version: those of splitmix64.
 #![no_std]
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What splitmix64 adds to its state for each number.
+/// The constant that splitmix64 adds to its state for each number.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The number that splitmix64 gives of a state.
+/// The number of splitmix64 for a state.
 const fn mix(state: u64) -> u64 {
     let z = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ z >> 31
 }
 
-/// A source of numbers.
+/// A generator of numbers.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// From a seed.
+    /// A generator with this seed.
     pub const fn new(seed: u64) -> Random {
         Random(seed)
     }
 
-    /// Of one part of a run: `parts` says which, and each has numbers of its own.
+    /// A generator for one part of a run; different `parts` give independent numbers.
     pub fn of(seed: u64, parts: &[u64]) -> Random {
         let mut random = Random(seed);
         for part in parts {
@@ -34,24 +34,24 @@ impl Random {
         Random(random.next())
     }
 
-    /// 64 bits.
-    #[allow(clippy::should_implement_trait, reason = "it has no end")]
+    /// The next 64 bits.
+    #[allow(clippy::should_implement_trait, reason = "it never returns None")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
         mix(self.0)
     }
 
-    /// 32 bits.
+    /// The next 32 bits.
     pub fn next_u32(&mut self) -> u32 {
         (self.next() >> 32) as u32
     }
 
-    /// Less than `n`; 0 if `n` is.
+    /// A number less than `n`; 0 if `n` is 0.
     pub fn below(&mut self, n: u64) -> u64 {
         self.next() % n.max(1)
     }
 
-    /// An index of a slice of `len`; 0 if it is empty.
+    /// An index of a slice of length `len`; 0 if it is empty.
     pub fn index(&mut self, len: usize) -> usize {
         self.below(len as u64) as usize
     }
@@ -61,23 +61,23 @@ impl Random {
         self.below(n) == 0
     }
 
-    /// One of them, unless there are none.
+    /// A random element; `None` if there are none.
     pub fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
         of.get(self.index(of.len()))
     }
 }
 
-/// A source of numbers that threads and signal handlers share.
+/// A generator that threads and signal handlers share.
 #[derive(Debug)]
 pub struct Shared(AtomicU64);
 
 impl Shared {
-    /// From a seed.
+    /// A generator with this seed.
     pub const fn new(seed: u64) -> Shared {
         Shared(AtomicU64::new(seed))
     }
 
-    /// 64 bits.
+    /// The next 64 bits.
     pub fn next(&self) -> u64 {
         mix(self.0.fetch_add(STEP, Relaxed).wrapping_add(STEP))
     }
@@ -104,7 +104,8 @@ mod tests {
         assert_eq!(KNOWN.map(|_| shared.next()), KNOWN);
     }
 
-    /// Catches: another way from a seed to its parts, which changes what a reported FUZZ_SEED does.
+    /// Would catch a change of the numbers for a part of a seed, which would change the effect of a
+    /// reported FUZZ_SEED.
     #[test]
     fn seeds_keep_their_numbers() {
         let mut random = Random::of(42, &[1, 2]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! drm.h: what all drivers have.
+//! drm.h: the ABI of all drivers.
 #![expect(
     missing_docs,
     reason = "each structure is named after its uapi one, where the fields are defined"
@@ -98,7 +98,7 @@ structures! {
         pub data: [[u64; 2]; 15],
     }
 
-    /// `drm_set_version`: -1 asks without setting.
+    /// `drm_set_version`: -1 queries without setting.
     pub struct SetVersion: 16 {
         pub drm_di_major: i32,
         pub drm_di_minor: i32,
@@ -150,7 +150,7 @@ structures! {
         pub pad: u32,
     }
 
-    /// `drm_syncobj_handle` as it was before it grew a timeline point.
+    /// `drm_syncobj_handle` in its first version, without a timeline point.
     pub struct SyncobjHandle: 16 {
         pub handle: u32,
         pub flags: u32,

@@ -27,19 +27,19 @@ structures! {
         pub flags: u64,
     }
 
-    /// `dma_buf_export_sync_file`: the fences of a dma-buf as a new descriptor;
-    /// `dma_buf_import_sync_file` is the same with the descriptor going in.
+    /// `dma_buf_export_sync_file`: returns the fences of a dma-buf as a new descriptor;
+    /// `dma_buf_import_sync_file` has the same layout, with a descriptor to import.
     pub struct Fences: 8 {
         pub flags: u32,
         pub fd: i32,
     }
 
-    /// What an early `DMA_BUF_SET_NAME` has in its code; the argument is the string itself.
+    /// Size in the code of an early `DMA_BUF_SET_NAME`; the argument is the string itself.
     pub struct NameA: 4 {
         pub name: u32,
     }
 
-    /// What `DMA_BUF_SET_NAME` has in its code; the argument is the string itself.
+    /// Size in the code of `DMA_BUF_SET_NAME`; the argument is the string itself.
     pub struct NameB: 8 {
         pub name: u64,
     }

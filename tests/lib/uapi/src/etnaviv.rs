@@ -11,7 +11,7 @@ use crate::request::requests;
 requests! {
     b'd', "ETNAVIV_";
     GET_PARAM: iowr<Param> = 0x40;
-    /// A number that was kept for an ioctl that never came.
+    /// A number reserved for an ioctl that was never added.
     SET_PARAM: io<()> = 0x41;
     GEM_NEW: iowr<GemNew> = 0x42;
     GEM_INFO: iowr<GemInfo> = 0x43;
@@ -34,7 +34,7 @@ pub const PARAM_GPU_ECO_ID: u32 = 0x1e;
 pub const BO_CACHED: u32 = 0x1_0000;
 pub const BO_WC: u32 = 0x2_0000;
 pub const BO_UNCACHED: u32 = 0x4_0000;
-/// No shortcut through the linear window of an MMUv1.
+/// Not through the linear window of an MMUv1.
 pub const BO_FORCE_MMU: u32 = 0x10_0000;
 pub const PREP_READ: u32 = 1;
 pub const PREP_WRITE: u32 = 2;
@@ -59,8 +59,8 @@ pub const USERPTR_READ: u32 = 1;
 pub const USERPTR_WRITE: u32 = 2;
 
 structures! {
-    /// `drm_etnaviv_timespec`: an absolute time on CLOCK_MONOTONIC; the nanoseconds may be more
-    /// than a second.
+    /// `drm_etnaviv_timespec`: an absolute time on CLOCK_MONOTONIC; the nanoseconds may exceed a
+    /// second.
     pub struct Timespec: 16 {
         pub tv_sec: i64,
         pub tv_nsec: i64,
@@ -80,7 +80,7 @@ structures! {
         pub handle: u32,
     }
 
-    /// `drm_etnaviv_gem_info`; `offset` comes back as what mmap(2) takes.
+    /// `drm_etnaviv_gem_info`; returns the offset for mmap(2) in `offset`.
     pub struct GemInfo: 16 {
         pub handle: u32,
         pub pad: u32,
@@ -100,8 +100,8 @@ structures! {
         pub flags: u32,
     }
 
-    /// `drm_etnaviv_gem_submit_reloc`: the word at byte `submit_offset` becomes an address in
-    /// buffer `reloc_idx`.
+    /// `drm_etnaviv_gem_submit_reloc`: the word at byte `submit_offset` is replaced by an address
+    /// in buffer `reloc_idx`.
     pub struct SubmitReloc: 24 {
         pub submit_offset: u32,
         pub reloc_idx: u32,
@@ -172,7 +172,7 @@ structures! {
         pub timeout: Timespec,
     }
 
-    /// `drm_etnaviv_pm_domain`; `iter` goes in as an index and comes back as the next one, 0xff
+    /// `drm_etnaviv_pm_domain`; `iter` is the index of a domain and returns the next one, 0xff
     /// after the last.
     pub struct PmDomain: 72 {
         pub pipe: u32,
@@ -182,7 +182,7 @@ structures! {
         pub name: [u8; 64],
     }
 
-    /// `drm_etnaviv_pm_signal`; `iter` as that of a domain, 0xffff after the last.
+    /// `drm_etnaviv_pm_signal`; `iter` as for a domain, 0xffff after the last.
     pub struct PmSignal: 76 {
         pub pipe: u32,
         pub domain: u8,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The user ABI that the tests speak: requests and structures of DRM, panfrost, etnaviv, sync_file
-//! and dma-buf, as the uapi headers of Linux define them.
+//! The user ABI for tests: requests and structures of DRM, panfrost, etnaviv, sync_file and
+//! dma-buf, as the uapi headers of Linux define them.
 //!
-//! Numbers and layouts are written here a second time, and the kernel crates do not use this one:
-//! a mistake in theirs is not repeated here. Names are the headers', in Rust's case, without the
-//! prefix of their file.
+//! Numbers and layouts are written here independently of the kernel crates, which do not use this
+//! one, so that a mistake in theirs is not repeated. Names are the headers', in Rust's case,
+//! without the prefix of their file.
 
 pub mod core;
 pub mod dma_buf;

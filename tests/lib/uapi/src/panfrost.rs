@@ -74,7 +74,7 @@ structures! {
         pub pad: u32,
     }
 
-    /// `drm_panfrost_submit` before 1.5, which older Mesa sends for ever.
+    /// `drm_panfrost_submit` before 1.5; older versions of Mesa send it.
     pub struct Submit40: 40 {
         pub jc: u64,
         pub in_syncs: u64,
@@ -92,7 +92,7 @@ structures! {
         pub timeout_ns: i64,
     }
 
-    /// `drm_panfrost_create_bo`; `offset` comes back as the GPU address.
+    /// `drm_panfrost_create_bo`; returns the GPU address in `offset`.
     pub struct CreateBo: 24 {
         pub size: u32,
         pub flags: u32,
@@ -101,7 +101,7 @@ structures! {
         pub offset: u64,
     }
 
-    /// `drm_panfrost_mmap_bo`; `offset` comes back as what mmap(2) takes.
+    /// `drm_panfrost_mmap_bo`; returns the offset for mmap(2) in `offset`.
     pub struct MmapBo: 16 {
         pub handle: u32,
         pub flags: u32,
@@ -183,5 +183,5 @@ structures! {
     }
 }
 
-/// SUBMIT as programs older than 1.5 send it.
+/// SUBMIT of programs for versions before 1.5.
 pub const SUBMIT_40: crate::Request<Submit40> = SUBMIT.with();

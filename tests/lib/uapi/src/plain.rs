@@ -4,13 +4,13 @@
 /// A field of a structure.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
-    /// Its first byte.
+    /// Offset in bytes.
     pub offset: usize,
-    /// Bytes.
+    /// Size in bytes.
     pub len: usize,
-    /// Its own fields, if it is a structure.
+    /// The fields of its type, if that is a structure.
     pub fields: &'static [Field],
 }
 
@@ -23,13 +23,13 @@ pub trait Plain: Copy {
     /// The fields of a structure, in order.
     const FIELDS: &'static [Field] = &[];
 
-    /// Writes it to the beginning of `bytes`.
+    /// Writes the value to the beginning of `bytes`.
     fn store(&self, bytes: &mut [u8]);
 
-    /// Reads it from the beginning of `bytes`, which are as many as it has.
+    /// Reads a value from `bytes`, whose length must be that of the value.
     fn load(bytes: &[u8]) -> Self;
 
-    /// Its bytes; padding is zero.
+    /// The bytes of the value; padding is zero.
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0; size_of::<Self>()];
         self.store(&mut bytes);
@@ -78,8 +78,8 @@ impl Plain for () {
     fn load(_: &[u8]) {}
 }
 
-/// `structures! { pub struct NAME: BYTES { pub FIELD: TYPE, ... } ... }` defines structures of C
-/// whose sizes are checked.
+/// `structures! { pub struct NAME: BYTES { pub FIELD: TYPE, ... } ... }` defines structures with
+/// the layout of C, and checks their sizes.
 macro_rules! structures {
     ($($(#[$doc:meta])* pub struct $name:ident: $size:literal {
         $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)*

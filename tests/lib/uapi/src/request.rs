@@ -38,7 +38,7 @@ impl<T> Request<T> {
         self.code & 0xff
     }
 
-    /// The same number with another argument: what a program of another version sends.
+    /// The same request number with another argument type, as programs of other versions send it.
     pub const fn with<U>(self) -> Request<U> {
         request(self.code >> 30, self.group() as u8, self.nr() as u8)
     }

@@ -16,7 +16,7 @@ requests! {
 }
 
 structures! {
-    /// `sync_merge_data`: two fences in, a new descriptor out.
+    /// `sync_merge_data`: two fences, and the new descriptor that is returned.
     pub struct MergeData: 48 {
         pub name: [u8; 32],
         pub fd2: i32,
@@ -35,7 +35,7 @@ structures! {
         pub timestamp_ns: u64,
     }
 
-    /// `sync_file_info`; with `num_fences` 0 only the count comes back.
+    /// `sync_file_info`; with `num_fences` 0 it returns only the count.
     pub struct FileInfo: 56 {
         pub name: [u8; 32],
         pub status: i32,

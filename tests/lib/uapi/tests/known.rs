@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Codes and sizes as Linux has them, written out: those that a tracer prints for Linux programs,
-//! and those that the uapi headers give on a 64-bit machine.
+//! Codes and sizes as Linux has them, written as numbers: those that a tracer prints for Linux
+//! programs, and those that the uapi headers give on a 64-bit machine.
 //!
-//! Catches: a wrong direction, number or size, fields in a wrong order, and padding that is taken
-//! for a field.
+//! Catches: a wrong direction, number or size, fields in a wrong order, and padding that is decoded
+//! as a field.
 
 use uapi::{core, dma_buf, etnaviv, panfrost, sync_file, Field, Plain};
 
@@ -116,8 +116,8 @@ fn offset(fields: &[Field], name: &str) -> usize {
     field.expect("the field exists").offset
 }
 
-/// Of each structure whose size a swap of two fields would not change, a field far from its
-/// beginning.
+/// For each structure whose size does not change if two fields are swapped, the offset of a field
+/// far from its beginning.
 #[test]
 fn fields_lie_where_the_headers_put_them() {
     for (fields, name, known) in [

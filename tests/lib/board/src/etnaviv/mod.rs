@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A client of etnaviv in the process of the driver.
 //!
-//! The one thing to know: addresses are the client's own (softpin) where the MMU is one of version
-//! 2. The address of a [`Bo`] is only used when the buffer is part of a submit, and two clients may
-//! give the same address to different memory. With MMUv1 addresses are the driver's, which writes
-//! them into the stream: see [`Submit::relocated`].
+//! With MMUv2 the client chooses addresses (softpin). The address of a [`Bo`] is only used when the
+//! buffer is part of a submit, and two clients may use the same address for different memory. With
+//! MMUv1 the driver chooses addresses and writes them into the stream: see [`Submit::relocated`].
 
 mod perfmon;
 mod rig;
@@ -31,7 +30,7 @@ pub use uapi::etnaviv::{
 pub use userptr::UserMemory;
 pub use work::{Place, Work, BOARDS, BROKEN, IMX6Q};
 
-/// Byte from which on addresses are the client's: softpin start, parameter 0x1b.
+/// First address that the client may choose: softpin start, parameter 0x1b.
 pub const SOFTPIN_START: u32 = 0x40_0000;
 /// Flags of GEM_CPU_PREP.
 pub mod prep {
@@ -56,11 +55,11 @@ impl From<crate::Client> for Client {
     }
 }
 
-/// A buffer object, mapped, at an address of the client's choice.
+/// A mapped buffer object, at an address that the client chose.
 pub struct Bo {
     /// Its handle.
     pub handle: u32,
-    /// Its GPU address, 0 where that is the driver's to find.
+    /// Its GPU address; 0 if the driver chooses it.
     pub va: u32,
     map: Mapping,
 }
@@ -86,7 +85,7 @@ impl Client {
         Ok(self.ioctl(GET_PARAM, arg)?.value)
     }
 
-    /// GEM_NEW: the handle.
+    /// GEM_NEW: returns the handle.
     pub fn gem_new(&self, size: u64, flags: u32) -> Result<u32> {
         let arg = GemNew {
             size,
@@ -96,7 +95,7 @@ impl Client {
         Ok(self.ioctl(GEM_NEW, arg)?.handle)
     }
 
-    /// GEM_INFO: the offset for mmap.
+    /// GEM_INFO: returns the offset for mmap.
     pub fn gem_info(&self, handle: u32) -> Result<u64> {
         let arg = GemInfo {
             handle,
@@ -113,19 +112,19 @@ impl Client {
         })
     }
 
-    /// A write-combining buffer, mapped, whose address the driver finds.
+    /// A write-combining buffer, mapped, at an address that the driver chooses.
     pub fn bo_unplaced(&self, size: u64) -> Result<Bo> {
         self.bo_at(size, 0)
     }
 
-    /// Maps what has a handle.
+    /// Maps the object of a handle.
     pub fn adopt(&self, handle: u32, size: u64, va: u32) -> Result<Bo> {
         let offset = self.gem_info(handle)?;
         let map = self.file.mmap(offset, size.next_multiple_of(4096))?;
         Ok(Bo { handle, va, map })
     }
 
-    /// The time that lies `ns` nanoseconds ahead.
+    /// The time `ns` nanoseconds from now.
     fn until(&self, ns: u64) -> Timespec {
         let until = self.0.world.now().saturating_add(ns);
         Timespec {
@@ -134,7 +133,7 @@ impl Client {
         }
     }
 
-    /// GEM_CPU_PREP for at most `ns` more nanoseconds.
+    /// GEM_CPU_PREP for at most `ns` nanoseconds.
     pub fn cpu_prep(&self, handle: u32, op: u32, ns: u64) -> Result<()> {
         let timeout = self.until(ns);
         self.ioctl(
@@ -154,12 +153,12 @@ impl Client {
             .map(drop)
     }
 
-    /// WAIT_FENCE on the first core for at most `ns` more nanoseconds.
+    /// WAIT_FENCE on the first core for at most `ns` nanoseconds.
     pub fn wait_fence(&self, fence: u32, flags: u32, ns: u64) -> Result<()> {
         self.wait_fence_on(0, fence, flags, ns)
     }
 
-    /// WAIT_FENCE on a core for at most `ns` more nanoseconds.
+    /// WAIT_FENCE on a core for at most `ns` nanoseconds.
     pub fn wait_fence_on(&self, pipe: u32, fence: u32, flags: u32, ns: u64) -> Result<()> {
         let timeout = self.until(ns);
         let arg = WaitFence {
@@ -172,12 +171,12 @@ impl Client {
         self.ioctl(WAIT_FENCE, arg).map(drop)
     }
 
-    /// GEM_WAIT on the first core for at most `ns` more nanoseconds.
+    /// GEM_WAIT on the first core for at most `ns` nanoseconds.
     pub fn gem_wait(&self, handle: u32, flags: u32, ns: u64) -> Result<()> {
         self.gem_wait_on(0, handle, flags, ns)
     }
 
-    /// GEM_WAIT on a core for at most `ns` more nanoseconds.
+    /// GEM_WAIT on a core for at most `ns` nanoseconds.
     pub fn gem_wait_on(&self, pipe: u32, handle: u32, flags: u32, ns: u64) -> Result<()> {
         let timeout = self.until(ns);
         let arg = GemWait {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! PM_QUERY_DOM and PM_QUERY_SIG: which performance counters there are.
+//! PM_QUERY_DOM and PM_QUERY_SIG: the performance counters of a core.
 
 use super::Client;
 use crate::Result;
@@ -12,7 +12,7 @@ pub struct Domain {
     pub next: u8,
     /// Its number.
     pub id: u8,
-    /// How many signals it has.
+    /// Its number of signals.
     pub signals: u16,
     /// Its name.
     pub name: String,
@@ -74,7 +74,7 @@ impl Client {
     pub fn pm_domains(&self, pipe: u32) -> Result<Vec<Domain>> {
         let mut all = vec![self.pm_domain(pipe, 0)?];
         while let Some(next) = all.last().map(|d| d.next).filter(|n| *n != u8::MAX) {
-            assert!(all.len() < 256, "the domains have no end");
+            assert!(all.len() < 256, "the list of domains does not end");
             all.push(self.pm_domain(pipe, next)?);
         }
         Ok(all)
@@ -84,13 +84,13 @@ impl Client {
     pub fn pm_signals(&self, pipe: u32, domain: u8) -> Result<Vec<Signal>> {
         let mut all = vec![self.pm_signal(pipe, domain, 0)?];
         while let Some(next) = all.last().map(|s| s.next).filter(|n| *n != u16::MAX) {
-            assert!(all.len() < 0x1_0000, "the signals have no end");
+            assert!(all.len() < 0x1_0000, "the list of signals does not end");
             all.push(self.pm_signal(pipe, domain, next)?);
         }
         Ok(all)
     }
 
-    /// Domain and number of the counter `name` of a core, None if it has none.
+    /// Domain and number of the counter `name` of a core; `None` if it has none.
     pub fn counter(&self, pipe: u32, name: &str) -> Option<(u8, u16)> {
         let domains = self.pm_domains(pipe).expect("the core exists");
         domains.iter().find_map(|domain| {

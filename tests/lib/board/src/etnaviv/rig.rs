@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A board with a Vivante GPU that is looked over when the test is done with it.
+//! A board with a Vivante GPU that is checked at the end of a test.
 
 use super::Client;
 use crate::scattered;
@@ -9,16 +9,16 @@ use models::vivante::{Injection, Stats, Timing};
 use models::Vivante;
 use std::ops::Deref;
 
-/// A board; `finish` must be the end of every test. If it is `SCATTERED`, each world is changed by
-/// [`scattered`], so that all tests of a file can be repeated so.
+/// A board. Every test must end with `finish`. If `SCATTERED` is set, each world is changed by
+/// [`scattered`], so that all tests of a file can be repeated with it.
 pub struct RigOf<const SCATTERED: bool> {
     board: Board,
 }
 
-/// A board in the world that the test names.
+/// A board in the world that the test configures.
 pub type Rig = RigOf<false>;
 
-/// A board whose GPUs do not snoop and whose memory has no two neighbouring pages.
+/// A board whose GPUs do not snoop and whose memory has no two adjacent pages.
 pub type ScatteredRig = RigOf<true>;
 
 impl<const SCATTERED: bool> Deref for RigOf<SCATTERED> {
@@ -35,7 +35,7 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
         Self::with(Config::default())
     }
 
-    /// An i.MX8MQ in another world.
+    /// An i.MX8MQ with a given configuration.
     pub fn with(config: Config) -> Self {
         Self::on("imx8mq", config)
     }
@@ -48,26 +48,26 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
         }
     }
 
-    /// How many cores there are.
+    /// Number of cores.
     pub fn cores(&self) -> usize {
         self.devices().len()
     }
 
     fn model<R>(&self, core: usize, f: impl FnOnce(&mut Vivante) -> R) -> R {
-        self.with_vivante_core(core, f).expect("a Vivante")
+        self.with_vivante_core(core, f).expect("a Vivante model")
     }
 
-    /// One more client.
+    /// A new client.
     pub fn client(&self) -> Client {
         Client::open(&self.board).expect("the node opens")
     }
 
-    /// What the model of the first core counted.
+    /// Counters of the first core's model.
     pub fn stats(&self) -> Stats {
         self.stats_of(0)
     }
 
-    /// What the model of a core counted.
+    /// Counters of a core's model.
     pub fn stats_of(&self, core: usize) -> Stats {
         self.model(core, |gpu| gpu.stats().clone())
     }
@@ -86,17 +86,17 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
         });
     }
 
-    /// Each image operation takes this long from now on.
+    /// Sets the duration of image operations that start from now on.
     pub fn slow_jobs(&self, ns: u64) {
         self.timing(|timing| timing.copy_ns = ns);
     }
 
-    /// Plants a fault in the first core.
+    /// Injects a fault into the first core.
     pub fn plant(&self, what: Injection) {
         self.plant_on(0, what);
     }
 
-    /// Plants a fault in a core.
+    /// Injects a fault into a core.
     pub fn plant_on(&self, core: usize, what: Injection) {
         self.model(core, |gpu| gpu.inject(what));
     }
@@ -106,34 +106,34 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
         self.devices()[node].attach(etnaviv::DRIVER.as_ptr().cast())
     }
 
-    /// Whether the idle modules of a core are without a clock.
+    /// Whether clock gating of idle modules is enabled on a core.
     pub fn gates_clocks(&self, core: usize) -> bool {
         self.model(core, |gpu| gpu.gates_modules())
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub fn advance(&self, ns: u64) {
         self.world().advance(ns);
     }
 
-    /// A counter of the device.
+    /// A statistic of the device.
     pub fn stat(&self, name: &str) -> u64 {
         crate::counter(Board::stats(self), name)
     }
 
-    /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on
-    /// the way. What the first core counted.
+    /// Detaches by force, then checks that no object is live and that the models counted no error.
+    /// Returns the counters of the first core.
     pub fn finish(self) -> Stats {
         self.finish_all().swap_remove(0)
     }
 
-    /// As [`RigOf::finish`]: what each core counted.
+    /// As [`RigOf::finish`]; returns the counters of each core.
     pub fn finish_all(self) -> Vec<Stats> {
-        self.detach(true).expect("the driver lets go");
+        self.detach(true).expect("the driver detaches");
         self.finish_detached()
     }
 
-    /// As [`RigOf::finish_all`], where the driver is no longer attached.
+    /// As [`RigOf::finish_all`], after the driver has been detached.
     pub fn finish_detached(self) -> Vec<Stats> {
         let all: Vec<Stats> = (0..self.cores()).map(|core| self.stats_of(core)).collect();
         all.iter().for_each(check_manners);
@@ -148,18 +148,21 @@ impl<const SCATTERED: bool> Default for RigOf<SCATTERED> {
     }
 }
 
-/// The GPU's user did nothing that is forbidden.
+/// Checks that the model counted no error.
 pub fn check_manners(stats: &Stats) {
     assert_eq!(
         stats.dead_accesses, 0,
-        "registers were touched while the power was off"
+        "a register was accessed while the power was off"
     );
     assert!(
         stats.protocol_errors.is_empty(),
         "{:?}",
         stats.protocol_errors
     );
-    assert_eq!(stats.cut_off, 0, "power went under a running front end");
+    assert_eq!(
+        stats.cut_off, 0,
+        "power was turned off while the front end ran"
+    );
     assert!(
         stats.unknown_registers.is_empty(),
         "{:x?}",
@@ -169,14 +172,11 @@ pub fn check_manners(stats: &Stats) {
     assert_eq!(stats.decode_error_count(), 0, "{:?}", stats.decode_errors);
     assert_eq!(
         stats.illegal_commands, 0,
-        "the front end met what is no command"
+        "the front end read an illegal command"
     );
-    assert_eq!(
-        stats.starved, 0,
-        "a LINK fetched less than there was to execute"
-    );
+    assert_eq!(stats.starved, 0, "a LINK prefetched too few words");
     assert_eq!(
         stats.blocked_loads, 0,
-        "a stream loaded a state that streams cannot reach"
+        "a stream loaded a state that streams cannot access"
     );
 }

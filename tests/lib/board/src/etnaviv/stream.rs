@@ -3,11 +3,11 @@
 //!
 //! Commands as in rnndb cmdstream.xml; states and values of the BLT engine as in the streams of
 //! tests/data/etnaviv, of the RS as in Mesa's etnaviv_rs.c, of the 2D engine as in libdrm's
-//! tests/etnaviv/etnaviv_2d_test.c. A [`Template`] leaves the addresses of buffers open.
+//! tests/etnaviv/etnaviv_2d_test.c. A [`Template`] has placeholders for the addresses of buffers.
 
 /// Clears a target of 256 x 256 pixels at [`TARGET`] with tile status at [`STATUS`] to [`COLOR`].
 pub const CLEAR: &[u8] = include_bytes!("../../../../data/etnaviv/etna-GC7000L.m1.0.bin");
-/// Reads the pixel (128, 127) of it back to [`READBACK`].
+/// Copies the pixel (128, 127) of it to [`READBACK`].
 pub const READ_BACK: &[u8] = include_bytes!("../../../../data/etnaviv/etna-GC7000L.m1.1.bin");
 /// Clears and draws a triangle.
 pub const TRIANGLE: &[u8] = include_bytes!("../../../../data/etnaviv/etna-GC7000L.m3.0.bin");
@@ -16,11 +16,11 @@ pub const TRIANGLE: &[u8] = include_bytes!("../../../../data/etnaviv/etna-GC7000
 pub const TARGET: u32 = 0xfffb_b000;
 /// Its tile status, 4 KiB.
 pub const STATUS: u32 = 0xfffb_a000;
-/// The read-back buffer, 248 KiB: one pixel is of interest.
+/// The read-back buffer, 248 KiB, of which the tests read one pixel.
 pub const READBACK: u32 = 0xfff7_9000;
 /// Vertices, shaders and a texture descriptor of [`TRIANGLE`], 4 KiB each.
 pub const INPUTS: [u32; 4] = [0xfffb_9000, 0xfffb_8000, 0xfffb_7000, 0xffff_b000];
-/// A8R8G8B8.
+/// The clear colour, A8R8G8B8.
 pub const COLOR: u32 = 0xff33_6699;
 
 /// The words of a stream.
@@ -62,19 +62,19 @@ pub fn fill(va: u32, value: u32) -> Vec<u32> {
     Template::fill(Engine::Blt, value).at(&[va])
 }
 
-/// What moves pixels.
+/// The engine that moves pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// Of GC7000L.
     Blt,
-    /// Of 3D cores without BLT engine; these have two pixel pipes, each of which does a half.
+    /// Of 3D cores without BLT engine. These have two pixel pipes, each of which does one half.
     Rs,
     /// The drawing engine of 2D cores.
     De,
 }
 
 impl Engine {
-    /// How many words [`Template::fill`] fills: the least that the engine does.
+    /// Number of words that [`Template::fill`] fills: the minimum of the engine.
     pub fn words(self) -> usize {
         match self {
             Engine::Blt | Engine::De => 16,
@@ -83,7 +83,7 @@ impl Engine {
         }
     }
 
-    /// The exec_state of a submit for it: 3D is 0, 2D is 1.
+    /// The exec_state of a submit for this engine: 3D is 0, 2D is 1.
     pub fn exec_state(self) -> u32 {
         u32::from(self == Engine::De)
     }
@@ -94,17 +94,18 @@ impl Engine {
 pub enum Value {
     /// A number.
     Is(u32),
-    /// Buffer, counted from 0, and the byte of it.
+    /// A buffer, counted from 0, and the offset in it.
     At(u32, u32),
 }
 use Value::{At, Is};
 
-/// A stream whose addresses are not known yet.
+/// A stream with placeholders for addresses.
 #[derive(Clone, Debug, Default)]
 pub struct Template {
-    /// The words; 0 where an address belongs.
+    /// The words; 0 for a placeholder.
     pub words: Vec<u32>,
-    /// Index of the word, buffer, and byte of the buffer, in the order of the words.
+    /// For each placeholder in the order of the words: index of the word, buffer, and offset in the
+    /// buffer.
     pub addresses: Vec<(usize, u32, u32)>,
 }
 
@@ -127,7 +128,7 @@ impl Template {
         template
     }
 
-    /// The stream with the addresses of its buffers.
+    /// The stream with the given addresses of its buffers.
     pub fn at(&self, buffers: &[u32]) -> Vec<u32> {
         let mut words = self.words.clone();
         for (index, buffer, byte) in &self.addresses {
@@ -136,8 +137,8 @@ impl Template {
         words
     }
 
-    /// Fills the first [`Engine::words`] of buffer 0 with `value`, one row of 16 pixels of four
-    /// bytes after the other.
+    /// Fills the first [`Engine::words`] of buffer 0 with `value`, row by row, with rows of 16
+    /// pixels of four bytes.
     pub fn fill(engine: Engine, value: u32) -> Template {
         match engine {
             Engine::Blt => blt_fill(value),
@@ -146,7 +147,7 @@ impl Template {
         }
     }
 
-    /// What follows starts when `engine` is done: the front end waits for it.
+    /// Makes the front end wait until `engine` is idle, before the commands that follow.
     pub fn stall(engine: Engine) -> Template {
         const FE: u32 = 1;
         let mut template = Template::default();
@@ -158,7 +159,7 @@ impl Template {
             Engine::Rs | Engine::De => stall(7),
             Engine::Blt => {
                 stall(16);
-                // The unit answers while it is enabled.
+                // The unit only reaches semaphores while it is enabled.
                 template.words.splice(0..0, state(0x140b8, 1));
                 template.words.extend(state(0x140b8, 0));
             }
@@ -166,7 +167,7 @@ impl Template {
         template
     }
 
-    /// A draw of this many triangles that reads and writes nothing.
+    /// A draw of this many triangles without memory accesses.
     pub fn draw(triangles: u32) -> Template {
         Template {
             words: vec![0x2800_0000, 4, 0, triangles],
@@ -174,7 +175,7 @@ impl Template {
         }
     }
 
-    /// This, and then `next` with the same buffers.
+    /// Appends `next`, which uses the same buffers.
     pub fn then(mut self, next: Template) -> Template {
         let at = self.words.len();
         let moved = |(word, buffer, byte): (usize, u32, u32)| (word + at, buffer, byte);
@@ -211,7 +212,7 @@ fn blt_fill(value: u32) -> Template {
     ])
 }
 
-/// A linear image of 16 x 8 pixels, its lower half the second pipe's.
+/// A linear image of 16 x 8 pixels; the second pipe does its lower half.
 fn rs(fill: Option<u32>) -> Template {
     // RS_CONFIG: A8R8G8B8 on both sides.
     let mut states = vec![(0x1604, Is(6 | (6 << 8)))];
@@ -222,7 +223,7 @@ fn rs(fill: Option<u32>) -> Template {
         (0x1614, Is(64)),
         (0x16e0, At(0, 0)),
         (0x16e4, At(0, 0)),
-        // Where each pipe begins, rows in the upper half; what one of them does.
+        // Start of each pipe, with rows in the upper half, and the window of one pipe.
         (0x1700, Is(0)),
         (0x1704, Is(4 << 16)),
         (0x1620, Is((4 << 16) | 16)),

@@ -9,7 +9,7 @@ use uapi::etnaviv::{
     SUBMIT_BO_READ, SUBMIT_BO_WRITE, SUBMIT_FENCE_FD_OUT, SUBMIT_SOFTPIN,
 };
 
-/// A submit as a program writes it down.
+/// The arguments of a submit.
 #[derive(Clone)]
 pub struct Submit {
     /// Core.
@@ -20,21 +20,21 @@ pub struct Submit {
     pub bos: Vec<(u32, u32, u64)>,
     /// Addresses that the driver writes.
     pub relocs: Vec<SubmitReloc>,
-    /// Counters that it reads.
+    /// Performance counters that the driver reads.
     pub pmrs: Vec<SubmitPmr>,
-    /// The words.
+    /// The words of the stream.
     pub stream: Vec<u32>,
-    /// Bytes of the stream, if not all of them.
+    /// Size of the stream in bytes, if not that of `stream`.
     pub stream_size: Option<u32>,
     /// `SUBMIT_` bits.
     pub flags: u32,
-    /// The descriptor to wait for.
+    /// The sync_file to wait for.
     pub fence_fd: i32,
 }
 
 const READ_WRITE: u32 = SUBMIT_BO_READ | SUBMIT_BO_WRITE;
 
-/// What a submit with an out-fence gave.
+/// Result of a submit with an out-fence.
 #[derive(Clone, Copy, Debug)]
 pub struct Fence {
     /// Core.
@@ -46,7 +46,7 @@ pub struct Fence {
 }
 
 impl Submit {
-    /// Softpin, on the first core, with a sync_file, reading and writing `bos`.
+    /// A submit with softpin on the first core, with a sync_file, that reads and writes `bos`.
     pub fn new(stream: Vec<u32>, bos: &[&Bo]) -> Submit {
         Submit {
             pipe: 0,
@@ -64,8 +64,8 @@ impl Submit {
         }
     }
 
-    /// On the first core, with a sync_file, reading and writing `bos`, whose addresses the driver
-    /// writes.
+    /// A submit on the first core, with a sync_file, that reads and writes `bos`, whose addresses
+    /// the driver writes.
     pub fn relocated(template: &Template, bos: &[&Bo]) -> Submit {
         let relocs = template
             .addresses
@@ -84,8 +84,8 @@ impl Submit {
         }
     }
 
-    /// Asks for `counters` before and after it: the values before it go to words 2 and on of `to`,
-    /// as many after it to the words after those; word 0 gets the sequence.
+    /// Requests `counters` before and after the submit: the values before it are written to words 2
+    /// and on of `to`, those after it to the words that follow, and the sequence to word 0.
     pub fn sample(&mut self, counters: &[(u8, u16)], sequence: u32, to: &Bo) {
         let read_idx = self.bos.len() as u32;
         self.bos.push((READ_WRITE, to.handle, u64::from(to.va)));
@@ -106,7 +106,7 @@ impl Submit {
             .collect();
     }
 
-    /// The same for another core; 3D is the `exec_state` 0, 2D is 1.
+    /// The same for another core; the `exec_state` of 3D is 0, of 2D 1.
     pub fn on(self, pipe: u32, exec_state: u32) -> Submit {
         Submit {
             pipe,
@@ -117,7 +117,7 @@ impl Submit {
 }
 
 impl Client {
-    /// GEM_SUBMIT. Without an out-fence asked for, the descriptor is what went in.
+    /// GEM_SUBMIT. Without a request for an out-fence, the returned descriptor is the in-fence's.
     pub fn submit_raw(&self, submit: &Submit) -> Result<Fence> {
         let bo = |(flags, handle, presumed): &(u32, u32, u64)| SubmitBo {
             flags: *flags,
@@ -149,13 +149,13 @@ impl Client {
         })
     }
 
-    /// A submit of words that use buffers.
+    /// Submits words that use buffers.
     pub fn run(&self, stream: Vec<u32>, bos: &[&Bo]) -> Result<Fence> {
         self.submit_raw(&Submit::new(stream, bos))
     }
 
-    /// Waits for a fence: how it ended, 1 well, less than 0 an error; 0 when it did not within
-    /// `ns`. Closes the sync_file.
+    /// Waits for a fence for at most `ns`. Returns its status: 1 signalled, negative an error, 0
+    /// active. Closes the sync_file.
     pub fn end_of(&self, fence: Fence, ns: u64) -> i32 {
         let waited = self.wait_fence_on(fence.pipe, fence.id, 0, ns);
         let status = self.sync_file_status(fence.fd);

@@ -11,11 +11,11 @@ const WORDS: usize = 1024;
 #[repr(align(4096))]
 struct Page([AtomicU32; WORDS]);
 
-/// Whole pages of this process that the GPU may change.
+/// Whole pages of this process that the GPU may write.
 pub struct UserMemory(Vec<Page>);
 
 impl UserMemory {
-    /// Zeroed.
+    /// New pages of zeroes.
     pub fn new(pages: usize) -> UserMemory {
         UserMemory(
             (0..pages)
@@ -29,7 +29,7 @@ impl UserMemory {
         self.0.as_ptr() as u64
     }
 
-    /// Bytes.
+    /// Size in bytes.
     pub fn size(&self) -> u64 {
         (self.0.len() * WORDS * 4) as u64
     }
@@ -50,7 +50,7 @@ impl UserMemory {
 }
 
 impl Client {
-    /// GEM_USERPTR of memory of this process: the handle. Flags: read 1, write 2.
+    /// GEM_USERPTR of memory of this process; returns the handle. Flags: read 1, write 2.
     pub fn userptr(&self, address: u64, size: u64, flags: u32) -> Result<u32> {
         let arg = GemUserptr {
             user_ptr: address,

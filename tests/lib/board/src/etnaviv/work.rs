@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The work that most tests give to a GPU.
+//! The work that most tests submit to a GPU.
 
 use super::stream::{Engine, Template};
 use super::{Bo, Client, Fence, Submit};
 use crate::{Result, SEC};
 
-/// What memory holds before work was done on it.
+/// Contents of memory before the work.
 const BEFORE: u32 = 0x5a5a_5a5a;
-/// No buffer of a test is here.
+/// An address that no buffer of a test has.
 pub const BROKEN: u32 = 0x7000_0000;
 
-/// Where work is done.
+/// Where work is executed: core, engine and address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Core.
     pub pipe: u32,
-    /// What does it there.
+    /// Engine.
     pub engine: Engine,
-    /// Address of the buffer; None: the driver finds one.
+    /// Address of the buffer; `None` if the driver chooses it.
     pub va: Option<u32>,
 }
 
 impl Place {
-    /// The `n`-th place of its kind: places do not overlap.
+    /// The place of its kind with index `n`; places do not overlap.
     pub fn nth(self, n: u32) -> Place {
         Place {
             va: self.va.map(|va| va + n * 0x1000),
@@ -30,7 +30,7 @@ impl Place {
         }
     }
 
-    /// The same where the driver finds an address.
+    /// The same place, with an address that the driver chooses.
     pub fn anywhere(self) -> Place {
         Place { va: None, ..self }
     }
@@ -65,9 +65,9 @@ const fn softpin(engine: Engine) -> Place {
     }
 }
 
-/// A job that fills memory, and how it shows that it did.
+/// A job that fills memory, and the memory to check afterwards.
 pub struct Work {
-    /// What it fills: its first sixteen words, or [`Engine::words`].
+    /// The buffer that it fills: its first sixteen words, or [`Engine::words`].
     pub data: Bo,
     place: Place,
     value: u32,
@@ -97,7 +97,7 @@ impl Client {
         self.submit_raw(&work.submit())
     }
 
-    /// Runs new work from beginning to end on the BLT engine of the first core.
+    /// Runs new work on the BLT engine of the first core and checks the result.
     pub fn expect_works(&self) {
         self.expect_works_at(Place {
             pipe: 0,
@@ -106,18 +106,20 @@ impl Client {
         });
     }
 
-    /// Runs new work from beginning to end.
+    /// Runs new work and checks the result.
     pub fn expect_works_at(&self, place: Place) {
-        let work = self.work_at(place, 0x0123_4567).expect("memory is there");
-        let fence = self.start(&work).expect("it is taken");
+        let work = self
+            .work_at(place, 0x0123_4567)
+            .expect("the buffers are allocated");
+        let fence = self.start(&work).expect("the submit succeeds");
         assert_eq!(self.end_of(fence, 10 * SEC), 1);
         assert!(work.is_done());
-        self.close(work.data.handle).expect("the handle is good");
+        self.close(work.data.handle).expect("the handle is valid");
     }
 }
 
 impl Work {
-    /// The submit of it.
+    /// The submit of this work.
     pub fn submit(&self) -> Submit {
         let Place { pipe, engine, va } = self.place;
         let template = Template::fill(engine, self.value);
@@ -128,7 +130,7 @@ impl Work {
         submit.on(pipe, engine.exec_state())
     }
 
-    /// The submit of it, with `counters` read before and after it: see [`Submit::sample`].
+    /// The submit of this work, with `counters` read before and after it: see [`Submit::sample`].
     pub fn sampled(&self, counters: &[(u8, u16)], sequence: u32, to: &Bo) -> Submit {
         let mut submit = self.submit();
         submit.sample(counters, sequence, to);
@@ -139,18 +141,18 @@ impl Work {
         self.place.engine.words()
     }
 
-    /// Puts memory back as it was before.
+    /// Sets memory to its contents before the work.
     pub fn forget(&self) {
         (0..=self.words()).for_each(|n| self.data.put(n * 4, BEFORE));
     }
 
-    /// Whether memory is as the job leaves it.
+    /// Whether memory has the job's result.
     pub fn is_done(&self) -> bool {
         let end = self.words();
         (0..end).all(|n| self.data.get(n * 4) == self.value) && self.data.get(end * 4) == BEFORE
     }
 
-    /// Whether memory is as if the job had not run.
+    /// Whether memory has its contents from before the work.
     pub fn is_untouched(&self) -> bool {
         (0..=self.words()).all(|n| self.data.get(n * 4) == BEFORE)
     }

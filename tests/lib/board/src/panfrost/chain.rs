@@ -2,14 +2,14 @@
 //! Job chains written by hand.
 //!
 //! The header is that of Mesa's genxml v5.xml "Job Header" (as decoded in
-//! pandecode-t860-clear-tri.txt), the payloads are "Write Value Job Payload" and, of a compute job,
-//! the parts of "Draw" and "Renderer State" that name a program.
+//! pandecode-t860-clear-tri.txt), the payloads are "Write Value Job Payload" and, for a compute
+//! job, the parts of "Draw" and "Renderer State" that hold the address of a program.
 
 /// Job types of genxml "Job Type".
 const NULL: u32 = 1;
 const WRITE_VALUE: u32 = 2;
 const COMPUTE: u32 = 4;
-/// Types of genxml "Write Value Type"; v5 knows no immediate values.
+/// Types of genxml "Write Value Type"; v5 has no immediate values.
 const TIMESTAMP: u32 = 2;
 const ZERO: u32 = 3;
 
@@ -28,12 +28,12 @@ fn write_value(kind: u32, to: u64, next: u64) -> Vec<u8> {
     job.extend(to.to_le_bytes());
     job.extend(kind.to_le_bytes());
     job.extend(0u32.to_le_bytes());
-    // Immediate value, of no meaning for these types.
+    // Immediate value, unused by these types.
     job.extend(0u64.to_le_bytes());
     job
 }
 
-/// A job that does nothing.
+/// A null job.
 pub fn null(next: u64) -> Vec<u8> {
     let mut job = header(NULL, next);
     job.resize(64, 0);
@@ -44,7 +44,7 @@ pub fn null(next: u64) -> Vec<u8> {
 pub fn compute(at: u64, program: u64) -> Vec<u8> {
     let mut job = header(COMPUTE, 0);
     job.resize(256, 0);
-    // Draw begins at 64, word 14 of it names the state, which follows at 192.
+    // The draw begins at 64; word 14 of it is the address of the state, at 192.
     job[64 + 56..64 + 64].copy_from_slice(&(at + 192).to_le_bytes());
     job[192..200].copy_from_slice(&program.to_le_bytes());
     job

@@ -40,7 +40,7 @@ impl From<Client> for crate::Client {
     }
 }
 
-/// A buffer object, mapped when it is no heap.
+/// A buffer object, mapped unless it is a heap.
 pub struct Bo {
     /// Its handle.
     pub handle: u32,
@@ -65,7 +65,8 @@ impl Client {
         crate::Client::open_of(board, uid).map(Client)
     }
 
-    /// Opens the primary node, authenticated by who opened it first and is its master.
+    /// Opens the primary node; `master`, who opened it first and is its master, authenticates the
+    /// client.
     pub fn open_primary(board: &Board, master: &Client) -> Result<Client> {
         crate::Client::open_primary(board, master).map(Client)
     }
@@ -75,7 +76,7 @@ impl Client {
         Client(self.0.thread())
     }
 
-    /// CREATE_BO: the handle and the GPU address.
+    /// CREATE_BO: returns the handle and the GPU address.
     pub fn create_bo(&self, size: u32, flags: u32) -> Result<(u32, u64)> {
         let arg = CreateBo {
             size,
@@ -86,7 +87,7 @@ impl Client {
         Ok((made.handle, made.offset))
     }
 
-    /// MMAP_BO: the offset for mmap.
+    /// MMAP_BO: returns the offset for mmap.
     pub fn map_offset(&self, handle: u32) -> Result<u64> {
         let arg = MmapBo {
             handle,
@@ -127,7 +128,8 @@ impl Client {
         Ok(self.ioctl(panfrost::GET_PARAM, arg)?.value)
     }
 
-    /// SUBMIT of a chain: fragment or not, buffers, syncobjs to wait for, syncobj to fill.
+    /// SUBMIT of a chain: whether it is a fragment job, buffers, syncobjs to wait for, syncobj for
+    /// its fence.
     pub fn submit(
         &self,
         jc: u64,
@@ -148,7 +150,7 @@ impl Client {
         self.ioctl(panfrost::SUBMIT_40, arg).map(drop)
     }
 
-    /// WAIT_BO for at most `ns` more nanoseconds.
+    /// WAIT_BO for at most `ns` nanoseconds.
     pub fn wait(&self, handle: u32, ns: u64) -> Result<()> {
         let until = if ns == 0 { 0 } else { self.world.now() + ns };
         let arg = WaitBo {
@@ -159,7 +161,7 @@ impl Client {
         self.ioctl(panfrost::WAIT_BO, arg).map(drop)
     }
 
-    /// MADVISE: retained.
+    /// MADVISE: returns whether the pages are retained.
     pub fn madvise(&self, handle: u32, advice: u32) -> Result<bool> {
         let arg = Madvise {
             handle,
@@ -186,7 +188,7 @@ impl Client {
         self.ioctl(panfrost::PERFCNT_DUMP, arg).map(drop)
     }
 
-    /// GET_BO_OFFSET: the GPU address.
+    /// GET_BO_OFFSET: returns the GPU address.
     pub fn va(&self, handle: u32) -> Result<u64> {
         let arg = GetBoOffset {
             handle,
@@ -214,7 +216,7 @@ impl Bo {
         self.map.as_ref().expect("mapped").set_locked(on);
     }
 
-    /// Reads a u64.
+    /// Reads a u64 through the mapping.
     pub fn read_u64(&self, at: usize) -> u64 {
         long(&self.read(at, 8), 0)
     }

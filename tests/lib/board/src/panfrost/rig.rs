@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A board that is looked over when the test is done with it, and the work that most tests give to
-//! it.
+//! A board that is checked at the end of a test, and the work that most tests submit.
 
 use super::{write_zero, Bo, Client};
 use crate::{scattered, Result, SEC};
@@ -11,16 +10,16 @@ use models::mali::{Stats, Timing};
 use models::Injection;
 use std::ops::Deref;
 
-/// A board; `finish` must be the end of every test. If it is `SCATTERED`, each world is changed by
-/// [`scattered`], so that all tests of a file can be repeated so.
+/// A board. Every test must end with `finish`. If `SCATTERED` is set, each world is changed by
+/// [`scattered`], so that all tests of a file can be repeated with it.
 pub struct RigOf<const SCATTERED: bool> {
     board: Board,
 }
 
-/// A board in the world that the test names.
+/// A board in the world that the test configures.
 pub type Rig = RigOf<false>;
 
-/// A board whose GPUs do not snoop and whose memory has no two neighbouring pages.
+/// A board whose GPUs do not snoop and whose memory has no two adjacent pages.
 pub type ScatteredRig = RigOf<true>;
 
 impl<const SCATTERED: bool> Deref for RigOf<SCATTERED> {
@@ -31,7 +30,7 @@ impl<const SCATTERED: bool> Deref for RigOf<SCATTERED> {
     }
 }
 
-/// What a client, alone on its board, is charged for but page tables, which come and go.
+/// Bytes charged to a client that is alone on its board, without page tables, whose number varies.
 pub fn charged(board: &Board, client: &Client) -> u64 {
     client.stat("mem") - board.world().counters().pages * 4096
 }
@@ -42,7 +41,7 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
         Self::with("rk3399", Config::default())
     }
 
-    /// Another board, or another world.
+    /// Another board, with a given configuration.
     pub fn with(name: &str, config: Config) -> Self {
         let config = if SCATTERED { scattered(config) } else { config };
         RigOf {
@@ -50,14 +49,15 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
         }
     }
 
-    /// One more client.
+    /// A new client.
     pub fn client(&self) -> Client {
         Client::open(&self.board).expect("the node opens")
     }
 
-    /// What the model counted.
+    /// Counters of the model.
     pub fn stats(&self) -> Stats {
-        self.with_mali(|mali| mali.stats().clone()).expect("a Mali")
+        self.with_mali(|mali| mali.stats().clone())
+            .expect("a Mali model")
     }
 
     /// Changes the model's durations.
@@ -69,38 +69,39 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
         });
     }
 
-    /// Each short job takes this long from now on.
+    /// Sets the duration of short jobs that start from now on.
     pub fn slow_jobs(&self, ns: u64) {
         self.timing(|timing| timing.short_job_ns = ns);
     }
 
-    /// Plants a fault.
+    /// Injects a fault.
     pub fn plant(&self, what: Injection) {
-        self.with_mali(|mali| mali.inject(what)).expect("a Mali");
+        self.with_mali(|mali| mali.inject(what))
+            .expect("a Mali model");
     }
 
-    /// Plants a fault that needs no occasion, and lets it happen.
+    /// Injects a fault that takes effect at once, and makes it happen.
     pub fn plant_now(&self, what: Injection) {
         let planted = Planted {
             core: 0,
             when: When::Time(0),
             what,
         };
-        self.board.inject(planted).expect("a Mali");
+        self.board.inject(planted).expect("a Mali model");
         self.world().settle();
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub fn advance(&self, ns: u64) {
         self.world().advance(ns);
     }
 
-    /// A counter of the device.
+    /// A statistic of the device.
     pub fn stat(&self, name: &str) -> u64 {
         crate::counter(Board::stats(self), name)
     }
 
-    /// Log lines with `text` in them.
+    /// Number of log lines that contain `text`.
     pub fn logged(&self, text: &str) -> usize {
         self.world()
             .log_lines()
@@ -109,8 +110,8 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
             .count()
     }
 
-    /// Detaches by force; everything is to be gone, and nothing forbidden is to have happened on
-    /// the way.
+    /// Detaches by force, then checks that no object is live and that the model counted no error.
+    /// Returns the model's counters.
     pub fn finish(self) -> Stats {
         self.device().detach(true).expect("the driver lets go");
         self.finish_detached()
@@ -134,7 +135,7 @@ impl<const SCATTERED: bool> Default for RigOf<SCATTERED> {
 fn check_manners(stats: &Stats) {
     assert_eq!(
         stats.dead_accesses, 0,
-        "registers were touched while the power was off"
+        "a register was accessed while the power was off"
     );
     assert!(
         stats.protocol_errors.is_empty(),
@@ -148,13 +149,13 @@ fn check_manners(stats: &Stats) {
     );
 }
 
-/// A job that clears eight bytes, and how it shows that it did.
+/// A job that clears eight bytes, and the memory to check afterwards.
 pub struct Work {
     /// Its chain.
     pub chain: Bo,
-    /// What it writes to, at 8.
+    /// The buffer that it writes, at 8.
     pub data: Bo,
-    /// The syncobj that it fills.
+    /// The syncobj of its fence.
     pub done: u32,
 }
 
@@ -183,7 +184,7 @@ impl Client {
         self.submit(work.chain.va, fragment, &bos, &[], work.done)
     }
 
-    /// Waits for work: how its fence ended; 0 when it did not within `ns`.
+    /// Waits for work for at most `ns`; returns the status of its fence, 0 if it has not signalled.
     pub fn finish(&self, work: &Work, ns: u64) -> i32 {
         let waited = self.syncobj_wait(work.done, ns);
         let outcome = self.outcome(work.done);
@@ -191,33 +192,33 @@ impl Client {
         outcome
     }
 
-    /// Runs new work from beginning to end.
+    /// Runs new work and checks the result.
     pub fn expect_works(&self) {
-        let work = self.work().expect("memory is there");
-        self.start(&work).expect("it is taken");
+        let work = self.work().expect("the buffers are allocated");
+        self.start(&work).expect("the submit succeeds");
         assert_eq!(self.finish(&work, 10 * SEC), 1);
         assert!(work.is_done());
         self.discard(work);
     }
 
-    /// Closes what work has.
+    /// Closes the handles of work.
     pub fn discard(&self, work: Work) {
         self.close(work.chain.handle)
-            .expect("the chain's handle is good");
+            .expect("the chain's handle is valid");
         self.close(work.data.handle)
-            .expect("the data's handle is good");
+            .expect("the data's handle is valid");
         self.syncobj_destroy(work.done)
-            .expect("the syncobj is good");
+            .expect("the syncobj's handle is valid");
     }
 }
 
 impl Work {
-    /// Whether memory is as the job leaves it.
+    /// Whether memory has the job's result.
     pub fn is_done(&self) -> bool {
         [0, 8, 16].map(|at| self.data.read_u64(at)) == [u64::MAX, 0, u64::MAX]
     }
 
-    /// Whether memory is as if the job had not run.
+    /// Whether memory has its contents from before the work.
     pub fn is_untouched(&self) -> bool {
         [0, 8, 16].map(|at| self.data.read_u64(at)) == [u64::MAX; 3]
     }
