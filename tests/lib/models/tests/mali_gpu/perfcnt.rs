@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Performance counters: a sample goes through the MMU into memory and raises its interrupt.
-mod common;
-use common::{Rig, GPU, MMU, RW};
+use crate::common::{Rig, GPU, MMU, RW};
 use models::Variant;
 
 const BUFFER: u64 = 0x0500_0000;

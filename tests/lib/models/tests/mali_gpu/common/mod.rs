@@ -2,7 +2,6 @@
 //! A board for the models: flat memory, interrupt lines, and the steps of a driver, register by
 //! register. Page tables and descriptors are built here from their published layouts, without code
 //! of the model or the driver.
-#![allow(dead_code, reason = "each test program uses its own part of the board")]
 
 pub mod frame;
 

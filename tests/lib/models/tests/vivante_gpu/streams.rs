@@ -2,10 +2,8 @@
 //! Streams that unmodified Mesa 22.3.6 submitted (tests/data/etnaviv), executed by the model with a
 //! memory layout in which the clear colour must arrive in the read-back buffer.
 
-mod vivante_common;
-
+use crate::common::*;
 use models::vivante::{Engine, Layout, Variant};
-use vivante_common::*;
 
 const COLOR: u32 = 0xff33_6699;
 
@@ -127,7 +125,7 @@ fn gc7000l_clear_and_read_back() {
     let mut s = Softpin::new();
     s.rig.gpu.set_capture(true);
     s.submit(include_bytes!(
-        "../../../data/etnaviv/etna-GC7000L.m1.0.bin"
+        "../../../../data/etnaviv/etna-GC7000L.m1.0.bin"
     ));
     // With tile status the surface itself keeps its contents; 1024 tiles of 256 bytes, four bits
     // each.
@@ -154,7 +152,7 @@ fn gc7000l_clear_and_read_back() {
     assert_eq!(s.rig.gpu.stats().pixels_written, 256 * 256);
 
     s.submit(include_bytes!(
-        "../../../data/etnaviv/etna-GC7000L.m1.1.bin"
+        "../../../../data/etnaviv/etna-GC7000L.m1.1.bin"
     ));
     let pixel = s.readback + 127 * 1024 + 128 * 4;
     assert_eq!(s.rig.r32(pixel), COLOR);
@@ -177,11 +175,11 @@ fn gc7000l_newer_mesa_clears_and_resolves() {
     for (swizzle, stream) in [
         (
             0x68_8688,
-            &include_bytes!("../../../data/etnaviv/mesa-25.0-GC7000L.clear.bin")[..],
+            &include_bytes!("../../../../data/etnaviv/mesa-25.0-GC7000L.clear.bin")[..],
         ),
         (
             0x60_a688,
-            include_bytes!("../../../data/etnaviv/mesa-26.2-GC7000L.clear.bin"),
+            include_bytes!("../../../../data/etnaviv/mesa-26.2-GC7000L.clear.bin"),
         ),
     ] {
         let loaded = loads(&words(stream));
@@ -209,7 +207,7 @@ fn gc7000l_newer_mesa_clears_and_resolves() {
 fn gc7000l_read_back_takes_uncleared_tiles_from_memory() {
     let mut s = Softpin::new();
     s.submit(include_bytes!(
-        "../../../data/etnaviv/etna-GC7000L.m1.0.bin"
+        "../../../../data/etnaviv/etna-GC7000L.m1.0.bin"
     ));
     // The tile of (128, 127): super-tile row 1, column 2; inside it x 0, y 63: group 24, tile 6.
     // HW: drm_fourcc.h, DRM_FORMAT_MOD_VIVANTE_SUPER_TILED.
@@ -220,7 +218,7 @@ fn gc7000l_read_back_takes_uncleared_tiles_from_memory() {
     s.rig.w32(word, cleared & !(0xf << shift));
     s.rig.w32(s.target + offset, 0x1234_5678);
     s.submit(include_bytes!(
-        "../../../data/etnaviv/etna-GC7000L.m1.1.bin"
+        "../../../../data/etnaviv/etna-GC7000L.m1.1.bin"
     ));
     assert_eq!(s.rig.r32(s.readback + 127 * 1024 + 128 * 4), 0x1234_5678);
 }
@@ -229,7 +227,7 @@ fn gc7000l_read_back_takes_uncleared_tiles_from_memory() {
 fn gc7000l_triangle() {
     let mut s = Softpin::new();
     s.submit(include_bytes!(
-        "../../../data/etnaviv/etna-GC7000L.m3.0.bin"
+        "../../../../data/etnaviv/etna-GC7000L.m3.0.bin"
     ));
     let stats = s.rig.gpu.stats();
     assert_eq!(stats.draws, 1);
@@ -253,7 +251,7 @@ fn gc7000l_triangle_faults_where_an_input_is_not_mapped() {
         let entry = s.rig.r32(at) & !7;
         s.rig.w32(at, entry | flags);
         let user = Stream(words(include_bytes!(
-            "../../../data/etnaviv/etna-GC7000L.m3.0.bin"
+            "../../../../data/etnaviv/etna-GC7000L.m3.0.bin"
         )))
         .link(2, u64::from(RING_VA));
         let pa = s.rig.place(&user);
@@ -269,9 +267,9 @@ fn gc7000l_triangle_faults_where_an_input_is_not_mapped() {
 #[test]
 fn mesa_streams_stay_in_user_states() {
     for bytes in [
-        &include_bytes!("../../../data/etnaviv/etna-GC7000L.m1.0.bin")[..],
-        include_bytes!("../../../data/etnaviv/etna-GC7000L.m1.1.bin"),
-        include_bytes!("../../../data/etnaviv/etna-GC7000L.m3.0.bin"),
+        &include_bytes!("../../../../data/etnaviv/etna-GC7000L.m1.0.bin")[..],
+        include_bytes!("../../../../data/etnaviv/etna-GC7000L.m1.1.bin"),
+        include_bytes!("../../../../data/etnaviv/etna-GC7000L.m3.0.bin"),
     ] {
         let mut rig = Rig::ready(Variant::Gc7000L);
         rig.gpu.clear_states_loaded();
@@ -350,7 +348,9 @@ impl Reloc {
 fn gc2000_clear_and_read_back() {
     let mut s = Reloc::new();
     s.rig.gpu.set_capture(true);
-    s.submit(include_bytes!("../../../data/etnaviv/etna-GC2000.m1.0.bin"));
+    s.submit(include_bytes!(
+        "../../../../data/etnaviv/etna-GC2000.m1.0.bin"
+    ));
     // 4096 tiles of 64 bytes, two bits each.
     for n in 0..256 {
         assert_eq!(s.rig.r32(s.status + n * 4), 0x5555_5555);
@@ -362,7 +362,9 @@ fn gc2000_clear_and_read_back() {
         "a fill of tile status is not a frame"
     );
 
-    s.submit(include_bytes!("../../../data/etnaviv/etna-GC2000.m1.1.bin"));
+    s.submit(include_bytes!(
+        "../../../../data/etnaviv/etna-GC2000.m1.1.bin"
+    ));
     // The window is 16 x 128 at x 128: two pipes of 64 rows.
     for y in 0..256 {
         for x in 0..256 {
@@ -393,7 +395,9 @@ fn gc2000_read_back_of_a_split_image() {
     let mut s = Reloc::new();
     s.rig.fill(s.target, 0x2_0000, 0x1111_1111);
     s.rig.fill(s.target + 0x2_0000, 0x2_0000, 0x2222_2222);
-    s.submit(include_bytes!("../../../data/etnaviv/etna-GC2000.m1.1.bin"));
+    s.submit(include_bytes!(
+        "../../../../data/etnaviv/etna-GC2000.m1.1.bin"
+    ));
     let at = s.readback + 128 * 4;
     assert_eq!(s.rig.r32(at), 0x1111_1111);
     assert_eq!(s.rig.r32(at + 63 * 1024), 0x1111_1111);
@@ -404,7 +408,9 @@ fn gc2000_read_back_of_a_split_image() {
 #[test]
 fn gc2000_triangle() {
     let mut s = Reloc::new();
-    s.submit(include_bytes!("../../../data/etnaviv/etna-GC2000.m3.0.bin"));
+    s.submit(include_bytes!(
+        "../../../../data/etnaviv/etna-GC2000.m3.0.bin"
+    ));
     let stats = s.rig.gpu.stats();
     assert_eq!(stats.draws, 1);
     assert_eq!(stats.commands[5], 1, "DRAW_PRIMITIVES");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Every injection has its described effect, once.
-mod common;
-use common::{Rig, GPU, JOB, MMU, RW};
+use crate::common::{Rig, GPU, JOB, MMU, RW};
 use models::{Domain, Injection, Variant};
 
 const JC: u64 = 0x0200_0000;

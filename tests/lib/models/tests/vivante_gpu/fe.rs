@@ -2,10 +2,8 @@
 //! Front end programs: commands, prefetch, the idle loop and its replacement, events,
 //! semaphores.
 
-mod vivante_common;
-
+use crate::common::*;
 use models::vivante::Variant;
-use vivante_common::*;
 
 fn count(rig: &Rig, what: &str) -> u64 {
     rig.gpu

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! BLT, RS and the 2D engine: their effects on memory.
 
-#[path = "../vivante_common/mod.rs"]
-mod vivante_common;
-
 mod blt;
 mod draw_2d;
 mod resolve;
 
-use vivante_common::*;
+use crate::common::*;
 
 const LINEAR: u32 = 0;
 const TILED: u32 = 3 << 29;

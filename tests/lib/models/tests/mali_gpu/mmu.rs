@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! MMU: every fault code, the TLB and its flushes, stalled accesses and their retry. The test
 //! access is a write-value job: its header read and its store go through the MMU.
-mod common;
-use common::{Rig, JOB, MMU, NX, R, RAM, RW, W};
+use crate::common::{Rig, JOB, MMU, NX, R, RAM, RW, W};
 use models::Variant;
 
 const JC: u64 = 0x0200_0000;

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Random streams: the model must not panic or hang on them, and must be usable after a reset.
 
-mod vivante_common;
-
+use crate::common::*;
 use models::vivante::Variant;
 use seeded::Random;
-use vivante_common::*;
 
 /// States with an effect, and the states of their arguments.
 const STATES: [u32; 32] = [

@@ -2,7 +2,7 @@
 //! The resolve engine (RS) of older cores: fills, copies, tile status.
 
 use super::{finish, tiled};
-use crate::vivante_common::*;
+use crate::common::*;
 use models::vivante::Variant;
 
 // --- RS. HW: Mesa etnaviv_rs.c ---

@@ -2,7 +2,7 @@
 //! The 2D engine, and the addresses that a draw uses.
 
 use super::finish;
-use crate::vivante_common::*;
+use crate::common::*;
 use models::vivante::{Engine, Variant};
 
 // --- draws ---

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Both MMUs of the Vivante model: set-up, walk, TLB, VM switches, exceptions, windows.
 
-mod vivante_common;
-
+use crate::common::*;
 use models::vivante::{Injection, Variant};
-use vivante_common::*;
 
 const RING: u32 = 0x1000;
 const RW: u32 = PRESENT | WRITEABLE;

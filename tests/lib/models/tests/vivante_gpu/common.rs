@@ -2,7 +2,6 @@
 //! A board for the Vivante model: flat memory, one interrupt line, and the steps of a driver,
 //! register by register. Streams and page tables are built here from their published layouts,
 //! without code of the model or the driver.
-#![allow(dead_code, reason = "each test program uses its own part of the board")]
 
 use models::vivante::Variant;
 use models::{Bus, BusError, Vivante};

@@ -2,9 +2,7 @@
 //! The two frames traced from Mesa on a T860 (data/panfrost/pandecode-t860-clear.txt and
 //! pandecode-t860-clear-tri.txt), written to memory at their original addresses and executed; and
 //! the pointer checks of draws.
-#[path = "../common/mod.rs"]
-mod common;
-use common::{Rig, MMU, NX, R, RW, RX};
+use crate::common::{Rig, MMU, NX, R, RW, RX};
 use models::Variant;
 
 mod draws;

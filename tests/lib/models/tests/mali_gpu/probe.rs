@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! GPU control block: identity, reset, power, interrupt masks, accesses without effect.
-mod common;
-use common::{Rig, GPU};
+use crate::common::{Rig, GPU};
 use models::{Access, Variant};
 
 /// Would catch a model that the stock Linux driver cannot probe.

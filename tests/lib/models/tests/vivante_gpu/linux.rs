@@ -6,10 +6,8 @@
 //! HW: etnaviv.md 2.5 to 2.12, 4; the order of writes is that of Linux 6.1 etnaviv_gpu.c,
 //! etnaviv_buffer.c, etnaviv_iommu*.c, etnaviv_perfmon.c and etnaviv_sched.c.
 
-mod vivante_common;
-
+use crate::common::*;
 use models::vivante::{Injection, Variant};
-use vivante_common::*;
 
 const ALL: [Variant; 4] = [
     Variant::Gc7000L,

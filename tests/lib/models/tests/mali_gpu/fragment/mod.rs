@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Fragment jobs: pixel-exact clears through the MMU, on all descriptor generations.
-#[path = "../common/mod.rs"]
-mod common;
-use common::frame::{
+use crate::common::frame::{
     self, emit, pixel, rgba8, run, Rt, Zs, BGRA, FBD, FRAGMENT_JOB, LINEAR, TILED,
 };
-use common::{Rig, MMU, R, RW};
+use crate::common::{Rig, MMU, R, RW};
 use models::mali::Block;
 use models::Variant;
 use std::time::{Duration, Instant};
@@ -29,7 +27,7 @@ fn rig(variant: Variant, bytes: u64) -> Rig {
 fn image(g: &mut Rig, base: u64, bytes: u64) {
     g.map(base, bytes, RW);
     for page in 0..bytes.div_ceil(4096) {
-        let pa = (g.pa(base + page * 4096) - common::RAM) as usize;
+        let pa = (g.pa(base + page * 4096) - crate::common::RAM) as usize;
         g.board.ram[pa..pa + 4096].fill(OLD);
     }
 }

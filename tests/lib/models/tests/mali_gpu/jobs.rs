@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Job slots: chains, the two-deep queue, JS_STATE, stops, exceptions.
-mod common;
-use common::{Rig, JOB, RW};
+use crate::common::{Rig, JOB, RW};
 use models::Variant;
 
 const JC: u64 = 0x0200_0000;

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Injected faults of the Vivante model.
 
-mod vivante_common;
-
+use crate::common::*;
 use models::vivante::{Injection, Variant};
-use vivante_common::*;
 
 fn ring(variant: Variant) -> (Rig, u64) {
     let mut rig = Rig::ready(variant);

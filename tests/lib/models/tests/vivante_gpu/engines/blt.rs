@@ -2,7 +2,7 @@
 //! The BLT engine of a GC7000L: clears, copies, tile status.
 
 use super::{finish, super_tiled, A8R8G8B8, LINEAR, TILED};
-use crate::vivante_common::*;
+use crate::common::*;
 use models::vivante::{Engine, Layout, Variant};
 
 /// The states of a BLT operation around its command. HW: Mesa etnaviv_blt.c.

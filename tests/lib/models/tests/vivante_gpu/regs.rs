@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Host registers of the Vivante model: identity, clocks, reset, interrupts, counters.
 
-mod vivante_common;
-
+use crate::common::*;
 use models::vivante::{Injection, Variant};
 use models::Access;
-use vivante_common::*;
 
 const ALL: [Variant; 4] = [
     Variant::Gc7000L,
