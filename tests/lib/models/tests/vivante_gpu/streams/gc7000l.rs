@@ -1,43 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Streams that unmodified Mesa 22.3.6 submitted (tests/data/etnaviv), executed by the model with a
-//! memory layout in which the clear colour must arrive in the read-back buffer.
+//! GC7000L: addresses are in the stream. HW: tests/data/etnaviv/README.md.
 
-use crate::common::*;
-use models::vivante::{Engine, Layout, Variant};
-
-const COLOR: u32 = 0xff33_6699;
-
-fn words(bytes: &[u8]) -> Vec<u32> {
-    bytes
-        .chunks_exact(4)
-        .map(|w| u32::from_le_bytes(w.try_into().unwrap()))
-        .collect()
-}
-
-/// Byte addresses of the states a stream loads, with the index of each value; draws and stalls
-/// are skipped.
-fn loads(stream: &[u32]) -> Vec<(u32, usize)> {
-    let (mut at, mut out) = (0, Vec::new());
-    while at < stream.len() {
-        let header = stream[at];
-        let len = match header >> 27 {
-            1 => 1 + (header >> 16 & 0x3ff) as usize,
-            9 => 2,
-            5 | 12 => 4,
-            op => panic!("opcode {op} at {at}"),
-        };
-        if header >> 27 == 1 {
-            out.extend((1..len).map(|n| ((header & 0xffff) * 4 + n as u32 * 4 - 4, at + n)));
-        }
-        at += len.next_multiple_of(2);
-    }
-    out
-}
-
-// --- GC7000L: addresses are in the stream. HW: tests/data/etnaviv/README.md ---
+use super::*;
 
 const TARGET: u32 = 0xfffb_b000;
+
 const STATUS: u32 = 0xfffb_a000;
+
 const READBACK: u32 = 0xfff7_9000;
 
 struct Softpin {
@@ -125,7 +94,7 @@ fn gc7000l_clear_and_read_back() {
     let mut s = Softpin::new();
     s.rig.gpu.set_capture(true);
     s.submit(include_bytes!(
-        "../../../../data/etnaviv/etna-GC7000L.m1.0.bin"
+        "../../../../../data/etnaviv/etna-GC7000L.m1.0.bin"
     ));
     // With tile status the surface itself keeps its contents; 1024 tiles of 256 bytes, four bits
     // each.
@@ -152,7 +121,7 @@ fn gc7000l_clear_and_read_back() {
     assert_eq!(s.rig.gpu.stats().pixels_written, 256 * 256);
 
     s.submit(include_bytes!(
-        "../../../../data/etnaviv/etna-GC7000L.m1.1.bin"
+        "../../../../../data/etnaviv/etna-GC7000L.m1.1.bin"
     ));
     let pixel = s.readback + 127 * 1024 + 128 * 4;
     assert_eq!(s.rig.r32(pixel), COLOR);
@@ -175,11 +144,11 @@ fn gc7000l_newer_mesa_clears_and_resolves() {
     for (swizzle, stream) in [
         (
             0x68_8688,
-            &include_bytes!("../../../../data/etnaviv/mesa-25.0-GC7000L.clear.bin")[..],
+            &include_bytes!("../../../../../data/etnaviv/mesa-25.0-GC7000L.clear.bin")[..],
         ),
         (
             0x60_a688,
-            include_bytes!("../../../../data/etnaviv/mesa-26.2-GC7000L.clear.bin"),
+            include_bytes!("../../../../../data/etnaviv/mesa-26.2-GC7000L.clear.bin"),
         ),
     ] {
         let loaded = loads(&words(stream));
@@ -207,7 +176,7 @@ fn gc7000l_newer_mesa_clears_and_resolves() {
 fn gc7000l_read_back_takes_uncleared_tiles_from_memory() {
     let mut s = Softpin::new();
     s.submit(include_bytes!(
-        "../../../../data/etnaviv/etna-GC7000L.m1.0.bin"
+        "../../../../../data/etnaviv/etna-GC7000L.m1.0.bin"
     ));
     // The tile of (128, 127): super-tile row 1, column 2; inside it x 0, y 63: group 24, tile 6.
     // HW: drm_fourcc.h, DRM_FORMAT_MOD_VIVANTE_SUPER_TILED.
@@ -218,7 +187,7 @@ fn gc7000l_read_back_takes_uncleared_tiles_from_memory() {
     s.rig.w32(word, cleared & !(0xf << shift));
     s.rig.w32(s.target + offset, 0x1234_5678);
     s.submit(include_bytes!(
-        "../../../../data/etnaviv/etna-GC7000L.m1.1.bin"
+        "../../../../../data/etnaviv/etna-GC7000L.m1.1.bin"
     ));
     assert_eq!(s.rig.r32(s.readback + 127 * 1024 + 128 * 4), 0x1234_5678);
 }
@@ -227,7 +196,7 @@ fn gc7000l_read_back_takes_uncleared_tiles_from_memory() {
 fn gc7000l_triangle() {
     let mut s = Softpin::new();
     s.submit(include_bytes!(
-        "../../../../data/etnaviv/etna-GC7000L.m3.0.bin"
+        "../../../../../data/etnaviv/etna-GC7000L.m3.0.bin"
     ));
     let stats = s.rig.gpu.stats();
     assert_eq!(stats.draws, 1);
@@ -251,7 +220,7 @@ fn gc7000l_triangle_faults_where_an_input_is_not_mapped() {
         let entry = s.rig.r32(at) & !7;
         s.rig.w32(at, entry | flags);
         let user = Stream(words(include_bytes!(
-            "../../../../data/etnaviv/etna-GC7000L.m3.0.bin"
+            "../../../../../data/etnaviv/etna-GC7000L.m3.0.bin"
         )))
         .link(2, u64::from(RING_VA));
         let pa = s.rig.place(&user);
@@ -262,158 +231,4 @@ fn gc7000l_triangle_faults_where_an_input_is_not_mapped() {
         assert_eq!(s.rig.rd(0x384), if flags == PRESENT { 3 } else { 2 });
         assert_eq!(s.rig.rd(0x380) & !0xfff, va);
     }
-}
-
-#[test]
-fn mesa_streams_stay_in_user_states() {
-    for bytes in [
-        &include_bytes!("../../../../data/etnaviv/etna-GC7000L.m1.0.bin")[..],
-        include_bytes!("../../../../data/etnaviv/etna-GC7000L.m1.1.bin"),
-        include_bytes!("../../../../data/etnaviv/etna-GC7000L.m3.0.bin"),
-    ] {
-        let mut rig = Rig::ready(Variant::Gc7000L);
-        rig.gpu.clear_states_loaded();
-        // Faults are ignored: without an MMU the addresses have no memory.
-        let at = rig.place(&Stream(words(bytes)).end());
-        rig.start(at, bytes.len() as u32 / 8 + 1);
-        rig.run(1_000_000);
-        let stats = rig.gpu.stats();
-        assert_eq!(stats.blocked_loads, 0);
-        assert!(!stats.states_loaded.touched_in(0, 0x5ff));
-        assert!(!stats.states_loaded.touched_in(0x654, 0x66c));
-        assert!(!stats.touched(0x3804));
-        let expected: std::collections::BTreeSet<u32> =
-            loads(&words(bytes)).iter().map(|l| l.0).collect();
-        let seen: std::collections::BTreeSet<u32> = stats.states_loaded.addresses().collect();
-        assert_eq!(seen, expected);
-    }
-}
-
-// --- GC2000: states that name buffers hold offsets into them ---
-
-struct Reloc {
-    rig: Rig,
-    target: u64,
-    status: u64,
-    readback: u64,
-    vertices: u64,
-}
-
-impl Reloc {
-    fn new() -> Reloc {
-        let mut rig = Rig::ready(Variant::Gc2000);
-        Reloc {
-            target: rig.alloc(64),
-            status: rig.alloc(1),
-            readback: rig.alloc(64),
-            vertices: rig.alloc(1),
-            rig,
-        }
-    }
-
-    /// Runs a stream with each address state relocated to the buffer that it names. Addresses go
-    /// through the linear window, whose base is 0.
-    fn submit(&mut self, bytes: &[u8]) {
-        let mut stream = words(bytes);
-        let mut relocated = 0;
-        let clearing = loads(&stream).iter().any(|l| stream[l.1] == 0x5555_5555);
-        for (state, at) in loads(&stream.clone()) {
-            let base = match state {
-                // RS destination: the tile status for a fill, otherwise the read-back buffer.
-                0x16e0 if clearing => self.status,
-                0x16e0 => self.readback,
-                0x16c0 | 0x16c4 | 0x165c | 0x1460 | 0x1464 => self.target,
-                0x1658 => self.status,
-                0x680 => self.vertices,
-                _ => continue,
-            };
-            stream[at] += base as u32;
-            relocated += 1;
-        }
-        assert!(relocated > 0);
-        let tail = Stream(stream)
-            .state(0x380c, 3)
-            .state(0x1650, 1)
-            .sync(FE, PE)
-            .event(1, FROM_PE)
-            .end();
-        self.rig.exec(tail);
-        assert_eq!(self.rig.ack(), 2);
-        assert!(self.rig.is_idle());
-        self.rig.assert_clean();
-    }
-}
-
-#[test]
-fn gc2000_clear_and_read_back() {
-    let mut s = Reloc::new();
-    s.rig.gpu.set_capture(true);
-    s.submit(include_bytes!(
-        "../../../../data/etnaviv/etna-GC2000.m1.0.bin"
-    ));
-    // 4096 tiles of 64 bytes, two bits each.
-    for n in 0..256 {
-        assert_eq!(s.rig.r32(s.status + n * 4), 0x5555_5555);
-    }
-    assert_eq!(s.rig.r32(s.status + 1024), 0);
-    assert_eq!(s.rig.gpu.stats().rs_operations, 1);
-    assert!(
-        s.rig.gpu.last_frame().is_none(),
-        "a fill of tile status is not a frame"
-    );
-
-    s.submit(include_bytes!(
-        "../../../../data/etnaviv/etna-GC2000.m1.1.bin"
-    ));
-    // The window is 16 x 128 at x 128: two pipes of 64 rows.
-    for y in 0..256 {
-        for x in 0..256 {
-            let expected = if (128..144).contains(&x) && y < 128 {
-                COLOR
-            } else {
-                0
-            };
-            assert_eq!(
-                s.rig.r32(s.readback + y * 1024 + x * 4),
-                expected,
-                "{x} {y}"
-            );
-        }
-    }
-    let frame = s.rig.gpu.last_frame().unwrap();
-    assert_eq!(
-        (frame.engine, frame.width, frame.height),
-        (Engine::Rs, 16, 128)
-    );
-    assert!(frame.pixels.chunks(4).all(|p| p == COLOR.to_le_bytes()));
-}
-
-#[test]
-fn gc2000_read_back_of_a_split_image() {
-    // Without cleared tiles the pixels come from both halves of the buffer: rows 0 to 63 from the
-    // first, 64 to 127 from the second.
-    let mut s = Reloc::new();
-    s.rig.fill(s.target, 0x2_0000, 0x1111_1111);
-    s.rig.fill(s.target + 0x2_0000, 0x2_0000, 0x2222_2222);
-    s.submit(include_bytes!(
-        "../../../../data/etnaviv/etna-GC2000.m1.1.bin"
-    ));
-    let at = s.readback + 128 * 4;
-    assert_eq!(s.rig.r32(at), 0x1111_1111);
-    assert_eq!(s.rig.r32(at + 63 * 1024), 0x1111_1111);
-    assert_eq!(s.rig.r32(at + 64 * 1024), 0x2222_2222);
-    assert_eq!(s.rig.r32(at + 127 * 1024), 0x2222_2222);
-}
-
-#[test]
-fn gc2000_triangle() {
-    let mut s = Reloc::new();
-    s.submit(include_bytes!(
-        "../../../../data/etnaviv/etna-GC2000.m3.0.bin"
-    ));
-    let stats = s.rig.gpu.stats();
-    assert_eq!(stats.draws, 1);
-    assert_eq!(stats.commands[5], 1, "DRAW_PRIMITIVES");
-    // Vertices, two halves of the colour buffer, tile status, its surface.
-    assert_eq!(stats.draw_addresses, 5);
 }

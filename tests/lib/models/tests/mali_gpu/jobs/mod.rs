@@ -3,6 +3,9 @@
 use crate::common::{Rig, JOB, RW};
 use models::Variant;
 
+mod faults;
+mod stops;
+
 const JC: u64 = 0x0200_0000;
 const DATA: u64 = 0x0300_0000;
 
@@ -159,61 +162,6 @@ fn js_state_is_sampled_by_clear() {
     assert_eq!(g.rd(0x1010), 0);
 }
 
-/// Would catch NEXT starting after a failed job before the driver could cancel it. Source:
-/// panfrost.md 2.5 "on ERR write COMMAND_NEXT=NOP; write INT_CLEAR".
-#[test]
-fn failure_holds_next_back() {
-    for cancel in [true, false] {
-        let mut g = rig();
-        // A header of zeroes is not a valid job.
-        null_chain(&mut g, JC + 0x400, 1);
-        g.submit(1, JC, 0);
-        g.submit(1, JC + 0x400, 1 << 11);
-        g.settle();
-        assert_eq!(
-            (g.job_raw(), g.slot_status(1)),
-            (0x2_0000, 0x40),
-            "JOB_CONFIG_FAULT"
-        );
-        assert_eq!(g.rd(0x18e0), 1, "NEXT waits");
-        if cancel {
-            g.wr(0x18e0, 0);
-            assert_eq!(
-                g.rd64(0x18c0),
-                JC + 0x400,
-                "HEAD_NEXT shows that it has not started"
-            );
-        }
-        g.wr(0x1004, 0x2_0000);
-        assert_eq!(g.rd(0x1010), if cancel { 0 } else { 0x2_0000 });
-        g.settle();
-        assert_eq!(g.job_raw(), if cancel { 0 } else { 2 });
-        if cancel {
-            // Submits it again: only COMMAND_NEXT is written.
-            g.wr(0x18e0, 1);
-            g.settle();
-            assert_eq!(g.job_raw(), 2);
-        }
-    }
-}
-
-/// Would catch a job that starts after a failure that the driver has not handled yet. Source:
-/// panfrost.md 2.5 (error handling comes before the next job).
-#[test]
-fn start_waits_for_the_error_to_be_cleared() {
-    let mut g = rig();
-    g.submit(1, JC, 0);
-    g.settle();
-    assert_eq!(g.job_raw(), 0x2_0000);
-    null_chain(&mut g, JC + 0x400, 1);
-    g.submit(1, JC + 0x400, 0);
-    g.settle();
-    assert_eq!((g.job_raw(), g.slot_status(1)), (0x2_0000, 0x40));
-    g.wr(0x1004, 0x2_0000);
-    g.settle();
-    assert_eq!((g.job_raw(), g.slot_status(1)), (2, 1));
-}
-
 /// Would catch JS_STATE bits of one slot lost when another is acknowledged.
 #[test]
 fn js_state_keeps_the_other_slots() {
@@ -229,170 +177,6 @@ fn js_state_keeps_the_other_slots() {
     g.wait(20_000);
     g.wr(0x1004, 4);
     assert_eq!(g.rd(0x1010), 2);
-}
-
-/// Would catch a soft stop in the middle of a job, or a tail from which the chain cannot continue.
-/// Source: panfrost.md 2.5 "STOPPED(0x03): resume later from JS_TAIL".
-#[test]
-fn soft_stop_and_resume() {
-    let mut g = rig();
-    null_chain(&mut g, JC, 10);
-    g.submit(1, JC, 0);
-    g.wait(20_000);
-    g.wr(0x18a0, 2);
-    g.settle();
-    assert_eq!((g.job_raw(), g.slot_status(1)), (0x2_0000, 3));
-    let tail = g.slot_tail(1);
-    assert!(tail > JC && tail < JC + 640 && tail & 63 == 0);
-    let done = (tail - JC) / 64;
-    assert_eq!(g.mali.stats().jobs[1], done);
-    assert_eq!((g.peek32(tail - 64), g.peek32(tail)), (1, 0));
-    g.wr(0x1004, 0x2_0000);
-    g.submit(1, tail, 0);
-    g.settle();
-    assert_eq!((g.job_raw(), g.slot_status(1)), (2, 1));
-    assert_eq!(g.mali.stats().jobs[1], 10, "each job ran once");
-    assert_eq!(
-        g.mali
-            .stats()
-            .decode_errors
-            .get("dependency on a job not earlier in the chain"),
-        None
-    );
-}
-
-/// Would catch an effect of a soft stop that comes after the end of the chain.
-#[test]
-fn soft_stop_of_the_last_job_completes_it() {
-    let mut g = rig();
-    null_chain(&mut g, JC, 1);
-    g.submit(1, JC, 0);
-    g.wait(3_000);
-    g.wr(0x18a0, 2);
-    g.settle();
-    assert_eq!((g.job_raw(), g.slot_status(1)), (2, 1));
-}
-
-/// Would catch hard stops by chain flag that hit the wrong job. Source: panfrost.md 2.5
-/// "HARD_STOP_0/1 (5/7) and SOFT_STOP_0/1 (4/6) target one".
-#[test]
-fn stops_by_chain_flag() {
-    // (config flag, command, status, raw)
-    let cases = [
-        (0, 5, 4, 0x2_0000),
-        (0, 7, 1, 2),
-        (1 << 11, 7, 4, 0x2_0000),
-        (1 << 11, 5, 1, 2),
-        (0, 4, 3, 0x2_0000),
-        (0, 6, 1, 2),
-        (1 << 11, 6, 3, 0x2_0000),
-        (1 << 11, 3, 4, 0x2_0000),
-    ];
-    for (flag, command, status, raw) in cases {
-        let mut g = rig();
-        null_chain(&mut g, JC, 4);
-        g.submit(1, JC, flag);
-        g.wait(8_000);
-        g.wr(0x18a0, command);
-        g.settle();
-        assert_eq!(
-            (g.slot_status(1), g.job_raw()),
-            (status, raw),
-            "flag {flag} command {command}"
-        );
-    }
-    // T720 has no chain flag. Source: panfrost.md 2.3 (V4 parts).
-    let mut g = Rig::ready(Variant::T720);
-    g.map(JC, 0x4000, RW);
-    null_chain(&mut g, JC, 4);
-    g.submit(1, JC, 0);
-    g.wr(0x18a0, 5);
-    g.settle();
-    assert_eq!(g.job_raw(), 2);
-    assert_eq!(
-        g.mali.stats().protocol_errors["stop by chain flag without disambiguation"],
-        1
-    );
-}
-
-/// Would catch stop commands that affect an idle slot or a later chain.
-#[test]
-fn stop_of_an_idle_slot_does_nothing() {
-    let mut g = rig();
-    g.wr(0x18a0, 3);
-    g.settle();
-    assert_eq!(g.job_raw(), 0);
-    null_chain(&mut g, JC, 1);
-    g.submit(1, JC, 0);
-    g.settle();
-    assert_eq!(g.job_raw(), 2);
-}
-
-/// Would catch jobs that run without power. Source: panfrost.md 2.7 (0x41 JOB_POWER).
-#[test]
-fn jobs_need_power() {
-    let mut g = rig();
-    null_chain(&mut g, JC, 1);
-    g.wr(0x1c0, 0x8);
-    g.settle();
-    g.submit(1, JC, 0);
-    g.settle();
-    assert_eq!(
-        (g.job_raw(), g.slot_status(1)),
-        (0x2_0000, 0x41),
-        "one core of the affinity is off"
-    );
-    g.wr(0x1004, 0x2_0000);
-    g.wr(0x180, 0x8);
-    g.settle();
-    g.wr(0x1d0, 1);
-    g.settle();
-    g.header(JC, 7, 1, (0, 0), 0);
-    g.submit(1, JC, 0);
-    g.settle();
-    assert_eq!(g.slot_status(1), 0x41, "a tiler job needs the tiler");
-}
-
-/// Would catch configuration errors taken for jobs. Source: panfrost.md 2.5 (slots), 2.7
-/// (0x40, 0x44).
-#[test]
-fn configuration_faults() {
-    // A fragment job does not run in slot 1, nor a tiler job in slot 0.
-    for (slot, kind) in [(1, 9), (0, 7), (2, 7), (1, 11), (1, 0)] {
-        let mut g = rig();
-        g.header(JC, kind, 1, (0, 0), 0);
-        g.submit(slot, JC, 0);
-        g.settle();
-        assert_eq!(g.slot_status(slot), 0x40, "type {kind} in slot {slot}");
-        assert_eq!(g.peek32(JC), 0x40, "the header has the exception code");
-    }
-    let mut g = rig();
-    null_chain(&mut g, JC, 1);
-    g.submit(1, JC + 8, 0);
-    g.settle();
-    assert_eq!(g.slot_status(1), 0x40, "headers are 64-byte aligned");
-    g.wr(0x1004, 0x2_0000);
-    g.submit(1, JC, 9);
-    g.settle();
-    assert_eq!(g.slot_status(1), 0x40, "there are eight address spaces");
-    g.wr(0x1004, 0x2_0000);
-    g.wr64(0x18c0, JC);
-    g.wr64(0x18d0, 0xf0);
-    g.wr(0x18d8, 0);
-    g.wr(0x18e0, 1);
-    g.settle();
-    assert_eq!(g.slot_status(1), 0x44, "no such core");
-}
-
-/// Would catch header write-back where it is disabled. Source: Linux 6.1 panfrost_regs.h
-/// JS_CONFIG_DISABLE_DESCRIPTOR_WR_BK (bit 15).
-#[test]
-fn write_back_can_be_disabled() {
-    let mut g = rig();
-    null_chain(&mut g, JC, 1);
-    g.submit(1, JC, 1 << 15);
-    g.settle();
-    assert_eq!((g.job_raw(), g.peek32(JC)), (2, 0));
 }
 
 /// Would catch a START written twice, and NOP that does not cancel.
@@ -425,22 +209,6 @@ fn slots_run_side_by_side() {
     assert_eq!(g.job_raw(), 4);
     g.settle();
     assert_eq!(g.job_raw(), 6);
-}
-
-/// Would catch a chain that hangs the model itself: it links to itself, time advances, and a hard
-/// stop ends it.
-#[test]
-fn endless_chain_can_be_stopped() {
-    let mut g = rig();
-    g.header(JC, 1, 1, (0, 0), JC);
-    g.submit(1, JC, 0);
-    g.wait(500_000_000);
-    assert_eq!(g.job_raw(), 0);
-    g.set_timing(|t| (t.short_job_ns, t.fetch_ns) = (0, 0));
-    g.wait(100_000);
-    g.wr(0x18a0, 3);
-    g.settle();
-    assert_eq!(g.slot_status(1), 4);
 }
 
 /// Would catch a flush id that does not change, or changes on Midgard. Source: panfrost.md 2.3
