@@ -5,8 +5,13 @@
 //! pixels of 8x4 groups of 2x4 tiles, all in rows; a split image has every second row of
 //! (super-)tiles at a second address (Mesa etnaviv_rs.c etna_compute_tileoffset halves y).
 
+mod tile_status;
+
 use super::mem::Mem;
 use super::mmu::{Client, Stop};
+use tile_status::{split, StatusCache};
+
+pub(crate) use tile_status::{resolve_in_place, TileStatus};
 
 /// Layout of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,20 +33,6 @@ pub(crate) struct Rect {
     pub(crate) h: u32,
 }
 
-/// Tile status of an image.
-///
-/// HW: Mesa etnaviv_screen.c ts_clear_value (0x11111111 with four bits a tile, 0x55555555 with
-/// two): the value 1 means cleared, 0 means that memory holds the pixels; other values mean
-/// compression, which the model cannot decode.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TileStatus {
-    pub(crate) status: u32,
-    pub(crate) surface: u32,
-    pub(crate) tile_bytes: u32,
-    pub(crate) bits: u32,
-    pub(crate) clear: [u32; 2],
-}
-
 /// An image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Image {
@@ -58,9 +49,6 @@ pub(crate) struct Image {
 
 /// Rows of a band: a multiple of every tile height, so that no tile is in two bands.
 const BAND: u32 = 64;
-
-/// Maximum number of tiles of an in-place resolve: 4 GiB.
-const TILES_MAX: u32 = 1 << 26;
 
 /// Contiguous pixels of one row: `n` from (x, y) on, at `va`.
 struct Span {
@@ -324,31 +312,6 @@ impl Image {
     }
 }
 
-/// Resolves `count` tiles in place: writes the clear value of cleared tiles to memory. The tile
-/// status is only read: Mesa passes it as an input (etnaviv_blt.c, ts_addr.flags).
-pub(crate) fn resolve_in_place(
-    mem: &mut Mem,
-    ts: &TileStatus,
-    count: u32,
-    bpp: u32,
-) -> Result<(), Stop> {
-    let mut status = StatusCache::default();
-    for tile in 0..count.min(TILES_MAX) {
-        match status.get(mem, ts, tile)? {
-            0 => (),
-            1 => {
-                let mut bytes = vec![0; ts.tile_bytes as usize];
-                fill(&mut bytes, ts.clear, bpp);
-                let at = ts.surface.wrapping_add(tile.wrapping_mul(ts.tile_bytes));
-                mem.write(Client::Pe, at, &bytes)?;
-                mem.stats.tiles_filled += 1;
-            }
-            value => mem.stats.decode("compressed tile", value),
-        }
-    }
-    Ok(())
-}
-
 /// Fills `bytes` with a repeated pixel; pixels of up to four bytes are the low bytes of the first
 /// word.
 pub(crate) fn fill(bytes: &mut [u8], value: [u32; 2], bpp: u32) {
@@ -358,82 +321,5 @@ pub(crate) fn fill(bytes: &mut [u8], value: [u32; 2], bpp: u32) {
     let n = bpp.clamp(1, 8) as usize;
     for (i, byte) in bytes.iter_mut().enumerate() {
         *byte = pattern[i % n];
-    }
-}
-
-/// Calls `f(va, tile, len)` for the part of a run on each tile.
-fn split(
-    ts: &TileStatus,
-    va: u32,
-    len: u32,
-    mut f: impl FnMut(u32, u32, u32) -> Result<(), Stop>,
-) -> Result<(), Stop> {
-    let mut done = 0;
-    while done < len {
-        let at = va.wrapping_add(done);
-        let offset = at.wrapping_sub(ts.surface);
-        let part = (ts.tile_bytes - offset % ts.tile_bytes).min(len - done);
-        f(at, offset / ts.tile_bytes, part)?;
-        done += part;
-    }
-    Ok(())
-}
-
-/// A cached line of the tile status, written back before another one is loaded.
-#[derive(Default)]
-struct StatusCache {
-    line: Option<u32>,
-    bytes: Vec<u8>,
-    dirty: bool,
-}
-
-/// Bytes of a line. HW: Mesa etnaviv_resource.c: a tile status is a multiple of 0x100 bytes long.
-const LINE: u32 = 64;
-
-impl StatusCache {
-    fn locate(ts: &TileStatus, tile: u32) -> (u32, usize, u32) {
-        let per_byte = 8 / ts.bits;
-        let byte = tile / per_byte;
-        (
-            byte / LINE,
-            (byte % LINE) as usize,
-            tile % per_byte * ts.bits,
-        )
-    }
-
-    fn load(&mut self, mem: &mut Mem, ts: &TileStatus, line: u32) -> Result<(), Stop> {
-        if self.line == Some(line) {
-            return Ok(());
-        }
-        self.flush(mem, ts)?;
-        self.bytes = vec![0; LINE as usize];
-        let va = ts.status.wrapping_add(line.wrapping_mul(LINE));
-        mem.read(Client::Pe, va, &mut self.bytes)?;
-        self.line = Some(line);
-        Ok(())
-    }
-
-    fn get(&mut self, mem: &mut Mem, ts: &TileStatus, tile: u32) -> Result<u32, Stop> {
-        let (line, byte, shift) = StatusCache::locate(ts, tile);
-        self.load(mem, ts, line)?;
-        Ok(u32::from(self.bytes[byte]) >> shift & ((1 << ts.bits) - 1))
-    }
-
-    fn put(&mut self, mem: &mut Mem, ts: &TileStatus, tile: u32, value: u8) -> Result<(), Stop> {
-        let (line, byte, shift) = StatusCache::locate(ts, tile);
-        self.load(mem, ts, line)?;
-        let mask = ((1u32 << ts.bits) - 1) << shift;
-        self.bytes[byte] = self.bytes[byte] & !(mask as u8) | value << shift;
-        self.dirty = true;
-        Ok(())
-    }
-
-    fn flush(&mut self, mem: &mut Mem, ts: &TileStatus) -> Result<(), Stop> {
-        if let (true, Some(line)) = (self.dirty, self.line) {
-            let va = ts.status.wrapping_add(line.wrapping_mul(LINE));
-            mem.write(Client::Pe, va, &self.bytes)?;
-        }
-        self.dirty = false;
-        Ok(())
     }
 }
