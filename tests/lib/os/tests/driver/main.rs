@@ -6,14 +6,14 @@
     reason = "calls of drm_os.h as C makes them, with handles that the test made"
 )]
 
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "common/driver.rs"]
-mod driver;
+mod toy;
 use common::*;
-use driver::*;
 use drm_os_host::{sys, Caller, Config, Device, File, World};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::Arc;
+use toy::*;
 
 const ENOMEM: i32 = sys::DRM_OS_ENOMEM as i32;
 const RENDER: u32 = sys::DRM_OS_MINOR_RENDER;
@@ -352,8 +352,8 @@ fn an_ioctl_that_keeps_a_lock_is_reported() {
 
 #[test]
 fn the_type_check_names_every_function_of_the_header() {
-    let bindings = include_str!("../../../../sys/dev/drm/kpi/src/os/bindings.rs");
-    let check = include_str!("../src/check.rs");
+    let bindings = include_str!("../../../../../sys/dev/drm/kpi/src/os/bindings.rs");
+    let check = include_str!("../../src/check.rs");
     let checked: Vec<&str> = check
         .split(|c: char| !(c.is_alphanumeric() || c == '_'))
         .collect();
