@@ -18,3 +18,4 @@ mod foreign;
 mod fuzz;
 mod named;
 mod reader;
+mod relocations;
