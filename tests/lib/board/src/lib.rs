@@ -75,7 +75,7 @@ pub fn board(name: &str, config: Config) -> Board {
     Board::new(name, config).expect("the board attaches")
 }
 
-/// Drops a board whose driver is detached; everything is to be gone.
+/// Drops a board whose driver is detached, then checks that no object is live.
 fn end(board: Board) {
     let world = board.world().clone();
     drop(board);
@@ -83,7 +83,7 @@ fn end(board: Board) {
     assert_eq!(
         world.counters().bad_dma,
         0,
-        "the GPU used memory that is not there"
+        "the GPU accessed an address without a page"
     );
 }
 
@@ -93,7 +93,7 @@ fn counter(counters: Vec<(String, u64)>, name: &str) -> u64 {
     found.map_or(0, |(_, value)| value)
 }
 
-/// The little-endian word at `at`, which panics if there is none.
+/// The little-endian word at `at`. Panics if `bytes` is too short.
 pub fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }

@@ -113,11 +113,11 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
     /// Detaches by force, then checks that no object is live and that the model counted no error.
     /// Returns the model's counters.
     pub fn finish(self) -> Stats {
-        self.device().detach(true).expect("the driver lets go");
+        self.device().detach(true).expect("the driver detaches");
         self.finish_detached()
     }
 
-    /// As [`RigOf::finish`], where the driver is no longer attached.
+    /// As [`RigOf::finish`], after the driver has been detached.
     pub fn finish_detached(self) -> Stats {
         let stats = self.stats();
         check_manners(&stats);
