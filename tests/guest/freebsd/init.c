@@ -127,7 +127,7 @@ int
 main(int argc, char **argv, char **env)
 {
 	static const char delay[] = "kern.shutdown.poweroff_delay";
-	long console = sys(SYS_OPEN, "/dev/console", O_RDWR, 0);
+	long console = sys(SYS_OPEN, "/dev/console", O_RDWR, 0), error;
 	int status, fd, none = 0, how = RB_POWEROFF;
 
 	(void)argc;
@@ -140,6 +140,10 @@ main(int argc, char **argv, char **env)
 	say("guest: up\n");
 	status = run();
 	say("guest: end %d\n", (long)status);
+	/* What the console's buffer still has would be lost, or cut by messages of the shutdown. */
+	error = -sys(SYS_IOCTL, 1, TIOCDRAIN, 0);
+	if (error > 0)
+		say("guest: console not drained: errno %d\n", error);
 	mail(MAIL_EXIT, (uint32_t)status);
 	/*
 	 * By default the kernel spends five seconds in DELAY(9) for disks to write their caches;

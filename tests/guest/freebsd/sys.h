@@ -159,6 +159,9 @@ struct devreq {
 #define DEV_SUSPEND	DEVCTL(5)
 #define DEV_RESUME	DEVCTL(6)
 
+/* sys/ttycom.h */
+#define TIOCDRAIN	IO('t', 94)
+
 /*
  * sys/ioccom.h: the bits for IN and OUT are swapped with respect to Linux, and a request without an
  * argument has a bit of its own.

@@ -70,6 +70,8 @@ mod tests {
             "guest: unloapanfrost0: detached\nd ended with 1",
             "guest: unloapanfrost0: detached\n1\n2\n3\n4\nd ended with 0",
             "d ended with 0\nguest: unloapanfrost0: detached",
+            // The end of it was in the console's buffer when the machine went off.
+            "guest: unloaWaiting (max 60 seconds) to stop... d ended withdone\nUptime: 53s",
         ] {
             assert!(!says_it(text), "{text}");
         }
