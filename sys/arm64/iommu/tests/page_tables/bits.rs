@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The bits of hardware entries, as literals, and the rules that every format keeps.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::as_conversions,
-    clippy::arithmetic_side_effects,
-    reason = "a test may fail loudly"
-)]
-
-mod common;
-
-use common::formats::*;
-use common::harness::*;
-use common::Layout;
+use crate::common::formats::*;
+use crate::common::harness::*;
+use crate::common::Layout;
 use iommu_pmap::*;
 use proptest::prelude::*;
 
@@ -264,7 +252,7 @@ fn check_format<F: Format>(layout: Layout, page: u64, prot: Prot, attr: MemAttr)
         assert_eq!(F::decode(level, word), Entry::Leaf { pa, prot, attr });
         assert_eq!(
             (layout.classify)(level, word),
-            common::Kind::Leaf(pa.0, prot, attr)
+            crate::common::Kind::Leaf(pa.0, prot, attr)
         );
         assert_eq!(
             F::leaf(level, pa, prot, attr),

@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Random sequences against the oracle, and one long sequence with every allocation failing once.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::as_conversions,
-    clippy::arithmetic_side_effects,
-    reason = "a test may fail loudly"
-)]
-
-mod common;
-
-use common::formats::*;
-use common::harness::*;
+use crate::common::formats::*;
+use crate::common::harness::*;
 use iommu_pmap::*;
 use proptest::prelude::*;
 
