@@ -18,7 +18,7 @@ pub enum Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BusError;
 
-/// The board as one device sees it.
+/// The board as one device accesses it.
 pub trait Bus {
     /// Reads `buf.len()` bytes at physical address `pa`.
     ///

@@ -123,7 +123,7 @@ impl Frames {
     }
 }
 
-/// Frames below and above 4 GiB. Allocations that may be above are, while there are such frames.
+/// Frames below and above 4 GiB. Allocations take frames above it while there are any, if allowed.
 pub(crate) struct Zones {
     /// Number of the first frame of RAM, and of frames below 4 GiB.
     base: u64,

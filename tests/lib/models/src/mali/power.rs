@@ -207,7 +207,7 @@ impl Power {
             .min()
     }
 
-    /// Moves every pending time by `ns`.
+    /// Adds `ns` to the time of every pending transition.
     pub(crate) fn shift(&mut self, ns: u64) {
         for d in &mut self.domains {
             for at in [&mut d.on_at, &mut d.off_at] {

@@ -68,7 +68,7 @@ impl Vivante {
         self.trace = on.then_some(trace);
     }
 
-    /// Address, as the front end sees memory, and header of every command executed since
+    /// Address, as the front end uses it, and header of every command executed since
     /// [`Vivante::set_trace`], oldest first; turns of the idle loop that read no change are left
     /// out.
     pub fn trace(&self) -> &[(u32, u32)] {

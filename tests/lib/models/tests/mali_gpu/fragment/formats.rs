@@ -106,8 +106,7 @@ fn colour_formats() {
     }
 }
 
-/// Would catch formats that are written wrongly without a count: targets of unknown formats are
-/// counted and not written.
+/// Would catch an unknown format that is written: such targets are counted and not written.
 #[test]
 fn unknown_formats_and_layouts_are_counted() {
     let base = rgba8(IMAGE, 256, LINEAR, COLOR);
