@@ -9,7 +9,7 @@ use driver_tests::{errno, pass, real, Ends, MS, SEC};
 use models::Injection;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const THREADS: u32 = 4;
 
@@ -64,11 +64,16 @@ fn visit(rig: &Rig, n: u32) -> Result<(), i32> {
     c.close(heap.handle)
 }
 
-/// Clients come and go in all threads while memory is short and interrupts lie.
+/// Clients come and go in all threads while memory is short and interrupts lie. Nothing hangs, so
+/// nothing is reset, unless a thread of the driver or of the model waits so long for a processor
+/// that the driver takes that for a hang: on the real clock it expects the end of a job that it
+/// stops within 10 ms. A thread that sleeps for a millisecond meanwhile shows how long it is here.
 #[test]
 fn clients_come_and_go() {
+    const STALL: Duration = Duration::from_millis(4);
     let rig = Rig::with("rk3399", real(&[]));
     let over = AtomicBool::new(false);
+    let mut longest = Duration::ZERO;
     thread::scope(|scope| {
         let ends = Ends(&over);
         let workers: Vec<_> = (0..THREADS)
@@ -77,8 +82,8 @@ fn clients_come_and_go() {
                 scope.spawn(move || (0..40).for_each(|n| visit(rig, n + t).unwrap()))
             })
             .collect();
-        scope.spawn(|| {
-            let mut n = 0;
+        let watch = scope.spawn(|| {
+            let (mut n, mut longest) = (0, Duration::ZERO);
             while !over.load(Relaxed) {
                 n += 1;
                 rig.world().lowmem(10);
@@ -88,14 +93,22 @@ fn clients_come_and_go() {
                     ns: MS,
                 });
                 rig.device().stats();
+                let began = Instant::now();
                 thread::sleep(Duration::from_millis(1));
+                longest = longest.max(began.elapsed());
             }
+            longest
         });
         let results: Vec<_> = workers.into_iter().map(|w| w.join()).collect();
         drop(ends);
         assert!(results.iter().all(Result::is_ok));
+        longest = watch.join().unwrap();
     });
-    assert_eq!(rig.stat("resets"), 0);
+    let resets = rig.stat("resets");
+    assert!(
+        resets == 0 || longest > STALL,
+        "{resets} resets, {longest:?}"
+    );
     rig.finish();
 }
 
@@ -182,10 +195,13 @@ fn counters_under_load() {
         });
         let c = rig.client();
         c.perfcnt_enable(true, 0).unwrap();
-        let mut good = 0;
-        for n in 0..200 {
-            if n % 50 == 49 {
-                rig.plant(Injection::AsStuck(n % 2));
+        // How many dumps a reset costs depends on how long it takes.
+        const TRIES: usize = 10_000;
+        let (mut good, mut n) = (0, 0);
+        while good < 150 && n < TRIES {
+            n += 1;
+            if n % 50 == 0 {
+                rig.plant(Injection::AsStuck(n / 50 % 2));
             }
             match c.perfcnt_dump(&mut [0; 7 * 256]) {
                 Ok(()) => good += 1,
@@ -194,7 +210,7 @@ fn counters_under_load() {
                 Err(e) => panic!("error {e}"),
             }
         }
-        assert!(good > 100, "{good}");
+        assert!(good == 150, "{good} of {n} dumps");
         drop(ends);
     });
     rig.finish();
