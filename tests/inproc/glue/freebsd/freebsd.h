@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The parts of FreeBSD's kernel that the glue's memory files use, for the host's compiler: one
- * processor, one thread, a little memory. build.rs creates a header for each name that they
- * include, and this file replaces all of them. fake_vm.c has the functions; a call that is not
- * allowed aborts the process.
+ * The parts of FreeBSD's kernel that the glue's files use, for the host's compiler. build.rs creates
+ * a header for each name that they include, and this file replaces all of them. The memory files
+ * have one processor, one thread, a little memory: fake_vm.c has the functions. Those that are
+ * tested with threads have locks, a clock and a limit of swap: threads.h, fake_threads.c. A call
+ * that is not allowed aborts the process.
  */
 #ifndef GLUE_FREEBSD_H
 #define	GLUE_FREEBSD_H
@@ -38,8 +39,10 @@ typedef int (*modeventhand_t)(module_t, int, void *);
 #define	flsl(x)		((x) == 0 ? 0 : 64 - __builtin_clzl((u_long)(x)))
 #define	powerof2(x)	((((x) - 1) & (x)) == 0)
 #define	KASSERT(what, text)	do { if (!(what)) fake_die(#what); } while (0)
-void	fake_die(const char *what) __attribute__((__noreturn__));
 
+#ifdef GLUE_THREADS
+#include "threads.h"
+#else
 /* Locks: that the right one is held is checked, for the VM object. */
 struct mtx { bool held; };
 struct sx { bool held; };
@@ -52,6 +55,12 @@ struct cv {
 #define	mtx_destroy(m)	((void)(m))
 #define	mtx_lock(m)	((void)((m)->held = true))
 #define	mtx_unlock(m)	((void)((m)->held = false))
+/* Time stands still. */
+typedef int64_t sbintime_t;
+#define	getsbinuptime()	((sbintime_t)0)
+extern struct thread *curthread;
+#endif
+void	fake_die(const char *what) __attribute__((__noreturn__));
 
 /* sys/queue.h */
 #define	LIST_HEAD(name, type)	struct name { struct type *first; }
@@ -101,9 +110,6 @@ struct malloc_type;
 #define	refcount_acquire_if_not_zero(p)	(*(p) != 0 && ++*(p) != 0)
 #define	strlcpy(to, from, len)	snprintf(to, len, "%s", from)
 #define	pause(why, ticks)	fake_die("pause")
-/* Time stands still. */
-typedef int64_t sbintime_t;
-#define	getsbinuptime()	((sbintime_t)0)
 
 struct ucred;
 struct vmspace;
@@ -118,7 +124,6 @@ struct thread {
 	struct { struct domainset *dr_policy; } td_domain;
 };
 #define	P_KPROC		4
-extern struct thread *curthread;
 #define	curproc		(curthread->td_proc)
 #define	crhold(cred)	(cred)
 #define	crfree(cred)	((void)(cred))

@@ -87,8 +87,9 @@ drm_os_cred_charge(struct drm_os_cred *cred, uint64_t bytes)
 	if (cred->used <= cred->reserved)
 		return (0);
 	error = reserve(cred);
+	/* What others gave back meanwhile, they did not release. */
 	if (error != 0)
-		atomic_subtract_64(&cred->used, bytes);
+		drm_os_cred_uncharge(cred, bytes);
 	return (error);
 }
 
