@@ -89,6 +89,8 @@ mail(uint32_t offset, uint32_t value)
 		say("cannot map the mailbox: errno %d\n", -at);
 	else
 		*(volatile uint32_t *)(at + offset) = value;
+	if (at > 0)
+		sys(SYS_MUNMAP, at, PAGE);
 	if (fd >= 0)
 		sys(SYS_CLOSE, fd);
 }

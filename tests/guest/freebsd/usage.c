@@ -66,12 +66,20 @@ static char *stream;
 static const struct stream *
 read_stream(const char *name)
 {
-	size_t len = STREAM_BYTES;
+	/* The kernel wires as much of the buffer as it may fill. */
+	static size_t room = 256ul << 10;
+	size_t len;
 	long error;
 
 	if (stream == NULL)
 		stream = memory(STREAM_BYTES);
-	error = -sys(SYS_SYSCTLBYNAME, name, strlen(name), stream, &len, NULL, 0l);
+	for (;;) {
+		len = room;
+		error = -sys(SYS_SYSCTLBYNAME, name, strlen(name), stream, &len, NULL, 0l);
+		if (error != ENOMEM || room == STREAM_BYTES)
+			break;
+		room *= 2;
+	}
 	if (error > 0 || ((struct stream *)stream)->version != 1) {
 		say("%s: errno %d, version %u\n", name, error,
 		    (uint64_t)((struct stream *)stream)->version);
