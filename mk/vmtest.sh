@@ -10,8 +10,8 @@
 #   SYSDIR=DIR         the kernel's source, /usr/src/sys; KMOD=FILE uses that module, built before
 #   BOARDS="rk3399 ..."  RUNS="clients cases reload faults killed lowmem crowd busy force vm
 #                      inflight power kinds signals"  selects; besides, by hand: boots (COUNT=N
-#                      machines, 5), force100, and latency (SUBMITS=N in a measurement, 2000;
-#                      medians of ROUNDS=N, 3)
+#                      machines, 5), force100, latency (SUBMITS=N in a measurement, 2000;
+#                      medians of ROUNDS=N, 3), and million (SUBMITS=N, 1000000; one processor)
 #   SIGNALS=N          how many, for the run `signals` (4000)
 #   CPUS="N ..."       processors of the machine ("1 4")
 #
@@ -27,7 +27,6 @@ RUNS=${RUNS:-$runs}
 CPUS=${CPUS:-1 4}
 COUNT=${COUNT:-5}
 SIGNALS=${SIGNALS:-4000}
-SUBMITS=${SUBMITS:-2000}
 ROUNDS=${ROUNDS:-3}
 SYSDIR=${SYSDIR:-/usr/src/sys}
 out=$TARGET/vmtest
@@ -75,7 +74,7 @@ native() {
 	}
 	build init "$dir/init.c"
 	build vmctl "$dir/vmctl.c" "$dir/usage.c" "$dir/sysctl.c"
-	build native_drm "$dir"/native_*.c
+	build native_drm "$dir"/native_*.c "$dir/usage.c"
 }
 
 # sysfs ROOT BOARD NODE COMPATIBLE...: the files that Linux's libdrm reads, below ROOT/boards/BOARD.
@@ -246,8 +245,19 @@ force100() { boot "$1" force100 || :; }
 # processor time. Nothing is too long here; mk/bench.sh has a bound, on the host.
 latency() {
 	local limit=1800 silence=1800
-	boot "$1" latency --append "vmtest.submits=$SUBMITS vmtest.rounds=$ROUNDS" \
-		--judge "--count=$SUBMITS" || :
+	local submits=${SUBMITS:-2000}
+	boot "$1" latency --append "vmtest.submits=$submits vmtest.rounds=$ROUNDS" \
+		--judge "--count=$submits" || :
+}
+
+# Whether the last submits of many cost what the first ones do. Their trace would be gigabytes.
+million() {
+	local submits=${SUBMITS:-1000000} cpus=1
+	local limit=$((submits / 250 + limit)) silence=$((submits / 250 + silence))
+	local counts=$out/$label-$1-$cpus-million.counts
+	rm -f "$counts"
+	boot "$1" million --count "$counts" --trace /dev/null \
+		--append "vmtest.submits=$submits" --judge "--count=$submits" || :
 }
 
 # instructions BOARD N: jobs whose instructions are counted, into BOARD-count-N.counts: mk/bench.sh

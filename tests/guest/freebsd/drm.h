@@ -150,6 +150,8 @@ struct native_driver {
 	int syncobjs;
 };
 extern const struct native_driver panfrost, etnaviv;
+/* native_drm.c: reads dev.DRIVER.0.NAME. */
+uint64_t statistic(const struct native_driver *driver, const char *name);
 
 /*
  * native_vm.c: the VM system's operations on pages of buffers, and a process with locked pages when
@@ -166,6 +168,9 @@ void inflight(int fd, const struct native_driver *driver);
 
 /* native_latency.c: how long a small client waits while other clients load the driver. */
 void latency(int fd, const struct native_driver *driver, uint64_t submits, uint64_t rounds);
+
+/* native_million.c: `count` jobs in tenths, and after each what the kernel has allocated. */
+void million(int fd, const struct native_driver *driver, uint64_t count);
 
 /* native_signals.c: repeats round() until `count` signals have arrived during its requests. */
 void signals(int fd, const struct native_driver *driver, uint64_t count);

@@ -16,6 +16,8 @@
  *	native_drm inflight		files in flight between sockets that are closed
  *	native_drm latency SUBMITS ROUNDS
  *					how long a job takes while other clients load the driver
+ *	native_drm million SUBMITS	that many jobs in tenths, and after each what the kernel
+ *					has allocated
  *	native_drm signals COUNT	requests of all kinds, until COUNT signals have arrived
  *					during them
  */
@@ -49,6 +51,20 @@ long
 drm(int fd, uint64_t request, void *argument)
 {
 	return (sys(SYS_IOCTL, (long)fd, request, argument));
+}
+
+uint64_t
+statistic(const struct native_driver *driver, const char *name)
+{
+	char path[64] = "dev.";
+	uint64_t value = 0;
+	size_t len = sizeof(value);
+
+	memcpy(path + strlen(path), driver->name, strlen(driver->name));
+	memcpy(path + strlen(path), ".0.", 3);
+	memcpy(path + strlen(path), name, strlen(name));
+	must(path, sys(SYS_SYSCTLBYNAME, path, strlen(path), &value, &len, NULL, 0l));
+	return (value);
 }
 
 void *
@@ -261,6 +277,8 @@ main(int argc, char **argv, char **env)
 		churn(fd, driver);
 	} else if (argc == 2 && strcmp(argv[1], "inflight") == 0) {
 		inflight(fd, driver);
+	} else if (argc == 3 && strcmp(argv[1], "million") == 0) {
+		million(fd, driver, number_of(argv[2]));
 	} else if (argc == 3 && strcmp(argv[1], "signals") == 0) {
 		signals(fd, driver, number_of(argv[2]));
 	} else if (argc == 4 && strcmp(argv[1], "latency") == 0) {

@@ -163,21 +163,6 @@ signaled_prime(int fd, uint32_t handle)
 	sys(SYS_CLOSE, (long)out.fd);
 }
 
-/* Reads dev.DRIVER.0.NAME. */
-static uint64_t
-statistic(const struct native_driver *driver, const char *name)
-{
-	char path[64] = "dev.";
-	uint64_t value = 0;
-	size_t len = sizeof(value);
-
-	memcpy(path + strlen(path), driver->name, strlen(driver->name));
-	memcpy(path + strlen(path), ".0.", 3);
-	memcpy(path + strlen(path), name, strlen(name));
-	must(path, sys(SYS_SYSCTLBYNAME, path, strlen(path), &value, &len, NULL, 0l));
-	return (value);
-}
-
 void
 signals(int fd, const struct native_driver *driver, uint64_t count)
 {

@@ -175,12 +175,12 @@ add_count(struct usage *usage, const char *name, int64_t value)
 	add(usage, 's', padded, value, 0);
 }
 
-struct usage *
-usage_now(void)
+static void
+read_usage(struct usage *usage)
 {
-	struct usage *usage = memory(sizeof(*usage));
 	int64_t pages;
 
+	usage->n = 0;
 	/*
 	 * devfs(4) frees deleted nodes at the next lookup, and the first read_stream() allocates
 	 * the buffer: both must precede the count.
@@ -191,7 +191,44 @@ usage_now(void)
 	pages = add_zones(usage);
 	add_count(usage, "kern.openfiles", sysctl_int("kern.openfiles"));
 	add_count(usage, "wired pages but uma's", sysctl_int("vm.stats.vm.v_wire_count") - pages);
+}
+
+struct usage *
+usage_now(void)
+{
+	struct usage *usage = memory(sizeof(*usage));
+
+	read_usage(usage);
 	return (usage);
+}
+
+/* Memory of the driver: type "drm" (M_DRM), and the zones of its small blocks, "drm SIZE". */
+static int
+is_drm(const struct entry *entry)
+{
+	return (entry->kind == 'm' ? strncmp(entry->name, "drm", NAME) == 0 :
+	    strncmp(entry->name, "drm ", 4) == 0);
+}
+
+void
+usage_sum(struct usage_sum *sum)
+{
+	/* The same memory each time, so that this process does not grow. */
+	static struct usage now;
+	const struct entry *entry;
+
+	read_usage(&now);
+	memset(sum, 0, sizeof(*sum));
+	for (entry = now.entries; entry < now.entries + now.n; entry++) {
+		if (entry->kind == 's')
+			continue;
+		*(entry->kind == 'm' ? &sum->malloc_bytes : &sum->uma_bytes) += entry->bytes;
+		if (is_drm(entry)) {
+			sum->drm_blocks += entry->live;
+			sum->drm_bytes += entry->bytes;
+		}
+	}
+	sum->wired_pages = sysctl_int("vm.stats.vm.v_wire_count");
 }
 
 long

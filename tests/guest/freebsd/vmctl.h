@@ -22,4 +22,17 @@ long usage_load(struct usage **usage, const char *file);
 long usage_compare(const struct usage *before, const struct usage *between,
     const struct usage *after, int64_t least);
 
+/* All types and zones together. */
+struct usage_sum {
+	/* The driver's: of its malloc(9) type and its zones. */
+	int64_t drm_blocks;
+	int64_t drm_bytes;
+	/* All malloc(9) types; all zones, the part that is in use. */
+	int64_t malloc_bytes;
+	int64_t uma_bytes;
+	/* All wired pages, those of the zones' slabs included. */
+	int64_t wired_pages;
+};
+void usage_sum(struct usage_sum *sum);
+
 #endif

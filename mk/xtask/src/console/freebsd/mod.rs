@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The runs of mk/vmtest.sh: our module on FreeBSD, on the models.
 
+mod million;
 mod runs;
 mod trouble;
 
 use super::{read, Judge, Run};
 use runs::{all_ended, clients, ended, fault, figure, frames, power, signals, stopped};
+use std::path::PathBuf;
 
 /// Lines of a console that are shown when something is wrong.
 pub(super) const TAIL: usize = 25;
@@ -16,6 +18,11 @@ pub(super) const HEADER: &str =
 
 /// Cases that differ on FreeBSD.
 const SUITE: &str = "tests/guest/freebsd/suite.txt";
+
+/// The log of `drmboard vm --count`, beside the console.
+fn counts(run: &Run) -> PathBuf {
+    run.log.with_extension("counts")
+}
 
 /// What a run has to say; the figure of its row.
 fn expect(judge: &mut Judge, run: &Run) -> Result<Option<String>, String> {
@@ -124,6 +131,7 @@ fn expect(judge: &mut Judge, run: &Run) -> Result<Option<String>, String> {
             judge.said("latency: latency: floods a buffer with fences: * ratio *");
             format!("{} submits", run.count)
         }
+        "million" => million::judge(judge, run.count, &read(&counts(run))?),
         name if name.starts_with("count-") => {
             ended(judge, "submits", 0);
             let place = judge
@@ -152,12 +160,16 @@ pub(super) fn judge<'a>(run: &'a Run, text: &'a str) -> Result<(Judge<'a>, Strin
 }
 
 /// What is shown of a console though nothing is wrong.
-pub(super) fn shown<'a>(run: &Run, text: &'a str) -> Vec<&'a str> {
-    let is_latency = run.name == "latency";
-    let lines = text.lines().filter(|_| is_latency);
-    lines
-        .filter_map(|line| line.strip_prefix("latency: latency: "))
-        .collect()
+pub(super) fn shown(run: &Run, text: &str) -> Vec<String> {
+    let after = |start| {
+        text.lines()
+            .filter_map(move |line| line.strip_prefix(start))
+    };
+    match run.name.as_str() {
+        "latency" => after("latency: latency: ").map(str::to_owned).collect(),
+        "million" => million::shown(text, &read(&counts(run)).unwrap_or_default()),
+        _ => Vec::new(),
+    }
 }
 
 pub(super) fn row(run: &Run, figure: &str, result: &str) -> String {
@@ -271,6 +283,8 @@ mod tests {
         let text = "latency: latency: a: 1 us\nother\n";
         assert_eq!(shown(&run("rk3399", "latency"), text), ["a: 1 us"]);
         assert_eq!(shown(&run("rk3399", "busy"), text), [""; 0]);
+        let text = "million: tenth 1: 9\n";
+        assert_eq!(shown(&run("rk3399", "million"), text), [""; 0]);
     }
 
     #[test]
