@@ -13,6 +13,7 @@ use crate::sys;
 use crate::util::{errno, fatal, lk};
 use crate::witness;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Freed runs whose host memory is kept.
 const KEPT: usize = 16;
@@ -153,6 +154,12 @@ pub(crate) mod exports {
     ) {
         let w = &Dev::of(dev).w;
         w.calls.sync(len as u64);
+        let ns = w.sync_ns.load(Relaxed);
+        if !witness::can_sleep() {
+            w.locked_sync.fetch_max(len as u64, Relaxed);
+        } else if ns != 0 && len > 8192 {
+            w.sleep(ns);
+        }
         let memory = &w.mem;
         if !memory.is_in_run(pa, len as u64) {
             fatal(&format!(

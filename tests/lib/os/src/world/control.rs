@@ -101,6 +101,18 @@ impl World {
         self.inner().enqueue_ns.store(ns, Relaxed);
     }
 
+    /// Makes each synchronisation of more than 8 KiB of a run sleep for `ns`, unless a mutex is
+    /// held or it is in an interrupt.
+    pub fn slow_syncs(&self, ns: u64) {
+        self.inner().sync_ns.store(ns, Relaxed);
+    }
+
+    /// The largest number of bytes of a run that were synchronised by one call with a mutex held or
+    /// in an interrupt.
+    pub fn longest_locked_sync(&self) -> u64 {
+        self.inner().locked_sync.load(Relaxed)
+    }
+
     /// Makes one thread in `one_in` sleep for some microseconds before it takes a lock, so that
     /// other threads run between two locks more often; 0 for none. Real clock only.
     pub fn disturb(&self, one_in: u32) {

@@ -93,6 +93,10 @@ pub(crate) struct Inner {
     pub(crate) cv_sleeps: AtomicU64,
     /// See [`World::slow_enqueue`].
     pub(crate) enqueue_ns: AtomicU64,
+    /// See [`World::slow_syncs`].
+    pub(crate) sync_ns: AtomicU64,
+    /// See [`World::longest_locked_sync`].
+    pub(crate) locked_sync: AtomicU64,
     /// See [`World::disturb`].
     disturb: AtomicU32,
     pub(crate) sched: Mutex<Sched>,
@@ -237,6 +241,8 @@ impl World {
                 memory_ns: AtomicU64::new(0),
                 cv_sleeps: AtomicU64::new(0),
                 enqueue_ns: AtomicU64::new(0),
+                sync_ns: AtomicU64::new(0),
+                locked_sync: AtomicU64::new(0),
                 disturb: AtomicU32::new(0),
                 sched: Mutex::default(),
                 witness,
