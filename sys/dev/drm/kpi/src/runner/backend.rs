@@ -62,6 +62,8 @@ pub enum Start<V> {
     Started(Option<Arc<V>>),
     /// The hardware accepts no job now: the job is requeued.
     Full,
+    /// The job task has to call `prepare` first: the job is requeued.
+    Unprepared,
     /// The hardware, which has no job in flight, needs a reset before it accepts one: the job is
     /// requeued.
     NeedsReset,
@@ -139,6 +141,11 @@ pub trait Backend: Send + Sync + Sized + 'static {
 
     /// Starts a job in a slot of the hardware.
     fn start(&self, engine: &mut Engine<'_, Self>, slot: usize, id: JobId) -> Start<Self::Vm>;
+
+    /// After `start` has returned `Unprepared`: does without the job lock what takes long. Called
+    /// in the job task, without the power lock; meanwhile the job may end, and the device be
+    /// suspended.
+    fn prepare(&self) {}
 
     /// Whether no job is in flight.
     fn is_empty(hw: &Self::Hw) -> bool;

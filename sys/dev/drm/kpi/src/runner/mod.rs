@@ -8,7 +8,7 @@
 //!                                             │               fence is signaled
 //!                                             │ what may sleep
 //!                                             v
-//!                                   the job task: power on, start, retire
+//!                                   the job task: power on, prepare, start, retire
 //! timeout ── Backend::overdue ── power: reset, requeue, off when idle, suspend
 //! ```
 //!

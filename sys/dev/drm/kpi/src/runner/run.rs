@@ -106,7 +106,7 @@ fn retire<B: Backend>(b: &B, thread: Thread, engine: Engine<'_, B>, now: Option<
 
 impl<B: Backend> Runner<B> {
     /// Starts ready jobs in the caller's thread, which does not sleep in it. What cannot be done
-    /// there is left to the job task: turning the device on, resets, dropping VMs.
+    /// there is left to the job task: turning the device on, resets, dropping VMs, `prepare`.
     pub(super) fn start_jobs(&self, b: &B, engine: Engine<'_, B>) {
         let (ready, engine) = start_ready(b, Thread::Any, engine, None);
         drop(engine);
@@ -197,7 +197,8 @@ fn start_ready<'a, B: Backend>(
         if !engine.sched.has_waiting() {
             break;
         }
-        // Each turn starts a job or ends one, so their number is bounded by that of the jobs.
+        // Each turn starts a job or ends one, so their number is bounded by that of the jobs. Those
+        // in which a job is prepared come before its start.
         let mut turns: u32 = 0;
         while engine.sched.has_waiting() && !engine.state.suspended && engine.sched.is_ready(slot) {
             let at = match now {
@@ -227,6 +228,17 @@ fn start_ready<'a, B: Backend>(
                     Start::Full => {
                         engine.sched.requeue(id, at);
                         break;
+                    }
+                    Start::Unprepared => {
+                        engine.sched.requeue(id, at);
+                        if thread == Thread::Any {
+                            return (Ready::Later, engine);
+                        }
+                        drop(engine);
+                        b.prepare();
+                        now = None;
+                        engine = runner.lock();
+                        continue;
                     }
                     Start::NeedsReset => {
                         engine.sched.requeue(id, at);
