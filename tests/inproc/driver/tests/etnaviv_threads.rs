@@ -4,7 +4,7 @@
 //!
 //! Catches: deadlocks, locks taken in two orders, objects that die while another thread uses them.
 
-use driver_tests::etnaviv::stream::Template;
+use driver_tests::etnaviv::stream::{self, Template};
 use driver_tests::etnaviv::{prep, Client, Fence, Place, Rig, Submit, Work, BOARDS};
 use driver_tests::{errno, pass, real, Ends, MS, SEC};
 use drm_os_host::Config;
@@ -28,6 +28,13 @@ fn expect(client: &Client, work: &Work, fence: Fence) -> Result<(), i32> {
     Ok(())
 }
 
+/// Starts work with a long stream.
+fn start_long(client: &Client, work: &Work) -> Result<Fence, i32> {
+    let mut submit = work.submit();
+    submit.stream.extend(stream::nop().repeat(8192));
+    client.submit_raw(&submit)
+}
+
 /// All that a client does, and leaves with work under way.
 fn visit(rig: &Rig, places: &[Place], n: u32) -> Result<(), i32> {
     let place = places[n as usize % places.len()];
@@ -37,7 +44,7 @@ fn visit(rig: &Rig, places: &[Place], n: u32) -> Result<(), i32> {
     // While a job uses it.
     c.close(first.data.handle)?;
     let second = c.work_at(place.nth(1 + n % 2), n ^ 0xff_ffff)?;
-    let later = c.start(&second)?;
+    let later = start_long(&c, &second)?;
     // To another client, whose job waits for it.
     let other = Client::open(rig)?;
     let theirs = pass(&c, &other, c.export(second.data.handle)?)?;
@@ -55,7 +62,7 @@ fn visit(rig: &Rig, places: &[Place], n: u32) -> Result<(), i32> {
         other.gem_wait_on(place.pipe, mine.data.handle, 0, 20 * SEC)?;
     }
     let last = c.work_at(place.nth(9), n)?;
-    c.start(&last)?;
+    start_long(&c, &last)?;
     Ok(())
 }
 
@@ -118,7 +125,10 @@ fn resets_under_load() {
                 while !over.load(Relaxed) {
                     n += 1;
                     let work = c.work_at(place.nth(t), n).unwrap();
-                    let fence = c.start(&work).unwrap();
+                    let fence = match n % 2 {
+                        0 => c.start(&work).unwrap(),
+                        _ => start_long(&c, &work).unwrap(),
+                    };
                     assert_eq!(c.end_of(fence, 20 * SEC), 1);
                     assert!(work.is_done());
                     c.close(work.data.handle).unwrap();

@@ -64,8 +64,8 @@ impl Guilty {
         let (mut stream, mut vm) = (None, None);
         let engine = core.runner.lock();
         if let Some((id, job)) = guilty.and_then(|id| Some((id, engine.sched.job(id)?))) {
-            let words = job.payload.stream.words().len();
-            stream = engine.hw.stream_of(id).map(|va| (va, words));
+            let words = job.payload.stream.as_ref().map(|s| s.words().len());
+            stream = engine.hw.stream_of(id).zip(words);
             vm = Some(job.payload.vm.clone());
             // Only as many as there is room for: nothing is allocated under the lock.
             for place in job.payload.uses.places().iter().take(BUFFERS) {

@@ -14,6 +14,7 @@ mod faults;
 mod hang;
 mod jobs;
 mod latency;
+mod long_streams;
 mod nodes;
 mod recovery;
 mod shared_space;

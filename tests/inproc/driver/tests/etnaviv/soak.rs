@@ -5,7 +5,7 @@
 //! Catches: a fence that never ends, work that is reported done and is not, registers touched
 //! without power, memory that is left or that goes too early.
 
-use driver_tests::etnaviv::{Bo, Client, Fence, Place, Rig, Work, BOARDS};
+use driver_tests::etnaviv::{stream, Bo, Client, Fence, Place, Rig, Work, BOARDS};
 use driver_tests::{MS, SEC};
 use drm_os_host::Config;
 use models::vivante::Injection;
@@ -39,11 +39,14 @@ impl Worker {
             .client
             .work_at(place.nth(self.next % 500), self.next)
             .unwrap();
-        let submit = if sampled {
+        let mut submit = if sampled {
             work.sampled(&[counter], self.next, &self.samples)
         } else {
             work.submit()
         };
+        if self.next.is_multiple_of(3) {
+            submit.stream.extend(stream::nop().repeat(4096));
+        }
         let fence = self.client.submit_raw(&submit).unwrap();
         self.under_way.push((work, fence, true));
     }

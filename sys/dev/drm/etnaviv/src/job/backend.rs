@@ -3,6 +3,8 @@
 
 use crate::core_ops;
 use crate::gpu_core::{Core, Engine};
+use crate::job::ahead::{Ahead, Placed};
+use crate::job::fill;
 use crate::job::in_flight::{bit, Event, InFlight, Running, Stopped};
 use crate::job::payload::Job;
 use crate::job::recover;
@@ -102,6 +104,10 @@ impl Backend for Core {
         start(self, engine, id)
     }
 
+    fn prepare(&self) {
+        fill::fill(self);
+    }
+
     fn is_empty(in_flight: &InFlight) -> bool {
         in_flight.is_empty()
     }
@@ -142,14 +148,22 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     };
     let job = &job.payload;
     let vm = &job.vm;
-    let words = job.stream.words();
-    let place = match in_flight.fault {
+    let Some(words) = job.stream.as_ref().map(|stream| stream.words()) else {
+        // The job task has its stream, and starts it after that.
+        return Start::Full;
+    };
+    let placed = match in_flight.fault {
         0 => events(in_flight, job)
-            .and_then(|events| Some((events, in_flight.ring.reserve(words.len())?))),
+            .and_then(|events| Some((events, place(in_flight, id, words.len())?))),
         _ => None,
     };
-    let Some(((end, stops), place)) = place else {
+    let Some(((end, stops), placed)) = placed else {
         return Start::Full;
+    };
+    let (place, unwritten) = match placed {
+        Placed::Written(place) => (place, Default::default()),
+        Placed::Unwritten(place) => (place, words),
+        Placed::Ahead => return Start::Unprepared,
     };
     let counted = InFlightCount::new(vm);
     let seqno = vm.seqno();
@@ -180,7 +194,8 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     }
     let program = Program {
         place,
-        stream: words,
+        words: words.len(),
+        unwritten,
         switch,
         pipe: job.pipe,
         event: end,
@@ -205,6 +220,12 @@ fn start(core: &Core, engine: &mut Engine<'_>, id: JobId) -> Start<Vm> {
     };
     // After a reset the job may have the VM that it left in its previous run.
     Start::Started(core::mem::replace(&mut job.payload.left, left))
+}
+
+/// The space for the stream of `words` words of a job; `None` if there is none now.
+fn place(in_flight: &mut InFlight, id: JobId, words: usize) -> Option<Placed> {
+    let InFlight { ring, ahead, .. } = in_flight;
+    Ahead::place(ahead, ring, id, words)
 }
 
 /// Free events for a job: one for its end, and two for its stops if it reads counters.

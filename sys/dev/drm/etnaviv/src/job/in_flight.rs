@@ -3,6 +3,7 @@
 //! event. Guarded by the job lock.
 
 use crate::identity::Identity;
+use crate::job::ahead::Ahead;
 use crate::job::ring::{FetchStart, Granules, Ring};
 use crate::mmu::vm::{InFlightCount, Vm};
 use crate::mmu::Mmu;
@@ -46,6 +47,8 @@ pub(crate) struct Stopped {
 /// The jobs of a core that are in flight, and the state of its front end and MMU.
 pub(crate) struct InFlight {
     pub(crate) ring: Ring,
+    /// The job that has space for its long stream, and is not in flight.
+    pub(super) ahead: Option<Ahead>,
     /// The VM whose page table is loaded after all queued jobs, and its sequence number at the
     /// latest flush; `None` while the front end does not run.
     pub(crate) loaded: Option<(Arc<Vm>, u32)>,
@@ -78,6 +81,7 @@ impl InFlight {
     ) -> Result<InFlight> {
         Ok(InFlight {
             ring: Ring::new(mmu, core, index, core_hz),
+            ahead: None,
             loaded: None,
             pipe: None,
             events: KVec::from_fn(mmu.os(), EVENTS, |_| Ok(None))?,
@@ -106,7 +110,7 @@ impl InFlight {
     /// Before the core is reset or turned off: forgets all jobs. Returns the VM that was loaded,
     /// which the caller drops after that, and after `forgotten`, without the job lock.
     pub(crate) fn forget(&mut self) -> Option<Arc<Vm>> {
-        self.ring.clear();
+        self.ring.clear(Ahead::kept(&mut self.ahead));
         core::mem::swap(&mut self.events, &mut self.before_reset);
         self.used = 0;
         self.stopped = None;

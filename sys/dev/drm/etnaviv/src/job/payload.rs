@@ -12,9 +12,13 @@ use drmkpi::runner::holdings::Payload;
 use drmkpi::runner::reaper::Reaped;
 use drmkpi::util::account::Charge;
 
+/// A validated stream in the kernel's memory.
+pub(crate) type Stream = CmdStream<Validated, KVec<u32>>;
+
 /// A job: a validated stream, and the buffers, mappings and counters that it uses.
 pub(crate) struct Job {
-    pub(crate) stream: CmdStream<Validated, KVec<u32>>,
+    /// The stream; `None` while the job task copies it to its place.
+    pub(crate) stream: Option<Stream>,
     pub(crate) pipe: Pipe,
     pub(crate) vm: Arc<Vm>,
     pub(crate) fence: u32,

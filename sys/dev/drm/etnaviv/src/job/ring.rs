@@ -7,6 +7,9 @@
 //! LINKs back to `flush, stall, EVENT, WAIT, LINK`. To read counters, `EVENT, END` stops the front
 //! end before and after the stream. Facts: docs/hw/etnaviv.md, Front end.
 //!
+//! All functions are called with the job lock held, and their cost does not depend on the stream:
+//! that of a long one is in its space already (`fill`), and `queue` writes the LINK after it.
+//!
 //! All positions are in the command memory, which is far below 4 GiB in size and ends below 4 GiB
 //! of GPU address space: see the assertions at the end. A *pair* is a command, two words.
 
@@ -37,6 +40,8 @@ const GRANULE: u32 = 4096;
 const GRANULES: u32 = 62;
 /// The longest stream that a client can submit, in words (128 KiB, as in Linux).
 pub(crate) const MAX_STREAM_WORDS: usize = 32 * 1024;
+/// The longest stream that `queue` writes, in words.
+pub(crate) const SHORT_STREAM_WORDS: usize = 3 * 1024;
 
 /// Where a front end is started, and the number of pairs to fetch first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,7 +66,10 @@ pub(crate) struct Switch {
 /// What the ring needs to know of a job.
 pub(crate) struct Program<'a> {
     pub(crate) place: Granules,
-    pub(crate) stream: &'a [u32],
+    /// The number of words of its stream.
+    pub(crate) words: usize,
+    /// Its stream, if it is not in its place yet.
+    pub(crate) unwritten: &'a [u32],
     pub(crate) switch: Switch,
     pub(crate) pipe: Pipe,
     /// The event that reports its end.
@@ -116,9 +124,10 @@ impl Ring {
         }
     }
 
-    /// Empties the ring, before a reset.
-    pub(crate) fn clear(&mut self) {
-        (self.next, self.wait, self.used) = (0, 0, 0);
+    /// Empties the ring, before a reset. Only `kept` stays reserved.
+    pub(crate) fn clear(&mut self, kept: Option<Granules>) {
+        (self.next, self.wait) = (0, 0);
+        self.used = kept.map_or(0, |place| place.0);
     }
 
     /// The GPU address of the pair with an index.
@@ -244,7 +253,8 @@ impl Ring {
     /// again after the stop before the stream, and after the one that follows it.
     pub(crate) fn queue(&mut self, memory: &PageRun, job: &Program<'_>) -> [FetchStart; 2] {
         let stream_at = job.place.offset();
-        let pairs = u32::try_from(job.stream.len().div_ceil(2)).unwrap_or(0);
+        let pairs_of = |words: usize| u32::try_from(words.div_ceil(2)).unwrap_or(0);
+        let pairs = pairs_of(job.words);
         if self.next > RING_PAIRS - LONGEST_JOB {
             self.next = 0;
         }
@@ -275,14 +285,18 @@ impl Ring {
         // The stream, followed by a LINK back to the ring. A validated stream consists of whole
         // pairs.
         let stream = stream_at / 8;
-        memory.store(self.word(stream), job.stream);
+        memory.store(self.word(stream), job.unwritten);
         // OVERFLOW: none, for `to` is written after `from`.
         let fetch = |from: u32, to: u32| to.wrapping_sub(from);
         let returned = fetch(back, last_stop.unwrap_or(end));
         // OVERFLOW: none, for the stream is in the core's part.
         let tail = stream.wrapping_add(pairs);
         self.put(memory, tail, [LINK | returned, self.address(back)]);
-        self.sync(memory, stream, fetched);
+        let unwritten = pairs_of(job.unwritten.len());
+        // OVERFLOW: none, for it is the whole stream, or nothing of it.
+        let from = tail.wrapping_sub(unwritten);
+        // OVERFLOW: none, as for `fetched`.
+        self.sync(memory, from, unwritten.wrapping_add(1));
         self.sync(memory, start, fetch(start, end));
         let first = fetch(start, first_stop.unwrap_or(back));
         // ORDERING: the job is in memory before the front end is linked to it.
@@ -303,6 +317,11 @@ impl Ring {
         let end = self.base.wrapping_add(usize_of_u32(RING_BYTES / 4));
         let words = self.base..end;
         (self.va, words.map(move |word| memory.read(word)))
+    }
+
+    /// The index of a stream's first word in the command memory.
+    pub(crate) fn stream_word(&self, place: Granules) -> usize {
+        self.word(place.offset() / 8)
     }
 
     /// The GPU address of a stream.
@@ -407,3 +426,4 @@ const _: () = assert!(RING_PAIRS > (31 + 1) * LONGEST_JOB);
 const _: () = assert!(BYTES == RING_BYTES + GRANULES * GRANULE && GRANULES <= 63);
 const _: () = assert!(usize_of_u32(BYTES) * CORES == usize_of(COMMAND_BYTES));
 const _: () = assert!(usize_of_u32(GRANULES * GRANULE) > MAX_STREAM_WORDS * 4 + 16);
+const _: () = assert!(SHORT_STREAM_WORDS <= MAX_STREAM_WORDS / 8);

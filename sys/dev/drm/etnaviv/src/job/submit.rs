@@ -368,7 +368,7 @@ fn queue(
     };
     let make = |charge, id: &u32| {
         Ok(Job {
-            stream: objects.stream,
+            stream: Some(objects.stream),
             pipe: objects.pipe,
             vm: file.vm.clone(),
             fence: *id,
