@@ -7,7 +7,9 @@ use glue_tests::ETIMEDOUT;
 use seeded::Random;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 const S: u64 = 1_000_000_000;
 const EINTR: i32 = 4;
@@ -224,6 +226,93 @@ fn every_sleep_ends_with_a_tick() {
     }
 }
 
+/// Calls `f` at the n-th place that this thread comes to from now on.
+fn at_place(system: &System, n: u64, f: impl Fn() + Send + Sync + 'static) {
+    let (me, places) = (thread::current().id(), AtomicU64::new(0));
+    system.on_step(move |_| {
+        if thread::current().id() == me && places.fetch_add(1, SeqCst) + 1 == n {
+            f();
+        }
+    });
+}
+
+/// The same, at each place of a tick that finds nobody.
+#[test]
+fn who_goes_to_sleep_during_a_tick_is_not_forgotten() {
+    for n in [1, 2, 3, 64, 128, 129] {
+        let (system, waiters) = (System::get(), Arc::new(Waiters::default()));
+        let (now, pair) = (system.now(), Pair::pool(0));
+        let _ = one(&system, &pair, now + 10 * S, |_| system.interrupt());
+        let (thread, started) = (waiters.clone(), AtomicU64::new(0));
+        at_place(&system, n, move || {
+            started.fetch_add(1, SeqCst);
+            let waiters = thread.clone();
+            waiters.left.store(1, SeqCst);
+            thread::spawn(move || waiters.run(|| waiters.wait(&Pair::pool(0), None, now + 10 * S)));
+            thread::sleep(Duration::from_millis(20));
+        });
+        assert!(system.tick(), "it is armed");
+        waiters.settle(&system);
+        let (asleep, armed) = (system.counts().asleep, system.counts().armed);
+        waiters.rescue(&system);
+        assert!(
+            asleep == 0 || armed != 0,
+            "place {n}: asleep, and nobody wakes it"
+        );
+    }
+}
+
+/// The node is destroyed at each place of a thread that is about to sleep.
+#[test]
+fn who_is_about_to_sleep_notices_that_its_node_is_destroyed() {
+    for n in 1..=4 {
+        let (system, waiters) = (System::get(), Waiters::default());
+        let (minor, purged) = (Arc::new(Minor::new()), Arc::new(AtomicBool::new(false)));
+        waiters.left.store(1, SeqCst);
+        let until = system.now() + 10 * S;
+        let lost = thread::scope(|s| {
+            s.spawn(|| {
+                let (pair, caller) = (Pair::pool(5), Caller::new(Some(&minor)));
+                waiters.run(|| {
+                    pair.locked(|| {
+                        let (minor, purged) = (minor.clone(), purged.clone());
+                        at_place(&system, n, move || {
+                            let (minor, purged) = (minor.clone(), purged.clone());
+                            thread::spawn(move || {
+                                minor.purge();
+                                purged.store(true, SeqCst);
+                            });
+                            // It may have to wait for the mutex.
+                            thread::sleep(Duration::from_millis(20));
+                        });
+                        let mut waits = true;
+                        while waits && !waiters.stop.load(SeqCst) {
+                            waits = pair.wait(Some(&caller), until).is_ok();
+                        }
+                    });
+                });
+            });
+            let mut rounds = 0;
+            while waiters.left.load(SeqCst) != 0 && !(purged.load(SeqCst) && waiters.sleep(&system))
+            {
+                rounds += 1;
+                // It has fewer places.
+                if rounds > 500 && waiters.sleep(&system) {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            let lost = purged.load(SeqCst) && waiters.left.load(SeqCst) != 0;
+            waiters.rescue(&system);
+            lost
+        });
+        assert!(!lost, "place {n}: asleep after the node was destroyed");
+        while Arc::strong_count(&minor) > 2 {
+            thread::yield_now();
+        }
+    }
+}
+
 /// The node is destroyed while threads are between the check and the sleep: devfs calls this once
 /// at least, and no tick helps.
 #[test]
@@ -269,8 +358,7 @@ fn no_thread_sleeps_on_in_the_pool_when_its_node_is_destroyed() {
     }
 }
 
-/// Nor on a condition variable of its own, as devfs calls again while threads are in the node. One
-/// of another node sleeps on.
+/// Nor on one of its own, as devfs calls again while threads are in it; another node's sleeps on.
 #[test]
 fn no_thread_sleeps_on_elsewhere_when_its_node_is_destroyed() {
     let (system, waiters, minor, other) = (
