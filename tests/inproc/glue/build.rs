@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Compiles C files of the glue with the host's C compiler: the pure ones unchanged, those that
-//! manage memory with a VM system of the tests, those that threads race in with locks and a clock of
-//! the tests (`freebsd/`).
+//! manage memory with a VM system of the tests, those that threads race in with locks and a clock
+//! of the tests (`freebsd/`).
 
 use std::{collections::BTreeSet, env, fs, path::Path, path::PathBuf};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The functions of threads.h. A condition variable wakes nobody without reason, and time passes
+ * The functions of threads.h. A condition variable has no spurious wakeups, and time passes
  * only when a test says so. A call that would panic a kernel aborts the process.
  */
 #include "drm_glue.h"
@@ -212,7 +212,7 @@ drm_os_now(struct drm_os *os __unused)
 	return (fake_clock(0));
 }
 
-/* As the kernel's: up to a tick behind. */
+/* As the kernel's: late by up to a tick. */
 sbintime_t
 fake_uptime(void)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Runs C code of the glue on the host: the parts of `sys/dev/drm/kpi/freebsd/power` that use
 //! neither newbus nor registers directly, with register windows that record writes and a board with
-//! one clock and one regulator; objects and pages, with a small VM system; and the files that threads
-//! race in, with locks and a clock.
+//! one clock and one regulator; objects and pages, with a small VM system; and the files that
+//! threads race in, with locks and a clock.
 
 mod clk;
 pub mod memory;

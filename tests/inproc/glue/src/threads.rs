@@ -93,7 +93,7 @@ extern "C" fn on_step(place: i32) {
     }
 }
 
-/// The system: a clock, a callout, a limit of swap. Nobody may sleep when it is dropped.
+/// The system: a clock, a callout, a limit of swap. No thread may sleep when it is dropped.
 pub struct System {
     _one: MutexGuard<'static, ()>,
 }
@@ -218,7 +218,7 @@ impl Cred {
 impl Drop for Cred {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            // SAFETY: nobody uses it any more.
+            // SAFETY: no thread uses it now.
             unsafe { fbsd_cred_free(self.0) }
         }
     }
@@ -250,7 +250,7 @@ impl Minor {
 impl Drop for Minor {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            // SAFETY: nobody uses it any more.
+            // SAFETY: no thread uses it now.
             unsafe { fake_minor_free(self.0) }
         }
     }
@@ -350,7 +350,7 @@ impl Pair {
 impl Drop for Pair {
     fn drop(&mut self) {
         if self.own && !std::thread::panicking() {
-            // SAFETY: nobody uses them any more.
+            // SAFETY: no thread uses them now.
             unsafe { fbsd_cv_destroy(self.cv) };
             // SAFETY: as above.
             unsafe { fbsd_mtx_destroy(self.mtx) };

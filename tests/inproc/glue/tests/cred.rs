@@ -155,7 +155,7 @@ fn whatever_threads_do_all_that_is_charged_is_reserved() {
         assert_eq!(
             short.load(SeqCst),
             0,
-            "seed {seed}: bytes that nobody reserved"
+            "seed {seed}: bytes that are not reserved"
         );
         assert!(
             system.counts().swap <= STEP,

@@ -66,7 +66,7 @@ impl Waiters {
 }
 
 /// The results of one thread that waits until `deadline` while `f` runs, which is called when it
-/// sleeps: that of the wait, what the clock read at its end, and how often it returned.
+/// sleeps: that of the wait, what the clock read then, and how often it returned.
 fn one(
     system: &System,
     pair: &Pair,
@@ -112,7 +112,7 @@ fn a_thread_with_a_distant_deadline_has_no_timer_and_is_woken_at_once() {
     assert_eq!(system.counts().resets, before.resets + 1);
     assert!(
         system.tick() && !system.tick(),
-        "nobody sleeps: it is armed no more"
+        "no thread sleeps: it is not armed again"
     );
 }
 
@@ -134,7 +134,7 @@ fn ticks_do_not_make_a_thread_late() {
                     system.clock(counts.first);
                 } else {
                     system.clock(counts.armed + late);
-                    assert!(system.tick(), "somebody wakes it");
+                    assert!(system.tick(), "the tick wakes it");
                 }
                 waiters.settle(&system);
             }
@@ -222,7 +222,7 @@ fn every_sleep_ends_with_a_tick() {
             }
             waiters.rescue(&system);
         });
-        assert_eq!(lost, None, "seed {seed}: asleep, and nobody wakes them");
+        assert_eq!(lost, None, "seed {seed}: asleep, and not woken");
     }
 }
 
@@ -236,7 +236,7 @@ fn at_place(system: &System, n: u64, f: impl Fn() + Send + Sync + 'static) {
     });
 }
 
-/// The same, at each place of a tick that finds nobody.
+/// The same, at each place of a tick that finds no thread.
 #[test]
 fn who_goes_to_sleep_during_a_tick_is_not_forgotten() {
     for n in [1, 2, 3, 64, 128, 129] {
@@ -257,7 +257,7 @@ fn who_goes_to_sleep_during_a_tick_is_not_forgotten() {
         waiters.rescue(&system);
         assert!(
             asleep == 0 || armed != 0,
-            "place {n}: asleep, and nobody wakes it"
+            "place {n}: asleep, and not woken"
         );
     }
 }
