@@ -283,6 +283,23 @@ is_cache(const char *name)
 	return (0);
 }
 
+/*
+ * Whether an entry counts something that each thread has: a processor keeps the last thread that
+ * exited on it until the next one does.
+ */
+static int
+is_of_threads(const char *name)
+{
+	static const char *const names[] = { "THREAD", "kstack_cache", "ksiginfo", "kdtrace" };
+	size_t i;
+
+	for (i = 0; i < nitems(names); i++) {
+		if (strncmp(name, names[i], NAME) == 0)
+			return (1);
+	}
+	return (0);
+}
+
 /* Returns by how many allocations an entry has grown, and stores by how many bytes. */
 static int64_t
 growth(const struct usage *before, const struct entry *new, int64_t *bytes)
@@ -306,7 +323,7 @@ usage_compare(const struct usage *before, const struct usage *between,
 	const struct entry *new;
 	const char *kind;
 	int64_t live, bytes, again, again_bytes, floor;
-	long error = 0;
+	long error = 0, processors = sysctl_int("hw.ncpu");
 
 	for (new = between->entries; new < between->entries + between->n; new++) {
 		live = growth(before, new, &bytes);
@@ -318,6 +335,8 @@ usage_compare(const struct usage *before, const struct usage *between,
 		    again, bytes, -again_bytes);
 		/* The number of wired pages varies by tens: slabs, page tables. */
 		floor = new->kind == 's' && least < 32 ? 32 : least;
+		if (is_of_threads(new->name) && live + again <= processors)
+			continue;
 		if (live >= floor && again >= floor && !is_cache(new->name)) {
 			say("leak: %s\n", new->name);
 			error = EBUSY;
