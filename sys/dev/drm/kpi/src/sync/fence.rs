@@ -249,12 +249,13 @@ impl Signaler {
             if state.waiting != 0 {
                 self.fence.state.wake();
             }
-            if state.one.is_none() && state.more.is_empty() {
-                return None;
-            }
+            // Also if it is empty: the room that it had for hooks goes with it.
             let more = core::mem::replace(&mut state.more, SortedMap::new(self.os));
             (state.one.take(), more)
         };
+        if one.is_none() && more.is_empty() {
+            return None;
+        }
         Some(PendingHooks {
             one: one.map(|(_, added)| added),
             more,
@@ -286,5 +287,37 @@ impl PendingHooks {
 impl Drop for PendingHooks {
     fn drop(&mut self) {
         while !self.call(u32::MAX) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use drm_os_host::{Config, World};
+    use std::vec::Vec;
+
+    struct Ignored;
+
+    impl Hook for Ignored {
+        fn signaled(&self, _: u64) {}
+    }
+
+    /// Catches: the room for hooks that are gone, which stays as long as the signaled fence does.
+    #[test]
+    fn a_signaled_fence_has_no_room_for_hooks() {
+        let world = World::new(Config::default());
+        let os = Os::of_world(&world);
+        let hook = Arc::new(os, Ignored).unwrap().into_hook();
+        let signaled_after = |hooks: u64| {
+            let before = world.counters().malloc_bytes;
+            let signaler = Fence::promise(os, 1, 1, None).unwrap();
+            let fence = signaler.fence().clone();
+            let added = |n| Fence::hook(&fence, &hook, n).unwrap().unwrap();
+            drop((0..hooks).map(added).collect::<Vec<_>>());
+            signaler.signal(Ok(()));
+            world.counters().malloc_bytes.abs_diff(before)
+        };
+        assert_eq!(signaled_after(10_000), signaled_after(0));
     }
 }
