@@ -20,7 +20,7 @@ struct drm_os_cred {
 	struct mtx	 lock;
 	struct ucred	*cred;
 	volatile uint64_t used;		/* bytes */
-	volatile uint64_t reserved;	/* (lock) of them with the system */
+	volatile uint64_t reserved;	/* (lock) to write; with the system */
 };
 
 int
@@ -86,6 +86,10 @@ drm_os_cred_charge(struct drm_os_cred *cred, uint64_t bytes)
 	atomic_thread_fence_seq_cst();
 	if (cred->used <= cred->reserved)
 		return (0);
+	/*
+	 * A request that is refused counts until then: others of the same
+	 * file that need a reservation meanwhile may be refused as well.
+	 */
 	error = reserve(cred);
 	/* What others gave back meanwhile, they did not release. */
 	if (error != 0)
@@ -113,7 +117,10 @@ release(struct drm_os_cred *cred)
 	mtx_unlock(&cred->lock);
 }
 
-/* One step stays reserved for the next request. */
+/*
+ * One step stays reserved for the next request; more until the next release,
+ * if a request reserves or releases at the same time.
+ */
 void
 drm_os_cred_uncharge(struct drm_os_cred *cred, uint64_t bytes)
 {

@@ -31,7 +31,7 @@ struct drm_os_minor {
 	void		*arg;
 	const struct drm_os_file_ops *ops;
 	struct mtx	 lock;
-	volatile bool	 dying;		/* (lock) */
+	volatile bool	 dying;		/* (lock) to write */
 	LIST_HEAD(, drm_os_caller) waiting;	/* (lock) */
 	struct knlist	 notes;		/* never activated */
 };

@@ -7,8 +7,8 @@
 //! LINKs back to `flush, stall, EVENT, WAIT, LINK`. To read counters, `EVENT, END` stops the front
 //! end before and after the stream. Facts: docs/hw/etnaviv.md, Front end.
 //!
-//! All functions are called with the job lock held, and their cost does not depend on the stream:
-//! that of a long one is in its space already (`fill`), and `queue` writes the LINK after it.
+//! All functions are called with the job lock held, and their cost is bounded: `queue` copies a
+//! short stream; a long one is in its space already (`fill`), and `queue` writes the LINK after it.
 //!
 //! All positions are in the command memory, which is far below 4 GiB in size and ends below 4 GiB
 //! of GPU address space: see the assertions at the end. A *pair* is a command, two words.

@@ -144,7 +144,7 @@ pub trait Backend: Send + Sync + Sized + 'static {
 
     /// After `start` has returned `Unprepared`: does without the job lock what takes long. Called
     /// in the job task, without the power lock; meanwhile the job may end, and the device be
-    /// suspended.
+    /// suspended, reset by that, or detached.
     fn prepare(&self) {}
 
     /// Whether no job is in flight.

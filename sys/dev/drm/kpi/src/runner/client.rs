@@ -152,7 +152,7 @@ impl<B: Backend> Client<B> {
         // added to the reservations.
         let entry = Entry { payload, signaler };
         // The fences of a timeline are signaled in order. So no client sees this one before all
-        // that may fail is done.
+        // that may fail is done, but for a detach, which cancels jobs in that order.
         let publish = new.sync_file.map(|(caller, name)| {
             let fence = fence.clone();
             move || SyncFile::export(runner.os(), new.account, caller, fence.into(), name)

@@ -191,10 +191,11 @@ impl<P: Payload, H: Send + 'static> Queue<P, H> {
     }
 
     /// Queues a job of `entity`, which runs after `fences` are signaled. Returns with the job lock
-    /// held, and with the result of `publish`, if that is given: the last step that can fail, which
-    /// makes the job's fence visible to clients. On an error the job is dropped or returned, and
-    /// its fence, which is not visible, is signaled with ECANCELED when the job is dropped. A job
-    /// that is cancelled after `publish` ends in the order of its run queue.
+    /// held, and with the result of `publish`, if that is given: the last step that can fail, but
+    /// for a detach, which ends all jobs in order. It makes the job's fence visible to clients. On
+    /// an error the job is dropped or returned, and its fence, which is not visible, is signaled
+    /// with ECANCELED when the job is dropped. A job that is cancelled after `publish` ends in the
+    /// order of its run queue.
     ///
     /// # Errors
     ///
