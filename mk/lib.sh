@@ -116,6 +116,6 @@ may_mount() {
 # to do next.
 made() {
 	say ""
-	say "made: $1 (target/ has $(du -sm "$TARGET" | awk '{ printf "%.1f GB", $1 / 1024 }'))"
+	say "made: $1 (target/ has $(du -sxm "$TARGET" | awk '{ printf "%.1f GB", $1 / 1024 }'))"
 	for line in "${@:2}"; do say "next: $line"; done
 }
