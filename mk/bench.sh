@@ -3,7 +3,7 @@
 # Benchmarks, each beside a peer in the same run, and a million submits to each driver. The result
 # is also in target/bench/bench.txt, and a plot in target/bench/cost.png (docs/performance.md).
 # Fails when a change of a page table takes more than 0.7 of the peer's instructions, when a command
-# stream takes more than 0.67 of the peer's time, when a small client waits three times as long
+# stream takes more than 0.67 of the peer's time, when a small client waits 1.5 times as long
 # beside one that burdens the driver as beside one that burns as much processor time, when an
 # operation among 100 times as many objects takes twice as many instructions, when a job in a guest
 # takes more than its bound in parts of the stock driver's instructions, or when submits become

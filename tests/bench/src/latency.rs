@@ -12,8 +12,10 @@
 //! always runs gets a part of a processor, and delays the client nevertheless. So each thread of a
 //! neighbour has one of the control that wants a processor for the same part of the time, and for
 //! as long at a time, as the system counted it: what it ran, what it waited for a processor, how
-//! often it slept. What else the neighbour caused, in the tasks of the driver and in the model, is
-//! burned as processor time, at the priority of such tasks.
+//! often it slept. It also writes to as much memory as the neighbour has the driver write to, for
+//! all wait for memory after a thread that has filled the caches. What else the neighbour caused,
+//! in the tasks of the driver and in the model, is burned as processor time, at the priority of
+//! such tasks.
 //!
 //! The model, the interrupt handlers and the GPU's task have real-time priorities, if we may have
 //! those: in a kernel no client's computing keeps any of them from running, and without that each
@@ -25,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
-use test_board::panfrost::{null, Client, Rig};
+use test_board::panfrost::{null, write_zero, Client, Rig};
 use test_board::SEC;
 use uapi::core::{SYNCOBJ_RESET, SYNCOBJ_SIGNAL, SYNCOBJ_WAIT_ALL, SYNCOBJ_WAIT_FOR_SUBMIT};
 use uapi::dma_buf::{SYNC_READ, SYNC_WRITE};
@@ -34,6 +36,8 @@ use uapi::dma_buf::{SYNC_READ, SYNC_WRITE};
 pub struct Neighbour {
     /// Its name.
     pub name: &'static str,
+    /// The bytes of memory that it has the driver write to, again and again.
+    touches: usize,
     threads: &'static [fn(&Rig, &Shared)],
 }
 
@@ -48,33 +52,46 @@ struct Shared {
     client: std::sync::OnceLock<(Client, Vec<u32>)>,
 }
 
+const GIB: u32 = 1 << 30;
+
+/// For each page, its number in a list and an entry in the page table, of 8 bytes each.
+const TOUCHES_OF_GIB: usize = (GIB >> 12) as usize * 16;
+
 /// The neighbours of issue 10.
 pub const NEIGHBOURS: [Neighbour; 4] = [
     Neighbour {
         name: "creates and closes 1 GiB buffers",
+        touches: TOUCHES_OF_GIB,
         threads: &[large_buffers],
     },
     Neighbour {
         name: "drops buffers that its jobs use",
+        touches: 0,
         threads: &[dropped_buffers],
     },
     Neighbour {
         name: "floods a buffer with fences",
+        touches: 0,
         threads: &[fences],
     },
     Neighbour {
         name: "waits for 65,536 syncobjs",
+        touches: 0,
         threads: &[wait_for_syncobjs, touch_syncobjs],
     },
 ];
 
 fn large_buffers(rig: &Rig, shared: &Shared) {
-    const GIB: u32 = 1 << 30;
     let c = rig.client();
-    shared.ready.store(true, Relaxed);
-    while !shared.over.load(Relaxed) {
+    let create_and_close = || {
         let bo = c.bo(GIB, 1).expect("memory is there");
         c.close(bo.handle).expect("the handle is good");
+    };
+    // The first time, the system gives this process its memory, and delays all threads meanwhile.
+    create_and_close();
+    shared.ready.store(true, Relaxed);
+    while !shared.over.load(Relaxed) {
+        create_and_close();
     }
 }
 
@@ -87,7 +104,7 @@ fn dropped_buffers(rig: &Rig, shared: &Shared) {
     while !shared.over.load(Relaxed) {
         let bo = c.bo(PAGES * 4096, 0).expect("memory is there");
         let done = c.syncobj(false).expect("a syncobj");
-        bo.write(0, &null(0));
+        bo.write(0, &write_zero(bo.va + 128, 0));
         c.submit(bo.va, true, &[bo.handle], &[], done)
             .expect("it is taken");
         c.close(bo.handle).expect("the handle is good");
@@ -101,20 +118,17 @@ fn dropped_buffers(rig: &Rig, shared: &Shared) {
     }
 }
 
+/// The time that a null job takes: long enough for fences to be pending. It is one job and not a
+/// chain of short ones, because the model takes a processor for each job of a chain, which it may
+/// take from a thread with a lock, and no GPU does that.
+const NULL_NS: u64 = 360_000;
+
 /// Merges fences of jobs under way, again and again, and puts each into a buffer that its jobs use.
 fn fences(rig: &Rig, shared: &Shared) {
     const JOBS: usize = 32;
-    const NULLS: u64 = 60;
     let c = rig.client();
-    let chain = c.bo(NULLS as u32 * 64, 0).expect("memory is there");
-    for n in 0..NULLS {
-        let next = if n + 1 == NULLS {
-            0
-        } else {
-            chain.va + (n + 1) * 64
-        };
-        chain.write(n as usize * 64, &null(next));
-    }
+    let chain = c.bo(4096, 0).expect("memory is there");
+    chain.write(0, &null(0));
     let target = c.bo(4096, 0).expect("memory is there");
     let dma_buf = c.export(target.handle).expect("a descriptor");
     shared.ready.store(true, Relaxed);
@@ -343,17 +357,25 @@ fn new_rig() -> Rig {
         priorities: true,
         ..Config::default()
     };
-    Rig::with("rk3399", config)
+    let rig = Rig::with("rk3399", config);
+    rig.timing(|timing| timing.null_ns = NULL_NS);
+    rig
 }
 
-/// Wants a processor for a share of the time.
-fn burn(share: Share, shared: &Shared) {
+/// Wants a processor for a share of the time, and writes to as much memory meanwhile as `touches`
+/// says.
+fn burn(share: Share, touches: usize, shared: &Shared) {
+    const LINE: usize = 64;
     let period = share.at_once.as_secs_f64() / share.of_time.max(1e-3);
     let period = Duration::from_secs_f64(period);
+    let mut memory = vec![0u8; touches.max(LINE)];
+    let mut lines = (0..memory.len()).step_by(LINE).cycle();
     while !shared.over.load(Relaxed) {
         let begin = Instant::now();
         while begin.elapsed() < share.at_once && !shared.over.load(Relaxed) {
-            std::hint::spin_loop();
+            for at in lines.by_ref().take(64) {
+                memory[at] = std::hint::black_box(!memory[at]);
+            }
         }
         thread::sleep(
             period
@@ -406,19 +428,19 @@ fn with_neighbour<R>(rig: &Rig, neighbour: &Neighbour, work: impl FnOnce(&[i32])
     })
 }
 
-/// The small client beside threads that want processors as these shares say, and leave the device
-/// alone.
-pub fn control(shares: &[Share], submits: u32) -> Run {
+/// The small client beside threads that want processors as these shares say and write to as much
+/// memory as the neighbour, and leave the device alone.
+pub fn control(neighbour: &Neighbour, shares: &[Share], submits: u32) -> Run {
     let rig = new_rig();
     let shared = Shared::default();
     let run = thread::scope(|scope| {
         let (tasks, neighbours) = shares.split_last().expect("tasks have a share");
         for share in neighbours {
-            scope.spawn(|| burn(*share, &shared));
+            scope.spawn(|| burn(*share, neighbour.touches, &shared));
         }
         scope.spawn(|| {
             rig.world().be_urgent();
-            burn(*tasks, &shared);
+            burn(*tasks, 0, &shared);
         });
         let run = small_client(&rig, submits, &[]);
         shared.over.store(true, Relaxed);

@@ -9,9 +9,9 @@ use bench::latency::{alone, beside, control, holds, median, Neighbour, Run, NEIG
 use std::process::ExitCode;
 
 /// Of the medians of the 99th percentiles.
-const BOUND: f64 = 3.0;
+const BOUND: f64 = 1.5;
 const SUBMITS: u32 = 2_000;
-const RUNS: u32 = 5;
+const RUNS: u32 = 9;
 /// Locks in the list.
 const LOCKS: usize = 5;
 
@@ -29,7 +29,7 @@ fn compare(neighbour: &Neighbour, base: &Run, submits: u32, runs: u32) -> f64 {
         with.push(us(&run));
         longest.push(run.longest.as_secs_f64() * 1e6);
         burned.push(run.processors(base));
-        without.push(us(&control(&run.shares(base), submits)));
+        without.push(us(&control(neighbour, &run.shares(base), submits)));
     }
     let (ours, peer) = (median(with), median(without));
     println!(

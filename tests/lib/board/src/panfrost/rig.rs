@@ -69,9 +69,9 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
         });
     }
 
-    /// Sets the duration of short jobs that start from now on.
+    /// Sets the duration of null jobs and other short jobs that start from now on.
     pub fn slow_jobs(&self, ns: u64) {
-        self.timing(|timing| timing.short_job_ns = ns);
+        self.timing(|timing| (timing.null_ns, timing.short_job_ns) = (ns, ns));
     }
 
     /// Injects a fault.

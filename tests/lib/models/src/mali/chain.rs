@@ -216,6 +216,7 @@ impl Mali {
             job_type::COMPUTE | job_type::VERTEX | job_type::GEOMETRY => t.compute_ns,
             job_type::TILER | job_type::FUSED | job_type::INDEXED_VERTEX => t.tiler_ns,
             job_type::FRAGMENT => t.fragment_ns + t.per_tile_ns * fragment::tiles(payload),
+            job_type::NULL => t.null_ns,
             _ => t.short_job_ns,
         }
     }

@@ -8,7 +8,9 @@
 /// later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// A null, write-value or cache-flush job.
+    /// A null job.
+    pub null_ns: u64,
+    /// A write-value or cache-flush job.
     pub short_job_ns: u64,
     /// A vertex, geometry or compute job.
     pub compute_ns: u64,
@@ -47,6 +49,7 @@ impl Timing {
     pub fn with_work_scaled(self, times: u32) -> Timing {
         let long = |ns: u64| ns.saturating_mul(u64::from(times));
         Timing {
+            null_ns: long(self.null_ns),
             short_job_ns: long(self.short_job_ns),
             compute_ns: long(self.compute_ns),
             tiler_ns: long(self.tiler_ns),
@@ -60,6 +63,7 @@ impl Timing {
 impl Default for Timing {
     fn default() -> Timing {
         Timing {
+            null_ns: 5_000,
             short_job_ns: 5_000,
             compute_ns: 20_000,
             tiler_ns: 20_000,
@@ -90,6 +94,7 @@ mod tests {
         assert_eq!(
             usual.with_work_scaled(3),
             Timing {
+                null_ns: 15_000,
                 short_job_ns: 15_000,
                 compute_ns: 60_000,
                 tiler_ns: 60_000,

@@ -109,7 +109,7 @@ fn endless_chain_can_be_stopped() {
     g.submit(1, JC, 0);
     g.wait(500_000_000);
     assert_eq!(g.job_raw(), 0);
-    g.set_timing(|t| (t.short_job_ns, t.fetch_ns) = (0, 0));
+    g.set_timing(|t| (t.null_ns, t.fetch_ns) = (0, 0));
     g.wait(100_000);
     g.wr(0x18a0, 3);
     g.settle();
