@@ -116,6 +116,15 @@ impl Submitter {
         }
     }
 
+    /// The most bytes that the client was ever charged for: its objects, its jobs, and what jobs
+    /// that have ended still hold.
+    pub fn peak_bytes(&self) -> u64 {
+        match &self.client {
+            Job::Mali { client, .. } => client.stat("mem_peak"),
+            Job::Vivante { client, .. } => client.stat("mem_peak"),
+        }
+    }
+
     /// Bytes that the driver has allocated.
     pub fn kernel_bytes(&self) -> u64 {
         self.board.world().counters().malloc_bytes
