@@ -3,7 +3,7 @@
 /*
  * How long a small client waits for its jobs while another process, the neighbour, loads the
  * driver; and, as a control, while another process uses as much processor time without the device.
- * The figures are only printed; tests/bench/src/latency.rs checks them against a bound.
+ * The figures are only printed; tests/bench/src/bin/latency.rs checks them against a bound.
  */
 
 #include "drm.h"
