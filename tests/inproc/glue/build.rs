@@ -14,6 +14,8 @@ const MEMORY: [&str; 6] = [
     "drm_userptr",
     "drm_page",
 ];
+/// The VM system of the tests.
+const FAKE_VM: [&str; 4] = ["fake_kernel", "fake_page", "fake_object", "fake_user"];
 
 const THREADS: [&str; 2] = ["drm_cred", "drm_lock"];
 /// What drm_lock.c uses of drm_node.c, and what calls it when a node is destroyed. The rest of that
@@ -83,7 +85,7 @@ fn main() {
     let minor = definitions(&glue.join("drm_node.c"), &MINOR);
     fs::write(headers.join("drm_minor.c"), minor).expect("a source");
     let fake = here.join("freebsd");
-    files.push(fake.join("fake_vm.c"));
+    files.extend(FAKE_VM.map(|f| fake.join(format!("{f}.c"))));
     threads.push(fake.join("fake_threads.c"));
     let kernel = || {
         let mut build = c();

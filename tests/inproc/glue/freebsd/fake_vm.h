@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The interface of fake_vm.c for tests. */
+/*
+ * The VM system of the tests: fake_kernel.c, fake_page.c, fake_object.c, fake_user.c. What tests
+ * call, and what these files share.
+ */
 #include "drm_glue.h"
 
 #define	FAKE_USER_BASE	0x10000000ul
@@ -36,3 +39,14 @@ void	fake_wire(void *vm, uint64_t pindex, int wire);
 void	*fake_vm_of(struct drm_os_object *obj);
 int	fake_page(void *vm, uint64_t pindex);
 void	fake_unref(void *vm);
+
+/*
+ * Two ranges of physical memory, one below and one above 4 GiB.  Their pages
+ * are neighbours in the array, and the end of the lower one is not aligned.
+ */
+#define	PAGES	2048
+#define	LOW_PA	0x40001000ul
+#define	HIGH_PA	0x100000000ul
+
+void	fake_pages_init(void);
+bool	fake_page_dirty(vm_page_t m);

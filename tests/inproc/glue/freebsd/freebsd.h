@@ -2,9 +2,9 @@
 /*
  * The parts of FreeBSD's kernel that the glue's files use, for the host's compiler. build.rs
  * creates a header for each name that they include, and this file replaces all of them. The
- * memory files have one processor, one thread, a little memory: fake_vm.c has the functions.
- * Those that are tested with threads have locks, a clock and a limit of swap: threads.h,
- * fake_threads.c. A call that is not allowed aborts the process.
+ * memory files have one processor, one thread, a little memory: fake_vm.h lists the files that have
+ * the functions. Those that are tested with threads have locks, a clock and a limit of swap:
+ * threads.h, fake_threads.c. A call that is not allowed aborts the process.
  */
 #ifndef GLUE_FREEBSD_H
 #define	GLUE_FREEBSD_H

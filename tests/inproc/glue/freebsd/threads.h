@@ -15,7 +15,7 @@
 #define	EWOULDBLOCK	35
 #define	ETIMEDOUT	60
 
-/* fake_vm.c, in the same program, has others. */
+/* The VM system of fake_vm.h, in the same program, has others. */
 #define	drm_os		threads_os
 #define	fake_die	threads_die
 #define	hz		threads_hz

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `drm_object.c` and `drm_page.c` on the VM system of `freebsd/fake_vm.c`. There is one instance,
+//! `drm_object.c` and `drm_page.c` on the VM system of `freebsd/fake_vm.h`. There is one instance,
 //! which one test at a time holds as a [`Kernel`].
 
 use std::ffi::c_void;

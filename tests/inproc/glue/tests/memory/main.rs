@@ -132,8 +132,9 @@ fn a_page_of_an_object_is_none_of_the_devices_own() {
     }
 }
 
-/// fake_vm.c checks the rest: no line is dirty when an uncached page is inserted, and the page has
-/// the default attribute when it is freed. It has no function that changes the direct map.
+/// fake_object.c checks that no line is dirty when an uncached page is inserted, and fake_page.c
+/// that the page has the default attribute when it is freed. Neither has a function that changes
+/// the direct map.
 #[test]
 fn an_uncached_page_leaves_no_dirty_line() {
     for kind in [Kind::Uncached, Kind::Cached] {
