@@ -153,11 +153,9 @@ extern const struct native_driver panfrost, etnaviv;
 /* native_drm.c: reads dev.DRIVER.0.NAME. */
 uint64_t statistic(const struct native_driver *driver, const char *name);
 
-/*
- * native_vm.c: the VM system's operations on pages of buffers, and a process with locked pages when
- * the driver is unloaded.
- */
+/* native_vm.c: the VM system's operations on pages of buffers. */
 void vm_interfaces(int fd, const struct native_driver *driver);
+/* native_vm_lock.c: a process with locked pages when the driver is unloaded. */
 void vm_locked(int fd, const struct native_driver *driver);
 
 /* native_life.c: clients when the driver is unloaded, and files that the kernel closes itself. */
