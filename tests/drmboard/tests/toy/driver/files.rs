@@ -1,88 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A driver for nothing: it adds numbers, sleeps, and makes buffers and files; all through
-//! drm_os.h.
-#![expect(
-    clippy::undocumented_unsafe_blocks,
-    reason = "a driver as C would write it, against the contracts of drm_os.h"
-)]
+//! The files of the toy driver: a device node with its requests, an exported buffer, an event.
 
-use super::abi;
-use drm_os_host::{sys, Dma, Hardware};
-use std::any::Any;
-use std::cell::UnsafeCell;
-use std::ffi::{c_char, c_int, c_void, CStr};
+use super::hardware::GO;
+use super::Softc;
+use crate::abi;
+use drm_os_host::sys;
+use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 use std::slice::from_raw_parts_mut;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Adds one to the word whose physical address is stored in its first two registers.
-#[derive(Default)]
-pub struct Adder {
-    pa: [u32; 2],
-}
-
-/// A write here is what it does.
-const GO: u32 = 8;
-
-impl Hardware for Adder {
-    fn mmio_read(&mut self, _: &mut dyn Dma, _: u64, _: u32) -> u32 {
-        0
-    }
-    fn mmio_write(&mut self, bus: &mut dyn Dma, _: u64, off: u32, val: u32) {
-        if off != GO {
-            self.pa[off as usize / 4] = val;
-            return;
-        }
-        let pa = u64::from(self.pa[1]) << 32 | u64::from(self.pa[0]);
-        let mut word = [0; 8];
-        bus.read(pa, &mut word).expect("memory is there");
-        let sum = u64::from_ne_bytes(word) + 1;
-        bus.write(pa, &sum.to_ne_bytes()).expect("memory is there");
-    }
-    fn next_event(&self) -> Option<u64> {
-        None
-    }
-    fn poll(&mut self, _: &mut dyn Dma, _: u64) {}
-    fn set_power(&mut self, _: &mut dyn Dma, _: u64, _: bool) {}
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-}
-
-/// Guarded by the mutex.
-#[derive(Default)]
-struct State {
-    generation: u64,
-    blocked: u64,
-    events: Vec<(*mut sys::drm_os_file, *const Event)>,
-}
-
-struct Softc {
-    os: *mut sys::drm_os,
-    dev: *mut sys::drm_os_dev,
-    mtx: *mut sys::drm_os_mtx,
-    cv: *mut sys::drm_os_cv,
-    mmio: *mut sys::drm_os_mmio,
-    minors: [*mut sys::drm_os_minor; 2],
-    state: UnsafeCell<State>,
-    adds: AtomicU64,
-}
-
-impl Softc {
-    fn locked<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
-        unsafe {
-            sys::drm_os_mtx_lock(self.mtx);
-            let result = f(&mut *self.state.get());
-            sys::drm_os_mtx_unlock(self.mtx);
-            result
-        }
-    }
-}
-
-struct Node {
-    softc: &'static Softc,
-    objects: std::sync::Mutex<Vec<(*mut sys::drm_os_object, u64)>>,
-    adds: AtomicU64,
+pub(super) struct Node {
+    pub(super) softc: &'static Softc,
+    pub(super) objects: std::sync::Mutex<Vec<(*mut sys::drm_os_object, u64)>>,
+    pub(super) adds: AtomicU64,
 }
 
 struct Buffer {
@@ -90,7 +21,7 @@ struct Buffer {
     size: u64,
 }
 
-struct Event {
+pub(super) struct Event {
     softc: &'static Softc,
     signalled: AtomicBool,
 }
@@ -360,7 +291,7 @@ unsafe extern "C" fn event_poll(private: *mut c_void) -> c_int {
     }
 }
 
-static NODE_OPS: sys::drm_os_file_ops = sys::drm_os_file_ops {
+pub(super) static NODE_OPS: sys::drm_os_file_ops = sys::drm_os_file_ops {
     release: Some(node_release),
     ioctl: Some(node_ioctl),
     mmap: Some(node_mmap),
@@ -381,168 +312,3 @@ static EVENT_OPS: sys::drm_os_file_ops = sys::drm_os_file_ops {
     poll: Some(event_poll),
     size: None,
 };
-
-unsafe extern "C" fn open(
-    arg: *mut c_void,
-    _caller: *mut sys::drm_os_caller,
-    privp: *mut *mut c_void,
-) -> c_int {
-    let softc: &'static Softc = unsafe { &*arg.cast::<Softc>() };
-    let node = Node {
-        softc,
-        objects: Default::default(),
-        adds: AtomicU64::new(0),
-    };
-    unsafe { *privp = Box::into_raw(Box::new(node)).cast() };
-    0
-}
-
-unsafe extern "C" fn attach(dev: *mut sys::drm_os_dev, out: *mut *mut c_void) -> c_int {
-    unsafe {
-        let os = sys::drm_os_dev_os(dev);
-        let (mut mtx, mut cv, mut mmio) = (null_mut(), null_mut(), null_mut());
-        assert_eq!(
-            sys::drm_os_mmio_map(dev, std::ptr::null(), 12, &mut mmio),
-            0
-        );
-        assert_eq!(sys::drm_os_mtx_create(os, c"toy".as_ptr(), &mut mtx), 0);
-        assert_eq!(sys::drm_os_cv_create(os, c"toy".as_ptr(), &mut cv), 0);
-        let softc = Box::into_raw(Box::new(Softc {
-            os,
-            dev,
-            mtx,
-            cv,
-            mmio,
-            minors: [null_mut(); 2],
-            state: UnsafeCell::default(),
-            adds: AtomicU64::new(0),
-        }));
-        for (i, kind) in [sys::DRM_OS_MINOR_PRIMARY, sys::DRM_OS_MINOR_RENDER]
-            .into_iter()
-            .enumerate()
-        {
-            let minor = &raw mut (*softc).minors[i];
-            assert_eq!(
-                sys::drm_os_minor_register(dev, kind, Some(open), softc.cast(), &NODE_OPS, minor),
-                0
-            );
-        }
-        let word = "attached";
-        sys::drm_os_log(
-            os,
-            dev,
-            sys::DRM_OS_LOG_INFO,
-            word.as_ptr().cast(),
-            word.len(),
-        );
-        *out = softc.cast();
-    }
-    0
-}
-
-unsafe extern "C" fn detach(softc: *mut c_void, _force: c_int) -> c_int {
-    unsafe {
-        let softc = Box::from_raw(softc.cast::<Softc>());
-        softc
-            .minors
-            .iter()
-            .for_each(|minor| sys::drm_os_minor_unregister(*minor));
-        sys::drm_os_mmio_unmap(softc.mmio);
-        sys::drm_os_cv_destroy(softc.cv);
-        sys::drm_os_mtx_destroy(softc.mtx);
-    }
-    0
-}
-
-unsafe fn give(name: *mut *const c_char, value: *mut u64, n: &'static CStr, v: u64) -> c_int {
-    unsafe {
-        *name = n.as_ptr();
-        *value = v;
-    }
-    0
-}
-
-unsafe extern "C" fn stat(
-    softc: *mut c_void,
-    index: u32,
-    name: *mut *const c_char,
-    value: *mut u64,
-) -> c_int {
-    match index {
-        0 => unsafe {
-            give(
-                name,
-                value,
-                c"jobs",
-                (*softc.cast::<Softc>()).adds.load(Ordering::Relaxed),
-            )
-        },
-        _ => sys::DRM_OS_ENOENT as c_int,
-    }
-}
-
-unsafe extern "C" fn file_stat(
-    private: *mut c_void,
-    index: u32,
-    name: *mut *const c_char,
-    value: *mut u64,
-) -> c_int {
-    let node = unsafe { &*private.cast::<Node>() };
-    let memory = || {
-        node.objects
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(_, size)| size)
-            .sum()
-    };
-    match index {
-        0 => unsafe { give(name, value, c"jobs", node.adds.load(Ordering::Relaxed)) },
-        1 => unsafe { give(name, value, c"mem_peak", memory()) },
-        _ => sys::DRM_OS_ENOENT as c_int,
-    }
-}
-
-/// Any sum is a crash: the dump is how many there were.
-unsafe extern "C" fn dump(softc: *mut c_void, off: u64, buf: *mut c_void, len: usize) -> usize {
-    let adds = unsafe { &*softc.cast::<Softc>() }
-        .adds
-        .load(Ordering::Relaxed);
-    let text = match adds {
-        0 => String::new(),
-        n => format!("adds {n}"),
-    };
-    let part = text.as_bytes().iter().skip(off as usize).take(len);
-    part.enumerate()
-        .map(|(n, byte)| unsafe { buf.cast::<u8>().add(n).write(*byte) })
-        .count()
-}
-
-struct Table(sys::drm_os_driver);
-unsafe impl Sync for Table {}
-struct Strings([*const c_char; 3]);
-unsafe impl Sync for Strings {}
-
-static COMPATIBLE: Strings = Strings([
-    c"arm,mali-t860".as_ptr(),
-    c"vivante,gc".as_ptr(),
-    std::ptr::null(),
-]);
-static TABLE: Table = Table(sys::drm_os_driver {
-    name: c"toy".as_ptr(),
-    compatible: COMPATIBLE.0.as_ptr(),
-    attach: Some(attach),
-    detach: Some(detach),
-    suspend: None,
-    resume: None,
-    shutdown: None,
-    lowmem: None,
-    stat: Some(stat),
-    file_stat: Some(file_stat),
-    dump: Some(dump),
-    dump_clear: None,
-});
-
-pub fn table() -> *const sys::drm_os_driver {
-    &TABLE.0
-}
