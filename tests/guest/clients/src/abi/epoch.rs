@@ -6,13 +6,13 @@
 //! the midst of it, several threads or several processes at once with a render file each, and a
 //! wait that another thread's call ends.
 
-use super::core_calls::far;
 use super::memory::errno;
 use super::names::Names;
 use super::rng::Rng;
 use super::specs::*;
 use super::state::{Driver, File, Kit, Obj, Stream, OBJECTS, SYNCS};
 use super::stream::{field, Arg};
+use super::times::far;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 

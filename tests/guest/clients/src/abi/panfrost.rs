@@ -4,12 +4,12 @@
 //!
 //! HW: Mesa genxml v5.xml: "Job Header", "Write Value Job Payload".
 
-use super::core_calls::far;
 use super::memory::Map;
 use super::spec::Class;
 use super::specs::{pan, SYNCOBJ_CREATE, SYNCOBJ_HANDLE_TO_FD, SYNCOBJ_WAIT};
 use super::state::{Kit as AnyKit, Obj, Stream};
 use super::stream::{field, Arg};
+use super::times::far;
 
 /// A buffer for chains, a buffer that jobs write to, and a syncobj.
 #[derive(Debug)]
