@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! etnaviv: PM_QUERY_DOM, PM_QUERY_SIG, and the counter requests of GEM_SUBMIT.
-//!
-//! Expected: Linux 6.1, drivers/gpu/drm/etnaviv/etnaviv_perfmon.c, etnaviv_gem_submit.c and
-//! etnaviv_gpu.c; the function is named in each description. Linux writes at a word but checks the
-//! offset as if it counted bytes: that we do not follow.
+//! The counter requests of GEM_SUBMIT.
 
+use super::domains::domains;
+use super::open;
 use atf::drm::Mapping;
 use atf::etnaviv::{filled, soon, Bo, Board, Client, Core, Engine, SLOW_BYTES};
 use atf::process::eventually;
-use atf::{etnaviv_cases, require, require_eq, require_errno, require_ok, Sys};
+use atf::{require, require_eq, require_errno, require_ok};
 use uapi::etnaviv::*;
 
 const PAGE: u64 = 4096;
@@ -16,201 +14,16 @@ const BEFORE: u32 = 0x5a5a_5a5a;
 const FILLED: u32 = 0x1234_5678;
 const SEQUENCE: u32 = 0x77;
 
-/// ABI: positions and names are what clients know them by.
-const DOMAINS_3D: [(&str, &[&str]); 8] = [
-    (
-        "HI",
-        &[
-            "TOTAL_READ_BYTES8",
-            "TOTAL_WRITE_BYTES8",
-            "TOTAL_CYCLES",
-            "IDLE_CYCLES",
-            "AXI_CYCLES_READ_REQUEST_STALLED",
-            "AXI_CYCLES_WRITE_REQUEST_STALLED",
-            "AXI_CYCLES_WRITE_DATA_STALLED",
-        ],
-    ),
-    (
-        "PE",
-        &[
-            "PIXEL_COUNT_KILLED_BY_COLOR_PIPE",
-            "PIXEL_COUNT_KILLED_BY_DEPTH_PIPE",
-            "PIXEL_COUNT_DRAWN_BY_COLOR_PIPE",
-            "PIXEL_COUNT_DRAWN_BY_DEPTH_PIPE",
-        ],
-    ),
-    (
-        "SH",
-        &[
-            "SHADER_CYCLES",
-            "PS_INST_COUNTER",
-            "RENDERED_PIXEL_COUNTER",
-            "VS_INST_COUNTER",
-            "RENDERED_VERTICE_COUNTER",
-            "VTX_BRANCH_INST_COUNTER",
-            "VTX_TEXLD_INST_COUNTER",
-            "PXL_BRANCH_INST_COUNTER",
-            "PXL_TEXLD_INST_COUNTER",
-        ],
-    ),
-    (
-        "PA",
-        &[
-            "INPUT_VTX_COUNTER",
-            "INPUT_PRIM_COUNTER",
-            "OUTPUT_PRIM_COUNTER",
-            "DEPTH_CLIPPED_COUNTER",
-            "TRIVIAL_REJECTED_COUNTER",
-            "CULLED_COUNTER",
-        ],
-    ),
-    ("SE", &["CULLED_TRIANGLE_COUNT", "CULLED_LINES_COUNT"]),
-    (
-        "RA",
-        &[
-            "VALID_PIXEL_COUNT",
-            "TOTAL_QUAD_COUNT",
-            "VALID_QUAD_COUNT_AFTER_EARLY_Z",
-            "TOTAL_PRIMITIVE_COUNT",
-            "PIPE_CACHE_MISS_COUNTER",
-            "PREFETCH_CACHE_MISS_COUNTER",
-            "CULLED_QUAD_COUNT",
-        ],
-    ),
-    (
-        "TX",
-        &[
-            "TOTAL_BILINEAR_REQUESTS",
-            "TOTAL_TRILINEAR_REQUESTS",
-            "TOTAL_DISCARDED_TEXTURE_REQUESTS",
-            "TOTAL_TEXTURE_REQUESTS",
-            "MEM_READ_COUNT",
-            "MEM_READ_IN_8B_COUNT",
-            "CACHE_MISS_COUNT",
-            "CACHE_HIT_TEXEL_COUNT",
-            "CACHE_MISS_TEXEL_COUNT",
-        ],
-    ),
-    (
-        "MC",
-        &[
-            "TOTAL_READ_REQ_8B_FROM_PIPELINE",
-            "TOTAL_READ_REQ_8B_FROM_IP",
-            "TOTAL_WRITE_REQ_8B_FROM_PIPELINE",
-        ],
-    ),
-];
-const DOMAINS_2D: [(&str, &[&str]); 1] = [("PE", &["PIXELS_RENDERED_2D"])];
 /// HI TOTAL_CYCLES.
 const CYCLES: (u8, u16) = (0, 2);
 /// PE PIXELS_RENDERED_2D.
 const PIXELS_2D: (u8, u16) = (0, 0);
-
-fn open(board: &'static Board) -> Client {
-    require_ok!(Client::open(board))
-}
-
-fn domains(core: &Core) -> &'static [(&'static str, &'static [&'static str])] {
-    match core.engine {
-        Engine::De => &DOMAINS_2D,
-        Engine::Blt | Engine::Rs => &DOMAINS_3D,
-    }
-}
 
 /// A counter that every job of a core moves.
 fn counter(core: &Core) -> (u8, u16) {
     match core.engine {
         Engine::De => PIXELS_2D,
         Engine::Blt | Engine::Rs => CYCLES,
-    }
-}
-
-fn query_domain(client: &Client, pipe: u32, iter: u8) -> Sys<PmDomain> {
-    // What the caller left in the answers does not matter.
-    let mut arg = PmDomain {
-        pipe,
-        iter,
-        id: 0xee,
-        nr_signals: 0xeeee,
-        name: [0xee; 64],
-    };
-    client.node.ioctl(PM_QUERY_DOM, &mut arg).map(|_| arg)
-}
-
-fn query_signal(client: &Client, pipe: u32, domain: u8, iter: u16) -> Sys<PmSignal> {
-    let mut arg = PmSignal {
-        pipe,
-        domain,
-        pad: 0xee,
-        iter,
-        id: 0xeeee,
-        name: [0xee; 64],
-    };
-    client.node.ioctl(PM_QUERY_SIG, &mut arg).map(|_| arg)
-}
-
-/// A name is what is before the zeroes, and there are zeroes up to the end.
-fn text(name: &[u8; 64]) -> String {
-    let len = name.iter().position(|byte| *byte == 0).unwrap_or(64);
-    require!(
-        len < 64 && name[len..].iter().all(|byte| *byte == 0),
-        "{name:x?}"
-    );
-    String::from_utf8_lossy(&name[..len]).into_owned()
-}
-
-fn query(board: &'static Board) {
-    let client = open(board);
-    for core in board.cores {
-        let expected = domains(core);
-        let mut next = 0;
-        for (id, (name, signals)) in expected.iter().enumerate() {
-            let domain = require_ok!(query_domain(&client, core.pipe, next));
-            require_eq!(usize::from(domain.id), id);
-            require_eq!(text(&domain.name), *name);
-            require_eq!(usize::from(domain.nr_signals), signals.len(), "{name}");
-            next = domain.iter;
-            let last = id + 1 == expected.len();
-            require_eq!(next, if last { 0xff } else { id as u8 + 1 });
-            let mut next = 0;
-            for (number, signal) in signals.iter().enumerate() {
-                let arg = require_ok!(query_signal(&client, core.pipe, domain.id, next));
-                require_eq!(usize::from(arg.id), number);
-                require_eq!(text(&arg.name), *signal);
-                require_eq!(arg.domain, domain.id);
-                next = arg.iter;
-                let last = number + 1 == signals.len();
-                require_eq!(next, if last { 0xffff } else { number as u16 + 1 });
-            }
-        }
-    }
-}
-
-fn query_errors(board: &'static Board) {
-    let client = open(board);
-    for core in board.cores {
-        let count = domains(core).len() as u8;
-        for iter in [count, count + 1, 0x7f, 0xff] {
-            require_errno!(query_domain(&client, core.pipe, iter), libc::EINVAL);
-            require_errno!(query_signal(&client, core.pipe, iter, 0), libc::EINVAL);
-        }
-        for (domain, (_, signals)) in domains(core).iter().enumerate() {
-            let signals = signals.len() as u16;
-            for iter in [signals, signals + 1, 0xff, 0xffff] {
-                require_errno!(
-                    query_signal(&client, core.pipe, domain as u8, iter),
-                    libc::EINVAL
-                );
-            }
-        }
-    }
-    for pipe in board.missing_pipes() {
-        require_errno!(query_domain(&client, pipe, 0xff), libc::ENXIO);
-        require_errno!(query_signal(&client, pipe, 0xff, 0xffff), libc::ENXIO);
-    }
-    for pipe in [4, 5, u32::MAX] {
-        require_errno!(query_domain(&client, pipe, 0), libc::EINVAL);
-        require_errno!(query_signal(&client, pipe, 0, 0), libc::EINVAL);
     }
 }
 
@@ -261,7 +74,7 @@ fn request(flags: u32, (domain, signal): (u8, u16), read_offset: u32) -> SubmitP
     }
 }
 
-fn samples(board: &'static Board) {
+pub(super) fn samples(board: &'static Board) {
     let client = open(board);
     for core in board.cores {
         let samples = Samples::new(&client);
@@ -297,7 +110,7 @@ fn samples(board: &'static Board) {
     }
 }
 
-fn every_signal(board: &'static Board) {
+pub(super) fn every_signal(board: &'static Board) {
     let client = open(board);
     for core in board.cores {
         let samples = Samples::new(&client);
@@ -319,7 +132,7 @@ fn every_signal(board: &'static Board) {
     require_eq!(client.is_well(), Ok(true));
 }
 
-fn limit(board: &'static Board) {
+pub(super) fn limit(board: &'static Board) {
     let client = open(board);
     let core = board.core();
     let samples = Samples::new(&client);
@@ -334,7 +147,7 @@ fn limit(board: &'static Board) {
     require_errno!(client.submit(&work), libc::EINVAL);
 }
 
-fn bounds(board: &'static Board) {
+pub(super) fn bounds(board: &'static Board) {
     let client = open(board);
     let counter = counter(board.core());
     let samples = Samples::new(&client);
@@ -372,7 +185,7 @@ fn bounds(board: &'static Board) {
     }
 }
 
-fn bad_requests(board: &'static Board) {
+pub(super) fn bad_requests(board: &'static Board) {
     let client = open(board);
     let samples = Samples::new(&client);
     for core in board.cores {
@@ -415,7 +228,7 @@ fn bad_requests(board: &'static Board) {
     require_eq!(samples.written(), []);
 }
 
-fn flags(board: &'static Board) {
+pub(super) fn flags(board: &'static Board) {
     let client = open(board);
     let counter = counter(board.core());
     let samples = Samples::new(&client);
@@ -439,7 +252,7 @@ fn flags(board: &'static Board) {
     require!(samples.are_there(1));
 }
 
-fn two_buffers(board: &'static Board) {
+pub(super) fn two_buffers(board: &'static Board) {
     let client = open(board);
     let counter = counter(board.core());
     let all = [0; 3].map(|_| Samples::new(&client));
@@ -457,7 +270,7 @@ fn two_buffers(board: &'static Board) {
 }
 
 /// Each request stops the front end twice; other work goes on around that.
-fn among_others(board: &'static Board) {
+pub(super) fn among_others(board: &'static Board) {
     let (client, other) = (open(board), open(board));
     let counter = counter(board.core());
     let samples = Samples::new(&client);
@@ -479,25 +292,4 @@ fn among_others(board: &'static Board) {
     require!(targets
         .iter()
         .all(|target| filled(&require_ok!(target.map()), 0, 39)));
-}
-
-fn main() {
-    atf::main(&etnaviv_cases! {
-        query [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: all domains and signals of the \
-            cores";
-        query_errors [imx8mq imx6q imx6qp] "etnaviv_pm_query_dom, _sig: EINVAL after the last, \
-            ENXIO";
-        samples [imx8mq imx6q imx6qp] "sync_point_perfmon_sample: a counter before and after work, \
-            and the sequence number";
-        every_signal [imx8mq imx6q imx6qp] "etnaviv_perfmon_process: each signal can be sampled";
-        limit [imx8mq imx6q] "etnaviv_ioctl_gem_submit: 128 requests and no more";
-        bounds [imx8mq imx6q] "differs from submit_perfmon_validate: EINVAL for words after the \
-            buffer";
-        bad_requests [imx8mq imx6q imx6qp] "submit_perfmon_validate: EINVAL for flags, buffers, \
-            domains, signals";
-        flags [imx8mq] "submit_perfmon_validate: requests without a time";
-        two_buffers [imx8mq imx6q] "sync_point_perfmon_sample_post: a sequence number in each \
-            buffer";
-        among_others [imx8mq imx6q imx6qp] "etnaviv_sync_point_queue: other work goes on";
-    });
 }
