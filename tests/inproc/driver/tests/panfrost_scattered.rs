@@ -12,15 +12,21 @@ mod boards;
 mod faults;
 #[path = "panfrost/hang.rs"]
 mod hang;
+#[path = "panfrost/heaps.rs"]
+mod heaps;
 #[path = "panfrost/implicit.rs"]
 mod implicit;
 #[path = "panfrost/irqs.rs"]
 mod irqs;
-#[path = "panfrost/memory.rs"]
-mod memory;
+#[path = "panfrost/limits.rs"]
+mod limits;
 #[path = "panfrost/power.rs"]
 mod power;
+#[path = "panfrost/purging.rs"]
+mod purging;
 #[path = "panfrost/soak.rs"]
 mod soak;
 #[path = "panfrost/spaces.rs"]
 mod spaces;
+#[path = "panfrost/stuck.rs"]
+mod stuck;
