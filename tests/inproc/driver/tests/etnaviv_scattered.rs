@@ -23,5 +23,7 @@ mod recovery;
 mod shared_space;
 #[path = "etnaviv/sharing.rs"]
 mod sharing;
+#[path = "etnaviv/softpin.rs"]
+mod softpin;
 #[path = "etnaviv/unmapping.rs"]
 mod unmapping;

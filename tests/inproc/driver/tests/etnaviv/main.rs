@@ -20,6 +20,7 @@ mod recovery;
 mod shared_space;
 mod sharing;
 mod soak;
+mod softpin;
 mod streams;
 mod suspend;
 mod unmapping;
