@@ -296,6 +296,24 @@ pub(crate) fn sync_lines(cpu: usize, dev: usize, off: u64, len: u64, dir: u32) {
     };
 }
 
+/// As `sync_lines`, but writes back only lines that the CPU has changed since they were
+/// synchronised last, as it is known from the copy at `clean`.
+pub(crate) fn sync_dirty(cpu: usize, dev: usize, clean: usize, off: u64, len: u64, dir: u32) {
+    if len == 0 {
+        return;
+    }
+    let (first, n) = lines(off, len);
+    for line in (first..first + n).step_by(LINE as usize) {
+        // SAFETY: all copies are whole pages, and lines do not cross pages.
+        let [now, before] =
+            [cpu, clean].map(|at| unsafe { ((at + line) as *const [u8; LINE as usize]).read() });
+        if dir != sys::DRM_OS_SYNC_FOR_DEVICE || now != before {
+            sync_lines(cpu, dev, line as u64, LINE, dir);
+            sync_lines(cpu, clean, line as u64, LINE, sys::DRM_OS_SYNC_FOR_DEVICE);
+        }
+    }
+}
+
 pub(crate) mod exports {
     use super::*;
     use std::ffi::c_int;

@@ -11,7 +11,7 @@ use crate::counters::Kind;
 use crate::device::Dev;
 use crate::frames::{RUN, RUN_ORDER};
 use crate::host::{map_anonymous, map_file, new_memfd, unmap};
-use crate::memory::{sync_lines, Use, PAGE};
+use crate::memory::{sync_dirty, Use, PAGE};
 use crate::sys;
 use crate::user::{UserMemory, UserPage};
 use crate::util::{errno, fatal, lk};
@@ -36,6 +36,9 @@ struct State {
     /// The mapping for DMA, and the device's copy if it has one; 0 before first use.
     map: usize,
     copy: usize,
+    /// With a copy: what the CPU's memory contained when each line was synchronised last. Lines
+    /// that differ are dirty.
+    clean: usize,
     kmap: usize,
     kmaps: u64,
     /// Number of mappings whose pages are wired by mlock(2).
@@ -141,7 +144,8 @@ impl Object {
         }
         if self.two_copies && st.copy == 0 {
             st.copy = map_anonymous(self.size() as usize) as usize;
-            if st.copy == 0 {
+            st.clean = map_anonymous(self.size() as usize) as usize;
+            if st.copy == 0 || st.clean == 0 {
                 return Err(sys::DRM_OS_ENOMEM);
             }
         }
@@ -195,7 +199,7 @@ impl Object {
             let n = (end - at).min((page + 1) * PAGE as u64 - at);
             match (&self.what, st.frames[page as usize]) {
                 (_, NO_FRAME) => {}
-                (What::File(_), _) => sync_lines(st.map, st.copy, at, n, dir),
+                (What::File(_), _) => sync_dirty(st.map, st.copy, st.clean, at, n, dir),
                 (What::User(_), f) => {
                     self.w
                         .mem

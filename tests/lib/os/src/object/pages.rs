@@ -108,6 +108,7 @@ impl Object {
         self.w.counts.sub(Kind::ObjectPages, st.resident);
         st.resident = 0;
         unmap(std::mem::take(&mut st.copy), self.size() as usize);
+        unmap(std::mem::take(&mut st.clean), self.size() as usize);
     }
 
     pub(super) fn is_resident(&self, first: u64, count: u64) -> bool {
