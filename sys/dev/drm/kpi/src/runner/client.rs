@@ -24,11 +24,24 @@ struct RunQueue {
     timeline: Sx<Timeline>,
 }
 
-/// A client of a runner: one open file, with a run queue for each slot that it uses. Dropping it
-/// cancels its jobs that are not in flight, and asks the hardware to stop the others.
-pub struct Client<B: Backend> {
+/// A part in the time of the hardware. Clients that share one get no more than one without.
+struct Share<B: Backend> {
     device: Arc<B>,
     id: ClientId,
+}
+
+impl<B: Backend> Drop for Share<B> {
+    fn drop(&mut self) {
+        // It cannot fail, as all run queues of its clients are killed.
+        let _ = self.device.runner().lock().sched.client_free(self.id);
+    }
+}
+
+/// A client of a runner: an open file, or a context of one, with a run queue for each slot that it
+/// uses. Dropping it cancels its jobs that are not in flight, and asks the hardware to stop the
+/// others.
+pub struct Client<B: Backend> {
+    share: Arc<Share<B>>,
     queues: KVec<RunQueue>,
 }
 
@@ -59,29 +72,42 @@ impl<B: Backend> Client<B> {
     /// ENOMEM; ENXIO if the device is being detached.
     pub fn new(device: &Arc<B>, slots: &[usize]) -> Result<Client<B>> {
         let runner = device.runner();
-        let os = runner.os();
-        let queues = KVec::with_capacity(os, slots.len())?;
-        let id = runner
-            .lock()
-            .sched
-            .client_new(WEIGHT_DEFAULT)
-            .map_err(errno)?;
-        let mut client = Client {
+        let made = runner.lock().sched.client_new(WEIGHT_DEFAULT);
+        let share = Share {
             device: device.clone(),
-            id,
-            queues,
+            id: made.map_err(errno)?,
         };
+        let share = Arc::new(runner.os(), share)?;
+        Self::with_share(share, slots.iter().copied(), Priority::Medium)
+    }
+
+    /// A context of the client: run queues for the same slots, with a priority of their own. Both
+    /// share what one client gets of the hardware.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; ENXIO if the device is being detached.
+    pub fn context(&self, priority: Priority) -> Result<Client<B>> {
+        let slots = self.queues.iter().map(|queue| queue.slot);
+        Self::with_share(self.share.clone(), slots, priority)
+    }
+
+    fn with_share(
+        share: Arc<Share<B>>,
+        slots: impl ExactSizeIterator<Item = usize>,
+        priority: Priority,
+    ) -> Result<Client<B>> {
+        let os = share.device.runner().os();
+        let queues = KVec::with_capacity(os, slots.len())?;
+        let mut client = Client { share, queues };
         for slot in slots {
             let context = os.unique();
             let timeline = Sx::new(os, c"drm timeline", Timeline::new(context))?;
-            let entity = runner
-                .lock()
-                .sched
-                .entity_new(id, *slot, Priority::Medium)
-                .map_err(errno)?;
+            let Share { device, id } = &*client.share;
+            let made = device.runner().lock().sched.entity_new(*id, slot, priority);
             client.queues.push(RunQueue {
-                slot: *slot,
-                entity,
+                slot,
+                entity: made.map_err(errno)?,
                 context,
                 timeline,
             })?;
@@ -89,9 +115,19 @@ impl<B: Backend> Client<B> {
         Ok(client)
     }
 
+    /// Whether none of its jobs is queued, in flight or being retired.
+    pub fn is_idle(&self) -> bool {
+        let engine = self.device().runner().lock();
+        let mut jobs = self
+            .queues
+            .iter()
+            .map(|queue| engine.sched.entity_jobs(queue.entity));
+        jobs.all(|jobs| jobs.is_none_or(|jobs| jobs == 0))
+    }
+
     /// The device.
     pub fn device(&self) -> &B {
-        &self.device
+        &self.share.device
     }
 
     fn queue(&self, slot: usize) -> Result<&RunQueue> {
@@ -108,7 +144,7 @@ impl<B: Backend> Client<B> {
     ///
     /// EINVAL if the client does not use the slot.
     pub fn waits(&self, slot: usize) -> Result<FenceSet> {
-        let os = self.device.runner().os();
+        let os = self.device().runner().os();
         Ok(FenceSet::without(os, self.queue(slot)?.context))
     }
 
@@ -127,7 +163,8 @@ impl<B: Backend> Client<B> {
         prepare: impl FnOnce(&Arc<Fence>) -> Result<T>,
         make: impl FnOnce(Charge, &T) -> Result<B::Job>,
     ) -> Result<(T, Option<i32>)> {
-        let runner = self.device.runner();
+        let device = &self.share.device;
+        let runner = device.runner();
         let queue = self.queue(new.slot)?;
         // OVERFLOW: saturates: an account refuses such an amount.
         let bytes = new.bytes.saturating_add(dependency_bytes(&new.waits));
@@ -159,8 +196,8 @@ impl<B: Backend> Client<B> {
         });
         match Queue::queue(&runner.queue, queue.entity, entry, &new.waits, publish) {
             Ok((id, mut engine, descriptor)) => {
-                self.device.queued(&mut engine, id);
-                runner.start_jobs(&self.device, engine);
+                device.queued(&mut engine, id);
+                runner.start_jobs(device, engine);
                 new.reservation.publish(&fence);
                 Ok((prepared, descriptor))
             }
@@ -176,15 +213,14 @@ impl<B: Backend> Client<B> {
 
 impl<B: Backend> Drop for Client<B> {
     fn drop(&mut self) {
-        let runner = self.device.runner();
+        let device = self.device();
+        let runner = device.runner();
         {
             let mut engine = runner.lock();
             for queue in self.queues.iter() {
                 engine.sched.entity_kill(queue.entity, runner.os().now());
             }
-            // It cannot fail, as all run queues of the client are killed.
-            let _ = engine.sched.client_free(self.id);
-            self.device.stop_orphans(&mut engine);
+            device.stop_orphans(&mut engine);
         }
         runner.enqueue();
     }
