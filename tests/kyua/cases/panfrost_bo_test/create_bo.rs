@@ -57,14 +57,6 @@ pub(super) fn create_errors(_: &Ctx) {
             flags: BO_HEAP,
             ..good
         },
-        CreateBo {
-            flags: BO_WB_MMAP,
-            ..good
-        },
-        CreateBo {
-            flags: BO_WB_MMAP | BO_NOEXEC,
-            ..good
-        },
         CreateBo { flags: 8, ..good },
         CreateBo {
             flags: 1 << 31,

@@ -23,7 +23,7 @@ same_types! {
         drm_os_copyin drm_os_copyout drm_os_caller_pid drm_os_caller_uid drm_os_caller_comm
         drm_os_caller_privileged drm_os_caller_interrupted;
     clock:
-        drm_os_now drm_os_delay drm_os_sleep;
+        drm_os_now drm_os_timer_hz drm_os_delay drm_os_sleep;
     cred:
         drm_os_cred_hold drm_os_cred_free drm_os_cred_charge drm_os_cred_uncharge;
     cv:

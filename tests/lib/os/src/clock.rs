@@ -376,6 +376,12 @@ pub(crate) mod exports {
         w.now()
     }
 
+    /// As on the boards, whose timers the models of GPUs count.
+    #[no_mangle]
+    pub unsafe extern "C" fn drm_os_timer_hz(_: *mut sys::drm_os) -> u64 {
+        24_000_000
+    }
+
     #[no_mangle]
     pub unsafe extern "C" fn drm_os_delay(os: *mut sys::drm_os, ns: u64) {
         Inner::of(os).delay(ns);

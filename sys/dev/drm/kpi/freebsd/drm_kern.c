@@ -13,6 +13,8 @@
 #include <vm/vm_param.h>
 #include <vm/uma.h>
 
+#include <machine/armreg.h>
+
 MALLOC_DEFINE(M_DRM, "drm", "drmkpi and its drivers");
 
 /*
@@ -97,6 +99,13 @@ drm_os_now(struct drm_os *os __unused)
 
 	nanouptime(&ts);
 	return ((uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec);
+}
+
+uint64_t
+drm_os_timer_hz(struct drm_os *os __unused)
+{
+
+	return (READ_SPECIALREG(cntfrq_el0));
 }
 
 void

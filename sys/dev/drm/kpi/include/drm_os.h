@@ -89,6 +89,8 @@ void	 drm_os_free(void *p, size_t size);
 
 /* Time. */
 uint64_t drm_os_now(struct drm_os *os);
+/* The frequency of the CPUs' timer, in Hz.  GPUs have its time, too. */
+uint64_t drm_os_timer_hz(struct drm_os *os);
 /* Spin for about ns nanoseconds; for waits of at most a few microseconds. */
 void	 drm_os_delay(struct drm_os *os, uint64_t ns);
 /* Sleep for at least ns nanoseconds.  May sleep. */

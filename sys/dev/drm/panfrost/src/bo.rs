@@ -22,25 +22,33 @@ bitflags! {
         const NOEXEC = 1;
         /// Allocated on demand: grows when the GPU faults on it.
         const HEAP = 2;
+        /// Users map it cached, and maintain the caches with SYNC_BO.
+        const WB_MMAP = 4;
     }
 }
 
 /// The driver's part of a GEM object.
 pub struct Bo {
     pub(crate) flags: BoFlags,
+    /// Whether it is a dma-buf of another device.
+    pub(crate) imported: bool,
     /// One for each file that has the object open, by the file's number.
     mappings: Mtx<SortedMap<u64, Arc<Mapping>>>,
 }
 
 impl Bo {
-    /// A new object with `flags`.
+    /// The driver's part of an object with `flags`.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn new(os: Os, flags: BoFlags) -> Result<Bo> {
+    pub(crate) fn new(os: Os, flags: BoFlags, imported: bool) -> Result<Bo> {
         let mappings = Mtx::new(os, c"panfrost mappings", SortedMap::new(os))?;
-        Ok(Bo { flags, mappings })
+        Ok(Bo {
+            flags,
+            imported,
+            mappings,
+        })
     }
 
     /// The mapping of the object in a file's VM.

@@ -179,6 +179,20 @@ impl Gpu {
         gpu.perfcnt.forget();
     }
 
+    /// Takes the job lock. While it is held, no reset begins and the power stays on.
+    ///
+    /// # Errors
+    ///
+    /// EIO if there is no power, or a reset is in progress.
+    pub(crate) fn powered(&self) -> Result<Engine<'_>> {
+        let engine = self.runner.lock();
+        if engine.state.powered {
+            Ok(engine)
+        } else {
+            Err(EIO)
+        }
+    }
+
     /// The operating system's instance that the device belongs to.
     pub(crate) fn os(&self) -> Os {
         self.runner.os()

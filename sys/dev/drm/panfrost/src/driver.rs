@@ -72,7 +72,7 @@ impl Driver for Panfrost {
     }
 
     fn import(dev: &Device<Self>, _buffer: &Arc<Buffer>) -> Result<Bo> {
-        Bo::new(dev.os(), BoFlags::NOEXEC)
+        Bo::new(dev.os(), BoFlags::NOEXEC, true)
     }
 
     fn purge(gem: &PanfrostGem, free: impl FnOnce() -> Result<()>) -> Result<()> {

@@ -2,6 +2,7 @@
 //! Open files: each has a VM and its run queues.
 
 use crate::device::Gpu;
+use crate::job::context::Contexts;
 use crate::job::payload::Job;
 use crate::mmu::vm::Vm;
 use crate::perfcnt::ioctls as perfcnt;
@@ -21,7 +22,9 @@ pub struct PanfrostFile {
     pub(crate) stats: Arc<Stats>,
     /// What its ended jobs held, until it is freed.
     pub(crate) ended_jobs: Arc<EndedJobs<Job>>,
-    /// `None` once the file is being closed.
+    /// The contexts besides the default one.
+    pub(crate) contexts: Contexts,
+    /// The default context; `None` once the file is being closed.
     client: Option<Client<Gpu>>,
 }
 
@@ -41,11 +44,12 @@ impl PanfrostFile {
             vm: Vm::new(&gpu.mmu, &gpu.vms, &stats, account)?,
             stats,
             ended_jobs: EndedJobs::new(os, &gpu.jobs)?,
+            contexts: Contexts::new(os)?,
             client: Some(Client::new(gpu, &slots)?),
         })
     }
 
-    /// The run queues of the file; `None` once the file is being closed.
+    /// The run queues of the default context; `None` once the file is being closed.
     pub(crate) fn client(&self) -> Option<&Client<Gpu>> {
         self.client.as_ref()
     }
@@ -56,6 +60,7 @@ impl Drop for PanfrostFile {
         self.ended_jobs.close();
         // Cancels its jobs, and has the hardware stop those in flight.
         drop(self.client.take());
+        self.contexts.clear();
         perfcnt::close(&self.gpu, self.id);
         self.vm.close();
     }

@@ -10,6 +10,9 @@ use driver_tests::panfrost::{write_zero, Client, Work};
 use driver_tests::{errno, pass, sweep, MS, SEC};
 use std::cell::RefCell;
 use uapi::core::SYNCOBJ_RESET;
+use uapi::panfrost::{
+    JmCtxCreate, JmCtxDestroy, JM_CTX_CREATE, JM_CTX_DESTROY, JM_CTX_PRIORITY_LOW,
+};
 
 fn sweep<S, T>(setup: impl Fn(&Rig) -> S, step: impl Fn(&Rig, &S) -> Result<T, i32>) -> u64 {
     sweep::on("rk3399", &[], setup, step)
@@ -53,6 +56,22 @@ fn create_bo() {
 
 fn create(c: &Client, size: u32, flags: u32) -> Result<u32, i32> {
     c.create_bo(size, flags).map(|(handle, _)| handle)
+}
+
+#[test]
+fn contexts() {
+    let failures = sweep(Rig::client, |_, c| {
+        let arg = JmCtxCreate {
+            handle: 0,
+            priority: JM_CTX_PRIORITY_LOW,
+        };
+        let handle = c.ioctl(JM_CTX_CREATE, arg)?.handle;
+        assert_eq!(handle, 1, "a failed call keeps no handle");
+        let arg = JmCtxDestroy { handle, pad: 0 };
+        c.ioctl(JM_CTX_DESTROY, arg).unwrap();
+        Ok(())
+    });
+    assert!(failures > 5, "{failures}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn params_are_the_rk3399s() {
     assert_eq!(c.param(1), Ok(0x2000));
     assert_eq!(c.param(2), Ok(0xf));
     assert_eq!(c.param(8), Ok(0x0712_0206));
-    assert_eq!(c.param(41), Err(22));
+    assert_eq!(c.param(45), Err(22));
     drop(c);
     b.close().unwrap();
 }

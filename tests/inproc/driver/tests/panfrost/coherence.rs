@@ -34,6 +34,8 @@
 use driver_tests::panfrost::{write_zero, Client, Rig, Work};
 use driver_tests::{coherent, errno, MS, SEC};
 use models::Injection;
+use uapi::dma_buf::{Sync, SYNC, SYNC_END, SYNC_READ, SYNC_WRITE};
+use uapi::panfrost::{BoSyncOp, SyncBo, BO_NOEXEC, BO_WB_MMAP, SYNC_BO};
 
 /// Runs a test with contiguous memory, which is mapped by blocks where it can, and with scattered
 /// pages.
@@ -201,5 +203,63 @@ fn all_the_rest_works() {
         }
         clients.iter().for_each(Client::expect_works);
         assert_eq!(rig.stat("resets"), 1);
+    });
+}
+
+/// A BO that users map cached: a job does not see what was not flushed, nor the user what was not
+/// invalidated, be it by SYNC_BO or, through a dma-buf, by DMA_BUF_IOCTL_SYNC.
+#[test]
+fn cached_bos_are_maintained_by_their_users() {
+    both(|rig| {
+        let c = rig.client();
+        for dma_buf in [false, true] {
+            let work = c.work().unwrap();
+            let cached = c.bo(4096, BO_NOEXEC | BO_WB_MMAP).unwrap();
+            let fd = c.export(cached.handle).unwrap();
+            let sync = |begin: bool| {
+                if dma_buf {
+                    let flags = match begin {
+                        true => SYNC_READ,
+                        false => SYNC_WRITE | SYNC_END,
+                    };
+                    c.fd_ioctl(fd, SYNC, Sync { flags }).unwrap();
+                    return;
+                }
+                let ops = [BoSyncOp {
+                    handle: cached.handle,
+                    kind: u32::from(begin),
+                    offset: 0,
+                    size: 4096,
+                }];
+                let arg = SyncBo {
+                    ops: ops.as_ptr() as u64,
+                    op_count: 1,
+                    pad: 0,
+                };
+                c.ioctl(SYNC_BO, arg).unwrap();
+            };
+            // The job's own descriptor is in it.
+            let run = |to: u64| {
+                cached.write(0, &write_zero(to, 0));
+                let bos = [cached.handle, work.data.handle];
+                work.data.write(0, &[0xff; 24]);
+                c.submit(cached.va, false, &bos, &[], work.done).unwrap();
+                let waited = c.syncobj_wait(work.done, SEC);
+                waited.map(|()| c.outcome(work.done))
+            };
+            assert_ne!(run(work.data.va + 8), Ok(1), "the chain was not flushed");
+            cached.write(0, &write_zero(cached.va + 1024, 0));
+            cached.write(1024, &[0xff; 8]);
+            sync(false);
+            let bos = [cached.handle];
+            c.submit(cached.va, false, &bos, &[], work.done).unwrap();
+            c.syncobj_wait(work.done, SEC).unwrap();
+            assert_eq!(c.outcome(work.done), 1);
+            assert_eq!(cached.read(1024, 8), [0xff; 8], "it was not invalidated");
+            sync(true);
+            assert_eq!(cached.read(1024, 8), [0; 8]);
+            c.caller.close_fd(fd);
+            c.discard(work);
+        }
     });
 }

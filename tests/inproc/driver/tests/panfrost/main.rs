@@ -8,6 +8,7 @@ mod allocation;
 mod basic;
 mod boards;
 mod coherence;
+mod contexts;
 mod faults;
 mod hang;
 mod heaps;

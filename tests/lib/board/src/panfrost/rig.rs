@@ -74,6 +74,12 @@ impl<const SCATTERED: bool> RigOf<SCATTERED> {
         self.timing(|timing| (timing.null_ns, timing.short_job_ns) = (ns, ns));
     }
 
+    /// Whether the model's cycle counter is on.
+    pub fn counts_cycles(&self) -> bool {
+        self.with_mali(|mali| mali.counts_cycles())
+            .expect("a Mali model")
+    }
+
     /// Injects a fault.
     pub fn plant(&self, what: Injection) {
         self.with_mali(|mali| mali.inject(what))

@@ -38,6 +38,11 @@ pub(crate) fn timestamp(now: u64) -> u64 {
 }
 
 impl Gpu {
+    /// Whether the cycle counter is on.
+    pub(crate) fn counts_cycles(&self) -> bool {
+        self.cycle_users != 0
+    }
+
     /// GPU clock cycles while counting is on, at a nominal 500 MHz.
     pub(crate) fn cycle_count(&self, now: u64) -> u64 {
         let running = if self.cycle_users != 0 {

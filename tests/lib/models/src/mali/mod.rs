@@ -229,6 +229,11 @@ impl Mali {
         self.update_lines(bus);
     }
 
+    /// Whether the cycle counter is on.
+    pub fn counts_cycles(&self) -> bool {
+        self.gpu.counts_cycles()
+    }
+
     fn alive(&self) -> bool {
         self.power_on && self.clock_stopped.is_none()
     }

@@ -4,7 +4,7 @@
 
 use crate::alloc::{Arc, KVec};
 use crate::mem::purge_state::{PurgeState, Uses};
-use crate::os::{Caller, Dev, MemAttr, Mtx, Object, Os, Sx, PAGE_SIZE};
+use crate::os::{Caller, Dev, MemAttr, Mtx, Object, Os, Sx, SyncDir, PAGE_SIZE};
 use crate::sync::resv::Resv;
 use crate::util::account::{Account, Charge, OBJECT_BYTES};
 use crate::util::errno::{Result, EINVAL, ENXIO};
@@ -47,6 +47,8 @@ pub struct Buffer {
     /// The charged chunks; `None` if all are.
     charged: Option<Chunks>,
     userptr: bool,
+    /// Users map it cached, and DMA_BUF_IOCTL_SYNC maintains the caches.
+    maintained: AtomicBool,
     purge_state: Sx<PurgeState>,
     uses: Uses,
     purged: AtomicBool,
@@ -123,6 +125,7 @@ impl Buffer {
             charge,
             charged,
             userptr,
+            maintained: AtomicBool::new(false),
             purge_state: Sx::new(os, c"drm purge state", PurgeState::Private)?,
             uses: Uses::none(),
             purged: AtomicBool::new(false),
@@ -133,6 +136,25 @@ impl Buffer {
     /// Whether it is memory of a process, which cannot be shared with another.
     pub fn is_userptr(&self) -> bool {
         self.userptr
+    }
+
+    /// Has DMA_BUF_IOCTL_SYNC maintain the caches, of a buffer that users map cached.
+    pub fn maintain_by_dma_buf(&self) {
+        self.maintained.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes what devices have written visible to users, if it is maintained so.
+    pub(crate) fn begin_cpu_access(&self) {
+        if self.maintained.load(Ordering::Relaxed) {
+            self.object.sync(0, self.size, SyncDir::ForCpu);
+        }
+    }
+
+    /// Makes what users have written visible to devices, if it is maintained so.
+    pub(crate) fn end_cpu_access(&self) {
+        if self.maintained.load(Ordering::Relaxed) {
+            self.object.sync(0, self.size, SyncDir::ForDevice);
+        }
     }
 
     /// A number that no other buffer has.

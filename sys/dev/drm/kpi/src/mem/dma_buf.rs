@@ -157,13 +157,16 @@ impl FencesAs {
 }
 
 impl DmaBuf {
-    /// A begin waits for the device, and does nothing else, as with Linux's GEM drivers. Cache
-    /// maintenance of a buffer that CPUs map cached is done by ioctls of its driver.
+    /// A begin waits for the device. The caches are maintained for buffers whose driver says so;
+    /// for others that CPUs map cached, by ioctls of their driver.
     fn sync(&self, caller: &Caller<'_>, flags: u64) -> Result<()> {
         if flags & !SYNC_VALID != 0 || flags & (SYNC_READ | SYNC_WRITE) == 0 {
             return Err(EINVAL);
         }
         if flags & SYNC_END != 0 {
+            if flags & SYNC_WRITE != 0 {
+                self.buffer().end_cpu_access();
+            }
             return Ok(());
         }
         let usage = if flags & SYNC_WRITE != 0 {
@@ -174,7 +177,11 @@ impl DmaBuf {
         let buffer = self.buffer();
         buffer
             .resv()
-            .wait(buffer.os(), usage, Some(caller), crate::os::NEVER)
+            .wait(buffer.os(), usage, Some(caller), crate::os::NEVER)?;
+        if flags & SYNC_READ != 0 {
+            buffer.begin_cpu_access();
+        }
+        Ok(())
     }
 
     /// Makes a sync_file of the fences that a reader or a writer waits for now.

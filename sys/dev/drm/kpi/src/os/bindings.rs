@@ -73,6 +73,9 @@ extern "C" {
     pub fn drm_os_now(os: *mut drm_os) -> u64;
 }
 extern "C" {
+    pub fn drm_os_timer_hz(os: *mut drm_os) -> u64;
+}
+extern "C" {
     pub fn drm_os_delay(os: *mut drm_os, ns: u64);
 }
 extern "C" {

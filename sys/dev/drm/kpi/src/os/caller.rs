@@ -3,7 +3,7 @@
 
 use super::{c, Os};
 use crate::alloc::KVec;
-use crate::util::errno::{Errno, Result, ENOMEM};
+use crate::util::errno::{Errno, Result, EFAULT, ENOMEM};
 use crate::util::int_conv::{u64_of, usize_of};
 use core::marker::PhantomData;
 use core::ops::Deref;
@@ -191,6 +191,31 @@ impl UserSlice {
     pub fn read(self, caller: &Caller<'_>, to: &mut [u8]) -> Result<()> {
         let n = to.len().min(usize_of(self.len));
         self.read_into(caller, to.get_mut(..n).unwrap_or_default())
+    }
+
+    /// The length of the string at the start of the slice; `None` if that has no terminator. Reads
+    /// no page after that of the terminator.
+    ///
+    /// # Errors
+    ///
+    /// EFAULT.
+    pub fn string_len(self, caller: &Caller<'_>) -> Result<Option<u64>> {
+        /// Pieces end at multiples of it, as pages do.
+        const PIECE: u64 = 64;
+        let mut bytes = [0; usize_of(PIECE)];
+        let mut len: u64 = 0;
+        while len < self.len {
+            let at = self.addr.checked_add(len).ok_or(EFAULT)?;
+            let count = PIECE.min(self.len.checked_sub(len).ok_or(EFAULT)?);
+            let count = count.min(PIECE.checked_sub(at % PIECE).ok_or(EFAULT)?);
+            let piece = bytes.get_mut(..usize_of(count)).unwrap_or_default();
+            UserSlice::new(at, count).read_into(caller, piece)?;
+            if let Some(end) = piece.iter().position(|byte| *byte == 0) {
+                return Ok(len.checked_add(u64_of(end)));
+            }
+            len = len.checked_add(count).ok_or(EFAULT)?;
+        }
+        Ok(None)
     }
 
     /// Copies `from` out to the start of the slice, as much as that has room for.

@@ -129,6 +129,12 @@ impl Os {
         unsafe { c::drm_os_now(self.0) }
     }
 
+    /// The frequency of the CPUs' timer, in Hz.
+    pub fn timer_hz(self) -> u64 {
+        // SAFETY: live by the invariant.
+        unsafe { c::drm_os_timer_hz(self.0) }
+    }
+
     /// Spins for about `ns` ns; for a few microseconds at most.
     pub fn delay(self, ns: u64) {
         // SAFETY: live by the invariant.

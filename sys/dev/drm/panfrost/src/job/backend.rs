@@ -3,6 +3,7 @@
 
 use crate::device::{Engine, Gpu};
 use crate::gpu::control;
+use crate::gpu::cycles;
 use crate::gpu::power::{self, CoreMasks};
 use crate::gpu::quirks;
 use crate::irq;
@@ -131,6 +132,7 @@ impl Backend for Gpu {
             return Start::Started(None);
         };
         let (jc, flush_id, vm) = (job.payload.jc, job.payload.flush_id, &job.payload.vm);
+        let counts_cycles = job.payload.counts_cycles;
         if !slot::can_submit(self.regs(), slot) {
             return Start::Full;
         }
@@ -153,12 +155,16 @@ impl Backend for Gpu {
         };
         let affinity = CoreMasks::first_group(&self.identity).shader();
         slot::load(self.regs(), slot, &hw, affinity, self.features, self.issues);
+        if counts_cycles && !engine.hw.counts_cycles() {
+            cycles::start(self.regs());
+        }
         engine.hw.push(
             slot,
             Running {
                 id,
                 seat,
                 chain_flag,
+                counts_cycles,
                 sent: None,
                 late: None,
             },

@@ -3,6 +3,7 @@
 
 use crate::device::{Engine, Gpu};
 use crate::exception::{Outcome as Ended, Stop};
+use crate::gpu::cycles;
 use crate::job::events::{self, Failure};
 use crate::job::in_flight::Running;
 use crate::job::slot;
@@ -24,10 +25,14 @@ pub(crate) fn stop_orphan(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) {
     }
 }
 
-/// Removes the oldest job of a slot, and releases its use of a hardware address space.
+/// Removes the oldest job of a slot, and releases its use of a hardware address space and of the
+/// cycle counter.
 fn pop(gpu: &Gpu, engine: &mut Engine<'_>, slot: Slot) -> Option<Running> {
     let running = engine.hw.pop(slot)?;
     gpu.mmu.release(running.seat);
+    if running.counts_cycles && !engine.hw.counts_cycles() {
+        cycles::stop(gpu.regs());
+    }
     Some(running)
 }
 

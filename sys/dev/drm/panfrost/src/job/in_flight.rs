@@ -18,6 +18,8 @@ pub(crate) struct Running {
     pub(crate) seat: Seat,
     /// The chain flag, by which stop commands distinguish the two jobs of a slot.
     pub(crate) chain_flag: bool,
+    /// It needs the cycle counter.
+    pub(crate) counts_cycles: bool,
     /// The last stop command that it was sent.
     pub(crate) sent: Option<Stop>,
     /// For a job that took too long: when that stop command counts as failed, a time in ns.
@@ -76,6 +78,15 @@ impl InFlight {
         let popped = first.take();
         *first = second.take();
         popped
+    }
+
+    /// Whether a job needs the cycle counter.
+    pub(crate) fn counts_cycles(&self) -> bool {
+        self.slots
+            .iter()
+            .flatten()
+            .flatten()
+            .any(|running| running.counts_cycles)
     }
 
     /// The chain flag that the job in the slot does not have.

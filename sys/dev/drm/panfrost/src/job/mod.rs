@@ -3,6 +3,7 @@
 //!
 //! * `submit`: SUBMIT, from the arguments of the ioctl to a queued job
 //! * `payload`: what a job holds
+//! * `context`: run queues with a priority of their own
 //! * `backend`: the driver's functions for the runner: start, collect, power, reset
 //! * `collect`: completing jobs that have ended in the hardware
 //! * `in_flight`: the jobs that are in flight, by slot
@@ -12,6 +13,7 @@
 
 pub(crate) mod backend;
 pub(crate) mod collect;
+pub(crate) mod context;
 pub(crate) mod events;
 pub(crate) mod in_flight;
 pub(crate) mod payload;

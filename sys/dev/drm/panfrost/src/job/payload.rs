@@ -19,6 +19,8 @@ pub struct Job {
     pub(crate) jc: u64,
     /// The id of the latest cache flush at the time of the submit.
     pub(crate) flush_id: u32,
+    /// It needs the cycle counter.
+    pub(crate) counts_cycles: bool,
     pub(crate) vm: Arc<Vm>,
     /// Its BOs, at their addresses in the VM.
     pub(crate) bos: KVec<Pin<Arc<Mapping>>>,

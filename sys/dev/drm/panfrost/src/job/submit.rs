@@ -2,6 +2,7 @@
 //! SUBMIT: from the arguments of the ioctl to a job in its run queue.
 
 use crate::bo::PanfrostGem;
+use crate::device::Gpu;
 use crate::job::payload::{Job, NO_FLUSH};
 use crate::mmu::mapping::Mapping;
 use crate::regs::job::Slot;
@@ -13,7 +14,7 @@ use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::pin::Pin;
 use drmkpi::mem::reservation::{Buffers, Reservation};
 use drmkpi::os::{UserSlice, Words};
-use drmkpi::runner::client::Submission;
+use drmkpi::runner::client::{Client, Submission};
 use drmkpi::sync::fence::Fence;
 use drmkpi::sync::fences::FenceSet;
 use drmkpi::sync::resv::Usage;
@@ -22,6 +23,8 @@ use drmkpi::util::int_conv::u64_of;
 
 /// In `requirements`: a fragment job.
 const FS: u32 = 1;
+/// In `requirements`: the cycle counter runs during the job.
+const CYCLE_COUNT: u32 = 2;
 
 /// The BOs that a submit names. A job may write to all of them.
 struct NamedBos(KVec<Arc<PanfrostGem>>);
@@ -40,19 +43,20 @@ impl Buffers for NamedBos {
 /// BOs at their addresses in a VM.
 type Mapped = KVec<Pin<Arc<Mapping>>>;
 
-/// SUBMIT. The errors are those of panfrost_ioctl_submit() of Linux 6.1.
+/// SUBMIT. The errors are those of panfrost_ioctl_submit() of Linux 7.2.
 pub(crate) fn submit(call: &Call<'_, Panfrost>, arg: &mut Submit) -> Result<()> {
-    if arg.jm_ctx_handle != 0 || arg.pad != 0 {
-        return Err(EINVAL);
-    }
-    if arg.jc == 0 || arg.requirements & !FS != 0 {
+    if arg.pad != 0 || arg.jc == 0 || arg.requirements & !(FS | CYCLE_COUNT) != 0 {
         return Err(EINVAL);
     }
     let out_sync = match arg.out_sync {
         0 => None,
         handle => Some(call.file.syncobj(handle).map_err(|_| ENODEV)?),
     };
-    let fence = queue(call, arg)?;
+    let file = call.file.driver();
+    let fence = match arg.jm_ctx_handle {
+        0 => queue(call, arg, file.client().ok_or(ENXIO)?)?,
+        handle => queue(call, arg, &file.contexts.get(handle)?.client)?,
+    };
     if let Some(out_sync) = out_sync {
         out_sync.replace(Some(fence.into()));
     }
@@ -110,9 +114,8 @@ fn look_up(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<(NamedBos, Mapped)
     }
 }
 
-fn queue(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Arc<Fence>> {
+fn queue(call: &Call<'_, Panfrost>, arg: &Submit, client: &Client<Gpu>) -> Result<Arc<Fence>> {
     let file = call.file.driver();
-    let client = file.client().ok_or(ENXIO)?;
     let slot = if arg.requirements & FS != 0 {
         Slot::FRAGMENT
     } else {
@@ -135,6 +138,7 @@ fn queue(call: &Call<'_, Panfrost>, arg: &Submit) -> Result<Arc<Fence>> {
         Ok(Job {
             jc: arg.jc,
             flush_id: NO_FLUSH,
+            counts_cycles: arg.requirements & CYCLE_COUNT != 0,
             vm: file.vm.clone(),
             bos,
             charge,

@@ -16,7 +16,7 @@ use drmkpi::alloc::{Arc, KVec};
 use drmkpi::drm::driver::Call;
 use drmkpi::mem::buffer::{Buffer, Charged};
 use drmkpi::os::{MemAttr, Os, SyncDir, UserSlice};
-use drmkpi::util::errno::{Result, EBUSY, EINVAL, EIO, ENOSYS, ETIMEDOUT};
+use drmkpi::util::errno::{Result, EBUSY, EINVAL, ENOSYS, ETIMEDOUT};
 use drmkpi::util::int_conv::{u64_of, usize_of};
 
 /// 64 counters of 4 bytes make a block (docs/hw/panfrost.md, Performance counters).
@@ -98,7 +98,7 @@ fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<S
     gpu.runner.pin(gpu)?;
     let program = || {
         let seen = {
-            let engine = powered(gpu)?;
+            let engine = gpu.powered()?;
             let seen = clear_interrupts(gpu);
             reg::GPU_CMD.write(gpu.regs(), Command::PerfcntClear.code());
             reg::GPU_CMD.write(gpu.regs(), Command::CleanInvCaches.code());
@@ -108,7 +108,7 @@ fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<S
         poll(gpu.os(), CLEAN_STEP_NS, CLEAN_NS, || {
             *gpu.perfcnt.dumped.lock() != seen
         })?;
-        let (seat, evicted) = attach(gpu, &mut powered(gpu)?, &vm, counterset)?;
+        let (seat, evicted) = attach(gpu, &mut gpu.powered()?, &vm, counterset)?;
         drop(evicted);
         Ok(seat)
     };
@@ -129,20 +129,6 @@ fn begin(call: &Call<'_, Panfrost>, gpu: &Arc<Gpu>, counterset: u32) -> Result<S
             gpu.runner.unpin();
             Err(e)
         }
-    }
-}
-
-/// Takes the job lock. While it is held, no reset begins and the power stays on.
-///
-/// # Errors
-///
-/// EIO if there is no power, or a reset is in progress.
-fn powered(gpu: &Gpu) -> Result<Engine<'_>> {
-    let engine = gpu.runner.lock();
-    if engine.state.powered {
-        Ok(engine)
-    } else {
-        Err(EIO)
     }
 }
 
@@ -222,7 +208,7 @@ pub(crate) fn dump(call: &Call<'_, Panfrost>, arg: &mut PerfcntDump) -> Result<(
 
 /// Starts a dump. Returns the number of dumps that completed before.
 fn sample(gpu: &Gpu, session: &mut Session) -> Result<u64> {
-    let mut engine = powered(gpu)?;
+    let mut engine = gpu.powered()?;
     let old = session.seat;
     let mut evicted = None;
     if gpu.mmu.is_lost(old) {

@@ -77,6 +77,10 @@ pub(crate) enum Command {
     SoftReset,
     /// Reset at once. Aborted bus transactions can hang the bus, so this is the last resort.
     HardReset,
+    /// Count cycles.
+    CycleCountStart,
+    /// Count no more cycles.
+    CycleCountStop,
     /// Set the counters to zero.
     PerfcntClear,
     /// Write the counters to memory.
@@ -95,6 +99,8 @@ impl Command {
             Command::HardReset => 0x02,
             Command::PerfcntClear => 0x03,
             Command::PerfcntSample => 0x04,
+            Command::CycleCountStart => 0x05,
+            Command::CycleCountStop => 0x06,
             Command::CleanCaches => 0x07,
             Command::CleanInvCaches => 0x08,
         }
@@ -122,6 +128,9 @@ pub(crate) const PERFCNT_SHADER_EN: Reg = Reg::at(0x070);
 pub(crate) const PERFCNT_TILER_EN: Reg = Reg::at(0x074);
 /// As above, MMU and L2.
 pub(crate) const PERFCNT_MMU_L2_EN: Reg = Reg::at(0x07C);
+
+/// RO: the time, in ticks of the system's timer.
+pub(crate) const TIMESTAMP: Reg64 = Reg64::at(0x098);
 
 /// RO: threads in a core.
 pub(crate) const THREAD_MAX_THREADS: Reg = Reg::at(0x0A0);

@@ -93,6 +93,18 @@ impl Reg64 {
         join(self.low().read(regs), high)
     }
 
+    /// Reads a counter, whose low word may overflow meanwhile, for the first time in seconds.
+    pub(crate) fn read_counter(self, regs: &Regs) -> u64 {
+        let (before, low) = (self.high().read(regs), self.low().read(regs));
+        let high = self.high().read(regs);
+        let low = if high == before {
+            low
+        } else {
+            self.low().read(regs)
+        };
+        join(low, high)
+    }
+
     /// Writes both words, low first.
     pub(crate) fn write(self, regs: &Regs, value: u64) {
         self.low().write(regs, low32(value));

@@ -34,7 +34,8 @@ impl<D: Driver> File<D> {
         self.auth().is_authenticated()
     }
 
-    pub(crate) fn is_current_master(&self) -> bool {
+    /// Whether it is the master of the primary node.
+    pub fn is_current_master(&self) -> bool {
         self.device().masters().lock().is_current(self.id())
     }
 
