@@ -2,8 +2,10 @@
 # Shared by the scripts that run a guest in QEMU (crosscheck.sh, vmtest.sh): sourced after lib.sh,
 # not run. What it takes of its caller: `out`, the directory of everything that comes out.
 
+# A release of Debian whose kernel is taken in place of Debian 12's Linux 6.1.
+LINUX=${LINUX:-}
 # Not below $out, which `make clean` removes.
-linux=$TARGET/linux-arm64
+linux=$TARGET/linux-arm64${LINUX:+-$LINUX}
 libdir=usr/lib/aarch64-linux-gnu
 
 # need PKG PROGRAM WHY: installs PKG when PROGRAM is not here.
@@ -16,14 +18,23 @@ need() {
 }
 
 # stock_linux: Debian's kernel and busybox for arm64, unpacked in target/linux-arm64 and never
-# installed.
+# installed. Of another release, the lists of packages are those of target/sysroot-RELEASE.
 stock_linux() {
-	local apt=$TARGET/sysroot.apt/apt.conf image deb
+	local apt=$TARGET/sysroot${LINUX:+-$LINUX}.apt/apt.conf version='6\.1\.' image deb
+	if [ -n "$LINUX" ]; then
+		mk/sysroot.sh "$LINUX"
+		version='[0-9]'
+	fi
 	[ -e "$apt" ] || die "no $apt: remove target/sysroot to have it made again"
-	# The newest 6.1: the package without a version depends on it.
+	# The newest one: the package without a version depends on it.
 	newest() {
 		APT_CONFIG=$apt apt-cache depends linux-image-arm64 2>/dev/null |
-			sed -n 's/^ *Depends: \(linux-image-6\.1\..*\)$/\1/p'
+			sed -n "s/^ *Depends: \\(linux-image-$version.*\\)$/\\1/p"
+	}
+	# Newer releases have the kernel and its modules in packages of their own.
+	parts() {
+		APT_CONFIG=$apt apt-cache depends "$image" 2>/dev/null |
+			sed -n 's/^ *Depends: \(linux-\(binary\|modules\)-[0-9].*\)$/\1/p'
 	}
 	image=$(newest)
 	if [ "$(cat "$linux/.stamp" 2>/dev/null)" = "$image" ] && [ -n "$image" ]; then return; fi
@@ -31,16 +42,18 @@ stock_linux() {
 	rm -rf "$linux.new"
 	mkdir -p "$linux.new/debs"
 	debs() {
-		[ -n "$image" ] &&
-			(cd "$linux.new/debs" &&
-				APT_CONFIG=$apt apt-get -q download "$image" busybox-static) \
-				>>"$out/download.log" 2>&1
+		local names
+		[ -n "$image" ] || return 1
+		mapfile -t names < <(parts)
+		(cd "$linux.new/debs" &&
+			APT_CONFIG=$apt apt-get -q download "$image" "${names[@]}" \
+				busybox-static) >>"$out/download.log" 2>&1
 	}
 	if ! debs; then
 		APT_CONFIG=$apt apt-get -q update >>"$out/download.log" 2>&1 || :
 		image=$(newest)
 		[ -n "$image" ] ||
-			die "no Linux 6.1 for arm64 in Debian's lists: see $out/download.log"
+			die "no kernel for arm64 in Debian's lists: see $out/download.log"
 		debs || {
 			tail -n 20 "$out/download.log" >&2
 			die "cannot download $image and busybox-static"
@@ -49,9 +62,41 @@ stock_linux() {
 	for deb in "$linux.new"/debs/*.deb; do
 		dpkg-deb --fsys-tarfile "$deb" | tar -x --no-same-owner -C "$linux.new" -f -
 	done
+	# Both as they always were: the kernel in boot/, and below lib/ what guests load.
+	mkdir -p "$linux.new"/boot "$linux.new"/lib/modules
+	for deb in "$linux.new"/usr/lib/modules/*/; do
+		[ -e "$deb/vmlinuz" ] || continue
+		deb=$(basename "$deb")
+		mv "$linux.new/usr/lib/modules/$deb/vmlinuz" "$linux.new/boot/vmlinuz-$deb"
+		mv "$linux.new/usr/lib/modules/$deb" "$linux.new/lib/modules/"
+	done
 	rm -rf "$linux.new/debs" "$linux"
 	printf '%s\n' "$image" >"$linux.new/.stamp"
 	mv "$linux.new" "$linux"
+}
+
+# kernel_modules DIRECTORY MODULE...: copies the modules and those that they depend on; prints their
+# names in the order in which they are loaded, with commas.
+kernel_modules() {
+	local directory=$1 file name order=()
+	shift
+	# with_needed MODULE: those that it depends on come first.
+	with_needed() {
+		case " ${order[*]-} " in *" $1 "*) return ;; esac
+		file=$(find "$linux/lib/modules" -name "$1.ko*" | head -n 1)
+		[ -n "$file" ] || die "Debian's kernel has no module $1"
+		case $file in
+		*.xz) xz -dc "$file" >"$directory/$1.ko" ;;
+		*) cp "$file" "$directory/$1.ko" ;;
+		esac
+		for name in $(readelf -p .modinfo "$directory/$1.ko" |
+			sed -n 's/.*\<depends=//p' | tr , ' '); do
+			with_needed "$name"
+		done
+		order+=("$1")
+	}
+	for name in "$@"; do with_needed "$name"; done
+	(IFS=, && printf '%s\n' "${order[*]}")
 }
 
 # closure FILE...: the files and all libraries of the sysroot that they need.
