@@ -67,7 +67,11 @@ const ANSWERS: &[(std::ops::RangeInclusive<u32>, Who, i32)] = &[
     (0x44..=0x44, Who::Render, OK),
     (0x45..=0x45, Who::Render, libc::ENOENT),
     (0x46..=0x47, Who::Render, libc::ENOSYS),
-    (0x48..=0x48, Who::Render, libc::ENOENT),
+    (0x48..=0x49, Who::Render, libc::ENOENT),
+    (0x4a..=0x4a, Who::Render, OK),
+    (0x4b..=0x4b, Who::Render, libc::EINVAL),
+    (0x4c..=0x4c, Who::Render, OK),
+    (0x4d..=0x4d, Who::Render, libc::ENOENT),
     // Modes, of a driver without DRIVER_MODESET.
     (0xa0..=0xa1, Who::Any, libc::EOPNOTSUPP),
     (0xa2..=0xa3, Who::Master, libc::EOPNOTSUPP),
