@@ -167,7 +167,7 @@ fn destroyed(_: &Ctx) {
             require_ok!(submit(&node, context, &chain, 0));
             require_ok!(destroy(&node, context));
             // As many as there may be wait for their jobs.
-            if context as usize % 16 == 0 {
+            if context.is_multiple_of(16) {
                 require_ok!(chain.wait(soon()));
             }
             chain
