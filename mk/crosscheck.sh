@@ -156,6 +156,7 @@ need qemu-system-arm qemu-system-aarch64 "the machine"
 need device-tree-compiler dtc "makes its device tree"
 need cpio cpio "makes its initramfs"
 need binutils readelf "finds the libraries of a program"
+if [ -n "$LINUX" ]; then need xz-utils xz "unpacks the modules of newer kernels"; fi
 if [ "${#wanted[@]}" -gt 0 ]; then install_packages "${wanted[@]}"; fi
 mkdir -p "$out"
 # For make bench: `packages` only sees to it that all packages are here, `count` has the

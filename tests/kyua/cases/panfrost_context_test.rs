@@ -134,49 +134,58 @@ fn jobs(_: &Ctx) {
     }
 }
 
-/// A job of high priority is run before those of low priority that were queued earlier.
+/// A job of high priority runs before those of low priority that were queued earlier. Each writes
+/// the time at which it ends.
 fn order(_: &Ctx) {
+    const LOW_JOBS: usize = 5;
     let node = render();
     let low = require_ok!(create(&node, JM_CTX_PRIORITY_LOW));
     let high = require_ok!(create(&node, JM_CTX_PRIORITY_HIGH));
-    let mut slow: Vec<Chain<'_>> = (0..4)
-        .map(|_| require_ok!(Chain::new(&node, LONG)))
-        .collect();
-    for chain in &mut slow {
-        chain.null(LONG);
-        require_ok!(submit(&node, low, chain, 0));
+    let times = require_ok!(node.bo(4096, BO_NOEXEC));
+    let mut chains = Vec::new();
+    for n in 0..=LOW_JOBS {
+        let nulls = if n == LOW_JOBS { 1 } else { LONG };
+        let mut chain = require_ok!(Chain::new(&node, nulls + 1));
+        chain.null(nulls).write_time(times.va + 8 * n as u64);
+        chains.push(chain);
     }
-    let mut fast = require_ok!(Chain::new(&node, 1));
-    fast.null(1);
-    require_ok!(submit(&node, high, &fast, 0));
-    require_ok!(fast.wait(soon()));
-    // Two were in the hardware before it.
-    require_errno!(slow[3].wait(0), libc::EBUSY);
-    require_ok!(slow[3].wait(soon()));
-    require!(slow.iter().all(|chain| chain.last_status() == 1));
+    for (n, chain) in chains.iter().enumerate() {
+        let context = if n == LOW_JOBS { high } else { low };
+        require_ok!(submit(&node, context, chain, REQ_CYCLE_COUNT));
+    }
+    for chain in &chains {
+        require_ok!(chain.wait(soon()));
+        require_eq!(chain.last_status(), 1);
+    }
+    let map = require_ok!(times.map());
+    let time = |n| u64::from(map.read_u32(8 * n + 4)) << 32 | u64::from(map.read_u32(8 * n));
+    // Two may have been in the hardware before it.
+    require!(time(LOW_JOBS) < time(LOW_JOBS - 1));
+    require!((1..LOW_JOBS).all(|n| time(n - 1) < time(n)));
 }
 
-/// Jobs of a context that is destroyed run.
+/// The jobs of a context that is destroyed end, whether they run or are cancelled, and other jobs
+/// of the file run.
 fn destroyed(_: &Ctx) {
     let node = render();
-    let chains: Vec<Chain<'_>> = (0..MOST + 8)
+    let chains: Vec<Chain<'_>> = (0..2 * MOST)
         .map(|_| {
             let context = require_ok!(create(&node, JM_CTX_PRIORITY_MEDIUM));
             let mut chain = require_ok!(Chain::new(&node, 64));
             chain.null(64);
             require_ok!(submit(&node, context, &chain, 0));
             require_ok!(destroy(&node, context));
-            // As many as there may be wait for their jobs.
-            if context.is_multiple_of(16) {
-                require_ok!(chain.wait(soon()));
-            }
             chain
         })
         .collect();
     for chain in &chains {
         require_ok!(chain.wait(soon()));
-        require_eq!(chain.last_status(), 1);
     }
+    let mut chain = require_ok!(Chain::new(&node, 1));
+    chain.null(1);
+    require_ok!(submit(&node, 0, &chain, 0));
+    require_ok!(chain.wait(soon()));
+    require_eq!(chain.last_status(), 1);
 }
 
 fn timestamp(_: &Ctx) {
@@ -227,7 +236,7 @@ fn main() {
         .require_user("root"),
         case!(
             "destroyed",
-            "panfrost_jm_ctx_destroy: queued jobs run",
+            "panfrost_jm_ctx_destroy: its jobs end, others run",
             destroyed
         ),
         case!(

@@ -18,6 +18,8 @@ const WRITE_VALUE: u32 = 2;
 const FRAGMENT: u32 = 9;
 /// "Write Value Type" Zero: eight bytes of zeroes, the only constant that v5 can write.
 const ZERO: u32 = 3;
+/// As `ZERO`: the timestamp.
+const TIMESTAMP: u32 = 2;
 
 /// A type that no Mali has a job for.
 pub const NO_SUCH_JOB: u32 = 63;
@@ -113,6 +115,14 @@ impl<'a> Chain<'a> {
     /// Appends a job that writes eight zero bytes at a GPU address.
     pub fn write_zero(&mut self, va: u64) -> &mut Self {
         self.job(WRITE_VALUE, &[va as u32, (va >> 32) as u32, ZERO, 0, 0, 0])
+    }
+
+    /// Appends a job that writes the timestamp, of 64 bits, at a GPU address.
+    pub fn write_time(&mut self, va: u64) -> &mut Self {
+        self.job(
+            WRITE_VALUE,
+            &[va as u32, (va >> 32) as u32, TIMESTAMP, 0, 0, 0],
+        )
     }
 
     /// Appends a fragment job that fills `image` with one pixel value.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The driver's ioctls. Semantics and errors are those of panfrost_drv.c of Linux 6.1, which
-//! clients are written for.
+//! clients are written for; of what versions 1.3 to 1.6 added, those of Linux 7.2.
 
 use crate::bo::{Bo, BoFlags, PanfrostGem};
 use crate::gpu::cycles;

@@ -115,16 +115,6 @@ impl<B: Backend> Client<B> {
         Ok(client)
     }
 
-    /// Whether none of its jobs is queued, in flight or being retired.
-    pub fn is_idle(&self) -> bool {
-        let engine = self.device().runner().lock();
-        let mut jobs = self
-            .queues
-            .iter()
-            .map(|queue| engine.sched.entity_jobs(queue.entity));
-        jobs.all(|jobs| jobs.is_none_or(|jobs| jobs == 0))
-    }
-
     /// The device.
     pub fn device(&self) -> &B {
         &self.share.device

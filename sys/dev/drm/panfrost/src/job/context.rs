@@ -2,24 +2,21 @@
 //! Job-manager contexts: run queues of a file with a priority of their own (JM_CTX_CREATE,
 //! JM_CTX_DESTROY). Handle 0 is the file's default context, which is not in the table.
 //!
-//! A context without a handle stays in the table until its jobs have ended: dropping its run queues
-//! cancels jobs. All contexts of a file share what one file gets of the GPU.
+//! All contexts of a file share what one file gets of the GPU.
 
 use crate::device::Gpu;
 use crate::uapi::{JmCtxCreate, JmCtxDestroy};
 use crate::Panfrost;
 use drm_sched::Priority;
-use drmkpi::alloc::{Arc, KVec};
+use drmkpi::alloc::Arc;
 use drmkpi::drm::driver::Call;
 use drmkpi::os::{Mtx, Os};
 use drmkpi::runner::client::Client;
 use drmkpi::util::account::Charge;
 use drmkpi::util::errno::{Result, EACCES, EBUSY, EINVAL, ENXIO};
 use drmkpi::util::id_map::IdMap;
-use drmkpi::util::int_conv::usize_of_u32;
 
-/// As many contexts as Linux's driver lets a file have, besides the default one. It bounds those
-/// without a handle, too.
+/// As many contexts as Linux's driver lets a file have, besides the default one.
 const MAX: u32 = 64;
 
 /// An estimate of the kernel memory of a context, in bytes.
@@ -36,15 +33,8 @@ pub(crate) struct Context {
     _charge: Charge,
 }
 
-struct Table {
-    /// By handle.
-    live: IdMap<Arc<Context>>,
-    /// Those without a handle that may still have jobs.
-    destroyed: KVec<Arc<Context>>,
-}
-
-/// The contexts of a file that it has created.
-pub(crate) struct Contexts(Mtx<Table>);
+/// The contexts of a file that it has created, by handle.
+pub(crate) struct Contexts(Mtx<IdMap<Arc<Context>>>);
 
 impl Contexts {
     /// None.
@@ -53,11 +43,7 @@ impl Contexts {
     ///
     /// ENOMEM.
     pub(crate) fn new(os: Os) -> Result<Contexts> {
-        let table = Table {
-            live: IdMap::new(os),
-            destroyed: KVec::new(os),
-        };
-        Mtx::new(os, c"panfrost contexts", table).map(Contexts)
+        Mtx::new(os, c"panfrost contexts", IdMap::new(os)).map(Contexts)
     }
 
     /// The context with a handle that is not 0.
@@ -66,56 +52,24 @@ impl Contexts {
     ///
     /// EINVAL if there is none.
     pub(crate) fn get(&self, handle: u32) -> Result<Arc<Context>> {
-        self.0.lock().live.get(handle).cloned().ok_or(EINVAL)
+        self.0.lock().get(handle).cloned().ok_or(EINVAL)
     }
 
     fn add(&self, context: Arc<Context>) -> Result<u32> {
-        let mut table = self.0.lock();
-        if table.live.len() >= MAX || table.destroyed.len() >= usize_of_u32(MAX) {
+        let mut contexts = self.0.lock();
+        if contexts.len() >= MAX {
             return Err(EBUSY);
         }
-        // So that destroying a context needs no memory.
-        // OVERFLOW: none, for it is below MAX.
-        let room = usize_of_u32(table.live.len()).wrapping_add(1);
-        table.destroyed.reserve(room)?;
-        let handle = table.live.reserve()?;
-        table.live.fill(handle, context);
+        let handle = contexts.reserve()?;
+        contexts.fill(handle, context);
         Ok(handle)
-    }
-
-    fn remove(&self, handle: u32) -> Result<()> {
-        let mut table = self.0.lock();
-        let context = table.live.remove(handle).ok_or(EINVAL)?;
-        table.destroyed.push(context)
-    }
-
-    /// Drops a destroyed context that is not in use, if there is one.
-    fn drop_one(&self) -> bool {
-        let unused = {
-            let mut table = self.0.lock();
-            let unused = |context: &Arc<Context>| context.is_unique() && context.client.is_idle();
-            let index = table.destroyed.iter().position(unused);
-            index.and_then(|index| table.destroyed.swap_remove(index))
-        };
-        unused.is_some()
     }
 
     /// Drops all, which cancels their jobs, for a file that is being closed.
     pub(crate) fn clear(&self) {
-        loop {
-            let context = {
-                let mut table = self.0.lock();
-                table.live.take_any().or_else(|| table.destroyed.pop())
-            };
-            if context.is_none() {
-                break;
-            }
-        }
-    }
-
-    /// Drops the destroyed contexts that are not in use.
-    fn tidy(&self) {
-        while self.drop_one() {}
+        // The lock is not held while one is dropped.
+        let take = || self.0.lock().take_any();
+        while take().is_some() {}
     }
 }
 
@@ -135,7 +89,6 @@ pub(crate) fn create(call: &Call<'_, Panfrost>, arg: &mut JmCtxCreate) -> Result
         _ => return Err(EINVAL),
     };
     let file = call.file.driver();
-    file.contexts.tidy();
     let charge = Charge::new(call.file.account(), BYTES)?;
     let client = file.client().ok_or(ENXIO)?.context(priority)?;
     let context = Context {
@@ -146,13 +99,12 @@ pub(crate) fn create(call: &Call<'_, Panfrost>, arg: &mut JmCtxCreate) -> Result
     Ok(())
 }
 
-/// JM_CTX_DESTROY. Jobs that the context has go on.
+/// JM_CTX_DESTROY. Cancels the context's jobs, as closing a file does with its own.
 pub(crate) fn destroy(call: &Call<'_, Panfrost>, arg: &mut JmCtxDestroy) -> Result<()> {
     if arg.pad != 0 || arg.handle == 0 {
         return Err(EINVAL);
     }
-    let contexts = &call.file.driver().contexts;
-    contexts.remove(arg.handle)?;
-    contexts.tidy();
-    Ok(())
+    // The lock is not held while it is dropped.
+    let removed = call.file.driver().contexts.0.lock().remove(arg.handle);
+    removed.map(drop).ok_or(EINVAL)
 }
