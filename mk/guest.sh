@@ -62,13 +62,16 @@ stock_linux() {
 	for deb in "$linux.new"/debs/*.deb; do
 		dpkg-deb --fsys-tarfile "$deb" | tar -x --no-same-owner -C "$linux.new" -f -
 	done
-	# Both as they always were: the kernel in boot/, and below lib/ what guests load.
-	mkdir -p "$linux.new"/boot "$linux.new"/lib/modules
+	# As in Debian 12's packages: the kernel in boot/, the modules in lib/modules/.
+	mkdir -p "$linux.new"/{bin,boot,lib/modules}
+	if [ -e "$linux.new/usr/bin/busybox" ]; then
+		mv "$linux.new/usr/bin/busybox" "$linux.new/bin/"
+	fi
 	for deb in "$linux.new"/usr/lib/modules/*/; do
-		[ -e "$deb/vmlinuz" ] || continue
-		deb=$(basename "$deb")
-		mv "$linux.new/usr/lib/modules/$deb/vmlinuz" "$linux.new/boot/vmlinuz-$deb"
-		mv "$linux.new/usr/lib/modules/$deb" "$linux.new/lib/modules/"
+		if [ -e "$deb/vmlinuz" ]; then
+			mv "$deb/vmlinuz" "$linux.new/boot/vmlinuz-$(basename "$deb")"
+		fi
+		if [ -d "$deb" ]; then mv "$deb" "$linux.new/lib/modules/"; fi
 	done
 	rm -rf "$linux.new/debs" "$linux"
 	printf '%s\n' "$image" >"$linux.new/.stamp"
