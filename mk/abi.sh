@@ -4,23 +4,28 @@
 # ours on the host, on the same GPU models, and the transcripts have to be equal but for what
 # tests/data/abi/BOARD.list allows. `abi.sh self` runs ours only, natively and as an arm64 program,
 # twice each: the transcripts have to be the same. BOARDS="rk3399 imx8mq", SEEDS="1 2 3", CALLS=N
-# (of each seed). Everything comes out in target/abi. What the guest runs comes from
-# mk/crosscheck.sh, which is asked for it.
+# (of each seed). LINUX=sid takes the kernel of another release of Debian and BOARD-sid.list, and
+# MINOR says which minor version of panfrost's user ABI that driver has. Everything comes out in
+# target/abi. What the guest runs comes from mk/crosscheck.sh, which is asked for it.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. mk/guest.sh
 
 BOARDS=${BOARDS:-rk3399 imx8mq}
 SEEDS=${SEEDS:-1 2 3 4 5}
 CALLS=${CALLS:-10000}
 out=$TARGET/abi
-linux=$TARGET/linux-arm64
 client=$TARGET/release/abi_calls
-libdir=usr/lib/aarch64-linux-gnu
+case $LINUX in
+'') MINOR=${MINOR:-2} ;;
+trixie) MINOR=${MINOR:-3} ;;
+*) MINOR=${MINOR:-6} ;;
+esac
 bad=0
 
 # ours BOARD SEED FILE PROGRAM: a transcript of our driver.
 ours() {
-	"$TARGET/release/drmboard" run --board "$1" -- "$4" run "$2" "$CALLS" >"$3" \
+	"$TARGET/release/drmboard" run --board "$1" -- "$4" run "$2" "$CALLS" "$MINOR" >"$3" \
 		2>"$3.errors" || {
 		say "abi: $1, seed $2: the client failed:"
 		tail -n 5 "$3.errors"
@@ -67,9 +72,8 @@ initramfs() {
 	install -m 755 "tests/guest/linux/init" "$root/init"
 	cp "tests/guest/linux/runs/lib.sh" "$root/crosscheck/"
 	cp tests/data/abi/guest.sh "$root/crosscheck/abi.sh"
-	for name in fixed drm drm_shmem_helper gpu-sched panfrost etnaviv; do
-		find "$linux/lib/modules" -name "$name.ko" -exec cp {} "$root/modules/" \;
-	done
+	mali_modules=$(kernel_modules "$root/modules" fixed panfrost)
+	vivante_modules=$(kernel_modules "$root/modules" fixed etnaviv)
 	cp "$ARM64/abi_calls" "$root/usr/bin/"
 	for name in ld-linux-aarch64.so.1 libc.so.6 libgcc_s.so.1; do
 		cp -L "$SYSROOT/$libdir/$name" "$root/$libdir/"
@@ -81,11 +85,11 @@ initramfs() {
 # theirs BOARD: transcripts of the stock driver, $out/BOARD-SEED-linux for every seed.
 theirs() {
 	local board=$1 log=$out/$1-linux.log seed
-	local modules=fixed,drm,drm_shmem_helper,gpu-sched,etnaviv
-	local calls="drmboard.seeds=${SEEDS// /,} drmboard.calls=$CALLS"
-	case $board in rk3399 | mali-*) modules=${modules%etnaviv}panfrost ;; esac
+	local modules=$vivante_modules
+	local calls="drmboard.seeds=${SEEDS// /,} drmboard.calls=$CALLS drmboard.minor=$MINOR"
+	case $board in rk3399 | mali-*) modules=$mali_modules ;; esac
 	"$TARGET/release/drmboard" vm --board "$board" --kernel \
-		"$(echo "$linux"/boot/vmlinuz-6.1.*)" --initrd "$out/initrd" \
+		"$(echo "$linux"/boot/vmlinuz-*)" --initrd "$out/initrd" \
 		--append "drmboard.modules=$modules drmboard.run=abi.sh $calls quiet" \
 		--timeout "${TIMEOUT:-900}" >"$log" 2>&1 || {
 		say "abi: $board: the guest failed, see $log:"
@@ -115,7 +119,7 @@ versus() {
 			sed "s/^/$seed./" "$out/$board-$seed-ours" >>"$out/$board-ours"
 		done
 		"$client" compare "$out/$board-linux" "$out/$board-ours" \
-			"tests/data/abi/$board.list" >"$out/$board.differences" || bad=1
+			"tests/data/abi/$board${LINUX:+-$LINUX}.list" >"$out/$board.differences" || bad=1
 		say "$board: $(tail -n 1 "$out/$board.differences"), $((SECONDS - began)) s"
 	done
 }

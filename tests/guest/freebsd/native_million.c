@@ -36,6 +36,7 @@ settle(struct usage_sum *sum)
 void
 million(int fd, const struct native_driver *driver, uint64_t count)
 {
+	struct usage *second = NULL;
 	struct usage_sum sum;
 	int64_t deferred;
 	uint64_t tenth, n, i;
@@ -51,5 +52,9 @@ million(int fd, const struct native_driver *driver, uint64_t count)
 		    "uma %d bytes, wired %d pages, deferred %d blocks, mem_peak %u bytes\n",
 		    tenth, n, sum.drm_blocks, sum.drm_bytes, sum.malloc_bytes, sum.uma_bytes,
 		    sum.wired_pages, deferred, statistic(driver, "mem_peak"));
+		if (tenth == 2)
+			second = usage_now();
 	}
+	/* For a reader, if the sums have grown. */
+	usage_growth(second, usage_now());
 }

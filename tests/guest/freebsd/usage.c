@@ -256,6 +256,42 @@ usage_load(struct usage **usage, const char *file)
 	return (done < 0 ? -done : 0);
 }
 
+static const char *
+kind_name(const struct entry *entry)
+{
+	return (entry->kind == 'm' ? "type" : entry->kind == 'z' ? "zone" : "count");
+}
+
+/* Returns by how many allocations an entry has grown, and stores by how many bytes. */
+static int64_t
+growth(const struct usage *before, const struct entry *new, int64_t *bytes)
+{
+	const struct entry *old;
+
+	for (old = before->entries; old < before->entries + before->n; old++) {
+		if (old->kind == new->kind && strncmp(old->name, new->name, NAME) == 0) {
+			*bytes = new->bytes - old->bytes;
+			return (new->live - old->live);
+		}
+	}
+	*bytes = new->bytes;
+	return (new->live);
+}
+
+void
+usage_growth(const struct usage *before, const struct usage *after)
+{
+	const struct entry *new;
+	int64_t live, bytes;
+
+	for (new = after->entries; new < after->entries + after->n; new++) {
+		live = growth(before, new, &bytes);
+		if (live > 0 || bytes > 0)
+			say("usage: %s %s grew by %d allocations, %d bytes\n", kind_name(new),
+			    new->name, live, bytes);
+	}
+}
+
 /*
  * Whether a count is not compared, because the kernel caches an unbounded number of these: free
  * pages, empty buckets, the radix trees of cached files' pages, and what thread_init() allocates
@@ -300,28 +336,11 @@ is_of_threads(const char *name)
 	return (0);
 }
 
-/* Returns by how many allocations an entry has grown, and stores by how many bytes. */
-static int64_t
-growth(const struct usage *before, const struct entry *new, int64_t *bytes)
-{
-	const struct entry *old;
-
-	for (old = before->entries; old < before->entries + before->n; old++) {
-		if (old->kind == new->kind && strncmp(old->name, new->name, NAME) == 0) {
-			*bytes = new->bytes - old->bytes;
-			return (new->live - old->live);
-		}
-	}
-	*bytes = new->bytes;
-	return (new->live);
-}
-
 long
 usage_compare(const struct usage *before, const struct usage *between,
     const struct usage *after, int64_t least)
 {
 	const struct entry *new;
-	const char *kind;
 	int64_t live, bytes, again, again_bytes, floor;
 	long error = 0, processors = sysctl_int("hw.ncpu");
 
@@ -330,9 +349,8 @@ usage_compare(const struct usage *before, const struct usage *between,
 		again = -growth(after, new, &again_bytes);
 		if (live == 0 && again == 0)
 			continue;
-		kind = new->kind == 'm' ? "type" : new->kind == 'z' ? "zone" : "count";
-		say("usage: %s %s: %d and %d allocations, %d and %d bytes\n", kind, new->name, live,
-		    again, bytes, -again_bytes);
+		say("usage: %s %s: %d and %d allocations, %d and %d bytes\n",
+		    kind_name(new), new->name, live, again, bytes, -again_bytes);
 		/* The number of wired pages varies by tens: slabs, page tables. */
 		floor = new->kind == 's' && least < 32 ? 32 : least;
 		if (is_of_threads(new->name) && live + again <= processors)

@@ -12,6 +12,8 @@ long sysctl_show(const char *name);
 /* usage.c: what the kernel has allocated. */
 struct usage;
 struct usage *usage_now(void);
+/* Prints every entry that has grown. */
+void usage_growth(const struct usage *before, const struct usage *after);
 /* Writes to a file and reads it back.  Each returns an errno, or 0. */
 long usage_save(const struct usage *usage, const char *file);
 long usage_load(struct usage **usage, const char *file);

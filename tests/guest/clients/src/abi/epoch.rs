@@ -10,7 +10,7 @@ use super::memory::errno;
 use super::names::Names;
 use super::rng::Rng;
 use super::specs::*;
-use super::state::{Driver, File, Kit, Obj, Stream, OBJECTS, SYNCS};
+use super::state::{Driver, File, Kit, Obj, Stream, CONTEXTS, OBJECTS, SYNCS};
 use super::stream::{field, Arg};
 use super::times::far;
 use std::io::{Read as _, Write as _};
@@ -27,6 +27,8 @@ pub struct Config {
     pub render: String,
     /// The driver that serves them.
     pub driver: Driver,
+    /// The minor version of its user ABI whose calls are made.
+    pub minor: u32,
 }
 
 /// Calls of an epoch with one thread.
@@ -62,6 +64,7 @@ fn settle(config: &Config, witness: &mut Stream) {
         murky: true,
         objects: [Obj::default(); OBJECTS],
         syncs: [0; SYNCS],
+        contexts: [0; CONTEXTS],
         kit: Kit::None,
     };
     witness.files.push(last);
@@ -107,7 +110,7 @@ pub struct Run {
 impl Run {
     /// Nothing was called yet.
     pub fn new(config: Config) -> Run {
-        let mut witness = Stream::new("witness".to_string(), config.driver);
+        let mut witness = Stream::new("witness".to_string(), config.driver, config.minor);
         open_file(&mut witness, &config.card);
         let fd = witness.files[0].fd;
         // SAFETY: a request without a structure. The first file is the master, which the epochs'
@@ -138,7 +141,7 @@ impl Run {
     }
 
     fn stream(&self, tag: String) -> Stream {
-        Stream::new(tag, self.config.driver)
+        Stream::new(tag, self.config.driver, self.config.minor)
     }
 
     fn alone(&self, nr: u64, forked: bool) -> String {
@@ -159,6 +162,7 @@ impl Run {
             let text = in_child(|| {
                 stream.out.clear();
                 stream.tag = format!("{nr}c");
+                stream.unprivileged = unprivileged;
                 if unprivileged {
                     // SAFETY: these take any numbers; the child does not come back.
                     let ret = unsafe {
@@ -176,6 +180,7 @@ impl Run {
             for file in &mut stream.files {
                 (file.murky, file.objects, file.syncs) =
                     (true, [Obj::default(); OBJECTS], [0; SYNCS]);
+                file.contexts = [0; CONTEXTS];
             }
             furnish(&self.config, &mut stream, nr, 80);
         }
@@ -264,7 +269,7 @@ impl Run {
 
 /// A stream with render files of its own that runs beside others.
 fn beside(config: &Config, tag: String, nr: u64, which: u64) -> String {
-    let mut stream = Stream::new(tag, config.driver);
+    let mut stream = Stream::new(tag, config.driver, config.minor);
     stream.alone = false;
     for path in [&config.render, &config.render] {
         open_file(&mut stream, path);
@@ -283,6 +288,7 @@ fn open_file(stream: &mut Stream, path: &str) {
         murky: false,
         objects: [Obj::default(); OBJECTS],
         syncs: [0; SYNCS],
+        contexts: [0; CONTEXTS],
         kit: Kit::None,
     });
 }

@@ -15,6 +15,7 @@ pub mod memory;
 pub mod names;
 pub mod objects;
 pub mod panfrost;
+pub mod panfrost_newer;
 pub mod rng;
 pub mod spec;
 pub mod specs;

@@ -13,13 +13,14 @@ pub struct Names {
 
 /// Whether numbers of a class belong to a file; else they belong to the device or to the process.
 fn of_file(class: Class) -> bool {
-    matches!(class, Class::Gem | Class::Sync | Class::Va)
+    matches!(class, Class::Gem | Class::Sync | Class::Va | Class::Context)
 }
 
 fn letter(class: Class) -> &'static str {
     match class {
         Class::Gem => "h",
         Class::Sync => "s",
+        Class::Context => "context",
         Class::Fd => "fd",
         Class::Flink => "name",
         Class::Magic => "magic",

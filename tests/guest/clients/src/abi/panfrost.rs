@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Calls of panfrost 1.2, and small jobs for Mali-T860: chains of jobs that do nothing, write
+//! Calls of panfrost, and small jobs for Mali-T860: chains of jobs that do nothing, write
 //! zeroes, or fault.
 //!
 //! HW: Mesa genxml v5.xml: "Job Header", "Write Value Job Payload".
@@ -36,6 +36,9 @@ const DRAIN: usize = 3072;
 impl Stream {
     /// One call of panfrost.
     pub fn panfrost(&mut self, f: usize) {
+        if self.minor >= 6 && self.rng.percent(25) {
+            return self.pan_newer(f);
+        }
         match self.rng.below(100) {
             0..16 => self.pan_create(f),
             16..24 => self.pan_param(f),
@@ -51,7 +54,10 @@ impl Stream {
 
     fn pan_create(&mut self, f: usize) {
         let slot = self.free_slot(f);
-        let mut flags = self.number(&[0, 0, 0, 1, 1, 3, 3, 2, 4, 5, 7, 8]);
+        // A version before 1.6 does not know what is 4 here.
+        let newer: &[u64] = if self.minor >= 6 { &[4, 5, 5, 6] } else { &[] };
+        let flags = [&[0, 0, 0, 1, 1, 3, 3, 2, 7, 8], newer].concat();
+        let mut flags = self.number(&flags);
         let size = self.rng.pick(&[
             4096, 4096, 8192, 1, 4095, 4097, 65536, 0x20_0000, 0x20_1000, 0, 0x100_0000,
         ]);
@@ -81,7 +87,8 @@ impl Stream {
     }
 
     fn pan_param(&mut self, f: usize) {
-        let param = self.rng.below(48) as u64;
+        // Later versions have more of them.
+        let param = self.rng.below(if self.minor >= 6 { 48 } else { 41 }) as u64;
         let param = self.number(&[param]);
         let pad = self.rng.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         self.call(
@@ -203,7 +210,8 @@ impl Stream {
         let fragment = self.rng.percent(10);
         let mut requirements = u64::from(fragment);
         if self.rng.percent(6) {
-            requirements = self.rng.pick(&[2, 3, 0x8000_0000, 4]);
+            let known: &[u64] = if self.minor >= 3 { &[2, 3] } else { &[] };
+            requirements = self.rng.pick(&[&[0x8000_0000, 4], known].concat());
         }
         let mut bos = vec![(kit.chain.handle, "chain".to_string())];
         for _ in 0..self.rng.pick(&[0, 0, 1, 2]) {
@@ -224,7 +232,19 @@ impl Stream {
             5..8 => (kit.sync, "kit".to_string()),
             _ => self.sync(f),
         };
-        let mut arg = Arg::new(&pan::SUBMIT)
+        let context = match self.minor >= 5 && self.rng.percent(60) {
+            true => Some(self.context(f)),
+            false => None,
+        };
+        let arg = match &context {
+            Some(context) => {
+                let pad = self.rng.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+                let arg = Arg::new(&pan::SUBMIT_48).put("jm_ctx_handle", context.clone());
+                arg.num("pad", pad)
+            }
+            None => Arg::new(&pan::SUBMIT),
+        };
+        let mut arg = arg
             .put("jc", jc)
             .put("out_sync", out.clone())
             .num("requirements", requirements)
@@ -242,7 +262,7 @@ impl Stream {
         self.rng.next();
         let done = self.call(f, arg);
         if done.error == 0 || done.error == libc::EFAULT {
-            self.pan_drain(f, &kit);
+            self.pan_drain(f, &kit, context.map_or(0, |(handle, _)| handle));
             let words: Vec<_> = jobs
                 .iter()
                 .map(|at| format!("{:#x}", kit.chain.map.read(*at)))
@@ -267,8 +287,8 @@ impl Stream {
         self.files[f].kit = AnyKit::Panfrost(kit);
     }
 
-    /// Waits for all jobs of the file in both slots: the queues are in order.
-    fn pan_drain(&mut self, f: usize, kit: &Kit) {
+    /// Waits for all jobs of a context in both slots: the queues are in order.
+    fn pan_drain(&mut self, f: usize, kit: &Kit, context: u64) {
         for slot in [0, 1] {
             write_job(&kit.chain.map, DRAIN, NULL, &[]);
             let sync = self
@@ -276,11 +296,15 @@ impl Stream {
                 .map(|made| field(&SYNCOBJ_CREATE, &made, "handle"));
             let result = sync.and_then(|sync| {
                 let jc = kit.chain.va + DRAIN as u64;
-                self.silently(
-                    f,
-                    &pan::SUBMIT,
-                    &[("jc", jc), ("out_sync", sync), ("requirements", slot)],
-                )?;
+                let mut fields = vec![("jc", jc), ("out_sync", sync), ("requirements", slot)];
+                let spec = match context {
+                    0 => &pan::SUBMIT,
+                    _ => {
+                        fields.push(("jm_ctx_handle", context));
+                        &pan::SUBMIT_48
+                    }
+                };
+                self.silently(f, spec, &fields)?;
                 let handles = (sync as u32).to_ne_bytes();
                 let at = handles.as_ptr() as u64;
                 let waited = self.silently(

@@ -15,6 +15,8 @@ pub enum Class {
     Gem,
     /// A syncobj of the file.
     Sync,
+    /// A job-manager context of the file.
+    Context,
     /// A descriptor of the process.
     Fd,
     /// A global name of a GEM object.

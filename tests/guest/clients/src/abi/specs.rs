@@ -42,12 +42,13 @@ spec!(DMA_BUF_SET_NAME_B, dma_buf::SET_NAME_B: Ptr);
 spec!(DMA_BUF_EXPORT_SYNC_FILE, dma_buf::EXPORT_SYNC_FILE: Num Fd);
 spec!(DMA_BUF_IMPORT_SYNC_FILE, dma_buf::IMPORT_SYNC_FILE: Num Fd);
 
-/// panfrost 1.2.
+/// panfrost 1.6.
 pub mod pan {
     use super::spec;
     use uapi::panfrost;
 
     spec!(SUBMIT, panfrost::SUBMIT_40: Va Ptr Num Sync Ptr Num Num);
+    spec!(SUBMIT_48, panfrost::SUBMIT: Va Ptr Num Sync Ptr Num Num Context Num);
     spec!(WAIT_BO, panfrost::WAIT_BO: Gem Num Int);
     spec!(CREATE_BO, panfrost::CREATE_BO: Num Num Gem Num Va);
     spec!(MMAP_BO, panfrost::MMAP_BO: Gem Num Cookie);
@@ -56,6 +57,11 @@ pub mod pan {
     spec!(PERFCNT_ENABLE, panfrost::PERFCNT_ENABLE: Num Num);
     spec!(PERFCNT_DUMP, panfrost::PERFCNT_DUMP: Ptr);
     spec!(MADVISE, panfrost::MADVISE: Gem Num Num);
+    spec!(SET_LABEL_BO, panfrost::SET_LABEL_BO: Gem Num Ptr);
+    spec!(JM_CTX_CREATE, panfrost::JM_CTX_CREATE: Context Num);
+    spec!(JM_CTX_DESTROY, panfrost::JM_CTX_DESTROY: Context Num);
+    spec!(SYNC_BO, panfrost::SYNC_BO: Ptr Num Num);
+    spec!(QUERY_BO_INFO, panfrost::QUERY_BO_INFO: Gem Num Num Num);
 }
 
 /// etnaviv 1.4.

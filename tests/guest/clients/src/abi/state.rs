@@ -57,6 +57,8 @@ pub enum Kit {
 pub const OBJECTS: usize = 6;
 /// Syncobjs that a file is called with.
 pub const SYNCS: usize = 5;
+/// Job-manager contexts that a file is called with.
+pub const CONTEXTS: usize = 3;
 
 /// An open file.
 #[derive(Debug)]
@@ -69,6 +71,8 @@ pub struct File {
     pub objects: [Obj; OBJECTS],
     /// Its syncobjs, of which some are stale.
     pub syncs: [u32; SYNCS],
+    /// Its job-manager contexts, of which some are stale.
+    pub contexts: [u32; CONTEXTS],
     /// For jobs.
     pub kit: Kit,
 }
@@ -111,6 +115,10 @@ pub struct Stream {
     pub out: String,
     /// The driver under test.
     pub driver: Driver,
+    /// The minor version of its user ABI whose calls are made.
+    pub minor: u32,
+    /// The process has no privileges.
+    pub unprivileged: bool,
     /// Names of the kernel's numbers.
     pub names: Names,
     /// The files.
@@ -136,7 +144,7 @@ const NEVER: u64 = 0x00f0_0d00;
 
 impl Stream {
     /// Nothing is open.
-    pub fn new(tag: String, driver: Driver) -> Stream {
+    pub fn new(tag: String, driver: Driver, minor: u32) -> Stream {
         Stream {
             tag,
             alone: true,
@@ -144,6 +152,8 @@ impl Stream {
             rng: Rng::of(0, &[]),
             out: String::new(),
             driver,
+            minor,
+            unprivileged: false,
             names: Names::default(),
             files: Vec::new(),
             fds: [None; 6],

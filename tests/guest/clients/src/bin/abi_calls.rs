@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The differential client: `abi_calls run SEED CALLS [CARD RENDER]` prints a transcript,
-//! `abi_calls compare A B LIST` compares two.
+//! The differential client: `abi_calls run SEED CALLS MINOR [CARD RENDER]` prints a
+//! transcript of the calls of a minor version of the driver's user ABI, `abi_calls compare A B LIST`
+//! compares two.
 //!
 //! It uses no library but libc and none of this crate's: it runs where Mesa is not.
 
@@ -13,7 +14,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 const USAGE: &str =
-    "usage: abi_calls run SEED CALLS [CARD RENDER] | abi_calls compare TRANSCRIPT TRANSCRIPT LIST";
+    "usage: abi_calls run SEED CALLS MINOR [CARD RENDER] | abi_calls compare A B LIST";
 
 /// Asks for the driver's name, the long way.
 fn driver(path: &str) -> Result<Driver, String> {
@@ -50,12 +51,13 @@ fn driver(path: &str) -> Result<Driver, String> {
     }
 }
 
-fn run(seed: u64, calls: usize, card: &str, render: &str) -> Result<(), String> {
+fn run(seed: u64, calls: usize, minor: u32, card: &str, render: &str) -> Result<(), String> {
     let config = Config {
         seed,
         card: card.to_string(),
         render: render.to_string(),
         driver: driver(render)?,
+        minor,
     };
     let mut run = Run::new(config);
     let mut out = std::io::stdout().lock();
@@ -90,12 +92,15 @@ fn main() -> ExitCode {
         text.parse::<u64>()
             .map_err(|error| format!("{text}: {error}"))
     };
-    let started = |seed, calls, card, render| {
-        run(number(seed)?, number(calls)? as usize, card, render).map(|()| true)
+    let started = |seed, calls, minor, card, render| {
+        let (calls, minor) = (number(calls)? as usize, number(minor)? as u32);
+        run(number(seed)?, calls, minor, card, render).map(|()| true)
     };
     let outcome = match args[..] {
-        ["run", seed, calls] => started(seed, calls, "/dev/dri/card0", "/dev/dri/renderD128"),
-        ["run", seed, calls, card, render] => started(seed, calls, card, render),
+        ["run", seed, calls, minor] => {
+            started(seed, calls, minor, "/dev/dri/card0", "/dev/dri/renderD128")
+        }
+        ["run", seed, calls, minor, card, render] => started(seed, calls, minor, card, render),
         ["compare", first, second, list] => compare(first, second, list),
         _ => Err(USAGE.to_string()),
     };
