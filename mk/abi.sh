@@ -86,7 +86,7 @@ initramfs() {
 theirs() {
 	local board=$1 log=$out/$1-linux.log seed
 	local modules=$vivante_modules
-	local calls="drmboard.seeds=${SEEDS// /,} drmboard.calls=$CALLS drmboard.minor=$MINOR"
+	local calls="drmboard.calls=$CALLS drmboard.minor=$MINOR drmboard.seeds=${SEEDS// /,}"
 	case $board in rk3399 | mali-*) modules=$mali_modules ;; esac
 	"$TARGET/release/drmboard" vm --board "$board" --kernel \
 		"$(echo "$linux"/boot/vmlinuz-*)" --initrd "$out/initrd" \
@@ -119,7 +119,8 @@ versus() {
 			sed "s/^/$seed./" "$out/$board-$seed-ours" >>"$out/$board-ours"
 		done
 		"$client" compare "$out/$board-linux" "$out/$board-ours" \
-			"tests/data/abi/$board${LINUX:+-$LINUX}.list" >"$out/$board.differences" || bad=1
+			"tests/data/abi/$board${LINUX:+-$LINUX}.list" >"$out/$board.differences" ||
+			bad=1
 		say "$board: $(tail -n 1 "$out/$board.differences"), $((SECONDS - began)) s"
 	done
 }

@@ -141,12 +141,12 @@ fn main() {
         ),
         case!(
             "all",
-            "panfrost_ioctl_get_param: every parameter of driver 1.2, on both nodes",
+            "panfrost_ioctl_get_param: every parameter that is a register, on both nodes",
             all
         ),
         case!(
             "unknown",
-            "panfrost_ioctl_get_param: EINVAL for what driver 1.2 does not have",
+            "panfrost_ioctl_get_param: EINVAL for what driver 1.6 does not have",
             unknown
         ),
         case!("pad", "panfrost_ioctl_get_param: EINVAL for padding", pad),

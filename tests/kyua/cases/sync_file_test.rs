@@ -328,6 +328,29 @@ fn other_requests(_: &Ctx) {
     require_errno!(fd.map(0, 4096), libc::ENODEV);
 }
 
+fn deadline(_: &Ctx) {
+    let node = render();
+    let chain = long_chain(&node);
+    for fd in [start(&node, &chain), signalled(&node)] {
+        for deadline_ns in [0, 1, now_ns() as u64, u64::MAX] {
+            let mut arg = SetDeadline {
+                deadline_ns,
+                pad: 0,
+            };
+            require_ok!(fd.ioctl(SET_DEADLINE, &mut arg));
+            arg.pad = 1;
+            require_errno!(fd.ioctl(SET_DEADLINE, &mut arg), libc::EINVAL);
+        }
+        require_errno!(fd.ioctl_raw(SET_DEADLINE.code(), BAD_ADDRESS), libc::EFAULT);
+        let other_size = SET_DEADLINE.code() + (8 << 16);
+        let mut arg = [0u64; 3];
+        let at = arg.as_mut_ptr() as usize;
+        require_errno!(fd.ioctl_raw(other_size, at), libc::ENOTTY);
+        require!(readable(&fd, 10_000));
+        require_eq!(info(&fd).status, 1);
+    }
+}
+
 fn outlives_its_file(_: &Ctx) {
     let node = render();
     let fd = signalled(&node);
@@ -393,6 +416,11 @@ fn main() {
             "other_requests",
             "sync_file_ioctl: ENOTTY; no mmap",
             other_requests
+        ),
+        case!(
+            "deadline",
+            "sync_file_ioctl_set_deadline (Linux 6.6): a hint, which changes no result",
+            deadline
         ),
         case!(
             "outlives_its_file",

@@ -14,7 +14,7 @@ pub(super) fn version(_: &Ctx) {
             ..Version::default()
         };
         require_ok!(node.ioctl(VERSION, &mut lengths));
-        require_eq!((lengths.version_major, lengths.version_minor), (1, 2));
+        require_eq!((lengths.version_major, lengths.version_minor), (1, 6));
         let mut texts = [[0xee_u8; 64]; 3];
         let mut full = lengths;
         [full.name, full.date, full.desc] = [0, 1, 2].map(|i| texts[i].as_mut_ptr() as u64);
@@ -171,7 +171,7 @@ pub(super) fn set_version(_: &Ctx) {
         drm_di_major: 1,
         drm_di_minor: 4,
         drm_dd_major: 1,
-        drm_dd_minor: 2,
+        drm_dd_minor: 6,
     };
     let numbers = |v: &SetVersion| {
         [
@@ -195,7 +195,7 @@ pub(super) fn set_version(_: &Ctx) {
         [-1, 0, -1, 0],
         [-1, 77, -1, -5],
         [1, 0, -1, -1],
-        [1, 4, 1, 2],
+        [1, 4, 1, 6],
         [-1, -1, 1, 0],
     ] {
         require_eq!(ask(valid), Ok(numbers(&ours)), "{valid:?}");
@@ -207,7 +207,7 @@ pub(super) fn set_version(_: &Ctx) {
         [1, -1, -1, 0],
         [-1, 0, 0, 0],
         [-1, 0, 2, 0],
-        [-1, 0, 1, 3],
+        [-1, 0, 1, 7],
         [-1, 0, 1, -1],
     ] {
         require_errno!(ask(bad), libc::EINVAL);

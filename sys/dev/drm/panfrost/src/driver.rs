@@ -25,7 +25,7 @@ impl Driver for Panfrost {
         desc: c"panfrost DRM",
         date: c"20180908",
         major: 1,
-        minor: 2,
+        minor: 6,
         patchlevel: 0,
     };
     const IOCTLS: &'static [Ioctl<Self>] = ioctls::TABLE;

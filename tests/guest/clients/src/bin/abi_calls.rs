@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The differential client: `abi_calls run SEED CALLS MINOR [CARD RENDER]` prints a
-//! transcript of the calls of a minor version of the driver's user ABI, `abi_calls compare A B LIST`
-//! compares two.
+//! transcript of the calls of a minor version of the driver's user ABI, `abi_calls compare A B
+//! LIST` compares two.
 //!
 //! It uses no library but libc and none of this crate's: it runs where Mesa is not.
 

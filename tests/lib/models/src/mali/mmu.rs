@@ -210,6 +210,8 @@ impl Mmu {
             reg::LOCKADDR_HI => set_high(&mut s.lockaddr, value),
             reg::TRANSCFG_LO if has_transcfg => set_low(&mut s.transcfg, value),
             reg::TRANSCFG_HI if has_transcfg => set_high(&mut s.transcfg, value),
+            // Linux 7.2 writes 0 on models without it as well.
+            reg::TRANSCFG_LO | reg::TRANSCFG_HI if value == 0 => (),
             reg::COMMAND => s.start(value, now, timing, n, stuck, stats),
             reg::FAULTSTATUS | reg::FAULTADDRESS_LO | reg::FAULTADDRESS_HI | reg::STATUS => {
                 stats.readonly_writes += 1;

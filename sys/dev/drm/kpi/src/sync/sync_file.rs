@@ -34,6 +34,7 @@ const_assert!(u64_of(size_of::<SyncFile>()) <= BYTES);
 const GROUP: u32 = 0x3e;
 const NR_MERGE: u32 = 3;
 const NR_FILE_INFO: u32 = 4;
+const NR_SET_DEADLINE: u32 = 5;
 
 uapi_struct! {
     /// `struct sync_merge_data`.
@@ -55,6 +56,14 @@ uapi_struct! {
         num_fences: u32,
         pad: u32,
         sync_fence_info: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct sync_set_deadline`.
+    struct SetDeadline {
+        deadline_ns: u64,
+        pad: u64,
     }
 }
 
@@ -165,6 +174,14 @@ impl SyncFile {
     }
 }
 
+/// A hint to drivers that change clocks. Here they are set once, and nothing can be done earlier.
+fn set_deadline(data: &[u8]) -> Result<()> {
+    match SetDeadline::read(data).pad {
+        0 => Ok(()),
+        _ => Err(EINVAL),
+    }
+}
+
 fn fence_info(fence: &Fence) -> FenceInfo {
     let outcome = fence.outcome();
     let mut info = FenceInfo {
@@ -210,6 +227,7 @@ impl PlainFile for SyncFile {
         match (group, nr) {
             (GROUP, NR_MERGE) if data.len() == Merge::SIZE => self.merge(caller, data),
             (GROUP, NR_FILE_INFO) if data.len() == FileInfo::SIZE => self.info(caller, data),
+            (GROUP, NR_SET_DEADLINE) if data.len() == SetDeadline::SIZE => set_deadline(data),
             _ => Err(ENOTTY),
         }
     }
