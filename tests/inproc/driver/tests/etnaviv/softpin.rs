@@ -186,3 +186,43 @@ fn buffers_that_overlap() {
         rig.finish();
     }
 }
+
+/// A buffer comes to the addresses of thousands of others. Catches: all their regions closed with
+/// the VM's lock held once, and without a check for signals in between.
+#[test]
+fn a_buffer_over_thousands() {
+    const COUNT: u32 = 4096;
+    for (board, places) in &BOARDS[..2] {
+        let rig = Rig::on(board, Config::default());
+        let client = rig.client();
+        let engine = places[0].engine;
+        let start = |page: u32| 0x2000_0000 + page * 0x1000;
+        let small: Vec<_> = (0..COUNT)
+            .map(|n| client.bo_at(4096, start(n)).unwrap())
+            .collect();
+        let all: Vec<_> = small.iter().collect();
+        let stream = Template::fill(engine, 1).at(&[start(0)]);
+        let fence = client.run(stream, &all).unwrap();
+        assert_eq!(client.end_of(fence, SEC), 1);
+        let last = COUNT - 1;
+        let large = client.bo_at(u64::from(COUNT) * 4096, start(0)).unwrap();
+        let stream = Template::fill(engine, 2).at(&[start(last)]);
+        client.caller.interrupt();
+        let interrupted = client.run(stream.clone(), &[&large]);
+        assert_eq!(
+            interrupted.err(),
+            Some(driver_tests::errno::EINTR),
+            "{board}"
+        );
+        rig.world().measure_holds(true);
+        let fence = client.run(stream, &[&large]).unwrap();
+        rig.world().measure_holds(false);
+        let holds = rig.world().times_taken("etnaviv vm");
+        // Each hold closes or unmaps 64 of them at most.
+        assert!(holds >= 2 * u64::from(COUNT) / 64, "{board}: {holds}");
+        assert_eq!(client.end_of(fence, SEC), 1);
+        assert_eq!(large.get(last as usize * 4096), 2, "{board}");
+        drop((small, large, client));
+        rig.finish();
+    }
+}

@@ -107,6 +107,16 @@ impl Changed {
 /// and the number of its leaves.
 const CHANGES: u32 = 256;
 const LEAVES: u32 = 64;
+/// The number of regions that are closed with the lock held once.
+const CLOSES: u32 = 64;
+
+/// Addresses in which all regions are closed.
+pub(crate) enum Room {
+    /// All that is wanted.
+    Whole(Range<u64>),
+    /// The first part of it: when its regions are unmapped, the caller asks again.
+    Part(Range<u64>),
+}
 
 /// The regions of a VM.
 pub(crate) struct Regions {
@@ -170,29 +180,31 @@ impl Regions {
         Some((first.number, self.list.get(first.number)?))
     }
 
-    /// A range of `size` bytes, at `wanted` or at any address. The regions that overlap it, which
-    /// no job uses, are closed: the caller unmaps them. `None` if the caller has to release the
-    /// lock, and to call this again.
+    /// Room of `size` bytes, at `wanted` or at any address. The regions that overlap it, which no
+    /// job uses, are closed: the caller unmaps them. `None` if the caller has to release the lock,
+    /// and to call this again.
     ///
     /// # Errors
     ///
     /// ENOSPC if there is none.
-    pub(crate) fn make_room(
-        &mut self,
-        size: u64,
-        wanted: Option<u64>,
-    ) -> Result<Option<Range<u64>>> {
+    pub(crate) fn make_room(&mut self, size: u64, wanted: Option<u64>) -> Result<Option<Room>> {
         let room = match wanted {
             Some(start) => self.room_at(start, size)?,
             None => self.room(size)?,
         };
         let Some(room) = room else { return Ok(None) };
         let mut rest = room.clone();
-        while let Some((number, region)) = self.first_in(&rest) {
+        for _ in 0..CLOSES {
+            let Some((number, region)) = self.first_in(&rest) else {
+                if wanted.is_none() {
+                    self.next = room.end;
+                }
+                return Ok(Some(Room::Whole(room)));
+            };
             rest.start = region.end();
             self.close(number);
         }
-        Ok(Some(room))
+        Ok(Some(Room::Part(room.start..rest.start)))
     }
 
     /// The range of `size` bytes at `start`. Regions that no job uses may overlap it. `None` as for
@@ -230,8 +242,7 @@ impl Regions {
             gap => gap,
         };
         let start = gap.ok_or(ENOSPC)?.start;
-        self.next = start.checked_add(size).ok_or(ENOSPC)?;
-        Ok(Some(start..self.next))
+        Ok(Some(start..start.checked_add(size).ok_or(ENOSPC)?))
     }
 
     /// Brings the map up to date, in part: clients choose how many regions have changed, and this

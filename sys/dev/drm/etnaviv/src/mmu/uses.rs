@@ -46,7 +46,7 @@ impl BufferUses {
                 continue;
             }
             let wish = wish(next).ok_or(EINVAL)?;
-            let (place, may_be_closed) = vm.take(&wish)?;
+            let (place, may_be_closed) = vm.take(&wish, caller)?;
             uses.list.push(place)?;
             // A handle that was closed before this had no region to forget; one that is closed
             // later has.

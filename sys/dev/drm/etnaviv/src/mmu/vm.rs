@@ -3,6 +3,7 @@
 //! when a job first uses it, at an address of the client's choice (softpin) or of the kernel's. It
 //! is unmapped when the client closes its handle, or when another buffer needs its address.
 
+use crate::mmu::regions::Room;
 use crate::mmu::space::{Hit, Jobs, Place, Space, Wish};
 use crate::mmu::table::{spare_tables, TableOwner};
 use crate::mmu::{Mmu, TableNumber, Version, COMMAND_BYTES, COMMAND_VA};
@@ -11,7 +12,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use drmkpi::alloc::{Arc, KVec};
 use drmkpi::mem::buffer::Buffer;
 use drmkpi::mem::wire::{for_each_chunk, map_chunks};
-use drmkpi::os::{Sx, PAGE_SIZE};
+use drmkpi::os::{Caller, Sx, PAGE_SIZE};
 use drmkpi::runner::reaper::{Link, Reaped, Reaper};
 use drmkpi::util::account::{Account, Charge};
 use drmkpi::util::errno::{Result, EINVAL, ENOSPC};
@@ -155,9 +156,9 @@ impl Vm {
     ///
     /// EINVAL for an address that a client cannot choose, or if jobs use the buffer at another
     /// address; ENOSPC if jobs use another buffer there, if there is no room, or above 4 GiB;
-    /// ENOMEM.
-    pub(super) fn take(&self, wish: &Wish<'_>) -> Result<(Place, bool)> {
-        let taken = self.find_or_map(wish);
+    /// ENOMEM; EINTR, ERESTART.
+    pub(super) fn take(&self, wish: &Wish<'_>, caller: &Caller<'_>) -> Result<(Place, bool)> {
+        let taken = self.find_or_map(wish, caller);
         if taken.is_err() {
             // Buffers may have been unmapped to make room, or to be moved.
             self.reap();
@@ -165,7 +166,7 @@ impl Vm {
         taken
     }
 
-    fn find_or_map(&self, wish: &Wish<'_>) -> Result<(Place, bool)> {
+    fn find_or_map(&self, wish: &Wish<'_>, caller: &Caller<'_>) -> Result<(Place, bool)> {
         let Wish {
             buffer,
             start: wanted,
@@ -197,10 +198,8 @@ impl Vm {
         if let Some(place) = self.place(hit) {
             return Ok(place);
         }
-        let room = self.make_room(buffer.size(), wanted)?;
         // Only a thread with that lock takes the room.
-        while !self.with(|space| Ok(space.clear(self.table_owner(), &room)))? {}
-        let start = room.start;
+        let start = self.make_room(buffer.size(), wanted, caller)?;
         let place = self.with(|space| space.insert(buffer, start))?;
         let mapped = self.map(start, buffer, prot);
         let _ = self.with(|space| {
@@ -218,19 +217,34 @@ impl Vm {
         mapped.map(|()| (place, true))
     }
 
-    /// Closes the regions in a range of `size` bytes, at `wanted` or at any address.
+    /// Unmaps the regions in a range of `size` bytes, at `wanted` or at any address. Returns its
+    /// start.
     ///
     /// # Errors
     ///
-    /// ENOSPC if there is none.
-    fn make_room(&self, size: u64, wanted: Option<u64>) -> Result<Range<u64>> {
-        for _ in 0..TURNS {
+    /// ENOSPC if there is none; EINTR, ERESTART.
+    fn make_room(&self, size: u64, wanted: Option<u64>, caller: &Caller<'_>) -> Result<u64> {
+        for turn in 0..TURNS {
+            if turn != 0 {
+                caller.check_signal()?;
+            }
             let room = self.with(|space| space.regions.make_room(size, wanted))?;
-            if let Some(room) = room {
-                return Ok(room);
+            match room {
+                None => {}
+                Some(Room::Part(part)) => self.clear(&part)?,
+                Some(Room::Whole(room)) => {
+                    self.clear(&room)?;
+                    return Ok(room.start);
+                }
             }
         }
         Err(ENOSPC)
+    }
+
+    /// Unmaps the regions in a range, all of which are closed.
+    fn clear(&self, range: &Range<u64>) -> Result<()> {
+        while !self.with(|space| Ok(space.clear(self.table_owner(), range)))? {}
+        Ok(())
     }
 
     /// Runs `f` with the lock held.
