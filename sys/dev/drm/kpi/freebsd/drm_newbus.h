@@ -90,6 +90,7 @@ DRM_DRIVER_MODULE(name, simplebus, name##_newbus);			\
 DRM_DRIVER_MODULE(name, ofwbus, name##_newbus);				\
 MODULE_VERSION(name, 1);						\
 MODULE_DEPEND(name, drmkpi, 1, 1, 1);					\
-SIMPLEBUS_PNP_INFO(compat)
+SIMPLEBUS_PNP_INFO(compat)						\
+OFWBUS_PNP_INFO(compat)
 
 #endif /* _DRM_NEWBUS_H_ */

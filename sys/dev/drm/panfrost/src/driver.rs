@@ -94,13 +94,20 @@ const _: () = assert!(
 );
 
 /// Most specific first, as in the device tree bindings arm,mali-midgard and arm,mali-bifrost.
-static COMPATIBLE: Compatible<5> = Compatible::new([
+static COMPATIBLE: Compatible<12> = Compatible::new([
+    c"arm,mali-t604".as_ptr(),
+    c"arm,mali-t624".as_ptr(),
+    c"arm,mali-t628".as_ptr(),
     c"arm,mali-t720".as_ptr(),
     c"arm,mali-t760".as_ptr(),
+    c"arm,mali-t820".as_ptr(),
+    c"arm,mali-t830".as_ptr(),
     c"arm,mali-t860".as_ptr(),
+    c"arm,mali-t880".as_ptr(),
     c"arm,mali-bifrost".as_ptr(),
+    c"arm,mali-valhall-jm".as_ptr(),
     core::ptr::null(),
 ]);
 
 /// The table by which C calls the driver.
-pub static DRIVER: DriverTable = DriverTable::new::<Panfrost, 5>(&COMPATIBLE);
+pub static DRIVER: DriverTable = DriverTable::new::<Panfrost, 12>(&COMPATIBLE);

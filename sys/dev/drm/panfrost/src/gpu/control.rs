@@ -66,6 +66,11 @@ pub(crate) struct Identity {
     pub(crate) afbc_features: u32,
 }
 
+/// HW: what a T604 says that it is, and its product number in the form of the other models, which
+/// Mesa knows.
+const T604_ID: u32 = 0x6956;
+const T604: u32 = 0x600;
+
 impl Identity {
     /// Reads them, in the order of Linux's driver. The GPU is clocked and has completed its reset.
     pub(crate) fn read(regs: &Regs) -> Identity {
@@ -98,7 +103,10 @@ impl Identity {
         let thread_tls_alloc = reg::THREAD_TLS_ALLOC.read(regs);
         let id = reg::GPU_ID.read(regs);
         Identity {
-            product: id >> 16,
+            product: match id >> 16 {
+                T604_ID => T604,
+                product => product,
+            },
             revision: id & 0xFFFF,
             shader_present,
             tiler_present,

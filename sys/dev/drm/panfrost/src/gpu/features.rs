@@ -43,6 +43,9 @@ bitflags! {
             | Self::PROTECTED_MODE.bits()
             | Self::COHERENCY_REG.bits()
             | Self::AARCH64_MMU.bits();
+        /// Valhall with a job manager (G57).
+        const VALHALL_JM = (Self::BIFROST.bits() & !Self::THREAD_GROUP_SPLIT.bits())
+            | Self::IDVS_GROUP_SIZE.bits();
     }
 }
 

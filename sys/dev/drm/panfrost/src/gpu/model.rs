@@ -21,8 +21,31 @@ pub(crate) struct Model {
     revisions: &'static [(u32, Issues)],
 }
 
-/// HW: product numbers, features and issues as Linux 6.1's panfrost has them.
-static MODELS: [Model; 5] = [
+/// HW: product numbers, features and issues as Linux 6.1's panfrost has them, but for the second
+/// number of the G57, which newer versions have.
+static MODELS: [Model; 16] = [
+    Model {
+        name: "t604",
+        id: 0x600,
+        features: Features::MIDGARD_V4,
+        issues: Issues::I10649
+            .union(Issues::I10883)
+            .union(Issues::I11020)
+            .union(Issues::I11035)
+            .union(Issues::I11056)
+            .union(Issues::TMIX_8438),
+        revisions: &[(0x0001, Issues::I8443.union(Issues::GPUCORE_1619))],
+    },
+    Model {
+        name: "t620",
+        id: 0x620,
+        features: Features::MIDGARD_V4,
+        issues: Issues::I10649
+            .union(Issues::I10883)
+            .union(Issues::I11056)
+            .union(Issues::TMIX_8438),
+        revisions: &[(0x0010, T620_R0P1), (0x1000, T620_R1P0)],
+    },
     Model {
         name: "t720",
         id: 0x720,
@@ -47,10 +70,61 @@ static MODELS: [Model; 5] = [
         ],
     },
     Model {
+        name: "t820",
+        id: 0x820,
+        features: Features::MIDGARD_V5,
+        issues: Issues::MIDGARD_V5,
+        revisions: &[],
+    },
+    Model {
+        name: "t830",
+        id: 0x830,
+        features: Features::MIDGARD_V5,
+        issues: Issues::MIDGARD_V5,
+        revisions: &[],
+    },
+    Model {
         name: "t860",
         id: 0x860,
         features: Features::MIDGARD_V5,
         issues: Issues::MIDGARD_V5,
+        revisions: &[],
+    },
+    Model {
+        name: "t880",
+        id: 0x880,
+        features: Features::MIDGARD_V5,
+        issues: Issues::MIDGARD_V5,
+        revisions: &[],
+    },
+    Model {
+        name: "g71",
+        id: 0x6000,
+        features: Features::BIFROST,
+        issues: Issues::TMIX_8438,
+        revisions: &[(0x0001, Issues::T76X_3953)],
+    },
+    Model {
+        name: "g72",
+        id: 0x6001,
+        features: Features::BIFROST,
+        issues: Issues::empty(),
+        revisions: &[],
+    },
+    Model {
+        name: "g51",
+        id: 0x7000,
+        features: Features::BIFROST,
+        issues: Issues::empty(),
+        revisions: &[],
+    },
+    Model {
+        name: "g76",
+        id: 0x7001,
+        features: Features::BIFROST
+            .union(Features::TLS_HASHING)
+            .union(Features::IDVS_GROUP_SIZE),
+        issues: Issues::empty(),
         revisions: &[],
     },
     Model {
@@ -67,7 +141,26 @@ static MODELS: [Model; 5] = [
         issues: Issues::empty(),
         revisions: &[(0x1000, Issues::TGOX_R1_1234)],
     },
+    Model {
+        name: "g57",
+        id: 0x9001,
+        features: Features::VALHALL_JM,
+        issues: Issues::TTRX_2968_TTRX_3162.union(Issues::TTRX_3076),
+        revisions: &[],
+    },
+    Model {
+        name: "g57",
+        id: 0x9003,
+        features: Features::VALHALL_JM,
+        issues: Issues::TTRX_2968_TTRX_3162.union(Issues::TTRX_3076),
+        revisions: &[],
+    },
 ];
+
+/// T620 r0p1.
+const T620_R0P1: Issues = T620_R1P0.union(Issues::I10327).union(Issues::I11035);
+/// T620 r1p0.
+const T620_R1P0: Issues = Issues::I11020.union(Issues::I11024);
 
 /// T760 r0p0 to r0p2.
 const T760_EARLY: Issues = Issues::I11020
@@ -135,13 +228,22 @@ mod tests {
         assert_eq!(name(0x7002), Some("g52"));
         assert_eq!(name(0x7402), Some("g52"));
         assert_eq!(name(0x7093), Some("g31"));
+        assert_eq!(name(0x9093), Some("g57"));
+    }
+
+    #[test]
+    fn each_model_is_found_by_its_number() {
+        for model in &MODELS {
+            assert!(core::ptr::eq(Model::find(model.id).unwrap(), model));
+        }
     }
 
     #[test]
     fn unknown_products_are_refused() {
-        // Numbers of GPUs that this driver does not support, and what a bus without a device reads.
+        // Numbers of no GPU or of one without a job manager (0xA867), and what a bus without a
+        // device reads.
         for product in [
-            0x0, 0x760, 0x861, 0x6000, 0x6956, 0x7004, 0x9001, 0xA867, 0xFFFF,
+            0x0, 0x760, 0x861, 0x6006, 0x6956, 0x7004, 0x9002, 0xA867, 0xFFFF,
         ] {
             assert_eq!(name(product), None, "{product:#x}");
         }
@@ -163,6 +265,25 @@ mod tests {
             Issues::ALL_MODELS | Issues::TGOX_R1_1234
         );
         assert_eq!(g31.issues(0x0000), Issues::ALL_MODELS);
+    }
+
+    #[test]
+    fn revisions_of_the_first_midgards() {
+        let early = |product, revision| {
+            let of = Model::find(product).unwrap().issues(revision);
+            let pause = of.intersects(Issues::I8443 | Issues::I11035);
+            let queries = of.contains(Issues::I10327);
+            let tile_lists = of.contains(Issues::I11024);
+            (pause, queries, tile_lists)
+        };
+        assert_eq!(early(0x600, 0x0001), (true, false, false));
+        assert_eq!(early(0x600, 0x1000), (true, false, false));
+        assert_eq!(early(0x620, 0x0010), (true, true, true));
+        assert_eq!(early(0x620, 0x1000), (false, false, true));
+        assert_eq!(early(0x620, 0x1010), (false, false, false));
+        let t604 = Model::find(0x600).unwrap();
+        assert!(t604.issues(0x0001).contains(Issues::GPUCORE_1619));
+        assert!(!t604.issues(0x0000).contains(Issues::GPUCORE_1619));
     }
 
     #[test]
