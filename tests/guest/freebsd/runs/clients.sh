@@ -9,6 +9,7 @@ session() {
 	check nodes 0 nodes
 	check sysctl 0 vmctl sysctl "dev.$driver"
 	check dri 0 vmctl sysctl hw.dri
+	check minor 0 vmctl sysctl dev.drm.128
 	run native 0 native_drm
 	# Its exit status is the number of platforms that it cannot open: Wayland and X11.
 	run eglinfo 2 eglinfo

@@ -211,8 +211,10 @@ mod tests {
     fn runs_need_each_of_their_lines() {
         let frames = "gles_clear: frames 15 ok\n";
         let share = "share: share 333x77 ok\n";
-        let clients = steps("load nodes sysctl dri native gles_clear share pixels unload leaks")
-            + "gles_clear: renderer: Vivante GC7000 rev 6214\neglinfo: EGL driver name: etnaviv\n\
+        let names = "load nodes sysctl dri minor native gles_clear share pixels unload leaks";
+        let clients = steps(names)
+            + "minor: dev.drm.128.compatible: vivante,gc\n\
+               gles_clear: renderer: Vivante GC7000 rev 6214\neglinfo: EGL driver name: etnaviv\n\
                native: native etnaviv ok\npixels: pixels 333x77: #78123456\n"
             + frames
             + share;

@@ -43,6 +43,7 @@ pub(super) fn clients(judge: &mut Judge) -> Result<(), String> {
         "nodes",
         "sysctl",
         "dri",
+        "minor",
         "native",
         "gles_clear",
         "share",
@@ -52,6 +53,11 @@ pub(super) fn clients(judge: &mut Judge) -> Result<(), String> {
     all_ended(judge, &["unload", "leaks"]);
     driver_and_renderer(judge)?;
     frames(judge);
+    let compatible = match is_mali(judge.board) {
+        true => "rockchip,rk3399-mali arm,mali-t860",
+        false => "vivante,gc",
+    };
+    judge.said(&format!("minor: dev.drm.128.compatible: {compatible}"));
     judge.said("native: native * ok");
     judge.said("pixels: pixels 333x77: #78123456");
     judge.said("share: share 333x77 ok");

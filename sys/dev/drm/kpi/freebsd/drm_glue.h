@@ -94,6 +94,7 @@ struct drm_os_dev {
 	int		 index;		/* N of card N; -1 without nodes */
 	volatile u_int	 opened;	/* files of its nodes */
 	char		 busid[64];
+	char		 compatible[256];
 	char		 title[32];
 	struct drm_power_domain *power;	/* NULL: none, as the next three */
 	struct drm_opp	*opp;

@@ -88,10 +88,33 @@ add_stats(struct drm_os_dev *dev, struct sysctl_oid_list *list)
 		    stat_handler, "QU", "");
 }
 
+/*
+ * The compatible strings of a device tree node, separated by spaces: as many
+ * as fit.
+ */
+static void
+read_compatible(device_t dev, char *names, size_t size)
+{
+	ssize_t len, i;
+
+	len = OF_getprop(ofw_bus_get_node(dev), "compatible", names, size);
+	len = MIN(len, (ssize_t)size);
+	while (len > 0 && names[len - 1] != '\0')
+		len--;
+	if (len <= 0) {
+		names[0] = '\0';
+		return;
+	}
+	for (i = 0; i < len - 1; i++) {
+		if (names[i] == '\0')
+			names[i] = ' ';
+	}
+}
+
 /* The sysctls that libdrm reads for a node's minor number. */
 static void
 add_node(struct drm_os_dev *dev, struct sysctl_oid_list *drm, int minor,
-    int type, const char *busid)
+    int type)
 {
 	struct sysctl_oid *oid;
 	char number[8];
@@ -100,7 +123,11 @@ add_node(struct drm_os_dev *dev, struct sysctl_oid_list *drm, int minor,
 	oid = SYSCTL_ADD_NODE(&dev->sysctls, drm, OID_AUTO, number,
 	    CTLFLAG_RD | CTLFLAG_MPSAFE, NULL, "");
 	SYSCTL_ADD_CONST_STRING(&dev->sysctls, SYSCTL_CHILDREN(oid), OID_AUTO,
-	    "busid", CTLFLAG_RD, busid, "where the device is");
+	    "busid", CTLFLAG_RD, dev->busid, "where the device is");
+	if (dev->compatible[0] != '\0')
+		SYSCTL_ADD_CONST_STRING(&dev->sysctls, SYSCTL_CHILDREN(oid),
+		    OID_AUTO, "compatible", CTLFLAG_RD, dev->compatible,
+		    "compatible strings of the device tree node");
 	SYSCTL_ADD_INT(&dev->sysctls, SYSCTL_CHILDREN(oid), OID_AUTO, "type",
 	    CTLFLAG_RD, NULL, type, "0: primary node, 2: render node");
 }
@@ -113,6 +140,7 @@ add_dri(struct drm_os_dev *dev)
 
 	snprintf(dev->busid, sizeof(dev->busid), "platform:%s",
 	    ofw_bus_get_name(dev->dev));
+	read_compatible(dev->dev, dev->compatible, sizeof(dev->compatible));
 	snprintf(dev->title, sizeof(dev->title), "%s 0x%x",
 	    dev->driver->name, dev->index);
 	snprintf(number, sizeof(number), "%d", dev->index);
@@ -129,8 +157,8 @@ add_dri(struct drm_os_dev *dev)
 	    "modesetting", CTLFLAG_RD, NULL, 0, "the device has displays");
 	drm = SYSCTL_ADD_NODE(&dev->sysctls, SYSCTL_STATIC_CHILDREN(_dev),
 	    OID_AUTO, "drm", CTLFLAG_RD | CTLFLAG_MPSAFE, NULL, "DRM nodes");
-	add_node(dev, SYSCTL_CHILDREN(drm), dev->index, 0, dev->busid);
-	add_node(dev, SYSCTL_CHILDREN(drm), 128 + dev->index, 2, dev->busid);
+	add_node(dev, SYSCTL_CHILDREN(drm), dev->index, 0);
+	add_node(dev, SYSCTL_CHILDREN(drm), 128 + dev->index, 2);
 }
 
 void
