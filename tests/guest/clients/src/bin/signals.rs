@@ -11,6 +11,7 @@ use clients::mali::Chain;
 use clients::{exit_status, Outcome};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use uapi::core::SYNCOBJ_WAIT_FOR_SUBMIT;
 use uapi::panfrost;
 
 /// Signals if the command line does not say.
@@ -129,6 +130,17 @@ impl Gpu for Mali<'_> {
         let extra = calls.make("CREATE_BO", || node.bo(4096, panfrost::BO_NOEXEC))?;
         let map = self.target.map().map_err(failed("mmap"))?;
         let syncobj = calls.make("SYNCOBJ_CREATE", || node.syncobj(0))?;
+        if calls.jobs % 16 == 0 {
+            // Jobs may end before a wait for them sleeps. This one sleeps: nothing fills the syncobj.
+            let moment = deadline_ns(2);
+            calls.make("SYNCOBJ_WAIT for nothing", || {
+                match syncobj.wait(moment, SYNCOBJ_WAIT_FOR_SUBMIT) {
+                    Err(Errno(libc::ETIME)) => Ok(()),
+                    Ok(_) => Err(Errno(libc::EPROTO)),
+                    Err(errno) => Err(errno),
+                }
+            })?;
+        }
         map.write_u64(0, u64::MAX);
         let bos = [self.chain.handle(), self.target.handle, extra.handle];
         let mut work = self.chain.work();
