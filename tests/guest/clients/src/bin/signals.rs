@@ -131,7 +131,8 @@ impl Gpu for Mali<'_> {
         let map = self.target.map().map_err(failed("mmap"))?;
         let syncobj = calls.make("SYNCOBJ_CREATE", || node.syncobj(0))?;
         if calls.jobs % 16 == 0 {
-            // Jobs may end before a wait for them sleeps. This one sleeps: nothing fills the syncobj.
+            // A job may end before a wait for it sleeps. This one sleeps: nothing fills the
+            // syncobj.
             let moment = deadline_ns(2);
             calls.make("SYNCOBJ_WAIT for nothing", || {
                 match syncobj.wait(moment, SYNCOBJ_WAIT_FOR_SUBMIT) {
