@@ -15,8 +15,9 @@ use arguments::{
 use atf::drm::Node;
 use atf::{case, require_ok};
 use identity::{
-    get_cap, get_cap_of_modes, get_client, get_stats, get_unique, get_unique_of_each_master,
-    set_client_cap, set_version, set_version_failure, version, version_fault, version_truncated,
+    get_cap, get_cap_of_modes, get_cap_of_timelines, get_client, get_stats, get_unique,
+    get_unique_of_each_master, set_client_cap, set_version, set_version_failure, version,
+    version_fault, version_truncated,
 };
 use numbers::{numbers_master, numbers_render, numbers_second, numbers_unprivileged};
 
@@ -70,6 +71,11 @@ fn main() {
         ),
         case!("get_stats", "drm_getstats: all zero", get_stats),
         case!("get_cap", "drm_getcap: what a render driver has", get_cap),
+        case!(
+            "get_cap_of_timelines",
+            "drm_getcap: a driver with timelines",
+            get_cap_of_timelines
+        ),
         case!(
             "get_cap_of_modes",
             "drm_getcap: EOPNOTSUPP for what is about modes or unknown",

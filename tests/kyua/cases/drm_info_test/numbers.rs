@@ -91,9 +91,14 @@ const ANSWERS: &[(std::ops::RangeInclusive<u32>, Who, i32)] = &[
     (0xba..=0xbc, Who::Master, libc::EOPNOTSUPP),
     (0xbd..=0xbe, Who::Any, libc::EOPNOTSUPP),
     (0xbf..=0xbf, Who::Render, OK),
-    (0xc0..=0xc5, Who::Render, libc::EINVAL),
+    (0xc0..=0xc2, Who::Render, libc::EINVAL),
+    (0xc3..=0xc3, Who::Render, OK),
+    (0xc4..=0xc5, Who::Render, libc::EINVAL),
     (0xc6..=0xc9, Who::Master, libc::EOPNOTSUPP),
-    (0xca..=0xcd, Who::Render, libc::EOPNOTSUPP),
+    (0xca..=0xca, Who::Render, OK),
+    (0xcb..=0xcb, Who::Render, libc::EINVAL),
+    (0xcc..=0xcc, Who::Render, libc::ENOENT),
+    (0xcd..=0xcd, Who::Render, libc::EINVAL),
     // drm_mode_getfb2_ioctl is the one that says EINVAL.
     (0xce..=0xce, Who::Any, libc::EINVAL),
 ];

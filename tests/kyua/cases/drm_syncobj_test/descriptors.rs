@@ -61,7 +61,7 @@ pub(super) fn export_errors(_: &Ctx) {
     require_errno!(node.syncobj_fd(UNKNOWN, SYNCOBJ_SYNC_FILE), libc::ENOENT);
     require_errno!(empty.sync_file(), libc::EINVAL);
     for request in [SYNCOBJ_HANDLE_TO_FD, SYNCOBJ_FD_TO_HANDLE] {
-        for (flags, pad) in [(2, 0), (3, 0), (1 << 31, 0), (0, 1), (1, 1)] {
+        for (flags, pad) in [(4, 0), (5, 0), (1 << 31, 0), (0, 1), (1, 1)] {
             let mut arg = SyncobjHandle {
                 handle: empty.handle,
                 flags,

@@ -2,10 +2,12 @@
 //! Sync objects: every ioctl, every wait, and descriptors of both kinds.
 //!
 //! Expected: Linux 6.1, drivers/gpu/drm/drm_syncobj.c; the function is named in each description.
-//! The driver has no timelines.
+//! Timelines are those of newer Linux, and of a driver that has them.
 
 mod descriptors;
 mod objects;
+mod point_waits;
+mod points;
 mod waits;
 
 use atf::drm::Node;
@@ -13,12 +15,20 @@ use atf::{case, require_ok};
 use descriptors::{export, export_errors, export_to_process, fences_travel, import_errors};
 use objects::{
     array_errors, create, destroy, handles_are_not_buffers, newer_structures, other_requests,
-    reset_and_signal, timelines,
+    reset_and_signal,
+};
+use point_waits::{
+    point_threads, point_wait, point_wait_available, point_wait_errors, point_wait_for_jobs,
+    point_wait_for_submit,
+};
+use points::{
+    binary_of_points, point_errors, point_files, point_order, point_signal, transfer,
+    transfer_errors, transfer_flags, transfer_for_submit,
 };
 use waits::{
-    killed_waiter, wait_absurd_count, wait_any_and_all, wait_deadline, wait_errors, wait_for_job,
-    wait_for_submit, wait_for_submit_of_all, wait_for_submitted_job, wait_interrupted,
-    wait_of_empty,
+    killed_waiter, newer_waits, wait_absurd_count, wait_any_and_all, wait_deadline, wait_errors,
+    wait_for_job, wait_for_submit, wait_for_submit_of_all, wait_for_submitted_job,
+    wait_interrupted, wait_of_empty,
 };
 
 /// Jobs that do nothing, long enough to be observed while they run.
@@ -141,7 +151,86 @@ fn main() {
             "drm_syncobj_file_fops: ENOTTY, ENODEV",
             other_requests
         ),
-        case!("timelines", "EOPNOTSUPP for all of timelines", timelines),
+        case!(
+            "newer_waits",
+            "drm_syncobj_wait_ioctl of Linux 6.6: no handles, deadlines",
+            newer_waits
+        ),
+        case!(
+            "point_signal",
+            "drm_syncobj_timeline_signal_ioctl, drm_syncobj_query_ioctl: in order",
+            point_signal
+        ),
+        case!(
+            "point_order",
+            "dma_fence_chain_init: points that are not larger than the last",
+            point_order
+        ),
+        case!(
+            "point_errors",
+            "drm_syncobj_timeline_signal_ioctl, drm_syncobj_query_ioctl: errors",
+            point_errors
+        ),
+        case!(
+            "binary_of_points",
+            "drm_syncobj_replace_fence: binary ioctls of a timeline",
+            binary_of_points
+        ),
+        case!(
+            "transfer",
+            "drm_syncobj_transfer_ioctl: to points and from points",
+            transfer
+        ),
+        case!(
+            "transfer_errors",
+            "drm_syncobj_transfer_ioctl: EINVAL, ENOENT, and nothing changed",
+            transfer_errors
+        ),
+        case!(
+            "transfer_flags",
+            "drm_syncobj_find_fence of newer Linux: EINVAL for other flags",
+            transfer_flags
+        ),
+        case!(
+            "transfer_for_submit",
+            "drm_syncobj_find_fence: waits for the point",
+            transfer_for_submit
+        ),
+        case!(
+            "point_files",
+            "drm_syncobj_handle_to_fd_ioctl of Linux 6.16: sync_files of points",
+            point_files
+        ),
+        case!(
+            "point_wait",
+            "drm_syncobj_timeline_wait_ioctl: which one is reported",
+            point_wait
+        ),
+        case!(
+            "point_wait_errors",
+            "drm_syncobj_timeline_wait_ioctl: EINVAL, ENOENT, EFAULT, ENOMEM",
+            point_wait_errors
+        ),
+        case!(
+            "point_wait_for_submit",
+            "drm_syncobj_add_point: woken by that point only",
+            point_wait_for_submit
+        ),
+        case!(
+            "point_wait_available",
+            "drm_syncobj_array_wait_timeout: WAIT_AVAILABLE",
+            point_wait_available
+        ),
+        case!(
+            "point_wait_for_jobs",
+            "dma_fence_chain_find_seqno: points of jobs",
+            point_wait_for_jobs
+        ),
+        case!(
+            "point_threads",
+            "threads that signal and wait for points of one timeline",
+            point_threads
+        ),
         case!(
             "newer_structures",
             "differs from drm_ioctl: newer fields must be zero, else EINVAL",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Creation, destruction, reset and signal; what a driver without timelines refuses.
+//! Creation, destruction, reset and signal; sizes of structures.
 
 use super::{render, UNKNOWN};
 use atf::drm::BAD_ADDRESS;
@@ -126,68 +126,33 @@ pub(super) fn other_requests(_: &Ctx) {
     require_errno!(fd.map(0, 4096), libc::ENODEV);
 }
 
-pub(super) fn timelines(_: &Ctx) {
-    let node = render();
-    let signalled = require_ok!(node.syncobj(SYNCOBJ_CREATE_SIGNALED));
-    let handles = [signalled.handle];
-    let handles = handles.as_ptr() as u64;
-    let points = [0u64];
-    let points = points.as_ptr() as u64;
-    let mut wait = SyncobjTimelineWait {
-        handles,
-        points,
-        count_handles: 1,
-        ..Default::default()
-    };
-    require_errno!(
-        node.ioctl(SYNCOBJ_TIMELINE_WAIT, &mut wait),
-        libc::EOPNOTSUPP
-    );
-    let mut array = SyncobjTimelineArray {
-        handles,
-        points,
-        count_handles: 1,
-        flags: 0,
-    };
-    require_errno!(node.ioctl(SYNCOBJ_QUERY, &mut array), libc::EOPNOTSUPP);
-    require_errno!(
-        node.ioctl(SYNCOBJ_TIMELINE_SIGNAL, &mut array),
-        libc::EOPNOTSUPP
-    );
-    let mut transfer = SyncobjTransfer {
-        src_handle: 1,
-        dst_handle: 1,
-        pad: 9,
-        ..Default::default()
-    };
-    require_errno!(
-        node.ioctl(SYNCOBJ_TRANSFER, &mut transfer),
-        libc::EOPNOTSUPP
-    );
-}
-
 pub(super) fn newer_structures(_: &Ctx) {
     let node = render();
     let signalled = require_ok!(node.syncobj(SYNCOBJ_CREATE_SIGNALED));
-    // Linux 6.8 appended a timeline point to drm_syncobj_handle, 6.9 a deadline to
-    // drm_syncobj_wait.
-    let mut words = [signalled.handle, 0, 0, 0, 0, 0];
-    let longer = SYNCOBJ_HANDLE_TO_FD.code() & !(0x3fff << 16) | 24 << 16;
-    require_ok!(node.ioctl_raw(longer, words.as_mut_ptr() as usize));
-    // SAFETY: the descriptor is new and has no other owner.
-    unsafe { libc::close(words[2] as i32) };
-    words[4] = 1;
-    require_errno!(
-        node.ioctl_raw(longer, words.as_mut_ptr() as usize),
-        libc::EINVAL
-    );
+    // Linux 6.16 appended a timeline point to drm_syncobj_handle, 6.6 a deadline to
+    // drm_syncobj_wait. They count only with their flag.
+    let mut words = [signalled.handle, 0, 0, 0, 7, 7, 0, 0];
+    let mut to_fd = |size: u32, tail: u32| {
+        words[6] = tail;
+        let code = SYNCOBJ_HANDLE_TO_FD.code() & !(0x3fff << 16) | size << 16;
+        node.ioctl_raw(code, words.as_mut_ptr() as usize)?;
+        // SAFETY: the descriptor is new and has no other owner.
+        unsafe { libc::close(words[2] as i32) };
+        Ok(())
+    };
+    for size in [16, 24, 32] {
+        require_ok!(to_fd(size, 0));
+    }
+    require_errno!(to_fd(32, 1), libc::EINVAL);
     let handles = [signalled.handle];
-    let mut wait = [handles.as_ptr() as u64, 0, 1, 0, 0];
-    let longer = SYNCOBJ_WAIT.code() & !(0x3fff << 16) | 40 << 16;
-    require_ok!(node.ioctl_raw(longer, wait.as_mut_ptr() as usize));
-    wait[4] = 5;
-    require_errno!(
-        node.ioctl_raw(longer, wait.as_mut_ptr() as usize),
-        libc::EINVAL
-    );
+    let mut arg = [handles.as_ptr() as u64, 0, 1, 0, 5, 0];
+    let mut wait = |size: u32, tail: u64| {
+        arg[5] = tail;
+        let code = SYNCOBJ_WAIT.code() & !(0x3fff << 16) | size << 16;
+        node.ioctl_raw(code, arg.as_mut_ptr() as usize)
+    };
+    for size in [32, 40, 48] {
+        require_ok!(wait(size, 0));
+    }
+    require_errno!(wait(48, 1), libc::EINVAL);
 }

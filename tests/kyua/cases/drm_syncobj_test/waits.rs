@@ -24,22 +24,12 @@ pub(super) fn wait_errors(_: &Ctx) {
         ..SyncobjWait::default()
     };
     require_eq!(wait_request(&node, good), Ok(0));
-    for flags in [SYNCOBJ_WAIT_AVAILABLE, 8, 1 << 31 | SYNCOBJ_WAIT_ALL] {
+    for flags in [SYNCOBJ_WAIT_AVAILABLE, 16, 1 << 31 | SYNCOBJ_WAIT_ALL] {
         require_errno!(
             wait_request(&node, SyncobjWait { flags, ..good }),
             libc::EINVAL
         );
     }
-    require_errno!(
-        wait_request(
-            &node,
-            SyncobjWait {
-                count_handles: 0,
-                ..good
-            }
-        ),
-        libc::EINVAL
-    );
     require_errno!(
         wait_request(
             &node,
@@ -67,6 +57,67 @@ pub(super) fn wait_errors(_: &Ctx) {
     );
     // The padding is not checked.
     require_eq!(wait_request(&node, SyncobjWait { pad: 5, ..good }), Ok(0));
+}
+
+pub(super) fn newer_waits(_: &Ctx) {
+    let node = render();
+    let signalled = require_ok!(node.syncobj(SYNCOBJ_CREATE_SIGNALED));
+    // No handles: nothing to wait for, and the structure comes back as it was.
+    for flags in [0, SYNCOBJ_WAIT_ALL, SYNCOBJ_WAIT_DEADLINE] {
+        let mut none = SyncobjWait {
+            handles: BAD_ADDRESS as u64,
+            flags,
+            first_signaled: 7,
+            ..SyncobjWait::default()
+        };
+        require_ok!(node.ioctl(SYNCOBJ_WAIT, &mut none));
+        require_eq!(none.first_signaled, 7);
+        let mut none = SyncobjTimelineWait {
+            points: BAD_ADDRESS as u64,
+            flags,
+            first_signaled: 7,
+            ..SyncobjTimelineWait::default()
+        };
+        require_ok!(node.ioctl(SYNCOBJ_TIMELINE_WAIT, &mut none));
+        require_eq!(none.first_signaled, 7);
+    }
+    // Bad flags come first.
+    let mut bad = SyncobjWait {
+        flags: 16,
+        ..SyncobjWait::default()
+    };
+    require_errno!(node.ioctl(SYNCOBJ_WAIT, &mut bad), libc::EINVAL);
+    // A deadline is a hint, with or without the field for it.
+    let handles = [signalled.handle];
+    for deadline_nsec in [0, 1, u64::MAX] {
+        let mut wait = SyncobjWait40 {
+            handles: handles.as_ptr() as u64,
+            count_handles: 1,
+            flags: SYNCOBJ_WAIT_DEADLINE,
+            deadline_nsec,
+            ..SyncobjWait40::default()
+        };
+        require_ok!(node.ioctl(SYNCOBJ_WAIT_40, &mut wait));
+        require_eq!(
+            (wait.first_signaled, wait.deadline_nsec),
+            (0, deadline_nsec)
+        );
+        let points = [0u64];
+        let mut wait = SyncobjTimelineWait48 {
+            handles: handles.as_ptr() as u64,
+            points: points.as_ptr() as u64,
+            count_handles: 1,
+            flags: SYNCOBJ_WAIT_DEADLINE,
+            deadline_nsec,
+            ..SyncobjTimelineWait48::default()
+        };
+        require_ok!(node.ioctl(SYNCOBJ_TIMELINE_WAIT_48, &mut wait));
+        require_eq!(
+            (wait.first_signaled, wait.deadline_nsec),
+            (0, deadline_nsec)
+        );
+    }
+    require_ok!(signalled.wait(0, SYNCOBJ_WAIT_DEADLINE));
 }
 
 pub(super) fn wait_absurd_count(_: &Ctx) {

@@ -2,7 +2,8 @@
 //! Jobs that fault, and jobs that do not after them.
 
 use super::{render, require_well, run, soon, LONG};
-use atf::drm::client::{Syncobj, Work};
+use atf::drm::client::Work;
+use atf::drm::syncobj::Syncobj;
 use atf::mali::{Chain, Image, NO_SUCH_JOB};
 use atf::{require, require_eq, require_ok, Ctx};
 use uapi::panfrost::*;

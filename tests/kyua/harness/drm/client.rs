@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What most tests do many times: buffers, sync objects and submits. Handles are given back on
+//! What most tests do many times: buffers and submits. Handles are given back on
 //! drop.
 //!
 //! Nothing here hides an error: each method is one ioctl (or the two that belong together) and
 //! gives its errno.
 
 use super::{Mapping, Node};
-use crate::errno::{on_freebsd, Errno, Sys};
+use crate::errno::Sys;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use uapi::core::{
-    GemClose, PrimeHandle, SyncobjArray, SyncobjCreate, SyncobjDestroy, SyncobjHandle, SyncobjWait,
-    GEM_CLOSE, PRIME_FD_TO_HANDLE, PRIME_HANDLE_TO_FD, SYNCOBJ_CREATE, SYNCOBJ_DESTROY,
-    SYNCOBJ_FD_TO_HANDLE, SYNCOBJ_HANDLE_TO_FD, SYNCOBJ_RESET, SYNCOBJ_SIGNAL, SYNCOBJ_SYNC_FILE,
-    SYNCOBJ_WAIT,
-};
+use uapi::core::{GemClose, PrimeHandle, GEM_CLOSE, PRIME_FD_TO_HANDLE, PRIME_HANDLE_TO_FD};
 use uapi::panfrost::{
     CreateBo, GetBoOffset, GetParam, MmapBo, Submit40, WaitBo, CREATE_BO, GET_BO_OFFSET, GET_PARAM,
     MMAP_BO, SUBMIT_40, WAIT_BO,
 };
-use uapi::sync_file::{FileInfo, FILE_INFO};
 
 /// A buffer object of a file.
 #[derive(Debug)]
@@ -58,73 +52,6 @@ impl Drop for Bo<'_> {
     }
 }
 
-/// A sync object of a file.
-#[derive(Debug)]
-pub struct Syncobj<'a> {
-    node: &'a Node,
-    /// Its handle.
-    pub handle: u32,
-}
-
-impl Syncobj<'_> {
-    /// Waits for it alone.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_WAIT gives.
-    pub fn wait(&self, timeout_nsec: i64, flags: u32) -> Sys<u32> {
-        self.node.syncobj_wait(&[self.handle], timeout_nsec, flags)
-    }
-
-    /// Empties it.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_RESET gives.
-    pub fn reset(&self) -> Sys<()> {
-        self.node.syncobj_reset(&[self.handle])
-    }
-
-    /// Puts a signalled fence in it.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_SIGNAL gives.
-    pub fn signal(&self) -> Sys<()> {
-        self.node.syncobj_signal(&[self.handle])
-    }
-
-    /// A descriptor of the object itself.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_HANDLE_TO_FD gives.
-    pub fn export(&self) -> Sys<Node> {
-        self.node.syncobj_fd(self.handle, 0)
-    }
-
-    /// A sync_file of the fence in it.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_HANDLE_TO_FD gives.
-    pub fn sync_file(&self) -> Sys<Node> {
-        self.node.syncobj_fd(self.handle, SYNCOBJ_SYNC_FILE)
-    }
-
-    /// Status of the fence in it: 1 signalled, 0 not yet, negative an errno.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_HANDLE_TO_FD and SYNC_IOC_FILE_INFO give.
-    pub fn status(&self) -> Sys<i32> {
-        let mut info = FileInfo::default();
-        self.sync_file()?.ioctl(FILE_INFO, &mut info)?;
-        Ok(info.status)
-    }
-}
-
-impl Drop for Syncobj<'_> {
-    fn drop(&mut self) {
-        // A test may have destroyed it itself.
-        let _ = self.node.syncobj_destroy(self.handle);
-    }
-}
-
 /// What a submit takes, for [`Node::submit`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Work<'a> {
@@ -155,7 +82,7 @@ impl Work<'_> {
     }
 }
 
-fn take(fd: RawFd) -> Node {
+pub(super) fn take(fd: RawFd) -> Node {
     // SAFETY: the kernel has just made the descriptor for this call; it has no other owner.
     Node::from(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -280,121 +207,11 @@ impl Node {
         Ok(arg.handle)
     }
 
-    /// A new sync object.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_CREATE gives.
-    pub fn syncobj(&self, flags: u32) -> Sys<Syncobj<'_>> {
-        let mut arg = SyncobjCreate { handle: 0, flags };
-        self.ioctl(SYNCOBJ_CREATE, &mut arg)?;
-        Ok(Syncobj {
-            node: self,
-            handle: arg.handle,
-        })
-    }
-
-    /// Gives up a sync object's handle.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_DESTROY gives.
-    pub fn syncobj_destroy(&self, handle: u32) -> Sys<()> {
-        self.ioctl(SYNCOBJ_DESTROY, &mut SyncobjDestroy { handle, pad: 0 })
-            .map(drop)
-    }
-
-    /// SYNCOBJ_WAIT; gives the index of the first that was signalled.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_WAIT gives.
-    pub fn syncobj_wait(&self, handles: &[u32], timeout_nsec: i64, flags: u32) -> Sys<u32> {
-        let mut arg = SyncobjWait {
-            handles: handles.as_ptr() as u64,
-            timeout_nsec,
-            count_handles: handles.len() as u32,
-            flags,
-            ..SyncobjWait::default()
-        };
-        match self.ioctl(SYNCOBJ_WAIT, &mut arg) {
-            // FreeBSD has no ETIME to translate.
-            Err(Errno(libc::ETIMEDOUT)) if on_freebsd() => Err(Errno(libc::ETIME)),
-            done => done.map(|_| arg.first_signaled),
-        }
-    }
-
-    /// Empties sync objects.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_RESET gives.
-    pub fn syncobj_reset(&self, handles: &[u32]) -> Sys<()> {
-        self.ioctl(SYNCOBJ_RESET, &mut array(handles)).map(drop)
-    }
-
-    /// Puts a signalled fence in sync objects.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_SIGNAL gives.
-    pub fn syncobj_signal(&self, handles: &[u32]) -> Sys<()> {
-        self.ioctl(SYNCOBJ_SIGNAL, &mut array(handles)).map(drop)
-    }
-
-    /// SYNCOBJ_HANDLE_TO_FD.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_HANDLE_TO_FD gives.
-    pub fn syncobj_fd(&self, handle: u32, flags: u32) -> Sys<Node> {
-        let mut arg = SyncobjHandle {
-            handle,
-            flags,
-            fd: -1,
-            pad: 0,
-        };
-        self.ioctl(SYNCOBJ_HANDLE_TO_FD, &mut arg)?;
-        Ok(take(arg.fd))
-    }
-
-    /// A handle of a descriptor's sync object.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_FD_TO_HANDLE gives.
-    pub fn syncobj_import(&self, fd: &impl AsRawFd) -> Sys<Syncobj<'_>> {
-        let mut arg = SyncobjHandle {
-            fd: fd.as_raw_fd(),
-            ..SyncobjHandle::default()
-        };
-        self.ioctl(SYNCOBJ_FD_TO_HANDLE, &mut arg)?;
-        Ok(Syncobj {
-            node: self,
-            handle: arg.handle,
-        })
-    }
-
-    /// Puts the fence of a sync_file in a sync object.
-    ///
-    /// # Errors
-    /// What SYNCOBJ_FD_TO_HANDLE gives.
-    pub fn syncobj_import_fence(&self, handle: u32, fd: &impl AsRawFd) -> Sys<()> {
-        let mut arg = SyncobjHandle {
-            handle,
-            flags: SYNCOBJ_SYNC_FILE,
-            fd: fd.as_raw_fd(),
-            pad: 0,
-        };
-        self.ioctl(SYNCOBJ_FD_TO_HANDLE, &mut arg).map(drop)
-    }
-
     /// Submits in the form of driver 1.0 to 1.4, which every version takes.
     ///
     /// # Errors
     /// What SUBMIT gives.
     pub fn submit(&self, work: &Work<'_>) -> Sys<()> {
         self.ioctl(SUBMIT_40, &mut work.argument()).map(drop)
-    }
-}
-
-fn array(handles: &[u32]) -> SyncobjArray {
-    SyncobjArray {
-        handles: handles.as_ptr() as u64,
-        count_handles: handles.len() as u32,
-        pad: 0,
     }
 }

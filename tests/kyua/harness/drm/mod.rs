@@ -5,6 +5,7 @@
 //! request code carries the type of its argument.
 
 pub mod client;
+pub mod syncobj;
 
 mod mapping;
 

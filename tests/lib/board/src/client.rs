@@ -6,7 +6,8 @@ use drm_os_host::{Caller, File, World};
 use drmboard::Board;
 use uapi::core::{
     Auth, GemClose, GemFlink, GemOpen, PrimeHandle, SyncobjArray, SyncobjCreate, SyncobjDestroy,
-    SyncobjHandle, SyncobjWait,
+    SyncobjHandle, SyncobjHandle24, SyncobjTimelineArray, SyncobjTimelineWait, SyncobjTransfer,
+    SyncobjWait,
 };
 use uapi::dma_buf::{self, Fences};
 use uapi::sync_file::{self, FileInfo, MergeData};
@@ -189,6 +190,88 @@ impl Client {
             pad: 0,
         };
         self.ioctl(core::SYNCOBJ_FD_TO_HANDLE, arg).map(drop)
+    }
+
+    /// SYNCOBJ_TIMELINE_SIGNAL of one point.
+    pub fn timeline_signal(&self, handle: u32, point: u64) -> Result<()> {
+        let arg = SyncobjTimelineArray {
+            handles: &raw const handle as u64,
+            points: &raw const point as u64,
+            count_handles: 1,
+            flags: 0,
+        };
+        self.ioctl(core::SYNCOBJ_TIMELINE_SIGNAL, arg).map(drop)
+    }
+
+    /// SYNCOBJ_TIMELINE_WAIT until the time `timeout_nsec`, for syncobjs and points; returns the
+    /// index of the first that was signalled.
+    pub fn timeline_wait(
+        &self,
+        places: &[(u32, u64)],
+        timeout_nsec: i64,
+        flags: u32,
+    ) -> Result<u32> {
+        let (handles, points): (Vec<u32>, Vec<u64>) = places.iter().copied().unzip();
+        let arg = SyncobjTimelineWait {
+            handles: handles.as_ptr() as u64,
+            points: points.as_ptr() as u64,
+            timeout_nsec,
+            count_handles: handles.len() as u32,
+            flags,
+            ..SyncobjTimelineWait::default()
+        };
+        let arg = self.ioctl(core::SYNCOBJ_TIMELINE_WAIT, arg)?;
+        Ok(arg.first_signaled)
+    }
+
+    /// SYNCOBJ_QUERY of one syncobj: the point that is reached, or with
+    /// `SYNCOBJ_QUERY_LAST_SUBMITTED` the last.
+    pub fn timeline_point(&self, handle: u32, flags: u32) -> Result<u64> {
+        let mut point = u64::MAX;
+        let arg = SyncobjTimelineArray {
+            handles: &raw const handle as u64,
+            points: &raw mut point as u64,
+            count_handles: 1,
+            flags,
+        };
+        self.ioctl(core::SYNCOBJ_QUERY, arg)?;
+        Ok(point)
+    }
+
+    /// SYNCOBJ_TRANSFER from a syncobj's point to another's; 0 for all of it.
+    pub fn transfer(&self, from: (u32, u64), to: (u32, u64), flags: u32) -> Result<()> {
+        let arg = SyncobjTransfer {
+            src_handle: from.0,
+            dst_handle: to.0,
+            src_point: from.1,
+            dst_point: to.1,
+            flags,
+            pad: 0,
+        };
+        self.ioctl(core::SYNCOBJ_TRANSFER, arg).map(drop)
+    }
+
+    /// SYNCOBJ_HANDLE_TO_FD as a sync_file of a point; returns the descriptor.
+    pub fn sync_file_of_point(&self, handle: u32, point: u64) -> Result<i32> {
+        let arg = SyncobjHandle24 {
+            handle,
+            flags: core::SYNCOBJ_SYNC_FILE | core::SYNCOBJ_TIMELINE,
+            point,
+            ..SyncobjHandle24::default()
+        };
+        Ok(self.ioctl(core::SYNCOBJ_HANDLE_TO_FD_24, arg)?.fd)
+    }
+
+    /// SYNCOBJ_FD_TO_HANDLE: imports a sync_file's fence as a point of a syncobj.
+    pub fn import_sync_file_at(&self, handle: u32, point: u64, fd: i32) -> Result<()> {
+        let arg = SyncobjHandle24 {
+            handle,
+            flags: core::SYNCOBJ_SYNC_FILE | core::SYNCOBJ_TIMELINE,
+            fd,
+            pad: 0,
+            point,
+        };
+        self.ioctl(core::SYNCOBJ_FD_TO_HANDLE_24, arg).map(drop)
     }
 
     /// The status of the syncobj's fence: 0 active, 1 signalled, negative an error.

@@ -52,9 +52,23 @@ pub const PRIME_CAP_EXPORT: u64 = 2;
 pub const SYNCOBJ_CREATE_SIGNALED: u32 = 1;
 /// Export or import a sync_file instead of the syncobj itself.
 pub const SYNCOBJ_SYNC_FILE: u32 = 1;
+/// The sync_file is that of a point.
+pub const SYNCOBJ_TIMELINE: u32 = 2;
 pub const SYNCOBJ_WAIT_ALL: u32 = 1;
 pub const SYNCOBJ_WAIT_FOR_SUBMIT: u32 = 2;
 pub const SYNCOBJ_WAIT_AVAILABLE: u32 = 4;
+pub const SYNCOBJ_WAIT_DEADLINE: u32 = 8;
+pub const SYNCOBJ_QUERY_LAST_SUBMITTED: u32 = 1;
+
+/// SYNCOBJ_HANDLE_TO_FD of newer programs.
+pub const SYNCOBJ_HANDLE_TO_FD_24: crate::Request<SyncobjHandle24> = SYNCOBJ_HANDLE_TO_FD.with();
+/// SYNCOBJ_FD_TO_HANDLE of newer programs.
+pub const SYNCOBJ_FD_TO_HANDLE_24: crate::Request<SyncobjHandle24> = SYNCOBJ_FD_TO_HANDLE.with();
+/// SYNCOBJ_WAIT of newer programs.
+pub const SYNCOBJ_WAIT_40: crate::Request<SyncobjWait40> = SYNCOBJ_WAIT.with();
+/// SYNCOBJ_TIMELINE_WAIT of newer programs.
+pub const SYNCOBJ_TIMELINE_WAIT_48: crate::Request<SyncobjTimelineWait48> =
+    SYNCOBJ_TIMELINE_WAIT.with();
 
 structures! {
     /// `drm_version`: lengths in, lengths and texts out.
@@ -158,7 +172,16 @@ structures! {
         pub pad: u32,
     }
 
-    /// `drm_syncobj_wait`; `timeout_nsec` is absolute on CLOCK_MONOTONIC.
+    /// `drm_syncobj_handle` with a timeline point.
+    pub struct SyncobjHandle24: 24 {
+        pub handle: u32,
+        pub flags: u32,
+        pub fd: i32,
+        pub pad: u32,
+        pub point: u64,
+    }
+
+    /// `drm_syncobj_wait` in its first version; `timeout_nsec` is absolute on CLOCK_MONOTONIC.
     pub struct SyncobjWait: 32 {
         pub handles: u64,
         pub timeout_nsec: i64,
@@ -168,6 +191,17 @@ structures! {
         pub pad: u32,
     }
 
+    /// `drm_syncobj_wait` with a deadline.
+    pub struct SyncobjWait40: 40 {
+        pub handles: u64,
+        pub timeout_nsec: i64,
+        pub count_handles: u32,
+        pub flags: u32,
+        pub first_signaled: u32,
+        pub pad: u32,
+        pub deadline_nsec: u64,
+    }
+
     /// `drm_syncobj_array`.
     pub struct SyncobjArray: 16 {
         pub handles: u64,
@@ -175,7 +209,7 @@ structures! {
         pub pad: u32,
     }
 
-    /// `drm_syncobj_timeline_wait`.
+    /// `drm_syncobj_timeline_wait` in its first version.
     pub struct SyncobjTimelineWait: 40 {
         pub handles: u64,
         pub points: u64,
@@ -184,6 +218,18 @@ structures! {
         pub flags: u32,
         pub first_signaled: u32,
         pub pad: u32,
+    }
+
+    /// `drm_syncobj_timeline_wait` with a deadline.
+    pub struct SyncobjTimelineWait48: 48 {
+        pub handles: u64,
+        pub points: u64,
+        pub timeout_nsec: i64,
+        pub count_handles: u32,
+        pub flags: u32,
+        pub first_signaled: u32,
+        pub pad: u32,
+        pub deadline_nsec: u64,
     }
 
     /// `drm_syncobj_timeline_array`.

@@ -37,6 +37,10 @@ fn codes_of_drm() {
         (core::SYNCOBJ_QUERY.code(), 0xc018_64cb),
         (core::SYNCOBJ_TRANSFER.code(), 0xc020_64cc),
         (core::SYNCOBJ_TIMELINE_SIGNAL.code(), 0xc018_64cd),
+        (core::SYNCOBJ_HANDLE_TO_FD_24.code(), 0xc018_64c1),
+        (core::SYNCOBJ_FD_TO_HANDLE_24.code(), 0xc018_64c2),
+        (core::SYNCOBJ_WAIT_40.code(), 0xc028_64c3),
+        (core::SYNCOBJ_TIMELINE_WAIT_48.code(), 0xc030_64ca),
     ] {
         assert_eq!(code, known, "{code:#x}, known {known:#x}");
     }
@@ -128,6 +132,9 @@ fn fields_lie_where_the_headers_put_them() {
         (core::SyncobjWait::FIELDS, "first_signaled", 24),
         (core::SyncobjTimelineWait::FIELDS, "timeout_nsec", 16),
         (core::SyncobjTimelineWait::FIELDS, "flags", 28),
+        (core::SyncobjWait40::FIELDS, "flags", 20),
+        (core::SyncobjTimelineWait48::FIELDS, "timeout_nsec", 16),
+        (core::SyncobjTimelineWait48::FIELDS, "flags", 28),
         (core::SyncobjTransfer::FIELDS, "dst_point", 16),
         (panfrost::CreateBo::FIELDS, "handle", 8),
         (panfrost::Submit::FIELDS, "out_sync", 20),

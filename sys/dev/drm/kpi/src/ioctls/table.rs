@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The table of the ioctls that every driver has.
 
-use super::{auth, gem, prime, syncobj, unsupported, version};
+use super::{auth, gem, prime, syncobj, timeline, unsupported, version};
 use crate::drm::driver::Driver;
 use crate::drm::ioctl::{Ioctl, ANY, AUTH, MASTER, RENDER};
 use crate::drm_ioctl;
 use crate::util::uapi::{
     Auth, Cap, Client, GemClose, GemFlink, GemOpen, PrimeHandle, SetVersion, Stats, SyncobjArray,
-    SyncobjCreate, SyncobjHandle, SyncobjWait, Unique, Version,
+    SyncobjCreate, SyncobjHandle, SyncobjTimelineArray, SyncobjTimelineWait, SyncobjTransfer,
+    SyncobjWait, Unique, Version,
 };
 
 /// An ioctl without a structure.
@@ -33,13 +34,17 @@ fn table<D: Driver>() -> &'static [Ioctl<D>] {
     const {
         &[
             drm_ioctl!(0x4008_6409, GemClose, RENDER, gem::close),
-            drm_ioctl!(0xc020_64c3, SyncobjWait, RENDER, syncobj::wait),
-            drm_ioctl!(0xc010_64c1, SyncobjHandle, RENDER, syncobj::handle_to_fd),
-            drm_ioctl!(0xc010_64c2, SyncobjHandle, RENDER, syncobj::fd_to_handle),
+            drm_ioctl!(0xc028_64c3, SyncobjWait, RENDER, syncobj::wait),
+            drm_ioctl!(0xc018_64c1, SyncobjHandle, RENDER, syncobj::handle_to_fd),
+            drm_ioctl!(0xc018_64c2, SyncobjHandle, RENDER, syncobj::fd_to_handle),
             drm_ioctl!(0xc008_64bf, SyncobjCreate, RENDER, syncobj::create),
             drm_ioctl!(0xc008_64c0, SyncobjCreate, RENDER, syncobj::destroy),
             drm_ioctl!(0xc010_64c4, SyncobjArray, RENDER, syncobj::reset),
             drm_ioctl!(0xc010_64c5, SyncobjArray, RENDER, syncobj::signal),
+            drm_ioctl!(0xc030_64ca, SyncobjTimelineWait, RENDER, timeline::wait),
+            drm_ioctl!(0xc018_64cb, SyncobjTimelineArray, RENDER, timeline::query),
+            drm_ioctl!(0xc020_64cc, SyncobjTransfer, RENDER, timeline::transfer),
+            drm_ioctl!(0xc018_64cd, SyncobjTimelineArray, RENDER, timeline::signal),
             drm_ioctl!(0xc00c_642d, PrimeHandle, RENDER, prime::handle_to_fd),
             drm_ioctl!(0xc00c_642e, PrimeHandle, RENDER, prime::fd_to_handle),
             drm_ioctl!(0xc040_6400, Version, RENDER, version::version),

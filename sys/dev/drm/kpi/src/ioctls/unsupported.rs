@@ -3,7 +3,7 @@
 //! Linux 6.1 without legacy drivers. Permissions are checked first.
 
 use crate::drm::driver::Driver;
-use crate::drm::ioctl::{Access, Ioctl, ANY, AUTH, MASTER, RENDER, ROOT};
+use crate::drm::ioctl::{Access, Ioctl, ANY, AUTH, MASTER, ROOT};
 use crate::util::errno::{EINVAL, ENOSYS, EOPNOTSUPP};
 
 macro_rules! results {
@@ -92,10 +92,6 @@ pub(super) fn table<D: Driver>() -> &'static [Ioctl<D>] {
         (0xc7, MASTER, Err(EOPNOTSUPP)),
         (0xc8, MASTER, Err(EOPNOTSUPP)),
         (0xc9, MASTER, Err(EOPNOTSUPP)),
-        (0xca, RENDER, Err(EOPNOTSUPP)),
-        (0xcb, RENDER, Err(EOPNOTSUPP)),
-        (0xcc, RENDER, Err(EOPNOTSUPP)),
-        (0xcd, RENDER, Err(EOPNOTSUPP)),
         (0xce, ANY, Err(EINVAL)),
     ]
 }

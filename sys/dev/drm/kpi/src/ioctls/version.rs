@@ -94,8 +94,7 @@ const PRIME_BOTH: u64 = 3;
 pub(super) fn get_cap<D: Driver>(_call: &Call<'_, D>, arg: &mut Cap) -> Result<()> {
     arg.value = match arg.capability {
         CAP_PRIME => PRIME_BOTH,
-        CAP_TIMESTAMP_MONOTONIC | CAP_SYNCOBJ => 1,
-        CAP_SYNCOBJ_TIMELINE => 0,
+        CAP_TIMESTAMP_MONOTONIC | CAP_SYNCOBJ | CAP_SYNCOBJ_TIMELINE => 1,
         // The others are about modes.
         _ => return Err(EOPNOTSUPP),
     };

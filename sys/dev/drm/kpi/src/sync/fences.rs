@@ -15,6 +15,8 @@ assert_impl_all!(Fences: Send, Sync);
 /// One or more fences that are waited for as one: those of a syncobj or a sync_file.
 #[derive(Clone)]
 pub enum Fences {
+    /// None: those of a point of a timeline that had ended already.
+    Ended,
     /// A single one.
     One(Arc<Fence>),
     /// Several.
@@ -34,6 +36,7 @@ impl Fences {
     /// The fences, in order of fence contexts.
     pub fn parts(&self) -> &[Arc<Fence>] {
         match self {
+            Fences::Ended => &[],
             Fences::One(fence) => core::slice::from_ref(fence),
             Fences::Many(merged) => &merged.parts,
         }
@@ -78,7 +81,44 @@ impl Fences {
         // None failed: the last of them has the time.
         let all = a.parts().iter().chain(b.parts());
         let last = all.max_by_key(|f| f.outcome().map_or(0, |(_, when)| when));
-        last.cloned().map(Fences::One).ok_or(ENOMEM)
+        Ok(last.cloned().map_or(Fences::Ended, Fences::One))
+    }
+
+    /// The fences of `earlier` and `own` that are pending, charged to `account`: of each fence
+    /// context the later one. If none of `earlier` is pending, all of `own`.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM, also if there are more than `MAX`.
+    pub(super) fn join_pending(
+        os: Os,
+        account: &Arc<Account>,
+        earlier: &Fences,
+        own: &Fences,
+    ) -> Result<Fences> {
+        if earlier.is_signaled() {
+            return Ok(own.clone());
+        }
+        if own.is_signaled() {
+            return Ok(earlier.clone());
+        }
+        let mut set = FenceSet::new(os);
+        for part in earlier.parts().iter().chain(own.parts()) {
+            set.add_pending(part)?;
+        }
+        Ok(set.fences(account)?.unwrap_or(Fences::Ended))
+    }
+
+    /// The same, with a signalled fence in place of none.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(super) fn or_stub(self, os: Os) -> Result<Fences> {
+        match self {
+            Fences::Ended => Fence::stub(os).map(Fences::One),
+            fences => Ok(fences),
+        }
     }
 }
 

@@ -97,7 +97,7 @@ impl SyncFile {
         let content = SyncFile {
             os,
             name: terminated(padded),
-            fences,
+            fences: fences.or_stub(os)?,
             pid: caller.pid(),
             account: account.clone(),
             _charge: Charge::new(account, BYTES)?,

@@ -285,12 +285,14 @@ uapi_struct! {
     pub struct SyncobjHandle {
         /// The sync object.
         handle: u32,
-        /// SYNC_FILE 1.
+        /// SYNC_FILE 1, TIMELINE 2.
         flags: u32,
         /// The descriptor.
         fd: i32,
         /// Must be zero.
         pad: u32,
+        /// The point, with TIMELINE. Not in older headers.
+        point: u64,
     }
 }
 
@@ -303,11 +305,67 @@ uapi_struct! {
         timeout_nsec: i64,
         /// How many handles.
         count_handles: u32,
-        /// ALL 1, FOR_SUBMIT 2, AVAILABLE 4.
+        /// ALL 1, FOR_SUBMIT 2, DEADLINE 8.
         flags: u32,
         /// Which was the first.
         first_signaled: u32,
         /// Padding.
+        pad: u32,
+        /// When the client needs the result, with DEADLINE. Not in older headers.
+        deadline_nsec: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_syncobj_timeline_wait`.
+    pub struct SyncobjTimelineWait {
+        /// User address of the handles.
+        handles: u64,
+        /// User address of the points.
+        points: u64,
+        /// Absolute, ns.
+        timeout_nsec: i64,
+        /// How many handles.
+        count_handles: u32,
+        /// ALL 1, FOR_SUBMIT 2, AVAILABLE 4, DEADLINE 8.
+        flags: u32,
+        /// Which was the first.
+        first_signaled: u32,
+        /// Padding.
+        pad: u32,
+        /// When the client needs the result, with DEADLINE. Not in older headers.
+        deadline_nsec: u64,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_syncobj_timeline_array`.
+    pub struct SyncobjTimelineArray {
+        /// User address of the handles.
+        handles: u64,
+        /// User address of the points.
+        points: u64,
+        /// How many.
+        count_handles: u32,
+        /// LAST_SUBMITTED 1, for QUERY.
+        flags: u32,
+    }
+}
+
+uapi_struct! {
+    /// `struct drm_syncobj_transfer`.
+    pub struct SyncobjTransfer {
+        /// The syncobj to take fences from.
+        src_handle: u32,
+        /// The syncobj to add them to.
+        dst_handle: u32,
+        /// The point of the former, 0 for all of it.
+        src_point: u64,
+        /// The point of the latter, 0 to replace all of it.
+        dst_point: u64,
+        /// FOR_SUBMIT 2.
+        flags: u32,
+        /// Must be zero.
         pad: u32,
     }
 }
