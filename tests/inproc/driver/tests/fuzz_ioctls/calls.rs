@@ -3,7 +3,7 @@
 
 use super::{allowed, Fuzz, Held};
 use driver_tests::fuzz::Job;
-use driver_tests::MS;
+use driver_tests::{Client, MS};
 use uapi::core::{SYNCOBJ_RESET, SYNCOBJ_SIGNAL};
 
 impl Fuzz {
@@ -186,9 +186,11 @@ impl Fuzz {
 
     /// Sync objects, sync_files, and fences of dma-bufs.
     fn sync(&mut self, at: usize) -> Option<()> {
-        let what = self.random.below(11);
+        let what = self.random.below(16);
         let any = self.random.next();
         let handle = self.syncobj(at)?;
+        let other = self.syncobj(at)?;
+        let until = self.gpu.board().world().now() + any % 3 * MS;
         let dma_buf = self.random.pick(&self.users[at].fds).map(|(_, fd)| *fd);
         let file = self.random.pick(&self.users[at].files).copied();
         let user = &mut self.users[at];
@@ -219,11 +221,38 @@ impl Fuzz {
                 allowed(client.add_dma_buf_fences(dma_buf?, flags, file?))?;
             }
             8 => allowed(client.syncobj_wait(handle, any % 3 * MS))?,
-            _ => {
+            9 | 10 => {
                 let request = [SYNCOBJ_RESET, SYNCOBJ_SIGNAL][any as usize % 2];
                 allowed(client.syncobj_array(request, &[handle]))?;
             }
+            _ => timeline(client, [handle, other], file, any, until as i64)?,
         }
         Some(())
+    }
+}
+
+/// A call for points of timelines.
+fn timeline(
+    client: &Client,
+    [a, b]: [u32; 2],
+    file: Option<i32>,
+    any: u64,
+    until: i64,
+) -> Option<()> {
+    let [x, y] = [any >> 8 & 7, any >> 16 & 7];
+    match any % 6 {
+        0 => allowed(client.timeline_signal(a, x)),
+        1 => allowed(client.timeline_point(a, any as u32 >> 20 & 1)).map(drop),
+        2 => allowed(client.transfer((a, x), (b, y), 0)),
+        3 => {
+            let flags = any as u32 >> 20 & 15;
+            allowed(client.timeline_wait(&[(a, x), (b, y)], until, flags)).map(drop)
+        }
+        4 => allowed(client.import_sync_file_at(a, x, file?)),
+        _ => {
+            let fd = allowed(client.sync_file_of_point(a, x))?;
+            client.caller.close_fd(fd);
+            Some(())
+        }
     }
 }

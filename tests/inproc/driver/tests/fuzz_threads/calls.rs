@@ -94,7 +94,22 @@ impl Stage {
                 drop(me.maps.pop()?);
                 Ok("munmap")
             }
-            65..76 => self.submit(me, p, c, n)?,
+            65..74 => self.submit(me, p, c, n)?,
+            74 | 75 => {
+                let [a, b] = [p.syncobjs.any(n[0])?, p.syncobjs.any(n[1])?];
+                let [x, y] = [n[2] % 7, n[2] >> 8 & 7];
+                match n[2] >> 16 & 3 {
+                    0 => c.timeline_signal(a, x).map(|()| "signal point"),
+                    1 => c.transfer((a, x), (b, y), 0).map(|()| "transfer"),
+                    2 => c.timeline_point(a, 0).map(|_| "query"),
+                    _ => {
+                        let until = world.now() + n[2] % 4 * MS;
+                        let flags = n[3] as u32 >> 1 & 7;
+                        c.timeline_wait(&[(a, x), (b, y)], until as i64, flags)
+                            .map(|_| "wait for points")
+                    }
+                }
+            }
             76 => c.syncobj(n[0].is_multiple_of(2)).map(|handle| {
                 p.syncobjs.add(handle);
                 "syncobj"

@@ -110,7 +110,7 @@ struct Thread {
 /// Calls that did something, by what they are.
 type Did = BTreeMap<&'static str, u64>;
 
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 29] = [
     "create",
     "close",
     "advise",
@@ -129,6 +129,10 @@ const KINDS: [&str; 25] = [
     "share syncobj",
     "take syncobj",
     "signal",
+    "signal point",
+    "transfer",
+    "query",
+    "wait for points",
     "wait for syncobjs",
     "merge",
     "info",

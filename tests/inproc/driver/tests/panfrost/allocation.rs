@@ -9,7 +9,7 @@ use crate::Rig;
 use driver_tests::panfrost::{write_zero, Client, Work};
 use driver_tests::{errno, pass, sweep, MS, SEC};
 use std::cell::RefCell;
-use uapi::core::SYNCOBJ_RESET;
+use uapi::core::{SYNCOBJ_QUERY_LAST_SUBMITTED, SYNCOBJ_RESET, SYNCOBJ_WAIT_FOR_SUBMIT};
 use uapi::panfrost::{
     JmCtxCreate, JmCtxDestroy, JM_CTX_CREATE, JM_CTX_DESTROY, JM_CTX_PRIORITY_LOW,
 };
@@ -134,6 +134,42 @@ fn sync_files() {
         imported
     });
     assert!(failures > 3, "{failures}");
+}
+
+/// Besides: a point that is there after a failed call, and one that is lost.
+#[test]
+fn timelines() {
+    let setup = |rig: &Rig| {
+        let (c, work) = busy(rig);
+        let timeline = c.syncobj(false).unwrap();
+        (c, work, timeline)
+    };
+    let late = SYNCOBJ_WAIT_FOR_SUBMIT;
+    let failures = sweep(setup, |rig, (c, work, timeline)| {
+        let last = c.timeline_point(*timeline, SYNCOBJ_QUERY_LAST_SUBMITTED)?;
+        let added = c
+            .transfer((work.done, 0), (*timeline, last + 1), late)
+            .and_then(|()| c.timeline_signal(*timeline, last + 2))
+            .and_then(|()| c.transfer((work.done, 0), (*timeline, last + 3), 0));
+        let waited = added.and_then(|()| {
+            let places = [(*timeline, last + 3), (*timeline, last + 9)];
+            let waited = c.timeline_wait(&places, rig.world().now() as i64 + 1, late);
+            assert!([Err(errno::ETIME), Err(errno::ENOMEM)].contains(&waited));
+            waited.map_or_else(
+                |e| if e == errno::ETIME { Ok(()) } else { Err(e) },
+                |_| Ok(()),
+            )
+        });
+        let exported = waited.and_then(|()| c.sync_file_of_point(*timeline, last + 1));
+        rig.world().fail_allocation(None);
+        let now = c.timeline_point(*timeline, SYNCOBJ_QUERY_LAST_SUBMITTED);
+        assert!((last..=last + 3).contains(&now.unwrap()));
+        let fd = exported?;
+        assert_eq!(c.sync_file_status(fd), 0);
+        c.caller.close_fd(fd);
+        Ok(())
+    });
+    assert!(failures > 10, "{failures}");
 }
 
 /// Besides: a fence that is never signaled, a BO that stays busy, an out-syncobj that is filled all
