@@ -73,7 +73,9 @@ impl Stream {
     }
 
     pub(super) fn syncobj_fd(&mut self, f: usize) {
-        let flags = self.number(&[0, 1, 1, 2]);
+        // Of panfrost's versions, those that know 2 (a point) are from 1.6 on.
+        let unknown = if self.minor >= 6 { 2 } else { 4 };
+        let flags = self.number(&[0, 1, 1, unknown]);
         let pad = self.rng.pick(&[0, 0, 0, 0, 0, 1]);
         if self.rng.percent(50) {
             let handle = self.sync(f);
@@ -171,21 +173,23 @@ impl Stream {
         }
     }
 
+    /// Calls for points, which no driver of Linux here has: none that changes a syncobj.
     pub(super) fn timeline(&mut self, f: usize) {
+        let never = || (0x00f0_0d00, "never".to_string());
         let points = (vec![0u8; 32], String::new());
-        let spec = self.rng.pick(&[
-            &SYNCOBJ_TIMELINE_WAIT,
-            &SYNCOBJ_QUERY,
-            &SYNCOBJ_TIMELINE_SIGNAL,
-        ]);
-        let arg = if self.rng.percent(25) {
-            let (src, dst) = (self.sync(f), self.sync(f));
-            Arg::new(&SYNCOBJ_TRANSFER)
-                .put("src_handle", src)
-                .put("dst_handle", dst)
-        } else {
-            let arg = Arg::new(spec).region("points", points.0, points.1);
-            self.handles(f, arg)
+        let arg = match self.rng.below(4) {
+            0 => Arg::new(&SYNCOBJ_TRANSFER)
+                .put("src_handle", never())
+                .put("dst_handle", never()),
+            1 => Arg::new(&SYNCOBJ_TIMELINE_SIGNAL)
+                .array("handles", &[never()])
+                .num("count_handles", 1)
+                .region("points", points.0, points.1),
+            n => {
+                let spec = [&SYNCOBJ_TIMELINE_WAIT, &SYNCOBJ_QUERY][n - 2];
+                let arg = Arg::new(spec).region("points", points.0, points.1);
+                self.handles(f, arg)
+            }
         };
         self.call(f, arg);
     }

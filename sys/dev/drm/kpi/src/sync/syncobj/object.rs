@@ -133,21 +133,21 @@ impl Syncobj {
         } else {
             Some(Charge::new(account, POINT_BYTES)?)
         };
-        let (old, fences, due) = {
+        let (mut old, mut removed) = (Content::Empty, Removed::default());
+        let (fences, due) = {
             let mut state = self.state.lock();
-            let mut old = (Content::Empty, Removed::default());
             let last = if let Content::Timeline(timeline) = &mut state.content {
-                old.1 = timeline.add(account, point, &own, &mut charge)?;
+                timeline.add(account, point, &own, &mut charge, &mut removed)?;
                 timeline.last()
             } else {
                 let before = state.content.find(0).unwrap_or(Fences::Ended);
                 let timeline = Timeline::new(self.os, account, before, point, &own, &mut charge)?;
-                old.0 = core::mem::replace(&mut state.content, Content::Timeline(timeline));
+                old = core::mem::replace(&mut state.content, Content::Timeline(timeline));
                 point
             };
-            (old, state.content.find(0), state.waiters.due(last))
+            (state.content.find(0), state.waiters.due(last))
         };
-        drop(old);
+        drop((old, removed));
         if let (Some(fences), Some(due)) = (fences, due) {
             self.send(&fences, due);
         }
@@ -170,8 +170,9 @@ impl Syncobj {
     pub fn reached_point(&self, caller: &Caller<'_>) -> Result<u64> {
         let mut turn: usize = 0;
         loop {
-            let (reached, removed) = match &mut self.state.lock().content {
-                Content::Timeline(timeline) => timeline.reached(),
+            let mut removed = Removed::default();
+            let reached = match &mut self.state.lock().content {
+                Content::Timeline(timeline) => timeline.reached(&mut removed),
                 _ => return Ok(0),
             };
             drop(removed);

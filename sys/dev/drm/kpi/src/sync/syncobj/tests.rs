@@ -12,7 +12,7 @@ use crate::os::Os;
 use crate::sync::fence::{Fence, Signaler};
 use crate::sync::fences::Fences;
 use crate::sync::syncobj::inbox::Inbox;
-use crate::sync::syncobj::timeline::Timeline;
+use crate::sync::syncobj::timeline::{Removed, Timeline};
 use crate::sync::syncobj::waiters::Waiters;
 use crate::sync::syncobj::Syncobj;
 use crate::util::account::{Account, Charge};
@@ -143,7 +143,7 @@ fn account(os: Os) -> Arc<Account> {
 }
 
 fn reached(timeline: &mut Timeline) -> u64 {
-    std::iter::repeat_with(|| timeline.reached().0)
+    std::iter::repeat_with(|| timeline.reached(&mut Removed::default()))
         .flatten()
         .next()
         .unwrap()
@@ -175,7 +175,11 @@ fn a_timeline_is_as_a_chain() {
                 let own = fence.clone().map_or(Fences::Ended, Fences::One);
                 chain.add(point, fence);
                 match &mut timeline {
-                    Some(t) => drop(t.add(&account, point, &own, &mut None).unwrap()),
+                    Some(t) => {
+                        let mut removed = Removed::default();
+                        t.add(&account, point, &own, &mut None, &mut removed)
+                            .unwrap();
+                    }
                     None => {
                         let ended = Fences::Ended;
                         let t = Timeline::new(os, &account, ended, point, &own, &mut None);

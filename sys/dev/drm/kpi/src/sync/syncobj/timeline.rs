@@ -62,6 +62,7 @@ impl Timeline {
     /// # Errors
     ///
     /// ENOMEM.
+    #[inline(never)]
     pub(super) fn new(
         os: Os,
         account: &Arc<Account>,
@@ -86,20 +87,21 @@ impl Timeline {
         })
     }
 
-    /// Adds a point, as `new`.
+    /// Adds a point, as `new`. What it replaces goes to `removed`, which is empty.
     ///
     /// # Errors
     ///
     /// ENOMEM; nothing changed.
+    #[inline(never)]
     pub(super) fn add(
         &mut self,
         account: &Arc<Account>,
         point: u64,
         own: &Fences,
         charge: &mut Option<Charge>,
-    ) -> Result<Removed> {
+        removed: &mut Removed,
+    ) -> Result<()> {
         let all = Fences::join_pending(self.os, account, &self.last_point.all, own)?;
-        let mut removed = Removed::default();
         if point > self.last {
             self.keep_last()?;
             self.after = core::mem::replace(&mut self.last, point);
@@ -116,8 +118,8 @@ impl Timeline {
             charge: charge.take(),
         };
         removed.last_point = Some(core::mem::replace(&mut self.last_point, new));
-        self.remove_some(&mut removed);
-        Ok(removed)
+        self.remove_some(removed);
+        Ok(())
     }
 
     /// Makes the last point one of the earlier ones, if its own fences are pending.
@@ -137,21 +139,26 @@ impl Timeline {
         Ok(())
     }
 
-    /// Inspects a few of the earlier points and removes those with signalled fences. Each call goes
-    /// on where the last one stopped, so that no more of them stay than a fraction of the pending
-    /// ones.
+    /// Inspects a few of the earlier points, and moves those with signalled fences to `removed`.
+    /// Each call goes on where the last one stopped, so that no more of them stay than a fraction
+    /// of the pending ones.
+    #[inline(never)]
     fn remove_some(&mut self, removed: &mut Removed) {
         let mut ended = [None; FEW];
-        let mut next = 0;
-        let few = self.earlier.from(self.cursor).zip(ended.iter_mut());
-        for (n, ((key, point), ended)) in few.enumerate() {
-            if point.own.is_signaled() {
-                *ended = Some(key);
+        {
+            let mut few = self.earlier.from(self.cursor);
+            for ended in &mut ended {
+                let Some((key, point)) = few.next() else {
+                    self.cursor = 0;
+                    break;
+                };
+                if point.own.is_signaled() {
+                    *ended = Some(key);
+                }
+                // OVERFLOW: wraps: back to the first.
+                self.cursor = key.wrapping_add(1);
             }
-            // OVERFLOW: wraps: back to the first.
-            next = if n == FEW - 1 { key.wrapping_add(1) } else { 0 };
         }
-        self.cursor = next;
         for (key, removed) in ended.iter().flatten().zip(&mut removed.ended) {
             *removed = self.earlier.remove(*key);
         }
@@ -176,20 +183,20 @@ impl Timeline {
         Some(earlier.map_or(&self.before, |(_, p)| &p.all).clone())
     }
 
-    /// The point that is reached: all up to it are signalled. `None` if the earlier points have to
-    /// be inspected further, by another call. Linux: drm_syncobj_query_ioctl.
-    pub(super) fn reached(&mut self) -> (Option<u64>, Removed) {
-        let mut removed = Removed::default();
+    /// The point that is reached: all up to it are signalled. What is removed meanwhile goes to
+    /// `removed`, which is empty. `None` if the earlier points have to be inspected further, by
+    /// another call. Linux: drm_syncobj_query_ioctl.
+    pub(super) fn reached(&mut self, removed: &mut Removed) -> Option<u64> {
         for place in &mut removed.ended {
             let first = self.earlier.from(0).next();
             match first.map(|(key, point)| (key, point.own.is_signaled())) {
                 Some((key, true)) => *place = self.earlier.remove(key),
-                Some((key, false)) => return (Some(key), removed),
-                None if self.last_point.all.is_signaled() => return (Some(self.last), removed),
+                Some((key, false)) => return Some(key),
+                None if self.last_point.all.is_signaled() => return Some(self.last),
                 // Not 0, even if it is fences of an earlier order that are pending.
-                None => return (Some(self.after), removed),
+                None => return Some(self.after),
             }
         }
-        (None, removed)
+        None
     }
 }
