@@ -262,7 +262,12 @@ impl Stream {
         self.rng.next();
         let done = self.call(f, arg);
         if done.error == 0 || done.error == libc::EFAULT {
-            self.pan_drain(f, &kit, context.map_or(0, |(handle, _)| handle));
+            // The context may have been cut off.
+            self.pan_drain(f, &kit, 0);
+            let context = context.map_or(0, |(handle, _)| handle);
+            if self.names.get(Class::Context, f, context).is_some() {
+                self.pan_drain(f, &kit, context);
+            }
             let words: Vec<_> = jobs
                 .iter()
                 .map(|at| format!("{:#x}", kit.chain.map.read(*at)))
