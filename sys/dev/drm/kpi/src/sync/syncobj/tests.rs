@@ -246,8 +246,10 @@ fn signalled_points_take_no_memory() {
     let syncobj = Syncobj::new(os, &account, None).unwrap();
     let base = (account.used(), world.counters().malloc_bytes);
     let is_flat = |what: &str| {
+        // OVERFLOW: saturates: less than at the beginning is no growth.
         let bytes = world.counters().malloc_bytes.saturating_sub(base.1);
         assert!(bytes < 16 << 10, "{bytes} bytes of memory: {what}");
+        // OVERFLOW: saturates, too.
         let charged = account.used().saturating_sub(base.0);
         assert!(charged < 16 << 10, "{charged} bytes charged: {what}");
     };

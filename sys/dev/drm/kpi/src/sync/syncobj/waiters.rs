@@ -87,11 +87,12 @@ impl Waiters {
             };
             let (point, number) = ticket;
             found = true;
-            // OVERFLOW: saturates: no point follows the largest, and no number that is reached.
             if number < due.before {
+                // OVERFLOW: saturates at a number that is not reached.
                 due.from = (point, number.saturating_add(1));
                 *place = self.remove(ticket);
             } else {
+                // OVERFLOW: saturates: no point follows the largest.
                 due.from = (point.saturating_add(1), 0);
             }
         }
