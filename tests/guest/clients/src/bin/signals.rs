@@ -130,7 +130,7 @@ impl Gpu for Mali<'_> {
         let extra = calls.make("CREATE_BO", || node.bo(4096, panfrost::BO_NOEXEC))?;
         let map = self.target.map().map_err(failed("mmap"))?;
         let syncobj = calls.make("SYNCOBJ_CREATE", || node.syncobj(0))?;
-        if calls.jobs % 16 == 0 {
+        if calls.jobs.is_multiple_of(16) {
             // A job may end before a wait for it sleeps. This one sleeps: nothing fills the
             // syncobj.
             let moment = deadline_ns(2);
