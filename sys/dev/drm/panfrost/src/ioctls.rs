@@ -173,16 +173,25 @@ fn get_param(call: &PanCall<'_>, arg: &mut GetParam) -> Result<()> {
     if arg.pad != 0 {
         return Err(EINVAL);
     }
+    arg.value = match call.device().data().identity.param(arg.param) {
+        Some(value) => value,
+        None => other_param(call, arg.param)?,
+    };
+    Ok(())
+}
+
+/// A parameter that is not a register. Not inlined, as clients mostly ask for registers.
+#[inline(never)]
+fn other_param(call: &PanCall<'_>, param: u32) -> Result<u64> {
     let gpu = call.device().data();
-    arg.value = match arg.param {
+    Ok(match param {
         SYSTEM_TIMESTAMP => cycles::timestamp(gpu)?,
         SYSTEM_TIMESTAMP_FREQUENCY => gpu.os().timer_hz(),
         ALLOWED_JM_CTX_PRIORITIES => context::allowed(call),
         SELECTED_COHERENCY if gpu.dev().coherent() => COHERENCY_ACE_LITE,
         SELECTED_COHERENCY => COHERENCY_NONE,
-        param => gpu.identity.param(param).ok_or(EINVAL)?,
-    };
-    Ok(())
+        _ => return Err(EINVAL),
+    })
 }
 
 fn get_bo_offset(call: &PanCall<'_>, arg: &mut GetBoOffset) -> Result<()> {
